@@ -1,0 +1,309 @@
+"""A value remembers how it was made, and `backpropagate` walks that memory back: all of reverse mode.
+
+A `Tensor` is an array and a memory: the op that made it, the op's arguments and parameters. `apply` runs an op
+and writes that memory down. `backpropagate` reads it, the newest value first: by then everything that was made
+from a value has sent its share, and the value's cotangent is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from . import errors
+from .context import CURRENT, Mode
+from .frames import Spot, spot
+from .memory import Memory, check_unwritten, memory, tick
+from .rules import Rule
+
+Pulled = list[tuple["Tensor", Any]]
+
+
+class Tensor:
+    """An array that remembers how it was made.
+
+    Parameters
+    ----------
+    data : array_like
+        Copied, as `np.array` does.
+    requires_grad : bool
+        Whether gradients are wanted; floating-point data only.
+    name : str, optional
+        What errors and pictures call it; without one, the variable's name.
+    dtype : dtype, optional
+        As for `np.array`.
+
+    Raises
+    ------
+    TypeError
+        If gradients are asked of integers, booleans or complex numbers.
+
+    Examples
+    --------
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    array([2., 4., 6.])
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_data",
+        "_grad",
+        "_memory",
+        "_requires_grad",
+        "args",
+        "birth",
+        "edges",
+        "name",
+        "op",
+        "params",
+        "where",
+    )
+
+    _data: Any
+    _grad: Any
+    _memory: Memory | None
+    _requires_grad: bool
+    op: Any
+    args: tuple[Any, ...]
+    params: dict[str, Any]
+    edges: list[tuple[Tensor, Rule]]
+    birth: int
+    where: Spot | None
+    name: str | None
+
+    def __init__(self, data: Any, requires_grad: bool = False, *, name: str | None = None, dtype: Any = None) -> None:
+        array = np.array(data, dtype=dtype)
+        remember(self, array)
+        self.name = name
+        self.requires_grad = requires_grad
+        errors.check_numbers(array.dtype)
+
+    shape = property(lambda self: self._data.shape)
+    dtype = property(lambda self: self._data.dtype)
+    ndim = property(lambda self: self._data.ndim)
+    size = property(lambda self: self._data.size)
+    is_leaf = property(lambda self: self.op is None)
+
+    @property
+    def data(self) -> Any:
+        """The values. Assigning writes them into the tensor's memory."""
+        return self._data
+
+    @data.setter
+    def data(self, values: Any) -> None:
+        self.assign(values)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that the last `backward` left here, an array of the tensor's shape, or None."""
+        return np.asarray(self._grad) if isinstance(self._grad, np.generic) else self._grad
+
+    @grad.setter
+    def grad(self, gradient: Any) -> None:
+        self._grad = None if gradient is None else cotangent(self, gradient)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients are wanted."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if wanted:
+            errors.check_differentiable(self)
+        elif self.op is not None:
+            errors.refuse_freezing(self)
+        self._requires_grad = wanted
+
+    def assign(self, values: Any) -> Tensor:
+        """Write values of the same shape into the tensor's memory, unrecorded; returns the tensor."""
+        errors.check_write(self, values)
+        if values is not self._data:
+            values = values._data if isinstance(values, Tensor) else np.asarray(values, like=self._data)
+            errors.check_shape("the new value", values, self)
+            np.copyto(self._data, values, casting="same_kind")
+        memory(self).write()
+        return self
+
+    def detach(self) -> Tensor:
+        """The same memory without a past: no gradient passes through it."""
+        detached = constant(self._data)
+        detached._memory = memory(self)
+        return detached
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: `.grad` is None again."""
+        self._grad = None
+
+    def backward(self, gradient: Any = None, *, retain_graph: bool = True, create_graph: bool = False) -> None:
+        """Set `.grad` of every tensor that this one was made from; leaves accumulate, intermediates never.
+
+        Parameters
+        ----------
+        gradient : array_like, optional
+            The cotangent to start from, of this tensor's shape; without it 1, for a scalar.
+        retain_graph : bool
+            False forgets the graph on the way: values and gradients stay, a second walk is refused.
+        create_graph : bool
+            True makes the gradients Tensors, to be differentiated again.
+
+        Raises
+        ------
+        ValueError
+            If this is no scalar and no gradient is given, or the gradient has another shape.
+        RuntimeError
+            If a value that a rule needs was written to since, or the graph was forgotten.
+        """
+        g = seed(self, gradient)
+        visit = keep if retain_graph else keep_and_cut
+        if create_graph:
+            g = gradient if isinstance(gradient, Tensor) else constant(g)
+            with Mode(recording=True):
+                leaves = backpropagate(self, g, visit, pull_tensors)
+        else:
+            leaves = backpropagate(self, g, visit)
+        for leaf, g in leaves.items():
+            leaf._grad = g if leaf._grad is None else leaf._grad + g
+
+
+def remember(node: Tensor, data: Any, op: Any = None, args: Any = (), params: Any = None, edges: Any = ()) -> Tensor:
+    """Write down what a node is and how it was made; a leaf was made by nothing."""
+    node._data = data
+    node.op = op
+    node.args = args
+    node.params = params
+    node.edges = edges
+    node.birth = tick()
+    node._requires_grad = op is not None
+    node._grad = node._memory = node.where = node.name = None
+    return node
+
+
+def constant(data: Any) -> Tensor:
+    """A Tensor around an array, without a copy and without a past."""
+    return remember(Tensor.__new__(Tensor), data)
+
+
+def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Run an op; when the gradient of an argument is wanted, the result remembers op and arguments."""
+    values = []
+    wanted = []
+    tensors = False
+    for position, x in enumerate(args):
+        if isinstance(x, Tensor):
+            tensors = True
+            if x._requires_grad:
+                wanted.append(position)
+            x = x._data
+        values.append(x)
+    try:
+        z = op.kernel(*values, **params)
+    except Exception as error:
+        raise errors.explain(op, args, error) from error
+    if isinstance(z, np.generic):
+        z = np.asarray(z)
+    if not tensors:
+        return z
+    edges = []
+    if wanted and CURRENT.get().recording:
+        for position in wanted:
+            x = values[position]
+            fits = x.dtype is z.dtype and (not op.broadcasts or x.shape == z.shape)
+            rule = (op.rules if fits else op.fitted)[position]
+            if rule is not None:
+                edges.append((args[position], rule))
+    node = Tensor.__new__(Tensor)
+    if edges:
+        remember(node, z, op, args, params, edges)
+        node.where = spot()
+    else:
+        remember(node, z)
+    if op.views and np.shares_memory(z, values[0]):
+        node._memory = memory(args[0])
+    return node
+
+
+def pull_arrays(node: Tensor, g: Any) -> Pulled:
+    """What a node sends its arguments, the rules read with arrays."""
+    z = node._data
+    values = [x._data if isinstance(x, Tensor) else x for x in node.args]
+    pulled = []
+    for x, rule in node.edges:
+        cotangent = rule(g, z, *values, **node.params)
+        if x.op is None and (cotangent is g or cotangent.base is not None):
+            cotangent = cotangent.copy()  # a leaf's gradient owns its memory
+        pulled.append((x, cotangent))
+    return pulled
+
+
+def pull_tensors(node: Tensor, g: Any) -> Pulled:
+    """What a node sends its arguments, the rules read with Tensors: the result is a graph again."""
+    return [(x, rule(g, node, *node.args, **node.params)) for x, rule in node.edges]
+
+
+def backpropagate(
+    output: Tensor,
+    gradient: Any,
+    visit: Callable[[Tensor, Any], None],
+    pull: Callable[[Tensor, Any], Pulled] = pull_arrays,
+) -> dict[Tensor, Any]:
+    """The cotangents of the leaves that `output` was made from, given its own.
+
+    Every node on the way is shown to `visit`, with its whole cotangent, once.
+    """
+    cotangents = {output: gradient}
+    pending = [(-output.birth, output)] if output.edges else []
+    newest = Memory.newest
+    while pending:
+        node = heappop(pending)[1]
+        g = cotangents.pop(node)
+        if node.birth < newest:
+            check_unwritten(node)
+        try:
+            pulled = pull(node, g)
+        except Exception as error:
+            raise errors.note(error, node)
+        for x, cotangent in pulled:
+            if x in cotangents:
+                cotangents[x] = cotangents[x] + cotangent
+            else:
+                cotangents[x] = cotangent
+                if x.edges:
+                    heappush(pending, (-x.birth, x))
+        visit(node, g)
+    return cotangents
+
+
+def seed(output: Tensor, gradient: Any) -> Any:
+    """The cotangent that a walk back starts from: 1 for a scalar, else the caller's own."""
+    errors.check_recorded(output)
+    if gradient is not None:
+        return cotangent(output, gradient)
+    errors.check_scalar(output)
+    return np.ones_like(output._data)
+
+
+def cotangent(tensor: Tensor, values: Any) -> Any:
+    """A copy of the values, checked to be a gradient of the tensor: an array of its shape and dtype."""
+    values = values._data if isinstance(values, Tensor) else values
+    array = np.array(values, dtype=tensor._data.dtype, like=tensor._data)
+    errors.check_shape("the gradient", array, tensor)
+    return array
+
+
+def keep(node: Tensor, g: Any) -> None:
+    node._grad = g
+
+
+def keep_and_cut(node: Tensor, g: Any) -> None:
+    node._grad = g
+    node.args, node.edges = (), CUT
+
+
+# A forgotten node still has an edge, so that a later walk does not take it for a leaf: the edge's rule refuses.
+CUT: Any = ((None, errors.refuse_cut),)

@@ -1,0 +1,216 @@
+"""A row of the table: what NumPy function it is, how it is computed, and one rule for each array argument."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import errors
+from ..graph import Tensor, apply
+from ..rules import Rule, fitted
+
+Bound = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def as_array(x: Any) -> Any:
+    """An argument as an array; Tensors, and arrays of whatever kind, pass."""
+    return x if hasattr(x, "dtype") else np.asarray(x)
+
+
+class Drawn:
+    """In an example: an array that the generated tests draw, of this shape.
+
+    Parameters
+    ----------
+    *shape : int
+    domain : (float, float), optional
+        Where to draw from; the row's own domain without it.
+    through : callable, optional
+        Applied to what was drawn, such as `lambda x: x @ x.T + np.eye(3)` for a positive definite matrix.
+    """
+
+    def __init__(
+        self,
+        *shape: int,
+        domain: tuple[float, float] | None = None,
+        through: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.shape = shape
+        self.domain = domain
+        self.through = through
+
+
+class Example(NamedTuple):
+    """How to call a row: arguments, with `Drawn` where an array of random numbers goes."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def example(*args: Any, **kwargs: Any) -> Example:
+    return Example(args, kwargs)
+
+
+class Primitive:
+    """A function with derivatives.
+
+    Parameters
+    ----------
+    function : callable
+        The NumPy function that the row stands for, or the row's own kernel.
+    *rules : callable or None
+        For each array argument, `(g, z, x, y, ..., **params)` to the argument's cotangent; None where there is none.
+    bind : callable, optional
+        NumPy's signature to (arrays, params).
+    kernel : callable, optional
+        How arrays are computed with, where that is not `function` itself.
+    also : sequence of callables
+        Other NumPy functions that are the same thing.
+    sign : str, optional
+        The sign a formula is written with.
+    domain : (float, float)
+        Where the generated tests draw inputs from.
+    examples : sequence of Example
+        How the generated tests, and the docstring, call it.
+    views : bool
+        Whether the result may share the first argument's memory.
+    broadcasts : bool
+        Whether the engine undoes a broadcast, so that a rule need not.
+    """
+
+    rules: Sequence[Rule | None]
+    fitted: Sequence[Rule | None]
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *rules: Rule | None,
+        bind: Callable[..., Bound] | None = None,
+        kernel: Callable[..., Any] | None = None,
+        also: Sequence[Callable[..., Any]] = (),
+        sign: str | None = None,
+        domain: tuple[float, float] = (-2.0, 2.0),
+        examples: Sequence[Example] = (),
+        views: bool = False,
+        broadcasts: bool = False,
+    ) -> None:
+        self.function = function
+        self.name = function.__name__
+        self.kernel = kernel or function
+        self.rules = rules
+        self.fitted = [rule and fitted(rule, position) for position, rule in enumerate(rules)]
+        self.also = also
+        self.sign = sign
+        self.domain = domain
+        self.examples = examples
+        self.views = views
+        self.broadcasts = broadcasts
+        if bind:
+            self.bind = bind
+
+    def bind(self, *arrays: Any) -> Bound:
+        return tuple(map(as_array, arrays)), {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            arrays, params = self.bind(*args, **kwargs)
+        except TypeError as error:
+            raise errors.signature(self.name, kwargs, error) from None
+        return apply(self, arrays, params)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+class Elementwise(Primitive):
+    """A row whose arguments broadcast against each other; the engine undoes it."""
+
+    def __init__(self, function: Callable[..., Any], *rules: Rule | None, **fields: Any) -> None:
+        super().__init__(function, *rules, broadcasts=len(rules) > 1, **fields)
+
+    def bind(self, *arrays: Any) -> Bound:
+        if len(arrays) != len(self.rules):
+            raise TypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
+        return arrays, {}
+
+
+class Plain(Primitive):
+    """A row without derivative, whose result is plain: comparisons, logic, indices of extremes."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.kernel(*[x._data if isinstance(x, Tensor) else x for x in args], **kwargs)
+
+
+class Variadic(Primitive):
+    """A row that takes any number of arrays; its one rule is told which by `i`."""
+
+    def __init__(self, function: Callable[..., Any], rule: Rule, **fields: Any) -> None:
+        super().__init__(function, **fields)
+        self.rules = EachArgument(rule, lambda rule, i: rule)
+        self.fitted = EachArgument(rule, fitted)
+
+
+class EachArgument(Sequence[Rule]):
+    """The rules of a variadic row, one for each position, made when first asked for."""
+
+    def __init__(self, rule: Rule, finish: Callable[[Rule, int], Rule]) -> None:
+        self.rule = rule
+        self.finish = finish
+        self.made: dict[int, Rule] = {}
+
+    def __getitem__(self, i: Any) -> Any:
+        if i not in self.made:
+            self.made[i] = self.finish(functools.partial(self.rule, i=i), i)
+        return self.made[i]
+
+    def __len__(self) -> int:
+        return 1
+
+
+class Outputs(tuple[Any, ...]):
+    """Several outputs of one op, or their cotangents, in which None is a zero."""
+
+    dtype = None
+
+    def __add__(self, other: Any) -> Outputs:
+        return Outputs(b if a is None else a if b is None else a + b for a, b in zip(self, other, strict=True))
+
+
+def _item(outputs: Any, i: int) -> Any:
+    return outputs[i]
+
+
+item = Primitive(
+    _item,
+    lambda g, z, x, i: Outputs(g if j == i else None for j in range(len(x))),
+    bind=lambda x, i: ((x,), {"i": i}),
+)
+item.fitted = item.rules  # its cotangent is a tuple, which has no shape to be fitted to
+
+
+class Several(Primitive):
+    """A row with several outputs: one hidden node holds them, and each is an `item` of it."""
+
+    def __init__(self, function: Callable[..., Any], *rules: Rule | None, **fields: Any) -> None:
+        super().__init__(function, *[rule and whole(rule) for rule in rules], **fields)
+        kernel = self.kernel
+        self.kernel = lambda *args, **params: Outputs(kernel(*args, **params))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        node = super().__call__(*args, **kwargs)
+        return tuple(item(node, i) for i in range(len(node)))
+
+
+def whole(rule: Rule) -> Rule:
+    """A rule that is given all outputs and all their cotangents, with zeros for the missing."""
+
+    @functools.wraps(rule)
+    def whole_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
+        outputs = [item(z, i) for i in range(len(z))]
+        cotangents = [np.zeros_like(y) if part is None else part for part, y in zip(g, outputs, strict=True)]
+        return rule(cotangents, outputs, *args, **params)
+
+    return whole_rule

@@ -1,0 +1,209 @@
+"""Operators, ndarray's methods and NumPy's protocols, given to `Tensor` from the table."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from . import errors
+from .graph import Tensor, apply, memory
+from .ops import BY_FUNCTION, FUNCTIONS, TABLE
+from .ops.primitive import Primitive
+
+BINARY = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "pow": "power",
+    "mod": "remainder",
+    "floordiv": "floor_divide",
+}
+UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute"}
+COMPARISONS = {
+    "lt": "less",
+    "le": "less_equal",
+    "eq": "equal",
+    "ne": "not_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+}
+METHODS = """
+    all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum diagonal dot flatten max mean min
+    partition prod ptp ravel repeat reshape round sort squeeze std sum swapaxes take trace transpose var
+""".split()
+
+
+def raw(x: Any) -> Any:
+    return x._data if isinstance(x, Tensor) else x
+
+
+def binary(op: Primitive) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def forward(self: Tensor, other: Any) -> Any:
+        return apply(op, (self, other), {})
+
+    def reflected(self: Tensor, other: Any) -> Any:
+        return apply(op, (other, self), {})
+
+    return forward, reflected
+
+
+def in_place(op: Primitive) -> Callable[..., Any]:
+    """`t += u`: a write into a leaf's memory; for a recorded t, t = t + u."""
+
+    def write(self: Tensor, other: Any) -> Any:
+        if self.op is not None:
+            return apply(op, (self, other), {})
+        errors.check_write(self, other)
+        try:
+            op.kernel(self._data, raw(other), out=self._data)
+        except Exception as error:
+            errors.explain(op, (self, other), error)
+        memory(self).write()
+        return self
+
+    return write
+
+
+def method(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, *args, **kwargs: function(self, *args, **kwargs)
+
+
+for symbol, name in BINARY.items():
+    forward, reflected = binary(TABLE[name])
+    setattr(Tensor, f"__{symbol}__", forward)
+    setattr(Tensor, f"__r{symbol}__", reflected)
+    setattr(Tensor, f"__i{symbol}__", in_place(TABLE[name]))
+for symbol, name in UNARY.items():
+    setattr(Tensor, f"__{symbol}__", method(TABLE[name]))
+for symbol, name in COMPARISONS.items():
+    setattr(Tensor, f"__{symbol}__", method(TABLE[name]))
+for name in METHODS:
+  if name in FUNCTIONS:
+    setattr(Tensor, name, method(FUNCTIONS[name]))
+
+
+def given(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give Tensor a method."""
+    setattr(Tensor, function.__name__, function)
+    return function
+
+
+@given
+def __matmul__(self: Tensor, other: Any) -> Any:
+    return TABLE["matmul"](self, other)
+
+
+@given
+def __rmatmul__(self: Tensor, other: Any) -> Any:
+    return TABLE["matmul"](other, self)
+
+
+@given
+def __getitem__(self: Tensor, index: Any) -> Any:
+    return TABLE["getitem"](self, index)
+
+
+@given
+def __setitem__(self: Tensor, index: Any, value: Any) -> None:
+    if self.op is not None:
+        errors.refuse_setitem(self)
+    errors.check_write(self, value)
+    self._data[raw(index)] = raw(value)
+    memory(self).write()
+
+
+@given
+def __len__(self: Tensor) -> int:
+    return len(self._data)
+
+
+@given
+def __iter__(self: Tensor) -> Iterator[Any]:
+    return (self[i] for i in range(len(self)))
+
+
+@given
+def __contains__(self: Tensor, value: Any) -> bool:
+    return raw(value) in self._data
+
+
+@given
+def __bool__(self: Tensor) -> bool:
+    return bool(self._data)
+
+
+@given
+def __float__(self: Tensor) -> float:
+    errors.check_uncut(self, "float()", "Keep it a tensor, or write .item() for its number alone.")
+    return float(self._data)
+
+
+@given
+def __int__(self: Tensor) -> int:
+    errors.check_uncut(self, "int()", "Keep it a tensor, or write int(t.item()) for its number alone.")
+    return int(self._data)
+
+
+@given
+def __index__(self: Tensor) -> int:
+    return operator.index(self._data)
+
+
+@given
+def __format__(self: Tensor, spec: str) -> str:
+    return format(self._data.item() if spec and self.size == 1 else self, spec) if spec else repr(self)
+
+
+@given
+def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
+    errors.check_uncut(
+        self, "conversion to an array", "np.stack of tensors stays a tensor; .data or .detach() gives the values alone."
+    )
+    return np.array(self._data, dtype=dtype, copy=copy)
+
+
+@given
+def numpy(self: Tensor) -> Any:
+    """The values as an array that shares the tensor's memory; refused where a gradient would be lost."""
+    errors.check_uncut(self, ".numpy()", "Write .data or .detach().numpy() for the values alone.")
+    return self._data
+
+
+@given
+def item(self: Tensor) -> Any:
+    """The one number of a tensor of one entry."""
+    return self._data.item()
+
+
+@given
+def __repr__(self: Tensor) -> str:
+    facts = [np.array2string(self._data, separator=", ", prefix="Tensor(")]
+    facts += [f"dtype={self.dtype}"] if self.dtype not in (np.dtype(float), np.dtype(int), np.dtype(bool)) else []
+    facts += [f"name={self.name!r}"] if self.name else []
+    facts += ["requires_grad=True"] if self._requires_grad and self.op is None else []
+    facts += [f"op={self.op.name}"] if self.op is not None else []
+    return f"Tensor({', '.join(facts)})"
+
+
+@given
+def __array_ufunc__(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
+    if how != "__call__":
+        raise errors.method(ufunc.__name__, how)
+    if ufunc not in BY_FUNCTION:
+        raise errors.unsupported(ufunc)
+    return BY_FUNCTION[ufunc](*inputs, **kwargs)
+
+
+@given
+def __array_function__(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    if function not in BY_FUNCTION:
+        raise errors.unsupported(function)
+    return BY_FUNCTION[function](*args, **kwargs)
+
+
+Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
+Tensor.T = property(method(TABLE["transpose"]))  # type: ignore[attr-defined]
