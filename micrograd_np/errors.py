@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -19,7 +19,9 @@ def called(x: Any, otherwise: str) -> str:
 
 def check_numbers(dtype: np.dtype[Any]) -> None:
     if dtype.kind not in "biufc":
-        raise TypeError(f"a Tensor holds numbers; this data has dtype {dtype}. Convert it to an array of numbers first.")
+        raise TypeError(
+            f"a Tensor holds numbers; this data has dtype {dtype}. Convert it to an array of numbers first."
+        )
 
 
 def check_differentiable(tensor: Any) -> None:
@@ -90,7 +92,7 @@ def note(error: Exception, node: Any) -> Exception:
     return error
 
 
-def explain(op: Any, args: tuple[Any, ...], error: Exception) -> None:
+def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     """Raise what NumPy refused again, in terms of the user's tensors and line."""
     listed = ", ".join(called(x, f"argument {i}") for i, x in enumerate(args))
     shapes = [getattr(x, "shape", ()) for x in args]
@@ -176,3 +178,36 @@ def refuse_setitem(tensor: Any) -> None:
         f"{called(tensor, 'this tensor')} is the result of {tensor.op.name}, and writing into it cannot be recorded. "
         "Make a new one: mg.where(mask, value, t), or t + mg.scatter(value, index, shape=t.shape)."
     )
+
+
+def check_list(tensors: Any) -> None:
+    if not isinstance(tensors, list | tuple):
+        raise TypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")
+
+
+def unreached(output: Any, tensor: Any, position: int) -> ValueError:
+    return ValueError(
+        f"{called(output, 'the output')} was not made from {called(tensor, f'tensor {position} of the list')}: no path of "
+        "recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, and not "
+        "through .data, .detach() or mg.no_grad()."
+    )
+
+
+def check_count(what: str, count: int, whose: str, expected: int) -> None:
+    if count != expected:
+        raise ValueError(f"{what} has {count} parts, and {whose} has {expected}: give one for each.")
+
+
+def check_argnums(numbers: list[int], count: int) -> None:
+    wrong = [number for number in numbers if not -count <= number < count]
+    if wrong:
+        raise ValueError(f"argnums={wrong[0]} names no argument: the function was called with {count} positional ones.")
+
+
+def check_scalar_value(f: Any, value: Any) -> None:
+    if getattr(value, "size", None) != 1:
+        shape = getattr(value, "shape", type(value).__name__)
+        raise ValueError(
+            f"grad needs a function with a scalar value, and {getattr(f, '__name__', 'f')} returned {shape}. Reduce it, "
+            "say with .sum(), or use mg.jacobian or mg.vjp."
+        )

@@ -50,18 +50,8 @@ class Tensor:
     """
 
     __slots__ = (
-        "__weakref__",
-        "_data",
-        "_grad",
-        "_memory",
-        "_requires_grad",
-        "args",
-        "birth",
-        "edges",
-        "name",
-        "op",
-        "params",
-        "where",
+        *("_data", "_grad", "_requires_grad", "_memory", "name"),
+        *("op", "args", "params", "edges", "birth", "where", "__weakref__"),
     )
 
     _data: Any
@@ -96,7 +86,7 @@ class Tensor:
 
     @data.setter
     def data(self, values: Any) -> None:
-        self.assign(values)
+        assign(self, values)
 
     @property
     def grad(self) -> Any:
@@ -119,16 +109,6 @@ class Tensor:
         elif self.op is not None:
             errors.refuse_freezing(self)
         self._requires_grad = wanted
-
-    def assign(self, values: Any) -> Tensor:
-        """Write values of the same shape into the tensor's memory, unrecorded; returns the tensor."""
-        errors.check_write(self, values)
-        if values is not self._data:
-            values = values._data if isinstance(values, Tensor) else np.asarray(values, like=self._data)
-            errors.check_shape("the new value", values, self)
-            np.copyto(self._data, values, casting="same_kind")
-        memory(self).write()
-        return self
 
     def detach(self) -> Tensor:
         """The same memory without a past: no gradient passes through it."""
@@ -204,7 +184,7 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     try:
         z = op.kernel(*values, **params)
     except Exception as error:
-        raise errors.explain(op, args, error) from error
+        errors.explain(op, args, error)
     if isinstance(z, np.generic):
         z = np.asarray(z)
     if not tensors:
@@ -277,6 +257,17 @@ def backpropagate(
                     heappush(pending, (-x.birth, x))
         visit(node, g)
     return cotangents
+
+
+def assign(tensor: Tensor, values: Any) -> Tensor:
+    """Write values of the same shape into a tensor's memory, unrecorded; returns the tensor."""
+    errors.check_write(tensor, values)
+    if values is not tensor._data:
+        values = values._data if isinstance(values, Tensor) else np.asarray(values, like=tensor._data)
+        errors.check_shape("the new value", values, tensor)
+        np.copyto(tensor._data, values, casting="same_kind")
+    memory(tensor).write()
+    return tensor
 
 
 def seed(output: Tensor, gradient: Any) -> Any:

@@ -73,7 +73,7 @@ def innermost(rule: Rule) -> Rule:
 
 @functools.cache
 def values_read(code: CodeType) -> frozenset[str]:
-    found = set()
+    found: set[str] = set()
     instructions = list(dis.get_instructions(code))
     for this, following in zip(instructions, instructions[1:], strict=False):
         if this.opname.startswith(("LOAD_FAST", "LOAD_CLOSURE", "LOAD_DEREF")):

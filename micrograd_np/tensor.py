@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .graph import Tensor, apply, memory
+from .graph import Tensor, apply, assign
+from .memory import memory
 from .ops import BY_FUNCTION, FUNCTIONS, TABLE
 from .ops.primitive import Primitive
 
@@ -82,8 +83,8 @@ for symbol, name in UNARY.items():
 for symbol, name in COMPARISONS.items():
     setattr(Tensor, f"__{symbol}__", method(TABLE[name]))
 for name in METHODS:
-  if name in FUNCTIONS:
-    setattr(Tensor, name, method(FUNCTIONS[name]))
+    if name in FUNCTIONS:
+        setattr(Tensor, name, method(FUNCTIONS[name]))
 
 
 def given(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -123,7 +124,7 @@ def __len__(self: Tensor) -> int:
 
 @given
 def __iter__(self: Tensor) -> Iterator[Any]:
-    return (self[i] for i in range(len(self)))
+    return (TABLE["getitem"](self, i) for i in range(len(self._data)))
 
 
 @given
@@ -164,6 +165,9 @@ def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
         self, "conversion to an array", "np.stack of tensors stays a tensor; .data or .detach() gives the values alone."
     )
     return np.array(self._data, dtype=dtype, copy=copy)
+
+
+Tensor.assign = assign  # type: ignore[attr-defined]
 
 
 @given

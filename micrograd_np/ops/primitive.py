@@ -109,7 +109,7 @@ class Primitive:
         self.views = views
         self.broadcasts = broadcasts
         if bind:
-            self.bind = bind
+            self.bind = bind  # type: ignore[method-assign]
 
     def bind(self, *arrays: Any) -> Bound:
         return tuple(map(as_array, arrays)), {}

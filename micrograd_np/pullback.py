@@ -1,0 +1,153 @@
+"""The cotangents of chosen values: `gradients` of a graph that stands, `vjp` of a function that makes its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import errors
+from .containers import flatten, map_leaves
+from .context import CURRENT, Mode
+from .graph import Pulled, Tensor, backpropagate, constant, cotangent, pull_arrays, pull_tensors, seed
+from .ops.control import alias, pack
+from .ops.primitive import Outputs, as_array
+
+Function = Callable[..., Any]
+
+
+def gradients(output: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *, create_graph: bool = False) -> Any:
+    """The gradients of `output` with respect to tensors of its graph, a list; `.grad` is not touched.
+
+    Parameters
+    ----------
+    output : Tensor
+        A scalar, unless `gradient` is given.
+    tensors : sequence of Tensor
+        Leaves or intermediates.
+    gradient : array_like, optional
+        The cotangent of `output`, of its shape.
+    create_graph : bool
+        Whether the gradients are Tensors, to be differentiated again.
+
+    Raises
+    ------
+    ValueError
+        If `output` was not made from one of the tensors.
+
+    Examples
+    --------
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> h = x * x
+    >>> gradients(h.sum(), [x, h])
+    [array([2., 4.]), array([1., 1.])]
+    """
+    errors.check_list(tensors)
+    g = seed(output, gradient)
+    if create_graph:
+        g = gradient if isinstance(gradient, Tensor) else constant(g)
+    with Mode(recording=create_graph):
+        found = collect(output, g, tensors, pull_tensors if create_graph else pull_arrays)
+    for position, tensor in enumerate(tensors):
+        if tensor not in found:
+            raise errors.unreached(output, tensor, position)
+    return [found[tensor] for tensor in tensors]
+
+
+def collect(output: Tensor, g: Any, wanted: Sequence[Tensor], pull: Callable[[Tensor, Any], Pulled]) -> dict[Any, Any]:
+    """The cotangents of the wanted tensors that a walk back from `output` meets."""
+    chosen = set(wanted)
+    found: dict[Tensor, Any] = {}
+
+    def visit(node: Tensor, g: Any) -> None:
+        if node in chosen:
+            found[node] = g
+
+    found |= backpropagate(output, g, visit, pull)
+    return {tensor: np.asarray(g) if isinstance(g, np.generic) else g for tensor, g in found.items()}
+
+
+def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
+    """The output of f, and the function that pulls a cotangent of it back to a tuple of the arguments'.
+
+    f is called on fresh aliases of its arguments, so that nobody else who differentiates these is confused. Arrays in,
+    arrays out; Tensors where an argument is one, or where f uses a Tensor whose gradient is wanted. An argument that f
+    does not use has a gradient of zeros.
+
+    Parameters
+    ----------
+    f : callable
+        Of arrays, or of nested dicts, lists, tuples and dataclasses of arrays; so is what it returns.
+    *primals
+        The arguments, floating-point.
+    has_aux : bool
+        Whether f returns (output, auxiliary); the auxiliary is returned last, as it came.
+
+    Examples
+    --------
+    >>> y, pullback = vjp(lambda x: np.sin(x), np.array([0.0, 1.0]))
+    >>> pullback(np.array([1.0, 1.0]))
+    (array([1.        , 0.54030231]),)
+    """
+    leaves, rebuild = flatten(primals)
+    recording = CURRENT.get().recording
+    aliases = [fresh(x, recording) for x in leaves]
+    ends = set(aliases)
+    with Mode(recording=True):
+        output, *aux = f(*rebuild(aliases)) if has_aux else (f(*rebuild(aliases)),)
+        outputs, rebuild_output = flatten(output)
+        outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in outputs]
+        node = pack(*outputs)
+    nested = recording and (any(x.op for x in aliases) or reaches_others(node, aliases))
+    tensors = any(isinstance(x, Tensor) for x in leaves)
+
+    def delivered(x: Any) -> Any:
+        if nested or not isinstance(x, Tensor):
+            return x
+        return constant(x._data) if tensors else x._data
+
+    def pullback(gradient: Any) -> Any:
+        given, _ = flatten(gradient)
+        errors.check_count("the cotangent", len(given), "the output", len(outputs))
+        parts = [g if isinstance(g, Tensor) else constant(cotangent(x, g)) for x, g in zip(outputs, given, strict=True)]
+        again = nested or (CURRENT.get().recording and any(g._requires_grad for g in parts))
+        read = pull_tensors if again else pull_arrays
+        with Mode(recording=again):
+            found = collect(
+                node,
+                Outputs(parts if again else [g._data for g in parts]),
+                aliases,
+                lambda node, g: [] if node in ends else read(node, g),
+            )
+        gradients = [found[x] if x in found else np.zeros_like(x._data) for x in aliases]
+        if again or tensors:
+            gradients = [g if isinstance(g, Tensor) else constant(g) for g in gradients]
+        return rebuild(gradients)
+
+    return (rebuild_output([delivered(x) for x in outputs]), pullback, *[map_leaves(delivered, x) for x in aux])
+
+
+def fresh(x: Any, recording: bool) -> Tensor:
+    """An alias of an argument: the same memory, a new node."""
+    if isinstance(x, Tensor) and x._requires_grad and recording:
+        aliased: Tensor = alias(x)
+        return aliased
+    new = x.detach() if isinstance(x, Tensor) else constant(as_array(x))
+    new.requires_grad = True
+    return new
+
+
+def reaches_others(output: Tensor, aliases: Sequence[Tensor]) -> bool:
+    """Whether the graph of `output` has a leaf besides the aliases."""
+    seen = set(aliases)
+    pending = [x for x, _ in output.edges]
+    while pending:
+        node = pending.pop()
+        if node in seen:
+            continue
+        if not node.edges:
+            return True
+        seen.add(node)
+        pending.extend(x for x, _ in node.edges)
+    return False
