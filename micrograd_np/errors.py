@@ -45,10 +45,9 @@ def refuse_freezing(tensor: Any) -> None:
 
 
 def check_recorded(output: Any) -> None:
-    name = called(output, "this tensor")
     if not output.requires_grad:
         raise RuntimeError(
-            f"{name} has no graph to walk back: no tensor that it was made from has requires_grad=True, "
+            f"{called(output, 'this tensor')} has no graph to walk back: no tensor that it was made from has requires_grad=True, "
             "or it was made under mg.no_grad(). Create the weights with mg.Tensor(..., requires_grad=True)."
         )
     check_differentiable(output)
