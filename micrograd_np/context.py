@@ -15,6 +15,7 @@ class Context:
     """The modes an op looks at when it runs."""
 
     recording: bool = True
+    watch: Any = None
 
 
 CURRENT: ContextVar[Context] = ContextVar("micrograd_np", default=Context())  # noqa: B039

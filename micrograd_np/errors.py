@@ -47,8 +47,9 @@ def refuse_freezing(tensor: Any) -> None:
 def check_recorded(output: Any) -> None:
     if not output.requires_grad:
         raise RuntimeError(
-            f"{called(output, 'this tensor')} has no graph to walk back: no tensor that it was made from has requires_grad=True, "
-            "or it was made under mg.no_grad(). Create the weights with mg.Tensor(..., requires_grad=True)."
+            f"{called(output, 'this tensor')} has no graph to walk back: no tensor that it was made from has "
+            "requires_grad=True, or it was made under mg.no_grad(). Create the weights with "
+            "mg.Tensor(..., requires_grad=True)."
         )
     check_differentiable(output)
 
@@ -86,9 +87,8 @@ def refuse_cut(*_: Any, **__: Any) -> None:
     )
 
 
-def note(error: Exception, node: Any) -> Exception:
+def note(error: Exception, node: Any) -> None:
     error.add_note(f"In the backward pass of {node.op.name}: {line(node.where)}")
-    return error
 
 
 def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
@@ -120,8 +120,12 @@ def inner(a: tuple[int, ...], b: tuple[int, ...]) -> str:
     left, right = a[-1], b[-2] if len(b) > 1 else b[0]
     if left == right:
         return f"the leading axes {a[:-2]} and {b[:-2]} do not broadcast."
-    cure = " Transpose one of them with .T." if left in b or right in a else " Reshape one of them."
-    return f"the last axis of the first has {left} entries, and the {'second to last' if len(b) > 1 else 'only'} axis of the second {right}; they must be equal.{cure}"
+    cure = "Transpose one of them with .T." if left in b or right in a else "Reshape one of them."
+    axis = "second to last" if len(b) > 1 else "only"
+    return (
+        f"the last axis of the first has {left} entries, and the {axis} axis of the second {right}; they must be "
+        f"equal. {cure}"
+    )
 
 
 CURES = {
@@ -186,8 +190,8 @@ def check_list(tensors: Any) -> None:
 
 def unreached(output: Any, tensor: Any, position: int) -> ValueError:
     return ValueError(
-        f"{called(output, 'the output')} was not made from {called(tensor, f'tensor {position} of the list')}: no path of "
-        "recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, and not "
+        f"{called(output, 'the output')} was not made from {called(tensor, f'tensor {position} of the list')}: no path "
+        "of recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, and not "
         "through .data, .detach() or mg.no_grad()."
     )
 
@@ -207,6 +211,6 @@ def check_scalar_value(f: Any, value: Any) -> None:
     if getattr(value, "size", None) != 1:
         shape = getattr(value, "shape", type(value).__name__)
         raise ValueError(
-            f"grad needs a function with a scalar value, and {getattr(f, '__name__', 'f')} returned {shape}. Reduce it, "
-            "say with .sum(), or use mg.jacobian or mg.vjp."
+            f"grad needs a function with a scalar value, and {getattr(f, '__name__', 'f')} returned {shape}. Reduce "
+            "it, say with .sum(), or use mg.jacobian or mg.vjp."
         )

@@ -20,6 +20,7 @@ from .memory import Memory, check_unwritten, memory, tick
 from .rules import Rule
 
 Pulled = list[tuple["Tensor", Any]]
+Pull = Callable[["Tensor", Any], Pulled]
 
 
 class Tensor:
@@ -189,8 +190,9 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         z = np.asarray(z)
     if not tensors:
         return z
+    context = CURRENT.get()
     edges = []
-    if wanted and CURRENT.get().recording:
+    if wanted and context.recording:
         for position in wanted:
             x = values[position]
             fits = x.dtype is z.dtype and (not op.broadcasts or x.shape == z.shape)
@@ -205,6 +207,8 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         remember(node, z)
     if op.views and np.shares_memory(z, values[0]):
         node._memory = memory(args[0])
+    if context.watch is not None:
+        context.watch.made(node, op, args)
     return node
 
 
@@ -230,7 +234,7 @@ def backpropagate(
     output: Tensor,
     gradient: Any,
     visit: Callable[[Tensor, Any], None],
-    pull: Callable[[Tensor, Any], Pulled] = pull_arrays,
+    pull: Pull = pull_arrays,
 ) -> dict[Tensor, Any]:
     """The cotangents of the leaves that `output` was made from, given its own.
 
@@ -239,6 +243,9 @@ def backpropagate(
     cotangents = {output: gradient}
     pending = [(-output.birth, output)] if output.edges else []
     newest = Memory.newest
+    watch = CURRENT.get().watch
+    if watch is not None:
+        pull = watch.reading(pull)
     while pending:
         node = heappop(pending)[1]
         g = cotangents.pop(node)
@@ -247,7 +254,8 @@ def backpropagate(
         try:
             pulled = pull(node, g)
         except Exception as error:
-            raise errors.note(error, node)
+            errors.note(error, node)
+            raise
         for x, cotangent in pulled:
             if x in cotangents:
                 cotangents[x] = cotangents[x] + cotangent

@@ -10,7 +10,7 @@ import numpy as np
 from . import errors
 from .containers import flatten, map_leaves
 from .context import CURRENT, Mode
-from .graph import Pulled, Tensor, backpropagate, constant, cotangent, pull_arrays, pull_tensors, seed
+from .graph import Pull, Tensor, backpropagate, constant, cotangent, pull_arrays, pull_tensors, seed
 from .ops.control import alias, pack
 from .ops.primitive import Outputs, as_array
 
@@ -55,7 +55,7 @@ def gradients(output: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *
     return [found[tensor] for tensor in tensors]
 
 
-def collect(output: Tensor, g: Any, wanted: Sequence[Tensor], pull: Callable[[Tensor, Any], Pulled]) -> dict[Any, Any]:
+def collect(output: Tensor, g: Any, wanted: Sequence[Tensor], pull: Pull) -> dict[Any, Any]:
     """The cotangents of the wanted tensors that a walk back from `output` meets."""
     chosen = set(wanted)
     found: dict[Tensor, Any] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .. import errors
 from .primitive import Outputs, Primitive, Variadic, example
 from .primitive import Drawn as D
 
@@ -15,10 +16,30 @@ def _same(x: Any) -> Any:
 
 alias = Primitive(_same, lambda g, z, x: g, views=True, examples=[example(D(3))])
 
-
-def _pack(*arrays: Any) -> Outputs:
-    return Outputs(arrays)
-
-
 # Several values as one node, so that one walk starts from all of them: the transpose of `item`.
-pack = Variadic(_pack, lambda g, z, *arrays, i: g[i], bind=lambda *arrays: (arrays, {}), examples=[])
+pack = Variadic(
+    lambda *arrays: Outputs(arrays),
+    lambda g, z, *arrays, i: g[i],
+    bind=lambda *arrays: (arrays, {}),
+)
+
+
+def _hooked(x: Any, function: Callable[[Any], Any]) -> Any:
+    return x
+
+
+def _hook_rule(g: Any, z: Any, x: Any, function: Callable[[Any], Any]) -> Any:
+    changed = function(g)
+    if changed is None:
+        return g
+    errors.check_shape("what the hook returned", changed, x)
+    return changed
+
+
+hook = Primitive(
+    _hooked,
+    _hook_rule,
+    bind=lambda x, function: ((x,), {"function": function}),
+    views=True,
+    examples=[example(D(3), lambda g: 2 * g)],
+)

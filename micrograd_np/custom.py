@@ -1,0 +1,146 @@
+"""Rows of one's own: a function, one rule for each argument, and a contract that is checked at each call."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .anomaly import first_nonfinite
+from .graph import Tensor
+from .ops.primitive import Bound, Primitive, as_array
+from .rules import Rule
+
+
+def custom_op(*rules: Rule | None, broadcasts: bool = False) -> Callable[[Callable[..., Any]], CustomOp]:
+    """A decorator that makes an op of a function of arrays.
+
+    Parameters
+    ----------
+    *rules : callable or None
+        One for each positional argument of the function: `(g, z, x, y, ..., **params)` to the cotangent of that
+        argument, of its shape, where g is the cotangent of the output z. None where there is no derivative.
+        Written with NumPy functions and operators, a rule can be differentiated again.
+    broadcasts : bool
+        Whether the arguments broadcast; the engine then sums the cotangents back to their shapes.
+
+    Raises
+    ------
+    TypeError, ValueError, FloatingPointError
+        When the function or a rule breaks the contract: count, shape, dtype, finiteness.
+
+    Examples
+    --------
+    >>> @custom_op(lambda g, z, x, *, power: g * power * x ** (power - 1))
+    ... def raised(x, *, power):
+    ...     return x**power
+    >>> t = Tensor([1.0, 2.0], requires_grad=True)
+    >>> raised(t, power=3).sum().backward()
+    >>> t.grad
+    array([ 3., 12.])
+    """
+
+    def decorate(function: Callable[..., Any]) -> CustomOp:
+        return CustomOp(function, rules, broadcasts)
+
+    return decorate
+
+
+class CustomOp(Primitive):
+    """A user's row: positional parameters are arrays, keyword-only parameters are metadata."""
+
+    def __init__(self, function: Callable[..., Any], rules: tuple[Rule | None, ...], broadcasts: bool) -> None:
+        self.signature = inspect.signature(function)
+        parameters = self.signature.parameters.values()
+        names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        check_rules(function.__name__, len(rules), names)
+        pairs = enumerate(zip(rules, names, strict=True))
+        super().__init__(
+            function,
+            *[rule and held_to_contract(rule, function.__name__, i, name, broadcasts) for i, (rule, name) in pairs],
+            kernel=functools.partial(checked_forward, function),
+            bind=functools.partial(bind_signature, self.signature),
+            broadcasts=broadcasts,
+        )
+        functools.update_wrapper(self, function)
+
+    def gradcheck(self, *inputs: Any, **options: Any) -> Any:
+        """The report of `mg.gradcheck` on this op."""
+        from .checking import gradcheck
+
+        return gradcheck(self, *inputs, **options)
+
+
+def bind_signature(signature: inspect.Signature, *args: Any, **kwargs: Any) -> Bound:
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    return tuple(map(as_array, bound.args)), bound.kwargs
+
+
+def checked_forward(function: Callable[..., Any], *arrays: Any, **params: Any) -> Any:
+    z = function(*arrays, **params)
+    if isinstance(z, Tensor) or not hasattr(z, "dtype"):
+        z = check_forward_result(function.__name__, z)
+    if first_nonfinite(z) is not None and all(first_nonfinite(x) is None for x in arrays):
+        raise forward_nonfinite(function.__name__, z, first_nonfinite(z))
+    return z
+
+
+def held_to_contract(rule: Rule, name: str, position: int, parameter: str, broadcasts: bool) -> Rule:
+    """The same rule; what it returns is checked before anybody uses it."""
+
+    @functools.wraps(rule)
+    def checked_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
+        cotangent = rule(g, z, *args, **params)
+        x = args[position]
+        check_cotangent(name, parameter, cotangent, z if broadcasts else x)
+        finite = [first_nonfinite(value) is None for value in (g, z, *args)]
+        if all(finite) and first_nonfinite(cotangent) is not None:
+            raise rule_nonfinite(name, parameter, first_nonfinite(cotangent))
+        return cotangent
+
+    return checked_rule
+
+
+def check_rules(name: str, count: int, parameters: list[str]) -> None:
+    if count != len(parameters):
+        raise TypeError(
+            f"{name} has {len(parameters)} array arguments ({', '.join(parameters)}) and was given {count} rules. Give "
+            "one rule for each, None where there is no derivative; make what is not an array keyword-only, after *."
+        )
+
+
+def check_forward_result(name: str, z: Any) -> Any:
+    if isinstance(z, int | float):
+        return np.asarray(z)
+    raise TypeError(
+        f"{name} returned {type(z).__name__}, and a custom op computes an array from arrays. If it is written with "
+        "Tensors or ops of the table, it needs no custom_op: call it as it is."
+    )
+
+
+def forward_nonfinite(name: str, z: Any, index: Any) -> FloatingPointError:
+    return FloatingPointError(f"{name} returned {z[index]} at index {index} for finite arguments.")
+
+
+def check_cotangent(name: str, parameter: str, cotangent: Any, like: Any) -> None:
+    """What a user's rule returned must be a gradient of its argument: an array of floats of its shape."""
+    rule = f"the rule of {name} for {parameter}"
+    if not hasattr(cotangent, "dtype"):
+        raise TypeError(f"{rule} returned {type(cotangent).__name__}; it must return an array of shape {like.shape}.")
+    if cotangent.dtype.kind != "f":
+        raise TypeError(f"{rule} returned {cotangent.dtype}; a gradient is floating-point.")
+    if cotangent.shape != like.shape:
+        raise ValueError(
+            f"{rule} returned shape {cotangent.shape}, and {parameter} has {like.shape}: one number for each entry. If "
+            f"{name} broadcasts its arguments, say custom_op(..., broadcasts=True) and return the output's shape."
+        )
+
+
+def rule_nonfinite(name: str, parameter: str, index: Any) -> FloatingPointError:
+    return FloatingPointError(
+        f"the rule of {name} for {parameter} returned a nan or inf at index {index}, from finite values."
+    )
