@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import composed, control, elementwise, indexing, linalg, neural, reduction, shape
+from . import composed, control, elementwise, indexing, linalg, neural, plain, reduction, shape
 from .primitive import Primitive
 
 TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-for room in (control, elementwise, reduction, linalg, shape, indexing, neural):
+for room in (control, plain, elementwise, reduction, linalg, shape, indexing, neural):
     for name, row in vars(room).items():
         if isinstance(row, Primitive):
             row.name = name

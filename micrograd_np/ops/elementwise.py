@@ -1,10 +1,34 @@
-"""Functions of single numbers, applied to each entry: the shortest rows of the table."""
+"""Functions of single numbers, applied to each entry: the shortest rows of the table.
+
+Where a function has no derivative, the rule is a convention: |x|'(0) = 0, what is chosen among equals shares the
+cotangent equally, a step has slope 0.
+"""
 
 from __future__ import annotations
 
+import math
+from functools import reduce
+from typing import Any
+
 import numpy as np
 
-from .primitive import Elementwise, Plain
+from .composed import stands_for
+from .primitive import Drawn as D
+from .primitive import Elementwise, example
+
+LN2 = math.log(2)
+LN10 = math.log(10)
+
+
+def divisor(x: Any) -> Any:
+    """x, with 1 for 0: what to divide by where the quotient is to be 0."""
+    return np.where(x == 0, 1, x)
+
+
+def finite(x: Any) -> Any:
+    """x, with 0 for infinities: what to subtract from an infinity of the same sign."""
+    return np.where(np.isfinite(x), x, 0)
+
 
 # Arithmetic.
 add = Elementwise(np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, sign="+")
@@ -13,37 +37,192 @@ multiply = Elementwise(np.multiply, lambda g, z, x, y: g * y, lambda g, z, x, y:
 divide = Elementwise(np.divide, lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y, sign="/", domain=(0.5, 2))
 negative = Elementwise(np.negative, lambda g, z, x: -g, sign="-")
 positive = Elementwise(np.positive, lambda g, z, x: g, sign="+")
-power = Elementwise(
-    np.power,
-    lambda g, z, x, y: g * y * x ** np.where(y == 0, 1, y - 1),
-    lambda g, z, x, y: g * z * np.log(np.where(x == 0, 1, x)),
-    sign="**",
-    domain=(0.5, 2),
-)
-remainder = Elementwise(
-    np.remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.floor(x / y), sign="%", domain=(0.6, 1.9)
-)
-floor_divide = Elementwise(
-    np.floor_divide, lambda g, z, x, y: np.zeros_like(g), lambda g, z, x, y: np.zeros_like(g), sign="//", domain=(0.6, 1.9)
-)
+reciprocal = Elementwise(np.reciprocal, lambda g, z, x: -g * z * z, domain=(0.5, 2))
 square = Elementwise(np.square, lambda g, z, x: g * 2 * x)
-absolute = Elementwise(np.absolute, lambda g, z, x: g * np.sign(x))
-sign = Elementwise(np.sign, lambda g, z, x: np.zeros_like(g))
-floor = Elementwise(np.floor, lambda g, z, x: np.zeros_like(g))
+
+
+def _slope_in_base(g: Any, z: Any, x: Any, y: Any) -> Any:
+    """y x^(y-1), which is 0 for y = 0 even where x = 0."""
+    if not isinstance(y, int | float) or y == 0:
+        x = np.where(np.logical_and(x == 0, y == 0), 1, x)
+    return g * (y * x ** (y - 1))
+
+
+def _slope_in_exponent(g: Any, z: Any, x: Any, y: Any) -> Any:
+    """x^y log x, which is 0 where x = 0."""
+    return g * (z * np.log(divisor(x)).astype(z.dtype))
+
+
+POWERS = [
+    example(D(3, 4), D(3, 4)),
+    example(D(3, 1), D(4)),
+    example(D(3, domain=(-2, -0.5)), 3),
+    example(D(3), np.array([0.0, 1.0, -2.0])),
+    example(2, D(3)),
+]
+power = Elementwise(np.power, _slope_in_base, _slope_in_exponent, sign="**", domain=(0.5, 2), examples=POWERS)
+float_power = Elementwise(np.float_power, _slope_in_base, _slope_in_exponent, domain=(0.5, 2), examples=POWERS)
 
 # Exponentials and logarithms.
 exp = Elementwise(np.exp, lambda g, z, x: g * z)
+exp2 = Elementwise(np.exp2, lambda g, z, x: g * z * LN2)
+expm1 = Elementwise(np.expm1, lambda g, z, x: g * np.exp(x))
 log = Elementwise(np.log, lambda g, z, x: g / x, domain=(0.5, 2))
+log2 = Elementwise(np.log2, lambda g, z, x: g / (x * LN2), domain=(0.5, 2))
+log10 = Elementwise(np.log10, lambda g, z, x: g / (x * LN10), domain=(0.5, 2))
+log1p = Elementwise(np.log1p, lambda g, z, x: g / (1 + x), domain=(-0.5, 2))
 sqrt = Elementwise(np.sqrt, lambda g, z, x: g / (2 * z), domain=(0.5, 2))
+cbrt = Elementwise(np.cbrt, lambda g, z, x: g / (3 * z * z), domain=(0.5, 2))
+logaddexp = Elementwise(
+    np.logaddexp,
+    lambda g, z, x, y: g * np.exp(x - finite(z)),
+    lambda g, z, x, y: g * np.exp(y - finite(z)),
+)
+logaddexp2 = Elementwise(
+    np.logaddexp2,
+    lambda g, z, x, y: g * np.exp2(x - finite(z)),
+    lambda g, z, x, y: g * np.exp2(y - finite(z)),
+)
+
+# Angles, circular and hyperbolic functions.
+deg2rad = Elementwise(np.deg2rad, lambda g, z, x: np.deg2rad(g), also=(np.radians,))
+rad2deg = Elementwise(np.rad2deg, lambda g, z, x: np.rad2deg(g), also=(np.degrees,))
+sin = Elementwise(np.sin, lambda g, z, x: g * np.cos(x))
+cos = Elementwise(np.cos, lambda g, z, x: -g * np.sin(x))
+tan = Elementwise(np.tan, lambda g, z, x: g * (1 + z * z), domain=(-1.2, 1.2))
+arcsin = Elementwise(np.arcsin, lambda g, z, x: g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9))
+arccos = Elementwise(np.arccos, lambda g, z, x: -g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9))
+arctan = Elementwise(np.arctan, lambda g, z, x: g / (1 + x * x))
+arctan2 = Elementwise(
+    np.arctan2,
+    lambda g, z, x, y: g * (y / divisor(x * x + y * y)),
+    lambda g, z, x, y: -g * (x / divisor(x * x + y * y)),
+)
+hypot = Elementwise(np.hypot, lambda g, z, x, y: g * (x / divisor(z)), lambda g, z, x, y: g * (y / divisor(z)))
+sinh = Elementwise(np.sinh, lambda g, z, x: g * np.cosh(x))
+cosh = Elementwise(np.cosh, lambda g, z, x: g * np.sinh(x))
 tanh = Elementwise(np.tanh, lambda g, z, x: g * (1 - z * z))
+arcsinh = Elementwise(np.arcsinh, lambda g, z, x: g / np.sqrt(x * x + 1))
+arccosh = Elementwise(np.arccosh, lambda g, z, x: g / np.sqrt((x - 1) * (x + 1)), domain=(1.2, 3))
+arctanh = Elementwise(np.arctanh, lambda g, z, x: g / ((1 - x) * (1 + x)), domain=(-0.9, 0.9))
 
-# Choices.
-where = Elementwise(np.where, None, lambda g, z, c, x, y: np.where(c, g, 0), lambda g, z, c, x, y: np.where(c, 0, g))
+# sinc'(x) = SINC[0] x + SINC[1] x^3 + ...
+SINC = [(-1) ** k * 2 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(1, 10)]
 
-# Comparisons have no derivative; their results are plain arrays.
-less = Plain(np.less, sign="<")
-less_equal = Plain(np.less_equal, sign="<=")
-equal = Plain(np.equal, sign="==")
-not_equal = Plain(np.not_equal, sign="!=")
-greater = Plain(np.greater, sign=">")
-greater_equal = Plain(np.greater_equal, sign=">=")
+
+def _slope_of_sinc(g: Any, z: Any, x: Any) -> Any:
+    """Near 0, where the closed form cancels, the power series."""
+    near = np.abs(x) < 0.3
+    small, large = np.where(near, x, 0), np.where(near, 1, x)
+    series = small * reduce(lambda total, c: total * small * small + c, reversed(SINC))
+    return g * np.where(near, series, (np.cos(math.pi * large) - np.sinc(large)) / large)
+
+
+sinc = Elementwise(np.sinc, _slope_of_sinc)
+
+# Absolute values and choices.
+absolute = Elementwise(np.absolute, lambda g, z, x: g * np.sign(x))
+fabs = Elementwise(np.fabs, lambda g, z, x: g * np.sign(x))
+copysign = Elementwise(
+    np.copysign, lambda g, z, x, y: g * (np.sign(x) * np.sign(z)), lambda g, z, x, y: np.zeros_like(g)
+)
+
+
+def share(g: Any, z: Any, x: Any, y: Any) -> Any:
+    """The cotangent where x was chosen, half of it where y is equal."""
+    return np.where(x == z, np.where(y == z, g / 2, g), 0)
+
+
+maximum = Elementwise(np.maximum, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
+minimum = Elementwise(np.minimum, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
+fmax = Elementwise(np.fmax, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
+fmin = Elementwise(np.fmin, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
+where = Elementwise(
+    np.where,
+    None,
+    lambda g, z, c, x, y: np.where(c, g, 0),
+    lambda g, z, c, x, y: np.where(c, 0, g),
+    examples=[
+        example(np.array([True, False, True]), D(3), D(3)),
+        example(np.array([[True], [False]]), D(3), D(2, 1)),
+        example(np.array([True, False, True]), D(3), 0),
+    ],
+)
+nan_to_num = Elementwise(
+    np.nan_to_num,
+    lambda g, z, x, nan, posinf, neginf: np.where(np.isfinite(x), g, 0),
+    bind=lambda x, copy=True, nan=0.0, posinf=None, neginf=None: (
+        (x,),
+        {"nan": nan, "posinf": posinf, "neginf": neginf},
+    ),
+)
+
+
+@stands_for(np.clip)
+def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    """Each entry, or the bound it lies beyond."""
+    low = a_min if min is None else min
+    high = a_max if max is None else max
+    raised = np.positive(a) if low is None else np.maximum(a, low)
+    return raised if high is None else np.minimum(raised, high)
+
+
+@stands_for(np.select)
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """Each entry from the first choice whose condition holds."""
+    pairs = list(zip(condlist, choicelist, strict=True))
+    return reduce(lambda otherwise, pair: np.where(*pair, otherwise), reversed(pairs), default)
+
+
+# Steps, and what is left beside them.
+sign = Elementwise(np.sign, lambda g, z, x: np.zeros_like(g))
+floor = Elementwise(np.floor, lambda g, z, x: np.zeros_like(g))
+ceil = Elementwise(np.ceil, lambda g, z, x: np.zeros_like(g))
+trunc = Elementwise(np.trunc, lambda g, z, x: np.zeros_like(g))
+fix = Elementwise(np.fix, lambda g, z, x: np.zeros_like(g))
+rint = Elementwise(np.rint, lambda g, z, x: np.zeros_like(g))
+round = Elementwise(
+    np.round,
+    lambda g, z, x, decimals: np.zeros_like(g),
+    bind=lambda a, decimals=0: ((a,), {"decimals": decimals}),
+    also=(np.around,),
+    examples=[example(D(3, 4)), example(D(3), decimals=1)],
+)
+heaviside = Elementwise(
+    np.heaviside,
+    lambda g, z, x, y: np.zeros_like(g),
+    lambda g, z, x, y: np.where(x == 0, g, 0),
+    examples=[example(D(3, 4), D(4)), example(np.array([-1.0, 0.0, 2.0]), D(2, 3))],
+)
+floor_divide = Elementwise(
+    np.floor_divide,
+    lambda g, z, x, y: np.zeros_like(g),
+    lambda g, z, x, y: np.zeros_like(g),
+    sign="//",
+    domain=(0.6, 1.9),
+)
+remainder = Elementwise(
+    np.remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * (x // y), sign="%", domain=(0.6, 1.9)
+)
+fmod = Elementwise(np.fmod, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.rint((x - z) / y), domain=(0.6, 1.9))
+ldexp = Elementwise(
+    np.ldexp, lambda g, z, x, n: np.ldexp(g, n), None, examples=[example(D(3), np.array([1, -2, 3])), example(D(3), 2)]
+)
+
+
+@stands_for(np.divmod)
+def divmod(x: Any, y: Any) -> tuple[Any, Any]:
+    """Quotient and remainder."""
+    return np.floor_divide(x, y), np.remainder(x, y)
+
+
+@stands_for(np.modf)
+def modf(x: Any) -> tuple[Any, Any]:
+    """Fractional and whole part, both with the sign of x."""
+    return np.fmod(x, 1), np.trunc(x)
+
+
+# Parts of complex numbers, for real ones.
+real = Elementwise(np.real, lambda g, z, x: g, views=True)
+imag = Elementwise(np.imag, lambda g, z, x: np.zeros_like(g))
+conjugate = Elementwise(np.conjugate, lambda g, z, x: np.conjugate(g))

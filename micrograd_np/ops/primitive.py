@@ -141,7 +141,8 @@ class Plain(Primitive):
     """A row without derivative, whose result is plain: comparisons, logic, indices of extremes."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.kernel(*[x._data if isinstance(x, Tensor) else x for x in args], **kwargs)
+        named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
+        return self.kernel(*[x._data if isinstance(x, Tensor) else x for x in args], **named)
 
 
 class Variadic(Primitive):
