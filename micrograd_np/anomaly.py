@@ -55,7 +55,7 @@ class Watch:
         self.saved[node.birth] = [
             (value, array, array.copy())
             for position, (value, array) in enumerate(zip((node, *args), (node._data, *arrays), strict=True))
-            if hasattr(array, "copy") and any(reads(rule, position) for _, rule in node.edges)
+            if hasattr(array, "dtype") and any(reads(rule, position) for _, rule in node.edges)
         ]
         finalize(node, self.saved.pop, node.birth)
 
@@ -68,7 +68,7 @@ class Watch:
                 if changed.any():
                     raise changed_behind(node, value, tuple(map(int, np.argwhere(changed)[0])))
             pulled = pull(node, g)
-            if first_nonfinite(g) is None:
+            if all(first_nonfinite(x) is None for x in (g, node, *node.args)):
                 for x, cotangent in pulled:
                     index = first_nonfinite(cotangent)
                     if index is not None:

@@ -211,3 +211,4 @@ def __array_function__(self: Tensor, function: Any, types: Any, args: Any, kwarg
 
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
 Tensor.T = property(method(TABLE["transpose"]))  # type: ignore[attr-defined]
+Tensor.mT = property(lambda self: TABLE["swapaxes"](self, -1, -2))  # type: ignore[attr-defined]

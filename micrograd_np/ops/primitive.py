@@ -17,7 +17,7 @@ Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 def as_array(x: Any) -> Any:
     """An argument as an array; Tensors, and arrays of whatever kind, pass."""
-    return x if hasattr(x, "dtype") else np.asarray(x)
+    return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 
 class Drawn:
@@ -193,10 +193,13 @@ item.fitted = item.rules  # its cotangent is a tuple, which has no shape to be f
 
 
 class Several(Primitive):
-    """A row with several outputs: one hidden node holds them, and each is an `item` of it."""
+    """A row with several outputs: one hidden node holds them, and each is an `item` of it.
 
-    def __init__(self, function: Callable[..., Any], *rules: Rule | None, **fields: Any) -> None:
-        super().__init__(function, *[rule and whole(rule) for rule in rules], **fields)
+    Its rules are given all cotangents; the missing are zeros, or None where `zeros` is False.
+    """
+
+    def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
+        super().__init__(function, *[rule and whole(rule, zeros) for rule in rules], **fields)
         kernel = self.kernel
         self.kernel = lambda *args, **params: Outputs(kernel(*args, **params))
 
@@ -205,13 +208,13 @@ class Several(Primitive):
         return tuple(item(node, i) for i in range(len(node)))
 
 
-def whole(rule: Rule) -> Rule:
-    """A rule that is given all outputs and all their cotangents, with zeros for the missing."""
+def whole(rule: Rule, zeros: bool = True) -> Rule:
+    """A rule that is given all outputs and all their cotangents; for the missing, zeros or None."""
 
     @functools.wraps(rule)
     def whole_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
         outputs = [item(z, i) for i in range(len(z))]
-        cotangents = [np.zeros_like(y) if part is None else part for part, y in zip(g, outputs, strict=True)]
+        cotangents = [np.zeros_like(y) if part is None and zeros else part for part, y in zip(g, outputs, strict=True)]
         return rule(cotangents, outputs, *args, **params)
 
     return whole_rule

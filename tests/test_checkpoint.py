@@ -1,0 +1,82 @@
+"""Recomputed values give the same gradients, to the same tensors."""
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+
+
+def setup():
+    rng = np.random.default_rng(0)
+    return mg.Tensor(rng.normal(size=(4, 3)), True), mg.Tensor(rng.normal(size=(3, 2)), True, name="w")
+
+
+def both(f):
+    """The gradients of x and w, kept and recomputed."""
+    found = []
+    for wrap in (lambda f: f, mg.checkpoint):
+        x, w = setup()
+        result = wrap(lambda x: f(x, w))(x)  # noqa: B023
+        total = sum(part.sum() for part in result) if isinstance(result, tuple) else result.sum()
+        total.backward()
+        found.append((total.data, x.grad, w.grad))
+    return found
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, w: np.tanh(x @ w) * 2,
+        lambda x, w: (np.tanh(x @ w), x * 2),
+        lambda x, w: mg.checkpoint(lambda y: np.exp(y @ w))(x) * w.sum(),
+    ],
+)
+def test_the_same_gradients_for_arguments_and_for_what_the_function_closes_over(f):
+    kept, recomputed = both(f)
+    for a, b in zip(kept, recomputed, strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_intermediates_are_computed_twice_and_kept_never():
+    x, w = setup()
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        return np.tanh(x @ w)
+
+    y = mg.checkpoint(f)(x)
+    assert [a.op.name for a in y.args] == ["checkpoint"]
+    y.sum().backward()
+    assert len(calls) == 2
+
+
+def test_second_derivatives():
+    f = lambda x: np.tanh(x * x).sum()  # noqa: E731
+    x = np.array([0.5, 1.0])
+    assert np.allclose(mg.hessian(mg.checkpoint(f))(x), mg.hessian(f)(x), rtol=1e-14)
+
+
+def test_under_no_grad_and_without_gradients_it_is_the_function():
+    x, w = setup()
+    with mg.no_grad():
+        assert not mg.checkpoint(lambda x: x @ w)(x).requires_grad
+    assert mg.checkpoint(lambda x: x * 2)(3.0) == 6.0
+
+
+def test_a_weight_written_to_before_backward_is_refused():
+    x, w = setup()
+    y = mg.checkpoint(lambda x: np.tanh(x @ w))(x).sum()
+    w += 1
+    with pytest.raises(RuntimeError, match=r"w \(3, 2\) .* written to after a checkpoint had used it"):
+        y.backward()
+
+
+def test_a_hook_sees_and_changes_a_gradient():
+    seen = []
+    x = mg.Tensor([1.0, 2.0], requires_grad=True)
+    mg.hook(mg.hook(x, lambda g: 3 * g), seen.append).sum().backward()
+    assert np.array_equal(seen[0], [1, 1])
+    assert np.array_equal(x.grad, [3, 3])
+    with pytest.raises(ValueError, match="what the hook returned has shape"):
+        mg.hook(x, lambda g: np.ones(3)).sum().backward()

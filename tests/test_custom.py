@@ -1,0 +1,96 @@
+"""Rows of one's own: they work like the table's, and a broken contract is an error in the user's words."""
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+
+x = np.array([1.0, 2.0, 3.0])
+
+
+@mg.custom_op(lambda g, z, x, y, *, scale: g * y * scale, lambda g, z, x, y, *, scale: g * x * scale, broadcasts=True)
+def scaled_product(x, y, *, scale=2.0):
+    """The product, scaled."""
+    return x * y * scale
+
+
+def op(rule, forward=lambda x: x * 2, **options):
+    def twice(x):
+        return forward(x)
+
+    return mg.custom_op(rule, **options)(twice)
+
+
+def test_values_gradients_and_second_derivatives():
+    assert np.array_equal(scaled_product(x, x), 2 * x * x)
+    assert np.array_equal(mg.grad(lambda x: scaled_product(x, 3.0, scale=1.0).sum())(x), [3, 3, 3])
+    assert np.array_equal(mg.grad(lambda y: scaled_product(x, y).sum())(1.0), 12)
+    assert np.array_equal(mg.hessian(lambda x: scaled_product(x, x).sum())(x), 4 * np.eye(3))
+
+
+def test_it_keeps_name_and_docstring():
+    assert scaled_product.name == scaled_product.__name__ == "scaled_product"
+    assert scaled_product.__doc__ == "The product, scaled."
+
+
+def test_arrays_in_arrays_out_and_lists_are_arrays():
+    assert isinstance(scaled_product(x, x), np.ndarray)
+    assert np.array_equal(scaled_product(mg.Tensor(x), [1, 1, 1]).data, 2 * x)
+
+
+def test_an_argument_without_a_rule():
+    @mg.custom_op(None, lambda g, z, mask, x: g * mask)
+    def masked(mask, x):
+        return x * mask
+
+    mask = np.array([1, 0, 1])
+    assert np.array_equal(mg.grad(lambda x: masked(mask, x).sum())(x), mask)
+
+
+BROKEN_RULES = [
+    (lambda g, z, x: np.ones(7), ValueError, r"rule of twice for x returned shape \(7,\), and x has \(3,\)"),
+    (lambda g, z, x: g.sum(), ValueError, r"returned shape \(\), and x has \(3,\)"),
+    (lambda g, z, x: None, TypeError, "returned NoneType"),
+    (lambda g, z, x: np.ones(3, int), TypeError, "returned int64; a gradient is floating-point"),
+    (lambda g, z, x: g * 1j, TypeError, "returned complex128"),
+    (lambda g, z, x: np.where(x == 2, np.nan, g), FloatingPointError, r"nan or inf at index \(1,\), from finite values"),
+    (lambda g, z, x: g @ np.ones((4, 4)), ValueError, "(?s)matmul.*"),
+]
+
+
+@pytest.mark.parametrize(("rule", "error", "message"), BROKEN_RULES)
+def test_a_broken_rule_is_named(rule, error, message):
+    t = mg.Tensor(x, requires_grad=True)
+    y = op(rule)(t)
+    with pytest.raises(error, match=message) as caught:
+        y.sum().backward()
+    assert any("backward pass of twice" in note for note in caught.value.__notes__)
+    assert t.grad is None
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: mg.custom_op(lambda g, z, x: g)(lambda x, y: x), TypeError, r"2 array arguments \(x, y\).* 1 rules"),
+        (lambda: scaled_product(x), TypeError, "scaled_product: missing a required argument: 'y'"),
+        (lambda: scaled_product(x, x, typo=1), TypeError, "scaled_product: .*typo"),
+        (lambda: op(lambda g, z, x: g, lambda x: "text")(x), TypeError, "twice returned str"),
+        (lambda: op(lambda g, z, x: g, lambda x: mg.Tensor(x))(x), TypeError, "twice returned Tensor.*needs no custom_op"),
+        (lambda: op(lambda g, z, x: g, lambda x: np.where(x > 2, np.inf, x))(x), FloatingPointError, r"inf at index \(2,\)"),
+        (lambda: op(lambda g, z, x: g, lambda x: x @ np.ones((4, 4)))(mg.Tensor(x)), ValueError, "(?s)matmul"),
+    ],
+)
+def test_a_broken_call_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_the_wrong_size_is_refused_even_where_broadcasting_would_hide_it():
+    wrong = op(lambda g, z, x: np.ones((2, 3)), broadcasts=True)
+    with pytest.raises(ValueError, match=r"returned shape \(2, 3\)"):
+        wrong(mg.Tensor(x, requires_grad=True)).sum().backward()
+
+
+def test_it_checks_itself():
+    assert scaled_product.gradcheck(x, x)
+    assert not op(lambda g, z, x: g * 2.001).gradcheck(x)
