@@ -12,7 +12,7 @@ Spot = tuple[CodeType, int]
 
 ENGINE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 # The article's networks stand on the tape as a user's script does.
-USERS = {ENGINE + "article.py"}
+USERS = {os.path.join(ENGINE, "article", "tape.py")}
 
 
 def spot() -> Spot:
