@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from types import EllipsisType, NoneType
 from typing import Any
 
 import numpy as np
 
-from .primitive import Bound, Primitive, example
+from ..rules import unbroadcast
+from .primitive import Bound, Primitive, as_array, example
 from .primitive import Drawn as D
+
+BASIC = (int, slice, NoneType, EllipsisType)
 
 
 class Slot(int):
@@ -19,16 +24,23 @@ class Slot(int):
 
 def split_index(index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """An index as (arrays, template): integer and boolean arrays are arguments, the rest is metadata."""
-    parts = index if isinstance(index, tuple) else (index,)
     arrays: list[Any] = []
-    template = []
-    for part in parts:
-        if isinstance(part, list) or hasattr(part, "dtype"):
-            template.append(Slot(len(arrays)))
-            arrays.append(part if hasattr(part, "dtype") else np.asarray(part, dtype=None if part else int))
-        else:
+    template: list[Any] = []
+    for part in index if isinstance(index, tuple) else (index,):
+        if isinstance(part, BASIC):
             template.append(part)
+        elif isinstance(part, np.integer):
+            template.append(int(part))
+        else:
+            template.append(Slot(len(arrays)))
+            arrays.append(as_index(part))
     return tuple(arrays), tuple(template)
+
+
+def as_index(part: Any) -> Any:
+    """A list, range or tuple inside an index as an array; an empty one chooses nothing."""
+    array = as_array(part)
+    return array if array is part or array.size else array.astype(int)
 
 
 def join_index(template: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -46,20 +58,66 @@ def _getitem(x: Any, *arrays: Any, index: tuple[Any, ...]) -> Any:
 
 def _bind_scatter(values: Any, index: Any, shape: Any) -> Bound:
     arrays, template = split_index(index)
-    return (values, *arrays), {"index": template, "shape": shape}
+    return (as_array(values), *arrays), {"index": template, "shape": shape}
 
 
-def _scatter(values: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+def _scatter(values: Any, *arrays: Any, index: tuple[Any, ...], shape: Any) -> Any:
     """Zeros of a shape, with values added at an index; entries that the index names twice add up."""
-    target = np.zeros(shape, values.dtype, like=values)
-    if arrays:
-        np.add.at(target, join_index(index, arrays), values)
+    target = np.zeros_like(values, shape=shape, order="C")
+    index = join_index(index, arrays)
+    if any(array.dtype.kind in "iu" and array.size > 1 for array in arrays):
+        add_at(target, index, values)
     else:
-        target[index] += values
+        target[index] = fill(values, target[index].shape)
     return target
 
 
-getitem = Primitive(
+def _scatter_values(g: Any, z: Any, values: Any, *arrays: Any, index: tuple[Any, ...], shape: Any) -> Any:
+    taken = g[join_index(index, arrays)]
+    return taken if taken.shape == values.shape else unbroadcast(taken, values.shape)
+
+
+def add_at(target: Any, index: tuple[Any, ...], values: Any) -> None:
+    """Add at an index that may name an entry twice, by way of the raveled array.
+
+    On one axis np.add.at is several times faster, and it crashes where the result has more than 32.
+    """
+    positions = raveled(target, index)
+    np.add.at(target.reshape(-1), positions.reshape(-1), fill(values, positions.shape).reshape(-1))
+
+
+def raveled(target: Any, index: tuple[Any, ...]) -> Any:
+    """Where in the raveled target an index points; integers that lead need no look at the axes after them."""
+    if len(index) > target.ndim or not all(map(counts, index)):
+        return np.arange(target.size, like=target).reshape(target.shape)[index]
+    rows: Any = 0
+    for part, size in zip(index, target.shape, strict=False):
+        rows = rows * size + np.arange(size, like=target)[part]
+    trailing = target.shape[len(index) :]
+    width = math.prod(trailing)
+    within = np.arange(width, like=target).reshape(trailing)
+    return (rows * width).reshape(rows.shape + (1,) * len(trailing)) + within
+
+
+def counts(part: Any) -> bool:
+    """Whether a part of an index is an integer, or an array of integers."""
+    return part.dtype.kind in "iu" if hasattr(part, "dtype") else type(part) is int
+
+
+def fill(values: Any, shape: tuple[int, ...]) -> Any:
+    """Values in the shape of the entries that they go to."""
+    if values.shape == shape:
+        return values
+    try:
+        return np.broadcast_to(values, shape)
+    except ValueError:
+        raise ValueError(
+            f"values of shape {values.shape} do not fit the entries of shape {shape} that the index chooses. Give one "
+            "value for each entry, or values that broadcast to that shape."
+        ) from None
+
+
+getitem: Primitive = Primitive(
     _getitem,
     lambda g, z, x, *arrays, index: scatter(g, join_index(index, arrays), x.shape),
     bind=_bind_getitem,
@@ -68,16 +126,20 @@ getitem = Primitive(
         example(D(3, 4), 1),
         example(D(3, 4), (slice(None), slice(None, None, -2))),
         example(D(3, 4), (np.array([0, 2, 0]), np.array([1, 1, 1]))),
+        example(D(3, 4), [0, 2, -3]),
         example(D(3, 4), np.array([True, False, True])),
         example(D(2, 3, 4), (Ellipsis, None, np.array([3, 0]))),
+        example(D(2, 3, 4), (np.array([[True, False, True], [False, True, True]]), slice(1, 3))),
     ],
 )
-scatter = Primitive(
+scatter: Primitive = Primitive(
     _scatter,
-    lambda g, z, values, *arrays, index, shape: g[join_index(index, arrays)],
+    _scatter_values,
     bind=_bind_scatter,
     examples=[
         example(D(4), 1, shape=(3, 4)),
         example(D(3), (np.array([0, 2, 0]), np.array([1, 1, 1])), shape=(3, 4)),
+        example(D(3, 2), np.array([0, 2, 0]), shape=(4, 2)),
+        example(D(), (slice(None), np.array([0, 2, 0])), shape=(2, 3)),
     ],
 )

@@ -2,50 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..rules import unbroadcast
-from .primitive import Bound, Primitive, Variadic, example
+from .composed import stands_for
+from .primitive import Bound, Plain, Primitive, as_array, example
 from .primitive import Drawn as D
 
+# Other shapes, the entries in the same order.
 
-def _reshape(x: Any, *shape: Any, order: str = "C") -> Bound:
-    """Both spellings: `np.reshape(x, (2, 3))` and `x.reshape(2, 3)`."""
-    if order != "C":
-        raise TypeError("order= other than 'C' is not supported on Tensors")
-    return (x,), {"shape": shape[0] if len(shape) == 1 else shape}
+
+def in_order(order: str) -> dict[str, str]:
+    """C order goes without saying; A and K ask how the memory is laid out, which is no part of a value."""
+    if order not in ("C", "F"):
+        raise TypeError(f"order={order!r} is not supported on Tensors; 'C' and 'F' are.")
+    return {"order": order} if order == "F" else {}
+
+
+def _bind_reshape(x: Any, *sizes: Any, shape: Any = None, order: str = "C") -> Bound:
+    """All spellings: `np.reshape(x, (2, 3))`, `np.reshape(x, (2, 3), "F")`, `x.reshape(2, 3)`."""
+    if sizes and isinstance(sizes[-1], str):
+        *sizes, order = sizes  # type: ignore[assignment]
+    if shape is None:
+        shape = sizes[0] if len(sizes) == 1 else tuple(sizes)
+    return (x,), {"shape": tuple(shape) if isinstance(shape, list) else shape, **in_order(order)}
 
 
 reshape = Primitive(
     np.reshape,
-    lambda g, z, x, shape: np.reshape(g, x.shape),
-    bind=_reshape,
+    lambda g, z, x, shape, order="C": np.reshape(g, x.shape, order=order),
+    bind=_bind_reshape,
     views=True,
-    examples=[example(D(3, 4), (2, 6)), example(D(3, 4), -1), example(D(), (1, 1))],
+    examples=[
+        example(D(3, 4), (2, 6)),
+        example(D(3, 4), -1),
+        example(D(), (1, 1)),
+        example(D(2, 3, 4), (4, 6), order="F"),
+    ],
 )
 
 
-def _transpose(x: Any, *axes: Any) -> Bound:
-    """All spellings: `np.transpose(x, (1, 0))`, `x.transpose(1, 0)`, `x.T`."""
-    return (x,), {"axes": axes[0] if len(axes) == 1 else axes or None}
+def _flatten(x: Any, order: str = "C") -> Any:
+    return x.flatten(order)
 
 
-transpose = Primitive(
-    np.transpose,
-    lambda g, z, x, axes: np.transpose(g, None if axes is None else np.argsort([axis % x.ndim for axis in axes])),
-    bind=_transpose,
-    views=True,
-    examples=[example(D(3, 4)), example(D(2, 3, 4), (1, -1, 0))],
+flatten = Primitive(
+    _flatten,
+    lambda g, z, x, order="C": np.reshape(g, x.shape, order=order),
+    bind=lambda x, order="C": ((as_array(x),), in_order(order)),
+    examples=[example(D(2, 3)), example(D(2, 3, 4), order="F")],
 )
-swapaxes = Primitive(
-    np.swapaxes,
-    lambda g, z, x, axis1, axis2: np.swapaxes(g, axis1, axis2),
-    bind=lambda x, axis1, axis2: ((x,), {"axis1": axis1, "axis2": axis2}),
-    views=True,
-    examples=[example(D(2, 3, 4), 0, -1)],
-)
+
+
+@stands_for(np.ravel)
+def ravel(x: Any, order: Any = "C") -> Any:
+    """The entries along one axis."""
+    return np.reshape(x, -1, order=order)
+
+
 expand_dims = Primitive(
     np.expand_dims,
     lambda g, z, x, axis: np.reshape(g, x.shape),
@@ -60,44 +78,155 @@ squeeze = Primitive(
     views=True,
     examples=[example(D(3, 1, 4)), example(D(1, 3, 1), -1)],
 )
+
+
+@stands_for(np.atleast_1d)
+def atleast_1d(*arrays: Any) -> Any:
+    """Arrays of one axis or more."""
+    return each(arrays, lambda x: x if x.ndim > 0 else np.reshape(x, 1))
+
+
+@stands_for(np.atleast_2d)
+def atleast_2d(*arrays: Any) -> Any:
+    """Arrays of two axes or more; a vector becomes a row."""
+    return each(arrays, lambda x: x if x.ndim > 1 else np.reshape(x, (1, -1)))
+
+
+@stands_for(np.atleast_3d)
+def atleast_3d(*arrays: Any) -> Any:
+    """Arrays of three axes or more; a vector goes along the middle one, a matrix along the first two."""
+    return each(arrays, lambda x: x if x.ndim > 2 else np.reshape(x, (*x.shape, 1) if x.ndim == 2 else (1, -1, 1)))
+
+
+def each(arrays: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
+    changed = tuple(change(as_array(x)) for x in arrays)
+    return changed[0] if len(changed) == 1 else changed
+
+
+# Other axes.
+
+
+def _bind_transpose(x: Any, *order: Any, axes: Any = None) -> Bound:
+    """All spellings: `np.transpose(x, (1, 0))`, `np.transpose(x, axes=(1, 0))`, `x.transpose(1, 0)`, `x.T`."""
+    if order:
+        axes = order[0] if len(order) == 1 else order
+    return (x,), {"axes": axes if axes is None else tuple(axes)}
+
+
+def back(axes: tuple[int, ...] | None) -> Any:
+    """The order of axes that undoes an order of axes."""
+    return axes and sorted(range(len(axes)), key=lambda axis: axes[axis] % len(axes))
+
+
+transpose = Primitive(
+    np.transpose,
+    lambda g, z, x, axes: np.transpose(g, back(axes)),
+    bind=_bind_transpose,
+    views=True,
+    examples=[example(D(3, 4)), example(D(2, 3, 4), (1, -1, 0)), example(D(2, 3, 4), axes=(-2, 2, 0))],
+)
+swapaxes = Primitive(
+    np.swapaxes,
+    lambda g, z, x, axis1, axis2: np.swapaxes(g, axis1, axis2),
+    bind=lambda x, axis1, axis2: ((x,), {"axis1": axis1, "axis2": axis2}),
+    views=True,
+    examples=[example(D(2, 3, 4), 0, -1)],
+)
+
+
+@stands_for(np.matrix_transpose)
+def matrix_transpose(x: Any) -> Any:
+    """The last two axes exchanged."""
+    return np.swapaxes(x, -1, -2)
+
+
+@stands_for(np.moveaxis)
+def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+    """The axes at `source` moved to `destination`."""
+    x = as_array(x)
+    source = normalize_axis_tuple(source, x.ndim, "source")
+    destination = normalize_axis_tuple(destination, x.ndim, "destination")
+    order = [axis for axis in range(x.ndim) if axis not in source]
+    for to, axis in sorted(zip(destination, source, strict=True)):
+        order.insert(to, axis)
+    return np.transpose(x, order)
+
+
+@stands_for(np.rollaxis)
+def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
+    """One axis moved to before the axis that was at `start`."""
+    x = as_array(x)
+    axis = normalize_axis_index(axis, x.ndim)
+    start = normalize_axis_index(start, x.ndim + 1) if start >= 0 else normalize_axis_index(start, x.ndim)
+    return np.moveaxis(x, axis, start - (axis < start))
+
+
+# The axes turned round.
+
+flip = Primitive(
+    np.flip,
+    lambda g, z, x, axis: np.flip(g, axis),
+    bind=lambda x, axis=None: ((x,), {"axis": axis}),
+    views=True,
+    examples=[example(D(3)), example(D(2, 3)), example(D(2, 3, 4), axis=(0, -1))],
+)
+
+
+@stands_for(np.fliplr)
+def fliplr(x: Any) -> Any:
+    """The columns in the other order."""
+    return np.flip(x, 1)
+
+
+@stands_for(np.flipud)
+def flipud(x: Any) -> Any:
+    """The rows in the other order."""
+    return np.flip(x, 0)
+
+
+@stands_for(np.rot90)
+def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
+    """The plane of two axes, turned k times by 90 degrees from the first towards the second."""
+    x = as_array(x)
+    first, second = normalize_axis_tuple(axes, x.ndim, "axes")
+    turned_axes: Any = {0: (), 1: second, 2: (first, second), 3: first}[k % 4]
+    turned = np.flip(x, turned_axes)
+    return np.swapaxes(turned, first, second) if k % 2 else turned
+
+
+roll = Primitive(
+    np.roll,
+    lambda g, z, x, shift, axis: np.roll(g, back_by(shift), axis),
+    bind=lambda x, shift, axis=None: ((x,), {"shift": shift, "axis": axis}),
+    examples=[example(D(5), 2), example(D(2, 3), -1), example(D(2, 3, 4), (1, -2), axis=(0, 2))],
+)
+
+
+def back_by(shift: Any) -> Any:
+    return tuple(-steps for steps in shift) if isinstance(shift, (tuple, list)) else -shift
+
+
+# Entries repeated along axes that were not there, or had one entry.
+
 broadcast_to = Primitive(
     np.broadcast_to,
     lambda g, z, x, shape: unbroadcast(g, x.shape),
-    bind=lambda x, shape: ((x,), {"shape": shape}),
+    bind=lambda x, shape: ((x,), {"shape": tuple(shape) if isinstance(shape, list) else shape}),
     views=True,
     examples=[example(D(3, 1), (2, 3, 4)), example(D(), (2, 3))],
 )
 
 
-def _astype(x: Any, dtype: Any) -> Any:
-    return x.astype(dtype)
+@stands_for(np.broadcast_arrays)
+def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
+    """The arrays in the shape that they broadcast to."""
+    given = [as_array(x) for x in arrays]
+    shape = np.broadcast_shapes(*[x.shape for x in given])
+    return tuple(np.broadcast_to(x, shape) for x in given)
 
 
-astype = Primitive(
-    _astype,
-    lambda g, z, x, dtype: g,
-    bind=lambda x, dtype: ((x,), {"dtype": np.dtype(dtype)}),
-    also=(np.astype,) if hasattr(np, "astype") else (),
-    examples=[example(D(3), np.float64)],
-)
+# How many axes and entries there are.
 
-
-def _concatenate(*arrays: Any, axis: int) -> Any:
-    return np.concatenate(arrays, axis=axis)
-
-
-def _concatenate_rule(g: Any, z: Any, *arrays: Any, i: int, axis: Any) -> Any:
-    if axis is None:
-        start = sum(x.size for x in arrays[:i])
-        return np.reshape(g[start : start + arrays[i].size], arrays[i].shape)
-    start = sum(x.shape[axis] for x in arrays[:i])
-    return np.swapaxes(np.swapaxes(g, 0, axis)[start : start + arrays[i].shape[axis]], 0, axis)
-
-
-concatenate = Variadic(
-    np.concatenate,
-    _concatenate_rule,
-    kernel=_concatenate,
-    bind=lambda arrays, axis=0: (tuple(arrays), {"axis": axis}),
-    examples=[example([D(3, 4), D(2, 4)]), example([D(3, 4), D(3, 1)], axis=-1), example([D(2), D(3, 2)], axis=None)],
-)
+shape = Plain(np.shape, examples=[example(D(2, 3))])
+ndim = Plain(np.ndim, examples=[example(D(2, 3))])
+size = Plain(np.size, examples=[example(D(2, 3)), example(D(2, 3), 1)])
