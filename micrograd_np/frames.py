@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
@@ -12,16 +13,25 @@ Spot = tuple[CodeType, int]
 
 ENGINE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 # The article's networks stand on the tape as a user's script does.
-USERS = {os.path.join(ENGINE, "article", "tape.py")}
+ARTICLE = ENGINE + "article" + os.sep
+
+
+@functools.cache
+def is_users(filename: str) -> bool:
+    return not filename.startswith(ENGINE) or filename.startswith(ARTICLE)
+
+
+def user_frame() -> FrameType:
+    """The innermost frame outside the engine."""
+    frame = sys._getframe(1)
+    while not is_users(frame.f_code.co_filename) and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
 
 
 def spot() -> Spot:
     """Where the user's code stands now: the code object and the instruction, never the frame."""
-    frame: FrameType = sys._getframe(2)
-    while frame.f_code.co_filename.startswith(ENGINE):
-        if frame.f_code.co_filename in USERS or frame.f_back is None:
-            break
-        frame = frame.f_back
+    frame = user_frame()
     return frame.f_code, frame.f_lasti
 
 
@@ -32,16 +42,6 @@ def line(where: Spot) -> str:
     number = positions[0] or code.co_firstlineno
     text = linecache.getline(code.co_filename, number).strip()
     return f"{os.path.basename(code.co_filename)}:{number}: {text}".rstrip(": ")
-
-
-def user_frame() -> FrameType:
-    """The innermost frame outside the engine."""
-    frame = sys._getframe(1)
-    while frame.f_code.co_filename.startswith(ENGINE) and frame.f_back is not None:
-        if frame.f_code.co_filename in USERS:
-            break
-        frame = frame.f_back
-    return frame
 
 
 def name_of(value: Any, frame: FrameType | None = None) -> str | None:

@@ -17,6 +17,8 @@ Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 def as_array(x: Any) -> Any:
     """An argument as an array; Tensors, and arrays of whatever kind, pass."""
+    if isinstance(x, Tensor | np.ndarray):
+        return x
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 
