@@ -1,20 +1,18 @@
-"""Matrix products and what is made of them."""
+"""Products of vectors, of matrices, and of stacks of them."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
-from .primitive import Primitive, Several, example
+from .matrices import check_axes, mT
+from .primitive import Bound, Primitive, as_array, example
 from .primitive import Drawn as D
 
 
-def mT(x: Any) -> Any:
-    return np.swapaxes(x, -1, -2)
-
-
-# A vector in a matrix product is a matrix of one row (on the left) or of one column (on the right).
+# In a matrix product, a vector is a matrix of one row (on the left) or of one column (on the right).
 def _matmul_x(g: Any, z: Any, x: Any, y: Any) -> Any:
     if y.ndim == 1:
         return np.expand_dims(g, -1) * y
@@ -43,30 +41,35 @@ matmul = Primitive(
     _matmul_x,
     _matmul_y,
     sign="@",
+    also=(np.linalg.matmul,),
     broadcasts=True,
-    examples=[*PRODUCTS, example(D(2, 3, 4), D(4, 2)), example(D(4), D(2, 4, 3)), example(D(5, 1, 3, 4), D(2, 4, 3))],
+    examples=[
+        *PRODUCTS,
+        example(D(2, 3, 4), D(4, 2)),
+        example(D(4), D(2, 4, 3)),
+        example(D(2, 3, 4), D(4)),
+        example(D(5, 1, 3, 4), D(2, 4, 3)),
+    ],
 )
 
 
+# The last axis of x meets the second to last of y, or its only one.
 def _dot_x(g: Any, z: Any, x: Any, y: Any) -> Any:
     if x.ndim == 2 == y.ndim:
         return np.dot(g, y.T)
     if not x.ndim or not y.ndim:
-        return np.sum(g * y) if y.ndim else g * y
-    kept = y.ndim - 1
-    axes = [*range(y.ndim - 2), y.ndim - 1] if y.ndim > 1 else []
-    return np.tensordot(g, y, (list(range(g.ndim - kept, g.ndim)), axes))
+        return g * y if x.ndim else np.sum(g * y)
+    kept = [axis for axis in range(y.ndim) if axis != max(y.ndim - 2, 0)]
+    return np.tensordot(g, y, (range(x.ndim - 1, g.ndim), kept))
 
 
 def _dot_y(g: Any, z: Any, x: Any, y: Any) -> Any:
     if x.ndim == 2 == y.ndim:
         return np.dot(x.T, g)
     if not x.ndim or not y.ndim:
-        return np.sum(g * x) if x.ndim else g * x
-    kept = list(range(x.ndim - 1))
-    if y.ndim == 1:
-        return np.tensordot(x, g, (kept, kept))
-    return np.moveaxis(np.tensordot(x, g, (kept, kept)), 0, -2)
+        return g * x if y.ndim else np.sum(g * x)
+    kept = range(x.ndim - 1)
+    return np.moveaxis(np.tensordot(x, g, (kept, kept)), 0, max(y.ndim - 2, 0))
 
 
 dot = Primitive(
@@ -74,18 +77,58 @@ dot = Primitive(
     _dot_x,
     _dot_y,
     sign="@",
-    examples=[*PRODUCTS, example(D(2, 3, 4), D(5, 4, 2)), example(D(3, 4), D()), example(D(), D(3))],
+    examples=[
+        *PRODUCTS,
+        example(D(2, 3, 4), D(5, 4, 2)),
+        example(D(4), D(5, 4, 2)),
+        example(D(2, 3, 4), D(4)),
+        example(D(3, 4), D()),
+        example(D(), D(3)),
+    ],
 )
 
 
-def _slogdet_x(g: Any, z: Any, x: Any) -> Any:
-    """d log|det x| = tr(x⁻¹ dx); the sign is locally constant."""
-    return np.expand_dims(g[1], (-1, -2)) * mT(np.linalg.inv(x))
+def fitting(name: str, i: int, j: int, x: Any, y: Any) -> Bound:
+    x, y = as_array(x), as_array(y)
+    check_axes(name, x, i, y, j)
+    return (x, y), {}
 
 
-inv = Primitive(
-    np.linalg.inv,
-    lambda g, z, x: -np.matmul(mT(z), np.matmul(g, mT(z))),
-    examples=[example(D(3, 3, through=lambda x: x + 4 * np.eye(3)))],
+def _bind_vecdot(x: Any, y: Any, axis: int = -1) -> Bound:
+    x, y = as_array(x), as_array(y)
+    check_axes("vecdot", x, axis, y, axis)
+    return (x, y) if axis == -1 else (np.moveaxis(x, axis, -1), np.moveaxis(y, axis, -1)), {}
+
+
+vdot = Primitive(
+    np.vdot,
+    lambda g, z, x, y: g * np.reshape(y, x.shape),
+    lambda g, z, x, y: g * np.reshape(x, y.shape),
+    examples=[example(D(4), D(4)), example(D(2, 3), D(3, 2))],
 )
-slogdet = Several(np.linalg.slogdet, _slogdet_x, examples=[example(D(3, 3)), example(D(2, 3, 3))])
+vecdot = Primitive(
+    np.vecdot,
+    lambda g, z, x, y: np.expand_dims(g, -1) * y,
+    lambda g, z, x, y: np.expand_dims(g, -1) * x,
+    bind=_bind_vecdot,
+    also=(np.linalg.vecdot,),
+    broadcasts=True,
+    examples=[example(D(2, 1, 4), D(3, 4)), example(D(4), D(4)), example(D(4, 2), D(4, 2), axis=0)],
+)
+if hasattr(np, "matvec"):
+    matvec = Primitive(
+        np.matvec,
+        lambda g, z, x, y: np.expand_dims(g, -1) * np.expand_dims(y, -2),
+        lambda g, z, x, y: np.vecmat(g, x),
+        bind=functools.partial(fitting, "matvec", -1, -1),
+        broadcasts=True,
+        examples=[example(D(3, 4), D(4)), example(D(2, 1, 3, 4), D(5, 4)), example(D(3, 4), D(2, 4))],
+    )
+    vecmat = Primitive(
+        np.vecmat,
+        lambda g, z, x, y: np.matvec(y, g),
+        lambda g, z, x, y: np.expand_dims(x, -1) * np.expand_dims(g, -2),
+        bind=functools.partial(fitting, "vecmat", -1, -2),
+        broadcasts=True,
+        examples=[example(D(3), D(3, 4)), example(D(5, 3), D(2, 1, 3, 4)), example(D(2, 3), D(3, 4))],
+    )

@@ -1,0 +1,136 @@
+"""Determinants, inverses, and solutions of linear equations."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .composed import stands_for
+from .matrices import Named, check_axes, mT
+from .primitive import Bound, Plain, Primitive, as_array, example
+from .primitive import Drawn as D
+
+
+def regular(x: Any) -> Any:
+    """Far from singular, for the examples."""
+    return x + 4 * np.eye(x.shape[-1])
+
+
+INVERTIBLE = [example(D(3, 3, through=regular)), example(D(2, 3, 3, through=regular))]
+
+
+# d det x = det x · tr(x⁻¹ dx). A singular x has no inverse, and is refused here and in the next.
+det = Primitive(
+    np.linalg.det, lambda g, z, x: np.expand_dims(g * z, (-1, -2)) * mT(np.linalg.inv(x)), examples=INVERTIBLE
+)
+
+
+class SlogdetResult(NamedTuple):
+    sign: Any
+    logabsdet: Any
+
+
+slogdet = Named(
+    np.linalg.slogdet,
+    SlogdetResult,
+    lambda g, z, x: np.expand_dims(g[1], (-1, -2)) * mT(np.linalg.inv(x)),
+    examples=INVERTIBLE,
+)
+inv = Primitive(
+    np.linalg.inv,
+    lambda g, z, x: -np.matmul(mT(z), np.matmul(g, mT(z))),
+    examples=INVERTIBLE,
+)
+
+
+def columns(x: Any, b: Any) -> Any:
+    """Solutions as matrices; NumPy takes the right side for one vector only where it has one axis."""
+    return np.expand_dims(x, -1) if b.ndim == 1 else x
+
+
+def _solve_a(g: Any, z: Any, a: Any, b: Any) -> Any:
+    return -np.matmul(np.linalg.solve(mT(a), columns(g, b)), mT(columns(z, b)))
+
+
+def _solve_b(g: Any, z: Any, a: Any, b: Any) -> Any:
+    x = np.linalg.solve(mT(a), columns(g, b))
+    return x[..., 0] if b.ndim == 1 else x
+
+
+def _bind_solve(a: Any, b: Any) -> Bound:
+    a, b = as_array(a), as_array(b)
+    check_axes("solve", a, -2, b, -1 if b.ndim == 1 else -2)
+    return (a, b), {}
+
+
+solve = Primitive(
+    np.linalg.solve,
+    _solve_a,
+    _solve_b,
+    bind=_bind_solve,
+    broadcasts=True,
+    examples=[
+        example(D(3, 3, through=regular), D(3)),
+        example(D(3, 3, through=regular), D(3, 2)),
+        example(D(2, 3, 3, through=regular), D(3)),
+        example(D(2, 1, 3, 3, through=regular), D(4, 3, 2)),
+    ],
+)
+
+
+def _pinv_x(g: Any, z: Any, x: Any, **_: Any) -> Any:
+    """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973): x and its neighbours are of one rank."""
+    g, zT = mT(g), mT(z)
+    inside = np.matmul(np.matmul(zT, mT(g)), zT)
+    left = np.matmul(g - np.matmul(x, np.matmul(z, g)), np.matmul(z, zT))
+    right = np.matmul(np.matmul(zT, z), g - np.matmul(np.matmul(g, z), x))
+    return left + right - inside
+
+
+pinv = Primitive(
+    np.linalg.pinv,
+    _pinv_x,
+    bind=lambda a, rcond=None, hermitian=False, **rtol: (
+        (as_array(a),),
+        {"rcond": rcond, "hermitian": hermitian, **rtol},
+    ),
+    examples=[example(D(4, 2)), example(D(2, 2, 3)), example(D(3, 3, through=regular))],
+)
+matrix_rank = Plain(np.linalg.matrix_rank)
+
+
+@stands_for(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
+    """The x for which |a x - b| is smallest; the squares of what remains; a's rank and singular values."""
+    a, b = as_array(a), as_array(b)
+    check_axes("lstsq", a, 0, b, 0)
+    rows, unknowns = a.shape
+    precision = float(np.finfo(a.dtype).eps)
+    rcond = precision * max(rows, unknowns) if rcond is None else rcond if rcond >= 0 else precision
+    x = np.matmul(np.linalg.pinv(a, rcond), b)
+    singular = np.linalg.svdvals(a)
+    rank = int(np.sum(singular > rcond * np.max(singular, initial=0)))
+    remains = np.square(b - np.matmul(a, x))
+    told = rank == unknowns < rows
+    return x, np.sum(remains, axis=0, keepdims=b.ndim == 1) if told else np.ravel(x[:0]), rank, singular
+
+
+@stands_for(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    """The x for which a and x, multiplied over all axes of x, give b."""
+    a, b = as_array(a), as_array(b)
+    if axes is not None:
+        a = np.moveaxis(a, axes, range(-len(axes), 0))
+    shape = a.shape[b.ndim :]
+    x = np.linalg.solve(np.reshape(a, (b.size, math.prod(shape))), np.reshape(b, b.size))
+    return np.reshape(x, shape)
+
+
+@stands_for(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    """The inverse of a as a map from its last axes to its first `ind`."""
+    a = as_array(a)
+    left, right = a.shape[:ind], a.shape[ind:]
+    return np.reshape(np.linalg.inv(np.reshape(a, (math.prod(left), math.prod(right)))), (*right, *left))

@@ -1,0 +1,144 @@
+"""Products and sums that are written with those of matrices."""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from ..errors import called
+from .composed import stands_for
+from .matrices import check_axes, eye_like
+from .primitive import as_array
+
+
+@stands_for(np.tensordot, np.linalg.tensordot)
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    """The sum of products over the given axes of a and of b."""
+    a, b = as_array(a), as_array(b)
+    if np.ndim(axes) == 0 and not hasattr(axes, "__len__"):
+        axes = (range(-axes, 0), range(axes))
+    over_a, over_b = normalize_axis_tuple(axes[0], a.ndim), normalize_axis_tuple(axes[1], b.ndim)
+    if len(over_a) != len(over_b):
+        raise ValueError(f"tensordot pairs axes, and was given {over_a} of the first and {over_b} of the second.")
+    for i, j in zip(over_a, over_b, strict=True):
+        check_axes("tensordot", a, i, b, j)
+    kept_a = [axis for axis in range(a.ndim) if axis not in over_a]
+    kept_b = [axis for axis in range(b.ndim) if axis not in over_b]
+    shape_a = [a.shape[axis] for axis in kept_a]
+    shape_b = [b.shape[axis] for axis in kept_b]
+    met = math.prod(a.shape[axis] for axis in over_a)
+    rows = np.reshape(np.transpose(a, [*kept_a, *over_a]), (math.prod(shape_a), met))
+    columns = np.reshape(np.transpose(b, [*over_b, *kept_b]), (met, math.prod(shape_b)))
+    return np.reshape(np.dot(rows, columns), (*shape_a, *shape_b))
+
+
+@stands_for(np.inner)
+def inner(a: Any, b: Any) -> Any:
+    """The sums of products over the last axis of each."""
+    a, b = as_array(a), as_array(b)
+    if not a.ndim or not b.ndim:
+        return np.multiply(a, b)
+    check_axes("inner", a, -1, b, -1)
+    return np.tensordot(a, b, (-1, -1))
+
+
+@stands_for(np.outer, np.linalg.outer)
+def outer(a: Any, b: Any) -> Any:
+    """Each entry of a times each entry of b."""
+    return np.reshape(as_array(a), (-1, 1)) * np.reshape(as_array(b), (1, -1))
+
+
+@stands_for(np.kron)
+def kron(a: Any, b: Any) -> Any:
+    """Blocks of b, one for each entry of a and multiplied by it."""
+    a, b = as_array(a), as_array(b)
+    ndim = max(a.ndim, b.ndim)
+    a = np.reshape(a, (1,) * (ndim - a.ndim) + a.shape)
+    b = np.reshape(b, (1,) * (ndim - b.ndim) + b.shape)
+    blocks = np.expand_dims(a, tuple(range(1, 2 * ndim, 2))) * np.expand_dims(b, tuple(range(0, 2 * ndim, 2)))
+    return np.reshape(blocks, [m * n for m, n in zip(a.shape, b.shape, strict=True)])
+
+
+@stands_for(np.cross, np.linalg.cross)
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """The vectors at right angles to those of a and of b; of two vectors in a plane, their one number."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    u, v = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
+    for x, given in ((u, a), (v, b)):
+        if x.shape[-1] not in (2, 3):
+            raise ValueError(f"cross takes vectors of 2 or 3 entries, and {called(given, 'one')} has {x.shape[-1]}.")
+    x1, y1, z1 = components(u)
+    x2, y2, z2 = components(v)
+    up = x1 * y2 - y1 * x2
+    if u.shape[-1] == v.shape[-1] == 2:
+        return up
+    return np.stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, up], axis=axisc)
+
+
+def components(v: Any) -> list[Any]:
+    found = [v[..., i] for i in range(v.shape[-1])]
+    return found if len(found) == 3 else [*found, np.zeros_like(found[0])]
+
+
+@stands_for(np.trace)
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The sum of the diagonal."""
+    return np.sum(np.diagonal(as_array(a), offset, axis1, axis2), axis=-1)
+
+
+@stands_for(np.linalg.trace)
+def linalg_trace(x: Any, *, offset: int = 0) -> Any:
+    """The sums of the diagonals of the matrices in the last two axes."""
+    return trace(x, offset, -2, -1)
+
+
+@stands_for(np.linalg.multi_dot)
+def multi_dot(arrays: Sequence[Any]) -> Any:
+    """The product of matrices in the order that multiplies least; the first and the last may be vectors."""
+    arrays = [as_array(x) for x in arrays]
+    if len(arrays) < 2 or any(x.ndim != 2 for x in arrays[1:-1]) or {arrays[0].ndim, arrays[-1].ndim} - {1, 2}:
+        raise ValueError(
+            "multi_dot takes two matrices or more, of which the first and the last may be vectors; "
+            f"their shapes are {', '.join(str(x.shape) for x in arrays)}."
+        )
+    sizes = [1 if arrays[0].ndim == 1 else arrays[0].shape[0], *[x.shape[0] for x in arrays[1:]]]
+    sizes.append(1 if arrays[-1].ndim == 1 else arrays[-1].shape[1])
+
+    @functools.cache
+    def cheapest(start: int, stop: int) -> tuple[int, int]:
+        """The fewest multiplications for a stretch of the product, and where to cut it for them."""
+        if stop - start == 1:
+            return 0, start
+        return min(
+            (cheapest(start, cut)[0] + cheapest(cut, stop)[0] + sizes[start] * sizes[cut] * sizes[stop], cut)
+            for cut in range(start + 1, stop)
+        )
+
+    def product(start: int, stop: int) -> Any:
+        cut = cheapest(start, stop)[1]
+        return np.dot(product(start, cut), product(cut, stop)) if stop - start > 1 else arrays[start]
+
+    return product(0, len(arrays))
+
+
+@stands_for(np.linalg.matrix_power)
+def matrix_power(a: Any, n: int) -> Any:
+    """A square matrix times itself, n times; its inverse, for a negative n."""
+    a, n = as_array(a), operator.index(n)
+    check_axes("matrix_power", a, -1, a, -2)
+    if n < 0:
+        return matrix_power(np.linalg.inv(a), -n)
+    if n == 0:
+        return np.where(False, a, eye_like(a))
+    if n == 1:
+        return a
+    half = matrix_power(a, n // 2)
+    square = np.matmul(half, half)
+    return np.matmul(square, a) if n % 2 else square
