@@ -171,7 +171,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """Each entry from the first choice whose condition holds."""
     pairs = list(zip(condlist, choicelist, strict=True))
-    return reduce(lambda otherwise, pair: np.where(*pair, otherwise), reversed(pairs), default)
+    return reduce(lambda otherwise, pair: np.where(pair[0], pair[1], otherwise), reversed(pairs), default)
 
 
 # Steps, and what is left beside them.
@@ -194,17 +194,24 @@ heaviside = Elementwise(
     lambda g, z, x, y: np.where(x == 0, g, 0),
     examples=[example(D(3, 4), D(4)), example(np.array([-1.0, 0.0, 2.0]), D(2, 3))],
 )
+# Quotients far from whole numbers.
+DIVISIONS = [
+    example(D(3, 4, domain=(2.2, 2.8)), D(4, domain=(1, 1.05))),
+    example(D(2, 1, domain=(-2.8, -2.2)), D(1, 3, domain=(1, 1.05))),
+    example(D(3, domain=(2.2, 2.8)), -1),
+    example(2.5, D(3, domain=(1, 1.05))),
+]
 floor_divide = Elementwise(
     np.floor_divide,
     lambda g, z, x, y: np.zeros_like(g),
     lambda g, z, x, y: np.zeros_like(g),
     sign="//",
-    domain=(0.6, 1.9),
+    examples=DIVISIONS,
 )
 remainder = Elementwise(
-    np.remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * (x // y), sign="%", domain=(0.6, 1.9)
+    np.remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * (x // y), sign="%", examples=DIVISIONS
 )
-fmod = Elementwise(np.fmod, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.rint((x - z) / y), domain=(0.6, 1.9))
+fmod = Elementwise(np.fmod, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.rint((x - z) / y), examples=DIVISIONS)
 ldexp = Elementwise(
     np.ldexp, lambda g, z, x, n: np.ldexp(g, n), None, examples=[example(D(3), np.array([1, -2, 3])), example(D(3), 2)]
 )

@@ -3,47 +3,141 @@
 from __future__ import annotations
 
 import builtins
+import math
 from typing import Any
 
 import numpy as np
 
-from .primitive import Bound, Plain, Primitive, example
+from .composed import stands_for
+from .elementwise import divisor, finite
+from .primitive import Bound, Primitive, example
 from .primitive import Drawn as D
 
 
-def over(x: Any, axis: Any = None, keepdims: bool = False) -> Bound:
-    return (x,), {"axis": axis, "keepdims": keepdims}
+def over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
+    return (a,), {"axis": axis, "keepdims": keepdims}
 
 
-def spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+def over_free(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Bound:
+    return (a,), {"axis": axis, "ddof": ddof, "keepdims": keepdims}
+
+
+def spread(g: Any, axis: Any, keepdims: bool) -> Any:
     """A reduction's result, or cotangent, in a shape that broadcasts against what was reduced."""
     return g if keepdims or axis is None else np.expand_dims(g, axis)
 
 
-CASES = [example(D(3, 4)), example(D(3, 4), axis=0), example(D(2, 3, 4), axis=(0, -1), keepdims=True)]
+def count(x: Any, z: Any) -> int:
+    """How many entries of x became one of z."""
+    return int(x.size // z.size) if x.size else 1
 
+
+def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
+    """The axes that `axis=` names, as non-negative numbers."""
+    if axis is None:
+        return tuple(range(x.ndim))
+    return tuple(int(k) % x.ndim for k in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+def gathered(x: Any, axes: tuple[int, ...]) -> Any:
+    """The entries along some axes as one axis, the last."""
+    kept = tuple(k for k in range(x.ndim) if k not in axes)
+    shape = [x.shape[k] for k in kept]
+    return np.reshape(np.transpose(x, kept + axes), (*shape, math.prod(x.shape[k] for k in axes)))
+
+
+CASES = [
+    example(D(3, 4)),
+    example(D(3, 4), 0),
+    example(D(3, 4), axis=-1, keepdims=True),
+    example(D(2, 3, 4), axis=(0, -1)),
+    example(D(2, 3, 4), axis=(2, 0), keepdims=True),
+    example(D()),
+]
+
+# Sums and averages.
 sum = Primitive(
     np.sum,
-    lambda g, z, x, axis, keepdims: np.broadcast_to(spread(g, x, axis, keepdims), x.shape),
+    lambda g, z, x, axis, keepdims: np.broadcast_to(spread(g, axis, keepdims), x.shape),
     bind=over,
     examples=CASES,
 )
 mean = Primitive(
     np.mean,
-    lambda g, z, x, axis, keepdims: np.broadcast_to(spread(g, x, axis, keepdims) * (z.size / builtins.max(x.size, 1)), x.shape),
+    lambda g, z, x, axis, keepdims: np.broadcast_to(spread(g, axis, keepdims) / count(x, z), x.shape),
     bind=over,
     examples=CASES,
 )
 
 
-def _extreme(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """The largest entries share the cotangent equally."""
-    chosen = x == spread(z, x, axis, keepdims)
-    return chosen * (spread(g, x, axis, keepdims) / np.sum(chosen, axis=axis, keepdims=True))
+def _slope_of_var(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+    freedom = builtins.max(count(x, z) - ddof, 0)
+    return spread(g, axis, keepdims) * 2 * ((x - np.mean(x, axis=axis, keepdims=True)) / freedom)
 
 
-max = Primitive(np.max, _extreme, bind=over, also=(np.amax,), examples=CASES)
-min = Primitive(np.min, _extreme, bind=over, also=(np.amin,), examples=CASES)
+def _slope_of_std(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+    """As for the norm that it is: 0 where all entries are equal."""
+    freedom = builtins.max(count(x, z) - ddof, 0)
+    deviation = (x - np.mean(x, axis=axis, keepdims=True)) / freedom
+    return spread(g, axis, keepdims) * (deviation / spread(divisor(z), axis, keepdims))
 
-argmax = Plain(np.argmax)
-argmin = Plain(np.argmin)
+
+SPREADS = [*CASES[:-1], example(D(3, 4), ddof=1), example(D(2, 3, 4), axis=(0, -1), ddof=1.5)]
+var = Primitive(np.var, _slope_of_var, bind=over_free, examples=SPREADS)
+std = Primitive(np.std, _slope_of_std, bind=over_free, examples=SPREADS)
+
+
+# Products.
+def others(x: Any) -> Any:
+    """For each entry along the last axis, the product of all the others, without a division."""
+    half = x.shape[-1] // 2
+    if not half:
+        return np.ones_like(x)
+    first, second, odd = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
+    rest = others(np.concatenate([first * second, odd], -1))
+    pairs = rest[..., :half]
+    return np.concatenate([second * pairs, first * pairs, rest[..., half:]], -1)
+
+
+def _slope_of_prod(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    axes = axes_of(x, axis)
+    order = [k for k in range(x.ndim) if k not in axes] + list(axes)
+    slopes = np.reshape(others(gathered(x, axes)), [x.shape[k] for k in order])
+    return spread(g, axis, keepdims) * np.transpose(slopes, [order.index(k) for k in range(x.ndim)])
+
+
+prod = Primitive(np.prod, _slope_of_prod, bind=over, examples=CASES)
+
+
+# Extremes.
+def _slope_of_extreme(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The extreme entries share the cotangent equally."""
+    extreme = x == spread(z, axis, keepdims)
+    sharing = np.sum(extreme, axis=axis, keepdims=True).astype(g.dtype)
+    return np.where(extreme, spread(g, axis, keepdims) / divisor(sharing), 0)
+
+
+max = Primitive(np.max, _slope_of_extreme, bind=over, also=(np.amax,), examples=CASES)
+min = Primitive(np.min, _slope_of_extreme, bind=over, also=(np.amin,), examples=CASES)
+
+
+def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
+    """log(sum(exp(x))), without overflow."""
+    top = finite(np.max(x, axis=axis, keepdims=True))
+    with np.errstate(divide="ignore"):  # all entries may be -inf, and so the result
+        z = top + np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True))
+    return z if keepdims else np.squeeze(z, axis)
+
+
+logsumexp = Primitive(
+    _logsumexp,
+    lambda g, z, x, axis, keepdims: spread(g, axis, keepdims) * np.exp(x - spread(finite(z), axis, keepdims)),
+    bind=over,
+    examples=CASES,
+)
+
+
+@stands_for(np.trace)
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The sum along a diagonal."""
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)

@@ -1,0 +1,70 @@
+"""Reductions of the entries that are not nan."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .composed import stands_for
+
+
+def with_for_nan(value: float, a: Any) -> Any:
+    return np.where(np.isnan(a), value, a)
+
+
+def numbers(a: Any, axis: Any, keepdims: bool) -> Any:
+    """How many entries are not nan."""
+    return np.sum(np.logical_not(np.isnan(a)), axis=axis, keepdims=keepdims).astype(a.dtype)
+
+
+@stands_for(np.nansum)
+def nansum(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The sum of the entries that are not nan."""
+    return np.sum(with_for_nan(0, a), axis=axis, keepdims=keepdims)
+
+
+@stands_for(np.nanprod)
+def nanprod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The product of the entries that are not nan."""
+    return np.prod(with_for_nan(1, a), axis=axis, keepdims=keepdims)
+
+
+@stands_for(np.nancumsum)
+def nancumsum(a: Any, axis: Any = None) -> Any:
+    """The running sum, in which nan counts as 0."""
+    return np.cumsum(with_for_nan(0, a), axis=axis)
+
+
+@stands_for(np.nancumprod)
+def nancumprod(a: Any, axis: Any = None) -> Any:
+    """The running product, in which nan counts as 1."""
+    return np.cumprod(with_for_nan(1, a), axis=axis)
+
+
+@stands_for(np.nanmax)
+def nanmax(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The largest of the entries that are not nan."""
+    none = np.all(np.isnan(a), axis=axis, keepdims=keepdims)
+    return np.where(none, math.nan, np.max(with_for_nan(-math.inf, a), axis=axis, keepdims=keepdims))
+
+
+@stands_for(np.nanmin)
+def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The smallest of the entries that are not nan."""
+    none = np.all(np.isnan(a), axis=axis, keepdims=keepdims)
+    return np.where(none, math.nan, np.min(with_for_nan(math.inf, a), axis=axis, keepdims=keepdims))
+
+
+@stands_for(np.nanmean)
+def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The mean of the entries that are not nan."""
+    return nansum(a, axis, keepdims=keepdims) / numbers(a, axis, keepdims)
+
+
+@stands_for(np.nanvar)
+def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+    """The variance of the entries that are not nan."""
+    squares = np.square(a - nanmean(a, axis, keepdims=True))
+    return nansum(squares, axis, keepdims=keepdims) / (numbers(a, axis, keepdims) - ddof)
