@@ -1,8 +1,8 @@
-"""Each program by hand against the same on the tape: compared at every step, from the same first weights."""
+"""By hand against the tape: trained together from the same first weights, compared at every step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,91 +10,13 @@ import numpy as np
 from ..graph import Tensor
 from . import hand, tape
 from .hand import Array, Variables
+from .networks import Figure, Network
+from .report import Row, Section
 
 Watch = Callable[[Iterable[Any], str, int], Iterable[Any]]
 
-
-class Figure(NamedTuple):
-    """A number that the article prints at a step, and how to read it from the step's variables."""
-
-    name: str
-    step: int
-    digits: str
-    read: Callable[[Variables], str]
-
-
-class Network(NamedTuple):
-    """One of the article's programs: by hand, on the tape, what it learns, and what the article says of it."""
-
-    name: str
-    hand: Callable[..., Iterator[Variables]]
-    tape: Callable[..., Variables]
-    y: Array
-    shapes: dict[str, tuple[int, int]]
-    steps: int
-    minus_gradients: dict[str, str]
-    figures: list[Figure]
-    exact: bool
-
-    def weights(self) -> list[Tensor]:
-        first = zip(self.shapes, hand.weights(*self.shapes.values()), strict=True)
-        return [Tensor(values, requires_grad=True, name=name) for name, values in first]
-
-
-def output(i: int) -> Callable[[Variables], str]:
-    return lambda step: f"{step['l1'][i, 0]:.8f}"
-
-
-def error(step: Variables) -> str:
-    return f"{np.mean(np.abs(step['l2_error'])):.12g}"
-
-
-OUTPUTS = ["0.00966449", "0.00786506", "0.99358898", "0.99211957"]
-ERRORS = [
-    "0.496410031903",
-    "0.00858452565325",
-    "0.00578945986251",
-    "0.00462917677677",
-    "0.00395876528027",
-    "0.00351012256786",
-]
-
-# The sigmoid spelled out has another derivative, equal on paper: the last bits differ, and so much is said of it.
-NETWORKS = [
-    Network(
-        "11 lines",
-        hand.eleven_lines,
-        tape.eleven_lines,
-        hand.FIRST_OR_SECOND,
-        {"syn0": (3, 4), "syn1": (4, 1)},
-        steps=60_000,
-        minus_gradients={},
-        figures=[],
-        exact=False,
-    ),
-    Network(
-        "2-layer network",
-        hand.two_layers,
-        tape.two_layers,
-        hand.FIRST_COLUMN,
-        {"syn0": (3, 1)},
-        steps=10_000,
-        minus_gradients=tape.TWO_LAYERS,
-        figures=[Figure(f"Output After Training, {hand.X[i]}", 9_999, OUTPUTS[i], output(i)) for i in range(4)],
-        exact=True,
-    ),
-    Network(
-        "3-layer network",
-        hand.three_layers,
-        tape.three_layers,
-        hand.FIRST_OR_SECOND,
-        {"syn0": (3, 4), "syn1": (4, 1)},
-        steps=60_000,
-        minus_gradients=tape.THREE_LAYERS,
-        figures=[Figure(f"Error at step {10_000 * i}", 10_000 * i, ERRORS[i], error) for i in range(6)],
-        exact=True,
-    ),
-]
+# Where the last bits may differ, the weights still agree in the digits that Python 2 prints.
+PRINTED = 1e-12
 
 
 class Apart(NamedTuple):
@@ -105,7 +27,7 @@ class Apart(NamedTuple):
 
 
 def apart(a: Array, b: Array) -> Apart:
-    """The largest differences of two arrays, the sign of zero aside; nan where either holds one.
+    """The largest difference of two arrays, the sign of zero aside; nan where either holds one.
 
     Examples
     --------
@@ -119,7 +41,7 @@ def apart(a: Array, b: Array) -> Apart:
 
 
 class Training(NamedTuple):
-    """What training by hand and on the tape has shown: the figures of both, and how far apart the two ever were."""
+    """What training has shown: the figures by hand and on the tape, and how far apart each pair of values ever was."""
 
     network: Network
     steps: int
@@ -128,27 +50,51 @@ class Training(NamedTuple):
 
 
 def train(network: Network, steps: int, watch: Watch) -> Training:
-    """Train by hand and on the tape in step, and compare every delta, update and weight at every step."""
+    """Train by hand and on the tape, step beside step."""
     steps = min(steps, network.steps)
     leaves = network.weights()
-    by_hand = network.hand(hand.X, network.y, *[leaf.data.copy() for leaf in leaves], steps=steps)
+    by_hand = network.hand(hand.X, network.y, *[syn.data.copy() for syn in leaves], steps=steps)
     on_tape = tape.train(network.tape, Tensor(hand.X), Tensor(network.y), *leaves, steps=steps)
-    figures = {}
-    furthest = dict.fromkeys([*network.minus_gradients, *network.shapes], Apart())
-
-    def compare(names: Iterable[str], ours: Variables, theirs: Variables) -> None:
-        for name in names:
-            value = network.minus_gradients.get(name)
-            found = apart(ours[name], -theirs[value].grad if value else theirs[name].data)
-            if found != Apart():
-                furthest[name] = Apart(*np.maximum(furthest[name], found).tolist())
+    training = Training(network, steps, {}, dict.fromkeys([*network.minus_gradients, *network.shapes], Apart()))
 
     pairs = zip(by_hand, on_tape, strict=True)
     for j, (ours, theirs) in enumerate(watch(pairs, network.name, steps)):
-        compare(furthest, ours, theirs)
+        compare(training, training.apart, ours, theirs)
         for figure in network.figures:
             if figure.step == j:
-                figures[figure] = figure.read(ours), figure.read(theirs)
-    # The programs are at their end: the weights have moved once more.
-    compare(network.shapes, ours, theirs)
-    return Training(network, steps, figures, furthest)
+                training.figures[figure] = figure.read(ours), figure.read(theirs)
+    # Both programs have ended, and moved their weights once more.
+    compare(training, network.shapes, ours, theirs)
+    return training
+
+
+def compare(training: Training, names: Iterable[str], ours: Variables, theirs: Variables) -> None:
+    """Note how far apart the values of a step are, where that is further than ever."""
+    for name in names:
+        value = training.network.minus_gradients.get(name)
+        found = apart(ours[name], -theirs[value].grad if value else theirs[name].data)
+        if found != Apart():
+            training.apart[name] = Apart(*np.maximum(training.apart[name], found).tolist())
+
+
+def printed_figures(trainings: list[Training]) -> Section:
+    """The numbers that the article prints, beside ours."""
+    rows = []
+    for training in trainings:
+        for figure in training.network.figures:
+            by_hand, on_tape = training.figures.get(figure, ("not reached", "not reached"))
+            held = figure.digits == by_hand == on_tape if figure in training.figures else None
+            rows.append(Row((figure.name, figure.digits, by_hand, on_tape), held))
+    return Section("The article's figures", ("printed", "article", "by hand", "on the tape"), rows)
+
+
+def hand_against_tape(training: Training) -> Section:
+    """The largest differences over the whole run, the weights after the last step included."""
+    network = training.network
+    rows = []
+    for name, (ulp, relative) in training.apart.items():
+        value = network.minus_gradients.get(name)
+        bar, held = ("0 ulp", ulp == 0) if network.exact else (f"{PRINTED:g} relative", relative <= PRINTED)
+        rows.append(Row((name, f"-{value}.grad" if value else f"{name}.data", ulp, relative, bar), held))
+    title = f"{network.name}: largest differences over {training.steps:,} steps"
+    return Section(title, ("by hand", "on the tape", "ulp", "relative", "bar"), rows)

@@ -1,9 +1,10 @@
-"""The networks and the sigmoid as pictures, under the article's own names."""
+"""The networks as pictures, under the article's own names, and the sigmoid with its slopes."""
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,66 +13,84 @@ from ..drawing.render import write
 from ..graph import Tensor
 from ..ops.neural import sigmoid
 from . import hand
-from .compare import NETWORKS, Network
+from .networks import NETWORKS, Network
+from .report import Row, Section
 
-# The article's three dots, and where their colours stand on the curve.
+FORMATS = ("svg", "png")
+# The article's three dots on the sigmoid.
 DOTS = {"green": 2.0, "blue": 0.0, "purple": -1.0}
+CURE = "not drawn: pip install 'micrograd-np[plots]' brings matplotlib, which draws it"
+
+
+def save(folder: Path) -> Section:
+    """Draw everything into a folder; the rows say where."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [save_graph(network, folder) for network in NETWORKS]
+    return Section("Pictures", ("picture", "files"), [*rows, save_sigmoid(folder)])
+
+
+def save_graph(network: Network, folder: Path) -> Row:
+    stem = network.name.replace(" ", "-")
+    try:
+        files = [graph(network).save(folder / f"{stem}.{suffix}") for suffix in FORMATS]
+    except RuntimeError as error:
+        return Row((network.name, str(error)), False)
+    return Row((network.name, listed(files)))
+
+
+def save_sigmoid(folder: Path) -> Row:
+    try:
+        plot = sigmoid_slopes()
+    except ImportError:
+        return Row(("sigmoid", CURE))
+    files = [folder / f"sigmoid.{suffix}" for suffix in FORMATS]
+    for file in files:
+        write(file, rendered(plot, file.suffix[1:]))
+    return Row(("sigmoid", listed(files)))
+
+
+def listed(files: list[Path]) -> str:
+    return ", ".join(map(str, files))
 
 
 def graph(network: Network) -> Picture:
-    """The network's first step: the values on the way to the loss, and the gradients that flowed back."""
+    """A network's first step: the values on the way to the loss, and the gradients that flowed back."""
 
-    def first_step(*args: Tensor) -> Tensor:
-        loss: Tensor = network.tape(*args)["loss"]
+    def first_step(*args: Tensor) -> Any:
+        loss = network.tape(*args)["loss"]
         loss.backward()
         return loss
 
     return draw(first_step, Tensor(hand.X), Tensor(network.y), *network.weights())
 
 
-def slopes() -> dict[float, float]:
-    """The slope of the sigmoid at the article's three dots, by the tape."""
-    x = Tensor(list(DOTS.values()), requires_grad=True)
-    sigmoid(x).sum().backward()
-    return dict(zip(DOTS.values(), x.grad.tolist(), strict=True))
-
-
-def sigmoid_slopes(suffix: str) -> bytes:
-    """The sigmoid, with a line as steep as the curve through each dot; ImportError without matplotlib."""
-    import matplotlib
+def sigmoid_slopes() -> Any:
+    """The sigmoid, and through each dot a line with the slope that the tape finds there; needs matplotlib."""
     from matplotlib.figure import Figure
+
+    dots = Tensor(list(DOTS.values()), requires_grad=True)
+    values = sigmoid(dots)
+    values.backward(np.ones(dots.shape))
 
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.subplots()
     x = np.linspace(-6, 6, 241)
     axes.plot(x, sigmoid(x), color="black")
-    for (colour, at), slope in zip(DOTS.items(), slopes().values(), strict=True):
-        y = float(sigmoid(np.array(at)))
-        axes.plot(at, y, "o", color=colour)
-        axes.plot([at - 1.5, at + 1.5], [y - 1.5 * slope, y + 1.5 * slope], color=colour, label=f"x = {at:g}: slope {slope:.3f}")
-    axes.set(title="nonlin(x), and its slope at three points", xlabel="x", ylabel="1/(1+np.exp(-x))")
+    for colour, at, value, slope in zip(DOTS, dots.data, values.data, dots.grad, strict=True):
+        x = at + np.array([-1.5, 1.5])
+        axes.plot(x, value + slope * (x - at), color=colour, label=f"x = {at:g}: slope {slope:.3f}")
+        axes.plot(at, value, "o", color=colour)
+    axes.set(title="The sigmoid, and its slope at three points", xlabel="x", ylabel="nonlin(x)")
     axes.grid(alpha=0.3)
     axes.legend()
+    return figure
+
+
+def rendered(plot: Any, suffix: str) -> bytes:
+    """A plot in the bytes of a format, the same bytes each time."""
+    import matplotlib
+
     content = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "sigmoid"}):
-        figure.savefig(content, format=suffix, dpi=144, metadata={"Date": None} if suffix == "svg" else None)
+        plot.savefig(content, format=suffix, dpi=144, metadata={"Date": None} if suffix == "svg" else None)
     return content.getvalue()
-
-
-def save(folder: Path) -> dict[str, list[Path]]:
-    """Draw everything and write it: the files written for each network, and none for the sigmoid without matplotlib."""
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for network in NETWORKS:
-        stem = network.name.replace(" ", "-")
-        picture = graph(network)
-        files[network.name] = [picture.save(folder / f"{stem}.{suffix}") for suffix in ("svg", "png")]
-    files["sigmoid"] = []
-    for suffix in ("svg", "png"):
-        try:
-            content = sigmoid_slopes(suffix)
-        except ImportError:
-            break
-        write(folder / f"sigmoid.{suffix}", content)
-        files["sigmoid"].append(folder / f"sigmoid.{suffix}")
-    return files

@@ -1,0 +1,101 @@
+"""The command line: `micrograd-np article` trains the article's networks by hand and on the tape, and compares."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+STEPS = 60_000
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; returns its exit status: 0, 1 where something did not hold, 2 where a file cannot be written."""
+    parser = commands()
+    options = parser.parse_args(argv)
+    if "run" not in options:
+        parser.print_help()
+        return 0
+    try:
+        status: int = options.run(options)
+    except KeyboardInterrupt:
+        print("\nInterrupted; every file is whole.", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"micrograd-np: {error}", file=sys.stderr)
+        return 2
+    return status
+
+
+def commands() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="micrograd-np",
+        description="An autograd micro-framework on NumPy: a table of derivatives, one tape, and many readers of them.",
+        epilog="Start with `micrograd-np article`. In Python: import micrograd_np as mg.",
+    )
+    command = parser.add_subparsers(title="commands").add_parser(
+        "article",
+        help="train the networks of 'A Neural Network in 11 lines of Python' by hand and on the tape, and compare",
+        description="Train the three programs of 'A Neural Network in 11 lines of Python' by hand and on the tape, "
+        "compare the two at every step, check the gradients, and draw the networks. "
+        "The exit status is 1 if anything did not hold.",
+    )
+    command.add_argument("--out", type=Path, default=Path("article"), metavar="DIR", help="where to draw (article/)")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write every figure printed to a file")
+    command.add_argument(
+        "--steps", type=steps, default=STEPS, metavar="N", help=f"train for fewer than {STEPS:,} steps"
+    )
+    command.set_defaults(run=article)
+    return parser
+
+
+def steps(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= STEPS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of steps between 1 and {STEPS:,}")
+    return int(text)
+
+
+def article(options: argparse.Namespace) -> int:
+    """Train, compare, check and draw; print what was found."""
+    check_folder("--out", options.out)
+    if options.json:
+        check_file("--json", options.json)
+    from rich.console import Console
+
+    from .article import compare, gradients, pictures, report, terminal
+    from .article.networks import NETWORKS
+    from .drawing.render import write
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else terminal.WIDTH)
+    with terminal.watching(console) as watch:
+        trainings = [compare.train(network, options.steps, watch) for network in NETWORKS]
+    sections = [
+        compare.printed_figures(trainings),
+        *map(compare.hand_against_tape, trainings),
+        gradients.gradient_checks(NETWORKS),
+        pictures.save(options.out),
+    ]
+    for section in sections:
+        terminal.show(section, console)
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        write(options.json, report.as_json(sections).encode())
+    held, sentence = report.verdict(sections)
+    console.print(sentence)
+    return 0 if held else 1
+
+
+def check_folder(option: str, folder: Path) -> None:
+    """Refuse, before anything is trained, a folder that cannot be made or written into."""
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    try:
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        raise OSError(f"{option} {folder}: cannot write into {existing}: {error.strerror}. Choose another.") from None
+
+
+def check_file(option: str, file: Path) -> None:
+    check_folder(option, file.parent)
+    if file.exists() and not file.is_file():
+        raise OSError(f"{option} {file}: this is no file that can be replaced. Choose another.")
