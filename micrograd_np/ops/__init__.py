@@ -5,20 +5,49 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import composed, control, elementwise, indexing, linalg, neural, plain, reduction, shape
+import numpy as np
+
+from . import (
+    choosing,
+    composed,
+    constants,
+    control,
+    cumulative,
+    diagonals,
+    elementwise,
+    indexing,
+    inverse,
+    joining,
+    linalg,
+    nan,
+    neural,
+    plain,
+    products,
+    reduction,
+    repeating,
+    shape,
+    statistics,
+)
 from .primitive import Primitive
 
 TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-for room in (control, plain, elementwise, reduction, linalg, shape, indexing, neural):
+ROOMS = [control, plain, elementwise, reduction, cumulative, statistics, nan, linalg, products, inverse]
+ROOMS += [shape, constants, joining, repeating, indexing, choosing, diagonals, neural]
+
+for room in ROOMS:
     for name, row in vars(room).items():
         if isinstance(row, Primitive):
             row.name = name
             TABLE[name] = row
             BY_FUNCTION.update(dict.fromkeys((row.function, *row.also), row))
 
-FUNCTIONS.update(TABLE)
-for function, composition in composed.BY_FUNCTION.items():
-    BY_FUNCTION[function] = FUNCTIONS[composition.__name__] = composition
+FUNCTIONS.update(TABLE | composed.COMPOSITIONS)
+BY_FUNCTION.update(composed.BY_FUNCTION)
+
+# NumPy's other names for the same things: abs, conj, mod, pow, ...
+for name, function in vars(np).items():
+    if callable(function) and function in BY_FUNCTION:
+        FUNCTIONS.setdefault(name, BY_FUNCTION[function])
