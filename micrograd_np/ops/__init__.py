@@ -13,7 +13,9 @@ from . import (
     constants,
     control,
     cumulative,
+    decomposition,
     diagonals,
+    einsum,
     elementwise,
     indexing,
     inverse,
@@ -21,11 +23,13 @@ from . import (
     linalg,
     nan,
     neural,
+    norms,
     plain,
     products,
     reduction,
     repeating,
     shape,
+    spectrum,
     statistics,
 )
 from .primitive import Primitive
@@ -34,7 +38,8 @@ TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-ROOMS = [control, plain, elementwise, reduction, cumulative, statistics, nan, linalg, products, inverse]
+ROOMS = [control, plain, elementwise, reduction, cumulative, statistics, nan, linalg]
+ROOMS += [products, einsum, inverse, decomposition, spectrum, norms]
 ROOMS += [shape, constants, joining, repeating, indexing, choosing, diagonals, neural]
 
 for room in ROOMS:

@@ -89,13 +89,14 @@ def _pinv_x(g: Any, z: Any, x: Any, **_: Any) -> Any:
     return left + right - inside
 
 
+def _bind_pinv(a: Any, rcond: Any = None, hermitian: bool = False, **rtol: Any) -> Bound:
+    return (as_array(a),), {"rcond": rcond, "hermitian": hermitian, **rtol}
+
+
 pinv = Primitive(
     np.linalg.pinv,
     _pinv_x,
-    bind=lambda a, rcond=None, hermitian=False, **rtol: (
-        (as_array(a),),
-        {"rcond": rcond, "hermitian": hermitian, **rtol},
-    ),
+    bind=_bind_pinv,
     examples=[example(D(4, 2)), example(D(2, 2, 3)), example(D(3, 3, through=regular))],
 )
 matrix_rank = Plain(np.linalg.matrix_rank)

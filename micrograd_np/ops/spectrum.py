@@ -1,0 +1,124 @@
+"""Eigenvalues of symmetric matrices, and singular values.
+
+Vectors are free in sign, and where values are equal in basis: their rules are the derivatives of functions that do
+not depend on that choice.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .composed import stands_for
+from .decomposition import absorbed, symmetric
+from .matrices import Named, eye_like, mT
+from .primitive import Drawn as D
+from .primitive import Primitive, as_array, example
+
+
+class EighResult(NamedTuple):
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+def _eigh_x(g: Any, z: Any, x: Any, UPLO: str) -> Any:
+    """Giles, "Collected matrix derivative results" (2008), 3.1. x is symmetric, and so is its cotangent.
+
+    Vectors of equal eigenvalues have no derivative: it is inf or nan, with NumPy's warning. The values have.
+    """
+    (g_values, g_vectors), (values, vectors) = g, z
+    inside = 0
+    if g_values is not None:
+        inside = eye_like(x) * np.expand_dims(g_values, -2)
+    if g_vectors is not None:
+        gaps = np.expand_dims(values, -2) - np.expand_dims(values, -1) + eye_like(x)
+        inside = inside + (1 - eye_like(x)) * np.matmul(mT(vectors), g_vectors) / gaps
+    return symmetric(np.matmul(np.matmul(vectors, inside), mT(vectors)))
+
+
+def _eigvalsh_x(g: Any, z: Any, x: Any, UPLO: Any) -> Any:
+    vectors = np.linalg.eigh(x, UPLO)[1]
+    return np.matmul(vectors * np.expand_dims(g, -2), mT(vectors))
+
+
+SYMMETRIC = [example(D(3, 3, through=symmetric)), example(D(2, 3, 3, through=symmetric), "U")]
+
+eigh = Named(
+    np.linalg.eigh,
+    EighResult,
+    _eigh_x,
+    bind=lambda a, UPLO="L": ((as_array(a),), {"UPLO": UPLO}),
+    zeros=False,
+    examples=SYMMETRIC,
+)
+eigvalsh = Primitive(
+    np.linalg.eigvalsh, _eigvalsh_x, bind=lambda a, UPLO="L": ((as_array(a),), {"UPLO": UPLO}), examples=SYMMETRIC
+)
+
+
+class SVDResult(NamedTuple):
+    U: Any
+    S: Any
+    Vh: Any
+
+
+def turned(g: Any, u: Any, s: Any) -> Any:
+    """What the singular vectors of one side send back, still to be multiplied by those of the other."""
+    k = s.shape[-1]
+    g, thin = absorbed(g, u, k), u[..., :k]
+    inside = np.matmul(mT(thin), g)
+    across, down = np.expand_dims(s, -2), np.expand_dims(s, -1)
+    gaps = (across - down) * (across + down) + eye_like(inside)
+    turns = np.matmul(thin, (inside - mT(inside)) / gaps * across)
+    return turns if u.shape[-2] == k else turns + (g - np.matmul(thin, inside)) / across
+
+
+def _svd_x(g: Any, z: Any, x: Any, full_matrices: bool, hermitian: bool) -> Any:
+    """Townsend, "Differentiating the singular value decomposition" (2016).
+
+    Vectors of equal singular values, or of the value 0 where x is not square, have no derivative: it is inf or nan,
+    with NumPy's warning. The values have.
+    """
+    (g_u, g_s, g_vh), (u, s, vh) = g, z
+    k = s.shape[-1]
+    thin_u, thin_vh = u[..., :k], vh[..., :k, :]
+    g_x = 0
+    if g_s is not None:
+        g_x = np.matmul(thin_u * np.expand_dims(g_s, -2), thin_vh)
+    if g_u is not None:
+        g_x = g_x + np.matmul(turned(g_u, u, s), thin_vh)
+    if g_vh is not None:
+        g_x = g_x + np.matmul(thin_u, mT(turned(mT(g_vh), mT(vh), s)))
+    return symmetric(g_x) if hermitian else g_x
+
+
+def _svdvals_x(g: Any, z: Any, x: Any) -> Any:
+    u, _, vh = np.linalg.svd(x, full_matrices=False)
+    return np.matmul(u * np.expand_dims(g, -2), vh)
+
+
+svd_factors = Named(
+    np.linalg.svd,
+    SVDResult,
+    _svd_x,
+    bind=lambda a, full_matrices, hermitian=False: ((a,), {"full_matrices": full_matrices, "hermitian": hermitian}),
+    zeros=False,
+    examples=[
+        example(D(4, 2), False),
+        example(D(2, 2, 3), False),
+        example(D(3, 3), True),
+        example(D(3, 2), True),
+        example(D(3, 3, through=symmetric), True, hermitian=True),
+    ],
+)
+svdvals = Primitive(np.linalg.svdvals, _svdvals_x, examples=[example(D(4, 2)), example(D(2, 2, 3))])
+
+
+@stands_for(np.linalg.svd)
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    """Orthonormal U and V, and the singular values S between them: a = U S Vh."""
+    a = as_array(a)
+    if compute_uv:
+        return svd_factors(a, full_matrices, hermitian)
+    return svd_factors(a, False, True).S if hermitian else np.linalg.svdvals(a)
