@@ -1,0 +1,25 @@
+"""The page that says what works is what the table says."""
+
+import re
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from tests.coverage import PATH, coverage, page
+
+NEWEST = tuple(map(int, np.__version__.split(".")[:2])) >= (2, 4)
+
+
+@pytest.mark.skipif(not NEWEST, reason="the page lists the functions of NumPy 2.4")
+def test_the_page_is_what_the_table_says():
+    assert PATH.read_text(encoding="utf-8") == page(), "the page is stale: run python -m tests.coverage"
+
+
+@pytest.mark.parametrize("name", coverage()["not supported"])
+def test_what_is_not_supported_names_itself_and_the_way_to_add_it(name):
+    function = np
+    for part in name.split(".")[1:]:
+        function = getattr(function, part)
+    with pytest.raises(TypeError, match=re.escape(name) + " is not in the table.*mg.custom_op"):
+        mg.Tensor(1.0).__array_function__(function, (), (), {})
