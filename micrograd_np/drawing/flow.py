@@ -1,0 +1,98 @@
+"""Numbers into the scene: values and gradients into boxes, and along each arrow the gradient that flowed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from ..frames import line
+from ..graph import CUT, Tensor
+from ..memory import check_unwritten
+from . import formulas
+from .model import Edge, Node, Scene, is_box, routes
+
+
+def fill(scene: Scene) -> Scene:
+    """Give the boxes and arrows that are shown their numbers, as they are now."""
+    by_id = {node.id: node for node in scene.nodes}
+    arriving: dict[str, dict[int, Edge]] = {}
+    for edge in scene.edges:
+        arriving.setdefault(edge.head, {})[edge.position] = edge
+    for node in scene.nodes:
+        look(node)
+    for node in scene.nodes:
+        if isinstance(node.source, Tensor) and node.source.op is not None:
+            for edge in arriving.get(node.id, {}).values():
+                mark_updated(by_id[edge.tail], node.source)
+            pull(node, by_id, arriving.get(node.id, {}))
+    shares = Counter(edge.tail for edge in scene.edges if edge.gradient is not None)
+    for edge in scene.edges:
+        edge.part = edge.gradient if shares[edge.tail] > 1 else None
+    for node in scene.nodes:
+        node.source = None
+    return scene
+
+
+def look(node: Node) -> None:
+    """The value, gradient and state of one box."""
+    x = node.source
+    if not isinstance(x, Tensor):
+        node.value, node.state = x if x is None else x.copy(), node.kind
+        return
+    node.value = x.data if x.op is not None else x.data.copy()
+    node.gradient = raw(x.grad)
+    node.where = line(x.where) if x.where else ""
+    if node.kind in ("constant", "frozen"):
+        node.state = node.kind
+    elif x.edges is CUT:
+        node.state = "graph forgotten"
+    elif x.grad is None:
+        node.state = "no backward yet"
+
+
+def raw(x: Any) -> Any:
+    return x.data if isinstance(x, Tensor) else x
+
+
+def mark_updated(node: Node, user: Tensor) -> None:
+    """A leaf that was written to after an op had read it no longer holds what the op saw."""
+    memory = getattr(node.source, "_memory", None)
+    if memory and memory.written > user.birth:
+        node.state = "updated since"
+
+
+def pull(node: Node, by_id: dict[str, Node], arriving: dict[int, Edge]) -> None:
+    """Each rule of an op, read: the formula, and the gradient it sends along the arrow."""
+    x = node.source
+    known = x.grad is not None and fresh(x)
+    z = x.data
+    g = raw(x.grad) if known else ones(z)
+    values = [raw(a) for a in x.args]
+    names = [node.name, *[word(a, by_id, arriving.get(i)) for i, a in enumerate(x.args)]]
+    for position, rule in routes(x).items():
+        if edge := arriving.get(position):
+            with np.errstate(all="ignore"):
+                sent, edge.rule = formulas.read(rule, g, z, values, x.params, names)
+            edge.gradient = sent if known else None
+
+
+def word(x: Any, by_id: dict[str, Node], edge: Edge | None) -> str | None:
+    """What a formula calls an argument: its name, or the number that it is."""
+    if not is_box(x):
+        return formulas.literal(x).text
+    return by_id[edge.tail].name if edge else None
+
+
+def fresh(x: Tensor) -> bool:
+    try:
+        check_unwritten(x)
+    except RuntimeError:
+        return False
+    return True
+
+
+def ones(z: Any) -> Any:
+    """Some cotangent of the right shapes, for a formula without numbers."""
+    return type(z)(map(ones, z)) if isinstance(z, tuple) else np.ones_like(z)

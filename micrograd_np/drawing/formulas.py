@@ -1,0 +1,185 @@
+"""A rule as the formula it is: called on values that write down what is done to them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from ..ops import BY_FUNCTION
+from ..ops.indexing import Slot
+from ..rules import METADATA, innermost
+
+ATOM, POWER, UNARY, PRODUCT, SUM, COMPARISON = 6, 5, 4, 3, 2, 1
+RANKS = {"**": POWER, "*": PRODUCT, "@": PRODUCT, "/": PRODUCT, "%": PRODUCT, "//": PRODUCT, "+": SUM, "-": SUM}
+
+
+class Phrase(NamedTuple):
+    """Text, and how tightly its outermost sign binds."""
+
+    text: str
+    rank: int = ATOM
+
+    def within(self, rank: int) -> str:
+        return self.text if self.rank >= rank else f"({self.text})"
+
+
+def written(op: Any, args: list[Phrase], params: dict[str, Any]) -> Phrase:
+    """An op as the user would write it: `l1 @ syn1`, `-x`, `exp(x)`, `x.T`, `x[0]`."""
+    if op.sign and len(args) == 2:
+        return infix(op.sign, *args)
+    if op.sign and len(args) == 1:
+        return Phrase(op.sign + args[0].within(UNARY), UNARY)
+    if op.name in ("item", "getitem"):
+        index = params.get("i", params.get("index"))
+        return subscript(args[0], fill(index, args[1:]))
+    return call(op.name, args, params)
+
+
+def fill(index: Any, arrays: list[Phrase]) -> Any:
+    """An index with its arrays in their places."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return tuple(arrays[part] if isinstance(part, Slot) else part for part in parts)
+
+
+def infix(sign: str, left: Phrase, right: Phrase) -> Phrase:
+    rank = RANKS.get(sign, COMPARISON)
+    if sign == "**":
+        return Phrase(f"{left.within(rank + 1)}**{right.within(rank)}", rank)
+    return Phrase(f"{left.within(rank)} {sign} {right.within(rank + 1)}", rank)
+
+
+def call(name: str, args: list[Phrase], params: dict[str, Any]) -> Phrase:
+    if name == "transpose" and not any(part.text != "None" for part in args[1:]) and params.get("axes") is None:
+        return Phrase(f"{args[0].within(ATOM)}.T")
+    if name == "swapaxes" and [part.text for part in args[1:]] == ["-1", "-2"]:
+        return Phrase(f"{args[0].within(ATOM)}.mT")
+    listed = [part.text for part in args]
+    listed += [
+        f"{key}={literal(value).text}" for key, value in params.items() if value is not None and value is not False
+    ]
+    return Phrase(f"{name}({', '.join(listed)})")
+
+
+def subscript(x: Phrase, index: tuple[Any, ...]) -> Phrase:
+    return Phrase(f"{x.within(ATOM)}[{', '.join(literal(part).text for part in index)}]")
+
+
+def literal(value: Any) -> Phrase:
+    """A value as it stands in a formula."""
+    if isinstance(value, Phrase):
+        return value
+    if isinstance(value, Written):
+        return value.phrase
+    if isinstance(value, slice):
+        ends = ["" if end is None else str(end) for end in (value.start, value.stop, value.step)]
+        return Phrase(":".join(ends[: 3 if ends[2] else 2]))
+    if value is Ellipsis:
+        return Phrase("...")
+    if isinstance(value, np.dtype | type):
+        return Phrase(np.dtype(value).name)
+    if isinstance(value, list | tuple):
+        inner = ", ".join(literal(part).text for part in value)
+        return Phrase(inner if len(value) == 1 else f"({inner})")
+    if hasattr(value, "dtype"):
+        value = value.item() if value.ndim == 0 else "…"
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return Phrase(text, UNARY if text.startswith("-") else ATOM)
+
+
+class Written(NDArrayOperatorsMixin):
+    """An array that writes down what is done to it, while it is done."""
+
+    def __init__(self, value: Any, phrase: Phrase) -> None:
+        self.value = value
+        self.phrase = phrase
+
+    def __array_ufunc__(self, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
+        value = getattr(ufunc, how)(*map(plain, inputs), **plain(kwargs))
+        op = BY_FUNCTION.get(ufunc)
+        if how == "__call__" and hasattr(op, "sign"):
+            return pair(value, written(op, [literal(x) for x in inputs], kwargs))
+        return pair(value, call(ufunc.__name__, [literal(x) for x in inputs], kwargs))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        value = function(*plain(args), **plain(kwargs))
+        sign = getattr(BY_FUNCTION.get(function), "sign", None)
+        phrases = [literal(x) for x in args]
+        if sign and len(args) == 2:
+            return pair(value, infix(sign, *phrases))
+        if function is np.broadcast_to and args[0].shape == args[1]:
+            return args[0]
+        return pair(value, call(function.__name__, phrases, kwargs))
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.value, name)
+        if name in METADATA or name.startswith("__"):
+            return found
+        if not callable(found):
+            return pair(found, Phrase(f"{self.phrase.within(ATOM)}.{name}"))
+        return lambda *args, **kwargs: self.method(name, args, kwargs)
+
+    def method(self, name: str, args: Any, kwargs: Any) -> Any:
+        value = getattr(self.value, name)(*plain(args), **plain(kwargs))
+        if name == "reshape" and value.shape == self.value.shape:
+            return self
+        said = call(name, [literal(x) for x in args], kwargs)
+        return pair(value, Phrase(f"{self.phrase.within(ATOM)}.{said.text}"))
+
+    def __getitem__(self, index: Any) -> Any:
+        parts = index if isinstance(index, tuple) else (index,)
+        return pair(self.value[plain(index)], subscript(self.phrase, parts))
+
+    def __setitem__(self, index: Any, values: Any) -> None:
+        self.value[plain(index)] = plain(values)
+        self.phrase = call("put", [self.phrase, literal(index), literal(values)], {})
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+
+def plain(value: Any) -> Any:
+    """Arguments without the pen."""
+    if isinstance(value, Written):
+        return value.value
+    if isinstance(value, tuple):
+        return tuple(map(plain, value))
+    if isinstance(value, list):
+        return list(map(plain, value))
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    return value
+
+
+def pair(value: Any, phrase: Phrase) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(pair(part, subscript(phrase, (i,))) for i, part in enumerate(value))
+    return Written(value, phrase)
+
+
+def letters(rule: Any, count: int) -> list[str]:
+    """What a rule itself calls its arguments: x, y, ..."""
+    code = getattr(innermost(rule), "__code__", None)
+    named = list(code.co_varnames[2 : code.co_argcount])[:count] if code else []
+    return named + [f"x{i}" for i in range(len(named), count)]
+
+
+def read(
+    rule: Any, g: Any, z: Any, values: list[Any], params: dict[str, Any], names: list[str | None]
+) -> tuple[Any, str]:
+    """What a rule gives, and the formula that gave it; `names` are those of z and of the arguments."""
+    words = [name or letter for name, letter in zip(names, ["z", *letters(rule, len(values))], strict=True)]
+    result = rule(pen(g, "g"), pen(z, words[0]), *map(pen, values, words[1:]), **params)
+    return plain(result), literal(result).text
+
+
+def pen(value: Any, word: str) -> Any:
+    if isinstance(value, tuple):
+        return type(value)(None if part is None else pen(part, f"{word}[{i}]") for i, part in enumerate(value))
+    if hasattr(value, "dtype"):
+        return Written(value, Phrase(word))
+    return value

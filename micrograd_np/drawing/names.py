@@ -1,0 +1,142 @@
+"""What the user calls a value: `name=` first, then the path in a module, then a variable that holds it.
+
+Frames are read, never written; nothing here changes what a program computes.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from types import FrameType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from .. import frames
+from ..graph import Tensor
+
+DEPTH = 6  # how far into attributes, lists and dicts a path goes
+OPAQUE = (ModuleType, type, str, bytes, int, float, complex, range)
+
+Variables = list[tuple[str, Any]]
+
+
+class Names:
+    """Names by the identity of values, which are held so that an identity stays theirs."""
+
+    def __init__(self) -> None:
+        self.modules: dict[int, str] = {}
+        self.variables: dict[int, str] = {}
+        self.paths: dict[int, str] = {}
+        self.held: list[Any] = []
+
+    def __call__(self, value: Any) -> str | None:
+        given = value.name if isinstance(value, Tensor) else None
+        key = id(value)
+        return given or self.modules.get(key) or self.variables.get(key) or self.paths.get(key)
+
+    def take(self, found: dict[int, str], named: Iterable[tuple[str, Any]]) -> None:
+        """Enter names; those entered before stay."""
+        for name, value in named:
+            self.held.append(value)
+            found.setdefault(id(value), name)
+
+    def read(self, variables: Variables) -> None:
+        """Take the names of a frame's variables, and of what hangs from them."""
+        kept = [(name, value) for name, value in variables if not name.startswith("_")]
+        self.take(self.variables, [(name, value) for name, value in kept if is_array(value)])
+        for name, value in kept:
+            if hasattr(type(value), "named_parameters"):
+                self.take(self.modules, value.named_parameters())
+            else:
+                self.take(self.paths, inside(name, value))
+
+
+def is_array(value: Any) -> bool:
+    return isinstance(value, Tensor | np.ndarray)
+
+
+def inside(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The tensors and arrays in a user's object, list or dict, with their paths."""
+    pending = [(name, value, 0)]
+    seen = set()
+    while pending:
+        path, value, depth = pending.pop()
+        if is_array(value):
+            if depth:
+                yield path, value
+        elif id(value) not in seen and depth < DEPTH:
+            seen.add(id(value))
+            pending += [(step, part, depth + 1) for step, part in reversed(parts(path, value))]
+
+
+def parts(path: str, value: Any) -> Variables:
+    if isinstance(value, OPAQUE) or callable(value):
+        return []
+    if isinstance(value, dict):
+        return [(f"{path}[{key!r}]", part) for key, part in value.items() if isinstance(key, str | int)]
+    if isinstance(value, list | tuple):
+        return [(f"{path}[{i}]", part) for i, part in enumerate(value)]
+    return [(f"{path}.{name}", part) for name, part in getattr(value, "__dict__", {}).items() if name[:1] != "_"]
+
+
+@functools.cache
+def libraries() -> tuple[str, ...]:
+    import sysconfig
+
+    return ("<frozen", *{sysconfig.get_path(place) for place in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+@functools.cache
+def is_users(filename: str) -> bool:
+    """Whether a file is the user's: neither ours nor a library's."""
+    return frames.is_users(filename) and not filename.startswith(libraries())
+
+
+def live(names: Names) -> Names:
+    """Take the names that the user's live frames give, the outermost first."""
+    found = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame:
+        if is_users(frame.f_code.co_filename):
+            found.append(frame)
+        frame = frame.f_back
+    for frame in reversed(found):
+        names.read(list(frame.f_locals.items()))
+        names.read(list(frame.f_globals.items()))
+    return names
+
+
+def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Names]:
+    """A function's result, and the names that values had while it ran, the outermost first.
+
+    An inner function's name for what it was given serves for a leaf only: of a result, how it was made says more.
+    """
+    stack: list[tuple[FrameType, dict[str, Any]]] = []
+    found: list[tuple[int, Variables]] = []
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if not is_users(frame.f_code.co_filename):
+            return
+        if event == "call":
+            stack.append((frame, dict(frame.f_locals)))
+        elif event == "return" and stack and stack[-1][0] is frame:
+            passed = stack.pop()[1]
+            variables = [
+                (name, value)
+                for name, value in frame.f_locals.items()
+                if not stack or passed.get(name) is not value or getattr(value, "op", None) is None
+            ]
+            found.append((len(stack), variables))
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        result = function(*args, **kwargs)
+    finally:
+        sys.setprofile(before)
+    names = live(Names())
+    for _, variables in sorted(found, key=lambda call: call[0]):
+        names.read(variables)
+    return result, names

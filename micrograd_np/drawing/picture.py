@@ -1,0 +1,110 @@
+"""`draw` makes a picture: one scene, and every way to show it."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from ..graph import Tensor
+from . import dot, render
+from .flow import fill
+from .model import Scene, build
+from .names import Names, live, watch
+
+Path = TypeVar("Path", str, os.PathLike[str])
+
+
+class Picture:
+    """A drawing of a graph as it was when drawn.
+
+    `.svg` and `.dot` are text, `.png` and `.pdf` bytes; `.save(path)` writes the format that the suffix names.
+    """
+
+    def __init__(self, scene: Scene, direction: str) -> None:
+        self.scene = scene
+        self.direction = direction
+
+    @functools.cached_property
+    def dot(self) -> str:
+        """DOT source."""
+        return dot.source(self.scene, self.direction)
+
+    @functools.cached_property
+    def svg(self) -> str:
+        """An SVG drawing, for light and dark pages."""
+        return render.render(self.dot, "svg").decode()
+
+    @functools.cached_property
+    def png(self) -> bytes:
+        """A PNG image."""
+        return render.render(self.dot, "png")
+
+    @functools.cached_property
+    def pdf(self) -> bytes:
+        """A PDF page; needs Graphviz's own `dot`."""
+        return render.render(self.dot, "pdf")
+
+    def save(self, path: Path) -> Path:
+        """Write the picture in the format that the path's suffix names; returns the path."""
+        suffix = os.path.splitext(path)[1].lower()
+        if suffix not in FORMATS:
+            raise ValueError(f"{path}: a picture is saved as {', '.join(FORMATS)}.")
+        content = getattr(self, FORMATS[suffix])
+        render.write(path, content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def __repr__(self) -> str:
+        return f"<Picture of {len(self.scene.nodes)} boxes; .save(path) writes it>"
+
+
+FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot"}
+
+
+def draw(target: Any, *args: Any, direction: str = "both", **kwargs: Any) -> Picture:
+    """A picture of a tensor's graph, or of the graph that a function makes of its arguments.
+
+    Parameters
+    ----------
+    target : Tensor or callable
+    *args, **kwargs
+        What a function is called with; values get the names of its variables.
+    direction : {"both", "forward", "backward"}
+        Whether values, gradients or both are shown.
+
+    Raises
+    ------
+    TypeError
+        If there is no Tensor to draw.
+
+    Examples
+    --------
+    >>> import micrograd_np as mg
+    >>> w = mg.Tensor(3.0, requires_grad=True)
+    >>> loss = w * w
+    >>> loss.backward()
+    >>> draw(loss)
+    <Picture of 2 boxes; .save(path) writes it>
+    """
+    if direction not in dot.DIRECTIONS:
+        raise ValueError(f"direction={direction!r}: write one of {', '.join(map(repr, dot.DIRECTIONS))}.")
+    if callable(target):
+        result, names = watch(target, *args, **kwargs)
+    else:
+        result, names = target, live(Names())
+    outputs = list(tensors(result))
+    if not outputs:
+        raise TypeError(f"there is no Tensor to draw in {result!r:.80}. Draw a Tensor, or a function that returns one.")
+    return Picture(fill(build(outputs, names)), direction)
+
+
+def tensors(result: Any) -> Iterator[Tensor]:
+    """The tensors in what a function returned."""
+    if isinstance(result, Tensor):
+        yield result
+    elif isinstance(result, dict):
+        yield from tensors(list(result.values()))
+    elif isinstance(result, list | tuple):
+        for part in result:
+            yield from tensors(part)

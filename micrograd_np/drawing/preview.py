@@ -1,0 +1,105 @@
+"""An array at a glance: a grid of its numbers where it is tiny, else a strip of heat and three numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+ROWS, COLUMNS, STRIP = 4, 4, 16
+LEVELS = 4
+STRANGE = 9  # the heat of nan and of infinity
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Cells of text with the heat of each, -4 (most negative) to 4, and a line below them."""
+
+    cells: list[list[str]]
+    heat: list[list[int]]
+    line: str
+
+
+def preview(values: Any) -> Preview:
+    """What a box shows of an array."""
+    values = host(values)
+    if values.size == 0:
+        return Preview([], [], "empty")
+    if values.ndim <= 2 and fits(values):
+        rows = np.atleast_2d(values)
+        texts = iter(numbers(rows.ravel()))
+        levels = heat(rows) if values.size > 1 else heat(np.where(np.isfinite(rows), 0, rows))
+        return Preview([[next(texts) for _ in row] for row in rows], levels.tolist(), "")
+    return Preview([[""] * STRIP], [heat(strip(values)).tolist()], summary(values))
+
+
+def brief(values: Any) -> str:
+    """An array in one short line: its number, or its least, mean and greatest."""
+    values = host(values)
+    if values.size == 0:
+        return "empty"
+    return numbers(values.ravel())[0] if values.size == 1 else summary(values)
+
+
+def host(values: Any) -> Any:
+    """The values as an array in the computer's own memory."""
+    return np.asarray(values.get() if hasattr(values, "get") else values)
+
+
+def fits(values: Any) -> bool:
+    rows, columns = np.atleast_2d(values).shape
+    return bool(rows <= ROWS and columns <= COLUMNS)
+
+
+def summary(values: Any) -> str:
+    """`-1.2 … 3.4, mean 0.05` of real numbers; of complex numbers, their size."""
+    if values.dtype.kind == "c":
+        return f"|·| {summary(np.abs(values))}"
+    finite = values[np.isfinite(values)]
+    strange = [f"{count} nan" for count in [int(np.isnan(values).sum())] if count]
+    strange += [f"{count} inf" for count in [int(np.isinf(values).sum())] if count]
+    if not finite.size:
+        return ", ".join(strange)
+    with np.errstate(over="ignore"):
+        least, mean, greatest = numbers(np.array([finite.min(), finite.mean(dtype=float), finite.max()], float))
+    return ", ".join([f"{least} … {greatest}", f"mean {mean}", *strange])
+
+
+def numbers(values: Any) -> list[str]:
+    """Numbers to three digits, all with the same number of decimals."""
+    if values.dtype.kind in "biu":
+        return [str(int(x)) for x in values]
+    if values.dtype.kind == "c":
+        pairs = zip(numbers(values.real), numbers(values.imag), strict=True)
+        return [f"{real}{'' if imaginary[0] == '-' else '+'}{imaginary}j" for real, imaginary in pairs]
+    largest = max((abs(float(x)) for x in values if math.isfinite(x)), default=0.0)
+    if all(float(x).is_integer() for x in values if math.isfinite(x)) and largest < 1e4:
+        return [format(float(x), ".0f") for x in values]
+    if 1e-3 <= largest < 1e5:
+        decimals = min(max(2 - math.floor(math.log10(largest)), 0), 4)
+        return [positive_zero(format(float(x), f".{decimals}f")) for x in values]
+    return [format(float(x), ".1e") if x else "0" for x in values]
+
+
+def positive_zero(text: str) -> str:
+    return text.lstrip("-") if float(text) == 0 else text
+
+
+def strip(values: Any) -> Any:
+    """The means of sixteen pieces of an array, in order."""
+    flat = np.abs(values.ravel()) if values.dtype.kind == "c" else values.ravel().astype(float)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.array([piece.mean() if piece.size else 0.0 for piece in np.array_split(flat, STRIP)])
+
+
+def heat(values: Any) -> Any:
+    """How far each number is from zero, against the farthest: -4 to 4, and 9 for what is no number."""
+    real = np.abs(values) if values.dtype.kind == "c" else values.astype(float)
+    finite = np.isfinite(real)
+    farthest = np.max(np.abs(real[finite]), initial=0.0)
+    if not farthest:
+        return np.where(finite, 0, STRANGE)
+    share = np.divide(real, farthest, where=finite, out=np.zeros_like(real))
+    return np.where(finite, np.sign(share) * np.ceil(np.abs(share) * LEVELS), STRANGE).astype(int)

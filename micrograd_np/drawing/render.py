@@ -1,0 +1,69 @@
+"""DOT source to SVG, PNG or PDF, by a program that stands beside Python or on the system."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from .palette import style
+
+CURE = "Install one with `pip install graphviz-pure`, or your system's graphviz package."
+
+
+def engine(format: str) -> str:
+    """The layout program: graphviz-pure beside Python, which draws alike everywhere, else a system `dot`."""
+    import shutil
+    import sysconfig
+
+    scripts = sysconfig.get_path("scripts")
+    pure = shutil.which("graphviz-pure", path=scripts)
+    if pure and format != "pdf":
+        return pure
+    if system := shutil.which("dot"):
+        return system
+    if format == "pdf":
+        raise RuntimeError(
+            "PDF needs the program `dot`, and there is none on the PATH. Install your system's graphviz package, "
+            "or save as .svg or .png."
+        )
+    raise RuntimeError(
+        f"no layout engine was found: neither graphviz-pure in {scripts} nor `dot` on the PATH. {CURE} "
+        "DOT source (.dot), Mermaid (.mermaid) and text (.text) need none."
+    )
+
+
+def render(source: str, format: str) -> bytes:
+    """A drawing of DOT source, in the format's bytes."""
+    import subprocess
+
+    command = [engine(format), f"-T{format}"]
+    if format == "png":
+        command.append("-Gdpi=144")
+    done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} could not draw this: {done.stderr.decode(errors='replace').strip()}")
+    return styled(done.stdout) if format == "svg" else done.stdout
+
+
+def styled(svg: bytes) -> bytes:
+    """A drawing that follows the reader's light or dark page."""
+    start = svg.index(b">", svg.index(b"<svg")) + 1
+    return svg[:start] + b"\n" + style().encode() + svg[start:]
+
+
+def write(path: str | os.PathLike[str], content: bytes) -> None:
+    """A whole file or none: written beside its place, then moved into it."""
+    folder, name = os.path.split(os.fspath(path))
+    beside = os.path.join(folder, f".{name}.{os.getpid()}")
+    try:
+        try:
+            with open(beside, "wb") as file:
+                file.write(content)
+            os.replace(beside, path)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(beside)
+    except OSError as error:
+        raise OSError(
+            error.errno, f"cannot write {path}: {error.strerror}. Nothing was written; save to another folder."
+        ) from None
