@@ -1,0 +1,111 @@
+"""The report of a gradient check: what was found, what was not established, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .report import counted, html_lines, html_table, number, text_table
+from .verdict import (
+    GRAVEST_FIRST,
+    INDEPENDENT,
+    KINK,
+    NON_FINITE,
+    NONDETERMINISTIC,
+    OK,
+    TOO_COARSE,
+    WRONG,
+    Entry,
+    Judged,
+)
+
+NEXT = {
+    NONDETERMINISTIC: "f gave two values for the same inputs, so nothing can be compared. Draw random numbers outside "
+    "of f, or make their generator anew in each call.",
+    NON_FINITE: "The graph's derivative is nan or inf, and the values have no slope there either. Check at another "
+    "point, or keep the argument inside the domain, as in np.log(np.where(x > 0, x, 1)).",
+    TOO_COARSE: "The values are too coarse to tell. Compute in float64 throughout, or scale f so that its changes are "
+    "not small beside its value.",
+    INDEPENDENT: "The output does not depend on that input: its gradient is zero. If it should, look for an input that "
+    "is overwritten or never used.",
+    KINK: "There the graph's value is between the slopes to the left and to the right, as any subgradient is. At the "
+    "other entries the derivative is right.",
+}
+HEAD = ("input", "shape", "verdict", "derivatives", "largest error", "off")
+NOT_SMOOTH = "The derivative is checked at this point only, not at others, and not to second order."
+
+
+@dataclass
+class GradcheckReport:
+    """The verdict of `gradcheck`, true for OK and KINK."""
+
+    inputs: list[Judged]
+    rtol: float
+    suspects: list[str] = field(default_factory=list)
+    caveats: list[str] = field(default_factory=list)
+    order: int = 1
+
+    @property
+    def verdict(self) -> str:
+        """The gravest of the inputs' verdicts."""
+        return min((x.verdict for x in self.inputs), key=GRAVEST_FIRST.index, default=INDEPENDENT)
+
+    def __bool__(self) -> bool:
+        return self.verdict in (OK, KINK)
+
+    def __str__(self) -> str:
+        head, *rest = self.sentences()
+        return "\n".join([head, text_table(HEAD, self.rows()), *rest])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        head, *rest = self.sentences()
+        return html_lines([head]) + html_table(HEAD, self.rows()) + html_lines(rest)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict and all figures, ready for JSON."""
+        return {"verdict": self.verdict, "sentences": self.sentences()} | asdict(self)
+
+    def rows(self) -> list[Sequence[str]]:
+        return [
+            (x.name, str(x.shape), x.verdict, f"{x.checked:,}", f"{x.error:.1e}", f"{x.off:,}" if x.off else "")
+            for x in self.inputs
+        ]
+
+    def sentences(self) -> list[str]:
+        said = [f"gradcheck{' of the second derivatives' if self.order == 2 else ''}: {self.verdict}"]
+        for x in self.inputs:
+            if x.verdict in (WRONG, KINK, TOO_COARSE, NON_FINITE):
+                said += described(x)
+        said += self.suspects
+        said += [NEXT[self.verdict]] if self.verdict in NEXT else []
+        return [*said, *self.caveats]
+
+
+def described(x: Judged) -> list[str]:
+    said = [sentence(x, entry) for entry in x.entries]
+    if x.off > len(x.entries):
+        said.append(f"... and {counted(x.off - len(x.entries), 'more entry')} of {x.name}.")
+    if x.unrecorded:
+        said.append(
+            f"The values change with {x.name}, and the graph does not reach it: look for .data, .detach(), .item() or "
+            "a conversion to an array on the way."
+        )
+    return said
+
+
+def sentence(x: Judged, e: Entry) -> str:
+    place = x.name + (f"[{', '.join(map(str, e.index))}]" if e.index else "")
+    if e.output is not None:
+        place += f" (of output entry {e.output})"
+    if x.verdict == KINK:
+        return f"{place}: left slope {number(e.left)}, right slope {number(e.right)}, the graph says {number(e.graph)}."
+    if x.verdict == TOO_COARSE:
+        return (
+            f"{place}: the graph says {number(e.graph)}, the values say {number(e.numeric)} ± {e.bar:.1e}, and no step "
+            "size does better."
+        )
+    return f"{place}: the graph says {number(e.graph)}, the values say {number(e.numeric)} ± {e.bar:.1e}."

@@ -1,0 +1,129 @@
+"""What is checked: a function of containers of arrays, seen as many functions of one flat array each."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..containers import flatten
+from ..frames import name_of
+from ..graph import Tensor, backpropagate, constant
+from ..ops.primitive import as_array
+from ..transforms import units
+
+Array = Any
+
+
+class Problem:
+    """A function, a point, and the derivatives that its graph gives there.
+
+    Floating-point inputs are checked, in float64 at least; all others are passed on as they are.
+    """
+
+    def __init__(self, f: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
+        self.f = f
+        self.leaves, self.rebuild = flatten(inputs)
+        self.checked = [i for i, x in enumerate(self.leaves) if is_float(x)]
+        self.points = {i: widened(self.leaves[i]) for i in self.checked}
+        self.names = dict(zip(self.checked, names_of(f, inputs, self.leaves, self.checked), strict=True))
+        self.record()
+
+    def call(self, replaced: dict[int, Any]) -> list[Any]:
+        leaves = [replaced.get(i, x) for i, x in enumerate(self.leaves)]
+        with np.errstate(all="ignore"):
+            return flatten(self.f(*self.rebuild(leaves)))[0]
+
+    def record(self) -> None:
+        """Run f on Tensors whose gradients are wanted, and keep its graph."""
+        self.tensors = {i: Tensor(x, requires_grad=True, name=self.names[i]) for i, x in self.points.items()}
+        self.outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in self.call(self.tensors)]
+        self.size = sum(x.size for x in self.outputs)
+        nodes = graph_of(self.outputs)
+        self.nodes = sorted((x for x in nodes if x.edges), key=lambda x: x.birth)
+        self.reached = {i for i, x in self.tensors.items() if x in nodes}
+        self.eps = max([np.finfo(x.dtype).eps for x in (*nodes, *self.outputs) if is_float(x)], default=0.0)
+
+    def values(self, position: int, dtype: Any) -> Callable[[Array], Array]:
+        """The outputs, flat, as a function of one input, flat, with all inputs in a precision."""
+        point = self.points[position]
+        others = {i: x.astype(dtype) for i, x in self.points.items() if i != position}
+
+        def f(x: Array) -> Array:
+            # Copies, so that a function that writes into its inputs harms nobody.
+            fresh = {i: constant(other.copy()) for i, other in others.items()}
+            outputs = self.call({**fresh, position: constant(x.reshape(point.shape).copy())})
+            return np.concatenate([np.ravel(plain(y)) for y in outputs])
+
+        return f
+
+    def repeats(self) -> bool:
+        """Whether f gives the same bits twice."""
+        again = [plain(x) for x in self.call({i: constant(x.copy()) for i, x in self.points.items()})]
+        pairs = zip(self.outputs, again, strict=True)
+        return all(np.array_equal(x._data, y, equal_nan=True) for x, y in pairs)
+
+    def jacobian(self) -> dict[int, Array]:
+        """For each input, the derivatives (entry, output) that the graph gives."""
+        columns: dict[int, list[Array]] = {i: [] for i in self.checked}
+        for output in self.outputs:
+            for unit in units(np.zeros(output.shape, output.dtype)):
+                with np.errstate(all="ignore"):
+                    found = backpropagate(output, unit, ignore) if output.requires_grad else {}
+                for i, x in self.tensors.items():
+                    columns[i].append(np.ravel(found[x]) if x in found else np.zeros(x.size))
+        return {i: np.array(found).reshape(self.size, -1).T for i, found in columns.items()}
+
+
+def ignore(node: Tensor, g: Any) -> None:
+    pass
+
+
+def graph_of(outputs: list[Tensor]) -> set[Tensor]:
+    found: set[Tensor] = set()
+    pending = list(outputs)
+    while pending:
+        node = pending.pop()
+        if node not in found:
+            found.add(node)
+            pending.extend(x for x, _ in node.edges)
+    return found
+
+
+def is_float(x: Any) -> bool:
+    return isinstance(x, float) or (getattr(x, "dtype", None) is not None and x.dtype.kind == "f")
+
+
+def plain(x: Any) -> Array:
+    return x._data if isinstance(x, Tensor) else np.asarray(x)
+
+
+def widened(x: Any) -> Array:
+    """A copy in float64, or in a wider format where it has one."""
+    x = plain(x)
+    return np.array(x, dtype=np.promote_types(x.dtype, np.float64))
+
+
+def names_of(f: Callable[..., Any], inputs: tuple[Any, ...], leaves: list[Any], checked: list[int]) -> list[str]:
+    """What the user calls each input: `name=`, their variable, the function's parameter, or its number."""
+    parameters = parameter_names(f)
+    names = []
+    number = -1
+    owners = [position for position, tree in enumerate(inputs) for _ in flatten(tree)[0]]
+    for i in checked:
+        number += 1
+        single = owners.count(owners[i]) == 1
+        parameter = parameters[owners[i]] if owners[i] < len(parameters) else None
+        found = name_of(leaves[i]) if not isinstance(leaves[i], float) else None
+        names.append(found or (parameter if single and parameter else f"input {number}"))
+    return names
+
+
+def parameter_names(f: Callable[..., Any]) -> list[str]:
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
