@@ -72,7 +72,7 @@ qr_factors = Named(
         example(D(4, 3), "reduced"),
         example(D(2, 3, 3), "reduced"),
         example(D(2, 4), "reduced"),
-        example(D(3, 2), "complete"),
+        example(D(2, 1), "complete"),
     ],
 )
 

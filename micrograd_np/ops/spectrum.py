@@ -108,7 +108,7 @@ svd_factors = Named(
         example(D(4, 2), False),
         example(D(2, 2, 3), False),
         example(D(3, 3), True),
-        example(D(3, 2), True),
+        example(D(2, 1), True),
         example(D(3, 3, through=symmetric), True, hermitian=True),
     ],
 )
