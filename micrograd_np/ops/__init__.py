@@ -9,9 +9,11 @@ import numpy as np
 
 from . import (
     choosing,
+    classes,
     composed,
     constants,
     control,
+    convolution,
     cumulative,
     decomposition,
     diagonals,
@@ -23,14 +25,18 @@ from . import (
     linalg,
     nan,
     neural,
+    normalization,
     norms,
     plain,
+    pooling,
     products,
     reduction,
     repeating,
     shape,
+    signals,
     spectrum,
     statistics,
+    windows,
 )
 from .primitive import Primitive
 
@@ -40,7 +46,8 @@ BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 ROOMS = [control, plain, elementwise, reduction, cumulative, statistics, nan, linalg]
 ROOMS += [products, einsum, inverse, decomposition, spectrum, norms]
-ROOMS += [shape, constants, joining, repeating, indexing, choosing, diagonals, neural]
+ROOMS += [shape, constants, joining, repeating, indexing, choosing, diagonals]
+ROOMS += [neural, classes, normalization, windows, pooling, convolution, signals]
 
 for room in ROOMS:
     for name, row in vars(room).items():

@@ -1,15 +1,17 @@
-"""Functions of neural networks that NumPy lacks, written for accuracy and speed."""
+"""Activations: functions of single numbers that NumPy lacks, written for accuracy at any size of the number."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from .primitive import Elementwise
+from .primitive import Drawn as D
+from .primitive import Elementwise, as_array, example
 
 # Just under log(finfo.max): exp stays finite, and 1/(1+exp) keeps its value.
-_LIMIT = {np.dtype(np.float64): 709.0, np.dtype(np.float32): 88.0}
+_LIMIT = {np.dtype(kind): float(int(np.log(np.finfo(kind).max))) for kind in "efdg"}
 
 
 def _sigmoid(x: Any) -> Any:
@@ -17,9 +19,72 @@ def _sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-np.maximum(x, -_LIMIT.get(x.dtype, 709.0))))
 
 
+def _log_sigmoid(x: Any) -> Any:
+    """log(1/(1+exp(-x)))."""
+    return -np.logaddexp(-x, 0)
+
+
+def _softplus(x: Any, beta: float) -> Any:
+    """log(1+exp(beta x))/beta: a relu without its corner."""
+    return np.logaddexp(beta * x, 0) / beta
+
+
+def _silu(x: Any) -> Any:
+    """x sigmoid(x)."""
+    return x * _sigmoid(x)
+
+
 def _relu(x: Any) -> Any:
+    """The larger of x and 0; the slope at 0 is 0."""
     return np.maximum(x, 0)
 
 
-sigmoid = Elementwise(_sigmoid, lambda g, z, x: g * (z * (1 - z)))
+def _leaky_relu(x: Any, negative_slope: float) -> Any:
+    """x, times a small slope where it is negative."""
+    return np.where(x > 0, x, negative_slope * x)
+
+
+def _elu(x: Any, alpha: float) -> Any:
+    """x, and alpha (exp(x) - 1) where it is negative."""
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+# The error function of gelu, which NumPy lacks, as a tanh.
+_SCALE, _CUBIC = math.sqrt(2 / math.pi), 0.044715
+
+
+def _gelu(x: Any) -> Any:
+    """x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))/2."""
+    return 0.5 * x * (1 + np.tanh(_SCALE * x * (1 + _CUBIC * x * x)))
+
+
+def _slope_of_gelu(g: Any, z: Any, x: Any) -> Any:
+    t = np.tanh(_SCALE * x * (1 + _CUBIC * x * x))
+    return g * (0.5 * (1 + t + x * (1 - t * t) * (_SCALE * (1 + 3 * _CUBIC * x * x))))
+
+
+SHAPES = [example(D(3, 4)), example(D()), example(D(0, 3))]
+
+sigmoid = Elementwise(_sigmoid, lambda g, z, x: g * (z * (1 - z)), bind=lambda x: ((as_array(x),), {}))
+log_sigmoid = Elementwise(_log_sigmoid, lambda g, z, x: g * sigmoid(-x))
+softplus = Elementwise(
+    _softplus,
+    lambda g, z, x, beta: g * sigmoid(beta * x),
+    bind=lambda x, beta=1.0: ((as_array(x),), {"beta": beta}),
+    examples=[*SHAPES, example(D(3), beta=2.5)],
+)
+silu = Elementwise(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)), bind=lambda x: ((as_array(x),), {}))
+gelu = Elementwise(_gelu, _slope_of_gelu)
 relu = Elementwise(_relu, lambda g, z, x: g * (x > 0))
+leaky_relu = Elementwise(
+    _leaky_relu,
+    lambda g, z, x, negative_slope: np.where(x > 0, g, negative_slope * g),
+    bind=lambda x, negative_slope=0.01: ((as_array(x),), {"negative_slope": negative_slope}),
+    examples=[*SHAPES, example(D(3), 0.2)],
+)
+elu = Elementwise(
+    _elu,
+    lambda g, z, x, alpha: g * np.where(x > 0, 1, z + alpha),
+    bind=lambda x, alpha=1.0: ((as_array(x),), {"alpha": alpha}),
+    examples=[*SHAPES, example(D(3), 0.5)],
+)

@@ -1,0 +1,115 @@
+"""Normalization: entries made to have mean 0 and variance 1, over some axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import called
+from .composed import stands_for
+from .primitive import Bound, Several, as_array, example
+from .primitive import Drawn as D
+from .reduction import count
+
+
+def _standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:
+    """(x - mean) / sqrt(variance + eps), and the mean and the variance, over some axes that are kept with length 1."""
+    mean = np.mean(x, axis=axis, keepdims=True)
+    centred = x - mean
+    var = np.mean(centred * centred, axis=axis, keepdims=True)
+    centred *= 1 / np.sqrt(var + eps)
+    return centred, mean, var
+
+
+def _standardize_x(g: Any, z: Any, x: Any, axis: Any, eps: float) -> Any:
+    """What moves all entries alike, or apart from their mean alike, moves mean and variance only."""
+    (g_unit, g_mean, g_var), (unit, mean, var) = g, z
+    entries = count(x, mean)
+    scale = 1 / np.sqrt(var + eps)
+    shift = g_mean / entries - scale * np.mean(g_unit, axis=axis, keepdims=True)
+    stretch = 2 * g_var / (entries * scale) - scale * np.mean(g_unit * unit, axis=axis, keepdims=True)
+    return scale * g_unit + stretch * unit + shift
+
+
+def _bind_standardize(x: Any, axis: Any = None, eps: float = 1e-5) -> Bound:
+    return (as_array(x),), {"axis": axis, "eps": eps}
+
+
+standardize = Several(
+    _standardize,
+    _standardize_x,
+    bind=_bind_standardize,
+    examples=[example(D(3, 4)), example(D(3, 4), axis=-1), example(D(3, 2, 2), axis=(0, 2), eps=0.1)],
+)
+
+
+@stands_for()
+def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """The entries of each sample with mean 0 and variance 1, times a weight, plus a bias.
+
+    Parameters
+    ----------
+    x : (..., *normalized_shape)
+    normalized_shape : int or tuple of int
+        The last sizes of x: the axes over which mean and variance are taken.
+    weight, bias : normalized_shape, optional
+    eps : float
+        Added to the variance.
+
+    Examples
+    --------
+    >>> layer_norm([[1.0, 3.0], [10.0, 30.0]], 2, eps=0)
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    """
+    x = as_array(x)
+    sizes = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+    if not sizes or x.shape[-len(sizes) :] != sizes:
+        raise ValueError(f"normalized_shape={normalized_shape} is not how the shape of {called(x, 'x')} ends.")
+    y = standardize(x, tuple(range(-len(sizes), 0)), eps)[0]
+    y = y if weight is None else y * parameter("weight", weight, sizes)
+    return y if bias is None else y + parameter("bias", bias, sizes)
+
+
+@stands_for()
+def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> tuple[Any, Any, Any]:
+    """The entries of each channel with mean 0 and variance 1 over the batch, times a weight, plus a bias.
+
+    Returns the channels' means and variances too (of the population, divided by the count), for running statistics.
+
+    Parameters
+    ----------
+    x : (N, C, ...)
+    weight, bias : (C,), optional
+    eps : float
+        Added to the variance.
+
+    Examples
+    --------
+    >>> y, mean, var = batch_norm([[1.0, 10.0], [3.0, 30.0]], eps=0)
+    >>> y
+    array([[-1., -1.],
+           [ 1.,  1.]])
+    >>> mean, var
+    (array([ 2., 20.]), array([  1., 100.]))
+    """
+    x = as_array(x)
+    if x.ndim < 2 or x.size <= x.shape[1]:
+        raise ValueError(
+            f"batch_norm takes x (N, C, ...) with two entries a channel or more, to have a variance, not "
+            f"{called(x, 'x')}."
+        )
+    channels = (x.shape[1],)
+    broad = channels + (1,) * (x.ndim - 2)
+    y, mean, var = standardize(x, (0, *range(2, x.ndim)), eps)
+    y = y if weight is None else y * np.reshape(parameter("weight", weight, channels), broad)
+    y = y if bias is None else y + np.reshape(parameter("bias", bias, channels), broad)
+    return y, np.reshape(mean, channels), np.reshape(var, channels)
+
+
+def parameter(what: str, given: Any, shape: tuple[int, ...]) -> Any:
+    given = as_array(given)
+    if given.shape != shape:
+        raise ValueError(f"{called(given, what)} needs the shape {shape}.")
+    return given

@@ -1,0 +1,136 @@
+"""The windows that a kernel sees as it moves over an array, and their transpose: windows added up where they overlap.
+
+Pooling is a reduction of the windows, a convolution a matrix product with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .primitive import Bound, Primitive, as_array, example
+from .primitive import Drawn as D
+
+Sizes = tuple[int, ...]
+
+LEAST = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1, "output_padding": 0}
+
+
+def each_axis(axes: int, **given: Any) -> dict[str, Sizes]:
+    """One integer for each axis: `stride=2` and `stride=(2, 2)` are the same."""
+    return {what: one_each(what, value, axes) for what, value in given.items()}
+
+
+def one_each(what: str, value: Any, axes: int) -> Sizes:
+    values = tuple(value) if isinstance(value, tuple | list) else (value,) * axes
+    if len(values) != axes or not all(isinstance(n, int | np.integer) and n >= LEAST[what] for n in values):
+        raise ValueError(
+            f"{what}={value!r}: give an integer of at least {LEAST[what]}, or one for each of the {axes} axes that the "
+            "kernel moves along."
+        )
+    return tuple(int(n) for n in values)
+
+
+def count_steps(shape: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Sizes:
+    """How many windows there are along each axis."""
+    steps = tuple(
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(shape, kernel, stride, padding, dilation, strict=True)
+    )
+    if min(*kernel, *steps) < 1:
+        raise ValueError(
+            f"a kernel of {kernel} entries, dilation {dilation}, does not fit into {shape} with padding {padding}. "
+            "Take a smaller kernel or more padding."
+        )
+    return steps
+
+
+def check_steps(found: Sizes, shape: Sizes, kernel: Sizes, how: dict[str, Sizes]) -> None:
+    steps = count_steps(shape, kernel, **how)
+    if found != steps:
+        raise ValueError(f"a kernel of {kernel} entries has {steps} windows in {shape} with {how}, not {found}.")
+
+
+def taps(kernel: Sizes, steps: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[tuple[Sizes, Any]]:
+    """For each entry of the kernel, where it falls as the kernel moves."""
+    for tap in np.ndindex(*kernel):
+        moves = zip(tap, steps, stride, dilation, strict=True)
+        yield tap, (..., *[slice(i * d, i * d + s * (n - 1) + 1, s) for i, n, s, d in moves])
+
+
+def inside(shape: Sizes, padding: Sizes) -> Any:
+    """Where an array of this shape lies within its padding."""
+    return (..., *[slice(p, p + n) for n, p in zip(shape, padding, strict=True)])
+
+
+def padded(x: Any, padding: Sizes, fill: float) -> Any:
+    if not any(padding):
+        return x
+    shape = x.shape[-len(padding) :]
+    wide = np.full(
+        (*x.shape[: -len(padding)], *[n + 2 * p for n, p in zip(shape, padding, strict=True)]), fill, x.dtype, like=x
+    )
+    wide[inside(shape, padding)] = x
+    return wide
+
+
+def _windows(x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, fill: float) -> Any:
+    """The windows of a kernel that moves along the last axes; which entry of the window comes first: (*kernel, ...)."""
+    axes = len(kernel)
+    steps = count_steps(x.shape[-axes:], kernel, stride, padding, dilation)
+    wide = padded(x, padding, fill)
+    z = np.empty((*kernel, *x.shape[:-axes], *steps), x.dtype, like=x)
+    for tap, where in taps(kernel, steps, stride, dilation):
+        z[tap] = wide[where]
+    return z
+
+
+def _overlap_add(y: Any, shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
+    """An array of this shape from its windows, entries that several windows see added up."""
+    axes = len(shape)
+    wide = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
+    z = np.zeros((*y.shape[axes:-axes], *wide), y.dtype, like=y)
+    for tap, where in taps(y.shape[:axes], y.shape[-axes:], stride, dilation):
+        z[where] += y[tap]
+    return z[inside(shape, padding)] if any(padding) else z
+
+
+def _bind_windows(
+    x: Any, kernel: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, fill: float = 0.0
+) -> Bound:
+    """A kernel that moves along all axes of x (N, C, ...) but the first two."""
+    x = as_array(x)
+    how = each_axis(x.ndim - 2, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
+    count_steps(x.shape[2:], **how)
+    return (x,), {**how, "fill": fill}
+
+
+def _bind_overlap_add(y: Any, shape: Sizes, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Bound:
+    axes = len(shape)
+    how = each_axis(axes, stride=stride, padding=padding, dilation=dilation)
+    check_steps(y.shape[-axes:], shape, y.shape[:axes], how)
+    return (y,), {"shape": shape, **how}
+
+
+windows: Primitive = Primitive(
+    _windows,
+    lambda g, z, x, kernel, fill, **how: overlap_add(g, x.shape[2:], **how),
+    bind=_bind_windows,
+    examples=[
+        example(D(2, 3, 5), 2),
+        example(D(2, 1, 5, 4), (3, 2), stride=(2, 1), padding=1),
+        example(D(1, 2, 6, 5), 2, dilation=(2, 3), fill=-1.0, padding=(0, 1)),
+    ],
+)
+overlap_add: Primitive = Primitive(
+    _overlap_add,
+    lambda g, z, y, shape, **how: windows(g, y.shape[: len(shape)], **how),
+    bind=_bind_overlap_add,
+    examples=[
+        example(D(2, 2, 3, 4), (5,)),
+        example(D(3, 2, 2, 1, 3, 5), (5, 4), stride=(2, 1), padding=1),
+        example(D(2, 2, 1, 2, 4, 4), (6, 5), dilation=(2, 3), padding=(0, 1)),
+    ],
+)
