@@ -157,7 +157,8 @@ def plain(value: Any) -> Any:
 
 def pair(value: Any, phrase: Phrase) -> Any:
     if isinstance(value, list | tuple):
-        return type(value)(pair(part, subscript(phrase, (i,))) for i, part in enumerate(value))
+        parts = [pair(part, subscript(phrase, (i,))) for i, part in enumerate(value)]
+        return getattr(value, "_make", type(value))(parts)
     return Written(value, phrase)
 
 

@@ -56,6 +56,20 @@ def example(*args: Any, **kwargs: Any) -> Example:
     return Example(args, kwargs)
 
 
+class Described:
+    """A docstring: for the class its own, for a row one that is made from its rules when it is asked for."""
+
+    def __init__(self, text: str | None) -> None:
+        self.text = text
+
+    def __get__(self, row: Any, cls: Any) -> str | None:
+        if row is None:
+            return self.text
+        from ..documentation import docstring
+
+        return docstring(row)
+
+
 class Primitive:
     """A function with derivatives.
 
@@ -83,8 +97,13 @@ class Primitive:
         Whether the engine undoes a broadcast, so that a rule need not.
     """
 
+    __doc__ = Described(__doc__)  # type: ignore[assignment]
+
     rules: Sequence[Rule | None]
     fitted: Sequence[Rule | None]
+
+    def __init_subclass__(cls) -> None:
+        cls.__doc__ = Described(cls.__doc__)  # type: ignore[assignment]
 
     def __init__(
         self,
