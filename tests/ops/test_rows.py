@@ -1,0 +1,73 @@
+"""Every row of the table proves its own rules, on the calls that the table itself describes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from .cases import CASES, ROWS, cases
+from .checks import check_first_order, check_second_order, gradients, leaves, probe, pull_back
+from .differences import split
+
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_row_that_cannot_be_tested_cannot_be_added(row):
+    assert cases(row), f"{row.name} has rules and no example that draws an array: give it examples=[example(D(3, 4))]"
+
+
+@each_case
+def test_first_order(case):
+    check_first_order(case)
+
+
+@each_case
+def test_second_order(case):
+    check_second_order(case)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.row.examples], ids=lambda case: case.name)
+def test_other_sizes(case):
+    for other in case.resized():
+        check_first_order(other)
+        check_second_order(other)
+
+
+def with_gaps(x):
+    """The same numbers in every second place of a larger array, backwards."""
+    spaced = np.zeros(tuple(2 * size for size in x.shape))[(..., *[slice(None, None, -2)] * x.ndim)]
+    spaced[...] = x
+    return spaced
+
+
+LAYOUTS = {"transposed": lambda x: x.T.copy().T, "with gaps": with_gaps}
+
+
+def gradient_of(case, values):
+    """Inputs, cotangents and gradients of the row itself, at values of whatever layout and dtype."""
+    inputs = leaves(values)
+    outputs = case.outputs(inputs)
+    cotangents = [
+        np.asarray(g, z.dtype) for g, z in zip(split(probe(case).g, [z.shape for z in outputs]), outputs, strict=True)
+    ]
+    pull_back(outputs, cotangents)
+    return gradients(inputs)
+
+
+@each_case
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_memory_layout_does_not_matter(case, layout):
+    laid_out = gradient_of(case, [LAYOUTS[layout](x) for x in case.values])
+    for ours, theirs in zip(laid_out, gradient_of(case, case.values), strict=True):
+        assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13 * np.max(np.abs(theirs), initial=1))
+
+
+@each_case
+def test_float32_stays_float32(case):
+    exact = gradient_of(case, case.values)
+    halves = gradient_of(case, [x.astype(np.float32) for x in case.values])
+    for x, ours, theirs in zip(case.values, halves, exact, strict=True):
+        assert (ours.shape, ours.dtype) == (x.shape, np.float32)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4 * np.max(np.abs(theirs), initial=1))
