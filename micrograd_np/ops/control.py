@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .. import errors
 from .primitive import Outputs, Primitive, Variadic, example
 from .primitive import Drawn as D
@@ -19,8 +21,9 @@ alias = Primitive(_same, lambda g, z, x: g, views=True, examples=[example(D(3))]
 # Several values as one node, so that one walk starts from all of them: the transpose of `item`.
 pack = Variadic(
     lambda *arrays: Outputs(arrays),
-    lambda g, z, *arrays, i: g[i],
+    lambda g, z, *arrays, i: np.zeros_like(arrays[i]) if g[i] is None else g[i],
     bind=lambda *arrays: (arrays, {}),
+    examples=[example(D(3), D(2, 2))],
 )
 
 
@@ -41,5 +44,5 @@ hook = Primitive(
     _hook_rule,
     bind=lambda x, function: ((x,), {"function": function}),
     views=True,
-    examples=[example(D(3), lambda g: 2 * g)],
+    examples=[example(D(3), lambda g: g)],
 )
