@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .composed import stands_for
+from .indexing import as_index
 from .primitive import as_array
 
 
@@ -19,11 +20,14 @@ def take(x: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
     if axis is None:
         x, axis = np.ravel(x), 0
     axis = normalize_axis_index(axis, x.ndim)
-    return x[(slice(None),) * axis + (within(as_array(indices), x.shape[axis], mode),)]
+    return x[(slice(None),) * axis + (within(indices, x.shape[axis], mode),)]
 
 
 def within(indices: Any, length: int, mode: str) -> Any:
-    """Indices as `mode` treats those outside an axis of this length."""
+    """Indices as `mode` treats those outside an axis of this length; True and False are 1 and 0."""
+    indices = as_index(indices)
+    if indices.dtype == bool:
+        indices = indices.astype(int)
     if mode not in ("raise", "wrap", "clip"):
         raise ValueError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}.")
     if mode == "wrap":
@@ -39,6 +43,8 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
         x, axis = np.ravel(x), 0
     if indices.ndim != x.ndim:
         raise ValueError(f"np.take_along_axis takes indices of {x.ndim} axes as x has, not of shape {indices.shape}.")
+    if indices.dtype.kind not in "iu":
+        raise IndexError(f"np.take_along_axis takes integers as indices, not {indices.dtype}.")
     lines = list(np.ix_(*map(np.arange, x.shape)))
     lines[normalize_axis_index(axis, x.ndim)] = indices
     return x[tuple(lines)]

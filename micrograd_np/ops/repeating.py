@@ -61,12 +61,7 @@ def _inside(g: Any, z: Any, x: Any, pad_width: Any, mode: str, constant_values: 
 
 
 def border(pad_width: Any, ndim: int) -> list[list[int]]:
-    """How many entries go before and after each axis, from all the spellings that NumPy takes."""
-    if isinstance(pad_width, dict):
-        widths = [[0, 0] for _ in range(ndim)]
-        for axis, width in pad_width.items():
-            widths[normalize_axis_index(axis, ndim)] = border(width, 1)[0]
-        return widths
+    """How many entries go before and after each axis, from the spellings that NumPy takes."""
     filled: list[list[int]] = np.broadcast_to(pad_width, (ndim, 2)).tolist()
     return filled
 
@@ -91,13 +86,16 @@ BORDERS = ("edge", "reflect", "symmetric", "wrap")
 def pad(x: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
     """An array with a border: constant, or entries of its own."""
     x = as_array(x)
-    widths = border(pad_width, x.ndim)
+    if isinstance(pad_width, dict):
+        widths = (pad_width.get(axis, pad_width.get(axis - x.ndim, 0)) for axis in range(x.ndim))
+        pad_width = [border(width, 1)[0] for width in widths]
     if mode == "constant":
-        return pad_constant(x, widths, **options)
+        return pad_constant(x, pad_width, **options)
     if mode not in BORDERS or options.get("reflect_type", "even") != "even":
         raise TypeError(
             f"np.pad with mode={mode!r} and {options} is not supported on Tensors; "
             f"constant, {', '.join(BORDERS)} (even) are."
         )
-    inside = [np.pad(np.arange(size), width, mode=mode) for size, width in zip(x.shape, widths, strict=True)]
+    sides = zip(x.shape, border(pad_width, x.ndim), strict=True)
+    inside = [np.pad(np.arange(size), width, mode, **options) for size, width in sides]
     return x[np.ix_(*inside)]

@@ -19,7 +19,6 @@ CHOSEN = [
     ([(2, 3)], "np.take(x, [-4, 7], 1, mode='clip')"),
     ([(2, 3)], "np.take(x, [True, False, True], 0)"),
     ([(2, 3)], "np.take(x, 6)"),
-    ([(2, 3)], "np.take(x, 1.0)"),
     ([(2, 3)], "np.take(x, mg.Tensor([1, 1]), 0)"),
     ([(2, 3)], "np.take_along_axis(x, np.array([[2], [0]]), 1)"),
     ([(2, 3)], "np.take_along_axis(x, np.array([[1, 0, 1], [1, 1, 0], [0, 0, 0]]), 0)"),
