@@ -2,15 +2,15 @@
 
 The modules in reading order; each imports only those above it.
 
-frames, errors      the user's own line and names; what is said when something cannot be done
-context, rules      what surrounds a computation; what a rule leaves to the engine
+frames, context     the user's own line and names; what surrounds a computation
+errors, rules       what is said when something cannot be done; what a rule leaves to the engine
 memory, graph       a value remembers how it was made, and one loop walks that memory back
 ops                 the table of derivatives
-tensor              operators, methods and NumPy's protocols, given to Tensor from the table
-pullback, transforms    derivatives of functions
+tensor, linalg      operators, methods, NumPy's protocols and namespaces, given from the table
+containers, pullback, transforms    derivatives of functions
 anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompute instead of remember
 checking            how to doubt a derivative
-drawing             the same walk as a picture
+drawing, documentation    the same walk as a picture; a row's docstring
 article, cli        the article's networks, by hand and on the tape
 """
 
@@ -20,7 +20,7 @@ from . import linalg
 from . import tensor as _tensor  # noqa: F401 - gives Tensor its operators
 from .anomaly import detect_anomaly
 from .checkpoint import checkpoint
-from .context import no_grad
+from .context import no_grad, scope
 from .custom import custom_op
 from .graph import Tensor
 from .ops import FUNCTIONS as _FUNCTIONS
@@ -34,7 +34,7 @@ _TABLE = {name: function for name, function in _FUNCTIONS.items() if name not in
 globals().update(_TABLE)
 
 __all__ = [
-    *("Tensor", "checkpoint", "custom_op", "detect_anomaly", "linalg", "no_grad"),
+    *("Tensor", "checkpoint", "custom_op", "detect_anomaly", "linalg", "no_grad", "scope"),
     *("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
     *_ROOMS,
     *_TABLE,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token, copy_context
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ class Context:
 
     recording: bool = True
     watch: Any = None
+    scope: tuple[str, ...] = ()
 
 
 CURRENT: ContextVar[Context] = ContextVar("micrograd_np", default=Context())  # noqa: B039
@@ -71,3 +73,20 @@ def no_grad() -> Mode:
     False
     """
     return Mode(recording=False)
+
+
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """A context, or a decorator, whose operations are drawn as a group of this name; scopes nest.
+
+    Examples
+    --------
+    >>> import micrograd_np as mg
+    >>> w = mg.Tensor(3.0, requires_grad=True)
+    >>> with mg.scope("layer 1"):
+    ...     z = w * w
+    >>> z.scope
+    ('layer 1',)
+    """
+    with Mode(scope=(*CURRENT.get().scope, name)):
+        yield

@@ -52,7 +52,7 @@ class Tensor:
 
     __slots__ = (
         *("_data", "_grad", "_requires_grad", "_memory", "name"),
-        *("op", "args", "params", "edges", "birth", "where", "__weakref__"),
+        *("op", "args", "params", "edges", "birth", "where", "scope", "__weakref__"),
     )
 
     _data: Any
@@ -65,6 +65,7 @@ class Tensor:
     edges: list[tuple[Tensor, Rule]]
     birth: int
     where: Spot | None
+    scope: tuple[str, ...]
     name: str | None
 
     def __init__(self, data: Any, requires_grad: bool = False, *, name: str | None = None, dtype: Any = None) -> None:
@@ -115,6 +116,7 @@ class Tensor:
         """The same memory without a past: no gradient passes through it."""
         detached = constant(self._data)
         detached._memory = memory(self)
+        detached.where = spot()
         return detached
 
     def zero_grad(self) -> None:
@@ -162,6 +164,7 @@ def remember(node: Tensor, data: Any, op: Any = None, args: Any = (), params: An
     node.birth = tick()
     node._requires_grad = op is not None
     node._grad = node._memory = node.where = node.name = None
+    node.scope = ()
     return node
 
 
@@ -203,8 +206,11 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     if edges:
         remember(node, z, op, args, params, edges)
         node.where = spot()
+        node.scope = context.scope
     else:
         remember(node, z)
+        if wanted and not context.recording:
+            node.where = spot()
     if op.views and np.shares_memory(z, values[0]):
         node._memory = memory(args[0])
     if context.watch is not None:
