@@ -94,22 +94,22 @@ def _einsum_rule(g: Any, z: Any, *arrays: Any, i: int, subscripts: str, optimize
     """The einsum of the cotangent and the other operands that has this operand's axes.
 
     An axis named twice meets an identity matrix, so that the cotangent lies on the diagonal; an axis that nobody else
-    names meets a vector of ones.
+    has in full meets a vector of ones.
     """
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")
     own, x = terms[i], arrays[i]
-    others = {j: term for j, term in enumerate(terms) if j != i}
-    factors = [(output, g), *[(term, arrays[j]) for j, term in others.items()]]
+    factors = [(output, g), *[(term, arrays[j]) for j, term in enumerate(terms) if j != i]]
+    elsewhere = {axis for term, factor in factors for axis in zip(term, factor.shape, strict=True)}
     spare = iter([c for c in LETTERS if c not in subscripts])
-    elsewhere = "".join(term for term, _ in factors)
     wanted = ""
     for label, size in zip(own, x.shape, strict=True):
         if label in wanted:
             twin = next(spare)
             factors.append((label + twin, constant_like(lambda x, n=size: np.eye(n, dtype=x.dtype, like=x), x)))
-            label = twin
-        elif label not in elsewhere:
+            wanted += twin
+            continue
+        if (label, size) not in elsewhere:
             factors.append((label, constant_like(lambda x, n=size: np.ones(n, x.dtype, like=x), x)))
         wanted += label
     subscripts = ",".join(term for term, _ in factors) + "->" + wanted

@@ -21,7 +21,7 @@ from .primitive import as_array
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """The sum of products over the given axes of a and of b."""
     a, b = as_array(a), as_array(b)
-    if np.ndim(axes) == 0 and not hasattr(axes, "__len__"):
+    if isinstance(axes, int | np.integer):
         axes = (range(-axes, 0), range(axes))
     over_a, over_b = normalize_axis_tuple(axes[0], a.ndim), normalize_axis_tuple(axes[1], b.ndim)
     if len(over_a) != len(over_b):

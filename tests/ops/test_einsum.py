@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import micrograd_np as mg
@@ -67,21 +67,19 @@ labels = st.text("abcd", max_size=3)
 @settings(max_examples=150, deadline=None)
 def test_any_subscripts(operands, data):
     """Axes named once, twice or thrice, in one operand or several, kept or summed, with unnamed ones or without."""
-    terms = [data.draw(st.just(term).map(lambda t: t[:1] + "..." + t[1:])) if dots else term for term, dots in operands]
+    terms = [term[:1] + "..." + term[1:] if dots else term for term, dots in operands]
     shapes = []
-    for term, (named, dots) in zip(terms, operands, strict=True):
+    for named, dots in operands:
         unnamed = data.draw(st.sampled_from([(), (2,), (1,), (3, 2), (1, 2)])) if dots else ()
         before = named[:1] if dots else named
         shapes.append((*[SIZES[c] for c in before], *unnamed, *[SIZES[c] for c in named[len(before) :]]))
-        assert term.replace("...", "") == named
     subscripts = ",".join(terms)
     if data.draw(st.booleans()):
         kept = data.draw(st.permutations(sorted({c for named, _ in operands for c in named})))
         kept = kept[: data.draw(st.integers(0, len(kept)))]
         subscripts += "->" + ("..." if any(dots for _, dots in operands) else "") + "".join(kept)
     optimize = data.draw(st.booleans())
-    f = lambda *arrays: np.einsum(subscripts, *arrays, optimize=optimize)  # noqa: E731
-    check(f, *[whole(shape) for shape in shapes])
+    check(lambda *arrays: np.einsum(subscripts, *arrays, optimize=optimize), *[whole(shape) for shape in shapes])
 
 
 REFUSED = [

@@ -1,5 +1,7 @@
 """Products: values and dtypes are NumPy's; each is linear in each of its arguments, so its gradients are exact."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -131,7 +133,7 @@ def test_a_chain_is_multiplied_in_the_cheapest_order(sizes):
                 multiplied.append(args[0].shape[0] * args[0].shape[1] * args[1].shape[1])
             return super().__array_function__(function, types, args, kwargs)
 
-    arrays = [np.ones(shape).view(Counting) for shape in zip(sizes, sizes[1:], strict=False)]
+    arrays = [np.ones(shape).view(Counting) for shape in pairwise(sizes)]
     product = mg.multi_dot(arrays)
     np.testing.assert_array_equal(product, np.full((sizes[0], sizes[-1]), np.prod(sizes[1:-1])))
     assert sum(multiplied) == least(tuple(sizes))
