@@ -24,9 +24,10 @@ def entries(rows: int, columns: int, offset: int) -> slice:
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The diagonal of the matrices in two axes, as the last axis."""
     x = as_array(x)
-    last = np.moveaxis(x, normalize_axis_tuple((axis1, axis2), x.ndim), (-2, -1))
-    *others, rows, columns = last.shape
-    return np.reshape(last, (*others, rows * columns))[..., entries(rows, columns, offset)]
+    axes = normalize_axis_tuple((axis1, axis2), x.ndim)
+    matrices = x if axes == (x.ndim - 2, x.ndim - 1) else np.moveaxis(x, axes, (-2, -1))
+    *others, rows, columns = matrices.shape
+    return np.reshape(matrices, (*others, rows * columns))[..., entries(rows, columns, offset)]
 
 
 @stands_for(np.linalg.diagonal)
