@@ -67,7 +67,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     a = as_array(a)
     single = part(a, axis, slice(0, 1)).shape if a.ndim else ()
     ends = [end if end is None or np.ndim(end) else np.broadcast_to(end, single) for end in (prepend, append)]
-    if ends != [None, None]:
+    if n and any(end is not None for end in ends):
         a = np.concatenate([x for x in (ends[0], a, ends[1]) if x is not None], axis)
     for _ in range(n):
         a = part(a, axis, slice(1, None)) - part(a, axis, slice(None, -1))
