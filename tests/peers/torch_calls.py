@@ -1,6 +1,6 @@
 """PyTorch's functions, under its own signatures, as calls of NumPy's: what a person would write in their place.
 
-`CALLS[name]` takes what a sample of torch's op of that name holds, arrays in place of tensors. `Untranslatable` is
+`CALLS[name]` takes what a sample of torch's op of that name holds, arrays in place of tensors. `UntranslatableError` is
 raised where NumPy has no such call.
 """
 
@@ -11,14 +11,14 @@ import numpy as np
 import micrograd_np as mg
 
 
-class Untranslatable(Exception):
+class UntranslatableError(Exception):
     """NumPy has no call for this sample."""
 
 
 def none_of(**options):
     """Options that NumPy's call does not have may only hold their defaults."""
     if any(value is not None for value in options.values()):
-        raise Untranslatable(options)
+        raise UntranslatableError(options)
 
 
 def ax(dim):
@@ -148,11 +148,8 @@ def rot90(x, k=1, dims=(0, 1)):
 
 
 def split(x, sizes, dim=0):
-    if isinstance(sizes, int):
-        cuts = list(range(sizes, x.shape[dim], sizes))
-    else:
-        cuts = list(np.cumsum(sizes)[:-1])
-    return np.split(x, cuts, dim)
+    equal = isinstance(sizes, int)
+    return np.split(x, list(range(sizes, x.shape[dim], sizes)) if equal else list(np.cumsum(sizes)[:-1]), dim)
 
 
 def chunk(x, chunks, dim=0):
@@ -169,7 +166,7 @@ def gather(x, dim, index):
     if not x.ndim:
         return x[None][np.atleast_1d(index)].reshape(index.shape)
     if not index.size:
-        raise Untranslatable("an empty index of another shape")
+        raise UntranslatableError("an empty index of another shape")
     grid = list(np.indices(index.shape, sparse=True))
     grid[dim] = index
     return x[tuple(grid)]
@@ -274,7 +271,7 @@ def getitem(x, index):
 def pad(x, widths, mode="constant", value=None):
     pairs = [(0, 0)] * (x.ndim - len(widths) // 2) + list(zip(widths[::2], widths[1::2], strict=True))[::-1]
     if min(widths) < 0:
-        raise Untranslatable("np.pad does not cut")
+        raise UntranslatableError("np.pad does not cut")
     modes = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
     options = {"constant_values": value or 0} if mode == "constant" else {}
     return np.pad(x, pairs, modes[mode], **options)
@@ -319,7 +316,7 @@ def reduced(losses, reduction):
 
 def cross_entropy(x, target, weight=None, reduction="mean", ignore_index=-100, label_smoothing=0.0):
     if weight is not None or label_smoothing or x.ndim == 1 or target.dtype.kind == "f" or ignore_index in target:
-        raise Untranslatable("options that belong to a loss")
+        raise UntranslatableError("options that belong to a loss")
     return reduced(mg.cross_entropy(np.moveaxis(x, 1, -1), target), reduction)
 
 
@@ -338,7 +335,7 @@ def linear(x, weight, bias=None):
 
 def embedding(ids, weight, **options):
     if any(options.values()):
-        raise Untranslatable(options)
+        raise UntranslatableError(options)
     return mg.embedding(weight, ids)
 
 
@@ -366,7 +363,7 @@ def conv(f):
     def call(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         pair = [tuple(v) if isinstance(v, list) else v for v in (stride, padding, dilation)]
         if isinstance(padding, str):
-            raise Untranslatable("padding by name")
+            raise UntranslatableError("padding by name")
         return f(x, weight, bias, *pair, groups)
 
     return call
@@ -376,7 +373,7 @@ def max_pool(f):
     def call(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
         sizes = [tuple(v) if isinstance(v, list) else v for v in (kernel_size, stride, padding)]
         if ceil_mode or return_indices or dilation not in (1, [1, 1], (1, 1)):
-            raise Untranslatable("ceil_mode, indices, dilation")
+            raise UntranslatableError("ceil_mode, indices, dilation")
         return f(x, *sizes)
 
     return call
@@ -385,7 +382,7 @@ def max_pool(f):
 def avg_pool(f):
     def call(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
         if ceil_mode or not count_include_pad or divisor_override:
-            raise Untranslatable("other ways to count")
+            raise UntranslatableError("other ways to count")
         return f(x, *[tuple(v) if isinstance(v, list) else v for v in (kernel_size, stride or None, padding)])
 
     return call
@@ -402,14 +399,14 @@ def eigh(x, UPLO="L"):
 
 def svd(x, full_matrices=True):
     if full_matrices and x.shape[-1] != x.shape[-2]:
-        raise Untranslatable("the basis of a null space has no derivative")
+        raise UntranslatableError("the basis of a null space has no derivative")
     u, s, vh = np.linalg.svd(x, full_matrices=False)
     return np.abs(u), s, np.abs(vh)
 
 
 def solve(a, b, *, left=True):
     if not left or not (b.ndim == 1 or b.ndim == a.ndim):
-        raise Untranslatable("torch reads b as vectors")
+        raise UntranslatableError("torch reads b as vectors")
     return np.linalg.solve(a, b)
 
 
@@ -428,8 +425,8 @@ def logsumexp(x, dim, keepdim=False):
 
 UNARY = """
     abs arccos:acos arccosh:acosh arcsin:asin arcsinh:asinh arctan:atan arctanh:atanh ceil cos cosh deg2rad exp exp2
-    expm1 fix:trunc floor fliplr flipud log log10 log1p log2 negative:neg positive rad2deg ravel reciprocal sign sign:sgn sin
-    sinc sinh sqrt square tan tanh trunc conj conj:conj_physical real nan_to_num copy:clone copy:contiguous transpose:t
+    expm1 fix:trunc floor fliplr flipud log log10 log1p log2 negative:neg positive rad2deg ravel reciprocal sign sign:sgn
+    sin sinc sinh sqrt square tan tanh trunc conj conj:conj_physical real nan_to_num copy:clone copy:contiguous transpose:t
     transpose:T linalg.inv linalg.det linalg.slogdet linalg.svdvals
 """.split()
 BINARY = """
