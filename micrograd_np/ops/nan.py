@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .composed import stands_for
+from .elementwise import divisor
 
 
 def with_for_nan(value: float, a: Any) -> Any:
@@ -66,5 +67,12 @@ def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 @stands_for(np.nanvar)
 def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     """The variance of the entries that are not nan."""
-    squares = np.square(a - nanmean(a, axis, keepdims=True))
-    return nansum(squares, axis, keepdims=keepdims) / (numbers(a, axis, keepdims) - ddof)
+    deviations = with_for_nan(0, a - nanmean(a, axis, keepdims=True))
+    return np.sum(deviations**2, axis=axis, keepdims=keepdims) / (numbers(a, axis, keepdims) - ddof)
+
+
+@stands_for(np.nanstd)
+def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+    """The standard deviation of the entries that are not nan; as for `std`, without a slope where it is 0."""
+    variance = nanvar(a, axis, ddof=ddof, keepdims=keepdims)
+    return np.where(variance == 0, 0, np.sqrt(divisor(variance)))
