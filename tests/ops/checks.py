@@ -42,6 +42,11 @@ def leaves(arrays: Sequence[Any]) -> list[Tensor]:
     return made
 
 
+def cotangents_of(outputs: Sequence[Any], case: Case) -> list[Any]:
+    parts = split(probe(case).g, [z.shape for z in outputs])
+    return [part.astype(z.dtype) for part, z in zip(parts, outputs, strict=True)]
+
+
 def gradients(tensors: Sequence[Tensor]) -> list[Any]:
     return [np.zeros_like(t.data) if t.grad is None else t.grad for t in tensors]
 
@@ -59,7 +64,7 @@ def first_order(case: Case) -> Callable[[Any], Any]:
     def gradient(x: Any) -> Any:
         inputs = leaves(split(x, case.shapes))
         outputs = case.outputs(case.through(inputs))
-        pull_back(outputs, split(probe(case).g, [z.shape for z in outputs]))
+        pull_back(outputs, cotangents_of(outputs, case))
         return flat(gradients(inputs))
 
     return gradient
@@ -69,7 +74,7 @@ def second_order(case: Case) -> tuple[Any, Any]:
     """The gradient of ⟨c, ∇⟨g, f(x)⟩⟩ in x and in g, by the tape of the tape; all outputs walk back together."""
     inputs = leaves(case.inputs)
     outputs = case.outputs(case.through(inputs))
-    cotangents = leaves(split(probe(case).g, [z.shape for z in outputs]))
+    cotangents = leaves(cotangents_of(outputs, case))
     if len(outputs) == 1:
         outputs[0].backward(cotangents[0], create_graph=True)
     else:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from .cases import CASES
-from .checks import gradients, leaves, probe, pull_back
-from .differences import split
+from .checks import cotangents_of, gradients, leaves, pull_back
 from .strict_array import StrictArray
 
 # Rows that a device array cannot compute, and why.
@@ -60,10 +59,7 @@ def run(case, on_device):
     """Outputs, gradients, and gradients of the gradients, of whatever kind they come in."""
     inputs = leaves([on_device(x) for x in case.values])
     outputs = case.outputs(inputs, on_device)
-    cotangents = [
-        on_device(g.astype(z.dtype))
-        for z, g in zip(outputs, split(probe(case).g, [z.shape for z in outputs]), strict=True)
-    ]
+    cotangents = [on_device(g) for g in cotangents_of(outputs, case)]
     pull_back(outputs, cotangents)
     firsts = gradients(inputs)
     for x in inputs:
