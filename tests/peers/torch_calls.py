@@ -424,14 +424,15 @@ def logsumexp(x, dim, keepdim=False):
 
 
 UNARY = """
-    abs arccos:acos arccosh:acosh arcsin:asin arcsinh:asinh arctan:atan arctanh:atanh ceil cos cosh deg2rad exp exp2
-    expm1 fix:trunc floor fliplr flipud log log10 log1p log2 negative:neg positive rad2deg ravel reciprocal sign sign:sgn
-    sin sinc sinh sqrt square tan tanh trunc conj conj:conj_physical real nan_to_num copy:clone copy:contiguous transpose:t
-    transpose:T linalg.inv linalg.det linalg.slogdet linalg.svdvals
+    abs arccos:acos arccosh:acosh arcsin:asin arcsinh:asinh arctan:atan arctanh:atanh ceil cos cosh deg2rad
+    exp exp2 expm1 fix:trunc floor fliplr flipud log log10 log1p log2 negative:neg positive rad2deg ravel
+    reciprocal sign sign:sgn sin sinc sinh sqrt square tan tanh trunc conj conj:conj_physical real nan_to_num
+    copy:clone copy:contiguous transpose:t transpose:T linalg.inv linalg.det linalg.slogdet linalg.svdvals
 """.split()
 BINARY = """
-    arctan2:atan2 copysign fmax fmin fmod remainder heaviside hypot logaddexp logaddexp2 maximum minimum dot vdot
-    outer inner kron matmul matmul:mm matmul:bmm matmul:mv divide:true_divide multiply:mul float_power ldexp power:pow
+    arctan2:atan2 copysign fmax fmin fmod remainder heaviside hypot logaddexp logaddexp2 maximum minimum dot
+    vdot outer inner kron matmul matmul:mm matmul:bmm matmul:mv divide:true_divide multiply:mul float_power
+    ldexp power:pow
 """.split()
 
 
