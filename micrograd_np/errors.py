@@ -95,12 +95,21 @@ def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     """Raise what NumPy refused again, in terms of the user's tensors and line."""
     listed = ", ".join(called(x, f"argument {i}") for i, x in enumerate(args))
     shapes = [getattr(x, "shape", ()) for x in args]
+    if isinstance(error, np.linalg.LinAlgError):
+        error.add_note(f"In {op.name} of {listed}. {MATRIX_CURES.get(str(error), '')}".rstrip())
+        raise error
     if isinstance(error, ValueError) and op.name in ("dot", "matmul"):
         raise ValueError(f"{op.name} does not fit {listed}: {inner(*shapes)}") from None
     if isinstance(error, ValueError) and op.broadcasts:
         raise ValueError(f"{op.name} cannot broadcast {listed}: {mismatch(shapes)}") from None
     error.add_note(f"In {op.name} of {listed}.")
     raise error
+
+
+MATRIX_CURES = {
+    "Singular matrix": "It has no inverse; np.linalg.pinv and np.linalg.lstsq give the nearest to one.",
+    "Matrix is not positive definite": "Symmetric, with eigenvalues above 0: add a multiple of np.eye(n), or use eigh.",
+}
 
 
 def mismatch(shapes: list[tuple[int, ...]]) -> str:

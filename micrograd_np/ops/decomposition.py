@@ -7,13 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .composed import stands_for
-from .matrices import Named, eye_like, mT
+from .matrices import Named, eye_like, mT, symmetric
 from .primitive import Drawn as D
 from .primitive import Primitive, as_array, example
-
-
-def symmetric(x: Any) -> Any:
-    return (x + mT(x)) / 2
 
 
 def positive(x: Any) -> Any:
@@ -51,7 +47,7 @@ class QRResult(NamedTuple):
 def _qr_x(g: Any, z: Any, x: Any, mode: str) -> Any:
     """Roberts and Roberts, "QR and LQ decomposition matrix backpropagation algorithms" (2020).
 
-    The first columns of x have to be independent; if they are not, solve refuses.
+    The first columns of x have to be independent.
     """
     k = min(x.shape[-2:])
     q, r = z[0][..., :k], z[1][..., :k, :]

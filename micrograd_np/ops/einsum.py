@@ -90,6 +90,14 @@ def _einsum(*arrays: Any, subscripts: str, optimize: Any) -> Any:
     return np.einsum(subscripts, *arrays, optimize=optimize)
 
 
+def identity(n: int, x: Any) -> Any:
+    return constant_like(lambda x: np.eye(n, dtype=x.dtype, like=x), x)
+
+
+def ones(n: int, x: Any) -> Any:
+    return constant_like(lambda x: np.ones(n, x.dtype, like=x), x)
+
+
 def _einsum_rule(g: Any, z: Any, *arrays: Any, i: int, subscripts: str, optimize: Any) -> Any:
     """The einsum of the cotangent and the other operands that has this operand's axes.
 
@@ -105,12 +113,10 @@ def _einsum_rule(g: Any, z: Any, *arrays: Any, i: int, subscripts: str, optimize
     wanted = ""
     for label, size in zip(own, x.shape, strict=True):
         if label in wanted:
-            twin = next(spare)
-            factors.append((label + twin, constant_like(lambda x, n=size: np.eye(n, dtype=x.dtype, like=x), x)))
-            wanted += twin
-            continue
-        if (label, size) not in elsewhere:
-            factors.append((label, constant_like(lambda x, n=size: np.ones(n, x.dtype, like=x), x)))
+            twin, label = label, next(spare)
+            factors.append((twin + label, identity(size, x)))
+        elif (label, size) not in elsewhere:
+            factors.append((label, ones(size, x)))
         wanted += label
     subscripts = ",".join(term for term, _ in factors) + "->" + wanted
     return np.einsum(subscripts, *[factor for _, factor in factors], optimize=bool(optimize))

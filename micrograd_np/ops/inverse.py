@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .composed import stands_for
-from .matrices import Named, check_axes, mT
+from .matrices import Named, check_axes, mT, symmetric
 from .primitive import Bound, Plain, Primitive, as_array, example
 from .primitive import Drawn as D
 
@@ -80,13 +80,13 @@ solve = Primitive(
 )
 
 
-def _pinv_x(g: Any, z: Any, x: Any, **_: Any) -> Any:
+def _pinv_x(g: Any, z: Any, x: Any, rcond: Any, hermitian: bool, **_: Any) -> Any:
     """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973): x and its neighbours are of one rank."""
     g, zT = mT(g), mT(z)
     inside = np.matmul(np.matmul(zT, mT(g)), zT)
     left = np.matmul(g - np.matmul(x, np.matmul(z, g)), np.matmul(z, zT))
     right = np.matmul(np.matmul(zT, z), g - np.matmul(np.matmul(g, z), x))
-    return left + right - inside
+    return symmetric(left + right - inside) if hermitian else left + right - inside
 
 
 def _bind_pinv(a: Any, rcond: Any = None, hermitian: bool = False, **rtol: Any) -> Bound:
@@ -112,7 +112,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     rcond = precision * max(rows, unknowns) if rcond is None else rcond if rcond >= 0 else precision
     x = np.matmul(np.linalg.pinv(a, rcond), b)
     singular = np.linalg.svdvals(a)
-    rank = int(np.sum(singular > rcond * np.max(singular, initial=0)))
+    rank = int(np.sum(singular > rcond * singular[:1]))
     remains = np.square(b - np.matmul(a, x))
     told = rank == unknowns < rows
     return x, np.sum(remains, axis=0, keepdims=b.ndim == 1) if told else np.ravel(x[:0]), rank, singular

@@ -19,6 +19,10 @@ def mT(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
 
 
+def symmetric(x: Any) -> Any:
+    return (x + mT(x)) / 2
+
+
 def eye_like(x: Any) -> Any:
     """The identity, in the shape of the matrices in x's last two axes."""
     return constant_like(lambda x: np.eye(x.shape[-2], x.shape[-1], dtype=x.dtype, like=x), x)

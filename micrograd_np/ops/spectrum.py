@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .composed import stands_for
-from .decomposition import absorbed, symmetric
-from .matrices import Named, eye_like, mT
+from .decomposition import absorbed
+from .matrices import Named, eye_like, mT, symmetric
 from .primitive import Drawn as D
 from .primitive import Primitive, as_array, example
 
@@ -39,7 +39,7 @@ def _eigh_x(g: Any, z: Any, x: Any, UPLO: str) -> Any:
 
 def _eigvalsh_x(g: Any, z: Any, x: Any, UPLO: Any) -> Any:
     vectors = np.linalg.eigh(x, UPLO)[1]
-    return np.matmul(vectors * np.expand_dims(g, -2), mT(vectors))
+    return symmetric(np.matmul(vectors * np.expand_dims(g, -2), mT(vectors)))
 
 
 SYMMETRIC = [example(D(3, 3, through=symmetric)), example(D(2, 3, 3, through=symmetric), "U")]

@@ -1,0 +1,180 @@
+"""Inverses, decompositions and spectra: what does not depend on the free signs and bases, by differences."""
+
+import re
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+
+from .compositions import check_smooth
+from .exactly import function
+
+W = np.array([[1.0, -2.0, 0.5, 1.5], [0.3, 1.0, 2.0, -1.0], [-1.0, 0.7, 1.2, 0.1], [2.0, 0.4, -0.6, 1.1]])
+
+INVERSES = [
+    ([(2, 2), (2,)], "np.linalg.solve(x + 3 * np.eye(2), y)"),
+    ([(2, 2, 2), (2, 1)], "np.linalg.solve(x + 3 * np.eye(2), y)"),
+    ([(2, 2), (3, 2, 2)], "np.linalg.solve(x + 3 * np.eye(2), y)"),
+    ([(2, 1, 2), (2, 1)], "np.linalg.tensorsolve(x + 3 * np.reshape(np.eye(2), (2, 1, 2)), y)"),
+    ([(2, 2, 2, 2)], "np.linalg.tensorinv(x + 3 * np.reshape(np.eye(4), (2, 2, 2, 2)))"),
+    ([(2, 2)], "np.linalg.tensorinv(x + 3 * np.eye(2), ind=1)"),
+    ([(2, 2, 1)], "np.linalg.tensorsolve(x + 3 * np.reshape(np.eye(2), (2, 2, 1)), [1.0, 2.0], axes=(0,))"),
+    ([(3, 2), (3,)], "np.linalg.lstsq(x, y)[0]"),
+    ([(3, 2), (3, 2)], "np.linalg.lstsq(x, y)[0]"),
+    ([(2, 3), (2,)], "np.linalg.lstsq(x, y, rcond=-1)[0]"),
+    ([(3, 2), (3,)], "np.linalg.lstsq(x, y)[1]"),
+    ([(3, 2), (3, 2)], "np.linalg.lstsq(x, y)[1]"),
+    ([(3, 2)], "np.linalg.lstsq(x, np.ones(3))[3]"),
+    ([(3, 1), (1, 2)], "np.linalg.pinv(x @ y, rcond=1e-6)"),
+    ([(2, 2)], "np.linalg.pinv(x + x.T, hermitian=True)"),
+    ([(3, 2)], "np.linalg.pinv(x, rtol=1e-10)"),
+    ([(2, 2)], "np.linalg.matrix_power(x + 3 * np.eye(2), -3)"),
+    ([(2, 2, 2)], "np.linalg.matrix_power(x, 6)"),
+    ([(2, 2)], "np.linalg.slogdet(x)[1]"),
+    ([(2, 2)], "np.linalg.slogdet(x)[0] * x"),
+]
+# The products below are the same for whatever signs and bases NumPy chose.
+PRODUCTS = [
+    ([(3, 3)], "np.linalg.eigh(x + x.T)[1] * np.exp(np.linalg.eigh(x + x.T)[0]) @ np.linalg.eigh(x + x.T)[1].T"),
+    ([(3, 3)], "np.linalg.eigh(x + x.T)[1][:, :1] @ np.linalg.eigh(x + x.T)[1][:, :1].T"),
+    ([(2, 2, 2)], "np.linalg.eigh(x + np.matrix_transpose(x), 'U')[1] ** 2"),
+    ([(3, 3)], "np.linalg.eigvalsh(x @ x.T, UPLO='U') ** 2"),
+    *[
+        ([shape], f"(lambda u, s, vh: {product})(*np.linalg.svd(x, full_matrices={full}))")
+        for shape in [(4, 2), (2, 4), (3, 3)]
+        for full in (True, False)
+        for product in (
+            "u[..., :2] * np.sin(s[:2]) @ vh[:2]",
+            "u[..., :1] @ u[..., :1].T + s[0]",
+            "vh[:1].T @ vh[:1] * s[1]",
+            "u[:2, :2] ** 2 + vh[:2, :2] ** 2",
+        )
+    ],
+    ([(4, 2)], "(lambda u, s, vh: u[:, 2:] @ u[:, 2:].T)(*np.linalg.svd(x))"),
+    ([(2, 4)], "(lambda u, s, vh: vh[2:].T @ vh[2:] @ W)(*np.linalg.svd(x))"),
+    ([(2, 3)], "np.linalg.svd(x, compute_uv=False)"),
+    ([(3, 3)], "np.linalg.svd(x + x.T, compute_uv=False, hermitian=True)"),
+    ([(2, 2, 3)], "np.linalg.svdvals(x)"),
+    ([(4, 2)], "(lambda q, r: q[:, 2:] @ q[:, 2:].T @ W + q @ r @ W[:2])(*np.linalg.qr(x, 'complete'))"),
+    ([(4, 2)], "(lambda q, r: q[:, :1] @ r[:1] + r[:, 1:])(*np.linalg.qr(x, mode='complete'))"),
+    ([(3, 2)], "np.linalg.qr(x, 'r')"),
+    ([(2, 2, 3)], "np.linalg.qr(x)[1] ** 2"),
+    ([(2, 4)], "(lambda q, r: q @ np.sin(r))(*np.linalg.qr(x))"),
+    ([(3, 3)], "np.linalg.cholesky(x @ x.T + np.eye(3))"),
+    ([(2, 2, 2)], "np.linalg.cholesky(x @ np.matrix_transpose(x) + np.eye(2), upper=True)"),
+]
+
+
+@pytest.mark.parametrize(("shapes", "expression"), INVERSES + PRODUCTS, ids=lambda part: str(part))
+def test_smooth(shapes, expression):
+    check_smooth(shapes, expression.replace("W", f"np.array({W.tolist()})"))
+
+
+NAMED = ["np.linalg.slogdet(x)", "np.linalg.eigh(x)", "np.linalg.svd(x)", "np.linalg.qr(x)"]
+
+
+@pytest.mark.parametrize("call", NAMED)
+def test_outputs_have_numpys_names(call):
+    theirs = function(call)(W)
+    ours = function(call)(mg.Tensor(W, requires_grad=True))
+    assert ours._fields == theirs._fields
+    for z, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(z.data, expected)
+
+
+def test_least_squares_gives_numpys_four():
+    a, b = W[:, :2], W[:, 2]
+    for given in [(a, b), (a, W), (a[:2], b[:2]), (W[:, [0, 0]], b)]:
+        theirs = np.linalg.lstsq(*given)
+        ours = np.linalg.lstsq(mg.Tensor(given[0], requires_grad=True), given[1])
+        assert ours[2] == theirs[2]
+        for z, expected in zip((ours[0], ours[1], ours[3]), (theirs[0], theirs[1], theirs[3]), strict=True):
+            np.testing.assert_allclose(z.data, expected, rtol=1e-12, atol=1e-12)
+
+
+SYMMETRIC = [
+    "np.linalg.cholesky(x)",
+    "np.linalg.cholesky(x, upper=True)",
+    "np.linalg.eigh(x)[1]",
+    "np.linalg.eigvalsh(x, 'U')",
+    "np.linalg.svd(x, hermitian=True)[0]",
+    "np.linalg.pinv(x, hermitian=True)",
+]
+
+
+@pytest.mark.parametrize("expression", SYMMETRIC)
+def test_the_gradient_of_a_symmetric_matrix_is_symmetric(expression):
+    """NumPy reads one triangle; the gradient is that of the symmetric matrix, and right along symmetric steps."""
+    f = function(f"np.sum({expression} * np.arange(1.0, x.shape[0] + 1))")
+    x = W[:3, :3] @ W[:3, :3].T + np.diag([1.0, 2.0, 3.0])
+    step = W[1:, :3] + W[1:, :3].T
+    gradient = mg.grad(f)(x)
+    np.testing.assert_array_equal(gradient, gradient.T)
+    slope = (f(x + 1e-5 * step) - f(x - 1e-5 * step)) / 2e-5
+    np.testing.assert_allclose(np.sum(gradient * step), slope, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "values", ["np.linalg.eigh(x)[0]", "np.linalg.svd(x)[1]", "np.linalg.eigvalsh(x)", "np.linalg.svdvals(x)"]
+)
+def test_equal_values_have_a_sum_with_a_slope(values):
+    np.testing.assert_allclose(mg.grad(function(f"np.sum({values})"))(np.eye(3)), np.eye(3), atol=1e-15)
+
+
+@pytest.mark.parametrize("vectors", ["np.linalg.eigh(x)[1]", "np.linalg.svd(x)[0]"])
+def test_vectors_of_equal_values_have_none(vectors):
+    with pytest.warns(RuntimeWarning, match="divide|invalid"):
+        gradient = mg.grad(function(f"np.sum({vectors} * np.arange(9.0).reshape(3, 3))"))(np.eye(3))
+    assert not np.all(np.isfinite(gradient))
+
+
+SINGULAR = np.array([[1.0, 2.0], [2.0, 4.0]])
+REFUSED_FORWARD = [
+    ("np.linalg.inv(x)", "Singular", r"In inv of x \(2, 2\).*pinv"),
+    ("np.linalg.solve(x, [1.0, 2.0])", "Singular", r"In solve of x \(2, 2\)"),
+    ("np.linalg.matrix_power(x, -1)", "Singular", r"In inv of x \(2, 2\)"),
+    ("np.linalg.inv(x[:1])", "square", r"In inv of .*\(1, 2\)"),
+    ("np.linalg.det(x[0])", "two-dimensional", r"In det of .*\(2,\)"),
+    ("np.linalg.cholesky(-x)", "not positive definite", r"In cholesky of .*\(2, 2\)"),
+    ("np.linalg.eigh(x[:1])", "square", r"In eigh of .*\(1, 2\)"),
+]
+
+
+@pytest.mark.parametrize(("expression", "says", "note"), REFUSED_FORWARD)
+def test_refused(expression, says, note):
+    with pytest.raises(np.linalg.LinAlgError, match=says) as caught:
+        function(expression)(mg.Tensor(SINGULAR, requires_grad=True, name="x"))
+    assert re.search(note, "\n".join(caught.value.__notes__))
+
+
+REFUSED_BACKWARD = ["np.linalg.det(x)", "np.sum(np.linalg.qr(x * [1.0, 0.0])[0])"]
+
+
+@pytest.mark.parametrize("expression", REFUSED_BACKWARD)
+def test_a_singular_matrix_is_refused_on_the_way_back(expression):
+    z = function(expression)(mg.Tensor(SINGULAR, requires_grad=True))
+    with pytest.raises(np.linalg.LinAlgError, match="Singular") as caught:
+        z.backward()
+    assert any("In the backward pass of" in line for line in caught.value.__notes__)
+
+
+def test_what_does_not_fit_is_refused_in_words():
+    a, b = mg.Tensor(np.eye(2), requires_grad=True), mg.Tensor(np.ones(3))
+    with pytest.raises(ValueError, match=r"solve does not fit a \(2, 2\) float64, b \(3,\) .*must be equal"):
+        np.linalg.solve(a, b)
+    with pytest.raises(ValueError, match=r"lstsq does not fit a \(2, 2\) float64, b \(3,\) .*must be equal"):
+        np.linalg.lstsq(a, b)
+    with pytest.raises(ValueError, match=r"qr with mode='raw' is not supported.*'reduced'"):
+        np.linalg.qr(a, mode="raw")
+
+
+@pytest.mark.parametrize("call", ["np.linalg.matrix_rank(x)", "np.linalg.matrix_rank(x, tol=1e-3)"])
+def test_a_rank_is_plain(call):
+    assert function(call)(mg.Tensor(SINGULAR, requires_grad=True)) == 1
+
+
+@pytest.mark.parametrize("call", ["np.linalg.eig(x)", "np.linalg.eigvals(x)"])
+def test_what_would_be_complex_names_itself(call):
+    with pytest.raises(TypeError, match=r"np\.linalg\.eig"):
+        function(call)(mg.Tensor(W, requires_grad=True))
