@@ -105,6 +105,13 @@ def check_channels(x: Any, takes: int, w: Any, groups: Any) -> None:
         )
 
 
+def checked_bias(bias: Any, outs: int) -> Any:
+    bias = as_array(bias)
+    if bias.shape != (outs,):
+        raise ValueError(f"{called(bias, 'bias')} needs the shape ({outs},): an entry for each output channel.")
+    return bias
+
+
 def _bind_conv(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Bound:
@@ -115,10 +122,7 @@ def _bind_conv(
     count_steps(x.shape[2:], w.shape[2:], **how)
     if bias is None:
         return (x, w), {"groups": groups, **how}
-    b = as_array(bias)
-    if b.shape != w.shape[:1]:
-        raise ValueError(f"{called(b, 'bias')} needs one entry for each output channel: shape {w.shape[:1]}.")
-    return (x, w, b), {"groups": groups, **how}
+    return (x, w, checked_bias(bias, w.shape[0])), {"groups": groups, **how}
 
 
 def _bind_conv_input(

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .primitive import Bound, Elementwise, as_array, example
 from .primitive import Drawn as D
-from .primitive import Elementwise, as_array, example
 
 # Just under log(finfo.max): exp stays finite, and 1/(1+exp) keeps its value.
 _LIMIT = {np.dtype(kind): float(int(np.log(np.finfo(kind).max))) for kind in "efdg"}
@@ -49,33 +49,41 @@ def _elu(x: Any, alpha: float) -> Any:
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
-# The error function of gelu, which NumPy lacks, as a tanh.
-_SCALE, _CUBIC = math.sqrt(2 / math.pi), 0.044715
+# The tanh form of gelu, by way of (1 + tanh(u))/2 = sigmoid(2u).
+_LINEAR = math.sqrt(8 / math.pi)
+_CUBIC = 0.044715 * _LINEAR
+
+
+def _bend(x: Any) -> Any:
+    return x * (_LINEAR + _CUBIC * x * x)
 
 
 def _gelu(x: Any) -> Any:
-    """x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))/2."""
-    return 0.5 * x * (1 + np.tanh(_SCALE * x * (1 + _CUBIC * x * x)))
+    """x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))/2, the common stand-in for x times the normal distribution of x."""
+    return x * _sigmoid(_bend(x))
 
 
 def _slope_of_gelu(g: Any, z: Any, x: Any) -> Any:
-    t = np.tanh(_SCALE * x * (1 + _CUBIC * x * x))
-    return g * (0.5 * (1 + t + x * (1 - t * t) * (_SCALE * (1 + 3 * _CUBIC * x * x))))
+    return g * (sigmoid(_bend(x)) * (1 + (x - z) * (_LINEAR + 3 * _CUBIC * x * x)))
+
+
+def one(x: Any) -> Bound:
+    return (as_array(x),), {}
 
 
 SHAPES = [example(D(3, 4)), example(D()), example(D(0, 3))]
 
-sigmoid = Elementwise(_sigmoid, lambda g, z, x: g * (z * (1 - z)), bind=lambda x: ((as_array(x),), {}))
-log_sigmoid = Elementwise(_log_sigmoid, lambda g, z, x: g * sigmoid(-x))
+sigmoid = Elementwise(_sigmoid, lambda g, z, x: g * (z * (1 - z)), bind=one)
+log_sigmoid = Elementwise(_log_sigmoid, lambda g, z, x: g * sigmoid(-x), bind=one)
 softplus = Elementwise(
     _softplus,
     lambda g, z, x, beta: g * sigmoid(beta * x),
     bind=lambda x, beta=1.0: ((as_array(x),), {"beta": beta}),
     examples=[*SHAPES, example(D(3), beta=2.5)],
 )
-silu = Elementwise(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)), bind=lambda x: ((as_array(x),), {}))
-gelu = Elementwise(_gelu, _slope_of_gelu)
-relu = Elementwise(_relu, lambda g, z, x: g * (x > 0))
+silu = Elementwise(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)), bind=one)
+gelu = Elementwise(_gelu, _slope_of_gelu, bind=one)
+relu = Elementwise(_relu, lambda g, z, x: g * (x > 0), bind=one)
 leaky_relu = Elementwise(
     _leaky_relu,
     lambda g, z, x, negative_slope: np.where(x > 0, g, negative_slope * g),

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import called
 from .composed import stands_for
-from .convolution import check_axes, conv, conv_input
+from .convolution import check_axes, checked_bias, conv, conv_input
 from .primitive import as_array
 from .windows import each_axis
 
@@ -73,8 +74,10 @@ def transposed(
     (more,) = each_axis(axes, output_padding=output_padding).values()
     sizes = zip(x.shape[2:], weight.shape[2:], how["stride"], how["padding"], how["dilation"], more, strict=True)
     shape = tuple((n - 1) * s + d * (k - 1) + 1 - 2 * p + m for n, k, s, p, d, m in sizes)
+    if min(shape) < 1:
+        raise ValueError(f"{name}: padding={how['padding']} takes away all of what {called(x, 'x')} lays down.")
     z = conv_input(x, weight, shape, groups=groups, **how)
-    return z if bias is None else z + np.reshape(bias, (-1, *[1] * axes))
+    return z if bias is None else z + np.reshape(checked_bias(bias, z.shape[1]), (-1, *[1] * axes))
 
 
 @stands_for()

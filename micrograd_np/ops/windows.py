@@ -39,7 +39,7 @@ def count_steps(shape: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dila
         (n + 2 * p - d * (k - 1) - 1) // s + 1
         for n, k, s, p, d in zip(shape, kernel, stride, padding, dilation, strict=True)
     )
-    if min(*kernel, *steps) < 1:
+    if min(*shape, *kernel, *steps) < 1:
         raise ValueError(
             f"a kernel of {kernel} entries, dilation {dilation}, does not fit into {shape} with padding {padding}. "
             "Take a smaller kernel or more padding."
