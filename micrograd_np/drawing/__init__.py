@@ -1,5 +1,7 @@
 """Pictures of a graph: one model, many renderers."""
 
+from .explain import explain
 from .picture import Picture, draw
+from .why import why_none
 
-__all__ = ["Picture", "draw"]
+__all__ = ["Picture", "draw", "explain", "why_none"]

@@ -70,7 +70,7 @@ def pull(node: Node, by_id: dict[str, Node], arriving: dict[int, Edge]) -> None:
     z = x.data
     g = raw(x.grad) if known else ones(z)
     values = [raw(a) for a in x.args]
-    names = [node.name, *[word(a, by_id, arriving.get(i)) for i, a in enumerate(x.args)]]
+    names = [node.title or None, *[word(a, by_id, arriving.get(i)) for i, a in enumerate(x.args)]]
     for position, rule in routes(x).items():
         if edge := arriving.get(position):
             with np.errstate(all="ignore"):
@@ -82,7 +82,7 @@ def word(x: Any, by_id: dict[str, Node], edge: Edge | None) -> str | None:
     """What a formula calls an argument: its name, or the number that it is."""
     if not is_box(x):
         return formulas.literal(x).text
-    return by_id[edge.tail].name if edge else None
+    return by_id[edge.tail].title or None if edge else None
 
 
 def fresh(x: Tensor) -> bool:

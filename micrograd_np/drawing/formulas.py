@@ -53,12 +53,11 @@ def infix(sign: str, left: Phrase, right: Phrase) -> Phrase:
 def call(name: str, args: list[Phrase], params: dict[str, Any]) -> Phrase:
     if name == "transpose" and not any(part.text != "None" for part in args[1:]) and params.get("axes") is None:
         return Phrase(f"{args[0].within(ATOM)}.T")
-    if name == "swapaxes" and [part.text for part in args[1:]] == ["-1", "-2"]:
-        return Phrase(f"{args[0].within(ATOM)}.mT")
     listed = [part.text for part in args]
-    listed += [
-        f"{key}={literal(value).text}" for key, value in params.items() if value is not None and value is not False
-    ]
+    for key, value in params.items():
+        if value is not None and value is not False:
+            one = key == "axis" and isinstance(value, tuple) and len(value) == 1
+            listed.append(f"{key}={literal(value[0] if one else value).text}")
     return Phrase(f"{name}({', '.join(listed)})")
 
 
@@ -81,7 +80,7 @@ def literal(value: Any) -> Phrase:
         return Phrase(np.dtype(value).name)
     if isinstance(value, list | tuple):
         inner = ", ".join(literal(part).text for part in value)
-        return Phrase(inner if len(value) == 1 else f"({inner})")
+        return Phrase(f"({inner},)" if len(value) == 1 else f"({inner})")
     if hasattr(value, "dtype"):
         value = value.item() if value.ndim == 0 else "…"
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
@@ -110,6 +109,8 @@ class Written(NDArrayOperatorsMixin):
             return pair(value, infix(sign, *phrases))
         if function is np.broadcast_to and args[0].shape == args[1]:
             return args[0]
+        if function is np.swapaxes and args[1:] == (-1, -2):
+            return pair(value, Phrase(f"{phrases[0].within(ATOM)}.{'T' if value.ndim == 2 else 'mT'}"))
         return pair(value, call(function.__name__, phrases, kwargs))
 
     def __getattr__(self, name: str) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from .formulas import Phrase
 from .names import Names
 
 LONGEST = 28
+NOTHING = Phrase("")
 
 
 @dataclass
@@ -19,10 +21,13 @@ class Node:
     """A box: a value, how it was made, and the gradient that reached it."""
 
     id: str
-    kind: str  # constant, frozen, leaf, operation or output
+    kind: str  # constant, frozen, leaf, operation, output or fold
     name: str | None
-    text: str  # how it was made: `l1 @ syn1`
     source: Any = field(repr=False)
+    op: str = ""  # a leaf was made by nothing
+    text: str = ""  # how it was made: `l1 @ syn1`
+    tag: str = ""  # a short name of ours, where the user gave none and the text is no handy one
+    phrase: Phrase = NOTHING  # what formulas call it
     value: Any = None
     gradient: Any = None
     state: str = ""  # why there is no gradient, or what happened to the value
@@ -31,7 +36,8 @@ class Node:
 
     @property
     def title(self) -> str:
-        return self.name or self.text
+        """What it is called, by the user or by us; of what has a short text, nothing."""
+        return self.name or self.tag
 
 
 @dataclass
@@ -85,24 +91,49 @@ def is_box(x: Any) -> bool:
 def build(outputs: Sequence[Tensor], names: Names) -> Scene:
     """The scene of a graph, its boxes and arrows named; numbers come later."""
     values = walk(outputs)
-    ids = {id(x): f"n{i}" for i, x in enumerate(values)}
     final = {id(x) for x in outputs}
-    phrases: dict[int, Phrase] = {}
-    nodes = []
+    boxes: dict[int, Node] = {}
+    tags = tagging({name for name in map(names, values) if name})
     edges = []
-    for x in values:
-        args = x.args if isinstance(x, Tensor) else ()
-        name = names(x)
-        text = made(x, [phrases[id(a)] if is_box(a) else formulas.literal(a) for a in args])
-        short = text if len(text.text) <= LONGEST else Phrase("…")
-        phrases[id(x)] = Phrase(name) if name else short
-        nodes.append(Node(ids[id(x)], kind(x, id(x) in final), name, text.text, source=x))
-        flowing = routes(x)
-        letters = formulas.letters(x.edges[0][1], len(args)) if args else []
-        for i, (a, letter) in enumerate(zip(args, letters, strict=True)):
-            if is_box(a):
-                edges.append(Edge(ids[id(a)], ids[id(x)], i, letter, i in flowing))
-    return Scene(nodes, edges)
+    for i, x in enumerate(values):
+        node = Node(f"n{i}", kind(x, id(x) in final), names(x), source=x)
+        made = NOTHING
+        if getattr(x, "op", None) is not None:
+            node.op, node.scope = x.op.name, x.scope
+            tails = [boxes.get(id(a)) for a in x.args]
+            words = [tail.phrase if tail else formulas.literal(a) for tail, a in zip(tails, x.args, strict=True)]
+            made = formulas.written(x.op, words, x.params) if words else Phrase(x.op.name)
+            edges += arrows(node, tails)
+        node.text = made.text
+        if not node.name and not 0 < len(made.text) <= LONGEST:
+            node.tag = tags(node.kind)
+        node.phrase = Phrase(node.title) if node.title else made
+        boxes[id(x)] = node
+    return Scene(list(boxes.values()), edges)
+
+
+def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
+    """The arrows into an operation, from the boxes of its arguments."""
+    flowing = routes(node.source)
+    letters = formulas.letters(node.source.edges[0][1], len(tails))
+    return [
+        Edge(tail.id, node.id, i, letter, i in flowing)
+        for i, (tail, letter) in enumerate(zip(tails, letters, strict=True))
+        if tail
+    ]
+
+
+def tagging(taken: set[str]) -> Callable[[str], str]:
+    """Short names for what the user did not name: w1, c1, v1, ... of leaves, constants and results."""
+    counts: Counter[str] = Counter()
+
+    def tag(kind: str) -> str:
+        letter = {"leaf": "w", "constant": "c", "frozen": "c"}.get(kind, "v")
+        counts[letter] += 1
+        found = f"{letter}{counts[letter]}"
+        return tag(kind) if found in taken else found
+
+    return tag
 
 
 def kind(x: Any, final: bool) -> str:
@@ -111,13 +142,6 @@ def kind(x: Any, final: bool) -> str:
     if x.op is not None:
         return "output" if final else "operation"
     return "leaf" if x.requires_grad else "constant" if x.grad is None else "frozen"
-
-
-def made(x: Any, args: list[Phrase]) -> Phrase:
-    """How a value was made, as a formula; a leaf was made by nothing."""
-    if getattr(x, "op", None) is None:
-        return Phrase(kind(x, False))
-    return formulas.written(x.op, args, x.params) if args else Phrase(x.op.name)
 
 
 def routes(x: Any) -> dict[int, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, TypeVar
 
 from ..graph import Tensor
-from . import dot, render
+from . import dot, mermaid, render, text
 from .flow import fill
+from .fold import LIMIT
+from .fold import fold as fold_scene
 from .model import Scene, build
 from .names import Names, live, watch
 
@@ -39,12 +41,22 @@ class Picture:
     @functools.cached_property
     def png(self) -> bytes:
         """A PNG image."""
-        return render.render(self.dot, "png")
+        return render.render(self.dot, "png", dpi=144 if len(self.scene.nodes) <= FINE else 72)
 
     @functools.cached_property
     def pdf(self) -> bytes:
         """A PDF page; needs Graphviz's own `dot`."""
         return render.render(self.dot, "pdf")
+
+    @functools.cached_property
+    def mermaid(self) -> str:
+        """A Mermaid flowchart."""
+        return mermaid.mermaid(self.scene, self.direction)
+
+    @functools.cached_property
+    def text(self) -> str:
+        """Lines for a terminal."""
+        return text.text(self.scene, self.direction)
 
     def save(self, path: Path) -> Path:
         """Write the picture in the format that the path's suffix names; returns the path."""
@@ -59,10 +71,13 @@ class Picture:
         return f"<Picture of {len(self.scene.nodes)} boxes; .save(path) writes it>"
 
 
-FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot"}
+FINE = 60  # boxes; a larger picture is drawn in fewer dots
+FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".mmd": "mermaid", ".txt": "text"}
 
 
-def draw(target: Any, *args: Any, direction: str = "both", **kwargs: Any) -> Picture:
+def draw(
+    target: Any, *args: Any, direction: str = "both", fold: Collection[str] = (), limit: int = LIMIT, **kwargs: Any
+) -> Picture:
     """A picture of a tensor's graph, or of the graph that a function makes of its arguments.
 
     Parameters
@@ -72,6 +87,10 @@ def draw(target: Any, *args: Any, direction: str = "both", **kwargs: Any) -> Pic
         What a function is called with; values get the names of its variables.
     direction : {"both", "forward", "backward"}
         Whether values, gradients or both are shown.
+    fold : collection of str
+        Scopes to draw as one box each.
+    limit : int
+        With more boxes than this, repeated structure is folded; folded boxes say what is in them.
 
     Raises
     ------
@@ -96,7 +115,7 @@ def draw(target: Any, *args: Any, direction: str = "both", **kwargs: Any) -> Pic
     outputs = list(tensors(result))
     if not outputs:
         raise TypeError(f"there is no Tensor to draw in {result!r:.80}. Draw a Tensor, or a function that returns one.")
-    return Picture(fill(build(outputs, names)), direction)
+    return Picture(fill(fold_scene(build(outputs, names), limit, fold)), direction)
 
 
 def tensors(result: Any) -> Iterator[Tensor]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-ROWS, COLUMNS, STRIP = 4, 4, 16
+ROWS, COLUMNS, STRIP = 4, 4, 12
 LEVELS = 4
 STRANGE = 9  # the heat of nan and of infinity
 
@@ -36,11 +36,11 @@ def preview(values: Any) -> Preview:
 
 
 def brief(values: Any) -> str:
-    """An array in one short line: its number, or its least, mean and greatest."""
+    """An array in one short line: its number, or its least and greatest."""
     values = host(values)
     if values.size == 0:
         return "empty"
-    return numbers(values.ravel())[0] if values.size == 1 else summary(values)
+    return numbers(values.ravel())[0] if values.size == 1 else summary(values, mean=False)
 
 
 def host(values: Any) -> Any:
@@ -53,18 +53,19 @@ def fits(values: Any) -> bool:
     return bool(rows <= ROWS and columns <= COLUMNS)
 
 
-def summary(values: Any) -> str:
-    """`-1.2 … 3.4, mean 0.05` of real numbers; of complex numbers, their size."""
+def summary(values: Any, mean: bool = True) -> str:
+    """`-1.2 … 3.4, mean 0.05` of real numbers; of complex numbers, the same of their size."""
     if values.dtype.kind == "c":
-        return f"|·| {summary(np.abs(values))}"
+        return f"|·| {summary(np.abs(values), mean)}"
+    strange = [(np.isnan(values).sum(), "nan"), (np.isinf(values).sum(), "inf")]
+    words = [f"{count} {word}" for count, word in strange if count]
     finite = values[np.isfinite(values)]
-    strange = [f"{count} nan" for count in [int(np.isnan(values).sum())] if count]
-    strange += [f"{count} inf" for count in [int(np.isinf(values).sum())] if count]
-    if not finite.size:
-        return ", ".join(strange)
-    with np.errstate(over="ignore"):
-        least, mean, greatest = numbers(np.array([finite.min(), finite.mean(dtype=float), finite.max()], float))
-    return ", ".join([f"{least} … {greatest}", f"mean {mean}", *strange])
+    if finite.size:
+        with np.errstate(over="ignore"):
+            least, greatest = numbers(np.array([finite.min(), finite.max()]))
+            middle = numbers(np.array([finite.mean(dtype=float)]))
+        words = [f"{least} … {greatest}", *(f"mean {number}" for number in middle if mean), *words]
+    return ", ".join(words)
 
 
 def numbers(values: Any) -> list[str]:
@@ -76,7 +77,7 @@ def numbers(values: Any) -> list[str]:
         return [f"{real}{'' if imaginary[0] == '-' else '+'}{imaginary}j" for real, imaginary in pairs]
     largest = max((abs(float(x)) for x in values if math.isfinite(x)), default=0.0)
     if all(float(x).is_integer() for x in values if math.isfinite(x)) and largest < 1e4:
-        return [format(float(x), ".0f") for x in values]
+        return [positive_zero(format(float(x), ".0f")) for x in values]
     if 1e-3 <= largest < 1e5:
         decimals = min(max(2 - math.floor(math.log10(largest)), 0), 4)
         return [positive_zero(format(float(x), f".{decimals}f")) for x in values]
@@ -88,7 +89,7 @@ def positive_zero(text: str) -> str:
 
 
 def strip(values: Any) -> Any:
-    """The means of sixteen pieces of an array, in order."""
+    """The means of a dozen pieces of an array, in order."""
     flat = np.abs(values.ravel()) if values.dtype.kind == "c" else values.ravel().astype(float)
     with np.errstate(over="ignore", invalid="ignore"):
         return np.array([piece.mean() if piece.size else 0.0 for piece in np.array_split(flat, STRIP)])

@@ -32,13 +32,13 @@ def engine(format: str) -> str:
     )
 
 
-def render(source: str, format: str) -> bytes:
-    """A drawing of DOT source, in the format's bytes."""
+def render(source: str, format: str, dpi: int = 96) -> bytes:
+    """A drawing of DOT source, in the format's bytes; `dpi` is a PNG's."""
     import subprocess
 
     command = [engine(format), f"-T{format}"]
     if format == "png":
-        command.append("-Gdpi=144")
+        command.append(f"-Gdpi={dpi}")
     done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{command[0]} could not draw this: {done.stderr.decode(errors='replace').strip()}")

@@ -1,0 +1,78 @@
+"""The chain rule in words: from an output back to one tensor, a line a step."""
+
+from __future__ import annotations
+
+from .. import errors
+from ..graph import Tensor
+from .flow import fill
+from .model import Scene, build, walk
+from .names import Names, live
+from .text import backward, called, table
+
+
+def explain(tensor: Tensor, output: Tensor | None = None) -> str:
+    """The chain rule from an output back to a tensor, as text: a line for each rule, with names, shapes and numbers.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Where the explanation ends.
+    output : Tensor, optional
+        Where it begins; without it, the newest value among your variables that was computed from `tensor`. If there
+        is none, `tensor` is taken for the output, and every rule is listed.
+
+    Raises
+    ------
+    RuntimeError
+        If no gradient flows from the output to the tensor.
+
+    Examples
+    --------
+    >>> import micrograd_np as mg
+    >>> w = mg.Tensor(3.0, requires_grad=True)
+    >>> loss = w * w
+    >>> loss.backward()
+    >>> print(explain(w))
+    From loss back to w: g is the gradient of the value on the right
+      loss  ()  the start         1
+      w     ()  g * w      loss   3
+                + g * w    loss   3
+                = the sum         6
+    """
+    names = live(Names())
+    if output is None:
+        output = next(iter(computed_from(tensor, names)), tensor)
+    errors.check_recorded(output)
+    scene = build([output], names)
+    first = scene.nodes[-1]
+    if tensor is output:
+        title, part = f"From {called(first)} back", fill(scene)
+    else:
+        last = next((node for node in scene.nodes if node.source is tensor), None)
+        way = between(scene, last.id) if last else set()
+        if last is None or first.id not in way:
+            raise RuntimeError(f"no gradient flows from {called(first)} to {errors.called(tensor, 'this tensor')}.")
+        title, part = f"From {called(first)} back to {called(last)}", on_the_way(fill(scene), way)
+    return f"{title}: g is the gradient of the value on the right\n{table(backward(part))}"
+
+
+def computed_from(tensor: Tensor, names: Names) -> list[Tensor]:
+    """The values among the user's variables that were computed from a tensor, the newest first."""
+    held = {id(x): x for x in names.held if isinstance(x, Tensor) and x.op is not None and x is not tensor}
+    newest = sorted(held.values(), key=lambda x: -x.birth)
+    return [x for x in newest if any(value is tensor for value in walk([x]))]
+
+
+def between(scene: Scene, target: str) -> set[str]:
+    """The boxes through which a gradient comes to the target, with the target."""
+    way = {target}
+    for edge in scene.edges:  # in the order of computation
+        if edge.flows and edge.tail in way:
+            way.add(edge.head)
+    return way
+
+
+def on_the_way(scene: Scene, way: set[str]) -> Scene:
+    nodes = [node for node in scene.nodes if node.id in way]
+    edges = [edge for edge in scene.edges if edge.tail in way and edge.head in way]
+    return Scene(nodes, edges)

@@ -1,0 +1,78 @@
+"""The scene in plain text: one line a value going forward, one line a rule coming back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .model import Edge, Node, Scene
+from .preview import brief
+
+Row = tuple[str, ...]
+WORDS = 48
+
+
+def text(scene: Scene, direction: str = "both") -> str:
+    """The picture for a terminal."""
+    parts = []
+    if direction != "backward":
+        parts += ["forward", table(forward(node) for node in scene.nodes)]
+    if direction != "forward":
+        parts += ["backward: g is the gradient of the value on the right", table(backward(scene))]
+    parts += [f"folded: {words}" for words in scene.folded]
+    return "\n".join(part for part in parts if part) + "\n"
+
+
+def forward(node: Node) -> Row:
+    kind = "" if node.kind == "operation" else node.kind
+    state = "" if node.state == node.kind else node.state
+    return said(node), shape(node), number(node.value), "; ".join(filter(None, (kind, state)))
+
+
+def backward(scene: Scene) -> list[Row]:
+    """How each value's gradient came about, the output's first."""
+    leaving: dict[str, list[Edge]] = {}
+    for edge in scene.edges:
+        if edge.flows:
+            leaving.setdefault(edge.tail, []).append(edge)
+    by_id = {node.id: node for node in scene.nodes}
+    rows: list[Row] = []
+    for node in reversed(scene.nodes):
+        edges = leaving.get(node.id, [])
+        if node.kind == "output" and node.gradient is not None:
+            rows.append((called(node), shape(node), "the start", "", number(node.gradient)))
+        for i, edge in enumerate(edges):
+            head = by_id[edge.head]
+            name = (called(node), shape(node)) if i == 0 else ("", "")
+            rows.append((*name, f"{'+ ' if i else ''}{clip(edge.rule)}", called(head), number(edge.gradient)))
+        if len(edges) > 1 and node.gradient is not None:
+            rows.append(("", "", "= the sum", "", number(node.gradient)))
+    return rows
+
+
+def said(node: Node) -> str:
+    return clip(f"{node.title} = {node.text}" if node.title and node.text else called(node))
+
+
+def called(node: Node) -> str:
+    return clip(node.title or node.text)
+
+
+def shape(node: Node) -> str:
+    return str(node.value.shape) if hasattr(node.value, "shape") else ""
+
+
+def number(values: object) -> str:
+    return brief(values) if hasattr(values, "dtype") else ""
+
+
+def clip(words: str) -> str:
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in words)
+    return line if len(line) <= WORDS else line[: WORDS - 1] + "…"
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Rows in columns."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(f"  {line}".rstrip() for line in lines)

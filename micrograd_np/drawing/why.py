@@ -1,0 +1,101 @@
+"""Why a tensor has no gradient, in a sentence that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..frames import line
+from ..graph import CUT, Tensor
+from .explain import between, computed_from
+from .flow import fill
+from .model import build, walk
+from .names import Names, live
+from .preview import brief
+from .text import called
+
+
+def why_none(tensor: Tensor, output: Tensor | None = None) -> str:
+    """The reason why a tensor's `.grad` is None, or zero, in a sentence with the cure.
+
+    Parameters
+    ----------
+    tensor : Tensor
+    output : Tensor, optional
+        The value from which the gradient was to come; without it, your variables are searched.
+
+    Examples
+    --------
+    >>> import micrograd_np as mg
+    >>> w = mg.Tensor([1.0, 2.0])
+    >>> print(why_none(w))
+    w is a constant: it does not ask for a gradient. Create it with mg.Tensor(..., requires_grad=True).
+    """
+    names = live(Names())
+    name = names(tensor) or "this tensor"
+    if not isinstance(tensor, Tensor):
+        return f"{name} is no Tensor. Wrap it: mg.Tensor(..., requires_grad=True)."
+    if not tensor.requires_grad and tensor.grad is None:
+        return constant(tensor, name)
+    outputs = [output] if output is not None else computed_from(tensor, names)
+    if tensor.grad is None:
+        return missing(tensor, name, outputs, names)
+    if tensor.grad.any():
+        return f"{name} has a gradient: {brief(tensor.grad)}."
+    return f"{name} has a gradient, and it is truly zero{source_of_zero(tensor, outputs, names)}."
+
+
+def constant(tensor: Tensor, name: str) -> str:
+    if tensor.dtype.kind != "f":
+        return (
+            f"{name} holds {tensor.dtype} numbers, and only real floating-point numbers have gradients. "
+            "Create it with dtype=float and requires_grad=True."
+        )
+    if tensor.where:
+        return (
+            f"{name} was left without a past by detach() or no_grad(): {line(tensor.where)}. "
+            "Leave that out where a gradient has to pass."
+        )
+    return f"{name} is a constant: it does not ask for a gradient. Create it with mg.Tensor(..., requires_grad=True)."
+
+
+def missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) -> str:
+    """Of a tensor that wants a gradient and has none."""
+    if not outputs:
+        forgotten = [names(x) for x in names.held if isinstance(x, Tensor) and x.edges is CUT]
+        if forgotten:
+            return f"the graph of {forgotten[0]} was forgotten by backward(retain_graph=False) before {name} was asked."
+        return f"nothing among your variables was computed from {name}{cuts(names.held)}."
+    output = next((x for x in outputs if x.grad is not None), outputs[0])
+    loss = names(output) or "the output"
+    if output.grad is None:
+        return f"backward() has not been called on {loss}, which was computed from {name}."
+    values = walk([output])
+    if not any(x is tensor for x in values):
+        return f"{loss} was not computed from {name}{cuts(values)}."
+    scene = build([output], names)
+    target = next(node for node in scene.nodes if node.source is tensor)
+    way = between(scene, target.id)
+    if scene.nodes[-1].id in way:
+        return f"the gradient of {name} was cleared after the backward pass of {loss}. Call backward() again."
+    blocking = {edge.head for edge in scene.edges if not edge.flows and edge.tail in way}
+    ops = ", ".join(dict.fromkeys(node.op for node in scene.nodes if node.id in blocking))
+    return f"no gradient passes from {loss} to {name}: {ops} has no derivative for that argument."
+
+
+def cuts(values: Iterable[Any]) -> str:
+    """Where detach() or no_grad() left values without a past."""
+    places = dict.fromkeys(line(x.where) for x in values if isinstance(x, Tensor) and x.op is None and x.where)
+    return f"; detach() or no_grad() cut the graph at {'; '.join(places)}" if places else ""
+
+
+def source_of_zero(tensor: Tensor, outputs: list[Tensor], names: Names) -> str:
+    """The first rule on the way that sent zeros though it was given none."""
+    for output in outputs[:1]:
+        scene = fill(build([output], names))
+        by_id = {node.id: node for node in scene.nodes}
+        for edge in reversed(scene.edges):
+            head = by_id[edge.head]
+            if edge.gradient is not None and not edge.gradient.any() and head.gradient.any():
+                return f": {called(head)} was given a gradient and sent {edge.rule}, which is zero"
+    return ""
