@@ -44,13 +44,13 @@ def commands() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, default=Path("article"), metavar="DIR", help="where to draw (article/)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write every figure printed to a file")
     command.add_argument(
-        "--steps", type=steps, default=STEPS, metavar="N", help=f"train for fewer than {STEPS:,} steps"
+        "--steps", type=count, default=STEPS, metavar="N", help=f"train for fewer than {STEPS:,} steps"
     )
     command.set_defaults(run=article)
     return parser
 
 
-def steps(text: str) -> int:
+def count(text: str) -> int:
     if not (text.isdecimal() and 1 <= int(text) <= STEPS):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of steps between 1 and {STEPS:,}")
     return int(text)
@@ -63,13 +63,14 @@ def article(options: argparse.Namespace) -> int:
         check_file("--json", options.json)
     from rich.console import Console
 
-    from .article import compare, gradients, pictures, report, terminal
+    from .article import compare, gradients, pictures, processes, report, terminal
     from .article.networks import NETWORKS
     from .drawing.render import write
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else terminal.WIDTH)
-    with terminal.watching(console) as watch:
-        trainings = [compare.train(network, options.steps, watch) for network in NETWORKS]
+    steps = {network.name: min(options.steps, network.steps) for network in NETWORKS}
+    with terminal.watching(console, steps) as tell:
+        trainings = processes.train(NETWORKS, steps, tell)
     sections = [
         compare.printed_figures(trainings),
         *map(compare.hand_against_tape, trainings),

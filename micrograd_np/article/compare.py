@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,31 +13,38 @@ from .hand import Array, Variables
 from .networks import Figure, Network
 from .report import Row, Section
 
-Watch = Callable[[Iterable[Any], str, int], Iterable[Any]]
+Tell = Callable[[int], None]
+# The bytes of each pair of values, by hand and on the tape, a step after the other.
+Log = dict[str, tuple[list[bytes], list[bytes]]]
+PAGE = 1_000  # steps that are compared at once, which costs no more than comparing a few
 
 # Where the last bits may differ, the weights still agree in the digits that Python 2 prints.
 PRINTED = 1e-12
 
 
 class Apart(NamedTuple):
-    """How far two arrays are apart: in units in the last place, and relative to the largest entry."""
+    """How far values are apart: in units in the last place, and relative to the largest entry of their array."""
 
     ulp: float = 0.0
     relative: float = 0.0
 
 
 def apart(a: Array, b: Array) -> Apart:
-    """The largest difference of two arrays, the sign of zero aside; nan where either holds one.
+    """The largest differences between two stacks of arrays, the sign of zero aside; nan where either holds one.
 
     Examples
     --------
-    >>> apart(np.array([1.0, 8.0]), np.array([1.0, np.nextafter(8.0, 9.0)])).ulp
+    >>> apart(np.array([[1.0, 8.0]]), np.array([[1.0, np.nextafter(8.0, 9.0)]])).ulp
     1.0
     """
-    if a.tobytes() == b.tobytes():
+    differ = (a != b).any(axis=1)
+    if not differ.any():
         return Apart()
-    difference, size = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
-    return Apart(float(np.max(difference / np.spacing(size))), float(np.max(difference) / np.max(size)))
+    a, b = a[differ], b[differ]
+    with np.errstate(all="ignore"):
+        difference, size = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
+        ulp, relative = difference / np.spacing(size), difference.max(axis=1) / size.max(axis=1)
+    return Apart(float(ulp.max()), float(relative.max()))
 
 
 class Training(NamedTuple):
@@ -49,32 +56,50 @@ class Training(NamedTuple):
     apart: dict[str, Apart]
 
 
-def train(network: Network, steps: int, watch: Watch) -> Training:
-    """Train by hand and on the tape, step beside step."""
-    steps = min(steps, network.steps)
+def train(network: Network, steps: int, tell: Tell) -> Training:
+    """Train by hand and on the tape, step beside step, and tell now and then how far it is."""
     leaves = network.weights()
     by_hand = network.hand(hand.X, network.y, *[syn.data.copy() for syn in leaves], steps=steps)
     on_tape = tape.train(network.tape, Tensor(hand.X), Tensor(network.y), *leaves, steps=steps)
-    training = Training(network, steps, {}, dict.fromkeys([*network.minus_gradients, *network.shapes], Apart()))
+    names = [*network.minus_gradients, *network.shapes]
+    training = Training(network, steps, {}, dict.fromkeys(names, Apart()))
+    log: Log = {name: ([], []) for name in names}
 
     pairs = zip(by_hand, on_tape, strict=True)
-    for j, (ours, theirs) in enumerate(watch(pairs, network.name, steps)):
-        compare(training, training.apart, ours, theirs)
+    for j, (ours, theirs) in enumerate(pairs):
+        write_down(log, names, network, ours, theirs)
+        if j % PAGE == 0:
+            compare(training, log)
+            tell(j)
         for figure in network.figures:
             if figure.step == j:
                 training.figures[figure] = figure.read(ours), figure.read(theirs)
     # Both programs have ended, and moved their weights once more.
-    compare(training, network.shapes, ours, theirs)
+    write_down(log, network.shapes, network, ours, theirs)
+    compare(training, log)
+    tell(steps)
     return training
 
 
-def compare(training: Training, names: Iterable[str], ours: Variables, theirs: Variables) -> None:
-    """Note how far apart the values of a step are, where that is further than ever."""
+def write_down(log: Log, names: Iterable[str], network: Network, ours: Variables, theirs: Variables) -> None:
+    """Keep the bytes of a step's values; the programs go on to write into some of them."""
     for name in names:
-        value = training.network.minus_gradients.get(name)
-        found = apart(ours[name], -theirs[value].grad if value else theirs[name].data)
-        if found != Apart():
-            training.apart[name] = Apart(*np.maximum(training.apart[name], found).tolist())
+        value = network.minus_gradients.get(name)
+        by_hand, on_tape = log[name]
+        by_hand.append(ours[name].tobytes())
+        on_tape.append((theirs[value].grad if value else theirs[name].data).tobytes())
+
+
+def compare(training: Training, log: Log) -> None:
+    """Note how far apart the values written down are, where that is further than ever, and begin a new page."""
+    for name, (by_hand, on_tape) in log.items():
+        if not by_hand:
+            continue
+        ours, theirs = (np.frombuffer(b"".join(column)).reshape(len(column), -1) for column in (by_hand, on_tape))
+        found = apart(ours, -theirs if name in training.network.minus_gradients else theirs)
+        training.apart[name] = Apart(*np.maximum(training.apart[name], found).tolist())
+        by_hand.clear()
+        on_tape.clear()
 
 
 def printed_figures(trainings: list[Training]) -> Section:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -40,9 +41,9 @@ class Network(NamedTuple):
         return [Tensor(w, requires_grad=True, name=name) for name, w in zip(self.shapes, values, strict=True)]
 
 
-def output(row: int) -> Callable[[Variables], str]:
+def output(row: int, step: Variables) -> str:
     """An entry of l1 with the eight decimals of a printed array."""
-    return lambda step: f"{step['l1'][row, 0]:.8f}"
+    return f"{step['l1'][row, 0]:.8f}"
 
 
 def error(step: Variables) -> str:
@@ -79,7 +80,7 @@ TWO_LAYERS = Network(
     {"syn0": (3, 1)},
     steps=10_000,
     minus_gradients=tape.TWO_LAYERS,
-    figures=[Figure(f"Output After Training, {hand.X[i]}", 9_999, OUTPUTS[i], output(i)) for i in range(4)],
+    figures=[Figure(f"Output After Training, {hand.X[i]}", 9_999, OUTPUTS[i], partial(output, i)) for i in range(4)],
     exact=True,
 )
 THREE_LAYERS = Network(

@@ -30,23 +30,29 @@ def save(folder: Path) -> Section:
 
 
 def save_graph(network: Network, folder: Path) -> Row:
-    stem = network.name.replace(" ", "-")
+    files = named(network.name.replace(" ", "-"), folder)
+    picture = graph(network)
     try:
-        files = [graph(network).save(folder / f"{stem}.{suffix}") for suffix in FORMATS]
+        for file in files:
+            picture.save(file)
     except RuntimeError as error:
         return Row((network.name, str(error)), False)
     return Row((network.name, listed(files)))
 
 
 def save_sigmoid(folder: Path) -> Row:
+    files = named("sigmoid", folder)
     try:
         plot = sigmoid_slopes()
     except ImportError:
         return Row(("sigmoid", CURE))
-    files = [folder / f"sigmoid.{suffix}" for suffix in FORMATS]
     for file in files:
         write(file, rendered(plot, file.suffix[1:]))
     return Row(("sigmoid", listed(files)))
+
+
+def named(stem: str, folder: Path) -> list[Path]:
+    return [folder / f"{stem}.{suffix}" for suffix in FORMATS]
 
 
 def listed(files: list[Path]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,42 +11,34 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from .compare import Watch
 from .report import Section
 
 WIDTH = 120  # of a pipe, which has none
+LINES = 10_000  # steps from one line to the next
 HELD = {True: Text("ok", "green"), False: Text("NO", "bold red"), None: Text("-")}
 
 
 @contextmanager
-def watching(console: Console) -> Iterator[Watch]:
-    """What shows how far a training has come."""
+def watching(console: Console, totals: dict[str, int]) -> Iterator[Callable[[str, int], None]]:
+    """What is told how far each training has come."""
+
+    def line(name: str, step: int) -> None:
+        if step % LINES == 0:
+            console.print(f"{name}: step {step:,} of {totals[name]:,}")
+
     if not console.is_terminal:
-        yield lambda steps, name, total: lines(console, steps, name, total)
+        yield line
         return
     with Progress(console=console) as progress:
-        yield lambda steps, name, total: progress.track(steps, total, description=name)
-
-
-def lines(console: Console, steps: Iterable[Any], name: str, total: int) -> Iterator[Any]:
-    for j, step in enumerate(steps):
-        if j % 10_000 == 0:
-            console.print(f"{name}: step {j:,} of {total:,}")
-        yield step
+        tasks = {name: progress.add_task(name, total=total) for name, total in totals.items()}
+        yield lambda name, step: progress.update(tasks[name], completed=step)
 
 
 def show(section: Section, console: Console) -> None:
-    table = Table(
-        *section.columns,
-        "held",
-        title=section.title,
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        pad_edge=False,
-    )
+    table = Table(*section.columns, "held", box=None, pad_edge=False)
     for row in section.rows:
         table.add_row(*[Text(shown(cell)) for cell in row.cells], HELD[row.held])
+    console.print(section.title, style="bold")
     console.print(table)
     console.print()
 

@@ -1,0 +1,200 @@
+"""The command: what it prints and writes, and how it ends."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import micrograd_np as mg
+from micrograd_np import cli
+from micrograd_np.article import networks, pictures, processes, report
+from micrograd_np.article.networks import NETWORKS
+
+COMMAND = [sys.executable, "-m", "micrograd_np"]
+UNDRAWN = """
+import sys
+from micrograd_np import cli
+from micrograd_np.article import pictures, report
+pictures.save = lambda folder: report.Section("Pictures", (), [])
+sys.exit(cli.main())
+"""
+
+
+def article(folder, *options):
+    return cli.main(["article", "--out", str(folder / "drawn"), "--steps", "3", *map(str, options)])
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """No pictures, which take the longest."""
+    monkeypatch.setattr(pictures, "save", lambda folder: report.Section("Pictures", ("picture", "files"), []))
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("training began")
+
+    monkeypatch.setattr(processes, "train", refuse)
+
+
+def test_alone_it_shows_what_it_can_do(capsys):
+    assert cli.main([]) == 0
+    shown = capsys.readouterr().out
+    assert shown.index("article") < shown.index("options:")
+    assert "Start with `micrograd-np article`" in shown
+
+
+def test_python_m_is_the_command():
+    done = subprocess.run(COMMAND, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("usage: micrograd-np ")
+    assert not done.stderr
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "60001", "ten", "1.5", ""])
+def test_steps_are_a_number_from_1_to_60000(text, capsys):
+    with pytest.raises(SystemExit) as ending:
+        cli.main(["article", f"--steps={text}"])
+    assert ending.value.code == 2
+    assert f"{text!r} is not a number of steps between 1 and 60,000" in capsys.readouterr().err
+
+
+def test_a_short_run_holds_and_says_what_it_did_not_reach(tmp_path, capsys):
+    assert article(tmp_path) == 0
+    *_, end = lines = capsys.readouterr().out.splitlines()
+    assert end == "All 20 checks held. 9 of the article's figures lie beyond the steps trained."
+    assert sorted(lines[:3]) == sorted(f"{network.name}: step 0 of 3" for network in NETWORKS)
+    for network in NETWORKS:
+        assert f"{network.name}: largest differences over 3 steps" in lines
+    assert any(
+        line.split() == "Error at step 0 0.496410031903 0.496410031903 0.496410031903 ok".split() for line in lines
+    )
+    assert any(line.split() == "l2_delta -z2.grad 0 0 0 ulp ok".split() for line in lines)
+    assert len(list((tmp_path / "drawn").iterdir())) == 8
+
+
+def test_json_holds_every_figure_printed(tmp_path, capsys, undrawn):
+    file = tmp_path / "new" / "r.json"
+    assert article(tmp_path, "--json", file) == 0
+    found = json.loads(file.read_text())
+    printed = capsys.readouterr().out
+    assert found["held"] is True
+    assert printed.endswith(found["verdict"] + "\n")
+    rows = [row for section in found["sections"] for row in section["rows"]]
+    assert len(rows) == 29
+    for row in rows:
+        for cell in row.values():
+            assert not isinstance(cell, str) or cell in printed, cell
+    l2_delta = {"by hand": "l2_delta", "on the tape": "-z2.grad", "ulp": 0, "relative": 0, "bar": "0 ulp", "held": True}
+    assert l2_delta in rows
+    assert [path.name for path in file.parent.iterdir()] == ["r.json"]
+
+
+def test_what_does_not_hold_is_exit_status_1(tmp_path, capsys, monkeypatch, undrawn):
+    for rules in ("rules", "fitted"):
+        right = getattr(mg.sigmoid, rules)[0]
+        monkeypatch.setattr(mg.sigmoid, rules, [lambda *args, right=right: 1.001 * right(*args)])
+    assert article(tmp_path, "--json", tmp_path / "r.json") == 1
+    end = capsys.readouterr().out.splitlines()[-1]
+    assert end.startswith("3 of 20 checks did NOT hold.")
+    assert json.loads((tmp_path / "r.json").read_text())["held"] is False
+
+
+def test_a_figure_off_in_its_last_digit_is_exit_status_1(tmp_path, capsys, monkeypatch, undrawn):
+    *others, three_layers = NETWORKS
+    figures = [figure._replace(digits=figure.digits[:-1] + "4") for figure in three_layers.figures]
+    monkeypatch.setattr(networks, "NETWORKS", [*others, three_layers._replace(figures=figures)])
+    assert article(tmp_path) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("1 of 20 checks did NOT hold.")
+
+
+UNWRITABLE = [
+    (["--out", "file/pictures"], "--out file/pictures: cannot write into "),
+    (["--out", "file"], "--out file: cannot write into "),
+    (["--json", "file/r.json"], "--json file: cannot write into "),
+    (["--json", "folder"], "--json folder: this is no file"),
+    (["--json", os.devnull], f"--json {os.devnull}: this is no file"),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), UNWRITABLE, ids=lambda case: " ".join(case) if isinstance(case, list) else ""
+)
+def test_what_cannot_be_written_is_refused_before_the_training(
+    options, message, tmp_path, monkeypatch, capsys, untrained
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    assert cli.main(["article", *options]) == 2
+    assert capsys.readouterr().err.startswith(f"micrograd-np: {message}")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_a_folder_without_permission_is_refused(tmp_path, capsys, untrained):
+    tmp_path.chmod(0o500)
+    assert article(tmp_path) == 2
+    assert "cannot write into" in capsys.readouterr().err
+
+
+def test_a_pipe_gets_plain_lines(tmp_path):
+    command = [*COMMAND, "article", "--steps", "3", "--out", tmp_path]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert "\n11 lines: step 0 of 3\n" in f"\n{done.stdout}"
+    assert not {"\x1b", "\r"} & set(done.stdout)
+    assert not done.stderr
+
+
+def test_a_terminal_gets_a_bar(tmp_path):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", UNDRAWN, "article", "--steps", "3", "--out", tmp_path]
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(command, stdout=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b"".join(received(ours))
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"\x1b[" in shown
+    assert b"100%" in shown
+    assert b"step 0 of" not in shown
+    assert b"All 20 checks held." in shown
+
+
+def received(terminal):
+    while True:
+        try:
+            yield os.read(terminal, 4096)
+        except OSError:  # the other side has hung up
+            return
+
+
+def test_ctrl_c_ends_cleanly(tmp_path):
+    command = [*COMMAND, "article", "--out", tmp_path / "drawn", "--json", tmp_path / "r.json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.strip() == "Interrupted; every file is whole."
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    command = [sys.executable, "-c", UNDRAWN, "article", "--steps", "3", "--out", tmp_path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+def test_the_package_does_not_load_what_only_the_command_needs():
+    source = "import sys, micrograd_np; print({'rich', 'argparse', 'matplotlib', 'graphviz'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
