@@ -47,7 +47,7 @@ class Case:
         random = self.random
         for _ in range(20):
             inputs = draw(self.slots, self.row.domain, random)
-            if smooth(self.function, flat(inputs), random):
+            if smooth(self.function, flat(inputs)):
                 break
         return inputs
 

@@ -128,13 +128,10 @@ def numbers(tested):
     return flat([part for case in tested for part in (first_order(case)(flat(case.inputs)), *second_order(case))])
 
 
-def reason(row, position, name, touched, seen):
+def reason(row, position, name, seen):
     """Why a break changes no number, or None."""
-    rule = row.rules[position]
     if name in ("scaled by 1.001", "sign flipped"):
         return "zero stays zero"
-    if touched and not any(reads(rule, NAMES.index(letter)) for letter in touched):
-        return "not read"
     if "read for z" in name and all(differ_in_shape_or_agree(read[0], read[NAMES.index(name[0])]) for read in seen):
         return "of another shape, or the same"
     if name.endswith("detached"):
@@ -153,13 +150,16 @@ def test_every_break_is_caught(row, position):
         sound = numbers(tested)
     assert seen, f"no example of {row.name} reaches this rule"
     for name, touched, damage in damages(min(max(map(len, seen)) - 1, 4)):
+        if touched and not any(reads(row.rules[position], NAMES.index(letter)) for letter in touched):
+            TALLY["not read"] += 1
+            continue
         with broken(row, position, damage):
             if any(fails(check, case) for check in (check_first_order, check_second_order) for case in tested):
                 TALLY["caught"] += 1
                 assert (row.name, NAMES[position + 1], name) not in EQUAL, f"{name}: EQUAL says it changes no number"
                 continue
             np.testing.assert_allclose(numbers(tested), sound, rtol=1e-14, atol=1e-15, err_msg=f"not caught: {name}")
-        why = reason(row, position, name, touched, seen)
+        why = reason(row, position, name, seen)
         TALLY[why or "missed"] += 1
         assert why, f"{name}: no example of {row.name} tells it from the right rule"
 
