@@ -13,7 +13,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..errors import called
 from .composed import stands_for
-from .matrices import check_axes, eye_like
+from .matrices import check_axes, eye_like, mT
 from .primitive import as_array
 
 
@@ -45,7 +45,7 @@ def inner(a: Any, b: Any) -> Any:
     if not a.ndim or not b.ndim:
         return np.multiply(a, b)
     check_axes("inner", a, -1, b, -1)
-    return np.tensordot(a, b, (-1, -1))
+    return np.dot(a, mT(b)) if b.ndim > 1 else np.dot(a, b)
 
 
 @stands_for(np.outer, np.linalg.outer)
