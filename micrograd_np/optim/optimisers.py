@@ -1,0 +1,145 @@
+"""The update rules: each is a few lines on a parameter p, its gradient g and its state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..graph import Tensor, constant
+from .optimiser import Optimiser, State
+
+
+def zeros(p: Tensor) -> Tensor:
+    return constant(np.zeros_like(p.data))
+
+
+def counter() -> Tensor:
+    return constant(np.zeros(()))
+
+
+class SGD(Optimiser):
+    """p -= lr * g, with momentum (Polyak 1964), Nesterov's (1983) and weight decay, as PyTorch defines them.
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs or groups.
+    lr : float
+        The learning rate; the article calls it alpha.
+    momentum, weight_decay : float
+    nesterov : bool
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float,
+        momentum: float = 0.0,
+        *,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.nesterov = nesterov
+        self.with_momentum = momentum != 0
+        super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
+
+    def begin(self, p: Tensor) -> State:
+        return {"velocity": zeros(p)} if self.with_momentum else {}
+
+    def update(self, p: Any, g: Any, state: Any, lr: Any, momentum: Any, weight_decay: Any) -> None:  # type: ignore[override]
+        g = g + weight_decay * p
+        if self.with_momentum:
+            velocity = state["velocity"]
+            velocity *= momentum
+            velocity += g
+            g = g + momentum * velocity if self.nesterov else velocity
+        p -= lr * g
+
+
+class Adam(Optimiser):
+    """Steps scaled by running moments of the gradient (Kingma and Ba 2015, algorithm 1).
+
+    Parameters
+    ----------
+    params : iterable
+    lr : float
+    betas : (float, float)
+        How much of the first and the second moment stays at each step.
+    eps, weight_decay : float
+    """
+
+    decoupled = False
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr=lr, beta1=betas[0], beta2=betas[1], eps=eps, weight_decay=weight_decay)
+
+    def begin(self, p: Tensor) -> State:
+        return {"first": zeros(p), "second": zeros(p), "steps": counter()}
+
+    def update(self, p: Any, g: Any, state: Any, lr: Any, beta1: Any, beta2: Any, eps: Any, weight_decay: Any) -> None:  # type: ignore[override]
+        first, second, steps = state["first"], state["second"], state["steps"]
+        steps += 1
+        if self.decoupled:
+            p *= 1 - lr * weight_decay
+        else:
+            g = g + weight_decay * p
+        first += (1 - beta1) * (g - first)
+        second += (1 - beta2) * (g * g - second)
+        size = np.sqrt(second / (1 - beta2**steps)) + eps
+        p -= lr / (1 - beta1**steps) * (first / size)
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks the parameter itself (Loshchilov and Hutter 2019)."""
+
+    decoupled = True
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3, weight_decay: float = 0.01, **options: Any) -> None:
+        super().__init__(params, lr, weight_decay=weight_decay, **options)
+
+
+class RMSprop(Optimiser):
+    """Steps divided by a running root mean square of the gradient (Hinton 2012, lecture 6e)."""
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 0.01,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay)
+
+    def begin(self, p: Tensor) -> State:
+        return {"square": zeros(p)}
+
+    def update(self, p: Any, g: Any, state: Any, lr: Any, alpha: Any, eps: Any, weight_decay: Any) -> None:  # type: ignore[override]
+        g = g + weight_decay * p
+        square = state["square"]
+        square += (1 - alpha) * (g * g - square)
+        p -= lr * (g / (np.sqrt(square) + eps))
+
+
+class Adagrad(Optimiser):
+    """Steps divided by the root of the sum of all squared gradients so far (Duchi et al. 2011)."""
+
+    def __init__(self, params: Iterable[Any], lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0) -> None:
+        super().__init__(params, lr=lr, eps=eps, weight_decay=weight_decay)
+
+    def begin(self, p: Tensor) -> State:
+        return {"total": zeros(p)}
+
+    def update(self, p: Any, g: Any, state: Any, lr: Any, eps: Any, weight_decay: Any) -> None:  # type: ignore[override]
+        g = g + weight_decay * p
+        state["total"] += g * g
+        p -= lr * (g / (np.sqrt(state["total"]) + eps))

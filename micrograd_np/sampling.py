@@ -1,0 +1,28 @@
+"""Random draws: always from a Generator that the user holds, never from a hidden one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .graph import Tensor, constant
+from .ops.primitive import as_array
+
+
+def sample(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
+    """A constant Tensor drawn by a method of a NumPy Generator; the place where a program draws anew at every call.
+
+    Parameters
+    ----------
+    method : callable
+        Such as `rng.random`, `rng.normal`, `rng.integers`.
+    *args, **kwargs
+        What the method takes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sample(np.random.default_rng(0).integers, 10, size=3)
+    Tensor([8, 6, 5])
+    """
+    return constant(as_array(method(*args, **kwargs)))
