@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from .composed import stands_for
 from .elementwise import divisor, finite
 from .primitive import Bound, Primitive, example
 from .primitive import Drawn as D
@@ -135,9 +134,3 @@ logsumexp = Primitive(
     bind=over,
     examples=CASES,
 )
-
-
-@stands_for(np.trace)
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """The sum along a diagonal."""
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)

@@ -26,7 +26,7 @@ CALLS = [
     lambda x: np.trapezoid(x, dx=0.5, axis=0),
     lambda x: np.trapezoid(x, [0.0, 1.0, 3.0, 3.5]),
     lambda x: np.trapezoid(x, x[:, 0] ** 2, axis=0),
-    lambda x: np.trapezoid(x, x**2),
+    lambda x: np.trapezoid(x, x**2, axis=0),
 ]
 
 
