@@ -99,6 +99,7 @@ def test_float32_throughout():
 WRONG = [
     (lambda: mg.max_pool2d(np.zeros((3, 8, 8)), 2), r"x \(N, C, H, W\), not .*\(3, 8, 8\).*x\[None\]"),
     (lambda: mg.avg_pool1d(np.zeros((8,)), 2), r"x \(N, C, L\), not"),
+    (lambda: mg.avg_pool2d(np.zeros((1, 1, 8, 8)), 3, padding=2), "padding=2 is more than half of kernel_size=3"),
     (lambda: mg.max_pool2d(np.zeros((1, 1, 8, 8)), 2, padding=2), "padding=2 is more than half of kernel_size=2"),
     (lambda: mg.avg_pool2d(np.zeros((1, 1, 8, 8)), 9), r"kernel of \(9, 9\) entries.*does not fit into \(8, 8\)"),
     (lambda: mg.max_pool2d(np.zeros((1, 1, 8, 8)), 0), "at least 1"),
