@@ -14,7 +14,20 @@ from .losses import (
 from .module import Module, Parameter
 
 __all__ = [
-    *("Activation", "Dropout", "Embedding", "Flatten", "Linear", "Module", "Parameter", "Sequential", "init"),
-    *("binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "half_squared_error"),
-    *("huber_loss", "l1_loss", "mse_loss"),
+    "Activation",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "Linear",
+    "Module",
+    "Parameter",
+    "Sequential",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "half_squared_error",
+    "huber_loss",
+    "init",
+    "l1_loss",
+    "mse_loss",
 ]

@@ -73,7 +73,7 @@ class Linear(Module):
         init: Initialiser = fan_in_uniform,
         dtype: Any = float,
     ) -> None:
-        self.weight = Parameter(init(generator(rng), (out_features, in_features)), dtype=dtype)
+        self.weight: Any = Parameter(init(generator(rng), (out_features, in_features)), dtype=dtype)
         self.bias = Parameter(zeros(generator(rng), (out_features,)), dtype=dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
@@ -117,8 +117,8 @@ class Dropout(Module):
     def forward(self, x: Any) -> Any:
         if not self.training or self.p == 0:
             return x
-        kept = sample(self.rng.random, np.shape(x)) >= self.p
-        return x * (kept / (1 - self.p)).astype(x.dtype)
+        draws: Any = sample(self.rng.random, np.shape(x))
+        return np.where(draws >= self.p, x / (1 - self.p), 0)
 
 
 class Activation(Module):

@@ -1,4 +1,4 @@
-"""Losses, under PyTorch's names; prediction and target must have one shape, since a silent broadcast is a wrong loss."""
+"""Losses, under PyTorch's names; prediction and target must have one shape: a silent broadcast is a wrong loss."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def check_same(prediction: Any, target: Any) -> None:
     if np.size(prediction) == np.size(target):
         cure = f"They have as many entries: write target.reshape({np.shape(prediction)}), or take prediction[:, 0]."
     raise ValueError(
-        f"a loss compares entry with entry, and {called(prediction, 'the prediction')} and {called(target, 'the target')} "
-        f"have different shapes. {cure}"
+        f"a loss compares entry with entry, and {called(prediction, 'the prediction')} and "
+        f"{called(target, 'the target')} have different shapes. {cure}"
     )
 
 

@@ -29,7 +29,7 @@ class Optimiser:
 
     def __init__(self, params: Iterable[Any], **options: float) -> None:
         given = list(params)
-        groups = given if given and isinstance(given[0], dict) else [{"params": given}]
+        groups: list[dict[str, Any]] = given if given and isinstance(given[0], dict) else [{"params": given}]
         self.groups: list[dict[str, Any]] = []
         self.names: list[str] = []
         self.parameters: list[Tensor] = []
@@ -97,8 +97,8 @@ class Optimiser:
             raise RuntimeError("no parameter has a gradient: call loss.backward() before step().")
         if without:
             raise RuntimeError(
-                f"no gradient reached {', '.join(without)}. Was it used in the loss? Freeze what should not train, with "
-                "requires_grad = False, or leave it out of the optimiser."
+                f"no gradient reached {', '.join(without)}. Was it used in the loss? Freeze what should not train with "
+                "requires_grad = False, or leave it out."
             )
         for name, p in trained:
             if not np.isfinite(p.grad).all():
