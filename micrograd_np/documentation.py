@@ -66,7 +66,7 @@ def derivatives(row: Primitive, case: Example) -> str:
             names = letters(rule, len(arrays))
             with np.errstate(all="ignore"):
                 said = read(rule, g, z, list(arrays), params, [None] * (1 + len(arrays)))[1]
-            lines.append(f"    d{names[position]} = {said}")
+            lines.append(f"    d{names[position]} = {said or '…'}")
     if not lines:
         return "No gradient passes."
     return "The cotangent g of the result z is pulled back to the arguments:\n\n" + "\n".join(lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +13,8 @@ from ..ops import BY_FUNCTION
 from ..ops.indexing import Slot
 from ..rules import METADATA, innermost
 
+LONGEST = 90
+G = re.compile(r"\bg\b")
 ATOM, POWER, UNARY, PRODUCT, SUM, COMPARISON = 6, 5, 4, 3, 2, 1
 RANKS = {"**": POWER, "*": PRODUCT, "@": PRODUCT, "/": PRODUCT, "%": PRODUCT, "//": PRODUCT, "+": SUM, "-": SUM}
 
@@ -52,13 +56,18 @@ def infix(sign: str, left: Phrase, right: Phrase) -> Phrase:
 
 def call(name: str, args: list[Phrase], params: dict[str, Any]) -> Phrase:
     if name == "transpose" and not any(part.text != "None" for part in args[1:]) and params.get("axes") is None:
-        return Phrase(f"{args[0].within(ATOM)}.T")
+        return transposed(args[0], "T")
     listed = [part.text for part in args]
     for key, value in params.items():
-        if value is not None and value is not False:
+        if value is not None and value is not False and key not in ("dtype", "order", "like"):
             one = key == "axis" and isinstance(value, tuple) and len(value) == 1
             listed.append(f"{key}={literal(value[0] if one else value).text}")
     return Phrase(f"{name}({', '.join(listed)})")
+
+
+def transposed(x: Phrase, how: str) -> Phrase:
+    text = x.within(ATOM)
+    return Phrase(text.removesuffix(f".{how}") if text.endswith(f".{how}") else f"{text}.{how}")
 
 
 def subscript(x: Phrase, index: tuple[Any, ...]) -> Phrase:
@@ -110,7 +119,7 @@ class Written(NDArrayOperatorsMixin):
         if function is np.broadcast_to and args[0].shape == args[1]:
             return args[0]
         if function is np.swapaxes and args[1:] == (-1, -2):
-            return pair(value, Phrase(f"{phrases[0].within(ATOM)}.{'T' if value.ndim == 2 else 'mT'}"))
+            return pair(value, transposed(phrases[0], "T" if value.ndim == 2 else "mT"))
         return pair(value, call(function.__name__, phrases, kwargs))
 
     def __getattr__(self, name: str) -> Any:
@@ -136,6 +145,9 @@ class Written(NDArrayOperatorsMixin):
         self.value[plain(index)] = plain(values)
         self.phrase = call("put", [self.phrase, literal(index), literal(values)], {})
 
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("what is done to a bare array cannot be written down")
+
     def __len__(self) -> int:
         return len(self.value)
 
@@ -160,7 +172,7 @@ def pair(value: Any, phrase: Phrase) -> Any:
     if isinstance(value, list | tuple):
         parts = [pair(part, subscript(phrase, (i,))) for i, part in enumerate(value)]
         return getattr(value, "_make", type(value))(parts)
-    return Written(value, phrase)
+    return Written(value, phrase if len(phrase.text) <= LONGEST else Phrase("…"))
 
 
 def letters(rule: Any, count: int) -> list[str]:
@@ -173,10 +185,20 @@ def letters(rule: Any, count: int) -> list[str]:
 def read(
     rule: Any, g: Any, z: Any, values: list[Any], params: dict[str, Any], names: list[str | None]
 ) -> tuple[Any, str]:
-    """What a rule gives, and the formula that gave it; `names` are those of z and of the arguments."""
+    """What a rule gives, and the formula that gave it; `names` are those of z and of the arguments.
+
+    A rule that cannot be written down still gives its value, and one that refuses its arguments gives None; then the
+    formula is empty.
+    """
     words = [name or letter for name, letter in zip(names, ["z", *letters(rule, len(values))], strict=True)]
-    result = rule(pen(g, "g"), pen(z, words[0]), *map(pen, values, words[1:]), **params)
-    return plain(result), literal(result).text
+    try:
+        result = rule(pen(g, "g"), pen(z, words[0]), *map(pen, values, words[1:]), **params)
+        said = literal(result).text
+        return plain(result), said if G.search(said) or "…" not in said else ""
+    except Exception:
+        with suppress(Exception):
+            return rule(g, z, *values, **params), ""
+        return None, ""
 
 
 def pen(value: Any, word: str) -> Any:

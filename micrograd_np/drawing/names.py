@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from .. import frames
 from ..graph import Tensor
 
 DEPTH = 6  # how far into attributes, lists and dicts a path goes
-OPAQUE = (ModuleType, type, str, bytes, int, float, complex, range)
+WIDTH = 1000  # a list that is longer holds data
 
 Variables = list[tuple[str, Any]]
 
@@ -44,7 +44,7 @@ class Names:
 
     def read(self, variables: Variables) -> None:
         """Take the names of a frame's variables, and of what hangs from them."""
-        kept = [(name, value) for name, value in variables if not name.startswith("_")]
+        kept = [(name, value) for name, value in variables if name.isidentifier() and name[0] != "_"]
         self.take(self.variables, [(name, value) for name, value in kept if is_array(value)])
         for name, value in kept:
             if hasattr(type(value), "named_parameters"):
@@ -72,13 +72,21 @@ def inside(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def parts(path: str, value: Any) -> Variables:
-    if isinstance(value, OPAQUE) or callable(value):
+    """What hangs from a value: the items of a list or dict, the attributes of an object of the user's own class."""
+    if isinstance(value, list | tuple | dict) and len(value) > WIDTH:
         return []
     if isinstance(value, dict):
         return [(f"{path}[{key!r}]", part) for key, part in value.items() if isinstance(key, str | int)]
     if isinstance(value, list | tuple):
         return [(f"{path}[{i}]", part) for i, part in enumerate(value)]
+    if not is_users_class(type(value)):
+        return []
     return [(f"{path}.{name}", part) for name, part in getattr(value, "__dict__", {}).items() if name[:1] != "_"]
+
+
+def is_users_class(kind: type) -> bool:
+    module = sys.modules.get(kind.__module__)
+    return kind.__module__ == "__main__" or is_users(getattr(module, "__file__", None) or "<frozen")
 
 
 @functools.cache

@@ -1,0 +1,110 @@
+"""A formula is read off a rule by running it, so it says what the rule does, with the brackets it has."""
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np.drawing.formulas import literal, read
+from micrograd_np.ops import TABLE
+
+X, Y = np.array([[0.5, 1.5], [2.0, 1.0]]), np.array([[1.5, 0.5], [1.0, 3.0]])
+
+FORMULAS = [
+    ("add", 0, "g"),
+    ("subtract", 1, "-g"),
+    ("multiply", 0, "g * syn1"),
+    ("divide", 0, "g / syn1"),
+    ("divide", 1, "-g * z / syn1"),
+    ("dot", 0, "g @ syn1.T"),
+    ("dot", 1, "l1.T @ g"),
+    ("matmul", 0, "g @ syn1.T"),
+]
+
+
+@pytest.mark.parametrize(("op", "position", "formula"), FORMULAS)
+def test_the_rules_of_two_arguments(op, position, formula):
+    row = TABLE[op]
+    z = row.kernel(X, Y)
+    assert read(row.rules[position], np.ones_like(z), z, [X, Y], {}, [None, "l1", "syn1"])[1] == formula
+
+
+@pytest.mark.parametrize(
+    ("op", "formula"),
+    [
+        ("exp", "g * l2"),
+        ("log", "g / x"),
+        ("sigmoid", "g * (l2 * (1 - l2))"),
+        ("tanh", "g * (1 - l2 * l2)"),
+        ("relu", "g * (x > 0)"),
+        ("square", "g * 2 * x"),
+        ("negative", "-g"),
+    ],
+)
+def test_the_rules_of_one_argument(op, formula):
+    row = TABLE[op]
+    z = row.kernel(X)
+    assert read(row.rules[0], np.ones_like(z), z, [X], {}, ["l2", None])[1] == formula
+
+
+SPELLINGS = [
+    (lambda g, z, x: (g + z) * x, "(g + z) * x"),
+    (lambda g, z, x: g + z * x, "g + z * x"),
+    (lambda g, z, x: g - (z - x), "g - (z - x)"),
+    (lambda g, z, x: (g - z) - x, "g - z - x"),
+    (lambda g, z, x: g / (z / x), "g / (z / x)"),
+    (lambda g, z, x: -(g * z), "-(g * z)"),
+    (lambda g, z, x: -g * z, "-g * z"),
+    (lambda g, z, x: (-g) ** 2, "(-g)**2"),
+    (lambda g, z, x: -(g**2), "-g**2"),
+    (lambda g, z, x: (g**x) ** z, "(g**x)**z"),
+    (lambda g, z, x: g ** (x**z), "g**x**z"),
+    (lambda g, z, x: (g + z).T @ x, "(g + z).T @ x"),
+    (lambda g, z, x: g * (z == x), "g * (z == x)"),
+    (lambda g, z, x: np.where(x > 0, g, 0), "where(x > 0, g, 0)"),
+    (lambda g, z, x: np.sum(g, axis=0), "sum(g, axis=0)"),
+    (lambda g, z, x: np.sum(g, axis=(0,), keepdims=True), "sum(g, axis=0, keepdims=True)"),
+    (lambda g, z, x: g.sum(axis=(0, 1)).reshape((1, 1)), "g.sum(axis=(0, 1)).reshape((1, 1))"),
+    (lambda g, z, x: g[0, ::-1] * x[..., None, 1:], "g[0, ::-1] * x[..., None, 1:]"),
+    (lambda g, z, x: np.concatenate([g, x], axis=1), "concatenate((g, x), axis=1)"),
+    (lambda g, z, x: 0.5 * g - 1e-12, "0.5 * g - 1e-12"),
+    (lambda g, z, x: g * -2, "g * -2"),
+    (lambda g, z, x: g.astype(np.float32), "g.astype(float32)"),
+]
+
+
+@pytest.mark.parametrize(("rule", "formula"), SPELLINGS, ids=[formula for _, formula in SPELLINGS])
+def test_brackets_are_where_the_rule_has_them(rule, formula):
+    value, said = read(rule, Y, X * Y, [X], {}, [None, None])
+    assert said == formula
+    np.testing.assert_array_equal(value, rule(Y, X * Y, X))
+
+
+@pytest.mark.parametrize(("rule", "formula"), SPELLINGS, ids=[formula for _, formula in SPELLINGS])
+def test_a_formula_is_python_that_gives_the_same(rule, formula):
+    again = eval(formula, vars(np) | {"g": Y, "z": X * Y, "x": X})
+    np.testing.assert_array_equal(again, rule(Y, X * Y, X))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.1 + 0.2, "0.3"), (2, "2"), (None, "None"), (np.float32(0.5), "0.5"), (np.zeros(3), "…"), ((2,), "(2,)")],
+)
+def test_literals(value, text):
+    assert literal(value).text == text
+
+
+def test_a_rule_that_leaves_numpys_protocols_still_gives_its_value():
+    def rule(g, z, x):
+        return np.asarray(g) * np.frombuffer(bytes(16), dtype=float)
+
+    value, said = read(rule, np.ones(2), np.ones(2), [np.ones(2)], {}, [None, None])
+    assert said == ""
+    assert value.tolist() == [0.0, 0.0]
+
+
+def test_a_rule_of_ones_own_is_read_too():
+    @mg.custom_op(lambda g, z, x: g * 3 * x**2)
+    def cube(x):
+        return x**3
+
+    assert read(cube.rules[0], np.ones(2), np.ones(2), [np.ones(2)], {}, [None, "w"])[1] == "g * 3 * w**2"

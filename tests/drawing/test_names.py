@@ -1,0 +1,173 @@
+"""A user who names nothing sees their own names; and looking never changes what runs."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np.drawing import draw
+from micrograd_np.drawing.names import WIDTH, Names, inside, watch
+
+
+def names(picture):
+    return {node.name for node in picture.scene.nodes if node.name}
+
+
+def by_name(picture):
+    return {node.name: node for node in picture.scene.nodes}
+
+
+def leaf(*shape):
+    return mg.Tensor(np.ones(shape), requires_grad=True)
+
+
+def nonlin(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def test_variables_of_the_callers_frame():
+    syn0 = leaf(3, 1)
+    X = np.ones((4, 3))
+    l1 = nonlin(np.dot(X, syn0))
+    assert names(draw(l1)) == {"syn0", "X", "l1"}
+
+
+def test_variables_of_a_function_that_has_returned():
+    def network(X, syn0, syn1):
+        l1 = nonlin(np.dot(X, syn0))
+        l2 = nonlin(np.dot(l1, syn1))
+        return np.sum(l2)
+
+    picture = draw(network, np.ones((4, 3)), leaf(3, 4), leaf(4, 1))
+    assert names(picture) == {"X", "syn0", "syn1", "l1", "l2"}
+    assert by_name(picture)["l1"].text == "1 / (1 + exp(-(X @ syn0)))"
+
+
+def test_the_outermost_name_wins():
+    def inner(a):
+        b = a * 2
+        return b + 0
+
+    def outer(w):
+        doubled = inner(w)
+        return doubled + 1
+
+    weight = leaf()
+    assert names(draw(outer, weight)) == {"weight", "doubled", "b"}
+
+
+def test_what_an_inner_function_calls_a_result_that_it_was_given_is_not_its_name():
+    def outer(w):
+        return nonlin(w * 2)
+
+    assert "x" not in names(draw(outer, leaf()))
+
+
+def test_what_an_inner_function_calls_a_leaf_is_better_than_no_name():
+    def inner(syn0):
+        return syn0 * 2
+
+    assert names(draw(lambda *args: inner(*args), leaf())) == {"syn0"}
+
+
+def test_an_explicit_name_comes_first():
+    w = mg.Tensor(1.0, requires_grad=True, name="θ")
+    assert names(draw(w * 2)) == {"θ"}
+
+
+class Net:
+    def __init__(self):
+        self.layers = [leaf(2, 2), leaf(2, 2)]
+        self.extra = {"bias": leaf(2)}
+
+    def __call__(self, x):
+        for w in self.layers:
+            x = np.tanh(np.dot(x, w) + self.extra["bias"])
+        return x
+
+
+def test_paths_through_a_users_own_object():
+    net = Net()
+    assert {"net.layers[0]", "net.extra['bias']"} <= names(draw(net(np.ones((1, 2)))))
+
+
+class Module:
+    def __init__(self):
+        self.weight = leaf(2)
+
+    def named_parameters(self):
+        return [("layers.0.weight", self.weight)]
+
+    def __call__(self, x):
+        return x * self.weight
+
+
+def test_module_paths_come_before_variables():
+    model = Module()
+    w = model.weight
+    assert names(draw(model, np.ones(2))) == {"layers.0.weight", "x"}
+    assert w.name is None
+
+
+def test_lists_of_data_are_not_searched():
+    data = [leaf() for _ in range(WIDTH + 1)]
+    assert list(inside("data", data)) == []
+    assert len(list(inside("data", data[:WIDTH]))) == WIDTH
+
+
+def test_a_cycle_of_lists_ends():
+    endless = []
+    endless.append(endless)
+    assert list(inside("endless", endless)) == []
+
+
+def test_private_variables_are_no_names():
+    _w = leaf()
+    assert names(draw(_w * 1.0)) == set()
+
+
+def test_properties_are_not_run():
+    class Loud:
+        @property
+        def weight(self):
+            raise AssertionError("a picture ran a property")
+
+    loud = Loud()
+    assert names(draw(leaf() * 2)) == set()
+    assert loud.__dict__ == {}
+
+
+def test_what_is_watched_computes_the_same_and_the_profiler_before_is_back():
+    calls = []
+
+    def profiler(frame, event, _):
+        calls.append(event)
+
+    def f(x):
+        return nonlin(x) * 3
+
+    x = np.linspace(-1, 1, 5)
+    sys.setprofile(profiler)
+    try:
+        result, _ = watch(f, x)
+        assert sys.getprofile() is profiler
+    finally:
+        sys.setprofile(None)
+    np.testing.assert_array_equal(result, f(x))
+
+
+def test_an_error_in_the_function_is_the_users_and_the_profiler_is_gone():
+    def broken():
+        raise KeyError("theirs")
+
+    before = sys.getprofile()
+    with pytest.raises(KeyError, match="theirs"):
+        draw(broken)
+    assert sys.getprofile() is before
+
+
+def test_names_stay_with_the_values_that_had_them():
+    found = Names()
+    found.read([("gone", np.ones(3))])
+    assert all(found(np.ones(3)) is None for _ in range(100))
