@@ -129,8 +129,8 @@ copysign = Elementwise(
 
 
 def share(g: Any, z: Any, x: Any, y: Any) -> Any:
-    """The cotangent where x was chosen, half of it where y is equal."""
-    return np.where(x == z, np.where(y == z, g / 2, g), 0)
+    """The cotangent where x was chosen; half of it where y equals x."""
+    return np.where(x == z, np.where(x == y, g / 2, g), 0)
 
 
 maximum = Elementwise(np.maximum, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
