@@ -1,4 +1,4 @@
-"""Entries chosen by arrays of integers or conditions: what NumPy calls take, compress, choose, select, sort."""
+"""Entries chosen by arrays of integers or conditions: what NumPy calls take, compress, choose, sort."""
 
 from __future__ import annotations
 
@@ -77,15 +77,6 @@ def choose(a: Any, choices: Sequence[Any], *, mode: str = "raise") -> Any:
     """At each place, the entry of that array among `choices` which `a` names."""
     a, *arrays = np.broadcast_arrays(a, *choices)
     return np.take_along_axis(np.stack(arrays), within(a, len(arrays), mode)[None], 0)[0]
-
-
-@stands_for(np.select)
-def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
-    """At each place, the entry of the first choice whose condition holds."""
-    chosen = default
-    for condition, x in reversed(list(zip(condlist, choicelist, strict=True))):
-        chosen = np.where(condition, x, chosen)
-    return chosen
 
 
 @stands_for(np.sort)

@@ -80,7 +80,7 @@ def _scatter_values(g: Any, z: Any, values: Any, *arrays: Any, index: tuple[Any,
 def add_at(target: Any, index: tuple[Any, ...], values: Any) -> None:
     """Add at an index that may name an entry twice, by way of the raveled array.
 
-    On one axis np.add.at is several times faster. On more than 32 it crashes, and values that broadcast it adds wrongly.
+    On one axis np.add.at is several times faster. On more than 32 it crashes, and it gets values that broadcast wrong.
     """
     positions = raveled(target, index)
     np.add.at(target.reshape(-1), positions.reshape(-1), fill(values, positions.shape).reshape(-1))
