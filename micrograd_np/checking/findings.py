@@ -16,8 +16,6 @@ from .verdict import (
     OK,
     TOO_COARSE,
     WRONG,
-    Entry,
-    Judged,
 )
 
 NEXT = {
@@ -33,7 +31,42 @@ NEXT = {
     "other entries the derivative is right.",
 }
 HEAD = ("input", "shape", "verdict", "derivatives", "largest error", "off")
-NOT_SMOOTH = "The derivative is checked at this point only, not at others, and not to second order."
+UNRECORDED = (
+    "Each recorded op alone is right, so the values depend on an input in a way that the graph does not know: look for "
+    ".data, .detach(), .item(), or a conversion to an array on the way."
+)
+NOTHING = "Nothing is established."
+NOT_SECOND = "Not established: other points than this, and second derivatives (order=2)."
+NOT_THIRD = "The first derivatives are OK too. Not established: other points than this."
+ALONG = " along a random direction"
+
+
+@dataclass
+class Entry:
+    """One derivative: where it is, what the graph says and what the numbers say."""
+
+    index: tuple[int, ...] | None
+    output: int | None
+    graph: float
+    numeric: float
+    bar: float
+    left: float
+    right: float
+
+
+@dataclass
+class Judged:
+    """The verdict on one input, the number of its derivatives that are off, and those to look at, the worst first."""
+
+    name: str
+    shape: tuple[int, ...]
+    verdict: str
+    checked: int
+    off: int = 0
+    entries: list[Entry] = field(default_factory=list)
+    error: float = 0.0
+    unrecorded: bool = False
+    missed: float | None = None
 
 
 @dataclass
@@ -43,7 +76,6 @@ class GradcheckReport:
     inputs: list[Judged]
     rtol: float
     suspects: list[str] = field(default_factory=list)
-    caveats: list[str] = field(default_factory=list)
     order: int = 1
 
     @property
@@ -81,8 +113,28 @@ class GradcheckReport:
             if x.verdict in (WRONG, KINK, TOO_COARSE, NON_FINITE):
                 said += described(x)
         said += self.suspects
+        if self.verdict == WRONG and not self.suspects and not any(x.unrecorded for x in self.inputs):
+            said.append(UNRECORDED)
         said += [NEXT[self.verdict]] if self.verdict in NEXT else []
-        return [*said, *self.caveats]
+        said += [missed(x) for x in self.inputs if x.missed is not None]
+        open_questions = NOT_SECOND if self.order == 1 else NOT_THIRD
+        return [*said, NOTHING if self.verdict == NONDETERMINISTIC else open_questions]
+
+    def as_second_order(self) -> GradcheckReport:
+        """The same, of derivatives whose own derivatives were checked: that these may vanish is no fault."""
+        for x in self.inputs:
+            if x.verdict == INDEPENDENT:
+                x.verdict = OK
+        self.order = 2
+        return self
+
+
+def missed(x: Judged) -> str:
+    return (
+        f"{x.name} was checked along {counted(x.checked, 'random direction')}, not entry by entry: one entry that is "
+        f"off by a thousandth of its value goes unseen with a chance of {number(100 * (x.missed or 0))} %; one that "
+        "should be zero and is not shows only where it is not small beside the whole gradient."
+    )
 
 
 def described(x: Judged) -> list[str]:
@@ -98,7 +150,7 @@ def described(x: Judged) -> list[str]:
 
 
 def sentence(x: Judged, e: Entry) -> str:
-    place = x.name + (f"[{', '.join(map(str, e.index))}]" if e.index else "")
+    place = x.name + (f"[{', '.join(map(str, e.index))}]" if e.index else "" if e.index is not None else ALONG)
     if e.output is not None:
         place += f" (of output entry {e.output})"
     if x.verdict == KINK:

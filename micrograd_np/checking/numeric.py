@@ -8,6 +8,7 @@ to the left and to the right, which differ at a kink.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -16,6 +17,8 @@ import numpy as np
 
 Array = Any
 Function = Callable[[Array], Array]
+
+PARTS = (1, 2, 4)
 
 
 @dataclass
@@ -48,6 +51,10 @@ class Slopes:
         low = np.where(self.kinked, low, np.where(known, self.value - self.bar, -np.inf))
         return low, np.where(self.kinked, high, np.where(known, self.value + self.bar, np.inf))
 
+    def at(self, rows: Array) -> Slopes:
+        """The slopes along some of the directions."""
+        return Slopes(*(getattr(self, field.name)[rows] for field in fields(self)))
+
     def take(self, rows: Array, other: Slopes, better: Array) -> None:
         """Put another estimate of some rows in place, where it is the better one."""
         for field in fields(self):
@@ -55,7 +62,7 @@ class Slopes:
             mine[rows] = np.where(better, theirs, mine[rows])
 
 
-def slopes(f: Function, x: Array, directions: Sequence[Array], step: float, eps: float) -> Slopes:
+def slopes(f: Function, x: Array, directions: Sequence[Array], h: float, eps: float, inner: Array = 0.0) -> Slopes:
     """Slopes of f at x along directions.
 
     Parameters
@@ -64,10 +71,12 @@ def slopes(f: Function, x: Array, directions: Sequence[Array], step: float, eps:
         From an array like x to a 1-D array of m outputs.
     x : (k,) array
     directions : sequence of n arrays of shape (k,)
-    step : float
-        The largest of the three steps, relative to the size of x, or to 1 where x is smaller.
+    h : float
+        The largest of the three steps.
     eps : float
         The relative rounding error of x and of f's values.
+    inner : float or (m,) array
+        The size of what f adds up to its values, where that is larger than they are.
 
     Examples
     --------
@@ -75,33 +84,25 @@ def slopes(f: Function, x: Array, directions: Sequence[Array], step: float, eps:
     >>> found.left.diagonal().round(6), found.right.diagonal().round(6), found.kinked.diagonal()
     (array([-1.,  1.]), array([1., 1.]), array([ True, False]))
     """
-    middle = f(x)
-    rows = [slope(f, x, v, step, middle, eps) for v in directions]
-    return Slopes(*(np.array([row[i] for row in rows]).reshape(len(rows), middle.size) for i in range(6)))
-
-
-def slope(f: Function, x: Array, v: Array, step: float, middle: Array, eps: float) -> list[Array]:
-    """Along one direction: the value, its bar, and those of the left and of the right side."""
-    h = step * max(1.0, float(np.max(np.abs(x[v != 0]), initial=0)))
     with np.errstate(all="ignore"):
-        ahead = [f(x + h / k * v) for k in (1, 2, 4)]
-        behind = [f(x - h / k * v) for k in (1, 2, 4)]
-        rounding = eps / (h / 4) * np.max(np.abs([middle, *ahead, *behind]), axis=0)
-        left = limit([(middle - b) * (k / h) for k, b in zip((1, 2, 4), behind, strict=True)], 1, rounding)
-        right = limit([(a - middle) * (k / h) for k, a in zip((1, 2, 4), ahead, strict=True)], 1, rounding)
-        value, bar = limit(
-            [(a - b) * (k / 2 / h) for k, a, b in zip((1, 2, 4), ahead, behind, strict=True)], 2, rounding
-        )
-        bar = np.where(np.isfinite(left[1] + right[1]), bar, np.inf)
-    moved = eps / (step / 4)  # x itself is rounded when it moves
-    found = []
-    for value, bar in ((value, bar), left, right):
-        bar = bar + moved * np.abs(value)
-        found += [value, np.where(np.isnan(bar), np.inf, bar)]
-    return found
+        middle = f(x)
+        around = np.array([[f(x + sign * h / k * v) for sign in (1, -1) for k in PARTS] for v in directions])
+        ahead, behind = np.moveaxis(around.reshape(len(directions), 2, len(PARTS), middle.size), 0, 2)
+        rounding = eps / (h / 4) * np.maximum(np.max(np.abs([ahead, behind]), axis=(0, 1)), inner)
+        shares = np.array(PARTS)[:, None, None] / h
+        left, left_bar = limit((middle - behind) * shares, 1, rounding)
+        right, right_bar = limit((ahead - middle) * shares, 1, rounding)
+        value, bar = limit((ahead - behind) * shares / 2, 2, rounding)
+        bar = np.where(np.isfinite(left_bar + right_bar), bar, np.inf)
+        found = []
+        moved = eps / (h / 4) * np.array([np.max(np.abs(x[v != 0]), initial=0) for v in directions])[:, None]
+        for slope, its_bar in ((value, bar), (left, left_bar), (right, right_bar)):
+            wider = its_bar + moved * np.abs(slope)  # x itself is rounded when it moves
+            found += [slope, np.where(np.isnan(wider), np.inf, wider)]
+    return Slopes(*found)
 
 
-def limit(differences: list[Array], order: int, rounding: Array) -> tuple[Array, Array]:
+def limit(differences: Array, order: int, rounding: Array) -> tuple[Array, Array]:
     """The limit of differences with steps h, h/2, h/4 whose errors begin with h**order, and its error bar.
 
     Differences that do not converge have seen rounding, which leaves them nearly equal, or they know nothing.
@@ -109,12 +110,13 @@ def limit(differences: list[Array], order: int, rounding: Array) -> tuple[Array,
     wide, middle, narrow = differences
     p = 2**order
     first, second = (p * middle - wide) / (p - 1), (p * narrow - middle) / (p - 1)
-    value = (2 * p * second - first) / (2 * p - 1) if order == 1 else second
+    value, bar = second, np.abs(second - first)
+    if order == 1:
+        value, bar = (4 * second - first) / 3, bar / 3
     before, after = np.abs(middle - wide), np.abs(narrow - middle)
-    bar = np.where(after <= 1.4 * before / p + 2 * rounding, np.abs(value - (second if order == 1 else first)), np.inf)
-    scattered = 10 * np.maximum(before, after)
-    bar = np.where(np.isinf(bar) & (scattered < np.abs(value) / 10), scattered, bar)
-    return value, bar + rounding
+    scatter = 10 * np.maximum(before, after)
+    unsettled = np.where(scatter < np.abs(value) / 10, scatter, np.inf)
+    return value, np.where(after <= 1.4 * before / p + 2 * rounding, bar, unsettled) + rounding
 
 
 def complex_slopes(f: Function, x: Array, directions: Sequence[Array]) -> Array | None:
@@ -125,7 +127,8 @@ def complex_slopes(f: Function, x: Array, directions: Sequence[Array]) -> Array 
     """
     step = 1e-100
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
             return np.array([np.imag(f(x + 1j * step * v)) / step for v in directions])
     except Exception:  # whatever f says of complex numbers, it means no
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from ..frames import name_of
 from ..graph import Tensor, backpropagate, constant
 from ..ops.primitive import as_array
 from ..transforms import units
+from .estimate import Measured
 
 Array = Any
+Function = Callable[..., Any]
 
 
 class Problem:
@@ -23,12 +26,12 @@ class Problem:
     Floating-point inputs are checked, in float64 at least; all others are passed on as they are.
     """
 
-    def __init__(self, f: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
+    def __init__(self, f: Function, inputs: tuple[Any, ...], called: Callable[..., Any] | None = None) -> None:
         self.f = f
         self.leaves, self.rebuild = flatten(inputs)
         self.checked = [i for i, x in enumerate(self.leaves) if is_float(x)]
         self.points = {i: widened(self.leaves[i]) for i in self.checked}
-        self.names = dict(zip(self.checked, names_of(f, inputs, self.leaves, self.checked), strict=True))
+        self.names = dict(zip(self.checked, names_of(called or f, inputs, self.leaves, self.checked), strict=True))
         self.record()
 
     def call(self, replaced: dict[int, Any]) -> list[Any]:
@@ -66,19 +69,28 @@ class Problem:
         return all(np.array_equal(x._data, y, equal_nan=True) for x, y in pairs)
 
     def jacobian(self) -> dict[int, Array]:
-        """For each input, the derivatives (entry, output) that the graph gives."""
+        """For each input, the derivatives (entry, output) that the graph gives; what rounds on the way is kept too."""
         columns: dict[int, list[Array]] = {i: [] for i in self.checked}
+        inner = []
         for output in self.outputs:
             for unit in units(np.zeros(output.shape, output.dtype)):
+                sizes = [0.0]
+
+                def weigh(node: Tensor, g: Any, sizes: list[float] = sizes) -> None:
+                    if is_float(g) and is_float(node._data):
+                        sizes.append(float(np.linalg.norm(g * node._data)))
+
                 with np.errstate(all="ignore"):
-                    found = backpropagate(output, unit, ignore) if output.requires_grad else {}
+                    found = backpropagate(output, unit, weigh) if output.requires_grad else {}
+                inner.append(np.linalg.norm(sizes))
                 for i, x in self.tensors.items():
                     columns[i].append(np.ravel(found[x]) if x in found else np.zeros(x.size))
-        return {i: np.array(found).reshape(self.size, -1).T for i, found in columns.items()}
+        self.inner = np.nan_to_num(np.array(inner), posinf=0.0)
+        return {i: np.array(found).reshape(self.size, self.points[i].size).T for i, found in columns.items()}
 
-
-def ignore(node: Tensor, g: Any) -> None:
-    pass
+    def measured(self, position: int) -> Measured:
+        """The function of one input, for `estimate`; after `jacobian`."""
+        return Measured(partial(self.values, position), self.points[position].ravel(), self.eps, self.inner)
 
 
 def graph_of(outputs: list[Tensor]) -> set[Tensor]:
@@ -106,7 +118,7 @@ def widened(x: Any) -> Array:
     return np.array(x, dtype=np.promote_types(x.dtype, np.float64))
 
 
-def names_of(f: Callable[..., Any], inputs: tuple[Any, ...], leaves: list[Any], checked: list[int]) -> list[str]:
+def names_of(f: Function, inputs: tuple[Any, ...], leaves: list[Any], checked: list[int]) -> list[str]:
     """What the user calls each input: `name=`, their variable, the function's parameter, or its number."""
     parameters = parameter_names(f)
     names = []
@@ -121,7 +133,7 @@ def names_of(f: Callable[..., Any], inputs: tuple[Any, ...], leaves: list[Any], 
     return names
 
 
-def parameter_names(f: Callable[..., Any]) -> list[str]:
+def parameter_names(f: Function) -> list[str]:
     try:
         parameters = inspect.signature(f).parameters.values()
     except (TypeError, ValueError):

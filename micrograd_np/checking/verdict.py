@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .estimate import Measured, estimate
 from .numeric import Slopes
 
 Array = Any
@@ -23,56 +24,44 @@ GRAVEST_FIRST = (NONDETERMINISTIC, WRONG, NON_FINITE, TOO_COARSE, INDEPENDENT, K
 
 
 @dataclass
-class Entry:
-    """One derivative: where it is, what the graph says and what the numbers say."""
+class Comparison:
+    """Derivatives along n directions of m outputs, beside the numeric ones; arrays of shape (n, m)."""
 
-    index: tuple[int, ...]
-    output: int | None
-    graph: float
-    numeric: float
-    bar: float
-    left: float
-    right: float
-
-
-@dataclass
-class Judged:
-    """The verdict on one input, the number of its derivatives that are off, and those to look at, the worst first."""
-
-    name: str
-    shape: tuple[int, ...]
     verdict: str
-    checked: int
-    off: int = 0
-    entries: list[Entry] = field(default_factory=list)
-    error: float = 0.0
-    unrecorded: bool = False
+    where: Array
+    graph: Array
+    found: Slopes
+    allowed: Array
 
 
-def judge(graph: Array, found: Slopes, tolerance: Array, again: Callable[[Array], Slopes]) -> tuple[str, Array]:
-    """The verdict on an input, and which of its derivatives it is about.
+def compare(
+    what: Measured, directions: Sequence[Array], graph: Array, tolerance: Callable[[Slopes], Array]
+) -> Comparison:
+    """A verdict, and which derivatives it is about.
 
     Parameters
     ----------
+    what : Measured
+        The function.
+    directions : sequence of n arrays like `what.x`
     graph : (n, m) array
-        The derivatives that the graph gives.
-    found : Slopes
-        The numeric ones.
-    tolerance : (n, m) array
-    again : callable
-        A second measurement of some rows: nothing is called wrong on one.
+        The derivatives to be doubted.
+    tolerance : callable
+        What an error may be, given the numeric slopes.
     """
     with np.errstate(all="ignore"):
-        vague = (found.uncertainty > tolerance) & ~still(graph, found)
-        off = misses(graph, found, tolerance)
+        found = estimate(what, list(directions), tolerance)
+        allowed = tolerance(found)
+        vague = ~((found.uncertainty <= allowed) | still(graph, found))
+        off = misses(graph, found, allowed)
         rows = np.flatnonzero(off.any(axis=1))
-        if rows.size:
-            second = again(rows)
-            off[rows] &= misses(graph[rows], second, tolerance[rows])
-            off[rows] &= same(found.value[rows], second.value, graph[rows])
-        kinked = found.kinked & ~(np.abs(found.right - found.left) <= tolerance)
+        if rows.size:  # nothing is called wrong on one measurement
+            again = estimate(what, [directions[int(row)] for row in rows], lambda _: allowed[rows], 0.77)
+            off[rows] &= misses(graph[rows], again, allowed[rows]) & same(found.value[rows], again.value, graph[rows])
+        kinked = found.kinked & ~(np.abs(found.right - found.left) <= allowed)
     cases = ((WRONG, off), (NON_FINITE, vague & ~np.isfinite(graph)), (TOO_COARSE, vague), (KINK, kinked))
-    return next(((verdict, where) for verdict, where in cases if where.any()), (OK, off))
+    verdict, where = next(((verdict, where) for verdict, where in cases if where.any()), (OK, off))
+    return Comparison(verdict, where, graph, found, allowed)
 
 
 def misses(graph: Array, found: Slopes, tolerance: Array) -> Array:
