@@ -111,15 +111,15 @@ def test_the_loss_is_half_the_sum_of_squares(network):
 def test_errors_deltas_and_updates_are_minus_the_gradients_to_the_last_bit(network):
     pairs = zip(by_hand(network, 200), on_tape(network, 200), strict=True)
     for ours, theirs in pairs:
-        for name, value in network.minus_gradients.items():
-            assert np.array_equal(ours[name], -theirs[value].grad), name
+        for name in network.deltas:
+            assert np.array_equal(ours[name], -theirs[tape.MINUS_GRADIENT_OF[name]].grad), name
     for name in network.shapes:
         assert np.array_equal(ours[name], theirs[name].data)
 
 
-def test_every_name_of_the_article_that_has_a_gradient_is_compared():
-    assert list(tape.THREE_LAYERS) == ["l2_error", "l2_delta", "l1_error", "l1_delta", "syn1_update", "syn0_update"]
-    assert list(tape.TWO_LAYERS) == ["l1_error", "l1_delta", "syn0_update"]
+def test_all_that_has_a_gradient_is_compared():
+    assert TWO_LAYERS.deltas == ["l1_error", "l1_delta", "syn0_update"]
+    assert THREE_LAYERS.deltas == list(tape.MINUS_GRADIENT_OF)
 
 
 def test_the_networks_stand_on_the_tape_as_a_users_code_does():
@@ -174,7 +174,7 @@ def altered(program, step, name, change):
 
 
 @pytest.mark.parametrize("step", [0, 1, 7, 19])
-@pytest.mark.parametrize("name", tape.THREE_LAYERS)
+@pytest.mark.parametrize("name", THREE_LAYERS.deltas)
 @pytest.mark.parametrize("change", [lambda x: np.nextafter(x, 9), lambda x: x * np.nan], ids=["a bit", "nan"])
 def test_a_difference_at_any_one_step_does_not_hold(name, step, change, monkeypatch):
     monkeypatch.setattr(compare, "PAGE", 5)
@@ -232,6 +232,14 @@ def test_a_wrong_figure_does_not_hold():
     assert [row.held for row in compare.printed_figures([training]).rows] == [False] + [None] * 5
 
 
+@pytest.mark.parametrize("wrong", [np.ndarray, mg.Tensor], ids=["by hand", "on the tape"])
+def test_a_figure_that_one_of_the_two_misses_does_not_hold(wrong):
+    figure = THREE_LAYERS.figures[0]
+    misread = figure._replace(read=lambda step: "0.5" if isinstance(step["l2_error"], wrong) else figure.digits)
+    training = compare.train(THREE_LAYERS._replace(figures=[misread]), 1, unwatched)
+    assert [row.held for row in compare.printed_figures([training]).rows] == [False]
+
+
 def test_figures_beyond_the_steps_trained_are_not_compared():
     training = compare.train(TWO_LAYERS, 10, unwatched)
     assert {row.held for row in compare.printed_figures([training]).rows} == {None}
@@ -254,6 +262,19 @@ def test_gradient_checks_find_a_wrong_rule(wrong_sigmoid):
     assert held == {(network.name, name): network is ELEVEN_LINES for network in NETWORKS for name in network.shapes}
 
 
+def test_the_complex_step_alone_finds_what_differences_are_too_coarse_for(monkeypatch):
+    right = gradients.complex_slopes
+    monkeypatch.setattr(gradients, "complex_slopes", lambda *args: right(*args) * (1 + 1e-9))
+    assert [(row.cells[2], row.held) for row in gradients.gradient_check(TWO_LAYERS)] == [("OK", False)]
+
+
+def test_without_a_complex_step_the_differences_decide(monkeypatch):
+    monkeypatch.setattr(gradients, "complex_slopes", lambda *args: None)
+    assert [(row.cells[2], row.cells[4], row.held) for row in gradients.gradient_check(TWO_LAYERS)] == [
+        ("OK", None, True)
+    ]
+
+
 # Pictures.
 
 
@@ -272,9 +293,10 @@ def test_pictures_bear_the_articles_names(tmp_path):
 def test_a_picture_shows_the_values_and_the_gradients_of_the_first_step(network):
     step = next(on_tape(network, 1))
     boxes = {node.name: node for node in pictures.graph(network).scene.nodes if node.name}
-    for name in {"X", *network.minus_gradients.values(), "loss"}:
+    values = [tape.MINUS_GRADIENT_OF[name] for name in network.deltas]
+    for name in ("X", "loss", *values):
         assert np.array_equal(boxes[name].value, step[name].data), name
-    for name in network.minus_gradients.values():
+    for name in values:
         assert np.array_equal(boxes[name].gradient, step[name].grad), name
 
 

@@ -174,11 +174,13 @@ def received(terminal):
             return
 
 
-def test_ctrl_c_ends_cleanly(tmp_path):
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the process", "to its group, as a terminal does"])
+def test_ctrl_c_ends_cleanly(send, tmp_path):
     command = [*COMMAND, "article", "--out", tmp_path / "drawn", "--json", tmp_path / "r.json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
         process.stdout.readline()
-        process.send_signal(signal.SIGINT)
+        send(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said.strip() == "Interrupted; every file is whole."

@@ -12,6 +12,7 @@ from . import hand, tape
 from .hand import Array, Variables
 from .networks import Figure, Network
 from .report import Row, Section
+from .tape import MINUS_GRADIENT_OF
 
 Tell = Callable[[int], None]
 # The bytes of each pair of values, by hand and on the tape, a step after the other.
@@ -61,13 +62,13 @@ def train(network: Network, steps: int, tell: Tell) -> Training:
     leaves = network.weights()
     by_hand = network.hand(hand.X, network.y, *[syn.data.copy() for syn in leaves], steps=steps)
     on_tape = tape.train(network.tape, Tensor(hand.X), Tensor(network.y), *leaves, steps=steps)
-    names = [*network.minus_gradients, *network.shapes]
+    names = [*network.deltas, *network.shapes]
     training = Training(network, steps, {}, dict.fromkeys(names, Apart()))
     log: Log = {name: ([], []) for name in names}
 
     pairs = zip(by_hand, on_tape, strict=True)
     for j, (ours, theirs) in enumerate(pairs):
-        write_down(log, names, network, ours, theirs)
+        write_down(log, names, ours, theirs)
         if j % PAGE == 0:
             compare(training, log)
             tell(j)
@@ -75,16 +76,16 @@ def train(network: Network, steps: int, tell: Tell) -> Training:
             if figure.step == j:
                 training.figures[figure] = figure.read(ours), figure.read(theirs)
     # Both programs have ended, and moved their weights once more.
-    write_down(log, network.shapes, network, ours, theirs)
+    write_down(log, network.shapes, ours, theirs)
     compare(training, log)
     tell(steps)
     return training
 
 
-def write_down(log: Log, names: Iterable[str], network: Network, ours: Variables, theirs: Variables) -> None:
+def write_down(log: Log, names: Iterable[str], ours: Variables, theirs: Variables) -> None:
     """Keep the bytes of a step's values; the programs go on to write into some of them."""
     for name in names:
-        value = network.minus_gradients.get(name)
+        value = MINUS_GRADIENT_OF.get(name)
         by_hand, on_tape = log[name]
         by_hand.append(ours[name].tobytes())
         on_tape.append((theirs[value].grad if value else theirs[name].data).tobytes())
@@ -96,7 +97,7 @@ def compare(training: Training, log: Log) -> None:
         if not by_hand:
             continue
         ours, theirs = (np.frombuffer(b"".join(column)).reshape(len(column), -1) for column in (by_hand, on_tape))
-        found = apart(ours, -theirs if name in training.network.minus_gradients else theirs)
+        found = apart(ours, -theirs if name in MINUS_GRADIENT_OF else theirs)
         training.apart[name] = Apart(*np.maximum(training.apart[name], found).tolist())
         by_hand.clear()
         on_tape.clear()
@@ -118,7 +119,7 @@ def hand_against_tape(training: Training) -> Section:
     network = training.network
     rows = []
     for name, (ulp, relative) in training.apart.items():
-        value = network.minus_gradients.get(name)
+        value = MINUS_GRADIENT_OF.get(name)
         bar, held = ("0 ulp", ulp == 0) if network.exact else (f"{PRINTED:g} relative", relative <= PRINTED)
         rows.append(Row((name, f"-{value}.grad" if value else f"{name}.data", ulp, relative, bar), held))
     title = f"{network.name}: largest differences over {training.steps:,} steps"

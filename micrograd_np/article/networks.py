@@ -31,7 +31,7 @@ class Network(NamedTuple):
     y: Array
     shapes: dict[str, tuple[int, int]]
     steps: int
-    minus_gradients: dict[str, str]
+    deltas: list[str]
     figures: list[Figure]
     exact: bool
 
@@ -68,7 +68,7 @@ ELEVEN_LINES = Network(
     hand.FIRST_OR_SECOND,
     {"syn0": (3, 4), "syn1": (4, 1)},
     steps=60_000,
-    minus_gradients={},
+    deltas=[],
     figures=[],
     exact=False,  # the derivative of the sigmoid spelled out is l * (1 - l) on paper, not in the last bits
 )
@@ -79,7 +79,7 @@ TWO_LAYERS = Network(
     hand.FIRST_COLUMN,
     {"syn0": (3, 1)},
     steps=10_000,
-    minus_gradients=tape.TWO_LAYERS,
+    deltas=["l1_error", "l1_delta", "syn0_update"],
     figures=[Figure(f"Output After Training, {hand.X[i]}", 9_999, OUTPUTS[i], partial(output, i)) for i in range(4)],
     exact=True,
 )
@@ -90,7 +90,7 @@ THREE_LAYERS = Network(
     hand.FIRST_OR_SECOND,
     {"syn0": (3, 4), "syn1": (4, 1)},
     steps=60_000,
-    minus_gradients=tape.THREE_LAYERS,
+    deltas=["l2_error", "l2_delta", "l1_error", "l1_delta", "syn1_update", "syn0_update"],
     figures=[Figure(f"Error at step {step:,}", step, digits, error) for step, digits in ERRORS.items()],
     exact=True,
 )

@@ -1,8 +1,8 @@
 """The article's three programs on the tape: only the way to the loss is written, `backward` finds the way back.
 
-The article never writes its loss down. It is ½Σ(y - l2)²: minus its gradients are the article's errors, deltas and
-updates, each belonging to the value that stands beside it in `TWO_LAYERS` and `THREE_LAYERS`. `z1` and `z2`, what
-the sigmoids are given, have no name in the article, and it is to them that its deltas belong.
+The article never writes its loss down. It is ½Σ(y - l2)², and what the article works out by hand is minus the
+gradients of that. `z1` and `z2`, what the sigmoids are given, have no name in the article, and it is to them that
+its deltas belong: `l2_delta` is `-z2.grad`, while `-l2.grad` is `l2_error`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ..graph import Tensor
 from ..ops.neural import sigmoid
 from .hand import Variables
 
-TWO_LAYERS = {"l1_error": "l1", "l1_delta": "z1", "syn0_update": "syn0"}
-THREE_LAYERS = {
+# What has a name in the article, and the value of whose gradient it is the negative.
+MINUS_GRADIENT_OF = {
     "l2_error": "l2",
     "l2_delta": "z2",
     "l1_error": "l1",

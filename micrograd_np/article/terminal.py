@@ -44,4 +44,4 @@ def show(section: Section, console: Console) -> None:
 
 
 def shown(cell: Any) -> str:
-    return f"{cell:.2g}" if isinstance(cell, float) else str(cell)
+    return "-" if cell is None else f"{cell:.2g}" if isinstance(cell, float) else str(cell)
