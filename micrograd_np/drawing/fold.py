@@ -157,7 +157,7 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
             first.flows |= edge.flows
     swallowed = len([node for node in scene.nodes if node.kind in LEAVES]) - len(kept)
     if swallowed:
-        folded.append(f"{swallowed:,} leaves that only folded operations use")
+        folded.append(f"{swallowed:,} {'leaf' if swallowed == 1 else 'leaves'} that only folded operations use")
     return Scene(nodes, list(edges.values()), folded)
 
 

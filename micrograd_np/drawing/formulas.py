@@ -122,6 +122,10 @@ class Written(NDArrayOperatorsMixin):
             return pair(value, transposed(phrases[0], "T" if value.ndim == 2 else "mT"))
         return pair(value, call(function.__name__, phrases, kwargs))
 
+    def __row__(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        value = op.kernel(*map(plain, args), **plain(params))
+        return pair(value, written(op, [literal(x) for x in args], params))
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.value, name)
         if name in METADATA or name.startswith("__"):

@@ -67,6 +67,13 @@ class Picture:
         render.write(path, content if isinstance(content, bytes) else content.encode())
         return path
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows: the drawing, or its text where no program can draw it."""
+        try:
+            return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+        except (RuntimeError, OSError, ImportError):
+            return {"text/plain": self.text}
+
     def __repr__(self) -> str:
         return f"<Picture of {len(self.scene.nodes)} boxes; .save(path) writes it>"
 

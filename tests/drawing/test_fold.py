@@ -1,0 +1,112 @@
+"""A large graph folds what repeats, says so, and loses nothing."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np.drawing import draw
+from micrograd_np.drawing.fold import LIMIT, fold
+from micrograd_np.drawing.model import build, walk
+from micrograd_np.drawing.names import Names
+
+
+def recurrent(steps):
+    w, u = (mg.Tensor(np.eye(2) * 0.5, requires_grad=True) for _ in range(2))
+    h = np.zeros((1, 2))
+    for _ in range(steps):
+        h = np.tanh(mg.Tensor(np.ones((1, 2))) @ u + h @ w)
+    return np.sum(h)
+
+
+CHOICES = [lambda a, b: a + b, lambda a, b: a - b, lambda a, b: np.tanh(a), lambda a, b: np.maximum(a, b)]
+
+
+def unlike(count):
+    """A graph in which nothing repeats: ops in an order of no period."""
+    random = np.random.default_rng(0)
+    values = [mg.Tensor(1.0, requires_grad=True)]
+    for choice in random.integers(0, 4, count):
+        values.append(np.tanh(CHOICES[choice](values[-1], values[random.integers(len(values) // 2, len(values))])))
+    return values[-1]
+
+
+def hidden(scene):
+    """How many operations and leaves the folded boxes say they hold."""
+    counts = [int(re.match(r"[\d,]+", words)[0].replace(",", "")) for words in scene.folded]
+    boxes = [node for node in scene.nodes if node.kind == "fold"]
+    return sum(counts), len(boxes)
+
+
+@pytest.mark.parametrize("output", [recurrent(500), unlike(2000)], ids=["a loop", "no repeats"])
+def test_nothing_is_lost_silently(output):
+    scene = draw(output).scene
+    inside, boxes = hidden(scene)
+    assert len(scene.nodes) <= LIMIT
+    assert len(scene.nodes) - boxes + inside == len(walk([output]))
+
+
+def test_a_loop_is_one_box_between_its_first_and_last_turn():
+    scene = draw(recurrent(500)).scene
+    folds = [node.text for node in scene.nodes if node.kind == "fold"]
+    assert folds == ["498 × (@, @, +, tanh)"]
+    assert len(scene.nodes) == 15
+
+
+def test_loops_in_loops_fold_from_the_inside():
+    x = mg.Tensor(1.0, requires_grad=True)
+    for _ in range(30):
+        for _ in range(20):
+            x = x + 1.0
+        x = np.tanh(x)
+    folds = [node.text for node in draw(x, limit=50).scene.nodes if node.kind == "fold"]
+    assert "27 × (+, 18 × +, +, tanh)" in folds
+
+
+@pytest.mark.parametrize("output", [recurrent(200), unlike(1000)], ids=["a loop", "no repeats"])
+def test_a_folded_picture_has_no_cycle(output):
+    scene = draw(output).scene
+    place = {node.id: i for i, node in enumerate(scene.nodes)}
+    ops = {node.id for node in scene.nodes if node.kind in ("operation", "output", "fold")}
+    assert all(place[edge.tail] < place[edge.head] for edge in scene.edges if edge.tail in ops)
+
+
+def test_a_small_graph_is_left_alone():
+    scene = build([recurrent(3)], Names())
+    assert fold(scene).nodes == scene.nodes
+    assert fold(scene).folded == []
+
+
+def test_the_limit_can_be_asked_for():
+    assert len(draw(recurrent(20), limit=20).scene.nodes) <= 20
+
+
+def test_outputs_are_never_folded():
+    def running_sum():
+        total = mg.Tensor(0.0, requires_grad=True)
+        return [total := total + 1.0 for _ in range(50)][-3:]
+
+    kinds = [node.kind for node in draw(running_sum, limit=20).scene.nodes]
+    assert kinds.count("output") == 3
+    assert "fold" in kinds
+
+
+def test_a_scope_folds_into_a_box_of_its_name():
+    w = mg.Tensor(1.0, requires_grad=True)
+    with mg.scope("layer 1"):
+        h = np.tanh(w * 2) + 1
+    scene = draw(h * 3, fold=["layer 1"]).scene
+    assert [node.text for node in scene.nodes if node.kind == "fold"] == ["layer 1"]
+    assert len(scene.nodes) == 2
+    assert scene.folded == ["3 operations in one box: layer 1", "1 leaf that only folded operations use"]
+
+
+def test_ten_thousand_operations_take_seconds():
+    output = recurrent(2500)
+    output.backward()
+    start = time.perf_counter()
+    picture = draw(output)
+    assert "<svg" in picture.svg
+    assert time.perf_counter() - start < 10
