@@ -12,7 +12,7 @@ from . import errors
 from .graph import Tensor, apply, assign
 from .memory import memory
 from .ops import BY_FUNCTION, FUNCTIONS, TABLE
-from .ops.primitive import Primitive
+from .ops.primitive import Primitive, operand
 
 BINARY = {
     "add": "add",
@@ -44,10 +44,10 @@ def raw(x: Any) -> Any:
 
 def binary(op: Primitive) -> tuple[Callable[..., Any], Callable[..., Any]]:
     def forward(self: Tensor, other: Any) -> Any:
-        return apply(op, (self, other), {})
+        return apply(op, (self, operand(other)), {})
 
     def reflected(self: Tensor, other: Any) -> Any:
-        return apply(op, (other, self), {})
+        return apply(op, (operand(other), self), {})
 
     return forward, reflected
 
@@ -210,5 +210,7 @@ def __array_function__(self: Tensor, function: Any, types: Any, args: Any, kwarg
 
 
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
+Tensor.real = property(method(FUNCTIONS["real"]))  # type: ignore[attr-defined]
+Tensor.imag = property(method(FUNCTIONS["imag"]))  # type: ignore[attr-defined]
 Tensor.T = property(method(TABLE["transpose"]))  # type: ignore[attr-defined]
 Tensor.mT = property(lambda self: TABLE["swapaxes"](self, -1, -2))  # type: ignore[attr-defined]

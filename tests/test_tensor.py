@@ -21,6 +21,9 @@ SAME_AS_NUMPY = [
     lambda a, b: np.ones(3) * a,
     lambda a, b: np.float64(2) * a,
     lambda a, b: a * [1, 2, 3],
+    lambda a, b: a ** [1, 2, 3],
+    lambda a, b: [1, 2, 3] / b,
+    lambda a, b: np.power([[1, 2, 3]], b),
     lambda a, b: -a,
     lambda a, b: +a,
     lambda a, b: abs(a),
@@ -60,6 +63,12 @@ def test_values_are_numpys_and_results_are_recorded_tensors(f):
     assert got.requires_grad
     assert np.array_equal(got.data, f(A, B))
     assert isinstance(got.data, np.ndarray)
+
+
+@pytest.mark.parametrize("f", [lambda a: a ** [1, 2, 3], lambda a: [1, 2, 3] ** a, lambda a: (1, 2, 3) / a])
+def test_a_list_as_an_operand_is_an_array_in_the_backward_pass_too(f):
+    numeric = (f(B + 1e-6) - f(B - 1e-6)) / 2e-6
+    assert np.allclose(mg.grad(lambda a: f(a).sum())(B), numeric, rtol=1e-7)
 
 
 PLAIN = [

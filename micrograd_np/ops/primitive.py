@@ -22,6 +22,11 @@ def as_array(x: Any) -> Any:
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 
+def operand(x: Any) -> Any:
+    """An argument of an elementwise row: a list is an array, a Python number stays one, since it takes on any dtype."""
+    return np.asarray(x) if isinstance(x, list | tuple) else x
+
+
 class Drawn:
     """In an example: an array that the generated tests draw, of this shape.
 
@@ -155,7 +160,7 @@ class Elementwise(Primitive):
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
             raise TypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
-        return arrays, {}
+        return tuple(map(operand, arrays)), {}
 
 
 class Plain(Primitive):
