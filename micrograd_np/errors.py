@@ -159,9 +159,17 @@ def method(name: str, how: str) -> TypeError:
     return TypeError(f"np.{name}.{how} is not supported on Tensors. {CURES.get(how, '')}")
 
 
+IN_PLACE = "copyto fill_diagonal place put put_along_axis putmask".split()
+
+
 def unsupported(function: Any) -> TypeError:
     module = getattr(function, "__module__", None) or "numpy"
     name = f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
+    if function.__name__ in IN_PLACE:
+        return TypeError(
+            f"{name} writes in place, and that is not recorded. Make a new tensor: np.where(mask, values, t), or "
+            "t + mg.scatter(values, index, shape=t.shape). Into a leaf, t[index] = values writes unrecorded."
+        )
     return TypeError(
         f"{name} is not in the table of derivatives. Write it with functions that are, add it with mg.custom_op, or "
         "call it on t.data if no gradient has to pass."

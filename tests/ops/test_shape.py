@@ -324,6 +324,18 @@ REFUSED = [
 ]
 
 
+WRITING = """
+np.put_along_axis(x, np.array([[0], [1]]), 0, 1)
+np.put(x, 0, 1)
+np.place(x, x > 0, 1)
+np.putmask(x, x > 0, 1)
+np.copyto(x, 1)
+np.copyto(np.ones((2, 3)), x)
+np.fill_diagonal(x, 1)
+""".split("\n")[1:-1]
+REFUSED += [(writes, TypeError, r"writes in place.*np.where.*mg.scatter") for writes in WRITING]
+
+
 @pytest.mark.parametrize(("expression", "error", "says"), REFUSED)
 def test_refused(expression, error, says):
     x = mg.Tensor(np.ones((2, 3)), requires_grad=True)
