@@ -179,7 +179,7 @@ sign = Elementwise(np.sign, lambda g, z, x: np.zeros_like(g))
 floor = Elementwise(np.floor, lambda g, z, x: np.zeros_like(g))
 ceil = Elementwise(np.ceil, lambda g, z, x: np.zeros_like(g))
 trunc = Elementwise(np.trunc, lambda g, z, x: np.zeros_like(g))
-fix = Elementwise(np.fix, lambda g, z, x: np.zeros_like(g))
+fix = Elementwise(np.fix, lambda g, z, x: np.zeros_like(g), kernel=np.trunc)
 rint = Elementwise(np.rint, lambda g, z, x: np.zeros_like(g))
 round = Elementwise(
     np.round,

@@ -32,9 +32,14 @@ def _bind_reshape(x: Any, *sizes: Any, shape: Any = None, order: str = "C") -> B
     return (x,), {"shape": tuple(shape) if isinstance(shape, list) else shape, **in_order(order)}
 
 
+def _reshape(x: Any, shape: Any, order: Any = "C") -> Any:
+    return np.reshape(x, shape, order)  # NumPy 2.0 has another name for shape=
+
+
 reshape = Primitive(
     np.reshape,
     lambda g, z, x, shape, order="C": np.reshape(g, x.shape, order=order),
+    kernel=_reshape,
     bind=_bind_reshape,
     views=True,
     examples=[
