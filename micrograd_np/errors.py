@@ -167,8 +167,9 @@ def unsupported(function: Any) -> TypeError:
     name = f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
     if function.__name__ in IN_PLACE:
         return TypeError(
-            f"{name} writes in place, and that is not recorded. Make a new tensor: np.where(mask, values, t), or "
-            "t + mg.scatter(values, index, shape=t.shape). Into a leaf, t[index] = values writes unrecorded."
+            f"{name} is not in the table of derivatives: it writes in place. Make a new tensor with "
+            "np.where(mask, values, t) or t + mg.scatter(values, index, shape=t.shape), or write t[index] = values, "
+            "unrecorded, into a leaf."
         )
     return TypeError(
         f"{name} is not in the table of derivatives. Write it with functions that are, add it with mg.custom_op, or "

@@ -21,5 +21,5 @@ def test_what_is_not_supported_names_itself_and_the_way_to_add_it(name):
     function = np
     for part in name.split(".")[1:]:
         function = getattr(function, part)
-    with pytest.raises(TypeError, match=re.escape(name) + " is not in the table.*mg.custom_op"):
+    with pytest.raises(TypeError, match=re.escape(name) + " is not in the table.*(mg.custom_op|mg.scatter)"):
         mg.Tensor(1.0).__array_function__(function, (), (), {})
