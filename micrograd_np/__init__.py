@@ -28,7 +28,7 @@ from .pullback import gradients, vjp
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 
 # Readers that a training loop does not need are imported when they are first asked for.
-_ROOMS = {"gradcheck": "checking", "draw": "drawing", "Picture": "drawing"}
+_ROOMS = {"gradcheck": "checking"} | dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
 
 _TABLE = {name: function for name, function in _FUNCTIONS.items() if name not in ("trace", "alias", "pack")}
 globals().update(_TABLE)

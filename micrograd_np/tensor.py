@@ -194,6 +194,13 @@ def __repr__(self: Tensor) -> str:
 
 
 @given
+def _repr_html_(self: Tensor) -> str:
+    from .drawing.notebook import tensor_html
+
+    return tensor_html(self)
+
+
+@given
 def __array_ufunc__(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
     if how != "__call__":
         raise errors.method(ufunc.__name__, how)
