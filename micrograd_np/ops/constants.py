@@ -64,5 +64,7 @@ def full_like(
     x: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None
 ) -> Any:
     """An array of x's shape and dtype, filled with a value, whose gradient passes."""
+    if not isinstance(fill_value, Tensor):
+        return constant_like(np.full_like, x, fill_value, dtype, order, subok, shape)
     empty = np.empty_like(x, dtype, order, subok, shape)
     return copy(np.broadcast_to(astype(fill_value, empty.dtype), empty.shape))

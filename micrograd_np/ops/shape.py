@@ -199,16 +199,20 @@ def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     return np.swapaxes(turned, first, second) if k % 2 else turned
 
 
+def _bind_roll(x: Any, shift: Any, axis: Any = None) -> Bound:
+    return (x,), {"shift": shift if isinstance(shift, int) else tuple(np.ravel(shift).tolist()), "axis": axis}
+
+
+def opposite(shift: Any) -> Any:
+    return -shift if isinstance(shift, int) else tuple(-steps for steps in shift)
+
+
 roll = Primitive(
     np.roll,
-    lambda g, z, x, shift, axis: np.roll(g, back_by(shift), axis),
-    bind=lambda x, shift, axis=None: ((x,), {"shift": shift, "axis": axis}),
+    lambda g, z, x, shift, axis: np.roll(g, opposite(shift), axis),
+    bind=_bind_roll,
     examples=[example(D(5), 2), example(D(2, 3), -1), example(D(2, 3, 4), (1, -2), axis=(0, 2))],
 )
-
-
-def back_by(shift: Any) -> Any:
-    return tuple(-steps for steps in shift) if isinstance(shift, (tuple, list)) else -shift
 
 
 # Entries repeated along axes that were not there, or had one entry.

@@ -15,6 +15,9 @@ from numpy.testing import assert_array_equal
 
 import micrograd_np as mg
 
+from .checks import leaves
+from .strict_array import StrictArray
+
 REFUSALS = (ValueError, IndexError, TypeError, ZeroDivisionError)
 
 
@@ -76,3 +79,25 @@ def assert_refused(f: Callable[..., Any], inputs: Sequence[Any], error: Exceptio
     except REFUSALS:
         return
     raise AssertionError(f"NumPy refuses this: {error!r}")
+
+
+def check_on_device(f: Callable[..., Any], *inputs: Any) -> None:
+    """On arrays that keep a GPU's rules, values and gradients are the same, and none of them is an ndarray."""
+    try:
+        f(*inputs)
+    except REFUSALS:
+        return
+    here, there = results(f, inputs, np.asarray), results(f, inputs, StrictArray)
+    for ours, theirs in zip(there, here, strict=True):
+        assert type(ours) is StrictArray
+        assert_array_equal(ours.get(), theirs)
+
+
+def results(f: Callable[..., Any], inputs: Sequence[Any], kind: Callable[[Any], Any]) -> list[Any]:
+    """Values and gradients, all computed on one kind of array."""
+    tensors = leaves([kind(x) for x in inputs])
+    made = outputs(f(*tensors))
+    for z in made:
+        if z.requires_grad:
+            z.backward(kind(whole(z.shape, z.dtype)))
+    return [*[z.data for z in made], *[x.grad for x in tensors]]

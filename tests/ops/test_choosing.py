@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 import micrograd_np as mg
 
-from .exactly import check, function, whole
+from .exactly import check, check_on_device, function, whole
 
 CHOSEN = [
     ([(2, 3)], "np.take(x, 4)"),
@@ -43,9 +43,6 @@ CHOSEN = [
     ([(3,), ()], "np.choose([5, -1, 1], [x, y], mode='clip')"),
     ([(2, 3)], "np.choose([0, 2, 1], x)"),
     ([(3,), ()], "np.choose(x > 1, [x, y])"),
-    ([(2, 3), (3,)], "np.select([[[True], [False]], [True, False, True]], [x, y], 7)"),
-    ([(2, 3), ()], "np.select([np.ones((2, 3), bool), [True]], [x, y])"),
-    ([(2, 3)], "np.select([[True]], [x, x])"),
     ([(2, 3)], "np.sort(x)"),
     ([(2, 3)], "np.sort(x, None)"),
     ([(2, 3)], "np.sort(x, 0, kind='stable')"),
@@ -53,12 +50,22 @@ CHOSEN = [
     ([(5,)], "np.partition(x, [1, 3])[[1, 3]]"),
     ([(2, 3)], "np.partition(x, 4, None)[4]"),
 ]
+SELECTED = [
+    ([(2, 3), (3,)], "np.select([[[True], [False]], [True, False, True]], [x, y], 7)"),
+    ([(2, 3), ()], "np.select([np.ones((2, 3), bool), [True]], [x, y])"),
+    ([(2, 3)], "np.select([[True]], [x, x])"),
+]
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(("shapes", "expression"), CHOSEN, ids=lambda part: str(part))
+@pytest.mark.parametrize(("shapes", "expression"), CHOSEN + SELECTED, ids=lambda part: str(part))
 def test_exact(shapes, expression, dtype):
     check(function(expression), *[whole(shape, dtype) for shape in shapes])
+
+
+@pytest.mark.parametrize(("shapes", "expression"), CHOSEN, ids=lambda part: str(part))
+def test_on_device(shapes, expression):
+    check_on_device(function(expression), *map(whole, shapes))
 
 
 @st.composite

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import array_shapes
 
 import micrograd_np as mg
 
-from .exactly import check, function, whole
+from .exactly import check, check_on_device, function, whole
 
 # Shapes of x, y and z, and what is done with them.
 ARRANGED = [
@@ -64,7 +64,6 @@ JOINED = [
     ([(2, 3), (2, 1)], "np.concatenate((x, y), axis=-1)"),
     ([(2, 3), (2,)], "np.concatenate([x, y], axis=None)"),
     ([(2, 3)], "np.concatenate(x)"),
-    ([(2, 3)], "np.concatenate([x, x, np.ones((1, 3), x.dtype)])"),
     ([(2,)], "np.concatenate([x * i for i in range(193)])"),
     ([(2, 3), (2, 2)], "np.concatenate([x, y])"),
     ([(2, 3), (2, 3)], "np.stack([x, y], -1)"),
@@ -79,12 +78,13 @@ JOINED = [
     ([(2,), (2, 2)], "np.append(x, y)"),
     ([(1, 2), (2, 2)], "np.append(x, y, axis=0)"),
     ([(2, 2), (2, 1), (3,)], "np.block([[x, y], [z]])"),
-    ([(2,), (3,)], "np.block([x, y, np.array(5, x.dtype)])"),
     ([(2, 1, 2)], "np.block([[[x], [x]]])"),
     ([(2, 2)], "np.block(x)"),
     ([(2, 2)], "np.block([[x], x])"),
 ]
 MIXED = [
+    ([(2, 3)], "np.concatenate([x, x, np.ones((1, 3), x.dtype)])"),
+    ([(2,), (3,)], "np.block([x, y, np.array(5, x.dtype)])"),
     ([(2, 2)], "np.concatenate([x, [[1.0, 2.0]]])"),
     ([(2, 2)], "np.stack([x, [[1, 2], [3, 4]]])"),
     ([(2, 2)], "np.vstack([[1, 2], x])"),
@@ -168,15 +168,20 @@ CONSTANT = [
 ]
 
 
+# Where no ndarray comes in from the side.
+ALONE = ARRANGED + JOINED + PARTED + REPEATED + DIAGONAL + CONSTANT
+
+
 @pytest.mark.parametrize("lay_out", [np.asarray, np.asfortranarray])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(
-    ("shapes", "expression"),
-    ARRANGED + JOINED + MIXED + PARTED + REPEATED + DIAGONAL + CONSTANT,
-    ids=lambda part: str(part),
-)
+@pytest.mark.parametrize(("shapes", "expression"), ALONE + MIXED, ids=lambda part: str(part))
 def test_exact(shapes, expression, dtype, lay_out):
     check(function(expression), *[lay_out(whole(shape, dtype)) for shape in shapes])
+
+
+@pytest.mark.parametrize(("shapes", "expression"), ALONE, ids=lambda part: str(part))
+def test_on_device(shapes, expression):
+    check_on_device(function(expression), *map(whole, shapes))
 
 
 ALONG = """
