@@ -33,7 +33,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> checkpoint(lambda x: np.exp(np.sin(x)).sum())(x).backward()
     >>> x.grad
-    array([ 1.25338077, -1.03312744])
+    array([ 1.25338077, -1.03311687])
     """
 
     @functools.wraps(f)

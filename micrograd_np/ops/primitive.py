@@ -102,13 +102,13 @@ class Primitive:
         Whether the engine undoes a broadcast, so that a rule need not.
     """
 
-    __doc__ = Described(__doc__)  # type: ignore[assignment]
+    __doc__: Any = Described(__doc__)
 
     rules: Sequence[Rule | None]
     fitted: Sequence[Rule | None]
 
     def __init_subclass__(cls) -> None:
-        cls.__doc__ = Described(cls.__doc__)  # type: ignore[assignment]
+        cls.__doc__ = Described(cls.__doc__)
 
     def __init__(
         self,
