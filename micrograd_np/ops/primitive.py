@@ -108,7 +108,7 @@ class Primitive:
     fitted: Sequence[Rule | None]
 
     def __init_subclass__(cls) -> None:
-        cls.__doc__ = Described(cls.__doc__)
+        cls.__doc__ = Described(cls.__doc__)  # type: ignore[assignment]
 
     def __init__(
         self,
