@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import called
+from ..rules import unbroadcast
 from .composed import constant_like
 from .primitive import Bound, Variadic, as_array, example
 from .primitive import Drawn as D
@@ -29,7 +30,7 @@ def spell(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
 
 
 @functools.lru_cache
-def explicit(subscripts: str, ndims: tuple[int, ...]) -> tuple[list[str], str]:
+def explicit(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
     """The subscripts of each operand and of the result, with a letter for every axis."""
     inputs, arrow, output = subscripts.partition("->")
     terms = inputs.split(",")
@@ -59,10 +60,10 @@ def explicit(subscripts: str, ndims: tuple[int, ...]) -> tuple[list[str], str]:
             f"einsum({subscripts!r}) cannot read {', '.join(map(repr, sorted(wrong)))}: axes are named by letters, and "
             "each axis of the result once, by a letter of the left side."
         )
-    return terms, output
+    return tuple(terms), output
 
 
-def check_sizes(subscripts: str, terms: list[str], arrays: tuple[Any, ...]) -> None:
+def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]) -> None:
     """Axes of one name must be equally long; those of different arrays may also be of length 1."""
     sizes: dict[str, int] = {}
     for term, x in zip(terms, arrays, strict=True):
@@ -119,7 +120,7 @@ def _einsum_rule(g: Any, z: Any, *arrays: Any, i: int, subscripts: str, optimize
             factors.append((label, ones(size, x)))
         wanted += label
     subscripts = ",".join(term for term, _ in factors) + "->" + wanted
-    return np.einsum(subscripts, *[factor for _, factor in factors], optimize=bool(optimize))
+    return unbroadcast(np.einsum(subscripts, *[factor for _, factor in factors], optimize=bool(optimize)), x.shape)
 
 
 einsum = Variadic(
@@ -138,6 +139,7 @@ einsum = Variadic(
         example("iji->j", D(3, 2, 3)),
         example("ij->j", D(3, 4)),
         example("ij->ji", D(3, 4)),
+        example("ij,ij,k->kj", D(1, 4), D(3, 4), D(1)),
         example("ii,i,ij->", D(3, 3), D(3), D(3, 4)),
         example("i,j,k,ij->jk", D(2), D(3), D(4), D(2, 3), optimize=True),
         example(D(2, 3), [0, 1], D(3, 4), [1, 2], [2, 0]),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..rules import unbroadcast
 from .matrices import check_axes, mT
 from .primitive import Bound, Primitive, as_array, example
 from .primitive import Drawn as D
@@ -106,29 +107,35 @@ vdot = Primitive(
     lambda g, z, x, y: g * np.reshape(x, y.shape),
     examples=[example(D(4), D(4)), example(D(2, 3), D(3, 2))],
 )
+# The engine undoes a broadcast where x and z differ in shape; in these, x may be repeated and still be of z's shape.
 vecdot = Primitive(
     np.vecdot,
-    lambda g, z, x, y: np.expand_dims(g, -1) * y,
-    lambda g, z, x, y: np.expand_dims(g, -1) * x,
+    lambda g, z, x, y: unbroadcast(np.expand_dims(g, -1) * y, x.shape),
+    lambda g, z, x, y: unbroadcast(np.expand_dims(g, -1) * x, y.shape),
     bind=_bind_vecdot,
     also=(np.linalg.vecdot,),
     broadcasts=True,
-    examples=[example(D(2, 1, 4), D(3, 4)), example(D(4), D(4)), example(D(4, 2), D(4, 2), axis=0)],
+    examples=[
+        example(D(2, 1, 4), D(3, 4)),
+        example(D(4), D(4)),
+        example(D(4, 2), D(4, 2), axis=0),
+        example(D(3, 3), D(3)),
+    ],
 )
 if hasattr(np, "matvec"):
     matvec = Primitive(
         np.matvec,
-        lambda g, z, x, y: np.expand_dims(g, -1) * np.expand_dims(y, -2),
+        lambda g, z, x, y: unbroadcast(np.expand_dims(g, -1) * np.expand_dims(y, -2), x.shape),
         lambda g, z, x, y: np.vecmat(g, x),
         bind=functools.partial(fitting, "matvec", -1, -1),
         broadcasts=True,
-        examples=[example(D(3, 4), D(4)), example(D(2, 1, 3, 4), D(5, 4)), example(D(3, 4), D(2, 4))],
+        examples=[example(D(3, 4), D(4)), example(D(2, 1, 3, 4), D(5, 4)), example(D(3, 3), D(3, 3))],
     )
     vecmat = Primitive(
         np.vecmat,
         lambda g, z, x, y: np.matvec(y, g),
-        lambda g, z, x, y: np.expand_dims(x, -1) * np.expand_dims(g, -2),
+        lambda g, z, x, y: unbroadcast(np.expand_dims(x, -1) * np.expand_dims(g, -2), y.shape),
         bind=functools.partial(fitting, "vecmat", -1, -2),
         broadcasts=True,
-        examples=[example(D(3), D(3, 4)), example(D(5, 3), D(2, 1, 3, 4)), example(D(2, 3), D(3, 4))],
+        examples=[example(D(3), D(3, 4)), example(D(5, 3), D(2, 1, 3, 4)), example(D(3, 3), D(3, 3))],
     )

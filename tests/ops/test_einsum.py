@@ -26,6 +26,8 @@ SPELLINGS = [
     ([(1, 3), (2, 3)], "np.einsum('ij,ij->j', x, y)"),
     ([(2, 3), (2, 1)], "np.einsum('ij,ij', x, y)"),
     ([(1, 1), (3,)], "np.einsum('ii,i->i', x, y)"),
+    ([(1, 2), (3, 2), (1,)], "np.einsum('ij,ij,k->kj', x, y, z)"),
+    ([(1, 2), (3, 2)], "np.einsum('ij,ij->j', x, y)[None]"),
     ([(2, 1, 3), (4, 1)], "np.einsum('...k,...->...k', x, y)"),
     ([(2, 3), ()], "np.einsum('...,...', x, y)"),
     ([(3,)], "np.einsum('i->...i', x)"),

@@ -33,6 +33,12 @@ ROWS = [
             [(2, 0), (0, 3)],
         )
     ],
+    *[
+        (shapes, f"np.{product}(x, y)")
+        for product in ("dot", "matmul", "inner", "vecdot", "matvec", "vecmat")
+        for shapes in ([(2, 2), (2, 2)], [(2, 2), (2,)], [(2,), (2, 2)], [(2, 2, 2), (2, 2)], [(2, 2), (2, 2, 2)])
+        if hasattr(np, product)
+    ],
     ([(2, 3), (3, 2)], "x @ y"),
     ([(2, 3), (3, 2)], "x.dot(y)"),
     ([(2, 3), (3, 2)], "np.linalg.matmul(x, y)"),
