@@ -40,17 +40,23 @@ class View:
 def box(node: Node, view: View) -> str:
     fill, border, style, _ = KINDS[node.kind]
     shown = view.arrays(node)
-    rows = [row(heading(node), len(shown))]
+    columns = len(shown) if view.grids else 1
+    rows = [row(heading(node), columns)]
     if view.grids and shown:
-        cells = (f"<td>{grid(*one, captioned=len(shown) > 1)}</td>" for one in shown)
+        cells = (f"<td{part(node, one[0])}>{grid(*one, captioned=len(shown) > 1)}</td>" for one in shown)
         rows.append(f"<tr>{''.join(cells)}</tr>")
     else:
-        rows += [row(line(values, ink), len(shown)) for _, values, ink in shown]
+        rows += [f"<tr><td{part(node, caption)}>{line(values, ink)}</td></tr>" for caption, values, ink in shown]
     if note := state(node, view):
-        rows.append(row(font(note, DIM, 9), len(shown)))
+        rows.append(row(font(note, DIM, 9), columns))
     return table(
         "".join(rows), f'border="1" cellspacing="0" cellpadding="4" style="{style}" bgcolor="{fill}" color="{border}"'
     )
+
+
+def part(node: Node, caption: str) -> str:
+    """A handle on a part of a box, by which a page finds it."""
+    return f' id="{node.id}_{caption}" tooltip="{caption}"'
 
 
 def heading(node: Node) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, TypeVar
 
 from ..graph import Tensor
-from . import dot, mermaid, render, text
+from . import dot, mermaid, page, render, text
 from .flow import fill
 from .fold import LIMIT
 from .fold import fold as fold_scene
@@ -58,6 +58,11 @@ class Picture:
         """Lines for a terminal."""
         return text.text(self.scene, self.direction)
 
+    @functools.cached_property
+    def html(self) -> str:
+        """One page that plays the picture, forward and back, in any browser; it needs no network."""
+        return page.page(self.scene, self.svg)
+
     def save(self, path: Path) -> Path:
         """Write the picture in the format that the path's suffix names; returns the path."""
         suffix = os.path.splitext(path)[1].lower()
@@ -79,7 +84,15 @@ class Picture:
 
 
 FINE = 60  # boxes; a larger picture is drawn in fewer dots
-FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".mmd": "mermaid", ".txt": "text"}
+FORMATS = {
+    ".svg": "svg",
+    ".png": "png",
+    ".pdf": "pdf",
+    ".dot": "dot",
+    ".mmd": "mermaid",
+    ".txt": "text",
+    ".html": "html",
+}
 
 
 def draw(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 
 from .palette import style
@@ -46,7 +47,8 @@ def render(source: str, format: str, dpi: int = 96) -> bytes:
 
 
 def styled(svg: bytes) -> bytes:
-    """A drawing that follows the reader's light or dark page."""
+    """A drawing that follows the reader's light or dark page, without the ids that hovering would show."""
+    svg = re.sub(rb"<title>[^<]*</title>\n", b"", svg)
     start = svg.index(b">", svg.index(b"<svg")) + 1
     return svg[:start] + b"\n" + style().encode() + svg[start:]
 

@@ -1,0 +1,181 @@
+"""The scene as one page that plays it: forward value by value, then back rule by rule. No network, no library."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from typing import Any
+
+from .model import Node, Scene
+from .palette import DARK, HEAT
+from .preview import heat, host, numbers, preview
+from .text import clip
+
+WHOLE = 400  # numbers of an array that are given in full
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<div id="controls">
+<button id="previous" title="left arrow">Back</button>
+<button id="play" title="space">Play</button>
+<button id="next" title="right arrow">Next</button>
+<input id="slider" type="range" min="0" max="{last}" value="0" aria-label="step">
+<span id="count"></span>
+<button id="fit" title="f">Fit</button>
+</div>
+<div id="graph">{svg}</div>
+<div id="panel" aria-live="polite"></div>
+<script type="application/json" id="data">{data}</script>
+<script>
+{script}</script>
+</body>
+</html>
+"""
+
+
+def page(scene: Scene, svg: str) -> str:
+    """The page of a scene, around its drawing."""
+    steps = [*forward(scene), *backward(scene)]
+    data = {
+        "nodes": {node.id: described(node) for node in scene.nodes},
+        "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
+        "steps": steps,
+        "note": "; ".join([*missing(scene), *(f"folded: {words}" for words in scene.folded)]),
+    }
+    return PAGE.format(
+        title=escape(f"{called(scene.nodes[-1])}, forward and back"),
+        style=beside("player.css") + heat_style(),
+        script=beside("player.js"),
+        svg=svg[svg.index("<svg") :],
+        last=len(steps) - 1,
+        data=json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c"),
+    )
+
+
+def forward(scene: Scene) -> list[dict[str, Any]]:
+    """A step for each value, in the order of computation."""
+    arriving: dict[str, list[tuple[int, str]]] = {}
+    for i, edge in enumerate(scene.edges):
+        arriving.setdefault(edge.head, []).append((i, edge.tail))
+    return [
+        {
+            "pass": "forward",
+            "node": node.id,
+            "edges": [i for i, _ in arriving.get(node.id, [])],
+            "inputs": list(dict.fromkeys(tail for _, tail in arriving.get(node.id, []))),
+        }
+        for node in scene.nodes
+    ]
+
+
+def backward(scene: Scene) -> list[dict[str, Any]]:
+    """A step for each op, the newest first: the gradient that has arrived, and what each rule makes of it."""
+    leaving: dict[str, list[int]] = {}
+    for i, edge in enumerate(scene.edges):
+        if edge.flows:
+            leaving.setdefault(edge.head, []).append(i)
+    by_id = {node.id: node for node in scene.nodes}
+    words: dict[str, dict[str, str]] = {node.id: {} for node in scene.nodes}
+    for edge in scene.edges:
+        words[edge.head].setdefault(by_id[edge.tail].title or edge.argument, edge.tail)
+    parts = Counter(edge.tail for edge in scene.edges if edge.flows)
+    sums: dict[str, Any] = {}
+    counts: Counter[str] = Counter()
+    steps = []
+    for node in reversed(scene.nodes):
+        if node.gradient is None and node.kind != "fold":
+            continue
+        sends: list[dict[str, Any]] = []
+        for i in leaving.get(node.id, []):
+            edge = scene.edges[i]
+            tail, sent = edge.tail, edge.gradient
+            counts[tail] += 1
+            sums[tail] = sent if counts[tail] == 1 else added(sums[tail], sent)
+            several = {"sum": shown(sums[tail]), "count": counts[tail], "of": parts[tail]} if parts[tail] > 1 else {}
+            sends.append({"edge": i, "to": tail, "rule": edge.rule, "array": shown(sent), **several})
+        if sends:
+            uses = read_by(node, [send["rule"] for send in sends], words[node.id])
+            steps.append(
+                {"pass": "backward", "node": node.id, "start": node.kind == "output", "uses": uses, "sends": sends}
+            )
+    return steps if any(step["start"] for step in steps) else []
+
+
+def read_by(node: Node, rules: list[str], words: dict[str, str]) -> list[tuple[str, str]]:
+    """The values that an op's rules read beside g: what the formulas call each, and its box."""
+    named = words | {node.title or "z": node.id}
+    said = set(re.findall(r"[\w.]+", " ".join(rules).replace(".T", " ")))
+    return [(word, box) for word, box in named.items() if word in said]
+
+
+def heat_style() -> str:
+    """A class for each heat, on a light and on a dark page."""
+    light = "".join(f".h{level} {{ background: {colour}; }}\n" for level, colour in HEAT.items())
+    dark = "".join(f".h{level} {{ background: {DARK[colour]}; }}\n" for level, colour in HEAT.items())
+    return f"{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
+
+
+def added(a: Any, b: Any) -> Any:
+    return None if a is None or b is None else a + b
+
+
+def missing(scene: Scene) -> list[str]:
+    if all(node.gradient is None for node in scene.nodes):
+        return ["no gradients yet: call backward() before drawing"]
+    return []
+
+
+def described(node: Node) -> dict[str, Any]:
+    return {
+        "title": called(node),
+        "text": clip(node.text),
+        "kind": node.kind,
+        "state": "" if node.state == node.kind else node.state,
+        "where": node.where,
+        "value": shown(node.value),
+        "gradient": shown(node.gradient),
+    }
+
+
+def called(node: Node) -> str:
+    return clip(node.title or node.text)
+
+
+def shown(values: Any) -> dict[str, Any] | None:
+    """An array as rows of numbers, short and in full; a large one as it is in a box."""
+    if not hasattr(values, "dtype"):
+        return None
+    values = host(values)
+    if not 0 < values.size <= WHOLE:
+        seen = preview(values)
+        return {"shape": str(values.shape), "cells": seen.cells, "heat": seen.heat, "line": seen.line}
+    rows = values.reshape(-1, values.shape[-1] if values.ndim else 1)
+    short, width = numbers(values.ravel()), rows.shape[1]
+    return {
+        "shape": str(values.shape) if values.ndim else "",
+        "cells": [short[start : start + width] for start in range(0, values.size, width)],
+        "full": [[str(x) for x in row] for row in rows.tolist()],
+        "heat": heat(rows).tolist(),
+        "line": "",
+    }
+
+
+def beside(name: str) -> str:
+    """A file that lies beside this one."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), encoding="utf-8") as file:
+        return file.read()
+
+
+def escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

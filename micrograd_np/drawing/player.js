@@ -1,0 +1,138 @@
+"use strict";
+// The page holds the drawing and the steps; this walks through them. Words only ever become text, never markup.
+const { nodes, edges, steps, note } = JSON.parse(document.getElementById("data").textContent);
+const find = (id) => document.getElementById(id);
+const computed = {}, arrived = {}, sent = {};
+steps.forEach((step, i) => {
+  if (step.pass === "forward") computed[step.node] = i;
+  if (step.start) arrived[step.node] = i;
+  for (const part of step.sends || []) { arrived[part.to] = i; sent[part.edge] = i; }
+});
+let at = 0, playing = null;
+
+function make(tag, text = "", name = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  if (name) made.className = name;
+  return made;
+}
+
+function table(array, whole = false) {
+  const box = make("div", "", "scroll");
+  const rows = box.appendChild(make("table"));
+  (whole && array.full || array.cells).forEach((cells, i) => {
+    const row = rows.appendChild(make("tr"));
+    cells.forEach((text, j) => {
+      const cell = row.appendChild(make("td", text || "\u00a0", `h${array.heat[i][j]}`));
+      if (array.full) cell.title = array.full[i][j];
+    });
+  });
+  if (array.line) box.appendChild(make("p", array.line, "dim"));
+  return box;
+}
+
+function part(title, array, name) {
+  if (!array) return [make("h3", title, name), make("p", "not known", "dim")];
+  return [make("h3", `${title}  ${array.shape}`, name), table(array)];
+}
+
+function button(id) {
+  const made = make("button", nodes[id].title);
+  made.onclick = () => visit(id);
+  return made;
+}
+
+function forward(step) {
+  const { text, title, value } = nodes[step.node];
+  const inputs = step.inputs.flatMap((id) => part(nodes[id].title, nodes[id].value));
+  const made = text && text !== title ? [make("p", `${title} = ${text}`)] : [];
+  return [...made, ...inputs.length ? [make("p", "goes in:", "dim")] : [], ...inputs,
+    ...(value ? part(inputs.length ? "comes out" : nodes[step.node].kind, value, "forward") : [])];
+}
+
+function backward(step) {
+  const gradient = nodes[step.node].gradient;
+  const parts = part(step.start ? "g, where the walk back starts" : "g, the gradient that has arrived", gradient, "backward");
+  for (const [word, id] of step.uses) {
+    const same = word === nodes[id].title ? "" : `, which is ${nodes[id].title}`;
+    parts.push(...part(`${word}${same}`, nodes[id].value, "forward"));
+  }
+  for (const each of step.sends) {
+    parts.push(...part(`to ${nodes[each.to].title}:  ${each.rule}`, each.array, "backward"));
+    if (each.sum) parts.push(...part(`arrived at ${nodes[each.to].title} so far, ${each.count} of ${each.of}`, each.sum));
+  }
+  return parts;
+}
+
+function details(id) {
+  const node = nodes[id];
+  const parts = [make("h3", "the whole of it"), make("p", [node.kind, node.state].filter(Boolean).join(", "), "dim")];
+  for (const [title, array] of [["value", node.value], ["gradient", node.gradient]])
+    if (array) parts.push(make("p", `${title} ${array.shape}`, title === "value" ? "forward" : "backward"), table(array, true));
+  return parts;
+}
+
+function show(i, asked = null) {
+  at = Math.max(0, Math.min(steps.length - 1, i));
+  const step = steps[at];
+  const node = nodes[step.node];
+  find("graph").className = `${find("graph").classList.contains("fit") ? "fit " : ""}${step.pass}-pass`;
+  for (const id in nodes) {
+    find(id).classList.toggle("waiting", !(computed[id] <= at));
+    find(id).classList.toggle("lit", id === step.node);
+    find(`a_${id}_gradient`)?.classList.toggle("hidden", !(arrived[id] <= at));
+  }
+  const active = step.pass === "forward" ? step.edges : step.sends.map((each) => each.edge);
+  edges.forEach((edge, i) => {
+    const drawn = find(`e${i}`);
+    drawn.classList.toggle("waiting", !(computed[edge.head] <= at));
+    drawn.classList.toggle("lit", active.includes(i));
+    drawn.querySelectorAll("text").forEach((text) => text.classList.toggle("hidden", !(sent[i] <= at)));
+  });
+  find("count").textContent = `${at + 1} of ${steps.length}, ${step.pass}`;
+  find("slider").value = at;
+  const body = step.pass === "forward" ? forward(step) : backward(step);
+  const where = node.where ? [make("p", node.where, "dim")] : [];
+  const last = at === steps.length - 1 && note ? [make("p", note, "dim")] : [];
+  find("panel").replaceChildren(make("h2", node.title, step.pass), ...where, ...body, ...last,
+    ...(asked ? details(step.node) : []));
+  find(step.node).scrollIntoView({ block: "center", inline: "center" });
+}
+
+function visit(id) {
+  const passes = steps.map((step, i) => [step, i]).filter(([step]) => step.node === id);
+  const same = passes.find(([step]) => step.pass === steps[at].pass) || passes[0];
+  show(same[1], id);
+}
+
+function play() {
+  if (playing || at === steps.length - 1) { stop(); return; }
+  find("play").textContent = "Pause";
+  playing = setInterval(() => { show(at + 1); if (at === steps.length - 1) stop(); }, 1200);
+}
+
+function stop() {
+  clearInterval(playing);
+  playing = null;
+  find("play").textContent = "Play";
+}
+
+const go = (i) => { stop(); show(i); };
+const fit = () => find("graph").classList.toggle("fit");
+const KEYS = { ArrowRight: () => go(at + 1), ArrowLeft: () => go(at - 1), Home: () => go(0), End: () => go(steps.length - 1),
+  " ": play, f: fit };
+
+find("previous").onclick = KEYS.ArrowLeft;
+find("next").onclick = KEYS.ArrowRight;
+find("play").onclick = play;
+find("fit").onclick = fit;
+find("slider").oninput = (event) => go(Number(event.target.value));
+for (const id in nodes) find(id).onclick = () => { stop(); visit(id); };
+document.onkeydown = (event) => {
+  const chosen = KEYS[event.key];
+  if (!chosen || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === " " && event.target.tagName === "BUTTON") return;
+  event.preventDefault();
+  chosen();
+};
+show(0);

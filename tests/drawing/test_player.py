@@ -1,0 +1,270 @@
+"""The page, in a real browser: what it shows at each step is what the tape computed, and nothing leaves the file."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np.drawing import draw
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+browser_tests = pytest.mark.skipif(CHROMIUM is None, reason="the player is driven in Chromium, which is not installed")
+
+
+def network():
+    random = np.random.default_rng(1)
+    X, y = random.integers(0, 2, (4, 3)), random.integers(0, 2, (4, 1))
+    syn0, syn1 = (mg.Tensor(random.normal(size=shape), requires_grad=True) for shape in ((3, 4), (4, 1)))
+    l1 = mg.sigmoid(np.dot(X, syn0))
+    l2 = mg.sigmoid(np.dot(l1, syn1))
+    l2_error = y - l2
+    loss = np.sum(l2_error * l2_error) / 2
+    loss.backward()
+    return draw(loss), {"syn0": syn0, "syn1": syn1, "l1": l1, "l2": l2, "l2_error": l2_error, "loss": loss}
+
+
+def data(picture):
+    return json.loads(re.search(r'id="data">(.*?)</script>', picture.html)[1])
+
+
+def test_the_page_is_one_file_that_asks_for_nothing():
+    html = network()[0].html
+    assert "default-src 'none'" in html
+    assert re.findall(r"(?:src|href)=[\"'](?!#)", html) == []
+    assert html.count("<script") == 2
+
+
+def test_a_hostile_name_stays_text():
+    w = mg.Tensor(1.0, requires_grad=True, name="</script><script>alert(1)</script>")
+    loss = w * 2
+    loss.backward()
+    html = draw(loss).html
+    assert html.count("<script") == 2
+    assert "alert(1)</script>" not in html.replace("\\u003c", "")
+
+
+def test_the_steps_go_forward_in_order_and_back_in_the_opposite_one():
+    picture, _ = network()
+    steps = data(picture)["steps"]
+    ways = [step["pass"] for step in steps]
+    assert ways == sorted(ways, reverse=True)
+    order = [node.id for node in picture.scene.nodes]
+    forward = [step["node"] for step in steps if step["pass"] == "forward"]
+    backward = [step["node"] for step in steps if step["pass"] == "backward"]
+    assert forward == order
+    assert backward == [node for node in reversed(order) if node in backward]
+
+
+def test_what_has_arrived_adds_up_to_the_gradient():
+    picture, _ = network()
+    page = data(picture)
+    sums = {send["to"]: send["sum"] for step in page["steps"] for send in step.get("sends", []) if "sum" in send}
+    assert sums
+    for node, total in sums.items():
+        assert total["full"] == page["nodes"][node]["gradient"]["full"]
+
+
+def test_without_a_backward_pass_it_plays_forward_and_says_so():
+    page = data(draw(mg.Tensor(1.0, requires_grad=True) * 2))
+    assert {step["pass"] for step in page["steps"]} == {"forward"}
+    assert "call backward()" in page["note"]
+
+
+def test_a_large_array_is_shown_by_its_summary():
+    w = mg.Tensor(np.ones((100, 100)), requires_grad=True)
+    value = data(draw(w * 2))["nodes"]["n0"]["value"]
+    assert "full" not in value
+    assert value["line"] == "1 … 1, mean 1"
+
+
+def test_a_folded_picture_plays():
+    h = mg.Tensor(1.0, requires_grad=True)
+    for _ in range(1000):
+        h = np.tanh(h) * 1.1
+    h.backward()
+    page = data(draw(h))
+    assert len(page["nodes"]) < 20
+    assert "folded" in page["note"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="the player is driven by playwright")
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def player(browser, tmp_path):
+    """Opens a picture's page; afterwards nothing was asked of the network and nothing went wrong."""
+    opened = []
+
+    def play(picture, **options):
+        page = browser.new_page(**{"viewport": {"width": 1200, "height": 800}, **options})
+        page.troubles, page.requests = [], []
+        page.on("console", lambda message: page.troubles.append(message.text))
+        page.on("pageerror", lambda error: page.troubles.append(str(error)))
+        page.on("request", lambda request: page.requests.append(request.url))
+        url = picture.save(tmp_path / "page.html").as_uri()
+        page.goto(url)
+        opened.append((page, url))
+        return page
+
+    yield play
+    for page, url in opened:
+        assert page.troubles == []
+        assert page.requests == [url]
+        page.close()
+
+
+def count(page):
+    return page.inner_text("#count")
+
+
+def tables(page):
+    """The tables of the panel, each cell's whole number, under the headings above them."""
+    return page.evaluate(
+        """() => {
+            const cells = (row) => [...row.children].map((cell) => cell.title);
+            const rows = (heading) => [...heading.nextElementSibling.querySelectorAll("tr")].map(cells);
+            return [...document.querySelectorAll("#panel h3")].map((h) => [h.textContent, rows(h)]);
+        }"""
+    )
+
+
+def seen(page, node, part=""):
+    """Whether a box, or its gradient, is shown."""
+    name = f"a_{node}_{part}" if part else node
+    return page.evaluate(
+        "id => { const style = getComputedStyle(document.getElementById(id));"
+        "return style.visibility === 'visible' && Number(style.opacity) > 0.9 }",
+        name,
+    )
+
+
+def array(cells):
+    return np.array([[float(text) for text in row] for row in cells])
+
+
+@browser_tests
+def test_every_step_shows_the_tapes_numbers(player):
+    picture, tensors = network()
+    page = player(picture)
+    steps = data(picture)["steps"]
+    by_id = {node.id: node for node in picture.scene.nodes}
+    for i, step in enumerate(steps):
+        assert count(page) == f"{i + 1} of {len(steps)}, {step['pass']}"
+        node = by_id[step["node"]]
+        shown = dict(tables(page))
+        if step["pass"] == "forward":
+            last = list(shown.values())[-1]
+            np.testing.assert_array_equal(array(last), np.atleast_2d(node.value))
+        else:
+            first = next(iter(shown.values()))
+            np.testing.assert_array_equal(array(first), np.atleast_2d(node.gradient))
+            for send in step["sends"]:
+                edge = picture.scene.edges[send["edge"]]
+                cells = next(cells for title, cells in shown.items() if edge.rule in title and title.startswith("to "))
+                np.testing.assert_array_equal(array(cells), np.atleast_2d(edge.gradient))
+        page.keyboard.press("ArrowRight")
+    assert count(page).startswith(f"{len(steps)} of")
+    for name, tensor in tensors.items():
+        node = next(node for node in picture.scene.nodes if node.name == name)
+        np.testing.assert_array_equal(node.gradient, tensor.grad)
+
+
+@browser_tests
+def test_what_is_not_computed_yet_is_not_shown_yet(player):
+    picture, _ = network()
+    page = player(picture)
+    first, last = picture.scene.nodes[0].id, picture.scene.nodes[-1].id
+    page.wait_for_timeout(300)
+    assert (seen(page, first), seen(page, last)) == (True, False)
+    page.keyboard.press("End")
+    page.wait_for_timeout(300)
+    assert all(seen(page, node.id) for node in picture.scene.nodes)
+    weight = next(node.id for node in picture.scene.nodes if node.name == "syn0")
+    assert seen(page, weight, "gradient")
+    page.keyboard.press("ArrowLeft")
+    assert not seen(page, weight, "gradient")
+
+
+@browser_tests
+def test_keys_buttons_slider_and_clicks_move(player):
+    picture, _ = network()
+    page = player(picture)
+    total = len(data(picture)["steps"])
+    for move, place in [
+        (lambda: page.keyboard.press("ArrowRight"), 2),
+        (lambda: page.click("#next"), 3),
+        (lambda: page.click("#previous"), 2),
+        (lambda: page.keyboard.press("ArrowLeft"), 1),
+        (lambda: page.keyboard.press("ArrowLeft"), 1),
+        (lambda: page.keyboard.press("End"), total),
+        (lambda: page.keyboard.press("ArrowRight"), total),
+        (lambda: page.keyboard.press("Home"), 1),
+        (lambda: page.fill("#slider", "5"), 6),
+        (lambda: page.click(f"#{picture.scene.nodes[3].id} text"), 4),
+    ]:
+        move()
+        assert count(page).startswith(f"{place} of {total}")
+
+
+@browser_tests
+def test_a_click_shows_the_whole_of_a_value(player):
+    picture, tensors = network()
+    page = player(picture)
+    node = next(node for node in picture.scene.nodes if node.name == "syn0")
+    page.keyboard.press("End")
+    page.click(f"#{node.id} text")
+    whole = page.inner_text("#panel").split("the whole of it")[1].split()
+    assert [word for word in whole if word in ("value", "gradient")] == ["value", "gradient"]
+    assert all(str(x) in whole for x in [*tensors["syn0"].data.ravel(), *tensors["syn0"].grad.ravel()])
+
+
+@browser_tests
+def test_play_runs_to_the_end_and_pauses(player):
+    picture = draw(mg.Tensor(1.0, requires_grad=True) * 2)
+    page = player(picture)
+    page.keyboard.press(" ")
+    assert page.inner_text("#play") == "Pause"
+    page.locator("#play", has_text="Play").wait_for(timeout=5000)
+    assert count(page).startswith("2 of 2")
+
+
+@browser_tests
+def test_it_fits_a_phone(player):
+    page = player(network()[0], viewport={"width": 360, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    for part in ("#controls", "#graph", "#panel"):
+        box = page.locator(part).bounding_box()
+        assert box["width"] >= 350
+        assert box["height"] > 50
+
+
+@browser_tests
+def test_paper_shows_the_end_state(player):
+    picture, _ = network()
+    page = player(picture)
+    page.emulate_media(media="print")
+    page.wait_for_timeout(300)
+    assert all(seen(page, node.id) for node in picture.scene.nodes)
+    assert all(seen(page, node.id, "gradient") for node in picture.scene.nodes if node.gradient is not None)
+    assert not page.is_visible("#controls")
+
+
+@browser_tests
+def test_a_hostile_name_is_shown_and_not_run(player):
+    name = "</script><img src=x onerror=alert(1)><b>w"
+    w = mg.Tensor([1.0, 2.0], requires_grad=True, name=name)
+    loss = np.sum(w * 2)
+    loss.backward()
+    page = player(draw(loss))
+    assert page.inner_text("#panel h2") == name
+    assert page.locator("img, b").count() == 0
