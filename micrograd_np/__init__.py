@@ -11,6 +11,8 @@ containers, pullback, transforms    derivatives of functions
 anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompute instead of remember
 checking            how to doubt a derivative
 drawing, documentation    the same walk as a picture; a row's docstring
+sampling, nn, optim    random draws; a model is modules and updates over the same tape
+sampling, nn, optim    a model is modules, and updates over the same tape
 article, cli        the article's networks, by hand and on the tape
 """
 
@@ -24,13 +26,15 @@ from .context import no_grad, scope
 from .custom import custom_op
 from .graph import Tensor
 from .ops import FUNCTIONS as _FUNCTIONS
+from .ops import namespace as _namespace
 from .pullback import gradients, vjp
+from .sampling import sample
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 
 # Readers that a training loop does not need are imported when they are first asked for.
 _ROOMS = {"gradcheck": "checking"} | dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
 
-_TABLE = {name: function for name, function in _FUNCTIONS.items() if name not in ("trace", "alias", "pack")}
+_TABLE = {name: function for name, function in _FUNCTIONS.items() if _namespace(name) == "mg" and name != "trace"}
 globals().update(_TABLE)
 
 __all__ = [

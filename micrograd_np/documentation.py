@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .drawing.formulas import letters, read
+from .ops import namespace
 from .ops.primitive import Drawn, Elementwise, Example, Plain, Primitive, Several, Variadic
 
 
@@ -17,7 +18,7 @@ def docstring(row: Primitive) -> str:
     if isinstance(row, Plain):
         parts += ["It has no derivative; the result is a plain array."]
     elif case is not None:
-        parts += [derivatives(row, case), "Examples\n--------\n" + doctest(row, case)]
+        parts += [derivatives(row, case), doctest(row, case)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -73,12 +74,17 @@ def derivatives(row: Primitive, case: Example) -> str:
 
 
 def doctest(row: Primitive, case: Example) -> str:
+    """The case as users call it; nothing for a row that they do not see."""
+    where = namespace(row.name)
+    if where is None:
+        return ""
     arguments = [*map(spelled, case.args), *(f"{key}={spelled(value)}" for key, value in case.kwargs.items())]
-    call = f"mg.{row.name}({', '.join(arguments)})"
+    call = f"{where}.{row.name}({', '.join(arguments)})"
     result = row(*case.args, **case.kwargs)
+    head = "Examples\n--------\n"
     if getattr(result, "ndim", 0) > 2:
-        return f">>> {call}.shape\n{result.shape}"
-    return f">>> {call}\n{result!r}"
+        return f"{head}>>> {call}.shape\n{result.shape}"
+    return f"{head}>>> {call}\n{result!r}"
 
 
 def spelled(x: Any) -> str:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.ops import TABLE
+from micrograd_np.ops import TABLE, namespace
 from micrograd_np.ops.primitive import Elementwise, Plain, Primitive
 
-PUBLIC = {name: row for name, row in TABLE.items() if getattr(mg, name, None) is row}
+PUBLIC = {name: row for name, row in TABLE.items() if namespace(name)}
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -42,3 +42,8 @@ def test_a_class_keeps_its_own_docstring():
 
 def test_a_row_without_derivative_says_so():
     assert all("no derivative" in row.__doc__ for row in PUBLIC.values() if isinstance(row, Plain))
+
+
+def test_a_public_row_is_found_where_its_docstring_says():
+    for name, row in PUBLIC.items():
+        assert getattr({"mg": mg, "mg.linalg": mg.linalg}[namespace(name)], name) is row

@@ -63,3 +63,16 @@ BY_FUNCTION.update(composed.BY_FUNCTION)
 for name, function in vars(np).items():
     if callable(function) and function in BY_FUNCTION:
         FUNCTIONS.setdefault(name, BY_FUNCTION[function])
+
+# Rows that only other rows and compositions are made of.
+PARTS = """
+    alias conv conv_input conv_weight euclidean getitem linalg_diagonal linalg_trace mT overlap_add p_norm pack
+    pad_constant qr_factors standardize svd_factors windows
+""".split()
+
+
+def namespace(name: str) -> str | None:
+    """Where users find a function: in `mg`, in `mg.linalg` if NumPy keeps it there, or nowhere."""
+    if name in PARTS:
+        return None
+    return "mg.linalg" if hasattr(np.linalg, name) and not hasattr(np, name) else "mg"

@@ -140,7 +140,7 @@ def test_a_chain_is_multiplied_in_the_cheapest_order(sizes):
             return super().__array_function__(function, types, args, kwargs)
 
     arrays = [np.ones(shape).view(Counting) for shape in pairwise(sizes)]
-    product = mg.multi_dot(arrays)
+    product = mg.linalg.multi_dot(arrays)
     np.testing.assert_array_equal(product, np.full((sizes[0], sizes[-1]), np.prod(sizes[1:-1])))
     assert sum(multiplied) == least(tuple(sizes))
 
