@@ -11,7 +11,6 @@ containers, pullback, transforms    derivatives of functions
 anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompute instead of remember
 checking            how to doubt a derivative
 drawing, documentation    the same walk as a picture; a row's docstring
-sampling, nn, optim    random draws; a model is modules and updates over the same tape
 sampling, nn, optim    a model is modules, and updates over the same tape
 article, cli        the article's networks, by hand and on the tape
 """
@@ -31,7 +30,8 @@ from .pullback import gradients, vjp
 from .sampling import sample
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 
-# Readers that a training loop does not need are imported when they are first asked for.
+# What a bare tape does not need is imported when it is first asked for.
+_MODULES = ("nn", "optim")
 _ROOMS = {"gradcheck": "checking"} | dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
 
 _TABLE = {name: function for name, function in _FUNCTIONS.items() if _namespace(name) == "mg" and name != "trace"}
@@ -40,12 +40,15 @@ globals().update(_TABLE)
 __all__ = [
     *("Tensor", "checkpoint", "custom_op", "detect_anomaly", "linalg", "no_grad", "scope"),
     *("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
+    *("nn", "optim", "sample"),
     *_ROOMS,
     *_TABLE,
 ]
 
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return _import_module(f".{name}", __name__)
     if name in _ROOMS:
         return getattr(_import_module(f".{_ROOMS[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 Shape = tuple[int, ...]
+Initialiser = Callable[[np.random.Generator, Shape], Any]
 
 
 def generator(rng: np.random.Generator | None) -> np.random.Generator:
@@ -33,7 +35,7 @@ def uniform(rng: np.random.Generator, shape: Shape, bound: float = 1.0) -> Any:
 
 def fan_in_uniform(rng: np.random.Generator, shape: Shape) -> Any:
     """Uniform within 1/sqrt(fan_in): what PyTorch's layers begin as."""
-    return uniform(rng, shape, 1 / math.sqrt(fans(shape)[0]))
+    return uniform(rng, shape, 1 / math.sqrt(max(fans(shape)[0], 1)))
 
 
 def xavier_uniform(rng: np.random.Generator, shape: Shape) -> Any:

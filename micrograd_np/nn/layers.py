@@ -1,20 +1,19 @@
-"""Layers that every network has: linear maps, embeddings, dropout, activations, and one after the other."""
+"""Layers that every network has: linear maps, embeddings, dropout, and one after the other."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from ..errors import called
-from ..graph import Tensor
 from ..ops.classes import embedding
+from ..ops.primitive import as_array
 from ..sampling import sample
-from .init import Shape, fan_in_uniform, generator, zeros
+from .checks import fitting
+from .init import Initialiser, fan_in_uniform, generator, zeros
 from .module import Module, Parameter
-
-Initialiser = Callable[[np.random.Generator, Shape], Any]
 
 
 class Sequential(Module):
@@ -73,21 +72,23 @@ class Linear(Module):
         init: Initialiser = fan_in_uniform,
         dtype: Any = float,
     ) -> None:
-        self.weight: Any = Parameter(init(generator(rng), (out_features, in_features)), dtype=dtype)
-        self.bias = Parameter(zeros(generator(rng), (out_features,)), dtype=dtype) if bias else None
+        rng = generator(rng)
+        self.weight: Any = Parameter(init(rng, (out_features, in_features)), dtype=dtype)
+        self.bias = Parameter(zeros(rng, (out_features,)), dtype=dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
-        if np.shape(x)[-1:] != self.weight.shape[1:]:
-            raise ValueError(
-                f"this Linear takes {self.weight.shape[1]} features on the last axis, and {called(x, 'x')} has another "
-                "number. Make a Linear of that many, or reshape."
-            )
-        y = np.matmul(x, self.weight.T)
+        y = np.matmul(fitting(self, x, self.weight, self.weight.shape[1]), self.weight.T)
         return y if self.bias is None else y + self.bias
 
 
 class Embedding(Module):
-    """A row of the weight for each id: ids (...) to vectors (..., embedding_dim)."""
+    """A row of the weight for each id: ids (...) to vectors (..., embedding_dim).
+
+    Examples
+    --------
+    >>> Embedding(10, 4)(np.array([[1, 2, 3]])).shape
+    (1, 3, 4)
+    """
 
     def __init__(
         self, num_embeddings: int, embedding_dim: int, *, rng: np.random.Generator | None = None, dtype: Any = float
@@ -121,22 +122,9 @@ class Dropout(Module):
         return np.where(draws >= self.p, x / (1 - self.p), 0)
 
 
-class Activation(Module):
-    """A function as a module, so that it has a name in summaries and pictures."""
-
-    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
-        self.function = function
-        self.options = options
-
-    def forward(self, x: Any) -> Any:
-        return self.function(x, **self.options)
-
-    def __repr__(self) -> str:
-        return getattr(self.function, "name", getattr(self.function, "__name__", "activation"))
-
-
 class Flatten(Module):
     """All axes but the first as one."""
 
-    def forward(self, x: Tensor) -> Any:
-        return x.reshape(x.shape[0], -1)  # type: ignore[attr-defined]
+    def forward(self, x: Any) -> Any:
+        x = as_array(x)
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,17 @@ from ..ops.neural import log_sigmoid
 from ..ops.primitive import as_array
 
 
-def check_same(prediction: Any, target: Any) -> None:
-    """Refuse (N, 1) against (N,), and every other pair of shapes that would broadcast."""
-    if np.shape(prediction) == np.shape(target):
-        return
+LEAST = math.exp(-100)  # the probability that PyTorch takes a 0 for, so that its logarithm stays finite
+
+
+def same(prediction: Any, target: Any) -> tuple[Any, Any]:
+    """Both as arrays; refuses (N, 1) against (N,), and every other pair of shapes that would broadcast."""
+    prediction, target = as_array(prediction), as_array(target)
+    if prediction.shape == target.shape:
+        return prediction, target
     cure = "Reshape one of them."
-    if np.size(prediction) == np.size(target):
-        cure = f"They have as many entries: write target.reshape({np.shape(prediction)}), or take prediction[:, 0]."
+    if prediction.size == target.size:
+        cure = f"They have as many entries: write target.reshape{prediction.shape}."
     raise ValueError(
         f"a loss compares entry with entry, and {called(prediction, 'the prediction')} and "
         f"{called(target, 'the target')} have different shapes. {cure}"
@@ -29,6 +34,8 @@ def check_same(prediction: Any, target: Any) -> None:
 def finish(losses: Any, reduction: str) -> Any:
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction={reduction!r} is none of {', '.join(map(repr, REDUCTIONS))}.")
+    if reduction == "mean" and not losses.size:
+        raise ValueError("the mean over no entries: prediction and target are an empty batch.")
     return REDUCTIONS[reduction](losses)
 
 
@@ -40,45 +47,43 @@ def half_squared_error(prediction: Any, target: Any) -> Any:
     >>> float(half_squared_error(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
     2.0
     """
-    check_same(prediction, target)
+    prediction, target = same(prediction, target)
     return np.sum(np.square(target - prediction)) / 2
 
 
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The mean of the squared errors; reduction is 'mean', 'sum' or 'none'."""
-    check_same(prediction, target)
+    prediction, target = same(prediction, target)
     return finish(np.square(prediction - target), reduction)
 
 
 def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The mean of the absolute errors."""
-    check_same(prediction, target)
+    prediction, target = same(prediction, target)
     return finish(np.abs(prediction - target), reduction)
 
 
 def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
     """½e² for errors up to delta, delta(|e| - ½delta) beyond (Huber 1964)."""
-    check_same(prediction, target)
+    prediction, target = same(prediction, target)
     error = np.abs(prediction - target)
     near = np.minimum(error, delta)
     return finish(near * (error - near / 2), reduction)
 
 
 def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean") -> Any:
-    """-(t log p + (1-t) log(1-p)); from logits, `binary_cross_entropy_with_logits` is the accurate one."""
-    check_same(probability, target)
-    p = as_array(probability)
+    """-(t log p + (1-t) log(1-p)), at most 100 an entry; from logits, `binary_cross_entropy_with_logits` is the accurate one."""
+    p, target = same(probability, target)
     if not (np.greater_equal(p, 0).all() and np.less_equal(p, 1).all()):
         raise ValueError("binary_cross_entropy takes probabilities from 0 to 1; for logits there is ..._with_logits.")
-    floor = float(np.finfo(p.dtype).tiny)
-    logs = target * np.log(np.maximum(p, floor)) + (1 - target) * np.log(np.maximum(1 - p, floor))
+    logs = target * np.log(np.maximum(p, LEAST)) + (1 - target) * np.log(np.maximum(1 - p, LEAST))
     return finish(-logs, reduction)
 
 
 def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
     """-(t log σ(x) + (1-t) log σ(-x)), accurate for logits of any size."""
-    check_same(logits, target)
-    return finish(-(target * log_sigmoid(logits) + (1 - target) * log_sigmoid(-logits)), reduction)
+    x, target = same(logits, target)
+    return finish(-(target * log_sigmoid(x) + (1 - target) * log_sigmoid(-x)), reduction)
 
 
 def cross_entropy(
@@ -89,8 +94,8 @@ def cross_entropy(
     Parameters
     ----------
     logits : (..., classes)
-    labels : (...)
-        Integers that count from 0.
+    labels : (...) or (..., classes)
+        Integers that count from 0, or probabilities.
     reduction : {'mean', 'sum', 'none'}
     weight : (classes,), optional
         How much each class counts; the mean is then the weighted one, as PyTorch's.
@@ -104,11 +109,14 @@ def cross_entropy(
     """
     if weight is None and not label_smoothing:
         return plain_cross_entropy(logits, labels, reduction=reduction)
-    classes = np.shape(logits)[-1]
-    scale = np.ones(classes) if weight is None else as_array(weight)
-    chosen = one_hot(labels, classes)
+    (x, labels), _ = plain_cross_entropy.bind(logits, labels, reduction=reduction)
+    classes = x.shape[-1]
+    scale = as_array(np.ones(classes) if weight is None else weight).astype(x.dtype)
+    if scale.shape != (classes,):
+        raise ValueError(f"{called(scale, 'weight')} needs the shape ({classes},): a number for each class.")
+    chosen = (labels if labels.ndim == x.ndim else one_hot(labels, classes)).astype(x.dtype)
     target = (1 - label_smoothing) * chosen + label_smoothing / classes
-    losses = -np.sum(log_softmax(logits, axis=-1) * (target * scale), axis=-1)
-    if reduction == "mean":
-        return np.sum(losses) / float(np.sum(chosen * scale))
+    losses = -np.sum(log_softmax(x, axis=-1) * (target * scale), axis=-1)
+    if reduction == "mean" and labels.ndim != x.ndim:
+        return np.sum(losses) / np.sum(chosen * scale)
     return finish(losses, reduction)

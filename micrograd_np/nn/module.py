@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
+from ..context import no_grad
 from ..graph import Tensor
+from ..ops.primitive import as_array
+from . import display
 
 
 class Parameter(Tensor):
@@ -29,10 +31,11 @@ class Module:
     """The base of layers and models: write `forward`, set attributes, call it.
 
     Parameters, other Tensors (buffers, such as running statistics) and modules are found in the attributes, and in
-    lists, tuples and dicts of them; there is no `super().__init__()` to remember.
+    lists, tuples and dicts of them; there is no `super().__init__()` to remember. What is found twice counts once.
 
     Examples
     --------
+    >>> import numpy as np
     >>> class Scale(Module):
     ...     def __init__(self, size):
     ...         self.weight = Parameter(np.ones(size))
@@ -54,24 +57,24 @@ class Module:
             f"{type(self).__name__} has no forward method: define forward(self, x) to say what it computes."
         )
 
-    def named_modules(self, path: str = "") -> Iterator[tuple[str, Module]]:
-        """(path, module) of this module and of all its parts, each once."""
-        yield from _unique((p, part) for p, part in walk(path, self) if isinstance(part, Module))
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """(path, module) of this module, whose path is empty, and of all its parts."""
+        return ((path, part) for path, part in walk("", self, set()) if isinstance(part, Module))
 
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """(path, tensor) of parameters and buffers, each once, under its first name."""
-        yield from _unique((p, part) for p, part in walk("", self) if isinstance(part, Tensor))
+        """(path, tensor) of parameters and buffers."""
+        return ((path, part) for path, part in walk("", self, set()) if isinstance(part, Tensor))
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """(path, parameter), such as `layers.0.weight`, each once, under its first name."""
-        yield from ((p, part) for p, part in self.named_tensors() if isinstance(part, Parameter))
+        """(path, parameter), such as `layers.0.weight`."""
+        return ((path, part) for path, part in self.named_tensors() if isinstance(part, Parameter))
 
     def modules(self) -> list[Module]:
         """This module and all its parts."""
         return [module for _, module in self.named_modules()]
 
     def parameters(self) -> list[Parameter]:
-        """The parameters of this module and of all its parts, each once."""
+        """The parameters of this module and of all its parts."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def num_parameters(self) -> int:
@@ -111,51 +114,56 @@ class Module:
         ValueError
             If names are missing or unknown, or shapes or dtypes differ; nothing has been written then.
         """
-        tensors = dict(self.named_tensors())
-        wrong = [f"missing: {name}" for name in tensors.keys() - state.keys()]
-        wrong += [f"unknown: {name}" for name in state.keys() - tensors.keys()]
-        for name in tensors.keys() & state.keys():
-            ours, theirs = tensors[name], np.asarray(state[name])
-            if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
-                wrong.append(f"{name}: {theirs.shape} {theirs.dtype} given, {ours.shape} {ours.dtype} needed")
-        if wrong:
-            listed = "\n  ".join(sorted(wrong))
-            raise ValueError(f"this state does not fit {type(self).__name__}; nothing was changed.\n  {listed}")
-        for name, tensor in tensors.items():
-            tensor.data = np.asarray(state[name])
+        load(type(self).__name__, dict(self.named_tensors()), state)
 
+    def summary(self, *input_shapes: tuple[int, ...], dtype: Any = None) -> str:
+        """A table of the parts: path, layer, shape of the output, parameters; for input of these shapes.
+
+        Parameters
+        ----------
+        *input_shapes : tuple of int
+            One for each argument of `forward`, the batch included.
+        dtype : dtype, optional
+            Of the input; the first parameter's without it. `int` for ids.
+        """
+        return display.table(self, input_shapes, dtype)
+
+    @reprlib.recursive_repr()
     def __repr__(self) -> str:
-        parts = [
-            f"{name}={_said(value)}" for name, value in vars(self).items() if name != "training" and name[0] != "_"
-        ]
-        return f"{type(self).__name__}({', '.join(parts)})"
+        return display.described(self)
 
 
-def _said(value: Any) -> str:
-    return f"{type(value).__name__}{value.shape}" if isinstance(value, Tensor) else repr(value)
-
-
-def walk(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """(path, thing) for a module, its tensors and its parts, in the order in which they were set."""
-    if isinstance(value, Tensor):
-        yield path, value
+def walk(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """(path, thing) for a module, its tensors and its parts, in the order in which they were set, each once."""
+    if not isinstance(value, Tensor | Module | dict | list | tuple) or id(value) in seen:
         return
+    seen.add(id(value))
+    if isinstance(value, Tensor | Module):
+        yield path, value
+    for key, child in children(value):
+        yield from walk(f"{path}.{key}" if path else str(key), child, seen)
+
+
+def children(value: Any) -> list[tuple[Any, Any]]:
     if isinstance(value, Module):
-        yield path, value
-        children: Any = vars(value).items()
-    elif isinstance(value, dict):
-        children = value.items()
-    elif isinstance(value, list | tuple):
-        children = enumerate(value)
-    else:
-        return
-    for key, child in children:
-        yield from walk(f"{path}.{key}" if path else str(key), child)
+        return list(vars(value).items())
+    if isinstance(value, dict):
+        return list(value.items())
+    return [] if isinstance(value, Tensor) else list(enumerate(value))
 
 
-def _unique(pairs: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    seen = set()
-    for path, thing in pairs:
-        if id(thing) not in seen:
-            seen.add(id(thing))
-            yield path, thing
+@no_grad()
+def load(whose: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+    """Write a state into tensors of the same names, shapes and dtypes; or nothing, and say what differs."""
+    given = {name: as_array(values) for name, values in state.items()}
+    wrong = [f"missing: {name}" for name in tensors.keys() - given.keys()]
+    wrong += [f"unknown: {name}" for name in given.keys() - tensors.keys()]
+    for name in tensors.keys() & given.keys():
+        ours, theirs = tensors[name], given[name]
+        if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
+            wrong.append(f"{name}: {theirs.shape} {theirs.dtype} given, {ours.shape} {ours.dtype} needed")
+    if wrong:
+        listed = "\n  ".join(sorted(wrong))
+        raise ValueError(f"this state does not fit {whose}; nothing was changed.\n  {listed}")
+    for name, tensor in tensors.items():
+        tensor.data = given[name]

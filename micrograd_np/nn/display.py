@@ -1,0 +1,111 @@
+"""A module as text: in one line or an indented few, and as a table with the shapes of its outputs."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from ..context import no_grad
+from ..graph import Tensor
+
+WIDTH = 100
+
+
+def described(module: Any) -> str:
+    """`Linear(weight=Parameter(2, 3), bias=None)`: the attributes but for the private, random and switched ones."""
+    shown = {name: value for name, value in vars(module).items() if name[0] != "_" and name != "training"}
+    return call(
+        type(module).__name__,
+        [f"{name}={said(value)}" for name, value in shown.items() if not isinstance(value, np.random.Generator)],
+    )
+
+
+def call(name: str, parts: list[str], brackets: str = "()") -> str:
+    """The parts between brackets, on lines of their own where one is too short for them."""
+    line = f"{name}{brackets[0]}{', '.join(parts)}{brackets[1]}"
+    if len(line) <= WIDTH and "\n" not in line:
+        return line
+    lines = textwrap.indent(",\n".join(parts), "    ")
+    return f"{name}{brackets[0]}\n{lines},\n{brackets[1]}"
+
+
+def said(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"{type(value).__name__}{value.shape}"
+    if isinstance(value, list):
+        return call("", [said(part) for part in value], "[]")
+    if isinstance(value, dict):
+        return call("", [f"{key}: {said(part)}" for key, part in value.items()], "{}")
+    return getattr(value, "__name__", None) or getattr(value, "name", None) or repr(value)
+
+
+def table(model: Any, input_shapes: tuple[tuple[int, ...], ...], dtype: Any) -> str:
+    """One row for each part, and the sum of the parameters."""
+    dtype = dtype or next((parameter.dtype for parameter in model.parameters()), float)
+    shapes = output_shapes(model, [np.zeros(shape, dtype) for shape in input_shapes])
+    counts = own_parameters(model)
+    rows: list[tuple[str, ...]] = [("path", "layer", "output shape", "parameters")]
+    for path, module in model.named_modules():
+        rows.append((path, type(module).__name__, shapes.get(id(module), "-"), f"{counts[path]:,}"))
+    total = sum(counts.values())
+    rows.append(("total", "", "", f"{total:,}"))
+    if frozen := total - model.num_parameters():
+        rows.append(("frozen", "", "", f"{frozen:,}"))
+    return aligned(rows)
+
+
+def output_shapes(model: Any, inputs: list[Any]) -> dict[int, str]:
+    """What each part gives in evaluation, by the part's id; the parts are left as they were."""
+    before = [(module, dict(vars(module))) for module in model.modules()]
+    shapes: dict[int, str] = {}
+
+    def watched(module: Any) -> Any:
+        forward = module.forward
+
+        def watched_forward(*args: Any, **kwargs: Any) -> Any:
+            output = forward(*args, **kwargs)
+            shapes[id(module)] = shape_of(output)
+            return output
+
+        return watched_forward
+
+    try:
+        for module in model.eval().modules():
+            module.forward = watched(module)
+        with no_grad():
+            model(*inputs)
+    finally:
+        for module, attributes in before:
+            vars(module).clear()
+            vars(module).update(attributes)
+    return shapes
+
+
+def shape_of(output: Any) -> str:
+    if isinstance(output, tuple | list):
+        return ", ".join(map(shape_of, output))
+    return str(getattr(output, "shape", "-"))
+
+
+def own_parameters(model: Any) -> Counter[str]:
+    """How many parameters each part has besides those of its own parts, by path."""
+    paths = {path for path, _ in model.named_modules()}
+    counts: Counter[str] = Counter()
+    for path, parameter in model.named_parameters():
+        while path not in paths:
+            path = path.rpartition(".")[0]
+        counts[path] += parameter.size
+    return counts
+
+
+def aligned(rows: list[tuple[str, ...]]) -> str:
+    """Columns two blanks apart; the last one is numbers, and stands to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for *words, number in rows:
+        cells = [word.ljust(width) for word, width in zip(words, widths, strict=False)]
+        lines.append("  ".join([*cells, number.rjust(widths[-1])]))
+    return "\n".join(lines)

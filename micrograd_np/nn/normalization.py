@@ -1,0 +1,145 @@
+"""Normalization as layers: over the batch, with running statistics for evaluation; and over each sample."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..context import no_grad
+from ..errors import called
+from ..graph import Tensor
+from ..ops.normalization import batch_norm, layer_norm
+from .checks import check_dtype, fitting
+from .module import Module, Parameter
+
+
+class BatchNorm(Module):
+    """The entries of each channel with mean 0 and variance 1, times a weight, plus a bias.
+
+    In training mean and variance are the batch's, in evaluation the running ones, which training keeps as buffers.
+
+    Parameters
+    ----------
+    num_features : int
+        How many channels x (N, C, ...) has.
+    eps : float
+        Added to the variance.
+    momentum : float or None
+        How much of the batch's statistics a step takes into the running ones; with None these are plain averages.
+    affine : bool
+        Whether there are weight and bias.
+    dtype : dtype
+    """
+
+    axes: ClassVar[tuple[int, ...]]
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        *,
+        dtype: Any = float,
+    ) -> None:
+        self.weight: Any = Parameter(np.ones(num_features), dtype=dtype) if affine else None
+        self.bias: Any = Parameter(np.zeros(num_features), dtype=dtype) if affine else None
+        self.running_mean: Any = Tensor(np.zeros(num_features), dtype=dtype)
+        self.running_var: Any = Tensor(np.ones(num_features), dtype=dtype)
+        self.num_batches_tracked: Any = Tensor(0)
+        self.eps, self.momentum = eps, momentum
+
+    def forward(self, x: Any) -> Any:
+        if np.ndim(x) not in self.axes:
+            listed = " or ".join(map(str, self.axes))
+            raise ValueError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {called(x, 'x')}.")
+        x = fitting(self, x, self.running_mean, self.running_mean.size, axis=1)
+        if self.training:
+            y, mean, var = batch_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
+            self.track(mean, var, x.size // mean.size)
+            return y
+        return self.with_running_statistics(x)
+
+    @no_grad()
+    def track(self, mean: Any, var: Any, count: int) -> None:
+        """Move the running statistics towards a batch's; the variance as that of a sample of the population."""
+        self.num_batches_tracked += 1
+        share = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
+        self.running_mean += share * (mean - self.running_mean)
+        self.running_var += share * (var * (count / (count - 1)) - self.running_var)
+
+    def with_running_statistics(self, x: Any) -> Any:
+        scale = 1 / np.sqrt(self.running_var + self.eps)
+        if self.weight is not None:
+            scale = scale * self.weight
+        shift = -self.running_mean * scale
+        if self.bias is not None:
+            shift = shift + self.bias
+        channels = (-1, *[1] * (x.ndim - 2))
+        return x * np.reshape(scale, channels) + np.reshape(shift, channels)
+
+
+class BatchNorm1d(BatchNorm):
+    """Batch normalization of features (N, C) or signals (N, C, L).
+
+    Examples
+    --------
+    >>> BatchNorm1d(2, eps=0)(np.array([[1.0, 10.0], [3.0, 30.0]])).data
+    array([[-1., -1.],
+           [ 1.,  1.]])
+    """
+
+    axes = (2, 3)
+
+
+class BatchNorm2d(BatchNorm):
+    """Batch normalization of images (N, C, H, W).
+
+    Examples
+    --------
+    >>> BatchNorm2d(3)(np.ones((2, 3, 4, 4))).shape
+    (2, 3, 4, 4)
+    """
+
+    axes = (4,)
+
+
+class LayerNorm(Module):
+    """The entries of each sample with mean 0 and variance 1, times a weight, plus a bias.
+
+    Parameters
+    ----------
+    normalized_shape : int or tuple of int
+        The last sizes of x: the axes over which mean and variance are taken.
+    eps : float
+        Added to the variance.
+    elementwise_affine, bias : bool
+        Whether there are weight and bias.
+    dtype : dtype
+
+    Examples
+    --------
+    >>> LayerNorm(2, eps=0)(np.array([[1.0, 3.0], [10.0, 30.0]])).data
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    """
+
+    def __init__(
+        self,
+        normalized_shape: Any,
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        *,
+        dtype: Any = float,
+    ) -> None:
+        self.normalized_shape = normalized_shape
+        self.weight: Any = Parameter(np.ones(normalized_shape), dtype=dtype) if elementwise_affine else None
+        self.bias: Any = Parameter(np.zeros(normalized_shape), dtype=dtype) if elementwise_affine and bias else None
+        self.eps = eps
+
+    def forward(self, x: Any) -> Any:
+        if self.weight is not None:
+            check_dtype(self, x, self.weight)
+        return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
