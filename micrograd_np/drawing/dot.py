@@ -82,7 +82,7 @@ def legend(scene: Scene, view: View) -> str:
         parts.append(f"<td>{font('values', VALUE, 9)}</td>")
     if view.direction != "forward" and view.lines:
         parts.append(
-            f"<td>{font('gradients: g arrives at an op, z is its result, x and y its arguments', GRADIENT, 9)}</td>"
+            f"<td>{font('gradients: g is the one that arrives at an operation, z its result', GRADIENT, 9)}</td>"
         )
     if view.grids:
         cells = "".join(cell("", level) for level in range(-4, 5))

@@ -11,12 +11,14 @@ from ..frames import line
 from ..graph import CUT, Tensor
 from ..memory import check_unwritten
 from . import formulas
+from .formulas import Phrase
 from .model import Edge, Node, Scene, is_box, routes
 
 
 def fill(scene: Scene) -> Scene:
     """Give the boxes and arrows that are shown their numbers, as they are now."""
     by_id = {node.id: node for node in scene.nodes}
+    taken = {node.name for node in scene.nodes}
     arriving: dict[str, dict[int, Edge]] = {}
     for edge in scene.edges:
         arriving.setdefault(edge.head, {})[edge.position] = edge
@@ -26,7 +28,7 @@ def fill(scene: Scene) -> Scene:
         if isinstance(node.source, Tensor) and node.source.op is not None:
             for edge in arriving.get(node.id, {}).values():
                 mark_updated(by_id[edge.tail], node.source)
-            pull(node, by_id, arriving.get(node.id, {}))
+            pull(node, by_id, arriving.get(node.id, {}), taken)
     shares = Counter(edge.tail for edge in scene.edges if edge.gradient is not None)
     for edge in scene.edges:
         edge.part = edge.gradient if shares[edge.tail] > 1 else None
@@ -63,13 +65,13 @@ def mark_updated(node: Node, user: Tensor) -> None:
         node.state = "updated since"
 
 
-def pull(node: Node, by_id: dict[str, Node], arriving: dict[int, Edge]) -> None:
+def pull(node: Node, by_id: dict[str, Node], arriving: dict[int, Edge], taken: set[str | None]) -> None:
     """Each rule of an op, read: the formula, and the gradient it sends along the arrow."""
     x = node.source
     known = x.grad is not None and fresh(x)
     g = raw(x.grad) if known else ones(x.data)
     values = [raw(a) for a in x.args]
-    names = [node.title or None, *[word(a, by_id, arriving.get(i)) for i, a in enumerate(x.args)]]
+    names = [result(node, taken), *[argument(a, by_id, arriving.get(i)) for i, a in enumerate(x.args)]]
     for position, rule in routes(x).items():
         edge = arriving.get(position)
         if edge and not runs_users_code(x):
@@ -84,11 +86,16 @@ def runs_users_code(x: Tensor) -> bool:
     return any(callable(value) and not isinstance(value, type) for value in x.params.values())
 
 
-def word(x: Any, by_id: dict[str, Node], edge: Edge | None) -> str | None:
-    """What a formula calls an argument: its name, or the number that it is."""
+def result(node: Node, taken: set[str | None]) -> Phrase | None:
+    """What formulas call an op's result: its name, or the rules' own z where the user has no z."""
+    return node.phrase if node.title or "z" in taken else None
+
+
+def argument(x: Any, by_id: dict[str, Node], edge: Edge | None) -> Phrase | None:
+    """What formulas call an argument: its name, how it was made, or the number that it is."""
     if not is_box(x):
-        return formulas.literal(x).text
-    return by_id[edge.tail].title or None if edge else None
+        return formulas.literal(x)
+    return by_id[edge.tail].phrase if edge and by_id[edge.tail].phrase.text else None
 
 
 def fresh(x: Tensor) -> bool:

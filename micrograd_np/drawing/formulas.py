@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -187,16 +188,17 @@ def letters(rule: Any, count: int) -> list[str]:
 
 
 def read(
-    rule: Any, g: Any, z: Any, values: list[Any], params: dict[str, Any], names: list[str | None]
+    rule: Any, g: Any, z: Any, values: list[Any], params: dict[str, Any], names: Sequence[Phrase | None]
 ) -> tuple[Any, str]:
     """What a rule gives, and the formula that gave it; `names` are those of z and of the arguments.
 
     A rule that cannot be written down still gives its value, and one that refuses its arguments gives None; then the
     formula is empty.
     """
-    words = [name or letter for name, letter in zip(names, ["z", *letters(rule, len(values))], strict=True)]
+    own = ["z", *letters(rule, len(values))]
+    words = [name or Phrase(letter) for name, letter in zip(names, own, strict=True)]
     try:
-        result = rule(pen(g, "g"), pen(z, words[0]), *map(pen, values, words[1:]), **params)
+        result = rule(pen(g, Phrase("g")), pen(z, words[0]), *map(pen, values, words[1:]), **params)
         said = literal(result).text
         return plain(result), said if G.search(said) or "…" not in said else ""
     except Exception:
@@ -205,9 +207,10 @@ def read(
         return None, ""
 
 
-def pen(value: Any, word: str) -> Any:
+def pen(value: Any, phrase: Phrase) -> Any:
     if isinstance(value, tuple):
-        return type(value)(None if part is None else pen(part, f"{word}[{i}]") for i, part in enumerate(value))
+        parts = enumerate(value)
+        return type(value)(None if part is None else pen(part, subscript(phrase, (i,))) for i, part in parts)
     if hasattr(value, "dtype"):
-        return Written(value, Phrase(word))
+        return Written(value, phrase)
     return value

@@ -88,7 +88,7 @@ def backward(scene: Scene) -> list[dict[str, Any]]:
     by_id = {node.id: node for node in scene.nodes}
     words: dict[str, dict[str, str]] = {node.id: {} for node in scene.nodes}
     for edge in scene.edges:
-        words[edge.head].setdefault(by_id[edge.tail].title or edge.argument, edge.tail)
+        words[edge.head].setdefault(by_id[edge.tail].phrase.text, edge.tail)
     parts = Counter(edge.tail for edge in scene.edges if edge.flows)
     sums: dict[str, Any] = {}
     counts: Counter[str] = Counter()
@@ -115,8 +115,11 @@ def backward(scene: Scene) -> list[dict[str, Any]]:
 def read_by(node: Node, rules: list[str], words: dict[str, str]) -> list[tuple[str, str]]:
     """The values that an op's rules read beside g: what the formulas call each, and its box."""
     named = words | {node.title or "z": node.id}
-    said = set(re.findall(r"[\w.]+", " ".join(rules).replace(".T", " ")))
-    return [(word, box) for word, box in named.items() if word in said]
+    return [
+        (word, box)
+        for word, box in named.items()
+        if any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", rule) for rule in rules)
+    ]
 
 
 def heat_style() -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.drawing.formulas import literal, read
+from micrograd_np.drawing.formulas import Phrase, literal, read
 from micrograd_np.ops import TABLE
 
 X, Y = np.array([[0.5, 1.5], [2.0, 1.0]]), np.array([[1.5, 0.5], [1.0, 3.0]])
@@ -25,7 +25,7 @@ FORMULAS = [
 def test_the_rules_of_two_arguments(op, position, formula):
     row = TABLE[op]
     z = row.kernel(X, Y)
-    assert read(row.rules[position], np.ones_like(z), z, [X, Y], {}, [None, "l1", "syn1"])[1] == formula
+    assert read(row.rules[position], np.ones_like(z), z, [X, Y], {}, [None, Phrase("l1"), Phrase("syn1")])[1] == formula
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_the_rules_of_two_arguments(op, position, formula):
 def test_the_rules_of_one_argument(op, formula):
     row = TABLE[op]
     z = row.kernel(X)
-    assert read(row.rules[0], np.ones_like(z), z, [X], {}, ["l2", None])[1] == formula
+    assert read(row.rules[0], np.ones_like(z), z, [X], {}, [Phrase("l2"), None])[1] == formula
 
 
 SPELLINGS = [
@@ -107,4 +107,4 @@ def test_a_rule_of_ones_own_is_read_too():
     def cube(x):
         return x**3
 
-    assert read(cube.rules[0], np.ones(2), np.ones(2), [np.ones(2)], {}, [None, "w"])[1] == "g * 3 * w**2"
+    assert read(cube.rules[0], np.ones(2), np.ones(2), [np.ones(2)], {}, [None, Phrase("w")])[1] == "g * 3 * w**2"

@@ -237,3 +237,12 @@ def test_every_row_is_drawn_and_the_parts_add_up_to_the_gradient(case):
     assert leaves
     for leaf in leaves:
         np.testing.assert_allclose(sum(parts[leaf.id]), leaf.gradient, rtol=1e-12, atol=1e-14)
+
+
+def test_a_formula_never_takes_a_users_name_for_a_letter_of_its_own():
+    z, y = weight(2), weight(2)
+    result = (z + 1) / (y + 3)
+    rules = [edge.rule for edge in scene(np.tanh(result + 1)).edges]
+    assert "g / (y + 3)" in rules
+    assert "-g * result / (y + 3)" in rules
+    assert "g * (1 - tanh(result + 1) * tanh(result + 1))" in rules
