@@ -242,7 +242,7 @@ def test_every_row_is_drawn_and_the_parts_add_up_to_the_gradient(case):
 def test_a_formula_never_takes_a_users_name_for_a_letter_of_its_own():
     z, y = weight(2), weight(2)
     result = (z + 1) / (y + 3)
-    rules = [edge.rule for edge in scene(np.tanh(result + 1)).edges]
+    rules = [edge.rule for edge in draw(np.tanh(result + 1)).scene.edges]
     assert "g / (y + 3)" in rules
     assert "-g * result / (y + 3)" in rules
     assert "g * (1 - tanh(result + 1) * tanh(result + 1))" in rules
