@@ -19,6 +19,7 @@ INVERSES = [
     ([(2, 1, 2), (2, 1)], "np.linalg.tensorsolve(x + 3 * np.reshape(np.eye(2), (2, 1, 2)), y)"),
     ([(2, 2, 2, 2)], "np.linalg.tensorinv(x + 3 * np.reshape(np.eye(4), (2, 2, 2, 2)))"),
     ([(2, 2)], "np.linalg.tensorinv(x + 3 * np.eye(2), ind=1)"),
+    ([(2, 2, 4)], "np.linalg.tensorinv(x + 5 * np.reshape(np.eye(4), (2, 2, 4)))"),
     ([(2, 2, 1)], "np.linalg.tensorsolve(x + 3 * np.reshape(np.eye(2), (2, 2, 1)), [1.0, 2.0], axes=(0,))"),
     ([(2, 2), (2, 2)], "np.linalg.solve(x + 3 * np.eye(2), y)"),
     ([(2, 2, 2), (2, 2)], "np.linalg.solve(x + 3 * np.eye(2), y)"),
