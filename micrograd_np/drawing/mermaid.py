@@ -52,4 +52,5 @@ def arrow(edge: Edge, direction: str) -> str:
 
 
 def quoted(*lines: str) -> str:
-    return '"' + "<br/>".join(clip(line).translate(ENTITIES) for line in lines) + '"'
+    words = "<br/>".join(clip(line).translate(ENTITIES) for line in lines)
+    return f'"{words or " "}"'

@@ -105,6 +105,7 @@ def test_a_hostile_name_is_only_a_name(name):
     assert len(picture.scene.nodes) == 3
     assert picture.mermaid.count("\n") == len(picture.mermaid.splitlines())
     assert "<script" not in picture.mermaid
+    assert '[""]' not in picture.mermaid
     assert "\x1b" not in picture.text
     assert picture.png
 
