@@ -13,7 +13,6 @@ from ..ops.classes import cross_entropy as plain_cross_entropy
 from ..ops.neural import log_sigmoid
 from ..ops.primitive import as_array
 
-
 LEAST = math.exp(-100)  # the probability that PyTorch takes a 0 for, so that its logarithm stays finite
 
 
@@ -72,7 +71,7 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
 
 
 def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean") -> Any:
-    """-(t log p + (1-t) log(1-p)), at most 100 an entry; from logits, `binary_cross_entropy_with_logits` is the accurate one."""
+    """-(t log p + (1-t) log(1-p)), at most 100 an entry; for logits there is `..._with_logits`, more accurate."""
     p, target = same(probability, target)
     if not (np.greater_equal(p, 0).all() and np.less_equal(p, 1).all()):
         raise ValueError("binary_cross_entropy takes probabilities from 0 to 1; for logits there is ..._with_logits.")
@@ -109,7 +108,7 @@ def cross_entropy(
     """
     if weight is None and not label_smoothing:
         return plain_cross_entropy(logits, labels, reduction=reduction)
-    (x, labels), _ = plain_cross_entropy.bind(logits, labels, reduction=reduction)
+    (x, labels), _ = plain_cross_entropy.bind(logits, labels, reduction=reduction)  # type: ignore[call-arg]
     classes = x.shape[-1]
     scale = as_array(np.ones(classes) if weight is None else weight).astype(x.dtype)
     if scale.shape != (classes,):

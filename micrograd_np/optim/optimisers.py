@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Tensor, constant
+from .groups import Group
 from .optimiser import Optimiser, State
 
 
@@ -15,8 +16,13 @@ def zeros(p: Tensor) -> Tensor:
     return constant(np.zeros_like(p.data))
 
 
-def counter() -> Tensor:
-    return constant(np.zeros(()))
+def counter(p: Tensor) -> Tensor:
+    return constant(np.zeros((), p.dtype))
+
+
+def decayed(p: Any, g: Any, weight_decay: Any) -> Any:
+    """The gradient of the loss with half the weight decay times p² added to it."""
+    return g if weight_decay is None else g + weight_decay * p
 
 
 class SGD(Optimiser):
@@ -32,25 +38,25 @@ class SGD(Optimiser):
     nesterov : bool
     """
 
+    may_be_off = ("momentum", "weight_decay")
+
     def __init__(
         self,
         params: Iterable[Any],
-        lr: float,
+        lr: float = 1e-3,
         momentum: float = 0.0,
-        *,
-        nesterov: bool = False,
         weight_decay: float = 0.0,
+        nesterov: bool = False,
     ) -> None:
         self.nesterov = nesterov
-        self.with_momentum = momentum != 0
         super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
-    def begin(self, p: Tensor) -> State:
-        return {"velocity": zeros(p)} if self.with_momentum else {}
+    def begin(self, p: Tensor, group: Group) -> State:
+        return {} if group["momentum"] is None else {"velocity": zeros(p)}
 
-    def update(self, p: Any, g: Any, state: Any, lr: Any, momentum: Any, weight_decay: Any) -> None:  # type: ignore[override]
-        g = g + weight_decay * p
-        if self.with_momentum:
+    def update(self, p: Any, g: Any, state: State, lr: Any, momentum: Any, weight_decay: Any) -> None:
+        g = decayed(p, g, weight_decay)
+        if momentum is not None:
             velocity = state["velocity"]
             velocity *= momentum
             velocity += g
@@ -70,6 +76,7 @@ class Adam(Optimiser):
     eps, weight_decay : float
     """
 
+    may_be_off = ("weight_decay",)
     decoupled = False
 
     def __init__(
@@ -82,16 +89,18 @@ class Adam(Optimiser):
     ) -> None:
         super().__init__(params, lr=lr, beta1=betas[0], beta2=betas[1], eps=eps, weight_decay=weight_decay)
 
-    def begin(self, p: Tensor) -> State:
-        return {"first": zeros(p), "second": zeros(p), "steps": counter()}
+    def begin(self, p: Tensor, group: Group) -> State:
+        return {"first": zeros(p), "second": zeros(p), "steps": counter(p)}
 
-    def update(self, p: Any, g: Any, state: Any, lr: Any, beta1: Any, beta2: Any, eps: Any, weight_decay: Any) -> None:  # type: ignore[override]
+    def update(
+        self, p: Any, g: Any, state: State, lr: Any, beta1: Any, beta2: Any, eps: Any, weight_decay: Any
+    ) -> None:
         first, second, steps = state["first"], state["second"], state["steps"]
         steps += 1
-        if self.decoupled:
+        if not self.decoupled:
+            g = decayed(p, g, weight_decay)
+        elif weight_decay is not None:
             p *= 1 - lr * weight_decay
-        else:
-            g = g + weight_decay * p
         first += (1 - beta1) * (g - first)
         second += (1 - beta2) * (g * g - second)
         size = np.sqrt(second / (1 - beta2**steps)) + eps
@@ -103,12 +112,21 @@ class AdamW(Adam):
 
     decoupled = True
 
-    def __init__(self, params: Iterable[Any], lr: float = 1e-3, weight_decay: float = 0.01, **options: Any) -> None:
-        super().__init__(params, lr, weight_decay=weight_decay, **options)
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
 
 
 class RMSprop(Optimiser):
     """Steps divided by a running root mean square of the gradient (Hinton 2012, lecture 6e)."""
+
+    may_be_off = ("momentum", "weight_decay")
 
     def __init__(
         self,
@@ -117,29 +135,41 @@ class RMSprop(Optimiser):
         alpha: float = 0.99,
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        momentum: float = 0.0,
     ) -> None:
-        super().__init__(params, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay)
+        super().__init__(params, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
 
-    def begin(self, p: Tensor) -> State:
-        return {"square": zeros(p)}
+    def begin(self, p: Tensor, group: Group) -> State:
+        return {"square": zeros(p)} | ({} if group["momentum"] is None else {"velocity": zeros(p)})
 
-    def update(self, p: Any, g: Any, state: Any, lr: Any, alpha: Any, eps: Any, weight_decay: Any) -> None:  # type: ignore[override]
-        g = g + weight_decay * p
+    def update(
+        self, p: Any, g: Any, state: State, lr: Any, alpha: Any, eps: Any, weight_decay: Any, momentum: Any
+    ) -> None:
+        g = decayed(p, g, weight_decay)
         square = state["square"]
         square += (1 - alpha) * (g * g - square)
-        p -= lr * (g / (np.sqrt(square) + eps))
+        g = g / (np.sqrt(square) + eps)
+        if momentum is not None:
+            velocity = state["velocity"]
+            velocity *= momentum
+            velocity += g
+            g = velocity
+        p -= lr * g
 
 
 class Adagrad(Optimiser):
     """Steps divided by the root of the sum of all squared gradients so far (Duchi et al. 2011)."""
 
+    may_be_off = ("weight_decay",)
+
     def __init__(self, params: Iterable[Any], lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0) -> None:
         super().__init__(params, lr=lr, eps=eps, weight_decay=weight_decay)
 
-    def begin(self, p: Tensor) -> State:
+    def begin(self, p: Tensor, group: Group) -> State:
         return {"total": zeros(p)}
 
-    def update(self, p: Any, g: Any, state: Any, lr: Any, eps: Any, weight_decay: Any) -> None:  # type: ignore[override]
-        g = g + weight_decay * p
-        state["total"] += g * g
-        p -= lr * (g / (np.sqrt(state["total"]) + eps))
+    def update(self, p: Any, g: Any, state: State, lr: Any, eps: Any, weight_decay: Any) -> None:
+        g = decayed(p, g, weight_decay)
+        total = state["total"]
+        total += g * g
+        p -= lr * (g / (np.sqrt(total) + eps))

@@ -1,0 +1,60 @@
+"""A group: some parameters and the options that hold for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph import Tensor, constant
+from ..nn.module import Module
+
+
+class Group(dict[str, Any]):
+    """Parameters under "params", and options as 0-d Tensors: setting one writes its number, which all who hold it see.
+
+    Parameters
+    ----------
+    params : list
+    numbers : dict
+    may_be_off : names
+        Options that are left out, as None, where they are 0.
+    """
+
+    initial_lr: float | None = None
+
+    def __init__(self, params: list[Tensor], numbers: dict[str, float], may_be_off: tuple[str, ...]) -> None:
+        off = {name for name in may_be_off if numbers[name] == 0}
+        options = {name: None if name in off else constant(np.array(float(x))) for name, x in numbers.items()}
+        super().__init__(params=params, **options)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        held = self.get(name)
+        if isinstance(held, Tensor):
+            held.data = np.array(float(value))
+        elif name not in self or name == "params":
+            raise KeyError(f"there is no option {name!r} to set; there are {', '.join(self.keys() - {'params'})}.")
+        elif value:
+            raise ValueError(f"{name} was 0 when the optimiser was made, and so left out. Make it with {name}={value}.")
+
+    def options(self, dtype: Any) -> dict[str, Any]:
+        """The options in the dtype of a parameter."""
+        numbers = {name: value for name, value in self.items() if name != "params"}
+        return {name: x if x is None or x.dtype is dtype else x.astype(dtype) for name, x in numbers.items()}
+
+
+def grouped(whose: str, params: Any) -> list[dict[str, Any]]:
+    """What a user gave as parameters, as dicts with "params" and a group's own options."""
+    if isinstance(params, Module):
+        raise TypeError(f"{whose} was given a module: pass model.parameters().")
+    if isinstance(params, Tensor):
+        raise TypeError(f"{whose} was given one tensor: pass a list of tensors, such as [w].")
+    entries = list(params)
+    are_groups = [isinstance(entry, dict) for entry in entries]
+    if not any(are_groups):
+        entries = [{"params": entries}]
+    elif not all(are_groups) or not all("params" in entry for entry in entries):
+        raise TypeError(f'{whose}: groups are dicts, each with "params" and options of its own.')
+    if not any(list(entry["params"]) for entry in entries):
+        raise ValueError(f"{whose} was given no parameters: pass model.parameters().")
+    return entries

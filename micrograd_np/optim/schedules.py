@@ -1,0 +1,143 @@
+"""Schedules: the learning rate as a function of how many steps of the schedule were taken."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .optimiser import Optimiser
+
+
+class Schedule:
+    """The base of schedules: write `rate(base, t)`, the learning rate after t steps of a group that began with base.
+
+    A schedule sets the learning rate when it is made, and at each `step()`, which is called after the optimiser's.
+
+    Examples
+    --------
+    >>> class Halving(Schedule):
+    ...     def rate(self, base, t):
+    ...         return base / 2**t
+    """
+
+    def __init__(self, optimiser: Optimiser) -> None:
+        self.optimiser = optimiser
+        self.t = 0
+        for group in optimiser.param_groups:
+            if group.initial_lr is None:
+                group.initial_lr = float(group["lr"])
+        self.base = [float(group.initial_lr or 0) for group in optimiser.param_groups]
+        self.set_rates()
+
+    def rate(self, base: float, t: int) -> float:
+        """The learning rate after t steps."""
+        raise TypeError(f"{type(self).__name__} has no rate method: define rate(self, base, t).")
+
+    def set_rates(self) -> None:
+        for group, base in zip(self.optimiser.param_groups, self.base, strict=True):
+            group["lr"] = self.rate(base, self.t)
+
+    def step(self) -> None:
+        """Go on by one, an epoch or a batch, and set the learning rates."""
+        self.t += 1
+        self.set_rates()
+
+    def get_last_lr(self) -> list[float]:
+        """The learning rate of each group."""
+        return [float(group["lr"]) for group in self.optimiser.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far the schedule has come, and where it began."""
+        return {"t": np.array(self.t), "base": np.array(self.base)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state that `state_dict` gave; the learning rates are the optimiser's to restore."""
+        self.t, self.base = int(state["t"]), [float(base) for base in state["base"]]
+
+
+class LambdaLR(Schedule):
+    """base * factor(t), for a function of one's own.
+
+    Examples
+    --------
+    >>> from micrograd_np import nn, optim
+    >>> schedule = LambdaLR(optim.SGD([nn.Parameter([1.0])], lr=0.5), lambda t: 1 / (1 + t))
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.25]
+    """
+
+    def __init__(self, optimiser: Optimiser, lr_lambda: Callable[[int], float]) -> None:
+        self.factor = lr_lambda
+        super().__init__(optimiser)
+
+    def rate(self, base: float, t: int) -> float:
+        return base * self.factor(t)
+
+
+class StepLR(Schedule):
+    """base * gamma ** (t // step_size): multiplied by gamma after every step_size steps."""
+
+    def __init__(self, optimiser: Optimiser, step_size: int, gamma: float = 0.1) -> None:
+        self.step_size, self.gamma = step_size, gamma
+        super().__init__(optimiser)
+
+    def rate(self, base: float, t: int) -> float:
+        return float(base * self.gamma ** (t // self.step_size))
+
+
+class CosineAnnealingLR(Schedule):
+    """From base to eta_min in T_max steps along half a cosine (Loshchilov and Hutter 2017), and back after it."""
+
+    def __init__(self, optimiser: Optimiser, T_max: int, eta_min: float = 0.0) -> None:
+        self.T_max, self.eta_min = T_max, eta_min
+        super().__init__(optimiser)
+
+    def rate(self, base: float, t: int) -> float:
+        return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * t / self.T_max)) / 2
+
+
+class LinearLR(Schedule):
+    """From base * start_factor to base * end_factor in total_iters steps, and constant after: a warm-up."""
+
+    def __init__(
+        self, optimiser: Optimiser, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
+    ) -> None:
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        super().__init__(optimiser)
+
+    def rate(self, base: float, t: int) -> float:
+        done = min(t / self.total_iters, 1.0)
+        return base * (self.start_factor + (self.end_factor - self.start_factor) * done)
+
+
+class SequentialLR(Schedule):
+    """Schedules one after the other: the next takes over, from its own beginning, at each milestone.
+
+    Examples
+    --------
+    >>> from micrograd_np import nn, optim
+    >>> optimiser = optim.SGD([nn.Parameter([1.0])], lr=1.0)
+    >>> parts = [LinearLR(optimiser, 0.5, total_iters=2), CosineAnnealingLR(optimiser, T_max=100)]
+    >>> schedule = SequentialLR(optimiser, parts, milestones=[2])
+    >>> rates = schedule.get_last_lr()
+    >>> for _ in range(2):
+    ...     schedule.step()
+    ...     rates += schedule.get_last_lr()
+    >>> rates
+    [0.5, 0.75, 1.0]
+    """
+
+    def __init__(self, optimiser: Optimiser, schedules: Sequence[Schedule], milestones: Sequence[int]) -> None:
+        if len(schedules) != len(milestones) + 1:
+            raise ValueError(f"{len(schedules)} schedules need {len(schedules) - 1} milestones, not {len(milestones)}.")
+        self.schedules, self.starts = schedules, [0, *milestones]
+        super().__init__(optimiser)
+
+    def rate(self, base: float, t: int) -> float:
+        now = bisect_right(self.starts, t) - 1
+        return self.schedules[now].rate(base, t - self.starts[now])
