@@ -19,6 +19,7 @@ class View:
 
     direction: str
     boxes: int
+    walked: bool  # whether a backward pass has left gradients
 
     @property
     def grids(self) -> bool:
@@ -75,10 +76,9 @@ def facts(value: Any) -> str:
 
 
 def state(node: Node, view: View) -> str:
-    """What there is to say beside the numbers; that a backward is missing, only where it would be shown."""
-    if node.kind == node.state or (view.direction == "forward" and "backward" in node.state):
-        return ""
-    return node.state if view.lines else ""
+    """What there is to say beside the numbers; that a backward is missing, only where others had one."""
+    obvious = node.state == node.kind or ("backward" in node.state and not view.walked)
+    return "" if obvious or not view.lines else node.state
 
 
 def grid(caption: str, values: Any, ink: str, captioned: bool) -> str:

@@ -17,7 +17,7 @@ def source(scene: Scene, direction: str = "both") -> str:
     """The DOT source of a scene."""
     import graphviz  # type: ignore[import-untyped]
 
-    view = View(direction, len(scene.nodes))
+    view = View(direction, len(scene.nodes), scene.walked)
     digraph = graphviz.Digraph(
         graph_attr={
             "bgcolor": PAPER,
@@ -81,9 +81,9 @@ def legend(scene: Scene, view: View) -> str:
     if view.direction != "backward" and view.lines:
         parts.append(f"<td>{font('values', VALUE, 9)}</td>")
     if view.direction != "forward" and view.lines:
-        parts.append(
-            f"<td>{font('gradients: g is the one that arrives at an operation, z its result', GRADIENT, 9)}</td>"
-        )
+        missing = "" if view.walked else "no backward yet; "
+        words = f"{missing}gradients: g is the one that arrives at an operation, z its result"
+        parts.append(f"<td>{font(words, GRADIENT, 9)}</td>")
     if view.grids:
         cells = "".join(cell("", level) for level in range(-4, 5))
         scale = f"<tr><td>{font('-', INK, 9)}</td>{cells}<td>{font('+', INK, 9)}</td></tr>"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .model import Edge, Node, Scene
+from .model import Edge, Node, Scene, common
 
 LIMIT = 300
 LONGEST = 256  # ops in a loop's body
@@ -53,7 +53,7 @@ def sign(node: Node) -> str:
 
 def gather(items: list[Item], group: str) -> list[Item]:
     """All operations of a scope as one item, in the place of the last."""
-    inside = [item for item in items if group in item.nodes[0].scope]
+    inside = [item for item in items if any(is_called(scope, group) for scope in item.nodes[0].scope)]
     if len(inside) < 2:
         return items
     nodes = [node for item in inside for node in item.nodes]
@@ -61,6 +61,11 @@ def gather(items: list[Item], group: str) -> list[Item]:
     last = inside[-1]
     chosen = {id(item) for item in inside[:-1]}
     return [whole if item is last else item for item in items if id(item) not in chosen]
+
+
+def is_called(scope: str, group: str) -> bool:
+    """Whether a group is meant: a scope by its name, a module by its path."""
+    return scope == group or scope.startswith(f"{group}: ")
 
 
 def fold_repeats(items: list[Item]) -> list[Item]:
@@ -162,7 +167,5 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
 
 
 def summary(item: Item) -> Node:
-    scope = tuple(
-        a for a, *others in zip(*(node.scope for node in item.nodes), strict=False) if all(a == b for b in others)
-    )
+    scope = common([node.scope for node in item.nodes])
     return Node(item.nodes[-1].id, "fold", None, None, text=item.words, scope=scope)

@@ -62,6 +62,11 @@ class Scene:
     edges: list[Edge]
     folded: list[str] = field(default_factory=list)
 
+    @property
+    def walked(self) -> bool:
+        """Whether a backward pass has left gradients."""
+        return any(node.gradient is not None for node in self.nodes)
+
 
 def walk(outputs: Sequence[Tensor]) -> list[Any]:
     """Every value that the outputs were made from, arguments before results."""
@@ -99,7 +104,7 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
         node = Node(f"n{i}", kind(x, id(x) in final), names(x), source=x)
         made = NOTHING
         if getattr(x, "op", None) is not None:
-            node.op, node.scope = x.op.name, x.scope
+            node.op, node.scope = x.op.name, names.scope(x)
             tails = [boxes.get(id(a)) for a in x.args]
             words = [tail.phrase if tail else formulas.literal(a) for tail, a in zip(tails, x.args, strict=True)]
             made = formulas.written(x.op, words, x.params) if words else Phrase(x.op.name)
@@ -109,7 +114,30 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
             node.tag = tags(node.kind)
         node.phrase = Phrase(node.title) if node.title else made
         boxes[id(x)] = node
-    return Scene(list(boxes.values()), edges)
+    scene = Scene(list(boxes.values()), edges)
+    place_weights(scene)
+    return scene
+
+
+def place_weights(scene: Scene) -> None:
+    """A weight is drawn in the group in which all its uses are."""
+    users: dict[str, list[tuple[str, ...]]] = {}
+    by_id = {node.id: node for node in scene.nodes}
+    for edge in scene.edges:
+        users.setdefault(edge.tail, []).append(by_id[edge.head].scope)
+    for node in scene.nodes:
+        if node.kind in ("leaf", "frozen"):
+            node.scope = common(users.get(node.id, []))
+
+
+def common(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The groups that several have in common."""
+    shared: tuple[str, ...] = ()
+    for level in zip(*scopes, strict=False):
+        if len(set(level)) > 1:
+            break
+        shared += level[:1]
+    return shared
 
 
 def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:

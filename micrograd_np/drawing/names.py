@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import frames
 from ..graph import Tensor
+from .groups import Groups
 
 DEPTH = 6  # how far into attributes, lists and dicts a path goes
 WIDTH = 1000  # a list that is longer holds data
@@ -29,12 +30,23 @@ class Names:
         self.modules: dict[int, str] = {}
         self.variables: dict[int, str] = {}
         self.paths: dict[int, str] = {}
+        self.groups = Groups()
         self.held: list[Any] = []
 
     def __call__(self, value: Any) -> str | None:
         given = value.name if isinstance(value, Tensor) else None
         key = id(value)
         return given or self.modules.get(key) or self.variables.get(key) or self.paths.get(key)
+
+    def scope(self, value: Tensor) -> tuple[str, ...]:
+        """The groups in which a value is drawn, the outermost first: modules, and the user's scopes."""
+        groups: tuple[str, ...] = ()
+        done = 0
+        for call in self.groups.around(value.birth):
+            path, kind = self.modules.get(id(call.module)), type(call.module).__name__
+            groups += (*value.scope[done : call.depth], f"{path}: {kind}" if path else kind)
+            done = call.depth
+        return groups + value.scope[done:]
 
     def take(self, found: dict[int, str], named: Iterable[tuple[str, Any]]) -> None:
         """Enter names; those entered before stay."""
@@ -49,12 +61,17 @@ class Names:
         for name, value in kept:
             if hasattr(type(value), "named_parameters"):
                 self.take(self.modules, value.named_parameters())
+                self.take(self.modules, [(path or name, part) for path, part in modules_of(value)])
             else:
                 self.take(self.paths, inside(name, value))
 
 
 def is_array(value: Any) -> bool:
     return isinstance(value, Tensor | np.ndarray)
+
+
+def modules_of(value: Any) -> Iterable[tuple[str, Any]]:
+    return value.named_modules() if hasattr(type(value), "named_modules") else ()
 
 
 def inside(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -121,10 +138,12 @@ def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any,
 
     An inner function's name for what it was given serves for a leaf only: of a result, how it was made says more.
     """
+    groups = Groups()
     stack: list[tuple[FrameType, dict[str, Any]]] = []
     found: list[tuple[int, Variables]] = []
 
     def note(frame: FrameType, event: str, _: Any) -> None:
+        groups.note(frame, event)
         if not is_users(frame.f_code.co_filename):
             return
         if event == "call":
@@ -145,6 +164,7 @@ def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any,
     finally:
         sys.setprofile(before)
     names = live(Names())
+    names.groups = groups
     for _, variables in sorted(found, key=lambda call: call[0]):
         names.read(variables)
     return result, names

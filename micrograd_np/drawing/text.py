@@ -15,16 +15,18 @@ def text(scene: Scene, direction: str = "both") -> str:
     """The picture for a terminal."""
     parts = []
     if direction != "backward":
-        parts += ["forward", table(forward(node) for node in scene.nodes)]
+        parts += ["forward", table(forward(node, scene.walked) for node in scene.nodes)]
     if direction != "forward":
-        parts += ["backward: g is the gradient of the value on the right", table(backward(scene))]
+        missing = "" if scene.walked else "no backward yet; "
+        parts += [f"backward: {missing}g is the gradient of the value on the right", table(backward(scene))]
     parts += [f"folded: {words}" for words in scene.folded]
     return "\n".join(part for part in parts if part) + "\n"
 
 
-def forward(node: Node) -> Row:
+def forward(node: Node, walked: bool) -> Row:
     kind = "" if node.kind == "operation" else node.kind
-    state = "" if node.state == node.kind else node.state
+    obvious = node.state == node.kind or ("backward" in node.state and not walked)
+    state = "" if obvious else node.state
     return said(node), shape(node), number(node.value), "; ".join(filter(None, (kind, state)))
 
 

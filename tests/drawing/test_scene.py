@@ -156,6 +156,68 @@ def test_scopes_are_remembered():
     assert (node(drawn, "h").scope, node(drawn, "out").scope) == (("outer", "inner"), ("outer",))
 
 
+def test_a_weight_is_drawn_in_the_scope_of_all_its_uses():
+    w, v, X = weight(2), weight(2), np.ones(2)
+    with mg.scope("one"):
+        a = X * w
+        b = a * v
+    out = b * v
+    drawn = scene(out)
+    assert [node(drawn, name).scope for name in ("w", "v", "X")] == [("one",), (), ()]
+
+
+class Layer(mg.nn.Module):
+    def __init__(self):
+        self.weight = mg.nn.Parameter(np.ones(2))
+
+    def forward(self, x):
+        with mg.scope("inside"):
+            return x * self.weight
+
+
+class Model(mg.nn.Module):
+    def __init__(self):
+        self.layers = [Layer(), Layer()]
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x + 1
+
+
+def test_modules_are_groups():
+    model = Model()
+
+    def loss(x):
+        with mg.scope("around"):
+            return np.sum(model(x))
+
+    around = ("around", "model: Model")
+    assert [(each.title or each.text, each.scope) for each in draw(loss, np.ones(2)).scene.nodes] == [
+        ("x", ()),
+        ("layers.0.weight", (*around, "layers.0: Layer", "inside")),
+        ("x * layers.0.weight", (*around, "layers.0: Layer", "inside")),
+        ("layers.1.weight", (*around, "layers.1: Layer", "inside")),
+        ("x", (*around, "layers.1: Layer", "inside")),
+        ("x + 1", around),
+        ("sum(x + 1)", ("around",)),
+    ]
+
+
+def test_a_module_that_runs_twice_is_one_group():
+    layer = Layer()
+    groups = {each.scope[:1] for each in draw(lambda x: layer(layer(x)) * 2, weight(2)).scene.nodes}
+    assert groups == {("layer: Layer",), ()}
+
+
+def test_a_module_folds_by_its_path():
+    model = Model()
+    drawn = draw(model, np.ones(2), fold=["layers.0"]).scene
+    assert [each.text for each in drawn.nodes if each.kind == "fold"] == []
+    drawn = draw(lambda x: model(np.exp(x)), weight(2), fold=["model"]).scene
+    assert [each.text for each in drawn.nodes if each.kind == "fold"] == ["model"]
+
+
 def test_a_hook_is_not_run_again():
     seen = []
     w = weight(2)

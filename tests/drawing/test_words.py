@@ -41,10 +41,10 @@ def test_mermaid_has_boxes_arrows_groups_and_classes():
         h = np.exp(w)
     assert draw(np.where(np.array([True, False]), h, 0.0)).mermaid.splitlines() == [
         "flowchart TB",
-        'subgraph n1_0["layer 1"]',
+        'subgraph n0_0["layer 1"]',
+        'n0["w (2,)<br/>value -1 … 2"]:::leaf',
         'n1["h = exp(w) (2,)<br/>value 0.37 … 7.39"]:::operation',
         "end",
-        'n0["w (2,)<br/>value -1 … 2"]:::leaf',
         'n2["c1 (2,)<br/>value 0 … 1"]:::constant',
         'n3["where(c1, h, 0) (2,)<br/>value 0.000 … 0.368"]:::output',
         'n0 -->|"g * h"| n1',
