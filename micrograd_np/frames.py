@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import linecache
 import os
 import sys
@@ -16,15 +15,25 @@ ENGINE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 ARTICLE = ENGINE + "article" + os.sep
 
 
-@functools.cache
+class Whose(dict[str, bool]):
+    """Whether a file is the engine's own, looked up once."""
+
+    def __missing__(self, filename: str) -> bool:
+        self[filename] = filename.startswith(ENGINE) and not filename.startswith(ARTICLE)
+        return self[filename]
+
+
+ENGINES = Whose()
+
+
 def is_users(filename: str) -> bool:
-    return not filename.startswith(ENGINE) or filename.startswith(ARTICLE)
+    return not ENGINES[filename]
 
 
 def user_frame() -> FrameType:
     """The innermost frame outside the engine."""
     frame = sys._getframe(1)
-    while not is_users(frame.f_code.co_filename) and frame.f_back is not None:
+    while ENGINES[frame.f_code.co_filename] and frame.f_back is not None:
         frame = frame.f_back
     return frame
 
