@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-ROWS, COLUMNS, STRIP = 4, 4, 12
+ROWS, COLUMNS, STRIP = 6, 4, 12
 LEVELS = 4
 STRANGE = 9  # the heat of nan and of infinity
 
@@ -32,7 +32,8 @@ def preview(values: Any) -> Preview:
         texts = iter(numbers(rows.ravel()))
         levels = heat(rows) if values.size > 1 else heat(np.where(np.isfinite(rows), 0, rows))
         return Preview([[next(texts) for _ in row] for row in rows], levels.tolist(), "")
-    return Preview([[""] * STRIP], [heat(strip(values)).tolist()], summary(values))
+    levels = heat(strip(values)).tolist()
+    return Preview([[""] * len(levels)], [levels], summary(values))
 
 
 def brief(values: Any) -> str:
@@ -89,10 +90,10 @@ def positive_zero(text: str) -> str:
 
 
 def strip(values: Any) -> Any:
-    """The means of a dozen pieces of an array, in order."""
+    """The means of a dozen pieces at most of an array, in order."""
     flat = np.abs(values.ravel()) if values.dtype.kind == "c" else values.ravel().astype(float)
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.array([piece.mean() if piece.size else 0.0 for piece in np.array_split(flat, STRIP)])
+        return np.array([piece.mean() for piece in np.array_split(flat, min(STRIP, flat.size))])
 
 
 def heat(values: Any) -> Any:
