@@ -82,6 +82,8 @@ solve = Primitive(
 
 def _pinv_x(g: Any, z: Any, x: Any, rcond: Any, hermitian: bool, **_: Any) -> Any:
     """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973): x and its neighbours are of one rank."""
+    if hermitian:  # NumPy has read one triangle
+        x = np.tril(x) + mT(np.tril(x, -1))
     g, zT = mT(g), mT(z)
     inside = np.matmul(np.matmul(zT, mT(g)), zT)
     left = np.matmul(g - np.matmul(x, np.matmul(z, g)), np.matmul(z, zT))

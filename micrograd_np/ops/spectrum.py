@@ -30,10 +30,10 @@ def _eigh_x(g: Any, z: Any, x: Any, UPLO: str) -> Any:
     (g_values, g_vectors), (values, vectors) = g, z
     inside = 0
     if g_values is not None:
-        inside = eye_like(x) * np.expand_dims(g_values, -2)
+        inside = eye_like(vectors) * np.expand_dims(g_values, -2)
     if g_vectors is not None:
-        gaps = np.expand_dims(values, -2) - np.expand_dims(values, -1) + eye_like(x)
-        inside = inside + (1 - eye_like(x)) * np.matmul(mT(vectors), g_vectors) / gaps
+        gaps = np.expand_dims(values, -2) - np.expand_dims(values, -1) + eye_like(vectors)
+        inside = inside + (1 - eye_like(vectors)) * np.matmul(mT(vectors), g_vectors) / gaps
     return symmetric(np.matmul(np.matmul(vectors, inside), mT(vectors)))
 
 

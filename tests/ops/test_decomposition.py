@@ -74,6 +74,19 @@ def test_smooth(shapes, expression):
     check_smooth(shapes, expression.replace("W", f"np.array({W.tolist()})"))
 
 
+@pytest.mark.parametrize(
+    "expression", ["np.linalg.cholesky(x)", "np.linalg.eigh(x)[1]", "np.linalg.svd(x)[0]", "np.linalg.inv(x)"]
+)
+def test_what_no_rule_reads_may_be_written_to(expression):
+    x = mg.Tensor(np.array([[2.0, 0.5], [0.5, 3.0]]), requires_grad=True)
+    z, again = function(expression)(x), function(expression)(x)
+    z.backward(np.ones((2, 2)))
+    gradient, x.grad = x.grad, None
+    x.data -= 1.0
+    again.backward(np.ones((2, 2)))
+    np.testing.assert_array_equal(x.grad, gradient)
+
+
 NAMED = ["np.linalg.slogdet(x)", "np.linalg.eigh(x)", "np.linalg.svd(x)", "np.linalg.qr(x)"]
 
 
@@ -116,6 +129,30 @@ def test_the_gradient_of_a_symmetric_matrix_is_symmetric(expression):
     np.testing.assert_array_equal(gradient, gradient.T)
     slope = (f(x + 1e-5 * step) - f(x - 1e-5 * step)) / 2e-5
     np.testing.assert_allclose(np.sum(gradient * step), slope, rtol=1e-7)
+
+
+ONE_TRIANGLE = [
+    ("np.linalg.eigh(x)[0]", np.tril),
+    ("np.linalg.eigh(x, 'U')[1] ** 2", np.triu),
+    ("np.linalg.eigvalsh(x)", np.tril),
+    ("np.linalg.eigvalsh(x, 'U')", np.triu),
+    ("np.linalg.svd(x, compute_uv=False, hermitian=True)", np.tril),
+    ("np.linalg.pinv(x, hermitian=True)", np.tril),
+    ("np.linalg.cholesky(x)", np.tril),
+    ("np.linalg.cholesky(x, upper=True)", np.triu),
+]
+
+
+@pytest.mark.parametrize(("expression", "half"), ONE_TRIANGLE)
+def test_the_other_triangle_does_not_matter(expression, half):
+    """Values and gradient are those of the symmetric matrix that NumPy completes from the triangle it reads."""
+    x = W + 5 * np.eye(4)
+    whole = half(x) + half(x).T - np.diag(np.diag(x))
+    weighed = function(f"np.sum({expression} * np.arange(1.0, 5.0))")
+    (value, gradient), (expected, right) = mg.value_and_grad(weighed)(x), mg.value_and_grad(weighed)(whole)
+    np.testing.assert_allclose(value, weighed(x), rtol=1e-13)
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+    np.testing.assert_allclose(gradient, right, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ def test_any_subscripts(operands, data):
 
 REFUSED = [
     ("np.einsum('ij,jk', x, y)", r"'ij,jk'.* does not fit x \(2, 3\) float64, y \(2, 4\) .* named j have 3 and 2"),
+    ("np.einsum('ij,ij', x[:0], y[:, :3])", "the axes named i have 0 and 2 entries"),
     ("np.einsum('ii', x)", r"the axes named i have 3 and 2 entries"),
     ("np.einsum('ij,jk,k', x, y)", "takes 3 arrays, and was given 2"),
     ("np.einsum('ijk', x)", "names 3 axes of argument 0, which has 2"),
