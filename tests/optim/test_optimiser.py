@@ -1,0 +1,249 @@
+"""Optimisers as things: groups, options that can be set, states that can be kept, and what they say of bad input."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np import nn, optim
+
+EVERY = [
+    lambda params: optim.SGD(params, 0.1, momentum=0.9),
+    lambda params: optim.Adam(params, 0.1),
+    lambda params: optim.AdamW(params, 0.1),
+    lambda params: optim.RMSprop(params, 0.1, momentum=0.5),
+    lambda params: optim.Adagrad(params, 0.1),
+]
+
+
+def network():
+    rng = np.random.default_rng(0)
+    return nn.Sequential(nn.Linear(3, 4, rng=rng), nn.Tanh(), nn.Linear(4, 1, rng=rng))
+
+
+def train(model, optimiser, steps, schedule=None):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(8, 3))
+    for _ in range(steps):
+        optimiser.zero_grad()
+        nn.mse_loss(model(x), x[:, :1]).backward()
+        optimiser.step()
+        if schedule:
+            schedule.step()
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_a_kept_state_goes_on_bit_for_bit(make):
+    model, again = network(), network()
+    optimiser, fresh = make(model.named_parameters()), make(again.parameters())
+    schedule, later = [optim.CosineAnnealingLR(each, 20, eta_min=0.01) for each in (optimiser, fresh)]
+    train(model, optimiser, 7, schedule)
+    kept = copy.deepcopy([part.state_dict() for part in (model, optimiser, schedule)])
+    train(model, optimiser, 5, schedule)
+    for part, state in zip((again, fresh, later), kept, strict=True):
+        part.load_state_dict(state)
+    train(again, fresh, 5, later)
+    for p, q in zip(model.parameters(), again.parameters(), strict=True):
+        assert np.array_equal(p.data, q.data)
+    assert optimiser.lr == fresh.lr != 0.1
+
+
+def test_a_plateau_goes_on_from_a_kept_state():
+    def made():
+        return optim.ReduceLROnPlateau(optim.SGD([nn.Parameter(1.0)], lr=1.0), patience=2, cooldown=2)
+
+    whole, first, second = made(), made(), made()
+    losses = [3.0, 2.0, 2.0, 2.5, 2.0, 2.0, 1.9, 2.0, 2.0, 2.0, 2.0]
+    for loss in losses[:5]:
+        first.step(loss)
+    second.load_state_dict(first.state_dict())
+    second.optimiser.load_state_dict(first.optimiser.state_dict())
+    for loss in losses[5:]:
+        second.step(loss)
+    for loss in losses:
+        whole.step(loss)
+    assert second.optimiser.lr == whole.optimiser.lr < 0.2
+
+
+def test_a_state_is_a_copy_and_loading_one_shares_nothing():
+    p = nn.Parameter([1.0])
+    optimiser = optim.SGD([p], lr=1.0, momentum=0.5)
+    state = optimiser.state_dict()
+    p.grad = [1.0]
+    optimiser.step()
+    assert state["state.0.velocity"] == 0
+    optimiser.load_state_dict(state)
+    optimiser.step()
+    assert state["state.0.velocity"] == 0
+
+
+def test_a_state_that_does_not_fit_changes_nothing_and_says_all():
+    optimiser = optim.SGD([nn.Parameter([1.0, 2.0])], lr=0.5, momentum=0.9)
+    state = optimiser.state_dict()
+    state["groups.0.lr"] = np.array(7.0)
+    state["state.0.velocity"] = np.zeros(3)
+    state["extra"] = state.pop("groups.0.momentum")
+    with pytest.raises(
+        ValueError, match=r"(?s)nothing was changed.*missing: groups.0.momentum.*velocity: \(3,\).*unknown"
+    ):
+        optimiser.load_state_dict(state)
+    assert optimiser.lr == 0.5
+
+
+def test_groups_have_options_of_their_own():
+    a, b = nn.Parameter([1.0]), nn.Parameter([1.0])
+    optimiser = optim.SGD([{"params": [a], "lr": 1.0}, {"params": [("bias", b)]}], lr=0.1)
+    a.grad = b.grad = [1.0]
+    optimiser.step()
+    assert np.allclose([*a.data, *b.data], [0.0, 0.9])
+    optimiser.param_groups[0]["lr"] = 0.5
+    optimiser.param_groups[1]["lr"] *= 2
+    optimiser.step()
+    assert np.allclose([*a.data, *b.data], [-0.5, 0.7])
+    optimiser.lr = 0.01
+    assert [float(group["lr"]) for group in optimiser.param_groups] == [0.01, 0.01]
+    with pytest.raises(KeyError, match="no option 'rate' to set; there are .*lr"):
+        optimiser.param_groups[0]["rate"] = 1.0
+    with pytest.raises(ValueError, match="momentum was 0 when the optimiser was made"):
+        optimiser.param_groups[0]["momentum"] = 0.9
+
+
+def test_setting_a_rate_writes_into_the_tensor_that_holds_it():
+    optimiser = optim.Adam([nn.Parameter([1.0])])
+    held = optimiser.param_groups[0]["lr"]
+    optim.StepLR(optimiser, 1, 0.5).step()
+    assert optimiser.param_groups[0]["lr"] is held
+    assert held.item() == 0.0005
+
+
+def test_frozen_parameters_are_left_alone():
+    model = network()
+    model[0].freeze()
+    before = model.state_dict()
+    train(model, optim.SGD(model.parameters(), 0.1, momentum=0.9, weight_decay=0.1), 2)
+    changed = [name for name, value in model.state_dict().items() if not np.array_equal(value, before[name])]
+    assert changed == ["layers.2.weight", "layers.2.bias"]
+
+
+def test_a_step_is_not_recorded_and_takes_gradients_that_are_tensors():
+    p = mg.Tensor([2.0], requires_grad=True)
+    (p**3).sum().backward(create_graph=True)
+    optim.SGD([p], lr=0.5).step()
+    assert p.is_leaf
+    assert p.data == 2 - 0.5 * 12
+
+
+def test_an_optimiser_of_ones_own():
+    class Signs(optim.Optimiser):
+        def update(self, p, g, state, lr):
+            p -= lr * np.sign(g)
+
+    p = nn.Parameter([1.0, -1.0])
+    p.grad = [0.3, -0.7]
+    Signs([p], lr=0.25).step()
+    assert np.array_equal(p.data, [0.75, -0.75])
+    with pytest.raises(TypeError, match="Optimiser has no update method"):
+        optim.Optimiser([p], lr=1.0).step()
+
+
+def test_trimming_leaves_out_what_is_small():
+    p, untouched = nn.Parameter([1.0, 2.0, 3.0, 4.0]), nn.Parameter([1.0])
+    p.grad = [0.5, -0.1, 0.1, -2.0]
+    optim.trim_deltas([p, untouched], 0.2)
+    assert np.array_equal(p.grad, [0.5, 0.0, 0.0, -2.0])
+    assert untouched.grad is None
+    optim.trim_deltas(p, 0.5)
+    assert np.array_equal(p.grad, [0.5, 0.0, 0.0, -2.0])
+    with pytest.raises(ValueError, match="threshold=-1"):
+        optim.trim_deltas(p, -1)
+
+
+def test_clipping_gives_the_norm_and_keeps_the_dtype():
+    p = nn.Parameter([0.0, 0.0], dtype=np.float32)
+    p.grad = [3.0, 4.0]
+    assert float(optim.clip_grad_norm_(p, 10.0)) == 5.0
+    assert np.array_equal(p.grad, [3.0, 4.0])
+    optim.clip_grad_norm_(p, 1.0)
+    assert p.grad.dtype == np.float32
+    assert np.allclose(p.grad, [0.6, 0.8])
+    assert optim.clip_grad_norm_([], 1.0) == 0
+
+
+W = nn.Parameter([1.0])
+BAD_PARAMETERS = [
+    (lambda: optim.SGD([], lr=1), ValueError, "SGD was given no parameters: pass model.parameters()"),
+    (lambda: optim.SGD(network(), lr=1), TypeError, "was given a module: pass model.parameters()"),
+    (lambda: optim.SGD(W, lr=1), TypeError, r"was given one tensor: pass a list of tensors, such as \[w\]"),
+    (lambda: optim.SGD([W * 2], lr=1), TypeError, "no leaf"),
+    (lambda: optim.SGD([np.ones(3)], lr=1), TypeError, "ndarray"),
+    (lambda: optim.SGD([W, W], lr=1), ValueError, "W was given to SGD twice, as number 0 and number 1"),
+    (lambda: optim.SGD([("w", W), ("tied", W)], lr=1), ValueError, "tied was given to SGD twice"),
+    (lambda: optim.SGD([{"params": [W]}, {"params": [W]}], lr=1), ValueError, "twice"),
+    (lambda: optim.SGD([{"params": [W], "alpha": 1}], lr=1), TypeError, "SGD has no option alpha"),
+    (lambda: optim.SGD([{"params": [W]}, W], lr=1), TypeError, "groups are dicts"),
+    (lambda: optim.SGD([{"lr": 1}], lr=1), TypeError, "groups are dicts"),
+    (lambda: optim.ReduceLROnPlateau(optim.SGD([W]), factor=1.5), ValueError, "would not reduce"),
+    (lambda: optim.ReduceLROnPlateau(optim.SGD([W]), "low"), ValueError, "mode='low' is 'min' or 'max'"),
+    (lambda: optim.SequentialLR(optim.SGD([W]), [], [3]), ValueError, "milestones"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), BAD_PARAMETERS)
+def test_bad_parameters_and_options(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
+
+
+def test_a_module_shared_by_two_models_is_given_twice():
+    body = nn.Linear(3, 4)
+    one, two = nn.Sequential(body, nn.Linear(4, 1)), nn.Sequential(body, nn.Linear(4, 2))
+    with pytest.raises(ValueError, match="weight was given to Adam twice.*Give what is shared once"):
+        optim.Adam([*one.parameters(), *two.parameters()])
+
+
+def test_a_step_before_backward():
+    model = network()
+    with pytest.raises(RuntimeError, match=r"no parameter has a gradient: call loss.backward\(\) before step"):
+        optim.SGD(model.parameters(), lr=1).step()
+
+
+def test_parameters_without_a_gradient_are_named_and_nothing_is_changed():
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 1))
+    before = model.state_dict()
+    optimiser = optim.SGD(model.parameters(), lr=1)
+    model[0](np.ones((1, 3))).sum().backward()
+    with pytest.raises(RuntimeError, match=r"no gradient reached layers.1.weight, layers.1.bias\. Was it used"):
+        optimiser.step()
+    assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
+    named = optim.SGD(([("head", model[1].weight), ("body", model[0].weight)]), lr=1)
+    with pytest.raises(RuntimeError, match="no gradient reached head"):
+        named.step()
+
+
+def test_a_gradient_that_is_nan_is_named_and_nothing_is_changed():
+    model = network()
+    optimiser = optim.SGD(model.parameters(), lr=0.125)
+    x = np.ones((2, 3))
+    x[0, 0] = np.nan
+    nn.mse_loss(model(x), np.ones((2, 1))).backward()
+    before = model.state_dict()
+    with pytest.raises(
+        FloatingPointError, match=r"layers.0.weight has a nan or inf, and nothing .* rate \(0.125\) is too high"
+    ):
+        optimiser.step()
+    assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, lr=2.5), lambda p: optim.SGD(p, lr=2.5, momentum=0.9)])
+def test_a_rate_that_diverges_is_said_before_there_is_a_nan(make, dtype):
+    p = nn.Parameter([1.0], dtype=dtype)
+    optimiser = make([p])
+    with pytest.raises(FloatingPointError, match=r"learning rate \(2.5\) is too high: lower it"):
+        for _ in range(3000):
+            optimiser.zero_grad()
+            with np.errstate(over="ignore"):
+                (p * p).sum().backward()
+            optimiser.step()
+    assert not np.isnan(p.data).any()
