@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import textwrap
 from collections import Counter
 from typing import Any
@@ -32,8 +33,9 @@ def call(name: str, parts: list[str], brackets: str = "()") -> str:
     return f"{name}{brackets[0]}\n{lines},\n{brackets[1]}"
 
 
+@reprlib.recursive_repr()
 def said(value: Any) -> str:
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor | np.ndarray):
         return f"{type(value).__name__}{value.shape}"
     if isinstance(value, list):
         return call("", [said(part) for part in value], "[]")

@@ -103,7 +103,7 @@ def test_groups_have_options_of_their_own():
     assert np.allclose([*a.data, *b.data], [-0.5, 0.7])
     optimiser.lr = 0.01
     assert [float(group["lr"]) for group in optimiser.param_groups] == [0.01, 0.01]
-    with pytest.raises(KeyError, match="no option 'rate' to set; there are .*lr"):
+    with pytest.raises(KeyError, match=r"no option 'rate' to set; there are .*lr"):
         optimiser.param_groups[0]["rate"] = 1.0
     with pytest.raises(ValueError, match="momentum was 0 when the optimiser was made"):
         optimiser.param_groups[0]["momentum"] = 0.9
@@ -198,7 +198,7 @@ def test_bad_parameters_and_options(call, kind, message):
 def test_a_module_shared_by_two_models_is_given_twice():
     body = nn.Linear(3, 4)
     one, two = nn.Sequential(body, nn.Linear(4, 1)), nn.Sequential(body, nn.Linear(4, 2))
-    with pytest.raises(ValueError, match="weight was given to Adam twice.*Give what is shared once"):
+    with pytest.raises(ValueError, match=r"weight was given to Adam twice.*Give what is shared once"):
         optim.Adam([*one.parameters(), *two.parameters()])
 
 
