@@ -16,7 +16,8 @@ from . import hand
 from .networks import NETWORKS, Network
 from .report import Row, Section
 
-FORMATS = ("svg", "png")
+GRAPHS = (".svg", ".png", ".html")  # the page plays the two passes step by step
+PLOTS = (".svg", ".png")
 # The article's three dots on the sigmoid.
 DOTS = {"green": 2.0, "blue": 0.0, "purple": -1.0}
 CURE = "not drawn: pip install 'micrograd-np[plots]' brings matplotlib, which draws it"
@@ -25,38 +26,28 @@ CURE = "not drawn: pip install 'micrograd-np[plots]' brings matplotlib, which dr
 def save(folder: Path) -> Section:
     """Draw everything into a folder; the rows say where."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [save_graph(network, folder) for network in NETWORKS]
-    return Section("Pictures", ("picture", "files"), [*rows, save_sigmoid(folder)])
+    rows = [row for network in NETWORKS for row in save_graph(network, folder)]
+    return Section("Pictures", ("picture", "file"), [*rows, *save_sigmoid(folder)])
 
 
-def save_graph(network: Network, folder: Path) -> Row:
-    files = named(network.name.replace(" ", "-"), folder)
+def save_graph(network: Network, folder: Path) -> list[Row]:
     picture = graph(network)
+    files = [folder / (network.name.replace(" ", "-") + suffix) for suffix in GRAPHS]
     try:
-        for file in files:
-            picture.save(file)
+        return [Row((network.name, str(picture.save(file)))) for file in files]
     except RuntimeError as error:
-        return Row((network.name, str(error)), False)
-    return Row((network.name, listed(files)))
+        return [Row((network.name, str(error)), False)]
 
 
-def save_sigmoid(folder: Path) -> Row:
-    files = named("sigmoid", folder)
+def save_sigmoid(folder: Path) -> list[Row]:
     try:
         plot = sigmoid_slopes()
     except ImportError:
-        return Row(("sigmoid", CURE))
+        return [Row(("sigmoid", CURE))]
+    files = [folder / f"sigmoid{suffix}" for suffix in PLOTS]
     for file in files:
         write(file, rendered(plot, file.suffix[1:]))
-    return Row(("sigmoid", listed(files)))
-
-
-def named(stem: str, folder: Path) -> list[Path]:
-    return [folder / f"{stem}.{suffix}" for suffix in FORMATS]
-
-
-def listed(files: list[Path]) -> str:
-    return ", ".join(map(str, files))
+    return [Row(("sigmoid", str(file))) for file in files]
 
 
 def graph(network: Network) -> Picture:

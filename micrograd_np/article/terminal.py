@@ -13,7 +13,7 @@ from rich.text import Text
 
 from .report import Section
 
-WIDTH = 120  # of a pipe, which has none
+WIDTH = 1_000  # of a pipe, which has none: no line is broken
 LINES = 10_000  # steps from one line to the next
 HELD = {True: Text("ok", "green"), False: Text("NO", "bold red"), None: Text("-")}
 
