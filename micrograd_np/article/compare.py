@@ -122,5 +122,6 @@ def hand_against_tape(training: Training) -> Section:
         value = MINUS_GRADIENT_OF.get(name)
         bar, held = ("0 ulp", ulp == 0) if network.exact else (f"{PRINTED:g} relative", relative <= PRINTED)
         rows.append(Row((name, f"-{value}.grad" if value else f"{name}.data", ulp, relative, bar), held))
-    title = f"{network.name}: largest differences over {training.steps:,} steps"
+    sigmoid = "the sigmoid a row of the table" if network.exact else "the sigmoid spelled out, 1/(1+np.exp(-z))"
+    title = f"{network.name}, {sigmoid}: largest differences over {training.steps:,} steps"
     return Section(title, ("by hand", "on the tape", "ulp", "relative", "bar"), rows)
