@@ -13,11 +13,11 @@ from ..ops.primitive import as_array
 def fitting(layer: Any, x: Any, weight: Any, features: int, axis: int = -1) -> Any:
     """x as an array, or an error if its features or its dtype are not those that the layer has weights for."""
     x = as_array(x)
-    name = type(layer).__name__
     if not -x.ndim <= axis < x.ndim or x.shape[axis] != features:
+        name, what = type(layer).__name__, "features" if axis == -1 else "channels"
         raise ValueError(
-            f"this {name} takes {features} features on axis {axis}, and {called(x, 'x')} has another number. Make "
-            f"a {name} of that many, or reshape."
+            f"this {name} takes {features} {what} on axis {axis}, and {called(x, 'x')} has another number. Make a "
+            f"{name} of that many, or reshape."
         )
     check_dtype(layer, x, weight)
     return x

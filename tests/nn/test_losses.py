@@ -1,0 +1,115 @@
+"""Losses: torch's numbers and gradients, and shapes that must not broadcast."""
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np import nn
+
+rng = np.random.default_rng(0)
+LOGITS, LABELS = rng.normal(size=(5, 3)), np.array([2, 0, 1, 1, 2])
+PLACES, PLACED = rng.normal(size=(2, 4, 3)), rng.integers(3, size=(2, 4))
+WEIGHT = np.array([0.5, 2.0, 1.0])
+SHARES = rng.dirichlet(np.ones(3), size=5)
+P, Q = rng.normal(size=(4, 2)), rng.normal(size=(4, 2))
+CHANCE, TRUTH = rng.uniform(size=(4, 2)), rng.integers(2, size=(4, 2)).astype(float)
+REDUCTIONS = ["mean", "sum", "none"]
+
+# The name, the arrays, and the options.
+CASES = [
+    ("mse_loss", P, Q, {}),
+    ("mse_loss", P[0, 0], Q[0, 0], {}),
+    ("l1_loss", P, Q, {}),
+    ("huber_loss", P, Q, {}),
+    ("huber_loss", P, Q, {"delta": 0.3}),
+    ("binary_cross_entropy", CHANCE, TRUTH, {}),
+    ("binary_cross_entropy", CHANCE, CHANCE[::-1].copy(), {}),
+    ("binary_cross_entropy_with_logits", P, TRUTH, {}),
+    ("binary_cross_entropy_with_logits", 300 * P, TRUTH, {}),
+    ("cross_entropy", LOGITS, LABELS, {}),
+    ("cross_entropy", LOGITS, LABELS, {"label_smoothing": 0.1}),
+    ("cross_entropy", LOGITS, LABELS, {"weight": WEIGHT}),
+    ("cross_entropy", LOGITS, LABELS, {"weight": WEIGHT, "label_smoothing": 0.2}),
+    ("cross_entropy", LOGITS, SHARES, {}),
+    ("cross_entropy", LOGITS, SHARES, {"weight": WEIGHT, "label_smoothing": 0.2}),
+    ("cross_entropy", PLACES, PLACED, {}),
+    ("cross_entropy", PLACES, PLACED, {"weight": WEIGHT, "label_smoothing": 0.2}),
+]
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize(("name", "prediction", "target", "options"), CASES)
+def test_values_and_gradients_are_torchs(name, prediction, target, options, reduction):
+    torch = pytest.importorskip("torch", reason="needs torch==2.13.0 (extra peers)")
+    x, theirs = mg.Tensor(prediction, requires_grad=True), torch.tensor(prediction, requires_grad=True)
+    y = getattr(nn, name)(x, target, reduction, **options)
+    options = {key: torch.tensor(value) if key == "weight" else value for key, value in options.items()}
+    scores = theirs.movedim(-1, 1) if np.ndim(prediction) == 3 else theirs  # torch has the classes on axis 1
+    z = getattr(torch.nn.functional, name)(scores, torch.tensor(target), reduction=reduction, **options)
+    np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=1e-12, atol=1e-14)
+    y.sum().backward()
+    z.sum().backward()
+    np.testing.assert_allclose(x.grad, theirs.grad.numpy(), rtol=1e-11, atol=1e-14)
+
+
+def test_half_squared_error_has_the_articles_gradient():
+    prediction = mg.Tensor(P, requires_grad=True)
+    loss = nn.half_squared_error(prediction, Q)
+    assert np.isclose(loss.item(), ((Q - P) ** 2).sum() / 2)
+    loss.backward()
+    assert np.array_equal(prediction.grad, -(Q - P))
+
+
+def test_probabilities_of_zero_and_one_have_a_finite_loss():
+    p = mg.Tensor([0.0, 1.0, 0.0, 1.0], requires_grad=True)
+    loss = nn.binary_cross_entropy(p, np.array([1.0, 0.0, 0.0, 1.0]), "none")
+    assert np.allclose(loss.data, [100, 100, 0, 0])
+    loss.sum().backward()
+    assert np.isfinite(p.grad).all()
+
+
+@pytest.mark.parametrize(("name", "prediction", "target", "options"), CASES)
+def test_float32_stays_float32(name, prediction, target, options):
+    target = target.astype(np.float32) if target.dtype == float else target
+    x = mg.Tensor(prediction, dtype=np.float32, requires_grad=True)
+    loss = getattr(nn, name)(x, target, **options)
+    loss.backward()
+    assert loss.dtype == x.grad.dtype == np.float32
+    assert np.isclose(loss.item(), getattr(nn, name)(prediction, target, **options).item(), rtol=1e-4)
+
+
+COMPARING = [name for name in dir(nn) if name.endswith("_loss")]
+COMPARING += ["half_squared_error", "binary_cross_entropy", "binary_cross_entropy_with_logits"]
+COLUMN = mg.Tensor(np.ones((4, 1)), name="prediction", requires_grad=True)
+
+
+@pytest.mark.parametrize("name", COMPARING)
+def test_a_column_against_a_row_is_refused_with_the_cure(name):
+    with pytest.raises(
+        ValueError, match=r"prediction \(4, 1\) float64 .* target.* \(4,\) .*write target.reshape\(4, 1\)"
+    ):
+        getattr(nn, name)(COLUMN, np.ones(4))
+    with pytest.raises(ValueError, match=r"have different shapes\. Reshape one"):
+        getattr(nn, name)(COLUMN, np.ones((4, 3)))
+
+
+EMPTY = np.ones((0, 3))
+BAD = [
+    (lambda: nn.mse_loss(P, Q, "average"), ValueError, "reduction='average' is none of"),
+    (lambda: nn.mse_loss(EMPTY, EMPTY), ValueError, "an empty batch"),
+    (lambda: nn.cross_entropy(EMPTY, np.ones(0, int)), ValueError, "an empty batch"),
+    (lambda: nn.cross_entropy(EMPTY, np.ones(0, int), weight=WEIGHT), ValueError, "an empty batch"),
+    (lambda: nn.binary_cross_entropy(P, TRUTH), ValueError, "probabilities from 0 to 1; for logits"),
+    (lambda: nn.cross_entropy(LOGITS, LABELS + 1), IndexError, r"labels count from 0 to 2, and 2 of 5 .* \(0,\): 3"),
+    (lambda: nn.cross_entropy(LOGITS, LABELS + 1, label_smoothing=0.1), IndexError, "labels count from 0 to 2"),
+    (lambda: nn.cross_entropy(LOGITS, LABELS - 1), IndexError, "lie outside"),
+    (lambda: nn.cross_entropy(LOGITS, LABELS[:, None], weight=WEIGHT), ValueError, r"labels of shape \(5,\)"),
+    (lambda: nn.cross_entropy(LOGITS, LABELS.astype(float)), TypeError, "labels are integers"),
+    (lambda: nn.cross_entropy(LOGITS, LABELS, weight=WEIGHT[:2]), ValueError, r"weight \(2,\) .* \(3,\): a number for"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), BAD)
+def test_what_does_not_fit_is_said(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
