@@ -83,8 +83,6 @@ def state(node: Node, view: View) -> str:
 
 def grid(caption: str, values: Any, ink: str, captioned: bool) -> str:
     """An array as a table of heated cells."""
-    if not hasattr(values, "dtype"):
-        return line(values, ink)
     seen = preview(values)
     columns = len(seen.cells[0]) if seen.cells else 1
     width = max((len(text) for texts in seen.cells for text in texts), default=0)
@@ -98,7 +96,7 @@ def grid(caption: str, values: Any, ink: str, captioned: bool) -> str:
 
 
 def line(values: Any, ink: str) -> str:
-    return font(brief(values) if hasattr(values, "dtype") else f"{len(values)} outputs", ink, 9)
+    return font(brief(values), ink, 9)
 
 
 def cell(text: str, level: int) -> str:

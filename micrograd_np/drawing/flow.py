@@ -46,6 +46,9 @@ def look(node: Node) -> None:
     node.value = x.data if x.op is not None else x.data.copy()
     node.gradient = raw(x.grad)
     node.where = line(x.where) if x.where else ""
+    if isinstance(x.data, tuple):
+        node.value, node.gradient, node.state = None, None, f"{len(x.data)} outputs"
+        return
     if node.kind in ("constant", "frozen"):
         node.state = node.kind
     elif x.edges is CUT:
@@ -78,7 +81,12 @@ def pull(node: Node, by_id: dict[str, Node], arriving: dict[int, Edge], taken: s
             with np.errstate(all="ignore"):
                 sent, said = formulas.read(rule, g, x.data, values, x.params, names)
             edge.rule = said or f"{x.op.name}'s rule for {edge.argument}"
-            edge.gradient = sent if known else None
+            edge.gradient = single(sent) if known else None
+
+
+def single(sent: Any) -> Any:
+    """What is sent to one of several outputs, without the zeros for the others."""
+    return next((part for part in sent if part is not None), None) if isinstance(sent, tuple) else sent
 
 
 def runs_users_code(x: Tensor) -> bool:

@@ -12,6 +12,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..ops import BY_FUNCTION
 from ..ops.indexing import Slot
+from ..ops.primitive import item
 from ..rules import METADATA, innermost
 
 LONGEST = 90
@@ -36,10 +37,11 @@ def written(op: Any, args: list[Phrase], params: dict[str, Any]) -> Phrase:
         return infix(op.sign, *args)
     if op.sign and len(args) == 1:
         return Phrase(op.sign + args[0].within(UNARY), UNARY)
-    if op.name in ("item", "getitem"):
-        index = params.get("i", params.get("index"))
-        return subscript(args[0], fill(index, args[1:]))
-    return call(op.name, args, params)
+    if op is item:
+        return subscript(args[0], (params["i"],))
+    if op.name == "getitem":
+        return subscript(args[0], fill(params["index"], args[1:]))
+    return call(op.name.lstrip("_"), args, params)
 
 
 def fill(index: Any, arrays: list[Phrase]) -> Any:
@@ -92,8 +94,10 @@ def literal(value: Any) -> Phrase:
         inner = ", ".join(literal(part).text for part in value)
         return Phrase(f"({inner},)" if len(value) == 1 else f"({inner})")
     if hasattr(value, "dtype"):
-        value = value.item() if value.ndim == 0 else "…"
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        if value.ndim:
+            return Phrase("…")
+        value = value.item()
+    text = f"{value:.4g}" if isinstance(value, float) else repr(value)
     return Phrase(text, UNARY if text.startswith("-") else ATOM)
 
 

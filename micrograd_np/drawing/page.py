@@ -94,22 +94,21 @@ def backward(scene: Scene) -> list[dict[str, Any]]:
     counts: Counter[str] = Counter()
     steps = []
     for node in reversed(scene.nodes):
-        if node.gradient is None and node.kind != "fold":
-            continue
         sends: list[dict[str, Any]] = []
         for i in leaving.get(node.id, []):
             edge = scene.edges[i]
             tail, sent = edge.tail, edge.gradient
             counts[tail] += 1
             sums[tail] = sent if counts[tail] == 1 else added(sums[tail], sent)
-            several = {"sum": shown(sums[tail]), "count": counts[tail], "of": parts[tail]} if parts[tail] > 1 else {}
+            together = parts[tail] > 1 and by_id[tail].value is not None
+            several = {"sum": shown(sums[tail]), "count": counts[tail], "of": parts[tail]} if together else {}
             sends.append({"edge": i, "to": tail, "rule": edge.rule, "array": shown(sent), **several})
         if sends:
             uses = read_by(node, [send["rule"] for send in sends], words[node.id])
             steps.append(
                 {"pass": "backward", "node": node.id, "start": node.kind == "output", "uses": uses, "sends": sends}
             )
-    return steps if any(step["start"] for step in steps) else []
+    return steps if scene.walked else []
 
 
 def read_by(node: Node, rules: list[str], words: dict[str, str]) -> list[tuple[str, str]]:
@@ -130,13 +129,11 @@ def heat_style() -> str:
 
 
 def added(a: Any, b: Any) -> Any:
-    return None if a is None or b is None else a + b
+    return None if a is None or b is None or a.shape != b.shape else a + b
 
 
 def missing(scene: Scene) -> list[str]:
-    if all(node.gradient is None for node in scene.nodes):
-        return ["no gradients yet: call backward() before drawing"]
-    return []
+    return [] if scene.walked else ["no gradients yet: call backward() before drawing"]
 
 
 def described(node: Node) -> dict[str, Any]:

@@ -87,7 +87,15 @@ def test_a_formula_is_python_that_gives_the_same(rule, formula):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.1 + 0.2, "0.3"), (2, "2"), (None, "None"), (np.float32(0.5), "0.5"), (np.zeros(3), "…"), ((2,), "(2,)")],
+    [
+        (0.1 + 0.2, "0.3"),
+        (2, "2"),
+        (None, "None"),
+        (np.float32(0.5), "0.5"),
+        (np.zeros(3), "…"),
+        ((2,), "(2,)"),
+        ("L", "'L'"),
+    ],
 )
 def test_literals(value, text):
     assert literal(value).text == text

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.drawing import draw
+from micrograd_np.drawing import Picture, draw
 from micrograd_np.drawing.flow import fill
 from micrograd_np.drawing.model import build, walk
 from micrograd_np.drawing.names import Names
+from micrograd_np.drawing.page import page
 from micrograd_np.graph import Tensor
 from tests.ops.cases import CASES
 
@@ -218,6 +219,17 @@ def test_a_module_folds_by_its_path():
     assert [each.text for each in drawn.nodes if each.kind == "fold"] == ["model"]
 
 
+def test_several_outputs_of_one_op():
+    a = mg.Tensor([[2.0, 1.0], [1.0, 3.0]], requires_grad=True)
+    sign, logabsdet = np.linalg.slogdet(a)
+    logabsdet.backward()
+    drawn = scene(logabsdet)
+    assert [(each.text, each.state) for each in drawn.nodes[1:]] == [("slogdet(a)", "2 outputs"), ("slogdet(a)[1]", "")]
+    assert [edge.rule for edge in drawn.edges][1] == "(None, g)"
+    np.testing.assert_array_equal(drawn.edges[0].gradient, a.grad)
+    assert sign.item() == 1
+
+
 def test_a_hook_is_not_run_again():
     seen = []
     w = weight(2)
@@ -295,6 +307,8 @@ def test_every_row_is_drawn_and_the_parts_add_up_to_the_gradient(case):
         if edge.gradient is not None:
             assert edge.rule
             parts[edge.tail].append(edge.gradient)
+    picture = Picture(drawn, "both")
+    assert all((picture.dot, picture.text, picture.mermaid, page(drawn, "<svg></svg>")))
     leaves = [each for each in drawn.nodes if each.kind == "leaf"]
     assert leaves
     for leaf in leaves:
