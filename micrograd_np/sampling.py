@@ -19,10 +19,21 @@ def sample(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
     *args, **kwargs
         What the method takes.
 
+    Raises
+    ------
+    TypeError
+        If it is no method of a Generator: what a hidden state draws cannot be drawn again.
+
     Examples
     --------
     >>> import numpy as np
     >>> sample(np.random.default_rng(0).integers, 10, size=3)
     Tensor([8, 6, 5])
     """
+    if not hasattr(getattr(method, "__self__", None), "bit_generator"):
+        name = getattr(method, "__name__", repr(method))
+        raise TypeError(
+            f"{name} is no method of a Generator. Make one with rng = np.random.default_rng(seed), and pass a method "
+            "of it, such as rng.random."
+        )
     return constant(as_array(method(*args, **kwargs)))
