@@ -213,7 +213,12 @@ def __array_ufunc__(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: 
 def __array_function__(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
     if function not in BY_FUNCTION:
         raise errors.unsupported(function)
-    return BY_FUNCTION[function](*args, **kwargs)
+    try:
+        return BY_FUNCTION[function](*args, **kwargs)
+    except TypeError as error:
+        if "unexpected keyword argument" in str(error):
+            raise errors.signature(function.__name__, kwargs, error) from None
+        raise
 
 
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]

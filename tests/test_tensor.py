@@ -176,6 +176,7 @@ REFUSED = [
     (lambda: np.add.at(w, 0, 1), TypeError, r"np\.add\.at.*mg\.scatter"),
     (lambda: np.sum(w, where=A > 0), TypeError, "sum: where="),
     (lambda: w.sum(typo=1), TypeError, "sum: .*typo"),
+    (lambda: np.outer(w, w, out=A), TypeError, "outer: out= is not supported on Tensors. Results are new"),
     (lambda: w[5], IndexError, "index 5"),
 ]
 

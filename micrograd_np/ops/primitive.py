@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -195,6 +195,9 @@ class EachArgument(Sequence[Rule]):
 
     def __len__(self) -> int:
         return 1
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter([self[0]])
 
 
 class Outputs(tuple[Any, ...]):
