@@ -18,7 +18,7 @@ article, cli        the article's networks, by hand and on the tape
 from importlib import import_module as _import_module
 
 from . import linalg
-from . import tensor as _tensor  # noqa: F401 - gives Tensor its operators
+from . import tensor as _tensor
 from .anomaly import detect_anomaly
 from .checkpoint import checkpoint
 from .context import no_grad, scope

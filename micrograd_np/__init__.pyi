@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from . import graph as _graph
 from . import linalg as linalg
+from . import nn as nn
+from . import optim as optim
 from .anomaly import detect_anomaly as detect_anomaly
 from .checking.gradcheck import gradcheck as gradcheck
 from .checkpoint import checkpoint as checkpoint
@@ -19,6 +21,7 @@ from .drawing.picture import draw as draw
 from .drawing.why import why_none as why_none
 from .pullback import gradients as gradients
 from .pullback import vjp as vjp
+from .sampling import sample as sample
 from .transforms import grad as grad
 from .transforms import hessian as hessian
 from .transforms import hvp as hvp

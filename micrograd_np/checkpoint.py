@@ -91,5 +91,6 @@ def stale_checkpoint(value: Tensor) -> RuntimeError:
     where = value._memory and value._memory.where
     return RuntimeError(
         f"{called(value, 'a tensor')} was written to after a checkpoint had used it, and the checkpoint has to run "
-        f"again on the old values.\n  written: {line(where) if where else 'elsewhere'}\nCall backward() before the write."
+        f"again on the old values.\n  written: {line(where) if where else 'elsewhere'}\n"
+        "Call backward() before the write."
     )

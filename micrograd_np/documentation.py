@@ -1,4 +1,4 @@
-"""A row's docstring: what NumPy says of the function, the derivative as its rule writes it, and an example that runs."""
+"""A row's docstring: what NumPy says of the function, the derivative as its rule has it, and an example that runs."""
 
 from __future__ import annotations
 

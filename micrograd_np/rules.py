@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import itertools
 from collections.abc import Callable
 from types import CodeType
 from typing import Any
@@ -75,7 +76,7 @@ def innermost(rule: Rule) -> Rule:
 def values_read(code: CodeType) -> frozenset[str]:
     found: set[str] = set()
     instructions = list(dis.get_instructions(code))
-    for this, following in zip(instructions, instructions[1:], strict=False):
+    for this, following in itertools.pairwise(instructions):
         if this.opname.startswith(("LOAD_FAST", "LOAD_CLOSURE", "LOAD_DEREF")):
             names = this.argval if isinstance(this.argval, tuple) else (this.argval,)
             found.update(names[:-1])

@@ -12,8 +12,8 @@ PATH = Path(__file__).parents[1] / "docs" / "coverage.md"
 
 HEAD = """# What of NumPy works on Tensors
 
-NumPy lists {total} functions of numbers that another array type may take over. {differentiable} of them work on Tensors and pass
-gradients, {plain} work and have no derivative (they give plain arrays, numbers or constants), {missing} raise an error
+NumPy lists {total} functions of numbers that another array type may take over. {differentiable} of them work on Tensors
+and pass gradients, {plain} work and have no derivative (they give plain arrays, numbers or constants), {missing} raise an error
 that says how to add them. Made by `python -m tests.coverage`.
 
 """
@@ -35,7 +35,9 @@ def is_about_numbers(name):
     """Not functions of text, dates, records and files, which hold no numbers to differentiate."""
     last = name.split(".")[-1]
     others = ("datetime", "busday", "is_busday", "save", "load", "from", "gen", "isnat")
-    return not (last.startswith(("_", *others)) or hasattr(np.strings, last) or "recfunctions" in name or "scimath" in name)
+    return not (
+        last.startswith(("_", *others)) or hasattr(np.strings, last) or "recfunctions" in name or "scimath" in name
+    )
 
 
 def coverage():
@@ -53,7 +55,9 @@ def page():
     found = coverage()
     counts = [len(names) for names in found.values()]
     head = HEAD.format(total=sum(counts), differentiable=counts[0], plain=counts[1], missing=counts[2])
-    sections = [f"## {kind[0].upper()}{kind[1:]}\n\n{', '.join(f'`{n}`' for n in names)}\n" for kind, names in found.items()]
+    sections = [
+        f"## {kind[0].upper()}{kind[1:]}\n\n{', '.join(f'`{n}`' for n in names)}\n" for kind, names in found.items()
+    ]
     return head + "\n".join(sections)
 
 

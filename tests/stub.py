@@ -65,12 +65,15 @@ def methods():
     ordered = [symbol for symbol in COMPARISONS if symbol not in ("eq", "ne")]
     yield from (f"def __{symbol}__(self, other: Operand) -> NDArray[Any]: ..." for symbol in ordered)
     yield from (
-        f"def __{symbol}__(self, other: object) -> NDArray[Any]: ...  # type: ignore[override]" for symbol in ("eq", "ne")
+        f"def __{symbol}__(self, other: object) -> NDArray[Any]: ...  # type: ignore[override]"
+        for symbol in ("eq", "ne")
     )
     yield "def __getitem__(self, index: Any) -> Tensor: ..."
     yield "def __setitem__(self, index: Any, value: Operand) -> None: ..."
     yield "def __iter__(self) -> Iterator[Tensor]: ..."
-    yield from (f"def __{name}__(self) -> {kind}: ..." for name, kind in {"len": "int", "float": "float", "int": "int"}.items())
+    yield from (
+        f"def __{name}__(self) -> {kind}: ..." for name, kind in {"len": "int", "float": "float", "int": "int"}.items()
+    )
     yield from ("def numpy(self) -> NDArray[Any]: ...", "def item(self) -> Any: ...")
     yield "def assign(self, values: Operand) -> Tensor: ..."
     yield from (f"@property\n    def {name}(self) -> Tensor: ..." for name in ("T", "mT"))

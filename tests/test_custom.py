@@ -53,7 +53,11 @@ BROKEN_RULES = [
     (lambda g, z, x: None, TypeError, "returned NoneType"),
     (lambda g, z, x: np.ones(3, int), TypeError, "returned int64; a gradient is floating-point"),
     (lambda g, z, x: g * 1j, TypeError, "returned complex128"),
-    (lambda g, z, x: np.where(x == 2, np.nan, g), FloatingPointError, r"nan or inf at index \(1,\), from finite values"),
+    (
+        lambda g, z, x: np.where(x == 2, np.nan, g),
+        FloatingPointError,
+        r"nan or inf at index \(1,\), from finite values",
+    ),
     (lambda g, z, x: g @ np.ones((4, 4)), ValueError, "(?s)matmul.*"),
 ]
 
@@ -75,8 +79,16 @@ def test_a_broken_rule_is_named(rule, error, message):
         (lambda: scaled_product(x), TypeError, "scaled_product: missing a required argument: 'y'"),
         (lambda: scaled_product(x, x, typo=1), TypeError, "scaled_product: .*typo"),
         (lambda: op(lambda g, z, x: g, lambda x: "text")(x), TypeError, "twice returned str"),
-        (lambda: op(lambda g, z, x: g, lambda x: mg.Tensor(x))(x), TypeError, "twice returned Tensor.*needs no custom_op"),
-        (lambda: op(lambda g, z, x: g, lambda x: np.where(x > 2, np.inf, x))(x), FloatingPointError, r"inf at index \(2,\)"),
+        (
+            lambda: op(lambda g, z, x: g, lambda x: mg.Tensor(x))(x),
+            TypeError,
+            "twice returned Tensor.*needs no custom_op",
+        ),
+        (
+            lambda: op(lambda g, z, x: g, lambda x: np.where(x > 2, np.inf, x))(x),
+            FloatingPointError,
+            r"inf at index \(2,\)",
+        ),
         (lambda: op(lambda g, z, x: g, lambda x: x @ np.ones((4, 4)))(mg.Tensor(x)), ValueError, "(?s)matmul"),
     ],
 )

@@ -58,7 +58,9 @@ def test_accumulation_never_writes_in_place():
     assert np.array_equal(x.grad, [4, 4, 4])
 
 
-@pytest.mark.parametrize("make", [lambda x, y: x + y, lambda x, y: x.T + y, lambda x, y: x.reshape(9).reshape(3, 3) + y])
+@pytest.mark.parametrize(
+    "make", [lambda x, y: x + y, lambda x, y: x.T + y, lambda x, y: x.reshape(9).reshape(3, 3) + y]
+)
 def test_a_leaf_owns_its_gradient(make):
     x, y = leaf(3, 3), leaf(3, 3)
     g = np.ones((3, 3))

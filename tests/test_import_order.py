@@ -9,9 +9,7 @@ import pytest
 import micrograd_np
 
 PACKAGE = Path(micrograd_np.__file__).parent
-ORDER = [
-    name for line in micrograd_np.__doc__.splitlines() if "  " in line for name in line.split("  ")[0].split(", ")
-]
+ORDER = [name for line in micrograd_np.__doc__.splitlines() if "  " in line for name in line.split("  ")[0].split(", ")]
 MODULES = {
     path.relative_to(PACKAGE).with_suffix("").parts: path
     for path in PACKAGE.rglob("*.py")

@@ -74,7 +74,7 @@ def test_a_list_as_an_operand_is_an_array_in_the_backward_pass_too(f):
 PLAIN = [
     lambda a, b: a < b,
     lambda a, b: a == b,
-    lambda a, b: 1 >= a,
+    lambda a, b: np.float64(1) >= a,
     lambda a, b: np.ones(3) != a,
     lambda a, b: np.isfinite(a),
     lambda a, b: a.argmax(),
@@ -163,7 +163,11 @@ REFUSED = [
     (lambda: float(w.sum()), TypeError, r"float\(\) would cut.*\.item\(\)"),
     (lambda: int(w.sum()), TypeError, r"int\(\) would cut"),
     (lambda: mg.Tensor(w), TypeError, "cut w"),
-    (lambda: w @ v, ValueError, r"matmul does not fit w \(2, 3\) float64, v \(4, 4\).* 3 entries.* 4; they must be equal"),
+    (
+        lambda: w @ v,
+        ValueError,
+        r"matmul does not fit w \(2, 3\) float64, v \(4, 4\).* 3 entries.* 4; they must be equal",
+    ),
     (lambda: np.dot(w, w), ValueError, r"dot does not fit w .*Transpose one of them with \.T"),
     (lambda: w + v, ValueError, r"add cannot broadcast w \(2, 3\) float64, v \(4, 4\).*axis -1 has sizes 3 and 4"),
     (lambda: np.fft.fft(w), TypeError, r"np\.fft\.fft is not in the table.*mg\.custom_op"),

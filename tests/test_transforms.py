@@ -42,10 +42,20 @@ def test_derivatives_of_any_order(order):
 
 NESTED = [
     ("perturbations of two levels are not confused", mg.grad(lambda x: x * mg.grad(lambda y: x + y)(1.0)), 3.0, 1.0),
-    ("the inner function closes over the outer argument", mg.grad(lambda x: mg.grad(lambda y: x * x * y * y)(x)), 2.0, 24.0),
+    (
+        "the inner function closes over the outer argument",
+        mg.grad(lambda x: mg.grad(lambda y: x * x * y * y)(x)),
+        2.0,
+        24.0,
+    ),
     ("forward in reverse", mg.grad(lambda x: mg.jvp(lambda y: y**3, (x,), (1.0,))[1]), 2.0, 12.0),
     ("reverse in forward", lambda x: mg.jvp(mg.grad(lambda y: y**3), (x,), (1.0,))[1], 2.0, 12.0),
-    ("forward in forward", lambda x: mg.jvp(lambda z: mg.jvp(lambda y: y**3, (z,), (1.0,))[1], (x,), (1.0,))[1], 2.0, 12.0),
+    (
+        "forward in forward",
+        lambda x: mg.jvp(lambda z: mg.jvp(lambda y: y**3, (z,), (1.0,))[1], (x,), (1.0,))[1],
+        2.0,
+        12.0,
+    ),
     ("a hessian in a gradient", mg.grad(lambda x: mg.hessian(lambda y: y**4)(x)), 2.0, 48.0),
     ("a hessian-vector product in a gradient", mg.grad(lambda x: mg.hvp(lambda y: y**4)(x, 1.0)), 2.0, 48.0),
     ("a jacobian in a gradient", mg.grad(lambda x: mg.jacobian(lambda y: y**4)(x)), 2.0, 48.0),
@@ -162,7 +172,7 @@ def test_auxiliary_outputs():
     assert aux["note"] == "as it came"
     (value, aux), gradient = mg.value_and_grad(f, has_aux=True)(x)
     assert value == 14
-    output, pullback, aux = mg.vjp(f, x, has_aux=True)
+    _, pullback, aux = mg.vjp(f, x, has_aux=True)
     assert np.array_equal(pullback(1.0)[0], 2 * x)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from .primitive import Outputs, Primitive, Variadic, example
 from .primitive import Drawn as D
+from .primitive import Outputs, Primitive, Variadic, example
 
 
 def _same(x: Any) -> Any:

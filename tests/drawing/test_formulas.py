@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
+from micrograd_np.drawing import draw
 from micrograd_np.drawing.formulas import Phrase, literal, read
 from micrograd_np.ops import TABLE
 
@@ -116,3 +117,23 @@ def test_a_rule_of_ones_own_is_read_too():
         return x**3
 
     assert read(cube.rules[0], np.ones(2), np.ones(2), [np.ones(2)], {}, [None, Phrase("w")])[1] == "g * 3 * w**2"
+
+
+I = np.array([1, 0])
+
+
+@pytest.mark.parametrize(
+    ("function", "formulas"),
+    [
+        (lambda x: x[0], ["scatter(g, [0], shape=(2, 2))"]),
+        (lambda x: x[:, ::-1], ["scatter(g, [:, ::-1], shape=(2, 2))"]),
+        (lambda x: x[I], ["scatter(g, [I], shape=(2, 2))"]),
+        (lambda x: np.einsum("ij,kj->ik", x, Y), ["einsum('ik,kj->ij', g, Y)"]),
+        (lambda x: np.concatenate([x, x]), ["g[0:2]", "g[2:4]"]),
+        (lambda x: x + np.ones(2), ["g"]),
+        (lambda x: Y * x[0], ["(g * Y).sum(axis=0)", "scatter(g, [0], shape=(2, 2))"]),
+    ],
+)
+def test_rows_in_a_rule_are_written_whole(function, formulas):
+    edges = draw(function, mg.Tensor(X, requires_grad=True)).scene.edges
+    assert sorted(edge.rule for edge in edges if edge.flows) == formulas

@@ -66,3 +66,9 @@ def test_a_layer_takes_an_initialiser():
     assert not nn.Linear(3, 4, init=init.zeros).weight.data.any()
     rows = nn.Conv2d(2, 3, 2, init=init.orthogonal).weight.data.reshape(3, -1)
     assert np.allclose(rows @ rows.T, np.eye(3))
+
+
+def test_cells_begin_within_the_root_of_their_size():
+    for cell in (nn.RNNCell(9, 25), nn.LSTMCell(9, 25), nn.GRUCell(9, 25)):
+        drawn = np.concatenate([p.data.ravel() for p in cell.parameters()])
+        assert 0.19 < np.abs(drawn).max() <= 0.2

@@ -203,9 +203,9 @@ def test_a_module_shared_by_two_models_is_given_twice():
 
 
 def test_a_step_before_backward():
-    model = network()
-    with pytest.raises(RuntimeError, match=r"no parameter has a gradient: call loss.backward\(\) before step"):
-        optim.SGD(model.parameters(), lr=1).step()
+    for each in (network(), network().freeze()):
+        with pytest.raises(RuntimeError, match=r"no parameter that may change has a gradient: call loss.backward\(\)"):
+            optim.SGD(each.parameters(), lr=1).step()
 
 
 def test_parameters_without_a_gradient_are_named_and_nothing_is_changed():
