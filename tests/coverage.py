@@ -13,8 +13,8 @@ PATH = Path(__file__).parents[1] / "docs" / "coverage.md"
 HEAD = """# What of NumPy works on Tensors
 
 NumPy lists {total} functions of numbers that another array type may take over. {differentiable} of them work on Tensors
-and pass gradients, {plain} work and have no derivative (they give plain arrays, numbers or constants), {missing} raise an error
-that says how to add them. Made by `python -m tests.coverage`.
+and pass gradients, {plain} work and have no derivative (they give plain arrays, numbers or constants), {missing} raise
+an error that says how to add them. Made by `python -m tests.coverage`.
 
 """
 
