@@ -104,37 +104,40 @@ class Optimiser:
         FloatingPointError
             If a gradient is nan or inf, and nothing has been changed then; or if a parameter would become so.
         """
-        self.check_gradients()
-        states = iter(self.state)
-        with np.errstate(over="raise", invalid="raise"):
-            try:
+        gradients = [p.grad if p.requires_grad else None for p in self.parameters]
+        self.check_gradients(gradients)
+        begun = iter(zip(gradients, self.state, strict=True))
+        try:
+            with np.errstate(over="raise", invalid="raise"):
                 for group in self.param_groups:
-                    self.update_group(group, states)
-            except FloatingPointError as error:
-                raise self.diverged(f"a step went beyond all numbers ({error})") from None
+                    self.update_group(group, begun)
+        except FloatingPointError as error:
+            raise self.diverged(f"a step went beyond all numbers ({error})") from None
 
-    def update_group(self, group: Group, states: Iterator[State]) -> None:
+    def update_group(self, group: Group, begun: Iterator[tuple[Any, State]]) -> None:
         options: dict[Any, State] = {}
-        for p, state in zip(group["params"], states, strict=False):
-            if p.requires_grad:
+        for p, (g, state) in zip(group["params"], begun, strict=False):
+            if g is not None:
                 if p.dtype not in options:
                     options[p.dtype] = group.options(p.dtype)
-                g = p.grad
                 self.update(p, g if isinstance(g, Tensor) else constant(g), state, **options[p.dtype])
 
-    def check_gradients(self) -> None:
-        trained = [i for i, p in enumerate(self.parameters) if p.requires_grad]
-        without = [i for i in trained if self.parameters[i].grad is None]
-        if without and len(without) == len(trained):
-            raise RuntimeError("no parameter has a gradient: call loss.backward() before step().")
-        if without:
-            raise RuntimeError(
-                f"no gradient reached {', '.join(map(self.called, without))}. Was it used in the loss? Freeze what "
-                "should not train with requires_grad = False, or leave it out."
-            )
-        for i in trained:
-            if not np.isfinite(self.parameters[i].grad).all():
+    def check_gradients(self, gradients: list[Any]) -> None:
+        if all(g is None for g in gradients):
+            raise RuntimeError("no parameter that may change has a gradient: call loss.backward() before step().")
+        for i, g in enumerate(gradients):
+            if g is None and self.parameters[i].requires_grad:
+                raise self.without_gradients(gradients)
+            if g is not None and not np.isfinite(g).all():
                 raise self.diverged(f"the gradient of {self.called(i)} has a nan or inf, and nothing was changed")
+
+    def without_gradients(self, gradients: list[Any]) -> RuntimeError:
+        pairs = enumerate(zip(self.parameters, gradients, strict=True))
+        without = [self.called(i) for i, (p, g) in pairs if g is None and p.requires_grad]
+        return RuntimeError(
+            f"no gradient reached {', '.join(without)}. Was it used in the loss? Freeze what should not train with "
+            "requires_grad = False, or leave it out."
+        )
 
     def diverged(self, what: str) -> FloatingPointError:
         return FloatingPointError(
