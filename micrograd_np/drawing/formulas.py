@@ -31,6 +31,9 @@ class Phrase(NamedTuple):
         return self.text if self.rank >= rank else f"({self.text})"
 
 
+NOTHING = Phrase("")
+
+
 def written(op: Any, args: list[Phrase], params: dict[str, Any]) -> Phrase:
     """An op as the user would write it: `l1 @ syn1`, `-x`, `exp(x)`, `x.T`, `x[0]`."""
     if op.sign and len(args) == 2:
@@ -41,6 +44,9 @@ def written(op: Any, args: list[Phrase], params: dict[str, Any]) -> Phrase:
         return subscript(args[0], (params["i"],))
     if op.name == "getitem":
         return subscript(args[0], fill(params["index"], args[1:]))
+    if op.name == "scatter":
+        index = subscript(NOTHING, fill(params["index"], args[1:]))
+        return call("scatter", [args[0], index], {"shape": params["shape"]})
     return call(op.name.lstrip("_"), args, params)
 
 
@@ -141,7 +147,7 @@ class Written(NDArrayOperatorsMixin):
 
     def method(self, name: str, args: Any, kwargs: Any) -> Any:
         value = getattr(self.value, name)(*plain(args), **plain(kwargs))
-        if name == "reshape" and value.shape == self.value.shape:
+        if (name == "reshape" and value.shape == self.value.shape) or kwargs.get("axis") == ():
             return self
         said = call(name, [literal(x) for x in args], kwargs)
         return pair(value, Phrase(f"{self.phrase.within(ATOM)}.{said.text}"))

@@ -9,11 +9,10 @@ from typing import Any
 
 from ..graph import CUT, Tensor
 from . import formulas
-from .formulas import Phrase
+from .formulas import NOTHING, Phrase
 from .names import Names
 
 LONGEST = 28
-NOTHING = Phrase("")
 
 
 @dataclass

@@ -119,7 +119,7 @@ def test_a_rule_of_ones_own_is_read_too():
     assert read(cube.rules[0], np.ones(2), np.ones(2), [np.ones(2)], {}, [None, Phrase("w")])[1] == "g * 3 * w**2"
 
 
-I = np.array([1, 0])
+ROWS = np.array([1, 0])
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ I = np.array([1, 0])
     [
         (lambda x: x[0], ["scatter(g, [0], shape=(2, 2))"]),
         (lambda x: x[:, ::-1], ["scatter(g, [:, ::-1], shape=(2, 2))"]),
-        (lambda x: x[I], ["scatter(g, [I], shape=(2, 2))"]),
+        (lambda x: x[ROWS], ["scatter(g, [ROWS], shape=(2, 2))"]),
         (lambda x: np.einsum("ij,kj->ik", x, Y), ["einsum('ik,kj->ij', g, Y)"]),
         (lambda x: np.concatenate([x, x]), ["g[0:2]", "g[2:4]"]),
         (lambda x: x + np.ones(2), ["g"]),
