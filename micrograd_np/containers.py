@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -41,7 +40,9 @@ def open_container(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any] | N
         return list(tree), lambda children: type(tree)(*children)
     if isinstance(tree, list | tuple):
         return list(tree), type(tree)
-    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+    if hasattr(tree, "__dataclass_fields__") and not isinstance(tree, type):
+        import dataclasses  # whoever has one has imported it; nobody else waits for it
+
         names = [field.name for field in dataclasses.fields(tree)]
         return [getattr(tree, name) for name in names], lambda children: dataclasses.replace(
             tree, **dict(zip(names, children, strict=True))

@@ -7,12 +7,10 @@ import inspect
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token, copy_context
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """The modes an op looks at when it runs."""
 
     recording: bool = True
@@ -31,7 +29,7 @@ class Mode:
         self._tokens: list[Token[Context]] = []
 
     def __enter__(self) -> None:
-        self._tokens.append(CURRENT.set(replace(CURRENT.get(), **self._changes)))
+        self._tokens.append(CURRENT.set(CURRENT.get()._replace(**self._changes)))
 
     def __exit__(self, *exception: object) -> None:
         CURRENT.reset(self._tokens.pop())
