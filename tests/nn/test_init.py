@@ -72,3 +72,8 @@ def test_cells_begin_within_the_root_of_their_size():
     for cell in (nn.RNNCell(9, 25), nn.LSTMCell(9, 25), nn.GRUCell(9, 25)):
         drawn = np.concatenate([p.data.ravel() for p in cell.parameters()])
         assert 0.19 < np.abs(drawn).max() <= 0.2
+
+
+def test_orthogonal_weights_have_no_favourite_sign():
+    first = [init.orthogonal(np.random.default_rng(seed), (2, 2))[0, 0] for seed in range(200)]
+    assert 70 < np.sum(np.greater(first, 0)) < 130
