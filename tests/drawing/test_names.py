@@ -57,6 +57,19 @@ def test_the_outermost_name_wins():
     assert names(draw(outer, weight)) == {"weight", "doubled", "b"}
 
 
+def test_an_inner_functions_own_name_gives_way_to_its_callers():
+    def inner(a):
+        product = a * 2
+        assert product.shape == ()
+        return product
+
+    def outer(w):
+        doubled = inner(w)
+        return doubled + 1
+
+    assert "doubled" in names(draw(outer, leaf()))
+
+
 def test_what_an_inner_function_calls_a_result_that_it_was_given_is_not_its_name():
     def outer(w):
         return nonlin(w * 2)

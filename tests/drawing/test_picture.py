@@ -83,6 +83,11 @@ def test_directions(picture, direction):
     assert ("dir=back" in drawn.dot) == (direction == "backward")
 
 
+def test_where_no_gradient_flows_the_arrow_is_dashed():
+    X, w = np.ones(3), weight("w")
+    assert [line for line in draw(X * w).dot.splitlines() if "dashed" in line] == ["\tn0 -> n2 [id=e0 style=dashed]"]
+
+
 def test_an_unknown_direction_says_which_there_are():
     with pytest.raises(ValueError, match="'both', 'forward', 'backward'"):
         draw(weight(), direction="up")
@@ -174,6 +179,12 @@ def test_a_notebook_shows_the_drawing(picture):
 
 
 def test_pdf_needs_dot_and_says_so(picture, no_engine):
+    with pytest.raises(RuntimeError, match="PDF needs the program `dot`"):
+        picture.pdf  # noqa: B018
+
+
+def test_pdf_is_not_asked_of_the_engine_that_cannot(picture, monkeypatch):
+    monkeypatch.setenv("PATH", "")
     with pytest.raises(RuntimeError, match="PDF needs the program `dot`"):
         picture.pdf  # noqa: B018
 
