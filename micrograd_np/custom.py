@@ -81,12 +81,22 @@ def bind_signature(signature: inspect.Signature, *args: Any, **kwargs: Any) -> B
 
 
 def checked_forward(function: Callable[..., Any], *arrays: Any, **params: Any) -> Any:
-    z = function(*arrays, **params)
+    z = function(*map(read_only, arrays), **params)
     if isinstance(z, Tensor) or not hasattr(z, "dtype"):
         z = check_forward_result(function.__name__, z)
+    if any(np.may_share_memory(z, x) for x in arrays):
+        z = z.copy()  # a write to the argument would change the result unnoticed
     if first_nonfinite(z) is not None and all(first_nonfinite(x) is None for x in arrays):
         raise forward_nonfinite(function.__name__, z, first_nonfinite(z))
     return z
+
+
+def read_only(x: Any) -> Any:
+    """The same array, which a function cannot write to by mistake."""
+    if isinstance(x, np.ndarray):
+        x = x.view()
+        x.flags.writeable = False
+    return x
 
 
 def held_to_contract(rule: Rule, name: str, position: int, parameter: str, broadcasts: bool) -> Rule:

@@ -130,6 +130,8 @@ def inner(a: tuple[int, ...], b: tuple[int, ...]) -> str:
     if left == right:
         return f"the leading axes {a[:-2]} and {b[:-2]} do not broadcast."
     cure = "Transpose one of them with .T." if left in b or right in a else "Reshape one of them."
+    if len(a) == len(b) == 2 and b[-1] == a[0]:
+        cure = "They fit the other way round: swap them."
     axis = "second to last" if len(b) > 1 else "only"
     return (
         f"the last axis of the first has {left} entries, and the {axis} axis of the second {right}; they must be "
@@ -185,6 +187,14 @@ def check_uncut(tensor: Any, how: str, cure: str) -> None:
         )
 
 
+def check_unrecorded(tensor: Any) -> None:
+    if tensor.op is not None:
+        raise TypeError(
+            f"{called(tensor, 'this tensor')} is the result of {tensor.op.name}, and a copy would not be part of its "
+            "graph. Copy or pickle t.detach() for the values, or the leaves and compute again."
+        )
+
+
 def check_write(target: Any, value: Any) -> None:
     if getattr(value, "requires_grad", False) and CURRENT.get().recording:
         raise RuntimeError(
@@ -219,7 +229,18 @@ def check_count(what: str, count: int, whose: str, expected: int) -> None:
         raise ValueError(f"{what} has {count} parts, and {whose} has {expected}: give one for each.")
 
 
+def check_outputs(f: Any, outputs: list[Any]) -> None:
+    for x in outputs:
+        if x.dtype.kind not in "biufc":
+            raise TypeError(
+                f"{getattr(f, '__name__', 'f')} returned {x.data.item() if x.size == 1 else x.data!r}, and a "
+                "derivative is taken of numbers. Did it forget its return?"
+            )
+
+
 def check_argnums(numbers: list[int], count: int) -> None:
+    if len({number % max(count, 1) for number in numbers}) < len(numbers):
+        raise ValueError(f"argnums={tuple(numbers)} names an argument twice.")
     wrong = [number for number in numbers if not -count <= number < count]
     if wrong:
         raise ValueError(f"argnums={wrong[0]} names no argument: the function was called with {count} positional ones.")

@@ -92,15 +92,19 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     """
     leaves, rebuild = flatten(primals)
     recording = CURRENT.get().recording
-    aliases = [fresh(x, recording) for x in leaves]
-    ends = set(aliases)
     with Mode(recording=True):
+        aliases = [alias(x if recording and wants_gradient(x) else own_leaf(x)) for x in leaves]
+        ends = [x if recording and wants_gradient(of) else x.args[0] for x, of in zip(aliases, leaves, strict=True)]
         output, *aux = f(*rebuild(aliases)) if has_aux else (f(*rebuild(aliases)),)
         outputs, rebuild_output = flatten(output)
         outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in outputs]
+        errors.check_outputs(f, outputs)
         node = pack(*outputs)
-    nested = recording and (any(x.op for x in aliases) or reaches_others(node, aliases))
+    nested = recording and (any(map(wants_gradient, leaves)) or reaches_others(node, ends))
+    for end in ends:
+        end._requires_grad = end.op is not None  # a leaf of our own is nobody else's to differentiate
     tensors = any(isinstance(x, Tensor) for x in leaves)
+    stops = set(ends)
 
     def delivered(x: Any) -> Any:
         if nested or not isinstance(x, Tensor):
@@ -117,10 +121,10 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
             found = collect(
                 node,
                 Outputs(parts if again else [g._data for g in parts]),
-                aliases,
-                lambda node, g: [] if node in ends else read(node, g),
+                ends,
+                lambda node, g: [] if node in stops else read(node, g),
             )
-        gradients = [found[x] if x in found else np.zeros_like(x._data) for x in aliases]
+        gradients = [found[x] if x in found else np.zeros_like(x._data) for x in ends]
         if again or tensors:
             gradients = [g if isinstance(g, Tensor) else constant(g) for g in gradients]
         return rebuild(gradients)
@@ -128,25 +132,26 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     return (rebuild_output([delivered(x) for x in outputs]), pullback, *[map_leaves(delivered, x) for x in aux])
 
 
-def fresh(x: Any, recording: bool) -> Tensor:
-    """An alias of an argument: the same memory, a new node."""
-    if isinstance(x, Tensor) and x._requires_grad and recording:
-        aliased: Tensor = alias(x)
-        return aliased
-    new = x.detach() if isinstance(x, Tensor) else constant(as_array(x))
-    new.requires_grad = True
-    return new
+def wants_gradient(x: Any) -> bool:
+    return isinstance(x, Tensor) and x._requires_grad
 
 
-def reaches_others(output: Tensor, aliases: Sequence[Tensor]) -> bool:
-    """Whether the graph of `output` has a leaf besides the aliases."""
-    seen = set(aliases)
+def own_leaf(x: Any) -> Tensor:
+    """A leaf on the memory of an argument that nobody else differentiates."""
+    leaf = x.detach() if isinstance(x, Tensor) else constant(as_array(x))
+    leaf.requires_grad = True
+    return leaf
+
+
+def reaches_others(output: Tensor, ends: Sequence[Tensor]) -> bool:
+    """Whether the graph of `output` has a leaf besides these whose gradient is wanted."""
+    seen = set(ends)
     pending = [x for x, _ in output.edges]
     while pending:
         node = pending.pop()
         if node in seen:
             continue
-        if not node.edges:
+        if not node.edges and node._requires_grad:
             return True
         seen.add(node)
         pending.extend(x for x, _ in node.edges)

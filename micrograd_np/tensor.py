@@ -156,7 +156,7 @@ def __index__(self: Tensor) -> int:
 
 @given
 def __format__(self: Tensor, spec: str) -> str:
-    return format(self._data.item() if spec and self.size == 1 else self, spec) if spec else repr(self)
+    return format(self._data.item() if self.size == 1 else self._data, spec) if spec else repr(self)
 
 
 @given
@@ -175,6 +175,20 @@ def numpy(self: Tensor) -> Any:
     """The values as an array that shares the tensor's memory; refused where a gradient would be lost."""
     errors.check_uncut(self, ".numpy()", "Write .data or .detach().numpy() for the values alone.")
     return self._data
+
+
+@given
+def __reduce__(self: Tensor) -> Any:
+    """A leaf is pickled and copied as its values; what is recorded holds on to a graph, and is not."""
+    errors.check_unrecorded(self)
+    return _leaf, (type(self), self._data, self._requires_grad, self.name, self._grad)
+
+
+def _leaf(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
+    leaf = kind.__new__(kind)
+    Tensor.__init__(leaf, data, requires_grad, name=name)
+    leaf._grad = grad
+    return leaf
 
 
 @given

@@ -10,8 +10,6 @@ import numpy as np
 
 from . import errors
 from .containers import flatten, map_leaves
-from .context import Mode
-from .graph import Tensor
 from .ops.primitive import as_array
 from .pullback import Function, vjp
 
@@ -159,12 +157,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     errors.check_count("tangents", len(tangents), "primals", len(primals))
     output, pullback = vjp(f, *primals)
-    outputs, _ = flatten(output)
-    nested = any(isinstance(x, Tensor) and x._requires_grad for x in outputs)
-    with Mode(recording=nested):
-        zeros = map_leaves(lambda x: np.zeros(x.shape, x.dtype), output)
-        _, push = vjp(pullback, zeros)
-        (tangent,) = push(tuple(tangents))
+    _, push = vjp(pullback, map_leaves(lambda x: np.zeros(x.shape, x.dtype), output))
+    (tangent,) = push(tuple(tangents))
     return output, tangent
 
 

@@ -103,6 +103,19 @@ def test_the_wrong_size_is_refused_even_where_broadcasting_would_hide_it():
         wrong(mg.Tensor(x, requires_grad=True)).sum().backward()
 
 
+def test_a_result_that_shares_its_arguments_memory_is_a_copy():
+    same = op(lambda g, z, x: g, lambda x: x.reshape(-1))
+    t = mg.Tensor(x, requires_grad=True)
+    y = same(t)
+    t += 1
+    assert np.array_equal(y.data, x)
+
+
+def test_a_function_cannot_write_to_its_argument():
+    with pytest.raises(ValueError, match="read-only"):
+        op(lambda g, z, x: 2 * g, lambda x: np.multiply(x, 2, out=x))(mg.Tensor(x))
+
+
 def test_it_checks_itself():
     assert scaled_product.gradcheck(x, x)
     assert not op(lambda g, z, x: g * 2.001).gradcheck(x)

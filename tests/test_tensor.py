@@ -1,5 +1,8 @@
 """Operators, ndarray's methods and NumPy's protocols on Tensors: the same values as NumPy, or a clear error."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -138,6 +141,25 @@ def test_repr(tensor, text):
     assert repr(tensor) == text
 
 
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
+def test_a_copy_of_a_leaf_is_a_leaf_of_its_own(copied):
+    leaf = mg.Tensor([1.0, 2.0], requires_grad=True, name="leaf")
+    leaf += 1
+    (leaf * leaf).sum().backward()
+    other = copied(leaf)
+    other += 1
+    assert (other.name, other.requires_grad, other.is_leaf) == ("leaf", True, True)
+    assert np.array_equal(leaf.data, [2, 3])
+    assert np.array_equal(other.grad, leaf.grad)
+    with pytest.raises(TypeError, match=r"result of multiply.*detach\(\)"):
+        copied(leaf * 2)
+
+
+def test_a_format_of_many_entries_is_numpys_error():
+    with pytest.raises(TypeError, match="unsupported format string"):
+        f"{mg.Tensor([1.0, 2.0]):.2f}"
+
+
 def test_a_tensor_copies_its_data():
     data = np.ones(2)
     x = mg.Tensor(data)
@@ -168,6 +190,7 @@ REFUSED = [
         ValueError,
         r"matmul does not fit w \(2, 3\) float64, v \(4, 4\).* 3 entries.* 4; they must be equal",
     ),
+    (lambda: w @ np.ones((5, 2)), ValueError, "They fit the other way round: swap them"),
     (lambda: np.dot(w, w), ValueError, r"dot does not fit w .*Transpose one of them with \.T"),
     (lambda: w + v, ValueError, r"add cannot broadcast w \(2, 3\) float64, v \(4, 4\).*axis -1 has sizes 3 and 4"),
     (lambda: np.fft.fft(w), TypeError, r"np\.fft\.fft is not in the table.*mg\.custom_op"),

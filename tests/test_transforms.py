@@ -56,6 +56,7 @@ NESTED = [
         2.0,
         12.0,
     ),
+    ("the derivative along the tangent", mg.grad(lambda t: mg.jvp(np.sin, (0.5,), (t,))[1]), 2.0, np.cos(0.5)),
     ("a hessian in a gradient", mg.grad(lambda x: mg.hessian(lambda y: y**4)(x)), 2.0, 48.0),
     ("a hessian-vector product in a gradient", mg.grad(lambda x: mg.hvp(lambda y: y**4)(x, 1.0)), 2.0, 48.0),
     ("a jacobian in a gradient", mg.grad(lambda x: mg.jacobian(lambda y: y**4)(x)), 2.0, 48.0),
@@ -65,6 +66,33 @@ NESTED = [
 @pytest.mark.parametrize(("why", "f", "at", "expected"), NESTED, ids=[case[0] for case in NESTED])
 def test_nesting(why, f, at, expected):
     assert np.allclose(f(at), expected, rtol=1e-14)
+
+
+def test_a_jacobian_of_a_hessian_vector_product_of_arrays_is_an_array():
+    product = mg.jacobian(lambda v: mg.hvp(cubes)(x, v))(np.ones(3))
+    assert isinstance(product, np.ndarray)
+    assert np.allclose(product, np.diag(6 * x), rtol=1e-15)
+
+
+def test_an_in_place_operator_on_an_argument_is_recorded_and_leaves_the_callers_array_alone():
+    def f(a):
+        a *= 2
+        return (a * a).sum()
+
+    mine = x.copy()
+    assert np.array_equal(mg.grad(f)(mine), 8 * x)
+    assert np.array_equal(mine, x)
+
+
+def test_writing_an_entry_of_an_argument_is_refused():
+    with pytest.raises(RuntimeError, match="cannot be recorded"):
+        mg.grad(lambda a: a.__setitem__(0, 5.0))(x)
+
+
+def test_a_gradient_owns_its_memory():
+    gradient = mg.grad(lambda a: a.sum())(x)
+    gradient[0] = 5
+    assert np.array_equal(gradient, [5, 1, 1])
 
 
 def test_arrays_in_arrays_out():
@@ -208,6 +236,8 @@ u = mg.Tensor(x, requires_grad=True, name="u")
         (lambda: mg.grad(lambda x: x * 2)(x), ValueError, r"scalar value.*\(3,\).*mg.jacobian"),
         (lambda: mg.grad(cubes)(np.array([1, 2])), TypeError, "int64.*decimal point"),
         (lambda: mg.grad(cubes, argnums=2)(x), ValueError, "argnums=2 names no argument"),
+        (lambda: mg.grad(cubes, argnums=(0, 0))(x), ValueError, "names an argument twice"),
+        (lambda: mg.grad(lambda x: None)(x), TypeError, "returned None.*forget its return"),
         (lambda: mg.gradients((w * w).sum(), w), TypeError, r"write \[w\] for one"),
         (lambda: mg.gradients((w * w).sum(), [u]), ValueError, r"not made from u \(3,\)"),
         (lambda: mg.gradients(w * w, [w]), ValueError, "scalar"),
