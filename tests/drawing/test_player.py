@@ -162,6 +162,7 @@ def test_every_step_shows_the_tapes_numbers(player):
         assert count(page) == f"{i + 1} of {len(steps)}, {step['pass']}"
         node = by_id[step["node"]]
         shown = dict(tables(page))
+        assert page.locator(".node.waiting").count() == max(len(by_id) - 1 - i, 0)
         if step["pass"] == "forward":
             last = list(shown.values())[-1]
             np.testing.assert_array_equal(array(last), np.atleast_2d(node.value))

@@ -164,6 +164,13 @@ def test_why_a_true_zero():
     assert why_none(w) == f"w has a gradient, and it is truly zero: {reason}"
 
 
+def test_why_a_zero_that_was_given():
+    w = weight(2)
+    out = np.exp(w)
+    out.backward(np.zeros(2))
+    assert why_none(w) == "w has a gradient, and it is truly zero."
+
+
 def test_why_nothing_is_wrong():
     w, v, h, loss = chain()
     loss.backward()
