@@ -34,7 +34,8 @@ def commands() -> argparse.ArgumentParser:
         description="An autograd micro-framework on NumPy: a table of derivatives, one tape, and many readers of them.",
         epilog="Start with `micrograd-np article`. In Python: import micrograd_np as mg.",
     )
-    command = parser.add_subparsers(title="commands").add_parser(
+    subparsers = parser.add_subparsers(title="commands")
+    command = subparsers.add_parser(
         "article",
         help="train the networks of 'A Neural Network in 11 lines of Python' by hand and on the tape, and compare",
         description="Train the three programs of 'A Neural Network in 11 lines of Python' by hand and on the tape, "
@@ -47,6 +48,16 @@ def commands() -> argparse.ArgumentParser:
         "--steps", type=count, default=STEPS, metavar="N", help=f"train for fewer than {STEPS:,} steps"
     )
     command.set_defaults(run=article)
+    command = subparsers.add_parser(
+        "draw",
+        help="run a script and draw the graph of what it computed last",
+        description="Run FILE.py and draw the newest value with a graph among its variables, or what FUNCTION returns.",
+    )
+    command.add_argument("script", metavar="FILE.py[:FUNCTION]")
+    command.add_argument(
+        "--out", type=Path, default=Path("graph.html"), metavar="PATH", help="the suffix names the format (graph.html)"
+    )
+    command.set_defaults(run=draw)
     return parser
 
 
@@ -85,6 +96,23 @@ def article(options: argparse.Namespace) -> int:
     held, sentence = report.verdict(sections)
     console.print(sentence)
     return 0 if held else 1
+
+
+def draw(options: argparse.Namespace) -> int:
+    """Draw a user's script."""
+    check_file("--out", options.out)
+    from .drawing.picture import FORMATS
+    from .drawing.script import ScriptError, draw_script
+
+    if options.out.suffix not in FORMATS:
+        raise OSError(f"--out {options.out}: a picture is saved as {', '.join(FORMATS)}.")
+    try:
+        picture = draw_script(options.script)
+    except ScriptError as error:
+        raise OSError(error) from None
+    picture.save(options.out)
+    print(options.out)
+    return 0
 
 
 def check_folder(option: str, folder: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .drawing.formulas import letters, read
 from .ops import namespace
-from .ops.primitive import Drawn, Elementwise, Example, Plain, Primitive, Several, Variadic
+from .ops.primitive import Drawn, Elementwise, Example, Plain, Primitive, Variadic
 
 
 def docstring(row: Primitive) -> str:
@@ -59,7 +59,7 @@ def derivatives(row: Primitive, case: Example) -> str:
     """`g * z` for exp: what each rule does to g, read off the rule by running it."""
     arrays, params = row.bind(*case.args, **case.kwargs)
     z = row.kernel(*arrays, **params)
-    g = tuple(map(np.ones_like, z)) if isinstance(row, Several) else np.ones_like(z)
+    g = tuple(map(np.ones_like, z)) if isinstance(z, tuple) else np.ones_like(z)
     rules = list(enumerate(row.rules)) if not isinstance(row, Variadic) else [(0, row.rules[0])]
     lines = []
     for position, rule in rules:

@@ -202,3 +202,41 @@ def test_the_package_does_not_load_what_only_the_command_needs():
     source = "import sys, micrograd_np; print({'rich', 'argparse', 'matplotlib', 'graphviz'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+SCRIPT = """
+import numpy as np
+import micrograd_np as mg
+
+w = mg.Tensor([1.0, 2.0], requires_grad=True)
+loss = (np.tanh(w) ** 2).sum()
+
+
+def other():
+    return (w * w).sum()
+"""
+
+
+@pytest.mark.parametrize(("function", "op"), [("", "tanh(w)"), (":other", "w * w")])
+def test_a_users_script_is_drawn(tmp_path, capsys, function, op):
+    script, out = tmp_path / "mine.py", tmp_path / "mine.txt"
+    script.write_text(SCRIPT, encoding="utf-8")
+    assert cli.main(["draw", f"{script}{function}", "--out", str(out)]) == 0
+    assert op in out.read_text(encoding="utf-8")
+    assert capsys.readouterr().out == f"{out}\n"
+
+
+@pytest.mark.parametrize(
+    ("function", "out", "message"),
+    [
+        (":none", "a.svg", "has no function none"),
+        ("", "a.xyz", "a picture is saved as .svg"),
+        ("x", "a.svg", "no such file"),
+    ],
+)
+def test_what_cannot_be_drawn_is_exit_status_2(tmp_path, capsys, function, out, message):
+    script = tmp_path / "mine.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    assert cli.main(["draw", f"{script}{function}", "--out", str(tmp_path / out)]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / out).exists()

@@ -35,6 +35,10 @@ def test_the_derivative_is_read_off_the_rule(name, lines):
     assert said[: len(lines)] == lines
 
 
+def test_every_row_has_one():
+    assert all(row.__doc__ for row in TABLE.values())
+
+
 def test_a_class_keeps_its_own_docstring():
     assert Primitive.__doc__.startswith("A function with derivatives.")
     assert Elementwise.__doc__.startswith("A row whose arguments broadcast")

@@ -12,6 +12,10 @@ from ..graph import Tensor
 from .picture import Picture, draw
 
 
+class ScriptError(Exception):
+    """A script that leaves nothing to draw, and what to do about it."""
+
+
 def draw_script(where: str, **options: Any) -> Picture:
     """The picture of `file.py`, or of what a function in it returns: `file.py:function`.
 
@@ -24,7 +28,7 @@ def draw_script(where: str, **options: Any) -> Picture:
 
     Raises
     ------
-    FileNotFoundError, AttributeError, TypeError
+    FileNotFoundError, ScriptError
         If there is no such file or function, the function needs arguments, or nothing with a graph was computed.
     """
     path, _, name = where.rpartition(":") if ".py:" in where else (where, "", "")
@@ -47,16 +51,16 @@ def run(path: str, name: str) -> Any:
 def result_of(variables: dict[str, Any], path: str, name: str) -> Any:
     function = variables.get(name)
     if not callable(function):
-        raise AttributeError(f"{path} has no function {name}.")
+        raise ScriptError(f"{path} has no function {name}.")
     parameters = inspect.signature(function).parameters.values()
     needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if needed:
-        raise TypeError(f"{name} needs {', '.join(needed)}: draw it from Python, with mg.draw({name}, ...).")
+        raise ScriptError(f"{name} needs {', '.join(needed)}: draw it from Python, with mg.draw({name}, ...).")
     return function()
 
 
 def newest(variables: dict[str, Any], path: str) -> Tensor:
     recorded = [x for x in variables.values() if isinstance(x, Tensor) and x.op is not None]
     if not recorded:
-        raise TypeError(f"{path} leaves no Tensor with a graph in a variable. Name a function: {path}:function.")
+        raise ScriptError(f"{path} leaves no Tensor with a graph in a variable. Name a function: {path}:function.")
     return max(recorded, key=lambda x: (x.grad is not None, x.size == 1, x.birth))

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from micrograd_np.drawing.script import draw_script
+from micrograd_np.drawing.script import ScriptError, draw_script
 
 SCRIPT = """
 import numpy as np
@@ -61,9 +61,9 @@ def test_argv_and_path_are_as_before(script):
     ("where", "error", "words"),
     [
         ("missing.py", FileNotFoundError, "no such file"),
-        ("{script}:nothing", AttributeError, "has no function nothing"),
-        ("{script}:of", TypeError, "of needs X: draw it from Python"),
-        ("{folder}/helper.py", TypeError, "leaves no Tensor with a graph"),
+        ("{script}:nothing", ScriptError, "has no function nothing"),
+        ("{script}:of", ScriptError, "of needs X: draw it from Python"),
+        ("{folder}/helper.py", ScriptError, "leaves no Tensor with a graph"),
     ],
 )
 def test_what_cannot_be_drawn_says_why(script, tmp_path, where, error, words):
