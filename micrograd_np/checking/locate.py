@@ -34,21 +34,19 @@ def suspects(nodes: Sequence[Tensor], rtol: float) -> list[str]:
 
 
 def rules_of(node: Tensor) -> Iterator[tuple[int, Rule]]:
-    """The argument positions that a gradient is passed to, with their rules; arrays only."""
+    """The argument positions that a gradient is passed to, with their rules."""
     edges = iter(node.edges)
     for position, x in enumerate(node.args):
         if isinstance(x, Tensor) and x.requires_grad and node.op.rules[position] is not None:
-            _, rule = next(edges)
-            if all(hasattr(value, "shape") for value in (node._data, x._data)):
-                yield position, rule
+            yield position, next(edges)[1]
 
 
 def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | None:
     """What is wrong with one rule of one recorded op, if anything."""
     values = [x._data if isinstance(x, Tensor) else x for x in node.args]
     x, z = values[position], node._data
-    if z.dtype.kind != "f" or not x.size:
-        return None
+    if any(getattr(data, "dtype", None) is None or data.dtype.kind != "f" for data in (x, z)) or not x.size:
+        return None  # several outputs in one, or nothing to differentiate
     rng = np.random.default_rng(0)
     g = rng.uniform(0.5, 1.5, z.shape).astype(z.dtype)
     with np.errstate(all="ignore"):

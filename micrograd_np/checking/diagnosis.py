@@ -1,0 +1,167 @@
+"""Why a row is wrong: every hypothesis is run, and those that reproduce the user's own numbers are the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..graph import Tensor
+from .activations import activations
+from .factors import Sizes, named_factors
+from .mutations import mutations
+from .patterns import patterns
+from .rows import GIVEN, RIGHT, SHAPE, WRONG, Closeness
+from .suspicion import Hypothesis, Suspicion
+from .terms import terms
+
+Array = Any
+SOURCES = (activations, terms, mutations, patterns)
+# A number found by least squares proves something only where it fits more numbers than this.
+PROVEN = 3
+NOTHING = 1e-12
+NEWTON_STEPS = 8
+
+
+# Kinds that only describe the numbers: said where nothing tells how they came about.
+DESCRIPTIONS = {"another's", "value", "multiplied", "added", "unnamed scale", "gradient of another"}
+MOST_OF_A_KIND = 3
+
+
+@dataclass
+class Cause:
+    """A mistake that gives the user's own numbers, in these rows."""
+
+    kind: str
+    says: str
+    rows: list[str]
+    factor: float = 1.0
+
+
+def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float]) -> list[Cause]:
+    """The causes that explain the most wrong rows, `at.row` among them.
+
+    Parameters
+    ----------
+    at : Suspicion
+    close : Closeness
+    factors : sequence of float
+        By which the numbers may differ throughout: 1 where the convention is known from right rows.
+    """
+    found: list[Cause] = []
+    with np.errstate(all="ignore"):
+        for source in SOURCES:
+            for hypothesis in source(at):
+                cause = test(hypothesis, at, close, factors)
+                if cause:
+                    found.append(cause)
+    if not found:
+        return []
+    most = max(len(cause.rows) for cause in found)
+    found = [cause for cause in found if len(cause.rows) == most]
+    plain = min(factors.index(cause.factor) for cause in found)
+    return distinct([cause for cause in found if factors.index(cause.factor) == plain])
+
+
+def distinct(causes: Sequence[Cause]) -> list[Cause]:
+    """A few causes of each kind, and mere descriptions only where there is nothing else."""
+    if any(cause.kind not in DESCRIPTIONS for cause in causes):
+        causes = [cause for cause in causes if cause.kind not in DESCRIPTIONS]
+    kinds: dict[str, dict[str, Cause]] = {}
+    for cause in causes:
+        kinds.setdefault(cause.kind, {}).setdefault(cause.says, cause)
+    return [cause for group in kinds.values() for cause in list(group.values())[:MOST_OF_A_KIND]]
+
+
+def test(hypothesis: Hypothesis, at: Suspicion, close: Closeness, factors: Sequence[float]) -> Cause | None:
+    """The cause, if the hypothesis gives the numbers of the row, and changes no row that is right."""
+    hand = at.hands[at.row.tensor]
+    if not hypothesis.unknown:
+        if len(factors) == 1 and at.rules_out(hypothesis, hand - at.row.expected):
+            return None
+        effects = effects_of(hypothesis, at)
+        change, expected = effects.get(at.row.tensor), at.row.expected
+        if change is None:
+            return None
+        factor = nearest(factors, hand, expected + change, float(np.max(np.abs(expected), initial=0)))
+        return confirmed(hypothesis.kind, hypothesis.says, effects, factor, at, close)
+    for factor in (k for k in factors if abs(k) == 1):
+        number, effects = settled(hypothesis, at, factor)
+        says = hypothesis.says.replace("{factor}", f"{number:.4g}")
+        cause = confirmed(hypothesis.kind, says, effects, factor, at, close) if number else None
+        if cause:
+            return cause
+    return None
+
+
+def confirmed(
+    kind: str, says: str, effects: Mapping[Tensor, Array], factor: float, at: Suspicion, close: Closeness
+) -> Cause | None:
+    """The cause, if with these effects the tape's numbers, times a factor, are the hand's in all that they change."""
+    explained = []
+    for row in at.rows:
+        moved = effects.get(row.tensor)
+        if row is at.row and (moved is None or not factor or not np.all(np.isfinite(moved))):
+            return None
+        if row.status == SHAPE:
+            continue
+        there = row.expected if moved is None else row.expected + moved
+        matches = close(at.hands[row.tensor] / factor, there, float(np.max(np.abs(row.expected), initial=0)))
+        if not matches and (row is at.row or (moved is not None and row.status in (RIGHT, GIVEN))):
+            return None
+        if matches and row.status == WRONG:
+            explained.append(row.label)
+    return Cause(kind, says, explained, factor) if at.row.label in explained else None
+
+
+def effects_of(hypothesis: Hypothesis, at: Suspicion) -> dict[Tensor, Array]:
+    return at.recording.effects(at.base, at.stops, hypothesis.changes, hypothesis.overrides)
+
+
+def settled(hypothesis: Hypothesis, at: Suspicion, factor: float) -> tuple[float, dict[Tensor, Array]]:
+    """The unknown number that fits the row best, and the effects with it."""
+    row = at.row.tensor
+    missing = at.hands[row] / factor - at.row.expected
+    if missing.size < PROVEN:
+        return 0.0, {}
+    if hypothesis.family is None:
+        effects = effects_of(hypothesis, at)
+        number = least_squares(missing, effects.get(row, np.zeros(1)))
+        return number, {x: number * change for x, change in effects.items()}
+    number, step = 0.0, 1e-3
+    for _ in range(NEWTON_STEPS):  # the effect of an update is nearly linear in its size
+        here, there = (family_effects(hypothesis, at, number + move) for move in (0.0, step))
+        now = here.get(row, np.zeros_like(missing))
+        change = there.get(row, now) - now
+        better = least_squares(missing - now, change) * step
+        number += better
+        if abs(better) <= 1e-12 * abs(number):
+            break
+    return number, family_effects(hypothesis, at, number)
+
+
+def family_effects(hypothesis: Hypothesis, at: Suspicion, number: float) -> dict[Tensor, Array]:
+    assert hypothesis.family
+    return at.recording.effects(at.base, at.stops, {}, hypothesis.family(number))
+
+
+def least_squares(y: Array, x: Array) -> float:
+    """The number k for which k x is nearest to y."""
+    square = float(np.sum(x * x))
+    return float(np.sum(y * x)) / square if square else 0.0
+
+
+def nearest(factors: Sequence[float], hand: Array, there: Array, size: float) -> float:
+    """The factor between two arrays, if it is one of these; where both are nothing beside a size, the first."""
+    if max(np.max(np.abs(hand), initial=0), np.max(np.abs(there), initial=0)) <= NOTHING * size:
+        return factors[0]
+    k = least_squares(hand, there)
+    return next((factor for factor in factors if abs(k - factor) <= 1e-3 * abs(factor)), 0.0)
+
+
+def possible_factors(seen: bool, sizes: Sizes) -> list[float]:
+    """The factors that may apply throughout, when no right row tells."""
+    values = [] if seen else [factor for factor, _ in named_factors(sizes)]
+    return list(dict.fromkeys([1.0, *(sign * value for value in values for sign in (1, -1))]))

@@ -1,0 +1,107 @@
+"""Mistakes in a sum: of several uses of a value some are missing; a mean or a variance taken for a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from ..graph import Tensor
+from .suspicion import Hypothesis, Suspicion
+
+Array = Any
+MOST = 12
+
+
+def terms(at: Suspicion) -> Iterator[Hypothesis]:
+    yield from constants(at)
+    yield from uses(at)
+    yield from softmax(at)
+
+
+def constants(at: Suspicion) -> Iterator[Hypothesis]:
+    """Values that depend on the row and were differentiated as if they did not."""
+    reduced = [x for x in at.places[1:] if is_statistic(x)]
+    for count in (1, 2):
+        for chosen in combinations(reduced, count):
+            names = " and ".join(at.called(x) for x in chosen)
+            says = f"the gradient through {names} is missing, as if {'it' if count == 1 else 'they'} were constant"
+            yield Hypothesis("taken as constant", says, overrides={x: lambda g: [] for x in chosen})
+
+
+def is_statistic(x: Tensor) -> bool:
+    """Whether a value has fewer entries than what it is made from."""
+    return any(x.size < y.size for y, _ in x.edges)
+
+
+def uses(at: Suspicion) -> Iterator[Hypothesis]:
+    """A value that is used more than once has a sum for its gradient."""
+    for x in at.places:
+        parts = [(edge, edge.pull(at.base[edge.node])) for edge in at.edges if edge.x is x and edge.node in at.base]
+        if not 2 <= len(parts) <= MOST:
+            continue
+        total = sum(part for _, part in parts)
+        many = f"{at.called(x)} is used {len(parts)} times"
+        for edge, part in parts:
+            use = f"its use in {at.called(edge.node)}"
+            for kind, says, change in (
+                ("one use only", f"only {use} counts", part - total),
+                ("a use missing", f"{use} is missing", -part),
+                ("a use twice", f"{use} counts twice", part),
+                ("sign", f"{use} has the wrong sign", -2 * part),
+            ):
+                yield Hypothesis(kind, f"{many}, and {says}", {x: change})
+        says = f"{many}, and the uses are averaged, not summed"
+        yield Hypothesis("mean for sum", says, {x: total / len(parts) - total})
+
+
+def softmax(at: Suspicion) -> Iterator[Hypothesis]:
+    """The loss of a softmax: p - y in every form, and what becomes of it with a slip."""
+    for x in at.places:
+        g = at.gradient(x)
+        if not g.ndim or x.shape[-1] < 2:
+            continue
+        p = np.exp(x._data - np.max(x._data, axis=-1, keepdims=True))
+        p /= np.sum(p, axis=-1, keepdims=True)
+        for factor in one_hot_factors(g, p):
+            y = p - g / factor
+            if not is_distribution(y):
+                continue
+            name = at.called(x)
+            for kind, says, wrong in slips_of_softmax(p, y, x._data):
+                yield Hypothesis(kind, f"the gradient of {name} is {says}", {x: factor * wrong - g})
+            break
+
+
+def slips_of_softmax(p: Array, y: Array, logits: Array) -> Iterator[tuple[str, str, Array]]:
+    """Instead of p - y, the probabilities less the one-hot."""
+    slope = p * (1 - p)
+    yield "softmax without the one-hot", "p alone: the one-hot y is not subtracted", p
+    yield "one-hot without the softmax", "-y alone: the softmax p is missing", -y
+    yield "softmax derivative twice", "(p-y)*p*(1-p): p-y has the softmax's derivative in it already", (p - y) * slope
+    yield (
+        "diagonal of the softmax",
+        "made with the slope p*(1-p) of each entry alone, without cross terms",
+        -y * (1 - p),
+    )
+    yield "softmax derivative for the loss", "p*(1-p): the loss's own derivative is missing", slope
+    yield "logits for probabilities", "logits - y: the softmax is missing", logits - y
+    yield "right class only", "there for the right class only", (p - y) * (y > 0)
+    yield "divided by p", "(p-y)/p", (p - y) / p
+
+
+def one_hot_factors(g: Array, p: Array) -> Iterator[float]:
+    """Factors for which p - g/factor may be a one-hot: only the right class's entry has the other sign."""
+    rows, chances = g.reshape(-1, g.shape[-1]), p.reshape(-1, g.shape[-1])
+    every = np.arange(len(rows))
+    for right in (rows.argmin(axis=-1), rows.argmax(axis=-1)):
+        with np.errstate(all="ignore"):
+            factor = float(np.median(rows[every, right] / (chances[every, right] - 1)))
+        if np.isfinite(factor) and factor:
+            yield factor
+
+
+def is_distribution(y: Array) -> bool:
+    return bool(np.allclose(y.sum(axis=-1), 1, atol=1e-6) and np.all(y > -1e-6) and np.all(y < 1 + 1e-6))

@@ -1,0 +1,128 @@
+"""Gradients worked out by hand against the tape and against numbers: who is wrong, where first, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph import Tensor
+from . import fast, functions
+from .estimate import EPS, Measured
+from .hand import examine, sizes_of
+from .locate import suspects
+from .numeric import axes
+from .recording import Recording, in_float64
+from .rows import Closeness, Row, as_hand, resolve
+from .verdict import WRONG, compare, tolerances
+from .verify_report import VerifyReport
+
+Array = Any
+ENTRY_BY_ENTRY = 64
+
+
+def verify(output: Any, *given: Any, gradient: Any = None, numeric: bool = True) -> VerifyReport:
+    """Hand against tape against numbers: which gradient is wrong first, and the mistake that gives its numbers.
+
+    Two forms: `verify(loss, {tensor_or_name: array})` on a recorded graph, before the weights are updated, and
+    `verify(forward, backward, *inputs)` with two NumPy functions. The report is true if the hand is right.
+
+    Parameters
+    ----------
+    output : Tensor, or callable
+        The loss; or the forward pass, (*inputs) to the loss, to an output, or to (loss or output, cache).
+    *given : dict; or callable and inputs
+        Gradients by hand, under tensors, their names, or names made of these such as `l1_delta`, `dW1`. Or the backward
+        pass and the inputs; it is given what it asks for, of the output's gradient, the cache, and the inputs.
+    gradient : array_like, optional
+        The gradient of an output that is no scalar.
+    numeric : bool
+        Whether the tape is checked against differences too.
+
+    Examples
+    --------
+    >>> def forward(w):
+    ...     return np.sum(np.tanh(w) ** 2)
+    >>> def backward(w):
+    ...     return 2 * np.tanh(w)
+    >>> report = verify(forward, backward, np.array([0.3, -0.5, 0.9]))
+    >>> bool(report), report.findings[0].causes[0].kind
+    (False, 'derivative left out')
+    """
+    if isinstance(output, Tensor):
+        (hand,) = given
+        return compare_three(output, hand, gradient, functions.live_names(), numeric)
+    backward, *inputs = given
+    output, gradient, hand, names = functions.run(output, backward, inputs, gradient)
+    return compare_three(output, hand, gradient, names, numeric)
+
+
+def compare_three(
+    output: Tensor, hand: Mapping[Any, Any], gradient: Any, name: Callable[[Any], str | None], numeric: bool
+) -> VerifyReport:
+    recording = Recording(output, gradient)
+    named: dict[str, list[Tensor]] = {}
+    for node in recording.nodes:
+        if called := name(node):
+            named.setdefault(called, []).append(node)
+    rows = [Row(*resolve(key, recording, named), as_hand(str(key), values)) for key, values in hand.items()]
+    recording, rows, close, name = in_double(recording, rows, name)
+    sizes = sizes_of(recording, name)
+    found = examine(rows, recording, close, sizes, name)
+    wrong_ops = check_tape(found.rows, recording) if numeric else []
+    return VerifyReport(found, sizes, wrong_ops, numeric)
+
+
+def in_double(
+    recording: Recording, rows: Sequence[Row], name: Callable[[Any], str | None]
+) -> tuple[Recording, list[Row], Closeness, Callable[[Any], str | None]]:
+    """The graph in float64, where it is not: what float32 rounded away is then known, and allowed."""
+    if all(x.dtype != np.float32 for x in recording.nodes if hasattr(x._data, "dtype")):
+        return recording, list(rows), Closeness(), name
+    output, again = in_float64(recording.output)
+    double = Recording(output, np.asarray(recording.seed, dtype=np.float64))
+    former = {new: old for old, new in again.items()}
+    floor = 1e-5
+    for row in rows:
+        true = double.true[again[row.tensor]]
+        lost = np.max(np.abs(recording.true[row.tensor] - true), initial=0) / max(
+            np.max(np.abs(true), initial=0), 1e-300
+        )
+        floor = max(floor, 30 * float(lost))
+    moved = [Row(row.label, again[row.tensor], row.hand) for row in rows]
+    return double, moved, Closeness(1e-4, min(floor, 1e-2)), lambda x: name(former.get(x, x))
+
+
+def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:
+    """Fill in what numbers say of each row, and name the ops whose rules are wrong if the tape is."""
+    wrong = False
+    for row in rows:
+        verdict, value = against_numbers(row, recording)
+        row.numeric = verdict
+        wrong |= verdict == WRONG
+        row.numbers = value
+    return suspects([x for x in recording.nodes if x.edges], 1e-5) if wrong else []
+
+
+def against_numbers(row: Row, recording: Recording) -> tuple[str, Array]:
+    """The verdict on the tape's gradient, and the numeric one where every entry was measured."""
+    tensor = row.tensor
+    f = recording.function_of(tensor)
+    true = recording.true[tensor].reshape(-1, 1)
+    x = tensor._data.ravel()
+    inner = np.linalg.norm(
+        [
+            np.linalg.norm(g * n._data)
+            for n, g in recording.true.items()
+            if hasattr(n._data, "shape") and hasattr(g, "shape")
+        ]
+    )
+    what = Measured(lambda dtype: lambda flat: f(flat.astype(dtype).reshape(tensor.shape)), x, EPS, inner)
+    with np.errstate(all="ignore"):
+        if x.size <= ENTRY_BY_ENTRY:
+            held = compare(what, list(axes(x, range(x.size))), true, tolerances(true, 1e-5))
+            return held.verdict, held.found.value.reshape(tensor.shape)
+        directions = fast.random_directions(x.size, 0)[:2]
+        allowed = fast.spread(true[:, 0], directions, 1e-6)
+        return compare(what, list(directions), directions @ true, lambda _: allowed).verdict, None

@@ -1,0 +1,195 @@
+"""The report of `verify`: a row for each gradient, the first mistake as the headline, and its cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .convention import Convention
+from .factors import Sizes, factor_name
+from .hand import Examined, Finding
+from .report import counted, html_lines, html_table, number, text_table
+from .rows import GIVEN, SHAPE, Row
+from .verdict import OK, WRONG
+
+HEAD = ("gradient by hand", "shape", "hand against tape", "tape against numbers", "")
+TAPE = "TAPE WRONG"
+
+
+@dataclass
+class VerifyReport:
+    """What `verify` found, true if the hand is right."""
+
+    found: Examined
+    sizes: Sizes
+    wrong_ops: list[str]
+    numeric: bool
+
+    @property
+    def rows(self) -> list[Row]:
+        """The gradients in the order in which backprop completes them."""
+        return self.found.rows
+
+    @property
+    def convention(self) -> Convention:
+        """The factors that all rows have."""
+        return self.found.convention
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The rows that are wrong themselves, with their causes, the first in the order of backprop first."""
+        return self.found.findings
+
+    @property
+    def verdict(self) -> str:
+        """OK, WRONG if the hand is, TAPE WRONG if numbers speak against the tape."""
+        if any(row.numeric == WRONG for row in self.rows):
+            return TAPE
+        return WRONG if self.findings else OK
+
+    def __bool__(self) -> bool:
+        return self.verdict == OK
+
+    def __str__(self) -> str:
+        head, *rest = self.sentences()
+        return "\n".join([head, text_table(HEAD, self.cells()), *rest])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        head, *rest = self.sentences()
+        return html_lines([head]) + html_table(HEAD, self.cells()) + html_lines(rest)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict, the rows, and the causes, ready for JSON."""
+        return {
+            "verdict": self.verdict,
+            "sentences": self.sentences(),
+            "rows": [
+                {"label": row.label, "shape": row.tensor.shape, "status": row.status, "numeric": row.numeric}
+                for row in self.rows
+            ],
+            "convention": {"between": self.convention.between, "leaves": self.convention.leaves},
+            "findings": [
+                {
+                    "row": finding.row.label,
+                    "causes": [{"kind": c.kind, "says": c.says, "rows": c.rows} for c in finding.causes],
+                }
+                for finding in self.findings
+            ],
+        }
+
+    def cells(self) -> list[Sequence[str]]:
+        return [
+            (
+                row.label,
+                str(row.tensor.shape),
+                difference(row, self.convention),
+                row.numeric or "not checked",
+                status(row),
+            )
+            for row in self.rows
+        ]
+
+    def sentences(self) -> list[str]:
+        said = [self.headline()]
+        said += [note for row in self.rows for note in row.notes]
+        said += self.conventions()
+        for finding in self.findings:
+            said += explained(finding, self.sizes)
+        said += [instead_text(other) for other in self.found.instead]
+        if self.verdict == TAPE:
+            said.append("The numbers speak against the tape, so the tape's gradients are no measure here.")
+            said += self.wrong_ops
+        if not self.numeric:
+            said.append("Not established: whether the tape is right (numeric=True).")
+        return said
+
+    def headline(self) -> str:
+        if self.verdict == OK:
+            return f"verify: OK, {counted(len(self.rows), 'gradient')} by hand, right"
+        if self.verdict == TAPE:
+            return "verify: TAPE WRONG"
+        first = self.findings[0].row
+        return f"verify: WRONG, first at {first.label}"
+
+    def conventions(self) -> list[str]:
+        leaves, between = self.convention.leaves, self.convention.between
+        said = []
+        kinds = {row.leaf for row in self.rows}
+        if leaves == between or len(kinds) == 1:
+            said += convention_text("your values", leaves if True in kinds else between, self.sizes)
+        else:
+            said += convention_text("your gradients of values between", between, self.sizes)
+            said += convention_text("your gradients of the inputs and weights", leaves, self.sizes)
+        return said
+
+
+def convention_text(what: str, factor: float, sizes: Sizes) -> list[str]:
+    if factor == 1:
+        return []
+    if factor == -1:
+        return [f"Throughout, {what} are minus the gradient: adding them to the weights (`+=`) goes down. No mistake."]
+    name = factor_name(factor, sizes) or f"{factor:.6g}"
+    return [
+        f"Throughout, {what} are {name} times the gradient: a matter of the loss or of the learning rate, no mistake."
+    ]
+
+
+def instead_text(other: Examined) -> str:
+    """Another reading of the same numbers."""
+    labels = " and ".join(finding.row.label for finding in other.findings)
+    factor = other.convention.leaves
+    meant = "the gradient" if factor == 1 else "minus the gradient" if factor == -1 else f"{factor:g} times it"
+    return f"Or your values are {meant} throughout, and the mistake is at {labels}: these numbers fit both."
+
+
+def difference(row: Row, convention: Convention) -> str:
+    if row.status == SHAPE:
+        return f"shape {row.hand.shape}"
+    largest = np.max(np.abs(row.true), initial=0)
+    apart = np.max(np.abs(row.hand / convention.of(row) - row.true), initial=0)
+    return f"{apart / largest if largest else apart:.1e}"
+
+
+def status(row: Row) -> str:
+    if row.status == GIVEN:
+        return f"right, given your {' and '.join(row.upstream)}"
+    return row.status
+
+
+def explained(finding: Finding, sizes: Sizes) -> list[str]:
+    row = finding.row
+    if row.status == SHAPE:
+        return []
+    said = [first_difference(row)]
+    if not finding.causes:
+        said.append("The cause is not recognised. The gradients on the way, as they should be:")
+        return said + [f"  {line}" for line in finding.between]
+    also = [label for label in finding.causes[0].rows if label != row.label]
+    rows = f" (it explains {' and '.join(also)} too)" if also else ""
+    if len(finding.causes) == 1:
+        return [*said, f"Cause: {finding.causes[0].says}.{rows}"]
+    said.append(f"Cause, one of these, which give the same numbers on this data{rows}:")
+    said += [f"  - {cause.says}" for cause in finding.causes]
+    return [*said, apart(sizes)]
+
+
+def first_difference(row: Row) -> str:
+    expected = row.expected
+    place = np.unravel_index(np.argmax(np.abs(row.hand - expected)), expected.shape)
+    given = f", given your {' and '.join(row.upstream)}" if row.upstream else ""
+    index = f"[{', '.join(map(str, place))}]" if place else ""
+    return f"{row.label}{index} is {number(row.hand[place])} by hand and {number(expected[place])} by the tape{given}."
+
+
+def apart(sizes: Sizes) -> str:
+    twice = [f"{size} is {places}" for size, places in sizes.items() if " and " in places]
+    reason = f" ({'; '.join(twice[:2])})" if twice else ""
+    return (
+        f"They may be told apart by data whose sizes all differ{reason}, with numbers that are not 0, 1 or symmetric."
+    )
