@@ -9,7 +9,7 @@ ops                 the table of derivatives
 tensor, linalg      operators, methods, NumPy's protocols and namespaces, given from the table
 containers, pullback, transforms    derivatives of functions
 anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompute instead of remember
-checking            how to doubt a derivative
+checking, testing    how to doubt a derivative
 drawing, documentation    the same walk as a picture; a row's docstring
 sampling, nn, optim    a model is modules, and updates over the same tape
 article, cli        the article's networks, by hand and on the tape
@@ -31,8 +31,8 @@ from .sampling import sample
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 
 # What a bare tape does not need is imported when it is first asked for.
-_MODULES = ("nn", "optim")
-_ROOMS = {"gradcheck": "checking"} | dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
+_MODULES = ("nn", "optim", "testing")
+_ROOMS = {"gradcheck": "checking", "verify": "checking"} | dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
 
 _TABLE = {name: function for name, function in _FUNCTIONS.items() if _namespace(name) == "mg" and name != "trace"}
 globals().update(_TABLE)
@@ -40,7 +40,7 @@ globals().update(_TABLE)
 __all__ = [
     *("Tensor", "checkpoint", "custom_op", "detect_anomaly", "linalg", "no_grad", "scope"),
     *("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
-    *("nn", "optim", "sample"),
+    *("nn", "optim", "sample", "testing"),
     *_ROOMS,
     *_TABLE,
 ]
