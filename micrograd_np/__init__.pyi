@@ -9,8 +9,10 @@ from . import graph as _graph
 from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim
+from . import testing as testing
 from .anomaly import detect_anomaly as detect_anomaly
 from .checking.gradcheck import gradcheck as gradcheck
+from .checking.verify import verify as verify
 from .checkpoint import checkpoint as checkpoint
 from .context import no_grad as no_grad
 from .context import scope as scope
