@@ -49,6 +49,7 @@ def gradcheck(
 
     Examples
     --------
+    >>> import numpy as np
     >>> gradcheck(lambda x: (x * np.sin(x)).sum(), np.array([1.0, 2.0])).verdict
     'OK'
     """
