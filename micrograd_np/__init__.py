@@ -32,7 +32,8 @@ from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 
 # What a bare tape does not need is imported when it is first asked for.
 _MODULES = ("nn", "optim", "testing")
-_ROOMS = {"gradcheck": "checking", "verify": "checking"} | dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
+_ROOMS = dict.fromkeys(("gradcheck", "verify"), "checking")
+_ROOMS |= dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
 
 _TABLE = {name: function for name, function in _FUNCTIONS.items() if _namespace(name) == "mg" and name != "trace"}
 globals().update(_TABLE)
