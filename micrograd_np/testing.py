@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .checking import gradcheck
 from .checking.findings import GradcheckReport
+from .checking.gradcheck import gradcheck
 
 
 def assert_gradients(f: Callable[..., Any], *inputs: Any, **options: Any) -> GradcheckReport:
