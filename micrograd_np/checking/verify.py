@@ -48,7 +48,7 @@ def verify(output: Any, *given: Any, gradient: Any = None, numeric: bool = True)
     ...     return 2 * np.tanh(w)
     >>> report = verify(forward, backward, np.array([0.3, -0.5, 0.9]))
     >>> bool(report), report.findings[0].causes[0].kind
-    (False, 'derivative left out')
+    (False, 'left out')
     """
     if isinstance(output, Tensor):
         (hand,) = given
