@@ -116,7 +116,8 @@ def libraries() -> tuple[str, ...]:
 @functools.cache
 def is_users(filename: str) -> bool:
     """Whether a file is the user's: neither ours nor a library's."""
-    return frames.is_users(filename) and not filename.startswith(libraries())
+    library = filename.startswith(libraries()) and not filename.startswith(frames.ARTICLE)
+    return frames.is_users(filename) and not library
 
 
 def live(names: Names) -> Names:

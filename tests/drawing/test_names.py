@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
+from micrograd_np import frames
+from micrograd_np.drawing import names
 from micrograd_np.drawing import draw
 from micrograd_np.drawing.names import WIDTH, Names, inside, watch
 
@@ -184,3 +186,9 @@ def test_names_stay_with_the_values_that_had_them():
     found = Names()
     found.read([("gone", np.ones(3))])
     assert all(found(np.ones(3)) is None for _ in range(100))
+
+
+def test_the_articles_networks_have_names_where_the_package_is_installed_among_libraries(monkeypatch):
+    monkeypatch.setattr(names, "libraries", lambda: (frames.ENGINE,))
+    assert names.is_users.__wrapped__(frames.ARTICLE + "tape.py")
+    assert not names.is_users.__wrapped__(frames.ENGINE + "graph.py")
