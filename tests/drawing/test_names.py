@@ -7,8 +7,8 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import frames
-from micrograd_np.drawing import names
 from micrograd_np.drawing import draw
+from micrograd_np.drawing import names as naming
 from micrograd_np.drawing.names import WIDTH, Names, inside, watch
 
 
@@ -189,6 +189,6 @@ def test_names_stay_with_the_values_that_had_them():
 
 
 def test_the_articles_networks_have_names_where_the_package_is_installed_among_libraries(monkeypatch):
-    monkeypatch.setattr(names, "libraries", lambda: (frames.ENGINE,))
-    assert names.is_users.__wrapped__(frames.ARTICLE + "tape.py")
-    assert not names.is_users.__wrapped__(frames.ENGINE + "graph.py")
+    monkeypatch.setattr(naming, "libraries", lambda: (frames.ENGINE,))
+    assert naming.is_users.__wrapped__(frames.ARTICLE + "tape.py")
+    assert not naming.is_users.__wrapped__(frames.ENGINE + "graph.py")
