@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
+from math import isclose
 from typing import Any
 
 import numpy as np
@@ -39,14 +41,18 @@ def plausible(
             continue  # sums may be divided by the batch at the end; weights that are off are not a convention
         mark(rows, recording, close, convention)
         wrong = sum(row.status == WRONG for row in rows)
-        # A row that is right although it does not follow from a wrong one above is as odd as a wrong row.
-        odd = sum(row.status == RIGHT and not close(row.hand / convention.of(row), row.expected) for row in rows)
+        odd = odd_rows(rows, convention, close)
         given = sum(row.status == GIVEN for row in rows)
         factors = (convention.leaves, convention.between)
         unnamed = any(factor_name(factor, sizes) is None for factor in factors)
         plain = [(float(np.log(abs(factor)) ** 2), factor < 0) for factor in factors]
         ranked.append(((wrong + odd, unlike, given, unnamed, *plain), convention))
     return [(rank[0], convention) for rank, convention in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def odd_rows(rows: Sequence[Row], convention: Convention, close: Closeness) -> int:
+    """How many rows are right although they do not follow from what is above: as odd as a wrong one."""
+    return sum(row.status == RIGHT and not close(row.hand / convention.of(row), row.expected) for row in rows)
 
 
 def conventions(rows: Sequence[Row], recording: Recording, close: Closeness) -> Iterable[Convention]:
@@ -65,7 +71,7 @@ def conventions(rows: Sequence[Row], recording: Recording, close: Closeness) -> 
     pairs += [(between, between * ratio) for between, ratio in product(ratios[False], onward)]
     seen: list[tuple[float, float]] = []
     for pair in pairs:
-        if not any(np.allclose(pair, other, rtol=1e-6) for other in seen):
+        if not any(all(map(partial(isclose, rel_tol=1e-6), pair, other)) for other in seen):
             seen.append(pair)
             yield Convention(*pair)
 

@@ -54,7 +54,10 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float]) -> list
     with np.errstate(all="ignore"):
         for source in SOURCES:
             for hypothesis in source(at):
-                cause = test(hypothesis, at, close, factors)
+                try:
+                    cause = test(hypothesis, at, close, factors)
+                except (ArithmeticError, IndexError, TypeError, ValueError):
+                    continue  # what cannot be computed is nothing that the user has computed
                 if cause:
                     found.append(cause)
     if not found:
@@ -79,7 +82,7 @@ def test(hypothesis: Hypothesis, at: Suspicion, close: Closeness, factors: Seque
     """The cause, if the hypothesis gives the numbers of the row, and changes no row that is right."""
     hand = at.hands[at.row.tensor]
     if not hypothesis.unknown:
-        if len(factors) == 1 and at.rules_out(hypothesis, hand - at.row.expected):
+        if at.rules_out(hypothesis, hand, factors):
             return None
         effects = effects_of(hypothesis, at)
         change, expected = effects.get(at.row.tensor), at.row.expected
@@ -163,5 +166,5 @@ def nearest(factors: Sequence[float], hand: Array, there: Array, size: float) ->
 
 def possible_factors(seen: bool, sizes: Sizes) -> list[float]:
     """The factors that may apply throughout, when no right row tells."""
-    values = [] if seen else [factor for factor, _ in named_factors(sizes)]
+    values = [] if seen else list(named_factors(sizes))
     return list(dict.fromkeys([1.0, *(sign * value for value in values for sign in (1, -1))]))

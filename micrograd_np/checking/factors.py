@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from math import isclose
 
 PLAIN = (1, 2, 4)
+NUMBERS = re.compile(r"\d+")
 
 Sizes = Mapping[int, str]
 
 
-def named_factors(sizes: Sizes) -> Iterator[tuple[float, str]]:
-    """Factors that mistakes and conventions are made of, with what they are called, the simplest first."""
-    for top in PLAIN:
-        yield float(top), f"{top}"
-        yield 1 / top, f"1/{top}"
+def named_factors(sizes: Sizes) -> dict[float, str]:
+    """Factors that mistakes and conventions are made of, with what they are called at the simplest."""
+    found: dict[float, str] = {}
+    for count in (*PLAIN, *sizes):
+        found.setdefault(float(count), f"{count}")
+        found.setdefault(1 / count, f"1/{count}")
     for count in sizes:
-        for value, text in ((count, f"{count}"), (1 / count, f"1/{count}"), (2 / count, f"2/{count}")):
-            yield float(value), text
-        yield count / 2, f"{count}/2"
-        yield float(count * count), f"{count}*{count}"
-        yield 1 / (count * count), f"1/({count}*{count})"
+        found.setdefault(2 / count, f"2/{count}")
+        found.setdefault(count / 2, f"{count}/2")
+        found.setdefault(float(count * count), f"{count}*{count}")
+        found.setdefault(1 / (count * count), f"1/({count}*{count})")
+    return found
 
 
 def factor_name(factor: float, sizes: Sizes) -> str | None:
     """What a factor is called, such as `-1/4 (4 is axis 0 of X)`; None if it has no name."""
     sign = "-" if factor < 0 else ""
-    found = [text for value, text in named_factors(sizes) if isclose(value, abs(factor), rel_tol=1e-6)]
-    if not found:
+    text = next(
+        (text for value, text in named_factors(sizes).items() if isclose(value, abs(factor), rel_tol=1e-6)), None
+    )
+    if text is None:
         return None
-    used = [count for count in sizes if any(str(count) in text.replace("(", "/").split("/") for text in found)]
-    reasons = "; ".join(f"{count} is {sizes[count]}" for count in used[:3])
-    readings = " = ".join(dict.fromkeys(sign + text for text in found))
-    return f"{readings} ({reasons})" if reasons else readings
+    reasons = "; ".join(
+        f"{count} is {places}" for count, places in sizes.items() if str(count) in NUMBERS.findall(text)
+    )
+    return f"{sign}{text} ({reasons})" if reasons else sign + text
 
 
 def rounded(factor: float) -> float:

@@ -49,7 +49,6 @@ def gradcheck(
 
     Examples
     --------
-    >>> import numpy as np
     >>> gradcheck(lambda x: (x * np.sin(x)).sum(), np.array([1.0, 2.0])).verdict
     'OK'
     """

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..graph import Tensor
-from .convention import Convention, mark, plausible
+from .convention import Convention, mark, odd_rows, plausible
 from .diagnosis import Cause, causes_of, possible_factors
 from .factors import Sizes
 from .recording import Recording
 from .rows import SHAPE, WRONG, Closeness, Row, in_backward_order
+from .stale import stale
 from .suspicion import Suspicion, values_of
 
 Array = Any
@@ -32,6 +33,10 @@ class Examined:
     cost: int
     count: int
     instead: list[Examined] = field(default_factory=list)
+
+    def settled(self, chained: bool) -> bool:
+        """Whether no convention that more rows contradict need be tried: rows between show where a mistake begins."""
+        return not self.findings or (chained and all(finding.causes for finding in self.findings))
 
 
 @dataclass
@@ -54,7 +59,7 @@ def examine(
     examined: list[Examined] = []
     chained = any(not row.leaf for row in rows)
     for count, convention in plausible(rows, recording, close, sizes)[:MOST_CONVENTIONS]:
-        if examined and examined[0].cost <= 1 and (chained or not examined[0].findings) and count > examined[0].count:
+        if examined and count > examined[0].count and examined[0].settled(chained):
             break
         examined.append(explain(convention, count))
     best = min(examined, key=lambda found: (found.cost, found.convention.leaves < 0 if not chained else 0))
@@ -99,10 +104,23 @@ class Explainer:
             causes = causes_of(at, self.close, factors) if tried else []
             findings.append(Finding(row, causes, [] if causes else picture(at)))
             explained |= {label for cause in causes[:1] for label in cause.rows}
+        if any(not finding.causes for finding in findings):
+            findings = self.at_other_weights(hands) or findings
         unexplained = sum(not finding.causes for finding in findings)
-        unusual = bool(findings) and {abs(convention.leaves), abs(convention.between)} != {1.0}
-        cost = len(findings) + 2 * unexplained + unusual
+        unusual = bool(findings) and abs(convention.leaves) != 1
+        cost = len(findings) + 2 * unexplained + unusual + odd_rows(self.rows, convention, self.close)
         return Examined(list(self.rows), convention, findings, cost, count)
+
+    def at_other_weights(self, hands: dict[Tensor, Array]) -> list[Finding]:
+        """One finding for all rows, if they are right at weights that were, or will be."""
+        with np.errstate(all="ignore"):
+            found = stale(self.rows, self.recording, self.close, hands)
+        if not found:
+            return []
+        when, rate = found
+        says = f"all gradients are those of the weights {when}, which is {rate:.4g} times the gradient away"
+        wrong = [row for row in self.rows if row.status == WRONG]
+        return [Finding(wrong[0], [Cause("stale", says, [row.label for row in wrong])])]
 
 
 def fit_shape(row: Row, close: Closeness, recording: Recording) -> None:
@@ -118,18 +136,23 @@ def fit_shape(row: Row, close: Closeness, recording: Recording) -> None:
         row.hand = hand.reshape(shape)
         return
     row.status = SHAPE
-    row.notes.append(
-        f"{row.label} has shape {hand.shape} and should have {shape}, that of its value: {shape_reason(row, close)}"
-    )
+    reason = shape_reason(row, close, recording)
+    row.notes.append(f"{row.label} has shape {hand.shape} and should have {shape}, that of its value: {reason}")
 
 
-def shape_reason(row: Row, close: Closeness) -> str:
+def shape_reason(row: Row, close: Closeness, recording: Recording) -> str:
     """What the shape says of the mistake, and whether the numbers agree."""
     hand, true = row.hand, row.true
     for axis in range(hand.ndim):
         summed = hand.sum(axis)
         if summed.shape == true.shape and (np.any(summed) and parallel(summed, true, close)):
             return f"it is not summed over axis {axis}, which has {hand.shape[axis]} entries: add .sum(axis={axis})."
+    for user in recording.users[row.tensor]:
+        g = recording.true[user]
+        for axis in range(getattr(g, "ndim", 0)):
+            summed = g.sum(axis)
+            if summed.shape == hand.shape and parallel(hand, summed, close):
+                return f"it is summed over axis {axis}, and should be over the others."
     if hand.T.shape == true.shape:
         agrees = " The numbers are right." if parallel(hand.T, true, close) else ""
         return f"it is transposed: add .T, or exchange the two factors of the product.{agrees}"

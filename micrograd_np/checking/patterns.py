@@ -33,7 +33,7 @@ def patterns(at: Suspicion) -> Iterator[Hypothesis]:
 def factors(g: Array, sizes: Sizes) -> Iterator[tuple[str, str, Array]]:
     yield "sign", "has the opposite sign", -g
     yield "stopped", "is zero: nothing arrives there", np.zeros_like(g)
-    for factor, text in dict(named_factors(sizes)).items():
+    for factor, text in named_factors(sizes).items():
         for sign, minus in ((1, ""), (-1, "-")):
             if sign * factor not in (1, -1):
                 yield "scale", f"is {minus}{text} times what it should be", sign * factor * g

@@ -23,7 +23,10 @@ SHAPE = "wrong shape"
 
 @dataclass
 class Row:
-    """One gradient: by hand, by the tape (`true`), and as the tape makes it from the hand's own values (`expected`)."""
+    """One gradient: by hand, by the tape (`true`), and as the tape makes it from the hand's own values (`expected`).
+
+    `numeric` is the verdict of numbers on the tape, and `agrees` tells whether they agree with the hand.
+    """
 
     label: str
     tensor: Tensor
@@ -34,11 +37,20 @@ class Row:
     upstream: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     numeric: str = ""
-    numbers: Array = None
+    slope: Any = None
 
     @property
     def leaf(self) -> bool:
+        """Whether it is the gradient of a weight or an input, not of a value between."""
         return not self.tensor.edges
+
+    def agrees(self, factor: float) -> bool:
+        """Whether the hand, up to a factor, is what numbers say."""
+        if self.slope is None or self.status == SHAPE:
+            return False
+        directions, low, high = self.slope
+        along = directions @ (self.hand / factor).reshape(-1, 1)
+        return bool(np.all((along >= low) & (along <= high)))
 
 
 @dataclass
@@ -92,7 +104,7 @@ def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]
                 f"{key.name or 'a tensor'} {key.shape} is not in the graph of the output, or has no gradient there. "
                 "Give tensors that the output was made from, with requires_grad=True or made from such."
             )
-        label = next((name for name, tensors in named.items() if key in tensors), None)
+        label = next((name for name, tensors in named.items() if any(key is x for x in tensors)), None)
         return key.name or label or f"{key.op.name if key.op else 'input'} {key.shape}", key
     for name, before in candidates(key):
         for tensor in named.get(name, ()):

@@ -141,18 +141,19 @@ class Suspicion:
                 values[node] = node.op.kernel(*args, **node.params)
         return values
 
-    def rules_out(self, hypothesis: Hypothesis, missing: Array) -> bool:
-        """Whether a hypothesis changes the row otherwise than by what is missing, seen along one direction."""
+    def rules_out(self, hypothesis: Hypothesis, hand: Array, factors: Sequence[float]) -> bool:
+        """Whether a hypothesis cannot give the row by hand, up to one of the factors, seen along one direction."""
         changes = dict(hypothesis.changes)
         if len(hypothesis.overrides) > 1 or hypothesis.unknown:
             return False
         for node, override in hypothesis.overrides.items():
             for x, g in self.recording.sent(node, self.base.get(node), None, override):
                 changes[x] = changes[x] + g if x in changes else g
-        terms = [self.tangents[x] * g for x, g in changes.items() if x in self.tangents]
-        wanted = float(np.sum(missing * self.tangents[self.row.tensor]))
-        sizes = sum(float(np.sum(np.abs(term))) for term in terms) + abs(wanted)
-        return abs(sum(float(np.sum(term)) for term in terms) - wanted) > 1e-3 * sizes
+        along = self.tangents[self.row.tensor]
+        terms = [along * self.row.expected, *(self.tangents[x] * g for x, g in changes.items() if x in self.tangents)]
+        found, size = (float(sum(np.sum(f(term)) for term in terms)) for f in (np.positive, np.abs))
+        wanted = float(np.sum(along * hand))
+        return not any(abs(wanted - k * found) <= 1e-3 * (abs(wanted) + abs(k) * size) for k in factors)
 
     def known(self, x: Tensor) -> bool:
         return x in self.stops or x is self.row.tensor or bool(self.name(x))

@@ -15,7 +15,7 @@ from .report import counted, html_lines, html_table, number, text_table
 from .rows import GIVEN, SHAPE, Row
 from .verdict import OK, WRONG
 
-HEAD = ("gradient by hand", "shape", "hand against tape", "tape against numbers", "")
+HEAD = ("gradient by hand", "shape", "hand against tape", "tape against numbers", "hand against numbers", "")
 TAPE = "TAPE WRONG"
 
 
@@ -51,7 +51,7 @@ class VerifyReport:
         return WRONG if self.findings else OK
 
     def __bool__(self) -> bool:
-        return self.verdict == OK
+        return self.verdict == OK or (self.verdict == TAPE and not disagreeing(self.rows))
 
     def __str__(self) -> str:
         head, *rest = self.sentences()
@@ -90,6 +90,7 @@ class VerifyReport:
                 str(row.tensor.shape),
                 difference(row, self.convention),
                 row.numeric or "not checked",
+                by_numbers(row, self.convention),
                 status(row),
             )
             for row in self.rows
@@ -98,13 +99,12 @@ class VerifyReport:
     def sentences(self) -> list[str]:
         said = [self.headline()]
         said += [note for row in self.rows for note in row.notes]
+        if self.verdict == TAPE:
+            return [*said, *who_is_wrong(self.rows), *self.wrong_ops]
         said += self.conventions()
         for finding in self.findings:
             said += explained(finding, self.sizes)
         said += [instead_text(other) for other in self.found.instead]
-        if self.verdict == TAPE:
-            said.append("The numbers speak against the tape, so the tape's gradients are no measure here.")
-            said += self.wrong_ops
         if not self.numeric:
             said.append("Not established: whether the tape is right (numeric=True).")
         return said
@@ -127,6 +127,23 @@ class VerifyReport:
             said += convention_text("your gradients of values between", between, self.sizes)
             said += convention_text("your gradients of the inputs and weights", leaves, self.sizes)
         return said
+
+
+def disagreeing(rows: Sequence[Row]) -> list[str]:
+    """The rows that numbers speak against, whether plus or minus the gradient is meant."""
+    return min(([row.label for row in rows if not row.agrees(factor)] for factor in (1.0, -1.0)), key=len)
+
+
+def who_is_wrong(rows: Sequence[Row]) -> list[str]:
+    """Of a tape that numbers speak against, and of the hand beside it."""
+    against = [row.label for row in rows if row.numeric == WRONG]
+    said = [f"The numbers speak against the tape at {', '.join(against)}: an op of it has a wrong rule."]
+    wrong = disagreeing(rows)
+    if not wrong:
+        return [*said, "They agree with all of your gradients: the hand is right, and the tape is wrong."]
+    right = [row.label for row in rows if row.label not in wrong]
+    agreed = f"They agree with your {', '.join(right)}, and" if right else "They do"
+    return [*said, f"{agreed} not with your {', '.join(wrong)}." if right else f"{agreed} not agree with any of yours."]
 
 
 def convention_text(what: str, factor: float, sizes: Sizes) -> list[str]:
@@ -154,6 +171,13 @@ def difference(row: Row, convention: Convention) -> str:
     largest = np.max(np.abs(row.true), initial=0)
     apart = np.max(np.abs(row.hand / convention.of(row) - row.true), initial=0)
     return f"{apart / largest if largest else apart:.1e}"
+
+
+def by_numbers(row: Row, convention: Convention) -> str:
+    if row.slope is None:
+        return "not checked"
+    factors = (convention.of(row), 1.0, -1.0) if row.numeric == WRONG else (convention.of(row),)
+    return OK if any(row.agrees(factor) for factor in factors) else WRONG
 
 
 def status(row: Row) -> str:

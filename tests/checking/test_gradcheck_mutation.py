@@ -8,8 +8,7 @@ import pytest
 from micrograd_np.checking import gradcheck
 
 from ..ops.cases import CASES
-from ..ops.damages import broken, result
-from ..ops.test_mutation import RULES, TESTED
+from ..ops.test_mutation import RULES, TESTED, broken, result
 
 TALLY = Counter()
 
