@@ -8,7 +8,8 @@ import pytest
 from micrograd_np.checking import gradcheck
 
 from ..ops.cases import CASES
-from ..ops.test_mutation import RULES, TESTED, broken, result
+from ..ops.damages import broken, result
+from ..ops.test_mutation import RULES, TESTED
 
 TALLY = Counter()
 
