@@ -12,6 +12,7 @@ anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompu
 checking, testing    how to doubt a derivative
 drawing, documentation    the same walk as a picture; a row's docstring
 sampling, nn, optim    a model is modules, and updates over the same tape
+data                batches, scaling, and readers of what is on disk
 article, cli        the article's networks, by hand and on the tape
 """
 
@@ -31,7 +32,7 @@ from .sampling import sample
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 
 # What a bare tape does not need is imported when it is first asked for.
-_MODULES = ("nn", "optim", "testing")
+_MODULES = ("data", "nn", "optim", "testing")
 _ROOMS = dict.fromkeys(("gradcheck", "verify"), "checking")
 _ROOMS |= dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
 
@@ -41,7 +42,7 @@ globals().update(_TABLE)
 __all__ = [
     *("Tensor", "checkpoint", "custom_op", "detect_anomaly", "linalg", "no_grad", "scope"),
     *("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
-    *("nn", "optim", "sample", "testing"),
+    *("data", "nn", "optim", "sample", "testing"),
     *_ROOMS,
     *_TABLE,
 ]

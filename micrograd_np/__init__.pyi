@@ -6,6 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from . import graph as _graph
+from . import data as data
 from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim
