@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.classes import embedding
+from ..ops.linear import linear
 from ..ops.primitive import as_array
 from ..sampling import sample
 from .checks import fitting
@@ -77,8 +78,7 @@ class Linear(Module):
         self.bias = Parameter(zeros(rng, (out_features,)), dtype=dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
-        y = np.matmul(fitting(self, x, self.weight, self.weight.shape[1]), self.weight.T)
-        return y if self.bias is None else y + self.bias
+        return linear(fitting(self, x, self.weight, self.weight.shape[1]), self.weight, self.bias)
 
 
 class Embedding(Module):

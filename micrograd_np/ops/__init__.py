@@ -23,6 +23,7 @@ from . import (
     inverse,
     joining,
     linalg,
+    linear,
     nan,
     neural,
     normalization,
@@ -47,7 +48,7 @@ BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 ROOMS = [control, plain, elementwise, reduction, cumulative, statistics, nan, linalg]
 ROOMS += [products, einsum, inverse, decomposition, spectrum, norms]
 ROOMS += [shape, constants, joining, repeating, indexing, choosing, diagonals]
-ROOMS += [neural, classes, normalization, windows, pooling, convolution, signals]
+ROOMS += [linear, neural, classes, normalization, windows, pooling, convolution, signals]
 
 for room in ROOMS:
     for name, row in vars(room).items():
