@@ -12,6 +12,7 @@ anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompu
 checking, testing    how to doubt a derivative
 drawing, documentation    the same walk as a picture; a row's docstring
 sampling, nn, optim    a model is modules, and updates over the same tape
+saving              a state as one file, whole or not at all
 data                batches, scaling, and readers of what is on disk
 article, cli        the article's networks, by hand and on the tape
 """
@@ -35,6 +36,7 @@ from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 _MODULES = ("data", "nn", "optim", "testing")
 _ROOMS = dict.fromkeys(("gradcheck", "verify"), "checking")
 _ROOMS |= dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
+_ROOMS |= dict.fromkeys(("LoadError", "load", "save"), "saving")
 
 _TABLE = {name: function for name, function in _FUNCTIONS.items() if _namespace(name) == "mg" and name != "trace"}
 globals().update(_TABLE)

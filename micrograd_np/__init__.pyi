@@ -25,6 +25,9 @@ from .drawing.why import why_none as why_none
 from .pullback import gradients as gradients
 from .pullback import vjp as vjp
 from .sampling import sample as sample
+from .saving.errors import LoadError as LoadError
+from .saving.files import load as load
+from .saving.files import save as save
 from .transforms import grad as grad
 from .transforms import hessian as hessian
 from .transforms import hvp as hvp

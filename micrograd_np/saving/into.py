@@ -1,0 +1,87 @@
+"""A loaded state goes into what is there: all of it, or nothing and a list of what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..context import no_grad
+from ..graph import Tensor
+from .errors import LoadError
+from .state import State, decode, dotted, encode, state_of
+
+
+@no_grad()
+def put_into(ours: Any, given: Any, path: Any) -> Any:
+    """Write the state in a file into modules, optimisers, Tensors, arrays and Generators; returns what holds it."""
+    wrong = sorted(mismatches(ours, given, ()))
+    if wrong:
+        raise LoadError("\n  ".join([f"{path} does not fit; nothing was changed.", *wrong]))
+    before = copied(ours)
+    try:
+        return write(ours, given)
+    except BaseException:
+        write(ours, before)
+        raise
+
+
+def mismatches(ours: Any, given: Any, at: tuple[Any, ...]) -> Iterator[str]:
+    """What is missing, what is unknown, and what is of another shape or dtype."""
+    mine, theirs = opened(ours, given), opened(given, ours)
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        yield from (f"missing: {dotted((*at, key))}" for key in mine.keys() - theirs.keys())
+        yield from (f"unknown: {dotted((*at, key))}" for key in theirs.keys() - mine.keys())
+        for key in mine.keys() & theirs.keys():
+            yield from mismatches(mine[key], theirs[key], (*at, key))
+    elif described(mine) != described(theirs):
+        yield f"{dotted(at)}: {described(theirs)} given, {described(mine)} needed"
+
+
+def opened(value: Any, other: Any) -> Any:
+    """What a value consists of, by name. A bare state_dict tells nothing of generators, and is asked for none."""
+    if hasattr(value, "load_state_dict"):
+        value = state_of(value)
+    if isinstance(value, State):
+        bare = isinstance(other, dict) and not isinstance(other, State)
+        return dict(value) if bare else {**value, **value.generators}
+    return dict(enumerate(value)) if isinstance(value, list | tuple) else value
+
+
+def described(value: Any) -> str:
+    if isinstance(value, Tensor | np.ndarray | np.generic):
+        return f"{value.shape} {value.dtype.newbyteorder('=')}"
+    if isinstance(value, np.random.Generator):
+        return f"a {type(value.bit_generator).__name__} generator"
+    return f"a {type(value).__name__} of {len(value)}" if isinstance(value, dict) else "a plain value"
+
+
+def write(ours: Any, given: Any) -> Any:
+    """Put values that fit in their places; numbers and strings, which have none, are returned."""
+    if hasattr(ours, "load_state_dict"):
+        if isinstance(given, State):
+            write(state_of(ours).generators, given.generators)
+        ours.load_state_dict(dict(given))
+    elif isinstance(ours, Tensor):
+        ours.data = given
+    elif isinstance(ours, np.ndarray):
+        ours[...] = given
+    elif isinstance(ours, np.random.Generator):
+        ours.bit_generator.state = given.bit_generator.state
+    elif isinstance(ours, dict):
+        ours.update({key: write(ours[key], value) for key, value in given.items()})
+    elif isinstance(ours, list):
+        ours[:] = [write(mine, theirs) for mine, theirs in zip(ours, given, strict=True)]
+    elif isinstance(ours, tuple):
+        return tuple(write(mine, theirs) for mine, theirs in zip(ours, given, strict=True))
+    else:
+        return given
+    return ours
+
+
+def copied(value: Any) -> Any:
+    """The state of a value, in memory of its own."""
+    arrays: dict[str, Any] = {}
+    node = encode(value, (), arrays)
+    return decode(node, {name: array.copy() for name, array in arrays.items()})

@@ -1,0 +1,64 @@
+"""A state as `.safetensors`, which other frameworks read, with the manifest in its metadata."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import IO, Any
+
+import numpy as np
+
+from . import manifest
+from .errors import LoadError, require
+from .manifest import Entry, Manifest
+
+KEY = manifest.FORMAT
+
+
+def library(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        raise ImportError(
+            'a .safetensors file needs the safetensors package: pip install "micrograd-np[safetensors]". Or save .npz.'
+        ) from None
+
+
+def write(file: IO[bytes], text: str, arrays: dict[str, Any]) -> None:
+    save = library("safetensors.numpy").save
+    file.write(save({name: stored(name, array) for name, array in arrays.items()}, {KEY: text}))
+
+
+def read(file: IO[bytes]) -> tuple[Manifest, dict[str, Any]]:
+    with library("safetensors").safe_open(file.name, framework="np") as content:
+        text = (content.metadata() or {}).get(KEY)
+        if text is None:
+            raise LoadError("it has no manifest, so mg.save did not write it; safetensors.numpy.load_file reads it.")
+        known = manifest.read(text)
+        require(set(content.keys()) == known.arrays.keys(), "it holds other arrays than its manifest lists.")
+        for name, entry in known.arrays.items():
+            part = content.get_slice(name)
+            found = (part.get_dtype(), tuple(part.get_shape()))
+            require(found == stored_as(entry), f"{name} is not {entry.shape} {entry.dtype}, as its manifest says.")
+        return known, {name: restored(content.get_tensor(name), entry) for name, entry in known.arrays.items()}
+
+
+def stored(name: str, array: Any) -> Any:
+    """The array as the format holds it: contiguous, its lowest byte first, complex numbers as pairs."""
+    if array.dtype.kind not in "biufc" or array.real.dtype.itemsize > 8:
+        raise TypeError(f"{name} has dtype {array.dtype}, which .safetensors does not hold. Save it as .npz.")
+    plain = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
+    return plain.reshape(*plain.shape, 1).view(plain.real.dtype) if plain.dtype.kind == "c" else plain
+
+
+def stored_as(entry: Entry) -> tuple[str, tuple[int, ...]]:
+    """The format's own dtype and shape for an array."""
+    kind, bits = entry.dtype.kind, 8 * entry.dtype.itemsize
+    if kind == "c":
+        return f"F{bits // 2}", (*entry.shape, 2)
+    return "BOOL" if kind == "b" else f"{kind.upper()}{bits}", entry.shape
+
+
+def restored(array: Any, entry: Entry) -> Any:
+    """The array as it was saved, in memory of its own."""
+    plain = np.ndarray(entry.shape, entry.dtype.newbyteorder("<"), array.tobytes())
+    return plain.astype(entry.dtype, order="F" if entry.fortran_order else "C")

@@ -1,0 +1,164 @@
+"""A nested state as JSON and named arrays, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from ..errors import called
+from ..graph import Tensor
+from ..nn.module import Module, Parameter, children
+
+Arrays = dict[str, Any]
+Path = tuple[Any, ...]
+
+DEEPEST = 100
+KINDS = "biufcSUmM"  # NumPy's letters for numbers, booleans, text of one length, and times
+GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+
+
+class State(dict[Any, Any]):
+    """What `state_dict` of an object gave, and beside it the generators that its parts draw from, by path."""
+
+    generators: dict[str, np.random.Generator]
+
+    def __init__(self, state: dict[Any, Any], generators: dict[str, np.random.Generator]) -> None:
+        super().__init__(state)
+        self.generators = generators
+
+
+def state_of(thing: Any) -> State:
+    """All that a module, an optimiser or a schedule goes on from."""
+    return State(thing.state_dict(), dict(generators("", thing, set())) if isinstance(thing, Module) else {})
+
+
+def generators(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, np.random.Generator]]:
+    """(path, generator) of a module and its parts, each once."""
+    if not isinstance(value, np.random.Generator | Module | dict | list | tuple) or id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, np.random.Generator):
+        yield path, value
+        return
+    for key, child in children(value):
+        yield from generators(f"{path}.{key}" if path else str(key), child, seen)
+
+
+def encode(value: Any, at: Path, arrays: Arrays) -> Any:
+    """JSON for a value; its arrays are put aside under names made from where they were found."""
+    if len(at) > DEEPEST:
+        raise ValueError(f"{dotted(at[:3])}… is nested more than {DEEPEST} deep. Does the state contain itself?")
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if type(value) is float:
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if type(value) is complex:
+        return {"complex": repr(value)}
+    if type(value) is list:
+        return [encode(x, (*at, i), arrays) for i, x in enumerate(value)]
+    if type(value) is tuple:
+        return {"tuple": encode(list(value), at, arrays)}
+    if hasattr(value, "state_dict"):
+        value = state_of(value)
+    if isinstance(value, State):
+        return {"object": [encode(dict(value), at, arrays), encode(value.generators, at, arrays)]}
+    if isinstance(value, dict):
+        return {"dict": [[key_of(key, at), encode(x, (*at, key), arrays)] for key, x in value.items()]}
+    if isinstance(value, Tensor):
+        check_leaf(value, at)
+        what = "parameter" if isinstance(value, Parameter) else "tensor"
+        return {what: [put(value.data, at, arrays), value.requires_grad, value.name]}
+    if isinstance(value, np.generic):
+        return {"scalar": put(np.asarray(value), at, arrays)}
+    if type(value) in (np.ndarray, np.memmap):
+        return {"array": put(value, at, arrays)}
+    if isinstance(value, np.random.Generator) and type(value.bit_generator).__name__ in GENERATORS:
+        return {"generator": encode(value.bit_generator.state, at, arrays)}
+    raise TypeError(
+        f"{dotted(at)} is a {type(value).__name__}, which cannot be saved. A state is made of modules, optimisers, "
+        "Tensors, arrays, Generators, numbers, strings, booleans, None, and dicts, lists and tuples of them."
+    )
+
+
+def decode(node: Any, arrays: Arrays) -> Any:
+    """The value that a JSON node stands for."""
+    if isinstance(node, list):
+        return [decode(x, arrays) for x in node]
+    if not isinstance(node, dict):
+        return node
+    [(what, content)] = node.items()
+    return DECODERS[what](content, arrays)
+
+
+def decode_generator(node: Any, arrays: Arrays) -> np.random.Generator:
+    state = decode(node, arrays)
+    if state["bit_generator"] not in GENERATORS:
+        raise ValueError(f"there is no generator {state['bit_generator']!r}")
+    bits = getattr(np.random, state["bit_generator"])()
+    bits.state = state
+    return np.random.Generator(bits)
+
+
+def decode_tensor(content: Any, arrays: Arrays) -> Tensor:
+    array, requires_grad, name = content
+    return Tensor(arrays[array], requires_grad, name=name)
+
+
+def decode_parameter(content: Any, arrays: Arrays) -> Parameter:
+    array, requires_grad, name = content
+    parameter = Parameter(arrays[array], name=name)
+    parameter.requires_grad = requires_grad
+    return parameter
+
+
+DECODERS = {
+    "array": lambda name, arrays: arrays[name],
+    "scalar": lambda name, arrays: arrays[name][()],
+    "float": lambda text, _: float(text),
+    "complex": lambda text, _: complex(text),
+    "tuple": lambda nodes, arrays: tuple(decode(nodes, arrays)),
+    "dict": lambda pairs, arrays: {key: decode(node, arrays) for key, node in pairs},
+    "object": lambda nodes, arrays: State(*decode(nodes, arrays)),
+    "generator": decode_generator,
+    "tensor": decode_tensor,
+    "parameter": decode_parameter,
+}
+
+
+def key_of(key: Any, at: Path) -> Any:
+    if type(key) not in (str, int):
+        raise TypeError(f"{dotted(at)} has the key {key!r}; what is saved has strings or integers as keys.")
+    return key
+
+
+def check_leaf(value: Tensor, at: Path) -> None:
+    if value.op is not None:
+        raise TypeError(
+            f"{dotted(at)} is {called(value, 'a tensor')}, made by {value.op.name}, and a file keeps no graph. Save "
+            ".detach() of it, or .item()."
+        )
+
+
+def put(array: Any, at: Path, arrays: Arrays) -> str:
+    """Put an array aside under a name of its own, fit for a file on any system."""
+    if array.dtype.kind not in KINDS:
+        raise TypeError(
+            f"{dotted(at)} has dtype {array.dtype}, which cannot be saved: an array of numbers, booleans, strings or "
+            "times can. Save structured arrays field by field."
+        )
+    whole = quote(".".join(map(str, at)), safe="")[:200] or "array"
+    name = whole
+    number = 2
+    while name in arrays or name == "__metadata__":
+        name = f"{whole}~{number}"
+        number += 1
+    arrays[name] = array
+    return name
+
+
+def dotted(at: Path) -> str:
+    return ".".join(map(str, at)) or "the state"
