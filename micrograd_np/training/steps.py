@@ -1,0 +1,109 @@
+"""One step, and what is measured over many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..context import no_grad
+from ..data import batches
+from ..graph import Tensor
+from ..nn.module import Module
+from .run import Hook, Run
+
+Loss = Callable[[Any, Any], Any]
+Metrics = Mapping[str, Callable[[Any, Any], Any]]
+Figures = dict[str, float]
+Epoch = Callable[[], Iterable[Any]]
+
+
+def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook | None) -> Figures:
+    """What was measured in a step on a batch."""
+    *inputs, target = batch
+    with np.errstate(all="ignore"):  # what comes of an overflow is said by check_loss
+        prediction = run.model(*inputs)
+        cost = loss(prediction, target)
+        check_loss(run, float(cost.item()))
+        run.optimiser.zero_grad()
+        cost.backward()
+    if before_step:
+        before_step(run)
+    run.optimiser.step()
+    run.step += 1
+    return measured(cost, prediction, target, metrics)
+
+
+def check_loss(run: Run, loss: float) -> None:
+    """Refuse to go on from nan or inf."""
+    if not math.isfinite(loss):
+        cause = "Look at the data, the first weights and the loss."
+        if run.recent:
+            before = ", ".join(f"{value:.3g}" for value in run.recent)
+            cause = (
+                f"Before it was {before}. If it grew, the learning rate ({run.optimiser.lr:g}) is too high: lower it, "
+                "or clip gradients in before_step."
+            )
+        raise FloatingPointError(
+            f"the loss is {loss} in step {run.step + 1}, epoch {run.epoch + 1}. {cause} mg.detect_anomaly() names the "
+            "op that made the first nan or inf."
+        )
+    run.recent.append(loss)
+
+
+def measured(cost: Any, prediction: Any, target: Any, metrics: Metrics) -> Figures:
+    """The loss and the metrics as numbers."""
+    if isinstance(prediction, Tensor):
+        prediction = prediction.detach()
+    with no_grad():
+        figures = {"loss": cost} | {name: metric(prediction, target) for name, metric in metrics.items()}
+    return {name: float(value.item() if hasattr(value, "item") else value) for name, value in figures.items()}
+
+
+@no_grad()
+def evaluate(model: Module, loss: Loss, epoch: Epoch, metrics: Metrics) -> Figures:
+    """The loss and the metrics over all batches, in evaluation."""
+    figures = []
+    with modes_kept(model):
+        model.eval()
+        for *inputs, target in epoch():
+            prediction = model(*inputs)
+            figures.append((measured(loss(prediction, target), prediction, target, metrics), len(target)))
+    return means(figures)
+
+
+def means(measured: list[tuple[Figures, int]]) -> Figures:
+    """The mean of each figure over batches, weighted by their numbers of samples."""
+    if not measured:
+        raise ValueError("the data gave no batch: is it an iterator that was used up in the epoch before?")
+    weights = [samples for _, samples in measured]
+    return {
+        name: float(np.average([figures[name] for figures, _ in measured], weights=weights)) for name in measured[0][0]
+    }
+
+
+def source(data: Any, size: int, rng: np.random.Generator | None, shuffle: bool) -> Epoch:
+    """A function that gives an epoch's batches, made from what the user passed as data."""
+    if callable(data):
+        epoch: Epoch = data
+        return epoch
+    if isinstance(data, tuple | list) and len(data) > 1:
+        return lambda: batches(*data, size=size, rng=rng, shuffle=shuffle)
+    raise TypeError(
+        f"data is a pair of arrays (x, y), or a function that gives an epoch's batches, and not {type(data).__name__}. "
+        "For batches of your own write lambda: mg.data.batches(x, y, 32, rng=rng)."
+    )
+
+
+@contextmanager
+def modes_kept(model: Module) -> Iterator[None]:
+    """The model's parts are in training or evaluation after it as they were before."""
+    before = [(module, module.training) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
