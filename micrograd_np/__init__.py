@@ -13,7 +13,7 @@ checking, testing    how to doubt a derivative
 drawing, documentation    the same walk as a picture; a row's docstring
 sampling, nn, optim    a model is modules, and updates over the same tape
 saving              a state as one file, whole or not at all
-data                batches, scaling, and readers of what is on disk
+data, training      batches, scaling, and readers of what is on disk; the loop that people write anyway
 article, cli        the article's networks, by hand and on the tape
 """
 
@@ -37,6 +37,7 @@ _MODULES = ("data", "nn", "optim", "testing")
 _ROOMS = dict.fromkeys(("gradcheck", "verify"), "checking")
 _ROOMS |= dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
 _ROOMS |= dict.fromkeys(("LoadError", "load", "save"), "saving")
+_ROOMS |= dict.fromkeys(("fit",), "training")
 
 _TABLE = {name: function for name, function in _FUNCTIONS.items() if _namespace(name) == "mg" and name != "trace"}
 globals().update(_TABLE)

@@ -28,6 +28,7 @@ from .sampling import sample as sample
 from .saving.errors import LoadError as LoadError
 from .saving.files import load as load
 from .saving.files import save as save
+from .training.loop import fit as fit
 from .transforms import grad as grad
 from .transforms import hessian as hessian
 from .transforms import hvp as hvp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from ..optim.optimiser import Optimiser
 from .history import History
 from .interrupt import interruptible
 from .progress import progress
-from .run import Hook, Run
+from .run import Hook, Path, Run
 from .steps import Loss, Metrics, evaluate, means, modes_kept, source, step
 
 
@@ -31,6 +32,8 @@ def fit(
     before_step: Hook | None = None,
     on_step: Hook | None = None,
     on_epoch: Hook | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
     quiet: bool = False,
 ) -> History:
     """The history of training a model: what was measured in each epoch.
@@ -53,6 +56,10 @@ def fit(
         Ends after so many epochs without a lower loss, of validation if there is one, and goes back to the lowest.
     before_step, on_step, on_epoch : callable, optional
         Called with the Run: between backward and step, after each step, after each epoch. True from on_epoch ends it.
+    checkpoint : path, optional
+        A .npz or .safetensors file that the Run is saved to after each epoch.
+    resume : bool
+        Whether to go on from the checkpoint if there is one; the model then becomes the same to the last bit.
     quiet : bool
         Whether nothing is printed.
 
@@ -62,6 +69,8 @@ def fit(
         If the loss is nan or inf. Ctrl-C raises nothing: it ends the training after a whole step.
     """
     run = Run(model, optimiser, rng, schedule)
+    if resume and checkpoint is not None and os.path.exists(checkpoint):
+        run.load(checkpoint)
     metrics = metrics or {}
     epoch = source(data, size, rng, shuffle=True)
     validated = None if validation is None else source(validation, size, None, shuffle=False)
@@ -83,6 +92,8 @@ def fit(
                 show(run.epoch, figures)
                 if on_epoch and on_epoch(run) is True:
                     run.history.ended = f"Ended by on_epoch after epoch {run.epoch}."
+                if checkpoint is not None:
+                    run.save(checkpoint)
         except KeyboardInterrupt:
             run.history.ended = f"Interrupted in epoch {run.epoch + 1}: the model is as of step {run.step}."
         else:

@@ -1,19 +1,23 @@
-"""Everything that the next step of a run depends on, so that it can be kept and taken up again."""
+"""Everything that the next step of a training depends on, so that it can be kept and taken up again."""
 
 from __future__ import annotations
 
-import json
+import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..nn.module import Module, load
+from ..nn.module import Module
 from ..optim.optimiser import Optimiser
 from ..optim.plateau import ReduceLROnPlateau
+from ..saving import load, save
+from ..saving.into import put_into
 from .history import History
+
+Path = str | os.PathLike[str]
 
 
 @dataclass
@@ -22,11 +26,8 @@ class Run:
 
     Parameters
     ----------
-    model : Module
-    optimiser : Optimiser
-    rng : Generator, optional
-        What draws the batches.
-    schedule : Schedule, optional
+    model, optimiser, rng, schedule
+        As `fit` was given them.
     history : History
     epoch, step : int
         How many were completed.
@@ -57,73 +58,35 @@ class Run:
             self.schedule.step()
         if patience is not None:
             if not self.best or loss < self.best["loss"]:
-                self.best = {"loss": loss, "epoch": self.epoch, **prefixed("model", self.model.state_dict())}
+                self.best = {"loss": loss, "epoch": self.epoch, "model": self.model.state_dict()}
             elif self.epoch - self.best["epoch"] >= patience:
                 self.history.ended = f"No lower loss for {patience} epochs."
 
     def take_best(self) -> None:
         """Go back to the epoch of the lowest loss, if it was kept."""
         if self.best:
-            self.model.load_state_dict(part(self.best, "model"))
-            self.history.ended += f" The model is as of epoch {int(self.best['epoch'])}, the best."
-            self.history.ended = self.history.ended.strip()
+            self.model.load_state_dict(self.best["model"])
+            self.history.ended = (
+                f"{self.history.ended} The model is as of epoch {self.best['epoch']}, the best.".strip()
+            )
 
-    def state_dict(self) -> dict[str, Any]:
-        """Copies of everything that the next step depends on, as arrays by name."""
-        state = {name: tensor.data.copy() for name, tensor in self.named_tensors()}
-        state |= {name: packed(generator) for name, generator in self.generators()}
-        state |= prefixed("schedule", self.schedule.state_dict() if self.schedule else {})
-        state |= prefixed("history", {name: np.array(column) for name, column in self.history.items()})
-        state |= prefixed("best", {name: np.array(value) for name, value in self.best.items()})
-        return state | {"epoch": np.array(self.epoch), "step": np.array(self.step)}
+    def parts(self) -> dict[str, Any]:
+        """What is written to where it is when a checkpoint is taken up."""
+        return {"model": self.model, "optimiser": self.optimiser, "rng": self.rng, "schedule": self.schedule}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up a state that `state_dict` gave: all of it, or none and an error that lists each mismatch."""
-        tensors, generators = dict(self.named_tensors()), dict(self.generators())
-        others = ("generator.", "schedule.", "history.", "best.")
-        values = {name: x for name, x in state.items() if not name.startswith(others) and name not in ("epoch", "step")}
-        missing = [name for name in ("epoch", "step", *generators) if name not in state]
-        if missing:
-            raise ValueError(f"this state is of another run: it lacks {', '.join(missing)}. Nothing was changed.")
-        load("this run", tensors, values)
-        for name, generator in generators.items():
-            generator.bit_generator.state = unpacked(state[name])
-        if self.schedule:
-            self.schedule.load_state_dict(part(state, "schedule"))
-        self.history = History({name: column.tolist() for name, column in part(state, "history").items()})
-        self.best = part(state, "best")
-        self.epoch, self.step = int(state["epoch"]), int(state["step"])
+    def save(self, path: Path) -> None:
+        """Write a checkpoint: `fit(…, checkpoint=path, resume=True)` goes on from it, to the same bits."""
+        counts = {"epoch": self.epoch, "step": self.step, "best": self.best, "recent": list(self.recent)}
+        save(path, self.parts() | counts | {"history": dict(self.history), "ended": self.history.ended})
 
-    def named_tensors(self) -> Iterator[tuple[str, Any]]:
-        yield from ((f"model.{name}", tensor) for name, tensor in self.model.named_tensors())
-        yield from ((f"optimiser.{name}", tensor) for name, tensor in self.optimiser.named_state())
-
-    def generators(self) -> Iterator[tuple[str, np.random.Generator]]:
-        """What draws the batches, and what the model's parts draw from, such as dropout."""
-        if self.rng is not None:
-            yield "generator.rng", self.rng
-        for path, module in self.model.named_modules():
-            for name, value in vars(module).items():
-                if isinstance(value, np.random.Generator):
-                    yield f"generator.model.{path}.{name}", value
+    def load(self, path: Path) -> None:
+        """Take up a checkpoint that fits: all of it, or nothing and a LoadError."""
+        state = load(path)
+        put_into(self.parts(), {name: state[name] for name in self.parts() if name in state}, path)
+        self.history = History(state["history"])
+        self.history.ended = state["ended"]
+        self.epoch, self.step, self.best = state["epoch"], state["step"], state["best"]
+        self.recent.extend(state["recent"])
 
 
 Hook = Callable[[Run], Any]
-
-
-def prefixed(prefix: str, state: dict[str, Any]) -> dict[str, Any]:
-    return {f"{prefix}.{name}": value for name, value in state.items()}
-
-
-def part(state: dict[str, Any], prefix: str) -> dict[str, Any]:
-    return {name.removeprefix(f"{prefix}."): x for name, x in state.items() if name.startswith(f"{prefix}.")}
-
-
-def packed(generator: np.random.Generator) -> Any:
-    """The state of a Generator as an array of bytes: its numbers are larger than any dtype."""
-    text = json.dumps(generator.bit_generator.state, default=lambda array: array.tolist())
-    return np.frombuffer(text.encode(), np.uint8)
-
-
-def unpacked(array: Any) -> Any:
-    return json.loads(array.tobytes())
