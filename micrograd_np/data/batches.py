@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import operator
 from collections.abc import Iterator
 from typing import Any
@@ -96,7 +97,7 @@ def split(
     """
     checked = samples(arrays)
     count = len(checked[0])
-    kept = test if isinstance(test, int) else round(test * count)
+    kept = int(test) if isinstance(test, numbers.Integral) else round(test * count)
     if not 0 < kept < count:
         raise ValueError(f"test={test} of {count} samples leaves one of the two parts empty.")
     order = generator(rng, "split").permutation(count)

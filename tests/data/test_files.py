@@ -1,0 +1,171 @@
+"""Readers of files: what was written is read, and what is damaged or foreign is an error that says so."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from micrograd_np import data
+from micrograd_np.data import idx
+
+CODES = {"u1": 0x08, "i1": 0x09, ">i2": 0x0B, ">i4": 0x0C, ">f4": 0x0D, ">f8": 0x0E}
+ARRAY = np.arange(24).reshape(2, 3, 4)
+
+
+def idx_bytes(array):
+    """The format as its authors describe it: zeros, type, number of axes, their lengths, the numbers."""
+    code = CODES[array.dtype.str.lstrip("|")]
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.mark.parametrize("dtype", CODES)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_idx_of_every_type(dtype, pack, tmp_path):
+    path = tmp_path / "some-idx"
+    path.write_bytes(pack(idx_bytes(ARRAY.astype(dtype))))
+    read = data.read_idx(path)
+    assert np.array_equal(read, ARRAY)
+    assert read.dtype == np.dtype(dtype).newbyteorder("=")
+    read += 1  # it is the user's own
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_idx_that_ends_early_is_an_error_wherever_it_ends(pack, tmp_path):
+    path = tmp_path / "cut"
+    whole = pack(idx_bytes(ARRAY.astype("u1")))
+    for end in range(len(whole)):
+        path.write_bytes(whole[:end])
+        with pytest.raises(ValueError, match="cut"):
+            data.read_idx(path)
+
+
+FOREIGN = [
+    (b"\x89PNG\r\n\x1a\n" + bytes(40), "no IDX file: its first four bytes are 89 50 4e 47"),
+    (b"\0\0\x07\x01" + bytes(8), "no IDX file"),
+    (struct.pack(">BBBB2I", 0, 0, 8, 2, 2**31, 2**31) + b"abc", "4,611,686,018,427,387,904 bytes, and 3 follow"),
+    (idx_bytes(ARRAY.astype("u1")) + b"x", "24 bytes, and 25 follow"),
+    (b"\x1f\x8b" + bytes(30), "damaged"),
+    (gzip.compress(b"a" * 99)[:-9] + bytes(9), "damaged"),
+    (b"", "missing"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), FOREIGN)
+def test_what_is_no_idx_file_is_said(content, message, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        data.read_idx(path)
+
+
+def write_mnist(folder, dot="-", suffix="", labels=(3, 1)):
+    files = {"train-images-idx3-ubyte": ARRAY, "train-labels-idx1-ubyte": np.array(labels)}
+    files |= {"t10k-images-idx3-ubyte": ARRAY[:1], "t10k-labels-idx1-ubyte": np.array([7])}
+    for name, array in files.items():
+        content = idx_bytes(array.astype("u1"))
+        path = folder / (name.replace("-idx", f"{dot}idx") + suffix)
+        path.write_bytes(gzip.compress(content) if suffix else content)
+
+
+@pytest.mark.parametrize(("dot", "suffix"), [("-", ""), ("-", ".gz"), (".", "")])
+def test_mnist_from_a_folder(dot, suffix, tmp_path):
+    write_mnist(tmp_path, dot, suffix)
+    X_train, X_test, y_train, y_test = data.mnist(tmp_path)
+    assert X_train.dtype == X_test.dtype == np.float32
+    assert np.array_equal(X_train, ARRAY.astype(np.float32) / 255)
+    assert X_test.shape == (1, 3, 4)
+    assert y_train.tolist() == [3, 1]
+    assert y_test.tolist() == [7]
+
+
+def test_mnist_lacks_a_file(tmp_path):
+    write_mnist(tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte").unlink()
+    with pytest.raises(FileNotFoundError, match=r"t10k-labels-idx1-ubyte or t10k-labels-idx1-ubyte.gz"):
+        data.mnist(tmp_path)
+
+
+def test_mnist_with_labels_of_other_images(tmp_path):
+    write_mnist(tmp_path, labels=(3, 1, 2))
+    with pytest.raises(ValueError, match="2 images and 3 labels"):
+        data.mnist(tmp_path)
+
+
+def test_fashion_mnist_is_looked_for_where_debian_puts_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(idx, "DEBIAN", str(tmp_path / "fashion"))
+    with pytest.raises(FileNotFoundError, match="apt install dataset-fashion-mnist"):
+        data.fashion_mnist()
+    (tmp_path / "fashion").mkdir()
+    write_mnist(tmp_path / "fashion", suffix=".gz")
+    assert data.fashion_mnist()[2].tolist() == [3, 1]
+    write_mnist(tmp_path)
+    assert data.fashion_mnist(tmp_path)[3].tolist() == [7]
+
+
+CSV = "a,b,c\n1,2,3\n4,5.5,-6e2\n"
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_csv_is_an_array(name, mark, tmp_path):
+    path = tmp_path / name
+    content = (mark + CSV).encode()
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    assert data.read_csv(path).tolist() == [[1, 2, 3], [4, 5.5, -600]]
+    assert data.read_csv(path, usecols=(2, 0), max_rows=1).tolist() == [[3, 1]]
+
+
+def test_csv_without_a_header_and_with_another_delimiter(tmp_path):
+    path = tmp_path / "t.tsv"
+    path.write_text("1\t2\n")
+    assert data.read_csv(path, header=0, delimiter="\t", dtype=int).tolist() == [[1, 2]]
+
+
+WRONG_CSV = [
+    (b"a,b\n1,2\n3,x\n", "'x' to float64 at row 1, column 2"),
+    (b"a,b\n1,\n", "'' to float64 at row 0, column 2"),
+    (b"a,b\n1,2\n3\n", "columns changed from 2 to 1"),
+    (b"a,b\n", "no rows"),
+    (b"", "no rows"),
+    (b"a\n\xff\xfe\n", "utf-8"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), WRONG_CSV)
+def test_a_table_with_something_else_in_it_is_an_error(content, message, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        data.read_csv(path)
+
+
+def test_a_csv_that_was_cut_is_an_error(tmp_path):
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(CSV.encode())[:-6])
+    with pytest.raises(ValueError, match=r"t\.csv\.gz"):
+        data.read_csv(path)
+
+
+def test_no_file_is_no_file(tmp_path):
+    for read in (data.read_csv, data.read_idx, data.text, data.mnist):
+        with pytest.raises(FileNotFoundError):
+            read(tmp_path / "none")
+
+
+@pytest.mark.parametrize("content", ["hello, world\n", "äß∂ 🎈 a\u0301", "x"])
+def test_text_comes_back(content, tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text(content, encoding="utf-8")
+    ids, characters = data.text(path)
+    assert "".join(characters[i] for i in ids) == content
+    assert sorted(set(content)) == list(characters)
+    assert ids.dtype == int
+
+
+@pytest.mark.parametrize(("content", "message"), [(b"", "empty"), (b"a\xff", "no text in UTF-8")])
+def test_what_is_no_text_is_said(content, message, tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        data.text(path)
