@@ -116,6 +116,11 @@ def test_each_class_gives_its_share(sizes, share, seed):
     assert (np.abs(np.bincount(held, minlength=len(sizes)) - wanted) < 1).all()
 
 
+def test_a_class_too_small_for_its_share_stays_in_train():
+    labels = np.array([0] + [1] * 9)
+    assert all(split(labels, test=1, rng=rng(seed), stratify=labels)[1] == 1 for seed in range(9))
+
+
 def test_a_stratified_split_is_drawn_too():
     labels = np.repeat([0, 1], 50)
     x = np.arange(100)

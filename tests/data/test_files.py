@@ -118,7 +118,7 @@ def test_csv_is_an_array(name, mark, tmp_path):
 
 def test_csv_without_a_header_and_with_another_delimiter(tmp_path):
     path = tmp_path / "t.tsv"
-    path.write_text("1\t2\n")
+    path.write_text("1\t2\n", encoding="utf-8-sig")
     assert data.read_csv(path, header=0, delimiter="\t", dtype=int).tolist() == [[1, 2]]
 
 
