@@ -15,15 +15,16 @@ import numpy as np
 from ..errors import called
 from .primitive import Bound, Primitive, as_array, example
 from .primitive import Drawn as D
-from .windows import Sizes, _overlap_add, _windows, check_steps, count_steps, each_axis
+from .windows import Sizes, _overlap_add, check_steps, count_steps, each_axis, views
 
 CACHE = 2**18  # numbers; the windows made at a time stay in the processor's cache
 
 
-def parts(images: int, ins: int, outs: int, kernel: Sizes, steps: Sizes, groups: int) -> Iterator[tuple[Any, Any, Any]]:
-    """A few images and the channels of one group at a time, as slices; ins and outs count the channels of a group."""
-    window = ins * prod(kernel)
-    few = max(1, max(CACHE, window * outs) // max(1, window * prod(steps)))
+def parts(
+    images: int, ins: int, outs: int, kernel: Sizes, steps: Sizes, groups: int
+) -> Iterator[tuple[slice, slice, slice]]:
+    """A few images and the channels of one group at a time; ins and outs count the channels of a group."""
+    few = max(1, CACHE // max(1, ins * prod(kernel) * prod(steps)))
     for group in range(groups):
         for start in range(0, images, few):
             yield (
@@ -33,57 +34,53 @@ def parts(images: int, ins: int, outs: int, kernel: Sizes, steps: Sizes, groups:
             )
 
 
-def kernel_rows(w: Any) -> Any:
-    """Each output channel's kernel as a row: (O, C, *kernel) to (O, *kernel * C)."""
-    return np.moveaxis(w, 1, -1).reshape(w.shape[0], prod(w.shape[1:]))
-
-
-def channel_rows(y: Any) -> Any:
-    """Each channel of all images as a row: (N, C, *steps) to (C, N * *steps)."""
-    return y.swapaxes(0, 1).reshape(y.shape[1], y.shape[0] * prod(y.shape[2:]))
-
-
-def window_rows(x: Any, kernel: Sizes, how: dict[str, Sizes]) -> Any:
-    """Each entry of the window, at all steps in all images, as a row: the matrix that a kernel is multiplied with."""
-    seen = _windows(x.swapaxes(0, 1), kernel, fill=0.0, **how)
-    entries = len(kernel) + 1
-    return seen.reshape(prod(seen.shape[:entries]), prod(seen.shape[entries:]))
+def matrices(x: Any, axes: int) -> Any:
+    """The last axes as one, and those between the first and them as one: (N, ..., *steps) to (N, rows, columns)."""
+    shape = x.shape
+    return x.reshape(shape[0], prod(shape[1:-axes]), prod(shape[-axes:]))
 
 
 def _conv(x: Any, w: Any, *bias: Any, groups: int, **how: Sizes) -> Any:
     """The sum of products of each kernel with each window of x."""
     kernel, outs = w.shape[2:], w.shape[0]
-    steps = count_steps(x.shape[2:], kernel, **how)
+    seen = views(x, kernel, fill=0.0, **how)
+    axes, steps = len(kernel), seen.shape[2 + len(kernel) :]
     z = np.empty((x.shape[0], outs, *steps), np.result_type(x.dtype, w.dtype, *[b.dtype for b in bias]), like=x)
-    rows = kernel_rows(w)
+    rows, sums = w.reshape(outs, prod(w.shape[1:])), matrices(z, axes)
     for images, i, o in parts(x.shape[0], w.shape[1], outs // groups, kernel, steps, groups):
-        part = z[images, o].swapaxes(0, 1)
-        part[...] = np.matmul(rows[o], window_rows(x[images, i], kernel, how)).reshape(part.shape)
+        np.matmul(rows[o], matrices(seen[images, i], axes), out=sums[images, o])
     for b in bias:
-        z += b.reshape(-1, *[1] * len(kernel))
+        z += b.reshape(-1, *[1] * axes)
     return z
 
 
-def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, **how: Sizes) -> Any:
+def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
     """The transpose of conv in its input, a transposed convolution: each entry of y lays down a copy of the kernel."""
-    kernel, outs, ins = w.shape[2:], w.shape[0], w.shape[1]
-    steps = y.shape[2:]
+    kernel, outs, ins = w.shape[2:], w.shape[0] // groups, w.shape[1]
+    around = tuple(d * (k - 1) - p for k, p, d in zip(kernel, padding, dilation, strict=True))
+    each = w.reshape(groups, outs, ins, *kernel).swapaxes(1, 2)
+    if set(stride) == {1} and min(around) >= 0:  # what lays down kernels at every place is seen by reversed ones
+        turned = np.flip(each, tuple(range(3, each.ndim))).reshape(groups * ins, outs, *kernel)
+        return _conv(y, turned, groups=groups, stride=stride, padding=around, dilation=dilation)
+    axes, steps = len(kernel), y.shape[2:]
     x = np.empty((y.shape[0], ins * groups, *shape), np.result_type(y.dtype, w.dtype), like=y)
-    rows = kernel_rows(w)
-    for images, i, o in parts(y.shape[0], ins, outs // groups, kernel, steps, groups):
-        part = x[images, i].swapaxes(0, 1)
-        laid = np.matmul(rows[o].T, channel_rows(y[images, o]))
-        part[...] = _overlap_add(laid.reshape(*kernel, *part.shape[:2], *steps), shape, **how)
+    columns = each.reshape(groups * ins, outs, prod(kernel)).swapaxes(1, 2)
+    for images, i, o in parts(y.shape[0], ins, outs, kernel, steps, groups):
+        part = x[images, i]
+        laid = np.matmul(columns[i].reshape(ins * prod(kernel), outs), matrices(y[images, o], axes))
+        laid = np.moveaxis(laid.reshape(*part.shape[:2], *kernel, *steps), range(2, 2 + axes), range(axes))
+        part[...] = _overlap_add(laid, shape, stride, padding, dilation)
     return x
 
 
 def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, **how: Sizes) -> Any:
     """The transpose of conv in its kernel: the windows of x summed up, each with the entry of y that it led to."""
-    ins, outs = x.shape[1] // groups, y.shape[1]
-    w = np.zeros((outs, prod(kernel) * ins), np.result_type(x.dtype, y.dtype), like=x)
+    ins, outs, axes = x.shape[1] // groups, y.shape[1], len(kernel)
+    seen, sums = views(x, kernel, fill=0.0, **how), matrices(y, axes)
+    w = np.zeros((outs, ins * prod(kernel)), np.result_type(x.dtype, y.dtype), like=x)
     for images, i, o in parts(x.shape[0], ins, outs // groups, kernel, y.shape[2:], groups):
-        w[o] += np.matmul(channel_rows(y[images, o]), window_rows(x[images, i], kernel, how).T)
-    return np.moveaxis(w.reshape(outs, *kernel, ins), -1, 1)
+        w[o] += np.matmul(sums[images, o], matrices(seen[images, i], axes).swapaxes(1, 2)).sum(axis=0)
+    return w.reshape(outs, ins, *kernel)
 
 
 def check_axes(name: str, axes: int, x: Any, w: Any) -> None:

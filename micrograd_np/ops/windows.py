@@ -76,15 +76,21 @@ def padded(x: Any, padding: Sizes, fill: float) -> Any:
     return wide
 
 
+def views(x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, fill: float) -> Any:
+    """The windows of a kernel that moves along the last axes, without a copy: (..., *kernel, *steps)."""
+    axes = len(kernel)
+    count_steps(x.shape[-axes:], kernel, stride, padding, dilation)
+    every: Any = (..., *[slice(None, None, step) for step in (*stride, *dilation)])
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    seen = np.lib.stride_tricks.sliding_window_view(padded(x, padding, fill), reach, tuple(range(-axes, 0)))
+    return np.moveaxis(seen[every], range(-axes, 0), range(-2 * axes, -axes))
+
+
 def _windows(x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, fill: float) -> Any:
     """The windows of a kernel that moves along the last axes; which entry of the window comes first: (*kernel, ...)."""
+    seen = views(x, kernel, stride, padding, dilation, fill)
     axes = len(kernel)
-    steps = count_steps(x.shape[-axes:], kernel, stride, padding, dilation)
-    wide = padded(x, padding, fill)
-    z = np.empty((*kernel, *x.shape[:-axes], *steps), x.dtype, like=x)
-    for tap, where in taps(kernel, steps, stride, dilation):
-        z[tap] = wide[where]
-    return z
+    return np.moveaxis(seen, range(-2 * axes, -axes), range(axes)).copy()
 
 
 def _overlap_add(y: Any, shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
