@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any
 
@@ -69,11 +70,13 @@ def fit(
         If the loss is nan or inf. Ctrl-C raises nothing: it ends the training after a whole step.
     """
     run = Run(model, optimiser, rng, schedule)
+    run.check_parameters()
     if resume and checkpoint is not None and os.path.exists(checkpoint):
         run.load(checkpoint)
     metrics = metrics or {}
     epoch = source(data, size, rng, shuffle=True)
     validated = None if validation is None else source(validation, size, None, shuffle=False)
+    steps = math.inf
     with modes_kept(model), interruptible() as check, progress(epochs, quiet) as show:
         try:
             while run.epoch < epochs and not run.history.ended:
@@ -81,15 +84,17 @@ def fit(
                 measured = []
                 for batch in epoch():
                     measured.append((step(run, loss, batch, metrics, before_step), len(batch[-1])))
+                    show.step(run.epoch + len(measured) / steps, measured[-1][0])
                     if on_step:
                         on_step(run)
                     check()
+                steps = len(measured)
                 figures = means(measured)
                 if validated:
                     there = evaluate(model, loss, validated, metrics)
                     figures |= {f"val_{name}": value for name, value in there.items()}
                 run.end_epoch(figures, patience)
-                show(run.epoch, figures)
+                show.epoch(run.epoch, figures)
                 if on_epoch and on_epoch(run) is True:
                     run.history.ended = f"Ended by on_epoch after epoch {run.epoch}."
                 if checkpoint is not None:
@@ -97,5 +102,5 @@ def fit(
         except KeyboardInterrupt:
             run.history.ended = f"Interrupted in epoch {run.epoch + 1}: the model is as of step {run.step}."
         else:
-            run.take_best()
+            run.close()
     return run.history

@@ -1,4 +1,4 @@
-"""How far a run has come: a bar on a terminal, some lines elsewhere."""
+"""How far a training has come: a bar on a terminal, some lines elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 Figures = dict[str, float]
 Show = Callable[[float, Figures], None]
@@ -13,29 +14,40 @@ Show = Callable[[float, Figures], None]
 LINES = 20
 
 
+class Shown(NamedTuple):
+    """What is called after a step and after an epoch: with how many epochs are done, and the figures of it."""
+
+    step: Show
+    epoch: Show
+
+
+def nothing(done: float, figures: Figures) -> None:
+    """Shows nothing."""
+
+
+@contextmanager
+def progress(epochs: int, quiet: bool) -> Iterator[Shown]:
+    """What shows the progress of a training, for as long as it lasts."""
+    if quiet:
+        yield Shown(nothing, nothing)
+    elif sys.stdout.isatty():
+        with bar(epochs) as show:
+            yield Shown(show, show)
+    else:
+        yield Shown(nothing, lines(epochs))
+
+
 def said(figures: Figures) -> str:
     return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
 
 
-@contextmanager
-def progress(epochs: int, quiet: bool) -> Iterator[Show]:
-    """A function of how many epochs are done, a part of one included, and of the latest figures."""
-    if quiet:
-        yield lambda done, figures: None
-    elif sys.stdout.isatty():
-        with bar(epochs) as show:
-            yield show
-    else:
-        yield lines(epochs)
-
-
 def lines(epochs: int) -> Show:
-    """A line for the first epoch, the last, and so many between that a long run does not fill the page."""
+    """A line for the first epoch, the last, and so many between that a long training does not fill the page."""
     every = math.ceil(epochs / LINES)
 
     def show(done: float, figures: Figures) -> None:
         if done in (1, epochs) or done % every == 0:
-            print(f"epoch {int(done)}/{epochs}  {said(figures)}", flush=True)
+            print(f"epoch {done:.0f}/{epochs}  {said(figures)}", flush=True)
 
     return show
 

@@ -47,6 +47,17 @@ class Run:
     best: dict[str, Any] = field(default_factory=dict)
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=3))
 
+    def check_parameters(self) -> None:
+        """Refuse to train a model of which the optimiser does not know every part."""
+        known = set(map(id, self.optimiser.parameters))
+        named = self.model.named_parameters()
+        unknown = [name for name, p in named if p.requires_grad and id(p) not in known]
+        if unknown:
+            raise ValueError(
+                f"{type(self.optimiser).__name__} was not given {', '.join(unknown)} of this model: make it with "
+                "model.parameters(), and freeze what should not train with requires_grad = False."
+            )
+
     def end_epoch(self, figures: dict[str, float], patience: int | None) -> None:
         """Take note of an epoch, move the schedule on, and see whether patience is at its end."""
         self.epoch += 1
@@ -62,13 +73,17 @@ class Run:
             elif self.epoch - self.best["epoch"] >= patience:
                 self.history.ended = f"No lower loss for {patience} epochs."
 
-    def take_best(self) -> None:
-        """Go back to the epoch of the lowest loss, if it was kept."""
+    def close(self) -> None:
+        """Go back to the epoch of the lowest loss, if it was kept; say so if the loss rose."""
+        losses = self.history.get("loss", [])
+        said = [self.history.ended] if self.history.ended else []
         if self.best:
             self.model.load_state_dict(self.best["model"])
-            self.history.ended = (
-                f"{self.history.ended} The model is as of epoch {self.best['epoch']}, the best.".strip()
-            )
+            said.append(f"The model is as of epoch {self.best['epoch']}, the best.")
+        elif losses and losses[-1] > losses[0]:
+            risen = f"The loss rose from {losses[0]:.3g} to {losses[-1]:.3g}"
+            said.append(f"{risen}: the learning rate ({self.optimiser.lr:g}) may be too high.")
+        self.history.ended = " ".join(said)
 
     def parts(self) -> dict[str, Any]:
         """What is written to where it is when a checkpoint is taken up."""
