@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Pulled, Tensor
-from .blocks import FORMS, Block, forms_of
+from .blocks import ACTIVATIONS, Block, forms_of
 from .suspicion import Hypothesis, Suspicion, rerouting
 
 Array = Any
@@ -42,7 +42,7 @@ def wrong_slopes(block: Block, at: Suspicion) -> Iterator[tuple[str, str, Array]
             for name, w in at.like(z.shape, but=z):
                 says = f"{text} is given {name}, and belongs to a = {at.called(block.z)}"
                 yield "derivative of the wrong value", says, form(w)
-        for name, (text, form) in FORMS.items():
+        for name, (text, form) in ACTIVATIONS.items():
             if name not in [mine for mine, _, _ in own]:
                 yield "another's derivative", f"the derivative of another function ({name}: {text})", form(z)
                 yield "another's derivative", f"the derivative of another function ({name}: {text})", form(x)
@@ -94,5 +94,5 @@ def shared_slopes(block: Block) -> Iterator[tuple[str, str, Array]]:
         yield "value for derivative", "the activation itself stands for its derivative", z
         for name, text, form in forms_of(block):
             yield "derivative of the wrong value", f"{text} is given what the {name} was given", form(x)
-        for name, (text, form) in FORMS.items():
+        for name, (text, form) in ACTIVATIONS.items():
             yield "another's derivative", f"the derivative of another function ({name}: {text})", form(z)

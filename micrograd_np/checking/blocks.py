@@ -36,6 +36,7 @@ FORMS: dict[str, tuple[str, Callable[[Array], Array]]] = {
     "exp": ("a", lambda a: a),
     "square root": ("1/(2*a)", lambda a: 1 / (2 * a)),
 }
+ACTIVATIONS = {name: FORMS[name] for name in ("sigmoid", "tanh", "relu")}
 
 
 def forms_of(block: Block) -> Iterable[tuple[str, str, Callable[[Array], Array]]]:
@@ -47,7 +48,14 @@ def forms_of(block: Block) -> Iterable[tuple[str, str, Callable[[Array], Array]]
 
 
 def is_elementwise(node: Tensor) -> bool:
-    return isinstance(node.op, Elementwise) and all(x.shape == node.shape for x, _ in node.edges)
+    """Whether a value is one function of others, the same for all entries: a mask makes it another for each."""
+    made_from = {x for x, _ in node.edges}
+    constants = [x for x in node.args if not isinstance(x, Tensor) or x not in made_from]
+    return (
+        isinstance(node.op, Elementwise)
+        and all(x.shape == node.shape for x in made_from)
+        and all(np.size(getattr(x, "_data", x)) == 1 for x in constants)
+    )
 
 
 def blocks(
@@ -57,8 +65,9 @@ def blocks(
     found = []
     for z in nodes:
         if is_elementwise(z) and matters_above(z, users, known):
-            for x, inner in sources(z):
-                if not is_elementwise(x) or known(x):
+            below = list(sources(z))
+            for x, inner in below:
+                if not is_elementwise(x) or known(x) or x is below[-1][0]:
                     with np.errstate(all="ignore"):
                         found.append(Block(x, z, inner, slope(x, z, inner)))
     return found

@@ -52,12 +52,13 @@ def plausible(
 
 def odd_rows(rows: Sequence[Row], convention: Convention, close: Closeness) -> int:
     """How many rows are right although they do not follow from what is above: as odd as a wrong one."""
-    return sum(row.status == RIGHT and not close(row.hand / convention.of(row), row.expected) for row in rows)
+    right = [row for row in rows if row.status == RIGHT]
+    return sum(not close(row.hand / convention.of(row), row.expected, row.size) for row in right)
 
 
 def conventions(rows: Sequence[Row], recording: Recording, close: Closeness) -> Iterable[Convention]:
     """Conventions that make some row right, the plain one first."""
-    fits = [row for row in rows if row.status != SHAPE]
+    fits = [row for row in rows if row.status != SHAPE and not row.vanishes(close)]
     ratios = {leaf: [1.0] for leaf in (True, False)}
     for row in fits:
         ratios[row.leaf] += multiple(row.hand, recording.true[row.tensor], close)
@@ -92,14 +93,14 @@ def mark(rows: Sequence[Row], recording: Recording, close: Closeness, convention
     found = recording.walk(given)
     between = [row for row in rows if not row.leaf]
     for row in rows:
-        row.true, row.expected = recording.true[row.tensor], found[row.tensor]
+        row.expected = found[row.tensor]
         if row.status == SHAPE:
             continue
         hand = row.hand / convention.of(row)
         above = set(recording.above(row.tensor, given))
         row.upstream = [other.label for other in between if other.tensor in above]
-        if close(hand, row.true):
+        if close(hand, row.true, row.size):
             row.status = RIGHT
         else:
-            row.status = GIVEN if close(hand, row.expected) else WRONG
-    convention.seen = any(row.status == RIGHT and row.true.any() for row in rows)
+            row.status = GIVEN if close(hand, row.expected, row.size) else WRONG
+    convention.seen = any(row.status == RIGHT and not row.vanishes(close) for row in rows)

@@ -10,23 +10,27 @@ import numpy as np
 
 from ..graph import Tensor
 from .activations import activations
-from .factors import Sizes, named_factors
+from .factors import Sizes, factor_name, named_factors, rounded
 from .mutations import mutations
 from .patterns import patterns
 from .rows import GIVEN, RIGHT, SHAPE, WRONG, Closeness
-from .suspicion import Hypothesis, Suspicion
+from .suspicion import PROVEN, Hypothesis, Suspicion
 from .terms import terms
 
 Array = Any
 SOURCES = (activations, terms, mutations, patterns)
-# A number found by least squares proves something only where it fits more numbers than this.
-PROVEN = 3
 NOTHING = 1e-12
 NEWTON_STEPS = 8
 
 
 # Kinds that only describe the numbers: said where nothing tells how they came about.
-DESCRIPTIONS = {"another's", "value", "multiplied", "added", "unnamed scale", "gradient of another"}
+DESCRIPTIONS = {"another's", "value", "added", "unnamed scale", "gradient of another"}
+# Said only where nothing plainer fits: numbers may look like these by chance.
+CURIOUS = {"absolute", "squared", "rounded", "normalised", "summed early", "averaged early", "clipped", "sign only"}
+# Several words for one thing, the best first: no gradient comes from there.
+CUTS = ("taken as constant", "a use missing", "one use only", "missing path", "operand left out")
+# What is on the way matters little to these: they would be listed once for each value there.
+ANYWHERE = {"sign", "scale", "unnamed scale", "left out", "summed early", "averaged early"}
 MOST_OF_A_KIND = 3
 
 
@@ -50,6 +54,10 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float]) -> list
     factors : sequence of float
         By which the numbers may differ throughout: 1 where the convention is known from right rows.
     """
+    if not at.hands[at.row.tensor].any():
+        empty = [row.label for row in at.rows if row.status == WRONG and not row.hand.any()]
+        reasons = "never written, clipped to 0, or cut to whole numbers in an integer array"
+        return [Cause("stopped", f"{' and '.join(empty)} is zero everywhere: {reasons}", empty)]
     found: list[Cause] = []
     with np.errstate(all="ignore"):
         for source in SOURCES:
@@ -69,20 +77,26 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float]) -> list
 
 
 def distinct(causes: Sequence[Cause]) -> list[Cause]:
-    """A few causes of each kind, and mere descriptions only where there is nothing else."""
-    if any(cause.kind not in DESCRIPTIONS for cause in causes):
-        causes = [cause for cause in causes if cause.kind not in DESCRIPTIONS]
+    """A few causes of each kind, and what fits by chance, or only describes, where there is nothing else."""
+    for weak in (DESCRIPTIONS, CURIOUS):
+        causes = [cause for cause in causes if cause.kind not in weak] or causes
+    cut = next((kind for kind in CUTS[:-1] if any(cause.kind == kind for cause in causes)), None)
     kinds: dict[str, dict[str, Cause]] = {}
     for cause in causes:
-        kinds.setdefault(cause.kind, {}).setdefault(cause.says, cause)
-    return [cause for group in kinds.values() for cause in list(group.values())[:MOST_OF_A_KIND]]
+        if not cut or cause.kind == cut or cause.kind not in CUTS:
+            kinds.setdefault(cause.kind, {}).setdefault(cause.says, cause)
+    return [
+        cause
+        for kind, group in kinds.items()
+        for cause in list(group.values())[: 1 if kind in ANYWHERE else MOST_OF_A_KIND]
+    ]
 
 
 def test(hypothesis: Hypothesis, at: Suspicion, close: Closeness, factors: Sequence[float]) -> Cause | None:
     """The cause, if the hypothesis gives the numbers of the row, and changes no row that is right."""
     hand = at.hands[at.row.tensor]
     if not hypothesis.unknown:
-        if at.rules_out(hypothesis, hand, factors):
+        if at.rules_out(hypothesis, hand, factors, max(1e-6, 100 * close.floor)):
             return None
         effects = effects_of(hypothesis, at)
         change, expected = effects.get(at.row.tensor), at.row.expected
@@ -92,11 +106,19 @@ def test(hypothesis: Hypothesis, at: Suspicion, close: Closeness, factors: Seque
         return confirmed(hypothesis.kind, hypothesis.says, effects, factor, at, close)
     for factor in (k for k in factors if abs(k) == 1):
         number, effects = settled(hypothesis, at, factor)
-        says = hypothesis.says.replace("{factor}", f"{number:.4g}")
-        cause = confirmed(hypothesis.kind, says, effects, factor, at, close) if number else None
+        kind, says = worded(hypothesis, number, at.sizes)
+        cause = confirmed(kind, says, effects, factor, at, close) if number else None
         if cause:
             return cause
     return None
+
+
+def worded(hypothesis: Hypothesis, number: float, sizes: Sizes) -> tuple[str, str]:
+    """The kind and the sentence of a hypothesis, once its number is known; a scale may be one that has a name."""
+    whole = rounded(1 + number)
+    name = factor_name(whole, sizes) if hypothesis.kind == "unnamed scale" else None
+    kind = {None: hypothesis.kind, "-1": "sign"}.get(name, "scale")
+    return kind, hypothesis.says.replace("{factor}", f"{number:.4g}").replace("{whole}", name or f"{whole:.4g}")
 
 
 def confirmed(
@@ -111,7 +133,7 @@ def confirmed(
         if row.status == SHAPE:
             continue
         there = row.expected if moved is None else row.expected + moved
-        matches = close(at.hands[row.tensor] / factor, there, float(np.max(np.abs(row.expected), initial=0)))
+        matches = close(at.hands[row.tensor] / factor, there, max(row.size, np.max(np.abs(row.expected), initial=0)))
         if not matches and (row is at.row or (moved is not None and row.status in (RIGHT, GIVEN))):
             return None
         if matches and row.status == WRONG:

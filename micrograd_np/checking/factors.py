@@ -23,6 +23,10 @@ def named_factors(sizes: Sizes) -> dict[float, str]:
         found.setdefault(count / 2, f"{count}/2")
         found.setdefault(float(count * count), f"{count}*{count}")
         found.setdefault(1 / (count * count), f"1/({count}*{count})")
+        if count > 2:  # a variance divides by one less
+            found.setdefault((count - 1) / count, f"({count}-1)/{count}")
+            found.setdefault(count / (count - 1), f"{count}/({count}-1)")
+            found.setdefault(1 / (count - 1), f"1/({count}-1)")
     return found
 
 

@@ -54,6 +54,7 @@ def examine(
     """The rows in the order of backprop, marked, and those that are wrong explained by as few mistakes as can be."""
     rows = in_backward_order(rows, recording)
     for row in rows:
+        row.true, row.size = recording.true[row.tensor], recording.sizes[row.tensor]
         fit_shape(row, close, recording)
     explain = Explainer(rows, recording, close, sizes, name)
     examined: list[Examined] = []
@@ -128,7 +129,7 @@ def fit_shape(row: Row, close: Closeness, recording: Recording) -> None:
     shape, hand = row.tensor.shape, row.hand
     if hand.shape == shape:
         return
-    row.true = row.expected = recording.true[row.tensor]
+    row.expected = row.true
     if [n for n in hand.shape if n != 1] == [n for n in shape if n != 1]:
         row.notes.append(
             f"{row.label} has shape {hand.shape}, and its value {shape}: the numbers are compared in order."
@@ -181,7 +182,7 @@ def picture(at: Suspicion) -> list[str]:
     for x in shown[:MOST_SHOWN][::-1]:
         g = at.gradient(x)
         if hasattr(g, "shape"):
-            text = np.array2string(g, precision=4, threshold=8, edgeitems=2, separator=", ").replace("\n", "")
+            text = np.array2string(g, precision=4, threshold=8, edgeitems=1, separator=", ").replace("\n", "")
             said.append(f"{at.called(x)} {g.shape}: {text}")
     return said
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .factors import Sizes, named_factors
-from .suspicion import Hypothesis, Suspicion
+from .suspicion import PROVEN, Hypothesis, Suspicion
 
 Array = Any
 MOST_SAMPLES = 64
@@ -22,17 +22,17 @@ def patterns(at: Suspicion) -> Iterator[Hypothesis]:
         if not g.any():
             continue
         name = at.called(x)
-        others = factors(g, at.sizes) if g.size == 1 else (*factors(g, at.sizes), *turns(g), *losses(g), *samples(g))
-        for kind, says, other in others:
+        yield Hypothesis("sign", f"the gradient of {name} has the opposite sign", {x: -2 * g})
+        scaled = f"the gradient of {name} is {{whole}} times what it should be"
+        yield Hypothesis("unnamed scale", scaled, {x: g}, unknown=True)
+        others = () if g.size == 1 else (*turns(g), *losses(g), *samples(g))
+        for kind, says, other in (*others, *(scales(g, at.sizes) if at.row.hand.size < PROVEN else ())):
             yield Hypothesis(kind, f"the gradient of {name} {says}", {x: other - g})
-        unnamed = f"the gradient of {name} is 1 + {{factor}} times what it should be"
-        yield Hypothesis("unnamed scale", unnamed, {x: g}, unknown=True)
     yield from of_the_row(at)
 
 
-def factors(g: Array, sizes: Sizes) -> Iterator[tuple[str, str, Array]]:
-    yield "sign", "has the opposite sign", -g
-    yield "stopped", "is zero: nothing arrives there", np.zeros_like(g)
+def scales(g: Array, sizes: Sizes) -> Iterator[tuple[str, str, Array]]:
+    """The usual factors, where there are too few numbers to solve for one."""
     for factor, text in named_factors(sizes).items():
         for sign, minus in ((1, ""), (-1, "-")):
             if sign * factor not in (1, -1):
@@ -73,11 +73,14 @@ def losses(g: Array) -> Iterator[tuple[str, str, Array]]:
             yield "averaged early", f"is averaged over axis {axis}", spread / g.shape[axis]
     yield "normalised", "is divided by its norm", g / np.linalg.norm(g)
     yield "sign only", "is only its sign", np.sign(g)
-    yield "rounded", "is rounded to whole numbers, as in an integer array", np.trunc(g)
+    if np.trunc(g).any():
+        yield "rounded", "is rounded to whole numbers, as in an integer array", np.trunc(g)
     for sign in (1, -1):  # these depend on whether the hand's values are plus or minus the gradient
         yield "absolute", "has lost its signs", sign * np.abs(g)
         yield "squared", "is squared", sign * g * g
-        yield "rounded", "is rounded down to whole numbers", sign * np.floor(sign * g)
+        floor = sign * np.floor(sign * g)
+        if floor.any():
+            yield "rounded", "is rounded down to whole numbers", floor
 
 
 def samples(g: Array) -> Iterator[tuple[str, str, Array]]:
@@ -116,8 +119,8 @@ def of_the_row(at: Suspicion) -> Iterator[Hypothesis]:
     for called, w in at.like(expected.shape):
         own = w is x._data
         kind = "weight decay" if own else "added"
-        term = "of its own value, as weight decay adds" if own else f"of {called}"
-        yield Hypothesis(kind, f"{{factor}} times the value {term} is added to {name}", {x: w * 1.0}, unknown=True)
+        says = "its own value is added, as weight decay does, to" if own else f"the value of {called} is added to"
+        yield Hypothesis(kind, f"{{factor}} times {says} {name}", {x: w * 1.0}, unknown=True)
         yield Hypothesis("value", f"{name} is the value of {called}, no gradient", {x: w - expected})
     yield Hypothesis(
         "weight decay",
@@ -127,7 +130,7 @@ def of_the_row(at: Suspicion) -> Iterator[Hypothesis]:
     )
     yield Hypothesis("added", f"a constant {{factor}} is added to {name}", {x: np.ones_like(expected)}, unknown=True)
     limit = np.max(np.abs(hand), initial=0)
-    if np.sum(np.abs(hand) == limit) > 1:
+    if limit and np.sum(np.abs(hand) == limit) > 1:
         clipped = np.clip(expected, -limit, limit)
         yield Hypothesis("clipped", f"{name} is clipped to ±{limit:g}", {x: clipped - expected})
     for digits in range(1, 5):

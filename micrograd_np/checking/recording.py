@@ -15,6 +15,11 @@ from .problem import graph_of
 
 Array = Any
 Override = Callable[[Any], Pulled]
+SHAKE = 1e-6
+
+
+def unchanged(g: Any) -> Any:
+    return g
 
 
 class Recording:
@@ -36,6 +41,7 @@ class Recording:
             for x in dict.fromkeys(x for x, _ in node.edges):
                 self.users[x].append(node)
         self.true = self.walk({})
+        self.sizes = self.sizes_of_terms()
 
     def check_unwritten(self) -> None:
         for node in self.nodes:
@@ -47,15 +53,35 @@ class Recording:
                         f"graph cannot be replayed.\n  written: {line(seen.where)}\nCall verify before the update."
                     )
 
-    def walk(self, replaced: Mapping[Tensor, Array]) -> dict[Tensor, Any]:
+    def walk(self, replaced: Mapping[Tensor, Array], through: Callable[[Any], Any] = unchanged) -> dict[Tensor, Any]:
         """The cotangents of all nodes, where some go on with the value given for them instead of their own."""
         found: dict[Tensor, Any] = {self.output: self.seed}
         for node in reversed(self.nodes):
             if node not in found or not node.edges:
                 continue
-            for x, g in pull_arrays(node, replaced.get(node, found[node])):
+            for x, g in pull_arrays(node, through(replaced.get(node, found[node]))):
                 found[x] = found[x] + g if x in found else g
         return found
+
+    def sizes_of_terms(self) -> dict[Tensor, float]:
+        """How large the terms are that each cotangent is a sum of; a sum that cancels is made of rounding.
+
+        Every cotangent on the way is shaken a little: what that changes is what the terms are.
+        """
+        rng = np.random.default_rng(0)
+
+        def shake(g: Any) -> Any:
+            if isinstance(g, Outputs):
+                return Outputs(None if part is None else shake(part) for part in g)
+            return g * (1 + SHAKE * rng.choice([-1.0, 1.0], g.shape) * rng.uniform(0.5, 1, g.shape))
+
+        with np.errstate(all="ignore"):
+            shaken = self.walk({}, shake)
+            return {
+                x: float(np.max(np.abs(shaken[x] - g), initial=0)) / SHAKE
+                for x, g in self.true.items()
+                if hasattr(g, "shape")
+            }
 
     def effects(
         self,
@@ -157,7 +183,7 @@ def in_float64(output: Tensor) -> tuple[Tensor, dict[Tensor, Tensor]]:
         if not node.edges:
             again[node] = Tensor(node._data, requires_grad=True, dtype=np.float64, name=node.name)
             continue
-        args = tuple(again[x] if x in again else wide(x) for x in node.args)
+        args = tuple(again[x] if isinstance(x, Tensor) and x in again else wide(x) for x in node.args)
         params = {**node.params, "dtype": np.dtype(float)} if node.op.name == "astype" else node.params
         again[node] = apply(node.op, args, params)
         again[node].where, again[node].name = node.where, node.name

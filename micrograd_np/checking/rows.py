@@ -25,7 +25,8 @@ SHAPE = "wrong shape"
 class Row:
     """One gradient: by hand, by the tape (`true`), and as the tape makes it from the hand's own values (`expected`).
 
-    `numeric` is the verdict of numbers on the tape, and `agrees` tells whether they agree with the hand.
+    `size` is that of the terms that sum up to it; `numeric` is the verdict of numbers on the tape, and `agrees` tells
+    whether they agree with the hand.
     """
 
     label: str
@@ -34,6 +35,7 @@ class Row:
     status: str = RIGHT
     true: Array = None
     expected: Array = None
+    size: float = 0.0
     upstream: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     numeric: str = ""
@@ -43,6 +45,10 @@ class Row:
     def leaf(self) -> bool:
         """Whether it is the gradient of a weight or an input, not of a value between."""
         return not self.tensor.edges
+
+    def vanishes(self, close: Closeness) -> bool:
+        """Whether the true gradient is nothing but what rounding leaves of terms that cancel."""
+        return bool(np.max(np.abs(self.true), initial=0) <= close.floor * self.size)
 
     def agrees(self, factor: float) -> bool:
         """Whether the hand, up to a factor, is what numbers say."""

@@ -17,6 +17,11 @@ Array = Any
 Pull = Callable[[Any], Any]
 Slip = tuple[str, str, Pull]
 PRODUCTS = ("dot", "matmul")
+PICKING = ("getitem", "take")
+OVERWRITTEN = (
+    "entries that are picked more than once keep the last gradient instead of the sum: write np.add.at(d, i, g), not "
+    "d[i] = g or d[i] += g"
+)
 
 
 def slips(edge: Edge, at: Suspicion) -> Iterator[Slip]:
@@ -28,6 +33,8 @@ def slips(edge: Edge, at: Suspicion) -> Iterator[Slip]:
     yield from wrong_gradients(edge, at)
     if edge.node.op.broadcasts and edge.x.shape != edge.node.shape and edge.node.op.name not in PRODUCTS:
         yield from unsummed(edge)
+    if edge.node.op.name in PICKING:
+        yield "overwritten", OVERWRITTEN, partial(overwritten, edge)
     if edge.node.op.name in PRODUCTS and edge.node.ndim == 2:
         yield from products(edge)
 
@@ -38,6 +45,15 @@ def nothing(edge: Edge, g: Any) -> Any:
 
 def opposite(edge: Edge, g: Any) -> Any:
     return -edge.pull(g)
+
+
+def overwritten(edge: Edge, g: Any) -> Any:
+    """What is assigned where it should be added up."""
+    x = edge.x
+    picked = edge.node.op.kernel(np.arange(x.size).reshape(x.shape), *edge.values[1:], **edge.node.params)
+    found = np.zeros(x.size)
+    found[np.ravel(picked)] = np.ravel(g)
+    return found.reshape(x.shape)
 
 
 def without_derivative(edge: Edge) -> Iterator[Slip]:

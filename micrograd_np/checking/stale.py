@@ -70,4 +70,4 @@ def moved(recording: Recording, direction: Mapping[Tensor, Array], rate: float) 
 def all_right(
     rows: Sequence[Row], found: Mapping[Tensor, Array], hands: Mapping[Tensor, Array], close: Closeness
 ) -> bool:
-    return all(row.status != SHAPE and close(hands[row.tensor], found[row.tensor]) for row in rows)
+    return all(row.status != SHAPE and close(hands[row.tensor], found[row.tensor], row.size) for row in rows)

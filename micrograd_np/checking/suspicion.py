@@ -20,6 +20,8 @@ from .recording import Override, Recording
 from .rows import Row
 
 Array = Any
+# A number found by least squares proves something only where it fits at least so many numbers.
+PROVEN = 3
 
 
 @dataclass
@@ -100,10 +102,10 @@ class Suspicion:
 
     @cached_property
     def edges(self) -> list[Edge]:
-        """The rules at work, those next to the row first; not those inside an activation that is written out."""
+        """The rules at work, those next to the row first; not those inside an activation."""
         inside = set(self.inside)
-        written_out = {x for block in self.blocks if any(forms_of(block)) for x in block.inner if len(block.inner) > 1}
-        nodes = [node for node in reversed(self.above) if node not in written_out]
+        known = {x for block in self.blocks if any(forms_of(block)) for x in block.inner}
+        nodes = [node for node in reversed(self.above) if node not in known]
         return [edge for node in nodes for edge in edges_of(node) if edge.x in inside]
 
     @cached_property
@@ -141,7 +143,7 @@ class Suspicion:
                 values[node] = node.op.kernel(*args, **node.params)
         return values
 
-    def rules_out(self, hypothesis: Hypothesis, hand: Array, factors: Sequence[float]) -> bool:
+    def rules_out(self, hypothesis: Hypothesis, hand: Array, factors: Sequence[float], slack: float) -> bool:
         """Whether a hypothesis cannot give the row by hand, up to one of the factors, seen along one direction."""
         changes = dict(hypothesis.changes)
         if len(hypothesis.overrides) > 1 or hypothesis.unknown:
@@ -153,7 +155,7 @@ class Suspicion:
         terms = [along * self.row.expected, *(self.tangents[x] * g for x, g in changes.items() if x in self.tangents)]
         found, size = (float(sum(np.sum(f(term)) for term in terms)) for f in (np.positive, np.abs))
         wanted = float(np.sum(along * hand))
-        return not any(abs(wanted - k * found) <= 1e-3 * (abs(wanted) + abs(k) * size) for k in factors)
+        return not any(abs(wanted - k * found) <= slack * (abs(wanted) + abs(k) * size) for k in factors)
 
     def known(self, x: Tensor) -> bool:
         return x in self.stops or x is self.row.tensor or bool(self.name(x))
@@ -164,12 +166,6 @@ class Suspicion:
             if but is None or not np.array_equal(w, but):
                 yield self.called(x), w
 
-    def broadcast_to(self, shape: tuple[int, ...]) -> Iterator[tuple[str, Array]]:
-        """The recorded values that broadcast to a shape."""
-        for own, values in self.values.items():
-            if len(own) <= len(shape) and all(a in (1, b) for a, b in zip(own[::-1], shape[::-1], strict=False)):
-                yield from ((self.called(x), w) for x, w in values)
-
     def called(self, x: Any) -> str:
         """The name of a value, or how it was made."""
         if id(x) not in self.texts:
@@ -179,7 +175,7 @@ class Suspicion:
 
 def made(x: Any) -> str:
     if isinstance(x, Tensor) and x.op is not None:
-        return f"the result of {x.op.name}" + (f" ({line(x.where)})" if x.where else "")
+        return f"the result of {x.op.name}" + (f" ({line(x.where).split(': ')[0]})" if x.where else "")
     return f"an array of shape {getattr(x, 'shape', ())}"
 
 

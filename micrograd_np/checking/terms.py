@@ -12,6 +12,7 @@ from ..graph import Tensor
 from .suspicion import Hypothesis, Suspicion
 
 Array = Any
+PRODUCTS = ("dot", "matmul", "einsum", "tensordot")
 MOST = 12
 
 
@@ -32,8 +33,8 @@ def constants(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def is_statistic(x: Tensor) -> bool:
-    """Whether a value has fewer entries than what it is made from."""
-    return any(x.size < y.size for y, _ in x.edges)
+    """Whether a value is a mean, a variance, a maximum: fewer entries than what it is made from, and no loss."""
+    return x.size > 1 and x.op.name not in PRODUCTS and any(x.size < y.size for y, _ in x.edges)
 
 
 def uses(at: Suspicion) -> Iterator[Hypothesis]:
@@ -46,8 +47,9 @@ def uses(at: Suspicion) -> Iterator[Hypothesis]:
         many = f"{at.called(x)} is used {len(parts)} times"
         for edge, part in parts:
             use = f"its use in {at.called(edge.node)}"
+            if len(parts) > 2:
+                yield Hypothesis("one use only", f"{many}, and only {use} counts", {x: part - total})
             for kind, says, change in (
-                ("one use only", f"only {use} counts", part - total),
                 ("a use missing", f"{use} is missing", -part),
                 ("a use twice", f"{use} counts twice", part),
                 ("sign", f"{use} has the wrong sign", -2 * part),
@@ -78,7 +80,20 @@ def softmax(at: Suspicion) -> Iterator[Hypothesis]:
 def slips_of_softmax(p: Array, y: Array, logits: Array) -> Iterator[tuple[str, str, Array]]:
     """Instead of p - y, the probabilities less the one-hot."""
     slope = p * (1 - p)
+    everywhere = np.broadcast_to(np.any(y > 0.5, axis=0), y.shape)
+    first = np.where(np.arange(len(y)).reshape(-1, *[1] * (y.ndim - 1)) == 0, everywhere, 0)
     yield "softmax without the one-hot", "p alone: the one-hot y is not subtracted", p
+    yield "one-hot added", "p+y: the one-hot y is added, and should be subtracted", p + y
+    yield (
+        "one-hot in all rows",
+        "p - 1 in the columns of all labels, in every row: write p[np.arange(n), y] -= 1, not p[:, y] -= 1",
+        p - everywhere,
+    )
+    yield (
+        "one-hot in one row",
+        "p - 1 in the columns of all labels, in the first row alone: write p[np.arange(n), y] -= 1, not p[0, y] -= 1",
+        p - first,
+    )
     yield "one-hot without the softmax", "-y alone: the softmax p is missing", -y
     yield "softmax derivative twice", "(p-y)*p*(1-p): p-y has the softmax's derivative in it already", (p - y) * slope
     yield (

@@ -99,7 +99,7 @@ def test_each_mistake_has_its_own_finding(article):
     report = verify(loss, rows)
     assert [finding.row.label for finding in report.findings] == ["syn1", "l1_delta"]
     assert {cause.kind for cause in report.findings[0].causes} >= {"scale"}
-    assert "1/4 times what it should be" in str(report)
+    assert "is 1/4 (4 is" in str(report)
     assert report.findings[1].causes[0].kind == "derivative left out"
 
 
