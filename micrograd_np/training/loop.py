@@ -95,7 +95,8 @@ def fit(
                     figures |= {f"val_{name}": value for name, value in there.items()}
                 run.end_epoch(figures, patience)
                 show.epoch(run.epoch, figures)
-                if on_epoch and on_epoch(run) is True:
+                answer = on_epoch(run) if on_epoch else None
+                if isinstance(answer, bool | np.bool_) and answer:
                     run.history.ended = f"Ended by on_epoch after epoch {run.epoch}."
                 if checkpoint is not None:
                     run.save(checkpoint)

@@ -37,6 +37,15 @@ def test_each_part_is_in_training_or_evaluation_as_before():
     assert [part.training for part in model.modules()] == [True, True, False, True, True, True]
 
 
+def test_a_model_in_evaluation_is_trained_in_training():
+    model, rng = network()
+    model.eval()
+    optimiser = optim.Adam(model.parameters(), lr=0.01)
+    mg.fit(model, nn.cross_entropy, optimiser, (X, Y), epochs=3, size=16, rng=rng, quiet=True)
+    assert same(model, by_hand(3)[0])
+    assert not model.training
+
+
 def test_data_may_be_a_function_that_gives_batches():
     model, rng = network()
     optimiser = optim.Adam(model.parameters(), lr=0.01)
@@ -101,10 +110,16 @@ def test_before_step_sees_the_gradients_and_may_change_them():
     assert 0 < moved < 0.01 * STEPS
 
 
-def test_true_from_on_epoch_ends_it():
-    history = fitted(9, on_epoch=lambda run: run.epoch == 2)[2]
+@pytest.mark.parametrize("kind", [bool, np.bool_])
+def test_true_from_on_epoch_ends_it(kind):
+    history = fitted(9, on_epoch=lambda run: kind(run.epoch == 2))[2]
     assert len(history["loss"]) == 2
     assert "Ended by on_epoch after epoch 2." in repr(history)
+
+
+@pytest.mark.parametrize("answer", [None, 1, "run.npz", [1, 2], np.ones(2)])
+def test_what_else_a_hook_returns_ends_nothing(answer):
+    assert fitted(3, on_epoch=lambda run: answer)[2].epochs() == 3
 
 
 def noisy(losses):
