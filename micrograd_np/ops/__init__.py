@@ -24,6 +24,7 @@ from . import (
     joining,
     linalg,
     linear,
+    max_pooling,
     nan,
     neural,
     normalization,
@@ -48,7 +49,7 @@ BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 ROOMS = [control, plain, elementwise, reduction, cumulative, statistics, nan, linalg]
 ROOMS += [products, einsum, inverse, decomposition, spectrum, norms]
 ROOMS += [shape, constants, joining, repeating, indexing, choosing, diagonals]
-ROOMS += [linear, neural, classes, normalization, windows, pooling, convolution, signals]
+ROOMS += [linear, neural, classes, normalization, windows, max_pooling, pooling, convolution, signals]
 
 for room in ROOMS:
     for name, row in vars(room).items():

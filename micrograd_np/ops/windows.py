@@ -76,6 +76,13 @@ def padded(x: Any, padding: Sizes, fill: float) -> Any:
     return wide
 
 
+def entries(x: Any, kernel: Sizes, fill: float, stride: Sizes, padding: Sizes, dilation: Sizes) -> list[Any]:
+    """For each entry of the kernel, what of x it falls on as the kernel moves along the last axes: views."""
+    steps = count_steps(x.shape[-len(kernel) :], kernel, stride, padding, dilation)
+    wide = padded(x, padding, fill)
+    return [wide[where] for _, where in taps(kernel, steps, stride, dilation)]
+
+
 def views(x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, fill: float) -> Any:
     """The windows of a kernel that moves along the last axes, without a copy: (..., *kernel, *steps)."""
     axes = len(kernel)
@@ -86,11 +93,10 @@ def views(x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes,
     return np.moveaxis(seen[every], range(-axes, 0), range(-2 * axes, -axes))
 
 
-def _windows(x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, fill: float) -> Any:
+def _windows(x: Any, kernel: Sizes, fill: float, **how: Sizes) -> Any:
     """The windows of a kernel that moves along the last axes; which entry of the window comes first: (*kernel, ...)."""
-    seen = views(x, kernel, stride, padding, dilation, fill)
-    axes = len(kernel)
-    return np.moveaxis(seen, range(-2 * axes, -axes), range(axes)).copy()
+    z = np.stack(entries(x, kernel, fill, **how))
+    return z.reshape(*kernel, *z.shape[1:])
 
 
 def _overlap_add(y: Any, shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
