@@ -1,6 +1,7 @@
 """Cells: one step of a recurrent network, from an input and a state to the next state.
 
-A sequence is a loop: `for x in xs: h = cell(x, h)`. Weights and the order of the gates are PyTorch's.
+A sequence is a loop: `for x in xs: h = cell(x, h)`; RNN, LSTM and GRU take a whole one. Weights and the order of the
+gates are PyTorch's.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..ops.linear import linear
 from ..ops.neural import relu, sigmoid
 from .checks import fitting
 from .init import generator, uniform
@@ -49,18 +51,25 @@ class Cell(Module):
         self.bias_ih = drawn(rows) if bias else None
         self.bias_hh = drawn(rows) if bias else None
 
-    def start(self, x: Any) -> Any:
+    def start(self, from_x: Any) -> Any:
         """The state before the first step: zeros."""
-        return np.zeros((*np.shape(x)[:-1], self.weight_hh.shape[1]), self.weight_hh.dtype)
+        return np.zeros((*from_x.shape[:-1], self.weight_hh.shape[1]), self.weight_hh.dtype)
 
-    def maps(self, x: Any, h: Any) -> tuple[Any, Any]:
-        """What the input gives, and what the state gives, to all gates."""
-        x = fitting(self, x, self.weight_ih, self.weight_ih.shape[1])
-        h = fitting(self, h, self.weight_hh, self.weight_hh.shape[1])
-        from_x, from_h = np.matmul(x, self.weight_ih.T), np.matmul(h, self.weight_hh.T)
-        if self.bias_ih is None:
-            return from_x, from_h
-        return from_x + self.bias_ih, from_h + self.bias_hh
+    def from_input(self, x: Any) -> Any:
+        """What inputs give to all gates, of one step or of many."""
+        return linear(fitting(self, x, self.weight_ih, self.weight_ih.shape[1]), self.weight_ih, self.bias_ih)
+
+    def from_state(self, h: Any) -> Any:
+        """What a state gives to all gates."""
+        return linear(fitting(self, h, self.weight_hh, self.weight_hh.shape[1]), self.weight_hh, self.bias_hh)
+
+    def step(self, from_x: Any, state: Any) -> Any:
+        """The next state; each cell writes its own."""
+        raise TypeError(f"{type(self).__name__} has no step method: define step(self, from_x, state).")
+
+    def forward(self, x: Any, state: Any = None) -> Any:
+        from_x = self.from_input(x)
+        return self.step(from_x, self.start(from_x) if state is None else state)
 
 
 class RNNCell(Cell):
@@ -82,9 +91,9 @@ class RNNCell(Cell):
         super().__init__(input_size, hidden_size, bias, **options)
         self.nonlinearity = nonlinearity
 
-    def forward(self, x: Any, h: Any = None) -> Any:
-        from_x, from_h = self.maps(x, self.start(x) if h is None else h)
-        return np.tanh(from_x + from_h) if self.nonlinearity == "tanh" else relu(from_x + from_h)
+    def step(self, from_x: Any, h: Any) -> Any:
+        z = from_x + self.from_state(h)
+        return np.tanh(z) if self.nonlinearity == "tanh" else relu(z)
 
 
 class LSTMCell(Cell):
@@ -103,10 +112,12 @@ class LSTMCell(Cell):
 
     gates = 4
 
-    def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
-        h, c = (self.start(x), self.start(x)) if state is None else state
-        from_x, from_h = self.maps(x, h)
-        write, keep, value, read = np.split(from_x + from_h, 4, axis=-1)
+    def start(self, from_x: Any) -> Any:
+        return super().start(from_x), super().start(from_x)
+
+    def step(self, from_x: Any, state: Any) -> Any:
+        h, c = state
+        write, keep, value, read = np.split(from_x + self.from_state(h), 4, axis=-1)
         c = sigmoid(keep) * c + sigmoid(write) * np.tanh(value)
         return sigmoid(read) * np.tanh(c), c
 
@@ -124,11 +135,9 @@ class GRUCell(Cell):
 
     gates = 3
 
-    def forward(self, x: Any, h: Any = None) -> Any:
-        h = self.start(x) if h is None else h
-        from_x, from_h = self.maps(x, h)
+    def step(self, from_x: Any, h: Any) -> Any:
         x_reset, x_update, x_new = np.split(from_x, 3, axis=-1)
-        h_reset, h_update, h_new = np.split(from_h, 3, axis=-1)
+        h_reset, h_update, h_new = np.split(self.from_state(h), 3, axis=-1)
         update = sigmoid(x_update + h_update)
         new = np.tanh(x_new + sigmoid(x_reset + h_reset) * h_new)
         return new + update * (h - new)
