@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 from typing import IO, Any, Literal
@@ -46,7 +47,8 @@ def check_members(archive: zipfile.ZipFile, size: int) -> None:
     if MANIFEST not in names:
         raise LoadError("it has no manifest, so mg.save did not write it; np.load reads a plain .npz.")
     require(len(set(names)) == len(names), "two of its members have one name.")
-    require(all(info.compress_type == zipfile.ZIP_STORED for info in members), "it is compressed; mg.save never does.")
+    plain = all(x.compress_type == zipfile.ZIP_STORED and x.compress_size == x.file_size for x in members)
+    require(plain, "it is compressed; mg.save never does.")
     require(sum(info.file_size for info in members) <= size, "it says it holds more than its size on disk.")
     require(min(info.header_offset for info in members) == 0, "it does not begin with its first member.")
 
@@ -65,4 +67,5 @@ def check_header(archive: zipfile.ZipFile, name: str, entry: Entry) -> None:
 def array(content: bytes, entry: Entry) -> Any:
     """The array at the end of a member's bytes, in memory of its own."""
     order: Literal["F", "C"] = "F" if entry.fortran_order else "C"
-    return np.ndarray(entry.shape, entry.dtype, content, len(content) - entry.nbytes, order=order).copy(order)
+    flat = np.frombuffer(content, entry.dtype, math.prod(entry.shape), len(content) - entry.nbytes)
+    return flat.reshape(entry.shape, order=order).copy(order)
