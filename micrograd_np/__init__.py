@@ -10,8 +10,9 @@ tensor, linalg      operators, methods, NumPy's protocols and namespaces, given 
 containers, pullback, transforms    derivatives of functions
 anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompute instead of remember
 checking, testing    how to doubt a derivative
+sampling, program    a tape is a program: read it, and run it
 drawing, documentation    the same walk as a picture; a row's docstring
-sampling, nn, optim    a model is modules, and updates over the same tape
+nn, optim    a model is modules, and updates over the same tape
 saving              a state as one file, whole or not at all
 data, training      batches, scaling, and readers of what is on disk; the loop that people write anyway
 article, cli        the article's networks, by hand and on the tape
@@ -35,6 +36,7 @@ from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 # What a bare tape does not need is imported when it is first asked for.
 _MODULES = ("data", "nn", "optim", "testing")
 _ROOMS = dict.fromkeys(("gradcheck", "verify"), "checking")
+_ROOMS |= dict.fromkeys(("Program", "trace"), "program")
 _ROOMS |= dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
 _ROOMS |= dict.fromkeys(("LoadError", "load", "save"), "saving")
 _ROOMS |= dict.fromkeys(("fit",), "training")

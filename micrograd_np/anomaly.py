@@ -47,7 +47,7 @@ class Watch:
     def __init__(self) -> None:
         self.saved: dict[int, Saved] = {}  # by the node's birth, for as long as the node lives
 
-    def made(self, node: Tensor, op: Any, args: tuple[Any, ...]) -> None:
+    def made(self, node: Tensor, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> None:
         arrays = [x._data if isinstance(x, Tensor) else x for x in args]
         index = first_nonfinite(node._data)
         if index is not None and all(first_nonfinite(x) is None for x in arrays):

@@ -14,11 +14,17 @@ class Context(NamedTuple):
     """The modes an op looks at when it runs."""
 
     recording: bool = True
-    watch: Any = None
+    watch: Any = None  # is shown every op
+    trace: Any = None  # writes a program; what a value is, it is asked
     scope: tuple[str, ...] = ()
 
 
 CURRENT: ContextVar[Context] = ContextVar("micrograd_np", default=Context())  # noqa: B039
+
+
+def tracing() -> bool:
+    """Whether a program is being written down: then no value may decide what happens next."""
+    return CURRENT.get().trace is not None
 
 
 class Mode:

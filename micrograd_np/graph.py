@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .context import CURRENT, Mode
+from .context import CURRENT, Mode, tracing
 from .frames import Spot, spot
 from .memory import Memory, check_unwritten, memory, tick
 from .rules import Rule
@@ -74,6 +74,9 @@ class Tensor:
         self.name = name
         self.requires_grad = requires_grad
         errors.check_numbers(array.dtype)
+        trace = CURRENT.get().trace
+        if trace is not None:
+            trace.copied(self, data)
 
     shape = property(lambda self: self._data.shape)
     dtype = property(lambda self: self._data.dtype)
@@ -84,7 +87,7 @@ class Tensor:
     @property
     def data(self) -> Any:
         """The values. Assigning writes them into the tensor's memory."""
-        return self._data
+        return self.detach() if tracing() else self._data
 
     @data.setter
     def data(self, values: Any) -> None:
@@ -93,11 +96,17 @@ class Tensor:
     @property
     def grad(self) -> Any:
         """The gradient that the last `backward` left here, an array of the tensor's shape, or None."""
+        trace = CURRENT.get().trace
+        if trace is not None:
+            return trace.gradient(self)
         return np.asarray(self._grad) if isinstance(self._grad, np.generic) else self._grad
 
     @grad.setter
     def grad(self, gradient: Any) -> None:
         self._grad = None if gradient is None else cotangent(self, gradient)
+        trace = CURRENT.get().trace
+        if trace is not None:
+            trace.set_gradient(self)
 
     @property
     def requires_grad(self) -> bool:
@@ -117,11 +126,14 @@ class Tensor:
         detached = constant(self._data)
         detached._memory = memory(self)
         detached.where = spot()
+        trace = CURRENT.get().trace
+        if trace is not None:
+            trace.same(detached, self)
         return detached
 
     def zero_grad(self) -> None:
         """Forget the gradient: `.grad` is None again."""
-        self._grad = None
+        self.grad = None
 
     def backward(self, gradient: Any = None, *, retain_graph: bool = True, create_graph: bool = False) -> None:
         """Set `.grad` of every tensor that this one was made from; leaves accumulate, intermediates never.
@@ -144,14 +156,15 @@ class Tensor:
         """
         g = seed(self, gradient)
         visit = keep if retain_graph else keep_and_cut
-        if create_graph:
-            g = gradient if isinstance(gradient, Tensor) else constant(g)
-            with Mode(recording=True):
+        if create_graph or tracing():
+            g = gradient if isinstance(gradient, Tensor) else g if isinstance(g, Tensor) else constant(g)
+            with Mode(recording=create_graph):
                 leaves = backpropagate(self, g, visit, pull_tensors)
         else:
             leaves = backpropagate(self, g, visit)
         for leaf, g in leaves.items():
-            leaf._grad = g if leaf._grad is None else leaf._grad + g
+            before = leaf.grad
+            leaf._grad = g if before is None else before + g
 
 
 def remember(node: Tensor, data: Any, op: Any = None, args: Any = (), params: Any = None, edges: Any = ()) -> Tensor:
@@ -218,7 +231,7 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     if op.views and np.shares_memory(z, values[0]):
         node._memory = memory(args[0])
     if context.watch is not None:
-        context.watch.made(node, op, args)
+        context.watch.made(node, op, args, params)
     return node
 
 
@@ -280,6 +293,9 @@ def backpropagate(
 def assign(tensor: Tensor, values: Any) -> Tensor:
     """Write values of the same shape into a tensor's memory, unrecorded; returns the tensor."""
     errors.check_write(tensor, values)
+    trace = CURRENT.get().trace
+    if trace is not None:
+        trace.wrote(tensor, values)
     if values is not tensor._data:
         values = values._data if isinstance(values, Tensor) else np.asarray(values, like=tensor._data)
         errors.check_shape("the new value", values, tensor)
@@ -294,11 +310,15 @@ def seed(output: Tensor, gradient: Any) -> Any:
     if gradient is not None:
         return cotangent(output, gradient)
     errors.check_scalar(output)
-    return np.ones_like(output._data)
+    return np.ones_like(output if tracing() else output._data)
 
 
 def cotangent(tensor: Tensor, values: Any) -> Any:
     """A copy of the values, checked to be a gradient of the tensor: an array of its shape and dtype."""
+    if tracing():
+        values = values if isinstance(values, Tensor) else Tensor(values)
+        errors.check_shape("the gradient", values, tensor)
+        return values if values.dtype == tensor.dtype else values.astype(tensor.dtype)  # type: ignore[attr-defined]
     values = values._data if isinstance(values, Tensor) else values
     array = np.array(values, dtype=tensor._data.dtype, like=tensor._data)
     errors.check_shape("the gradient", array, tensor)

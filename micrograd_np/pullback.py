@@ -9,7 +9,7 @@ import numpy as np
 
 from . import errors
 from .containers import flatten, map_leaves
-from .context import CURRENT, Mode
+from .context import CURRENT, Mode, tracing
 from .graph import Pull, Tensor, backpropagate, constant, cotangent, pull_arrays, pull_tensors, seed
 from .ops.control import alias, pack
 from .ops.primitive import Outputs, as_array
@@ -45,10 +45,11 @@ def gradients(output: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *
     """
     errors.check_list(tensors)
     g = seed(output, gradient)
-    if create_graph:
+    as_tensors = create_graph or tracing()
+    if as_tensors:
         g = gradient if isinstance(gradient, Tensor) else constant(g)
     with Mode(recording=create_graph):
-        found = collect(output, g, tensors, pull_tensors if create_graph else pull_arrays)
+        found = collect(output, g, tensors, pull_tensors if as_tensors else pull_arrays)
     for position, tensor in enumerate(tensors):
         if tensor not in found:
             raise errors.unreached(output, tensor, position)
@@ -103,29 +104,30 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     nested = recording and (any(map(wants_gradient, leaves)) or reaches_others(node, ends))
     for end in ends:
         end._requires_grad = end.op is not None  # a leaf of our own is nobody else's to differentiate
-    tensors = any(isinstance(x, Tensor) for x in leaves)
+    tensors = tracing() or any(isinstance(x, Tensor) for x in leaves)
     stops = set(ends)
 
     def delivered(x: Any) -> Any:
         if nested or not isinstance(x, Tensor):
             return x
-        return constant(x._data) if tensors else x._data
+        return x.detach() if tensors else x._data
 
     def pullback(gradient: Any) -> Any:
         given, _ = flatten(gradient)
         errors.check_count("the cotangent", len(given), "the output", len(outputs))
         parts = [g if isinstance(g, Tensor) else constant(cotangent(x, g)) for x, g in zip(outputs, given, strict=True)]
         again = nested or (CURRENT.get().recording and any(g._requires_grad for g in parts))
-        read = pull_tensors if again else pull_arrays
+        as_tensors = again or tracing()
+        read = pull_tensors if as_tensors else pull_arrays
         with Mode(recording=again):
             found = collect(
                 node,
-                Outputs(parts if again else [g._data for g in parts]),
+                Outputs(parts if as_tensors else [g._data for g in parts]),
                 ends,
                 lambda node, g: [] if node in stops else read(node, g),
             )
         gradients = [found[x] if x in found else np.zeros_like(x._data) for x in ends]
-        if again or tensors:
+        if as_tensors or tensors:
             gradients = [g if isinstance(g, Tensor) else constant(g) for g in gradients]
         return rebuild(gradients)
 

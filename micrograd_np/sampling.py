@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .context import CURRENT
 from .graph import Tensor, constant
-from .ops.primitive import as_array
+from .ops.primitive import Primitive, as_array
 
 
 def sample(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
@@ -36,4 +37,15 @@ def sample(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
             f"{name} is no method of a Generator. Make one with rng = np.random.default_rng(seed), and pass a method "
             "of it, such as rng.random."
         )
-    return constant(as_array(method(*args, **kwargs)))
+    drawn = constant(as_array(method(*args, **kwargs)))
+    trace = CURRENT.get().trace
+    if trace is not None:
+        trace.drew(drawn, draw, method, args, kwargs)
+    return drawn
+
+
+def _draw(rng: Any, method: str, args: Any, kwargs: Any) -> Any:
+    return getattr(rng, method)(*args, **kwargs)
+
+
+draw = Primitive(_draw, None)  # the step of a program

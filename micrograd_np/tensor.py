@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import errors
+from .context import CURRENT, tracing
 from .graph import Tensor, apply, assign
 from .memory import memory
 from .ops import BY_FUNCTION, FUNCTIONS, TABLE
@@ -42,6 +43,13 @@ def raw(x: Any) -> Any:
     return x._data if isinstance(x, Tensor) else x
 
 
+def check_untraced(tensor: Tensor, how: str) -> None:
+    """Refuse what would bake a value into a program without a word."""
+    trace = CURRENT.get().trace
+    if trace is not None:
+        trace.refuse(tensor, how)
+
+
 def binary(op: Primitive) -> tuple[Callable[..., Any], Callable[..., Any]]:
     def forward(self: Tensor, other: Any) -> Any:
         return apply(op, (self, operand(other)), {})
@@ -58,6 +66,8 @@ def in_place(op: Primitive) -> Callable[..., Any]:
     def write(self: Tensor, other: Any) -> Any:
         if self.op is not None:
             return apply(op, (self, other), {})
+        if tracing():
+            return assign(self, apply(op, (self.detach(), other), {}))
         errors.check_write(self, other)
         try:
             op.kernel(self._data, raw(other), out=self._data)
@@ -112,6 +122,7 @@ def __getitem__(self: Tensor, index: Any) -> Any:
 def __setitem__(self: Tensor, index: Any, value: Any) -> None:
     if self.op is not None:
         errors.refuse_setitem(self)
+    check_untraced(self, "t[index] = values")
     errors.check_write(self, value)
     self._data[raw(index)] = raw(value)
     memory(self).write()
@@ -129,28 +140,33 @@ def __iter__(self: Tensor) -> Iterator[Any]:
 
 @given
 def __contains__(self: Tensor, value: Any) -> bool:
+    check_untraced(self, "in")
     return raw(value) in self._data
 
 
 @given
 def __bool__(self: Tensor) -> bool:
+    check_untraced(self, "bool()")
     return bool(self._data)
 
 
 @given
 def __float__(self: Tensor) -> float:
+    check_untraced(self, "float()")
     errors.check_uncut(self, "float()", "Keep it a tensor, or write .item() for its number alone.")
     return float(self._data)
 
 
 @given
 def __int__(self: Tensor) -> int:
+    check_untraced(self, "int()")
     errors.check_uncut(self, "int()", "Keep it a tensor, or write int(t.item()) for its number alone.")
     return int(self._data)
 
 
 @given
 def __index__(self: Tensor) -> int:
+    check_untraced(self, "an index")
     return operator.index(self._data)
 
 
@@ -161,6 +177,7 @@ def __format__(self: Tensor, spec: str) -> str:
 
 @given
 def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
+    check_untraced(self, "conversion to an array")
     errors.check_uncut(
         self, "conversion to an array", "np.stack of tensors stays a tensor; .data or .detach() gives the values alone."
     )
@@ -173,6 +190,7 @@ Tensor.assign = assign  # type: ignore[attr-defined]
 @given
 def numpy(self: Tensor) -> Any:
     """The values as an array that shares the tensor's memory; refused where a gradient would be lost."""
+    check_untraced(self, ".numpy()")
     errors.check_uncut(self, ".numpy()", "Write .data or .detach().numpy() for the values alone.")
     return self._data
 
@@ -194,6 +212,7 @@ def _leaf(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, 
 @given
 def item(self: Tensor) -> Any:
     """The one number of a tensor of one entry."""
+    check_untraced(self, ".item()")
     return self._data.item()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..context import CURRENT
 from ..graph import Tensor, constant
 
 COMPOSITIONS: dict[str, Callable[..., Any]] = {}
@@ -23,5 +24,11 @@ def stands_for(*functions: Callable[..., Any] | None) -> Callable[[Callable[...,
 
 
 def constant_like(make: Callable[..., Any], x: Any, *layout: Any) -> Any:
-    """What `make` makes of an array, without a past: of a Tensor, a Tensor."""
-    return constant(make(x._data, *layout)) if isinstance(x, Tensor) else make(x, *layout)
+    """What `make` makes of an array's shape and dtype; of a Tensor, a Tensor through which no gradient passes."""
+    if not isinstance(x, Tensor):
+        return make(x, *layout)
+    made = constant(make(x._data, *layout))
+    trace = CURRENT.get().trace
+    if trace is not None:
+        trace.fixed(made)
+    return made

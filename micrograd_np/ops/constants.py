@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..graph import Tensor, constant
-from .composed import stands_for
+from ..graph import Tensor
+from .composed import constant_like, stands_for
 from .primitive import Bound, Primitive, as_array, example
 from .primitive import Drawn as D
 
@@ -34,11 +33,6 @@ astype = Primitive(
     examples=[example(D(3), np.float64), example(D(2, 3), "float64", copy=False)],
 )
 copy = Primitive(np.copy, lambda g, z, x: g, bind=lambda x, order="K": ((x,), {}), examples=[example(D(2, 3))])
-
-
-def constant_like(make: Callable[..., Any], x: Any, *layout: Any) -> Any:
-    """What `make` makes of an array; of a Tensor's values, a Tensor through which no gradient passes."""
-    return constant(make(x._data, *layout)) if isinstance(x, Tensor) else make(x, *layout)
 
 
 @stands_for(np.zeros_like)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import errors
+from ..context import tracing
 from ..graph import Tensor, apply
 from ..rules import Rule, fitted
 
@@ -100,6 +101,8 @@ class Primitive:
         Whether the result may share the first argument's memory.
     broadcasts : bool
         Whether the engine undoes a broadcast, so that a rule need not.
+    spelled : bool
+        Whether the kernel is written with rows, so that a program may spell it out.
     """
 
     __doc__: Any = Described(__doc__)
@@ -122,6 +125,7 @@ class Primitive:
         examples: Sequence[Example] = (),
         views: bool = False,
         broadcasts: bool = False,
+        spelled: bool = False,
     ) -> None:
         self.function = function
         self.name = function.__name__
@@ -134,6 +138,7 @@ class Primitive:
         self.examples = examples
         self.views = views
         self.broadcasts = broadcasts
+        self.spelled = spelled
         if bind:
             self.bind = bind  # type: ignore[method-assign]
 
@@ -167,6 +172,8 @@ class Plain(Primitive):
     """A row without derivative, whose result is plain: comparisons, logic, indices of extremes."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if tracing():
+            return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
         return self.kernel(*[x._data if isinstance(x, Tensor) else x for x in args], **named)
 
@@ -230,7 +237,7 @@ class Several(Primitive):
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
         super().__init__(function, *[rule and whole(rule, zeros) for rule in rules], **fields)
         kernel = self.kernel
-        self.kernel = lambda *args, **params: Outputs(kernel(*args, **params))
+        self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         node = super().__call__(*args, **kwargs)

@@ -1,0 +1,5 @@
+"""A tape is a program: read it, and run it."""
+
+from .program import Program, trace
+
+__all__ = ["Program", "trace"]

@@ -1,0 +1,93 @@
+"""Run a function once under a trace, and put together what was seen."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from .. import sampling
+from ..containers import flatten
+from ..context import Mode
+from ..frames import ENGINES, line, spot
+from ..graph import Tensor, constant
+from .trace import Trace, TraceError, new
+from .values import ARGUMENT, CONSTANT, TENSOR, Steps, Value
+
+
+def record(f: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, Steps]:
+    """What f returns, and the steps that it took."""
+    from ..drawing.names import watch
+
+    tracer = Trace()
+    leaves, rebuild = flatten((args, kwargs))
+    given = [constant(np.asarray(x)) if is_array(x) else x for x in leaves]
+    arguments = []
+    for position, x in enumerate(given):
+        if isinstance(x, Tensor) and x not in tracer.values:
+            tracer.values[x] = new(ARGUMENT, position, x._data)
+            arguments.append(tracer.values[x])
+    args, kwargs = rebuild(given)
+    with Mode(watch=tracer, trace=tracer):
+        before = sys.getprofile()
+        sys.setprofile(refuse_draws)
+        try:
+            result, names = watch(f, *args, **kwargs)
+            returned, rebuild_result = flatten(result)
+            ends = [tracer.value(x) if isinstance(x, Tensor) else x for x in returned]
+        finally:
+            sys.setprofile(before)
+            left = tracer.finish()
+    name_values(tracer, names)
+    writes = [(at, tracer.values[x]) for x, at in tracer.targets.items() if at.kind in (ARGUMENT, TENSOR)]
+    owners = {x: tracer.targets.get(x, tracer.values[x]) for x, _ in left}
+    gradients = [(owners[x], g) for x, g in left if owners[x].kind in (ARGUMENT, TENSOR)]
+    met = {x: g is not None for x, g in tracer.met.items()}
+    name = getattr(f, "__name__", "step")
+    steps = Steps(
+        name if name.isidentifier() else "function",
+        tracer.steps,
+        arguments,
+        ends,
+        rebuild_result,
+        writes,
+        gradients,
+        met,
+        list(tracer.modules),
+    )
+    return result, steps
+
+
+def is_array(x: Any) -> bool:
+    return hasattr(x, "dtype") and not isinstance(x, Tensor)
+
+
+def name_values(tracer: Trace, names: Any) -> None:
+    """Give values the names that the user's frames gave them."""
+    for value in tracer.inputs.values():
+        value.name = value.name or names(value.of)
+    for tensor, value in tracer.values.items():
+        if tensor not in tracer.targets and value.kind != CONSTANT:
+            value.name = value.name or names(tensor)
+
+
+def refuse_draws(frame: FrameType, event: str, called: Any) -> None:
+    """A profile function: what NumPy draws inside of a trace would be the same at every call."""
+    whose = type(getattr(called, "__self__", None))
+    if event == "c_call" and whose in (np.random.Generator, np.random.RandomState):
+        code = frame.f_code
+        if code.co_filename == sampling.__file__:
+            return
+        raise TraceError(
+            f"{called.__name__} draws numbers in a traced function, and they would be the same at every call: "
+            f"{line((code, frame.f_lasti)) if not ENGINES[code.co_filename] else line(spot())}. Draw them with "
+            "mg.sample(rng.random, ...), which a program does anew at every call."
+        )
+
+
+def value_of(target: Value, arguments: list[Any]) -> Any:
+    """The Tensor, array or Generator that an input stands for, in a call with these leaves as arguments."""
+    return arguments[target.of] if target.kind == ARGUMENT else target.of

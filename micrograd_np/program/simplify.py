@@ -1,0 +1,218 @@
+"""The same program without what does not matter: every bit of what is left stays as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..ops import TABLE
+from ..ops.primitive import Elementwise, Outputs
+from .values import CONSTANT, RESULT, Step, Steps, Value
+
+EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "negative")]
+SPREAD = TABLE["broadcast_to"]
+PRODUCTS = ("dot", "matmul", "inner", "vdot", "vecdot", "tensordot", "einsum", "matvec", "vecmat")
+
+
+def simplified(program: Steps) -> Steps:
+    """Constants folded, identities and unneeded broadcasts gone, each thing computed once, and nothing in vain."""
+    apart: set[Value] = set()
+    while True:
+        walk = Walk(apart)
+        for step in program.steps:
+            walk.take(step)
+        if apart == walk.apart:
+            return walk.rest(program)
+        apart = walk.apart
+
+
+class Walk:
+    """One pass over the steps; `now` says what each value has become."""
+
+    def __init__(self, apart: Iterable[Value]) -> None:
+        self.now: dict[Value, Value] = {}
+        self.made: dict[Value, Step] = {}  # in order
+        self.seen: dict[Any, Value] = {}
+        self.before: dict[Value, Step] = {}
+        self.apart = set(apart)  # values that are not merged with their equals
+
+    def take(self, step: Step) -> None:
+        self.before[step.output] = step
+        op, inputs = step.op, tuple(self.current(x) for x in step.inputs)
+        if step.op.name in PRODUCTS:
+            self.keep_apart(step, inputs)
+        inputs = self.unspread(step, inputs)
+        step = step._replace(inputs=inputs)
+        became = self.folded(step) or same(step, self.made) or self.spread_later(step)
+        if became is None and not draws(op):
+            became = self.seen.setdefault(signature(step), step.output)
+            if became is not step.output and step.output in self.apart:
+                became = None
+        if became is not None and became is not step.output:
+            self.now[step.output] = became
+            became.name = became.name or (step.output.name if became.kind == RESULT else None)
+            became.cotangent_of = became.cotangent_of or (step.output.cotangent_of if became.kind == RESULT else None)
+        else:
+            self.made[step.output] = step
+
+    def current(self, x: Any) -> Any:
+        return self.now.get(x, x) if isinstance(x, Value) else x
+
+    def folded(self, step: Step) -> Value | None:
+        """The value, if it can be known now."""
+        values = [constant_of(x) for x in step.inputs]
+        if draws(step.op) or step.output.shape is None or any(x is None for x in values):
+            return None
+        data = np.asarray(step.op.kernel(*values, **step.params))
+        key = (data.dtype, data.shape, data.tobytes())
+        return self.seen.setdefault(key, Value(CONSTANT, data, data.shape, data.dtype, data.strides))
+
+    def unspread(self, step: Step, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Inputs without the broadcasts that the op does anyway."""
+        if not isinstance(step.op, Elementwise):
+            return inputs
+        for position, x in enumerate(inputs):
+            narrow = self.narrow(x)
+            if narrow is not None:
+                others = [shape_of(y) for i, y in enumerate(inputs) if i != position]
+                if np.broadcast_shapes(narrow.shape, *others) == step.output.shape:
+                    inputs = (*inputs[:position], narrow, *inputs[position + 1 :])
+        return inputs
+
+    def narrow(self, x: Any) -> Any:
+        """What a value was broadcast from; of a constant of one number, that number."""
+        if x in self.made and self.made[x].op is SPREAD:
+            return self.made[x].inputs[0]
+        if isinstance(x, Value) and x.kind == CONSTANT and x.shape and uniform(x.of):
+            first = np.array(x.of.flat[0])
+            key = (first.dtype, first.shape, first.tobytes())
+            return self.seen.setdefault(key, Value(CONSTANT, first, (), first.dtype, ()))
+        return None
+
+    def spread_later(self, step: Step) -> Value | None:
+        """A broadcast number is computed with first, and broadcast then: the arithmetic is exact on each alike."""
+        places = [i for i, x in enumerate(step.inputs) if x in self.made and self.made[x].op is SPREAD]
+        others = [x for i, x in enumerate(step.inputs) if i not in places]
+        if step.op not in EXACT or len(places) != 1 or any(shape_of(x) for x in others):
+            return None
+        spread = self.made[step.inputs[places[0]]]
+        inputs = [spread.inputs[0] if i in places else x for i, x in enumerate(step.inputs)]
+        small = Value(RESULT, None, spread.inputs[0].shape, step.output.dtype, None)
+        self.take(Step(step.op, tuple(inputs), step.params, small, step.where))
+        wide = replace(step.output)
+        self.take(Step(SPREAD, (self.current(small),), {"shape": step.output.shape}, wide, step.where))
+        return self.current(wide)  # type: ignore[no-any-return]
+
+    def keep_apart(self, step: Step, inputs: tuple[Any, ...]) -> None:
+        """BLAS multiplies an array by itself in another way: two operands that were two arrays stay two."""
+        roots = [root(x, self.made) for x in inputs]
+        olds = [root(x, self.before) for x in step.inputs]
+        for i, (now, old) in enumerate(zip(roots, olds, strict=True)):
+            if isinstance(old, Value) and any(now is a and old is not b for a, b in zip(roots[:i], olds, strict=False)):
+                self.apart.add(old)
+
+    def rest(self, program: Steps) -> Steps:
+        """The program of what is still needed for what is seen in the end."""
+        result = [self.current(x) for x in program.result]
+        writes = [(target, self.current(value)) for target, value in program.writes]
+        gradients = [(target, self.current(value)) for target, value in program.gradients]
+        needed = {x for x in (*result, *(v for _, v in writes), *(v for _, v in gradients)) if isinstance(x, Value)}
+        steps = []
+        for step in reversed(self.made.values()):
+            if step.output in needed or draws(step.op):
+                steps.append(step)
+                needed.update(x for x in step.inputs if isinstance(x, Value))
+        return replace(program, steps=steps[::-1], result=result, writes=writes, gradients=gradients)
+
+
+def same(step: Step, made: dict[Value, Step]) -> Value | None:
+    """The input that a step leaves as it is."""
+    output = step.output
+    rule = IDENTITIES.get(step.op.name)
+    found = rule(step, made) if rule else None
+    if isinstance(found, Value) and (found.shape, found.dtype) == (output.shape, output.dtype):
+        return found
+    return None
+
+
+def times_one(step: Step, made: dict[Value, Step]) -> Value | None:
+    x, y = step.inputs
+    return x if is_number(y, 1) else y if is_number(x, 1) else None
+
+
+def by_one(step: Step, made: dict[Value, Step]) -> Value | None:
+    return step.inputs[0] if is_number(step.inputs[1], 1) else None
+
+
+def minus_zero(step: Step, made: dict[Value, Step]) -> Value | None:
+    return step.inputs[0] if is_number(step.inputs[1], 0) else None
+
+
+def first(step: Step, made: dict[Value, Step]) -> Value | None:
+    return step.inputs[0]  # type: ignore[no-any-return]
+
+
+def undone(step: Step, made: dict[Value, Step]) -> Value | None:
+    """-(-x), x.T.T"""
+    inner = made.get(step.inputs[0])
+    twice = inner is not None and inner.op is step.op and not any(map(bool, (*step.params.values(), *inner.params.values())))
+    return inner.inputs[0] if twice else None  # type: ignore[union-attr]
+
+
+def reshaped(step: Step, made: dict[Value, Step]) -> Value | None:
+    return step.inputs[0] if step.params.get("order", "C") == "C" else None
+
+
+Identity = Callable[[Step, dict[Value, Step]], Value | None]
+IDENTITIES: dict[str, Identity] = {
+    "multiply": times_one,
+    "divide": by_one,
+    "power": by_one,
+    "subtract": minus_zero,
+    "negative": undone,
+    "transpose": undone,
+    "reshape": reshaped,
+    **dict.fromkeys(("astype", "broadcast_to", "positive", "copy", "squeeze", "conjugate", "real"), first),
+}
+
+
+def signature(step: Step) -> Any:
+    """What two steps have in common that give the same."""
+    inputs = tuple(x if isinstance(x, Value) else (type(x), repr(x)) for x in step.inputs)
+    return (step.op, inputs, repr(step.params))
+
+
+def root(x: Any, made: dict[Value, Step]) -> Any:
+    """The value whose memory a view shows."""
+    while x in made and made[x].op.views:
+        x = made[x].inputs[0]
+    return x
+
+
+def draws(op: Any) -> bool:
+    return op.name == "_draw"
+
+
+def constant_of(x: Any) -> Any:
+    if isinstance(x, Value):
+        return x.of if x.kind == CONSTANT else None
+    return x
+
+
+def uniform(data: Any) -> bool:
+    return data.size > 0 and data.tobytes() == data.flat[0].tobytes() * data.size
+
+
+def is_number(x: Any, number: float) -> bool:
+    """Whether x is this number, +0 and not -0 for 0."""
+    data = constant_of(x)
+    if isinstance(data, Outputs) or data is None or np.size(data) != 1:
+        return False
+    return bool(np.all(np.equal(data, number)) and not np.any(np.signbit(data)))
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    return getattr(x, "shape", ()) or ()

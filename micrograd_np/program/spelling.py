@@ -1,0 +1,122 @@
+"""How a step is written in NumPy: as a sign, a method, a call, or a call of the row's own kernel."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .phrases import ATOM, Phrase, attribute, call, infix, literal, method, prefix, subscript
+
+Params = dict[str, Any]
+EMPTY = inspect.Parameter.empty
+
+
+def dot(args: list[Phrase], params: Params) -> Phrase:
+    return method(args[0], "dot", args[1].text) if args[0].rank == ATOM else call("np.dot", *[x.text for x in args])
+
+
+def transpose(args: list[Phrase], params: Params) -> Phrase:
+    return attribute(args[0], "T") if params["axes"] is None else method(args[0], "transpose", literal(params["axes"]).text)
+
+
+def reshape(args: list[Phrase], params: Params) -> Phrase:
+    shape = literal(params["shape"]).text
+    return method(args[0], "reshape", shape, *(["order='F'"] if params.get("order") == "F" else []))
+
+
+def flatten(args: list[Phrase], params: Params) -> Phrase:
+    return method(args[0], "flatten", *([repr("F")] if params.get("order") == "F" else []))
+
+
+def astype(args: list[Phrase], params: Params) -> Phrase:
+    copy = [] if params.get("copy", True) else ["copy=False"]
+    return method(args[0], "astype", literal(params["dtype"]).text, *copy)
+
+
+def getitem(args: list[Phrase], params: Params) -> Phrase:
+    return subscript(args[0], params["index"], args[1:])
+
+
+def item(args: list[Phrase], params: Params) -> Phrase:
+    return subscript(args[0], params["i"])
+
+
+def concatenate(args: list[Phrase], params: Params) -> Phrase:
+    return call("np.concatenate", f"[{', '.join(x.text for x in args)}]", *keywords(np.concatenate, params))
+
+
+def draw(args: list[Phrase], params: Params) -> Phrase:
+    listed = [literal(x).text for x in params["args"]]
+    listed += [f"{key}={literal(value).text}" for key, value in params["kwargs"].items()]
+    return method(args[0], params["method"], *listed)
+
+
+OWN: dict[str, Callable[[list[Phrase], Params], Phrase]] = {
+    "dot": dot,
+    "transpose": transpose,
+    "reshape": reshape,
+    "flatten": flatten,
+    "astype": astype,
+    "getitem": getitem,
+    "item": item,
+    "_item": item,
+    "concatenate": concatenate,
+    "_draw": draw,
+}
+
+
+def spelled(op: Any, args: list[Phrase], params: Params) -> Phrase:
+    """A step, given how its inputs are written."""
+    own = OWN.get(op.name)
+    if own:
+        return own(args, params)
+    if op.sign and len(args) == 2:
+        return infix(op.sign, *args)
+    if op.sign and len(args) == 1:
+        return prefix(op.sign, args[0])
+    listed = [x.text for x in args]
+    return call(function_name(op), *listed, *keywords(kernel_of(op), params))
+
+
+def function_name(op: Any) -> str:
+    """`np.exp`, `np.linalg.inv`; for a kernel of ours its own name."""
+    kernel = kernel_of(op)
+    if not is_numpys(kernel):
+        return str(kernel.__name__)
+    module = getattr(kernel, "__module__", None) or "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{kernel.__name__}"
+
+
+def kernel_of(op: Any) -> Any:
+    """The function that computes; for several outputs, that which gives them as a tuple."""
+    return inspect.unwrap(op.kernel, stop=is_numpys)
+
+
+def is_numpys(kernel: Any) -> bool:
+    return isinstance(kernel, np.ufunc) or str(getattr(kernel, "__module__", "")).split(".")[0] == "numpy"
+
+
+def keywords(function: Any, params: Params) -> list[str]:
+    """Parameters as keywords, without those that are what they are without a word."""
+    try:
+        known = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        known = {}  # type: ignore[assignment]
+    said = []
+    for key, value in params.items():
+        default = known[key].default if key in known else EMPTY
+        quiet = value is None or value is False
+        if quiet and (default is None or default is False or type(default).__name__ == "_NoValueType"):
+            continue
+        if default is EMPTY or value != default:
+            said.append(f"{key}={literal(value).text}")
+    return said
+
+
+def needs_kernel(op: Any) -> bool:
+    """Whether a step calls a function of ours, which must be printed with it."""
+    return op.name not in OWN and not is_numpys(kernel_of(op))
+

@@ -1,0 +1,188 @@
+"""Run a function once and write down what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..containers import flatten
+from ..context import CURRENT, Mode, no_grad
+from ..errors import called
+from ..frames import line, spot
+from ..graph import Pull, Tensor, constant
+from ..memory import Memory, memory, tick
+from ..ops import TABLE
+from ..ops.control import alias, hook
+from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Steps, Value
+
+SAME = (alias, hook)
+SHAPED_BY_DATA = ("argwhere", "flatnonzero", "nonzero", "unique")
+astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
+
+
+class TraceError(TypeError):
+    """What a function does cannot be written down as a program."""
+
+
+class Trace:
+    """Is shown every op, and remembers of every tensor which value it holds now."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.start = tick()
+        self.values: dict[Tensor, Value] = {}
+        self.inputs: dict[tuple[str, int], Value] = {}
+        self.targets: dict[Tensor, Value] = {}  # tensors that were written to, and which input each was
+        self.written: dict[Memory, Tensor] = {}
+        self.touched: set[Tensor] = set()  # whose gradient was set or forgotten by the function itself
+        self.met: dict[Tensor, Tensor | None] = {}  # the gradients that were there before, where they were looked at
+        self.modules: dict[Any, None] = {}
+
+    # What the engine shows.
+
+    def made(self, node: Tensor, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> None:
+        """An op ran."""
+        if op in SAME:
+            self.same(node, args[0])
+        elif op.spelled:
+            with no_grad():
+                self.same(node, op.kernel(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
+        else:
+            check_shape_is_known(op, args)
+            self.values[node] = self.step(op, tuple(map(self.value, args)), params, node._data)
+
+    def reading(self, pull: Pull) -> Pull:
+        """The same reader; what it is given is remembered as the node's cotangent, which gives it its name."""
+
+        def watched(node: Tensor, g: Any) -> Any:
+            self.cotangent(node, g)
+            return pull(node, g)
+
+        return watched
+
+    def same(self, tensor: Tensor, other: Any) -> None:
+        """A tensor is another, under a new name."""
+        self.values[tensor] = self.value(other)
+
+    def copied(self, tensor: Tensor, data: Any) -> None:
+        """A Tensor was made of an array, which is read at each call, or of numbers, which stay."""
+        if isinstance(data, np.ndarray):
+            self.values[tensor] = self.step(astype, (self.value(data),), {"dtype": tensor._data.dtype}, tensor._data)
+        else:
+            self.fixed(tensor)
+
+    def fixed(self, tensor: Tensor) -> None:
+        """A Tensor's values follow from shapes alone."""
+        self.values[tensor] = new(CONSTANT, tensor._data, tensor._data)
+
+    def wrote(self, tensor: Tensor, values: Any) -> None:
+        """A tensor's memory was given values."""
+        target = self.value(tensor)
+        value = self.value(values)
+        shape, dtype = tensor._data.shape, tensor._data.dtype
+        if not isinstance(value, Value):
+            value = new(CONSTANT, *[np.full(shape, value, dtype)] * 2)
+        if value.dtype != dtype:
+            value = self.step(astype, (value,), {"dtype": dtype}, np.empty(shape, dtype))
+        self.targets.setdefault(tensor, target)
+        self.values[tensor] = value
+        self.written[memory(tensor)] = tensor
+
+    def gradient(self, tensor: Tensor) -> Any:
+        """What `.grad` is now."""
+        if tensor in self.touched or isinstance(tensor._grad, Tensor):
+            return tensor._grad
+        if tensor not in self.met:
+            self.met[tensor] = None if tensor._grad is None else constant(tensor._grad)
+            if tensor._grad is not None:
+                self.value(tensor)
+                self.values[self.met[tensor]] = self.input(GRADIENT, tensor, tensor._grad)  # type: ignore[index]
+        return self.met[tensor]
+
+    def set_gradient(self, tensor: Tensor) -> None:
+        """The function itself set or forgot a `.grad`."""
+        self.value(tensor)
+        self.touched.add(tensor)
+
+    def drew(self, tensor: Tensor, op: Any, method: Any, args: Any, kwargs: Any) -> None:
+        """A Generator drew numbers."""
+        params = {"method": method.__name__, "args": args, "kwargs": kwargs}
+        rng = self.input(GENERATOR, method.__self__, None)
+        self.values[tensor] = self.step(op, (rng,), params, tensor._data)
+
+    def refuse(self, tensor: Tensor, how: str) -> None:
+        """What would make a value part of the program."""
+        raise TraceError(
+            f"{how} of {called(tensor, 'a tensor')} in a traced function would make today's value part of the "
+            f"program: {line(spot())}. Choose with mg.where instead of if, keep numbers as Tensors, or do it outside."
+        )
+
+    # What the program is made of.
+
+    def value(self, x: Any) -> Any:
+        """The value that a tensor or an array holds now; a number is itself."""
+        if isinstance(x, Tensor):
+            self.check_unwritten(x)
+            if x not in self.values:
+                old = x.birth < self.start
+                self.values[x] = self.input(TENSOR, x, x._data) if old else self.input(ARRAY, x._data, x._data)
+            return self.values[x]
+        if isinstance(x, np.generic):
+            return new(CONSTANT, *[np.asarray(x)] * 2)
+        return self.input(ARRAY, x, x) if hasattr(x, "dtype") else x
+
+    def input(self, kind: str, of: Any, data: Any) -> Value:
+        key = (kind, id(of))  # the value holds on to `of`
+        if key not in self.inputs:
+            self.inputs[key] = new(kind, of, data)
+        return self.inputs[key]
+
+    def step(self, op: Any, inputs: tuple[Any, ...], params: dict[str, Any], data: Any) -> Value:
+        output = new(RESULT, None, data)
+        self.steps.append(Step(op, inputs, params, output, spot()))
+        return output
+
+    def cotangent(self, node: Tensor, g: Any) -> None:
+        value = self.values.get(g)
+        if value is not None and value.kind == RESULT and value.cotangent_of is None and node in self.values:
+            value.cotangent_of = self.values[node]
+
+    def check_unwritten(self, x: Tensor) -> None:
+        """Refuse a view of what was written to since: it shows what a program keeps for the end."""
+        target = self.written.get(x._memory) if x._memory is not None else None
+        if target is not None and target is not x and x.birth < x._memory.written:  # type: ignore[union-attr]
+            raise TraceError(
+                f"{called(x, 'a tensor')} is a view of {called(target, 'a tensor')}, which was written to since; a "
+                f"program writes last: {line(spot())}. Take the view after the write, or copy it before."
+            )
+
+    def finish(self) -> list[tuple[Tensor, Value | None]]:
+        """The gradients that the function left; in the tensors, they are arrays again."""
+        left: list[tuple[Tensor, Value | None]] = []
+        for tensor, value in list(self.values.items()):
+            g = tensor._grad
+            if isinstance(g, Tensor):
+                if tensor.op is None and value.kind != CONSTANT:
+                    self.cotangent(tensor, g)
+                    left.append((tensor, self.value(g)))
+                tensor._grad = np.array(g._data)
+            elif tensor in self.touched:
+                left.append((tensor, None))
+        return left
+
+
+def new(kind: str, of: Any, data: Any) -> Value:
+    if not hasattr(data, "shape"):
+        return Value(kind, of, None, None, None)
+    return Value(kind, of, data.shape, data.dtype, getattr(data, "strides", None))
+
+
+def check_shape_is_known(op: Any, args: tuple[Any, ...]) -> None:
+    masks = op.name == "getitem" and any(getattr(x, "dtype", None) == bool for x in args[1:])
+    if masks or op.name in SHAPED_BY_DATA:
+        raise TraceError(
+            f"how many entries {op.name} gives depends on the values, and a program's shapes are fixed: "
+            f"{line(spot())}. Choose with mg.where, or multiply by the mask."
+        )

@@ -1,0 +1,69 @@
+"""What a program is made of: values, the steps that make them, and what is left of them in the end. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ..frames import Spot
+
+# Where a value comes from, and what `of` then holds.
+ARGUMENT = "argument"  # the position among the leaves of the arguments
+TENSOR = "tensor"  # a Tensor that the function met, read at each call
+ARRAY = "array"  # an array that the function met, read at each call
+GRADIENT = "gradient"  # the Tensor whose `.grad` was there before
+GENERATOR = "generator"  # a NumPy Generator
+CONSTANT = "constant"  # an array that never changes
+RESULT = "result"  # nothing: a step makes it
+
+
+@dataclass(eq=False, repr=False)
+class Value:
+    """One value of a program, which never changes: a write makes another one."""
+
+    kind: str
+    of: Any
+    shape: tuple[int, ...] | None  # None for several outputs, which are taken apart by `item`
+    dtype: Any
+    strides: tuple[int, ...] | None
+    name: str | None = None
+    cotangent_of: Value | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.name or self.kind} {self.shape} {self.dtype}>"
+
+
+class Step(NamedTuple):
+    """A row that ran: on values and plain numbers, with parameters, at a line of the user's."""
+
+    op: Any
+    inputs: tuple[Any, ...]
+    params: dict[str, Any]
+    output: Value
+    where: Spot | None = None
+
+
+@dataclass(eq=False)
+class Steps:
+    """Everything that a run of a function did, in order, and what is seen of it afterwards."""
+
+    name: str
+    steps: list[Step]
+    arguments: list[Value]
+    result: list[Any]  # the leaves of what was returned: values, and whatever else as it was
+    rebuild: Callable[[Sequence[Any]], Any]
+    writes: list[tuple[Value, Value]]  # (input, what is in its memory in the end)
+    gradients: list[tuple[Value, Value | None]]  # (input, the `.grad` that it is left with)
+    met: dict[Any, bool] = field(default_factory=dict)  # tensor: whether it had a gradient, where that was looked at
+    modules: list[Any] = field(default_factory=list)
+
+    def inputs(self) -> list[Value]:
+        """The values that no step makes, in the order in which they are first read."""
+        found: dict[Value, None] = dict.fromkeys(self.arguments)
+        for step in self.steps:
+            found.update(dict.fromkeys(x for x in step.inputs if isinstance(x, Value) and x.kind != RESULT))
+        for target, value in [*self.writes, *self.gradients]:
+            found.update(dict.fromkeys(x for x in (target, value) if x is not None and x.kind != RESULT))
+        found.update(dict.fromkeys(x for x in self.result if isinstance(x, Value) and x.kind != RESULT))
+        return [x for x in found if x.kind != CONSTANT]
