@@ -17,10 +17,16 @@ def along(x: Any, axis: Any = -1) -> Bound:
     return (as_array(x),), {"axis": axis}
 
 
+def dots(x: Any, y: Any, axis: Any) -> Any:
+    """The sums of products over an axis, which is kept with length 1."""
+    return np.expand_dims(np.vecdot(x, y), -1) if axis == -1 else np.sum(x * y, axis=axis, keepdims=True)
+
+
 def _softmax(x: Any, axis: Any) -> Any:
     """exp(x) / sum(exp(x)), without overflow."""
-    z = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    z /= np.sum(z, axis=axis, keepdims=True)
+    z = np.subtract(x, np.max(x, axis=axis, keepdims=True), dtype=np.result_type(x.dtype, 0.0))
+    np.exp(z, out=z)
+    z /= dots(z, np.ones_like(z), axis)
     return z
 
 
@@ -34,7 +40,7 @@ CASES = [example(D(3, 4)), example(D(3, 4), axis=0), example(D(2, 3, 2), axis=(0
 
 softmax = Primitive(
     _softmax,
-    lambda g, z, x, axis: z * (g - np.sum(g * z, axis=axis, keepdims=True)),
+    lambda g, z, x, axis: z * (g - dots(g, z, axis)),
     bind=along,
     examples=CASES,
 )
