@@ -91,7 +91,7 @@ class Run:
 
     def save(self, path: Path) -> None:
         """Write a checkpoint: `fit(…, checkpoint=path, resume=True)` goes on from it, to the same bits."""
-        counts = {"epoch": self.epoch, "step": self.step, "best": self.best, "recent": list(self.recent)}
+        counts = {"epoch": self.epoch, "step": self.step, "best": self.best}
         save(path, self.parts() | counts | {"history": dict(self.history), "ended": self.history.ended})
 
     def load(self, path: Path) -> None:
@@ -101,7 +101,6 @@ class Run:
         self.history = History(state["history"])
         self.history.ended = state["ended"]
         self.epoch, self.step, self.best = state["epoch"], state["step"], state["best"]
-        self.recent.extend(state["recent"])
 
 
 Hook = Callable[[Run], Any]

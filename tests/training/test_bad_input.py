@@ -128,7 +128,7 @@ def test_parameters_that_no_gradient_reached_are_named(loop):
         loop(model, nn.cross_entropy, optim.SGD(model.named_parameters()), X, Y)
     assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
     model.forgotten.freeze()
-    loop(model, nn.cross_entropy, optim.SGD(model.parameters(), lr=0.1), X, Y)
+    loop(model, nn.cross_entropy, optim.SGD(model.used.parameters(), lr=0.1), X, Y)
     assert not np.array_equal(model.used.weight.data, before["used.weight"])
 
 

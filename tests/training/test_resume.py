@@ -6,7 +6,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn, optim
 
-from .examples import X, Y, fitted, network, same
+from .examples import STEPS, X, Y, fitted, network, same
 
 OPTIMISERS = {
     "SGD": lambda model: optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True),
@@ -51,6 +51,13 @@ def test_a_checkpoint_of_each_epoch_is_one_line(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.npz", "2.npz", "3.npz"]
     resumed = fitted(3, checkpoint=tmp_path / "2.npz", resume=True)
     assert same(resumed[0], fitted(3)[0])
+
+
+def test_steps_and_epochs_are_counted_on(tmp_path):
+    path, counts = tmp_path / "run.npz", []
+    fitted(2, checkpoint=path)
+    fitted(3, checkpoint=path, resume=True, on_epoch=lambda run: counts.append((run.epoch, run.step)))
+    assert counts == [(3, 3 * STEPS)]
 
 
 def test_a_run_that_patience_ended_stays_ended(tmp_path):
