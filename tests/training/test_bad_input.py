@@ -142,6 +142,12 @@ def test_an_optimiser_of_another_model():
             by_fit(model, nn.cross_entropy, optim.SGD(parameters), X, Y)
 
 
+def test_a_model_that_is_no_module():
+    weight = nn.Parameter(np.ones((3, 3)))
+    with pytest.raises(TypeError, match="fit trains a Module, not a function"):
+        by_fit(lambda x: x @ weight, nn.cross_entropy, optim.SGD([weight]), X, Y)
+
+
 @both
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid")
 @pytest.mark.parametrize("make", [optim.SGD, lambda p, lr: optim.SGD(p, lr=lr, momentum=0.9)])
