@@ -113,7 +113,7 @@ softplus = Elementwise(
 )
 silu = Elementwise(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)), bind=one, spelled=True)
 gelu = Elementwise(_gelu, lambda g, z, x: g * gelu_slope(x), bind=one)
-gelu_slope = Elementwise(_gelu_slope, _slope_of_gelu_slope, bind=one)
+gelu_slope: Elementwise = Elementwise(_gelu_slope, _slope_of_gelu_slope, bind=one)
 relu = Elementwise(_relu, lambda g, z, x: g * (x > 0), bind=one, spelled=True)
 leaky_relu = Elementwise(
     _leaky_relu,
