@@ -11,7 +11,7 @@ from .model import Edge, Scene
 from .palette import DIM, GRADIENT, INK, KINDS, LINE, PAPER, VALUE
 from .preview import brief
 
-LOOSE = 'border="0" cellspacing="6" cellpadding="3"'
+LOOSE = 'border="0" cellspacing="4" cellpadding="3"'
 DIRECTIONS = ("both", "forward", "backward")
 
 
@@ -94,7 +94,7 @@ def legend(scene: Scene, view: View) -> str:
         numbers.append("<td>" + table(scale, 'border="0" cellspacing="0" cellpadding="1"') + "</td>")
     rows = [row(table(f"<tr>{''.join(parts)}</tr>", LOOSE)) for parts in (kinds, numbers) if parts]
     rows += [row(font(f"folded: {words}", DIM, 9)) for words in folded(scene)]
-    return table("".join(rows), 'border="0" cellspacing="0" cellpadding="3"')
+    return table("".join(rows), 'border="0" cellspacing="0" cellpadding="1"')
 
 
 def folded(scene: Scene) -> list[str]:

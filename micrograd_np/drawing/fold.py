@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -43,13 +44,13 @@ def fold(scene: Scene, limit: int | None = None, groups: Iterable[str] = ()) -> 
     """A scene of at most `limit` boxes, with the named groups as one box each."""
     items = [Item(key(node), sign(node), [node], node.scope) for node in scene.nodes if node.kind not in LEAVES]
     for group in groups:
-        items = gather(items, lambda scope, group=group: depth(scope, lambda label: is_called(label, group)))
+        items = gather(items, partial(depth, chosen=partial(is_called, group=group)))
     if boxes(scene, items) > (limit or READABLE):
-        items = gather(items, lambda scope: depth(scope, AGAIN.search))
+        items = gather(items, partial(depth, chosen=AGAIN.search))
         items = fold_loops(scene, items, limit or READABLE, scoped=False)
     for level in range(max((len(item.scope) for item in items), default=0), 0, -1):
         if boxes(scene, items) > (limit or NUMBERED):
-            items = gather(items, lambda scope, level=level: level if len(scope) >= level else 0)
+            items = gather(items, partial(reaches, level=level))
     items = fold_loops(scene, items, limit or NUMBERED, scoped=True)
     return redraw(scene, fold_middle(scene, items, limit or LIMIT))
 
@@ -66,6 +67,11 @@ def sign(node: Node) -> str:
 def depth(scope: Scope, chosen: Callable[[str], Any]) -> int:
     """How deep the first group is that is chosen; 0 if none is."""
     return next((i for i, label in enumerate(scope, 1) if chosen(label)), 0)
+
+
+def reaches(scope: Scope, level: int) -> int:
+    """The level, where there are groups as deep as that."""
+    return level if len(scope) >= level else 0
 
 
 def gather(items: list[Item], depth_of: Callable[[Scope], int]) -> list[Item]:

@@ -61,7 +61,8 @@ class Module:
         context = CURRENT.get()
         if not context.recording:
             return self.forward(*args, **kwargs)
-        token = CURRENT.set(context._replace(scope=(*context.scope, Call(self))))
+        call: Any = Call(self)
+        token = CURRENT.set(context._replace(scope=(*context.scope, call)))
         try:
             return self.forward(*args, **kwargs)
         finally:
