@@ -83,10 +83,13 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     """A few causes of each kind, and what fits by chance, or only describes, where there is nothing else."""
     for weak in (DESCRIPTIONS, CURIOUS):
         causes = [cause for cause in causes if cause.kind not in weak] or causes
-    cut = next((kind for kind in CUTS[:-1] if any(cause.kind == kind for cause in causes)), None)
+    given = {cause.kind for cause in causes}
+    cut = next((kind for kind in CUTS[:-1] if kind in given), "")
+    unsaid = {*CUTS} - {cut} if cut else set()
+    unsaid |= {"left out"} if "derivative left out" in given else set()
     kinds: dict[str, dict[str, Cause]] = {}
-    for cause in causes:
-        if not cut or cause.kind == cut or cause.kind not in CUTS:
+    for cause in sorted(causes, key=lambda cause: cause.kind != cut):
+        if cause.kind not in unsaid:
             kinds.setdefault(cause.kind, {}).setdefault(cause.says, cause)
     return [
         cause

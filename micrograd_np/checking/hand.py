@@ -230,4 +230,8 @@ def sizes_of(recording: Recording, called: Callable[[Any], str | None]) -> dict[
 
 
 def describe(places: Sequence[str]) -> str:
-    return " and ".join(dict.fromkeys(places[:2])) or "the size of a value on the way"
+    """Two of the places, different axes if there are such."""
+    another = [place for place in places if place.split()[:2] != places[0].split()[:2]]
+    return (
+        " and ".join(dict.fromkeys([*places[:1], *another[:1], *places[1:2]][:2])) or "the size of a value on the way"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from .verdict import OK, WRONG
 
 HEAD = ("gradient by hand", "shape", "hand against tape", "tape against numbers", "hand against numbers", "")
 TAPE = "TAPE WRONG"
+AXES = re.compile(r"axis (\d+)")
 
 
 @dataclass
@@ -216,8 +218,6 @@ def first_difference(row: Row) -> str:
 
 
 def apart(sizes: Sizes) -> str:
-    twice = [f"{size} is {places}" for size, places in sizes.items() if " and " in places]
+    twice = [f"{size} is {places}" for size, places in sizes.items() if len(set(AXES.findall(places))) > 1]
     reason = f" ({'; '.join(twice[:2])})" if twice else ""
-    return (
-        f"They may be told apart by data whose sizes all differ{reason}, with numbers that are not 0, 1 or symmetric."
-    )
+    return f"Data whose sizes all differ{reason}, of numbers that are not 0, 1 or symmetric, may tell them apart."
