@@ -1,5 +1,9 @@
 """A training that was cut off and taken up again ends with the same bits as one that was not."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -35,6 +39,28 @@ def test_resume_gives_the_same_bits(make, scheduled, tmp_path):
     assert same(whole[1], resumed[1])
     assert whole[2] == resumed[2]
     assert whole[2].ended == resumed[2].ended
+
+
+KILLED = """
+import os, signal, sys
+from tests.training.examples import STEPS, fitted
+
+def kill(run):
+    if run.step == 2 * STEPS + 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+fitted(4, checkpoint=sys.argv[1], on_step=kill)
+"""
+
+
+def test_a_run_that_was_killed_in_the_middle_of_an_epoch(tmp_path):
+    path = tmp_path / "run.npz"
+    root = Path(__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=root, check=False).returncode < 0
+    assert mg.load(path)["epoch"] == 2
+    resumed, whole = fitted(4, checkpoint=path, resume=True), fitted(4)
+    assert same(resumed[0], whole[0])
+    assert resumed[2] == whole[2]
 
 
 @pytest.mark.parametrize("bits", [np.random.MT19937, np.random.PCG64DXSM, np.random.Philox, np.random.SFC64])
