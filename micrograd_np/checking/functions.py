@@ -17,6 +17,11 @@ from .labels import is_float, parameter_names
 from .problem import plain as plain_array
 
 Array = Any
+UNRECORDABLE = (
+    "verify runs the forward pass with tensors, to record it. What fills a buffer in a loop cannot be recorded: collect "
+    "the parts in a list, and np.stack them. Against numbers alone it can be checked as it is, with "
+    "op = mg.custom_op(lambda g, z, x: backward(g, x))(forward) and mg.gradcheck(op, x)."
+)
 Name = Callable[[Any], str | None]
 # What backward passes call the gradient that they start from.
 SEEDS = ("dout", "dy", "g", "grad", "grad_output", "upstream", "dl", "dz", "dscores", "gradient")
@@ -78,7 +83,11 @@ def run(
     tensors = [
         Tensor(x, requires_grad=True, name=label) if is_float(x) else x for x, label in zip(leaves, labels, strict=True)
     ]
-    result, names = watch(forward, *rebuild(tensors))
+    try:
+        result, names = watch(forward, *rebuild(tensors))
+    except Exception as error:
+        error.add_note(UNRECORDABLE)
+        raise
     output = result[0] if isinstance(result, tuple) else result
     check_output(forward, output)
     plain = forward(*[copied(x) for x in inputs])
