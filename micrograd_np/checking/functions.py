@@ -18,8 +18,8 @@ from .problem import plain as plain_array
 
 Array = Any
 UNRECORDABLE = (
-    "verify runs the forward pass with tensors, to record it. What fills a buffer in a loop cannot be recorded: collect "
-    "the parts in a list, and np.stack them. Against numbers alone it can be checked as it is, with "
+    "verify runs the forward pass with tensors, to record it. What fills a buffer in a loop cannot be recorded: "
+    "collect the parts in a list, and np.stack them. Against numbers alone it can be checked as it is, with "
     "op = mg.custom_op(lambda g, z, x: backward(g, x))(forward) and mg.gradcheck(op, x)."
 )
 Name = Callable[[Any], str | None]

@@ -10,7 +10,8 @@ import numpy as np
 from ..graph import Tensor
 from . import fast, functions
 from .estimate import EPS, Measured
-from .hand import examine, sizes_of
+from .factors import sizes_of
+from .hand import examine
 from .locate import suspects
 from .recording import Recording, in_float64
 from .rows import Closeness, Row, as_hand, precision_of, resolve
