@@ -39,6 +39,7 @@ _ROOMS = dict.fromkeys(("gradcheck", "verify"), "checking")
 _ROOMS |= dict.fromkeys(("Program", "trace"), "program")
 _ROOMS |= dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
 _ROOMS |= dict.fromkeys(("LoadError", "load", "save"), "saving")
+_ROOMS |= dict.fromkeys(("export_onnx",), "saving.onnx")
 _ROOMS |= dict.fromkeys(("fit",), "training")
 
 _TABLE = {name: function for name, function in _FUNCTIONS.items() if _namespace(name) == "mg" and name != "trace"}

@@ -29,6 +29,7 @@ from .sampling import sample as sample
 from .saving.errors import LoadError as LoadError
 from .saving.files import load as load
 from .saving.files import save as save
+from .saving.onnx import export_onnx as export_onnx
 from .training.loop import fit as fit
 from .transforms import grad as grad
 from .transforms import hessian as hessian

@@ -1,0 +1,205 @@
+"""A model as ONNX: its program, with the nodes of each row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from inspect import Parameter, signature
+from typing import Any
+
+import numpy as np
+
+from ..context import no_grad
+from ..frames import line
+from ..nn.module import Module
+from ..program.record import record
+from ..program.simplify import draws, simplified
+from ..program.values import ARRAY, CONSTANT, TENSOR, Step, Value
+from .atomic import replacing
+from .onnx_nodes import NODES, axes_of
+
+OPSET = 18
+STARRED = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+
+
+class Graph:
+    """ONNX nodes under way, and what each value is called."""
+
+    def __init__(self, helper: Any, paths: dict[int, str]) -> None:
+        self.helper = helper
+        self.paths = paths
+        self.nodes: list[Any] = []
+        self.tensors: dict[str, Any] = {}
+        self.names: dict[Value, Any] = {}
+        self.taken: set[str] = set()
+
+    def called(self, name: str) -> str:
+        """A name that nothing else has."""
+        unique, number = name, 2
+        while unique in self.taken:
+            unique, number = f"{name}_{number}", number + 1
+        self.taken.add(unique)
+        return unique
+
+    def node(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> Any:
+        """Add a node; the name of its output, or the names."""
+        names = [self.called(kind.lower()) for _ in range(outputs)]
+        self.nodes.append(self.helper.make_node(kind, inputs, names, **attributes))
+        return names[0] if outputs == 1 else names
+
+    def tensor(self, name: str, array: Any) -> str:
+        """An array that is part of the model."""
+        name = self.called(name)
+        self.tensors[name] = array
+        return name
+
+    def number(self, x: Any, dtype: Any) -> str:
+        return self.tensor("number", np.asarray(x, dtype))
+
+    def integers(self, values: Any) -> str:
+        return self.tensor("sizes", np.asarray(values, np.int64))
+
+    def axes(self, x: Value, axis: Any) -> str:
+        return self.integers(axes_of(x, axis))
+
+    def name(self, x: Any, dtype: Any = None) -> Any:
+        """What a value or a number is called, in a dtype."""
+        if not isinstance(x, Value):
+            return self.number(x, dtype)
+        if x not in self.names:
+            self.names[x] = self.tensor(self.paths.get(id(x.of)) or x.name or "weight", given(x))
+        return self.cast(self.names[x], x.dtype, dtype or x.dtype)
+
+    def cast(self, name: str, dtype: Any, wanted: Any) -> Any:
+        if dtype == wanted:
+            return name
+        return self.node("Cast", name, to=self.helper.np_dtype_to_tensor_dtype(wanted))
+
+    def operands(self, step: Step, dtype: Any = None) -> list[str]:
+        """The names of a step's inputs in one dtype, the result's unless another is given."""
+        return [self.name(x, dtype or step.output.dtype) for x in step.inputs]
+
+    def common(self, step: Step) -> Any:
+        """The dtype that a step computes in."""
+        dtype = np.result_type(*map(self.kind, step.inputs))
+        return step.output.dtype if step.output.dtype.kind == "f" else dtype
+
+    def kind(self, x: Any) -> Any:
+        return x.dtype if isinstance(x, Value) else x
+
+    def arithmetic(self, dtype: Any) -> Callable[..., str]:
+        """A writer of nodes whose operands are names, or numbers of a dtype."""
+        return lambda kind, *inputs: self.node(
+            kind, *[x if isinstance(x, str) else self.number(x, dtype) for x in inputs]
+        )
+
+    def item(self, step: Step) -> Any:
+        """One of several outputs."""
+        return self.names[step.inputs[0]][step.params["i"]]
+
+    def reshape(self, name: str, shape: Any) -> Any:
+        return self.node("Reshape", name, self.integers(shape), allowzero=int(0 in shape))
+
+    def slice(self, name: str, shape: tuple[int, ...], index: list[Any]) -> Any:
+        """An array cut along each axis; an integer leaves an axis of length 1."""
+        parts = [part if isinstance(part, slice) else slice(part, part + 1 or None) for part in index]
+        cuts = [part.indices(size) for part, size in zip(parts, shape, strict=True)]
+        axes = [i for i, (cut, size) in enumerate(zip(cuts, shape, strict=True)) if cut != (0, size, 1)]
+        if not axes:
+            return name
+        stops = [cuts[i][1] if cuts[i][1] >= 0 else -shape[i] - 1 for i in axes]
+        steps = [cuts[i][2] for i in axes]
+        starts = [cuts[i][0] for i in axes]
+        return self.node("Slice", name, *map(self.integers, (starts, stops, axes, steps)))
+
+
+def given(x: Value) -> Any:
+    """The array of a value that no step makes."""
+    if x.kind not in (TENSOR, ARRAY, CONSTANT):
+        raise TypeError(f"{x} is no part of a model that ONNX can hold.")
+    return np.array(x.of._data if x.kind == TENSOR else x.of)
+
+
+def export_onnx(model: Callable[..., Any], *example: Any, path: Any = None) -> Any:
+    """The model as an `onnx.ModelProto`, for inputs of the example's shapes and dtypes; written to a path, if given.
+
+    Needs the extra `onnx`. Most runtimes compute convolutions in float32 only.
+
+    Parameters
+    ----------
+    model : module or function
+        In evaluation: call `model.eval()` first where there is dropout or batch norm.
+    *example : array_like
+        One for each argument.
+    path : str or path, optional
+
+    Raises
+    ------
+    TypeError
+        If an op has no ONNX form here; all of them are named.
+    """
+    onnx = library()
+    helper = onnx.helper
+    with no_grad():
+        program = simplified(record(model, tuple(map(np.asarray, example)), {})[1])
+    if program.writes:
+        raise TypeError("the model writes to Tensors of its own, as batch norm does in training: call model.eval().")
+    tensors = model.named_tensors() if isinstance(model, Module) else ()
+    graph = Graph(helper, {id(tensor): name for name, tensor in tensors})
+    for x, name in zip(program.arguments, parameters(model, len(example)), strict=True):
+        graph.names[x] = graph.called(name)
+    write_steps(graph, program.steps)
+    inputs = [declared(helper, graph.names[x], x) for x in program.arguments]
+    ends = [x for x in program.result if isinstance(x, Value)]
+    outputs = [graph.node("Identity", graph.name(x)) for x in ends]
+    body = helper.make_graph(
+        graph.nodes,
+        "model",
+        inputs,
+        [declared(helper, name, x) for name, x in zip(outputs, ends, strict=True)],
+        [onnx.numpy_helper.from_array(array, name) for name, array in graph.tensors.items()],
+    )
+    opsets = [helper.make_opsetid("", OPSET)]
+    version = helper.find_min_ir_version_for(opsets)
+    proto = helper.make_model(body, opset_imports=opsets, ir_version=version, producer_name="micrograd_np")
+    onnx.checker.check_model(proto, full_check=True)
+    if path is not None:
+        with replacing(path) as file:
+            file.write(proto.SerializeToString())
+    return proto
+
+
+def write_steps(graph: Graph, steps: list[Step]) -> None:
+    """The nodes of each step; an error that names all steps without."""
+    missing: dict[str, None] = {}
+    for step in steps:
+        nodes = NODES.get(step.op.name)
+        name = None if nodes is None or missing else nodes(graph, step)
+        if name is not None:
+            graph.names[step.output] = name
+        elif nodes is None or not missing:
+            missing[f"{step.op.name.lstrip('_')} ({line(step.where) if step.where else 'inside'})"] = None
+    if missing:
+        cure = ["Random numbers are drawn in training: call model.eval()."] if any(draws(x.op) for x in steps) else []
+        raise TypeError("\n  ".join(["there is no ONNX form here for", *missing, *cure]))
+
+
+def parameters(model: Callable[..., Any], count: int) -> list[str]:
+    """What the model calls its arguments, where it says so."""
+    try:
+        given = signature(getattr(model, "forward", model)).parameters.values()
+        names = [p.name for p in given if p.kind not in STARRED]
+    except ValueError:
+        names = []
+    return [names[i] if i < len(names) else f"input_{i}" for i in range(count)]
+
+
+def declared(helper: Any, name: str, x: Value) -> Any:
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
+
+
+def library() -> Any:
+    try:
+        return import_module("onnx")
+    except ImportError:
+        raise ImportError('an ONNX model needs the onnx package: pip install "micrograd-np[onnx]".') from None
