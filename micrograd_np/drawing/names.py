@@ -27,7 +27,7 @@ class Names:
 
     def __init__(self) -> None:
         self.modules: dict[int, tuple[str, str]] = {}  # what holds the module, and the path from there
-        self.holders: dict[str, set[str]] = {}  # of each path
+        self.holders: dict[str, set[str]] = {}  # of each path, once it is asked for
         self.variables: dict[int, str] = {}
         self.paths: dict[int, str] = {}
         self.arrays: dict[int, tuple[str, Any]] = {}  # by what owns their memory
@@ -41,8 +41,11 @@ class Names:
 
     def in_module(self, key: int) -> str | None:
         """The path in a module, behind what holds the module where another has the same path."""
+        if not self.holders:
+            for holder, path in self.modules.values():
+                self.holders.setdefault(path, set()).add(holder)
         holder, path = self.modules.get(key, ("", ""))
-        return f"{holder}.{path}" if len(self.holders.get(path, ())) > 1 else path or holder
+        return f"{holder}.{path}" if path and len(self.holders[path]) > 1 else path or holder
 
     def row(self, value: Any) -> str | None:
         """`X[2]` of a row of an array that has a name."""
@@ -78,12 +81,14 @@ class Names:
             found.setdefault(id(value), name)
 
     def enter(self, holder: str, module: Any) -> None:
-        """Take the paths of a module's tensors and parts."""
+        """Take the paths of a module's tensors and parts; a variable that holds it comes before a list that does."""
+        self.holders = {}
         for method in ("named_parameters", "named_tensors", "named_modules"):
             for path, part in getattr(module, method, list)():
                 self.held.append(part)
-                if self.modules.setdefault(id(part), (holder, path)) == (holder, path) and path:
-                    self.holders.setdefault(path, set()).add(holder)
+                known = self.modules.get(id(part))
+                if known is None or (holder.isidentifier() and not known[0].isidentifier()):
+                    self.modules[id(part)] = holder, path
 
     def read(self, variables: Variables) -> None:
         """Take the names of a frame's variables, and of what hangs from them."""

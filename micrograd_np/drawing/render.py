@@ -32,7 +32,7 @@ def engine(format: str) -> str:
         )
     raise RuntimeError(
         f"no layout engine was found: neither graphviz-pure in {scripts} nor `dot` on the PATH. {CURE} "
-        "DOT source (.dot), Mermaid (.mermaid) and text (.text) need none."
+        "DOT source (.dot), Mermaid (.mmd, .md) and text (.txt) need none."
     )
 
 

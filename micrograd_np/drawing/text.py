@@ -42,11 +42,16 @@ def backward(scene: Scene) -> list[Row]:
         edges = leaving.get(node.id, [])
         if node.kind == "output" and node.gradient is not None:
             rows.append((called(node), shape(node), "the start", "", number(node.gradient)))
-        for i, edge in enumerate(edges):
-            head = by_id[edge.head]
+        into = [called(by_id[edge.head]) for edge in edges if by_id[edge.head].kind == "fold"]
+        sent = [edge for edge in edges if by_id[edge.head].kind != "fold"]
+        lines = [(clip(edge.rule), called(by_id[edge.head]), number(edge.gradient)) for edge in sent]
+        if into:
+            whole = "" if sent else number(node.gradient)
+            lines.append(("folded", into[0] if len(into) == 1 else f"{len(into)} folded boxes", whole))
+        for i, (rule, head, gradient) in enumerate(lines):
             name = (called(node), shape(node)) if i == 0 else ("", "")
-            rows.append((*name, f"{'+ ' if i else ''}{clip(edge.rule)}", called(head), number(edge.gradient)))
-        if len(edges) > 1 and node.gradient is not None:
+            rows.append((*name, f"{'+ ' if i else ''}{rule}", head, gradient))
+        if len(lines) > 1 and node.gradient is not None:
             rows.append(("", "", "= the sum", "", number(node.gradient)))
     return rows
 

@@ -7,6 +7,7 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np.drawing import draw, explain, why_none
+from micrograd_np.drawing.preview import brief
 
 
 def weight(*shape):
@@ -175,3 +176,16 @@ def test_why_nothing_is_wrong():
     w, v, h, loss = chain()
     loss.backward()
     assert why_none(w) == "w has a gradient: -0.420 … 0.141."
+
+
+def test_what_folded_boxes_send_is_one_row_with_what_arrived():
+    w = weight(2)
+    with mg.scope("one"):
+        a = np.tanh(np.exp(w))
+    with mg.scope("two"):
+        b = np.sin(np.exp(w))
+    loss = np.sum(a * b)
+    loss.backward()
+    rows = draw(loss, fold=["one", "two"], direction="backward").text.splitlines()
+    assert ["w", "(2,)", "folded", "2", "folded", "boxes", *brief(w.grad).split()] in [row.split() for row in rows]
+    assert not any("the sum" in row for row in rows)

@@ -1,0 +1,70 @@
+"""Draw every picture of docs/images anew: `python docs/draw_pictures.py`; the screenshots need playwright and chromium."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import micrograd_np as mg
+from micrograd_np import nn
+from micrograd_np.article import pictures, plots
+from micrograd_np.article.networks import THREE_LAYERS
+
+IMAGES = Path(__file__).parent / "images"
+
+
+def classifier():
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Linear(2, 4, rng=rng), nn.Tanh(), nn.Linear(4, 3, rng=rng))
+    X, labels = rng.normal(size=(4, 2)), np.array([0, 2, 1, 1])
+    loss = nn.cross_entropy(model(X), labels)
+    loss.backward()
+    return mg.draw(loss)
+
+
+def unrolled():
+    rng = np.random.default_rng(0)
+    cell = nn.RNNCell(2, 3, rng=rng)
+    xs, h = rng.normal(size=(10, 1, 2)), np.zeros((1, 3))
+    for x in xs:
+        h = cell(x, h)
+    loss = (h**2).sum()
+    loss.backward()
+    return mg.draw(loss)
+
+
+def screenshots(page: Path) -> None:
+    """The player in the middle of the backward pass, on a desk and, in the dark, on a phone."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name, width, height, scheme in [("player", 1100, 640, "light"), ("player_phone", 390, 760, "dark")]:
+            size = {"width": width, "height": height}
+            tab = browser.new_page(viewport=size, color_scheme=scheme)
+            tab.goto(page.as_uri())
+            for key in ("End", *["ArrowLeft"] * 3):
+                tab.keyboard.press(key)
+            tab.wait_for_timeout(500)
+            tab.screenshot(path=IMAGES / f"{name}.png")
+        browser.close()
+
+
+def main() -> None:
+    network = pictures.graph(THREE_LAYERS)
+    network.save(IMAGES / "three_layer.svg")
+    classifier().save(IMAGES / "modules.svg")
+    unrolled().save(IMAGES / "unrolled.svg")
+    moments = plots.course(THREE_LAYERS)
+    for name, plot in [("surface", plots.surfaces(moments)), ("hidden", plots.hidden_activations(moments))]:
+        (IMAGES / f"{name}.png").write_bytes(plots.rendered(plot, "png"))
+    with tempfile.TemporaryDirectory() as folder:
+        screenshots(network.save(Path(folder) / "network.html"))
+    for image in sorted(IMAGES.iterdir()):
+        print(f"{image.name}: {os.path.getsize(image) / 1024:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
