@@ -46,6 +46,8 @@ class Walk:
             self.keep_apart(step, inputs)
         inputs = self.unspread(step, inputs)
         step = step._replace(inputs=inputs)
+        if op.name == "swapaxes" and len(step.output.shape or ()) == 2 and len(set(step.params.values())) == 2:
+            step = step._replace(op=TABLE["transpose"], params={"axes": None})
         became = self.folded(step) or same(step, self.made) or self.spread_later(step)
         if became is None and not draws(op):
             became = self.seen.setdefault(signature(step), step.output)

@@ -48,7 +48,7 @@ class Trace:
             self.same(node, args[0])
         elif op.spelled:
             with no_grad():
-                self.same(node, op.kernel(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
+                self.same(node, op.spelled(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
         else:
             check_shape_is_known(op, args)
             self.values[node] = self.step(op, tuple(map(self.value, args)), params, node._data)
@@ -147,7 +147,7 @@ class Trace:
     def cotangent(self, node: Tensor, g: Any) -> None:
         value = self.values.get(g)
         if value is not None and value.kind == RESULT and value.cotangent_of is None and node in self.values:
-            value.cotangent_of = self.values[node]
+            value.cotangent_of = self.targets.get(node, self.values[node])
 
     def check_unwritten(self, x: Tensor) -> None:
         """Refuse a view of what was written to since: it shows what a program keeps for the end."""
