@@ -1,6 +1,5 @@
 """The article's programs: the same numbers as the article, and the same bits by hand and on the tape."""
 
-import sys
 
 import numpy as np
 import pytest
@@ -283,7 +282,8 @@ def test_pictures_bear_the_articles_names(tmp_path):
     section = pictures.save(folder)
     stems = [network.name.replace(" ", "-") for network in NETWORKS]
     graphs = [f"{stem}.{suffix}" for stem in stems for suffix in ("svg", "png", "html")]
-    assert [row.cells[1] for row in section.rows] == [str(folder / x) for x in [*graphs, "sigmoid.svg", "sigmoid.png"]]
+    drawn = [f"{name}.{suffix}" for name in ("sigmoid", "loss", "hidden", "surface") for suffix in ("svg", "png")]
+    assert [row.cells[1] for row in section.rows] == [str(folder / x) for x in [*graphs, *drawn]]
     assert {str(path) for path in folder.iterdir()} == {row.cells[1] for row in section.rows}
     drawn = (folder / "3-layer-network.svg").read_text()
     for name in "X y syn0 syn1 l1 l2 l2_error loss z1 z2".split():
@@ -299,26 +299,6 @@ def test_a_picture_shows_the_values_and_the_gradients_of_the_first_step(network)
         assert np.array_equal(boxes[name].value, step[name].data), name
     for name in values:
         assert np.array_equal(boxes[name].gradient, step[name].grad), name
-
-
-@pytest.mark.parametrize("suffix", ["svg", "png"])
-def test_the_sigmoid_is_the_same_bytes_each_time(suffix):
-    one, two = (pictures.rendered(pictures.sigmoid_slopes(), suffix) for _ in range(2))
-    assert one == two
-
-
-def test_the_sigmoid_shows_the_slopes_of_the_articles_dots():
-    labels = [text.get_text() for text in pictures.sigmoid_slopes().axes[0].get_legend().get_texts()]
-    slopes = [hand.nonlin(hand.nonlin(at), deriv=True) for at in (2.0, 0.0, -1.0)]
-    assert labels == [f"x = {at:g}: slope {slope:.3f}" for at, slope in zip((2.0, 0.0, -1.0), slopes, strict=True)]
-
-
-def test_without_matplotlib_it_says_what_to_install_and_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    (row,) = pictures.save_sigmoid(tmp_path)
-    assert "pip install 'micrograd-np[plots]'" in row.cells[1]
-    assert row.held is None
-    assert not list(tmp_path.iterdir())
 
 
 def test_without_graphviz_the_pictures_do_not_hold(tmp_path, monkeypatch):

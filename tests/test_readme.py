@@ -1,4 +1,4 @@
-"""The README's Python blocks run, and print what stands below them."""
+"""The Python blocks of the README and of the pages in docs run, and print what stands below them."""
 
 import contextlib
 import io
@@ -7,18 +7,23 @@ from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```(?:\n+```text\n(.*?)```)?", README, re.DOTALL)
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if "```python" in page.read_text()
+]
+BLOCK = re.compile(r"```python\n(.*?)```(?:\n+```text\n(.*?)```)?", re.DOTALL)
 
 
-@pytest.mark.parametrize(("code", "printed"), BLOCKS)
-def test_a_block_prints_what_stands_below_it(code, printed, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_prints_what_stands_below_it(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(code, "README.md", "exec"), {})
-    assert out.getvalue() == printed
+    variables = {}
+    for code, printed in BLOCK.findall(page.read_text(encoding="utf-8")):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            exec(compile(code, page.name, "exec"), variables)
+        assert out.getvalue() == printed
 
 
 def test_there_is_something_to_run():
-    assert BLOCKS
+    assert {"README.md", "verify.md"} <= {page.name for page in PAGES}

@@ -29,8 +29,9 @@ def activations(at: Suspicion) -> Iterator[Hypothesis]:
 def wrong_slopes(block: Block, at: Suspicion) -> Iterator[tuple[str, str, Array]]:
     x, z, slope = block.x._data, block.z._data, block.slope
     with np.errstate(all="ignore"):
-        yield "derivative left out", "the activation's derivative is left out", np.ones_like(slope)
-        yield "derivative twice", "the activation's derivative is multiplied in twice", slope * slope
+        its = "the activation's derivative" if any(forms_of(block)) else "the derivative of f"
+        yield "derivative left out", f"{its} is left out", np.ones_like(slope)
+        yield "derivative twice", f"{its} is multiplied in twice", slope * slope
         yield "derivative inverted", "the gradient is divided by the activation's derivative", 1 / slope
         yield "value for derivative", "the activation itself stands for its derivative", z
         yield "derivative of the derivative", "s*(1-s) of the slope stands for the slope", slope * (1 - slope)

@@ -13,7 +13,7 @@ import numpy as np
 
 from .factors import Sizes, factor_name, rounded
 from .recording import Recording
-from .rows import GIVEN, RIGHT, SHAPE, WRONG, Closeness, Row
+from .rows import GIVEN, RIGHT, WRONG, Closeness, Row
 
 Array = Any
 
@@ -58,7 +58,7 @@ def odd_rows(rows: Sequence[Row], convention: Convention, close: Closeness) -> i
 
 def conventions(rows: Sequence[Row], recording: Recording, close: Closeness) -> Iterable[Convention]:
     """Conventions that make some row right, the plain one first."""
-    fits = [row for row in rows if row.status != SHAPE and not row.vanishes(close)]
+    fits = [row for row in rows if row.fits and not row.vanishes(close)]
     ratios = {leaf: [1.0] for leaf in (True, False)}
     for row in fits:
         ratios[row.leaf] += multiple(row.hand, recording.true[row.tensor], close)
@@ -88,13 +88,13 @@ def multiple(hand: Array, true: Array, close: Closeness) -> list[float]:
 
 def mark(rows: Sequence[Row], recording: Recording, close: Closeness, convention: Convention) -> None:
     """Which rows are right, which only follow a wrong one, and which are wrong themselves."""
-    fits = [row for row in rows if row.status != SHAPE]
+    fits = [row for row in rows if row.fits]
     given = {row.tensor: row.hand / convention.of(row) for row in fits if not row.leaf}
     found = recording.walk(given)
     between = [row for row in rows if not row.leaf]
     for row in rows:
         row.expected = found[row.tensor]
-        if row.status == SHAPE:
+        if not row.fits:
             continue
         hand = row.hand / convention.of(row)
         above = set(recording.above(row.tensor, given))

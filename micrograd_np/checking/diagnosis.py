@@ -13,7 +13,7 @@ from .activations import activations
 from .factors import Sizes, factor_name, named_factors, rounded
 from .mutations import mutations
 from .patterns import patterns
-from .rows import GIVEN, RIGHT, SHAPE, WRONG, Closeness
+from .rows import GIVEN, RIGHT, WRONG, Closeness
 from .suspicion import PROVEN, Hypothesis, Suspicion
 from .terms import terms
 
@@ -28,7 +28,10 @@ DESCRIPTIONS = {"another's", "value", "added", "unnamed scale", "gradient of ano
 # Said only where nothing plainer fits: numbers may look like these by chance.
 CURIOUS = {"absolute", "squared", "rounded", "normalised", "summed early", "averaged early", "clipped", "sign only"}
 # Several words for one thing, the best first: no gradient comes from there.
-CUTS = ("taken as constant", "a use missing", "one use only", "missing path", "operand left out")
+CUTS = (
+    *("softmax without the one-hot", "taken as constant", "a use missing", "one use only", "missing path"),
+    "operand left out",
+)
 # What is on the way matters little to these: they would be listed once for each value there.
 ANYWHERE = {"sign", "scale", "unnamed scale", "left out", "summed early", "averaged early"}
 MOST_OF_A_KIND = 3
@@ -80,10 +83,13 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     """A few causes of each kind, and what fits by chance, or only describes, where there is nothing else."""
     for weak in (DESCRIPTIONS, CURIOUS):
         causes = [cause for cause in causes if cause.kind not in weak] or causes
-    cut = next((kind for kind in CUTS[:-1] if any(cause.kind == kind for cause in causes)), None)
+    given = {cause.kind for cause in causes}
+    cut = next((kind for kind in CUTS[:-1] if kind in given), "")
+    unsaid = {*CUTS} - {cut} if cut else set()
+    unsaid |= {"left out"} if "derivative left out" in given else set()
     kinds: dict[str, dict[str, Cause]] = {}
-    for cause in causes:
-        if not cut or cause.kind == cut or cause.kind not in CUTS:
+    for cause in sorted(causes, key=lambda cause: cause.kind != cut):
+        if cause.kind not in unsaid:
             kinds.setdefault(cause.kind, {}).setdefault(cause.says, cause)
     return [
         cause
@@ -130,7 +136,7 @@ def confirmed(
         moved = effects.get(row.tensor)
         if row is at.row and (moved is None or not factor or not np.all(np.isfinite(moved))):
             return None
-        if row.status == SHAPE:
+        if not row.fits:
             continue
         there = row.expected if moved is None else row.expected + moved
         matches = close(at.hands[row.tensor] / factor, there, max(row.size, np.max(np.abs(row.expected), initial=0)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..containers import flatten
 from ..pullback import vjp
-from .problem import is_float
+from .labels import is_float
 
 Array = Any
 Function = Callable[..., Any]

@@ -21,10 +21,10 @@ from .verdict import (
 NEXT = {
     NONDETERMINISTIC: "f gave two values for the same inputs, so nothing can be compared. Draw random numbers outside "
     "of f, or make their generator anew in each call.",
-    NON_FINITE: "The graph's derivative is nan or inf, and the values have no slope there either. Check at another "
-    "point, or keep the argument inside the domain, as in np.log(np.where(x > 0, x, 1)).",
-    TOO_COARSE: "The values are too coarse to tell. Compute in float64 throughout, or scale f so that its changes are "
-    "not small beside its value.",
+    NON_FINITE: "The values around this point are nan or inf, or so is the slope: there is no derivative to compare "
+    "with. Check at another point, or keep the argument inside the domain, as in np.log(np.where(x > 0, x, 1)).",
+    TOO_COARSE: "The values are too coarse to tell. Compute in float64 throughout, scale f so that its changes are not "
+    "small beside its value, or ask for less with rtol=.",
     INDEPENDENT: "The output does not depend on that input: its gradient is zero. If it should, look for an input that "
     "is overwritten or never used.",
     KINK: "There the graph's value is between the slopes to the left and to the right, as any subgradient is. At the "
@@ -33,7 +33,7 @@ NEXT = {
 HEAD = ("input", "shape", "verdict", "derivatives", "largest error", "off")
 UNRECORDED = (
     "Each recorded op alone is right, so the values depend on an input in a way that the graph does not know: look for "
-    ".data, .detach(), .item(), or a conversion to an array on the way."
+    ".data, .detach(), .item(), a conversion to an array, or a write into an input (`x *= 2`) on the way."
 )
 NOTHING = "Nothing is established."
 NOT_SECOND = "Not established: other points than this, and second derivatives (order=2)."
@@ -77,6 +77,7 @@ class GradcheckReport:
     rtol: float
     suspects: list[str] = field(default_factory=list)
     order: int = 1
+    passed_on: list[str] = field(default_factory=list)
 
     @property
     def verdict(self) -> str:
@@ -117,6 +118,8 @@ class GradcheckReport:
             said.append(UNRECORDED)
         said += [NEXT[self.verdict]] if self.verdict in NEXT else []
         said += [missed(x) for x in self.inputs if x.missed is not None]
+        if self.passed_on:
+            said.append(f"Not checked, since they hold no floating-point numbers: {', '.join(self.passed_on)}.")
         open_questions = NOT_SECOND if self.order == 1 else NOT_THIRD
         return [*said, NOTHING if self.verdict == NONDETERMINISTIC else open_questions]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..graph import Tensor
 from . import fast as along
 from .findings import GradcheckReport, Judged
 from .inputs import check_along, check_entries
 from .locate import suspects
 from .problem import Problem
-from .verdict import NONDETERMINISTIC, WRONG
+from .verdict import KINK, NON_FINITE, NONDETERMINISTIC, OK, WRONG
 
 Function = Callable[..., Any]
 
@@ -47,14 +48,26 @@ def gradcheck(
     raise_on_failure : bool
         Raise an AssertionError whose message is the report, unless this is true.
 
+    Raises
+    ------
+    TypeError
+        If no input, or one that f computes with, holds floating-point numbers.
+
     Examples
     --------
+    >>> import numpy as np
     >>> gradcheck(lambda x: (x * np.sin(x)).sum(), np.array([1.0, 2.0])).verdict
     'OK'
     """
+    if not callable(f) or isinstance(f, Tensor):
+        raise TypeError(f"gradcheck takes a function and its inputs, gradcheck(f, x, ...), not {type(f).__name__}.")
+    if order not in (1, 2):
+        raise ValueError(f"order={order}: gradcheck knows first and second derivatives, order=1 and order=2.")
     report = check(f, f, inputs, rtol, fast, seed)
-    if order == 2 and report:
+    if order == 2 and report.verdict == OK:
         report = check(along.derivative(f, seed), f, inputs, rtol, fast, seed).as_second_order()
+    if order == 2 and report.verdict == KINK:
+        report.suspects.append("Second derivatives were not checked: there are none at a kink.")
     if raise_on_failure and not report:
         raise AssertionError(str(report))
     return report
@@ -71,7 +84,9 @@ def check(f: Function, called: Function, inputs: Any, rtol: float | None, fast: 
         found = [check_along(problem, i, jacobian[i], rtol, seed) for i in problem.checked]
     else:
         found = [check_entries(problem, i, range(x.size), jacobian[i], rtol) for i, x in problem.points.items()]
-    report = GradcheckReport(found, rtol)
+    report = GradcheckReport(found, rtol, passed_on=[problem.names[i] for i in problem.passed_on])
+    if report.verdict == NON_FINITE and (where := problem.first_nonfinite()):
+        report.suspects = [where]
     if report.verdict == WRONG:
         report.suspects = suspects(problem.nodes, RTOL)
     return report

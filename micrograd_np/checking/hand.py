@@ -13,12 +13,12 @@ from .convention import Convention, mark, odd_rows, plausible
 from .diagnosis import Cause, causes_of, possible_factors
 from .factors import Sizes
 from .recording import Recording
-from .rows import SHAPE, WRONG, Closeness, Row, in_backward_order
+from .rows import NOT_FINITE, SHAPE, WRONG, Closeness, Row, in_backward_order
 from .stale import stale
 from .suspicion import Suspicion, values_of
 
 Array = Any
-MOST_TRIED = 3
+MOST_TRIED = 6
 MOST_CONVENTIONS = 3
 MOST_SHOWN = 8
 
@@ -46,6 +46,7 @@ class Finding:
     row: Row
     causes: list[Cause]
     between: list[str] = field(default_factory=list)
+    tried: bool = True
 
 
 def examine(
@@ -55,7 +56,8 @@ def examine(
     rows = in_backward_order(rows, recording)
     for row in rows:
         row.true, row.size = recording.true[row.tensor], recording.sizes[row.tensor]
-        fit_shape(row, close, recording)
+        fit_shape(row, close, recording, name)
+        check_finite(row)
     explain = Explainer(rows, recording, close, sizes, name)
     examined: list[Examined] = []
     chained = any(not row.leaf for row in rows)
@@ -86,7 +88,7 @@ class Explainer:
 
     def __call__(self, convention: Convention, count: int) -> Examined:
         mark(self.rows, self.recording, self.close, convention)
-        fits = [row for row in self.rows if row.status != SHAPE]
+        fits = [row for row in self.rows if row.fits]
         hands = {row.tensor: row.hand / convention.of(row) for row in fits}
         given = {row.tensor: hands[row.tensor] for row in fits if not row.leaf}
         base = {**self.recording.walk(given), **given}
@@ -94,7 +96,7 @@ class Explainer:
         findings: list[Finding] = []
         explained: set[str] = set()
         for row in self.rows:
-            if row.status == SHAPE:
+            if not row.fits:
                 findings.append(Finding(row, []))
             if row.status != WRONG or row.label in explained:
                 continue
@@ -103,7 +105,7 @@ class Explainer:
             )
             tried = sum(finding.row.status == WRONG for finding in findings) < MOST_TRIED
             causes = causes_of(at, self.close, factors) if tried else []
-            findings.append(Finding(row, causes, [] if causes else picture(at)))
+            findings.append(Finding(row, causes, [] if causes or not tried else picture(at), tried))
             explained |= {label for cause in causes[:1] for label in cause.rows}
         if any(not finding.causes for finding in findings):
             findings = self.at_other_weights(hands) or findings
@@ -124,7 +126,20 @@ class Explainer:
         return [Finding(wrong[0], [Cause("stale", says, [row.label for row in wrong])])]
 
 
-def fit_shape(row: Row, close: Closeness, recording: Recording) -> None:
+def check_finite(row: Row) -> None:
+    """A nan or inf that the true gradient has not: nothing can be compared, and nothing may follow from it."""
+    wrong = ~np.isfinite(row.hand)
+    if row.fits and wrong.any() and np.isfinite(row.true).all():
+        row.status = NOT_FINITE
+        place = list(map(int, np.argwhere(wrong)[0]))
+        row.notes.append(
+            f"{row.label} is {row.hand[tuple(place)]} at {place or 'its one entry'} ({wrong.sum()} of {wrong.size} "
+            "entries are nan or inf), and the true gradient is finite. np.seterr(all='raise') stops at the line that "
+            "makes it."
+        )
+
+
+def fit_shape(row: Row, close: Closeness, recording: Recording, name: Callable[[Any], str | None]) -> None:
     """Axes of length 1 more or less are let pass with a note; other shapes are wrong, and often tell why."""
     shape, hand = row.tensor.shape, row.hand
     if hand.shape == shape:
@@ -137,8 +152,18 @@ def fit_shape(row: Row, close: Closeness, recording: Recording) -> None:
         row.hand = hand.reshape(shape)
         return
     row.status = SHAPE
-    reason = shape_reason(row, close, recording)
+    reason = belongs_to(row, close, recording, name) or shape_reason(row, close, recording)
     row.notes.append(f"{row.label} has shape {hand.shape} and should have {shape}, that of its value: {reason}")
+
+
+def belongs_to(row: Row, close: Closeness, recording: Recording, name: Callable[[Any], str | None]) -> str:
+    """Whether it is the gradient of another weight or input, given in the wrong place."""
+    for x, g in recording.true.items():
+        if not x.edges and name(x) and getattr(g, "shape", None) == row.hand.shape and parallel(row.hand, g, close):
+            return (
+                f"it is the gradient of {name(x)}. Give each its own: backward returns them in the order of the inputs."
+            )
+    return ""
 
 
 def shape_reason(row: Row, close: Closeness, recording: Recording) -> str:
@@ -205,4 +230,8 @@ def sizes_of(recording: Recording, called: Callable[[Any], str | None]) -> dict[
 
 
 def describe(places: Sequence[str]) -> str:
-    return " and ".join(dict.fromkeys(places[:2])) or "the size of a value on the way"
+    """Two of the places, different axes if there are such."""
+    another = [place for place in places if place.split()[:2] != places[0].split()[:2]]
+    return (
+        " and ".join(dict.fromkeys([*places[:1], *another[:1], *places[1:2]][:2])) or "the size of a value on the way"
+    )

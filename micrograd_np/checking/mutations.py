@@ -52,9 +52,11 @@ def on_one_line(at: Suspicion) -> Iterator[Hypothesis]:
         groups[edge.node.where, edge.node.op.name, edge.position].append(edge)
     for edges in groups.values():
         if len(edges) > 1:
-            where = f"each {edges[0].node.op.name} of the line that made {at.called(edges[0].node)}"
+            first = edges[0]
+            where = f"each {first.node.op.name} of the line that made {at.called(first.node)}"
+            way = f"on the way to {at.called(first.x)} and its like"
             for kind, says, pulls in together(edges, at):
-                yield joined(kind, f"{says}, in {where}", edges, pulls)
+                yield joined(kind, f"{says}, in {where}, {way}", edges, pulls)
 
 
 def together(edges: list[Edge], at: Suspicion) -> Iterator[tuple[str, str, list[Pull]]]:
@@ -67,16 +69,26 @@ def together(edges: list[Edge], at: Suspicion) -> Iterator[tuple[str, str, list[
         values = [(edge.node._data, *edge.values)[place] for edge in edges]
         if not getattr(values[0], "ndim", 0) or not reads(edges[0].rule, place):
             continue
+        name = shared_name(edges, place, at)
         for by, which in ((1, "after"), (-1, "before")):
             moved = neighbours(edges, place, by, at)
             if moved:
-                yield "operand", f"the value of the step {which} is used", read(edges, place, moved)
+                yield "operand", f"the {name} of the step {which} is used", read(edges, place, moved)
         if values[0].ndim == 2 and values[0].shape[0] == values[0].shape[1]:
-            yield "transpose", "a factor is transposed wrongly", read(edges, place, [value.T for value in values])
-        yield "operand left out", "a factor is left out", read(edges, place, [np.ones_like(value) for value in values])
+            yield "transpose", f"{name} is transposed wrongly", read(edges, place, [value.T for value in values])
+        if values[0].ndim > 3:
+            flipped = [np.flip(value, (-2, -1)) for value in values]
+            yield "flip", f"{name} is flipped, and should not be", read(edges, place, flipped)
+        yield "operand left out", f"{name} is left out", read(edges, place, [np.ones_like(value) for value in values])
         if place and all(value.shape == edge.node.shape for value, edge in zip(values, edges, strict=True)):
             results = [edge.node._data for edge in edges]
-            yield "operand", "the result is used for the argument", read(edges, place, results)
+            yield "operand", f"the result is used for {name}", read(edges, place, results)
+
+
+def shared_name(edges: list[Edge], place: int, at: Suspicion) -> str:
+    """What one operand of all the ops is called, if it is one; else how the first is, and so on."""
+    own = [(edge.node, *edge.node.args)[place] for edge in edges]
+    return at.called(own[0]) if all(x is own[0] for x in own) else f"factor ({at.called(own[0])}, ...)"
 
 
 def read(edges: list[Edge], place: int, values: list[Array]) -> list[Pull]:

@@ -35,7 +35,8 @@ class Slopes:
     @property
     def kinked(self) -> Array:
         """Where left and right differ by more than their error bars."""
-        return np.abs(self.right - self.left) > 4 * (self.left_bar + self.right_bar)
+        with np.errstate(all="ignore"):
+            return np.abs(self.right - self.left) > 4 * (self.left_bar + self.right_bar)
 
     @property
     def uncertainty(self) -> Array:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from .. import errors
+from ..anomaly import first_nonfinite
 from ..containers import flatten
-from ..frames import name_of
+from ..frames import line
 from ..graph import Tensor, backpropagate, constant
 from ..ops.primitive import as_array
 from ..transforms import units
-from .estimate import Measured
+from .estimate import EPS, Measured
+from .labels import is_float, label_inputs
 
 Array = Any
 Function = Callable[..., Any]
@@ -27,12 +29,31 @@ class Problem:
     """
 
     def __init__(self, f: Function, inputs: tuple[Any, ...], called: Callable[..., Any] | None = None) -> None:
-        self.f = f
+        self.f, self.called = f, called or f
         self.leaves, self.rebuild = flatten(inputs)
         self.checked = [i for i, x in enumerate(self.leaves) if is_float(x)]
         self.points = {i: widened(self.leaves[i]) for i in self.checked}
-        self.names = dict(zip(self.checked, names_of(called or f, inputs, self.leaves, self.checked), strict=True))
+        self.names = dict(enumerate(label_inputs(self.called, inputs)))
+        self.passed_on = [i for i, x in enumerate(self.leaves) if i not in self.points and np.ndim(x)]
+        self.refuse_integers()
         self.record()
+
+    def refuse_integers(self) -> None:
+        """Integers beside floating-point inputs may be indices or labels; such that f computes with are refused."""
+        integers = [i for i, x in enumerate(self.leaves) if getattr(x, "ndim", 0) and x.dtype.kind in "iu"]
+        refused = [i for i in integers if self.computes_with(i)]
+        if refused or not self.checked:
+            raise TypeError(
+                not_floating([self.names[i] for i in refused or range(len(self.leaves))], bool(self.checked))
+            )
+
+    def computes_with(self, i: int) -> bool:
+        """Whether f takes the numbers of an input with a decimal point, as no index does."""
+        try:
+            self.call({i: plain(self.leaves[i]).astype(float)})
+        except Exception:  # whatever f says of them, it means no
+            return False
+        return True
 
     def call(self, replaced: dict[int, Any]) -> list[Any]:
         leaves = [replaced.get(i, x) for i, x in enumerate(self.leaves)]
@@ -43,11 +64,12 @@ class Problem:
         """Run f on Tensors whose gradients are wanted, and keep its graph."""
         self.tensors = {i: Tensor(x, requires_grad=True, name=self.names[i]) for i, x in self.points.items()}
         self.outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in self.call(self.tensors)]
+        errors.check_outputs(self.called, self.outputs)
         self.size = sum(x.size for x in self.outputs)
         nodes = graph_of(self.outputs)
         self.nodes = sorted((x for x in nodes if x.edges), key=lambda x: x.birth)
         self.reached = {i for i, x in self.tensors.items() if x in nodes}
-        self.eps = max([np.finfo(x.dtype).eps for x in (*nodes, *self.outputs) if is_float(x)], default=0.0)
+        self.eps = max([np.finfo(x.dtype).eps for x in (*nodes, *self.outputs) if is_float(x)], default=EPS)
 
     def values(self, position: int, dtype: Any) -> Callable[[Array], Array]:
         """The outputs, flat, as a function of one input, flat, with all inputs in a precision."""
@@ -61,6 +83,13 @@ class Problem:
             return np.concatenate([np.ravel(plain(y)) for y in outputs])
 
         return f
+
+    def first_nonfinite(self) -> str | None:
+        """Where the values stop being finite, if they do."""
+        for node in self.nodes:
+            if first_nonfinite(node) is not None and all(first_nonfinite(x) is None for x in node.args):
+                return f"{node.op.name} makes the first nan or inf" + (f": {line(node.where)}" if node.where else "")
+        return None
 
     def repeats(self) -> bool:
         """Whether f gives the same bits twice."""
@@ -104,8 +133,15 @@ def graph_of(outputs: list[Tensor]) -> set[Tensor]:
     return found
 
 
-def is_float(x: Any) -> bool:
-    return isinstance(x, float) or (getattr(x, "dtype", None) is not None and x.dtype.kind == "f")
+def not_floating(names: list[str], beside: bool) -> str:
+    """Why inputs without floating-point numbers are refused, and what to write."""
+    if not names:
+        return "gradcheck was given a function and no inputs: write gradcheck(f, x)."
+    said = (
+        f"gradcheck takes derivatives of floating-point inputs, and {', '.join(names)} holds other numbers that f "
+        "computes with. Write .astype(float), or 1.0 for 1, to have them checked"
+    )
+    return f"{said}; data is no input: write gradcheck(lambda x: f(x, {names[0]}), x)." if beside else f"{said}."
 
 
 def plain(x: Any) -> Array:
@@ -116,26 +152,3 @@ def widened(x: Any) -> Array:
     """A copy in float64, or in a wider format where it has one."""
     x = plain(x)
     return np.array(x, dtype=np.promote_types(x.dtype, np.float64))
-
-
-def names_of(f: Function, inputs: tuple[Any, ...], leaves: list[Any], checked: list[int]) -> list[str]:
-    """What the user calls each input: `name=`, their variable, the function's parameter, or its number."""
-    parameters = parameter_names(f)
-    names = []
-    number = -1
-    owners = [position for position, tree in enumerate(inputs) for _ in flatten(tree)[0]]
-    for i in checked:
-        number += 1
-        single = owners.count(owners[i]) == 1
-        parameter = parameters[owners[i]] if owners[i] < len(parameters) else None
-        found = name_of(leaves[i]) if not isinstance(leaves[i], float) else None
-        names.append(found or (parameter if single and parameter else f"input {number}"))
-    return names
-
-
-def parameter_names(f: Function) -> list[str]:
-    try:
-        parameters = inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

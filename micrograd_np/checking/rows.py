@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ RIGHT = "right"
 GIVEN = "right, given"
 WRONG = "wrong"
 SHAPE = "wrong shape"
+NOT_FINITE = "not finite"
 
 
 @dataclass
@@ -42,6 +44,11 @@ class Row:
     slope: Any = None
 
     @property
+    def fits(self) -> bool:
+        """Whether there are numbers to compare."""
+        return self.status not in (SHAPE, NOT_FINITE)
+
+    @property
     def leaf(self) -> bool:
         """Whether it is the gradient of a weight or an input, not of a value between."""
         return not self.tensor.edges
@@ -52,7 +59,7 @@ class Row:
 
     def agrees(self, factor: float) -> bool:
         """Whether the hand, up to a factor, is what numbers say."""
-        if self.slope is None or self.status == SHAPE:
+        if self.slope is None or not self.fits:
             return False
         directions, low, high = self.slope
         along = directions @ (self.hand / factor).reshape(-1, 1)
@@ -66,6 +73,10 @@ class Closeness:
     rtol: float = 1e-6
     floor: float = 1e-9
 
+    def at_best(self, eps: float) -> Closeness:
+        """As close as numbers with a relative rounding error of eps can be."""
+        return Closeness(max(self.rtol, min(1e3 * eps, 1e-2)), max(self.floor, min(1e2 * eps, 1e-2)))
+
     def __call__(self, a: Array, b: Array, beside: float = 0.0) -> bool:
         """Whether a is b; a difference that is nothing `beside` a number counts for nothing."""
         if a.shape != b.shape:
@@ -73,7 +84,7 @@ class Closeness:
         with np.errstate(all="ignore"):
             largest = max(float(np.max(np.abs(b), initial=0)), beside)
             allowed = self.rtol * np.abs(b) + self.floor * largest + np.finfo(float).tiny
-            return bool(np.all(np.abs(a - b) <= allowed))
+            return bool(np.all((np.abs(a - b) <= allowed) | ((a != a) & (b != b)) | (a == b)))
 
 
 def in_backward_order(rows: Iterable[Row], recording: Recording) -> list[Row]:
@@ -86,24 +97,27 @@ def in_backward_order(rows: Iterable[Row], recording: Recording) -> list[Row]:
     return sorted(rows, key=when)
 
 
-PREFIXES = ("grad_", "delta_", "d_", "d")
-SUFFIXES = ("_gradient", "_grad", "_update", "_delta", "_error", "_d")
+# `dW1`, `dL_dW1`, `dLdW1`, `grad_W1`, `delta_l1`, `nabla_b`; `W1_grad`, `l1_delta`, `l2_error`.
+PREFIX = re.compile(r"(?:d(?:loss|[A-Za-z])_?d_?|grad_?|delta_?|nabla_?|g_|d_?)(?=.)")
+SUFFIX = re.compile(r"(?<=.)(?:_?gradient|_?grad|_update|_delta|_error|_d)$")
 
 
 def candidates(key: str) -> Iterable[tuple[str, bool]]:
     """The values that a name of a gradient may speak of, and whether of what their activation was given."""
     yield key, False
-    for suffix in SUFFIXES:
-        if key.endswith(suffix) and len(key) > len(suffix):
-            yield key[: -len(suffix)], suffix == "_delta"
-    for prefix in PREFIXES:
-        if key.startswith(prefix) and len(key) > len(prefix):
-            yield key[len(prefix) :], prefix == "delta_"
+    if found := SUFFIX.search(key):
+        yield key[: found.start()], found[0] == "_delta"
+    if found := PREFIX.match(key):
+        yield key[found.end() :], found[0].startswith("delta")
+    if key.startswith("d"):
+        yield key[1:], False
 
 
 def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]]) -> tuple[str, Tensor]:
     """The label of a row and the value of the graph that a key of `verify` means."""
     nodes = set(recording.nodes)
+    if not isinstance(key, Tensor | str):
+        raise TypeError(f"the gradients by hand are named by tensors or by text, as in {{'dW1': dW1}}, not by {key!r}.")
     if isinstance(key, Tensor):
         if key not in nodes:
             raise ValueError(
@@ -112,10 +126,12 @@ def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]
             )
         label = next((name for name, tensors in named.items() if any(key is x for x in tensors)), None)
         return key.name or label or f"{key.op.name if key.op else 'input'} {key.shape}", key
-    for name, before in candidates(key):
-        for tensor in named.get(name, ()):
-            if tensor in nodes:
-                return (key, preactivation(tensor)) if before else (key, tensor)
+    lower = {name.lower(): tensors for name, tensors in reversed(list(named.items()))}
+    for names, wanted in ((named, key), (lower, key.lower())):
+        for name, before in candidates(wanted):
+            for tensor in names.get(name, ()):
+                if tensor in nodes:
+                    return (key, preactivation(tensor)) if before else (key, tensor)
     close = difflib.get_close_matches(key, named, 3, 0.5)
     hint = f" Did you mean {' or '.join(close)}?" if close else f" It has {', '.join(named) or 'no names'}."
     raise ValueError(
@@ -135,8 +151,16 @@ def preactivation(tensor: Tensor) -> Tensor:
     return found
 
 
-def as_hand(label: str, values: Any, precision: Callable[[Any], Array] = np.asarray) -> Array:
-    data = values._data if isinstance(values, Tensor) else precision(values)
+def precision_of(values: Any) -> float:
+    """The rounding error of a gradient by hand; of anything but floating-point numbers 0."""
+    dtype = getattr(values, "dtype", np.dtype(float))
+    return float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0
+
+
+def as_hand(label: str, values: Any) -> Array:
+    if values is None:
+        raise TypeError(f"the gradient by hand of {label} is None: give an array of numbers, or leave it out.")
+    data = values._data if isinstance(values, Tensor) else np.asarray(values)
     if data.dtype.kind not in "fiub":
         raise TypeError(f"the gradient by hand of {label} has dtype {data.dtype}; give an array of numbers.")
     return data.astype(np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..graph import Tensor, apply
 from .recording import Recording
-from .rows import SHAPE, Closeness, Row
+from .rows import Closeness, Row
 
 Array = Any
 STEPS = 12
@@ -19,7 +19,7 @@ def stale(
     rows: Sequence[Row], recording: Recording, close: Closeness, hands: Mapping[Tensor, Array]
 ) -> tuple[str, float] | None:
     """Whether all rows are right at weights one update away: which way, and by how much of the gradient."""
-    leaves = [row.tensor for row in rows if row.leaf and row.status != SHAPE]
+    leaves = [row.tensor for row in rows if row.leaf and row.fits]
     if not leaves:
         return None
     now = {x: recording.true[x] for x in leaves}
@@ -70,4 +70,4 @@ def moved(recording: Recording, direction: Mapping[Tensor, Array], rate: float) 
 def all_right(
     rows: Sequence[Row], found: Mapping[Tensor, Array], hands: Mapping[Tensor, Array], close: Closeness
 ) -> bool:
-    return all(row.status != SHAPE and close(hands[row.tensor], found[row.tensor], row.size) for row in rows)
+    return all(row.fits and close(hands[row.tensor], found[row.tensor], row.size) for row in rows)

@@ -155,7 +155,8 @@ class Suspicion:
         terms = [along * self.row.expected, *(self.tangents[x] * g for x, g in changes.items() if x in self.tangents)]
         found, size = (float(sum(np.sum(f(term)) for term in terms)) for f in (np.positive, np.abs))
         wanted = float(np.sum(along * hand))
-        return not any(abs(wanted - k * found) <= slack * (abs(wanted) + abs(k) * size) for k in factors)
+        k = np.array(factors)
+        return not np.any(np.abs(wanted - k * found) <= slack * (abs(wanted) + np.abs(k) * size))
 
     def known(self, x: Tensor) -> bool:
         return x in self.stops or x is self.row.tensor or bool(self.name(x))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
@@ -12,6 +13,7 @@ from ..graph import Tensor
 from .suspicion import Hypothesis, Suspicion
 
 Array = Any
+Slip = tuple[str, str, Array]
 PRODUCTS = ("dot", "matmul", "einsum", "tensordot")
 MOST = 12
 
@@ -60,24 +62,39 @@ def uses(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def softmax(at: Suspicion) -> Iterator[Hypothesis]:
-    """The loss of a softmax: p - y in every form, and what becomes of it with a slip."""
+    """The loss of a softmax: p - y in every form, and what becomes of it with a slip, at one place or in a loop."""
+    lines: dict[Any, list[tuple[Tensor, list[Slip]]]] = defaultdict(list)
     for x in at.places:
-        g = at.gradient(x)
-        if not g.ndim or x.shape[-1] < 2:
+        slips = slips_at(x, at.gradient(x))
+        if slips:
+            lines[x.where, x.shape].append((x, slips))
+        for kind, says, change in slips:
+            yield Hypothesis(kind, f"the gradient of {at.called(x)} is {says}", {x: change})
+    for members in lines.values():
+        if len(members) > 1:
+            each = f"the gradient of {at.called(members[-1][0])} and its like is"
+            for same in zip(*[slips for _, slips in members], strict=True):
+                changes = {x: change for (x, _), (_, _, change) in zip(members, same, strict=True)}
+                yield Hypothesis(same[0][0], f"{each} {same[0][1]}", changes)
+
+
+def slips_at(x: Tensor, g: Array) -> list[Slip]:
+    """Kinds of slip, what is to be said, and the change of the gradient, where it is p - y along some axis."""
+    for axis in (-1, 0)[: g.ndim]:
+        logits, turned = np.moveaxis(x._data, axis, -1), np.moveaxis(g, axis, -1)
+        if logits.shape[-1] < 2:
             continue
-        p = np.exp(x._data - np.max(x._data, axis=-1, keepdims=True))
+        p = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
         p /= np.sum(p, axis=-1, keepdims=True)
-        for factor in one_hot_factors(g, p):
-            y = p - g / factor
-            if not is_distribution(y):
-                continue
-            name = at.called(x)
-            for kind, says, wrong in slips_of_softmax(p, y, x._data):
-                yield Hypothesis(kind, f"the gradient of {name} is {says}", {x: factor * wrong - g})
-            break
+        for factor in one_hot_factors(turned, p):
+            y = p - turned / factor
+            if is_distribution(y):
+                slips = slips_of_softmax(p, y, logits)
+                return [(kind, says, np.moveaxis(factor * wrong, -1, axis) - g) for kind, says, wrong in slips]
+    return []
 
 
-def slips_of_softmax(p: Array, y: Array, logits: Array) -> Iterator[tuple[str, str, Array]]:
+def slips_of_softmax(p: Array, y: Array, logits: Array) -> Iterator[Slip]:
     """Instead of p - y, the probabilities less the one-hot."""
     slope = p * (1 - p)
     everywhere = np.broadcast_to(np.any(y > 0.5, axis=0), y.shape)

@@ -59,7 +59,7 @@ def compare(
             again = estimate(what, [directions[int(row)] for row in rows], lambda _: allowed[rows], 0.77)
             off[rows] &= misses(graph[rows], again, allowed[rows]) & same(found.value[rows], again.value, graph[rows])
         kinked = found.kinked & ~(np.abs(found.right - found.left) <= allowed)
-    cases = ((WRONG, off), (NON_FINITE, vague & ~np.isfinite(graph)), (TOO_COARSE, vague), (KINK, kinked))
+    cases = ((WRONG, off), (NON_FINITE, vague & ~np.isfinite(graph + found.value)), (TOO_COARSE, vague), (KINK, kinked))
     verdict, where = next(((verdict, where) for verdict, where in cases if where.any()), (OK, off))
     return Comparison(verdict, where, graph, found, allowed)
 
@@ -87,7 +87,7 @@ def tolerances(graph: Array, rtol: float) -> Callable[[Slopes], Array]:
     """What an error may be: relative to the derivative, or to a millionth of the input's largest."""
 
     def tolerance(found: Slopes) -> Array:
-        sizes = np.fmax(finite(graph), finite(found.value))
+        sizes = np.max([finite(x) for x in (graph, found.value, found.left, found.right)], axis=0)
         return rtol * np.fmax(sizes, 1e-6 * np.max(sizes, initial=0))
 
     return tolerance

@@ -13,7 +13,7 @@ from .estimate import EPS, Measured
 from .hand import examine, sizes_of
 from .locate import suspects
 from .recording import Recording, in_float64
-from .rows import Closeness, Row, as_hand, resolve
+from .rows import Closeness, Row, as_hand, precision_of, resolve
 from .verdict import TOO_COARSE, WRONG, compare
 from .verify_report import VerifyReport
 
@@ -49,26 +49,38 @@ def verify(output: Any, *given: Any, gradient: Any = None, numeric: bool = True)
     ...     return 2 * np.tanh(w)
     >>> report = verify(forward, backward, np.array([0.3, -0.5, 0.9]))
     >>> bool(report), report.findings[0].causes[0].kind
-    (False, 'derivative left out')
+    (False, 'left out')
     """
+    functions.check_form(output, given)
     if isinstance(output, Tensor):
-        (hand,) = given
-        return compare_three(output, hand, gradient, functions.live_names(), numeric)
+        return compare_three(output, given[0], gradient, functions.live_names(), functions.variables(), numeric)
     backward, *inputs = given
     output, gradient, hand, names = functions.run(output, backward, inputs, gradient)
-    return compare_three(output, hand, gradient, names, numeric)
+    return compare_three(output, hand, gradient, names, {}, numeric)
 
 
 def compare_three(
-    output: Tensor, hand: Mapping[Any, Any], gradient: Any, name: Callable[[Any], str | None], numeric: bool
+    output: Tensor,
+    hand: Mapping[Any, Any],
+    gradient: Any,
+    name: Callable[[Any], str | None],
+    variables: Mapping[str, Tensor],
+    numeric: bool,
 ) -> VerifyReport:
+    functions.check_gradients(output, hand, gradient)
     recording = Recording(output, gradient)
     named: dict[str, list[Tensor]] = {}
     for node in recording.nodes:
         if called := name(node):
             named.setdefault(called, []).append(node)
-    rows = [Row(*resolve(key, recording, named), as_hand(str(key), values)) for key, values in hand.items()]
+    for variable, tensor in variables.items():
+        named.setdefault(variable, []).append(tensor)
+    rows = []
+    for key, values in hand.items():
+        label, tensor = resolve(key, recording, named)
+        rows.append(Row(label, tensor, as_hand(label, values)))
     recording, rows, close, name = in_double(recording, rows, name)
+    close = close.at_best(max(map(precision_of, hand.values())))
     sizes = sizes_of(recording, name)
     found = examine(rows, recording, close, sizes, name)
     wrong_ops = check_tape(found.rows, recording) if numeric else []
@@ -92,7 +104,12 @@ def in_double(
         )
         floor = max(floor, 30 * float(lost))
     moved = [Row(row.label, again[row.tensor], row.hand) for row in rows]
-    return double, moved, Closeness(1e-4, min(floor, 1e-2)), lambda x: name(former.get(x, x))
+    return (
+        double,
+        moved,
+        Closeness(1e-4, min(floor, 1e-2)),
+        lambda x: name(former.get(x, x) if isinstance(x, Tensor) else x),
+    )
 
 
 def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from .verdict import OK, WRONG
 
 HEAD = ("gradient by hand", "shape", "hand against tape", "tape against numbers", "hand against numbers", "")
 TAPE = "TAPE WRONG"
+AXES = re.compile(r"axis (\d+)")
 
 
 @dataclass
@@ -104,7 +106,7 @@ class VerifyReport:
         said += self.conventions()
         for finding in self.findings:
             said += explained(finding, self.sizes)
-        said += [instead_text(other) for other in self.found.instead]
+        said += dict.fromkeys(instead_text(other) for other in self.found.instead)
         if not self.numeric:
             said.append("Not established: whether the tape is right (numeric=True).")
         return said
@@ -168,6 +170,8 @@ def instead_text(other: Examined) -> str:
 def difference(row: Row, convention: Convention) -> str:
     if row.status == SHAPE:
         return f"shape {row.hand.shape}"
+    if not row.fits:
+        return row.status
     largest = np.max(np.abs(row.true), initial=0)
     apart = np.max(np.abs(row.hand / convention.of(row) - row.true), initial=0)
     return f"{apart / largest if largest else apart:.1e}"
@@ -188,16 +192,18 @@ def status(row: Row) -> str:
 
 def explained(finding: Finding, sizes: Sizes) -> list[str]:
     row = finding.row
-    if row.status == SHAPE:
+    if not row.fits:
         return []
     said = [first_difference(row)]
+    if not finding.tried:
+        return [*said, "Its cause was not looked for: mend those above first."]
     if not finding.causes:
         said.append("The cause is not recognised. The gradients on the way, as they should be:")
         return said + [f"  {line}" for line in finding.between]
     also = [label for label in finding.causes[0].rows if label != row.label]
-    rows = f" (it explains {' and '.join(also)} too)" if also else ""
+    rows = f" (this explains {' and '.join(also)} too)" if also else ""
     if len(finding.causes) == 1:
-        return [*said, f"Cause: {finding.causes[0].says}.{rows}"]
+        return [*said, f"Cause: {finding.causes[0].says}{rows}."]
     said.append(f"Cause, one of these, which give the same numbers on this data{rows}:")
     said += [f"  - {cause.says}" for cause in finding.causes]
     return [*said, apart(sizes)]
@@ -212,8 +218,6 @@ def first_difference(row: Row) -> str:
 
 
 def apart(sizes: Sizes) -> str:
-    twice = [f"{size} is {places}" for size, places in sizes.items() if " and " in places]
+    twice = [f"{size} is {places}" for size, places in sizes.items() if len(set(AXES.findall(places))) > 1]
     reason = f" ({'; '.join(twice[:2])})" if twice else ""
-    return (
-        f"They may be told apart by data whose sizes all differ{reason}, with numbers that are not 0, 1 or symmetric."
-    )
+    return f"Data whose sizes all differ{reason}, of numbers that are not 0, 1 or symmetric, may tell them apart."

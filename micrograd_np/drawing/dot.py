@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import wrap
 from typing import Any
 
 from .boxes import View, box, cell, clip, escape, font, row, table
@@ -10,6 +11,7 @@ from .model import Edge, Scene
 from .palette import DIM, GRADIENT, INK, KINDS, LINE, PAPER, VALUE
 from .preview import brief
 
+LOOSE = 'border="0" cellspacing="4" cellpadding="3"'
 DIRECTIONS = ("both", "forward", "backward")
 
 
@@ -23,7 +25,8 @@ def source(scene: Scene, direction: str = "both") -> str:
             "bgcolor": PAPER,
             "pad": "0.3",
             "nodesep": "0.3",
-            "ranksep": "0.35",
+            "ranksep": "0.3",
+            "newrank": "true",
             "fontname": "Courier",
             "label": f"<{legend(scene, view)}>",
             "labelloc": "b",
@@ -73,21 +76,27 @@ def lines(words: Iterable[str]) -> str:
 def legend(scene: Scene, view: View) -> str:
     """What the colours mean, and what was folded."""
     present = {node.kind for node in scene.nodes}
-    parts = [
+    kinds = [
         f'<td bgcolor="{fill}" border="1" color="{border}">{font(words, INK, 9)}</td>'
         for kind, (fill, border, _, words) in KINDS.items()
         if kind in present
     ]
+    numbers = []
     if view.direction != "backward" and view.lines:
-        parts.append(f"<td>{font('values', VALUE, 9)}</td>")
+        numbers.append(f"<td>{font('values', VALUE, 9)}</td>")
     if view.direction != "forward" and view.lines:
         missing = "" if view.walked else "no backward yet; "
-        words = f"{missing}gradients: g is the one that arrives at an operation, z its result"
-        parts.append(f"<td>{font(words, GRADIENT, 9)}</td>")
+        words = f"{missing}gradients: g arrives at an operation, z is its result"
+        numbers.append(f"<td>{font(words, GRADIENT, 9)}</td>")
     if view.grids:
         cells = "".join(cell("", level) for level in range(-4, 5))
         scale = f"<tr><td>{font('-', INK, 9)}</td>{cells}<td>{font('+', INK, 9)}</td></tr>"
-        parts.append("<td>" + table(scale, 'border="0" cellspacing="0" cellpadding="1"') + "</td>")
-    rows = f"<tr>{''.join(parts)}</tr>"
-    rows += "".join(row(font(f"folded: {clip(words)}", DIM, 9), len(parts)) for words in scene.folded)
-    return table(rows, 'border="0" cellspacing="6" cellpadding="3"')
+        numbers.append("<td>" + table(scale, 'border="0" cellspacing="0" cellpadding="1"') + "</td>")
+    rows = [row(table(f"<tr>{''.join(parts)}</tr>", LOOSE)) for parts in (kinds, numbers) if parts]
+    rows += [row(font(f"folded: {words}", DIM, 9)) for words in folded(scene)]
+    return table("".join(rows), 'border="0" cellspacing="0" cellpadding="1"')
+
+
+def folded(scene: Scene) -> list[str]:
+    """What was folded, in lines of a legend's width."""
+    return [line for words in scene.folded for line in wrap(words, 90)]

@@ -25,7 +25,7 @@ def fill(scene: Scene) -> Scene:
     for node in scene.nodes:
         look(node)
     for node in scene.nodes:
-        if isinstance(node.source, Tensor) and node.source.op is not None:
+        if node.kind != "fold" and isinstance(node.source, Tensor) and node.source.op is not None:
             for edge in arriving.get(node.id, {}).values():
                 mark_updated(by_id[edge.tail], node.source)
             pull(node, by_id, arriving.get(node.id, {}), taken)

@@ -1,22 +1,32 @@
 """Fewer boxes: repeated structure becomes one box that says what is in it. Nothing is lost silently.
 
 Operations are folded in runs, in the order of computation, so that a folded picture has no cycle. What repeats is
-told by op and source line: a loop's body, however it is nested.
+told by op and source line: a loop's body, however it is nested. Modules and scopes fold first, the innermost before.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 
 from .model import Edge, Node, Scene, common
 
+READABLE = 40  # boxes; in a larger picture, loops and modules that run again are drawn once
+NUMBERED = 120  # boxes; a larger picture has no numbers, so modules and scopes are boxes
 LIMIT = 300
+AGAIN = re.compile(r", run \d+$")
 LONGEST = 256  # ops in a loop's body
 LEAVES = ("constant", "frozen", "leaf")
+
+
+Scope = tuple[str, ...]
 
 
 @dataclass
@@ -26,20 +36,23 @@ class Item:
     key: Hashable
     words: str
     nodes: list[Node]
+    scope: Scope
+    group: str = ""  # the module or scope that it is the whole of
 
 
-def fold(scene: Scene, limit: int = LIMIT, groups: Iterable[str] = ()) -> Scene:
+def fold(scene: Scene, limit: int | None = None, groups: Iterable[str] = ()) -> Scene:
     """A scene of at most `limit` boxes, with the named groups as one box each."""
-    items = [Item(key(node), sign(node), [node]) for node in scene.nodes if node.kind not in LEAVES]
+    items = [Item(key(node), sign(node), [node], node.scope) for node in scene.nodes if node.kind not in LEAVES]
     for group in groups:
-        items = gather(items, group)
-    while boxes(scene, items) > limit:
-        shorter = fold_repeats(items)
-        if len(shorter) == len(items):
-            items = fold_middle(scene, items, limit)
-            break
-        items = shorter
-    return redraw(scene, items)
+        items = gather(items, partial(depth, chosen=partial(is_called, group=group)))
+    if boxes(scene, items) > (limit or READABLE):
+        items = gather(items, partial(depth, chosen=AGAIN.search))
+        items = fold_loops(scene, items, limit or READABLE, scoped=False)
+    for level in range(max((len(item.scope) for item in items), default=0), 0, -1):
+        if boxes(scene, items) > (limit or NUMBERED):
+            items = gather(items, partial(reaches, level=level))
+    items = fold_loops(scene, items, limit or NUMBERED, scoped=True)
+    return redraw(scene, fold_middle(scene, items, limit or LIMIT))
 
 
 def key(node: Node) -> Hashable:
@@ -51,27 +64,51 @@ def sign(node: Node) -> str:
     return getattr(getattr(node.source, "op", None), "sign", None) or node.op
 
 
-def gather(items: list[Item], group: str) -> list[Item]:
-    """All operations of a scope as one item, in the place of the last."""
-    inside = [item for item in items if any(is_called(scope, group) for scope in item.nodes[0].scope)]
-    if len(inside) < 2:
-        return items
-    nodes = [node for item in inside for node in item.nodes]
-    whole = Item(("group", group), group, nodes)
-    last = inside[-1]
-    chosen = {id(item) for item in inside[:-1]}
-    return [whole if item is last else item for item in items if id(item) not in chosen]
+def depth(scope: Scope, chosen: Callable[[str], Any]) -> int:
+    """How deep the first group is that is chosen; 0 if none is."""
+    return next((i for i, label in enumerate(scope, 1) if chosen(label)), 0)
 
 
-def is_called(scope: str, group: str) -> bool:
+def reaches(scope: Scope, level: int) -> int:
+    """The level, where there are groups as deep as that."""
+    return level if len(scope) >= level else 0
+
+
+def gather(items: list[Item], depth_of: Callable[[Scope], int]) -> list[Item]:
+    """Operations of a group that follow each other as one item."""
+    gathered: list[Item] = []
+    for group, run in groupby(items, key=lambda item: item.scope[: depth_of(item.scope)]):
+        inside = list(run)
+        if group and len(inside) > 1:
+            nodes = [node for item in inside for node in item.nodes]
+            kind = AGAIN.sub("", group[-1]).split(": ")[-1]
+            alike = ("group", kind, *(item.key for item in inside))
+            gathered.append(Item(alike, kind, nodes, group[:-1], group[-1]))
+        else:
+            gathered += inside
+    return gathered
+
+
+def is_called(label: str, group: str) -> bool:
     """Whether a group is meant: a scope by its name, a module by its path."""
-    return scope == group or scope.startswith(f"{group}: ")
+    return label == group or label.startswith(f"{group}: ")
 
 
-def fold_repeats(items: list[Item]) -> list[Item]:
+def fold_loops(scene: Scene, items: list[Item], limit: int, scoped: bool) -> list[Item]:
+    """Loops fold, the shortest body first, until there are few enough boxes; inside scopes only if `scoped`."""
+    while boxes(scene, items) > limit:
+        shorter = fold_repeats(items, scoped)
+        if len(shorter) == len(items):
+            break
+        items = shorter
+    return items
+
+
+def fold_repeats(items: list[Item], scoped: bool) -> list[Item]:
     """The shortest loop found: where the same items come four times and more, all but the first and last fold."""
     numbers: dict[Hashable, int] = {}
-    keys = np.array([numbers.setdefault(item.key, len(numbers)) for item in items])
+    alike = [item.key if scoped or not item.scope else id(item) for item in items]
+    keys = np.array([numbers.setdefault(key, len(numbers)) for key in alike])
     for period in range(1, min(LONGEST, len(items) // 4) + 1):
         same = np.concatenate([[False], keys[period:] == keys[:-period], [False]]).astype(int)
         starts, ends = np.flatnonzero(np.diff(same) == 1), np.flatnonzero(np.diff(same) == -1)
@@ -98,20 +135,20 @@ def merged(middle: list[Item], body: list[Item], times: int) -> Item:
         (times, *(item.key for item in body)),
         f"{times:,} × ({words})" if len(body) > 1 else f"{times:,} × {words}",
         [node for item in middle for node in item.nodes],
+        common([item.scope for item in middle]),
     )
 
 
 def fold_middle(scene: Scene, items: list[Item], limit: int) -> list[Item]:
     """What repeats nothing: as much of the beginning and of the end as has room."""
-    kept = limit
-    while kept > 2:
+    shorter, kept = items, limit
+    while kept > 2 and boxes(scene, shorter) > limit:
         kept = kept * 3 // 4
         head, middle, tail = items[: kept // 2], items[kept // 2 : -kept // 2], items[-kept // 2 :]
         counts = Counter(sign(node) for item in middle for node in item.nodes)
         words = ", ".join(f"{count:,} × {op}" for op, count in counts.most_common())
-        shorter = [*head, Item("middle", words, [node for item in middle for node in item.nodes]), *tail]
-        if boxes(scene, shorter) <= limit:
-            break
+        nodes = [node for item in middle for node in item.nodes]
+        shorter = [*head, Item("middle", words, nodes, common([item.scope for item in middle])), *tail]
     return shorter
 
 
@@ -143,13 +180,12 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
     kept = leaves(scene, owner)
     drawn = owner | {node.id: node.id for node in kept}
     by_box = {item.nodes[-1].id: item for item in items}
-    folded: list[str] = []
+    leaving = {edge.tail for edge in scene.edges if edge.tail in owner and owner[edge.tail] != owner[edge.head]}
     nodes = []
     for node in scene.nodes:
         item = by_box.get(node.id)
         if item and len(item.nodes) > 1:
-            nodes.append(summary(item))
-            folded.append(f"{len(item.nodes):,} operations in one box: {item.words}")
+            nodes.append(summary(item, leaving))
         elif node.id in drawn and drawn[node.id] == node.id:
             nodes.append(node)
     edges: dict[Hashable, Edge] = {}
@@ -161,11 +197,27 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
             first = edges.setdefault((tail, head) if joined else (tail, head, edge.position), new)
             first.flows |= edge.flows
     swallowed = len([node for node in scene.nodes if node.kind in LEAVES]) - len(kept)
+    return Scene(nodes, list(edges.values()), said(items, swallowed))
+
+
+def summary(item: Item, leaving: set[str]) -> Node:
+    """The box of a folded item; where only its last value goes on, it shows that one."""
+    last = item.nodes[-1]
+    if item.group and not any(node.id in leaving for node in item.nodes[:-1]):
+        return replace(last, kind="fold", text=item.group, op="", tag="", scope=item.scope)
+    return Node(last.id, "fold", None, None, text=item.group or item.words, scope=item.scope)
+
+
+def said(items: list[Item], swallowed: int) -> list[str]:
+    """What was folded, in words."""
+    folded = [item for item in items if len(item.nodes) > 1]
+    groups = [item for item in folded if item.group]
+    lines = []
+    if len(groups) > 3:
+        inside = sum(len(item.nodes) for item in groups)
+        lines.append(f"{inside:,} operations in {len(groups)} boxes, each a module's or a scope's")
+        folded = [item for item in folded if not item.group]
+    lines += [f"{len(item.nodes):,} operations in one box: {item.group or item.words}" for item in folded]
     if swallowed:
-        folded.append(f"{swallowed:,} {'leaf' if swallowed == 1 else 'leaves'} that only folded operations use")
-    return Scene(nodes, list(edges.values()), folded)
-
-
-def summary(item: Item) -> Node:
-    scope = common([node.scope for node in item.nodes])
-    return Node(item.nodes[-1].id, "fold", None, None, text=item.words, scope=scope)
+        lines.append(f"{swallowed:,} {'leaf' if swallowed == 1 else 'leaves'} that only folded operations use")
+    return lines

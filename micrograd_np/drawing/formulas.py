@@ -127,7 +127,7 @@ class Written(NDArrayOperatorsMixin):
         phrases = [literal(x) for x in args]
         if sign and len(args) == 2:
             return pair(value, infix(sign, *phrases))
-        if function is np.broadcast_to and args[0].shape == args[1]:
+        if function in (np.broadcast_to, np.reshape) and value.shape == args[0].shape:
             return args[0]
         if function is np.swapaxes and args[1:] == (-1, -2):
             return pair(value, transposed(phrases[0], "T" if value.ndim == 2 else "mT"))
@@ -135,6 +135,8 @@ class Written(NDArrayOperatorsMixin):
 
     def __row__(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         value = op.kernel(*map(plain, args), **plain(params))
+        if op.name == "reshape" and value.shape == args[0].shape:
+            return args[0]
         return pair(value, written(op, [literal(x) for x in args], params))
 
     def __getattr__(self, name: str) -> Any:

@@ -115,6 +115,7 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
         boxes[id(x)] = node
     scene = Scene(list(boxes.values()), edges)
     place_weights(scene)
+    drop_single(scene)
     return scene
 
 
@@ -127,6 +128,14 @@ def place_weights(scene: Scene) -> None:
     for node in scene.nodes:
         if node.kind in ("leaf", "frozen"):
             node.scope = common(users.get(node.id, []))
+
+
+def drop_single(scene: Scene) -> None:
+    """A module in which there is only one box needs no frame around it."""
+    counts = Counter(node.scope[:depth] for node in scene.nodes for depth in range(1, len(node.scope) + 1))
+    for node in scene.nodes:
+        if node.scope and counts[node.scope] == 1 and ": " in node.scope[-1]:
+            node.scope = node.scope[:-1]
 
 
 def common(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

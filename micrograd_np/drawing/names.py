@@ -15,7 +15,6 @@ import numpy as np
 
 from .. import frames
 from ..graph import Tensor
-from .groups import Groups
 
 DEPTH = 6  # how far into attributes, lists and dicts a path goes
 WIDTH = 1000  # a list that is longer holds data
@@ -27,26 +26,50 @@ class Names:
     """Names by the identity of values, which are held so that an identity stays theirs."""
 
     def __init__(self) -> None:
-        self.modules: dict[int, str] = {}
+        self.modules: dict[int, tuple[str, str]] = {}  # what holds the module, and the path from there
+        self.holders: dict[str, set[str]] = {}  # of each path
         self.variables: dict[int, str] = {}
         self.paths: dict[int, str] = {}
-        self.groups = Groups()
+        self.arrays: dict[int, tuple[str, Any]] = {}  # by what owns their memory
+        self.runs: dict[str, dict[int, int]] = {}  # the runs of modules that are called alike
         self.held: list[Any] = []
 
     def __call__(self, value: Any) -> str | None:
         given = value.name if isinstance(value, Tensor) else None
         key = id(value)
-        return given or self.modules.get(key) or self.variables.get(key) or self.paths.get(key)
+        return given or self.in_module(key) or self.variables.get(key) or self.paths.get(key) or self.row(value)
+
+    def in_module(self, key: int) -> str | None:
+        """The path in a module, behind what holds the module where another has the same path."""
+        holder, path = self.modules.get(key, ("", ""))
+        return f"{holder}.{path}" if len(self.holders.get(path, ())) > 1 else path or holder
+
+    def row(self, value: Any) -> str | None:
+        """`X[2]` of a row of an array that has a name."""
+        if not isinstance(value, np.ndarray):
+            return None
+        name, whole = self.arrays.get(id(owner(value)), ("", value))
+        if not name or whole.shape[1:] != value.shape or whole.strides[1:] != value.strides or not whole.strides[0]:
+            return None
+        starts = [each.__array_interface__["data"][0] for each in (value, whole)]
+        place, rest = divmod(starts[0] - starts[1], whole.strides[0])
+        return f"{name}[{place}]" if not rest and 0 <= place < len(whole) else None
 
     def scope(self, value: Tensor) -> tuple[str, ...]:
-        """The groups in which a value is drawn, the outermost first: modules, and the user's scopes."""
-        groups: tuple[str, ...] = ()
-        done = 0
-        for call in self.groups.around(value.birth):
-            path, kind = self.modules.get(id(call.module)), type(call.module).__name__
-            groups += (*value.scope[done : call.depth], f"{path}: {kind}" if path else kind)
-            done = call.depth
-        return groups + value.scope[done:]
+        """The groups in which a value is drawn, the outermost first: the user's scopes, and runs of modules."""
+        labels = [entry if isinstance(entry, str) else self.run(entry) for entry in value.scope]
+        return tuple(label for label in labels if label)
+
+    def run(self, call: Any) -> str:
+        """`layers.0: Linear`, and what runs again is numbered."""
+        module = call()
+        if module is None:
+            return ""
+        path, kind = self.in_module(id(module)), type(module).__name__
+        label = f"{path}: {kind}" if path else kind
+        runs = self.runs.setdefault(label, {})
+        number = runs.setdefault(id(call), len(runs) + 1)
+        return label if number == 1 else f"{label}, run {number}"
 
     def take(self, found: dict[int, str], named: Iterable[tuple[str, Any]]) -> None:
         """Enter names; those entered before stay."""
@@ -54,28 +77,45 @@ class Names:
             self.held.append(value)
             found.setdefault(id(value), name)
 
+    def enter(self, holder: str, module: Any) -> None:
+        """Take the paths of a module's tensors and parts."""
+        for method in ("named_parameters", "named_tensors", "named_modules"):
+            for path, part in getattr(module, method, list)():
+                self.held.append(part)
+                if self.modules.setdefault(id(part), (holder, path)) == (holder, path) and path:
+                    self.holders.setdefault(path, set()).add(holder)
+
     def read(self, variables: Variables) -> None:
         """Take the names of a frame's variables, and of what hangs from them."""
         kept = [(name, value) for name, value in variables if name.isidentifier() and name[0] != "_"]
         self.take(self.variables, [(name, value) for name, value in kept if is_array(value)])
         for name, value in kept:
-            if hasattr(type(value), "named_parameters"):
-                self.take(self.modules, value.named_parameters())
-                self.take(self.modules, [(path or name, part) for path, part in modules_of(value)])
-            else:
-                self.take(self.paths, inside(name, value))
+            if isinstance(value, np.ndarray):
+                self.arrays.setdefault(id(owner(value)), (name, value))
+        for name, value in kept:
+            for path, part in inside(name, value):
+                if is_module(part):
+                    self.enter(path, part)
+                else:
+                    self.take(self.paths, [(path, part)])
 
 
 def is_array(value: Any) -> bool:
     return isinstance(value, Tensor | np.ndarray)
 
 
-def modules_of(value: Any) -> Iterable[tuple[str, Any]]:
-    return value.named_modules() if hasattr(type(value), "named_modules") else ()
+def owner(value: Any) -> Any:
+    """The array whose memory a view shows."""
+    base = getattr(value, "base", None)
+    return value if base is None else base
+
+
+def is_module(value: Any) -> bool:
+    return hasattr(type(value), "named_parameters")
 
 
 def inside(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The tensors and arrays in a user's object, list or dict, with their paths."""
+    """The modules, and the tensors and arrays in a user's object, list or dict, with their paths."""
     pending = [(name, value, 0)]
     seen = set()
     while pending:
@@ -83,6 +123,8 @@ def inside(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         if is_array(value):
             if depth:
                 yield path, value
+        elif is_module(value):
+            yield path, value
         elif id(value) not in seen and depth < DEPTH:
             seen.add(id(value))
             pending += [(step, part, depth + 1) for step, part in reversed(parts(path, value))]
@@ -139,12 +181,14 @@ def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any,
 
     An inner function's name for what it was given serves for a leaf only: of a result, how it was made says more.
     """
-    groups = Groups()
     stack: list[tuple[FrameType, dict[str, Any]]] = []
     found: list[tuple[int, Variables]] = []
 
-    def note(frame: FrameType, event: str, _: Any) -> None:
-        groups.note(frame, event)
+    before = sys.getprofile()
+
+    def note(frame: FrameType, event: str, arg: Any) -> None:
+        if before is not None:
+            before(frame, event, arg)
         if not is_users(frame.f_code.co_filename):
             return
         if event == "call":
@@ -158,14 +202,12 @@ def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any,
             ]
             found.append((len(stack), variables))
 
-    before = sys.getprofile()
     sys.setprofile(note)
     try:
         result = function(*args, **kwargs)
     finally:
         sys.setprofile(before)
     names = live(Names())
-    names.groups = groups
     for _, variables in sorted(found, key=lambda call: call[0]):
         names.read(variables)
     return result, names

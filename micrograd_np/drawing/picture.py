@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from ..graph import Tensor
 from . import dot, mermaid, page, render, text
 from .flow import fill
-from .fold import LIMIT
 from .fold import fold as fold_scene
 from .model import Scene, build
 from .names import Names, live, watch
@@ -96,7 +95,12 @@ FORMATS = {
 
 
 def draw(
-    target: Any, *args: Any, direction: str = "both", fold: Collection[str] = (), limit: int = LIMIT, **kwargs: Any
+    target: Any,
+    *args: Any,
+    direction: str = "both",
+    fold: Collection[str] = (),
+    limit: int | None = None,
+    **kwargs: Any,
 ) -> Picture:
     """A picture of a tensor's graph, or of the graph that a function makes of its arguments.
 
@@ -108,9 +112,10 @@ def draw(
     direction : {"both", "forward", "backward"}
         Whether values, gradients or both are shown.
     fold : collection of str
-        Scopes to draw as one box each.
-    limit : int
-        With more boxes than this, repeated structure is folded; folded boxes say what is in them.
+        Modules, by their paths, and scopes to draw as one box each.
+    limit : int, optional
+        With more boxes than this, modules, scopes and loops are folded; folded boxes say what is in them. Without
+        it, loops and modules that run again fold over 40 boxes, all modules over 120, and anything over 300.
 
     Raises
     ------

@@ -57,7 +57,9 @@ function backward(step) {
     const same = word === nodes[id].title ? "" : `, which is ${nodes[id].title}`;
     parts.push(...part(`${word}${same}`, nodes[id].value, "forward"));
   }
-  for (const each of step.sends) {
+  const folded = step.sends.filter((each) => !each.rule && !each.array).map((each) => nodes[each.to].title);
+  if (folded.length) parts.push(make("p", `folded: its rules, which send on to ${folded.join(", ")}, are not shown`, "dim"));
+  for (const each of step.sends.filter((each) => each.rule || each.array)) {
     parts.push(...part(`to ${nodes[each.to].title}:  ${each.rule}`, each.array, "backward"));
     if (each.sum) parts.push(...part(`arrived at ${nodes[each.to].title} so far, ${each.count} of ${each.of}`, each.sum));
   }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 ROWS, COLUMNS, STRIP = 6, 4, 12
+NOISE = 1e-12  # a mean that is smaller against the greatest number is what rounding left of 0
 LEVELS = 4
 STRANGE = 9  # the heat of nan and of infinity
 
@@ -51,7 +52,7 @@ def host(values: Any) -> Any:
 
 def fits(values: Any) -> bool:
     rows, columns = np.atleast_2d(values).shape
-    return bool(rows <= ROWS and columns <= COLUMNS)
+    return bool(rows <= ROWS and columns <= (ROWS if rows == 1 else COLUMNS))
 
 
 def summary(values: Any, mean: bool = True) -> str:
@@ -64,7 +65,10 @@ def summary(values: Any, mean: bool = True) -> str:
     if finite.size:
         with np.errstate(over="ignore"):
             least, greatest = numbers(np.array([finite.min(), finite.max()]))
-            middle = numbers(np.array([finite.mean(dtype=float)]))
+            middle = finite.mean(dtype=float)
+            if abs(middle) < NOISE * np.abs(finite).max():
+                middle = 0.0
+            middle = numbers(np.array([middle]))
         words = [f"{least} … {greatest}", *(f"mean {number}" for number in middle if mean), *words]
     return ", ".join(words)
 

@@ -8,6 +8,9 @@ from contextlib import suppress
 
 from .palette import style
 
+# Before version 3, dot gives a cell its id only where the cell is a link; the drawing then drops the link.
+HANDLE = re.compile(r'(<td id="\w+" tooltip="\w+")')
+LINK = 'href="#"'
 CURE = "Install one with `pip install graphviz-pure`, or your system's graphviz package."
 
 
@@ -40,6 +43,8 @@ def render(source: str, format: str, dpi: int = 96) -> bytes:
     command = [engine(format), f"-T{format}"]
     if format == "png":
         command.append(f"-Gdpi={dpi}")
+    elif format == "svg":
+        source = HANDLE.sub(rf"\1 {LINK}", source)
     done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{command[0]} could not draw this: {done.stderr.decode(errors='replace').strip()}")
@@ -48,7 +53,7 @@ def render(source: str, format: str, dpi: int = 96) -> bytes:
 
 def styled(svg: bytes) -> bytes:
     """A drawing that follows the reader's light or dark page, without the ids that hovering would show."""
-    svg = re.sub(rb"<title>[^<]*</title>\n", b"", svg)
+    svg = re.sub(rb"<title>[^<]*</title>\n", b"", svg).replace(f" xlink:{LINK}".encode(), b"")
     start = svg.index(b">", svg.index(b"<svg")) + 1
     return svg[:start] + b"\n" + style().encode() + svg[start:]
 

@@ -3,6 +3,7 @@
 from . import init
 from .attention import MultiheadAttention
 from .convolution import Conv1d, Conv2d
+from .freed import keep_freed_memory
 from .functions import (
     ELU,
     GELU,
@@ -34,6 +35,8 @@ from .module import Module, Parameter
 from .normalization import BatchNorm1d, BatchNorm2d, LayerNorm
 from .recurrent import GRUCell, LSTMCell, RNNCell
 from .sequences import GRU, LSTM, RNN
+
+keep_freed_memory()
 
 __all__ = [
     "ELU",

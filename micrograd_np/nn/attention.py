@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import called
 from ..ops.classes import softmax
+from ..ops.linear import linear
 from ..ops.primitive import as_array
 from .checks import fitting
 from .init import generator, xavier_uniform, zeros
@@ -75,20 +76,20 @@ class MultiheadAttention(Module):
         need_weights: bool = True,
     ) -> tuple[Any, Any]:
         q, k, v = map(self.split, self.projections(query, key, value))
-        scores = np.matmul(q, k.swapaxes(-1, -2)) / math.sqrt(q.shape[-1])
+        scores = np.matmul(q / math.sqrt(q.shape[-1]), k.swapaxes(-1, -2))
         weights = softmax(masked(scores, attn_mask, is_causal))
         heads = np.matmul(self.dropout(weights), v).swapaxes(-2, -3)
         y = self.out_proj(self.turned(heads.reshape(*heads.shape[:-2], -1)))
         return y, np.mean(weights, axis=-3) if need_weights else None
 
-    def projections(self, *inputs: Any) -> list[Any]:
-        """Queries, keys and values, the batch first."""
-        projected = []
-        for x, weight, i in zip(inputs, np.split(self.in_proj_weight, 3), range(3), strict=True):
-            x = self.turned(fitting(self, x, weight, weight.shape[1]))
-            y = np.matmul(x, weight.T)
-            projected.append(y if self.in_proj_bias is None else y + np.split(self.in_proj_bias, 3)[i])
-        return projected
+    def projections(self, query: Any, key: Any, value: Any) -> list[Any]:
+        """Queries, keys and values, the batch first; of one input by one matrix product."""
+        weight, bias = self.in_proj_weight, self.in_proj_bias
+        inputs = [self.turned(fitting(self, x, weight, weight.shape[1])) for x in (query, key, value)]
+        if query is key is value:
+            return list(np.split(linear(inputs[0], weight, bias), 3, axis=-1))
+        weights, biases = np.split(weight, 3), [None] * 3 if bias is None else np.split(bias, 3)
+        return [linear(x, w, b) for x, w, b in zip(inputs, weights, biases, strict=True)]
 
     def turned(self, x: Any) -> Any:
         """From the user's order of axes to (N, L, E), or back."""
@@ -105,7 +106,7 @@ def masked(scores: Any, mask: Any, is_causal: bool) -> Any:
     A mask of floats is added to the scores.
     """
     if is_causal:
-        scores = np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf)
+        scores = scores + hiding(np.tri(*scores.shape[-2:]) == 0, scores)
     if mask is None:
         return scores
     mask = as_array(mask)
@@ -117,4 +118,9 @@ def masked(scores: Any, mask: Any, is_causal: bool) -> Any:
         return scores + mask
     if mask.all(axis=-1).any():
         raise ValueError("a row of attn_mask is all True: a query that may look nowhere has no mean to take.")
-    return np.where(mask, -np.inf, scores)
+    return scores + hiding(mask, scores)
+
+
+def hiding(mask: Any, scores: Any) -> Any:
+    """-inf where the mask is True, else 0: added to scores, it costs their gradient nothing."""
+    return np.where(mask, -np.inf, 0).astype(scores.dtype)

@@ -79,10 +79,26 @@ def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean")
     return finish(-logs, reduction)
 
 
-def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
-    """-(t log σ(x) + (1-t) log σ(-x)), accurate for logits of any size."""
+def binary_cross_entropy_with_logits(
+    logits: Any, target: Any, reduction: str = "mean", *, pos_weight: Any = None
+) -> Any:
+    """-(t log σ(x) + (1-t) log σ(-x)), accurate for logits of any size.
+
+    Parameters
+    ----------
+    logits, target : (...)
+    reduction : {'mean', 'sum', 'none'}
+    pos_weight : number or (classes,), optional
+        How much the first part counts, of each class on the last axis; above 1 where positives are rare.
+    """
     x, target = same(logits, target)
-    return finish(-(target * log_sigmoid(x) + (1 - target) * log_sigmoid(-x)), reduction)
+    positive = target * log_sigmoid(x)
+    if pos_weight is not None:
+        scale = as_array(pos_weight).astype(x.dtype)
+        if scale.shape not in ((), x.shape[-1:]):
+            raise ValueError(f"{called(scale, 'pos_weight')} needs the shape () or {x.shape[-1:]}: one for each class.")
+        positive = scale * positive
+    return finish(-(positive + (1 - target) * log_sigmoid(-x)), reduction)
 
 
 def cross_entropy(

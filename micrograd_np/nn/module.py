@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import reprlib
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
-from ..context import no_grad
+from ..context import CURRENT, no_grad
 from ..graph import Tensor
 from ..ops.primitive import as_array
 from . import display
@@ -25,6 +26,14 @@ class Parameter(Tensor):
 
     def __init__(self, data: Any, *, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(data, requires_grad=True, name=name, dtype=dtype)
+
+
+class Call(weakref.ref):  # type: ignore[type-arg]
+    """One run of a module, in the scope of what it computes: pictures draw each as a group."""
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
 
 class Module:
@@ -49,7 +58,15 @@ class Module:
     training: bool = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+        context = CURRENT.get()
+        if not context.recording:
+            return self.forward(*args, **kwargs)
+        call: Any = Call(self)
+        token = CURRENT.set(context._replace(scope=(*context.scope, call)))
+        try:
+            return self.forward(*args, **kwargs)
+        finally:
+            CURRENT.reset(token)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; each module writes its own."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import called
 from .indexing import scatter
+from .linalg import dots, totals
 from .primitive import Bound, Plain, Primitive, as_array, example
 from .primitive import Drawn as D
 
@@ -19,8 +20,9 @@ def along(x: Any, axis: Any = -1) -> Bound:
 
 def _softmax(x: Any, axis: Any) -> Any:
     """exp(x) / sum(exp(x)), without overflow."""
-    z = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    z /= np.sum(z, axis=axis, keepdims=True)
+    z = np.subtract(x, np.max(x, axis=axis, keepdims=True), dtype=np.result_type(x.dtype, 0.0))
+    np.exp(z, out=z)
+    z /= totals(z, axis)
     return z
 
 
@@ -34,7 +36,7 @@ CASES = [example(D(3, 4)), example(D(3, 4), axis=0), example(D(2, 3, 2), axis=(0
 
 softmax = Primitive(
     _softmax,
-    lambda g, z, x, axis: z * (g - np.sum(g * z, axis=axis, keepdims=True)),
+    lambda g, z, x, axis: z * (g - dots(g, z, axis)),
     bind=along,
     examples=CASES,
 )
@@ -96,7 +98,7 @@ def _bind_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") ->
 def _cross_entropy(x: Any, labels: Any, reduction: str) -> Any:
     """-log of the probability that softmax(x) gives the label; for labels that are probabilities, its mean."""
     x = x - np.max(x, axis=-1, keepdims=True)
-    log_sum = np.log(np.sum(np.exp(x), axis=-1))
+    log_sum = np.log(totals(np.exp(x), -1))[..., 0]
     if labels.ndim == x.ndim:
         losses = log_sum * np.sum(labels, axis=-1) - np.sum(labels * x, axis=-1)
     else:
@@ -116,9 +118,24 @@ def _cross_entropy_x(g: Any, z: Any, x: Any, labels: Any, reduction: str) -> Any
     """The probabilities that were predicted, less those that are right."""
     if labels.ndim == x.ndim:
         return share(g, x, reduction) * (softmax(x) * np.sum(labels, axis=-1, keepdims=True) - labels)
-    return share(g, x, reduction) * (softmax(x) - one_hot(labels, x.shape[-1]))
+    return share(g, x, reduction) * excess(x, labels)
 
 
+def _excess(x: Any, labels: Any) -> Any:
+    """softmax(x), less 1 at the label: how much too probable each class is held."""
+    z = _softmax(x, -1)
+    right = labels[..., None]
+    np.put_along_axis(z, right, np.take_along_axis(z, right, -1) - 1, -1)
+    return z
+
+
+excess = Primitive(
+    _excess,
+    lambda g, z, x, labels: np.multiply(p := softmax(x), g - dots(g, p, -1)),
+    None,
+    bind=lambda x, labels: ((as_array(x), as_array(labels)), {}),
+    examples=[example(D(3, 4), np.array([3, 0, 3])), example(D(2, 2, 3), np.array([[0, 2], [1, 1]]))],
+)
 LABELS = np.array([3, 0, 3])
 cross_entropy = Primitive(
     _cross_entropy,

@@ -122,6 +122,20 @@ vecdot = Primitive(
         example(D(3, 3), D(3)),
     ],
 )
+
+
+def dots(x: Any, y: Any, axis: Any) -> Any:
+    """The sums of products over an axis, or several, kept with length 1; over the last in one pass."""
+    return np.expand_dims(np.vecdot(x, y), -1) if axis in (-1, (-1,)) else np.sum(x * y, axis=axis, keepdims=True)
+
+
+def totals(x: Any, axis: Any) -> Any:
+    """The sums over an axis, or several, kept with length 1; over the last as a matrix product, which is faster."""
+    if axis in (-1, (-1,)):
+        return np.expand_dims(np.matmul(x, np.ones(x.shape[-1], x.dtype, like=x)), -1)
+    return np.sum(x, axis=axis, keepdims=True)
+
+
 if hasattr(np, "matvec"):
     matvec = Primitive(
         np.matvec,

@@ -58,13 +58,42 @@ def _bend(x: Any) -> Any:
     return x * (_LINEAR + _CUBIC * x * x)
 
 
+def _fall(x: Any) -> Any:
+    """exp(-_bend(x)), in one array: what sigmoid(_bend(x)) is one over, less 1."""
+    z = np.empty(x.shape, np.result_type(x.dtype, 0.0), like=x)
+    np.multiply(x, x, out=z)
+    z *= -_CUBIC
+    z -= _LINEAR
+    z *= x
+    np.minimum(z, _LIMIT.get(z.dtype, 709.0), out=z)
+    return np.exp(z, out=z)
+
+
 def _gelu(x: Any) -> Any:
     """x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))/2, the common stand-in for x times the normal distribution of x."""
-    return x * _sigmoid(_bend(x))
+    z = _fall(x)
+    z += 1
+    return np.divide(x, z, out=z)
 
 
-def _slope_of_gelu(g: Any, z: Any, x: Any) -> Any:
-    return g * (sigmoid(_bend(x)) * (1 + (x - z) * (_LINEAR + 3 * _CUBIC * x * x)))
+def _gelu_slope(x: Any) -> Any:
+    """s (1 + (1 - s) x u'), where s is sigmoid(u) and u is _bend(x)."""
+    fall = _fall(x)
+    s = 1 / (1 + fall)
+    fall *= s
+    fall *= x
+    slope = x * x
+    slope *= 3 * _CUBIC
+    slope += _LINEAR
+    fall *= slope
+    fall += 1
+    fall *= s
+    return fall
+
+
+def _slope_of_gelu_slope(g: Any, z: Any, x: Any) -> Any:
+    s, up = sigmoid(_bend(x)), _LINEAR + 3 * _CUBIC * x * x
+    return g * (s * (1 - s) * (2 * up + x * (6 * _CUBIC * x + up * up * (1 - 2 * s))))
 
 
 def one(x: Any) -> Bound:
@@ -83,7 +112,8 @@ softplus = Elementwise(
     examples=[*SHAPES, example(D(3), beta=2.5)],
 )
 silu = Elementwise(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)), bind=one, spelled=_silu)
-gelu = Elementwise(_gelu, _slope_of_gelu, bind=one, spelled=_gelu)
+gelu = Elementwise(_gelu, lambda g, z, x: g * gelu_slope(x), bind=one)
+gelu_slope: Elementwise = Elementwise(_gelu_slope, _slope_of_gelu_slope, bind=one)
 relu = Elementwise(_relu, lambda g, z, x: g * (x > 0), bind=one, spelled=_relu)
 leaky_relu = Elementwise(
     _leaky_relu,

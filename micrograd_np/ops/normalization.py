@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import called
 from .composed import stands_for
+from .linalg import dots, totals
 from .primitive import Bound, Several, as_array, example
 from .primitive import Drawn as D
 from .reduction import count
@@ -15,9 +16,11 @@ from .reduction import count
 
 def _standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:
     """(x - mean) / sqrt(variance + eps), and the mean and the variance, over some axes that are kept with length 1."""
-    mean = np.mean(x, axis=axis, keepdims=True)
+    mean = totals(x, axis)
+    mean /= count(x, mean)
     centred = x - mean
-    var = np.mean(centred * centred, axis=axis, keepdims=True)
+    var = dots(centred, centred, axis)
+    var /= count(x, mean)
     centred *= 1 / np.sqrt(var + eps)
     return centred, mean, var
 
@@ -27,8 +30,8 @@ def _standardize_x(g: Any, z: Any, x: Any, axis: Any, eps: float) -> Any:
     (g_unit, g_mean, g_var), (unit, mean, var) = g, z
     entries = count(x, mean)
     scale = 1 / np.sqrt(var + eps)
-    shift = g_mean / entries - scale * np.mean(g_unit, axis=axis, keepdims=True)
-    stretch = 2 * g_var / (entries * scale) - scale * np.mean(g_unit * unit, axis=axis, keepdims=True)
+    shift = (g_mean - scale * np.sum(g_unit, axis=axis, keepdims=True)) / entries
+    stretch = (2 * g_var / scale - scale * dots(g_unit, unit, axis)) / entries
     return scale * g_unit + stretch * unit + shift
 
 

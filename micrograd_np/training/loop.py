@@ -70,7 +70,7 @@ def fit(
         If the loss is nan or inf. Ctrl-C raises nothing: it ends the training after a whole step.
     """
     run = Run(model, optimiser, rng, schedule)
-    run.check_parameters()
+    run.check_model()
     if resume and checkpoint is not None and os.path.exists(checkpoint):
         run.load(checkpoint)
     metrics = metrics or {}

@@ -47,8 +47,12 @@ class Run:
     best: dict[str, Any] = field(default_factory=dict)
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=3))
 
-    def check_parameters(self) -> None:
+    def check_model(self) -> None:
         """Refuse to train a model of which the optimiser does not know every part."""
+        if not isinstance(self.model, Module):
+            raise TypeError(
+                f"fit trains a Module, not a {type(self.model).__name__}: write a class with a forward method."
+            )
         known = set(map(id, self.optimiser.parameters))
         named = self.model.named_parameters()
         unknown = [name for name, p in named if p.requires_grad and id(p) not in known]
@@ -91,7 +95,7 @@ class Run:
 
     def save(self, path: Path) -> None:
         """Write a checkpoint: `fit(…, checkpoint=path, resume=True)` goes on from it, to the same bits."""
-        counts = {"epoch": self.epoch, "step": self.step, "best": self.best, "recent": list(self.recent)}
+        counts = {"epoch": self.epoch, "step": self.step, "best": self.best}
         save(path, self.parts() | counts | {"history": dict(self.history), "ended": self.history.ended})
 
     def load(self, path: Path) -> None:
@@ -101,7 +105,6 @@ class Run:
         self.history = History(state["history"])
         self.history.ended = state["ended"]
         self.epoch, self.step, self.best = state["epoch"], state["step"], state["best"]
-        self.recent.extend(state["recent"])
 
 
 Hook = Callable[[Run], Any]

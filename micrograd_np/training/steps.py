@@ -58,8 +58,7 @@ def measured(cost: Any, prediction: Any, target: Any, metrics: Metrics) -> Figur
     """The loss and the metrics as numbers."""
     if isinstance(prediction, Tensor):
         prediction = prediction.detach()
-    with no_grad():
-        figures = {"loss": cost} | {name: metric(prediction, target) for name, metric in metrics.items()}
+    figures = {"loss": cost} | {name: metric(prediction, target) for name, metric in metrics.items()}
     return {name: float(value.item() if hasattr(value, "item") else value) for name, value in figures.items()}
 
 

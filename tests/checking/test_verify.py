@@ -141,7 +141,7 @@ def test_one_mistake_in_all_weights_is_one_cause(article):
     assert len(report.findings) == 1
     assert report.findings[0].causes[0].kind == "derivative left out"
     assert set(report.findings[0].causes[0].rows) == {"syn0", "syn1"}
-    assert "it explains syn0 too" in str(report)
+    assert "this explains syn0 too" in str(report)
 
 
 def nodes(loss):

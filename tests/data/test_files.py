@@ -122,6 +122,13 @@ def test_csv_without_a_header_and_with_another_delimiter(tmp_path):
     assert data.read_csv(path, header=0, delimiter="\t", dtype=int).tolist() == [[1, 2]]
 
 
+def test_names_become_labels():
+    lines = ["length,species", "5.1,setosa", "6.3,virginica", "4.9,setosa"]
+    names, labels = np.unique(data.read_csv(lines, usecols=1, dtype=str), return_inverse=True)
+    assert names.tolist() == ["setosa", "virginica"]
+    assert labels.ravel().tolist() == [0, 1, 0]
+
+
 WRONG_CSV = [
     (b"a,b\n1,2\n3,x\n", "'x' to float64 at row 1, column 2"),
     (b"a,b\n1,\n", "'' to float64 at row 0, column 2"),

@@ -110,3 +110,50 @@ def test_ten_thousand_operations_take_seconds():
     picture = draw(output)
     assert "<svg" in picture.svg
     assert time.perf_counter() - start < 10
+
+
+class Square(mg.nn.Module):
+    def __init__(self):
+        self.weight = mg.nn.Parameter(np.full(2, 1.1))
+
+    def forward(self, x):
+        return x * self.weight * x
+
+
+def run(modules):
+    x = mg.Tensor([0.5, -0.5])
+    for module in modules:
+        x = module(x)
+    loss = np.sum(x)
+    loss.backward()
+    return loss
+
+
+def test_a_module_that_runs_again_is_drawn_once_and_then_as_boxes_with_what_they_give():
+    square = Square()
+    loss = run([square] * 20)
+    scene = draw(loss).scene
+    assert [node.text for node in scene.nodes if node.kind == "fold"] == [
+        f"square: Square, run {i}" for i in range(2, 21)
+    ]
+    last = next(node for node in scene.nodes if node.text == "square: Square, run 20")
+    np.testing.assert_array_equal(last.value, loss.args[0].data)
+    np.testing.assert_array_equal(last.gradient, [1.0, 1.0])
+    assert scene.folded == ["38 operations in 19 boxes, each a module's or a scope's"]
+
+
+def test_a_loop_of_modules_is_one_box():
+    square = Square()
+    scene = draw(run([square] * 100)).scene
+    assert "97 × Square" in [node.text for node in scene.nodes]
+
+
+def test_many_modules_are_a_box_each():
+    layers = [Square() for _ in range(45)]
+    folds = [node.text for node in draw(run(layers)).scene.nodes if node.kind == "fold"]
+    assert folds == [f"layers[{i}]: Square" for i in range(45)]
+
+
+def test_the_limit_decides_alone_where_it_is_given():
+    square = Square()
+    assert draw(run([square] * 20), limit=50).scene.folded == []

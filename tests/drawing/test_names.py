@@ -125,6 +125,26 @@ def test_module_paths_come_before_variables():
     assert w.name is None
 
 
+def test_modules_in_a_list_have_its_name():
+    layers = [Module(), Module()]
+    out = layers[1](layers[0](np.ones(2)))
+    assert names(draw(out)) == {"layers[0].layers.0.weight", "layers[1].layers.0.weight", "out"}
+
+
+def test_a_path_that_two_models_share_has_the_name_of_each_before_it():
+    generator, critic = Module(), Module()
+    assert names(draw(critic(generator(np.ones(2))))) == {"generator.layers.0.weight", "critic.layers.0.weight"}
+
+
+def test_rows_of_an_array_have_its_name_and_their_place():
+    xs = np.arange(6.0).reshape(3, 2)
+    w = leaf(2)
+    out = sum(w * x for x in xs[1:])
+    assert names(draw(out)) == {"w", "out"} | {"xs[1]", "xs[2]"}
+    assert names(draw(w * xs[:2])) == {"w"}
+    assert names(draw(w * xs[2, ::-1])) == {"w"}
+
+
 def test_lists_of_data_are_not_searched():
     data = [leaf() for _ in range(WIDTH + 1)]
     assert list(inside("data", data)) == []

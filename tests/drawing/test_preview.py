@@ -17,6 +17,7 @@ GRIDS = [
     ([1.5 + 2j, -1j], [["1.50+2j", "0.00-1j"]]),
     ([1e-9, 0.0], [["1.0e-09", "0"]]),
     ([1e300], [["1.0e+300"]]),
+    ([0, 1, 2, 3, 4, 5], [["0", "1", "2", "3", "4", "5"]]),
     ([float("nan"), 1.5], [["nan", "1.50"]]),
     ([float("inf"), float("-inf")], [["inf", "-inf"]]),
     ([np.float32(0.1)], [["0.100"]]),
@@ -51,6 +52,11 @@ def test_a_larger_array_is_a_strip_and_its_mean():
     assert seen.line == "-12 … 11, mean -0.500"
     assert seen.cells == [[""] * STRIP]
     assert seen.heat == [[-4, -4, -3, -2, -2, -1, 1, 1, 2, 3, 3, 4]]
+
+
+@pytest.mark.parametrize(("mean", "shown"), [(1e-17, ", mean 0"), (1e-5, ", mean 1.0e-05")])
+def test_what_rounding_leaves_of_a_mean_is_no_number(mean, shown):
+    assert preview(np.tile([-1.0, 1.0], 8) + mean).line.endswith(shown)
 
 
 def test_an_array_of_more_axes_is_a_strip_even_if_it_is_tiny():

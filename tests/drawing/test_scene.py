@@ -205,10 +205,22 @@ def test_modules_are_groups():
     ]
 
 
-def test_a_module_that_runs_twice_is_one_group():
-    layer = Layer()
-    groups = {each.scope[:1] for each in draw(lambda x: layer(layer(x)) * 2, weight(2)).scene.nodes}
-    assert groups == {("layer: Layer",), ()}
+def test_each_run_of_a_module_is_a_group():
+    layer, x = Layer(), weight(2)
+    out = layer(layer(x)) * 2
+    groups = [each.scope[:1] for each in draw(out).scene.nodes if each.kind == "operation"]
+    assert groups == [("layer: Layer",), ("layer: Layer, run 2",)]
+
+
+def test_a_module_that_fails_leaves_no_scope_behind():
+    with pytest.raises(ValueError, match=r"\(3,\)"):
+        Model()(np.ones(3))
+    assert (weight(2) * 2).scope == ()
+
+
+def test_a_model_that_is_gone_leaves_no_group():
+    out = Model()(weight(2))
+    assert {each.scope for each in draw(out).scene.nodes if each.kind == "operation"} == {("inside",)}
 
 
 def test_a_module_folds_by_its_path():
@@ -216,7 +228,7 @@ def test_a_module_folds_by_its_path():
     drawn = draw(model, np.ones(2), fold=["layers.0"]).scene
     assert [each.text for each in drawn.nodes if each.kind == "fold"] == []
     drawn = draw(lambda x: model(np.exp(x)), weight(2), fold=["model"]).scene
-    assert [each.text for each in drawn.nodes if each.kind == "fold"] == ["model"]
+    assert [each.text for each in drawn.nodes if each.kind == "fold"] == ["model: Model"]
 
 
 def test_several_outputs_of_one_op():
@@ -280,7 +292,7 @@ def test_sixty_doublings_are_sixty_one_boxes():
     for _ in range(60):
         y = y + y
     y.backward()
-    drawn = scene(y)
+    drawn = scene(y, limit=100)
     assert len(drawn.nodes) == 61
     assert float(drawn.nodes[0].gradient) == 2.0**60
 

@@ -357,6 +357,8 @@ BAD = [
     (lambda: nn.Conv2d(3, 1, 1)(FEW), "conv2d takes x"),
     (lambda: nn.Conv2d(3, 4, 1, groups=2), "groups=2 has to divide in_channels=3 and out_channels=4"),
     (lambda: nn.Conv2d(3, 4, (1, 2, 3)), "kernel"),
+    (lambda: nn.Conv2d(3, 4, 3, (1, 2), "same"), r"padding='same' needs a stride of 1, not \(1, 2\)"),
+    (lambda: nn.Conv1d(3, 4, 3, padding="some")(np.ones((1, 3, 5))), "padding='some'"),
     (lambda: nn.MaxPool2d(), r"MaxPool2d\(kernel_size.*missing a required argument: 'kernel_size'"),
     (lambda: nn.ReLU(3), r"ReLU\(\): too many"),
     (lambda: nn.BatchNorm1d(2)(FEW), "BatchNorm1d takes 2 channels on axis 1"),

@@ -26,6 +26,8 @@ CASES = [
     ("binary_cross_entropy", CHANCE, CHANCE[::-1].copy(), {}),
     ("binary_cross_entropy_with_logits", P, TRUTH, {}),
     ("binary_cross_entropy_with_logits", 300 * P, TRUTH, {}),
+    ("binary_cross_entropy_with_logits", P, TRUTH, {"pos_weight": np.array(3.0)}),
+    ("binary_cross_entropy_with_logits", 300 * P, CHANCE, {"pos_weight": np.array([0.5, 2.0])}),
     ("cross_entropy", LOGITS, LABELS, {}),
     ("cross_entropy", LOGITS, LABELS, {"label_smoothing": 0.1}),
     ("cross_entropy", LOGITS, LABELS, {"weight": WEIGHT}),
@@ -43,7 +45,7 @@ def test_values_and_gradients_are_torchs(name, prediction, target, options, redu
     torch = pytest.importorskip("torch", reason="needs torch==2.13.0 (extra peers)")
     x, theirs = mg.Tensor(prediction, requires_grad=True), torch.tensor(prediction, requires_grad=True)
     y = getattr(nn, name)(x, target, reduction, **options)
-    options = {key: torch.tensor(value) if key == "weight" else value for key, value in options.items()}
+    options = {key: torch.tensor(value) if "weight" in key else value for key, value in options.items()}
     scores = theirs.movedim(-1, 1) if np.ndim(prediction) == 3 else theirs  # torch has the classes on axis 1
     z = getattr(torch.nn.functional, name)(scores, torch.tensor(target), reduction=reduction, **options)
     np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=1e-12, atol=1e-14)
@@ -100,6 +102,7 @@ BAD = [
     (lambda: nn.cross_entropy(EMPTY, np.ones(0, int)), ValueError, "an empty batch"),
     (lambda: nn.cross_entropy(EMPTY, np.ones(0, int), weight=WEIGHT), ValueError, "an empty batch"),
     (lambda: nn.binary_cross_entropy(P, TRUTH), ValueError, "probabilities from 0 to 1; for logits"),
+    (lambda: nn.binary_cross_entropy_with_logits(P, TRUTH, pos_weight=WEIGHT), ValueError, r"\(3,\) .* or \(2,\): one"),
     (lambda: nn.cross_entropy(LOGITS, LABELS + 1), IndexError, r"labels count from 0 to 2, and 2 of 5 .* \(0,\): 3"),
     (lambda: nn.cross_entropy(LOGITS, LABELS + 1, label_smoothing=0.1), IndexError, "labels count from 0 to 2"),
     (lambda: nn.cross_entropy(LOGITS, LABELS - 1), IndexError, "lie outside"),

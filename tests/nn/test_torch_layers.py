@@ -18,6 +18,10 @@ LAYERS = [
     ("Conv1d(4, 6, 3, stride=2, padding=1, dilation=2, groups=2)", [(2, 4, 9)]),
     ("Conv2d(3, 4, 3, bias=False)", [(2, 3, 5, 6)]),
     ("Conv2d(2, 4, (3, 2), (2, 1), (1, 0), 1, 2)", [(2, 2, 6, 5)]),
+    ("Conv1d(3, 4, 3, padding='same')", [(2, 3, 7)]),
+    ("Conv1d(3, 4, 4, padding='same', dilation=3)", [(2, 3, 7)]),
+    ("Conv2d(2, 4, (3, 2), padding='same', dilation=(2, 1))", [(2, 2, 6, 5)]),
+    ("Conv2d(2, 4, 3, 2, padding='valid')", [(2, 2, 6, 5)]),
     ("MaxPool1d(3, 2, 1)", [(2, 3, 8)]),
     ("MaxPool2d(2)", [(2, 3, 5, 4)]),
     ("MaxPool2d((3, 2), stride=1, padding=1, dilation=1)", [(2, 2, 5, 4)]),
@@ -102,6 +106,7 @@ def compare(ours, theirs, arrays, call=lambda layer, *inputs: layer(*inputs)):
         close(p.grad, gradients[name])
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same'")  # torch says that it copies
 @pytest.mark.parametrize(("text", "shapes"), LAYERS, ids=[text for text, _ in LAYERS])
 def test_values_gradients_and_buffers_are_torchs(text, shapes):
     ours, theirs = pair(f"nn.{text}")

@@ -128,7 +128,7 @@ def test_parameters_that_no_gradient_reached_are_named(loop):
         loop(model, nn.cross_entropy, optim.SGD(model.named_parameters()), X, Y)
     assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
     model.forgotten.freeze()
-    loop(model, nn.cross_entropy, optim.SGD(model.parameters(), lr=0.1), X, Y)
+    loop(model, nn.cross_entropy, optim.SGD(model.used.parameters(), lr=0.1), X, Y)
     assert not np.array_equal(model.used.weight.data, before["used.weight"])
 
 
@@ -140,6 +140,12 @@ def test_an_optimiser_of_another_model():
     ]:
         with pytest.raises(ValueError, match=f"SGD was not given {said} of this model"):
             by_fit(model, nn.cross_entropy, optim.SGD(parameters), X, Y)
+
+
+def test_a_model_that_is_no_module():
+    weight = nn.Parameter(np.ones((3, 3)))
+    with pytest.raises(TypeError, match="fit trains a Module, not a function"):
+        by_fit(lambda x: x @ weight, nn.cross_entropy, optim.SGD([weight]), X, Y)
 
 
 @both

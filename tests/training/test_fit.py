@@ -25,6 +25,11 @@ def test_validation_is_measured_over_all_samples_in_evaluation():
     assert list(history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
 
 
+def test_a_metric_may_leave_the_graph():
+    history = fitted(1, size=50, metrics={"largest": lambda logits, y: logits.numpy().max()})[2]
+    assert np.isfinite(history["largest"][0])
+
+
 def test_validation_changes_nothing():
     assert same(fitted(3)[0], fitted(3, validation=(X, Y), metrics={"accuracy": accuracy})[0])
 

@@ -1,11 +1,14 @@
 """Lines in a pipe, a bar on a terminal, nothing if quiet; and rich is imported for the bar alone."""
 
+import contextlib
 import io
 import re
 import subprocess
 import sys
 
 import pytest
+
+from micrograd_np.training import loop, progress
 
 from .examples import accuracy, fitted
 
@@ -58,6 +61,18 @@ def test_a_bar_on_a_terminal(monkeypatch):
     assert "epoch 3/3" in shown
     assert f"loss {history['loss'][-1]:.4g}" in shown
     assert "\x1b[" in shown
+
+
+def test_the_bar_moves_with_the_steps(monkeypatch):
+    seen = []
+
+    @contextlib.contextmanager
+    def recorded(epochs, quiet):
+        yield progress.Shown(lambda done, figures: seen.append(done), lambda done, figures: seen.append(-done))
+
+    monkeypatch.setattr(loop, "progress", recorded)
+    fitted(2)
+    assert seen == [0, 0, 0, 0, -1, 1.25, 1.5, 1.75, 2, -2]
 
 
 def test_rich_is_not_imported_in_a_pipe():

@@ -1,12 +1,16 @@
 """A training that was cut off and taken up again ends with the same bits as one that was not."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import micrograd_np as mg
 from micrograd_np import nn, optim
 
-from .examples import X, Y, fitted, network, same
+from .examples import STEPS, X, Y, fitted, network, same
 
 OPTIMISERS = {
     "SGD": lambda model: optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True),
@@ -37,6 +41,28 @@ def test_resume_gives_the_same_bits(make, scheduled, tmp_path):
     assert whole[2].ended == resumed[2].ended
 
 
+KILLED = """
+import os, signal, sys
+from tests.training.examples import STEPS, fitted
+
+def kill(run):
+    if run.step == 2 * STEPS + 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+fitted(4, checkpoint=sys.argv[1], on_step=kill)
+"""
+
+
+def test_a_run_that_was_killed_in_the_middle_of_an_epoch(tmp_path):
+    path = tmp_path / "run.npz"
+    root = Path(__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=root, check=False).returncode < 0
+    assert mg.load(path)["epoch"] == 2
+    resumed, whole = fitted(4, checkpoint=path, resume=True), fitted(4)
+    assert same(resumed[0], whole[0])
+    assert resumed[2] == whole[2]
+
+
 @pytest.mark.parametrize("bits", [np.random.MT19937, np.random.PCG64DXSM, np.random.Philox, np.random.SFC64])
 def test_whatever_generator_draws(bits, tmp_path):
     path = tmp_path / "run.npz"
@@ -51,6 +77,13 @@ def test_a_checkpoint_of_each_epoch_is_one_line(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.npz", "2.npz", "3.npz"]
     resumed = fitted(3, checkpoint=tmp_path / "2.npz", resume=True)
     assert same(resumed[0], fitted(3)[0])
+
+
+def test_steps_and_epochs_are_counted_on(tmp_path):
+    path, counts = tmp_path / "run.npz", []
+    fitted(2, checkpoint=path)
+    fitted(3, checkpoint=path, resume=True, on_epoch=lambda run: counts.append((run.epoch, run.step)))
+    assert counts == [(3, 3 * STEPS)]
 
 
 def test_a_run_that_patience_ended_stays_ended(tmp_path):

@@ -1,0 +1,108 @@
+"""What else a tape costs: time for each recorded op as graphs grow, bytes at the peak of a step, time to begin with."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+from . import models
+
+LENGTHS = [10**3, 10**4, 10**5, 10**6]
+
+
+@contextmanager
+def collector(on: bool) -> Iterator[None]:
+    """The cyclic garbage collector on or off, and as it was afterwards."""
+    was_on = gc.isenabled()
+    gc.collect()
+    (gc.enable if on else gc.disable)()
+    try:
+        yield
+    finally:
+        (gc.enable if was_on else gc.disable)()
+
+
+def seconds_an_op(length: int, on: bool) -> float:
+    """Of a chain of small multiplications and its backward pass."""
+    import micrograd_np as mg
+
+    def chain() -> float:
+        z = mg.Tensor(1.0, requires_grad=True)
+        start = perf_counter()
+        for _ in range(length):
+            z = z * 1.000001
+        z.backward()
+        return (perf_counter() - start) / length
+
+    with collector(on):
+        return statistics.median(chain() for _ in range(max(3, 10**5 // length)))
+
+
+def growth(on: bool) -> float:
+    """The time an op takes in the largest graph, as a multiple of that in the smallest."""
+    times = [seconds_an_op(length, on) for length in LENGTHS]
+    return max(times) / times[0]
+
+
+def peak_bytes(step: Callable[[], Any]) -> int:
+    """The most bytes that a step holds beyond those before it; NumPy reports its arrays to tracemalloc."""
+    for _ in range(3):
+        step()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        step()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+def torch_peak_bytes(step: Callable[[], Any]) -> int:
+    """The same of PyTorch, whose profiler lists every allocation and every release of a tensor's memory."""
+    from torch.profiler import ProfilerActivity, profile
+
+    for _ in range(3):
+        step()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        step()
+    held = peak = 0
+    for event in profiler.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            held += event.nbytes()
+            peak = max(peak, held)
+    return peak
+
+
+def milliseconds_to_compile() -> float:
+    """From the call of `compile` to the end of the first compiled step of the MLP, less a plain step."""
+    from micrograd_np import compile
+
+    plain = models.training(models.mlp, models.ours())
+    plain()
+    start = perf_counter()
+    plain()
+    usual = perf_counter() - start
+    start = perf_counter()
+    step = compile(models.training(models.mlp, models.ours()))
+    step()
+    return 1e3 * (perf_counter() - start - usual)
+
+
+IMPORT = "import numpy, time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+
+
+def milliseconds_to_import(package: str, times: int = 7) -> float:
+    """In a fresh process, where NumPy is there already."""
+    command = [sys.executable, "-c", IMPORT.format(package)]
+    runs = [subprocess.run(command, capture_output=True, text=True, check=False) for _ in range(times)]
+    if any(run.returncode for run in runs):
+        raise ModuleNotFoundError(package)
+    return 1e3 * statistics.median(float(run.stdout) for run in runs)

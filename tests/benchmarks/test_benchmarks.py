@@ -1,0 +1,82 @@
+"""What is compared computes the same; and the figures are what they are called."""
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from tests.benchmarks import article, costs, models, timing
+
+
+def weights_after(steps, make, monkeypatch):
+    """The weights that a way of the article's step ends with, its own arrays."""
+    begun = article.weights((3, 4), (4, 1))
+    monkeypatch.setattr(article, "begin", lambda: begun)
+    made = []
+    plain = mg.Tensor
+
+    def remembered(*args, **kwargs):
+        made.append(plain(*args, **kwargs))
+        return made[-1]
+
+    monkeypatch.setattr(mg, "Tensor", remembered)
+    step = make()
+    for _ in range(steps):
+        step()
+    return [t.data for t in made if t.requires_grad] or begun
+
+
+@pytest.mark.parametrize("way", ["eager", "eager, seeded"])
+def test_the_tape_takes_the_steps_of_the_hand(way, monkeypatch):
+    by_hand = weights_after(20, article.by_hand, monkeypatch)
+    for ours, theirs in zip(weights_after(20, article.WAYS[way][0], monkeypatch), by_hand, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("model", [models.mlp, models.convnet, models.transformer])
+def test_a_model_learns(model):
+    step = models.training(model, models.ours())
+    first = step().item()
+    for _ in range(2):
+        last = step().item()
+    assert last < first
+
+
+def test_the_products_are_those_of_the_model(monkeypatch):
+    matmul, sizes = np.matmul, []
+
+    def counted(a, b, **out):
+        if b.ndim == 2:
+            sizes.append(sorted((*a.shape, b.shape[1])))
+        return matmul(a, b, **out)
+
+    monkeypatch.setattr(np, "matmul", counted)
+    bare = models.products()
+    sizes.clear()
+    bare()
+    bare_sizes = sorted(sizes)
+    sizes.clear()
+    models.training(models.mlp, models.ours())()
+    assert sorted(sizes) == bare_sizes
+
+
+def test_peak_bytes_are_those_of_the_arrays():
+    def step():
+        first = np.ones(10**6)
+        second = first + 1
+        del first
+        return second + 1
+
+    assert costs.peak_bytes(step) == pytest.approx(16e6, rel=1e-3)
+
+
+def test_ways_that_are_not_there_are_left_out():
+    def missing():
+        raise ModuleNotFoundError("a peer")
+
+    measured = timing.measure({"here": (lambda: lambda: None, 1), "gone": (missing, 1)}, rounds=2)
+    assert list(measured) == ["here"]
+    assert timing.ratio(measured, "gone", "here") is None
+
+
+def test_a_ratio_is_the_median_over_rounds():
+    assert timing.ratio({"a": [2.0, 30.0, 4.0], "b": [1.0, 1.0, 1.0]}, "a", "b") == 4.0

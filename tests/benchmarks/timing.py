@@ -1,0 +1,54 @@
+"""How long a call takes beside others: they take turns, so that other load meets all alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+Step = Callable[[], Any]
+Way = tuple[Callable[[], Step], int]  # makes a call, and says how many steps of training one call is
+
+ROUNDS = 15
+LEAST = 0.03  # seconds that a turn lasts, so that the clock's own time does not count
+
+
+def made(ways: dict[str, Way]) -> dict[str, tuple[Step, int]]:
+    """The ways that are there, each called often enough to be warm; a peer that is not installed is left out."""
+    ready = {}
+    for name, (make, steps) in ways.items():
+        try:
+            call = make()
+        except ImportError:
+            continue
+        for _ in range(3):
+            call()
+        ready[name] = call, steps
+    return ready
+
+
+def seconds(call: Step, times: int) -> float:
+    """What one call takes, the mean of several in a row."""
+    start = perf_counter()
+    for _ in range(times):
+        call()
+    return (perf_counter() - start) / times
+
+
+def measure(ways: dict[str, Way], rounds: int = ROUNDS) -> dict[str, list[float]]:
+    """Seconds a step, by way, one figure a round."""
+    calls = made(ways)
+    times = {name: max(1, round(LEAST / seconds(call, 1))) for name, (call, _) in calls.items()}
+    measured: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, (call, steps) in calls.items():
+            measured[name].append(seconds(call, times[name]) / steps)
+    return measured
+
+
+def ratio(measured: dict[str, list[float]], way: str, against: str) -> float | None:
+    """How many times the other's time a way takes, the median over the rounds; None where one is not there."""
+    if way not in measured or against not in measured:
+        return None
+    return median(ours / theirs for ours, theirs in zip(measured[way], measured[against], strict=True))
