@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import isclose
+from typing import Any
+
+from ..graph import Tensor
+from .recording import Recording
 
 PLAIN = (1, 2, 4)
 NUMBERS = re.compile(r"\d+")
@@ -52,3 +56,28 @@ def rounded(factor: float) -> float:
             if near and isclose(value, near, rel_tol=1e-6):
                 return near if value == factor else 1 / near
     return factor
+
+
+def sizes_of(recording: Recording, called: Callable[[Any], str | None]) -> dict[int, str]:
+    """The sizes in the data, each with the axes that have it."""
+    places: dict[int, list[str]] = {}
+    seen: list[Any] = []
+    for node in recording.nodes:
+        for x in (*node.args, node):
+            if hasattr(x, "shape") and x.shape and not any(x is other for other in seen):
+                seen.append(x)
+                for axis, size in enumerate(x.shape):
+                    name = called(x)
+                    if size > 1:
+                        places.setdefault(size, []).extend([f"axis {axis} of {name}"] if name else [])
+    for size in {x.size for x in seen if isinstance(x, Tensor)} - {1}:
+        places.setdefault(size, [])
+    return {size: describe(found) for size, found in places.items()}
+
+
+def describe(places: Sequence[str]) -> str:
+    """Two of the places, different axes if there are such."""
+    another = [place for place in places if place.split()[:2] != places[0].split()[:2]]
+    return (
+        " and ".join(dict.fromkeys([*places[:1], *another[:1], *places[1:2]][:2])) or "the size of a value on the way"
+    )

@@ -14,43 +14,17 @@ from ..frames import user_frame
 from ..graph import Tensor
 from ..ops.primitive import as_array
 from .labels import is_float, parameter_names
-from .problem import plain as plain_array
+from .refusals import called, check_inputs, check_output, check_repeats
 
 Array = Any
+UNRECORDABLE = (
+    "verify runs the forward pass with tensors, to record it. What fills a buffer in a loop cannot be recorded: "
+    "collect the parts in a list, and np.stack them. Against numbers alone it can be checked as it is, with "
+    "op = mg.custom_op(lambda g, z, x: backward(g, x))(forward) and mg.gradcheck(op, x)."
+)
 Name = Callable[[Any], str | None]
 # What backward passes call the gradient that they start from.
 SEEDS = ("dout", "dy", "g", "grad", "grad_output", "upstream", "dl", "dz", "dscores", "gradient")
-
-
-def check_form(output: Any, given: Sequence[Any]) -> None:
-    """Refuse a call of `verify` that has neither of its forms."""
-    if isinstance(output, Tensor) and len(given) == 1 and isinstance(given[0], dict):
-        return
-    if callable(output) and not isinstance(output, Tensor) and len(given) > 1 and callable(given[0]):
-        return
-    raise TypeError(
-        "verify takes a recorded loss and its gradients by hand, verify(loss, {'W1': dW1, w2: dw2}), or two functions "
-        f"and their inputs, verify(forward, backward, x, w); not {', '.join(map(kind, (output, *given)))}."
-    )
-
-
-def kind(x: Any) -> str:
-    return "a function" if callable(x) and not isinstance(x, Tensor) else type(x).__name__
-
-
-def check_gradients(output: Tensor, hand: Any, gradient: Any) -> None:
-    if not hand:
-        raise ValueError("verify was given no gradient by hand: name at least one, as in {'W1': dW1}.")
-    if output.size != 1 and gradient is None:
-        raise ValueError(
-            f"verify starts from a loss, and the output has shape {output.shape}. Give the loss itself, or the "
-            "gradient that your backward pass starts from: verify(output, {...}, gradient=dout)."
-        )
-    if not np.isfinite(output._data).all():
-        raise ValueError(
-            f"the output is {output._data}, so there is no gradient to compare with. mg.detect_anomaly() names the op "
-            "that made the first nan or inf."
-        )
 
 
 def variables() -> dict[str, Tensor]:
@@ -78,7 +52,11 @@ def run(
     tensors = [
         Tensor(x, requires_grad=True, name=label) if is_float(x) else x for x, label in zip(leaves, labels, strict=True)
     ]
-    result, names = watch(forward, *rebuild(tensors))
+    try:
+        result, names = watch(forward, *rebuild(tensors))
+    except Exception as error:
+        error.add_note(UNRECORDABLE)
+        raise
     output = result[0] if isinstance(result, tuple) else result
     check_output(forward, output)
     plain = forward(*[copied(x) for x in inputs])
@@ -108,40 +86,6 @@ def label_leaves(inputs: Sequence[Any], parameters: Sequence[str]) -> list[str]:
 def copied(tree: Any) -> Any:
     leaves, rebuild = flatten(tree)
     return rebuild([np.array(x) if hasattr(x, "dtype") else x for x in leaves])
-
-
-def check_output(forward: Callable[..., Any], output: Any) -> None:
-    if not isinstance(output, Tensor) or not output.requires_grad:
-        raise TypeError(
-            f"{called(forward)} returned {type(output).__name__} that does not depend on the floating inputs in a way "
-            "that could be recorded. It must return the loss, or the output, or a tuple that begins with it, computed "
-            "with NumPy functions of its arguments."
-        )
-
-
-def check_inputs(forward: Callable[..., Any], inputs: Sequence[Any]) -> None:
-    try:
-        inspect.signature(forward).bind(*inputs)
-    except TypeError:
-        raise TypeError(
-            f"{called(forward)} takes {', '.join(parameter_names(forward))}, and verify was given {len(inputs)} inputs "
-            "for it: write verify(forward, backward, *inputs)."
-        ) from None
-    except ValueError:
-        return  # a function that does not say what it takes
-
-
-def check_repeats(forward: Callable[..., Any], output: Tensor, plain: Any) -> None:
-    again = plain[0] if isinstance(plain, tuple) else plain
-    if not np.allclose(output._data, plain_array(again), equal_nan=True):
-        raise ValueError(
-            f"{called(forward)} gave two outputs for the same inputs, so its gradients cannot be compared. Draw random "
-            "numbers, such as a dropout mask, outside of it, or make their generator anew in each call."
-        )
-
-
-def called(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", "the function")
 
 
 def arguments_of(backward: Callable[..., Any], result: Any, inputs: Sequence[Any], gradient: Any) -> list[Any]:

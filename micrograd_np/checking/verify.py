@@ -10,9 +10,11 @@ import numpy as np
 from ..graph import Tensor
 from . import fast, functions
 from .estimate import EPS, Measured
-from .hand import examine, sizes_of
+from .factors import sizes_of
+from .hand import examine
 from .locate import suspects
 from .recording import Recording, in_float64
+from .refusals import check_form, check_gradients
 from .rows import Closeness, Row, as_hand, precision_of, resolve
 from .verdict import TOO_COARSE, WRONG, compare
 from .verify_report import VerifyReport
@@ -51,7 +53,7 @@ def verify(output: Any, *given: Any, gradient: Any = None, numeric: bool = True)
     >>> bool(report), report.findings[0].causes[0].kind
     (False, 'left out')
     """
-    functions.check_form(output, given)
+    check_form(output, given)
     if isinstance(output, Tensor):
         return compare_three(output, given[0], gradient, functions.live_names(), functions.variables(), numeric)
     backward, *inputs = given
@@ -67,7 +69,7 @@ def compare_three(
     variables: Mapping[str, Tensor],
     numeric: bool,
 ) -> VerifyReport:
-    functions.check_gradients(output, hand, gradient)
+    check_gradients(output, hand, gradient)
     recording = Recording(output, gradient)
     named: dict[str, list[Tensor]] = {}
     for node in recording.nodes:

@@ -1,0 +1,229 @@
+"""`verify` on two plain NumPy functions, and what it says where shapes are wrong or nothing can be compared."""
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np.checking import verify
+
+from .article import nodes
+
+rng = np.random.default_rng(0)
+INPUTS = rng.normal(size=(6, 4)), rng.normal(size=(4, 3)), rng.normal(size=3)
+
+
+def affine(x, w, b):
+    out = np.maximum(x.dot(w) + b, 0)
+    return out, (x, w, b, out)
+
+
+def affine_backward(dout, cache):
+    x, w, _, out = cache
+    dscores = dout * (out > 0)
+    return dscores.dot(w.T), x.T.dot(dscores), dscores.sum(axis=0)
+
+
+def loss(w, b):
+    return np.sum(np.tanh(w * b) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "inputs"),
+    [
+        (affine, affine_backward, INPUTS),
+        (lambda w: (w * w).sum(), lambda w: 2 * w, INPUTS[1:2]),
+        (lambda w: (w * w).sum(), lambda dout, w: 2 * w * dout, INPUTS[1:2]),
+        (lambda w, b: ((w * b).sum(), w), lambda w, b, cache: (b * np.ones_like(w), w.sum(0)), INPUTS[1:]),
+        (lambda w, b: ((w * b).sum(), (w, b)), lambda cache: {"b": cache[0].sum(0)}, INPUTS[1:]),
+        (lambda p: (p["w"] * p["b"]).sum(), lambda p: {"w": p["b"] + 0 * p["w"]}, ({"w": INPUTS[1], "b": INPUTS[2]},)),
+    ],
+)
+def test_two_functions(forward, backward, inputs):
+    assert verify(forward, backward, *inputs)
+    assert not any(isinstance(x, mg.Tensor) for x in inputs)
+
+
+def test_two_functions_with_a_slip():
+    def backward(dout, cache):
+        x, w, _, _ = cache
+        return dout.dot(w.T), x.T.dot(dout), dout.sum(axis=0)
+
+    report = verify(affine, backward, *INPUTS)
+    assert [row.label for row in report.rows] == ["b", "x", "w"]
+    assert report.findings[0].row.label == "b"
+    assert "derivative left out" in {cause.kind for cause in report.findings[0].causes}
+    assert set(report.findings[0].causes[0].rows) == {"x", "w", "b"}
+
+
+def test_inputs_are_left_alone():
+    def backward(w):
+        w *= 0
+        return w
+
+    w = np.ones(3)
+    verify(lambda w: (w * w).sum(), backward, w)
+    np.testing.assert_array_equal(w, 1)
+
+
+# Shapes.
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (lambda x, dout: dout, "not summed over axis 0, which has 6 entries: add .sum(axis=0)"),
+        (lambda x, dout: dout.sum(1), "summed over axis 1, and should be over the others"),
+        (lambda x, dout: dout.sum(), "summed over axis 0, and should not be"),
+    ],
+)
+def test_the_shape_of_a_bias(values, says):
+    def backward(dout, cache):
+        return {"b": values(cache[0], dout)}
+
+    report = verify(lambda x, w, b: (x.dot(w) + b, (x,)), backward, *INPUTS)
+    assert not report
+    assert report.rows[0].status == "wrong shape"
+    assert says in str(report)
+
+
+def test_a_transposed_shape_says_so():
+    def backward(dout, cache):
+        return {"w": dout.T.dot(cache[0])}
+
+    report = verify(lambda x, w, b: (x.dot(w) + b, (x,)), backward, *INPUTS)
+    assert "w has shape (3, 4) and should have (4, 3)" in str(report)
+    assert "transposed: add .T" in str(report)
+    assert "The numbers are right." in str(report)
+
+
+def test_axes_of_length_one_pass_with_a_note():
+    def backward(dout, cache):
+        return {"b": dout.sum(axis=0, keepdims=True)}
+
+    report = verify(lambda x, w, b: (x.dot(w) + b, (x,)), backward, *INPUTS)
+    assert report
+    assert "b has shape (1, 3), and its value (3,)" in str(report)
+
+
+# Bad input.
+
+
+def test_a_graph_whose_leaves_were_written_since_is_refused(article):
+    loss, rows = article
+    next(x for x in nodes(loss) if x.name == "syn1").assign(np.zeros((4, 1)))
+    with pytest.raises(RuntimeError, match=r"syn1 \(4, 1\) was written to after dot had used it(.|\n)*_functions.py"):
+        verify(loss, rows)
+
+
+def test_an_unknown_name_lists_those_like_it(article):
+    loss, rows = article
+    with pytest.raises(ValueError, match=r"no value called 'sin1'.*Did you mean syn1"):
+        verify(loss, {"sin1": rows["syn1"]})
+
+
+def test_a_tensor_of_another_graph_is_refused(article):
+    with pytest.raises(ValueError, match=r"W \(2,\) is not in the graph"):
+        verify(article[0], {mg.Tensor([1.0, 2.0], True, name="W"): np.zeros(2)})
+
+
+def test_text_for_a_gradient_is_refused(article):
+    with pytest.raises(TypeError, match="the gradient by hand of syn1 has dtype"):
+        verify(article[0], {"syn1": "zero"})
+
+
+def test_a_forward_that_returns_no_recorded_value_is_refused():
+    with pytest.raises(TypeError, match="forward_without_graph returned float"):
+        verify(forward_without_graph, lambda w: w, np.ones(3))
+
+
+def forward_without_graph(w):
+    return 1.0
+
+
+def test_a_backward_with_other_arguments_is_refused():
+    with pytest.raises(TypeError, match=r"takes 3 arguments \(a, b, c\).*can be given the 1 inputs"):
+        verify(lambda w: (w * w).sum(), lambda a, b, c: a, np.ones(3))
+
+
+def test_too_many_gradients_are_refused():
+    with pytest.raises(ValueError, match="returned 2 gradients, and there are 1 floating-point inputs"):
+        verify(lambda w: (w * w).sum(), lambda w: (w, w), np.ones(3))
+
+
+W = INPUTS[1]
+
+
+@pytest.mark.parametrize(
+    ("backward", "error", "says"),
+    [
+        (lambda w: None, TypeError, "returned None: did it forget its return"),
+        (lambda w: {}, ValueError, "given no gradient by hand"),
+        (lambda w: {"w": None}, TypeError, "the gradient by hand of w is None"),
+        (lambda w: {3: w}, TypeError, "named by tensors or by text"),
+    ],
+)
+def test_what_backward_returned_is_refused_in_words(backward, error, says):
+    with pytest.raises(error, match=says):
+        verify(lambda w: (w * w).sum(), backward, W)
+
+
+@pytest.mark.parametrize("given", [(), ([W],), (W, W)])
+def test_a_call_of_neither_form_is_refused(given):
+    with pytest.raises(TypeError, match=r"verify\(loss, .*verify\(forward, backward, x, w\)"):
+        verify(mg.Tensor(1.0), *given)
+
+
+def test_a_forward_that_draws_random_numbers_is_refused():
+    generator = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="gave two outputs for the same inputs"):
+        verify(lambda w: (w * generator.random(w.shape)).sum(), lambda w: w, W)
+
+
+def test_a_loss_that_is_nan_is_refused():
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="the output is nan"):
+        verify(lambda w: np.log(-(w * w)).sum(), lambda w: w, W)
+
+
+def test_a_nan_by_hand_is_located():
+    def backward(w):
+        found = 2 * w
+        found[1, 2] = np.nan
+        return found
+
+    report = verify(lambda w: (w * w).sum(), backward, W)
+    assert not report
+    assert "w is nan at [1, 2] (1 of 12 entries are nan or inf)" in str(report)
+
+
+def test_gradients_in_another_order_say_whose_they_are():
+    report = verify(lambda w, b: (w * b).sum(), lambda w, b: (w.sum(0), b + 0 * w), *INPUTS[1:])
+    assert "it is the gradient of w. Give each its own" in str(report)
+
+
+@pytest.mark.parametrize("key", ["w1", "dw1", "dW1", "dL_dw1", "dLdW1", "grad_w1", "w1_grad", "nabla_w1", "weights"])
+def test_names_that_people_give(key):
+    w1 = mg.Tensor(W, requires_grad=True, name="w1")
+    weights = w1  # noqa: F841 - a second variable for the same tensor
+    assert verify((w1 * w1).sum(), {key: 2 * W})
+
+
+def test_gradients_beside_the_loss():
+    forward, dw, db = (lambda w, b: (w * b).sum()), INPUTS[2] + 0 * W, W.sum(0)
+    assert len(verify(forward, lambda w, b: (3.5, dw, db), W, INPUTS[2]).rows) == 2
+    assert len(verify(forward, lambda w, b: (3.5, {"dw": dw}), W, INPUTS[2]).rows) == 1
+    assert verify(forward, lambda w, b: dw, W, INPUTS[2]).rows[0].label == "w"
+
+
+def filled(x, w):
+    out = np.zeros((6, 3))
+    for i in range(6):
+        out[i] = x[i] @ w
+    return out
+
+
+def test_a_buffer_cannot_be_recorded_and_the_error_says_what_can_be_done():
+    with pytest.raises(TypeError, match="conversion to an array would cut") as found:
+        verify(filled, lambda dout, x, w: (dout @ w.T, x.T @ dout), *INPUTS[:2])
+    assert "np.stack them" in found.value.__notes__[0]
+    op = mg.custom_op(lambda g, z, x, w: g @ w.T, lambda g, z, x, w: x.T @ g)(filled)
+    assert mg.gradcheck(op, *INPUTS[:2])
