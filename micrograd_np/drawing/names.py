@@ -183,7 +183,6 @@ def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any,
     """
     stack: list[tuple[FrameType, dict[str, Any]]] = []
     found: list[tuple[int, Variables]] = []
-
     before = sys.getprofile()
 
     def note(frame: FrameType, event: str, arg: Any) -> None:
