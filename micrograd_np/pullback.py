@@ -115,7 +115,9 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     def pullback(gradient: Any) -> Any:
         given, _ = flatten(gradient)
         errors.check_count("the cotangent", len(given), "the output", len(outputs))
-        parts = [g if isinstance(g, Tensor) else as_tensor(cotangent(x, g)) for x, g in zip(outputs, given, strict=True)]
+        parts = [
+            g if isinstance(g, Tensor) else as_tensor(cotangent(x, g)) for x, g in zip(outputs, given, strict=True)
+        ]
         again = nested or (CURRENT.get().recording and any(g._requires_grad for g in parts))
         as_tensors = again or tracing()
         read = pull_tensors if as_tensors else pull_arrays

@@ -183,11 +183,8 @@ def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any,
     """
     stack: list[tuple[FrameType, dict[str, Any]]] = []
     found: list[tuple[int, Variables]] = []
-    before = sys.getprofile()
 
-    def note(frame: FrameType, event: str, arg: Any) -> None:
-        if before is not None:
-            before(frame, event, arg)
+    def note(frame: FrameType, event: str, _: Any) -> None:
         if not is_users(frame.f_code.co_filename):
             return
         if event == "call":
@@ -201,6 +198,7 @@ def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any,
             ]
             found.append((len(stack), variables))
 
+    before = sys.getprofile()
     sys.setprofile(note)
     try:
         result = function(*args, **kwargs)

@@ -20,7 +20,11 @@ def dot(args: list[Phrase], params: Params) -> Phrase:
 
 
 def transpose(args: list[Phrase], params: Params) -> Phrase:
-    return attribute(args[0], "T") if params["axes"] is None else method(args[0], "transpose", literal(params["axes"]).text)
+    return (
+        attribute(args[0], "T")
+        if params["axes"] is None
+        else method(args[0], "transpose", literal(params["axes"]).text)
+    )
 
 
 def reshape(args: list[Phrase], params: Params) -> Phrase:
@@ -134,5 +138,4 @@ def keywords(function: Any, params: Params) -> list[str]:
 
 def needs_kernel(op: Any) -> bool:
     """Whether a step calls a function of ours, which must be printed with it."""
-    return op.name == "scatter" or op.name not in OWN and not is_numpys(kernel_of(op))
-
+    return op.name == "scatter" or (op.name not in OWN and not is_numpys(kernel_of(op)))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..containers import flatten
-from ..context import CURRENT, Mode, no_grad
+from ..context import no_grad
 from ..errors import called
 from ..frames import line, spot
 from ..graph import Pull, Tensor, constant
 from ..memory import Memory, memory, tick
 from ..ops import TABLE
 from ..ops.control import alias, hook
-from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Steps, Value
+from .values import ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Value
 
 SAME = (alias, hook)
 SHAPED_BY_DATA = ("argwhere", "flatnonzero", "nonzero", "unique")
@@ -180,7 +178,7 @@ def new(kind: str, of: Any, data: Any) -> Value:
 
 
 def check_shape_is_known(op: Any, args: tuple[Any, ...]) -> None:
-    masks = op.name == "getitem" and any(getattr(x, "dtype", None) == bool for x in args[1:])
+    masks = op.name == "getitem" and any(getattr(x, "dtype", None) == np.dtype(bool) for x in args[1:])
     if masks or op.name in SHAPED_BY_DATA:
         raise TraceError(
             f"how many entries {op.name} gives depends on the values, and a program's shapes are fixed: "
