@@ -1,4 +1,4 @@
-"""Draw every picture of docs/images anew: `python docs/draw_pictures.py`; the screenshots need playwright and chromium."""
+"""Draw every picture of docs/images anew: `python docs/draw_pictures.py`; screenshots take playwright and chromium."""
 
 import os
 import shutil
@@ -25,9 +25,8 @@ def classifier():
 
 
 def unrolled():
-    rng = np.random.default_rng(0)
-    cell = nn.RNNCell(2, 3, rng=rng)
-    xs, h = rng.normal(size=(10, 1, 2)), np.zeros((1, 3))
+    cell = nn.RNNCell(2, 3, rng=np.random.default_rng(0))
+    xs, h = np.random.default_rng(1).normal(size=(10, 1, 2)), np.zeros((1, 3))
     for x in xs:
         h = cell(x, h)
     loss = (h**2).sum()

@@ -157,7 +157,7 @@ class Tensor:
         g = seed(self, gradient)
         visit = keep if retain_graph else keep_and_cut
         if create_graph or tracing():
-            g = gradient if isinstance(gradient, Tensor) else g if isinstance(g, Tensor) else constant(g)
+            g = gradient if isinstance(gradient, Tensor) else as_tensor(g)
             with Mode(recording=create_graph):
                 leaves = backpropagate(self, g, visit, pull_tensors)
         else:
@@ -184,6 +184,20 @@ def remember(node: Tensor, data: Any, op: Any = None, args: Any = (), params: An
 def constant(data: Any) -> Tensor:
     """A Tensor around an array, without a copy and without a past."""
     return remember(Tensor.__new__(Tensor), data)
+
+
+def fixed(data: Any) -> Any:
+    """An array that follows from shapes alone; under a trace, a Tensor that is known as such."""
+    trace = CURRENT.get().trace
+    if trace is None:
+        return data
+    tensor = constant(data)
+    trace.fixed(tensor)
+    return tensor
+
+
+def as_tensor(x: Any) -> Tensor:
+    return x if isinstance(x, Tensor) else constant(x)
 
 
 def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -310,7 +324,7 @@ def seed(output: Tensor, gradient: Any) -> Any:
     if gradient is not None:
         return cotangent(output, gradient)
     errors.check_scalar(output)
-    return np.ones_like(output if tracing() else output._data)
+    return fixed(np.ones_like(output._data))
 
 
 def cotangent(tensor: Tensor, values: Any) -> Any:
@@ -318,7 +332,7 @@ def cotangent(tensor: Tensor, values: Any) -> Any:
     if tracing():
         values = values if isinstance(values, Tensor) else Tensor(values)
         errors.check_shape("the gradient", values, tensor)
-        return values if values.dtype == tensor.dtype else values.astype(tensor.dtype)  # type: ignore[attr-defined]
+        return values if values.dtype == tensor.dtype else values.astype(tensor.dtype)
     values = values._data if isinstance(values, Tensor) else values
     array = np.array(values, dtype=tensor._data.dtype, like=tensor._data)
     errors.check_shape("the gradient", array, tensor)

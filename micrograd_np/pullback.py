@@ -10,7 +10,7 @@ import numpy as np
 from . import errors
 from .containers import flatten, map_leaves
 from .context import CURRENT, Mode, tracing
-from .graph import Pull, Tensor, backpropagate, constant, cotangent, pull_arrays, pull_tensors, seed
+from .graph import Pull, Tensor, as_tensor, backpropagate, constant, cotangent, fixed, pull_arrays, pull_tensors, seed
 from .ops.control import alias, pack
 from .ops.primitive import Outputs, as_array
 
@@ -47,7 +47,7 @@ def gradients(output: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *
     g = seed(output, gradient)
     as_tensors = create_graph or tracing()
     if as_tensors:
-        g = gradient if isinstance(gradient, Tensor) else constant(g)
+        g = gradient if isinstance(gradient, Tensor) else as_tensor(g)
     with Mode(recording=create_graph):
         found = collect(output, g, tensors, pull_tensors if as_tensors else pull_arrays)
     for position, tensor in enumerate(tensors):
@@ -115,7 +115,9 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     def pullback(gradient: Any) -> Any:
         given, _ = flatten(gradient)
         errors.check_count("the cotangent", len(given), "the output", len(outputs))
-        parts = [g if isinstance(g, Tensor) else constant(cotangent(x, g)) for x, g in zip(outputs, given, strict=True)]
+        parts = [
+            g if isinstance(g, Tensor) else as_tensor(cotangent(x, g)) for x, g in zip(outputs, given, strict=True)
+        ]
         again = nested or (CURRENT.get().recording and any(g._requires_grad for g in parts))
         as_tensors = again or tracing()
         read = pull_tensors if as_tensors else pull_arrays
@@ -126,9 +128,9 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
                 ends,
                 lambda node, g: [] if node in stops else read(node, g),
             )
-        gradients = [found[x] if x in found else np.zeros_like(x._data) for x in ends]
+        gradients = [found[x] if x in found else fixed(np.zeros_like(x._data)) for x in ends]
         if as_tensors or tensors:
-            gradients = [g if isinstance(g, Tensor) else constant(g) for g in gradients]
+            gradients = [as_tensor(g) for g in gradients]
         return rebuild(gradients)
 
     return (rebuild_output([delivered(x) for x in outputs]), pullback, *[map_leaves(delivered, x) for x in aux])

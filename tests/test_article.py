@@ -1,6 +1,5 @@
 """The article's programs: the same numbers as the article, and the same bits by hand and on the tape."""
 
-
 import numpy as np
 import pytest
 

@@ -16,7 +16,13 @@ MODULES = {
     if path.relative_to(PACKAGE).parts not in (("__init__.py",), ("__main__.py",))
 }
 # Imported only when it is asked for, by a function of a module below.
-LATE = {("custom", "checking"), ("checking", "drawing"), ("program", "drawing"), ("ops", "documentation"), ("tensor", "drawing")}
+LATE = {
+    ("custom", "checking"),
+    ("checking", "drawing"),
+    ("program", "drawing"),
+    ("ops", "documentation"),
+    ("tensor", "drawing"),
+}
 
 
 def imports(module: tuple[str, ...]) -> set[tuple[str, ...]]:

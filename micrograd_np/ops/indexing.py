@@ -62,10 +62,13 @@ def _bind_scatter(values: Any, index: Any, shape: Any) -> Bound:
 
 
 def _scatter(values: Any, *arrays: Any, index: tuple[Any, ...], shape: Any) -> Any:
+    return put(values, join_index(index, arrays), shape)
+
+
+def put(values: Any, index: tuple[Any, ...], shape: Any) -> Any:
     """Zeros of a shape, with values added at an index; entries that the index names twice add up."""
     target = np.zeros_like(values, shape=shape, order="C")
-    index = join_index(index, arrays)
-    if any(array.dtype.kind in "iu" and array.size > 1 for array in arrays):
+    if any(hasattr(part, "dtype") and part.dtype.kind in "iu" and part.size > 1 for part in index):
         add_at(target, index, values)
     else:
         target[index] = fill(values, target[index].shape)

@@ -28,6 +28,13 @@ def _linear(x: Any, w: Any, *bias: Any) -> Any:
     return z
 
 
+def _spelled(x: Any, w: Any, *bias: Any) -> Any:
+    z = np.matmul(rows(x), w.T)
+    for b in bias:
+        z = z + b
+    return np.reshape(z, (*x.shape[:-1], w.shape[0]))
+
+
 def _bind_linear(x: Any, weight: Any, bias: Any = None) -> Bound:
     x, w = as_array(x), as_array(weight)
     if w.ndim != 2:
@@ -47,5 +54,6 @@ linear: Primitive = Primitive(
     lambda g, z, x, w, *bias: np.matmul(rows(g).T, rows(x)),
     lambda g, z, x, w, bias: np.sum(rows(g), axis=0),
     bind=_bind_linear,
+    spelled=_spelled,
     examples=[example(D(3, 4), D(2, 4), D(2)), example(D(2, 3, 4), D(2, 4)), example(D(4), D(3, 4), D(3))],
 )

@@ -102,30 +102,30 @@ def one(x: Any) -> Bound:
 
 SHAPES = [example(D(3, 4)), example(D()), example(D(0, 3))]
 
-sigmoid = Elementwise(_sigmoid, lambda g, z, x: g * (z * (1 - z)), bind=one, spelled=True)
-log_sigmoid = Elementwise(_log_sigmoid, lambda g, z, x: g * sigmoid(-x), bind=one, spelled=True)
+sigmoid = Elementwise(_sigmoid, lambda g, z, x: g * (z * (1 - z)), bind=one, spelled=_sigmoid)
+log_sigmoid = Elementwise(_log_sigmoid, lambda g, z, x: g * sigmoid(-x), bind=one, spelled=_log_sigmoid)
 softplus = Elementwise(
     _softplus,
     lambda g, z, x, beta: g * sigmoid(beta * x),
     bind=lambda x, beta=1.0: ((as_array(x),), {"beta": beta}),
-    spelled=True,
+    spelled=_softplus,
     examples=[*SHAPES, example(D(3), beta=2.5)],
 )
-silu = Elementwise(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)), bind=one, spelled=True)
+silu = Elementwise(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)), bind=one, spelled=_silu)
 gelu = Elementwise(_gelu, lambda g, z, x: g * gelu_slope(x), bind=one)
 gelu_slope: Elementwise = Elementwise(_gelu_slope, _slope_of_gelu_slope, bind=one)
-relu = Elementwise(_relu, lambda g, z, x: g * (x > 0), bind=one, spelled=True)
+relu = Elementwise(_relu, lambda g, z, x: g * (x > 0), bind=one, spelled=_relu)
 leaky_relu = Elementwise(
     _leaky_relu,
     lambda g, z, x, negative_slope: np.where(x > 0, g, negative_slope * g),
     bind=lambda x, negative_slope=0.01: ((as_array(x),), {"negative_slope": negative_slope}),
-    spelled=True,
+    spelled=_leaky_relu,
     examples=[*SHAPES, example(D(3), 0.2)],
 )
 elu = Elementwise(
     _elu,
     lambda g, z, x, alpha: g * np.where(x > 0, 1, z + alpha),
     bind=lambda x, alpha=1.0: ((as_array(x),), {"alpha": alpha}),
-    spelled=True,
+    spelled=_elu,
     examples=[*SHAPES, example(D(3), 0.5)],
 )

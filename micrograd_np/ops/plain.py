@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .primitive import Plain
+from .primitive import Known, Plain
 
 # Comparisons.
 less = Plain(np.less, sign="<")
@@ -27,8 +27,8 @@ isposinf = Plain(np.isposinf)
 signbit = Plain(np.signbit)
 isreal = Plain(np.isreal)
 iscomplex = Plain(np.iscomplex)
-isrealobj = Plain(np.isrealobj)
-iscomplexobj = Plain(np.iscomplexobj)
+isrealobj = Known(np.isrealobj)
+iscomplexobj = Known(np.iscomplexobj)
 
 # Logic, and the arithmetic of bits and integers.
 logical_and = Plain(np.logical_and)

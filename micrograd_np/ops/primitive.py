@@ -101,8 +101,8 @@ class Primitive:
         Whether the result may share the first argument's memory.
     broadcasts : bool
         Whether the engine undoes a broadcast, so that a rule need not.
-    spelled : bool
-        Whether the kernel is written with rows, so that a program may spell it out.
+    spelled : callable, optional
+        The kernel, to the same bits, written with rows alone: what a program spells out instead of calling it.
     """
 
     __doc__: Any = Described(__doc__)
@@ -125,7 +125,7 @@ class Primitive:
         examples: Sequence[Example] = (),
         views: bool = False,
         broadcasts: bool = False,
-        spelled: bool = False,
+        spelled: Callable[..., Any] | None = None,
     ) -> None:
         self.function = function
         self.name = function.__name__
@@ -171,11 +171,19 @@ class Elementwise(Primitive):
 class Plain(Primitive):
     """A row without derivative, whose result is plain: comparisons, logic, indices of extremes."""
 
+    of_values = True
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if tracing():
+        if self.of_values and tracing():
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
         return self.kernel(*[x._data if isinstance(x, Tensor) else x for x in args], **named)
+
+
+class Known(Plain):
+    """A row whose result follows from shapes and dtypes alone, and is known before any value is."""
+
+    of_values = False
 
 
 class Variadic(Primitive):

@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..rules import unbroadcast
 from .composed import stands_for
-from .primitive import Bound, Plain, Primitive, as_array, example
+from .primitive import Bound, Known, Primitive, as_array, example
 from .primitive import Drawn as D
 
 # Other shapes, the entries in the same order.
@@ -236,14 +236,6 @@ def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
 
 # How many axes and entries there are.
 
-
-class Fixed(Plain):
-    """A row whose result no values change: a program is not told of it."""
-
-    def __call__(self, x: Any, *args: Any) -> Any:
-        return self.kernel(getattr(x, "_data", x), *args)
-
-
-shape = Fixed(np.shape, examples=[example(D(2, 3))])
-ndim = Fixed(np.ndim, examples=[example(D(2, 3))])
-size = Fixed(np.size, examples=[example(D(2, 3)), example(D(2, 3), 1)])
+shape = Known(np.shape, examples=[example(D(2, 3))])
+ndim = Known(np.ndim, examples=[example(D(2, 3))])
+size = Known(np.size, examples=[example(D(2, 3)), example(D(2, 3), 1)])

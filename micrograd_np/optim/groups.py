@@ -26,6 +26,9 @@ class Group(dict[str, Any]):
     def __init__(self, params: list[Tensor], numbers: dict[str, float], may_be_off: tuple[str, ...]) -> None:
         off = {name for name in may_be_off if numbers[name] == 0}
         options = {name: None if name in off else constant(np.array(float(x))) for name, x in numbers.items()}
+        for name, option in options.items():
+            if option is not None:
+                option.name = name
         super().__init__(params=params, **options)
 
     def __setitem__(self, name: str, value: Any) -> None:

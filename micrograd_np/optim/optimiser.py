@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..context import no_grad
+from ..context import no_grad, tracing
 from ..graph import Tensor, constant
 from ..nn.module import load
 from .groups import Group, grouped
@@ -70,6 +70,8 @@ class Optimiser:
         self.names.append(name)
         self.parameters.append(p)
         self.state.append(self.begin(p, group))
+        for kind, tensor in self.state[-1].items():
+            tensor.name = kind
 
     def called(self, i: int) -> str:
         """What the user calls a parameter: the name given, a path in a module, or a variable."""
@@ -128,7 +130,7 @@ class Optimiser:
         for i, g in enumerate(gradients):
             if g is None and self.parameters[i].requires_grad:
                 raise self.without_gradients(gradients)
-            if g is not None and not np.isfinite(g).all():
+            if g is not None and not tracing() and not np.isfinite(g).all():
                 raise self.diverged(f"the gradient of {self.called(i)} has a nan or inf, and nothing was changed")
 
     def without_gradients(self, gradients: list[Any]) -> RuntimeError:

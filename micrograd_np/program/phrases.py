@@ -89,9 +89,8 @@ def array(data: Any) -> Phrase:
     dtype = "" if data.dtype in (np.dtype(float), np.dtype(int), np.dtype(bool)) else f", {literal(data.dtype).text}"
     if data.size and data.tobytes() == data.flat[0].tobytes() * data.size and data.ndim:
         first = data.flat[0].item()
-        make = {"0.0": "np.zeros({}{})", "1.0": "np.ones({}{})"}.get(repr(float(first)) if data.dtype.kind == "f" else "")
-        if make:
-            return Phrase(make.format(literal(data.shape).text, dtype))
+        if repr(first) in ("0.0", "1.0"):
+            return call("np.zeros" if first == 0 else "np.ones", literal(data.shape).text + dtype)
         return call("np.full", literal(data.shape).text, number(first).text + dtype)
     if not data.size:
         return Phrase(f"np.zeros({data.shape}{dtype})")

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from .. import sampling
 from ..containers import flatten
 from ..context import Mode
-from ..frames import ENGINES, line, spot
 from ..graph import Tensor, constant
-from .trace import Trace, TraceError, new
+from .draws import no_hidden_draws
+from .trace import Trace, new
 from .values import ARGUMENT, CONSTANT, TENSOR, Steps, Value
 
 
@@ -32,14 +29,12 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, Steps]:
             arguments.append(tracer.values[x])
     args, kwargs = rebuild(given)
     with Mode(watch=tracer, trace=tracer):
-        before = sys.getprofile()
-        sys.setprofile(refuse_draws)
         try:
-            result, names = watch(f, *args, **kwargs)
+            with no_hidden_draws(f, args, tracer):
+                result, names = watch(f, *args, **kwargs)
             returned, rebuild_result = flatten(result)
             ends = [tracer.value(x) if isinstance(x, Tensor) else x for x in returned]
         finally:
-            sys.setprofile(before)
             left = tracer.finish()
     name_values(tracer, names)
     writes = [(at, tracer.values[x]) for x, at in tracer.targets.items() if at.kind in (ARGUMENT, TENSOR)]
@@ -72,20 +67,6 @@ def name_values(tracer: Trace, names: Any) -> None:
     for tensor, value in tracer.values.items():
         if tensor not in tracer.targets and value.kind != CONSTANT:
             value.name = value.name or names(tensor)
-
-
-def refuse_draws(frame: FrameType, event: str, called: Any) -> None:
-    """A profile function: what NumPy draws inside of a trace would be the same at every call."""
-    whose = type(getattr(called, "__self__", None))
-    if event == "c_call" and whose in (np.random.Generator, np.random.RandomState):
-        code = frame.f_code
-        if code.co_filename == sampling.__file__:
-            return
-        raise TraceError(
-            f"{called.__name__} draws numbers in a traced function, and they would be the same at every call: "
-            f"{line((code, frame.f_lasti)) if not ENGINES[code.co_filename] else line(spot())}. Draw them with "
-            "mg.sample(rng.random, ...), which a program does anew at every call."
-        )
 
 
 def value_of(target: Value, arguments: list[Any]) -> Any:

@@ -46,6 +46,8 @@ class Walk:
             self.keep_apart(step, inputs)
         inputs = self.unspread(step, inputs)
         step = step._replace(inputs=inputs)
+        if op.name == "swapaxes" and len(step.output.shape or ()) == 2 and len(set(step.params.values())) == 2:
+            step = step._replace(op=TABLE["transpose"], params={"axes": None})
         became = self.folded(step) or same(step, self.made) or self.spread_later(step)
         if became is None and not draws(op):
             became = self.seen.setdefault(signature(step), step.output)
@@ -158,8 +160,9 @@ def first(step: Step, made: dict[Value, Step]) -> Value | None:
 def undone(step: Step, made: dict[Value, Step]) -> Value | None:
     """-(-x), x.T.T"""
     inner = made.get(step.inputs[0])
-    twice = inner is not None and inner.op is step.op and not any(map(bool, (*step.params.values(), *inner.params.values())))
-    return inner.inputs[0] if twice else None  # type: ignore[union-attr]
+    if inner is None or inner.op is not step.op or any(map(bool, (*step.params.values(), *inner.params.values()))):
+        return None
+    return inner.inputs[0]  # type: ignore[no-any-return]
 
 
 def reshaped(step: Step, made: dict[Value, Step]) -> Value | None:
@@ -193,7 +196,7 @@ def root(x: Any, made: dict[Value, Step]) -> Any:
 
 
 def draws(op: Any) -> bool:
-    return op.name == "_draw"
+    return bool(op.name == "_draw")
 
 
 def constant_of(x: Any) -> Any:
@@ -203,7 +206,7 @@ def constant_of(x: Any) -> Any:
 
 
 def uniform(data: Any) -> bool:
-    return data.size > 0 and data.tobytes() == data.flat[0].tobytes() * data.size
+    return bool(data.size > 0 and data.tobytes() == data.flat[0].tobytes() * data.size)
 
 
 def is_number(x: Any, number: float) -> bool:

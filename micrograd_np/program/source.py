@@ -41,9 +41,7 @@ class Source:
         self.write_all()
         self.give_back()
         kernels = [kernel_of(step.op) for step in self.program.steps if needs_kernel(step.op)]
-        head = "import numpy as np\n\n\n"
-        if kernels:
-            head += printed(dict.fromkeys(kernels)) + "\n\n\n"
+        head = printed(dict.fromkeys(kernels))
         body = "\n".join(f"    {line}" for line in self.lines or ["pass"])
         return f"{head}def {self.program.name}({', '.join(self.parameters)}):\n{body}\n"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.indexing import put
 from .phrases import ATOM, Phrase, attribute, call, infix, literal, method, prefix, subscript
 
 Params = dict[str, Any]
@@ -19,7 +20,11 @@ def dot(args: list[Phrase], params: Params) -> Phrase:
 
 
 def transpose(args: list[Phrase], params: Params) -> Phrase:
-    return attribute(args[0], "T") if params["axes"] is None else method(args[0], "transpose", literal(params["axes"]).text)
+    return (
+        attribute(args[0], "T")
+        if params["axes"] is None
+        else method(args[0], "transpose", literal(params["axes"]).text)
+    )
 
 
 def reshape(args: list[Phrase], params: Params) -> Phrase:
@@ -38,6 +43,17 @@ def astype(args: list[Phrase], params: Params) -> Phrase:
 
 def getitem(args: list[Phrase], params: Params) -> Phrase:
     return subscript(args[0], params["index"], args[1:])
+
+
+def scatter(args: list[Phrase], params: Params) -> Phrase:
+    index = subscript(Phrase("np.s_"), params["index"], args[1:]).text
+    if len(params["index"]) == 1:
+        index = index[:-1] + ",]"
+    return call("put", args[0].text, index, literal(params["shape"]).text)
+
+
+def swapaxes(args: list[Phrase], params: Params) -> Phrase:
+    return method(args[0], "swapaxes", str(params["axis1"]), str(params["axis2"]))
 
 
 def item(args: list[Phrase], params: Params) -> Phrase:
@@ -61,6 +77,8 @@ OWN: dict[str, Callable[[list[Phrase], Params], Phrase]] = {
     "flatten": flatten,
     "astype": astype,
     "getitem": getitem,
+    "scatter": scatter,
+    "swapaxes": swapaxes,
     "item": item,
     "_item": item,
     "concatenate": concatenate,
@@ -92,6 +110,8 @@ def function_name(op: Any) -> str:
 
 def kernel_of(op: Any) -> Any:
     """The function that computes; for several outputs, that which gives them as a tuple."""
+    if op.name == "scatter":
+        return put
     return inspect.unwrap(op.kernel, stop=is_numpys)
 
 
@@ -118,5 +138,4 @@ def keywords(function: Any, params: Params) -> list[str]:
 
 def needs_kernel(op: Any) -> bool:
     """Whether a step calls a function of ours, which must be printed with it."""
-    return op.name not in OWN and not is_numpys(kernel_of(op))
-
+    return op.name == "scatter" or (op.name not in OWN and not is_numpys(kernel_of(op)))

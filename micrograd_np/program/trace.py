@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..containers import flatten
-from ..context import CURRENT, Mode, no_grad
+from ..context import no_grad
 from ..errors import called
 from ..frames import line, spot
 from ..graph import Pull, Tensor, constant
 from ..memory import Memory, memory, tick
 from ..ops import TABLE
 from ..ops.control import alias, hook
-from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Steps, Value
+from .values import ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Value
 
 SAME = (alias, hook)
 SHAPED_BY_DATA = ("argwhere", "flatnonzero", "nonzero", "unique")
@@ -48,7 +46,7 @@ class Trace:
             self.same(node, args[0])
         elif op.spelled:
             with no_grad():
-                self.same(node, op.kernel(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
+                self.same(node, op.spelled(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
         else:
             check_shape_is_known(op, args)
             self.values[node] = self.step(op, tuple(map(self.value, args)), params, node._data)
@@ -147,7 +145,7 @@ class Trace:
     def cotangent(self, node: Tensor, g: Any) -> None:
         value = self.values.get(g)
         if value is not None and value.kind == RESULT and value.cotangent_of is None and node in self.values:
-            value.cotangent_of = self.values[node]
+            value.cotangent_of = self.targets.get(node, self.values[node])
 
     def check_unwritten(self, x: Tensor) -> None:
         """Refuse a view of what was written to since: it shows what a program keeps for the end."""
@@ -180,7 +178,7 @@ def new(kind: str, of: Any, data: Any) -> Value:
 
 
 def check_shape_is_known(op: Any, args: tuple[Any, ...]) -> None:
-    masks = op.name == "getitem" and any(getattr(x, "dtype", None) == bool for x in args[1:])
+    masks = op.name == "getitem" and any(getattr(x, "dtype", None) == np.dtype(bool) for x in args[1:])
     if masks or op.name in SHAPED_BY_DATA:
         raise TraceError(
             f"how many entries {op.name} gives depends on the values, and a program's shapes are fixed: "

@@ -334,3 +334,14 @@ def test_a_formula_never_takes_a_users_name_for_a_letter_of_its_own():
     assert "g / (y + 3)" in rules
     assert "-g * result / (y + 3)" in rules
     assert "g * (1 - tanh(result + 1) * tanh(result + 1))" in rules
+
+
+def test_a_module_with_one_box_has_no_frame_but_a_scope_of_the_users_has():
+    model = mg.nn.Sequential(mg.nn.Tanh(), mg.nn.Linear(2, 2, rng=np.random.default_rng(0)))
+    with mg.scope("mine"):
+        h = np.exp(weight(1, 2))
+    out = model(h)
+    scopes = {each.op: each.scope for each in draw(out).scene.nodes if each.op}
+    assert scopes["exp"] == ("mine",)
+    assert scopes["tanh"] == ("model: Sequential",)
+    assert scopes["linear"] == ("model: Sequential", "layers.1: Linear")
