@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from statistics import median
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 Step = Callable[[], Any]
@@ -29,11 +29,11 @@ def made(ways: dict[str, Way]) -> dict[str, tuple[Step, int]]:
 
 
 def seconds(call: Step, times: int) -> float:
-    """What one call takes, the mean of several in a row."""
-    start = perf_counter()
+    """What one call takes of the processor, the mean of several in a row: other load does not count, threads do."""
+    start = process_time()
     for _ in range(times):
         call()
-    return (perf_counter() - start) / times
+    return (process_time() - start) / times
 
 
 def measure(ways: dict[str, Way], rounds: int = ROUNDS) -> dict[str, list[float]]:
