@@ -15,11 +15,11 @@ from .trace import Trace, new
 from .values import ARGUMENT, CONSTANT, TENSOR, Steps, Value
 
 
-def record(f: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, Steps]:
+def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) -> tuple[Any, Steps]:
     """What f returns, and the steps that it took."""
     from ..drawing.names import watch
 
-    tracer = Trace()
+    tracer = Trace(spell)
     leaves, rebuild = flatten((args, kwargs))
     given = [constant(np.asarray(x)) if is_array(x) else x for x in leaves]
     arguments = []

@@ -27,7 +27,8 @@ class TraceError(TypeError):
 class Trace:
     """Is shown every op, and remembers of every tensor which value it holds now."""
 
-    def __init__(self) -> None:
+    def __init__(self, spell: bool = True) -> None:
+        self.spell = spell  # rows out, where they can be, or take them whole
         self.steps: list[Step] = []
         self.start = tick()
         self.values: dict[Tensor, Value] = {}
@@ -44,7 +45,7 @@ class Trace:
         """An op ran."""
         if op in SAME:
             self.same(node, args[0])
-        elif op.spelled:
+        elif op.spelled and self.spell:
             with no_grad():
                 self.same(node, op.spelled(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
         else:

@@ -141,7 +141,7 @@ def export_onnx(model: Callable[..., Any], *example: Any, path: Any = None) -> A
     onnx = library()
     helper = onnx.helper
     with no_grad():
-        program = simplified(record(model, tuple(map(np.asarray, example)), {})[1])
+        program = simplified(record(model, tuple(map(np.asarray, example)), {}, spell=False)[1])
     if program.writes:
         raise TypeError("the model writes to Tensors of its own, as batch norm does in training: call model.eval().")
     tensors = model.named_tensors() if isinstance(model, Module) else ()
