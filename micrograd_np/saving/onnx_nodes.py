@@ -40,8 +40,13 @@ def logical(kind: str) -> Nodes:
 
 
 def formula(f: Callable[..., str]) -> Nodes:
-    """Several nodes, written as a function of the graph and the operands, all in the dtype of the result."""
-    return lambda g, step: f(g.arithmetic(step.output.dtype), *g.operands(step, step.output.dtype))
+    """Several nodes, written as a function of the graph, the operands, all in the dtype of the result, and parameters."""
+
+    def nodes(g: Any, step: Any) -> Any:
+        dtype = step.output.dtype
+        return f(g.arithmetic(dtype), *g.operands(step, dtype), **step.params)
+
+    return nodes
 
 
 def reduction(kind: str) -> Nodes:
@@ -90,7 +95,7 @@ def cumsum(g: Any, step: Any) -> Any:
     return None if axis is None else g.node("CumSum", *g.operands(step), g.integers(axis))
 
 
-def logaddexp(do: Any, x: str, y: str) -> Any:
+def logaddexp(do: Any, x: str, y: Any) -> Any:
     apart = do("Exp", do("Neg", do("Abs", do("Sub", x, y))))
     return do("Add", do("Max", x, y), do("Log", do("Add", apart, 1)))
 
@@ -99,6 +104,19 @@ def gelu(do: Any, x: str) -> Any:
     """x / (1 + exp(-bend)), the bend of its tanh form."""
     bend = do("Mul", x, do("Add", do("Mul", do("Mul", x, x), 0.044715 * TWICE), TWICE))
     return do("Mul", x, do("Sigmoid", bend))
+
+
+def softplus(do: Any, x: str, beta: float) -> Any:
+    return do("Div", logaddexp(do, do("Mul", x, beta), 0), beta)
+
+
+def leaky_relu(do: Any, x: str, negative_slope: float) -> Any:
+    return do("Where", do("Greater", x, 0), x, do("Mul", x, negative_slope))
+
+
+def elu(do: Any, x: str, alpha: float) -> Any:
+    below = do("Sub", do("Exp", do("Min", x, 0)), 1)
+    return do("Where", do("Greater", x, 0), x, do("Mul", below, alpha))
 
 
 def where(g: Any, step: Any) -> Any:
@@ -147,6 +165,13 @@ NODES |= {
     "log2": formula(lambda do, x: do("Div", do("Log", x), math.log(2))),
     "log10": formula(lambda do, x: do("Div", do("Log", x), math.log(10))),
     "logaddexp": formula(logaddexp),
+    "sigmoid": formula(lambda do, x: do("Sigmoid", x)),
+    "log_sigmoid": formula(lambda do, x: do("Neg", logaddexp(do, do("Neg", x), 0))),
+    "softplus": formula(softplus),
+    "silu": formula(lambda do, x: do("Mul", x, do("Sigmoid", x))),
+    "relu": formula(lambda do, x: do("Relu", x)),
+    "leaky_relu": formula(leaky_relu),
+    "elu": formula(elu),
     "gelu": formula(gelu),
     "where": where,
     "_item": lambda g, step: g.item(step),
