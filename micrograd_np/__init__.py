@@ -36,7 +36,7 @@ from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 # What a bare tape does not need is imported when it is first asked for.
 _MODULES = ("data", "nn", "optim", "testing")
 _ROOMS = dict.fromkeys(("gradcheck", "verify"), "checking")
-_ROOMS |= dict.fromkeys(("Program", "trace"), "program")
+_ROOMS |= dict.fromkeys(("Compiled", "Program", "compile", "trace"), "program")
 _ROOMS |= dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
 _ROOMS |= dict.fromkeys(("LoadError", "load", "save"), "saving")
 _ROOMS |= dict.fromkeys(("export_onnx",), "saving.onnx")

@@ -1,5 +1,6 @@
 """A tape is a program: read it, and run it."""
 
+from .compile import Compiled, compile
 from .program import Program, trace
 
-__all__ = ["Program", "trace"]
+__all__ = ["Compiled", "Program", "compile", "trace"]

@@ -33,7 +33,7 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
             with no_hidden_draws(f, args, tracer):
                 result, names = watch(f, *args, **kwargs)
             returned, rebuild_result = flatten(result)
-            ends = [tracer.value(x) if isinstance(x, Tensor) else x for x in returned]
+            ends = [tracer.targets.get(x) or tracer.value(x) if isinstance(x, Tensor) else x for x in returned]
         finally:
             left = tracer.finish()
     name_values(tracer, names)

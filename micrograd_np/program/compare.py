@@ -1,0 +1,50 @@
+"""Where a program gives other bits than its function: which line made something that it does not make anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..frames import line
+from .trace import TraceError
+from .values import ARRAY, CONSTANT, Steps, Value
+
+
+def check_same(first: Steps, second: Steps, expected: list[Any], found: list[Any]) -> None:
+    """Refuse a program whose results differ in a bit from those of the function itself.
+
+    Parameters
+    ----------
+    first, second : Steps
+        What the function did when it was traced, and what it does now.
+    expected, found : list of arrays
+        What the function made, and what its program makes of the same.
+    """
+    if all(map(equal, expected, found)):
+        return
+    raise TraceError(f"{first.name} does not do the same at each call: {difference(first, second)}")
+
+
+def equal(a: Any, b: Any) -> bool:
+    a, b = np.asarray(a), np.asarray(b)
+    return (a.shape, a.dtype) == (b.shape, b.dtype) and a.tobytes() == b.tobytes()
+
+
+def difference(first: Steps, second: Steps) -> str:
+    for old, new in zip(first.steps, second.steps, strict=False):
+        if (old.op, repr(old.params)) != (new.op, repr(new.params)):
+            return f"{old.op.name} was {new.op.name} now: {line(new.where)}" if new.where else new.op.name
+        for x, y in zip(old.inputs, new.inputs, strict=False):
+            if isinstance(x, Value) and isinstance(y, Value):
+                changed = x.kind in (ARRAY, CONSTANT) and x.kind == y.kind and not equal(x.of, y.of)
+            else:
+                changed = repr(x) != repr(y)
+            if changed and new.where:
+                return (
+                    f"an array or number in {line(new.where)} is another than before, and a program would keep the "
+                    "old one. Make it of Tensors, give it as an argument, or draw it with mg.sample."
+                )
+    if len(first.steps) != len(second.steps):
+        return f"it took {len(first.steps)} steps, and {len(second.steps)} now."
+    return "its program rounds differently. Please report the function."

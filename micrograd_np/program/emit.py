@@ -1,0 +1,113 @@
+"""A program as Python that runs fast: one line a step, into buffers; views, constants and functions looked up once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..ops.primitive import Elementwise
+from .plan import REDUCTIONS, Plan, laid_out
+from .values import CONSTANT, RESULT, Step, Steps, Value
+
+
+class Emitted:
+    """The text of a program for speed, and what its names stand for.
+
+    `frame(fixed)` gives a function of the arrays that differ from call to call. It has buffers of its own, so that as
+    many calls may run at once as there are frames.
+    """
+
+    def __init__(self, program: Steps) -> None:
+        self.program = program
+        self.plan = Plan(program)
+        inputs = program.inputs()
+        self.fixed = [x for x in inputs if self.plan.stands(x)]
+        self.given = [x for x in inputs if not self.plan.stands(x)]
+        self.names: dict[Any, str] = {x: f"c{i}" for i, x in enumerate(self.fixed)}
+        self.names |= {x: f"a{i}" for i, x in enumerate(self.given)}
+        self.meanings: dict[str, Any] = {}  # functions and constants
+        self.known: dict[Any, str] = {}
+        self.once: list[str] = []  # statements for each frame
+        self.body: list[str] = []  # statements for each call
+        for step in program.steps:
+            self.take(step)
+        self.text = self.whole()
+        scope = dict(self.meanings)
+        exec(compile(self.text, f"<compiled {program.name}>", "exec"), scope)
+        self.make: Callable[..., Any] = scope["make"]
+
+    def frame(self, fixed: list[Any]) -> Any:
+        """(step, loop): one call, and n of them, on these arrays for those that stay the same."""
+        return self.make(*fixed, *[laid_out(x) for x in self.plan.buffers])
+
+    def take(self, step: Step) -> None:
+        name = self.names[step.output] = f"v{len(self.names)}"
+        if step.output in self.plan.out:
+            self.names[step.output] = name = f"b{self.plan.out[step.output]}"
+            self.body.append(self.call(step, name))
+        elif step.output in self.plan.still:
+            self.once.append(f"{name} = {self.call(step)}")
+        else:
+            self.body.append(f"{name} = {self.call(step)}")
+
+    def call(self, step: Step, out: str | None = None) -> str:
+        """The call of a step's function, which may be given an array to write into."""
+        op = step.op
+        args = [self.read(x, step) for x in step.inputs]
+        if op.name in REDUCTIONS and step.output.shape is not None:
+            reduce = self.meaning(REDUCTIONS[op.name].reduce)
+            axis, keepdims = self.meaning(step.params["axis"]), step.params["keepdims"]
+            return f"{reduce}({args[0]}, {axis}, None, {out}, {keepdims})"
+        if op.name == "transpose" and step.params["axes"] is None:
+            return f"{args[0]}.T"
+        args += [out] if out else []
+        args += [f"**{self.meaning(step.params)}"] if step.params else []
+        return f"{self.meaning(op.kernel)}({', '.join(args)})"
+
+    def read(self, x: Any, step: Step) -> str:
+        if isinstance(x, Value):
+            return self.meaning(x.of) if x.kind == CONSTANT else self.names[x]
+        return self.meaning(number_as_array(x, step))
+
+    def meaning(self, thing: Any) -> str:
+        """A name for a function, a constant or a container of parameters."""
+        key = repr((thing.dtype, thing.item())) if isinstance(thing, np.ndarray) and not thing.ndim else id(thing)
+        if key not in self.known:
+            self.known[key] = f"k{len(self.known)}"
+            self.meanings[self.known[key]] = thing
+        return self.known[key]
+
+    def whole(self) -> str:
+        buffers = [f"b{i}" for i in range(len(self.plan.buffers))]
+        made = ", ".join([*(self.names[x] for x in self.fixed), *buffers])
+        given = [self.names[x] for x in self.given]
+        writes = [f"{self.names[target]}[...] = {self.final(value)}" for target, value in self.program.writes]
+        steps = self.body or ["pass"]
+        if writes:  # begun, they are completed; done twice, they are what they are
+            again = [f"    {line}" for line in writes]
+            steps = [*steps, "try:", *again, "except BaseException:", *again, "    raise"]
+        ends = [x for x in self.program.result if isinstance(x, Value) and x.kind == RESULT]
+        ends += [g for _, g in self.program.gradients if g is not None]
+        back = f"return ({''.join(self.final(x) + ', ' for x in ends)})"
+        lines = [f"def make({made}):", *indented(self.once), f"    def step({', '.join(given)}):"]
+        lines += [*indented([*steps, back], 2), f"    def loop({', '.join(['n', *given])}):", "        for _ in range(n):"]
+        lines += [*indented(steps, 3), f"        {back}", "    return step, loop", ""]
+        return "\n".join(lines)
+
+    def final(self, x: Any) -> str:
+        return self.read(x, self.program.steps[0]) if self.program.steps else self.names[x]
+
+
+def indented(lines: list[str], depth: int = 1) -> list[str]:
+    return [" " * 4 * depth + line for line in lines]
+
+
+def number_as_array(x: Any, step: Step) -> Any:
+    """A Python number in the dtype that it takes on beside the step's arrays: so it is converted once."""
+    kinds = {y.dtype for y in step.inputs if isinstance(y, Value)}
+    if not isinstance(step.op, Elementwise) or not isinstance(x, int | float) or len(kinds) != 1:
+        return x
+    (dtype,) = kinds
+    return np.asarray(x, dtype) if dtype.kind == "f" and not isinstance(x, bool) else x
