@@ -9,7 +9,10 @@ import numpy as np
 
 from ..ops.primitive import Elementwise
 from .plan import REDUCTIONS, Plan, laid_out
+from .simplify import draws
 from .values import CONSTANT, RESULT, Step, Steps, Value
+
+NAMED_OUT = ("maximum", "minimum")  # which take a third array for a third operand
 
 
 class Emitted:
@@ -30,7 +33,7 @@ class Emitted:
         self.meanings: dict[str, Any] = {}  # functions and constants
         self.known: dict[Any, str] = {}
         self.once: list[str] = []  # statements for each frame
-        self.body: list[str] = []  # statements for each call
+        self.body: dict[Value, str] = {}  # statements for each call, by what they make
         for step in program.steps:
             self.take(step)
         self.text = self.whole()
@@ -46,11 +49,11 @@ class Emitted:
         name = self.names[step.output] = f"v{len(self.names)}"
         if step.output in self.plan.out:
             self.names[step.output] = name = f"b{self.plan.out[step.output]}"
-            self.body.append(self.call(step, name))
+            self.body[step.output] = self.call(step, name)
         elif step.output in self.plan.still:
             self.once.append(f"{name} = {self.call(step)}")
         else:
-            self.body.append(f"{name} = {self.call(step)}")
+            self.body[step.output] = f"{name} = {self.call(step)}"
 
     def call(self, step: Step, out: str | None = None) -> str:
         """The call of a step's function, which may be given an array to write into."""
@@ -62,7 +65,9 @@ class Emitted:
             return f"{reduce}({args[0]}, {axis}, None, {out}, {keepdims})"
         if op.name == "transpose" and step.params["axes"] is None:
             return f"{args[0]}.T"
-        args += [out] if out else []
+        if op.name == "dot" and out:
+            return f"{args[0]}.dot({args[1]}, {out})"
+        args += [f"out={out}" if op.name in NAMED_OUT else out] if out else []
         args += [f"**{self.meaning(step.params)}"] if step.params else []
         return f"{self.meaning(op.kernel)}({', '.join(args)})"
 
@@ -80,24 +85,37 @@ class Emitted:
         return self.known[key]
 
     def whole(self) -> str:
+        """`make`, which gives `step` and `loop`; all calls of a loop but the last do only what later ones need."""
         buffers = [f"b{i}" for i in range(len(self.plan.buffers))]
         made = ", ".join([*(self.names[x] for x in self.fixed), *buffers])
-        given = [self.names[x] for x in self.given]
+        given = ", ".join(self.names[x] for x in self.given)
         writes = [f"{self.names[target]}[...] = {self.final(value)}" for target, value in self.program.writes]
-        steps = self.body or ["pass"]
-        if writes:  # begun, they are completed; done twice, they are what they are
-            again = [f"    {line}" for line in writes]
-            steps = [*steps, "try:", *again, "except BaseException:", *again, "    raise"]
+        lasting = [line for step, line in self.body.items() if step in self.lasting()]
         ends = [x for x in self.program.result if isinstance(x, Value) and x.kind == RESULT]
         ends += [g for _, g in self.program.gradients if g is not None]
-        back = f"return ({''.join(self.final(x) + ', ' for x in ends)})"
-        lines = [f"def make({made}):", *indented(self.once), f"    def step({', '.join(given)}):"]
-        lines += [*indented([*steps, back], 2), f"    def loop({', '.join(['n', *given])}):", "        for _ in range(n):"]
-        lines += [*indented(steps, 3), f"        {back}", "    return step, loop", ""]
-        return "\n".join(lines)
+        lines = [f"def make({made}):", *indented(self.once), f"    def step({given}):"]
+        lines += indented([*self.body.values(), *completed(writes)], 2)
+        lines += [f"        return ({''.join(self.final(x) + ', ' for x in ends)})", f"    def loop(n, {given}):"]
+        lines += ["        for _ in range(n - 1):", *indented([*lasting, *completed(writes), "pass"], 3)]
+        return "\n".join([*lines, f"        return step({given})", "    return step, loop", ""])
+
+    def lasting(self) -> set[Value]:
+        """What is needed for what is written, or moves a generator on."""
+        needed = {value for _, value in self.program.writes}
+        for step in reversed(self.program.steps):
+            if step.output in needed or draws(step.op):
+                needed.add(step.output)
+                needed.update(x for x in step.inputs if isinstance(x, Value))
+        return needed
 
     def final(self, x: Any) -> str:
         return self.read(x, self.program.steps[0]) if self.program.steps else self.names[x]
+
+
+def completed(writes: list[str]) -> list[str]:
+    """Writes that are completed once they have begun: done twice, they are what they are."""
+    again = [f"    {line}" for line in writes]
+    return ["try:", *again, "except BaseException:", *again, "    raise"] if writes else []
 
 
 def indented(lines: list[str], depth: int = 1) -> list[str]:
@@ -107,7 +125,12 @@ def indented(lines: list[str], depth: int = 1) -> list[str]:
 def number_as_array(x: Any, step: Step) -> Any:
     """A Python number in the dtype that it takes on beside the step's arrays: so it is converted once."""
     kinds = {y.dtype for y in step.inputs if isinstance(y, Value)}
-    if not isinstance(step.op, Elementwise) or not isinstance(x, int | float) or len(kinds) != 1:
+    if (
+        not isinstance(step.op, Elementwise)
+        or not all(step.op.rules)
+        or not isinstance(x, int | float)
+        or len(kinds) != 1
+    ):
         return x
     (dtype,) = kinds
     return np.asarray(x, dtype) if dtype.kind == "f" and not isinstance(x, bool) else x

@@ -1,4 +1,4 @@
-"""Where each value of a program lives: in memory of its own, in a buffer that is used again, or as a view of another."""
+"""Where each value of a program lives: in memory of its own, in a buffer that is used again, or as a view."""
 
 from __future__ import annotations
 
@@ -64,8 +64,9 @@ class Plan:
         dying = {self.root(x) for x in step.inputs if isinstance(x, Value)}
         dying = {x for x in dying if self.last.get(x) == position and x in self.out}
         if step.op.views:
-            source = step.inputs[0]
-            if isinstance(source, Value) and self.stands(source) and self.is_view(step):
+            source, *others = step.inputs
+            alone = isinstance(source, Value) and not any(isinstance(x, Value) for x in others)
+            if alone and self.stands(source) and self.is_view(step):
                 self.still.add(value)
         elif self.takes_out(step) and value not in self.seen:
             elementwise = isinstance(step.op, Elementwise)
@@ -136,5 +137,3 @@ def laid_out(x: Value) -> Any:
     order = sorted(range(len(shape)), key=lambda axis: -abs(strides[axis]))
     data = np.empty([shape[axis] for axis in order], x.dtype)
     return data.transpose(np.argsort(order)) if shape else data
-
-

@@ -14,6 +14,7 @@ from .values import CONSTANT, RESULT, Step, Steps, Value
 
 EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "negative")]
 SPREAD = TABLE["broadcast_to"]
+COPY = TABLE["copy"]
 PRODUCTS = ("dot", "matmul", "inner", "vdot", "vecdot", "tensordot", "einsum", "matvec", "vecmat")
 
 
@@ -102,7 +103,8 @@ class Walk:
             return None
         spread = self.made[step.inputs[places[0]]]
         inputs = [spread.inputs[0] if i in places else x for i, x in enumerate(step.inputs)]
-        small = Value(RESULT, None, spread.inputs[0].shape, step.output.dtype, None)
+        shape, dtype = spread.inputs[0].shape, step.output.dtype
+        small = Value(RESULT, None, shape, dtype, np.empty(shape, dtype).strides)
         self.take(Step(step.op, tuple(inputs), step.params, small, step.where))
         wide = replace(step.output)
         self.take(Step(SPREAD, (self.current(small),), {"shape": step.output.shape}, wide, step.where))
@@ -118,9 +120,10 @@ class Walk:
 
     def rest(self, program: Steps) -> Steps:
         """The program of what is still needed for what is seen in the end."""
-        result = [self.current(x) for x in program.result]
-        writes = [(target, self.current(value)) for target, value in program.writes]
-        gradients = [(target, self.current(value)) for target, value in program.gradients]
+        targets = {target for target, _ in program.writes}
+        result = [self.end(x, targets) for x in program.result]
+        writes = [(target, self.end(value, targets - {target})) for target, value in program.writes]
+        gradients = [(target, self.end(value, targets)) for target, value in program.gradients]
         needed = {x for x in (*result, *(v for _, v in writes), *(v for _, v in gradients)) if isinstance(x, Value)}
         steps = []
         for step in reversed(self.made.values()):
@@ -128,6 +131,15 @@ class Walk:
                 steps.append(step)
                 needed.update(x for x in step.inputs if isinstance(x, Value))
         return replace(program, steps=steps[::-1], result=result, writes=writes, gradients=gradients)
+
+    def end(self, x: Any, targets: set[Value]) -> Any:
+        """What is seen in the end; of a memory that is written to, a copy from before."""
+        now = self.current(x)
+        if now is None or (isinstance(x, Value) and x.kind != RESULT) or root(now, self.made) not in targets:
+            return now
+        output = replace(now, kind=RESULT, of=None)
+        self.made[output] = Step(COPY, (now,), {}, output)
+        return output
 
 
 def same(step: Step, made: dict[Value, Step]) -> Value | None:
