@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,14 @@ from .trace import TraceError
 from .values import ARRAY, CONSTANT, Steps, Value
 
 
-def check_same(first: Steps, second: Steps, expected: list[Any], found: list[Any]) -> None:
+def check_same(first: Steps, second: Steps, expected: Sequence[Any] = (), found: Sequence[Any] = ()) -> None:
     """Refuse a program whose results differ in a bit from those of the function itself.
 
     Parameters
     ----------
     first, second : Steps
         What the function did when it was traced, and what it does now.
-    expected, found : list of arrays
+    expected, found : sequences of arrays
         What the function made, and what its program makes of the same.
     """
     if all(map(equal, expected, found)):

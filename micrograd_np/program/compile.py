@@ -98,12 +98,15 @@ class Runner:
         ends = step(*[copies[x] for x in self.emitted.given])
         result, again = record(self.function, args, kwargs)
         returned, _ = flatten(result)
-        made = [isinstance(x, Value) and x.kind == RESULT for x in self.simple.result]
-        expected = [x.data for x, new in zip(returned, made, strict=True) if new]
-        expected += [value_of(target, leaves)._grad for target, g in self.simple.gradients if g is not None]
-        targets = [target for target, _ in self.simple.writes]
-        expected += [inputs[x] for x in targets]
-        check_same(self.traced, again, expected, [*ends, *(copies[x] for x in targets)])
+        rest = iter(ends)
+        pairs = [
+            (new.data, next(rest) if x.kind == RESULT else copies.get(x, x.of))
+            for x, new in zip(self.simple.result, returned, strict=True)
+            if isinstance(x, Value)
+        ]
+        left = [(value_of(x, leaves)._grad, next(rest)) for x, g in self.simple.gradients if g is not None]
+        written = [(inputs[target], copies[target]) for target, _ in self.simple.writes]
+        check_same(self.traced, again, *zip(*pairs, *left, *written, strict=True))
         self.checked = True
         self.repeats = self.leaves_as_found()
         return result

@@ -125,12 +125,8 @@ def indented(lines: list[str], depth: int = 1) -> list[str]:
 def number_as_array(x: Any, step: Step) -> Any:
     """A Python number in the dtype that it takes on beside the step's arrays: so it is converted once."""
     kinds = {y.dtype for y in step.inputs if isinstance(y, Value)}
-    if (
-        not isinstance(step.op, Elementwise)
-        or not all(step.op.rules)
-        or not isinstance(x, int | float)
-        or len(kinds) != 1
-    ):
+    alike = isinstance(step.op, Elementwise) and all(step.op.rules) and len(kinds) == 1
+    if not alike or isinstance(x, bool) or not isinstance(x, int | float):
         return x
     (dtype,) = kinds
-    return np.asarray(x, dtype) if dtype.kind == "f" and not isinstance(x, bool) else x
+    return np.asarray(x, dtype) if dtype.kind == "f" else x

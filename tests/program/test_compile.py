@@ -52,11 +52,12 @@ def descent(case, weights):
         if parts:
             sum(parts[1:], parts[0]).backward()
         gradients = [x.grad for x in xs]
+        returned = [z * 1.5 for z in outputs]
         for x in xs:
             if x.grad is not None:
                 x -= 1e-3 * x.grad
             x.zero_grad()
-        return [z * 1.5 for z in outputs], gradients
+        return returned, gradients
 
     return step, xs
 
@@ -95,12 +96,10 @@ OPTIMISERS = {
 }
 
 
-def classifier(optimiser, dtype):
+def classifier(optimiser):
     rng = np.random.default_rng(0)
     middle = [mg.nn.BatchNorm1d(16), mg.nn.ReLU(), mg.nn.Dropout(0.2, rng=rng), mg.nn.LayerNorm(16)]
     model = mg.nn.Sequential(mg.nn.Linear(8, 16, rng=rng), *middle, mg.nn.Linear(16, 3, rng=rng))
-    for p in model.parameters():
-        p._data = p._data.astype(dtype)
     optimiser = optimiser(model.parameters())
 
     def step(X, y):
@@ -115,7 +114,7 @@ def classifier(optimiser, dtype):
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS.values(), ids=OPTIMISERS)
 def test_a_model_and_its_optimiser(optimiser):
-    (step, model, own), (twin, other, others) = classifier(optimiser, float), classifier(optimiser, float)
+    (step, model, own), (twin, other, others) = classifier(optimiser), classifier(optimiser)
     compiled = mg.compile(twin)
     rng = np.random.default_rng(1)
     for i in range(8):
@@ -208,14 +207,13 @@ def test_an_exception_leaves_weights_before_or_after_a_whole_step():
 
 
 def test_writes_are_seen_by_a_graph_that_needs_the_old_values():
-    step, (syn0, syn1) = two_layers()
+    step, (syn0, _) = two_layers()
     compiled = mg.compile(step)
     for _ in range(3):
-        loss = np.sum(np.dot(X, syn0) ** 2)
+        loss = np.sum(syn0 * syn0)
         compiled(X, Y)
     with pytest.raises(RuntimeError, match="written to"):
-        np.sum(syn0 * syn0 + loss).backward() if compiled(X, Y) is None else loss.backward()
-    assert syn1.grad is None
+        loss.backward()
 
 
 def test_two_weights_that_change_places():
