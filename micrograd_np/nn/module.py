@@ -59,6 +59,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = CURRENT.get()
+        if context.trace is not None:
+            context.trace.entered(self)
         if not context.recording:
             return self.forward(*args, **kwargs)
         call: Any = Call(self)

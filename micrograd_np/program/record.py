@@ -8,17 +8,20 @@ from typing import Any
 import numpy as np
 
 from ..containers import flatten
-from ..context import Mode
+from ..context import Mode, tracing
+from ..frames import line, spot
 from ..graph import Tensor, constant
 from .draws import no_hidden_draws
-from .trace import Trace, new
-from .values import ARGUMENT, CONSTANT, TENSOR, Steps, Value
+from .trace import Trace, TraceError, new
+from .values import ARGUMENT, CONSTANT, GRADIENT, TENSOR, Steps, Value
 
 
 def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) -> tuple[Any, Steps]:
     """What f returns, and the steps that it took."""
     from ..drawing.names import watch
 
+    if tracing():
+        raise TraceError(f"a program is being written down already: {line(spot())}. Call the plain function there.")
     tracer = Trace(spell)
     leaves, rebuild = flatten((args, kwargs))
     given = [constant(np.asarray(x)) if is_array(x) else x for x in leaves]
@@ -34,6 +37,7 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
                 result, names = watch(f, *args, **kwargs)
             returned, rebuild_result = flatten(result)
             ends = [tracer.value(x) if isinstance(x, Tensor) else x for x in returned]
+            tracer.check_modules()
         finally:
             left = tracer.finish()
     name_values(tracer, names)
@@ -51,7 +55,7 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
         writes,
         gradients,
         met,
-        list(tracer.modules),
+        list(tracer.modules.values()),
     )
     return result, steps
 
@@ -63,9 +67,11 @@ def is_array(x: Any) -> bool:
 def name_values(tracer: Trace, names: Any) -> None:
     """Give values the names that the user's frames gave them."""
     for value in tracer.inputs.values():
-        value.name = value.name or names(value.of)
+        name = names(value.of)
+        value.name = f"d_{name}" if name and value.kind == GRADIENT else name
     for tensor, value in tracer.values.items():
-        if tensor not in tracer.targets and value.kind != CONSTANT:
+        value = tracer.targets.get(tensor, value)
+        if value.kind != CONSTANT:
             value.name = value.name or names(tensor)
 
 

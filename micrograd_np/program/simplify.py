@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -104,7 +105,7 @@ class Walk:
         inputs = [spread.inputs[0] if i in places else x for i, x in enumerate(step.inputs)]
         small = Value(RESULT, None, spread.inputs[0].shape, step.output.dtype, None)
         self.take(Step(step.op, tuple(inputs), step.params, small, step.where))
-        wide = replace(step.output)
+        wide = copy(step.output)
         self.take(Step(SPREAD, (self.current(small),), {"shape": step.output.shape}, wide, step.where))
         return self.current(wide)  # type: ignore[no-any-return]
 

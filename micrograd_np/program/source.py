@@ -11,7 +11,7 @@ from .kernels import printed
 from .phrases import ATOM, Phrase, literal
 from .simplify import draws, root
 from .spelling import kernel_of, needs_kernel, spelled
-from .values import CONSTANT, GRADIENT, RESULT, Step, Steps, Value
+from .values import CONSTANT, RESULT, Step, Steps, Value
 
 WIDTH = 76  # of an expression
 IN_PLACE = {"add": "+=", "subtract": "-=", "multiply": "*=", "divide": "/="}
@@ -60,8 +60,6 @@ class Source:
         return name
 
     def suggested(self, value: Value) -> str | None:
-        if value.kind == GRADIENT:
-            return f"d_{self.suggested(Value(value.of, None, None, None, None, value.of.name)) or 't'}"
         if value.name:
             return value.name
         source = value.cotangent_of

@@ -37,12 +37,14 @@ class Trace:
         self.written: dict[Memory, Tensor] = {}
         self.touched: set[Tensor] = set()  # whose gradient was set or forgotten by the function itself
         self.met: dict[Tensor, Tensor | None] = {}  # the gradients that were there before, where they were looked at
-        self.modules: dict[Any, None] = {}
+        self.modules: dict[int, Any] = {}
 
     # What the engine shows.
 
     def made(self, node: Tensor, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> None:
         """An op ran."""
+        args = tuple(map(self.seen, args))
+        node.args = args if node.edges else ()
         if op in SAME:
             self.same(node, args[0])
         elif op.spelled and self.spell:
@@ -51,6 +53,14 @@ class Trace:
         else:
             check_shape_is_known(op, args)
             self.values[node] = self.step(op, tuple(map(self.value, args)), params, node._data)
+
+    def seen(self, x: Any) -> Any:
+        """A raw array as a Tensor, so that a rule that reads it is seen too."""
+        if not is_array(x):
+            return x
+        tensor = constant(x)
+        self.values[tensor] = self.value(x)
+        return tensor
 
     def reading(self, pull: Pull) -> Pull:
         """The same reader; what it is given is remembered as the node's cotangent, which gives it its name."""
@@ -111,6 +121,10 @@ class Trace:
         rng = self.input(GENERATOR, method.__self__, None)
         self.values[tensor] = self.step(op, (rng,), params, tensor._data)
 
+    def entered(self, module: Any) -> None:
+        """A module ran."""
+        self.modules[id(module)] = module
+
     def refuse(self, tensor: Tensor, how: str) -> None:
         """What would make a value part of the program."""
         raise TraceError(
@@ -130,7 +144,7 @@ class Trace:
             return self.values[x]
         if isinstance(x, np.generic):
             return new(CONSTANT, *[np.asarray(x)] * 2)
-        return self.input(ARRAY, x, x) if hasattr(x, "dtype") else x
+        return self.input(ARRAY, x, x) if is_array(x) else x
 
     def input(self, kind: str, of: Any, data: Any) -> Value:
         key = (kind, id(of))  # the value holds on to `of`
@@ -159,22 +173,37 @@ class Trace:
 
     def finish(self) -> list[tuple[Tensor, Value | None]]:
         """The gradients that the function left; in the tensors, they are arrays again."""
+        gradients = {tensor: tensor._grad for tensor in self.values if isinstance(tensor._grad, Tensor)}
+        for tensor, g in gradients.items():
+            tensor._grad = np.array(g._data)
         left: list[tuple[Tensor, Value | None]] = []
         for tensor, value in list(self.values.items()):
-            g = tensor._grad
-            if isinstance(g, Tensor):
-                if tensor.op is None and value.kind != CONSTANT:
-                    self.cotangent(tensor, g)
-                    left.append((tensor, self.value(g)))
-                tensor._grad = np.array(g._data)
-            elif tensor in self.touched:
+            if tensor in gradients and tensor.op is None and value.kind != CONSTANT:
+                self.cotangent(tensor, gradients[tensor])
+                left.append((tensor, self.value(gradients[tensor])))
+            elif tensor in self.touched and tensor not in gradients:
                 left.append((tensor, None))
         return left
+
+    def check_modules(self) -> None:
+        """Refuse a module that keeps what the function computed: a program has no attributes to set."""
+        for module in self.modules.values():
+            for path, tensor in module.named_tensors():
+                if tensor.birth > self.start:
+                    raise TraceError(
+                        f"{path} of {type(module).__name__} was set to a Tensor made in the traced function, and its "
+                        "program would not set it. Give the module a Tensor of its own before, and write into that "
+                        "with .assign(values)."
+                    )
+
+
+def is_array(x: Any) -> bool:
+    return hasattr(x, "dtype") and not isinstance(x, Tensor | np.generic)
 
 
 def new(kind: str, of: Any, data: Any) -> Value:
     if not hasattr(data, "shape"):
-        return Value(kind, of, None, None, None)
+        return Value(kind, of)
     return Value(kind, of, data.shape, data.dtype, getattr(data, "strides", None))
 
 
