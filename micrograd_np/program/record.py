@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from ..frames import line, spot
 from ..graph import Tensor, constant
 from .draws import no_hidden_draws
 from .trace import Trace, TraceError, new
-from .values import ARGUMENT, CONSTANT, GRADIENT, TENSOR, Steps, Value
+from .values import ARGUMENT, CONSTANT, GRADIENT, RESULT, TENSOR, Steps, Value
 
 
 def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) -> tuple[Any, Steps]:
@@ -31,6 +32,7 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
             tracer.values[x] = new(ARGUMENT, position, x._data)
             arguments.append(tracer.values[x])
     args, kwargs = rebuild(given)
+    name_arguments(f, args, kwargs, tracer.values)
     with Mode(watch=tracer, trace=tracer):
         try:
             with no_hidden_draws(f, args, tracer):
@@ -60,6 +62,17 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
     return result, steps
 
 
+def name_arguments(f: Callable[..., Any], args: Any, kwargs: Any, values: dict[Any, Value]) -> None:
+    """Give arguments the names that f has for them."""
+    try:
+        bound = inspect.signature(f).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return
+    for name, x in bound.arguments.items():
+        if isinstance(x, Tensor):
+            values[x].name = values[x].name or x.name or name
+
+
 def is_array(x: Any) -> bool:
     return hasattr(x, "dtype") and not isinstance(x, Tensor)
 
@@ -73,6 +86,9 @@ def name_values(tracer: Trace, names: Any) -> None:
         value = tracer.targets.get(tensor, value)
         if value.kind != CONSTANT:
             value.name = value.name or names(tensor)
+    for value, module in tracer.outputs.items():
+        if value.kind == RESULT and names.modules.get(id(module), ("", ""))[1]:
+            value.name = value.name or names.in_module(id(module))
 
 
 def value_of(target: Value, arguments: list[Any]) -> Any:

@@ -30,6 +30,7 @@ class Trace:
     def __init__(self, spell: bool = True) -> None:
         self.spell = spell  # rows out, where they can be, or take them whole
         self.steps: list[Step] = []
+        self.rules = 0  # that are being read
         self.start = tick()
         self.values: dict[Tensor, Value] = {}
         self.inputs: dict[tuple[str, int], Value] = {}
@@ -38,6 +39,7 @@ class Trace:
         self.touched: set[Tensor] = set()  # whose gradient was set or forgotten by the function itself
         self.met: dict[Tensor, Tensor | None] = {}  # the gradients that were there before, where they were looked at
         self.modules: dict[int, Any] = {}
+        self.outputs: dict[Value, Any] = {}  # and the module that gave each, the innermost
 
     # What the engine shows.
 
@@ -50,6 +52,7 @@ class Trace:
         elif op.spelled and self.spell:
             with no_grad():
                 self.same(node, op.spelled(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
+                self.values[node].kind_of = op.name
         else:
             check_shape_is_known(op, args)
             self.values[node] = self.step(op, tuple(map(self.value, args)), params, node._data)
@@ -67,7 +70,11 @@ class Trace:
 
         def watched(node: Tensor, g: Any) -> Any:
             self.cotangent(node, g)
-            return pull(node, g)
+            self.rules += 1
+            try:
+                return pull(node, g)
+            finally:
+                self.rules -= 1
 
         return watched
 
@@ -121,9 +128,11 @@ class Trace:
         rng = self.input(GENERATOR, method.__self__, None)
         self.values[tensor] = self.step(op, (rng,), params, tensor._data)
 
-    def entered(self, module: Any) -> None:
+    def ran(self, module: Any, output: Any) -> None:
         """A module ran."""
         self.modules[id(module)] = module
+        if isinstance(output, Tensor):
+            self.outputs.setdefault(self.value(output), module)
 
     def refuse(self, tensor: Tensor, how: str) -> None:
         """What would make a value part of the program."""
@@ -154,12 +163,17 @@ class Trace:
 
     def step(self, op: Any, inputs: tuple[Any, ...], params: dict[str, Any], data: Any) -> Value:
         output = new(RESULT, None, data)
+        output.backward = self.rules > 0
         self.steps.append(Step(op, inputs, params, output, spot()))
         return output
 
-    def cotangent(self, node: Tensor, g: Any) -> None:
+    def cotangent(self, node: Tensor, g: Any, final: bool = False) -> None:
+        """Remember whose gradient a value is: of what it reached first, but of a leaf rather than of what hides it."""
         value = self.values.get(g)
-        if value is not None and value.kind == RESULT and value.cotangent_of is None and node in self.values:
+        if value is None or value.kind != RESULT or node not in self.values:
+            return
+        if value.cotangent_of is None or (final and value.cotangent_of.kind == RESULT):
+            value.backward = True
             value.cotangent_of = self.targets.get(node, self.values[node])
 
     def check_unwritten(self, x: Tensor) -> None:
@@ -179,7 +193,7 @@ class Trace:
         left: list[tuple[Tensor, Value | None]] = []
         for tensor, value in list(self.values.items()):
             if tensor in gradients and tensor.op is None and value.kind != CONSTANT:
-                self.cotangent(tensor, gradients[tensor])
+                self.cotangent(tensor, gradients[tensor], final=True)
                 left.append((tensor, self.value(gradients[tensor])))
             elif tensor in self.touched and tensor not in gradients:
                 left.append((tensor, None))

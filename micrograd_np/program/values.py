@@ -31,7 +31,9 @@ class Value:
         self.dtype = dtype
         self.strides = strides
         self.name: str | None = None
+        self.kind_of: str | None = None  # the row that was spelled out to make it
         self.cotangent_of: Value | None = None
+        self.backward = False  # whether a rule made it
 
     def __repr__(self) -> str:
         return f"<{self.name or self.kind} {self.shape} {self.dtype}>"
