@@ -37,7 +37,7 @@ def main(steps=10_000, seed=1):
     rng = np.random.default_rng(seed)
     syn0 = mg.Tensor(2 * rng.random((3, 4)) - 1, requires_grad=True)
     syn1 = mg.Tensor(2 * rng.random((4, 1)) - 1, requires_grad=True)
-    print("the input columns 1 and 2 correlate with the output by", *correlations(X[:, :2]), "\n")
+    print("the input columns 1 and 2 correlate with the output by", *correlations(X[:, :2]), end="\n\n")
 
     before = forward(syn0.data, syn1.data)
     show("before training", *before)

@@ -4,6 +4,7 @@ Two layers of attention, width 64, 64 characters of context. Without a text of y
 says about the language, which every Python has on disk.
 """
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -68,9 +69,9 @@ def windows(ids, rng, size=32):
     return pieces[:, :-1], pieces[:, 1:]
 
 
-def main(steps=1500, path=None, length=300, seed=0):
+def main(steps=2000, path=None, length=400, seed=0):
     """The losses, step by step, and the mean loss on the last tenth of the text, which is not learned from."""
-    text = Path(path).read_text(encoding="utf-8") if path else "\n".join(topics.values())
+    text = Path(path).read_text(encoding="utf-8") if path else re.sub(" +", " ", "\n".join(topics.values()))
     characters, ids = np.unique(list(text), return_inverse=True)
     ids, kept = np.split(ids, [len(ids) * 9 // 10])
     rng = np.random.default_rng(seed)
@@ -80,7 +81,7 @@ def main(steps=1500, path=None, length=300, seed=0):
 
     optimiser = optim.AdamW(model.parameters(), lr=3e-3)
     schedule = optim.CosineAnnealingLR(optimiser, T_max=steps)
-    losses, every, start = [], max(steps // 15, 1), time.process_time()
+    losses, every, start = [], max(steps // 20, 1), time.process_time()
     for step in range(1, steps + 1):
         x, following = windows(ids, rng)
         loss = nn.cross_entropy(model(x), following)
