@@ -52,7 +52,7 @@ class Tensor:
 
     __slots__ = (
         *("_data", "_grad", "_requires_grad", "_memory", "name"),
-        *("op", "args", "params", "edges", "birth", "where", "scope", "__weakref__"),
+        *("op", "args", "values", "params", "edges", "birth", "where", "scope", "__weakref__"),
     )
 
     _data: Any
@@ -61,8 +61,9 @@ class Tensor:
     _requires_grad: bool
     op: Any
     args: tuple[Any, ...]
-    params: dict[str, Any]
-    edges: list[tuple[Tensor, Rule]]
+    values: Any  # of the args, as the kernel was given them
+    params: Any
+    edges: Any
     birth: int
     where: Spot | None
     scope: tuple[str, ...]
@@ -70,7 +71,7 @@ class Tensor:
 
     def __init__(self, data: Any, requires_grad: bool = False, *, name: str | None = None, dtype: Any = None) -> None:
         array = np.array(data, dtype=dtype)
-        remember(self, array)
+        begin(self, array)
         self.name = name
         self.requires_grad = requires_grad
         errors.check_numbers(array.dtype)
@@ -167,23 +168,19 @@ class Tensor:
             leaf._grad = g if before is None else before + g
 
 
-def remember(node: Tensor, data: Any, op: Any = None, args: Any = (), params: Any = None, edges: Any = ()) -> Tensor:
-    """Write down what a node is and how it was made; a leaf was made by nothing."""
-    node._data = data
-    node.op = op
-    node.args = args
-    node.params = params
-    node.edges = edges
-    node.birth = tick()
-    node._requires_grad = op is not None
-    node._grad = node._memory = node.where = node.name = None
-    node.scope = ()
-    return node
-
-
 def constant(data: Any) -> Tensor:
     """A Tensor around an array, without a copy and without a past."""
-    return remember(Tensor.__new__(Tensor), data)
+    return begin(Tensor.__new__(Tensor), data)
+
+
+def begin(leaf: Tensor, data: Any) -> Tensor:
+    """Make a Tensor a leaf: it was made by nothing."""
+    leaf._data = data
+    leaf._requires_grad = False
+    leaf._grad = leaf._memory = leaf.name = leaf.op = leaf.params = leaf.where = None
+    leaf.args = leaf.values = leaf.edges = leaf.scope = ()
+    leaf.birth = tick()
+    return leaf
 
 
 def fixed(data: Any) -> Any:
@@ -202,44 +199,40 @@ def as_tensor(x: Any) -> Tensor:
 
 def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run an op; when the gradient of an argument is wanted, the result remembers op and arguments."""
-    values = []
+    values: list[Any] = []
     wanted = []
     tensors = False
-    for position, x in enumerate(args):
+    for x in args:
         if isinstance(x, Tensor):
             tensors = True
             if x._requires_grad:
-                wanted.append(position)
+                wanted.append((len(values), x))
             x = x._data
         values.append(x)
     if not tensors:
-        for x in values:
-            if hasattr(x, "__row__"):  # an array that wants to see rows whole, not what their kernels do
-                return x.__row__(op, args, params)
+        return compute(op, args, values, params)
     try:
-        z = op.kernel(*values, **params)
+        z = op.kernel(*values, **params) if params else op.kernel(*values)
     except Exception as error:
         errors.explain(op, args, error)
     if isinstance(z, np.generic):
         z = np.asarray(z)
-    if not tensors:
-        return z
     context = CURRENT.get()
-    edges = []
-    if wanted and context.recording:
-        for position in wanted:
-            x = values[position]
-            fits = x.dtype is z.dtype and (not op.broadcasts or x.shape == z.shape)
-            rule = (op.rules if fits else op.fitted)[position]
-            if rule is not None:
-                edges.append((args[position], rule))
     node = Tensor.__new__(Tensor)
-    if edges:
-        remember(node, z, op, args, params, edges)
-        node.where = spot()
+    if wanted and context.recording and (edges := edges_of(op, wanted, values, z)):
+        node._data = z
+        node._requires_grad = True
+        node.op = op
+        node.args = args
+        node.values = values
+        node.params = params
+        node.edges = edges
         node.scope = context.scope
+        node._grad = node._memory = node.name = None
+        node.birth = tick()
+        node.where = spot()
     else:
-        remember(node, z)
+        begin(node, z)
         if wanted and not context.recording:
             node.where = spot()
     if op.views and np.shares_memory(z, values[0]):
@@ -249,13 +242,36 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     return node
 
 
+def compute(op: Any, args: tuple[Any, ...], values: list[Any], params: dict[str, Any]) -> Any:
+    """Run an op on arrays alone."""
+    for x in values:
+        if hasattr(x, "__row__"):  # an array that wants to see rows whole, not what their kernels do
+            return x.__row__(op, args, params)
+    try:
+        z = op.kernel(*values, **params)
+    except Exception as error:
+        errors.explain(op, args, error)
+    return np.asarray(z) if isinstance(z, np.generic) else z
+
+
+def edges_of(op: Any, wanted: list[tuple[int, Tensor]], values: list[Any], z: Any) -> list[tuple[Tensor, Rule]]:
+    """The arguments whose gradient is wanted, each with its rule."""
+    edges = []
+    for position, x in wanted:
+        value = values[position]
+        fits = value.dtype is z.dtype and (not op.broadcasts or value.shape == z.shape)
+        rule = op.rules[position] if fits else op.fitted[position]
+        if rule is not None:
+            edges.append((x, rule))
+    return edges
+
+
 def pull_arrays(node: Tensor, g: Any) -> Pulled:
     """What a node sends its arguments, the rules read with arrays."""
-    z = node._data
-    values = [x._data if isinstance(x, Tensor) else x for x in node.args]
+    z, values, params = node._data, node.values, node.params
     pulled = []
     for x, rule in node.edges:
-        cotangent = rule(g, z, *values, **node.params)
+        cotangent = rule(g, z, *values, **params)
         if x.op is None and (cotangent is g or cotangent.base is not None):
             cotangent = cotangent.copy()  # a leaf's gradient owns its memory
         pulled.append((x, cotangent))
@@ -345,7 +361,7 @@ def keep(node: Tensor, g: Any) -> None:
 
 def keep_and_cut(node: Tensor, g: Any) -> None:
     node._grad = g
-    node.args, node.edges = (), CUT
+    node.args, node.values, node.edges = (), (), CUT
 
 
 # A forgotten node still has an edge, so that a later walk does not take it for a leaf: the edge's rule refuses.

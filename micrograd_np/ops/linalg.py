@@ -103,8 +103,8 @@ def _bind_vecdot(x: Any, y: Any, axis: int = -1) -> Bound:
 
 vdot = Primitive(
     np.vdot,
-    lambda g, z, x, y: g * np.reshape(y, x.shape),
-    lambda g, z, x, y: g * np.reshape(x, y.shape),
+    lambda g, z, x, y: g * (y if y.shape == x.shape else np.reshape(y, x.shape)),
+    lambda g, z, x, y: g * (x if y.shape == x.shape else np.reshape(x, y.shape)),
     examples=[example(D(4), D(4)), example(D(2, 3), D(3, 2))],
 )
 # The engine undoes a broadcast where x and z differ in shape; in these, x may be repeated and still be of z's shape.

@@ -13,19 +13,21 @@ from ..context import tracing
 from ..graph import Tensor, apply
 from ..rules import Rule, fitted
 
+READY = (Tensor, np.ndarray)
+SEQUENCES = (list, tuple)
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def as_array(x: Any) -> Any:
     """An argument as an array; Tensors, and arrays of whatever kind, pass."""
-    if isinstance(x, Tensor | np.ndarray):
+    if isinstance(x, READY):
         return x
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 
 def operand(x: Any) -> Any:
     """An argument of an elementwise row: a list is an array, a Python number stays one, since it takes on any dtype."""
-    return np.asarray(x) if isinstance(x, list | tuple) else x
+    return np.asarray(x) if isinstance(x, SEQUENCES) else x
 
 
 class Drawn:
@@ -139,6 +141,7 @@ class Primitive:
         self.views = views
         self.broadcasts = broadcasts
         self.spelled = spelled
+        self.takes_all = bind is None and type(self).bind is Primitive.bind  # arrays come as they are
         if bind:
             self.bind = bind  # type: ignore[method-assign]
 
@@ -146,6 +149,12 @@ class Primitive:
         return tuple(map(as_array, arrays)), {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.takes_all and not kwargs:
+            for x in args:
+                if not isinstance(x, READY):
+                    break
+            else:
+                return apply(self, args, {})
         try:
             arrays, params = self.bind(*args, **kwargs)
         except TypeError as error:
