@@ -8,18 +8,35 @@ from typing import Any
 import numpy as np
 
 from ..context import no_grad, tracing
-from ..graph import Tensor, constant
+from ..graph import Tensor
+from ..memory import memory
 from ..nn.module import load
 from .groups import Group, grouped
 
 State = dict[str, Any]
 
 
+def raw(x: Any) -> Any:
+    return x._data if isinstance(x, Tensor) else x
+
+
+def finite(g: Any) -> bool:
+    """Whether all entries are finite: one product says so, unless it overflows itself."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.vdot(g, g))) or bool(np.isfinite(g).all())
+
+
+def arrays(tensors: State) -> State:
+    """The same names, with arrays for Tensors."""
+    return {name: raw(x) for name, x in tensors.items()}
+
+
 class Optimiser:
     """The base of optimisers: write `update(p, g, state, **options)`, which changes p in place.
 
-    Options are numbers that may change between steps, such as the learning rate: 0-d Tensors of p's dtype, or None for
-    one of `may_be_off` that is 0. The state holds Tensors, which `begin` makes for a parameter of a group.
+    Options are numbers that may change between steps, such as the learning rate, in p's dtype, or None for one of
+    `may_be_off` that is 0. The state holds what `begin` makes for a parameter. All are arrays, or Tensors while a
+    program is traced: write with NumPy's functions and operators, `p -= ...`, as in a rule.
 
     Parameters
     ----------
@@ -119,10 +136,18 @@ class Optimiser:
     def update_group(self, group: Group, begun: Iterator[tuple[Any, State]]) -> None:
         options: dict[Any, State] = {}
         for p, (g, state) in zip(group["params"], begun, strict=False):
-            if g is not None:
-                if p.dtype not in options:
-                    options[p.dtype] = group.options(p.dtype)
-                self.update(p, g if isinstance(g, Tensor) else constant(g), state, **options[p.dtype])
+            if g is None:
+                continue
+            if p.dtype not in options:
+                options[p.dtype] = group.options(p.dtype)
+            if tracing():
+                self.update(p, g, state, **options[p.dtype])
+                continue
+            try:
+                self.update(p._data, raw(g), arrays(state), **arrays(options[p.dtype]))
+            finally:
+                for written in (p, *state.values()):
+                    memory(written).write()
 
     def check_gradients(self, gradients: list[Any]) -> None:
         if all(g is None for g in gradients):
@@ -130,7 +155,7 @@ class Optimiser:
         for i, g in enumerate(gradients):
             if g is None and self.parameters[i].requires_grad:
                 raise self.without_gradients(gradients)
-            if g is not None and not tracing() and not np.isfinite(g).all():
+            if g is not None and not tracing() and not finite(raw(g)):
                 raise self.diverged(f"the gradient of {self.called(i)} has a nan or inf, and nothing was changed")
 
     def without_gradients(self, gradients: list[Any]) -> RuntimeError:

@@ -128,7 +128,7 @@ def contiguous(x: Value) -> bool:
     for length in reversed(x.shape or ()):
         expected.append(size)
         size *= length
-    return x.strides == tuple(reversed(expected))
+    return bool(x.strides == tuple(reversed(expected)))
 
 
 def laid_out(x: Value) -> Any:
