@@ -1,0 +1,222 @@
+"""Loops do what the NumPy text does, as plain Python everywhere and as machine code where numba is installed."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import micrograd_np as mg
+from micrograd_np import nn, optim
+from micrograd_np.containers import flatten
+from micrograd_np.ops import TABLE
+from micrograd_np.program.loops import compiled, jitted, loops
+from micrograd_np.program.spelled_loops import FORMULAS
+from tests.benchmarks import article
+
+MISSING = importlib.util.find_spec("numba") is None
+NUMBA = pytest.param(jitted, id="numba", marks=pytest.mark.skipif(MISSING, reason="numba is not installed"))
+PYTHON = pytest.param(lambda steps: compiled(loops(steps)), id="python")
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(params=[PYTHON, NUMBA])
+def made(request):
+    """How the function is made that does the steps."""
+    return request.param
+
+
+def check(made, f, *args, n=1, rtol=1e-12):
+    """What n steps write and give back is what n calls of the NumPy text write and give back."""
+    program = mg.trace(f)(*args)
+    start = [np.asarray(program.array(x.kind, x.of if x.kind != "argument" else args[x.of])) for x in program.inputs]
+    ours, numpys = [np.copy(x, order="K") for x in start], [np.copy(x, order="K") for x in start]
+    found = made(program.simple)(n, *ours)
+    for _ in range(n):
+        expected = program.function(*numpys)
+    leaves = [x for x in flatten(expected)[0] if hasattr(x, "dtype")]
+    for x, y in zip([*ours, *found[: len(leaves)]], [*numpys, *leaves], strict=True):
+        assert (x.shape, x.dtype) == (y.shape, y.dtype)
+        np.testing.assert_allclose(x, y, rtol=rtol, atol=rtol)
+    return found
+
+
+def drawn(*shape, dtype=float):
+    return RNG.uniform(0.5, 2, shape).astype(dtype)
+
+
+@pytest.mark.parametrize("step", [article.seeded, article.eager])
+@pytest.mark.parametrize("n", [1, 50])
+def test_the_articles_step(made, step, n):
+    check(made, step(), n=n)
+
+
+def test_no_steps_change_nothing(made):
+    program = mg.trace(article.eager())()
+    arrays = [np.copy(x.of._data) for x in program.inputs]
+    made(program.simple)(0, *arrays)
+    assert all(np.array_equal(x, y.of._data) for x, y in zip(arrays, program.inputs, strict=True))
+
+
+def cross_entropy(scores, right):
+    """For right answers as rows of 0 and 1."""
+    shifted = scores - np.max(scores, axis=-1, keepdims=True)
+    logs = shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+    return -np.mean(np.sum(right * logs, axis=-1))
+
+
+OPTIMISERS = {
+    "momentum": lambda parameters: optim.SGD(parameters, lr=0.1, momentum=0.9),
+    "adam": lambda parameters: optim.Adam(parameters, lr=0.01),
+}
+
+
+@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 1e-5)])
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("width", [5, 64])
+def test_a_network(made, optimiser, dtype, rtol, width):
+    rng = np.random.default_rng(1)
+    model = nn.Sequential(nn.Linear(4, width, rng=rng), nn.ReLU(), nn.Linear(width, 3, rng=rng))
+    for parameter in model.parameters():
+        parameter.data = parameter.data.astype(dtype)
+    stepper = OPTIMISERS[optimiser](model.parameters())
+
+    def step(x, right):
+        stepper.zero_grad()
+        loss = cross_entropy(model(x), right)
+        loss.backward()
+        stepper.step()
+        return loss
+
+    check(made, step, drawn(12, 4, dtype=dtype), np.eye(3, dtype=dtype)[rng.integers(0, 3, 12)], n=3, rtol=rtol)
+
+
+@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 1e-5)])
+def test_every_formula(made, dtype, rtol):
+    own = {"astype": lambda x: x.astype(np.float32), "where": lambda x: np.where(x > 1, x, 0.5)}
+    inputs = {"arccosh": 1, "arctanh": -0.6, "arccos": -1, "arcsin": -1}
+
+    def all_of_them(x, y):
+        found = []
+        for name in FORMULAS:
+            row = TABLE[name]
+            if name in own:
+                found.append(own[name](x))
+            elif getattr(row.function, "nin", 1) == 2:
+                found += [row(x, y), row(x, 1.5), row(2, y)]
+            else:
+                found.append(row((x - 0.5) / 1.6 if name in inputs and inputs[name] < 0 else x + inputs.get(name, 0)))
+        return found
+
+    check(made, all_of_them, drawn(3, 4, dtype=dtype), drawn(4, dtype=dtype), rtol=rtol)
+
+
+CASES = {
+    "a row against a column": lambda x, y: x[:, :1] * y[0] + 1,
+    "a number of another dtype": lambda x, y: x * np.float32(0.1) + y.astype(np.float32),
+    "integers and floats": lambda x, y: np.arange(4) * x + (y > 1),
+    "sums": lambda x, y: (np.sum(x), np.sum(x, 0), np.sum(x, 1, keepdims=True), np.sum(x > 1), np.mean(x, (0, 1))),
+    "extremes": lambda x, y: (np.max(x, 0), np.min(x), np.max(x > 1, 1), np.min(x > 1, 0), np.prod(x, -1)),
+    "a sum of what is computed for it alone": lambda x, y: np.sum(np.exp(x - y) * x, axis=0),
+    "a sum of a transpose": lambda x, y: np.sum(np.exp(x).T, axis=0) + np.mean(x.T, 1, keepdims=True),
+    "products": lambda x, y: (x @ y.T, x.T @ y[:, 0], x[0] @ y[0], np.dot(x[0], y.T), np.vdot(x, y), np.inner(x, y)),
+    "outer products": lambda x, y: np.outer(x, y),
+    "vdot of two shapes": lambda x, y: np.vdot(x.T, np.reshape(y, (2, 6))),
+    "stacks": lambda x, y: np.matmul(x[None] * np.ones((2, 1, 1)), np.reshape(y, (4, 3))),
+    "views": lambda x, y: (x.T, x.T * 2, np.swapaxes(x, 0, 1), np.expand_dims(x, 1), x[None, :, 0], np.squeeze(x[:1])),
+    "slices": lambda x, y: (x[1:, ::-2], x[..., -1], x[2], x[-1, 1:3] * 2, np.flip(y, 1) + 0),
+    "other shapes": lambda x, y: (np.reshape(x, (2, 6)) * 2, np.reshape(x.T, (6, 2)) + 1, np.ravel(x), x.flatten()),
+    "broadcasts": lambda x, y: (np.broadcast_to(x[:, :1], (2, 3, 4)), np.broadcast_to(x[0, 0], (2, 2))),
+    "constants": lambda x, y: (x + np.linspace(0, 1, 4), x * np.full((3, 4), 2.0), x @ np.eye(4)),
+    "what was given": lambda x, y: (x, x, y.T),
+    "no entries": lambda x, y: (x[:0] * 2, np.sum(x[:0], 0)),
+    "a long chain": lambda x, y: chain(x),
+}
+
+
+def chain(x):
+    for _ in range(600):
+        x = np.tanh(x) + 1
+    return x
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_case(made, case):
+    check(made, CASES[case], drawn(3, 4), drawn(3, 4))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 1e-5)])
+def test_large_products_are_left_to_blas(made, order, dtype, rtol):
+    def step(x, y):
+        return np.tanh(x) @ y.T, x[:, ::2] @ y[:, ::2].T, x @ y[0], np.dot(x[0], y.T)
+
+    program = mg.trace(step)(drawn(40, 60), drawn(50, 60))
+    assert loops(program.simple).count("np.dot") >= 2
+    check(made, step, *[np.asarray(drawn(*s, dtype=dtype), order=order) for s in ((40, 60), (50, 60))], rtol=rtol)
+
+
+def test_results_are_fresh_and_gradients_come_after_them(made):
+    w = mg.Tensor(drawn(3), requires_grad=True)
+
+    def step():
+        loss = np.sum(w * w)
+        loss.backward()
+        return loss, w
+
+    loss, same, gradient = check(made, step)
+    np.testing.assert_allclose(gradient, 2 * w.data)
+    assert loss.shape == ()
+    assert not np.shares_memory(same, w.data)
+
+
+def test_writes_see_what_was_there_before(made):
+    u, v = mg.Tensor(drawn(3)), mg.Tensor(drawn(3))
+
+    def swap():
+        first, second = v + 1.0, u * 1.0  # the second is u itself
+        u.assign(first)
+        v.assign(second)
+
+    program = mg.trace(swap)()
+    x, y = drawn(3), drawn(3)
+    expected = {id(u): y + 2, id(v): x + 1}
+    given = {id(u): x.copy(), id(v): y.copy()}
+    made(program.simple)(3, *[given[id(value.of)] for value in program.inputs])
+    np.testing.assert_allclose(given[id(u)], expected[id(u)])
+    np.testing.assert_allclose(given[id(v)], expected[id(v)])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_broadcasts_of_any_shapes(data):
+    shape = data.draw(st.lists(st.integers(1, 3), max_size=4))
+    narrow = [data.draw(st.sampled_from([1, size])) for size in shape]
+    x, y = drawn(*shape), drawn(*narrow[data.draw(st.integers(0, len(shape))) :])
+    axis = data.draw(st.none() | st.integers(-len(shape), len(shape) - 1)) if shape else None
+    keepdims = data.draw(st.booleans())
+
+    def step(x, y):
+        z = np.exp(x * y) - y
+        return z.T, np.sum(z * z, axis=axis, keepdims=keepdims), np.max(z, axis=axis, keepdims=keepdims) + y.ndim
+
+    check(lambda steps: compiled(loops(steps)), step, x, y)
+
+
+def test_rows_without_loops_are_named_together():
+    rng = np.random.default_rng(0)
+
+    def step(x):
+        return np.linalg.inv(x), np.cumsum(x, axis=0) + mg.sample(rng.random, (3, 3))
+
+    with pytest.raises(
+        TypeError, match=r"inv .*\n.*cumsum .*test_loops.py.*np.cumsum\(x(.|\n)*draw.*Generator(.|\n)*numpy"
+    ):
+        loops(mg.trace(step)(drawn(3, 3)).simple)
+
+
+@pytest.mark.parametrize("dtype", [np.complex128, np.float16])
+def test_dtypes_without_loops_are_named(dtype):
+    with pytest.raises(TypeError, match=np.dtype(dtype).name):
+        loops(mg.trace(lambda x: x + x)(np.ones(3, dtype)).simple)
