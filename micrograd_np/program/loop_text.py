@@ -7,12 +7,27 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.indexing import Slot
+from .gather import found_shape, gathered, slots, split
 from .loop_numbers import as_kind, dtypes, number, spelled_kind
 from .nests import Nest, Plan, results
 from .phrases import literal
 from .simplify import uniform
 from .source import Names
-from .spelled_loops import FORMULAS, PRODUCTS, REDUCTIONS, VIEWS, Index, axes_of, fitted, is_view, reshaped, shape_of
+from .spelled_loops import (
+    FORMULAS,
+    PRODUCTS,
+    REDUCTIONS,
+    VIEWS,
+    Index,
+    axes_of,
+    expanded,
+    fitted,
+    is_view,
+    picked,
+    reshaped,
+    shape_of,
+)
 from .values import CONSTANT, Step, Value
 
 LETTERS = (*"ijklmpq", *(f"i{axis}" for axis in range(64)))
@@ -95,9 +110,8 @@ class Text:
         """The loops of a nest."""
         self.nest = nest
         if nest.alone:
-            for step in nest.steps:
-                x, y = (self.operand(x) for x in step.inputs)
-                outer.say(f"np.dot({x}, {y}, {self.memory[step.output]})")
+            (step,) = nest.steps
+            {"scatter": self.scatter, "concatenate": self.concatenate}.get(step.op.name, self.call)(step, outer)
             return
         body, index = outer.loop(nest.shape, LETTERS)
         for step in nest.steps:
@@ -107,6 +121,47 @@ class Text:
                 self.numbers[step.output] = name
             if step.output in self.plan.kept:
                 body.say(f"{self.memory[step.output]}[{place(index)}] = {name}")
+
+    def call(self, step: Step, outer: Body) -> None:
+        """A product that BLAS computes."""
+        x, y = (self.operand(x) for x in step.inputs)
+        outer.say(f"np.dot({x}, {y}, {self.memory[step.output]})")
+
+    def scatter(self, step: Step, outer: Body) -> None:
+        """Zeros, to which values are added where an index says."""
+        target, value = step.output, step.inputs[0]
+        outer.say(f"{self.memory[target]}[...] = 0")
+        body, index = outer.loop(found_shape(step, shape_of(target)), LETTERS)
+        entry = self.read(value, fitted(index, shape_of(value)), body, target.dtype)
+        at = place(self.gather(step, shape_of(target), index, body))
+        body.say(f"{self.memory[target]}[{at}] = {self.memory[target]}[{at}] + {entry}")
+
+    def concatenate(self, step: Step, outer: Body) -> None:
+        """Parts, one after the other."""
+        output, start = step.output, 0
+        axis = step.params["axis"] % len(shape_of(output))
+        for x in step.inputs:
+            body, index = outer.loop(shape_of(x), LETTERS)
+            at = place((*index[:axis], f"{start} + {index[axis]}", *index[axis + 1 :]))
+            body.say(f"{self.memory[output]}[{at}] = {self.read(x, index, body, output.dtype)}")
+            start += shape_of(x)[axis]
+
+    def gather(self, step: Step, shape: tuple[int, ...], index: Index, body: Body) -> Index:
+        """Where an index of arrays finds an entry in an array of this shape; none lies outside."""
+        arrays = slots(step)
+        if not arrays:
+            return picked(step.params["index"], shape, index)
+        where, rest = split(step, shape, index)
+        axes = [part for part in expanded(step.params["index"], shape) if part is not None]
+        sizes = {int(part): size for part, size in zip(axes, shape, strict=True) if isinstance(part, Slot)}
+        entries = []
+        for slot, x in enumerate(arrays):
+            entry, size = self.read(x, fitted(where, shape_of(x)), body, np.dtype(np.int64)), sizes[slot]
+            if x.kind != CONSTANT:
+                body.say(f"if not {-size} <= {entry} < {size}:")
+                body.say(f"    raise IndexError({f'an index is out of bounds for an axis of {size} entries'!r})")
+            entries.append(f"({entry}) % {size}")
+        return gathered(step, shape, rest, entries)
 
     def operand(self, x: Value) -> str:
         """An array that BLAS reads, or its transpose."""
@@ -137,6 +192,10 @@ class Text:
             args = [self.read(x, fitted(index, shape_of(x)), body, k) for x, k in zip(step.inputs, kinds, strict=True)]
             formula = FORMULAS[name].format(*args, kind=spelled_kind(kind))
             return self.state(step, formula if kind.kind == "f" or kind == np.int64 else as_kind(formula, kind), body)
+        if name == "getitem":
+            x = step.inputs[0]
+            at = self.gather(step, shape_of(x), index, body)
+            return self.state(step, self.read(x, at, body, x.dtype), body)
         return self.total(step, index, body)
 
     def state(self, step: Step, formula: str, body: Body) -> str:

@@ -9,8 +9,10 @@ import numpy as np
 
 from ..errors import called
 from ..frames import line
+from .gather import slots
 from .loop_numbers import KINDS
 from .loop_text import Text
+from .lowered import lowered
 from .nests import Plan
 from .spelled_loops import FORMULAS, PRODUCTS, REDUCTIONS, is_view
 from .values import Step, Steps
@@ -22,6 +24,7 @@ def loops(program: Steps) -> str:
     Its parameters after n are the program's inputs. It returns a tuple of fresh arrays: the values that the last step
     returned, then the gradients that it left.
     """
+    program = lowered(program)
     refuse_unspelled(program)
     return Text(Plan(program)).text()
 
@@ -69,5 +72,9 @@ def unspelled(step: Step) -> str | None:
     if name == "vdot" or name in PRODUCTS or name in REDUCTIONS or is_view(step):
         return None
     if name in FORMULAS:
+        return None
+    if name in ("getitem", "scatter") and all(x.dtype.kind in "iu" for x in slots(step)) and step.output.shape:
+        return None
+    if name == "concatenate" and step.params["axis"] is not None:
         return None
     return "no loop spelling"

@@ -13,6 +13,7 @@ from .spelled_loops import FORMULAS, PRODUCTS, REDUCTIONS, is_view, shape_of
 from .values import CONSTANT, RESULT, Step, Steps, Value
 
 BLAS = 2000  # products from which on a call of BLAS is faster than loops
+FILLED = ("scatter", "concatenate")
 DEEP = 50  # formulas that are at most nested in a sum
 
 
@@ -50,6 +51,7 @@ class Plan:
             if step.output in self.place:
                 self.nests[self.place[step.output]].steps.append(step)
         self.kept = {step.output for step in self.steps if self.is_kept(step.output)}
+        self.nests = [nest for nest in self.nests if nest.steps]
 
     def sources(self, step: Step) -> Iterator[tuple[Value, bool]]:
         """The values that a step reads, views seen through; whether it reads just the entry that it computes."""
@@ -185,7 +187,9 @@ def orders(x: Value) -> list[tuple[int, ...]]:
 
 
 def stands_alone(step: Step) -> bool:
-    """Whether a step has loops of its own: a product that is left to BLAS."""
+    """Whether a step has loops of its own: what fills its result in parts, and a product that is left to BLAS."""
+    if step.op.name in FILLED:
+        return True
     if step.op.name not in ("dot", "matmul"):
         return False
     x, y = (shape_of(x) for x in step.inputs)

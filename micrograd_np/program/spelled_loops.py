@@ -125,12 +125,9 @@ def chosen(step: Step, index: Index) -> Index:
 
 
 def picked(template: tuple[Any, ...], shape: Shape, index: Index) -> Index:
-    taken = sum(part is not None and part is not Ellipsis for part in template)
-    whole = [slice(None)] * (len(shape) - taken)
-    at = template.index(Ellipsis) if Ellipsis in template else len(template)
-    parts, rest, sizes = [*template[:at], *whole, *template[at + 1 :]], iter(index), iter(shape)
+    rest, sizes = iter(index), iter(shape)
     found = []
-    for part in parts:
+    for part in expanded(template, shape):
         if part is None:
             next(rest)
         elif isinstance(part, slice):
@@ -141,6 +138,13 @@ def picked(template: tuple[Any, ...], shape: Shape, index: Index) -> Index:
             size = next(sizes)
             found.append(str(part % size))
     return tuple(found)
+
+
+def expanded(template: tuple[Any, ...], shape: Shape) -> list[Any]:
+    """An index with a slice for each axis that it leaves out."""
+    taken = sum(part is not None and part is not Ellipsis for part in template)
+    at = template.index(Ellipsis) if Ellipsis in template else len(template)
+    return [*template[:at], *[slice(None)] * (len(shape) - taken), *template[at + 1 :]]
 
 
 VIEWS: dict[str, Callable[[Step, Index], Index]] = {

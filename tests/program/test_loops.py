@@ -15,9 +15,15 @@ from micrograd_np.program.loops import compiled, jitted, loops
 from micrograd_np.program.spelled_loops import FORMULAS
 from tests.benchmarks import article
 
+
+def in_python(steps):
+    return compiled(loops(steps))
+
+
 MISSING = importlib.util.find_spec("numba") is None
 NUMBA = pytest.param(jitted, id="numba", marks=pytest.mark.skipif(MISSING, reason="numba is not installed"))
-PYTHON = pytest.param(lambda steps: compiled(loops(steps)), id="python")
+PYTHON = pytest.param(in_python, id="python")
+LABELS = np.array([3, 0, 1])
 RNG = np.random.default_rng(0)
 
 
@@ -72,10 +78,21 @@ OPTIMISERS = {
 }
 
 
-@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 1e-5)])
-@pytest.mark.parametrize("optimiser", OPTIMISERS)
-@pytest.mark.parametrize("width", [5, 64])
-def test_a_network(made, optimiser, dtype, rtol, width):
+NETWORKS = [(optimiser, dtype, width) for optimiser in OPTIMISERS for dtype in ("f4", "f8") for width in (5, 64)]
+
+
+@pytest.mark.parametrize("optimiser, dtype, width", NETWORKS)
+def test_a_network(optimiser, dtype, width):
+    check_network(in_python, optimiser, dtype, width)
+
+
+@pytest.mark.skipif(MISSING, reason="numba is not installed")
+@pytest.mark.parametrize("optimiser, dtype, width", [("momentum", "f4", 64), ("adam", "f8", 5)])
+def test_a_network_in_numba(optimiser, dtype, width):
+    check_network(jitted, optimiser, dtype, width)
+
+
+def check_network(made, optimiser, dtype, width):
     rng = np.random.default_rng(1)
     model = nn.Sequential(nn.Linear(4, width, rng=rng), nn.ReLU(), nn.Linear(width, 3, rng=rng))
     for parameter in model.parameters():
@@ -89,7 +106,8 @@ def test_a_network(made, optimiser, dtype, rtol, width):
         stepper.step()
         return loss
 
-    check(made, step, drawn(12, 4, dtype=dtype), np.eye(3, dtype=dtype)[rng.integers(0, 3, 12)], n=3, rtol=rtol)
+    right = np.eye(3, dtype=dtype)[rng.integers(0, 3, 12)]
+    check(made, step, drawn(12, 4, dtype=dtype), right, n=3, rtol={"f4": 1e-5, "f8": 1e-12}[dtype])
 
 
 @pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 1e-5)])
@@ -131,19 +149,30 @@ CASES = {
     "constants": lambda x, y: (x + np.linspace(0, 1, 4), x * np.full((3, 4), 2.0), x @ np.eye(4)),
     "what was given": lambda x, y: (x, x, y.T),
     "no entries": lambda x, y: (x[:0] * 2, np.sum(x[:0], 0)),
+    "chosen rows": lambda x, y: (x[np.array([2, 0, -1])], x[:, np.array([[1, 3]])] * 2, y[np.array([0, 2]), 1]),
+    "chosen apart": lambda x, y: x[None][0, :, np.array([1, 1])] + x[np.array([[0], [2]]), np.array([1, 0, 3])],
+    "joined": lambda x, y: (np.concatenate([x, y[:1] * 2]), np.stack([x, y], -1), np.hstack([x.T, y.T])),
+    "softmax": lambda x, y: (mg.softmax(x), mg.log_softmax(y, axis=0), mg.logsumexp(x, axis=1), mg.softmax(y, (0, 1))),
+    "spreads": lambda x, y: (np.var(x, 0), np.std(y, ddof=1), np.var(x, axis=1, keepdims=True)),
+    "cross entropy": lambda x, y: (mg.cross_entropy(x, LABELS), mg.cross_entropy(x, y, reduction="none")),
     "a long chain": lambda x, y: chain(x),
 }
 
 
 def chain(x):
-    for _ in range(600):
+    for _ in range(300):
         x = np.tanh(x) + 1
     return x
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_case(made, case):
-    check(made, CASES[case], drawn(3, 4), drawn(3, 4))
+def test_a_case(case):
+    check(in_python, CASES[case], drawn(3, 4), drawn(3, 4))
+
+
+@pytest.mark.skipif(MISSING, reason="numba is not installed")
+def test_all_cases_in_one_program():
+    check(jitted, lambda x, y: [case(x, y) for case in CASES.values()], drawn(3, 4), drawn(3, 4))
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -188,6 +217,32 @@ def test_writes_see_what_was_there_before(made):
     np.testing.assert_allclose(given[id(v)], expected[id(v)])
 
 
+def test_gradients_of_what_is_chosen(made):
+    w = mg.Tensor(drawn(5, 4), requires_grad=True)
+
+    def step(ids, labels):
+        rows = mg.embedding(ids, w)
+        loss = mg.cross_entropy(rows @ w.T, labels) + np.sum(np.exp(w[1:3, ::2])) + np.sum(w[ids, 1:] * w[0, 1:])
+        loss.backward()
+        return loss
+
+    check(made, step, np.array([0, 2, 2]), np.array([4, 0, 1]))
+
+
+@pytest.mark.parametrize("ids", [[5, 0], [-6, 0]])
+def test_an_index_out_of_bounds_is_an_error(made, ids):
+    run = made(mg.trace(lambda x, i: x[i])(drawn(5, 2), np.array([0, 1])).simple)
+    with pytest.raises(IndexError, match="5 entries"):
+        run(1, drawn(5, 2), np.array(ids))
+
+
+@pytest.mark.parametrize("label", [3, -1])
+def test_a_label_out_of_range_is_an_error(made, label):
+    run = made(mg.trace(lambda x, labels: mg.cross_entropy(x, labels))(drawn(2, 3), np.array([0, 1])).simple)
+    with pytest.raises(IndexError, match="3 entries"):
+        run(1, drawn(2, 3), np.array([label, 0]))
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_broadcasts_of_any_shapes(data):
@@ -201,7 +256,7 @@ def test_broadcasts_of_any_shapes(data):
         z = np.exp(x * y) - y
         return z.T, np.sum(z * z, axis=axis, keepdims=keepdims), np.max(z, axis=axis, keepdims=keepdims) + y.ndim
 
-    check(lambda steps: compiled(loops(steps)), step, x, y)
+    check(in_python, step, x, y)
 
 
 def test_rows_without_loops_are_named_together():
