@@ -73,7 +73,7 @@ def unspelled(step: Step) -> str | None:
         return None
     if name in FORMULAS:
         return None
-    if name in ("getitem", "scatter") and all(x.dtype.kind in "iu" for x in slots(step)) and step.output.shape:
+    if name in ("getitem", "scatter") and all(x.dtype.kind in "iu" for x in slots(step)):
         return None
     if name == "concatenate" and step.params["axis"] is not None:
         return None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import TABLE
+from ..ops.neural import _CUBIC, _LIMIT, _LINEAR
 from .record import record
 from .values import CONSTANT, RESULT, Step, Steps, Value
 
@@ -63,9 +64,21 @@ def embedding(ids: Any, weight: Any) -> Any:
     return weight[checked(ids, weight.shape[0])]
 
 
-LOWERED: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (softmax, log_softmax, logsumexp, var, std, cross_entropy, excess, embedding)
-}
+def fall(x: Any) -> Any:
+    return np.exp(np.minimum(x * (-_CUBIC * (x * x) - _LINEAR), _LIMIT[x.dtype]))
+
+
+def gelu(x: Any) -> Any:
+    return x / (fall(x) + 1)
+
+
+def gelu_slope(x: Any) -> Any:
+    s = 1 / (1 + fall(x))
+    return s * (1 + (1 - s) * x * (3 * _CUBIC * (x * x) + _LINEAR))
+
+
+CLASSES = (softmax, log_softmax, logsumexp, cross_entropy, excess, embedding)
+LOWERED: dict[str, Callable[..., Any]] = {f.__name__: f for f in (*CLASSES, var, std, gelu, gelu_slope)}
 
 
 def lowered(program: Steps) -> Steps:
