@@ -77,12 +77,13 @@ def test_results_are_fresh_and_gradients_come_after_them(made):
     def step():
         loss = np.sum(w * w)
         loss.backward()
-        return loss, w
+        return loss, w, w
 
-    loss, same, gradient = check(made, step)
+    loss, same, again, gradient = check(made, step)
     np.testing.assert_allclose(gradient, 2 * w.data)
     assert loss.shape == ()
     assert not np.shares_memory(same, w.data)
+    assert not np.shares_memory(same, again)
 
 
 @both
