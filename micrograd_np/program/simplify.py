@@ -131,11 +131,24 @@ class Walk:
         source = inner.inputs[0]
         return step._replace(inputs=(source,)) if is_dense(source) else step
 
+    def fresh(self, x: Any, inputs: Any = None) -> Any:
+        """What a value has become; a copy, where that is now the memory of one of the inputs, and was not before."""
+        now = self.current(x)
+        at = root(now, self.made)
+        is_input = isinstance(at, Value) and at.kind not in (RESULT, CONSTANT)
+        if not is_input or root(x, self.before) is at or (inputs is not None and at not in inputs):
+            return now
+        step = Step(TABLE["copy"], (now,), {}, copy(x))
+        made = self.seen.setdefault(signature(step), step.output)
+        self.made.setdefault(made, step)
+        return made
+
     def rest(self, program: Steps) -> Steps:
         """The program of what is still needed for what is seen in the end."""
-        result = [self.current(x) for x in program.result]
-        writes = [(target, self.current(value)) for target, value in program.writes]
-        gradients = [(target, self.current(value)) for target, value in program.gradients]
+        targets = {target for target, _ in program.writes}
+        result = [self.fresh(x) for x in program.result]
+        writes = [(target, self.fresh(value, targets - {target})) for target, value in program.writes]
+        gradients = [(target, self.fresh(value)) for target, value in program.gradients]
         needed = {x for x in (*result, *(v for _, v in writes), *(v for _, v in gradients)) if isinstance(x, Value)}
         steps = []
         for step in reversed(self.made.values()):
