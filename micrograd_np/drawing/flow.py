@@ -10,8 +10,8 @@ import numpy as np
 from ..frames import line
 from ..graph import CUT, Tensor
 from ..memory import check_unwritten
+from ..program.phrases import Phrase
 from . import formulas
-from .formulas import Phrase
 from .model import Edge, Node, Scene, is_box, routes
 
 

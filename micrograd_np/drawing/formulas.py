@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -13,24 +13,11 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from ..ops import BY_FUNCTION
 from ..ops.indexing import Slot
 from ..ops.primitive import item
+from ..program.phrases import ATOM, UNARY, Phrase, infix, prefix
 from ..rules import METADATA, innermost
 
 LONGEST = 90
 G = re.compile(r"\bg\b")
-ATOM, POWER, UNARY, PRODUCT, SUM, COMPARISON = 6, 5, 4, 3, 2, 1
-RANKS = {"**": POWER, "*": PRODUCT, "@": PRODUCT, "/": PRODUCT, "%": PRODUCT, "//": PRODUCT, "+": SUM, "-": SUM}
-
-
-class Phrase(NamedTuple):
-    """Text, and how tightly its outermost sign binds."""
-
-    text: str
-    rank: int = ATOM
-
-    def within(self, rank: int) -> str:
-        return self.text if self.rank >= rank else f"({self.text})"
-
-
 NOTHING = Phrase("")
 
 
@@ -39,7 +26,7 @@ def written(op: Any, args: list[Phrase], params: dict[str, Any]) -> Phrase:
     if op.sign and len(args) == 2:
         return infix(op.sign, *args)
     if op.sign and len(args) == 1:
-        return Phrase(op.sign + args[0].within(UNARY), UNARY)
+        return prefix(op.sign, args[0])
     if op is item:
         return subscript(args[0], (params["i"],))
     if op.name == "getitem":
@@ -54,13 +41,6 @@ def fill(index: Any, arrays: list[Phrase]) -> Any:
     """An index with its arrays in their places."""
     parts = index if isinstance(index, tuple) else (index,)
     return tuple(arrays[part] if isinstance(part, Slot) else part for part in parts)
-
-
-def infix(sign: str, left: Phrase, right: Phrase) -> Phrase:
-    rank = RANKS.get(sign, COMPARISON)
-    if sign == "**":
-        return Phrase(f"{left.within(rank + 1)}**{right.within(rank)}", rank)
-    return Phrase(f"{left.within(rank)} {sign} {right.within(rank + 1)}", rank)
 
 
 def call(name: str, args: list[Phrase], params: dict[str, Any]) -> Phrase:

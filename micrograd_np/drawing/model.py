@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..graph import CUT, Tensor
+from ..program.phrases import Phrase
 from . import formulas
-from .formulas import NOTHING, Phrase
+from .formulas import NOTHING
 from .names import Names
 
 LONGEST = 28

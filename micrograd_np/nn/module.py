@@ -59,14 +59,16 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = CURRENT.get()
-        if not context.recording:
-            return self.forward(*args, **kwargs)
         call: Any = Call(self)
-        token = CURRENT.set(context._replace(scope=(*context.scope, call)))
+        token = CURRENT.set(context._replace(scope=(*context.scope, call))) if context.recording else None
         try:
-            return self.forward(*args, **kwargs)
+            output = self.forward(*args, **kwargs)
         finally:
-            CURRENT.reset(token)
+            if token:
+                CURRENT.reset(token)
+        if context.trace is not None:
+            context.trace.ran(self, output)
+        return output
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; each module writes its own."""

@@ -26,6 +26,12 @@ def _softmax(x: Any, axis: Any) -> Any:
     return z
 
 
+def _softmax_spelled(x: Any, axis: Any) -> Any:
+    x = x if x.dtype.kind == "f" else x.astype(np.result_type(x.dtype, 0.0))
+    z = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return z / totals(z, axis)
+
+
 def _log_softmax(x: Any, axis: Any) -> Any:
     """x - log(sum(exp(x))), without overflow."""
     z = x - np.max(x, axis=axis, keepdims=True)
@@ -38,12 +44,14 @@ softmax = Primitive(
     _softmax,
     lambda g, z, x, axis: z * (g - dots(g, z, axis)),
     bind=along,
+    spelled=_softmax_spelled,
     examples=CASES,
 )
 log_softmax = Primitive(
     _log_softmax,
     lambda g, z, x, axis: g - np.exp(z) * np.sum(g, axis=axis, keepdims=True),
     bind=along,
+    spelled=_log_softmax,
     examples=CASES,
 )
 

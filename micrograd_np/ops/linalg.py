@@ -132,7 +132,7 @@ def dots(x: Any, y: Any, axis: Any) -> Any:
 def totals(x: Any, axis: Any) -> Any:
     """The sums over an axis, or several, kept with length 1; over the last as a matrix product, which is faster."""
     if axis in (-1, (-1,)):
-        return np.expand_dims(np.matmul(x, np.ones(x.shape[-1], x.dtype, like=x)), -1)
+        return np.expand_dims(np.matmul(x, np.ones_like(x, shape=x.shape[-1:])), -1)
     return np.sum(x, axis=axis, keepdims=True)
 
 

@@ -5,22 +5,36 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
 from .spelling import is_numpys
 
+Cut = tuple[int, int]
+FOR_CHECKERS = re.compile(r"  # (type: ignore|noqa).*")
 
-def printed(kernels: Iterable[Any]) -> str:
-    """NumPy's import and the others needed, then kernels and all that they use, what is used first."""
+
+def definitions_of(kernels: Iterable[Any]) -> dict[str, str]:
+    """Each name that kernels need, and the statement that binds it, what is used first."""
     found: dict[str, str] = {}
     for kernel in kernels:
         define(kernel.__name__, sys.modules[kernel.__module__], found)
-    imports = [text for text in found.values() if text.startswith(("import ", "from "))]
-    rest = [text for text in found.values() if text not in imports]
-    return "\n\n\n".join(["\n".join([*sorted(imports), "import numpy as np"]), *rest, ""])
+    return found
+
+
+def printed(found: dict[str, str]) -> str:
+    """The top of a file: NumPy's import and the others needed, then the definitions."""
+    imports = sorted(filter(is_import, found.values()), key=lambda text: (text.startswith("from"), text))
+    head = "\n".join(imports) + "\n\n" if imports else ""
+    rest = [text for text in found.values() if not is_import(text)]
+    return "\n\n\n".join([f"{head}import numpy as np", *rest, ""])
+
+
+def is_import(text: str) -> bool:
+    return text.startswith(("import ", "from "))
 
 
 def define(name: str, module: ModuleType, found: dict[str, str]) -> None:
@@ -35,11 +49,10 @@ def define(name: str, module: ModuleType, found: dict[str, str]) -> None:
     elif inspect.isclass(thing) or inspect.isbuiltin(thing) or is_numpys(thing) or is_standard(home):
         text = f"from {home.__name__} import {thing.__name__}"
     else:
-        statement = definitions(home)[name]
-        for used in ast.walk(statement):
+        text = definitions(home)[name]
+        for used in ast.walk(ast.parse(text)):
             if isinstance(used, ast.Name) and hasattr(home, used.id):
                 define(used.id, home, found)
-        text = ast.unparse(statement)
     del found[name]
     found[name] = text
 
@@ -49,27 +62,43 @@ def is_standard(module: ModuleType) -> bool:
 
 
 @functools.cache
-def definitions(module: ModuleType) -> dict[str, ast.stmt]:
+def definitions(module: ModuleType) -> dict[str, str]:
     """The statements at the top of a module by the name that each binds, without types."""
-    found: dict[str, ast.stmt] = {}
-    for statement in Bare().visit(ast.parse(inspect.getsource(module))).body:
-        if isinstance(statement, ast.FunctionDef):
-            found[statement.name] = statement
-        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            found[statement.targets[0].id] = statement
+    source = inspect.getsource(module)
+    found: dict[str, str] = {}
+    for statement in ast.parse(source).body:
+        target = getattr(statement, "target", None) or next(iter(getattr(statement, "targets", [])), None)
+        name = statement.name if isinstance(statement, ast.FunctionDef) else getattr(target, "id", None)
+        if name:
+            found[name] = untyped(source, statement)
     return found
 
 
-class Bare(ast.NodeTransformer):
-    """Takes the types from a module."""
+def untyped(source: str, statement: ast.stmt) -> str:
+    """The text of a statement without its types."""
+    lines = source.encode().splitlines(keepends=True)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.returns = None
-        return self.generic_visit(node)
+    def place(line: int, column: int) -> int:
+        return starts[line - 1] + column
 
-    def visit_arg(self, node: ast.arg) -> ast.AST:
-        node.annotation = None
-        return node
+    text = b"".join(lines)
+    first, last = place(statement.lineno, 0), place(statement.end_lineno or 0, statement.end_col_offset or 0)
+    for start, stop in sorted(types(text, statement, place), reverse=True):
+        text = text[:start] + text[stop:]
+        last -= stop - start
+    return FOR_CHECKERS.sub("", text[first:last].decode())
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
-        return ast.copy_location(ast.Assign([node.target], node.value), node) if node.value else None
+
+def types(text: bytes, statement: ast.stmt, place: Any) -> Iterator[Cut]:
+    """Where the types stand, with the colon or the arrow before them."""
+    for node in ast.walk(statement):
+        kind = getattr(node, "annotation", None) or getattr(node, "returns", None)
+        if kind is not None:
+            start = place(kind.lineno, kind.col_offset)
+            sign = b"->" if isinstance(node, ast.FunctionDef) else b":"
+            sign_at = text.rindex(sign, 0, start)
+            before = len(text[:sign_at].rstrip()) if sign == b"->" else sign_at
+            yield before, place(kind.end_lineno, kind.end_col_offset)

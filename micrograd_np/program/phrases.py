@@ -80,9 +80,15 @@ def literal(value: Any) -> Phrase:
 
 def number(value: Any) -> Phrase:
     text = repr(value)
+    if isinstance(value, str) and '"' not in text:
+        text = f'"{text[1:-1]}"'
     if isinstance(value, float):
         text = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(text, text)
     return Phrase(text, UNARY if text.startswith("-") else ATOM)
+
+
+def size(shape: tuple[int, ...]) -> str:
+    return str(shape[0]) if len(shape) == 1 else str(shape)
 
 
 def array(data: Any) -> Phrase:
@@ -90,9 +96,9 @@ def array(data: Any) -> Phrase:
     if data.size and data.tobytes() == data.flat[0].tobytes() * data.size and data.ndim:
         first = data.flat[0].item()
         if repr(first) in ("0.0", "1.0"):
-            return call("np.zeros" if first == 0 else "np.ones", literal(data.shape).text + dtype)
-        return call("np.full", literal(data.shape).text, number(first).text + dtype)
+            return call("np.zeros" if first == 0 else "np.ones", size(data.shape) + dtype)
+        return call("np.full", size(data.shape), number(first).text + dtype)
     if not data.size:
-        return Phrase(f"np.zeros({data.shape}{dtype})")
+        return call("np.zeros", size(data.shape) + dtype)
     said = literal(data.tolist()).text
     return Phrase(f"np.array({said}{dtype})")

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..containers import flatten
-from ..context import Mode
+from ..context import Mode, tracing
+from ..frames import line, spot
 from ..graph import Tensor, constant
 from .draws import no_hidden_draws
-from .trace import Trace, new
-from .values import ARGUMENT, CONSTANT, TENSOR, Steps, Value
+from .trace import Trace, TraceError, new
+from .values import ARGUMENT, CONSTANT, GRADIENT, RESULT, TENSOR, Steps, Value
 
 
 def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) -> tuple[Any, Steps]:
     """What f returns, and the steps that it took."""
     from ..drawing.names import watch
 
+    if tracing():
+        raise TraceError(f"a program is being written down already: {line(spot())}. Call the plain function there.")
     tracer = Trace(spell)
     leaves, rebuild = flatten((args, kwargs))
     given = [constant(np.asarray(x)) if is_array(x) else x for x in leaves]
@@ -28,12 +32,14 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
             tracer.values[x] = new(ARGUMENT, position, x._data)
             arguments.append(tracer.values[x])
     args, kwargs = rebuild(given)
+    name_arguments(f, args, kwargs, tracer.values)
     with Mode(watch=tracer, trace=tracer):
         try:
             with no_hidden_draws(f, args, tracer):
                 result, names = watch(f, *args, **kwargs)
             returned, rebuild_result = flatten(result)
             ends = [tracer.value(x) if isinstance(x, Tensor) else x for x in returned]
+            tracer.check_modules()
         finally:
             left = tracer.finish()
     name_values(tracer, names)
@@ -51,9 +57,20 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
         writes,
         gradients,
         met,
-        list(tracer.modules),
+        list(tracer.modules.values()),
     )
     return result, steps
+
+
+def name_arguments(f: Callable[..., Any], args: Any, kwargs: Any, values: dict[Any, Value]) -> None:
+    """Give arguments the names that f has for them."""
+    try:
+        bound = inspect.signature(f).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return
+    for name, x in bound.arguments.items():
+        if isinstance(x, Tensor):
+            values[x].name = values[x].name or x.name or name
 
 
 def is_array(x: Any) -> bool:
@@ -63,10 +80,15 @@ def is_array(x: Any) -> bool:
 def name_values(tracer: Trace, names: Any) -> None:
     """Give values the names that the user's frames gave them."""
     for value in tracer.inputs.values():
-        value.name = value.name or names(value.of)
+        name = names(value.of)
+        value.name = f"d_{name}" if name and value.kind == GRADIENT else name
     for tensor, value in tracer.values.items():
-        if tensor not in tracer.targets and value.kind != CONSTANT:
+        value = tracer.targets.get(tensor, value)
+        if value.kind != CONSTANT:
             value.name = value.name or names(tensor)
+    for value, module in tracer.outputs.items():
+        if value.kind == RESULT and names.modules.get(id(module), ("", ""))[1]:
+            value.name = value.name or names.in_module(id(module))
 
 
 def value_of(target: Value, arguments: list[Any]) -> Any:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..ops import TABLE
-from ..ops.primitive import Elementwise, Outputs
+from ..ops.primitive import Elementwise
+from .identities import constant_of, is_dense, is_number, same, told, uniform
 from .values import CONSTANT, RESULT, Step, Steps, Value
 
 EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "negative")]
 SPREAD = TABLE["broadcast_to"]
+LISTED = 16  # numbers, and no more, are written out
 PRODUCTS = ("dot", "matmul", "inner", "vdot", "vecdot", "tensordot", "einsum", "matvec", "vecmat")
 
 
@@ -45,9 +48,7 @@ class Walk:
         if step.op.name in PRODUCTS:
             self.keep_apart(step, inputs)
         inputs = self.unspread(step, inputs)
-        step = step._replace(inputs=inputs)
-        if op.name == "swapaxes" and len(step.output.shape or ()) == 2 and len(set(step.params.values())) == 2:
-            step = step._replace(op=TABLE["transpose"], params={"axes": None})
+        step = told(self.reshaped_once(step._replace(inputs=inputs)))
         became = self.folded(step) or same(step, self.made) or self.spread_later(step)
         if became is None and not draws(op):
             became = self.seen.setdefault(signature(step), step.output)
@@ -56,7 +57,9 @@ class Walk:
         if became is not None and became is not step.output:
             self.now[step.output] = became
             became.name = became.name or (step.output.name if became.kind == RESULT else None)
-            became.cotangent_of = became.cotangent_of or (step.output.cotangent_of if became.kind == RESULT else None)
+            took, owner = became.cotangent_of, step.output.cotangent_of
+            if became.backward and owner and (took is None or (took.kind == RESULT != owner.kind)):
+                became.cotangent_of = owner
         else:
             self.made[step.output] = step
 
@@ -66,9 +69,13 @@ class Walk:
     def folded(self, step: Step) -> Value | None:
         """The value, if it can be known now."""
         values = [constant_of(x) for x in step.inputs]
+        if step.op.name == "power" and is_number(step.inputs[1], 0):
+            values = [1.0, np.ones(step.output.shape, step.output.dtype)]
         if draws(step.op) or step.output.shape is None or any(x is None for x in values):
             return None
         data = np.asarray(step.op.kernel(*values, **step.params))
+        if data.size > LISTED and not uniform(data):
+            return None
         key = (data.dtype, data.shape, data.tobytes())
         return self.seen.setdefault(key, Value(CONSTANT, data, data.shape, data.dtype, data.strides))
 
@@ -104,7 +111,7 @@ class Walk:
         inputs = [spread.inputs[0] if i in places else x for i, x in enumerate(step.inputs)]
         small = Value(RESULT, None, spread.inputs[0].shape, step.output.dtype, None)
         self.take(Step(step.op, tuple(inputs), step.params, small, step.where))
-        wide = replace(step.output)
+        wide = copy(step.output)
         self.take(Step(SPREAD, (self.current(small),), {"shape": step.output.shape}, wide, step.where))
         return self.current(wide)  # type: ignore[no-any-return]
 
@@ -116,11 +123,32 @@ class Walk:
             if isinstance(old, Value) and any(now is a and old is not b for a, b in zip(roots[:i], olds, strict=False)):
                 self.apart.add(old)
 
+    def reshaped_once(self, step: Step) -> Step:
+        """A reshape of a reshape, where what lies between lay in memory as its source does."""
+        inner = self.made.get(step.inputs[0]) if step.op.name == "reshape" else None
+        if inner is None or inner.op is not step.op or any(x.params.get("order", "C") != "C" for x in (inner, step)):
+            return step
+        source = inner.inputs[0]
+        return step._replace(inputs=(source,)) if is_dense(source) else step
+
+    def fresh(self, x: Any, inputs: Any = None) -> Any:
+        """What a value has become; a copy, where that is now the memory of one of the inputs, and was not before."""
+        now = self.current(x)
+        at = root(now, self.made)
+        is_input = isinstance(at, Value) and at.kind not in (RESULT, CONSTANT)
+        if not is_input or root(x, self.before) is at or (inputs is not None and at not in inputs):
+            return now
+        step = Step(TABLE["copy"], (now,), {}, copy(x))
+        made = self.seen.setdefault(signature(step), step.output)
+        self.made.setdefault(made, step)
+        return made
+
     def rest(self, program: Steps) -> Steps:
         """The program of what is still needed for what is seen in the end."""
-        result = [self.current(x) for x in program.result]
-        writes = [(target, self.current(value)) for target, value in program.writes]
-        gradients = [(target, self.current(value)) for target, value in program.gradients]
+        targets = {target for target, _ in program.writes}
+        result = [self.fresh(x) for x in program.result]
+        writes = [(target, self.fresh(value, targets - {target})) for target, value in program.writes]
+        gradients = [(target, self.fresh(value)) for target, value in program.gradients]
         needed = {x for x in (*result, *(v for _, v in writes), *(v for _, v in gradients)) if isinstance(x, Value)}
         steps = []
         for step in reversed(self.made.values()):
@@ -128,58 +156,6 @@ class Walk:
                 steps.append(step)
                 needed.update(x for x in step.inputs if isinstance(x, Value))
         return replace(program, steps=steps[::-1], result=result, writes=writes, gradients=gradients)
-
-
-def same(step: Step, made: dict[Value, Step]) -> Value | None:
-    """The input that a step leaves as it is."""
-    output = step.output
-    rule = IDENTITIES.get(step.op.name)
-    found = rule(step, made) if rule else None
-    if isinstance(found, Value) and (found.shape, found.dtype) == (output.shape, output.dtype):
-        return found
-    return None
-
-
-def times_one(step: Step, made: dict[Value, Step]) -> Value | None:
-    x, y = step.inputs
-    return x if is_number(y, 1) else y if is_number(x, 1) else None
-
-
-def by_one(step: Step, made: dict[Value, Step]) -> Value | None:
-    return step.inputs[0] if is_number(step.inputs[1], 1) else None
-
-
-def minus_zero(step: Step, made: dict[Value, Step]) -> Value | None:
-    return step.inputs[0] if is_number(step.inputs[1], 0) else None
-
-
-def first(step: Step, made: dict[Value, Step]) -> Value | None:
-    return step.inputs[0]  # type: ignore[no-any-return]
-
-
-def undone(step: Step, made: dict[Value, Step]) -> Value | None:
-    """-(-x), x.T.T"""
-    inner = made.get(step.inputs[0])
-    if inner is None or inner.op is not step.op or any(map(bool, (*step.params.values(), *inner.params.values()))):
-        return None
-    return inner.inputs[0]  # type: ignore[no-any-return]
-
-
-def reshaped(step: Step, made: dict[Value, Step]) -> Value | None:
-    return step.inputs[0] if step.params.get("order", "C") == "C" else None
-
-
-Identity = Callable[[Step, dict[Value, Step]], Value | None]
-IDENTITIES: dict[str, Identity] = {
-    "multiply": times_one,
-    "divide": by_one,
-    "power": by_one,
-    "subtract": minus_zero,
-    "negative": undone,
-    "transpose": undone,
-    "reshape": reshaped,
-    **dict.fromkeys(("astype", "broadcast_to", "positive", "copy", "squeeze", "conjugate", "real"), first),
-}
 
 
 def signature(step: Step) -> Any:
@@ -197,24 +173,6 @@ def root(x: Any, made: dict[Value, Step]) -> Any:
 
 def draws(op: Any) -> bool:
     return bool(op.name == "_draw")
-
-
-def constant_of(x: Any) -> Any:
-    if isinstance(x, Value):
-        return x.of if x.kind == CONSTANT else None
-    return x
-
-
-def uniform(data: Any) -> bool:
-    return bool(data.size > 0 and data.tobytes() == data.flat[0].tobytes() * data.size)
-
-
-def is_number(x: Any, number: float) -> bool:
-    """Whether x is this number, +0 and not -0 for 0."""
-    data = constant_of(x)
-    if isinstance(data, Outputs) or data is None or np.size(data) != 1:
-        return False
-    return bool(np.all(np.equal(data, number)) and not np.any(np.signbit(data)))
 
 
 def shape_of(x: Any) -> tuple[int, ...]:

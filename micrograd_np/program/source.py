@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import keyword
 from collections import Counter
 from typing import Any
 
 from ..ops.primitive import Elementwise
-from .kernels import printed
+from .kernels import definitions_of, printed
+from .layout import wrapped
+from .naming import Naming
 from .phrases import ATOM, Phrase, literal
 from .simplify import draws, root
 from .spelling import kernel_of, needs_kernel, spelled
-from .values import CONSTANT, GRADIENT, RESULT, Step, Steps, Value
+from .values import CONSTANT, RESULT, Step, Steps, Value
 
 WIDTH = 76  # of an expression
+LINE = 96  # of a statement
+LONG = 10  # lines, from which on forward, backward and writes stand apart
 IN_PLACE = {"add": "+=", "subtract": "-=", "multiply": "*=", "divide": "/="}
 VIEWS = ("transpose", "item", "_item")  # short enough to be written where they are read, however often
 
@@ -29,9 +32,10 @@ class Source:
         consumed = self.ancestors([value for _, value in program.writes])
         self.gradients = [g for _, g in program.gradients if g is not None and g not in consumed]
         self.uses.update([*self.returned, *self.gradients, *(value for _, value in program.writes)])
-        self.taken = Names()
+        self.kernels = definitions_of(dict.fromkeys(kernel_of(s.op) for s in program.steps if needs_kernel(s.op)))
+        self.naming = Naming(program, self.kernels)
         self.said: dict[Value, Phrase] = {}  # how a value is written where it is read
-        self.lines: list[str] = []
+        self.parts: list[list[str]] = [[]]  # forward, backward, writes
         self.parameters = [self.named(x) for x in program.inputs()]
 
     def text(self) -> str:
@@ -40,10 +44,15 @@ class Source:
             self.take(step)
         self.write_all()
         self.give_back()
-        kernels = [kernel_of(step.op) for step in self.program.steps if needs_kernel(step.op)]
-        head = printed(dict.fromkeys(kernels))
-        body = "\n".join(f"    {line}" for line in self.lines or ["pass"])
-        return f"{head}def {self.program.name}({', '.join(self.parameters)}):\n{body}\n"
+        parts = ["\n".join(lines) for lines in self.parts if lines]
+        long = sum(map(len, self.parts)) > LONG
+        body = ("\n\n" if long else "\n").join(parts) or "    pass"
+        head = "\n".join(wrapped(f"def {self.program.name}({', '.join(self.parameters)}):", ""))
+        return f"{printed(self.kernels)}{head}\n{body}\n"
+
+    def write_down(self, statement: str, comment: str = "") -> None:
+        """Add a statement to the part that is being written."""
+        self.parts[-1] += wrapped(statement, comment=comment)
 
     def ancestors(self, values: list[Value]) -> set[Value]:
         """What values are made from, and they themselves."""
@@ -53,33 +62,11 @@ class Source:
                 found.update(x for x in step.inputs if isinstance(x, Value))
         return found
 
-    def named(self, value: Value, otherwise: str = "t") -> str:
-        """A name for a value, the user's if it has one; from here on it is read by that name."""
-        name = self.taken(self.suggested(value) or otherwise)
+    def named(self, value: Value) -> str:
+        """A name for a value; from here on it is read by that name."""
+        name = self.naming.name(value)
         self.said[value] = Phrase(name)
         return name
-
-    def suggested(self, value: Value) -> str | None:
-        if value.kind == GRADIENT:
-            return f"d_{self.suggested(Value(value.of, None, None, None, None, value.of.name)) or 't'}"
-        if value.name:
-            return value.name
-        source = value.cotangent_of
-        if source is None:
-            return None
-        if source.name:
-            return f"d_{source.name}"
-        after = [s for s in self.program.steps if source in s.inputs and s.output.cotangent_of is None]
-        return None if not after else self.delta(after[0])
-
-    def delta(self, step: Step) -> str | None:
-        """`l2_delta`: the cotangent of what goes into the function that gives l2."""
-        while isinstance(step.op, Elementwise) and not step.output.name:
-            after = [s for s in self.program.steps if step.output in s.inputs]
-            if len(after) != 1:
-                return None
-            step = after[0]
-        return f"{step.output.name}_delta" if isinstance(step.op, Elementwise) else None
 
     def read(self, x: Any) -> Phrase:
         """How a value is written in an expression."""
@@ -91,19 +78,21 @@ class Source:
 
     def take(self, step: Step) -> None:
         """A step becomes part of a later expression, or a statement."""
-        phrase = self.phrase(step)
-        if len(phrase.text) > WIDTH:
-            for x in sorted((x for x in step.inputs if self.pending(x)), key=lambda x: -len(self.said[x].text)):
-                self.state(x)
-                phrase = self.phrase(step)
-                if len(phrase.text) <= WIDTH:
-                    break
-        self.said[step.output] = phrase
+        self.shorten(step, WIDTH)
         short = step.op.name in VIEWS and self.said[root(step.output, self.made)].rank == ATOM
         once = self.uses[step.output] == 1 and step.output.shape is not None and not draws(step.op)
-        delta = (self.suggested(step.output) or "").endswith("_delta")
-        if not short and (step.output.name or delta or not once):
+        told = step.output.name or step.output in self.gradients or self.naming.is_delta(step.output)
+        if not short and (told or not once):
             self.state(step.output)
+
+    def shorten(self, step: Step, room: int) -> None:
+        """Write down a step; parts of it become statements until the rest fits into the room."""
+        self.said[step.output] = self.phrase(step)
+        for x in sorted(filter(self.pending, step.inputs), key=lambda x: -len(self.said[x].text)):
+            if len(self.said[step.output].text) <= room:
+                break
+            self.state(x)
+            self.said[step.output] = self.phrase(step)
 
     def phrase(self, step: Step) -> Phrase:
         same_dtype = {x.dtype for x in step.inputs if isinstance(x, Value) and x.kind != CONSTANT}
@@ -122,14 +111,16 @@ class Source:
 
     def state(self, value: Value) -> None:
         """Give a value a statement of its own."""
-        expression = self.said[value].text
         shape = "" if value.shape is None else f"  # {value.shape}"
-        name = self.named(value, self.made[value].op.name.strip("_"))
-        self.lines.append(f"{name} = {expression}{shape}")
+        name = self.naming.name(value)
+        self.shorten(self.made[value], LINE - len(f"{name} = {shape}"))
+        if value in self.naming.backward and len(self.parts) == 1:
+            self.parts.append([])
+        self.write_down(f"{name} = {self.said[value].text}", shape)
+        self.said[value] = Phrase(name)
 
     def write_all(self) -> None:
         """The writes, which come last; what they read is computed before the first of them."""
-        written: set[Value] = set()
         for position, (_, value) in enumerate(self.program.writes):
             for part in self.operands(value) if position else []:
                 if self.reads(part) & {target for target, _ in self.program.writes[:position]}:
@@ -137,9 +128,9 @@ class Source:
         for end in (*self.returned, *self.gradients):
             if self.reads(end) & {target for target, _ in self.program.writes}:
                 self.keep(end)
+        self.parts.append([])
         for target, value in self.program.writes:
             self.write(target, value)
-            written.add(target)
 
     def operands(self, value: Value) -> list[Any]:
         """What a write statement reads."""
@@ -149,11 +140,7 @@ class Source:
         return [value]
 
     def keep(self, value: Any) -> None:
-        """Compute a value now, in memory of its own."""
-        if not isinstance(value, Value) or value not in self.made:
-            return
-        if self.made[value].op.views:
-            self.said[value] = Phrase(f"{self.said[value].within(ATOM)}.copy()")
+        """Compute a value now."""
         if self.pending(value):
             self.state(value)
 
@@ -172,34 +159,13 @@ class Source:
         name = self.said[target].text
         step = self.made.get(value)
         if step and self.pending(value) and step.op.name in IN_PLACE and step.inputs[0] is target:
-            self.lines.append(f"{name} {IN_PLACE[step.op.name]} {self.read(step.inputs[1]).text}")
+            self.write_down(f"{name} {IN_PLACE[step.op.name]} {self.read(step.inputs[1]).text}")
         else:
-            self.lines.append(f"{name}[...] = {self.read(value).text}")
+            self.write_down(f"{name}[...] = {self.read(value).text}")
 
     def give_back(self) -> None:
-        tree = self.program.rebuild([self.read(x) for x in self.program.result])
-        parts = [] if tree is None and self.gradients else [literal(tree).text]
+        tree = literal(self.program.rebuild([self.read(x) for x in self.program.result])).text
+        parts = [] if tree == "None" else [tree]
         parts += [self.read(g).text for g in self.gradients]
-        if parts != ["None"]:
-            self.lines.append(f"return {', '.join(parts)}")
-
-
-class Names:
-    """Names that are taken once each, and are Python's."""
-
-    def __init__(self) -> None:
-        self.taken = {"np"}
-
-    def __call__(self, wanted: str) -> str:
-        name = "".join(c if c.isalnum() or c == "_" else "_" for c in wanted)
-        while "__" in name:
-            name = name.replace("__", "_")
-        name = name.strip("_") or "t"
-        if not name.isidentifier() or keyword.iskeyword(name):
-            name = f"t_{name}"
-        free, number = name, 1
-        while free in self.taken:
-            number += 1
-            free = f"{name}_{number}"
-        self.taken.add(free)
-        return free
+        if parts:
+            self.write_down(f"return {', '.join(parts)}")

@@ -28,12 +28,12 @@ def transpose(args: list[Phrase], params: Params) -> Phrase:
 
 
 def reshape(args: list[Phrase], params: Params) -> Phrase:
-    shape = literal(params["shape"]).text
-    return method(args[0], "reshape", shape, *(["order='F'"] if params.get("order") == "F" else []))
+    shape = [str(size) for size in params["shape"]] or ["()"]
+    return method(args[0], "reshape", *shape, *(['order="F"'] if params.get("order") == "F" else []))
 
 
 def flatten(args: list[Phrase], params: Params) -> Phrase:
-    return method(args[0], "flatten", *([repr("F")] if params.get("order") == "F" else []))
+    return method(args[0], "flatten", *(['"F"'] if params.get("order") == "F" else []))
 
 
 def astype(args: list[Phrase], params: Params) -> Phrase:
@@ -46,13 +46,16 @@ def getitem(args: list[Phrase], params: Params) -> Phrase:
 
 
 def scatter(args: list[Phrase], params: Params) -> Phrase:
-    index = subscript(Phrase("np.s_"), params["index"], args[1:]).text
+    index = subscript(Phrase("np.s_"), params["index"], args[1:]).text.removeprefix("np.s_")[1:-1]
     if len(params["index"]) == 1:
-        index = index[:-1] + ",]"
+        index += ","
+    index = f"np.s_[{index}]" if any(isinstance(part, slice) for part in params["index"]) else f"({index})"
     return call("put", args[0].text, index, literal(params["shape"]).text)
 
 
 def swapaxes(args: list[Phrase], params: Params) -> Phrase:
+    if {params["axis1"], params["axis2"]} == {-1, -2}:
+        return attribute(args[0], "mT")
     return method(args[0], "swapaxes", str(params["axis1"]), str(params["axis2"]))
 
 
@@ -70,6 +73,11 @@ def draw(args: list[Phrase], params: Params) -> Phrase:
     return method(args[0], params["method"], *listed)
 
 
+def split(args: list[Phrase], params: Params) -> Phrase:
+    cut = call("np.split", args[0].text, *[literal(params[key]).text for key in ("indices_or_sections", "axis")])
+    return Phrase(f"[piece.copy() for piece in {cut.text}]")
+
+
 OWN: dict[str, Callable[[list[Phrase], Params], Phrase]] = {
     "dot": dot,
     "transpose": transpose,
@@ -82,6 +90,7 @@ OWN: dict[str, Callable[[list[Phrase], Params], Phrase]] = {
     "item": item,
     "_item": item,
     "concatenate": concatenate,
+    "split": split,
     "_draw": draw,
 }
 
@@ -132,7 +141,8 @@ def keywords(function: Any, params: Params) -> list[str]:
         if quiet and (default is None or default is False or type(default).__name__ == "_NoValueType"):
             continue
         if default is EMPTY or value != default:
-            said.append(f"{key}={literal(value).text}")
+            alone = key == "axis" and isinstance(value, tuple) and len(value) == 1 and is_numpys(function)
+            said.append(f"{key}={literal(value[0] if alone else value).text}")
     return said
 
 

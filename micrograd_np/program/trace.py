@@ -30,6 +30,7 @@ class Trace:
     def __init__(self, spell: bool = True) -> None:
         self.spell = spell  # rows out, where they can be, or take them whole
         self.steps: list[Step] = []
+        self.rules = 0  # that are being read
         self.start = tick()
         self.values: dict[Tensor, Value] = {}
         self.inputs: dict[tuple[str, int], Value] = {}
@@ -37,27 +38,43 @@ class Trace:
         self.written: dict[Memory, Tensor] = {}
         self.touched: set[Tensor] = set()  # whose gradient was set or forgotten by the function itself
         self.met: dict[Tensor, Tensor | None] = {}  # the gradients that were there before, where they were looked at
-        self.modules: dict[Any, None] = {}
+        self.modules: dict[int, Any] = {}
+        self.outputs: dict[Value, Any] = {}  # and the module that gave each, the innermost
 
     # What the engine shows.
 
     def made(self, node: Tensor, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> None:
         """An op ran."""
+        args = tuple(map(self.seen, args))
+        node.args = args if node.edges else ()
         if op in SAME:
             self.same(node, args[0])
         elif op.spelled and self.spell:
             with no_grad():
                 self.same(node, op.spelled(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
+                self.values[node].kind_of = op.name
         else:
             check_shape_is_known(op, args)
             self.values[node] = self.step(op, tuple(map(self.value, args)), params, node._data)
+
+    def seen(self, x: Any) -> Any:
+        """A raw array as a Tensor, so that a rule that reads it is seen too."""
+        if not is_array(x):
+            return x
+        tensor = constant(x)
+        self.values[tensor] = self.value(x)
+        return tensor
 
     def reading(self, pull: Pull) -> Pull:
         """The same reader; what it is given is remembered as the node's cotangent, which gives it its name."""
 
         def watched(node: Tensor, g: Any) -> Any:
             self.cotangent(node, g)
-            return pull(node, g)
+            self.rules += 1
+            try:
+                return pull(node, g)
+            finally:
+                self.rules -= 1
 
         return watched
 
@@ -111,6 +128,12 @@ class Trace:
         rng = self.input(GENERATOR, method.__self__, None)
         self.values[tensor] = self.step(op, (rng,), params, tensor._data)
 
+    def ran(self, module: Any, output: Any) -> None:
+        """A module ran."""
+        self.modules[id(module)] = module
+        if isinstance(output, Tensor):
+            self.outputs.setdefault(self.value(output), module)
+
     def refuse(self, tensor: Tensor, how: str) -> None:
         """What would make a value part of the program."""
         raise TraceError(
@@ -130,7 +153,7 @@ class Trace:
             return self.values[x]
         if isinstance(x, np.generic):
             return new(CONSTANT, *[np.asarray(x)] * 2)
-        return self.input(ARRAY, x, x) if hasattr(x, "dtype") else x
+        return self.input(ARRAY, x, x) if is_array(x) else x
 
     def input(self, kind: str, of: Any, data: Any) -> Value:
         key = (kind, id(of))  # the value holds on to `of`
@@ -140,12 +163,17 @@ class Trace:
 
     def step(self, op: Any, inputs: tuple[Any, ...], params: dict[str, Any], data: Any) -> Value:
         output = new(RESULT, None, data)
+        output.backward = self.rules > 0
         self.steps.append(Step(op, inputs, params, output, spot()))
         return output
 
-    def cotangent(self, node: Tensor, g: Any) -> None:
+    def cotangent(self, node: Tensor, g: Any, final: bool = False) -> None:
+        """Remember whose gradient a value is: of what it reached first, but of a leaf rather than of what hides it."""
         value = self.values.get(g)
-        if value is not None and value.kind == RESULT and value.cotangent_of is None and node in self.values:
+        if value is None or value.kind != RESULT or node not in self.values:
+            return
+        if value.cotangent_of is None or (final and value.cotangent_of.kind == RESULT):
+            value.backward = True
             value.cotangent_of = self.targets.get(node, self.values[node])
 
     def check_unwritten(self, x: Tensor) -> None:
@@ -159,22 +187,37 @@ class Trace:
 
     def finish(self) -> list[tuple[Tensor, Value | None]]:
         """The gradients that the function left; in the tensors, they are arrays again."""
+        gradients = {tensor: tensor._grad for tensor in self.values if isinstance(tensor._grad, Tensor)}
+        for tensor, g in gradients.items():
+            tensor._grad = np.array(g._data)
         left: list[tuple[Tensor, Value | None]] = []
         for tensor, value in list(self.values.items()):
-            g = tensor._grad
-            if isinstance(g, Tensor):
-                if tensor.op is None and value.kind != CONSTANT:
-                    self.cotangent(tensor, g)
-                    left.append((tensor, self.value(g)))
-                tensor._grad = np.array(g._data)
-            elif tensor in self.touched:
+            if tensor in gradients and tensor.op is None and value.kind != CONSTANT:
+                self.cotangent(tensor, gradients[tensor], final=True)
+                left.append((tensor, self.value(gradients[tensor])))
+            elif tensor in self.touched and tensor not in gradients:
                 left.append((tensor, None))
         return left
+
+    def check_modules(self) -> None:
+        """Refuse a module that keeps what the function computed: a program has no attributes to set."""
+        for module in self.modules.values():
+            for path, tensor in module.named_tensors():
+                if tensor.birth > self.start:
+                    raise TraceError(
+                        f"{path} of {type(module).__name__} was set to a Tensor made in the traced function, and its "
+                        "program would not set it. Give the module a Tensor of its own before, and write into that "
+                        "with .assign(values)."
+                    )
+
+
+def is_array(x: Any) -> bool:
+    return hasattr(x, "dtype") and not isinstance(x, Tensor | np.generic)
 
 
 def new(kind: str, of: Any, data: Any) -> Value:
     if not hasattr(data, "shape"):
-        return Value(kind, of, None, None, None)
+        return Value(kind, of)
     return Value(kind, of, data.shape, data.dtype, getattr(data, "strides", None))
 
 

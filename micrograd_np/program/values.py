@@ -18,17 +18,22 @@ CONSTANT = "constant"  # an array that never changes
 RESULT = "result"  # nothing: a step makes it
 
 
-@dataclass(eq=False, repr=False)
 class Value:
-    """One value of a program, which never changes: a write makes another one."""
+    """One value of a program, which never changes: a write makes another one.
 
-    kind: str
-    of: Any
-    shape: tuple[int, ...] | None  # None for several outputs, which are taken apart by `item`
-    dtype: Any
-    strides: tuple[int, ...] | None
-    name: str | None = None
-    cotangent_of: Value | None = None
+    The shape is None for several outputs, which are taken apart by `item`.
+    """
+
+    def __init__(self, kind: str, of: Any, shape: Any = None, dtype: Any = None, strides: Any = None) -> None:
+        self.kind = kind
+        self.of = of
+        self.shape = shape
+        self.dtype = dtype
+        self.strides = strides
+        self.name: str | None = None
+        self.kind_of: str | None = None  # the row that was spelled out to make it
+        self.cotangent_of: Value | None = None
+        self.backward = False  # whether a rule made it
 
     def __repr__(self) -> str:
         return f"<{self.name or self.kind} {self.shape} {self.dtype}>"

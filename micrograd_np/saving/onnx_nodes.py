@@ -40,7 +40,7 @@ def logical(kind: str) -> Nodes:
 
 
 def formula(f: Callable[..., str]) -> Nodes:
-    """Several nodes, written as a function of the graph, the operands, all in the dtype of the result, and parameters."""
+    """Several nodes: a function of the graph, of operands in the dtype of the result, and of parameters."""
 
     def nodes(g: Any, step: Any) -> Any:
         dtype = step.output.dtype

@@ -5,8 +5,9 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np.drawing import draw
-from micrograd_np.drawing.formulas import Phrase, literal, read
+from micrograd_np.drawing.formulas import literal, read
 from micrograd_np.ops import TABLE
+from micrograd_np.program.phrases import Phrase
 
 X, Y = np.array([[0.5, 1.5], [2.0, 1.0]]), np.array([[1.5, 0.5], [1.0, 3.0]])
 

@@ -1,0 +1,47 @@
+"""Source in lines that are not too long."""
+
+from __future__ import annotations
+
+import io
+import tokenize
+from itertools import pairwise
+
+WIDTH = 100
+INDENT = "    "
+
+
+def wrapped(text: str, indent: str = INDENT, comment: str = "") -> list[str]:
+    """A statement as lines: one, or what its widest brackets hold on lines of its own."""
+    whole = f"{indent}{text}{comment}"
+    brackets = outermost(text)
+    if len(whole) <= WIDTH or not brackets:
+        return [whole]
+    start, stop, commas = max(brackets, key=lambda found: found[1] - found[0])
+    places = [start + 1, *(comma + 1 for comma in commas), stop]
+    parts = [text[a:b].strip() for a, b in pairwise(places)]
+    lines, inner = [f"{indent}{text[: start + 1]}"], indent + INDENT
+    for part in parts:
+        if lines[1:] and len(lines[-1]) + 1 + len(part) <= WIDTH:
+            lines[-1] += f" {part}"
+        else:
+            lines += wrapped(part, inner)
+    return [*lines, f"{indent}{text[stop:]}{comment}"]
+
+
+def outermost(text: str) -> list[tuple[int, int, list[int]]]:
+    """Where each of the outermost brackets opens and closes, and the commas between."""
+    found = []
+    opened: list[int] = []
+    commas: list[int] = []
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        place = token.start[1]
+        if token.type == tokenize.OP and token.string in "([{":
+            opened.append(place)
+        elif token.type == tokenize.OP and token.string in ")]}":
+            start = opened.pop()
+            if not opened:
+                found.append((start, place, commas))
+                commas = []
+        elif token.string == "," and len(opened) == 1:
+            commas.append(place)
+    return found
