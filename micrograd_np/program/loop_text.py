@@ -9,11 +9,11 @@ import numpy as np
 
 from ..ops.indexing import Slot
 from .gather import found_shape, gathered, slots, split
+from .identities import uniform
 from .loop_numbers import as_kind, dtypes, number, spelled_kind
+from .naming import Names
 from .nests import Nest, Plan, results
 from .phrases import literal
-from .simplify import uniform
-from .source import Names
 from .spelled_loops import (
     FORMULAS,
     PRODUCTS,
@@ -58,9 +58,7 @@ class Text:
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.program = plan, plan.program
-        self.names = Names()
-        for taken in ("n", "step", "run", *LETTERS):
-            self.names(taken)
+        self.names = Names(("n", "run", *LETTERS))
         self.said = {x: self.names(x.name or "t") for x in self.program.inputs()}
         self.memory: dict[Value, str] = dict(self.said)
         self.numbers: dict[Value, str] = {}
@@ -72,7 +70,7 @@ class Text:
         head, step = Body(lines, 1, {}), Body(lines, 2, {})
         given = results(self.program)
         for value in [*self.plan.kept, *self.constants()]:
-            self.memory[value] = self.names(f"{value.name or self.named(value)}")
+            self.memory[value] = self.names(named(self.plan.made.get(value)))
             filled = literal(value.of).text if value.kind == CONSTANT else self.empty(value)
             head.say(f"{self.memory[value]} = {filled}")
         head.say("for _ in range(n):")
@@ -93,9 +91,6 @@ class Text:
 
     def empty(self, value: Value) -> str:
         return f"np.empty({value.shape}, {spelled_kind(value.dtype)})"
-
-    def named(self, value: Value) -> str:
-        return str(self.plan.made[value].op.name) if value in self.plan.made else "t"
 
     def constants(self) -> list[Value]:
         """Constant arrays that are read entry by entry, or by BLAS."""
@@ -199,7 +194,7 @@ class Text:
         return self.total(step, index, body)
 
     def state(self, step: Step, formula: str, body: Body) -> str:
-        name = self.names(step.output.name or step.op.name)
+        name = self.names(named(step))
         body.say(f"{name} = {formula}")
         return name
 
@@ -236,6 +231,13 @@ class Text:
         along = dict(zip(axes, over, strict=True))
         at = tuple(along[axis] if axis in axes else next(kept) for axis in range(len(shape)))
         return inner, self.read(x, at, inner, kind), math.prod(shape[axis] for axis in axes)
+
+
+def named(step: Step | None) -> str:
+    """What a step's output is called, if nothing else is."""
+    if step is None:
+        return "t"
+    return step.output.name or step.output.kind_of or str(step.op.name)
 
 
 def place(index: Index) -> str:

@@ -111,7 +111,7 @@ def spliced(step: Step, steps: list[Step]) -> Value:
     parts = record(lambda *arrays: function(*arrays, **step.params), zeros, {})[1]
     given: dict[Value, Any] = dict(zip(parts.arguments, step.inputs, strict=True))
     for x in parts.inputs():
-        given.setdefault(x, replace(x, kind=CONSTANT))
+        given.setdefault(x, Value(CONSTANT, x.of, x.shape, x.dtype, x.strides))
     for part in parts.steps:
         inputs = tuple(given.get(x, x) if isinstance(x, Value) else x for x in part.inputs)
         steps.append(part._replace(inputs=inputs, where=step.where))

@@ -158,7 +158,8 @@ def solid(program: Steps) -> Steps:
 
 
 def copied(x: Value, made: dict[Value, Step]) -> Value:
-    output = Value(RESULT, None, x.shape, x.dtype, None, x.name)
+    output = Value(RESULT, None, x.shape, x.dtype)
+    output.name = x.name
     made[output] = Step(TABLE["copy"], (x,), {}, output)
     return output
 
