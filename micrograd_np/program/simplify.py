@@ -16,7 +16,6 @@ from .values import CONSTANT, RESULT, Step, Steps, Value
 
 EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "negative")]
 SPREAD = TABLE["broadcast_to"]
-COPY = TABLE["copy"]
 LISTED = 16  # numbers, and no more, are written out
 PRODUCTS = ("dot", "matmul", "inner", "vdot", "vecdot", "tensordot", "einsum", "matvec", "vecmat")
 
@@ -133,12 +132,24 @@ class Walk:
         source = inner.inputs[0]
         return step._replace(inputs=(source,)) if is_dense(source) else step
 
+    def fresh(self, x: Any, inputs: Any = None) -> Any:
+        """What a value has become; a copy, where that is now the memory of one of the inputs, and was not before."""
+        now = self.current(x)
+        at = root(now, self.made)
+        is_input = isinstance(at, Value) and at.kind not in (RESULT, CONSTANT)
+        if not is_input or root(x, self.before) is at or (inputs is not None and at not in inputs):
+            return now
+        step = Step(TABLE["copy"], (now,), {}, copy(x))
+        made = self.seen.setdefault(signature(step), step.output)
+        self.made.setdefault(made, step)
+        return made
+
     def rest(self, program: Steps) -> Steps:
         """The program of what is still needed for what is seen in the end."""
         targets = {target for target, _ in program.writes}
-        result = [self.end(x, targets) for x in program.result]
-        writes = [(target, self.end(value, targets - {target})) for target, value in program.writes]
-        gradients = [(target, self.end(value, targets)) for target, value in program.gradients]
+        result = [self.fresh(x) for x in program.result]
+        writes = [(target, self.fresh(value, targets - {target})) for target, value in program.writes]
+        gradients = [(target, self.fresh(value)) for target, value in program.gradients]
         needed = {x for x in (*result, *(v for _, v in writes), *(v for _, v in gradients)) if isinstance(x, Value)}
         steps = []
         for step in reversed(self.made.values()):
@@ -146,16 +157,6 @@ class Walk:
                 steps.append(step)
                 needed.update(x for x in step.inputs if isinstance(x, Value))
         return replace(program, steps=steps[::-1], result=result, writes=writes, gradients=gradients)
-
-    def end(self, x: Any, targets: set[Value]) -> Any:
-        """What is seen in the end; of a memory that is written to, a copy from before."""
-        now = self.current(x)
-        if now is None or (isinstance(x, Value) and x.kind != RESULT) or root(now, self.made) not in targets:
-            return now
-        output = copy(now)
-        output.kind, output.of = RESULT, None
-        self.made[output] = Step(COPY, (now,), {}, output)
-        return output
 
 
 def signature(step: Step) -> Any:

@@ -140,11 +140,7 @@ class Source:
         return [value]
 
     def keep(self, value: Any) -> None:
-        """Compute a value now, in memory of its own."""
-        if not isinstance(value, Value) or value not in self.made:
-            return
-        if self.made[value].op.views:
-            self.said[value] = Phrase(f"{self.said[value].within(ATOM)}.copy()")
+        """Compute a value now."""
         if self.pending(value):
             self.state(value)
 
@@ -168,8 +164,8 @@ class Source:
             self.write_down(f"{name}[...] = {self.read(value).text}")
 
     def give_back(self) -> None:
-        tree = self.program.rebuild([self.read(x) for x in self.program.result])
-        parts = [] if tree is None and self.gradients else [literal(tree).text]
+        tree = literal(self.program.rebuild([self.read(x) for x in self.program.result])).text
+        parts = [] if tree == "None" else [tree]
         parts += [self.read(g).text for g in self.gradients]
-        if parts != ["None"]:
+        if parts:
             self.write_down(f"return {', '.join(parts)}")
