@@ -1,0 +1,81 @@
+"""A program as loops over single numbers, which numba makes machine code of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import called
+from ..frames import line
+from .gather import slots
+from .loop_numbers import KINDS
+from .loop_text import Text
+from .lowered import lowered
+from .nests import Plan
+from .simplify import simplified
+from .spelled_loops import FORMULAS, PRODUCTS, REDUCTIONS, is_view
+from .values import Step, Steps
+
+
+def loops(program: Steps) -> str:
+    """The source of `run(n, ...)`, which does the program's step n times in place.
+
+    Its parameters after n are the program's inputs. It returns a tuple of fresh arrays: the values that the last step
+    returned, then the gradients that it left.
+    """
+    program = simplified(lowered(program))
+    refuse_unspelled(program)
+    return Text(Plan(program)).text()
+
+
+def jitted(program: Steps) -> Callable[..., tuple[Any, ...]]:
+    """The loops as machine code, which other threads run beside. Its last bits are not those of NumPy."""
+    try:
+        import numba  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    except ImportError:
+        raise ImportError("backend='numba' needs numba: pip install 'micrograd-np[numba]'.") from None
+    return numba.njit(compiled(loops(program)), nogil=True, error_model="numpy")  # type: ignore[no-any-return]
+
+
+def compiled(text: str) -> Callable[..., tuple[Any, ...]]:
+    """The function `run` of a text, in plain Python."""
+    names: dict[str, Any] = {"np": np}
+    exec(text, names)
+    return names["run"]  # type: ignore[no-any-return]
+
+
+def refuse_unspelled(program: Steps) -> None:
+    """One error for all rows that have no loops."""
+    lines: dict[str, None] = {}
+    for step in program.steps:
+        reason = unspelled(step)
+        if reason:
+            where = f": {line(step.where)}" if step.where else ""
+            lines[f"{step.op.name.strip('_')} ({reason}){where}"] = None
+    for x in program.inputs():
+        if x.dtype is not None and x.dtype not in KINDS:
+            lines[f"{called(x, 'an input')} ({x.dtype} numbers)"] = None
+    if lines:
+        raise TypeError(
+            "backend='numba' has no loops for:\n  " + "\n  ".join(lines) + "\nbackend='numpy' runs every program."
+        )
+
+
+def unspelled(step: Step) -> str | None:
+    """Why a step has no loops."""
+    name = step.op.name
+    if name == "_draw":
+        return "a NumPy Generator draws, which loops cannot ask"
+    if step.output.shape is None or step.output.dtype not in KINDS:
+        return f"{step.output.dtype} numbers" if step.output.dtype else "several outputs"
+    if name == "vdot" or name in PRODUCTS or name in REDUCTIONS or is_view(step):
+        return None
+    if name in FORMULAS:
+        return None
+    if name in ("getitem", "scatter") and all(x.dtype.kind in "iu" for x in slots(step)):
+        return None
+    if name == "concatenate" and step.params["axis"] is not None:
+        return None
+    return "no loop spelling"
