@@ -14,6 +14,7 @@ from .loop_numbers import KINDS
 from .loop_text import Text
 from .lowered import lowered
 from .nests import Plan
+from .simplify import simplified
 from .spelled_loops import FORMULAS, PRODUCTS, REDUCTIONS, is_view
 from .values import Step, Steps
 
@@ -24,7 +25,7 @@ def loops(program: Steps) -> str:
     Its parameters after n are the program's inputs. It returns a tuple of fresh arrays: the values that the last step
     returned, then the gradients that it left.
     """
-    program = lowered(program)
+    program = simplified(lowered(program))
     refuse_unspelled(program)
     return Text(Plan(program)).text()
 

@@ -143,7 +143,7 @@ def solid(program: Steps) -> Steps:
     made: dict[Value, Step] = {}
     for step in program.steps:
         if stands_alone(step) and step.op.name in PRODUCTS:
-            step = step._replace(inputs=tuple(x if is_plain(x, made) else copied(x, made) for x in step.inputs))
+            step = step._replace(inputs=tuple(ready(x, step.output.dtype, made) for x in step.inputs))
         elif step.op.name == "dot" and any(not shape_of(x) for x in step.inputs):
             step = step._replace(op=TABLE["multiply"])
         made[step.output] = step
@@ -157,8 +157,13 @@ def solid(program: Steps) -> Steps:
     )
 
 
-def copied(x: Value, made: dict[Value, Step]) -> Value:
-    output = Value(RESULT, None, x.shape, x.dtype)
+def ready(x: Value, dtype: Any, made: dict[Value, Step]) -> Value:
+    """An operand of BLAS: of the product's dtype, and without gaps."""
+    return x if x.dtype == dtype and is_plain(x, made) else copied(x, made, dtype)
+
+
+def copied(x: Value, made: dict[Value, Step], dtype: Any = None) -> Value:
+    output = Value(RESULT, None, x.shape, dtype or x.dtype)
     output.name = x.name
     made[output] = Step(TABLE["copy"], (x,), {}, output)
     return output
@@ -194,6 +199,5 @@ def stands_alone(step: Step) -> bool:
     if step.op.name not in ("dot", "matmul"):
         return False
     x, y = (shape_of(x) for x in step.inputs)
-    kinds = {getattr(x, "dtype", None) for x in step.inputs}
-    fits = 1 <= len(x) <= 2 and 1 <= len(y) <= 2 and len(x) + len(y) > 2 and kinds == {step.output.dtype}
+    fits = 1 <= len(x) <= 2 and 1 <= len(y) <= 2 and len(x) + len(y) > 2
     return fits and step.output.dtype.kind == "f" and math.prod(x) * math.prod(y[1:]) >= BLAS

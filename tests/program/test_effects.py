@@ -218,3 +218,21 @@ def test_a_draw_is_drawn_at_each_call_and_never_merged():
     drawn = [other.random((3, 3)) for _ in range(3)]
     for expected in drawn[1:]:
         assert np.array_equal(program(np.zeros(3)), expected[1] + expected[2])
+
+
+def test_a_zero_that_is_added_stays():
+    program = mg.trace(lambda x: x + 0.0)(np.ones(2))
+    assert not np.signbit(program(np.array([-0.0, 1.0]))).any()
+
+
+def test_a_graph_knows_that_a_program_wrote():
+    w = mg.Tensor(np.ones(3), requires_grad=True)
+
+    def write():
+        w.assign(w.data * 2)
+
+    program = mg.trace(write)()
+    loss = (w * w).sum()
+    program()
+    with pytest.raises(RuntimeError, match="written to after multiply had used it"):
+        loss.backward()

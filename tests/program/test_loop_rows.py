@@ -89,7 +89,13 @@ def test_all_cases_in_one_program():
 @pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 1e-5)])
 def test_large_products_are_left_to_blas(made, order, dtype, rtol):
     def step(x, y):
-        return np.tanh(x) @ y.T, x[:, ::2] @ y[:, ::2].T, x @ y[0], np.dot(x[0], y.T)
+        return (
+            np.tanh(x) @ y.T,
+            x.astype(np.float32) @ y.astype(np.float64).T,
+            x[:, ::2] @ y[:, ::2].T,
+            x @ y[0],
+            np.dot(x[0], y.T),
+        )
 
     program = mg.trace(step)(drawn(40, 60), drawn(50, 60))
     assert loops(program.simple).count("np.dot") >= 2

@@ -211,5 +211,6 @@ def test_an_array_that_a_rule_reads_is_read_at_each_call():
         np.dot(x, w).sum().backward()
 
     program = mg.trace(f)()
+    assert [value.name for value in program.inputs] == ["x", "w"]
     x[:] = 5
     assert np.array_equal(program(), [10, 10, 10])
