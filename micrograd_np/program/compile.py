@@ -15,19 +15,22 @@ from ..graph import Tensor
 from .compare import check_same
 from .emit import Emitted
 from .entry import Entry
+from .machine import Machine
 from .record import record, value_of
 from .simplify import simplified
 from .values import GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
 
 LIMIT = 16  # programs of one function
+BACKENDS: dict[str, Callable[[Steps], Any]] = {"numpy": Emitted, "numba": Machine}
 
 
 class Compiled:
     """What `mg.compile` makes of a function; called as it is."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], backend: Callable[[Steps], Any]) -> None:
         functools.update_wrapper(self, function)
         self.function = function
+        self.backend = backend
         self.programs: dict[Any, list[Runner]] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -64,7 +67,7 @@ class Compiled:
         """The first call of its kind: the function runs, and is written down."""
         result, steps = record(self.function, args, kwargs)
         programs = self.programs.setdefault(key, [])
-        programs.insert(0, Runner(self.function, steps, leaves, wants_gradient(result)))
+        programs.insert(0, Runner(self.function, steps, leaves, wants_gradient(result), self.backend))
         del programs[LIMIT:]
         while len(self.programs) > LIMIT:
             self.programs.pop(next(iter(self.programs)), None)
@@ -74,13 +77,13 @@ class Compiled:
 class Runner:
     """One program of a function: compared with it at its first run, and run instead of it from then on."""
 
-    def __init__(self, function: Callable[..., Any], steps: Steps, leaves: Any, wanted: bool) -> None:
+    def __init__(self, function: Callable[..., Any], steps: Steps, leaves: Any, wanted: bool, backend: Any) -> None:
         self.function = function
         self.traced = steps
         self.simple = simplified(steps)
         self.wanted = wanted and not steps.writes and not steps.gradients  # a gradient of the result may be asked for
         self.checked = self.repeats = False
-        self.emitted = Emitted(self.simple)
+        self.emitted = backend(self.simple)
         entry = Entry(self.simple, self.emitted, leaves, self.frame)
         self.fits, self.call, self.loop = entry.fits, entry.call, entry.loop
 
@@ -106,7 +109,7 @@ class Runner:
         ]
         left = [(value_of(x, leaves)._grad, next(rest)) for x, g in self.simple.gradients if g is not None]
         written = [(inputs[target], copies[target]) for target, _ in self.simple.writes]
-        check_same(self.traced, again, *zip(*pairs, *left, *written, strict=True))
+        check_same(self.traced, again, [*pairs, *left, *written], self.emitted.exact)
         self.checked = True
         self.repeats = self.leaves_as_found()
         return result
@@ -165,7 +168,9 @@ def compile(function: Callable[..., Any], backend: str = "numpy") -> Compiled:
     ----------
     function : callable
         A whole step best: loss, backward and update. Where its result still wants a gradient, it runs as it is.
-    backend : {"numpy"}
+    backend : {"numpy", "numba"}
+        The second makes machine code, which rounds differently (compared to 1e-9, float32 1e-4) and has no loops for
+        some rows, which it names; `step.loop(n)` then runs n steps without coming back to Python. Needs numba.
 
     Raises
     ------
@@ -187,4 +192,6 @@ def compile(function: Callable[..., Any], backend: str = "numpy") -> Compiled:
     >>> w.data
     array([0.0625, 0.125 ])
     """
-    return Compiled(function)
+    if backend not in BACKENDS:
+        raise ValueError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
+    return Compiled(function, BACKENDS[backend])

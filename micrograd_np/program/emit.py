@@ -22,6 +22,8 @@ class Emitted:
     many calls may run at once as there are frames.
     """
 
+    exact = True
+
     def __init__(self, program: Steps) -> None:
         self.program = program
         self.plan = Plan(program)

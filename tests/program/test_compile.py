@@ -247,3 +247,21 @@ def test_threads():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_machine_code():
+    pytest.importorskip("numba", reason="the numba backend is an extra")
+    step, weights = two_layers()
+    twin, others = two_layers()
+    compiled = mg.compile(twin, backend="numba")
+    for _ in range(4):
+        np.testing.assert_allclose(compiled(X, Y).data, step(X, Y).data, rtol=1e-12)
+    for _ in range(100):
+        expected = step(X, Y)
+    np.testing.assert_allclose(compiled.loop(100, X, Y).data, expected.data, rtol=1e-10)
+    np.testing.assert_allclose(others[0].data, weights[0].data, rtol=1e-10)
+
+
+def test_an_unknown_backend():
+    with pytest.raises(ValueError, match="no backend 'fortran'; there are 'numpy', 'numba'"):
+        mg.compile(lambda x: x, backend="fortran")
