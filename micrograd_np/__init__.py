@@ -4,7 +4,7 @@ The modules in reading order; each imports only those above it.
 
 frames, context     the user's own line and names; what surrounds a computation
 errors, rules       what is said when something cannot be done; what a rule leaves to the engine
-memory, graph       a value remembers how it was made, and one loop walks that memory back
+memory, graph, apply    a value remembers how it was made, and one loop walks that memory back; an op runs
 ops                 the table of derivatives
 tensor, linalg      operators, methods, NumPy's protocols and namespaces, given from the table
 containers, pullback, transforms    derivatives of functions

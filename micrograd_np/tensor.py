@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from . import errors
+from .apply import apply
 from .context import CURRENT, tracing
-from .graph import Tensor, apply, assign
+from .graph import Tensor, assign
 from .memory import memory
 from .ops import BY_FUNCTION, FUNCTIONS, TABLE
 from .ops.primitive import Primitive, operand

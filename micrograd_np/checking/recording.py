@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..apply import apply
 from ..frames import line, name_of
-from ..graph import Pulled, Tensor, apply, pull_arrays, seed
+from ..graph import Pulled, Tensor, pull_arrays, seed
 from ..ops.primitive import Outputs
 from .problem import graph_of
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Tensor, apply
+from ..apply import apply
+from ..graph import Tensor
 from .recording import Recording
 from .rows import Closeness, Row
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import errors
+from ..apply import apply
 from ..context import tracing
-from ..graph import Tensor, apply
+from ..graph import Tensor
 from ..rules import Rule, fitted
 
 READY = (Tensor, np.ndarray)
