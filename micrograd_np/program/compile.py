@@ -131,7 +131,7 @@ def shape_of(tree: Any) -> Any:
 def kind(x: Any) -> Any:
     """What has to be the same of an argument for a program to serve it."""
     if isinstance(x, Tensor):
-        return (Tensor, x._data.shape, x._data.dtype, x._data.strides, x._requires_grad)
+        return (Tensor, x._data.shape, x._data.dtype, x._data.strides, x._requires_grad and id(x))
     if hasattr(x, "dtype"):
         return (np.shape(x), x.dtype, getattr(x, "strides", ()))
     return (type(x), x)

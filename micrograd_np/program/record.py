@@ -25,7 +25,7 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
         raise TraceError(f"a program is being written down already: {line(spot())}. Call the plain function there.")
     tracer = Trace(spell)
     leaves, rebuild = flatten((args, kwargs))
-    given = [constant(np.asarray(x)) if is_array(x) else x for x in leaves]
+    given = [own_argument(x) for x in leaves]
     arguments = []
     for position, x in enumerate(given):
         if isinstance(x, Tensor) and x not in tracer.values:
@@ -71,6 +71,14 @@ def name_arguments(f: Callable[..., Any], args: Any, kwargs: Any, values: dict[A
     for name, x in bound.arguments.items():
         if isinstance(x, Tensor):
             values[x].name = values[x].name or x.name or name
+
+
+def own_argument(x: Any) -> Any:
+    """An argument as a Tensor that is nobody else's: f may know the same one under another name, of which no later call
+    speaks. One that wants a gradient has to be itself."""
+    if is_array(x):
+        return constant(np.asarray(x))
+    return x.detach() if isinstance(x, Tensor) and not x._requires_grad else x
 
 
 def is_array(x: Any) -> bool:

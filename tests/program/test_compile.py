@@ -249,6 +249,19 @@ def test_threads():
     assert not wrong
 
 
+def test_an_argument_that_the_function_knows_by_another_name():
+    for wanted in (False, True):
+        w = mg.Tensor([1.0, 2.0], requires_grad=wanted)
+        other = mg.Tensor([5.0, 7.0], requires_grad=wanted)
+
+        @mg.compile
+        def product(x, w=w):
+            return (x * w).detach()
+
+        for x in (w, w, w, other, other, other):
+            np.testing.assert_array_equal(product(x).data, x.data * w.data)
+
+
 def test_machine_code():
     pytest.importorskip("numba", reason="the numba backend is an extra")
     step, weights = two_layers()
