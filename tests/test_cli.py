@@ -74,7 +74,7 @@ def test_a_short_run_holds_and_says_what_it_did_not_reach(tmp_path, capsys):
     cells = [line.split() for line in lines]
     assert "Error at step 0 0.496410031903 0.496410031903 0.496410031903 ok".split() in cells
     assert "l2_delta -z2.grad 0 0 0 ulp ok".split() in cells
-    assert len(list((tmp_path / "drawn").iterdir())) == 11
+    assert len(list((tmp_path / "drawn").iterdir())) == 17
 
 
 def test_json_holds_every_figure_printed(tmp_path, capsys, undrawn):

@@ -37,7 +37,7 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) ->
     """
     trained = with_gradient(parameters)
     norms = [np.linalg.norm(np.ravel(p.grad), norm_type) for p in trained]
-    total = np.linalg.norm(np.array(norms), norm_type) if norms else np.zeros(())
+    total = np.linalg.norm(np.stack(norms), norm_type) if norms else np.zeros(())
     scale = np.minimum(max_norm / (total + 1e-6), 1)
     for p in trained:
         p.grad = p.grad * scale

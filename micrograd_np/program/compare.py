@@ -56,4 +56,7 @@ def difference(first: Steps, second: Steps) -> str:
                 )
     if len(first.steps) != len(second.steps):
         return f"it took {len(first.steps)} steps, and {len(second.steps)} now."
-    return "its program rounds differently. Please report the function."
+    return (
+        "something that it computes with, and that is neither Tensor nor argument, is another than at its first call. "
+        "Make it a Tensor, or an argument."
+    )

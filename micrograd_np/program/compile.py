@@ -18,6 +18,8 @@ from .entry import Entry
 from .machine import Machine
 from .record import record, value_of
 from .simplify import simplified
+from .surroundings import Held, Length, first_changed, known
+from .trace import TraceError
 from .values import GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
 
 LIMIT = 16  # programs of one function
@@ -39,6 +41,12 @@ class Compiled:
             if runner.fits():
                 return runner.call(leaves) if runner.checked else runner.first(leaves, args, kwargs)
         return self.function(*args, **kwargs) if key is None else self.begin(key, leaves, args, kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<compiled {getattr(self.function, '__name__', 'function')}: {len(self.programs)} kinds of arguments>"
 
     def loop(self, n: int, *args: Any, **kwargs: Any) -> Any:
         """What the last of n calls returns; once the program is known, all the rest run in one go."""
@@ -65,9 +73,17 @@ class Compiled:
 
     def begin(self, key: Any, leaves: Any, args: Any, kwargs: Any) -> Any:
         """The first call of its kind: the function runs, and is written down."""
+        before = known(self.function, leaves)
         result, steps = record(self.function, args, kwargs)
+        path = first_changed(before)
+        if path is not None:
+            raise TraceError(
+                f"{steps.name} changed {path} itself, which its program would not do. Return what it makes and keep it "
+                "outside, or hold it in a Tensor and write to that; what the function did this time is done."
+            )
         programs = self.programs.setdefault(key, [])
-        programs.insert(0, Runner(self.function, steps, leaves, wants_gradient(result), self.backend))
+        runner = Runner(self.function, steps, leaves, wants_gradient(result), self.backend, before)
+        programs.insert(0, runner)
         del programs[LIMIT:]
         while len(self.programs) > LIMIT:
             self.programs.pop(next(iter(self.programs)), None)
@@ -77,14 +93,22 @@ class Compiled:
 class Runner:
     """One program of a function: compared with it at its first run, and run instead of it from then on."""
 
-    def __init__(self, function: Callable[..., Any], steps: Steps, leaves: Any, wanted: bool, backend: Any) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        steps: Steps,
+        leaves: Any,
+        wanted: bool,
+        backend: Callable[[Steps], Any],
+        surroundings: list[Held | Length],
+    ) -> None:
         self.function = function
         self.traced = steps
         self.simple = simplified(steps)
         self.wanted = wanted and not steps.writes and not steps.gradients  # a gradient of the result may be asked for
         self.checked = self.repeats = False
         self.emitted = backend(self.simple)
-        entry = Entry(self.simple, self.emitted, leaves, self.frame)
+        entry = Entry(self.simple, self.emitted, leaves, self.frame, surroundings)
         self.fits, self.call, self.loop = entry.fits, entry.call, entry.loop
 
     def frame(self) -> Any:
@@ -96,7 +120,9 @@ class Runner:
             return self.function(*args, **kwargs)
         rngs = {id(x.of): copy.deepcopy(x.of) for x in self.simple.inputs() if x.kind == GENERATOR}
         inputs = {x: array_of(x, leaves) for x in (*self.emitted.fixed, *self.emitted.given)}
-        copies = {x: rngs[id(a)] if x.kind == GENERATOR else a.copy(order="K") for x, a in inputs.items()}
+        targets = {target for target, _ in self.simple.writes}
+        copies = inputs | {x: a.copy(order="K") for x, a in inputs.items() if x in targets}
+        copies |= {x: rngs[id(a)] for x, a in inputs.items() if x.kind == GENERATOR}
         step, _ = self.emitted.frame([copies[x] for x in self.emitted.fixed])
         ends = step(*[copies[x] for x in self.emitted.given])
         result, again = record(self.function, args, kwargs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import CellType
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ..graph import Tensor, constant
 from ..memory import Memory, memory, tick
 from .emit import Emitted, indented
+from .surroundings import Held, Length
 from .values import ARGUMENT, GRADIENT, RESULT, TENSOR, Steps, Value
 
 
@@ -24,21 +26,31 @@ class Entry:
         The arguments' leaves at the first call: which of them are Tensors.
     frames : callable
         What makes a frame.
+    surroundings : list
+        What the function's variables held.
     """
 
     fits: Callable[[], bool]
     call: Callable[[Any], Any]
     loop: Callable[[int, Any], Any]
 
-    def __init__(self, program: Steps, emitted: Emitted, leaves: Any, frames: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        program: Steps,
+        emitted: Emitted,
+        leaves: Any,
+        frames: Callable[[], Any],
+        surroundings: list[Held | Length],
+    ) -> None:
         self.leaves = leaves
         self.scope: dict[str, Any] = {"Memory": Memory, "tick": tick, "constant": constant, "array": np.asarray}
         self.scope |= {"free": [], "frames": frames, "rebuild": program.rebuild, "own": own, "memory": memory}
         arrays = ", ".join(self.array(x) for x in emitted.given)
         after = self.after(program)
         take = ["try:", "    frame = free.pop()", "except IndexError:", "    frame = frames()"]
-        conditions = " and ".join(self.conditions(program)) or "True"
-        lines = ["def fits():", f"    return {conditions}"]
+        conditions = [*map(self.unchanged, surroundings), *self.conditions(program)]
+        lines = ["def fits():", "    try:", f"        return {' and '.join(conditions) or True}"]
+        lines += ["    except (KeyError, IndexError):", "        return False"]
         lines += ["def call(leaves):", *indented([*take, f"ends = frame[0]({arrays})", *after])]
         lines += ["def loop(n, leaves):", *indented([*take, f"ends = frame[1](n, {arrays})", *after])]
         self.text = "\n".join([*lines, ""])
@@ -49,6 +61,17 @@ class Entry:
         name = f"x{id(thing)}"
         self.scope[name] = thing
         return name
+
+    def unchanged(self, each: Held | Length) -> str:
+        """That a variable, an attribute or an item is what it was."""
+        holder = self.bound(each.holder)
+        if isinstance(each, Length):
+            return f"len({holder}) == {each.length}"
+        now = f"{holder}.cell_contents" if isinstance(each.holder, CellType) else f"{holder}[{each.key!r}]"
+        value = self.bound(each.value)
+        if not isinstance(each.value, int | float):
+            return f"{now} is {value}"
+        return f"(type({now}) is type({value}) and {now} == {value})"
 
     def tensor(self, x: Value) -> str:
         return f"leaves[{x.of}]" if x.kind == ARGUMENT else self.bound(x.of)

@@ -262,6 +262,71 @@ def test_an_argument_that_the_function_knows_by_another_name():
             np.testing.assert_array_equal(product(x).data, x.data * w.data)
 
 
+def test_what_a_function_names_may_change():
+    scale, net, box = 2.0, mg.nn.Linear(2, 1, rng=np.random.default_rng(0)), {"k": 1.0}
+
+    def function(x):
+        return net(x).detach() * scale * box["k"]
+
+    compiled = mg.compile(function)
+    X = np.ones((3, 2))
+    for i in range(12):
+        scale = 2.0 + i // 4
+        box["k"] = 1.0 + i // 6
+        if i == 9:
+            net = mg.nn.Linear(2, 1, rng=np.random.default_rng(1))
+        assert same(function(X), compiled(X))
+
+
+def test_what_a_function_changes_itself_is_an_error():
+    losses = []
+
+    @mg.compile
+    def step(x):
+        losses.append(x.sum())
+        return x
+
+    with pytest.raises(TypeError, match=r"step changed losses itself"):
+        step(np.ones(2))
+
+
+def test_strided_arguments():
+    w = mg.Tensor(np.ones((3, 1)), requires_grad=True)
+
+    @mg.compile
+    def step(x):
+        w.zero_grad()
+        ((x @ w) ** 2).mean().backward()
+        return w.grad
+
+    X = np.arange(120.0).reshape(40, 3)
+    for x in (X, X[::-1], X[:, ::-1], X[::-2], np.broadcast_to(X[:1], X.shape), np.asfortranarray(X)):
+        expected = 2 * x.T @ (x @ w.data) / len(x)
+        for _ in range(4):
+            np.testing.assert_allclose(step(x).data, expected, rtol=1e-12)
+
+
+def test_a_method():
+    class Trainer:
+        def __init__(self):
+            self.w = mg.Tensor([1.0, 2.0], requires_grad=True)
+
+        @mg.compile
+        def step(self, x):
+            loss = (self.w * x).sum()
+            loss.backward()
+            mg.optim.clip_grad_norm_([self.w], 1.0)
+            self.w -= 0.1 * self.w.grad
+            self.w.zero_grad()
+            return loss
+
+    trainer, other = Trainer(), Trainer()
+    for _ in range(5):
+        trainer.step(np.array([3.0, 4.0]))
+    np.testing.assert_allclose(trainer.w.data, np.array([1.0, 2.0]) - 0.5 * np.array([0.6, 0.8]), rtol=1e-5)
+    np.testing.assert_array_equal(other.w.data, [1.0, 2.0])
+
+
 def test_machine_code():
     pytest.importorskip("numba", reason="the numba backend is an extra")
     step, weights = two_layers()
