@@ -290,6 +290,18 @@ def test_what_a_function_changes_itself_is_an_error():
         step(np.ones(2))
 
 
+def test_a_number_that_a_function_changes_itself_is_an_error():
+    count = {"steps": 0}
+
+    @mg.compile
+    def step(x):
+        count["steps"] += 1
+        return x
+
+    with pytest.raises(TypeError, match=r"step changed count\['steps'\] itself"):
+        step(np.ones(2))
+
+
 def test_strided_arguments():
     w = mg.Tensor(np.ones((3, 1)), requires_grad=True)
 
