@@ -17,6 +17,7 @@ from . import errors
 from .context import CURRENT, Mode, tracing
 from .frames import Spot, spot
 from .memory import Memory, check_unwritten, memory, tick
+from .rules import fit
 
 Pulled = list[tuple["Tensor", Any]]
 Pull = Callable[["Tensor", Any], Pulled]
@@ -99,7 +100,8 @@ class Tensor:
         trace = CURRENT.get().trace
         if trace is not None:
             return trace.gradient(self)
-        return np.asarray(self._grad) if isinstance(self._grad, np.generic) else self._grad
+        g = self._grad
+        return np.asarray(g) if type(g) is not np.ndarray and isinstance(g, np.generic) else g
 
     @grad.setter
     def grad(self, gradient: Any) -> None:
@@ -198,10 +200,13 @@ def as_tensor(x: Any) -> Tensor:
 
 def pull_arrays(node: Tensor, g: Any) -> Pulled:
     """What a node sends its arguments, the rules read with arrays."""
-    z, values, params = node._data, node.values, node.params
+    z, values, params, broadcasts = node._data, node.values, node.params, node.op.broadcasts
     pulled = []
     for x, rule in node.edges:
-        cotangent = rule(g, z, *values, **params)
+        cotangent = rule(g, z, *values, **params) if params else rule(g, z, *values)
+        value = x._data
+        if cotangent.dtype is not value.dtype or (broadcasts and cotangent.shape != value.shape):
+            cotangent = fit(cotangent, value, broadcasts)
         if x.op is None and (cotangent is g or cotangent.base is not None):
             cotangent = cotangent.copy()  # a leaf's gradient owns its memory
         pulled.append((x, cotangent))
@@ -210,7 +215,8 @@ def pull_arrays(node: Tensor, g: Any) -> Pulled:
 
 def pull_tensors(node: Tensor, g: Any) -> Pulled:
     """What a node sends its arguments, the rules read with Tensors: the result is a graph again."""
-    return [(x, rule(g, node, *node.args, **node.params)) for x, rule in node.edges]
+    args, params, broadcasts = node.args, node.params, node.op.broadcasts
+    return [(x, fit(rule(g, node, *args, **params), x._data, broadcasts)) for x, rule in node.edges]
 
 
 def backpropagate(
@@ -270,7 +276,9 @@ def seed(output: Tensor, gradient: Any) -> Any:
     if gradient is not None:
         return cotangent(output, gradient)
     errors.check_scalar(output)
-    return fixed(np.ones_like(output._data))
+    g = output._data.copy()
+    g.fill(1)
+    return fixed(g)
 
 
 def cotangent(tensor: Tensor, values: Any) -> Any:

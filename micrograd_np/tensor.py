@@ -69,9 +69,12 @@ def in_place(op: Primitive) -> Callable[..., Any]:
             return apply(op, (self, other), {})
         if tracing():
             return assign(self, apply(op, (self.detach(), other), {}))
-        errors.check_write(self, other)
+        value = other
+        if isinstance(other, Tensor):
+            errors.check_write(self, other)
+            value = other._data
         try:
-            op.kernel(self._data, raw(other), out=self._data)
+            op.kernel(self._data, value, out=self._data)
         except Exception as error:
             errors.explain(op, (self, other), error)
         memory(self).write()

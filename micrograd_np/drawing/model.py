@@ -9,6 +9,7 @@ from typing import Any
 
 from ..graph import CUT, Tensor
 from ..program.phrases import Phrase
+from ..rules import fitted
 from . import formulas
 from .formulas import NOTHING
 from .names import Names
@@ -189,6 +190,6 @@ def routes(x: Any) -> dict[int, Any]:
     start = 0
     for tensor, rule in x.edges:
         start = next(i for i in range(start, len(x.args)) if x.args[i] is tensor and x.op.rules[i] is not None)
-        found[start] = rule
+        found[start] = fitted(rule, start, x.op.broadcasts)
         start += 1
     return found

@@ -58,6 +58,7 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
         gradients,
         met,
         list(tracer.modules.values()),
+        [(tracer.targets[x], check) for x, check in tracer.checks.items() if x in tracer.targets],
     )
     return result, steps
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class Trace:
         self.touched: set[Tensor] = set()  # whose gradient was set or forgotten by the function itself
         self.met: dict[Tensor, Tensor | None] = {}  # the gradients that were there before, where they were looked at
         self.modules: dict[int, Any] = {}
+        self.checks: dict[Tensor, Callable[[Any], None]] = {}  # of what is to be written
         self.outputs: dict[Value, Any] = {}  # and the module that gave each, the innermost
 
     # What the engine shows.
@@ -121,6 +123,10 @@ class Trace:
         """The function itself set or forgot a `.grad`."""
         self.value(tensor)
         self.touched.add(tensor)
+
+    def expect(self, tensor: Tensor, check: Callable[[Any], None]) -> None:
+        """What is written to a tensor is to be checked first, by a function that raises."""
+        self.checks[tensor] = check
 
     def drew(self, tensor: Tensor, op: Any, method: Any, args: Any, kwargs: Any) -> None:
         """A Generator drew numbers."""

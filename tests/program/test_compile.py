@@ -216,6 +216,30 @@ def test_writes_are_seen_by_a_graph_that_needs_the_old_values():
         loss.backward()
 
 
+@pytest.mark.parametrize("scale", [np.nan, 1e200])
+@pytest.mark.parametrize("way", ["call", "loop"])
+def test_a_step_that_diverges_changes_nothing(scale, way):
+    net = mg.nn.Linear(4, 2, rng=np.random.default_rng(0))
+    optimiser = mg.optim.SGD(net.parameters(), lr=0.1)
+
+    @mg.compile
+    def step(x):
+        loss = (net(x) ** 2).mean()
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        return loss
+
+    x = np.ones((3, 4))
+    for _ in range(3):
+        step(x)
+    before = [w.data.copy() for w in net.parameters()]
+    says = "would make weight nan or inf, and nothing was changed.* learning rate .0.1."
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=says):
+        step(x * scale) if way == "call" else step.loop(5, x * scale)
+    assert same(net.parameters(), before)
+
+
 def test_two_weights_that_change_places():
     a, b = mg.Tensor([1.0, 2.0]), mg.Tensor([3.0, 4.0])
 
@@ -249,59 +273,6 @@ def test_threads():
     assert not wrong
 
 
-def test_an_argument_that_the_function_knows_by_another_name():
-    for wanted in (False, True):
-        w = mg.Tensor([1.0, 2.0], requires_grad=wanted)
-        other = mg.Tensor([5.0, 7.0], requires_grad=wanted)
-
-        @mg.compile
-        def product(x, w=w):
-            return (x * w).detach()
-
-        for x in (w, w, w, other, other, other):
-            np.testing.assert_array_equal(product(x).data, x.data * w.data)
-
-
-def test_what_a_function_names_may_change():
-    scale, net, box = 2.0, mg.nn.Linear(2, 1, rng=np.random.default_rng(0)), {"k": 1.0}
-
-    def function(x):
-        return net(x).detach() * scale * box["k"]
-
-    compiled = mg.compile(function)
-    X = np.ones((3, 2))
-    for i in range(12):
-        scale = 2.0 + i // 4
-        box["k"] = 1.0 + i // 6
-        if i == 9:
-            net = mg.nn.Linear(2, 1, rng=np.random.default_rng(1))
-        assert same(function(X), compiled(X))
-
-
-def test_what_a_function_changes_itself_is_an_error():
-    losses = []
-
-    @mg.compile
-    def step(x):
-        losses.append(x.sum())
-        return x
-
-    with pytest.raises(TypeError, match=r"step changed losses itself"):
-        step(np.ones(2))
-
-
-def test_a_number_that_a_function_changes_itself_is_an_error():
-    count = {"steps": 0}
-
-    @mg.compile
-    def step(x):
-        count["steps"] += 1
-        return x
-
-    with pytest.raises(TypeError, match=r"step changed count\['steps'\] itself"):
-        step(np.ones(2))
-
-
 def test_strided_arguments():
     w = mg.Tensor(np.ones((3, 1)), requires_grad=True)
 
@@ -316,27 +287,6 @@ def test_strided_arguments():
         expected = 2 * x.T @ (x @ w.data) / len(x)
         for _ in range(4):
             np.testing.assert_allclose(step(x).data, expected, rtol=1e-12)
-
-
-def test_a_method():
-    class Trainer:
-        def __init__(self):
-            self.w = mg.Tensor([1.0, 2.0], requires_grad=True)
-
-        @mg.compile
-        def step(self, x):
-            loss = (self.w * x).sum()
-            loss.backward()
-            mg.optim.clip_grad_norm_([self.w], 1.0)
-            self.w -= 0.1 * self.w.grad
-            self.w.zero_grad()
-            return loss
-
-    trainer, other = Trainer(), Trainer()
-    for _ in range(5):
-        trainer.step(np.array([3.0, 4.0]))
-    np.testing.assert_allclose(trainer.w.data, np.array([1.0, 2.0]) - 0.5 * np.array([0.6, 0.8]), rtol=1e-5)
-    np.testing.assert_array_equal(other.w.data, [1.0, 2.0])
 
 
 def test_machine_code():
