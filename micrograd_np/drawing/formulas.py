@@ -12,7 +12,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..ops import BY_FUNCTION
 from ..ops.indexing import Slot
-from ..ops.primitive import item
+from ..ops.several import item
 from ..program.phrases import ATOM, UNARY, Phrase, infix, prefix
 from ..rules import METADATA, innermost
 

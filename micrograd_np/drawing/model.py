@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..graph import CUT, Tensor
+from ..graph import Tensor
 from ..program.phrases import Phrase
 from ..rules import fitted
+from ..walk import CUT
 from . import formulas
 from .formulas import NOTHING
 from .names import Names

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .primitive import Drawn as D
-from .primitive import Elementwise, as_array, example
+from .examples import Drawn as D
+from .examples import example
+from .primitive import Elementwise, as_array
 
 # Just under log(finfo.max): exp stays finite, and 1/(1+exp) keeps its value.
 _LIMIT = {np.dtype(kind): float(int(np.log(np.finfo(kind).max))) for kind in "efdg"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..apply import apply
 from ..context import tracing
 from ..graph import Tensor
 from ..rules import Rule
+from .examples import Example
 
 READY = {Tensor, np.ndarray}
 SEQUENCES = (list, tuple)
@@ -27,40 +28,6 @@ def as_array(x: Any) -> Any:
 def operand(x: Any) -> Any:
     """An argument of an elementwise row: a list is an array, a Python number stays one, since it takes on any dtype."""
     return np.asarray(x) if isinstance(x, SEQUENCES) else x
-
-
-class Drawn:
-    """In an example: an array that the generated tests draw, of this shape.
-
-    Parameters
-    ----------
-    *shape : int
-    domain : (float, float), optional
-        Where to draw from; the row's own domain without it.
-    through : callable, optional
-        Applied to what was drawn, such as `lambda x: x @ x.T + np.eye(3)` for a positive definite matrix.
-    """
-
-    def __init__(
-        self,
-        *shape: int,
-        domain: tuple[float, float] | None = None,
-        through: Callable[[Any], Any] | None = None,
-    ) -> None:
-        self.shape = shape
-        self.domain = domain
-        self.through = through
-
-
-class Example(NamedTuple):
-    """How to call a row: arguments, with `Drawn` where an array of random numbers goes."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-
-def example(*args: Any, **kwargs: Any) -> Example:
-    return Example(args, kwargs)
 
 
 class Described:
@@ -213,51 +180,3 @@ class EachArgument(Sequence[Rule]):
 
     def __iter__(self) -> Iterator[Rule]:
         return iter([self[0]])
-
-
-class Outputs(tuple[Any, ...]):
-    """Several outputs of one op, or their cotangents, in which None is a zero."""
-
-    shape = dtype = None
-
-    def __add__(self, other: Any) -> Outputs:
-        return Outputs(b if a is None else a if b is None else a + b for a, b in zip(self, other, strict=True))
-
-
-def _item(outputs: Any, i: int) -> Any:
-    return outputs[i]
-
-
-item = Primitive(
-    _item,
-    lambda g, z, x, i: Outputs(g if j == i else None for j in range(len(x))),
-    bind=lambda x, i: ((x,), {"i": i}),
-)
-
-
-class Several(Primitive):
-    """A row with several outputs: one hidden node holds them, and each is an `item` of it.
-
-    Its rules are given all cotangents; the missing are zeros, or None where `zeros` is False.
-    """
-
-    def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
-        super().__init__(function, *[rule and whole(rule, zeros) for rule in rules], **fields)
-        kernel = self.kernel
-        self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        node = super().__call__(*args, **kwargs)
-        return tuple(item(node, i) for i in range(len(node)))
-
-
-def whole(rule: Rule, zeros: bool = True) -> Rule:
-    """A rule that is given all outputs and all their cotangents; for the missing, zeros or None."""
-
-    @functools.wraps(rule)
-    def whole_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
-        outputs = [item(z, i) for i in range(len(z))]
-        cotangents = [np.zeros_like(y) if part is None and zeros else part for part, y in zip(g, outputs, strict=True)]
-        return rule(cotangents, outputs, *args, **params)
-
-    return whole_rule

@@ -221,7 +221,9 @@ def compile(function: Callable[..., Any], backend: str = "numpy") -> Compiled:
     array([0.0625, 0.125 ])
     """
     if not callable(function):
-        raise TypeError(f"mg.compile takes a function, not {type(function).__name__}: write compiled = mg.compile(step).")
+        raise TypeError(
+            f"mg.compile takes a function, not {type(function).__name__}: write compiled = mg.compile(step)."
+        )
     if backend not in BACKENDS:
         raise ValueError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
     return Compiled(function, BACKENDS[backend])

@@ -10,10 +10,11 @@ import numpy as np
 from ..context import no_grad
 from ..errors import called
 from ..frames import line, spot
-from ..graph import Pull, Tensor, constant
+from ..graph import Tensor, constant
 from ..memory import Memory, memory, tick
 from ..ops import TABLE
 from ..ops.control import alias, hook
+from ..walk import Pull
 from .values import ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Value
 
 SAME = (alias, hook)
