@@ -111,6 +111,8 @@ class Trace:
 
     def gradient(self, tensor: Tensor) -> Any:
         """What `.grad` is now."""
+        if isinstance(tensor._grad, Tensor):
+            self.cotangent(tensor, tensor._grad, final=True)
         if tensor in self.touched or isinstance(tensor._grad, Tensor):
             return tensor._grad
         if tensor not in self.met:
