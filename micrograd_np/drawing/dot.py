@@ -25,7 +25,7 @@ def source(scene: Scene, direction: str = "both") -> str:
             "bgcolor": PAPER,
             "pad": "0.3",
             "nodesep": "0.3",
-            "ranksep": "0.3",
+            "ranksep": "0.2",
             "newrank": "true",
             "fontname": "Courier",
             "label": f"<{legend(scene, view)}>",
@@ -41,8 +41,10 @@ def source(scene: Scene, direction: str = "both") -> str:
     for scope, inner in reversed(clusters.items()):
         if scope:
             clusters[scope[:-1]].subgraph(inner)
+    made = {node.id for node in scene.nodes if node.op or node.kind == "fold"}
     for i, edge in enumerate(scene.edges):
-        digraph.edge(edge.tail, edge.head, id=f"e{i}", **arrow(edge, view))
+        straight = {"weight": "8"} if edge.tail in made else {}  # what is computed is a line, with leaves beside it
+        digraph.edge(edge.tail, edge.head, id=f"e{i}", **arrow(edge, view), **straight)
     return str(digraph.source)
 
 

@@ -13,6 +13,7 @@ from ..memory import check_unwritten
 from ..program.phrases import Phrase
 from . import formulas
 from .model import Edge, Node, Scene, is_box, routes
+from .spelling import literal
 
 
 def fill(scene: Scene) -> Scene:
@@ -102,7 +103,7 @@ def result(node: Node, taken: set[str | None]) -> Phrase | None:
 def argument(x: Any, by_id: dict[str, Node], edge: Edge | None) -> Phrase | None:
     """What formulas call an argument: its name, how it was made, or the number that it is."""
     if not is_box(x):
-        return formulas.literal(x)
+        return literal(x)
     return by_id[edge.tail].phrase if edge and by_id[edge.tail].phrase.text else None
 
 

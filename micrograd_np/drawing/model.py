@@ -10,8 +10,8 @@ from typing import Any
 from ..graph import CUT, Tensor
 from ..program.phrases import Phrase
 from . import formulas
-from .formulas import NOTHING
 from .names import Names
+from .spelling import NOTHING, literal, written
 
 LONGEST = 28
 
@@ -106,11 +106,11 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
         if getattr(x, "op", None) is not None:
             node.op, node.scope = x.op.name, names.scope(x)
             tails = [boxes.get(id(a)) for a in x.args]
-            words = [tail.phrase if tail else formulas.literal(a) for tail, a in zip(tails, x.args, strict=True)]
-            made = formulas.written(x.op, words, x.params) if words else Phrase(x.op.name)
+            words = [tail.phrase if tail else literal(a) for tail, a in zip(tails, x.args, strict=True)]
+            made = written(x.op, words, x.params) if words else Phrase(x.op.name)
             edges += arrows(node, tails)
         node.text = made.text
-        if not node.name and not 0 < len(made.text) <= LONGEST:
+        if not node.name and (several(x) or not 0 < len(made.text) <= LONGEST):
             node.tag = tags(node.kind)
         node.phrase = Phrase(node.title) if node.title else made
         boxes[id(x)] = node
@@ -179,6 +179,11 @@ def kind(x: Any, final: bool) -> str:
     if x.op is not None:
         return "output" if final else "operation"
     return "leaf" if x.requires_grad else "constant" if x.grad is None else "frozen"
+
+
+def several(x: Any) -> bool:
+    """Whether a value is the several outputs of one op."""
+    return isinstance(getattr(x, "_data", None), tuple)
 
 
 def routes(x: Any) -> dict[int, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from .model import Edge, Node, Scene
 from .preview import brief
+from .shorten import shortened
 
 Row = tuple[str, ...]
 WORDS = 48
@@ -74,7 +75,7 @@ def number(values: object) -> str:
 
 def clip(words: str) -> str:
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in words)
-    return line if len(line) <= WORDS else line[: WORDS - 1] + "…"
+    return shortened(line, WORDS)
 
 
 def table(rows: Iterable[Row]) -> str:
