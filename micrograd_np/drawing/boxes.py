@@ -70,15 +70,13 @@ def heading(node: Node) -> str:
     made = clip(node.text)
     title = f"<b>{escape(clip(node.title))}</b>" if node.name else font(node.tag, DIM, 10)
     equals = escape(" = " if made and node.title else "") + escape(made)
-    return f"{title}{equals}{font(facts(node.value), DIM, 9)}"
+    return f"{title}{equals}{font(facts(node), DIM, 9)}"
 
 
-def facts(value: Any) -> str:
+def facts(node: Node) -> str:
     """The shape, and the dtype where it is not the usual one."""
-    if not hasattr(value, "dtype"):
-        return ""
-    usual = value.dtype.name in ("float64", "int64", "bool")
-    return f"{f' {value.shape}' if value.ndim else ''}{'' if usual else ' ' + value.dtype.name}"
+    usual = node.dtype is None or node.dtype.name in ("float64", "int64", "bool")
+    return f"{f' {node.shape}' if node.shape else ''}{'' if usual else ' ' + node.dtype.name}"
 
 
 def state(node: Node, view: View) -> str:

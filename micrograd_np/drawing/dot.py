@@ -84,13 +84,13 @@ def legend(scene: Scene, view: View) -> str:
         if kind in present
     ]
     numbers = []
-    if view.direction != "backward" and view.lines:
+    if view.direction != "backward" and view.lines and not scene.program:
         numbers.append(f"<td>{font('values', VALUE, 9)}</td>")
     if view.direction != "forward" and view.lines:
         missing = "" if view.walked else "no backward yet; "
         words = f"{missing}gradients: g arrives at an operation, z is its result"
         numbers.append(f"<td>{font(words, GRADIENT, 9)}</td>")
-    if view.grids:
+    if view.grids and not scene.program:
         cells = "".join(cell("", level) for level in range(-4, 5))
         scale = f"<tr><td>{font('-', INK, 9)}</td>{cells}<td>{font('+', INK, 9)}</td></tr>"
         numbers.append("<td>" + table(scale, 'border="0" cellspacing="0" cellpadding="1"') + "</td>")

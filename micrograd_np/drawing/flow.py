@@ -43,6 +43,7 @@ def look(node: Node) -> None:
     x = node.source
     if not isinstance(x, Tensor):
         node.value, node.state = x if x is None else x.copy(), node.kind
+        node.shape, node.dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
         return
     node.value = x.data if x.op is not None else x.data.copy()
     node.gradient = raw(x.grad)
@@ -50,6 +51,7 @@ def look(node: Node) -> None:
     if isinstance(x.data, tuple):
         node.value, node.gradient, node.state = None, None, f"{len(x.data)} outputs"
         return
+    node.shape, node.dtype = x.data.shape, x.data.dtype
     if node.kind in ("constant", "frozen"):
         node.state = node.kind
     elif x.edges is CUT:

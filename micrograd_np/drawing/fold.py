@@ -197,7 +197,7 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
             first = edges.setdefault((tail, head) if joined else (tail, head, edge.position), new)
             first.flows |= edge.flows
     swallowed = len([node for node in scene.nodes if node.kind in LEAVES]) - len(kept)
-    return Scene(nodes, list(edges.values()), said(items, swallowed))
+    return replace(scene, nodes=nodes, edges=list(edges.values()), folded=said(items, swallowed))
 
 
 def summary(item: Item, leaving: set[str]) -> Node:

@@ -28,6 +28,8 @@ class Node:
     text: str = ""  # how it was made: `l1 @ syn1`
     tag: str = ""  # a short name of ours, where the user gave none and the text is no handy one
     phrase: Phrase = NOTHING  # what formulas call it
+    shape: tuple[int, ...] | None = None
+    dtype: Any = None
     value: Any = None
     gradient: Any = None
     state: str = ""  # why there is no gradient, or what happened to the value
@@ -61,6 +63,8 @@ class Scene:
     nodes: list[Node]
     edges: list[Edge]
     folded: list[str] = field(default_factory=list)
+    whole: int = 0  # boxes, before any were folded
+    program: bool = False  # whether it shows steps, which have no numbers
 
     @property
     def walked(self) -> bool:
@@ -110,11 +114,10 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
             made = written(x.op, words, x.params) if words else Phrase(x.op.name)
             edges += arrows(node, tails)
         node.text = made.text
-        if not node.name and (several(x) or not 0 < len(made.text) <= LONGEST):
-            node.tag = tags(node.kind)
+        node.tag = tag(node, made, tags, several(x))
         node.phrase = Phrase(node.title) if node.title else made
         boxes[id(x)] = node
-    scene = Scene(list(boxes.values()), edges)
+    scene = Scene(list(boxes.values()), edges, whole=len(boxes))
     place_weights(scene)
     drop_single(scene)
     return scene
@@ -158,6 +161,12 @@ def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
         for i, (tail, letter) in enumerate(zip(tails, letters, strict=True))
         if tail
     ]
+
+
+def tag(node: Node, made: Phrase, tags: Callable[[str], str], several: bool = False) -> str:
+    """A name of ours, for what has none of the user's and no short text; or for several outputs of one op."""
+    handy = 0 < len(made.text) <= LONGEST and not several
+    return "" if node.name or handy else tags(node.kind)
 
 
 def tagging(taken: set[str]) -> Callable[[str], str]:

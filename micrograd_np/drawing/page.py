@@ -35,7 +35,10 @@ PAGE = """<!DOCTYPE html>
 <button id="fit" title="f">Fit</button>
 </div>
 <div id="graph">{svg}</div>
+<div id="side">
 <div id="panel" aria-live="polite"></div>
+<details id="source"><summary>Source</summary><pre>{source}</pre></details>
+</div>
 <script type="application/json" id="data">{data}</script>
 <script>
 {script}</script>
@@ -44,8 +47,8 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def page(scene: Scene, svg: str) -> str:
-    """The page of a scene, around its drawing."""
+def page(scene: Scene, svg: str, source: str) -> str:
+    """The page of a scene, around its drawing, with the source of what it shows."""
     steps = [*forward(scene), *backward(scene)]
     data = {
         "nodes": {node.id: described(node) for node in scene.nodes},
@@ -58,6 +61,7 @@ def page(scene: Scene, svg: str) -> str:
         style=beside("player.css") + heat_style(),
         script=beside("player.js"),
         svg=svg[svg.index("<svg") :],
+        source=escape(source),
         last=len(steps) - 1,
         data=json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c"),
     )
@@ -133,7 +137,7 @@ def added(a: Any, b: Any) -> Any:
 
 
 def missing(scene: Scene) -> list[str]:
-    return [] if scene.walked else ["no gradients yet: call backward() before drawing"]
+    return [] if scene.walked or scene.program else ["no gradients yet: call backward() before drawing"]
 
 
 def described(node: Node) -> dict[str, Any]:

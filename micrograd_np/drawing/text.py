@@ -66,7 +66,7 @@ def called(node: Node) -> str:
 
 
 def shape(node: Node) -> str:
-    return str(node.value.shape) if hasattr(node.value, "shape") else ""
+    return "" if node.shape is None else str(node.shape)
 
 
 def number(values: object) -> str:
