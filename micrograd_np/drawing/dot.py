@@ -11,6 +11,9 @@ from .model import Edge, Scene
 from .palette import DIM, GRADIENT, INK, KINDS, LINE, PAPER, VALUE
 from .preview import brief
 
+# Where there are many boxes, a layout of the best lengths would take minutes.
+LARGE = {"nslimit": "2", "mclimit": "0.1"}
+HUGE = LARGE | {"splines": "line"}
 LOOSE = 'border="0" cellspacing="4" cellpadding="3"'
 DIRECTIONS = ("both", "forward", "backward")
 
@@ -30,6 +33,7 @@ def source(scene: Scene, direction: str = "both") -> str:
             "fontname": "Courier",
             "label": f"<{legend(scene, view)}>",
             "labelloc": "b",
+            **(HUGE if view.boxes > 300 else {} if view.lines else LARGE),
         },
         node_attr={"shape": "plain", "fontname": "Courier", "fontsize": "10", "fontcolor": INK},
         edge_attr={"fontname": "Courier", "fontsize": "9", "color": LINE, "fontcolor": GRADIENT, "arrowsize": "0.7"},

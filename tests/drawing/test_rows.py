@@ -9,9 +9,12 @@ from micrograd_np.drawing.flow import fill
 from micrograd_np.drawing.model import build, walk
 from micrograd_np.drawing.names import Names
 from micrograd_np.drawing.source import program_of
-from tests.ops.cases import CASES
+from tests.ops import cases
 
-PLAIN = [case for case in CASES if case.row.name not in ("hook", "pack")]
+
+def plain():
+    """All cases but those of rows that only the engine calls."""
+    return [case for case in cases.CASES if case.row.name not in ("hook", "pack")]
 
 
 def total_of(case):
@@ -23,7 +26,7 @@ def total_of(case):
     return total
 
 
-@pytest.mark.parametrize("case", PLAIN, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", plain(), ids=lambda case: case.name)
 def test_every_row_is_drawn_and_the_parts_add_up_to_the_gradient(case):
     drawn = fill(build([total_of(case)], Names()))
     parts = {each.id: [] for each in drawn.nodes}
@@ -38,11 +41,12 @@ def test_every_row_is_drawn_and_the_parts_add_up_to_the_gradient(case):
         np.testing.assert_allclose(sum(parts[leaf.id]), leaf.gradient, rtol=1e-12, atol=1e-14)
 
 
-# An index of booleans gives a shape that no program knows; that it is refused is tested beside the sources.
-FIXED = [case for case in PLAIN if case.name not in ("getitem-4", "getitem-6")]
+def fixed():
+    """Those whose shapes a program knows: an index of booleans is refused, which is tested beside the sources."""
+    return [case for case in plain() if case.name not in ("getitem-4", "getitem-6")]
 
 
-@pytest.mark.parametrize("case", FIXED, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", fixed(), ids=lambda case: case.name)
 def test_the_source_of_a_graph_gives_its_value_and_its_gradients(case):
     total = total_of(case)
     value, *gradients = program_of([total], Names(), "total")()
