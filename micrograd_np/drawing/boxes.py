@@ -11,7 +11,7 @@ from .preview import brief, preview
 from .shorten import shortened
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
-WORDS = 44  # letters of a formula
+WORDS = 48  # letters of a formula
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from .preview import brief
 
 # Where there are many boxes, a layout of the best lengths would take minutes.
 LARGE = {"nslimit": "2", "mclimit": "0.1"}
-HUGE = LARGE | {"splines": "line"}
+HUGE = LARGE | {"splines": "line", "outputorder": "edgesfirst"}  # no line over a box
 LOOSE = 'border="0" cellspacing="4" cellpadding="3"'
 DIRECTIONS = ("both", "forward", "backward")
 

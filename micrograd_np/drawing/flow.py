@@ -17,7 +17,10 @@ from .spelling import literal
 
 
 def fill(scene: Scene) -> Scene:
-    """Give the boxes and arrows that are shown their numbers, as they are now."""
+    """Give the boxes and arrows that are shown, and those inside folds, their numbers as they are now."""
+    for node in scene.nodes:
+        if node.inside:
+            fill(node.inside)
     by_id = {node.id: node for node in scene.nodes}
     taken = {node.name for node in scene.nodes}
     arriving: dict[str, dict[int, Edge]] = {}

@@ -35,6 +35,7 @@ class Node:
     state: str = ""  # why there is no gradient, or what happened to the value
     where: str = ""
     scope: tuple[str, ...] = ()
+    inside: Scene | None = None  # of a fold: its operations, or the first and the last of them
 
     @property
     def title(self) -> str:

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from typing import Any
 
+from . import text
 from .model import Node, Scene
 from .palette import DARK, HEAT
 from .preview import heat, host, numbers, preview
@@ -107,7 +108,7 @@ def backward(scene: Scene) -> list[dict[str, Any]]:
             together = parts[tail] > 1 and by_id[tail].value is not None
             several = {"sum": shown(sums[tail]), "count": counts[tail], "of": parts[tail]} if together else {}
             sends.append({"edge": i, "to": tail, "rule": edge.rule, "array": shown(sent), **several})
-        if sends:
+        if sends or (node.inside and node.inside.walked):
             uses = read_by(node, [send["rule"] for send in sends], words[node.id])
             steps.append(
                 {"pass": "backward", "node": node.id, "start": node.kind == "output", "uses": uses, "sends": sends}
@@ -149,7 +150,14 @@ def described(node: Node) -> dict[str, Any]:
         "where": node.where,
         "value": shown(node.value),
         "gradient": shown(node.gradient),
+        **({"inside": told(node.inside)} if node.inside else {}),
     }
+
+
+def told(scene: Scene) -> dict[str, Any]:
+    """What happens inside a fold, as the text of a terminal has it: a line a value, and a line a rule."""
+    values = [text.forward(node, scene.walked) for node in scene.nodes if node.kind != "input"]
+    return {"forward": values, "backward": text.backward(scene) if scene.walked else [], "note": scene.folded}
 
 
 def called(node: Node) -> str:

@@ -52,7 +52,7 @@ def backward(scene: Scene) -> list[Row]:
         for i, (rule, head, gradient) in enumerate(lines):
             name = (called(node), shape(node)) if i == 0 else ("", "")
             rows.append((*name, f"{'+ ' if i else ''}{rule}", head, gradient))
-        if len(lines) > 1 and node.gradient is not None:
+        if len(lines) > 1 and node.gradient is not None and node.kind != "input":
             rows.append(("", "", "= the sum", "", number(node.gradient)))
     return rows
 
