@@ -15,7 +15,7 @@ XOR = np.array([0, 1, 1, 0])
 def test_a_history_is_a_line_for_each_name():
     model = nn.Linear(4, 3, rng=np.random.default_rng(0))
     optimiser = mg.optim.SGD(model.parameters(), lr=0.1)
-    history = mg.fit(model, nn.cross_entropy, optimiser, mg.data.iris(), epochs=3)
+    history = mg.fit(model, nn.cross_entropy, optimiser, mg.data.iris(), epochs=3, rng=np.random.default_rng(0))
     lines = plots.losses(history).axes[0].lines
     assert [line.get_label() for line in lines] == list(history)
     for line, values in zip(lines, history.values(), strict=True):
