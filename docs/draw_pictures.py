@@ -9,7 +9,7 @@ import numpy as np
 
 import micrograd_np as mg
 from micrograd_np import nn
-from micrograd_np.article import pictures, plots
+from micrograd_np.article import hand, pictures, plots
 from micrograd_np.article.networks import THREE_LAYERS
 
 IMAGES = Path(__file__).parent / "images"
@@ -34,6 +34,19 @@ def unrolled():
     return mg.draw(loss)
 
 
+def training_step():
+    """The article's update, as a program."""
+
+    def step(X, y, syn0, syn1):
+        l1 = mg.sigmoid(np.dot(X, syn0))
+        l2 = mg.sigmoid(np.dot(l1, syn1))
+        l2.backward(y - l2)
+        syn1 += syn1.grad
+        syn0 += syn0.grad
+
+    return mg.draw(mg.trace(step)(hand.X, THREE_LAYERS.y, *THREE_LAYERS.weights()))
+
+
 def screenshots(page: Path) -> None:
     """The player in the middle of the backward pass, on a desk and, in the dark, on a phone."""
     from playwright.sync_api import sync_playwright
@@ -55,6 +68,7 @@ def main() -> None:
     network = pictures.graph(THREE_LAYERS)
     network.save(IMAGES / "three_layer.svg")
     classifier().save(IMAGES / "modules.svg")
+    training_step().save(IMAGES / "program.svg")
     unrolled().save(IMAGES / "unrolled.svg")
     moments = plots.course(THREE_LAYERS)
     for name, plot in [("surface", plots.surfaces(moments)), ("hidden", plots.hidden_activations(moments))]:

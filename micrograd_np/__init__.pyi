@@ -10,6 +10,7 @@ from . import data as data
 from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim
+from . import plots as plots
 from . import testing as testing
 from .anomaly import detect_anomaly as detect_anomaly
 from .checking.gradcheck import gradcheck as gradcheck

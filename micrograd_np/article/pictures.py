@@ -10,7 +10,7 @@ from ..drawing.render import write
 from ..graph import Tensor
 from . import hand
 from .networks import NETWORKS, Network
-from .plots import plots, rendered
+from .plots import every_plot, rendered
 from .report import Row, Section
 
 GRAPHS = (".svg", ".png", ".html")  # the page plays the two passes step by step
@@ -36,7 +36,7 @@ def save_graph(network: Network, folder: Path) -> list[Row]:
 
 def save_plots(folder: Path) -> list[Row]:
     try:
-        drawn = plots()
+        drawn = every_plot()
     except ImportError:
         return [Row(("plots", CURE))]
     rows = []

@@ -1,16 +1,14 @@
-"""Training to look at: the loss, what the hidden layer makes of each input, and the surface between the inputs.
-
-A plot is a matplotlib figure; matplotlib comes with `pip install 'micrograd-np[plots]'`.
-"""
+"""The article's training to look at: the sigmoid, the losses, the hidden layer, the surface between the inputs."""
 
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..drawing.palette import HEAT
+from .. import plots
 from ..graph import Tensor
 from ..ops.neural import sigmoid
 from . import hand, tape
@@ -22,8 +20,6 @@ MOMENTS = 100  # steps that are kept of a training, evenly spaced in their logar
 SURFACES = (1, 100, 500, STEPS)
 # The article's three dots on the sigmoid.
 DOTS = {"green": 2.0, "blue": 0.0, "purple": -1.0}
-CLASSES = ("#0072b2", "#d55e00")
-BLUE_TO_ORANGE = [HEAT[-4], HEAT[0], HEAT[4]]
 
 
 class Moment(NamedTuple):
@@ -47,7 +43,7 @@ def course(network: Network, steps: int = STEPS) -> list[Moment]:
     ]
 
 
-def plots() -> dict[str, Any]:
+def every_plot() -> dict[str, Any]:
     """Every plot by its name; ImportError where there is no matplotlib."""
     sigmoid = sigmoid_slopes()
     courses = {network.name: course(network) for network in NETWORKS}
@@ -66,7 +62,7 @@ def sigmoid_slopes() -> Any:
     values = sigmoid(dots)
     values.backward(np.ones(dots.shape))
 
-    figure = blank((6.4, 4))
+    figure = plots.blank((6.4, 4))
     axes = figure.subplots()
     x = np.linspace(-6, 6, 241)
     axes.plot(x, sigmoid(x), color="black")
@@ -82,67 +78,32 @@ def sigmoid_slopes() -> Any:
 
 def loss_curves(courses: dict[str, list[Moment]]) -> Any:
     """The loss of each network over its training."""
-    figure = blank((6.4, 4))
-    axes = figure.subplots()
-    for (name, moments), line in zip(courses.items(), ("-", "-", "--"), strict=True):
-        axes.loglog([m.step for m in moments], [m.loss for m in moments], line, label=name)
-    axes.set(title="The loss, ½ Σ (y - output)²", xlabel="step", ylabel="loss")
-    axes.grid(alpha=0.3)
-    axes.legend()
+    figure = plots.losses({name: {m.step: m.loss for m in moments} for name, moments in courses.items()})
+    figure.axes[0].set_title("The loss, ½ Σ (y - output)²")
     return figure
 
 
 def hidden_activations(moments: list[Moment]) -> Any:
     """What each hidden unit answers to each input over the training, an input in the colour of its class."""
-    figure = blank((9, 3))
-    panels = figure.subplots(1, moments[0].hidden.shape[1], sharey=True)
-    for unit, axes in enumerate(panels):
-        for row, (x, answer) in enumerate(zip(hand.X, THREE_LAYERS.y[:, 0], strict=True)):
-            line = ("-", "--", "-.", ":")[row]
-            axes.semilogx(
-                [m.step for m in moments],
-                [m.hidden[row, unit] for m in moments],
-                line,
-                color=CLASSES[answer],
-                label=str(x),
-            )
-        axes.set(title=f"l1[:, {unit}]", xlabel="step")
-        axes.grid(alpha=0.3)
-    panels[0].set_ylabel("activation")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right", title="input")
+    figure = plots.activations({m.step: m.hidden for m in moments}, THREE_LAYERS.y, [str(x) for x in hand.X])
+    for unit, axes in enumerate(figure.axes):
+        axes.set_title(f"l1[:, {unit}]")
     figure.suptitle("The hidden layer over the training (orange: the output is to be 1)")
     return figure
 
 
 def surfaces(moments: list[Moment]) -> Any:
     """The output between the four inputs, the third of which is always 1, at some steps."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    side = np.linspace(-0.5, 1.5, 81)
-    first, second = np.meshgrid(side, side)
-    inputs = np.stack([first, second, np.ones_like(first)], axis=-1)
-    shown = [m for m in moments if m.step in SURFACES]
-    figure = blank((9, 2.8))
-    panels = figure.subplots(1, len(shown), sharey=True)
-    for axes, moment in zip(panels, shown, strict=True):
-        syn0, syn1 = moment.weights
-        output = sigmoid(sigmoid(inputs @ syn0) @ syn1)[..., 0]
-        colours = LinearSegmentedColormap.from_list("", BLUE_TO_ORANGE)
-        image = axes.imshow(output, extent=(-0.5, 1.5, -0.5, 1.5), origin="lower", vmin=0, vmax=1, cmap=colours)
-        axes.contour(first, second, output, [0.5], colors="black", linewidths=1)
-        for x, answer in zip(hand.X, THREE_LAYERS.y[:, 0], strict=True):
-            axes.plot(x[0], x[1], "os"[answer], color=CLASSES[answer], markeredgecolor="white", markersize=8)
-        axes.set(title=f"step {moment.step:,}", xlabel="first input", xticks=[0, 1], yticks=[0, 1])
-    panels[0].set_ylabel("second input")
-    figure.colorbar(image, ax=panels, label="l2")
+    shown = {f"step {m.step:,}": partial(output, *m.weights) for m in moments if m.step in SURFACES}
+    figure = plots.surface(shown, hand.X, THREE_LAYERS.y)
     figure.suptitle("What the 3-layer network answers between its four inputs (squares are to be 1)")
     return figure
 
 
-def blank(size: tuple[float, float]) -> Any:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=size, layout="constrained")
+def output(syn0: Array, syn1: Array, points: Array) -> Array:
+    """What the 3-layer network answers to points of two numbers."""
+    inputs = np.concatenate([points, np.ones((len(points), 1))], axis=1)
+    return sigmoid(sigmoid(inputs @ syn0) @ syn1)
 
 
 def rendered(plot: Any, suffix: str) -> bytes:

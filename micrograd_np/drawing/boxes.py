@@ -8,9 +8,10 @@ from typing import Any
 from .model import Node
 from .palette import DIM, GRADIENT, HEAT, INK, KINDS, VALUE
 from .preview import brief, preview
+from .shorten import shortened
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
-WORDS = 44  # letters of a formula; longer ones end in …
+WORDS = 48  # letters of a formula
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class View:
     def grids(self) -> bool:
         """Whether arrays are shown as heated cells; in a larger picture each is one line."""
         return self.boxes <= 30
+
+    def grid(self, node: Node) -> bool:
+        """Whether the arrays of a box are; of more than a few boxes, only where the user gave a name."""
+        return self.grids and (self.boxes <= 12 or bool(node.name) or node.kind != "operation")
 
     @property
     def lines(self) -> bool:
@@ -41,13 +46,14 @@ class View:
 def box(node: Node, view: View) -> str:
     fill, border, style, _ = KINDS[node.kind]
     shown = view.arrays(node)
-    columns = len(shown) if view.grids else 1
+    columns = len(shown)
     rows = [row(heading(node), columns)]
-    if view.grids and shown:
-        cells = (f"<td{part(node, one[0])}>{grid(*one, captioned=len(shown) > 1)}</td>" for one in shown)
+    if shown:
+        looks = (
+            grid(*one, captioned=columns > 1) if view.grid(node) else font(brief(one[1]), one[2], 9) for one in shown
+        )
+        cells = (f"<td{part(node, one[0])}>{look}</td>" for one, look in zip(shown, looks, strict=True))
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    else:
-        rows += [f"<tr><td{part(node, caption)}>{line(values, ink)}</td></tr>" for caption, values, ink in shown]
     if note := state(node, view):
         rows.append(row(font(note, DIM, 9), columns))
     return table(
@@ -64,15 +70,13 @@ def heading(node: Node) -> str:
     made = clip(node.text)
     title = f"<b>{escape(clip(node.title))}</b>" if node.name else font(node.tag, DIM, 10)
     equals = escape(" = " if made and node.title else "") + escape(made)
-    return f"{title}{equals}{font(facts(node.value), DIM, 9)}"
+    return f"{title}{equals}{font(facts(node), DIM, 9)}"
 
 
-def facts(value: Any) -> str:
+def facts(node: Node) -> str:
     """The shape, and the dtype where it is not the usual one."""
-    if not hasattr(value, "dtype"):
-        return ""
-    usual = value.dtype.name in ("float64", "int64", "bool")
-    return f"{f' {value.shape}' if value.ndim else ''}{'' if usual else ' ' + value.dtype.name}"
+    usual = node.dtype is None or node.dtype.name in ("float64", "int64", "bool")
+    return f"{f' {node.shape}' if node.shape else ''}{'' if usual else ' ' + node.dtype.name}"
 
 
 def state(node: Node, view: View) -> str:
@@ -95,10 +99,6 @@ def grid(caption: str, values: Any, ink: str, captioned: bool) -> str:
     return table("".join(rows), 'border="0" cellspacing="1" cellpadding="2"')
 
 
-def line(values: Any, ink: str) -> str:
-    return font(brief(values), ink, 9)
-
-
 def cell(text: str, level: int) -> str:
     if not text:
         return f'<td bgcolor="{HEAT[level]}" width="9" height="9" fixedsize="true"></td>'
@@ -119,7 +119,7 @@ def font(text: str, colour: str, size: int) -> str:
 
 
 def clip(text: str) -> str:
-    return text if len(text) <= WORDS else text[: WORDS - 1] + "…"
+    return shortened(text, WORDS)
 
 
 def escape(text: str) -> str:

@@ -11,6 +11,9 @@ from .model import Edge, Scene
 from .palette import DIM, GRADIENT, INK, KINDS, LINE, PAPER, VALUE
 from .preview import brief
 
+# Where there are many boxes, a layout of the best lengths would take minutes.
+LARGE = {"nslimit": "2", "mclimit": "0.1"}
+HUGE = LARGE | {"splines": "line", "outputorder": "edgesfirst"}  # no line over a box
 LOOSE = 'border="0" cellspacing="4" cellpadding="3"'
 DIRECTIONS = ("both", "forward", "backward")
 
@@ -25,11 +28,12 @@ def source(scene: Scene, direction: str = "both") -> str:
             "bgcolor": PAPER,
             "pad": "0.3",
             "nodesep": "0.3",
-            "ranksep": "0.3",
+            "ranksep": "0.2",
             "newrank": "true",
             "fontname": "Courier",
             "label": f"<{legend(scene, view)}>",
             "labelloc": "b",
+            **(HUGE if view.boxes > 300 else {} if view.lines else LARGE),
         },
         node_attr={"shape": "plain", "fontname": "Courier", "fontsize": "10", "fontcolor": INK},
         edge_attr={"fontname": "Courier", "fontsize": "9", "color": LINE, "fontcolor": GRADIENT, "arrowsize": "0.7"},
@@ -41,8 +45,10 @@ def source(scene: Scene, direction: str = "both") -> str:
     for scope, inner in reversed(clusters.items()):
         if scope:
             clusters[scope[:-1]].subgraph(inner)
+    made = {node.id for node in scene.nodes if node.op or node.kind == "fold"}
     for i, edge in enumerate(scene.edges):
-        digraph.edge(edge.tail, edge.head, id=f"e{i}", **arrow(edge, view))
+        straight = {"weight": "8"} if edge.tail in made else {}  # what is computed is a line, with leaves beside it
+        digraph.edge(edge.tail, edge.head, id=f"e{i}", **arrow(edge, view), **straight)
     return str(digraph.source)
 
 
@@ -82,13 +88,13 @@ def legend(scene: Scene, view: View) -> str:
         if kind in present
     ]
     numbers = []
-    if view.direction != "backward" and view.lines:
+    if view.direction != "backward" and view.lines and not scene.program:
         numbers.append(f"<td>{font('values', VALUE, 9)}</td>")
     if view.direction != "forward" and view.lines:
         missing = "" if view.walked else "no backward yet; "
         words = f"{missing}gradients: g arrives at an operation, z is its result"
         numbers.append(f"<td>{font(words, GRADIENT, 9)}</td>")
-    if view.grids:
+    if view.grids and not scene.program:
         cells = "".join(cell("", level) for level in range(-4, 5))
         scale = f"<tr><td>{font('-', INK, 9)}</td>{cells}<td>{font('+', INK, 9)}</td></tr>"
         numbers.append("<td>" + table(scale, 'border="0" cellspacing="0" cellpadding="1"') + "</td>")

@@ -14,10 +14,14 @@ from ..program.phrases import Phrase
 from ..walk import CUT
 from . import formulas
 from .model import Edge, Node, Scene, is_box, routes
+from .spelling import literal
 
 
 def fill(scene: Scene) -> Scene:
-    """Give the boxes and arrows that are shown their numbers, as they are now."""
+    """Give the boxes and arrows that are shown, and those inside folds, their numbers as they are now."""
+    for node in scene.nodes:
+        if node.inside:
+            fill(node.inside)
     by_id = {node.id: node for node in scene.nodes}
     taken = {node.name for node in scene.nodes}
     arriving: dict[str, dict[int, Edge]] = {}
@@ -43,6 +47,7 @@ def look(node: Node) -> None:
     x = node.source
     if not isinstance(x, Tensor):
         node.value, node.state = x if x is None else x.copy(), node.kind
+        node.shape, node.dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
         return
     node.value = x.data if x.op is not None else x.data.copy()
     node.gradient = raw(x.grad)
@@ -50,6 +55,7 @@ def look(node: Node) -> None:
     if isinstance(x.data, tuple):
         node.value, node.gradient, node.state = None, None, f"{len(x.data)} outputs"
         return
+    node.shape, node.dtype = x.data.shape, x.data.dtype
     if node.kind in ("constant", "frozen"):
         node.state = node.kind
     elif x.edges is CUT:
@@ -103,7 +109,7 @@ def result(node: Node, taken: set[str | None]) -> Phrase | None:
 def argument(x: Any, by_id: dict[str, Node], edge: Edge | None) -> Phrase | None:
     """What formulas call an argument: its name, how it was made, or the number that it is."""
     if not is_box(x):
-        return formulas.literal(x)
+        return literal(x)
     return by_id[edge.tail].phrase if edge and by_id[edge.tail].phrase.text else None
 
 

@@ -23,6 +23,7 @@ NUMBERED = 120  # boxes; a larger picture has no numbers, so modules and scopes 
 LIMIT = 300
 AGAIN = re.compile(r", run \d+$")
 LONGEST = 256  # ops in a loop's body
+TOLD = 24  # operations of a fold that a page tells
 LEAVES = ("constant", "frozen", "leaf")
 
 
@@ -182,10 +183,16 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
     by_box = {item.nodes[-1].id: item for item in items}
     leaving = {edge.tail for edge in scene.edges if edge.tail in owner and owner[edge.tail] != owner[edge.head]}
     nodes = []
+    arriving: dict[str, list[Edge]] = {}
+    for edge in scene.edges:
+        arriving.setdefault(edge.head, []).append(edge)
+    places = {node.id: i for i, node in enumerate(scene.nodes)}
     for node in scene.nodes:
         item = by_box.get(node.id)
         if item and len(item.nodes) > 1:
-            nodes.append(summary(item, leaving))
+            box = summary(item, leaving)
+            box.inside = inside(item, places, scene, arriving)
+            nodes.append(box)
         elif node.id in drawn and drawn[node.id] == node.id:
             nodes.append(node)
     edges: dict[Hashable, Edge] = {}
@@ -197,7 +204,7 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
             first = edges.setdefault((tail, head) if joined else (tail, head, edge.position), new)
             first.flows |= edge.flows
     swallowed = len([node for node in scene.nodes if node.kind in LEAVES]) - len(kept)
-    return Scene(nodes, list(edges.values()), said(items, swallowed))
+    return replace(scene, nodes=nodes, edges=list(edges.values()), folded=said(items, swallowed))
 
 
 def summary(item: Item, leaving: set[str]) -> Node:
@@ -206,6 +213,20 @@ def summary(item: Item, leaving: set[str]) -> Node:
     if item.group and not any(node.id in leaving for node in item.nodes[:-1]):
         return replace(last, kind="fold", text=item.group, op="", tag="", scope=item.scope)
     return Node(last.id, "fold", None, None, text=item.group or item.words, scope=item.scope)
+
+
+def inside(item: Item, places: dict[str, int], scene: Scene, arriving: dict[str, list[Edge]]) -> Scene:
+    """What is in a fold, for those who look into it: as much of its beginning and of its end as can be read."""
+    shown = item.nodes if len(item.nodes) <= TOLD else [*item.nodes[: TOLD // 2], *item.nodes[-TOLD // 2 :]]
+    own = {node.id for node in shown}
+    edges = [replace(edge) for id in own for edge in arriving.get(id, ())]
+    around = sorted(places[id] for id in own | {edge.tail for edge in edges})
+    nodes = [replace(scene.nodes[place]) for place in around]
+    for node in nodes:
+        node.kind = node.kind if node.id in own else "input"
+    edges.sort(key=lambda edge: (places[edge.head], edge.position))
+    left_out = len(item.nodes) - len(shown)
+    return Scene(nodes, edges, [f"{left_out:,} operations between are left out"] if left_out else [])
 
 
 def said(items: list[Item], swallowed: int) -> list[str]:

@@ -11,80 +11,13 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..ops import BY_FUNCTION
-from ..ops.indexing import Slot
-from ..ops.several import item
-from ..program.phrases import ATOM, UNARY, Phrase, infix, prefix
+from ..program.phrases import ATOM, Phrase, infix
 from ..rules import METADATA, innermost
+from .shorten import shortened
+from .spelling import call, literal, subscript, transposed, written
 
 LONGEST = 90
 G = re.compile(r"\bg\b")
-NOTHING = Phrase("")
-
-
-def written(op: Any, args: list[Phrase], params: dict[str, Any]) -> Phrase:
-    """An op as the user would write it: `l1 @ syn1`, `-x`, `exp(x)`, `x.T`, `x[0]`."""
-    if op.sign and len(args) == 2:
-        return infix(op.sign, *args)
-    if op.sign and len(args) == 1:
-        return prefix(op.sign, args[0])
-    if op is item:
-        return subscript(args[0], (params["i"],))
-    if op.name == "getitem":
-        return subscript(args[0], fill(params["index"], args[1:]))
-    if op.name == "scatter":
-        index = subscript(NOTHING, fill(params["index"], args[1:]))
-        return call("scatter", [args[0], index], {"shape": params["shape"]})
-    return call(op.name.lstrip("_"), args, params)
-
-
-def fill(index: Any, arrays: list[Phrase]) -> Any:
-    """An index with its arrays in their places."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return tuple(arrays[part] if isinstance(part, Slot) else part for part in parts)
-
-
-def call(name: str, args: list[Phrase], params: dict[str, Any]) -> Phrase:
-    if name == "transpose" and not any(part.text != "None" for part in args[1:]) and params.get("axes") is None:
-        return transposed(args[0], "T")
-    listed = [part.text for part in args]
-    for key, value in params.items():
-        if value is not None and value is not False and key not in ("dtype", "order", "like"):
-            one = key == "axis" and isinstance(value, tuple) and len(value) == 1
-            listed.append(f"{key}={literal(value[0] if one else value).text}")
-    return Phrase(f"{name}({', '.join(listed)})")
-
-
-def transposed(x: Phrase, how: str) -> Phrase:
-    text = x.within(ATOM)
-    return Phrase(text.removesuffix(f".{how}") if text.endswith(f".{how}") else f"{text}.{how}")
-
-
-def subscript(x: Phrase, index: tuple[Any, ...]) -> Phrase:
-    return Phrase(f"{x.within(ATOM)}[{', '.join(literal(part).text for part in index)}]")
-
-
-def literal(value: Any) -> Phrase:
-    """A value as it stands in a formula."""
-    if isinstance(value, Phrase):
-        return value
-    if isinstance(value, Written):
-        return value.phrase
-    if isinstance(value, slice):
-        ends = ["" if end is None else str(end) for end in (value.start, value.stop, value.step)]
-        return Phrase(":".join(ends[: 3 if ends[2] else 2]))
-    if value is Ellipsis:
-        return Phrase("...")
-    if isinstance(value, np.dtype | type):
-        return Phrase(np.dtype(value).name)
-    if isinstance(value, list | tuple):
-        inner = ", ".join(literal(part).text for part in value)
-        return Phrase(f"({inner},)" if len(value) == 1 else f"({inner})")
-    if hasattr(value, "dtype"):
-        if value.ndim:
-            return Phrase("…")
-        value = value.item()
-    text = f"{value:.4g}" if isinstance(value, float) else repr(value)
-    return Phrase(text, UNARY if text.startswith("-") else ATOM)
 
 
 class Written(NDArrayOperatorsMixin):
@@ -111,6 +44,9 @@ class Written(NDArrayOperatorsMixin):
             return args[0]
         if function is np.swapaxes and args[1:] == (-1, -2):
             return pair(value, transposed(phrases[0], "T" if value.ndim == 2 else "mT"))
+        if function in (np.reshape, np.swapaxes):
+            op: Any = BY_FUNCTION[function]
+            return pair(value, written(op, phrases[:1], op.bind(*args, **kwargs)[1]))
         return pair(value, call(function.__name__, phrases, kwargs))
 
     def __row__(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -169,7 +105,9 @@ def pair(value: Any, phrase: Phrase) -> Any:
     if isinstance(value, list | tuple):
         parts = [pair(part, subscript(phrase, (i,))) for i, part in enumerate(value)]
         return getattr(value, "_make", type(value))(parts)
-    return Written(value, phrase if len(phrase.text) <= LONGEST else Phrase("…"))
+    return Written(
+        value, phrase if len(phrase.text) <= LONGEST else Phrase(shortened(phrase.text, LONGEST), phrase.rank)
+    )
 
 
 def letters(rule: Any, count: int) -> list[str]:

@@ -12,8 +12,8 @@ from ..program.phrases import Phrase
 from ..rules import fitted
 from ..walk import CUT
 from . import formulas
-from .formulas import NOTHING
 from .names import Names
+from .spelling import NOTHING, literal, written
 
 LONGEST = 28
 
@@ -30,11 +30,14 @@ class Node:
     text: str = ""  # how it was made: `l1 @ syn1`
     tag: str = ""  # a short name of ours, where the user gave none and the text is no handy one
     phrase: Phrase = NOTHING  # what formulas call it
+    shape: tuple[int, ...] | None = None
+    dtype: Any = None
     value: Any = None
     gradient: Any = None
     state: str = ""  # why there is no gradient, or what happened to the value
     where: str = ""
     scope: tuple[str, ...] = ()
+    inside: Scene | None = None  # of a fold: its operations, or the first and the last of them
 
     @property
     def title(self) -> str:
@@ -63,6 +66,8 @@ class Scene:
     nodes: list[Node]
     edges: list[Edge]
     folded: list[str] = field(default_factory=list)
+    whole: int = 0  # boxes, before any were folded
+    program: bool = False  # whether it shows steps, which have no numbers
 
     @property
     def walked(self) -> bool:
@@ -108,15 +113,14 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
         if getattr(x, "op", None) is not None:
             node.op, node.scope = x.op.name, names.scope(x)
             tails = [boxes.get(id(a)) for a in x.args]
-            words = [tail.phrase if tail else formulas.literal(a) for tail, a in zip(tails, x.args, strict=True)]
-            made = formulas.written(x.op, words, x.params) if words else Phrase(x.op.name)
+            words = [tail.phrase if tail else literal(a) for tail, a in zip(tails, x.args, strict=True)]
+            made = written(x.op, words, x.params) if words else Phrase(x.op.name)
             edges += arrows(node, tails)
         node.text = made.text
-        if not node.name and not 0 < len(made.text) <= LONGEST:
-            node.tag = tags(node.kind)
+        node.tag = tag(node, made, tags, several(x))
         node.phrase = Phrase(node.title) if node.title else made
         boxes[id(x)] = node
-    scene = Scene(list(boxes.values()), edges)
+    scene = Scene(list(boxes.values()), edges, whole=len(boxes))
     place_weights(scene)
     drop_single(scene)
     return scene
@@ -162,6 +166,12 @@ def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
     ]
 
 
+def tag(node: Node, made: Phrase, tags: Callable[[str], str], several: bool = False) -> str:
+    """A name of ours, for what has none of the user's and no short text; or for several outputs of one op."""
+    handy = 0 < len(made.text) <= LONGEST and not several
+    return "" if node.name or handy else tags(node.kind)
+
+
 def tagging(taken: set[str]) -> Callable[[str], str]:
     """Short names for what the user did not name: w1, c1, v1, ... of leaves, constants and results."""
     counts: Counter[str] = Counter()
@@ -181,6 +191,11 @@ def kind(x: Any, final: bool) -> str:
     if x.op is not None:
         return "output" if final else "operation"
     return "leaf" if x.requires_grad else "constant" if x.grad is None else "frozen"
+
+
+def several(x: Any) -> bool:
+    """Whether a value is the several outputs of one op."""
+    return isinstance(getattr(x, "_data", None), tuple)
 
 
 def routes(x: Any) -> dict[int, Any]:

@@ -18,7 +18,7 @@ def tensor_html(tensor: Tensor) -> str:
     node = Node("", kind(tensor, False), tensor.name, source=tensor)
     look(node)
     made = f"op {tensor.op.name}" if tensor.op is not None else node.kind
-    words = filter(None, [f"<b>{escape(tensor.name)}</b>" if tensor.name else "", escape(facts(node.value)), made])
+    words = filter(None, [f"<b>{escape(tensor.name)}</b>" if tensor.name else "", escape(facts(node)), made])
     shown = [("value", node.value, VALUE), ("gradient", node.gradient, GRADIENT)]
     grids = "".join(grid(*one) for one in shown if one[1] is not None)
     state = "" if node.state == node.kind else node.state

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from typing import Any
 
+from . import text
 from .model import Node, Scene
 from .palette import DARK, HEAT
 from .preview import heat, host, numbers, preview
@@ -35,7 +36,10 @@ PAGE = """<!DOCTYPE html>
 <button id="fit" title="f">Fit</button>
 </div>
 <div id="graph">{svg}</div>
+<div id="side">
 <div id="panel" aria-live="polite"></div>
+<details id="source"><summary>Source</summary><pre>{source}</pre></details>
+</div>
 <script type="application/json" id="data">{data}</script>
 <script>
 {script}</script>
@@ -44,8 +48,8 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def page(scene: Scene, svg: str) -> str:
-    """The page of a scene, around its drawing."""
+def page(scene: Scene, svg: str, source: str) -> str:
+    """The page of a scene, around its drawing, with the source of what it shows."""
     steps = [*forward(scene), *backward(scene)]
     data = {
         "nodes": {node.id: described(node) for node in scene.nodes},
@@ -58,6 +62,7 @@ def page(scene: Scene, svg: str) -> str:
         style=beside("player.css") + heat_style(),
         script=beside("player.js"),
         svg=svg[svg.index("<svg") :],
+        source=escape(source),
         last=len(steps) - 1,
         data=json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c"),
     )
@@ -103,7 +108,7 @@ def backward(scene: Scene) -> list[dict[str, Any]]:
             together = parts[tail] > 1 and by_id[tail].value is not None
             several = {"sum": shown(sums[tail]), "count": counts[tail], "of": parts[tail]} if together else {}
             sends.append({"edge": i, "to": tail, "rule": edge.rule, "array": shown(sent), **several})
-        if sends:
+        if sends or (node.inside and node.inside.walked):
             uses = read_by(node, [send["rule"] for send in sends], words[node.id])
             steps.append(
                 {"pass": "backward", "node": node.id, "start": node.kind == "output", "uses": uses, "sends": sends}
@@ -133,7 +138,7 @@ def added(a: Any, b: Any) -> Any:
 
 
 def missing(scene: Scene) -> list[str]:
-    return [] if scene.walked else ["no gradients yet: call backward() before drawing"]
+    return [] if scene.walked or scene.program else ["no gradients yet: call backward() before drawing"]
 
 
 def described(node: Node) -> dict[str, Any]:
@@ -145,7 +150,14 @@ def described(node: Node) -> dict[str, Any]:
         "where": node.where,
         "value": shown(node.value),
         "gradient": shown(node.gradient),
+        **({"inside": told(node.inside)} if node.inside else {}),
     }
+
+
+def told(scene: Scene) -> dict[str, Any]:
+    """What happens inside a fold, as the text of a terminal has it: a line a value, and a line a rule."""
+    values = [text.forward(node, scene.walked) for node in scene.nodes if node.kind != "input"]
+    return {"forward": values, "backward": text.backward(scene) if scene.walked else [], "note": scene.folded}
 
 
 def called(node: Node) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
 from ..graph import Tensor
-from . import dot, mermaid, page, render, text
+from ..program import Program
+from . import dot, mermaid, page, render, steps, text
 from .flow import fill
 from .fold import fold as fold_scene
 from .model import Scene, build
 from .names import Names, live, watch
+from .source import program_of
 
 Path = TypeVar("Path", str, os.PathLike[str])
 
@@ -23,9 +25,10 @@ class Picture:
     `.svg` and `.dot` are text, `.png` and `.pdf` bytes; `.save(path)` writes the format that the suffix names.
     """
 
-    def __init__(self, scene: Scene, direction: str) -> None:
+    def __init__(self, scene: Scene, direction: str, program: Callable[[], Program]) -> None:
         self.scene = scene
         self.direction = direction
+        self.program = program
 
     @functools.cached_property
     def dot(self) -> str:
@@ -65,7 +68,22 @@ class Picture:
     @functools.cached_property
     def html(self) -> str:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
-        return page.page(self.scene, self.svg)
+        return page.page(self.scene, self.svg, self.told)
+
+    @functools.cached_property
+    def source(self) -> str:
+        """What was computed, and the gradients of its leaves, as NumPy source; RuntimeError where there is none."""
+        return str(self.program())
+
+    @property
+    def told(self) -> str:
+        """The source for a page, or why it is not there."""
+        if self.scene.whole > LONG:
+            return "too long for a page: picture.source has it"
+        try:
+            return self.source
+        except RuntimeError as error:
+            return str(error)
 
     def save(self, path: Path) -> Path:
         """Write the picture in the format that the path's suffix names; returns the path."""
@@ -88,6 +106,7 @@ class Picture:
 
 
 FINE = 60  # boxes; a larger picture is drawn in fewer dots
+LONG = 300  # boxes; the source of a larger picture is not on its page
 FORMATS = {
     ".svg": "svg",
     ".png": "png",
@@ -97,6 +116,7 @@ FORMATS = {
     ".md": "markdown",
     ".txt": "text",
     ".html": "html",
+    ".py": "source",
 }
 
 
@@ -108,11 +128,11 @@ def draw(
     limit: int | None = None,
     **kwargs: Any,
 ) -> Picture:
-    """A picture of a tensor's graph, or of the graph that a function makes of its arguments.
+    """A picture of a tensor's graph, of the graph that a function makes of its arguments, or of a traced program.
 
     Parameters
     ----------
-    target : Tensor or callable
+    target : Tensor, callable or Program
     *args, **kwargs
         What a function is called with; values get the names of its variables.
     direction : {"both", "forward", "backward"}
@@ -139,6 +159,8 @@ def draw(
     """
     if direction not in dot.DIRECTIONS:
         raise ValueError(f"direction={direction!r}: write one of {', '.join(map(repr, dot.DIRECTIONS))}.")
+    if isinstance(target, Program):
+        return Picture(fold_scene(steps.build(target), limit, fold), "forward", lambda: target)
     if callable(target):
         result, names = watch(target, *args, **kwargs)
     else:
@@ -146,7 +168,9 @@ def draw(
     outputs = list(tensors(result))
     if not outputs:
         raise TypeError(f"there is no Tensor to draw in {result!r:.80}. Draw a Tensor, or a function that returns one.")
-    return Picture(fill(fold_scene(build(outputs, names), limit, fold)), direction)
+    scene = build(outputs, names)
+    title = getattr(target, "__name__", f"compute_{scene.nodes[-1].name or 'output'}")
+    return Picture(fill(fold_scene(scene, limit, fold)), direction, lambda: program_of(outputs, names, title))
 
 
 def tensors(result: Any) -> Iterator[Tensor]:

@@ -36,17 +36,25 @@ function part(title, array, name) {
   return [make("h3", `${title}  ${array.shape}`, name), table(array)];
 }
 
-function button(id) {
-  const made = make("button", nodes[id].title);
-  made.onclick = () => visit(id);
-  return made;
+// What happens inside a folded box: its values in order, or its rules.
+function within(step) {
+  const inside = nodes[step.node].inside;
+  if (!inside || !inside[step.pass].length) return [];
+  const box = make("div", "", "scroll listing");
+  const rows = box.appendChild(make("table"));
+  for (const words of inside[step.pass]) {
+    const row = rows.appendChild(make("tr"));
+    for (const word of words) row.appendChild(make("td", word));
+  }
+  return [make("h3", step.pass === "forward" ? "inside, in order" : "inside, on the way back", step.pass), box,
+    ...inside.note.map((words) => make("p", words, "dim"))];
 }
 
 function forward(step) {
   const { text, title, value } = nodes[step.node];
   const inputs = step.inputs.flatMap((id) => part(nodes[id].title, nodes[id].value));
   const made = text && text !== title ? [make("p", `${title} = ${text}`)] : [];
-  return [...made, ...inputs.length ? [make("p", "goes in:", "dim")] : [], ...inputs,
+  return [...made, ...within(step), ...inputs.length ? [make("p", "goes in:", "dim")] : [], ...inputs,
     ...(value ? part(inputs.length ? "comes out" : nodes[step.node].kind, value, "forward") : [])];
 }
 
@@ -57,8 +65,7 @@ function backward(step) {
     const same = word === nodes[id].title ? "" : `, which is ${nodes[id].title}`;
     parts.push(...part(`${word}${same}`, nodes[id].value, "forward"));
   }
-  const folded = step.sends.filter((each) => !each.rule && !each.array).map((each) => nodes[each.to].title);
-  if (folded.length) parts.push(make("p", `folded: its rules, which send on to ${folded.join(", ")}, are not shown`, "dim"));
+  parts.push(...within(step));
   for (const each of step.sends.filter((each) => each.rule || each.array)) {
     parts.push(...part(`to ${nodes[each.to].title}:  ${each.rule}`, each.array, "backward"));
     if (each.sum) parts.push(...part(`arrived at ${nodes[each.to].title} so far, ${each.count} of ${each.of}`, each.sum));

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from .model import Edge, Node, Scene
 from .preview import brief
+from .shorten import shortened
 
 Row = tuple[str, ...]
 WORDS = 48
@@ -51,7 +52,7 @@ def backward(scene: Scene) -> list[Row]:
         for i, (rule, head, gradient) in enumerate(lines):
             name = (called(node), shape(node)) if i == 0 else ("", "")
             rows.append((*name, f"{'+ ' if i else ''}{rule}", head, gradient))
-        if len(lines) > 1 and node.gradient is not None:
+        if len(lines) > 1 and node.gradient is not None and node.kind != "input":
             rows.append(("", "", "= the sum", "", number(node.gradient)))
     return rows
 
@@ -65,7 +66,7 @@ def called(node: Node) -> str:
 
 
 def shape(node: Node) -> str:
-    return str(node.value.shape) if hasattr(node.value, "shape") else ""
+    return "" if node.shape is None else str(node.shape)
 
 
 def number(values: object) -> str:
@@ -74,7 +75,7 @@ def number(values: object) -> str:
 
 def clip(words: str) -> str:
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in words)
-    return line if len(line) <= WORDS else line[: WORDS - 1] + "…"
+    return shortened(line, WORDS)
 
 
 def table(rows: Iterable[Row]) -> str:

@@ -5,8 +5,12 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np.drawing import draw
-from micrograd_np.drawing.formulas import literal, read
+from micrograd_np.drawing.formulas import read
+from micrograd_np.drawing.shorten import shortened
+from micrograd_np.drawing.spelling import literal
 from micrograd_np.ops import TABLE
+from micrograd_np.ops.convolution import conv
+from micrograd_np.ops.max_pooling import max_pool
 from micrograd_np.program.phrases import Phrase
 
 X, Y = np.array([[0.5, 1.5], [2.0, 1.0]]), np.array([[1.5, 0.5], [1.0, 3.0]])
@@ -138,3 +142,48 @@ ROWS = np.array([1, 0])
 def test_rows_in_a_rule_are_written_whole(function, formulas):
     edges = draw(function, mg.Tensor(X, requires_grad=True)).scene.edges
     assert sorted(edge.rule for edge in edges if edge.flows) == formulas
+
+
+IMAGE, KERNEL = np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3))
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (lambda x: conv(x, KERNEL), "conv(x, KERNEL)"),
+        (lambda x: conv(x, KERNEL, padding=1), "conv(x, KERNEL, padding=1)"),
+        (lambda x: conv(x, KERNEL, padding=(1, 0)), "conv(x, KERNEL, padding=(1, 0))"),
+        (lambda x: max_pool(x, 2, 2, 0, 1), "max_pool(x, kernel=2, stride=2)"),
+        (lambda x: x.swapaxes(0, 1), "x.swapaxes(0, 1)"),
+        (lambda x: np.reshape(x, (4, -1)), "x.reshape(4, -1)"),
+        (lambda x: np.concatenate([x, x]), "concatenate(x, x)"),
+        (lambda x: np.concatenate([x, x], axis=1), "concatenate(x, x, axis=1)"),
+        (lambda x: mg.softmax(x), "softmax(x)"),
+        (lambda x: np.split(x, 2, axis=2)[0], "v1[0]"),
+    ],
+)
+def test_what_is_so_if_nothing_is_said_is_not_said(function, text):
+    assert draw(function, mg.Tensor(IMAGE, requires_grad=True)).scene.nodes[-1].text == text
+
+
+def test_the_rule_of_a_convolutions_kernel_is_read():
+    w = mg.Tensor(KERNEL, requires_grad=True)
+    rules = [edge.rule for edge in draw(conv(IMAGE, w)).scene.edges if edge.flows]
+    assert rules == ["conv_weight(IMAGE, g, kernel=3)"]
+
+
+@pytest.mark.parametrize(
+    ("width", "text"),
+    [
+        (48, "f(g.reshape(3, 4), sum(a, axis=(0, 1)), b[0, 1])"),
+        (47, "f(g.reshape(3, 4), sum(a, axis=(…)), b[0, 1])"),
+        (40, "f(g.reshape(…), sum(a, …), b[0, 1])"),
+        (36, "f(g.reshape(…), sum(a, …), b[0, 1])"),
+        (30, "f(g.reshape(…), sum(…), b[…])"),
+        (20, "f(g.reshape(…), …)"),
+        (12, "f(…)"),
+        (3, "f(…"),
+    ],
+)
+def test_what_stands_deepest_is_cut_first(width, text):
+    assert shortened("f(g.reshape(3, 4), sum(a, axis=(0, 1)), b[0, 1])", width) == text

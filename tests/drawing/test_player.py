@@ -1,7 +1,5 @@
 """The page, in a real browser: what it shows at each step is what the tape computed, and nothing leaves the file."""
 
-import json
-import re
 import shutil
 
 import numpy as np
@@ -9,86 +7,11 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np.drawing import draw
+from tests.drawing.pages import data, network
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 browser_tests = pytest.mark.skipif(CHROMIUM is None, reason="the player is driven in Chromium, which is not installed")
-
-
-def network():
-    random = np.random.default_rng(1)
-    X, y = random.integers(0, 2, (4, 3)), random.integers(0, 2, (4, 1))
-    syn0, syn1 = (mg.Tensor(random.normal(size=shape), requires_grad=True) for shape in ((3, 4), (4, 1)))
-    l1 = mg.sigmoid(np.dot(X, syn0))
-    l2 = mg.sigmoid(np.dot(l1, syn1))
-    l2_error = y - l2
-    loss = np.sum(l2_error * l2_error) / 2
-    loss.backward()
-    return draw(loss), {"syn0": syn0, "syn1": syn1, "l1": l1, "l2": l2, "l2_error": l2_error, "loss": loss}
-
-
-def data(picture):
-    return json.loads(re.search(r'id="data">(.*?)</script>', picture.html)[1])
-
-
-def test_the_page_is_one_file_that_asks_for_nothing():
-    html = network()[0].html
-    assert "default-src 'none'" in html
-    assert re.findall(r"(?:src|href)=[\"'](?!#)", html) == []
-    assert html.count("<script") == 2
-
-
-def test_a_hostile_name_stays_text():
-    w = mg.Tensor(1.0, requires_grad=True, name="</script><script>alert(1)</script>")
-    loss = w * 2
-    loss.backward()
-    html = draw(loss).html
-    assert html.count("<script") == 2
-    assert "alert(1)</script>" not in html.replace("\\u003c", "")
-
-
-def test_the_steps_go_forward_in_order_and_back_in_the_opposite_one():
-    picture, _ = network()
-    steps = data(picture)["steps"]
-    ways = [step["pass"] for step in steps]
-    assert ways == sorted(ways, reverse=True)
-    order = [node.id for node in picture.scene.nodes]
-    forward = [step["node"] for step in steps if step["pass"] == "forward"]
-    backward = [step["node"] for step in steps if step["pass"] == "backward"]
-    assert forward == order
-    assert backward == [node for node in reversed(order) if node in backward]
-
-
-def test_what_has_arrived_adds_up_to_the_gradient():
-    picture, _ = network()
-    page = data(picture)
-    sums = {send["to"]: send["sum"] for step in page["steps"] for send in step.get("sends", []) if "sum" in send}
-    assert sums
-    for node, total in sums.items():
-        assert total["full"] == page["nodes"][node]["gradient"]["full"]
-
-
-def test_without_a_backward_pass_it_plays_forward_and_says_so():
-    page = data(draw(mg.Tensor(1.0, requires_grad=True) * 2))
-    assert {step["pass"] for step in page["steps"]} == {"forward"}
-    assert "call backward()" in page["note"]
-
-
-def test_a_large_array_is_shown_by_its_summary():
-    w = mg.Tensor(np.ones((100, 100)), requires_grad=True)
-    value = data(draw(w * 2))["nodes"]["n0"]["value"]
-    assert "full" not in value
-    assert value["line"] == "1 … 1, mean 1"
-
-
-def test_a_folded_picture_plays():
-    h = mg.Tensor(1.0, requires_grad=True)
-    for _ in range(1000):
-        h = np.tanh(h) * 1.1
-    h.backward()
-    page = data(draw(h))
-    assert len(page["nodes"]) < 20
-    assert "folded" in page["note"]
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +29,8 @@ def player(browser, tmp_path):
     opened = []
 
     def play(picture, **options):
-        page = browser.new_page(**{"viewport": {"width": 1200, "height": 800}, **options})
+        usual = {"viewport": {"width": 1200, "height": 800}, "reduced_motion": "reduce"}  # nothing is half faded
+        page = browser.new_page(**usual | options)
         page.troubles, page.requests = [], []
         page.on("console", lambda message: page.troubles.append(message.text))
         page.on("pageerror", lambda error: page.troubles.append(str(error)))
@@ -185,10 +109,8 @@ def test_what_is_not_computed_yet_is_not_shown_yet(player):
     picture, _ = network()
     page = player(picture)
     first, last = picture.scene.nodes[0].id, picture.scene.nodes[-1].id
-    page.wait_for_timeout(300)
     assert (seen(page, first), seen(page, last)) == (True, False)
     page.keyboard.press("End")
-    page.wait_for_timeout(300)
     assert all(seen(page, node.id) for node in picture.scene.nodes)
     weight = next(node.id for node in picture.scene.nodes if node.name == "syn0")
     assert seen(page, weight, "gradient")
@@ -243,7 +165,7 @@ def test_play_runs_to_the_end_and_pauses(player):
 def test_it_fits_a_phone(player):
     page = player(network()[0], viewport={"width": 360, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    for part in ("#controls", "#graph", "#panel"):
+    for part in ("#controls", "#graph", "#side"):
         box = page.locator(part).bounding_box()
         assert box["width"] >= 350
         assert box["height"] > 50
@@ -252,9 +174,8 @@ def test_it_fits_a_phone(player):
 @browser_tests
 def test_paper_shows_the_end_state(player):
     picture, _ = network()
-    page = player(picture)
+    page = player(picture, reduced_motion="no-preference")
     page.emulate_media(media="print")
-    page.wait_for_timeout(300)
     assert all(seen(page, node.id) for node in picture.scene.nodes)
     assert all(seen(page, node.id, "gradient") for node in picture.scene.nodes if node.gradient is not None)
     assert not page.is_visible("#controls")
@@ -269,3 +190,25 @@ def test_a_hostile_name_is_shown_and_not_run(player):
     page = player(draw(loss))
     assert page.inner_text("#panel h2") == name
     assert page.locator("img, b").count() == 0
+
+
+@browser_tests
+def test_a_step_over_a_folded_box_says_what_happens_within(player):
+    with mg.scope("layer"):
+        h = np.tanh(w := mg.Tensor([1.0, 2.0], requires_grad=True)) * w
+    loss = np.sum(h)
+    loss.backward()
+    page = player(draw(loss, fold=["layer"]))
+    seen = []
+    for _ in data(draw(loss, fold=["layer"]))["steps"]:
+        seen += page.locator("#panel .listing td").all_inner_texts()
+        page.keyboard.press("ArrowRight")
+    assert {"h = tanh(w) * w", "g * (1 - z * z)", "+ g * tanh(w)"} <= set(seen)
+
+
+@browser_tests
+def test_the_source_unfolds(player):
+    page = player(network()[0])
+    assert not page.is_visible("#source pre")
+    page.click("#source summary")
+    assert "l2_delta" in page.inner_text("#source pre")

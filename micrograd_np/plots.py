@@ -1,0 +1,162 @@
+"""Training to look at: how the loss fell, what hidden units answer, and where the border between two classes runs.
+
+A plot is a matplotlib figure: `.savefig(path)` writes it. matplotlib comes with `pip install 'micrograd-np[plots]'`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+
+from .context import no_grad
+from .drawing.palette import HEAT
+from .graph import Tensor
+
+CLASSES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+LINES = ("-", "--", "-.", ":")
+MARKERS = "osD^vP"
+BLUE_TO_ORANGE = [HEAT[-4], HEAT[0], HEAT[4]]
+SIDE = 81  # points of a surface's side
+NAMED = 8  # lines, and no more, have a name in the legend
+
+
+def losses(curves: Mapping[str, Any]) -> Any:
+    """A figure of what was measured in a training, a line for each name; both axes are logarithmic.
+
+    Parameters
+    ----------
+    curves : mapping of str to sequence or mapping
+        Such as the history that `mg.fit` returns: a number for each step, or `{1: 0.7, 10: 0.5}`, numbers by step.
+
+    Examples
+    --------
+    >>> figure = losses({"loss": [0.7, 0.5, 0.4], "val_loss": [0.8, 0.6, 0.6]})
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['loss', 'val_loss']
+    """
+    figure = blank((6.4, 4))
+    axes = figure.subplots()
+    for (name, values), line in zip(curves.items(), cycle(LINES), strict=False):
+        by_step = values if isinstance(values, Mapping) else dict(enumerate(values, 1))
+        axes.loglog(list(by_step), list(by_step.values()), line, label=name)
+    axes.set(title="The training", xlabel="step", ylabel="loss")
+    axes.grid(alpha=0.3)
+    if curves:
+        axes.legend()
+    return figure
+
+
+def activations(hidden: Mapping[int, Any], y: Sequence[int] | None = None, names: Sequence[str] = ()) -> Any:
+    """A figure of what hidden units answered in the course of a training: a panel a unit, a line an input.
+
+    Parameters
+    ----------
+    hidden : mapping of int to array
+        By step, what the layer gave: an array (inputs, units).
+    y : sequence of int, optional
+        The class of each input, which gives its line a colour.
+    names : sequence of str
+        What the inputs are called.
+
+    Examples
+    --------
+    >>> len(activations({1: np.zeros((4, 3)), 10: np.ones((4, 3))}, y=[0, 1, 1, 0]).axes)
+    3
+    """
+    course = np.stack([values_of(array) for array in hidden.values()])
+    _, inputs, units = course.shape
+    classes = np.zeros(inputs, int) if y is None else np.ravel(y)
+    figure = blank((2.25 * units, 3))
+    panels = figure.subplots(1, units, sharey=True, squeeze=False)[0]
+    for unit, axes in enumerate(panels):
+        for i, line in zip(range(inputs), cycle(LINES), strict=False):
+            colour = CLASSES[classes[i] % len(CLASSES)]
+            label = names[i] if i < len(names) else f"input {i}"
+            axes.semilogx(list(hidden), course[:, i, unit], line, color=colour, label=label)
+        axes.set(title=f"unit {unit}", xlabel="step")
+        axes.grid(alpha=0.3)
+    panels[0].set_ylabel("activation")
+    if inputs <= NAMED:
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right", title="input")
+    return figure
+
+
+def surface(f: Any, X: Any, y: Any, border: float = 0.5) -> Any:
+    """A figure of what a network answers between its inputs, the border between two classes as a line.
+
+    Parameters
+    ----------
+    f : callable, or mapping of str to callable
+        Of points (N, 2) to a number each, such as `lambda x: model(x)`; several by their titles are panels.
+    X : array_like
+        The inputs, of which the first two columns are drawn.
+    y : array_like
+        The class of each input.
+    border : float
+        Where an answer turns from one class to the other: 0.5 of a sigmoid, 0 of a logit.
+
+    Raises
+    ------
+    ValueError
+        If f gives more than a number for each point.
+
+    Examples
+    --------
+    >>> figure = surface(lambda x: x[:, 0] * x[:, 1], [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 0, 0, 1])
+    >>> figure.axes[0].get_title()
+    'output'
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    functions = f if isinstance(f, Mapping) else {"output": f}
+    X, classes = np.asarray(values_of(X), float), np.ravel(values_of(y)).astype(int)
+    low, high = X[:, :2].min(axis=0), X[:, :2].max(axis=0)
+    low, high = low - (high - low) / 2, high + (high - low) / 2
+    first, second = np.meshgrid(*np.linspace(low, high, SIDE).T)
+    points = np.stack([first.ravel(), second.ravel()], axis=1)
+    outputs = {title: answers(function, points).reshape(first.shape) for title, function in functions.items()}
+    reach = max(np.abs(output - border).max() for output in outputs.values())
+    figure = blank((2.25 * len(outputs) + 1, 2.8))
+    panels = figure.subplots(1, len(outputs), sharey=True, squeeze=False)[0]
+    colours = LinearSegmentedColormap.from_list("", BLUE_TO_ORANGE)
+    for axes, (title, output) in zip(panels, outputs.items(), strict=True):
+        place = (low[0], high[0], low[1], high[1])
+        look = {"vmin": border - reach, "vmax": border + reach, "cmap": colours}
+        image = axes.imshow(output, extent=place, origin="lower", aspect="auto", **look)
+        if output.min() < border < output.max():
+            axes.contour(first, second, output, [border], colors="black", linewidths=1)
+        for label in np.unique(classes):
+            at, look = X[classes == label], {"color": CLASSES[label % len(CLASSES)], "markeredgecolor": "white"}
+            axes.plot(at[:, 0], at[:, 1], MARKERS[label % len(MARKERS)], markersize=8, **look)
+        axes.set(title=title, xlabel="first input")
+    panels[0].set_ylabel("second input")
+    figure.colorbar(image, ax=panels, label="output")
+    return figure
+
+
+def answers(f: Callable[[Any], Any], points: Any) -> Any:
+    """A number for each point."""
+    with no_grad():
+        given = np.asarray(values_of(f(points)), float)
+    if given.size != len(points):
+        raise ValueError(
+            f"a surface shows one number for each of {len(points)} points, and the function gave an array of shape "
+            f"{given.shape}. Choose one, such as lambda x: model(x)[:, 0]."
+        )
+    return given
+
+
+def values_of(x: Any) -> Any:
+    return x.data if isinstance(x, Tensor) else np.asarray(x)
+
+
+def blank(size: tuple[float, float]) -> Any:
+    """A figure without a window."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError("matplotlib draws the plots: pip install 'micrograd-np[plots]'") from None
+    return Figure(figsize=size, layout="constrained")

@@ -1,0 +1,57 @@
+"""Every row of the table is drawn, and the gradients on the arrows add up to those of the tape."""
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np.drawing import dot, mermaid, page, text
+from micrograd_np.drawing.flow import fill
+from micrograd_np.drawing.model import build, walk
+from micrograd_np.drawing.names import Names
+from micrograd_np.drawing.source import program_of
+from tests.ops import cases
+
+
+def plain():
+    """All cases but those of rows that only the engine calls."""
+    return [case for case in cases.CASES if case.row.name not in ("hook", "pack")]
+
+
+def total_of(case):
+    """A number that depends on all that a row gives, after its backward pass."""
+    inputs = [mg.Tensor(x, requires_grad=True) for x in case.values]
+    outputs = [z for z in case.outputs(inputs, mg.Tensor) if z.requires_grad]
+    total = sum((np.sum(z * np.ones(z.shape)) for z in outputs[1:]), np.sum(outputs[0] * 1.5))
+    total.backward()
+    return total
+
+
+@pytest.mark.parametrize("case", plain(), ids=lambda case: case.name)
+def test_every_row_is_drawn_and_the_parts_add_up_to_the_gradient(case):
+    drawn = fill(build([total_of(case)], Names()))
+    parts = {each.id: [] for each in drawn.nodes}
+    for edge in drawn.edges:
+        if edge.gradient is not None:
+            assert edge.rule
+            parts[edge.tail].append(edge.gradient)
+    assert all((dot.source(drawn), text.text(drawn), mermaid.mermaid(drawn), page.page(drawn, "<svg></svg>", "")))
+    leaves = [each for each in drawn.nodes if each.kind == "leaf"]
+    assert leaves
+    for leaf in leaves:
+        np.testing.assert_allclose(sum(parts[leaf.id]), leaf.gradient, rtol=1e-12, atol=1e-14)
+
+
+def fixed():
+    """Those whose shapes a program knows: an index of booleans is refused, which is tested beside the sources."""
+    return [case for case in plain() if case.name not in ("getitem-4", "getitem-6")]
+
+
+@pytest.mark.parametrize("case", fixed(), ids=lambda case: case.name)
+def test_the_source_of_a_graph_gives_its_value_and_its_gradients(case):
+    total = total_of(case)
+    value, *gradients = program_of([total], Names(), "total")()
+    np.testing.assert_array_equal(value, total.data)
+    leaves = [x for x in walk([total]) if isinstance(x, mg.Tensor) and x.is_leaf and x.grad is not None]
+    assert len(leaves) == len(gradients)
+    for leaf in leaves:
+        assert any(g.shape == leaf.shape and np.allclose(g, leaf.grad, rtol=1e-12, atol=1e-14) for g in gradients)
