@@ -3,7 +3,7 @@
 The modules in reading order; each imports only those above it.
 
 frames, context     the user's own line and names; what surrounds a computation
-errors, rules       what is said when something cannot be done; what a rule leaves to the engine
+errors, misfits, rules    what is said when something cannot be done; what a rule leaves to the engine
 memory, walk        which values were written to; one loop walks back through what was made from what
 graph, apply        a value remembers how it was made; an op runs
 ops                 the table of derivatives

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy import generic, ndarray
 
-from . import errors
+from . import misfits
 from .context import CURRENT
 from .frames import spot
 from .graph import Tensor, begin
@@ -34,7 +34,7 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     try:
         z = op.kernel(*values, **params) if params else op.kernel(*values)
     except Exception as error:
-        errors.explain(op, args, error)
+        misfits.explain(op, args, error)
     if type(z) is not ndarray and isinstance(z, generic):
         z = np.asarray(z)
     recording, watch, _, scope = CURRENT.get()
@@ -70,5 +70,5 @@ def compute(op: Any, args: tuple[Any, ...], values: list[Any], params: dict[str,
     try:
         z = op.kernel(*values, **params)
     except Exception as error:
-        errors.explain(op, args, error)
+        misfits.explain(op, args, error)
     return np.asarray(z) if isinstance(z, np.generic) else z

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import errors
+from . import errors, misfits
 from .apply import apply
 from .context import tracing
 from .conversions import check_untraced, given, raw
@@ -63,7 +63,7 @@ def in_place(op: Primitive) -> Callable[..., Any]:
         try:
             op.kernel(self._data, value, out=self._data)
         except Exception as error:
-            errors.explain(op, (self, other), error)
+            misfits.explain(op, (self, other), error)
         memory(self).write()
         return self
 
@@ -129,21 +129,21 @@ Tensor.assign = assign  # type: ignore[attr-defined]
 @given
 def __array_ufunc__(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
     if how != "__call__":
-        raise errors.method(ufunc.__name__, how)
+        raise misfits.method(ufunc.__name__, how)
     if ufunc not in BY_FUNCTION:
-        raise errors.unsupported(ufunc)
+        raise misfits.unsupported(ufunc)
     return BY_FUNCTION[ufunc](*inputs, **kwargs)
 
 
 @given
 def __array_function__(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
     if function not in BY_FUNCTION:
-        raise errors.unsupported(function)
+        raise misfits.unsupported(function)
     try:
         return BY_FUNCTION[function](*args, **kwargs)
     except TypeError as error:
         if "unexpected keyword argument" in str(error):
-            raise errors.signature(function.__name__, kwargs, error) from None
+            raise misfits.signature(function.__name__, kwargs, error) from None
         raise
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
+from .. import misfits
 from ..apply import apply
 from ..context import tracing
 from ..graph import Tensor
@@ -125,7 +125,7 @@ class Primitive:
         try:
             arrays, params = self.bind(*args, **kwargs)
         except TypeError as error:
-            raise errors.signature(self.name, kwargs, error) from None
+            raise misfits.signature(self.name, kwargs, error) from None
         return apply(self, arrays, params)
 
     def __repr__(self) -> str:
