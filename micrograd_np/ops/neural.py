@@ -78,7 +78,7 @@ def _fall(x: Any) -> Any:
     z *= -_CUBIC
     z -= _LINEAR
     z *= x
-    np.minimum(z, _LIMIT.get(z.dtype, 709.0), out=z)
+    np.clip(z, -np.inf, _LIMIT.get(z.dtype, 709.0), out=z)  # takes a third of the time of np.minimum with a number
     return np.exp(z, out=z)
 
 
