@@ -55,6 +55,7 @@ class Edge:
     rule: str = ""
     gradient: Any = None  # what the rule sent
     part: Any = None  # the same, where others arrive at the tail as well
+    drawn: bool = True  # whether a drawing has room for it; where not, the tail says how many there are
 
 
 @dataclass
