@@ -4,9 +4,10 @@ The modules in reading order; each imports only those above it.
 
 frames, context     the user's own line and names; what surrounds a computation
 errors, rules       what is said when something cannot be done; what a rule leaves to the engine
-memory, graph, apply    a value remembers how it was made, and one loop walks that memory back; an op runs
+memory, walk        which values were written to; one loop walks back through what was made from what
+graph, apply        a value remembers how it was made; an op runs
 ops                 the table of derivatives
-tensor, linalg      operators, methods, NumPy's protocols and namespaces, given from the table
+conversions, tensor, linalg    what leaves the tape; operators, methods, protocols, namespaces from the table
 containers, pullback, transforms    derivatives of functions
 anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompute instead of remember
 checking, testing    how to doubt a derivative

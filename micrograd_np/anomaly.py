@@ -10,9 +10,10 @@ import numpy as np
 from .context import Mode
 from .errors import called
 from .frames import line, spot
-from .graph import Pull, Pulled, Tensor
-from .ops.primitive import Outputs
+from .graph import Tensor
+from .ops.several import Outputs
 from .rules import reads
+from .walk import Pull, Pulled
 
 Saved = list[tuple[Any, Any, Any]]
 

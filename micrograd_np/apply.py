@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import generic, ndarray
 
 from . import errors
 from .context import CURRENT
@@ -13,17 +14,19 @@ from .graph import Tensor, begin
 from .memory import memory, tick
 from .rules import Rule
 
+new = Tensor.__new__
+
 
 def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run an op; when the gradient of an argument is wanted, the result remembers op and arguments."""
     values: list[Any] = []
-    wanted = []
+    edges: list[tuple[Tensor, Rule]] = []
     tensors = False
     for x in args:
         if isinstance(x, Tensor):
             tensors = True
-            if x._requires_grad:
-                wanted.append((len(values), x))
+            if x._requires_grad and (rule := op.rules[len(values)]):
+                edges.append((x, rule))
             x = x._data
         values.append(x)
     if not tensors:
@@ -32,11 +35,11 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         z = op.kernel(*values, **params) if params else op.kernel(*values)
     except Exception as error:
         errors.explain(op, args, error)
-    if isinstance(z, np.generic):
+    if type(z) is not ndarray and isinstance(z, generic):
         z = np.asarray(z)
-    context = CURRENT.get()
-    node = Tensor.__new__(Tensor)
-    if wanted and context.recording and (edges := edges_of(op, wanted, values, z)):
+    recording, watch, _, scope = CURRENT.get()
+    node = new(Tensor)
+    if edges and recording:
         node._data = z
         node._requires_grad = True
         node.op = op
@@ -44,18 +47,18 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         node.values = values
         node.params = params
         node.edges = edges
-        node.scope = context.scope
+        node.scope = scope
         node._grad = node._memory = node.name = None
         node.birth = tick()
-        node.where = spot()
+        node.where = spot(3)
     else:
         begin(node, z)
-        if wanted and not context.recording:
-            node.where = spot()
+        if edges:
+            node.where = spot(3)
     if op.views and np.shares_memory(z, values[0]):
         node._memory = memory(args[0])
-    if context.watch is not None:
-        context.watch.made(node, op, args, params)
+    if watch is not None:
+        watch.made(node, op, args, params)
     return node
 
 
@@ -69,15 +72,3 @@ def compute(op: Any, args: tuple[Any, ...], values: list[Any], params: dict[str,
     except Exception as error:
         errors.explain(op, args, error)
     return np.asarray(z) if isinstance(z, np.generic) else z
-
-
-def edges_of(op: Any, wanted: list[tuple[int, Tensor]], values: list[Any], z: Any) -> list[tuple[Tensor, Rule]]:
-    """The arguments whose gradient is wanted, each with its rule."""
-    edges = []
-    for position, x in wanted:
-        value = values[position]
-        fits = value.dtype is z.dtype and (not op.broadcasts or value.shape == z.shape)
-        rule = op.rules[position] if fits else op.fitted[position]
-        if rule is not None:
-            edges.append((x, rule))
-    return edges

@@ -12,11 +12,12 @@ from .containers import flatten
 from .context import CURRENT, Mode
 from .errors import called
 from .frames import line
-from .graph import Tensor, pull_arrays, pull_tensors
+from .graph import Tensor
 from .memory import tick
 from .ops.control import pack
-from .ops.primitive import Outputs, Several
+from .ops.several import Outputs, Several
 from .pullback import collect
+from .walk import pull_arrays, pull_tensors
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:

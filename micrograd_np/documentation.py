@@ -8,7 +8,8 @@ import numpy as np
 
 from .drawing.formulas import letters, read
 from .ops import namespace
-from .ops.primitive import Drawn, Elementwise, Example, Plain, Primitive, Variadic
+from .ops.examples import Drawn, Example
+from .ops.primitive import Elementwise, Plain, Primitive, Variadic
 
 
 def docstring(row: Primitive) -> str:

@@ -25,12 +25,13 @@ def check_numbers(dtype: np.dtype[Any]) -> None:
 
 
 def check_differentiable(tensor: Any) -> None:
-    if tensor.dtype.kind == "c":
+    kind = tensor._data.dtype.kind
+    if kind == "c":
         raise TypeError(
             f"{called(tensor, 'this tensor')}: gradients of complex numbers are not supported. Hold real and imaginary "
             "parts as two real tensors."
         )
-    if tensor.dtype.kind != "f":
+    if kind != "f":
         raise TypeError(
             f"{called(tensor, 'this tensor')}: requires_grad=True needs floating-point data. Write the numbers with a "
             "decimal point, or pass dtype=float."
@@ -45,7 +46,7 @@ def refuse_freezing(tensor: Any) -> None:
 
 
 def check_recorded(output: Any) -> None:
-    if not output.requires_grad:
+    if not output._requires_grad:
         raise RuntimeError(
             f"{called(output, 'this tensor')} has no graph to walk back: no tensor that it was made from has "
             "requires_grad=True, or it was made under mg.no_grad(). Create the weights with "
@@ -55,7 +56,7 @@ def check_recorded(output: Any) -> None:
 
 
 def check_scalar(output: Any) -> None:
-    if output.size != 1:
+    if output._data.size != 1:
         raise ValueError(
             f"backward() starts from a scalar, and {called(output, 'this tensor')} has {output.size} entries. "
             "Reduce it to a loss, say with .sum(), or give backward(gradient) an array of its shape."

@@ -38,12 +38,17 @@ def user_frame() -> FrameType:
     return frame
 
 
-def spot() -> Spot:
-    """Where the user's code stands now: the code object and the instruction, never the frame."""
-    frame = sys._getframe(2)
-    while ENGINES[frame.f_code.co_filename] and frame.f_back is not None:
+def spot(depth: int = 2) -> Spot:
+    """Where the user's code stands now: the code object and the instruction, never the frame.
+
+    It is known to stand `depth` calls up, or further.
+    """
+    frame: Any = sys._getframe(depth)
+    code = frame.f_code
+    while ENGINES[code.co_filename] and frame.f_back:
         frame = frame.f_back
-    return frame.f_code, frame.f_lasti
+        code = frame.f_code
+    return code, frame.f_lasti
 
 
 def line(where: Spot) -> str:

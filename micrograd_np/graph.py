@@ -1,14 +1,11 @@
-"""A value remembers how it was made, and `backpropagate` walks that memory back: all of reverse mode.
+"""A value remembers how it was made.
 
 A `Tensor` is an array and a memory: the op that made it, the op's arguments and parameters, which `apply` writes down
-when the op runs. `backpropagate` reads it, the newest value first: by then everything that was made
-from a value has sent its share, and the value's cotangent is whole.
+when the op runs, and `backpropagate` reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -16,10 +13,8 @@ import numpy as np
 from . import errors
 from .context import CURRENT, Mode, tracing
 from .frames import Spot, spot
-from .memory import Memory, check_unwritten, memory, tick
-
-Pulled = list[tuple["Tensor", Any]]
-Pull = Callable[["Tensor", Any], Pulled]
+from .memory import Memory, memory, tick
+from .walk import backpropagate, keep, keep_and_cut, pull_tensors
 
 
 class Tensor:
@@ -99,7 +94,8 @@ class Tensor:
         trace = CURRENT.get().trace
         if trace is not None:
             return trace.gradient(self)
-        return np.asarray(self._grad) if isinstance(self._grad, np.generic) else self._grad
+        g = self._grad
+        return np.asarray(g) if type(g) is not np.ndarray and isinstance(g, np.generic) else g
 
     @grad.setter
     def grad(self, gradient: Any) -> None:
@@ -196,60 +192,6 @@ def as_tensor(x: Any) -> Tensor:
     return x if isinstance(x, Tensor) else constant(x)
 
 
-def pull_arrays(node: Tensor, g: Any) -> Pulled:
-    """What a node sends its arguments, the rules read with arrays."""
-    z, values, params = node._data, node.values, node.params
-    pulled = []
-    for x, rule in node.edges:
-        cotangent = rule(g, z, *values, **params)
-        if x.op is None and (cotangent is g or cotangent.base is not None):
-            cotangent = cotangent.copy()  # a leaf's gradient owns its memory
-        pulled.append((x, cotangent))
-    return pulled
-
-
-def pull_tensors(node: Tensor, g: Any) -> Pulled:
-    """What a node sends its arguments, the rules read with Tensors: the result is a graph again."""
-    return [(x, rule(g, node, *node.args, **node.params)) for x, rule in node.edges]
-
-
-def backpropagate(
-    output: Tensor,
-    gradient: Any,
-    visit: Callable[[Tensor, Any], None],
-    pull: Pull = pull_arrays,
-) -> dict[Tensor, Any]:
-    """The cotangents of the leaves that `output` was made from, given its own.
-
-    Every node on the way is shown to `visit`, with its whole cotangent, once.
-    """
-    cotangents = {output: gradient}
-    pending = [(-output.birth, output)] if output.edges else []
-    newest = Memory.newest
-    watch = CURRENT.get().watch
-    if watch is not None:
-        pull = watch.reading(pull)
-    while pending:
-        node = heappop(pending)[1]
-        g = cotangents.pop(node)
-        if node.birth < newest:
-            check_unwritten(node)
-        try:
-            pulled = pull(node, g)
-        except Exception as error:
-            errors.note(error, node)
-            raise
-        for x, cotangent in pulled:
-            if x in cotangents:
-                cotangents[x] = cotangents[x] + cotangent
-            else:
-                cotangents[x] = cotangent
-                if x.edges:
-                    heappush(pending, (-x.birth, x))
-        visit(node, g)
-    return cotangents
-
-
 def assign(tensor: Tensor, values: Any) -> Tensor:
     """Write values of the same shape into a tensor's memory, unrecorded; returns the tensor."""
     errors.check_write(tensor, values)
@@ -270,7 +212,9 @@ def seed(output: Tensor, gradient: Any) -> Any:
     if gradient is not None:
         return cotangent(output, gradient)
     errors.check_scalar(output)
-    return fixed(np.ones_like(output._data))
+    g = output._data.copy()
+    g.fill(1)
+    return fixed(g)
 
 
 def cotangent(tensor: Tensor, values: Any) -> Any:
@@ -283,16 +227,3 @@ def cotangent(tensor: Tensor, values: Any) -> Any:
     array = np.array(values, dtype=tensor._data.dtype, like=tensor._data)
     errors.check_shape("the gradient", array, tensor)
     return array
-
-
-def keep(node: Tensor, g: Any) -> None:
-    node._grad = g
-
-
-def keep_and_cut(node: Tensor, g: Any) -> None:
-    node._grad = g
-    node.args, node.values, node.edges = (), (), CUT
-
-
-# A forgotten node still has an edge, so that a later walk does not take it for a leaf: the edge's rule refuses.
-CUT: Any = ((None, errors.refuse_cut),)

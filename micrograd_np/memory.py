@@ -23,7 +23,7 @@ class Memory:
         self.where: Spot | None = None
 
     def write(self) -> None:
-        self.where = spot()
+        self.where = spot(3)
         self.written = Memory.newest = tick()
 
 

@@ -10,9 +10,11 @@ import numpy as np
 from . import errors
 from .containers import flatten, map_leaves
 from .context import CURRENT, Mode, tracing
-from .graph import Pull, Tensor, as_tensor, backpropagate, constant, cotangent, fixed, pull_arrays, pull_tensors, seed
+from .graph import Tensor, as_tensor, constant, cotangent, fixed, seed
 from .ops.control import alias, pack
-from .ops.primitive import Outputs, as_array
+from .ops.primitive import as_array
+from .ops.several import Outputs
+from .walk import Pull, backpropagate, pull_arrays, pull_tensors
 
 Function = Callable[..., Any]
 

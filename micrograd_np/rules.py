@@ -23,9 +23,9 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     return g.sum(axis=stretched).reshape(shape)
 
 
-def fit(g: Any, x: Any) -> Any:
-    """The cotangent `g` in the shape and dtype of the argument `x` that it belongs to."""
-    if g.shape != x.shape:
+def fit(g: Any, x: Any, broadcasts: bool) -> Any:
+    """The cotangent `g` in the dtype of the argument `x` that it belongs to; where x was broadcast, in its shape."""
+    if broadcasts and g.shape != x.shape:
         g = unbroadcast(g, x.shape)
     if g.dtype != x.dtype:
         if g.dtype.kind == "c":
@@ -37,12 +37,12 @@ def fit(g: Any, x: Any) -> Any:
     return g
 
 
-def fitted(rule: Rule, position: int) -> Rule:
-    """The same rule, for an argument that was broadcast or has another dtype than the output."""
+def fitted(rule: Rule, position: int, broadcasts: bool) -> Rule:
+    """A rule and what the engine leaves of its result, in one."""
 
     @functools.wraps(rule)
     def fitted_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
-        return fit(rule(g, z, *args, **params), args[position])
+        return fit(rule(g, z, *args, **params), args[position], broadcasts)
 
     return fitted_rule
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from . import errors
 from .apply import apply
-from .context import CURRENT, tracing
+from .context import tracing
+from .conversions import check_untraced, given, raw
 from .graph import Tensor, assign
 from .memory import memory
 from .ops import BY_FUNCTION, FUNCTIONS, TABLE
@@ -40,17 +38,6 @@ METHODS = """
 """.split()
 
 
-def raw(x: Any) -> Any:
-    return x._data if isinstance(x, Tensor) else x
-
-
-def check_untraced(tensor: Tensor, how: str) -> None:
-    """Refuse what would bake a value into a program without a word."""
-    trace = CURRENT.get().trace
-    if trace is not None:
-        trace.refuse(tensor, how)
-
-
 def binary(op: Primitive) -> tuple[Callable[..., Any], Callable[..., Any]]:
     def forward(self: Tensor, other: Any) -> Any:
         return apply(op, (self, operand(other)), {})
@@ -69,9 +56,12 @@ def in_place(op: Primitive) -> Callable[..., Any]:
             return apply(op, (self, other), {})
         if tracing():
             return assign(self, apply(op, (self.detach(), other), {}))
-        errors.check_write(self, other)
+        value = other
+        if isinstance(other, Tensor):
+            errors.check_write(self, other)
+            value = other._data
         try:
-            op.kernel(self._data, raw(other), out=self._data)
+            op.kernel(self._data, value, out=self._data)
         except Exception as error:
             errors.explain(op, (self, other), error)
         memory(self).write()
@@ -96,12 +86,6 @@ for symbol, name in COMPARISONS.items():
 for name in METHODS:
     if name in FUNCTIONS:
         setattr(Tensor, name, method(FUNCTIONS[name]))
-
-
-def given(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give Tensor a method."""
-    setattr(Tensor, function.__name__, function)
-    return function
 
 
 @given
@@ -139,99 +123,7 @@ def __iter__(self: Tensor) -> Iterator[Any]:
     return (TABLE["getitem"](self, i) for i in range(len(self._data)))
 
 
-@given
-def __contains__(self: Tensor, value: Any) -> bool:
-    check_untraced(self, "in")
-    return raw(value) in self._data
-
-
-@given
-def __bool__(self: Tensor) -> bool:
-    check_untraced(self, "bool()")
-    return bool(self._data)
-
-
-@given
-def __float__(self: Tensor) -> float:
-    check_untraced(self, "float()")
-    errors.check_uncut(self, "float()", "Keep it a tensor, or write .item() for its number alone.")
-    return float(self._data)
-
-
-@given
-def __int__(self: Tensor) -> int:
-    check_untraced(self, "int()")
-    errors.check_uncut(self, "int()", "Keep it a tensor, or write int(t.item()) for its number alone.")
-    return int(self._data)
-
-
-@given
-def __index__(self: Tensor) -> int:
-    check_untraced(self, "an index")
-    return operator.index(self._data)
-
-
-@given
-def __format__(self: Tensor, spec: str) -> str:
-    return format(self._data.item() if self.size == 1 else self._data, spec) if spec else repr(self)
-
-
-@given
-def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
-    check_untraced(self, "conversion to an array")
-    errors.check_uncut(
-        self, "conversion to an array", "np.stack of tensors stays a tensor; .data or .detach() gives the values alone."
-    )
-    return np.array(self._data, dtype=dtype, copy=copy)
-
-
 Tensor.assign = assign  # type: ignore[attr-defined]
-
-
-@given
-def numpy(self: Tensor) -> Any:
-    """The values as an array that shares the tensor's memory; refused where a gradient would be lost."""
-    check_untraced(self, ".numpy()")
-    errors.check_uncut(self, ".numpy()", "Write .data or .detach().numpy() for the values alone.")
-    return self._data
-
-
-@given
-def __reduce__(self: Tensor) -> Any:
-    """A leaf is pickled and copied as its values; what is recorded holds on to a graph, and is not."""
-    errors.check_unrecorded(self)
-    return _leaf, (type(self), self._data, self._requires_grad, self.name, self._grad)
-
-
-def _leaf(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
-    leaf = kind.__new__(kind)
-    Tensor.__init__(leaf, data, requires_grad, name=name)
-    leaf._grad = grad
-    return leaf
-
-
-@given
-def item(self: Tensor) -> Any:
-    """The one number of a tensor of one entry."""
-    check_untraced(self, ".item()")
-    return self._data.item()
-
-
-@given
-def __repr__(self: Tensor) -> str:
-    facts = [np.array2string(self._data, separator=", ", prefix="Tensor(")]
-    facts += [f"dtype={self.dtype}"] if self.dtype not in (np.dtype(float), np.dtype(int), np.dtype(bool)) else []
-    facts += [f"name={self.name!r}"] if self.name else []
-    facts += ["requires_grad=True"] if self._requires_grad and self.op is None else []
-    facts += [f"op={self.op.name}"] if self.op is not None else []
-    return f"Tensor({', '.join(facts)})"
-
-
-@given
-def _repr_html_(self: Tensor) -> str:
-    from .drawing.notebook import tensor_html
-
-    return tensor_html(self)
 
 
 @given

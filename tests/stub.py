@@ -5,7 +5,8 @@ from pathlib import Path
 
 import micrograd_np as mg
 from micrograd_np.ops import FUNCTIONS
-from micrograd_np.ops.primitive import Elementwise, Plain, Primitive, Several
+from micrograd_np.ops.primitive import Elementwise, Plain, Primitive
+from micrograd_np.ops.several import Several
 from micrograd_np.tensor import BINARY, COMPARISONS, METHODS, UNARY
 
 PATH = Path(mg.__file__).with_suffix(".pyi")

@@ -95,9 +95,8 @@ def test_json_holds_every_figure_printed(tmp_path, capsys, undrawn):
 
 
 def test_what_does_not_hold_is_exit_status_1(tmp_path, capsys, monkeypatch, undrawn):
-    for rules in ("rules", "fitted"):
-        right = getattr(mg.sigmoid, rules)[0]
-        monkeypatch.setattr(mg.sigmoid, rules, [lambda *args, right=right: 1.001 * right(*args)])
+    (right,) = mg.sigmoid.rules
+    monkeypatch.setattr(mg.sigmoid, "rules", [lambda *args: 1.001 * right(*args)])
     assert article(tmp_path, "--json", tmp_path / "r.json") == 1
     end = capsys.readouterr().out.splitlines()[-1]
     assert end.startswith("3 of 20 checks did NOT hold.")

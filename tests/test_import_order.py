@@ -21,7 +21,7 @@ LATE = {
     ("checking", "drawing"),
     ("program", "drawing"),
     ("ops", "documentation"),
-    ("tensor", "drawing"),
+    ("conversions", "drawing"),
 }
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.graph import Tensor, backpropagate
+from micrograd_np.graph import Tensor
+from micrograd_np.walk import backpropagate
 
 
 @contextmanager

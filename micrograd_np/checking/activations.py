@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Pulled, Tensor
+from ..graph import Tensor
+from ..walk import Pulled
 from .blocks import ACTIVATIONS, Block, forms_of
 from .suspicion import Hypothesis, Suspicion, rerouting
 

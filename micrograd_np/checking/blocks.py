@@ -10,6 +10,7 @@ import numpy as np
 
 from ..graph import Tensor
 from ..ops.primitive import Elementwise
+from ..rules import fit
 
 Array = Any
 
@@ -106,6 +107,7 @@ def slope(x: Tensor, z: Tensor, inner: list[Tensor], w: Array = None) -> Array:
         g = cotangents[node]
         for y, rule in node.edges:
             part = rule(g, values.get(node, node._data), *arguments(node, values), **node.params)
+            part = fit(part, y._data, node.op.broadcasts)
             cotangents[y] = cotangents[y] + part if y in cotangents else part
     return cotangents[x]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..frames import line, name_of
 from ..graph import Tensor
-from ..rules import Rule
+from ..rules import Rule, fitted
 from .estimate import Measured
 from .numeric import axes
 from .report import number
@@ -38,7 +38,7 @@ def rules_of(node: Tensor) -> Iterator[tuple[int, Rule]]:
     edges = iter(node.edges)
     for position, x in enumerate(node.args):
         if isinstance(x, Tensor) and x.requires_grad and node.op.rules[position] is not None:
-            yield position, next(edges)[1]
+            yield position, fitted(next(edges)[1], position, node.op.broadcasts)
 
 
 def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | None:

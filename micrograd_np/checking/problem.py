@@ -12,9 +12,10 @@ from .. import errors
 from ..anomaly import first_nonfinite
 from ..containers import flatten
 from ..frames import line
-from ..graph import Tensor, backpropagate, constant
+from ..graph import Tensor, constant
 from ..ops.primitive import as_array
 from ..transforms import units
+from ..walk import backpropagate
 from .estimate import EPS, Measured
 from .labels import is_float, label_inputs
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..apply import apply
 from ..frames import line, name_of
-from ..graph import Pulled, Tensor, pull_arrays, seed
-from ..ops.primitive import Outputs
+from ..graph import Tensor, seed
+from ..ops.several import Outputs
+from ..walk import Pulled, pull_arrays
 from .problem import graph_of
 
 Array = Any

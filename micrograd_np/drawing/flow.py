@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..frames import line
-from ..graph import CUT, Tensor
+from ..graph import Tensor
 from ..memory import check_unwritten
 from ..program.phrases import Phrase
+from ..walk import CUT
 from . import formulas
 from .model import Edge, Node, Scene, is_box, routes
 from .spelling import literal

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..graph import CUT, Tensor
+from ..graph import Tensor
 from ..program.phrases import Phrase
+from ..rules import fitted
+from ..walk import CUT
 from . import formulas
 from .names import Names
 from .spelling import NOTHING, literal, written
@@ -205,6 +207,6 @@ def routes(x: Any) -> dict[int, Any]:
     start = 0
     for tensor, rule in x.edges:
         start = next(i for i in range(start, len(x.args)) if x.args[i] is tensor and x.op.rules[i] is not None)
-        found[start] = rule
+        found[start] = fitted(rule, start, x.op.broadcasts)
         start += 1
     return found

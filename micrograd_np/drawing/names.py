@@ -203,12 +203,14 @@ def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any,
             ]
             found.append((len(stack), variables))
 
-    before = sys.getprofile()
-    sys.setprofile(note)
+    before: Any = sys.getprofile()
+    if before is None or callable(before):
+        sys.setprofile(note)
     try:
         result = function(*args, **kwargs)
     finally:
-        sys.setprofile(before)
+        if before is None or callable(before):
+            sys.setprofile(before)
     names = live(Names())
     for _, variables in sorted(found, key=lambda call: call[0]):
         names.read(variables)

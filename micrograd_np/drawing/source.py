@@ -8,11 +8,12 @@ from typing import Any
 from ..apply import apply
 from ..context import Mode
 from ..custom import CustomOp
-from ..graph import CUT, Tensor, constant
+from ..graph import Tensor, constant
 from ..program import Program
 from ..program.record import record
 from ..program.trace import TraceError
 from ..pullback import gradients
+from ..walk import CUT
 from .flow import raw, runs_users_code
 from .model import walk
 

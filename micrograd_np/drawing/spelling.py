@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.indexing import Slot
-from ..ops.primitive import item
+from ..ops.several import item
 from ..program.phrases import ATOM, UNARY, Phrase, infix, prefix
 from ..program.spelling import reshape, swapaxes
 

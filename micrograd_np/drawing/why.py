@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..frames import line
-from ..graph import CUT, Tensor
+from ..graph import Tensor
+from ..walk import CUT
 from .explain import between, computed_from
 from .flow import fill
 from .model import build, walk

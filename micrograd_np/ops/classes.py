@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import called
+from .examples import Drawn as D
+from .examples import example
 from .indexing import scatter
 from .linalg import dots, totals
-from .primitive import Bound, Plain, Primitive, as_array, example
-from .primitive import Drawn as D
+from .primitive import Bound, Plain, Primitive, as_array
 
 
 def along(x: Any, axis: Any = -1) -> Bound:

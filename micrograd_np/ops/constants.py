@@ -8,8 +8,9 @@ import numpy as np
 
 from ..graph import Tensor
 from .composed import constant_like, stands_for
-from .primitive import Bound, Primitive, as_array, example
-from .primitive import Drawn as D
+from .examples import Drawn as D
+from .examples import example
+from .primitive import Bound, Primitive, as_array
 
 
 def _astype(x: Any, dtype: Any, copy: bool = True) -> Any:

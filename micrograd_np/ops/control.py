@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from .primitive import Drawn as D
-from .primitive import Outputs, Primitive, Variadic, example
+from .examples import Drawn as D
+from .examples import example
+from .primitive import Primitive, Variadic
+from .several import Outputs
 
 
 def _same(x: Any) -> Any:

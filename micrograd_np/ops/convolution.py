@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import called
-from .primitive import Bound, Primitive, as_array, example
-from .primitive import Drawn as D
+from .examples import Drawn as D
+from .examples import example
+from .primitive import Bound, Primitive, as_array
 from .windows import Sizes, _overlap_add, check_steps, count_steps, each_axis, views
 
 CACHE = 2**18  # numbers; the windows made at a time stay in the processor's cache

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from .composed import stands_for
-from .primitive import Bound, Primitive, as_array, example
-from .primitive import Drawn as D
+from .examples import Drawn as D
+from .examples import example
+from .primitive import Bound, Primitive, as_array
 
 
 def along(a: Any, axis: Any = None) -> Bound:

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .composed import stands_for
+from .examples import Drawn as D
+from .examples import example
 from .matrices import Named, eye_like, mT, symmetric
-from .primitive import Drawn as D
-from .primitive import Primitive, as_array, example
+from .primitive import Primitive, as_array
 
 
 def positive(x: Any) -> Any:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .composed import stands_for
+from .examples import Drawn as D
+from .examples import example
 from .indexing import scatter
-from .primitive import Bound, Plain, Primitive, as_array, example
-from .primitive import Drawn as D
+from .primitive import Bound, Plain, Primitive, as_array
 
 
 def entries(rows: int, columns: int, offset: int) -> slice:

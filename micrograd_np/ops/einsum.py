@@ -11,8 +11,9 @@ import numpy as np
 from ..errors import called
 from ..rules import unbroadcast
 from .composed import constant_like
-from .primitive import Bound, Variadic, as_array, example
-from .primitive import Drawn as D
+from .examples import Drawn as D
+from .examples import example
+from .primitive import Bound, Variadic, as_array
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase
 

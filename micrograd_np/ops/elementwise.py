@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from .composed import stands_for
-from .primitive import Drawn as D
-from .primitive import Elementwise, example
+from .examples import Drawn as D
+from .examples import example
+from .primitive import Elementwise
 
 LN2 = math.log(2)
 LN10 = math.log(10)

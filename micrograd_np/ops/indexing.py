@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..rules import unbroadcast
-from .primitive import Bound, Primitive, as_array, example
-from .primitive import Drawn as D
+from .examples import Drawn as D
+from .examples import example
+from .primitive import Bound, Primitive, as_array
 
 BASIC = (int, slice, NoneType, EllipsisType)
 

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .composed import stands_for
+from .examples import Drawn as D
+from .examples import example
 from .matrices import Named, check_axes, mT, symmetric
-from .primitive import Bound, Plain, Primitive, as_array, example
-from .primitive import Drawn as D
+from .primitive import Bound, Plain, Primitive, as_array
 
 
 def regular(x: Any) -> Any:

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .composed import stands_for
-from .primitive import Bound, Several, Variadic, as_array, example
-from .primitive import Drawn as D
+from .examples import Drawn as D
+from .examples import example
+from .primitive import Bound, Variadic, as_array
+from .several import Several
 
 # Many arrays are joined in pieces of this many: a rule looks at each array before its own.
 PIECE = 64

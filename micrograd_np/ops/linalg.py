@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..rules import unbroadcast
+from .examples import Drawn as D
+from .examples import example
 from .matrices import check_axes, mT
-from .primitive import Bound, Primitive, as_array, example
-from .primitive import Drawn as D
+from .primitive import Bound, Primitive, as_array
 
 
 # In a matrix product, a vector is a matrix of one row (on the left) or of one column (on the right).

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import called
+from .examples import Drawn as D
+from .examples import example
 from .matrices import check_axes
-from .primitive import Bound, Primitive, as_array, example
-from .primitive import Drawn as D
+from .primitive import Bound, Primitive, as_array
 
 
 def rows(x: Any) -> Any:

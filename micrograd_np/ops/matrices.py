@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import called
 from ..rules import Rule
 from .composed import constant_like, stands_for
-from .primitive import Several
+from .several import Several
 
 
 @stands_for(np.linalg.matrix_transpose)

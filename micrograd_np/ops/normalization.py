@@ -8,10 +8,12 @@ import numpy as np
 
 from ..errors import called
 from .composed import stands_for
+from .examples import Drawn as D
+from .examples import example
 from .linalg import dots, totals
-from .primitive import Bound, Several, as_array, example
-from .primitive import Drawn as D
+from .primitive import Bound, as_array
 from .reduction import count
+from .several import Several
 
 
 def _standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:

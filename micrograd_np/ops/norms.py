@@ -10,8 +10,9 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..errors import called
 from .composed import stands_for
-from .primitive import Bound, Primitive, as_array, example
-from .primitive import Drawn as D
+from .examples import Drawn as D
+from .examples import example
+from .primitive import Bound, Primitive, as_array
 
 
 def spread(z: Any, axis: Any) -> Any:

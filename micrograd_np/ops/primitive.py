@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,57 +12,22 @@ from .. import errors
 from ..apply import apply
 from ..context import tracing
 from ..graph import Tensor
-from ..rules import Rule, fitted
+from ..rules import Rule
+from .examples import Example
 
-READY = (Tensor, np.ndarray)
+READY = {Tensor, np.ndarray}
 SEQUENCES = (list, tuple)
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def as_array(x: Any) -> Any:
     """An argument as an array; Tensors, and arrays of whatever kind, pass."""
-    if isinstance(x, READY):
-        return x
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 
 def operand(x: Any) -> Any:
     """An argument of an elementwise row: a list is an array, a Python number stays one, since it takes on any dtype."""
     return np.asarray(x) if isinstance(x, SEQUENCES) else x
-
-
-class Drawn:
-    """In an example: an array that the generated tests draw, of this shape.
-
-    Parameters
-    ----------
-    *shape : int
-    domain : (float, float), optional
-        Where to draw from; the row's own domain without it.
-    through : callable, optional
-        Applied to what was drawn, such as `lambda x: x @ x.T + np.eye(3)` for a positive definite matrix.
-    """
-
-    def __init__(
-        self,
-        *shape: int,
-        domain: tuple[float, float] | None = None,
-        through: Callable[[Any], Any] | None = None,
-    ) -> None:
-        self.shape = shape
-        self.domain = domain
-        self.through = through
-
-
-class Example(NamedTuple):
-    """How to call a row: arguments, with `Drawn` where an array of random numbers goes."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-
-def example(*args: Any, **kwargs: Any) -> Example:
-    return Example(args, kwargs)
 
 
 class Described:
@@ -111,7 +76,7 @@ class Primitive:
     __doc__: Any = Described(__doc__)
 
     rules: Sequence[Rule | None]
-    fitted: Sequence[Rule | None]
+    ready = staticmethod(as_array)
 
     def __init_subclass__(cls) -> None:
         cls.__doc__ = Described(cls.__doc__)  # type: ignore[assignment]
@@ -134,7 +99,6 @@ class Primitive:
         self.name = function.__name__
         self.kernel = kernel or function
         self.rules = rules
-        self.fitted = [rule and fitted(rule, position) for position, rule in enumerate(rules)]
         self.also = also
         self.sign = sign
         self.domain = domain
@@ -142,17 +106,19 @@ class Primitive:
         self.views = views
         self.broadcasts = broadcasts
         self.spelled = spelled
-        self.takes_all = bind is None and type(self).bind is Primitive.bind  # arrays come as they are
+        self.takes = None if bind else len(rules)
         if bind:
             self.bind = bind  # type: ignore[method-assign]
 
     def bind(self, *arrays: Any) -> Bound:
-        return tuple(map(as_array, arrays)), {}
+        if len(arrays) != len(self.rules):
+            raise TypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
+        return tuple(map(self.ready, arrays)), {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.takes_all and not kwargs:
+        if len(args) == self.takes and not kwargs:
             for x in args:
-                if not isinstance(x, READY):
+                if type(x) not in READY:
                     break
             else:
                 return apply(self, args, {})
@@ -171,11 +137,7 @@ class Elementwise(Primitive):
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, **fields: Any) -> None:
         super().__init__(function, *rules, broadcasts=len(rules) > 1, **fields)
-
-    def bind(self, *arrays: Any) -> Bound:
-        if len(arrays) != len(self.rules):
-            raise TypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
-        return tuple(map(operand, arrays)), {}
+        self.ready = operand if self.broadcasts else as_array
 
 
 class Plain(Primitive):
@@ -201,74 +163,20 @@ class Variadic(Primitive):
 
     def __init__(self, function: Callable[..., Any], rule: Rule, **fields: Any) -> None:
         super().__init__(function, **fields)
-        self.rules = EachArgument(rule, lambda rule, i: rule)
-        self.fitted = EachArgument(rule, fitted)
+        self.rules = EachArgument(rule)
 
 
 class EachArgument(Sequence[Rule]):
-    """The rules of a variadic row, one for each position, made when first asked for."""
+    """The rules of a variadic row, one for each position."""
 
-    def __init__(self, rule: Rule, finish: Callable[[Rule, int], Rule]) -> None:
+    def __init__(self, rule: Rule) -> None:
         self.rule = rule
-        self.finish = finish
-        self.made: dict[int, Rule] = {}
 
     def __getitem__(self, i: Any) -> Any:
-        if i not in self.made:
-            self.made[i] = self.finish(functools.partial(self.rule, i=i), i)
-        return self.made[i]
+        return functools.partial(self.rule, i=i)
 
     def __len__(self) -> int:
         return 1
 
     def __iter__(self) -> Iterator[Rule]:
         return iter([self[0]])
-
-
-class Outputs(tuple[Any, ...]):
-    """Several outputs of one op, or their cotangents, in which None is a zero."""
-
-    dtype = None
-
-    def __add__(self, other: Any) -> Outputs:
-        return Outputs(b if a is None else a if b is None else a + b for a, b in zip(self, other, strict=True))
-
-
-def _item(outputs: Any, i: int) -> Any:
-    return outputs[i]
-
-
-item = Primitive(
-    _item,
-    lambda g, z, x, i: Outputs(g if j == i else None for j in range(len(x))),
-    bind=lambda x, i: ((x,), {"i": i}),
-)
-item.fitted = item.rules  # its cotangent is a tuple, which has no shape to be fitted to
-
-
-class Several(Primitive):
-    """A row with several outputs: one hidden node holds them, and each is an `item` of it.
-
-    Its rules are given all cotangents; the missing are zeros, or None where `zeros` is False.
-    """
-
-    def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
-        super().__init__(function, *[rule and whole(rule, zeros) for rule in rules], **fields)
-        kernel = self.kernel
-        self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        node = super().__call__(*args, **kwargs)
-        return tuple(item(node, i) for i in range(len(node)))
-
-
-def whole(rule: Rule, zeros: bool = True) -> Rule:
-    """A rule that is given all outputs and all their cotangents; for the missing, zeros or None."""
-
-    @functools.wraps(rule)
-    def whole_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
-        outputs = [item(z, i) for i in range(len(z))]
-        cotangents = [np.zeros_like(y) if part is None and zeros else part for part, y in zip(g, outputs, strict=True)]
-        return rule(cotangents, outputs, *args, **params)
-
-    return whole_rule

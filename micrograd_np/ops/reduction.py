@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from .elementwise import divisor, finite
-from .primitive import Bound, Primitive, example
-from .primitive import Drawn as D
+from .examples import Drawn as D
+from .examples import example
+from .primitive import Bound, Primitive
 
 
 def over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:

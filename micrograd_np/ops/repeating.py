@@ -8,8 +8,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .composed import stands_for
-from .primitive import Drawn as D
-from .primitive import Primitive, as_array, example
+from .examples import Drawn as D
+from .examples import example
+from .primitive import Primitive, as_array
 
 
 @stands_for(np.repeat)

@@ -10,8 +10,9 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..rules import unbroadcast
 from .composed import stands_for
-from .primitive import Bound, Known, Primitive, as_array, example
-from .primitive import Drawn as D
+from .examples import Drawn as D
+from .examples import example
+from .primitive import Bound, Known, Primitive, as_array
 
 # Other shapes, the entries in the same order.
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from .composed import stands_for
 from .decomposition import absorbed
+from .examples import Drawn as D
+from .examples import example
 from .matrices import Named, eye_like, mT, symmetric
-from .primitive import Drawn as D
-from .primitive import Primitive, as_array, example
+from .primitive import Primitive, as_array
 
 
 class EighResult(NamedTuple):

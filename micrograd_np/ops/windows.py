@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .primitive import Bound, Primitive, as_array, example
-from .primitive import Drawn as D
+from .examples import Drawn as D
+from .examples import example
+from .primitive import Bound, Primitive, as_array
 
 Sizes = tuple[int, ...]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..context import no_grad, tracing
+from ..context import CURRENT, no_grad, tracing
 from ..graph import Tensor
 from ..memory import memory
 from ..nn.module import load
@@ -140,8 +141,10 @@ class Optimiser:
                 continue
             if p.dtype not in options:
                 options[p.dtype] = group.options(p.dtype)
-            if tracing():
+            trace = CURRENT.get().trace
+            if trace is not None:
                 self.update(p, g, state, **options[p.dtype])
+                trace.expect(p, partial(self.check_written, p))
                 continue
             try:
                 self.update(p._data, raw(g), arrays(state), **arrays(options[p.dtype]))
@@ -158,6 +161,12 @@ class Optimiser:
             if g is not None and not tracing() and not finite(raw(g)):
                 raise self.diverged(f"the gradient of {self.called(i)} has a nan or inf, and nothing was changed")
 
+    def check_written(self, p: Tensor, values: Any) -> None:
+        """What a program looks at before it writes: a nan or inf in a gradient is one in the parameter."""
+        if not finite(values):
+            i = next(i for i, x in enumerate(self.parameters) if x is p)
+            raise self.diverged(f"this step would make {self.called(i)} nan or inf, and nothing was changed")
+
     def without_gradients(self, gradients: list[Any]) -> RuntimeError:
         pairs = enumerate(zip(self.parameters, gradients, strict=True))
         without = [self.called(i) for i, (p, g) in pairs if g is None and p.requires_grad]
@@ -167,8 +176,9 @@ class Optimiser:
         )
 
     def diverged(self, what: str) -> FloatingPointError:
+        lr = float(raw(self.param_groups[0]["lr"]))
         return FloatingPointError(
-            f"{what}. If the loss grew before, the learning rate ({self.lr:g}) is too high: lower it, or clip "
+            f"{what}. If the loss grew before, the learning rate ({lr:g}) is too high: lower it, or clip "
             "gradients with optim.clip_grad_norm_. mg.detect_anomaly() names the op that made the first nan or inf."
         )
 

@@ -50,6 +50,8 @@ class Compiled:
 
     def loop(self, n: int, *args: Any, **kwargs: Any) -> Any:
         """What the last of n calls returns; once the program is known, all the rest run in one go."""
+        if n < 0:
+            raise ValueError(f"loop(n) makes n calls, and n is {n}.")
         result = None
         for done in range(n):
             key, leaves = self.key(args, kwargs)
@@ -218,6 +220,10 @@ def compile(function: Callable[..., Any], backend: str = "numpy") -> Compiled:
     >>> w.data
     array([0.0625, 0.125 ])
     """
+    if not callable(function):
+        raise TypeError(
+            f"mg.compile takes a function, not {type(function).__name__}: write compiled = mg.compile(step)."
+        )
     if backend not in BACKENDS:
         raise ValueError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
     return Compiled(function, BACKENDS[backend])

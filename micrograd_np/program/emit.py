@@ -91,14 +91,17 @@ class Emitted:
         buffers = [f"b{i}" for i in range(len(self.plan.buffers))]
         made = ", ".join([*(self.names[x] for x in self.fixed), *buffers])
         given = ", ".join(self.names[x] for x in self.given)
+        values = dict(self.program.writes)
+        checks = [f"{self.meaning(check)}({self.final(values[x])})" for x, check in self.program.checks]
         writes = [f"{self.names[target]}[...] = {self.final(value)}" for target, value in self.program.writes]
-        lasting = [line for step, line in self.body.items() if step in self.lasting()]
+        needed = self.lasting()
+        lasting = [line for step, line in self.body.items() if step in needed]
         ends = [x for x in self.program.result if isinstance(x, Value) and x.kind == RESULT]
         ends += [g for _, g in self.program.gradients if g is not None]
         lines = [f"def make({made}):", *indented(self.once), f"    def step({given}):"]
-        lines += indented([*self.body.values(), *completed(writes)], 2)
+        lines += indented([*self.body.values(), *checks, *completed(writes)], 2)
         lines += [f"        return ({''.join(self.final(x) + ', ' for x in ends)})", f"    def loop(n, {given}):"]
-        lines += ["        for _ in range(n - 1):", *indented([*lasting, *completed(writes), "pass"], 3)]
+        lines += ["        for _ in range(n - 1):", *indented([*lasting, *checks, *completed(writes), "pass"], 3)]
         return "\n".join([*lines, f"        return step({given})", "    return step, loop", ""])
 
     def lasting(self) -> set[Value]:

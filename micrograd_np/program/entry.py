@@ -67,7 +67,8 @@ class Entry:
         holder = self.bound(each.holder)
         if isinstance(each, Length):
             return f"len({holder}) == {each.length}"
-        now = f"{holder}.cell_contents" if isinstance(each.holder, CellType) else f"{holder}[{each.key!r}]"
+        key = repr(each.key) if isinstance(each.key, str | int) else self.bound(each.key)
+        now = f"{holder}.cell_contents" if isinstance(each.holder, CellType) else f"{holder}[{key}]"
         value = self.bound(each.value)
         if not isinstance(each.value, int | float):
             return f"{now} is {value}"

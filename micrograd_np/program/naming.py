@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable
 
 from ..ops.primitive import Elementwise
 from .phrases import RANKS
-from .values import CONSTANT, Step, Steps, Value
+from .values import CONSTANT, GENERATOR, Step, Steps, Value
 
 SHADOWING = {"sum": "total", "max": "highest", "min": "lowest", "item": "part"}
 # Ops that say nothing about what they make.
@@ -93,7 +93,7 @@ class Naming:
         """A name for what has none: its op's where that says something."""
         step = self.made.get(value)
         if step is None:
-            return "t"
+            return "rng" if value.kind == GENERATOR else "t"
         name = value.kind_of or step.op.name.strip("_")
         if name == "draw":
             return str(step.params["method"])

@@ -61,8 +61,8 @@ class Plan:
 
     def place(self, position: int, step: Step) -> None:
         value = step.output
-        dying = {self.root(x) for x in step.inputs if isinstance(x, Value)}
-        dying = {x for x in dying if self.last.get(x) == position and x in self.out}
+        roots = dict.fromkeys(self.root(x) for x in step.inputs if isinstance(x, Value))
+        dying = [x for x in roots if self.last.get(x) == position and x in self.out]
         if step.op.views:
             source, *others = step.inputs
             alone = isinstance(source, Value) and not any(isinstance(x, Value) for x in others)
@@ -72,11 +72,11 @@ class Plan:
             elementwise = isinstance(step.op, Elementwise)
             if elementwise:  # may write over what it reads, entry by entry
                 self.release(dying)
-                dying = set()
+                dying = []
             self.out[value] = self.buffer(value)
         self.release(dying)
 
-    def release(self, values: set[Value]) -> None:
+    def release(self, values: list[Value]) -> None:
         for x in values:
             self.free[layout(x)].append(self.out[x])
 

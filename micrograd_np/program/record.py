@@ -23,6 +23,8 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
 
     if tracing():
         raise TraceError(f"a program is being written down already: {line(spot())}. Call the plain function there.")
+    if inspect.isgeneratorfunction(f) or inspect.iscoroutinefunction(f):
+        raise TraceError(f"{f.__name__} only begins when it is called: give the function that computes what it yields.")
     tracer = Trace(spell)
     leaves, rebuild = flatten((args, kwargs))
     given = [own_argument(x) for x in leaves]
@@ -58,6 +60,7 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
         gradients,
         met,
         list(tracer.modules.values()),
+        [(tracer.targets[x], check) for x, check in tracer.checks.items() if x in tracer.targets],
     )
     return result, steps
 

@@ -134,10 +134,11 @@ class Walk:
 
     def fresh(self, x: Any, inputs: Any = None) -> Any:
         """What a value has become; a copy, where that is now the memory of one of the inputs, and was not before."""
+        if not isinstance(x, Value):
+            return x
         now = self.current(x)
         at = root(now, self.made)
-        is_input = isinstance(at, Value) and at.kind not in (RESULT, CONSTANT)
-        if not is_input or root(x, self.before) is at or (inputs is not None and at not in inputs):
+        if at.kind in (RESULT, CONSTANT) or root(x, self.before) is at or (inputs is not None and at not in inputs):
             return now
         step = Step(TABLE["copy"], (now,), {}, copy(x))
         made = self.seen.setdefault(signature(step), step.output)

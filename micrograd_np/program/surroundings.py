@@ -67,7 +67,7 @@ def known(f: Callable[..., Any], leaves: Any) -> list[Held | Length]:
     seen: set[int] = set()
     while pending:
         path, value, depth = pending.pop()
-        if id(value) in seen or depth == DEPTH or isinstance(value, LEAVES) or hasattr(value, "dtype"):
+        if id(value) in seen or depth == DEPTH or is_leaf(value):
             continue
         seen.add(id(value))
         holder = value if isinstance(value, dict | list | tuple) else getattr(value, "__dict__", {})
@@ -81,6 +81,11 @@ def known(f: Callable[..., Any], leaves: Any) -> list[Held | Length]:
             found += parts
             pending += [(part.path, part.value, depth + 1) for part in parts]
     return found
+
+
+def is_leaf(value: Any) -> bool:
+    """Whether a value is looked at as a whole: an array, a module of Python's, a function, also one that is wrapped."""
+    return isinstance(value, LEAVES) or hasattr(value, "dtype") or hasattr(value, "__wrapped__")
 
 
 def first_changed(held: list[Held | Length]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import numpy as np
 from ..context import no_grad
 from ..errors import called
 from ..frames import line, spot
-from ..graph import Pull, Tensor, constant
+from ..graph import Tensor, constant
 from ..memory import Memory, memory, tick
 from ..ops import TABLE
 from ..ops.control import alias, hook
+from ..walk import Pull
 from .values import ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Value
 
 SAME = (alias, hook)
@@ -39,6 +41,7 @@ class Trace:
         self.touched: set[Tensor] = set()  # whose gradient was set or forgotten by the function itself
         self.met: dict[Tensor, Tensor | None] = {}  # the gradients that were there before, where they were looked at
         self.modules: dict[int, Any] = {}
+        self.checks: dict[Tensor, Callable[[Any], None]] = {}  # of what is to be written
         self.outputs: dict[Value, Any] = {}  # and the module that gave each, the innermost
 
     # What the engine shows.
@@ -108,6 +111,8 @@ class Trace:
 
     def gradient(self, tensor: Tensor) -> Any:
         """What `.grad` is now."""
+        if isinstance(tensor._grad, Tensor):
+            self.cotangent(tensor, tensor._grad, final=True)
         if tensor in self.touched or isinstance(tensor._grad, Tensor):
             return tensor._grad
         if tensor not in self.met:
@@ -121,6 +126,10 @@ class Trace:
         """The function itself set or forgot a `.grad`."""
         self.value(tensor)
         self.touched.add(tensor)
+
+    def expect(self, tensor: Tensor, check: Callable[[Any], None]) -> None:
+        """What is written to a tensor is to be checked first, by a function that raises."""
+        self.checks[tensor] = check
 
     def drew(self, tensor: Tensor, op: Any, method: Any, args: Any, kwargs: Any) -> None:
         """A Generator drew numbers."""

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from micrograd_np.ops import TABLE
-from micrograd_np.ops.primitive import Drawn, Elementwise, Example, Outputs, Plain, Primitive, example, item
+from micrograd_np.ops.examples import Drawn, Example, example
+from micrograd_np.ops.primitive import Elementwise, Plain, Primitive
+from micrograd_np.ops.several import Outputs, item
 
 from .differences import flat, smooth, split
 

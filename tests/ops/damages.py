@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from itertools import combinations
 
 from micrograd_np import Tensor
-from micrograd_np.ops.primitive import EachArgument, Outputs
-from micrograd_np.rules import Rule, fitted
+from micrograd_np.ops.primitive import EachArgument
+from micrograd_np.ops.several import Outputs
+from micrograd_np.rules import Rule
 
 NAMES = "zxywuv"  # what a rule is given after g
 Damage = Callable[[Rule], Rule]
@@ -83,16 +84,12 @@ def damages(count: int) -> Iterator[tuple[str, str, Damage]]:
 @contextmanager
 def broken(row, position, damage):
     """The row with one rule broken, while the block runs."""
-    sound = row.rules, row.fitted
-    finish = fitted if row.fitted is not row.rules else lambda rule, position: rule
-    if isinstance(row.rules, EachArgument):
-        rule = damage(row.rules.rule)
-        row.rules, row.fitted = EachArgument(rule, lambda rule, i: rule), EachArgument(rule, finish)
+    sound = row.rules
+    if isinstance(sound, EachArgument):
+        row.rules = EachArgument(damage(sound.rule))
     else:
-        rule = damage(row.rules[position])
-        row.rules = [rule if i == position else other for i, other in enumerate(sound[0])]
-        row.fitted = [finish(rule, position) if i == position else other for i, other in enumerate(sound[1])]
+        row.rules = [damage(rule) if i == position else rule for i, rule in enumerate(sound)]
     try:
         yield
     finally:
-        row.rules, row.fitted = sound
+        row.rules = sound

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, mutually_broadcastable_shapes, valid_tuple_axes
 
 from micrograd_np.ops import elementwise, reduction
-from micrograd_np.ops.primitive import Drawn, example
+from micrograd_np.ops.examples import Drawn, example
 
 from .cases import ROWS, Case, cases, runs
 from .checks import check_first_order, check_second_order

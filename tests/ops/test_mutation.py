@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from micrograd_np.ops.primitive import Several, item
+from micrograd_np.ops.several import Several, item
 from micrograd_np.rules import reads
 
 from .cases import ROWS, cases

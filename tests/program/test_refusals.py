@@ -134,6 +134,29 @@ def test_a_module_that_writes_into_its_tensor_is_not():
     assert np.array_equal(module.last.data, np.tanh(np.full(3, 2.0)))
 
 
+def yielding():
+    yield mg.Tensor(1.0)
+
+
+NO_FUNCTIONS = [
+    (lambda: mg.compile(3), TypeError, "takes a function, not int"),
+    (lambda: mg.compile(yielding)(), TypeError, "yielding only begins when it is called"),
+    (lambda: mg.trace(yielding)(), TypeError, "yielding only begins when it is called"),
+    (lambda: mg.compile(lambda: None).loop(-1), ValueError, "n is -1"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "says"), NO_FUNCTIONS)
+def test_what_cannot_be_run_as_a_program(call, error, says):
+    with pytest.raises(error, match=says):
+        call()
+
+
+def test_an_array_that_no_op_made_is_returned_as_it_is():
+    x = np.arange(3)
+    np.testing.assert_array_equal(mg.trace(lambda: x)()(), x)
+
+
 def test_what_is_no_function_is_told_what_trace_is():
     with pytest.raises(TypeError, match=r"The sum of a diagonal is t\.trace\(\)"):
         mg.trace(np.ones((2, 2)))

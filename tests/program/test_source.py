@@ -144,6 +144,22 @@ def test_a_model_with_an_optimiser():
     assert str(mg.trace(model_step())(np.ones((6, 5)), np.ones((6, 3)))) == MODEL_STEP
 
 
+def test_gradients_that_are_forgotten_again_keep_their_names():
+    draws = np.random.default_rng(0)
+    model = nn.Sequential(nn.Linear(5, 3, rng=draws), nn.Dropout(0.5, rng=np.random.default_rng(1)))
+    optimiser = optim.Adam(model.parameters())
+
+    def step(x):
+        model(x).sum().backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+    text = str(mg.trace(step)(np.ones((6, 5))))
+    assert "    d_layers_0_weight = " in text
+    assert "    d_layers_0_bias = " in text
+    assert "rng.random(" in text
+
+
 def test_no_line_is_long():
     model = nn.Sequential(nn.Conv2d(1, 2, 3, rng=np.random.default_rng(0)), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
     optimiser = optim.Adam(model.parameters(), lr=0.1)

@@ -1,0 +1,60 @@
+"""Rows with several outputs: one hidden node holds them all."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..rules import Rule
+from .primitive import Primitive
+
+
+class Outputs(tuple[Any, ...]):
+    """Several outputs of one op, or their cotangents, in which None is a zero."""
+
+    shape = dtype = None
+
+    def __add__(self, other: Any) -> Outputs:
+        return Outputs(b if a is None else a if b is None else a + b for a, b in zip(self, other, strict=True))
+
+
+def _item(outputs: Any, i: int) -> Any:
+    return outputs[i]
+
+
+item = Primitive(
+    _item,
+    lambda g, z, x, i: Outputs(g if j == i else None for j in range(len(x))),
+    bind=lambda x, i: ((x,), {"i": i}),
+)
+
+
+class Several(Primitive):
+    """A row with several outputs: one hidden node holds them, and each is an `item` of it.
+
+    Its rules are given all cotangents; the missing are zeros, or None where `zeros` is False.
+    """
+
+    def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
+        super().__init__(function, *[rule and whole(rule, zeros) for rule in rules], **fields)
+        kernel = self.kernel
+        self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        node = super().__call__(*args, **kwargs)
+        return tuple(item(node, i) for i in range(len(node)))
+
+
+def whole(rule: Rule, zeros: bool = True) -> Rule:
+    """A rule that is given all outputs and all their cotangents; for the missing, zeros or None."""
+
+    @functools.wraps(rule)
+    def whole_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
+        outputs = [item(z, i) for i in range(len(z))]
+        cotangents = [np.zeros_like(y) if part is None and zeros else part for part, y in zip(g, outputs, strict=True)]
+        return rule(cotangents, outputs, *args, **params)
+
+    return whole_rule

@@ -1,0 +1,91 @@
+"""The walk back through what was made from what: all of reverse mode.
+
+A node knows its edges: what it was made from, each with the rule that turns the node's cotangent into a share of that
+value's. The newest node comes first: by then everything that was made from it has sent its share, and its cotangent is
+whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+from . import errors
+from .context import CURRENT
+from .memory import Memory, check_unwritten
+from .rules import fit
+
+Pulled = list[tuple[Any, Any]]
+Pull = Callable[[Any, Any], Pulled]
+
+
+def pull_arrays(node: Any, g: Any) -> Pulled:
+    """What a node sends its arguments, the rules read with arrays."""
+    z, values, params, broadcasts = node._data, node.values, node.params, node.op.broadcasts
+    pulled = []
+    for x, rule in node.edges:
+        cotangent = rule(g, z, *values, **params) if params else rule(g, z, *values)
+        value = x._data
+        if cotangent.dtype is not value.dtype or (broadcasts and cotangent.shape != value.shape):
+            cotangent = fit(cotangent, value, broadcasts)
+        if x.op is None and (cotangent is g or cotangent.base is not None):
+            cotangent = cotangent.copy()  # a leaf's gradient owns its memory
+        pulled.append((x, cotangent))
+    return pulled
+
+
+def pull_tensors(node: Any, g: Any) -> Pulled:
+    """What a node sends its arguments, the rules read with Tensors: the result is a graph again."""
+    args, params, broadcasts = node.args, node.params, node.op.broadcasts
+    return [(x, fit(rule(g, node, *args, **params), x._data, broadcasts)) for x, rule in node.edges]
+
+
+def backpropagate(
+    output: Any,
+    gradient: Any,
+    visit: Callable[[Any, Any], None],
+    pull: Pull = pull_arrays,
+) -> dict[Any, Any]:
+    """The cotangents of the leaves that `output` was made from, given its own.
+
+    Every node on the way is shown to `visit`, with its whole cotangent, once.
+    """
+    cotangents = {output: gradient}
+    pending = [(-output.birth, output)] if output.edges else []
+    newest = Memory.newest
+    watch = CURRENT.get().watch
+    if watch is not None:
+        pull = watch.reading(pull)
+    while pending:
+        node = heappop(pending)[1]
+        g = cotangents.pop(node)
+        if node.birth < newest:
+            check_unwritten(node)
+        try:
+            pulled = pull(node, g)
+        except Exception as error:
+            errors.note(error, node)
+            raise
+        for x, cotangent in pulled:
+            if x in cotangents:
+                cotangents[x] = cotangents[x] + cotangent
+            else:
+                cotangents[x] = cotangent
+                if x.edges:
+                    heappush(pending, (-x.birth, x))
+        visit(node, g)
+    return cotangents
+
+
+def keep(node: Any, g: Any) -> None:
+    node._grad = g
+
+
+def keep_and_cut(node: Any, g: Any) -> None:
+    node._grad = g
+    node.args, node.values, node.edges = (), (), CUT
+
+
+# A forgotten node still has an edge, so that a later walk does not take it for a leaf: the edge's rule refuses.
+CUT: Any = ((None, errors.refuse_cut),)
