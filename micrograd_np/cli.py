@@ -51,11 +51,16 @@ def commands() -> argparse.ArgumentParser:
     command = subparsers.add_parser(
         "draw",
         help="run a script and draw the graph of what it computed last",
-        description="Run FILE.py and draw the newest value with a graph among its variables, or what FUNCTION returns.",
+        description="Run FILE.py and draw the newest value with a graph among its variables, a loss before others; or "
+        "what FUNCTION returns, called without arguments. The page plays the forward and the backward pass.",
     )
     command.add_argument("script", metavar="FILE.py[:FUNCTION]")
     command.add_argument(
-        "--out", type=Path, default=Path("graph.html"), metavar="PATH", help="the suffix names the format (graph.html)"
+        "--out",
+        type=Path,
+        default=Path("graph.html"),
+        metavar="PATH",
+        help="the suffix names the format: .html, .svg, .png, .pdf, .dot, .mmd, .md, .txt, .py (graph.html)",
     )
     command.set_defaults(run=draw)
     return parser

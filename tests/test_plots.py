@@ -29,6 +29,8 @@ def test_a_surface_is_what_the_network_answers():
     np.testing.assert_allclose(before[20::40, 20::40].ravel(), model(CORNERS[[0, 2, 1, 3]]).data.ravel())
     np.testing.assert_allclose(doubled, 2 * before)
     assert [axes.get_title() for axes in figure.axes[:2]] == ["before", "doubled"]
+    reach = abs(doubled).max()
+    assert [axes.images[0].get_clim() for axes in figure.axes[:2]] == [(-reach, reach)] * 2
 
 
 def test_a_surface_shows_the_inputs_of_each_class():

@@ -43,7 +43,7 @@ class View:
         return [one for one in chosen if one[1] is not None and self.lines]
 
 
-def box(node: Node, view: View) -> str:
+def box(node: Node, view: View, more: str = "") -> str:
     fill, border, style, _ = KINDS[node.kind]
     shown = view.arrays(node)
     columns = len(shown)
@@ -54,7 +54,7 @@ def box(node: Node, view: View) -> str:
         )
         cells = (f"<td{part(node, one[0])}>{look}</td>" for one, look in zip(shown, looks, strict=True))
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    if note := state(node, view):
+    if note := "; ".join(filter(None, (state(node, view), more))):
         rows.append(row(font(note, DIM, 9), columns))
     return table(
         "".join(rows), f'border="1" cellspacing="0" cellpadding="4" style="{style}" bgcolor="{fill}" color="{border}"'

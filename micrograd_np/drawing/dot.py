@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from textwrap import wrap
 from typing import Any
@@ -39,14 +40,18 @@ def source(scene: Scene, direction: str = "both") -> str:
         edge_attr={"fontname": "Courier", "fontsize": "9", "color": LINE, "fontcolor": GRADIENT, "arrowsize": "0.7"},
     )
     clusters: dict[tuple[str, ...], Any] = {(): digraph}
+    silent = Counter(edge.tail for edge in scene.edges if not edge.drawn)
     for node in scene.nodes:
         place = cluster(clusters, node.scope)
-        place.node(node.id, f"<{box(node, view)}>", id=node.id, _attributes={"class": node.kind})
+        more = f"goes into {silent[node.id]} more folded boxes" if silent[node.id] else ""
+        place.node(node.id, f"<{box(node, view, more)}>", id=node.id, _attributes={"class": node.kind})
     for scope, inner in reversed(clusters.items()):
         if scope:
             clusters[scope[:-1]].subgraph(inner)
     made = {node.id for node in scene.nodes if node.op or node.kind == "fold"}
     for i, edge in enumerate(scene.edges):
+        if not edge.drawn:
+            continue
         straight = {"weight": "8"} if edge.tail in made else {}  # what is computed is a line, with leaves beside it
         digraph.edge(edge.tail, edge.head, id=f"e{i}", **arrow(edge, view), **straight)
     return str(digraph.source)

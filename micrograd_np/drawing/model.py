@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from ..graph import Tensor
@@ -57,6 +58,7 @@ class Edge:
     rule: str = ""
     gradient: Any = None  # what the rule sent
     part: Any = None  # the same, where others arrive at the tail as well
+    drawn: bool = True  # whether a drawing has room for it; where not, the tail says how many there are
 
 
 @dataclass
@@ -121,28 +123,35 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
         node.phrase = Phrase(node.title) if node.title else made
         boxes[id(x)] = node
     scene = Scene(list(boxes.values()), edges, whole=len(boxes))
-    place_weights(scene)
+    place_weights(scene, names)
     drop_single(scene)
     return scene
 
 
-def place_weights(scene: Scene) -> None:
-    """A weight is drawn in the group in which all its uses are."""
+def place_weights(scene: Scene, names: Names) -> None:
+    """A weight is drawn in the group in which all its uses are; what a module is given stays outside of that."""
     users: dict[str, list[tuple[str, ...]]] = {}
     by_id = {node.id: node for node in scene.nodes}
     for edge in scene.edges:
         users.setdefault(edge.tail, []).append(by_id[edge.head].scope)
     for node in scene.nodes:
         if node.kind in ("leaf", "frozen"):
-            node.scope = common(users.get(node.id, []))
+            scope = common(users.get(node.id, []))
+            own = id(node.source) in names.modules
+            node.scope = scope if own else tuple(takewhile(lambda label: not is_module(label), scope))
 
 
 def drop_single(scene: Scene) -> None:
     """A module in which there is only one box needs no frame around it."""
     counts = Counter(node.scope[:depth] for node in scene.nodes for depth in range(1, len(node.scope) + 1))
     for node in scene.nodes:
-        if node.scope and counts[node.scope] == 1 and ": " in node.scope[-1]:
+        if node.scope and counts[node.scope] == 1 and is_module(node.scope[-1]):
             node.scope = node.scope[:-1]
+
+
+def is_module(label: str) -> bool:
+    """Whether a group is a module's, as in `layers.0: Linear`, and not a scope of the user's."""
+    return ": " in label
 
 
 def common(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

@@ -155,9 +155,14 @@ def described(node: Node) -> dict[str, Any]:
 
 
 def told(scene: Scene) -> dict[str, Any]:
-    """What happens inside a fold, as the text of a terminal has it: a line a value, and a line a rule."""
+    """What happens inside a fold, as the text of a terminal has it: each value, and each rule, with its numbers."""
     values = [text.forward(node, scene.walked) for node in scene.nodes if node.kind != "input"]
-    return {"forward": values, "backward": text.backward(scene) if scene.walked else [], "note": scene.folded}
+    rules = text.backward(scene) if scene.walked else []
+    return {
+        "forward": [(said, number) for said, _, number, _ in values],
+        "backward": [(name, rule, number) for name, _, rule, _, number in rules],
+        "note": scene.folded,
+    }
 
 
 def called(node: Node) -> str:

@@ -170,7 +170,8 @@ def draw(
         raise TypeError(f"there is no Tensor to draw in {result!r:.80}. Draw a Tensor, or a function that returns one.")
     scene = build(outputs, names)
     title = getattr(target, "__name__", f"compute_{scene.nodes[-1].name or 'output'}")
-    return Picture(fill(fold_scene(scene, limit, fold)), direction, lambda: program_of(outputs, names, title))
+    called = {id(node.source): node.name if node.op else node.title for node in scene.nodes}  # tags, of leaves alone
+    return Picture(fill(fold_scene(scene, limit, fold)), direction, lambda: program_of(outputs, called, title))
 
 
 def tensors(result: Any) -> Iterator[Tensor]:

@@ -94,6 +94,7 @@ function show(i, asked = null) {
   const active = step.pass === "forward" ? step.edges : step.sends.map((each) => each.edge);
   edges.forEach((edge, i) => {
     const drawn = find(`e${i}`);
+    if (!drawn) return; // its tail says how many arrows there was no room for
     drawn.classList.toggle("waiting", !(computed[edge.head] <= at));
     drawn.classList.toggle("lit", active.includes(i));
     drawn.querySelectorAll("text").forEach((text) => text.classList.toggle("hidden", !(sent[i] <= at)));

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..apply import apply
 from ..context import Mode
+from ..custom import CustomOp
 from ..graph import Tensor, constant
 from ..program import Program
 from ..program.record import record
@@ -15,13 +16,12 @@ from ..pullback import gradients
 from ..walk import CUT
 from .flow import raw, runs_users_code
 from .model import walk
-from .names import Names
 
 
-def program_of(outputs: Sequence[Tensor], names: Names, title: str) -> Program:
+def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title: str) -> Program:
     """The program that a graph is: its ops run once more on the same leaves, and are traced.
 
-    Where one output was given a gradient, the leaves' gradients are part of it.
+    Where one output was given a gradient, the leaves' gradients are part of it. Names are those of values by their ids.
     """
     if outputs[0].edges is CUT:
         raise RuntimeError(
@@ -30,16 +30,16 @@ def program_of(outputs: Sequence[Tensor], names: Names, title: str) -> Program:
     again = {id(x): x for x in walk(outputs)}
     computed = [x for x in again.values() if getattr(x, "op", None) is not None and x.edges is not CUT]
     for x in computed:
-        if runs_users_code(x):
+        if runs_users_code(x) or isinstance(x.op, CustomOp):
             raise RuntimeError(
-                f"there is no source of this graph: its {x.op.name} calls a function of yours, which would run again. "
-                "Trace the function that made the graph: print(mg.trace(f)(*args))."
+                f"there is no source of this graph: its {x.op.name} calls a function of yours, of which only you have "
+                "the source."
             )
 
     def run() -> Any:
         for x in computed:
             z = again[id(x)] = apply(x.op, tuple(again.get(id(a), a) for a in x.args), x.params)
-            z.name = names(x)
+            z.name = names.get(id(x))
         ends = [again[id(x)] for x in outputs]
         found = leaf_gradients(ends[0], outputs[0], names) if len(ends) == 1 else []
         return (*ends, *found) if len(ends) + len(found) > 1 else ends[0]
@@ -54,11 +54,11 @@ def program_of(outputs: Sequence[Tensor], names: Names, title: str) -> Program:
             "program's shapes are fixed. Choose with mg.where instead of an index of booleans."
         ) from None
     for value in steps.inputs():
-        value.name = names(value.of) or value.name
+        value.name = names.get(id(value.of)) or value.name
     return Program(steps)
 
 
-def leaf_gradients(end: Tensor, output: Tensor, names: Names) -> list[Any]:
+def leaf_gradients(end: Tensor, output: Tensor, names: Mapping[int, str | None]) -> list[Any]:
     """The gradients of the leaves, where the output was given one; each is called `d_` and what its leaf is called."""
     if output._grad is None or not end.edges:
         return []
@@ -66,10 +66,10 @@ def leaf_gradients(end: Tensor, output: Tensor, names: Names) -> list[Any]:
     leaves = list(dict.fromkeys(x for x in arrows if x.op is None))
     start = None if output.ndim == 0 else constant(raw(output._grad))
     if start is not None:
-        start.name = f"d_{names(output) or 'output'}"
+        start.name = f"d_{names.get(id(output)) or 'output'}"
     found = list(gradients(end, leaves, start))
     for leaf, g in zip(leaves, found, strict=True):
-        name = names(leaf)
+        name = names.get(id(leaf))
         if name and g.name is None:
             g.name = f"d_{name}"
     return found

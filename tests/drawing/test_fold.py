@@ -161,3 +161,14 @@ def test_many_modules_are_a_box_each():
 def test_the_limit_decides_alone_where_it_is_given():
     square = Square()
     assert draw(run([square] * 20), limit=50).scene.folded == []
+
+
+def test_a_weight_of_many_folds_has_one_arrow_and_says_how_many_more_there_are():
+    square = Square()
+    picture = draw(run([square] * 10), fold=["square"])
+    folds = [node for node in picture.scene.nodes if node.kind == "fold"]
+    used = [edge for edge in picture.scene.edges if edge.tail == "n1"]
+    assert len(folds) == len(used) == 10
+    assert [edge.drawn for edge in used] == [True] + [False] * 9
+    assert picture.dot.count("n1 -> ") == 1
+    assert "goes into 9 more folded boxes" in picture.dot

@@ -66,6 +66,13 @@ def test_modules_are_groups():
     ]
 
 
+def test_what_a_module_is_given_stays_outside_of_it():
+    layer, x = Layer(), weight(2)
+    drawn = scene(layer(x) * 2)
+    assert node(drawn, "x").scope == ()
+    assert node(drawn, "weight").scope[:1] == ("layer: Layer",)
+
+
 def test_each_run_of_a_module_is_a_group():
     layer, x = Layer(), weight(2)
     out = layer(layer(x)) * 2

@@ -77,10 +77,10 @@ def test_a_fold_tells_what_happens_inside():
     folded = data(draw(loss, fold=["layer"]))["nodes"]
     told = next(node["inside"] for node in folded.values() if "inside" in node)
     assert [row[0] for row in told["forward"]] == ["tanh(w)", "h = tanh(w) * w"]
-    assert [row[:4] for row in told["backward"]] == [
-        ["tanh(w)", "(2,)", "g * w", "h"],
-        ["w", "(2,)", "g * (1 - z * z)", "tanh(w)"],
-        ["", "", "+ g * tanh(w)", "h"],
+    assert told["backward"] == [
+        ["tanh(w)", "g * w", "1 … 2"],
+        ["w", "g * (1 - z * z)", "0.141 … 0.420"],
+        ["", "+ g * tanh(w)", "0.762 … 0.964"],
     ]
     assert told["note"] == []
 

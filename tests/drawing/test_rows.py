@@ -49,7 +49,7 @@ def fixed():
 @pytest.mark.parametrize("case", fixed(), ids=lambda case: case.name)
 def test_the_source_of_a_graph_gives_its_value_and_its_gradients(case):
     total = total_of(case)
-    value, *gradients = program_of([total], Names(), "total")()
+    value, *gradients = program_of([total], {}, "total")()
     np.testing.assert_array_equal(value, total.data)
     leaves = [x for x in walk([total]) if isinstance(x, mg.Tensor) and x.is_leaf and x.grad is not None]
     assert len(leaves) == len(gradients)

@@ -84,6 +84,13 @@ def test_the_names_are_those_of_when_it_was_drawn():
     assert "(inner)" in drawn().source
 
 
+def test_what_has_no_name_is_called_as_in_the_picture():
+    w = weight(2)
+    picture = draw(np.sum(w * np.arange(2.0)))
+    assert "c1" in [node.title for node in picture.scene.nodes]
+    assert "def compute_output(w, c1):" in picture.source
+
+
 def test_nothing_changes_when_the_source_is_read():
     w = weight(2)
     loss = np.sum(w * w)
@@ -96,6 +103,11 @@ def test_nothing_changes_when_the_source_is_read():
 
 def hooked():
     return np.sum(mg.hook(weight(2) * 2, lambda g: g))
+
+
+@mg.custom_op(lambda g, z, x: g * (1 - z * z))
+def squash(x):
+    return np.tanh(x)
 
 
 def forgotten():
@@ -111,7 +123,12 @@ def masked():
 
 @pytest.mark.parametrize(
     ("function", "words"),
-    [(hooked, "hook calls a function of yours"), (forgotten, "forgot"), (masked, "an index of booleans")],
+    [
+        (hooked, "hook calls a function of yours"),
+        (lambda: squash(weight(2)), "squash calls a function of yours"),
+        (forgotten, "forgot"),
+        (masked, "an index of booleans"),
+    ],
 )
 def test_where_there_is_none_it_says_why(function, words):
     picture = draw(function)
