@@ -1,4 +1,4 @@
-"""The source of a row's own kernel, with whatever of ours it calls: text that runs with NumPy alone."""
+"""The source of a row's own kernel, with whatever it calls itself: text that runs with NumPy alone."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ import functools
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
-from types import ModuleType
+from types import FunctionType, ModuleType, NoneType
 from typing import Any
 
 from .spelling import is_numpys
+from .trace import TraceError
 
 Cut = tuple[int, int]
+OURS = __name__.split(".")[0]
+NUMBERS = (bool, int, float, str, NoneType)
 FOR_CHECKERS = re.compile(r"  # (type: ignore|noqa).*")
 
 
 def definitions_of(kernels: Iterable[Any]) -> dict[str, str]:
     """Each name that kernels need, and the statement that binds it, what is used first."""
-    found: dict[str, str] = {}
+    found: dict[str, tuple[Any, str]] = {}
     for kernel in kernels:
-        define(kernel.__name__, sys.modules[kernel.__module__], found)
-    return found
+        define(kernel.__name__, kernel, sys.modules[kernel.__module__], found)
+    return {name: text for name, (_, text) in found.items()}
 
 
 def printed(found: dict[str, str]) -> str:
@@ -37,24 +41,63 @@ def is_import(text: str) -> bool:
     return text.startswith(("import ", "from "))
 
 
-def define(name: str, module: ModuleType, found: dict[str, str]) -> None:
-    """Add the definition of a name of a module."""
-    thing = getattr(module, name)
+def define(name: str, thing: Any, module: ModuleType, found: dict[str, tuple[Any, str]]) -> None:
+    """Add the definition of a name of a module or of a function in it."""
+    if name in found:
+        check_same_thing(name, thing, found[name][0])
     if name in found or thing is sys.modules["numpy"]:
         return
-    found[name] = ""  # a function may call itself
+    found[name] = thing, ""  # a function may call itself
     home = sys.modules.get(getattr(thing, "__module__", None) or module.__name__, module)
     if inspect.ismodule(thing):
         text = f"import {thing.__name__}" + (f" as {name}" if name != thing.__name__ else "")
     elif inspect.isclass(thing) or inspect.isbuiltin(thing) or is_numpys(thing) or is_standard(home):
         text = f"from {home.__name__} import {thing.__name__}"
-    else:
+    elif home.__name__.split(".")[0] == OURS:
         text = definitions(home)[name]
-        for used in ast.walk(ast.parse(text)):
-            if isinstance(used, ast.Name) and hasattr(home, used.id):
-                define(used.id, home, found)
+        for used in names_in(text):
+            if hasattr(home, used):
+                define(used, getattr(home, used), home, found)
+    elif isinstance(thing, FunctionType):
+        text = own_text(thing)
+        known = inspect.getclosurevars(thing)
+        variables = {**known.globals, **known.nonlocals}
+        for used in names_in(text):
+            if used in variables:
+                define(used, variables[used], home, found)
+    elif isinstance(thing, NUMBERS):
+        text = f"{name} = {thing!r}"
+    else:
+        raise TraceError(
+            f"an op of yours reads {name}, a {type(thing).__name__}, which a program's text cannot hold. Make it an "
+            "argument of the op."
+        )
     del found[name]
-    found[name] = text
+    found[name] = thing, text
+
+
+def check_same_thing(name: str, thing: Any, other: Any) -> None:
+    if thing is not other and not (isinstance(thing, NUMBERS) and thing == other):
+        raise TraceError(f"ops of yours know two things as {name}, and a program has one of a name. Rename one.")
+
+
+def names_in(text: str) -> list[str]:
+    return [node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
+
+
+def own_text(function: FunctionType) -> str:
+    """The source of a user's function, wherever it stands, without decorators."""
+    try:
+        source = textwrap.dedent(inspect.getsource(function))
+    except OSError:
+        source = ""
+    statement = next(iter(ast.parse(source).body), None) if function.__name__.isidentifier() else None
+    if not isinstance(statement, ast.FunctionDef):
+        raise TraceError(
+            f"a program is printed with the source of its ops, and that of {function.__name__} is not to be had. Write "
+            "it as a def in a file."
+        )
+    return untyped(source, statement)
 
 
 def is_standard(module: ModuleType) -> bool:

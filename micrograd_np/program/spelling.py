@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..custom import CustomOp
 from ..ops.indexing import put
 from .phrases import ATOM, Phrase, attribute, call, infix, literal, method, prefix, subscript
 
@@ -121,7 +122,7 @@ def kernel_of(op: Any) -> Any:
     """The function that computes; for several outputs, that which gives them as a tuple."""
     if op.name == "scatter":
         return put
-    return inspect.unwrap(op.kernel, stop=is_numpys)
+    return op.function if isinstance(op, CustomOp) else inspect.unwrap(op.kernel, stop=is_numpys)
 
 
 def is_numpys(kernel: Any) -> bool:
