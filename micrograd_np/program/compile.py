@@ -18,10 +18,11 @@ from .entry import Entry
 from .machine import Machine
 from .record import record, value_of
 from .simplify import simplified
-from .surroundings import Held, Length, first_changed, known
+from .surroundings import Surroundings, first_changed, known
 from .trace import TraceError
-from .values import GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
+from .values import ARRAY, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
 
+VALUES = (int, str, bytes, type(None), type, np.dtype)  # arguments that are what they equal
 LIMIT = 16  # programs of one function
 BACKENDS: dict[str, Callable[[Steps], Any]] = {"numpy": Emitted, "numba": Machine}
 
@@ -84,7 +85,9 @@ class Compiled:
                 "outside, or hold it in a Tensor and write to that; what the function did this time is done."
             )
         programs = self.programs.setdefault(key, [])
-        runner = Runner(self.function, steps, leaves, wants_gradient(result), self.backend, before)
+        operands = {id(x.of) for x in steps.inputs() if x.kind == ARRAY}  # are read at each call
+        fixed = [each for each in before if id(each.holder) not in operands]
+        runner = Runner(self.function, steps, leaves, wants_gradient(result), self.backend, fixed)
         programs.insert(0, runner)
         del programs[LIMIT:]
         while len(self.programs) > LIMIT:
@@ -102,7 +105,7 @@ class Runner:
         leaves: Any,
         wanted: bool,
         backend: Callable[[Steps], Any],
-        surroundings: list[Held | Length],
+        surroundings: Surroundings,
     ) -> None:
         self.function = function
         self.traced = steps
@@ -162,15 +165,28 @@ def kind(x: Any) -> Any:
         return (Tensor, x._data.shape, x._data.dtype, x._data.strides, x._requires_grad and id(x))
     if hasattr(x, "dtype"):
         return (np.shape(x), x.dtype, getattr(x, "strides", ()))
-    return (type(x), x)
+    if isinstance(x, slice):
+        return (slice, kind(x.start), kind(x.stop), kind(x.step))
+    if isinstance(x, float | complex):
+        return (type(x), repr(x))  # which tells 0.0 from -0.0
+    return (type(x), x) if isinstance(x, VALUES) else (type(x), id(x))
 
 
 def identities(leaves: list[Any]) -> tuple[int, ...]:
-    """Which arguments are one and the same."""
+    """Which arguments are one and the same, or share memory."""
     if len(leaves) < 2:
         return ()
     first: dict[int, int] = {}
-    return tuple(first.setdefault(id(x), i) for i, x in enumerate(leaves))
+    owners = [x if isinstance(x, VALUES) else owner(x) for x in leaves]
+    return tuple(first.setdefault(id(x), i) for x_owner in (leaves, owners) for i, x in enumerate(x_owner))
+
+
+def owner(x: Any) -> Any:
+    """What holds the memory of an array or Tensor."""
+    x = x._data if isinstance(x, Tensor) else x
+    while getattr(x, "base", None) is not None:
+        x = x.base
+    return x
 
 
 def array_of(x: Value, leaves: Any) -> Any:

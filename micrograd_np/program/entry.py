@@ -11,7 +11,7 @@ import numpy as np
 from ..graph import Tensor, constant
 from ..memory import Memory, memory, tick
 from .emit import Emitted, indented
-from .surroundings import Held, Length
+from .surroundings import Content, Held, Surroundings, same
 from .values import ARGUMENT, GRADIENT, RESULT, TENSOR, Steps, Value
 
 
@@ -40,17 +40,24 @@ class Entry:
         emitted: Emitted,
         leaves: Any,
         frames: Callable[[], Any],
-        surroundings: list[Held | Length],
+        surroundings: Surroundings,
     ) -> None:
         self.leaves = leaves
         self.scope: dict[str, Any] = {"Memory": Memory, "tick": tick, "constant": constant, "array": np.asarray}
-        self.scope |= {"free": [], "frames": frames, "rebuild": program.rebuild, "own": own, "memory": memory}
+        self.scope |= {
+            "free": [],
+            "frames": frames,
+            "rebuild": program.rebuild,
+            "own": own,
+            "memory": memory,
+            "same": same,
+        }
         arrays = ", ".join(self.array(x) for x in emitted.given)
         after = self.after(program)
         take = ["try:", "    frame = free.pop()", "except IndexError:", "    frame = frames()"]
         conditions = [*map(self.unchanged, surroundings), *self.conditions(program)]
         lines = ["def fits():", "    try:", f"        return {' and '.join(conditions) or True}"]
-        lines += ["    except (KeyError, IndexError):", "        return False"]
+        lines += ["    except (KeyError, IndexError, ValueError):", "        return False"]
         lines += ["def call(leaves):", *indented([*take, f"ends = frame[0]({arrays})", *after])]
         lines += ["def loop(n, leaves):", *indented([*take, f"ends = frame[1](n, {arrays})", *after])]
         self.text = "\n".join([*lines, ""])
@@ -62,17 +69,14 @@ class Entry:
         self.scope[name] = thing
         return name
 
-    def unchanged(self, each: Held | Length) -> str:
+    def unchanged(self, each: Held | Content) -> str:
         """That a variable, an attribute or an item is what it was."""
-        holder = self.bound(each.holder)
-        if isinstance(each, Length):
-            return f"len({holder}) == {each.length}"
+        holder, value = self.bound(each.holder), self.bound(each.value)
+        if isinstance(each, Content):
+            return f"{self.bound(each.look)}({holder}) == {value}"
         key = repr(each.key) if isinstance(each.key, str | int) else self.bound(each.key)
         now = f"{holder}.cell_contents" if isinstance(each.holder, CellType) else f"{holder}[{key}]"
-        value = self.bound(each.value)
-        if not isinstance(each.value, int | float):
-            return f"{now} is {value}"
-        return f"(type({now}) is type({value}) and {now} == {value})"
+        return f"same({now}, {value})" if isinstance(each.value, int | float) else f"{now} is {value}"
 
     def tensor(self, x: Value) -> str:
         return f"leaves[{x.of}]" if x.kind == ARGUMENT else self.bound(x.of)

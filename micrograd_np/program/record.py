@@ -13,8 +13,8 @@ from ..context import Mode, tracing
 from ..frames import line, spot
 from ..graph import Tensor, constant
 from .draws import no_hidden_draws
-from .trace import Trace, TraceError, new
-from .values import ARGUMENT, CONSTANT, GRADIENT, RESULT, TENSOR, Steps, Value
+from .trace import LASTING, Trace, TraceError, new
+from .values import ARGUMENT, CONSTANT, GRADIENT, RESULT, Steps, Value
 
 
 def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) -> tuple[Any, Steps]:
@@ -40,14 +40,14 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
             with no_hidden_draws(f, args, tracer):
                 result, names = watch(f, *args, **kwargs)
             returned, rebuild_result = flatten(result)
-            ends = [tracer.targets.get(x) or tracer.value(x) if isinstance(x, Tensor) else x for x in returned]
+            ends = [tracer.end(x) if isinstance(x, Tensor) else x for x in returned]
             tracer.check_modules()
         finally:
             left = tracer.finish()
     name_values(tracer, names)
-    writes = [(at, tracer.values[x]) for x, at in tracer.targets.items() if at.kind in (ARGUMENT, TENSOR)]
+    writes = [(at, tracer.values[x]) for x, at in tracer.targets.items() if at.kind in LASTING]
     owners = {x: tracer.targets.get(x, tracer.values[x]) for x, _ in left}
-    gradients = [(owners[x], g) for x, g in left if owners[x].kind in (ARGUMENT, TENSOR)]
+    gradients = [(owners[x], g) for x, g in left if owners[x].kind in LASTING]
     met = {x: g is not None for x, g in tracer.met.items()}
     name = getattr(f, "__name__", "step")
     steps = Steps(

@@ -1,15 +1,22 @@
-"""What a function knows besides its arguments' values: its variables, and what hangs from them."""
+"""What a function knows besides its arguments' values: its variables, and whatever hangs from them."""
 
 from __future__ import annotations
 
+import functools
+import math
+from array import array
+from collections import deque
 from collections.abc import Callable, Iterator
-from types import CellType, FunctionType, ModuleType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..graph import Tensor
 
-LEAVES = (Tensor, ModuleType, FunctionType, type, str, bytes)
-DEPTH = 6
+WHOLE = (Tensor, np.generic, str, bytes, int, float, complex, type(None))  # nothing hangs from these
+UNORDERED = (deque, set, bytearray, array)  # of which each entry is looked at
+DEPTH = 8
 WIDTH = 1000  # what is longer holds data, of which only the length is looked at
 
 
@@ -27,67 +34,142 @@ class Held(NamedTuple):
     def changed(self) -> bool:
         """Whether it holds another value now: another object, or another number."""
         try:
-            now = self.now()
-        except (KeyError, IndexError):
+            return not same(self.now(), self.value)
+        except (KeyError, IndexError, ValueError):
             return True
-        same = isinstance(now, int | float) and type(now) is type(self.value) and now == self.value
-        return now is not self.value and not same
 
 
-class Length(NamedTuple):
-    """That a dict or a list is so long."""
+class Content(NamedTuple):
+    """What an array or a collection held: its length, or its bytes, or its entries."""
 
     path: str
     holder: Any
-    length: int
+    look: Callable[[Any], Any]
+    value: Any
 
     def changed(self) -> bool:
-        return len(self.holder) != self.length
+        return bool(self.look(self.holder) != self.value)
 
 
-def variables(f: Callable[..., Any]) -> Iterator[Held]:
-    """The variables of others that a function reads."""
-    inner = getattr(f, "__func__", f)
-    code = getattr(inner, "__code__", None)
-    if code is None:
-        return
-    for name, cell in zip(code.co_freevars, inner.__closure__ or (), strict=True):
-        yield Held(name, cell, None, cell.cell_contents)
-    for name in code.co_names:
-        if name in inner.__globals__:
-            yield Held(name, inner.__globals__, name, inner.__globals__[name])
+Surroundings = list[Held | Content]
 
 
-def known(f: Callable[..., Any], leaves: Any) -> list[Held | Length]:
+def same(now: Any, value: Any) -> bool:
+    """Whether two values are one object, or one number with one sign."""
+    if now is value:
+        return True
+    numbers = type(now) is type(value) and isinstance(now, int | float) and now == value
+    return numbers and math.copysign(1, now) == math.copysign(1, value)
+
+
+def bits(x: Any) -> bytes:
+    return bytes(x.tobytes())
+
+
+def entries(x: Any) -> list[Any]:
+    return [part if isinstance(part, int | float) else id(part) for part in x]
+
+
+def known(f: Any, leaves: Any) -> Surroundings:
     """Everything that hangs from a function's variables, from its object and from its arguments."""
-    found: list[Held | Length] = list(variables(f))
-    pending = [(each.path, each.value, 0) for each in found if isinstance(each, Held)]
-    pending += [("self", getattr(f, "__self__", None), 0)]
-    pending += [(f"argument {i}", x, 0) for i, x in enumerate(leaves)]
+    found: Surroundings = []
+    named: set[str] = set()  # by the user's functions
+    pending = [("self", f, 0), *((f"argument {i}", x, 0) for i, x in enumerate(leaves) if not hasattr(x, "dtype"))]
     seen: set[int] = set()
     while pending:
         path, value, depth = pending.pop()
-        if id(value) in seen or depth == DEPTH or is_leaf(value):
+        if id(value) in seen or depth == DEPTH or isinstance(value, WHOLE):
             continue
         seen.add(id(value))
-        holder = value if isinstance(value, dict | list | tuple) else getattr(value, "__dict__", {})
-        if not holder and not isinstance(value, dict | list):
+        if isinstance(value, FunctionType) and is_users(value):
+            named |= names_in(value.__code__)
+        looks = list(looked_at(path, value))
+        found += looks
+        pending += [(each.path, each.value, depth + 1) for each in looks if isinstance(each, Held)]
+        pending += [(path, part, depth) for part in behind(value)]
+    return [
+        each for each in found if not isinstance(each.holder, np.ndarray) or last_attribute(each.path) in {"", *named}
+    ]
+
+
+def last_attribute(path: str) -> str:
+    """The name behind the last dot of a path."""
+    return path.rpartition(".")[2].partition("[")[0] if "." in path else ""
+
+
+def looked_at(path: str, value: Any) -> Iterator[Held | Content]:
+    """What is to stay as it is of one value."""
+    if isinstance(value, np.ndarray):
+        yield Content(path, value, bits, bits(value))
+    elif isinstance(value, UNORDERED):
+        yield Content(path, value, entries, entries(value))
+    elif isinstance(value, FunctionType):
+        yield from variables(value)
+    elif hasattr(value, "__wrapped__"):
+        return
+    elif isinstance(value, dict | list | tuple):
+        yield Content(path, value, len, len(value))
+        if len(value) <= WIDTH:
+            pairs = value.items() if isinstance(value, dict) else enumerate(value)
+            yield from (Held(f"{path}[{key!r}]", value, key, x) for key, x in pairs)
+    elif isinstance(value, type):
+        parts = vars(value).items() if is_users(value) else ()
+        yield from (Held(f"{value.__name__}.{key}", vars(value), key, x) for key, x in parts if key[:2] != "__")
+    elif not isinstance(value, ModuleType):
+        parts = getattr(value, "__dict__", {})
+        if parts:
+            yield Content(path, parts, len, len(parts))
+            yield from (Held(f"{path}.{key}", parts, key, x) for key, x in parts.items())
+
+
+def behind(value: Any) -> list[Any]:
+    """What else a value stands for: the class of an object, what a method, a partial or a wrapped function calls."""
+    if hasattr(value, "__wrapped__"):
+        return [value.__wrapped__]
+    if isinstance(value, MethodType):
+        return [value.__self__, value.__func__]
+    if isinstance(value, functools.partial):
+        return [value.func, value.args, value.keywords]
+    return [] if isinstance(value, type | FunctionType | ModuleType | np.ndarray) else [type(value)]
+
+
+def variables(f: FunctionType) -> Iterator[Held]:
+    """The variables of others that a user's function reads, its defaults, and what it reads of the user's modules."""
+    if not is_users(f):
+        return
+    for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
+        try:
+            yield Held(name, cell, None, cell.cell_contents)
+        except ValueError:  # a variable that has no value yet
             continue
-        found.append(Length(path, holder, len(holder)))
-        if len(holder) <= WIDTH:
-            pairs = holder.items() if isinstance(holder, dict) else enumerate(holder)
-            said = "{}[{!r}]" if holder is value else "{}.{}"
-            parts = [Held(said.format(path, key), holder, key, x) for key, x in pairs]
-            found += parts
-            pending += [(part.path, part.value, depth + 1) for part in parts]
-    return found
+    names = names_in(f.__code__)
+    for name in sorted(names & f.__globals__.keys()):
+        value = f.__globals__[name]
+        yield Held(name, f.__globals__, name, value)
+        if isinstance(value, ModuleType) and is_users(value):
+            yield from (Held(f"{name}.{x}", vars(value), x, vars(value)[x]) for x in sorted(names & vars(value).keys()))
+    for defaults in (f.__defaults__, f.__kwdefaults__):
+        if defaults:
+            yield from (x for x in looked_at(f.__name__, defaults) if isinstance(x, Held))
 
 
-def is_leaf(value: Any) -> bool:
-    """Whether a value is looked at as a whole: an array, a module of Python's, a function, also one that is wrapped."""
-    return isinstance(value, LEAVES) or hasattr(value, "dtype") or hasattr(value, "__wrapped__")
+def names_in(code: CodeType) -> set[str]:
+    """The names that a function looks up, and those that functions in it do."""
+    inner = (names_in(x) for x in code.co_consts if isinstance(x, CodeType))
+    return set(code.co_names).union(*inner)
 
 
-def first_changed(held: list[Held | Length]) -> str | None:
+def is_users(thing: Any) -> bool:
+    """Whether a function, class or module stands in the user's own code."""
+    from ..drawing import names
+
+    if isinstance(thing, FunctionType):
+        return names.is_users(thing.__code__.co_filename)
+    if isinstance(thing, type):
+        return names.is_users_class(thing)
+    return names.is_users(getattr(thing, "__file__", None) or "<frozen")
+
+
+def first_changed(surroundings: Surroundings) -> str | None:
     """The path of something that is not what it was."""
-    return next((each.path for each in held if each.changed()), None)
+    return next((each.path for each in surroundings if each.changed()), None)

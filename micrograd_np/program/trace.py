@@ -15,8 +15,9 @@ from ..memory import Memory, memory, tick
 from ..ops import TABLE
 from ..ops.control import alias, hook
 from ..walk import Pull
-from .values import ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Value
+from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Value
 
+LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after it
 SAME = (alias, hook)
 SHAPED_BY_DATA = ("argwhere", "flatnonzero", "nonzero", "unique")
 astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
@@ -94,7 +95,7 @@ class Trace:
 
     def fixed(self, tensor: Tensor) -> None:
         """A Tensor's values follow from shapes alone."""
-        self.values[tensor] = new(CONSTANT, tensor._data, tensor._data)
+        self.values[tensor] = new(CONSTANT, tensor._data.copy(), tensor._data)
 
     def wrote(self, tensor: Tensor, values: Any) -> None:
         """A tensor's memory was given values."""
@@ -193,6 +194,11 @@ class Trace:
                 f"{called(x, 'a tensor')} is a view of {called(target, 'a tensor')}, which was written to since; a "
                 f"program writes last: {line(spot())}. Take the view after the write, or copy it before."
             )
+
+    def end(self, x: Tensor) -> Any:
+        """What is returned as a tensor: where it was there before, itself, with what is in it after all writes."""
+        target = self.targets.get(x)
+        return target if target is not None and target.kind in LASTING else self.value(x)
 
     def finish(self) -> list[tuple[Tensor, Value | None]]:
         """The gradients that the function left; in the tensors, they are arrays again."""
