@@ -79,6 +79,13 @@ def method(name: str, how: str) -> TypeError:
     return TypeError(f"np.{name}.{how} is not supported on Tensors. {CURES.get(how, '')}")
 
 
+def in_place(name: str) -> TypeError:
+    return TypeError(
+        f"t.{name}() works in place on an array and gives a copy of a Tensor, and a traced function may be given "
+        f"either. Write np.{name}(t)."
+    )
+
+
 IN_PLACE = "copyto fill_diagonal place put put_along_axis putmask".split()
 
 

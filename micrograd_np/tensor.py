@@ -83,9 +83,22 @@ for symbol, name in UNARY.items():
     setattr(Tensor, f"__{symbol}__", method(TABLE[name]))
 for symbol, name in COMPARISONS.items():
     setattr(Tensor, f"__{symbol}__", method(TABLE[name]))
+
+
+def copying(name: str) -> Callable[..., Any]:
+    """A method that works in place on an array, and gives a copy of a Tensor."""
+
+    def copied(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        if tracing():
+            raise misfits.in_place(name)
+        return FUNCTIONS[name](self, *args, **kwargs)
+
+    return copied
+
+
 for name in METHODS:
     if name in FUNCTIONS:
-        setattr(Tensor, name, method(FUNCTIONS[name]))
+        setattr(Tensor, name, copying(name) if name in ("partition", "sort") else method(FUNCTIONS[name]))
 
 
 @given

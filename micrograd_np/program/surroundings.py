@@ -6,7 +6,7 @@ import functools
 import math
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -66,8 +66,14 @@ def bits(x: Any) -> bytes:
     return bytes(x.tobytes())
 
 
-def entries(x: Any) -> list[Any]:
+def entries(x: Iterable[Any]) -> list[Any]:
     return [part if isinstance(part, int | float) else id(part) for part in x]
+
+
+def slotted(x: Any) -> list[Any]:
+    """What the slots of an object of a user's class hold."""
+    names = [name for kind in type(x).__mro__ if is_users(kind) for name in getattr(kind, "__slots__", ())]
+    return entries(getattr(x, name, None) for name in names)
 
 
 def known(f: Any, leaves: Any) -> Surroundings:
@@ -87,9 +93,8 @@ def known(f: Any, leaves: Any) -> Surroundings:
         found += looks
         pending += [(each.path, each.value, depth + 1) for each in looks if isinstance(each, Held)]
         pending += [(path, part, depth) for part in behind(value)]
-    return [
-        each for each in found if not isinstance(each.holder, np.ndarray) or last_attribute(each.path) in {"", *named}
-    ]
+    named.add("")
+    return [x for x in found if not isinstance(x.holder, np.ndarray) or last_attribute(x.path) in named]
 
 
 def last_attribute(path: str) -> str:
@@ -113,13 +118,15 @@ def looked_at(path: str, value: Any) -> Iterator[Held | Content]:
             pairs = value.items() if isinstance(value, dict) else enumerate(value)
             yield from (Held(f"{path}[{key!r}]", value, key, x) for key, x in pairs)
     elif isinstance(value, type):
-        parts = vars(value).items() if is_users(value) else ()
-        yield from (Held(f"{value.__name__}.{key}", vars(value), key, x) for key, x in parts if key[:2] != "__")
+        own: Any = vars(value) if is_users(value) else {}
+        yield from (Held(f"{value.__name__}.{key}", own, key, x) for key, x in own.items() if key[:2] != "__")
     elif not isinstance(value, ModuleType):
         parts = getattr(value, "__dict__", {})
         if parts:
             yield Content(path, parts, len, len(parts))
             yield from (Held(f"{path}.{key}", parts, key, x) for key, x in parts.items())
+        if slotted(value):
+            yield Content(path, value, slotted, slotted(value))
 
 
 def behind(value: Any) -> list[Any]:

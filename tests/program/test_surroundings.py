@@ -1,5 +1,8 @@
 """A compiled function is what the function is also where that reads variables, attributes and its own name."""
 
+import functools
+from collections import deque
+
 import numpy as np
 import pytest
 
@@ -106,3 +109,93 @@ def test_a_key_that_is_no_word():
     for value in (2.0, 2.0, 2.0, 3.0, 3.0, 3.0):
         box[1, np.dtype(float)] = value
         assert scaled(np.ones(2)).data.tolist() == [value, value]
+
+
+def raised_by(k):
+    return lambda x: x + k[0]
+
+
+class Settings:
+    scale = 1.0
+
+
+class Slotted:
+    __slots__ = ("scale",)
+
+
+class Scaling(mg.nn.Module):
+    def forward(self, x):
+        return x * Settings.scale
+
+
+def helper(x):
+    return x * Settings.scale
+
+
+def scaled_by(x, k):
+    return x * k.scale
+
+
+def set_scale(holder, value):
+    holder.scale = value
+
+
+SLOTTED = Slotted()
+BOX, DIVISOR = [1.0], np.ones(3)
+READERS = {
+    "a function that it calls": (lambda x: helper(x), lambda k: set_scale(Settings, k)),
+    "a model's forward": (Scaling(), lambda k: set_scale(Settings, k)),
+    "a function in a model": (mg.nn.Sequential(raised_by(BOX)), lambda k: BOX.__setitem__(0, k)),
+    "a partial function": (functools.partial(scaled_by, k=Settings), lambda k: set_scale(Settings, k)),
+    "slots": (lambda x: x * SLOTTED.scale, lambda k: set_scale(SLOTTED, k)),
+    "an array that NumPy computes with": (lambda x: x / (DIVISOR + 1e-8), lambda k: DIVISOR.fill(k)),
+    "a decorated function": (mg.no_grad()(helper), lambda k: set_scale(Settings, k)),
+}
+
+
+@pytest.mark.parametrize(("f", "change"), READERS.values(), ids=READERS)
+def test_what_is_read_elsewhere_may_change(f, change):
+    compiled = mg.compile(f)
+    x = mg.Tensor(np.arange(3.0))
+    for value in (1.0, 1.0, 1.0, 2.0, 2.0, 2.0, -0.0):
+        change(value)
+        with np.errstate(divide="ignore"):
+            assert compiled(x).data.tobytes() == f(x).data.tobytes()
+
+
+KEPT, QUEUE, COUNT = [], deque(), np.zeros(1)
+
+
+def log(x):
+    KEPT.append(x)
+
+
+def counted(x):
+    COUNT[0] += 1
+    return x
+
+
+EFFECTS = [
+    (lambda x: log(1), "KEPT"),
+    (lambda x: QUEUE.append(1), "QUEUE"),
+    (counted, "COUNT"),
+]
+
+
+@pytest.mark.parametrize(("f", "name"), EFFECTS)
+def test_what_is_changed_elsewhere_is_an_error(f, name):
+    with pytest.raises(TypeError, match=f"changed {name} itself"):
+        mg.compile(f)(np.ones(2))
+
+
+def test_minus_zero_is_another_number():
+    inverse = mg.compile(lambda x, k: 1 / (x * k))
+    with np.errstate(divide="ignore"):
+        found = [inverse(np.ones(1), k).data.item() for k in (0.0, 0.0, 0.0, -0.0, 0.0)]
+    assert found == [np.inf, np.inf, np.inf, -np.inf, np.inf]
+
+
+def test_arguments_that_are_no_arrays():
+    part = mg.compile(lambda x, where, names: x[where] * len(names))
+    for _ in range(3):
+        assert part(np.arange(4.0), slice(1, 3), {"a", "b"}).data.tolist() == [2.0, 4.0]
