@@ -23,7 +23,7 @@ BINARY = {
     "mod": "remainder",
     "floordiv": "floor_divide",
 }
-UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute"}
+UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}
 COMPARISONS = {
     "lt": "less",
     "le": "less_equal",
@@ -32,6 +32,7 @@ COMPARISONS = {
     "gt": "greater",
     "ge": "greater_equal",
 }
+LOGIC = {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}  # of what was compared
 METHODS = """
     all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum diagonal dot flatten max mean min
     partition prod ptp ravel repeat reshape round sort squeeze std sum swapaxes take trace transpose var
@@ -96,6 +97,9 @@ def copying(name: str) -> Callable[..., Any]:
     return copied
 
 
+for symbol, name in LOGIC.items():
+    setattr(Tensor, f"__{symbol}__", method(TABLE[name]))
+    setattr(Tensor, f"__r{symbol}__", lambda self, other, row=TABLE[name]: row(other, self))
 for name in METHODS:
     if name in FUNCTIONS:
         setattr(Tensor, name, copying(name) if name in ("partition", "sort") else method(FUNCTIONS[name]))

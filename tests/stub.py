@@ -7,7 +7,7 @@ import micrograd_np as mg
 from micrograd_np.ops import FUNCTIONS
 from micrograd_np.ops.primitive import Elementwise, Plain, Primitive
 from micrograd_np.ops.several import Several
-from micrograd_np.tensor import BINARY, COMPARISONS, METHODS, UNARY
+from micrograd_np.tensor import BINARY, COMPARISONS, LOGIC, METHODS, UNARY
 
 PATH = Path(mg.__file__).with_suffix(".pyi")
 
@@ -61,8 +61,11 @@ def method_parameters(function):
 def methods():
     yield from (f"def __{symbol}__(self, other: Operand) -> Tensor: ..." for symbol in [*BINARY, "matmul"])
     yield from (f"def __r{symbol}__(self, other: Operand) -> Tensor: ..." for symbol in [*BINARY, "matmul"])
+    yield from (f"def __{symbol}__(self, other: Operand) -> NDArray[Any]: ..." for symbol in LOGIC)
+    yield from (f"def __r{symbol}__(self, other: Operand) -> NDArray[Any]: ..." for symbol in LOGIC)
     yield from (f"def __i{symbol}__(self, other: Operand) -> Tensor: ..." for symbol in BINARY)
-    yield from (f"def __{symbol}__(self) -> Tensor: ..." for symbol in UNARY)
+    yield from (f"def __{symbol}__(self) -> Tensor: ..." for symbol in UNARY if symbol != "invert")
+    yield "def __invert__(self) -> NDArray[Any]: ..."
     ordered = [symbol for symbol in COMPARISONS if symbol not in ("eq", "ne")]
     yield from (f"def __{symbol}__(self, other: Operand) -> NDArray[Any]: ..." for symbol in ordered)
     yield from (

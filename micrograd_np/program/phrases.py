@@ -8,8 +8,9 @@ import numpy as np
 
 from ..ops.indexing import Slot
 
-ATOM, POWER, UNARY, PRODUCT, SUM, COMPARISON = 6, 5, 4, 3, 2, 1
+COMPARISON, OR, XOR, AND, SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(10)
 RANKS = {"**": POWER, "*": PRODUCT, "@": PRODUCT, "/": PRODUCT, "%": PRODUCT, "//": PRODUCT, "+": SUM, "-": SUM}
+BITS = {"<<": SHIFT, ">>": SHIFT, "&": AND, "^": XOR, "|": OR}
 
 
 class Phrase(NamedTuple):
@@ -23,10 +24,11 @@ class Phrase(NamedTuple):
 
 
 def infix(sign: str, left: Phrase, right: Phrase) -> Phrase:
-    rank = RANKS.get(sign, COMPARISON)
+    rank = (RANKS | BITS).get(sign, COMPARISON)
     if sign == "**":
         return Phrase(f"{left.within(rank + 1)}**{right.within(rank)}", rank)
-    return Phrase(f"{left.within(rank)} {sign} {right.within(rank + 1)}", rank)
+    chained = rank == COMPARISON  # a < b < c is another thing than (a < b) < c
+    return Phrase(f"{left.within(rank + chained)} {sign} {right.within(rank + 1)}", rank)
 
 
 def prefix(sign: str, x: Phrase) -> Phrase:

@@ -94,6 +94,8 @@ FUNCTIONS = [
     (lambda x: x.T.reshape(6), np.ones((2, 3)), "    return x.T.reshape(6)\n"),
     (lambda x: x.sum() + max(x.shape), np.ones(3), "    return np.sum(x) + 3\n"),
     (lambda x: x**0 + x**1, np.ones(3), "    return 1.0 + x\n"),
+    (lambda x: (x > 0) & ~(x > 2) | (x == 1), np.ones(3), "    return (x > 0) & ~(x > 2) | (x == 1)\n"),
+    (lambda x: (x > 0) == (x < 1), np.ones(3), "    return (x > 0) == (x < 1)\n"),
     (lambda x: np.swapaxes(x, 1, 2).swapaxes(-1, -2), np.ones((2, 2, 3)), "    return x\n"),
 ]
 
