@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import math
 from array import array
@@ -77,9 +78,19 @@ def slotted(x: Any) -> list[Any]:
 
 
 def known(f: Any, leaves: Any) -> Surroundings:
-    """Everything that hangs from a function's variables, from its object and from its arguments."""
+    """Everything that hangs from a function's variables, from its object and from its arguments, and that it names."""
+    named: set[str] = set()
+    while True:
+        found, names = reached(f, leaves, named)
+        if names == named:
+            return found
+        named = names
+
+
+def reached(f: Any, leaves: Any, named: set[str]) -> tuple[Surroundings, set[str]]:
+    """What the user's functions can reach by these names, and the names in those functions."""
     found: Surroundings = []
-    named: set[str] = set()  # by the user's functions
+    names: set[str] = set()
     pending = [("self", f, 0), *((f"argument {i}", x, 0) for i, x in enumerate(leaves) if not hasattr(x, "dtype"))]
     seen: set[int] = set()
     while pending:
@@ -88,28 +99,24 @@ def known(f: Any, leaves: Any) -> Surroundings:
             continue
         seen.add(id(value))
         if isinstance(value, FunctionType) and is_users(value):
-            named |= names_in(value.__code__)
-        looks = list(looked_at(path, value))
+            names |= names_in(value.__code__)
+        looks = list(looked_at(path, value, named))
         found += looks
         pending += [(each.path, each.value, depth + 1) for each in looks if isinstance(each, Held)]
         pending += [(path, part, depth) for part in behind(value)]
-    named.add("")
-    return [x for x in found if not isinstance(x.holder, np.ndarray) or last_attribute(x.path) in named]
+    return found, names
 
 
-def last_attribute(path: str) -> str:
-    """The name behind the last dot of a path."""
-    return path.rpartition(".")[2].partition("[")[0] if "." in path else ""
-
-
-def looked_at(path: str, value: Any) -> Iterator[Held | Content]:
+def looked_at(path: str, value: Any, named: set[str]) -> Iterator[Held | Content]:
     """What is to stay as it is of one value."""
     if isinstance(value, np.ndarray):
-        yield Content(path, value, bits, bits(value))
+        attribute = path.rpartition(".")[2].partition("[")[0] if "." in path else None
+        if attribute is None or attribute in named:  # data that is never asked for is not read through at each call
+            yield Content(path, value, bits, bits(value))
     elif isinstance(value, UNORDERED):
         yield Content(path, value, entries, entries(value))
     elif isinstance(value, FunctionType):
-        yield from variables(value)
+        yield from variables(value, named)
     elif hasattr(value, "__wrapped__"):
         return
     elif isinstance(value, dict | list | tuple):
@@ -119,7 +126,9 @@ def looked_at(path: str, value: Any) -> Iterator[Held | Content]:
             yield from (Held(f"{path}[{key!r}]", value, key, x) for key, x in pairs)
     elif isinstance(value, type):
         own: Any = vars(value) if is_users(value) else {}
-        yield from (Held(f"{value.__name__}.{key}", own, key, x) for key, x in own.items() if key[:2] != "__")
+        kept = [(key, x) for key, x in own.items() if key in named or is_called(value, key, x)]
+        yield Content(value.__name__, own, len, len(own))
+        yield from (Held(f"{value.__name__}.{key}", own, key, x) for key, x in kept)
     elif not isinstance(value, ModuleType):
         parts = getattr(value, "__dict__", {})
         if parts:
@@ -129,18 +138,28 @@ def looked_at(path: str, value: Any) -> Iterator[Held | Content]:
             yield Content(path, value, slotted, slotted(value))
 
 
+def is_called(kind: type, key: str, x: Any) -> bool:
+    """Whether a function of a class may be called by others: by Python, or by a base of ours that it overrides."""
+    bases = [base for base in kind.__mro__ if base is not object and not is_users(base)]
+    return isinstance(x, FunctionType) and (key[:2] == "__" or any(hasattr(base, key) for base in bases))
+
+
 def behind(value: Any) -> list[Any]:
-    """What else a value stands for: the class of an object, what a method, a partial or a wrapped function calls."""
+    """What else a value stands for: the class of an object, the bases of a class, what a method or a partial calls."""
     if hasattr(value, "__wrapped__"):
         return [value.__wrapped__]
     if isinstance(value, MethodType):
         return [value.__self__, value.__func__]
     if isinstance(value, functools.partial):
         return [value.func, value.args, value.keywords]
-    return [] if isinstance(value, type | FunctionType | ModuleType | np.ndarray) else [type(value)]
+    if isinstance(value, property):
+        return [value.fget]
+    if isinstance(value, type):
+        return list(value.__bases__) if is_users(value) else []
+    return [] if isinstance(value, FunctionType | ModuleType | np.ndarray) else [type(value)]
 
 
-def variables(f: FunctionType) -> Iterator[Held]:
+def variables(f: FunctionType, named: set[str]) -> Iterator[Held]:
     """The variables of others that a user's function reads, its defaults, and what it reads of the user's modules."""
     if not is_users(f):
         return
@@ -157,13 +176,14 @@ def variables(f: FunctionType) -> Iterator[Held]:
             yield from (Held(f"{name}.{x}", vars(value), x, vars(value)[x]) for x in sorted(names & vars(value).keys()))
     for defaults in (f.__defaults__, f.__kwdefaults__):
         if defaults:
-            yield from (x for x in looked_at(f.__name__, defaults) if isinstance(x, Held))
+            yield from (x for x in looked_at(f.__name__, defaults, named) if isinstance(x, Held))
 
 
-def names_in(code: CodeType) -> set[str]:
-    """The names that a function looks up, and those that functions in it do."""
-    inner = (names_in(x) for x in code.co_consts if isinstance(x, CodeType))
-    return set(code.co_names).union(*inner)
+@functools.cache
+def names_in(code: CodeType) -> frozenset[str]:
+    """The names that a function, and the functions in it, look up."""
+    own = {x.argval for x in dis.get_instructions(code) if x.opcode in dis.hasname and not x.opname.startswith("STORE")}
+    return frozenset(own).union(*(names_in(x) for x in code.co_consts if isinstance(x, CodeType)))
 
 
 def is_users(thing: Any) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
+from micrograd_np.program.surroundings import known
 
 
 def test_an_argument_that_the_function_knows_by_another_name():
@@ -140,6 +141,21 @@ def set_scale(holder, value):
     holder.scale = value
 
 
+class Base:
+    scale = 1.0
+
+    @property
+    def doubled(self):
+        return 2 * Settings.scale
+
+    def __call__(self, x):
+        return x * self.scale * self.doubled
+
+
+class Derived(Base):
+    pass
+
+
 SLOTTED = Slotted()
 BOX, DIVISOR = [1.0], np.ones(3)
 READERS = {
@@ -147,6 +163,8 @@ READERS = {
     "a model's forward": (Scaling(), lambda k: set_scale(Settings, k)),
     "a function in a model": (mg.nn.Sequential(raised_by(BOX)), lambda k: BOX.__setitem__(0, k)),
     "a partial function": (functools.partial(scaled_by, k=Settings), lambda k: set_scale(Settings, k)),
+    "an attribute that a subclass is given": (Derived(), lambda k: set_scale(Derived, k)),
+    "a property": (Derived(), lambda k: set_scale(Settings, k)),
     "slots": (lambda x: x * SLOTTED.scale, lambda k: set_scale(SLOTTED, k)),
     "an array that NumPy computes with": (lambda x: x / (DIVISOR + 1e-8), lambda k: DIVISOR.fill(k)),
     "a decorated function": (mg.no_grad()(helper), lambda k: set_scale(Settings, k)),
@@ -199,3 +217,20 @@ def test_arguments_that_are_no_arrays():
     part = mg.compile(lambda x, where, names: x[where] * len(names))
     for _ in range(3):
         assert part(np.arange(4.0), slice(1, 3), {"a", "b"}).data.tolist() == [2.0, 4.0]
+
+
+class Trainer:
+    def __init__(self):
+        self.images, self.scale = np.zeros((100, 100)), 2.0
+
+    def mean(self):
+        return self.images.mean()
+
+    def step(self, x):
+        return x * self.scale
+
+
+def test_data_that_a_function_does_not_ask_for_is_not_read_at_each_call():
+    trainer = Trainer()
+    assert [each.path for each in known(trainer.step, []) if isinstance(each.holder, np.ndarray)] == []
+    assert len([each for each in known(trainer.mean, []) if isinstance(each.holder, np.ndarray)]) == 1
