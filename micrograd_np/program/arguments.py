@@ -72,7 +72,7 @@ class Arguments:
         given = dict(zip(names, args, strict=False))
         for name in given.keys() & kwargs.keys():
             raise TypeError(f"{self.name} was given {name} twice: by its place and by its name. Give it once.")
-        return given | kwargs
+        return {**given, **kwargs}
 
     @staticmethod
     def parts(named: dict[str, Any]) -> dict[str, Part]:

@@ -34,7 +34,8 @@ class Program:
         self.traced = steps
         self.simple = simplified(steps)
         self.inputs = self.simple.inputs()
-        self.text = Source(self.simple).text()
+        source = Source(self.simple)
+        self.name, self.text = source.name, source.text()
 
     @property
     def steps(self) -> list[Step]:
@@ -44,11 +45,11 @@ class Program:
     @functools.cached_property
     def function(self) -> Callable[..., Any]:
         """The text as a Python function of all its parameters, which a debugger steps through."""
-        filename = f"<program {self.simple.name} {number()}>"
+        filename = f"<program {self.name} {number()}>"
         linecache.cache[filename] = (len(self.text), None, self.text.splitlines(keepends=True), filename)
         names: dict[str, Any] = {"__name__": filename}
         exec(compile(self.text, filename, "exec"), names)
-        return names[self.simple.name]  # type: ignore[no-any-return]
+        return names[self.name]  # type: ignore[no-any-return]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves = self.arguments.leaves(args, kwargs)
@@ -74,7 +75,7 @@ class Program:
         return self.text
 
     def __repr__(self) -> str:
-        return f"<Program {self.simple.name}: {len(self.steps)} steps>"
+        return f"<Program {self.name}: {len(self.steps)} steps>"
 
 
 def trace(f: Callable[..., Any]) -> Callable[..., Program]:
