@@ -11,7 +11,7 @@ import numpy as np
 from .containers import flatten
 from .context import CURRENT, Mode
 from .errors import called
-from .frames import line
+from .frames import Spot, line
 from .graph import Tensor
 from .memory import tick
 from .ops.control import pack
@@ -26,8 +26,14 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     Parameters
     ----------
     f : callable
-        Of Tensors, to Tensors or a container of them. It must give the same values when it is called again. Tensors
-        that it uses without being given them, such as a layer's weights, get their gradients too.
+        Of Tensors, to Tensors or a container of them. It has to compute the same when it is called again. Tensors that
+        it uses without being given them, such as a layer's weights, get their gradients too; those that it writes to,
+        such as running statistics, are written to the first time alone. What else it does, it does twice.
+
+    Raises
+    ------
+    RuntimeError
+        In the backward pass, if f does not compute the same again, as where it draws random numbers.
 
     Examples
     --------
@@ -44,41 +50,61 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             return run()
         started = tick()
         leaves, rebuild = flatten(run())
-        outside = made_before(started, leaves)
+        outside, made = walked(started, leaves)
         if not outside:
             return rebuild(leaves)
         values = [x._data if isinstance(x, Tensor) else x for x in leaves]
-        return rebuild(recompute(pack(*outside), run=run, outside=outside, started=started, values=values))
+        params = {"run": run, "outside": outside, "started": started, "values": values}
+        return rebuild(recompute(pack(*outside), **params, facts=fingerprints(made, leaves)))
 
     return checkpointed
 
 
-def made_before(started: int, outputs: list[Any]) -> list[Tensor]:
-    """The tensors of a graph that were there before it: where a walk back from the outputs leaves what f made."""
+def walked(started: int, outputs: list[Any]) -> tuple[list[Tensor], list[Tensor]]:
+    """The tensors of a graph that were there before it, where a walk back from the outputs ends; and what f made."""
     outside: dict[Tensor, None] = {}
-    seen: set[Tensor] = set()
+    made: dict[Tensor, None] = {}
     pending = [x for x in outputs if isinstance(x, Tensor) and x.requires_grad]
     while pending:
         node = pending.pop()
         if node.birth < started:
             outside[node] = None
-        elif node not in seen:
-            seen.add(node)
+        elif node not in made:
+            made[node] = None
             pending.extend(x for x, _ in node.edges)
-    return list(outside)
+    return list(outside), sorted(made, key=lambda node: node.birth)
+
+
+def fingerprints(made: list[Tensor], outputs: list[Any]) -> list[tuple[Spot | None, int]]:
+    """A fingerprint of each value that ops took besides those of the graph, and of each output; and where it is read.
+
+    Outputs alone would not do: whatever mask is multiplied by a weight of zeros, the product is zero.
+    """
+    taken = [
+        (node.where, value)
+        for node in made
+        for x, value in zip(node.args, node.values, strict=True)
+        if not (isinstance(x, Tensor) and x._requires_grad)
+    ]
+    given = [(x.where, x._data) for x in outputs if isinstance(x, Tensor)]
+    return [(where, hash(x.tobytes() if hasattr(x, "tobytes") else repr(x))) for where, x in (*taken, *given)]
 
 
 def _values(parts: Any, values: Any, **_: Any) -> Any:
     return values
 
 
-def _recompute(g: Any, z: Any, parts: Any, run: Any, outside: list[Tensor], started: int, values: Any) -> Any:
+def _recompute(
+    g: Any, z: Any, parts: Any, run: Any, outside: list[Tensor], started: int, values: Any, facts: Any
+) -> Any:
     for x in outside:
         if x._memory is not None and x._memory.written > started:
             raise stale_checkpoint(x)
-    with Mode(recording=True):
-        again = tick()
-        node = pack(*flatten(run())[0])
+    again = tick()
+    with Mode(recording=True, again=again):
+        leaves, _ = flatten(run())
+        check_same(facts, fingerprints(walked(again, leaves)[1], leaves))
+        node = pack(*leaves)
     read = pull_tensors if any(isinstance(part, Tensor) for part in g) else pull_arrays
     found = collect(node, Outputs(g), outside, lambda node, g: [] if node.birth < again else read(node, g))
     return Outputs(found[x] if x in found else np.zeros_like(x._data) for x in outside)
@@ -94,4 +120,18 @@ def stale_checkpoint(value: Tensor) -> RuntimeError:
         f"{called(value, 'a tensor')} was written to after a checkpoint had used it, and the checkpoint has to run "
         f"again on the old values.\n  written: {line(where) if where else 'elsewhere'}\n"
         "Call backward() before the write."
+    )
+
+
+def check_same(before: list[tuple[Spot | None, int]], now: list[tuple[Spot | None, int]]) -> None:
+    """Refuse a gradient of another function than the one that ran forward."""
+    if [mark for _, mark in before] == [mark for _, mark in now]:
+        return
+    changed = [where for (_, old), (where, new) in zip(before, now, strict=False) if old != new]
+    where = next(filter(None, changed or [where for where, _ in (*before, *now)][::-1]), None)
+    raise RuntimeError(
+        "a checkpoint did not compute the same when it ran again, and the gradient would be that of another function.\n"
+        f"  another value: {line(where) if where else 'elsewhere'}\n"
+        "If it draws random numbers, draw outside and pass the mask as an argument, or leave dropout out of the "
+        "checkpoint; what else it reads has to stay as it was until backward()."
     )

@@ -80,3 +80,91 @@ def test_a_hook_sees_and_changes_a_gradient():
     assert np.array_equal(x.grad, [3, 3])
     with pytest.raises(ValueError, match="what the hook returned has shape"):
         mg.hook(x, lambda g: np.ones(3)).sum().backward()
+
+
+def dropped(rng):
+    drop = mg.nn.Dropout(0.5, rng=rng)
+    return lambda x: drop(x) * x
+
+
+def noisy(rng):
+    return lambda x: x * rng.normal(size=x.shape)
+
+
+def hidden_by_zeros(rng):
+    drop = mg.nn.Dropout(0.5, rng=rng)
+    w = mg.Tensor(np.zeros((3, 2)), requires_grad=True)
+    return lambda x: drop(x) @ w
+
+
+@pytest.mark.parametrize(
+    ("draws", "line"),
+    [(dropped, "drop(x) * x"), (noisy, "x * rng.normal(size=x.shape)"), (hidden_by_zeros, "drop(x) @ w")],
+)
+def test_a_function_that_draws_anew_is_refused(draws, line):
+    y = mg.checkpoint(draws(np.random.default_rng(0)))(setup()[0])
+    with pytest.raises(RuntimeError, match="did not compute the same when it ran again") as caught:
+        y.sum().backward()
+    assert f"return lambda x: {line}" in str(caught.value)
+    assert "draw outside and pass the mask" in str(caught.value)
+
+
+def test_a_frozen_weight_written_to_before_backward_is_refused():
+    x, w = setup()
+    w.requires_grad = False
+    y = mg.checkpoint(lambda x: np.tanh(x @ w))(x).sum()
+    w += 1
+    with pytest.raises(RuntimeError, match=r"(?s)did not compute the same .* np\.tanh\(x @ w\)"):
+        y.backward()
+
+
+def test_values_that_are_nan_are_the_same_again():
+    x = mg.Tensor([-1.0, 4.0], requires_grad=True)
+    with np.errstate(invalid="ignore"):
+        mg.checkpoint(np.sqrt)(x).sum().backward()
+    assert x.grad[1] == 0.25
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_buffer_is_written_once(compiled):
+    def step(norm, wrap, x):
+        loss = (wrap(norm)(x) ** 3).sum()
+        loss.backward()
+        return loss
+
+    plain, checked = mg.nn.BatchNorm1d(3), mg.nn.BatchNorm1d(3)
+    run, x = mg.compile(step) if compiled else step, np.random.default_rng(0).normal(size=(5, 3))
+    for _ in range(3):
+        step(plain, lambda f: f, x)
+        run(checked, mg.checkpoint, x)
+    assert checked.num_batches_tracked.data == 3
+    for (name, a), b in zip(plain.named_tensors(), [t for _, t in checked.named_tensors()], strict=True):
+        assert np.array_equal(a.data, b.data), name
+        assert np.array_equal(a.grad, b.grad) if a.requires_grad else b.grad is None
+
+
+def test_a_tensor_of_the_functions_own_is_written_each_time():
+    def f(x):
+        scale = mg.Tensor([1.0, 1.0])
+        scale += 1
+        scale[0] = 5
+        scale.assign(scale * 2)
+        return x * scale
+
+    x = mg.Tensor([1.0, 2.0], requires_grad=True)
+    mg.checkpoint(f)(x).sum().backward()
+    assert np.array_equal(x.grad, [10, 4])
+
+
+def test_every_way_to_write_is_done_once():
+    count = mg.Tensor([0.0, 0.0, 0.0])
+
+    def f(x):
+        count[0] = count.data[0] + 1
+        count[1:2] = count.data[1:2] + 1
+        count.assign(count.data + np.array([0.0, 0.0, 1.0]))
+        return np.sin(x)
+
+    x = mg.Tensor(1.0, requires_grad=True)
+    mg.checkpoint(f)(x).backward()
+    assert np.array_equal(count.data, [1, 1, 1])

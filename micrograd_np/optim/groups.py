@@ -40,10 +40,20 @@ class Group(dict[str, Any]):
         elif value:
             raise ValueError(f"{name} was 0 when the optimiser was made, and so left out. Make it with {name}={value}.")
 
+    def __reduce__(self) -> Any:
+        """Copied and pickled as a whole: item by item, there would be no option yet that could be set."""
+        return _restored, (type(self), dict(self)), vars(self)
+
     def options(self, dtype: Any) -> dict[str, Any]:
         """The options in the dtype of a parameter."""
         numbers = {name: value for name, value in self.items() if name != "params"}
         return {name: x if x is None or x.dtype is dtype else x.astype(dtype) for name, x in numbers.items()}
+
+
+def _restored(kind: type[Group], items: dict[str, Any]) -> Group:
+    group = kind.__new__(kind)
+    dict.update(group, items)
+    return group
 
 
 def grouped(whose: str, params: Any) -> list[dict[str, Any]]:
@@ -58,6 +68,7 @@ def grouped(whose: str, params: Any) -> list[dict[str, Any]]:
         entries = [{"params": entries}]
     elif not all(are_groups) or not all("params" in entry for entry in entries):
         raise TypeError(f'{whose}: groups are dicts, each with "params" and options of its own.')
-    if not any(list(entry["params"]) for entry in entries):
+    entries = [entry | {"params": list(entry["params"])} for entry in entries]
+    if not any(entry["params"] for entry in entries):
         raise ValueError(f"{whose} was given no parameters: pass model.parameters().")
     return entries

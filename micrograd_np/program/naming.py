@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import keyword
 from collections.abc import Container, Iterable
@@ -28,7 +29,10 @@ class Names:
         name = "".join(c if c.isalnum() or c == "_" else "_" for c in wanted)
         while "__" in name:
             name = name.replace("__", "_")
-        name = name.strip("_") or "t"
+        return self.take(name.strip("_") or "t", avoided)
+
+    def take(self, name: str, avoided: Container[str] = ()) -> str:
+        """A name as it is, or the first with a number that is free."""
         if not name.isidentifier() or keyword.iskeyword(name):
             name = f"t_{name}"
         free, number = name, 1
@@ -37,6 +41,12 @@ class Names:
             free = f"{name}_{number}"
         self.taken.add(free)
         return free
+
+
+def pythons(text: str) -> set[str]:
+    """The names of Python's own that a text reads."""
+    read = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    return {name for name in read if hasattr(builtins, name)}
 
 
 class Naming:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..containers import flatten
 from ..graph import Tensor
 from ..memory import memory
+from .arguments import Arguments
 from .record import record, value_of
 from .simplify import simplified
 from .source import Source
@@ -26,13 +26,16 @@ class Program:
 
     Called, it runs that source on the arrays of its arguments and of the Tensors that it met, in which it writes as the
     function did. It returns arrays: what the function returned, then the gradients that it left and did not use.
+    Arguments that it was not traced for, of another shape or another plain value, are refused.
     """
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: Steps, arguments: Arguments | None = None) -> None:
+        self.arguments = arguments or Arguments(None, (), {})
         self.traced = steps
         self.simple = simplified(steps)
         self.inputs = self.simple.inputs()
-        self.text = Source(self.simple).text()
+        source = Source(self.simple)
+        self.name, self.text = source.name, source.text()
 
     @property
     def steps(self) -> list[Step]:
@@ -42,14 +45,14 @@ class Program:
     @functools.cached_property
     def function(self) -> Callable[..., Any]:
         """The text as a Python function of all its parameters, which a debugger steps through."""
-        filename = f"<program {self.simple.name} {number()}>"
+        filename = f"<program {self.name} {number()}>"
         linecache.cache[filename] = (len(self.text), None, self.text.splitlines(keepends=True), filename)
         names: dict[str, Any] = {"__name__": filename}
         exec(compile(self.text, filename, "exec"), names)
-        return names[self.simple.name]  # type: ignore[no-any-return]
+        return names[self.name]  # type: ignore[no-any-return]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        leaves, _ = flatten((args, kwargs))
+        leaves = self.arguments.leaves(args, kwargs)
         given = [value_of(x, leaves) for x in self.inputs]
         arrays = [self.array(x.kind, of) for x, of in zip(self.inputs, given, strict=True)]
         try:
@@ -72,7 +75,7 @@ class Program:
         return self.text
 
     def __repr__(self) -> str:
-        return f"<Program {self.simple.name}: {len(self.steps)} steps>"
+        return f"<Program {self.name}: {len(self.steps)} steps>"
 
 
 def trace(f: Callable[..., Any]) -> Callable[..., Program]:
@@ -105,6 +108,7 @@ def trace(f: Callable[..., Any]) -> Callable[..., Program]:
 
     @functools.wraps(f)
     def traced(*args: Any, **kwargs: Any) -> Program:
-        return Program(record(f, args, kwargs)[1])
+        arguments = Arguments(f, args, kwargs)
+        return Program(record(f, args, kwargs)[1], arguments)
 
     return traced

@@ -8,7 +8,7 @@ from typing import Any
 from ..ops.primitive import Elementwise
 from .kernels import definitions_of, printed
 from .layout import wrapped
-from .naming import Naming
+from .naming import Names, Naming, pythons
 from .phrases import ATOM, Phrase, literal
 from .simplify import draws, root
 from .spelling import kernel_of, needs_kernel, spelled
@@ -33,6 +33,8 @@ class Source:
         self.gradients = [g for _, g in program.gradients if g is not None and g not in consumed]
         self.uses.update([*self.returned, *self.gradients, *(value for _, value in program.writes)])
         self.kernels = definitions_of(dict.fromkeys(kernel_of(s.op) for s in program.steps if needs_kernel(s.op)))
+        needed = {*self.kernels, *pythons("\n".join(self.kernels.values()))}  # which a function so called would hide
+        self.name = Names(needed).take(program.name)
         self.naming = Naming(program, self.kernels)
         self.said: dict[Value, Phrase] = {}  # how a value is written where it is read
         self.parts: list[list[str]] = [[]]  # forward, backward, writes
@@ -47,7 +49,7 @@ class Source:
         parts = ["\n".join(lines) for lines in self.parts if lines]
         long = sum(map(len, self.parts)) > LONG
         body = ("\n\n" if long else "\n").join(parts) or "    pass"
-        head = "\n".join(wrapped(f"def {self.program.name}({', '.join(self.parameters)}):", ""))
+        head = "\n".join(wrapped(f"def {self.name}({', '.join(self.parameters)}):", ""))
         return f"{printed(self.kernels)}{head}\n{body}\n"
 
     def write_down(self, statement: str, comment: str = "") -> None:

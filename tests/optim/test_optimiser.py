@@ -1,6 +1,7 @@
 """Optimisers as things: groups, options that can be set, states that can be kept, and what they say of bad input."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -47,6 +48,46 @@ def test_a_kept_state_goes_on_bit_for_bit(make):
     for p, q in zip(model.parameters(), again.parameters(), strict=True):
         assert np.array_equal(p.data, q.data)
     assert optimiser.lr == fresh.lr != 0.1
+
+
+COPIES = [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+
+
+@pytest.mark.parametrize("make", EVERY)
+@pytest.mark.parametrize("copied", COPIES, ids=["deepcopy", "pickle"])
+def test_a_copy_of_model_and_optimiser_goes_on_bit_for_bit(make, copied):
+    model = network()
+    body, head = model[0], model[2]
+    optimiser = make([{"params": body.named_parameters(), "lr": 0.05}, {"params": head.parameters(), "lr": 0.1}])
+    schedule = optim.CosineAnnealingLR(optimiser, 20, eta_min=0.01)
+    train(model, optimiser, 5, schedule)
+    again, other, later = copied((model, optimiser, schedule))
+    assert later.optimiser is other
+    assert all(p is q for p, q in zip(again.parameters(), other.parameters, strict=True))
+    listed = [p for group in other.param_groups for p in group["params"]]
+    assert all(p is q for p, q in zip(listed, other.parameters, strict=True))
+    train(model, optimiser, 5, schedule)
+    stopped = [p.data.copy() for p in again.parameters()]
+    train(again, other, 5, later)
+    for p, q, old in zip(model.parameters(), again.parameters(), stopped, strict=True):
+        assert np.array_equal(p.data, q.data)
+        assert not np.array_equal(old, q.data)
+    assert [float(group["lr"]) for group in other.param_groups] == [
+        float(group["lr"]) for group in optimiser.param_groups
+    ]
+    assert other.names == optimiser.names
+    assert [group.initial_lr for group in other.param_groups] == [0.05, 0.1]
+
+
+@pytest.mark.parametrize("copied", COPIES, ids=["deepcopy", "pickle"])
+def test_a_copied_group_still_knows_its_options(copied):
+    group = copied(optim.SGD([nn.Parameter([1.0])], lr=0.5)).param_groups[0]
+    group["lr"] = 0.25
+    assert float(group["lr"]) == 0.25
+    with pytest.raises(KeyError, match="no option 'rate' to set"):
+        group["rate"] = 1.0
+    with pytest.raises(ValueError, match="momentum was 0 when the optimiser was made"):
+        group["momentum"] = 0.9
 
 
 def test_a_plateau_goes_on_from_a_kept_state():
@@ -107,6 +148,13 @@ def test_groups_have_options_of_their_own():
         optimiser.param_groups[0]["rate"] = 1.0
     with pytest.raises(ValueError, match="momentum was 0 when the optimiser was made"):
         optimiser.param_groups[0]["momentum"] = 0.9
+
+
+def test_a_group_takes_parameters_that_can_be_read_once():
+    layer = nn.Linear(3, 2)
+    optimiser = optim.SGD([{"params": layer.named_parameters()}], lr=0.1)
+    assert [id(p) for p in optimiser.parameters] == [id(p) for p in layer.parameters()]
+    assert optimiser.names == ["weight", "bias"]
 
 
 def test_setting_a_rate_writes_into_the_tensor_that_holds_it():

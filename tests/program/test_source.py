@@ -204,6 +204,29 @@ def test_a_kernel_is_not_shadowed_by_a_name_of_the_users():
     assert np.array_equal(gradient, x.grad)
 
 
+@pytest.mark.parametrize("name", ["put", "fill", "raveled", "counts", "np", "math", "len", "ValueError", "class"])
+def test_a_function_is_not_called_as_something_that_its_text_needs(name):
+    def f(x, i):
+        return mg.grad(lambda x: (x[i] ** 2).sum())(x)
+
+    f.__name__ = name
+    x, i = np.array([1.0, 2.0, 3.0]), np.array([[1, 1], [0, 1]])
+    program = mg.trace(f)(x, i)
+    called = "t_class" if name == "class" else f"{name}_2"
+    assert f"def {called}(x, i):" in str(program)
+    assert repr(program).startswith(f"<Program {called}:")
+    assert np.array_equal(program(x, i), f(x, i).data)
+
+
+@pytest.mark.parametrize("name", ["put", "math", "len", "_step_"])
+def test_a_function_keeps_its_name_where_it_can(name):
+    def f(x):
+        return np.tanh(x)
+
+    f.__name__ = name
+    assert f"def {name}(x):" in str(mg.trace(f)(np.ones(3)))
+
+
 def test_an_argument_that_is_given_another_value():
     def f(h):
         h = np.tanh(h) * 2

@@ -1,0 +1,110 @@
+"""A program is run for what it was traced with, and for nothing else."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np import nn
+
+X, Y = np.arange(6.0).reshape(3, 2), np.ones((3, 2))
+
+
+def scaled(x, k=3, *rest, scale=1.0, **more):
+    return x * k * scale
+
+
+def loss(x, y):
+    return ((x - y) ** 2).mean()
+
+
+def of_parts(parts):
+    return parts["a"] - 2 * parts["b"]
+
+
+@dataclass
+class Pair:
+    a: object
+    b: object
+
+
+MODEL, RNG = nn.Linear(2, 1), np.random.default_rng(0)
+BIAS = mg.Tensor([1.0, 2.0])
+
+MISFITS = [
+    (mg.grad(loss), (X, Y), (X[:2], Y[:2]), {}, ValueError, r"x = \(3, 2\) float64.* x = \(2, 2\) float64"),
+    (loss, (X, Y), (X, Y.astype("f4")), {}, ValueError, r"y = \(3, 2\) float64.* y = \(3, 2\) float32"),
+    (loss, (X, Y), (X, 1.0), {}, ValueError, r"y = \(3, 2\) float64.* y = \(\) float64|y = 1.0"),
+    (loss, (X, Y), (X, Y.tolist()), {}, ValueError, r"y = \(3, 2\) float64.* y = a list"),
+    (loss, (X, Y), (X,), {}, TypeError, r"with y = \(3, 2\) float64.* without y"),
+    (loss, (X, Y), (), {"y": Y}, TypeError, r"with x = \(3, 2\) float64.* without x"),
+    (loss, (X, Y), (X, Y, Y), {}, TypeError, r"without argument 2.* with argument 2 = \(3, 2\) float64"),
+    (loss, (X, Y), (X, Y), {"x": X}, TypeError, "given x twice"),
+    (scaled, (X,), (X,), {"k": 5}, ValueError, "with k = 3.* with k = 5"),
+    (scaled, (X,), (X, 3.0), {}, ValueError, "with k = 3.* with k = 3.0"),
+    (scaled, (X,), (X,), {"scale": 2.0}, ValueError, "with scale = 1.0.* with scale = 2.0"),
+    (scaled, (X,), (X,), {"other": 2.0}, TypeError, "without other.* with other = 2.0"),
+    (scaled, (X, 3, Y), (X, 3), {}, TypeError, r"with argument 2 = \(3, 2\) float64.* without argument 2"),
+    (scaled, (2.0,), (3.0,), {}, ValueError, "with x = 2.0.* with x = 3.0"),
+    (of_parts, ({"a": X, "b": Y},), ({"a": X},), {}, TypeError, r"with parts\['b'\] = .* without parts\['b'\]"),
+    (of_parts, ({"a": X, "b": Y},), ({"a": X, "b": Y, "c": Y},), {}, TypeError, r"without parts\['c'\]"),
+    (of_parts, ({"a": X, "b": Y},), ({"a": X, "b": [Y]},), {}, ValueError, r"parts\['b'\] = a list"),
+    (lambda pair: pair.a * pair.b, (Pair(X, 2),), (Pair(X, 3),), {}, ValueError, r"pair\.b = 2.* pair\.b = 3"),
+    (lambda xs: sum(xs), ([X, Y],), ([X, Y, Y],), {}, TypeError, r"without xs\[2\]"),
+    (lambda m, x: m(x), (MODEL, X), (nn.Linear(2, 1), X), {}, ValueError, "with m = .* with m = "),
+    (lambda x, b=BIAS: x + b, (X,), (X, mg.Tensor([0.0, 0.0])), {}, ValueError, r"with b = another \(2,\) float64"),
+    (
+        lambda x, rng: x + mg.sample(rng.normal, size=2),
+        (X, RNG),
+        (X, np.random.default_rng(1)),
+        {},
+        ValueError,
+        "rng = Generator",
+    ),
+]
+
+
+@pytest.mark.parametrize(("f", "traced", "args", "kwargs", "error", "says"), MISFITS)
+def test_what_it_was_not_traced_for_is_refused(f, traced, args, kwargs, error, says):
+    program = mg.trace(f)(*traced)
+    program(*traced)
+    with pytest.raises(error, match=says) as caught:
+        program(*args, **kwargs)
+    assert "trace again, mg.trace(" in str(caught.value) or "Give it once" in str(caught.value)
+
+
+def test_arguments_are_known_by_their_names():
+    program = mg.trace(loss)(X, Y)
+    assert program(y=Y, x=X) == program(X, Y) == loss(X, Y)
+    assert mg.trace(loss)(y=Y, x=X)(X, Y) == loss(X, Y)
+    assert np.array_equal(mg.trace(scaled)(X, scale=2.0)(X, 3, scale=2.0), 6 * X)
+
+
+def test_a_dict_is_known_by_its_keys():
+    program = mg.trace(of_parts)({"a": X, "b": Y})
+    assert np.array_equal(program({"b": Y, "a": X}), of_parts({"a": X, "b": Y}))
+
+
+def test_a_tensor_is_as_good_as_an_array_and_a_number_as_an_array_of_one():
+    program = mg.trace(loss)(mg.Tensor(X, requires_grad=True), np.float64(2.0))
+    assert program(X, 3.0) == program(mg.Tensor(X), np.array(3.0)) == loss(X, 3.0)
+
+
+def test_one_tensor_given_twice_is_one_input():
+    v, w = mg.Tensor([1.0, 2.0], requires_grad=True), mg.Tensor([3.0, 4.0], requires_grad=True)
+    one, two = mg.trace(loss)(w, w), mg.trace(loss)(v, w)
+    one(v, v)
+    one(row := np.ones(2), row)
+    two(w, v)
+    with pytest.raises(ValueError, match=r"with x and y as one Tensor.* with them as two"):
+        one(v, w)
+    with pytest.raises(ValueError, match=r"with x and y as two.* with them as one Tensor"):
+        two(w, w)
+
+
+def test_a_numpy_function_and_a_method_have_arguments_too():
+    with pytest.raises(ValueError, match=r"\(3, 2\) float64.* \(2,\) float64"):
+        mg.trace(np.tanh)(X)(X[0])
+    with pytest.raises(ValueError, match=r"\(3, 2\) float64.* \(2, 2\) float64"):
+        mg.trace(MODEL)(X)(X[:2])
