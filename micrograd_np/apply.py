@@ -37,7 +37,7 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         misfits.explain(op, args, error)
     if type(z) is not ndarray and isinstance(z, generic):
         z = np.asarray(z)
-    recording, watch, _, scope, _ = CURRENT.get()
+    recording, watch, _, scope = CURRENT.get()
     node = new(Tensor)
     if edges and recording:
         node._data = z

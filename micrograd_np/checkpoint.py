@@ -27,8 +27,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     ----------
     f : callable
         Of Tensors, to Tensors or a container of them. It has to compute the same when it is called again. Tensors that
-        it uses without being given them, such as a layer's weights, get their gradients too; those that it writes to,
-        such as running statistics, are written to the first time alone. What else it does, it does twice.
+        it uses without being given them, such as a layer's weights, get their gradients too. What else it does, such as
+        to count running statistics, it does twice.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def _recompute(
         if x._memory is not None and x._memory.written > started:
             raise stale_checkpoint(x)
     again = tick()
-    with Mode(recording=True, again=again):
+    with Mode(recording=True):
         leaves, _ = flatten(run())
         check_same(facts, fingerprints(walked(again, leaves)[1], leaves))
         node = pack(*leaves)

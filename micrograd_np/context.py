@@ -17,7 +17,6 @@ class Context(NamedTuple):
     watch: Any = None  # is shown every op
     trace: Any = None  # writes a program; what a value is, it is asked
     scope: tuple[str, ...] = ()
-    again: int = 0  # when a checkpoint began to run its function again
 
 
 CURRENT: ContextVar[Context] = ContextVar("micrograd_np", default=Context())  # noqa: B039

@@ -6,7 +6,6 @@ import itertools
 from typing import Any
 
 from . import errors
-from .context import CURRENT
 from .frames import Spot, spot
 from .rules import reads
 
@@ -34,11 +33,6 @@ def memory(tensor: Any) -> Memory:
         tensor._memory = Memory()
     found: Memory = tensor._memory
     return found
-
-
-def is_done(tensor: Any) -> bool:
-    """Whether a write is left out: a checkpoint runs its function again, which wrote to this tensor the first time."""
-    return bool(tensor.birth < CURRENT.get().again)
 
 
 def check_unwritten(node: Any) -> None:

@@ -10,7 +10,7 @@ from .apply import apply
 from .context import tracing
 from .conversions import check_untraced, given, raw
 from .graph import Tensor, assign
-from .memory import is_done, memory
+from .memory import memory
 from .ops import BY_FUNCTION, FUNCTIONS, TABLE
 from .ops.primitive import Primitive, operand
 
@@ -55,8 +55,6 @@ def in_place(op: Primitive) -> Callable[..., Any]:
     def write(self: Tensor, other: Any) -> Any:
         if self.op is not None:
             return apply(op, (self, other), {})
-        if is_done(self):
-            return self
         if tracing():
             return assign(self, apply(op, (self.detach(), other), {}))
         value = other
@@ -128,9 +126,8 @@ def __setitem__(self: Tensor, index: Any, value: Any) -> None:
         errors.refuse_setitem(self)
     check_untraced(self, "t[index] = values")
     errors.check_write(self, value)
-    if not is_done(self):
-        self._data[raw(index)] = raw(value)
-        memory(self).write()
+    self._data[raw(index)] = raw(value)
+    memory(self).write()
 
 
 @given
