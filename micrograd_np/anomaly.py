@@ -56,7 +56,7 @@ class Watch:
         self.saved[node.birth] = [
             (value, array, array.copy())
             for position, (value, array) in enumerate(zip((node, *args), (node._data, *arrays), strict=True))
-            if hasattr(array, "dtype") and any(reads(rule, position) for _, rule in node.edges)
+            if getattr(array, "dtype", None) is not None and any(reads(rule, position) for _, rule in node.edges)
         ]
         finalize(node, self.saved.pop, node.birth)
 

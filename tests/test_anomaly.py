@@ -95,3 +95,16 @@ def test_it_forgets_what_dies():
             y = (tensor(1.0) * 2).sum()
         del y
         assert watch.saved == {}
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: np.linalg.svd(x)[1], lambda x: np.split(x, 2)[1], mg.checkpoint(lambda x: np.tanh(x))]
+)
+def test_a_row_with_several_outputs_is_looked_at_too(f):
+    x, again = (mg.Tensor([[3.0, 1.0], [1.0, 2.0]], requires_grad=True) for _ in range(2))
+    f(x).sum().backward()
+    with mg.detect_anomaly():
+        f(again).sum().backward()
+        assert np.array_equal(x.grad, again.grad)
+        with pytest.raises(FloatingPointError, match=r"made \[?-?inf"):
+            np.log(f(again) * 0)

@@ -35,7 +35,8 @@ class Arguments:
 
     def __init__(self, f: Callable[..., Any] | None, args: Any, kwargs: Any) -> None:
         parameters = list(parameters_of(f))
-        self.name = getattr(f, "__name__", "the function")
+        name = getattr(f, "__name__", "f")
+        self.name = name if name.isidentifier() else "f"
         self.positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         given = self.parts(self.named(args, kwargs))
@@ -81,7 +82,7 @@ class Arguments:
     def misfit(self, kind: type[Exception], then: str, now: str) -> Exception:
         return kind(
             f"{self.name} was traced {then}, and its program was called {now}. A program computes for what it was "
-            f"traced with alone: trace again, mg.trace({self.name})(...), with these arguments."
+            f"traced with alone: trace again with these arguments, mg.trace({self.name})(...)."
         )
 
 

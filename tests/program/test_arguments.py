@@ -71,7 +71,7 @@ def test_what_it_was_not_traced_for_is_refused(f, traced, args, kwargs, error, s
     program(*traced)
     with pytest.raises(error, match=says) as caught:
         program(*args, **kwargs)
-    assert "trace again, mg.trace(" in str(caught.value) or "Give it once" in str(caught.value)
+    assert "trace again with these arguments, mg.trace(" in str(caught.value) or "Give it once" in str(caught.value)
 
 
 def test_arguments_are_known_by_their_names():
