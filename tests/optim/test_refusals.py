@@ -1,0 +1,90 @@
+"""What optimisers refuse, and say: bad parameters and options, missing gradients, nan, rates that diverge."""
+
+import numpy as np
+import pytest
+
+from micrograd_np import nn, optim
+
+
+def network():
+    rng = np.random.default_rng(0)
+    return nn.Sequential(nn.Linear(3, 4, rng=rng), nn.Tanh(), nn.Linear(4, 1, rng=rng))
+
+
+W = nn.Parameter([1.0])
+BAD_PARAMETERS = [
+    (lambda: optim.SGD([], lr=1), ValueError, "SGD was given no parameters: pass model.parameters()"),
+    (lambda: optim.SGD(network(), lr=1), TypeError, "was given a module: pass model.parameters()"),
+    (lambda: optim.SGD(W, lr=1), TypeError, r"was given one tensor: pass a list of tensors, such as \[w\]"),
+    (lambda: optim.SGD([W * 2], lr=1), TypeError, "no leaf"),
+    (lambda: optim.SGD([np.ones(3)], lr=1), TypeError, "ndarray"),
+    (lambda: optim.SGD([W, W], lr=1), ValueError, "W was given to SGD twice, as number 0 and number 1"),
+    (lambda: optim.SGD([("w", W), ("tied", W)], lr=1), ValueError, "tied was given to SGD twice"),
+    (lambda: optim.SGD([{"params": [W]}, {"params": [W]}], lr=1), ValueError, "twice"),
+    (lambda: optim.SGD([{"params": [W], "alpha": 1}], lr=1), TypeError, "SGD has no option alpha"),
+    (lambda: optim.SGD([{"params": [W]}, W], lr=1), TypeError, "groups are dicts"),
+    (lambda: optim.SGD([{"lr": 1}], lr=1), TypeError, "groups are dicts"),
+    (lambda: optim.ReduceLROnPlateau(optim.SGD([W]), factor=1.5), ValueError, "would not reduce"),
+    (lambda: optim.ReduceLROnPlateau(optim.SGD([W]), "low"), ValueError, "mode='low' is 'min' or 'max'"),
+    (lambda: optim.SequentialLR(optim.SGD([W]), [], [3]), ValueError, "milestones"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), BAD_PARAMETERS)
+def test_bad_parameters_and_options(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
+
+
+def test_a_module_shared_by_two_models_is_given_twice():
+    body = nn.Linear(3, 4)
+    one, two = nn.Sequential(body, nn.Linear(4, 1)), nn.Sequential(body, nn.Linear(4, 2))
+    with pytest.raises(ValueError, match=r"weight was given to Adam twice.*Give what is shared once"):
+        optim.Adam([*one.parameters(), *two.parameters()])
+
+
+def test_a_step_before_backward():
+    for each in (network(), network().freeze()):
+        with pytest.raises(RuntimeError, match=r"no parameter that may change has a gradient: call loss.backward\(\)"):
+            optim.SGD(each.parameters(), lr=1).step()
+
+
+def test_parameters_without_a_gradient_are_named_and_nothing_is_changed():
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 1))
+    before = model.state_dict()
+    optimiser = optim.SGD(model.parameters(), lr=1)
+    model[0](np.ones((1, 3))).sum().backward()
+    with pytest.raises(RuntimeError, match=r"no gradient reached layers.1.weight, layers.1.bias\. Was it used"):
+        optimiser.step()
+    assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
+    named = optim.SGD(([("head", model[1].weight), ("body", model[0].weight)]), lr=1)
+    with pytest.raises(RuntimeError, match="no gradient reached head"):
+        named.step()
+
+
+def test_a_gradient_that_is_nan_is_named_and_nothing_is_changed():
+    model = network()
+    optimiser = optim.SGD(model.parameters(), lr=0.125)
+    x = np.ones((2, 3))
+    x[0, 0] = np.nan
+    nn.mse_loss(model(x), np.ones((2, 1))).backward()
+    before = model.state_dict()
+    with pytest.raises(
+        FloatingPointError, match=r"layers.0.weight has a nan or inf, and nothing .* rate \(0.125\) is too high"
+    ):
+        optimiser.step()
+    assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, lr=2.5), lambda p: optim.SGD(p, lr=2.5, momentum=0.9)])
+def test_a_rate_that_diverges_is_said_before_there_is_a_nan(make, dtype):
+    p = nn.Parameter([1.0], dtype=dtype)
+    optimiser = make([p])
+    with pytest.raises(FloatingPointError, match=r"learning rate \(2.5\) is too high: lower it"):
+        for _ in range(3000):
+            optimiser.zero_grad()
+            with np.errstate(over="ignore"):
+                (p * p).sum().backward()
+            optimiser.step()
+    assert np.isfinite(p.data).all()
