@@ -68,7 +68,7 @@ def bits(x: Any) -> bytes:
 
 
 def entries(x: Iterable[Any]) -> list[Any]:
-    return [part if isinstance(part, int | float) else id(part) for part in x]
+    return [repr(part) if isinstance(part, int | float) else id(part) for part in x]
 
 
 def slotted(x: Any) -> list[Any]:
