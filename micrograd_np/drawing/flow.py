@@ -33,7 +33,7 @@ def fill(scene: Scene) -> Scene:
         if node.kind != "fold" and isinstance(node.source, Tensor) and node.source.op is not None:
             for edge in arriving.get(node.id, {}).values():
                 mark_updated(by_id[edge.tail], node.source)
-            pull(node, by_id, arriving.get(node.id, {}), taken)
+            pull(node, arriving.get(node.id, {}), taken)
     shares = Counter(edge.tail for edge in scene.edges if edge.gradient is not None)
     for edge in scene.edges:
         edge.part = edge.gradient if shares[edge.tail] > 1 else None
@@ -75,13 +75,13 @@ def mark_updated(node: Node, user: Tensor) -> None:
         node.state = "updated since"
 
 
-def pull(node: Node, by_id: dict[str, Node], arriving: dict[int, Edge], taken: set[str | None]) -> None:
+def pull(node: Node, arriving: dict[int, Edge], taken: set[str | None]) -> None:
     """Each rule of an op, read: the formula, and the gradient it sends along the arrow."""
     x = node.source
     known = x.grad is not None and fresh(x)
     g = raw(x.grad) if known else ones(x.data)
     values = [raw(a) for a in x.args]
-    names = [result(node, taken), *[argument(a, by_id, arriving.get(i)) for i, a in enumerate(x.args)]]
+    names = [result(node, taken), *[argument(a, arriving.get(i)) for i, a in enumerate(x.args)]]
     for position, rule in routes(x).items():
         edge = arriving.get(position)
         if edge and not runs_users_code(x):
@@ -106,11 +106,11 @@ def result(node: Node, taken: set[str | None]) -> Phrase | None:
     return node.phrase if node.title or "z" in taken else None
 
 
-def argument(x: Any, by_id: dict[str, Node], edge: Edge | None) -> Phrase | None:
+def argument(x: Any, edge: Edge | None) -> Phrase | None:
     """What formulas call an argument: its name, how it was made, or the number that it is."""
     if not is_box(x):
         return literal(x)
-    return by_id[edge.tail].phrase if edge and by_id[edge.tail].phrase.text else None
+    return edge.word if edge and edge.word.text else None
 
 
 def fresh(x: Tensor) -> bool:

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 
+from ..program.phrases import Phrase
 from .model import Edge, Node, Scene
 
 CROWD = 3  # folds; a leaf that more of them use has one arrow
 TOLD = 24  # operations of a fold that a page tells
 LEAVES = ("constant", "frozen", "leaf")
+UNNAMED = Phrase("…")  # what formulas call a value that is in a fold, where the user has no name for it
 
 Scope = tuple[str, ...]
 
@@ -64,12 +66,15 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
             nodes.append(box)
         elif node.id in drawn and drawn[node.id] == node.id:
             nodes.append(node)
+    plain = {node.id for node in nodes if node.kind != "fold"}
+    named = {node.id for node in scene.nodes if node.name}
     edges: dict[Hashable, Edge] = {}
     for edge in scene.edges:
         tail, head = drawn.get(edge.tail), drawn[edge.head]
         if tail and tail != head:
             joined = len(by_box[head].nodes) > 1
-            new = Edge(tail, head, edge.position, "" if joined else edge.argument, edge.flows)
+            word = edge.word if edge.tail in plain or edge.tail in named else UNNAMED
+            new = Edge(tail, head, edge.position, "" if joined else edge.argument, word, edge.flows)
             first = edges.setdefault((tail, head) if joined else (tail, head, edge.position), new)
             first.flows |= edge.flows
     thin(nodes, edges.values())

@@ -54,6 +54,7 @@ class Edge:
     head: str
     position: int
     argument: str  # what the op's rules call it: x, y, ...
+    word: Phrase = NOTHING  # what formulas call the value that goes along it
     flows: bool = False  # whether the op has a rule for this argument
     rule: str = ""
     gradient: Any = None  # what the rule sent
@@ -169,7 +170,7 @@ def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
     flowing = routes(node.source)
     letters = formulas.letters(node.source.edges[0][1], len(tails))
     return [
-        Edge(tail.id, node.id, i, letter, i in flowing)
+        Edge(tail.id, node.id, i, letter, tail.phrase, i in flowing)
         for i, (tail, letter) in enumerate(zip(tails, letters, strict=True))
         if tail
     ]

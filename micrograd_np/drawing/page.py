@@ -93,7 +93,8 @@ def backward(scene: Scene) -> list[dict[str, Any]]:
     by_id = {node.id: node for node in scene.nodes}
     words: dict[str, dict[str, str]] = {node.id: {} for node in scene.nodes}
     for edge in scene.edges:
-        words[edge.head].setdefault(by_id[edge.tail].phrase.text, edge.tail)
+        if by_id[edge.tail].kind != "fold" or by_id[edge.tail].value is not None:
+            words[edge.head].setdefault(edge.word.text, edge.tail)
     parts = Counter(edge.tail for edge in scene.edges if edge.flows)
     sums: dict[str, Any] = {}
     counts: Counter[str] = Counter()
