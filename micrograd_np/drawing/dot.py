@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import Any
 
 from .boxes import View, box, cell, clip, escape, font, row, table
-from .model import Edge, Scene
+from .model import Edge, Node, Scene
 from .palette import DIM, GRADIENT, INK, KINDS, LINE, PAPER, VALUE
 from .preview import brief
 
@@ -43,7 +43,7 @@ def source(scene: Scene, direction: str = "both") -> str:
     silent = Counter(edge.tail for edge in scene.edges if not edge.drawn)
     for node in scene.nodes:
         place = cluster(clusters, node.scope)
-        more = f"goes into {silent[node.id]} more folded boxes" if silent[node.id] else ""
+        more = f"goes into {silent[node.id]} more folded boxes" if silent[node.id] else rest(node, view)
         place.node(node.id, f"<{box(node, view, more)}>", id=node.id, _attributes={"class": node.kind})
     for scope, inner in reversed(clusters.items()):
         if scope:
@@ -55,6 +55,11 @@ def source(scene: Scene, direction: str = "both") -> str:
         straight = {"weight": "8"} if edge.tail in made else {}  # what is computed is a line, with leaves beside it
         digraph.edge(edge.tail, edge.head, id=f"e{i}", **arrow(edge, view), **straight)
     return str(digraph.source)
+
+
+def rest(node: Node, view: View) -> str:
+    """What a gradient has beside its parts, where these are shown."""
+    return f"{node.reason}: {brief(node.rest)}" if node.reason and view.grids and view.direction != "forward" else ""
 
 
 def cluster(clusters: dict[tuple[str, ...], Any], scope: tuple[str, ...]) -> Any:

@@ -14,6 +14,7 @@ from ..program.phrases import Phrase
 from ..walk import CUT
 from . import formulas
 from .model import Edge, Node, Scene, is_box, routes
+from .rest import account
 from .spelling import literal
 
 
@@ -35,8 +36,9 @@ def fill(scene: Scene) -> Scene:
                 mark_updated(by_id[edge.tail], node.source)
             pull(node, arriving.get(node.id, {}), taken)
     shares = Counter(edge.tail for edge in scene.edges if edge.gradient is not None)
+    account(scene)
     for edge in scene.edges:
-        edge.part = edge.gradient if shares[edge.tail] > 1 else None
+        edge.part = edge.gradient if shares[edge.tail] > 1 or by_id[edge.tail].reason else None
     for node in scene.nodes:
         node.source = None
     return scene

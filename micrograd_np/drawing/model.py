@@ -35,6 +35,8 @@ class Node:
     dtype: Any = None
     value: Any = None
     gradient: Any = None
+    rest: Any = None  # of the gradient, what the rules shown did not send
+    reason: str = ""  # where that came from
     state: str = ""  # why there is no gradient, or what happened to the value
     where: str = ""
     scope: tuple[str, ...] = ()

@@ -106,7 +106,7 @@ def backward(scene: Scene) -> list[dict[str, Any]]:
             tail, sent = edge.tail, edge.gradient
             counts[tail] += 1
             sums[tail] = sent if counts[tail] == 1 else added(sums[tail], sent)
-            together = parts[tail] > 1 and by_id[tail].value is not None
+            together = (parts[tail] > 1 or by_id[tail].reason) and by_id[tail].value is not None
             several = {"sum": shown(sums[tail]), "count": counts[tail], "of": parts[tail]} if together else {}
             sends.append({"edge": i, "to": tail, "rule": edge.rule, "array": shown(sent), **several})
         if sends or (node.inside and node.inside.walked):
@@ -151,6 +151,7 @@ def described(node: Node) -> dict[str, Any]:
         "where": node.where,
         "value": shown(node.value),
         "gradient": shown(node.gradient),
+        **({"rest": shown(node.rest), "reason": node.reason} if node.reason else {}),
         **({"inside": told(node.inside)} if node.inside else {}),
     }
 

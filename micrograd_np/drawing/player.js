@@ -69,6 +69,9 @@ function backward(step) {
   for (const each of step.sends.filter((each) => each.rule || each.array)) {
     parts.push(...part(`to ${nodes[each.to].title}:  ${each.rule}`, each.array, "backward"));
     if (each.sum) parts.push(...part(`arrived at ${nodes[each.to].title} so far, ${each.count} of ${each.of}`, each.sum));
+    const { title, rest, reason, gradient } = nodes[each.to];
+    if (reason && each.count === each.of)
+      parts.push(...part(reason, rest, "backward"), ...part(`${title}'s gradient, the sum`, gradient, "backward"));
   }
   return parts;
 }

@@ -49,6 +49,8 @@ def backward(scene: Scene) -> list[Row]:
         if into:
             whole = "" if sent else number(node.gradient)
             lines.append(("folded", into[0] if len(into) == 1 else f"{len(into)} folded boxes", whole))
+        if node.reason:
+            lines.append((node.reason, "", number(node.rest)))
         for i, (rule, head, gradient) in enumerate(lines):
             name = (called(node), shape(node)) if i == 0 else ("", "")
             rows.append((*name, f"{'+ ' if i else ''}{rule}", head, gradient))
