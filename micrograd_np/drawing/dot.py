@@ -16,7 +16,6 @@ from .preview import brief
 LARGE = {"nslimit": "2", "mclimit": "0.1"}
 HUGE = LARGE | {"splines": "line", "outputorder": "edgesfirst"}  # no line over a box
 LOOSE = 'border="0" cellspacing="4" cellpadding="3"'
-DIRECTIONS = ("both", "forward", "backward")
 
 
 def source(scene: Scene, direction: str = "both") -> str:
@@ -102,7 +101,7 @@ def legend(scene: Scene, view: View) -> str:
         numbers.append(f"<td>{font('values', VALUE, 9)}</td>")
     if view.direction != "forward" and view.lines:
         missing = "" if view.walked else "no backward yet; "
-        words = f"{missing}gradients: g arrives at an operation, z is its result"
+        words = f"{missing}gradients: {scene.g} arrives at an operation, z is its result"
         numbers.append(f"<td>{font(words, GRADIENT, 9)}</td>")
     if view.grids and not scene.program:
         cells = "".join(cell("", level) for level in range(-4, 5))

@@ -59,7 +59,7 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> str:
         if last is None or first.id not in way:
             raise RuntimeError(f"no gradient flows from {called(first)} to {errors.called(tensor, 'this tensor')}.")
         title, part = f"From {called(first)} back to {called(last)}", on_the_way(fill(scene), way)
-    return f"{title}: g is the gradient of the value on the right\n{table(backward(part))}"
+    return f"{title}: {scene.g} is the gradient of the value on the right\n{table(backward(part))}"
 
 
 def check_tensor(function: str, x: Any) -> None:
@@ -88,4 +88,4 @@ def between(scene: Scene, target: str) -> set[str]:
 def on_the_way(scene: Scene, way: set[str]) -> Scene:
     nodes = [node for node in scene.nodes if node.id in way]
     edges = [edge for edge in scene.edges if edge.tail in way and edge.head in way]
-    return Scene(nodes, edges)
+    return Scene(nodes, edges, g=scene.g)

@@ -34,7 +34,7 @@ def fill(scene: Scene) -> Scene:
         if node.kind != "fold" and isinstance(node.source, Tensor) and node.source.op is not None:
             for edge in arriving.get(node.id, {}).values():
                 mark_updated(by_id[edge.tail], node.source)
-            pull(node, arriving.get(node.id, {}), taken)
+            pull(node, arriving.get(node.id, {}), taken, scene.g)
     shares = Counter(edge.tail for edge in scene.edges if edge.gradient is not None)
     account(scene)
     for edge in scene.edges:
@@ -77,7 +77,7 @@ def mark_updated(node: Node, user: Tensor) -> None:
         node.state = "updated since"
 
 
-def pull(node: Node, arriving: dict[int, Edge], taken: set[str | None]) -> None:
+def pull(node: Node, arriving: dict[int, Edge], taken: set[str | None], of_g: str) -> None:
     """Each rule of an op, read: the formula, and the gradient it sends along the arrow."""
     x = node.source
     known = x.grad is not None and fresh(x)
@@ -88,7 +88,7 @@ def pull(node: Node, arriving: dict[int, Edge], taken: set[str | None]) -> None:
         edge = arriving.get(position)
         if edge and not runs_users_code(x):
             with np.errstate(all="ignore"):
-                sent, said = formulas.read(rule, g, x.data, values, x.params, names)
+                sent, said = formulas.read(rule, g, x.data, values, x.params, names, of_g)
             edge.rule = said or f"{x.op.name}'s rule for {edge.argument}"
             edge.gradient = single(sent) if known else None
 

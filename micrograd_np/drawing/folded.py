@@ -112,7 +112,8 @@ def inside(item: Item, places: dict[str, int], scene: Scene, arriving: dict[str,
         node.kind = node.kind if node.id in own else "input"
     edges.sort(key=lambda edge: (places[edge.head], edge.position))
     left_out = len(item.nodes) - len(shown)
-    return Scene(nodes, edges, [f"{left_out:,} operations between are left out"] if left_out else [])
+    said = [f"{left_out:,} operations between are left out"] if left_out else []
+    return Scene(nodes, edges, said, g=scene.g)
 
 
 def said(items: list[Item], swallowed: int) -> list[str]:

@@ -17,6 +17,7 @@ from .names import Names
 from .spelling import NOTHING, literal, written
 
 LONGEST = 28
+GRADIENTS = ("g", "grad", "gradient", "cotangent", "…")
 
 
 @dataclass
@@ -73,6 +74,7 @@ class Scene:
     folded: list[str] = field(default_factory=list)
     whole: int = 0  # boxes, before any were folded
     program: bool = False  # whether it shows steps, which have no numbers
+    g: str = "g"  # what formulas call the gradient that arrives: g, where no value of the user's is called that
 
     @property
     def walked(self) -> bool:
@@ -110,7 +112,8 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
     values = walk(outputs)
     final = {id(x) for x in outputs}
     boxes: dict[int, Node] = {}
-    tags = tagging({name for name in map(names, values) if name})
+    taken = {name for name in map(names, values) if name}
+    tags = tagging(taken)
     edges = []
     for i, x in enumerate(values):
         node = Node(f"n{i}", kind(x, id(x) in final), names(x), source=x)
@@ -125,7 +128,8 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
         node.tag = tag(node, made, tags, several(x))
         node.phrase = Phrase(node.title) if node.title else made
         boxes[id(x)] = node
-    scene = Scene(list(boxes.values()), edges, whole=len(boxes))
+    g = next(letter for letter in GRADIENTS if letter not in taken)
+    scene = Scene(list(boxes.values()), edges, whole=len(boxes), g=g)
     place_weights(scene, names)
     drop_single(scene)
     return scene

@@ -55,6 +55,7 @@ def page(scene: Scene, svg: str, source: str) -> str:
         "nodes": {node.id: described(node) for node in scene.nodes},
         "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
         "steps": steps,
+        "g": scene.g,
         "note": "; ".join([*missing(scene), *(f"folded: {words}" for words in scene.folded)]),
     }
     return PAGE.format(

@@ -1,6 +1,6 @@
 "use strict";
 // The page holds the drawing and the steps; this walks through them. Words only ever become text, never markup.
-const { nodes, edges, steps, note } = JSON.parse(document.getElementById("data").textContent);
+const { nodes, edges, steps, note, g } = JSON.parse(document.getElementById("data").textContent);
 const find = (id) => document.getElementById(id);
 const computed = {}, arrived = {}, sent = {};
 steps.forEach((step, i) => {
@@ -60,7 +60,7 @@ function forward(step) {
 
 function backward(step) {
   const gradient = nodes[step.node].gradient;
-  const parts = part(step.start ? "g, where the walk back starts" : "g, the gradient that has arrived", gradient, "backward");
+  const parts = part(`${g}, ${step.start ? "where the walk back starts" : "the gradient that has arrived"}`, gradient, "backward");
   for (const [word, id] of step.uses) {
     const same = word === nodes[id].title ? "" : `, which is ${nodes[id].title}`;
     parts.push(...part(`${word}${same}`, nodes[id].value, "forward"));

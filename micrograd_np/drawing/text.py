@@ -19,7 +19,7 @@ def text(scene: Scene, direction: str = "both") -> str:
         parts += ["forward", table(forward(node, scene.walked) for node in scene.nodes)]
     if direction != "forward":
         missing = "" if scene.walked else "no backward yet; "
-        parts += [f"backward: {missing}g is the gradient of the value on the right", table(backward(scene))]
+        parts += [f"backward: {missing}{scene.g} is the gradient of the value on the right", table(backward(scene))]
     parts += [f"folded: {words}" for words in scene.folded]
     return "\n".join(part for part in parts if part) + "\n"
 
