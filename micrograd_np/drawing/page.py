@@ -56,6 +56,7 @@ def page(scene: Scene, svg: str, source: str) -> str:
         "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
         "steps": steps,
         "g": scene.g,
+        "program": scene.program,
         "note": "; ".join([*missing(scene), *(f"folded: {words}" for words in scene.folded)]),
     }
     return PAGE.format(
@@ -140,7 +141,10 @@ def added(a: Any, b: Any) -> Any:
 
 
 def missing(scene: Scene) -> list[str]:
-    return [] if scene.walked or scene.program else ["no gradients yet: call backward() before drawing"]
+    """Why there are no numbers, or no gradients."""
+    if scene.program:
+        return ["a program has no numbers of its own: they come with each call"]
+    return [] if scene.walked else ["no gradients yet: call backward() before drawing"]
 
 
 def described(node: Node) -> dict[str, Any]:
