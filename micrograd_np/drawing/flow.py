@@ -30,6 +30,9 @@ def fill(scene: Scene) -> Scene:
         arriving.setdefault(edge.head, {})[edge.position] = edge
     for node in scene.nodes:
         look(node)
+        for given in node.gives:
+            look(given)
+            given.source = None
     for node in scene.nodes:
         if node.kind != "fold" and isinstance(node.source, Tensor) and node.source.op is not None:
             for edge in arriving.get(node.id, {}).values():

@@ -11,6 +11,7 @@ from .model import Edge, Node, Scene
 
 CROWD = 3  # folds; a leaf that more of them use has one arrow
 TOLD = 24  # operations of a fold that a page tells
+GIVEN = 4  # values that go on from a fold and are shown
 LEAVES = ("constant", "frozen", "leaf")
 UNNAMED = Phrase("…")  # what formulas call a value that is in a fold, where the user has no name for it
 
@@ -94,11 +95,12 @@ def thin(nodes: list[Node], edges: Iterable[Edge]) -> None:
 
 
 def summary(item: Item, leaving: set[str]) -> Node:
-    """The box of a folded item; where only its last value goes on, it shows that one."""
+    """The box of a folded item; where only its last value goes on, it shows that one, and else each in a line."""
     last = item.nodes[-1]
-    if item.group and not any(node.id in leaving for node in item.nodes[:-1]):
+    gives = [replace(node) for node in item.nodes if node.id in leaving or node is last] if item.group else []
+    if len(gives) == 1:
         return replace(last, kind="fold", text=item.group, op="", tag="", scope=item.scope)
-    return Node(last.id, "fold", None, None, text=item.group or item.words, scope=item.scope)
+    return Node(last.id, "fold", None, None, text=item.group or item.words, scope=item.scope, gives=gives[:GIVEN])
 
 
 def inside(item: Item, places: dict[str, int], scene: Scene, arriving: dict[str, list[Edge]]) -> Scene:

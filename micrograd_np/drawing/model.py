@@ -42,6 +42,7 @@ class Node:
     where: str = ""
     scope: tuple[str, ...] = ()
     inside: Scene | None = None  # of a fold: its operations, or the first and the last of them
+    gives: list[Node] = field(default_factory=list)  # of a fold from which several values go on: these
 
     @property
     def title(self) -> str:

@@ -28,7 +28,18 @@ def forward(node: Node, walked: bool) -> Row:
     kind = "" if node.kind == "operation" else node.kind
     obvious = node.state == node.kind or ("backward" in node.state and not walked)
     state = "" if obvious else node.state
-    return said(node), shape(node), number(node.value), "; ".join(filter(None, (kind, state)))
+    return said(node), shape(node), number(node.value), "; ".join(filter(None, (kind, state, *given(node, "forward"))))
+
+
+def given(node: Node, direction: str) -> list[str]:
+    """The several values that go on from a fold, and their gradients."""
+    lines = []
+    for each in node.gives:
+        value = number(each.value) if direction != "backward" else ""
+        gradient = f"gradient {number(each.gradient)}" if direction != "forward" and each.gradient is not None else ""
+        numbers = ", ".join(filter(None, (value, gradient)))
+        lines.append(f"gives {' '.join(filter(None, (each.name, shape(each))))}{': ' if numbers else ''}{numbers}")
+    return lines
 
 
 def backward(scene: Scene) -> list[Row]:
@@ -56,6 +67,7 @@ def backward(scene: Scene) -> list[Row]:
             rows.append((*name, f"{'+ ' if i else ''}{rule}", head, gradient))
         if len(lines) > 1 and node.gradient is not None and node.kind != "input":
             rows.append(("", "", "= the sum", "", number(node.gradient)))
+        rows += [("", "", line, "", "") for line in given(node, "backward")]
     return rows
 
 
