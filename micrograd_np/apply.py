@@ -53,13 +53,17 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         node.where = spot(3)
     else:
         begin(node, z)
-        if edges:
-            node.where = spot(3)
+        node.where = spot(3) if edges else lost(args)
     if op.views and np.shares_memory(z, values[0]):
         node._memory = memory(args[0])
     if watch is not None:
         watch.made(node, op, args, params)
     return node
+
+
+def lost(args: tuple[Any, ...]) -> Any:
+    """Where one of the arguments was left without a past, and so what is made of it."""
+    return next((x.where for x in args if isinstance(x, Tensor) and x.where and x.op is None), None)
 
 
 def compute(op: Any, args: tuple[Any, ...], values: list[Any], params: dict[str, Any]) -> Any:

@@ -20,6 +20,7 @@ LINES = ("-", "--", "-.", ":")
 MARKERS = "osD^vP"
 BLUE_TO_ORANGE = [HEAT[-4], HEAT[0], HEAT[4]]
 SIDE = 81  # points of a surface's side
+ROW = 4  # panels beside each other
 NAMED = 8  # lines, and no more, have a name in the legend
 
 
@@ -45,7 +46,7 @@ def losses(curves: Mapping[str, Any]) -> Any:
     axes.set(title="The training", xlabel="step", ylabel="loss")
     axes.grid(alpha=0.3)
     if curves:
-        axes.legend()
+        figure.legend(loc="outside right upper")  # never over a line
     return figure
 
 
@@ -61,24 +62,35 @@ def activations(hidden: Mapping[int, Any], y: Sequence[int] | None = None, names
     names : sequence of str
         What the inputs are called.
 
+    Raises
+    ------
+    ValueError
+        If the arrays are not all of one shape (inputs, units), or y has not a class for each input.
+
     Examples
     --------
     >>> len(activations({1: np.zeros((4, 3)), 10: np.ones((4, 3))}, y=[0, 1, 1, 0]).axes)
     3
     """
-    course = np.stack([values_of(array) for array in hidden.values()])
+    course = stacked(hidden)
     _, inputs, units = course.shape
     classes = np.zeros(inputs, int) if y is None else np.ravel(y)
-    figure = blank((2.25 * units, 3))
-    panels = figure.subplots(1, units, sharey=True, squeeze=False)[0]
-    for unit, axes in enumerate(panels):
+    check_length("y", classes, "classes", inputs)
+    rows, columns = -(-units // ROW), min(units, ROW)
+    figure = blank((2.25 * columns + (0 if rows == 1 else 1.5), 3 if rows == 1 else 2.2 * rows))
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    panels = grid.ravel()
+    for axes in panels[units:]:
+        axes.remove()
+    for unit, axes in enumerate(panels[:units]):
         for i, line in zip(range(inputs), cycle(LINES), strict=False):
             colour = CLASSES[classes[i] % len(CLASSES)]
             label = names[i] if i < len(names) else f"input {i}"
             axes.semilogx(list(hidden), course[:, i, unit], line, color=colour, label=label)
         axes.set(title=f"unit {unit}", xlabel="step")
         axes.grid(alpha=0.3)
-    panels[0].set_ylabel("activation")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("activation")
     if inputs <= NAMED:
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right", title="input")
     return figure
@@ -101,7 +113,7 @@ def surface(f: Any, X: Any, y: Any, border: float = 0.5) -> Any:
     Raises
     ------
     ValueError
-        If f gives more than a number for each point.
+        If f gives more than a number for each point, X has less than two columns, or y has not a class for each row.
 
     Examples
     --------
@@ -113,6 +125,9 @@ def surface(f: Any, X: Any, y: Any, border: float = 0.5) -> Any:
 
     functions = f if isinstance(f, Mapping) else {"output": f}
     X, classes = np.asarray(values_of(X), float), np.ravel(values_of(y)).astype(int)
+    if X.ndim != 2 or X.shape[1] < 2:
+        raise ValueError(f"a surface needs inputs of two columns or more, and X has the shape {X.shape}.")
+    check_length("y", classes, "classes", len(X))
     low, high = X[:, :2].min(axis=0), X[:, :2].max(axis=0)
     low, high = low - (high - low) / 2, high + (high - low) / 2
     first, second = np.meshgrid(*np.linspace(low, high, SIDE).T)
@@ -135,6 +150,21 @@ def surface(f: Any, X: Any, y: Any, border: float = 0.5) -> Any:
     panels[0].set_ylabel("second input")
     figure.colorbar(image, ax=panels, label="output")
     return figure
+
+
+def stacked(hidden: Mapping[int, Any]) -> Any:
+    """What a layer gave at each step, as one array (steps, inputs, units)."""
+    arrays = {step: values_of(array) for step, array in hidden.items()}
+    shapes = {step: array.shape for step, array in arrays.items()}
+    if not arrays or len(set(shapes.values())) > 1 or len(next(iter(shapes.values()))) != 2:
+        given = ", ".join(f"{shape} at step {step}" for step, shape in list(shapes.items())[:3]) or "none"
+        raise ValueError(f"activations are arrays of one shape (inputs, units), by step; these are {given}.")
+    return np.stack(list(arrays.values()))
+
+
+def check_length(name: str, values: Any, what: str, inputs: int) -> None:
+    if len(values) != inputs:
+        raise ValueError(f"{name} has {len(values)} {what} for {inputs} inputs. Give one for each.")
 
 
 def answers(f: Callable[[Any], Any], points: Any) -> Any:

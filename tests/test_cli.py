@@ -213,6 +213,18 @@ loss = (np.tanh(w) ** 2).sum()
 
 def other():
     return (w * w).sum()
+
+
+def nothing():
+    pass
+
+
+def three():
+    return 3
+
+
+class Model:
+    pass
 """
 
 
@@ -229,6 +241,9 @@ def test_a_users_script_is_drawn(tmp_path, capsys, function, op):
     ("function", "out", "message"),
     [
         (":none", "a.svg", "has no function none"),
+        (":nothing", "a.svg", "nothing returns None, in which there is no Tensor to draw."),
+        (":three", "a.svg", "three returns 3, in which there is no Tensor to draw."),
+        (":Model", "a.svg", "Model is a class. Name a function that returns a Tensor"),
         ("", "a.xyz", "a picture is saved as .svg"),
         ("x", "a.svg", "no such file"),
     ],
@@ -237,5 +252,7 @@ def test_what_cannot_be_drawn_is_exit_status_2(tmp_path, capsys, function, out, 
     script = tmp_path / "mine.py"
     script.write_text(SCRIPT, encoding="utf-8")
     assert cli.main(["draw", f"{script}{function}", "--out", str(tmp_path / out)]) == 2
-    assert message in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
     assert not (tmp_path / out).exists()

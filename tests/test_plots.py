@@ -51,6 +51,48 @@ def test_activations_are_a_panel_a_unit_and_a_line_an_input():
     assert [line.get_label() for line in panels[0].lines] == ["first", "second"]
 
 
+def test_many_units_are_rows_of_panels():
+    figure = plots.activations({1: np.zeros((3, 10)), 10: np.ones((3, 10))})
+    assert [axes.get_title() for axes in figure.axes] == [f"unit {i}" for i in range(10)]
+    places = {tuple(axes.get_subplotspec().get_gridspec().get_geometry()) for axes in figure.axes}
+    assert places == {(3, 4)}
+    assert figure.get_figwidth() < 12
+
+
+def boxes(figure):
+    figure.draw_without_rendering()
+    return figure.legends[0].get_window_extent(), [axes.get_window_extent() for axes in figure.axes]
+
+
+@pytest.mark.parametrize(
+    "plot",
+    [
+        lambda: plots.losses({"loss": [0.7, 0.5], "val_loss": [0.9, 0.8]}),
+        lambda: plots.activations({1: np.zeros((3, 6)), 2: np.ones((3, 6))}),
+    ],
+    ids=["losses", "activations"],
+)
+def test_a_legend_is_never_over_a_plot(plot):
+    legend, panels = boxes(plot())
+    assert not any(legend.overlaps(panel) for panel in panels)
+
+
+@pytest.mark.parametrize(
+    ("plot", "words"),
+    [
+        (lambda: plots.activations({1: np.ones((3, 2))}, y=[0, 1]), "y has 2 classes for 3 inputs"),
+        (lambda: plots.activations({1: np.ones((3, 2)), 2: np.ones((4, 2))}), r"\(3, 2\) at step 1, \(4, 2\)"),
+        (lambda: plots.activations({1: np.ones(3)}), r"one shape \(inputs, units\)"),
+        (lambda: plots.activations({}), "these are none"),
+        (lambda: plots.surface(lambda x: x[:, 0], CORNERS, [0, 1]), "y has 2 classes for 4 inputs"),
+        (lambda: plots.surface(lambda x: x[:, 0], CORNERS[:, :1], XOR), r"X has the shape \(4, 1\)"),
+    ],
+)
+def test_wrong_lengths_are_errors_in_words(plot, words):
+    with pytest.raises(ValueError, match=words):
+        plot()
+
+
 def test_without_matplotlib_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"pip install 'micrograd-np\[plots\]'"):

@@ -9,6 +9,7 @@ from .model import Node
 from .palette import DIM, GRADIENT, HEAT, INK, KINDS, VALUE
 from .preview import brief, preview
 from .shorten import shortened
+from .text import given
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 WORDS = 48  # letters of a formula
@@ -54,6 +55,8 @@ def box(node: Node, view: View, more: str = "") -> str:
         )
         cells = (f"<td{part(node, one[0])}>{look}</td>" for one, look in zip(shown, looks, strict=True))
         rows.append(f"<tr>{''.join(cells)}</tr>")
+    if view.lines:
+        rows += [row(font(line, DIM, 9), columns) for line in given(node, view.direction)]
     if note := "; ".join(filter(None, (state(node, view), more))):
         rows.append(row(font(note, DIM, 9), columns))
     return table(

@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import Any
 
 from .boxes import View, box, cell, clip, escape, font, row, table
-from .model import Edge, Scene
+from .model import Edge, Node, Scene
 from .palette import DIM, GRADIENT, INK, KINDS, LINE, PAPER, VALUE
 from .preview import brief
 
@@ -16,7 +16,6 @@ from .preview import brief
 LARGE = {"nslimit": "2", "mclimit": "0.1"}
 HUGE = LARGE | {"splines": "line", "outputorder": "edgesfirst"}  # no line over a box
 LOOSE = 'border="0" cellspacing="4" cellpadding="3"'
-DIRECTIONS = ("both", "forward", "backward")
 
 
 def source(scene: Scene, direction: str = "both") -> str:
@@ -43,7 +42,7 @@ def source(scene: Scene, direction: str = "both") -> str:
     silent = Counter(edge.tail for edge in scene.edges if not edge.drawn)
     for node in scene.nodes:
         place = cluster(clusters, node.scope)
-        more = f"goes into {silent[node.id]} more folded boxes" if silent[node.id] else ""
+        more = f"goes into {silent[node.id]} more folded boxes" if silent[node.id] else rest(node, view)
         place.node(node.id, f"<{box(node, view, more)}>", id=node.id, _attributes={"class": node.kind})
     for scope, inner in reversed(clusters.items()):
         if scope:
@@ -55,6 +54,11 @@ def source(scene: Scene, direction: str = "both") -> str:
         straight = {"weight": "8"} if edge.tail in made else {}  # what is computed is a line, with leaves beside it
         digraph.edge(edge.tail, edge.head, id=f"e{i}", **arrow(edge, view), **straight)
     return str(digraph.source)
+
+
+def rest(node: Node, view: View) -> str:
+    """What a gradient has beside its parts, where these are shown."""
+    return f"{node.reason}: {brief(node.rest)}" if node.reason and view.grids and view.direction != "forward" else ""
 
 
 def cluster(clusters: dict[tuple[str, ...], Any], scope: tuple[str, ...]) -> Any:
@@ -97,7 +101,7 @@ def legend(scene: Scene, view: View) -> str:
         numbers.append(f"<td>{font('values', VALUE, 9)}</td>")
     if view.direction != "forward" and view.lines:
         missing = "" if view.walked else "no backward yet; "
-        words = f"{missing}gradients: g arrives at an operation, z is its result"
+        words = f"{missing}gradients: {scene.g} arrives at an operation, z is its result"
         numbers.append(f"<td>{font(words, GRADIENT, 9)}</td>")
     if view.grids and not scene.program:
         cells = "".join(cell("", level) for level in range(-4, 5))

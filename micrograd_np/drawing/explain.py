@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import errors
 from ..graph import Tensor
 from .flow import fill
@@ -23,6 +25,8 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> str:
 
     Raises
     ------
+    TypeError
+        If one of them is no Tensor.
     RuntimeError
         If no gradient flows from the output to the tensor.
 
@@ -39,9 +43,11 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> str:
                 + g * w    loss   3
                 = the sum         6
     """
+    check_tensor("explain", tensor)
     names = live(Names())
     if output is None:
         output = next(iter(computed_from(tensor, names)), tensor)
+    check_tensor("explain", output)
     errors.check_recorded(output)
     scene = build([output], names)
     first = scene.nodes[-1]
@@ -53,7 +59,14 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> str:
         if last is None or first.id not in way:
             raise RuntimeError(f"no gradient flows from {called(first)} to {errors.called(tensor, 'this tensor')}.")
         title, part = f"From {called(first)} back to {called(last)}", on_the_way(fill(scene), way)
-    return f"{title}: g is the gradient of the value on the right\n{table(backward(part))}"
+    return f"{title}: {scene.g} is the gradient of the value on the right\n{table(backward(part))}"
+
+
+def check_tensor(function: str, x: Any) -> None:
+    """Refuse to explain what is no Tensor."""
+    if not isinstance(x, Tensor):
+        whose = ", such as one of its parameters" if hasattr(x, "named_parameters") else ""
+        raise TypeError(f"{function} asks about a Tensor, and was given {x!r:.60}. Give it a Tensor{whose}.")
 
 
 def computed_from(tensor: Tensor, names: Names) -> list[Tensor]:
@@ -75,4 +88,4 @@ def between(scene: Scene, target: str) -> set[str]:
 def on_the_way(scene: Scene, way: set[str]) -> Scene:
     nodes = [node for node in scene.nodes if node.id in way]
     edges = [edge for edge in scene.edges if edge.tail in way and edge.head in way]
-    return Scene(nodes, edges)
+    return Scene(nodes, edges, g=scene.g)

@@ -14,6 +14,7 @@ from ..program.phrases import Phrase
 from ..walk import CUT
 from . import formulas
 from .model import Edge, Node, Scene, is_box, routes
+from .rest import account
 from .spelling import literal
 
 
@@ -29,14 +30,18 @@ def fill(scene: Scene) -> Scene:
         arriving.setdefault(edge.head, {})[edge.position] = edge
     for node in scene.nodes:
         look(node)
+        for given in node.gives:
+            look(given)
+            given.source = None
     for node in scene.nodes:
         if node.kind != "fold" and isinstance(node.source, Tensor) and node.source.op is not None:
             for edge in arriving.get(node.id, {}).values():
                 mark_updated(by_id[edge.tail], node.source)
-            pull(node, by_id, arriving.get(node.id, {}), taken)
+            pull(node, arriving.get(node.id, {}), taken, scene.g)
     shares = Counter(edge.tail for edge in scene.edges if edge.gradient is not None)
+    account(scene)
     for edge in scene.edges:
-        edge.part = edge.gradient if shares[edge.tail] > 1 else None
+        edge.part = edge.gradient if shares[edge.tail] > 1 or by_id[edge.tail].reason else None
     for node in scene.nodes:
         node.source = None
     return scene
@@ -75,18 +80,18 @@ def mark_updated(node: Node, user: Tensor) -> None:
         node.state = "updated since"
 
 
-def pull(node: Node, by_id: dict[str, Node], arriving: dict[int, Edge], taken: set[str | None]) -> None:
+def pull(node: Node, arriving: dict[int, Edge], taken: set[str | None], of_g: str) -> None:
     """Each rule of an op, read: the formula, and the gradient it sends along the arrow."""
     x = node.source
     known = x.grad is not None and fresh(x)
     g = raw(x.grad) if known else ones(x.data)
     values = [raw(a) for a in x.args]
-    names = [result(node, taken), *[argument(a, by_id, arriving.get(i)) for i, a in enumerate(x.args)]]
+    names = [result(node, taken), *[argument(a, arriving.get(i)) for i, a in enumerate(x.args)]]
     for position, rule in routes(x).items():
         edge = arriving.get(position)
         if edge and not runs_users_code(x):
             with np.errstate(all="ignore"):
-                sent, said = formulas.read(rule, g, x.data, values, x.params, names)
+                sent, said = formulas.read(rule, g, x.data, values, x.params, names, of_g)
             edge.rule = said or f"{x.op.name}'s rule for {edge.argument}"
             edge.gradient = single(sent) if known else None
 
@@ -106,11 +111,11 @@ def result(node: Node, taken: set[str | None]) -> Phrase | None:
     return node.phrase if node.title or "z" in taken else None
 
 
-def argument(x: Any, by_id: dict[str, Node], edge: Edge | None) -> Phrase | None:
+def argument(x: Any, edge: Edge | None) -> Phrase | None:
     """What formulas call an argument: its name, how it was made, or the number that it is."""
     if not is_box(x):
         return literal(x)
-    return by_id[edge.tail].phrase if edge and by_id[edge.tail].phrase.text else None
+    return edge.word if edge and edge.word.text else None
 
 
 def fresh(x: Tensor) -> bool:

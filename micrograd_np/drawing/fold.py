@@ -46,7 +46,7 @@ def key(node: Node) -> Hashable:
 
 
 def sign(node: Node) -> str:
-    return getattr(getattr(node.source, "op", None), "sign", None) or node.op
+    return getattr(getattr(node.source, "op", None), "sign", None) or node.op.lstrip("_")
 
 
 def depth(scope: Scope, chosen: Callable[[str], Any]) -> int:
@@ -80,7 +80,7 @@ def is_called(label: str, group: str) -> bool:
 
 
 def fold_loops(scene: Scene, items: list[Item], limit: int, scoped: bool) -> list[Item]:
-    """Loops fold, the shortest body first, until there are few enough boxes; inside scopes only if `scoped`."""
+    """Loops fold, the shortest body first, until there are few enough boxes; over several scopes only if `scoped`."""
     while boxes(scene, items) > limit:
         shorter = fold_repeats(items, scoped)
         if len(shorter) == len(items):
@@ -92,7 +92,7 @@ def fold_loops(scene: Scene, items: list[Item], limit: int, scoped: bool) -> lis
 def fold_repeats(items: list[Item], scoped: bool) -> list[Item]:
     """The shortest loop found: where the same items come four times and more, all but the first and last fold."""
     numbers: dict[Hashable, int] = {}
-    alike = [item.key if scoped or not item.scope else id(item) for item in items]
+    alike = [item.key if scoped else (item.key, item.scope) for item in items]
     keys = np.array([numbers.setdefault(key, len(numbers)) for key in alike])
     for period in range(1, min(LONGEST, len(items) // 4) + 1):
         same = np.concatenate([[False], keys[period:] == keys[:-period], [False]]).astype(int)

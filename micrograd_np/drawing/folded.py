@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 
+from ..program.phrases import Phrase
 from .model import Edge, Node, Scene
 
 CROWD = 3  # folds; a leaf that more of them use has one arrow
 TOLD = 24  # operations of a fold that a page tells
+GIVEN = 4  # values that go on from a fold and are shown
 LEAVES = ("constant", "frozen", "leaf")
+UNNAMED = Phrase("…")  # what formulas call a value that is in a fold, where the user has no name for it
 
 Scope = tuple[str, ...]
 
@@ -64,12 +67,15 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
             nodes.append(box)
         elif node.id in drawn and drawn[node.id] == node.id:
             nodes.append(node)
+    plain = {node.id for node in nodes if node.kind != "fold"}
+    named = {node.id for node in scene.nodes if node.name}
     edges: dict[Hashable, Edge] = {}
     for edge in scene.edges:
         tail, head = drawn.get(edge.tail), drawn[edge.head]
         if tail and tail != head:
             joined = len(by_box[head].nodes) > 1
-            new = Edge(tail, head, edge.position, "" if joined else edge.argument, edge.flows)
+            word = edge.word if edge.tail in plain or edge.tail in named else UNNAMED
+            new = Edge(tail, head, edge.position, "" if joined else edge.argument, word, edge.flows)
             first = edges.setdefault((tail, head) if joined else (tail, head, edge.position), new)
             first.flows |= edge.flows
     thin(nodes, edges.values())
@@ -89,11 +95,12 @@ def thin(nodes: list[Node], edges: Iterable[Edge]) -> None:
 
 
 def summary(item: Item, leaving: set[str]) -> Node:
-    """The box of a folded item; where only its last value goes on, it shows that one."""
+    """The box of a folded item; where only its last value goes on, it shows that one, and else each in a line."""
     last = item.nodes[-1]
-    if item.group and not any(node.id in leaving for node in item.nodes[:-1]):
+    gives = [replace(node) for node in item.nodes if node.id in leaving or node is last] if item.group else []
+    if len(gives) == 1:
         return replace(last, kind="fold", text=item.group, op="", tag="", scope=item.scope)
-    return Node(last.id, "fold", None, None, text=item.group or item.words, scope=item.scope)
+    return Node(last.id, "fold", None, None, text=item.group or item.words, scope=item.scope, gives=gives[:GIVEN])
 
 
 def inside(item: Item, places: dict[str, int], scene: Scene, arriving: dict[str, list[Edge]]) -> Scene:
@@ -107,7 +114,8 @@ def inside(item: Item, places: dict[str, int], scene: Scene, arriving: dict[str,
         node.kind = node.kind if node.id in own else "input"
     edges.sort(key=lambda edge: (places[edge.head], edge.position))
     left_out = len(item.nodes) - len(shown)
-    return Scene(nodes, edges, [f"{left_out:,} operations between are left out"] if left_out else [])
+    said = [f"{left_out:,} operations between are left out"] if left_out else []
+    return Scene(nodes, edges, said, g=scene.g)
 
 
 def said(items: list[Item], swallowed: int) -> list[str]:

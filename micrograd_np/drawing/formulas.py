@@ -17,7 +17,6 @@ from .shorten import shortened
 from .spelling import call, literal, subscript, transposed, written
 
 LONGEST = 90
-G = re.compile(r"\bg\b")
 
 
 class Written(NDArrayOperatorsMixin):
@@ -118,9 +117,15 @@ def letters(rule: Any, count: int) -> list[str]:
 
 
 def read(
-    rule: Any, g: Any, z: Any, values: list[Any], params: dict[str, Any], names: Sequence[Phrase | None]
+    rule: Any,
+    g: Any,
+    z: Any,
+    values: list[Any],
+    params: dict[str, Any],
+    names: Sequence[Phrase | None],
+    of_g: str = "g",
 ) -> tuple[Any, str]:
-    """What a rule gives, and the formula that gave it; `names` are those of z and of the arguments.
+    """What a rule gives, and the formula that gave it; `names` are those of z and of the arguments, `of_g` that of g.
 
     A rule that cannot be written down still gives its value, and one that refuses its arguments gives None; then the
     formula is empty.
@@ -128,9 +133,9 @@ def read(
     own = ["z", *letters(rule, len(values))]
     words = [name or Phrase(letter) for name, letter in zip(names, own, strict=True)]
     try:
-        result = rule(pen(g, Phrase("g")), pen(z, words[0]), *map(pen, values, words[1:]), **params)
+        result = rule(pen(g, Phrase(of_g)), pen(z, words[0]), *map(pen, values, words[1:]), **params)
         said = literal(result).text
-        return plain(result), said if G.search(said) or "…" not in said else ""
+        return plain(result), said if re.search(rf"\b{of_g}\b", said) or "…" not in said else ""
     except Exception:
         with suppress(Exception):
             return rule(g, z, *values, **params), ""

@@ -40,6 +40,8 @@ def box(node: Node, direction: str) -> str:
         words.append(f"value {value}")
     if direction != "forward" and (gradient := number(node.gradient)):
         words.append(f"gradient {gradient}")
+        if node.reason:
+            words.append(f"{node.reason}: {number(node.rest)}")
     return f"{node.id}[{quoted(*words)}]:::{node.kind}"
 
 

@@ -17,6 +17,7 @@ from .names import Names
 from .spelling import NOTHING, literal, written
 
 LONGEST = 28
+GRADIENTS = ("g", "grad", "gradient", "cotangent", "…")
 
 
 @dataclass
@@ -35,10 +36,13 @@ class Node:
     dtype: Any = None
     value: Any = None
     gradient: Any = None
+    rest: Any = None  # of the gradient, what the rules shown did not send
+    reason: str = ""  # where that came from
     state: str = ""  # why there is no gradient, or what happened to the value
     where: str = ""
     scope: tuple[str, ...] = ()
     inside: Scene | None = None  # of a fold: its operations, or the first and the last of them
+    gives: list[Node] = field(default_factory=list)  # of a fold from which several values go on: these
 
     @property
     def title(self) -> str:
@@ -54,6 +58,7 @@ class Edge:
     head: str
     position: int
     argument: str  # what the op's rules call it: x, y, ...
+    word: Phrase = NOTHING  # what formulas call the value that goes along it
     flows: bool = False  # whether the op has a rule for this argument
     rule: str = ""
     gradient: Any = None  # what the rule sent
@@ -70,6 +75,7 @@ class Scene:
     folded: list[str] = field(default_factory=list)
     whole: int = 0  # boxes, before any were folded
     program: bool = False  # whether it shows steps, which have no numbers
+    g: str = "g"  # what formulas call the gradient that arrives: g, where no value of the user's is called that
 
     @property
     def walked(self) -> bool:
@@ -107,7 +113,8 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
     values = walk(outputs)
     final = {id(x) for x in outputs}
     boxes: dict[int, Node] = {}
-    tags = tagging({name for name in map(names, values) if name})
+    taken = {name for name in map(names, values) if name}
+    tags = tagging(taken)
     edges = []
     for i, x in enumerate(values):
         node = Node(f"n{i}", kind(x, id(x) in final), names(x), source=x)
@@ -122,7 +129,8 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
         node.tag = tag(node, made, tags, several(x))
         node.phrase = Phrase(node.title) if node.title else made
         boxes[id(x)] = node
-    scene = Scene(list(boxes.values()), edges, whole=len(boxes))
+    g = next(letter for letter in GRADIENTS if letter not in taken)
+    scene = Scene(list(boxes.values()), edges, whole=len(boxes), g=g)
     place_weights(scene, names)
     drop_single(scene)
     return scene
@@ -169,7 +177,7 @@ def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
     flowing = routes(node.source)
     letters = formulas.letters(node.source.edges[0][1], len(tails))
     return [
-        Edge(tail.id, node.id, i, letter, i in flowing)
+        Edge(tail.id, node.id, i, letter, tail.phrase, i in flowing)
         for i, (tail, letter) in enumerate(zip(tails, letters, strict=True))
         if tail
     ]

@@ -55,6 +55,8 @@ def page(scene: Scene, svg: str, source: str) -> str:
         "nodes": {node.id: described(node) for node in scene.nodes},
         "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
         "steps": steps,
+        "g": scene.g,
+        "program": scene.program,
         "note": "; ".join([*missing(scene), *(f"folded: {words}" for words in scene.folded)]),
     }
     return PAGE.format(
@@ -93,7 +95,8 @@ def backward(scene: Scene) -> list[dict[str, Any]]:
     by_id = {node.id: node for node in scene.nodes}
     words: dict[str, dict[str, str]] = {node.id: {} for node in scene.nodes}
     for edge in scene.edges:
-        words[edge.head].setdefault(by_id[edge.tail].phrase.text, edge.tail)
+        if by_id[edge.tail].kind != "fold" or by_id[edge.tail].value is not None:
+            words[edge.head].setdefault(edge.word.text, edge.tail)
     parts = Counter(edge.tail for edge in scene.edges if edge.flows)
     sums: dict[str, Any] = {}
     counts: Counter[str] = Counter()
@@ -105,7 +108,7 @@ def backward(scene: Scene) -> list[dict[str, Any]]:
             tail, sent = edge.tail, edge.gradient
             counts[tail] += 1
             sums[tail] = sent if counts[tail] == 1 else added(sums[tail], sent)
-            together = parts[tail] > 1 and by_id[tail].value is not None
+            together = (parts[tail] > 1 or by_id[tail].reason) and by_id[tail].value is not None
             several = {"sum": shown(sums[tail]), "count": counts[tail], "of": parts[tail]} if together else {}
             sends.append({"edge": i, "to": tail, "rule": edge.rule, "array": shown(sent), **several})
         if sends or (node.inside and node.inside.walked):
@@ -138,7 +141,10 @@ def added(a: Any, b: Any) -> Any:
 
 
 def missing(scene: Scene) -> list[str]:
-    return [] if scene.walked or scene.program else ["no gradients yet: call backward() before drawing"]
+    """Why there are no numbers, or no gradients."""
+    if scene.program:
+        return ["a program has no numbers of its own: they come with each call"]
+    return [] if scene.walked else ["no gradients yet: call backward() before drawing"]
 
 
 def described(node: Node) -> dict[str, Any]:
@@ -150,6 +156,7 @@ def described(node: Node) -> dict[str, Any]:
         "where": node.where,
         "value": shown(node.value),
         "gradient": shown(node.gradient),
+        **({"rest": shown(node.rest), "reason": node.reason} if node.reason else {}),
         **({"inside": told(node.inside)} if node.inside else {}),
     }
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ..graph import Tensor
 from ..program import Program
-from . import dot, mermaid, page, render, steps, text
+from . import choices, dot, mermaid, page, render, steps, text
 from .flow import fill
 from .fold import fold as fold_scene
 from .model import Scene, build
@@ -147,6 +147,8 @@ def draw(
     ------
     TypeError
         If there is no Tensor to draw.
+    ValueError
+        If there is no such direction, module or scope, or no box may be drawn.
 
     Examples
     --------
@@ -157,21 +159,31 @@ def draw(
     >>> draw(loss)
     <Picture of 2 boxes; .save(path) writes it>
     """
-    if direction not in dot.DIRECTIONS:
-        raise ValueError(f"direction={direction!r}: write one of {', '.join(map(repr, dot.DIRECTIONS))}.")
+    choices.check_direction(direction)
+    choices.check_limit(limit)
     if isinstance(target, Program):
-        return Picture(fold_scene(steps.build(target), limit, fold), "forward", lambda: target)
+        scene = steps.build(target)
+        choices.check_fold(fold, scene)
+        return Picture(fold_scene(scene, limit, fold), "forward", lambda: target)
     if callable(target):
         result, names = watch(target, *args, **kwargs)
     else:
         result, names = target, live(Names())
     outputs = list(tensors(result))
     if not outputs:
-        raise TypeError(f"there is no Tensor to draw in {result!r:.80}. Draw a Tensor, or a function that returns one.")
+        raise TypeError(f"there is no Tensor to draw in {result!r:.80}. {cure(args, kwargs)}")
     scene = build(outputs, names)
+    choices.check_fold(fold, scene, names)
     title = getattr(target, "__name__", f"compute_{scene.nodes[-1].name or 'output'}")
     called = {id(node.source): node.name if node.op else node.title for node in scene.nodes}  # tags, of leaves alone
     return Picture(fill(fold_scene(scene, limit, fold)), direction, lambda: program_of(outputs, called, title))
+
+
+def cure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """What to do where there is no Tensor."""
+    if any(getattr(x, "ndim", 0) for x in (*args, *kwargs.values())):
+        return "A function is given arrays as they are: wrap what wants a gradient, mg.Tensor(x, requires_grad=True)."
+    return "Draw a Tensor, or a function that returns one."
 
 
 def tensors(result: Any) -> Iterator[Tensor]:

@@ -1,6 +1,6 @@
 "use strict";
 // The page holds the drawing and the steps; this walks through them. Words only ever become text, never markup.
-const { nodes, edges, steps, note } = JSON.parse(document.getElementById("data").textContent);
+const { nodes, edges, steps, note, g, program } = JSON.parse(document.getElementById("data").textContent);
 const find = (id) => document.getElementById(id);
 const computed = {}, arrived = {}, sent = {};
 steps.forEach((step, i) => {
@@ -50,17 +50,23 @@ function within(step) {
     ...inside.note.map((words) => make("p", words, "dim"))];
 }
 
+// Of a program, whose numbers come with each call: what goes in, by name.
+function goingIn(step) {
+  return step.inputs.length ? [make("p", `goes in: ${step.inputs.map((id) => nodes[id].title).join(", ")}`, "dim")] : [];
+}
+
 function forward(step) {
   const { text, title, value } = nodes[step.node];
   const inputs = step.inputs.flatMap((id) => part(nodes[id].title, nodes[id].value));
   const made = text && text !== title ? [make("p", `${title} = ${text}`)] : [];
+  if (program) return [...made, ...goingIn(step)];
   return [...made, ...within(step), ...inputs.length ? [make("p", "goes in:", "dim")] : [], ...inputs,
     ...(value ? part(inputs.length ? "comes out" : nodes[step.node].kind, value, "forward") : [])];
 }
 
 function backward(step) {
   const gradient = nodes[step.node].gradient;
-  const parts = part(step.start ? "g, where the walk back starts" : "g, the gradient that has arrived", gradient, "backward");
+  const parts = part(`${g}, ${step.start ? "where the walk back starts" : "the gradient that has arrived"}`, gradient, "backward");
   for (const [word, id] of step.uses) {
     const same = word === nodes[id].title ? "" : `, which is ${nodes[id].title}`;
     parts.push(...part(`${word}${same}`, nodes[id].value, "forward"));
@@ -69,6 +75,9 @@ function backward(step) {
   for (const each of step.sends.filter((each) => each.rule || each.array)) {
     parts.push(...part(`to ${nodes[each.to].title}:  ${each.rule}`, each.array, "backward"));
     if (each.sum) parts.push(...part(`arrived at ${nodes[each.to].title} so far, ${each.count} of ${each.of}`, each.sum));
+    const { title, rest, reason, gradient } = nodes[each.to];
+    if (reason && each.count === each.of)
+      parts.push(...part(reason, rest, "backward"), ...part(`${title}'s gradient, the sum`, gradient, "backward"));
   }
   return parts;
 }
@@ -97,16 +106,26 @@ function show(i, asked = null) {
     if (!drawn) return; // its tail says how many arrows there was no room for
     drawn.classList.toggle("waiting", !(computed[edge.head] <= at));
     drawn.classList.toggle("lit", active.includes(i));
-    drawn.querySelectorAll("text").forEach((text) => text.classList.toggle("hidden", !(sent[i] <= at)));
+    drawn.querySelectorAll("text").forEach((text) => text.classList.toggle("hidden", sent[i] > at));
   });
   find("count").textContent = `${at + 1} of ${steps.length}, ${step.pass}`;
   find("slider").value = at;
   const body = step.pass === "forward" ? forward(step) : backward(step);
   const where = node.where ? [make("p", node.where, "dim")] : [];
-  const last = at === steps.length - 1 && note ? [make("p", note, "dim")] : [];
+  const last = (at === steps.length - 1 || (program && at === 0)) && note ? [make("p", note, "dim")] : [];
   find("panel").replaceChildren(make("h2", node.title, step.pass), ...where, ...body, ...last,
     ...(asked ? details(step.node) : []));
-  find(step.node).scrollIntoView({ block: "center", inline: "center" });
+  const lit = find(step.node);
+  const wide = lit.getBoundingClientRect().width > find("graph").clientWidth; // then its beginning is what to see
+  lit.scrollIntoView({ block: "center", inline: wide ? "start" : "center" });
+}
+
+// On a narrow screen the drawing is as much smaller as its widest box needs, while it can still be read.
+function narrow() {
+  const svg = find("graph").querySelector("svg");
+  const widest = Math.max(...Object.keys(nodes).map((id) => find(id).getBoundingClientRect().width));
+  const scale = Math.max(0.6, Math.min(1, (find("graph").clientWidth - 16) / widest));
+  for (const side of ["width", "height"]) svg.setAttribute(side, svg[side].baseVal.value * scale);
 }
 
 function visit(id) {
@@ -116,7 +135,8 @@ function visit(id) {
 }
 
 function play() {
-  if (playing || at === steps.length - 1) { stop(); return; }
+  if (playing) { stop(); return; }
+  if (at === steps.length - 1) show(0);
   find("play").textContent = "Pause";
   playing = setInterval(() => { show(at + 1); if (at === steps.length - 1) stop(); }, 1200);
 }
@@ -136,13 +156,16 @@ find("previous").onclick = KEYS.ArrowLeft;
 find("next").onclick = KEYS.ArrowRight;
 find("play").onclick = play;
 find("fit").onclick = fit;
+// A button that the mouse has pressed lets go of the keyboard, so that space plays; one that was reached by Tab does not.
+find("controls").onclick = (event) => { if (event.detail && event.target.tagName === "BUTTON") event.target.blur(); };
 find("slider").oninput = (event) => go(Number(event.target.value));
 for (const id in nodes) find(id).onclick = () => { stop(); visit(id); };
 document.onkeydown = (event) => {
   const chosen = KEYS[event.key];
   if (!chosen || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === " " && event.target.tagName === "BUTTON") return;
+  if (event.key === " " && ["BUTTON", "SUMMARY"].includes(event.target.tagName)) return;
   event.preventDefault();
   chosen();
 };
+narrow();
 show(0);

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from ..graph import Tensor
-from .picture import Picture, draw
+from .picture import Picture, draw, tensors
 
 
 class ScriptError(Exception):
@@ -29,7 +29,8 @@ def draw_script(where: str, **options: Any) -> Picture:
     Raises
     ------
     FileNotFoundError, ScriptError
-        If there is no such file or function, the function needs arguments, or nothing with a graph was computed.
+        If there is no such file or function, the function needs arguments or returns no Tensor, or nothing with a
+        graph was computed.
     """
     path, _, name = where.rpartition(":") if ".py:" in where else (where, "", "")
     if not os.path.isfile(path):
@@ -52,11 +53,16 @@ def result_of(variables: dict[str, Any], path: str, name: str) -> Any:
     function = variables.get(name)
     if not callable(function):
         raise ScriptError(f"{path} has no function {name}.")
+    if isinstance(function, type):
+        raise ScriptError(f"{name} is a class. Name a function that returns a Tensor: {path}:function.")
     parameters = inspect.signature(function).parameters.values()
     needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if needed:
         raise ScriptError(f"{name} needs {', '.join(needed)}: draw it from Python, with mg.draw({name}, ...).")
-    return function()
+    result = function()
+    if not list(tensors(result)):
+        raise ScriptError(f"{name} returns {result!r:.60}, in which there is no Tensor to draw.")
+    return result
 
 
 def newest(variables: dict[str, Any], path: str) -> Tensor:

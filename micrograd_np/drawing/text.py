@@ -19,7 +19,7 @@ def text(scene: Scene, direction: str = "both") -> str:
         parts += ["forward", table(forward(node, scene.walked) for node in scene.nodes)]
     if direction != "forward":
         missing = "" if scene.walked else "no backward yet; "
-        parts += [f"backward: {missing}g is the gradient of the value on the right", table(backward(scene))]
+        parts += [f"backward: {missing}{scene.g} is the gradient of the value on the right", table(backward(scene))]
     parts += [f"folded: {words}" for words in scene.folded]
     return "\n".join(part for part in parts if part) + "\n"
 
@@ -28,7 +28,18 @@ def forward(node: Node, walked: bool) -> Row:
     kind = "" if node.kind == "operation" else node.kind
     obvious = node.state == node.kind or ("backward" in node.state and not walked)
     state = "" if obvious else node.state
-    return said(node), shape(node), number(node.value), "; ".join(filter(None, (kind, state)))
+    return said(node), shape(node), number(node.value), "; ".join(filter(None, (kind, state, *given(node, "forward"))))
+
+
+def given(node: Node, direction: str) -> list[str]:
+    """The several values that go on from a fold, and their gradients."""
+    lines = []
+    for each in node.gives:
+        value = number(each.value) if direction != "backward" else ""
+        gradient = f"gradient {number(each.gradient)}" if direction != "forward" and each.gradient is not None else ""
+        numbers = ", ".join(filter(None, (value, gradient)))
+        lines.append(f"gives {' '.join(filter(None, (each.name, shape(each))))}{': ' if numbers else ''}{numbers}")
+    return lines
 
 
 def backward(scene: Scene) -> list[Row]:
@@ -49,11 +60,14 @@ def backward(scene: Scene) -> list[Row]:
         if into:
             whole = "" if sent else number(node.gradient)
             lines.append(("folded", into[0] if len(into) == 1 else f"{len(into)} folded boxes", whole))
+        if node.reason:
+            lines.append((node.reason, "", number(node.rest)))
         for i, (rule, head, gradient) in enumerate(lines):
             name = (called(node), shape(node)) if i == 0 else ("", "")
             rows.append((*name, f"{'+ ' if i else ''}{rule}", head, gradient))
         if len(lines) > 1 and node.gradient is not None and node.kind != "input":
             rows.append(("", "", "= the sum", "", number(node.gradient)))
+        rows += [("", "", line, "", "") for line in given(node, "backward")]
     return rows
 
 

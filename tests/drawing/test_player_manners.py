@@ -1,0 +1,84 @@
+"""The page under the hand, on a phone and on paper; and what it says where there are no numbers."""
+
+import re
+
+import numpy as np
+
+import micrograd_np as mg
+from micrograd_np.drawing import draw
+from tests.drawing.pages import data, network
+from tests.drawing.scenes import weight
+
+
+def test_space_plays_after_a_button_was_clicked(player):
+    page = player(network()[0])
+    page.click("#next")
+    page.keyboard.press(" ")
+    assert page.inner_text("#play") == "Pause"
+    assert page.inner_text("#count").startswith("2 of")
+
+
+def test_a_button_that_was_reached_by_tab_is_pressed_by_space(player):
+    page = player(network()[0])
+    page.focus("#next")
+    page.keyboard.press(" ")
+    assert page.inner_text("#count").startswith("2 of")
+    assert page.inner_text("#play") == "Play"
+
+
+def test_play_at_the_end_begins_again(player):
+    page = player(network()[0])
+    page.keyboard.press("End")
+    page.keyboard.press(" ")
+    assert page.inner_text("#count").startswith("1 of")
+    assert page.inner_text("#play") == "Pause"
+
+
+def test_on_a_phone_the_lit_box_is_seen_whole(player):
+    picture = network()[0]
+    page = player(picture, viewport={"width": 390, "height": 800})
+    for _ in data(picture)["steps"]:
+        ends = page.evaluate(
+            """() => { const { left, right } = document.querySelector(".node.lit").getBoundingClientRect();
+                return [left, right]; }"""
+        )
+        assert 0 <= ends[0] < ends[1] <= 390
+        page.keyboard.press("ArrowRight")
+
+
+def test_rules_are_shown_where_there_is_no_gradient_yet(player):
+    w = weight(2)
+    page = player(draw(np.sum(np.exp(w))))
+    page.keyboard.press("End")
+    shown = "texts => texts.filter(text => getComputedStyle(text).visibility === 'visible').length"
+    assert page.eval_on_selector_all(".edge text", shown) == 2
+
+
+def test_a_part_from_an_earlier_backward_is_told_with_the_last_rule(player):
+    x = weight(2)
+    loss = np.sum(x * x)
+    loss.backward()
+    loss.backward()
+    page = player(draw(loss))
+    page.keyboard.press("End")
+    headings = page.locator("#panel h3").all_inner_texts()
+    said = [re.sub(r"\s+\(2,\)$", "", heading) for heading in headings]
+    assert said[-2:] == ["from an earlier backward", "x's gradient, the sum"]
+
+
+def test_a_program_says_once_that_it_has_no_numbers(player):
+    page = player(draw(mg.trace(lambda x: np.exp(x * 2))(weight(2))))
+    words = page.inner_text("#panel")
+    assert "not known" not in words
+    assert "a program has no numbers of its own: they come with each call" in words
+    page.keyboard.press("ArrowRight")
+    assert "goes in: x" in page.inner_text("#panel")
+    assert "not known" not in page.inner_text("#panel")
+
+
+def test_on_paper_a_tall_drawing_is_one_page(player):
+    w = h = weight(2)
+    for _ in range(8):
+        h = np.tanh(h * w)
+    page = player(draw(np.sum(h)))
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) == 1

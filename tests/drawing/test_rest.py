@@ -1,0 +1,95 @@
+"""Where the parts of a gradient do not add up to it, the picture says by how much, and why."""
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np.drawing import draw, explain
+from tests.drawing.pages import data
+
+
+def lines(text):
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def twice():
+    x = mg.Tensor([1.0, 2.0], requires_grad=True)
+    loss = np.sum(x * x)
+    loss.backward()
+    loss.backward()
+    return x, loss
+
+
+def test_a_backward_run_twice_is_a_part_of_its_own():
+    x, loss = twice()
+    for text in (explain(x, loss), draw(loss).text):
+        at = lines(text).index("+ g * x x * x 1 … 2")
+        assert lines(text)[at + 1 : at + 3] == ["+ from an earlier backward 2 … 4", "= the sum 4 … 8"]
+
+
+def test_the_drawing_and_the_flowchart_have_it():
+    _, loss = twice()
+    assert "from an earlier backward: 2 … 4" in draw(loss).dot
+    assert "from an earlier backward: 2 … 4" in draw(loss).mermaid
+    assert "earlier" not in draw(loss, direction="forward").dot + draw(loss, direction="forward").mermaid
+
+
+def test_the_player_adds_it_after_the_last_part():
+    x, loss = twice()
+    node = next(node for node in data(draw(loss))["nodes"].values() if node["title"] == "x")
+    assert node["gradient"]["cells"] == [[str(g) for g in x.grad.astype(int)]]
+    assert node["reason"] == "from an earlier backward"
+    assert node["rest"]["cells"] == [["2", "4"]]
+
+
+def test_a_single_part_that_is_not_all_is_a_sum_too():
+    w = mg.Tensor(3.0, requires_grad=True)
+    loss = w * 2
+    loss.backward()
+    loss.backward()
+    loss.backward()
+    assert lines(explain(w, loss))[-3:] == ["w () g * 2 loss 2", "+ from an earlier backward 4", "= the sum 6"]
+
+
+def test_another_loss_is_elsewhere():
+    w = mg.Tensor([1.0, 2.0], requires_grad=True)
+    loss, other = np.sum(w * w), np.sum(w)
+    loss.backward()
+    other.backward()
+    assert "+ from elsewhere: another backward, output or write 1 … 1" in lines(explain(w, loss))
+
+
+@pytest.mark.parametrize("write", [lambda A: A.__setitem__(slice(None), 100.0), lambda A: A.fill(7.0)])
+def test_values_that_were_written_behind_our_back_are_said(write):
+    A, w = np.ones(2), mg.Tensor([1.0, 2.0], requires_grad=True)
+    loss = np.sum(A * w)
+    loss.backward()
+    write(A)
+    assert any(line.startswith("+ by values written since") for line in lines(explain(w, loss)))
+
+
+def test_a_parameter_that_was_written_through_its_data_is_said():
+    w, v = mg.Tensor([1.0, 2.0], requires_grad=True), mg.Tensor([3.0, 4.0], requires_grad=True)
+    loss = np.sum(w * v)
+    loss.backward()
+    w.data[:] = 7.0
+    assert lines(explain(v, loss))[-2:] == ["+ by values written since -6 … -5", "= the sum 1 … 2"]
+
+
+def test_rounding_and_the_rest_of_a_fold_are_no_difference():
+    w = mg.Tensor(np.linspace(0.1, 0.7, 5, dtype=np.float32), requires_grad=True)
+    h = w
+    for _ in range(60):
+        h = np.tanh(h * w + w)
+    loss = np.sum(h)
+    loss.backward()
+    assert not any(node.reason for node in draw(loss).scene.nodes)
+    assert not any(node.reason for node in draw(loss, limit=1000).scene.nodes)
+
+
+def test_what_is_not_drawn_of_a_walk_back_is_said_of_a_result():
+    w = mg.Tensor(2.0, requires_grad=True)
+    h = w * w
+    loss = h * 3
+    (loss + h).backward()
+    assert "+ from elsewhere: another backward, output or write 1" in lines(explain(h, loss))
