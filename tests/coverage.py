@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.fft  # NumPy lists only what has been imported
+import numpy.polynomial
 from numpy.testing.overrides import get_overridable_numpy_array_functions, get_overridable_numpy_ufuncs
 
 from micrograd_np.ops import BY_FUNCTION

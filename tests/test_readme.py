@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if "```python" in page.read_text()
 ]
+ROUNDING = re.compile(r"\d\.\de-1[4-9] *")  # what is left of equal numbers differs between processors
 BLOCK = re.compile(r"```python\n(.*?)```(?:\n+```text\n(.*?)```)?", re.DOTALL)
 
 
@@ -22,7 +23,7 @@ def test_every_block_prints_what_stands_below_it(page, tmp_path, monkeypatch):
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             exec(compile(code, page.name, "exec"), variables)
-        assert out.getvalue() == printed
+        assert ROUNDING.sub("rounding", out.getvalue()) == ROUNDING.sub("rounding", printed)
 
 
 def test_there_is_something_to_run():
