@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,48 +13,93 @@ from .context import CURRENT
 from .frames import spot
 from .graph import Tensor, begin
 from .memory import memory, tick
-from .rules import Rule
+from .rules import Paths
 
 new = Tensor.__new__
+NONE: dict[str, Any] = {}
+
+
+def unary(op: Any) -> Callable[..., Any]:
+    """The call of a row of one argument and no parameters."""
+
+    def call(x: Any, *rest: Any, **params: Any) -> Any:
+        if rest or params or not isinstance(x, Tensor):
+            return op.bound(x, *rest, **params)
+        value = x._data
+        try:
+            z = op.kernel(value)
+        except Exception as error:
+            misfits.explain(op, (x,), error)
+        return remember(op, z, (x,), (value,), NONE, op.paths[x._requires_grad])
+
+    call.__qualname__ = op.name.lstrip("_")  # what Python says is called with too few arguments
+    return call
+
+
+def binary(op: Any) -> Callable[..., Any]:
+    """The call of a row of two arguments and no parameters."""
+
+    def call(x: Any, y: Any, *rest: Any, **params: Any) -> Any:
+        if rest or params:
+            return op.bound(x, y, *rest, **params)
+        wanted = 0
+        if isinstance(x, Tensor):
+            left = x._data
+            wanted = x._requires_grad
+        elif isinstance(y, Tensor):
+            left = x = op.ready(x)
+        else:
+            return op.bound(x, y)
+        if isinstance(y, Tensor):
+            right = y._data
+            if y._requires_grad:
+                wanted += 2
+        else:
+            right = y = op.ready(y)
+        try:
+            z = op.kernel(left, right)
+        except Exception as error:
+            misfits.explain(op, (x, y), error)
+        return remember(op, z, (x, y), (left, right), NONE, op.paths[wanted])
+
+    call.__qualname__ = op.name.lstrip("_")
+    return call
 
 
 def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run an op; when the gradient of an argument is wanted, the result remembers op and arguments."""
-    values: list[Any] = []
-    edges: list[tuple[Tensor, Rule]] = []
-    tensors = False
-    for x in args:
-        if isinstance(x, Tensor):
-            tensors = True
-            if x._requires_grad and (rule := op.rules[len(values)]):
-                edges.append((x, rule))
-            x = x._data
-        values.append(x)
-    if not tensors:
-        return compute(op, args, values, params)
+    values = tuple([x._data if isinstance(x, Tensor) else x for x in args])
+    if all(value is x for value, x in zip(values, args, strict=True)):
+        return compute(op, args, params)
     try:
-        z = op.kernel(*values, **params) if params else op.kernel(*values)
+        z = op.kernel(*values, **params)
     except Exception as error:
         misfits.explain(op, args, error)
+    paths = tuple([(i, rule) for i, x in enumerate(args) if wants_gradient(x) and (rule := op.rules[i])])
+    return remember(op, z, args, values, params, paths)
+
+
+def remember(op: Any, z: Any, args: Any, values: Any, params: Any, paths: Paths) -> Tensor:
+    """The result of an op, which knows what it was made from, if a gradient is wanted of that."""
     if type(z) is not ndarray and isinstance(z, generic):
         z = np.asarray(z)
     recording, watch, _, scope = CURRENT.get()
     node = new(Tensor)
-    if edges and recording:
+    if paths and recording:
         node._data = z
         node._requires_grad = True
         node.op = op
         node.args = args
         node.values = values
         node.params = params
-        node.edges = edges
+        node.paths = paths
         node.scope = scope
         node._grad = node._memory = node.name = None
         node.birth = tick()
         node.where = spot(3)
     else:
         begin(node, z)
-        node.where = spot(3) if edges else lost(args)
+        node.where = spot(3) if paths else lost(args)
     if op.views and np.shares_memory(z, values[0]):
         node._memory = memory(args[0])
     if watch is not None:
@@ -61,18 +107,22 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     return node
 
 
+def wants_gradient(x: Any) -> bool:
+    return isinstance(x, Tensor) and x._requires_grad
+
+
 def lost(args: tuple[Any, ...]) -> Any:
     """Where one of the arguments was left without a past, and so what is made of it."""
     return next((x.where for x in args if isinstance(x, Tensor) and x.where and x.op is None), None)
 
 
-def compute(op: Any, args: tuple[Any, ...], values: list[Any], params: dict[str, Any]) -> Any:
+def compute(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run an op on arrays alone."""
-    for x in values:
+    for x in args:
         if hasattr(x, "__row__"):  # an array that wants to see rows whole, not what their kernels do
             return x.__row__(op, args, params)
     try:
-        z = op.kernel(*values, **params)
+        z = op.kernel(*args, **params)
     except Exception as error:
         misfits.explain(op, args, error)
     return np.asarray(z) if isinstance(z, np.generic) else z

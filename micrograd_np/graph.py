@@ -14,6 +14,7 @@ from . import errors
 from .context import CURRENT, Mode, tracing
 from .frames import Spot, spot
 from .memory import Memory, memory, tick
+from .rules import Paths, Rule
 from .walk import backpropagate, keep, keep_and_cut, pull_tensors
 
 
@@ -46,7 +47,7 @@ class Tensor:
 
     __slots__ = (
         *("_data", "_grad", "_requires_grad", "_memory", "name"),
-        *("op", "args", "values", "params", "edges", "birth", "where", "scope", "__weakref__"),
+        *("op", "args", "values", "params", "paths", "birth", "where", "scope", "__weakref__"),
     )
 
     _data: Any
@@ -57,7 +58,7 @@ class Tensor:
     args: tuple[Any, ...]
     values: Any  # of the args, as the kernel was given them
     params: Any
-    edges: Any
+    paths: Paths
     birth: int
     where: Spot | None
     scope: tuple[str, ...]
@@ -78,6 +79,11 @@ class Tensor:
     ndim = property(lambda self: self._data.ndim)
     size = property(lambda self: self._data.size)
     is_leaf = property(lambda self: self.op is None)
+
+    @property
+    def edges(self) -> list[tuple[Any, Rule]]:
+        """What a gradient goes back to from here, each with the rule that takes it there."""
+        return [(self.args[i] if self.args else None, rule) for i, rule in self.paths]
 
     @property
     def data(self) -> Any:
@@ -173,7 +179,7 @@ def begin(leaf: Tensor, data: Any) -> Tensor:
     leaf._data = data
     leaf._requires_grad = False
     leaf._grad = leaf._memory = leaf.name = leaf.op = leaf.params = leaf.where = None
-    leaf.args = leaf.values = leaf.edges = leaf.scope = ()
+    leaf.args = leaf.values = leaf.paths = leaf.scope = ()
     leaf.birth = tick()
     return leaf
 

@@ -16,7 +16,6 @@ class Memory:
     """When and where an array was last written to; every view of the array shares it."""
 
     __slots__ = ("where", "written")
-    newest = 0
 
     def __init__(self) -> None:
         self.written = 0
@@ -24,7 +23,10 @@ class Memory:
 
     def write(self) -> None:
         self.where = spot(3)
-        self.written = Memory.newest = tick()
+        self.written = latest.written = tick()
+
+
+latest = Memory()  # of all writes, where a walk looks first
 
 
 def memory(tensor: Any) -> Memory:

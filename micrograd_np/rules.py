@@ -10,6 +10,7 @@ from types import CodeType
 from typing import Any
 
 Rule = Callable[..., Any]
+Paths = tuple[tuple[int, Rule], ...]  # which arguments a gradient goes back to, each with its rule
 
 METADATA = {"shape", "dtype", "ndim", "size"}
 

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import errors, misfits
-from .apply import apply
 from .context import tracing
 from .conversions import check_untraced, given, raw
 from .graph import Tensor, assign
 from .memory import memory
 from .ops import BY_FUNCTION, FUNCTIONS, TABLE
-from .ops.primitive import Primitive, operand
+from .ops.primitive import Primitive
 
 BINARY = {
     "add": "add",
@@ -23,7 +22,7 @@ BINARY = {
     "mod": "remainder",
     "floordiv": "floor_divide",
 }
-UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}
+UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute"}
 COMPARISONS = {
     "lt": "less",
     "le": "less_equal",
@@ -32,6 +31,7 @@ COMPARISONS = {
     "gt": "greater",
     "ge": "greater_equal",
 }
+COMPARISONS |= {"invert": "invert"}
 LOGIC = {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}  # of what was compared
 METHODS = """
     all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum diagonal dot flatten max mean min
@@ -39,14 +39,8 @@ METHODS = """
 """.split()
 
 
-def binary(op: Primitive) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    def forward(self: Tensor, other: Any) -> Any:
-        return apply(op, (self, operand(other)), {})
-
-    def reflected(self: Tensor, other: Any) -> Any:
-        return apply(op, (operand(other), self), {})
-
-    return forward, reflected
+def reflected(call: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, other: call(other, self)
 
 
 def in_place(op: Primitive) -> Callable[..., Any]:
@@ -54,18 +48,18 @@ def in_place(op: Primitive) -> Callable[..., Any]:
 
     def write(self: Tensor, other: Any) -> Any:
         if self.op is not None:
-            return apply(op, (self, other), {})
+            return op(self, other)
         if tracing():
-            return assign(self, apply(op, (self.detach(), other), {}))
-        value = other
+            return assign(self, op(self.detach(), other))
+        data, value = self._data, other
         if isinstance(other, Tensor):
             errors.check_write(self, other)
             value = other._data
         try:
-            op.kernel(self._data, value, out=self._data)
+            op.kernel(data, value, data)
         except Exception as error:
             misfits.explain(op, (self, other), error)
-        memory(self).write()
+        (self._memory or memory(self)).write()
         return self
 
     return write
@@ -76,12 +70,11 @@ def method(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 for symbol, name in BINARY.items():
-    forward, reflected = binary(TABLE[name])
-    setattr(Tensor, f"__{symbol}__", forward)
-    setattr(Tensor, f"__r{symbol}__", reflected)
+    setattr(Tensor, f"__{symbol}__", TABLE[name].__call__)
+    setattr(Tensor, f"__r{symbol}__", reflected(TABLE[name].__call__))
     setattr(Tensor, f"__i{symbol}__", in_place(TABLE[name]))
 for symbol, name in UNARY.items():
-    setattr(Tensor, f"__{symbol}__", method(TABLE[name]))
+    setattr(Tensor, f"__{symbol}__", TABLE[name].__call__)
 for symbol, name in COMPARISONS.items():
     setattr(Tensor, f"__{symbol}__", method(TABLE[name]))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import errors
 from .context import CURRENT
-from .memory import Memory, check_unwritten
+from .memory import check_unwritten, latest
 from .rules import fit
 
 Pulled = list[tuple[Any, Any]]
@@ -22,10 +22,11 @@ Pull = Callable[[Any, Any], Pulled]
 
 def pull_arrays(node: Any, g: Any) -> Pulled:
     """What a node sends its arguments, the rules read with arrays."""
-    z, values, params, broadcasts = node._data, node.values, node.params, node.op.broadcasts
+    args, z, values, params, broadcasts = node.args, node._data, node.values, node.params, node.op.broadcasts
     pulled = []
-    for x, rule in node.edges:
+    for i, rule in node.paths:
         cotangent = rule(g, z, *values, **params) if params else rule(g, z, *values)
+        x = args[i]
         value = x._data
         if cotangent.dtype is not value.dtype or (broadcasts and cotangent.shape != value.shape):
             cotangent = fit(cotangent, value, broadcasts)
@@ -38,7 +39,7 @@ def pull_arrays(node: Any, g: Any) -> Pulled:
 def pull_tensors(node: Any, g: Any) -> Pulled:
     """What a node sends its arguments, the rules read with Tensors: the result is a graph again."""
     args, params, broadcasts = node.args, node.params, node.op.broadcasts
-    return [(x, fit(rule(g, node, *args, **params), x._data, broadcasts)) for x, rule in node.edges]
+    return [(args[i], fit(rule(g, node, *args, **params), args[i]._data, broadcasts)) for i, rule in node.paths]
 
 
 def backpropagate(
@@ -52,8 +53,8 @@ def backpropagate(
     Every node on the way is shown to `visit`, with its whole cotangent, once.
     """
     cotangents = {output: gradient}
-    pending = [(-output.birth, output)] if output.edges else []
-    newest = Memory.newest
+    pending = [(-output.birth, output)] if output.paths else []
+    newest = latest.written
     watch = CURRENT.get().watch
     if watch is not None:
         pull = watch.reading(pull)
@@ -72,7 +73,7 @@ def backpropagate(
                 cotangents[x] = cotangents[x] + cotangent
             else:
                 cotangents[x] = cotangent
-                if x.edges:
+                if x.paths:
                     heappush(pending, (-x.birth, x))
         visit(node, g)
     return cotangents
@@ -84,8 +85,8 @@ def keep(node: Any, g: Any) -> None:
 
 def keep_and_cut(node: Any, g: Any) -> None:
     node._grad = g
-    node.args, node.values, node.edges = (), (), CUT
+    node.args, node.values, node.paths = (), (), CUT
 
 
 # A forgotten node still has an edge, so that a later walk does not take it for a leaf: the edge's rule refuses.
-CUT: Any = ((None, errors.refuse_cut),)
+CUT: Any = ((0, errors.refuse_cut),)

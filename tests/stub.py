@@ -64,9 +64,9 @@ def methods():
     yield from (f"def __{symbol}__(self, other: Operand) -> NDArray[Any]: ..." for symbol in LOGIC)
     yield from (f"def __r{symbol}__(self, other: Operand) -> NDArray[Any]: ..." for symbol in LOGIC)
     yield from (f"def __i{symbol}__(self, other: Operand) -> Tensor: ..." for symbol in BINARY)
-    yield from (f"def __{symbol}__(self) -> Tensor: ..." for symbol in UNARY if symbol != "invert")
+    yield from (f"def __{symbol}__(self) -> Tensor: ..." for symbol in UNARY)
     yield "def __invert__(self) -> NDArray[Any]: ..."
-    ordered = [symbol for symbol in COMPARISONS if symbol not in ("eq", "ne")]
+    ordered = [symbol for symbol in COMPARISONS if symbol not in ("eq", "ne", "invert")]
     yield from (f"def __{symbol}__(self, other: Operand) -> NDArray[Any]: ..." for symbol in ordered)
     yield from (
         f"def __{symbol}__(self, other: object) -> NDArray[Any]: ...  # type: ignore[override]"

@@ -63,7 +63,7 @@ def look(node: Node) -> None:
     node.shape, node.dtype = x.data.shape, x.data.dtype
     if node.kind in ("constant", "frozen"):
         node.state = node.kind
-    elif x.edges is CUT:
+    elif x.paths is CUT:
         node.state = "graph forgotten"
     elif x.grad is None:
         node.state = "no backward yet"

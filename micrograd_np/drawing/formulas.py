@@ -63,6 +63,8 @@ class Written(NDArrayOperatorsMixin):
         return lambda *args, **kwargs: self.method(name, args, kwargs)
 
     def method(self, name: str, args: Any, kwargs: Any) -> Any:
+        if name == "dot":
+            return np.dot(self, *args)
         value = getattr(self.value, name)(*plain(args), **plain(kwargs))
         if (name == "reshape" and value.shape == self.value.shape) or kwargs.get("axis") == ():
             return self

@@ -218,7 +218,7 @@ def several(x: Any) -> bool:
 def routes(x: Any) -> dict[int, Any]:
     """The rule of each argument to which a gradient flows."""
     found: dict[int, Any] = {}
-    if getattr(x, "op", None) is None or x.edges is CUT:
+    if getattr(x, "op", None) is None or x.paths is CUT:
         return found
     start = 0
     for tensor, rule in x.edges:

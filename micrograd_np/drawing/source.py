@@ -22,7 +22,7 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
 
     Where one output was given a gradient, the leaves' gradients are part of it. Names are those of values by their ids.
     """
-    if outputs[0].edges is CUT:
+    if outputs[0].paths is CUT:
         raise RuntimeError(
             "there is no source of this graph: backward(retain_graph=False) forgot it. Draw before that."
         )

@@ -77,14 +77,14 @@ def constant(tensor: Tensor, name: str, names: Names) -> str:
 def missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) -> str:
     """Of a tensor that wants a gradient and has none."""
     if not outputs:
-        cut = [names(x) for x in names.held if isinstance(x, Tensor) and x.edges is CUT]
+        cut = [names(x) for x in names.held if isinstance(x, Tensor) and x.paths is CUT]
         if cut:
             return f"the graph of {cut[0]} was forgotten by backward(retain_graph=False) before {name} was asked."
         return f"nothing among your variables was computed from {name}{cuts(names.held, tensor, name)}."
     output = next((x for x in outputs if x.grad is not None), outputs[0])
     loss = names(output) or "the output"
     values = walk([output])
-    forgotten = [x for x in values if isinstance(x, Tensor) and x.edges is CUT]
+    forgotten = [x for x in values if isinstance(x, Tensor) and x.paths is CUT]
     if forgotten:
         which = names(forgotten[0]) or loss
         return f"the graph of {which} was forgotten by backward(retain_graph=False) before {name} was asked."

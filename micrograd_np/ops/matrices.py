@@ -49,5 +49,5 @@ class Named(Several):
         super().__init__(function, *rules, **fields)
         self.result = result
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.result(*super().__call__(*args, **kwargs))
+    def bound(self, *args: Any, **kwargs: Any) -> Any:
+        return self.result(*super().bound(*args, **kwargs))

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import misfits
-from ..apply import apply
+from ..apply import apply, binary, unary
 from ..context import tracing
 from ..graph import Tensor
 from ..rules import Rule
 from .examples import Example
 
-READY = {Tensor, np.ndarray}
 SEQUENCES = (list, tuple)
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -75,7 +75,10 @@ class Primitive:
 
     __doc__: Any = Described(__doc__)
 
-    rules: Sequence[Rule | None]
+    __slots__ = ("__call__", "__dict__", "__weakref__")  # each row is called through a function of its own
+
+    __call__: Callable[..., Any]
+    direct: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
     ready = staticmethod(as_array)
 
     def __init_subclass__(cls) -> None:
@@ -106,22 +109,32 @@ class Primitive:
         self.views = views
         self.broadcasts = broadcasts
         self.spelled = spelled
-        self.takes = None if bind else len(rules)
         if bind:
             self.bind = bind  # type: ignore[method-assign]
+        direct = self.direct.get(len(rules)) if all(rules) and not bind else None
+        self.__call__ = direct(self) if direct else self.bound
+
+    @property
+    def rules(self) -> Sequence[Rule | None]:
+        return self._rules
+
+    @rules.setter
+    def rules(self, rules: Sequence[Rule | None]) -> None:
+        self._rules = rules
+        x, y = [((i, rule),) for i, rule in enumerate([*rules, None, None][:2])]
+        self.paths = ((), x, y, x + y)  # by what is wanted: nothing, x, y, both
+
+    @property
+    def __signature__(self) -> Any:
+        return inspect.signature(self.bind)
 
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
             raise TypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
         return tuple(map(self.ready, arrays)), {}
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if len(args) == self.takes and not kwargs:
-            for x in args:
-                if type(x) not in READY:
-                    break
-            else:
-                return apply(self, args, {})
+    def bound(self, *args: Any, **kwargs: Any) -> Any:
+        """A call in NumPy's signature."""
         try:
             arrays, params = self.bind(*args, **kwargs)
         except TypeError as error:
@@ -143,9 +156,10 @@ class Elementwise(Primitive):
 class Plain(Primitive):
     """A row without derivative, whose result is plain: comparisons, logic, indices of extremes."""
 
+    direct: Mapping[int, Callable[..., Any]] = {}
     of_values = True
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def bound(self, *args: Any, **kwargs: Any) -> Any:
         if self.of_values and tracing():
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}

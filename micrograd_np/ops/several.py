@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,13 +38,15 @@ class Several(Primitive):
     Its rules are given all cotangents; the missing are zeros, or None where `zeros` is False.
     """
 
+    direct: Mapping[int, Callable[..., Any]] = {}
+
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
         super().__init__(function, *[rule and whole(rule, zeros) for rule in rules], **fields)
         kernel = self.kernel
         self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        node = super().__call__(*args, **kwargs)
+    def bound(self, *args: Any, **kwargs: Any) -> Any:
+        node = super().bound(*args, **kwargs)
         return tuple(item(node, i) for i in range(len(node)))
 
 

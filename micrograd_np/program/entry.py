@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Tensor, constant
-from ..memory import Memory, memory, tick
+from ..memory import latest, memory, tick
 from .emit import Emitted, indented
 from .surroundings import Content, Held, Surroundings, same
 from .values import ARGUMENT, GRADIENT, RESULT, TENSOR, Steps, Value
@@ -43,7 +43,7 @@ class Entry:
         surroundings: Surroundings,
     ) -> None:
         self.leaves = leaves
-        self.scope: dict[str, Any] = {"Memory": Memory, "tick": tick, "constant": constant, "array": np.asarray}
+        self.scope: dict[str, Any] = {"latest": latest, "tick": tick, "constant": constant, "array": np.asarray}
         self.scope |= {
             "free": [],
             "frames": frames,
@@ -103,7 +103,7 @@ class Entry:
         lines = ["free.append(frame)"]
         targets = [target for target, _ in program.writes if target.kind == TENSOR or self.is_tensor(target)]
         if targets:
-            lines.append("Memory.newest = now = tick()")
+            lines.append("latest.written = now = tick()")
             lines += [f"{self.memory(target)}.written = now" for target in targets]
         results = [x for x in program.result if isinstance(x, Value) and x.kind == RESULT]
         left = [(target, g) for target, g in program.gradients if g is not None]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
+
+import micrograd_np as mg
 
 from .cases import CASES, ROWS, cases
 from .checks import check_first_order, check_second_order, cotangents_of, gradients, leaves, pull_back
@@ -14,6 +18,26 @@ each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_row_that_cannot_be_tested_cannot_be_added(row):
     assert cases(row), f"{row.name} has rules and no example that draws an array: give it examples=[example(D(3, 4))]"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda t: mg.sigmoid(), r"sigmoid\(\) missing 1 required positional argument: 'x'"),
+        (lambda t: mg.add(t), r"add\(\) missing 1 required positional argument: 'y'"),
+        (lambda t: mg.exp(t, t), "exp: takes 1 arguments, not 2"),
+        (lambda t: mg.add(t, t, t), "add: takes 2 arguments, not 3"),
+        (lambda t: mg.add(t, t, out=t), "add: out= is not supported on Tensors. Results are new tensors"),
+        (lambda t: mg.exp(t, dtype=float), "exp: dtype= is not supported on Tensors"),
+    ],
+)
+def test_a_call_that_does_not_fit_a_row_says_so_in_its_name(call, message):
+    with pytest.raises(TypeError, match=message):
+        call(mg.Tensor([1.0, 2.0]))
+
+
+def test_a_row_shows_its_parameters():
+    assert list(inspect.signature(mg.sum).parameters) == ["a", "axis", "keepdims"]
 
 
 @each_case
