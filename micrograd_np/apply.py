@@ -13,7 +13,7 @@ from .context import CURRENT
 from .frames import spot
 from .graph import Tensor, begin
 from .memory import memory, tick
-from .rules import Paths
+from .rules import Rule
 
 new = Tensor.__new__
 NONE: dict[str, Any] = {}
@@ -68,18 +68,26 @@ def binary(op: Any) -> Callable[..., Any]:
 
 def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run an op; when the gradient of an argument is wanted, the result remembers op and arguments."""
-    values = tuple([x._data if isinstance(x, Tensor) else x for x in args])
-    if all(value is x for value, x in zip(values, args, strict=True)):
+    values: list[Any] = []
+    paths: list[tuple[int, Rule]] = []
+    tensors = False
+    for x in args:
+        if isinstance(x, Tensor):
+            tensors = True
+            if x._requires_grad and (rule := op.rules[len(values)]):
+                paths.append((len(values), rule))
+            x = x._data
+        values.append(x)
+    if not tensors:
         return compute(op, args, params)
     try:
         z = op.kernel(*values, **params)
     except Exception as error:
         misfits.explain(op, args, error)
-    paths = tuple([(i, rule) for i, x in enumerate(args) if wants_gradient(x) and (rule := op.rules[i])])
     return remember(op, z, args, values, params, paths)
 
 
-def remember(op: Any, z: Any, args: Any, values: Any, params: Any, paths: Paths) -> Tensor:
+def remember(op: Any, z: Any, args: Any, values: Any, params: Any, paths: Any) -> Tensor:
     """The result of an op, which knows what it was made from, if a gradient is wanted of that."""
     if type(z) is not ndarray and isinstance(z, generic):
         z = np.asarray(z)
@@ -100,15 +108,16 @@ def remember(op: Any, z: Any, args: Any, values: Any, params: Any, paths: Paths)
     else:
         begin(node, z)
         node.where = spot(3) if paths else lost(args)
-    if op.views and np.shares_memory(z, values[0]):
+    if op.views and same_memory(z, values[0]):
         node._memory = memory(args[0])
     if watch is not None:
         watch.made(node, op, args, params)
     return node
 
 
-def wants_gradient(x: Any) -> bool:
-    return isinstance(x, Tensor) and x._requires_grad
+def same_memory(z: Any, x: Any) -> bool:
+    """Whether one array is a view of the other, or both of a third."""
+    return z is x or (z.base is not None and (z.base is x or z.base is x.base))
 
 
 def lost(args: tuple[Any, ...]) -> Any:

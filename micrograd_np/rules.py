@@ -5,12 +5,12 @@ from __future__ import annotations
 import dis
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import CodeType
 from typing import Any
 
 Rule = Callable[..., Any]
-Paths = tuple[tuple[int, Rule], ...]  # which arguments a gradient goes back to, each with its rule
+Paths = Sequence[tuple[int, Rule]]  # which arguments a gradient goes back to, each with its rule
 
 METADATA = {"shape", "dtype", "ndim", "size"}
 
