@@ -19,53 +19,6 @@ new = Tensor.__new__
 NONE: dict[str, Any] = {}
 
 
-def unary(op: Any) -> Callable[..., Any]:
-    """The call of a row of one argument and no parameters."""
-
-    def call(x: Any, *rest: Any, **params: Any) -> Any:
-        if rest or params or not isinstance(x, Tensor):
-            return op.bound(x, *rest, **params)
-        value = x._data
-        try:
-            z = op.kernel(value)
-        except Exception as error:
-            misfits.explain(op, (x,), error)
-        return remember(op, z, (x,), (value,), NONE, op.paths[x._requires_grad])
-
-    call.__qualname__ = op.name.lstrip("_")  # what Python says is called with too few arguments
-    return call
-
-
-def binary(op: Any) -> Callable[..., Any]:
-    """The call of a row of two arguments and no parameters."""
-
-    def call(x: Any, y: Any, *rest: Any, **params: Any) -> Any:
-        if rest or params:
-            return op.bound(x, y, *rest, **params)
-        wanted = 0
-        if isinstance(x, Tensor):
-            left = x._data
-            wanted = x._requires_grad
-        elif isinstance(y, Tensor):
-            left = x = op.ready(x)
-        else:
-            return op.bound(x, y)
-        if isinstance(y, Tensor):
-            right = y._data
-            if y._requires_grad:
-                wanted += 2
-        else:
-            right = y = op.ready(y)
-        try:
-            z = op.kernel(left, right)
-        except Exception as error:
-            misfits.explain(op, (x, y), error)
-        return remember(op, z, (x, y), (left, right), NONE, op.paths[wanted])
-
-    call.__qualname__ = op.name.lstrip("_")
-    return call
-
-
 def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run an op; when the gradient of an argument is wanted, the result remembers op and arguments."""
     values: list[Any] = []
@@ -113,6 +66,53 @@ def remember(op: Any, z: Any, args: Any, values: Any, params: Any, paths: Any) -
     if watch is not None:
         watch.made(node, op, args, params)
     return node
+
+
+def unary(op: Any) -> Callable[..., Any]:
+    """`apply` for a row of one argument and no parameters, without the loop: what is called most often."""
+
+    def call(x: Any, *rest: Any, **params: Any) -> Any:
+        if rest or params or not isinstance(x, Tensor):
+            return op.bound(x, *rest, **params)
+        value = x._data
+        try:
+            z = op.kernel(value)
+        except Exception as error:
+            misfits.explain(op, (x,), error)
+        return remember(op, z, (x,), (value,), NONE, op.paths[x._requires_grad])
+
+    call.__qualname__ = op.name.lstrip("_")  # what Python says is called with too few arguments
+    return call
+
+
+def binary(op: Any) -> Callable[..., Any]:
+    """`apply` for a row of two arguments and no parameters."""
+
+    def call(x: Any, y: Any, *rest: Any, **params: Any) -> Any:
+        if rest or params:
+            return op.bound(x, y, *rest, **params)
+        wanted = 0
+        if isinstance(x, Tensor):
+            left = x._data
+            wanted = x._requires_grad
+        elif isinstance(y, Tensor):
+            left = x = op.ready(x)
+        else:
+            return op.bound(x, y)
+        if isinstance(y, Tensor):
+            right = y._data
+            if y._requires_grad:
+                wanted += 2
+        else:
+            right = y = op.ready(y)
+        try:
+            z = op.kernel(left, right)
+        except Exception as error:
+            misfits.explain(op, (x, y), error)
+        return remember(op, z, (x, y), (left, right), NONE, op.paths[wanted])
+
+    call.__qualname__ = op.name.lstrip("_")
+    return call
 
 
 def same_memory(z: Any, x: Any) -> bool:

@@ -121,7 +121,7 @@ class Tensor:
             errors.check_differentiable(self)
         elif self.op is not None:
             errors.refuse_freezing(self)
-        self._requires_grad = wanted
+        self._requires_grad = bool(wanted)
 
     def detach(self) -> Tensor:
         """The same memory without a past: no gradient passes through it."""

@@ -194,3 +194,10 @@ def test_keep_is_all_that_backward_adds_to_the_walk():
     leaves = backpropagate(y.sum(), np.ones(()), keep)
     assert x.grad is None
     assert np.array_equal(leaves[x], y.data)
+
+
+@pytest.mark.parametrize("yes", [1, 2, np.True_])
+def test_whatever_is_true_asks_for_a_gradient(yes):
+    x = mg.Tensor([1.0, 2.0], requires_grad=yes)
+    (-x * 3).sum().backward()
+    np.testing.assert_array_equal(x.grad, [-3, -3])
