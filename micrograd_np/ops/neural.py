@@ -54,9 +54,9 @@ def _relu(x: Any) -> Any:
 
 def _fast_relu(x: Any) -> Any:
     """The same bits, sooner: NumPy compares many numbers at a time with those of an array, and with one, one by one."""
-    if type(x) is not np.ndarray or x.dtype.kind != "f" or not x.flags.c_contiguous:
+    if type(x) is not np.ndarray or x.dtype.kind != "f":
         return _relu(x)
-    z = np.zeros(x.shape, x.dtype)
+    z = np.zeros(x.shape, x.dtype) if x.flags.c_contiguous else np.zeros_like(x)
     return np.maximum(x, z, out=z)
 
 
