@@ -18,7 +18,7 @@ from .examples import example
 from .primitive import Bound, Primitive, as_array
 from .windows import Sizes, check_steps, count_steps, each_axis, inside, padded, taps, views
 
-CACHE = 2**18  # numbers; the windows made at a time stay in the processor's cache
+CACHE = 2**19  # numbers; the windows made at a time stay in the processor's cache
 
 
 def samples_last(x: Any, padding: Sizes) -> Any:
@@ -88,10 +88,10 @@ def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, stride: Sizes, padd
     seen = grouped(views(samples_last(x, padding), kernel, stride, dilation), groups)
     y = grouped(samples_last(y, (0,) * len(kernel)), groups)
     (_, ins), (_, outs) = seen.shape[:2], y.shape[:2]
-    w = np.zeros((groups, outs, ins * prod(kernel)), np.result_type(x.dtype, y.dtype), like=x)
-    for group, _, here in parts(groups, y.shape[2:], w.shape[-1]):
-        w[group] += np.matmul(matrix(y[here], 1), matrix(seen[here], 1 + len(kernel)).T)
-    return w.reshape(groups * outs, ins, *kernel)
+    w = np.zeros((groups, ins * prod(kernel), outs), np.result_type(x.dtype, y.dtype), like=x)
+    for group, _, here in parts(groups, y.shape[2:], w.shape[1]):
+        w[group] += np.matmul(matrix(seen[here], 1 + len(kernel)), matrix(y[here], 1).T)
+    return w.swapaxes(1, 2).reshape(groups * outs, ins, *kernel)
 
 
 def check_axes(name: str, axes: int, x: Any, w: Any) -> None:
