@@ -11,7 +11,7 @@ from ..errors import called
 from .examples import Drawn as D
 from .examples import example
 from .indexing import scatter
-from .linalg import dots, totals
+from .linalg import dots, sums, totals
 from .linear import rows
 from .primitive import Bound, Plain, Primitive, as_array
 
@@ -33,7 +33,7 @@ def picked(x: Any, which: Any) -> Any:
 def largest(x: Any, axis: Any) -> Any:
     """The largest along an axis, or several, kept with length 1; where in a row it lies, NumPy finds sooner than it."""
     if axis in (-1, (-1,)) and x.size:
-        return picked(x, np.argmax(x, axis=-1, keepdims=True))
+        return picked(x, x.argmax(axis=-1, keepdims=True))
     return np.max(x, axis=axis, keepdims=True)
 
 
@@ -125,7 +125,7 @@ def _bind_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") ->
 def _cross_entropy(x: Any, labels: Any, reduction: str) -> Any:
     """-log of the probability that softmax(x) gives the label; for labels that are probabilities, its mean."""
     x = x - largest(x, -1)
-    log_sum = np.log(totals(np.exp(x), -1))[..., 0]
+    log_sum = np.log(sums(np.exp(x)))
     if labels.ndim == x.ndim:
         losses = log_sum * np.sum(labels, axis=-1) - np.sum(labels * x, axis=-1)
     else:
