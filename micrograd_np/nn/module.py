@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
-from ..context import CURRENT, no_grad
+from ..context import CURRENT, Context, no_grad
 from ..graph import Tensor
 from ..ops.primitive import as_array
 from . import display
@@ -60,7 +60,7 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = CURRENT.get()
         call: Any = Call(self)
-        token = CURRENT.set(context._replace(scope=(*context.scope, call))) if context.recording else None
+        token = CURRENT.set(Context(*context[:-1], (*context.scope, call))) if context.recording else None
         try:
             output = self.forward(*args, **kwargs)
         finally:

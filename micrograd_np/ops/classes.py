@@ -11,7 +11,8 @@ from ..errors import called
 from .examples import Drawn as D
 from .examples import example
 from .indexing import scatter
-from .linalg import dots, totals
+from .linalg import dots, sums, totals
+from .linear import rows
 from .primitive import Bound, Plain, Primitive, as_array
 
 
@@ -19,9 +20,26 @@ def along(x: Any, axis: Any = -1) -> Bound:
     return (as_array(x),), {"axis": axis}
 
 
+def at(which: Any) -> Any:
+    """The index into rows that takes from each the one entry that `which` says."""
+    return np.arange(which.size, like=which), which.reshape(-1)
+
+
+def picked(x: Any, which: Any) -> Any:
+    """From each row along the last axis of x the one entry that `which` says."""
+    return rows(x)[at(which)].reshape(which.shape)
+
+
+def largest(x: Any, axis: Any) -> Any:
+    """The largest along an axis, or several, kept with length 1; where in a row it lies, NumPy finds sooner than it."""
+    if axis in (-1, (-1,)) and x.size:
+        return picked(x, x.argmax(axis=-1, keepdims=True))
+    return np.max(x, axis=axis, keepdims=True)
+
+
 def _softmax(x: Any, axis: Any) -> Any:
     """exp(x) / sum(exp(x)), without overflow."""
-    z = np.subtract(x, np.max(x, axis=axis, keepdims=True), dtype=np.result_type(x.dtype, 0.0))
+    z = np.subtract(x, largest(x, axis), dtype=np.result_type(x.dtype, 0.0))
     np.exp(z, out=z)
     z /= totals(z, axis)
     return z
@@ -106,13 +124,13 @@ def _bind_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") ->
 
 def _cross_entropy(x: Any, labels: Any, reduction: str) -> Any:
     """-log of the probability that softmax(x) gives the label; for labels that are probabilities, its mean."""
-    x = x - np.max(x, axis=-1, keepdims=True)
-    log_sum = np.log(totals(np.exp(x), -1))[..., 0]
+    x = x - largest(x, -1)
+    log_sum = np.log(sums(np.exp(x)))
     if labels.ndim == x.ndim:
         losses = log_sum * np.sum(labels, axis=-1) - np.sum(labels * x, axis=-1)
     else:
         check_range("labels", labels, x.shape[-1])
-        losses = log_sum - np.take_along_axis(x, labels[..., None], -1)[..., 0]
+        losses = log_sum - picked(x, labels)
     return REDUCTIONS[reduction](losses)
 
 
@@ -132,10 +150,9 @@ def _cross_entropy_x(g: Any, z: Any, x: Any, labels: Any, reduction: str) -> Any
 
 def _excess(x: Any, labels: Any) -> Any:
     """softmax(x), less 1 at the label: how much too probable each class is held."""
-    z = _softmax(x, -1)
-    right = labels[..., None]
-    np.put_along_axis(z, right, np.take_along_axis(z, right, -1) - 1, -1)
-    return z
+    z = _softmax(rows(x), -1)
+    z[at(labels)] -= 1
+    return z.reshape(x.shape)
 
 
 excess = Primitive(

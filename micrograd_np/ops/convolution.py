@@ -16,72 +16,82 @@ from ..errors import called
 from .examples import Drawn as D
 from .examples import example
 from .primitive import Bound, Primitive, as_array
-from .windows import Sizes, _overlap_add, check_steps, count_steps, each_axis, views
+from .windows import Sizes, check_steps, count_steps, each_axis, inside, padded, taps, views
 
-CACHE = 2**18  # numbers; the windows made at a time stay in the processor's cache
+CACHE = 2**19  # numbers; the windows made at a time stay in the processor's cache
 
 
-def parts(
-    images: int, ins: int, outs: int, kernel: Sizes, steps: Sizes, groups: int
-) -> Iterator[tuple[slice, slice, slice]]:
-    """A few images and the channels of one group at a time; ins and outs count the channels of a group."""
-    few = max(1, CACHE // max(1, ins * prod(kernel) * prod(steps)))
+def samples_last(x: Any, padding: Sizes) -> Any:
+    """(N, C, ...) as (C, ..., N), in memory too, so that windows are copied in long runs; zeros around it."""
+    return padded(np.moveaxis(x, 0, -1), (*padding, 0), 0.0, order="C")
+
+
+def samples_first(x: Any) -> Any:
+    """(groups, C, ..., N) as (N, groups * C, ...), in the same memory."""
+    return np.moveaxis(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), -1, 0)
+
+
+def grouped(x: Any, groups: int) -> Any:
+    return x.reshape(groups, x.shape[0] // groups, *x.shape[1:])
+
+
+def matrix(x: Any, axes: int) -> Any:
+    """The first axes as rows, the others as columns."""
+    return x.reshape(prod(x.shape[:axes]), prod(x.shape[axes:]))
+
+
+def parts(groups: int, steps: Sizes, size: int) -> Iterator[tuple[int, slice, Any]]:
+    """A group, a few steps of the first axis, and the index of both into (groups, ..., *steps).
+
+    So few that the windows' numbers, `size` for each step of all axes, fit the cache.
+    """
+    few = max(1, CACHE // max(1, size * prod(steps[1:])))
     for group in range(groups):
-        for start in range(0, images, few):
-            yield (
-                slice(start, start + few),
-                slice(group * ins, (group + 1) * ins),
-                slice(group * outs, (group + 1) * outs),
-            )
+        for start in range(0, steps[0], few):
+            now = slice(start, min(start + few, steps[0]))
+            yield group, now, (group, ..., now, *[slice(None)] * len(steps[1:]))
 
 
-def matrices(x: Any, axes: int) -> Any:
-    """The last axes as one, and those between the first and them as one: (N, ..., *steps) to (N, rows, columns)."""
-    shape = x.shape
-    return x.reshape(shape[0], prod(shape[1:-axes]), prod(shape[-axes:]))
-
-
-def _conv(x: Any, w: Any, *bias: Any, groups: int, **how: Sizes) -> Any:
+def _conv(x: Any, w: Any, *bias: Any, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
     """The sum of products of each kernel with each window of x."""
-    kernel, outs = w.shape[2:], w.shape[0]
-    seen = views(x, kernel, fill=0.0, **how)
-    axes, steps = len(kernel), seen.shape[2 + len(kernel) :]
-    z = np.empty((x.shape[0], outs, *steps), np.result_type(x.dtype, w.dtype, *[b.dtype for b in bias]), like=x)
-    rows, sums = w.reshape(outs, prod(w.shape[1:])), matrices(z, axes)
-    for images, i, o in parts(x.shape[0], w.shape[1], outs // groups, kernel, steps, groups):
-        np.matmul(rows[o], matrices(seen[images, i], axes), out=sums[images, o])
-    for b in bias:
-        z += b.reshape(-1, *[1] * axes)
-    return z
+    kernel, (outs, ins) = w.shape[2:], w.shape[:2]
+    seen = grouped(views(samples_last(x, padding), kernel, stride, dilation), groups)
+    steps = seen.shape[2 + len(kernel) :]
+    kind = np.result_type(x.dtype, w.dtype, *[b.dtype for b in bias])
+    z = np.empty((groups, outs // groups, *steps), kind, like=x)
+    kernels = w.reshape(groups, outs // groups, ins * prod(kernel))
+    for group, _, here in parts(groups, steps, kernels.shape[-1]):
+        sums = matrix(z[here], 1)
+        np.matmul(kernels[group], matrix(seen[here], 1 + len(kernel)), out=sums)
+        for b in bias:
+            sums += b.reshape(groups, -1, 1)[group]
+    return samples_first(z)
 
 
 def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
     """The transpose of conv in its input, a transposed convolution: each entry of y lays down a copy of the kernel."""
     kernel, outs, ins = w.shape[2:], w.shape[0] // groups, w.shape[1]
-    around = tuple(d * (k - 1) - p for k, p, d in zip(kernel, padding, dilation, strict=True))
-    each = w.reshape(groups, outs, ins, *kernel).swapaxes(1, 2)
-    if set(stride) == {1} and min(around) >= 0:  # what lays down kernels at every place is seen by reversed ones
-        turned = np.flip(each, tuple(range(3, each.ndim))).reshape(groups * ins, outs, *kernel)
-        return _conv(y, turned, groups=groups, stride=stride, padding=around, dilation=dilation)
-    axes, steps = len(kernel), y.shape[2:]
-    x = np.empty((y.shape[0], ins * groups, *shape), np.result_type(y.dtype, w.dtype), like=y)
-    columns = each.reshape(groups * ins, outs, prod(kernel)).swapaxes(1, 2)
-    for images, i, o in parts(y.shape[0], ins, outs, kernel, steps, groups):
-        part = x[images, i]
-        laid = np.matmul(columns[i].reshape(ins * prod(kernel), outs), matrices(y[images, o], axes))
-        laid = np.moveaxis(laid.reshape(*part.shape[:2], *kernel, *steps), range(2, 2 + axes), range(axes))
-        part[...] = _overlap_add(laid, shape, stride, padding, dilation)
-    return x
+    y = grouped(samples_last(y, (0,) * len(kernel)), groups)
+    wide = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
+    x = np.zeros((groups, ins, *wide, y.shape[-1]), np.result_type(y.dtype, w.dtype), like=y)
+    kernels = w.reshape(groups, outs, ins * prod(kernel)).swapaxes(1, 2)
+    for group, now, here in parts(groups, y.shape[2:], kernels.shape[1]):
+        laid = np.matmul(kernels[group], matrix(y[here], 1)).reshape(ins, *kernel, *y[here].shape[1:])
+        under = x[group, :, now.start * stride[0] :]
+        for tap, where in taps(kernel, laid.shape[1 + len(kernel) : -1], stride, dilation):
+            under[(*where, slice(None))] += laid[(slice(None), *tap)]
+    return samples_first(x[inside((*shape, x.shape[-1]), (*padding, 0))])
 
 
-def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, **how: Sizes) -> Any:
+def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
     """The transpose of conv in its kernel: the windows of x summed up, each with the entry of y that it led to."""
-    ins, outs, axes = x.shape[1] // groups, y.shape[1], len(kernel)
-    seen, sums = views(x, kernel, fill=0.0, **how), matrices(y, axes)
-    w = np.zeros((outs, ins * prod(kernel)), np.result_type(x.dtype, y.dtype), like=x)
-    for images, i, o in parts(x.shape[0], ins, outs // groups, kernel, y.shape[2:], groups):
-        w[o] += np.matmul(sums[images, o], matrices(seen[images, i], axes).swapaxes(1, 2)).sum(axis=0)
-    return w.reshape(outs, ins, *kernel)
+    seen = grouped(views(samples_last(x, padding), kernel, stride, dilation), groups)
+    y = grouped(samples_last(y, (0,) * len(kernel)), groups)
+    (_, ins), (_, outs) = seen.shape[:2], y.shape[:2]
+    w = np.zeros((groups, ins * prod(kernel), outs), np.result_type(x.dtype, y.dtype), like=x)
+    for group, _, here in parts(groups, y.shape[2:], w.shape[1]):
+        w[group] += np.matmul(matrix(seen[here], 1 + len(kernel)), matrix(y[here], 1).T)
+    return w.swapaxes(1, 2).reshape(groups * outs, ins, *kernel)
 
 
 def check_axes(name: str, axes: int, x: Any, w: Any) -> None:

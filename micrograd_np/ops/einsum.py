@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import string
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from .examples import Drawn as D
 from .examples import example
 from .primitive import Bound, Variadic, as_array
 
-LETTERS = string.ascii_uppercase + string.ascii_lowercase
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def spell(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:

@@ -130,10 +130,15 @@ def dots(x: Any, y: Any, axis: Any) -> Any:
     return np.expand_dims(np.vecdot(x, y), -1) if axis in (-1, (-1,)) else np.sum(x * y, axis=axis, keepdims=True)
 
 
+def sums(x: Any) -> Any:
+    """The sums over the last axis, as a matrix product, which is faster."""
+    return np.matmul(x, np.ones_like(x, shape=x.shape[-1:]))
+
+
 def totals(x: Any, axis: Any) -> Any:
-    """The sums over an axis, or several, kept with length 1; over the last as a matrix product, which is faster."""
+    """The sums over an axis, or several, kept with length 1."""
     if axis in (-1, (-1,)):
-        return np.expand_dims(np.matmul(x, np.ones_like(x, shape=x.shape[-1:])), -1)
+        return np.expand_dims(sums(x), -1)
     return np.sum(x, axis=axis, keepdims=True)
 
 

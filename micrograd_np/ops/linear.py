@@ -16,17 +16,15 @@ from .primitive import Bound, Primitive, as_array
 
 def rows(x: Any) -> Any:
     """Each sample as a row: (..., features) to (samples, features)."""
-    return np.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
+    return x if x.ndim == 2 else np.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
 
 
 def _linear(x: Any, w: Any, *bias: Any) -> Any:
     """x @ weight.T + bias."""
-    kind = np.result_type(x.dtype, w.dtype, *[b.dtype for b in bias])
-    z = np.empty((*x.shape[:-1], w.shape[0]), kind, like=x)
-    np.matmul(rows(x), w.T, out=rows(z))
+    z = np.matmul(rows(x), w.T)
     for b in bias:
-        z += b
-    return z
+        z = np.add(z, b, out=z if b.dtype == z.dtype else None)
+    return z if x.ndim == 2 else z.reshape(*x.shape[:-1], w.shape[0])
 
 
 def _spelled(x: Any, w: Any, *bias: Any) -> Any:

@@ -28,14 +28,15 @@ def eye_like(x: Any) -> Any:
     return constant_like(lambda x: np.eye(x.shape[-2], x.shape[-1], dtype=x.dtype, like=x), x)
 
 
-def extent(x: Any, axis: int) -> str:
-    return f"has {x.shape[axis]} entries" if -x.ndim <= axis < x.ndim else "does not exist"
+def extent(x: Any, axis: int) -> int | None:
+    return x.shape[axis] if -x.ndim <= axis < x.ndim else None
 
 
 def check_axes(name: str, a: Any, i: int, b: Any, j: int) -> None:
     """Refuse to pair axis i of a with axis j of b unless they are equally long."""
-    left, right = extent(a, i), extent(b, j)
-    if left != right:
+    extents = extent(a, i), extent(b, j)
+    if extents[0] != extents[1]:
+        left, right = ("does not exist" if n is None else f"has {n} entries" for n in extents)
         raise ValueError(
             f"{name} does not fit {called(a, 'argument 0')}, {called(b, 'argument 1')}: "
             f"axis {i} of the first {left}, and axis {j} of the second {right}; they must be equal."

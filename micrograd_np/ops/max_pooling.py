@@ -16,80 +16,47 @@ from .primitive import Bound, Primitive, as_array
 from .windows import Sizes, check_steps, each_axis, entries, inside, padded, taps
 
 
-def tiled(x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> tuple[int, Sizes, dict[str, Sizes]]:
-    """How many entries of a row a window takes, and how the kernel moves besides.
-
-    Windows that lie side by side along the last axis are taken out of it, so that whole rows are worked on at a time.
-    """
-    *others, k = kernel
-    if (stride[-1], padding[-1], dilation[-1], x.shape[-1] % k) == (k, 0, 1, 0):
-        return k, (*others, 1), {"stride": (*stride[:-1], 1), "padding": padding, "dilation": dilation}
-    return 1, kernel, {"stride": stride, "padding": padding, "dilation": dilation}
-
-
-def narrow(x: Any, k: int, combine: Any) -> Any:
-    """Each k neighbours along the last axis as one."""
-    z = x[..., ::k]
-    for j in range(1, k):
-        z = combine(z, x[..., j::k])
-    return z
-
-
-def widen(x: Any, k: int) -> Any:
-    """Each entry k times along the last axis."""
-    if k == 1:
-        return x
-    z = np.empty((*x.shape[:-1], k * x.shape[-1]), x.dtype, like=x)
-    for j in range(k):
-        z[..., j::k] = x
-    return z
-
-
 def _max_pool(x: Any, kernel: Sizes, **how: Sizes) -> Any:
     """The largest entry of each window."""
-    k, kernel, how = tiled(x, kernel, **how)
     first, *rest = entries(x, kernel, -np.inf, **how)
-    z = first.copy()
+    z = first.copy(order="K")
     for seen in rest:
         np.maximum(z, seen, out=z)
-    return narrow(z, k, np.maximum)
+    return z
 
 
-def largest(x: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any], Any]:
-    """Where each entry of the kernel falls on the largest of its window; and how many of a window do."""
-    z = _max_pool(x, kernel, **how)
-    k, kernel, how = tiled(x, kernel, **how)
-    z = widen(z, k)
+def largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any], Any]:
+    """Where each entry of the kernel falls on the largest of its window, z; and how many of a window do."""
     chosen = [seen == z for seen in entries(x, kernel, -np.inf, **how)]
-    count = np.zeros(z.shape, np.int16, like=x)  # so small that it takes on any float's dtype
+    few = np.int8 if len(chosen) < 128 else np.int32  # so small that it takes on any float's dtype
+    count: Any = np.zeros_like(z, dtype=few)
     for here in chosen:
         count += here
-    return chosen, np.maximum(narrow(count, k, np.add), 1)  # none is equal to a nan
+    return chosen, np.maximum(count, np.ones_like(count), out=count)  # none is equal to a nan
 
 
-def _max_pool_input(y: Any, x: Any, kernel: Sizes, **how: Sizes) -> Any:
-    """For each window of x, its entry of y to the largest of the window."""
-    chosen, count = largest(x, kernel, **how)
-    k, kernel, how = tiled(x, kernel, **how)
-    share = widen(y / count, k)
-    z = np.zeros(x.shape, y.dtype, like=y)
-    if any(how["padding"]):
-        z = padded(z, how["padding"], 0)
-    overlap = any(s <= d * (k - 1) for s, d, k in zip(how["stride"], how["dilation"], kernel, strict=True))
-    for here, (_, where) in zip(chosen, taps(kernel, share.shape[2:], how["stride"], how["dilation"]), strict=True):
+def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
+    """For each window of x, its entry of y to the largest of the window, z."""
+    chosen, count = largest(x, z, kernel, **how)
+    stride, padding, dilation = how["stride"], how["padding"], how["dilation"]
+    share = np.empty_like(z, dtype=y.dtype)
+    share[...] = y  # NumPy copies from one order in memory to another faster than it divides
+    share /= count
+    overlap = any(s <= d * (k - 1) for s, d, k in zip(stride, dilation, kernel, strict=True))
+    tiled = not overlap and not any(padding) and len(chosen) * z.size == x.size  # each entry lies in one window
+    wide = padded((np.empty_like if tiled else np.zeros_like)(x, dtype=y.dtype), padding, 0)
+    for here, (_, where) in zip(chosen, taps(kernel, share.shape[2:], stride, dilation), strict=True):
         if overlap:
-            z[where] += share * here
+            wide[where] += share * here
         else:
-            np.multiply(share, here, out=z[where])
-    return z[inside(x.shape[2:], how["padding"])] if any(how["padding"]) else z
+            np.multiply(share, here, out=wide[where])
+    return wide[inside(x.shape[2:], padding)]
 
 
-def _max_pool_mean(v: Any, x: Any, kernel: Sizes, **how: Sizes) -> Any:
-    """For each window of x, the mean of the entries of v that lie where x is the largest of the window."""
-    chosen, count = largest(x, kernel, **how)
-    k, kernel, how = tiled(x, kernel, **how)
-    total = sum(here * seen for here, seen in zip(chosen, entries(v, kernel, 0, **how), strict=True))
-    return narrow(total, k, np.add) / count
+def _max_pool_mean(v: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
+    """For each window of x, the mean of the entries of v that lie where x is the largest of the window, z."""
+    chosen, count = largest(x, z, kernel, **how)
+    return sum(here * seen for here, seen in zip(chosen, entries(v, kernel, 0, **how), strict=True)) / count
 
 
 def _bind_max_pool(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Bound:
@@ -97,29 +64,34 @@ def _bind_max_pool(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any
     return (x,), each_axis(x.ndim - 2, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
 
 
-def _bind_input(y: Any, x: Any, *args: Any, **kwargs: Any) -> Bound:
+def _bind_top(x: Any, z: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any, dict[str, Sizes]]:
     (x,), how = _bind_max_pool(x, *args, **kwargs)
-    y, moves = as_array(y), {name: sizes for name, sizes in how.items() if name != "kernel"}
-    check_steps(y.shape[2:], x.shape[2:], how["kernel"], moves)
-    check_shape("y", y.shape[:2], x.shape[:2])
-    return (y, x), how
+    z, moves = as_array(z), {name: sizes for name, sizes in how.items() if name != "kernel"}
+    check_steps(z.shape[2:], x.shape[2:], how["kernel"], moves)
+    check_shape("z", z.shape[:2], "x", x.shape[:2])
+    return x, z, how
 
 
-def _bind_mean(v: Any, x: Any, *args: Any, **kwargs: Any) -> Bound:
-    (x,), how = _bind_max_pool(x, *args, **kwargs)
-    v = as_array(v)
-    check_shape("v", v.shape, x.shape)
-    return (v, x), how
+def _bind_input(y: Any, x: Any, z: Any, *args: Any, **kwargs: Any) -> Bound:
+    y, (x, z, how) = as_array(y), _bind_top(x, z, *args, **kwargs)
+    check_shape("y", y.shape, "z", z.shape)
+    return (y, x, z), how
 
 
-def check_shape(what: str, shape: Sizes, needed: Sizes) -> None:
+def _bind_mean(v: Any, x: Any, z: Any, *args: Any, **kwargs: Any) -> Bound:
+    v, (x, z, how) = as_array(v), _bind_top(x, z, *args, **kwargs)
+    check_shape("v", v.shape, "x", x.shape)
+    return (v, x, z), how
+
+
+def check_shape(what: str, shape: Sizes, other: str, needed: Sizes) -> None:
     if shape != needed:
-        raise ValueError(f"{what} of shape {shape} does not lie where x of shape {needed} does.")
+        raise ValueError(f"{what} of shape {shape} does not lie where {other} of shape {needed} does.")
 
 
 max_pool: Primitive = Primitive(
     _max_pool,
-    lambda g, z, x, **how: max_pool_input(g, x, **how),
+    lambda g, z, x, **how: max_pool_input(g, x, z, **how),
     bind=_bind_max_pool,
     examples=[
         example(D(2, 2, 5), 2, 2, 0, 1),
@@ -127,19 +99,25 @@ max_pool: Primitive = Primitive(
         example(D(1, 1, 6, 5), 2, 1, (0, 1), (2, 3)),
     ],
 )
+# An array, the largest entries of its windows, and how these lie.
 SIGNALS = np.sin(np.arange(20.0)).reshape(2, 2, 5)
 IMAGES = np.sin(np.arange(40.0)).reshape(1, 2, 5, 4)
+PAIRS, TALL = (2, 2, 0, 1), ((3, 2), (2, 1), 1, 1)
+OF_SIGNALS = SIGNALS, max_pool(SIGNALS, *PAIRS), *PAIRS
+OF_IMAGES = IMAGES, max_pool(IMAGES, *TALL), *TALL
 max_pool_input: Primitive = Primitive(
     _max_pool_input,
-    lambda g, z, y, x, **how: max_pool_mean(g, x, **how),
+    lambda g, z, y, x, top, **how: max_pool_mean(g, x, top, **how),
+    None,
     None,
     bind=_bind_input,
-    examples=[example(D(2, 2, 2), SIGNALS, 2, 2, 0, 1), example(D(1, 2, 3, 5), IMAGES, (3, 2), (2, 1), 1, 1)],
+    examples=[example(D(2, 2, 2), *OF_SIGNALS), example(D(1, 2, 3, 5), *OF_IMAGES)],
 )
 max_pool_mean: Primitive = Primitive(
     _max_pool_mean,
-    lambda g, z, v, x, **how: max_pool_input(g, x, **how),
+    lambda g, z, v, x, top, **how: max_pool_input(g, x, top, **how),
+    None,
     None,
     bind=_bind_mean,
-    examples=[example(D(2, 2, 5), SIGNALS, 2, 2, 0, 1), example(D(1, 2, 5, 4), IMAGES, (3, 2), (2, 1), 1, 1)],
+    examples=[example(D(2, 2, 5), *OF_SIGNALS), example(D(1, 2, 5, 4), *OF_IMAGES)],
 )

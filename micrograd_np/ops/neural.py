@@ -52,6 +52,14 @@ def _relu(x: Any) -> Any:
     return np.maximum(x, 0)
 
 
+def _fast_relu(x: Any) -> Any:
+    """The same bits, sooner: NumPy compares many numbers at a time with those of an array, and with one, one by one."""
+    if type(x) is not np.ndarray or x.dtype.kind != "f":
+        return _relu(x)
+    z = np.zeros(x.shape, x.dtype) if x.flags.c_contiguous else np.zeros_like(x)
+    return np.maximum(x, z, out=z)
+
+
 def _leaky_relu(x: Any, negative_slope: float) -> Any:
     """x, times a small slope where it is negative."""
     return np.where(x > 0, x, negative_slope * x)
@@ -123,7 +131,7 @@ softplus = Elementwise(
 silu = Elementwise(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)), spelled=_silu)
 gelu = Elementwise(_gelu, lambda g, z, x: g * gelu_slope(x))
 gelu_slope: Elementwise = Elementwise(_gelu_slope, _slope_of_gelu_slope)
-relu = Elementwise(_relu, lambda g, z, x: g * (x > 0), spelled=_relu)
+relu = Elementwise(_relu, lambda g, z, x: g * (x > 0), kernel=_fast_relu, spelled=_relu)
 leaky_relu = Elementwise(
     _leaky_relu,
     lambda g, z, x, negative_slope: np.where(x > 0, g, negative_slope * g),

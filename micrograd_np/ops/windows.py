@@ -66,13 +66,13 @@ def inside(shape: Sizes, padding: Sizes) -> Any:
     return (..., *[slice(p, p + n) for n, p in zip(shape, padding, strict=True)])
 
 
-def padded(x: Any, padding: Sizes, fill: float) -> Any:
+def padded(x: Any, padding: Sizes, fill: float, order: Any = "K") -> Any:
+    """x with `fill` around it, in memory as x is or in another order."""
     if not any(padding):
-        return x
+        return x.astype(x.dtype, order=order, copy=False)
     shape = x.shape[-len(padding) :]
-    wide = np.full(
-        (*x.shape[: -len(padding)], *[n + 2 * p for n, p in zip(shape, padding, strict=True)]), fill, x.dtype, like=x
-    )
+    wide_shape = (*x.shape[: -len(padding)], *[n + 2 * p for n, p in zip(shape, padding, strict=True)])
+    wide = np.full_like(x, fill, order=order, shape=wide_shape)
     wide[inside(shape, padding)] = x
     return wide
 
@@ -84,14 +84,13 @@ def entries(x: Any, kernel: Sizes, fill: float, stride: Sizes, padding: Sizes, d
     return [wide[where] for _, where in taps(kernel, steps, stride, dilation)]
 
 
-def views(x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, fill: float) -> Any:
-    """The windows of a kernel that moves along the last axes, without a copy: (..., *kernel, *steps)."""
-    axes = len(kernel)
-    count_steps(x.shape[-axes:], kernel, stride, padding, dilation)
-    every: Any = (..., *[slice(None, None, step) for step in (*stride, *dilation)])
+def views(x: Any, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Any:
+    """The windows of a kernel that moves over (C, ..., N), without a copy: (C, *kernel, *steps, N)."""
+    axes = tuple(range(1, 1 + len(kernel)))
     reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
-    seen = np.lib.stride_tricks.sliding_window_view(padded(x, padding, fill), reach, tuple(range(-axes, 0)))
-    return np.moveaxis(seen[every], range(-axes, 0), range(-2 * axes, -axes))
+    seen = np.lib.stride_tricks.sliding_window_view(x, reach, axes)
+    steps, entries = ([slice(None, None, step) for step in each] for each in (stride, dilation))
+    return np.moveaxis(seen[(slice(None), *steps, slice(None), *entries)], range(-len(kernel), 0), axes)
 
 
 def _windows(x: Any, kernel: Sizes, fill: float, **how: Sizes) -> Any:

@@ -6,8 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from ..context import tracing
 from ..graph import Tensor, constant
 from ..nn.module import Module
+
+
+def raw(x: Any) -> Any:
+    return x._data if isinstance(x, Tensor) else x
+
+
+def arrays(tensors: dict[str, Any]) -> dict[str, Any]:
+    """The same names, with arrays for Tensors."""
+    return {name: raw(x) for name, x in tensors.items()}
 
 
 class Group(dict[str, Any]):
@@ -45,8 +55,9 @@ class Group(dict[str, Any]):
         return _restored, (type(self), dict(self)), vars(self)
 
     def options(self, dtype: Any) -> dict[str, Any]:
-        """The options in the dtype of a parameter."""
+        """The options in the dtype of a parameter: arrays, or Tensors while a program is traced."""
         numbers = {name: value for name, value in self.items() if name != "params"}
+        numbers = numbers if tracing() else arrays(numbers)
         return {name: x if x is None or x.dtype is dtype else x.astype(dtype) for name, x in numbers.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -12,24 +13,14 @@ from ..context import CURRENT, no_grad, tracing
 from ..graph import Tensor
 from ..memory import memory
 from ..nn.module import load
-from .groups import Group, grouped
+from .groups import Group, arrays, grouped, raw
 
 State = dict[str, Any]
 
 
-def raw(x: Any) -> Any:
-    return x._data if isinstance(x, Tensor) else x
-
-
 def finite(g: Any) -> bool:
     """Whether all entries are finite: one product says so, unless it overflows itself."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(np.vdot(g, g))) or bool(np.isfinite(g).all())
-
-
-def arrays(tensors: State) -> State:
-    """The same names, with arrays for Tensors."""
-    return {name: raw(x) for name, x in tensors.items()}
+    return math.isfinite(np.vdot(g, g)) or bool(np.isfinite(g).all())
 
 
 class Optimiser:
@@ -136,18 +127,19 @@ class Optimiser:
 
     def update_group(self, group: Group, begun: Iterator[tuple[Any, State]]) -> None:
         options: dict[Any, State] = {}
+        trace = CURRENT.get().trace
         for p, (g, state) in zip(group["params"], begun, strict=False):
             if g is None:
                 continue
-            if p.dtype not in options:
-                options[p.dtype] = group.options(p.dtype)
-            trace = CURRENT.get().trace
+            kind = p.dtype
+            if kind not in options:
+                options[kind] = group.options(kind)
             if trace is not None:
-                self.update(p, g, state, **options[p.dtype])
+                self.update(p, g, state, **options[kind])
                 trace.expect(p, partial(self.check_written, p))
                 continue
             try:
-                self.update(p._data, raw(g), arrays(state), **arrays(options[p.dtype]))
+                self.update(p._data, raw(g), arrays(state), **options[kind])
             finally:
                 for written in (p, *state.values()):
                     memory(written).write()

@@ -24,6 +24,12 @@ def test_softmax_by_hand():
     np.testing.assert_allclose(mg.softmax([1, 1]), [0.5, 0.5])
 
 
+def test_whatever_the_order_in_memory():
+    x, labels = drawn(2, 3, 4), np.array([[0, 3, 1], [2, 2, 0]])
+    for f in (mg.softmax, mg.grad(lambda x: mg.cross_entropy(x, labels)), lambda x: mg.cross_entropy(x, labels)):
+        np.testing.assert_allclose(f(np.asfortranarray(x)), f(x), rtol=1e-14)
+
+
 EXTREME = np.array([[1000.0, -1000.0, 0.0], [-1000.0, -999.0, -1000.0], [1000.0, 1000.0, 1000.0]])
 
 

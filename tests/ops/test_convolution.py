@@ -136,9 +136,9 @@ def test_one_kernel_of_one_row_is_numpys_correlate():
     np.testing.assert_allclose(ours, np.correlate(x, w, "full"), rtol=1e-13)
 
 
-@pytest.mark.parametrize("cache", [1, 500])
-def test_however_many_images_at_a_time(monkeypatch, cache):
-    """500 numbers are the windows of 2 of the 5 images, 1 is less than those of one."""
+@pytest.mark.parametrize("cache", [1, 1700])
+def test_however_many_rows_at_a_time(monkeypatch, cache):
+    """1700 numbers are the windows in 3 of the 4 rows, 1 is less than those in one."""
     x, w = mg.Tensor(whole((5, 4, 4, 6)), requires_grad=True), mg.Tensor(whole((2, 2, 3, 3)), requires_grad=True)
 
     def run():
@@ -149,6 +149,17 @@ def test_however_many_images_at_a_time(monkeypatch, cache):
     monkeypatch.setattr(convolution, "CACHE", cache)
     for ours, theirs in zip(run(), at_once, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_whatever_the_order_in_memory():
+    x, w, y = whole((3, 4, 5, 6)), whole((2, 4, 3, 3)), whole((3, 2, 5, 6))
+    last_first = [np.asfortranarray(each) for each in (x, w, y)]
+    for f in (
+        lambda x, w, y: mg.conv2d(x, w, padding=1),
+        lambda x, w, y: convolution.conv_input(y, w, x.shape[2:], padding=1),
+        lambda x, w, y: convolution.conv_weight(x, y, w.shape[2:], padding=1),
+    ):
+        np.testing.assert_array_equal(f(*last_first), f(x, w, y))
 
 
 def test_float32_throughout_and_the_larger_dtype_of_two():

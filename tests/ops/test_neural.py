@@ -98,3 +98,20 @@ def test_numbers_and_lists_are_taken_as_numpy_takes_them(f):
 def test_unknown_arguments_name_the_function():
     with pytest.raises(TypeError, match=r"leaky_relu: .*alpha"):
         mg.leaky_relu(np.ones(2), alpha=0.1)
+
+
+EDGES = np.array([[-0.0, 0.0, np.nan, np.inf], [-np.inf, 1.0, -1.0, 5e-324]])
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        *[EDGES.astype(kind) for kind in (np.float16, np.float32, np.float64)],
+        *[EDGES.T, EDGES[:, ::2], np.asfortranarray(np.tile(EDGES, (5, 9))), np.array(-3.0), np.zeros((0, 3))],
+        *[np.array([-2, 0, 2]), np.array([True, False])],
+    ],
+    ids=lambda x: f"{x.dtype} {x.shape} {x.strides}",
+)
+def test_relu_is_numpys_maximum_to_the_bit(x):
+    ours, numpys = mg.relu(x), np.asarray(np.maximum(x, 0))
+    assert (ours.dtype, ours.strides, ours.tobytes()) == (numpys.dtype, numpys.strides, numpys.tobytes())

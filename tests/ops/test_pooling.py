@@ -84,6 +84,16 @@ def test_the_largest_of_a_window_share_equally():
     np.testing.assert_array_equal(mg.grad(lambda x: mg.max_pool1d(x, 3).sum())(x)[0, 0], [0.5, 0.5, 0, *[1 / 3] * 3])
 
 
+@pytest.mark.parametrize("how", [(2, 2, 0), (3, 1, 1)])
+def test_whatever_the_order_in_memory(how):
+    x = whole((3, 2, 4, 6))
+    z, pullback = mg.vjp(lambda x: mg.max_pool2d(x, *how), x)
+    other_z, other_pullback = mg.vjp(lambda x: mg.max_pool2d(x, *how), np.asfortranarray(x))
+    np.testing.assert_array_equal(other_z, z)
+    for y in (whole(z.shape), np.asfortranarray(whole(z.shape))):
+        np.testing.assert_array_equal(other_pullback(y)[0], pullback(y)[0])
+
+
 def test_padding_is_never_the_largest():
     np.testing.assert_array_equal(mg.max_pool1d([[[-5.0, -7.0]]], 2, padding=1), [[[-5.0, -7.0]]])
 
