@@ -114,7 +114,7 @@ class Emitted:
         return needed
 
     def final(self, x: Any) -> str:
-        return self.read(x, self.program.steps[0]) if self.program.steps else self.names[x]
+        return self.meaning(x.of) if x.kind == CONSTANT else self.names[x]
 
 
 def completed(writes: list[str]) -> list[str]:
