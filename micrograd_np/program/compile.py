@@ -54,7 +54,7 @@ class Compiled:
         for done in range(n):
             runner = self.serving(args, kwargs)
             if runner and runner.repeats:
-                result = runner.loop(n - done, args, kwargs)
+                result = runner.call(args, kwargs, n - done)
                 if result is not MISFIT:
                     return result
             result = self(*args, **kwargs)
@@ -119,7 +119,7 @@ class Runner:
         self.checked = self.repeats = False
         self.emitted = backend(self.simple)
         entry = Entry(self.simple, self.emitted, args, kwargs, self.frame, surroundings)
-        self.fits, self.call, self.loop = entry.fits, entry.call, entry.loop
+        self.fits, self.call = entry.fits, entry.call
 
     def frame(self) -> Any:
         return self.emitted.frame([array_of(x, ()) for x in self.emitted.fixed])

@@ -132,7 +132,7 @@ class Emitted:
     def write(self, target: Value, value: Value) -> str:
         """What puts a value into an input's memory: byte by byte, where both lie there in one piece."""
         to, source = self.names[target], self.final(value)
-        if target.dtype != value.dtype or not (self.plan.lies_flat(target) and self.plan.lies_flat(value)):
+        if not (self.plan.lies_flat(target) and self.plan.lies_flat(value)):
             return f"{to}[...] = {source}"
         for name in (to, source):
             line = f"bytes_{name} = {self.meaning(memoryview)}({name}).cast('B')"

@@ -22,7 +22,7 @@ MISFIT = object()  # what a call gives that a program does not serve
 
 
 class Entry:
-    """`fits(args, kwargs)` says whether a program serves a call, `call(args, kwargs)` runs it, `loop` n times.
+    """`call(args, kwargs, n)` does n calls in one go, or gives MISFIT: the program does not serve them.
 
     Parameters
     ----------
@@ -35,10 +35,6 @@ class Entry:
     surroundings : list
         What the function's variables held.
     """
-
-    fits: Callable[[Any, Any], bool]
-    call: Callable[[Any, Any], Any]
-    loop: Callable[[int, Any, Any], Any]
 
     def __init__(
         self,
@@ -57,25 +53,24 @@ class Entry:
         self.leaves, self.paths = guard.leaves, guard.paths
         conditions = [self.mode(), *guard.conditions, *map(self.unchanged, surroundings), *self.conditions(program)]
         arrays = ", ".join(self.array(x) for x in emitted.given)
-        look = ["try:", f"    fit = {' and '.join(conditions)}"]
-        look += ["except (KeyError, IndexError, NameError):", "    fit = False"]
-        take = ["if not fit:", "    return MISFIT", "try:", "    frame = free.pop()"]
-        take += ["except IndexError:", "    frame = frames()"]
-        after = self.after(program)
-        lines = [f"def make({', '.join(self.cells)}):", "    def fits(args, kwargs):"]
-        lines += indented([*look, "return fit"], 2)
-        lines += ["    def call(args, kwargs):", *indented([*look, *take, f"ends = frame[0]({arrays})", *after], 2)]
-        lines += ["    def loop(n, args, kwargs):"]
-        lines += indented([*look, *take, f"ends = frame[1](n, {arrays})", *after], 2)
-        self.text = "\n".join([*lines, "    return fits, call, loop", ""])
+        lines = [f"def make({', '.join(self.cells)}):", "    def call(args, kwargs, n=1):"]
+        look = ["try:", f"    fits = {' and '.join(conditions)}"]
+        look += ["except (KeyError, IndexError, NameError):", "    fits = False"]
+        look += ["if not fits:", "    return MISFIT", "if not n:", "    return None"]
+        take = ["try:", "    frame = free.pop()", "except IndexError:", "    frame = frames()"]
+        take += [f"ends = frame[0]({arrays}) if n == 1 else frame[1](n, {arrays})"]
+        lines += indented([*look, *take, *self.after(program)], 2)
+        self.text = "\n".join([*lines, "    return call", ""])
         exec(compile(self.text, f"<entry of {program.name}>", "exec"), self.scope)
-        made = self.scope["make"](*[None] * len(self.cells))
-        self.fits, self.call, self.loop = (self.inside(f) for f in made)
+        self.call = self.inside(self.scope["make"](*[None] * len(self.cells)))
+
+    def fits(self, args: Any, kwargs: Any) -> bool:
+        return self.call(args, kwargs, 0) is not MISFIT
 
     def inside(self, f: FunctionType) -> FunctionType:
         """The same function, whose free variables are the user's own: what they hold is read as fast as there."""
         closure = tuple(self.cells[name] for name in f.__code__.co_freevars)
-        return FunctionType(f.__code__, self.scope, f.__name__, None, closure)
+        return FunctionType(f.__code__, self.scope, f.__name__, f.__defaults__, closure)
 
     def mode(self) -> str:
         """That nobody records or traces around the call, and gradients are wanted or not as before."""
