@@ -118,10 +118,14 @@ class Runner:
         self.wanted = wanted and not steps.writes and not steps.gradients  # a gradient of the result may be asked for
         self.checked = self.repeats = False
         self.emitted = backend(self.simple)
-        entry = Entry(self.simple, self.emitted, args, kwargs, self.frame, surroundings)
-        self.fits, self.call = entry.fits, entry.call
+        self.call = Entry(self.simple, self.emitted, args, kwargs, self.frame, surroundings).call
+
+    def fits(self, args: Any, kwargs: Any) -> bool:
+        """Whether this program serves a call."""
+        return self.call(args, kwargs, 0) is not MISFIT
 
     def frame(self) -> Any:
+        """The program on the arrays that stay the same."""
         return self.emitted.frame([array_of(x, ()) for x in self.emitted.fixed])
 
     def first(self, args: Any, kwargs: Any) -> Any:

@@ -64,9 +64,6 @@ class Entry:
         exec(compile(self.text, f"<entry of {program.name}>", "exec"), self.scope)
         self.call = self.inside(self.scope["make"](*[None] * len(self.cells)))
 
-    def fits(self, args: Any, kwargs: Any) -> bool:
-        return self.call(args, kwargs, 0) is not MISFIT
-
     def inside(self, f: FunctionType) -> FunctionType:
         """The same function, whose free variables are the user's own: what they hold is read as fast as there."""
         closure = tuple(self.cells[name] for name in f.__code__.co_freevars)

@@ -67,8 +67,8 @@ class Guard:
         """That a leaf is of the kind of x: of an array, whatever its values are."""
         kind = f"type({path}) is {self.name(type(x))}"
         if isinstance(x, Tensor):
-            wanted = f"{path} is {self.name(x)} and {path}._requires_grad"
-            flag = wanted if x._requires_grad else f"not {path}._requires_grad"
+            wanted = x._requires_grad
+            flag = f"{path}._requires_grad and {path} is {self.name(x)}" if wanted else f"not {path}._requires_grad"
             return [kind, flag, *self.laid_out(f"{path}._data", x._data)]
         if hasattr(x, "dtype"):
             return [kind, *self.laid_out(path, x)]

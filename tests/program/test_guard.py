@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+import weakref
 from collections import namedtuple
 
 import numpy as np
@@ -158,6 +159,22 @@ def test_a_variable_that_is_gone():
         np.testing.assert_array_equal(compiled(np.ones(2)).data, [2.0, 2.0])
     forget()
     np.testing.assert_array_equal(compiled(np.ones(2)).data, [1.0, 1.0])
+
+
+def test_no_argument_is_kept():
+    w = mg.Tensor(np.ones(3), requires_grad=True)
+
+    @mg.compile
+    def loss(x, y):
+        return ((x @ w - y) ** 2).sum().detach()
+
+    def called():
+        x, y = np.ones((2, 3)), mg.Tensor(np.ones(2))
+        loss(x, y)
+        return weakref.ref(x), weakref.ref(y)
+
+    kept = [called() for _ in range(4)]
+    assert all(x() is None and y() is None for x, y in kept)
 
 
 def test_kinds_by_turns_in_threads():
