@@ -60,7 +60,7 @@ class Emitted:
             self.numbers.add(step.output)
             self.body[step.output] = f"{name} = {self.arithmetic(step)}"
         else:
-            if step.output.shape == () and step.output.dtype in SINGLE and not step.op.views:
+            if step.output.shape == () and step.output.dtype in SINGLE and is_numpys(step.op):
                 self.numbers.add(step.output)
             self.body[step.output] = f"{name} = {self.call(step)}"
 
@@ -150,6 +150,11 @@ class Emitted:
 
     def final(self, x: Any) -> str:
         return self.meaning(x.of) if x.kind == CONSTANT else self.names[x]
+
+
+def is_numpys(op: Any) -> bool:
+    """Whether a row's function gives a number of NumPy's own for a 0-d array."""
+    return isinstance(op.kernel, np.ufunc) or op.name in (*REDUCTIONS, "vdot")
 
 
 def completed(writes: list[str]) -> list[str]:
