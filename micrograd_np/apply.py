@@ -11,11 +11,10 @@ from numpy import generic, ndarray
 from . import misfits
 from .context import CURRENT
 from .frames import spot
-from .graph import Tensor, begin
+from .graph import Tensor, begin, new
 from .memory import memory, tick
 from .rules import Rule
 
-new = Tensor.__new__
 NONE: dict[str, Any] = {}
 
 

@@ -14,7 +14,7 @@ from ..context import CURRENT
 from ..graph import Tensor
 from .compare import check_same
 from .emit import Emitted
-from .entry import Entry
+from .entry import MISFIT, Entry
 from .machine import Machine
 from .record import record, value_of
 from .simplify import simplified
@@ -22,7 +22,6 @@ from .surroundings import Surroundings, first_changed, known
 from .trace import TraceError
 from .values import ARRAY, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
 
-VALUES = (int, str, bytes, type(None), type, np.dtype)  # arguments that are what they equal
 LIMIT = 16  # programs of one function
 BACKENDS: dict[str, Callable[[Steps], Any]] = {"numpy": Emitted, "numba": Machine}
 
@@ -34,14 +33,12 @@ class Compiled:
         functools.update_wrapper(self, function)
         self.function = function
         self.backend = backend
-        self.programs: dict[Any, list[Runner]] = {}
+        self.programs: list[Runner] = []  # what served last comes first
+        self.latest: Callable[[Any, Any], Any] = misfit
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        key, leaves = self.key(args, kwargs)
-        for runner in self.programs.get(key, ()):
-            if runner.fits():
-                return runner.call(leaves) if runner.checked else runner.first(leaves, args, kwargs)
-        return self.function(*args, **kwargs) if key is None else self.begin(key, leaves, args, kwargs)
+        result = self.latest(args, kwargs)
+        return self.other(args, kwargs) if result is MISFIT else result
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -55,26 +52,36 @@ class Compiled:
             raise ValueError(f"loop(n) makes n calls, and n is {n}.")
         result = None
         for done in range(n):
-            key, leaves = self.key(args, kwargs)
-            runner = next((x for x in self.programs.get(key, ()) if x.fits()), None)
+            runner = self.serving(args, kwargs)
             if runner and runner.repeats:
-                return runner.loop(n - done, leaves)
+                result = runner.call(args, kwargs, n - done)
+                if result is not MISFIT:
+                    return result
             result = self(*args, **kwargs)
         return result
 
-    def key(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
-        """What has to be the same for a program to serve, and the leaves; no key where someone traces or records."""
-        context = CURRENT.get()
-        if context.watch is not None:
-            return None, args
-        if not args and not kwargs:
-            return context.recording, args
-        leaves, _ = flatten((args, kwargs))
-        if any(isinstance(x, Tensor) and x.op is not None for x in leaves):
-            return None, leaves
-        return (context.recording, shape_of(args), shape_of(kwargs), *map(kind, leaves), *identities(leaves)), leaves
+    def other(self, args: Any, kwargs: Any) -> Any:
+        """A call that the latest program does not serve."""
+        runner = self.serving(args, kwargs)
+        if runner is None:
+            leaves, _ = flatten((args, kwargs))
+            recorded = any(isinstance(x, Tensor) and x.op is not None for x in leaves)
+            if recorded or CURRENT.get().watch is not None:
+                return self.function(*args, **kwargs)
+            return self.begin(leaves, args, kwargs)
+        if not runner.checked:
+            return runner.first(args, kwargs)
+        self.latest = runner.call
+        return self(*args, **kwargs)
 
-    def begin(self, key: Any, leaves: Any, args: Any, kwargs: Any) -> Any:
+    def serving(self, args: Any, kwargs: Any) -> Runner | None:
+        """The program for a call, moved to the front."""
+        runner = next((x for x in self.programs if x.fits(args, kwargs)), None)
+        if runner and runner is not self.programs[0]:
+            self.programs = [runner, *(x for x in self.programs if x is not runner)]
+        return runner
+
+    def begin(self, leaves: Any, args: Any, kwargs: Any) -> Any:
         """The first call of its kind: the function runs, and is written down."""
         before = known(self.function, leaves)
         result, steps = record(self.function, args, kwargs)
@@ -84,14 +91,11 @@ class Compiled:
                 f"{steps.name} changed {path} itself, which its program would not do. Return what it makes and keep it "
                 "outside, or hold it in a Tensor and write to that; what the function did this time is done."
             )
-        programs = self.programs.setdefault(key, [])
         operands = {id(x.of) for x in steps.inputs() if x.kind == ARRAY}  # are read at each call
         fixed = [each for each in before if id(each.holder) not in operands]
-        runner = Runner(self.function, steps, leaves, wants_gradient(result), self.backend, fixed)
-        programs.insert(0, runner)
-        del programs[LIMIT:]
-        while len(self.programs) > LIMIT:
-            self.programs.pop(next(iter(self.programs)), None)
+        runner = Runner(self.function, steps, args, kwargs, wants_gradient(result), self.backend, fixed)
+        self.programs = [runner, *self.programs][:LIMIT]
+        self.latest = misfit
         return result
 
 
@@ -102,7 +106,8 @@ class Runner:
         self,
         function: Callable[..., Any],
         steps: Steps,
-        leaves: Any,
+        args: Any,
+        kwargs: Any,
         wanted: bool,
         backend: Callable[[Steps], Any],
         surroundings: Surroundings,
@@ -113,16 +118,21 @@ class Runner:
         self.wanted = wanted and not steps.writes and not steps.gradients  # a gradient of the result may be asked for
         self.checked = self.repeats = False
         self.emitted = backend(self.simple)
-        entry = Entry(self.simple, self.emitted, leaves, self.frame, surroundings)
-        self.fits, self.call, self.loop = entry.fits, entry.call, entry.loop
+        self.call = Entry(self.simple, self.emitted, args, kwargs, self.frame, surroundings).call
+
+    def fits(self, args: Any, kwargs: Any) -> bool:
+        """Whether this program serves a call."""
+        return self.call(args, kwargs, 0) is not MISFIT
 
     def frame(self) -> Any:
+        """The program on the arrays that stay the same."""
         return self.emitted.frame([array_of(x, ()) for x in self.emitted.fixed])
 
-    def first(self, leaves: Any, args: Any, kwargs: Any) -> Any:
+    def first(self, args: Any, kwargs: Any) -> Any:
         """The second call of its kind: the function runs, and its program on copies; every bit must be the same."""
         if self.wanted:
             return self.function(*args, **kwargs)
+        leaves, _ = flatten((args, kwargs))
         rngs = {id(x.of): copy.deepcopy(x.of) for x in self.simple.inputs() if x.kind == GENERATOR}
         inputs = {x: array_of(x, leaves) for x in (*self.emitted.fixed, *self.emitted.given)}
         targets = {target for target, _ in self.simple.writes}
@@ -152,41 +162,9 @@ class Runner:
         return not reads and all(left.get(tensor, had) is had for tensor, had in self.traced.met.items())
 
 
-def shape_of(tree: Any) -> Any:
-    """How the arguments are nested."""
-    if isinstance(tree, dict):
-        return tuple((name, shape_of(part)) for name, part in tree.items())
-    return (type(tree), *map(shape_of, tree)) if isinstance(tree, list | tuple) else None
-
-
-def kind(x: Any) -> Any:
-    """What has to be the same of an argument for a program to serve it."""
-    if isinstance(x, Tensor):
-        return (Tensor, x._data.shape, x._data.dtype, x._data.strides, x._requires_grad and id(x))
-    if hasattr(x, "dtype"):
-        return (np.shape(x), x.dtype, getattr(x, "strides", ()))
-    if isinstance(x, slice):
-        return (slice, kind(x.start), kind(x.stop), kind(x.step))
-    if isinstance(x, float | complex):
-        return (type(x), repr(x))  # which tells 0.0 from -0.0
-    return (type(x), x) if isinstance(x, VALUES) else (type(x), id(x))
-
-
-def identities(leaves: list[Any]) -> tuple[int, ...]:
-    """Which arguments are one and the same, or share memory."""
-    if len(leaves) < 2:
-        return ()
-    first: dict[int, int] = {}
-    owners = [x if isinstance(x, VALUES) else owner(x) for x in leaves]
-    return tuple(first.setdefault(id(x), i) for x_owner in (leaves, owners) for i, x in enumerate(x_owner))
-
-
-def owner(x: Any) -> Any:
-    """What holds the memory of an array or Tensor."""
-    x = x._data if isinstance(x, Tensor) else x
-    while getattr(x, "base", None) is not None:
-        x = x.base
-    return x
+def misfit(args: Any, kwargs: Any) -> Any:
+    """What is called where no program is known."""
+    return MISFIT
 
 
 def array_of(x: Value, leaves: Any) -> Any:

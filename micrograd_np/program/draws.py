@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import CellType
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from ..containers import flatten
 from .trace import Trace, TraceError
 from .values import GENERATOR
+
+EMPTY = CellType()  # of a variable that has no value yet
 
 
 @contextmanager
@@ -37,7 +40,7 @@ def generators(f: Any, args: Any) -> Iterator[tuple[str, Any]]:
     names = dict(getattr(f, "__globals__", {})) if code else {}
     seen = {name: names[name] for name in (code.co_names if code else ()) if name in names}
     cells = zip(code.co_freevars if code else (), getattr(inner, "__closure__", None) or (), strict=True)
-    seen |= {name: cell.cell_contents for name, cell in cells}
+    seen |= {name: cell.cell_contents for name, cell in cells if cell != EMPTY}
     seen |= {f"argument {i}": x for i, x in enumerate(flatten(args)[0])}
     seen |= {"self": getattr(f, "__self__", f)}
     for name, value in seen.items():

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..ops.primitive import Elementwise
-from .plan import REDUCTIONS, Plan, laid_out
+from .plan import REDUCTIONS, SINGLE, Plan, laid_out
 from .simplify import draws
 from .values import CONSTANT, RESULT, Step, Steps, Value
 
+OPERATORS = {"add": " + ", "subtract": " - ", "multiply": " * ", "divide": " / "}
 NAMED_OUT = ("maximum", "minimum")  # which take a third array for a third operand
 
 
@@ -34,6 +35,7 @@ class Emitted:
         self.names |= {x: f"a{i}" for i, x in enumerate(self.given)}
         self.meanings: dict[str, Any] = {}  # functions and constants
         self.known: dict[Any, str] = {}
+        self.numbers: set[Value] = set()  # that NumPy gives as a number of its own, not as an array
         self.once: list[str] = []  # statements for each frame
         self.body: dict[Value, str] = {}  # statements for each call, by what they make
         for step in program.steps:
@@ -54,8 +56,23 @@ class Emitted:
             self.body[step.output] = self.call(step, name)
         elif step.output in self.plan.still:
             self.once.append(f"{name} = {self.call(step)}")
+        elif self.is_of_numbers(step):
+            self.numbers.add(step.output)
+            self.body[step.output] = f"{name} = {self.arithmetic(step)}"
         else:
+            if step.output.shape == () and step.output.dtype in SINGLE and is_numpys(step.op):
+                self.numbers.add(step.output)
             self.body[step.output] = f"{name} = {self.call(step)}"
+
+    def is_of_numbers(self, step: Step) -> bool:
+        """Whether a step is arithmetic of numbers of one dtype: an operator is faster then, and rounds alike."""
+        values = [x for x in step.inputs if isinstance(x, Value)]
+        alike = {x.dtype for x in (*values, step.output)} == {step.output.dtype}
+        return step.op.name in OPERATORS and alike and self.numbers.issuperset(values)
+
+    def arithmetic(self, step: Step) -> str:
+        found = [self.names[x] if isinstance(x, Value) else self.meaning(float(x)) for x in step.inputs]
+        return OPERATORS[step.op.name].join(found)
 
     def call(self, step: Step, out: str | None = None) -> str:
         """The call of a step's function, which may be given an array to write into."""
@@ -67,11 +84,19 @@ class Emitted:
             return f"{reduce}({args[0]}, {axis}, None, {out}, {keepdims})"
         if op.name == "transpose" and step.params["axes"] is None:
             return f"{args[0]}.T"
+        if op.name == "vdot" and all(map(self.plan.lies_flat, step.inputs)):
+            return f"{self.flat(args[0])}.dot({self.flat(args[1])})"
         if op.name == "dot" and out:
             return f"{args[0]}.dot({args[1]}, {out})"
         args += [f"out={out}" if op.name in NAMED_OUT else out] if out else []
         args += [f"**{self.meaning(step.params)}"] if step.params else []
         return f"{self.meaning(op.kernel)}({', '.join(args)})"
+
+    def flat(self, name: str) -> str:
+        """The same memory in one dimension."""
+        line = f"flat_{name} = {name}.reshape(-1)"
+        self.once += [] if line in self.once else [line]
+        return f"flat_{name}"
 
     def read(self, x: Any, step: Step) -> str:
         if isinstance(x, Value):
@@ -93,7 +118,7 @@ class Emitted:
         given = ", ".join(self.names[x] for x in self.given)
         values = dict(self.program.writes)
         checks = [f"{self.meaning(check)}({self.final(values[x])})" for x, check in self.program.checks]
-        writes = [f"{self.names[target]}[...] = {self.final(value)}" for target, value in self.program.writes]
+        writes = [self.write(target, value) for target, value in self.program.writes]
         needed = self.lasting()
         lasting = [line for step, line in self.body.items() if step in needed]
         ends = [x for x in self.program.result if isinstance(x, Value) and x.kind == RESULT]
@@ -103,6 +128,16 @@ class Emitted:
         lines += [f"        return ({''.join(self.final(x) + ', ' for x in ends)})", f"    def loop(n, {given}):"]
         lines += ["        for _ in range(n - 1):", *indented([*lasting, *checks, *completed(writes), "pass"], 3)]
         return "\n".join([*lines, f"        return step({given})", "    return step, loop", ""])
+
+    def write(self, target: Value, value: Value) -> str:
+        """What puts a value into an input's memory: byte by byte, where both lie there in one piece."""
+        to, source = self.names[target], self.final(value)
+        if not (self.plan.lies_flat(target) and self.plan.lies_flat(value)):
+            return f"{to}[...] = {source}"
+        for name in (to, source):
+            line = f"bytes_{name} = {self.meaning(memoryview)}({name}).cast('B')"
+            self.once += [] if line in self.once else [line]
+        return f"bytes_{to}[:] = bytes_{source}"
 
     def lasting(self) -> set[Value]:
         """What is needed for what is written, or moves a generator on."""
@@ -114,7 +149,12 @@ class Emitted:
         return needed
 
     def final(self, x: Any) -> str:
-        return self.read(x, self.program.steps[0]) if self.program.steps else self.names[x]
+        return self.meaning(x.of) if x.kind == CONSTANT else self.names[x]
+
+
+def is_numpys(op: Any) -> bool:
+    """Whether a row's function gives a number of NumPy's own for a 0-d array."""
+    return isinstance(op.kernel, np.ufunc) or op.name in (*REDUCTIONS, "vdot")
 
 
 def completed(writes: list[str]) -> list[str]:

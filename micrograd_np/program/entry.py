@@ -2,67 +2,77 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from types import CellType
+from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
 
+from ..context import CURRENT
 from ..graph import Tensor, constant
 from ..memory import latest, memory, tick
 from .emit import Emitted, indented
+from .guard import Guard
+from .simplify import root
 from .surroundings import Content, Held, Surroundings, same
 from .values import ARGUMENT, GRADIENT, RESULT, TENSOR, Steps, Value
 
+MISFIT = object()  # what a call gives that a program does not serve
+
 
 class Entry:
-    """`fits()` says whether a program may run, `call(leaves)` runs it once, `loop(n, leaves)` n times.
+    """`call(args, kwargs, n)` does n calls in one go, or gives MISFIT: the program does not serve them.
 
     Parameters
     ----------
     program : Steps
     emitted : Emitted
-    leaves : list
-        The arguments' leaves at the first call: which of them are Tensors.
+    args, kwargs
+        Those of the first call.
     frames : callable
         What makes a frame.
     surroundings : list
         What the function's variables held.
     """
 
-    fits: Callable[[], bool]
-    call: Callable[[Any], Any]
-    loop: Callable[[int, Any], Any]
-
     def __init__(
         self,
         program: Steps,
         emitted: Emitted,
-        leaves: Any,
+        args: Any,
+        kwargs: Any,
         frames: Callable[[], Any],
         surroundings: Surroundings,
     ) -> None:
-        self.leaves = leaves
+        self.cells: dict[str, CellType] = {}
         self.scope: dict[str, Any] = {"latest": latest, "tick": tick, "constant": constant, "array": np.asarray}
-        self.scope |= {
-            "free": [],
-            "frames": frames,
-            "rebuild": program.rebuild,
-            "own": own,
-            "memory": memory,
-            "same": same,
-        }
+        self.scope |= {"free": [], "frames": frames, "rebuild": program.rebuild, "own": own, "memory": memory}
+        self.scope |= {"same": same, "context": CURRENT.get, "MISFIT": MISFIT}
+        guard = Guard(args, kwargs, self.bound)
+        self.leaves, self.paths = guard.leaves, guard.paths
+        conditions = [self.mode(), *guard.conditions, *map(self.unchanged, surroundings), *self.conditions(program)]
         arrays = ", ".join(self.array(x) for x in emitted.given)
-        after = self.after(program)
+        lines = [f"def make({', '.join(self.cells)}):", "    def call(args, kwargs, n=1):"]
+        look = ["try:", f"    fits = {' and '.join(conditions)}"]
+        look += ["except (KeyError, IndexError, NameError):", "    fits = False"]
+        look += ["if not fits:", "    return MISFIT", "if not n:", "    return None"]
         take = ["try:", "    frame = free.pop()", "except IndexError:", "    frame = frames()"]
-        conditions = [*map(self.unchanged, surroundings), *self.conditions(program)]
-        lines = ["def fits():", "    try:", f"        return {' and '.join(conditions) or True}"]
-        lines += ["    except (KeyError, IndexError, ValueError):", "        return False"]
-        lines += ["def call(leaves):", *indented([*take, f"ends = frame[0]({arrays})", *after])]
-        lines += ["def loop(n, leaves):", *indented([*take, f"ends = frame[1](n, {arrays})", *after])]
-        self.text = "\n".join([*lines, ""])
+        take += [f"ends = frame[0]({arrays}) if n == 1 else frame[1](n, {arrays})"]
+        lines += indented([*look, *take, *self.after(program)], 2)
+        self.text = "\n".join([*lines, "    return call", ""])
         exec(compile(self.text, f"<entry of {program.name}>", "exec"), self.scope)
-        self.fits, self.call, self.loop = (self.scope[name] for name in ("fits", "call", "loop"))
+        self.call = self.inside(self.scope["make"](*[None] * len(self.cells)))
+
+    def inside(self, f: FunctionType) -> FunctionType:
+        """The same function, whose free variables are the user's own: what they hold is read as fast as there."""
+        closure = tuple(self.cells[name] for name in f.__code__.co_freevars)
+        return FunctionType(f.__code__, self.scope, f.__name__, f.__defaults__, closure)
+
+    def mode(self) -> str:
+        """That nobody records or traces around the call, and gradients are wanted or not as before."""
+        now = CURRENT.get()
+        return f"((now := context()) is {self.bound(now)} or now.watch is None and now.recording is {now.recording})"
 
     def bound(self, thing: Any) -> str:
         name = f"x{id(thing)}"
@@ -71,23 +81,29 @@ class Entry:
 
     def unchanged(self, each: Held | Content) -> str:
         """That a variable, an attribute or an item is what it was."""
-        holder, value = self.bound(each.holder), self.bound(each.value)
+        value = self.bound(each.value)
         if isinstance(each, Content):
-            return f"{self.bound(each.look)}({holder}) == {value}"
+            return f"{self.bound(each.look)}({self.bound(each.holder)}) == {value}"
         key = repr(each.key) if isinstance(each.key, str | int) else self.bound(each.key)
-        now = f"{holder}.cell_contents" if isinstance(each.holder, CellType) else f"{holder}[{key}]"
+        if isinstance(each.holder, CellType):
+            now = f"c{id(each.holder)}"
+            self.cells[now] = each.holder
+        else:
+            now = f"{self.bound(each.holder)}[{key}]"
         return f"same({now}, {value})" if isinstance(each.value, int | float) else f"{now} is {value}"
 
     def tensor(self, x: Value) -> str:
-        return f"leaves[{x.of}]" if x.kind == ARGUMENT else self.bound(x.of)
+        return self.paths[x.of] if x.kind == ARGUMENT else self.bound(x.of)
 
     def array(self, x: Value) -> str:
         """The array that an input stands for in this call."""
         if x.kind == GRADIENT:
             return f"{self.bound(x.of)}._grad"
         if x.kind == ARGUMENT:
-            is_tensor = isinstance(self.leaves[x.of], Tensor)
-            return f"leaves[{x.of}]._data" if is_tensor else f"array(leaves[{x.of}])"
+            leaf, path = self.leaves[x.of], self.paths[x.of]
+            if isinstance(leaf, Tensor):
+                return f"{path}._data"
+            return path if type(leaf) is np.ndarray else f"array({path})"
         return self.bound(x.of)
 
     def conditions(self, program: Steps) -> list[str]:
@@ -107,12 +123,16 @@ class Entry:
             lines += [f"{self.memory(target)}.written = now" for target in targets]
         results = [x for x in program.result if isinstance(x, Value) and x.kind == RESULT]
         left = [(target, g) for target, g in program.gradients if g is not None]
-        for i, (target, _) in enumerate(left, len(results)):
-            lines.append(f"{self.tensor(target)}._grad = own(ends[{i}])")
+        made = {step.output: step for step in program.steps}
+        shared = Counter(root(x, made) for x in (*results, *(g for _, g in left)))
+        for i, (target, g) in enumerate(left, len(results)):
+            alone = g.kind == RESULT and shared[root(g, made)] == 1
+            lines.append(f"{self.tensor(target)}._grad = {f'own(ends[{i}])' if alone else f'array(ends[{i}]).copy()'}")
         lines += [f"{self.tensor(target)}._grad = None" for target, g in program.gradients if g is None]
         ends = {x: f"constant(array(ends[{i}]))" for i, x in enumerate(results)}
         given = [ends[x] if x in ends else self.end(x) for x in program.result]
-        return [*lines, f"return rebuild([{', '.join(given)}])"]
+        alone = len(given) == 1 and program.rebuild(given) is given[0]
+        return [*lines, f"return {given[0]}" if alone else f"return rebuild([{', '.join(given)}])"]
 
     def is_tensor(self, x: Value) -> bool:
         return x.kind == ARGUMENT and isinstance(self.leaves[x.of], Tensor)

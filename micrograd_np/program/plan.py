@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import Any
 
@@ -12,6 +13,7 @@ from .simplify import draws
 from .values import ARRAY, CONSTANT, TENSOR, Step, Steps, Value
 
 REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
+SINGLE = (np.dtype("f4"), np.dtype("f8"))
 FIXED = (TENSOR, ARRAY, CONSTANT)  # whose memory is the same at every call
 
 
@@ -90,6 +92,11 @@ class Plan:
     def stands(self, x: Value) -> bool:
         """Whether a value's array is the same object at every call."""
         return x.kind in FIXED or x in self.out or x in self.still
+
+    def lies_flat(self, x: Value) -> bool:
+        """Whether a value is several numbers in one piece of memory, which is the same at every call."""
+        several = bool(x.shape) and math.prod(x.shape) > 1
+        return x.dtype in SINGLE and several and self.stands(x) and contiguous(x)
 
     def is_view(self, step: Step) -> bool:
         source = self.prototype(step.inputs[0])

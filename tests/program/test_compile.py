@@ -107,6 +107,41 @@ def test_an_exception_leaves_weights_before_or_after_a_whole_step():
     assert same(weights, before)
 
 
+S = mg.Tensor([3.0, 4.0])
+LEFT = {
+    "a constant": lambda a, b, x: (a * 2).sum(),
+    "a Tensor": lambda a, b, x: (a * S).sum(),
+    "an argument": lambda a, b, x: (a * x).sum(),
+    "one for two": lambda a, b, x: ((a + b) * np.exp(x)).sum(),
+    "a scalar": lambda a, b, x: np.sum(a[0] * np.exp(x[0])) + np.sum(b[0] * np.exp(x[0])),
+}
+
+
+@pytest.mark.parametrize("loss", LEFT.values(), ids=LEFT)
+def test_gradients_that_are_left_are_memory_of_their_own(loss):
+    def begin():
+        a, b = (mg.Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+
+        def step(x):
+            a.zero_grad()
+            b.zero_grad()
+            loss(a, b, x).backward()
+            return np.exp(x)
+
+        return step, a, b
+
+    (step, *weights), (twin, *others) = begin(), begin()
+    compiled, x = mg.compile(twin), np.array([5.0, 6.0])
+    for _ in range(5):
+        result, found = step(x), compiled(x)
+        for w, other in zip(weights, others, strict=True):
+            assert same(w.grad, other.grad)
+            if w.grad is not None:
+                w.grad[:] = other.grad[:] = 7.0
+        assert same(result, found)
+    assert (x.tolist(), S.data.tolist()) == ([5.0, 6.0], [3.0, 4.0])
+
+
 def test_writes_are_seen_by_a_graph_that_needs_the_old_values():
     step, (syn0, _) = two_layers()
     compiled = mg.compile(step)

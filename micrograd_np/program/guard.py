@@ -1,0 +1,119 @@
+"""What has to be the same of a call's arguments for a program to serve it, as conditions in Python's own words."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..containers import open_container
+from ..graph import Tensor
+
+VALUES = (int, str, bytes, type(None), type, np.dtype)  # arguments that are what they equal
+
+
+class Guard:
+    """Conditions on the `args` and `kwargs` of a call, to be looked at in their order.
+
+    Parameters
+    ----------
+    args, kwargs
+        Those of the call that was traced.
+    name : callable
+        Gives a name to a thing that a condition speaks of.
+
+    Attributes
+    ----------
+    conditions : list of str
+    leaves : list
+        The arguments without their containers.
+    paths : list of str
+        What each leaf is called in a condition.
+    """
+
+    def __init__(self, args: Any, kwargs: Any, name: Callable[[Any], str]) -> None:
+        self.name = name
+        self.conditions: list[str] = []
+        self.leaves: list[Any] = []
+        self.paths: list[str] = []
+        self.look("args", args)
+        self.look("kwargs", kwargs)
+        self.look_at_memory()
+
+    def look(self, path: str, x: Any) -> None:
+        """How arguments are nested, and what kind the leaves are of."""
+        children, build = open_container(x)
+        if build is None:
+            self.paths.append(path)
+            self.leaves.append(x)
+            self.conditions += self.alike(path, x)
+            return
+        if path not in ("args", "kwargs"):
+            self.conditions.append(f"type({path}) is {self.name(type(x))}")
+        if isinstance(x, dict):
+            self.conditions.append(f"[*{path}] == {self.name(list(x))}" if x else f"not {path}")
+            keys = [f"[{repr(key) if isinstance(key, str) else self.name(key)}]" for key in x]
+        elif isinstance(x, list | tuple):
+            self.conditions.append(f"len({path}) == {len(x)}" if x else f"not {path}")
+            keys = [f"[{i}]" for i in range(len(x))]
+        else:
+            keys = [f".{field.name}" for field in dataclasses.fields(x)]
+        for key, child in zip(keys, children, strict=True):
+            self.look(f"{path}{key}", child)
+
+    def alike(self, path: str, x: Any) -> list[str]:
+        """That a leaf is of the kind of x: of an array, whatever its values are."""
+        kind = f"type({path}) is {self.name(type(x))}"
+        if isinstance(x, Tensor):
+            wanted = x._requires_grad
+            flag = f"{path}._requires_grad and {path} is {self.name(x)}" if wanted else f"not {path}._requires_grad"
+            return [kind, flag, *self.laid_out(f"{path}._data", x._data)]
+        if hasattr(x, "dtype"):
+            return [kind, *self.laid_out(path, x)]
+        if isinstance(x, slice):
+            return [
+                kind,
+                *(y for end in ("start", "stop", "step") for y in self.alike(f"{path}.{end}", getattr(x, end))),
+            ]
+        if isinstance(x, float | complex):
+            return [kind, f"repr({path}) == {repr(x)!r}"]  # which tells 0.0 from -0.0
+        return [kind, f"{path} {'==' if isinstance(x, VALUES) else 'is'} {self.name(x)}"]
+
+    def laid_out(self, path: str, x: Any) -> list[str]:
+        found = [(part, getattr(x, part)) for part in ("shape", "dtype", "strides") if hasattr(x, part)]
+        return [f"{path}.{part} == {repr(now) if type(now) is tuple else self.name(now)}" for part, now in found]
+
+    def look_at_memory(self) -> None:
+        """That those arguments are one and the same, or share memory, that did."""
+        pairs = zip(self.leaves, self.paths, strict=True)
+        arrays = [(x, path) for x, path in pairs if isinstance(x, Tensor) or hasattr(x, "dtype")]
+        if len(arrays) < 2:
+            return
+        owners = [self.owner(x, path) for x, path in arrays]
+        if len({id(owner(x)) for x, _ in arrays}) == len(arrays):
+            self.conditions.append(f"len({{{', '.join(f'id({x})' for x in owners)}}}) == {len(arrays)}")
+        else:
+            listed = ", ".join(path for _, path in arrays)
+            self.conditions.append(f"{self.name(identities)}([{listed}]) == {identities([x for x, _ in arrays])}")
+
+    def owner(self, x: Any, path: str) -> str:
+        path, x = (f"{path}._data", x._data) if isinstance(x, Tensor) else (path, x)
+        far = f"{self.name(owner)}({path})"
+        return f"{path} if {path}.base is None else {far}" if isinstance(x, np.ndarray) else far
+
+
+def identities(leaves: list[Any]) -> tuple[int, ...]:
+    """Which arguments are one and the same, or share memory."""
+    first: dict[int, int] = {}
+    owners = [owner(x) for x in leaves]
+    return tuple(first.setdefault(id(x), i) for some in (leaves, owners) for i, x in enumerate(some))
+
+
+def owner(x: Any) -> Any:
+    """What holds the memory of an array or Tensor."""
+    x = x._data if isinstance(x, Tensor) else x
+    while getattr(x, "base", None) is not None:
+        x = x.base
+    return x
