@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from types import FrameType
+from itertools import chain, count
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
@@ -182,12 +184,18 @@ def live(names: Names) -> Names:
 
 
 def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Names]:
-    """A function's result, and the names that values had while it ran, the outermost first.
+    """A function's result, and the names that values had while it ran, the outermost first."""
+    return watched(functools.partial(function, *args, **kwargs))
+
+
+def watched(function: Callable[[], Any], kept: int | None = None) -> tuple[Any, Names]:
+    """The same, of the last `kept` calls of each function: what a long training has left behind is not held.
 
     An inner function's name for what it was given serves for a leaf only: of a result, how it was made says more.
     """
     stack: list[tuple[FrameType, dict[str, Any]]] = []
-    found: list[tuple[int, Variables]] = []
+    found: dict[CodeType, deque[tuple[int, int, Variables]]] = {}
+    numbers = count()
 
     def note(frame: FrameType, event: str, _: Any) -> None:
         if not is_users(frame.f_code.co_filename):
@@ -201,17 +209,18 @@ def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any,
                 for name, value in frame.f_locals.items()
                 if not stack or passed.get(name) is not value or getattr(value, "op", None) is None
             ]
-            found.append((len(stack), variables))
+            calls = found.setdefault(frame.f_code, deque(maxlen=kept))
+            calls.append((len(stack), next(numbers), variables))
 
     before: Any = sys.getprofile()
     if before is None or callable(before):
         sys.setprofile(note)
     try:
-        result = function(*args, **kwargs)
+        result = function()
     finally:
         if before is None or callable(before):
             sys.setprofile(before)
     names = live(Names())
-    for _, variables in sorted(found, key=lambda call: call[0]):
+    for _, _, variables in sorted(chain.from_iterable(found.values()), key=lambda call: call[:2]):
         names.read(variables)
     return result, names
