@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
         print("\nInterrupted; every file is whole.", file=sys.stderr)
         return 130
     except OSError as error:
-        print(f"micrograd-np: {error.strerror or error}", file=sys.stderr)
+        print(f"micrograd-np: {error if error.filename else error.strerror or error}", file=sys.stderr)
         return 2
     return status
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from textwrap import wrap
 from typing import Any
@@ -39,11 +38,11 @@ def source(scene: Scene, direction: str = "both") -> str:
         edge_attr={"fontname": "Courier", "fontsize": "9", "color": LINE, "fontcolor": GRADIENT, "arrowsize": "0.7"},
     )
     clusters: dict[tuple[str, ...], Any] = {(): digraph}
-    silent = Counter(edge.tail for edge in scene.edges if not edge.drawn)
     for node in scene.nodes:
         place = cluster(clusters, node.scope)
-        more = f"goes into {silent[node.id]} more folded boxes" if silent[node.id] else rest(node, view)
-        place.node(node.id, f"<{box(node, view, more)}>", id=node.id, _attributes={"class": node.kind})
+        place.node(
+            node.id, f"<{box(node, view, node.more or rest(node, view))}>", id=node.id, _attributes={"class": node.kind}
+        )
     for scope, inner in reversed(clusters.items()):
         if scope:
             clusters[scope[:-1]].subgraph(inner)
@@ -75,11 +74,12 @@ def arrow(edge: Edge, view: View) -> dict[str, str]:
     """How an edge looks; going back, it carries the rule, and where several meet, this part of the gradient."""
     if not edge.flows:
         return {"style": "dashed"}
-    if view.direction == "forward":
-        return {}
-    words = [clip(edge.rule)] if view.lines else []
-    if edge.part is not None and view.grids:
+    back = view.direction != "forward"
+    words = [clip(edge.rule)] if back and view.lines else []
+    if back and edge.part is not None and view.grids:
         words.append(f"part: {brief(edge.part)}")
+    if edge.others:
+        words.append(f"and {edge.others} more arrows")
     look = {"label": f"<{lines(words)}>"} if any(words) else {}
     return look | ({"dir": "back", "color": GRADIENT} if view.direction == "backward" else {})
 

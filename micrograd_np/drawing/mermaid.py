@@ -13,7 +13,7 @@ ENTITIES = str.maketrans({c: f"#{ord(c)};" for c in '#&<>"`;\\'})
 def mermaid(scene: Scene, direction: str = "both") -> str:
     """A flowchart's source."""
     lines = ["flowchart TB", *group(scene, direction, ())]
-    lines += [arrow(edge, direction) for edge in scene.edges]
+    lines += [arrow(edge, direction) for edge in scene.edges if edge.drawn]
     for kind, (fill, border, style, _) in KINDS.items():
         if any(node.kind == kind for node in scene.nodes):
             dashes = ",stroke-dasharray:4" if "dashed" in style else ""
@@ -42,13 +42,16 @@ def box(node: Node, direction: str) -> str:
         words.append(f"gradient {gradient}")
         if node.reason:
             words.append(f"{node.reason}: {number(node.rest)}")
+    words += [node.more] if node.more else []
     return f"{node.id}[{quoted(*words)}]:::{node.kind}"
 
 
 def arrow(edge: Edge, direction: str) -> str:
     if not edge.flows:
         return f"{edge.tail} -.-> {edge.head}"
-    label = f"|{quoted(clip(edge.rule))}|" if edge.rule and direction != "forward" else ""
+    words = [edge.rule] if edge.rule and direction != "forward" else []
+    words += [f"and {edge.others} more arrows"] if edge.others else []
+    label = f"|{quoted(*words)}|" if words else ""
     ends = (edge.head, edge.tail) if direction == "backward" else (edge.tail, edge.head)
     return f"{ends[0]} -->{label} {ends[1]}"
 
