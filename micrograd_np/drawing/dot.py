@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from textwrap import wrap
 from typing import Any
@@ -101,7 +102,8 @@ def legend(scene: Scene, view: View) -> str:
         numbers.append(f"<td>{font('values', VALUE, 9)}</td>")
     if view.direction != "forward" and view.lines:
         missing = "" if view.walked else "no backward yet; "
-        words = f"{missing}gradients: {scene.g} arrives at an operation, z is its result"
+        result = ", z is its result" if speaks_of_z(scene) else ""
+        words = f"{missing}gradients: {scene.g} arrives at an operation{result}"
         numbers.append(f"<td>{font(words, GRADIENT, 9)}</td>")
     if view.grids and not scene.program:
         cells = "".join(cell("", level) for level in range(-4, 5))
@@ -110,6 +112,12 @@ def legend(scene: Scene, view: View) -> str:
     rows = [row(table(f"<tr>{''.join(parts)}</tr>", LOOSE)) for parts in (kinds, numbers) if parts]
     rows += [row(font(f"folded: {words}", DIM, 9)) for words in folded(scene)]
     return table("".join(rows), 'border="0" cellspacing="0" cellpadding="1"')
+
+
+def speaks_of_z(scene: Scene) -> bool:
+    """Whether a rule reads an operation's result as z, and not a value of the user's that is called so."""
+    users = any(node.name == "z" for node in scene.nodes)
+    return not users and any(re.search(r"\bz\b", edge.rule) for edge in scene.edges)
 
 
 def folded(scene: Scene) -> list[str]:

@@ -159,7 +159,12 @@ def is_users_class(kind: type) -> bool:
 def libraries() -> tuple[str, ...]:
     import sysconfig
 
-    return ("<frozen", *{sysconfig.get_path(place) for place in ("stdlib", "platstdlib", "purelib", "platlib")})
+    return (
+        "<frozen",
+        "<entry of ",
+        "<compiled ",
+        *{sysconfig.get_path(place) for place in ("stdlib", "platstdlib", "purelib", "platlib")},
+    )
 
 
 @functools.cache

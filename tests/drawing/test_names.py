@@ -212,3 +212,12 @@ def test_the_articles_networks_have_names_where_the_package_is_installed_among_l
     monkeypatch.setattr(naming, "libraries", lambda: (frames.ENGINE,))
     assert naming.is_users.__wrapped__(frames.ARTICLE + "tape.py")
     assert not naming.is_users.__wrapped__(frames.ENGINE + "graph.py")
+
+
+def test_what_a_compiled_function_is_made_of_gives_no_names():
+    @mg.compile
+    def step(x):
+        return np.sum(x * x)
+
+    w = mg.Tensor([1.0, 2.0], requires_grad=True)
+    assert [node.name for node in draw(step, w).scene.nodes] == ["w", None, None]
