@@ -97,6 +97,18 @@ def test_explain_says_when_no_gradient_flows():
         explain(v, h)
     with pytest.raises(RuntimeError, match="has no graph to walk back"):
         explain(mg.Tensor([1.0]))
+    alone = weight(2)
+    with pytest.raises(RuntimeError, match="nothing among your variables was computed from it"):
+        explain(alone)
+
+
+@pytest.mark.parametrize("of", [0, -1])
+def test_explain_does_not_take_a_forgotten_graph_for_one_without_gradients(of):
+    w = weight(2)
+    loss = np.sum(w * w)
+    loss.backward(retain_graph=False)
+    with pytest.raises(RuntimeError, match=r"the graph of loss was forgotten by backward\(retain_graph=False\)"):
+        explain((w, loss)[of], loss)
 
 
 def test_why_a_constant_has_none():
