@@ -118,11 +118,13 @@ def fold_runs(items: list[Item], period: int, runs: Iterable[tuple[int, int]]) -
 def merged(middle: list[Item], body: list[Item], times: int) -> Item:
     runs = [(word, len(list(run))) for word, run in groupby(item.words for item in body)]
     words = ", ".join(f"{count} × {word}" if count > 2 else ", ".join([word] * count) for word, count in runs)
+    nodes = [node for item in middle for node in item.nodes]
     return Item(
         (times, *(item.key for item in body)),
         f"{times:,} × ({words})" if len(body) > 1 else f"{times:,} × {words}",
-        [node for item in middle for node in item.nodes],
+        nodes,
         common([item.scope for item in middle]),
+        turn=len(nodes) // times,
     )
 
 

@@ -10,7 +10,8 @@ from .model import Edge, Node, Scene
 from .renamed import rename
 
 CROWD = 3  # arrows from one box that are drawn; of more, one is
-TOLD = 24  # operations of a fold that a page tells
+TOLD = 12  # operations at either end of a fold that a page tells, or those of a whole turn of its loop
+MOST = 60
 GIVEN = 4  # values that go on from a fold and are shown
 LEAVES = ("constant", "frozen", "leaf")
 
@@ -26,6 +27,7 @@ class Item:
     nodes: list[Node]
     scope: Scope
     group: str = ""  # the module or scope that it is the whole of
+    turn: int = 0  # how many operations a turn of its loop has
 
 
 def owners(items: list[Item]) -> dict[str, str]:
@@ -114,8 +116,9 @@ def summary(item: Item, leaving: set[str]) -> Node:
 
 
 def shown(item: Item) -> list[Node]:
-    """As many of a fold's operations, of its beginning and of its end, as can be read."""
-    return item.nodes if len(item.nodes) <= TOLD else [*item.nodes[: TOLD // 2], *item.nodes[-TOLD // 2 :]]
+    """As many of a fold's operations, of its beginning and of its end, as can be read: whole turns of a loop."""
+    told = min(max(TOLD, item.turn), MOST)
+    return item.nodes if len(item.nodes) <= 2 * told else [*item.nodes[:told], *item.nodes[-told:]]
 
 
 def inside(item: Item, places: dict[str, int], scene: Scene, arriving: dict[str, list[Edge]]) -> Scene:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from ..graph import Tensor
 from ..program import Program
 from . import choices, dot, mermaid, page, render, steps, text
+from .aliases import see_through
 from .flow import fill
 from .fold import fold as fold_scene
 from .model import Scene, build
@@ -184,7 +185,7 @@ def pictured(
     limit: int | None = None,
 ) -> Picture:
     """The picture of values whose names are known; the title is what its source is called."""
-    scene = build(outputs, names)
+    scene = see_through(build(outputs, names))
     choices.check_fold(fold, scene, names)
     title = title or f"compute_{scene.nodes[-1].name or 'output'}"
     called = {id(node.source): node.name if node.op else node.title for node in scene.nodes}  # tags, of leaves alone
