@@ -65,7 +65,7 @@ def look(node: Node) -> None:
     node.gradient = raw(x.grad)
     node.where = line(x.where) if x.where else ""
     if isinstance(x.data, tuple):
-        node.value, node.gradient, node.state = None, None, f"{len(x.data)} outputs"
+        node.value, node.gradient, node.state = None, None, f"{len(x.data)} output{'s' if len(x.data) > 1 else ''}"
         return
     node.shape, node.dtype = x.data.shape, x.data.dtype
     if node.kind in ("constant", "frozen"):

@@ -14,6 +14,7 @@ from .palette import DARK, HEAT
 from .preview import heat, host, numbers, preview
 from .text import clip
 
+OUTPUTS = re.compile(r"\d+ outputs?")
 WHOLE = 400  # numbers of an array that are given in full
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -156,7 +157,7 @@ def described(node: Node) -> dict[str, Any]:
         "kind": node.kind,
         "state": "" if node.state == node.kind else node.state,
         "where": node.where,
-        **({"several": f"{node.state}, each in a box of its own"} if node.state.endswith(" outputs") else {}),
+        **({"several": f"{node.state}, each in a box of its own"} if OUTPUTS.fullmatch(node.state) else {}),
         **({"several": "of several values, each inside it"} if node.kind == "fold" and node.value is None else {}),
         "value": shown(node.value),
         "gradient": shown(node.gradient),

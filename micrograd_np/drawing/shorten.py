@@ -16,7 +16,7 @@ def shortened(text: str, width: int) -> str:
             if words:
                 return f"{words}, …"
             words = text[: width - 1].rpartition(" ")[0]
-            return f"{words} …" if words else text[: width - 1] + "…"
+            return f"{words} …" if len(words) > width // 2 else text[: width - 1] + "…"
         at = max(places, key=lambda found: depth(text[: found.start()]))
         words = at[1].removesuffix(", …").rpartition(", ")[0]
         inner = f"{words}, …" if words else "…"

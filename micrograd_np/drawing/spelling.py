@@ -37,6 +37,8 @@ def written(op: Any, args: list[Phrase], params: dict[str, Any]) -> Phrase:
     if op.name == "scatter":
         index = subscript(NOTHING, fill(params["index"], args[1:]))
         return call("scatter", [args[0], index], {"shape": params["shape"]})
+    if op.name == "einsum":
+        return call("einsum", [literal(params["subscripts"]), *args], {})
     if op.name == "swapaxes":
         return swapaxes(args, params)
     if op.name == "reshape":
