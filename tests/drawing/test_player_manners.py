@@ -115,3 +115,10 @@ def test_of_several_outputs_the_panel_says_where_each_is(player):
     page.evaluate("i => show(i)", step)
     assert "2 outputs, each in a box of its own" in page.inner_text("#panel")
     assert "not known" not in page.inner_text("#panel")
+
+
+def test_a_long_name_breaks_in_the_panel(player):
+    page = player(
+        draw(mg.Tensor(1.0, requires_grad=True, name="long" * 50) * 2), viewport={"width": 390, "height": 800}
+    )
+    assert page.evaluate("(side => side.scrollWidth <= side.clientWidth)(document.getElementById('side'))")
