@@ -110,7 +110,7 @@ def legend(scene: Scene, view: View) -> str:
         scale = f"<tr><td>{font('-', INK, 9)}</td>{cells}<td>{font('+', INK, 9)}</td></tr>"
         numbers.append("<td>" + table(scale, 'border="0" cellspacing="0" cellpadding="1"') + "</td>")
     rows = [row(table(f"<tr>{''.join(parts)}</tr>", LOOSE)) for parts in (kinds, numbers) if parts]
-    rows += [row(font(f"folded: {words}", DIM, 9)) for words in folded(scene)]
+    rows += [row(font(line, DIM, 9)) for line in folded(scene)]
     return table("".join(rows), 'border="0" cellspacing="0" cellpadding="1"')
 
 
@@ -122,4 +122,4 @@ def speaks_of_z(scene: Scene) -> bool:
 
 def folded(scene: Scene) -> list[str]:
     """What was folded, in lines of a legend's width."""
-    return [line for words in scene.folded for line in wrap(words, 90)]
+    return [line for words in scene.folded for line in wrap(f"folded: {words}", 100)]

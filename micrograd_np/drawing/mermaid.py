@@ -30,7 +30,7 @@ def group(scene: Scene, direction: str, scope: tuple[str, ...]) -> list[str]:
     for deeper in inner:
         if deeper != scope:
             first = next(node.id for node in scene.nodes if node.scope[: depth + 1] == deeper)
-            lines += [f"subgraph {first}_{depth}[{quoted(deeper[-1])}]", *group(scene, direction, deeper), "end"]
+            lines += [f"subgraph {first}_{depth}[{quoted(clip(deeper[-1]))}]", *group(scene, direction, deeper), "end"]
     return lines + [box(node, direction) for node in scene.nodes if node.scope == scope]
 
 
@@ -49,7 +49,7 @@ def box(node: Node, direction: str) -> str:
 def arrow(edge: Edge, direction: str) -> str:
     if not edge.flows:
         return f"{edge.tail} -.-> {edge.head}"
-    words = [edge.rule] if edge.rule and direction != "forward" else []
+    words = [clip(edge.rule)] if edge.rule and direction != "forward" else []
     words += [f"and {edge.others} more arrows"] if edge.others else []
     label = f"|{quoted(*words)}|" if words else ""
     ends = (edge.head, edge.tail) if direction == "backward" else (edge.tail, edge.head)
@@ -57,5 +57,5 @@ def arrow(edge: Edge, direction: str) -> str:
 
 
 def quoted(*lines: str) -> str:
-    words = "<br/>".join(clip(line).translate(ENTITIES) for line in lines)
+    words = "<br/>".join(line.translate(ENTITIES) for line in lines)
     return f'"{words or " "}"'

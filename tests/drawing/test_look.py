@@ -43,6 +43,18 @@ def test_the_legend_says_what_z_is_where_a_rule_reads_it():
     assert "g arrives at an operation" in draw(h * 2.0).dot
 
 
+def test_what_was_folded_is_said_once_however_long_it_is():
+    h = weight(2)
+    names = "sin cos tanh exp arctan square sinh arcsinh absolute cbrt log1p expm1 exp2 negative".split()
+    for _ in range(30):
+        for name in names:
+            h = getattr(np, name)(h)
+    picture = draw(h)
+    assert len(picture.scene.folded) == 1
+    assert len(picture.scene.folded[0]) > 100
+    assert picture.dot.count("folded: ") == 1
+
+
 @pytest.mark.skipif(shutil.which("dot") is None, reason="PDF is made by Graphviz's own dot, which is not installed")
 def test_a_pdf_does_not_say_when_it_was_made():
     dates = re.findall(rb"/CreationDate \(D:(\d+)", draw(weight(2) * 2).pdf)

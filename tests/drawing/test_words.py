@@ -201,3 +201,9 @@ def test_what_folded_boxes_send_is_one_row_with_what_arrived():
     rows = draw(loss, fold=["one", "two"], direction="backward").text.splitlines()
     assert ["w", "(2,)", "folded", "2", "folded", "boxes", *brief(w.grad).split()] in [row.split() for row in rows]
     assert not any("the sum" in row for row in rows)
+
+
+def test_mermaid_cuts_a_long_formula_and_not_its_shape():
+    w = weight(2)
+    w.name = "long" * 30
+    assert "… (2,)<br/>" in draw(w * 2).mermaid
