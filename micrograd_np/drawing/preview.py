@@ -38,7 +38,7 @@ def preview(values: Any) -> Preview:
 
 
 def brief(values: Any) -> str:
-    """An array in one short line: its number, or its least and greatest."""
+    """An array in one short line: its number, or its least and greatest, or what all of it is."""
     values = host(values)
     if values.size == 0:
         return "empty"
@@ -56,9 +56,11 @@ def fits(values: Any) -> bool:
 
 
 def summary(values: Any, mean: bool = True) -> str:
-    """`-1.2 … 3.4, mean 0.05` of real numbers; of complex numbers, the same of their size."""
+    """`-1.2 … 3.4, mean 0.05` of real numbers, `all 1` of equal ones; of complex numbers, the same of their size."""
     if values.dtype.kind == "c":
         return f"|·| {summary(np.abs(values), mean)}"
+    if (values == values.flat[0]).all():
+        return f"all {numbers(values.ravel()[:1])[0]}"
     strange = [(np.isnan(values).sum(), "nan"), (np.isinf(values).sum(), "inf")]
     words = [f"{count} {word}" for count, word in strange if count]
     finite = values[np.isfinite(values)]

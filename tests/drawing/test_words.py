@@ -28,7 +28,7 @@ def test_the_text_has_a_line_for_each_value_and_for_each_rule():
         "loss = sum(h * h) () 54.7 output",
         "backward: g is the gradient of the value on the right",
         "loss () the start 1",
-        "h * h (2,) broadcast_to(g, (2,)) loss 1 … 1",
+        "h * h (2,) broadcast_to(g, (2,)) loss all 1",
         "h (2,) g * h h * h 0.37 … 7.39",
         "+ g * h h * h 0.37 … 7.39",
         "= the sum 0.7 … 14.8",
@@ -72,7 +72,7 @@ def test_explain_goes_from_the_newest_value_back_to_the_tensor():
     assert lines[0] == "From loss back to w: g is the gradient of the value on the right"
     assert [" ".join(line.split()) for line in lines[1:]] == [
         "loss () the start 1",
-        "h * v (2,) broadcast_to(g, (2,)) loss 1 … 1",
+        "h * v (2,) broadcast_to(g, (2,)) loss all 1",
         "h (2,) g * v h * v -1 … 2",
         "w (2,) g * (1 - h * h) h -0.420 … 0.141",
     ]
