@@ -10,7 +10,7 @@ from typing import Any
 from .boxes import View, box, cell, clip, escape, font, row, table
 from .model import Edge, Node, Scene
 from .palette import DIM, GRADIENT, INK, KINDS, LINE, PAPER, VALUE
-from .preview import brief
+from .preview import entries
 
 # Where there are many boxes, a layout of the best lengths would take minutes.
 LARGE = {"nslimit": "2", "mclimit": "0.1"}
@@ -58,7 +58,7 @@ def source(scene: Scene, direction: str = "both") -> str:
 
 def rest(node: Node, view: View) -> str:
     """What a gradient has beside its parts, where these are shown."""
-    return f"{node.reason}: {brief(node.rest)}" if node.reason and view.grids and view.direction != "forward" else ""
+    return f"{node.reason}: {entries(node.rest)}" if node.reason and view.grids and view.direction != "forward" else ""
 
 
 def cluster(clusters: dict[tuple[str, ...], Any], scope: tuple[str, ...]) -> Any:
@@ -78,7 +78,7 @@ def arrow(edge: Edge, view: View) -> dict[str, str]:
     back = view.direction != "forward"
     words = [clip(edge.rule)] if back and view.lines else []
     if back and edge.part is not None and view.grids:
-        words.append(f"part: {brief(edge.part)}")
+        words.append(f"part: {entries(edge.part)}")
     if edge.others:
         words.append(f"and {edge.others} more arrows")
     look = {"label": f"<{lines(words)}>"} if any(words) else {}

@@ -45,6 +45,13 @@ def brief(values: Any) -> str:
     return numbers(values.ravel())[0] if values.size == 1 else summary(values, mean=False)
 
 
+def entries(values: Any) -> str:
+    """The numbers of a vector of a few, so that parts can be added up; of other arrays, one short line."""
+    values = host(values)
+    few = values.ndim == 1 and 1 < values.size <= COLUMNS
+    return f"[{' '.join(numbers(values))}]" if few else brief(values)
+
+
 def host(values: Any) -> Any:
     """The values as an array in the computer's own memory."""
     return np.asarray(values.get() if hasattr(values, "get") else values)

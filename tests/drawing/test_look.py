@@ -43,6 +43,16 @@ def test_the_legend_says_what_z_is_where_a_rule_reads_it():
     assert "g arrives at an operation" in draw(h * 2.0).dot
 
 
+def test_the_parts_of_a_short_vector_can_be_added_up():
+    w = weight(2)
+    loss = np.sum(w * np.array([3.0, 1.0]) + w * np.array([-1.0, 4.0]))
+    loss.backward()
+    dot = draw(loss).dot
+    assert "part: [3 1]" in dot
+    assert "part: [-1 4]" in dot
+    assert w.grad.tolist() == [2, 5]
+
+
 def test_what_was_folded_is_said_once_however_long_it_is():
     h = weight(2)
     names = "sin cos tanh exp arctan square sinh arcsinh absolute cbrt log1p expm1 exp2 negative".split()

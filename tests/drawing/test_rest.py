@@ -29,7 +29,7 @@ def test_a_backward_run_twice_is_a_part_of_its_own():
 
 def test_the_drawing_and_the_flowchart_have_it():
     _, loss = twice()
-    assert "from an earlier backward: 2 … 4" in draw(loss).dot
+    assert "from an earlier backward: [2 4]" in draw(loss).dot
     assert "from an earlier backward: 2 … 4" in draw(loss).mermaid
     assert "earlier" not in draw(loss, direction="forward").dot + draw(loss, direction="forward").mermaid
 
