@@ -194,12 +194,12 @@ def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any,
 
 
 def watched(function: Callable[[], Any], kept: int | None = None) -> tuple[Any, Names]:
-    """The same, of the last `kept` calls of each function: what a long training has left behind is not held.
+    """The same, of the last `kept` calls of each function, with and without a graph: a long training is not held.
 
     An inner function's name for what it was given serves for a leaf only: of a result, how it was made says more.
     """
     stack: list[tuple[FrameType, dict[str, Any]]] = []
-    found: dict[CodeType, deque[tuple[int, int, Variables]]] = {}
+    found: dict[tuple[CodeType, bool], deque[tuple[int, int, Variables]]] = {}
     numbers = count()
 
     def note(frame: FrameType, event: str, _: Any) -> None:
@@ -214,7 +214,8 @@ def watched(function: Callable[[], Any], kept: int | None = None) -> tuple[Any, 
                 for name, value in frame.f_locals.items()
                 if not stack or passed.get(name) is not value or getattr(value, "op", None) is None
             ]
-            calls = found.setdefault(frame.f_code, deque(maxlen=kept))
+            graph = any(getattr(value, "op", None) is not None for _, value in variables)
+            calls = found.setdefault((frame.f_code, graph), deque(maxlen=kept))
             calls.append((len(stack), next(numbers), variables))
 
     before: Any = sys.getprofile()

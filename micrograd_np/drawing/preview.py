@@ -68,8 +68,8 @@ def summary(values: Any, mean: bool = True) -> str:
         return f"|·| {summary(np.abs(values), mean)}"
     if (values == values.flat[0]).all():
         return f"all {numbers(values.ravel()[:1])[0]}"
-    strange = [(np.isnan(values).sum(), "nan"), (np.isinf(values).sum(), "inf")]
-    words = [f"{count} {word}" for count, word in strange if count]
+    strange = {"nan": np.isnan(values), "inf": values == np.inf, "-inf": values == -np.inf}
+    words = [f"{which.sum()} {word}" for word, which in strange.items() if which.any()]
     finite = values[np.isfinite(values)]
     if finite.size:
         with np.errstate(over="ignore"):

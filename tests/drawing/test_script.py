@@ -139,3 +139,17 @@ alive = sum(each() is not None for each in seen)
 loss = x * float(alive < 20)
 """
     assert draw_script(written(text)).scene.nodes[-1].text == "x * 1"
+
+
+def test_what_is_computed_without_a_graph_afterwards_takes_no_names(written):
+    text = """
+def model(x):
+    h = x * x
+    return h * 2
+loss = model(x)
+loss.backward()
+with mg.no_grad():
+    for _ in range(50):
+        model(x)
+"""
+    assert names(draw_script(written(text))) == ["x", "h", "loss"]
