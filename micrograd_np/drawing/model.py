@@ -116,11 +116,12 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
     values = walk(outputs)
     final = {id(x) for x in outputs}
     boxes: dict[int, Node] = {}
-    taken = {name for name in map(names, values) if name}
+    titles = names.distinct(values)
+    taken = {name for name in titles.values() if name}
     tags = tagging(taken)
     edges = []
     for i, x in enumerate(values):
-        node = Node(f"n{i}", kind(x, id(x) in final), names(x), source=x)
+        node = Node(f"n{i}", kind(x, id(x) in final), titles[id(x)], source=x)
         made = NOTHING
         if getattr(x, "op", None) is not None:
             node.op, node.scope = x.op.name, names.scope(x)

@@ -41,6 +41,20 @@ class Names:
         key = id(value)
         return given or self.in_module(key) or self.variables.get(key) or self.paths.get(key) or self.row(value)
 
+    def distinct(self, values: Iterable[Any]) -> dict[int, str | None]:
+        """Names by identity; of values that different functions call alike, the later are numbered, as in source."""
+        named = [(x, self(x)) for x in values]
+        taken = {name for _, name in named}
+        titles: dict[int, str | None] = {}
+        seen: set[str | None] = {None}
+        for x, name in named:
+            if name and name in seen and name.isidentifier() and not getattr(x, "name", None):
+                name = next(each for i in count(2) if (each := f"{name}_{i}") not in taken)
+                taken.add(name)
+            seen.add(name)
+            titles[id(x)] = name
+        return titles
+
     def in_module(self, key: int) -> str | None:
         """The path in a module, behind what holds the module where another has the same path."""
         if not self.holders:
