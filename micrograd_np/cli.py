@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
         print("\nInterrupted; every file is whole.", file=sys.stderr)
         return 130
     except OSError as error:
-        print(f"micrograd-np: {error}", file=sys.stderr)
+        print(f"micrograd-np: {error if error.filename else error.strerror or error}", file=sys.stderr)
         return 2
     return status
 
@@ -51,10 +51,14 @@ def commands() -> argparse.ArgumentParser:
     command = subparsers.add_parser(
         "draw",
         help="run a script and draw the graph of what it computed last",
-        description="Run FILE.py and draw the newest value with a graph among its variables, a loss before others; or "
-        "what FUNCTION returns, called without arguments. The page plays the forward and the backward pass.",
+        description="Run FILE.py and draw the newest value with a graph among its variables, or among those of its "
+        "functions, a loss before others; or what FUNCTION returns or computes last, called without arguments. "
+        "The page plays the forward and the backward pass.",
     )
     command.add_argument("script", metavar="FILE.py[:FUNCTION]")
+    command.add_argument(
+        "arguments", nargs="*", metavar="ARGUMENT", help="what the script finds in sys.argv; its options after --"
+    )
     command.add_argument(
         "--out",
         type=Path,
@@ -109,12 +113,13 @@ def draw(options: argparse.Namespace) -> int:
     from .drawing.picture import FORMATS
     from .drawing.script import ScriptError, draw_script
 
-    if options.out.suffix not in FORMATS:
+    if options.out.suffix.lower() not in FORMATS:
         raise OSError(f"--out {options.out}: a picture is saved as {', '.join(FORMATS)}.")
     try:
-        picture = draw_script(options.script)
+        picture = draw_script(options.script, options.arguments)
     except ScriptError as error:
         raise OSError(error) from None
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     picture.save(options.out)
     print(options.out)
     return 0

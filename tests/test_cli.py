@@ -237,6 +237,13 @@ def test_a_users_script_is_drawn(tmp_path, capsys, function, op):
     assert capsys.readouterr().out == f"{out}\n"
 
 
+def test_a_script_is_given_arguments_and_the_folder_is_made(tmp_path):
+    script, out = tmp_path / "mine.py", tmp_path / "new" / "mine.TXT"
+    script.write_text(SCRIPT + "import sys\nloss = w.sum() * float(sys.argv[2])\n", encoding="utf-8")
+    assert cli.main(["draw", "--out", str(out), str(script), "--", "--size", "7"]) == 0
+    assert "sum(w) * 7" in out.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("function", "out", "message"),
     [

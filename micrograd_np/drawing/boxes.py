@@ -9,7 +9,7 @@ from .model import Node
 from .palette import DIM, GRADIENT, HEAT, INK, KINDS, VALUE
 from .preview import brief, preview
 from .shorten import shortened
-from .text import given
+from .text import given, shape
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 WORDS = 48  # letters of a formula
@@ -77,9 +77,9 @@ def heading(node: Node) -> str:
 
 
 def facts(node: Node) -> str:
-    """The shape, and the dtype where it is not the usual one."""
-    usual = node.dtype is None or node.dtype.name in ("float64", "int64", "bool")
-    return f"{f' {node.shape}' if node.shape else ''}{'' if usual else ' ' + node.dtype.name}"
+    """The shape and the dtype, where there is something to say."""
+    words = shape(node).removeprefix("()").strip()
+    return f" {words}" if words else ""
 
 
 def state(node: Node, view: View) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Iterable
 from textwrap import wrap
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from .boxes import View, box, cell, clip, escape, font, row, table
 from .model import Edge, Node, Scene
 from .palette import DIM, GRADIENT, INK, KINDS, LINE, PAPER, VALUE
-from .preview import brief
+from .preview import entries
 
 # Where there are many boxes, a layout of the best lengths would take minutes.
 LARGE = {"nslimit": "2", "mclimit": "0.1"}
@@ -39,11 +39,11 @@ def source(scene: Scene, direction: str = "both") -> str:
         edge_attr={"fontname": "Courier", "fontsize": "9", "color": LINE, "fontcolor": GRADIENT, "arrowsize": "0.7"},
     )
     clusters: dict[tuple[str, ...], Any] = {(): digraph}
-    silent = Counter(edge.tail for edge in scene.edges if not edge.drawn)
     for node in scene.nodes:
         place = cluster(clusters, node.scope)
-        more = f"goes into {silent[node.id]} more folded boxes" if silent[node.id] else rest(node, view)
-        place.node(node.id, f"<{box(node, view, more)}>", id=node.id, _attributes={"class": node.kind})
+        place.node(
+            node.id, f"<{box(node, view, node.more or rest(node, view))}>", id=node.id, _attributes={"class": node.kind}
+        )
     for scope, inner in reversed(clusters.items()):
         if scope:
             clusters[scope[:-1]].subgraph(inner)
@@ -58,7 +58,7 @@ def source(scene: Scene, direction: str = "both") -> str:
 
 def rest(node: Node, view: View) -> str:
     """What a gradient has beside its parts, where these are shown."""
-    return f"{node.reason}: {brief(node.rest)}" if node.reason and view.grids and view.direction != "forward" else ""
+    return f"{node.reason}: {entries(node.rest)}" if node.reason and view.grids and view.direction != "forward" else ""
 
 
 def cluster(clusters: dict[tuple[str, ...], Any], scope: tuple[str, ...]) -> Any:
@@ -75,11 +75,12 @@ def arrow(edge: Edge, view: View) -> dict[str, str]:
     """How an edge looks; going back, it carries the rule, and where several meet, this part of the gradient."""
     if not edge.flows:
         return {"style": "dashed"}
-    if view.direction == "forward":
-        return {}
-    words = [clip(edge.rule)] if view.lines else []
-    if edge.part is not None and view.grids:
-        words.append(f"part: {brief(edge.part)}")
+    back = view.direction != "forward"
+    words = [clip(edge.rule)] if back and view.lines else []
+    if back and edge.part is not None and view.grids:
+        words.append(f"part: {entries(edge.part)}")
+    if edge.others:
+        words.append(f"and {edge.others} more arrows")
     look = {"label": f"<{lines(words)}>"} if any(words) else {}
     return look | ({"dir": "back", "color": GRADIENT} if view.direction == "backward" else {})
 
@@ -101,17 +102,24 @@ def legend(scene: Scene, view: View) -> str:
         numbers.append(f"<td>{font('values', VALUE, 9)}</td>")
     if view.direction != "forward" and view.lines:
         missing = "" if view.walked else "no backward yet; "
-        words = f"{missing}gradients: {scene.g} arrives at an operation, z is its result"
+        result = ", z is its result" if speaks_of_z(scene) else ""
+        words = f"{missing}gradients: {scene.g} arrives at an operation{result}"
         numbers.append(f"<td>{font(words, GRADIENT, 9)}</td>")
     if view.grids and not scene.program:
         cells = "".join(cell("", level) for level in range(-4, 5))
         scale = f"<tr><td>{font('-', INK, 9)}</td>{cells}<td>{font('+', INK, 9)}</td></tr>"
         numbers.append("<td>" + table(scale, 'border="0" cellspacing="0" cellpadding="1"') + "</td>")
     rows = [row(table(f"<tr>{''.join(parts)}</tr>", LOOSE)) for parts in (kinds, numbers) if parts]
-    rows += [row(font(f"folded: {words}", DIM, 9)) for words in folded(scene)]
+    rows += [row(font(line, DIM, 9)) for line in folded(scene)]
     return table("".join(rows), 'border="0" cellspacing="0" cellpadding="1"')
+
+
+def speaks_of_z(scene: Scene) -> bool:
+    """Whether a rule reads an operation's result as z, and not a value of the user's that is called so."""
+    users = any(node.name == "z" for node in scene.nodes)
+    return not users and any(re.search(r"\bz\b", edge.rule) for edge in scene.edges)
 
 
 def folded(scene: Scene) -> list[str]:
     """What was folded, in lines of a legend's width."""
-    return [line for words in scene.folded for line in wrap(words, 90)]
+    return [line for words in scene.folded for line in wrap(f"folded: {words}", 100)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import errors
 from ..graph import Tensor
+from ..walk import CUT
 from .flow import fill
 from .model import Scene, build, walk
 from .names import Names, live
@@ -49,14 +50,19 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> str:
         output = next(iter(computed_from(tensor, names)), tensor)
     check_tensor("explain", output)
     errors.check_recorded(output)
+    if output.op is None:
+        who = errors.called(output, "this tensor")
+        raise RuntimeError(f"{who} was computed from nothing, and nothing among your variables was computed from it.")
     scene = build([output], names)
     first = scene.nodes[-1]
     if tensor is output:
+        check_kept(scene)
         title, part = f"From {called(first)} back", fill(scene)
     else:
         last = next((node for node in scene.nodes if node.source is tensor), None)
         way = between(scene, last.id) if last else set()
         if last is None or first.id not in way:
+            check_kept(scene)
             raise RuntimeError(f"no gradient flows from {called(first)} to {errors.called(tensor, 'this tensor')}.")
         title, part = f"From {called(first)} back to {called(last)}", on_the_way(fill(scene), way)
     return f"{title}: {scene.g} is the gradient of the value on the right\n{table(backward(part))}"
@@ -67,6 +73,16 @@ def check_tensor(function: str, x: Any) -> None:
     if not isinstance(x, Tensor):
         whose = ", such as one of its parameters" if hasattr(x, "named_parameters") else ""
         raise TypeError(f"{function} asks about a Tensor, and was given {x!r:.60}. Give it a Tensor{whose}.")
+
+
+def check_kept(scene: Scene) -> None:
+    """Refuse to say that no gradient flowed where the graph is not known any more."""
+    cut = next((node for node in scene.nodes if node.op and node.source.edges is CUT), None)
+    if cut:
+        raise RuntimeError(
+            f"the graph of {called(cut)} was forgotten by backward(retain_graph=False). Explain before that, or leave "
+            "retain_graph=False out."
+        )
 
 
 def computed_from(tensor: Tensor, names: Names) -> list[Tensor]:

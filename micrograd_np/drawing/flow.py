@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..context import tracing
 from ..frames import line
 from ..graph import Tensor
 from ..memory import check_unwritten
 from ..program.phrases import Phrase
+from ..program.trace import TraceError
 from ..walk import CUT
 from . import formulas
 from .model import Edge, Node, Scene, is_box, routes
@@ -20,6 +22,11 @@ from .spelling import literal
 
 def fill(scene: Scene) -> Scene:
     """Give the boxes and arrows that are shown, and those inside folds, their numbers as they are now."""
+    if tracing():
+        raise TraceError(
+            "a traced function has no numbers to draw or explain while it is written down. Draw what it returns, or "
+            "its program: mg.draw(mg.trace(f)(...))."
+        )
     for node in scene.nodes:
         if node.inside:
             fill(node.inside)
@@ -58,7 +65,7 @@ def look(node: Node) -> None:
     node.gradient = raw(x.grad)
     node.where = line(x.where) if x.where else ""
     if isinstance(x.data, tuple):
-        node.value, node.gradient, node.state = None, None, f"{len(x.data)} outputs"
+        node.value, node.gradient, node.state = None, None, f"{len(x.data)} output{'s' if len(x.data) > 1 else ''}"
         return
     node.shape, node.dtype = x.data.shape, x.data.dtype
     if node.kind in ("constant", "frozen"):

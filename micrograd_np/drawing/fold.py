@@ -23,6 +23,7 @@ NUMBERED = 120  # boxes; a larger picture has no numbers, so modules and scopes 
 LIMIT = 300
 AGAIN = re.compile(r", run \d+$")
 LONGEST = 256  # ops in a loop's body
+LEAST = 4  # boxes behind the first turn: fewer are not worth a fold
 
 
 def fold(scene: Scene, limit: int | None = None, groups: Iterable[str] = ()) -> Scene:
@@ -97,7 +98,7 @@ def fold_repeats(items: list[Item], scoped: bool) -> list[Item]:
     for period in range(1, min(LONGEST, len(items) // 4) + 1):
         same = np.concatenate([[False], keys[period:] == keys[:-period], [False]]).astype(int)
         starts, ends = np.flatnonzero(np.diff(same) == 1), np.flatnonzero(np.diff(same) == -1)
-        long = ends - starts >= 3 * period
+        long = ends - starts >= max(3 * period, LEAST)
         if long.any():
             return fold_runs(items, period, zip(starts[long].tolist(), ends[long].tolist(), strict=True))
     return items
@@ -115,12 +116,15 @@ def fold_runs(items: list[Item], period: int, runs: Iterable[tuple[int, int]]) -
 
 
 def merged(middle: list[Item], body: list[Item], times: int) -> Item:
-    words = ", ".join(item.words for item in body)
+    runs = [(word, len(list(run))) for word, run in groupby(item.words for item in body)]
+    words = ", ".join(f"{count} × {word}" if count > 2 else ", ".join([word] * count) for word, count in runs)
+    nodes = [node for item in middle for node in item.nodes]
     return Item(
         (times, *(item.key for item in body)),
         f"{times:,} × ({words})" if len(body) > 1 else f"{times:,} × {words}",
-        [node for item in middle for node in item.nodes],
+        nodes,
         common([item.scope for item in middle]),
+        turn=len(nodes) // times,
     )
 
 

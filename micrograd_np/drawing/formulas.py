@@ -29,6 +29,8 @@ class Written(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
         value = getattr(ufunc, how)(*map(plain, inputs), **plain(kwargs))
         op = BY_FUNCTION.get(ufunc)
+        if ufunc is np.power and literal(inputs[1]).text == "1":
+            return pair(value, literal(inputs[0]))
         if how == "__call__" and hasattr(op, "sign"):
             return pair(value, written(op, [literal(x) for x in inputs], kwargs))
         return pair(value, call(ufunc.__name__, [literal(x) for x in inputs], kwargs))

@@ -13,7 +13,7 @@ ENTITIES = str.maketrans({c: f"#{ord(c)};" for c in '#&<>"`;\\'})
 def mermaid(scene: Scene, direction: str = "both") -> str:
     """A flowchart's source."""
     lines = ["flowchart TB", *group(scene, direction, ())]
-    lines += [arrow(edge, direction) for edge in scene.edges]
+    lines += [arrow(edge, direction) for edge in scene.edges if edge.drawn]
     for kind, (fill, border, style, _) in KINDS.items():
         if any(node.kind == kind for node in scene.nodes):
             dashes = ",stroke-dasharray:4" if "dashed" in style else ""
@@ -30,7 +30,7 @@ def group(scene: Scene, direction: str, scope: tuple[str, ...]) -> list[str]:
     for deeper in inner:
         if deeper != scope:
             first = next(node.id for node in scene.nodes if node.scope[: depth + 1] == deeper)
-            lines += [f"subgraph {first}_{depth}[{quoted(deeper[-1])}]", *group(scene, direction, deeper), "end"]
+            lines += [f"subgraph {first}_{depth}[{quoted(clip(deeper[-1]))}]", *group(scene, direction, deeper), "end"]
     return lines + [box(node, direction) for node in scene.nodes if node.scope == scope]
 
 
@@ -42,17 +42,20 @@ def box(node: Node, direction: str) -> str:
         words.append(f"gradient {gradient}")
         if node.reason:
             words.append(f"{node.reason}: {number(node.rest)}")
+    words += [node.more] if node.more else []
     return f"{node.id}[{quoted(*words)}]:::{node.kind}"
 
 
 def arrow(edge: Edge, direction: str) -> str:
     if not edge.flows:
         return f"{edge.tail} -.-> {edge.head}"
-    label = f"|{quoted(clip(edge.rule))}|" if edge.rule and direction != "forward" else ""
+    words = [clip(edge.rule)] if edge.rule and direction != "forward" else []
+    words += [f"and {edge.others} more arrows"] if edge.others else []
+    label = f"|{quoted(*words)}|" if words else ""
     ends = (edge.head, edge.tail) if direction == "backward" else (edge.tail, edge.head)
     return f"{ends[0]} -->{label} {ends[1]}"
 
 
 def quoted(*lines: str) -> str:
-    words = "<br/>".join(clip(line).translate(ENTITIES) for line in lines)
+    words = "<br/>".join(line.translate(ENTITIES) for line in lines)
     return f'"{words or " "}"'

@@ -31,6 +31,7 @@ class Node:
     op: str = ""  # a leaf was made by nothing
     text: str = ""  # how it was made: `l1 @ syn1`
     tag: str = ""  # a short name of ours, where the user gave none and the text is no handy one
+    words: list[Phrase] = field(default_factory=list)  # of an operation: how each of its arguments is written
     phrase: Phrase = NOTHING  # what formulas call it
     shape: tuple[int, ...] | None = None
     dtype: Any = None
@@ -39,6 +40,7 @@ class Node:
     rest: Any = None  # of the gradient, what the rules shown did not send
     reason: str = ""  # where that came from
     state: str = ""  # why there is no gradient, or what happened to the value
+    more: str = ""  # where it goes beside the arrows that are drawn
     where: str = ""
     scope: tuple[str, ...] = ()
     inside: Scene | None = None  # of a fold: its operations, or the first and the last of them
@@ -63,7 +65,8 @@ class Edge:
     rule: str = ""
     gradient: Any = None  # what the rule sent
     part: Any = None  # the same, where others arrive at the tail as well
-    drawn: bool = True  # whether a drawing has room for it; where not, the tail says how many there are
+    drawn: bool = True  # whether a drawing has room for it
+    others: int = 0  # for how many others, that are not drawn, it stands
 
 
 @dataclass
@@ -113,21 +116,20 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
     values = walk(outputs)
     final = {id(x) for x in outputs}
     boxes: dict[int, Node] = {}
-    taken = {name for name in map(names, values) if name}
+    titles = names.distinct(values)
+    taken = {name for name in titles.values() if name}
     tags = tagging(taken)
     edges = []
     for i, x in enumerate(values):
-        node = Node(f"n{i}", kind(x, id(x) in final), names(x), source=x)
+        node = Node(f"n{i}", kind(x, id(x) in final), titles[id(x)], source=x)
         made = NOTHING
         if getattr(x, "op", None) is not None:
             node.op, node.scope = x.op.name, names.scope(x)
             tails = [boxes.get(id(a)) for a in x.args]
-            words = [tail.phrase if tail else literal(a) for tail, a in zip(tails, x.args, strict=True)]
-            made = written(x.op, words, x.params) if words else Phrase(x.op.name)
+            node.words = [tail.phrase if tail else literal(a) for tail, a in zip(tails, x.args, strict=True)]
+            made = phrase_of(node)
             edges += arrows(node, tails)
-        node.text = made.text
-        node.tag = tag(node, made, tags, several(x))
-        node.phrase = Phrase(node.title) if node.title else made
+        entitle(node, made, tags)
         boxes[id(x)] = node
     g = next(letter for letter in GRADIENTS if letter not in taken)
     scene = Scene(list(boxes.values()), edges, whole=len(boxes), g=g)
@@ -183,10 +185,17 @@ def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
     ]
 
 
-def tag(node: Node, made: Phrase, tags: Callable[[str], str], several: bool = False) -> str:
-    """A name of ours, for what has none of the user's and no short text; or for several outputs of one op."""
-    handy = 0 < len(made.text) <= LONGEST and not several
-    return "" if node.name or handy else tags(node.kind)
+def phrase_of(node: Node) -> Phrase:
+    """How an operation is written: of one whose arguments are forgotten, by its name."""
+    return written(node.source.op, node.words, node.source.params) if node.words else Phrase(node.op)
+
+
+def entitle(node: Node, made: Phrase, tags: Callable[[str], str], needed: bool = False) -> None:
+    """Give a box its text, and a name of ours where it is needed: where the text is no handy one, or no one value's."""
+    handy = 0 < len(made.text) <= LONGEST and not several(node.source) and not needed
+    node.text = made.text
+    node.tag = "" if node.name or handy else tags(node.kind)
+    node.phrase = Phrase(node.title) if node.title else made
 
 
 def tagging(taken: set[str]) -> Callable[[str], str]:

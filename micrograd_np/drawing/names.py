@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from types import FrameType
+from itertools import chain, count
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
@@ -38,6 +40,20 @@ class Names:
         given = value.name if isinstance(value, Tensor) else None
         key = id(value)
         return given or self.in_module(key) or self.variables.get(key) or self.paths.get(key) or self.row(value)
+
+    def distinct(self, values: Iterable[Any]) -> dict[int, str | None]:
+        """Names by identity; of values that different functions call alike, the later are numbered, as in source."""
+        named = [(x, self(x)) for x in values]
+        taken = {name for _, name in named}
+        titles: dict[int, str | None] = {}
+        seen: set[str | None] = {None}
+        for x, name in named:
+            if name and name in seen and name.isidentifier() and not getattr(x, "name", None):
+                name = next(each for i in count(2) if (each := f"{name}_{i}") not in taken)
+                taken.add(name)
+            seen.add(name)
+            titles[id(x)] = name
+        return titles
 
     def in_module(self, key: int) -> str | None:
         """The path in a module, behind what holds the module where another has the same path."""
@@ -157,7 +173,12 @@ def is_users_class(kind: type) -> bool:
 def libraries() -> tuple[str, ...]:
     import sysconfig
 
-    return ("<frozen", *{sysconfig.get_path(place) for place in ("stdlib", "platstdlib", "purelib", "platlib")})
+    return (
+        "<frozen",
+        "<entry of ",
+        "<compiled ",
+        *{sysconfig.get_path(place) for place in ("stdlib", "platstdlib", "purelib", "platlib")},
+    )
 
 
 @functools.cache
@@ -182,12 +203,18 @@ def live(names: Names) -> Names:
 
 
 def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Names]:
-    """A function's result, and the names that values had while it ran, the outermost first.
+    """A function's result, and the names that values had while it ran, the outermost first."""
+    return watched(functools.partial(function, *args, **kwargs))
+
+
+def watched(function: Callable[[], Any], kept: int | None = None) -> tuple[Any, Names]:
+    """The same, of the last `kept` calls of each function, with and without a graph: a long training is not held.
 
     An inner function's name for what it was given serves for a leaf only: of a result, how it was made says more.
     """
     stack: list[tuple[FrameType, dict[str, Any]]] = []
-    found: list[tuple[int, Variables]] = []
+    found: dict[tuple[CodeType, bool], deque[tuple[int, int, Variables]]] = {}
+    numbers = count()
 
     def note(frame: FrameType, event: str, _: Any) -> None:
         if not is_users(frame.f_code.co_filename):
@@ -201,17 +228,19 @@ def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any,
                 for name, value in frame.f_locals.items()
                 if not stack or passed.get(name) is not value or getattr(value, "op", None) is None
             ]
-            found.append((len(stack), variables))
+            graph = any(getattr(value, "op", None) is not None for _, value in variables)
+            calls = found.setdefault((frame.f_code, graph), deque(maxlen=kept))
+            calls.append((len(stack), next(numbers), variables))
 
     before: Any = sys.getprofile()
     if before is None or callable(before):
         sys.setprofile(note)
     try:
-        result = function(*args, **kwargs)
+        result = function()
     finally:
         if before is None or callable(before):
             sys.setprofile(before)
     names = live(Names())
-    for _, variables in sorted(found, key=lambda call: call[0]):
+    for _, _, variables in sorted(chain.from_iterable(found.values()), key=lambda call: call[:2]):
         names.read(variables)
     return result, names

@@ -14,6 +14,7 @@ from .palette import DARK, HEAT
 from .preview import heat, host, numbers, preview
 from .text import clip
 
+OUTPUTS = re.compile(r"\d+ outputs?")
 WHOLE = 400  # numbers of an array that are given in full
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -33,6 +34,8 @@ PAGE = """<!DOCTYPE html>
 <button id="next" title="right arrow">Next</button>
 <input id="slider" type="range" min="0" max="{last}" value="0" aria-label="step">
 <span id="count"></span>
+<button id="smaller" title="-" aria-label="smaller">&minus;</button>
+<button id="larger" title="+" aria-label="larger">+</button>
 <button id="fit" title="f">Fit</button>
 </div>
 <div id="graph">{svg}</div>
@@ -154,6 +157,8 @@ def described(node: Node) -> dict[str, Any]:
         "kind": node.kind,
         "state": "" if node.state == node.kind else node.state,
         "where": node.where,
+        **({"several": f"{node.state}, each in a box of its own"} if OUTPUTS.fullmatch(node.state) else {}),
+        **({"several": "of several values, each inside it"} if node.kind == "fold" and node.value is None else {}),
         "value": shown(node.value),
         "gradient": shown(node.gradient),
         **({"rest": shown(node.rest), "reason": node.reason} if node.reason else {}),

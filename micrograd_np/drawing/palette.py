@@ -32,9 +32,10 @@ DARK = {
 
 
 def style() -> str:
-    """A style sheet for the drawing on a dark page: each colour's counterpart, and a font that is at hand."""
+    """A style sheet for the drawing: a font that is at hand, words that lines spare, each colour's dark counterpart."""
     fonts = "ui-monospace, Menlo, Consolas, 'Liberation Mono', 'DejaVu Sans Mono', monospace"
-    swaps = "".join(
+    halo = f".edge text,.titles text{{paint-order:stroke;stroke-width:3px;stroke-linejoin:round;stroke:{PAPER}}}"
+    swaps = f".edge text,.titles text{{stroke:{DARK[PAPER]}}}" + "".join(
         f'[fill="{light}"]{{fill:{dark}}}[stroke="{light}"]{{stroke:{dark}}}' for light, dark in DARK.items()
     )
-    return f"<style>text{{font-family:{fonts}}}@media (prefers-color-scheme:dark){{{swaps}}}</style>"
+    return f"<style>text{{font-family:{fonts}}}{halo}@media (prefers-color-scheme:dark){{{swaps}}}</style>"

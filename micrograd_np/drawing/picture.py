@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from ..graph import Tensor
 from ..program import Program
 from . import choices, dot, mermaid, page, render, steps, text
+from .aliases import see_through
 from .flow import fill
 from .fold import fold as fold_scene
 from .model import Scene, build
@@ -172,9 +173,21 @@ def draw(
     outputs = list(tensors(result))
     if not outputs:
         raise TypeError(f"there is no Tensor to draw in {result!r:.80}. {cure(args, kwargs)}")
-    scene = build(outputs, names)
+    return pictured(outputs, names, getattr(target, "__name__", ""), direction, fold, limit)
+
+
+def pictured(
+    outputs: list[Tensor],
+    names: Names,
+    title: str = "",
+    direction: str = "both",
+    fold: Collection[str] = (),
+    limit: int | None = None,
+) -> Picture:
+    """The picture of values whose names are known; the title is what its source is called."""
+    scene = see_through(build(outputs, names))
     choices.check_fold(fold, scene, names)
-    title = getattr(target, "__name__", f"compute_{scene.nodes[-1].name or 'output'}")
+    title = title or f"compute_{scene.nodes[-1].name or 'output'}"
     called = {id(node.source): node.name if node.op else node.title for node in scene.nodes}  # tags, of leaves alone
     return Picture(fill(fold_scene(scene, limit, fold)), direction, lambda: program_of(outputs, called, title))
 

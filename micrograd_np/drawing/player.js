@@ -31,8 +31,8 @@ function table(array, whole = false) {
   return box;
 }
 
-function part(title, array, name) {
-  if (!array) return [make("h3", title, name), make("p", "not known", "dim")];
+function part(title, array, name, instead) {
+  if (!array) return [make("h3", title, name), make("p", instead || "not known", "dim")];
   return [make("h3", `${title}  ${array.shape}`, name), table(array)];
 }
 
@@ -57,7 +57,7 @@ function goingIn(step) {
 
 function forward(step) {
   const { text, title, value } = nodes[step.node];
-  const inputs = step.inputs.flatMap((id) => part(nodes[id].title, nodes[id].value));
+  const inputs = step.inputs.flatMap((id) => part(nodes[id].title, nodes[id].value, "", nodes[id].several));
   const made = text && text !== title ? [make("p", `${title} = ${text}`)] : [];
   if (program) return [...made, ...goingIn(step)];
   return [...made, ...within(step), ...inputs.length ? [make("p", "goes in:", "dim")] : [], ...inputs,
@@ -65,11 +65,12 @@ function forward(step) {
 }
 
 function backward(step) {
-  const gradient = nodes[step.node].gradient;
-  const parts = part(`${g}, ${step.start ? "where the walk back starts" : "the gradient that has arrived"}`, gradient, "backward");
+  const { gradient, several } = nodes[step.node];
+  const parts = part(`${g}, ${step.start ? "where the walk back starts" : "the gradient that has arrived"}`, gradient, "backward",
+    several);
   for (const [word, id] of step.uses) {
     const same = word === nodes[id].title ? "" : `, which is ${nodes[id].title}`;
-    parts.push(...part(`${word}${same}`, nodes[id].value, "forward"));
+    parts.push(...part(`${word}${same}`, nodes[id].value, "forward", nodes[id].several));
   }
   parts.push(...within(step));
   for (const each of step.sends.filter((each) => each.rule || each.array)) {
@@ -120,12 +121,21 @@ function show(i, asked = null) {
   lit.scrollIntoView({ block: "center", inline: wide ? "start" : "center" });
 }
 
+function resize(scale) {
+  const svg = find("graph").querySelector("svg");
+  for (const side of ["width", "height"]) svg.setAttribute(side, svg[side].baseVal.value * scale);
+}
+
 // On a narrow screen the drawing is as much smaller as its widest box needs, while it can still be read.
 function narrow() {
-  const svg = find("graph").querySelector("svg");
   const widest = Math.max(...Object.keys(nodes).map((id) => find(id).getBoundingClientRect().width));
-  const scale = Math.max(0.6, Math.min(1, (find("graph").clientWidth - 16) / widest));
-  for (const side of ["width", "height"]) svg.setAttribute(side, svg[side].baseVal.value * scale);
+  resize(Math.max(0.6, Math.min(1, (find("graph").clientWidth - 16) / widest)));
+}
+
+function zoom(scale) {
+  find("graph").classList.remove("fit");
+  resize(scale);
+  find(steps[at].node).scrollIntoView({ block: "center", inline: "center" });
 }
 
 function visit(id) {
@@ -150,12 +160,14 @@ function stop() {
 const go = (i) => { stop(); show(i); };
 const fit = () => find("graph").classList.toggle("fit");
 const KEYS = { ArrowRight: () => go(at + 1), ArrowLeft: () => go(at - 1), Home: () => go(0), End: () => go(steps.length - 1),
-  " ": play, f: fit };
+  " ": play, f: fit, "+": () => zoom(1.25), "-": () => zoom(0.8) };
 
 find("previous").onclick = KEYS.ArrowLeft;
 find("next").onclick = KEYS.ArrowRight;
 find("play").onclick = play;
 find("fit").onclick = fit;
+find("larger").onclick = KEYS["+"];
+find("smaller").onclick = KEYS["-"];
 // A button that the mouse has pressed lets go of the keyboard, so that space plays; one that was reached by Tab does not.
 find("controls").onclick = (event) => { if (event.detail && event.target.tagName === "BUTTON") event.target.blur(); };
 find("slider").oninput = (event) => go(Number(event.target.value));

@@ -38,11 +38,18 @@ def preview(values: Any) -> Preview:
 
 
 def brief(values: Any) -> str:
-    """An array in one short line: its number, or its least and greatest."""
+    """An array in one short line: its number, or its least and greatest, or what all of it is."""
     values = host(values)
     if values.size == 0:
         return "empty"
     return numbers(values.ravel())[0] if values.size == 1 else summary(values, mean=False)
+
+
+def entries(values: Any) -> str:
+    """The numbers of a vector of a few, so that parts can be added up; of other arrays, one short line."""
+    values = host(values)
+    few = values.ndim == 1 and 1 < values.size <= COLUMNS
+    return f"[{' '.join(numbers(values))}]" if few else brief(values)
 
 
 def host(values: Any) -> Any:
@@ -56,11 +63,13 @@ def fits(values: Any) -> bool:
 
 
 def summary(values: Any, mean: bool = True) -> str:
-    """`-1.2 … 3.4, mean 0.05` of real numbers; of complex numbers, the same of their size."""
+    """`-1.2 … 3.4, mean 0.05` of real numbers, `all 1` of equal ones; of complex numbers, the same of their size."""
     if values.dtype.kind == "c":
         return f"|·| {summary(np.abs(values), mean)}"
-    strange = [(np.isnan(values).sum(), "nan"), (np.isinf(values).sum(), "inf")]
-    words = [f"{count} {word}" for count, word in strange if count]
+    if (values == values.flat[0]).all():
+        return f"all {numbers(values.ravel()[:1])[0]}"
+    strange = {"nan": np.isnan(values), "inf": values == np.inf, "-inf": values == -np.inf}
+    words = [f"{which.sum()} {word}" for word, which in strange.items() if which.any()]
     finite = values[np.isfinite(values)]
     if finite.size:
         with np.errstate(over="ignore"):

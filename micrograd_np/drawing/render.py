@@ -11,6 +11,10 @@ from .palette import style
 # Before version 3, dot gives a cell its id only where the cell is a link; the drawing then drops the link.
 HANDLE = re.compile(r'(<td id="\w+" tooltip="\w+")')
 LINK = 'href="#"'
+# Text is measured in bytes, of which … has three. What stands for it meanwhile is as wide as a dot, and in no name.
+DOTS, STAND_IN = "…", "\x7f."
+TITLE = re.compile(rb'(<g id="clust\d+" class="cluster">(?:(?!</g>).)*?)(<text.*?</text>\n)', re.DOTALL)
+DATE = re.compile(rb"(/CreationDate \(D:)\d{14}")  # without it, the same picture is the same bytes
 CURE = "Install one with `pip install graphviz-pure`, or your system's graphviz package."
 
 
@@ -45,17 +49,24 @@ def render(source: str, format: str, dpi: int = 96) -> bytes:
         command.append(f"-Gdpi={dpi}")
     elif format == "svg":
         source = HANDLE.sub(rf"\1 {LINK}", source)
+        source = source.replace(DOTS, STAND_IN)
     done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{command[0]} could not draw this: {done.stderr.decode(errors='replace').strip()}")
-    return styled(done.stdout) if format == "svg" else done.stdout
+    if format == "svg":
+        return styled(done.stdout)
+    return DATE.sub(rb"\g<1>19800101000000", done.stdout) if format == "pdf" else done.stdout
 
 
 def styled(svg: bytes) -> bytes:
     """A drawing that follows the reader's light or dark page, without the ids that hovering would show."""
     svg = re.sub(rb"<title>[^<]*</title>\n", b"", svg).replace(f" xlink:{LINK}".encode(), b"")
-    start = svg.index(b">", svg.index(b"<svg")) + 1
-    return svg[:start] + b"\n" + style().encode() + svg[start:]
+    svg = svg.replace(STAND_IN.encode(), DOTS.encode())
+    titles = b"".join(found[2] for found in TITLE.finditer(svg))  # go over the arrows that cross them
+    svg = TITLE.sub(rb"\1", svg)
+    start, end = svg.index(b">", svg.index(b"<svg")) + 1, svg.rindex(b"</g>")
+    over = b'<g class="titles">\n' + titles + b"</g>\n" if titles else b""
+    return svg[:start] + b"\n" + style().encode() + svg[start:end] + over + svg[end:]
 
 
 def write(path: str | os.PathLike[str], content: bytes) -> None:

@@ -6,50 +6,86 @@ import inspect
 import os
 import runpy
 import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from ..graph import Tensor
-from .picture import Picture, draw, tensors
+from ..walk import CUT
+from .names import watched
+from .picture import Picture, pictured, tensors
+
+KEPT = 8  # calls of each of the script's functions whose values are named
 
 
 class ScriptError(Exception):
     """A script that leaves nothing to draw, and what to do about it."""
 
 
-def draw_script(where: str, **options: Any) -> Picture:
+def draw_script(where: str, arguments: Sequence[str] = (), **options: Any) -> Picture:
     """The picture of `file.py`, or of what a function in it returns: `file.py:function`.
 
     Parameters
     ----------
     where : str
-        Of a file, the newest value with a graph among its variables is drawn, a loss before others.
+        Of a file, the newest value with a graph among its variables is drawn, a loss before others; where there is
+        none, that among the variables of its functions.
+    arguments : sequence of str
+        What the script finds in `sys.argv`.
     **options
         As for `draw`.
 
     Raises
     ------
     FileNotFoundError, ScriptError
-        If there is no such file or function, the function needs arguments or returns no Tensor, or nothing with a
-        graph was computed.
+        If there is no such file or function, it fails, it needs arguments, or nothing with a graph was computed.
     """
     path, _, name = where.rpartition(":") if ".py:" in where else (where, "", "")
     if not os.path.isfile(path):
         raise FileNotFoundError(f"{path}: there is no such file to draw.")
-    return draw(run, path, name, **options)
+    (result, since), names = watched(partial(run, path, name, arguments), KEPT)
+    outputs = list(tensors(result))
+    if result is None:
+        outputs = newest(x for x in names.held if isinstance(x, Tensor) and x.birth > since)
+    if not outputs and name:
+        raise ScriptError(f"{name} returns {result!r:.60}, in which there is no Tensor to draw.")
+    if not outputs:
+        raise ScriptError(f"{path} leaves no Tensor with a graph in a variable. Name a function: {path}:function.")
+    return pictured(outputs, names, name, **options)
 
 
-def run(path: str, name: str) -> Any:
-    """What a script, or a function of it, computes."""
+def run(path: str, name: str, arguments: Sequence[str]) -> tuple[Any, int]:
+    """The newest value among a script's variables, or what a function of it returns, and when that was called."""
     before = sys.argv, sys.path[:]
-    sys.argv, sys.path[0:0] = [path], [os.path.dirname(os.path.abspath(path))]
+    sys.argv, sys.path[0:0] = [path, *arguments], [os.path.dirname(os.path.abspath(path))]
     try:
         variables = runpy.run_path(path, run_name="__main__")
-        return result_of(variables, path, name) if name else newest(variables, path)
+        if not name:
+            return newest(variables.values()) or None, 0
+        function, since = function_of(variables, path, name), Tensor(0.0).birth
+        return function(), since
+    except SystemExit as end:
+        if end.code or name:
+            raise
+        return None, 0
+    except ScriptError:
+        raise
+    except Exception as error:
+        raise ScriptError(f"{path} failed.\n{own(error, path)}") from None
     finally:
         sys.argv, sys.path[:] = before
 
 
-def result_of(variables: dict[str, Any], path: str, name: str) -> Any:
+def own(error: Exception, path: str) -> str:
+    """A traceback from the script on."""
+    at = error.__traceback__
+    while at and at.tb_frame.f_code.co_filename != path:
+        at = at.tb_next
+    return "".join(traceback.format_exception(type(error), error, at)).rstrip()
+
+
+def function_of(variables: dict[str, Any], path: str, name: str) -> Any:
     function = variables.get(name)
     if not callable(function):
         raise ScriptError(f"{path} has no function {name}.")
@@ -59,14 +95,10 @@ def result_of(variables: dict[str, Any], path: str, name: str) -> Any:
     needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if needed:
         raise ScriptError(f"{name} needs {', '.join(needed)}: draw it from Python, with mg.draw({name}, ...).")
-    result = function()
-    if not list(tensors(result)):
-        raise ScriptError(f"{name} returns {result!r:.60}, in which there is no Tensor to draw.")
-    return result
+    return function
 
 
-def newest(variables: dict[str, Any], path: str) -> Tensor:
-    recorded = [x for x in variables.values() if isinstance(x, Tensor) and x.op is not None]
-    if not recorded:
-        raise ScriptError(f"{path} leaves no Tensor with a graph in a variable. Name a function: {path}:function.")
-    return max(recorded, key=lambda x: (x.grad is not None, x.size == 1, x.birth))
+def newest(values: Iterable[Any]) -> list[Tensor]:
+    """The newest value with a graph, a loss before others, as a list of one; of none, an empty one."""
+    recorded = [x for x in values if isinstance(x, Tensor) and x.op is not None and x.edges is not CUT]
+    return sorted(recorded, key=lambda x: (x.grad is not None, x.size == 1, x.birth))[-1:]

@@ -13,7 +13,10 @@ def shortened(text: str, width: int) -> str:
         places = [found for found in BRACKETS.finditer(text) if found[1] != "…"]
         if not places:
             words = text[: width - 2].rpartition(", ")[0]
-            return f"{words}, …" if words else text[: width - 1] + "…"
+            if words:
+                return f"{words}, …"
+            words = text[: width - 1].rpartition(" ")[0]
+            return f"{words} …" if len(words) > width // 2 else text[: width - 1] + "…"
         at = max(places, key=lambda found: depth(text[: found.start()]))
         words = at[1].removesuffix(", …").rpartition(", ")[0]
         inner = f"{words}, …" if words else "…"

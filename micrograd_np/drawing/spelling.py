@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.indexing import Slot
+from ..ops.linear import linear
 from ..ops.several import item
 from ..program.phrases import ATOM, UNARY, Phrase, infix, prefix
 from ..program.spelling import reshape, swapaxes
@@ -28,11 +29,16 @@ def written(op: Any, args: list[Phrase], params: dict[str, Any]) -> Phrase:
         return prefix(op.sign, args[0])
     if op is item:
         return subscript(args[0], (params["i"],))
+    if op is linear:
+        product = infix("@", args[0], transposed(args[1], "T"))
+        return infix("+", product, args[2]) if len(args) > 2 else product
     if op.name == "getitem":
         return subscript(args[0], fill(params["index"], args[1:]))
     if op.name == "scatter":
         index = subscript(NOTHING, fill(params["index"], args[1:]))
         return call("scatter", [args[0], index], {"shape": params["shape"]})
+    if op.name == "einsum":
+        return call("einsum", [literal(params["subscripts"]), *args], {})
     if op.name == "swapaxes":
         return swapaxes(args, params)
     if op.name == "reshape":

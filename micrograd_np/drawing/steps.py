@@ -8,8 +8,8 @@ from ..program import Program
 from ..program.phrases import Phrase
 from ..program.source import Source
 from ..program.values import CONSTANT, Value
-from .model import Edge, Node, Scene, tag, tagging
-from .spelling import literal, written
+from .model import Edge, Node, Scene, entitle, phrase_of, tagging
+from .spelling import literal
 
 
 def build(program: Program) -> Scene:
@@ -30,9 +30,8 @@ def build(program: Program) -> Scene:
         name = names.get(step.output) or source.naming.suggested(step.output)
         node = box(f"n{len(boxes)}", "output" if step.output in final else "operation", name, step.output)
         node.op, node.source = step.op.name, step
-        made = written(step.op, [said(x, boxes) for x in step.inputs], step.params)
-        node.text, node.tag = made.text, tag(node, made, tags)
-        node.phrase = Phrase(node.title) if node.title else made
+        node.words = [said(x, boxes) for x in step.inputs]
+        entitle(node, phrase_of(node), tags)
         edges += [
             Edge(boxes[x].id, node.id, i, "", flows=True)
             for i, x in enumerate(step.inputs)

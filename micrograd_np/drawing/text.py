@@ -80,7 +80,9 @@ def called(node: Node) -> str:
 
 
 def shape(node: Node) -> str:
-    return "" if node.shape is None else str(node.shape)
+    """The shape, and the dtype where it is not the usual one."""
+    usual = node.dtype is None or node.dtype.name in ("float64", "int64", "bool")
+    return ("" if node.shape is None else str(node.shape)) + ("" if usual else f" {node.dtype.name}")
 
 
 def number(values: object) -> str:

@@ -1,4 +1,6 @@
-"""What formulas call a value that is inside a fold: its name, or …, and never a rule's own x or y."""
+"""What formulas call a value that is inside a fold: its name, the fold's, or …, and never a rule's own x or y."""
+
+import re
 
 import numpy as np
 
@@ -17,7 +19,7 @@ def test_what_a_loop_gives_on_is_not_called_as_the_rule_calls_it():
         z = np.sin(z)
         z = z * x
     z.backward()
-    assert "g * cos(…)" in rules(draw(z))
+    assert "g * cos(v4)" in rules(draw(z))
     assert rules(draw(z)).count("g * cos(x)") == 1  # of the first turn, whose argument x is
 
 
@@ -33,12 +35,43 @@ def test_of_several_values_that_go_on_each_has_its_name():
     assert not {"g * x", "g * y"} & set(rules(picture))
 
 
-def test_a_value_that_has_no_name_is_a_neutral_word():
-    z = mg.Tensor(1.0, requires_grad=True)
+def test_the_one_value_that_goes_on_is_called_as_its_fold_and_shown_in_it():
+    z = mg.Tensor(1.5, requires_grad=True)
     for _ in range(60):
-        z = z * z
+        z = np.cos(z * z)
     z.backward()
-    text = draw(z).text
+    picture = draw(z)
+    fold = next(node for node in picture.scene.nodes if node.kind == "fold")
+    rows = picture.text.splitlines()
+    assert f"{fold.tag} = 57 × (*, cos)" in next(row for row in rows if "57" in row)
+    assert f"{fold.tag} * {fold.tag}" in [node.text for node in picture.scene.nodes]
+    assert f"g * {fold.tag}" in rules(picture)
+    parts = [edge.gradient for edge in picture.scene.edges if edge.tail == fold.id]
+    assert fold.gradient == sum(parts)
+    told = {node.title for node in fold.inside.nodes}
+    assert fold.tag in told
+
+
+def test_formulas_speak_only_of_what_is_shown_or_told():
+    z = mg.Tensor(1.5, requires_grad=True)
+    for _ in range(200):
+        z = np.sin(z * z) + np.cos(z)
+    picture = draw(z)
+    seen = {node.title for node in picture.scene.nodes}
+    for node in picture.scene.nodes:
+        told = {other.title for other in node.inside.nodes} if node.inside else set()
+        texts = [other.text for other in node.inside.nodes] if node.inside else [node.text]
+        assert set(re.findall(r"\bv\d+", " ".join(texts))) <= seen | told
+
+
+def test_of_several_values_without_a_name_that_go_on_each_is_a_neutral_word():
+    a = b = mg.Tensor([1.0, 2.0], requires_grad=True)
+    for _ in range(60):
+        a, b = a * b, np.sin(a + b)
+    loss = np.sum(a * b)
+    loss.backward()
+    del a, b
+    text = draw(loss).text
     assert "g * …" in text
     assert "g * y" not in text
     assert "g * x" not in text

@@ -187,3 +187,28 @@ def test_the_rule_of_a_convolutions_kernel_is_read():
 )
 def test_what_stands_deepest_is_cut_first(width, text):
     assert shortened("f(g.reshape(3, 4), sum(a, axis=(0, 1)), b[0, 1])", width) == text
+
+
+def test_a_linear_map_is_written_as_the_product_that_it_is():
+    x, weight, bias = (mg.Tensor(np.ones(shape), requires_grad=True) for shape in ((2, 3), (4, 3), (4,)))
+    h = mg.linear(x, weight, bias)
+    drawn = draw(mg.linear(np.tanh(h), weight.T)).scene
+    assert "h = x @ weight.T + bias" in [f"{node.name} = {node.text}" for node in drawn.nodes]
+    assert drawn.nodes[-1].text == "tanh(h) @ weight"
+    assert "g @ weight" in [edge.rule for edge in drawn.edges]
+
+
+def test_a_first_power_is_what_is_raised_to_it():
+    x = mg.Tensor([1.0, 2.0], requires_grad=True)
+    assert [edge.rule for edge in draw(x**2).scene.edges] == ["g * (2 * x)"]
+    assert [edge.rule for edge in draw(x**3).scene.edges] == ["g * (3 * x**2)"]
+
+
+def test_einsum_is_written_as_it_is_called():
+    a, b = (mg.Tensor(np.ones(shape), requires_grad=True) for shape in ((2, 3), (3, 2)))
+    assert draw(np.einsum("ij,jk->ik", a, b)).scene.nodes[-1].text == "einsum('ij,jk->ik', a, b)"
+
+
+def test_what_is_too_long_ends_at_a_word_where_most_of_it_is_kept():
+    assert shortened("abcdefgh @ layers.0.weight.T + layers.0.bias", 40) == "abcdefgh @ layers.0.weight.T + …"
+    assert shortened("v1 = abcdefghijklmnopqrstuvwxyz", 20) == "v1 = abcdefghijklmn…"

@@ -60,9 +60,9 @@ def test_modules_are_groups():
         ("layers.0.weight", (*around, "layers.0: Layer", "inside")),
         ("x * layers.0.weight", (*around, "layers.0: Layer", "inside")),
         ("layers.1.weight", (*around, "layers.1: Layer", "inside")),
-        ("x", (*around, "layers.1: Layer", "inside")),
-        ("x + 1", around),
-        ("sum(x + 1)", ("around",)),
+        ("x_2", (*around, "layers.1: Layer", "inside")),
+        ("x_2 + 1", around),
+        ("sum(x_2 + 1)", ("around",)),
     ]
 
 

@@ -212,3 +212,31 @@ def test_the_articles_networks_have_names_where_the_package_is_installed_among_l
     monkeypatch.setattr(naming, "libraries", lambda: (frames.ENGINE,))
     assert naming.is_users.__wrapped__(frames.ARTICLE + "tape.py")
     assert not naming.is_users.__wrapped__(frames.ENGINE + "graph.py")
+
+
+def test_what_a_compiled_function_is_made_of_gives_no_names():
+    @mg.compile
+    def step(x):
+        return np.sum(x * x)
+
+    w = mg.Tensor([1.0, 2.0], requires_grad=True)
+    assert [node.name for node in draw(step, w).scene.nodes] == ["w", None, None]
+
+
+def test_values_that_two_functions_call_alike_are_told_apart():
+    def layer(x):
+        x = x * 2
+        return np.tanh(x)
+
+    def network(x):
+        x = np.exp(x)
+        return layer(x)
+
+    drawn = draw(network, mg.Tensor([1.0, 2.0], requires_grad=True)).scene
+    assert [node.name for node in drawn.nodes] == [None, "x", "x_2", None]
+    assert [node.text for node in drawn.nodes][2:] == ["x * 2", "tanh(x_2)"]
+
+
+def test_names_that_were_given_stay_as_they_are():
+    a, b = (mg.Tensor([value], requires_grad=True, name="w") for value in (1.0, 2.0))
+    assert [node.name for node in draw(a * b).scene.nodes] == ["w", "w", None]

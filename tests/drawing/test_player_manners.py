@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 
 import micrograd_np as mg
 from micrograd_np.drawing import draw
@@ -82,3 +83,42 @@ def test_on_paper_a_tall_drawing_is_one_page(player):
         h = np.tanh(h * w)
     page = player(draw(np.sum(h)))
     assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) == 1
+
+
+def test_plus_and_minus_make_the_drawing_larger_and_smaller(player):
+    page = player(network()[0])
+
+    def width():
+        return page.evaluate("document.querySelector('#graph svg').getBoundingClientRect().width")
+
+    before = width()
+    page.keyboard.press("+")
+    assert width() == pytest.approx(1.25 * before, abs=1)
+    page.click("#smaller")
+    assert width() == pytest.approx(before, abs=1)
+    page.keyboard.press("f")
+    page.click("#larger")
+    assert "fit" not in page.get_attribute("#graph", "class")
+
+
+def test_of_several_outputs_the_panel_says_where_each_is(player):
+    x = weight(4)
+    a, b = np.split(x, 2)
+    loss = np.sum(a * b)
+    loss.backward()
+    picture = draw(loss)
+    page = player(picture)
+    cut = next(node for node in picture.scene.nodes if node.op == "split")
+    step = next(
+        i for i, each in enumerate(data(picture)["steps"]) if each["node"] == cut.id and each["pass"] == "backward"
+    )
+    page.evaluate("i => show(i)", step)
+    assert "2 outputs, each in a box of its own" in page.inner_text("#panel")
+    assert "not known" not in page.inner_text("#panel")
+
+
+def test_a_long_name_breaks_in_the_panel(player):
+    page = player(
+        draw(mg.Tensor(1.0, requires_grad=True, name="long" * 50) * 2), viewport={"width": 390, "height": 800}
+    )
+    assert page.evaluate("(side => side.scrollWidth <= side.clientWidth)(document.getElementById('side'))")

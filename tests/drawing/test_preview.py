@@ -38,7 +38,10 @@ LINES = [
     (np.array([np.nan, np.nan]), "2 nan"),
     (np.array([3 + 4j, 0]), "|·| 0 … 5"),
     (np.array([True, False]), "0 … 1"),
-    (np.array([1e308, 1e308]), "1.0e+308 … 1.0e+308"),
+    (np.array([1e308, 1e308]), "all 1.0e+308"),
+    (np.array([np.inf, np.inf]), "all inf"),
+    (np.array([0.0, 0.0, -np.inf, np.inf, -np.inf]), "0 … 0, 1 inf, 2 -inf"),
+    (np.array([0.16011, 0.16012]), "0.160 … 0.160"),
 ]
 
 

@@ -59,3 +59,27 @@ def test_layers_that_are_alike_are_no_loop():
     scene = draw(np.sum(model(np.ones((1, 2))))).scene
     assert len(scene.nodes) > 40
     assert scene.folded == []
+
+
+def test_the_many_values_that_a_loop_gives_to_one_operation_are_one_arrow():
+    out, _ = nn.LSTM(3, 4, rng=np.random.default_rng(0))(np.ones((20, 2, 3)))
+    loss = (out**2).sum()
+    loss.backward()
+    picture = draw(loss)
+    loop = next(node for node in picture.scene.nodes if node.text.startswith("18 × (linear"))
+    given = [edge for edge in picture.scene.edges if edge.tail == loop.id and edge.others]
+    assert [edge.others for edge in given] == [17]
+    assert "and 17 more arrows" in picture.dot
+    assert "and 17 more arrows" in picture.mermaid
+    assert picture.dot.count(f"{loop.id} -> {given[0].head}") == 1
+    assert picture.mermaid.count(f"{loop.id} -->") == picture.dot.count(f"{loop.id} -> ")
+    assert "4 × item" in loop.text
+    told = [node.op for node in loop.inside.nodes if node.kind != "input"]
+    assert len(told) % 32 == 0  # whole turns of sixteen, as many at the beginning as at the end
+    assert told[:16] == told[-16:]
+
+
+def test_four_gates_are_no_loop():
+    h, _ = nn.LSTMCell(3, 4, rng=np.random.default_rng(0))(np.ones((2, 3)))
+    picture = draw((h**2).sum(), limit=20)
+    assert not [node for node in picture.scene.nodes if node.text == "2 × item"]

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.drawing import draw
+from micrograd_np.drawing import draw, explain
 from micrograd_np.drawing.model import walk
 from tests.drawing.scenes import scene, weight
 
 
 @pytest.mark.parametrize(
-    ("value", "words"), [(np.nan, "1 nan"), (np.inf, "1 inf"), (-np.inf, "1 inf"), (0.0, "1 inf"), (1e-320, "1 inf")]
+    ("value", "words"), [(np.nan, "1 nan"), (np.inf, "1 inf"), (-np.inf, "1 -inf"), (0.0, "1 inf"), (1e-320, "1 inf")]
 )
 def test_strange_numbers_are_drawn(value, words):
     w = mg.Tensor([value, 1.0], requires_grad=True)
@@ -36,6 +36,7 @@ def test_strange_arrays_are_drawn(values):
 def test_unusual_dtypes_are_named():
     t = mg.Tensor(np.ones(2, np.float32), requires_grad=True)
     assert "float32" in draw(t * 2).dot
+    assert "(2,) float32" in draw(t * 2).text
     assert "float64" not in draw(weight(2) * 2).dot
 
 
@@ -54,3 +55,15 @@ def test_the_walk_is_no_recursion():
     for _ in range(20_000):
         y = y + 1.0
     assert len(walk([y])) == 20_001
+
+
+@pytest.mark.parametrize("say", [draw, explain])
+def test_what_is_written_down_as_a_program_has_no_numbers_yet(say):
+    def step(x):
+        loss = np.sum(x * x)
+        loss.backward()
+        say(loss)
+        return loss
+
+    with pytest.raises(TypeError, match=r"Draw what it returns, or its program: mg\.draw\(mg\.trace\(f\)"):
+        mg.trace(step)(weight(2))

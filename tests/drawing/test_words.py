@@ -28,7 +28,7 @@ def test_the_text_has_a_line_for_each_value_and_for_each_rule():
         "loss = sum(h * h) () 54.7 output",
         "backward: g is the gradient of the value on the right",
         "loss () the start 1",
-        "h * h (2,) broadcast_to(g, (2,)) loss 1 … 1",
+        "h * h (2,) broadcast_to(g, (2,)) loss all 1",
         "h (2,) g * h h * h 0.37 … 7.39",
         "+ g * h h * h 0.37 … 7.39",
         "= the sum 0.7 … 14.8",
@@ -72,7 +72,7 @@ def test_explain_goes_from_the_newest_value_back_to_the_tensor():
     assert lines[0] == "From loss back to w: g is the gradient of the value on the right"
     assert [" ".join(line.split()) for line in lines[1:]] == [
         "loss () the start 1",
-        "h * v (2,) broadcast_to(g, (2,)) loss 1 … 1",
+        "h * v (2,) broadcast_to(g, (2,)) loss all 1",
         "h (2,) g * v h * v -1 … 2",
         "w (2,) g * (1 - h * h) h -0.420 … 0.141",
     ]
@@ -97,6 +97,18 @@ def test_explain_says_when_no_gradient_flows():
         explain(v, h)
     with pytest.raises(RuntimeError, match="has no graph to walk back"):
         explain(mg.Tensor([1.0]))
+    alone = weight(2)
+    with pytest.raises(RuntimeError, match="nothing among your variables was computed from it"):
+        explain(alone)
+
+
+@pytest.mark.parametrize("of", [0, -1])
+def test_explain_does_not_take_a_forgotten_graph_for_one_without_gradients(of):
+    w = weight(2)
+    loss = np.sum(w * w)
+    loss.backward(retain_graph=False)
+    with pytest.raises(RuntimeError, match=r"the graph of loss was forgotten by backward\(retain_graph=False\)"):
+        explain((w, loss)[of], loss)
 
 
 def test_why_a_constant_has_none():
@@ -189,3 +201,9 @@ def test_what_folded_boxes_send_is_one_row_with_what_arrived():
     rows = draw(loss, fold=["one", "two"], direction="backward").text.splitlines()
     assert ["w", "(2,)", "folded", "2", "folded", "boxes", *brief(w.grad).split()] in [row.split() for row in rows]
     assert not any("the sum" in row for row in rows)
+
+
+def test_mermaid_cuts_a_long_formula_and_not_its_shape():
+    w = weight(2)
+    w.name = "long" * 30
+    assert "… (2,)<br/>" in draw(w * 2).mermaid

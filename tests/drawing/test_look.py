@@ -1,0 +1,71 @@
+"""How a drawing looks: words fit their boxes, lines spare them, the legend says what is there, PDFs have no date."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np.drawing import draw, render
+from tests.drawing.scenes import weight
+
+
+def width(text):
+    label = f'<<table border="0"><tr><td>{text}</td></tr></table>>'
+    svg = render.render(f"digraph {{node [shape=plain fontname=Courier] a [label={label}]}}", "svg").decode()
+    assert f">{text}<" in svg
+    return re.search(r'width="(\d+)pt"', svg)[1]
+
+
+def test_dots_are_as_wide_as_one_letter():
+    assert width("sigmoid(…) * tanh(…)") == width("sigmoid(x) * tanh(x)")
+
+
+def test_the_title_of_a_frame_goes_over_the_arrows_that_cross_it():
+    w = weight(2)
+    with mg.scope("layer 1"):
+        h = np.tanh(w)
+        loss = np.sum(h)
+    svg = draw(loss).svg
+    title = svg.index("layer 1")
+    assert svg.rindex('class="edge"') < svg.index('class="titles"') < title
+    assert svg.count("layer 1") == 1
+    assert ".titles text{paint-order:stroke" in svg
+
+
+def test_the_legend_says_what_z_is_where_a_rule_reads_it():
+    w = weight(2)
+    h, z = np.tanh(w), np.exp(w)
+    assert "z is its result" in draw(np.tanh(np.tanh(w))).dot
+    assert "z is its result" not in draw(h * 2.0).dot
+    assert "z is its result" not in draw(h * z).dot
+    assert "g arrives at an operation" in draw(h * 2.0).dot
+
+
+def test_the_parts_of_a_short_vector_can_be_added_up():
+    w = weight(2)
+    loss = np.sum(w * np.array([3.0, 1.0]) + w * np.array([-1.0, 4.0]))
+    loss.backward()
+    dot = draw(loss).dot
+    assert "part: [3 1]" in dot
+    assert "part: [-1 4]" in dot
+    assert w.grad.tolist() == [2, 5]
+
+
+def test_what_was_folded_is_said_once_however_long_it_is():
+    h = weight(2)
+    names = "sin cos tanh exp arctan square sinh arcsinh absolute cbrt log1p expm1 exp2 negative".split()
+    for _ in range(30):
+        for name in names:
+            h = getattr(np, name)(h)
+    picture = draw(h)
+    assert len(picture.scene.folded) == 1
+    assert len(picture.scene.folded[0]) > 100
+    assert picture.dot.count("folded: ") == 1
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="PDF is made by Graphviz's own dot, which is not installed")
+def test_a_pdf_does_not_say_when_it_was_made():
+    dates = re.findall(rb"/CreationDate \(D:(\d+)", draw(weight(2) * 2).pdf)
+    assert set(dates) <= {b"19800101000000"}
