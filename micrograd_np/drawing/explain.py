@@ -77,7 +77,7 @@ def check_tensor(function: str, x: Any) -> None:
 
 def check_kept(scene: Scene) -> None:
     """Refuse to say that no gradient flowed where the graph is not known any more."""
-    cut = next((node for node in scene.nodes if node.op and node.source.edges is CUT), None)
+    cut = next((node for node in scene.nodes if node.op and node.source.paths is CUT), None)
     if cut:
         raise RuntimeError(
             f"the graph of {called(cut)} was forgotten by backward(retain_graph=False). Explain before that, or leave "
