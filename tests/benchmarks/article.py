@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from micrograd_np import sigmoid as sigmoid_row
 from micrograd_np.article.hand import FIRST_OR_SECOND, X, weights
 
 from .timing import Step, Way
@@ -51,6 +52,29 @@ def eager() -> Step:
         syn0 -= syn0.grad
         syn1.zero_grad()
         syn0.zero_grad()
+        return loss
+
+    return step
+
+
+def calls_alone() -> Step:
+    """What the eager step computes, one NumPy call after another, without a tape to remember or to find the rules."""
+    X, y, (syn0, syn1) = INPUTS, TARGETS, begin()
+    sigmoid, start = sigmoid_row.kernel, np.ones(())
+
+    def step():
+        l1 = sigmoid(np.dot(X, syn0))
+        l2 = sigmoid(np.dot(l1, syn1))
+        error = y - l2
+        loss = np.vdot(error, error) / 2
+        d_vdot = start / 2
+        d_l2 = -(d_vdot * error + d_vdot * error)
+        d_z2 = d_l2 * (l2 * (1 - l2))
+        d_l1 = d_z2.dot(syn1.T)
+        d_syn1 = l1.T.dot(d_z2)
+        d_syn0 = X.T.dot(d_l1 * (l1 * (1 - l1)))
+        np.subtract(syn1, d_syn1, syn1)
+        np.subtract(syn0, d_syn0, syn0)
         return loss
 
     return step
@@ -232,6 +256,7 @@ def numba_loop() -> Step:
 WAYS: dict[str, Way] = {
     "by hand": (by_hand, 1),
     "eager": (eager, 1),
+    "calls alone": (calls_alone, 1),
     "eager, seeded": (seeded, 1),
     "compiled": (compiled, 1),
     "compiled loop": (compiled_loop, LOOP),

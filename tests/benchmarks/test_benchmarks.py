@@ -25,7 +25,7 @@ def weights_after(steps, make, monkeypatch):
     return [t.data for t in made if t.requires_grad] or begun
 
 
-@pytest.mark.parametrize("way", ["eager", "eager, seeded"])
+@pytest.mark.parametrize("way", ["eager", "calls alone", "eager, seeded"])
 def test_the_tape_takes_the_steps_of_the_hand(way, monkeypatch):
     by_hand = weights_after(20, article.by_hand, monkeypatch)
     for ours, theirs in zip(weights_after(20, article.WAYS[way][0], monkeypatch), by_hand, strict=True):
