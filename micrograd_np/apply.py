@@ -22,11 +22,12 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run an op; when the gradient of an argument is wanted, the result remembers op and arguments."""
     values: list[Any] = []
     paths: list[tuple[int, Rule]] = []
+    rules = op.rules
     tensors = False
     for x in args:
         if isinstance(x, Tensor):
             tensors = True
-            if x._requires_grad and (rule := op.rules[len(values)]):
+            if x._requires_grad and (rule := rules[len(values)]):
                 paths.append((len(values), rule))
             x = x._data
         values.append(x)
@@ -43,9 +44,9 @@ def remember(op: Any, z: Any, args: Any, values: Any, params: Any, paths: Any) -
     """The result of an op, which knows what it was made from, if a gradient is wanted of that."""
     if type(z) is not ndarray and isinstance(z, generic):
         z = np.asarray(z)
-    recording, watch, _, scope = CURRENT.get()
+    context = CURRENT.get()
     node = new(Tensor)
-    if paths and recording:
+    if paths and context.recording:
         node._data = z
         node._requires_grad = True
         node.op = op
@@ -53,7 +54,7 @@ def remember(op: Any, z: Any, args: Any, values: Any, params: Any, paths: Any) -
         node.values = values
         node.params = params
         node.paths = paths
-        node.scope = scope
+        node.scope = context.scope
         node._grad = node._memory = node.name = None
         node.birth = tick()
         node.where = spot(3)
@@ -62,8 +63,8 @@ def remember(op: Any, z: Any, args: Any, values: Any, params: Any, paths: Any) -
         node.where = spot(3) if paths else lost(args)
     if op.views and same_memory(z, values[0]):
         node._memory = memory(args[0])
-    if watch is not None:
-        watch.made(node, op, args, params)
+    if context.watch is not None:
+        context.watch.made(node, op, args, params)
     return node
 
 

@@ -7,11 +7,13 @@ import inspect
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token, copy_context
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 
-class Context(NamedTuple):
-    """The modes an op looks at when it runs."""
+@dataclass(slots=True)
+class Context:
+    """The modes an op looks at when it runs; never changed, but replaced by another."""
 
     recording: bool = True
     watch: Any = None  # is shown every op
@@ -35,7 +37,7 @@ class Mode:
         self._tokens: list[Token[Context]] = []
 
     def __enter__(self) -> None:
-        self._tokens.append(CURRENT.set(CURRENT.get()._replace(**self._changes)))
+        self._tokens.append(CURRENT.set(replace(CURRENT.get(), **self._changes)))
 
     def __exit__(self, *exception: object) -> None:
         CURRENT.reset(self._tokens.pop())

@@ -22,7 +22,8 @@ Pull = Callable[[Any, Any], Pulled]
 
 def pull_arrays(node: Any, g: Any) -> Pulled:
     """What a node sends its arguments, the rules read with arrays."""
-    args, z, values, params, broadcasts = node.args, node._data, node.values, node.params, node.op.broadcasts
+    z, values, params = node._data, node.values, node.params
+    args, broadcasts = node.args, node.op.broadcasts
     pulled = []
     for i, rule in node.paths:
         cotangent = rule(g, z, *values, **params) if params else rule(g, z, *values)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import reprlib
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from ..context import CURRENT, Context, no_grad
+from ..context import CURRENT, no_grad
 from ..graph import Tensor
 from ..ops.primitive import as_array
 from . import display
@@ -59,8 +60,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = CURRENT.get()
-        call: Any = Call(self)
-        token = CURRENT.set(Context(*context[:-1], (*context.scope, call))) if context.recording else None
+        inside = (*context.scope, Call(self))
+        token = CURRENT.set(replace(context, scope=inside)) if context.recording else None
         try:
             output = self.forward(*args, **kwargs)
         finally:

@@ -44,7 +44,15 @@ class Described:
         return docstring(row)
 
 
-class Primitive:
+class Callee:
+    """What is called through a function of its own."""
+
+    __slots__ = ("__call__",)
+
+    __call__: Callable[..., Any]
+
+
+class Primitive(Callee):
     """A function with derivatives.
 
     Parameters
@@ -75,9 +83,6 @@ class Primitive:
 
     __doc__: Any = Described(__doc__)
 
-    __slots__ = ("__call__", "__dict__", "__weakref__")  # each row is called through a function of its own
-
-    __call__: Callable[..., Any]
     direct: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
     ready = staticmethod(as_array)
 
