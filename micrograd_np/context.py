@@ -18,7 +18,7 @@ class Context:
     recording: bool = True
     watch: Any = None  # is shown every op
     trace: Any = None  # writes a program; what a value is, it is asked
-    scope: tuple[str, ...] = ()
+    scope: tuple[Any, ...] = ()  # names, and calls of modules
 
 
 CURRENT: ContextVar[Context] = ContextVar("micrograd_np", default=Context())  # noqa: B039
