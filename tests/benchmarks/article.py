@@ -57,6 +57,28 @@ def eager() -> Step:
     return step
 
 
+def own_lines() -> Step:
+    """The article's lines as they stand, on Tensors, by way of NumPy's own functions."""
+    import micrograd_np as mg
+
+    X, y = INPUTS, TARGETS
+    syn0, syn1 = (mg.Tensor(w, requires_grad=True) for w in begin())
+
+    def step():
+        nonlocal syn0, syn1
+        l1 = 1 / (1 + np.exp(-(np.dot(X, syn0))))
+        l2 = 1 / (1 + np.exp(-(np.dot(l1, syn1))))
+        loss = ((y - l2) ** 2).sum() / 2
+        loss.backward()
+        syn1 -= syn1.grad
+        syn0 -= syn0.grad
+        syn1.zero_grad()
+        syn0.zero_grad()
+        return loss
+
+    return step
+
+
 def calls_alone() -> Step:
     """What the eager step computes, one NumPy call after another, without a tape to remember or to find the rules."""
     X, y, (syn0, syn1) = INPUTS, TARGETS, begin()
@@ -256,6 +278,7 @@ def numba_loop() -> Step:
 WAYS: dict[str, Way] = {
     "by hand": (by_hand, 1),
     "eager": (eager, 1),
+    "own lines": (own_lines, 1),
     "calls alone": (calls_alone, 1),
     "eager, seeded": (seeded, 1),
     "compiled": (compiled, 1),

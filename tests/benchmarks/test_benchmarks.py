@@ -32,6 +32,12 @@ def test_the_tape_takes_the_steps_of_the_hand(way, monkeypatch):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_the_articles_own_lines_take_them_but_for_rounding(monkeypatch):
+    by_hand = weights_after(20, article.by_hand, monkeypatch)
+    for ours, theirs in zip(weights_after(20, article.own_lines, monkeypatch), by_hand, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
 @pytest.mark.parametrize("model", [models.mlp, models.convnet, models.transformer])
 def test_a_model_learns(model):
     step = models.training(model, models.ours())
