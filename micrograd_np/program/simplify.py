@@ -12,7 +12,7 @@ import numpy as np
 from ..ops import TABLE
 from ..ops.primitive import Elementwise
 from .identities import constant_of, is_dense, is_number, same, told, uniform
-from .values import CONSTANT, RESULT, Step, Steps, Value
+from .values import ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Value
 
 EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "negative")]
 SPREAD = TABLE["broadcast_to"]
@@ -132,25 +132,29 @@ class Walk:
         source = inner.inputs[0]
         return step._replace(inputs=(source,)) if is_dense(source) else step
 
-    def fresh(self, x: Any, inputs: Any = None) -> Any:
-        """What a value has become; a copy, where that is now the memory of one of the inputs, and was not before."""
+    def fresh(self, x: Any, given: bool, targets: list[Value]) -> Any:
+        """What a value has become; a copy of the memory of an input that it is to outlive, or was a copy of before."""
         if not isinstance(x, Value):
             return x
         now = self.current(x)
         at = root(now, self.made)
-        if at.kind in (RESULT, CONSTANT) or root(x, self.before) is at or (inputs is not None and at not in inputs):
+        was_copy = root(x, self.before) is not at
+        if at.kind in (RESULT, CONSTANT) or (given and now in targets and not was_copy):
             return now
-        step = Step(TABLE["copy"], (now,), {}, copy(x))
+        if not (given and was_copy) and not any(overlap(at, target) for target in targets):
+            return now
+        output = copy(x) if x.kind == RESULT else Value(RESULT, None, x.shape, x.dtype, x.strides)
+        step = Step(TABLE["copy"], (now,), {}, output)
         made = self.seen.setdefault(signature(step), step.output)
         self.made.setdefault(made, step)
         return made
 
     def rest(self, program: Steps) -> Steps:
         """The program of what is still needed for what is seen in the end."""
-        targets = {target for target, _ in program.writes}
-        result = [self.fresh(x) for x in program.result]
-        writes = [(target, self.fresh(value, targets - {target})) for target, value in program.writes]
-        gradients = [(target, self.fresh(value)) for target, value in program.gradients]
+        targets = [target for target, _ in program.writes]
+        result = [self.fresh(x, True, targets) for x in program.result]
+        writes = [(at, value if value is at else self.fresh(value, False, targets)) for at, value in program.writes]
+        gradients = [(target, self.fresh(value, True, targets)) for target, value in program.gradients]
         needed = {x for x in (*result, *(v for _, v in writes), *(v for _, v in gradients)) if isinstance(x, Value)}
         steps = []
         for step in reversed(self.made.values()):
@@ -171,6 +175,12 @@ def root(x: Any, made: dict[Value, Step]) -> Any:
     while x in made and made[x].op.views:
         x = made[x].inputs[0]
     return x
+
+
+def overlap(x: Value, y: Value) -> bool:
+    """Whether two inputs show one memory; arguments are their own."""
+    a, b = [getattr(at.of, "_data", at.of) if at.kind in (TENSOR, ARRAY) else None for at in (x, y)]
+    return x is y or (isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.may_share_memory(a, b))
 
 
 def draws(op: Any) -> bool:
