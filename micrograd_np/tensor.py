@@ -33,6 +33,7 @@ COMPARISONS = {
 }
 COMPARISONS |= {"invert": "invert"}
 LOGIC = {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}  # of what was compared
+LOGIC |= {"lshift": "left_shift", "rshift": "right_shift"}
 METHODS = """
     all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum diagonal dot flatten max mean min
     partition prod ptp ravel repeat reshape round sort squeeze std sum swapaxes take trace transpose var
@@ -51,7 +52,7 @@ def in_place(op: Primitive) -> Callable[..., Any]:
             return op(self, other)
         if tracing():
             return assign(self, op(self.detach(), other))
-        data, value = self._data, other
+        data, value = self._data, op.ready(other)
         if isinstance(other, Tensor):
             errors.check_write(self, other)
             value = other._data
@@ -133,6 +134,15 @@ def __iter__(self: Tensor) -> Iterator[Any]:
     return (TABLE["getitem"](self, i) for i in range(len(self._data)))
 
 
+@property  # type: ignore[misc]
+def _mask(self: Tensor) -> Any:
+    """What NumPy asks of whatever stands beside a masked array."""
+    raise misfits.masked()
+
+
+Tensor._mask = _mask  # type: ignore[attr-defined]
+Tensor.__divmod__ = method(FUNCTIONS["divmod"])  # type: ignore[attr-defined]
+Tensor.__rdivmod__ = reflected(FUNCTIONS["divmod"])  # type: ignore[attr-defined]
 Tensor.assign = assign  # type: ignore[attr-defined]
 
 

@@ -80,6 +80,8 @@ def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]
 
 
 def _bind_einsum(*operands: Any, optimize: Any = False) -> Bound:
+    if not operands:
+        raise TypeError("missing 1 required positional argument: 'subscripts'")
     subscripts, given = spell(operands)
     arrays = tuple(map(as_array, given))
     terms, output = explicit(subscripts, tuple(x.ndim for x in arrays))

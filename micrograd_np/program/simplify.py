@@ -69,11 +69,12 @@ class Walk:
     def folded(self, step: Step) -> Value | None:
         """The value, if it can be known now."""
         values = [constant_of(x) for x in step.inputs]
-        if step.op.name == "power" and is_number(step.inputs[1], 0):
-            values = [1.0, np.ones(step.output.shape, step.output.dtype)]
+        to_nothing = step.op.name == "power" and is_number(step.inputs[1], 0)
+        if to_nothing:
+            values = [np.ones(step.output.shape, step.output.dtype)]
         if draws(step.op) or step.output.shape is None or any(x is None for x in values):
             return None
-        data = np.asarray(step.op.kernel(*values, **step.params))
+        data = values[0] if to_nothing else np.asarray(step.op.kernel(*values, **step.params))
         if data.size > LISTED and not uniform(data):
             return None
         key = (data.dtype, data.shape, data.tobytes())
