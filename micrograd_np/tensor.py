@@ -94,6 +94,9 @@ def copying(name: str) -> Callable[..., Any]:
 for symbol, name in LOGIC.items():
     setattr(Tensor, f"__{symbol}__", method(TABLE[name]))
     setattr(Tensor, f"__r{symbol}__", lambda self, other, row=TABLE[name]: row(other, self))
+for name in ("divmod",):  # of two results
+    setattr(Tensor, f"__{name}__", method(FUNCTIONS[name]))
+    setattr(Tensor, f"__r{name}__", reflected(FUNCTIONS[name]))
 for name in METHODS:
     if name in FUNCTIONS:
         setattr(Tensor, name, copying(name) if name in ("partition", "sort") else method(FUNCTIONS[name]))
@@ -134,15 +137,12 @@ def __iter__(self: Tensor) -> Iterator[Any]:
     return (TABLE["getitem"](self, i) for i in range(len(self._data)))
 
 
-@property  # type: ignore[misc]
-def _mask(self: Tensor) -> Any:
+def mask(self: Tensor) -> Any:
     """What NumPy asks of whatever stands beside a masked array."""
     raise misfits.masked()
 
 
-Tensor._mask = _mask  # type: ignore[attr-defined]
-Tensor.__divmod__ = method(FUNCTIONS["divmod"])  # type: ignore[attr-defined]
-Tensor.__rdivmod__ = reflected(FUNCTIONS["divmod"])  # type: ignore[attr-defined]
+Tensor._mask = property(mask)  # type: ignore[attr-defined]
 Tensor.assign = assign  # type: ignore[attr-defined]
 
 

@@ -122,7 +122,9 @@ def _einsum_rule(g: Any, z: Any, *arrays: Any, i: int, subscripts: str, optimize
             factors.append((label, ones(size, x)))
         wanted += label
     subscripts = ",".join(term for term, _ in factors) + "->" + wanted
-    return unbroadcast(np.einsum(subscripts, *[factor for _, factor in factors], optimize=bool(optimize)), x.shape)
+    product = np.einsum(subscripts, *[factor for _, factor in factors], optimize=bool(optimize))
+    summed = len(factors) > 1 and not optimize  # from +0 on, so that another sum over no axes changes no bit
+    return product if summed and product.shape == x.shape else unbroadcast(product, x.shape)
 
 
 einsum = Variadic(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
@@ -12,19 +13,23 @@ import numpy as np
 from ..ops import TABLE
 from ..ops.primitive import Elementwise
 from .identities import constant_of, is_dense, is_number, same, told, uniform
+from .trace import TraceError
 from .values import ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Value
 
 EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "negative")]
 SPREAD = TABLE["broadcast_to"]
+ALONE = 2  # a reference that a value holds, and one that is counted with
 LISTED = 16  # numbers, and no more, are written out
 PRODUCTS = ("dot", "matmul", "inner", "vdot", "vecdot", "tensordot", "einsum", "matvec", "vecmat")
 
 
 def simplified(program: Steps) -> Steps:
     """Constants folded, identities and unneeded broadcasts gone, each thing computed once, and nothing in vain."""
+    check_arrays(program)
     apart: set[Value] = set()
+    known = dict(filter(None, map(unheld, program.inputs())))
     while True:
-        walk = Walk(apart)
+        walk = Walk(apart, known)
         for step in program.steps:
             walk.take(step)
         if apart == walk.apart:
@@ -35,8 +40,8 @@ def simplified(program: Steps) -> Steps:
 class Walk:
     """One pass over the steps; `now` says what each value has become."""
 
-    def __init__(self, apart: Iterable[Value]) -> None:
-        self.now: dict[Value, Value] = {}
+    def __init__(self, apart: Iterable[Value], known: dict[Value, Value]) -> None:
+        self.now: dict[Value, Value] = dict(known)
         self.made: dict[Value, Step] = {}  # in order
         self.seen: dict[Any, Value] = {}
         self.before: dict[Value, Step] = {}
@@ -176,6 +181,26 @@ def root(x: Any, made: dict[Value, Step]) -> Any:
     while x in made and made[x].op.views:
         x = made[x].inputs[0]
     return x
+
+
+def check_arrays(program: Steps) -> None:
+    """Refuse an array that shows the memory of a Tensor that is written to: which of its values is read is unknown."""
+    for x in program.inputs():
+        for target, _ in program.writes:
+            if x.kind == ARRAY and overlap(x, target):
+                raise TraceError(
+                    f"{x.name or 'an array'} shows the memory of {target.name or 'a tensor'}, to which "
+                    f"{program.name} writes, and a program writes last. Read the Tensor itself, or copy it before."
+                )
+
+
+def unheld(x: Value) -> tuple[Value, Value] | None:
+    """An array of one number that nothing but the program knows, and the constant that it so is."""
+    if x.kind != ARRAY or not isinstance(x.of, np.ndarray) or x.of.base is not None or not uniform(x.of):
+        return None
+    if sys.getrefcount(x.of) > ALONE:
+        return None
+    return x, Value(CONSTANT, x.of.copy(order="K"), x.shape, x.dtype, x.strides)
 
 
 def overlap(x: Value, y: Value) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 from ..ops.primitive import Elementwise
 from .kernels import definitions_of, printed
 from .layout import wrapped
@@ -18,6 +20,7 @@ WIDTH = 76  # of an expression
 LINE = 96  # of a statement
 LONG = 10  # lines, from which on forward, backward and writes stand apart
 IN_PLACE = {"add": "+=", "subtract": "-=", "multiply": "*=", "divide": "/="}
+FLOAT = np.dtype(float)
 VIEWS = ("transpose", "item", "_item")  # short enough to be written where they are read, however often
 
 
@@ -32,7 +35,9 @@ class Source:
         consumed = self.ancestors([value for _, value in program.writes])
         self.gradients = [g for _, g in program.gradients if g is not None and g not in consumed]
         self.uses.update([*self.returned, *self.gradients, *(value for _, value in program.writes)])
-        self.kernels = definitions_of(dict.fromkeys(kernel_of(s.op) for s in program.steps if needs_kernel(s.op)))
+        self.kernels = definitions_of(
+            dict.fromkeys(kernel_of(s.op, len(s.inputs)) for s in program.steps if needs_kernel(s.op))
+        )
         needed = {*self.kernels, *pythons("\n".join(self.kernels.values()))}  # which a function so called would hide
         self.name = Names(needed).take(program.name)
         self.naming = Naming(program, self.kernels)
@@ -98,6 +103,8 @@ class Source:
 
     def phrase(self, step: Step) -> Phrase:
         same_dtype = {x.dtype for x in step.inputs if isinstance(x, Value) and x.kind != CONSTANT}
+        if step.op.name == "where" and {x.dtype for x in step.inputs[1:] if isinstance(x, Value)} == {FLOAT}:
+            same_dtype = {FLOAT}
         args = [self.operand(x, same_dtype) if isinstance(step.op, Elementwise) else self.read(x) for x in step.inputs]
         return spelled(step.op, args, step.params)
 

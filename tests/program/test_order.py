@@ -126,3 +126,15 @@ def test_an_assignment_needs_no_copy_of_its_own():
         w.assign(w + x)
 
     assert str(mg.trace(step)(np.ones(2))).endswith("    v[...] = w\n    w += x\n")
+
+
+def test_an_array_that_shows_the_memory_of_what_is_written_is_refused():
+    w = mg.Tensor(np.ones(2))
+    raw = w.data[::-1]
+
+    def step(x):
+        w.assign(w + x)
+        return x * raw
+
+    with pytest.raises(TypeError, match="raw shows the memory of w, to which step writes"):
+        mg.trace(step)(np.ones(2))
