@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NoReturn
 
 import numpy as np
@@ -14,17 +15,22 @@ def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     listed = ", ".join(called(x, f"argument {i}") for i, x in enumerate(args))
     shapes = [getattr(x, "shape", ()) for x in args]
     if isinstance(error, np.linalg.LinAlgError):
-        error.add_note(f"In {op.name} of {listed}. {MATRIX_CURES.get(str(error), '')}".rstrip())
-        raise error
+        noted(error, op.name, listed)
     if isinstance(error, ValueError) and op.name in ("dot", "matmul"):
         raise ValueError(f"{op.name} does not fit {listed}: {inner(*shapes)}") from None
-    if isinstance(error, ValueError) and op.broadcasts:
-        raise ValueError(f"{op.name} cannot broadcast {listed}: {mismatch(shapes)}") from None
-    error.add_note(f"In {op.name} of {listed}.")
+    if isinstance(error, ValueError) and op.broadcasts and (why := mismatch(shapes)):
+        raise ValueError(f"{op.name} cannot broadcast {listed}: {why}") from None
+    noted(error, op.name, listed)
+
+
+def noted(error: Exception, name: str, listed: str) -> NoReturn:
+    """Raise what NumPy said, with what it was said of and the cure."""
+    error.add_note(f"In {name} of {listed}. {NOTES.get(str(error), '')}".rstrip())
     raise error
 
 
-MATRIX_CURES = {
+NOTES = {
+    "Integers to negative integer powers are not allowed.": "Convert them first, with .astype(float).",
     "Singular matrix": "It has no inverse; np.linalg.pinv and np.linalg.lstsq give the nearest to one.",
     "Matrix is not positive definite": "Symmetric, with eigenvalues above 0: add a multiple of np.eye(n), or use eigh.",
 }
@@ -38,7 +44,7 @@ def mismatch(shapes: list[tuple[int, ...]]) -> str:
                 f"axis -{back} has sizes {' and '.join(map(str, sorted(sizes)))}. Sizes must be equal or 1, counted "
                 "from the last axis: reshape one of them, or add an axis of length 1 with [:, None]."
             )
-    return "the shapes do not fit."
+    return ""
 
 
 def inner(a: tuple[int, ...], b: tuple[int, ...]) -> str:
@@ -72,7 +78,17 @@ CURES = {
 def signature(name: str, kwargs: dict[str, Any], error: Exception) -> TypeError:
     """A call with arguments that the row does not take."""
     cures = [f"{key}= is not supported on Tensors. {CURES[key]}" for key in kwargs if key in CURES]
-    return TypeError(f"{name}: {' '.join(cures) or str(error).replace('<lambda>() ', '')}")
+    if cures:
+        return TypeError(f"{name}: {' '.join(cures)}")
+    told = re.sub(r"^[\w.<>]+\(\) (?=got|takes|missing)", "", str(error))  # without the name of the row's binder
+    return TypeError(f"{name}: {told}")
+
+
+def masked() -> TypeError:
+    return TypeError(
+        "a masked array beside a Tensor would lose its mask, or the gradient. Give x.filled(value) or x.data, and "
+        "choose with np.where(x.mask, a, b)."
+    )
 
 
 def method(name: str, how: str) -> TypeError:

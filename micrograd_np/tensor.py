@@ -33,6 +33,7 @@ COMPARISONS = {
 }
 COMPARISONS |= {"invert": "invert"}
 LOGIC = {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}  # of what was compared
+LOGIC |= {"lshift": "left_shift", "rshift": "right_shift"}
 METHODS = """
     all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum diagonal dot flatten max mean min
     partition prod ptp ravel repeat reshape round sort squeeze std sum swapaxes take trace transpose var
@@ -51,7 +52,7 @@ def in_place(op: Primitive) -> Callable[..., Any]:
             return op(self, other)
         if tracing():
             return assign(self, op(self.detach(), other))
-        data, value = self._data, other
+        data, value = self._data, op.ready(other)
         if isinstance(other, Tensor):
             errors.check_write(self, other)
             value = other._data
@@ -93,6 +94,9 @@ def copying(name: str) -> Callable[..., Any]:
 for symbol, name in LOGIC.items():
     setattr(Tensor, f"__{symbol}__", method(TABLE[name]))
     setattr(Tensor, f"__r{symbol}__", lambda self, other, row=TABLE[name]: row(other, self))
+for name in ("divmod",):  # of two results
+    setattr(Tensor, f"__{name}__", method(FUNCTIONS[name]))
+    setattr(Tensor, f"__r{name}__", reflected(FUNCTIONS[name]))
 for name in METHODS:
     if name in FUNCTIONS:
         setattr(Tensor, name, copying(name) if name in ("partition", "sort") else method(FUNCTIONS[name]))
@@ -133,6 +137,12 @@ def __iter__(self: Tensor) -> Iterator[Any]:
     return (TABLE["getitem"](self, i) for i in range(len(self._data)))
 
 
+def mask(self: Tensor) -> Any:
+    """What NumPy asks of whatever stands beside a masked array."""
+    raise misfits.masked()
+
+
+Tensor._mask = property(mask)  # type: ignore[attr-defined]
 Tensor.assign = assign  # type: ignore[attr-defined]
 
 

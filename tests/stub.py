@@ -63,6 +63,9 @@ def methods():
     yield from (f"def __r{symbol}__(self, other: Operand) -> Tensor: ..." for symbol in [*BINARY, "matmul"])
     yield from (f"def __{symbol}__(self, other: Operand) -> NDArray[Any]: ..." for symbol in LOGIC)
     yield from (f"def __r{symbol}__(self, other: Operand) -> NDArray[Any]: ..." for symbol in LOGIC)
+    yield from (
+        f"def __{symbol}__(self, other: Operand) -> tuple[Tensor, Tensor]: ..." for symbol in ("divmod", "rdivmod")
+    )
     yield from (f"def __i{symbol}__(self, other: Operand) -> Tensor: ..." for symbol in BINARY)
     yield from (f"def __{symbol}__(self) -> Tensor: ..." for symbol in UNARY)
     yield "def __invert__(self) -> NDArray[Any]: ..."

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..context import tracing
 from ..errors import called
 from ..ops.classes import REDUCTIONS, log_softmax, one_hot
 from ..ops.classes import cross_entropy as plain_cross_entropy
 from ..ops.neural import log_sigmoid
-from ..ops.primitive import as_array
+from ..ops.primitive import Primitive, as_array
 
 LEAST = math.exp(-100)  # the probability that PyTorch takes a 0 for, so that its logarithm stays finite
 
@@ -70,11 +71,20 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     return finish(near * (error - near / 2), reduction)
 
 
+def _probabilities(p: Any) -> Any:
+    """p itself, all of which is from 0 to 1."""
+    if not (np.greater_equal(p, 0).all() and np.less_equal(p, 1).all()):
+        raise ValueError("binary_cross_entropy takes probabilities from 0 to 1; for logits there is ..._with_logits.")
+    return p
+
+
+probabilities = Primitive(_probabilities, lambda g, z, p: g, views=True)  # a step, so that a program checks them too
+
+
 def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean") -> Any:
     """-(t log p + (1-t) log(1-p)), at most 100 an entry; for logits there is `..._with_logits`, more accurate."""
     p, target = same(probability, target)
-    if not (np.greater_equal(p, 0).all() and np.less_equal(p, 1).all()):
-        raise ValueError("binary_cross_entropy takes probabilities from 0 to 1; for logits there is ..._with_logits.")
+    p = probabilities(p) if tracing() else _probabilities(p)
     logs = target * np.log(np.maximum(p, LEAST)) + (1 - target) * np.log(np.maximum(1 - p, LEAST))
     return finish(-logs, reduction)
 

@@ -11,7 +11,7 @@ from .composed import stands_for
 from .examples import Drawn as D
 from .examples import example
 from .indexing import scatter
-from .primitive import Bound, Plain, Primitive, as_array
+from .primitive import Bound, Known, Primitive, as_array
 
 
 def entries(rows: int, columns: int, offset: int) -> slice:
@@ -63,6 +63,6 @@ TRIANGLES = [example(D(3, 4)), example(D(2, 4, 3), k=-1), example(D(3), k=1)]
 tril = Primitive(np.tril, lambda g, z, x, k: np.tril(g, k), bind=_bind_triangle, broadcasts=True, examples=TRIANGLES)
 triu = Primitive(np.triu, lambda g, z, x, k: np.triu(g, k), bind=_bind_triangle, broadcasts=True, examples=TRIANGLES)
 
-diag_indices_from = Plain(np.diag_indices_from, examples=[example(D(3, 3))])
-tril_indices_from = Plain(np.tril_indices_from, examples=[example(D(3, 4), 1)])
-triu_indices_from = Plain(np.triu_indices_from, examples=[example(D(3, 4), -1)])
+diag_indices_from = Known(np.diag_indices_from, examples=[example(D(3, 3))])
+tril_indices_from = Known(np.tril_indices_from, examples=[example(D(3, 4), 1)])
+triu_indices_from = Known(np.triu_indices_from, examples=[example(D(3, 4), -1)])

@@ -80,6 +80,8 @@ def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]
 
 
 def _bind_einsum(*operands: Any, optimize: Any = False) -> Bound:
+    if not operands:
+        raise TypeError("missing 1 required positional argument: 'subscripts'")
     subscripts, given = spell(operands)
     arrays = tuple(map(as_array, given))
     terms, output = explicit(subscripts, tuple(x.ndim for x in arrays))
@@ -120,7 +122,9 @@ def _einsum_rule(g: Any, z: Any, *arrays: Any, i: int, subscripts: str, optimize
             factors.append((label, ones(size, x)))
         wanted += label
     subscripts = ",".join(term for term, _ in factors) + "->" + wanted
-    return unbroadcast(np.einsum(subscripts, *[factor for _, factor in factors], optimize=bool(optimize)), x.shape)
+    product = np.einsum(subscripts, *[factor for _, factor in factors], optimize=bool(optimize))
+    summed = len(factors) > 1 and not optimize  # from +0 on, so that another sum over no axes changes no bit
+    return product if summed and product.shape == x.shape else unbroadcast(product, x.shape)
 
 
 einsum = Variadic(

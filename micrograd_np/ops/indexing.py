@@ -76,6 +76,13 @@ def put(values: Any, index: tuple[Any, ...], shape: Any) -> Any:
     return target
 
 
+def placed(values: Any, index: Any, shape: Any) -> Any:
+    """Zeros of a shape, with values at an index that names no entry twice."""
+    target = np.zeros_like(values, shape=shape, order="C")
+    target[index] = values
+    return target
+
+
 def _scatter_values(g: Any, z: Any, values: Any, *arrays: Any, index: tuple[Any, ...], shape: Any) -> Any:
     taken = g[join_index(index, arrays)]
     return taken if taken.shape == values.shape else unbroadcast(taken, values.shape)

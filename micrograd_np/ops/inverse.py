@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..context import tracing
+from ..frames import line, spot
+from ..graph import Tensor
 from .composed import stands_for
 from .examples import Drawn as D
 from .examples import example
@@ -110,6 +113,11 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     """The x for which |a x - b| is smallest; the squares of what remains; a's rank and singular values."""
     a, b = as_array(a), as_array(b)
     check_axes("lstsq", a, 0, b, 0)
+    if tracing() and isinstance(a, Tensor):
+        raise TypeError(
+            "how many residuals np.linalg.lstsq gives depends on the rank of a, and a program's shapes are fixed: "
+            f"{line(spot())}. Write np.linalg.pinv(a) @ b for the solution alone."
+        )
     rows, unknowns = a.shape
     precision = float(np.finfo(a.dtype).eps)
     rcond = precision * max(rows, unknowns) if rcond is None else rcond if rcond >= 0 else precision

@@ -25,7 +25,7 @@ def _max_pool(x: Any, kernel: Sizes, **how: Sizes) -> Any:
     return z
 
 
-def largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any], Any]:
+def where_largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any], Any]:
     """Where each entry of the kernel falls on the largest of its window, z; and how many of a window do."""
     chosen = [seen == z for seen in entries(x, kernel, -np.inf, **how)]
     few = np.int8 if len(chosen) < 128 else np.int32  # so small that it takes on any float's dtype
@@ -37,7 +37,7 @@ def largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any], Any
 
 def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
     """For each window of x, its entry of y to the largest of the window, z."""
-    chosen, count = largest(x, z, kernel, **how)
+    chosen, count = where_largest(x, z, kernel, **how)
     stride, padding, dilation = how["stride"], how["padding"], how["dilation"]
     share = np.empty_like(z, dtype=y.dtype)
     share[...] = y  # NumPy copies from one order in memory to another faster than it divides
@@ -55,7 +55,7 @@ def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
 
 def _max_pool_mean(v: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
     """For each window of x, the mean of the entries of v that lie where x is the largest of the window, z."""
-    chosen, count = largest(x, z, kernel, **how)
+    chosen, count = where_largest(x, z, kernel, **how)
     return sum(here * seen for here, seen in zip(chosen, entries(v, kernel, 0, **how), strict=True)) / count
 
 

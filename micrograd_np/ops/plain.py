@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .primitive import Known, Plain
+from .primitive import Known, Plain, Verdict
 
 # Comparisons.
 less = Plain(np.less, sign="<")
@@ -14,9 +14,9 @@ not_equal = Plain(np.not_equal, sign="!=")
 greater = Plain(np.greater, sign=">")
 greater_equal = Plain(np.greater_equal, sign=">=")
 isclose = Plain(np.isclose)
-allclose = Plain(np.allclose)
-array_equal = Plain(np.array_equal)
-array_equiv = Plain(np.array_equiv)
+allclose = Verdict(np.allclose)
+array_equal = Verdict(np.array_equal)
+array_equiv = Verdict(np.array_equiv)
 
 # What kind of number.
 isfinite = Plain(np.isfinite)

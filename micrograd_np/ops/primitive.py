@@ -12,22 +12,24 @@ import numpy as np
 from .. import misfits
 from ..apply import apply, binary, unary
 from ..context import tracing
-from ..graph import Tensor
+from ..graph import Tensor, fixed
 from ..rules import Rule
 from .examples import Example
 
-SEQUENCES = (list, tuple)
+ARRAYS = (list, tuple, np.ndarray)
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def as_array(x: Any) -> Any:
-    """An argument as an array; Tensors, and arrays of whatever kind, pass."""
+    """An argument as an array; Tensors, and arrays of whatever kind, pass, but not those with a mask."""
+    if isinstance(x, np.ndarray) and type(x) is not np.ndarray and hasattr(x, "mask"):
+        raise misfits.masked()
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 
 def operand(x: Any) -> Any:
     """An argument of an elementwise row: a list is an array, a Python number stays one, since it takes on any dtype."""
-    return np.asarray(x) if isinstance(x, SEQUENCES) else x
+    return as_array(x) if isinstance(x, ARRAYS) else x
 
 
 class Described:
@@ -171,10 +173,27 @@ class Plain(Primitive):
         return self.kernel(*[x._data if isinstance(x, Tensor) else x for x in args], **named)
 
 
+class Verdict(Plain):
+    """A row whose result is Python's True or False, and under a trace an array as any other."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        kernel = functools.wraps(function)(lambda *args, **params: np.bool_(function(*args, **params)))
+        super().__init__(function, kernel=kernel)
+
+    def bound(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().bound(*args, **kwargs)
+        return found if tracing() else bool(found)
+
+
 class Known(Plain):
     """A row whose result follows from shapes and dtypes alone, and is known before any value is."""
 
     of_values = False
+
+    def bound(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().bound(*args, **kwargs)
+        parts = found if isinstance(found, tuple) else (found,)
+        return tuple(map(fixed, parts)) if any(isinstance(x, np.ndarray) for x in parts) else found
 
 
 class Variadic(Primitive):

@@ -26,6 +26,8 @@ def in_order(order: str) -> dict[str, str]:
 
 def _bind_reshape(x: Any, *sizes: Any, shape: Any = None, order: str = "C") -> Bound:
     """All spellings: `np.reshape(x, (2, 3))`, `np.reshape(x, (2, 3), "F")`, `x.reshape(2, 3)`."""
+    if not sizes and shape is None:
+        raise TypeError("missing 1 required positional argument: 'shape'")
     if sizes and isinstance(sizes[-1], str):
         *sizes, order = sizes  # type: ignore[assignment]
     if shape is None:

@@ -70,11 +70,23 @@ def swapped_back(step: Step, made: dict[Value, Step]) -> Value | None:
 
 
 def undone(step: Step, made: dict[Value, Step]) -> Value | None:
-    """-(-x), x.T.T"""
+    """-(-x)"""
     inner = made.get(step.inputs[0])
     if inner is None or inner.op is not step.op or any(map(bool, (*step.params.values(), *inner.params.values()))):
         return None
     return inner.inputs[0]  # type: ignore[no-any-return]
+
+
+def in_order(step: Step, made: dict[Value, Step]) -> Value | None:
+    """x.T.T, and axes in the order that they have."""
+    axes = step.params["axes"]
+    kept = axes is not None and tuple(axis % len(axes) for axis in axes) == tuple(range(len(axes)))
+    return step.inputs[0] if kept else undone(step, made)
+
+
+def twice(step: Step, made: dict[Value, Step]) -> Value | None:
+    """x & x"""
+    return step.inputs[0] if step.inputs[0] is step.inputs[1] else None
 
 
 def reshaped(step: Step, made: dict[Value, Step]) -> Value | None:
@@ -88,9 +100,10 @@ IDENTITIES: dict[str, Identity] = {
     "power": by_one,
     "subtract": minus_zero,
     "negative": undone,
-    "transpose": undone,
+    "transpose": in_order,
     "reshape": reshaped,
     "swapaxes": swapped_back,
+    **dict.fromkeys(("logical_and", "logical_or", "bitwise_and", "bitwise_or"), twice),
     **dict.fromkeys(("astype", "broadcast_to", "positive", "copy", "squeeze", "conjugate", "real"), first),
 }
 

@@ -29,7 +29,8 @@ class Names:
         name = "".join(c if c.isalnum() or c == "_" else "_" for c in wanted)
         while "__" in name:
             name = name.replace("__", "_")
-        return self.take(name.strip("_") or "t", avoided)
+        name = name.strip("_")
+        return self.take(f"{name}_" if keyword.iskeyword(name) else name or "t", avoided)
 
     def take(self, name: str, avoided: Container[str] = ()) -> str:
         """A name as it is, or the first with a number that is free."""

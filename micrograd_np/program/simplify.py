@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
@@ -12,19 +13,23 @@ import numpy as np
 from ..ops import TABLE
 from ..ops.primitive import Elementwise
 from .identities import constant_of, is_dense, is_number, same, told, uniform
-from .values import CONSTANT, RESULT, Step, Steps, Value
+from .trace import TraceError
+from .values import ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Value
 
 EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "negative")]
 SPREAD = TABLE["broadcast_to"]
+ALONE = 2  # a reference that a value holds, and one that is counted with
 LISTED = 16  # numbers, and no more, are written out
 PRODUCTS = ("dot", "matmul", "inner", "vdot", "vecdot", "tensordot", "einsum", "matvec", "vecmat")
 
 
 def simplified(program: Steps) -> Steps:
     """Constants folded, identities and unneeded broadcasts gone, each thing computed once, and nothing in vain."""
+    check_arrays(program)
     apart: set[Value] = set()
+    known = dict(filter(None, map(unheld, program.inputs())))
     while True:
-        walk = Walk(apart)
+        walk = Walk(apart, known)
         for step in program.steps:
             walk.take(step)
         if apart == walk.apart:
@@ -35,8 +40,8 @@ def simplified(program: Steps) -> Steps:
 class Walk:
     """One pass over the steps; `now` says what each value has become."""
 
-    def __init__(self, apart: Iterable[Value]) -> None:
-        self.now: dict[Value, Value] = {}
+    def __init__(self, apart: Iterable[Value], known: dict[Value, Value]) -> None:
+        self.now: dict[Value, Value] = dict(known)
         self.made: dict[Value, Step] = {}  # in order
         self.seen: dict[Any, Value] = {}
         self.before: dict[Value, Step] = {}
@@ -69,11 +74,12 @@ class Walk:
     def folded(self, step: Step) -> Value | None:
         """The value, if it can be known now."""
         values = [constant_of(x) for x in step.inputs]
-        if step.op.name == "power" and is_number(step.inputs[1], 0):
-            values = [1.0, np.ones(step.output.shape, step.output.dtype)]
+        to_nothing = step.op.name == "power" and is_number(step.inputs[1], 0)
+        if to_nothing:
+            values = [np.ones(step.output.shape, step.output.dtype)]
         if draws(step.op) or step.output.shape is None or any(x is None for x in values):
             return None
-        data = np.asarray(step.op.kernel(*values, **step.params))
+        data = values[0] if to_nothing else np.asarray(step.op.kernel(*values, **step.params))
         if data.size > LISTED and not uniform(data):
             return None
         key = (data.dtype, data.shape, data.tobytes())
@@ -132,25 +138,29 @@ class Walk:
         source = inner.inputs[0]
         return step._replace(inputs=(source,)) if is_dense(source) else step
 
-    def fresh(self, x: Any, inputs: Any = None) -> Any:
-        """What a value has become; a copy, where that is now the memory of one of the inputs, and was not before."""
+    def fresh(self, x: Any, given: bool, targets: list[Value]) -> Any:
+        """What a value has become; a copy of the memory of an input that it is to outlive, or was a copy of before."""
         if not isinstance(x, Value):
             return x
         now = self.current(x)
         at = root(now, self.made)
-        if at.kind in (RESULT, CONSTANT) or root(x, self.before) is at or (inputs is not None and at not in inputs):
+        was_copy = root(x, self.before) is not at
+        if at.kind in (RESULT, CONSTANT) or (given and now in targets and not was_copy):
             return now
-        step = Step(TABLE["copy"], (now,), {}, copy(x))
+        if not (given and was_copy) and not any(overlap(at, target) for target in targets):
+            return now
+        output = copy(x) if x.kind == RESULT else Value(RESULT, None, x.shape, x.dtype, x.strides)
+        step = Step(TABLE["copy"], (now,), {}, output)
         made = self.seen.setdefault(signature(step), step.output)
         self.made.setdefault(made, step)
         return made
 
     def rest(self, program: Steps) -> Steps:
         """The program of what is still needed for what is seen in the end."""
-        targets = {target for target, _ in program.writes}
-        result = [self.fresh(x) for x in program.result]
-        writes = [(target, self.fresh(value, targets - {target})) for target, value in program.writes]
-        gradients = [(target, self.fresh(value)) for target, value in program.gradients]
+        targets = [target for target, _ in program.writes]
+        result = [self.fresh(x, True, targets) for x in program.result]
+        writes = [(at, value if value is at else self.fresh(value, False, targets)) for at, value in program.writes]
+        gradients = [(target, self.fresh(value, True, targets)) for target, value in program.gradients]
         needed = {x for x in (*result, *(v for _, v in writes), *(v for _, v in gradients)) if isinstance(x, Value)}
         steps = []
         for step in reversed(self.made.values()):
@@ -171,6 +181,32 @@ def root(x: Any, made: dict[Value, Step]) -> Any:
     while x in made and made[x].op.views:
         x = made[x].inputs[0]
     return x
+
+
+def check_arrays(program: Steps) -> None:
+    """Refuse an array that shows the memory of a Tensor that is written to: which of its values is read is unknown."""
+    for x in program.inputs():
+        for target, _ in program.writes:
+            if x.kind == ARRAY and overlap(x, target):
+                raise TraceError(
+                    f"{x.name or 'an array'} shows the memory of {target.name or 'a tensor'}, to which "
+                    f"{program.name} writes, and a program writes last. Read the Tensor itself, or copy it before."
+                )
+
+
+def unheld(x: Value) -> tuple[Value, Value] | None:
+    """An array of one number that nothing but the program knows, and the constant that it so is."""
+    if x.kind != ARRAY or not isinstance(x.of, np.ndarray) or x.of.base is not None or not uniform(x.of):
+        return None
+    if sys.getrefcount(x.of) > ALONE:
+        return None
+    return x, Value(CONSTANT, x.of.copy(order="K"), x.shape, x.dtype, x.strides)
+
+
+def overlap(x: Value, y: Value) -> bool:
+    """Whether two inputs show one memory; arguments are their own."""
+    a, b = [getattr(at.of, "_data", at.of) if at.kind in (TENSOR, ARRAY) else None for at in (x, y)]
+    return x is y or (isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.may_share_memory(a, b))
 
 
 def draws(op: Any) -> bool:

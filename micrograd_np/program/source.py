@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 from ..ops.primitive import Elementwise
 from .kernels import definitions_of, printed
 from .layout import wrapped
 from .naming import Names, Naming, pythons
 from .phrases import ATOM, Phrase, literal
-from .simplify import draws, root
+from .simplify import draws, overlap, root
 from .spelling import kernel_of, needs_kernel, spelled
 from .values import CONSTANT, RESULT, Step, Steps, Value
 
@@ -18,6 +20,7 @@ WIDTH = 76  # of an expression
 LINE = 96  # of a statement
 LONG = 10  # lines, from which on forward, backward and writes stand apart
 IN_PLACE = {"add": "+=", "subtract": "-=", "multiply": "*=", "divide": "/="}
+FLOAT = np.dtype(float)
 VIEWS = ("transpose", "item", "_item")  # short enough to be written where they are read, however often
 
 
@@ -32,7 +35,9 @@ class Source:
         consumed = self.ancestors([value for _, value in program.writes])
         self.gradients = [g for _, g in program.gradients if g is not None and g not in consumed]
         self.uses.update([*self.returned, *self.gradients, *(value for _, value in program.writes)])
-        self.kernels = definitions_of(dict.fromkeys(kernel_of(s.op) for s in program.steps if needs_kernel(s.op)))
+        self.kernels = definitions_of(
+            dict.fromkeys(kernel_of(s.op, len(s.inputs)) for s in program.steps if needs_kernel(s.op))
+        )
         needed = {*self.kernels, *pythons("\n".join(self.kernels.values()))}  # which a function so called would hide
         self.name = Names(needed).take(program.name)
         self.naming = Naming(program, self.kernels)
@@ -98,6 +103,8 @@ class Source:
 
     def phrase(self, step: Step) -> Phrase:
         same_dtype = {x.dtype for x in step.inputs if isinstance(x, Value) and x.kind != CONSTANT}
+        if step.op.name == "where" and {x.dtype for x in step.inputs[1:] if isinstance(x, Value)} == {FLOAT}:
+            same_dtype = {FLOAT}
         args = [self.operand(x, same_dtype) if isinstance(step.op, Elementwise) else self.read(x) for x in step.inputs]
         return spelled(step.op, args, step.params)
 
@@ -122,48 +129,52 @@ class Source:
         self.said[value] = Phrase(name)
 
     def write_all(self) -> None:
-        """The writes, which come last; what they read is computed before the first of them."""
-        for position, (_, value) in enumerate(self.program.writes):
-            for part in self.operands(value) if position else []:
-                if self.reads(part) & {target for target, _ in self.program.writes[:position]}:
-                    self.keep(part)
+        """The writes, which come last; what they read of a memory is read before the first write to it."""
+        targets = [target for target, _ in self.program.writes]
+        for position, (target, value) in enumerate(self.program.writes):
+            added = self.added(target, value)
+            part = value if added is None else added
+            if self.reads(part, targets[:position]):
+                self.keep(part if self.is_apart(part) else value)
         for end in (*self.returned, *self.gradients):
-            if self.reads(end) & {target for target, _ in self.program.writes}:
+            if self.reads(end, targets):
                 self.keep(end)
         self.parts.append([])
         for target, value in self.program.writes:
             self.write(target, value)
 
-    def operands(self, value: Value) -> list[Any]:
-        """What a write statement reads."""
+    def added(self, target: Value, value: Value) -> Any:
+        """The operand of an in-place statement, where a write is one."""
         step = self.made.get(value)
-        if step and self.pending(value) and step.op.name in IN_PLACE:
-            return list(step.inputs[1:]) if step.inputs[0] in self.said else [value]
-        return [value]
+        in_place = step and self.pending(value) and step.op.name in IN_PLACE and step.inputs[0] is target
+        return step.inputs[1] if step and in_place else None
 
     def keep(self, value: Any) -> None:
         """Compute a value now."""
         if self.pending(value):
             self.state(value)
 
-    def reads(self, value: Any) -> set[Value]:
-        """The inputs whose memory an expression looks at when it is evaluated."""
-        if not isinstance(value, Value):
-            return set()
-        if value.kind != RESULT:
-            return {value}
-        step = self.made[value]
+    def is_apart(self, x: Any) -> bool:
+        """Whether a value has memory of its own once it is computed."""
+        return self.pending(x) and root(x, self.made).kind == RESULT
+
+    def reads(self, value: Any, memories: list[Value]) -> bool:
+        """Whether an expression looks at the memory of one of these inputs when it is evaluated."""
+        if not isinstance(value, Value) or not memories:
+            return False
         if self.pending(value):
-            return set().union(*(self.reads(x) for x in step.inputs))
-        return self.reads(step.inputs[0]) if step.op.views else set()
+            return any(self.reads(x, memories) for x in self.made[value].inputs)
+        at = root(value, self.made)
+        return any(overlap(at, x) for x in memories)
 
     def write(self, target: Value, value: Value) -> None:
-        name = self.said[target].text
+        name, added = self.said[target].text, self.added(target, value)
         step = self.made.get(value)
-        if step and self.pending(value) and step.op.name in IN_PLACE and step.inputs[0] is target:
-            self.write_down(f"{name} {IN_PLACE[step.op.name]} {self.read(step.inputs[1]).text}")
-        else:
-            self.write_down(f"{name}[...] = {self.read(value).text}")
+        if step and added is not None:
+            self.write_down(f"{name} {IN_PLACE[step.op.name]} {self.read(added).text}")
+            return
+        copied = step and self.pending(value) and step.op.name == "copy"  # which the statement does anyway
+        self.write_down(f"{name}[...] = {self.read(step.inputs[0] if step and copied else value).text}")
 
     def give_back(self) -> None:
         tree = literal(self.program.rebuild([self.read(x) for x in self.program.result])).text

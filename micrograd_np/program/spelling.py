@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..custom import CustomOp
-from ..ops.indexing import put
+from ..ops.indexing import placed, put
 from .phrases import ATOM, Phrase, attribute, call, infix, literal, method, prefix, subscript
 
 Params = dict[str, Any]
@@ -48,6 +48,10 @@ def getitem(args: list[Phrase], params: Params) -> Phrase:
 
 def scatter(args: list[Phrase], params: Params) -> Phrase:
     index = subscript(Phrase("np.s_"), params["index"], args[1:]).text.removeprefix("np.s_")[1:-1]
+    if len(args) == 1:
+        slices = any(isinstance(part, slice) for part in params["index"])
+        listed = f"np.s_[{index}]" if slices else f"({index})" if len(params["index"]) > 1 else index
+        return call("placed", args[0].text, listed, literal(params["shape"]).text)
     if len(params["index"]) == 1:
         index += ","
     index = f"np.s_[{index}]" if any(isinstance(part, slice) for part in params["index"]) else f"({index})"
@@ -66,6 +70,11 @@ def item(args: list[Phrase], params: Params) -> Phrase:
 
 def concatenate(args: list[Phrase], params: Params) -> Phrase:
     return call("np.concatenate", f"[{', '.join(x.text for x in args)}]", *keywords(np.concatenate, params))
+
+
+def einsum(args: list[Phrase], params: Params) -> Phrase:
+    optimize = [f"optimize={literal(params['optimize']).text}"] if params["optimize"] is not False else []
+    return call("np.einsum", literal(params["subscripts"]).text, *[x.text for x in args], *optimize)
 
 
 def draw(args: list[Phrase], params: Params) -> Phrase:
@@ -91,6 +100,7 @@ OWN: dict[str, Callable[[list[Phrase], Params], Phrase]] = {
     "item": item,
     "_item": item,
     "concatenate": concatenate,
+    "einsum": einsum,
     "split": split,
     "_draw": draw,
 }
@@ -118,10 +128,10 @@ def function_name(op: Any) -> str:
     return f"{module.replace('numpy', 'np', 1)}.{kernel.__name__}"
 
 
-def kernel_of(op: Any) -> Any:
+def kernel_of(op: Any, inputs: int = 1) -> Any:
     """The function that computes; for several outputs, that which gives them as a tuple."""
     if op.name == "scatter":
-        return put
+        return put if inputs > 1 else placed  # an index of arrays may name an entry twice
     return op.function if isinstance(op, CustomOp) else inspect.unwrap(op.kernel, stop=is_numpys)
 
 

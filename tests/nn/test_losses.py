@@ -116,3 +116,23 @@ BAD = [
 def test_what_does_not_fit_is_said(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize(("name", "prediction", "target", "options"), CASES)
+def test_a_program_gives_the_same_bits(name, prediction, target, options, reduction):
+    def step(x, y):
+        return mg.value_and_grad(lambda x: getattr(nn, name)(x, y, reduction, **options).sum())(x)
+
+    expected = [np.asarray(part).tobytes() for part in step(prediction, target)]
+    compiled, program = mg.compile(step), mg.trace(step)(prediction, target)
+    for call in (program, compiled, compiled, compiled):
+        assert [np.asarray(getattr(part, "data", part)).tobytes() for part in call(prediction, target)] == expected
+
+
+def test_a_program_refuses_what_is_no_probability():
+    compiled, program = mg.compile(nn.binary_cross_entropy), mg.trace(nn.binary_cross_entropy)(CHANCE, TRUTH)
+    for call in (compiled, compiled, compiled, program):
+        call(CHANCE, TRUTH)
+        with pytest.raises(ValueError, match="probabilities from 0 to 1"):
+            call(CHANCE + 1, TRUTH)

@@ -51,3 +51,9 @@ def test_comparisons_choose_where_gradients_pass():
     x = mg.Tensor([1.0, -2.0, 3.0], requires_grad=True)
     np.sum(x[x > 0] * 5).backward()
     assert x.grad.tolist() == [5, 0, 5]
+
+
+def test_shifts():
+    t = mg.Tensor(N)
+    assert np.array_equal(t << 1, N << 1)
+    assert np.array_equal(96 >> t, 96 >> N)

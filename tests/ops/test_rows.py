@@ -29,11 +29,49 @@ def test_a_row_that_cannot_be_tested_cannot_be_added(row):
         (lambda t: mg.add(t, t, t), "add: takes 2 arguments, not 3"),
         (lambda t: mg.add(t, t, out=t), "add: out= is not supported on Tensors. Results are new tensors"),
         (lambda t: mg.exp(t, dtype=float), "exp: dtype= is not supported on Tensors"),
+        (lambda t: mg.sum(t, foo=1), "^sum: got an unexpected keyword argument 'foo'"),
+        (lambda t: t.sum(0, 1, 2), "^sum: takes from 1 to 2 positional arguments but 4 were given"),
+        (lambda t: mg.sigmoid(t, foo=1), "^sigmoid: got an unexpected keyword argument 'foo'"),
+        (lambda t: mg.cumsum(t, foo=1), "^cumsum: got an unexpected keyword argument 'foo'"),
+        (lambda t: mg.transpose(t, foo=1), "^transpose: got an unexpected keyword argument 'foo'"),
+        (lambda t: mg.split(t), "^split: missing 1 required positional argument: 'indices_or_sections'"),
+        (lambda t: mg.einsum(), "^einsum: missing 1 required positional argument: 'subscripts'"),
+        (lambda t: mg.reshape(t), "^reshape: missing 1 required positional argument: 'shape'"),
     ],
 )
 def test_a_call_that_does_not_fit_a_row_says_so_in_its_name(call, message):
     with pytest.raises(TypeError, match=message):
         call(mg.Tensor([1.0, 2.0]))
+
+
+MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t: MASKED * t,
+        lambda t: t * MASKED,
+        lambda t: MASKED + t,
+        lambda t: np.add(MASKED, t),
+        lambda t: MASKED @ t,
+        lambda t: t.dot(MASKED),
+        lambda t: MASKED - t,
+        lambda t: np.where(t > 0, t, MASKED),
+        lambda t: np.stack([t, MASKED]),
+        lambda t: t.__iadd__(MASKED),
+        lambda t: MASKED.copy().__iadd__(t),
+    ],
+)
+def test_a_masked_array_beside_a_tensor_is_refused(call):
+    with pytest.raises(TypeError, match=r"would lose its mask.*x\.filled"):
+        call(mg.Tensor([1.0, 2.0], requires_grad=True))
+
+
+def test_a_refusal_of_numpys_that_is_not_about_shapes_stays():
+    with pytest.raises(ValueError, match="negative integer powers") as caught:
+        mg.Tensor([1, 2, 3]) ** -1
+    assert "astype(float)" in caught.value.__notes__[0]
 
 
 def test_a_row_shows_its_parameters():

@@ -1,9 +1,15 @@
 """A program is printed with the ops that a user wrote, wherever these stand and whatever they read."""
 
+import sys
+
 import numpy as np
 import pytest
 
 import micrograd_np as mg
+from micrograd_np import nn
+from micrograd_np.ops.primitive import Primitive
+from micrograd_np.program.kernels import definitions_of
+from micrograd_np.program.spelling import kernel_of, needs_kernel
 
 STEEPNESS = 2.5
 
@@ -92,3 +98,25 @@ REFUSED = [
 def test_what_cannot_be_printed_is_said(f, says):
     with pytest.raises(TypeError, match=says):
         mg.trace(f)(np.ones(3))
+
+
+def rows():
+    """Every row of the package, in the table or not."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("micrograd_np.")]
+    found = {id(x): x for module in modules for x in vars(module).values() if isinstance(x, Primitive)}
+    return [row for row in found.values() if needs_kernel(row) and kernel_of(row).__name__ != "<lambda>"]
+
+
+def test_any_two_rows_of_the_package_can_be_printed_together():
+    text = definitions_of(map(kernel_of, rows()))
+    assert {"_softmax", "_max_pool_input"} <= text.keys()
+
+
+def test_a_network_with_a_pool_and_a_loss_is_printed():
+    pool = nn.MaxPool2d(2)
+
+    def loss(x):
+        return nn.cross_entropy(pool(x).reshape(2, 4), np.array([0, 1]))
+
+    x = np.random.default_rng(0).normal(size=(2, 1, 4, 4))
+    np.testing.assert_array_equal(mg.trace(mg.grad(loss))(x)(x), mg.grad(loss)(x))

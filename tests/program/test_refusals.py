@@ -27,6 +27,10 @@ def index_by_value(x):
     return [1, 2, 3][np.argmax(x)]
 
 
+def residuals(x):
+    return np.linalg.lstsq(np.outer(x, x), x)[0]
+
+
 def set_item(x):
     y = mg.Tensor(np.zeros(3))
     y[0] = 1
@@ -48,6 +52,7 @@ VALUES = [
     (lambda x: np.array([x, x]), "conversion to an array", "np.array([x, x])"),
     (lambda x: 1.0 in x, "\\bin\\b", "1.0 in x"),
     (index_by_value, "an index", "return [1, 2, 3][np.argmax(x)]"),
+    (residuals, "how many residuals np.linalg.lstsq gives", "return np.linalg.lstsq("),
     (masked, "how many entries getitem gives", "return x[x > 0]"),
     (lambda x: np.nonzero(x), "how many entries nonzero gives", "np.nonzero(x)"),
     (set_item, "t\\[index\\] = values", "y[0] = 1"),
