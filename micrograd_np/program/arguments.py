@@ -43,6 +43,7 @@ class Arguments:
         leaves = [part for part in given.values() if part.is_leaf]
         self.paths = [part.path for part in leaves]
         self.twins = twins([part.thing for part in leaves])
+        self.wanted = [isinstance(part.thing, Tensor) and part.thing.requires_grad for part in leaves]
         read = {part.path: Shaped.of(part.thing) for part in leaves if hasattr(part.thing, "dtype")}
         whole = self.parts(self.defaults | self.named(args, kwargs))
         self.traced = {path: read.get(path, part.thing) for path, part in whole.items()}

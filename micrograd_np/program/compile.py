@@ -16,7 +16,7 @@ from .compare import check_same
 from .emit import Emitted
 from .entry import MISFIT, Entry
 from .machine import Machine
-from .record import record, value_of
+from .record import record, value_of, wants_gradient
 from .simplify import simplified
 from .surroundings import Surroundings, first_changed, known
 from .trace import TraceError
@@ -174,10 +174,6 @@ def array_of(x: Value, leaves: Any) -> Any:
     if isinstance(of, Tensor):
         return of._data
     return of if x.kind == GENERATOR else np.asarray(of)
-
-
-def wants_gradient(result: Any) -> bool:
-    return any(isinstance(x, Tensor) and x._requires_grad for x in flatten(result)[0])
 
 
 def compile(function: Callable[..., Any], backend: str = "numpy") -> Compiled:

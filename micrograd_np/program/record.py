@@ -105,3 +105,7 @@ def name_values(tracer: Trace, names: Any) -> None:
 def value_of(target: Value, arguments: list[Any]) -> Any:
     """The Tensor, array or Generator that an input stands for, in a call with these leaves as arguments."""
     return arguments[target.of] if target.kind == ARGUMENT else target.of
+
+
+def wants_gradient(result: Any) -> bool:
+    return any(isinstance(x, Tensor) and x._requires_grad for x in flatten(result)[0])
