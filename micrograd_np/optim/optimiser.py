@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,10 +22,6 @@ LARGE = 1e19  # a sum of squares from which on a step may go beyond the numbers 
 def is_large(x: Any) -> bool:
     """Whether entries are large or none at all: one product says so."""
     return not np.vdot(x, x) < LARGE
-
-
-def is_finite(x: Any) -> bool:
-    return not is_large(x) or bool(np.isfinite(x).all())
 
 
 def written(tensors: list[Tensor]) -> None:
@@ -157,9 +152,8 @@ class Optimiser:
         trace = CURRENT.get().trace
         for p, g, state, options in self.with_options(moved):
             self.update(p, g, state, **options)
-            trace.expect(p, partial(self.check_written, p, None))
-            for kind, x in state.items():
-                trace.expect(x, partial(self.check_written, p, kind))
+            for kind, x in (("", p), *state.items()):
+                trace.expect(x, self.check_of(p, kind))
 
     def with_options(self, moved: list[tuple[Tensor, Any, State]]) -> Iterator[tuple[Tensor, Any, State, State]]:
         """What moves, each with the options of its group in its dtype."""
@@ -179,15 +173,20 @@ class Optimiser:
                 raise self.without_gradients(gradients)
             if g is not None and not tracing() and is_large(raw(g)):
                 self.careful = True
-                if not is_finite(raw(g)):
+                if not np.isfinite(raw(g)).all():
                     raise self.diverged(f"the gradient of {self.called(i)} has a nan or inf, and nothing was changed")
 
-    def check_written(self, p: Tensor, kind: str | None, values: Any) -> None:
-        """What a program looks at before it writes: a nan or inf in a gradient is one in the parameter or its state."""
-        if not is_finite(values):
-            name = self.called(next(i for i, x in enumerate(self.parameters) if x is p))
-            what = f"{kind} of {name}" if kind else name
-            raise self.diverged(f"this step would make {what} nan or inf, and nothing was changed")
+    def check_of(self, p: Tensor, kind: str) -> Callable[[Any], None]:
+        """What a program asks before it writes: a nan or inf in a gradient is one in the parameter or its state."""
+        dot = np.vdot
+
+        def check(values: Any) -> None:
+            if not dot(values, values) < LARGE and not np.isfinite(values).all():
+                name = self.called(next(i for i, x in enumerate(self.parameters) if x is p))
+                what = f"{kind} of {name}" if kind else name
+                raise self.diverged(f"this step would make {what} nan or inf, and nothing was changed")
+
+        return check
 
     def without_gradients(self, gradients: list[Any]) -> RuntimeError:
         pairs = enumerate(zip(self.parameters, gradients, strict=True))

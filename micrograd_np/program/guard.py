@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..containers import attributes, has_values, open_container
+from ..containers import attributes, has_values, is_its_own_dict, open_container
 from ..graph import Tensor
 from .values import ARRAY, TENSOR, Steps
 
@@ -66,10 +66,9 @@ class Guard:
             keys = [f"[{i}]" for i in range(len(x))]
         if isinstance(x, defaultdict):
             self.conditions.append(f"{path}.default_factory is {self.name(x.default_factory)}")
-        named = attributes(x)
-        if named and hasattr(x, "__dict__"):
+        if hasattr(x, "__dict__") and not is_its_own_dict(x):
             self.conditions.append(f"len({path}.__dict__) == {len(vars(x))}")
-        keys += [f".{name}" for name in named]
+        keys += [f".{name}" for name in attributes(x)]
         for key, child in zip(keys, children, strict=True):
             self.look(f"{path}{key}", child)
 

@@ -27,6 +27,8 @@ BAD_PARAMETERS = [
     (lambda: optim.SGD([{"lr": 1}], lr=1), TypeError, "groups are dicts"),
     (lambda: optim.ReduceLROnPlateau(optim.SGD([W]), factor=1.5), ValueError, "would not reduce"),
     (lambda: optim.ReduceLROnPlateau(optim.SGD([W]), "low"), ValueError, "mode='low' is 'min' or 'max'"),
+    (lambda: optim.SGD([W], lr=np.nan), ValueError, "lr=nan is no number that a step"),
+    (lambda: setattr(optim.SGD([W]), "lr", np.inf), ValueError, "lr=inf"),
     (lambda: optim.SequentialLR(optim.SGD([W]), [], [3]), ValueError, "milestones"),
 ]
 

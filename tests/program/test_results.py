@@ -70,6 +70,7 @@ RETURNED = [
     lambda x: Box(x * 2),
     lambda x: labelled([x * 2], 3.0),
     lambda x: np.isin(x, [1.0]),
+    lambda x: np.isin(x, (1.0, 2.0)),
 ]
 
 
@@ -152,7 +153,8 @@ KINDS = [
     (lambda box: box.n * box.factor, Box(X), Box(X + 1)),
     (lambda made: made[0] * made.k, labelled([X], 2.0), labelled([X], 3.0)),
     (lambda made: made[0] * made.k, labelled([X], X), labelled([X], X + 1)),
-    (lambda made: made[0] * getattr(made, "other", 1.0), labelled([X], 2.0), Listed([X])),
+    (lambda made: made[0] * getattr(made, "k", 1.0), labelled([X], 2.0), Listed([X])),
+    (lambda made: made[0] * getattr(made, "k", 1.0), Listed([X]), labelled([X], 2.0)),
 ]
 
 
