@@ -64,6 +64,7 @@ def __index__(self: Tensor) -> int:
 
 @given
 def __format__(self: Tensor, spec: str) -> str:
+    check_untraced(self, "the text")
     return format(self._data.item() if self.size == 1 else self._data, spec) if spec else repr(self)
 
 
@@ -107,6 +108,7 @@ def item(self: Tensor) -> Any:
 
 @given
 def __repr__(self: Tensor) -> str:
+    check_untraced(self, "the text")
     facts = [np.array2string(self._data, separator=", ", prefix="Tensor(")]
     facts += [f"dtype={self.dtype}"] if self.dtype not in (np.dtype(float), np.dtype(int), np.dtype(bool)) else []
     facts += [f"name={self.name!r}"] if self.name else []

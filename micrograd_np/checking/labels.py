@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..containers import open_container
+from ..containers import attributes, open_container
 from ..frames import name_of
 
 Function = Callable[..., Any]
@@ -37,13 +37,14 @@ def labels(tree: Any, path: str) -> list[str]:
 
 def steps(tree: Any) -> list[str]:
     """How each child of a container is reached."""
+    keys: list[str] = []
     if isinstance(tree, dict):
-        return [f"[{key!r}]" for key in tree]
-    if hasattr(tree, "_fields"):
-        return [f".{field}" for field in tree._fields]
-    if isinstance(tree, list | tuple):
-        return [f"[{i}]" for i in range(len(tree))]
-    return [f".{field}" for field in tree.__dataclass_fields__]
+        keys = [f"[{key!r}]" for key in tree]
+    elif hasattr(tree, "_fields"):
+        keys = [f".{field}" for field in tree._fields]
+    elif isinstance(tree, list | tuple):
+        keys = [f"[{i}]" for i in range(len(tree))]
+    return keys + [f".{name}" for name in attributes(tree)]
 
 
 def parameter_names(f: Function) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class Group(dict[str, Any]):
 
     def __init__(self, params: list[Tensor], numbers: dict[str, float], may_be_off: tuple[str, ...]) -> None:
         off = {name for name in may_be_off if numbers[name] == 0}
-        options = {name: None if name in off else constant(np.array(float(x))) for name, x in numbers.items()}
+        options = {name: None if name in off else constant(number(name, x)) for name, x in numbers.items()}
         for name, option in options.items():
             if option is not None:
                 option.name = name
@@ -44,7 +45,7 @@ class Group(dict[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         held = self.get(name)
         if isinstance(held, Tensor):
-            held.data = np.array(float(value))
+            held.data = number(name, value)
         elif name not in self or name == "params":
             raise KeyError(f"there is no option {name!r} to set; there are {', '.join(self.keys() - {'params'})}.")
         elif value:
@@ -59,6 +60,13 @@ class Group(dict[str, Any]):
         numbers = {name: value for name, value in self.items() if name != "params"}
         numbers = numbers if tracing() else arrays(numbers)
         return {name: x if x is None or x.dtype is dtype else x.astype(dtype) for name, x in numbers.items()}
+
+
+def number(name: str, value: Any) -> Any:
+    """An option as a 0-d array."""
+    if not math.isfinite(value):
+        raise ValueError(f"{name}={value} is no number that a step could be taken with.")
+    return np.array(float(value))
 
 
 def _restored(kind: type[Group], items: dict[str, Any]) -> Group:

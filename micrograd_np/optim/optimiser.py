@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,9 +16,20 @@ from .groups import Group, arrays, grouped, raw
 State = dict[str, Any]
 
 
-def finite(g: Any) -> bool:
-    """Whether all entries are finite: one product says so, unless it overflows itself."""
-    return math.isfinite(np.vdot(g, g)) or bool(np.isfinite(g).all())
+LARGE = 1e19  # a sum of squares from which on a step may go beyond the numbers of float32
+
+
+def is_large(x: Any) -> bool:
+    """Whether entries are large or none at all: one product says so."""
+    return not np.vdot(x, x) < LARGE
+
+
+def written(tensors: list[Tensor]) -> None:
+    """Mark a write, one and the same, in the memory of all these tensors."""
+    first, *rest = map(memory, tensors)
+    first.write()
+    for each in rest:
+        each.written, each.where = first.written, first.where
 
 
 class Optimiser:
@@ -49,6 +58,7 @@ class Optimiser:
     """
 
     may_be_off: tuple[str, ...] = ()
+    careful = False  # once gradients were large, each step keeps what it changes, to put it back
 
     def __init__(self, params: Iterable[Any], **options: float) -> None:
         self.param_groups: list[Group] = []
@@ -113,36 +123,47 @@ class Optimiser:
         RuntimeError
             If parameters have no gradient; nothing has been changed then.
         FloatingPointError
-            If a gradient is nan or inf, and nothing has been changed then; or if a parameter would become so.
+            If a gradient is nan or inf, or large and a parameter or state would become so; nothing has been changed.
         """
         gradients = [p.grad if p.requires_grad else None for p in self.parameters]
         self.check_gradients(gradients)
-        begun = iter(zip(gradients, self.state, strict=True))
+        moved = [(p, g, s) for p, g, s in zip(self.parameters, gradients, self.state, strict=True) if g is not None]
+        if tracing():
+            self.trace_updates(moved)
+            return
+        held = [x for p, _, state in moved for x in (p, *state.values())]
+        before = [x._data.copy() for x in held] if self.careful else []
         try:
-            with np.errstate(over="raise", invalid="raise"):
-                for group in self.param_groups:
-                    self.update_group(group, begun)
-        except FloatingPointError as error:
-            raise self.diverged(f"a step went beyond all numbers ({error})") from None
+            with np.errstate(over="raise", invalid="raise", divide="raise"):
+                for p, g, state, options in self.with_options(moved):
+                    self.update(p._data, raw(g), arrays(state), **options)
+        except BaseException as error:
+            for x, old in zip(held, before, strict=False):
+                x._data[...] = old
+            if isinstance(error, FloatingPointError):
+                done = "nothing was changed" if before else "is half done"
+                raise self.diverged(f"a step went beyond all numbers ({error}), and {done}") from None
+            raise
+        finally:
+            written(held)
 
-    def update_group(self, group: Group, begun: Iterator[tuple[Any, State]]) -> None:
-        options: dict[Any, State] = {}
+    def trace_updates(self, moved: list[tuple[Tensor, Any, State]]) -> None:
+        """The same as steps of a program, which looks at what it has made before it writes."""
         trace = CURRENT.get().trace
-        for p, (g, state) in zip(group["params"], begun, strict=False):
-            if g is None:
-                continue
-            kind = p.dtype
-            if kind not in options:
-                options[kind] = group.options(kind)
-            if trace is not None:
-                self.update(p, g, state, **options[kind])
-                trace.expect(p, partial(self.check_written, p))
-                continue
-            try:
-                self.update(p._data, raw(g), arrays(state), **options[kind])
-            finally:
-                for written in (p, *state.values()):
-                    memory(written).write()
+        for p, g, state, options in self.with_options(moved):
+            self.update(p, g, state, **options)
+            for kind, x in (("", p), *state.items()):
+                trace.expect(x, self.check_of(p, kind))
+
+    def with_options(self, moved: list[tuple[Tensor, Any, State]]) -> Iterator[tuple[Tensor, Any, State, State]]:
+        """What moves, each with the options of its group in its dtype."""
+        known: dict[Any, State] = {}
+        groups = {p: i for i, group in enumerate(self.param_groups) for p in group["params"]}
+        for p, g, state in moved:
+            key = groups[p], p._data.dtype
+            if key not in known:
+                known[key] = self.param_groups[key[0]].options(key[1])
+            yield p, g, state, known[key]
 
     def check_gradients(self, gradients: list[Any]) -> None:
         if all(g is None for g in gradients):
@@ -150,14 +171,22 @@ class Optimiser:
         for i, g in enumerate(gradients):
             if g is None and self.parameters[i].requires_grad:
                 raise self.without_gradients(gradients)
-            if g is not None and not tracing() and not finite(raw(g)):
-                raise self.diverged(f"the gradient of {self.called(i)} has a nan or inf, and nothing was changed")
+            if g is not None and not tracing() and is_large(raw(g)):
+                self.careful = True
+                if not np.isfinite(raw(g)).all():
+                    raise self.diverged(f"the gradient of {self.called(i)} has a nan or inf, and nothing was changed")
 
-    def check_written(self, p: Tensor, values: Any) -> None:
-        """What a program looks at before it writes: a nan or inf in a gradient is one in the parameter."""
-        if not finite(values):
-            i = next(i for i, x in enumerate(self.parameters) if x is p)
-            raise self.diverged(f"this step would make {self.called(i)} nan or inf, and nothing was changed")
+    def check_of(self, p: Tensor, kind: str) -> Callable[[Any], None]:
+        """What a program asks before it writes: a nan or inf in a gradient is one in the parameter or its state."""
+        dot = np.vdot
+
+        def check(values: Any) -> None:
+            if not dot(values, values) < LARGE and not np.isfinite(values).all():
+                name = self.called(next(i for i, x in enumerate(self.parameters) if x is p))
+                what = f"{kind} of {name}" if kind else name
+                raise self.diverged(f"this step would make {what} nan or inf, and nothing was changed")
+
+        return check
 
     def without_gradients(self, gradients: list[Any]) -> RuntimeError:
         pairs = enumerate(zip(self.parameters, gradients, strict=True))

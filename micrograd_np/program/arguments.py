@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import reprlib
 from collections.abc import Callable, Iterator
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..containers import open_container
+from ..containers import attributes, has_values, open_container
 from ..graph import Tensor
 
 
@@ -43,7 +42,8 @@ class Arguments:
         leaves = [part for part in given.values() if part.is_leaf]
         self.paths = [part.path for part in leaves]
         self.twins = twins([part.thing for part in leaves])
-        read = {part.path: Shaped.of(part.thing) for part in leaves if hasattr(part.thing, "dtype")}
+        self.wanted = [isinstance(part.thing, Tensor) and part.thing.requires_grad for part in leaves]
+        read = {part.path: Shaped.of(part.thing) for part in leaves if has_values(part.thing)}
         whole = self.parts(self.defaults | self.named(args, kwargs))
         self.traced = {path: read.get(path, part.thing) for path, part in whole.items()}
 
@@ -112,12 +112,13 @@ def parts(path: str, tree: Any) -> Iterator[Part]:
     """A tree's containers and leaves, in the order of `flatten`."""
     children, build = open_container(tree)
     yield Part(path, tree if build is None else type(tree), build is None)
+    keys: list[str] = []
     if isinstance(tree, dict):
         keys = [f"[{key!r}]" for key in tree]
-    elif isinstance(tree, list | tuple) or build is None:
-        keys = [f"[{i}]" for i in range(len(children))]
-    else:
-        keys = [f".{field.name}" for field in dataclasses.fields(tree)]
+    elif isinstance(tree, list | tuple):
+        keys = [f"[{i}]" for i in range(len(tree))]
+    if build is not None:
+        keys += [f".{name}" for name in attributes(tree)]
     for key, child in zip(keys, children, strict=True):
         yield from parts(f"{path}{key}", child)
 
@@ -125,8 +126,8 @@ def parts(path: str, tree: Any) -> Iterator[Part]:
 def fits(then: Any, now: Any) -> bool:
     """Whether a program that was traced with one thing may be given another."""
     if isinstance(then, Shaped):
-        return (hasattr(now, "dtype") or isinstance(now, int | float | complex)) and Shaped.of(now) == then
-    return now is then or (type(now) is type(then) and not hasattr(now, "dtype") and bool(now == then))
+        return (has_values(now) or isinstance(now, int | float | complex)) and Shaped.of(now) == then
+    return now is then or (type(now) is type(then) and not has_values(now) and bool(now == then))
 
 
 def twins(leaves: list[Any]) -> list[int]:
@@ -137,6 +138,6 @@ def twins(leaves: list[Any]) -> list[int]:
 
 def said(x: Any) -> str:
     """A part of an argument, as an error shows it."""
-    if isinstance(x, Shaped) or hasattr(x, "dtype"):
+    if isinstance(x, Shaped) or has_values(x):
         return str(x if isinstance(x, Shaped) else Shaped.of(x))
     return f"a {x.__name__}" if isinstance(x, type) else reprlib.repr(x)

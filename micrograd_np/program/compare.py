@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..containers import has_values
 from ..frames import line
 from .trace import TraceError
 from .values import ARRAY, CONSTANT, Steps, Value
@@ -29,11 +30,15 @@ def check_same(first: Steps, second: Steps, pairs: list[tuple[Any, Any]], exact:
 
 
 def equal(a: Any, b: Any) -> bool:
+    if not (has_values(a) and has_values(b)):
+        return type(a) is type(b) and bool(a is b or a == b or repr(a) == repr(b))
     a, b = np.asarray(a), np.asarray(b)
     return (a.shape, a.dtype) == (b.shape, b.dtype) and a.tobytes() == b.tobytes()
 
 
 def close(a: Any, b: Any) -> bool:
+    if not (has_values(a) and has_values(b)):
+        return equal(a, b)
     a, b = np.asarray(a), np.asarray(b)
     rtol = 1e-4 if a.dtype == np.float32 else 1e-9
     alike = (a.shape, a.dtype) == (b.shape, b.dtype)

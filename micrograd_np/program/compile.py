@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 import functools
+import operator
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..containers import flatten
+from ..containers import flatten, has_values
 from ..context import CURRENT
-from ..graph import Tensor
-from .compare import check_same
+from ..graph import Tensor, constant
 from .emit import Emitted
-from .entry import MISFIT, Entry
+from .entry import MISFIT
+from .guard import met, owner
 from .machine import Machine
-from .record import record, value_of
-from .simplify import simplified
-from .surroundings import Surroundings, first_changed, known
+from .record import is_array, record, wants_gradient
+from .runner import Runner
+from .surroundings import first_changed, known
 from .trace import TraceError
-from .values import ARRAY, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
+from .values import ARRAY, Steps
 
 LIMIT = 16  # programs of one function
 BACKENDS: dict[str, Callable[[Steps], Any]] = {"numpy": Emitted, "numba": Machine}
@@ -35,21 +36,21 @@ class Compiled:
         self.backend = backend
         self.programs: list[Runner] = []  # what served last comes first
         self.latest: Callable[[Any, Any], Any] = misfit
+        self.turns = Turns()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         result = self.latest(args, kwargs)
         return self.other(args, kwargs) if result is MISFIT else result
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+        return self if instance is None else Bound(self, instance)
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.function, '__name__', 'function')}: {len(self.programs)} kinds of arguments>"
 
     def loop(self, n: int, *args: Any, **kwargs: Any) -> Any:
         """What the last of n calls returns; once the program is known, all the rest run in one go."""
-        if n < 0:
-            raise ValueError(f"loop(n) makes n calls, and n is {n}.")
+        n = times(n)
         result = None
         for done in range(n):
             runner = self.serving(args, kwargs)
@@ -63,16 +64,23 @@ class Compiled:
     def other(self, args: Any, kwargs: Any) -> Any:
         """A call that the latest program does not serve."""
         runner = self.serving(args, kwargs)
-        if runner is None:
-            leaves, _ = flatten((args, kwargs))
-            recorded = any(isinstance(x, Tensor) and x.op is not None for x in leaves)
-            if recorded or CURRENT.get().watch is not None:
-                return self.function(*args, **kwargs)
-            return self.begin(leaves, args, kwargs)
-        if not runner.checked:
-            return runner.first(args, kwargs)
+        if (runner is None and self.is_recorded(args, kwargs)) or (runner is not None and runner.wanted):
+            return self.function(*tensors(args), **tensors(kwargs))
+        if runner is None or not runner.checked:
+            with self.turns:
+                runner = self.serving(args, kwargs)
+                if runner is None:
+                    return self.begin(args, kwargs)
+                if not runner.checked:
+                    return runner.first(args, kwargs)
         self.latest = runner.call
         return self(*args, **kwargs)
+
+    @staticmethod
+    def is_recorded(args: Any, kwargs: Any) -> bool:
+        """Whether somebody records or traces around a call."""
+        leaves, _ = flatten((args, kwargs))
+        return CURRENT.get().watch is not None or any(isinstance(x, Tensor) and x.op is not None for x in leaves)
 
     def serving(self, args: Any, kwargs: Any) -> Runner | None:
         """The program for a call, moved to the front."""
@@ -81,8 +89,9 @@ class Compiled:
             self.programs = [runner, *(x for x in self.programs if x is not runner)]
         return runner
 
-    def begin(self, leaves: Any, args: Any, kwargs: Any) -> Any:
+    def begin(self, args: Any, kwargs: Any) -> Any:
         """The first call of its kind: the function runs, and is written down."""
+        leaves, _ = flatten((args, kwargs))
         before = known(self.function, leaves)
         result, steps = record(self.function, args, kwargs)
         path = first_changed(before)
@@ -93,73 +102,35 @@ class Compiled:
             )
         operands = {id(x.of) for x in steps.inputs() if x.kind == ARRAY}  # are read at each call
         fixed = [each for each in before if id(each.holder) not in operands]
+        if not met(steps).isdisjoint(id(owner(x)) for x in leaves if has_values(x)):
+            return result  # an argument that is in the memory of what the function knows by itself
         runner = Runner(self.function, steps, args, kwargs, wants_gradient(result), self.backend, fixed)
         self.programs = [runner, *self.programs][:LIMIT]
         self.latest = misfit
         return result
 
 
-class Runner:
-    """One program of a function: compared with it at its first run, and run instead of it from then on."""
+class Bound(functools.partial[Any]):
+    """A compiled method of an object."""
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        steps: Steps,
-        args: Any,
-        kwargs: Any,
-        wanted: bool,
-        backend: Callable[[Steps], Any],
-        surroundings: Surroundings,
-    ) -> None:
-        self.function = function
-        self.traced = steps
-        self.simple = simplified(steps)
-        self.wanted = wanted and not steps.writes and not steps.gradients  # a gradient of the result may be asked for
-        self.checked = self.repeats = False
-        self.emitted = backend(self.simple)
-        self.call = Entry(self.simple, self.emitted, args, kwargs, self.frame, surroundings).call
+    def loop(self, n: int, *args: Any, **kwargs: Any) -> Any:
+        return self.func.loop(n, *self.args, *args, **kwargs)  # type: ignore[attr-defined]
 
-    def fits(self, args: Any, kwargs: Any) -> bool:
-        """Whether this program serves a call."""
-        return self.call(args, kwargs, 0) is not MISFIT
 
-    def frame(self) -> Any:
-        """The program on the arrays that stay the same."""
-        return self.emitted.frame([array_of(x, ()) for x in self.emitted.fixed])
+class Turns:
+    """Threads that make the first calls take turns; a copy of the function has turns of its own."""
 
-    def first(self, args: Any, kwargs: Any) -> Any:
-        """The second call of its kind: the function runs, and its program on copies; every bit must be the same."""
-        if self.wanted:
-            return self.function(*args, **kwargs)
-        leaves, _ = flatten((args, kwargs))
-        rngs = {id(x.of): copy.deepcopy(x.of) for x in self.simple.inputs() if x.kind == GENERATOR}
-        inputs = {x: array_of(x, leaves) for x in (*self.emitted.fixed, *self.emitted.given)}
-        targets = {target for target, _ in self.simple.writes}
-        copies = inputs | {x: a.copy(order="K") for x, a in inputs.items() if x in targets}
-        copies |= {x: rngs[id(a)] for x, a in inputs.items() if x.kind == GENERATOR}
-        step, _ = self.emitted.frame([copies[x] for x in self.emitted.fixed])
-        ends = step(*[copies[x] for x in self.emitted.given])
-        result, again = record(self.function, args, kwargs)
-        returned, _ = flatten(result)
-        rest = iter(ends)
-        pairs = [
-            (new.data, next(rest) if x.kind == RESULT else copies.get(x, x.of))
-            for x, new in zip(self.simple.result, returned, strict=True)
-            if isinstance(x, Value)
-        ]
-        left = [(value_of(x, leaves)._grad, next(rest)) for x, g in self.simple.gradients if g is not None]
-        written = [(inputs[target], copies[target]) for target, _ in self.simple.writes]
-        check_same(self.traced, again, [*pairs, *left, *written], self.emitted.exact)
-        self.checked = True
-        self.repeats = self.leaves_as_found()
-        return result
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
 
-    def leaves_as_found(self) -> bool:
-        """Whether after a call the next one fits: then calls may run without a look between them."""
-        left = {target.of: g is not None for target, g in self.simple.gradients if target.kind == TENSOR}
-        reads = any(x.kind == GRADIENT for x in self.simple.inputs())
-        return not reads and all(left.get(tensor, had) is had for tensor, had in self.traced.met.items())
+    def __enter__(self) -> None:
+        self.lock.acquire()
+
+    def __exit__(self, *exception: object) -> None:
+        self.lock.release()
+
+    def __reduce__(self) -> Any:
+        return Turns, ()
 
 
 def misfit(args: Any, kwargs: Any) -> Any:
@@ -167,17 +138,26 @@ def misfit(args: Any, kwargs: Any) -> Any:
     return MISFIT
 
 
-def array_of(x: Value, leaves: Any) -> Any:
-    of = value_of(x, leaves)
-    if x.kind == GRADIENT:
-        return of._grad
-    if isinstance(of, Tensor):
-        return of._data
-    return of if x.kind == GENERATOR else np.asarray(of)
+def times(n: Any) -> int:
+    """How many calls a loop makes."""
+    try:
+        n = operator.index(n)
+    except TypeError:
+        raise TypeError(
+            f"loop(n, ...) is told first how many calls to make, and was given a {type(n).__name__}: write "
+            "step.loop(100, X, y)."
+        ) from None
+    if n < 0:
+        raise ValueError(f"loop(n) makes n calls, and n is {n}.")
+    return int(n)
 
 
-def wants_gradient(result: Any) -> bool:
-    return any(isinstance(x, Tensor) and x._requires_grad for x in flatten(result)[0])
+def tensors(tree: Any) -> Any:
+    """The same arguments, with Tensors for arrays, as the function has them when it is traced."""
+    leaves, rebuild = flatten(tree)
+    return (
+        rebuild([constant(np.asarray(x)) if is_array(x) else x for x in leaves]) if any(map(is_array, leaves)) else tree
+    )
 
 
 def compile(function: Callable[..., Any], backend: str = "numpy") -> Compiled:

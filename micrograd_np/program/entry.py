@@ -13,7 +13,7 @@ from ..context import CURRENT
 from ..graph import Tensor, constant
 from ..memory import latest, memory, tick
 from .emit import Emitted, indented
-from .guard import Guard
+from .guard import Guard, met
 from .simplify import root
 from .surroundings import Content, Held, Surroundings, same
 from .values import ARGUMENT, GRADIENT, RESULT, TENSOR, Steps, Value
@@ -49,13 +49,13 @@ class Entry:
         self.scope: dict[str, Any] = {"latest": latest, "tick": tick, "constant": constant, "array": np.asarray}
         self.scope |= {"free": [], "frames": frames, "rebuild": program.rebuild, "own": own, "memory": memory}
         self.scope |= {"same": same, "context": CURRENT.get, "MISFIT": MISFIT}
-        guard = Guard(args, kwargs, self.bound)
+        guard = Guard(args, kwargs, self.bound, met(program))
         self.leaves, self.paths = guard.leaves, guard.paths
         conditions = [self.mode(), *guard.conditions, *map(self.unchanged, surroundings), *self.conditions(program)]
         arrays = ", ".join(self.array(x) for x in emitted.given)
         lines = [f"def make({', '.join(self.cells)}):", "    def call(args, kwargs, n=1):"]
         look = ["try:", f"    fits = {' and '.join(conditions)}"]
-        look += ["except (KeyError, IndexError, NameError):", "    fits = False"]
+        look += ["except (KeyError, IndexError, NameError, AttributeError):", "    fits = False"]
         look += ["if not fits:", "    return MISFIT", "if not n:", "    return None"]
         take = ["try:", "    frame = free.pop()", "except IndexError:", "    frame = frames()"]
         take += [f"ends = frame[0]({arrays}) if n == 1 else frame[1](n, {arrays})"]
@@ -130,7 +130,7 @@ class Entry:
             lines.append(f"{self.tensor(target)}._grad = {f'own(ends[{i}])' if alone else f'array(ends[{i}]).copy()'}")
         lines += [f"{self.tensor(target)}._grad = None" for target, g in program.gradients if g is None]
         ends = {x: f"constant(array(ends[{i}]))" for i, x in enumerate(results)}
-        given = [ends[x] if x in ends else self.end(x) for x in program.result]
+        given = [ends.get(x) or self.end(x) if isinstance(x, Value) else self.plain(x) for x in program.result]
         alone = len(given) == 1 and program.rebuild(given) is given[0]
         return [*lines, f"return {given[0]}" if alone else f"return rebuild([{', '.join(given)}])"]
 
@@ -140,13 +140,15 @@ class Entry:
     def memory(self, target: Value) -> str:
         return self.bound(memory(target.of)) if target.kind == TENSOR else f"memory({self.tensor(target)})"
 
-    def end(self, x: Any) -> str:
-        """What is returned that no step made: an input itself, a constant, or no array at all."""
-        if not isinstance(x, Value):
-            return self.bound(x)
+    def end(self, x: Value) -> str:
+        """What is returned that no step made: an input itself, or a constant."""
         if x.kind == TENSOR or self.is_tensor(x):
             return self.tensor(x)
         return f"constant({self.array(x)}.copy())"
+
+    def plain(self, x: Any) -> str:
+        """What is returned that is no Tensor: an array in memory of its own, and anything else as it is."""
+        return f"{self.bound(x)}.copy()" if isinstance(x, np.ndarray) else self.bound(x)
 
 
 def own(array: Any) -> Any:

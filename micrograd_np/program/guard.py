@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..containers import open_container
+from ..containers import attributes, has_values, is_its_own_dict, open_container
 from ..graph import Tensor
+from .values import ARRAY, TENSOR, Steps
 
+FEW = 9
 VALUES = (int, str, bytes, type(None), type, np.dtype)  # arguments that are what they equal
 
 
@@ -23,6 +25,8 @@ class Guard:
         Those of the call that was traced.
     name : callable
         Gives a name to a thing that a condition speaks of.
+    elsewhere : frozenset of int
+        The ids of what holds memory that no argument may lie in.
 
     Attributes
     ----------
@@ -33,8 +37,9 @@ class Guard:
         What each leaf is called in a condition.
     """
 
-    def __init__(self, args: Any, kwargs: Any, name: Callable[[Any], str]) -> None:
+    def __init__(self, args: Any, kwargs: Any, name: Callable[[Any], str], elsewhere: frozenset[int]) -> None:
         self.name = name
+        self.elsewhere = elsewhere
         self.conditions: list[str] = []
         self.leaves: list[Any] = []
         self.paths: list[str] = []
@@ -52,14 +57,18 @@ class Guard:
             return
         if path not in ("args", "kwargs"):
             self.conditions.append(f"type({path}) is {self.name(type(x))}")
+        keys: list[str] = []
         if isinstance(x, dict):
             self.conditions.append(f"[*{path}] == {self.name(list(x))}" if x else f"not {path}")
             keys = [f"[{repr(key) if isinstance(key, str) else self.name(key)}]" for key in x]
         elif isinstance(x, list | tuple):
             self.conditions.append(f"len({path}) == {len(x)}" if x else f"not {path}")
             keys = [f"[{i}]" for i in range(len(x))]
-        else:
-            keys = [f".{field.name}" for field in dataclasses.fields(x)]
+        if isinstance(x, defaultdict):
+            self.conditions.append(f"{path}.default_factory is {self.name(x.default_factory)}")
+        if hasattr(x, "__dict__") and not is_its_own_dict(x):
+            self.conditions.append(f"len({path}.__dict__) == {len(vars(x))}")
+        keys += [f".{name}" for name in attributes(x)]
         for key, child in zip(keys, children, strict=True):
             self.look(f"{path}{key}", child)
 
@@ -70,7 +79,7 @@ class Guard:
             wanted = x._requires_grad
             flag = f"{path}._requires_grad and {path} is {self.name(x)}" if wanted else f"not {path}._requires_grad"
             return [kind, flag, *self.laid_out(f"{path}._data", x._data)]
-        if hasattr(x, "dtype"):
+        if has_values(x):
             return [kind, *self.laid_out(path, x)]
         if isinstance(x, slice):
             return [
@@ -88,13 +97,16 @@ class Guard:
     def look_at_memory(self) -> None:
         """That those arguments are one and the same, or share memory, that did."""
         pairs = zip(self.leaves, self.paths, strict=True)
-        arrays = [(x, path) for x, path in pairs if isinstance(x, Tensor) or hasattr(x, "dtype")]
-        if len(arrays) < 2:
+        arrays = [(x, path) for x, path in pairs if has_values(x)]
+        owners = [f"id({self.owner(x, path)})" for x, path in arrays]
+        apart = len({id(owner(x)) for x, _ in arrays}) == len(arrays)
+        if apart and len(self.elsewhere) < FEW:  # one set of all is the fastest to look at
+            ids = [*owners, *map(str, sorted(self.elsewhere))]
+            self.conditions += [f"len({{{', '.join(ids)}}}) == {len(ids)}"] if len(ids) > 1 and arrays else []
             return
-        owners = [self.owner(x, path) for x, path in arrays]
-        if len({id(owner(x)) for x, _ in arrays}) == len(arrays):
-            self.conditions.append(f"len({{{', '.join(f'id({x})' for x in owners)}}}) == {len(arrays)}")
-        else:
+        if arrays and self.elsewhere:
+            self.conditions.append(f"{self.name(self.elsewhere)}.isdisjoint(({', '.join(owners)},))")
+        if len(arrays) > 1:
             listed = ", ".join(path for _, path in arrays)
             self.conditions.append(f"{self.name(identities)}([{listed}]) == {identities([x for x, _ in arrays])}")
 
@@ -102,6 +114,12 @@ class Guard:
         path, x = (f"{path}._data", x._data) if isinstance(x, Tensor) else (path, x)
         far = f"{self.name(owner)}({path})"
         return f"{path} if {path}.base is None else {far}" if isinstance(x, np.ndarray) else far
+
+
+def met(program: Steps) -> frozenset[int]:
+    """The ids of what holds the memory that a program which writes met by itself: no argument may lie there."""
+    known = [x.of for x in program.inputs() if x.kind in (TENSOR, ARRAY)] if program.writes else []
+    return frozenset(id(owner(x)) for x in known)
 
 
 def identities(leaves: list[Any]) -> tuple[int, ...]:

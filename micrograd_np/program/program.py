@@ -10,12 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
+from ..context import CURRENT
+from ..frames import line, spot
 from ..graph import Tensor
 from ..memory import memory
 from .arguments import Arguments
-from .record import record, value_of
+from .record import record, value_of, wants_gradient
 from .simplify import simplified
 from .source import Source
+from .trace import TraceError
 from .values import GENERATOR, GRADIENT, Step, Steps
 
 number = itertools.count(1).__next__
@@ -29,8 +33,9 @@ class Program:
     Arguments that it was not traced for, of another shape or another plain value, are refused.
     """
 
-    def __init__(self, steps: Steps, arguments: Arguments | None = None) -> None:
+    def __init__(self, steps: Steps, arguments: Arguments | None = None, wanted: bool = False) -> None:
         self.arguments = arguments or Arguments(None, (), {})
+        self.wanted = wanted  # a gradient of what the function returned
         self.traced = steps
         self.simple = simplified(steps)
         self.inputs = self.simple.inputs()
@@ -53,6 +58,7 @@ class Program:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves = self.arguments.leaves(args, kwargs)
+        self.check_seen_by_nobody(leaves)
         given = [value_of(x, leaves) for x in self.inputs]
         arrays = [self.array(x.kind, of) for x, of in zip(self.inputs, given, strict=True)]
         try:
@@ -62,6 +68,21 @@ class Program:
                 written = value_of(target, leaves)
                 if isinstance(written, Tensor):
                     memory(written).write()
+
+    def check_seen_by_nobody(self, leaves: list[Any]) -> None:
+        """Refuse a call that should be traced, or recorded: what a program computes is on no tape."""
+        now, how = CURRENT.get(), f"calling the program {self.name}"
+        if now.trace is not None:
+            raise TraceError(
+                f"{how} in a traced function would make today's value part of the program: {line(spot())}. Call the "
+                "plain function there."
+            )
+        is_step = bool(self.simple.writes or self.simple.gradients)
+        for x, traced in zip(leaves, self.arguments.wanted, strict=True):
+            if not (now.recording and isinstance(x, Tensor)):
+                continue
+            if x.op is not None or (not is_step and (self.wanted or not traced)):
+                errors.check_uncut(x, how, "Call the plain function, or give the program .data for the values alone.")
 
     @staticmethod
     def array(kind: str, of: Any) -> Any:
@@ -109,6 +130,7 @@ def trace(f: Callable[..., Any]) -> Callable[..., Program]:
     @functools.wraps(f)
     def traced(*args: Any, **kwargs: Any) -> Program:
         arguments = Arguments(f, args, kwargs)
-        return Program(record(f, args, kwargs)[1], arguments)
+        result, steps = record(f, args, kwargs)
+        return Program(steps, arguments, wants_gradient(result))
 
     return traced

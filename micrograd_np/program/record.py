@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from ..containers import flatten
+from ..containers import flatten, has_values
 from ..context import Mode, tracing
 from ..frames import line, spot
 from ..graph import Tensor, constant
+from .arguments import parameters_of, parts
 from .draws import no_hidden_draws
+from .guard import owner
 from .trace import LASTING, Trace, TraceError, new
-from .values import ARGUMENT, CONSTANT, GRADIENT, RESULT, Steps, Value
+from .values import ARGUMENT, CONSTANT, GRADIENT, RESULT, TENSOR, Steps, Value
+
+PLAIN = (Tensor, np.generic, int, float, complex, str, bytes, type(None), type, np.dtype)  # results besides arrays
 
 
 def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) -> tuple[Any, Steps]:
@@ -34,13 +38,16 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
             tracer.values[x] = new(ARGUMENT, position, x._data)
             arguments.append(tracer.values[x])
     args, kwargs = rebuild(given)
+    before = parts_of(f, args, kwargs)
     name_arguments(f, args, kwargs, tracer.values)
     with Mode(watch=tracer, trace=tracer):
         try:
             with no_hidden_draws(f, args, tracer):
                 result, names = watch(f, *args, **kwargs)
             returned, rebuild_result = flatten(result)
-            ends = [tracer.end(x) if isinstance(x, Tensor) else x for x in returned]
+            check_unchanged(f, before, parts_of(f, args, kwargs))
+            check_results(f, returned, tracer)
+            ends = [tracer.end(x) if isinstance(x, Tensor) else own_result(x) for x in returned]
             tracer.check_modules()
         finally:
             left = tracer.finish()
@@ -84,8 +91,13 @@ def own_argument(x: Any) -> Any:
     return x.detach() if isinstance(x, Tensor) and not x._requires_grad else x
 
 
+def own_result(x: Any) -> Any:
+    """What is returned besides Tensors, as it is now."""
+    return x.copy() if isinstance(x, np.ndarray) else x
+
+
 def is_array(x: Any) -> bool:
-    return hasattr(x, "dtype") and not isinstance(x, Tensor)
+    return has_values(x) and not isinstance(x, Tensor)
 
 
 def name_values(tracer: Trace, names: Any) -> None:
@@ -105,3 +117,47 @@ def name_values(tracer: Trace, names: Any) -> None:
 def value_of(target: Value, arguments: list[Any]) -> Any:
     """The Tensor, array or Generator that an input stands for, in a call with these leaves as arguments."""
     return arguments[target.of] if target.kind == ARGUMENT else target.of
+
+
+def wants_gradient(result: Any) -> bool:
+    return any(isinstance(x, Tensor) and x._requires_grad for x in flatten(result)[0])
+
+
+def parts_of(f: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    """What is in the containers among the arguments, by path."""
+    names = [p.name for p in parameters_of(f) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    names += [f"argument {i}" for i in range(len(names), len(args))]
+    named = dict(zip(names, args, strict=False)) | kwargs
+    return {part.path: part.thing for name, tree in named.items() for part in parts(name, tree)}
+
+
+def check_unchanged(f: Callable[..., Any], before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Refuse a function that changes a container that it was given: its program has only what is in it."""
+    changed = [path for path in before | after if before.get(path, f) is not after.get(path, f)]
+    if changed:
+        raise TraceError(
+            f"{called_f(f)} changed {changed[0]} in a container that it was given, which its program would not do. "
+            "Return what it makes and keep it outside, or hold it in a Tensor and write to that; the container is as "
+            "it was."
+        )
+
+
+def check_results(f: Callable[..., Any], returned: list[Any], tracer: Trace) -> None:
+    """Refuse to return what a program makes no new one of."""
+    owners = {id(owner(x)) for x, value in tracer.values.items() if value.kind in (ARGUMENT, TENSOR, RESULT)}
+    for x in returned:
+        if isinstance(x, np.ndarray) and x.dtype.kind in "biufc" and id(owner(x)) in owners:
+            raise TraceError(
+                f"{called_f(f)} returned the array {x.shape} inside a Tensor, which its program would return again and "
+                "again. Return the Tensor, or its .detach()."
+            )
+        if not isinstance(x, PLAIN) and not (isinstance(x, np.ndarray) and x.dtype.kind in "biufc"):
+            raise TraceError(
+                f"{called_f(f)} returned an object of type {type(x).__name__}, and its program would return that one "
+                "again. Return Tensors, arrays, numbers, strings or None, in lists, tuples, dicts or dataclasses, and "
+                "make the rest of them outside."
+            )
+
+
+def called_f(f: Any) -> str:
+    return str(getattr(f, "__name__", type(f).__name__))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..containers import has_values
 from ..context import no_grad
 from ..errors import called
 from ..frames import line, spot
@@ -161,7 +162,7 @@ class Trace:
                 old = x.birth < self.start
                 self.values[x] = self.input(TENSOR, x, x._data) if old else self.input(ARRAY, x._data, x._data)
             return self.values[x]
-        if isinstance(x, np.generic):
+        if isinstance(x, np.generic | list):
             return new(CONSTANT, *[np.asarray(x)] * 2)
         return self.input(ARRAY, x, x) if is_array(x) else x
 
@@ -190,9 +191,11 @@ class Trace:
         """Refuse a view of what was written to since: it shows what a program keeps for the end."""
         target = self.written.get(x._memory) if x._memory is not None else None
         if target is not None and target is not x and x.birth < x._memory.written:  # type: ignore[union-attr]
+            given = x in self.values and self.values[x].kind == ARGUMENT
+            cure = "Give the function a copy of one" if given else "Take the view after the write, or copy it before"
             raise TraceError(
                 f"{called(x, 'a tensor')} is a view of {called(target, 'a tensor')}, which was written to since; a "
-                f"program writes last: {line(spot())}. Take the view after the write, or copy it before."
+                f"program writes last: {line(spot())}. {cure}."
             )
 
     def end(self, x: Tensor) -> Any:
@@ -227,7 +230,7 @@ class Trace:
 
 
 def is_array(x: Any) -> bool:
-    return hasattr(x, "dtype") and not isinstance(x, Tensor | np.generic)
+    return has_values(x) and not isinstance(x, Tensor | np.generic)
 
 
 def new(kind: str, of: Any, data: Any) -> Value:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import micrograd_np as mg
 from micrograd_np import nn, optim
 
 
@@ -26,6 +27,8 @@ BAD_PARAMETERS = [
     (lambda: optim.SGD([{"lr": 1}], lr=1), TypeError, "groups are dicts"),
     (lambda: optim.ReduceLROnPlateau(optim.SGD([W]), factor=1.5), ValueError, "would not reduce"),
     (lambda: optim.ReduceLROnPlateau(optim.SGD([W]), "low"), ValueError, "mode='low' is 'min' or 'max'"),
+    (lambda: optim.SGD([W], lr=np.nan), ValueError, "lr=nan is no number that a step"),
+    (lambda: setattr(optim.SGD([W]), "lr", np.inf), ValueError, "lr=inf"),
     (lambda: optim.SequentialLR(optim.SGD([W]), [], [3]), ValueError, "milestones"),
 ]
 
@@ -88,3 +91,46 @@ def test_a_rate_that_diverges_is_said_before_there_is_a_nan(make, dtype):
                 (p * p).sum().backward()
             optimiser.step()
     assert np.isfinite(p.data).all()
+
+
+BEYOND = [
+    lambda p: optim.Adam(p, 0.1),
+    lambda p: optim.AdamW(p, 0.1),
+    lambda p: optim.RMSprop(p, 0.1),
+    lambda p: optim.Adagrad(p, 0.1),
+]
+
+
+def held(optimiser):
+    return [x.data.copy() for x in (*optimiser.parameters, *(x for s in optimiser.state for x in s.values()))]
+
+
+@pytest.mark.parametrize("make", BEYOND)
+@pytest.mark.parametrize("way", ["eager", "compiled"])
+def test_a_state_that_would_be_infinite_is_said_and_nothing_is_changed(make, way):
+    b, w = (nn.Parameter([1.0, 2.0], dtype=np.float32) for _ in range(2))
+    optimiser = make([b, w])
+
+    def step(x):
+        optimiser.zero_grad()
+        ((w * x).sum() + b.sum()).backward()
+        optimiser.step()
+
+    step = mg.compile(step) if way == "compiled" else step
+    small, large = np.full(2, 0.5, np.float32), np.full(2, 2e19, np.float32)
+    for _ in range(3):
+        step(small)
+    before = held(optimiser)
+    says = "beyond all numbers.* and nothing was changed" if way == "eager" else "of w nan or inf, and nothing was"
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=says):
+        step(large)
+    assert all(map(np.array_equal, held(optimiser), before))
+    step(small)
+
+
+def test_a_step_that_divides_by_zero_is_said():
+    p = nn.Parameter([1.0], dtype=np.float32)
+    optimiser = optim.RMSprop([p], lr=0.1, eps=0)
+    p.grad = [1e-30]
+    with pytest.raises(FloatingPointError, match="divide by zero"):
+        optimiser.step()

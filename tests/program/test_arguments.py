@@ -94,9 +94,10 @@ def test_a_tensor_is_as_good_as_an_array_and_a_number_as_an_array_of_one():
 def test_one_tensor_given_twice_is_one_input():
     v, w = mg.Tensor([1.0, 2.0], requires_grad=True), mg.Tensor([3.0, 4.0], requires_grad=True)
     one, two = mg.trace(loss)(w, w), mg.trace(loss)(v, w)
-    one(v, v)
+    with mg.no_grad():
+        one(v, v)
+        two(w, v)
     one(row := np.ones(2), row)
-    two(w, v)
     with pytest.raises(ValueError, match=r"with x and y as one Tensor.* with them as two"):
         one(v, w)
     with pytest.raises(ValueError, match=r"with x and y as two.* with them as one Tensor"):
@@ -108,3 +109,28 @@ def test_a_numpy_function_and_a_method_have_arguments_too():
         mg.trace(np.tanh)(X)(X[0])
     with pytest.raises(ValueError, match=r"\(3, 2\) float64.* \(2, 2\) float64"):
         mg.trace(MODEL)(X)(X[:2])
+
+
+SQUARE = mg.trace(lambda y: y**2)(np.array([1.0, 2.0, 3.0]))
+SEEN = [
+    (lambda x: SQUARE(mg.Tensor(x, requires_grad=True)) * 2, "would cut .* out of the graph"),
+    (mg.grad(lambda t: SQUARE(t).sum()), "would cut .* out of the graph"),
+    (mg.compile(lambda t: SQUARE(t) * t), "would make today's value part of the program.*test_arguments.py"),
+    (mg.trace(lambda t: SQUARE(t)), "would make today's value part of the program.*test_arguments.py"),
+]
+
+
+@pytest.mark.parametrize(("f", "says"), SEEN)
+def test_a_program_is_on_no_tape_and_says_so(f, says):
+    with pytest.raises(TypeError, match=says):
+        f(np.ones(3))
+
+
+def test_a_program_of_a_loss_that_wants_a_gradient():
+    w = mg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    program = mg.trace(lambda w: (w * w).sum())(w)
+    with pytest.raises(TypeError, match="out of the graph"):
+        program(w)
+    with mg.no_grad():
+        assert program(w) == 14
+    assert program(w.data) == 14

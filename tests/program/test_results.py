@@ -1,0 +1,183 @@
+"""What a program may return, and what containers it is given and gives back."""
+
+import itertools
+from collections import Counter, OrderedDict, defaultdict, deque
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+
+from .bits import same
+
+X = np.array([1.0, 2.0, 3.0])
+CAPTURED = np.array([4.0, 5.0])
+
+
+@dataclass
+class Box:
+    n: object = 1.0
+    factor: float = field(init=False, default=2.0)
+
+
+class Listed(list):
+    pass
+
+
+class Items(dict):
+    """Whose items are its attributes."""
+
+    def __init__(self, **items):
+        super().__init__(**items)
+        self.__dict__ = self
+
+
+def labelled(values, k):
+    made = Listed(values)
+    made.k = k
+    return made
+
+
+REFUSED = [
+    (lambda x: SimpleNamespace(a=x * 2), "an object of type SimpleNamespace"),
+    (lambda x: (y for y in [x]), "an object of type generator"),
+    (lambda x: zip([x], [x], strict=True), "an object of type zip"),
+    (lambda x: lambda: x, "an object of type function"),
+    (lambda x: {"a": deque([x])}, "an object of type deque"),
+    (lambda x: {1, 2}, "an object of type set"),
+    (lambda x: np.array([None, 1]), "an object of type ndarray"),
+    (lambda x: x._data, r"returned the array \(3,\) inside a Tensor"),
+    (lambda x: f"{x.sum():.2f}", r"the text of .*test_results.py:\d+"),
+    (lambda x: str(x), "the text of x"),
+    (lambda x: repr(x), "the text of x"),
+]
+
+
+@pytest.mark.parametrize("way", [mg.compile, mg.trace])
+@pytest.mark.parametrize(("f", "says"), REFUSED)
+def test_what_a_program_would_return_again_is_refused_at_the_first_call(way, f, says):
+    with pytest.raises(TypeError, match=says):
+        way(f)(X)
+
+
+RETURNED = [
+    lambda x: (x * 2, np.ones(2)),
+    lambda x: {"a": CAPTURED, "b": None, "c": "loss"},
+    lambda x: (x.shape, x.dtype, np.float32, np.float64(3.0), float("nan")),
+    lambda x: defaultdict(list, {"a": x * 2}),
+    lambda x: Box(x * 2),
+    lambda x: labelled([x * 2], 3.0),
+    lambda x: np.isin(x, [1.0]),
+    lambda x: np.isin(x, (1.0, 2.0)),
+]
+
+
+@pytest.mark.parametrize("f", RETURNED)
+def test_what_a_program_returns_is_of_the_same_kind_at_each_call(f):
+    compiled = mg.compile(f)
+    first, *others = [compiled(X) for _ in range(4)]
+    for other in others:
+        assert type(other) is type(first)
+        assert str(other) == str(first)
+
+
+def test_an_array_that_is_returned_is_nobody_elses():
+    compiled = mg.compile(lambda x: (x * 2, np.ones(2)))
+    for _ in range(4):
+        _, ones = compiled(X)
+        assert ones.tolist() == [1.0, 1.0]
+        ones[:] = 7.0
+
+
+COUNT = itertools.count()
+DIFFERENT = [
+    lambda x: (x, next(COUNT)),
+    lambda x: (x, np.full(2, next(COUNT))),
+    lambda x: [x] * next(COUNT),
+]
+
+
+@pytest.mark.parametrize("f", DIFFERENT)
+def test_what_is_returned_besides_tensors_is_compared(f):
+    compiled = mg.compile(f)
+    compiled(X)
+    with pytest.raises(TypeError, match="does not do the same at each call"):
+        compiled(X)
+
+
+def bump(x, box):
+    box.n = box.n + 1
+    return x * box.n
+
+
+def put(x, items):
+    items["n"] = x * 2
+    return x
+
+
+def append(x, items):
+    items.append(1)
+    return x
+
+
+def pop(x, items):
+    items.pop()
+    return x
+
+
+CHANGES = [
+    (bump, Box(), r"bump changed box\.n"),
+    (put, {"n": 1}, r"put changed items\['n'\]"),
+    (put, {}, r"put changed items\['n'\]"),
+    (append, [], r"append changed items\[0\]"),
+    (pop, [1, X], r"pop changed items\[1\]"),
+]
+
+
+@pytest.mark.parametrize("way", [mg.compile, mg.trace])
+@pytest.mark.parametrize(("f", "container", "says"), CHANGES)
+def test_a_function_that_changes_a_container_it_was_given_is_refused(way, f, container, says):
+    before = repr(container)
+    with pytest.raises(TypeError, match=says + " in a container that it was given"):
+        way(f)(X, container)
+    assert repr(container) == before
+
+
+KINDS = [
+    (lambda d: d["a"] * mg.Tensor(X), Counter(a=3), Counter(a=4)),
+    (lambda d: d["a"] * d["b"], defaultdict(float, a=X, b=2.0), defaultdict(float, a=X + 1, b=2.0)),
+    (lambda d: d["a"] - d["b"], OrderedDict(a=X, b=2.0), OrderedDict(b=X, a=2.0)),
+    (lambda d: d.a * d["b"], Items(a=X, b=2.0), Items(a=X + 1, b=3.0)),
+    (lambda box: box.n * box.factor, Box(X), Box(X + 1)),
+    (lambda made: made[0] * made.k, labelled([X], 2.0), labelled([X], 3.0)),
+    (lambda made: made[0] * made.k, labelled([X], X), labelled([X], X + 1)),
+    (lambda made: made[0] * getattr(made, "k", 1.0), labelled([X], 2.0), Listed([X])),
+    (lambda made: made[0] * getattr(made, "k", 1.0), Listed([X]), labelled([X], 2.0)),
+]
+
+
+@pytest.mark.parametrize(("f", "one", "other"), KINDS)
+def test_a_container_keeps_its_kind(f, one, other):
+    compiled = mg.compile(f)
+    for given in (one, one, one, other, other, other, one):
+        assert same(compiled(given), f(given))
+
+
+def test_another_default_is_another_kind():
+    compiled = mg.compile(lambda d, x: x * (d.default_factory() + 1))
+    for factory, expected in ((float, 1.0), (lambda: 1.0, 2.0)):
+        for _ in range(3):
+            assert compiled(defaultdict(factory), X)[0].data == expected
+
+
+def test_a_class_of_numbers_is_no_array():
+    compiled = mg.compile(lambda x, dtype: x.astype(dtype))
+    for dtype in (np.float32, np.float16):
+        for _ in range(3):
+            assert compiled(X, dtype).dtype == dtype
+    program = mg.trace(lambda x, dtype: x.astype(dtype))(X, np.float32)
+    assert program(X, np.float32).dtype == np.float32
+    with pytest.raises(ValueError, match="float16"):
+        program(X, np.float16)
