@@ -11,7 +11,7 @@ from ..ops.primitive import Elementwise
 from .kernels import definitions_of, printed
 from .layout import wrapped
 from .naming import Names, Naming, pythons
-from .phrases import ATOM, Phrase, literal
+from .phrases import Phrase, literal
 from .simplify import draws, overlap, root
 from .spelling import kernel_of, needs_kernel, spelled
 from .values import CONSTANT, RESULT, Step, Steps, Value
@@ -86,7 +86,7 @@ class Source:
     def take(self, step: Step) -> None:
         """A step becomes part of a later expression, or a statement."""
         self.shorten(step, WIDTH)
-        short = step.op.name in VIEWS and self.said[root(step.output, self.made)].rank == ATOM
+        short = step.op.name in VIEWS and self.read(root(step.inputs[0], self.made)).text.isidentifier()
         once = self.uses[step.output] == 1 and step.output.shape is not None and not draws(step.op)
         told = step.output.name or step.output in self.gradients or self.naming.is_delta(step.output)
         if not short and (told or not once):

@@ -47,6 +47,13 @@ def added_to_another(t, x):
     t["v"].assign(t["v"] + t["u"])
 
 
+def read_by_views(t, x):
+    t["w"].assign(t["w"] * 2)
+    t["v"].assign(np.maximum(t["w"], x - 7).T)
+    t["w"].assign(-t["v"])
+    return t["v"] * 2
+
+
 def older_view(t, x):
     y = t["back"] * 2
     t["w"].assign(t["w"] + x)
@@ -94,6 +101,7 @@ FUNCTIONS = [
     view_of_a_copy,
     by_way_of_another,
     added_to_another,
+    read_by_views,
     older_view,
     *map(drawn, range(200)),
 ]
