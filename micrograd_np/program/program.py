@@ -20,7 +20,7 @@ from .record import record, value_of, wants_gradient
 from .simplify import simplified
 from .source import Source
 from .trace import TraceError
-from .values import GENERATOR, GRADIENT, Step, Steps
+from .values import ARGUMENT, GENERATOR, GRADIENT, Step, Steps
 
 number = itertools.count(1).__next__
 
@@ -77,11 +77,12 @@ class Program:
                 f"{how} in a traced function would make today's value part of the program: {line(spot())}. Call the "
                 "plain function there."
             )
-        is_step = bool(self.simple.writes or self.simple.gradients)
-        for x, traced in zip(leaves, self.arguments.wanted, strict=True):
+        written = {target.of for target, _ in self.simple.writes if target.kind == ARGUMENT}
+        for i, (x, traced) in enumerate(zip(leaves, self.arguments.wanted, strict=True)):
             if not (now.recording and isinstance(x, Tensor)):
                 continue
-            if x.op is not None or (not is_step and (self.wanted or not traced)):
+            is_weight = i in written or self.simple.gradients
+            if x.op is not None or (not is_weight and (self.wanted or not traced)):
                 errors.check_uncut(x, how, "Call the plain function, or give the program .data for the values alone.")
 
     @staticmethod

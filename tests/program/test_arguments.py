@@ -134,3 +134,25 @@ def test_a_program_of_a_loss_that_wants_a_gradient():
     with mg.no_grad():
         assert program(w) == 14
     assert program(w.data) == 14
+
+
+def test_a_program_that_writes_takes_weights_and_nothing_recorded():
+    total, v = mg.Tensor(np.zeros(3)), mg.Tensor(np.ones(3), requires_grad=True)
+
+    def add(x):
+        total.assign(total + x.detach())
+        return x * 2
+
+    def learn(w):
+        w.zero_grad()
+        (w * w).sum().backward()
+        w.assign(w.data - 0.5 * w.grad)
+
+    program, step = mg.trace(add)(np.ones(3)), mg.trace(learn)(v)
+    for x in (v, v * 3):
+        with pytest.raises(TypeError, match="out of the graph"):
+            program(x)
+    step(v)
+    with pytest.raises(TypeError, match="out of the graph"):
+        step(v * 3)
+    assert total.data.tolist() == [1.0, 1.0, 1.0]
