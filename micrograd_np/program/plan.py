@@ -96,7 +96,15 @@ class Plan:
     def lies_flat(self, x: Value) -> bool:
         """Whether a value is several numbers in one piece of memory, which is the same at every call."""
         several = bool(x.shape) and math.prod(x.shape) > 1
-        return x.dtype in SINGLE and several and self.stands(x) and contiguous(x)
+        return x.dtype in SINGLE and several and self.stands(x) and contiguous(x) and not self.is_spread(x)
+
+    def is_spread(self, x: Value) -> bool:
+        """Whether a value shows a broadcast, whose strides are 0 where those that the trace saw need not be."""
+        while x in self.made and self.made[x].op.views:
+            if self.made[x].op.name == "broadcast_to":
+                return True
+            x = self.made[x].inputs[0]
+        return False
 
     def is_view(self, step: Step) -> bool:
         source = self.prototype(step.inputs[0])

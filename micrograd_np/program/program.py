@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import linecache
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +55,7 @@ class Program:
         linecache.cache[filename] = (len(self.text), None, self.text.splitlines(keepends=True), filename)
         names: dict[str, Any] = {"__name__": filename}
         exec(compile(self.text, filename, "exec"), names)
+        weakref.finalize(names[self.name], linecache.cache.pop, filename, None)
         return names[self.name]  # type: ignore[no-any-return]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

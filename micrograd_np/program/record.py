@@ -81,6 +81,9 @@ def name_arguments(f: Callable[..., Any], args: Any, kwargs: Any, values: dict[A
     for name, x in bound.arguments.items():
         if isinstance(x, Tensor):
             values[x].name = values[x].name or x.name or name
+        for i, part in enumerate(x if isinstance(x, list | tuple) else ()):
+            if isinstance(part, Tensor):
+                values[part].name = values[part].name or part.name or f"{name}[{i}]"
 
 
 def own_argument(x: Any) -> Any:

@@ -107,6 +107,8 @@ class Trace:
             value = new(CONSTANT, *[np.full(shape, value, dtype)] * 2)
         if value.dtype != dtype:
             value = self.step(astype, (value,), {"dtype": dtype}, np.empty(shape, dtype))
+        elif value.kind != RESULT and value.kind != CONSTANT:  # a program keeps the name of memory that it may write to
+            value = self.step(TABLE["copy"], (value,), {}, np.empty(shape, dtype))
         self.targets.setdefault(tensor, target)
         self.values[tensor] = value
         self.written[memory(tensor)] = tensor

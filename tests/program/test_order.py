@@ -35,6 +35,17 @@ def view_of_a_copy(t, x):
     return t["v"][::-1]
 
 
+def copy_of_the_old(t, x):
+    t["v"].assign(t["w"])
+    t["w"].assign(t["w"] + x)
+    return t["v"].detach()
+
+
+def one_number_for_all(t, x):
+    t["v"].assign(np.broadcast_to(x.sum(), (2,)))
+    t["w"].assign(np.broadcast_to((t["w"] * 2).sum(), (2,)))
+
+
 def by_way_of_another(t, x):
     t["u"].assign(t["w"])
     t["w"].assign(t["w"] + x)
@@ -99,6 +110,8 @@ FUNCTIONS = [
     twice_the_old,
     overwritten_at_once,
     view_of_a_copy,
+    copy_of_the_old,
+    one_number_for_all,
     by_way_of_another,
     added_to_another,
     read_by_views,

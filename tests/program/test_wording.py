@@ -1,5 +1,8 @@
 """What a program's text leaves out, and what it says in the words that say most."""
 
+import gc
+import linecache
+
 import numpy as np
 import pytest
 
@@ -67,3 +70,21 @@ def test_the_text_and_its_bits(f, x, text):
 
 def test_a_name_beside_a_word_of_pythons_keeps_its_underscore():
     assert "def function(lambda_):\n    return lambda_ * 2\n" in str(mg.trace(lambda lambda_: lambda_ * 2)(X))
+
+
+def test_arguments_in_a_list_are_called_by_their_place():
+    def last(xs, w):
+        for x in xs:
+            w = w * x
+        return w
+
+    assert "def last(xs_0, xs_1, w):" in str(mg.trace(last)([np.ones(2), np.ones(2)], np.ones(2)))
+
+
+def test_the_text_of_a_program_that_is_gone_is_kept_nowhere():
+    program = mg.trace(np.tanh)(np.ones(2))
+    filename = program.function.__code__.co_filename
+    assert filename in linecache.cache
+    del program
+    gc.collect()
+    assert filename not in linecache.cache
