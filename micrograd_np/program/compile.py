@@ -15,10 +15,11 @@ from ..graph import Tensor
 from .compare import check_same
 from .emit import Emitted
 from .entry import MISFIT, Entry
+from .looks import Surroundings, first_changed
 from .machine import Machine
 from .record import record, value_of
 from .simplify import simplified
-from .surroundings import Surroundings, first_changed, known
+from .surroundings import known
 from .trace import TraceError
 from .values import ARRAY, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
 
@@ -92,7 +93,7 @@ class Compiled:
                 "outside, or hold it in a Tensor and write to that; what the function did this time is done."
             )
         operands = {id(x.of) for x in steps.inputs() if x.kind == ARRAY}  # are read at each call
-        fixed = [each for each in before if id(each.holder) not in operands]
+        fixed = [each for each in known(self.function, leaves) if id(each.holder) not in operands]
         runner = Runner(self.function, steps, args, kwargs, wants_gradient(result), self.backend, fixed)
         self.programs = [runner, *self.programs][:LIMIT]
         self.latest = misfit
