@@ -68,7 +68,8 @@ def reached(f: Any, leaves: Any) -> Reach:
 
 def reached_by(f: Any, leaves: Any, named: set[str]) -> Reach:
     arguments = [Place(f"argument {i}", x) for i, x in enumerate(leaves) if not hasattr(x, "dtype")]
-    pending = deque([Place("self", f, False), *arguments])
+    root = f.__name__ if isinstance(f, FunctionType) else "self"
+    pending = deque([Place(root, f, False), *arguments])
     reach = Reach([], [], set())
     seen: set[tuple[int, bool]] = set()
     while pending:
@@ -130,7 +131,7 @@ def of_collection(place: Place) -> Iterator[Held | Content]:
         plain = all(isinstance(key, PLAIN_KEYS) for key in value)
         yield Content(path, value, list, list(value)) if plain else content(path, value)
         yield from (Held(f"{path}[{key!r}]", value, key, x, place.asked) for key, x in value.items())
-    elif isinstance(value, list):
+    elif isinstance(value, list) and (len(value) < 8 or not all(isinstance(x, WHOLE) for x in value)):
         yield Content(path, value, len, len(value))
         yield from (Held(f"{path}[{i}]", value, i, x, place.asked) for i, x in enumerate(value))
     else:
@@ -148,7 +149,9 @@ def attributes(path: str, value: Any, named: set[str]) -> Iterator[Held | Conten
     if isinstance(parts, dict):
         count = count_of(kind)
         yield Content(path, parts, count, count(parts))
-        yield from (Held(f"{path}.{key}", parts, key, x, asked(key, named)) for key, x in parts.items())
+        for key, x in parts.items():
+            inner = is_iterator(x) and not is_users(kind)  # a library counts in its own objects
+            yield Held(f"{path}.{key}", parts, key, x, key in named if inner else asked(key, named))
     names = slots(kind) if is_users(kind) else ()
     if names:
         yield Content(path, value, has_slots(names, tuple(getattr(value, name, None) for name in names)), True)
@@ -210,4 +213,4 @@ def has_objects(x: Any) -> bool:
 
 def is_iterator(x: Any) -> bool:
     """Whether something of Python's own gives one value after another, and cannot be looked at without taking one."""
-    return type(x).__module__ in ("builtins", "itertools") and hasattr(x, "__next__")
+    return type(x).__module__ in ("builtins", "itertools") and hasattr(type(x), "__next__")

@@ -154,7 +154,7 @@ CHANGES = {
     "a class of a class": (lambda x: x * OfMeta.scale, attribute(Meta, "scale")),
     "globals()": (lambda x: x * globals()["CONSTANT"], item(globals(), "CONSTANT")),
     "attrgetter": (lambda x: x * scale_of(Settings), attribute(Settings, "scale")),
-    "a pattern": (matched, attribute(PATTERN, "scale")),
+    "a pattern": (matched, attribute(Pattern, "scale")),
     "the order of a dict": (ordered, lambda k: item(ORDER, "a")(ORDER.pop("a"))),
     "a long list": (lambda x: x * LONG[1500], item(LONG, 1500)),
     "a long dict": (lambda x: x * LONG_DICT[1500], item(LONG_DICT, 1500)),
@@ -175,11 +175,12 @@ def test_what_changes_far_away_is_another_program(f, change):
 
 far_package = None
 PACKAGE = {
-    "__init__": "from . import config, ops",
+    "__init__": "from . import config, ops\nimport far_package.space.config",
     "config": "scale = 1.0",
     "ops": "from . import config\nk = 1.0\ndef f(x):\n    return x * k\n"
     "def g(x):\n    from .late import scale\n    return x * scale",
     "late": "scale = 1.0",
+    "space/config": "scale = 1.0",
 }
 
 
@@ -201,12 +202,13 @@ def imports_a_name(x):
         (lambda x: far_package.config.scale * x, "config", "scale"),
         (lambda x: far_package.ops.f(x), "ops", "k"),
         (lambda x: far_package.ops.g(x), "late", "scale"),
+        (lambda x: far_package.space.config.scale * x, "space.config", "scale"),
         (imports_a_module, "config", "scale"),
         (imports_a_name, "config", "scale"),
     ],
 )
 def test_modules_in_packages(f, module, name, tmp_path, monkeypatch):
-    (tmp_path / "far_package").mkdir()
+    (tmp_path / "far_package" / "space").mkdir(parents=True)
     for part, text in PACKAGE.items():
         (tmp_path / "far_package" / f"{part}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
