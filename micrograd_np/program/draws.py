@@ -19,13 +19,15 @@ from .values import GENERATOR
 @contextmanager
 def no_hidden_draws(f: Callable[..., Any], args: Any, trace: Trace) -> Iterator[None]:
     """Refuse a run that moved on a generator in f's sight other than by `mg.sample`."""
-    found = {id(rng): (name, rng, state(rng), copy.deepcopy(rng)) for name, rng in generators(f, args)}
+    found = {id(rng): (name, rng, state(rng)) for name, rng in generators(f, args)}
+    twins = {key: copy.deepcopy(rng) for key, (_, rng, _) in found.items() if isinstance(rng, np.random.Generator)}
     yield
-    for name, rng, before, twin in found.values():
-        sampled = [step.params for step in trace.steps if [id(x.of) for x in drawn_from(step)] == [id(rng)]]
-        for params in copy.deepcopy(sampled):
-            getattr(twin, params["method"])(*params["args"], **params["kwargs"])
-        if state(rng) != (state(twin) if sampled else before):
+    for step in trace.steps:
+        for twin in [twins[id(x.of)] for x in step.inputs if is_drawn_from(x) and id(x.of) in twins]:
+            args, kwargs = copy.deepcopy((step.params["args"], step.params["kwargs"]))
+            getattr(twin, step.params["method"])(*args, **kwargs)
+    for key, (name, rng, before) in found.items():
+        if state(rng) != (state(twins[key]) if key in twins else before):
             raise TraceError(
                 f"{name} drew numbers in the traced function {getattr(f, '__name__', 'f')}, and its program would use "
                 f"the same at every call. Draw them with mg.sample({name}.random, ...), of a np.random.Generator; a "
@@ -33,8 +35,8 @@ def no_hidden_draws(f: Callable[..., Any], args: Any, trace: Trace) -> Iterator[
             )
 
 
-def drawn_from(step: Any) -> list[Any]:
-    return [x for x in step.inputs if getattr(x, "kind", None) == GENERATOR]
+def is_drawn_from(x: Any) -> bool:
+    return getattr(x, "kind", None) == GENERATOR
 
 
 def generators(f: Any, args: Any) -> Iterator[tuple[str, Any]]:
@@ -49,13 +51,14 @@ def is_generator(x: Any) -> bool:
     return python or isinstance(x, np.random.Generator | np.random.RandomState)
 
 
-def state(rng: Any) -> str:
+def state(rng: Any) -> Any:
+    """All that decides what is drawn next."""
     if isinstance(rng, random.Random):
-        return repr(rng.getstate())
+        return rng.getstate()
     if isinstance(rng, np.random.RandomState):
-        return repr(list(flat(rng.get_state(legacy=False))))
+        return list(flat(rng.get_state(legacy=False)))
     bits = rng.bit_generator
-    return repr([*flat(bits.state), getattr(bits.seed_seq, "n_children_spawned", 0)])
+    return [*flat(bits.state), getattr(getattr(bits, "seed_seq", None), "n_children_spawned", 0)]
 
 
 def flat(bits: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -92,7 +92,7 @@ def reached_by(f: Any, leaves: Any, named: set[str]) -> Reach:
         looks = list(looked_at(place, named))
         reach.looks.extend(looks)
         pending += behind(place, named)
-        pending += [Place(x.path, x.value, x.asked) for x in looks if isinstance(x, Held)]
+        pending += [Place(x.path[-200:], x.value, x.asked) for x in looks if isinstance(x, Held)]
     return reach
 
 

@@ -142,3 +142,10 @@ def test_what_was_held_is_kept_lest_something_else_takes_its_place_in_memory(hel
     held[0] = None
     assert kept() is not None
     assert first_changed(looks) == "held"
+
+
+def test_the_path_to_the_end_of_a_long_chain_is_cut():
+    first = last = Counter()
+    for _ in range(1000):
+        last.next = last = Counter()
+    assert max(len(each.path) for each in surroundings.known(lambda x: x * first.total, [])) < 300
