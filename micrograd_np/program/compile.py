@@ -16,10 +16,11 @@ from ..graph import Tensor, constant
 from .emit import Emitted
 from .entry import MISFIT
 from .guard import met, owner
+from .looks import first_changed
 from .machine import Machine
 from .record import is_array, record, wants_gradient
 from .runner import Runner
-from .surroundings import first_changed, known
+from .surroundings import known
 from .trace import TraceError
 from .values import ARRAY, Steps
 
@@ -101,7 +102,7 @@ class Compiled:
                 "outside, or hold it in a Tensor and write to that; what the function did this time is done."
             )
         operands = {id(x.of) for x in steps.inputs() if x.kind == ARRAY}  # are read at each call
-        fixed = [each for each in before if id(each.holder) not in operands]
+        fixed = [each for each in known(self.function, leaves) if id(each.holder) not in operands]
         if not met(steps).isdisjoint(id(owner(x)) for x in leaves if has_values(x)):
             return result  # an argument that is in the memory of what the function knows by itself
         runner = Runner(self.function, steps, args, kwargs, wants_gradient(result), self.backend, fixed)

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import copy
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import CellType
 from typing import Any
 
 import numpy as np
 
 from ..containers import flatten
+from .surroundings import reached
 from .trace import Trace, TraceError
 from .values import GENERATOR
-
-EMPTY = CellType()  # of a variable that has no value yet
 
 
 @contextmanager
 def no_hidden_draws(f: Callable[..., Any], args: Any, trace: Trace) -> Iterator[None]:
-    """Refuse a run that moved on a generator in f's sight which `mg.sample` was not given."""
-    found = {id(rng): (name, rng) for name, rng in generators(f, args)}
-    before = {key: state(rng) for key, (_, rng) in found.items()}
+    """Refuse a run that moved on a generator in f's sight other than by `mg.sample`."""
+    found = {id(rng): (name, rng, state(rng)) for name, rng in generators(f, args)}
+    twins = {key: copy.deepcopy(rng) for key, (_, rng, _) in found.items() if isinstance(rng, np.random.Generator)}
     yield
-    sampled = {id(value.of) for value in trace.inputs.values() if value.kind == GENERATOR}
-    for key, (name, rng) in found.items():
-        if key not in sampled and state(rng) != before[key]:
+    for step in trace.steps:
+        for twin in [twins[id(x.of)] for x in step.inputs if is_drawn_from(x) and id(x.of) in twins]:
+            args, kwargs = copy.deepcopy((step.params["args"], step.params["kwargs"]))
+            getattr(twin, step.params["method"])(*args, **kwargs)
+    for key, (name, rng, before) in found.items():
+        if state(rng) != (state(twins[key]) if key in twins else before):
             raise TraceError(
                 f"{name} drew numbers in the traced function {getattr(f, '__name__', 'f')}, and its program would use "
                 f"the same at every call. Draw them with mg.sample({name}.random, ...), of a np.random.Generator; a "
@@ -32,33 +35,32 @@ def no_hidden_draws(f: Callable[..., Any], args: Any, trace: Trace) -> Iterator[
             )
 
 
+def is_drawn_from(x: Any) -> bool:
+    return getattr(x, "kind", None) == GENERATOR
+
+
 def generators(f: Any, args: Any) -> Iterator[tuple[str, Any]]:
-    """The generators that f can name: among its arguments, its variables and what hangs from these, and NumPy's own."""
+    """The generators that f can reach, NumPy's own, and Python's."""
     yield "np.random", np.random.mtrand._rand
-    inner = getattr(f, "__func__", f)
-    code = getattr(inner, "__code__", None)
-    names = dict(getattr(f, "__globals__", {})) if code else {}
-    seen = {name: names[name] for name in (code.co_names if code else ()) if name in names}
-    cells = zip(code.co_freevars if code else (), getattr(inner, "__closure__", None) or (), strict=True)
-    seen |= {name: cell.cell_contents for name, cell in cells if cell != EMPTY}
-    seen |= {f"argument {i}": x for i, x in enumerate(flatten(args)[0])}
-    seen |= {"self": getattr(f, "__self__", f)}
-    for name, value in seen.items():
-        if is_generator(value):
-            yield name, value
-        elif hasattr(value, "__dict__") and not isinstance(value, type(np)):
-            yield from ((f"{name}.{part}", x) for part, x in vars(value).items() if is_generator(x))
+    yield "random", random._inst
+    yield from ((x.path, x.value) for x in reached(f, flatten(args)[0]).places if is_generator(x.value))
 
 
 def is_generator(x: Any) -> bool:
-    return isinstance(x, np.random.Generator | np.random.RandomState)
+    python = isinstance(x, random.Random) and not isinstance(x, random.SystemRandom)
+    return python or isinstance(x, np.random.Generator | np.random.RandomState)
 
 
-def state(rng: Any) -> str:
-    bits = rng.get_state(legacy=False) if isinstance(rng, np.random.RandomState) else rng.bit_generator.state
-    return repr({key: x.tolist() if hasattr(x, "tolist") else x for key, x in flat(bits)})
+def state(rng: Any) -> Any:
+    """All that decides what is drawn next."""
+    if isinstance(rng, random.Random):
+        return rng.getstate()
+    if isinstance(rng, np.random.RandomState):
+        return list(flat(rng.get_state(legacy=False)))
+    bits = rng.bit_generator
+    return [*flat(bits.state), getattr(getattr(bits, "seed_seq", None), "n_children_spawned", 0)]
 
 
 def flat(bits: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, x in bits.items():
-        yield from flat(x) if isinstance(x, dict) else [(key, x)]
+        yield from flat(x) if isinstance(x, dict) else [(key, x.tolist() if hasattr(x, "tolist") else x)]

@@ -14,8 +14,8 @@ from ..graph import Tensor, constant
 from ..memory import latest, memory, tick
 from .emit import Emitted, indented
 from .guard import Guard, met
+from .looks import Content, Held, Surroundings, same
 from .simplify import root
-from .surroundings import Content, Held, Surroundings, same
 from .values import ARGUMENT, GRADIENT, RESULT, TENSOR, Steps, Value
 
 MISFIT = object()  # what a call gives that a program does not serve
@@ -52,6 +52,7 @@ class Entry:
         guard = Guard(args, kwargs, self.bound, met(program))
         self.leaves, self.paths = guard.leaves, guard.paths
         conditions = [self.mode(), *guard.conditions, *map(self.unchanged, surroundings), *self.conditions(program)]
+        conditions = list(dict.fromkeys(conditions))
         arrays = ", ".join(self.array(x) for x in emitted.given)
         lines = [f"def make({', '.join(self.cells)}):", "    def call(args, kwargs, n=1):"]
         look = ["try:", f"    fits = {' and '.join(conditions)}"]
@@ -81,16 +82,19 @@ class Entry:
 
     def unchanged(self, each: Held | Content) -> str:
         """That a variable, an attribute or an item is what it was."""
-        value = self.bound(each.value)
+        value = repr(each.value) if isinstance(each.value, bool) else self.bound(each.value)
         if isinstance(each, Content):
             return f"{self.bound(each.look)}({self.bound(each.holder)}) == {value}"
         key = repr(each.key) if isinstance(each.key, str | int) else self.bound(each.key)
-        if isinstance(each.holder, CellType):
+        if each.attribute:
+            now = f"{self.bound(each.holder)}.{each.key}"
+        elif isinstance(each.holder, CellType):
             now = f"c{id(each.holder)}"
             self.cells[now] = each.holder
         else:
             now = f"{self.bound(each.holder)}[{key}]"
-        return f"same({now}, {value})" if isinstance(each.value, int | float) else f"{now} is {value}"
+        number = isinstance(each.value, int | float) and not isinstance(each.value, bool)
+        return f"same({now}, {value})" if number else f"{now} is {value}"
 
     def tensor(self, x: Value) -> str:
         return self.paths[x.of] if x.kind == ARGUMENT else self.bound(x.of)

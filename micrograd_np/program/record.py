@@ -42,7 +42,7 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
     name_arguments(f, args, kwargs, tracer.values)
     with Mode(watch=tracer, trace=tracer):
         try:
-            with no_hidden_draws(f, args, tracer):
+            with no_hidden_draws(f, (args, kwargs), tracer):
                 result, names = watch(f, *args, **kwargs)
             returned, rebuild_result = flatten(result)
             check_unchanged(f, before, parts_of(f, args, kwargs))

@@ -13,9 +13,9 @@ from ..conversions import raw
 from ..graph import Tensor
 from .compare import check_same
 from .entry import MISFIT, Entry
+from .looks import Surroundings
 from .record import record, value_of
 from .simplify import simplified
-from .surroundings import Surroundings
 from .values import GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
 
 

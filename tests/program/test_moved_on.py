@@ -1,0 +1,151 @@
+"""What a compiled function moves on itself, and what cannot be looked at before each call, is refused."""
+
+import collections
+import functools
+import io
+import itertools
+import random
+import weakref
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np import nn
+from micrograd_np.program import surroundings
+from micrograd_np.program.looks import first_changed
+
+X = np.array([-1.0, 2.0, 3.0])
+
+
+class Counter:
+    total = 0
+
+
+COUNTER, ITERATOR, CYCLE = Counter(), iter([1.0, 1.0, 2.0]), itertools.cycle([1.0, 1.0, 2.0])
+SHARED_RNG, RNG, PYTHON_RNG = np.random.default_rng(0), np.random.default_rng(0), random.Random(0)
+
+
+def counts(x):
+    COUNTER.total = COUNTER.total + x.sum()
+    return x
+
+
+def counts_calls(x):
+    counts_calls.calls += 1
+    return x
+
+
+counts_calls.calls = 0
+
+
+class Skips(nn.Module):
+    def __init__(self):
+        self.rng = np.random.default_rng(0)
+
+    def forward(self, x):
+        return x if self.rng.random() < 2 else -x
+
+
+def drawn():
+    return RNG.random() < 2
+
+
+def drawn_from_what_is_sampled(x):
+    y = mg.sample(SHARED_RNG.random, 3)
+    return x + y if SHARED_RNG.random() < 2 else x
+
+
+SKIPS = nn.Sequential(nn.Sequential(nn.Sequential(Skips())))
+REFUSED = [
+    (counts, "changed COUNTER itself"),
+    (counts_calls, r"changed counts_calls\.calls itself"),
+    (lambda x: x * next(ITERATOR), r"ITERATOR is an iterator \(list_iterator\)"),
+    (lambda x: x * next(CYCLE), r"CYCLE is an iterator \(cycle\)"),
+    (lambda x: SKIPS(x), r"SKIPS\.layers\[0\]\.layers\[0\]\.layers\[0\]\.rng drew numbers"),
+    (lambda x: x if drawn() else -x, "RNG drew numbers"),
+    (lambda x: x if random.random() < 2 else -x, "random drew numbers"),
+    (lambda x: x if PYTHON_RNG.random() < 2 else -x, "PYTHON_RNG drew numbers"),
+    (drawn_from_what_is_sampled, "SHARED_RNG drew numbers"),
+    (lambda x: x * RNG.spawn(1)[0].random(), "RNG drew numbers"),
+]
+
+
+@pytest.mark.parametrize(("f", "says"), REFUSED)
+def test_what_a_function_moves_on_is_refused(f, says):
+    with pytest.raises(TypeError, match=says):
+        mg.compile(f)(X)
+
+
+def test_what_is_worked_out_at_its_first_use_is_no_change():
+    class Model:
+        @functools.cached_property
+        def scale(self):
+            return 2.0
+
+    model = Model()
+    scaled = mg.compile(lambda x: x * model.scale)
+    for value in (2.0, 2.0, 2.0, 3.0, 3.0, 3.0):
+        if value == 3.0:
+            model.scale = value
+        assert scaled(X).data.tolist() == (value * X).tolist()
+    assert mg.compile(np.fmod)(X, X).data.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_tensor_that_is_kept_at_its_first_use_is_refused():
+    class Model:
+        @functools.cached_property
+        def scale(self):
+            return mg.Tensor([2.0]) * 1
+
+    model = Model()
+    with pytest.raises(TypeError, match="changed model itself"):
+        mg.compile(lambda x: x * model.scale)(X)
+
+
+def test_more_than_can_be_looked_at_is_refused(monkeypatch):
+    monkeypatch.setattr(surroundings, "MOST", 100)
+    many = [{"k": float(i)} for i in range(99)]
+    with pytest.raises(TypeError, match=r"more than 100 things hang from <lambda> \(many\[\d+\].* is one\)"):
+        mg.compile(lambda x: x * many[0]["k"])(X)
+
+
+class Library:
+    """Stands for a class of a library that counts what it makes."""
+
+    def __init__(self):
+        self.ids = itertools.count()
+
+
+Library.__module__ = "numpy"
+
+
+def test_an_iterator_that_a_library_keeps_is_not_refused():
+    kept = [Library(), io.TextIOWrapper]
+    doubled = mg.compile(lambda x: x * getattr(kept, "k", 2.0))
+    for _ in range(3):
+        assert doubled(X).data.tolist() == (2 * X).tolist()
+
+
+def test_a_name_of_an_attribute_is_no_global():
+    def f(x):
+        return x.ITERATOR if hasattr(x, "ITERATOR") else x * 1
+
+    assert mg.compile(f)(X).data.tolist() == X.tolist()
+
+
+@pytest.mark.parametrize("held", [collections.deque(), np.empty(1, dtype=object)], ids=["a deque", "an array"])
+def test_what_was_held_is_kept_lest_something_else_takes_its_place_in_memory(held):
+    held.append(Counter()) if isinstance(held, collections.deque) else held.fill(Counter())
+    kept = weakref.ref(held[0])
+    looks = surroundings.known(lambda x: held, [])
+    held[0] = None
+    assert kept() is not None
+    assert first_changed(looks) == "held"
+
+
+def test_the_path_to_the_end_of_a_long_chain_is_cut():
+    first = last = Counter()
+    for _ in range(1000):
+        last.next = last = Counter()
+    assert max(len(each.path) for each in surroundings.known(lambda x: x * first.total, [])) < 300
