@@ -76,7 +76,7 @@ def reached_by(f: Any, leaves: Any, named: set[str]) -> Reach:
         place = pending.popleft()
         value = place.value
         key = id(value), place.asked and isinstance(value, DATA)
-        if isinstance(value, WHOLE) or key in seen:
+        if isinstance(value, WHOLE) or key in seen or is_logger(value):
             continue
         seen.add(key)
         reach.places.append(place)
@@ -205,6 +205,11 @@ def behind(place: Place, named: set[str]) -> Iterator[Place]:
             yield from (
                 Place(f"{path}[{i}]", x, place.asked) for i, x in zip(range(WIDTH), entries(value), strict=False)
             )
+
+
+def is_logger(x: Any) -> bool:
+    """Whether something writes what is told to it, and like `print` has no part in what is computed."""
+    return type(x).__module__ == "logging"
 
 
 def has_objects(x: Any) -> bool:

@@ -4,6 +4,7 @@ import collections
 import contextvars
 import dataclasses
 import importlib
+import logging
 import operator
 import sys
 import types
@@ -220,3 +221,15 @@ def test_modules_in_packages(f, module, name, tmp_path, monkeypatch):
         assert compiled(X).data.tolist() == X.tolist()
     setattr(importlib.import_module(f"far_package.{module}"), name, 4.0)
     assert compiled(X).data.tolist() == (4.0 * X).tolist()
+
+
+def test_a_logger_counts_in_its_own_objects(caplog):
+    log = logging.getLogger("steps")
+
+    def step(x):
+        log.warning("a step")
+        return x * 2
+
+    compiled = mg.compile(step)
+    assert [compiled(X).data.tolist() for _ in range(4)] == [(2 * X).tolist()] * 4
+    assert caplog.messages == ["a step"] * 2
