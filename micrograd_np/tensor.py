@@ -52,10 +52,12 @@ def in_place(op: Primitive) -> Callable[..., Any]:
             return op(self, other)
         if tracing():
             return assign(self, op(self.detach(), other))
-        data, value = self._data, op.ready(other)
+        data = self._data
         if isinstance(other, Tensor):
             errors.check_write(self, other)
             value = other._data
+        else:
+            value = op.ready(other)
         try:
             op.kernel(data, value, data)
         except Exception as error:
