@@ -28,6 +28,7 @@ def write_entry(w):
 
 WRITES = [sub_data, set_data, add_in_place, write_entry, lambda w: w.assign(np.zeros((2, 2)))]
 VIEWS = [lambda w: w, lambda w: w.T, lambda w: w.reshape(4), lambda w: w[0], lambda w: w.detach()]
+VIEWS += [lambda w: w[0][1:], lambda w: w.T.reshape(2, 2)[1], lambda w: w.astype(float, copy=False)]
 
 
 @pytest.mark.parametrize("write", WRITES)

@@ -137,12 +137,13 @@ def test_one_kernel_of_one_row_is_numpys_correlate():
 
 
 @pytest.mark.parametrize("cache", [1, 1700])
-def test_however_many_rows_at_a_time(monkeypatch, cache):
+@pytest.mark.parametrize("stride", [1, 2])
+def test_however_many_rows_at_a_time(monkeypatch, cache, stride):
     """1700 numbers are the windows in 3 of the 4 rows, 1 is less than those in one."""
     x, w = mg.Tensor(whole((5, 4, 4, 6)), requires_grad=True), mg.Tensor(whole((2, 2, 3, 3)), requires_grad=True)
 
     def run():
-        z = mg.conv2d(x, w, padding=1, groups=2)
+        z = mg.conv2d(x, w, padding=1, groups=2, stride=stride)
         return [z.data, *[g.data for g in mg.gradients(np.sum(z * z), [x, w])]]
 
     at_once = run()

@@ -238,3 +238,9 @@ def test_complex_values_flow():
     for expression in ("np.dot(x, x)", "np.vdot(x, x)", "np.vecdot(x, x)", "np.linalg.inv(x)", "np.linalg.norm(x)"):
         z = function(expression)(mg.Tensor(x))
         np.testing.assert_array_equal(z.data, function(expression)(x))
+
+
+def test_a_layers_wider_bias_widens_its_result():
+    z = mg.linear(np.ones((2, 3), np.float32), np.ones((4, 3), np.float32), np.full(4, 1e-12))
+    assert z.dtype == np.float64
+    assert (z > 3).all()

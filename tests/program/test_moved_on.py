@@ -149,3 +149,8 @@ def test_the_path_to_the_end_of_a_long_chain_is_cut():
     for _ in range(1000):
         last.next = last = Counter()
     assert max(len(each.path) for each in surroundings.known(lambda x: x * first.total, [])) < 300
+
+
+def test_a_generator_given_by_name_is_looked_at_too():
+    with pytest.raises(TypeError, match=r"drew numbers in the traced function"):
+        mg.compile(lambda x, rng: x * rng.random())(X, rng=np.random.default_rng(0))

@@ -159,3 +159,16 @@ def test_an_array_that_shows_the_memory_of_what_is_written_is_refused():
 
     with pytest.raises(TypeError, match="raw shows the memory of w, to which step writes"):
         mg.trace(step)(np.ones(2))
+
+
+def test_a_broadcast_that_is_written_has_no_gaps():
+    u, v = mg.Tensor(np.zeros((2, 2))), mg.Tensor(np.ones((2, 2)))
+
+    def step(x):
+        u.assign(v + x[:1])
+        v.assign(np.broadcast_to(x[0, 0], (2, 2)) + np.broadcast_to(u[0], (2, 2)))
+
+    compiled = mg.compile(step)
+    for _ in range(4):
+        compiled(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    np.testing.assert_array_equal(v.data, [[9.0, 13.0]] * 2)
