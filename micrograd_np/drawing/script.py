@@ -100,5 +100,5 @@ def function_of(variables: dict[str, Any], path: str, name: str) -> Any:
 
 def newest(values: Iterable[Any]) -> list[Tensor]:
     """The newest value with a graph, a loss before others, as a list of one; of none, an empty one."""
-    recorded = [x for x in values if isinstance(x, Tensor) and x.op is not None and x.edges is not CUT]
+    recorded = [x for x in values if isinstance(x, Tensor) and x.op is not None and x.paths is not CUT]
     return sorted(recorded, key=lambda x: (x.grad is not None, x.size == 1, x.birth))[-1:]

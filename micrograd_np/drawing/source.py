@@ -27,7 +27,7 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
             "there is no source of this graph: backward(retain_graph=False) forgot it. Draw before that."
         )
     again = {id(x): x for x in walk(outputs)}
-    computed = [x for x in again.values() if getattr(x, "op", None) is not None and x.edges is not CUT]
+    computed = [x for x in again.values() if getattr(x, "op", None) is not None and x.paths is not CUT]
     for x in computed:
         if runs_users_code(x):
             raise RuntimeError(

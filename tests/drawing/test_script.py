@@ -153,3 +153,9 @@ with mg.no_grad():
         model(x)
 """
     assert names(draw_script(written(text))) == ["x", "h", "loss"]
+
+
+def test_a_forgotten_graph_is_not_what_a_script_is_drawn_by(written):
+    text = "import micrograd_np as mg\nw = mg.Tensor(2.0, requires_grad=True)\nloss = w * w\nloss.backward()\n"
+    gone = "gone = w * 3\ngone.backward(retain_graph=False)\n"
+    assert "loss" in names(draw_script(written(text + gone)))
