@@ -156,8 +156,6 @@ def test_no_alarm_on_right_code(network, seed, dtype):
 
 def test_rates(capsys):
     found = TALLY["named"] + TALLY["not recognised"]
-    if not found:
-        pytest.skip("where tests run in several processes, another one has planted the slips")
     with capsys.disabled():
         print(
             f"\nverify: {sum(TALLY.values())} slips of {len(KINDS)} kinds planted in {len(NETWORKS)} networks. Of "
