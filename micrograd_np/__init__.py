@@ -2,16 +2,13 @@
 
 The modules in reading order; each imports only those above it.
 
-frames, context     the user's own line and names; what surrounds a computation
-errors, misfits, rules    what is said when something cannot be done; what a rule leaves to the engine
-memory, walk        which values were written to; one loop walks back through what was made from what
-graph, apply        a value remembers how it was made; an op runs
+core                the tape: a Tensor, the walk back, how an op runs, names, errors
 ops                 the table of derivatives
-conversions, tensor, linalg    what leaves the tape; operators, methods, protocols, namespaces from the table
-containers, pullback, transforms    derivatives of functions
+conversions, operators, linalg    what leaves the tape; operators, methods, protocols, namespaces from the table
+pullback, transforms    derivatives of functions
 anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompute instead of remember
 checking, testing    how to doubt a derivative
-sampling, program    a tape is a program: read it, and run it
+random, program    a tape is a program: read it, and run it
 drawing, documentation    the same walk as a picture; a row's docstring
 nn, optim    a model is modules, and updates over the same tape
 saving              a state as one file, whole or not at all
@@ -23,16 +20,16 @@ article, cli        the article's networks, by hand and on the tape
 from importlib import import_module as _import_module
 
 from . import linalg
-from . import tensor as _tensor
+from . import operators as _operators
 from .anomaly import detect_anomaly
 from .checkpoint import checkpoint
-from .context import no_grad, scope
+from .core.context import no_grad, scope
+from .core.tensor import Tensor
 from .custom import custom_op
-from .graph import Tensor
 from .ops import FUNCTIONS as _FUNCTIONS
 from .ops import namespace as _namespace
 from .pullback import gradients, vjp
-from .sampling import sample
+from .random import sample
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 
 # What a bare tape does not need is imported when it is first asked for.

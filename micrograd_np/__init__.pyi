@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from . import graph as _graph
+from .core import tensor as _graph
 from . import data as data
 from . import linalg as linalg
 from . import nn as nn
@@ -16,8 +16,8 @@ from .anomaly import detect_anomaly as detect_anomaly
 from .checking.gradcheck import gradcheck as gradcheck
 from .checking.verify import verify as verify
 from .checkpoint import checkpoint as checkpoint
-from .context import no_grad as no_grad
-from .context import scope as scope
+from .core.context import no_grad as no_grad
+from .core.context import scope as scope
 from .custom import custom_op as custom_op
 from .drawing.explain import explain as explain
 from .drawing.picture import Picture as Picture
@@ -28,7 +28,7 @@ from .program.compile import compile as compile
 from .program.program import Program as Program
 from .pullback import gradients as gradients
 from .pullback import vjp as vjp
-from .sampling import sample as sample
+from .random import sample as sample
 from .saving.errors import LoadError as LoadError
 from .saving.files import load as load
 from .saving.files import save as save

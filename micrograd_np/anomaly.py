@@ -7,13 +7,13 @@ from weakref import finalize
 
 import numpy as np
 
-from .context import Mode
-from .errors import called
-from .frames import line, spot
-from .graph import Tensor
+from .core.backward import Pull, Pulled
+from .core.context import Mode
+from .core.errors import called
+from .core.names import line, spot
+from .core.rules import reads
+from .core.tensor import Tensor
 from .ops.several import Outputs
-from .rules import reads
-from .walk import Pull, Pulled
 
 Saved = list[tuple[Any, Any, Any]]
 

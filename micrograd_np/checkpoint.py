@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from .containers import flatten
-from .context import CURRENT, Mode
-from .errors import called
-from .frames import Spot, line
-from .graph import Tensor
-from .memory import tick
+from .core.backward import pull_arrays, pull_tensors
+from .core.containers import flatten
+from .core.context import CURRENT, Mode
+from .core.errors import called
+from .core.names import Spot, line
+from .core.tensor import Tensor
+from .core.versions import tick
 from .ops.control import pack
 from .ops.several import Outputs, Several
 from .pullback import collect
-from .walk import pull_arrays, pull_tensors
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:

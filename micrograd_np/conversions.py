@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from . import errors
-from .context import CURRENT
-from .graph import Tensor
+from .core import errors
+from .core.context import CURRENT
+from .core.tensor import Tensor
 
 
 def given(function: Callable[..., Any]) -> Callable[..., Any]:

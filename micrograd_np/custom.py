@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from .anomaly import first_nonfinite
-from .graph import Tensor
+from .core.rules import Rule
+from .core.tensor import Tensor
 from .ops.primitive import Bound, Primitive, as_array
-from .rules import Rule
 
 
 def custom_op(*rules: Rule | None, broadcasts: bool = False) -> Callable[[Callable[..., Any]], CustomOp]:

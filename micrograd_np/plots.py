@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .context import no_grad
+from .core.context import no_grad
+from .core.tensor import Tensor
 from .drawing.palette import HEAT
-from .graph import Tensor
 
 CLASSES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 LINES = ("-", "--", "-.", ":")

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from . import errors
-from .containers import flatten, map_leaves
-from .context import CURRENT, Mode, tracing
-from .graph import Tensor, as_tensor, constant, cotangent, fixed, seed
+from .core import errors
+from .core.backward import Pull, backpropagate, pull_arrays, pull_tensors
+from .core.containers import flatten, map_leaves
+from .core.context import CURRENT, Mode, tracing
+from .core.tensor import Tensor, as_tensor, constant, cotangent, fixed, seed
 from .ops.control import alias, pack
 from .ops.primitive import as_array
 from .ops.several import Outputs
-from .walk import Pull, backpropagate, pull_arrays, pull_tensors
 
 Function = Callable[..., Any]
 

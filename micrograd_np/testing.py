@@ -8,7 +8,7 @@ from .checking.findings import GradcheckReport
 from .checking.gradcheck import gradcheck
 from .checking.verify import verify
 from .checking.verify_report import VerifyReport
-from .graph import Tensor
+from .core.tensor import Tensor
 
 
 def assert_gradients(f: Any, *given: Any, **options: Any) -> GradcheckReport | VerifyReport:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from . import errors
-from .containers import flatten, map_leaves
-from .graph import fixed
+from .core import errors
+from .core.containers import flatten, map_leaves
+from .core.tensor import fixed
 from .ops.primitive import as_array
 from .pullback import Function, vjp
 

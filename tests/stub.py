@@ -4,10 +4,10 @@ import inspect
 from pathlib import Path
 
 import micrograd_np as mg
+from micrograd_np.operators import BINARY, COMPARISONS, LOGIC, METHODS, UNARY
 from micrograd_np.ops import FUNCTIONS
 from micrograd_np.ops.primitive import Elementwise, Plain, Primitive
 from micrograd_np.ops.several import Several
-from micrograd_np.tensor import BINARY, COMPARISONS, LOGIC, METHODS, UNARY
 
 PATH = Path(mg.__file__).with_suffix(".pyi")
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from . import graph as _graph
+from .core import tensor as _graph
 {imports}
 
 Operand = Any

@@ -90,7 +90,7 @@ def test_nan_where_nan_was_is_no_change():
 
 def test_it_forgets_what_dies():
     with mg.detect_anomaly() as _:
-        watch = mg.context.CURRENT.get().watch
+        watch = mg.core.context.CURRENT.get().watch
         for _ in range(5):
             y = (tensor(1.0) * 2).sum()
         del y

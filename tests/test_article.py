@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np import frames
 from micrograd_np.article import compare, gradients, hand, networks, pictures, processes, tape
 from micrograd_np.article.networks import ELEVEN_LINES, NETWORKS, THREE_LAYERS, TWO_LAYERS
+from micrograd_np.core import names as frames
 from micrograd_np.drawing import render
 
 BY_NAME = pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)

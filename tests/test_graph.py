@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.walk import backpropagate, keep
+from micrograd_np.core.backward import backpropagate, keep
 
 
 def leaf(*shape, seed=0, name=None):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.graph import Tensor
-from micrograd_np.walk import backpropagate
+from micrograd_np.core.backward import backpropagate
+from micrograd_np.core.tensor import Tensor
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from . import hand, tape
 from .hand import Array, Variables
 from .networks import Figure, Network

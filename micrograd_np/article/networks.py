@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from . import hand, tape
 from .hand import Array, Variables
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..core.tensor import Tensor
 from ..drawing import Picture, draw
 from ..drawing.render import write
-from ..graph import Tensor
 from . import hand
 from .networks import NETWORKS, Network
 from .plots import every_plot, rendered

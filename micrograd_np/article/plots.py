@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import plots
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from ..ops.neural import sigmoid
 from . import hand, tape
 from .hand import Array

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from ..ops.neural import sigmoid
 from .hand import Variables
 

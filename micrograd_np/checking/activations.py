@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Tensor
-from ..walk import Pulled
+from ..core.backward import Pulled
+from ..core.tensor import Tensor
 from .blocks import ACTIVATIONS, Block, forms_of
 from .suspicion import Hypothesis, Suspicion, rerouting
 

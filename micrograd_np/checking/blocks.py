@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Tensor
+from ..core.rules import fit
+from ..core.tensor import Tensor
 from ..ops.primitive import Elementwise
-from ..rules import fit
 
 Array = Any
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from .activations import activations
 from .factors import Sizes, factor_name, named_factors, rounded
 from .mutations import mutations

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isclose
 from typing import Any
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from .recording import Recording
 
 PLAIN = (1, 2, 4)

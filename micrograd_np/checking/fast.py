@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..containers import flatten
+from ..core.containers import flatten
 from ..pullback import vjp
 from .labels import is_float
 

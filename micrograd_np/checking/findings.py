@@ -7,16 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .report import counted, html_lines, html_table, number, text_table
-from .verdict import (
-    GRAVEST_FIRST,
-    INDEPENDENT,
-    KINK,
-    NON_FINITE,
-    NONDETERMINISTIC,
-    OK,
-    TOO_COARSE,
-    WRONG,
-)
+from .verdict import GRAVEST_FIRST, INDEPENDENT, KINK, NON_FINITE, NONDETERMINISTIC, OK, TOO_COARSE, WRONG
 
 NEXT = {
     NONDETERMINISTIC: "f gave two values for the same inputs, so nothing can be compared. Draw random numbers outside "

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..containers import flatten
-from ..frames import user_frame
-from ..graph import Tensor
+from ..core.containers import flatten
+from ..core.names import user_frame
+from ..core.tensor import Tensor
 from ..ops.primitive import as_array
 from .labels import is_float, parameter_names
 from .refusals import called, check_inputs, check_output, check_repeats

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from . import fast as along
 from .findings import GradcheckReport, Judged
 from .inputs import check_along, check_entries

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from .comparable import check_finite, fit_shape
 from .convention import Convention, mark, odd_rows, plausible
 from .diagnosis import Cause, causes_of, possible_factors

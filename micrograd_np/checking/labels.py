@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..containers import attributes, open_container
-from ..frames import name_of
+from ..core.containers import attributes, open_container
+from ..core.names import name_of
 
 Function = Callable[..., Any]
 

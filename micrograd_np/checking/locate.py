@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..frames import line, name_of
-from ..graph import Tensor
-from ..rules import Rule, fitted
+from ..core.names import line, name_of
+from ..core.rules import Rule, fitted
+from ..core.tensor import Tensor
 from .estimate import Measured
 from .numeric import axes
 from .report import number

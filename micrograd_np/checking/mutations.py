@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import reads
+from ..core.rules import reads
 from .slips import Pull, nothing, opposite, slips
 from .suspicion import Edge, Hypothesis, Suspicion, edges_of, replacing_operand, sending
 

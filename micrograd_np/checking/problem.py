@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
 from ..anomaly import first_nonfinite
-from ..containers import flatten
-from ..frames import line
-from ..graph import Tensor, constant
+from ..core import errors
+from ..core.backward import backpropagate
+from ..core.containers import flatten
+from ..core.names import line
+from ..core.tensor import Tensor, constant
 from ..ops.primitive import as_array
 from ..transforms import units
-from ..walk import backpropagate
 from .estimate import EPS, Measured
 from .labels import is_float, label_inputs
 

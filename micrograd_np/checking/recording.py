@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..apply import apply
-from ..frames import line, name_of
-from ..graph import Tensor, seed
+from ..core.backward import Pulled, pull_arrays
+from ..core.dispatch import apply
+from ..core.names import line, name_of
+from ..core.tensor import Tensor, seed
 from ..ops.several import Outputs
-from ..walk import Pulled, pull_arrays
 from .problem import graph_of
 
 Array = Any

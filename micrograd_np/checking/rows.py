@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from .blocks import is_elementwise, sources
 from .recording import Recording
 

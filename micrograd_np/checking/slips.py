@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.rules import reads, unbroadcast
 from ..ops.primitive import Elementwise
-from ..rules import reads, unbroadcast
 from .patterns import MOST_SAMPLES, sample_weights, weighted
 from .suspicion import Edge, Suspicion
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..apply import apply
-from ..graph import Tensor
+from ..core.dispatch import apply
+from ..core.tensor import Tensor
 from .recording import Recording
 from .rows import Closeness, Row
 

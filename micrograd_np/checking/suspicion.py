@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..frames import line
-from ..graph import Tensor
-from ..rules import Rule
+from ..core.names import line
+from ..core.rules import Rule
+from ..core.tensor import Tensor
 from .blocks import Block, blocks, forms_of
 from .factors import Sizes
 from .locate import rules_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from .suspicion import Hypothesis, Suspicion
 
 Array = Any

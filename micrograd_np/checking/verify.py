@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from . import fast, functions
 from .estimate import EPS, Measured
 from .factors import sizes_of

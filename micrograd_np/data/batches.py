@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import called
+from ..core.errors import called
 from .checks import generator, samples
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import called
+from ..core.errors import called
 from ..ops.primitive import as_array
 
 

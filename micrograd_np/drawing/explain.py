@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import errors
-from ..graph import Tensor
-from ..walk import CUT
+from ..core import errors
+from ..core.backward import CUT
+from ..core.tensor import Tensor
 from .flow import fill
 from .model import Scene, build, walk
 from .names import Names, live

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..context import tracing
-from ..frames import line
-from ..graph import Tensor
-from ..memory import check_unwritten
+from ..core.backward import CUT
+from ..core.context import tracing
+from ..core.names import line
+from ..core.tensor import Tensor
+from ..core.versions import check_unwritten
 from ..program.phrases import Phrase
 from ..program.trace import TraceError
-from ..walk import CUT
 from . import formulas
 from .model import Edge, Node, Scene, is_box, routes
 from .rest import account

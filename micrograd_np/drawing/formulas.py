@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from ..core.rules import METADATA, innermost
 from ..ops import BY_FUNCTION
 from ..program.phrases import ATOM, Phrase, infix
-from ..rules import METADATA, innermost
 from .shorten import shortened
 from .spelling import call, literal, subscript, transposed, written
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from ..graph import Tensor
+from ..core.backward import CUT
+from ..core.rules import fitted
+from ..core.tensor import Tensor
 from ..program.phrases import Phrase
-from ..rules import fitted
-from ..walk import CUT
 from . import formulas
 from .names import Names
 from .spelling import NOTHING, literal, written

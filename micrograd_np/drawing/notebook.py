@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from .boxes import facts
 from .flow import look
 from .model import Node, kind

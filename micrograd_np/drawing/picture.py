@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from ..program import Program
 from . import choices, dot, mermaid, page, render, steps, text
 from .aliases import see_through

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from ..graph import Tensor
-from ..walk import CUT
+from ..core.backward import CUT
+from ..core.tensor import Tensor
 from .names import watched
 from .picture import Picture, pictured, tensors
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..apply import apply
-from ..context import Mode
-from ..graph import Tensor, constant
+from ..core.backward import CUT
+from ..core.context import Mode
+from ..core.dispatch import apply
+from ..core.tensor import Tensor, constant
 from ..program import Program
 from ..program.record import record
 from ..program.trace import TraceError
 from ..pullback import gradients
-from ..walk import CUT
 from .flow import raw, runs_users_code
 from .model import walk
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ..frames import line
-from ..graph import Tensor
-from ..walk import CUT
+from ..core.backward import CUT
+from ..core.names import line
+from ..core.tensor import Tensor
 from .explain import between, check_tensor, computed_from
 from .flow import fill
 from .model import Edge, Scene, build, walk

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import called
+from ..core.errors import called
 from ..ops.classes import softmax
 from ..ops.linear import linear
 from ..ops.primitive import as_array

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..context import no_grad
-from ..graph import Tensor
+from ..core.context import no_grad
+from ..core.tensor import Tensor
 
 WIDTH = 100
 

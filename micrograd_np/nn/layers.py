@@ -11,7 +11,7 @@ import numpy as np
 from ..ops.classes import embedding
 from ..ops.linear import linear
 from ..ops.primitive import as_array
-from ..sampling import sample
+from ..random import sample
 from .checks import fitting
 from .init import Initialiser, fan_in_uniform, generator, zeros
 from .module import Module, Parameter

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..context import tracing
-from ..errors import called
+from ..core.context import tracing
+from ..core.errors import called
 from ..ops.classes import REDUCTIONS, log_softmax, one_hot
 from ..ops.classes import cross_entropy as plain_cross_entropy
 from ..ops.neural import log_sigmoid

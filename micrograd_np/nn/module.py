@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ..context import CURRENT, no_grad
-from ..graph import Tensor
+from ..core.context import CURRENT, no_grad
+from ..core.tensor import Tensor
 from ..ops.primitive import as_array
 from . import display
 

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..context import no_grad
-from ..errors import called
-from ..graph import Tensor
+from ..core.context import no_grad
+from ..core.errors import called
+from ..core.tensor import Tensor
 from ..ops.normalization import batch_norm, layer_norm
 from .checks import check_dtype, fitting
 from .module import Module, Parameter

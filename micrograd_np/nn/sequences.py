@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import called
+from ..core.errors import called
 from ..ops.primitive import as_array
 from .init import generator
 from .layers import Dropout

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from .composed import constant_like, stands_for
 from .examples import Drawn as D
 from .examples import example

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
+from ..core import errors
 from .examples import Drawn as D
 from .examples import example
 from .primitive import Primitive, Variadic

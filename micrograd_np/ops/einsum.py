@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import called
-from ..rules import unbroadcast
+from ..core.errors import called
+from ..core.rules import unbroadcast
 from .composed import constant_like
 from .examples import Drawn as D
 from .examples import example

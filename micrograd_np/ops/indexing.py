@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import unbroadcast
+from ..core.rules import unbroadcast
 from .examples import Drawn as D
 from .examples import example
 from .primitive import Bound, Primitive, as_array

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..context import tracing
-from ..frames import line, spot
-from ..graph import Tensor
+from ..core.context import tracing
+from ..core.names import line, spot
+from ..core.tensor import Tensor
 from .composed import stands_for
 from .examples import Drawn as D
 from .examples import example

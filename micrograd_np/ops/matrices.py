@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import called
-from ..rules import Rule
+from ..core.errors import called
+from ..core.rules import Rule
 from .composed import constant_like, stands_for
 from .several import Several
 

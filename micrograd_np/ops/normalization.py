@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import called
+from ..core.errors import called
 from .composed import stands_for
 from .examples import Drawn as D
 from .examples import example

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..errors import called
+from ..core.errors import called
 from .composed import stands_for
 from .examples import Drawn as D
 from .examples import example

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import misfits
-from ..apply import apply, binary, unary
-from ..context import tracing
-from ..graph import Tensor, fixed
-from ..rules import Rule
+from ..core import misfits
+from ..core.context import tracing
+from ..core.dispatch import apply, binary, unary
+from ..core.rules import Rule
+from ..core.tensor import Tensor, fixed
 from .examples import Example
 
 ARRAYS = (list, tuple, np.ndarray)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..errors import called
+from ..core.errors import called
 from .composed import stands_for
 from .matrices import check_axes, eye_like, mT
 from .primitive import as_array

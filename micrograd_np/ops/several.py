@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import Rule
+from ..core.rules import Rule
 from .primitive import Primitive
 
 

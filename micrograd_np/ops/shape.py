@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..rules import unbroadcast
+from ..core.rules import unbroadcast
 from .composed import stands_for
 from .examples import Drawn as D
 from .examples import example

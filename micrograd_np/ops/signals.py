@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import called
+from ..core.errors import called
 from .composed import stands_for
 from .convolution import check_axes, checked_bias, conv, conv_input
 from .primitive import as_array

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 
 
 def with_gradient(parameters: Any) -> list[Any]:

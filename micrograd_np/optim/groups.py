@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..context import tracing
-from ..graph import Tensor, constant
+from ..core.context import tracing
+from ..core.tensor import Tensor, constant
 from ..nn.module import Module
 
 

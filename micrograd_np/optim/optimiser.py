@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..context import CURRENT, no_grad, tracing
-from ..graph import Tensor
-from ..memory import memory
+from ..core.context import CURRENT, no_grad, tracing
+from ..core.tensor import Tensor
+from ..core.versions import memory
 from ..nn.module import load
 from .groups import Group, arrays, grouped, raw
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Tensor, constant
+from ..core.tensor import Tensor, constant
 from .groups import Group
 from .optimiser import Optimiser, State
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..containers import attributes, has_values, open_container
-from ..graph import Tensor
+from ..core.containers import attributes, has_values, open_container
+from ..core.tensor import Tensor
 
 
 class Part(NamedTuple):

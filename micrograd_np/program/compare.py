@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..containers import has_values
-from ..frames import line
+from ..core.containers import has_values
+from ..core.names import line
 from .trace import TraceError
 from .values import ARRAY, CONSTANT, Steps, Value
 

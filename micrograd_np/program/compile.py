@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..containers import flatten, has_values
-from ..context import CURRENT
-from ..graph import Tensor, constant
+from ..core.containers import flatten, has_values
+from ..core.context import CURRENT
+from ..core.tensor import Tensor, constant
 from .emit import Emitted
 from .entry import MISFIT
 from .guard import met, owner

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..containers import flatten
+from ..core.containers import flatten
 from .surroundings import reached
 from .trace import Trace, TraceError
 from .values import GENERATOR

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..context import CURRENT
-from ..graph import Tensor, constant
-from ..memory import latest, memory, tick
+from ..core.context import CURRENT
+from ..core.tensor import Tensor, constant
+from ..core.versions import latest, memory, tick
 from .emit import Emitted, indented
 from .guard import Guard, met
 from .looks import Content, Held, Surroundings, same

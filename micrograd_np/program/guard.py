@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..containers import attributes, has_values, is_its_own_dict, open_container
-from ..graph import Tensor
+from ..core.containers import attributes, has_values, is_its_own_dict, open_container
+from ..core.tensor import Tensor
 from .values import ARRAY, TENSOR, Steps
 
 FEW = 9

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 
 
 class Held(NamedTuple):

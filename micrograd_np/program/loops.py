@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import called
-from ..frames import line
+from ..core.errors import called
+from ..core.names import line
 from .gather import slots
 from .loop_numbers import KINDS
 from .loop_text import Text

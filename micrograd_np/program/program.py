@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
-from ..context import CURRENT
-from ..frames import line, spot
-from ..graph import Tensor
-from ..memory import memory
+from ..core import errors
+from ..core.context import CURRENT
+from ..core.names import line, spot
+from ..core.tensor import Tensor
+from ..core.versions import memory
 from .arguments import Arguments
 from .record import record, value_of, wants_gradient
 from .simplify import simplified

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..containers import flatten, has_values
-from ..context import Mode, tracing
-from ..frames import line, spot
-from ..graph import Tensor, constant
+from ..core.containers import flatten, has_values
+from ..core.context import Mode, tracing
+from ..core.names import line, spot
+from ..core.tensor import Tensor, constant
 from .arguments import parameters_of, parts
 from .draws import no_hidden_draws
 from .guard import owner

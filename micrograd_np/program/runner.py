@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..containers import flatten
 from ..conversions import raw
-from ..graph import Tensor
+from ..core.containers import flatten
+from ..core.tensor import Tensor
 from .compare import check_same
 from .entry import MISFIT, Entry
 from .looks import Surroundings

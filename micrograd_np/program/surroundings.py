@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Tensor
+from ..core.tensor import Tensor
 from .looks import Content, Held, Surroundings, bits, count_of, entries, has_entries, has_slots, same, slots
 from .lookups import asked, is_users, names_in, variables
 from .trace import TraceError

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..containers import has_values
-from ..context import no_grad
-from ..errors import called
-from ..frames import line, spot
-from ..graph import Tensor, constant
-from ..memory import Memory, memory, tick
+from ..core.backward import Pull
+from ..core.containers import has_values
+from ..core.context import no_grad
+from ..core.errors import called
+from ..core.names import line, spot
+from ..core.tensor import Tensor, constant
+from ..core.versions import Memory, memory, tick
 from ..ops import TABLE
 from ..ops.control import alias, hook
-from ..walk import Pull
 from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Value
 
 LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after it

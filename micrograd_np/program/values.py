@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..frames import Spot
+from ..core.names import Spot
 
 # Where a value comes from, and what `of` then holds.
 ARGUMENT = "argument"  # the position among the leaves of the arguments

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..context import no_grad
-from ..graph import Tensor
+from ..core.context import no_grad
+from ..core.tensor import Tensor
 from .errors import LoadError
 from .state import State, decode, dotted, encode, state_of
 

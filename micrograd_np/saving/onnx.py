@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..context import no_grad
-from ..frames import line
+from ..core.context import no_grad
+from ..core.names import line
 from ..nn.module import Module
 from ..program.record import record
 from ..program.simplify import draws, simplified

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from ..errors import called
-from ..graph import Tensor
+from ..core.errors import called
+from ..core.tensor import Tensor
 from ..nn.module import Module, Parameter, children
 
 Arrays = dict[str, Any]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..context import no_grad
+from ..core.context import no_grad
+from ..core.tensor import Tensor
 from ..data import batches
-from ..graph import Tensor
 from ..nn.module import Module
 from .run import Hook, Run
 

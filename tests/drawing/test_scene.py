@@ -3,8 +3,8 @@
 import numpy as np
 
 import micrograd_np as mg
+from micrograd_np.core.tensor import Tensor
 from micrograd_np.drawing import draw
-from micrograd_np.graph import Tensor
 from tests.drawing.scenes import node, scene, weight
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from micrograd_np import Tensor
-from micrograd_np.graph import constant
+from micrograd_np.core.tensor import constant
 
 from .cases import Case
 from .differences import derivative, derivatives, flat, split

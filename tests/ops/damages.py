@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from itertools import combinations
 
 from micrograd_np import Tensor
+from micrograd_np.core.rules import Rule
 from micrograd_np.ops.primitive import EachArgument
 from micrograd_np.ops.several import Outputs
-from micrograd_np.rules import Rule
 
 NAMES = "zxywuv"  # what a rule is given after g
 Damage = Callable[[Rule], Rule]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from micrograd_np.containers import flatten
-from micrograd_np.graph import Tensor
+from micrograd_np.core.containers import flatten
+from micrograd_np.core.tensor import Tensor
 
 
 def bits(x):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.containers import flatten
+from micrograd_np.core.containers import flatten
 from micrograd_np.program.loops import compiled, jitted, loops
 
 

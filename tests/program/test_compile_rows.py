@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.containers import flatten
-from micrograd_np.graph import Tensor
+from micrograd_np.core.containers import flatten
+from micrograd_np.core.tensor import Tensor
 
 from ..ops.cases import CASES
 from .bits import same

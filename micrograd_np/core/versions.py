@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 from . import errors
-from .frames import Spot, spot
+from .names import Spot, spot
 from .rules import reads
 
 tick = itertools.count(1).__next__  # births of nodes and writes of arrays, on one clock

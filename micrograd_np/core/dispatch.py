@@ -10,10 +10,10 @@ from numpy import generic, ndarray
 
 from . import misfits
 from .context import CURRENT
-from .frames import spot
-from .graph import Tensor, begin, new
-from .memory import memory, tick
+from .names import spot
 from .rules import Rule
+from .tensor import Tensor, begin, new
+from .versions import memory, tick
 
 NONE: dict[str, Any] = {}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 Spot = tuple[CodeType, int]
 
-ENGINE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 # The article's networks stand on the tape as a user's script does.
 ARTICLE = ENGINE + "article" + os.sep
 

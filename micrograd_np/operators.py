@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import errors, misfits
-from .context import tracing
 from .conversions import check_untraced, given, raw
-from .graph import Tensor, assign
-from .memory import memory
+from .core import errors, misfits
+from .core.context import tracing
+from .core.tensor import Tensor, assign
+from .core.versions import memory
 from .ops import BY_FUNCTION, FUNCTIONS, TABLE
 from .ops.primitive import Primitive
 

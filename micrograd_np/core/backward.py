@@ -13,8 +13,8 @@ from typing import Any
 
 from . import errors
 from .context import CURRENT
-from .memory import check_unwritten, latest
 from .rules import fit
+from .versions import check_unwritten, latest
 
 Pulled = list[tuple[Any, Any]]
 Pull = Callable[[Any, Any], Pulled]

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from . import errors
+from .backward import backpropagate, keep, keep_and_cut, pull_tensors
 from .context import CURRENT, Mode, tracing
-from .frames import Spot, spot
-from .memory import Memory, memory, tick
+from .names import Spot, spot
 from .rules import Paths, Rule
-from .walk import backpropagate, keep, keep_and_cut, pull_tensors
+from .versions import Memory, memory, tick
 
 
 class Tensor:

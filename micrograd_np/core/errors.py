@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .context import CURRENT
-from .frames import Spot, line, name_of
+from .names import Spot, line, name_of
 
 
 def called(x: Any, otherwise: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .context import CURRENT
-from .graph import Tensor, constant
+from .core.context import CURRENT
+from .core.tensor import Tensor, constant
 from .ops.primitive import Primitive, as_array
 
 
