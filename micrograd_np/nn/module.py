@@ -5,10 +5,9 @@ from __future__ import annotations
 import reprlib
 import weakref
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from ..core.context import CURRENT, no_grad
+from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
 from ..core.tensor import Tensor
 from ..ops.primitive import as_array
 from . import display
@@ -60,13 +59,12 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = CURRENT.get()
-        inside = (*context.scope, Call(self))
-        token = CURRENT.set(replace(context, scope=inside)) if context.recording else None
+        inside = enter_scope(context, Call(self)) if context.recording else None
         try:
             output = self.forward(*args, **kwargs)
         finally:
-            if token:
-                CURRENT.reset(token)
+            if inside:
+                leave_scope(context, inside)
         if context.trace is not None:
             context.trace.ran(self, output)
         return output
