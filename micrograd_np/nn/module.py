@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
+from ..core.names import printable
 from ..core.tensor import Tensor
 from ..ops.primitive import as_array
 from . import display
@@ -174,8 +175,8 @@ def children(value: Any) -> list[tuple[Any, Any]]:
 def load(whose: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Write a state into tensors of the same names, shapes and dtypes; or nothing, and say what differs."""
     given = {name: as_array(values) for name, values in state.items()}
-    wrong = [f"missing: {name}" for name in tensors.keys() - given.keys()]
-    wrong += [f"unknown: {name}" for name in given.keys() - tensors.keys()]
+    wrong = [f"missing: {printable(name)}" for name in tensors.keys() - given.keys()]
+    wrong += [f"unknown: {printable(name)}" for name in given.keys() - tensors.keys()]
     for name in tensors.keys() & given.keys():
         ours, theirs = tensors[name], given[name]
         if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
