@@ -143,9 +143,7 @@ def test_a_rule_of_the_wrong_arity_is_refused_where_it_is_given(make, argument, 
     assert "# here" in text
 
 
-@pytest.mark.parametrize(
-    "rule", [lambda *a, **b: a[0], lambda g, *a, power: g, lambda g, z, x, power=3: g, np.multiply]
-)
+@pytest.mark.parametrize("rule", [lambda *a, **b: a[0], lambda g, *a, power: g, lambda g, z, x, power=3: g])
 def test_a_rule_that_can_be_called_is_taken(rule):
     mg.custom_op(rule)(metadata)
 
