@@ -14,10 +14,12 @@ from .indexing import scatter
 from .linalg import dots, sums, totals
 from .linear import rows
 from .primitive import Bound, Plain, Primitive, as_array
+from .reduction import scalar_axis
 
 
 def along(x: Any, axis: Any = -1) -> Bound:
-    return (as_array(x),), {"axis": axis}
+    x = as_array(x)
+    return (x,), {"axis": scalar_axis(x, axis)}
 
 
 def at(which: Any) -> Any:
@@ -39,7 +41,8 @@ def largest(x: Any, axis: Any) -> Any:
 
 def _softmax(x: Any, axis: Any) -> Any:
     """exp(x) / sum(exp(x)), without overflow."""
-    z = np.subtract(x, largest(x, axis), dtype=np.result_type(x.dtype, 0.0))
+    z = np.empty_like(x, dtype=np.result_type(x.dtype, 0.0))
+    np.subtract(x, largest(x, axis), out=z)
     np.exp(z, out=z)
     z /= totals(z, axis)
     return z
