@@ -61,7 +61,8 @@ def _max_pool_mean(v: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
     """For each window of x, the mean of the entries of v that lie where x is the largest of the window, z."""
     chosen, count = where_largest(x, z, kernel, **how)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return sum(here * seen for here, seen in zip(chosen, entries(v, kernel, 0, **how), strict=True)) / count
+        pairs = zip(chosen, entries(v, kernel, 0, **how), strict=True)
+        return sum(np.where(here, seen, 0) for here, seen in pairs) / count
 
 
 def _bind_max_pool(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Bound:

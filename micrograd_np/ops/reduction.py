@@ -17,7 +17,9 @@ from .primitive import Bound, Primitive
 
 def scalar_axis(a: Any, axis: Any) -> Any:
     """The axis, but None for 0 and -1 of an array without axes, which NumPy reduces along these, too."""
-    return None if axis in (0, -1) and getattr(a, "ndim", 1) == 0 else axis
+    if axis is None or getattr(a, "ndim", 1):
+        return axis
+    return None if axis in (0, -1) else normalize_axis_tuple(axis, 0)
 
 
 def over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
