@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.context import tracing
 from ..core.errors import called
+from ..core.half import in_single
 from ..ops.classes import REDUCTIONS, log_softmax, one_hot
 from ..ops.classes import cross_entropy as plain_cross_entropy
 from ..ops.neural import log_sigmoid
@@ -39,6 +40,7 @@ def finish(losses: Any, reduction: str) -> Any:
     return REDUCTIONS[reduction](losses)
 
 
+@in_single
 def half_squared_error(prediction: Any, target: Any) -> Any:
     """½Σ(target - prediction)²: the loss whose gradient the article uses.
 
@@ -51,18 +53,21 @@ def half_squared_error(prediction: Any, target: Any) -> Any:
     return np.sum(np.square(target - prediction)) / 2
 
 
+@in_single
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The mean of the squared errors; reduction is 'mean', 'sum' or 'none'."""
     prediction, target = same(prediction, target)
     return finish(np.square(prediction - target), reduction)
 
 
+@in_single
 def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The mean of the absolute errors."""
     prediction, target = same(prediction, target)
     return finish(np.abs(prediction - target), reduction)
 
 
+@in_single
 def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
     """½e² for errors up to delta, delta(|e| - ½delta) beyond (Huber 1964)."""
     prediction, target = same(prediction, target)
@@ -81,6 +86,7 @@ def _probabilities(p: Any) -> Any:
 probabilities = Primitive(_probabilities, lambda g, z, p: g, views=True)  # a step, so that a program checks them too
 
 
+@in_single
 def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean") -> Any:
     """-(t log p + (1-t) log(1-p)), at most 100 an entry; for logits there is `..._with_logits`, more accurate."""
     p, target = same(probability, target)
@@ -89,6 +95,7 @@ def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean")
     return finish(-logs, reduction)
 
 
+@in_single
 def binary_cross_entropy_with_logits(
     logits: Any, target: Any, reduction: str = "mean", *, pos_weight: Any = None
 ) -> Any:
@@ -111,6 +118,7 @@ def binary_cross_entropy_with_logits(
     return finish(-(positive + (1 - target) * log_sigmoid(-x)), reduction)
 
 
+@in_single
 def cross_entropy(
     logits: Any, labels: Any, reduction: str = "mean", *, weight: Any = None, label_smoothing: float = 0.0
 ) -> Any:

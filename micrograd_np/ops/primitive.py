@@ -12,6 +12,7 @@ import numpy as np
 from ..core import misfits
 from ..core.context import tracing
 from ..core.dispatch import apply, binary, unary
+from ..core.half import in_single
 from ..core.rules import Rule
 from ..core.tensor import Tensor, fixed
 from .examples import Example
@@ -81,12 +82,15 @@ class Primitive(Callee):
         Whether the engine undoes a broadcast, so that a rule need not.
     spelled : callable, optional
         The kernel, to the same bits, written with rows alone: what a program spells out instead of calling it.
+    single : bool
+        Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
     """
 
     __doc__: Any = Described(__doc__)
 
     direct: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
     ready = staticmethod(as_array)
+    widens = True  # the rules of a float16 result read float32
 
     def __init_subclass__(cls) -> None:
         cls.__doc__ = Described(cls.__doc__)  # type: ignore[assignment]
@@ -104,10 +108,11 @@ class Primitive(Callee):
         views: bool = False,
         broadcasts: bool = False,
         spelled: Callable[..., Any] | None = None,
+        single: bool = False,
     ) -> None:
         self.function = function
         self.name = function.__name__
-        self.kernel = kernel or function
+        self.kernel = kernel or (in_single(function) if single else function)
         self.rules = rules
         self.also = also
         self.sign = sign
@@ -116,6 +121,7 @@ class Primitive(Callee):
         self.views = views
         self.broadcasts = broadcasts
         self.spelled = spelled
+        self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
         direct = self.direct.get(len(rules)) if all(rules) and not bind else None

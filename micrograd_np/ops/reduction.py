@@ -133,5 +133,6 @@ logsumexp = Primitive(
     _logsumexp,
     lambda g, z, x, axis, keepdims: spread(g, axis, keepdims) * np.exp(x - spread(finite(z), axis, keepdims)),
     bind=over,
+    single=True,
     examples=CASES,
 )
