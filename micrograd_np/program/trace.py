@@ -11,6 +11,7 @@ from ..core.backward import Pull
 from ..core.containers import has_values
 from ..core.context import no_grad
 from ..core.dispatch import apply
+from ..core.errors import TraceError as TraceError
 from ..core.errors import called
 from ..core.half import is_half, rounded, single
 from ..core.names import line, spot
@@ -24,10 +25,6 @@ LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after
 SAME = (alias, hook)
 SHAPED_BY_DATA = ("argwhere", "flatnonzero", "nonzero", "unique")
 astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
-
-
-class TraceError(TypeError):
-    """What a function does cannot be written down as a program."""
 
 
 class Trace:

@@ -31,8 +31,7 @@ ELEMENTWISE = [row for row in ROWS if isinstance(row, Elementwise) and len(row.r
 
 # Powers of negative numbers are nan or not by the last bit of the exponent; near a zero of sinc digits cancel, and
 # NumPy's own value of it is nan from 20,850 on; x and its logaddexp with y cancel.
-ELSEWHERE = {"power": (0, 6e4), "float_power": (0, 6e4), "sinc": (-100, 100)}
-ELSEWHERE |= dict.fromkeys(("logaddexp", "logaddexp2"), (-100, 100))
+ELSEWHERE = {"power": (0, 6e4), "float_power": (0, 6e4), "sinc": (-100, 100), "logaddexp": (-100, 100)}
 
 
 def inputs_of(row):
