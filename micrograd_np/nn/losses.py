@@ -20,7 +20,8 @@ def same(prediction: Any, target: Any) -> tuple[Any, Any]:
     """Both as arrays; refuses (N, 1) against (N,), and every other pair of shapes that would broadcast."""
     prediction, target = as_array(prediction), as_array(target)
     if prediction.shape == target.shape:
-        return prediction, target
+        whole = prediction.dtype.kind in "biu" and target.dtype.kind in "biu"
+        return (prediction.astype(float) if whole else prediction), target  # 1 - 2 of unsigned integers is 255
     cure = "Reshape one of them."
     if prediction.size == target.size:
         cure = f"They have as many entries: write target.reshape{prediction.shape}."

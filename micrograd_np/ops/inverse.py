@@ -66,7 +66,7 @@ def _cofactors_slope_x(h: Any, z: Any, g: Any, x: Any) -> Any:
 
 
 det = Primitive(np.linalg.det, lambda g, z, x: np.expand_dims(g, (-1, -2)) * cofactors(x), examples=INVERTIBLE)
-cofactors = Primitive(_cofactors, lambda g, z, x: cofactors_slope(g, x), examples=INVERTIBLE)
+cofactors: Primitive = Primitive(_cofactors, lambda g, z, x: cofactors_slope(g, x), examples=INVERTIBLE)
 cofactors_slope: Primitive = Primitive(
     _cofactors_slope,
     lambda h, z, g, x: cofactors_slope(h, x),
