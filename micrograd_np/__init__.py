@@ -13,7 +13,7 @@ drawing, documentation    the same walk as a picture; a row's docstring
 nn, optim    a model is modules, and updates over the same tape
 saving              a state as one file, whole or not at all
 data, training      batches, scaling, and readers of what is on disk; the loop that people write anyway
-plots               training to look at
+plots, learn        training to look at; lessons, and exercises that mark themselves
 article, cli        the article's networks, by hand and on the tape
 """
 
@@ -33,7 +33,7 @@ from .random import sample
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 
 # What a bare tape does not need is imported when it is first asked for.
-_MODULES = ("data", "nn", "optim", "plots", "testing")
+_MODULES = ("data", "learn", "nn", "optim", "plots", "testing")
 _ROOMS = dict.fromkeys(("gradcheck", "verify"), "checking")
 _ROOMS |= dict.fromkeys(("Compiled", "Program", "compile", "trace"), "program")
 _ROOMS |= dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
@@ -47,7 +47,7 @@ globals().update(_TABLE)
 __all__ = [
     *("Tensor", "checkpoint", "custom_op", "detect_anomaly", "linalg", "no_grad", "scope"),
     *("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
-    *("data", "nn", "optim", "plots", "sample", "testing"),
+    *("data", "learn", "nn", "optim", "plots", "sample", "testing"),
     *_ROOMS,
     *_TABLE,
 ]

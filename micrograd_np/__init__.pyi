@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from .core import tensor as _graph
 from . import data as data
+from . import learn as learn
 from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim
