@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,10 @@ import numpy as np
 from ..core.context import tracing
 from ..core.errors import called
 from ..ops.classes import REDUCTIONS, log_softmax, one_hot
+from ..ops.classes import binary_cross_entropy as entry_losses
 from ..ops.classes import cross_entropy as plain_cross_entropy
 from ..ops.neural import log_sigmoid
 from ..ops.primitive import Primitive, as_array
-
-LEAST = math.exp(-100)  # the probability that PyTorch takes a 0 for, so that its logarithm stays finite
 
 
 def same(prediction: Any, target: Any) -> tuple[Any, Any]:
@@ -66,8 +64,8 @@ def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
 def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
     """½e² for errors up to delta, delta(|e| - ½delta) beyond (Huber 1964)."""
     prediction, target = same(prediction, target)
-    error = np.abs(prediction - target)
-    near = np.minimum(error, delta)
+    error = prediction - target
+    near = np.clip(error, -delta, delta)
     return finish(near * (error - near / 2), reduction)
 
 
@@ -85,8 +83,7 @@ def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean")
     """-(t log p + (1-t) log(1-p)), at most 100 an entry; for logits there is `..._with_logits`, more accurate."""
     p, target = same(probability, target)
     p = probabilities(p) if tracing() else _probabilities(p)
-    logs = target * np.log(np.maximum(p, LEAST)) + (1 - target) * np.log(np.maximum(1 - p, LEAST))
-    return finish(-logs, reduction)
+    return finish(entry_losses(p, target), reduction)
 
 
 def binary_cross_entropy_with_logits(
