@@ -1,4 +1,4 @@
-"""The site: `sphinx-build -W docs site` (pip install ".[docs]"). It is built offline, and asks for nothing from elsewhere."""
+"""The site: `sphinx-build -W docs site` (pip install ".[docs]"). It is built offline, and loads nothing from elsewhere."""
 
 import re
 import shutil
@@ -14,14 +14,14 @@ from micrograd_np.learn import ladder
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-import reference  # noqa: E402  (stands beside this file)
+import reference_pages  # noqa: E402  (stands beside this file)
 
 project = "micrograd_np"
 author = "the micrograd_np authors"
 copyright = author
 release = getattr(mg, "__version__", "0.1.0")
 extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc"]
-exclude_patterns = ["images", "draw_pictures.py", "_build"]
+exclude_patterns = ["images", "_build"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "micrograd_np"
@@ -57,7 +57,7 @@ def glossary_terms() -> dict[str, str]:
 def link_terms(app, doctree) -> None:
     """Link each term of the glossary at its first use on a page."""
     page = app.env.docname
-    if page in ("glossary", "index", "CHANGELOG") or page.startswith("reference/"):
+    if page in ("glossary", "index", "CHANGELOG", "reference") or page.startswith("reference/"):
         return
     left = glossary_terms()
     for paragraph in list(doctree.findall(nodes.paragraph)):
@@ -83,7 +83,9 @@ def link_in(text, left, page) -> None:
     start, shown, term = min(found, key=lambda f: (f[0], -len(f[1])))
     for form in [form for form, of in left.items() if of == term]:
         del left[form]
-    link = pending_xref("", reftype="term", refdomain="std", reftarget=term, refexplicit=True, refdoc=page, refwarn=True)
+    link = pending_xref(
+        "", reftype="term", refdomain="std", reftarget=term, refexplicit=True, refdoc=page, refwarn=True
+    )
     link += nodes.inline(shown, shown, classes=["xref", "std", "std-term"])
     rest = nodes.Text(text[start + len(shown) :])
     text.parent.replace(text, [nodes.Text(text[:start]), link, rest])
@@ -94,6 +96,18 @@ def word(form: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w`./-]){re.escape(form)}(?![\w`/-])", re.IGNORECASE)
 
 
+def as_restructured_text(app, what, name, thing, options, lines) -> None:
+    """Mark code in a docstring, which is written with single backticks, and escape what reStructuredText would read."""
+    example = False
+    for i, line in enumerate(lines):
+        example = line.strip().startswith(">>>") or (example and bool(line.strip()))
+        if not example:
+            parts = re.split(r"(`[^`]+`)", line)
+            lines[i] = "".join(
+                f"`{part}`" if part.startswith("`") else re.sub(r"([*|])", r"\\\1", part) for part in parts
+            )
+
+
 def prepare(app) -> None:
     """Write the pages that are made: the lessons, the reference, the article's player."""
     lessons = HERE / "lessons"
@@ -101,9 +115,9 @@ def prepare(app) -> None:
     lessons.mkdir()
     for path in ladder.lessons().values():
         shutil.copy(path, lessons)
-    reference.write(HERE / "reference")
+    reference_pages.write(HERE / "reference")
     (HERE / "_static").mkdir(exist_ok=True)
-    reference.write_player(HERE / "_static" / "article.html")
+    reference_pages.write_player(HERE / "_static" / "article.html")
 
 
 def visit_math(self, node) -> None:
@@ -116,6 +130,7 @@ def visit_math(self, node) -> None:
 def setup(app) -> None:
     app.connect("builder-inited", prepare)
     app.connect("doctree-read", link_terms)
+    app.connect("autodoc-process-docstring", as_restructured_text, priority=1)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
 
 

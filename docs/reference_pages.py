@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 import micrograd_np as mg
-from micrograd_np.article import pictures
 from micrograd_np.core import errors
 from micrograd_np.ops import TABLE, namespace
 
@@ -56,7 +55,10 @@ def room_page(room: str) -> str:
 
 def error_page() -> str:
     """A list of the exceptions, each with its bases and its meaning."""
-    lines = ["# Exceptions\n", "Every exception of the package is a `MicrogradError`, and also the built-in one that you would expect.\n"]
+    lines = [
+        "# Exceptions\n",
+        "Every exception of the package is a `MicrogradError`, and also the built-in one that you would expect.\n",
+    ]
     for name, kind in vars(errors).items():
         if inspect.isclass(kind) and issubclass(kind, Exception) and kind.__module__ == errors.__name__:
             bases = ", ".join(f"`{base.__name__}`" for base in kind.__bases__)
@@ -66,7 +68,10 @@ def error_page() -> str:
 
 def row_page(rows: dict, folder: Path) -> str:
     """One section a row: summary, derivative, example, and the picture of a call."""
-    parts = ["# The table of derivatives\n", "Each function is NumPy's of the same name. `g` is the cotangent of the result `z`.\n"]
+    parts = [
+        "# The table of derivatives\n",
+        "Each function is NumPy's of the same name. `g` is the cotangent of the result `z`.\n",
+    ]
     for name in sorted(rows):
         row = rows[name]
         parts += [f"## {namespace(name)}.{name}\n", plain(row.__doc__), ""]
@@ -91,8 +96,10 @@ def picture_of(row) -> str | None:
     case = first_case(row)
     if case is None or not any(row.rules):
         return None
+    letters = iter("xyuvw")
     arguments = [
-        mg.Tensor(x, requires_grad=True) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in case.args
+        mg.Tensor(x, requires_grad=True, name=next(letters)) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
+        for x in case.args
     ]
     try:
         z = row(*arguments, **case.kwargs)
@@ -106,7 +113,7 @@ def picture_of(row) -> str | None:
 
 def write_player(path: Path) -> None:
     """Write the article's three-layer network as a page to step through."""
-    picture = pictures.three_layers() if hasattr(pictures, "three_layers") else article_picture()
+    picture = article_picture()
     picture.save(path)
 
 
