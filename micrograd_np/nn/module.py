@@ -5,10 +5,10 @@ from __future__ import annotations
 import reprlib
 import weakref
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from ..core.context import CURRENT, no_grad
+from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
+from ..core.names import printable
 from ..core.tensor import Tensor
 from ..ops.primitive import as_array
 from . import display
@@ -60,13 +60,12 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = CURRENT.get()
-        inside = (*context.scope, Call(self))
-        token = CURRENT.set(replace(context, scope=inside)) if context.recording else None
+        inside = enter_scope(context, Call(self)) if context.recording else None
         try:
             output = self.forward(*args, **kwargs)
         finally:
-            if token:
-                CURRENT.reset(token)
+            if inside:
+                leave_scope(context, inside)
         if context.trace is not None:
             context.trace.ran(self, output)
         return output
@@ -176,8 +175,8 @@ def children(value: Any) -> list[tuple[Any, Any]]:
 def load(whose: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Write a state into tensors of the same names, shapes and dtypes; or nothing, and say what differs."""
     given = {name: as_array(values) for name, values in state.items()}
-    wrong = [f"missing: {name}" for name in tensors.keys() - given.keys()]
-    wrong += [f"unknown: {name}" for name in given.keys() - tensors.keys()]
+    wrong = [f"missing: {printable(name)}" for name in tensors.keys() - given.keys()]
+    wrong += [f"unknown: {printable(name)}" for name in given.keys() - tensors.keys()]
     for name in tensors.keys() & given.keys():
         ours, theirs = tensors[name], given[name]
         if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):

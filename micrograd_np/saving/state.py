@@ -10,6 +10,7 @@ from urllib.parse import quote
 import numpy as np
 
 from ..core.errors import called
+from ..core.names import printable
 from ..core.tensor import Tensor
 from ..nn.module import Module, Parameter, children
 
@@ -161,4 +162,4 @@ def put(array: Any, at: Path, arrays: Arrays) -> str:
 
 
 def dotted(at: Path) -> str:
-    return ".".join(map(str, at)) or "the state"
+    return printable(".".join(map(str, at))) or "the state"
