@@ -10,11 +10,16 @@ from .context import CURRENT
 from .names import Spot, line, name_of
 
 
+def escape(text: Any) -> str:
+    """The text with control characters, ANSI escapes and bidi marks written out, so that no terminal obeys them."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
 def called(x: Any, otherwise: str) -> str:
     """`syn0 (3, 4) float64` : an argument as the user knows it."""
     if not hasattr(x, "shape"):
         return repr(x)
-    return f"{name_of(x) or otherwise} {x.shape} {x.dtype}"
+    return f"{escape(name_of(x) or otherwise)} {x.shape} {x.dtype}"
 
 
 def check_numbers(dtype: np.dtype[Any]) -> None:

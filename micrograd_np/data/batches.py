@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import called
-from .checks import generator, samples
+from ..nn.validation import FLAG, POSITIVE, SIZE, checked_generator, checked_samples, require
 
 
 def batches(
@@ -49,24 +48,16 @@ def batches(
     """
     if size is None:
         *arrays, size = arrays  # type: ignore[assignment]
-    size = whole(size, "size")
-    checked = samples(tuple(arrays))
+    require("batches", SIZE._replace(text="a number of samples of at least 1, such as size=32"), size=size)
+    require("batches", FLAG, shuffle=shuffle, drop_last=drop_last)
+    size = operator.index(size)
+    checked = checked_samples(tuple(arrays))
     count = len(checked[0])
     end = count - count % size if drop_last else count
     if not end:
         raise ValueError(f"{count} samples make no batch of {size}: choose a smaller size, or drop_last=False.")
-    order = generator(rng, "shuffle=True").permutation(count) if shuffle else np.arange(count)
+    order = checked_generator(rng, "shuffle=True").permutation(count) if shuffle else np.arange(count)
     return (tuple(x[order[i : i + size]] for x in checked) for i in range(0, end, size))
-
-
-def whole(size: Any, what: str) -> int:
-    try:
-        number = operator.index(size)
-    except TypeError:
-        raise TypeError(f"{what} is a number of samples, such as {what}=32, and not {called(size, what)}.") from None
-    if number < 1:
-        raise ValueError(f"{what}={number}: a batch has one sample or more.")
-    return number
 
 
 def split(
@@ -95,12 +86,13 @@ def split(
     >>> len(train), len(test)
     (7, 3)
     """
-    checked = samples(arrays)
+    checked = checked_samples(arrays)
     count = len(checked[0])
+    require("split", POSITIVE, test=test)
     kept = int(test) if isinstance(test, numbers.Integral) else round(test * count)
     if not 0 < kept < count:
         raise ValueError(f"test={test} of {count} samples leaves one of the two parts empty.")
-    order = generator(rng, "split").permutation(count)
+    order = checked_generator(rng, "split").permutation(count)
     if stratify is not None:
         order = spread(order, stratify, kept)
     return tuple(x[part] for x in checked for part in (order[kept:], order[:kept]))

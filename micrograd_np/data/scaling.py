@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import called
+from ..nn.validation import SIZE, checked_samples, require
 from ..ops.classes import one_hot as rows_of_classes
 from ..ops.primitive import as_array
-from .checks import samples
 
 
 def one_hot(labels: Any, classes: int | None = None) -> Any:
@@ -39,6 +39,7 @@ def one_hot(labels: Any, classes: int | None = None) -> Any:
         if not labels.size:
             raise ValueError("no labels to count the classes of: pass classes=.")
         classes = int(labels.max()) + 1
+    require("one_hot", SIZE, classes=classes)
     return rows_of_classes(labels, classes)
 
 
@@ -65,7 +66,7 @@ def standardise(train: Any, *others: Any) -> Any:
     >>> test
     array([[2., 1.]])
     """
-    (train,) = samples((train,))
+    (train,) = checked_samples((train,))
     constant = np.equal(train.min(axis=0), train.max(axis=0))
     centre = np.where(constant, train[0], train.mean(axis=0))
     width = np.where(constant, 1, train.std(axis=0))

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..nn.validation import COUNT, require
+
 
 def read_csv(path: str | os.PathLike[str] | list[str], *, header: int = 1, delimiter: str = ",", **options: Any) -> Any:
     """The numbers of a table, as an array (rows, columns).
@@ -38,6 +40,7 @@ def read_csv(path: str | os.PathLike[str] | list[str], *, header: int = 1, delim
     array([[5.1, 3.5],
            [4.9, 3. ]])
     """
+    require("read_csv", COUNT, header=header)
     how: dict[str, Any] = {"delimiter": delimiter, "skiprows": header, "ndmin": 2, "encoding": "utf-8-sig"}
     try:
         with warnings.catch_warnings(action="ignore"):  # of a file without rows, which is an error here

@@ -27,7 +27,7 @@ def replacing(path: Any) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise OSError(error.errno, f"cannot save ({error.strerror}); what was there before is whole", target) from error
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # it is not there, or the file system lets nothing be changed, as the error above says
             os.unlink(beside)
     sync_folder(folder)
 
@@ -35,7 +35,10 @@ def replacing(path: Any) -> Iterator[IO[bytes]]:
 def sync_folder(folder: str) -> None:
     """Put a folder's list of names on disk, where the system can."""
     if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except PermissionError:  # one may write to a folder without reading it
+            return
         try:
             os.fsync(descriptor)
         finally:

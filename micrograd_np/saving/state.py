@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 
-from ..core.errors import called
+from ..core.errors import called, escape
 from ..core.tensor import Tensor
-from ..nn.module import Module, Parameter, children
+from ..nn.module import Module, Parameter, walk
 
 Arrays = dict[str, Any]
 Path = tuple[Any, ...]
@@ -33,19 +32,9 @@ class State(dict[Any, Any]):
 
 def state_of(thing: Any) -> State:
     """All that a module, an optimiser or a schedule goes on from."""
-    return State(thing.state_dict(), dict(generators("", thing, set())) if isinstance(thing, Module) else {})
-
-
-def generators(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, np.random.Generator]]:
-    """(path, generator) of a module and its parts, each once."""
-    if not isinstance(value, np.random.Generator | Module | dict | list | tuple) or id(value) in seen:
-        return
-    seen.add(id(value))
-    if isinstance(value, np.random.Generator):
-        yield path, value
-        return
-    for key, child in children(value):
-        yield from generators(f"{path}.{key}" if path else str(key), child, seen)
+    kind = np.random.Generator
+    parts = walk(thing, kind) if isinstance(thing, Module) else ()
+    return State(thing.state_dict(), {path: part for path, part, _ in parts if isinstance(part, kind)})
 
 
 def encode(value: Any, at: Path, arrays: Arrays) -> Any:
@@ -161,4 +150,4 @@ def put(array: Any, at: Path, arrays: Arrays) -> str:
 
 
 def dotted(at: Path) -> str:
-    return ".".join(map(str, at)) or "the state"
+    return escape(".".join(map(str, at))) or "the state"
