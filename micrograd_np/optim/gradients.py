@@ -50,10 +50,11 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) ->
     require("clip_grad_norm_", NONNEGATIVE, max_norm=max_norm)
     require("clip_grad_norm_", NORM, norm_type=norm_type)
     trained = with_gradients("clip_grad_norm_", parameters)
-    if not trained:
+    full = [p.grad for p in trained if p.size]
+    if not full:
         return np.zeros(())
-    wide = [np.ravel(p.grad.astype(np.float32) if p.grad.dtype == np.float16 else p.grad) for p in trained]
-    largest = np.max(np.stack([np.max(np.abs(g), initial=0) for g in wide]))
+    wide = [np.ravel(g.astype(np.float32) if g.dtype == np.float16 else g) for g in full]
+    largest = np.max(np.stack([np.max(np.abs(g)) for g in wide]))
     unit = np.where(largest > 0, largest, 1)  # the squares of what is left are at most 1, and cannot overflow
     norms = [np.linalg.norm(g / unit, norm_type) for g in wide]
     total = unit * np.linalg.norm(np.stack(norms), norm_type)
