@@ -24,6 +24,19 @@ from . import operators as _operators
 from .anomaly import detect_anomaly
 from .checkpoint import checkpoint
 from .core.context import no_grad, scope
+from .core.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    FileError,
+    GradientError,
+    LoadError,
+    MicrogradError,
+    MissingPackageError,
+    NonFiniteError,
+    ShapeError,
+    TraceError,
+    UnsupportedError,
+)
 from .core.tensor import Tensor
 from .custom import custom_op
 from .ops import FUNCTIONS as _FUNCTIONS
@@ -37,7 +50,7 @@ _MODULES = ("data", "nn", "optim", "plots", "testing")
 _ROOMS = dict.fromkeys(("gradcheck", "verify"), "checking")
 _ROOMS |= dict.fromkeys(("Compiled", "Program", "compile", "trace"), "program")
 _ROOMS |= dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
-_ROOMS |= dict.fromkeys(("LoadError", "load", "save"), "saving")
+_ROOMS |= dict.fromkeys(("load", "save"), "saving")
 _ROOMS |= dict.fromkeys(("export_onnx",), "saving.onnx")
 _ROOMS |= dict.fromkeys(("fit",), "training")
 
@@ -48,6 +61,8 @@ __all__ = [
     *("Tensor", "checkpoint", "custom_op", "detect_anomaly", "linalg", "no_grad", "scope"),
     *("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
     *("data", "nn", "optim", "plots", "sample", "testing"),
+    *("MicrogradError", "ArgumentError", "ArgumentTypeError", "ShapeError", "UnsupportedError"),
+    *("GradientError", "NonFiniteError", "TraceError", "LoadError", "FileError", "MissingPackageError"),
     *_ROOMS,
     *_TABLE,
 ]

@@ -18,6 +18,17 @@ from .checking.verify import verify as verify
 from .checkpoint import checkpoint as checkpoint
 from .core.context import no_grad as no_grad
 from .core.context import scope as scope
+from .core.errors import ArgumentError as ArgumentError
+from .core.errors import ArgumentTypeError as ArgumentTypeError
+from .core.errors import FileError as FileError
+from .core.errors import GradientError as GradientError
+from .core.errors import LoadError as LoadError
+from .core.errors import MicrogradError as MicrogradError
+from .core.errors import MissingPackageError as MissingPackageError
+from .core.errors import NonFiniteError as NonFiniteError
+from .core.errors import ShapeError as ShapeError
+from .core.errors import TraceError as TraceError
+from .core.errors import UnsupportedError as UnsupportedError
 from .custom import custom_op as custom_op
 from .drawing.explain import explain as explain
 from .drawing.picture import Picture as Picture
@@ -29,7 +40,6 @@ from .program.program import Program as Program
 from .pullback import gradients as gradients
 from .pullback import vjp as vjp
 from .random import sample as sample
-from .saving.errors import LoadError as LoadError
 from .saving.files import load as load
 from .saving.files import save as save
 from .saving.onnx import export_onnx as export_onnx
@@ -211,8 +221,8 @@ def cross(a: Any, b: Any, axisa: Any = ..., axisb: Any = ..., axisc: Any = ..., 
 def cross_entropy(logits: Any, labels: Any, *, reduction: Any = ...) -> Tensor: ...
 def cumprod(a: Any, axis: Any = ...) -> Tensor: ...
 def cumsum(a: Any, axis: Any = ...) -> Tensor: ...
-def cumulative_prod(a: Any, axis: Any = ...) -> Tensor: ...
-def cumulative_sum(a: Any, axis: Any = ...) -> Tensor: ...
+def cumulative_prod(x: Any, *, axis: Any = ..., include_initial: Any = ...) -> Tensor: ...
+def cumulative_sum(x: Any, *, axis: Any = ..., include_initial: Any = ...) -> Tensor: ...
 def deg2rad(x: Operand, /) -> Tensor: ...
 def degrees(x: Operand, /) -> Tensor: ...
 def delete(x: Any, obj: Any, axis: Any = ...) -> Tensor: ...

@@ -100,7 +100,8 @@ def imports():
         if inspect.ismodule(value):
             yield f"from . import {name} as {name}"
         elif name not in FUNCTIONS and name != "Tensor":
-            yield f"from {value.__module__.removeprefix('micrograd_np')} import {name} as {name}"
+            module = value.__module__.removeprefix("micrograd_np") or ".core.errors"  # exceptions show the public name
+            yield f"from {module} import {name} as {name}"
 
 
 def stub():

@@ -178,8 +178,9 @@ def received(terminal):
 @pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the process", "to its group, as a terminal does"])
 def test_ctrl_c_ends_cleanly(send, tmp_path):
     command = [*COMMAND, "article", "--out", tmp_path / "drawn", "--json", tmp_path / "r.json"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
+    with subprocess.Popen(command, **options) as process:
         process.stdout.readline()
         send(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=60)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy import generic, ndarray
 
-from . import misfits
+from . import errors
 from .context import CURRENT
 from .names import spot
 from .rules import Rule
@@ -36,7 +36,7 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     try:
         z = op.kernel(*values, **params)
     except Exception as error:
-        misfits.explain(op, args, error)
+        errors.explain(op, args, error)
     return remember(op, z, args, values, params, paths)
 
 
@@ -78,7 +78,7 @@ def unary(op: Any) -> Callable[..., Any]:
         try:
             z = op.kernel(value)
         except Exception as error:
-            misfits.explain(op, (x,), error)
+            errors.explain(op, (x,), error)
         return remember(op, z, (x,), (value,), NONE, op.paths[x._requires_grad])
 
     call.__qualname__ = op.name.lstrip("_")  # what Python says is called with too few arguments
@@ -108,7 +108,7 @@ def binary(op: Any) -> Callable[..., Any]:
         try:
             z = op.kernel(left, right)
         except Exception as error:
-            misfits.explain(op, (x, y), error)
+            errors.explain(op, (x, y), error)
         return remember(op, z, (x, y), (left, right), NONE, op.paths[wanted])
 
     call.__qualname__ = op.name.lstrip("_")
@@ -133,5 +133,5 @@ def compute(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     try:
         z = op.kernel(*args, **params)
     except Exception as error:
-        misfits.explain(op, args, error)
+        errors.explain(op, args, error)
     return np.asarray(z) if isinstance(z, np.generic) else z

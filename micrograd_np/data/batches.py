@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError
 from ..nn.validation import FLAG, POSITIVE, SIZE, checked_generator, checked_samples, require
 
 
@@ -55,7 +56,7 @@ def batches(
     count = len(checked[0])
     end = count - count % size if drop_last else count
     if not end:
-        raise ValueError(f"{count} samples make no batch of {size}: choose a smaller size, or drop_last=False.")
+        raise ArgumentError(f"{count} samples make no batch of {size}: choose a smaller size, or drop_last=False.")
     order = checked_generator(rng, "shuffle=True").permutation(count) if shuffle else np.arange(count)
     return (tuple(x[order[i : i + size]] for x in checked) for i in range(0, end, size))
 
@@ -91,7 +92,7 @@ def split(
     require("split", POSITIVE, test=test)
     kept = int(test) if isinstance(test, numbers.Integral) else round(test * count)
     if not 0 < kept < count:
-        raise ValueError(f"test={test} of {count} samples leaves one of the two parts empty.")
+        raise ArgumentError(f"test={test} of {count} samples leaves one of the two parts empty.")
     order = checked_generator(rng, "split").permutation(count)
     if stratify is not None:
         order = spread(order, stratify, kept)
@@ -102,7 +103,7 @@ def spread(order: Any, labels: Any, kept: int) -> Any:
     """The same order, but its first `kept` taken at equal distances from the samples sorted by class."""
     labels = np.asarray(labels)
     if labels.shape != order.shape:
-        raise ValueError(f"stratify needs one label for each of the {len(order)} samples, and has {labels.shape}.")
+        raise ArgumentError(f"stratify needs one label for each of the {len(order)} samples, and has {labels.shape}.")
     by_class = order[np.argsort(labels[order], kind="stable")]
     test = by_class[positions(len(order), kept)]
     chosen = np.isin(order, test)

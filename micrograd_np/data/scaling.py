@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import called
+from ..core.errors import ArgumentError, called
 from ..nn.validation import SIZE, checked_samples, require
 from ..ops.classes import one_hot as rows_of_classes
 from ..ops.primitive import as_array
@@ -37,7 +37,7 @@ def one_hot(labels: Any, classes: int | None = None) -> Any:
     labels = as_array(labels)
     if classes is None:
         if not labels.size:
-            raise ValueError("no labels to count the classes of: pass classes=.")
+            raise ArgumentError("no labels to count the classes of: pass classes=.")
         classes = int(labels.max()) + 1
     require("one_hot", SIZE, classes=classes)
     return rows_of_classes(labels, classes)
@@ -73,7 +73,7 @@ def standardise(train: Any, *others: Any) -> Any:
     scaled = []
     for x in (train, *(as_array(x) for x in others)):
         if x.shape[1:] != train.shape[1:]:
-            raise ValueError(
+            raise ArgumentError(
                 f"{called(x, 'x')} has other columns than {called(train, 'train')}, which it is scaled by."
             )
         scaled.append((x - centre) / width)

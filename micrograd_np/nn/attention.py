@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import called
+from ..core.errors import ArgumentError, ArgumentTypeError, called
 from ..ops.classes import softmax
 from ..ops.linear import linear
 from ..ops.primitive import as_array
@@ -63,7 +63,7 @@ class MultiheadAttention(Module):
         require(self, FLAG, bias=bias, batch_first=batch_first)
         require(self, DECAY, dropout=dropout)
         if embed_dim % num_heads:
-            raise ValueError(
+            raise ArgumentError(
                 f"MultiheadAttention: num_heads={num_heads} does not divide embed_dim={embed_dim} into equal parts."
             )
         rng = generator(self, rng)
@@ -119,7 +119,7 @@ class MultiheadAttention(Module):
         order = "(N, L, E)" if self.batch_first else "(L, N, E), since batch_first is False"
         for name, x in zip(names, arrays, strict=True):
             if x.ndim not in (2, 3) or x.ndim != arrays[0].ndim:
-                raise ValueError(
+                raise ArgumentError(
                     f"MultiheadAttention takes query, key and value of three axes {order}, or all of two (L, E), and "
                     f"{name} is {called(x, name)}."
                 )
@@ -128,11 +128,11 @@ class MultiheadAttention(Module):
         told = ", ".join(called(x, name) for name, x in zip(names, arrays, strict=True))
         if not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
             sizes = ", ".join(str(x.shape[0]) for x in turned)
-            raise ValueError(
+            raise ArgumentError(
                 f"MultiheadAttention reads {told} as {order}, with batches of {sizes}: they must be one size."
             )
         if k.shape[-2] != v.shape[-2]:
-            raise ValueError(
+            raise ArgumentError(
                 f"MultiheadAttention reads {told} as {order}: key has {k.shape[-2]} positions and value {v.shape[-2]}, "
                 "and they must have as many."
             )
@@ -163,12 +163,12 @@ def masked_scores(scores: Any, attn_mask: Any, padding: Any, is_causal: bool) ->
     if attn_mask is not None:
         mask = as_array(attn_mask)
         if mask.shape != (queries, keys):
-            raise ValueError(f"{called(mask, 'attn_mask')} must have shape (queries, keys) = {(queries, keys)}.")
+            raise ArgumentError(f"{called(mask, 'attn_mask')} must have shape (queries, keys) = {(queries, keys)}.")
         scores = scores + (mask if mask.dtype.kind == "f" else hidden(mask, "attn_mask", scores))
     if padding is not None:
         mask = as_array(padding)
         if mask.shape != (*scores.shape[:-3], keys):
-            raise ValueError(
+            raise ArgumentError(
                 f"{called(mask, 'key_padding_mask')} must have shape (batch, keys) = {(*scores.shape[:-3], keys)}."
             )
         scores = scores + hidden(mask, "key_padding_mask", scores)[..., None, None, :]
@@ -178,9 +178,9 @@ def masked_scores(scores: Any, attn_mask: Any, padding: Any, is_causal: bool) ->
 def hidden(mask: Any, name: str, scores: Any) -> Any:
     """-inf where a mask of booleans is True; raise if it leaves a query no key at all, whose mean would be nan."""
     if mask.dtype.kind not in "biu":
-        raise TypeError(f"{called(mask, name)} must be booleans, True where no query may attend.")
+        raise ArgumentTypeError(f"{called(mask, name)} must be booleans, True where no query may attend.")
     if mask.all(axis=-1).any():
-        raise ValueError(f"a row of {name} is all True: a query that may attend to no key has no mean to take.")
+        raise ArgumentError(f"a row of {name} is all True: a query that may attend to no key has no mean to take.")
     return negative_infinity(mask, scores)
 
 

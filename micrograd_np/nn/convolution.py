@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.errors import ArgumentError
 from ..ops.signals import conv1d, conv2d
 from ..ops.windows import Sizes, one_each
 from .init import Initialiser, drawn, generator, zeros
@@ -64,7 +65,7 @@ class Convolution(Module):
         require_each(self, SIZE, self.axes, kernel_size=kernel_size, stride=stride, dilation=dilation)
         require(self, FLAG, bias=bias)
         if in_channels % groups or out_channels % groups:
-            raise ValueError(
+            raise ArgumentError(
                 f"{type(self).__name__}: groups={groups} must divide in_channels={in_channels} and "
                 f"out_channels={out_channels}."
             )
@@ -93,7 +94,7 @@ def paddings(layer: Any, padding: Any, kernel: Sizes, stride: Any, dilation: Any
     if padding != "same":
         return 0 if padding == "valid" else padding, ()
     if set(one_each("stride", stride, len(kernel))) != {1}:
-        raise ValueError(
+        raise ArgumentError(
             f"{type(layer).__name__}: padding='same' needs a stride of 1, not {stride}. Give the padding as a number."
         )
     dilations = one_each("dilation", dilation, len(kernel))

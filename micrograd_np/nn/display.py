@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.context import no_grad
-from ..core.errors import escape
+from ..core.names import printable
 from ..core.tensor import Tensor
 
 WIDTH = 100
@@ -49,7 +49,7 @@ def value_text(value: Any, depth: int, around: tuple[Any, ...]) -> str:
     if isinstance(value, list):
         return call_text("", [value_text(part, depth, (*around, value)) for part in value], "[]")
     if isinstance(value, dict):
-        parts = [f"{escape(key)}: {value_text(part, depth, (*around, value))}" for key, part in value.items()]
+        parts = [f"{printable(str(key))}: {value_text(part, depth, (*around, value))}" for key, part in value.items()]
         return call_text("", parts, "{}")
     if type(value).__repr__ is getattr(type(value), "_default_repr", None):
         return module_text(value, depth, around)
@@ -63,7 +63,7 @@ def summary_table(model: Any, input_shapes: tuple[tuple[int, ...], ...], dtype: 
     counts = own_parameters(model)
     rows: list[tuple[str, ...]] = [("path", "layer", "output shape", "parameters")]
     for path, module in model.named_modules():
-        rows.append((escape(path), type(module).__name__, shapes.get(id(module), "-"), f"{counts[path]:,}"))
+        rows.append((printable(path), type(module).__name__, shapes.get(id(module), "-"), f"{counts[path]:,}"))
     total = sum(counts.values())
     rows.append(("total", "", "", f"{total:,}"))
     if frozen := total - model.num_parameters():

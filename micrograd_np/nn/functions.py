@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.errors import ArgumentTypeError
 from ..ops import classes, neural, pooling
 from .display import call_text
 from .module import Module
@@ -33,7 +34,7 @@ class Function(Module):
         try:
             given = self.__signature__.bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{type(self).__name__}{self.__signature__}: {error}.") from None
+            raise ArgumentTypeError(f"{type(self).__name__}{self.__signature__}: {error}.") from None
         given.apply_defaults()
         self.options = given.arguments
         for name, value in self.options.items():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError
 from .module import Parameter
 from .validation import FUNCTION, require, require_dtype, require_instance
 
@@ -30,7 +31,7 @@ def drawn(owner: Any, init: Initialiser | None, rng: np.random.Generator, shape:
         require(owner, FUNCTION, init=init)
     values = np.asarray((init or fan_in_uniform)(rng, shape))
     if values.shape != shape:
-        raise ValueError(
+        raise ArgumentError(
             f"{type(owner).__name__}: init must return an array of shape {shape}, and its result has {values.shape}."
         )
     return Parameter(values, dtype=dtype)
@@ -39,7 +40,7 @@ def drawn(owner: Any, init: Initialiser | None, rng: np.random.Generator, shape:
 def fans(shape: Shape) -> tuple[int, int]:
     """(fan_in, fan_out) of a weight (out, in, *window): inputs of one output, and outputs of one input."""
     if len(shape) < 2 or 0 in shape:
-        raise ValueError(
+        raise ArgumentError(
             f"shape {shape} has no fan-in and fan-out: a weight is (out, in, ...), each size 1 or more. Draw other "
             "arrays with nn.init.zeros or nn.init.uniform."
         )

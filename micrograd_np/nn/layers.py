@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError
 from ..ops.classes import embedding
 from ..ops.linear import linear
 from ..ops.primitive import as_array
@@ -164,5 +165,5 @@ class Flatten(Module):
     def forward(self, x: Any) -> Any:
         x = as_array(x)
         if not x.ndim:
-            raise ValueError("Flatten takes x (N, ...), and a number has no axis.")
+            raise ArgumentError("Flatten takes x (N, ...), and a number has no axis.")
         return x.reshape(x.shape[0], math.prod(x.shape[1:]))

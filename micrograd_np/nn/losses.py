@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from ..core.context import tracing
-from ..core.errors import called
+from ..core.errors import ArgumentError, called
 from ..ops.classes import REDUCTIONS, log_softmax, one_hot
+from ..ops.classes import binary_cross_entropy as entry_losses
 from ..ops.classes import cross_entropy as plain_cross_entropy
 from ..ops.neural import log_sigmoid
 from ..ops.primitive import Primitive, as_array
 from .validation import FRACTION, POSITIVE, require, require_choice
-
-LEAST = math.exp(-100)  # the probability that PyTorch takes a 0 for, so that its logarithm stays finite
 
 
 def checked_pair(prediction: Any, target: Any) -> tuple[Any, Any]:
@@ -26,7 +24,7 @@ def checked_pair(prediction: Any, target: Any) -> tuple[Any, Any]:
     cure = "Reshape one of them."
     if prediction.size == target.size:
         cure = f"They have as many entries: write target.reshape{prediction.shape}."
-    raise ValueError(
+    raise ArgumentError(
         f"a loss compares entry with entry, and {called(prediction, 'the prediction')} and "
         f"{called(target, 'the target')} have different shapes. {cure}"
     )
@@ -36,7 +34,7 @@ def reduced(owner: str, losses: Any, reduction: str) -> Any:
     """The losses of all entries, or their mean or sum."""
     require_choice(owner, REDUCTIONS, reduction=reduction)
     if reduction == "mean" and not losses.size:
-        raise ValueError(f"{owner}: the mean over no entries. Prediction and target are an empty batch.")
+        raise ArgumentError(f"{owner}: the mean over no entries. Prediction and target are an empty batch.")
     return REDUCTIONS[reduction](losses)
 
 
@@ -114,15 +112,15 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     """
     require("huber_loss", POSITIVE, delta=delta)
     prediction, target = checked_pair(prediction, target)
-    error = np.abs(prediction - target)
-    near = np.minimum(error, delta)
+    error = prediction - target
+    near = np.clip(error, -delta, delta)
     return reduced("huber_loss", near * (error - near / 2), reduction)
 
 
 def _probabilities(p: Any) -> Any:
     """p itself, all of which is from 0 to 1."""
     if not (np.greater_equal(p, 0).all() and np.less_equal(p, 1).all()):
-        raise ValueError("binary_cross_entropy takes probabilities from 0 to 1; for logits there is ..._with_logits.")
+        raise ArgumentError("binary_cross_entropy takes probabilities from 0 to 1; for logits take ..._with_logits.")
     return p
 
 
@@ -148,8 +146,7 @@ def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean")
     """
     p, target = checked_pair(probability, target)
     p = probabilities(p) if tracing() else _probabilities(p)
-    logs = target * np.log(np.maximum(p, LEAST)) + (1 - target) * np.log(np.maximum(1 - p, LEAST))
-    return reduced("binary_cross_entropy", -logs, reduction)
+    return reduced("binary_cross_entropy", entry_losses(p, target), reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -178,7 +175,9 @@ def binary_cross_entropy_with_logits(
     if pos_weight is not None:
         scale = as_array(pos_weight).astype(x.dtype)
         if scale.shape not in ((), x.shape[-1:]):
-            raise ValueError(f"{called(scale, 'pos_weight')} needs the shape () or {x.shape[-1:]}: one for each class.")
+            raise ArgumentError(
+                f"{called(scale, 'pos_weight')} needs the shape () or {x.shape[-1:]}: one for each class."
+            )
         positive = scale * positive
     return reduced("binary_cross_entropy_with_logits", -(positive + (1 - target) * log_sigmoid(-x)), reduction)
 
@@ -213,7 +212,7 @@ def cross_entropy(
     classes = x.shape[-1]
     scale = as_array(np.ones(classes) if weight is None else weight).astype(x.dtype)
     if scale.shape != (classes,):
-        raise ValueError(f"{called(scale, 'weight')} needs the shape ({classes},): a number for each class.")
+        raise ArgumentError(f"{called(scale, 'weight')} needs the shape ({classes},): a number for each class.")
     chosen = (labels if labels.ndim == x.ndim else one_hot(labels, classes)).astype(x.dtype)
     target = (1 - label_smoothing) * chosen + label_smoothing / classes
     losses = -np.sum(log_softmax(x, axis=-1) * (target * scale), axis=-1)

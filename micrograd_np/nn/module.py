@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
-from ..core.context import CURRENT, no_grad
-from ..core.errors import escape
+from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
 from ..ops.primitive import as_array
 from . import display
@@ -79,7 +78,7 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = CURRENT.get()
-        token = CURRENT.set(replace(context, scope=(*context.scope, Call(self))))
+        inside = enter_scope(context, Call(self))
         try:
             output = self.forward(*args, **kwargs)
         except RecursionError as error:
@@ -90,7 +89,7 @@ class Module:
                 )
             raise
         finally:
-            CURRENT.reset(token)
+            leave_scope(context, inside)
         if context.trace is not None:
             context.trace.ran(self, output)
         return output
@@ -134,7 +133,7 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the module's output; each module writes its own."""
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{type(self).__name__} has no forward method: define forward(self, x) to say what it computes."
         )
 
@@ -270,16 +269,16 @@ def children(value: Any) -> list[tuple[Any, Any]]:
 def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Write a state into tensors of the same names, shapes and dtypes; or nothing, and list what differs."""
     if not isinstance(state, dict):
-        raise TypeError(f"load_state_dict takes the dict that state_dict gave, not a {type(state).__name__}.")
+        raise ArgumentTypeError(f"load_state_dict takes the dict that state_dict gave, not a {type(state).__name__}.")
     given = {name: as_array(values) for name, values in state.items()}
-    wrong = [f"missing: {escape(name)}" for name in tensors.keys() - given.keys()]
-    wrong += [f"unknown: {escape(name)}" for name in given.keys() - tensors.keys()]
+    wrong = [f"missing: {name}" for name in tensors.keys() - given.keys()]
+    wrong += [f"unknown: {name}" for name in given.keys() - tensors.keys()]
     for name in tensors.keys() & given.keys():
         ours, theirs = tensors[name], given[name]
         if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
-            wrong.append(f"{escape(name)}: {theirs.shape} {theirs.dtype} given, {ours.shape} {ours.dtype} needed")
+            wrong.append(f"{name}: {theirs.shape} {theirs.dtype} given, {ours.shape} {ours.dtype} needed")
     if wrong:
         listed = "\n  ".join(sorted(wrong))
-        raise ValueError(f"this state does not fit {owner}; nothing was changed.\n  {listed}")
+        raise ArgumentError(f"this state does not fit {owner}; nothing was changed.\n  {listed}")
     for name, tensor in tensors.items():
         tensor.data = given[name]

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.errors import called
+from ..core.errors import ArgumentError, ArgumentTypeError, called
 from ..ops.linear import linear
 from ..ops.neural import relu, sigmoid
 from ..ops.primitive import as_array
@@ -80,7 +80,7 @@ class Cell(Module):
 
     def step(self, from_x: Any, state: Any) -> Any:
         """The next state; each cell writes its own."""
-        raise TypeError(f"{type(self).__name__} has no step method: define step(self, from_x, state).")
+        raise ArgumentTypeError(f"{type(self).__name__} has no step method: define step(self, from_x, state).")
 
     def forward(self, x: Any, state: Any = None) -> Any:
         from_x = self.from_input(x)
@@ -97,11 +97,11 @@ def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) ->
     if len(parts) != len(names):
         kind = "one array h" if len(names) == 1 else f"a pair of arrays ({', '.join(names)})"
         given = f"{len(parts)} of them" if isinstance(state, tuple | list) else shown(state)
-        raise ValueError(f"{type(layer).__name__} takes as its state {kind} of shape {shape}, and not {given}.")
+        raise ArgumentError(f"{type(layer).__name__} takes as its state {kind} of shape {shape}, and not {given}.")
     arrays = tuple(as_array(part) for part in parts)
     for name, part in zip(names, arrays, strict=True):
         if part.shape != shape:
-            raise ValueError(
+            raise ArgumentError(
                 f"the state of this {type(layer).__name__} must have shape {shape}, and {called(part, name)} is given."
             )
         check_dtype(layer, part, cell.weight_hh)
@@ -257,7 +257,7 @@ class Recurrent(Module):
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
         x = as_array(x)
         if x.ndim not in (2, 3) or not x.size:
-            raise ValueError(
+            raise ArgumentError(
                 f"{type(self).__name__} takes sequences of one step or more, (steps, batch, features), or (batch, "
                 f"steps, features) with batch_first=True, or single ones (steps, features), and not {called(x, 'x')}."
             )

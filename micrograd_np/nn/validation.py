@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.errors import called
+from ..core.errors import ArgumentError, ArgumentTypeError, called
 from ..ops.primitive import as_array
 
 
@@ -40,14 +40,16 @@ def require(owner: Any, kind: Kind, **arguments: Any) -> None:
         is_flag = isinstance(plain, bool | np.bool_)
         fits = isinstance(plain, kind.types) and (kind is FLAG or not is_flag)
         if not fits or not kind.holds(plain):
-            raise (ValueError if fits else TypeError)(f"{owner}: {name} must be {kind.text}, not {shown(value)}.")
+            raise (ArgumentError if fits else ArgumentTypeError)(
+                f"{owner}: {name} must be {kind.text}, not {shown(value)}."
+            )
 
 
 def require_choice(owner: Any, choices: Any, **arguments: Any) -> None:
     """Raise ValueError unless each argument is one of the choices, which are strings."""
     for name, value in arguments.items():
         if not isinstance(value, str) or value not in choices:
-            raise ValueError(
+            raise ArgumentError(
                 f"{name_of_owner(owner)}: {name} must be one of {', '.join(map(repr, choices))}, not {shown(value)}."
             )
 
@@ -57,7 +59,7 @@ def require_instance(owner: Any, cls: type, cure: str = "", **arguments: Any) ->
     for name, value in arguments.items():
         if not isinstance(value, cls):
             article = "an" if cls.__name__[0] in "AEIO" else "a"
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"{name_of_owner(owner)}: {name} must be {article} {cls.__name__}, not {shown(value)}."
                 f"{cure and ' ' + cure}"
             )
@@ -68,7 +70,7 @@ def require_each(owner: Any, kind: Kind, count: int, **arguments: Any) -> None:
     for name, value in arguments.items():
         values = value if isinstance(value, tuple | list) else (value,) * count
         if len(values) != count:
-            raise ValueError(
+            raise ArgumentError(
                 f"{name_of_owner(owner)}: {name} must be one number, or one for each of the {count} axes that the "
                 f"kernel moves along, not {value!r}."
             )
@@ -83,7 +85,7 @@ def require_dtype(owner: Any, dtype: Any) -> None:
     except TypeError:
         kind = ""
     if kind != "f" or dtype is None:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{name_of_owner(owner)}: dtype must be one of floating-point numbers, such as float or 'float32', not "
             f"{getattr(dtype, '__name__', repr(dtype))}."
         )
@@ -107,7 +109,7 @@ def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1
     if not -x.ndim <= axis < x.ndim or x.shape[axis] != features:
         name, what = type(layer).__name__, "features on the last axis" if axis == -1 else f"channels on axis {axis}"
         found = x.shape[axis] if -x.ndim <= axis < x.ndim else "no such axis"
-        raise ValueError(
+        raise ArgumentError(
             f"{name} takes {features} {what}, and {called(x, 'x')} has {found}. Reshape x, or make the {name} for "
             "inputs of this size."
         )
@@ -120,7 +122,7 @@ def check_dtype(layer: Any, x: Any, weight: Any) -> None:
     if x.dtype is weight.dtype or x.dtype.kind == "c":
         return
     if np.result_type(x.dtype, weight.dtype) != weight.dtype:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{called(x, 'x')} in a {type(layer).__name__} of {weight.dtype} weights: all that follows would be "
             f"{np.result_type(x.dtype, weight.dtype)}. Write x.astype('{weight.dtype}'), or make the layer with "
             f"dtype='{x.dtype if x.dtype.kind == 'f' else 'float64'}'."
@@ -132,11 +134,11 @@ def checked_samples(arrays: tuple[Any, ...]) -> list[Any]:
     checked = [as_array(x) for x in arrays]
     names = [called(x, f"array {i}") for i, x in enumerate(checked)]
     if not checked or not all(x.ndim for x in checked):
-        raise ValueError("samples are the first axis of an array: give one array or more, each with an axis.")
+        raise ArgumentError("samples are the first axis of an array: give one array or more, each with an axis.")
     if len({len(x) for x in checked}) > 1:
-        raise ValueError(f"{', '.join(names)} have different numbers of samples, the lengths of their first axes.")
+        raise ArgumentError(f"{', '.join(names)} have different numbers of samples, the lengths of their first axes.")
     if not len(checked[0]):
-        raise ValueError(f"{', '.join(names)}: there are no samples.")
+        raise ArgumentError(f"{', '.join(names)}: there are no samples.")
     for x, name in zip(checked, names, strict=True):
         check_finite(x, name)
     return checked
@@ -152,7 +154,7 @@ def check_finite(x: Any, name: str) -> None:
     wrong = np.logical_not(np.isfinite(x))
     if wrong.any():
         where = tuple(np.argwhere(wrong)[0].tolist())
-        raise ValueError(
+        raise ArgumentError(
             f"{name} holds nan or inf in {int(wrong.sum())} of {x.size} entries, the first at {where}: "
             f"{x[where]}. Leave out such samples, or fill them in with np.where(np.isfinite(x), x, value)."
         )
@@ -161,7 +163,7 @@ def check_finite(x: Any, name: str) -> None:
 def checked_generator(rng: Any, what: str) -> Any:
     """The user's Generator; raise if there is none, since a hidden one could not repeat a run."""
     if not isinstance(rng, np.random.Generator):
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{what} draws from a Generator of yours, so that a run can be repeated: pass "
             f"rng=np.random.default_rng(seed), not {shown(rng)}."
         )

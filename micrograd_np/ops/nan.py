@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .composed import stands_for
-from .elementwise import divisor
+from .primitive import as_array
+from .reduction import axes_of, gathered, scalar_axis
 
 
 def with_for_nan(value: float, a: Any) -> Any:
@@ -74,5 +75,9 @@ def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False)
 @stands_for(np.nanstd)
 def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     """The standard deviation of the entries that are not nan; as for `std`, without a slope where it is 0."""
-    variance = nanvar(a, axis, ddof=ddof, keepdims=keepdims)
-    return np.where(variance == 0, 0, np.sqrt(divisor(variance)))
+    a = as_array(a)
+    axes = axes_of(a, scalar_axis(a, axis))
+    deviations = with_for_nan(0, a - nanmean(a, axes, keepdims=True))
+    size = np.linalg.norm(gathered(deviations, axes), axis=-1)
+    size = np.expand_dims(size, axes) if keepdims else size
+    return size / np.sqrt(numbers(a, axes, keepdims) - ddof)

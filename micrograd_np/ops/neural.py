@@ -131,10 +131,10 @@ softplus = Elementwise(
 silu = Elementwise(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)), spelled=_silu)
 gelu = Elementwise(_gelu, lambda g, z, x: g * gelu_slope(x))
 gelu_slope: Elementwise = Elementwise(_gelu_slope, _slope_of_gelu_slope)
-relu = Elementwise(_relu, lambda g, z, x: g * (x > 0), kernel=_fast_relu, spelled=_relu)
+relu = Elementwise(_relu, lambda g, z, x: g * ~(x <= 0), kernel=_fast_relu, spelled=_relu)
 leaky_relu = Elementwise(
     _leaky_relu,
-    lambda g, z, x, negative_slope: np.where(x > 0, g, negative_slope * g),
+    lambda g, z, x, negative_slope: np.where(x <= 0, negative_slope * g, g),
     bind=lambda x, negative_slope=0.01: ((as_array(x),), {"negative_slope": negative_slope}),
     spelled=_leaky_relu,
     examples=[*SHAPES, example(D(3), 0.2)],

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import misfits
+from ..core import errors
 from ..core.context import tracing
 from ..core.dispatch import apply, binary, unary
 from ..core.rules import Rule
@@ -23,7 +23,7 @@ Bound = tuple[tuple[Any, ...], dict[str, Any]]
 def as_array(x: Any) -> Any:
     """An argument as an array; Tensors, and arrays of whatever kind, pass, but not those with a mask."""
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray and hasattr(x, "mask"):
-        raise misfits.masked()
+        raise errors.masked()
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 
@@ -145,7 +145,7 @@ class Primitive(Callee):
         try:
             arrays, params = self.bind(*args, **kwargs)
         except TypeError as error:
-            raise misfits.signature(self.name, kwargs, error) from None
+            raise errors.signature(self.name, kwargs, error) from None
         return apply(self, arrays, params)
 
     def __repr__(self) -> str:

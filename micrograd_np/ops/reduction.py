@@ -7,14 +7,26 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from .elementwise import divisor, finite
+from .elementwise import divisor, exp_share, finite, ratio
 from .examples import Drawn as D
 from .examples import example
 from .primitive import Bound, Primitive
 
 
+def scalar_axis(a: Any, axis: Any) -> Any:
+    """The axis, but None for 0 and -1 of an array without axes, which NumPy reduces along these, too."""
+    if axis is None or getattr(a, "ndim", 1):
+        return axis
+    return None if axis in (0, -1) else normalize_axis_tuple(axis, 0)
+
+
 def over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
+    return (a,), {"axis": scalar_axis(a, axis), "keepdims": keepdims}
+
+
+def mean_over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
     return (a,), {"axis": axis, "keepdims": keepdims}
 
 
@@ -34,9 +46,7 @@ def count(x: Any, z: Any) -> int:
 
 def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     """The axes that `axis=` names, as non-negative numbers."""
-    if axis is None:
-        return tuple(range(x.ndim))
-    return tuple(int(k) % x.ndim for k in (axis if isinstance(axis, tuple) else (axis,)))
+    return normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
 
 
 def gathered(x: Any, axes: tuple[int, ...]) -> Any:
@@ -65,7 +75,7 @@ sum = Primitive(
 mean = Primitive(
     np.mean,
     lambda g, z, x, axis, keepdims: np.broadcast_to(spread(g, axis, keepdims) / count(x, z), x.shape),
-    bind=over,
+    bind=mean_over,
     examples=CASES,
 )
 
@@ -76,10 +86,11 @@ def _slope_of_var(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool
 
 
 def _slope_of_std(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
-    """As for the norm that it is: 0 where all entries are equal."""
+    """The slope of the norm of the deviations: 0 where all are 0. What moves all entries alike moves no deviation."""
     freedom = builtins.max(count(x, z) - ddof, 0)
     deviation = (x - np.mean(x, axis=axis, keepdims=True)) / freedom
-    return spread(g, axis, keepdims) * (deviation / spread(divisor(z), axis, keepdims))
+    slope = ratio(spread(g, axis, keepdims), deviation, spread(z, axis, keepdims))
+    return slope - np.mean(slope, axis=axis, keepdims=True)
 
 
 SPREADS = [*CASES[:-1], example(D(3, 4), ddof=1), example(D(2, 3, 4), axis=(0, -1), ddof=1.5)]
@@ -111,10 +122,11 @@ prod = Primitive(np.prod, _slope_of_prod, bind=over, examples=CASES)
 
 # Extremes.
 def _slope_of_extreme(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """The extreme entries share the cotangent equally."""
+    """The extreme entries share the cotangent equally; where a nan is among the entries, they are all to blame."""
     extreme = x == spread(z, axis, keepdims)
     sharing = np.sum(extreme, axis=axis, keepdims=True).astype(g.dtype)
-    return np.where(extreme, spread(g, axis, keepdims) / divisor(sharing), 0)
+    rest = np.where(np.isnan(z), np.nan, 0).astype(g.dtype)
+    return np.where(extreme, spread(g, axis, keepdims) / divisor(sharing), spread(rest, axis, keepdims))
 
 
 max = Primitive(np.max, _slope_of_extreme, bind=over, also=(np.amax,), examples=CASES)
@@ -129,9 +141,14 @@ def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
     return z if keepdims else np.squeeze(z, axis)
 
 
+def _slope_of_logsumexp(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    infinite = np.sum(x == np.inf, axis=axis, keepdims=True)
+    return spread(g, axis, keepdims) * exp_share(x, spread(z, axis, keepdims), infinite)
+
+
 logsumexp = Primitive(
     _logsumexp,
-    lambda g, z, x, axis, keepdims: spread(g, axis, keepdims) * np.exp(x - spread(finite(z), axis, keepdims)),
+    _slope_of_logsumexp,
     bind=over,
     examples=CASES,
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor
 from ..nn.module import Module
 from ..nn.validation import NONNEGATIVE, Kind, require, require_instance, shown
@@ -19,7 +20,7 @@ def with_gradients(owner: str, parameters: Any) -> list[Any]:
     """The parameters that have a gradient."""
     given: Iterable[Any] = [parameters] if isinstance(parameters, Tensor) else parameters
     if isinstance(given, Module) or not isinstance(given, Iterable):
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{owner}: parameters must be a list of tensors, such as model.parameters(), not {shown(given)}."
         )
     tensors = list(given)

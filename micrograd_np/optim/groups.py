@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.context import tracing
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor, constant
 from ..nn.module import Module
 from ..nn.validation import NUMBER, require, shown
@@ -53,7 +54,7 @@ class Group(dict[str, Any]):
         elif name not in self or name == "params":
             raise KeyError(f"there is no option {name!r} to set; there are {', '.join(self.keys() - {'params'})}.")
         elif value:
-            raise ValueError(f"{name} was 0 when the optimiser was made, and so left out. Make it with {name}={value}.")
+            raise ArgumentError(f"{name} was 0 when the optimiser was made, and left out. Make it with {name}={value}.")
 
     def number(self, name: str, value: Any) -> Any:
         """An option as a 0-d array; raise if it is out of the range that the optimiser allows."""
@@ -80,21 +81,21 @@ def _restored(kind: type[Group], items: dict[str, Any]) -> Group:
 def grouped(whose: str, params: Any) -> list[dict[str, Any]]:
     """What a user gave as parameters, as dicts with "params" and a group's own options."""
     if isinstance(params, Module):
-        raise TypeError(f"{whose} was given a module: pass model.parameters().")
+        raise ArgumentTypeError(f"{whose} was given a module: pass model.parameters().")
     if isinstance(params, Tensor):
-        raise TypeError(f"{whose} was given one tensor: pass a list of tensors, such as [w].")
+        raise ArgumentTypeError(f"{whose} was given one tensor: pass a list of tensors, such as [w].")
     try:
         entries = list(params)
     except TypeError:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{whose}: params must be a list of tensors, such as model.parameters(), not {shown(params)}."
         ) from None
     are_groups = [isinstance(entry, dict) for entry in entries]
     if not any(are_groups):
         entries = [{"params": entries}]
     elif not all(are_groups) or not all("params" in entry for entry in entries):
-        raise TypeError(f'{whose}: groups are dicts, each with "params" and options of its own.')
+        raise ArgumentTypeError(f'{whose}: groups are dicts, each with "params" and options of its own.')
     entries = [entry | {"params": list(entry["params"])} for entry in entries]
     if not any(entry["params"] for entry in entries):
-        raise ValueError(f"{whose} was given no parameters: pass model.parameters().")
+        raise ArgumentError(f"{whose} was given no parameters: pass model.parameters().")
     return entries

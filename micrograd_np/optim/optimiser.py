@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.context import CURRENT, no_grad, tracing
-from ..core.errors import escape
+from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor
 from ..core.versions import memory
 from ..nn.module import load
@@ -69,7 +69,7 @@ class Optimiser:
         for given in grouped(type(self).__name__, params):
             unknown = given.keys() - options.keys() - {"params"}
             if unknown:
-                raise TypeError(f"{type(self).__name__} has no option {', '.join(sorted(unknown))}.")
+                raise ArgumentTypeError(f"{type(self).__name__} has no option {', '.join(sorted(unknown))}.")
             own = {name: value for name, value in given.items() if name != "params"}
             group = Group(type(self), [], options | own)
             for entry in given["params"]:
@@ -80,12 +80,12 @@ class Optimiser:
         """Enter a parameter in a group."""
         if not isinstance(p, Tensor) or not p.is_leaf:
             what = f"the result of {p.op.name}" if isinstance(p, Tensor) else f"a {type(p).__name__}"
-            raise TypeError(
-                f"{type(self).__name__}: params must be leaf Tensors, and {escape(name or 'one of them')} is {what}."
+            raise ArgumentTypeError(
+                f"{type(self).__name__}: params must be leaf Tensors, and {name or 'one of them'} is {what}."
             )
         for i, other in enumerate(self.parameters):
             if p is other:
-                raise ValueError(
+                raise ArgumentError(
                     f"{name or self.called(i)} was given to {type(self).__name__} twice, as number {i} and number "
                     f"{len(self.parameters)}, and would be updated twice. Give what is shared once."
                 )
@@ -101,7 +101,7 @@ class Optimiser:
         from ..drawing.names import Names, live
 
         p = self.parameters[i]
-        return escape(self.names[i] or live(Names())(p) or f"parameter {i} {p.shape}")
+        return self.names[i] or live(Names())(p) or f"parameter {i} {p.shape}"
 
     def position(self, p: Tensor) -> int:
         return next(i for i, x in enumerate(self.parameters) if x is p)
@@ -173,7 +173,7 @@ class Optimiser:
 
     def check_gradients(self, gradients: list[Any]) -> None:
         if all(g is None for g in gradients):
-            raise RuntimeError("no parameter that may change has a gradient: call loss.backward() before step().")
+            raise GradientError("no parameter that may change has a gradient: call loss.backward() before step().")
         for i, g in enumerate(gradients):
             if g is None and self.parameters[i].requires_grad:
                 raise self.without_gradients(gradients)
@@ -191,17 +191,17 @@ class Optimiser:
 
         return check
 
-    def without_gradients(self, gradients: list[Any]) -> RuntimeError:
+    def without_gradients(self, gradients: list[Any]) -> GradientError:
         pairs = enumerate(zip(self.parameters, gradients, strict=True))
         without = [self.called(i) for i, (p, g) in pairs if g is None and p.requires_grad]
-        return RuntimeError(
+        return GradientError(
             f"no gradient reached {', '.join(without)}. Was it used in the loss? Freeze what should not train with "
             "requires_grad = False, or leave it out."
         )
 
-    def diverged(self, what: str) -> FloatingPointError:
+    def diverged(self, what: str) -> NonFiniteError:
         lr = float(raw(self.param_groups[0]["lr"]))
-        return FloatingPointError(
+        return NonFiniteError(
             f"{what}. If the loss grew before, the learning rate ({lr:g}) is too high: lower it, or clip "
             "gradients with optim.clip_grad_norm_. mg.detect_anomaly() names the op that made the first nan or inf."
         )
@@ -212,7 +212,9 @@ class Optimiser:
 
     def update(self, *args: Any, **options: Any) -> None:
         """Change p in place: update(p, g, state, **options)."""
-        raise TypeError(f"{type(self).__name__} has no update method: define update(self, p, g, state, **options).")
+        raise ArgumentTypeError(
+            f"{type(self).__name__} has no update method: define update(self, p, g, state, **options)."
+        )
 
     def named_state(self) -> Iterator[tuple[str, Tensor]]:
         """(name, tensor) of everything besides the parameters that the next step depends on."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor, constant
 from ..nn.validation import DECAY, FLAG, require, shown
 from .groups import Group
@@ -51,7 +52,7 @@ class SGD(Optimiser):
     ) -> None:
         require(self, FLAG, nesterov=nesterov)
         if nesterov and not momentum:
-            raise ValueError(f"SGD: nesterov=True needs a momentum above 0, such as 0.9, and momentum is {momentum}.")
+            raise ArgumentError(f"SGD: nesterov=True needs a momentum above 0, such as 0.9, and it is {momentum}.")
         self.nesterov = nesterov
         super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
@@ -93,7 +94,7 @@ class Adam(Optimiser):
         weight_decay: float = 0.0,
     ) -> None:
         if not isinstance(betas, tuple | list) or len(betas) != 2:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"{type(self).__name__}: betas must be two numbers, such as (0.9, 0.999), not {shown(betas)}."
             )
         super().__init__(params, lr=lr, beta1=betas[0], beta2=betas[1], eps=eps, weight_decay=weight_decay)

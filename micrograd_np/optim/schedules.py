@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..nn.validation import COUNT, FUNCTION, NONNEGATIVE, POSITIVE, SIZE, require, require_choice, require_instance
 from .optimiser import Optimiser
 
@@ -38,7 +39,7 @@ class Schedule:
 
     def rate(self, base: float, t: int) -> float:
         """The learning rate after t steps."""
-        raise TypeError(f"{type(self).__name__} has no rate method: define rate(self, base, t).")
+        raise ArgumentTypeError(f"{type(self).__name__} has no rate method: define rate(self, base, t).")
 
     def set_rates(self) -> None:
         for group, base in zip(self.optimiser.param_groups, self.base, strict=True):
@@ -149,13 +150,13 @@ class SequentialLR(Schedule):
             named: Any = {"each of the schedules": schedule}
             require_instance(self, Schedule, **named)
             if schedule.optimiser is not optimiser:
-                raise ValueError("SequentialLR: each of the schedules must be one of the same optimiser.")
+                raise ArgumentError("SequentialLR: each of the schedules must be one of the same optimiser.")
         for start, end in pairwise([0, *milestones]):
             require(self, SIZE, **{"each of the milestones": end})
             if end <= start:
-                raise ValueError(f"SequentialLR: milestones must increase, and {end} follows {start}.")
+                raise ArgumentError(f"SequentialLR: milestones must increase, and {end} follows {start}.")
         if len(schedules) != len(milestones) + 1:
-            raise ValueError(
+            raise ArgumentError(
                 f"SequentialLR: {len(schedules)} schedules need {max(len(schedules) - 1, 0)} milestones, not "
                 f"{len(milestones)}."
             )
@@ -213,7 +214,7 @@ class ReduceLROnPlateau:
         require_choice(self, ("rel", "abs"), threshold_mode=threshold_mode)
         require(self, POSITIVE, factor=factor)
         if factor >= 1:
-            raise ValueError(
+            raise ArgumentError(
                 f"ReduceLROnPlateau: factor={factor} would not reduce the learning rate: give one below 1."
             )
         require(self, COUNT, patience=patience, cooldown=cooldown)

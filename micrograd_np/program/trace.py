@@ -10,6 +10,7 @@ import numpy as np
 from ..core.backward import Pull
 from ..core.containers import has_values
 from ..core.context import no_grad
+from ..core.errors import TraceError as TraceError
 from ..core.errors import called
 from ..core.names import line, spot
 from ..core.tensor import Tensor, constant
@@ -22,10 +23,6 @@ LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after
 SAME = (alias, hook)
 SHAPED_BY_DATA = ("argwhere", "flatnonzero", "nonzero", "unique")
 astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
-
-
-class TraceError(TypeError):
-    """What a function does cannot be written down as a program."""
 
 
 class Trace:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
+from ..core.errors import FileError
+
 
 @contextmanager
 def replacing(path: Any) -> Iterator[IO[bytes]]:
@@ -25,7 +27,9 @@ def replacing(path: Any) -> Iterator[IO[bytes]]:
             shutil.copymode(target, beside)
         os.replace(beside, target)
     except OSError as error:
-        raise OSError(error.errno, f"cannot save ({error.strerror}); what was there before is whole", target) from error
+        raise FileError(
+            error.errno, f"cannot save ({error.strerror}); what was there before is whole", target
+        ) from error
     finally:
         with suppress(OSError):  # it is not there, or the file system lets nothing be changed, as the error above says
             os.unlink(beside)

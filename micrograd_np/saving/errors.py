@@ -6,11 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..core.errors import escape
-
-
-class LoadError(ValueError):
-    """A file is damaged, foreign or does not fit; nothing was changed."""
+from ..core.errors import LoadError as LoadError
 
 
 def require(holds: bool, otherwise: str) -> None:
@@ -29,6 +25,4 @@ def reading(path: Any) -> Iterator[None]:
     except LoadError as error:
         raise LoadError(f"{path}: {error} Nothing was changed.") from error.__cause__
     except Exception as error:  # what a zip, a header or a JSON text can be wrong in raises a dozen classes
-        raise LoadError(
-            f"{path} is damaged, or was not written by mg.save ({escape(error)}). Nothing was changed."
-        ) from error
+        raise LoadError(f"{path} is damaged, or was not written by mg.save ({error}). Nothing was changed.") from error

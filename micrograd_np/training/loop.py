@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..nn.module import Module
 from ..nn.validation import COUNT, FLAG, FUNCTION, SIZE, require, require_instance, shown
 from ..optim.optimiser import Optimiser
@@ -136,9 +137,9 @@ def check_arguments(
     for name, metric in metrics.items():
         require("fit", FUNCTION, **{f"metrics[{name!r}]": metric})
     if "loss" in metrics:
-        raise ValueError('fit: the history has a "loss" of what is trained; give the metric another name.')
+        raise ArgumentError('fit: the history has a "loss" of what is trained; give the metric another name.')
     if schedule is not None and not callable(getattr(schedule, "step", None)):
-        raise TypeError(f"fit: schedule must be a Schedule or a ReduceLROnPlateau, not {shown(schedule)}.")
+        raise ArgumentTypeError(f"fit: schedule must be a Schedule or a ReduceLROnPlateau, not {shown(schedule)}.")
     if patience is not None:
         require("fit", SIZE, patience=patience)
     for name, hook in {"before_step": before_step, "on_step": on_step, "on_epoch": on_epoch}.items():

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..nn.module import Module
 from ..nn.validation import require_instance
 from ..optim.optimiser import Optimiser
@@ -86,7 +87,7 @@ class Run:
     def check_model(self) -> None:
         """Refuse to train a model of which the optimiser does not know every part."""
         if not isinstance(self.model, Module):
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"fit trains a Module, not a {type(self.model).__name__}: write a class with a forward method."
             )
         require_instance("fit", Optimiser, optimiser=self.optimiser)
@@ -94,7 +95,7 @@ class Run:
         named = self.model.named_parameters()
         unknown = [name for name, p in named if p.requires_grad and id(p) not in known]
         if unknown:
-            raise ValueError(
+            raise ArgumentError(
                 f"{type(self.optimiser).__name__} was not given {', '.join(unknown)} of this model: make it with "
                 "model.parameters(), and freeze what should not train with requires_grad = False."
             )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.context import no_grad
+from ..core.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 from ..core.tensor import Tensor
 from ..data import batches
 from ..nn.module import Module
@@ -29,7 +30,7 @@ def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook |
         prediction = run.model(*inputs)
         cost = loss(prediction, target)
         if not isinstance(cost, Tensor):
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"fit: loss(model(x), y) must return a Tensor made from the model's output, and returned "
                 f"{shown(cost)}. Does the function end in a return, and use NumPy's functions or this library's?"
             )
@@ -53,7 +54,7 @@ def check_loss(run: Run, loss: float) -> None:
                 f"Before it was {before}. If it grew, the learning rate ({run.optimiser.lr:g}) is too high: lower it, "
                 "or clip gradients in before_step."
             )
-        raise FloatingPointError(
+        raise NonFiniteError(
             f"the loss is {loss} in step {run.step + 1}, epoch {run.epoch + 1}. {cause} mg.detect_anomaly() names the "
             "op that made the first nan or inf."
         )
@@ -75,14 +76,14 @@ def figure(what: str, value: Any) -> float:
     """A loss or a metric as a float; raise if it is no single number."""
     if getattr(value, "size", 1) == 1 and value is not None:
         return float(value.item() if hasattr(value, "item") else value)
-    raise ValueError(f"fit: {what} must be one number, such as a mean over the batch, and is {shown(value)}.")
+    raise ArgumentError(f"fit: {what} must be one number, such as a mean over the batch, and is {shown(value)}.")
 
 
 def checked_batch(batch: Any) -> Any:
     """A batch; raise unless it is a tuple of inputs and, last, the target."""
     if isinstance(batch, tuple | list) and len(batch) > 1:
         return batch
-    raise TypeError(f"fit: a batch must be a tuple (x, y) of arrays, not {shown(batch)}.")
+    raise ArgumentTypeError(f"fit: a batch must be a tuple (x, y) of arrays, not {shown(batch)}.")
 
 
 @no_grad()
@@ -101,7 +102,7 @@ def evaluate(model: Module, loss: Loss, epoch: Epoch, metrics: Metrics) -> Figur
 def means(measured: list[tuple[Figures, int]]) -> Figures:
     """The mean of each figure over batches, weighted by their numbers of samples."""
     if not measured:
-        raise ValueError("the data gave no batch: is it an iterator that was used up in the epoch before?")
+        raise ArgumentError("the data gave no batch: is it an iterator that was used up in the epoch before?")
     weights = [samples for _, samples in measured]
     return {
         name: float(np.average([figures[name] for figures, _ in measured], weights=weights)) for name in measured[0][0]
@@ -115,7 +116,7 @@ def source(data: Any, size: int, rng: np.random.Generator | None, shuffle: bool,
         return epoch
     if isinstance(data, tuple | list) and len(data) > 1:
         return lambda: batches(*data, size=size, rng=rng, shuffle=shuffle)
-    raise TypeError(
+    raise ArgumentTypeError(
         f"fit: {what} must be a pair of arrays (x, y), or a function that gives an epoch's batches, not {shown(data)}. "
         "For batches of your own write lambda: mg.data.batches(x, y, 32, rng=rng)."
     )

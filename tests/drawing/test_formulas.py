@@ -41,7 +41,7 @@ def test_the_rules_of_two_arguments(op, position, formula):
         ("log", "g / x"),
         ("sigmoid", "g * (l2 * (1 - l2))"),
         ("tanh", "g * (1 - l2 * l2)"),
-        ("relu", "g * (x > 0)"),
+        ("relu", "g * ~(x <= 0)"),
         ("square", "g * 2 * x"),
         ("negative", "-g"),
     ],
