@@ -81,6 +81,8 @@ class Primitive(Callee):
         Whether the engine undoes a broadcast, so that a rule need not.
     spelled : callable, optional
         The kernel, to the same bits, written with rows alone: what a program spells out instead of calling it.
+    checks : bool
+        Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
     """
 
     __doc__: Any = Described(__doc__)
@@ -104,6 +106,7 @@ class Primitive(Callee):
         views: bool = False,
         broadcasts: bool = False,
         spelled: Callable[..., Any] | None = None,
+        checks: bool = False,
     ) -> None:
         self.function = function
         self.name = function.__name__
@@ -116,6 +119,7 @@ class Primitive(Callee):
         self.views = views
         self.broadcasts = broadcasts
         self.spelled = spelled
+        self.checks = checks
         if bind:
             self.bind = bind  # type: ignore[method-assign]
         direct = self.direct.get(len(rules)) if all(rules) and not bind else None

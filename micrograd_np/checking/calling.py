@@ -1,4 +1,4 @@
-"""Two plain NumPy functions in place of a graph: forward is recorded, backward is run, and names are read from both."""
+"""Plain NumPy functions in place of a graph: forward is recorded, backward is run, names are read from both."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..core.containers import flatten
 from ..core.names import user_frame
 from ..core.tensor import Tensor
 from ..ops.primitive import as_array
-from .labels import is_float, parameter_names
-from .refusals import called, check_inputs, check_output, check_repeats
+from .flat_function import is_float, parameter_names, plain
 
 Array = Any
+
 UNRECORDABLE = (
     "verify runs the forward pass with tensors, to record it. What fills a buffer in a loop cannot be recorded: "
     "collect the parts in a list, and np.stack them. Against numbers alone it can be checked as it is, with "
@@ -142,3 +142,68 @@ def fitting(values: Sequence[Any], floats: Sequence[Tensor]) -> Sequence[Tensor]
     shapes = [np.shape(x) for x in values]
     found = [chosen for chosen in combinations(floats, len(values)) if [x.shape for x in chosen] == shapes]
     return found[0] if len(found) == 1 else floats[len(floats) - len(values) :]
+
+
+def check_form(output: Any, given: Sequence[Any]) -> None:
+    """Refuse a call of `verify` that has neither of its forms."""
+    if isinstance(output, Tensor) and len(given) == 1 and isinstance(given[0], dict):
+        return
+    if callable(output) and not isinstance(output, Tensor) and len(given) > 1 and callable(given[0]):
+        return
+    raise TypeError(
+        "verify takes a recorded loss and its gradients by hand, verify(loss, {'W1': dW1, w2: dw2}), or two functions "
+        f"and their inputs, verify(forward, backward, x, w); not {', '.join(map(kind, (output, *given)))}."
+    )
+
+
+def kind(x: Any) -> str:
+    return "a function" if callable(x) and not isinstance(x, Tensor) else type(x).__name__
+
+
+def check_gradients(output: Tensor, hand: Any, gradient: Any) -> None:
+    if not hand:
+        raise ValueError("verify was given no gradient by hand: name at least one, as in {'W1': dW1}.")
+    if output.size != 1 and gradient is None:
+        raise ValueError(
+            f"verify starts from a loss, and the output has shape {output.shape}. Give the loss itself, or the "
+            "gradient that your backward pass starts from: verify(output, {...}, gradient=dout)."
+        )
+    if not np.isfinite(output._data).all():
+        raise ValueError(
+            f"the output is {output._data}, so there is no gradient to compare with. mg.detect_anomaly() names the op "
+            "that made the first nan or inf."
+        )
+
+
+def check_output(forward: Callable[..., Any], output: Any) -> None:
+    if not isinstance(output, Tensor) or not output.requires_grad:
+        raise TypeError(
+            f"{called(forward)} returned {type(output).__name__} that does not depend on the floating inputs in a way "
+            "that could be recorded. It must return the loss, or the output, or a tuple that begins with it, computed "
+            "with NumPy functions of its arguments."
+        )
+
+
+def check_inputs(forward: Callable[..., Any], inputs: Sequence[Any]) -> None:
+    try:
+        inspect.signature(forward).bind(*inputs)
+    except TypeError:
+        raise TypeError(
+            f"{called(forward)} takes {', '.join(parameter_names(forward))}, and verify was given {len(inputs)} inputs "
+            "for it: write verify(forward, backward, *inputs)."
+        ) from None
+    except ValueError:
+        return  # a function that does not say what it takes
+
+
+def check_repeats(forward: Callable[..., Any], output: Tensor, result: Any) -> None:
+    again = result[0] if isinstance(result, tuple) else result
+    if not np.allclose(output._data, plain(again), equal_nan=True):
+        raise ValueError(
+            f"{called(forward)} gave two outputs for the same inputs, so its gradients cannot be compared. Draw random "
+            "numbers, such as a dropout mask, outside of it, or make their generator anew in each call."
+        )
+
+
+def called(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", "the function")

@@ -1,4 +1,4 @@
-"""Where a mistake may be: the part of the graph between the last values known by hand and the first wrong one."""
+"""A hypothesis is a mistake that may have been made, and the part of the graph in which it may be."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import numpy as np
 from ..core.names import line
 from ..core.rules import Rule
 from ..core.tensor import Tensor
-from .blocks import Block, blocks, forms_of
-from .factors import Sizes
-from .locate import rules_of
-from .recording import Override, Recording
-from .rows import Row
+from .claims import Row
+from .conventions import Sizes
+from .gradcheck import rules_of
+from .replay import Block, Override, Recording, blocks, forms_of
 
 Array = Any
+
 # A number found by least squares proves something only where it fits at least so many numbers.
 PROVEN = 3
 
