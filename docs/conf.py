@@ -1,4 +1,4 @@
-"""The site: `sphinx-build -W docs site` (pip install ".[docs]"). It is built offline, and loads nothing from elsewhere."""
+"""The site, built offline: `sphinx-build -W docs site` after `pip install ".[docs]"`."""
 
 import re
 import shutil
@@ -25,6 +25,7 @@ exclude_patterns = ["images", "_build"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "micrograd_np"
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
@@ -50,7 +51,7 @@ SKIPPED = (nodes.title, nodes.reference, nodes.literal, nodes.literal_block, nod
 def glossary_terms() -> dict[str, str]:
     """The terms of the glossary, longest first, each with the plural that prose uses."""
     text = (HERE / "glossary.md").read_text(encoding="utf-8")
-    terms = re.findall(r"^(\S[^\n]*)\n: ", text, re.MULTILINE)
+    terms = re.findall(r"^(\S[^\n]*)\n  \S", text, re.MULTILINE)
     return {form: term for term in sorted(terms, key=len, reverse=True) for form in (term, term + "s")}
 
 
