@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.context import tracing
 from ..core.errors import ArgumentError, called
+from ..core.half import in_single
 from ..ops.classes import REDUCTIONS, log_softmax, one_hot
 from ..ops.classes import binary_cross_entropy as entry_losses
 from ..ops.classes import cross_entropy as plain_cross_entropy
@@ -38,6 +39,7 @@ def reduced(owner: str, losses: Any, reduction: str) -> Any:
     return REDUCTIONS[reduction](losses)
 
 
+@in_single
 def half_squared_error(prediction: Any, target: Any) -> Any:
     """½Σ(target - prediction)²: the loss whose gradient the article uses.
 
@@ -55,6 +57,7 @@ def half_squared_error(prediction: Any, target: Any) -> Any:
     return np.sum(np.square(target - prediction)) / 2
 
 
+@in_single
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The mean of the squared errors.
 
@@ -74,6 +77,7 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return reduced("mse_loss", np.square(prediction - target), reduction)
 
 
+@in_single
 def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The mean of the absolute errors.
 
@@ -93,6 +97,7 @@ def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return reduced("l1_loss", np.abs(prediction - target), reduction)
 
 
+@in_single
 def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
     """½e² for errors up to delta, delta(|e| - ½delta) beyond (Huber 1964).
 
@@ -127,6 +132,7 @@ def _probabilities(p: Any) -> Any:
 probabilities = Primitive(_probabilities, lambda g, z, p: g, views=True, checks=True)
 
 
+@in_single
 def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean") -> Any:
     """-(t log p + (1-t) log(1-p)), at most 100 an entry; for logits there is `..._with_logits`, more accurate.
 
@@ -149,6 +155,7 @@ def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean")
     return reduced("binary_cross_entropy", entry_losses(p, target), reduction)
 
 
+@in_single
 def binary_cross_entropy_with_logits(
     logits: Any, target: Any, reduction: str = "mean", *, pos_weight: Any = None
 ) -> Any:
@@ -182,6 +189,7 @@ def binary_cross_entropy_with_logits(
     return reduced("binary_cross_entropy_with_logits", -(positive + (1 - target) * log_sigmoid(-x)), reduction)
 
 
+@in_single
 def cross_entropy(
     logits: Any, labels: Any, reduction: str = "mean", *, weight: Any = None, label_smoothing: float = 0.0
 ) -> Any:

@@ -19,6 +19,7 @@ from . import (
     diagonals,
     einsum,
     elementwise,
+    error_function,
     indexing,
     inverse,
     joining,
@@ -46,7 +47,7 @@ TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-ROOMS = [control, plain, elementwise, reduction, cumulative, statistics, nan, linalg]
+ROOMS = [control, plain, elementwise, error_function, reduction, cumulative, statistics, nan, linalg]
 ROOMS += [products, einsum, inverse, decomposition, spectrum, norms]
 ROOMS += [shape, constants, joining, repeating, indexing, choosing, diagonals]
 ROOMS += [linear, neural, classes, normalization, windows, max_pooling, pooling, convolution, signals]

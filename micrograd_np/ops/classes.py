@@ -68,6 +68,7 @@ softmax = Primitive(
     lambda g, z, x, axis: z * (g - dots(g, z, axis)),
     bind=along,
     spelled=_softmax_spelled,
+    single=True,
     examples=CASES,
 )
 log_softmax = Primitive(
@@ -75,6 +76,7 @@ log_softmax = Primitive(
     lambda g, z, x, axis: g - np.exp(z) * np.sum(g, axis=axis, keepdims=True),
     bind=along,
     spelled=_log_softmax,
+    single=True,
     examples=CASES,
 )
 
@@ -164,6 +166,7 @@ excess = Primitive(
     lambda g, z, x, labels: np.multiply(p := softmax(x), g - dots(g, p, -1)),
     None,
     bind=lambda x, labels: ((as_array(x), as_array(labels)), {}),
+    single=True,
     examples=[example(D(3, 4), np.array([3, 0, 3])), example(D(2, 2, 3), np.array([[0, 2], [1, 1]]))],
 )
 LABELS = np.array([3, 0, 3])
@@ -172,6 +175,7 @@ cross_entropy = Primitive(
     _cross_entropy_x,
     lambda g, z, x, labels, reduction: share(-g, x, reduction) * log_softmax(x),
     bind=_bind_cross_entropy,
+    single=True,
     examples=[
         example(D(3, 4), LABELS),
         example(D(3, 4), LABELS, reduction="sum"),

@@ -112,7 +112,14 @@ power = Elementwise(
     domain=(0.5, 2),
     examples=POWERS,
 )
-float_power = Elementwise(np.float_power, _slope_in_base, _slope_in_exponent, domain=(0.5, 2), examples=POWERS)
+ONE = np.float64(1)  # times any array, float64: what float_power computes in
+float_power = Elementwise(
+    np.float_power,
+    lambda g, z, x, y: _slope_in_base(g, None, x * ONE, y * ONE),
+    lambda g, z, x, y: _slope_in_exponent(g, z, x * ONE, y),
+    domain=(0.5, 2),
+    examples=POWERS,
+)
 
 # Exponentials and logarithms.
 exp = Elementwise(np.exp, lambda g, z, x: g * z)

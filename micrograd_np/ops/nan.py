@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .composed import stands_for
+from .constants import astype
 from .primitive import as_array
 from .reduction import axes_of, gathered, scalar_axis
 
@@ -17,8 +18,8 @@ def with_for_nan(value: float, a: Any) -> Any:
 
 
 def numbers(a: Any, axis: Any, keepdims: bool) -> Any:
-    """How many entries are not nan."""
-    return np.sum(np.logical_not(np.isnan(a)), axis=axis, keepdims=keepdims).astype(a.dtype)
+    """How many entries are not nan, an integer."""
+    return np.sum(np.logical_not(np.isnan(a)), axis=axis, keepdims=keepdims)
 
 
 @stands_for(np.nansum)
@@ -62,14 +63,16 @@ def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 @stands_for(np.nanmean)
 def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The mean of the entries that are not nan."""
-    return nansum(a, axis, keepdims=keepdims) / numbers(a, axis, keepdims)
+    total = nansum(a, axis, keepdims=keepdims)
+    return astype(total / numbers(a, axis, keepdims), total.dtype)
 
 
 @stands_for(np.nanvar)
 def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     """The variance of the entries that are not nan."""
     deviations = with_for_nan(0, a - nanmean(a, axis, keepdims=True))
-    return np.sum(deviations**2, axis=axis, keepdims=keepdims) / (numbers(a, axis, keepdims) - ddof)
+    total = np.sum(deviations**2, axis=axis, keepdims=keepdims)
+    return astype(total / (numbers(a, axis, keepdims) - ddof), total.dtype)
 
 
 @stands_for(np.nanstd)
@@ -80,4 +83,4 @@ def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False)
     deviations = with_for_nan(0, a - nanmean(a, axes, keepdims=True))
     size = np.linalg.norm(gathered(deviations, axes), axis=-1)
     size = np.expand_dims(size, axes) if keepdims else size
-    return size / np.sqrt(numbers(a, axes, keepdims) - ddof)
+    return astype(size / np.sqrt(numbers(a, axes, keepdims) - ddof), size.dtype)

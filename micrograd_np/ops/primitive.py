@@ -12,6 +12,7 @@ import numpy as np
 from ..core import errors
 from ..core.context import tracing
 from ..core.dispatch import apply, binary, unary
+from ..core.half import in_single
 from ..core.rules import Rule
 from ..core.tensor import Tensor, fixed
 from .examples import Example
@@ -83,12 +84,15 @@ class Primitive(Callee):
         The kernel, to the same bits, written with rows alone: what a program spells out instead of calling it.
     checks : bool
         Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
+    single : bool
+        Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
     """
 
     __doc__: Any = Described(__doc__)
 
     direct: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
     ready = staticmethod(as_array)
+    widens = True  # the rules of a float16 result read float32
 
     def __init_subclass__(cls) -> None:
         cls.__doc__ = Described(cls.__doc__)  # type: ignore[assignment]
@@ -107,10 +111,11 @@ class Primitive(Callee):
         broadcasts: bool = False,
         spelled: Callable[..., Any] | None = None,
         checks: bool = False,
+        single: bool = False,
     ) -> None:
         self.function = function
         self.name = function.__name__
-        self.kernel = kernel or function
+        self.kernel = kernel or (in_single(function) if single else function)
         self.rules = rules
         self.also = also
         self.sign = sign
@@ -120,6 +125,7 @@ class Primitive(Callee):
         self.broadcasts = broadcasts
         self.spelled = spelled
         self.checks = checks
+        self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
         direct = self.direct.get(len(rules)) if all(rules) and not bind else None

@@ -9,7 +9,7 @@ import numpy as np
 
 from .composed import stands_for
 from .primitive import as_array
-from .reduction import axes_of, gathered
+from .reduction import axes_of, count, gathered
 
 
 # What the order of the entries says.
@@ -75,7 +75,10 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     """The mean in which each entry counts by its weight; with `returned`, the sum of the weights besides."""
     a = as_array(a)
     axes_of(a, axis)  # refuses what np.sum would accept of a number, as NumPy does
-    weights = np.ones_like(a) if weights is None else aligned(as_array(weights), a, axis)
+    if weights is None:
+        result = np.mean(a, axis=axis, keepdims=keepdims)
+        return (result, np.full_like(result, count(a, result))) if returned else result
+    weights = aligned(as_array(weights), a, axis)
     total = np.sum(weights, axis=axis, keepdims=keepdims)
     result = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (result, np.broadcast_to(total, result.shape)) if returned else result

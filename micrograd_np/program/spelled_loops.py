@@ -37,6 +37,8 @@ FORMULAS: dict[str, str] = {
     "copy": "{0}",
     "fix": "np.trunc({0})",
     "deg2rad": "{0} * {kind}(" + repr(math.pi / 180) + ")",
+    "erf": "{kind}(math.erf({0}))",
+    "erfc": "{kind}(math.erfc({0}))",
     "rad2deg": "{0} * {kind}(" + repr(180 / math.pi) + ")",
 }
 OF_ONE = "absolute fabs exp exp2 expm1 log log2 log10 log1p sqrt cbrt sin cos tan arcsin arccos arctan sinh cosh tanh "

@@ -64,6 +64,8 @@ CASES = {
     "joined": lambda x, y: (np.concatenate([x, y[:1] * 2, x]), np.stack([x, y], -1), np.hstack([x.T, y.T])),
     "softmax": lambda x, y: (mg.softmax(x), mg.log_softmax(y, axis=0), mg.logsumexp(x, axis=1), mg.softmax(y, (0, 1))),
     "gelu": lambda x, y: mg.value_and_grad(lambda x: np.sum(mg.gelu(x - y)))(x),
+    "gelu, tanh": lambda x, y: mg.value_and_grad(lambda x: np.sum(mg.gelu(x - y, approximate="tanh")))(x),
+    "erf": lambda x, y: (mg.erf(x), mg.erfc(y)),
     "spreads": lambda x, y: (np.var(x, 0), np.std(y, ddof=1), np.var(x, axis=1, keepdims=True)),
     "cross entropy": lambda x, y: (mg.cross_entropy(x, LABELS), mg.cross_entropy(x, y, reduction="none")),
 }
