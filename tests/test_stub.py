@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 import micrograd_np as mg
 from tests.stub import PATH, stub
@@ -30,6 +31,7 @@ def test_the_stub_is_what_the_table_says():
     assert lines == stub().splitlines(), "the stub is stale: run python -m tests.stub"
 
 
+@pytest.mark.slow
 def test_a_users_script_passes_strict_type_checking(tmp_path):
     script = tmp_path / "use.py"
     script.write_text(USE, encoding="utf-8")

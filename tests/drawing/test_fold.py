@@ -103,6 +103,7 @@ def test_a_scope_folds_into_a_box_of_its_name():
     assert scene.folded == ["3 operations in one box: layer 1", "1 leaf that only folded operations use"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("output", "limit"),
     [(recurrent(2500), None), (recurrent(2500), 1000), (unlike(5000), None), (unlike(300), 1000)],

@@ -85,6 +85,7 @@ def test_a_long_chain():
     check(in_python, chain, drawn(3, 4))
 
 
+@pytest.mark.slow
 @in_numba
 def test_all_cases_in_one_program():
     check(jitted, lambda x, y: [case(x, y) for case in CASES.values()], drawn(3, 4), drawn(3, 4))
