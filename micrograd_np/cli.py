@@ -138,7 +138,7 @@ def learn(options: argparse.Namespace) -> int:
     from .learn import ladder
 
     try:
-        return ladder.run(options.lesson)
+        return ladder.open_lesson(options.lesson)
     except ValueError as error:
         raise OSError(error) from None
 

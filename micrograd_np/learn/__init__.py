@@ -12,7 +12,7 @@ from typing import Any
 
 from . import exercises_arrays, exercises_layers, exercises_numbers, progress
 from .exercise import RIGHT, Answer, Exercise
-from .marking import mark
+from .marking import mark_answer
 from .puzzles import Puzzle, puzzle
 from .tapes import Node
 
@@ -82,7 +82,7 @@ def check(name: str, answer: Callable[..., Any]) -> Answer:
     exercise = exercise_named(name)
     if not callable(answer):
         raise TypeError(f"check({name!r}, ...) takes the function itself: write check({name!r}, f), not f(...).")
-    marked = mark(exercise, answer)
+    marked = mark_answer(exercise, answer)
     if marked.status == RIGHT:
         try:
             progress.keep(name)

@@ -39,7 +39,7 @@ def draws(*shapes: tuple[int, ...]) -> Any:
     return lambda rng: tuple(rng.normal(size=shape) for shape in shapes)
 
 
-def network(X: Any, y: Any, syn0: Any, syn1: Any) -> Any:
+def network_loss(X: Any, y: Any, syn0: Any, syn1: Any) -> Any:
     return half_square(y, sigmoid(sigmoid(X @ syn0) @ syn1))
 
 
@@ -193,7 +193,7 @@ EXERCISES = [
                 "Rows that were looked up several times keep one share only: `dtable[index] += g` does not add "
                 "repeats. "
                 "Use np.add.at.",
-                change=lambda d, g, t, i: (put(np.zeros_like(t), i, g),),
+                change=lambda d, g, t, i: (put_rows(np.zeros_like(t), i, g),),
             ),
             Mistake(
                 "The shares of a row are averaged. They add.",
@@ -278,7 +278,7 @@ EXERCISES = [
         "gradients of syn0 and syn1.",
         "def eleven_lines(X, y, syn0, syn1):\n    ...  # return dsyn0, dsyn1",
         "These are the article's updates, with a minus. You can now derive any stack of layers.",
-        network,
+        network_loss,
         draw_network,
         wanted=(2, 3),
         mistakes=(
@@ -299,7 +299,7 @@ EXERCISES = [
 ]
 
 
-def put(table: Any, index: Any, values: Any) -> Any:
+def put_rows(table: Any, index: Any, values: Any) -> Any:
     table[index] = values
     return table
 

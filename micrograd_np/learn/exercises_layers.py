@@ -19,17 +19,17 @@ def held(x: Any) -> Any:
     return x.detach() if isinstance(x, Tensor) else x
 
 
-def softmax(x: Any, stop: Any = lambda x: x) -> Any:
+def softmax_forward(x: Any, stop: Any = lambda x: x) -> Any:
     e = np.exp(x - held(x).max(axis=1, keepdims=True))
     return e / stop(e.sum(axis=1, keepdims=True))
 
 
-def log_softmax(x: Any) -> Any:
-    return np.log(softmax(x))
+def log_softmax_forward(x: Any) -> Any:
+    return np.log(softmax_forward(x))
 
 
-def cross_entropy(scores: Any, labels: Any) -> Any:
-    return -log_softmax(scores)[np.arange(len(labels)), labels].mean()
+def cross_entropy_forward(scores: Any, labels: Any) -> Any:
+    return -log_softmax_forward(scores)[np.arange(len(labels)), labels].mean()
 
 
 def normalise(x: Any, axis: int, of_mean: Any = lambda x: x, of_std: Any = lambda x: x) -> Any:
@@ -37,19 +37,21 @@ def normalise(x: Any, axis: int, of_mean: Any = lambda x: x, of_std: Any = lambd
     return centred / of_std(np.sqrt((centred**2).mean(axis=axis, keepdims=True) + EPS))
 
 
-def layer_norm(x: Any, gamma: Any, beta: Any, **held_parts: Any) -> Any:
+def layer_norm_forward(x: Any, gamma: Any, beta: Any, **held_parts: Any) -> Any:
     return normalise(x, 1, **held_parts) * gamma + beta
 
 
-def batch_norm(x: Any, gamma: Any, beta: Any, **held_parts: Any) -> Any:
+def batch_norm_forward(x: Any, gamma: Any, beta: Any, **held_parts: Any) -> Any:
     return normalise(x, 0, **held_parts) * gamma + beta
 
 
-def attention(q: Any, k: Any, v: Any, scale: float | None = None, weights: Any = lambda p: p) -> Any:
-    return weights(softmax(q @ k.T * (q.shape[1] ** -0.5 if scale is None else scale))) @ v
+def attention_forward(q: Any, k: Any, v: Any, scale: float | None = None, weights: Any = lambda p: p) -> Any:
+    return weights(softmax_forward(q @ k.T * (q.shape[1] ** -0.5 if scale is None else scale))) @ v
 
 
-def lstm_step(x: Any, h: Any, c: Any, w: Any, b: Any, of_gates: Any = lambda x: x, of_cell: Any = lambda x: x) -> Any:
+def lstm_step_forward(
+    x: Any, h: Any, c: Any, w: Any, b: Any, of_gates: Any = lambda x: x, of_cell: Any = lambda x: x
+) -> Any:
     a = x @ w[: x.shape[1]] + h @ w[x.shape[1] :] + b
     n = c.shape[1]
     i, f, o = (sigmoid(a[:, k * n : (k + 1) * n]) for k in range(3))
@@ -57,19 +59,19 @@ def lstm_step(x: Any, h: Any, c: Any, w: Any, b: Any, of_gates: Any = lambda x: 
     return np.concatenate([o * np.tanh(of_cell(new_c)), new_c], axis=1)
 
 
-def rnn(xs: Any, w: Any, u: Any, stop: Any = lambda h: h) -> Any:
+def rnn_forward(xs: Any, w: Any, u: Any, stop: Any = lambda h: h) -> Any:
     h = np.zeros((xs.shape[1], u.shape[0]))
     for t in range(xs.shape[0]):
         h = np.tanh(xs[t] @ w + stop(h) @ u)
     return h
 
 
-def convolve(x: Any, w: Any) -> Any:
+def convolution_forward(x: Any, w: Any) -> Any:
     length = x.shape[1] - w.shape[0] + 1
     return sum(x[:, k : k + length] * w[k] for k in range(w.shape[0]))
 
 
-def pool(x: Any) -> Any:
+def max_pool_forward(x: Any) -> Any:
     return x.reshape(x.shape[0], -1, 2).max(axis=2)
 
 
@@ -139,24 +141,24 @@ EXERCISES = [
         "def softmax_backward(g, x):\n    e = np.exp(x - x.max(axis=1, keepdims=True))\n"
         "    p = e / e.sum(axis=1, keepdims=True)\n    ...",
         "p * (g - a weighted mean of g): what all entries share has no effect, since the probabilities add to 1.",
-        softmax,
+        softmax_forward,
         draws((5, 4)),
         mistakes=(
             Mistake(
                 "Only the diagonal of the Jacobian is used: every p depends on every x of its row.",
-                change=lambda d, g, x: (g * softmax(x) * (1 - softmax(x)),),
+                change=lambda d, g, x: (g * softmax_forward(x) * (1 - softmax_forward(x)),),
             ),
             Mistake(
                 "The sum in the denominator is taken for a constant. It depends on every x.",
-                forward=lambda x: softmax(x, held),
+                forward=lambda x: softmax_forward(x, held),
             ),
             Mistake(
                 "The sum runs over the columns (axis 0). Each row is a distribution: sum over axis 1.",
-                change=lambda d, g, x: (softmax(x) * (g - (g * softmax(x)).sum(axis=0)),),
+                change=lambda d, g, x: (softmax_forward(x) * (g - (g * softmax_forward(x)).sum(axis=0)),),
             ),
             Mistake(
                 "The sum lacks p: it is the sum of g * p.",
-                change=lambda d, g, x: (softmax(x) * (g - g.sum(axis=1, keepdims=True)),),
+                change=lambda d, g, x: (softmax_forward(x) * (g - g.sum(axis=1, keepdims=True)),),
             ),
         ),
     ),
@@ -167,17 +169,19 @@ EXERCISES = [
         "def log_softmax_backward(g, x):\n    e = np.exp(x - x.max(axis=1, keepdims=True))\n"
         "    p = e / e.sum(axis=1, keepdims=True)\n    ...",
         "No division by p is left: that is why the logarithm and the softmax belong together.",
-        log_softmax,
+        log_softmax_forward,
         draws((5, 4)),
         mistakes=(
             Mistake("The term with the sum of g is missing.", change=lambda d, g, x: (g,)),
             Mistake(
                 "p is multiplied by g itself. It is multiplied by the row's sum of g.",
-                change=lambda d, g, x: (g - softmax(x) * g,),
+                change=lambda d, g, x: (g - softmax_forward(x) * g,),
             ),
             Mistake(
                 "This is the rule of softmax itself, without the logarithm.",
-                change=lambda d, g, x: (softmax(x) * (g - (g * softmax(x)).sum(axis=1, keepdims=True)),),
+                change=lambda d, g, x: (
+                    softmax_forward(x) * (g - (g * softmax_forward(x)).sum(axis=1, keepdims=True)),
+                ),
             ),
         ),
     ),
@@ -188,17 +192,17 @@ EXERCISES = [
         "def cross_entropy_backward(scores, labels):\n"
         "    e = np.exp(scores - scores.max(axis=1, keepdims=True))\n    p = e / e.sum(axis=1, keepdims=True)\n    ...",
         "Probability minus one-hot label, over N: what is predicted minus what is true, as in the article's error.",
-        cross_entropy,
+        cross_entropy_forward,
         draw_labels,
         mistakes=(
             Mistake("The 1/N of the mean is missing.", change=lambda d, g, s, y: (d[0] * len(y),)),
             Mistake(
                 "The label is not subtracted: p[np.arange(N), labels] -= 1.",
-                change=lambda d, g, s, y: (softmax(s) / len(y),),
+                change=lambda d, g, s, y: (softmax_forward(s) / len(y),),
             ),
             Mistake(
                 "1 is subtracted in the columns of all labels, in every row. Write p[np.arange(N), labels] -= 1.",
-                change=lambda d, g, s, y: ((softmax(s) - np.isin(np.arange(s.shape[1]), y)) / len(y),),
+                change=lambda d, g, s, y: ((softmax_forward(s) - np.isin(np.arange(s.shape[1]), y)) / len(y),),
             ),
             Mistake(
                 "It is divided by the number of classes. The mean is over the rows.",
@@ -233,10 +237,10 @@ EXERCISES = [
         "and beta.",
         "def layer_norm_backward(g, x, gamma, beta):\n    ...  # return dx, dgamma, dbeta",
         "dx has three terms: g itself, minus its mean, minus the part of it along the normalised x.",
-        layer_norm,
+        layer_norm_forward,
         draw_norm,
         wanted=(0, 1, 2),
-        mistakes=norm_mistakes(layer_norm, 1),
+        mistakes=norm_mistakes(layer_norm_forward, 1),
     ),
     gradient_exercise(
         "batch_norm",
@@ -246,10 +250,10 @@ EXERCISES = [
         "and beta.",
         "def batch_norm_backward(g, x, gamma, beta):\n    ...  # return dx, dgamma, dbeta",
         "The formula of layer norm along the other axis. Each example's gradient depends on the whole batch.",
-        batch_norm,
+        batch_norm_forward,
         draw_norm,
         wanted=(0, 1, 2),
-        mistakes=norm_mistakes(batch_norm, 0),
+        mistakes=norm_mistakes(batch_norm_forward, 0),
     ),
     gradient_exercise(
         "attention",
@@ -257,7 +261,7 @@ EXERCISES = [
         "z = softmax(q @ k.T / sqrt(D)) @ v, with q (T, D), k (S, D), v (S, E). Return the gradients of q, k and v.",
         "def attention_backward(g, q, k, v):\n    ...  # return dq, dk, dv",
         "Two matrix products and a softmax, each undone by the rule that you know. The scale appears in dq and in dk.",
-        attention,
+        attention_forward,
         draws((5, 3), (4, 3), (4, 2)),
         wanted=(0, 1, 2),
         mistakes=(
@@ -267,7 +271,7 @@ EXERCISES = [
             ),
             Mistake(
                 "The weights are taken for constants: dq and dk are 0.",
-                forward=lambda q, k, v: attention(q, k, v, weights=held) + 0 * (q.sum() + k.sum()),
+                forward=lambda q, k, v: attention_forward(q, k, v, weights=held) + 0 * (q.sum() + k.sum()),
             ),
             Mistake(
                 "The softmax is left out of dq and dk: go back through it before you multiply by k and q.",
@@ -291,13 +295,13 @@ EXERCISES = [
         "and u.",
         "def rnn_backward(g, xs, w, u):\n    ...  # return dw, du",
         "The same w and u are used at every step, so their gradients add over the steps: a value used T times.",
-        rnn,
+        rnn_forward,
         lambda rng: (rng.normal(size=(4, 3, 2)), rng.normal(size=(2, 5)), rng.normal(size=(5, 5)) / 2),
         wanted=(1, 2),
         mistakes=(
             Mistake(
                 "Only the last step is counted. Go on through h to the steps before it.",
-                forward=lambda xs, w, u: rnn(xs, w, u, held),
+                forward=lambda xs, w, u: rnn_forward(xs, w, u, held),
             ),
         ),
     ),
@@ -310,21 +314,23 @@ EXERCISES = [
         "def lstm_step_backward(g, x, h, c, w, b):\n    gh, gc = np.split(g, 2, axis=1)\n"
         "    ...  # return dx, dh, dc, dw, db",
         "new_c gets two shares: its own, and one by way of tanh(new_c). Forget one and the memory learns nothing.",
-        lstm_step,
+        lstm_step_forward,
         draws((5, 3), (5, 2), (5, 2), (5, 8), (8,)),
         wanted=(0, 1, 2, 3, 4),
         mistakes=(
             Mistake(
                 "new_c gets only its own share. The share by way of tanh(new_c) is missing.",
-                forward=lambda x, h, c, w, b: lstm_step(x, h, c, w, b, of_cell=held),
+                forward=lambda x, h, c, w, b: lstm_step_forward(x, h, c, w, b, of_cell=held),
             ),
             Mistake(
                 "The forget gate passes nothing back: f is taken for a constant.",
-                forward=lambda x, h, c, w, b: lstm_step(x, h, c, w, b, of_gates=held),
+                forward=lambda x, h, c, w, b: lstm_step_forward(x, h, c, w, b, of_gates=held),
             ),
             Mistake(
                 "new_c gets only the share by way of new_h. Its own gradient, gc, is missing.",
-                change=lambda d, g, *a: through_all(lstm_step, g * (np.arange(g.shape[1]) < g.shape[1] // 2), a),
+                change=lambda d, g, *a: through_all(
+                    lstm_step_forward, g * (np.arange(g.shape[1]) < g.shape[1] // 2), a
+                ),
             ),
         ),
     ),
@@ -334,18 +340,18 @@ EXERCISES = [
         "z[:, t] = sum over k of x[:, t + k] * w[k], with x (N, L) and w (K,). Return the gradients of x and w.",
         "def convolution_backward(g, x, w):\n    ...  # return dx, dw",
         "dx slides the kernel the other way. Every entry of w was used at every place, so its shares add over all.",
-        convolve,
+        convolution_forward,
         draws((3, 7), (3,)),
         wanted=(0, 1),
         mistakes=(
             Mistake(
                 "dx uses the kernel the wrong way round.",
-                change=lambda d, g, x, w: (through(lambda x: convolve(x, w[::-1]), g, x), d[1]),
+                change=lambda d, g, x, w: (through(lambda x: convolution_forward(x, w[::-1]), g, x), d[1]),
             ),
             Mistake("dw is flipped.", change=lambda d, g, x, w: (d[0], d[1][::-1])),
             Mistake(
                 "Both are flipped.",
-                change=lambda d, g, x, w: (through(lambda x: convolve(x, w[::-1]), g, x), d[1][::-1]),
+                change=lambda d, g, x, w: (through(lambda x: convolution_forward(x, w[::-1]), g, x), d[1][::-1]),
             ),
             Mistake("dw is averaged over the batch. Shares add.", change=lambda d, g, x, w: (d[0], d[1] / len(x))),
         ),
@@ -356,7 +362,7 @@ EXERCISES = [
         "z is the larger of each pair of neighbours along axis 1, with x (N, L). Return the gradient of x.",
         "def max_pool_backward(g, x):\n    ...",
         "The winner takes all. Where two are equal there is no single slope, and any split of g is right.",
-        pool,
+        max_pool_forward,
         draw_pool,
         mistakes=(
             Mistake(
@@ -419,11 +425,11 @@ EXERCISES = [
             "mistakes": [
                 (lambda f, x: 2 * x - newton_truth(f, x), "The step goes up: subtract f' / f''."),
                 (
-                    lambda f, x: x - slopes(f, x)[0],
+                    lambda f, x: x - first_and_second_slope(f, x)[0],
                     "This is gradient descent with rate 1: divide by the second derivative.",
                 ),
                 (
-                    lambda f, x: x - f(x) / slopes(f, x)[0],
+                    lambda f, x: x - f(x) / first_and_second_slope(f, x)[0],
                     "This is Newton's method for f(x) = 0. For a minimum, f' must be 0.",
                 ),
                 (lambda f, x: newton_truth(f, x) - x, "This is the step. Add it to x."),
@@ -436,7 +442,7 @@ EXERCISES = [
 
 def diagonal_attention(d: Any, g: Any, q: Any, k: Any, v: Any) -> tuple[Any, ...]:
     scale = q.shape[1] ** -0.5
-    p = softmax(q @ k.T * scale)
+    p = softmax_forward(q @ k.T * scale)
     ds = (g @ v.T) * p * (1 - p)
     return ds @ k * scale, ds.T @ q * scale, d[2]
 
@@ -448,7 +454,7 @@ def through_all(forward: Any, g: Any, inputs: Any) -> tuple[Any, ...]:
     return tuple(leaf.grad for leaf in leaves)
 
 
-def slopes(f: Any, x: float) -> tuple[float, float]:
+def first_and_second_slope(f: Any, x: float) -> tuple[float, float]:
     """Return the first and second derivative of a function of one number."""
     from ..transforms import grad
 
@@ -456,5 +462,5 @@ def slopes(f: Any, x: float) -> tuple[float, float]:
 
 
 def newton_truth(f: Any, x: float) -> float:
-    first, second = slopes(f, x)
+    first, second = first_and_second_slope(f, x)
     return x - first / second

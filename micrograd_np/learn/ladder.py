@@ -75,7 +75,7 @@ def next_lesson(done: set[str]) -> int | None:
     return min((exercise.lesson for exercise in EXERCISES.values() if exercise.name not in done), default=None)
 
 
-def write(number: int, folder: Path) -> tuple[Path, bool]:
+def write_notebook(number: int, folder: Path) -> tuple[Path, bool]:
     """Write a lesson as a notebook; a file that is there already is kept, since it holds answers.
 
     Returns
@@ -102,7 +102,7 @@ def write(number: int, folder: Path) -> tuple[Path, bool]:
     return path, True
 
 
-def run(number: str | None) -> int:
+def open_lesson(number: str | None) -> int:
     """Run `micrograd-np learn [N | next]`: list the ladder, or open a lesson."""
     if number is None:
         print(listing())
@@ -115,7 +115,7 @@ def run(number: str | None) -> int:
         number = str(following)
     if not number.isdecimal():
         raise ValueError(f"{number!r} is no lesson. Write a number from 1 to {max(lessons())}, or next.")
-    path, new = write(int(number), Path())
+    path, new = write_notebook(int(number), Path())
     print(f"{path} {'written' if new else 'is there already, with your answers; it was kept'}.")
     jupyter = shutil.which("jupyter")
     if jupyter and sys.stdout.isatty():

@@ -35,7 +35,7 @@ class TapeUse:
         return pull
 
 
-def mark(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
+def mark_answer(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
     """Return the mark of a reader's function."""
     use = TapeUse()
 
@@ -106,7 +106,7 @@ def mark_gradients(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
         inputs = draw(rng)
         output = np.asarray(forward(*inputs))
         g = rng.normal(size=output.shape) if output.ndim else None
-        true = true_gradients(forward, wanted, g, inputs)
+        true = gradients_from_tape(forward, wanted, g, inputs)
         given = [np.copy(x) for x in inputs]
         try:
             result = answer(*given) if g is None else answer(g.copy(), *given)
@@ -119,7 +119,9 @@ def mark_gradients(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
             return exercise.wrong(f"It writes into its input number {changed + 1}. Work on a copy.")
         hand = result if isinstance(result, tuple | list) else (result,)
         if len(hand) != len(wanted):
-            return exercise.wrong(f"It returns {counted(len(hand))}, and {counted(len(wanted))} must come back.")
+            return exercise.wrong(
+                f"It returns {count_of_gradients(len(hand))}, and {count_of_gradients(len(wanted))} must come back."
+            )
         draws.append((inputs, g, true, tuple(np.asarray(x) for x in hand)))
     if all(agree(hand, true) for _, _, true, hand in draws):
         report = judge(exercise, answer, draws[0][0])
@@ -128,7 +130,7 @@ def mark_gradients(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
         if all(agree(hand, numbers_of(mistake, forward, wanted, g, inputs, true)) for inputs, g, true, hand in draws):
             return exercise.wrong(mistake.sentence)
     inputs, _, true, hand = draws[0]
-    message = difference(exercise, true, hand)
+    message = first_difference(exercise, true, hand)
     if [x.shape for x in true] == [x.shape for x in hand]:
         message += f"\n{judge(exercise, answer, inputs)}"
     return exercise.wrong(message)
@@ -174,7 +176,7 @@ def argument_names(template: str) -> list[str]:
     return [name.strip() for name in line[line.index("(") + 1 : line.rindex(")")].split(",")]
 
 
-def true_gradients(forward: Callable[..., Any], wanted: tuple[int, ...], g: Any, inputs: Any) -> Gradients:
+def gradients_from_tape(forward: Callable[..., Any], wanted: tuple[int, ...], g: Any, inputs: Any) -> Gradients:
     """Return the gradients of the wanted inputs, from the tape."""
 
     def of_wanted(*values: Any) -> Any:
@@ -199,7 +201,7 @@ def numbers_of(
     """Return the gradients that a mistake gives, or None where it cannot be made on these inputs."""
     try:
         if mistake.forward is not None:
-            return true_gradients(mistake.forward, wanted, g, inputs)
+            return gradients_from_tape(mistake.forward, wanted, g, inputs)
         assert mistake.change is not None
         numbers = mistake.change(true, g, *inputs)
     except (ValueError, TypeError, IndexError):
@@ -239,7 +241,7 @@ def agree(hand: Gradients, true: Gradients | None) -> bool:
     )
 
 
-def difference(exercise: Exercise, true: Gradients, hand: Gradients) -> str:
+def first_difference(exercise: Exercise, true: Gradients, hand: Gradients) -> str:
     """Return a sentence that says which gradient is off first, and by what."""
     inputs = [name for name in argument_names(exercise.template) if name != "g"]
     for position, x, y in zip(exercise.options["wanted"], hand, true, strict=True):
@@ -271,5 +273,5 @@ def raised(error: Exception) -> str:
     return f"It raises {type(error).__name__}: {error}{line}."
 
 
-def counted(count: int) -> str:
+def count_of_gradients(count: int) -> str:
     return "1 gradient" if count == 1 else f"{count} gradients"

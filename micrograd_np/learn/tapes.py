@@ -93,7 +93,7 @@ def doublings(count: int) -> list[Node]:
     return nodes
 
 
-def reached(output: Node) -> list[Node]:
+def ancestors(output: Node) -> list[Node]:
     """Return the nodes that an output was made from, itself included, in no particular order."""
     seen, stack = {id(output): output}, [output]
     while stack:
@@ -104,7 +104,7 @@ def reached(output: Node) -> list[Node]:
     return list(seen.values())
 
 
-def true_gradients(nodes: list[Node]) -> list[float]:
+def gradients_of_nodes(nodes: list[Node]) -> list[float]:
     """Return d(last) / d(node) for nodes that stand oldest first."""
     gradients = {id(node): 0.0 for node in nodes}
     gradients[id(nodes[-1])] = 1.0
@@ -138,7 +138,7 @@ DEEP = (
 def mark_order(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
     """Mark a function from an output to its nodes, in an order in which a gradient can walk back."""
     for nodes in [random_graph(seed) for seed in range(20)] + [doublings(DOUBLINGS), chain(DEPTH)]:
-        needed = reached(nodes[-1])
+        needed = ancestors(nodes[-1])
         try:
             result = limited(lambda nodes=nodes: answer(nodes[-1]), 100 * len(nodes))  # type: ignore[misc]
         except WalksAgainError:
@@ -165,12 +165,12 @@ def mark_order(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
     return exercise.right()
 
 
-def graph(*rows: tuple[float, ...]) -> list[Node]:
+def graph_of(*rows: tuple[float, ...]) -> list[Node]:
     """Return nodes, oldest first; a row lists parents by position and slopes in turn: `(0, 2.0, 1, 3.0)`.
 
     Examples
     --------
-    >>> a, b = graph((), (0, 2.0))
+    >>> a, b = graph_of((), (0, 2.0))
     >>> b.parents[0][0] is a, b.parents[0][1]
     (True, 2.0)
     """
@@ -224,7 +224,7 @@ def mark_backward(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
     """Mark `backward(output)`, which sets `grad` of every node on a tape."""
     if not uses_its_argument(answer):
         return exercise.not_yet()
-    families = [(sentence, [graph(*rows) for rows in graphs]) for sentence, graphs in FAMILIES]
+    families = [(sentence, [graph_of(*rows) for rows in graphs]) for sentence, graphs in FAMILIES]
     families.append((FAMILIES[-1][0], [random_graph(seed) for seed in range(30)]))
     families.append(("On long chains and on many paths, gradients are off.", [doublings(DOUBLINGS), chain(DEPTH)]))
     for sentence, graphs in families:
@@ -237,14 +237,14 @@ def mark_backward(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
                 return exercise.wrong(DEEP)
             except Exception as error:
                 return exercise.wrong(raised(error))
-            if not np.allclose([node.grad for node in nodes], true_gradients(nodes), rtol=1e-9):
+            if not np.allclose([node.grad for node in nodes], gradients_of_nodes(nodes), rtol=1e-9):
                 return exercise.wrong(sentence)
     return exercise.right()
 
 
 def uses_its_argument(answer: Callable[..., Any]) -> bool:
     """Tell whether a function changes a gradient, looks at parents, or raises: whether it is more than `...`."""
-    nodes = graph((), (0, 3.0))
+    nodes = graph_of((), (0, 3.0))
     try:
         limited(lambda: answer(nodes[-1]), 1_000)
     except Exception:

@@ -59,7 +59,7 @@ def test_there_are_ten():
 
 
 def test_a_notebook_is_whole(tmp_path):
-    path, new = ladder.write(3, tmp_path)
+    path, new = ladder.write_notebook(3, tmp_path)
     assert new
     book = json.loads(path.read_text(encoding="utf-8"))
     assert book["nbformat"] == 4
@@ -71,9 +71,9 @@ def test_a_notebook_is_whole(tmp_path):
 
 
 def test_answers_in_a_notebook_are_never_overwritten(tmp_path):
-    path, _ = ladder.write(3, tmp_path)
+    path, _ = ladder.write_notebook(3, tmp_path)
     path.write_text("mine", encoding="utf-8")
-    assert ladder.write(3, tmp_path) == (path, False)
+    assert ladder.write_notebook(3, tmp_path) == (path, False)
     assert path.read_text() == "mine"
 
 
