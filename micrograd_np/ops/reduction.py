@@ -17,7 +17,7 @@ from .primitive import Bound, Primitive, as_array
 
 def scalar_axis(a: Any, axis: Any) -> Any:
     """The axis, but None for 0 and -1 of an array without axes, which NumPy reduces along these, too."""
-    if axis is None or getattr(a, "ndim", 1):
+    if axis is None or getattr(a, "ndim", True):
         return axis
     return None if axis in (0, -1) else normalize_axis_tuple(axis, 0)
 
