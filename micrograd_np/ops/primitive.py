@@ -82,6 +82,8 @@ class Primitive(Callee):
         Whether the engine undoes a broadcast, so that a rule need not.
     spelled : callable, optional
         The kernel, to the same bits, written with rows alone: what a program spells out instead of calling it.
+    extended : callable, optional
+        The same function with NumPy's rarer keywords, written with rows: what is called where `bind` refuses.
     checks : bool
         Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
     single : bool
@@ -110,6 +112,7 @@ class Primitive(Callee):
         views: bool = False,
         broadcasts: bool = False,
         spelled: Callable[..., Any] | None = None,
+        extended: Callable[..., Any] | None = None,
         checks: bool = False,
         single: bool = False,
     ) -> None:
@@ -124,6 +127,7 @@ class Primitive(Callee):
         self.views = views
         self.broadcasts = broadcasts
         self.spelled = spelled
+        self.extended = extended
         self.checks = checks
         self.single = single
         if bind:
@@ -143,7 +147,7 @@ class Primitive(Callee):
 
     @property
     def __signature__(self) -> Any:
-        return inspect.signature(self.bind)
+        return inspect.signature(self.extended or self.bind)
 
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
@@ -155,8 +159,19 @@ class Primitive(Callee):
         try:
             arrays, params = self.bind(*args, **kwargs)
         except TypeError as error:
-            raise errors.signature(self.name, kwargs, error) from None
+            return self.otherwise(args, kwargs, error)
         return apply(self, arrays, params)
+
+    def otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
+        """Answer a call that `bind` refuses: with NumPy's rarer keywords, or an error that names what is not taken."""
+        if self.extended:
+            taken = inspect.signature(self.extended).parameters
+            kwargs = kwargs if kwargs.keys() <= taken.keys() else {k: v for k, v in kwargs.items() if k not in taken}
+            try:
+                return self.extended(*args, **kwargs)
+            except TypeError as other:
+                error = other
+        raise errors.signature(self.name, kwargs, error) from None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
