@@ -8,8 +8,9 @@ conversions, operators, linalg    what leaves the tape; operators, methods, prot
 pullback, transforms    derivatives of functions
 anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompute instead of remember
 checking, testing    how to doubt a derivative
-random, program    a tape is a program: read it, and run it
-drawing, documentation    the same walk as a picture; a row's docstring
+expressions         one printer of formulas: docstrings, pictures, explanations and source
+random, program     a tape is a program: read it, and run it
+drawing             the same walk as a picture
 nn, optim    a model is modules, and updates over the same tape
 saving              a state as one file, whole or not at all
 data, training      batches, scaling, and readers of what is on disk; the loop that people write anyway

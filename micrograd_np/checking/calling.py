@@ -34,7 +34,7 @@ def variables() -> dict[str, Tensor]:
 
 
 def live_names() -> Name:
-    from ..drawing.names import Names, live
+    from ..core.variables import Names, live
 
     return live(Names())
 
@@ -43,7 +43,7 @@ def run(
     forward: Callable[..., Any], backward: Callable[..., Any], inputs: Sequence[Any], gradient: Any
 ) -> tuple[Tensor, Any, dict[Any, Any], Name]:
     """The recorded output, its gradient, the gradients by hand with their keys, and the names of values."""
-    from ..drawing.names import watch
+    from ..core.variables import watch
 
     check_inputs(forward, inputs)
     leaves, rebuild = flatten(tuple(inputs))

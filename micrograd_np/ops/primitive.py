@@ -42,7 +42,7 @@ class Described:
     def __get__(self, row: Any, cls: Any) -> str | None:
         if row is None:
             return self.text
-        from ..documentation import docstring
+        from ..expressions.docstrings import docstring
 
         return docstring(row)
 
@@ -80,6 +80,9 @@ class Primitive(Callee):
         Whether the result may share the first argument's memory.
     broadcasts : bool
         Whether the engine undoes a broadcast, so that a rule need not.
+    formula : callable, optional
+        How a call is written, where that is neither a sign nor a call by name: `(args, params, literal)` to a Phrase;
+        args are Phrases, and `literal` writes a parameter.
     spelled : callable, optional
         The kernel, to the same bits, written with rows alone: what a program spells out instead of calling it.
     extended : callable, optional
@@ -111,6 +114,7 @@ class Primitive(Callee):
         examples: Sequence[Example] = (),
         views: bool = False,
         broadcasts: bool = False,
+        formula: Callable[..., Any] | None = None,
         spelled: Callable[..., Any] | None = None,
         extended: Callable[..., Any] | None = None,
         checks: bool = False,
@@ -126,6 +130,7 @@ class Primitive(Callee):
         self.examples = examples
         self.views = views
         self.broadcasts = broadcasts
+        self.formula = formula
         self.spelled = spelled
         self.extended = extended
         self.checks = checks

@@ -98,7 +98,7 @@ class Optimiser:
 
     def called(self, i: int) -> str:
         """What the user calls a parameter: the name given, a path in a module, or a variable."""
-        from ..drawing.names import Names, live
+        from ..core.variables import Names, live
 
         p = self.parameters[i]
         return self.names[i] or live(Names())(p) or f"parameter {i} {p.shape}"

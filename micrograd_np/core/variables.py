@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import names as frames
-from ..core.tensor import Tensor
+from . import names as frames
+from .tensor import Tensor
 
 DEPTH = 6  # how far into attributes, lists and dicts a path goes
 WIDTH = 1000  # a list that is longer holds data

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .drawing.formulas import letters, read
-from .ops import namespace
-from .ops.examples import Drawn, Example
-from .ops.primitive import Elementwise, Plain, Primitive, Variadic
+from ..ops import namespace
+from ..ops.examples import Drawn, Example
+from ..ops.primitive import Elementwise, Plain, Primitive, Variadic
+from .rules import letters, read
 
 
 def docstring(row: Primitive) -> str:

@@ -1,4 +1,4 @@
-"""A rule as the formula it is: called on values that write down what is done to them."""
+"""Formulas of rules: a rule runs on arrays that write down each operation."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..core.rules import METADATA, innermost
 from ..ops import BY_FUNCTION
-from ..program.phrases import ATOM, Phrase, infix
-from .shorten import shortened
-from .spelling import call, literal, subscript, transposed, written
+from .formulas import formula, function_call, shortened
+from .phrases import Phrase, short, signed
 
 LONGEST = 90
 
@@ -29,57 +28,57 @@ class Written(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
         value = getattr(ufunc, how)(*map(plain, inputs), **plain(kwargs))
         op = BY_FUNCTION.get(ufunc)
-        if ufunc is np.power and literal(inputs[1]).text == "1":
-            return pair(value, literal(inputs[0]))
+        if ufunc is np.power and short(inputs[1]).text == "1":
+            return pair(value, short(inputs[0]))
         if how == "__call__" and hasattr(op, "sign"):
-            return pair(value, written(op, [literal(x) for x in inputs], kwargs))
-        return pair(value, call(ufunc.__name__, [literal(x) for x in inputs], kwargs))
+            return pair(value, formula(op, [short(x) for x in inputs], kwargs))
+        return pair(value, function_call(ufunc.__name__, [short(x) for x in inputs], kwargs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         value = function(*plain(args), **plain(kwargs))
-        sign = getattr(BY_FUNCTION.get(function), "sign", None)
-        phrases = [literal(x) for x in args]
-        if sign and len(args) == 2:
-            return pair(value, infix(sign, *phrases))
+        op = BY_FUNCTION.get(function)
+        phrases = [short(x) for x in args]
+        if getattr(op, "sign", None) and len(args) == 2:
+            return pair(value, signed(op.sign, phrases))  # type: ignore[union-attr]
         if function in (np.broadcast_to, np.reshape) and value.shape == args[0].shape:
             return args[0]
         if function is np.swapaxes and args[1:] == (-1, -2):
-            return pair(value, transposed(phrases[0], "T" if value.ndim == 2 else "mT"))
-        if function in (np.reshape, np.swapaxes):
-            op: Any = BY_FUNCTION[function]
-            return pair(value, written(op, phrases[:1], op.bind(*args, **kwargs)[1]))
-        return pair(value, call(function.__name__, phrases, kwargs))
+            return pair(value, phrases[0].transposed("T" if value.ndim == 2 else "mT"))
+        if getattr(op, "formula", None):
+            arrays, params = op.bind(*args, **kwargs)  # type: ignore[union-attr]
+            return pair(value, formula(op, [short(x) for x in arrays], params))
+        return pair(value, function_call(function.__name__, phrases, kwargs))
 
     def __row__(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         value = op.kernel(*map(plain, args), **plain(params))
-        if op.name == "reshape" and value.shape == args[0].shape:
+        if op.function is np.reshape and value.shape == args[0].shape:
             return args[0]
-        return pair(value, written(op, [literal(x) for x in args], params))
+        return pair(value, formula(op, [short(x) for x in args], params))
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.value, name)
         if name in METADATA or name.startswith("__"):
             return found
         if not callable(found):
-            return pair(found, Phrase(f"{self.phrase.within(ATOM)}.{name}"))
+            return pair(found, self.phrase.transposed(name) if name in ("T", "mT") else self.phrase.attribute(name))
         return lambda *args, **kwargs: self.method(name, args, kwargs)
 
     def method(self, name: str, args: Any, kwargs: Any) -> Any:
-        if name == "dot":
-            return np.dot(self, *args)
+        if name in ("dot", "transpose"):
+            return getattr(np, name)(self, *args)
         value = getattr(self.value, name)(*plain(args), **plain(kwargs))
         if (name == "reshape" and value.shape == self.value.shape) or kwargs.get("axis") == ():
             return self
-        said = call(name, [literal(x) for x in args], kwargs)
-        return pair(value, Phrase(f"{self.phrase.within(ATOM)}.{said.text}"))
+        written = function_call(name, [short(x) for x in args], kwargs)
+        return pair(value, self.phrase.attribute(written.text))
 
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
-        return pair(self.value[plain(index)], subscript(self.phrase, parts))
+        return pair(self.value[plain(index)], self.phrase.subscript(parts, short))
 
     def __setitem__(self, index: Any, values: Any) -> None:
         self.value[plain(index)] = plain(values)
-        self.phrase = call("put", [self.phrase, literal(index), literal(values)], {})
+        self.phrase = function_call("put", [self.phrase, short(index), short(values)], {})
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise TypeError("what is done to a bare array cannot be written down")
@@ -106,7 +105,7 @@ def plain(value: Any) -> Any:
 
 def pair(value: Any, phrase: Phrase) -> Any:
     if isinstance(value, list | tuple):
-        parts = [pair(part, subscript(phrase, (i,))) for i, part in enumerate(value)]
+        parts = [pair(part, phrase.subscript(i, short)) for i, part in enumerate(value)]
         return getattr(value, "_make", type(value))(parts)
     return Written(
         value, phrase if len(phrase.text) <= LONGEST else Phrase(shortened(phrase.text, LONGEST), phrase.rank)
@@ -138,7 +137,7 @@ def read(
     words = [name or Phrase(letter) for name, letter in zip(names, own, strict=True)]
     try:
         result = rule(pen(g, Phrase(of_g)), pen(z, words[0]), *map(pen, values, words[1:]), **params)
-        said = literal(result).text
+        said = short(result).text
         return plain(result), said if re.search(rf"\b{of_g}\b", said) or "…" not in said else ""
     except Exception:
         with suppress(Exception):
@@ -149,7 +148,7 @@ def read(
 def pen(value: Any, phrase: Phrase) -> Any:
     if isinstance(value, tuple):
         parts = enumerate(value)
-        return type(value)(None if part is None else pen(part, subscript(phrase, (i,))) for i, part in parts)
+        return type(value)(None if part is None else pen(part, phrase.subscript(i, short)) for i, part in parts)
     if hasattr(value, "dtype"):
         return Written(value, phrase)
     return value

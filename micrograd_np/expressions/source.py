@@ -9,45 +9,23 @@ from typing import Any
 import numpy as np
 
 from ..custom import CustomOp
-from ..ops.indexing import placed, put
-from .phrases import ATOM, Phrase, attribute, call, infix, literal, method, prefix, subscript
+from ..ops.indexing import join_index, placed, put
+from .phrases import ATOM, Phrase, call, literal, signed
 
 Params = dict[str, Any]
 EMPTY = inspect.Parameter.empty
 
 
 def dot(args: list[Phrase], params: Params) -> Phrase:
-    return method(args[0], "dot", args[1].text) if args[0].rank == ATOM else call("np.dot", *[x.text for x in args])
-
-
-def transpose(args: list[Phrase], params: Params) -> Phrase:
-    return (
-        attribute(args[0], "T")
-        if params["axes"] is None
-        else method(args[0], "transpose", literal(params["axes"]).text)
-    )
-
-
-def reshape(args: list[Phrase], params: Params) -> Phrase:
-    shape = [str(size) for size in params["shape"]] or ["()"]
-    return method(args[0], "reshape", *shape, *(['order="F"'] if params.get("order") == "F" else []))
-
-
-def flatten(args: list[Phrase], params: Params) -> Phrase:
-    return method(args[0], "flatten", *(['"F"'] if params.get("order") == "F" else []))
-
-
-def astype(args: list[Phrase], params: Params) -> Phrase:
-    copy = [] if params.get("copy", True) else ["copy=False"]
-    return method(args[0], "astype", literal(params["dtype"]).text, *copy)
-
-
-def getitem(args: list[Phrase], params: Params) -> Phrase:
-    return subscript(args[0], params["index"], args[1:])
+    return args[0].method("dot", args[1].text) if args[0].rank == ATOM else call("np.dot", *[x.text for x in args])
 
 
 def scatter(args: list[Phrase], params: Params) -> Phrase:
-    index = subscript(Phrase("np.s_"), params["index"], args[1:]).text.removeprefix("np.s_")[1:-1]
+    index = (
+        Phrase("np.s_")
+        .subscript(join_index(params["index"], tuple(args[1:])), literal)
+        .text.removeprefix("np.s_")[1:-1]
+    )
     if len(args) == 1:
         slices = any(isinstance(part, slice) for part in params["index"])
         listed = f"np.s_[{index}]" if slices else f"({index})" if len(params["index"]) > 1 else index
@@ -56,16 +34,6 @@ def scatter(args: list[Phrase], params: Params) -> Phrase:
         index += ","
     index = f"np.s_[{index}]" if any(isinstance(part, slice) for part in params["index"]) else f"({index})"
     return call("put", args[0].text, index, literal(params["shape"]).text)
-
-
-def swapaxes(args: list[Phrase], params: Params) -> Phrase:
-    if {params["axis1"], params["axis2"]} == {-1, -2}:
-        return attribute(args[0], "mT")
-    return method(args[0], "swapaxes", str(params["axis1"]), str(params["axis2"]))
-
-
-def item(args: list[Phrase], params: Params) -> Phrase:
-    return subscript(args[0], params["i"])
 
 
 def concatenate(args: list[Phrase], params: Params) -> Phrase:
@@ -80,7 +48,7 @@ def einsum(args: list[Phrase], params: Params) -> Phrase:
 def draw(args: list[Phrase], params: Params) -> Phrase:
     listed = [literal(x).text for x in params["args"]]
     listed += [f"{key}={literal(value).text}" for key, value in params["kwargs"].items()]
-    return method(args[0], params["method"], *listed)
+    return args[0].method(params["method"], *listed)
 
 
 def split(args: list[Phrase], params: Params) -> Phrase:
@@ -90,15 +58,7 @@ def split(args: list[Phrase], params: Params) -> Phrase:
 
 OWN: dict[str, Callable[[list[Phrase], Params], Phrase]] = {
     "dot": dot,
-    "transpose": transpose,
-    "reshape": reshape,
-    "flatten": flatten,
-    "astype": astype,
-    "getitem": getitem,
     "scatter": scatter,
-    "swapaxes": swapaxes,
-    "item": item,
-    "_item": item,
     "concatenate": concatenate,
     "einsum": einsum,
     "split": split,
@@ -111,10 +71,10 @@ def spelled(op: Any, args: list[Phrase], params: Params) -> Phrase:
     own = OWN.get(op.name)
     if own:
         return own(args, params)
-    if op.sign and len(args) == 2:
-        return infix(op.sign, *args)
-    if op.sign and len(args) == 1:
-        return prefix(op.sign, args[0])
+    if op.sign and len(args) <= 2:
+        return signed(op.sign, args)
+    if has_method(op):
+        return op.formula(args, params, literal)  # type: ignore[no-any-return]
     listed = [x.text for x in args]
     return call(function_name(op), *listed, *keywords(kernel_of(op), params))
 
@@ -157,6 +117,11 @@ def keywords(function: Any, params: Params) -> list[str]:
     return said
 
 
+def has_method(op: Any) -> bool:
+    """Whether a row's formula is Python as well."""
+    return op.formula is not None and op.spelled is None
+
+
 def needs_kernel(op: Any) -> bool:
     """Whether a step calls a function of ours, which must be printed with it."""
-    return op.name == "scatter" or (op.name not in OWN and not is_numpys(kernel_of(op)))
+    return op.name == "scatter" or (op.name not in OWN and not has_method(op) and not is_numpys(kernel_of(op)))
