@@ -34,7 +34,7 @@ def parameters(function):
     """The parameters as a stub spells them: names, stars and defaults."""
     if isinstance(function, Elementwise):
         return ", ".join([f"{name}: Operand" for name in "xyzuv"[: len(function.rules)]] + ["/"])
-    signature = inspect.signature(function.bind if isinstance(function, Primitive) else function)
+    signature = inspect.signature((function.extended or function.bind) if isinstance(function, Primitive) else function)
     parts = []
     starred = False
     for p in signature.parameters.values():

@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from . import fast, functions
-from .estimate import EPS, Measured
-from .factors import sizes_of
-from .hand import examine
-from .locate import suspects
-from .recording import Recording, in_float64
-from .refusals import check_form, check_gradients
-from .rows import Closeness, Row, as_hand, precision_of, resolve
-from .verdict import TOO_COARSE, WRONG, compare
+from .calling import check_form, check_gradients, live_names, run, variables
+from .claims import Closeness, Row, as_hand, precision_of, resolve
+from .conventions import sizes_of
+from .diagnosis import examine
+from .finite_differences import EPS, TOO_COARSE, WRONG, Measured, compare
+from .gradcheck import random_directions, spread, suspects
+from .replay import Recording, in_float64
 from .verify_report import VerifyReport
 
 Array = Any
@@ -55,9 +53,9 @@ def verify(output: Any, *given: Any, gradient: Any = None, numeric: bool = True)
     """
     check_form(output, given)
     if isinstance(output, Tensor):
-        return compare_three(output, given[0], gradient, functions.live_names(), functions.variables(), numeric)
+        return compare_three(output, given[0], gradient, live_names(), variables(), numeric)
     backward, *inputs = given
-    output, gradient, hand, names = functions.run(output, backward, inputs, gradient)
+    output, gradient, hand, names = run(output, backward, inputs, gradient)
     return compare_three(output, hand, gradient, names, {}, numeric)
 
 
@@ -137,9 +135,9 @@ def check_row(row: Row, recording: Recording, inner: float) -> None:
     tensor = row.tensor
     f = recording.function_of(tensor)
     true = recording.true[tensor].reshape(-1, 1)
-    directions = fast.random_directions(tensor.size, 0)[:DIRECTIONS]
+    directions = random_directions(tensor.size, 0)[:DIRECTIONS]
     cancelled = ROUNDING * row.size * np.linalg.norm(directions, axis=1)[:, None]
-    allowed = fast.spread(true[:, 0], directions, RTOL) + cancelled
+    allowed = spread(true[:, 0], directions, RTOL) + cancelled
 
     def values(dtype: Any) -> Callable[[Array], Array]:
         return lambda flat: f(flat.astype(dtype).reshape(tensor.shape))

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .convention import Convention
-from .factors import Sizes, factor_name
-from .hand import Examined, Finding
+from .claims import GIVEN, SHAPE, Row
+from .conventions import Convention, Sizes, factor_name
+from .diagnosis import Examined, Finding
+from .finite_differences import OK, WRONG
 from .report import counted, html_lines, html_table, number, text_table
-from .rows import GIVEN, SHAPE, Row
-from .verdict import OK, WRONG
 
 HEAD = ("gradient by hand", "shape", "hand against tape", "tape against numbers", "hand against numbers", "")
 TAPE = "TAPE WRONG"

@@ -93,7 +93,25 @@ POWERS = [
     example(D(3), np.array([0.0, 1.0, -2.0])),
     example(2, D(3)),
 ]
-power = Elementwise(np.power, _slope_in_base, _slope_in_exponent, sign="**", domain=(0.5, 2), examples=POWERS)
+
+
+def _operator_power(x: Any, y: Any, out: Any = None) -> Any:
+    """x**y to the operator's bits: before NumPy 2.3, np.power rounds squares and square roots in another way."""
+    if out is x and out is not None:
+        x **= y
+        return x
+    return x**y if isinstance(x, np.ndarray) and out is None else np.power(x, y, out)
+
+
+power = Elementwise(
+    np.power,
+    _slope_in_base,
+    _slope_in_exponent,
+    kernel=_operator_power if np.lib.NumpyVersion(np.__version__) < "2.3.0" else np.power,
+    sign="**",
+    domain=(0.5, 2),
+    examples=POWERS,
+)
 ONE = np.float64(1)  # times any array, float64: what float_power computes in
 float_power = Elementwise(
     np.float_power,

@@ -8,18 +8,14 @@ from typing import Any
 import numpy as np
 
 from .composed import stands_for
-from .constants import astype
-from .primitive import as_array
-from .reduction import axes_of, gathered, scalar_axis
 
 
 def with_for_nan(value: float, a: Any) -> Any:
     return np.where(np.isnan(a), value, a)
 
 
-def numbers(a: Any, axis: Any, keepdims: bool) -> Any:
-    """How many entries are not nan, an integer."""
-    return np.sum(np.logical_not(np.isnan(a)), axis=axis, keepdims=keepdims)
+def is_number(a: Any) -> Any:
+    return np.logical_not(np.isnan(a))
 
 
 @stands_for(np.nansum)
@@ -63,24 +59,16 @@ def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 @stands_for(np.nanmean)
 def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The mean of the entries that are not nan."""
-    total = nansum(a, axis, keepdims=keepdims)
-    return astype(total / numbers(a, axis, keepdims), total.dtype)
+    return np.mean(a, axis, keepdims=keepdims, where=is_number(a))
 
 
 @stands_for(np.nanvar)
 def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     """The variance of the entries that are not nan."""
-    deviations = with_for_nan(0, a - nanmean(a, axis, keepdims=True))
-    total = np.sum(deviations**2, axis=axis, keepdims=keepdims)
-    return astype(total / (numbers(a, axis, keepdims) - ddof), total.dtype)
+    return np.var(a, axis, ddof=ddof, keepdims=keepdims, where=is_number(a))
 
 
 @stands_for(np.nanstd)
 def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    """The standard deviation of the entries that are not nan; as for `std`, without a slope where it is 0."""
-    a = as_array(a)
-    axes = axes_of(a, scalar_axis(a, axis))
-    deviations = with_for_nan(0, a - nanmean(a, axes, keepdims=True))
-    size = np.linalg.norm(gathered(deviations, axes), axis=-1)
-    size = np.expand_dims(size, axes) if keepdims else size
-    return astype(size / np.sqrt(numbers(a, axes, keepdims) - ddof), size.dtype)
+    """The standard deviation of the entries that are not nan."""
+    return np.std(a, axis, ddof=ddof, keepdims=keepdims, where=is_number(a))

@@ -42,7 +42,7 @@ class Described:
     def __get__(self, row: Any, cls: Any) -> str | None:
         if row is None:
             return self.text
-        from ..documentation import docstring
+        from ..expressions.docstrings import docstring
 
         return docstring(row)
 
@@ -80,8 +80,15 @@ class Primitive(Callee):
         Whether the result may share the first argument's memory.
     broadcasts : bool
         Whether the engine undoes a broadcast, so that a rule need not.
+    formula : callable, optional
+        How a call is written, where that is neither a sign nor a call by name: `(args, params, literal)` to a Phrase;
+        args are Phrases, and `literal` writes a parameter.
     spelled : callable, optional
         The kernel, to the same bits, written with rows alone: what a program spells out instead of calling it.
+    extended : callable, optional
+        The same function with NumPy's rarer keywords, written with rows: what is called where `bind` refuses.
+    checks : bool
+        Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
     single : bool
         Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
     """
@@ -107,7 +114,10 @@ class Primitive(Callee):
         examples: Sequence[Example] = (),
         views: bool = False,
         broadcasts: bool = False,
+        formula: Callable[..., Any] | None = None,
         spelled: Callable[..., Any] | None = None,
+        extended: Callable[..., Any] | None = None,
+        checks: bool = False,
         single: bool = False,
     ) -> None:
         self.function = function
@@ -120,7 +130,10 @@ class Primitive(Callee):
         self.examples = examples
         self.views = views
         self.broadcasts = broadcasts
+        self.formula = formula
         self.spelled = spelled
+        self.extended = extended
+        self.checks = checks
         self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
@@ -139,7 +152,7 @@ class Primitive(Callee):
 
     @property
     def __signature__(self) -> Any:
-        return inspect.signature(self.bind)
+        return inspect.signature(self.extended or self.bind)
 
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
@@ -151,8 +164,19 @@ class Primitive(Callee):
         try:
             arrays, params = self.bind(*args, **kwargs)
         except TypeError as error:
-            raise errors.signature(self.name, kwargs, error) from None
+            return self.otherwise(args, kwargs, error)
         return apply(self, arrays, params)
+
+    def otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
+        """Answer a call that `bind` refuses: with NumPy's rarer keywords, or an error that names what is not taken."""
+        if self.extended:
+            taken = inspect.signature(self.extended).parameters
+            kwargs = kwargs if kwargs.keys() <= taken.keys() else {k: v for k, v in kwargs.items() if k not in taken}
+            try:
+                return self.extended(*args, **kwargs)
+            except TypeError as other:
+                error = other
+        raise errors.signature(self.name, kwargs, error) from None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

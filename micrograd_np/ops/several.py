@@ -31,6 +31,7 @@ item = Primitive(
     _item,
     lambda g, z, x, i: Outputs(g if j == i else None for j in range(len(x))),
     bind=lambda x, i: ((x,), {"i": i}),
+    formula=lambda args, params, literal: args[0].subscript(params["i"], literal),
 )
 
 

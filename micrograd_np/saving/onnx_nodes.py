@@ -138,19 +138,6 @@ def gelu(g: Any, step: Any) -> Any:
     return do("Mul", x, do("Sigmoid", bend))
 
 
-def softplus(do: Any, x: str, beta: float) -> Any:
-    return do("Div", logaddexp(do, do("Mul", x, beta), 0), beta)
-
-
-def leaky_relu(do: Any, x: str, negative_slope: float) -> Any:
-    return do("Where", do("Greater", x, 0), x, do("Mul", x, negative_slope))
-
-
-def elu(do: Any, x: str, alpha: float) -> Any:
-    below = do("Sub", do("Exp", do("Min", x, 0)), 1)
-    return do("Where", do("Greater", x, 0), x, do("Mul", below, alpha))
-
-
 def where(g: Any, step: Any) -> Any:
     condition, *values = step.inputs
     names = [g.name(x, step.output.dtype) for x in values]
@@ -198,12 +185,7 @@ NODES |= {
     "log10": formula(lambda do, x: do("Div", do("Log", x), math.log(10))),
     "logaddexp": formula(logaddexp),
     "sigmoid": formula(lambda do, x: do("Sigmoid", x)),
-    "log_sigmoid": formula(lambda do, x: do("Neg", logaddexp(do, do("Neg", x), 0))),
-    "softplus": formula(softplus),
-    "silu": formula(lambda do, x: do("Mul", x, do("Sigmoid", x))),
     "relu": formula(lambda do, x: do("Relu", x)),
-    "leaky_relu": formula(leaky_relu),
-    "elu": formula(elu),
     "gelu": gelu,
     "erf": error_function,
     "erfc": error_function,

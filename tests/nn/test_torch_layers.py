@@ -132,6 +132,7 @@ def test_masked_attention(ours_given, theirs_given):
     compare(ours, theirs, [x], attend)
 
 
+@pytest.mark.slow
 def test_a_network_trains_as_torchs_does():
     layers = "Conv2d(1, 3, 3)", "BatchNorm2d(3)", "ReLU()", "MaxPool2d(2)", "Flatten()", "Linear(12, 3)"
     both = [pair(f"nn.{text}") for text in layers]

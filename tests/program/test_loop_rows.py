@@ -17,7 +17,11 @@ LABELS = np.array([3, 0, 1])
 @both
 @pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 1e-5)])
 def test_every_formula(made, dtype, rtol):
-    own = {"astype": lambda x: x.astype(np.float32), "where": lambda x: np.where(x > 1, x, 0.5)}
+    own = {
+        "astype": lambda x: x.astype(np.float32),
+        "where": lambda x: np.where(x > 1, x, 0.5),
+        "invert": lambda x: ~(x > 1),
+    }
     inputs = {"arccosh": 1, "arctanh": -0.6, "arccos": -1, "arcsin": -1}
 
     def all_of_them(x, y):
@@ -81,6 +85,7 @@ def test_a_long_chain():
     check(in_python, chain, drawn(3, 4))
 
 
+@pytest.mark.slow
 @in_numba
 def test_all_cases_in_one_program():
     check(jitted, lambda x, y: [case(x, y) for case in CASES.values()], drawn(3, 4), drawn(3, 4))
