@@ -6,8 +6,7 @@ from pathlib import Path
 import micrograd_np as mg
 from micrograd_np.operators import BINARY, COMPARISONS, LOGIC, METHODS, UNARY
 from micrograd_np.ops import FUNCTIONS
-from micrograd_np.ops.primitive import Elementwise, Plain, Primitive
-from micrograd_np.ops.several import Several
+from micrograd_np.ops.primitive import Elementwise, Plain, Primitive, Several
 
 PATH = Path(mg.__file__).with_suffix(".pyi")
 

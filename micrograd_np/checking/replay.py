@@ -14,8 +14,7 @@ from ..core.dispatch import apply
 from ..core.names import line, name_of
 from ..core.rules import fit
 from ..core.tensor import Tensor, seed
-from ..ops.primitive import Elementwise
-from ..ops.several import Outputs
+from ..ops.primitive import Elementwise, Outputs
 from .flat_function import graph_of
 
 Array = Any

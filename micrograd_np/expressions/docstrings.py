@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import namespace
-from ..ops.examples import Drawn, Example
-from ..ops.primitive import Elementwise, Plain, Primitive, Variadic
+from ..ops.primitive import Drawn, Elementwise, Example, Plain, Primitive, Variadic
 from .rules import letters, read
 
 

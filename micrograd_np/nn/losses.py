@@ -9,10 +9,10 @@ import numpy as np
 from ..core.context import tracing
 from ..core.errors import ArgumentError, called
 from ..core.half import in_single
-from ..ops.classes import REDUCTIONS, log_softmax, one_hot
-from ..ops.classes import binary_cross_entropy as entry_losses
-from ..ops.classes import cross_entropy as plain_cross_entropy
-from ..ops.neural import log_sigmoid
+from ..ops.activations import log_sigmoid
+from ..ops.nn import REDUCTIONS, log_softmax, one_hot
+from ..ops.nn import binary_cross_entropy as entry_losses
+from ..ops.nn import cross_entropy as plain_cross_entropy
 from ..ops.primitive import Primitive, as_array
 from .validation import FRACTION, POSITIVE, require, require_choice
 

@@ -10,7 +10,7 @@ from ..core.context import no_grad
 from ..core.errors import ArgumentError, called
 from ..core.half import is_half, rounded, single
 from ..core.tensor import Tensor
-from ..ops.normalization import batch_norm, layer_norm
+from ..ops.nn import batch_norm, layer_norm
 from .module import Module, Parameter, documented_like
 from .validation import FLAG, FRACTION, NONNEGATIVE, SIZE, check_dtype, checked_input, require, require_dtype
 

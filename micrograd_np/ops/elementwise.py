@@ -1,8 +1,7 @@
 """Functions of single numbers, applied to each entry: the shortest rows of the table.
 
 Where a function has no derivative, the rule is a convention: |x|'(0) = 0, what is chosen among equals shares the
-cotangent equally, a step has slope 0.
-"""
+cotangent equally, a step has slope 0."""
 
 from __future__ import annotations
 
@@ -12,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .composed import stands_for
-from .examples import Drawn as D
-from .examples import example
-from .primitive import Elementwise
+from .primitive import Drawn as D
+from .primitive import Elementwise, example, stands_for
 
 LN2 = math.log(2)
 LN10 = math.log(10)

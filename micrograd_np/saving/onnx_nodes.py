@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..ops.error_function import _MIDDLE, _NEAR
+from ..ops.activations import _MIDDLE, _NEAR
 from . import onnx_layers as layers
 
 Nodes = Callable[[Any, Any], Any]

@@ -83,8 +83,8 @@ def test_a_case(case, scale):
     try:
         with np.errstate(all="ignore"):
             ours = gradient_of(case, values)
-    except TypeError as error:
-        assert "float16 is unsupported in linalg" in str(error)
+    except (TypeError, np.linalg.LinAlgError) as error:  # numbers that are equal in float16 may be so refused
+        assert "float16 is unsupported in linalg" in str(error) or "are equal" in str(error)
         return
     for found, exact in zip(ours, gradient_of(case, [x.astype(DOUBLE) for x in values]), strict=True):
         if found is not None:
