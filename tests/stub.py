@@ -34,7 +34,7 @@ def parameters(function):
     """The parameters as a stub spells them: names, stars and defaults."""
     if isinstance(function, Elementwise):
         return ", ".join([f"{name}: Operand" for name in "xyzuv"[: len(function.rules)]] + ["/"])
-    signature = inspect.signature(function.bind if isinstance(function, Primitive) else function)
+    signature = inspect.signature((function.extended or function.bind) if isinstance(function, Primitive) else function)
     parts = []
     starred = False
     for p in signature.parameters.values():
@@ -100,7 +100,8 @@ def imports():
         if inspect.ismodule(value):
             yield f"from . import {name} as {name}"
         elif name not in FUNCTIONS and name != "Tensor":
-            yield f"from {value.__module__.removeprefix('micrograd_np')} import {name} as {name}"
+            module = value.__module__.removeprefix("micrograd_np") or ".core.errors"  # exceptions show the public name
+            yield f"from {module} import {name} as {name}"
 
 
 def stub():

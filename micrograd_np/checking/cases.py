@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.names import user_frame
+from ..core.names import is_users, user_frame
 from ..core.tensor import Tensor
+from ..core.variables import Names, live, watch
 from ..ops.primitive import Primitive
 from .calling import Labelled, Pair, Played, Slot, put, stored
 from .claims import Closeness, parallel
@@ -50,7 +51,6 @@ class Case:
 
 def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
     """A recorded output, and gradients under tensors or names."""
-    from ..drawing.names import Names, live
 
     frame = user_frame()
     variables = {name: x for name, x in {**frame.f_globals, **frame.f_locals}.items() if isinstance(x, Tensor)}
@@ -130,7 +130,6 @@ def label_of(key: Any) -> str:
 
 def recorded(pair: Pair, played: Played, slots: Sequence[Slot], tried: list[str]) -> Case | None:
     """The case with a graph, unless the forward pass cannot be recorded; then `tried` is told why."""
-    from ..drawing.names import watch
 
     tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for slot in slots}
     forward, _, owner = pair.functions()
@@ -195,7 +194,6 @@ def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> 
 
 def reason(error: Exception) -> str:
     """Why a forward pass could not be recorded, with the line."""
-    from ..core.names import is_users
 
     lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_users(entry.filename)]
     place = f" at {lines[-1].filename.rsplit('/', 1)[-1]}:{lines[-1].lineno} ({lines[-1].line})" if lines else ""

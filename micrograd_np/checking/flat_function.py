@@ -12,7 +12,7 @@ import numpy as np
 from ..anomaly import first_nonfinite
 from ..core import errors
 from ..core.backward import backpropagate
-from ..core.containers import attributes, flatten, open_container
+from ..core.containers import flatten, walk_paths
 from ..core.names import line, name_of
 from ..core.tensor import Tensor, constant
 from ..ops.primitive import as_array
@@ -40,22 +40,10 @@ def label_inputs(f: Function, inputs: Sequence[Any]) -> list[str]:
 
 
 def labels(tree: Any, path: str) -> list[str]:
-    children, build = open_container(tree)
-    if build is None:
-        return [(name_of(tree) if hasattr(tree, "shape") else None) or path]
-    return [label for step, child in zip(steps(tree), children, strict=True) for label in labels(child, path + step)]
-
-
-def steps(tree: Any) -> list[str]:
-    """How each child of a container is reached."""
-    keys: list[str] = []
-    if isinstance(tree, dict):
-        keys = [f"[{key!r}]" for key in tree]
-    elif hasattr(tree, "_fields"):
-        keys = [f".{field}" for field in tree._fields]
-    elif isinstance(tree, list | tuple):
-        keys = [f"[{i}]" for i in range(len(tree))]
-    return keys + [f".{name}" for name in attributes(tree)]
+    """Return a name for each leaf of one input: its own, a variable, or the path to it."""
+    return [
+        (name_of(x) if hasattr(x, "shape") else None) or path for path, x, is_leaf in walk_paths(tree, path) if is_leaf
+    ]
 
 
 def parameter_names(f: Function) -> list[str]:

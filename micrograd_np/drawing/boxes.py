@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..expressions.formulas import shortened
 from .model import Node
 from .palette import DIM, GRADIENT, HEAT, INK, KINDS, VALUE
 from .preview import brief, preview
-from .shorten import shortened
 from .text import given, shape
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from ..core.variables import Names, is_module
 from .model import Scene
-from .names import Names, is_module
 
 DIRECTIONS = ("both", "forward", "backward")
 

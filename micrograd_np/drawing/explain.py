@@ -7,9 +7,9 @@ from typing import Any
 from ..core import errors
 from ..core.backward import CUT
 from ..core.tensor import Tensor
+from ..core.variables import Names, live
 from .flow import fill
 from .model import Scene, build, walk
-from .names import Names, live
 from .text import backward, called, table
 
 

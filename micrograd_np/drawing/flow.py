@@ -12,12 +12,11 @@ from ..core.context import tracing
 from ..core.names import line
 from ..core.tensor import Tensor
 from ..core.versions import check_unwritten
-from ..program.phrases import Phrase
+from ..expressions import rules
+from ..expressions.phrases import Phrase, short
 from ..program.trace import TraceError
-from . import formulas
 from .model import Edge, Node, Scene, is_box, routes
 from .rest import account
-from .spelling import literal
 
 
 def fill(scene: Scene) -> Scene:
@@ -98,7 +97,7 @@ def pull(node: Node, arriving: dict[int, Edge], taken: set[str | None], of_g: st
         edge = arriving.get(position)
         if edge and not runs_users_code(x):
             with np.errstate(all="ignore"):
-                sent, said = formulas.read(rule, g, x.data, values, x.params, names, of_g)
+                sent, said = rules.read(rule, g, x.data, values, x.params, names, of_g)
             edge.rule = said or f"{x.op.name}'s rule for {edge.argument}"
             edge.gradient = single(sent) if known else None
 
@@ -121,7 +120,7 @@ def result(node: Node, taken: set[str | None]) -> Phrase | None:
 def argument(x: Any, edge: Edge | None) -> Phrase | None:
     """What formulas call an argument: its name, how it was made, or the number that it is."""
     if not is_box(x):
-        return literal(x)
+        return short(x)
     return edge.word if edge and edge.word.text else None
 
 

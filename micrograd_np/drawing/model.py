@@ -11,10 +11,10 @@ from typing import Any
 from ..core.backward import CUT
 from ..core.rules import fitted
 from ..core.tensor import Tensor
-from ..program.phrases import Phrase
-from . import formulas
-from .names import Names
-from .spelling import NOTHING, literal, written
+from ..core.variables import Names
+from ..expressions import rules
+from ..expressions.formulas import formula
+from ..expressions.phrases import NOTHING, Phrase, short
 
 LONGEST = 28
 GRADIENTS = ("g", "grad", "gradient", "cotangent", "…")
@@ -126,7 +126,7 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
         if getattr(x, "op", None) is not None:
             node.op, node.scope = x.op.name, names.scope(x)
             tails = [boxes.get(id(a)) for a in x.args]
-            node.words = [tail.phrase if tail else literal(a) for tail, a in zip(tails, x.args, strict=True)]
+            node.words = [tail.phrase if tail else short(a) for tail, a in zip(tails, x.args, strict=True)]
             made = phrase_of(node)
             edges += arrows(node, tails)
         entitle(node, made, tags)
@@ -177,7 +177,7 @@ def common(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
     """The arrows into an operation, from the boxes of its arguments."""
     flowing = routes(node.source)
-    letters = formulas.letters(node.source.edges[0][1], len(tails))
+    letters = rules.letters(node.source.edges[0][1], len(tails))
     return [
         Edge(tail.id, node.id, i, letter, tail.phrase, i in flowing)
         for i, (tail, letter) in enumerate(zip(tails, letters, strict=True))
@@ -187,7 +187,7 @@ def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
 
 def phrase_of(node: Node) -> Phrase:
     """How an operation is written: of one whose arguments are forgotten, by its name."""
-    return written(node.source.op, node.words, node.source.params) if node.words else Phrase(node.op)
+    return formula(node.source.op, node.words, node.source.params) if node.words else Phrase(node.op)
 
 
 def entitle(node: Node, made: Phrase, tags: Callable[[str], str], needed: bool = False) -> None:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
 from ..core.tensor import Tensor
+from ..core.variables import Names, live, watch
 from ..program import Program
 from . import choices, dot, mermaid, page, render, steps, text
 from .aliases import see_through
 from .flow import fill
 from .fold import fold as fold_scene
 from .model import Scene, build
-from .names import Names, live, watch
 from .source import program_of
 
 Path = TypeVar("Path", str, os.PathLike[str])

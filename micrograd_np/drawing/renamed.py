@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from ..program.phrases import Phrase
+from ..expressions.phrases import Phrase
 from .model import Edge, Node, Scene, entitle, phrase_of, tagging
 
 UNNAMED = Phrase("…")  # what formulas call a value in a fold, where neither the user nor we have a name for it

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..expressions.phrases import Phrase, short
 from ..program import Program
-from ..program.phrases import Phrase
 from ..program.source import Source
 from ..program.values import CONSTANT, Value
 from .model import Edge, Node, Scene, entitle, phrase_of, tagging
-from .spelling import literal
 
 
 def build(program: Program) -> Scene:
@@ -48,5 +47,5 @@ def box(id: str, kind: str, name: str | None, value: Value) -> Node:
 def said(x: Any, boxes: dict[Value, Node]) -> Phrase:
     """How an input of a step is written."""
     if not isinstance(x, Value):
-        return literal(x)
-    return literal(x.of) if x.kind == CONSTANT else boxes[x].phrase
+        return short(x)
+    return short(x.of) if x.kind == CONSTANT else boxes[x].phrase

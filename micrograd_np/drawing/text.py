@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..expressions.formulas import shortened
 from .model import Edge, Node, Scene
 from .preview import brief
-from .shorten import shortened
 
 Row = tuple[str, ...]
 WORDS = 48

@@ -9,10 +9,10 @@ from typing import Any
 from ..core.backward import CUT
 from ..core.names import line
 from ..core.tensor import Tensor
+from ..core.variables import Names, live
 from .explain import between, check_tensor, computed_from
 from .flow import fill
 from .model import Edge, Scene, build, walk
-from .names import Names, live
 from .preview import brief
 from .text import called
 

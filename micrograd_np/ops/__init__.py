@@ -19,6 +19,7 @@ from . import (
     diagonals,
     einsum,
     elementwise,
+    error_function,
     indexing,
     inverse,
     joining,
@@ -46,7 +47,7 @@ TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-ROOMS = [control, plain, elementwise, reduction, cumulative, statistics, nan, linalg]
+ROOMS = [control, plain, elementwise, error_function, reduction, cumulative, statistics, nan, linalg]
 ROOMS += [products, einsum, inverse, decomposition, spectrum, norms]
 ROOMS += [shape, constants, joining, repeating, indexing, choosing, diagonals]
 ROOMS += [linear, neural, classes, normalization, windows, max_pooling, pooling, convolution, signals]
@@ -68,8 +69,9 @@ for name, function in vars(np).items():
 
 # Rows that only other rows and compositions are made of.
 PARTS = """
-    alias conv conv_input conv_weight euclidean excess gelu_slope getitem linalg_diagonal linalg_trace max_pool
-    max_pool_input max_pool_mean mT overlap_add p_norm pack pad_constant qr_factors standardize svd_factors windows
+    alias apart binary_cross_entropy cofactors cofactors_slope conv conv_input conv_weight euclidean excess
+    gelu_slope getitem linalg_diagonal linalg_trace max_pool max_pool_input max_pool_mean mT overlap_add p_norm pack
+    pad_constant qr_factors ratio standardize svd_factors windows
 """.split()
 
 

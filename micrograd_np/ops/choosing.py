@@ -17,10 +17,15 @@ from .primitive import as_array
 def take(x: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
     """The entries at the indices along an axis; of the raveled array where no axis is given."""
     x = as_array(x)
-    if axis is None:
-        x, axis = np.ravel(x), 0
-    axis = normalize_axis_index(axis, x.ndim)
+    x, axis = lines_of(x, axis)
     return x[(slice(None),) * axis + (within(indices, x.shape[axis], mode),)]
+
+
+def lines_of(x: Any, axis: int | None) -> tuple[Any, int]:
+    """x and the axis along which to choose; raveled where none is given, or there is none but NumPy takes 0 and -1."""
+    if axis is None or not x.ndim:
+        x, axis = np.ravel(x), 0 if axis is None else axis
+    return x, normalize_axis_index(axis, x.ndim)
 
 
 def within(indices: Any, length: int, mode: str) -> Any:
@@ -68,6 +73,7 @@ def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
     x = as_array(x)
     if axis is None:
         x, axis = np.ravel(x), 0
+    axis = normalize_axis_index(axis, x.ndim)
     obj = np.asarray(obj) if hasattr(obj, "dtype") else obj
     return np.take(x, np.delete(np.arange(x.shape[axis]), obj), axis)
 
@@ -79,15 +85,23 @@ def choose(a: Any, choices: Sequence[Any], *, mode: str = "raise") -> Any:
     return np.take_along_axis(np.stack(arrays), within(a, len(arrays), mode)[None], 0)[0]
 
 
+def with_axis(x: Any, axis: int | None) -> Any:
+    """x as an array that has this axis."""
+    x = as_array(x)
+    if axis is not None:
+        normalize_axis_index(axis, x.ndim)
+    return x
+
+
 @stands_for(np.sort)
 def sort(x: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
     """The entries in ascending order along an axis."""
-    x = as_array(x)
+    x = with_axis(x, axis)
     return np.take_along_axis(x, np.argsort(x, axis, kind, stable=stable), axis)
 
 
 @stands_for(np.partition)
 def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     """The k-th entry where sorting would put it, no larger entry before it and no smaller one after."""
-    x = as_array(x)
+    x = with_axis(x, axis)
     return np.take_along_axis(x, np.argpartition(x, kth, axis), axis)

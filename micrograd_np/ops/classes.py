@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,12 @@ from .indexing import scatter
 from .linalg import dots, sums, totals
 from .linear import rows
 from .primitive import Bound, Plain, Primitive, as_array
+from .reduction import scalar_axis
 
 
 def along(x: Any, axis: Any = -1) -> Bound:
-    return (as_array(x),), {"axis": axis}
+    x = as_array(x)
+    return (x,), {"axis": scalar_axis(x, axis)}
 
 
 def at(which: Any) -> Any:
@@ -39,7 +42,8 @@ def largest(x: Any, axis: Any) -> Any:
 
 def _softmax(x: Any, axis: Any) -> Any:
     """exp(x) / sum(exp(x)), without overflow."""
-    z = np.subtract(x, largest(x, axis), dtype=np.result_type(x.dtype, 0.0))
+    z = np.empty_like(x, dtype=np.result_type(x.dtype, 0.0))
+    np.subtract(x, largest(x, axis), out=z)
     np.exp(z, out=z)
     z /= totals(z, axis)
     return z
@@ -64,6 +68,7 @@ softmax = Primitive(
     lambda g, z, x, axis: z * (g - dots(g, z, axis)),
     bind=along,
     spelled=_softmax_spelled,
+    single=True,
     examples=CASES,
 )
 log_softmax = Primitive(
@@ -71,6 +76,7 @@ log_softmax = Primitive(
     lambda g, z, x, axis: g - np.exp(z) * np.sum(g, axis=axis, keepdims=True),
     bind=along,
     spelled=_log_softmax,
+    single=True,
     examples=CASES,
 )
 
@@ -160,6 +166,7 @@ excess = Primitive(
     lambda g, z, x, labels: np.multiply(p := softmax(x), g - dots(g, p, -1)),
     None,
     bind=lambda x, labels: ((as_array(x), as_array(labels)), {}),
+    single=True,
     examples=[example(D(3, 4), np.array([3, 0, 3])), example(D(2, 2, 3), np.array([[0, 2], [1, 1]]))],
 )
 LABELS = np.array([3, 0, 3])
@@ -168,6 +175,7 @@ cross_entropy = Primitive(
     _cross_entropy_x,
     lambda g, z, x, labels, reduction: share(-g, x, reduction) * log_softmax(x),
     bind=_bind_cross_entropy,
+    single=True,
     examples=[
         example(D(3, 4), LABELS),
         example(D(3, 4), LABELS, reduction="sum"),
@@ -175,6 +183,25 @@ cross_entropy = Primitive(
         example(D(3, 4), D(3, 4, domain=(0.1, 0.9))),
         example(D(2, 3), D(2, 3, domain=(0.1, 0.9)), reduction="none"),
     ],
+)
+
+
+# As PyTorch has it: the logarithm of a probability of 0 is -100, and its slope 1e12, so that a wrong one still learns.
+LEAST, STEEPEST = math.exp(-100), 1e-12
+
+
+def _binary_cross_entropy(p: Any, t: Any) -> Any:
+    """-(t log p + (1-t) log(1-p)) for each entry, at most 100."""
+    return -(t * np.log(np.maximum(p, LEAST)) + (1 - t) * np.log(np.maximum(1 - p, LEAST)))
+
+
+binary_cross_entropy = Primitive(
+    _binary_cross_entropy,
+    lambda g, z, p, t: g * ((1 - t) / np.maximum(1 - p, STEEPEST) - t / np.maximum(p, STEEPEST)),
+    lambda g, z, p, t: g * (np.log(np.maximum(1 - p, LEAST)) - np.log(np.maximum(p, LEAST))),
+    domain=(0.1, 0.9),
+    spelled=_binary_cross_entropy,
+    examples=[example(D(3, 4), D(3, 4)), example(D(), D()), example(D(0, 3), D(0, 3))],
 )
 
 

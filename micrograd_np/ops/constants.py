@@ -17,6 +17,11 @@ def _astype(x: Any, dtype: Any, copy: bool = True) -> Any:
     return x.astype(dtype, copy=copy)
 
 
+def _write_astype(args: Any, params: Any, literal: Any) -> Any:
+    copy = [] if params.get("copy", True) else ["copy=False"]
+    return args[0].method("astype", literal(params["dtype"]).text, *copy)
+
+
 def _bind_astype(x: Any, dtype: Any, *, copy: bool = True) -> Bound:
     """Integers and booleans have no gradient: what is made of them starts anew."""
     x, dtype = as_array(x), np.dtype(dtype)
@@ -30,6 +35,7 @@ astype = Primitive(
     lambda g, z, x, dtype, copy=True: g,
     bind=_bind_astype,
     views=True,
+    formula=_write_astype,
     also=(np.astype,) if hasattr(np, "astype") else (),
     examples=[example(D(3), np.float64), example(D(2, 3), "float64", copy=False)],
 )

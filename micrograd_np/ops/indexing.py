@@ -132,6 +132,7 @@ getitem: Primitive = Primitive(
     _getitem,
     lambda g, z, x, *arrays, index: scatter(g, join_index(index, arrays), x.shape),
     bind=_bind_getitem,
+    formula=lambda args, params, literal: args[0].subscript(join_index(params["index"], args[1:]), literal),
     views=True,
     examples=[
         example(D(3, 4), 1),
@@ -143,10 +144,18 @@ getitem: Primitive = Primitive(
         example(D(2, 3, 4), (np.array([[True, False, True], [False, True, True]]), slice(1, 3))),
     ],
 )
+
+
+def _write_scatter(args: Any, params: Any, literal: Any) -> Any:
+    place = args[0]._replace(text="zeros").subscript(join_index(params["index"], args[1:]), literal)
+    return place._replace(text=f"{place.text} += {args[0].text}", rank=0)
+
+
 scatter: Primitive = Primitive(
     _scatter,
     _scatter_values,
     bind=_bind_scatter,
+    formula=_write_scatter,
     examples=[
         example(D(4), 1, shape=(3, 4)),
         example(D(3), (np.array([0, 2, 0]), np.array([1, 1, 1])), shape=(3, 4)),

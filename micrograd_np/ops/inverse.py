@@ -13,8 +13,9 @@ from ..core.tensor import Tensor
 from .composed import stands_for
 from .examples import Drawn as D
 from .examples import example
-from .matrices import Named, check_axes, mT, symmetric
+from .matrices import Named, check_axes, eye_like, mT, symmetric
 from .primitive import Bound, Plain, Primitive, as_array
+from .reduction import others
 
 
 def regular(x: Any) -> Any:
@@ -25,9 +26,53 @@ def regular(x: Any) -> Any:
 INVERTIBLE = [example(D(3, 3, through=regular)), example(D(2, 3, 3, through=regular))]
 
 
-# d det x = det x · tr(x⁻¹ dx). A singular x has no inverse, and is refused here and in the next.
-det = Primitive(
-    np.linalg.det, lambda g, z, x: np.expand_dims(g * z, (-1, -2)) * mT(np.linalg.inv(x)), examples=INVERTIBLE
+def _cofactors(x: Any) -> Any:
+    """The derivative of det x: det x · x⁻ᵀ, and where x is singular the same from its singular values."""
+    determinant = np.linalg.det(x)
+    z = np.empty_like(x)
+    regular = determinant != 0
+    inverses = np.linalg.inv(x[regular])
+    z[regular] = determinant[regular][..., None, None] * np.swapaxes(inverses, -1, -2)
+    u, s, vh = np.linalg.svd(x[~regular])
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    z[~regular] = sign[..., None, None] * np.matmul(u * others(s)[..., None, :], vh)
+    return z
+
+
+def _cofactors_slope(g: Any, x: Any) -> Any:
+    """The second derivative of det x, along g. In the bases of u and v a cofactor is a product of singular values."""
+    u, s, vh = np.linalg.svd(x)
+    n = s.shape[-1]
+    inside = np.matmul(np.matmul(np.swapaxes(u, -1, -2), g), np.swapaxes(vh, -1, -2))
+    rest = others(np.where(np.eye(n), 1, s[..., None, :])) * (1 - np.eye(n))  # [i, j]: all values but the two
+    diagonal = np.matmul(rest, np.einsum("...ii->...i", inside)[..., None])
+    turned = np.eye(n) * diagonal - np.swapaxes(inside * rest, -1, -2)
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    return (sign[..., None, None] * np.matmul(np.matmul(u, turned), vh)).astype(x.dtype)
+
+
+def _cofactors_slope_x(h: Any, z: Any, g: Any, x: Any) -> Any:
+    """The third derivative, by the inverse: what no singular x has."""
+    inverse = np.linalg.inv(x)
+    left, right = np.matmul(inverse, g), np.matmul(inverse, h)
+    both = np.matmul(left, right)
+
+    def trace(y: Any) -> Any:
+        return np.expand_dims(np.trace(y, axis1=-2, axis2=-1), (-1, -2))
+
+    inside = eye_like(x) * (trace(left) * trace(right) - trace(both)) - trace(right) * left - trace(left) * right
+    inside = np.matmul(inside + both + np.matmul(right, left), inverse)
+    return np.expand_dims(np.linalg.det(x), (-1, -2)) * mT(inside)
+
+
+det = Primitive(np.linalg.det, lambda g, z, x: np.expand_dims(g, (-1, -2)) * cofactors(x), examples=INVERTIBLE)
+cofactors: Primitive = Primitive(_cofactors, lambda g, z, x: cofactors_slope(g, x), examples=INVERTIBLE)
+cofactors_slope: Primitive = Primitive(
+    _cofactors_slope,
+    lambda h, z, g, x: cofactors_slope(h, x),
+    _cofactors_slope_x,
+    bind=lambda g, x: ((as_array(g), as_array(x)), {}),
+    examples=[example(D(3, 3), D(3, 3, through=regular)), example(D(2, 3, 3), D(2, 3, 3, through=regular))],
 )
 
 
@@ -36,12 +81,14 @@ class SlogdetResult(NamedTuple):
     logabsdet: Any
 
 
-slogdet = Named(
-    np.linalg.slogdet,
-    SlogdetResult,
-    lambda g, z, x: np.expand_dims(g[1], (-1, -2)) * mT(np.linalg.inv(x)),
-    examples=INVERTIBLE,
-)
+def _slope_of_slogdet(g: Any, z: Any, x: Any) -> Any:
+    """x⁻ᵀ. Where x is singular the logarithm is -inf and its slope inf or nan, with NumPy's warning, as that of log."""
+    singular = np.expand_dims(z[0] == 0, (-1, -2))
+    inverse = np.linalg.inv(np.where(singular, eye_like(x), x))
+    return np.expand_dims(g[1], (-1, -2)) * mT(inverse) / np.where(singular, 0, 1).astype(x.dtype)
+
+
+slogdet = Named(np.linalg.slogdet, SlogdetResult, _slope_of_slogdet, examples=INVERTIBLE)
 inv = Primitive(
     np.linalg.inv,
     lambda g, z, x: -np.matmul(mT(z), np.matmul(g, mT(z))),

@@ -141,7 +141,7 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     x = as_array(x)
     if np.ndim(indices_or_sections):
         return np.split(x, indices_or_sections, axis)
-    size, longer = divmod(x.shape[axis], indices_or_sections)
+    size, longer = divmod(x.shape[normalize_axis_index(axis, x.ndim)], indices_or_sections)
     sizes = [size + 1] * longer + [size] * (indices_or_sections - longer)
     return np.split(x, list(accumulate(sizes))[:-1], axis)
 

@@ -47,12 +47,18 @@ def _bind_linear(x: Any, weight: Any, bias: Any = None) -> Bound:
     return (x, w, bias), {}
 
 
+def _write_linear(args: Any, params: Any, literal: Any) -> Any:
+    product = args[0].infix("@", args[1].transposed())
+    return product.infix("+", args[2]) if len(args) > 2 else product
+
+
 linear: Primitive = Primitive(
     _linear,
     lambda g, z, x, w, *bias: linear(g, w.T),
     lambda g, z, x, w, *bias: np.matmul(rows(g).T, rows(x)),
     lambda g, z, x, w, bias: np.sum(rows(g), axis=0),
     bind=_bind_linear,
+    formula=_write_linear,
     spelled=_spelled,
     examples=[example(D(3, 4), D(2, 4), D(2)), example(D(2, 3, 4), D(2, 4)), example(D(4), D(3, 4), D(3))],
 )

@@ -26,13 +26,16 @@ def _max_pool(x: Any, kernel: Sizes, **how: Sizes) -> Any:
 
 
 def where_largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any], Any]:
-    """Where each entry of the kernel falls on the largest of its window, z; and how many of a window do."""
+    """Where each entry of the kernel falls on the largest of its window, z; and how many of a window do.
+
+    None does where z is nan: a cotangent divided by that 0, and multiplied by False, is nan for all of the window.
+    """
     chosen = [seen == z for seen in entries(x, kernel, -np.inf, **how)]
     few = np.int8 if len(chosen) < 128 else np.int32  # so small that it takes on any float's dtype
     count: Any = np.zeros_like(z, dtype=few)
     for here in chosen:
         count += here
-    return chosen, np.maximum(count, np.ones_like(count), out=count)  # none is equal to a nan
+    return chosen, count
 
 
 def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
@@ -41,22 +44,25 @@ def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
     stride, padding, dilation = how["stride"], how["padding"], how["dilation"]
     share = np.empty_like(z, dtype=y.dtype)
     share[...] = y  # NumPy copies from one order in memory to another faster than it divides
-    share /= count
     overlap = any(s <= d * (k - 1) for s, d, k in zip(stride, dilation, kernel, strict=True))
     tiled = not overlap and not any(padding) and len(chosen) * z.size == x.size  # each entry lies in one window
     wide = padded((np.empty_like if tiled else np.zeros_like)(x, dtype=y.dtype), padding, 0)
-    for here, (_, where) in zip(chosen, taps(kernel, share.shape[2:], stride, dilation), strict=True):
-        if overlap:
-            wide[where] += share * here
-        else:
-            np.multiply(share, here, out=wide[where])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share /= count
+        for here, (_, where) in zip(chosen, taps(kernel, share.shape[2:], stride, dilation), strict=True):
+            if overlap:
+                wide[where] += share * here
+            else:
+                np.multiply(share, here, out=wide[where])
     return wide[inside(x.shape[2:], padding)]
 
 
 def _max_pool_mean(v: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
     """For each window of x, the mean of the entries of v that lie where x is the largest of the window, z."""
     chosen, count = where_largest(x, z, kernel, **how)
-    return sum(here * seen for here, seen in zip(chosen, entries(v, kernel, 0, **how), strict=True)) / count
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pairs = zip(chosen, entries(v, kernel, 0, **how), strict=True)
+        return sum(np.where(here, seen, 0) for here, seen in pairs) / count
 
 
 def _bind_max_pool(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Bound:

@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 
 from .composed import stands_for
-from .elementwise import divisor
 
 
 def with_for_nan(value: float, a: Any) -> Any:
     return np.where(np.isnan(a), value, a)
 
 
-def numbers(a: Any, axis: Any, keepdims: bool) -> Any:
-    """How many entries are not nan."""
-    return np.sum(np.logical_not(np.isnan(a)), axis=axis, keepdims=keepdims).astype(a.dtype)
+def is_number(a: Any) -> Any:
+    return np.logical_not(np.isnan(a))
 
 
 @stands_for(np.nansum)
@@ -61,18 +59,16 @@ def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 @stands_for(np.nanmean)
 def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The mean of the entries that are not nan."""
-    return nansum(a, axis, keepdims=keepdims) / numbers(a, axis, keepdims)
+    return np.mean(a, axis, keepdims=keepdims, where=is_number(a))
 
 
 @stands_for(np.nanvar)
 def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     """The variance of the entries that are not nan."""
-    deviations = with_for_nan(0, a - nanmean(a, axis, keepdims=True))
-    return np.sum(deviations**2, axis=axis, keepdims=keepdims) / (numbers(a, axis, keepdims) - ddof)
+    return np.var(a, axis, ddof=ddof, keepdims=keepdims, where=is_number(a))
 
 
 @stands_for(np.nanstd)
 def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    """The standard deviation of the entries that are not nan; as for `std`, without a slope where it is 0."""
-    variance = nanvar(a, axis, ddof=ddof, keepdims=keepdims)
-    return np.where(variance == 0, 0, np.sqrt(divisor(variance)))
+    """The standard deviation of the entries that are not nan."""
+    return np.std(a, axis, ddof=ddof, keepdims=keepdims, where=is_number(a))

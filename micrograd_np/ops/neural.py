@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ..core.half import in_single
+from .error_function import _erfc, erfc
 from .examples import Drawn as D
 from .examples import example
-from .primitive import Elementwise, as_array
+from .primitive import Bound, Elementwise, as_array
 
 # Just under log(finfo.max): exp stays finite, and 1/(1+exp) keeps its value.
-_LIMIT = {np.dtype(kind): float(int(np.log(np.finfo(kind).max))) for kind in "efdg"}
+_LIMIT = {np.dtype(kind): float(int(np.log(np.finfo(kind).max))) for kind in "fdg"}
 
 
 def _sigmoid(x: Any) -> Any:
@@ -27,13 +29,14 @@ _CONSTANTS = {kind: (np.asarray(limit, kind), np.ones((), kind)) for kind, limit
 def _fast_sigmoid(x: Any) -> Any:
     """The same bits, sooner."""
     if type(x) is not np.ndarray or x.dtype not in _CONSTANTS:
-        return _sigmoid(x)
+        return in_single(_sigmoid)(x)
     limit, one = _CONSTANTS[x.dtype]
     return one / (one + np.exp(np.minimum(-x, limit)))
 
 
 def _log_sigmoid(x: Any) -> Any:
     """log(1/(1+exp(-x)))."""
+    x = x if x.dtype.kind == "f" else x.astype(float)
     return -np.logaddexp(-x, 0)
 
 
@@ -73,6 +76,8 @@ def _elu(x: Any, alpha: float) -> Any:
 # The tanh form of gelu, by way of (1 + tanh(u))/2 = sigmoid(2u).
 _LINEAR = math.sqrt(8 / math.pi)
 _CUBIC = 0.044715 * _LINEAR
+_MINUS_SQRT_HALF = -math.sqrt(0.5)
+_NORMAL = 1 / math.sqrt(2 * math.pi)
 
 
 def _bend(x: Any) -> Any:
@@ -90,8 +95,10 @@ def _fall(x: Any) -> Any:
     return np.exp(z, out=z)
 
 
-def _gelu(x: Any) -> Any:
-    """x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))/2, the common stand-in for x times the normal distribution of x."""
+def _gelu(x: Any, approximate: str) -> Any:
+    """x times the normal distribution's probability below x, or x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))/2."""
+    if approximate == "none":
+        return x * (_erfc(x * _MINUS_SQRT_HALF) / 2)
     z = _fall(x)
     z += 1
     return np.divide(x, z, out=z)
@@ -113,30 +120,50 @@ def _gelu_slope(x: Any) -> Any:
 
 
 def _slope_of_gelu_slope(g: Any, z: Any, x: Any) -> Any:
-    s, up = sigmoid(_bend(x)), _LINEAR + 3 * _CUBIC * x * x
-    return g * (s * (1 - s) * (2 * up + x * (6 * _CUBIC * x + up * up * (1 - 2 * s))))
+    s, rest, up = sigmoid(_bend(x)), sigmoid(-_bend(x)), _LINEAR + 3 * _CUBIC * x * x
+    return g * (s * rest * (2 * up + x * (6 * _CUBIC * x + up * up * (rest - s))))
+
+
+def _slope_of_gelu(g: Any, z: Any, x: Any, approximate: str) -> Any:
+    if approximate == "tanh":
+        return g * gelu_slope(x)
+    return g * (erfc(x * _MINUS_SQRT_HALF) / 2 + x * np.exp(x * x / -2) * _NORMAL)
+
+
+def _bind_gelu(x: Any, approximate: str = "none") -> Bound:
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"gelu has no approximate={approximate!r}: 'none' (the default) or 'tanh'.")
+    return (as_array(x),), {"approximate": approximate}
 
 
 SHAPES = [example(D(3, 4)), example(D()), example(D(0, 3))]
 
-sigmoid = Elementwise(_sigmoid, lambda g, z, x: g * (z * (1 - z)), kernel=_fast_sigmoid, spelled=_sigmoid)
-log_sigmoid = Elementwise(_log_sigmoid, lambda g, z, x: g * sigmoid(-x), spelled=_log_sigmoid)
+sigmoid = Elementwise(_sigmoid, lambda g, z, x: g * (z * (1 - z)), kernel=_fast_sigmoid, spelled=_sigmoid, single=True)
+log_sigmoid = Elementwise(_log_sigmoid, lambda g, z, x: g * sigmoid(-x), spelled=_log_sigmoid, single=True)
 softplus = Elementwise(
     _softplus,
     lambda g, z, x, beta: g * sigmoid(beta * x),
     bind=lambda x, beta=1.0: ((as_array(x),), {"beta": beta}),
     spelled=_softplus,
+    single=True,
     examples=[*SHAPES, example(D(3), beta=2.5)],
 )
-silu = Elementwise(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)), spelled=_silu)
-gelu = Elementwise(_gelu, lambda g, z, x: g * gelu_slope(x))
-gelu_slope: Elementwise = Elementwise(_gelu_slope, _slope_of_gelu_slope)
-relu = Elementwise(_relu, lambda g, z, x: g * (x > 0), kernel=_fast_relu, spelled=_relu)
+silu = Elementwise(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)), spelled=_silu, single=True)
+gelu = Elementwise(
+    _gelu,
+    _slope_of_gelu,
+    bind=_bind_gelu,
+    single=True,
+    examples=[*SHAPES, example(D(3, 4), approximate="tanh"), example(D(), "tanh")],
+)
+gelu_slope: Elementwise = Elementwise(_gelu_slope, _slope_of_gelu_slope, single=True)
+relu = Elementwise(_relu, lambda g, z, x: g * ~(x <= 0), kernel=_fast_relu, spelled=_relu)
 leaky_relu = Elementwise(
     _leaky_relu,
-    lambda g, z, x, negative_slope: np.where(x > 0, g, negative_slope * g),
+    lambda g, z, x, negative_slope: np.where(x <= 0, negative_slope * g, g),
     bind=lambda x, negative_slope=0.01: ((as_array(x),), {"negative_slope": negative_slope}),
     spelled=_leaky_relu,
+    single=True,
     examples=[*SHAPES, example(D(3), 0.2)],
 )
 elu = Elementwise(
@@ -144,5 +171,6 @@ elu = Elementwise(
     lambda g, z, x, alpha: g * np.where(x > 0, 1, z + alpha),
     bind=lambda x, alpha=1.0: ((as_array(x),), {"alpha": alpha}),
     spelled=_elu,
+    single=True,
     examples=[*SHAPES, example(D(3), 0.5)],
 )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import called
+from ..core.half import HALF, in_single, rounded, single
 from .composed import stands_for
 from .examples import Drawn as D
 from .examples import example
@@ -50,6 +51,7 @@ standardize = Several(
 
 
 @stands_for()
+@in_single
 def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """The entries of each sample with mean 0 and variance 1, times a weight, plus a bias.
 
@@ -99,7 +101,8 @@ def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-
     >>> mean, var
     (array([ 2., 20.]), array([  1., 100.]))
     """
-    x = as_array(x)
+    half = (x := as_array(x)).dtype == HALF
+    x, weight, bias = single(x), single(weight), single(bias)
     if x.ndim < 2 or x.size <= x.shape[1]:
         raise ValueError(
             f"batch_norm takes x (N, C, ...) with two entries a channel or more, to have a variance, not "
@@ -110,6 +113,7 @@ def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-
     y, mean, var = standardize(x, (0, *range(2, x.ndim)), eps)
     y = y if weight is None else y * np.reshape(parameter("weight", weight, channels), broad)
     y = y if bias is None else y + np.reshape(parameter("bias", bias, channels), broad)
+    y = rounded(y) if half else y  # not the variance, which float16 may not be able to hold
     return y, np.reshape(mean, channels), np.reshape(var, channels)
 
 

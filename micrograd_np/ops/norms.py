@@ -10,6 +10,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.errors import called
 from .composed import stands_for
+from .elementwise import divisor, ratio
 from .examples import Drawn as D
 from .examples import example
 from .primitive import Bound, Primitive, as_array
@@ -20,7 +21,7 @@ def spread(z: Any, axis: Any) -> Any:
 
 
 def _euclidean_x(g: Any, z: Any, x: Any, axis: Any) -> Any:
-    return spread(g / np.where(z == 0, np.inf, z), axis) * x
+    return ratio(spread(g, axis), x, spread(z, axis))
 
 
 def _bind_euclidean(x: Any, axis: Any = None) -> Bound:
@@ -36,7 +37,10 @@ euclidean = Primitive(
 
 
 def _p_norm_x(g: Any, z: Any, x: Any, ord: float, axis: int) -> Any:
-    share = np.abs(x) / spread(np.where(z == 0, np.inf, z), axis)
+    """(|x| / z)^(ord - 1); for ord < 1 its inverse to a positive power, so that no zero is divided by."""
+    if ord < 1:
+        return spread(g, axis) * np.sign(x) * np.where(x == 0, 1, spread(z, axis) / divisor(np.abs(x))) ** (1 - ord)
+    share = np.abs(x) / divisor(spread(z, axis))
     return spread(g, axis) * np.sign(x) * np.where(x == 0, 1, share) ** (ord - 1)
 
 

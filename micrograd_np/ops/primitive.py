@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core import misfits
+from ..core import errors
 from ..core.context import tracing
 from ..core.dispatch import apply, binary, unary
+from ..core.half import in_single
 from ..core.rules import Rule
 from ..core.tensor import Tensor, fixed
 from .examples import Example
@@ -23,7 +24,7 @@ Bound = tuple[tuple[Any, ...], dict[str, Any]]
 def as_array(x: Any) -> Any:
     """An argument as an array; Tensors, and arrays of whatever kind, pass, but not those with a mask."""
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray and hasattr(x, "mask"):
-        raise misfits.masked()
+        raise errors.masked()
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 
@@ -41,7 +42,7 @@ class Described:
     def __get__(self, row: Any, cls: Any) -> str | None:
         if row is None:
             return self.text
-        from ..documentation import docstring
+        from ..expressions.docstrings import docstring
 
         return docstring(row)
 
@@ -79,14 +80,24 @@ class Primitive(Callee):
         Whether the result may share the first argument's memory.
     broadcasts : bool
         Whether the engine undoes a broadcast, so that a rule need not.
+    formula : callable, optional
+        How a call is written, where that is neither a sign nor a call by name: `(args, params, literal)` to a Phrase;
+        args are Phrases, and `literal` writes a parameter.
     spelled : callable, optional
         The kernel, to the same bits, written with rows alone: what a program spells out instead of calling it.
+    extended : callable, optional
+        The same function with NumPy's rarer keywords, written with rows: what is called where `bind` refuses.
+    checks : bool
+        Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
+    single : bool
+        Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
     """
 
     __doc__: Any = Described(__doc__)
 
     direct: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
     ready = staticmethod(as_array)
+    widens = True  # the rules of a float16 result read float32
 
     def __init_subclass__(cls) -> None:
         cls.__doc__ = Described(cls.__doc__)  # type: ignore[assignment]
@@ -103,11 +114,15 @@ class Primitive(Callee):
         examples: Sequence[Example] = (),
         views: bool = False,
         broadcasts: bool = False,
+        formula: Callable[..., Any] | None = None,
         spelled: Callable[..., Any] | None = None,
+        extended: Callable[..., Any] | None = None,
+        checks: bool = False,
+        single: bool = False,
     ) -> None:
         self.function = function
         self.name = function.__name__
-        self.kernel = kernel or function
+        self.kernel = kernel or (in_single(function) if single else function)
         self.rules = rules
         self.also = also
         self.sign = sign
@@ -115,7 +130,11 @@ class Primitive(Callee):
         self.examples = examples
         self.views = views
         self.broadcasts = broadcasts
+        self.formula = formula
         self.spelled = spelled
+        self.extended = extended
+        self.checks = checks
+        self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
         direct = self.direct.get(len(rules)) if all(rules) and not bind else None
@@ -133,7 +152,7 @@ class Primitive(Callee):
 
     @property
     def __signature__(self) -> Any:
-        return inspect.signature(self.bind)
+        return inspect.signature(self.extended or self.bind)
 
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
@@ -145,8 +164,19 @@ class Primitive(Callee):
         try:
             arrays, params = self.bind(*args, **kwargs)
         except TypeError as error:
-            raise misfits.signature(self.name, kwargs, error) from None
+            return self.otherwise(args, kwargs, error)
         return apply(self, arrays, params)
+
+    def otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
+        """Answer a call that `bind` refuses: with NumPy's rarer keywords, or an error that names what is not taken."""
+        if self.extended:
+            taken = inspect.signature(self.extended).parameters
+            kwargs = kwargs if kwargs.keys() <= taken.keys() else {k: v for k, v in kwargs.items() if k not in taken}
+            try:
+                return self.extended(*args, **kwargs)
+            except TypeError as other:
+                error = other
+        raise errors.signature(self.name, kwargs, error) from None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

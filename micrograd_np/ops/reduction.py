@@ -7,19 +7,39 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from .elementwise import divisor, finite
+from .elementwise import divisor, exp_share, finite, ratio
 from .examples import Drawn as D
 from .examples import example
-from .primitive import Bound, Primitive
+from .primitive import Bound, Primitive, as_array
+
+
+def scalar_axis(a: Any, axis: Any) -> Any:
+    """The axis, but None for 0 and -1 of an array without axes, which NumPy reduces along these, too."""
+    if axis is None or getattr(a, "ndim", True):
+        return axis
+    return None if axis in (0, -1) else normalize_axis_tuple(axis, 0)
 
 
 def over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
+    return (a,), {"axis": scalar_axis(a, axis), "keepdims": keepdims}
+
+
+def mean_over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
     return (a,), {"axis": axis, "keepdims": keepdims}
 
 
-def over_free(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Bound:
-    return (a,), {"axis": axis, "ddof": ddof, "keepdims": keepdims}
+def over_free(
+    a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, correction: float | None = None
+) -> Bound:
+    return (a,), {"axis": axis, "ddof": one_of(ddof, correction), "keepdims": keepdims}
+
+
+def one_of(ddof: float, correction: float | None) -> float:
+    if correction is not None and ddof:
+        raise ValueError("ddof= and correction= are two names of one number. Give one of them.")
+    return ddof if correction is None else correction
 
 
 def spread(g: Any, axis: Any, keepdims: bool) -> Any:
@@ -34,9 +54,7 @@ def count(x: Any, z: Any) -> int:
 
 def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     """The axes that `axis=` names, as non-negative numbers."""
-    if axis is None:
-        return tuple(range(x.ndim))
-    return tuple(int(k) % x.ndim for k in (axis if isinstance(axis, tuple) else (axis,)))
+    return normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
 
 
 def gathered(x: Any, axes: tuple[int, ...]) -> Any:
@@ -44,6 +62,84 @@ def gathered(x: Any, axes: tuple[int, ...]) -> Any:
     kept = tuple(k for k in range(x.ndim) if k not in axes)
     shape = [x.shape[k] for k in kept]
     return np.reshape(np.transpose(x, kept + axes), (*shape, math.prod(x.shape[k] for k in axes)))
+
+
+# NumPy's keywords initial=, where= and mean=, written with rows.
+def chosen(a: Any, where: Any, fill: Any) -> Any:
+    """The entries for which `where` holds, and `fill` in the place of the others."""
+    a = as_array(a)
+    return a if where is True else np.where(np.broadcast_to(where, a.shape), a, fill)
+
+
+def folded(reduce: Any, combine: Any, identity: float | None) -> Any:
+    """A reduction that begins with `initial`, of the entries for which `where` holds."""
+
+    def extended(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+        fill = initial if identity is None else identity
+        if fill is None:
+            raise ValueError(f"np.{reduce.__name__} with where= needs initial=, its result where nothing is chosen.")
+        a = chosen(a, where, fill)
+        if not a.size and identity is None:
+            return np.sum(a, axis=axis, keepdims=keepdims) + initial
+        z = reduce(a, axis=axis, keepdims=keepdims)
+        return z if initial is None else combine(z, initial)
+
+    return extended
+
+
+def mean_of_chosen(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
+    return per(np.sum(chosen(a, where, 0), axis=axis, keepdims=keepdims), count_chosen(a, axis, keepdims, where))
+
+
+def per(total: Any, numbers: Any) -> Any:
+    """A quotient in the dtype of the total, which the integers below do not widen."""
+    return (total / numbers).astype(total.dtype) if total.dtype.kind == "f" else total / numbers
+
+
+def count_chosen(a: Any, axis: Any, keepdims: bool, where: Any) -> Any:
+    return np.sum(np.broadcast_to(where, np.shape(a)), axis=axis, keepdims=keepdims)
+
+
+def deviations(
+    a: Any, axis: Any, where: Any, mean: Any, ddof: float, correction: float | None, keepdims: bool
+) -> tuple[Any, Any]:
+    """The chosen entries less their mean, 0 for the others; and the degrees of freedom, 0 where there are none."""
+    a = as_array(a)
+    mean = mean_of_chosen(a, axis, keepdims=True, where=where) if mean is None else mean
+    freedom = count_chosen(a, axis, keepdims, where) - one_of(ddof, correction)
+    return chosen(a - mean, where, 0), np.maximum(freedom, 0)
+
+
+def var_of_chosen(
+    a: Any,
+    axis: Any = None,
+    *,
+    ddof: float = 0,
+    keepdims: bool = False,
+    correction: float | None = None,
+    where: Any = True,
+    mean: Any = None,
+) -> Any:
+    apart, freedom = deviations(a, axis, where, mean, ddof, correction, keepdims)
+    return per(np.sum(apart * apart, axis=axis, keepdims=keepdims), freedom)
+
+
+def std_of_chosen(
+    a: Any,
+    axis: Any = None,
+    *,
+    ddof: float = 0,
+    keepdims: bool = False,
+    correction: float | None = None,
+    where: Any = True,
+    mean: Any = None,
+) -> Any:
+    """A norm of the deviations, so that it has a norm's slope of 0 where they are 0."""
+    apart, freedom = deviations(a, axis, where, mean, ddof, correction, keepdims)
+    axes = axes_of(apart, scalar_axis(apart, axis))
+    size = np.linalg.norm(gathered(apart, axes), axis=-1)
+    size = np.expand_dims(size, axes) if keepdims else size
+    return per(size, np.sqrt(freedom))
 
 
 CASES = [
@@ -60,12 +156,14 @@ sum = Primitive(
     np.sum,
     lambda g, z, x, axis, keepdims: np.broadcast_to(spread(g, axis, keepdims), x.shape),
     bind=over,
+    extended=folded(np.sum, np.add, 0),
     examples=CASES,
 )
 mean = Primitive(
     np.mean,
     lambda g, z, x, axis, keepdims: np.broadcast_to(spread(g, axis, keepdims) / count(x, z), x.shape),
-    bind=over,
+    bind=mean_over,
+    extended=mean_of_chosen,
     examples=CASES,
 )
 
@@ -76,15 +174,16 @@ def _slope_of_var(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool
 
 
 def _slope_of_std(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
-    """As for the norm that it is: 0 where all entries are equal."""
+    """The slope of the norm of the deviations: 0 where all are 0. What moves all entries alike moves no deviation."""
     freedom = builtins.max(count(x, z) - ddof, 0)
     deviation = (x - np.mean(x, axis=axis, keepdims=True)) / freedom
-    return spread(g, axis, keepdims) * (deviation / spread(divisor(z), axis, keepdims))
+    slope = ratio(spread(g, axis, keepdims), deviation, spread(z, axis, keepdims))
+    return slope - np.mean(slope, axis=axis, keepdims=True)
 
 
 SPREADS = [*CASES[:-1], example(D(3, 4), ddof=1), example(D(2, 3, 4), axis=(0, -1), ddof=1.5)]
-var = Primitive(np.var, _slope_of_var, bind=over_free, examples=SPREADS)
-std = Primitive(np.std, _slope_of_std, bind=over_free, examples=SPREADS)
+var = Primitive(np.var, _slope_of_var, bind=over_free, extended=var_of_chosen, examples=SPREADS)
+std = Primitive(np.std, _slope_of_std, bind=over_free, extended=std_of_chosen, examples=SPREADS)
 
 
 # Products.
@@ -106,19 +205,21 @@ def _slope_of_prod(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return spread(g, axis, keepdims) * np.transpose(slopes, [order.index(k) for k in range(x.ndim)])
 
 
-prod = Primitive(np.prod, _slope_of_prod, bind=over, examples=CASES)
+prod = Primitive(np.prod, _slope_of_prod, bind=over, extended=folded(np.prod, np.multiply, 1), examples=CASES)
 
 
 # Extremes.
 def _slope_of_extreme(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """The extreme entries share the cotangent equally."""
+    """The extreme entries share the cotangent equally; where a nan is among the entries, they are all to blame."""
     extreme = x == spread(z, axis, keepdims)
     sharing = np.sum(extreme, axis=axis, keepdims=True).astype(g.dtype)
-    return np.where(extreme, spread(g, axis, keepdims) / divisor(sharing), 0)
+    rest = np.where(np.isnan(z), np.nan, 0).astype(g.dtype)
+    return np.where(extreme, spread(g, axis, keepdims) / divisor(sharing), spread(rest, axis, keepdims))
 
 
-max = Primitive(np.max, _slope_of_extreme, bind=over, also=(np.amax,), examples=CASES)
-min = Primitive(np.min, _slope_of_extreme, bind=over, also=(np.amin,), examples=CASES)
+EXTREMES: dict[str, Any] = {"bind": over, "examples": CASES}
+max = Primitive(np.max, _slope_of_extreme, also=(np.amax,), extended=folded(np.max, np.maximum, None), **EXTREMES)
+min = Primitive(np.min, _slope_of_extreme, also=(np.amin,), extended=folded(np.min, np.minimum, None), **EXTREMES)
 
 
 def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -129,9 +230,15 @@ def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
     return z if keepdims else np.squeeze(z, axis)
 
 
+def _slope_of_logsumexp(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    infinite = np.sum(x == np.inf, axis=axis, keepdims=True)
+    return spread(g, axis, keepdims) * exp_share(x, spread(z, axis, keepdims), infinite)
+
+
 logsumexp = Primitive(
     _logsumexp,
-    lambda g, z, x, axis, keepdims: spread(g, axis, keepdims) * np.exp(x - spread(finite(z), axis, keepdims)),
+    _slope_of_logsumexp,
     bind=over,
+    single=True,
     examples=CASES,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
+from .choosing import lines_of
 from .composed import stands_for
 from .examples import Drawn as D
 from .examples import example
@@ -16,10 +16,7 @@ from .primitive import Primitive, as_array
 @stands_for(np.repeat)
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """Each entry so many times in a row; the entries of the raveled array where no axis is given."""
-    x = as_array(x)
-    if axis is None:
-        x, axis = np.ravel(x), 0
-    axis = normalize_axis_index(axis, x.ndim)
+    x, axis = lines_of(as_array(x), axis)
     before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     if not isinstance(repeats, int):
         return np.take(x, np.repeat(np.arange(length), np.asarray(repeats)), axis)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dispatch import apply
+from ..core.half import is_half, single
 from ..core.rules import Rule
 from .primitive import Primitive
 
@@ -29,6 +31,7 @@ item = Primitive(
     _item,
     lambda g, z, x, i: Outputs(g if j == i else None for j in range(len(x))),
     bind=lambda x, i: ((x,), {"i": i}),
+    formula=lambda args, params, literal: args[0].subscript(params["i"], literal),
 )
 
 
@@ -41,7 +44,7 @@ class Several(Primitive):
     direct: Mapping[int, Callable[..., Any]] = {}
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
-        super().__init__(function, *[rule and whole(rule, zeros) for rule in rules], **fields)
+        super().__init__(function, *[rule and self.whole(rule, zeros) for rule in rules], **fields)
         kernel = self.kernel
         self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
 
@@ -49,14 +52,17 @@ class Several(Primitive):
         node = super().bound(*args, **kwargs)
         return tuple(item(node, i) for i in range(len(node)))
 
+    def whole(self, rule: Rule, zeros: bool) -> Rule:
+        """A rule that is given all outputs and all their cotangents; for the missing, zeros or None."""
 
-def whole(rule: Rule, zeros: bool = True) -> Rule:
-    """A rule that is given all outputs and all their cotangents; for the missing, zeros or None."""
+        @functools.wraps(rule)
+        def whole_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
+            if is_half(args):
+                args = tuple(map(single, args))
+                z = apply(self, args, params)
+            outputs = [item(z, i) for i in range(len(z))]
+            parts = zip(g, outputs, strict=True)
+            cotangents = [np.zeros_like(y) if part is None and zeros else part for part, y in parts]
+            return rule(cotangents, outputs, *args, **params)
 
-    @functools.wraps(rule)
-    def whole_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
-        outputs = [item(z, i) for i in range(len(z))]
-        cotangents = [np.zeros_like(y) if part is None and zeros else part for part, y in zip(g, outputs, strict=True)]
-        return rule(cotangents, outputs, *args, **params)
-
-    return whole_rule
+        return whole_rule

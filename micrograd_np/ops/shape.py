@@ -35,6 +35,11 @@ def _bind_reshape(x: Any, *sizes: Any, shape: Any = None, order: str = "C") -> B
     return (x,), {"shape": tuple(shape) if isinstance(shape, list) else shape, **in_order(order)}
 
 
+def _write_reshape(args: Any, params: Any, literal: Any) -> Any:
+    shape = [str(size) for size in np.atleast_1d(params["shape"]).tolist()] or ["()"]
+    return args[0].method("reshape", *shape, *(['order="F"'] if params.get("order") == "F" else []))
+
+
 def _reshape(x: Any, shape: Any, order: Any = "C") -> Any:
     return np.reshape(x, shape, order)  # NumPy 2.0 has another name for shape=
 
@@ -45,6 +50,7 @@ reshape = Primitive(
     kernel=_reshape,
     bind=_bind_reshape,
     views=True,
+    formula=_write_reshape,
     examples=[
         example(D(3, 4), (2, 6)),
         example(D(3, 4), -1),
@@ -62,6 +68,7 @@ flatten = Primitive(
     _flatten,
     lambda g, z, x, order="C": np.reshape(g, x.shape, order=order),
     bind=lambda x, order="C": ((as_array(x),), in_order(order)),
+    formula=lambda args, params, literal: args[0].method("flatten", *(['"F"'] if params.get("order") == "F" else [])),
     examples=[example(D(2, 3)), example(D(2, 3, 4), order="F")],
 )
 
@@ -126,11 +133,22 @@ def back(axes: tuple[int, ...] | None) -> Any:
     return axes and sorted(range(len(axes)), key=lambda axis: axes[axis] % len(axes))
 
 
+def _write_transpose(args: Any, params: Any, literal: Any) -> Any:
+    axes = params.get("axes")
+    return args[0].transposed() if axes is None else args[0].method("transpose", literal(axes).text)
+
+
+def _write_swapaxes(args: Any, params: Any, literal: Any) -> Any:
+    axes = params["axis1"], params["axis2"]
+    return args[0].transposed("mT") if set(axes) == {-1, -2} else args[0].method("swapaxes", *map(str, axes))
+
+
 transpose = Primitive(
     np.transpose,
     lambda g, z, x, axes: np.transpose(g, back(axes)),
     bind=_bind_transpose,
     views=True,
+    formula=_write_transpose,
     examples=[example(D(3, 4)), example(D(2, 3, 4), (1, -1, 0)), example(D(2, 3, 4), axes=(-2, 2, 0))],
 )
 swapaxes = Primitive(
@@ -138,6 +156,7 @@ swapaxes = Primitive(
     lambda g, z, x, axis1, axis2: np.swapaxes(g, axis1, axis2),
     bind=lambda x, axis1, axis2: ((x,), {"axis1": axis1, "axis2": axis2}),
     views=True,
+    formula=_write_swapaxes,
     examples=[example(D(2, 3, 4), 0, -1)],
 )
 

@@ -18,6 +18,40 @@ from .matrices import Named, eye_like, mT, symmetric
 from .primitive import Primitive, as_array
 
 
+def _apart(gaps: Any, values: Any, name: str) -> Any:
+    """Distances to divide by; an error where one is 0 to rounding.
+
+    At equal values the cotangents do not tell a function that is smooth there from one that is not: of the logarithm of
+    the identity all are 0, and its derivative is not.
+    """
+    largest = np.max(np.abs(values), axis=-1, initial=0)[..., None, None]
+    equal = np.abs(gaps) <= gaps.shape[-1] * np.finfo(gaps.dtype).eps * largest
+    if np.any(equal):
+        *_, i, j = np.argwhere(equal)[0].tolist()
+        raise np.linalg.LinAlgError(
+            f"{name}: values {i} and {j} are equal to rounding, or {j} is 0, and their vectors have no derivative. "
+            "Use the values alone (np.linalg.eigvalsh, svdvals); or, where the function is smooth all the same, write "
+            "it without vectors: by products, np.linalg.inv, np.linalg.matrix_power."
+        )
+    return gaps
+
+
+apart = Primitive(
+    _apart,
+    lambda g, z, gaps, values, name: g,
+    None,
+    bind=lambda gaps, values, name: ((gaps, values), {"name": name}),
+    views=True,
+    examples=[example(D(3, 3, domain=(0.5, 2)), np.ones(3), "eigh")],
+)
+
+
+def distances(values: Any) -> Any:
+    """The differences of each two values; on the diagonal, where nothing is divided by them, a number that is not 0."""
+    gaps = np.expand_dims(values, -2) - np.expand_dims(values, -1)
+    return gaps + eye_like(gaps) * np.expand_dims(1 + np.sum(np.abs(values), axis=-1), (-1, -2))
+
+
 class EighResult(NamedTuple):
     eigenvalues: Any
     eigenvectors: Any
@@ -26,15 +60,15 @@ class EighResult(NamedTuple):
 def _eigh_x(g: Any, z: Any, x: Any, UPLO: str) -> Any:
     """Giles, "Collected matrix derivative results" (2008), 3.1. x is symmetric, and so is its cotangent.
 
-    Vectors of equal eigenvalues have no derivative: it is inf or nan, with NumPy's warning. The values have.
+    Vectors of equal eigenvalues have no derivative; the values have.
     """
     (g_values, g_vectors), (values, vectors) = g, z
     inside = 0
     if g_values is not None:
         inside = eye_like(vectors) * np.expand_dims(g_values, -2)
     if g_vectors is not None:
-        gaps = np.expand_dims(values, -2) - np.expand_dims(values, -1) + eye_like(vectors)
-        inside = inside + (1 - eye_like(vectors)) * np.matmul(mT(vectors), g_vectors) / gaps
+        turn = (1 - eye_like(vectors)) * np.matmul(mT(vectors), g_vectors)
+        inside = inside + turn / apart(distances(values), values, "eigh")
     return symmetric(np.matmul(np.matmul(vectors, inside), mT(vectors)))
 
 
@@ -70,16 +104,17 @@ def turned(g: Any, u: Any, s: Any) -> Any:
     g, thin = absorbed(g, u, k), u[..., :k]
     inside = np.matmul(mT(thin), g)
     across, down = np.expand_dims(s, -2), np.expand_dims(s, -1)
-    gaps = (across - down) * (across + down) + eye_like(inside)
+    gaps = apart(distances(s), s, "svd") * (across + down + eye_like(inside))
     turns = np.matmul(thin, (inside - mT(inside)) / gaps * across)
-    return turns if u.shape[-2] == k else turns + (g - np.matmul(thin, inside)) / across
+    if u.shape[-2] == k:
+        return turns
+    return turns + (g - np.matmul(thin, inside)) / apart(across, s, "svd")
 
 
 def _svd_x(g: Any, z: Any, x: Any, full_matrices: bool, hermitian: bool) -> Any:
     """Townsend, "Differentiating the singular value decomposition" (2016).
 
-    Vectors of equal singular values, or of the value 0 where x is not square, have no derivative: it is inf or nan,
-    with NumPy's warning. The values have.
+    Vectors of equal singular values, or of the value 0 where x is not square, have no derivative; the values have.
     """
     (g_u, g_s, g_vh), (u, s, vh) = g, z
     k = s.shape[-1]

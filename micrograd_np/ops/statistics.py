@@ -9,7 +9,7 @@ import numpy as np
 
 from .composed import stands_for
 from .primitive import as_array
-from .reduction import axes_of, gathered
+from .reduction import axes_of, count, gathered
 
 
 # What the order of the entries says.
@@ -25,8 +25,10 @@ def ordered(a: Any, axes: tuple[int, ...]) -> Any:
 
 
 def unless_nan(result: Any, entries: Any) -> Any:
-    """The result where no sorted entry is nan."""
-    return np.where(np.any(np.isnan(entries[..., -1:]), axis=-1), math.nan, result)
+    """The result where no sorted entry is nan; elsewhere their maximum, whose gradient is nan for each entry."""
+    if not entries.shape[-1]:
+        return result
+    return np.where(np.isnan(entries[..., -1]), np.max(entries, axis=-1), result)
 
 
 @stands_for(np.median)
@@ -72,7 +74,11 @@ def percentile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keep
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     """The mean in which each entry counts by its weight; with `returned`, the sum of the weights besides."""
     a = as_array(a)
-    weights = np.ones_like(a) if weights is None else aligned(as_array(weights), a, axis)
+    axes_of(a, axis)  # refuses what np.sum would accept of a number, as NumPy does
+    if weights is None:
+        result = np.mean(a, axis=axis, keepdims=keepdims)
+        return (result, np.full_like(result, count(a, result))) if returned else result
+    weights = aligned(as_array(weights), a, axis)
     total = np.sum(weights, axis=axis, keepdims=keepdims)
     result = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (result, np.broadcast_to(total, result.shape)) if returned else result

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
+from micrograd_np.core.variables import Names
 from micrograd_np.drawing import dot, mermaid, page, text
 from micrograd_np.drawing.flow import fill
 from micrograd_np.drawing.model import build, walk
-from micrograd_np.drawing.names import Names
 from micrograd_np.drawing.source import program_of
 from tests.ops import cases
 

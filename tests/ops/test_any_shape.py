@@ -14,7 +14,7 @@ from .cases import ROWS, Case, cases, runs
 from .checks import check_first_order, check_second_order
 
 BROADCASTING = [row for row in ROWS if row in vars(elementwise).values() and len(row.rules) > 1 and all(row.rules)]
-REDUCTIONS = [row for row in ROWS if row in vars(reduction).values()]
+REDUCTIONS = [row for row in ROWS if row in vars(reduction).values() and row not in vars(elementwise).values()]
 
 drawn = settings(max_examples=15, deadline=None, derandomize=True)
 
