@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 
 from micrograd_np.ops import TABLE
-from micrograd_np.ops.examples import Drawn, Example, example
-from micrograd_np.ops.primitive import Elementwise, Plain, Primitive
-from micrograd_np.ops.several import Outputs, item
+from micrograd_np.ops.primitive import Drawn, Elementwise, Example, Outputs, Plain, Primitive, example, item
 
 from .differences import flat, smooth, split
 
