@@ -88,9 +88,9 @@ def blocks(seeds):
 
 @pytest.mark.parametrize("seeds", blocks(SEEDS))
 def test_values_and_gradients_are_torchs(seeds):
-    """A quarter of the graphs begin with multiples of a half, and meet kinks and ties: there, derivatives are conventions.
+    """A quarter of the graphs begin with multiples of a half, and so meet kinks and ties.
 
-    There the libraries may differ, but not once the inputs are moved a little.
+    Derivatives are conventions there, and the libraries may differ, but not once the inputs are moved a little.
     """
     differing = [seed for seed in seeds if difference(seed)]
     wrong = {seed: found for seed in differing if (found := difference(seed, 1)) and difference(seed, -2)}
