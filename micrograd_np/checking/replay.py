@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -41,10 +42,12 @@ class Recording:
         self.seed = seed(output, gradient)
         self.nodes = sorted(graph_of([output]), key=lambda x: x.birth)
         self.check_unwritten()
-        self.users: dict[Tensor, list[Tensor]] = {x: [] for x in self.nodes}
+        self.users: dict[Tensor, list[Tensor]] = defaultdict(list)
         for node in self.nodes:
             for x in dict.fromkeys(x for x, _ in node.edges):
                 self.users[x].append(node)
+        self.choice: Mapping[Tensor, Override] = {}
+        self.kinks: Any = None
         self.true = self.walk({})
         self.sizes = self.sizes_of_terms()
 
@@ -64,9 +67,26 @@ class Recording:
         for node in reversed(self.nodes):
             if node not in found or not node.edges:
                 continue
-            for x, g in pull_arrays(node, through(replaced.get(node, found[node]))):
+            for x, g in self.pull(node, through(replaced.get(node, found[node]))):
                 found[x] = found[x] + g if x in found else g
         return found
+
+    def choose(self, choice: Mapping[Tensor, Override]) -> None:
+        """Send gradients back through kinked ops by another choice of their derivatives."""
+        self.choice = choice
+        self.true = self.walk({})
+
+    def walk_with(self, choice: Mapping[Tensor, Override]) -> dict[Tensor, Any]:
+        """The cotangents of all nodes with another choice at kinks."""
+        before, self.choice = self.choice, choice
+        try:
+            return self.walk({})
+        finally:
+            self.choice = before
+
+    def pull(self, node: Tensor, g: Any) -> Pulled:
+        """What a node sends its arguments."""
+        return self.choice[node](g) if node in self.choice else pull_arrays(node, g)
 
     def sizes_of_terms(self) -> dict[Tensor, float]:
         """How large the terms are that each cotangent is a sum of; a sum that cancels is made of rounding.
@@ -130,8 +150,8 @@ class Recording:
     def sent(self, node: Tensor, g: Any, change: Any, override: Override | None) -> Pulled:
         """What a change of a node's cotangent, or of its rules, changes in what it sends back."""
         if override is None or g is None:
-            return pull_arrays(node, change) if change is not None and node.edges else []
-        before = [(x, negative(part)) for x, part in pull_arrays(node, g)]
+            return self.pull(node, change) if change is not None and node.edges else []
+        before = [(x, negative(part)) for x, part in self.pull(node, g)]
         return override(g if change is None else g + change) + before
 
     def below(self, node: Tensor, stops: Iterable[Tensor] = ()) -> set[Tensor]:
@@ -170,11 +190,20 @@ class Recording:
         def f(value: Array) -> Array:
             values: dict[Any, Any] = {tensor: value}
             for node in later:
-                args = [values.get(x, x._data) if isinstance(x, Tensor) else x for x in node.args]
-                values[node] = node.op.kernel(*args, **node.params)
+                values[node] = node.op.kernel(*arguments(node, values), **node.params)
             return np.atleast_1d(np.sum(values.get(self.output, self.output._data) * self.seed))
 
         return f
+
+
+def pulls_of(node: Tensor, g: Any, z: Any = None, values: Any = None) -> Pulled:
+    """What a node sends its arguments, its rules read at its own values or at others."""
+    z = node._data if z is None else z
+    values = node.values if values is None else values
+    return [
+        (node.args[i], fit(rule(g, z, *values, **node.params), node.args[i]._data, node.op.broadcasts))
+        for i, rule in node.paths
+    ]
 
 
 def negative(part: Any) -> Any:
@@ -298,4 +327,6 @@ def slope(x: Tensor, z: Tensor, inner: list[Tensor], w: Array = None) -> Array:
 
 
 def arguments(node: Tensor, values: Mapping[Any, Any]) -> list[Any]:
-    return [values.get(x, x._data) if isinstance(x, Tensor) else x for x in node.args]
+    """The values of a node's arguments, with others in place of some."""
+    pairs = zip(node.args, node.values, strict=True)
+    return [values.get(x, value) if isinstance(x, Tensor) else value for x, value in pairs]

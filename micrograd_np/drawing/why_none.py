@@ -1,4 +1,4 @@
-"""Why a tensor has no gradient, in a sentence that says what to do."""
+"""Explain in a sentence why a tensor has no gradient, and say what to do."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..core.names import line
 from ..core.tensor import Tensor
 from ..core.variables import Names, live
 from .explain import between, check_tensor, computed_from
-from .flow import fill
-from .model import Edge, Scene, build, walk
 from .preview import brief
+from .scene import Edge, Scene, build, walk
 from .text import called
+from .values import fill
 
 
 def why_none(tensor: Tensor, output: Tensor | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The scene as one page that plays it: forward value by value, then back rule by rule. No network, no library."""
+"""A scene as a page that plays it, and a tensor as a table in a notebook. No network, no library."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import json
 import os
 import re
 from collections import Counter
+from html import escape
 from typing import Any
 
+from ..core.tensor import Tensor
 from . import text
-from .model import Node, Scene
-from .palette import DARK, HEAT
+from .dot import facts
+from .palette import DARK, GRADIENT, HEAT, INK, VALUE
 from .preview import heat, host, numbers, preview
+from .scene import Node, Scene, kind
 from .text import clip
+from .values import look
 
 OUTPUTS = re.compile(r"\d+ outputs?")
 WHOLE = 400  # numbers of an array that are given in full
@@ -206,5 +210,31 @@ def beside(name: str) -> str:
         return file.read()
 
 
-def escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def tensor_html(tensor: Tensor) -> str:
+    """A tensor as a piece of a page."""
+    node = Node("", kind(tensor, False), tensor.name, source=tensor)
+    look(node)
+    made = f"op {tensor.op.name}" if tensor.op is not None else node.kind
+    words = filter(None, [f"<b>{escape(tensor.name)}</b>" if tensor.name else "", escape(facts(node)), made])
+    shown = [("value", node.value, VALUE), ("gradient", node.gradient, GRADIENT)]
+    grids = "".join(grid(*one) for one in shown if one[1] is not None)
+    state = "" if node.state == node.kind else node.state
+    return f"<div>{' · '.join(words)}<div style='display:flex;gap:1em'>{grids}</div>{escape(state)}</div>"
+
+
+def grid(caption: str, values: Any, ink: str) -> str:
+    """An array as a table."""
+    seen = preview(values)
+    rows = "".join(
+        "<tr>" + "".join(cell(text, level) for text, level in zip(texts, heats, strict=True)) + "</tr>"
+        for texts, heats in zip(seen.cells, seen.heat, strict=True)
+    )
+    return (
+        f"<figure style='margin:0'><figcaption style='color:{ink}'>{caption}</figcaption>"
+        f"<table>{rows}</table>{escape(seen.line)}</figure>"
+    )
+
+
+def cell(text: str, level: int) -> str:
+    look = f"background:{HEAT[level]};color:{INK};font-family:monospace;text-align:right;padding:1px 4px"
+    return f"<td style='{look}'>{text or '&nbsp;'}</td>"

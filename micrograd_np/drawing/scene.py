@@ -1,4 +1,4 @@
-"""The picture model: what every renderer shows. The same walk as backward's, in words and numbers."""
+"""The scene that every renderer shows: boxes, arrows, and what they say."""
 
 from __future__ import annotations
 
