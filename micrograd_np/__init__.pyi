@@ -34,7 +34,7 @@ from .custom import custom_op as custom_op
 from .drawing.explain import explain as explain
 from .drawing.picture import Picture as Picture
 from .drawing.picture import draw as draw
-from .drawing.why import why_none as why_none
+from .drawing.why_none import why_none as why_none
 from .program.compile import Compiled as Compiled
 from .program.compile import compile as compile
 from .program.program import Program as Program

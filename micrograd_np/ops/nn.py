@@ -240,18 +240,19 @@ cross_entropy = Primitive(
 
 
 # As PyTorch has it: the logarithm of a probability of 0 is -100, and its slope 1e12, so that a wrong one still learns.
-LEAST, STEEPEST = math.exp(-100), 1e-12
+LEAST_PROBABILITY = math.exp(-100)
+LEAST_DIVISOR = 1e-12
 
 
 def _binary_cross_entropy(p: Any, t: Any) -> Any:
     """-(t log p + (1-t) log(1-p)) for each entry, at most 100."""
-    return -(t * np.log(np.maximum(p, LEAST)) + (1 - t) * np.log(np.maximum(1 - p, LEAST)))
+    return -(t * np.log(np.maximum(p, LEAST_PROBABILITY)) + (1 - t) * np.log(np.maximum(1 - p, LEAST_PROBABILITY)))
 
 
 binary_cross_entropy = Primitive(
     _binary_cross_entropy,
-    lambda g, z, p, t: g * ((1 - t) / np.maximum(1 - p, STEEPEST) - t / np.maximum(p, STEEPEST)),
-    lambda g, z, p, t: g * (np.log(np.maximum(1 - p, LEAST)) - np.log(np.maximum(p, LEAST))),
+    lambda g, z, p, t: g * ((1 - t) / np.maximum(1 - p, LEAST_DIVISOR) - t / np.maximum(p, LEAST_DIVISOR)),
+    lambda g, z, p, t: g * (np.log(np.maximum(1 - p, LEAST_PROBABILITY)) - np.log(np.maximum(p, LEAST_PROBABILITY))),
     domain=(0.1, 0.9),
     spelled=_binary_cross_entropy,
     examples=[example(D(3, 4), D(3, 4)), example(D(), D()), example(D(0, 3), D(0, 3))],
