@@ -52,6 +52,7 @@ from .transforms import jacobian as jacobian
 from .transforms import jvp as jvp
 from .transforms import value_and_grad as value_and_grad
 
+__version__: str
 Operand = Any
 
 class Tensor(_graph.Tensor):

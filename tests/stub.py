@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from .core import tensor as _graph
 {imports}
 
+__version__: str
 Operand = Any
 
 class Tensor(_graph.Tensor):
