@@ -82,10 +82,8 @@ def article(options: argparse.Namespace) -> int:
         for network in NETWORKS:
             steps = min(options.steps, network.steps)
             console.print(f"{network.name}: {steps:,} steps, by hand and on the tape")
-            bar.add_task(network.name, total=steps)
-            trainings.append(
-                comparison.train(network, steps, lambda done: bar.update(bar.task_ids[-1], completed=done))
-            )
+            task = bar.add_task(network.name, total=steps)
+            trainings.append(comparison.train(network, steps, partial(bar.advance, task)))
     sections = [
         comparison.printed_figures(trainings),
         *map(comparison.hand_against_tape, trainings),
