@@ -11,6 +11,7 @@ import numpy as np
 from ..core.rules import fit
 from ..core.tensor import Tensor
 from ..ops.primitive import Elementwise
+from .recording import uses
 
 Array = Any
 
@@ -113,4 +114,4 @@ def slope(x: Tensor, z: Tensor, inner: list[Tensor], w: Array = None) -> Array:
 
 
 def arguments(node: Tensor, values: Mapping[Any, Any]) -> list[Any]:
-    return [values.get(x, x._data) if isinstance(x, Tensor) else x for x in node.args]
+    return [values.get(x, used) for x, used in uses(node)]

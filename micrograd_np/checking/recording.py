@@ -12,6 +12,7 @@ from ..core.backward import Pulled, pull_arrays
 from ..core.dispatch import apply
 from ..core.names import line, name_of
 from ..core.tensor import Tensor, seed
+from ..core.versions import as_used
 from ..ops.several import Outputs
 from .problem import graph_of
 
@@ -167,11 +168,16 @@ class Recording:
         def f(value: Array) -> Array:
             values: dict[Any, Any] = {tensor: value}
             for node in later:
-                args = [values.get(x, x._data) if isinstance(x, Tensor) else x for x in node.args]
+                args = [values.get(x, used) for x, used in uses(node)]
                 values[node] = node.op.kernel(*args, **node.params)
             return np.atleast_1d(np.sum(values.get(self.output, self.output._data) * self.seed))
 
         return f
+
+
+def uses(node: Tensor) -> list[tuple[Tensor | None, Any]]:
+    """The arguments of a node that are Tensors, None for the others, each with the value that the op used."""
+    return [(x if isinstance(x, Tensor) else None, used) for x, used in zip(node.args, as_used(node)[1], strict=True)]
 
 
 def negative(part: Any) -> Any:
@@ -185,13 +191,12 @@ def in_float64(output: Tensor) -> tuple[Tensor, dict[Tensor, Tensor]]:
         if not node.edges:
             again[node] = Tensor(node._data, requires_grad=True, dtype=np.float64, name=node.name)
             continue
-        args = tuple(again[x] if isinstance(x, Tensor) and x in again else wide(x) for x in node.args)
+        args = tuple(again.get(x, wide(used)) for x, used in uses(node))
         params = {**node.params, "dtype": np.dtype(float)} if node.op.name == "astype" else node.params
         again[node] = apply(node.op, args, params)
         again[node].where, again[node].name = node.where, node.name
     return again[output], again
 
 
-def wide(x: Any) -> Any:
-    data = x._data if isinstance(x, Tensor) else x
+def wide(data: Any) -> Any:
     return data.astype(np.float64) if getattr(data, "dtype", None) == np.float32 else data

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.dispatch import apply
 from ..core.tensor import Tensor
-from .recording import Recording
+from .recording import Recording, uses
 from .rows import Closeness, Row
 
 Array = Any
@@ -58,9 +58,7 @@ def moved(recording: Recording, direction: Mapping[Tensor, Array], rate: float) 
     again: dict[Any, Any] = {}
     for node in recording.nodes:
         if node.edges:
-            again[node] = apply(
-                node.op, tuple(again.get(x, x) if isinstance(x, Tensor) else x for x in node.args), node.params
-            )
+            again[node] = apply(node.op, tuple(again.get(x, used) for x, used in uses(node)), node.params)
         else:
             shift = rate * direction[node] if node in direction else 0.0
             again[node] = Tensor(node._data + shift, requires_grad=True)

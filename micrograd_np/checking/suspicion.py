@@ -13,10 +13,11 @@ import numpy as np
 from ..core.names import line
 from ..core.rules import Rule
 from ..core.tensor import Tensor
+from ..core.versions import as_used
 from .blocks import Block, blocks, forms_of
 from .factors import Sizes
 from .locate import rules_of
-from .recording import Override, Recording
+from .recording import Override, Recording, uses
 from .rows import Row
 
 Array = Any
@@ -50,7 +51,7 @@ class Edge:
 
     @cached_property
     def values(self) -> list[Array]:
-        return [x._data if isinstance(x, Tensor) else x for x in self.node.args]
+        return as_used(self.node)[1]
 
     def pull(self, g: Any) -> Any:
         return self.rule(g, self.node._data, *self.values, **self.node.params)
@@ -139,7 +140,7 @@ class Suspicion:
         values: dict[Any, Any] = {self.row.tensor: value}
         for node in self.recording.nodes:
             if node in inside and node not in values:
-                args = [values.get(x, x._data) if isinstance(x, Tensor) else x for x in node.args]
+                args = [values.get(x, used) for x, used in uses(node)]
                 values[node] = node.op.kernel(*args, **node.params)
         return values
 
@@ -184,8 +185,8 @@ def values_of(recording: Recording) -> dict[tuple[int, ...], list[tuple[Any, Arr
     """All values of the graph, by shape, each once."""
     found: dict[Any, dict[bytes, tuple[Any, Array]]] = defaultdict(dict)
     for node in recording.nodes:
-        for x in (*node.args, node):
-            data = x._data if isinstance(x, Tensor) else x
+        z, values = as_used(node)
+        for x, data in zip((*node.args, node), (*values, z), strict=True):
             if getattr(data, "dtype", None) is not None and data.dtype.kind in "fiub" and data.ndim:
                 found[data.shape].setdefault(data.astype(float).tobytes(), (x, data))
     return {shape: list(values.values()) for shape, values in found.items()}

@@ -12,7 +12,7 @@ import numpy as np
 from ..core import misfits
 from ..core.context import tracing
 from ..core.dispatch import apply, binary, unary
-from ..core.rules import Rule
+from ..core.rules import Paths, Rule, reads
 from ..core.tensor import Tensor, fixed
 from .examples import Example
 
@@ -52,6 +52,18 @@ class Callee:
     __slots__ = ("__call__",)
 
     __call__: Callable[..., Any]
+
+
+def wanted_paths(rules: Sequence[Rule | None], wanted: int) -> Paths:
+    """The arguments whose bit is set and which have a rule, each with its rule."""
+    positions = [i for i in range(wanted.bit_length()) if wanted >> i & 1]
+    return tuple((i, rule) for i in positions if (rule := rules[i]))
+
+
+def values_needed(rules: Sequence[Rule | None], wanted: int, count: int) -> Sequence[int]:
+    """The positions of those of `count` arguments whose values the wanted rules read."""
+    paths = wanted_paths(rules, wanted)
+    return [i for i in range(count) if any(reads(rule, i + 1) for _, rule in paths)]
 
 
 class Primitive(Callee):
@@ -128,8 +140,9 @@ class Primitive(Callee):
     @rules.setter
     def rules(self, rules: Sequence[Rule | None]) -> None:
         self._rules = rules
-        x, y = [((i, rule),) for i, rule in enumerate([*rules, None, None][:2])]
-        self.paths = ((), x, y, x + y)  # by what is wanted: nothing, x, y, both
+        # By the bits of the arguments whose gradient is wanted.
+        self.paths = functools.cache(functools.partial(wanted_paths, rules))
+        self.needed = functools.cache(functools.partial(values_needed, rules))
 
     @property
     def __signature__(self) -> Any:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..core.rules import Rule
+from ..core.tensor import Tensor
+from ..core.versions import memory
 from .primitive import Primitive
 
 
@@ -47,7 +49,10 @@ class Several(Primitive):
 
     def bound(self, *args: Any, **kwargs: Any) -> Any:
         node = super().bound(*args, **kwargs)
-        return tuple(item(node, i) for i in range(len(node)))
+        items = tuple(item(node, i) for i in range(len(node)))
+        if isinstance(node, Tensor) and node.op is self:
+            node._data.memories = list(map(memory, items))  # a write to one of them is a write to what the rule reads
+        return items
 
 
 def whole(rule: Rule, zeros: bool = True) -> Rule:
