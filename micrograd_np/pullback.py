@@ -13,9 +13,8 @@ from .core.containers import flatten, map_leaves
 from .core.context import CURRENT, Mode, tracing
 from .core.tensor import Tensor, as_tensor, borrowed, constant, cotangent, fixed, seed
 from .core.versions import expose
-from .ops.control import alias, pack
-from .ops.primitive import as_array
-from .ops.several import Outputs
+from .ops.identity import alias, pack
+from .ops.primitive import Outputs, as_array
 
 Function = Callable[..., Any]
 

@@ -90,6 +90,14 @@ def test_a_buffer_that_is_filled_again_and_again():
     assert w.grad == 1 + 2 + 3
 
 
+def test_a_float16_rule_that_computes_the_result_again_reads_what_was_used():
+    a, w = np.float16([1, 2, 3]), mg.Tensor(np.float16([2, 2, 2]), requires_grad=True)
+    y = a / w
+    a[:] = 0
+    y.sum().backward()
+    assert np.array_equal(w.grad, [-0.25, -0.5, -0.75])
+
+
 def test_the_arguments_stay_the_users_arrays():
     w, a = weights(3), np.ones(3)
     z = w * a
