@@ -40,6 +40,7 @@ class SGD(Optimiser):
     nesterov : bool
     """
 
+    elementwise = True
     optional_when_zero = ("momentum", "weight_decay")
 
     def __init__(
@@ -81,6 +82,7 @@ class Adam(Optimiser):
     eps, weight_decay : float
     """
 
+    elementwise = True
     optional_when_zero = ("weight_decay",)
     ranges = Optimiser.ranges | {"beta1": DECAY, "beta2": DECAY}
     decoupled = False
@@ -136,6 +138,7 @@ class AdamW(Adam):
 class RMSprop(Optimiser):
     """Steps divided by a running root mean square of the gradient (Hinton 2012, lecture 6e)."""
 
+    elementwise = True
     optional_when_zero = ("momentum", "weight_decay")
     ranges = Optimiser.ranges | {"alpha": DECAY}
 
@@ -171,6 +174,7 @@ class RMSprop(Optimiser):
 class Adagrad(Optimiser):
     """Steps divided by the root of the sum of all squared gradients so far (Duchi et al. 2011)."""
 
+    elementwise = True
     optional_when_zero = ("weight_decay",)
 
     def __init__(self, params: Iterable[Any], lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0) -> None:
