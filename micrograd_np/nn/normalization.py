@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.context import no_grad
-from ..core.errors import ArgumentError, called
+from ..core.errors import ShapeError, called
 from ..core.tensor import Tensor
 from ..ops.normalization import batch_norm, layer_norm
 from .module import Module, Parameter, documented_like
@@ -60,7 +60,7 @@ class BatchNorm(Module):
     def forward(self, x: Any) -> Any:
         if np.ndim(x) not in self.axes:
             listed = " or ".join(map(str, self.axes))
-            raise ArgumentError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {called(x, 'x')}.")
+            raise ShapeError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {called(x, 'x')}.")
         x = checked_input(self, x, self.running_mean, self.running_mean.size, axis=1)
         if self.training:
             y, mean, var = batch_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, called
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, called
 from ..ops.linear import linear
 from ..ops.neural import relu, sigmoid
 from ..ops.primitive import as_array
@@ -101,7 +101,7 @@ def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) ->
     arrays = tuple(as_array(part) for part in parts)
     for name, part in zip(names, arrays, strict=True):
         if part.shape != shape:
-            raise ArgumentError(
+            raise ShapeError(
                 f"the state of this {type(layer).__name__} must have shape {shape}, and {called(part, name)} is given."
             )
         check_dtype(layer, part, cell.weight_hh)
@@ -257,7 +257,7 @@ class Recurrent(Module):
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
         x = as_array(x)
         if x.ndim not in (2, 3) or not x.size:
-            raise ArgumentError(
+            raise ShapeError(
                 f"{type(self).__name__} takes sequences of one step or more, (steps, batch, features), or (batch, "
                 f"steps, features) with batch_first=True, or single ones (steps, features), and not {called(x, 'x')}."
             )

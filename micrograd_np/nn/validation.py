@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, called
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, called
 from ..ops.primitive import as_array
 
 
@@ -109,7 +109,7 @@ def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1
     if not -x.ndim <= axis < x.ndim or x.shape[axis] != features:
         name, what = type(layer).__name__, "features on the last axis" if axis == -1 else f"channels on axis {axis}"
         found = x.shape[axis] if -x.ndim <= axis < x.ndim else "no such axis"
-        raise ArgumentError(
+        raise ShapeError(
             f"{name} takes {features} {what}, and {called(x, 'x')} has {found}. Reshape x, or make the {name} for "
             "inputs of this size."
         )
