@@ -18,7 +18,7 @@ from ..ops.primitive import as_array
 from .init import drawn, generator, uniform
 from .layers import Dropout
 from .module import Module, documented_like
-from .validation import DECAY, FLAG, SIZE, check_dtype, checked_input, require, require_choice, shown
+from .validation import DECAY, FLAG, SIZE, check_dtype, checked_input, in_words, require, require_choice
 
 
 class Cell(Module):
@@ -96,7 +96,7 @@ def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) ->
     parts = state if isinstance(state, tuple) or (isinstance(state, list) and len(names) > 1) else (state,)
     if len(parts) != len(names):
         kind = "one array h" if len(names) == 1 else f"a pair of arrays ({', '.join(names)})"
-        given = f"{len(parts)} of them" if isinstance(state, tuple | list) else shown(state)
+        given = f"{len(parts)} of them" if isinstance(state, tuple | list) else in_words(state)
         raise ArgumentError(f"{type(layer).__name__} takes as its state {kind} of shape {shape}, and not {given}.")
     arrays = tuple(as_array(part) for part in parts)
     for name, part in zip(names, arrays, strict=True):

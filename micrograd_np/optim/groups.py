@@ -10,7 +10,7 @@ from ..core.context import tracing
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor, constant
 from ..nn.module import Module
-from ..nn.validation import NUMBER, require, shown
+from ..nn.validation import NUMBER, in_words, require
 
 
 def as_ndarray(x: Any) -> Any:
@@ -66,7 +66,7 @@ class Group(dict[str, Any]):
         found: dict[str, Any] = {}
         for name, x in self.items():
             if isinstance(x, Tensor):
-                value = x if traced else x._data
+                value: Any = x if traced else x._data
                 found[name] = value if value.dtype is dtype else value.astype(dtype)
             elif x is None:
                 found[name] = None
@@ -89,7 +89,7 @@ def grouped(whose: str, params: Any) -> list[dict[str, Any]]:
         entries = list(params)
     except TypeError:
         raise ArgumentTypeError(
-            f"{whose}: params must be a list of tensors, such as model.parameters(), not {shown(params)}."
+            f"{whose}: params must be a list of tensors, such as model.parameters(), not {in_words(params)}."
         ) from None
     are_groups = [isinstance(entry, dict) for entry in entries]
     if not any(are_groups):

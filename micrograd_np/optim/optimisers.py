@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor, constant
-from ..nn.validation import DECAY, FLAG, require, shown
+from ..nn.validation import DECAY, FLAG, in_words, require
 from .groups import Group
 from .optimiser import Optimiser, State
 
@@ -97,7 +97,7 @@ class Adam(Optimiser):
     ) -> None:
         if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise ArgumentTypeError(
-                f"{type(self).__name__}: betas must be two numbers, such as (0.9, 0.999), not {shown(betas)}."
+                f"{type(self).__name__}: betas must be two numbers, such as (0.9, 0.999), not {in_words(betas)}."
             )
         super().__init__(params, lr=lr, beta1=betas[0], beta2=betas[1], eps=eps, weight_decay=weight_decay)
 
