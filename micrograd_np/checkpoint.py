@@ -10,13 +10,13 @@ import numpy as np
 
 from .core.backward import pull_arrays, pull_tensors
 from .core.containers import flatten
-from .core.context import CURRENT, Mode
+from .core.context import CURRENT, Mode, tracing
 from .core.errors import called
 from .core.names import Spot, line
 from .core.tensor import Tensor
 from .core.versions import tick
-from .ops.control import pack
-from .ops.several import Outputs, Several
+from .ops.identity import pack
+from .ops.primitive import Outputs, Several
 from .pullback import collect
 
 
@@ -46,7 +46,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         run = functools.partial(f, *args, **kwargs)
-        if not CURRENT.get().recording:
+        if tracing() or not CURRENT.get().recording:  # a program keeps what it reads again
             return run()
         started = tick()
         leaves, rebuild = flatten(run())

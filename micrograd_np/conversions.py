@@ -119,6 +119,6 @@ def __repr__(self: Tensor) -> str:
 
 @given
 def _repr_html_(self: Tensor) -> str:
-    from .drawing.notebook import tensor_html
+    from .drawing.html import tensor_html
 
     return tensor_html(self)

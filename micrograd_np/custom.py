@@ -54,6 +54,8 @@ def custom_op(*rules: Rule | None, broadcasts: bool = False) -> Callable[[Callab
 class CustomOp(Primitive):
     """A user's row: positional parameters are arrays, keyword-only parameters are metadata."""
 
+    widens = False  # a rule is given the dtypes that its function was given
+
     def __init__(self, function: Callable[..., Any], rules: tuple[Rule | None, ...], broadcasts: bool) -> None:
         self.signature = inspect.signature(function)
         parameters = self.signature.parameters.values()

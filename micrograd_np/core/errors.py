@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dis
+import itertools
 import re
+import sys
+import warnings
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -366,3 +370,64 @@ def unsupported(function: Any) -> UnsupportedError:
         f"{name} is not in the table of derivatives. Write it with functions that are, add it with mg.custom_op, or "
         "call it on t.data if no gradient has to pass."
     )
+
+
+# `w = w - lr * w.grad` in a loop makes a longer graph with every step.
+ENOUGH = 5  # recorded updates in a row before they are taken for a slip
+warned_of_history = False
+
+
+def references(things: Iterable[Any]) -> list[int]:
+    return [sys.getrefcount(x) for x in things]
+
+
+UNHELD = references({object(): None})[0]  # of a key of a dict that nothing else refers to
+
+
+def warn_of_history(output: Any, leaves: dict[Any, Any]) -> None:
+    """Warn once if `backward` went through a chain of updates to a leaf whose gradient nobody can read.
+
+    Unrolled optimisation makes the same graph on purpose, and then reads the gradient of the leaf. So a leaf counts
+    only if the graph alone still holds it, which is true of what `w` was before `w = w - lr * w.grad`.
+    """
+    global warned_of_history
+    if warned_of_history:
+        return
+    counts = references(leaves)
+    followed, uses = follow(output)
+    for leaf, count in zip(leaves, counts, strict=True):
+        updates = [leaf]
+        while updates[-1] in followed:
+            updates.append(followed[updates[-1]])
+        del updates[0]
+        if len(updates) < ENOUGH or count > UNHELD + uses[leaf]:
+            continue
+        between = all(b.birth - a.birth > 1 for a, b in itertools.pairwise(updates))
+        if between and len({update.where for update in updates}) == 1:
+            warned_of_history = True
+            warnings.warn(
+                f"backward() has just gone through {len(updates)} recorded updates, one more with every step: "
+                f"{line(updates[-1].where)}. The graphs of all steps stay in memory. Write w -= lr * w.grad, which "
+                "changes a leaf in place and is not recorded, or use an optimiser, such as mg.optim.SGD.",
+                stacklevel=3,
+            )
+            return
+
+
+def follow(output: Any) -> tuple[dict[Any, Any], dict[Any, int]]:
+    """Return what each value became by a sum or difference with an array, and how many nodes took it as an argument."""
+    followed: dict[Any, Any] = {}
+    uses: dict[Any, int] = {}
+    seen = {output}
+    pending = [output]
+    while pending:
+        node = pending.pop()
+        if node.op is not None and node.op.sign in ("+", "-") and len(node.args) == 2 and len(node.paths) == 1:
+            followed[node.args[node.paths[0][0]]] = node
+        for x in node.args:
+            if hasattr(x, "paths"):
+                uses[x] = uses.get(x, 0) + 1
+                if x not in seen:
+                    seen.add(x)
+                    pending.append(x)
+    return followed, uses

@@ -8,10 +8,11 @@ import numpy as np
 
 from ..core.context import tracing
 from ..core.errors import ArgumentError, ShapeError, called
-from ..ops.classes import REDUCTIONS, log_softmax, one_hot
-from ..ops.classes import binary_cross_entropy as entry_losses
-from ..ops.classes import cross_entropy as plain_cross_entropy
-from ..ops.neural import log_sigmoid
+from ..core.half import in_single
+from ..ops.activations import log_sigmoid
+from ..ops.nn import REDUCTIONS, log_softmax, one_hot
+from ..ops.nn import binary_cross_entropy as entry_losses
+from ..ops.nn import cross_entropy as plain_cross_entropy
 from ..ops.primitive import Primitive, as_array
 from .validation import FRACTION, POSITIVE, require, require_choice
 
@@ -20,7 +21,8 @@ def checked_pair(prediction: Any, target: Any) -> tuple[Any, Any]:
     """Both as arrays; raise for (N, 1) against (N,), and every other pair of shapes that would broadcast."""
     prediction, target = as_array(prediction), as_array(target)
     if prediction.shape == target.shape:
-        return prediction, target
+        whole = prediction.dtype.kind in "biu" and target.dtype.kind in "biu"
+        return (prediction.astype(float) if whole else prediction), target  # 1 - 2 of unsigned integers is 255
     cure = "Reshape one of them."
     if prediction.size == target.size:
         cure = f"They have as many entries: write target.reshape{prediction.shape}."
@@ -38,6 +40,7 @@ def reduced(owner: str, losses: Any, reduction: str) -> Any:
     return REDUCTIONS[reduction](losses)
 
 
+@in_single
 def half_squared_error(prediction: Any, target: Any) -> Any:
     """½Σ(target - prediction)²: the loss whose gradient the article uses.
 
@@ -55,6 +58,7 @@ def half_squared_error(prediction: Any, target: Any) -> Any:
     return np.sum(np.square(target - prediction)) / 2
 
 
+@in_single
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The mean of the squared errors.
 
@@ -74,6 +78,7 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return reduced("mse_loss", np.square(prediction - target), reduction)
 
 
+@in_single
 def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The mean of the absolute errors.
 
@@ -93,6 +98,7 @@ def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return reduced("l1_loss", np.abs(prediction - target), reduction)
 
 
+@in_single
 def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
     """½e² for errors up to delta, delta(|e| - ½delta) beyond (Huber 1964).
 
@@ -124,9 +130,10 @@ def _probabilities(p: Any) -> Any:
     return p
 
 
-probabilities = Primitive(_probabilities, lambda g, z, p: g, views=True)  # a step, so that a program checks them too
+probabilities = Primitive(_probabilities, lambda g, z, p: g, views=True, checks=True)
 
 
+@in_single
 def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean") -> Any:
     """-(t log p + (1-t) log(1-p)), at most 100 an entry; for logits there is `..._with_logits`, more accurate.
 
@@ -149,6 +156,7 @@ def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean")
     return reduced("binary_cross_entropy", entry_losses(p, target), reduction)
 
 
+@in_single
 def binary_cross_entropy_with_logits(
     logits: Any, target: Any, reduction: str = "mean", *, pos_weight: Any = None
 ) -> Any:
@@ -180,6 +188,7 @@ def binary_cross_entropy_with_logits(
     return reduced("binary_cross_entropy_with_logits", -(positive + (1 - target) * log_sigmoid(-x)), reduction)
 
 
+@in_single
 def cross_entropy(
     logits: Any, labels: Any, reduction: str = "mean", *, weight: Any = None, label_smoothing: float = 0.0
 ) -> Any:

@@ -8,8 +8,9 @@ import numpy as np
 
 from ..core.context import no_grad
 from ..core.errors import ShapeError, called
+from ..core.half import is_half, rounded, single
 from ..core.tensor import Tensor
-from ..ops.normalization import batch_norm, layer_norm
+from ..ops.nn import batch_norm, layer_norm
 from .module import Module, Parameter, documented_like
 from .validation import FLAG, FRACTION, NONNEGATIVE, SIZE, check_dtype, checked_input, require, require_dtype
 
@@ -52,8 +53,9 @@ class BatchNorm(Module):
         require_dtype(self, dtype)
         self.weight: Any = Parameter(np.ones(num_features), dtype=dtype) if affine else None
         self.bias: Any = Parameter(np.zeros(num_features), dtype=dtype) if affine else None
-        self.running_mean: Any = Tensor(np.zeros(num_features), dtype=dtype)
-        self.running_var: Any = Tensor(np.ones(num_features), dtype=dtype)
+        wide = np.result_type(dtype, np.float32)  # the square of 256 is more than float16 holds
+        self.running_mean: Any = Tensor(np.zeros(num_features), dtype=wide)
+        self.running_var: Any = Tensor(np.ones(num_features), dtype=wide)
         self.num_batches_tracked: Any = Tensor(0)
         self.eps, self.momentum = eps, momentum
 
@@ -61,12 +63,14 @@ class BatchNorm(Module):
         if np.ndim(x) not in self.axes:
             listed = " or ".join(map(str, self.axes))
             raise ShapeError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {called(x, 'x')}.")
-        x = checked_input(self, x, self.running_mean, self.running_mean.size, axis=1)
+        weight = self.running_mean if self.weight is None else self.weight
+        x = checked_input(self, x, weight, self.running_mean.size, axis=1)
         if self.training:
             y, mean, var = batch_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
             self._track(mean, var, x.size // mean.size)
             return y
-        return self._with_running_statistics(x)
+        y = self._with_running_statistics(single(x))
+        return rounded(y) if is_half([x]) else y
 
     @no_grad()
     def _track(self, mean: Any, var: Any, count: int) -> None:

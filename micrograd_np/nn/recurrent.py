@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, called
-from ..ops.linear import linear
-from ..ops.neural import relu, sigmoid
+from ..ops.activations import relu, sigmoid
+from ..ops.nn import linear
 from ..ops.primitive import as_array
 from .init import drawn, generator, uniform
 from .layers import Dropout

@@ -1,8 +1,7 @@
 """Functions of single numbers, applied to each entry: the shortest rows of the table.
 
 Where a function has no derivative, the rule is a convention: |x|'(0) = 0, what is chosen among equals shares the
-cotangent equally, a step has slope 0.
-"""
+cotangent equally, a step has slope 0."""
 
 from __future__ import annotations
 
@@ -12,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .composed import stands_for
-from .examples import Drawn as D
-from .examples import example
-from .primitive import Elementwise
+from .primitive import Drawn as D
+from .primitive import Elementwise, example, stands_for
 
 LN2 = math.log(2)
 LN10 = math.log(10)
@@ -93,8 +90,33 @@ POWERS = [
     example(D(3), np.array([0.0, 1.0, -2.0])),
     example(2, D(3)),
 ]
-power = Elementwise(np.power, _slope_in_base, _slope_in_exponent, sign="**", domain=(0.5, 2), examples=POWERS)
-float_power = Elementwise(np.float_power, _slope_in_base, _slope_in_exponent, domain=(0.5, 2), examples=POWERS)
+
+
+def _operator_power(x: Any, y: Any, out: Any = None) -> Any:
+    """x**y to the operator's bits: before NumPy 2.3, np.power rounds squares and square roots in another way."""
+    if out is x and out is not None:
+        x **= y
+        return x
+    return x**y if isinstance(x, np.ndarray) and out is None else np.power(x, y, out)
+
+
+power = Elementwise(
+    np.power,
+    _slope_in_base,
+    _slope_in_exponent,
+    kernel=_operator_power if np.lib.NumpyVersion(np.__version__) < "2.3.0" else np.power,
+    sign="**",
+    domain=(0.5, 2),
+    examples=POWERS,
+)
+ONE = np.float64(1)  # times any array, float64: what float_power computes in
+float_power = Elementwise(
+    np.float_power,
+    lambda g, z, x, y: _slope_in_base(g, None, x * ONE, y * ONE),
+    lambda g, z, x, y: _slope_in_exponent(g, z, x * ONE, y),
+    domain=(0.5, 2),
+    examples=POWERS,
+)
 
 # Exponentials and logarithms.
 exp = Elementwise(np.exp, lambda g, z, x: g * z)

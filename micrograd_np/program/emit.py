@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..expressions.source import is_numpys, kernel_of
 from ..ops.primitive import Elementwise
 from .plan import REDUCTIONS, SINGLE, Plan, laid_out
 from .simplify import draws
@@ -60,7 +61,7 @@ class Emitted:
             self.numbers.add(step.output)
             self.body[step.output] = f"{name} = {self.arithmetic(step)}"
         else:
-            if step.output.shape == () and step.output.dtype in SINGLE and is_numpys(step.op):
+            if step.output.shape == () and step.output.dtype in SINGLE and gives_numbers(step.op):
                 self.numbers.add(step.output)
             self.body[step.output] = f"{name} = {self.call(step)}"
 
@@ -78,6 +79,11 @@ class Emitted:
         """The call of a step's function, which may be given an array to write into."""
         op = step.op
         args = [self.read(x, step) for x in step.inputs]
+        if not is_numpys(kernel_of(op)):  # a kernel of ours is given arrays, not NumPy's numbers
+            args = [
+                f"{self.meaning(np.asarray)}({arg})" if x in self.plan.made and x.shape == () else arg
+                for x, arg in zip(step.inputs, args, strict=True)
+            ]
         if op.name in REDUCTIONS and step.output.shape is not None:
             reduce = self.meaning(REDUCTIONS[op.name].reduce)
             axis, keepdims = self.meaning(step.params["axis"]), step.params["keepdims"]
@@ -152,7 +158,7 @@ class Emitted:
         return self.meaning(x.of) if x.kind == CONSTANT else self.names[x]
 
 
-def is_numpys(op: Any) -> bool:
+def gives_numbers(op: Any) -> bool:
     """Whether a row's function gives a number of NumPy's own for a 0-d array."""
     return isinstance(op.kernel, np.ufunc) or op.name in (*REDUCTIONS, "vdot")
 

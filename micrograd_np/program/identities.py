@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import TABLE
-from ..ops.several import Outputs
+from ..ops.primitive import Outputs
 from .values import CONSTANT, Step, Value
 
 
@@ -25,8 +25,10 @@ def same(step: Step, made: dict[Value, Step]) -> Value | None:
 def told(step: Step) -> Step:
     """A step in the words that say most."""
     shape = step.output.shape or ()
-    if step.op.name == "swapaxes" and len(shape) == 2 and len(set(step.params.values())) == 2:
+    if step.op.name == "swapaxes" and len(shape) == 2 and len(swapped(step)) == 2:
         return step._replace(op=TABLE["transpose"], params={"axes": None})
+    if step.op is TABLE["dot"] and any(y.shape == () for y in step.inputs):  # a NumPy number has no `.dot`
+        return step._replace(op=TABLE["multiply"])
     if step.op.name == "reshape":
         return step._replace(params={**step.params, "shape": shape})
     return step
@@ -60,13 +62,19 @@ def first(step: Step, made: dict[Value, Step]) -> Value | None:
     return step.inputs[0]  # type: ignore[no-any-return]
 
 
+def swapped(step: Step) -> set[int]:
+    """The axes that a `swapaxes` step swaps, counted from 0: 1 and -1 of a matrix are one axis."""
+    return {axis % len(step.output.shape) for axis in step.params.values()}
+
+
 def swapped_back(step: Step, made: dict[Value, Step]) -> Value | None:
-    """Axes swapped, and swapped again."""
+    """The input of a swap that swaps nothing, or that undoes the swap before it."""
+    if len(swapped(step)) == 1:
+        return step.inputs[0]  # type: ignore[no-any-return]
     inner = made.get(step.inputs[0])
     if inner is None or inner.op is not step.op:
         return None
-    axes = [{axis % len(step.output.shape) for axis in x.params.values()} for x in (step, inner)]
-    return inner.inputs[0] if axes[0] == axes[1] else None
+    return inner.inputs[0] if swapped(step) == swapped(inner) else None
 
 
 def undone(step: Step, made: dict[Value, Step]) -> Value | None:

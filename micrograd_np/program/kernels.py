@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType, NoneType
 from typing import Any
 
-from .spelling import is_numpys
+from ..expressions.source import is_numpys
 from .trace import TraceError
 
 Cut = tuple[int, int]

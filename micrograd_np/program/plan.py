@@ -68,7 +68,7 @@ class Plan:
         if step.op.views:
             source, *others = step.inputs
             alone = isinstance(source, Value) and not any(isinstance(x, Value) for x in others)
-            if alone and self.stands(source) and self.is_view(step):
+            if alone and not step.op.checks and self.stands(source) and self.is_view(step):
                 self.still.add(value)
         elif self.takes_out(step) and value not in self.seen:
             elementwise = isinstance(step.op, Elementwise)

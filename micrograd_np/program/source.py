@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ..expressions.layout import wrapped
+from ..expressions.phrases import Phrase, call, literal
+from ..expressions.source import kernel_of, needs_kernel, spelled
 from ..ops.primitive import Elementwise
 from .kernels import definitions_of, printed
-from .layout import wrapped
 from .naming import Names, Naming, pythons
-from .phrases import Phrase, literal
 from .simplify import draws, overlap, root
-from .spelling import kernel_of, needs_kernel, spelled
 from .values import CONSTANT, RESULT, Step, Steps, Value
 
 WIDTH = 76  # of an expression
@@ -106,6 +106,11 @@ class Source:
         if step.op.name == "where" and {x.dtype for x in step.inputs[1:] if isinstance(x, Value)} == {FLOAT}:
             same_dtype = {FLOAT}
         args = [self.operand(x, same_dtype) if isinstance(step.op, Elementwise) else self.read(x) for x in step.inputs]
+        if needs_kernel(step.op):  # a kernel of ours is given arrays, not NumPy's numbers
+            args = [
+                call("np.asarray", arg.text) if x in self.made and x.shape == () else arg
+                for x, arg in zip(step.inputs, args, strict=True)
+            ]
         return spelled(step.op, args, step.params)
 
     def operand(self, x: Any, dtypes: set[Any]) -> Phrase:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..ops.activations import _MIDDLE, _NEAR
 from ..ops.indexing import Slot
 from ..ops.windows import count_steps, taps
 
@@ -101,8 +102,39 @@ def logaddexp_nodes(do: Any, x: str, y: Any) -> Any:
     return do("Add", do("Max", x, y), do("Log", do("Add", apart, 1)))
 
 
-def gelu_nodes(do: Any, x: str) -> Any:
-    """x / (1 + exp(-bend)), the bend of its tanh form."""
+def polynomial(do: Any, x: str, coefficients: tuple[float, ...]) -> Any:
+    z = do("Mul", x, coefficients[0])
+    for c in coefficients[1:-1]:
+        z = do("Mul", do("Add", z, c), x)
+    return do("Add", z, coefficients[-1])
+
+
+def erf_nodes(do: Any, x: str, dtype: Any) -> Any:
+    """ONNX Runtime has Erf for float32 alone: in float64 the ratios of polynomials of ops/error_function.py."""
+    if dtype == np.float32:
+        return do("Erf", x)
+    size = do("Min", do("Abs", x), 30)
+    near = do("Min", size, 0.46875)
+    square = do("Mul", near, near)
+    inside, beyond = ([polynomial(do, y, c) for c in ratio] for y, ratio in ((square, _NEAR), (size, _MIDDLE)))
+    fall = do("Exp", do("Neg", do("Mul", size, size)))
+    tail = do("Sub", 1, do("Mul", do("Div", *beyond), fall))
+    return do("Mul", do("Sign", x), do("Where", do("Greater", size, near), tail, do("Mul", near, do("Div", *inside))))
+
+
+def error_function_nodes(g: Any, step: Any) -> Any:
+    dtype = step.output.dtype
+    do, (x,) = g.arithmetic(dtype), g.operands(step)
+    found = erf_nodes(do, x, dtype)
+    return do("Sub", 1, found) if step.op.name == "erfc" else found
+
+
+def gelu_nodes(g: Any, step: Any) -> Any:
+    """x (1 + erf(x/√2))/2, or x / (1 + exp(-bend)), the bend of its tanh form."""
+    dtype = step.output.dtype
+    do, (x,) = g.arithmetic(dtype), g.operands(step)
+    if step.params["approximate"] == "none":
+        return do("Mul", do("Div", x, 2), do("Add", erf_nodes(do, do("Mul", x, math.sqrt(0.5)), dtype), 1))
     bend = do("Mul", x, do("Add", do("Mul", do("Mul", x, x), 0.044715 * TWICE), TWICE))
     return do("Mul", x, do("Sigmoid", bend))
 
@@ -272,7 +304,9 @@ NODES |= {
     "logaddexp": formula(logaddexp_nodes),
     "sigmoid": formula(lambda do, x: do("Sigmoid", x)),
     "relu": formula(lambda do, x: do("Relu", x)),
-    "gelu": formula(gelu_nodes),
+    "gelu": gelu_nodes,
+    "erf": error_function_nodes,
+    "erfc": error_function_nodes,
     "where": where_nodes,
     "_item": lambda g, step: g.item(step),
     "var": variance,

@@ -76,6 +76,7 @@ def test_dropout_is_between_the_layers_alone(layer):
     assert np.array_equal(alone(X)[0].data, alone(X)[0].data)
 
 
+@pytest.mark.slow
 @each
 def test_gradients(layer):
     whole = layer(2, 3, num_layers=2, bidirectional=True, rng=rng())

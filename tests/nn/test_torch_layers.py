@@ -95,8 +95,9 @@ def test_values_gradients_and_buffers_are_torchs(text, shapes):
             close(y.data, z)
 
 
-def test_gelu_is_torchs_tanh_form():
-    compare(nn.GELU(), torch.nn.GELU("tanh"), [np.random.default_rng(0).normal(size=(3, 4))])
+@pytest.mark.parametrize("approximate", [(), ("none",), ("tanh",)])
+def test_gelu(approximate):
+    compare(nn.GELU(*approximate), torch.nn.GELU(*approximate), [np.random.default_rng(0).normal(size=(3, 4))])
 
 
 def test_embedding():
@@ -131,6 +132,7 @@ def test_masked_attention(ours_given, theirs_given):
     compare(ours, theirs, [x], attend)
 
 
+@pytest.mark.slow
 def test_a_network_trains_as_torchs_does():
     layers = "Conv2d(1, 3, 3)", "BatchNorm2d(3)", "ReLU()", "MaxPool2d(2)", "Flatten()", "Linear(12, 3)"
     both = [pair(f"nn.{text}") for text in layers]

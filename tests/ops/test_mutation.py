@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from micrograd_np.core.rules import reads
-from micrograd_np.ops.several import Several, item
+from micrograd_np.ops.primitive import Several, item
 
 from .cases import ROWS, cases
 from .checks import check_first_order, check_second_order, first_order, second_order

@@ -45,6 +45,7 @@ for k in count(2):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no kill -9")
 def test_killed_at_any_moment(path):
     rng = np.random.default_rng(0)
