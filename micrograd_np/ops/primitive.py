@@ -71,15 +71,13 @@ def operand(x: Any) -> Any:
 class GeneratedDoc:
     """A docstring: for the class its own, for a row one that is made from its rules when it is asked for."""
 
+    write: Callable[[Any], str]  # from a row; the package sets it, since what writes it reads the table
+
     def __init__(self, text: str | None) -> None:
         self.text = text
 
     def __get__(self, row: Any, cls: Any) -> str | None:
-        if row is None:
-            return self.text
-        from ..expressions.docstrings import docstring
-
-        return docstring(row)
+        return self.text if row is None else type(self).write(row)
 
 
 class InstanceCall:
