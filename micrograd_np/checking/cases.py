@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.names import is_users, user_frame
+from ..core.names import is_user_code, user_frame
 from ..core.tensor import Tensor
 from ..core.variables import Names, live, watch
 from ..ops.primitive import Primitive
@@ -195,7 +195,7 @@ def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> 
 def reason(error: Exception) -> str:
     """Why a forward pass could not be recorded, with the line."""
 
-    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_users(entry.filename)]
+    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_user_code(entry.filename)]
     place = f" at {lines[-1].filename.rsplit('/', 1)[-1]}:{lines[-1].lineno} ({lines[-1].line})" if lines else ""
     return f"{str(error).splitlines()[0] if str(error) else type(error).__name__}{place}"
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.containers import flatten
-from ..core.names import line, name_of
+from ..core.names import format_location, name_of
 from ..core.rules import Rule, fitted
 from ..core.tensor import Tensor
 from ..core.versions import as_used
@@ -265,7 +265,7 @@ def suspects(nodes: Sequence[Tensor], rtol: float) -> list[str]:
 
 def rules_of(node: Tensor) -> Iterator[tuple[int, Rule]]:
     """The argument positions that a gradient is passed to, with their rules."""
-    edges = iter(node.edges)
+    edges = iter(node._parents)
     for position, x in enumerate(node.args):
         if isinstance(x, Tensor) and x.requires_grad and node.op.rules[position] is not None:
             yield position, fitted(next(edges)[1], position, node.op.broadcasts)
@@ -309,7 +309,7 @@ def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | No
 
 
 def spot(node: Tensor) -> str:
-    return line(node.where) if node.where else "an unknown line"
+    return format_location(node._created_at) if node._created_at else "an unknown line"
 
 
 def argument(node: Tensor, position: int) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, called
+from ..core.errors import ArgumentError, ArgumentTypeError, describe
 from ..core.tensor import Tensor
 from ..nn.module import Module, Parameter, walk
 
@@ -127,7 +127,7 @@ def key_of(key: Any, at: Path) -> Any:
 def check_leaf(value: Tensor, at: Path) -> None:
     if value.op is not None:
         raise ArgumentTypeError(
-            f"{dotted(at)} is {called(value, 'a tensor')}, made by {value.op.name}, and a file keeps no graph. Save "
+            f"{dotted(at)} is {describe(value, 'a tensor')}, made by {value.op.name}, and a file keeps no graph. Save "
             ".detach() of it, or .item()."
         )
 
