@@ -14,7 +14,7 @@ import micrograd_np as mg
 from micrograd_np import nn, optim
 from micrograd_np.operators import BINARY, COMPARISONS, LOGIC, METHODS, UNARY
 from micrograd_np.ops import FUNCTIONS
-from micrograd_np.ops.primitive import Elementwise, Plain, Primitive, Several
+from micrograd_np.ops.primitive import Elementwise, MultiOutput, NonDifferentiable, Primitive
 
 PACKAGE = Path(mg.__file__).parent
 
@@ -148,15 +148,15 @@ def parameters(function):
 
 def source_of_signature(function):
     """A row's own signature; NumPy's for a row without derivative, which passes on all that it is given."""
-    if isinstance(function, Plain) and "bind" not in vars(function):
+    if isinstance(function, NonDifferentiable) and "bind" not in vars(function):
         return function.function
     return (function.extended or function.bind) if isinstance(function, Primitive) else function
 
 
 def result(function):
-    if isinstance(function, Plain):
+    if isinstance(function, NonDifferentiable):
         return "Any"
-    return "tuple[Tensor, ...]" if isinstance(function, Several) else "Tensor"
+    return "tuple[Tensor, ...]" if isinstance(function, MultiOutput) else "Tensor"
 
 
 def method_parameters(function):
