@@ -8,9 +8,9 @@ from ..core import errors
 from ..core.backward import CUT
 from ..core.tensor import Tensor
 from ..core.variables import Names, live
-from .flow import fill
-from .model import Scene, build, walk
+from .scene import Scene, build, walk
 from .text import backward, called, table
+from .values import fill
 
 
 def explain(tensor: Tensor, output: Tensor | None = None) -> str:

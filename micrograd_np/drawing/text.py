@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..expressions.formulas import shortened
-from .model import Edge, Node, Scene
 from .preview import brief
+from .scene import Edge, Node, Scene
 
 Row = tuple[str, ...]
 WORDS = 48

@@ -9,8 +9,8 @@ import pytest
 import micrograd_np as mg
 from micrograd_np.core.variables import Names
 from micrograd_np.drawing import draw
-from micrograd_np.drawing.fold import LIMIT, fold
-from micrograd_np.drawing.model import build, walk
+from micrograd_np.drawing.collapse import LIMIT, fold
+from micrograd_np.drawing.scene import build, walk
 
 
 def recurrent(steps):
