@@ -118,8 +118,8 @@ def test_all_that_has_a_gradient_is_compared():
 
 def test_the_networks_stand_on_the_tape_as_a_users_code_does():
     step = next(on_tape(THREE_LAYERS, 1))
-    assert frames.line(step["l1"].where).startswith("tape.py:")
-    assert frames.line(step["l1"].where).endswith("l1 = sigmoid(z1)")
+    assert frames.format_location(step["l1"]._created_at).startswith("tape.py:")
+    assert frames.format_location(step["l1"]._created_at).endswith("l1 = sigmoid(z1)")
 
 
 # Compared.

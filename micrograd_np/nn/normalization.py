@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.context import no_grad
-from ..core.errors import ShapeError, called
+from ..core.errors import ShapeError, describe
 from ..core.half import is_half, rounded, single
 from ..core.tensor import Tensor
 from ..ops.nn import batch_norm, layer_norm
@@ -62,7 +62,7 @@ class BatchNorm(Module):
     def forward(self, x: Any) -> Any:
         if np.ndim(x) not in self.axes:
             listed = " or ".join(map(str, self.axes))
-            raise ShapeError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {called(x, 'x')}.")
+            raise ShapeError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {describe(x, 'x')}.")
         weight = self.running_mean if self.weight is None else self.weight
         x = checked_input(self, x, weight, self.running_mean.size, axis=1)
         if self.training:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.context import tracing
-from ..core.names import line, spot
+from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
 from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
@@ -166,7 +166,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     if tracing() and isinstance(a, Tensor):
         raise TypeError(
             "how many residuals np.linalg.lstsq gives depends on the rank of a, and a program's shapes are fixed: "
-            f"{line(spot())}. Write np.linalg.pinv(a) @ b for the solution alone."
+            f"{format_location(caller_location())}. Write np.linalg.pinv(a) @ b for the solution alone."
         )
     rows, unknowns = a.shape
     precision = float(np.finfo(a.dtype).eps)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import called
+from ..core.errors import describe
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .windows import Sizes, check_steps, each_axis, entries, inside, padded, taps, windows
@@ -138,7 +138,7 @@ def moves(
     x = as_array(x)
     if x.ndim != axes + 2:
         sizes = "L" if axes == 1 else "H, W"
-        raise ValueError(f"pooling takes x (N, C, {sizes}), not {called(x, 'x')}. Add a missing axis with x[None].")
+        raise ValueError(f"pooling takes x (N, C, {sizes}), not {describe(x, 'x')}. Add a missing axis with x[None].")
     how = each_axis(axes, kernel=kernel_size, padding=padding, dilation=dilation)
     if any(2 * p > d * (k - 1) + 1 for k, p, d in zip(*how.values(), strict=True)):
         raise ValueError(f"padding={padding} is more than half of kernel_size={kernel_size}: windows without an entry.")

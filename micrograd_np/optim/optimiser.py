@@ -12,7 +12,7 @@ import numpy as np
 from ..core.context import CURRENT, no_grad, tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor
-from ..core.versions import memory
+from ..core.versions import memory_of
 from ..nn.module import load
 from ..nn.validation import NONNEGATIVE, Kind
 from .groups import Group, as_ndarray, grouped
@@ -29,11 +29,11 @@ def is_finite(x: Any) -> bool:
 
 def mark_written(tensors: list[Tensor]) -> None:
     """Mark one write, made now, in the memory of all these tensors."""
-    first = memory(tensors[0])
+    first = memory_of(tensors[0])
     first.write()
     written, where = first.written, first.where
     for x in tensors:
-        seen = x._memory or memory(x)
+        seen = x._memory or memory_of(x)
         seen.written, seen.where = written, where
 
 

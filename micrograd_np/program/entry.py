@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.context import CURRENT
 from ..core.tensor import Tensor, constant
-from ..core.versions import latest, memory, tick
+from ..core.versions import latest, memory_of, next_id
 from .emit import Emitted, indented
 from .guard import Guard, met
 from .looks import Content, Held, Surroundings, same
@@ -46,8 +46,8 @@ class Entry:
         surroundings: Surroundings,
     ) -> None:
         self.cells: dict[str, CellType] = {}
-        self.scope: dict[str, Any] = {"latest": latest, "tick": tick, "constant": constant, "array": np.asarray}
-        self.scope |= {"free": [], "frames": frames, "rebuild": program.rebuild, "own": own, "memory": memory}
+        self.scope: dict[str, Any] = {"latest": latest, "next_id": next_id, "constant": constant, "array": np.asarray}
+        self.scope |= {"free": [], "frames": frames, "rebuild": program.rebuild, "own": own, "memory": memory_of}
         self.scope |= {"same": same, "context": CURRENT.get, "MISFIT": MISFIT}
         guard = Guard(args, kwargs, self.bound, met(program))
         self.leaves, self.paths = guard.leaves, guard.paths
@@ -123,7 +123,7 @@ class Entry:
         lines = ["free.append(frame)"]
         targets = [target for target, _ in program.writes if target.kind == TENSOR or self.is_tensor(target)]
         if targets:
-            lines.append("latest.written = now = tick()")
+            lines.append("latest.written = now = next_id()")
             lines += [f"{self.memory(target)}.written = now" for target in targets]
         results = [x for x in program.result if isinstance(x, Value) and x.kind == RESULT]
         left = [(target, g) for target, g in program.gradients if g is not None]
@@ -142,7 +142,7 @@ class Entry:
         return x.kind == ARGUMENT and isinstance(self.leaves[x.of], Tensor)
 
     def memory(self, target: Value) -> str:
-        return self.bound(memory(target.of)) if target.kind == TENSOR else f"memory({self.tensor(target)})"
+        return self.bound(memory_of(target.of)) if target.kind == TENSOR else f"memory({self.tensor(target)})"
 
     def end(self, x: Value) -> str:
         """What is returned that no step made: an input itself, or a constant."""

@@ -77,9 +77,9 @@ def is_users(thing: Any) -> bool:
     from ..core import variables as names
 
     if isinstance(thing, FunctionType):
-        return names.is_users(thing.__code__.co_filename)
+        return names.is_user_code(thing.__code__.co_filename)
     if isinstance(thing, type):
         return names.is_users_class(thing)
     if not isinstance(thing, ModuleType):
         return False
-    return names.is_users(getattr(thing, "__file__", None) or next(iter(getattr(thing, "__path__", ())), "<frozen"))
+    return names.is_user_code(getattr(thing, "__file__", None) or next(iter(getattr(thing, "__path__", ())), "<frozen"))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.containers import flatten, has_values
 from ..core.context import Mode, tracing
-from ..core.names import line, spot
+from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, constant
 from .arguments import parameters_of, parts
 from .draws import no_hidden_draws
@@ -26,7 +26,10 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
     from ..core.variables import watch
 
     if tracing():
-        raise TraceError(f"a program is being written down already: {line(spot())}. Call the plain function there.")
+        raise TraceError(
+            f"a program is being written down already: {format_location(caller_location())}. Call the plain function "
+            "there."
+        )
     if inspect.isgeneratorfunction(f) or inspect.iscoroutinefunction(f):
         raise TraceError(f"{f.__name__} only begins when it is called: give the function that computes what it yields.")
     tracer = Trace(spell)
