@@ -407,9 +407,8 @@ def warn_of_history(output: Any, leaves: dict[Any, Any]) -> None:
             warned_of_history = True
             warnings.warn(
                 f"backward() has just gone through {len(updates)} recorded updates, one more with every step: "
-                f"{format_location(updates[-1]._created_at)}. The graphs of all steps stay in memory. Write w -= lr "
-                "* w.grad, which "
-                "changes a leaf in place and is not recorded, or use an optimiser, such as mg.optim.SGD.",
+                f"{format_location(updates[-1]._created_at)}. The graphs of all steps stay in memory. Write "
+                "w -= lr * w.grad, which changes a leaf in place and is not recorded, or use an optimiser.",
                 stacklevel=3,
             )
             return
@@ -426,7 +425,7 @@ def follow(output: Any) -> tuple[dict[Any, Any], dict[Any, int]]:
         if node.op is not None and node.op.sign in ("+", "-") and len(node.args) == 2 and len(node._paths) == 1:
             followed[node.args[node._paths[0][0]]] = node
         for x in node.args:
-            if hasattr(x, "paths"):
+            if hasattr(x, "_paths"):
                 uses[x] = uses.get(x, 0) + 1
                 if x not in seen:
                     seen.add(x)
