@@ -7,11 +7,15 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .context import CURRENT
 from .errors import called
 
 
 def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     """Raise what NumPy refused again, in terms of the user's tensors and line."""
+    trace = CURRENT.get().trace
+    if trace is not None:
+        trace.spoil("")  # the function may catch it, and go another way at another call
     listed = ", ".join(called(x, f"argument {i}") for i, x in enumerate(args))
     shapes = [getattr(x, "shape", ()) for x in args]
     if isinstance(error, np.linalg.LinAlgError):

@@ -83,9 +83,12 @@ class Primitive(Callee):
         The kernel, to the same bits, written with rows alone: what a program spells out instead of calling it.
     checks : bool
         Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
+    shows_nan : int
+        Of how many of the first arguments each nan or inf makes one in the result: a program then checks that alone.
     """
 
     __doc__: Any = Described(__doc__)
+    _guarded = ("function", "_rules")  # what a compiled function looks at before each call
 
     direct: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
     ready = staticmethod(as_array)
@@ -107,6 +110,7 @@ class Primitive(Callee):
         broadcasts: bool = False,
         spelled: Callable[..., Any] | None = None,
         checks: bool = False,
+        shows_nan: int = 0,
     ) -> None:
         self.function = function
         self.name = function.__name__
@@ -120,6 +124,7 @@ class Primitive(Callee):
         self.broadcasts = broadcasts
         self.spelled = spelled
         self.checks = checks
+        self.shows_nan = shows_nan
         if bind:
             self.bind = bind  # type: ignore[method-assign]
         direct = self.direct.get(len(rules)) if all(rules) and not bind else None

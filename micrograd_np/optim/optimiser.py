@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from ..core.context import CURRENT, no_grad, tracing
+from ..core.context import CURRENT, no_grad
 from ..core.tensor import Tensor
 from ..core.versions import memory
 from ..nn.module import load
@@ -128,32 +128,29 @@ class Optimiser:
         gradients = [p.grad if p.requires_grad else None for p in self.parameters]
         self.check_gradients(gradients)
         moved = [(p, g, s) for p, g, s in zip(self.parameters, gradients, self.state, strict=True) if g is not None]
-        if tracing():
-            self.trace_updates(moved)
-            return
+        trace = CURRENT.get().trace
         held = [x for p, _, state in moved for x in (p, *state.values())]
-        before = [x._data.copy() for x in held] if self.careful else []
+        before = [x._data.copy() for x in held] if self.careful or trace is not None else []
         try:
             with np.errstate(over="raise", invalid="raise", divide="raise"):
                 for p, g, state, options in self.with_options(moved):
-                    self.update(p._data, raw(g), arrays(state), **options)
+                    if trace is None:
+                        self.update(p._data, raw(g), arrays(state), **options)
+                    else:  # as steps of a program, which looks at what it has made before it writes
+                        self.update(p, g, state, **options)
+                        trace.expect(g, (p, *state.values()))
         except BaseException as error:
             for x, old in zip(held, before, strict=False):
                 x._data[...] = old
+            if trace is not None:
+                trace.spoil("")
             if isinstance(error, FloatingPointError):
                 done = "nothing was changed" if before else "is half done"
                 raise self.diverged(f"a step went beyond all numbers ({error}), and {done}") from None
             raise
         finally:
-            written(held)
-
-    def trace_updates(self, moved: list[tuple[Tensor, Any, State]]) -> None:
-        """The same as steps of a program, which looks at what it has made before it writes."""
-        trace = CURRENT.get().trace
-        for p, g, state, options in self.with_options(moved):
-            self.update(p, g, state, **options)
-            for kind, x in (("", p), *state.items()):
-                trace.expect(x, self.check_of(p, kind))
+            if trace is None:
+                written(held)
 
     def with_options(self, moved: list[tuple[Tensor, Any, State]]) -> Iterator[tuple[Tensor, Any, State, State]]:
         """What moves, each with the options of its group in its dtype."""
@@ -171,22 +168,14 @@ class Optimiser:
         for i, g in enumerate(gradients):
             if g is None and self.parameters[i].requires_grad:
                 raise self.without_gradients(gradients)
-            if g is not None and not tracing() and is_large(raw(g)):
-                self.careful = True
+            if g is not None and is_large(raw(g)):
+                trace = CURRENT.get().trace
+                if trace is None:
+                    self.careful = True
                 if not np.isfinite(raw(g)).all():
+                    if trace is not None:
+                        trace.spoil("")  # the next calls will be others
                     raise self.diverged(f"the gradient of {self.called(i)} has a nan or inf, and nothing was changed")
-
-    def check_of(self, p: Tensor, kind: str) -> Callable[[Any], None]:
-        """What a program asks before it writes: a nan or inf in a gradient is one in the parameter or its state."""
-        dot = np.vdot
-
-        def check(values: Any) -> None:
-            if not dot(values, values) < LARGE and not np.isfinite(values).all():
-                name = self.called(next(i for i, x in enumerate(self.parameters) if x is p))
-                what = f"{kind} of {name}" if kind else name
-                raise self.diverged(f"this step would make {what} nan or inf, and nothing was changed")
-
-        return check
 
     def without_gradients(self, gradients: list[Any]) -> RuntimeError:
         pairs = enumerate(zip(self.parameters, gradients, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..core.tensor import Tensor, constant
 from ..core.versions import Memory, memory, tick
 from ..ops import TABLE
 from ..ops.control import alias, hook
+from .scalars import Scalar
 from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Value
 
 LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after it
@@ -33,6 +34,10 @@ class Trace:
 
     def __init__(self, spell: bool = True) -> None:
         self.spell = spell  # rows out, where they can be, or take them whole
+        self.owners: set[int] = set()  # of the memory of arrays that were there before the function ran
+        self.kept: list[Any] = []  # arrays whose ids stand for them
+        self.spoiled: str | None = None  # why this run is no program, though it computed the right thing
+        self.refused: TraceError | None = None  # what the function caught is raised once more at its end
         self.steps: list[Step] = []
         self.rules = 0  # that are being read
         self.start = tick()
@@ -43,7 +48,8 @@ class Trace:
         self.touched: set[Tensor] = set()  # whose gradient was set or forgotten by the function itself
         self.met: dict[Tensor, Tensor | None] = {}  # the gradients that were there before, where they were looked at
         self.modules: dict[int, Any] = {}
-        self.checks: dict[Tensor, Callable[[Any], None]] = {}  # of what is to be written
+        self.expected: dict[Tensor, None] = {}  # what an optimiser writes has to be finite
+        self.finite: list[Value] = []  # and so have the gradients that it is written from
         self.outputs: dict[Value, Any] = {}  # and the module that gave each, the innermost
 
     # What the engine shows.
@@ -89,7 +95,7 @@ class Trace:
 
     def copied(self, tensor: Tensor, data: Any) -> None:
         """A Tensor was made of an array, which is read at each call, or of numbers, which stay."""
-        if isinstance(data, np.ndarray):
+        if isinstance(data, np.ndarray | Tensor):
             self.values[tensor] = self.step(astype, (self.value(data),), {"dtype": tensor._data.dtype}, tensor._data)
         else:
             self.fixed(tensor)
@@ -131,9 +137,14 @@ class Trace:
         self.value(tensor)
         self.touched.add(tensor)
 
-    def expect(self, tensor: Tensor, check: Callable[[Any], None]) -> None:
-        """What is written to a tensor is to be checked first, by a function that raises."""
-        self.checks[tensor] = check
+    def expect(self, gradient: Any, tensors: Iterable[Tensor]) -> None:
+        """An optimiser makes a step only where a gradient, and what it writes, is finite."""
+        self.finite.append(self.value(gradient))
+        self.expected.update(dict.fromkeys(tensors))
+
+    def spoil(self, why: str) -> None:
+        """This run goes on and is right, and no program is made of it; without a reason, one may be of a later run."""
+        self.spoiled = self.spoiled or why
 
     def drew(self, tensor: Tensor, op: Any, method: Any, args: Any, kwargs: Any) -> None:
         """A Generator drew numbers."""
@@ -149,24 +160,36 @@ class Trace:
 
     def refuse(self, tensor: Tensor, how: str) -> None:
         """What would make a value part of the program."""
-        raise TraceError(
+        self.refused = self.refused or TraceError(
             f"{how} of {called(tensor, 'a tensor')} in a traced function would make today's value part of the "
             f"program: {line(spot())}. Choose with mg.where instead of if, keep numbers as Tensors, or do it outside."
         )
+        raise self.refused
 
     # What the program is made of.
 
     def value(self, x: Any) -> Any:
         """The value that a tensor or an array holds now; a number is itself."""
         if isinstance(x, Tensor):
+            x = x if type(x) is not Scalar else x.tensor
             self.check_unwritten(x)
             if x not in self.values:
                 old = x.birth < self.start
-                self.values[x] = self.input(TENSOR, x, x._data) if old else self.input(ARRAY, x._data, x._data)
+                self.values[x] = self.input(TENSOR, x, x._data) if old else self.array(x._data)
             return self.values[x]
         if isinstance(x, np.generic | list):
             return new(CONSTANT, *[np.asarray(x)] * 2)
-        return self.input(ARRAY, x, x) if is_array(x) else x
+        return self.array(x) if is_array(x) else x
+
+    def array(self, x: Any) -> Value:
+        """An array that was there before is read at each call; one that the function made is a constant, as it is."""
+        if id(owner(x)) in self.owners or not isinstance(x, np.ndarray):
+            return self.input(ARRAY, x, x)
+        known = self.inputs.get((CONSTANT, id(x)))
+        if known is None or not same_bits(known.of, x):
+            known = self.inputs[CONSTANT, id(x)] = new(CONSTANT, *[snapshot(x)] * 2)
+            self.kept.append(x)
+        return known
 
     def input(self, kind: str, of: Any, data: Any) -> Value:
         key = (kind, id(of))  # the value holds on to `of`
@@ -212,6 +235,8 @@ class Trace:
             tensor._grad = np.array(g._data)
         left: list[tuple[Tensor, Value | None]] = []
         for tensor, value in list(self.values.items()):
+            if tensor.birth > self.start:
+                continue  # made by the function itself, and gone with it
             if tensor in gradients and tensor.op is None and value.kind != CONSTANT:
                 self.cotangent(tensor, gradients[tensor], final=True)
                 left.append((tensor, self.value(gradients[tensor])))
@@ -229,6 +254,24 @@ class Trace:
                         "program would not set it. Give the module a Tensor of its own before, and write into that "
                         "with .assign(values)."
                     )
+
+
+def owner(x: Any) -> Any:
+    """What holds the memory of an array or Tensor."""
+    x = x._data if isinstance(x, Tensor) else x
+    while getattr(x, "base", None) is not None:
+        x = x.base
+    return x
+
+
+def same_bits(x: Any, y: Any) -> bool:
+    return (x.shape, x.dtype) == (y.shape, y.dtype) and x.tobytes() == y.tobytes()
+
+
+def snapshot(x: Any) -> Any:
+    """A copy with the same order in memory; what was broadcast stays so."""
+    part = x[tuple(slice(1) if not step else slice(None) for step in x.strides)]
+    return np.broadcast_to(part.copy(order="K"), x.shape) if 0 in x.strides else x.copy(order="K")
 
 
 def is_array(x: Any) -> bool:

@@ -121,8 +121,7 @@ def test_a_state_that_would_be_infinite_is_said_and_nothing_is_changed(make, way
     for _ in range(3):
         step(small)
     before = held(optimiser)
-    says = "beyond all numbers.* and nothing was changed" if way == "eager" else "of w nan or inf, and nothing was"
-    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=says):
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="beyond all numbers.* and nothing was ch"):
         step(large)
     assert all(map(np.array_equal, held(optimiser), before))
     step(small)
