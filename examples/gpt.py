@@ -26,7 +26,7 @@ class Block(nn.Module):
         self.attention = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True, **drawn)
         self.before_thought = nn.LayerNorm(WIDTH, dtype=np.float32)
         self.thought = nn.Sequential(
-            nn.Linear(WIDTH, 4 * WIDTH, **drawn), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH, **drawn)
+            nn.Linear(WIDTH, 4 * WIDTH, **drawn), nn.GELU("tanh"), nn.Linear(4 * WIDTH, WIDTH, **drawn)
         )
 
     def forward(self, x):

@@ -8,12 +8,13 @@ conversions, operators, linalg    what leaves the tape; operators, methods, prot
 pullback, transforms    derivatives of functions
 anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompute instead of remember
 checking, testing    how to doubt a derivative
-random, program    a tape is a program: read it, and run it
-drawing, documentation    the same walk as a picture; a row's docstring
+expressions         one printer of formulas: docstrings, pictures, explanations and source
+random, program     a tape is a program: read it, and run it
+drawing             the same walk as a picture
 nn, optim    a model is modules, and updates over the same tape
 saving              a state as one file, whole or not at all
 data, training      batches, scaling, and readers of what is on disk; the loop that people write anyway
-plots               training to look at
+plots, learn        training to look at; lessons, and exercises that mark themselves
 article, cli        the article's networks, by hand and on the tape
 """
 
@@ -24,6 +25,19 @@ from . import operators as _operators
 from .anomaly import detect_anomaly
 from .checkpoint import checkpoint
 from .core.context import no_grad, scope
+from .core.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    FileError,
+    GradientError,
+    LoadError,
+    MicrogradError,
+    MissingPackageError,
+    NonFiniteError,
+    ShapeError,
+    TraceError,
+    UnsupportedError,
+)
 from .core.tensor import Tensor
 from .custom import custom_op
 from .ops import FUNCTIONS as _FUNCTIONS
@@ -33,11 +47,11 @@ from .random import sample
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
 
 # What a bare tape does not need is imported when it is first asked for.
-_MODULES = ("data", "nn", "optim", "plots", "testing")
+_MODULES = ("data", "learn", "nn", "optim", "plots", "testing")
 _ROOMS = dict.fromkeys(("gradcheck", "verify"), "checking")
 _ROOMS |= dict.fromkeys(("Compiled", "Program", "compile", "trace"), "program")
 _ROOMS |= dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
-_ROOMS |= dict.fromkeys(("LoadError", "load", "save"), "saving")
+_ROOMS |= dict.fromkeys(("load", "save"), "saving")
 _ROOMS |= dict.fromkeys(("export_onnx",), "saving.onnx")
 _ROOMS |= dict.fromkeys(("fit",), "training")
 
@@ -47,7 +61,9 @@ globals().update(_TABLE)
 __all__ = [
     *("Tensor", "checkpoint", "custom_op", "detect_anomaly", "linalg", "no_grad", "scope"),
     *("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
-    *("data", "nn", "optim", "plots", "sample", "testing"),
+    *("data", "learn", "nn", "optim", "plots", "sample", "testing"),
+    *("MicrogradError", "ArgumentError", "ArgumentTypeError", "ShapeError", "UnsupportedError"),
+    *("GradientError", "NonFiniteError", "TraceError", "LoadError", "FileError", "MissingPackageError"),
     *_ROOMS,
     *_TABLE,
 ]

@@ -1,7 +1,9 @@
-"""Where the first nan or inf came from, and which saved array was changed behind the tape's back."""
+"""Detect the first nan or inf, and saved arrays that were changed where the tape could not see it."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import Any
 from weakref import finalize
 
@@ -9,26 +11,28 @@ import numpy as np
 
 from .core.backward import Pull, Pulled
 from .core.context import Mode
-from .core.errors import called
+from .core.errors import GradientError, NonFiniteError, describe
 from .core.names import line, spot
 from .core.rules import reads
 from .core.tensor import Tensor
-from .ops.several import Outputs
+from .ops.primitive import Outputs
 
-Saved = list[tuple[Any, Any, Any]]
+Index = tuple[int, ...]
 
 
 def detect_anomaly() -> Mode:
-    """A context in which the first op to make a nan or inf is an error, forward and backward.
+    """A context in which the first nan is an error, forward and backward, and so is the first inf that an op makes.
 
-    Ops that only pass one on are not blamed. Arrays that a rule has yet to read are copied, and a write to one of
-    them that the tape cannot see, such as `w.data[0] = 1`, is an error in the backward pass. Slow: for debugging.
+    The error names the op that made it, or the leaf or array that already held a nan when an op first passed it on. An
+    inf among the arguments is no error, since masks are made of -inf. Arrays that a rule has yet to read are copied,
+    and a write to one of them that the tape cannot see, such as `w.data[0] = 1`, is an error in the backward pass.
+    Slow: for debugging.
 
     Raises
     ------
-    FloatingPointError
+    NonFiniteError
         Naming the op, the tensor, the index, the line, and the cure where one is known.
-    RuntimeError
+    GradientError
         Naming the changed array, the index and the op that needed it.
 
     Examples
@@ -37,61 +41,87 @@ def detect_anomaly() -> Mode:
     >>> with detect_anomaly(), np.errstate(divide="ignore"):
     ...     np.log(x)
     Traceback (most recent call last):
-    FloatingPointError: log made -inf at index (1,) from finite arguments x (2,) float64: ...
+    micrograd_np.NonFiniteError: log made -inf at index (1,) from finite arguments x (2,) float64: ...
     """
     return Mode(watch=Watch())
 
 
 class Watch:
-    """Looks at every value that an op makes and at every cotangent that a rule sends."""
+    """Checks every value that an op makes and every cotangent that a rule sends."""
 
     def __init__(self) -> None:
-        self.saved: dict[int, Saved] = {}  # by the node's birth, for as long as the node lives
+        self.saved: dict[int, list[tuple[int, Any]]] = {}  # by the node's birth, for as long as the node lives
 
     def made(self, node: Tensor, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> None:
-        arrays = [x._data if isinstance(x, Tensor) else x for x in args]
-        index = first_nonfinite(node._data)
-        if index is not None and all(first_nonfinite(x) is None for x in arrays):
+        index = first_nan(node)
+        if index is not None:
+            holding = next(((i, x) for i, x in enumerate(args) if first_nan(x) is not None), None)
+            if holding is not None:
+                raise nan_from_outside(op, *holding, node)
+        elif all_finite(args):
+            index = first_nonfinite(node)
+        if index is not None:
             raise nonfinite_value(op, args, node, index)
-        self.saved[node.birth] = [
-            (value, array, array.copy())
-            for position, (value, array) in enumerate(zip((node, *args), (node._data, *arrays), strict=True))
+        # Copies alone: a reference to the node from here would keep it, and its graph, alive.
+        copies = [
+            (position, array.copy())
+            for position, array in enumerate(map(as_array, (node, *args)))
             if getattr(array, "dtype", None) is not None and any(reads(rule, position) for _, rule in node.edges)
         ]
-        finalize(node, self.saved.pop, node.birth)
+        if copies:
+            self.saved[node.birth] = copies
+            finalize(node, self.saved.pop, node.birth).atexit = False
 
     def reading(self, pull: Pull) -> Pull:
-        """The same reader, which looks at what it reads and at what it sends."""
+        """Return a reader of rules that checks what the rules read and what they return."""
 
         def watched(node: Tensor, g: Any) -> Pulled:
-            for value, array, copy in self.saved.get(node.birth, ()):
+            for position, copy in self.saved.get(node.birth, ()):
+                value = (node, *node.args)[position]
+                array = as_array(node if position == 0 else node.values[position - 1])
                 changed = (array != copy) & ((array == array) | (copy == copy))  # nan where nan was is no change
                 if changed.any():
-                    raise changed_behind(node, value, tuple(map(int, np.argwhere(changed)[0])))
+                    raise changed_behind(node, value, first_true(changed))
             pulled = pull(node, g)
-            if all(first_nonfinite(x) is None for x in (g, node, *node.args)):
-                for x, cotangent in pulled:
-                    index = first_nonfinite(cotangent)
-                    if index is not None:
-                        raise nonfinite_cotangent(node, x, index, raw(cotangent))
+            known = (g, node, *node.args)
+            finite, without_nan = all_finite(known), all(first_nan(x) is None for x in known)
+            for x, cotangent in pulled:
+                index = first_nonfinite(cotangent) if finite else first_nan(cotangent) if without_nan else None
+                if index is not None:
+                    raise nonfinite_cotangent(node, x, index, as_array(cotangent))
             return pulled
 
         return watched
 
 
-def raw(x: Any) -> Any:
+def as_array(x: Any) -> Any:
     return x._data if isinstance(x, Tensor) else x
 
 
-def first_nonfinite(x: Any) -> tuple[int, ...] | None:
+def all_finite(values: Iterable[Any]) -> bool:
+    return all(first_nonfinite(x) is None for x in values)
+
+
+def first_true(mask: Any) -> Index:
+    return tuple(map(int, np.argwhere(mask)[0]))
+
+
+def first_nonfinite(x: Any, wrong: Any = lambda x: ~np.isfinite(x)) -> Index | None:
     """The index of the first nan or inf; for several outputs, that in the first that has one."""
-    x = raw(x)
+    x = as_array(x)
     if isinstance(x, Outputs):
-        return next((index for part in x if part is not None and (index := first_nonfinite(part)) is not None), None)
+        found = (first_nonfinite(part, wrong) for part in x if part is not None)
+        return next((index for index in found if index is not None), None)
+    if isinstance(x, float) and not math.isfinite(x):
+        x = np.asarray(x)
     if getattr(x, "dtype", np.dtype(int)).kind not in "fc":
         return None
-    wrong = ~np.isfinite(x)
-    return tuple(map(int, np.argwhere(wrong)[0])) if wrong.any() else None
+    mask = wrong(x)
+    return first_true(mask) if mask.any() else None
+
+
+def first_nan(x: Any) -> Index | None:
+    return first_nonfinite(x, np.isnan)
 
 
 CURES = {
@@ -103,26 +133,42 @@ CURES = {
 }
 
 
-def nonfinite_value(op: Any, args: tuple[Any, ...], node: Any, index: tuple[int, ...]) -> FloatingPointError:
-    listed = ", ".join(called(x, f"argument {i}") for i, x in enumerate(args))
+def nonfinite_value(op: Any, args: tuple[Any, ...], node: Any, index: Index) -> FloatingPointError:
+    listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(args))
     value = node.data[index] if hasattr(node.data, "shape") else "a nan or inf"
-    return FloatingPointError(
-        f"{op.name} made {value} at index {index} from finite arguments {listed}: {line(node.where or spot())}. "
+    kind = "finite arguments" if all_finite(args) else "arguments that hold inf, but no nan,"
+    return NonFiniteError(
+        f"{op.name} made {value} at index {index} from {kind} {listed}: {line(node.where or spot())}. "
         f"{CURES.get(op.name, '')}".rstrip()
     )
 
 
-def nonfinite_cotangent(node: Any, x: Any, index: tuple[int, ...], cotangent: Any) -> FloatingPointError:
+def nan_from_outside(op: Any, position: int, x: Any, node: Any) -> FloatingPointError:
+    name = describe(x, f"argument {position}")
+    index = first_nan(x)
+    held = f"{name} already holds nan at index {index}" if index else f"{name} is nan"
+    origin = f" It was made by {x.op.name}, outside of detect_anomaly(): {line(x.where)}." if is_recorded(x) else ""
+    return NonFiniteError(
+        f"{held}, where {op.name} uses it: {line(node.where or spot())}.{origin} Look for what filled it: data with "
+        "missing values, a division by zero, an update that diverged."
+    )
+
+
+def is_recorded(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.op is not None
+
+
+def nonfinite_cotangent(node: Any, x: Any, index: Index, cotangent: Any) -> FloatingPointError:
     value = cotangent[index] if hasattr(cotangent, "shape") else "a nan or inf"
-    return FloatingPointError(
+    return NonFiniteError(
         f"the derivative of {node.op.name} made {value} at index {index} of the gradient of "
-        f"{called(x, 'its argument')}. "
+        f"{describe(x, 'its argument')}. "
         f"{CURES.get(node.op.name, '')}".rstrip()
     )
 
 
-def changed_behind(node: Any, value: Any, index: tuple[int, ...]) -> RuntimeError:
-    return RuntimeError(
-        f"{called(value, 'an array')} was changed at index {index} after {node.op.name} had used it, and the "
+def changed_behind(node: Any, value: Any, index: Index) -> RuntimeError:
+    return GradientError(
+        f"{describe(value, 'an array')} was changed at index {index} after {node.op.name} had used it, and the "
         "derivative needs the old values. Write to the array before the forward pass, or after backward()."
     )

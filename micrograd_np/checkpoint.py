@@ -15,8 +15,8 @@ from .core.errors import called
 from .core.names import Spot, line
 from .core.tensor import Tensor
 from .core.versions import tick
-from .ops.control import pack
-from .ops.several import Outputs, Several
+from .ops.identity import pack
+from .ops.primitive import Outputs, Several
 from .pullback import collect
 
 

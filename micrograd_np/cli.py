@@ -67,6 +67,14 @@ def commands() -> argparse.ArgumentParser:
         help="the suffix names the format: .html, .svg, .png, .pdf, .dot, .mmd, .md, .txt, .py (graph.html)",
     )
     command.set_defaults(run=draw)
+    command = subparsers.add_parser(
+        "learn",
+        help="list the lessons, and open one",
+        description="List ten lessons, from a slope to writing reverse mode yourself, and which exercises are done; or "
+        "write a lesson as a notebook into this folder, and open it where Jupyter is installed.",
+    )
+    command.add_argument("lesson", nargs="?", metavar="N", help="the number of a lesson, or next")
+    command.set_defaults(run=learn)
     return parser
 
 
@@ -123,6 +131,16 @@ def draw(options: argparse.Namespace) -> int:
     picture.save(options.out)
     print(options.out)
     return 0
+
+
+def learn(options: argparse.Namespace) -> int:
+    """List the lessons, or open one."""
+    from .learn import ladder
+
+    try:
+        return ladder.open_lesson(options.lesson)
+    except ValueError as error:
+        raise OSError(error) from None
 
 
 def check_folder(option: str, folder: Path) -> None:

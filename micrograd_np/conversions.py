@@ -45,14 +45,14 @@ def __bool__(self: Tensor) -> bool:
 @given
 def __float__(self: Tensor) -> float:
     check_untraced(self, "float()")
-    errors.check_uncut(self, "float()", "Keep it a tensor, or write .item() for its number alone.")
+    errors.check_uncut(self, *errors.to_number("float"))
     return float(self._data)
 
 
 @given
 def __int__(self: Tensor) -> int:
     check_untraced(self, "int()")
-    errors.check_uncut(self, "int()", "Keep it a tensor, or write int(t.item()) for its number alone.")
+    errors.check_uncut(self, *errors.to_number("int"))
     return int(self._data)
 
 
@@ -119,6 +119,6 @@ def __repr__(self: Tensor) -> str:
 
 @given
 def _repr_html_(self: Tensor) -> str:
-    from .drawing.notebook import tensor_html
+    from .drawing.html import tensor_html
 
     return tensor_html(self)

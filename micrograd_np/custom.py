@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from .anomaly import first_nonfinite
-from .core.rules import Rule
+from .core.errors import ArgumentTypeError, NonFiniteError, ShapeError
+from .core.names import line, spot
+from .core.rules import Rule, innermost
 from .core.tensor import Tensor
 from .ops.primitive import Bound, Primitive, as_array
 
@@ -52,11 +54,14 @@ def custom_op(*rules: Rule | None, broadcasts: bool = False) -> Callable[[Callab
 class CustomOp(Primitive):
     """A user's row: positional parameters are arrays, keyword-only parameters are metadata."""
 
+    widens = False  # a rule is given the dtypes that its function was given
+
     def __init__(self, function: Callable[..., Any], rules: tuple[Rule | None, ...], broadcasts: bool) -> None:
         self.signature = inspect.signature(function)
         parameters = self.signature.parameters.values()
         names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        check_rules(function.__name__, len(rules), names)
+        metadata = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        check_rules(function.__name__, rules, names, metadata)
         pairs = enumerate(zip(rules, names, strict=True))
         super().__init__(
             function,
@@ -115,42 +120,61 @@ def held_to_contract(rule: Rule, name: str, position: int, parameter: str, broad
     return checked_rule
 
 
-def check_rules(name: str, count: int, parameters: list[str]) -> None:
-    if count != len(parameters):
-        raise TypeError(
-            f"{name} has {len(parameters)} array arguments ({', '.join(parameters)}) and was given {count} rules. Give "
-            "one rule for each, None where there is no derivative; make what is not an array keyword-only, after *."
+def check_rules(op: str, rules: tuple[Rule | None, ...], names: list[str], metadata: list[str]) -> None:
+    if len(rules) != len(names):
+        raise ArgumentTypeError(
+            f"{op} has {len(names)} array arguments ({', '.join(names)}) and was given {len(rules)} rules. Give one "
+            "rule for each, None where there is no derivative; make what is not an array keyword-only, after *."
         )
+    for rule, name in zip(rules, names, strict=True):
+        if rule is None:
+            continue
+        if not callable(rule):
+            raise ArgumentTypeError(f"the rule of {op} for {name} is {rule!r}; a rule is a function, or None.")
+        try:
+            inspect.signature(rule).bind("g", "z", *names, **dict.fromkeys(metadata))
+        except ValueError:
+            continue  # functions written in C need not say what they take
+        except TypeError as error:
+            code = getattr(innermost(rule), "__code__", None)
+            where = line((code, 0)) if code else line(spot())
+            called_as = ", ".join(["g", "z", *names, *(f"{key}=..." for key in metadata)])
+            raise ArgumentTypeError(
+                f"the rule of {op} for {name} cannot be called as rule({called_as}): {error}.\n  {where}\n"
+                "A rule takes the cotangent g, the output z, every array argument, and the metadata by keyword."
+            ) from None
 
 
 def check_forward_result(name: str, z: Any) -> Any:
     if isinstance(z, int | float):
         return np.asarray(z)
-    raise TypeError(
+    raise ArgumentTypeError(
         f"{name} returned {type(z).__name__}, and a custom op computes an array from arrays. If it is written with "
         "Tensors or ops of the table, it needs no custom_op: call it as it is."
     )
 
 
 def forward_nonfinite(name: str, z: Any, index: Any) -> FloatingPointError:
-    return FloatingPointError(f"{name} returned {z[index]} at index {index} for finite arguments.")
+    return NonFiniteError(f"{name} returned {z[index]} at index {index} for finite arguments.")
 
 
 def check_cotangent(name: str, parameter: str, cotangent: Any, like: Any) -> None:
     """What a user's rule returned must be a gradient of its argument: an array of floats of its shape."""
     rule = f"the rule of {name} for {parameter}"
     if not hasattr(cotangent, "dtype"):
-        raise TypeError(f"{rule} returned {type(cotangent).__name__}; it must return an array of shape {like.shape}.")
+        raise ArgumentTypeError(
+            f"{rule} returned {type(cotangent).__name__}; it must return an array of shape {like.shape}."
+        )
     if cotangent.dtype.kind != "f":
-        raise TypeError(f"{rule} returned {cotangent.dtype}; a gradient is floating-point.")
+        raise ArgumentTypeError(f"{rule} returned {cotangent.dtype}; a gradient is floating-point.")
     if cotangent.shape != like.shape:
-        raise ValueError(
+        raise ShapeError(
             f"{rule} returned shape {cotangent.shape}, and {parameter} has {like.shape}: one number for each entry. If "
             f"{name} broadcasts its arguments, say custom_op(..., broadcasts=True) and return the output's shape."
         )
 
 
 def rule_nonfinite(name: str, parameter: str, index: Any) -> FloatingPointError:
-    return FloatingPointError(
+    return NonFiniteError(
         f"the rule of {name} for {parameter} returned a nan or inf at index {index}, from finite values."
     )

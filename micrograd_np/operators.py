@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .conversions import check_untraced, given, raw
-from .core import errors, misfits
+from .core import errors
 from .core.context import tracing
 from .core.tensor import Tensor, assign
 from .core.versions import memory
@@ -61,7 +61,7 @@ def in_place(op: Primitive) -> Callable[..., Any]:
         try:
             op.kernel(data, value, data)
         except Exception as error:
-            misfits.explain(op, (self, other), error)
+            errors.explain(op, (self, other), error)
         (self._memory or memory(self)).write()
         return self
 
@@ -87,7 +87,7 @@ def copying(name: str) -> Callable[..., Any]:
 
     def copied(self: Tensor, *args: Any, **kwargs: Any) -> Any:
         if tracing():
-            raise misfits.in_place(name)
+            raise errors.in_place(name)
         return FUNCTIONS[name](self, *args, **kwargs)
 
     return copied
@@ -141,7 +141,7 @@ def __iter__(self: Tensor) -> Iterator[Any]:
 
 def mask(self: Tensor) -> Any:
     """What NumPy asks of whatever stands beside a masked array."""
-    raise misfits.masked()
+    raise errors.masked()
 
 
 Tensor._mask = property(mask)  # type: ignore[attr-defined]
@@ -151,21 +151,21 @@ Tensor.assign = assign  # type: ignore[attr-defined]
 @given
 def __array_ufunc__(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
     if how != "__call__":
-        raise misfits.method(ufunc.__name__, how)
+        raise errors.method(ufunc.__name__, how)
     if ufunc not in BY_FUNCTION:
-        raise misfits.unsupported(ufunc)
+        raise errors.unsupported(ufunc)
     return BY_FUNCTION[ufunc](*inputs, **kwargs)
 
 
 @given
 def __array_function__(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
     if function not in BY_FUNCTION:
-        raise misfits.unsupported(function)
+        raise errors.unsupported(function)
     try:
         return BY_FUNCTION[function](*args, **kwargs)
     except TypeError as error:
         if "unexpected keyword argument" in str(error):
-            raise misfits.signature(function.__name__, kwargs, error) from None
+            raise errors.signature(function.__name__, kwargs, error) from None
         raise
 
 

@@ -12,9 +12,8 @@ from .core.backward import Pull, backpropagate, pull_arrays, pull_tensors
 from .core.containers import flatten, map_leaves
 from .core.context import CURRENT, Mode, tracing
 from .core.tensor import Tensor, as_tensor, constant, cotangent, fixed, seed
-from .ops.control import alias, pack
-from .ops.primitive import as_array
-from .ops.several import Outputs
+from .ops.identity import alias, pack
+from .ops.primitive import Outputs, as_array
 
 Function = Callable[..., Any]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checking.findings import GradcheckReport
 from .checking.gradcheck import gradcheck
+from .checking.report import GradcheckReport
 from .checking.verify import verify
 from .checking.verify_report import VerifyReport
 from .core.tensor import Tensor

@@ -6,8 +6,7 @@ from pathlib import Path
 import micrograd_np as mg
 from micrograd_np.operators import BINARY, COMPARISONS, LOGIC, METHODS, UNARY
 from micrograd_np.ops import FUNCTIONS
-from micrograd_np.ops.primitive import Elementwise, Plain, Primitive
-from micrograd_np.ops.several import Several
+from micrograd_np.ops.primitive import Elementwise, Plain, Primitive, Several
 
 PATH = Path(mg.__file__).with_suffix(".pyi")
 
@@ -34,7 +33,7 @@ def parameters(function):
     """The parameters as a stub spells them: names, stars and defaults."""
     if isinstance(function, Elementwise):
         return ", ".join([f"{name}: Operand" for name in "xyzuv"[: len(function.rules)]] + ["/"])
-    signature = inspect.signature(function.bind if isinstance(function, Primitive) else function)
+    signature = inspect.signature((function.extended or function.bind) if isinstance(function, Primitive) else function)
     parts = []
     starred = False
     for p in signature.parameters.values():
@@ -100,7 +99,8 @@ def imports():
         if inspect.ismodule(value):
             yield f"from . import {name} as {name}"
         elif name not in FUNCTIONS and name != "Tensor":
-            yield f"from {value.__module__.removeprefix('micrograd_np')} import {name} as {name}"
+            module = value.__module__.removeprefix("micrograd_np") or ".core.errors"  # exceptions show the public name
+            yield f"from {module} import {name} as {name}"
 
 
 def stub():

@@ -206,6 +206,7 @@ def test_training_tells_how_far_it_is():
     assert told == [0, 1_000, 2_000, 2_500]
 
 
+@pytest.mark.slow
 def test_networks_train_side_by_side_as_they_do_alone():
     told = []
     steps = {network.name: 30 for network in NETWORKS}
@@ -275,6 +276,7 @@ def test_without_a_complex_step_the_differences_decide(monkeypatch):
 # Pictures.
 
 
+@pytest.mark.slow
 def test_pictures_bear_the_articles_names(tmp_path):
     folder = tmp_path / "made" / "for it"
     section = pictures.save(folder)

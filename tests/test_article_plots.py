@@ -9,6 +9,7 @@ from micrograd_np.article import hand, pictures, plots
 from micrograd_np.article.networks import THREE_LAYERS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["svg", "png"])
 @pytest.mark.parametrize(
     "plot", [plots.sigmoid_slopes, lambda: plots.hidden_activations(plots.course(THREE_LAYERS, 3))]

@@ -65,6 +65,7 @@ def test_steps_are_a_number_from_1_to_60000(text, capsys):
     assert f"{text!r} is not a number of steps between 1 and 60,000" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_short_run_holds_and_says_what_it_did_not_reach(tmp_path, capsys):
     assert article(tmp_path) == 0
     *_, end = lines = capsys.readouterr().out.splitlines()
@@ -143,6 +144,7 @@ def test_a_folder_without_permission_is_refused(tmp_path, capsys, monkeypatch, u
     assert capsys.readouterr().err.endswith(f"cannot write into {tmp_path}: Permission denied. Choose another.\n")
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_plain_lines(tmp_path):
     command = [*COMMAND, "article", "--steps", "3", "--out", tmp_path]
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
@@ -152,6 +154,7 @@ def test_a_pipe_gets_plain_lines(tmp_path):
     assert not done.stderr
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_bar(tmp_path):
     ours, theirs = pty.openpty()
     command = [sys.executable, "-c", UNDRAWN, "article", "--steps", "3", "--out", tmp_path]
@@ -175,11 +178,13 @@ def received(terminal):
             return
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the process", "to its group, as a terminal does"])
 def test_ctrl_c_ends_cleanly(send, tmp_path):
     command = [*COMMAND, "article", "--out", tmp_path / "drawn", "--json", tmp_path / "r.json"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
+    with subprocess.Popen(command, **options) as process:
         process.stdout.readline()
         send(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=60)
@@ -188,6 +193,7 @@ def test_ctrl_c_ends_cleanly(send, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     command = [sys.executable, "-c", UNDRAWN, "article", "--steps", "3", "--out", tmp_path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

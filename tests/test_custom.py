@@ -119,3 +119,35 @@ def test_a_function_cannot_write_to_its_argument():
 def test_it_checks_itself():
     assert scaled_product.gradcheck(x, x)
     assert not op(lambda g, z, x: g * 2.001).gradcheck(x)
+
+
+def metadata(x, *, power=2):
+    return x**power
+
+
+WRONG_ARITY = [
+    (lambda: mg.custom_op(lambda g, x: g * np.cos(x))(lambda x: np.sin(x)), "x", "rule(g, z, x): too many"),  # here
+    (lambda: mg.custom_op(lambda g, z, x: g)(metadata), "x", "rule(g, z, x, power=...): got an unexpected"),  # here
+    (lambda: mg.custom_op(None, lambda g, z, x: g)(lambda x, y: x), "y", "rule(g, z, x, y): too many"),  # here
+    (lambda: mg.custom_op(lambda g, z, x, y: g)(lambda x: x), "x", "rule(g, z, x): missing a required"),  # here
+]
+
+
+@pytest.mark.parametrize(("make", "argument", "said"), WRONG_ARITY)
+def test_a_rule_of_the_wrong_arity_is_refused_where_it_is_given(make, argument, said):
+    with pytest.raises(mg.ArgumentTypeError) as raised:
+        make()
+    text = str(raised.value)
+    assert f"for {argument} cannot be called as {said}" in text
+    assert f"  test_custom.py:{make.__code__.co_firstlineno}: " in text
+    assert "# here" in text
+
+
+@pytest.mark.parametrize("rule", [lambda *a, **b: a[0], lambda g, *a, power: g, lambda g, z, x, power=3: g])
+def test_a_rule_that_can_be_called_is_taken(rule):
+    mg.custom_op(rule)(metadata)
+
+
+def test_what_is_no_rule_is_refused():
+    with pytest.raises(mg.ArgumentTypeError, match="a rule is a function, or None"):
+        mg.custom_op(0.5)(lambda x: x)

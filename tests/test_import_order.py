@@ -18,9 +18,7 @@ MODULES = {
 # Imported only when it is asked for, by a function of a module below.
 LATE = {
     ("custom", "checking"),
-    ("checking", "drawing"),
-    ("program", "drawing"),
-    ("ops", "documentation"),
+    ("ops", "expressions"),
     ("conversions", "drawing"),
 }
 

@@ -36,6 +36,7 @@ def chain_and_back(length):
     return seconds / length, weakref.ref(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on", [False, True], ids=["collector off", "collector on"])
 def test_a_chain_of_a_million_ops(on, capsys):
     with collector(on):
@@ -83,6 +84,7 @@ def test_a_float32_graph_is_float32_throughout():
     assert {*dtypes, *(g.dtype for g in leaves.values())} == {np.dtype(np.float32)}
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_two_thousand_rounds():
     def alive():
         return sum(issubclass(type(x), Tensor) for x in gc.get_objects())

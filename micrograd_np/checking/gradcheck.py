@@ -1,18 +1,34 @@
-"""Is the derivative that the graph gives the derivative? A verdict for each input, and what to do next."""
+"""gradcheck: the derivatives that a graph gives against finite differences, with a verdict for each input."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ..core.tensor import Tensor
-from . import fast as along
-from .findings import GradcheckReport, Judged
-from .inputs import check_along, check_entries
-from .locate import suspects
-from .problem import Problem
-from .verdict import KINK, NON_FINITE, NONDETERMINISTIC, OK, WRONG
+import numpy as np
 
+from ..core.containers import flatten
+from ..core.names import line, name_of
+from ..core.rules import Rule, fitted
+from ..core.tensor import Tensor
+from ..pullback import vjp
+from .finite_differences import (
+    INDEPENDENT,
+    KINK,
+    NON_FINITE,
+    NONDETERMINISTIC,
+    OK,
+    WRONG,
+    Comparison,
+    Measured,
+    axes,
+    compare,
+    tolerances,
+)
+from .flat_function import Problem, is_float
+from .report import Entry, GradcheckReport, Judged, number
+
+Array = Any
 Function = Callable[..., Any]
 
 RTOL = 1e-5
@@ -65,7 +81,7 @@ def gradcheck(
         raise ValueError(f"order={order}: gradcheck knows first and second derivatives, order=1 and order=2.")
     report = check(f, f, inputs, rtol, fast, seed)
     if order == 2 and report.verdict == OK:
-        report = check(along.derivative(f, seed), f, inputs, rtol, fast, seed).as_second_order()
+        report = check(derivative(f, seed), f, inputs, rtol, fast, seed).as_second_order()
     if order == 2 and report.verdict == KINK:
         report.suspects.append("Second derivatives were not checked: there are none at a kink.")
     if raise_on_failure and not report:
@@ -74,8 +90,8 @@ def gradcheck(
 
 
 def check(f: Function, called: Function, inputs: Any, rtol: float | None, fast: bool, seed: int) -> GradcheckReport:
-    rtol = rtol or (along.RTOL if fast else RTOL)
-    problem = Problem(along.contracted(f, seed) if fast else f, inputs, called)
+    rtol = rtol or (RTOL_ALONG if fast else RTOL)
+    problem = Problem(contracted(f, seed) if fast else f, inputs, called)
     if not problem.repeats():
         blank = [Judged(problem.names[i], x.shape, NONDETERMINISTIC, 0) for i, x in problem.points.items()]
         return GradcheckReport(blank, rtol)
@@ -90,3 +106,213 @@ def check(f: Function, called: Function, inputs: Any, rtol: float | None, fast: 
     if report.verdict == WRONG:
         report.suspects = suspects(problem.nodes, RTOL)
     return report
+
+
+SHOWN = 5
+
+
+def check_entries(problem: Problem, i: int, rows: Sequence[int], graph: Array, rtol: float) -> Judged:
+    x = problem.points[i].ravel()
+    held = compare(problem.measured(i), list(axes(x, rows)), graph, tolerances(graph, rtol))
+    return judged(problem, i, rows, held, rtol)
+
+
+def check_along(problem: Problem, i: int, graph: Array, rtol: float, seed: int) -> Judged:
+    x = problem.points[i].ravel()
+    directions = random_directions(x.size, seed)
+    allowed = spread(graph[:, 0], directions, rtol)
+
+    def along(chosen: Sequence[Array]) -> Comparison:
+        return compare(problem.measured(i), chosen, np.array(chosen) @ graph, lambda _: allowed[: len(chosen)])
+
+    def error(direction: Array) -> float:
+        held = along([direction])
+        return abs(float(held.graph[0, 0] - held.found.value[0, 0]))
+
+    held = along(list(directions))
+    found = judged(problem, i, None, held, rtol)
+    found.missed = missed(graph[:, 0], directions, allowed + held.found.uncertainty)
+    if found.verdict == WRONG:
+        entry = narrow_down(error, directions[np.flatnonzero(held.where)[0]])
+        found.entries = check_entries(problem, i, [entry], graph[[entry]], 1e-5).entries or found.entries
+    return found
+
+
+def judged(problem: Problem, i: int, rows: Sequence[int] | None, held: Comparison, rtol: float) -> Judged:
+    """What is reported of a comparison; without rows it was along random directions."""
+    graph, found = held.graph, held.found
+    shape = problem.points[i].shape
+    recorded = i in problem.reached
+    if not recorded and held.verdict != WRONG:
+        return Judged(problem.names[i], shape, INDEPENDENT, graph.size)
+    with np.errstate(all="ignore"):
+        errors = np.abs(graph - found.value) / (held.allowed / rtol)
+    return Judged(
+        problem.names[i],
+        shape,
+        held.verdict,
+        graph.size,
+        int(held.where.sum()),
+        [entry(shape, rows, row, k, held) for row, k in worst(held.where, errors)],
+        float(np.max(errors, initial=0, where=np.isfinite(errors))),
+        unrecorded=not recorded,
+    )
+
+
+def worst(where: Array, errors: Array) -> list[tuple[int, int]]:
+    """Row and column of the derivatives to show, the worst first."""
+    rows, columns = np.nonzero(where)
+    order = np.argsort(-np.nan_to_num(errors[rows, columns], nan=np.inf), kind="stable")[:SHOWN]
+    return list(zip(rows[order].tolist(), columns[order].tolist(), strict=True))
+
+
+def entry(shape: tuple[int, ...], rows: Sequence[int] | None, row: int, k: int, held: Comparison) -> Entry:
+    index = None if rows is None else tuple(map(int, np.unravel_index(rows[row], shape)))
+    found = held.found
+    numbers = [float(x[row, k]) for x in (held.graph, found.value, found.uncertainty, found.left, found.right)]
+    return Entry(index, k if held.graph.shape[1] > 1 else None, *numbers)
+
+
+COUNT = 3
+# A derivative along a direction is a sum over all entries: this is small beside one of 10,000 equal ones.
+RTOL_ALONG = 1e-8
+
+
+def contracted(f: Function, seed: int) -> Function:
+    """The function whose one output is the sum of f's outputs, with random weights."""
+
+    def weighed(*inputs: Any) -> Any:
+        outputs, _ = flatten(f(*inputs))
+        return sum(np.sum(y * weights(y, seed)) for y in outputs)
+
+    return weighed
+
+
+def derivative(f: Function, seed: int) -> Function:
+    """The gradients of `contracted(f)`: their derivatives are f's second ones."""
+
+    def gradients(*inputs: Any) -> Any:
+        leaves, rebuild = flatten(inputs)
+        floats = [i for i, x in enumerate(leaves) if is_float(x)]
+
+        def of_floats(*chosen: Any) -> Any:
+            replaced = dict(zip(floats, chosen, strict=True))
+            return f(*rebuild([replaced.get(i, x) for i, x in enumerate(leaves)]))
+
+        output, pullback = vjp(of_floats, *[leaves[i] for i in floats])
+        outputs, rebuild_output = flatten(output)
+        return pullback(rebuild_output([weights(y, seed) for y in outputs]))
+
+    return gradients
+
+
+def weights(y: Any, seed: int) -> Array:
+    return np.random.default_rng(seed).uniform(0.5, 1.5, np.shape(y))
+
+
+def random_directions(size: int, seed: int) -> Array:
+    """Directions whose entries differ, and none is small: a single wrong entry always shows."""
+    rng = np.random.default_rng(seed)
+    directions = rng.uniform(0.5, 1.5, (COUNT, size)) * rng.choice([-1.0, 1.0], (COUNT, size))
+    return directions / np.sqrt(max(size, 1))
+
+
+def spread(gradient: Array, directions: Array, rtol: float) -> Array:
+    """What is allowed along each direction: relative to the size of the sum's terms."""
+    return np.maximum(rtol * np.linalg.norm(directions * gradient, axis=1), np.finfo(float).tiny)[:, None]
+
+
+def missed(gradient: Array, directions: Array, allowed: Array, part: float = 1e-3) -> float:
+    """The chance that one entry, off by a part of its value, is not seen along any direction."""
+    seen = np.abs(directions * gradient) * part > allowed
+    nonzero = gradient != 0
+    return float(1 - seen.any(axis=0)[nonzero].mean()) if nonzero.any() else 0.0
+
+
+def narrow_down(differs: Callable[[Array], float], direction: Array) -> int:
+    """The entry at which a direction's error sits, by halving."""
+    entries = np.arange(direction.size)
+    while entries.size > 1:
+        half = entries[: entries.size // 2]
+        rest = entries[entries.size // 2 :]
+        entries = half if differs(masked(direction, half)) >= differs(masked(direction, rest)) else rest
+    return int(entries[0])
+
+
+def masked(direction: Array, entries: Array) -> Array:
+    kept = np.zeros_like(direction)
+    kept[entries] = direction[entries]
+    return kept
+
+
+ENOUGH = 3
+LARGE = 400
+
+
+def suspects(nodes: Sequence[Tensor], rtol: float) -> list[str]:
+    """What is wrong with single ops, as sentences, the first op first."""
+    found: dict[str, None] = {}
+    for node in nodes:
+        for position, rule in rules_of(node):
+            fault = check_rule(node, position, rule, rtol)
+            if fault:
+                found[fault] = None
+            if len(found) == ENOUGH:
+                return list(found)
+    return list(found)
+
+
+def rules_of(node: Tensor) -> Iterator[tuple[int, Rule]]:
+    """The argument positions that a gradient is passed to, with their rules."""
+    edges = iter(node.edges)
+    for position, x in enumerate(node.args):
+        if isinstance(x, Tensor) and x.requires_grad and node.op.rules[position] is not None:
+            yield position, fitted(next(edges)[1], position, node.op.broadcasts)
+
+
+def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | None:
+    """What is wrong with one rule of one recorded op, if anything."""
+    values = [x._data if isinstance(x, Tensor) else x for x in node.args]
+    x, z = values[position], node._data
+    if any(getattr(data, "dtype", None) is None or data.dtype.kind != "f" for data in (x, z)) or not x.size:
+        return None  # several outputs in one, or nothing to differentiate
+    rng = np.random.default_rng(0)
+    g = rng.uniform(0.5, 1.5, z.shape).astype(z.dtype)
+    with np.errstate(all="ignore"):
+        cotangent = rule(g, z, *values, **node.params)
+    where = f"{node.op.name} is where it goes wrong: {spot(node)}\n  its rule for {argument(node, position)}"
+    if cotangent.shape != x.shape:
+        return f"{where} gives shape {cotangent.shape}."
+
+    def contracted(dtype: Any) -> Callable[[Array], Array]:
+        def f(flat: Array) -> Array:
+            moved = [*values[:position], flat.astype(dtype).reshape(x.shape), *values[position + 1 :]]
+            return np.atleast_1d(np.sum(node.op.kernel(*moved, **node.params) * g))
+
+        return f
+
+    entries = np.arange(x.size) if x.size <= LARGE else rng.choice(x.size, LARGE, replace=False)
+    graph = np.ravel(cotangent)[entries, None]
+    flat = x.ravel().astype(np.promote_types(x.dtype, np.float64))
+    eps = float(max(np.finfo(value.dtype).eps for value in (x, z)))
+    what = Measured(contracted, flat, eps, np.sum(np.abs(g * z)))
+    held = compare(what, list(axes(flat, entries.tolist())), graph, tolerances(graph, rtol))
+    if held.verdict != WRONG:
+        return None
+    row = int(np.argmax(np.where(held.where, np.abs(graph - held.found.value), -1)))
+    index = list(map(int, np.unravel_index(entries[row], x.shape)))
+    return (
+        f"{where} gives {number(graph[row, 0])} at {index or 'its one entry'}, where its values say "
+        f"{number(held.found.value[row, 0])} (for a random cotangent)."
+    )
+
+
+def spot(node: Tensor) -> str:
+    return line(node.where) if node.where else "an unknown line"
+
+
+def argument(node: Tensor, position: int) -> str:
+    x = node.args[position]
+    signature = getattr(node.op, "signature", None)
+    parameter = list(signature.parameters)[position] if signature else f"argument {position}"
+    return f"{parameter} ({name_of(x) or 'unnamed'}, shape {x.shape})"

@@ -1,10 +1,13 @@
-"""How a report looks: lines of text in a terminal, a table in a notebook."""
+"""Reports as text and as tables in a notebook, and the report of gradcheck."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from .finite_differences import GRAVEST_FIRST, INDEPENDENT, KINK, NON_FINITE, NONDETERMINISTIC, OK, TOO_COARSE, WRONG
 
 Cells = Sequence[Sequence[str]]
 
@@ -35,3 +38,151 @@ def counted(n: int, noun: str) -> str:
     """`1 entry`, `12 entries`."""
     plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
     return f"{n:,} {noun if n == 1 else plural}"
+
+
+NEXT = {
+    NONDETERMINISTIC: "f gave two values for the same inputs, so nothing can be compared. Draw random numbers outside "
+    "of f, or make their generator anew in each call.",
+    NON_FINITE: "The values around this point are nan or inf, or so is the slope: there is no derivative to compare "
+    "with. Check at another point, or keep the argument inside the domain, as in np.log(np.where(x > 0, x, 1)).",
+    TOO_COARSE: "The values are too coarse to tell. Compute in float64 throughout, scale f so that its changes are not "
+    "small beside its value, or ask for less with rtol=.",
+    INDEPENDENT: "The output does not depend on that input: its gradient is zero. If it should, look for an input that "
+    "is overwritten or never used.",
+    KINK: "There the graph's value is between the slopes to the left and to the right, as any subgradient is. At the "
+    "other entries the derivative is right.",
+}
+HEAD = ("input", "shape", "verdict", "derivatives", "largest error", "off")
+UNRECORDED = (
+    "Each recorded op alone is right, so the values depend on an input in a way that the graph does not know: look for "
+    ".data, .detach(), .item(), a conversion to an array, or a write into an input (`x *= 2`) on the way."
+)
+NOTHING = "Nothing is established."
+NOT_SECOND = "Not established: other points than this, and second derivatives (order=2)."
+NOT_THIRD = "The first derivatives are OK too. Not established: other points than this."
+ALONG = " along a random direction"
+
+
+@dataclass
+class Entry:
+    """One derivative: where it is, what the graph says and what the numbers say."""
+
+    index: tuple[int, ...] | None
+    output: int | None
+    graph: float
+    numeric: float
+    bar: float
+    left: float
+    right: float
+
+
+@dataclass
+class Judged:
+    """The verdict on one input, the number of its derivatives that are off, and those to look at, the worst first."""
+
+    name: str
+    shape: tuple[int, ...]
+    verdict: str
+    checked: int
+    off: int = 0
+    entries: list[Entry] = field(default_factory=list)
+    error: float = 0.0
+    unrecorded: bool = False
+    missed: float | None = None
+
+
+@dataclass
+class GradcheckReport:
+    """The verdict of `gradcheck`, true for OK and KINK."""
+
+    inputs: list[Judged]
+    rtol: float
+    suspects: list[str] = field(default_factory=list)
+    order: int = 1
+    passed_on: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """The gravest of the inputs' verdicts."""
+        return min((x.verdict for x in self.inputs), key=GRAVEST_FIRST.index, default=INDEPENDENT)
+
+    def __bool__(self) -> bool:
+        return self.verdict in (OK, KINK)
+
+    def __str__(self) -> str:
+        head, *rest = self.sentences()
+        return "\n".join([head, text_table(HEAD, self.rows()), *rest])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        head, *rest = self.sentences()
+        return html_lines([head]) + html_table(HEAD, self.rows()) + html_lines(rest)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict and all figures, ready for JSON."""
+        return {"verdict": self.verdict, "sentences": self.sentences()} | asdict(self)
+
+    def rows(self) -> list[Sequence[str]]:
+        return [
+            (x.name, str(x.shape), x.verdict, f"{x.checked:,}", f"{x.error:.1e}", f"{x.off:,}" if x.off else "")
+            for x in self.inputs
+        ]
+
+    def sentences(self) -> list[str]:
+        said = [f"gradcheck{' of the second derivatives' if self.order == 2 else ''}: {self.verdict}"]
+        for x in self.inputs:
+            if x.verdict in (WRONG, KINK, TOO_COARSE, NON_FINITE):
+                said += described(x)
+        said += self.suspects
+        if self.verdict == WRONG and not self.suspects and not any(x.unrecorded for x in self.inputs):
+            said.append(UNRECORDED)
+        said += [NEXT[self.verdict]] if self.verdict in NEXT else []
+        said += [missed(x) for x in self.inputs if x.missed is not None]
+        if self.passed_on:
+            said.append(f"Not checked, since they hold no floating-point numbers: {', '.join(self.passed_on)}.")
+        open_questions = NOT_SECOND if self.order == 1 else NOT_THIRD
+        return [*said, NOTHING if self.verdict == NONDETERMINISTIC else open_questions]
+
+    def as_second_order(self) -> GradcheckReport:
+        """The same, of derivatives whose own derivatives were checked: that these may vanish is no fault."""
+        for x in self.inputs:
+            if x.verdict == INDEPENDENT:
+                x.verdict = OK
+        self.order = 2
+        return self
+
+
+def missed(x: Judged) -> str:
+    return (
+        f"{x.name} was checked along {counted(x.checked, 'random direction')}, not entry by entry: one entry that is "
+        f"off by a thousandth of its value goes unseen with a chance of {number(100 * (x.missed or 0))} %; one that "
+        "should be zero and is not shows only where it is not small beside the whole gradient."
+    )
+
+
+def described(x: Judged) -> list[str]:
+    said = [sentence(x, entry) for entry in x.entries]
+    if x.off > len(x.entries):
+        said.append(f"... and {counted(x.off - len(x.entries), 'more entry')} of {x.name}.")
+    if x.unrecorded:
+        said.append(
+            f"The values change with {x.name}, and the graph does not reach it: look for .data, .detach(), .item() or "
+            "a conversion to an array on the way."
+        )
+    return said
+
+
+def sentence(x: Judged, e: Entry) -> str:
+    place = x.name + (f"[{', '.join(map(str, e.index))}]" if e.index else "" if e.index is not None else ALONG)
+    if e.output is not None:
+        place += f" (of output entry {e.output})"
+    if x.verdict == KINK:
+        return f"{place}: left slope {number(e.left)}, right slope {number(e.right)}, the graph says {number(e.graph)}."
+    if x.verdict == TOO_COARSE:
+        return (
+            f"{place}: the graph says {number(e.graph)}, the values say {number(e.numeric)} ± {e.bar:.1e}, and no step "
+            "size does better."
+        )
+    return f"{place}: the graph says {number(e.graph)}, the values say {number(e.numeric)} ± {e.bar:.1e}."

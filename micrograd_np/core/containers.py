@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from .errors import ArgumentError
 
 Rebuild = Callable[[Sequence[Any]], Any]
 
 
 def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
-    """The leaves of nested dicts, lists, tuples and dataclasses, and what puts others in their places.
+    """Return the leaves of nested dicts, lists, tuples and dataclasses, and what puts others in their place.
+
+    Neither recurses, so that containers may be nested as deep as memory allows.
+
+    Raises
+    ------
+    ArgumentError
+        If a container contains itself.
 
     Examples
     --------
@@ -20,17 +29,88 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     >>> rebuild([10, 20, 30, 40])
     {'w': 10, 'layers': [20, (30, 40)]}
     """
-    children, build = open_container(tree)
-    if build is None:
-        return [tree], lambda leaves: leaves[0]
-    parts = [flatten(child) for child in children]
-    build_container = build
+    leaves: list[Any] = []
+    order: list[Container | None] = []  # children before their container; None is a leaf
+    opened: set[int] = set()  # the containers around the one that is looked at
+    pending = [tree]
+    while pending:
+        x = pending.pop()
+        if type(x) is Container:
+            order.append(x)
+            opened.remove(x.id)
+            continue
+        children, build = open_container(x)
+        if build is None:
+            order.append(None)
+            leaves.append(x)
+            continue
+        check_acyclic(x, opened)
+        opened.add(id(x))
+        pending.append(Container(id(x), len(children), build))
+        pending += reversed(children)
 
     def rebuild(leaves: Sequence[Any]) -> Any:
         rest = iter(leaves)
-        return build_container([inner([next(rest) for _ in found]) for found, inner in parts])
+        built: list[Any] = []
+        for step in order:
+            if step is None:
+                built.append(next(rest))
+            else:
+                start = len(built) - step.size
+                built[start:] = [step.build(built[start:])]
+        return built[0]
 
-    return [leaf for found, _ in parts for leaf in found], rebuild
+    return leaves, rebuild
+
+
+class Container(NamedTuple):
+    """A container that was opened: its identity, how many children it has, and what builds it from others."""
+
+    id: int
+    size: int
+    build: Callable[[list[Any]], Any]
+
+
+def walk_paths(tree: Any, path: str = "") -> Iterator[tuple[str, Any, bool]]:
+    """Yield (path, value, whether it is a leaf) for containers and leaves, in the order of `flatten`.
+
+    Examples
+    --------
+    >>> [path for path, _, is_leaf in walk_paths({"w": 1, "layers": [2, (3, 4)]}, "p") if is_leaf]
+    ["p['w']", "p['layers'][0]", "p['layers'][1][0]", "p['layers'][1][1]"]
+    """
+    opened: set[int] = set()
+    pending: list[tuple[str | None, Any]] = [(path, tree)]
+    while pending:
+        step, x = pending.pop()
+        if step is None:
+            opened.remove(x)
+            continue
+        children, build = open_container(x)
+        yield step, x, build is None
+        if build is not None:
+            check_acyclic(x, opened)
+            opened.add(id(x))
+            pending.append((None, id(x)))
+            pending += reversed([(step + more, child) for more, child in zip(child_steps(x), children, strict=True)])
+
+
+def check_acyclic(x: Any, opened: set[int]) -> None:
+    """Refuse a container that stands inside itself, which has no end."""
+    if id(x) in opened:
+        raise ArgumentError(f"a {type(x).__name__} contains itself. Give a container of arrays that ends.")
+
+
+def child_steps(x: Any) -> list[str]:
+    """Return how each child of a container is reached, as source."""
+    steps: list[str] = []
+    if isinstance(x, dict):
+        steps = [f"[{key!r}]" for key in x]
+    elif hasattr(x, "_fields"):
+        steps = [f".{field}" for field in x._fields]
+    elif isinstance(x, list | tuple):
+        steps = [f"[{i}]" for i in range(len(x))]
+    return steps + [f".{name}" for name in attributes(x)]
 
 
 def open_container(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any] | None]:

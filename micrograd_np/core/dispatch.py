@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy import generic, ndarray
 
-from . import misfits
+from . import errors
 from .context import CURRENT
+from .half import HALF, single
 from .names import spot
-from .rules import Rule
+from .rules import Rule, reads
 from .tensor import Tensor, begin, new
 from .versions import memory, tick
 
@@ -36,7 +38,7 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     try:
         z = op.kernel(*values, **params)
     except Exception as error:
-        misfits.explain(op, args, error)
+        errors.explain(op, args, error)
     return remember(op, z, args, values, params, paths)
 
 
@@ -47,6 +49,8 @@ def remember(op: Any, z: Any, args: Any, values: Any, params: Any, paths: Any) -
     context = CURRENT.get()
     node = new(Tensor)
     if paths and context.recording:
+        if z.dtype is HALF and op.widens:
+            paths = single_paths(op, paths)
         node._data = z
         node._requires_grad = True
         node.op = op
@@ -68,6 +72,30 @@ def remember(op: Any, z: Any, args: Any, values: Any, params: Any, paths: Any) -
     return node
 
 
+def single_paths(op: Any, paths: Sequence[tuple[int, Rule]]) -> list[tuple[int, Rule]]:
+    """The rules of a float16 result: each reads float32, the result computed again, and is rounded once by the engine.
+
+    Otherwise x * x overflows from 256 on and a count from 65,520 on, and 1 - z * z keeps no digit where z is near 1.
+    """
+
+    def in_single(rule: Rule) -> Rule:
+        def widen(args: tuple[Any, ...]) -> list[Any]:
+            return [single(x) if reads(rule, i) else x for i, x in enumerate(args, 1)]
+
+        @functools.wraps(rule)
+        def single_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
+            return rule(single(g), z, *widen(args), **params)
+
+        # Without `wraps`: whoever asks what this rule reads must hear of every argument, and not of z.
+        def recomputing(g: Any, z: Any, *args: Any, **params: Any) -> Any:
+            again = apply(op, tuple(map(single, args)), params)
+            return rule(single(g), again, *widen(args), **params)
+
+        return recomputing if reads(rule, 0) else single_rule
+
+    return [(i, in_single(rule)) for i, rule in paths]
+
+
 def unary(op: Any) -> Callable[..., Any]:
     """`apply` for a row of one argument and no parameters, without the loop: what is called most often."""
 
@@ -78,7 +106,7 @@ def unary(op: Any) -> Callable[..., Any]:
         try:
             z = op.kernel(value)
         except Exception as error:
-            misfits.explain(op, (x,), error)
+            errors.explain(op, (x,), error)
         return remember(op, z, (x,), (value,), NONE, op.paths[x._requires_grad])
 
     call.__qualname__ = op.name.lstrip("_")  # what Python says is called with too few arguments
@@ -108,7 +136,7 @@ def binary(op: Any) -> Callable[..., Any]:
         try:
             z = op.kernel(left, right)
         except Exception as error:
-            misfits.explain(op, (x, y), error)
+            errors.explain(op, (x, y), error)
         return remember(op, z, (x, y), (left, right), NONE, op.paths[wanted])
 
     call.__qualname__ = op.name.lstrip("_")
@@ -133,5 +161,5 @@ def compute(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     try:
         z = op.kernel(*args, **params)
     except Exception as error:
-        misfits.explain(op, args, error)
+        errors.explain(op, args, error)
     return np.asarray(z) if isinstance(z, np.generic) else z

@@ -1,25 +1,89 @@
-"""What is said when something cannot be done: what, where, and the cure, in the user's words."""
+"""The exceptions, and the messages of the tape: what went wrong, where, and what to write instead."""
 
 from __future__ import annotations
 
-from typing import Any
+import dis
+import itertools
+import re
+import sys
+import warnings
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 import numpy as np
 
 from .context import CURRENT
-from .names import Spot, line, name_of
+from .names import Spot, line, name_of, printable, user_frame
 
 
-def called(x: Any, otherwise: str) -> str:
-    """`syn0 (3, 4) float64` : an argument as the user knows it."""
+class MicrogradError(Exception):
+    """The root of all exceptions that this package raises itself.
+
+    Each kind is also the built-in exception that fits (`ValueError`, `TypeError`, ...), so that either can be caught.
+    Control characters in the message, such as terminal escapes in the key of a file, are escaped.
+    """
+
+    def __init_subclass__(cls) -> None:
+        cls.__module__ = "micrograd_np"  # where users import it from, and what a traceback prints
+
+    def __str__(self) -> str:
+        text = str(self.args[0]) if len(self.args) == 1 else super().__str__()  # a KeyError would show a repr
+        return "\n".join(map(printable, text.split("\n")))
+
+
+class ArgumentError(MicrogradError, ValueError):
+    """An argument has a value that cannot be used."""
+
+
+class ShapeError(ArgumentError):
+    """The shapes of arrays do not fit together."""
+
+
+class ArgumentTypeError(MicrogradError, TypeError):
+    """An argument is of a kind that cannot be used, such as integers where gradients are asked for."""
+
+
+class UnsupportedError(ArgumentTypeError):
+    """A function, method or keyword of NumPy's is not supported on Tensors."""
+
+
+class GradientError(MicrogradError, RuntimeError):
+    """A gradient cannot be computed: no graph, a graph that was freed, or values that were overwritten."""
+
+
+class NonFiniteError(MicrogradError, FloatingPointError):
+    """A nan or inf, where none was expected."""
+
+
+class FileError(MicrogradError, OSError):
+    """A file cannot be read or written."""
+
+
+class LoadError(ArgumentError):
+    """A file is damaged, foreign or does not fit; nothing was changed."""
+
+
+class TraceError(ArgumentTypeError):
+    """What a function does cannot be recorded as a program."""
+
+
+class MissingPackageError(MicrogradError, ImportError):
+    """An optional package is needed, and not installed."""
+
+
+def describe(x: Any, otherwise: str) -> str:
+    """Return how the user knows an argument: `syn0 (3, 4) float64`."""
     if not hasattr(x, "shape"):
-        return repr(x)
+        return printable(repr(x))
     return f"{name_of(x) or otherwise} {x.shape} {x.dtype}"
+
+
+called = describe
 
 
 def check_numbers(dtype: np.dtype[Any]) -> None:
     if dtype.kind not in "biufc":
-        raise TypeError(
+        raise ArgumentTypeError(
             f"a Tensor holds numbers; this data has dtype {dtype}. Convert it to an array of numbers first."
         )
 
@@ -27,28 +91,28 @@ def check_numbers(dtype: np.dtype[Any]) -> None:
 def check_differentiable(tensor: Any) -> None:
     kind = tensor._data.dtype.kind
     if kind == "c":
-        raise TypeError(
-            f"{called(tensor, 'this tensor')}: gradients of complex numbers are not supported. Hold real and imaginary "
-            "parts as two real tensors."
+        raise ArgumentTypeError(
+            f"{describe(tensor, 'this tensor')}: gradients of complex numbers are not supported. Hold real and "
+            "imaginary parts as two real tensors."
         )
     if kind != "f":
-        raise TypeError(
-            f"{called(tensor, 'this tensor')}: requires_grad=True needs floating-point data. Write the numbers with a "
-            "decimal point, or pass dtype=float."
+        raise ArgumentTypeError(
+            f"{describe(tensor, 'this tensor')}: requires_grad=True needs floating-point data. Write the "
+            "numbers with a decimal point, or pass dtype=float."
         )
 
 
 def refuse_freezing(tensor: Any) -> None:
-    raise RuntimeError(
-        f"{called(tensor, 'this tensor')} is the result of {tensor.op.name}; requires_grad is set on the tensors it is "
-        "made from. Write .detach() for its values without their past."
+    raise GradientError(
+        f"{describe(tensor, 'this tensor')} is the result of {tensor.op.name}; requires_grad is set on the tensors "
+        "it is made from. Write .detach() for its values without their past."
     )
 
 
 def check_recorded(output: Any) -> None:
     if not output._requires_grad:
-        raise RuntimeError(
-            f"{called(output, 'this tensor')} has no graph to walk back: no tensor that it was made from has "
+        raise GradientError(
+            f"{describe(output, 'this tensor')} has no graph to walk back: no tensor that it was made from has "
             "requires_grad=True, or it was made under mg.no_grad(). Create the weights with "
             "mg.Tensor(..., requires_grad=True)."
         )
@@ -58,23 +122,23 @@ def check_recorded(output: Any) -> None:
 
 def check_scalar(output: Any) -> None:
     if output._data.size != 1:
-        raise ValueError(
-            f"backward() starts from a scalar, and {called(output, 'this tensor')} has {output.size} entries. "
+        raise ShapeError(
+            f"backward() starts from a scalar, and {describe(output, 'this tensor')} has {output.size} entries. "
             "Reduce it to a loss, say with .sum(), or give backward(gradient) an array of its shape."
         )
 
 
 def check_shape(what: str, values: Any, tensor: Any) -> None:
     if values.shape != tensor.shape:
-        raise ValueError(
-            f"{what} has shape {values.shape}, and {called(tensor, 'the tensor it belongs to')} needs {tensor.shape}: "
-            "one number for each entry."
+        raise ShapeError(
+            f"{what} has shape {values.shape}, and {describe(tensor, 'the tensor it belongs to')} needs "
+            f"{tensor.shape}: one number for each entry."
         )
 
 
-def stale(node: Any, value: Any, where: Spot | None) -> RuntimeError:
-    return RuntimeError(
-        f"{called(value, 'a tensor')} was written to after {node.op.name} had used it, and the derivative of "
+def stale(node: Any, value: Any, where: Spot | None) -> GradientError:
+    return GradientError(
+        f"{describe(value, 'a tensor')} was written to after {node.op.name} had used it, and the derivative of "
         f"{node.op.name} needs the old values.\n"
         f"  used:    {line(node.where)}\n"
         f"  written: {line(where) if where else 'elsewhere'}\n"
@@ -83,7 +147,7 @@ def stale(node: Any, value: Any, where: Spot | None) -> RuntimeError:
 
 
 def refuse_cut(*_: Any, **__: Any) -> None:
-    raise RuntimeError(
+    raise GradientError(
         "this graph was forgotten by backward(retain_graph=False). Compute the forward pass again, or leave "
         "retain_graph at True."
     )
@@ -96,57 +160,72 @@ def note(error: Exception, node: Any) -> None:
 def check_uncut(tensor: Any, how: str, cure: str) -> None:
     """Refuse what would cut the graph without a word."""
     if tensor.requires_grad:
-        raise TypeError(
-            f"{how} would cut {called(tensor, 'this tensor')} out of the graph, and no gradient would pass. {cure}"
+        raise ArgumentTypeError(
+            f"{how} would cut {describe(tensor, 'this tensor')} out of the graph, and no gradient would pass. {cure}"
         )
+
+
+def to_number(kind: str) -> tuple[str, str]:
+    """Return what `check_uncut` says of a conversion to a Python number, called by name or by `array[index] = t`.
+
+    NumPy replaces the error of the second with its own, "setting an array element with a sequence", and shows ours as
+    the cause.
+    """
+    frame = user_frame()
+    if dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("STORE_SUBSCR"):
+        return (
+            "array[index] = tensor",
+            "Collect the tensors in a list and write np.stack(tensors), or write .item() for the number alone.",
+        )
+    return f"{kind}()", "Keep it a tensor, or write .item() for its number alone."
 
 
 def check_unrecorded(tensor: Any) -> None:
     if tensor.op is not None:
-        raise TypeError(
-            f"{called(tensor, 'this tensor')} is the result of {tensor.op.name}, and a copy would not be part of its "
-            "graph. Copy or pickle t.detach() for the values, or the leaves and compute again."
+        raise ArgumentTypeError(
+            f"{describe(tensor, 'this tensor')} is the result of {tensor.op.name}, and a copy or a pickle "
+            "would not be part of its graph. Copy t.detach() for the values, or copy the leaves and compute again."
         )
 
 
 def check_write(target: Any, value: Any) -> None:
     if getattr(value, "requires_grad", False) and CURRENT.get().recording:
-        raise RuntimeError(
-            f"an in-place write is not recorded, and {called(value, 'the value')} has a gradient to pass to "
-            f"{called(target, 'the tensor written to')}. Write t = t + u for t += u, or write value.detach() if no "
+        raise GradientError(
+            f"an in-place write is not recorded, and {describe(value, 'the value')} has a gradient to pass to "
+            f"{describe(target, 'the tensor written to')}. Write t = t + u for t += u, or write value.detach() if no "
             "gradient has to pass."
         )
 
 
 def refuse_setitem(tensor: Any) -> None:
-    raise RuntimeError(
-        f"{called(tensor, 'this tensor')} is the result of {tensor.op.name}, and writing into it cannot be recorded. "
+    raise GradientError(
+        f"{describe(tensor, 'this tensor')} is the result of {tensor.op.name}, and writing into it cannot be recorded. "
         "Make a new one: mg.where(mask, value, t), or t + mg.scatter(value, index, shape=t.shape)."
     )
 
 
 def check_list(tensors: Any) -> None:
     if not isinstance(tensors, list | tuple):
-        raise TypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")
+        raise ArgumentTypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")
 
 
-def unreached(output: Any, tensor: Any, position: int) -> ValueError:
-    return ValueError(
-        f"{called(output, 'the output')} was not made from {called(tensor, f'tensor {position} of the list')}: no path "
-        "of recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, and not "
-        "through .data, .detach() or mg.no_grad()."
+def unreached(output: Any, tensor: Any, position: int) -> ArgumentError:
+    return ArgumentError(
+        f"{describe(output, 'the output')} was not made from {describe(tensor, f'tensor {position} of the list')}: no "
+        "path of recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, and "
+        "not through .data, .detach() or mg.no_grad()."
     )
 
 
 def check_count(what: str, count: int, whose: str, expected: int) -> None:
     if count != expected:
-        raise ValueError(f"{what} has {count} parts, and {whose} has {expected}: give one for each.")
+        raise ArgumentError(f"{what} has {count} parts, and {whose} has {expected}: give one for each.")
 
 
 def check_outputs(f: Any, outputs: list[Any]) -> None:
     for x in outputs:
         if x.dtype.kind not in "biufc":
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"{getattr(f, '__name__', 'f')} returned {x.data.item() if x.size == 1 else x.data!r}, and a "
                 "derivative is taken of numbers. Did it forget its return?"
             )
@@ -154,16 +233,204 @@ def check_outputs(f: Any, outputs: list[Any]) -> None:
 
 def check_argnums(numbers: list[int], count: int) -> None:
     if len({number % max(count, 1) for number in numbers}) < len(numbers):
-        raise ValueError(f"argnums={tuple(numbers)} names an argument twice.")
+        raise ArgumentError(f"argnums={tuple(numbers)} names an argument twice.")
     wrong = [number for number in numbers if not -count <= number < count]
     if wrong:
-        raise ValueError(f"argnums={wrong[0]} names no argument: the function was called with {count} positional ones.")
+        raise ArgumentError(
+            f"argnums={wrong[0]} names no argument: the function was called with {count} positional ones."
+        )
 
 
 def check_scalar_value(f: Any, value: Any) -> None:
     if getattr(value, "size", None) != 1:
         shape = getattr(value, "shape", type(value).__name__)
-        raise ValueError(
+        raise ShapeError(
             f"grad needs a function with a scalar value, and {getattr(f, '__name__', 'f')} returned {shape}. Reduce "
             "it, say with .sum(), or use mg.jacobian or mg.vjp."
         )
+
+
+def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
+    """Raise what NumPy refused again, in terms of the user's tensors and line."""
+    trace = CURRENT.get().trace
+    if trace is not None:
+        trace.spoil("")  # the function may catch it, and go another way at another call
+    listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(args))
+    shapes = [getattr(x, "shape", ()) for x in args]
+    if isinstance(error, np.linalg.LinAlgError):
+        noted(error, op.name, listed)
+    if isinstance(error, ValueError) and op.name in ("dot", "matmul"):
+        raise ShapeError(f"{op.name} does not fit {listed}: {inner(*shapes)}") from None
+    if isinstance(error, ValueError) and op.broadcasts and (why := mismatch(shapes)):
+        raise ShapeError(f"{op.name} cannot broadcast {listed}: {why}") from None
+    noted(error, op.name, listed)
+
+
+def noted(error: Exception, name: str, listed: str) -> NoReturn:
+    """Raise what NumPy said, with what it was said of and the cure."""
+    error.add_note(f"In {name} of {listed}. {NOTES.get(str(error), '')}".rstrip())
+    raise error
+
+
+NOTES = {
+    "Integers to negative integer powers are not allowed.": "Convert them first, with .astype(float).",
+    "Singular matrix": "It has no inverse; np.linalg.pinv and np.linalg.lstsq give the nearest to one.",
+    "Matrix is not positive definite": "Symmetric, with eigenvalues above 0: add a multiple of np.eye(n), or use eigh.",
+}
+
+
+def mismatch(shapes: list[tuple[int, ...]]) -> str:
+    for back in range(1, max(map(len, shapes)) + 1):
+        sizes = {shape[-back] for shape in shapes if len(shape) >= back} - {1}
+        if len(sizes) > 1:
+            return (
+                f"axis -{back} has sizes {' and '.join(map(str, sorted(sizes)))}. Sizes must be equal or 1, counted "
+                "from the last axis: reshape one of them, or add an axis of length 1 with [:, None]."
+            )
+    return ""
+
+
+def inner(a: tuple[int, ...], b: tuple[int, ...]) -> str:
+    if not a or not b:
+        return "matmul takes no scalars. Write * instead."
+    left, right = a[-1], b[-2] if len(b) > 1 else b[0]
+    if left == right:
+        return f"the leading axes {a[:-2]} and {b[:-2]} do not broadcast."
+    cure = "Transpose one of them with .T." if left in b or right in a else "Reshape one of them."
+    if len(a) == len(b) == 2 and b[-1] == a[0]:
+        cure = "They fit the other way round: swap them."
+    axis = "second to last" if len(b) > 1 else "only"
+    return (
+        f"the last axis of the first has {left} entries, and the {axis} axis of the second {right}; they must be "
+        f"equal. {cure}"
+    )
+
+
+CURES = {
+    "out": "Results are new tensors; write a = op(b) for out=.",
+    "where": "Choose among results with np.where(condition, a, b) instead.",
+    "dtype": "Convert before or after with .astype(dtype).",
+    "outer": "Add an axis and broadcast: a[:, None] * b.",
+    "at": "Writing into a tensor is not recorded; add mg.scatter(values, index, shape=...) to it.",
+    "reduceat": "Slice the tensor and reduce each part.",
+}
+
+
+def signature(name: str, kwargs: dict[str, Any], error: Exception) -> UnsupportedError:
+    """A call with arguments that the row does not take."""
+    cures = [f"{key}= is not supported on Tensors. {CURES[key]}" for key in kwargs if key in CURES]
+    if cures:
+        return UnsupportedError(f"{name}: {' '.join(cures)}")
+    told = re.sub(r"^[\w.<>]+\(\) (?=got|takes|missing)", "", str(error))  # without the name of the row's binder
+    told = told.removeprefix(f"{name}: ")  # a composition calls a row, which has said it
+    return UnsupportedError(f"{name}: {told}")
+
+
+def masked() -> UnsupportedError:
+    return UnsupportedError(
+        "a masked array beside a Tensor would lose its mask, or the gradient. Give x.filled(value) or x.data, and "
+        "choose with np.where(x.mask, a, b)."
+    )
+
+
+# A ufunc's reduction and running result, by its name: NumPy's functions for them.
+REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "fmax": "nanmax", "fmin": "nanmin"}
+REDUCTIONS |= {"logical_and": "all", "logical_or": "any"}
+RUNNING = {"add": "cumsum", "multiply": "cumprod"}
+
+
+def method(name: str, how: str) -> UnsupportedError:
+    cure = CURES.get(how, "")
+    if how == "reduce":
+        written = f"np.{REDUCTIONS[name]}(t, axis)" if name in REDUCTIONS else f"functools.reduce(np.{name}, t)"
+        cure = "Write mg.logsumexp(t, axis)." if name == "logaddexp" else f"Write {written}."
+    if how == "accumulate":
+        running = f"np.stack(list(itertools.accumulate(t, np.{name})))"  # of any ufunc, along the first axis
+        cure = f"Write np.{RUNNING[name]}(t, axis)." if name in RUNNING else f"Write {running}."
+    return UnsupportedError(f"np.{name}.{how} is not supported on Tensors. {cure}")
+
+
+def in_place(name: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"t.{name}() works in place on an array and gives a copy of a Tensor, and a traced function may be given "
+        f"either. Write np.{name}(t)."
+    )
+
+
+IN_PLACE = "copyto fill_diagonal place put put_along_axis putmask".split()
+
+
+def unsupported(function: Any) -> UnsupportedError:
+    module = getattr(function, "__module__", None) or "numpy"
+    name = f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
+    if function.__name__ in IN_PLACE:
+        return UnsupportedError(
+            f"{name} is not in the table of derivatives: it writes in place. Make a new tensor with "
+            "np.where(mask, values, t) or t + mg.scatter(values, index, shape=t.shape), or write t[index] = values, "
+            "unrecorded, into a leaf."
+        )
+    return UnsupportedError(
+        f"{name} is not in the table of derivatives. Write it with functions that are, add it with mg.custom_op, or "
+        "call it on t.data if no gradient has to pass."
+    )
+
+
+# `w = w - lr * w.grad` in a loop makes a longer graph with every step.
+ENOUGH = 5  # recorded updates in a row before they are taken for a slip
+warned_of_history = False
+
+
+def references(things: Iterable[Any]) -> list[int]:
+    return [sys.getrefcount(x) for x in things]
+
+
+UNHELD = references({object(): None})[0]  # of a key of a dict that nothing else refers to
+
+
+def warn_of_history(output: Any, leaves: dict[Any, Any]) -> None:
+    """Warn once if `backward` went through a chain of updates to a leaf whose gradient nobody can read.
+
+    Unrolled optimisation makes the same graph on purpose, and then reads the gradient of the leaf. So a leaf counts
+    only if the graph alone still holds it, which is true of what `w` was before `w = w - lr * w.grad`.
+    """
+    global warned_of_history
+    if warned_of_history:
+        return
+    counts = references(leaves)
+    followed, uses = follow(output)
+    for leaf, count in zip(leaves, counts, strict=True):
+        updates = [leaf]
+        while updates[-1] in followed:
+            updates.append(followed[updates[-1]])
+        del updates[0]
+        if len(updates) < ENOUGH or count > UNHELD + uses[leaf]:
+            continue
+        between = all(b.birth - a.birth > 1 for a, b in itertools.pairwise(updates))
+        if between and len({update.where for update in updates}) == 1:
+            warned_of_history = True
+            warnings.warn(
+                f"backward() has just gone through {len(updates)} recorded updates, one more with every step: "
+                f"{line(updates[-1].where)}. The graphs of all steps stay in memory. Write w -= lr * w.grad, which "
+                "changes a leaf in place and is not recorded, or use an optimiser, such as mg.optim.SGD.",
+                stacklevel=3,
+            )
+            return
+
+
+def follow(output: Any) -> tuple[dict[Any, Any], dict[Any, int]]:
+    """Return what each value became by a sum or difference with an array, and how many nodes took it as an argument."""
+    followed: dict[Any, Any] = {}
+    uses: dict[Any, int] = {}
+    seen = {output}
+    pending = [output]
+    while pending:
+        node = pending.pop()
+        if node.op is not None and node.op.sign in ("+", "-") and len(node.args) == 2 and len(node.paths) == 1:
+            followed[node.args[node.paths[0][0]]] = node
+        for x in node.args:
+            if hasattr(x, "paths"):
+                uses[x] = uses.get(x, 0) + 1
+                if x not in seen:
+                    seen.add(x)
+                    pending.append(x)
+    return followed, uses

@@ -8,6 +8,8 @@ import sys
 from types import CodeType, FrameType
 from typing import Any
 
+import numpy as np
+
 Spot = tuple[CodeType, int]
 
 ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -15,11 +17,18 @@ ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 ARTICLE = ENGINE + "article" + os.sep
 
 
+# What a library's frame holds, the user knows by no name: `copy.deepcopy(loss)` calls the tensor x.
+LIBRARIES = (os.path.dirname(os.__file__) + os.sep, os.path.dirname(np.__file__) + os.sep, "<frozen")
+INSTALLED = os.path.join(os.path.dirname(os.__file__), "site-packages") + os.sep
+
+
 class Whose(dict[str, bool]):
-    """Whether a file is the engine's own, looked up once."""
+    """Whether a file is the engine's own, the standard library's or NumPy's; found out once."""
 
     def __missing__(self, filename: str) -> bool:
-        self[filename] = filename.startswith(ENGINE) and not filename.startswith(ARTICLE)
+        engine = filename.startswith(ENGINE) and not filename.startswith(ARTICLE)
+        installed = filename.startswith(INSTALLED) and not filename.startswith(LIBRARIES[1])
+        self[filename] = engine or (filename.startswith(LIBRARIES) and not installed)
         return self[filename]
 
 
@@ -60,11 +69,21 @@ def line(where: Spot) -> str:
     return f"{os.path.basename(code.co_filename)}:{number}: {text}".rstrip(": ")
 
 
+def printable(text: str) -> str:
+    """Return the text with control characters, terminal escapes and marks of direction escaped, as `repr` does.
+
+    A name may come from a file, and must not move the cursor, or show other text than it holds.
+    """
+    if text.isprintable():
+        return text
+    return "".join(x if x.isprintable() else x.encode("unicode_escape").decode() for x in text)
+
+
 def name_of(value: Any, frame: FrameType | None = None) -> str | None:
     """What the user calls a value: its `name=`, else a variable of the user's frame that holds it."""
-    given: str | None = getattr(value, "name", None)
+    given: Any = getattr(value, "name", None)
     if given:
-        return given
+        return printable(str(given))
     frame = frame or user_frame()
     for scope in (frame.f_locals, frame.f_globals):
         for name, held in scope.items():

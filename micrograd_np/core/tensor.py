@@ -168,9 +168,15 @@ class Tensor:
                 leaves = backpropagate(self, g, visit, pull_tensors)
         else:
             leaves = backpropagate(self, g, visit)
+        added = False
         for leaf, g in leaves.items():
             before = leaf.grad
-            leaf._grad = g if before is None else before + g
+            if before is not None:
+                g, added = before + g, True
+            leaf._grad = g
+        if added:
+            del g, leaf  # which would count as the user's
+            errors.warn_of_history(self, leaves)
 
 
 new = Tensor.__new__

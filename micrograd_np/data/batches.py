@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import called
-from .checks import generator, samples
+from ..core.errors import ArgumentError
+from ..nn.validation import FLAG, POSITIVE, SIZE, checked_generator, checked_samples, require
 
 
 def batches(
@@ -49,24 +49,16 @@ def batches(
     """
     if size is None:
         *arrays, size = arrays  # type: ignore[assignment]
-    size = whole(size, "size")
-    checked = samples(tuple(arrays))
+    require("batches", SIZE._replace(text="a number of samples of at least 1, such as size=32"), size=size)
+    require("batches", FLAG, shuffle=shuffle, drop_last=drop_last)
+    size = operator.index(size)
+    checked = checked_samples(tuple(arrays))
     count = len(checked[0])
     end = count - count % size if drop_last else count
     if not end:
-        raise ValueError(f"{count} samples make no batch of {size}: choose a smaller size, or drop_last=False.")
-    order = generator(rng, "shuffle=True").permutation(count) if shuffle else np.arange(count)
+        raise ArgumentError(f"{count} samples make no batch of {size}: choose a smaller size, or drop_last=False.")
+    order = checked_generator(rng, "shuffle=True").permutation(count) if shuffle else np.arange(count)
     return (tuple(x[order[i : i + size]] for x in checked) for i in range(0, end, size))
-
-
-def whole(size: Any, what: str) -> int:
-    try:
-        number = operator.index(size)
-    except TypeError:
-        raise TypeError(f"{what} is a number of samples, such as {what}=32, and not {called(size, what)}.") from None
-    if number < 1:
-        raise ValueError(f"{what}={number}: a batch has one sample or more.")
-    return number
 
 
 def split(
@@ -95,12 +87,13 @@ def split(
     >>> len(train), len(test)
     (7, 3)
     """
-    checked = samples(arrays)
+    checked = checked_samples(arrays)
     count = len(checked[0])
+    require("split", POSITIVE, test=test)
     kept = int(test) if isinstance(test, numbers.Integral) else round(test * count)
     if not 0 < kept < count:
-        raise ValueError(f"test={test} of {count} samples leaves one of the two parts empty.")
-    order = generator(rng, "split").permutation(count)
+        raise ArgumentError(f"test={test} of {count} samples leaves one of the two parts empty.")
+    order = checked_generator(rng, "split").permutation(count)
     if stratify is not None:
         order = spread(order, stratify, kept)
     return tuple(x[part] for x in checked for part in (order[kept:], order[:kept]))
@@ -110,7 +103,7 @@ def spread(order: Any, labels: Any, kept: int) -> Any:
     """The same order, but its first `kept` taken at equal distances from the samples sorted by class."""
     labels = np.asarray(labels)
     if labels.shape != order.shape:
-        raise ValueError(f"stratify needs one label for each of the {len(order)} samples, and has {labels.shape}.")
+        raise ArgumentError(f"stratify needs one label for each of the {len(order)} samples, and has {labels.shape}.")
     by_class = order[np.argsort(labels[order], kind="stable")]
     test = by_class[positions(len(order), kept)]
     chosen = np.isin(order, test)

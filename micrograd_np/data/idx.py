@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError
+
 DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 DEBIAN = "/usr/share/datasets/fashion-mnist"
 PARTS = ("train-images?idx3-ubyte", "t10k-images?idx3-ubyte", "train-labels?idx1-ubyte", "t10k-labels?idx1-ubyte")
@@ -27,15 +29,15 @@ def read_idx(path: str | os.PathLike[str]) -> Any:
     content = unpacked(Path(path))
     kind, axes = (content[2], content[3]) if content[:2] == b"\0\0" and len(content) > 3 else (None, 0)
     if kind not in DTYPES:
-        raise ValueError(f"{path} is no IDX file: its first four bytes are {content[:4].hex(' ') or 'missing'}.")
+        raise ArgumentError(f"{path} is no IDX file: its first four bytes are {content[:4].hex(' ') or 'missing'}.")
     start = 4 + 4 * axes
     if len(content) < start:
-        raise ValueError(f"{path} ends in its head, after {len(content)} of {start} bytes. Get it again.")
+        raise ArgumentError(f"{path} ends in its head, after {len(content)} of {start} bytes. Get it again.")
     shape = [int.from_bytes(content[i : i + 4], "big") for i in range(4, start, 4)]
     dtype = np.dtype(DTYPES[kind])
     needed = math.prod(shape) * dtype.itemsize
     if len(content) - start != needed:
-        raise ValueError(
+        raise ArgumentError(
             f"{path} says that it holds {' × '.join(map(str, shape))} numbers, {needed:,} bytes, and "
             f"{len(content) - start:,} follow: it is damaged. Get it again."
         )
@@ -49,7 +51,7 @@ def unpacked(path: Path) -> bytes:
     try:
         return gzip.decompress(content)
     except (EOFError, OSError, zlib.error) as error:
-        raise ValueError(f"{path} is damaged: {error}. Get it again.") from None
+        raise ArgumentError(f"{path} is damaged: {error}. Get it again.") from None
 
 
 def mnist(folder: str | os.PathLike[str]) -> tuple[Any, Any, Any, Any]:
@@ -65,7 +67,7 @@ def mnist(folder: str | os.PathLike[str]) -> tuple[Any, Any, Any, Any]:
     train, test, train_labels, test_labels = (read_idx(part(Path(folder), pattern)) for pattern in PARTS)
     for images, labels in ((train, train_labels), (test, test_labels)):
         if len(images) != len(labels):
-            raise ValueError(f"{folder}: {len(images)} images and {len(labels)} labels do not belong together.")
+            raise ArgumentError(f"{folder}: {len(images)} images and {len(labels)} labels do not belong together.")
     scaled = [images.astype(np.float32) / 255 for images in (train, test)]
     return scaled[0], scaled[1], train_labels.astype(int), test_labels.astype(int)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import called
-from ..ops.classes import one_hot as rows_of_classes
+from ..core.errors import ArgumentError, called
+from ..nn.validation import SIZE, checked_samples, require
+from ..ops.nn import one_hot as rows_of_classes
 from ..ops.primitive import as_array
-from .checks import samples
 
 
 def one_hot(labels: Any, classes: int | None = None) -> Any:
@@ -37,8 +37,9 @@ def one_hot(labels: Any, classes: int | None = None) -> Any:
     labels = as_array(labels)
     if classes is None:
         if not labels.size:
-            raise ValueError("no labels to count the classes of: pass classes=.")
+            raise ArgumentError("no labels to count the classes of: pass classes=.")
         classes = int(labels.max()) + 1
+    require("one_hot", SIZE, classes=classes)
     return rows_of_classes(labels, classes)
 
 
@@ -65,14 +66,14 @@ def standardise(train: Any, *others: Any) -> Any:
     >>> test
     array([[2., 1.]])
     """
-    (train,) = samples((train,))
+    (train,) = checked_samples((train,))
     constant = np.equal(train.min(axis=0), train.max(axis=0))
     centre = np.where(constant, train[0], train.mean(axis=0))
     width = np.where(constant, 1, train.std(axis=0))
     scaled = []
     for x in (train, *(as_array(x) for x in others)):
         if x.shape[1:] != train.shape[1:]:
-            raise ValueError(
+            raise ArgumentError(
                 f"{called(x, 'x')} has other columns than {called(train, 'train')}, which it is scaled by."
             )
         scaled.append((x - centre) / width)

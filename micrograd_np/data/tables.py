@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError
+from ..nn.validation import COUNT, require
+
 
 def read_csv(path: str | os.PathLike[str] | list[str], *, header: int = 1, delimiter: str = ",", **options: Any) -> Any:
     """The numbers of a table, as an array (rows, columns).
@@ -38,14 +41,15 @@ def read_csv(path: str | os.PathLike[str] | list[str], *, header: int = 1, delim
     array([[5.1, 3.5],
            [4.9, 3. ]])
     """
+    require("read_csv", COUNT, header=header)
     how: dict[str, Any] = {"delimiter": delimiter, "skiprows": header, "ndmin": 2, "encoding": "utf-8-sig"}
     try:
         with warnings.catch_warnings(action="ignore"):  # of a file without rows, which is an error here
             table: Any = np.loadtxt(path, **how | options)
     except (ValueError, EOFError, BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path}: {str(error).rstrip('.')}.") from None
+        raise ArgumentError(f"{path}: {str(error).rstrip('.')}.") from None
     if not table.size:
-        raise ValueError(f"{path} has no rows below its {header} lines of header.")
+        raise ArgumentError(f"{path} has no rows below its {header} lines of header.")
     return table
 
 
@@ -60,8 +64,8 @@ def text(path: str | os.PathLike[str]) -> tuple[Any, str]:
     try:
         content = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text in UTF-8: {error}.") from None
+        raise ArgumentError(f"{path} is no text in UTF-8: {error}.") from None
     if not content:
-        raise ValueError(f"{path} is empty.")
+        raise ArgumentError(f"{path} is empty.")
     codes, ids = np.unique(np.frombuffer(content.encode("utf-32-le"), np.uint32), return_inverse=True)
     return ids, "".join(map(chr, codes))

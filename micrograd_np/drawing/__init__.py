@@ -2,6 +2,6 @@
 
 from .explain import explain
 from .picture import Picture, draw
-from .why import why_none
+from .why_none import why_none
 
 __all__ = ["Picture", "draw", "explain", "why_none"]

@@ -7,10 +7,10 @@ from typing import Any
 from ..core import errors
 from ..core.backward import CUT
 from ..core.tensor import Tensor
-from .flow import fill
-from .model import Scene, build, walk
-from .names import Names, live
+from ..core.variables import Names, live
+from .scene import Scene, build, walk
 from .text import backward, called, table
+from .values import fill
 
 
 def explain(tensor: Tensor, output: Tensor | None = None) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .model import Edge, Node, Scene
 from .palette import INK, KINDS
+from .scene import Edge, Node, Scene
 from .text import clip, number, said, shape
 
 # Mermaid's own entities: a name is only a name.

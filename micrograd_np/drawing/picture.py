@@ -1,4 +1,4 @@
-"""`draw` makes a picture: one scene, and every way to show it."""
+"""`draw` and `Picture`: one scene, and every way to show it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,41 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
 from ..core.tensor import Tensor
+from ..core.variables import Names, is_module, live, watch
 from ..program import Program
-from . import choices, dot, mermaid, page, render, steps, text
-from .aliases import see_through
-from .flow import fill
-from .fold import fold as fold_scene
-from .model import Scene, build
-from .names import Names, live, watch
-from .source import program_of
+from . import dot, html, mermaid, programs, render, text
+from .collapse import fold as fold_scene
+from .collapse import see_through
+from .programs import program_of
+from .scene import Scene, build
+from .values import fill
+
+DIRECTIONS = ("both", "forward", "backward")
+
+
+def check_direction(direction: str) -> None:
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction={direction!r}: write one of {', '.join(map(repr, DIRECTIONS))}.")
+
+
+def check_limit(limit: Any) -> None:
+    whole = hasattr(limit, "__index__") and not isinstance(limit, bool)
+    if limit is not None and not (whole and limit > 0):
+        raise ValueError(f"limit={limit!r}: write how many boxes there may be, 1 or more.")
+
+
+def check_fold(fold: Collection[str], scene: Scene, names: Names | None = None) -> None:
+    """Refuse groups that are not in a picture. A module of one box, which has no frame, may be named."""
+    if isinstance(fold, str):
+        raise TypeError(f"fold={fold!r}: write a list, fold=[{fold!r}].")
+    labels = dict.fromkeys(label for node in scene.nodes for label in node.scope)
+    known = dict.fromkeys(label.split(": ")[0].split(", run ")[0] for label in labels)
+    single = {names.in_module(id(x)) for x in names.held if is_module(x)} if names else set()
+    for group in fold:
+        if group not in labels and group not in known and group not in single:
+            there = f"There are {', '.join(map(repr, known))}" if known else "There is none to fold"
+            raise ValueError(f"fold={list(fold)!r}: the picture has no module or scope {group!r}. {there}.")
+
 
 Path = TypeVar("Path", str, os.PathLike[str])
 
@@ -69,7 +96,7 @@ class Picture:
     @functools.cached_property
     def html(self) -> str:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
-        return page.page(self.scene, self.svg, self.told)
+        return html.page(self.scene, self.svg, self.told)
 
     @functools.cached_property
     def source(self) -> str:
@@ -160,11 +187,11 @@ def draw(
     >>> draw(loss)
     <Picture of 2 boxes; .save(path) writes it>
     """
-    choices.check_direction(direction)
-    choices.check_limit(limit)
+    check_direction(direction)
+    check_limit(limit)
     if isinstance(target, Program):
-        scene = steps.build(target)
-        choices.check_fold(fold, scene)
+        scene = programs.build(target)
+        check_fold(fold, scene)
         return Picture(fold_scene(scene, limit, fold), "forward", lambda: target)
     if callable(target):
         result, names = watch(target, *args, **kwargs)
@@ -186,7 +213,7 @@ def pictured(
 ) -> Picture:
     """The picture of values whose names are known; the title is what its source is called."""
     scene = see_through(build(outputs, names))
-    choices.check_fold(fold, scene, names)
+    check_fold(fold, scene, names)
     title = title or f"compute_{scene.nodes[-1].name or 'output'}"
     called = {id(node.source): node.name if node.op else node.title for node in scene.nodes}  # tags, of leaves alone
     return Picture(fill(fold_scene(scene, limit, fold)), direction, lambda: program_of(outputs, called, title))

@@ -12,14 +12,15 @@ from functools import partial
 from typing import Any
 
 from ..core.backward import CUT
+from ..core.errors import MicrogradError
 from ..core.tensor import Tensor
-from .names import watched
+from ..core.variables import watched
 from .picture import Picture, pictured, tensors
 
 KEPT = 8  # calls of each of the script's functions whose values are named
 
 
-class ScriptError(Exception):
+class ScriptError(MicrogradError):
     """A script that leaves nothing to draw, and what to do about it."""
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .model import Edge, Node, Scene
+from ..expressions.formulas import shortened
 from .preview import brief
-from .shorten import shortened
+from .scene import Edge, Node, Scene
 
 Row = tuple[str, ...]
 WORDS = 48

@@ -1,4 +1,4 @@
-"""Attention: each place of a sequence takes a weighted mean of the values at the places that it looks at."""
+"""Attention: each position of a sequence takes a weighted mean of the values at all positions."""
 
 from __future__ import annotations
 
@@ -7,34 +7,37 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import called
-from ..ops.classes import softmax
-from ..ops.linear import linear
+from ..core.errors import ArgumentError, ArgumentTypeError, called
+from ..ops.nn import linear, softmax
 from ..ops.primitive import as_array
-from .checks import fitting
-from .init import generator, xavier_uniform, zeros
+from .init import drawn, generator, xavier_uniform, zeros
 from .layers import Dropout, Linear
-from .module import Module, Parameter
+from .module import Module
+from .validation import DECAY, FLAG, SIZE, checked_input, require
 
 
 class MultiheadAttention(Module):
     """Scaled dot-product attention by several heads at once (Vaswani et al. 2017), with PyTorch's weights.
 
-    `forward(query, key, value, attn_mask=None, is_causal=False, need_weights=True)` gives the output and, if they are
-    wanted, the attention weights, the mean over the heads.
+    `forward(query, key, value, attn_mask=None, *, is_causal=False, need_weights=True)` gives the output and, if they
+    are wanted, the attention weights, the mean over the heads.
 
     Parameters
     ----------
     embed_dim : int
+        The size E of the vectors.
     num_heads : int
-        A divisor of embed_dim.
+        The number of heads, a divisor of embed_dim.
     dropout : float
-        Of the attention weights.
+        The probability with which an attention weight is set to zero in training.
     bias : bool
+        Whether the linear maps add a vector.
     batch_first : bool
-        Whether sequences are (N, L, E); else (L, N, E), PyTorch's default. Single ones are (L, E).
+        Whether sequences are (N, L, E); else they are (L, N, E), PyTorch's default. A single one is (L, E).
     rng : Generator, optional
+        The source of the first weights and of the dropout; a fresh one without it.
     dtype : dtype
+        The floating-point dtype of the parameters.
 
     Examples
     --------
@@ -55,11 +58,16 @@ class MultiheadAttention(Module):
         rng: np.random.Generator | None = None,
         dtype: Any = float,
     ) -> None:
+        require(self, SIZE, embed_dim=embed_dim, num_heads=num_heads)
+        require(self, FLAG, bias=bias, batch_first=batch_first)
+        require(self, DECAY, dropout=dropout)
         if embed_dim % num_heads:
-            raise ValueError(f"num_heads={num_heads} does not divide embed_dim={embed_dim} into equal parts.")
-        rng = generator(rng)
-        self.in_proj_weight: Any = Parameter(xavier_uniform(rng, (3 * embed_dim, embed_dim)), dtype=dtype)
-        self.in_proj_bias: Any = Parameter(zeros(rng, (3 * embed_dim,)), dtype=dtype) if bias else None
+            raise ArgumentError(
+                f"MultiheadAttention: num_heads={num_heads} does not divide embed_dim={embed_dim} into equal parts."
+            )
+        rng = generator(self, rng)
+        self.in_proj_weight = drawn(self, xavier_uniform, rng, (3 * embed_dim, embed_dim), dtype)
+        self.in_proj_bias = drawn(self, zeros, rng, (3 * embed_dim,), dtype) if bias else None
         self.out_proj = Linear(embed_dim, embed_dim, bias, rng=rng, dtype=dtype)
         self.dropout = Dropout(dropout, rng=rng)
         self.num_heads = num_heads
@@ -72,55 +80,109 @@ class MultiheadAttention(Module):
         value: Any,
         attn_mask: Any = None,
         *,
+        key_padding_mask: Any = None,
         is_causal: bool = False,
         need_weights: bool = True,
     ) -> tuple[Any, Any]:
-        q, k, v = map(self.split, self.projections(query, key, value))
+        """The output (the query's shape) and the attention weights (N, L, S), or None.
+
+        Parameters
+        ----------
+        query : (N, L, E), (L, N, E) or (L, E)
+            The positions that attend, in the order of axes that `batch_first` says.
+        key, value : (N, S, E), (S, N, E) or (S, E)
+            The positions attended to.
+        attn_mask : (L, S), optional
+            True where a query may not attend to a key; or numbers that are added to the scores.
+        key_padding_mask : (N, S) or (S,), optional
+            True at keys that no query of the sample may attend to.
+        is_causal : bool
+            Whether a query attends to keys up to its own position only.
+        need_weights : bool
+            Whether the attention weights are given.
+        """
+        require(self, FLAG, is_causal=is_causal, need_weights=need_weights)
+        inputs = self._checked(query, key, value)
+        q, k, v = map(self._split_heads, self._projections(inputs))
         scores = np.matmul(q / math.sqrt(q.shape[-1]), k.swapaxes(-1, -2))
-        weights = softmax(masked(scores, attn_mask, is_causal))
+        weights = softmax(masked_scores(scores, attn_mask, key_padding_mask, is_causal))
         heads = np.matmul(self.dropout(weights), v).swapaxes(-2, -3)
-        y = self.out_proj(self.turned(heads.reshape(*heads.shape[:-2], -1)))
+        y = self.out_proj(self._swap_batch(heads.reshape(*heads.shape[:-2], -1)))
         return y, np.mean(weights, axis=-3) if need_weights else None
 
-    def projections(self, query: Any, key: Any, value: Any) -> list[Any]:
-        """Queries, keys and values, the batch first; of one input by one matrix product."""
+    def _checked(self, *inputs: Any) -> list[Any]:
+        """Query, key and value as arrays with the batch first; raise if their shapes do not belong together."""
+        names = ("query", "key", "value")
+        weight = self.in_proj_weight
+        arrays = [checked_input(self, x, weight, weight.shape[1]) for x in inputs]
+        order = "(N, L, E)" if self.batch_first else "(L, N, E), since batch_first is False"
+        for name, x in zip(names, arrays, strict=True):
+            if x.ndim not in (2, 3) or x.ndim != arrays[0].ndim:
+                raise ArgumentError(
+                    f"MultiheadAttention takes query, key and value of three axes {order}, or all of two (L, E), and "
+                    f"{name} is {called(x, name)}."
+                )
+        turned = [self._swap_batch(x) for x in arrays]
+        q, k, v = turned
+        told = ", ".join(called(x, name) for name, x in zip(names, arrays, strict=True))
+        if not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+            sizes = ", ".join(str(x.shape[0]) for x in turned)
+            raise ArgumentError(
+                f"MultiheadAttention reads {told} as {order}, with batches of {sizes}: they must be one size."
+            )
+        if k.shape[-2] != v.shape[-2]:
+            raise ArgumentError(
+                f"MultiheadAttention reads {told} as {order}: key has {k.shape[-2]} positions and value {v.shape[-2]}, "
+                "and they must have as many."
+            )
+        return [turned[0]] * 3 if inputs[0] is inputs[1] is inputs[2] else turned
+
+    def _projections(self, inputs: list[Any]) -> list[Any]:
+        """Queries, keys and values; of one input by one matrix product."""
         weight, bias = self.in_proj_weight, self.in_proj_bias
-        inputs = [self.turned(fitting(self, x, weight, weight.shape[1])) for x in (query, key, value)]
-        if query is key is value:
+        if inputs[0] is inputs[1] is inputs[2]:
             return list(np.split(linear(inputs[0], weight, bias), 3, axis=-1))
         weights, biases = np.split(weight, 3), [None] * 3 if bias is None else np.split(bias, 3)
         return [linear(x, w, b) for x, w, b in zip(inputs, weights, biases, strict=True)]
 
-    def turned(self, x: Any) -> Any:
+    def _swap_batch(self, x: Any) -> Any:
         """From the user's order of axes to (N, L, E), or back."""
         return x if self.batch_first or x.ndim == 2 else x.swapaxes(0, 1)
 
-    def split(self, x: Any) -> Any:
+    def _split_heads(self, x: Any) -> Any:
         """(..., L, E) to (..., heads, L, E / heads)."""
         return x.reshape(*x.shape[:-1], self.num_heads, -1).swapaxes(-2, -3)
 
 
-def masked(scores: Any, mask: Any, is_causal: bool) -> Any:
-    """Scores (..., L, S) with -inf where no query may look: at later places if causal, and where the mask is True.
-
-    A mask of floats is added to the scores.
-    """
+def masked_scores(scores: Any, attn_mask: Any, padding: Any, is_causal: bool) -> Any:
+    """Scores (..., heads, L, S) with -inf where a query may not attend; a mask of floats is added."""
+    queries, keys = scores.shape[-2:]
     if is_causal:
-        scores = scores + hiding(np.tri(*scores.shape[-2:]) == 0, scores)
-    if mask is None:
-        return scores
-    mask = as_array(mask)
-    if mask.shape != scores.shape[-2:]:
-        raise ValueError(
-            f"{called(mask, 'attn_mask')} needs the shape {scores.shape[-2:]}: places that look, and places looked at."
-        )
-    if mask.dtype.kind == "f":
-        return scores + mask
+        scores = scores + negative_infinity(np.tri(queries, keys) == 0, scores)
+    if attn_mask is not None:
+        mask = as_array(attn_mask)
+        if mask.shape != (queries, keys):
+            raise ArgumentError(f"{called(mask, 'attn_mask')} must have shape (queries, keys) = {(queries, keys)}.")
+        scores = scores + (mask if mask.dtype.kind == "f" else hidden(mask, "attn_mask", scores))
+    if padding is not None:
+        mask = as_array(padding)
+        if mask.shape != (*scores.shape[:-3], keys):
+            raise ArgumentError(
+                f"{called(mask, 'key_padding_mask')} must have shape (batch, keys) = {(*scores.shape[:-3], keys)}."
+            )
+        scores = scores + hidden(mask, "key_padding_mask", scores)[..., None, None, :]
+    return scores
+
+
+def hidden(mask: Any, name: str, scores: Any) -> Any:
+    """-inf where a mask of booleans is True; raise if it leaves a query no key at all, whose mean would be nan."""
+    if mask.dtype.kind not in "biu":
+        raise ArgumentTypeError(f"{called(mask, name)} must be booleans, True where no query may attend.")
     if mask.all(axis=-1).any():
-        raise ValueError("a row of attn_mask is all True: a query that may look nowhere has no mean to take.")
-    return scores + hiding(mask, scores)
+        raise ArgumentError(f"a row of {name} is all True: a query that may attend to no key has no mean to take.")
+    return negative_infinity(mask, scores)
 
 
-def hiding(mask: Any, scores: Any) -> Any:
+def negative_infinity(mask: Any, scores: Any) -> Any:
     """-inf where the mask is True, else 0: added to scores, it costs their gradient nothing."""
     return np.where(mask, -np.inf, 0).astype(scores.dtype)

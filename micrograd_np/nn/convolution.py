@@ -1,4 +1,4 @@
-"""Convolutions as layers: kernels that move over signals and images."""
+"""Convolutions as layers, and their transposes: kernels that move over signals and images."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..ops.signals import conv1d, conv2d
+from ..core.errors import ArgumentError
+from ..ops.conv import conv1d, conv2d
 from ..ops.windows import Sizes, one_each
-from .checks import fitting
-from .init import Initialiser, fan_in_uniform, generator, zeros
-from .module import Module, Parameter
+from .init import Initialiser, drawn, generator, zeros
+from .module import Module, documented_like
+from .validation import COUNT, FLAG, SIZE, checked_input, require, require_each
 
 
 class Convolution(Module):
@@ -20,13 +21,26 @@ class Convolution(Module):
     Parameters
     ----------
     in_channels, out_channels : int
-    kernel_size, stride, padding, dilation : int, or one for each axis
-        With padding='same' the output has the input's size, for a stride of 1; 'valid' is 0.
+        The sizes of axis 1 of input and output.
+    kernel_size : int or tuple of int
+        The size of the kernel, one for all axes or one for each.
+    stride : int or tuple of int
+        The distance between neighbouring windows.
+    padding : int or tuple of int, 'same' or 'valid'
+        The zeros at both ends of each axis. With 'same' the output has the input's size, for a stride of 1; 'valid'
+        is 0.
+    dilation : int or tuple of int
+        The distance between the entries of x that neighbouring entries of the kernel meet.
     groups : int
-        Into how many parts the channels are split; each kernel sees the channels of one.
+        The number of parts that the channels are split into; each kernel sees the channels of one part.
     bias : bool
-    rng, init, dtype
-        As for Linear.
+        Whether a number is added to each output channel; it begins as 0.
+    rng : Generator, optional
+        The source of the first weights; a fresh one without it.
+    init : callable, optional
+        (rng, shape) to the first weights, such as `nn.init.he_normal`; `nn.init.fan_in_uniform` without it.
+    dtype : dtype
+        The floating-point dtype of the parameters.
     """
 
     axes: ClassVar[int]
@@ -44,39 +58,51 @@ class Convolution(Module):
         bias: bool = True,
         *,
         rng: np.random.Generator | None = None,
-        init: Initialiser = fan_in_uniform,
+        init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
-        if groups < 1 or in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"groups={groups} has to divide in_channels={in_channels} and out_channels={out_channels}."
+        require(self, SIZE, in_channels=in_channels, out_channels=out_channels, groups=groups)
+        require_each(self, SIZE, self.axes, kernel_size=kernel_size, stride=stride, dilation=dilation)
+        require(self, FLAG, bias=bias)
+        if in_channels % groups or out_channels % groups:
+            raise ArgumentError(
+                f"{type(self).__name__}: groups={groups} must divide in_channels={in_channels} and "
+                f"out_channels={out_channels}."
             )
-        rng = generator(rng)
+        if padding not in ("same", "valid"):
+            require_each(self, COUNT, self.axes, padding=padding)
+        rng = generator(self, rng)
         kernel = one_each("kernel", kernel_size, self.axes)
-        shape = (out_channels, in_channels // groups, *kernel)
-        self.weight = Parameter(init(rng, shape), dtype=dtype)
-        self.bias = Parameter(zeros(rng, (out_channels,)), dtype=dtype) if bias else None
+        self.weight = drawn(self, init, rng, (*self._channels(in_channels, out_channels, groups), *kernel), dtype)
+        self.bias = drawn(self, zeros, rng, (out_channels,), dtype) if bias else None
         self.stride, self.dilation, self.groups = stride, dilation, groups
-        self.padding, self._more = padded(padding, kernel, stride, dilation)
+        self.padding, self._more = paddings(self, padding, kernel, stride, dilation)
+
+    def _channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
+        """The first two sizes of the weight."""
+        return out_channels, in_channels // groups
 
     def forward(self, x: Any) -> Any:
-        x = fitting(self, x, self.weight, self.weight.shape[1] * self.groups, axis=1)
+        x = checked_input(self, x, self.weight, self.weight.shape[1] * self.groups, axis=1)
         if any(self._more):
             x = np.pad(x, [(0, 0), (0, 0), *((0, more) for more in self._more)])
         return self.function(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
-def padded(padding: Any, kernel: Sizes, stride: Any, dilation: Any) -> tuple[Any, Sizes]:
+def paddings(layer: Any, padding: Any, kernel: Sizes, stride: Any, dilation: Any) -> tuple[Any, Sizes]:
     """The padding at both ends, and what 'same' adds at the far end besides, where the kernel's reach is odd."""
     if padding != "same":
         return 0 if padding == "valid" else padding, ()
     if set(one_each("stride", stride, len(kernel))) != {1}:
-        raise ValueError(f"padding='same' needs a stride of 1, not {stride}: give the padding as a number.")
+        raise ArgumentError(
+            f"{type(layer).__name__}: padding='same' needs a stride of 1, not {stride}. Give the padding as a number."
+        )
     dilations = one_each("dilation", dilation, len(kernel))
     reach = [d * (k - 1) for k, d in zip(kernel, dilations, strict=True)]
     return tuple(n // 2 for n in reach), tuple(n % 2 for n in reach)
 
 
+@documented_like(Convolution)
 class Conv1d(Convolution):
     """Kernels that move over signals: (N, C, L) to (N, O, steps).
 
@@ -90,6 +116,7 @@ class Conv1d(Convolution):
     function = staticmethod(conv1d)
 
 
+@documented_like(Convolution)
 class Conv2d(Convolution):
     """Kernels that move over images: (N, C, H, W) to (N, O, steps, steps).
 

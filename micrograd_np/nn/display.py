@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
 import textwrap
 from collections import Counter
 from typing import Any
@@ -10,21 +9,29 @@ from typing import Any
 import numpy as np
 
 from ..core.context import no_grad
+from ..core.names import printable
 from ..core.tensor import Tensor
 
 WIDTH = 100
+DEEPEST = 20  # levels of nesting that are shown; nobody reads more, and Python would not recurse much deeper
 
 
-def described(module: Any) -> str:
+def module_text(module: Any, depth: int = 0, around: tuple[Any, ...] = ()) -> str:
     """`Linear(weight=Parameter(2, 3), bias=None)`: the attributes but for the private, random and switched ones."""
-    shown = {name: value for name, value in vars(module).items() if name[0] != "_" and name != "training"}
-    return call(
+    attributes = {name: value for name, value in vars(module).items() if name[0] != "_" and name != "training"}
+    if depth >= DEEPEST:
+        return f"{type(module).__name__}(...)"
+    return call_text(
         type(module).__name__,
-        [f"{name}={said(value)}" for name, value in shown.items() if not isinstance(value, np.random.Generator)],
+        [
+            f"{name}={value_text(value, depth + 1, (*around, module))}"
+            for name, value in attributes.items()
+            if not isinstance(value, np.random.Generator)
+        ],
     )
 
 
-def call(name: str, parts: list[str], brackets: str = "()") -> str:
+def call_text(name: str, parts: list[str], brackets: str = "()") -> str:
     """The parts between brackets, on lines of their own where one is too short for them."""
     line = f"{name}{brackets[0]}{', '.join(parts)}{brackets[1]}"
     if len(line) <= WIDTH and "\n" not in line:
@@ -33,25 +40,30 @@ def call(name: str, parts: list[str], brackets: str = "()") -> str:
     return f"{name}{brackets[0]}\n{lines},\n{brackets[1]}"
 
 
-@reprlib.recursive_repr()
-def said(value: Any) -> str:
+def value_text(value: Any, depth: int, around: tuple[Any, ...]) -> str:
+    """An attribute as text; one that contains itself, or lies too deep, is `...`."""
+    if any(value is each for each in around) or depth > DEEPEST:
+        return "..."
     if isinstance(value, Tensor | np.ndarray):
         return f"{type(value).__name__}{value.shape}"
     if isinstance(value, list):
-        return call("", [said(part) for part in value], "[]")
+        return call_text("", [value_text(part, depth, (*around, value)) for part in value], "[]")
     if isinstance(value, dict):
-        return call("", [f"{key}: {said(part)}" for key, part in value.items()], "{}")
+        parts = [f"{printable(str(key))}: {value_text(part, depth, (*around, value))}" for key, part in value.items()]
+        return call_text("", parts, "{}")
+    if type(value).__repr__ is getattr(type(value), "_default_repr", None):
+        return module_text(value, depth, around)
     return getattr(value, "__name__", None) or getattr(value, "name", None) or repr(value)
 
 
-def table(model: Any, input_shapes: tuple[tuple[int, ...], ...], dtype: Any) -> str:
+def summary_table(model: Any, input_shapes: tuple[tuple[int, ...], ...], dtype: Any) -> str:
     """One row for each part, and the sum of the parameters."""
     dtype = dtype or next((parameter.dtype for parameter in model.parameters()), float)
     shapes = output_shapes(model, [np.zeros(shape, dtype) for shape in input_shapes])
     counts = own_parameters(model)
     rows: list[tuple[str, ...]] = [("path", "layer", "output shape", "parameters")]
     for path, module in model.named_modules():
-        rows.append((path, type(module).__name__, shapes.get(id(module), "-"), f"{counts[path]:,}"))
+        rows.append((printable(path), type(module).__name__, shapes.get(id(module), "-"), f"{counts[path]:,}"))
     total = sum(counts.values())
     rows.append(("total", "", "", f"{total:,}"))
     if frozen := total - model.num_parameters():

@@ -1,4 +1,4 @@
-"""What weights begin as: arrays drawn from a NumPy Generator, so that a run can be repeated."""
+"""First values of weights: arrays drawn from a NumPy Generator, so that a run can be repeated."""
 
 from __future__ import annotations
 
@@ -8,58 +8,150 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError
+from .module import Parameter
+from .validation import FUNCTION, require, require_dtype, require_instance
+
 Shape = tuple[int, ...]
 Initialiser = Callable[[np.random.Generator, Shape], Any]
 
 
-def generator(rng: np.random.Generator | None) -> np.random.Generator:
-    """The user's own Generator, or a fresh one where it does not matter."""
-    return np.random.default_rng() if rng is None else rng
+def generator(owner: Any, rng: np.random.Generator | None) -> np.random.Generator:
+    """The user's own Generator, or a fresh one where none was given."""
+    if rng is None:
+        return np.random.default_rng()
+    require_instance(owner, np.random.Generator, "Write rng=np.random.default_rng(seed).", rng=rng)
+    return rng
+
+
+def drawn(owner: Any, init: Initialiser | None, rng: np.random.Generator, shape: Shape, dtype: Any) -> Any:
+    """A Parameter of the shape and dtype, with values from `init`, or from `fan_in_uniform` without it."""
+    require_dtype(owner, dtype)
+    if init is not None:
+        require(owner, FUNCTION, init=init)
+    values = np.asarray((init or fan_in_uniform)(rng, shape))
+    if values.shape != shape:
+        raise ArgumentError(
+            f"{type(owner).__name__}: init must return an array of shape {shape}, and its result has {values.shape}."
+        )
+    return Parameter(values, dtype=dtype)
 
 
 def fans(shape: Shape) -> tuple[int, int]:
-    """How many inputs one output of a weight (out, in, *window) has, and how many outputs one input."""
+    """(fan_in, fan_out) of a weight (out, in, *window): inputs of one output, and outputs of one input."""
+    if len(shape) < 2 or 0 in shape:
+        raise ArgumentError(
+            f"shape {shape} has no fan-in and fan-out: a weight is (out, in, ...), each size 1 or more. Draw other "
+            "arrays with nn.init.zeros or nn.init.uniform."
+        )
     window = math.prod(shape[2:])
     return shape[1] * window, shape[0] * window
 
 
 def zeros(rng: np.random.Generator, shape: Shape) -> Any:
-    """Zeros; nothing is drawn."""
+    """Zeros; nothing is drawn.
+
+    Parameters
+    ----------
+    rng : Generator
+        Not used.
+    shape : tuple of int
+        The shape of the array.
+    """
     return np.zeros(shape)
 
 
 def uniform(rng: np.random.Generator, shape: Shape, bound: float = 1.0) -> Any:
-    """Uniform in (-bound, bound); with bound 1 the article's `2*random - 1`."""
+    """Uniform numbers in (-bound, bound); with bound 1 the article's `2*random - 1`.
+
+    Parameters
+    ----------
+    rng : Generator
+        The source of the random numbers.
+    shape : tuple of int
+        The shape of the array.
+    bound : float
+        The largest absolute value.
+    """
     return bound * (2 * rng.random(shape) - 1)
 
 
 def fan_in_uniform(rng: np.random.Generator, shape: Shape) -> Any:
-    """Uniform within 1/sqrt(fan_in): what PyTorch's layers begin as."""
-    return uniform(rng, shape, 1 / math.sqrt(max(fans(shape)[0], 1)))
+    """Uniform numbers within 1/sqrt(fan_in), as PyTorch's layers begin.
+
+    Parameters
+    ----------
+    rng : Generator
+        The source of the random numbers.
+    shape : tuple of int
+        The shape of the weight: (out, in) of a linear map, (out, in, *window) of a convolution.
+    """
+    return uniform(rng, shape, 1 / math.sqrt(fans(shape)[0]))
 
 
 def xavier_uniform(rng: np.random.Generator, shape: Shape) -> Any:
-    """Uniform with variance 2/(fan_in + fan_out), for tanh and sigmoid (Glorot and Bengio 2010, eq. 16)."""
+    """Uniform numbers of variance 2/(fan_in + fan_out), for tanh and sigmoid (Glorot and Bengio 2010, eq. 16).
+
+    Parameters
+    ----------
+    rng : Generator
+        The source of the random numbers.
+    shape : tuple of int
+        The shape of the weight: (out, in, ...).
+    """
     return uniform(rng, shape, math.sqrt(6 / sum(fans(shape))))
 
 
 def xavier_normal(rng: np.random.Generator, shape: Shape) -> Any:
-    """Normal with variance 2/(fan_in + fan_out), for tanh and sigmoid (Glorot and Bengio 2010)."""
+    """Normal numbers of variance 2/(fan_in + fan_out), for tanh and sigmoid (Glorot and Bengio 2010).
+
+    Parameters
+    ----------
+    rng : Generator
+        The source of the random numbers.
+    shape : tuple of int
+        The shape of the weight: (out, in, ...).
+    """
     return rng.normal(0, math.sqrt(2 / sum(fans(shape))), shape)
 
 
 def he_uniform(rng: np.random.Generator, shape: Shape) -> Any:
-    """Uniform with variance 2/fan_in, for relu (He et al. 2015, eq. 10)."""
+    """Uniform numbers of variance 2/fan_in, for relu (He et al. 2015, eq. 10).
+
+    Parameters
+    ----------
+    rng : Generator
+        The source of the random numbers.
+    shape : tuple of int
+        The shape of the weight: (out, in, ...).
+    """
     return uniform(rng, shape, math.sqrt(6 / fans(shape)[0]))
 
 
 def he_normal(rng: np.random.Generator, shape: Shape) -> Any:
-    """Normal with variance 2/fan_in, for relu (He et al. 2015, eq. 10)."""
+    """Normal numbers of variance 2/fan_in, for relu (He et al. 2015, eq. 10).
+
+    Parameters
+    ----------
+    rng : Generator
+        The source of the random numbers.
+    shape : tuple of int
+        The shape of the weight: (out, in, ...).
+    """
     return rng.normal(0, math.sqrt(2 / fans(shape)[0]), shape)
 
 
 def orthogonal(rng: np.random.Generator, shape: Shape) -> Any:
-    """Rows, or columns if there are fewer, that are orthonormal (Saxe et al. 2014)."""
+    """Rows, or columns if there are fewer, that are orthonormal (Saxe et al. 2014).
+
+    Parameters
+    ----------
+    rng : Generator
+        The source of the random numbers.
+    shape : tuple of int
+        The shape of the weight: (out, in, ...); the axes from the second on count as one.
+    """
+    fans(shape)
     rows, columns = shape[0], math.prod(shape[1:])
     q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
     q = q * np.sign(np.diagonal(r))  # uniform over all orthonormal bases

@@ -8,17 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.classes import embedding
-from ..ops.linear import linear
+from ..core.errors import ArgumentError
+from ..ops.nn import embedding, linear
 from ..ops.primitive import as_array
 from ..random import sample
-from .checks import fitting
-from .init import Initialiser, fan_in_uniform, generator, zeros
-from .module import Module, Parameter
+from .init import Initialiser, drawn, generator, zeros
+from .module import Module
+from .validation import DECAY, FLAG, FUNCTION, SIZE, checked_input, require
 
 
 class Sequential(Module):
     """Modules and functions, one after the other.
+
+    Parameters
+    ----------
+    *layers : callable
+        Modules, or functions of one array such as `np.tanh`; each is called with the result of the one before.
 
     Examples
     --------
@@ -27,6 +32,8 @@ class Sequential(Module):
     """
 
     def __init__(self, *layers: Callable[[Any], Any]) -> None:
+        for layer in layers:
+            require(self, FUNCTION, **{"a layer": layer})
         self.layers = list(layers)
 
     def forward(self, x: Any) -> Any:
@@ -45,17 +52,20 @@ class Sequential(Module):
 
 
 class Linear(Module):
-    """x @ weight.T + bias, with a weight of shape (out_features, in_features) as PyTorch keeps it.
+    """A linear map, x @ weight.T + bias; the weight is (out_features, in_features), as in PyTorch.
 
     Parameters
     ----------
     in_features, out_features : int
+        The sizes of the last axis of input and output.
     bias : bool
+        Whether a vector is added; it begins as zeros.
     rng : Generator, optional
-        Where the weights are drawn from.
-    init : callable
-        (rng, shape) to the first weights; one of `nn.init`.
+        The source of the first weights; a fresh one without it.
+    init : callable, optional
+        (rng, shape) to the first weights, such as `nn.init.he_normal`; `nn.init.fan_in_uniform` without it.
     dtype : dtype
+        The floating-point dtype of the parameters.
 
     Examples
     --------
@@ -70,19 +80,32 @@ class Linear(Module):
         bias: bool = True,
         *,
         rng: np.random.Generator | None = None,
-        init: Initialiser = fan_in_uniform,
+        init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
-        rng = generator(rng)
-        self.weight: Any = Parameter(init(rng, (out_features, in_features)), dtype=dtype)
-        self.bias = Parameter(zeros(rng, (out_features,)), dtype=dtype) if bias else None
+        require(self, SIZE, in_features=in_features, out_features=out_features)
+        require(self, FLAG, bias=bias)
+        rng = generator(self, rng)
+        self.weight = drawn(self, init, rng, (out_features, in_features), dtype)
+        self.bias = drawn(self, zeros, rng, (out_features,), dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
-        return linear(fitting(self, x, self.weight, self.weight.shape[1]), self.weight, self.bias)
+        return linear(checked_input(self, x, self.weight, self.weight.shape[1]), self.weight, self.bias)
 
 
 class Embedding(Module):
     """A row of the weight for each id: ids (...) to vectors (..., embedding_dim).
+
+    Parameters
+    ----------
+    num_embeddings : int
+        The count of ids, which are 0 to num_embeddings - 1.
+    embedding_dim : int
+        The size of a vector.
+    rng : Generator, optional
+        The source of the first weights, normal numbers; a fresh one without it.
+    dtype : dtype
+        The floating-point dtype of the weight.
 
     Examples
     --------
@@ -93,27 +116,34 @@ class Embedding(Module):
     def __init__(
         self, num_embeddings: int, embedding_dim: int, *, rng: np.random.Generator | None = None, dtype: Any = float
     ) -> None:
-        self.weight = Parameter(generator(rng).normal(size=(num_embeddings, embedding_dim)), dtype=dtype)
+        require(self, SIZE, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        shape = (num_embeddings, embedding_dim)
+        self.weight = drawn(self, lambda rng, shape: rng.normal(size=shape), generator(self, rng), shape, dtype)
 
     def forward(self, ids: Any) -> Any:
         return embedding(ids, self.weight)
 
 
 class Dropout(Module):
-    """In training, entries set to zero with probability p, and the rest divided by 1 - p; in evaluation, x itself.
+    """In training, entries are set to zero with probability p and the rest divided by 1 - p; in evaluation, x itself.
 
     Parameters
     ----------
     p : float
-        From 0 up to, but not, 1.
+        The probability, at least 0 and below 1 (Srivastava et al. 2014).
     rng : Generator, optional
+        The source of the random numbers; a fresh one without it.
+
+    Examples
+    --------
+    >>> Dropout(0.5, rng=np.random.default_rng(0))(np.ones(4))
+    array([2., 0., 0., 0.])
     """
 
     def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
-        if not 0 <= p < 1:
-            raise ValueError(f"Dropout(p={p}): p is the share of entries set to zero, from 0 up to, but not, 1.")
+        require(self, DECAY, p=p)
         self.p = p
-        self.rng = generator(rng)
+        self.rng = generator(self, rng)
 
     def forward(self, x: Any) -> Any:
         if not self.training or self.p == 0:
@@ -123,8 +153,16 @@ class Dropout(Module):
 
 
 class Flatten(Module):
-    """All axes but the first as one."""
+    """All axes but the first as one: (N, ...) to (N, features).
+
+    Examples
+    --------
+    >>> Flatten()(np.ones((2, 3, 4))).shape
+    (2, 12)
+    """
 
     def forward(self, x: Any) -> Any:
         x = as_array(x)
+        if not x.ndim:
+            raise ArgumentError("Flatten takes x (N, ...), and a number has no axis.")
         return x.reshape(x.shape[0], math.prod(x.shape[1:]))

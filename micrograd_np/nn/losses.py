@@ -2,93 +2,161 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from ..core.context import tracing
-from ..core.errors import called
-from ..ops.classes import REDUCTIONS, log_softmax, one_hot
-from ..ops.classes import cross_entropy as plain_cross_entropy
-from ..ops.neural import log_sigmoid
+from ..core.errors import ArgumentError, called
+from ..core.half import in_single
+from ..ops.activations import log_sigmoid
+from ..ops.nn import REDUCTIONS, log_softmax, one_hot
+from ..ops.nn import binary_cross_entropy as entry_losses
+from ..ops.nn import cross_entropy as plain_cross_entropy
 from ..ops.primitive import Primitive, as_array
+from .validation import FRACTION, POSITIVE, require, require_choice
 
-LEAST = math.exp(-100)  # the probability that PyTorch takes a 0 for, so that its logarithm stays finite
 
-
-def same(prediction: Any, target: Any) -> tuple[Any, Any]:
-    """Both as arrays; refuses (N, 1) against (N,), and every other pair of shapes that would broadcast."""
+def checked_pair(prediction: Any, target: Any) -> tuple[Any, Any]:
+    """Both as arrays; raise for (N, 1) against (N,), and every other pair of shapes that would broadcast."""
     prediction, target = as_array(prediction), as_array(target)
     if prediction.shape == target.shape:
-        return prediction, target
+        whole = prediction.dtype.kind in "biu" and target.dtype.kind in "biu"
+        return (prediction.astype(float) if whole else prediction), target  # 1 - 2 of unsigned integers is 255
     cure = "Reshape one of them."
     if prediction.size == target.size:
         cure = f"They have as many entries: write target.reshape{prediction.shape}."
-    raise ValueError(
+    raise ArgumentError(
         f"a loss compares entry with entry, and {called(prediction, 'the prediction')} and "
         f"{called(target, 'the target')} have different shapes. {cure}"
     )
 
 
-def finish(losses: Any, reduction: str) -> Any:
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction={reduction!r} is none of {', '.join(map(repr, REDUCTIONS))}.")
+def reduced(owner: str, losses: Any, reduction: str) -> Any:
+    """The losses of all entries, or their mean or sum."""
+    require_choice(owner, REDUCTIONS, reduction=reduction)
     if reduction == "mean" and not losses.size:
-        raise ValueError("the mean over no entries: prediction and target are an empty batch.")
+        raise ArgumentError(f"{owner}: the mean over no entries. Prediction and target are an empty batch.")
     return REDUCTIONS[reduction](losses)
 
 
+@in_single
 def half_squared_error(prediction: Any, target: Any) -> Any:
     """½Σ(target - prediction)²: the loss whose gradient the article uses.
+
+    Parameters
+    ----------
+    prediction, target : (...)
+        Arrays of one shape.
 
     Examples
     --------
     >>> float(half_squared_error(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
     2.0
     """
-    prediction, target = same(prediction, target)
+    prediction, target = checked_pair(prediction, target)
     return np.sum(np.square(target - prediction)) / 2
 
 
+@in_single
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
-    """The mean of the squared errors; reduction is 'mean', 'sum' or 'none'."""
-    prediction, target = same(prediction, target)
-    return finish(np.square(prediction - target), reduction)
+    """The mean of the squared errors.
+
+    Parameters
+    ----------
+    prediction, target : (...)
+        Arrays of one shape.
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses of the entries are averaged, summed, or given one by one.
+
+    Examples
+    --------
+    >>> float(mse_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    2.0
+    """
+    prediction, target = checked_pair(prediction, target)
+    return reduced("mse_loss", np.square(prediction - target), reduction)
 
 
+@in_single
 def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
-    """The mean of the absolute errors."""
-    prediction, target = same(prediction, target)
-    return finish(np.abs(prediction - target), reduction)
+    """The mean of the absolute errors.
+
+    Parameters
+    ----------
+    prediction, target : (...)
+        Arrays of one shape.
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses of the entries are averaged, summed, or given one by one.
+
+    Examples
+    --------
+    >>> float(l1_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    1.0
+    """
+    prediction, target = checked_pair(prediction, target)
+    return reduced("l1_loss", np.abs(prediction - target), reduction)
 
 
+@in_single
 def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
-    """½e² for errors up to delta, delta(|e| - ½delta) beyond (Huber 1964)."""
-    prediction, target = same(prediction, target)
-    error = np.abs(prediction - target)
-    near = np.minimum(error, delta)
-    return finish(near * (error - near / 2), reduction)
+    """½e² for errors up to delta, delta(|e| - ½delta) beyond (Huber 1964).
+
+    Parameters
+    ----------
+    prediction, target : (...)
+        Arrays of one shape.
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses of the entries are averaged, summed, or given one by one.
+    delta : float
+        The size of an error from which on the loss grows in a straight line; above 0.
+
+    Examples
+    --------
+    >>> huber_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
+    array([0.125, 2.5  ])
+    """
+    require("huber_loss", POSITIVE, delta=delta)
+    prediction, target = checked_pair(prediction, target)
+    error = prediction - target
+    near = np.clip(error, -delta, delta)
+    return reduced("huber_loss", near * (error - near / 2), reduction)
 
 
 def _probabilities(p: Any) -> Any:
     """p itself, all of which is from 0 to 1."""
     if not (np.greater_equal(p, 0).all() and np.less_equal(p, 1).all()):
-        raise ValueError("binary_cross_entropy takes probabilities from 0 to 1; for logits there is ..._with_logits.")
+        raise ArgumentError("binary_cross_entropy takes probabilities from 0 to 1; for logits take ..._with_logits.")
     return p
 
 
 probabilities = Primitive(_probabilities, lambda g, z, p: g, views=True, checks=True)
 
 
+@in_single
 def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean") -> Any:
-    """-(t log p + (1-t) log(1-p)), at most 100 an entry; for logits there is `..._with_logits`, more accurate."""
-    p, target = same(probability, target)
+    """-(t log p + (1-t) log(1-p)), at most 100 an entry; for logits there is `..._with_logits`, more accurate.
+
+    Parameters
+    ----------
+    probability : (...)
+        Numbers from 0 to 1.
+    target : (...)
+        Numbers from 0 to 1, of the same shape.
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses of the entries are averaged, summed, or given one by one.
+
+    Examples
+    --------
+    >>> float(binary_cross_entropy(np.array([0.5]), np.array([1.0])))
+    0.6931471805599453
+    """
+    p, target = checked_pair(probability, target)
     p = probabilities(p) if tracing() else _probabilities(p)
-    logs = target * np.log(np.maximum(p, LEAST)) + (1 - target) * np.log(np.maximum(1 - p, LEAST))
-    return finish(-logs, reduction)
+    return reduced("binary_cross_entropy", entry_losses(p, target), reduction)
 
 
+@in_single
 def binary_cross_entropy_with_logits(
     logits: Any, target: Any, reduction: str = "mean", *, pos_weight: Any = None
 ) -> Any:
@@ -96,21 +164,33 @@ def binary_cross_entropy_with_logits(
 
     Parameters
     ----------
-    logits, target : (...)
+    logits : (...)
+        The arguments of the sigmoid.
+    target : (...)
+        Numbers from 0 to 1, of the same shape.
     reduction : {'mean', 'sum', 'none'}
+        Whether the losses of the entries are averaged, summed, or given one by one.
     pos_weight : number or (classes,), optional
-        How much the first part counts, of each class on the last axis; above 1 where positives are rare.
+        The factor of the first part, for each class on the last axis; above 1 where positives are rare.
+
+    Examples
+    --------
+    >>> float(binary_cross_entropy_with_logits(np.array([0.0]), np.array([1.0])))
+    0.6931471805599453
     """
-    x, target = same(logits, target)
+    x, target = checked_pair(logits, target)
     positive = target * log_sigmoid(x)
     if pos_weight is not None:
         scale = as_array(pos_weight).astype(x.dtype)
         if scale.shape not in ((), x.shape[-1:]):
-            raise ValueError(f"{called(scale, 'pos_weight')} needs the shape () or {x.shape[-1:]}: one for each class.")
+            raise ArgumentError(
+                f"{called(scale, 'pos_weight')} needs the shape () or {x.shape[-1:]}: one for each class."
+            )
         positive = scale * positive
-    return finish(-(positive + (1 - target) * log_sigmoid(-x)), reduction)
+    return reduced("binary_cross_entropy_with_logits", -(positive + (1 - target) * log_sigmoid(-x)), reduction)
 
 
+@in_single
 def cross_entropy(
     logits: Any, labels: Any, reduction: str = "mean", *, weight: Any = None, label_smoothing: float = 0.0
 ) -> Any:
@@ -119,29 +199,32 @@ def cross_entropy(
     Parameters
     ----------
     logits : (..., classes)
+        The arguments of the softmax; the classes are the last axis.
     labels : (...) or (..., classes)
         Integers that count from 0, or probabilities.
     reduction : {'mean', 'sum', 'none'}
+        Whether the losses of the samples are averaged, summed, or given one by one.
     weight : (classes,), optional
-        How much each class counts; the mean is then the weighted one, as PyTorch's.
+        The factor of each class; the mean is then the weighted one, as PyTorch's.
     label_smoothing : float
-        The share of each target spread over all classes (Szegedy et al. 2016).
+        The share of each target spread over all classes, from 0 to 1 (Szegedy et al. 2016).
 
     Examples
     --------
     >>> float(cross_entropy(np.array([[0.0, 0.0], [0.0, 0.0]]), np.array([0, 1])))
     0.6931471805599453
     """
+    require("cross_entropy", FRACTION, label_smoothing=label_smoothing)
     if weight is None and not label_smoothing:
         return plain_cross_entropy(logits, labels, reduction=reduction)
     (x, labels), _ = plain_cross_entropy.bind(logits, labels, reduction=reduction)  # type: ignore[call-arg]
     classes = x.shape[-1]
     scale = as_array(np.ones(classes) if weight is None else weight).astype(x.dtype)
     if scale.shape != (classes,):
-        raise ValueError(f"{called(scale, 'weight')} needs the shape ({classes},): a number for each class.")
+        raise ArgumentError(f"{called(scale, 'weight')} needs the shape ({classes},): a number for each class.")
     chosen = (labels if labels.ndim == x.ndim else one_hot(labels, classes)).astype(x.dtype)
     target = (1 - label_smoothing) * chosen + label_smoothing / classes
     losses = -np.sum(log_softmax(x, axis=-1) * (target * scale), axis=-1)
     if reduction == "mean" and labels.ndim != x.ndim:
         return np.sum(losses) / np.sum(chosen * scale)
-    return finish(losses, reduction)
+    return reduced("cross_entropy", losses, reduction)

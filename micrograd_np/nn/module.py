@@ -1,21 +1,30 @@
-"""A model is an object whose attributes are its parameters and its parts; there is nothing to register."""
+"""Modules: a model is an object whose attributes are its parameters, its buffers and its parts."""
 
 from __future__ import annotations
 
-import reprlib
 import weakref
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..core.context import CURRENT, no_grad
+from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
 from ..ops.primitive import as_array
 from . import display
+from .validation import FLAG, require
 
 
 class Parameter(Tensor):
     """A leaf that training changes: a Tensor with `requires_grad=True`.
+
+    Parameters
+    ----------
+    data : array_like
+        The first values, floating-point numbers; copied.
+    name : str, optional
+        The name for errors and pictures; without it, the path in the module, such as `layers.0.weight`.
+    dtype : dtype, optional
+        The dtype of the values; that of `data` without it.
 
     Examples
     --------
@@ -30,7 +39,7 @@ class Parameter(Tensor):
 
 
 class Call(weakref.ref):  # type: ignore[type-arg]
-    """One run of a module, in the scope of what it computes: pictures draw each as a group."""
+    """One call of a module, in the scope of the ops that it runs: pictures draw each call as a group."""
 
     __slots__ = ()
     __eq__ = object.__eq__
@@ -38,10 +47,15 @@ class Call(weakref.ref):  # type: ignore[type-arg]
 
 
 class Module:
-    """The base of layers and models: write `forward`, set attributes, call it.
+    """The base class of layers and models: write `forward`, set attributes, call it.
 
-    Parameters, other Tensors (buffers, such as running statistics) and modules are found in the attributes, and in
-    lists, tuples and dicts of them; there is no `super().__init__()` to remember. What is found twice counts once.
+    Parameters, buffers and modules are found in the attributes, and in lists, tuples and dicts of them; there is no
+    `super().__init__()` to remember. What is found twice counts once, under its first path.
+
+    - A `Parameter` is a parameter; so is a leaf `Tensor(..., requires_grad=True)`, frozen later or not.
+    - Any other leaf Tensor is a buffer, such as a running mean: part of the state, not trained.
+    - A Tensor that is assigned while a module is called, such as `self.h = h` in `forward`, is neither, unless the
+      attribute was a parameter or a buffer before; nor is the result of an op.
 
     Examples
     --------
@@ -57,52 +71,99 @@ class Module:
     """
 
     training: bool = True
+    # The names of attributes below which no plain Tensor is state, and the paths of plain Tensors that are parameters.
+    # Both are replaced, never changed, so that a shallow copy of a module keeps its own.
+    _transient: frozenset[str] = frozenset()
+    _trained: frozenset[str] = frozenset()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = CURRENT.get()
-        inside = (*context.scope, Call(self))
-        token = CURRENT.set(replace(context, scope=inside)) if context.recording else None
+        inside = enter_scope(context, Call(self))
         try:
             output = self.forward(*args, **kwargs)
+        except RecursionError as error:
+            if not getattr(error, "__notes__", None):
+                error.add_note(
+                    "Each module that calls another takes Python frames, and the modules are nested too deep for "
+                    "Python's limit. Raise it with sys.setrecursionlimit, or put the layers into one Sequential."
+                )
+            raise
         finally:
-            if token:
-                CURRENT.reset(token)
+            leave_scope(context, inside)
         if context.trace is not None:
             context.trace.ran(self, output)
         return output
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Tensor | dict | list | tuple):
+            self._note(name, value)
+        super().__setattr__(name, value)
+
+    def _note(self, name: str, value: Any) -> None:
+        """Remember the role of a Tensor, or of a container of Tensors, that an attribute is about to get."""
+        is_parameter = isinstance(value, Parameter) or (
+            isinstance(value, Tensor) and value.requires_grad and value.is_leaf
+        )
+        computed = self._is_running() or (isinstance(value, Tensor) and not value.is_leaf)
+        if computed and not isinstance(value, Parameter):
+            if not any(walk(vars(self).get(name))):
+                super().__setattr__("_transient", self._transient | {name})
+        else:
+            if name in self._transient:
+                super().__setattr__("_transient", self._transient - {name})
+            if is_parameter and name not in self._trained:
+                super().__setattr__("_trained", self._trained | {name})
+
+    def _is_running(self) -> bool:
+        """True while this module, or one that it is a part of, is called."""
+        running = [entry() for entry in CURRENT.get().scope if isinstance(entry, Call)]
+        # A module that `forward` is making is a part of nothing yet: what its constructor sets is its state.
+        return any(part is self for part in running) or any(part is self for x in running for _, part, _ in walk(x))
+
+    def _role(self, path: str, tensor: Tensor) -> type[Tensor] | None:
+        """Parameter, or Tensor for a buffer, or None: the role of a Tensor at a path among the attributes."""
+        if isinstance(tensor, Parameter):
+            return Parameter
+        name, *below = path.split(".", 1)
+        if name in self._transient or (below and not tensor.is_leaf):
+            return None
+        if path not in self._trained and tensor.requires_grad and tensor.is_leaf:
+            super().__setattr__("_trained", self._trained | {path})
+        return Parameter if path in self._trained else Tensor
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes; each module writes its own."""
-        raise TypeError(
+        """Compute the module's output; each module writes its own."""
+        raise ArgumentTypeError(
             f"{type(self).__name__} has no forward method: define forward(self, x) to say what it computes."
         )
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """(path, module) of this module, whose path is empty, and of all its parts."""
-        return ((path, part) for path, part in walk("", self, set()) if isinstance(part, Module))
+        return ((path, part) for path, part, _ in walk(self) if isinstance(part, Module))
 
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """(path, tensor) of parameters and buffers."""
-        return ((path, part) for path, part in walk("", self, set()) if isinstance(part, Tensor))
+        return ((path, part) for path, part, role in walk(self) if role in (Parameter, Tensor))
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """(path, parameter), such as `layers.0.weight`."""
-        return ((path, part) for path, part in self.named_tensors() if isinstance(part, Parameter))
+        return ((path, part) for path, part, role in walk(self) if role is Parameter)
 
     def modules(self) -> list[Module]:
         """This module and all its parts."""
         return [module for _, module in self.named_modules()]
 
-    def parameters(self) -> list[Parameter]:
+    def parameters(self) -> list[Tensor]:
         """The parameters of this module and of all its parts."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def num_parameters(self) -> int:
-        """How many numbers training changes; frozen ones are not counted."""
+        """The count of numbers that training changes; frozen parameters are not counted."""
         return sum(parameter.size for parameter in self.parameters() if parameter.requires_grad)
 
     def train(self, mode: bool = True) -> Module:
         """Switch this module and its parts to training, or with False to evaluation; returns the module."""
+        require(f"{type(self).__name__}.train", FLAG, mode=mode)
         for module in self.modules():
             module.training = mode
         return self
@@ -113,12 +174,13 @@ class Module:
 
     def freeze(self, frozen: bool = True) -> Module:
         """Keep the parameters from training, or with False let them train again; returns the module."""
+        require(f"{type(self).__name__}.freeze", FLAG, frozen=frozen)
         for parameter in self.parameters():
             parameter.requires_grad = not frozen
         return self
 
     def zero_grad(self) -> None:
-        """Forget the parameters' gradients."""
+        """Clear the parameters' gradients: `.grad` is None again."""
         for parameter in self.parameters():
             parameter.zero_grad()
 
@@ -144,37 +206,70 @@ class Module:
         *input_shapes : tuple of int
             One for each argument of `forward`, the batch included.
         dtype : dtype, optional
-            Of the input; the first parameter's without it. `int` for ids.
+            The dtype of the input; the first parameter's without it. `int` for ids.
         """
-        return display.table(self, input_shapes, dtype)
+        return display.summary_table(self, input_shapes, dtype)
 
-    @reprlib.recursive_repr()
     def __repr__(self) -> str:
-        return display.described(self)
+        return display.module_text(self)
+
+    _default_repr = __repr__  # where it is overridden, display asks for the module's own text
 
 
-def walk(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    """(path, thing) for a module, its tensors and its parts, in the order in which they were set, each once."""
-    if not isinstance(value, Tensor | Module | dict | list | tuple) or id(value) in seen:
-        return
-    seen.add(id(value))
-    if isinstance(value, Tensor | Module):
-        yield path, value
-    for key, child in children(value):
-        yield from walk(f"{path}.{key}" if path else str(key), child, seen)
+def documented_like(base: type) -> Callable[[Any], Any]:
+    """Class decorator: put the base's section on parameters into the docstring, before its examples."""
+
+    def document(cls: Any) -> Any:
+        parameters = (base.__doc__ or "").partition("Parameters\n")[2].partition("Examples\n")[0].rstrip()
+        summary, _, examples = (cls.__doc__ or "").partition("Examples\n")
+        cls.__doc__ = f"{summary}Parameters\n{parameters}\n\n    Examples\n{examples}"
+        return cls
+
+    return document
+
+
+CONTAINERS = (dict, list, tuple)
+
+
+def walk(root: Any, also: type = Module) -> Iterator[tuple[str, Any, Any]]:
+    """(path, part, role) of a module's tensors and modules, in the order in which they were set, each once.
+
+    The role of a Tensor is Parameter, or Tensor for a buffer. Instances of `also` are found too, with their class as
+    their role. The walk is a loop and no recursion, so that models may be nested as deep as memory allows.
+    """
+    seen: set[int] = set()
+    stack: list[tuple[str, Any, Any, str]] = [("", root, None, "")]
+    while stack:
+        path, value, owner, local = stack.pop()
+        if not isinstance(value, (Tensor, Module, also, *CONTAINERS)) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Tensor):
+            role = owner._role(local, value) if owner else Tensor
+            if role:
+                yield path, value, role
+            continue
+        if not isinstance(value, CONTAINERS):
+            yield path, value, type(value)
+            owner, local = value, ""
+        for key, child in reversed(children(value)):
+            stack.append((f"{path}.{key}" if path else str(key), child, owner, f"{local}.{key}" if local else str(key)))
 
 
 def children(value: Any) -> list[tuple[Any, Any]]:
+    """(key, child) of a module or a container."""
     if isinstance(value, Module):
         return list(vars(value).items())
     if isinstance(value, dict):
         return list(value.items())
-    return [] if isinstance(value, Tensor) else list(enumerate(value))
+    return list(enumerate(value)) if isinstance(value, list | tuple) else []
 
 
 @no_grad()
-def load(whose: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    """Write a state into tensors of the same names, shapes and dtypes; or nothing, and say what differs."""
+def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+    """Write a state into tensors of the same names, shapes and dtypes; or nothing, and list what differs."""
+    if not isinstance(state, dict):
+        raise ArgumentTypeError(f"load_state_dict takes the dict that state_dict gave, not a {type(state).__name__}.")
     given = {name: as_array(values) for name, values in state.items()}
     wrong = [f"missing: {name}" for name in tensors.keys() - given.keys()]
     wrong += [f"unknown: {name}" for name in given.keys() - tensors.keys()]
@@ -184,6 +279,6 @@ def load(whose: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
             wrong.append(f"{name}: {theirs.shape} {theirs.dtype} given, {ours.shape} {ours.dtype} needed")
     if wrong:
         listed = "\n  ".join(sorted(wrong))
-        raise ValueError(f"this state does not fit {whose}; nothing was changed.\n  {listed}")
+        raise ArgumentError(f"this state does not fit {owner}; nothing was changed.\n  {listed}")
     for name, tensor in tensors.items():
         tensor.data = given[name]

@@ -1,7 +1,7 @@
-"""Cells: one step of a recurrent network, from an input and a state to the next state.
+"""Recurrent networks: cells, which are one step from an input and a state to the next state, and whole sequences.
 
-A sequence is a loop: `for x in xs: h = cell(x, h)`; RNN, LSTM and GRU take a whole one. Weights and the order of the
-gates are PyTorch's.
+Weights and the order of the gates are PyTorch's. A loop over a cell, `for x in xs: h = cell(x, h)`, gives the same
+numbers as RNN, LSTM or GRU of a whole sequence.
 """
 
 from __future__ import annotations
@@ -11,25 +11,35 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..ops.linear import linear
-from ..ops.neural import relu, sigmoid
-from .checks import fitting
-from .init import generator, uniform
-from .module import Module, Parameter
+from ..core.errors import ArgumentError, ArgumentTypeError, called
+from ..ops.activations import relu, sigmoid
+from ..ops.nn import linear
+from ..ops.primitive import as_array
+from .init import drawn, generator, uniform
+from .layers import Dropout
+from .module import Module, documented_like
+from .validation import DECAY, FLAG, SIZE, check_dtype, checked_input, require, require_choice, shown
 
 
 class Cell(Module):
-    """A linear map of the input and one of the state, each with a part for every gate.
+    """One step: a linear map of the input and one of the state, each with a part for every gate.
 
     Parameters
     ----------
-    input_size, hidden_size : int
+    input_size : int
+        The size of the last axis of x (..., input_size).
+    hidden_size : int
+        The size of the last axis of the state (..., hidden_size).
     bias : bool
+        Whether the two linear maps add a vector each.
     rng : Generator, optional
+        The source of the first weights; a fresh one without it.
     dtype : dtype
+        The floating-point dtype of the parameters.
     """
 
     gates: ClassVar[int] = 1
+    state_names: ClassVar[tuple[str, ...]] = ("h",)
 
     def __init__(
         self,
@@ -40,40 +50,81 @@ class Cell(Module):
         rng: np.random.Generator | None = None,
         dtype: Any = float,
     ) -> None:
-        rng = generator(rng)
+        require(self, SIZE, input_size=input_size, hidden_size=hidden_size)
+        require(self, FLAG, bias=bias)
+        rng = generator(self, rng)
         rows = self.gates * hidden_size
 
-        def drawn(*shape: int) -> Any:
-            return Parameter(uniform(rng, shape, 1 / math.sqrt(hidden_size)), dtype=dtype)
+        def weight(*shape: int) -> Any:
+            return drawn(self, lambda rng, shape: uniform(rng, shape, 1 / math.sqrt(hidden_size)), rng, shape, dtype)
 
-        self.weight_ih = drawn(rows, input_size)
-        self.weight_hh = drawn(rows, hidden_size)
-        self.bias_ih = drawn(rows) if bias else None
-        self.bias_hh = drawn(rows) if bias else None
+        self.weight_ih = weight(rows, input_size)
+        self.weight_hh = weight(rows, hidden_size)
+        self.bias_ih = weight(rows) if bias else None
+        self.bias_hh = weight(rows) if bias else None
 
     def start(self, from_x: Any) -> Any:
         """The state before the first step: zeros."""
-        return np.zeros((*from_x.shape[:-1], self.weight_hh.shape[1]), self.weight_hh.dtype)
+        zeros = [
+            np.zeros((*from_x.shape[:-1], self.weight_hh.shape[1]), self.weight_hh.dtype) for _ in self.state_names
+        ]
+        return zeros[0] if len(zeros) == 1 else tuple(zeros)
 
     def from_input(self, x: Any) -> Any:
-        """What inputs give to all gates, of one step or of many."""
-        return linear(fitting(self, x, self.weight_ih, self.weight_ih.shape[1]), self.weight_ih, self.bias_ih)
+        """The input's part of all gates, of one step or of many."""
+        return linear(checked_input(self, x, self.weight_ih, self.weight_ih.shape[1]), self.weight_ih, self.bias_ih)
 
     def from_state(self, h: Any) -> Any:
-        """What a state gives to all gates."""
-        return linear(fitting(self, h, self.weight_hh, self.weight_hh.shape[1]), self.weight_hh, self.bias_hh)
+        """The state's part of all gates."""
+        return linear(h, self.weight_hh, self.bias_hh)
 
     def step(self, from_x: Any, state: Any) -> Any:
         """The next state; each cell writes its own."""
-        raise TypeError(f"{type(self).__name__} has no step method: define step(self, from_x, state).")
+        raise ArgumentTypeError(f"{type(self).__name__} has no step method: define step(self, from_x, state).")
 
     def forward(self, x: Any, state: Any = None) -> Any:
         from_x = self.from_input(x)
-        return self.step(from_x, self.start(from_x) if state is None else state)
+        if state is None:
+            return self.step(from_x, self.start(from_x))
+        shape = (*from_x.shape[:-1], self.weight_hh.shape[1])
+        return self.step(from_x, checked_state(self, self, state, shape))
+
+
+def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) -> Any:
+    """The state as an array, or a tuple of them; raise if it is not what the cell keeps, or of another shape."""
+    names = cell.state_names
+    parts = state if isinstance(state, tuple) or (isinstance(state, list) and len(names) > 1) else (state,)
+    if len(parts) != len(names):
+        kind = "one array h" if len(names) == 1 else f"a pair of arrays ({', '.join(names)})"
+        given = f"{len(parts)} of them" if isinstance(state, tuple | list) else shown(state)
+        raise ArgumentError(f"{type(layer).__name__} takes as its state {kind} of shape {shape}, and not {given}.")
+    arrays = tuple(as_array(part) for part in parts)
+    for name, part in zip(names, arrays, strict=True):
+        if part.shape != shape:
+            raise ArgumentError(
+                f"the state of this {type(layer).__name__} must have shape {shape}, and {called(part, name)} is given."
+            )
+        check_dtype(layer, part, cell.weight_hh)
+    return arrays[0] if len(names) == 1 else arrays
 
 
 class RNNCell(Cell):
     """h' = tanh(x @ weight_ih.T + h @ weight_hh.T + biases), or relu of it (Elman 1990).
+
+    Parameters
+    ----------
+    input_size : int
+        The size of the last axis of x (..., input_size).
+    hidden_size : int
+        The size of the last axis of the state h (..., hidden_size).
+    bias : bool
+        Whether the two linear maps add a vector each.
+    nonlinearity : {'tanh', 'relu'}
+        The function applied last.
+    rng : Generator, optional
+        The source of the first weights; a fresh one without it.
+    dtype : dtype
+        The floating-point dtype of the parameters.
 
     Examples
     --------
@@ -84,11 +135,17 @@ class RNNCell(Cell):
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", **options: Any
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        *,
+        rng: np.random.Generator | None = None,
+        dtype: Any = float,
     ) -> None:
-        if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"nonlinearity={nonlinearity!r} is neither 'tanh' nor 'relu'.")
-        super().__init__(input_size, hidden_size, bias, **options)
+        require_choice(self, ("tanh", "relu"), nonlinearity=nonlinearity)
+        super().__init__(input_size, hidden_size, bias, rng=rng, dtype=dtype)
         self.nonlinearity = nonlinearity
 
     def step(self, from_x: Any, h: Any) -> Any:
@@ -96,6 +153,7 @@ class RNNCell(Cell):
         return np.tanh(z) if self.nonlinearity == "tanh" else relu(z)
 
 
+@documented_like(Cell)
 class LSTMCell(Cell):
     """A memory c that gates write to and read from (Hochreiter and Schmidhuber 1997; with Gers' forget gate, 2000).
 
@@ -111,9 +169,7 @@ class LSTMCell(Cell):
     """
 
     gates = 4
-
-    def start(self, from_x: Any) -> Any:
-        return super().start(from_x), super().start(from_x)
+    state_names = ("h", "c")
 
     def step(self, from_x: Any, state: Any) -> Any:
         h, c = state
@@ -122,6 +178,7 @@ class LSTMCell(Cell):
         return sigmoid(read) * np.tanh(c), c
 
 
+@documented_like(Cell)
 class GRUCell(Cell):
     """A state that gates reset and update (Cho et al. 2014, with the reset after the product, as PyTorch has it).
 
@@ -141,3 +198,147 @@ class GRUCell(Cell):
         update = sigmoid(x_update + h_update)
         new = np.tanh(x_new + sigmoid(x_reset + h_reset) * h_new)
         return new + update * (h - new)
+
+
+class Recurrent(Module):
+    """Cells along a sequence, with PyTorch's shapes: `forward(x, state=None)` gives the outputs and the last state.
+
+    Sequences are (L, N, input_size), or with `batch_first=True` (N, L, input_size), or single ones (L, input_size). The
+    outputs have the same axes, the last of `hidden_size`, or twice that for both directions. A state is
+    (layers · directions, N, hidden_size), batch_first or not; that of an LSTM is a pair (h, c).
+
+    Parameters
+    ----------
+    input_size : int
+        The size of the last axis of x.
+    hidden_size : int
+        The size of the last axis of a state.
+    num_layers : int
+        The number of layers, each of which takes the outputs of the one below.
+    bias : bool
+        Whether the linear maps add a vector.
+    batch_first : bool
+        Whether sequences are (N, L, input_size).
+    dropout : float
+        The probability with which an entry that passes from one layer to the next is set to zero in training.
+    bidirectional : bool
+        Whether a second cell in each layer goes from the end to the beginning.
+    rng : Generator, optional
+        The source of the first weights and of the dropout; a fresh one without it.
+    **options
+        Passed to the cells: `dtype`, and for RNN `nonlinearity`.
+    """
+
+    cell: ClassVar[type[Cell]]
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        rng: np.random.Generator | None = None,
+        **options: Any,
+    ) -> None:
+        require(self, SIZE, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        require(self, FLAG, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
+        require(self, DECAY, dropout=dropout)
+        rng = generator(self, rng)
+        ways = 2 if bidirectional else 1
+        sizes = [input_size] + [ways * hidden_size] * (num_layers - 1)
+        self.cells = [self.cell(size, hidden_size, bias, rng=rng, **options) for size in sizes for _ in range(ways)]
+        self.dropout = Dropout(dropout, rng=rng)
+        self.hidden_size, self.ways, self.batch_first = hidden_size, ways, batch_first
+
+    def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
+        x = as_array(x)
+        if x.ndim not in (2, 3) or not x.size:
+            raise ArgumentError(
+                f"{type(self).__name__} takes sequences of one step or more, (steps, batch, features), or (batch, "
+                f"steps, features) with batch_first=True, or single ones (steps, features), and not {called(x, 'x')}."
+            )
+        turned = self.batch_first and x.ndim == 3
+        x = x.swapaxes(0, 1) if turned else x
+        if state is not None:
+            needed = (len(self.cells), *x.shape[1:-1], self.hidden_size)
+            state = checked_state(self, self.cells[0], state, needed)
+        last = []
+        for layer in range(0, len(self.cells), self.ways):
+            outputs = []
+            for way in range(self.ways):
+                begin = None if state is None else state_of_cell(state, layer + way)
+                y, end = run_along(self.cells[layer + way], x, begin, reverse=way == 1)
+                outputs.append(y)
+                last.append(end)
+            x = np.concatenate(outputs, axis=-1) if self.ways > 1 else outputs[0]
+            if layer + self.ways < len(self.cells):
+                x = self.dropout(x)
+        return x.swapaxes(0, 1) if turned else x, joined_states(last)
+
+
+def run_along(cell: Cell, x: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
+    """The outputs at all steps, and the last state; a step keeps its axis, of length 1."""
+    steps = np.split(cell.from_input(x), len(x))
+    state = cell.start(steps[0]) if state is None else state
+    outputs = []
+    for step in reversed(steps) if reverse else steps:
+        state = cell.step(step, state)
+        outputs.append(state[0] if isinstance(state, tuple) else state)
+    return np.concatenate(outputs[::-1] if reverse else outputs), state
+
+
+def state_of_cell(state: Any, i: int) -> Any:
+    """The state of one cell."""
+    return tuple(part[i : i + 1] for part in state) if isinstance(state, tuple) else state[i : i + 1]
+
+
+def joined_states(states: list[Any]) -> Any:
+    """The states of all cells as one."""
+    if isinstance(states[0], tuple):
+        return tuple(np.concatenate(parts) for parts in zip(*states, strict=True))
+    return np.concatenate(states)
+
+
+@documented_like(Recurrent)
+class RNN(Recurrent):
+    """RNNCells along a sequence; `nonlinearity='relu'` instead of tanh.
+
+    Examples
+    --------
+    >>> outputs, h = RNN(3, 5, batch_first=True)(np.ones((2, 7, 3)))
+    >>> outputs.shape, h.shape
+    ((2, 7, 5), (1, 2, 5))
+    """
+
+    cell = RNNCell
+
+
+@documented_like(Recurrent)
+class LSTM(Recurrent):
+    """LSTMCells along a sequence.
+
+    Examples
+    --------
+    >>> outputs, (h, c) = LSTM(3, 5, num_layers=2, bidirectional=True)(np.ones((7, 2, 3)))
+    >>> outputs.shape, h.shape, c.shape
+    ((7, 2, 10), (4, 2, 5), (4, 2, 5))
+    """
+
+    cell = LSTMCell
+
+
+@documented_like(Recurrent)
+class GRU(Recurrent):
+    """GRUCells along a sequence.
+
+    Examples
+    --------
+    >>> GRU(3, 5)(np.ones((7, 3)))[0].shape
+    (7, 5)
+    """
+
+    cell = GRUCell

@@ -1,8 +1,7 @@
 """Functions of single numbers, applied to each entry: the shortest rows of the table.
 
 Where a function has no derivative, the rule is a convention: |x|'(0) = 0, what is chosen among equals shares the
-cotangent equally, a step has slope 0.
-"""
+cotangent equally, a step has slope 0."""
 
 from __future__ import annotations
 
@@ -12,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .composed import stands_for
-from .examples import Drawn as D
-from .examples import example
-from .primitive import Elementwise
+from .primitive import Drawn as D
+from .primitive import Elementwise, example, stands_for
 
 LN2 = math.log(2)
 LN10 = math.log(10)
@@ -28,7 +25,39 @@ def divisor(x: Any) -> Any:
 
 def finite(x: Any) -> Any:
     """x, with 0 for infinities: what to subtract from an infinity of the same sign."""
-    return np.where(np.isfinite(x), x, 0)
+    return np.where(np.isinf(x), 0, x)
+
+
+def exp_share(x: Any, z: Any, infinite: Any, exp: Any = np.exp) -> Any:
+    """exp(x - z), the share of x in z = log(exp(x) + ...); of z = inf, the infinite entries have equal shares."""
+    top = x == np.inf
+    share = exp(np.where(top, 0, x) - np.where(np.isinf(z), np.inf, z))
+    return np.where(np.logical_and(top, z == np.inf), (1 / divisor(infinite)).astype(share.dtype), share)
+
+
+def infinities(x: Any, y: Any) -> Any:
+    """How many of x and y are inf."""
+    return (x == np.inf) * 1.0 + (y == np.inf)
+
+
+def step(g: Any, x: Any) -> Any:
+    """The cotangent below a step function of x: 0, but where x is nan, so that its nan is not hidden."""
+    return np.where(np.isnan(x), g, 0)
+
+
+def over_square(x: Any, r: Any) -> Any:
+    """x / r², and 0 where r is 0; the square itself would overflow, or vanish."""
+    return x / divisor(r) / divisor(r)
+
+
+def _ratio(g: Any, x: Any, z: Any) -> Any:
+    """g x / z, and 0 where z is 0: the slope of a norm z of x, where it has none by convention 0."""
+    return g * (x / np.where(z == 0, 1, z))
+
+
+def undefined(v: Any, z: Any, otherwise: Any) -> Any:
+    """A slope that does not exist where z is 0: there it is nan, but 0 where the cotangent v is 0."""
+    return np.where(z == 0, np.where(v == 0, v, np.nan), otherwise)
 
 
 # Arithmetic.
@@ -63,8 +92,33 @@ POWERS = [
     example(D(3), np.array([0.0, 1.0, -2.0])),
     example(2, D(3)),
 ]
-power = Elementwise(np.power, _slope_in_base, _slope_in_exponent, sign="**", domain=(0.5, 2), examples=POWERS)
-float_power = Elementwise(np.float_power, _slope_in_base, _slope_in_exponent, domain=(0.5, 2), examples=POWERS)
+
+
+def _operator_power(x: Any, y: Any, out: Any = None) -> Any:
+    """x**y to the operator's bits: before NumPy 2.3, np.power rounds squares and square roots in another way."""
+    if out is x and out is not None:
+        x **= y
+        return x
+    return x**y if isinstance(x, np.ndarray) and out is None else np.power(x, y, out)
+
+
+power = Elementwise(
+    np.power,
+    _slope_in_base,
+    _slope_in_exponent,
+    kernel=_operator_power if np.lib.NumpyVersion(np.__version__) < "2.3.0" else np.power,
+    sign="**",
+    domain=(0.5, 2),
+    examples=POWERS,
+)
+ONE = np.float64(1)  # times any array, float64: what float_power computes in
+float_power = Elementwise(
+    np.float_power,
+    lambda g, z, x, y: _slope_in_base(g, None, x * ONE, y * ONE),
+    lambda g, z, x, y: _slope_in_exponent(g, z, x * ONE, y),
+    domain=(0.5, 2),
+    examples=POWERS,
+)
 
 # Exponentials and logarithms.
 exp = Elementwise(np.exp, lambda g, z, x: g * z)
@@ -78,13 +132,13 @@ sqrt = Elementwise(np.sqrt, lambda g, z, x: g / (2 * z), domain=(0.5, 2))
 cbrt = Elementwise(np.cbrt, lambda g, z, x: g / (3 * z * z), domain=(0.5, 2))
 logaddexp = Elementwise(
     np.logaddexp,
-    lambda g, z, x, y: g * np.exp(x - finite(z)),
-    lambda g, z, x, y: g * np.exp(y - finite(z)),
+    lambda g, z, x, y: g * exp_share(x, z, infinities(x, y)),
+    lambda g, z, x, y: g * exp_share(y, z, infinities(x, y)),
 )
 logaddexp2 = Elementwise(
     np.logaddexp2,
-    lambda g, z, x, y: g * np.exp2(x - finite(z)),
-    lambda g, z, x, y: g * np.exp2(y - finite(z)),
+    lambda g, z, x, y: g * exp_share(x, z, infinities(x, y), np.exp2),
+    lambda g, z, x, y: g * exp_share(y, z, infinities(x, y), np.exp2),
 )
 
 # Angles, circular and hyperbolic functions.
@@ -98,10 +152,20 @@ arccos = Elementwise(np.arccos, lambda g, z, x: -g / np.sqrt((1 - x) * (1 + x)),
 arctan = Elementwise(np.arctan, lambda g, z, x: g / (1 + x * x))
 arctan2 = Elementwise(
     np.arctan2,
-    lambda g, z, x, y: g * (y / divisor(x * x + y * y)),
-    lambda g, z, x, y: -g * (x / divisor(x * x + y * y)),
+    lambda g, z, x, y: g * over_square(y, np.hypot(x, y)),
+    lambda g, z, x, y: -g * over_square(x, np.hypot(x, y)),
 )
-hypot = Elementwise(np.hypot, lambda g, z, x, y: g * (x / divisor(z)), lambda g, z, x, y: g * (y / divisor(z)))
+# The slope of a 2-norm. Its own slope at 0 does not exist: nan along all that moves the vector, and 0 along the rest.
+ratio: Elementwise = Elementwise(
+    _ratio,
+    lambda v, z, g, x, norm: ratio(v, x, norm),
+    lambda v, z, g, x, norm: undefined(v, norm, v * (g / divisor(norm))),
+    lambda v, z, g, x, norm: undefined(v, norm, -v * (g / divisor(norm)) * (x / divisor(norm))),
+    domain=(0.5, 2),
+    spelled=_ratio,
+    examples=[example(D(3, 4), D(3, 4), D(3, 1)), example(D(), D(3), D(3)), example(D(0, 3), D(0, 3), D(0, 1))],
+)
+hypot = Elementwise(np.hypot, lambda g, z, x, y: ratio(g, x, z), lambda g, z, x, y: ratio(g, y, z))
 sinh = Elementwise(np.sinh, lambda g, z, x: g * np.cosh(x))
 cosh = Elementwise(np.cosh, lambda g, z, x: g * np.sinh(x))
 tanh = Elementwise(np.tanh, lambda g, z, x: g * (1 - z * z))
@@ -136,8 +200,21 @@ def share(g: Any, z: Any, x: Any, y: Any) -> Any:
     return np.where(x == z, np.where(x == y, g / 2, g), 0)
 
 
-maximum = Elementwise(np.maximum, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
-minimum = Elementwise(np.minimum, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
+def unless(beaten: Any, tied: Any, g: Any) -> Any:
+    """The cotangent of an argument that is not beaten by the other one, nor by a nan; half of it where they tie."""
+    return np.where(beaten, 0, np.where(tied, g / 2, g))
+
+
+maximum = Elementwise(
+    np.maximum,
+    lambda g, z, x, y: unless(x < y, x == y, g),
+    lambda g, z, x, y: unless(y < x, x == y, g),
+)
+minimum = Elementwise(
+    np.minimum,
+    lambda g, z, x, y: unless(x > y, x == y, g),
+    lambda g, z, x, y: unless(y > x, x == y, g),
+)
 fmax = Elementwise(np.fmax, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
 fmin = Elementwise(np.fmin, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
 where = Elementwise(
@@ -178,22 +255,22 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 
 # Steps, and what is left beside them.
-sign = Elementwise(np.sign, lambda g, z, x: np.zeros_like(g))
-floor = Elementwise(np.floor, lambda g, z, x: np.zeros_like(g))
-ceil = Elementwise(np.ceil, lambda g, z, x: np.zeros_like(g))
-trunc = Elementwise(np.trunc, lambda g, z, x: np.zeros_like(g))
-fix = Elementwise(np.fix, lambda g, z, x: np.zeros_like(g), kernel=np.trunc)
-rint = Elementwise(np.rint, lambda g, z, x: np.zeros_like(g))
+sign = Elementwise(np.sign, lambda g, z, x: step(g, x))
+floor = Elementwise(np.floor, lambda g, z, x: step(g, x))
+ceil = Elementwise(np.ceil, lambda g, z, x: step(g, x))
+trunc = Elementwise(np.trunc, lambda g, z, x: step(g, x))
+fix = Elementwise(np.fix, lambda g, z, x: step(g, x), kernel=np.trunc)
+rint = Elementwise(np.rint, lambda g, z, x: step(g, x))
 round = Elementwise(
     np.round,
-    lambda g, z, x, decimals: np.zeros_like(g),
+    lambda g, z, x, decimals: step(g, x),
     bind=lambda a, decimals=0: ((a,), {"decimals": decimals}),
     also=(np.around,),
     examples=[example(D(3, 4)), example(D(3), decimals=1)],
 )
 heaviside = Elementwise(
     np.heaviside,
-    lambda g, z, x, y: np.zeros_like(g),
+    lambda g, z, x, y: step(g, x),
     lambda g, z, x, y: np.where(x == 0, g, 0),
     examples=[example(D(3, 4), D(4)), example(np.array([-1.0, 0.0, 2.0]), D(2, 3))],
 )
@@ -206,8 +283,8 @@ DIVISIONS = [
 ]
 floor_divide = Elementwise(
     np.floor_divide,
-    lambda g, z, x, y: np.zeros_like(g),
-    lambda g, z, x, y: np.zeros_like(g),
+    lambda g, z, x, y: step(g, x),
+    lambda g, z, x, y: step(g, y),
     sign="//",
     examples=DIVISIONS,
 )

@@ -1,20 +1,55 @@
-"""A row of the table: what NumPy function it is, how it is computed, and one rule for each array argument."""
+"""The kinds of rows: a NumPy function, its kernel, and one VJP rule for each array argument."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core import misfits
-from ..core.context import tracing
+from ..core import errors
+from ..core.context import CURRENT, tracing
 from ..core.dispatch import apply, binary, unary
+from ..core.half import in_single, is_half, single
 from ..core.rules import Rule
-from ..core.tensor import Tensor, fixed
-from .examples import Example
+from ..core.tensor import Tensor, constant, fixed
+
+
+class Drawn:
+    """In an example: an array that the generated tests draw, of this shape.
+
+    Parameters
+    ----------
+    *shape : int
+    domain : (float, float), optional
+        Where to draw from; the row's own domain without it.
+    through : callable, optional
+        Applied to what was drawn, such as `lambda x: x @ x.T + np.eye(3)` for a positive definite matrix.
+    """
+
+    def __init__(
+        self,
+        *shape: int,
+        domain: tuple[float, float] | None = None,
+        through: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.shape = shape
+        self.domain = domain
+        self.through = through
+
+
+class Example(NamedTuple):
+    """How to call a row: arguments, with `Drawn` where an array of random numbers goes."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def example(*args: Any, **kwargs: Any) -> Example:
+    return Example(args, kwargs)
+
 
 ARRAYS = (list, tuple, np.ndarray)
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
@@ -23,7 +58,7 @@ Bound = tuple[tuple[Any, ...], dict[str, Any]]
 def as_array(x: Any) -> Any:
     """An argument as an array; Tensors, and arrays of whatever kind, pass, but not those with a mask."""
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray and hasattr(x, "mask"):
-        raise misfits.masked()
+        raise errors.masked()
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 
@@ -41,7 +76,7 @@ class Described:
     def __get__(self, row: Any, cls: Any) -> str | None:
         if row is None:
             return self.text
-        from ..documentation import docstring
+        from ..expressions.docstrings import docstring
 
         return docstring(row)
 
@@ -79,12 +114,19 @@ class Primitive(Callee):
         Whether the result may share the first argument's memory.
     broadcasts : bool
         Whether the engine undoes a broadcast, so that a rule need not.
+    formula : callable, optional
+        How a call is written, where that is neither a sign nor a call by name: `(args, params, literal)` to a Phrase;
+        args are Phrases, and `literal` writes a parameter.
     spelled : callable, optional
         The kernel, to the same bits, written with rows alone: what a program spells out instead of calling it.
+    extended : callable, optional
+        The same function with NumPy's rarer keywords, written with rows: what is called where `bind` refuses.
     checks : bool
         Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
     shows_nan : int
         Of how many of the first arguments each nan or inf makes one in the result: a program then checks that alone.
+    single : bool
+        Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
     """
 
     __doc__: Any = Described(__doc__)
@@ -92,6 +134,7 @@ class Primitive(Callee):
 
     direct: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
     ready = staticmethod(as_array)
+    widens = True  # the rules of a float16 result read float32
 
     def __init_subclass__(cls) -> None:
         cls.__doc__ = Described(cls.__doc__)  # type: ignore[assignment]
@@ -108,13 +151,16 @@ class Primitive(Callee):
         examples: Sequence[Example] = (),
         views: bool = False,
         broadcasts: bool = False,
+        formula: Callable[..., Any] | None = None,
         spelled: Callable[..., Any] | None = None,
+        extended: Callable[..., Any] | None = None,
         checks: bool = False,
         shows_nan: int = 0,
+        single: bool = False,
     ) -> None:
         self.function = function
         self.name = function.__name__
-        self.kernel = kernel or function
+        self.kernel = kernel or (in_single(function) if single else function)
         self.rules = rules
         self.also = also
         self.sign = sign
@@ -122,9 +168,12 @@ class Primitive(Callee):
         self.examples = examples
         self.views = views
         self.broadcasts = broadcasts
+        self.formula = formula
         self.spelled = spelled
+        self.extended = extended
         self.checks = checks
         self.shows_nan = shows_nan
+        self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
         direct = self.direct.get(len(rules)) if all(rules) and not bind else None
@@ -142,7 +191,7 @@ class Primitive(Callee):
 
     @property
     def __signature__(self) -> Any:
-        return inspect.signature(self.bind)
+        return inspect.signature(self.extended or self.bind)
 
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
@@ -154,8 +203,19 @@ class Primitive(Callee):
         try:
             arrays, params = self.bind(*args, **kwargs)
         except TypeError as error:
-            raise misfits.signature(self.name, kwargs, error) from None
+            return self.otherwise(args, kwargs, error)
         return apply(self, arrays, params)
+
+    def otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
+        """Answer a call that `bind` refuses: with NumPy's rarer keywords, or an error that names what is not taken."""
+        if self.extended:
+            taken = inspect.signature(self.extended).parameters
+            kwargs = kwargs if kwargs.keys() <= taken.keys() else {k: v for k, v in kwargs.items() if k not in taken}
+            try:
+                return self.extended(*args, **kwargs)
+            except TypeError as other:
+                error = other
+        raise errors.signature(self.name, kwargs, error) from None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -227,3 +287,88 @@ class EachArgument(Sequence[Rule]):
 
     def __iter__(self) -> Iterator[Rule]:
         return iter([self[0]])
+
+
+# Compositions: NumPy's functions that are written with rows.
+
+COMPOSITIONS: dict[str, Callable[..., Any]] = {}
+BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+
+def stands_for(*functions: Callable[..., Any] | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter a composition in the table, under the NumPy functions whose place it takes; None is one NumPy lacks yet."""
+
+    def enter(composition: Callable[..., Any]) -> Callable[..., Any]:
+        COMPOSITIONS[composition.__name__] = composition
+        BY_FUNCTION.update(dict.fromkeys(filter(None, functions), composition))
+        return composition
+
+    return enter
+
+
+def constant_like(make: Callable[..., Any], x: Any, *layout: Any) -> Any:
+    """What `make` makes of an array's shape and dtype; of a Tensor, a Tensor through which no gradient passes."""
+    if not isinstance(x, Tensor):
+        return make(x, *layout)
+    made = constant(make(x._data, *layout))
+    trace = CURRENT.get().trace
+    if trace is not None:
+        trace.fixed(made)
+    return made
+
+
+# Rows with several outputs.
+
+
+class Outputs(tuple[Any, ...]):
+    """Several outputs of one op, or their cotangents, in which None is a zero."""
+
+    shape = dtype = None
+
+    def __add__(self, other: Any) -> Outputs:
+        return Outputs(b if a is None else a if b is None else a + b for a, b in zip(self, other, strict=True))
+
+
+def _item(outputs: Any, i: int) -> Any:
+    return outputs[i]
+
+
+item = Primitive(
+    _item,
+    lambda g, z, x, i: Outputs(g if j == i else None for j in range(len(x))),
+    bind=lambda x, i: ((x,), {"i": i}),
+    formula=lambda args, params, literal: args[0].subscript(params["i"], literal),
+)
+
+
+class Several(Primitive):
+    """A row with several outputs: one hidden node holds them, and each is an `item` of it.
+
+    Its rules are given all cotangents; the missing are zeros, or None where `zeros` is False.
+    """
+
+    direct: Mapping[int, Callable[..., Any]] = {}
+
+    def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
+        super().__init__(function, *[rule and self.whole(rule, zeros) for rule in rules], **fields)
+        kernel = self.kernel
+        self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
+
+    def bound(self, *args: Any, **kwargs: Any) -> Any:
+        node = super().bound(*args, **kwargs)
+        return tuple(item(node, i) for i in range(len(node)))
+
+    def whole(self, rule: Rule, zeros: bool) -> Rule:
+        """A rule that is given all outputs and all their cotangents; for the missing, zeros or None."""
+
+        @functools.wraps(rule)
+        def whole_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
+            if is_half(args):
+                args = tuple(map(single, args))
+                z = apply(self, args, params)
+            outputs = [item(z, i) for i in range(len(z))]
+            parts = zip(g, outputs, strict=True)
+            cotangents = [np.zeros_like(y) if part is None and zeros else part for part, y in parts]
+            return rule(cotangents, outputs, *args, **params)
+
+        return whole_rule

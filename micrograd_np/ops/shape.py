@@ -1,4 +1,4 @@
-"""The same numbers in another arrangement: each rule arranges the cotangent back."""
+"""The same entries in another arrangement: shapes, axes, diagonals. Each rule arranges the cotangent back."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..core.rules import unbroadcast
-from .composed import stands_for
-from .examples import Drawn as D
-from .examples import example
-from .primitive import Bound, Known, Primitive, as_array
+from .indexing import scatter
+from .primitive import Bound, Known, Primitive, as_array, example, stands_for
+from .primitive import Drawn as D
 
 # Other shapes, the entries in the same order.
 
@@ -35,6 +34,11 @@ def _bind_reshape(x: Any, *sizes: Any, shape: Any = None, order: str = "C") -> B
     return (x,), {"shape": tuple(shape) if isinstance(shape, list) else shape, **in_order(order)}
 
 
+def _write_reshape(args: Any, params: Any, literal: Any) -> Any:
+    shape = [str(size) for size in np.atleast_1d(params["shape"]).tolist()] or ["()"]
+    return args[0].method("reshape", *shape, *(['order="F"'] if params.get("order") == "F" else []))
+
+
 def _reshape(x: Any, shape: Any, order: Any = "C") -> Any:
     return np.reshape(x, shape, order)  # NumPy 2.0 has another name for shape=
 
@@ -45,6 +49,7 @@ reshape = Primitive(
     kernel=_reshape,
     bind=_bind_reshape,
     views=True,
+    formula=_write_reshape,
     examples=[
         example(D(3, 4), (2, 6)),
         example(D(3, 4), -1),
@@ -62,6 +67,7 @@ flatten = Primitive(
     _flatten,
     lambda g, z, x, order="C": np.reshape(g, x.shape, order=order),
     bind=lambda x, order="C": ((as_array(x),), in_order(order)),
+    formula=lambda args, params, literal: args[0].method("flatten", *(['"F"'] if params.get("order") == "F" else [])),
     examples=[example(D(2, 3)), example(D(2, 3, 4), order="F")],
 )
 
@@ -126,11 +132,22 @@ def back(axes: tuple[int, ...] | None) -> Any:
     return axes and sorted(range(len(axes)), key=lambda axis: axes[axis] % len(axes))
 
 
+def _write_transpose(args: Any, params: Any, literal: Any) -> Any:
+    axes = params.get("axes")
+    return args[0].transposed() if axes is None else args[0].method("transpose", literal(axes).text)
+
+
+def _write_swapaxes(args: Any, params: Any, literal: Any) -> Any:
+    axes = params["axis1"], params["axis2"]
+    return args[0].transposed("mT") if set(axes) == {-1, -2} else args[0].method("swapaxes", *map(str, axes))
+
+
 transpose = Primitive(
     np.transpose,
     lambda g, z, x, axes: np.transpose(g, back(axes)),
     bind=_bind_transpose,
     views=True,
+    formula=_write_transpose,
     examples=[example(D(3, 4)), example(D(2, 3, 4), (1, -1, 0)), example(D(2, 3, 4), axes=(-2, 2, 0))],
 )
 swapaxes = Primitive(
@@ -138,6 +155,7 @@ swapaxes = Primitive(
     lambda g, z, x, axis1, axis2: np.swapaxes(g, axis1, axis2),
     bind=lambda x, axis1, axis2: ((x,), {"axis1": axis1, "axis2": axis2}),
     views=True,
+    formula=_write_swapaxes,
     examples=[example(D(2, 3, 4), 0, -1)],
 )
 
@@ -242,3 +260,60 @@ def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
 shape = Known(np.shape, examples=[example(D(2, 3))])
 ndim = Known(np.ndim, examples=[example(D(2, 3))])
 size = Known(np.size, examples=[example(D(2, 3)), example(D(2, 3), 1)])
+
+
+# Diagonals.
+
+
+def entries(rows: int, columns: int, offset: int) -> slice:
+    """Where a diagonal lies in the raveled matrix."""
+    length = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
+    start = max(offset, -offset * columns)
+    return slice(start, start + length * (columns + 1), columns + 1) if length else slice(0, 0)
+
+
+@stands_for(np.diagonal)
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The diagonal of the matrices in two axes, as the last axis."""
+    x = as_array(x)
+    axes = normalize_axis_tuple((axis1, axis2), x.ndim)
+    matrices = x if axes == (x.ndim - 2, x.ndim - 1) else np.moveaxis(x, axes, (-2, -1))
+    *others, rows, columns = matrices.shape
+    return np.reshape(matrices, (*others, rows * columns))[..., entries(rows, columns, offset)]
+
+
+@stands_for(np.linalg.diagonal)
+def linalg_diagonal(x: Any, *, offset: int = 0) -> Any:
+    """The diagonal of the matrices in the last two axes."""
+    return np.diagonal(x, offset, -2, -1)
+
+
+@stands_for(np.diagflat)
+def diagflat(x: Any, k: int = 0) -> Any:
+    """A square matrix with the entries on a diagonal, and zeros elsewhere."""
+    x = np.ravel(as_array(x))
+    side = x.size + abs(k)
+    return np.reshape(scatter(x, entries(side, side, k), (side * side,)), (side, side))
+
+
+@stands_for(np.diag)
+def diag(x: Any, k: int = 0) -> Any:
+    """The diagonal of a matrix; the matrix with a vector on its diagonal."""
+    x = as_array(x)
+    if x.ndim not in (1, 2):
+        raise ValueError(f"np.diag takes a vector or a matrix, not an array of shape {x.shape}.")
+    return np.diagonal(x, k) if x.ndim == 2 else np.diagflat(x, k)
+
+
+def _bind_triangle(x: Any, k: int = 0) -> Bound:
+    return (x,), {"k": k}
+
+
+TRIANGLES = [example(D(3, 4)), example(D(2, 4, 3), k=-1), example(D(3), k=1)]
+
+tril = Primitive(np.tril, lambda g, z, x, k: np.tril(g, k), bind=_bind_triangle, broadcasts=True, examples=TRIANGLES)
+triu = Primitive(np.triu, lambda g, z, x, k: np.triu(g, k), bind=_bind_triangle, broadcasts=True, examples=TRIANGLES)
+
+diag_indices_from = Known(np.diag_indices_from, examples=[example(D(3, 3))])
+tril_indices_from = Known(np.tril_indices_from, examples=[example(D(3, 4), 1)])
+triu_indices_from = Known(np.triu_indices_from, examples=[example(D(3, 4), -1)])

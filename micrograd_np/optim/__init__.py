@@ -3,8 +3,7 @@
 from .gradients import clip_grad_norm_, clip_grad_value_, trim_deltas
 from .optimiser import Optimiser
 from .optimisers import SGD, Adagrad, Adam, AdamW, RMSprop
-from .plateau import ReduceLROnPlateau
-from .schedules import CosineAnnealingLR, LambdaLR, LinearLR, Schedule, SequentialLR, StepLR
+from .schedules import CosineAnnealingLR, LambdaLR, LinearLR, ReduceLROnPlateau, Schedule, SequentialLR, StepLR
 
 __all__ = [
     "SGD",

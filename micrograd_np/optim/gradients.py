@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor
+from ..nn.module import Module
+from ..nn.validation import NONNEGATIVE, Kind, require, require_instance, shown
+
+NORM = Kind("a number above 0, or inf", Real, lambda p: p > 0)
 
 
-def with_gradient(parameters: Any) -> list[Any]:
+def with_gradients(owner: str, parameters: Any) -> list[Any]:
+    """The parameters that have a gradient."""
     given: Iterable[Any] = [parameters] if isinstance(parameters, Tensor) else parameters
-    return [p for p in given if p.grad is not None]
+    if isinstance(given, Module) or not isinstance(given, Iterable):
+        raise ArgumentTypeError(
+            f"{owner}: parameters must be a list of tensors, such as model.parameters(), not {shown(given)}."
+        )
+    tensors = list(given)
+    for p in tensors:
+        require_instance(owner, Tensor, **{"each of the parameters": p})
+    return [p for p in tensors if p.grad is not None]
 
 
 def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) -> Any:
@@ -35,9 +48,17 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) ->
     >>> w.grad.round(3)
     array([0.6, 0.8])
     """
-    trained = with_gradient(parameters)
-    norms = [np.linalg.norm(np.ravel(p.grad), norm_type) for p in trained]
-    total = np.linalg.norm(np.stack(norms), norm_type) if norms else np.zeros(())
+    require("clip_grad_norm_", NONNEGATIVE, max_norm=max_norm)
+    require("clip_grad_norm_", NORM, norm_type=norm_type)
+    trained = with_gradients("clip_grad_norm_", parameters)
+    full = [p.grad for p in trained if p.size]
+    if not full:
+        return np.zeros(())
+    wide = [np.ravel(g.astype(np.float32) if g.dtype == np.float16 else g) for g in full]
+    largest = np.max(np.stack([np.max(np.abs(g)) for g in wide]))
+    unit = np.where(largest > 0, largest, 1)  # the squares of what is left are at most 1, and cannot overflow
+    norms = [np.linalg.norm(g / unit, norm_type) for g in wide]
+    total = unit * np.linalg.norm(np.stack(norms), norm_type)
     scale = np.minimum(max_norm / (total + 1e-6), 1)
     for p in trained:
         p.grad = p.grad * scale
@@ -55,7 +76,8 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     >>> w.grad
     array([ 1. , -0.5])
     """
-    for p in with_gradient(parameters):
+    require("clip_grad_value_", NONNEGATIVE, clip_value=clip_value)
+    for p in with_gradients("clip_grad_value_", parameters):
         p.grad = np.clip(p.grad, -clip_value, clip_value)
 
 
@@ -73,7 +95,6 @@ def trim_deltas(parameters: Any, threshold: float) -> None:
     >>> w.grad
     array([3., 0.])
     """
-    if not 0 <= threshold < math.inf:
-        raise ValueError(f"threshold={threshold} is no size that an entry of a gradient could be below.")
-    for p in with_gradient(parameters):
+    require("trim_deltas", NONNEGATIVE, threshold=threshold)
+    for p in with_gradients("trim_deltas", parameters):
         p.grad = np.where(np.abs(p.grad) < threshold, 0, p.grad)

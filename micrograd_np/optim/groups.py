@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from ..core.context import tracing
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor, constant
 from ..nn.module import Module
+from ..nn.validation import NUMBER, require, shown
 
 
 def raw(x: Any) -> Any:
@@ -26,17 +27,21 @@ class Group(dict[str, Any]):
 
     Parameters
     ----------
-    params : list
+    owner : type
+        The class of the optimiser, for its `ranges` of options and the names in `optional_when_zero`.
+    params : list of Tensor
+        The parameters.
     numbers : dict
-    may_be_off : names
-        Options that are left out, as None, where they are 0.
+        The options by name.
     """
 
     initial_lr: float | None = None
 
-    def __init__(self, params: list[Tensor], numbers: dict[str, float], may_be_off: tuple[str, ...]) -> None:
-        off = {name for name in may_be_off if numbers[name] == 0}
-        options = {name: None if name in off else constant(number(name, x)) for name, x in numbers.items()}
+    def __init__(self, owner: Any, params: list[Tensor], numbers: dict[str, float]) -> None:
+        self.owner = owner
+        arrays = {name: self.number(name, x) for name, x in numbers.items()}
+        off = {name for name in owner.optional_when_zero if arrays[name] == 0}
+        options = {name: None if name in off else constant(x) for name, x in arrays.items()}
         for name, option in options.items():
             if option is not None:
                 option.name = name
@@ -45,11 +50,16 @@ class Group(dict[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         held = self.get(name)
         if isinstance(held, Tensor):
-            held.data = number(name, value)
+            held.data = self.number(name, value)
         elif name not in self or name == "params":
             raise KeyError(f"there is no option {name!r} to set; there are {', '.join(self.keys() - {'params'})}.")
         elif value:
-            raise ValueError(f"{name} was 0 when the optimiser was made, and so left out. Make it with {name}={value}.")
+            raise ArgumentError(f"{name} was 0 when the optimiser was made, and left out. Make it with {name}={value}.")
+
+    def number(self, name: str, value: Any) -> Any:
+        """An option as a 0-d array; raise if it is out of the range that the optimiser allows."""
+        require(self.owner.__name__, self.owner.ranges.get(name, NUMBER), **{name: value})
+        return np.array(float(value))
 
     def __reduce__(self) -> Any:
         """Copied and pickled as a whole: item by item, there would be no option yet that could be set."""
@@ -62,13 +72,6 @@ class Group(dict[str, Any]):
         return {name: x if x is None or x.dtype is dtype else x.astype(dtype) for name, x in numbers.items()}
 
 
-def number(name: str, value: Any) -> Any:
-    """An option as a 0-d array."""
-    if not math.isfinite(value):
-        raise ValueError(f"{name}={value} is no number that a step could be taken with.")
-    return np.array(float(value))
-
-
 def _restored(kind: type[Group], items: dict[str, Any]) -> Group:
     group = kind.__new__(kind)
     dict.update(group, items)
@@ -78,16 +81,21 @@ def _restored(kind: type[Group], items: dict[str, Any]) -> Group:
 def grouped(whose: str, params: Any) -> list[dict[str, Any]]:
     """What a user gave as parameters, as dicts with "params" and a group's own options."""
     if isinstance(params, Module):
-        raise TypeError(f"{whose} was given a module: pass model.parameters().")
+        raise ArgumentTypeError(f"{whose} was given a module: pass model.parameters().")
     if isinstance(params, Tensor):
-        raise TypeError(f"{whose} was given one tensor: pass a list of tensors, such as [w].")
-    entries = list(params)
+        raise ArgumentTypeError(f"{whose} was given one tensor: pass a list of tensors, such as [w].")
+    try:
+        entries = list(params)
+    except TypeError:
+        raise ArgumentTypeError(
+            f"{whose}: params must be a list of tensors, such as model.parameters(), not {shown(params)}."
+        ) from None
     are_groups = [isinstance(entry, dict) for entry in entries]
     if not any(are_groups):
         entries = [{"params": entries}]
     elif not all(are_groups) or not all("params" in entry for entry in entries):
-        raise TypeError(f'{whose}: groups are dicts, each with "params" and options of its own.')
+        raise ArgumentTypeError(f'{whose}: groups are dicts, each with "params" and options of its own.')
     entries = [entry | {"params": list(entry["params"])} for entry in entries]
     if not any(entry["params"] for entry in entries):
-        raise ValueError(f"{whose} was given no parameters: pass model.parameters().")
+        raise ArgumentError(f"{whose} was given no parameters: pass model.parameters().")
     return entries

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..core.context import CURRENT, no_grad
+from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor
 from ..core.versions import memory
 from ..nn.module import load
+from ..nn.validation import NONNEGATIVE, Kind
 from .groups import Group, arrays, grouped, raw
 
 State = dict[str, Any]
 
 
-LARGE = 1e19  # a sum of squares from which on a step may go beyond the numbers of float32
+def is_finite(x: Any) -> bool:
+    """True without nan and inf: a finite sum of squares, one product, says so in most cases."""
+    return bool(np.vdot(x, x) < math.inf or np.isfinite(x).all())
 
 
-def is_large(x: Any) -> bool:
-    """Whether entries are large or none at all: one product says so."""
-    return not np.vdot(x, x) < LARGE
-
-
-def written(tensors: list[Tensor]) -> None:
-    """Mark a write, one and the same, in the memory of all these tensors."""
+def mark_written(tensors: list[Tensor]) -> None:
+    """Mark one write, made now, in the memory of all these tensors."""
     first, *rest = map(memory, tensors)
     first.write()
     for each in rest:
@@ -36,8 +36,9 @@ class Optimiser:
     """The base of optimisers: write `update(p, g, state, **options)`, which changes p in place.
 
     Options are numbers that may change between steps, such as the learning rate, in p's dtype, or None for one of
-    `may_be_off` that is 0. The state holds what `begin` makes for a parameter. All are arrays, or Tensors while a
-    program is traced: write with NumPy's functions and operators, `p -= ...`, as in a rule.
+    `optional_when_zero` that is 0; `ranges` says which numbers are allowed. The state holds what `begin` makes for a
+    parameter. All are arrays, or Tensors while a program is traced: write with NumPy's functions and operators,
+    `p -= ...`, as in a rule.
 
     Parameters
     ----------
@@ -57,8 +58,8 @@ class Optimiser:
     array([ 2.5, -1.5])
     """
 
-    may_be_off: tuple[str, ...] = ()
-    careful = False  # once gradients were large, each step keeps what it changes, to put it back
+    optional_when_zero: ClassVar[tuple[str, ...]] = ()
+    ranges: ClassVar[dict[str, Kind]] = dict.fromkeys(("lr", "momentum", "weight_decay", "eps"), NONNEGATIVE)
 
     def __init__(self, params: Iterable[Any], **options: float) -> None:
         self.param_groups: list[Group] = []
@@ -68,9 +69,9 @@ class Optimiser:
         for given in grouped(type(self).__name__, params):
             unknown = given.keys() - options.keys() - {"params"}
             if unknown:
-                raise TypeError(f"{type(self).__name__} has no option {', '.join(sorted(unknown))}.")
+                raise ArgumentTypeError(f"{type(self).__name__} has no option {', '.join(sorted(unknown))}.")
             own = {name: value for name, value in given.items() if name != "params"}
-            group = Group([], options | own, self.may_be_off)
+            group = Group(type(self), [], options | own)
             for entry in given["params"]:
                 self.add(group, *(entry if isinstance(entry, tuple) else (None, entry)))
             self.param_groups.append(group)
@@ -78,10 +79,13 @@ class Optimiser:
     def add(self, group: Group, name: str | None, p: Any) -> None:
         """Enter a parameter in a group."""
         if not isinstance(p, Tensor) or not p.is_leaf:
-            raise TypeError(f"{name or 'this'} is a {type(p).__name__} and no leaf; an optimiser changes leaf Tensors.")
+            what = f"the result of {p.op.name}" if isinstance(p, Tensor) else f"a {type(p).__name__}"
+            raise ArgumentTypeError(
+                f"{type(self).__name__}: params must be leaf Tensors, and {name or 'one of them'} is {what}."
+            )
         for i, other in enumerate(self.parameters):
             if p is other:
-                raise ValueError(
+                raise ArgumentError(
                     f"{name or self.called(i)} was given to {type(self).__name__} twice, as number {i} and number "
                     f"{len(self.parameters)}, and would be updated twice. Give what is shared once."
                 )
@@ -94,10 +98,13 @@ class Optimiser:
 
     def called(self, i: int) -> str:
         """What the user calls a parameter: the name given, a path in a module, or a variable."""
-        from ..drawing.names import Names, live
+        from ..core.variables import Names, live
 
         p = self.parameters[i]
         return self.names[i] or live(Names())(p) or f"parameter {i} {p.shape}"
+
+    def position(self, p: Tensor) -> int:
+        return next(i for i, x in enumerate(self.parameters) if x is p)
 
     @property
     def lr(self) -> float:
@@ -123,14 +130,15 @@ class Optimiser:
         RuntimeError
             If parameters have no gradient; nothing has been changed then.
         FloatingPointError
-            If a gradient is nan or inf, or large and a parameter or state would become so; nothing has been changed.
+            If a gradient is nan or inf; nothing has been changed then. Or if a new value goes beyond the numbers of its
+            dtype, or is 0/0, as with eps=0: the parameters before it have been changed then, so go on from a saved
+            state. A compiled step has changed nothing in either case.
         """
         gradients = [p.grad if p.requires_grad else None for p in self.parameters]
         self.check_gradients(gradients)
         moved = [(p, g, s) for p, g, s in zip(self.parameters, gradients, self.state, strict=True) if g is not None]
         trace = CURRENT.get().trace
-        held = [x for p, _, state in moved for x in (p, *state.values())]
-        before = [x._data.copy() for x in held] if self.careful or trace is not None else []
+        p = moved[0][0]
         try:
             with np.errstate(over="raise", invalid="raise", divide="raise"):
                 for p, g, state, options in self.with_options(moved):
@@ -139,18 +147,14 @@ class Optimiser:
                     else:  # as steps of a program, which looks at what it has made before it writes
                         self.update(p, g, state, **options)
                         trace.expect(g, (p, *state.values()))
-        except BaseException as error:
-            for x, old in zip(held, before, strict=False):
-                x._data[...] = old
-            if trace is not None:
-                trace.spoil("")
-            if isinstance(error, FloatingPointError):
-                done = "nothing was changed" if before else "is half done"
-                raise self.diverged(f"a step went beyond all numbers ({error}), and {done}") from None
-            raise
+        except FloatingPointError as error:
+            raise self.diverged(
+                f"the step of {self.called(self.position(p))} went beyond the numbers of its dtype ({error}), "
+                "and parameters up to it have been changed"
+            ) from None
         finally:
             if trace is None:
-                written(held)
+                mark_written([x for p, _, state in moved for x in (p, *state.values())])
 
     def with_options(self, moved: list[tuple[Tensor, Any, State]]) -> Iterator[tuple[Tensor, Any, State, State]]:
         """What moves, each with the options of its group in its dtype."""
@@ -164,30 +168,27 @@ class Optimiser:
 
     def check_gradients(self, gradients: list[Any]) -> None:
         if all(g is None for g in gradients):
-            raise RuntimeError("no parameter that may change has a gradient: call loss.backward() before step().")
+            raise GradientError("no parameter that may change has a gradient: call loss.backward() before step().")
         for i, g in enumerate(gradients):
             if g is None and self.parameters[i].requires_grad:
                 raise self.without_gradients(gradients)
-            if g is not None and is_large(raw(g)):
-                trace = CURRENT.get().trace
-                if trace is None:
-                    self.careful = True
-                if not np.isfinite(raw(g)).all():
-                    if trace is not None:
-                        trace.spoil("")  # the next calls will be others
-                    raise self.diverged(f"the gradient of {self.called(i)} has a nan or inf, and nothing was changed")
+            if g is not None and not is_finite(raw(g)):
+                raise self.diverged(f"the gradient of {self.called(i)} has a nan or inf, and nothing was changed")
 
-    def without_gradients(self, gradients: list[Any]) -> RuntimeError:
+    def without_gradients(self, gradients: list[Any]) -> GradientError:
         pairs = enumerate(zip(self.parameters, gradients, strict=True))
         without = [self.called(i) for i, (p, g) in pairs if g is None and p.requires_grad]
-        return RuntimeError(
+        return GradientError(
             f"no gradient reached {', '.join(without)}. Was it used in the loss? Freeze what should not train with "
             "requires_grad = False, or leave it out."
         )
 
-    def diverged(self, what: str) -> FloatingPointError:
+    def diverged(self, what: str) -> NonFiniteError:
+        trace = CURRENT.get().trace
+        if trace is not None:
+            trace.spoil("")  # the function may catch it, and go another way at another call
         lr = float(raw(self.param_groups[0]["lr"]))
-        return FloatingPointError(
+        return NonFiniteError(
             f"{what}. If the loss grew before, the learning rate ({lr:g}) is too high: lower it, or clip "
             "gradients with optim.clip_grad_norm_. mg.detect_anomaly() names the op that made the first nan or inf."
         )
@@ -198,7 +199,9 @@ class Optimiser:
 
     def update(self, *args: Any, **options: Any) -> None:
         """Change p in place: update(p, g, state, **options)."""
-        raise TypeError(f"{type(self).__name__} has no update method: define update(self, p, g, state, **options).")
+        raise ArgumentTypeError(
+            f"{type(self).__name__} has no update method: define update(self, p, g, state, **options)."
+        )
 
     def named_state(self) -> Iterator[tuple[str, Tensor]]:
         """(name, tensor) of everything besides the parameters that the next step depends on."""

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor, constant
+from ..nn.validation import DECAY, FLAG, require, shown
 from .groups import Group
 from .optimiser import Optimiser, State
 
@@ -38,7 +40,7 @@ class SGD(Optimiser):
     nesterov : bool
     """
 
-    may_be_off = ("momentum", "weight_decay")
+    optional_when_zero = ("momentum", "weight_decay")
 
     def __init__(
         self,
@@ -48,6 +50,9 @@ class SGD(Optimiser):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
+        require(self, FLAG, nesterov=nesterov)
+        if nesterov and not momentum:
+            raise ArgumentError(f"SGD: nesterov=True needs a momentum above 0, such as 0.9, and it is {momentum}.")
         self.nesterov = nesterov
         super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
@@ -76,7 +81,8 @@ class Adam(Optimiser):
     eps, weight_decay : float
     """
 
-    may_be_off = ("weight_decay",)
+    optional_when_zero = ("weight_decay",)
+    ranges = Optimiser.ranges | {"beta1": DECAY, "beta2": DECAY}
     decoupled = False
 
     def __init__(
@@ -87,6 +93,10 @@ class Adam(Optimiser):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise ArgumentTypeError(
+                f"{type(self).__name__}: betas must be two numbers, such as (0.9, 0.999), not {shown(betas)}."
+            )
         super().__init__(params, lr=lr, beta1=betas[0], beta2=betas[1], eps=eps, weight_decay=weight_decay)
 
     def begin(self, p: Tensor, group: Group) -> State:
@@ -126,7 +136,8 @@ class AdamW(Adam):
 class RMSprop(Optimiser):
     """Steps divided by a running root mean square of the gradient (Hinton 2012, lecture 6e)."""
 
-    may_be_off = ("momentum", "weight_decay")
+    optional_when_zero = ("momentum", "weight_decay")
+    ranges = Optimiser.ranges | {"alpha": DECAY}
 
     def __init__(
         self,
@@ -160,7 +171,7 @@ class RMSprop(Optimiser):
 class Adagrad(Optimiser):
     """Steps divided by the root of the sum of all squared gradients so far (Duchi et al. 2011)."""
 
-    may_be_off = ("weight_decay",)
+    optional_when_zero = ("weight_decay",)
 
     def __init__(self, params: Iterable[Any], lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0) -> None:
         super().__init__(params, lr=lr, eps=eps, weight_decay=weight_decay)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError, ArgumentTypeError
+from ..nn.validation import COUNT, FUNCTION, NONNEGATIVE, POSITIVE, SIZE, require, require_choice, require_instance
 from .optimiser import Optimiser
 
 
@@ -25,6 +28,7 @@ class Schedule:
     """
 
     def __init__(self, optimiser: Optimiser) -> None:
+        require_instance(self, Optimiser, optimiser=optimiser)
         self.optimiser = optimiser
         self.t = 0
         for group in optimiser.param_groups:
@@ -35,7 +39,7 @@ class Schedule:
 
     def rate(self, base: float, t: int) -> float:
         """The learning rate after t steps."""
-        raise TypeError(f"{type(self).__name__} has no rate method: define rate(self, base, t).")
+        raise ArgumentTypeError(f"{type(self).__name__} has no rate method: define rate(self, base, t).")
 
     def set_rates(self) -> None:
         for group, base in zip(self.optimiser.param_groups, self.base, strict=True):
@@ -72,6 +76,7 @@ class LambdaLR(Schedule):
     """
 
     def __init__(self, optimiser: Optimiser, lr_lambda: Callable[[int], float]) -> None:
+        require(self, FUNCTION, lr_lambda=lr_lambda)
         self.factor = lr_lambda
         super().__init__(optimiser)
 
@@ -83,6 +88,8 @@ class StepLR(Schedule):
     """base * gamma ** (t // step_size): multiplied by gamma after every step_size steps."""
 
     def __init__(self, optimiser: Optimiser, step_size: int, gamma: float = 0.1) -> None:
+        require(self, SIZE, step_size=step_size)
+        require(self, NONNEGATIVE, gamma=gamma)
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimiser)
 
@@ -94,6 +101,8 @@ class CosineAnnealingLR(Schedule):
     """From base to eta_min in T_max steps along half a cosine (Loshchilov and Hutter 2017), and back after it."""
 
     def __init__(self, optimiser: Optimiser, T_max: int, eta_min: float = 0.0) -> None:
+        require(self, SIZE, T_max=T_max)
+        require(self, NONNEGATIVE, eta_min=eta_min)
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimiser)
 
@@ -107,6 +116,8 @@ class LinearLR(Schedule):
     def __init__(
         self, optimiser: Optimiser, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
     ) -> None:
+        require(self, NONNEGATIVE, start_factor=start_factor, end_factor=end_factor)
+        require(self, SIZE, total_iters=total_iters)
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimiser)
 
@@ -133,11 +144,118 @@ class SequentialLR(Schedule):
     """
 
     def __init__(self, optimiser: Optimiser, schedules: Sequence[Schedule], milestones: Sequence[int]) -> None:
+        require_instance(self, Optimiser, optimiser=optimiser)
+        schedules, milestones = list(schedules), list(milestones)
+        for schedule in schedules:
+            named: Any = {"each of the schedules": schedule}
+            require_instance(self, Schedule, **named)
+            if schedule.optimiser is not optimiser:
+                raise ArgumentError("SequentialLR: each of the schedules must be one of the same optimiser.")
+        for start, end in pairwise([0, *milestones]):
+            require(self, SIZE, **{"each of the milestones": end})
+            if end <= start:
+                raise ArgumentError(f"SequentialLR: milestones must increase, and {end} follows {start}.")
         if len(schedules) != len(milestones) + 1:
-            raise ValueError(f"{len(schedules)} schedules need {len(schedules) - 1} milestones, not {len(milestones)}.")
+            raise ArgumentError(
+                f"SequentialLR: {len(schedules)} schedules need {max(len(schedules) - 1, 0)} milestones, not "
+                f"{len(milestones)}."
+            )
         self.schedules, self.starts = schedules, [0, *milestones]
         super().__init__(optimiser)
 
     def rate(self, base: float, t: int) -> float:
         now = bisect_right(self.starts, t) - 1
         return self.schedules[now].rate(base, t - self.starts[now])
+
+
+class ReduceLROnPlateau:
+    """Multiplies the learning rates by factor when more than `patience` steps in a row brought no better figure.
+
+    Parameters
+    ----------
+    optimiser : Optimiser
+    mode : {'min', 'max'}
+        Whether a smaller figure is better, or a larger one.
+    factor : float
+    patience : int
+    threshold : float
+        How much better counts: a share of the best, or with threshold_mode='abs' a difference.
+    cooldown : int
+        Steps after a reduction that are not counted.
+    min_lr : float
+    eps : float
+        A reduction by less is left out.
+
+    Examples
+    --------
+    >>> from micrograd_np import nn, optim
+    >>> optimiser = optim.SGD([nn.Parameter([1.0])], lr=1.0)
+    >>> schedule = ReduceLROnPlateau(optimiser, factor=0.5, patience=0)
+    >>> for loss in (3.0, 2.0, 2.0):
+    ...     schedule.step(loss)
+    >>> optimiser.lr
+    0.5
+    """
+
+    def __init__(
+        self,
+        optimiser: Optimiser,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+        eps: float = 1e-8,
+    ) -> None:
+        require_instance(self, Optimiser, optimiser=optimiser)
+        require_choice(self, ("min", "max"), mode=mode)
+        require_choice(self, ("rel", "abs"), threshold_mode=threshold_mode)
+        require(self, POSITIVE, factor=factor)
+        if factor >= 1:
+            raise ArgumentError(
+                f"ReduceLROnPlateau: factor={factor} would not reduce the learning rate: give one below 1."
+            )
+        require(self, COUNT, patience=patience, cooldown=cooldown)
+        require(self, NONNEGATIVE, threshold=threshold, min_lr=min_lr, eps=eps)
+        self.optimiser, self.sign, self.relative = optimiser, 1 if mode == "max" else -1, threshold_mode == "rel"
+        self.factor, self.patience, self.threshold = factor, patience, threshold
+        self.cooldown, self.min_lr, self.eps = cooldown, min_lr, eps
+        self.best = -math.inf * self.sign
+        self.bad_steps = self.cooling = 0
+
+    def step(self, metric: Any) -> None:
+        """Take note of a figure, and reduce the learning rates if it is time."""
+        value = float(metric.item() if hasattr(metric, "item") else metric)
+        if self.is_better(value):
+            self.best, self.bad_steps = value, 0
+        else:
+            self.bad_steps += 1
+        if self.cooling:
+            self.cooling -= 1
+            self.bad_steps = 0
+        if self.bad_steps > self.patience:
+            self.reduce()
+            self.cooling, self.bad_steps = self.cooldown, 0
+
+    def is_better(self, value: float) -> bool:
+        sign, best = self.sign, self.best
+        least = best * (1 + sign * self.threshold) if self.relative else best + sign * self.threshold
+        return sign * value > sign * least
+
+    def reduce(self) -> None:
+        for group in self.optimiser.param_groups:
+            before = float(group["lr"])
+            after = max(before * self.factor, self.min_lr)
+            if before - after > self.eps:
+                group["lr"] = after
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best figure so far, and the counts."""
+        counts = {"best": self.best, "bad_steps": self.bad_steps, "cooling": self.cooling}
+        return {name: np.array(value) for name, value in counts.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state that `state_dict` gave; the learning rates are the optimiser's to restore."""
+        self.best, self.bad_steps, self.cooling = float(state["best"]), int(state["bad_steps"]), int(state["cooling"])

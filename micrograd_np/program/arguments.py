@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.containers import attributes, has_values, open_container
+from ..core.containers import has_values, walk_paths
 from ..core.tensor import Tensor
 
 
@@ -110,17 +110,8 @@ def parameters_of(f: Any) -> Iterator[inspect.Parameter]:
 
 def parts(path: str, tree: Any) -> Iterator[Part]:
     """A tree's containers and leaves, in the order of `flatten`."""
-    children, build = open_container(tree)
-    yield Part(path, tree if build is None else type(tree), build is None)
-    keys: list[str] = []
-    if isinstance(tree, dict):
-        keys = [f"[{key!r}]" for key in tree]
-    elif isinstance(tree, list | tuple):
-        keys = [f"[{i}]" for i in range(len(tree))]
-    if build is not None:
-        keys += [f".{name}" for name in attributes(tree)]
-    for key, child in zip(keys, children, strict=True):
-        yield from parts(f"{path}{key}", child)
+    for place, x, is_leaf in walk_paths(tree, path):
+        yield Part(place, x if is_leaf else type(x), is_leaf)
 
 
 def fits(then: Any, now: Any) -> bool:

@@ -117,7 +117,7 @@ def slots(kind: type) -> tuple[str, ...]:
 
 def is_users(thing: Any) -> bool:
     """Whether a function, class or module stands in the user's own code."""
-    from ..drawing import names
+    from ..core import variables as names
 
     if isinstance(thing, FunctionType):
         return names.is_users(thing.__code__.co_filename)

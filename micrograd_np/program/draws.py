@@ -17,7 +17,7 @@ from .values import GENERATOR
 @contextmanager
 def no_hidden_draws(name: str, generators: list[tuple[str, Any]], trace: Trace) -> Iterator[None]:
     """Refuse a run that moved on a generator in the function's sight other than by `mg.sample`."""
-    known = [("np.random", np.random.mtrand._rand), ("random", random._inst), *generators]  # type: ignore[attr-defined]
+    known = [("np.random", np.random.mtrand._rand), ("random", random._inst), *generators]
     found = {id(rng): (path, rng, state(rng)) for path, rng in known}
     twins = {key: copy.deepcopy(rng) for key, (_, rng, _) in found.items() if isinstance(rng, np.random.Generator)}
     yield

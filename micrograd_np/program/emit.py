@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..expressions.source import is_numpys, kernel_of
 from ..ops.primitive import Elementwise
 from .plan import REDUCTIONS, SINGLE, Plan, laid_out
 from .simplify import draws
-from .spelling import is_numpys, kernel_of
 from .values import CONSTANT, RESULT, Step, Steps, Value
 
 OPERATORS = {"add": " + ", "subtract": " - ", "multiply": " * ", "divide": " / "}

@@ -140,7 +140,7 @@ class Entry:
         if kind == "tensor" and (x.kind == TENSOR or self.is_tensor(x)):
             return self.tensor(x)
         if kind == "array" and x.kind == ARGUMENT and not self.is_tensor(x):
-            return self.paths[x.of]
+            return str(self.paths[x.of])
         return GIVEN[kind].format(f"{self.array(x)}.copy()")
 
     def plain(self, x: Any) -> str:

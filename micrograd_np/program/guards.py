@@ -95,7 +95,8 @@ class Names:
         """The function of these lines, its free variables being the cells."""
         text = "\n".join([f"def make({', '.join(self.cells)}):", *lines, f"    return {name}", ""])
         exec(compile(text, f"<guard of {name}>", "exec"), self.scope)
-        f = self.scope["make"](*[None] * len(self.cells))
+        make: Any = self.scope["make"]
+        f = make(*[None] * len(self.cells))
         closure = tuple(self.cells[free] for free in f.__code__.co_freevars)
         return FunctionType(f.__code__, self.scope, name, f.__defaults__, closure)
 

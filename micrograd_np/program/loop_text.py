@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ..expressions.phrases import literal
 from ..ops.indexing import Slot
 from .gather import found_shape, gathered, slots, split
 from .identities import uniform
 from .loop_numbers import as_kind, dtypes, number, spelled_kind
 from .naming import Names
 from .nests import Nest, Plan, results
-from .phrases import literal
 from .spelled_loops import (
     FORMULAS,
     PRODUCTS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -41,7 +42,7 @@ def jitted(program: Steps) -> Callable[..., tuple[Any, ...]]:
 
 def compiled(text: str) -> Callable[..., tuple[Any, ...]]:
     """The function `run` of a text, in plain Python."""
-    names: dict[str, Any] = {"np": np}
+    names: dict[str, Any] = {"math": math, "np": np}
     exec(text, names)
     return names["run"]  # type: ignore[no-any-return]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import TABLE
-from ..ops.neural import _CUBIC, _LIMIT, _LINEAR
+from ..ops.activations import _CUBIC, _LIMIT, _LINEAR, _MINUS_SQRT_HALF
 from .record import record
 from .values import CONSTANT, RESULT, Step, Steps, Value
 
@@ -69,7 +69,9 @@ def fall(x: Any) -> Any:
     return np.exp(np.minimum(x * (-_CUBIC * (x * x) - _LINEAR), _LIMIT[x.dtype]))
 
 
-def gelu(x: Any) -> Any:
+def gelu(x: Any, approximate: str) -> Any:
+    if approximate == "none":
+        return x * (TABLE["erfc"](x * _MINUS_SQRT_HALF) / 2)
     return x / (fall(x) + 1)
 
 

@@ -7,8 +7,8 @@ import builtins
 import keyword
 from collections.abc import Container, Iterable
 
+from ..expressions.phrases import RANKS
 from ..ops.primitive import Elementwise
-from .phrases import RANKS
 from .values import CONSTANT, GENERATOR, Step, Steps, Value
 
 SHADOWING = {"sum": "total", "max": "highest", "min": "lowest", "item": "part"}

@@ -43,7 +43,7 @@ def record(
     moving : container of int
         The places of those float arguments that are inputs of the program, and no constants.
     """
-    from ..drawing.names import watch
+    from ..core.variables import watch
 
     if tracing():
         raise TraceError(f"a program is being written down already: {line(spot())}. Call the plain function there.")

@@ -37,7 +37,7 @@ class Scalar(Tensor):
         scalar.tensor, scalar.trace = tensor, trace
         return scalar
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:  # isinstance(lr, float)
         return float
 
@@ -49,7 +49,8 @@ class Scalar(Tensor):
     def beside(self, other: Any) -> Tensor:
         """This number as a Tensor, in the dtype that a float takes on beside an array."""
         dtype = getattr(other, "dtype", self.tensor.dtype)
-        return self.tensor.astype(dtype) if dtype.kind == "f" and dtype != self.tensor.dtype else self.tensor
+        cast = dtype.kind == "f" and dtype != self.tensor.dtype
+        return TABLE["astype"](self.tensor, dtype) if cast else self.tensor
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if ufunc in EXACT and method == "__call__" and not kwargs and self.is_exact(ufunc, *inputs):
@@ -106,12 +107,12 @@ for _name, _ufunc in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply
     setattr(Scalar, f"__{_name}__", exact(_ufunc, reflected=False))
     setattr(Scalar, f"__r{_name}__", exact(_ufunc, reflected=True))
 for _name in ("pow", "floordiv", "mod", "divmod", "matmul"):
-    _operator = divmod if _name == "divmod" else getattr(operator, f"__{_name}__")
+    _operator: Callable[..., Any] = divmod if _name == "divmod" else getattr(operator, f"__{_name}__")
     setattr(Scalar, f"__{_name}__", by_value(_operator))
     setattr(Scalar, f"__r{_name}__", by_value(lambda x, y, f=_operator: f(y, x)))
 for _name in ("lt", "le", "eq", "ne", "gt", "ge", "abs"):
     setattr(Scalar, f"__{_name}__", by_value(getattr(operator, f"__{_name}__")))
-for _name, _function in {
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "bool": bool,
     "hash": hash,
     "float": float,
@@ -123,7 +124,8 @@ for _name, _function in {
     "format": format,
     "str": str,
     "repr": repr,
-}.items():
+}
+for _name, _function in _FUNCTIONS.items():
     setattr(Scalar, f"__{_name}__", by_value(_function))
 for _name in ("is_integer", "as_integer_ratio", "hex", "conjugate"):
     setattr(Scalar, _name, by_value(getattr(float, _name)))

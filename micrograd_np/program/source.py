@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ..expressions.layout import wrapped
+from ..expressions.phrases import Phrase, call, literal
+from ..expressions.source import kernel_of, needs_kernel, spelled
 from ..ops.primitive import Elementwise
 from .kernels import definitions_of, printed
-from .layout import wrapped
 from .naming import Names, Naming, pythons
-from .phrases import Phrase, call, literal
 from .simplify import draws, overlap, root
-from .spelling import kernel_of, needs_kernel, spelled
 from .values import CONSTANT, RESULT, Step, Steps, Value
 
 WIDTH = 76  # of an expression

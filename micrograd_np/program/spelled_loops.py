@@ -37,10 +37,12 @@ FORMULAS: dict[str, str] = {
     "copy": "{0}",
     "fix": "np.trunc({0})",
     "deg2rad": "{0} * {kind}(" + repr(math.pi / 180) + ")",
+    "erf": "{kind}(math.erf({0}))",
+    "erfc": "{kind}(math.erfc({0}))",
     "rad2deg": "{0} * {kind}(" + repr(180 / math.pi) + ")",
 }
 OF_ONE = "absolute fabs exp exp2 expm1 log log2 log10 log1p sqrt cbrt sin cos tan arcsin arccos arctan sinh cosh tanh "
-OF_ONE += "arcsinh arccosh arctanh sign floor ceil trunc rint isnan isinf isfinite signbit"
+OF_ONE += "arcsinh arccosh arctanh sign floor ceil trunc rint isnan isinf isfinite signbit invert"
 OF_TWO = "maximum minimum fmax fmin arctan2 hypot copysign floor_divide remainder fmod logaddexp logaddexp2"
 FORMULAS |= {name: f"np.{name}({{0}})" for name in OF_ONE.split()}
 FORMULAS |= {name: f"np.{name}({{0}}, {{1}})" for name in OF_TWO.split()}

@@ -10,12 +10,15 @@ import numpy as np
 from ..core.backward import Pull
 from ..core.containers import has_values
 from ..core.context import no_grad
+from ..core.dispatch import apply
+from ..core.errors import TraceError as TraceError
 from ..core.errors import called
+from ..core.half import is_half, rounded, single
 from ..core.names import line, spot
 from ..core.tensor import Tensor, constant
 from ..core.versions import Memory, memory, tick
 from ..ops import TABLE
-from ..ops.control import alias, hook
+from ..ops.identity import alias, hook
 from .scalars import Scalar
 from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Value
 
@@ -23,10 +26,6 @@ LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after
 SAME = (alias, hook)
 SHAPED_BY_DATA = ("argwhere", "flatnonzero", "nonzero", "unique")
 astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
-
-
-class TraceError(TypeError):
-    """What a function does cannot be written down as a program."""
 
 
 class Trace:
@@ -60,6 +59,10 @@ class Trace:
         node.args = args if node.edges else ()
         if op in SAME:
             self.same(node, args[0])
+        elif op.single and is_half(args):
+            with no_grad():
+                plain = (x.detach() if isinstance(x, Tensor) else x for x in args)
+                self.same(node, rounded(apply(op, tuple(map(single, plain)), params)))
         elif op.spelled and self.spell:
             with no_grad():
                 self.same(node, op.spelled(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))

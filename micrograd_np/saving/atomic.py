@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
+from ..core.errors import FileError
+
 
 @contextmanager
 def replacing(path: Any) -> Iterator[IO[bytes]]:
@@ -25,9 +27,11 @@ def replacing(path: Any) -> Iterator[IO[bytes]]:
             shutil.copymode(target, beside)
         os.replace(beside, target)
     except OSError as error:
-        raise OSError(error.errno, f"cannot save ({error.strerror}); what was there before is whole", target) from error
+        raise FileError(
+            error.errno, f"cannot save ({error.strerror}); what was there before is whole", target
+        ) from error
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # it is not there, or the file system lets nothing be changed, as the error above says
             os.unlink(beside)
     sync_folder(folder)
 
@@ -35,7 +39,10 @@ def replacing(path: Any) -> Iterator[IO[bytes]]:
 def sync_folder(folder: str) -> None:
     """Put a folder's list of names on disk, where the system can."""
     if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except PermissionError:  # one may write to a folder without reading it
+            return
         try:
             os.fsync(descriptor)
         finally:

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-
-class LoadError(ValueError):
-    """A file is damaged, foreign or does not fit; nothing was changed."""
+from ..core.errors import LoadError as LoadError
 
 
 def require(holds: bool, otherwise: str) -> None:

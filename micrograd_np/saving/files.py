@@ -6,6 +6,7 @@ import os
 from types import ModuleType
 from typing import Any
 
+from ..core.errors import ArgumentError
 from . import manifest, npz, safetensors
 from .atomic import replacing
 from .errors import reading
@@ -76,5 +77,5 @@ def form_of(path: Path) -> ModuleType:
     """How a file is written, by its suffix."""
     suffix = os.path.splitext(os.fspath(path))[1].lower()
     if suffix not in FORMATS:
-        raise ValueError(f"{path}: a state is saved as {' or '.join(FORMATS)}.")
+        raise ArgumentError(f"{path}: a state is saved as {' or '.join(FORMATS)}.")
     return FORMATS[suffix]

@@ -12,6 +12,9 @@ from ..core.tensor import Tensor
 from .errors import LoadError
 from .state import State, decode, dotted, encode, state_of
 
+# Kinds of values that take each other's place; None is a place for any of them.
+PLAIN: dict[str, Any] = {"True or False": bool, "a number": (int, float, complex), "a text": str, "None": type(None)}
+
 
 @no_grad()
 def put_into(ours: Any, given: Any, path: Any) -> Any:
@@ -35,7 +38,7 @@ def mismatches(ours: Any, given: Any, at: tuple[Any, ...]) -> Iterator[str]:
         yield from (f"unknown: {dotted((*at, key))}" for key in theirs.keys() - mine.keys())
         for key in mine.keys() & theirs.keys():
             yield from mismatches(mine[key], theirs[key], (*at, key))
-    elif described(mine) != described(theirs):
+    elif mine is not None and described(mine) != described(theirs):
         yield f"{dotted(at)}: {described(theirs)} given, {described(mine)} needed"
 
 
@@ -54,7 +57,9 @@ def described(value: Any) -> str:
         return f"{value.shape} {value.dtype.newbyteorder('=')}"
     if isinstance(value, np.random.Generator):
         return f"a {type(value.bit_generator).__name__} generator"
-    return f"a {type(value).__name__} of {len(value)}" if isinstance(value, dict) else "a plain value"
+    if isinstance(value, dict):
+        return f"a {type(value).__name__} of {len(value)}"
+    return next((name for name, kinds in PLAIN.items() if isinstance(value, kinds)), f"a {type(value).__name__}")
 
 
 def write(ours: Any, given: Any) -> Any:

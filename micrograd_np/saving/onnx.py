@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.context import no_grad
+from ..core.errors import ArgumentTypeError, MissingPackageError
 from ..core.names import line
 from ..nn.module import Module
 from ..program.record import record
@@ -116,7 +117,7 @@ class Graph:
 def given(x: Value) -> Any:
     """The array of a value that no step makes."""
     if x.kind not in (TENSOR, ARRAY, CONSTANT):
-        raise TypeError(f"{x} is no part of a model that ONNX can hold.")
+        raise ArgumentTypeError(f"{x} is no part of a model that ONNX can hold.")
     return np.array(x.of._data if x.kind == TENSOR else x.of)
 
 
@@ -143,7 +144,9 @@ def export_onnx(model: Callable[..., Any], *example: Any, path: Any = None) -> A
     with no_grad():
         program = simplified(record(model, tuple(map(np.asarray, example)), {}, spell=False)[1])
     if program.writes:
-        raise TypeError("the model writes to Tensors of its own, as batch norm does in training: call model.eval().")
+        raise ArgumentTypeError(
+            "the model writes to its own Tensors, as batch norm does in training: call model.eval()."
+        )
     tensors = model.named_tensors() if isinstance(model, Module) else ()
     graph = Graph(helper, {id(tensor): name for name, tensor in tensors})
     for x, name in zip(program.arguments, parameters(model, len(example)), strict=True):
@@ -170,18 +173,30 @@ def export_onnx(model: Callable[..., Any], *example: Any, path: Any = None) -> A
 
 
 def write_steps(graph: Graph, steps: list[Step]) -> None:
-    """The nodes of each step; an error that names all steps without."""
+    """Write the nodes of each step; raise an error that names all steps without a form."""
     missing: dict[str, None] = {}
     for step in steps:
-        nodes = NODES.get(step.op.name)
-        name = None if nodes is None or missing else nodes(graph, step)
+        form = NODES.get(step.op.name) or (write_decomposed if step.op.spelled else None)
+        name = None if form is None or missing else form(graph, step)
         if name is not None:
             graph.names[step.output] = name
-        elif nodes is None or not missing:
+        elif form is None or not missing:
             missing[f"{step.op.name.lstrip('_')} ({line(step.where) if step.where else 'inside'})"] = None
     if missing:
         cure = ["Random numbers are drawn in training: call model.eval()."] if any(draws(x.op) for x in steps) else []
-        raise TypeError("\n  ".join(["there is no ONNX form here for", *missing, *cure]))
+        raise ArgumentTypeError("\n  ".join(["there is no ONNX form here for", *missing, *cure]))
+
+
+def write_decomposed(graph: Graph, step: Step) -> Any:
+    """Write the nodes of a row that has no form of its own: those of the simpler rows that it is spelled with."""
+    examples = [np.ones(x.shape, x.dtype) if isinstance(x, Value) else x for x in step.inputs]
+    with np.errstate(all="ignore"):
+        program = record(lambda *args: step.op.spelled(*args, **step.params), tuple(examples), {}, spell=False)[1]
+    values = [x for x in step.inputs if isinstance(x, Value)]
+    for inner, outer in zip(program.arguments, values, strict=True):
+        graph.names[inner] = graph.name(outer)
+    write_steps(graph, [part._replace(where=step.where) for part in program.steps])
+    return graph.name(program.result[0], step.output.dtype)
 
 
 def parameters(model: Callable[..., Any], count: int) -> list[str]:
@@ -202,4 +217,4 @@ def library() -> Any:
     try:
         return import_module("onnx")
     except ImportError:
-        raise ImportError('an ONNX model needs the onnx package: pip install "micrograd-np[onnx]".') from None
+        raise MissingPackageError('an ONNX model needs the onnx package: pip install "micrograd-np[onnx]".') from None

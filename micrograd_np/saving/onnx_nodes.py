@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..ops.activations import _MIDDLE, _NEAR
 from . import onnx_layers as layers
 
 Nodes = Callable[[Any, Any], Any]
@@ -100,23 +101,41 @@ def logaddexp(do: Any, x: str, y: Any) -> Any:
     return do("Add", do("Max", x, y), do("Log", do("Add", apart, 1)))
 
 
-def gelu(do: Any, x: str) -> Any:
-    """x / (1 + exp(-bend)), the bend of its tanh form."""
+def polynomial(do: Any, x: str, coefficients: tuple[float, ...]) -> Any:
+    z = do("Mul", x, coefficients[0])
+    for c in coefficients[1:-1]:
+        z = do("Mul", do("Add", z, c), x)
+    return do("Add", z, coefficients[-1])
+
+
+def erf(do: Any, x: str, dtype: Any) -> Any:
+    """ONNX Runtime has Erf for float32 alone: in float64 the ratios of polynomials of ops/error_function.py."""
+    if dtype == np.float32:
+        return do("Erf", x)
+    size = do("Min", do("Abs", x), 30)
+    near = do("Min", size, 0.46875)
+    square = do("Mul", near, near)
+    inside, beyond = ([polynomial(do, y, c) for c in ratio] for y, ratio in ((square, _NEAR), (size, _MIDDLE)))
+    fall = do("Exp", do("Neg", do("Mul", size, size)))
+    tail = do("Sub", 1, do("Mul", do("Div", *beyond), fall))
+    return do("Mul", do("Sign", x), do("Where", do("Greater", size, near), tail, do("Mul", near, do("Div", *inside))))
+
+
+def error_function(g: Any, step: Any) -> Any:
+    dtype = step.output.dtype
+    do, (x,) = g.arithmetic(dtype), g.operands(step)
+    found = erf(do, x, dtype)
+    return do("Sub", 1, found) if step.op.name == "erfc" else found
+
+
+def gelu(g: Any, step: Any) -> Any:
+    """x (1 + erf(x/√2))/2, or x / (1 + exp(-bend)), the bend of its tanh form."""
+    dtype = step.output.dtype
+    do, (x,) = g.arithmetic(dtype), g.operands(step)
+    if step.params["approximate"] == "none":
+        return do("Mul", do("Div", x, 2), do("Add", erf(do, do("Mul", x, math.sqrt(0.5)), dtype), 1))
     bend = do("Mul", x, do("Add", do("Mul", do("Mul", x, x), 0.044715 * TWICE), TWICE))
     return do("Mul", x, do("Sigmoid", bend))
-
-
-def softplus(do: Any, x: str, beta: float) -> Any:
-    return do("Div", logaddexp(do, do("Mul", x, beta), 0), beta)
-
-
-def leaky_relu(do: Any, x: str, negative_slope: float) -> Any:
-    return do("Where", do("Greater", x, 0), x, do("Mul", x, negative_slope))
-
-
-def elu(do: Any, x: str, alpha: float) -> Any:
-    below = do("Sub", do("Exp", do("Min", x, 0)), 1)
-    return do("Where", do("Greater", x, 0), x, do("Mul", below, alpha))
 
 
 def where(g: Any, step: Any) -> Any:
@@ -166,13 +185,10 @@ NODES |= {
     "log10": formula(lambda do, x: do("Div", do("Log", x), math.log(10))),
     "logaddexp": formula(logaddexp),
     "sigmoid": formula(lambda do, x: do("Sigmoid", x)),
-    "log_sigmoid": formula(lambda do, x: do("Neg", logaddexp(do, do("Neg", x), 0))),
-    "softplus": formula(softplus),
-    "silu": formula(lambda do, x: do("Mul", x, do("Sigmoid", x))),
     "relu": formula(lambda do, x: do("Relu", x)),
-    "leaky_relu": formula(leaky_relu),
-    "elu": formula(elu),
-    "gelu": formula(gelu),
+    "gelu": gelu,
+    "erf": error_function,
+    "erfc": error_function,
     "where": where,
     "_item": lambda g, step: g.item(step),
     "var": variance,

@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from ..core.errors import ArgumentTypeError, MissingPackageError
 from . import manifest
 from .errors import LoadError, require
 from .manifest import Entry, Manifest
@@ -18,7 +19,7 @@ def library(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
-        raise ImportError(
+        raise MissingPackageError(
             'a .safetensors file needs the safetensors package: pip install "micrograd-np[safetensors]". Or save .npz.'
         ) from None
 
@@ -45,7 +46,7 @@ def read(file: IO[bytes]) -> tuple[Manifest, dict[str, Any]]:
 def stored(name: str, array: Any) -> Any:
     """The array as the format holds it: contiguous, its lowest byte first, complex numbers as pairs."""
     if array.dtype.kind not in "biufc" or array.real.dtype.itemsize > 8:
-        raise TypeError(f"{name} has dtype {array.dtype}, which .safetensors does not hold. Save it as .npz.")
+        raise ArgumentTypeError(f"{name} has dtype {array.dtype}, which .safetensors does not hold. Save it as .npz.")
     plain = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
     return plain.reshape(*plain.shape, 1).view(plain.real.dtype) if plain.dtype.kind == "c" else plain
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 
-from ..core.errors import called
+from ..core.errors import ArgumentError, ArgumentTypeError, called
 from ..core.tensor import Tensor
-from ..nn.module import Module, Parameter, children
+from ..nn.module import Module, Parameter, walk
 
 Arrays = dict[str, Any]
 Path = tuple[Any, ...]
@@ -33,25 +32,15 @@ class State(dict[Any, Any]):
 
 def state_of(thing: Any) -> State:
     """All that a module, an optimiser or a schedule goes on from."""
-    return State(thing.state_dict(), dict(generators("", thing, set())) if isinstance(thing, Module) else {})
-
-
-def generators(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, np.random.Generator]]:
-    """(path, generator) of a module and its parts, each once."""
-    if not isinstance(value, np.random.Generator | Module | dict | list | tuple) or id(value) in seen:
-        return
-    seen.add(id(value))
-    if isinstance(value, np.random.Generator):
-        yield path, value
-        return
-    for key, child in children(value):
-        yield from generators(f"{path}.{key}" if path else str(key), child, seen)
+    kind = np.random.Generator
+    parts = walk(thing, kind) if isinstance(thing, Module) else ()
+    return State(thing.state_dict(), {path: part for path, part, _ in parts if isinstance(part, kind)})
 
 
 def encode(value: Any, at: Path, arrays: Arrays) -> Any:
     """JSON for a value; its arrays are put aside under names made from where they were found."""
     if len(at) > DEEPEST:
-        raise ValueError(f"{dotted(at[:3])}… is nested more than {DEEPEST} deep. Does the state contain itself?")
+        raise ArgumentError(f"{dotted(at[:3])}… is nested more than {DEEPEST} deep. Does the state contain itself?")
     if value is None or type(value) in (bool, int, str):
         return value
     if type(value) is float:
@@ -78,7 +67,7 @@ def encode(value: Any, at: Path, arrays: Arrays) -> Any:
         return {"array": put(value, at, arrays)}
     if isinstance(value, np.random.Generator) and type(value.bit_generator).__name__ in GENERATORS:
         return {"generator": encode(value.bit_generator.state, at, arrays)}
-    raise TypeError(
+    raise ArgumentTypeError(
         f"{dotted(at)} is a {type(value).__name__}, which cannot be saved. A state is made of modules, optimisers, "
         "Tensors, arrays, Generators, numbers, strings, booleans, None, and dicts, lists and tuples of them."
     )
@@ -97,7 +86,7 @@ def decode(node: Any, arrays: Arrays) -> Any:
 def decode_generator(node: Any, arrays: Arrays) -> np.random.Generator:
     state = decode(node, arrays)
     if state["bit_generator"] not in GENERATORS:
-        raise ValueError(f"there is no generator {state['bit_generator']!r}")
+        raise ArgumentError(f"there is no generator {state['bit_generator']!r}")
     bits = getattr(np.random, state["bit_generator"])()
     bits.state = state
     return np.random.Generator(bits)
@@ -131,13 +120,13 @@ DECODERS = {
 
 def key_of(key: Any, at: Path) -> Any:
     if type(key) not in (str, int):
-        raise TypeError(f"{dotted(at)} has the key {key!r}; what is saved has strings or integers as keys.")
+        raise ArgumentTypeError(f"{dotted(at)} has the key {key!r}; what is saved has strings or integers as keys.")
     return key
 
 
 def check_leaf(value: Tensor, at: Path) -> None:
     if value.op is not None:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{dotted(at)} is {called(value, 'a tensor')}, made by {value.op.name}, and a file keeps no graph. Save "
             ".detach() of it, or .item()."
         )
@@ -146,7 +135,7 @@ def check_leaf(value: Tensor, at: Path) -> None:
 def put(array: Any, at: Path, arrays: Arrays) -> str:
     """Put an array aside under a name of its own, fit for a file on any system."""
     if array.dtype.kind not in KINDS:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{dotted(at)} has dtype {array.dtype}, which cannot be saved: an array of numbers, booleans, strings or "
             "times can. Save structured arrays field by field."
         )

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..nn.module import Module
+from ..nn.validation import COUNT, FLAG, FUNCTION, SIZE, require, require_instance, shown
 from ..optim.optimiser import Optimiser
-from .history import History
-from .interrupt import interruptible
+from ..saving.files import form_of
 from .progress import progress
-from .run import Hook, Path, Run
+from .run import History, Hook, Path, Run
 from .steps import Loss, Metrics, evaluate, means, modes_kept, source, step
 
 
@@ -66,16 +71,21 @@ def fit(
 
     Raises
     ------
+    TypeError, ValueError
+        If an argument cannot be used; nothing has been trained then.
     FloatingPointError
-        If the loss is nan or inf. Ctrl-C raises nothing: it ends the training after a whole step.
+        If the loss is nan or inf. Ctrl-C raises nothing: it ends the training after a whole step. A SIGINT handler of
+        the user's own is called instead, after a whole step too, and ends the training by raising KeyboardInterrupt.
     """
+    metrics = {} if metrics is None else metrics
+    check_arguments(loss, epochs, size, metrics, schedule, patience, before_step, on_step, on_epoch, checkpoint)
+    require("fit", FLAG, resume=resume, quiet=quiet)
     run = Run(model, optimiser, rng, schedule)
     run.check_model()
     if resume and checkpoint is not None and os.path.exists(checkpoint):
         run.load(checkpoint)
-    metrics = metrics or {}
     epoch = source(data, size, rng, shuffle=True)
-    validated = None if validation is None else source(validation, size, None, shuffle=False)
+    validated = None if validation is None else source(validation, size, None, False, "validation")
     steps = math.inf
     with modes_kept(model), interruptible() as check, progress(epochs, quiet) as show:
         try:
@@ -105,3 +115,66 @@ def fit(
         else:
             run.close()
     return run.history
+
+
+def check_arguments(
+    loss: Any,
+    epochs: Any,
+    size: Any,
+    metrics: Any,
+    schedule: Any,
+    patience: Any,
+    before_step: Any,
+    on_step: Any,
+    on_epoch: Any,
+    checkpoint: Any,
+) -> None:
+    """Raise for what would fail, or be lost, only after an epoch of training."""
+    require("fit", FUNCTION, loss=loss)
+    require("fit", COUNT, epochs=epochs)
+    require("fit", SIZE, size=size)
+    require_instance("fit", Mapping, metrics=metrics)
+    for name, metric in metrics.items():
+        require("fit", FUNCTION, **{f"metrics[{name!r}]": metric})
+    if "loss" in metrics:
+        raise ArgumentError('fit: the history has a "loss" of what is trained; give the metric another name.')
+    if schedule is not None and not callable(getattr(schedule, "step", None)):
+        raise ArgumentTypeError(f"fit: schedule must be a Schedule or a ReduceLROnPlateau, not {shown(schedule)}.")
+    if patience is not None:
+        require("fit", SIZE, patience=patience)
+    for name, hook in {"before_step": before_step, "on_step": on_step, "on_epoch": on_epoch}.items():
+        if hook is not None:
+            require("fit", FUNCTION, **{name: hook})
+    if checkpoint is not None:
+        form_of(checkpoint)
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Give a function to call between steps, which handles a Ctrl-C pressed meanwhile; pressed twice, it is at once.
+
+    It is handled by the handler that was there before: Python's own, which raises KeyboardInterrupt, or the user's.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    pressed: list[tuple[int, Any]] = []
+
+    def press(number: int, frame: Any) -> None:
+        pressed.append((number, frame))
+        if len(pressed) > 1:
+            check()
+
+    def check() -> None:
+        if pressed:
+            arguments = pressed[0]
+            pressed.clear()
+            before(*arguments)  # type: ignore[operator, misc]
+
+    # Signals reach the main thread only; a handler that is no Python function is left where it is.
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield check
+        return
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)

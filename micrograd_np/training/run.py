@@ -10,14 +10,51 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..nn.module import Module
+from ..nn.validation import require_instance
 from ..optim.optimiser import Optimiser
-from ..optim.plateau import ReduceLROnPlateau
+from ..optim.schedules import ReduceLROnPlateau
 from ..saving import load, save
 from ..saving.into import put_into
-from .history import History
 
 Path = str | os.PathLike[str]
+SHOWN = 8
+
+
+class History(dict[str, list[float]]):
+    """Lists by name, with a number for each epoch: `history["loss"][-1]` is the last; `ended` says why it is the last.
+
+    Examples
+    --------
+    >>> history = History()
+    >>> history.add({"loss": 0.7, "val_loss": 0.8})
+    >>> history.add({"loss": 0.5, "val_loss": 0.6})
+    >>> history
+    epoch  loss  val_loss
+        1   0.7       0.8
+        2   0.5       0.6
+    """
+
+    ended: str = ""
+
+    def add(self, figures: dict[str, float]) -> None:
+        """Take note of an epoch."""
+        for name, value in figures.items():
+            self.setdefault(name, []).append(value)
+
+    def epochs(self) -> int:
+        """How many epochs were taken note of."""
+        return max(map(len, self.values()), default=0)
+
+    def __repr__(self) -> str:
+        rows = [[str(i + 1), *(f"{column[i]:.4g}" for column in self.values())] for i in range(self.epochs())]
+        if len(rows) > SHOWN:
+            rows[SHOWN // 2 : -SHOWN // 2] = [["…"] * (len(self) + 1)]
+        rows.insert(0, ["epoch", *self])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+        return "\n".join([*lines, self.ended] if self.ended else lines)
 
 
 @dataclass
@@ -50,14 +87,15 @@ class Run:
     def check_model(self) -> None:
         """Refuse to train a model of which the optimiser does not know every part."""
         if not isinstance(self.model, Module):
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"fit trains a Module, not a {type(self.model).__name__}: write a class with a forward method."
             )
+        require_instance("fit", Optimiser, optimiser=self.optimiser)
         known = set(map(id, self.optimiser.parameters))
         named = self.model.named_parameters()
         unknown = [name for name, p in named if p.requires_grad and id(p) not in known]
         if unknown:
-            raise ValueError(
+            raise ArgumentError(
                 f"{type(self.optimiser).__name__} was not given {', '.join(unknown)} of this model: make it with "
                 "model.parameters(), and freeze what should not train with requires_grad = False."
             )

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..core.context import no_grad
+from ..core.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 from ..core.tensor import Tensor
 from ..data import batches
 from ..nn.module import Module
+from ..nn.validation import shown
 from .run import Hook, Run
 
 Loss = Callable[[Any, Any], Any]
@@ -23,11 +25,16 @@ Epoch = Callable[[], Iterable[Any]]
 
 def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook | None) -> Figures:
     """What was measured in a step on a batch."""
-    *inputs, target = batch
-    with np.errstate(all="ignore"):  # what comes of an overflow is said by check_loss
+    *inputs, target = checked_batch(batch)
+    with np.errstate(all="ignore"):  # check_loss raises for what comes of an overflow
         prediction = run.model(*inputs)
         cost = loss(prediction, target)
-        check_loss(run, float(cost.item()))
+        if not isinstance(cost, Tensor):
+            raise ArgumentTypeError(
+                f"fit: loss(model(x), y) must return a Tensor made from the model's output, and returned "
+                f"{shown(cost)}. Does the function end in a return, and use NumPy's functions or this library's?"
+            )
+        check_loss(run, figure("loss(model(x), y)", cost))
         run.optimiser.zero_grad()
         cost.backward()
     if before_step:
@@ -47,7 +54,7 @@ def check_loss(run: Run, loss: float) -> None:
                 f"Before it was {before}. If it grew, the learning rate ({run.optimiser.lr:g}) is too high: lower it, "
                 "or clip gradients in before_step."
             )
-        raise FloatingPointError(
+        raise NonFiniteError(
             f"the loss is {loss} in step {run.step + 1}, epoch {run.epoch + 1}. {cause} mg.detect_anomaly() names the "
             "op that made the first nan or inf."
         )
@@ -59,7 +66,24 @@ def measured(cost: Any, prediction: Any, target: Any, metrics: Metrics) -> Figur
     if isinstance(prediction, Tensor):
         prediction = prediction.detach()
     figures = {"loss": cost} | {name: metric(prediction, target) for name, metric in metrics.items()}
-    return {name: float(value.item() if hasattr(value, "item") else value) for name, value in figures.items()}
+    return {
+        name: figure("loss(model(x), y)" if name == "loss" else f"the metric {name!r}", x)
+        for name, x in figures.items()
+    }
+
+
+def figure(what: str, value: Any) -> float:
+    """A loss or a metric as a float; raise if it is no single number."""
+    if getattr(value, "size", 1) == 1 and value is not None:
+        return float(value.item() if hasattr(value, "item") else value)
+    raise ArgumentError(f"fit: {what} must be one number, such as a mean over the batch, and is {shown(value)}.")
+
+
+def checked_batch(batch: Any) -> Any:
+    """A batch; raise unless it is a tuple of inputs and, last, the target."""
+    if isinstance(batch, tuple | list) and len(batch) > 1:
+        return batch
+    raise ArgumentTypeError(f"fit: a batch must be a tuple (x, y) of arrays, not {shown(batch)}.")
 
 
 @no_grad()
@@ -68,7 +92,8 @@ def evaluate(model: Module, loss: Loss, epoch: Epoch, metrics: Metrics) -> Figur
     figures = []
     with modes_kept(model):
         model.eval()
-        for *inputs, target in epoch():
+        for batch in epoch():
+            *inputs, target = checked_batch(batch)
             prediction = model(*inputs)
             figures.append((measured(loss(prediction, target), prediction, target, metrics), len(target)))
     return means(figures)
@@ -77,22 +102,22 @@ def evaluate(model: Module, loss: Loss, epoch: Epoch, metrics: Metrics) -> Figur
 def means(measured: list[tuple[Figures, int]]) -> Figures:
     """The mean of each figure over batches, weighted by their numbers of samples."""
     if not measured:
-        raise ValueError("the data gave no batch: is it an iterator that was used up in the epoch before?")
+        raise ArgumentError("the data gave no batch: is it an iterator that was used up in the epoch before?")
     weights = [samples for _, samples in measured]
     return {
         name: float(np.average([figures[name] for figures, _ in measured], weights=weights)) for name in measured[0][0]
     }
 
 
-def source(data: Any, size: int, rng: np.random.Generator | None, shuffle: bool) -> Epoch:
+def source(data: Any, size: int, rng: np.random.Generator | None, shuffle: bool, what: str = "data") -> Epoch:
     """A function that gives an epoch's batches, made from what the user passed as data."""
     if callable(data):
         epoch: Epoch = data
         return epoch
     if isinstance(data, tuple | list) and len(data) > 1:
         return lambda: batches(*data, size=size, rng=rng, shuffle=shuffle)
-    raise TypeError(
-        f"data is a pair of arrays (x, y), or a function that gives an epoch's batches, and not {type(data).__name__}. "
+    raise ArgumentTypeError(
+        f"fit: {what} must be a pair of arrays (x, y), or a function that gives an epoch's batches, not {shown(data)}. "
         "For batches of your own write lambda: mg.data.batches(x, y, 32, rng=rng)."
     )
 

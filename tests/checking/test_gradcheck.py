@@ -128,6 +128,7 @@ def test_fast_names_the_entry_that_is_off():
     assert report.inputs[0].entries[0].index == (13, 29)
 
 
+@pytest.mark.slow
 def test_the_chance_of_missing_an_entry_is_what_it_says():
     rng = np.random.default_rng(3)
     x = rng.normal(size=100) * 10.0 ** rng.uniform(-6, 0, 100)

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from micrograd_np.checking.estimate import BASE, EPS, Measured, estimate
-from micrograd_np.checking.numeric import axes, complex_slopes, slopes
+from micrograd_np.checking.finite_differences import BASE, EPS, Measured, axes, complex_slopes, estimate, slopes
 
 # A function of one number, where, and its derivative there.
 SMOOTH = {

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from micrograd_np.checking import verify
 
 
@@ -42,6 +44,7 @@ print(W1.size + W2.size, seconds)
 """
 
 
+@pytest.mark.slow
 def test_cost_on_a_hundred_thousand_parameters(capsys):
     """In a process with one BLAS thread, since threads that wait for each other count as work."""
     env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}

@@ -138,6 +138,7 @@ def one_factor(right, wrong, report):
     return all(len(found) == 1 for found in factors.values()) and (named or "Throughout" not in str(report))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_planted_slips(network, seed):

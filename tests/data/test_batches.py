@@ -64,7 +64,11 @@ WRONG_BATCHES = [
     (lambda: batches(X[:0], Y[:0], 3, rng=rng()), ValueError, "no samples"),
     (lambda: batches(size=3, rng=rng()), ValueError, "one array or more"),
     (lambda: batches(3.0, size=3, rng=rng()), ValueError, "each with an axis"),
-    (lambda: batches(X, Y, 0, rng=rng()), ValueError, "size=0"),
+    (
+        lambda: batches(X, Y, 0, rng=rng()),
+        ValueError,
+        "size must be a number of samples of at least 1, such as size=32, not 0",
+    ),
     (lambda: batches(X, Y, rng=rng()), TypeError, "size=32"),
     (lambda: batches(X, Y, 2.5, rng=rng()), TypeError, "not 2.5"),
     (lambda: batches(X, Y, 11, rng=rng(), drop_last=True), ValueError, "10 samples make no batch of 11"),
@@ -132,7 +136,7 @@ def test_a_stratified_split_is_drawn_too():
 
 WRONG_SPLITS = [
     (lambda: split(X, Y), TypeError, "default_rng"),
-    (lambda: split(X, Y, test=0.0, rng=rng()), ValueError, "test=0.0 of 10 samples"),
+    (lambda: split(X, Y, test=0.0, rng=rng()), ValueError, "test must be a number above 0, not 0.0"),
     (lambda: split(X, Y, test=10, rng=rng()), ValueError, "empty"),
     (lambda: split(X, Y, rng=rng(), stratify=Y[:4]), ValueError, "one label for each of the 10"),
     (lambda: split(WITH_NAN, Y, rng=rng()), ValueError, "nan"),

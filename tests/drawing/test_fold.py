@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
+from micrograd_np.core.variables import Names
 from micrograd_np.drawing import draw
-from micrograd_np.drawing.fold import LIMIT, fold
-from micrograd_np.drawing.model import build, walk
-from micrograd_np.drawing.names import Names
+from micrograd_np.drawing.collapse import LIMIT, fold
+from micrograd_np.drawing.scene import build, walk
 
 
 def recurrent(steps):
@@ -103,6 +103,7 @@ def test_a_scope_folds_into_a_box_of_its_name():
     assert scene.folded == ["3 operations in one box: layer 1", "1 leaf that only folded operations use"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("output", "limit"),
     [(recurrent(2500), None), (recurrent(2500), 1000), (unlike(5000), None), (unlike(300), 1000)],

@@ -7,9 +7,9 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np.core import names as frames
+from micrograd_np.core import variables as naming
+from micrograd_np.core.variables import WIDTH, Names, inside, watch
 from micrograd_np.drawing import draw
-from micrograd_np.drawing import names as naming
-from micrograd_np.drawing.names import WIDTH, Names, inside, watch
 
 
 def names(picture):

@@ -232,6 +232,7 @@ sys.stdout.buffer.write(picture.png + picture.svg.encode() + picture.mermaid.enc
 """
 
 
+@pytest.mark.slow
 def test_the_same_script_gives_the_same_bytes():
     runs = [
         subprocess.run(

@@ -1,6 +1,7 @@
 """The page, in a real browser: what it shows at each step is what the tape computed, and nothing leaves the file."""
 
 import numpy as np
+import pytest
 
 import micrograd_np as mg
 from micrograd_np.drawing import draw
@@ -157,6 +158,7 @@ def test_a_step_over_a_folded_box_says_what_happens_within(player):
     assert {"h = tanh(w) * w", "g * (1 - z * z)", "+ g * tanh(w)"} <= set(seen)
 
 
+@pytest.mark.slow
 def test_the_source_unfolds(player):
     page = player(network()[0])
     assert not page.is_visible("#source pre")

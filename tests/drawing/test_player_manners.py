@@ -117,6 +117,7 @@ def test_of_several_outputs_the_panel_says_where_each_is(player):
     assert "not known" not in page.inner_text("#panel")
 
 
+@pytest.mark.slow
 def test_a_long_name_breaks_in_the_panel(player):
     page = player(
         draw(mg.Tensor(1.0, requires_grad=True, name="long" * 50) * 2), viewport={"width": 390, "height": 800}

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.drawing import dot, mermaid, page, text
-from micrograd_np.drawing.flow import fill
-from micrograd_np.drawing.model import build, walk
-from micrograd_np.drawing.names import Names
-from micrograd_np.drawing.source import program_of
+from micrograd_np.core.variables import Names
+from micrograd_np.drawing import dot, html, mermaid, text
+from micrograd_np.drawing.programs import program_of
+from micrograd_np.drawing.scene import build, walk
+from micrograd_np.drawing.values import fill
 from tests.ops import cases
 
 
@@ -34,7 +34,7 @@ def test_every_row_is_drawn_and_the_parts_add_up_to_the_gradient(case):
         if edge.gradient is not None:
             assert edge.rule
             parts[edge.tail].append(edge.gradient)
-    assert all((dot.source(drawn), text.text(drawn), mermaid.mermaid(drawn), page.page(drawn, "<svg></svg>", "")))
+    assert all((dot.source(drawn), text.text(drawn), mermaid.mermaid(drawn), html.page(drawn, "<svg></svg>", "")))
     leaves = [each for each in drawn.nodes if each.kind == "leaf"]
     assert leaves
     for leaf in leaves:

@@ -173,7 +173,7 @@ def test_why_a_true_zero():
     w = weight(2)
     out = np.sum(mg.relu(-np.exp(w)))
     out.backward()
-    reason = "relu(-exp(w)) was given a gradient and sent g * (-exp(w) > 0), which is zero."
+    reason = "relu(-exp(w)) was given a gradient and sent g * ~(-exp(w) <= 0), which is zero."
     assert why_none(w) == f"w has a gradient, and it is truly zero: {reason}"
 
 

@@ -73,6 +73,7 @@ def test_every_example_is_run():
     assert {path.stem for path in FOLDER.glob("*.py")} == set(SHORT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs_and_prints_its_figures(name):
     assert any(character.isdigit() for character in printed(name))

@@ -351,29 +351,35 @@ def test_attention_refuses_and_keeps_dtypes_too():
 
 FEW = draw(2, 3)
 BAD = [
-    (lambda: nn.Linear(4, 1)(FEW), r"this Linear takes 4 features on axis -1, and FEW \(2, 3\) float64"),
+    (lambda: nn.Linear(4, 1)(FEW), r"Linear takes 4 features on the last axis, and FEW \(2, 3\) float64"),
     (lambda: nn.Linear(4, 1)(np.float64(3.0)), "takes 4 features"),
-    (lambda: nn.Conv1d(4, 1, 3)(FEW[None]), "this Conv1d takes 4 channels on axis 1"),
+    (lambda: nn.Conv1d(4, 1, 3)(FEW[None]), "Conv1d takes 4 channels on axis 1"),
     (lambda: nn.Conv2d(3, 1, 1)(FEW), "conv2d takes x"),
-    (lambda: nn.Conv2d(3, 4, 1, groups=2), "groups=2 has to divide in_channels=3 and out_channels=4"),
+    (lambda: nn.Conv2d(3, 4, 1, groups=2), "groups=2 must divide in_channels=3 and out_channels=4"),
     (lambda: nn.Conv2d(3, 4, (1, 2, 3)), "kernel"),
     (lambda: nn.Conv2d(3, 4, 3, (1, 2), "same"), r"padding='same' needs a stride of 1, not \(1, 2\)"),
-    (lambda: nn.Conv1d(3, 4, 3, padding="some")(np.ones((1, 3, 5))), "padding='some'"),
+    (
+        lambda: nn.Conv1d(3, 4, 3, padding="some")(np.ones((1, 3, 5))),
+        "padding must be a whole number of at least 0, not 'some'",
+    ),
     (lambda: nn.MaxPool2d(), r"MaxPool2d\(kernel_size.*missing a required argument: 'kernel_size'"),
     (lambda: nn.ReLU(3), r"ReLU\(\): too many"),
     (lambda: nn.BatchNorm1d(2)(FEW), "BatchNorm1d takes 2 channels on axis 1"),
     (lambda: nn.BatchNorm2d(3)(FEW), "BatchNorm2d takes x of 4 axes"),
     (lambda: nn.BatchNorm1d(3)(FEW[:1]), "two entries a channel or more"),
     (lambda: nn.LayerNorm(4)(FEW), "normalized_shape=4"),
-    (lambda: nn.Dropout(1.0), "p is the share of entries"),
+    (lambda: nn.Dropout(1.0), "Dropout: p must be a number of at least 0 and below 1, not 1.0"),
     (lambda: nn.Embedding(3, 2)(np.array([0, 3])), "ids count from 0 to 2"),
     (lambda: nn.RNNCell(4, 2)(FEW), "RNNCell takes 4 features"),
-    (lambda: nn.RNNCell(3, 2)(FEW, FEW), r"RNNCell takes 2 features.*FEW"),
-    (lambda: nn.RNNCell(3, 2, nonlinearity="sin"), "neither 'tanh' nor 'relu'"),
+    (lambda: nn.RNNCell(3, 2)(FEW, FEW), r"state of this RNNCell must have shape \(2, 2\), and FEW \(2, 3\)"),
+    (lambda: nn.RNNCell(3, 2, nonlinearity="sin"), "nonlinearity must be one of 'tanh', 'relu', not 'sin'"),
     (lambda: nn.MultiheadAttention(5, 2), "num_heads=2 does not divide embed_dim=5"),
     (lambda: nn.MultiheadAttention(4, 2)(FEW, FEW, FEW), "takes 4 features"),
-    (lambda: nn.MultiheadAttention(3, 1)(FEW, FEW, FEW, np.ones((2, 3))), r"attn_mask.*needs the shape \(2, 2\)"),
-    (lambda: nn.MultiheadAttention(3, 1)(FEW, FEW, FEW, np.ones((2, 2), bool)), "may look nowhere"),
+    (
+        lambda: nn.MultiheadAttention(3, 1)(FEW, FEW, FEW, np.ones((2, 3))),
+        r"attn_mask.*must have shape \(queries, keys\) = \(2, 2\)",
+    ),
+    (lambda: nn.MultiheadAttention(3, 1)(FEW, FEW, FEW, np.ones((2, 2), bool)), "may attend to no key"),
 ]
 
 

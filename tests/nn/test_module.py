@@ -1,5 +1,9 @@
 """Modules: attributes are the registration; found once, switched, frozen, kept, told as text."""
 
+import contextlib
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -220,3 +224,147 @@ def test_the_summary_of_ids_several_inputs_outputs_and_shared_parts():
     unused = nn.Sequential(nn.ReLU())
     unused.spare = nn.Linear(1, 1)
     assert unused.summary((2,)).split()[-6:] == ["spare", "Linear", "-", "2", "total", "2"]
+
+
+class Scale(nn.Module):
+    """A weight as the README makes one, a buffer, and a list of both."""
+
+    def __init__(self):
+        self.w = mg.Tensor([1.0, 2.0], requires_grad=True)
+        self.mean = mg.Tensor([0.0, 0.0])
+        self.more = [mg.Tensor([3.0], requires_grad=True), mg.Tensor([4.0])]
+        self.tied = self.w
+
+    def forward(self, x):
+        return x * self.w * self.more[0] + self.mean
+
+
+def names(found):
+    return [name for name, _ in found]
+
+
+def test_a_leaf_with_requires_grad_is_a_parameter_and_is_trained():
+    model = Scale()
+    assert names(model.named_parameters()) == ["w", "more.0"]
+    assert names(model.named_tensors()) == ["w", "mean", "more.0", "more.1"]
+    assert model.num_parameters() == 3
+    model(np.ones((1, 2))).sum().backward()
+    optim.SGD(model.parameters(), lr=0.5).step()
+    assert model.w.data.tolist() == [-0.5, 0.5]
+    assert model.more[0].data.tolist() == [1.5]
+
+
+@pytest.mark.parametrize("freeze", [lambda m: m.freeze(), lambda m: setattr(m.w, "requires_grad", False)])
+@pytest.mark.parametrize("copied", [lambda m: m, copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_frozen_parameter_is_still_one(freeze, copied):
+    model = Scale()
+    freeze(model)
+    model = copied(model)
+    assert "w" in names(model.named_parameters())
+    assert "mean" not in names(model.named_parameters())
+    model.freeze(False)
+    assert model.w.requires_grad
+    assert not model.mean.requires_grad
+
+
+def test_requires_grad_may_be_set_later():
+    model = Scale()
+    model.mean.requires_grad = True
+    assert names(model.named_parameters()) == ["w", "mean", "more.0"]
+    model.mean.requires_grad = False
+    assert names(model.named_parameters()) == ["w", "mean", "more.0"]
+
+
+class Remembers(nn.Module):
+    """A forward that keeps what it computes, in attributes, in lists, in its parts, and statistics in buffers."""
+
+    def __init__(self):
+        self.layer = nn.Linear(2, 2)
+        self.hidden = None
+        self.seen = []
+        self.average = mg.Tensor(np.zeros(2))
+
+    def forward(self, x):
+        self.input = mg.Tensor(x, requires_grad=True)
+        self.hidden = np.tanh(self.layer(self.input))
+        self.seen = [self.hidden, mg.Tensor(x)]
+        self.layer.output = self.hidden.detach()
+        self.average = 0.9 * self.average + 0.1 * self.hidden
+        return self.hidden
+
+
+@pytest.mark.parametrize("around", [contextlib.nullcontext, mg.no_grad])
+def test_what_is_assigned_during_a_call_is_no_state_unless_it_was_before(around):
+    model, fresh = Remembers(), Remembers()
+    with around():
+        nn.Sequential(model)(np.ones((3, 2)))
+        model.average = model.average[0]
+    assert names(model.named_parameters()) == ["layer.weight", "layer.bias"]
+    assert list(model.state_dict()) == ["layer.weight", "layer.bias", "average"]
+    fresh.load_state_dict(model.state_dict())
+    assert np.array_equal(fresh.average.data, model.average.data)
+
+
+def test_a_result_assigned_outside_a_call_is_no_state():
+    model = nn.Linear(2, 2)
+    model.last = model(np.ones((1, 2)))
+    assert list(model.state_dict()) == ["weight", "bias"]
+    model.last = mg.Tensor([1.0])
+    assert list(model.state_dict()) == ["weight", "bias", "last"]
+
+
+def test_an_update_by_hand_that_makes_a_result_is_refused_by_the_optimiser():
+    model = Scale()
+    model.w = model.w - 0.1 * np.ones(2)
+    with pytest.raises(TypeError, match="leaf Tensors, and w is the result of subtract"):
+        optim.SGD(model.named_parameters())
+
+
+class Lazy(nn.Module):
+    def forward(self, x):
+        if not hasattr(self, "layers"):
+            self.layers = nn.Sequential(nn.Linear(x.shape[1], 2), nn.BatchNorm1d(2), Scale())
+            self.scale = nn.Parameter(np.ones(2))
+        return self.layers(x) * self.scale
+
+
+def test_parts_and_parameters_may_be_made_by_the_first_call():
+    model = Lazy()
+    model(np.random.default_rng(0).normal(size=(5, 3)))
+    state = [*("0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked")]
+    state += ["2.w", "2.mean", "2.more.0", "2.more.1"]
+    assert list(model.state_dict()) == [*(f"layers.layers.{name}" for name in state), "scale"]
+
+
+def nested(depth):
+    model = nn.Linear(2, 2)
+    for _ in range(depth):
+        model = nn.Sequential(model)
+    return model
+
+
+def test_a_thousand_nested_modules():
+    model = nested(1000)
+    path = "layers.0." * 1000
+    assert list(model.state_dict()) == [f"{path}weight", f"{path}bias"]
+    assert len(model.modules()) == 1001
+    assert not any(part.training for part in model.eval().modules())
+    model.load_state_dict(model.state_dict())
+    assert repr(model).count("Sequential") == repr(nested(20)).count("Sequential") + 1
+    assert "Sequential(...)" in repr(model)
+    with pytest.raises(RecursionError) as caught:
+        model(np.ones((1, 2)))
+    assert "sys.setrecursionlimit, or put the layers into one Sequential" in caught.value.__notes__[0]
+    with pytest.raises(RecursionError):
+        model.summary((1, 2))
+    assert nested(100)(np.ones((1, 2))).shape == (1, 2)
+
+
+def test_names_that_a_terminal_would_obey_are_written_out():
+    model = nn.Module()
+    model.heads = {"\x1b[31mred\u202e": nn.Parameter([1.0])}
+    with pytest.raises(ValueError, match=r"missing: heads.\\x1b\[31mred\\u202e"):
+        model.load_state_dict({})
+    assert "\x1b" not in repr(model) + model.summary.__doc__
+    with pytest.raises(ValueError, match=r"unknown: \\x07"):
+        nn.Flatten().load_state_dict({"\a": 1})

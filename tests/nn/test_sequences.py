@@ -76,6 +76,7 @@ def test_dropout_is_between_the_layers_alone(layer):
     assert np.array_equal(alone(X)[0].data, alone(X)[0].data)
 
 
+@pytest.mark.slow
 @each
 def test_gradients(layer):
     whole = layer(2, 3, num_layers=2, bidirectional=True, rng=rng())
@@ -116,13 +117,16 @@ def test_a_long_sequence_costs_what_its_length_says():
 
 
 WRONG = [
-    (lambda: nn.GRU(3, 4)(np.ones(3)), r"GRU takes sequences \(steps, batch, features\)"),
+    (lambda: nn.GRU(3, 4)(np.ones(3)), r"GRU takes sequences of one step or more, \(steps, batch, features\)"),
     (lambda: nn.GRU(3, 4)(np.ones((0, 2, 3))), "takes sequences"),
     (lambda: nn.GRU(3, 4)(np.ones((5, 2, 4))), "GRUCell takes 3 features"),
-    (lambda: nn.RNN(3, 4, 2)(X, np.ones((1, 2, 4))), r"needs the shape \(2, 2, 4\)"),
-    (lambda: nn.LSTM(3, 4)(X, (np.ones((1, 2, 4)), np.ones((1, 2, 5)))), r"\(1, 2, 5\) float64 of this LSTM needs"),
-    (lambda: nn.LSTM(3, 4)(X[:, 0], (np.ones((1, 2, 4)),) * 2), r"needs the shape \(1, 4\)"),
-    (lambda: nn.RNN(3, 4, nonlinearity="sin"), "neither 'tanh' nor 'relu'"),
+    (lambda: nn.RNN(3, 4, 2)(X, np.ones((1, 2, 4))), r"must have shape \(2, 2, 4\)"),
+    (
+        lambda: nn.LSTM(3, 4)(X, (np.ones((1, 2, 4)), np.ones((1, 2, 5)))),
+        r"LSTM must have shape \(1, 2, 4\), and c \(1, 2, 5\)",
+    ),
+    (lambda: nn.LSTM(3, 4)(X[:, 0], (np.ones((1, 2, 4)),) * 2), r"must have shape \(1, 4\)"),
+    (lambda: nn.RNN(3, 4, nonlinearity="sin"), "nonlinearity must be one of 'tanh', 'relu', not 'sin'"),
 ]
 
 
@@ -130,3 +134,44 @@ WRONG = [
 def test_what_does_not_fit_is_said(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+STATES = [
+    (
+        nn.GRU(3, 4),
+        (5, 2, 3),
+        ((1, 2, 4), (1, 2, 4)),
+        r"GRU takes as its state one array h .*\(1, 2, 4\), and not 2",
+    ),
+    (nn.LSTM(3, 4), (5, 2, 3), (1, 2, 4), r"LSTM takes as its state a pair of arrays \(h, c\) of shape \(1, 2, 4\)"),
+    (nn.LSTM(3, 4), (5, 2, 3), ((1, 2, 4),) * 3, r"a pair of arrays \(h, c\) of shape \(1, 2, 4\), and not 3 of them"),
+    (nn.LSTMCell(3, 4), (2, 3), (2, 4), r"LSTMCell takes as its state a pair of arrays \(h, c\) of shape \(2, 4\)"),
+    (nn.GRUCell(3, 4), (2, 3), ((2, 4), (2, 4)), r"GRUCell takes as its state one array h of shape \(2, 4\)"),
+    (nn.RNNCell(3, 4), (4, 3), (1, 4), r"this RNNCell must have shape \(4, 4\), and given \(1, 4\)"),
+    (nn.RNNCell(3, 4), (3,), (1, 4), r"this RNNCell must have shape \(4,\)"),
+    (nn.LSTMCell(3, 4), (2, 3), ((2, 4), (1, 4)), r"this LSTMCell must have shape \(2, 4\), and c \(1, 4\)"),
+    (nn.GRU(3, 4, num_layers=2), (5, 2, 3), (1, 2, 4), r"this GRU must have shape \(2, 2, 4\)"),
+]
+
+
+@pytest.mark.parametrize(("layer", "shape", "state", "says"), STATES)
+def test_a_state_of_another_kind_or_shape_is_refused(layer, shape, state, says):
+    is_pair = isinstance(state[0], tuple)
+    given = tuple(map(np.zeros, state)) if is_pair else np.zeros(state)
+    with pytest.raises(ValueError, match=says):
+        layer(np.ones(shape), given)
+
+
+BATCHES = [
+    ((2, 1, 4), (2, 3, 4), (2, 3, 4), "with batches of 1, 3, 3: they must be one size"),
+    ((2, 3, 4), (2, 3, 4), (5, 3, 4), "key has 2 positions and value 5"),
+    ((2, 3, 4), (3, 4), (3, 4), r"three axes \(L, N, E\), since batch_first is False, or all of two"),
+    ((4,), (4,), (4,), "three axes"),
+    ((2, 3, 5), (2, 3, 4), (2, 3, 4), r"takes 4 features on the last axis, and x \(2, 3, 5\) float64 has 5"),
+]
+
+
+@pytest.mark.parametrize(("q", "k", "v", "says"), BATCHES)
+def test_attention_refuses_shapes_that_do_not_belong_together(q, k, v, says):
+    with pytest.raises(ValueError, match=says):
+        nn.MultiheadAttention(4, 2)(np.ones(q), np.ones(k), np.ones(v))

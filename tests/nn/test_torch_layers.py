@@ -6,6 +6,8 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn
 
+from .torch_comparison import close, compare, flat, made
+
 torch = pytest.importorskip("torch", reason="needs torch==2.13.0 (extra peers)")
 
 # What is written after `nn.`, and the shapes of what it is called with; a list is a tuple of arrays.
@@ -61,14 +63,6 @@ LAYERS = [
 ]
 
 
-def made(f, spec):
-    return [made(f, part) for part in spec] if isinstance(spec, list) else f(spec)
-
-
-def flat(tree):
-    return [leaf for part in tree for leaf in flat(part)] if isinstance(tree, tuple | list) else [tree]
-
-
 def pair(text):
     """The layer in both libraries, with torch's weights, moved away from where layers begin."""
     torch.manual_seed(0)
@@ -79,31 +73,6 @@ def pair(text):
     ours = eval(text, {"nn": nn})
     ours.load_state_dict({name: value.numpy() for name, value in theirs.state_dict().items()})
     return ours, theirs
-
-
-def close(ours, theirs):
-    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-11, atol=1e-12)
-
-
-def compare(ours, theirs, arrays, call=lambda layer, *inputs: layer(*inputs)):
-    """Outputs, and the gradients of a weighted sum of them in inputs and parameters."""
-    my_inputs = made(lambda x: mg.Tensor(x, requires_grad=True), arrays)
-    their_inputs = made(lambda x: torch.tensor(x, requires_grad=True), arrays)
-    mine = [y for y in flat(call(ours, *my_inputs)) if y is not None]
-    others = [y for y in flat(call(theirs, *their_inputs)) if y is not None]
-    assert len(mine) == len(others)
-    rng = np.random.default_rng(1)
-    weights = [rng.normal(size=y.shape) for y in mine]
-    sum((y * w).sum() for y, w in zip(mine, weights, strict=True)).backward()
-    sum((y * torch.tensor(w)).sum() for y, w in zip(others, weights, strict=True)).backward()
-    for y, z in zip(mine, others, strict=True):
-        close(y.data, z)
-    for x, z in zip(flat(my_inputs), flat(their_inputs), strict=True):
-        close(x.grad, z.grad)
-    gradients = {name: p.grad for name, p in theirs.named_parameters()}
-    assert gradients.keys() == dict(ours.named_parameters()).keys()
-    for name, p in ours.named_parameters():
-        close(p.grad, gradients[name])
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")  # torch says that it copies
@@ -126,8 +95,9 @@ def test_values_gradients_and_buffers_are_torchs(text, shapes):
             close(y.data, z)
 
 
-def test_gelu_is_torchs_tanh_form():
-    compare(nn.GELU(), torch.nn.GELU("tanh"), [np.random.default_rng(0).normal(size=(3, 4))])
+@pytest.mark.parametrize("approximate", [(), ("none",), ("tanh",)])
+def test_gelu(approximate):
+    compare(nn.GELU(*approximate), torch.nn.GELU(*approximate), [np.random.default_rng(0).normal(size=(3, 4))])
 
 
 def test_embedding():
@@ -162,6 +132,7 @@ def test_masked_attention(ours_given, theirs_given):
     compare(ours, theirs, [x], attend)
 
 
+@pytest.mark.slow
 def test_a_network_trains_as_torchs_does():
     layers = "Conv2d(1, 3, 3)", "BatchNorm2d(3)", "ReLU()", "MaxPool2d(2)", "Flatten()", "Linear(12, 3)"
     both = [pair(f"nn.{text}") for text in layers]

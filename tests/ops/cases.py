@@ -10,11 +10,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pytest
 
 from micrograd_np.ops import TABLE
-from micrograd_np.ops.examples import Drawn, Example, example
-from micrograd_np.ops.primitive import Elementwise, Plain, Primitive
-from micrograd_np.ops.several import Outputs, item
+from micrograd_np.ops.primitive import Drawn, Elementwise, Example, Outputs, Plain, Primitive, example, item
 
 from .differences import flat, smooth, split
 
@@ -153,3 +152,8 @@ def cases(row: Primitive) -> list[Case]:
 
 
 CASES = [case for row in ROWS for case in cases(row)]
+
+
+def first_of_each_row(cases: list[Case]) -> list[Any]:
+    """The cases as parameters of a test; all but the first of each row are slow."""
+    return [pytest.param(case, marks=() if case.name.endswith("-0") else pytest.mark.slow) for case in cases]

@@ -162,11 +162,66 @@ def test_equal_values_have_a_sum_with_a_slope(values):
     np.testing.assert_allclose(mg.grad(function(f"np.sum({values})"))(np.eye(3)), np.eye(3), atol=1e-15)
 
 
-@pytest.mark.parametrize("vectors", ["np.linalg.eigh(x)[1]", "np.linalg.svd(x)[0]"])
-def test_vectors_of_equal_values_have_none(vectors):
-    with pytest.warns(RuntimeWarning, match="divide|invalid"):
-        gradient = mg.grad(function(f"np.sum({vectors} * np.arange(9.0).reshape(3, 3))"))(np.eye(3))
-    assert not np.all(np.isfinite(gradient))
+EQUAL = [
+    ("(lambda w, v: v * np.arange(9.0).reshape(3, 3))(*np.linalg.eigh(x))", np.eye(3), "eigh: values 0 and 1"),
+    ("(lambda w, v: v * w**2 @ v.T)(*np.linalg.eigh(x))", np.eye(3), "eigh: values 0 and 1"),
+    ("(lambda w, v: v * w**2 @ v.T)(*np.linalg.eigh(x))", W[:3] @ W[:3].T * 0, "eigh: values 0 and 1"),
+    ("(lambda w, v: v * np.log(w) @ v.T)(*np.linalg.eigh(x))[0, 1]", np.eye(3), "eigh: values 0 and 1"),
+    ("(lambda w, v: v[:, 2] ** 3)(*np.linalg.eigh(x))", np.diag([1.0, 2, 2]), "eigh: values 1 and 2"),
+    ("(lambda w, v: v * w**2 @ v.T)(*np.linalg.eigh(x))", np.eye(3) + 1 / 3, "eigh: values 0 and 1"),
+    ("(lambda u, s, vh: u)(*np.linalg.svd(x))", np.eye(3), "svd: values 0 and 1"),
+    ("(lambda u, s, vh: u @ vh)(*np.linalg.svd(x))", np.eye(3), "svd: values 0 and 1"),
+    ("(lambda u, s, vh: vh)(*np.linalg.svd(x))", np.zeros((3, 3)), "svd: values 0 and 1"),
+    ("(lambda u, s, vh: u)(*np.linalg.svd(x, full_matrices=False))", np.eye(3)[:, :2] * [1, 0], "svd: values 0 and 1"),
+]
+
+
+@pytest.mark.parametrize(("expression", "x", "says"), EQUAL)
+def test_vectors_of_equal_values_are_refused_by_name(expression, x, says):
+    with pytest.raises(np.linalg.LinAlgError, match=rf"{says}.*Use the values alone"):
+        mg.grad(function(f"np.sum({expression})"))(x)
+
+
+def test_values_that_are_only_near_each_other_have_vectors_with_a_slope():
+    gradient = mg.grad(function("np.sum((lambda w, v: v * w**2 @ v.T)(*np.linalg.eigh((x + x.T) / 2)))"))
+    np.testing.assert_allclose(gradient(np.diag([1, 1 + 1e-9])), 2 * np.ones((2, 2)), rtol=1e-6)
+
+
+def minors(x):
+    """The derivative of det x, by its definition."""
+    cut = [[np.delete(np.delete(x, i, 0), j, 1) for j in range(len(x))] for i in range(len(x))]
+    return np.array([[(-1) ** (i + j) * np.linalg.det(m) for j, m in enumerate(row)] for i, row in enumerate(cut)])
+
+
+RANK_2 = np.array([[1.0, 2, 3], [4, 5, 6], [5, 7, 9]])
+MATRICES = [np.array([[1.0, 2], [2, 4]]), np.zeros((1, 1)), np.zeros((3, 3)), np.eye(3), RANK_2, np.diag([0.0, 2, 3])]
+MATRICES += [np.ones((3, 3)), W, W * [[1], [1], [0], [1]], np.arange(9.0).reshape(3, 3), W[:3, :3] * 1e-200]
+
+
+@pytest.mark.parametrize("x", MATRICES)
+def test_the_derivative_of_a_determinant_is_its_minors(x):
+    np.testing.assert_allclose(mg.grad(np.linalg.det)(x), minors(x), rtol=1e-12, atol=1e-13 * np.abs(x).max())
+
+
+def test_a_singular_matrix_leaves_the_others_of_its_batch_alone():
+    x = np.stack([W[:3, :3], RANK_2, np.zeros((3, 3)), W[1:, 1:]])
+    found = mg.grad(lambda x: np.sum(np.linalg.det(x)))(x)
+    for ours, matrix in zip(found, x, strict=True):
+        np.testing.assert_allclose(ours, minors(matrix), rtol=1e-12, atol=1e-14)
+    with np.errstate(all="ignore"):
+        logarithm = mg.grad(lambda x: np.sum(np.linalg.slogdet(x)[1]))(x)
+    np.testing.assert_allclose(logarithm[[0, 3]], np.swapaxes(np.linalg.inv(x[[0, 3]]), 1, 2), rtol=1e-12)
+    assert not np.isfinite(logarithm[1:3]).any(axis=(1, 2)).all()
+
+
+@pytest.mark.parametrize("x", [x for x in MATRICES if len(x) > 1])
+def test_a_determinant_of_a_singular_matrix_has_a_second_derivative(x):
+    n = len(x)
+    step = 1e-3 * np.eye(n * n).reshape(n, n, n, n) * max(np.abs(x).max(), 1e-3)
+    size = np.abs(step).max()
+    expected = np.array([[(minors(x + d) - minors(x - d)) / (2 * size) for d in row] for row in step])
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(mg.hessian(np.linalg.det)(x), expected, rtol=1e-5, atol=1e-5 * scale)
 
 
 SINGULAR = np.array([[1.0, 2.0], [2.0, 4.0]])
@@ -188,7 +243,7 @@ def test_refused(expression, says, note):
     assert re.search(note, "\n".join(caught.value.__notes__))
 
 
-REFUSED_BACKWARD = ["np.linalg.det(x)", "np.sum(np.linalg.qr(x * [1.0, 0.0])[0])"]
+REFUSED_BACKWARD = ["np.sum(np.linalg.qr(x * [1.0, 0.0])[0])"]
 
 
 @pytest.mark.parametrize("expression", REFUSED_BACKWARD)

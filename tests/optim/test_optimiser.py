@@ -225,7 +225,7 @@ def test_trimming_leaves_out_what_is_small():
     assert untouched.grad is None
     optim.trim_deltas(p, 0.5)
     assert np.array_equal(p.grad, [0.5, 0.0, 0.0, -2.0])
-    with pytest.raises(ValueError, match="threshold=-1"):
+    with pytest.raises(ValueError, match="threshold must be a number of at least 0, not -1"):
         optim.trim_deltas(p, -1)
 
 
@@ -238,3 +238,23 @@ def test_clipping_gives_the_norm_and_keeps_the_dtype():
     assert p.grad.dtype == np.float32
     assert np.allclose(p.grad, [0.6, 0.8])
     assert optim.clip_grad_norm_([], 1.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"), [([3e200, 4e200], float), ([3e-200, 4e-200], float), ([3e30, 4e30], "f4")]
+)
+def test_clipping_by_norm_neither_overflows_nor_underflows(values, dtype):
+    p = nn.Parameter([0.0, 0.0], dtype=dtype)
+    p.grad = values
+    size = np.hypot(*values)
+    assert np.isclose(float(optim.clip_grad_norm_(p, size / 10)), size, rtol=1e-6)
+    if size > 1:
+        assert np.allclose(p.grad / (size / 10), [0.6, 0.8], rtol=1e-5)
+
+
+def test_clipping_float16_by_norm_keeps_its_dtype():
+    p = nn.Parameter([0.0] * 1000, dtype=np.float16)
+    p.grad = np.full(1000, 600.0)
+    assert np.isclose(float(optim.clip_grad_norm_(p, 1.0)), 600 * np.sqrt(1000), rtol=1e-3)
+    assert p.grad.dtype == np.float16
+    assert np.allclose(p.grad, 1 / np.sqrt(1000), rtol=1e-3)

@@ -576,7 +576,7 @@ CALLS = {
     "nn.functional.l1_loss": l1_loss,
     "nn.functional.leaky_relu": lambda x, negative_slope=0.01: mg.leaky_relu(x, negative_slope),
     "nn.functional.elu": lambda x, alpha=1.0: mg.elu(x, alpha),
-    "nn.functional.gelu": lambda x, approximate="none": mg.gelu(x) if approximate == "tanh" else none_of(erf=True),
+    "nn.functional.gelu": mg.gelu,
     "nn.functional.softplus": lambda x, beta=1.0: mg.softplus(beta * x) / beta,
     "nn.functional.logsigmoid": lambda x: -mg.softplus(-x),
     "nn.functional.conv1d": conv(mg.conv1d),

@@ -225,6 +225,7 @@ def test_strided_arguments():
             np.testing.assert_allclose(step(x).data, expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_machine_code():
     pytest.importorskip("numba", reason="the numba backend is an extra")
     step, weights = two_layers()

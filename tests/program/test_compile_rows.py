@@ -7,7 +7,7 @@ import micrograd_np as mg
 from micrograd_np.core.containers import flatten
 from micrograd_np.core.tensor import Tensor
 
-from ..ops.cases import CASES
+from ..ops.cases import CASES, first_of_each_row
 from .bits import same
 
 ROWS = [case for case in CASES if case.row.name not in ("alias", "hook", "pack", "real")]
@@ -33,7 +33,7 @@ def descent(case, weights):
     return step, xs
 
 
-@pytest.mark.parametrize("case", ROWS, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", first_of_each_row(ROWS), ids=lambda case: case.name)
 def test_every_row(case):
     weights = [np.cos(np.arange(z.size)).reshape(z.shape) for z in case.outputs(case.values)]
     step, xs = descent(case, weights)

@@ -17,7 +17,11 @@ LABELS = np.array([3, 0, 1])
 @both
 @pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-12), (np.float32, 1e-5)])
 def test_every_formula(made, dtype, rtol):
-    own = {"astype": lambda x: x.astype(np.float32), "where": lambda x: np.where(x > 1, x, 0.5)}
+    own = {
+        "astype": lambda x: x.astype(np.float32),
+        "where": lambda x: np.where(x > 1, x, 0.5),
+        "invert": lambda x: ~(x > 1),
+    }
     inputs = {"arccosh": 1, "arctanh": -0.6, "arccos": -1, "arcsin": -1}
 
     def all_of_them(x, y):
@@ -60,6 +64,8 @@ CASES = {
     "joined": lambda x, y: (np.concatenate([x, y[:1] * 2, x]), np.stack([x, y], -1), np.hstack([x.T, y.T])),
     "softmax": lambda x, y: (mg.softmax(x), mg.log_softmax(y, axis=0), mg.logsumexp(x, axis=1), mg.softmax(y, (0, 1))),
     "gelu": lambda x, y: mg.value_and_grad(lambda x: np.sum(mg.gelu(x - y)))(x),
+    "gelu, tanh": lambda x, y: mg.value_and_grad(lambda x: np.sum(mg.gelu(x - y, approximate="tanh")))(x),
+    "erf": lambda x, y: (mg.erf(x), mg.erfc(y)),
     "spreads": lambda x, y: (np.var(x, 0), np.std(y, ddof=1), np.var(x, axis=1, keepdims=True)),
     "cross entropy": lambda x, y: (mg.cross_entropy(x, LABELS), mg.cross_entropy(x, y, reduction="none")),
 }
@@ -79,6 +85,7 @@ def test_a_long_chain():
     check(in_python, chain, drawn(3, 4))
 
 
+@pytest.mark.slow
 @in_numba
 def test_all_cases_in_one_program():
     check(jitted, lambda x, y: [case(x, y) for case in CASES.values()], drawn(3, 4), drawn(3, 4))

@@ -46,6 +46,7 @@ def test_a_network(optimiser, dtype, width):
     check_network(in_python, optimiser, dtype, width)
 
 
+@pytest.mark.slow
 @in_numba
 @pytest.mark.parametrize("optimiser, dtype, width", [("momentum", "f4", 64), ("adam", "f8", 5)])
 def test_a_network_in_numba(optimiser, dtype, width):

@@ -7,9 +7,9 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import nn
+from micrograd_np.expressions.source import kernel_of, needs_kernel
 from micrograd_np.ops.primitive import Primitive
 from micrograd_np.program.kernels import definitions_of
-from micrograd_np.program.spelling import kernel_of, needs_kernel
 
 STEEPNESS = 2.5
 

@@ -1,5 +1,6 @@
 """A save that is cut short leaves the old file, whole, and nothing beside it."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -44,6 +45,7 @@ for k in count(2):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no kill -9")
 def test_killed_at_any_moment(path):
     rng = np.random.default_rng(0)
@@ -112,3 +114,30 @@ def test_the_state_is_checked_before_a_file_is_touched(path, monkeypatch):
     monkeypatch.setattr(files, "replacing", None)
     with pytest.raises(TypeError, match="cannot be saved"):
         mg.save(path, {"w": np.ones(2), "f": print})
+
+
+def test_a_read_only_file_system_is_said(path, monkeypatch):
+    """Such a file system refuses the clean-up too, and with the same error."""
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", refuse)
+        patch.setattr(os, "unlink", refuse)
+        with pytest.raises(OSError, match=r"cannot save \(Read-only file system\); what was there before is whole"):
+            mg.save(path, state(2))
+    assert whole(path) == 1
+
+
+def test_a_folder_that_one_may_write_to_and_not_list(path, monkeypatch):
+    opened = os.open
+
+    def refuse(name, flags, *mode):
+        if flags & os.O_DIRECTORY:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(name, flags, *mode)
+
+    monkeypatch.setattr(os, "open", refuse)
+    mg.save(path, state(2))
+    assert whole(path) == 2

@@ -33,6 +33,7 @@ def test_cut_off_at_every_byte(path):
     assert outcomes == {"refused": len(whole)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flip", [0x01, 0x20, 0x80, 0xFF], ids=hex)
 def test_flipped_at_every_byte(path, flip):
     whole = bytearray(path.read_bytes())
@@ -46,6 +47,7 @@ def test_flipped_at_every_byte(path, flip):
     assert outcomes["refused"] > 0.8 * len(whole)
 
 
+@pytest.mark.slow
 def test_a_byte_put_in_and_taken_out(path):
     whole = path.read_bytes()
     outcomes = Counter()

@@ -193,3 +193,38 @@ def test_a_write_is_seen_by_a_graph_that_needs_the_old_values(tmp_path):
     mg.load(tmp_path / "w.npz", into=w)
     with pytest.raises(RuntimeError, match="was written to after multiply had used it"):
         loss.backward()
+
+
+PLAIN = [
+    ("text", 3, "a number given, a text needed"),
+    (3, "text", "a text given, a number needed"),
+    (True, 1, "a number given, True or False needed"),
+    (1.0, None, "None given, a number needed"),
+    ("text", True, "True or False given, a text needed"),
+    ("text", np.ones(2), r"\(2,\) float64 given, a text needed"),
+    (np.ones(2), 3, r"a number given, \(2,\) float64 needed"),
+    ({"a": 1}, 3, "a number given, a dict of 1 needed"),
+]
+
+
+@pytest.mark.parametrize(("ours", "given", "says"), PLAIN)
+def test_a_plain_value_takes_the_place_of_its_kind_only(ours, given, says, tmp_path):
+    mg.save(tmp_path / "state.npz", {"x": given})
+    with pytest.raises(mg.LoadError, match=f"x: {says}"):
+        mg.load(tmp_path / "state.npz", into={"x": ours})
+
+
+@pytest.mark.parametrize(("ours", "given"), [(1, 2), (1, 2.5), (0.5, 3), ("a", "b"), (True, False), (None, 3)])
+def test_a_plain_value_of_the_same_kind_is_taken(ours, given, tmp_path):
+    mg.save(tmp_path / "state.npz", {"x": given})
+    assert mg.load(tmp_path / "state.npz", into={"x": ours}) == {"x": given}
+
+
+def test_keys_that_a_terminal_would_obey_are_written_out(tmp_path):
+    mg.save(tmp_path / "state.npz", {"\x1b[31mred": 1, "\u202ekey": [2]})
+    with pytest.raises(mg.LoadError) as caught:
+        mg.load(tmp_path / "state.npz", into={"a": 1})
+    assert "unknown: \\x1b[31mred" in str(caught.value)
+    assert "unknown: \\u202ekey" in str(caught.value)
+    with pytest.raises(TypeError, match=r"^\\x1b is a set"):
+        mg.save(tmp_path / "state.npz", {"\x1b": {1}})

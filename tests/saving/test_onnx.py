@@ -88,7 +88,7 @@ MODELS = {
     "layer norm": (nn.Sequential(nn.LayerNorm((2, 4))), RNG.normal(size=(3, 2, 4))),
     "embedding": (nn.Embedding(10, 4, rng=RNG), np.array([[1, 2, 9], [0, 0, 3]])),
     "activations": (
-        nn.Sequential(nn.ELU(), nn.SiLU(), nn.LeakyReLU(), nn.Softplus(), nn.LogSigmoid(), nn.GELU()),
+        nn.Sequential(nn.ELU(), nn.SiLU(), nn.LeakyReLU(), nn.Softplus(), nn.LogSigmoid(), nn.GELU(), nn.GELU("tanh")),
         3 * RNG.normal(size=(5, 3)),
     ),
     "gru": (nn.GRUCell(3, 4, rng=RNG), RNG.normal(size=(5, 3))),
@@ -105,12 +105,15 @@ def test_a_model_computes_the_same(model, x):
     assert_same(model, x)
 
 
+LINE = np.linspace(-9, 9, 61)
 FUNCTIONS = {
     "two arguments": (lambda x, y: x @ y.T - 1, (RNG.normal(size=(2, 3)), RNG.normal(size=(4, 3)))),
     "several results": (lambda x: tuple(np.split(x, (1, 2))), (RNG.normal(size=(4, 3)),)),
     "equal parts": (lambda x: tuple(np.split(x, 3, axis=-1)), (RNG.normal(size=(4, 3)),)),
     "an argument given back": (lambda x: (x, x + x), (RNG.normal(size=3),)),
     "integers and floats": (lambda x, n: (x * n, n / 2, n + 1, n.sum() > 2), (RNG.normal(size=3), np.array([1, 2, 3]))),
+    "error function": (lambda x: (mg.erf(x), mg.erfc(x), mg.gelu(x)), (LINE,)),
+    "error function, float32": (lambda x: (mg.erf(x), mg.erfc(x), mg.gelu(x)), (LINE.astype("f4"),)),
     "numbers keep float32": (lambda x: 2.5 * x**2 - 1 / x, (np.array([1, 2], "f4"),)),
     "comparisons": (
         lambda x, y: (x < y, x <= y, x > y, x >= y, np.equal(x, y), np.not_equal(x, y)),

@@ -200,7 +200,7 @@ def test_targets_of_another_dtype_change_no_weights_dtype(loop, dtype):
 @pytest.mark.parametrize("data", [iter([]), X, [X], {"x": X}, mg.data.batches(X, Y, 4, shuffle=False)])
 def test_what_is_no_data_is_said(data):
     model = classifier()
-    with pytest.raises(TypeError, match=r"data is a pair of arrays \(x, y\), or a function"):
+    with pytest.raises(TypeError, match=r"data must be a pair of arrays \(x, y\), or a function"):
         mg.fit(model, nn.cross_entropy, optim.SGD(model.parameters()), data, epochs=1, quiet=True)
 
 

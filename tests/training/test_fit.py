@@ -174,11 +174,14 @@ def test_without_validation_patience_listens_to_the_loss_of_training():
     assert history.ended.startswith("No lower loss for 3 epochs.")
 
 
-def test_a_loss_that_rose_is_said():
-    def climb(model):
-        return optim.SGD(model.parameters(), lr=-0.1)
+class Uphill(optim.SGD):
+    def update(self, p, g, *args, **options):
+        super().update(p, -g, *args, **options)
 
-    assert "the learning rate (-0.1) may be too high" in fitted(3, climb)[2].ended
+
+def test_a_loss_that_rose_is_said():
+    history = fitted(3, lambda model: Uphill(model.parameters(), lr=0.1))[2]
+    assert "the learning rate (0.1) may be too high" in history.ended
     assert fitted(3)[2].ended == ""
 
 

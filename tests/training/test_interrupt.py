@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from micrograd_np import optim
-from micrograd_np.training.interrupt import interruptible
+from micrograd_np.training.loop import interruptible
 
 from .examples import STEPS, fitted, same
 
@@ -100,3 +100,56 @@ def test_a_thread_of_its_own_trains_too():
     thread.start()
     thread.join()
     assert same(done[0], fitted(2)[0])
+
+
+@pytest.fixture
+def handler():
+    """A SIGINT handler of the user's own, that counts; what it does next can be set."""
+
+    def handle(number, frame):
+        handle.called.append(number)
+        if handle.raises:
+            raise handle.raises
+
+    handle.called, handle.raises = [], None
+    before = signal.signal(signal.SIGINT, handle)
+    yield handle
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_handler_of_the_users_own_is_called_after_the_step_and_decides(handler):
+    def when(run):
+        if run.step == 2:
+            press()
+            assert not handler.called
+
+    model, _, history = fitted(1, on_step=when)
+    assert handler.called == [signal.SIGINT]
+    assert history.ended == ""
+    assert same(model, fitted(1)[0])
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_a_handler_of_the_users_own_may_end_the_training(handler):
+    handler.raises = KeyboardInterrupt
+    history = fitted(3, on_step=lambda run: press() if run.step == 2 else None)[2]
+    assert history.ended == "Interrupted in epoch 1: the model is as of step 2."
+
+
+def test_pressed_twice_a_handler_of_the_users_own_is_called_at_once(handler):
+    with interruptible():
+        press()
+        press()
+        assert handler.called == [signal.SIGINT]
+
+
+@pytest.mark.parametrize("other", [signal.SIG_IGN, signal.SIG_DFL])
+def test_a_signal_that_python_does_not_handle_is_left_alone(other):
+    before = signal.signal(signal.SIGINT, other)
+    try:
+        with interruptible() as check:
+            assert signal.getsignal(signal.SIGINT) is other
+            check()
+        assert signal.getsignal(signal.SIGINT) is other
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,274 @@
+"""A claim is one gradient by hand: the value that it belongs to, its shape, and how close it is to another."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..core.tensor import Tensor
+from ..ops.primitive import Elementwise
+from .replay import Recording, is_elementwise, sources
+
+Array = Any
+
+RIGHT = "right"
+GIVEN = "right, given"
+WRONG = "wrong"
+SHAPE = "wrong shape"
+NOT_FINITE = "not finite"
+
+
+@dataclass
+class Row:
+    """One gradient: by hand, by the tape (`true`), and as the tape makes it from the hand's own values (`expected`).
+
+    `size` is that of the terms that sum up to it; `numeric` is the verdict of numbers on the tape, and `agrees` tells
+    whether they agree with the hand.
+    """
+
+    label: str
+    tensor: Tensor
+    hand: Array
+    status: str = RIGHT
+    true: Array = None
+    expected: Array = None
+    size: float = 0.0
+    upstream: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    numeric: str = ""
+    slope: Any = None
+    slack: Any = 0.0  # how far a numeric gradient may be off
+    at_kink: bool = False
+    replaced: bool = False  # by numbers, where the tape's gradient is nan
+
+    @property
+    def fits(self) -> bool:
+        """Whether there are numbers to compare."""
+        return self.status not in (SHAPE, NOT_FINITE)
+
+    def matches(self, hand: Array, target: Array, close: Closeness) -> bool:
+        """Whether a gradient is a target, beside the size of its terms."""
+        return close(hand, target, self.size, self.slack)
+
+    @property
+    def tells(self) -> bool:
+        """Whether its numbers differ, so that a factor between them and others means something."""
+        return self.fits and differ(self.true)
+
+    @property
+    def leaf(self) -> bool:
+        """Whether it is the gradient of a weight or an input, not of a value between."""
+        return not self.tensor.edges
+
+    def vanishes(self, close: Closeness) -> bool:
+        """Whether the true gradient is nothing but what rounding leaves of terms that cancel."""
+        return bool(np.max(np.abs(self.true), initial=0) <= close.floor * self.size)
+
+    def agrees(self, factor: float) -> bool:
+        """Whether the hand, up to a factor, is what numbers say."""
+        if self.slope is None or not self.fits:
+            return False
+        directions, low, high = self.slope
+        along = directions @ (self.hand / factor).reshape(-1, 1)
+        return bool(np.all((along >= low) & (along <= high)))
+
+
+@dataclass
+class Closeness:
+    """When two arrays are one: relative to each entry, and to the largest."""
+
+    rtol: float = 1e-6
+    floor: float = 1e-9
+
+    def at_best(self, eps: float) -> Closeness:
+        """As close as numbers with a relative rounding error of eps can be."""
+        return Closeness(max(self.rtol, min(1e3 * eps, 1e-2)), max(self.floor, min(1e2 * eps, 1e-2)))
+
+    def __call__(self, a: Array, b: Array, beside: float = 0.0, slack: Any = 0.0) -> bool:
+        """Whether a is b, but for differences less than the slack, or that are nothing `beside` a number."""
+        if a.shape != b.shape:
+            return False
+        with np.errstate(all="ignore"):
+            largest = max(float(np.max(np.abs(b), initial=0)), beside)
+            allowed = self.rtol * np.abs(b) + self.floor * largest + np.finfo(float).tiny + slack
+            return bool(np.all((np.abs(a - b) <= allowed) | ((a != a) & (b != b)) | (a == b)))
+
+
+def in_backward_order(rows: Iterable[Row], recording: Recording) -> list[Row]:
+    """As backprop completes them: the loss's end first."""
+
+    def when(row: Row) -> float:
+        users = recording.users[row.tensor]
+        return -min(x.birth for x in users) + 0.5 if row.leaf and users else -row.tensor.birth
+
+    return sorted(rows, key=when)
+
+
+# `dW1`, `dL_dW1`, `dLdW1`, `grad_W1`, `delta_l1`, `nabla_b`; `W1_grad`, `l1_delta`, `l2_error`.
+PREFIX = re.compile(r"(?:d(?:loss|[A-Za-z])_?d_?|grad_?|delta_?|nabla_?|g_|d_?)(?=.)")
+SUFFIX = re.compile(r"(?<=.)(?:_?gradient|_?grad|_update|_delta|_error|_d)$")
+
+
+def candidates(key: str) -> Iterable[tuple[str, bool]]:
+    """The values that a name of a gradient may speak of, and whether of what their activation was given."""
+    yield key, False
+    if found := SUFFIX.search(key):
+        yield key[: found.start()], found[0] == "_delta"
+    if found := PREFIX.match(key):
+        yield key[found.end() :], found[0].startswith("delta")
+    if key.startswith("d"):
+        yield key[1:], False
+
+
+def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]]) -> tuple[str, Tensor]:
+    """The label of a row, and the value of the graph that a key of `verify` means."""
+    if isinstance(key, tuple) and len(key) == 2 and isinstance(key[1], Tensor):
+        return key[0], key[1]
+    if not isinstance(key, Tensor | str):
+        raise TypeError(f"the gradients by hand are named by tensors or by text, as in {{'dW1': dW1}}, not by {key!r}.")
+    nodes = set(recording.nodes)
+    if isinstance(key, Tensor):
+        if key not in nodes:
+            raise ValueError(
+                f"{key.name or 'a tensor'} {key.shape} is not in the graph of the output, or has no gradient there. "
+                "Give tensors that the output was made from, with requires_grad=True or made from such."
+            )
+        label = next((name for name, tensors in named.items() if any(key is x for x in tensors)), None)
+        return key.name or label or f"{key.op.name if key.op else 'input'} {key.shape}", key
+    lower = {name.lower(): tensors for name, tensors in reversed(list(named.items()))}
+    for names, wanted in ((named, key), (lower, key.lower())):
+        for name, before in candidates(wanted):
+            for tensor in names.get(name, ()):
+                if tensor in nodes:
+                    return key, preactivation(tensor) if before else tensor
+    close = difflib.get_close_matches(key, named, 3, 0.5)
+    hint = f" Did you mean {' or '.join(close)}?" if close else f" It has {', '.join(named) or 'no names'}."
+    raise ValueError(
+        f"the graph has no value called {key!r}, nor one whose gradient that name says.{hint} A tensor may be the key "
+        "itself, or be given a name: mg.Tensor(..., name='W1')."
+    )
+
+
+def preactivation(tensor: Tensor) -> Tensor:
+    """What the activation that made the value was given; masks on the activation are passed; else the value itself."""
+    top = tensor
+    while masked_by_constants(top):
+        top = top.edges[0][0]
+    if not is_elementwise(top):
+        return tensor
+    found = tensor
+    for x, _ in sources(top):
+        found = x
+        if not is_elementwise(x):
+            break
+    return found
+
+
+def masked_by_constants(x: Tensor) -> bool:
+    """Whether a value is another one times an array that has no gradient, as in dropout."""
+    return (
+        isinstance(x.op, Elementwise)
+        and len(x.edges) == 1
+        and len(x.args) == 2
+        and x.edges[0][0].shape == x.shape
+        and not is_elementwise(x)
+    )
+
+
+def precision_of(values: Any) -> float:
+    """The rounding error of a gradient by hand; of anything but floating-point numbers 0."""
+    dtype = getattr(values, "dtype", np.dtype(float))
+    return float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0
+
+
+def as_hand(label: str, values: Any) -> Array:
+    if values is None:
+        raise TypeError(f"the gradient by hand of {label} is None: give an array of numbers, or leave it out.")
+    data = values._data if isinstance(values, Tensor) else np.asarray(values)
+    if data.dtype.kind not in "fiub":
+        raise TypeError(f"the gradient by hand of {label} has dtype {data.dtype}; give an array of numbers.")
+    return data.astype(np.float64)
+
+
+def check_finite(row: Row) -> None:
+    """A nan or inf that the true gradient has not: nothing can be compared, and nothing may follow from it."""
+    wrong = ~np.isfinite(row.hand)
+    if row.fits and wrong.any() and np.isfinite(row.true).all():
+        row.status = NOT_FINITE
+        place = list(map(int, np.argwhere(wrong)[0]))
+        row.notes.append(
+            f"{row.label} is {row.hand[tuple(place)]} at {place or 'its one entry'} ({wrong.sum()} of {wrong.size} "
+            "entries are nan or inf), and the true gradient is finite. np.seterr(all='raise') stops at the line that "
+            "makes it."
+        )
+
+
+def fit_shape(row: Row, close: Closeness, recording: Recording, name: Callable[[Any], str | None]) -> None:
+    """Axes of length 1 more or less are let pass with a note; other shapes are wrong, and often tell why."""
+    shape, hand = row.tensor.shape, row.hand
+    if hand.shape == shape:
+        return
+    row.expected = row.true
+    if [n for n in hand.shape if n != 1] == [n for n in shape if n != 1]:
+        row.notes.append(
+            f"{row.label} has shape {hand.shape}, and its value {shape}: the numbers are compared in order."
+        )
+        row.hand = hand.reshape(shape)
+        return
+    row.status = SHAPE
+    reason = belongs_to(row, close, recording, name) or shape_reason(row, close, recording)
+    row.notes.append(f"{row.label} has shape {hand.shape} and should have {shape}, that of its value: {reason}")
+
+
+def belongs_to(row: Row, close: Closeness, recording: Recording, name: Callable[[Any], str | None]) -> str:
+    """Whether it is the gradient of another weight or input, given in the wrong place."""
+    for x, g in recording.true.items():
+        if not x.edges and name(x) and getattr(g, "shape", None) == row.hand.shape and parallel(row.hand, g, close):
+            return (
+                f"it is the gradient of {name(x)}. Give each its own: backward returns them in the order of the inputs."
+            )
+    return ""
+
+
+def shape_reason(row: Row, close: Closeness, recording: Recording) -> str:
+    """What the shape says of the mistake, and whether the numbers agree."""
+    hand, true = row.hand, row.true
+    for axis in range(hand.ndim):
+        summed = hand.sum(axis)
+        if summed.shape == true.shape and (np.any(summed) and parallel(summed, true, close)):
+            return f"it is not summed over axis {axis}, which has {hand.shape[axis]} entries: add .sum(axis={axis})."
+    for user in recording.users[row.tensor]:
+        g = recording.true[user]
+        for axis in range(getattr(g, "ndim", 0)):
+            summed = g.sum(axis)
+            if summed.shape == hand.shape and parallel(hand, summed, close):
+                return f"it is summed over axis {axis}, and should be over the others."
+    if hand.T.shape == true.shape:
+        agrees = " The numbers are right." if parallel(hand.T, true, close) else ""
+        return f"it is transposed: add .T, or exchange the two factors of the product.{agrees}"
+    if hand.size == true.size:
+        return "it has the same number of entries in another arrangement."
+    for axis in range(true.ndim):
+        summed = true.sum(axis)
+        if summed.shape == hand.shape and parallel(hand, summed, close):
+            return f"it is summed over axis {axis}, and should not be."
+    if hand.ndim == true.ndim:
+        axes = [axis for axis in range(true.ndim) if hand.shape[axis] != true.shape[axis]]
+        text = ", ".join(f"axis {axis} has {hand.shape[axis]} entries for {true.shape[axis]}" for axis in axes)
+        return f"{text}."
+    return f"it has {hand.ndim} axes for {true.ndim}."
+
+
+def differ(x: Array) -> bool:
+    """Whether an array holds several different numbers."""
+    return bool(x.size > 1 and np.ptp(x) > 1e-6 * np.max(np.abs(x), initial=0))
+
+
+def parallel(a: Array, b: Array, close: Closeness) -> bool:
+    square = np.sum(b * b)
+    return bool(square) and close(a, np.sum(a * b) / square * b)

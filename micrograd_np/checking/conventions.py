@@ -1,0 +1,195 @@
+"""Factors that a scalar loss leaves open: minus the gradient, twice it, a sum where the loss is a mean."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import isclose
+from typing import Any
+
+import numpy as np
+
+from ..core.tensor import Tensor
+from .claims import GIVEN, RIGHT, WRONG, Closeness, Row, differ
+from .replay import Recording
+
+Array = Any
+
+PLAIN = (1, 2, 4)
+NUMBERS = re.compile(r"\d+")
+
+Sizes = Mapping[int, str]
+
+
+def named_factors(sizes: Sizes) -> dict[float, str]:
+    """Factors that mistakes and conventions are made of, with what they are called at the simplest."""
+    found: dict[float, str] = {}
+    for count in (*PLAIN, *sizes):
+        found.setdefault(float(count), f"{count}")
+        found.setdefault(1 / count, f"1/{count}")
+    for count in sizes:
+        found.setdefault(2 / count, f"2/{count}")
+        found.setdefault(count / 2, f"{count}/2")
+        found.setdefault(float(count * count), f"{count}*{count}")
+        found.setdefault(1 / (count * count), f"1/({count}*{count})")
+        if count > 2:  # a variance divides by one less
+            found.setdefault((count - 1) / count, f"({count}-1)/{count}")
+            found.setdefault(count / (count - 1), f"{count}/({count}-1)")
+            found.setdefault(1 / (count - 1), f"1/({count}-1)")
+    return found
+
+
+def factor_name(factor: float, sizes: Sizes) -> str | None:
+    """What a factor is called, such as `-1/4 (4 is axis 0 of X)`; None if it has no name."""
+    sign = "-" if factor < 0 else ""
+    text = next(
+        (text for value, text in named_factors(sizes).items() if isclose(value, abs(factor), rel_tol=1e-6)), None
+    )
+    if text is None:
+        return None
+    reasons = "; ".join(
+        f"{count} is {places}" for count, places in sizes.items() if str(count) in NUMBERS.findall(text)
+    )
+    return f"{sign}{text} ({reasons})" if reasons else sign + text
+
+
+def rounded(factor: float) -> float:
+    """A factor without what rounding left on it."""
+    for value in (factor, 1 / factor if factor else 0.0):
+        for denominator in (1, 2, 3):
+            near = round(value * denominator) / denominator
+            if near and isclose(value, near, rel_tol=1e-6):
+                return near if value == factor else 1 / near
+    return factor
+
+
+def sizes_of(recording: Recording, called: Callable[[Any], str | None]) -> dict[int, str]:
+    """The sizes in the data, each with the axes that have it."""
+    places: dict[int, list[str]] = {}
+    seen: list[Any] = []
+    for node in recording.nodes:
+        for x in (*node.args, node):
+            if hasattr(x, "shape") and x.shape and not any(x is other for other in seen):
+                seen.append(x)
+                for axis, size in enumerate(x.shape):
+                    name = called(x)
+                    if size > 1:
+                        places.setdefault(size, []).extend([f"axis {axis} of {name}"] if name else [])
+    for size in {x.size for x in seen if isinstance(x, Tensor)} - {1}:
+        places.setdefault(size, [])
+    return {size: describe(found) for size, found in places.items()}
+
+
+def describe(places: Sequence[str]) -> str:
+    """Two of the places, different axes if there are such."""
+    another = [place for place in places if place.split()[:2] != places[0].split()[:2]]
+    return (
+        " and ".join(dict.fromkeys([*places[:1], *another[:1], *places[1:2]][:2])) or "the size of a value on the way"
+    )
+
+
+@dataclass
+class Convention:
+    """The factors that rows have: those of weights and other leaves, and those of values between.
+
+    `named` tells whether both are products of -1, 2, 1/2, and a size of the data or one over it.
+    """
+
+    between: float = 1.0
+    leaves: float = 1.0
+    named: bool = True
+    seen: bool = False
+
+    def of(self, row: Row) -> float:
+        return self.leaves if row.leaf else self.between
+
+
+def open_factors(sizes: Sizes) -> list[float]:
+    """The factors that a loss may leave open: products of -1, 2, 1/2, N and 1/N, the plainest first."""
+    counts = [1.0, *map(float, sizes), *(1 / n for n in sizes)]
+    return list(dict.fromkeys(sign * n * two for n in counts for two in (1.0, 2.0, 0.5) for sign in (1, -1)))
+
+
+def plausible(
+    rows: Sequence[Row], recording: Recording, close: Closeness, sizes: Sizes, factor: float | None
+) -> list[tuple[int, Convention]]:
+    """The conventions that some rows follow, with the number of rows that do not, the fewest first.
+
+    `factor` is what all rows must have where nothing is left open.
+    """
+    if factor is not None:
+        candidates: Iterable[Convention] = [Convention(factor, factor)]
+    else:
+        candidates = conventions(rows, recording, close, sizes)
+    ranked: list[tuple[Any, Convention]] = []
+    for convention in candidates:
+        mark(rows, recording, close, convention)
+        wrong = sum(row.status == WRONG for row in rows)
+        odd = odd_rows(rows, convention, close)
+        given = sum(row.status == GIVEN for row in rows)
+        factors = (convention.leaves, convention.between)
+        unlike = convention.leaves != convention.between
+        plain = [(float(np.log(abs(factor)) ** 2), factor < 0) for factor in factors]
+        ranked.append(((wrong + odd, unlike, given, not convention.named, *plain), convention))
+    return [(rank[0], convention) for rank, convention in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def odd_rows(rows: Sequence[Row], convention: Convention, close: Closeness) -> int:
+    """How many rows are right although they do not follow from what is above: as odd as a wrong one."""
+    right = [row for row in rows if row.status == RIGHT]
+    return sum(not row.matches(row.hand / convention.of(row), row.expected, close) for row in right)
+
+
+def conventions(rows: Sequence[Row], recording: Recording, close: Closeness, sizes: Sizes) -> Iterable[Convention]:
+    """Conventions that make some row right, the plain one first."""
+    known = open_factors(sizes)
+    ratios = {leaf: [1.0] for leaf in (True, False)}
+    for leaf, found in ratios.items():
+        mine = [row for row in rows if row.fits and not row.vanishes(close) and row.leaf == leaf]
+        shown = [(k, row) for row in mine for k in multiple(row.hand, row.true, close, row.slack)]
+        agreeing: dict[float, list[Array]] = defaultdict(list)
+        for k, row in shown:
+            k = next((each for each in (*known, *agreeing) if isclose(each, k, rel_tol=max(1e-6, close.rtol))), k)
+            agreeing[k].append(row.true.ravel())
+        # One number, or several that are the same, prove no factor; different numbers do, of one row or of several.
+        found += [k for k, numbers in agreeing.items() if differ(np.concatenate(numbers))]
+    pairs = [(1.0, 1.0), *((k, k) for k in (*ratios[True], *ratios[False]))]
+    for between, leaves in product(ratios[False], ratios[True]):
+        onward = between / leaves
+        counted = any(isclose(abs(onward), abs(each), rel_tol=1e-6) for each in known)
+        if counted and abs(leaves) in (1, 2, 0.5):
+            pairs.append((between, leaves))
+    for between, leaves in dict.fromkeys(pairs):
+        yield Convention(between, leaves, between in known and leaves in known)
+
+
+def multiple(hand: Array, true: Array, close: Closeness, slack: Any = 0.0) -> list[float]:
+    """The factor between two arrays, if there is one."""
+    square = np.sum(true * true)
+    if not square or not np.isfinite(square):
+        return []
+    factor = rounded(float(np.sum(hand * true) / square))
+    return [factor] if factor and close(hand, factor * true, 0.0, slack * abs(factor)) else []
+
+
+def mark(rows: Sequence[Row], recording: Recording, close: Closeness, convention: Convention) -> None:
+    """Which rows are right, which only follow a wrong one, and which are wrong themselves."""
+    fits = [row for row in rows if row.fits]
+    given = {row.tensor: row.hand / convention.of(row) for row in fits if not row.leaf}
+    found = recording.walk(given)
+    between = [row for row in rows if not row.leaf]
+    for row in rows:
+        row.expected = found.get(row.tensor, row.true)
+        if not row.fits:
+            continue
+        hand = row.hand / convention.of(row)
+        above = set(recording.above(row.tensor, given))
+        row.upstream = [other.label for other in between if other.tensor in above]
+        if row.at_kink or row.matches(hand, row.true, close):
+            row.status = RIGHT
+        else:
+            row.status = GIVEN if row.matches(hand, row.expected, close) else WRONG
+    convention.seen = any(row.status == RIGHT and not row.vanishes(close) for row in rows)

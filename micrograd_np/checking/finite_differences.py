@@ -1,0 +1,332 @@
+"""Numeric derivatives with error bars, and the verdict of a comparison with them.
+
+A step h that is too large sees the function's curvature, one that is too small sees rounding, and no single h is
+right for every function. So each slope is taken with h, h/2 and h/4 and extrapolated twice: the difference of the two
+extrapolations and the rounding of the values make the error bar. The same values give the slope to the left and to the
+right, which differ at a kink.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+Array = Any
+Function = Callable[[Array], Array]
+
+PARTS = (1, 2, 4)
+
+
+@dataclass
+class Slopes:
+    """Slopes of m outputs along n directions: arrays of shape (n, m)."""
+
+    value: Array
+    bar: Array
+    left: Array
+    left_bar: Array
+    right: Array
+    right_bar: Array
+
+    @property
+    def kinked(self) -> Array:
+        """Where left and right differ by more than their error bars."""
+        with np.errstate(all="ignore"):
+            return np.abs(self.right - self.left) > 4 * (self.left_bar + self.right_bar)
+
+    @property
+    def uncertainty(self) -> Array:
+        """The error bar, at a kink that of its sides."""
+        return np.where(self.kinked, np.minimum(np.maximum(self.left_bar, self.right_bar), self.bar), self.bar)
+
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """What the slope may be: within the error bar, at a kink anything between its sides."""
+        low = np.minimum(self.left - self.left_bar, self.right - self.right_bar)
+        high = np.maximum(self.left + self.left_bar, self.right + self.right_bar)
+        known = np.isfinite(self.bar)
+        low = np.where(self.kinked, low, np.where(known, self.value - self.bar, -np.inf))
+        return low, np.where(self.kinked, high, np.where(known, self.value + self.bar, np.inf))
+
+    def at(self, rows: Array) -> Slopes:
+        """The slopes along some of the directions."""
+        return Slopes(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def take(self, rows: Array, other: Slopes, better: Array) -> None:
+        """Put another estimate of some rows in place, where it is the better one."""
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            mine[rows] = np.where(better, theirs, mine[rows])
+
+
+def slopes(f: Function, x: Array, directions: Sequence[Array], h: float, eps: float, inner: Array = 0.0) -> Slopes:
+    """Slopes of f at x along directions.
+
+    Parameters
+    ----------
+    f : callable
+        From an array like x to a 1-D array of m outputs.
+    x : (k,) array
+    directions : sequence of n arrays of shape (k,)
+    h : float
+        The largest of the three steps.
+    eps : float
+        The relative rounding error of x and of f's values.
+    inner : float or (m,) array
+        The size of what f adds up to its values, where that is larger than they are.
+
+    Examples
+    --------
+    >>> found = slopes(lambda x: np.abs(x), np.array([0.0, 3.0]), list(np.eye(2)), 1e-3, 1e-16)
+    >>> found.left.diagonal().round(6), found.right.diagonal().round(6), found.kinked.diagonal()
+    (array([-1.,  1.]), array([1., 1.]), array([ True, False]))
+    """
+    with np.errstate(all="ignore"):
+        middle = f(x)
+        around = np.array([[f(x + sign * h / k * v) for sign in (1, -1) for k in PARTS] for v in directions])
+        ahead, behind = np.moveaxis(around.reshape(len(directions), 2, len(PARTS), middle.size), 0, 2)
+        rounding = eps / (h / 4) * np.maximum(np.max(np.abs([ahead, behind]), axis=(0, 1)), inner)
+        shares = np.array(PARTS)[:, None, None] / h
+        left, left_bar = limit((middle - behind) * shares, 1, rounding)
+        right, right_bar = limit((ahead - middle) * shares, 1, rounding)
+        value, bar = limit((ahead - behind) * shares / 2, 2, rounding)
+        bar = np.where(np.isfinite(left_bar + right_bar), bar, np.inf)
+        found = []
+        moved = eps / (h / 4) * np.array([np.max(np.abs(x[v != 0]), initial=0) for v in directions])[:, None]
+        for slope, its_bar in ((value, bar), (left, left_bar), (right, right_bar)):
+            wider = its_bar + moved * np.abs(slope)  # x itself is rounded when it moves
+            found += [slope, np.where(np.isnan(wider), np.inf, wider)]
+    return Slopes(*found)
+
+
+def limit(differences: Array, order: int, rounding: Array) -> tuple[Array, Array]:
+    """The limit of differences with steps h, h/2, h/4 whose errors begin with h**order, and its error bar.
+
+    Differences that do not converge have seen rounding, which leaves them nearly equal, or they know nothing.
+    """
+    wide, middle, narrow = differences
+    p = 2**order
+    first, second = (p * middle - wide) / (p - 1), (p * narrow - middle) / (p - 1)
+    value, bar = second, np.abs(second - first)
+    if order == 1:
+        value, bar = (4 * second - first) / 3, bar / 3
+    before, after = np.abs(middle - wide), np.abs(narrow - middle)
+    scatter = 10 * np.maximum(before, after)
+    unsettled = np.where(scatter < np.abs(value) / 10, scatter, np.inf)
+    return value, np.where(after <= 1.4 * before / p + 2 * rounding, bar, unsettled) + rounding
+
+
+def complex_slopes(f: Function, x: Array, directions: Sequence[Array]) -> Array | None:
+    """Slopes by the complex step, which has no cancellation; None where f does not take complex numbers.
+
+    A function that drops the imaginary part, as absolute values do, gives wrong slopes here without a word: believe
+    them only beside differences that agree.
+    """
+    step = 1e-100
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            return np.array([np.imag(f(x + 1j * step * v)) / step for v in directions])
+    except Exception:  # whatever f says of complex numbers, it means no
+        return None
+
+
+def axes(x: Array, entries: Sequence[int]) -> Iterator[Array]:
+    """The unit directions of entries of x."""
+    for i in entries:
+        v = np.zeros(x.size, x.dtype)
+        v[i] = 1
+        yield v
+
+
+EPS = float(np.finfo(np.float64).eps)
+
+BASE = 8.9e-4
+# Coarser steps against rounding, relative to x where x is large; finer ones for kinks and poles nearby, down to what
+# rounding leaves. None is a multiple of another, so that no period hides from all of them.
+COARSER = [1.51e-2, 2.37e-1]
+FINER = [6.1e-5, 3.7e-6, 2.3e-7, 1.3e-8, 8.7e-10, 5.9e-11]
+
+
+@dataclass
+class Measured:
+    """A function of one flat array: in any precision, at a point, with what is known of its rounding."""
+
+    values: Callable[[Any], Function]
+    x: Array
+    eps: float
+    inner: Array = 0.0
+
+
+def estimate(
+    what: Measured, directions: list[Array], tolerance: Callable[[Slopes], Array], factor: float = 1.0
+) -> Slopes:
+    """Slopes along directions, each by the first way that knows it to the tolerance, or by the best.
+
+    Parameters
+    ----------
+    what : Measured
+    directions : list of arrays like `what.x`
+    tolerance : callable
+        From the slopes found so far to what is close enough, an array of their shape.
+    factor : float
+        Of all steps: another factor gives a second opinion.
+    """
+    base = BASE * factor * (what.eps / EPS) ** 0.2
+    found = slopes(what.values(what.x.dtype), what.x, directions, base, what.eps, what.inner)
+    for better_way in better_ways(what, base, factor):
+        enough = tolerance(found)
+        rows = np.flatnonzero(~((found.uncertainty <= enough) & ~found.kinked).all(axis=1))
+        if not rows.size:
+            break
+        other, better = better_way([directions[row] for row in rows], found=found.at(rows), enough=enough[rows])
+        found.take(rows, other, better)
+    return found
+
+
+def better_ways(what: Measured, base: float, factor: float) -> Iterator[Callable[..., tuple[Slopes, Array]]]:
+    """Ways to know slopes better, in the order in which to try them: each gives slopes, and where they are better."""
+    f, x, eps = what.values(what.x.dtype), what.x, what.eps
+    if eps <= EPS:
+        if wide := wider(what):
+            f, x, eps = wide, x.astype(np.longdouble), float(np.finfo(np.longdouble).eps)
+            yield partial(closer, f, x, base, eps, what.inner)
+        yield partial(by_complex_step, what.values(np.complex128), what.x)
+    size = max(1.0, float(np.max(np.abs(x), initial=0)))
+    for step in [base * size, *(step * size for step in COARSER)]:
+        yield partial(coarser, f, x, step * factor, eps, what.inner)
+    for step in FINER:
+        yield partial(closer, f, x, step * factor, eps, what.inner)
+
+
+def closer(
+    f: Function, x: Array, step: float, eps: float, inner: Array, directions: list[Array], found: Slopes, enough: Array
+) -> tuple[Slopes, Array]:
+    """With a step as small, or smaller: what looked like a kink may be one nearby."""
+    other = slopes(f, x, directions, step, eps, inner)
+    smooth = found.kinked & ~other.kinked & (other.uncertainty <= enough)
+    return other, (other.uncertainty < found.uncertainty) | smooth
+
+
+def coarser(
+    f: Function, x: Array, step: float, eps: float, inner: Array, directions: list[Array], found: Slopes, enough: Array
+) -> tuple[Slopes, Array]:
+    """With a larger step, which sees less rounding but may see too much else: it must agree with what is known."""
+    other = slopes(f, x, directions, step, eps, inner)
+    agrees = np.isfinite(found.bar) & (np.abs(other.value - found.value) <= found.bar)
+    return other, agrees & (other.uncertainty < found.uncertainty)
+
+
+def wider(what: Measured) -> Function | None:
+    """The function in extended precision, where the machine has it and the function keeps it."""
+    if np.finfo(np.longdouble).eps >= np.finfo(what.x.dtype).eps:
+        return None
+    f = what.values(np.longdouble)
+    try:
+        with np.errstate(all="ignore"):
+            kept = f(what.x.astype(np.longdouble)).dtype == np.longdouble
+    except TypeError:
+        return None
+    return f if kept else None
+
+
+def by_complex_step(
+    f: Function, x: Array, directions: list[Array], found: Slopes, enough: Array
+) -> tuple[Slopes, Array]:
+    """Without differences; believed only where it agrees with them throughout."""
+    exact = complex_slopes(f, x, directions)
+    if exact is None or not exact.any() or not np.isfinite(exact).all():
+        return found, np.zeros(found.bar.shape, bool)
+    agrees = np.all(np.isfinite(found.bar) & (np.abs(exact - found.value) <= found.bar))
+    bar = 16 * EPS * (np.abs(exact) + 1e-2 * np.max(np.abs(exact)))
+    other = Slopes(exact, bar, exact, bar, exact, bar)
+    return other, agrees & (bar < found.uncertainty)
+
+
+NONDETERMINISTIC = "NONDETERMINISTIC"
+WRONG = "WRONG"
+NON_FINITE = "NON-FINITE ON BOTH SIDES"
+TOO_COARSE = "TOO COARSE"
+INDEPENDENT = "INDEPENDENT"
+KINK = "KINK"
+OK = "OK"
+GRAVEST_FIRST = (NONDETERMINISTIC, WRONG, NON_FINITE, TOO_COARSE, INDEPENDENT, KINK, OK)
+
+
+@dataclass
+class Comparison:
+    """Derivatives along n directions of m outputs, beside the numeric ones; arrays of shape (n, m)."""
+
+    verdict: str
+    where: Array
+    graph: Array
+    found: Slopes
+    allowed: Array
+
+
+def compare(
+    what: Measured, directions: Sequence[Array], graph: Array, tolerance: Callable[[Slopes], Array]
+) -> Comparison:
+    """A verdict, and which derivatives it is about.
+
+    Parameters
+    ----------
+    what : Measured
+        The function.
+    directions : sequence of n arrays like `what.x`
+    graph : (n, m) array
+        The derivatives to be doubted.
+    tolerance : callable
+        What an error may be, given the numeric slopes.
+    """
+    with np.errstate(all="ignore"):
+        found = estimate(what, list(directions), tolerance)
+        allowed = tolerance(found)
+        vague = ~((found.uncertainty <= allowed) | still(graph, found))
+        off = misses(graph, found, allowed)
+        rows = np.flatnonzero(off.any(axis=1))
+        if rows.size:  # nothing is called wrong on one measurement
+            again = estimate(what, [directions[int(row)] for row in rows], lambda _: allowed[rows], 0.77)
+            off[rows] &= misses(graph[rows], again, allowed[rows]) & same(found.value[rows], again.value, graph[rows])
+        kinked = found.kinked & ~(np.abs(found.right - found.left) <= allowed)
+    cases = ((WRONG, off), (NON_FINITE, vague & ~np.isfinite(graph + found.value)), (TOO_COARSE, vague), (KINK, kinked))
+    verdict, where = next(((verdict, where) for verdict, where in cases if where.any()), (OK, off))
+    return Comparison(verdict, where, graph, found, allowed)
+
+
+def misses(graph: Array, found: Slopes, tolerance: Array) -> Array:
+    """Where the graph's derivative is not what the numbers allow."""
+    low, high = found.bounds
+    outside = (graph < low - tolerance) | (graph > high + tolerance)
+    known = found.uncertainty <= tolerance
+    return np.where(np.isfinite(graph), outside, known)
+
+
+def same(first: Array, second: Array, graph: Array) -> Array:
+    """Where two measurements agree with each other better than with the graph."""
+    apart = np.abs(first - second)
+    return ~(apart > np.abs(first - graph) / 2)
+
+
+def still(graph: Array, found: Slopes) -> Array:
+    """Where nothing moves: not one bit of the values, and the graph says so too."""
+    return (graph == 0) & (found.value == 0) & (found.left == 0) & (found.right == 0)
+
+
+def tolerances(graph: Array, rtol: float) -> Callable[[Slopes], Array]:
+    """What an error may be: relative to the derivative, or to a millionth of the input's largest."""
+
+    def tolerance(found: Slopes) -> Array:
+        sizes = np.max([finite(x) for x in (graph, found.value, found.left, found.right)], axis=0)
+        return rtol * np.fmax(sizes, 1e-6 * np.max(sizes, initial=0))
+
+    return tolerance
+
+
+def finite(x: Array) -> Array:
+    return np.where(np.isfinite(x), np.abs(x), 0)

@@ -1,0 +1,191 @@
+"""A function of containers of arrays as functions of one flat array each, with the user's names for its inputs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..anomaly import first_nonfinite
+from ..core import errors
+from ..core.backward import backpropagate
+from ..core.containers import flatten, walk_paths
+from ..core.names import line, name_of
+from ..core.tensor import Tensor, constant
+from ..ops.primitive import as_array
+from ..transforms import units
+from .finite_differences import EPS, Measured
+
+Array = Any
+Function = Callable[..., Any]
+
+
+def label_inputs(f: Function, inputs: Sequence[Any]) -> list[str]:
+    """A name for each leaf of the inputs.
+
+    Examples
+    --------
+    >>> label_inputs(lambda x, params: x, (1.0, {"W": 2.0, "b": [3.0, 4.0]}))
+    ['x', "params['W']", "params['b'][0]", "params['b'][1]"]
+    """
+    parameters = parameter_names(f)
+    found = []
+    for position, tree in enumerate(inputs):
+        parameter = parameters[position] if position < len(parameters) else f"input {position}"
+        found += labels(tree, parameter)
+    return found
+
+
+def labels(tree: Any, path: str) -> list[str]:
+    """Return a name for each leaf of one input: its own, a variable, or the path to it."""
+    return [
+        (name_of(x) if hasattr(x, "shape") else None) or path for path, x, is_leaf in walk_paths(tree, path) if is_leaf
+    ]
+
+
+def parameter_names(f: Function) -> list[str]:
+    """The names of the positional parameters, as far as they are known."""
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def is_float(x: Any) -> bool:
+    return isinstance(x, float) or (getattr(x, "dtype", None) is not None and x.dtype.kind == "f")
+
+
+class Problem:
+    """A function, a point, and the derivatives that its graph gives there.
+
+    Floating-point inputs are checked, in float64 at least; all others are passed on as they are.
+    """
+
+    def __init__(self, f: Function, inputs: tuple[Any, ...], called: Callable[..., Any] | None = None) -> None:
+        self.f, self.called = f, called or f
+        self.leaves, self.rebuild = flatten(inputs)
+        self.checked = [i for i, x in enumerate(self.leaves) if is_float(x)]
+        self.points = {i: widened(self.leaves[i]) for i in self.checked}
+        self.names = dict(enumerate(label_inputs(self.called, inputs)))
+        self.passed_on = [i for i, x in enumerate(self.leaves) if i not in self.points and np.ndim(x)]
+        self.refuse_integers()
+        self.record()
+
+    def refuse_integers(self) -> None:
+        """Integers beside floating-point inputs may be indices or labels; such that f computes with are refused."""
+        integers = [i for i, x in enumerate(self.leaves) if getattr(x, "ndim", 0) and x.dtype.kind in "iu"]
+        refused = [i for i in integers if self.computes_with(i)]
+        if refused or not self.checked:
+            raise TypeError(
+                not_floating([self.names[i] for i in refused or range(len(self.leaves))], bool(self.checked))
+            )
+
+    def computes_with(self, i: int) -> bool:
+        """Whether f takes the numbers of an input with a decimal point, as no index does."""
+        try:
+            self.call({i: plain(self.leaves[i]).astype(float)})
+        except Exception:  # whatever f says of them, it means no
+            return False
+        return True
+
+    def call(self, replaced: dict[int, Any]) -> list[Any]:
+        leaves = [replaced.get(i, x) for i, x in enumerate(self.leaves)]
+        with np.errstate(all="ignore"):
+            return flatten(self.f(*self.rebuild(leaves)))[0]
+
+    def record(self) -> None:
+        """Run f on Tensors whose gradients are wanted, and keep its graph."""
+        self.tensors = {i: Tensor(x, requires_grad=True, name=self.names[i]) for i, x in self.points.items()}
+        self.outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in self.call(self.tensors)]
+        errors.check_outputs(self.called, self.outputs)
+        self.size = sum(x.size for x in self.outputs)
+        nodes = graph_of(self.outputs)
+        self.nodes = sorted((x for x in nodes if x.edges), key=lambda x: x.birth)
+        self.reached = {i for i, x in self.tensors.items() if x in nodes}
+        self.eps = max([np.finfo(x.dtype).eps for x in (*nodes, *self.outputs) if is_float(x)], default=EPS)
+
+    def values(self, position: int, dtype: Any) -> Callable[[Array], Array]:
+        """The outputs, flat, as a function of one input, flat, with all inputs in a precision."""
+        point = self.points[position]
+        others = {i: x.astype(dtype) for i, x in self.points.items() if i != position}
+
+        def f(x: Array) -> Array:
+            # Copies, so that a function that writes into its inputs harms nobody.
+            fresh = {i: constant(other.copy()) for i, other in others.items()}
+            outputs = self.call({**fresh, position: constant(x.reshape(point.shape).copy())})
+            return np.concatenate([np.ravel(plain(y)) for y in outputs])
+
+        return f
+
+    def first_nonfinite(self) -> str | None:
+        """Where the values stop being finite, if they do."""
+        for node in self.nodes:
+            if first_nonfinite(node) is not None and all(first_nonfinite(x) is None for x in node.args):
+                return f"{node.op.name} makes the first nan or inf" + (f": {line(node.where)}" if node.where else "")
+        return None
+
+    def repeats(self) -> bool:
+        """Whether f gives the same bits twice."""
+        again = [plain(x) for x in self.call({i: constant(x.copy()) for i, x in self.points.items()})]
+        pairs = zip(self.outputs, again, strict=True)
+        return all(np.array_equal(x._data, y, equal_nan=True) for x, y in pairs)
+
+    def jacobian(self) -> dict[int, Array]:
+        """For each input, the derivatives (entry, output) that the graph gives; what rounds on the way is kept too."""
+        columns: dict[int, list[Array]] = {i: [] for i in self.checked}
+        inner = []
+        for output in self.outputs:
+            for unit in units(np.zeros(output.shape, output.dtype)):
+                sizes = [0.0]
+
+                def weigh(node: Tensor, g: Any, sizes: list[float] = sizes) -> None:
+                    if is_float(g) and is_float(node._data):
+                        sizes.append(float(np.linalg.norm(g * node._data)))
+
+                with np.errstate(all="ignore"):
+                    found = backpropagate(output, unit, weigh) if output.requires_grad else {}
+                inner.append(np.linalg.norm(sizes))
+                for i, x in self.tensors.items():
+                    columns[i].append(np.ravel(found[x]) if x in found else np.zeros(x.size))
+        self.inner = np.nan_to_num(np.array(inner), posinf=0.0)
+        return {i: np.array(found).reshape(self.size, self.points[i].size).T for i, found in columns.items()}
+
+    def measured(self, position: int) -> Measured:
+        """The function of one input, for `estimate`; after `jacobian`."""
+        return Measured(partial(self.values, position), self.points[position].ravel(), self.eps, self.inner)
+
+
+def graph_of(outputs: list[Tensor]) -> set[Tensor]:
+    found: set[Tensor] = set()
+    pending = list(outputs)
+    while pending:
+        node = pending.pop()
+        if node not in found:
+            found.add(node)
+            pending.extend(x for x, _ in node.edges)
+    return found
+
+
+def not_floating(names: list[str], beside: bool) -> str:
+    """Why inputs without floating-point numbers are refused, and what to write."""
+    if not names:
+        return "gradcheck was given a function and no inputs: write gradcheck(f, x)."
+    said = (
+        f"gradcheck takes derivatives of floating-point inputs, and {', '.join(names)} holds other numbers that f "
+        "computes with. Write .astype(float), or 1.0 for 1, to have them checked"
+    )
+    return f"{said}; data is no input: write gradcheck(lambda x: f(x, {names[0]}), x)." if beside else f"{said}."
+
+
+def plain(x: Any) -> Array:
+    return x._data if isinstance(x, Tensor) else np.asarray(x)
+
+
+def widened(x: Any) -> Array:
+    """A copy in float64, or in a wider format where it has one."""
+    x = plain(x)
+    return np.array(x, dtype=np.promote_types(x.dtype, np.float64))

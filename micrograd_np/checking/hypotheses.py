@@ -1,0 +1,246 @@
+"""A hypothesis is a mistake that may have been made, and the part of the graph in which it may be."""
+
+from __future__ import annotations
+
+import linecache
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..core.names import line
+from ..core.rules import Rule
+from ..core.tensor import Tensor
+from .claims import Row
+from .conventions import Sizes
+from .gradcheck import rules_of
+from .replay import Block, Override, Recording, arguments, blocks, forms_of
+
+Array = Any
+
+# A number found by least squares proves something only where it fits at least so many numbers.
+PROVEN = 3
+LONGEST = 60
+
+
+@dataclass
+class Hypothesis:
+    """A mistake that may have been made, as the changes to a backward pass that it amounts to.
+
+    With `unknown`, the changes come times a number that the data must tell, or the overrides are a `family` of it.
+    """
+
+    kind: str
+    says: str
+    changes: Mapping[Tensor, Array] = field(default_factory=dict)
+    overrides: Mapping[Tensor, Override] = field(default_factory=dict)
+    unknown: bool = False
+    family: Callable[[float], dict[Tensor, Override]] | None = None
+
+
+@dataclass
+class Edge:
+    """One rule at work: the node, the position of the argument, the argument and the rule."""
+
+    node: Tensor
+    position: int
+    x: Tensor
+    rule: Rule
+
+    @property
+    def values(self) -> list[Array]:
+        return list(self.node.values)
+
+    def pull(self, g: Any) -> Any:
+        return self.rule(g, self.node._data, *self.values, **self.node.params)
+
+    def with_operand(self, place: int, w: Array) -> Callable[[Any], Any]:
+        """The rule with another value for z (place 0), x (1), y (2), ..."""
+        read = [self.node._data, *self.values]
+        read[place] = w
+        return lambda g: self.rule(g, *read, **self.node.params)
+
+
+@dataclass
+class Suspicion:
+    """A wrong row, and all that a hypothesis about it may use.
+
+    `base` has the cotangents that every node goes on with, the hand's own where there are any; `stops` are these.
+    """
+
+    row: Row
+    recording: Recording
+    base: Mapping[Tensor, Any]
+    stops: set[Tensor]
+    rows: Sequence[Row]
+    hands: Mapping[Tensor, Array]
+    sizes: Sizes
+    name: Callable[[Any], str | None]
+    values: Mapping[tuple[int, ...], list[tuple[Any, Array]]]
+    texts: dict[int, str] = field(default_factory=dict)
+
+    def gradient(self, x: Tensor) -> Any:
+        """What the row's own value, or one above it, should have for a gradient, given what is known by hand."""
+        return self.row.expected if x is self.row.tensor else self.base.get(x)
+
+    @cached_property
+    def above(self) -> list[Tensor]:
+        """The nodes that the row's gradient is made from, the newest first."""
+        return self.recording.above(self.row.tensor, self.stops)
+
+    @cached_property
+    def inside(self) -> list[Tensor]:
+        """The row's own node and those above whose gradients are nobody's row."""
+        return [self.row.tensor, *(x for x in self.above if x not in self.stops)]
+
+    @cached_property
+    def elsewhere(self) -> list[tuple[Tensor, Array]]:
+        """Other values and their gradients, none of them made from what is in doubt here."""
+        doubted = {self.row.tensor} | self.recording.below(self.row.tensor)
+        return [(x, g) for x, g in self.base.items() if x not in doubted and hasattr(g, "shape")]
+
+    @cached_property
+    def edges(self) -> list[Edge]:
+        """The rules at work, those next to the row first; not those inside an activation."""
+        inside = set(self.inside)
+        known = {x for block in self.blocks if any(forms_of(block)) for x in block.inner}
+        nodes = [node for node in reversed(self.above) if node not in known]
+        return [edge for node in nodes for edge in edges_of(node) if edge.x in inside]
+
+    @cached_property
+    def places(self) -> list[Tensor]:
+        """The values whose gradient may be wrong, the row's own first; not those inside an activation."""
+        hidden = {x for block in self.blocks if any(forms_of(block)) for x in block.inner[1:]}
+        found = [self.row.tensor, *(x for x in reversed(self.inside[1:]) if x not in hidden)]
+        return [x for x in found if hasattr(self.gradient(x), "shape")]
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        inside, above = set(self.inside), set(self.above)
+        found = blocks(self.recording.nodes, self.recording.users, self.known)
+        return [block for block in found if block.x in inside and block.z in above]
+
+    @cached_property
+    def tangents(self) -> dict[Tensor, Array]:
+        """How the row's value, moved along a random direction, moves each value above it.
+
+        The sum of a change of a gradient times these is what the change does to the row along that direction.
+        """
+        x = self.row.tensor
+        direction = np.random.default_rng(1).uniform(0.5, 1.5, x.shape)
+        step = 1e-6 * max(1.0, float(np.max(np.abs(x._data), initial=0)))
+        ahead, behind = (self.moved(x._data + sign * step * direction) for sign in (1, -1))
+        return {node: (ahead[node] - behind[node]) / (2 * step) for node in ahead if hasattr(ahead[node], "shape")}
+
+    def moved(self, value: Array) -> dict[Tensor, Any]:
+        """The values above the row's, computed again with another value there."""
+        inside = set(self.inside)
+        values: dict[Any, Any] = {self.row.tensor: value}
+        for node in self.recording.nodes:
+            if node in inside and node not in values:
+                values[node] = node.op.kernel(*arguments(node, values), **node.params)
+        return values
+
+    def rules_out(self, hypothesis: Hypothesis, hand: Array, factors: Sequence[float], slack: float) -> bool:
+        """Whether a hypothesis cannot give the row by hand, up to one of the factors, seen along one direction."""
+        changes = dict(hypothesis.changes)
+        if len(hypothesis.overrides) > 1 or hypothesis.unknown:
+            return False
+        for node, override in hypothesis.overrides.items():
+            for x, g in self.recording.sent(node, self.base.get(node), None, override):
+                changes[x] = changes[x] + g if x in changes else g
+        along = self.tangents[self.row.tensor]
+        terms = [along * self.row.expected, *(self.tangents[x] * g for x, g in changes.items() if x in self.tangents)]
+        found, size = (float(sum(np.sum(f(term)) for term in terms)) for f in (np.positive, np.abs))
+        wanted = float(np.sum(along * hand))
+        k = np.array(factors)
+        return not np.any(np.abs(wanted - k * found) <= slack * (abs(wanted) + np.abs(k) * size))
+
+    def known(self, x: Tensor) -> bool:
+        return x in self.stops or x is self.row.tensor or bool(self.name(x))
+
+    def like(self, shape: tuple[int, ...], but: Array = None) -> Iterator[tuple[str, Array]]:
+        """The recorded values of a shape, each once."""
+        for x, w in self.values.get(shape, ()):
+            if but is None or not np.array_equal(w, but):
+                yield self.called(x), w
+
+    def place(self, x: Tensor) -> str:
+        """The line that made a value that has a name; of others, the text that stands for them has it."""
+        return at_line(x) if self.name(x) else ""
+
+    def short(self, x: Tensor) -> str:
+        """The name of a value, or the text of its expression."""
+        return self.name(x) or (f"`{expression(x)}`" if x.op is not None else made(x))
+
+    def called(self, x: Any) -> str:
+        """The name of a value, or how it was made."""
+        if id(x) not in self.texts:
+            self.texts[id(x)] = self.name(x) or made(x)
+        return self.texts[id(x)]
+
+
+def made(x: Any) -> str:
+    """A value without a name: the source text of the expression that made it."""
+    if isinstance(x, Tensor) and x.op is not None:
+        return f"`{expression(x)}`" + (f" ({file_line(x)})" if x.where else "")
+    return f"an array of shape {getattr(x, 'shape', ())}"
+
+
+def expression(x: Tensor) -> str:
+    """The part of the user's line that made a value, or the op's name where the source is not known."""
+    code, instruction = x.where
+    first, last, start, end = (list(code.co_positions())[instruction // 2]) if code is not None else (None,) * 4
+    if first is None or first != last or start is None:
+        return x.op.name
+    text = linecache.getline(code.co_filename, first).encode()[start:end].decode(errors="ignore").strip()
+    return text if 0 < len(text) <= LONGEST else x.op.name
+
+
+def file_line(x: Tensor) -> str:
+    """`net.py:24` for the line that made a value."""
+    return line(x.where).split(": ")[0]
+
+
+def at_line(x: Tensor) -> str:
+    """`, net.py:24 (a2 = sigmoid(z2))`: the line that made a value."""
+    if not getattr(x, "where", None):
+        return ""
+    name, _, text = line(x.where).partition(": ")
+    return f", {name}" + (f" ({text})" if text else "")
+
+
+def values_of(recording: Recording) -> dict[tuple[int, ...], list[tuple[Any, Array]]]:
+    """All values of the graph, by shape, each once."""
+    found: dict[Any, dict[bytes, tuple[Any, Array]]] = defaultdict(dict)
+    for node in recording.nodes:
+        for x in (*node.args, node):
+            data = x._data if isinstance(x, Tensor) else x
+            if getattr(data, "dtype", None) is not None and data.dtype.kind in "fiub" and data.ndim:
+                found[data.shape].setdefault(data.astype(float).tobytes(), (x, data))
+    return {shape: list(values.values()) for shape, values in found.items()}
+
+
+def edges_of(node: Tensor) -> list[Edge]:
+    pairs = [(position, rule) for position, rule in rules_of(node) if hasattr(node.args[position]._data, "shape")]
+    return [Edge(node, position, node.args[position], rule) for position, rule in pairs]
+
+
+def sending(node: Tensor, pulls: Mapping[int, Callable[[Any], Any]]) -> Override:
+    """The override of a node in which some arguments, by position, are sent something else."""
+    ways = [(edge.x, pulls.get(edge.position, edge.pull)) for edge in edges_of(node)]
+    return lambda g: [(x, way(g)) for x, way in ways]
+
+
+def replacing_operand(node: Tensor, place: int, w: Array) -> dict[Tensor, Override]:
+    """The override of a node in which all its rules read another value for z (place 0), x (1), y (2), ..."""
+    return {node: lambda g: [(edge.x, edge.with_operand(place, w)(g)) for edge in edges_of(node)]}
+
+
+def rerouting(block: Block, slope: Array) -> dict[Tensor, Override]:
+    """The override of a block's end by which its gradient reaches the block's beginning with another slope."""
+
+    return {block.z: lambda g: [(block.x, g * slope)]}

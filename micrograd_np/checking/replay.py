@@ -1,0 +1,332 @@
+"""A recorded graph that can be run again: backward with other cotangents or rules, forward with other values."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from ..core.backward import Pulled, pull_arrays
+from ..core.dispatch import apply
+from ..core.names import line, name_of
+from ..core.rules import fit
+from ..core.tensor import Tensor, seed
+from ..ops.primitive import Elementwise, Outputs
+from .flat_function import graph_of
+
+Array = Any
+
+Override = Callable[[Any], Pulled]
+SHAKE = 1e-6
+
+
+def unchanged(g: Any) -> Any:
+    return g
+
+
+class Recording:
+    """The graph of an output, its true cotangents, and which nodes use which.
+
+    Raises
+    ------
+    RuntimeError
+        If a value in the graph was written to after it was used: the graph cannot be replayed.
+    """
+
+    def __init__(self, output: Tensor, gradient: Any = None) -> None:
+        self.output = output
+        self.seed = seed(output, gradient)
+        self.nodes = sorted(graph_of([output]), key=lambda x: x.birth)
+        self.check_unwritten()
+        self.users: dict[Tensor, list[Tensor]] = defaultdict(list)
+        for node in self.nodes:
+            for x in dict.fromkeys(x for x, _ in node.edges):
+                self.users[x].append(node)
+        self.choice: Mapping[Tensor, Override] = {}
+        self.kinks: Any = None
+        self.true = self.walk({})
+        self.sizes = self.sizes_of_terms()
+
+    def check_unwritten(self) -> None:
+        for node in self.nodes:
+            for x in (node, *node.args):
+                seen = getattr(x, "_memory", None)
+                if node.op is not None and seen and seen.written > node.birth:
+                    raise RuntimeError(
+                        f"{name_of(x) or 'a tensor'} {x.shape} was written to after {node.op.name} had used it, so the "
+                        f"graph cannot be replayed.\n  written: {line(seen.where)}\nCall verify before the update."
+                    )
+
+    def walk(self, replaced: Mapping[Tensor, Array], through: Callable[[Any], Any] = unchanged) -> dict[Tensor, Any]:
+        """The cotangents of all nodes, where some go on with the value given for them instead of their own."""
+        found: dict[Tensor, Any] = {self.output: self.seed}
+        for node in reversed(self.nodes):
+            if node not in found or not node.edges:
+                continue
+            for x, g in self.pull(node, through(replaced.get(node, found[node]))):
+                found[x] = found[x] + g if x in found else g
+        return found
+
+    def choose(self, choice: Mapping[Tensor, Override]) -> None:
+        """Send gradients back through kinked ops by another choice of their derivatives."""
+        self.choice = choice
+        self.true = self.walk({})
+
+    def walk_with(self, choice: Mapping[Tensor, Override]) -> dict[Tensor, Any]:
+        """The cotangents of all nodes with another choice at kinks."""
+        before, self.choice = self.choice, choice
+        try:
+            return self.walk({})
+        finally:
+            self.choice = before
+
+    def pull(self, node: Tensor, g: Any) -> Pulled:
+        """What a node sends its arguments."""
+        return self.choice[node](g) if node in self.choice else pull_arrays(node, g)
+
+    def sizes_of_terms(self) -> dict[Tensor, float]:
+        """How large the terms are that each cotangent is a sum of; a sum that cancels is made of rounding.
+
+        Every cotangent on the way is shaken a little: what that changes is what the terms are.
+        """
+        rng = np.random.default_rng(0)
+
+        def shake(g: Any) -> Any:
+            if isinstance(g, Outputs):
+                return Outputs(None if part is None else shake(part) for part in g)
+            return g * (1 + SHAKE * rng.choice([-1.0, 1.0], g.shape) * rng.uniform(0.5, 1, g.shape))
+
+        with np.errstate(all="ignore"):
+            shaken = self.walk({}, shake)
+            return {
+                x: float(np.max(np.abs(shaken[x] - g), initial=0)) / SHAKE
+                for x, g in self.true.items()
+                if hasattr(g, "shape")
+            }
+
+    def effects(
+        self,
+        base: Mapping[Tensor, Any],
+        stops: Iterable[Tensor],
+        changes: Mapping[Tensor, Array],
+        overrides: Mapping[Tensor, Override],
+    ) -> dict[Tensor, Array]:
+        """How much the cotangents of leaves and stops change.
+
+        Parameters
+        ----------
+        base : dict
+            The cotangents that all is compared with; every node goes on with these.
+        stops : tensors
+            Whose cotangent goes no further when it changes.
+        changes : dict
+            Added to cotangents.
+        overrides : dict
+            What nodes send back, given their cotangent, instead of what their rules say.
+        """
+        stops = set(stops)
+        found: dict[Tensor, Any] = {}
+        changed = dict(changes)
+        pending = [(-x.birth, x) for x in {**changes, **overrides}]
+        pending.sort()
+        waiting = {x for _, x in pending}
+        while pending:
+            _, node = heappop(pending)
+            change = changed.pop(node, None)
+            if change is not None and (node in stops or not node.edges):
+                found[node] = change
+                change = None
+            for x, g in self.sent(node, base.get(node), change, overrides.get(node)):
+                changed[x] = changed[x] + g if x in changed else g
+                if x not in waiting:
+                    waiting.add(x)
+                    heappush(pending, (-x.birth, x))
+        return found
+
+    def sent(self, node: Tensor, g: Any, change: Any, override: Override | None) -> Pulled:
+        """What a change of a node's cotangent, or of its rules, changes in what it sends back."""
+        if override is None or g is None:
+            return self.pull(node, change) if change is not None and node.edges else []
+        before = [(x, negative(part)) for x, part in self.pull(node, g)]
+        return override(g if change is None else g + change) + before
+
+    def below(self, node: Tensor, stops: Iterable[Tensor] = ()) -> set[Tensor]:
+        """The nodes that a change of the node's cotangent reaches."""
+        stops = set(stops)
+        found: set[Tensor] = set()
+        pending = [x for x, _ in node.edges]
+        while pending:
+            x = pending.pop()
+            if x not in found:
+                found.add(x)
+                pending.extend(y for y, _ in x.edges if x not in stops)
+        return found
+
+    def above(self, node: Tensor, stops: Iterable[Tensor] = ()) -> list[Tensor]:
+        """The nodes whose cotangents the node's is made from, up to stops and with these, the newest first."""
+        stops = set(stops)
+        found: set[Tensor] = set()
+        pending = list(self.users[node])
+        while pending:
+            x = pending.pop()
+            if x not in found:
+                found.add(x)
+                pending.extend([] if x in stops else self.users[x])
+        return sorted(found, key=lambda x: -x.birth)
+
+    def function_of(self, tensor: Tensor) -> Callable[[Array], Array]:
+        """The output as a function of one value of the graph, by running what was made from it again."""
+        made_from_it: set[Tensor] = {tensor}
+        later = []
+        for node in self.nodes:
+            if any(x in made_from_it for x, _ in node.edges) and node is not tensor:
+                made_from_it.add(node)
+                later.append(node)
+
+        def f(value: Array) -> Array:
+            values: dict[Any, Any] = {tensor: value}
+            for node in later:
+                values[node] = node.op.kernel(*arguments(node, values), **node.params)
+            return np.atleast_1d(np.sum(values.get(self.output, self.output._data) * self.seed))
+
+        return f
+
+
+def pulls_of(node: Tensor, g: Any, z: Any = None, values: Any = None) -> Pulled:
+    """What a node sends its arguments, its rules read at its own values or at others."""
+    z = node._data if z is None else z
+    values = node.values if values is None else values
+    return [
+        (node.args[i], fit(rule(g, z, *values, **node.params), node.args[i]._data, node.op.broadcasts))
+        for i, rule in node.paths
+    ]
+
+
+def negative(part: Any) -> Any:
+    return Outputs(None if x is None else -x for x in part) if isinstance(part, Outputs) else -part
+
+
+def in_float64(output: Tensor) -> tuple[Tensor, dict[Tensor, Tensor]]:
+    """The same graph computed again in float64, and its nodes for the old ones."""
+    again: dict[Any, Any] = {}
+    for node in sorted(graph_of([output]), key=lambda x: x.birth):
+        if not node.edges:
+            again[node] = Tensor(node._data, requires_grad=True, dtype=np.float64, name=node.name)
+            continue
+        args = tuple(again[x] if isinstance(x, Tensor) and x in again else wide(x) for x in node.args)
+        params = {**node.params, "dtype": np.dtype(float)} if node.op.name == "astype" else node.params
+        again[node] = apply(node.op, args, params)
+        again[node].where, again[node].name = node.where, node.name
+    return again[output], again
+
+
+def wide(x: Any) -> Any:
+    data = x._data if isinstance(x, Tensor) else x
+    return data.astype(np.float64) if getattr(data, "dtype", None) == np.float32 else data
+
+
+@dataclass
+class Block:
+    """z = f(x), entry by entry, and the slope of f."""
+
+    x: Tensor
+    z: Tensor
+    inner: list[Tensor]
+    slope: Array
+
+    def slope_at(self, w: Array) -> Array:
+        """The slope of f at other numbers."""
+        return slope(self.x, self.z, self.inner, w)
+
+
+# Slopes written with the function's own value, as derivatives by hand are: what they say, and whether it is so.
+FORMS: dict[str, tuple[str, Callable[[Array], Array]]] = {
+    "sigmoid": ("a*(1-a)", lambda a: a * (1 - a)),
+    "tanh": ("1-a*a", lambda a: 1 - a * a),
+    "relu": ("a>0", lambda a: (a > 0).astype(float)),
+    "exp": ("a", lambda a: a),
+    "square root": ("1/(2*a)", lambda a: 1 / (2 * a)),
+}
+ACTIVATIONS = {name: FORMS[name] for name in ("sigmoid", "tanh", "relu")}
+
+
+def forms_of(block: Block) -> Iterable[tuple[str, str, Callable[[Array], Array]]]:
+    """What the block's slope is, as a formula in its value."""
+    with np.errstate(all="ignore"):
+        for name, (text, form) in FORMS.items():
+            if np.allclose(form(block.z._data), block.slope, rtol=1e-6, atol=1e-9):
+                yield name, text, form
+
+
+def is_elementwise(node: Tensor) -> bool:
+    """Whether a value is one function of others, the same for all entries: a mask makes it another for each."""
+    made_from = {x for x, _ in node.edges}
+    constants = [x for x in node.args if not isinstance(x, Tensor) or x not in made_from]
+    return (
+        isinstance(node.op, Elementwise)
+        and all(x.shape == node.shape for x in made_from)
+        and all(np.size(getattr(x, "_data", x)) == 1 for x in constants)
+    )
+
+
+def blocks(
+    nodes: Iterable[Tensor], users: Mapping[Tensor, list[Tensor]], known: Callable[[Tensor], Any]
+) -> list[Block]:
+    """The blocks between values that matter: named ones, and those where something else begins or ends."""
+    found = []
+    for z in nodes:
+        if is_elementwise(z) and matters_above(z, users, known):
+            below = list(sources(z))
+            for x, inner in below:
+                if not is_elementwise(x) or known(x) or x is below[-1][0]:
+                    with np.errstate(all="ignore"):
+                        found.append(Block(x, z, inner, slope(x, z, inner)))
+    return found
+
+
+def matters_above(z: Tensor, users: Mapping[Tensor, list[Tensor]], known: Callable[[Tensor], Any]) -> bool:
+    return bool(known(z)) or len(users[z]) != 1 or not is_elementwise(users[z][0])
+
+
+def sources(z: Tensor) -> Iterable[tuple[Tensor, list[Tensor]]]:
+    """The values that z is an elementwise function of alone, and the nodes between, the newest first."""
+    frontier = {z}
+    inner: list[Tensor] = []
+    while True:
+        node = max(frontier, key=lambda x: x.birth)
+        if not is_elementwise(node):
+            return
+        frontier.remove(node)
+        inner.append(node)
+        frontier.update(x for x, _ in node.edges)
+        if len(frontier) == 1:
+            (x,) = frontier
+            if x.shape == z.shape:
+                yield x, list(inner)
+
+
+def slope(x: Tensor, z: Tensor, inner: list[Tensor], w: Array = None) -> Array:
+    """dz/dx entry by entry, at x's own value or at others."""
+    values: dict[Any, Any] = {}
+    if w is not None:
+        values[x] = w
+        for node in reversed(inner):
+            values[node] = node.op.kernel(*arguments(node, values), **node.params)
+    cotangents = {z: np.ones_like(z._data)}
+    for node in inner:
+        g = cotangents[node]
+        for y, rule in node.edges:
+            part = rule(g, values.get(node, node._data), *arguments(node, values), **node.params)
+            part = fit(part, y._data, node.op.broadcasts)
+            cotangents[y] = cotangents[y] + part if y in cotangents else part
+    return cotangents[x]
+
+
+def arguments(node: Tensor, values: Mapping[Any, Any]) -> list[Any]:
+    """The values of a node's arguments, with others in place of some."""
+    pairs = zip(node.args, node.values, strict=True)
+    return [values.get(x, value) if isinstance(x, Tensor) else value for x, value in pairs]

@@ -1,0 +1,40 @@
+"""float16: what this package computes itself, it computes in float32, and rounds once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+HALF = np.dtype(np.float16)
+SINGLE = np.dtype(np.float32)
+
+
+def single(x: Any) -> Any:
+    """A float16 array or Tensor as float32; everything else as it is."""
+    return x.astype(SINGLE) if getattr(x, "dtype", None) == HALF else x
+
+
+def rounded(z: Any) -> Any:
+    """Results of float32, one or a tuple, as float16; float64 stays, since NumPy would promote to it."""
+    if isinstance(z, tuple):
+        return tuple(map(rounded, z))
+    return z.astype(HALF) if z.dtype == SINGLE else z
+
+
+def is_half(args: Sequence[Any]) -> bool:
+    return any(getattr(x, "dtype", None) == HALF for x in args)
+
+
+def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that computes in float32 where a positional argument is float16, and rounds its result once."""
+
+    @functools.wraps(function)
+    def rounding(*args: Any, **params: Any) -> Any:
+        if not is_half(args):
+            return function(*args, **params)
+        return rounded(function(*map(single, args), **{key: single(x) for key, x in params.items()}))
+
+    return rounding

@@ -1,0 +1,343 @@
+"""Fold repeated structure of a large graph: loops, modules and scopes become one box each."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Container, Hashable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from ..expressions.phrases import Phrase
+from .scene import Edge, Node, Scene, common, entitle, phrase_of, tagging
+
+UNNAMED = Phrase("…")  # what formulas call a value in a fold, where neither the user nor we have a name for it
+
+
+def rename(scene: Scene, owner: dict[str, str], told: Container[str], single: Container[str]) -> None:
+    """Write the operations again, in a scene whose boxes are not joined yet.
+
+    `owner` has the box of each operation, `told` those that are shown or that a fold tells about, and `single` the
+    folds of which the last value alone goes on, to operations that are shown: it is called as its box is.
+    """
+    tags = tagging({node.title for node in scene.nodes if node.name or not node.op})
+    arriving: dict[str, list[Edge]] = {}
+    for edge in scene.edges:
+        arriving.setdefault(edge.head, []).append(edge)
+    joined = joins(owner)
+    inside = {node.id: node.phrase for node in scene.nodes if not node.op}
+    outside = dict(inside)
+    for node in scene.nodes:
+        if not node.op:
+            continue
+        box = owner[node.id]
+        for edge in arriving.get(node.id, ()):
+            near = inside if owner.get(edge.tail) == box else outside
+            edge.word = node.words[edge.position] = near[edge.tail]
+        if node.id in told:
+            entitle(node, phrase_of(node), tags, needed=node.id in single)
+        else:
+            node.text, node.tag = UNNAMED.text, ""
+        inside[node.id] = node.phrase if node.id in told else own(node)
+        outside[node.id] = node.phrase if box not in joined or node.id in single else own(node)
+
+
+def joins(owner: dict[str, str]) -> set[str]:
+    """The boxes of more than one operation."""
+    return {box for id, box in owner.items() if id != box}
+
+
+def own(node: Node) -> Phrase:
+    return Phrase(node.name) if node.name else UNNAMED
+
+
+def see_through(scene: Scene) -> Scene:
+    """A scene without aliases: what reads one, reads what it is an alias of, under the first name that either has."""
+    by_id = {node.id: node for node in scene.nodes}
+    alias = {edge.head: edge.tail for edge in scene.edges if by_id[edge.head].op == "alias"}
+    alias = {id: tail for id, tail in alias.items() if by_id[id].kind != "output"}
+    if not alias:
+        return scene
+    for id, tail in alias.items():  # in the order of computation, so that what a tail is an alias of is known
+        alias[id] = alias.get(tail, tail)
+        value = by_id[alias[id]]
+        value.name = value.name or by_id[id].name
+    scene.nodes = [node for node in scene.nodes if node.id not in alias]
+    scene.edges = [edge for edge in scene.edges if edge.head not in alias]
+    for edge in scene.edges:
+        edge.tail = alias.get(edge.tail, edge.tail)
+    operations = {node.id: node.id for node in scene.nodes if node.op}
+    rename(scene, operations, operations, ())
+    return scene
+
+
+CROWD = 3  # arrows from one box that are drawn; of more, one is
+TOLD = 12  # operations at either end of a fold that a page tells, or those of a whole turn of its loop
+MOST = 60
+GIVEN = 4  # values that go on from a fold and are shown
+LEAVES = ("constant", "frozen", "leaf")
+
+Scope = tuple[str, ...]
+
+
+@dataclass
+class Item:
+    """One box to be: an operation, or several folded ones."""
+
+    key: Hashable
+    words: str
+    nodes: list[Node]
+    scope: Scope
+    group: str = ""  # the module or scope that it is the whole of
+    turn: int = 0  # how many operations a turn of its loop has
+
+
+def owners(items: list[Item]) -> dict[str, str]:
+    """The id of the box in which each operation is drawn."""
+    return {node.id: item.nodes[-1].id for item in items for node in item.nodes}
+
+
+def leaves(scene: Scene, owner: dict[str, str]) -> list[Node]:
+    """The leaves that are drawn: those that no fold has to itself."""
+    folds = {box for box, count in Counter(owner.values()).items() if count > 1}
+    users: dict[str, set[str]] = {}
+    for edge in scene.edges:
+        users.setdefault(edge.tail, set()).add(owner[edge.head])
+    return [
+        node
+        for node in scene.nodes
+        if node.kind in LEAVES and not (len(users.get(node.id, ())) == 1 and users[node.id] <= folds)
+    ]
+
+
+def redraw(scene: Scene, items: list[Item]) -> Scene:
+    """The scene of the items: folded boxes in the place of their nodes, and their arrows joined."""
+    owner = owners(items)
+    kept = leaves(scene, owner)
+    folds = {item.nodes[-1].id: item for item in items if len(item.nodes) > 1}
+    if not folds:
+        return scene
+    drawn = owner | {node.id: node.id for node in kept}
+    going = [edge for edge in scene.edges if edge.tail in owner and owner[edge.tail] != owner[edge.head]]
+    leaving = {edge.tail for edge in going}
+    single = {box for box, item in folds.items() if leaving & {node.id for node in item.nodes} <= {box}}
+    told = {node.id for item in items for node in shown(item)}
+    rename(scene, owner, told, single & {edge.tail for edge in going if owner[edge.head] not in folds})
+    places = {node.id: i for i, node in enumerate(scene.nodes)}
+    arriving: dict[str, list[Edge]] = {}
+    for edge in scene.edges:
+        arriving.setdefault(edge.head, []).append(edge)
+    nodes = []
+    for node in scene.nodes:
+        if item := folds.get(node.id):
+            box = summary(item, leaving)
+            box.inside = inside(item, places, scene, arriving)
+            nodes.append(box)
+        elif drawn.get(node.id) == node.id:
+            nodes.append(node)
+    edges: dict[Hashable, Edge] = {}
+    for edge in scene.edges:
+        tail, head = drawn.get(edge.tail), drawn[edge.head]
+        if tail and tail != head:
+            new = replace(edge, tail=tail, head=head, argument="" if head in folds else edge.argument)
+            first = edges.setdefault((tail, head) if head in folds else (tail, head, edge.position), new)
+            first.flows |= edge.flows
+    thin(nodes, list(edges.values()))
+    swallowed = len([node for node in scene.nodes if node.kind in LEAVES]) - len(kept)
+    return replace(scene, nodes=nodes, edges=list(edges.values()), folded=said(items, swallowed))
+
+
+def thin(nodes: list[Node], edges: list[Edge]) -> None:
+    """One arrow for many: of a leaf that many folds use, as a weight is at every turn, and of a fold's many values."""
+    by_id = {node.id: node for node in nodes}
+    crowds: dict[Hashable, list[Edge]] = {}
+    for edge in edges:
+        tail, head = by_id[edge.tail], by_id[edge.head]
+        if tail.kind in LEAVES and head.kind == "fold":
+            crowds.setdefault(tail.id, []).append(edge)
+        elif tail.kind == "fold":
+            crowds.setdefault((tail.id, head.id), []).append(edge)
+    for first, *others in crowds.values():
+        if len(others) >= CROWD:
+            for edge in others:
+                edge.drawn = False
+            if by_id[first.tail].kind == "fold":
+                first.others = len(others)
+            else:
+                by_id[first.tail].more = f"goes into {len(others)} more folded boxes"
+
+
+def summary(item: Item, leaving: set[str]) -> Node:
+    """The box of a folded item; where only its last value goes on, it shows that one, and of a group's several each."""
+    last = item.nodes[-1]
+    words = item.group or item.words
+    gives = [replace(node) for node in item.nodes if node.id in leaving or node is last]
+    if len(gives) == 1:
+        return replace(last, kind="fold", text=words, op="", scope=item.scope)
+    return Node(last.id, "fold", None, None, text=words, scope=item.scope, gives=gives[:GIVEN] if item.group else [])
+
+
+def shown(item: Item) -> list[Node]:
+    """As many of a fold's operations, of its beginning and of its end, as can be read: whole turns of a loop."""
+    told = min(max(TOLD, item.turn), MOST)
+    return item.nodes if len(item.nodes) <= 2 * told else [*item.nodes[:told], *item.nodes[-told:]]
+
+
+def inside(item: Item, places: dict[str, int], scene: Scene, arriving: dict[str, list[Edge]]) -> Scene:
+    """What is in a fold, for those who look into it."""
+    own = {node.id for node in shown(item)}
+    edges = [replace(edge) for id in own for edge in arriving.get(id, ())]
+    around = sorted(places[id] for id in own | {edge.tail for edge in edges})
+    nodes = [replace(scene.nodes[place]) for place in around]
+    for node in nodes:
+        node.kind = node.kind if node.id in own else "input"
+    edges.sort(key=lambda edge: (places[edge.head], edge.position))
+    left_out = len(item.nodes) - len(own)
+    said = [f"{left_out:,} operations between are left out"] if left_out else []
+    return Scene(nodes, edges, said, g=scene.g)
+
+
+def said(items: list[Item], swallowed: int) -> list[str]:
+    """What was folded, in words."""
+    folded = [item for item in items if len(item.nodes) > 1]
+    groups = [item for item in folded if item.group]
+    lines = []
+    if len(groups) > 3:
+        inside = sum(len(item.nodes) for item in groups)
+        lines.append(f"{inside:,} operations in {len(groups)} boxes, each a module's or a scope's")
+        folded = [item for item in folded if not item.group]
+    lines += [f"{len(item.nodes):,} operations in one box: {item.group or item.words}" for item in folded]
+    if swallowed:
+        lines.append(f"{swallowed:,} {'leaf' if swallowed == 1 else 'leaves'} that only folded operations use")
+    return lines
+
+
+READABLE = 40  # boxes; in a larger picture, loops and modules that run again are drawn once
+NUMBERED = 120  # boxes; a larger picture has no numbers, so modules and scopes are boxes
+LIMIT = 300
+AGAIN = re.compile(r", run \d+$")
+LONGEST = 256  # ops in a loop's body
+LEAST = 4  # boxes behind the first turn: fewer are not worth a fold
+
+
+def fold(scene: Scene, limit: int | None = None, groups: Iterable[str] = ()) -> Scene:
+    """A scene of at most `limit` boxes, with the named groups as one box each."""
+    items = [Item(key(node), sign(node), [node], node.scope) for node in scene.nodes if node.kind not in LEAVES]
+    for group in groups:
+        items = gather(items, partial(depth, chosen=partial(is_called, group=group)))
+    if boxes(scene, items) > (limit or READABLE):
+        items = gather(items, partial(depth, chosen=AGAIN.search))
+        items = fold_loops(scene, items, limit or READABLE, scoped=False)
+    for level in range(max((len(item.scope) for item in items), default=0), 0, -1):
+        if boxes(scene, items) > (limit or NUMBERED):
+            items = gather(items, partial(reaches, level=level))
+    items = fold_loops(scene, items, limit or NUMBERED, scoped=True)
+    return redraw(scene, fold_middle(scene, items, limit or LIMIT))
+
+
+def key(node: Node) -> Hashable:
+    """What makes two operations alike: op and source line. An output is like no other."""
+    return node.id if node.kind == "output" else (node.op, getattr(node.source, "where", None))
+
+
+def sign(node: Node) -> str:
+    return getattr(getattr(node.source, "op", None), "sign", None) or node.op.lstrip("_")
+
+
+def depth(scope: Scope, chosen: Callable[[str], Any]) -> int:
+    """How deep the first group is that is chosen; 0 if none is."""
+    return next((i for i, label in enumerate(scope, 1) if chosen(label)), 0)
+
+
+def reaches(scope: Scope, level: int) -> int:
+    """The level, where there are groups as deep as that."""
+    return level if len(scope) >= level else 0
+
+
+def gather(items: list[Item], depth_of: Callable[[Scope], int]) -> list[Item]:
+    """Operations of a group that follow each other as one item."""
+    gathered: list[Item] = []
+    for group, run in groupby(items, key=lambda item: item.scope[: depth_of(item.scope)]):
+        inside = list(run)
+        if group and len(inside) > 1:
+            nodes = [node for item in inside for node in item.nodes]
+            kind = AGAIN.sub("", group[-1]).split(": ")[-1]
+            alike = ("group", kind, *(item.key for item in inside))
+            gathered.append(Item(alike, kind, nodes, group[:-1], group[-1]))
+        else:
+            gathered += inside
+    return gathered
+
+
+def is_called(label: str, group: str) -> bool:
+    """Whether a group is meant: a scope by its name, a module by its path."""
+    return label == group or label.startswith(f"{group}: ")
+
+
+def fold_loops(scene: Scene, items: list[Item], limit: int, scoped: bool) -> list[Item]:
+    """Loops fold, the shortest body first, until there are few enough boxes; over several scopes only if `scoped`."""
+    while boxes(scene, items) > limit:
+        shorter = fold_repeats(items, scoped)
+        if len(shorter) == len(items):
+            break
+        items = shorter
+    return items
+
+
+def fold_repeats(items: list[Item], scoped: bool) -> list[Item]:
+    """The shortest loop found: where the same items come four times and more, all but the first and last fold."""
+    numbers: dict[Hashable, int] = {}
+    alike = [item.key if scoped else (item.key, item.scope) for item in items]
+    keys = np.array([numbers.setdefault(key, len(numbers)) for key in alike])
+    for period in range(1, min(LONGEST, len(items) // 4) + 1):
+        same = np.concatenate([[False], keys[period:] == keys[:-period], [False]]).astype(int)
+        starts, ends = np.flatnonzero(np.diff(same) == 1), np.flatnonzero(np.diff(same) == -1)
+        long = ends - starts >= max(3 * period, LEAST)
+        if long.any():
+            return fold_runs(items, period, zip(starts[long].tolist(), ends[long].tolist(), strict=True))
+    return items
+
+
+def fold_runs(items: list[Item], period: int, runs: Iterable[tuple[int, int]]) -> list[Item]:
+    folded: list[Item] = []
+    done = 0
+    for start, end in runs:
+        first = start + period
+        times = (end - start) // period - 1  # between the first and the last
+        folded += [*items[done:first], merged(items[first : first + times * period], items[start:first], times)]
+        done = first + times * period
+    return folded + items[done:]
+
+
+def merged(middle: list[Item], body: list[Item], times: int) -> Item:
+    runs = [(word, len(list(run))) for word, run in groupby(item.words for item in body)]
+    words = ", ".join(f"{count} × {word}" if count > 2 else ", ".join([word] * count) for word, count in runs)
+    nodes = [node for item in middle for node in item.nodes]
+    return Item(
+        (times, *(item.key for item in body)),
+        f"{times:,} × ({words})" if len(body) > 1 else f"{times:,} × {words}",
+        nodes,
+        common([item.scope for item in middle]),
+        turn=len(nodes) // times,
+    )
+
+
+def fold_middle(scene: Scene, items: list[Item], limit: int) -> list[Item]:
+    """What repeats nothing: as much of the beginning and of the end as has room."""
+    shorter, kept = items, limit
+    while kept > 2 and boxes(scene, shorter) > limit:
+        kept = kept * 3 // 4
+        head, middle, tail = items[: kept // 2], items[kept // 2 : -kept // 2], items[-kept // 2 :]
+        counts = Counter(sign(node) for item in middle for node in item.nodes)
+        words = ", ".join(f"{count:,} × {op}" for op, count in counts.most_common())
+        nodes = [node for item in middle for node in item.nodes]
+        shorter = [*head, Item("middle", words, nodes, common([item.scope for item in middle])), *tail]
+    return shorter
+
+
+def boxes(scene: Scene, items: list[Item]) -> int:
+    return len(items) + len(leaves(scene, owners(items)))

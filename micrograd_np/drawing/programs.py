@@ -1,0 +1,117 @@
+"""Programs and pictures: a traced program as a scene, and the program that a graph is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..core.backward import CUT
+from ..core.context import Mode
+from ..core.dispatch import apply
+from ..core.tensor import Tensor, constant
+from ..expressions.phrases import Phrase, short
+from ..program import Program
+from ..program.record import record
+from ..program.source import Source
+from ..program.trace import TraceError
+from ..program.values import CONSTANT, Value
+from ..pullback import gradients
+from .scene import Edge, Node, Scene, entitle, phrase_of, tagging, walk
+from .values import raw, runs_users_code
+
+
+def build(program: Program) -> Scene:
+    """The scene of a program; it has no numbers, which come with each call."""
+    steps = program.simple
+    source = Source(steps)
+    source.text()
+    names = source.naming.given
+    ends = [*steps.result, *(value for _, value in steps.writes), *(g for _, g in steps.gradients)]
+    final = {end for end in ends if isinstance(end, Value)}
+    changed = {target for target, _ in [*steps.writes, *steps.gradients]}
+    tags = tagging(set(names.values()))
+    boxes: dict[Value, Node] = {}
+    edges = []
+    for value in steps.inputs():
+        boxes[value] = box(f"n{len(boxes)}", "leaf" if value in changed else "constant", names[value], value)
+    for step in steps.steps:
+        name = names.get(step.output) or source.naming.suggested(step.output)
+        node = box(f"n{len(boxes)}", "output" if step.output in final else "operation", name, step.output)
+        node.op, node.source = step.op.name, step
+        node.words = [said(x, boxes) for x in step.inputs]
+        entitle(node, phrase_of(node), tags)
+        edges += [
+            Edge(boxes[x].id, node.id, i, "", flows=True)
+            for i, x in enumerate(step.inputs)
+            if isinstance(x, Value) and x in boxes
+        ]
+        boxes[step.output] = node
+    return Scene(list(boxes.values()), edges, whole=len(boxes), program=True)
+
+
+def box(id: str, kind: str, name: str | None, value: Value) -> Node:
+    return Node(id, kind, name, None, phrase=Phrase(name or ""), shape=value.shape, dtype=value.dtype)
+
+
+def said(x: Any, boxes: dict[Value, Node]) -> Phrase:
+    """How an input of a step is written."""
+    if not isinstance(x, Value):
+        return short(x)
+    return short(x.of) if x.kind == CONSTANT else boxes[x].phrase
+
+
+def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title: str) -> Program:
+    """The program that a graph is: its ops run once more on the same leaves, and are traced.
+
+    Where one output was given a gradient, the leaves' gradients are part of it. Names are those of values by their ids.
+    """
+    if outputs[0].paths is CUT:
+        raise RuntimeError(
+            "there is no source of this graph: backward(retain_graph=False) forgot it. Draw before that."
+        )
+    again = {id(x): x for x in walk(outputs)}
+    computed = [x for x in again.values() if getattr(x, "op", None) is not None and x.paths is not CUT]
+    for x in computed:
+        if runs_users_code(x):
+            raise RuntimeError(
+                f"there is no source of this graph: its {x.op.name} calls a function of yours, of which only you have "
+                "the source."
+            )
+
+    def run() -> Any:
+        for x in computed:
+            z = again[id(x)] = apply(x.op, tuple(again.get(id(a), a) for a in x.args), x.params)
+            z.name = names.get(id(x))
+        ends = [again[id(x)] for x in outputs]
+        found = leaf_gradients(ends[0], outputs[0], names) if len(ends) == 1 else []
+        return (*ends, *found) if len(ends) + len(found) > 1 else ends[0]
+
+    run.__name__ = title
+    try:
+        with Mode(recording=True):
+            steps = record(run, (), {})[1]
+    except TraceError:
+        raise RuntimeError(
+            "there is no source of this graph: how many entries one of its values has depends on others, and a "
+            "program's shapes are fixed. Choose with mg.where instead of an index of booleans."
+        ) from None
+    for value in steps.inputs():
+        value.name = names.get(id(value.of)) or value.name
+    return Program(steps)
+
+
+def leaf_gradients(end: Tensor, output: Tensor, names: Mapping[int, str | None]) -> list[Any]:
+    """The gradients of the leaves, where the output was given one; each is called `d_` and what its leaf is called."""
+    if output._grad is None or not end.edges:
+        return []
+    arrows = [x for node in walk([end]) for x, _ in getattr(node, "edges", ())]
+    leaves = list(dict.fromkeys(x for x in arrows if x.op is None))
+    start = None if output.ndim == 0 else constant(raw(output._grad))
+    if start is not None:
+        start.name = f"d_{names.get(id(output)) or 'output'}"
+    found = list(gradients(end, leaves, start))
+    for leaf, g in zip(leaves, found, strict=True):
+        name = names.get(id(leaf))
+        if name and g.name is None:
+            g.name = f"d_{name}"
+    return found

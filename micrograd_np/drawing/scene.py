@@ -1,0 +1,237 @@
+"""The scene that every renderer shows: boxes, arrows, and what they say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any
+
+from ..core.backward import CUT
+from ..core.rules import fitted
+from ..core.tensor import Tensor
+from ..core.variables import Names
+from ..expressions import rules
+from ..expressions.formulas import formula
+from ..expressions.phrases import NOTHING, Phrase, short
+
+LONGEST = 28
+GRADIENTS = ("g", "grad", "gradient", "cotangent", "…")
+
+
+@dataclass
+class Node:
+    """A box: a value, how it was made, and the gradient that reached it."""
+
+    id: str
+    kind: str  # constant, frozen, leaf, operation, output or fold
+    name: str | None
+    source: Any = field(repr=False)
+    op: str = ""  # a leaf was made by nothing
+    text: str = ""  # how it was made: `l1 @ syn1`
+    tag: str = ""  # a short name of ours, where the user gave none and the text is no handy one
+    words: list[Phrase] = field(default_factory=list)  # of an operation: how each of its arguments is written
+    phrase: Phrase = NOTHING  # what formulas call it
+    shape: tuple[int, ...] | None = None
+    dtype: Any = None
+    value: Any = None
+    gradient: Any = None
+    rest: Any = None  # of the gradient, what the rules shown did not send
+    reason: str = ""  # where that came from
+    state: str = ""  # why there is no gradient, or what happened to the value
+    more: str = ""  # where it goes beside the arrows that are drawn
+    where: str = ""
+    scope: tuple[str, ...] = ()
+    inside: Scene | None = None  # of a fold: its operations, or the first and the last of them
+    gives: list[Node] = field(default_factory=list)  # of a fold from which several values go on: these
+
+    @property
+    def title(self) -> str:
+        """What it is called, by the user or by us; of what has a short text, nothing."""
+        return self.name or self.tag
+
+
+@dataclass
+class Edge:
+    """An arrow: a value goes into an op, and a gradient comes back along it."""
+
+    tail: str
+    head: str
+    position: int
+    argument: str  # what the op's rules call it: x, y, ...
+    word: Phrase = NOTHING  # what formulas call the value that goes along it
+    flows: bool = False  # whether the op has a rule for this argument
+    rule: str = ""
+    gradient: Any = None  # what the rule sent
+    part: Any = None  # the same, where others arrive at the tail as well
+    drawn: bool = True  # whether a drawing has room for it
+    others: int = 0  # for how many others, that are not drawn, it stands
+
+
+@dataclass
+class Scene:
+    """A whole picture, before any renderer has seen it: boxes in the order of computation."""
+
+    nodes: list[Node]
+    edges: list[Edge]
+    folded: list[str] = field(default_factory=list)
+    whole: int = 0  # boxes, before any were folded
+    program: bool = False  # whether it shows steps, which have no numbers
+    g: str = "g"  # what formulas call the gradient that arrives: g, where no value of the user's is called that
+
+    @property
+    def walked(self) -> bool:
+        """Whether a backward pass has left gradients."""
+        return any(node.gradient is not None for node in self.nodes)
+
+
+def walk(outputs: Sequence[Tensor]) -> list[Any]:
+    """Every value that the outputs were made from, arguments before results."""
+    ops: dict[int, Tensor] = {}
+    pending = [x for x in outputs if x.op is not None]
+    while pending:
+        node = pending.pop()
+        if id(node) not in ops:
+            ops[id(node)] = node
+            pending += [x for x in node.args if getattr(x, "op", None) is not None]
+    order: dict[int, Any] = {}
+    for node in sorted(ops.values(), key=lambda node: node.birth):
+        for x in node.args:
+            if is_box(x):
+                order.setdefault(id(x), x)
+        order[id(node)] = node
+    for x in outputs:
+        order.setdefault(id(x), x)
+    return list(order.values())
+
+
+def is_box(x: Any) -> bool:
+    """Whether an argument is a box of its own: numbers are written into the op's."""
+    return isinstance(x, Tensor) or getattr(x, "ndim", 0) > 0
+
+
+def build(outputs: Sequence[Tensor], names: Names) -> Scene:
+    """The scene of a graph, its boxes and arrows named; numbers come later."""
+    values = walk(outputs)
+    final = {id(x) for x in outputs}
+    boxes: dict[int, Node] = {}
+    titles = names.distinct(values)
+    taken = {name for name in titles.values() if name}
+    tags = tagging(taken)
+    edges = []
+    for i, x in enumerate(values):
+        node = Node(f"n{i}", kind(x, id(x) in final), titles[id(x)], source=x)
+        made = NOTHING
+        if getattr(x, "op", None) is not None:
+            node.op, node.scope = x.op.name, names.scope(x)
+            tails = [boxes.get(id(a)) for a in x.args]
+            node.words = [tail.phrase if tail else short(a) for tail, a in zip(tails, x.args, strict=True)]
+            made = phrase_of(node)
+            edges += arrows(node, tails)
+        entitle(node, made, tags)
+        boxes[id(x)] = node
+    g = next(letter for letter in GRADIENTS if letter not in taken)
+    scene = Scene(list(boxes.values()), edges, whole=len(boxes), g=g)
+    place_weights(scene, names)
+    drop_single(scene)
+    return scene
+
+
+def place_weights(scene: Scene, names: Names) -> None:
+    """A weight is drawn in the group in which all its uses are; what a module is given stays outside of that."""
+    users: dict[str, list[tuple[str, ...]]] = {}
+    by_id = {node.id: node for node in scene.nodes}
+    for edge in scene.edges:
+        users.setdefault(edge.tail, []).append(by_id[edge.head].scope)
+    for node in scene.nodes:
+        if node.kind in ("leaf", "frozen"):
+            scope = common(users.get(node.id, []))
+            own = id(node.source) in names.modules
+            node.scope = scope if own else tuple(takewhile(lambda label: not is_module(label), scope))
+
+
+def drop_single(scene: Scene) -> None:
+    """A module in which there is only one box needs no frame around it."""
+    counts = Counter(node.scope[:depth] for node in scene.nodes for depth in range(1, len(node.scope) + 1))
+    for node in scene.nodes:
+        if node.scope and counts[node.scope] == 1 and is_module(node.scope[-1]):
+            node.scope = node.scope[:-1]
+
+
+def is_module(label: str) -> bool:
+    """Whether a group is a module's, as in `layers.0: Linear`, and not a scope of the user's."""
+    return ": " in label
+
+
+def common(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The groups that several have in common."""
+    shared: tuple[str, ...] = ()
+    for level in zip(*scopes, strict=False):
+        if len(set(level)) > 1:
+            break
+        shared += level[:1]
+    return shared
+
+
+def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
+    """The arrows into an operation, from the boxes of its arguments."""
+    flowing = routes(node.source)
+    letters = rules.letters(node.source.edges[0][1], len(tails))
+    return [
+        Edge(tail.id, node.id, i, letter, tail.phrase, i in flowing)
+        for i, (tail, letter) in enumerate(zip(tails, letters, strict=True))
+        if tail
+    ]
+
+
+def phrase_of(node: Node) -> Phrase:
+    """How an operation is written: of one whose arguments are forgotten, by its name."""
+    return formula(node.source.op, node.words, node.source.params) if node.words else Phrase(node.op)
+
+
+def entitle(node: Node, made: Phrase, tags: Callable[[str], str], needed: bool = False) -> None:
+    """Give a box its text, and a name of ours where it is needed: where the text is no handy one, or no one value's."""
+    handy = 0 < len(made.text) <= LONGEST and not several(node.source) and not needed
+    node.text = made.text
+    node.tag = "" if node.name or handy else tags(node.kind)
+    node.phrase = Phrase(node.title) if node.title else made
+
+
+def tagging(taken: set[str]) -> Callable[[str], str]:
+    """Short names for what the user did not name: w1, c1, v1, ... of leaves, constants and results."""
+    counts: Counter[str] = Counter()
+
+    def tag(kind: str) -> str:
+        letter = {"leaf": "w", "constant": "c", "frozen": "c"}.get(kind, "v")
+        counts[letter] += 1
+        found = f"{letter}{counts[letter]}"
+        return tag(kind) if found in taken else found
+
+    return tag
+
+
+def kind(x: Any, final: bool) -> str:
+    if not isinstance(x, Tensor):
+        return "constant"
+    if x.op is not None:
+        return "output" if final else "operation"
+    return "leaf" if x.requires_grad else "constant" if x.grad is None else "frozen"
+
+
+def several(x: Any) -> bool:
+    """Whether a value is the several outputs of one op."""
+    return isinstance(getattr(x, "_data", None), tuple)
+
+
+def routes(x: Any) -> dict[int, Any]:
+    """The rule of each argument to which a gradient flows."""
+    found: dict[int, Any] = {}
+    if getattr(x, "op", None) is None or x.paths is CUT:
+        return found
+    start = 0
+    for tensor, rule in x.edges:
+        start = next(i for i in range(start, len(x.args)) if x.args[i] is tensor and x.op.rules[i] is not None)
+        found[start] = fitted(rule, start, x.op.broadcasts)
+        start += 1
+    return found

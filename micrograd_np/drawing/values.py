@@ -1,0 +1,191 @@
+"""Put numbers into a scene: values, gradients, and along each arrow the part of the gradient that it sends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from ..core.backward import CUT
+from ..core.context import tracing
+from ..core.names import line
+from ..core.tensor import Tensor
+from ..core.versions import check_unwritten
+from ..expressions import rules
+from ..expressions.phrases import Phrase, short
+from ..program.trace import TraceError
+from .scene import Edge, Node, Scene, is_box, routes
+
+
+def fill(scene: Scene) -> Scene:
+    """Give the boxes and arrows that are shown, and those inside folds, their numbers as they are now."""
+    if tracing():
+        raise TraceError(
+            "a traced function has no numbers to draw or explain while it is written down. Draw what it returns, or "
+            "its program: mg.draw(mg.trace(f)(...))."
+        )
+    for node in scene.nodes:
+        if node.inside:
+            fill(node.inside)
+    by_id = {node.id: node for node in scene.nodes}
+    taken = {node.name for node in scene.nodes}
+    arriving: dict[str, dict[int, Edge]] = {}
+    for edge in scene.edges:
+        arriving.setdefault(edge.head, {})[edge.position] = edge
+    for node in scene.nodes:
+        look(node)
+        for given in node.gives:
+            look(given)
+            given.source = None
+    for node in scene.nodes:
+        if node.kind != "fold" and isinstance(node.source, Tensor) and node.source.op is not None:
+            for edge in arriving.get(node.id, {}).values():
+                mark_updated(by_id[edge.tail], node.source)
+            pull(node, arriving.get(node.id, {}), taken, scene.g)
+    shares = Counter(edge.tail for edge in scene.edges if edge.gradient is not None)
+    account(scene)
+    for edge in scene.edges:
+        edge.part = edge.gradient if shares[edge.tail] > 1 or by_id[edge.tail].reason else None
+    for node in scene.nodes:
+        node.source = None
+    return scene
+
+
+def look(node: Node) -> None:
+    """The value, gradient and state of one box."""
+    x = node.source
+    if not isinstance(x, Tensor):
+        node.value, node.state = x if x is None else x.copy(), node.kind
+        node.shape, node.dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
+        return
+    node.value = x.data if x.op is not None else x.data.copy()
+    node.gradient = raw(x.grad)
+    node.where = line(x.where) if x.where else ""
+    if isinstance(x.data, tuple):
+        node.value, node.gradient, node.state = None, None, f"{len(x.data)} output{'s' if len(x.data) > 1 else ''}"
+        return
+    node.shape, node.dtype = x.data.shape, x.data.dtype
+    if node.kind in ("constant", "frozen"):
+        node.state = node.kind
+    elif x.paths is CUT:
+        node.state = "graph forgotten"
+    elif x.grad is None:
+        node.state = "no backward yet"
+
+
+def raw(x: Any) -> Any:
+    return x.data if isinstance(x, Tensor) else x
+
+
+def mark_updated(node: Node, user: Tensor) -> None:
+    """A leaf that was written to after an op had read it no longer holds what the op saw."""
+    memory = getattr(node.source, "_memory", None)
+    if memory and memory.written > user.birth:
+        node.state = "updated since"
+
+
+def pull(node: Node, arriving: dict[int, Edge], taken: set[str | None], of_g: str) -> None:
+    """Each rule of an op, read: the formula, and the gradient it sends along the arrow."""
+    x = node.source
+    known = x.grad is not None and fresh(x)
+    g = raw(x.grad) if known else ones(x.data)
+    values = [raw(a) for a in x.args]
+    names = [result(node, taken), *[argument(a, arriving.get(i)) for i, a in enumerate(x.args)]]
+    for position, rule in routes(x).items():
+        edge = arriving.get(position)
+        if edge and not runs_users_code(x):
+            with np.errstate(all="ignore"):
+                sent, said = rules.read(rule, g, x.data, values, x.params, names, of_g)
+            edge.rule = said or f"{x.op.name}'s rule for {edge.argument}"
+            edge.gradient = single(sent) if known else None
+
+
+def single(sent: Any) -> Any:
+    """What is sent to one of several outputs, without the zeros for the others."""
+    return next((part for part in sent if part is not None), None) if isinstance(sent, tuple) else sent
+
+
+def runs_users_code(x: Tensor) -> bool:
+    """Whether a rule calls back, as a hook's does: a picture must not make that happen once more."""
+    return any(callable(value) and not isinstance(value, type) for value in x.params.values())
+
+
+def result(node: Node, taken: set[str | None]) -> Phrase | None:
+    """What formulas call an op's result: its name, or the rules' own z where the user has no z."""
+    return node.phrase if node.title or "z" in taken else None
+
+
+def argument(x: Any, edge: Edge | None) -> Phrase | None:
+    """What formulas call an argument: its name, how it was made, or the number that it is."""
+    if not is_box(x):
+        return short(x)
+    return edge.word if edge and edge.word.text else None
+
+
+def fresh(x: Tensor) -> bool:
+    try:
+        check_unwritten(x)
+    except RuntimeError:
+        return False
+    return True
+
+
+def ones(z: Any) -> Any:
+    """Some cotangent of the right shapes, for a formula without numbers."""
+    return type(z)(map(ones, z)) if isinstance(z, tuple) else np.ones_like(z)
+
+
+EARLIER = "from an earlier backward"
+WRITTEN = "by values written since"
+ELSEWHERE = "from elsewhere: another backward, output or write"
+
+
+def account(scene: Scene) -> None:
+    """Give each box whose gradient is not the sum of its parts the difference, and its reason."""
+    by_id = {node.id: node for node in scene.nodes}
+    leaving: dict[str, list[Edge]] = {}
+    for edge in scene.edges:
+        if edge.flows:
+            leaving.setdefault(edge.tail, []).append(edge)
+    for node in scene.nodes:
+        edges = leaving.get(node.id, [])
+        known = node.gradient is not None and all(edge.gradient is not None for edge in edges)
+        if edges and known and node.kind not in ("input", "output", "fold"):
+            with np.errstate(all="ignore"):
+                compare(node, edges, by_id)
+
+
+def compare(node: Node, edges: list[Edge], by_id: dict[str, Node]) -> None:
+    """The rest of one gradient, where it is more than rounding."""
+    parts = [edge.gradient for edge in edges]
+    whole = sum(parts[1:], parts[0])
+    rest = node.gradient - whole
+    if is_small(rest, whole, node.gradient):
+        return
+    node.rest = rest
+    if any(is_written(by_id[edge.head].source) for edge in edges):
+        node.reason = WRITTEN
+    else:
+        node.reason = EARLIER if not node.op and is_multiple(rest, whole) else ELSEWHERE
+
+
+def is_small(difference: Any, *of: Any) -> bool:
+    """Whether a difference is rounding; where there is no number, nothing is claimed."""
+    sizes = [np.abs(x).max(initial=0) for x in of]
+    return not np.abs(difference).max(initial=0) > max(sizes) * np.sqrt(np.finfo(difference.dtype).eps)
+
+
+def is_multiple(rest: Any, whole: Any) -> bool:
+    """Whether the same backward pass, run before, gave the rest."""
+    times = np.rint(np.sum(rest * whole) / np.sum(whole * whole))
+    return bool(times >= 1) and is_small(rest - times * whole, rest)
+
+
+def is_written(made: Any) -> bool:
+    """Whether what an op was made from, or what it gave, was written to: its kernel would now give something else."""
+    try:
+        again = made.op.kernel(*made.values, **made.params)
+        return not np.allclose(again, made._data, equal_nan=True)
+    except Exception:  # a kernel that cannot run twice says nothing
+        return False

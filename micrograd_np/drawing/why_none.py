@@ -1,0 +1,145 @@
+"""Explain in a sentence why a tensor has no gradient, and say what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from ..core.backward import CUT
+from ..core.names import line
+from ..core.tensor import Tensor
+from ..core.variables import Names, live
+from .explain import between, check_tensor, computed_from
+from .preview import brief
+from .scene import Edge, Scene, build, walk
+from .text import called
+from .values import fill
+
+
+def why_none(tensor: Tensor, output: Tensor | None = None) -> str:
+    """The reason why a tensor's `.grad` is None, or zero, in a sentence with the cure.
+
+    Parameters
+    ----------
+    tensor : Tensor
+    output : Tensor, optional
+        The value from which the gradient was to come; without it, your variables are searched.
+
+    Raises
+    ------
+    TypeError
+        If one of them is neither a Tensor nor, of the first, an array.
+
+    Examples
+    --------
+    >>> import micrograd_np as mg
+    >>> w = mg.Tensor([1.0, 2.0])
+    >>> print(why_none(w))
+    w is a constant: it does not ask for a gradient. Create it with mg.Tensor(..., requires_grad=True).
+    """
+    names = live(Names())
+    name = names(tensor) or "this tensor"
+    if not isinstance(tensor, Tensor) and hasattr(tensor, "dtype"):
+        return f"{names(tensor) or 'this array'} is no Tensor. Wrap it: mg.Tensor(..., requires_grad=True)."
+    check_tensor("why_none", tensor)
+    if output is not None:
+        check_tensor("why_none", output)
+    if not tensor.requires_grad and tensor.grad is None:
+        return constant(tensor, name, names)
+    outputs = [output] if output is not None else computed_from(tensor, names)
+    if tensor.grad is None:
+        return missing(tensor, name, outputs, names)
+    if tensor.grad.any():
+        return f"{name} has a gradient: {brief(tensor.grad)}."
+    return f"{name} has a gradient, and it is truly zero{source_of_zero(tensor, outputs, names)}."
+
+
+def constant(tensor: Tensor, name: str, names: Names) -> str:
+    """Of a tensor that does not ask for a gradient."""
+    if tensor.dtype.kind != "f":
+        return (
+            f"{name} holds {tensor.dtype} numbers, and only real floating-point numbers have gradients. "
+            "Create it with dtype=float and requires_grad=True."
+        )
+    if tensor.where:
+        return (
+            f"{name} was left without a past by detach() or no_grad(): {line(tensor.where)}. "
+            "Leave that out where a gradient has to pass."
+        )
+    if type(tensor) is not Tensor:  # a Parameter, which is made to want gradients
+        owner, path = names.modules.get(id(tensor), ("", ""))
+        name = f"{owner}.{path}" if path and owner.isidentifier() else name
+        return f"{name} is frozen: its requires_grad is False. Set {name}.requires_grad = True before it is used."
+    return f"{name} is a constant: it does not ask for a gradient. Create it with mg.Tensor(..., requires_grad=True)."
+
+
+def missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) -> str:
+    """Of a tensor that wants a gradient and has none."""
+    if not outputs:
+        cut = [names(x) for x in names.held if isinstance(x, Tensor) and x.paths is CUT]
+        if cut:
+            return f"the graph of {cut[0]} was forgotten by backward(retain_graph=False) before {name} was asked."
+        return f"nothing among your variables was computed from {name}{cuts(names.held, tensor, name)}."
+    output = next((x for x in outputs if x.grad is not None), outputs[0])
+    loss = names(output) or "the output"
+    values = walk([output])
+    forgotten = [x for x in values if isinstance(x, Tensor) and x.paths is CUT]
+    if forgotten:
+        which = names(forgotten[0]) or loss
+        return f"the graph of {which} was forgotten by backward(retain_graph=False) before {name} was asked."
+    if output.op is None:
+        return without_graph(output, loss)
+    if not any(x is tensor for x in values):
+        return f"{loss} was not computed from {name}{cuts(values, tensor, name)}."
+    if output.grad is None:
+        return f"backward() has not been called on {loss}, which was computed from {name}."
+    scene = build([output], names)
+    target = next(node for node in scene.nodes if node.source is tensor)
+    way = between(scene, target.id)
+    if scene.nodes[-1].id in way:
+        return f"the gradient of {name} was cleared after the backward pass of {loss}. Call backward() again."
+    blocking = [edge for edge in scene.edges if not edge.flows and edge.tail in way]
+    if any(has_rule(edge, scene) for edge in blocking):
+        return f"{name} did not want a gradient when {loss} was computed. Compute {loss} again."
+    blocked = {edge.head for edge in blocking}
+    ops = ", ".join(dict.fromkeys(node.op for node in scene.nodes if node.id in blocked))
+    return f"no gradient passes from {loss} to {name}: {ops} has no derivative for that argument."
+
+
+def without_graph(output: Tensor, loss: str) -> str:
+    """Of an output that nothing leads back from."""
+    if not output.where:
+        return f"{loss} has no graph: it was not computed from anything that wants a gradient."
+    return (
+        f"{loss} has no graph: it was computed under no_grad(), or from what detach() gave: {line(output.where)}. "
+        "Leave that out where a gradient has to pass."
+    )
+
+
+def has_rule(edge: Edge, scene: Scene) -> bool:
+    """Whether an op has a derivative for an argument to which it sends no gradient."""
+    head = next(node for node in scene.nodes if node.id == edge.head)
+    return head.source.op.rules[edge.position] is not None
+
+
+def cuts(values: Iterable[Any], tensor: Tensor, name: str) -> str:
+    """Where detach() or no_grad() left values without a past: of a line that has the tensor's name, that it cut."""
+    left = [x for x in values if isinstance(x, Tensor) and x.op is None and x.where and x.birth > tensor.birth]
+    places = list(dict.fromkeys(line(x.where) for x in left if x.where))
+    named = [place for place in places if re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", place.partition(": ")[2])]
+    if named:
+        return f"; detach() or no_grad() cut the graph at {'; '.join(named)}"
+    return f". No gradient passes the detach() or no_grad() at {'; '.join(places)}" if places else ""
+
+
+def source_of_zero(tensor: Tensor, outputs: list[Tensor], names: Names) -> str:
+    """The first rule on the way that sent zeros though it was given none."""
+    for output in outputs[:1]:
+        scene = fill(build([output], names))
+        by_id = {node.id: node for node in scene.nodes}
+        for edge in reversed(scene.edges):
+            head = by_id[edge.head]
+            if edge.gradient is not None and not edge.gradient.any() and head.gradient.any():
+                return f": {called(head)} was given a gradient and sent {edge.rule}, which is zero"
+    return ""

@@ -1,0 +1,1 @@
+"""One printer of formulas: for docstrings of rows, arrows of pictures, explanations and program source."""

@@ -1,0 +1,138 @@
+"""Pieces of NumPy source: text that knows how tightly its outermost sign binds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+COMPARISON, OR, XOR, AND, SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(10)
+RANKS = {"**": POWER, "*": PRODUCT, "@": PRODUCT, "/": PRODUCT, "%": PRODUCT, "//": PRODUCT, "+": SUM, "-": SUM}
+BITS = {"<<": SHIFT, ">>": SHIFT, "&": AND, "^": XOR, "|": OR}
+
+
+class Phrase(NamedTuple):
+    """Text, and how tightly its outermost sign binds."""
+
+    text: str
+    rank: int = ATOM
+
+    def within(self, rank: int) -> str:
+        """Return the text, in brackets where it binds less tightly than its surroundings."""
+        return self.text if self.rank >= rank else f"({self.text})"
+
+    def attribute(self, name: str) -> Phrase:
+        return Phrase(f"{self.within(ATOM)}.{name}")
+
+    def method(self, name: str, *listed: str) -> Phrase:
+        return Phrase(f"{self.within(ATOM)}.{name}({', '.join(listed)})")
+
+    def subscript(self, index: Any, literal: Callable[[Any], Phrase]) -> Phrase:
+        parts = index if isinstance(index, tuple) else (index,)
+        return Phrase(f"{self.within(ATOM)}[{', '.join(literal(part).text for part in parts) or '()'}]")
+
+    def transposed(self, how: str = "T") -> Phrase:
+        """Return `x.T`; of `x.T`, `x`."""
+        text = self.within(ATOM)
+        return Phrase(text.removesuffix(f".{how}")) if text.endswith(f".{how}") else self.attribute(how)
+
+    def infix(self, sign: str, right: Phrase) -> Phrase:
+        rank = (RANKS | BITS).get(sign, COMPARISON)
+        if sign == "**":
+            return Phrase(f"{self.within(rank + 1)}**{right.within(rank)}", rank)
+        chained = rank == COMPARISON  # a < b < c differs from (a < b) < c
+        return Phrase(f"{self.within(rank + chained)} {sign} {right.within(rank + 1)}", rank)
+
+    def prefix(self, sign: str) -> Phrase:
+        return Phrase(sign + self.within(UNARY), UNARY)
+
+
+NOTHING = Phrase("")
+
+
+def signed(sign: str, args: list[Phrase]) -> Phrase:
+    """Return a formula with a sign before its one operand, or between its two."""
+    return args[0].infix(sign, args[1]) if len(args) == 2 else args[0].prefix(sign)
+
+
+def call(name: str, *listed: str) -> Phrase:
+    return Phrase(f"{name}({', '.join(listed)})")
+
+
+def literal(value: Any) -> Phrase:
+    """Write a number, slice, dtype or container exactly, as Python reads it; an array digit for digit."""
+    return written(value, exact)
+
+
+def short(value: Any) -> Phrase:
+    """Write a value for a reader: numbers of four digits, no `np.`, and … for an array."""
+    return written(value, brief)
+
+
+def written(value: Any, leaf: Callable[[Any], Phrase]) -> Phrase:
+    """Write what both styles write alike; `leaf` writes the rest."""
+    if isinstance(value, Phrase):
+        return value
+    if isinstance(value, slice):
+        ends = ["" if end is None else str(end) for end in (value.start, value.stop, value.step)]
+        return Phrase(":".join(ends[: 3 if ends[2] else 2]))
+    if value is Ellipsis:
+        return Phrase("...")
+    if isinstance(value, list | tuple):
+        inner = ", ".join(written(part, leaf).text for part in value)
+        if isinstance(value, list):
+            return Phrase(f"[{inner}]")
+        return Phrase(f"({inner},)" if len(value) == 1 else f"({inner})")
+    if isinstance(value, dict):
+        return Phrase("{" + ", ".join(f"{key!r}: {written(part, leaf).text}" for key, part in value.items()) + "}")
+    return leaf(value)
+
+
+def exact(value: Any) -> Phrase:
+    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+        name = np.dtype(value).name
+        return Phrase(f"np.{name}" if hasattr(np, name) and name != "bool" else repr(np.dtype(value).str))
+    if isinstance(value, np.ndarray):
+        return array(value)
+    if isinstance(value, np.generic):
+        return Phrase(f"np.{value.dtype.name}({number(value.item()).text})")
+    return number(value)
+
+
+def brief(value: Any) -> Phrase:
+    if hasattr(value, "phrase"):  # an array that writes down what is done to it
+        return value.phrase  # type: ignore[no-any-return]
+    if isinstance(value, np.dtype | type):
+        return Phrase(np.dtype(value).name)
+    if hasattr(value, "dtype"):
+        if value.ndim:
+            return Phrase("…")
+        value = value.item()
+    text = f"{value:.4g}" if isinstance(value, float) else repr(value)
+    return Phrase(text, UNARY if text.startswith("-") else ATOM)
+
+
+def number(value: Any) -> Phrase:
+    text = repr(value)
+    if isinstance(value, str) and '"' not in text:
+        text = f'"{text[1:-1]}"'
+    if isinstance(value, float):
+        text = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(text, text)
+    return Phrase(text, UNARY if text.startswith("-") else ATOM)
+
+
+def size(shape: tuple[int, ...]) -> str:
+    return str(shape[0]) if len(shape) == 1 else str(shape)
+
+
+def array(data: Any) -> Phrase:
+    dtype = "" if data.dtype in (np.dtype(float), np.dtype(int), np.dtype(bool)) else f", {literal(data.dtype).text}"
+    if data.size and data.tobytes() == data.flat[0].tobytes() * data.size and data.ndim:
+        first = data.flat[0].item()
+        if repr(first) in ("0.0", "1.0"):
+            return call("np.zeros" if first == 0 else "np.ones", size(data.shape) + dtype)
+        return call("np.full", size(data.shape), number(first).text + dtype)
+    if not data.size:
+        return call("np.zeros", size(data.shape) + dtype)
+    return Phrase(f"np.array({literal(data.tolist()).text}{dtype})")

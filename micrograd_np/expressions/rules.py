@@ -1,0 +1,154 @@
+"""Formulas of rules: a rule runs on arrays that write down each operation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from ..core.rules import METADATA, innermost
+from ..ops import BY_FUNCTION
+from .formulas import formula, function_call, shortened
+from .phrases import Phrase, short, signed
+
+LONGEST = 90
+
+
+class Written(NDArrayOperatorsMixin):
+    """An array that writes down what is done to it, while it is done."""
+
+    def __init__(self, value: Any, phrase: Phrase) -> None:
+        self.value = value
+        self.phrase = phrase
+
+    def __array_ufunc__(self, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
+        value = getattr(ufunc, how)(*map(plain, inputs), **plain(kwargs))
+        op = BY_FUNCTION.get(ufunc)
+        if ufunc is np.power and short(inputs[1]).text == "1":
+            return pair(value, short(inputs[0]))
+        if how == "__call__" and hasattr(op, "sign"):
+            return pair(value, formula(op, [short(x) for x in inputs], kwargs))
+        return pair(value, function_call(ufunc.__name__, [short(x) for x in inputs], kwargs))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        value = function(*plain(args), **plain(kwargs))
+        op = BY_FUNCTION.get(function)
+        phrases = [short(x) for x in args]
+        if getattr(op, "sign", None) and len(args) == 2:
+            return pair(value, signed(op.sign, phrases))  # type: ignore[union-attr]
+        if function in (np.broadcast_to, np.reshape) and value.shape == args[0].shape:
+            return args[0]
+        if function is np.swapaxes and args[1:] == (-1, -2):
+            return pair(value, phrases[0].transposed("T" if value.ndim == 2 else "mT"))
+        if getattr(op, "formula", None):
+            arrays, params = op.bind(*args, **kwargs)  # type: ignore[union-attr]
+            return pair(value, formula(op, [short(x) for x in arrays], params))
+        return pair(value, function_call(function.__name__, phrases, kwargs))
+
+    def __row__(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        value = op.kernel(*map(plain, args), **plain(params))
+        if op.function is np.reshape and value.shape == args[0].shape:
+            return args[0]
+        return pair(value, formula(op, [short(x) for x in args], params))
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.value, name)
+        if name in METADATA or name.startswith("__"):
+            return found
+        if not callable(found):
+            return pair(found, self.phrase.transposed(name) if name in ("T", "mT") else self.phrase.attribute(name))
+        return lambda *args, **kwargs: self.method(name, args, kwargs)
+
+    def method(self, name: str, args: Any, kwargs: Any) -> Any:
+        if name in ("dot", "transpose"):
+            return getattr(np, name)(self, *args)
+        value = getattr(self.value, name)(*plain(args), **plain(kwargs))
+        if (name == "reshape" and value.shape == self.value.shape) or kwargs.get("axis") == ():
+            return self
+        written = function_call(name, [short(x) for x in args], kwargs)
+        return pair(value, self.phrase.attribute(written.text))
+
+    def __getitem__(self, index: Any) -> Any:
+        parts = index if isinstance(index, tuple) else (index,)
+        return pair(self.value[plain(index)], self.phrase.subscript(parts, short))
+
+    def __setitem__(self, index: Any, values: Any) -> None:
+        self.value[plain(index)] = plain(values)
+        self.phrase = function_call("put", [self.phrase, short(index), short(values)], {})
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("what is done to a bare array cannot be written down")
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+
+def plain(value: Any) -> Any:
+    """Arguments without the pen."""
+    if isinstance(value, Written):
+        return value.value
+    if isinstance(value, tuple):
+        return tuple(map(plain, value))
+    if isinstance(value, list):
+        return list(map(plain, value))
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    return value
+
+
+def pair(value: Any, phrase: Phrase) -> Any:
+    if isinstance(value, list | tuple):
+        parts = [pair(part, phrase.subscript(i, short)) for i, part in enumerate(value)]
+        return getattr(value, "_make", type(value))(parts)
+    return Written(
+        value, phrase if len(phrase.text) <= LONGEST else Phrase(shortened(phrase.text, LONGEST), phrase.rank)
+    )
+
+
+def letters(rule: Any, count: int) -> list[str]:
+    """What a rule itself calls its arguments: x, y, ..."""
+    code = getattr(innermost(rule), "__code__", None)
+    named = list(code.co_varnames[2 : code.co_argcount])[:count] if code else []
+    return named + [f"x{i}" for i in range(len(named), count)]
+
+
+def read(
+    rule: Any,
+    g: Any,
+    z: Any,
+    values: list[Any],
+    params: dict[str, Any],
+    names: Sequence[Phrase | None],
+    of_g: str = "g",
+) -> tuple[Any, str]:
+    """What a rule gives, and the formula that gave it; `names` are those of z and of the arguments, `of_g` that of g.
+
+    A rule that cannot be written down still gives its value, and one that refuses its arguments gives None; then the
+    formula is empty.
+    """
+    own = ["z", *letters(rule, len(values))]
+    words = [name or Phrase(letter) for name, letter in zip(names, own, strict=True)]
+    try:
+        result = rule(pen(g, Phrase(of_g)), pen(z, words[0]), *map(pen, values, words[1:]), **params)
+        said = short(result).text
+        return plain(result), said if re.search(rf"\b{of_g}\b", said) or "…" not in said else ""
+    except Exception:
+        with suppress(Exception):
+            return rule(g, z, *values, **params), ""
+        return None, ""
+
+
+def pen(value: Any, phrase: Phrase) -> Any:
+    if isinstance(value, tuple):
+        parts = enumerate(value)
+        return type(value)(None if part is None else pen(part, phrase.subscript(i, short)) for i, part in parts)
+    if hasattr(value, "dtype"):
+        return Written(value, phrase)
+    return value

@@ -1,0 +1,127 @@
+"""How a step is written in NumPy: as a sign, a method, a call, or a call of the row's own kernel."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..custom import CustomOp
+from ..ops.indexing import join_index, placed, put
+from .phrases import ATOM, Phrase, call, literal, signed
+
+Params = dict[str, Any]
+EMPTY = inspect.Parameter.empty
+
+
+def dot(args: list[Phrase], params: Params) -> Phrase:
+    return args[0].method("dot", args[1].text) if args[0].rank == ATOM else call("np.dot", *[x.text for x in args])
+
+
+def scatter(args: list[Phrase], params: Params) -> Phrase:
+    index = (
+        Phrase("np.s_")
+        .subscript(join_index(params["index"], tuple(args[1:])), literal)
+        .text.removeprefix("np.s_")[1:-1]
+    )
+    if len(args) == 1:
+        slices = any(isinstance(part, slice) for part in params["index"])
+        listed = f"np.s_[{index}]" if slices else f"({index})" if len(params["index"]) > 1 else index
+        return call("placed", args[0].text, listed, literal(params["shape"]).text)
+    if len(params["index"]) == 1:
+        index += ","
+    index = f"np.s_[{index}]" if any(isinstance(part, slice) for part in params["index"]) else f"({index})"
+    return call("put", args[0].text, index, literal(params["shape"]).text)
+
+
+def concatenate(args: list[Phrase], params: Params) -> Phrase:
+    return call("np.concatenate", f"[{', '.join(x.text for x in args)}]", *keywords(np.concatenate, params))
+
+
+def einsum(args: list[Phrase], params: Params) -> Phrase:
+    optimize = [f"optimize={literal(params['optimize']).text}"] if params["optimize"] is not False else []
+    return call("np.einsum", literal(params["subscripts"]).text, *[x.text for x in args], *optimize)
+
+
+def draw(args: list[Phrase], params: Params) -> Phrase:
+    listed = [literal(x).text for x in params["args"]]
+    listed += [f"{key}={literal(value).text}" for key, value in params["kwargs"].items()]
+    return args[0].method(params["method"], *listed)
+
+
+def split(args: list[Phrase], params: Params) -> Phrase:
+    cut = call("np.split", args[0].text, *[literal(params[key]).text for key in ("indices_or_sections", "axis")])
+    return Phrase(f"[piece.copy() for piece in {cut.text}]")
+
+
+OWN: dict[str, Callable[[list[Phrase], Params], Phrase]] = {
+    "dot": dot,
+    "scatter": scatter,
+    "concatenate": concatenate,
+    "einsum": einsum,
+    "split": split,
+    "_draw": draw,
+}
+
+
+def spelled(op: Any, args: list[Phrase], params: Params) -> Phrase:
+    """A step, given how its inputs are written."""
+    own = OWN.get(op.name)
+    if own:
+        return own(args, params)
+    if op.sign and len(args) <= 2:
+        return signed(op.sign, args)
+    if has_method(op):
+        return op.formula(args, params, literal)  # type: ignore[no-any-return]
+    listed = [x.text for x in args]
+    return call(function_name(op), *listed, *keywords(kernel_of(op), params))
+
+
+def function_name(op: Any) -> str:
+    """`np.exp`, `np.linalg.inv`; for a kernel of ours its own name."""
+    kernel = kernel_of(op)
+    if not is_numpys(kernel):
+        return str(kernel.__name__)
+    module = getattr(kernel, "__module__", None) or "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{kernel.__name__}"
+
+
+def kernel_of(op: Any, inputs: int = 1) -> Any:
+    """The function that computes; for several outputs, that which gives them as a tuple."""
+    if op.name == "scatter":
+        return put if inputs > 1 else placed  # an index of arrays may name an entry twice
+    return op.function if isinstance(op, CustomOp) else inspect.unwrap(op.kernel, stop=is_numpys)
+
+
+def is_numpys(kernel: Any) -> bool:
+    return isinstance(kernel, np.ufunc) or str(getattr(kernel, "__module__", "")).split(".")[0] == "numpy"
+
+
+def keywords(function: Any, params: Params) -> list[str]:
+    """Parameters as keywords, without those that are what they are without a word."""
+    try:
+        known = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        known = {}  # type: ignore[assignment]
+    said = []
+    for key, value in params.items():
+        default = known[key].default if key in known else EMPTY
+        quiet = value is None or value is False
+        if quiet and (default is None or default is False or type(default).__name__ == "_NoValueType"):
+            continue
+        if default is EMPTY or value != default:
+            alone = key == "axis" and isinstance(value, tuple) and len(value) == 1 and is_numpys(function)
+            said.append(f"{key}={literal(value[0] if alone else value).text}")
+    return said
+
+
+def has_method(op: Any) -> bool:
+    """Whether a row's formula is Python as well."""
+    return op.formula is not None and op.spelled is None
+
+
+def needs_kernel(op: Any) -> bool:
+    """Whether a step calls a function of ours, which must be printed with it."""
+    return op.name == "scatter" or (op.name not in OWN and not has_method(op) and not is_numpys(kernel_of(op)))

@@ -1,0 +1,75 @@
+"""Exercises, answers, and known mistakes: the data that marking works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+RIGHT = "right"
+WRONG = "wrong"
+NOT_YET = "not yet"
+USED_THE_TAPE = "right, but it used the tape"
+
+Gradients = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The mark of one answer; true if the answer is right and was derived by hand.
+
+    Attributes
+    ----------
+    name : str
+        The exercise.
+    status : str
+        One of "right", "wrong", "not yet", "right, but it used the tape".
+    message : str
+        The named mistake, or what to notice.
+    """
+
+    name: str
+    status: str
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.status == RIGHT
+
+    def __repr__(self) -> str:
+        return f"{self.name}: {self.status}. {self.message}".rstrip()
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A known mistake: the numbers that it gives, and the sentence that names it.
+
+    Exactly one of `forward` and `change` is set. `forward` is the exercise's forward pass with the mistake in it: its
+    true gradients are the mistaken ones. `change` computes the mistaken gradients from the true ones.
+    """
+
+    sentence: str
+    forward: Callable[..., Any] | None = None
+    change: Callable[..., Any] | None = None  # (true gradients, g, *inputs) to gradients
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A task, the template that a reader fills in, and the function that marks the answer."""
+
+    name: str
+    lesson: int
+    task: str
+    template: str
+    notice: str
+    mark: Callable[[Exercise, Callable[..., Any]], Answer]
+    options: dict[str, Any] = field(default_factory=dict)
+    by_hand: bool = True  # False where the answer is meant to use the tape
+
+    def right(self) -> Answer:
+        return Answer(self.name, RIGHT, self.notice)
+
+    def wrong(self, message: str) -> Answer:
+        return Answer(self.name, WRONG, message)
+
+    def not_yet(self) -> Answer:
+        return Answer(self.name, NOT_YET, "Replace `...` by your own lines.")

@@ -1,0 +1,204 @@
+"""Exercises of lessons 1 to 5: slopes of numbers, the chain rule, and a tape."""
+
+from __future__ import annotations
+
+import math
+
+from .exercise import Exercise
+from .marking import mark_values
+from .tapes import mark_backward, mark_order, mark_value_class
+
+
+def cube(x: float) -> float:
+    return x**3
+
+
+POINTS = [(2.0, 3.0), (-1.5, 0.5), (0.3, -2.0)]
+
+EXERCISES = [
+    Exercise(
+        "slope",
+        1,
+        "Measure a slope: how much does f(x) change when x grows by h, for each unit of h?",
+        "def slope(f, x, h):\n    ...",
+        "This is an estimate. With h = 0.001 about three digits are right; with a much smaller h, rounding spoils "
+        "them.",
+        mark_values,
+        {
+            "truth": lambda f, x, h: (f(x + h) - f(x)) / h,
+            "cases": [(math.sin, 0.7, 1e-3), (cube, 2.0, 1e-2), (math.exp, -1.0, 1e-4)],
+            "mistakes": [
+                (
+                    lambda f, x, h: f(x + h) - f(x),
+                    "This is the change of f. Divide it by h: a slope is change per unit.",
+                ),
+                (lambda f, x, h: (f(x) - f(x + h)) / h, "The sign is wrong: take the new value minus the old one."),
+                (lambda f, x, h: (f(x + h) - f(x)) / x, "Divide by the step h, not by the place x."),
+                (
+                    lambda f, x, h: (f(x + h) - f(x - h)) / h,
+                    "The step from x - h to x + h is 2 h long: divide by 2 h, or start from f(x) as the task says.",
+                ),
+                (
+                    lambda f, x, h: (f(x + h) - f(x - h)) / (2 * h),
+                    "This is the central difference, a better estimate than the task asks for. Write the one that "
+                    "starts "
+                    "from f(x).",
+                ),
+            ],
+        },
+    ),
+    Exercise(
+        "product",
+        1,
+        "c = a * b. Return the slope of c by a and the slope of c by b.",
+        "def product_slopes(a, b):\n    ...  # return (slope by a, slope by b)",
+        "Each factor is the slope of the other. All of matrix multiplication's gradient is this one fact.",
+        mark_values,
+        {
+            "truth": lambda a, b: (b, a),
+            "cases": POINTS,
+            "mistakes": [
+                (lambda a, b: (a, b), "Swapped: when a grows by 0.001, c = a * b grows by 0.001 * b."),
+                (lambda a, b: (1.0, 1.0), "These are the slopes of a + b."),
+                (lambda a, b: (a * b, a * b), "This is c itself, not its slope."),
+            ],
+        },
+    ),
+    Exercise(
+        "square",
+        1,
+        "c = x ** 2. Return the slope of c by x.",
+        "def square_slope(x):\n    ...",
+        "x ** 2 is x * x: x is used twice, and each use gives x. Lesson 3 is about this.",
+        mark_values,
+        {
+            "truth": lambda x: 2 * x,
+            "cases": [(3.0,), (-0.5,), (1.25,)],
+            "mistakes": [
+                (lambda x: x, "Only one of the two uses of x is counted: x * x has x twice."),
+                (lambda x: x * x, "This is the value, not the slope."),
+                (lambda x: 2.0, "This is the slope of the slope."),
+            ],
+        },
+    ),
+    Exercise(
+        "chain",
+        2,
+        "u = a * b and d = tanh(u). Return the slope of d by a and by b. The slope of tanh(u) is 1 - tanh(u) ** 2.",
+        "def chain_slopes(a, b):\n    ...  # return (slope by a, slope by b)",
+        "The slope of tanh is computed once and used for both. Reverse mode shares work in just this way.",
+        mark_values,
+        {
+            "truth": lambda a, b: ((1 - math.tanh(a * b) ** 2) * b, (1 - math.tanh(a * b) ** 2) * a),
+            "cases": POINTS,
+            "mistakes": [
+                (lambda a, b: (b, a), "The slope of tanh is left out: multiply by 1 - tanh(u) ** 2."),
+                (
+                    lambda a, b: (1 - math.tanh(a * b) ** 2,) * 2,
+                    "The inner slope is left out: u = a * b has slopes b and a.",
+                ),
+                (
+                    lambda a, b: ((1 - math.tanh(a * b) ** 2) * a, (1 - math.tanh(a * b) ** 2) * b),
+                    "Swapped: the slope of a * b by a is b.",
+                ),
+                (
+                    lambda a, b: ((1 - math.tanh(a * b) ** 2) + b, (1 - math.tanh(a * b) ** 2) + a),
+                    "The two slopes are added. Along one path slopes multiply.",
+                ),
+                (
+                    lambda a, b: ((1 - (a * b) ** 2) * b, (1 - (a * b) ** 2) * a),
+                    "The slope of tanh is taken of u. It is 1 - tanh(u) ** 2, of the output.",
+                ),
+            ],
+        },
+    ),
+    Exercise(
+        "sigmoid slope",
+        2,
+        "s = 1 / (1 + exp(-x)). Return the slope of s by x, given s alone.",
+        "def sigmoid_slope(s):\n    ...",
+        "The slope is read off the output: the article's nonlin(x, deriv=True) is given l1, not the value before it.",
+        mark_values,
+        {
+            "truth": lambda s: s * (1 - s),
+            "cases": [(0.2,), (0.5,), (0.9,)],
+            "mistakes": [
+                (lambda s: 1 - s, "A factor s is missing."),
+                (lambda s: s, "A factor 1 - s is missing."),
+                (lambda s: 1 - s * s, "This is the slope of tanh."),
+                (
+                    lambda s: (lambda t: t * (1 - t))(1 / (1 + math.exp(-s))),
+                    "The sigmoid is applied once more: s is the output already.",
+                ),
+            ],
+        },
+    ),
+    Exercise(
+        "used twice",
+        3,
+        "b = 3 * a, c = a * a, d = b + c. Return the slope of d by a.",
+        "def used_twice(a):\n    ...",
+        "Two paths lead from a to d, and their slopes add: 3 by way of b, 2 a by way of c.",
+        mark_values,
+        {
+            "truth": lambda a: 3 + 2 * a,
+            "cases": [(2.0,), (-1.0,), (0.5,)],
+            "mistakes": [
+                (lambda a: 3.0, "Only the path by way of b is counted."),
+                (lambda a: 2 * a, "Only the path by way of c is counted."),
+                (lambda a: 3 + a, "c = a * a uses a twice: its slope is 2 a."),
+                (lambda a: 3 * 2 * a, "The two paths are multiplied. Slopes multiply along a path; paths add."),
+            ],
+        },
+    ),
+    Exercise(
+        "two paths",
+        3,
+        "b = tanh(a), c = a * b. Return the slope of c by a. The slope of tanh(a) is 1 - b ** 2.",
+        "def two_paths(a):\n    ...",
+        "One path is short (a is a factor of c), one goes by way of b. In a picture they meet again at a.",
+        mark_values,
+        {
+            "truth": lambda a: math.tanh(a) + a * (1 - math.tanh(a) ** 2),
+            "cases": [(2.0,), (-1.0,), (0.5,)],
+            "mistakes": [
+                (lambda a: math.tanh(a), "The path by way of b is missing: b changes too when a does."),
+                (lambda a: a * (1 - math.tanh(a) ** 2), "The direct path is missing: a is itself a factor of c."),
+                (lambda a: 1 - math.tanh(a) ** 2, "This is the slope of b by a. Go on to c."),
+            ],
+        },
+    ),
+    Exercise(
+        "order",
+        4,
+        "Return the nodes that `output` was made from as a list in which every node comes after all nodes that were "
+        "made "
+        "from it; output itself comes first. `node.parents` is a list of (parent, slope).",
+        "def order(output):\n    ...",
+        "This is a topological order. The package needs no sort: it numbers nodes as they are made, and takes the "
+        "newest "
+        "first from a heap.",
+        mark_order,
+        by_hand=False,
+    ),
+    Exercise(
+        "backward",
+        5,
+        "Set `grad` of every node that `output` was made from. `node.parents` is a list of (parent, slope), with "
+        "slope = "
+        "d(node) / d(parent); every grad is 0.0 before.",
+        "def backward(output):\n    ...",
+        "This is reverse mode, whole. core/backward.py has the same loop; the rest of its lines cares for arrays.",
+        mark_backward,
+        by_hand=False,
+    ),
+    Exercise(
+        "value class",
+        5,
+        "Write a class of numbers with `+`, `*`, `.tanh()`, `.grad` and `.backward()`, and return the class.",
+        "def value_class():\n    ...  # class Value: ...; return Value",
+        "You have written an autograd engine. From here on, only the numbers grow into arrays.",
+        mark_value_class,
+        by_hand=False,
+    ),
+]

@@ -1,0 +1,299 @@
+"""The tape exercises: an order for a graph, `backward` of a small tape, and a class that records.
+
+The answers are marked on random graphs: values used twice, diamonds in a row (2^60 paths), chains of 10,000 nodes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .exercise import Answer, Exercise
+from .marking import raised
+
+DEPTH = 10_000
+DOUBLINGS = 60
+
+
+class WalksAgainError(RuntimeError):
+    """A walk looks at the same node again and again."""
+
+
+class Node:
+    """A number on a tape: its value, its parents, and the slope towards each.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    parents : sequence of (Node, float)
+        Each node that this one was made from, with the slope d(this) / d(parent).
+
+    Examples
+    --------
+    >>> a = Node(2.0)
+    >>> c = Node(6.0, [(a, 3.0)])  # c = 3 a
+    >>> c.parents[0][1], a.grad
+    (3.0, 0.0)
+    """
+
+    limit = 0  # looks at `parents` that are left to all nodes; 0 counts nothing
+
+    def __init__(self, value: float, parents: Any = ()) -> None:
+        self.value = value
+        self.grad = 0.0
+        self.looked = False
+        self._parents = list(parents)
+
+    @property
+    def parents(self) -> list[tuple[Node, float]]:
+        self.looked = True
+        if Node.limit:
+            Node.limit -= 1
+            if not Node.limit:
+                raise WalksAgainError
+        return self._parents
+
+    def __repr__(self) -> str:
+        return f"Node({self.value:.4g}, grad={self.grad:.4g})"
+
+
+def random_graph(seed: int, size: int = 12) -> list[Node]:
+    """Return the nodes of a random graph, oldest first, each of the later ones made from earlier ones."""
+    rng = np.random.default_rng(seed)
+    nodes = [Node(float(rng.normal())) for _ in range(3)]
+    while len(nodes) < size:
+        chosen = rng.choice(len(nodes), size=int(rng.integers(1, 3)), replace=True)
+        # The newest node is always a parent, so that every node is needed and depths differ.
+        chosen[0] = len(nodes) - 1
+        rng.shuffle(chosen)
+        slopes = rng.uniform(0.5, 2, size=len(chosen)) * rng.choice([-1, 1], size=len(chosen))
+        nodes.append(Node(float(rng.normal()), [(nodes[i], float(s)) for i, s in zip(chosen, slopes, strict=True)]))
+    order = list(rng.permutation(3))
+    nodes[:3] = [nodes[i] for i in order]
+    return nodes
+
+
+def chain(length: int) -> list[Node]:
+    """Return the nodes of a chain, each 1 times the one before it."""
+    nodes = [Node(1.0)]
+    for _ in range(length):
+        nodes.append(Node(1.0, [(nodes[-1], 1.0)]))
+    return nodes
+
+
+def doublings(count: int) -> list[Node]:
+    """Return the nodes of b = a + a, c = b + b, ...: 2^count paths from the last to the first."""
+    nodes = [Node(1.0)]
+    for _ in range(count):
+        nodes.append(Node(2 * nodes[-1].value, [(nodes[-1], 0.5), (nodes[-1], 0.5)]))
+    return nodes
+
+
+def ancestors(output: Node) -> list[Node]:
+    """Return the nodes that an output was made from, itself included, in no particular order."""
+    seen, stack = {id(output): output}, [output]
+    while stack:
+        for parent, _ in stack.pop()._parents:
+            if id(parent) not in seen:
+                seen[id(parent)] = parent
+                stack.append(parent)
+    return list(seen.values())
+
+
+def gradients_of_nodes(nodes: list[Node]) -> list[float]:
+    """Return d(last) / d(node) for nodes that stand oldest first."""
+    gradients = {id(node): 0.0 for node in nodes}
+    gradients[id(nodes[-1])] = 1.0
+    for node in reversed(nodes):
+        for parent, slope in node._parents:
+            gradients[id(parent)] += gradients[id(node)] * slope
+    return [gradients[id(node)] for node in nodes]
+
+
+def limited(run: Callable[[], Any], looks: int) -> Any:
+    """Run a walk that may look at `parents` so many times."""
+    Node.limit = looks
+    try:
+        return run()
+    finally:
+        Node.limit = 0
+
+
+AGAIN = (
+    "It walks every path: 2^60 of them in b = a + a; c = b + b; ... Keep a set of the nodes you have visited, and "
+    "visit "
+    "each once."
+)
+DEEP = (
+    f"It is recursive, and a chain of {DEPTH:,} nodes is deeper than Python's stack. Use a loop and a list of the "
+    f"nodes "
+    "that are still to be visited."
+)
+
+
+def mark_order(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
+    """Mark a function from an output to its nodes, in an order in which a gradient can walk back."""
+    for nodes in [random_graph(seed) for seed in range(20)] + [doublings(DOUBLINGS), chain(DEPTH)]:
+        needed = ancestors(nodes[-1])
+        try:
+            result = limited(lambda nodes=nodes: answer(nodes[-1]), 100 * len(nodes))  # type: ignore[misc]
+        except WalksAgainError:
+            return exercise.wrong(AGAIN)
+        except RecursionError:
+            return exercise.wrong(DEEP)
+        except Exception as error:
+            return exercise.wrong(raised(error))
+        if result is None or result is ...:
+            return exercise.not_yet()
+        place = {id(node): position for position, node in enumerate(result)}
+        if len(place) < len(result):
+            return exercise.wrong("A node stands in the list twice. Visit each node once.")
+        if missing := sum(id(node) not in place for node in needed):
+            return exercise.wrong(f"{missing} of the {len(needed)} nodes are missing from the list.")
+        pairs = [(place[id(node)], place[id(parent)]) for node in needed for parent, _ in node._parents]
+        if any(mine > parents for mine, parents in pairs):
+            if all(mine > parents for mine, parents in pairs):
+                return exercise.wrong("The list is the wrong way round: the output must come first.")
+            return exercise.wrong(
+                "A node comes before one of the nodes that use it, so its gradient is not complete when it is passed "
+                "on. Put a node into the list after everything that was made from it."
+            )
+    return exercise.right()
+
+
+def graph_of(*rows: tuple[float, ...]) -> list[Node]:
+    """Return nodes, oldest first; a row lists parents by position and slopes in turn: `(0, 2.0, 1, 3.0)`.
+
+    Examples
+    --------
+    >>> a, b = graph_of((), (0, 2.0))
+    >>> b.parents[0][0] is a, b.parents[0][1]
+    (True, 2.0)
+    """
+    nodes: list[Node] = []
+    for row in rows:
+        parents = [(nodes[int(i)], slope) for i, slope in zip(row[::2], row[1::2], strict=True)]
+        nodes.append(Node(float(len(nodes)), parents))
+    return nodes
+
+
+# From easy to hard: the first family that fails names the mistake, however the walk was written.
+FAMILIES: tuple[tuple[str, tuple[tuple[tuple[float, ...], ...], ...]], ...] = (
+    (
+        "The gradient of the output is not 1. The walk starts from output.grad = 1, since d(output) / d(output) = 1.",
+        (((),),),
+    ),
+    (
+        "In b = 3 a, the slope of b by a is 3. Each node passes its grad, times the slope, on to each of its parents.",
+        (((), (0, 3.0)), ((), (0, -0.5))),
+    ),
+    (
+        "In b = 3 a, c = 2 b, the slope of c by a is 6. Slopes multiply along a path: a node passes on its own grad "
+        "times "
+        "the slope, and its parents do the same.",
+        (((), (0, 3.0), (1, 2.0)), ((), (0, 3.0), (1, 2.0), (2, 0.5))),
+    ),
+    (
+        "In c = 3 a + 2 b, only some of the parents get a gradient. Pass a share on to each of them.",
+        (((), (), (0, 3.0, 1, 2.0)), ((), (), (), (0, 3.0, 1, 2.0, 2, 5.0))),
+    ),
+    (
+        "A node that is used twice keeps only one of its shares. Gradients add: write `parent.grad += ...`, not `=`.",
+        (((), (0, 3.0, 0, 2.0)), ((), (0, 3.0), (0, 2.0), (1, 1.0, 2, 1.0))),
+    ),
+    (
+        "A node passes its gradient on before it is complete: it is visited before another node that uses it. Visit "
+        "a node "
+        "only after everything that was made from it.",
+        (
+            ((), (0, 2.0), (1, 3.0), (1, 1.0, 2, 1.0)),
+            ((), (0, 2.0), (1, 3.0), (2, 1.0, 1, 1.0)),
+            ((), (0, 2.0), (1, 3.0), (2, 3.0), (3, 3.0), (1, 1.0, 4, 1.0)),
+            ((), (0, 2.0), (1, 3.0), (2, 3.0), (3, 3.0), (4, 1.0, 1, 1.0)),
+            ((), (0, 2.0, 0, 1.0), (1, 3.0, 1, 1.0), (2, 1.0, 2, 1.0)),
+        ),
+    ),
+)
+
+
+def mark_backward(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
+    """Mark `backward(output)`, which sets `grad` of every node on a tape."""
+    if not uses_its_argument(answer):
+        return exercise.not_yet()
+    families = [(sentence, [graph_of(*rows) for rows in graphs]) for sentence, graphs in FAMILIES]
+    families.append((FAMILIES[-1][0], [random_graph(seed) for seed in range(30)]))
+    families.append(("On long chains and on many paths, gradients are off.", [doublings(DOUBLINGS), chain(DEPTH)]))
+    for sentence, graphs in families:
+        for nodes in graphs:
+            try:
+                limited(lambda nodes=nodes: answer(nodes[-1]), 100 * len(nodes))  # type: ignore[misc]
+            except WalksAgainError:
+                return exercise.wrong(AGAIN)
+            except RecursionError:
+                return exercise.wrong(DEEP)
+            except Exception as error:
+                return exercise.wrong(raised(error))
+            if not np.allclose([node.grad for node in nodes], gradients_of_nodes(nodes), rtol=1e-9):
+                return exercise.wrong(sentence)
+    return exercise.right()
+
+
+def uses_its_argument(answer: Callable[..., Any]) -> bool:
+    """Tell whether a function changes a gradient, looks at parents, or raises: whether it is more than `...`."""
+    nodes = graph_of((), (0, 3.0))
+    try:
+        limited(lambda: answer(nodes[-1]), 1_000)
+    except Exception:
+        return True
+    return any(node.grad for node in nodes) or nodes[-1].looked
+
+
+def mark_value_class(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
+    """Mark a class of numbers with `+`, `*`, `tanh()` and `backward()`, given as a function that returns it."""
+    kind = answer()
+    if kind is None or kind is ...:
+        return exercise.not_yet()
+    for name, expression, slopes in EXPRESSIONS:
+        for a, b in ((2.0, 3.0), (-0.5, 0.25)):
+            try:
+                x, y = kind(a), kind(b)
+                z = expression(x, y)
+                z.backward()
+            except Exception as error:
+                return exercise.wrong(f"{name} with a = {a}, b = {b}: {raised(error)}")
+            right = slopes(a, b)
+            for letter, found, true in zip("ab", (x.grad, y.grad), right, strict=True):
+                if not math.isclose(found, true, rel_tol=1e-9, abs_tol=1e-12):
+                    return exercise.wrong(
+                        f"{name} with a = {a}, b = {b}: the slope by {letter} is {found:.6g}, and {true:.6g} is right. "
+                        + (TWICE if "twice" in name else ORDER if "late" in name else "")
+                    )
+    return exercise.right()
+
+
+TWICE = "A value that is used twice gets a share from each use, and the shares add."
+ORDER = "A node must wait until everything that was made from it has sent its share."
+EXPRESSIONS: tuple[tuple[str, Any, Any], ...] = (
+    ("a + b", lambda a, b: a + b, lambda a, b: (1.0, 1.0)),
+    ("a * b", lambda a, b: a * b, lambda a, b: (b, a)),
+    ("a.tanh() + b", lambda a, b: a.tanh() + b, lambda a, b: (1 - math.tanh(a) ** 2, 1.0)),
+    ("a * a + b, a used twice", lambda a, b: a * a + b, lambda a, b: (2 * a, 1.0)),
+    ("c = a + a; c + c + b, used twice twice", lambda a, b: (a + a) + (a + a) + b, lambda a, b: (4.0, 1.0)),
+    (
+        "c = a * b; (c.tanh() + c) * a, c is late",
+        lambda a, b: late(a, b),
+        lambda a, b: (
+            a * b * (1 - math.tanh(a * b) ** 2 + 1) + math.tanh(a * b) + a * b,
+            a * a * (1 - math.tanh(a * b) ** 2 + 1),
+        ),
+    ),
+)
+
+
+def late(a: Any, b: Any) -> Any:
+    c = a * b
+    return (c.tanh() + c) * a

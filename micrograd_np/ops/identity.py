@@ -1,0 +1,111 @@
+"""Rows that leave values as they are: aliases, hooks, copies, other dtypes; and constants of an array's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core import errors
+from ..core.tensor import Tensor
+from .primitive import Bound, Outputs, Primitive, Variadic, as_array, constant_like, example, stands_for
+from .primitive import Drawn as D
+
+
+def _same(x: Any) -> Any:
+    return x
+
+
+alias = Primitive(_same, lambda g, z, x: g, views=True, examples=[example(D(3))])
+
+# Several values as one node, so that one walk starts from all of them: the transpose of `item`.
+pack = Variadic(
+    lambda *arrays: Outputs(arrays),
+    lambda g, z, *arrays, i: np.zeros_like(arrays[i]) if g[i] is None else g[i],
+    bind=lambda *arrays: (arrays, {}),
+    examples=[example(D(3), D(2, 2))],
+)
+
+
+def _hooked(x: Any, function: Callable[[Any], Any]) -> Any:
+    return x
+
+
+def _hook_rule(g: Any, z: Any, x: Any, function: Callable[[Any], Any]) -> Any:
+    changed = function(g)
+    if changed is None:
+        return g
+    errors.check_shape("what the hook returned", changed, x)
+    return changed
+
+
+hook = Primitive(
+    _hooked,
+    _hook_rule,
+    bind=lambda x, function: ((x,), {"function": function}),
+    views=True,
+    examples=[example(D(3), lambda g: g)],
+)
+hook.widens = False  # the user's function is shown the gradient as it is
+
+
+# Copies, dtypes, constants.
+
+
+def _astype(x: Any, dtype: Any, copy: bool = True) -> Any:
+    return x.astype(dtype, copy=copy)
+
+
+def _write_astype(args: Any, params: Any, literal: Any) -> Any:
+    copy = [] if params.get("copy", True) else ["copy=False"]
+    return args[0].method("astype", literal(params["dtype"]).text, *copy)
+
+
+def _bind_astype(x: Any, dtype: Any, *, copy: bool = True) -> Bound:
+    """Integers and booleans have no gradient: what is made of them starts anew."""
+    x, dtype = as_array(x), np.dtype(dtype)
+    if isinstance(x, Tensor) and dtype.kind not in "fc":
+        x = x.detach()
+    return (x,), {"dtype": dtype} if copy else {"dtype": dtype, "copy": False}
+
+
+astype = Primitive(
+    _astype,
+    lambda g, z, x, dtype, copy=True: g,
+    bind=_bind_astype,
+    views=True,
+    formula=_write_astype,
+    also=(np.astype,) if hasattr(np, "astype") else (),
+    examples=[example(D(3), np.float64), example(D(2, 3), "float64", copy=False)],
+)
+copy = Primitive(np.copy, lambda g, z, x: g, bind=lambda x, order="K": ((x,), {}), examples=[example(D(2, 3))])
+
+
+@stands_for(np.zeros_like)
+def zeros_like(x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
+    """Zeros of x's shape and dtype; no gradient passes."""
+    return constant_like(np.zeros_like, x, dtype, order, subok, shape)
+
+
+@stands_for(np.ones_like)
+def ones_like(x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
+    """Ones of x's shape and dtype; no gradient passes."""
+    return constant_like(np.ones_like, x, dtype, order, subok, shape)
+
+
+@stands_for(np.empty_like)
+def empty_like(x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
+    """An array of x's shape and dtype, of whatever numbers; no gradient passes."""
+    return constant_like(np.empty_like, x, dtype, order, subok, shape)
+
+
+@stands_for(np.full_like)
+def full_like(
+    x: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None
+) -> Any:
+    """An array of x's shape and dtype, filled with a value, whose gradient passes."""
+    if not isinstance(fill_value, Tensor):
+        return constant_like(np.full_like, x, fill_value, dtype, order, subok, shape)
+    empty = np.empty_like(x, dtype, order, subok, shape)
+    return copy(np.broadcast_to(astype(fill_value, empty.dtype), empty.shape))
