@@ -135,8 +135,9 @@ class Compiled:
             return self.function(*args, **kwargs)
         unchanged = outside.guard()
         kind.traces += 1
+        modes = [module.training for module in outside.modules]
         result, steps = record(self.function, args, kwargs, outside=outside, moving=kind.moving)
-        if not unchanged():
+        if not unchanged() and not is_set_by(steps, outside.modules, modes, unchanged):
             raise TraceError(
                 f"{steps.name} changed {outside.first_changed()} itself, which its program would not do. Return what "
                 "it makes and keep it outside, or hold it in a Tensor and write to that; what the function did this "
@@ -253,6 +254,22 @@ class Turns:
 def misfit(args: Any, kwargs: Any) -> Any:
     """What is called where no program is known."""
     return MISFIT
+
+
+def is_set_by(steps: Steps, modules: list[Any], before: list[bool], unchanged: Callable[[], bool]) -> bool:
+    """Whether all that has changed is that modules train or do not: the program then sets that too."""
+    steps.modes = [(m, m.training) for m, then in zip(modules, before, strict=True) if m.training is not then]
+    switch(modules, before)
+    same = unchanged()
+    for module, now in steps.modes:
+        module.training = now
+    return same
+
+
+def switch(modules: list[Any], modes: list[bool]) -> None:
+    for module, training in zip(modules, modes, strict=True):
+        if module.training is not training:
+            module.training = training
 
 
 def is_recorded(args: Any, kwargs: Any) -> bool:

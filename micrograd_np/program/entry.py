@@ -102,11 +102,13 @@ class Entry:
         found = [f"{self.names(tensor)}._requires_grad is {flag}" for tensor, flag in flags]
         for tensor, had in program.met.items():
             found.append(f"{self.names(tensor)}._grad is {'not ' if had else ''}None")
-        return found + [f"{self.names(module)}.training is {module.training}" for module in program.modules]
+        own = {id(module) for module, _ in program.modes}
+        read = [module for module in program.modules if id(module) not in own]
+        return found + [f"{self.names(module)}.training is {module.training}" for module in read]
 
     def after(self, program: Steps) -> list[str]:
         """Mark what was written; leave gradients; return."""
-        lines: list[str] = []
+        lines = [f"{self.names(module)}.training = {mode}" for module, mode in program.modes]
         targets = [target for target, _ in program.writes if target.kind == TENSOR or self.is_tensor(target)]
         if targets:
             lines.append("latest.written = now = tick()")

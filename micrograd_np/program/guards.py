@@ -185,6 +185,7 @@ class Outside:
         self.edges: list[Edge] = []
         self.generators: list[tuple[str, Any]] = []
         self.owners: set[int] = set()
+        self.modules: list[Any] = []  # whose `training` the function may set
         self.named: set[str] = set()
         self.by_name = False  # code asks for attributes whose names it computes
         self.later: dict[str, list[Edge | Place]] = defaultdict(list)  # what is reached once code names it
@@ -303,6 +304,8 @@ def attributes(walk: Outside, place: Place) -> Found:
     path, x, _ = place
     kind: Any = type(x)
     users = is_users(kind)
+    if hasattr(kind, "named_modules"):
+        walk.modules.append(x)
     open_to_others = not users and not is_ours(kind)  # a library's own code may read any of them
     parts = getattr(x, "__dict__", None)
     if isinstance(parts, dict) and parts is not x:

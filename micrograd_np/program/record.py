@@ -93,7 +93,7 @@ def record(
         met,
         list(tracer.modules.values()),
         [*tracer.finite, *(tracer.values[x] for x in tracer.expected if x in tracer.targets)],
-        tracer.spoiled,
+        spoiled=tracer.spoiled,
     )
     return result, steps
 

@@ -28,6 +28,15 @@ SHAPED_BY_DATA = ("argwhere", "flatnonzero", "nonzero", "unique")
 astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
 
 
+CURE = (
+    "Choose with mg.where instead of if, keep numbers as Tensors, or do it outside and give the result as an argument."
+)
+CURES = {
+    "an index": "Write mg.take(array, index, axis=0) for array[index].",
+    "conversion to an array": "Leave it out, for arguments are Tensors here; or convert before, and give the array.",
+}
+
+
 class Trace:
     """Is shown every op, and remembers of every tensor which value it holds now."""
 
@@ -43,6 +52,7 @@ class Trace:
         self.values: dict[Tensor, Value] = {}
         self.inputs: dict[tuple[str, int], Value] = {}
         self.targets: dict[Tensor, Value] = {}  # tensors that were written to, and which input each was
+        self.whole: dict[Tensor, Tensor] = {}  # what shows all of another's memory: written to, the other is
         self.written: dict[Memory, Tensor] = {}
         self.touched: set[Tensor] = set()  # whose gradient was set or forgotten by the function itself
         self.met: dict[Tensor, Tensor | None] = {}  # the gradients that were there before, where they were looked at
@@ -95,6 +105,8 @@ class Trace:
     def same(self, tensor: Tensor, other: Any) -> None:
         """A tensor is another, under a new name."""
         self.values[tensor] = self.value(other)
+        if tensor.op is None and isinstance(other, Tensor) and tensor._data is other._data:
+            self.whole[tensor] = self.whole.get(other, other)
 
     def copied(self, tensor: Tensor, data: Any) -> None:
         """A Tensor was made of an array, which is read at each call, or of numbers, which stay."""
@@ -109,6 +121,7 @@ class Trace:
 
     def wrote(self, tensor: Tensor, values: Any) -> None:
         """A tensor's memory was given values."""
+        tensor = self.whole.get(tensor, tensor)
         target = self.value(tensor)
         value = self.value(values)
         shape, dtype = tensor._data.shape, tensor._data.dtype
@@ -165,7 +178,7 @@ class Trace:
         """What would make a value part of the program."""
         self.refused = self.refused or TraceError(
             f"{how} of {called(tensor, 'a tensor')} in a traced function would make today's value part of the "
-            f"program: {line(spot())}. Choose with mg.where instead of if, keep numbers as Tensors, or do it outside."
+            f"program: {line(spot())}. {CURES.get(how, CURE)}"
         )
         raise self.refused
 
@@ -174,7 +187,7 @@ class Trace:
     def value(self, x: Any) -> Any:
         """The value that a tensor or an array holds now; a number is itself."""
         if isinstance(x, Tensor):
-            x = x if type(x) is not Scalar else x.tensor
+            x = x.tensor if type(x) is Scalar else self.whole.get(x, x)
             self.check_unwritten(x)
             if x not in self.values:
                 old = x.birth < self.start

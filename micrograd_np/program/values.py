@@ -63,6 +63,7 @@ class Steps:
     met: dict[Any, bool] = field(default_factory=dict)  # tensor: whether it had a gradient, where that was looked at
     modules: list[Any] = field(default_factory=list)
     finite: list[Value] = field(default_factory=list)  # where one is not, nothing is written
+    modes: list[tuple[Any, bool]] = field(default_factory=list)  # modules whose `training` was set
     spoiled: str | None = None  # why these steps are no program
 
     def inputs(self) -> list[Value]:
