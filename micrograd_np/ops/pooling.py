@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import called
-from .primitive import Bound, Primitive, as_array, example, stands_for
+from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .windows import Sizes, check_steps, each_axis, entries, inside, padded, taps, windows
 
@@ -154,7 +154,7 @@ def average(axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, coun
     return mean / np.mean(windows(np.ones_like(x[:1, :1]), **how), axis=window)
 
 
-@stands_for()
+@implements()
 def max_pool1d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1) -> Any:
     """The largest entry of each window of a signal.
 
@@ -175,7 +175,7 @@ def max_pool1d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, d
     return max_pool(x, **how)
 
 
-@stands_for()
+@implements()
 def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1) -> Any:
     """The largest entry of each window of an image.
 
@@ -197,7 +197,7 @@ def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, d
     return max_pool(x, **how)
 
 
-@stands_for()
+@implements()
 def avg_pool1d(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *, count_include_pad: bool = True
 ) -> Any:
@@ -221,7 +221,7 @@ def avg_pool1d(
     return average(1, x, kernel_size, stride, padding, count_include_pad)
 
 
-@stands_for()
+@implements()
 def avg_pool2d(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *, count_include_pad: bool = True
 ) -> Any:
