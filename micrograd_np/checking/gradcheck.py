@@ -127,11 +127,11 @@ def nonlinear(nodes: Sequence[Tensor]) -> list[str]:
         if seen[node.op] > ENOUGH or not is_float(node._data):
             continue
         for position, rule in rules_of(node):
-            if not is_float(node.values[position]):
+            if not is_float(node._values[position]):
                 continue  # several outputs in one
             g = signed(np.random.default_rng(0), node.shape).astype(node._data.dtype)
             with np.errstate(all="ignore"):
-                first, times = (rule(k * g, node._data, *node.values, **node.params) for k in (1, -4))
+                first, times = (rule(k * g, node._data, *node._values, **node.params) for k in (1, -4))
             if hasattr(first, "dtype") and not np.allclose(times, -4 * first, 1e-4, equal_nan=True):
                 found[
                     f"{node.op.name} is where it goes wrong: {spot(node)}\n  its rule for {argument(node, position)} "

@@ -136,11 +136,14 @@ class Primitive(InstanceCall):
         The same function with NumPy's rarer keywords, written with rows: what is called where `bind` refuses.
     checks : bool
         Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
+    shows_nan : int
+        Of how many of the first arguments each nan or inf makes one in the result: a program then checks that alone.
     single : bool
         Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
     """
 
     __doc__: Any = GeneratedDoc(__doc__)
+    _guarded = ("function", "_rules")  # what a compiled function looks at before each call
 
     fast_paths: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
     coerce_operand = staticmethod(as_array)
@@ -165,6 +168,7 @@ class Primitive(InstanceCall):
         spelled: Callable[..., Any] | None = None,
         extended: Callable[..., Any] | None = None,
         checks: bool = False,
+        shows_nan: int = 0,
         single: bool = False,
     ) -> None:
         self.function = function
@@ -181,6 +185,7 @@ class Primitive(InstanceCall):
         self.spelled = spelled
         self.extended = extended
         self.checks = checks
+        self.shows_nan = shows_nan
         self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
