@@ -160,7 +160,7 @@ ratio: Elementwise = Elementwise(
     lambda v, z, g, x, norm: undefined(v, norm, v * (g / divisor(norm))),
     lambda v, z, g, x, norm: undefined(v, norm, -v * (g / divisor(norm)) * (x / divisor(norm))),
     domain=(0.5, 2),
-    spelled=_ratio,
+    decomposition=_ratio,
     examples=[example(D(3, 4), D(3, 4), D(3, 1)), example(D(), D(3), D(3)), example(D(0, 3), D(0, 3), D(0, 1))],
 )
 hypot = Elementwise(np.hypot, lambda g, z, x, y: ratio(g, x, z), lambda g, z, x, y: ratio(g, y, z))

@@ -44,7 +44,7 @@ def _cofactors_slope(g: Any, x: Any) -> Any:
     """The second derivative of det x, along g. In the bases of u and v a cofactor is a product of singular values."""
     unknown = np.logical_not(np.isfinite(x).all(axis=(-1, -2)))[..., None, None]  # NumPy would refuse the whole batch
     u, s, vh = np.linalg.svd(np.where(unknown, 0, x))
-    eye = eye_like(x)
+    eye = np.eye(s.shape[-1], dtype=s.dtype, like=s)
     inside = np.matmul(np.matmul(np.swapaxes(u, -1, -2), g), np.swapaxes(vh, -1, -2))
     rest = others(np.where(eye == 1, 1, s[..., None, :])) * (1 - eye)  # [i, j]: all values but the two
     diagonal = np.matmul(rest, np.einsum("...ii->...i", inside)[..., None])

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.errors import called
 from ..core.half import HALF, in_single, rounded, single
-from .indexing import scatter
+from .indexing import getitem, scatter
 from .primitive import Bound, MultiOutput, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .products import check_axes, dots, sums, totals
@@ -31,7 +31,7 @@ def _linear(x: Any, w: Any, *bias: Any) -> Any:
     return z if x.ndim == 2 else z.reshape(*x.shape[:-1], w.shape[0])
 
 
-def _spelled(x: Any, w: Any, *bias: Any) -> Any:
+def _linear_rows(x: Any, w: Any, *bias: Any) -> Any:
     z = np.matmul(rows(x), w.T)
     for b in bias:
         z = z + b
@@ -63,7 +63,7 @@ linear: Primitive = Primitive(
     lambda g, z, x, w, bias: np.sum(rows(g), axis=0),
     bind=_bind_linear,
     formula=_write_linear,
-    spelled=_spelled,
+    decomposition=_linear_rows,
     examples=[example(D(3, 4), D(2, 4), D(2)), example(D(2, 3, 4), D(2, 4)), example(D(4), D(3, 4), D(3))],
 )
 
@@ -102,7 +102,7 @@ def _softmax(x: Any, axis: Any) -> Any:
     return z
 
 
-def _softmax_spelled(x: Any, axis: Any) -> Any:
+def _softmax_rows(x: Any, axis: Any) -> Any:
     x = x if x.dtype.kind == "f" else x.astype(np.result_type(x.dtype, 0.0))
     z = np.exp(x - np.max(x, axis=axis, keepdims=True))
     return z / totals(z, axis)
@@ -120,7 +120,7 @@ softmax = Primitive(
     _softmax,
     lambda g, z, x, axis: z * (g - dots(g, z, axis)),
     bind=along,
-    spelled=_softmax_spelled,
+    decomposition=_softmax_rows,
     single=True,
     examples=CASES,
 )
@@ -128,7 +128,7 @@ log_softmax = Primitive(
     _log_softmax,
     lambda g, z, x, axis: g - np.exp(z) * np.sum(g, axis=axis, keepdims=True),
     bind=along,
-    spelled=_log_softmax,
+    decomposition=_log_softmax,
     single=True,
     examples=CASES,
 )
@@ -214,11 +214,38 @@ def _excess(x: Any, labels: Any) -> Any:
     return z.reshape(x.shape)
 
 
+def _valid(labels: Any, count: int) -> Any:
+    """The labels, for loops: one that is negative or too large is an index out of bounds."""
+    return getitem(np.arange(count), np.where(labels < 0, count, labels))
+
+
+def _right(labels: Any, x: Any) -> Any:
+    """True at each sample's label."""
+    return _valid(labels, x.shape[-1])[..., None] == np.arange(x.shape[-1])
+
+
+def _cross_entropy_rows(x: Any, labels: Any, reduction: str) -> Any:
+    logs = _log_softmax(x, -1)
+    chosen = labels * logs if labels.ndim == x.ndim else np.where(_right(labels, x), logs, 0)
+    return REDUCTIONS[reduction](-np.sum(chosen, axis=-1))
+
+
+def _excess_rows(x: Any, labels: Any) -> Any:
+    z = np.exp(x - np.max(x, axis=-1, keepdims=True))
+    return z / np.sum(z, axis=-1, keepdims=True) - _right(labels, x)
+
+
+def _embedding_rows(ids: Any, weight: Any) -> Any:
+    return weight[_valid(ids, weight.shape[0])]
+
+
 excess = Primitive(
     _excess,
     lambda g, z, x, labels: np.multiply(p := softmax(x), g - dots(g, p, -1)),
     None,
     bind=lambda x, labels: ((as_array(x), as_array(labels)), {}),
+    decomposition=_excess_rows,
+    exact=False,
     single=True,
     examples=[example(D(3, 4), np.array([3, 0, 3])), example(D(2, 2, 3), np.array([[0, 2], [1, 1]]))],
 )
@@ -228,6 +255,8 @@ cross_entropy = Primitive(
     _cross_entropy_x,
     lambda g, z, x, labels, reduction: share(-g, x, reduction) * log_softmax(x),
     bind=_bind_cross_entropy,
+    decomposition=_cross_entropy_rows,
+    exact=False,
     single=True,
     examples=[
         example(D(3, 4), LABELS),
@@ -254,7 +283,7 @@ binary_cross_entropy = Primitive(
     lambda g, z, p, t: g * ((1 - t) / np.maximum(1 - p, LEAST_DIVISOR) - t / np.maximum(p, LEAST_DIVISOR)),
     lambda g, z, p, t: g * (np.log(np.maximum(1 - p, LEAST_PROBABILITY)) - np.log(np.maximum(p, LEAST_PROBABILITY))),
     domain=(0.1, 0.9),
-    spelled=_binary_cross_entropy,
+    decomposition=_binary_cross_entropy,
     examples=[example(D(3, 4), D(3, 4)), example(D(), D()), example(D(0, 3), D(0, 3))],
 )
 
@@ -276,6 +305,8 @@ embedding = Primitive(
     None,
     lambda g, z, ids, weight: scatter(g, ids, weight.shape),
     bind=_bind_embedding,
+    decomposition=_embedding_rows,
+    exact=False,
     examples=[example(np.array([2, 0, 2]), D(4, 3)), example(np.array([[1, 1], [0, 2]]), D(3, 2))],
 )
 

@@ -117,8 +117,10 @@ class Primitive(InstanceCall):
     formula : callable, optional
         How a call is written, where that is neither a sign nor a call by name: `(args, params, literal)` to a Phrase;
         args are Phrases, and `literal` writes a parameter.
-    spelled : callable, optional
-        The kernel, to the same bits, written with rows alone: what a program spells out instead of calling it.
+    decomposition : callable, optional
+        The kernel written with rows alone. Programs spell it out; loops and ONNX files need it.
+    exact : bool
+        Whether the decomposition gives the kernel's bits; otherwise a program for NumPy calls the kernel.
     extended : callable, optional
         The same function with NumPy's rarer keywords, written with rows: what is called where `bind` refuses.
     checks : bool
@@ -149,7 +151,8 @@ class Primitive(InstanceCall):
         views: bool = False,
         broadcasts: bool = False,
         formula: Callable[..., Any] | None = None,
-        spelled: Callable[..., Any] | None = None,
+        decomposition: Callable[..., Any] | None = None,
+        exact: bool = True,
         extended: Callable[..., Any] | None = None,
         checks: bool = False,
         single: bool = False,
@@ -165,7 +168,8 @@ class Primitive(InstanceCall):
         self.views = views
         self.broadcasts = broadcasts
         self.formula = formula
-        self.spelled = spelled
+        self.decomposition = decomposition
+        self.exact = exact
         self.extended = extended
         self.checks = checks
         self.single = single

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.errors import called
+from ..core.half import in_single
 from .elementwise import divisor, exp_share, finite, ratio
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
@@ -181,9 +182,20 @@ def _slope_of_std(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool
     return slope - np.mean(slope, axis=axis, keepdims=True)
 
 
+def _var_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+    deviation = x - np.mean(x, axis=axis, keepdims=True)
+    total = np.sum(deviation * deviation, axis=axis, keepdims=keepdims)
+    return total / builtins.max(count(x, total) - ddof, 0)
+
+
+def _std_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+    return np.sqrt(_var_rows(x, axis, ddof, keepdims))
+
+
 SPREADS = [*CASES[:-1], example(D(3, 4), ddof=1), example(D(2, 3, 4), axis=(0, -1), ddof=1.5)]
-var = Primitive(np.var, _slope_of_var, bind=over_free, extended=var_of_chosen, examples=SPREADS)
-std = Primitive(np.std, _slope_of_std, bind=over_free, extended=std_of_chosen, examples=SPREADS)
+SPREAD: dict[str, Any] = {"bind": over_free, "exact": False, "examples": SPREADS}
+var = Primitive(np.var, _slope_of_var, extended=var_of_chosen, decomposition=_var_rows, **SPREAD)
+std = Primitive(np.std, _slope_of_std, extended=std_of_chosen, decomposition=_std_rows, **SPREAD)
 
 
 # Products.
@@ -225,9 +237,13 @@ min = Primitive(np.min, _slope_of_extreme, also=(np.amin,), extended=folded(np.m
 def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
     """log(sum(exp(x))), without overflow."""
     top = finite(np.max(x, axis=axis, keepdims=True))
-    with np.errstate(divide="ignore"):  # all entries may be -inf, and so the result
-        z = top + np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True))
+    z = top + np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True))
     return z if keepdims else np.squeeze(z, axis)
+
+
+def _quiet_logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
+    with np.errstate(divide="ignore"):  # all entries may be -inf, and so the result
+        return _logsumexp(x, axis, keepdims)
 
 
 def _slope_of_logsumexp(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -239,6 +255,9 @@ logsumexp = Primitive(
     _logsumexp,
     _slope_of_logsumexp,
     bind=over,
+    kernel=in_single(_quiet_logsumexp),
+    decomposition=_logsumexp,
+    exact=False,
     single=True,
     examples=CASES,
 )
