@@ -13,8 +13,9 @@ from ..core import errors
 from ..core.context import CURRENT, tracing
 from ..core.dispatch import apply, binary, unary
 from ..core.half import in_single, is_half, single
-from ..core.rules import Rule
+from ..core.rules import Paths, Rule, reads
 from ..core.tensor import Tensor, constant, fixed
+from ..core.versions import memory
 
 
 class Drawn:
@@ -87,6 +88,18 @@ class InstanceCall:
     __slots__ = ("__call__",)
 
     __call__: Callable[..., Any]
+
+
+def wanted_paths(rules: Sequence[Rule | None], wanted: int) -> Paths:
+    """The arguments whose bit is set and which have a rule, each with its rule."""
+    positions = [i for i in range(wanted.bit_length()) if wanted >> i & 1]
+    return tuple((i, rule) for i in positions if (rule := rules[i]))
+
+
+def values_needed(rules: Sequence[Rule | None], wanted: int, count: int) -> Sequence[int]:
+    """The positions of those of `count` arguments whose values the wanted rules read."""
+    paths = wanted_paths(rules, wanted)
+    return [i for i in range(count) if any(reads(rule, i + 1) for _, rule in paths)]
 
 
 class Primitive(InstanceCall):
@@ -185,8 +198,9 @@ class Primitive(InstanceCall):
     @rules.setter
     def rules(self, rules: Sequence[Rule | None]) -> None:
         self._rules = rules
-        x, y = [((i, rule),) for i, rule in enumerate([*rules, None, None][:2])]
-        self.paths = ((), x, y, x + y)  # by what is wanted: nothing, x, y, both
+        # By the bits of the arguments whose gradient is wanted.
+        self.paths = functools.cache(functools.partial(wanted_paths, rules))
+        self.needed = functools.cache(functools.partial(values_needed, rules))
 
     @property
     def __signature__(self) -> Any:
@@ -355,7 +369,10 @@ class MultiOutput(Primitive):
 
     def bound(self, *args: Any, **kwargs: Any) -> Any:
         node = super().bound(*args, **kwargs)
-        return tuple(item(node, i) for i in range(len(node)))
+        items = tuple(item(node, i) for i in range(len(node)))
+        if isinstance(node, Tensor) and node.op is self:
+            node._data.memories = list(map(memory, items))  # a write to one of them is a write to what the rule reads
+        return items
 
     def whole(self, rule: Rule, zeros: bool) -> Rule:
         """A rule that is given all outputs and all their cotangents; for the missing, zeros or None."""
