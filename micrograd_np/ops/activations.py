@@ -82,7 +82,7 @@ def _erfc_block(x: Any) -> Any:
 
 
 def _in_blocks(function: Any, x: Any) -> Any:
-    """A function of single numbers, of so many at a time that its intermediate results stay in the cache."""
+    """Apply an elementwise function to blocks whose intermediate results fit the processor's cache."""
     z = np.empty_like(x, dtype=np.result_type(x.dtype, 0.0))
     z[...] = x
     flat = z.ravel(order="K")
@@ -121,7 +121,7 @@ _CONSTANTS = {kind: (np.asarray(limit, kind), np.ones((), kind)) for kind, limit
 
 
 def _fast_sigmoid(x: Any) -> Any:
-    """The same bits, sooner."""
+    """Compute the bits of `_sigmoid` in less time."""
     if type(x) is not np.ndarray or x.dtype not in _CONSTANTS:
         return in_single(_sigmoid)(x)
     limit, one = _CONSTANTS[x.dtype]
@@ -135,7 +135,7 @@ def _log_sigmoid(x: Any) -> Any:
 
 
 def _softplus(x: Any, beta: float) -> Any:
-    """log(1+exp(beta x))/beta: a relu without its corner."""
+    """log(1+exp(beta x))/beta: a smooth relu."""
     return np.logaddexp(beta * x, 0) / beta
 
 
@@ -150,7 +150,7 @@ def _relu(x: Any) -> Any:
 
 
 def _fast_relu(x: Any) -> Any:
-    """The same bits, sooner: NumPy compares many numbers at a time with those of an array, and with one, one by one."""
+    """Compute the bits of `_relu` in less time: NumPy compares two arrays faster than an array and a number."""
     if type(x) is not np.ndarray or x.dtype.kind != "f":
         return _relu(x)
     z = np.zeros(x.shape, x.dtype) if x.flags.c_contiguous else np.zeros_like(x)
@@ -158,12 +158,12 @@ def _fast_relu(x: Any) -> Any:
 
 
 def _leaky_relu(x: Any, negative_slope: float) -> Any:
-    """x, times a small slope where it is negative."""
+    """x where it is positive, x times a small slope elsewhere."""
     return np.where(x > 0, x, negative_slope * x)
 
 
 def _elu(x: Any, alpha: float) -> Any:
-    """x, and alpha (exp(x) - 1) where it is negative."""
+    """x where it is positive, alpha (exp(x) - 1) elsewhere."""
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
@@ -179,7 +179,7 @@ def _bend(x: Any) -> Any:
 
 
 def _fall(x: Any) -> Any:
-    """exp(-_bend(x)), in one array: what sigmoid(_bend(x)) is one over, less 1."""
+    """exp(-_bend(x)), computed in one array; sigmoid(_bend(x)) is 1 / (1 + exp(-_bend(x)))."""
     z = np.empty(x.shape, np.result_type(x.dtype, 0.0), like=x)
     np.multiply(x, x, out=z)
     z *= -_CUBIC

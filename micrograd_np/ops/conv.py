@@ -20,12 +20,12 @@ CACHE = 2**19  # numbers; the windows made at a time stay in the processor's cac
 
 
 def samples_last(x: Any, padding: Sizes) -> Any:
-    """(N, C, ...) as (C, ..., N), in memory too, so that windows are copied in long runs; zeros around it."""
+    """Reorder (N, C, ...) to (C, ..., N) in memory, padded with zeros, so that windows are copied in long runs."""
     return padded(np.moveaxis(x, 0, -1), (*padding, 0), 0.0, order="C")
 
 
 def samples_first(x: Any) -> Any:
-    """(groups, C, ..., N) as (N, groups * C, ...), in the same memory."""
+    """View (groups, C, ..., N) as (N, groups * C, ...)."""
     return np.moveaxis(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), -1, 0)
 
 
@@ -34,14 +34,14 @@ def grouped(x: Any, groups: int) -> Any:
 
 
 def matrix(x: Any, axes: int) -> Any:
-    """The first axes as rows, the others as columns."""
+    """Reshape to a matrix: the first axes become rows, the others columns."""
     return x.reshape(prod(x.shape[:axes]), prod(x.shape[axes:]))
 
 
 def parts(groups: int, steps: Sizes, size: int) -> Iterator[tuple[int, slice, Any]]:
-    """A group, a few steps of the first axis, and the index of both into (groups, ..., *steps).
+    """Yield blocks of the output: the group, a slice of the first axis, and the index into (groups, ..., *steps).
 
-    So few that the windows' numbers, `size` for each step of all axes, fit the cache.
+    A block is so small that its windows, `size` numbers for each step, fit the processor's cache.
     """
     few = max(1, CACHE // max(1, size * prod(steps[1:])))
     for group in range(groups):
@@ -67,7 +67,7 @@ def _conv(x: Any, w: Any, *bias: Any, groups: int, stride: Sizes, padding: Sizes
 
 
 def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
-    """The transpose of conv in its input, a transposed convolution: each entry of y lays down a copy of the kernel."""
+    """The transpose of conv in its input: the sum of a copy of the kernel for each entry of y."""
     kernel, outs, ins = w.shape[2:], w.shape[0] // groups, w.shape[1]
     y = grouped(samples_last(y, (0,) * len(kernel)), groups)
     wide = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
@@ -82,7 +82,7 @@ def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, stride: Sizes, paddin
 
 
 def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
-    """The transpose of conv in its kernel: the windows of x summed up, each with the entry of y that it led to."""
+    """The transpose of conv in its kernel: the sum of the windows of x, each times its entry of y."""
     seen = grouped(views(samples_last(x, padding), kernel, stride, dilation), groups)
     y = grouped(samples_last(y, (0,) * len(kernel)), groups)
     (_, ins), (_, outs) = seen.shape[:2], y.shape[:2]
@@ -245,7 +245,7 @@ def conv2d(
 def transposed(
     name: str, axes: int, x: Any, weight: Any, bias: Any, output_padding: Any, groups: int, **given: Any
 ) -> Any:
-    """Each entry of x times the kernel, added up where the kernels overlap."""
+    """A transposed convolution: each entry of x times the kernel, added where the kernels overlap."""
     x, weight = as_array(x), as_array(weight)
     check_axes(name, axes, x, weight)
     how = each_axis(axes, **given)
@@ -253,7 +253,7 @@ def transposed(
     sizes = zip(x.shape[2:], weight.shape[2:], how["stride"], how["padding"], how["dilation"], more, strict=True)
     shape = tuple((n - 1) * s + d * (k - 1) + 1 - 2 * p + m for n, k, s, p, d, m in sizes)
     if min(shape) < 1:
-        raise ValueError(f"{name}: padding={how['padding']} takes away all of what {called(x, 'x')} lays down.")
+        raise ValueError(f"{name}: padding={how['padding']} removes the whole result of {called(x, 'x')}.")
     z = conv_input(x, weight, shape, groups=groups, **how)
     return z if bias is None else z + np.reshape(checked_bias(bias, z.shape[1]), (-1, *[1] * axes))
 
@@ -269,7 +269,7 @@ def conv_transpose1d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Any:
-    """The transpose of conv1d: each entry of a signal lays down a kernel, and overlaps add up.
+    """The transpose of conv1d: the sum of a copy of the kernel for each entry of a signal.
 
     Parameters
     ----------
@@ -299,7 +299,7 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Any:
-    """The transpose of conv2d: each entry of an image lays down a kernel, and overlaps add up.
+    """The transpose of conv2d: the sum of a copy of the kernel for each entry of an image.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def spell(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-    """Subscripts and arrays of either form: `"ij,j", x, y` or `x, [0, 1], y, [1]`."""
+    """Return the subscripts and the arrays of either form of call: `"ij,j", x, y` or `x, [0, 1], y, [1]`."""
     if isinstance(operands[0], str):
         return operands[0].replace(" ", ""), operands[1:]
     paired = operands[: len(operands) // 2 * 2]
@@ -29,7 +29,7 @@ def spell(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
 
 @functools.lru_cache
 def explicit(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
-    """The subscripts of each operand and of the result, with a letter for every axis."""
+    """Return the subscripts of each operand and of the result, with a letter for every axis."""
     inputs, arrow, output = subscripts.partition("->")
     terms = inputs.split(",")
     if len(terms) != len(ndims):
@@ -62,7 +62,7 @@ def explicit(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], 
 
 
 def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]) -> None:
-    """Axes of one name must be equally long; those of different arrays may also be of length 1."""
+    """Raise unless axes of one letter are equally long; axes of different arrays may also have length 1."""
     sizes: dict[str, int] = {}
     for term, x in zip(terms, arrays, strict=True):
         own = dict(zip(term, x.shape, strict=True))
@@ -102,8 +102,8 @@ def ones(n: int, x: Any) -> Any:
 def _einsum_rule(g: Any, z: Any, *arrays: Any, i: int, subscripts: str, optimize: Any) -> Any:
     """The einsum of the cotangent and the other operands that has this operand's axes.
 
-    An axis named twice meets an identity matrix, so that the cotangent lies on the diagonal; an axis that nobody else
-    has in full meets a vector of ones.
+    An axis named twice is multiplied with an identity matrix, so that the cotangent lies on the diagonal; an axis that
+    no other operand has in full length is multiplied with a vector of ones.
     """
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")

@@ -100,7 +100,7 @@ def most_axes(arrays: Any) -> int:
 
 
 def joined(arrays: Any, depth: int, axes: int) -> Any:
-    """Blocks that are `depth` lists deep, as one array of so many axes."""
+    """Join blocks nested `depth` lists deep into one array of `axes` axes."""
     if isinstance(arrays, list):
         return np.concatenate([joined(x, depth - 1, axes) for x in arrays], axes - depth)
     if depth:
@@ -183,7 +183,7 @@ def unstack(x: Any, *, axis: int = 0) -> tuple[Any, ...]:
 
 @implements(np.repeat)
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
-    """Each entry so many times in a row; the entries of the raveled array where no axis is given."""
+    """The entries, each repeated along an axis; of the raveled array where no axis is given."""
     x, axis = lines_of(as_array(x), axis)
     before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     if not isinstance(repeats, int):
@@ -227,7 +227,7 @@ def _inside(g: Any, z: Any, x: Any, pad_width: Any, mode: str, constant_values: 
 
 
 def border(pad_width: Any, ndim: int) -> list[list[int]]:
-    """How many entries go before and after each axis, from the spellings that NumPy takes."""
+    """Return the numbers of entries added before and after each axis, from NumPy's spellings of `pad_width`."""
     filled: list[list[int]] = np.broadcast_to(pad_width, (ndim, 2)).tolist()
     return filled
 

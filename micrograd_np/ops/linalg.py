@@ -20,7 +20,7 @@ from .reductions import others
 
 
 def regular(x: Any) -> Any:
-    """Far from singular, for the examples."""
+    """Make a matrix invertible, for the examples."""
     return x + 4 * np.eye(x.shape[-1])
 
 
@@ -55,7 +55,7 @@ def _cofactors_slope(g: Any, x: Any) -> Any:
 
 
 def _cofactors_slope_x(h: Any, z: Any, g: Any, x: Any) -> Any:
-    """The third derivative, by the inverse: what no singular x has."""
+    """The third derivative, by the inverse; it does not exist for a singular x."""
     inverse = np.linalg.inv(x)
     left, right = np.matmul(inverse, g), np.matmul(inverse, h)
     both = np.matmul(left, right)
@@ -100,7 +100,7 @@ inv = Primitive(
 
 
 def columns(x: Any, b: Any) -> Any:
-    """Solutions as matrices; NumPy takes the right side for one vector only where it has one axis."""
+    """Add a column axis if b is one vector; NumPy reads b as a vector only if it has one axis."""
     return np.expand_dims(x, -1) if b.ndim == 1 else x
 
 
@@ -202,7 +202,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 
 
 def positive_definite(x: Any) -> Any:
-    """Symmetric and positive_definite definite, for the examples."""
+    """Make a matrix symmetric and positive definite, for the examples."""
     return np.matmul(x, mT(x)) + np.eye(x.shape[-1])
 
 
@@ -224,7 +224,7 @@ cholesky = Primitive(
 
 
 def absorbed(g: Any, q: Any, k: int) -> Any:
-    """The cotangent of q's first k columns, that of the rest included: they turn with the first to stay orthogonal."""
+    """The cotangent of q's first k columns. The others turn to stay orthogonal to them, and add theirs."""
     return g[..., :k] - np.matmul(q[..., k:], np.matmul(mT(g[..., k:]), q[..., :k]))
 
 
@@ -354,7 +354,7 @@ class SVDResult(NamedTuple):
 
 
 def turned(g: Any, u: Any, s: Any) -> Any:
-    """What the singular vectors of one side send back, still to be multiplied by those of the other."""
+    """The cotangent through the singular vectors of one side, before the product with those of the other."""
     k = s.shape[-1]
     g, thin = absorbed(g, u, k), u[..., :k]
     inside = np.matmul(mT(thin), g)

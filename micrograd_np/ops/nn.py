@@ -19,7 +19,7 @@ from .reductions import count, scalar_axis
 
 
 def rows(x: Any) -> Any:
-    """Each sample as a row: (..., features) to (samples, features)."""
+    """Reshape (..., features) to (samples, features)."""
     return x if x.ndim == 2 else np.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
 
 
@@ -77,17 +77,17 @@ def along(x: Any, axis: Any = -1) -> Bound:
 
 
 def at(which: Any) -> Any:
-    """The index into rows that takes from each the one entry that `which` says."""
+    """The index that takes one entry from each row, at the column given by `which`."""
     return np.arange(which.size, like=which), which.reshape(-1)
 
 
 def picked(x: Any, which: Any) -> Any:
-    """From each row along the last axis of x the one entry that `which` says."""
+    """One entry of each row along the last axis of x, at the column given by `which`."""
     return rows(x)[at(which)].reshape(which.shape)
 
 
 def largest(x: Any, axis: Any) -> Any:
-    """The largest along an axis, or several, kept with length 1; where in a row it lies, NumPy finds sooner than it."""
+    """The maximum over one or more axes, kept with length 1. NumPy's argmax is faster than its max on the last one."""
     if axis in (-1, (-1,)) and x.size:
         return picked(x, x.argmax(axis=-1, keepdims=True))
     return np.max(x, axis=axis, keepdims=True)
@@ -150,7 +150,7 @@ def check_range(what: str, labels: Any, count: int) -> None:
 
 
 def _one_hot(labels: Any, num_classes: int) -> Any:
-    """For each label a row of zeros with a 1 at the label, of integers so small that they take on any other dtype."""
+    """A row of zeros with a 1 at the label, for each label; int8, so that products keep the other operand's dtype."""
     labels = as_array(labels)
     check_integers("labels", labels)
     check_range("labels", labels, num_classes)
@@ -201,14 +201,14 @@ def share(g: Any, x: Any, reduction: str) -> Any:
 
 
 def _cross_entropy_x(g: Any, z: Any, x: Any, labels: Any, reduction: str) -> Any:
-    """The probabilities that were predicted, less those that are right."""
+    """The predicted probabilities less the right ones, times each sample's cotangent."""
     if labels.ndim == x.ndim:
         return share(g, x, reduction) * (softmax(x) * np.sum(labels, axis=-1, keepdims=True) - labels)
     return share(g, x, reduction) * excess(x, labels)
 
 
 def _excess(x: Any, labels: Any) -> Any:
-    """softmax(x), less 1 at the label: how much too probable each class is held."""
+    """softmax(x), less 1 at the label: the error of the predicted probabilities."""
     z = _softmax(rows(x), -1)
     z[at(labels)] -= 1
     return z.reshape(x.shape)
@@ -295,7 +295,7 @@ def _bind_embedding(ids: Any, weight: Any) -> Bound:
 
 
 def _embedding(ids: Any, weight: Any) -> Any:
-    """For each id its row of the weight."""
+    """The rows of the weight at the ids."""
     check_range("ids", ids, weight.shape[0])
     return weight[ids]
 
@@ -326,7 +326,7 @@ def _standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:
 
 
 def _standardize_x(g: Any, z: Any, x: Any, axis: Any, eps: float) -> Any:
-    """What moves all entries alike, or apart from their mean alike, moves mean and variance only."""
+    """The cotangent less its components along 1 and along the result, which change only mean and variance."""
     (g_unit, g_mean, g_var), (unit, mean, var) = g, z
     entries = count(x, mean)
     scale = 1 / np.sqrt(var + eps)

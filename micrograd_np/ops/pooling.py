@@ -25,9 +25,9 @@ def _max_pool(x: Any, kernel: Sizes, **how: Sizes) -> Any:
 
 
 def where_largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any], Any]:
-    """Where each entry of the kernel falls on the largest of its window, z; and how many of a window do.
+    """Return masks of the largest entries, one for each entry of the kernel, and how many there are in each window.
 
-    None does where z is nan: a cotangent divided by that 0, and multiplied by False, is nan for all of the window.
+    The count is 0 where z is nan: a cotangent divided by it and multiplied by False is nan for the whole window.
     """
     chosen = [seen == z for seen in entries(x, kernel, -np.inf, **how)]
     few = np.int8 if len(chosen) < 128 else np.int32  # so small that it takes on any float's dtype
@@ -38,7 +38,7 @@ def where_largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any
 
 
 def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
-    """For each window of x, its entry of y to the largest of the window, z."""
+    """Add each entry of y to the largest entry of its window in x; z holds those entries."""
     chosen, count = where_largest(x, z, kernel, **how)
     stride, padding, dilation = how["stride"], how["padding"], how["dilation"]
     share = np.empty_like(z, dtype=y.dtype)
@@ -57,7 +57,7 @@ def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
 
 
 def _max_pool_mean(v: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
-    """For each window of x, the mean of the entries of v that lie where x is the largest of the window, z."""
+    """The mean of v over the largest entries of each window of x; z holds those entries."""
     chosen, count = where_largest(x, z, kernel, **how)
     with np.errstate(divide="ignore", invalid="ignore"):
         pairs = zip(chosen, entries(v, kernel, 0, **how), strict=True)
@@ -134,7 +134,7 @@ max_pool_mean: Primitive = Primitive(
 def moves(
     axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1
 ) -> tuple[Any, dict[str, Any]]:
-    """x, and how the windows lie in it: side by side unless a stride is given."""
+    """Return x and the parameters of its windows, which lie side by side unless a stride is given."""
     x = as_array(x)
     if x.ndim != axes + 2:
         sizes = "L" if axes == 1 else "H, W"

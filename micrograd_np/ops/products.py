@@ -255,7 +255,7 @@ def kron(a: Any, b: Any) -> Any:
 
 @implements(np.cross, np.linalg.cross)
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
-    """The vectors at right angles to those of a and of b; of two vectors in a plane, their one number."""
+    """The cross products of vectors; of vectors in a plane, their one component."""
     if axis is not None:
         axisa = axisb = axisc = axis
     u, v = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
@@ -301,7 +301,7 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
 
     @functools.cache
     def cheapest(start: int, stop: int) -> tuple[int, int]:
-        """The fewest multiplications for a stretch of the product, and where to cut it for them."""
+        """Return the fewest multiplications for a part of the product, and where to split it."""
         if stop - start == 1:
             return 0, start
         return min(

@@ -17,7 +17,7 @@ from .primitive import Drawn as D
 
 
 def scalar_axis(a: Any, axis: Any) -> Any:
-    """The axis, but None for 0 and -1 of an array without axes, which NumPy reduces along these, too."""
+    """Return the axis, but None for axes 0 and -1 of a 0-d array, which NumPy accepts."""
     if axis is None or getattr(a, "ndim", True):
         return axis
     return None if axis in (0, -1) else normalize_axis_tuple(axis, 0)
@@ -44,22 +44,22 @@ def one_of(ddof: float, correction: float | None) -> float:
 
 
 def spread(g: Any, axis: Any, keepdims: bool = False) -> Any:
-    """A reduction's result, or cotangent, in a shape that broadcasts against what was reduced."""
+    """Give a reduction's result or cotangent the reduced axes back, with length 1, so that it broadcasts."""
     return g if keepdims or axis is None else np.expand_dims(g, axis)
 
 
 def count(x: Any, z: Any) -> int:
-    """How many entries of x became one of z."""
+    """Return the number of entries of x that were reduced to one entry of z."""
     return int(x.size // z.size) if x.size else 1
 
 
 def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
-    """The axes that `axis=` names, as non-negative numbers."""
+    """Return the axes that `axis=` names as non-negative integers."""
     return normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
 
 
 def gathered(x: Any, axes: tuple[int, ...]) -> Any:
-    """The entries along some axes as one axis, the last."""
+    """Move some axes to the end and merge them into one."""
     kept = tuple(k for k in range(x.ndim) if k not in axes)
     shape = [x.shape[k] for k in kept]
     return np.reshape(np.transpose(x, kept + axes), (*shape, math.prod(x.shape[k] for k in axes)))
@@ -67,13 +67,13 @@ def gathered(x: Any, axes: tuple[int, ...]) -> Any:
 
 # NumPy's keywords initial=, where= and mean=, written with rows.
 def chosen(a: Any, where: Any, fill: Any) -> Any:
-    """The entries for which `where` holds, and `fill` in the place of the others."""
+    """Replace the entries for which `where` does not hold by `fill`."""
     a = as_array(a)
     return a if where is True else np.where(np.broadcast_to(where, a.shape), a, fill)
 
 
 def folded(reduce: Any, combine: Any, identity: float | None) -> Any:
-    """A reduction that begins with `initial`, of the entries for which `where` holds."""
+    """Return a reduction that takes `initial=` and `where=`."""
 
     def extended(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
         fill = initial if identity is None else identity
@@ -93,7 +93,7 @@ def mean_of_chosen(a: Any, axis: Any = None, *, keepdims: bool = False, where: A
 
 
 def per(total: Any, numbers: Any) -> Any:
-    """A quotient in the dtype of the total, which the integers below do not widen."""
+    """Divide; keep the dtype of a total of floats, which the integers would widen."""
     return (total / numbers).astype(total.dtype) if total.dtype.kind == "f" else total / numbers
 
 
@@ -200,7 +200,7 @@ std = Primitive(np.std, _slope_of_std, extended=std_of_chosen, decomposition=_st
 
 # Products.
 def others(x: Any) -> Any:
-    """For each entry along the last axis, the product of all the others, without a division."""
+    """Return, for each entry along the last axis, the product of all others, without a division."""
     half = x.shape[-1] // 2
     if not half:
         return np.ones_like(x)
@@ -222,7 +222,7 @@ prod = Primitive(np.prod, _slope_of_prod, bind=over, extended=folded(np.prod, np
 
 # Extremes.
 def _slope_of_extreme(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """The extreme entries share the cotangent equally; where a nan is among the entries, they are all to blame."""
+    """Share the cotangent equally among the extreme entries; all entries get nan where one of them is nan."""
     extreme = x == spread(z, axis, keepdims)
     sharing = np.sum(extreme, axis=axis, keepdims=True).astype(g.dtype)
     rest = np.where(np.isnan(z), np.nan, 0).astype(g.dtype)
@@ -367,7 +367,7 @@ def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 
 @implements(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
-    """How much solving with x can enlarge an error: the norm of x times that of its inverse."""
+    """The condition number: the norm of x times that of its inverse."""
     x = as_array(x)
     if p in (None, 2, -2):
         values = np.linalg.svdvals(x)

@@ -17,14 +17,14 @@ from .primitive import Drawn as D
 
 
 def in_order(order: str) -> dict[str, str]:
-    """C order goes without saying; A and K ask how the memory is laid out, which is no part of a value."""
+    """Return `order` as a parameter, nothing for C; refuse A and K, which depend on memory layout."""
     if order not in ("C", "F"):
         raise TypeError(f"order={order!r} is not supported on Tensors; 'C' and 'F' are.")
     return {"order": order} if order == "F" else {}
 
 
 def _bind_reshape(x: Any, *sizes: Any, shape: Any = None, order: str = "C") -> Bound:
-    """All spellings: `np.reshape(x, (2, 3))`, `np.reshape(x, (2, 3), "F")`, `x.reshape(2, 3)`."""
+    """Bind all spellings: `np.reshape(x, (2, 3))`, `np.reshape(x, (2, 3), "F")`, `x.reshape(2, 3)`."""
     if not sizes and shape is None:
         raise TypeError("missing 1 required positional argument: 'shape'")
     if sizes and isinstance(sizes[-1], str):
@@ -121,14 +121,14 @@ def each(arrays: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
 
 
 def _bind_transpose(x: Any, *order: Any, axes: Any = None) -> Bound:
-    """All spellings: `np.transpose(x, (1, 0))`, `np.transpose(x, axes=(1, 0))`, `x.transpose(1, 0)`, `x.T`."""
+    """Bind all spellings: `np.transpose(x, (1, 0))`, `np.transpose(x, axes=(1, 0))`, `x.transpose(1, 0)`, `x.T`."""
     if order:
         axes = order[0] if len(order) == 1 else order
     return (x,), {"axes": axes if axes is None else tuple(axes)}
 
 
 def back(axes: tuple[int, ...] | None) -> Any:
-    """The order of axes that undoes an order of axes."""
+    """Return the inverse permutation of axes."""
     return axes and sorted(range(len(axes)), key=lambda axis: axes[axis] % len(axes))
 
 
@@ -266,7 +266,7 @@ size = StaticOp(np.size, examples=[example(D(2, 3)), example(D(2, 3), 1)])
 
 
 def entries(rows: int, columns: int, offset: int) -> slice:
-    """Where a diagonal lies in the raveled matrix."""
+    """Return the slice of a diagonal in the raveled matrix."""
     length = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
     start = max(offset, -offset * columns)
     return slice(start, start + length * (columns + 1), columns + 1) if length else slice(0, 0)

@@ -14,7 +14,7 @@ from .reductions import axes_of, count, gathered, scalar_axis
 
 
 def along(a: Any, axis: Any = None) -> Bound:
-    """Without an axis, along all entries in their order; an array without axes is a vector of one."""
+    """Bind; without an axis, and for a 0-d array, ravel."""
     if axis is None or scalar_axis(a, axis) is None:
         return (np.reshape(a, -1),), {"axis": 0}
     return (a,), {"axis": axis}
@@ -31,12 +31,12 @@ cumsum = Primitive(
 
 
 def ahead(x: Any, step: int) -> Any:
-    """Each entry replaced by the one `step` further along the last axis, or 0."""
+    """Shift the entries by `step` along the last axis, filling with 0."""
     return np.concatenate([x[..., step:], np.zeros_like(x[..., :step])], -1)
 
 
 def _slope_of_cumprod(g: Any, z: Any, x: Any, axis: int) -> Any:
-    """The sum over k >= i of g_k z_k / x_i, without the division: gathered from 1, 2, 4, ... entries ahead."""
+    """Sum g_k z_k / x_i over k >= i without the division, in steps of 1, 2, 4, ... entries."""
     g, z, x = (np.swapaxes(part, axis, -1) for part in (g, z, x))
     before = np.concatenate([np.ones_like(z[..., :1]), z[..., :-1]], -1)
     between = ahead(x, 1)
@@ -57,7 +57,7 @@ cumprod = Primitive(
 
 
 def cumulative(total: Primitive, start: int, x: Any, axis: Any, include_initial: bool) -> Any:
-    """The running total of the array API standard: it wants an axis, and may begin with the total of nothing."""
+    """The running total as in the array API standard: needs an axis, and may include the initial value."""
     x = as_array(x)
     if axis is None:
         if x.ndim > 1:
@@ -135,7 +135,7 @@ def ordered(a: Any, axes: tuple[int, ...]) -> Any:
 
 
 def unless_nan(result: Any, entries: Any) -> Any:
-    """The result where no sorted entry is nan; elsewhere their maximum, whose gradient is nan for each entry."""
+    """The result; where an entry is nan their maximum, whose gradient is nan for each entry."""
     if not entries.shape[-1]:
         return result
     return np.where(np.isnan(entries[..., -1]), np.max(entries, axis=-1), result)
@@ -143,7 +143,7 @@ def unless_nan(result: Any, entries: Any) -> Any:
 
 @implements(np.median)
 def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """The entry in the middle of their order, or the mean of the two there."""
+    """The middle entry in ascending order, or the mean of the two middle ones."""
     axes = axes_of(a, axis)
     entries = ordered(a, axes)
     n = entries.shape[-1]
@@ -153,7 +153,7 @@ def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 
 def at(entries: Any, position: float) -> Any:
-    """The entry at a position along the last axis; between two entries, on the line from one to the other."""
+    """The entry at a position along the last axis, interpolated linearly between entries."""
     low = math.floor(position)
     lower = entries[..., low]
     if position == low:
@@ -163,7 +163,7 @@ def at(entries: Any, position: float) -> Any:
 
 @implements(np.quantile)
 def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
-    """The entry that a part q of the entries is below, by any of NumPy's methods; no gradient in q."""
+    """The q-quantile, by any of NumPy's methods; no gradient in q."""
     axes = axes_of(a, axis)
     entries = ordered(a, axes)
     positions = np.asarray(np.quantile(np.arange(entries.shape[-1]), np.asarray(q), method=method))
@@ -175,7 +175,7 @@ def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdi
 
 @implements(np.percentile)
 def percentile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
-    """The entry that q percent of the entries are below."""
+    """The q-th percentile; no gradient in q."""
     return quantile(a, np.asarray(q) / 100, axis, method=method, keepdims=keepdims)
 
 
@@ -195,7 +195,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 
 
 def aligned(weights: Any, a: Any, axis: Any) -> Any:
-    """Weights given for some axes only, in a shape that broadcasts against the entries."""
+    """Reshape weights given for some axes only, so that they broadcast against the entries."""
     if weights.shape == a.shape:
         return weights
     axes = () if axis is None else axes_of(a, axis)
