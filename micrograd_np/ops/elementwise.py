@@ -23,7 +23,7 @@ def divisor(x: Any) -> Any:
     return np.where(x == 0, 1, x)
 
 
-def finite(x: Any) -> Any:
+def without_inf(x: Any) -> Any:
     """Replace infinities by 0, so that subtracting from an equal infinity gives no nan."""
     return np.where(np.isinf(x), 0, x)
 
@@ -40,7 +40,7 @@ def infinities(x: Any, y: Any) -> Any:
     return (x == np.inf) * 1.0 + (y == np.inf)
 
 
-def step(g: Any, x: Any) -> Any:
+def step_cotangent(g: Any, x: Any) -> Any:
     """The cotangent of a step function's argument: 0, but g where x is nan, so that the nan is not hidden."""
     return np.where(np.isnan(x), g, 0)
 
@@ -193,28 +193,32 @@ copysign = Elementwise(
 )
 
 
-def share(g: Any, z: Any, x: Any, y: Any) -> Any:
+def chosen_cotangent(g: Any, z: Any, x: Any, y: Any) -> Any:
     """The cotangent where x was chosen; half of it where y equals x."""
     return np.where(x == z, np.where(x == y, g / 2, g), 0)
 
 
-def unless(beaten: Any, tied: Any, g: Any) -> Any:
+def unbeaten_cotangent(beaten: Any, tied: Any, g: Any) -> Any:
     """The cotangent, but 0 where the other argument was chosen and half of it at a tie; a nan keeps the cotangent."""
     return np.where(beaten, 0, np.where(tied, g / 2, g))
 
 
 maximum = Elementwise(
     np.maximum,
-    lambda g, z, x, y: unless(x < y, x == y, g),
-    lambda g, z, x, y: unless(y < x, x == y, g),
+    lambda g, z, x, y: unbeaten_cotangent(x < y, x == y, g),
+    lambda g, z, x, y: unbeaten_cotangent(y < x, x == y, g),
 )
 minimum = Elementwise(
     np.minimum,
-    lambda g, z, x, y: unless(x > y, x == y, g),
-    lambda g, z, x, y: unless(y > x, x == y, g),
+    lambda g, z, x, y: unbeaten_cotangent(x > y, x == y, g),
+    lambda g, z, x, y: unbeaten_cotangent(y > x, x == y, g),
 )
-fmax = Elementwise(np.fmax, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
-fmin = Elementwise(np.fmin, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
+fmax = Elementwise(
+    np.fmax, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x)
+)
+fmin = Elementwise(
+    np.fmin, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x)
+)
 where = Elementwise(
     np.where,
     None,
@@ -253,22 +257,22 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 
 # Steps, and what is left beside them.
-sign = Elementwise(np.sign, lambda g, z, x: step(g, x))
-floor = Elementwise(np.floor, lambda g, z, x: step(g, x))
-ceil = Elementwise(np.ceil, lambda g, z, x: step(g, x))
-trunc = Elementwise(np.trunc, lambda g, z, x: step(g, x))
-fix = Elementwise(np.fix, lambda g, z, x: step(g, x), kernel=np.trunc)
-rint = Elementwise(np.rint, lambda g, z, x: step(g, x))
+sign = Elementwise(np.sign, lambda g, z, x: step_cotangent(g, x))
+floor = Elementwise(np.floor, lambda g, z, x: step_cotangent(g, x))
+ceil = Elementwise(np.ceil, lambda g, z, x: step_cotangent(g, x))
+trunc = Elementwise(np.trunc, lambda g, z, x: step_cotangent(g, x))
+fix = Elementwise(np.fix, lambda g, z, x: step_cotangent(g, x), kernel=np.trunc)
+rint = Elementwise(np.rint, lambda g, z, x: step_cotangent(g, x))
 round = Elementwise(
     np.round,
-    lambda g, z, x, decimals: step(g, x),
+    lambda g, z, x, decimals: step_cotangent(g, x),
     bind=lambda a, decimals=0: ((a,), {"decimals": decimals}),
     also=(np.around,),
     examples=[example(D(3, 4)), example(D(3), decimals=1)],
 )
 heaviside = Elementwise(
     np.heaviside,
-    lambda g, z, x, y: step(g, x),
+    lambda g, z, x, y: step_cotangent(g, x),
     lambda g, z, x, y: np.where(x == 0, g, 0),
     examples=[example(D(3, 4), D(4)), example(np.array([-1.0, 0.0, 2.0]), D(2, 3))],
 )
@@ -281,8 +285,8 @@ DIVISIONS = [
 ]
 floor_divide = Elementwise(
     np.floor_divide,
-    lambda g, z, x, y: step(g, x),
-    lambda g, z, x, y: step(g, y),
+    lambda g, z, x, y: step_cotangent(g, x),
+    lambda g, z, x, y: step_cotangent(g, y),
     sign="//",
     examples=DIVISIONS,
 )

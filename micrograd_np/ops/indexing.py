@@ -73,7 +73,7 @@ def put(values: Any, index: tuple[Any, ...], shape: Any) -> Any:
     if any(hasattr(part, "dtype") and part.dtype.kind in "iu" and part.size > 1 for part in index):
         add_at(target, index, values)
     else:
-        target[index] = fill(values, target[index].shape)
+        target[index] = broadcast_values(values, target[index].shape)
     return target
 
 
@@ -94,13 +94,13 @@ def add_at(target: Any, index: tuple[Any, ...], values: Any) -> None:
 
     On one axis np.add.at is several times faster. On more than 32 it crashes, and it gets values that broadcast wrong.
     """
-    positions = raveled(target, index)
-    np.add.at(target.reshape(-1), positions.reshape(-1), fill(values, positions.shape).reshape(-1))
+    positions = raveled_positions(target, index)
+    np.add.at(target.reshape(-1), positions.reshape(-1), broadcast_values(values, positions.shape).reshape(-1))
 
 
-def raveled(target: Any, index: tuple[Any, ...]) -> Any:
+def raveled_positions(target: Any, index: tuple[Any, ...]) -> Any:
     """Return the positions in the raveled target that an index points to."""
-    if len(index) > target.ndim or not all(map(counts, index)):
+    if len(index) > target.ndim or not all(map(is_integer, index)):
         return np.arange(target.size, like=target).reshape(target.shape)[index]
     rows: Any = 0
     for part, size in zip(index, target.shape, strict=False):
@@ -111,12 +111,12 @@ def raveled(target: Any, index: tuple[Any, ...]) -> Any:
     return (rows * width).reshape(rows.shape + (1,) * len(trailing)) + within
 
 
-def counts(part: Any) -> bool:
+def is_integer(part: Any) -> bool:
     """Return True for an integer, and for an array of integers."""
     return part.dtype.kind in "iu" if hasattr(part, "dtype") else type(part) is int
 
 
-def fill(values: Any, shape: tuple[int, ...]) -> Any:
+def broadcast_values(values: Any, shape: tuple[int, ...]) -> Any:
     """Broadcast values to the shape of the entries that they replace."""
     if values.shape == shape:
         return values
@@ -174,7 +174,7 @@ def take(x: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
     """The entries at the indices along an axis; of the raveled array where no axis is given."""
     x = as_array(x)
     x, axis = lines_of(x, axis)
-    return x[(slice(None),) * axis + (within(indices, x.shape[axis], mode),)]
+    return x[(slice(None),) * axis + (bounded_indices(indices, x.shape[axis], mode),)]
 
 
 def lines_of(x: Any, axis: int | None) -> tuple[Any, int]:
@@ -184,7 +184,7 @@ def lines_of(x: Any, axis: int | None) -> tuple[Any, int]:
     return x, normalize_axis_index(axis, x.ndim)
 
 
-def within(indices: Any, length: int, mode: str) -> Any:
+def bounded_indices(indices: Any, length: int, mode: str) -> Any:
     """Wrap or clip indices outside an axis of this length; True and False count as 1 and 0."""
     indices = as_index(indices)
     if indices.dtype == bool:
@@ -238,7 +238,7 @@ def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
 def choose(a: Any, choices: Sequence[Any], *, mode: str = "raise") -> Any:
     """An array made of the entries of several: `a` says from which of `choices` each one comes."""
     a, *arrays = np.broadcast_arrays(a, *choices)
-    return np.take_along_axis(np.stack(arrays), within(a, len(arrays), mode)[None], 0)[0]
+    return np.take_along_axis(np.stack(arrays), bounded_indices(a, len(arrays), mode)[None], 0)[0]
 
 
 def with_axis(x: Any, axis: int | None) -> Any:

@@ -14,8 +14,8 @@ from ..core.half import HALF, in_single, rounded, single
 from .indexing import getitem, scatter
 from .primitive import Bound, MultiOutput, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
-from .products import check_axes, dots, sums, totals
-from .reductions import count, scalar_axis
+from .products import check_axes, dot_keepdims, sum_keepdims, sum_last
+from .reductions import reduced_count, scalar_axis
 
 
 def rows(x: Any) -> Any:
@@ -71,41 +71,41 @@ linear: Primitive = Primitive(
 # Classes.
 
 
-def along(x: Any, axis: Any = -1) -> Bound:
+def _bind_axis(x: Any, axis: Any = -1) -> Bound:
     x = as_array(x)
     return (x,), {"axis": scalar_axis(x, axis)}
 
 
-def at(which: Any) -> Any:
+def label_index(which: Any) -> Any:
     """The index that takes one entry from each row, at the column given by `which`."""
     return np.arange(which.size, like=which), which.reshape(-1)
 
 
-def picked(x: Any, which: Any) -> Any:
+def take_labels(x: Any, which: Any) -> Any:
     """One entry of each row along the last axis of x, at the column given by `which`."""
-    return rows(x)[at(which)].reshape(which.shape)
+    return rows(x)[label_index(which)].reshape(which.shape)
 
 
-def largest(x: Any, axis: Any) -> Any:
+def row_max(x: Any, axis: Any) -> Any:
     """The maximum over one or more axes, kept with length 1. NumPy's argmax is faster than its max on the last one."""
     if axis in (-1, (-1,)) and x.size:
-        return picked(x, x.argmax(axis=-1, keepdims=True))
+        return take_labels(x, x.argmax(axis=-1, keepdims=True))
     return np.max(x, axis=axis, keepdims=True)
 
 
 def _softmax(x: Any, axis: Any) -> Any:
     """exp(x) / sum(exp(x)), without overflow."""
     z = np.empty_like(x, dtype=np.result_type(x.dtype, 0.0))
-    np.subtract(x, largest(x, axis), out=z)
+    np.subtract(x, row_max(x, axis), out=z)
     np.exp(z, out=z)
-    z /= totals(z, axis)
+    z /= sum_keepdims(z, axis)
     return z
 
 
 def _softmax_rows(x: Any, axis: Any) -> Any:
     x = x if x.dtype.kind == "f" else x.astype(np.result_type(x.dtype, 0.0))
     z = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    return z / totals(z, axis)
+    return z / sum_keepdims(z, axis)
 
 
 def _log_softmax(x: Any, axis: Any) -> Any:
@@ -118,8 +118,8 @@ CASES = [example(D(3, 4)), example(D(3, 4), axis=0), example(D(2, 3, 2), axis=(0
 
 softmax = Primitive(
     _softmax,
-    lambda g, z, x, axis: z * (g - dots(g, z, axis)),
-    bind=along,
+    lambda g, z, x, axis: z * (g - dot_keepdims(g, z, axis)),
+    bind=_bind_axis,
     decomposition=_softmax_rows,
     single=True,
     examples=CASES,
@@ -127,7 +127,7 @@ softmax = Primitive(
 log_softmax = Primitive(
     _log_softmax,
     lambda g, z, x, axis: g - np.exp(z) * np.sum(g, axis=axis, keepdims=True),
-    bind=along,
+    bind=_bind_axis,
     decomposition=_log_softmax,
     single=True,
     examples=CASES,
@@ -183,17 +183,17 @@ def _bind_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") ->
 
 def _cross_entropy(x: Any, labels: Any, reduction: str) -> Any:
     """-log of the probability that softmax(x) gives the label; for labels that are probabilities, its mean."""
-    x = x - largest(x, -1)
-    log_sum = np.log(sums(np.exp(x)))
+    x = x - row_max(x, -1)
+    log_sum = np.log(sum_last(np.exp(x)))
     if labels.ndim == x.ndim:
         losses = log_sum * np.sum(labels, axis=-1) - np.sum(labels * x, axis=-1)
     else:
         check_range("labels", labels, x.shape[-1])
-        losses = log_sum - picked(x, labels)
+        losses = log_sum - take_labels(x, labels)
     return REDUCTIONS[reduction](losses)
 
 
-def share(g: Any, x: Any, reduction: str) -> Any:
+def sample_cotangent(g: Any, x: Any, reduction: str) -> Any:
     """The cotangent of each sample's loss, in a shape that broadcasts against x."""
     if reduction == "none":
         return np.expand_dims(g, -1)
@@ -203,14 +203,14 @@ def share(g: Any, x: Any, reduction: str) -> Any:
 def _cross_entropy_x(g: Any, z: Any, x: Any, labels: Any, reduction: str) -> Any:
     """The predicted probabilities less the right ones, times each sample's cotangent."""
     if labels.ndim == x.ndim:
-        return share(g, x, reduction) * (softmax(x) * np.sum(labels, axis=-1, keepdims=True) - labels)
-    return share(g, x, reduction) * excess(x, labels)
+        return sample_cotangent(g, x, reduction) * (softmax(x) * np.sum(labels, axis=-1, keepdims=True) - labels)
+    return sample_cotangent(g, x, reduction) * excess(x, labels)
 
 
 def _excess(x: Any, labels: Any) -> Any:
     """softmax(x), less 1 at the label: the error of the predicted probabilities."""
     z = _softmax(rows(x), -1)
-    z[at(labels)] -= 1
+    z[label_index(labels)] -= 1
     return z.reshape(x.shape)
 
 
@@ -241,7 +241,7 @@ def _embedding_rows(ids: Any, weight: Any) -> Any:
 
 excess = Primitive(
     _excess,
-    lambda g, z, x, labels: np.multiply(p := softmax(x), g - dots(g, p, -1)),
+    lambda g, z, x, labels: np.multiply(p := softmax(x), g - dot_keepdims(g, p, -1)),
     None,
     bind=lambda x, labels: ((as_array(x), as_array(labels)), {}),
     decomposition=_excess_rows,
@@ -253,7 +253,7 @@ LABELS = np.array([3, 0, 3])
 cross_entropy = Primitive(
     _cross_entropy,
     _cross_entropy_x,
-    lambda g, z, x, labels, reduction: share(-g, x, reduction) * log_softmax(x),
+    lambda g, z, x, labels, reduction: sample_cotangent(-g, x, reduction) * log_softmax(x),
     bind=_bind_cross_entropy,
     decomposition=_cross_entropy_rows,
     exact=False,
@@ -316,11 +316,11 @@ embedding = Primitive(
 
 def _standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:
     """(x - mean) / sqrt(variance + eps), and the mean and the variance, over some axes that are kept with length 1."""
-    mean = totals(x, axis)
-    mean /= count(x, mean)
+    mean = sum_keepdims(x, axis)
+    mean /= reduced_count(x, mean)
     centred = x - mean
-    var = dots(centred, centred, axis)
-    var /= count(x, mean)
+    var = dot_keepdims(centred, centred, axis)
+    var /= reduced_count(x, mean)
     centred *= 1 / np.sqrt(var + eps)
     return centred, mean, var
 
@@ -328,10 +328,10 @@ def _standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:
 def _standardize_x(g: Any, z: Any, x: Any, axis: Any, eps: float) -> Any:
     """The cotangent less its components along 1 and along the result, which change only mean and variance."""
     (g_unit, g_mean, g_var), (unit, mean, var) = g, z
-    entries = count(x, mean)
+    entries = reduced_count(x, mean)
     scale = 1 / np.sqrt(var + eps)
     shift = (g_mean - scale * np.sum(g_unit, axis=axis, keepdims=True)) / entries
-    stretch = (2 * g_var / scale - scale * dots(g_unit, unit, axis)) / entries
+    stretch = (2 * g_var / scale - scale * dot_keepdims(g_unit, unit, axis)) / entries
     return scale * g_unit + stretch * unit + shift
 
 

@@ -19,10 +19,10 @@ LEAST = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1, "output_padding"
 
 def each_axis(axes: int, **given: Any) -> dict[str, Sizes]:
     """Expand integers to one for each axis: `stride=2` is `stride=(2, 2)`."""
-    return {what: one_each(what, value, axes) for what, value in given.items()}
+    return {what: one_per_axis(what, value, axes) for what, value in given.items()}
 
 
-def one_each(what: str, value: Any, axes: int) -> Sizes:
+def one_per_axis(what: str, value: Any, axes: int) -> Sizes:
     values = tuple(value) if isinstance(value, tuple | list) else (value,) * axes
     if len(values) != axes or not all(isinstance(n, int | np.integer) and n >= LEAST[what] for n in values):
         raise ValueError(
@@ -52,14 +52,14 @@ def check_steps(found: Sizes, shape: Sizes, kernel: Sizes, how: dict[str, Sizes]
         raise ValueError(f"a kernel of {kernel} entries has {steps} windows in {shape} with {how}, not {found}.")
 
 
-def taps(kernel: Sizes, steps: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[tuple[Sizes, Any]]:
+def tap_indices(kernel: Sizes, steps: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[tuple[Sizes, Any]]:
     """Yield each entry of the kernel and the index of the array's entries that it meets."""
     for tap in np.ndindex(*kernel):
         moves = zip(tap, steps, stride, dilation, strict=True)
         yield tap, (..., *[slice(i * d, i * d + s * (n - 1) + 1, s) for i, n, s, d in moves])
 
 
-def inside(shape: Sizes, padding: Sizes) -> Any:
+def unpadded_index(shape: Sizes, padding: Sizes) -> Any:
     """Return the index of the unpadded array inside the padded one."""
     return (..., *[slice(p, p + n) for n, p in zip(shape, padding, strict=True)])
 
@@ -71,18 +71,18 @@ def padded(x: Any, padding: Sizes, fill: float, order: Any = "K") -> Any:
     shape = x.shape[-len(padding) :]
     wide_shape = (*x.shape[: -len(padding)], *[n + 2 * p for n, p in zip(shape, padding, strict=True)])
     wide = np.full_like(x, fill, order=order, shape=wide_shape)
-    wide[inside(shape, padding)] = x
+    wide[unpadded_index(shape, padding)] = x
     return wide
 
 
-def entries(x: Any, kernel: Sizes, fill: float, stride: Sizes, padding: Sizes, dilation: Sizes) -> list[Any]:
+def tap_views(x: Any, kernel: Sizes, fill: float, stride: Sizes, padding: Sizes, dilation: Sizes) -> list[Any]:
     """Return, for each entry of the kernel, a view of the entries of x that it meets."""
     steps = count_steps(x.shape[-len(kernel) :], kernel, stride, padding, dilation)
     wide = padded(x, padding, fill)
-    return [wide[where] for _, where in taps(kernel, steps, stride, dilation)]
+    return [wide[where] for _, where in tap_indices(kernel, steps, stride, dilation)]
 
 
-def views(x: Any, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Any:
+def window_views(x: Any, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Any:
     """The windows of a kernel that moves over (C, ..., N), without a copy: (C, *kernel, *steps, N)."""
     axes = tuple(range(1, 1 + len(kernel)))
     reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
@@ -93,7 +93,7 @@ def views(x: Any, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Any:
 
 def _windows(x: Any, kernel: Sizes, fill: float, **how: Sizes) -> Any:
     """The windows along the last axes, with the kernel's axes first: (*kernel, ...)."""
-    z = np.stack(entries(x, kernel, fill, **how))
+    z = np.stack(tap_views(x, kernel, fill, **how))
     return z.reshape(*kernel, *z.shape[1:])
 
 
@@ -102,9 +102,9 @@ def _overlap_add(y: Any, shape: Sizes, stride: Sizes, padding: Sizes, dilation: 
     axes = len(shape)
     wide = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
     z = np.zeros((*y.shape[axes:-axes], *wide), y.dtype, like=y)
-    for tap, where in taps(y.shape[:axes], y.shape[-axes:], stride, dilation):
+    for tap, where in tap_indices(y.shape[:axes], y.shape[-axes:], stride, dilation):
         z[where] += y[tap]
-    return z[inside(shape, padding)] if any(padding) else z
+    return z[unpadded_index(shape, padding)] if any(padding) else z
 
 
 def _bind_windows(
