@@ -73,9 +73,9 @@ class Trace:
             with no_grad():
                 plain = (x.detach() if isinstance(x, Tensor) else x for x in args)
                 self.same(node, rounded(apply(op, tuple(map(single, plain)), params)))
-        elif op.spelled and self.spell:
+        elif op.decomposition and op.exact and self.spell:
             with no_grad():
-                self.same(node, op.spelled(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
+                self.same(node, op.decomposition(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
                 self.values[node].kind_of = op.name
         else:
             check_shape_is_known(op, args)
