@@ -71,15 +71,13 @@ def operand(x: Any) -> Any:
 class GeneratedDoc:
     """Descriptor: on the class its docstring, on an instance one generated from its rules."""
 
+    write: Callable[[Any], str]  # from a row; the package sets it, since what writes it reads the table
+
     def __init__(self, text: str | None) -> None:
         self.text = text
 
     def __get__(self, row: Any, cls: Any) -> str | None:
-        if row is None:
-            return self.text
-        from ..expressions.docstrings import docstring
-
-        return docstring(row)
+        return self.text if row is None else type(self).write(row)
 
 
 class InstanceCall:
