@@ -175,7 +175,7 @@ def weighted_sum(outputs: Sequence[Any], cotangents: Sequence[Array], name: Name
             product = x * g
             total = product.sum()
             product.name, total.name = f"the output {label} (times its gradient)", f"the output {label}"
-            product.where = total.where = x.where
+            product._created_at = total._created_at = x._created_at
             parts.append(total)
     found: Tensor = sum(parts[1:], parts[0])
     return found

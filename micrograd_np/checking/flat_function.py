@@ -142,9 +142,8 @@ class Problem:
                 if found or not is_float(g) or not np.isfinite(g).all():
                     return
                 if any(is_float(part) and not np.isfinite(part).all() for _, part in pull_arrays(node, g)):
-                    found.append(
-                        f"The rule of {node.op.name} makes the first nan or inf: {format_location(node._created_at)}"
-                    )
+                    where = format_location(node._created_at)
+                    found.append(f"The rule of {node.op.name} makes the first nan or inf: {where}")
 
             with np.errstate(all="ignore"):
                 if output.requires_grad:
