@@ -204,52 +204,6 @@ def refuse_setitem(tensor: Any) -> None:
     )
 
 
-def check_list(tensors: Any) -> None:
-    if not isinstance(tensors, list | tuple):
-        raise ArgumentTypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")
-
-
-def unreached(output: Any, tensor: Any, position: int) -> ArgumentError:
-    return ArgumentError(
-        f"{describe(output, 'the output')} was not made from {describe(tensor, f'tensor {position} of the list')}: no "
-        "path of recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, and "
-        "not through .data, .detach() or mg.no_grad()."
-    )
-
-
-def check_count(what: str, count: int, whose: str, expected: int) -> None:
-    if count != expected:
-        raise ArgumentError(f"{what} has {count} parts, and {whose} has {expected}: give one for each.")
-
-
-def check_outputs(f: Any, outputs: list[Any]) -> None:
-    for x in outputs:
-        if x.dtype.kind not in "biufc":
-            raise ArgumentTypeError(
-                f"{getattr(f, '__name__', 'f')} returned {x.data.item() if x.size == 1 else x.data!r}, and a "
-                "derivative is taken of numbers. Did it forget its return?"
-            )
-
-
-def check_argnums(numbers: list[int], count: int) -> None:
-    if len({number % max(count, 1) for number in numbers}) < len(numbers):
-        raise ArgumentError(f"argnums={tuple(numbers)} names an argument twice.")
-    wrong = [number for number in numbers if not -count <= number < count]
-    if wrong:
-        raise ArgumentError(
-            f"argnums={wrong[0]} names no argument: the function was called with {count} positional ones."
-        )
-
-
-def check_scalar_value(f: Any, value: Any) -> None:
-    if getattr(value, "size", None) != 1:
-        shape = getattr(value, "shape", type(value).__name__)
-        raise ShapeError(
-            f"grad needs a function with a scalar value, and {getattr(f, '__name__', 'f')} returned {shape}. Reduce "
-            "it, say with .sum(), or use mg.jacobian or mg.vjp."
-        )
-
-
 def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     """Raise what NumPy refused again, in terms of the user's tensors and line."""
     trace = CURRENT.get().trace
