@@ -18,6 +18,8 @@ plots, learn        training to look at; lessons, and exercises that mark themse
 article, cli        the article's networks, by hand and on the tape
 """
 
+__version__ = "0.1.0"
+
 from importlib import import_module as _import_module
 
 from . import linalg

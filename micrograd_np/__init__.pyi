@@ -45,6 +45,7 @@ from .saving.files import load as load
 from .saving.files import save as save
 from .saving.onnx import export_onnx as export_onnx
 from .training.loop import fit as fit
+from .training.loop import keep_freed_memory as keep_freed_memory
 from .transforms import grad as grad
 from .transforms import hessian as hessian
 from .transforms import hvp as hvp

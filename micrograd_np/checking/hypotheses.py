@@ -14,6 +14,7 @@ import numpy as np
 from ..core.names import line
 from ..core.rules import Rule
 from ..core.tensor import Tensor
+from ..core.versions import as_used
 from .claims import Row
 from .conventions import Sizes
 from .gradcheck import rules_of
@@ -52,7 +53,7 @@ class Edge:
 
     @property
     def values(self) -> list[Array]:
-        return list(self.node.values)
+        return as_used(self.node)[1]
 
     def pull(self, g: Any) -> Any:
         return self.rule(g, self.node._data, *self.values, **self.node.params)
@@ -217,8 +218,8 @@ def values_of(recording: Recording) -> dict[tuple[int, ...], list[tuple[Any, Arr
     """All values of the graph, by shape, each once."""
     found: dict[Any, dict[bytes, tuple[Any, Array]]] = defaultdict(dict)
     for node in recording.nodes:
-        for x in (*node.args, node):
-            data = x._data if isinstance(x, Tensor) else x
+        z, values = as_used(node)
+        for x, data in zip((*node.args, node), (*values, z), strict=True):
             if getattr(data, "dtype", None) is not None and data.dtype.kind in "fiub" and data.ndim:
                 found[data.shape].setdefault(data.astype(float).tobytes(), (x, data))
     return {shape: list(values.values()) for shape, values in found.items()}

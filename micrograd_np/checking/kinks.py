@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
+from ..core.versions import as_used
 from .replay import Override, Recording, pulls_of
 
 Array = Any
@@ -89,7 +90,7 @@ class Kinks:
 
 def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
     """What the rules of an op give at moved values, where that is something else: a name, the override, the entries."""
-    values = list(node.values)
+    values = as_used(node)[1]
     ones = np.ones_like(node._data) if hasattr(node._data, "dtype") else None
     if ones is None or node._data.dtype.kind != "f":
         return

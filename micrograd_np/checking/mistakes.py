@@ -18,7 +18,7 @@ from ..ops.primitive import Elementwise
 from .claims import Closeness, Row, parallel
 from .conventions import Sizes, named_factors
 from .hypotheses import PROVEN, Edge, Hypothesis, Suspicion, at_line, edges_of, replacing_operand, rerouting, sending
-from .replay import ACTIVATIONS, Block, Recording, forms_of
+from .replay import ACTIVATIONS, Block, Recording, arguments, forms_of
 
 Array = Any
 
@@ -659,9 +659,7 @@ def moved(recording: Recording, direction: Mapping[Tensor, Array], rate: float) 
     again: dict[Any, Any] = {}
     for node in recording.nodes:
         if node.edges:
-            again[node] = apply(
-                node.op, tuple(again.get(x, x) if isinstance(x, Tensor) else x for x in node.args), node.params
-            )
+            again[node] = apply(node.op, tuple(arguments(node, again)), node.params)
         else:
             shift = rate * direction[node] if node in direction else 0.0
             again[node] = Tensor(node._data + shift, requires_grad=True)

@@ -15,6 +15,7 @@ from ..core.dispatch import apply
 from ..core.names import line, name_of
 from ..core.rules import fit
 from ..core.tensor import Tensor, seed
+from ..core.versions import as_used
 from ..ops.primitive import Elementwise, Outputs
 from .flat_function import graph_of
 
@@ -198,8 +199,9 @@ class Recording:
 
 def pulls_of(node: Tensor, g: Any, z: Any = None, values: Any = None) -> Pulled:
     """What a node sends its arguments, its rules read at its own values or at others."""
-    z = node._data if z is None else z
-    values = node.values if values is None else values
+    used_z, used = as_used(node)
+    z = used_z if z is None else z
+    values = used if values is None else values
     return [
         (node.args[i], fit(rule(g, z, *values, **node.params), node.args[i]._data, node.op.broadcasts))
         for i, rule in node.paths
@@ -217,15 +219,17 @@ def in_float64(output: Tensor) -> tuple[Tensor, dict[Tensor, Tensor]]:
         if not node.edges:
             again[node] = Tensor(node._data, requires_grad=True, dtype=np.float64, name=node.name)
             continue
-        args = tuple(again[x] if isinstance(x, Tensor) and x in again else wide(x) for x in node.args)
+        args = tuple(
+            again[x] if isinstance(x, Tensor) and x in again else wide(used)
+            for x, used in zip(node.args, as_used(node)[1], strict=True)
+        )
         params = {**node.params, "dtype": np.dtype(float)} if node.op.name == "astype" else node.params
         again[node] = apply(node.op, args, params)
         again[node].where, again[node].name = node.where, node.name
     return again[output], again
 
 
-def wide(x: Any) -> Any:
-    data = x._data if isinstance(x, Tensor) else x
+def wide(data: Any) -> Any:
     return data.astype(np.float64) if getattr(data, "dtype", None) == np.float32 else data
 
 
@@ -328,5 +332,5 @@ def slope(x: Tensor, z: Tensor, inner: list[Tensor], w: Array = None) -> Array:
 
 def arguments(node: Tensor, values: Mapping[Any, Any]) -> list[Any]:
     """The values of a node's arguments, with others in place of some."""
-    pairs = zip(node.args, node.values, strict=True)
+    pairs = zip(node.args, as_used(node)[1], strict=True)
     return [values.get(x, value) if isinstance(x, Tensor) else value for x, value in pairs]

@@ -126,6 +126,9 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
         if getattr(x, "op", None) is not None:
             node.op, node.scope = x.op.name, names.scope(x)
             tails = [boxes.get(id(a)) for a in x.args]
+            for a, used, tail in zip(x.args, x.values, tails, strict=True):
+                if tail and a is tail.source and not isinstance(a, Tensor) and tail.value is None:
+                    tail.value = used  # the array may have been written to since
             node.words = [tail.phrase if tail else short(a) for tail, a in zip(tails, x.args, strict=True)]
             made = phrase_of(node)
             edges += arrows(node, tails)

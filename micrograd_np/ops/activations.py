@@ -44,24 +44,24 @@ def _polynomial(x: Any, coefficients: tuple[float, ...]) -> Any:
     return z
 
 
-def _ratio(x: Any, over: tuple[tuple[float, ...], tuple[float, ...]]) -> Any:
+def _rational(x: Any, over: tuple[tuple[float, ...], tuple[float, ...]]) -> Any:
     return _polynomial(x, over[0]) / _polynomial(x, over[1])
 
 
 def _erf_near(x: Any) -> Any:
     """erf, for numbers up to 0.46875 in size."""
-    return x * _ratio(x * x, _NEAR)
+    return x * _rational(x * x, _NEAR)
 
 
 def _erfc_beyond(x: Any) -> Any:
     """erfc, for numbers above 0.46875. exp(-x²) is taken apart, so that the rounding of x² is not multiplied by x²."""
     x = np.minimum(x, 30)  # erfc is 0 there, and inf - inf is nan
-    z = _ratio(x, _MIDDLE)
+    z = _rational(x, _MIDDLE)
     far = x > 4
     if far.any():
         y = x[far]
         inverse = 1 / (y * y)
-        z[far] = (_SLOPE / 2 - inverse * _ratio(inverse, _FAR)) / y
+        z[far] = (_SLOPE / 2 - inverse * _rational(inverse, _FAR)) / y
     exact = np.trunc(x * 16) / 16
     z *= np.exp(-exact * exact)
     z *= np.exp((exact - x) * (exact + x))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import called
-from .primitive import Bound, Primitive, as_array, example, stands_for
+from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .windows import Sizes, check_steps, count_steps, each_axis, inside, padded, taps, views
 
@@ -191,7 +191,7 @@ conv_weight: Primitive = Primitive(
 # By the names that layers use.
 
 
-@stands_for()
+@implements()
 def conv1d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
@@ -214,7 +214,7 @@ def conv1d(
     return conv(x, weight, bias, stride, padding, dilation, groups)
 
 
-@stands_for()
+@implements()
 def conv2d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
@@ -258,7 +258,7 @@ def transposed(
     return z if bias is None else z + np.reshape(checked_bias(bias, z.shape[1]), (-1, *[1] * axes))
 
 
-@stands_for()
+@implements()
 def conv_transpose1d(
     x: Any,
     weight: Any,
@@ -288,7 +288,7 @@ def conv_transpose1d(
     return transposed("conv_transpose1d", 1, x, weight, bias, output_padding, groups, **moves)
 
 
-@stands_for()
+@implements()
 def conv_transpose2d(
     x: Any,
     weight: Any,

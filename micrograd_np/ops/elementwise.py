@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .primitive import Drawn as D
-from .primitive import Elementwise, example, stands_for
+from .primitive import Elementwise, example, implements
 
 LN2 = math.log(2)
 LN10 = math.log(10)
@@ -236,7 +236,7 @@ nan_to_num = Elementwise(
 )
 
 
-@stands_for(np.clip)
+@implements(np.clip)
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     """Each entry, or the bound it lies beyond."""
     low = a_min if min is None else min
@@ -245,7 +245,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     return raised if high is None else np.minimum(raised, high)
 
 
-@stands_for(np.select)
+@implements(np.select)
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """Each entry from the first choice whose condition holds."""
     pairs = list(zip(condlist, choicelist, strict=True))
@@ -295,13 +295,13 @@ ldexp = Elementwise(
 )
 
 
-@stands_for(np.divmod)
+@implements(np.divmod)
 def divmod(x: Any, y: Any) -> tuple[Any, Any]:
     """Quotient and remainder."""
     return np.floor_divide(x, y), np.remainder(x, y)
 
 
-@stands_for(np.modf)
+@implements(np.modf)
 def modf(x: Any) -> tuple[Any, Any]:
     """Fractional and whole part, both with the sign of x."""
     return np.fmod(x, 1), np.trunc(x)

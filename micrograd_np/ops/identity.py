@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import errors
 from ..core.tensor import Tensor
-from .primitive import Bound, Outputs, Primitive, Variadic, as_array, constant_like, example, stands_for
+from .primitive import Bound, Outputs, Primitive, Variadic, as_array, constant_like, example, implements
 from .primitive import Drawn as D
 
 
@@ -82,25 +82,25 @@ astype = Primitive(
 copy = Primitive(np.copy, lambda g, z, x: g, bind=lambda x, order="K": ((x,), {}), examples=[example(D(2, 3))])
 
 
-@stands_for(np.zeros_like)
+@implements(np.zeros_like)
 def zeros_like(x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
     """Zeros of x's shape and dtype; no gradient passes."""
     return constant_like(np.zeros_like, x, dtype, order, subok, shape)
 
 
-@stands_for(np.ones_like)
+@implements(np.ones_like)
 def ones_like(x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
     """Ones of x's shape and dtype; no gradient passes."""
     return constant_like(np.ones_like, x, dtype, order, subok, shape)
 
 
-@stands_for(np.empty_like)
+@implements(np.empty_like)
 def empty_like(x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
     """An array of x's shape and dtype, of whatever numbers; no gradient passes."""
     return constant_like(np.empty_like, x, dtype, order, subok, shape)
 
 
-@stands_for(np.full_like)
+@implements(np.full_like)
 def full_like(
     x: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None
 ) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..core.rules import unbroadcast
-from .primitive import Bound, Primitive, as_array, example, stands_for
+from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 
 BASIC = (int, slice, NoneType, EllipsisType)
@@ -169,7 +169,7 @@ scatter: Primitive = Primitive(
 # Entries chosen by arrays of integers or conditions.
 
 
-@stands_for(np.take)
+@implements(np.take)
 def take(x: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
     """The entries at the indices along an axis; of the raveled array where no axis is given."""
     x = as_array(x)
@@ -196,7 +196,7 @@ def within(indices: Any, length: int, mode: str) -> Any:
     return np.clip(indices, 0, length - 1) if mode == "clip" else indices
 
 
-@stands_for(np.take_along_axis)
+@implements(np.take_along_axis)
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     """For each line along an axis, its entries at the indices of that line."""
     x, indices = as_array(x), as_array(indices)
@@ -211,19 +211,19 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     return x[tuple(lines)]
 
 
-@stands_for(np.compress)
+@implements(np.compress)
 def compress(condition: Any, x: Any, axis: int | None = None) -> Any:
     """The entries along an axis for which a condition holds."""
     return np.take(x, np.flatnonzero(condition), axis)
 
 
-@stands_for(np.extract)
+@implements(np.extract)
 def extract(condition: Any, x: Any) -> Any:
     """The entries for which a condition holds, along one axis."""
     return np.take(x, np.flatnonzero(condition))
 
 
-@stands_for(np.delete)
+@implements(np.delete)
 def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
     """The entries along an axis without some of them."""
     x = as_array(x)
@@ -234,7 +234,7 @@ def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
     return np.take(x, np.delete(np.arange(x.shape[axis]), obj), axis)
 
 
-@stands_for(np.choose)
+@implements(np.choose)
 def choose(a: Any, choices: Sequence[Any], *, mode: str = "raise") -> Any:
     """At each place, the entry of that array among `choices` which `a` names."""
     a, *arrays = np.broadcast_arrays(a, *choices)
@@ -249,14 +249,14 @@ def with_axis(x: Any, axis: int | None) -> Any:
     return x
 
 
-@stands_for(np.sort)
+@implements(np.sort)
 def sort(x: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
     """The entries in ascending order along an axis."""
     x = with_axis(x, axis)
     return np.take_along_axis(x, np.argsort(x, axis, kind, stable=stable), axis)
 
 
-@stands_for(np.partition)
+@implements(np.partition)
 def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     """The k-th entry where sorting would put it, no larger entry before it and no smaller one after."""
     x = with_axis(x, axis)

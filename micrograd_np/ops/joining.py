@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .indexing import lines_of
-from .primitive import Bound, Primitive, Several, Variadic, as_array, example, stands_for
+from .primitive import Bound, MultiOutput, Primitive, Variadic, as_array, example, implements
 from .primitive import Drawn as D
 
 # Many arrays are joined in pieces of this many: a rule looks at each array before its own.
@@ -46,45 +46,45 @@ concatenate = Variadic(
 )
 
 
-@stands_for(np.stack)
+@implements(np.stack)
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Arrays of one shape along a new axis."""
     return np.concatenate([np.expand_dims(as_array(x), axis) for x in arrays], axis)
 
 
-@stands_for(np.vstack)
+@implements(np.vstack)
 def vstack(arrays: Sequence[Any]) -> Any:
     """Arrays above each other; vectors become rows."""
     return np.concatenate([np.atleast_2d(x) for x in arrays], 0)
 
 
-@stands_for(np.hstack)
+@implements(np.hstack)
 def hstack(arrays: Sequence[Any]) -> Any:
     """Arrays next to each other; vectors one after the other."""
     columns = [np.atleast_1d(x) for x in arrays]
     return np.concatenate(columns, 0 if columns and columns[0].ndim == 1 else 1)
 
 
-@stands_for(np.dstack)
+@implements(np.dstack)
 def dstack(arrays: Sequence[Any]) -> Any:
     """Arrays behind each other, along a third axis."""
     return np.concatenate([np.atleast_3d(x) for x in arrays], 2)
 
 
-@stands_for(np.column_stack)
+@implements(np.column_stack)
 def column_stack(arrays: Sequence[Any]) -> Any:
     """Arrays next to each other; vectors become columns."""
     given = [as_array(x) for x in arrays]
     return np.concatenate([x if x.ndim > 1 else np.reshape(x, (-1, 1)) for x in given], 1)
 
 
-@stands_for(np.append)
+@implements(np.append)
 def append(x: Any, values: Any, axis: int | None = None) -> Any:
     """An array with another one after it; both raveled where no axis is given."""
     return np.concatenate([as_array(x), as_array(values)], axis)
 
 
-@stands_for(np.block)
+@implements(np.block)
 def block(arrays: Any) -> Any:
     """One array of nested lists of blocks: the innermost lists join along the last axis."""
     depth = nesting(arrays)
@@ -124,7 +124,7 @@ def _bind_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Bound:
     return (x,), {"indices_or_sections": indices_or_sections, "axis": axis}
 
 
-split = Several(
+split = MultiOutput(
     np.split,
     lambda g, z, x, indices_or_sections, axis: np.concatenate(g, axis),
     bind=_bind_split,
@@ -133,7 +133,7 @@ split = Several(
 )
 
 
-@stands_for(np.array_split)
+@implements(np.array_split)
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     """Parts along an axis; for a number of parts, of sizes as equal as can be."""
     x = as_array(x)
@@ -144,20 +144,20 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     return np.split(x, list(accumulate(sizes))[:-1], axis)
 
 
-@stands_for(np.hsplit)
+@implements(np.hsplit)
 def hsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts next to each other."""
     x = as_array(x)
     return np.split(x, indices_or_sections, 1 if x.ndim > 1 else 0)
 
 
-@stands_for(np.vsplit)
+@implements(np.vsplit)
 def vsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts above each other."""
     return np.split(with_axes(x, 2, "np.vsplit"), indices_or_sections, 0)
 
 
-@stands_for(np.dsplit)
+@implements(np.dsplit)
 def dsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts behind each other."""
     return np.split(with_axes(x, 3, "np.dsplit"), indices_or_sections, 2)
@@ -170,7 +170,7 @@ def with_axes(x: Any, axes: int, name: str) -> Any:
     return x
 
 
-@stands_for(getattr(np, "unstack", None))
+@implements(getattr(np, "unstack", None))
 def unstack(x: Any, *, axis: int = 0) -> tuple[Any, ...]:
     """The entries along an axis, each without it."""
     x = as_array(x)
@@ -181,7 +181,7 @@ def unstack(x: Any, *, axis: int = 0) -> tuple[Any, ...]:
 # Entries that come up again.
 
 
-@stands_for(np.repeat)
+@implements(np.repeat)
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """Each entry so many times in a row; the entries of the raveled array where no axis is given."""
     x, axis = lines_of(as_array(x), axis)
@@ -192,7 +192,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     return np.reshape(repeated, (*before, length * repeats, *after))
 
 
-@stands_for(np.tile)
+@implements(np.tile)
 def tile(x: Any, reps: Any) -> Any:
     """The whole array so many times along each axis."""
     x = as_array(x)
@@ -205,7 +205,7 @@ def tile(x: Any, reps: Any) -> Any:
     return np.reshape(tiled, [times * size for times, size in zip(reps, sizes, strict=True)])
 
 
-@stands_for(np.meshgrid)
+@implements(np.meshgrid)
 def meshgrid(*arrays: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
     """Coordinates of the points of a grid, one array for each axis of it."""
     if indexing not in ("xy", "ij"):
@@ -248,7 +248,7 @@ pad_constant = Primitive(
 BORDERS = ("edge", "reflect", "symmetric", "wrap")
 
 
-@stands_for(np.pad)
+@implements(np.pad)
 def pad(x: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
     """An array with a border: constant, or entries of its own."""
     x = as_array(x)

@@ -13,9 +13,9 @@ import numpy as np
 from ..core.context import tracing
 from ..core.names import line, spot
 from ..core.tensor import Tensor
-from .primitive import Bound, Plain, Primitive, as_array, example, stands_for
+from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
-from .products import Named, check_axes, eye_like, mT, symmetric
+from .products import NamedOutputs, check_axes, eye_like, mT, symmetric
 from .reductions import others
 
 
@@ -91,7 +91,7 @@ def _slope_of_slogdet(g: Any, z: Any, x: Any) -> Any:
     return np.expand_dims(g[1], (-1, -2)) * mT(inverse) / np.where(singular, 0, 1).astype(x.dtype)
 
 
-slogdet = Named(np.linalg.slogdet, SlogdetResult, _slope_of_slogdet, examples=INVERTIBLE)
+slogdet = NamedOutputs(np.linalg.slogdet, SlogdetResult, _slope_of_slogdet, examples=INVERTIBLE)
 inv = Primitive(
     np.linalg.inv,
     lambda g, z, x: -np.matmul(mT(z), np.matmul(g, mT(z))),
@@ -155,10 +155,10 @@ pinv = Primitive(
     bind=_bind_pinv,
     examples=[example(D(4, 2)), example(D(2, 2, 3)), example(D(3, 3, through=regular))],
 )
-matrix_rank = Plain(np.linalg.matrix_rank)
+matrix_rank = NonDifferentiable(np.linalg.matrix_rank)
 
 
-@stands_for(np.linalg.lstsq)
+@implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     """The x for which |a x - b| is smallest; the squares of what remains; a's rank and singular values."""
     a, b = as_array(a), as_array(b)
@@ -179,7 +179,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     return x, np.sum(remains, axis=0, keepdims=b.ndim == 1) if told else np.ravel(x[:0]), rank, singular
 
 
-@stands_for(np.linalg.tensorsolve)
+@implements(np.linalg.tensorsolve)
 def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     """The x for which a and x, multiplied over all axes of x, give b."""
     a, b = as_array(a), as_array(b)
@@ -190,7 +190,7 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     return np.reshape(x, shape)
 
 
-@stands_for(np.linalg.tensorinv)
+@implements(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """The inverse of a as a map from its last axes to its first `ind`."""
     a = as_array(a)
@@ -248,7 +248,7 @@ def _qr_x(g: Any, z: Any, x: Any, mode: str) -> Any:
     return np.concatenate([first, np.matmul(q, g_r[..., k:])], axis=-1)
 
 
-qr_factors = Named(
+qr_factors = NamedOutputs(
     np.linalg.qr,
     QRResult,
     _qr_x,
@@ -262,7 +262,7 @@ qr_factors = Named(
 )
 
 
-@stands_for(np.linalg.qr)
+@implements(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
     """Orthonormal columns Q and upper triangular R whose product is a."""
     if mode not in ("reduced", "complete", "r"):
@@ -334,7 +334,7 @@ def _eigvalsh_x(g: Any, z: Any, x: Any, UPLO: Any) -> Any:
 
 SYMMETRIC = [example(D(3, 3, through=symmetric)), example(D(2, 3, 3, through=symmetric), "U")]
 
-eigh = Named(
+eigh = NamedOutputs(
     np.linalg.eigh,
     EighResult,
     _eigh_x,
@@ -389,7 +389,7 @@ def _svdvals_x(g: Any, z: Any, x: Any) -> Any:
     return np.matmul(u * np.expand_dims(g, -2), vh)
 
 
-svd_factors = Named(
+svd_factors = NamedOutputs(
     np.linalg.svd,
     SVDResult,
     _svd_x,
@@ -406,7 +406,7 @@ svd_factors = Named(
 svdvals = Primitive(np.linalg.svdvals, _svdvals_x, examples=[example(D(4, 2)), example(D(2, 2, 3))])
 
 
-@stands_for(np.linalg.svd)
+@implements(np.linalg.svd)
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """Orthonormal U and V, and the singular values S between them: a = U S Vh."""
     a = as_array(a)

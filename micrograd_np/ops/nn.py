@@ -12,7 +12,7 @@ import numpy as np
 from ..core.errors import called
 from ..core.half import HALF, in_single, rounded, single
 from .indexing import scatter
-from .primitive import Bound, Plain, Primitive, Several, as_array, example, stands_for
+from .primitive import Bound, MultiOutput, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .products import check_axes, dots, sums, totals
 from .reductions import count, scalar_axis
@@ -157,7 +157,7 @@ def _one_hot(labels: Any, num_classes: int) -> Any:
     return (labels[..., None] == np.arange(num_classes, like=labels)).astype(np.int8)
 
 
-one_hot = Plain(_one_hot, examples=[example(np.array([0, 2, 1]), 3)])
+one_hot = NonDifferentiable(_one_hot, examples=[example(np.array([0, 2, 1]), 3)])
 
 
 # What is done with the losses of the samples, and with what cotangent that leaves each.
@@ -240,18 +240,19 @@ cross_entropy = Primitive(
 
 
 # As PyTorch has it: the logarithm of a probability of 0 is -100, and its slope 1e12, so that a wrong one still learns.
-LEAST, STEEPEST = math.exp(-100), 1e-12
+LEAST_PROBABILITY = math.exp(-100)
+LEAST_DIVISOR = 1e-12
 
 
 def _binary_cross_entropy(p: Any, t: Any) -> Any:
     """-(t log p + (1-t) log(1-p)) for each entry, at most 100."""
-    return -(t * np.log(np.maximum(p, LEAST)) + (1 - t) * np.log(np.maximum(1 - p, LEAST)))
+    return -(t * np.log(np.maximum(p, LEAST_PROBABILITY)) + (1 - t) * np.log(np.maximum(1 - p, LEAST_PROBABILITY)))
 
 
 binary_cross_entropy = Primitive(
     _binary_cross_entropy,
-    lambda g, z, p, t: g * ((1 - t) / np.maximum(1 - p, STEEPEST) - t / np.maximum(p, STEEPEST)),
-    lambda g, z, p, t: g * (np.log(np.maximum(1 - p, LEAST)) - np.log(np.maximum(p, LEAST))),
+    lambda g, z, p, t: g * ((1 - t) / np.maximum(1 - p, LEAST_DIVISOR) - t / np.maximum(p, LEAST_DIVISOR)),
+    lambda g, z, p, t: g * (np.log(np.maximum(1 - p, LEAST_PROBABILITY)) - np.log(np.maximum(p, LEAST_PROBABILITY))),
     domain=(0.1, 0.9),
     spelled=_binary_cross_entropy,
     examples=[example(D(3, 4), D(3, 4)), example(D(), D()), example(D(0, 3), D(0, 3))],
@@ -307,7 +308,7 @@ def _bind_standardize(x: Any, axis: Any = None, eps: float = 1e-5) -> Bound:
     return (as_array(x),), {"axis": axis, "eps": eps}
 
 
-standardize = Several(
+standardize = MultiOutput(
     _standardize,
     _standardize_x,
     bind=_bind_standardize,
@@ -315,7 +316,7 @@ standardize = Several(
 )
 
 
-@stands_for()
+@implements()
 @in_single
 def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """The entries of each sample with mean 0 and variance 1, times a weight, plus a bias.
@@ -344,7 +345,7 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
     return y if bias is None else y + parameter("bias", bias, sizes)
 
 
-@stands_for()
+@implements()
 def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> tuple[Any, Any, Any]:
     """The entries of each channel with mean 0 and variance 1 over the batch, times a weight, plus a bias.
 

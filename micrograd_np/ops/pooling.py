@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import called
-from .primitive import Bound, Primitive, as_array, example, stands_for
+from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .windows import Sizes, check_steps, each_axis, entries, inside, padded, taps, windows
 
@@ -185,7 +185,7 @@ def average(
     return mean if count_include_pad else mean / np.mean(windows(ones, **how), axis=window)
 
 
-@stands_for()
+@implements()
 def max_pool1d(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, *, ceil_mode: bool = False
 ) -> Any:
@@ -209,7 +209,7 @@ def max_pool1d(
     return largest_of_windows(1, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-@stands_for()
+@implements()
 def max_pool2d(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, *, ceil_mode: bool = False
 ) -> Any:
@@ -234,7 +234,7 @@ def max_pool2d(
     return largest_of_windows(2, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-@stands_for()
+@implements()
 def avg_pool1d(
     x: Any,
     kernel_size: Any,
@@ -266,7 +266,7 @@ def avg_pool1d(
     return average(1, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
-@stands_for()
+@implements()
 def avg_pool2d(
     x: Any,
     kernel_size: Any,

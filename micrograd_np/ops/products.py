@@ -13,11 +13,11 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.errors import called
 from ..core.rules import Rule, unbroadcast
-from .primitive import Bound, Primitive, Several, as_array, constant_like, example, stands_for
+from .primitive import Bound, MultiOutput, Primitive, as_array, constant_like, example, implements
 from .primitive import Drawn as D
 
 
-@stands_for(np.linalg.matrix_transpose)
+@implements(np.linalg.matrix_transpose)
 def mT(x: Any) -> Any:
     """The transposes of the matrices in the last two axes."""
     return np.swapaxes(x, -1, -2)
@@ -47,7 +47,7 @@ def check_axes(name: str, a: Any, i: int, b: Any, j: int) -> None:
         )
 
 
-class Named(Several):
+class NamedOutputs(MultiOutput):
     """A row whose outputs have names, as those of NumPy's decompositions."""
 
     def __init__(self, function: Callable[..., Any], result: Callable[..., Any], *rules: Rule, **fields: Any) -> None:
@@ -205,7 +205,7 @@ if hasattr(np, "matvec"):
     )
 
 
-@stands_for(np.tensordot, np.linalg.tensordot)
+@implements(np.tensordot, np.linalg.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """The sum of products over the given axes of a and of b."""
     a, b = as_array(a), as_array(b)
@@ -226,7 +226,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return np.reshape(np.dot(rows, columns), (*shape_a, *shape_b))
 
 
-@stands_for(np.inner)
+@implements(np.inner)
 def inner(a: Any, b: Any) -> Any:
     """The sums of products over the last axis of each."""
     a, b = as_array(a), as_array(b)
@@ -236,13 +236,13 @@ def inner(a: Any, b: Any) -> Any:
     return np.dot(a, mT(b)) if b.ndim > 1 else np.dot(a, b)
 
 
-@stands_for(np.outer, np.linalg.outer)
+@implements(np.outer, np.linalg.outer)
 def outer(a: Any, b: Any) -> Any:
     """Each entry of a times each entry of b."""
     return np.reshape(as_array(a), (-1, 1)) * np.reshape(as_array(b), (1, -1))
 
 
-@stands_for(np.kron)
+@implements(np.kron)
 def kron(a: Any, b: Any) -> Any:
     """Blocks of b, one for each entry of a and multiplied by it."""
     a, b = as_array(a), as_array(b)
@@ -253,7 +253,7 @@ def kron(a: Any, b: Any) -> Any:
     return np.reshape(blocks, [m * n for m, n in zip(a.shape, b.shape, strict=True)])
 
 
-@stands_for(np.cross, np.linalg.cross)
+@implements(np.cross, np.linalg.cross)
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
     """The vectors at right angles to those of a and of b; of two vectors in a plane, their one number."""
     if axis is not None:
@@ -275,19 +275,19 @@ def components(v: Any) -> list[Any]:
     return found if len(found) == 3 else [*found, np.zeros_like(found[0])]
 
 
-@stands_for(np.trace)
+@implements(np.trace)
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The sum of the diagonal."""
     return np.sum(np.diagonal(as_array(a), offset, axis1, axis2), axis=-1)
 
 
-@stands_for(np.linalg.trace)
+@implements(np.linalg.trace)
 def linalg_trace(x: Any, *, offset: int = 0) -> Any:
     """The sums of the diagonals of the matrices in the last two axes."""
     return trace(x, offset, -2, -1)
 
 
-@stands_for(np.linalg.multi_dot)
+@implements(np.linalg.multi_dot)
 def multi_dot(arrays: Sequence[Any]) -> Any:
     """The product of matrices in the order that multiplies least; the first and the last may be vectors."""
     arrays = [as_array(x) for x in arrays]
@@ -316,7 +316,7 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
     return product(0, len(arrays))
 
 
-@stands_for(np.linalg.matrix_power)
+@implements(np.linalg.matrix_power)
 def matrix_power(a: Any, n: int) -> Any:
     """A square matrix times itself, n times; its inverse, for a negative n."""
     a, n = as_array(a), operator.index(n)

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.errors import called
 from .elementwise import divisor, exp_share, finite, ratio
-from .primitive import Bound, Primitive, as_array, example, stands_for
+from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 
 
@@ -279,7 +279,7 @@ p_norm = Primitive(
 )
 
 
-@stands_for(np.linalg.norm)
+@implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """The norm of a vector, or of a matrix; without `ord`, the root of the sum of squares."""
     x = as_array(x)
@@ -327,7 +327,7 @@ def of_matrices(x: Any, ord: Any, axes: tuple[int, int]) -> Any:
     raise ValueError(f"norm has no ord={ord!r} for matrices: 1, -1, 2, -2, np.inf, -np.inf, 'fro' or 'nuc'.")
 
 
-@stands_for(np.linalg.vector_norm)
+@implements(np.linalg.vector_norm)
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """The norm of the vectors that lie in one axis, or in several taken together."""
     x = as_array(x)
@@ -340,13 +340,13 @@ def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 
     return np.expand_dims(z, axes) if keepdims else z
 
 
-@stands_for(np.linalg.matrix_norm)
+@implements(np.linalg.matrix_norm)
 def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """The norm of the matrices in the last two axes."""
     return np.linalg.norm(x, ord, (-2, -1), keepdims)
 
 
-@stands_for(np.linalg.cond)
+@implements(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
     """How much solving with x can enlarge an error: the norm of x times that of its inverse."""
     x = as_array(x)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .primitive import Bound, Primitive, as_array, example, stands_for
+from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .reductions import axes_of, count, gathered, scalar_axis
 
@@ -70,13 +70,13 @@ def cumulative(total: Primitive, start: int, x: Any, axis: Any, include_initial:
     return np.concatenate([np.full_like(part(totals, axis, slice(0, 1)), start), totals], axis)
 
 
-@stands_for(getattr(np, "cumulative_sum", None))
+@implements(getattr(np, "cumulative_sum", None))
 def cumulative_sum(x: Any, /, *, axis: Any = None, include_initial: bool = False) -> Any:
     """The running sum along an axis; with `include_initial` it begins with 0."""
     return cumulative(cumsum, 0, x, axis, include_initial)
 
 
-@stands_for(getattr(np, "cumulative_prod", None))
+@implements(getattr(np, "cumulative_prod", None))
 def cumulative_prod(x: Any, /, *, axis: Any = None, include_initial: bool = False) -> Any:
     """The running product along an axis; with `include_initial` it begins with 1."""
     return cumulative(cumprod, 1, x, axis, include_initial)
@@ -87,7 +87,7 @@ def part(x: Any, axis: int, where: slice) -> Any:
     return x[(slice(None),) * (axis % x.ndim) + (where,)]
 
 
-@stands_for(np.diff)
+@implements(np.diff)
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Each entry along an axis less the one before it, n times over."""
     if n < 0:
@@ -105,7 +105,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     return a
 
 
-@stands_for(np.trapezoid)
+@implements(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The integral of y along an axis by the trapezoidal rule, over the points x or steps of dx."""
     y = as_array(y)
@@ -123,7 +123,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 
 # What the order of the entries says.
-@stands_for(np.ptp)
+@implements(np.ptp)
 def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The largest entry less the smallest."""
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
@@ -141,7 +141,7 @@ def unless_nan(result: Any, entries: Any) -> Any:
     return np.where(np.isnan(entries[..., -1]), np.max(entries, axis=-1), result)
 
 
-@stands_for(np.median)
+@implements(np.median)
 def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The entry in the middle of their order, or the mean of the two there."""
     axes = axes_of(a, axis)
@@ -161,7 +161,7 @@ def at(entries: Any, position: float) -> Any:
     return lower + (entries[..., low + 1] - lower) * (position - low)
 
 
-@stands_for(np.quantile)
+@implements(np.quantile)
 def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
     """The entry that a part q of the entries is below, by any of NumPy's methods; no gradient in q."""
     axes = axes_of(a, axis)
@@ -173,14 +173,14 @@ def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdi
     return np.reshape(np.stack(found), positions.shape + found[0].shape) if positions.ndim else found[0]
 
 
-@stands_for(np.percentile)
+@implements(np.percentile)
 def percentile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
     """The entry that q percent of the entries are below."""
     return quantile(a, np.asarray(q) / 100, axis, method=method, keepdims=keepdims)
 
 
 # Weights.
-@stands_for(np.average)
+@implements(np.average)
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     """The mean in which each entry counts by its weight; with `returned`, the sum of the weights besides."""
     a = as_array(a)
@@ -219,13 +219,13 @@ def is_number(a: Any) -> Any:
     return np.logical_not(np.isnan(a))
 
 
-@stands_for(np.nansum)
+@implements(np.nansum)
 def nansum(a: Any, axis: Any = None, *, keepdims: bool = False, initial: float = 0, where: Any = True) -> Any:
     """The sum of the entries that are not nan."""
     return np.sum(with_for_nan(0, a), axis=axis, keepdims=keepdims, **unusual(initial, 0, where))
 
 
-@stands_for(np.nanprod)
+@implements(np.nanprod)
 def nanprod(a: Any, axis: Any = None, *, keepdims: bool = False, initial: float = 1, where: Any = True) -> Any:
     """The product of the entries that are not nan."""
     return np.prod(with_for_nan(1, a), axis=axis, keepdims=keepdims, **unusual(initial, 1, where))
@@ -236,13 +236,13 @@ def unusual(initial: Any, usual: Any, where: Any) -> dict[str, Any]:
     return ({} if initial is usual else {"initial": initial}) | ({} if where is True else {"where": where})
 
 
-@stands_for(np.nancumsum)
+@implements(np.nancumsum)
 def nancumsum(a: Any, axis: Any = None) -> Any:
     """The running sum, in which nan counts as 0."""
     return np.cumsum(with_for_nan(0, a), axis=axis)
 
 
-@stands_for(np.nancumprod)
+@implements(np.nancumprod)
 def nancumprod(a: Any, axis: Any = None) -> Any:
     """The running product, in which nan counts as 1."""
     return np.cumprod(with_for_nan(1, a), axis=axis)
@@ -255,31 +255,31 @@ def extreme(reduce: Any, beyond: float, a: Any, axis: Any, keepdims: bool, initi
     return found if initial is not None else np.where(none, math.nan, found)
 
 
-@stands_for(np.nanmax)
+@implements(np.nanmax)
 def nanmax(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
     """The largest of the entries that are not nan."""
     return extreme(np.max, -math.inf, a, axis, keepdims, initial, where)
 
 
-@stands_for(np.nanmin)
+@implements(np.nanmin)
 def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
     """The smallest of the entries that are not nan."""
     return extreme(np.min, math.inf, a, axis, keepdims, initial, where)
 
 
-@stands_for(np.nanmean)
+@implements(np.nanmean)
 def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
     """The mean of the entries that are not nan."""
     return np.mean(a, axis, keepdims=keepdims, where=np.logical_and(is_number(a), where))
 
 
-@stands_for(np.nanvar)
+@implements(np.nanvar)
 def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, **rest: Any) -> Any:
     """The variance of the entries that are not nan; mean= and correction= as for np.var."""
     return np.var(a, axis, ddof=ddof, keepdims=keepdims, where=np.logical_and(is_number(a), where), **rest)
 
 
-@stands_for(np.nanstd)
+@implements(np.nanstd)
 def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, **rest: Any) -> Any:
     """The standard deviation of the entries that are not nan; mean= and correction= as for np.std."""
     return np.std(a, axis, ddof=ddof, keepdims=keepdims, where=np.logical_and(is_number(a), where), **rest)

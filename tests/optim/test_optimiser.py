@@ -185,14 +185,14 @@ def test_a_parameter_frozen_after_backward_is_left_alone():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_options_come_in_the_dtype_of_the_parameter(dtype):
-    class Plain(optim.Optimiser):
+    class NonDifferentiable(optim.Optimiser):
         def update(self, p, g, state, lr):
             assert {lr.dtype, g.dtype, (lr * g).dtype} == {np.dtype(dtype)}
             p -= lr * g
 
     p, other = nn.Parameter([1.0], dtype=dtype), nn.Parameter([1.0], dtype=dtype)
     p.grad = other.grad = [0.5]
-    Plain([p, other], lr=0.5).step()
+    NonDifferentiable([p, other], lr=0.5).step()
     assert p.data == other.data == 0.75
 
 
