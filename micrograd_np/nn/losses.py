@@ -237,9 +237,14 @@ def cross_entropy(
         chosen = labels.astype(x.dtype)
         target = (1 - label_smoothing) * chosen + label_smoothing / classes
     else:
-        kept = np.not_equal(labels, classes if ignore_index is None else ignore_index)
-        chosen = (one_hot(np.where(kept, labels, 0), classes) * kept[..., None]).astype(x.dtype)
-        target = (1 - label_smoothing) * chosen + label_smoothing / classes * kept[..., None].astype(x.dtype)
+        spread: Any = label_smoothing / classes
+        if ignore_index is None:
+            chosen = one_hot(labels, classes).astype(x.dtype)
+        else:
+            kept = np.not_equal(labels, ignore_index)
+            chosen = one_hot(np.where(kept, labels, 0), classes) * kept[..., None].astype(x.dtype)
+            spread = spread * kept[..., None].astype(x.dtype)
+        target = (1 - label_smoothing) * chosen + spread
     losses = -np.sum(log_softmax(x, axis=-1) * (target * scale), axis=-1)
     if reduction == "mean" and labels.ndim != x.ndim:
         return np.sum(losses) / np.sum(chosen * scale)
