@@ -6,6 +6,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import printable
@@ -180,10 +182,15 @@ class Module:
             parameter.requires_grad = not frozen
         return self
 
-    def zero_grad(self) -> None:
-        """Clear the parameters' gradients: `.grad` is None again."""
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Let the parameters train, or with False freeze them; returns the module. `freeze` is the opposite."""
+        require(f"{type(self).__name__}.requires_grad_", FLAG, requires_grad=requires_grad)
+        return self.freeze(not requires_grad)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear the parameters' gradients: `.grad` is None again, or zeros with `set_to_none=False`."""
         for parameter in self.parameters():
-            parameter.zero_grad()
+            clear_gradient(parameter, set_to_none)
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of the parameters' and buffers' values, by path."""
@@ -215,6 +222,12 @@ class Module:
         return display.module_text(self)
 
     _default_repr = __repr__  # where it is overridden, display asks for the module's own text
+
+
+def clear_gradient(p: Tensor, set_to_none: bool) -> None:
+    """Set a gradient to None, or to zeros where there is one."""
+    require("zero_grad", FLAG, set_to_none=set_to_none)
+    p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
 
 
 def documented_like(base: type) -> Callable[[Any], Any]:

@@ -13,7 +13,7 @@ from ..core.context import CURRENT, no_grad, tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor
 from ..core.versions import memory_of
-from ..nn.module import load
+from ..nn.module import clear_gradient, load
 from ..nn.validation import NONNEGATIVE, Kind
 from .groups import Group, as_ndarray, grouped
 
@@ -319,8 +319,3 @@ class Optimiser:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a state that `state_dict` gave: all of it, or none and an error that lists each mismatch."""
         load(type(self).__name__, dict(self.named_state()), state)
-
-
-def clear_gradient(p: Tensor, set_to_none: bool) -> None:
-    """Set a gradient to None, or to zeros where there is one."""
-    p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
