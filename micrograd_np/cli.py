@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .core.errors import FileError
 
 STEPS = 60_000
 WIDTH = 1_000  # of a pipe, which has none: no line is broken
@@ -122,11 +123,11 @@ def draw(options: argparse.Namespace) -> int:
     from .drawing.script import ScriptError, draw_script
 
     if options.out.suffix.lower() not in FORMATS:
-        raise OSError(f"--out {options.out}: a picture is saved as {', '.join(FORMATS)}.")
+        raise FileError(f"--out {options.out}: a picture is saved as {', '.join(FORMATS)}.")
     try:
         picture = draw_script(options.script, options.arguments)
     except ScriptError as error:
-        raise OSError(error) from None
+        raise FileError(error) from None
     options.out.parent.mkdir(parents=True, exist_ok=True)
     picture.save(options.out)
     print(f"Open {options.out}")
@@ -141,7 +142,7 @@ def learn(options: argparse.Namespace) -> int:
     try:
         return ladder.open_lesson(options.lesson)
     except ValueError as error:
-        raise OSError(error) from None
+        raise FileError(error) from None
 
 
 def check_folder(folder: Path) -> None:
@@ -150,4 +151,4 @@ def check_folder(folder: Path) -> None:
     try:
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
-        raise OSError(f"--out {folder}: cannot write into {existing}: {error.strerror}. Choose another.") from None
+        raise FileError(f"--out {folder}: cannot write into {existing}: {error.strerror}. Choose another.") from None

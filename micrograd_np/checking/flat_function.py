@@ -12,6 +12,7 @@ import numpy as np
 from ..anomaly import first_nonfinite
 from ..core.backward import backpropagate, pull_arrays
 from ..core.containers import flatten, walk_paths
+from ..core.errors import ArgumentTypeError
 from ..core.names import format_location, name_of
 from ..core.tensor import Tensor, constant
 from ..ops.primitive import as_array
@@ -80,7 +81,7 @@ class Problem:
         integers = [i for i, x in enumerate(self.leaves) if getattr(x, "ndim", 0) and x.dtype.kind in "iu"]
         refused = [i for i in integers if self.computes_with(i)]
         if refused or not self.checked:
-            raise TypeError(
+            raise ArgumentTypeError(
                 not_floating([self.names[i] for i in refused or range(len(self.leaves))], bool(self.checked))
             )
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.backward import Pulled, pull_arrays
 from ..core.dispatch import apply
+from ..core.errors import GradientError
 from ..core.names import format_location, name_of
 from ..core.rules import fit
 from ..core.tensor import Tensor, seed
@@ -57,7 +58,7 @@ class Recording:
             for x in (node, *node.args):
                 seen = getattr(x, "_memory", None)
                 if node.op is not None and seen and seen.written > node._order:
-                    raise RuntimeError(
+                    raise GradientError(
                         f"{name_of(x) or 'a tensor'} {x.shape} was written to after {node.op.name} had used it, so the "
                         f"graph cannot be replayed.\n  written: {format_location(seen.where)}\nCall verify before "
                         "the update."

@@ -51,12 +51,28 @@ class GradientError(MicrogradError, RuntimeError):
     """A gradient cannot be computed: no graph, a graph that was freed, or values that were overwritten."""
 
 
+class UsageError(MicrogradError, RuntimeError):
+    """A call cannot be made now, or here: something that it needs is missing, or has already ended."""
+
+
+class OutOfRangeError(MicrogradError, IndexError):
+    """An index, or a label, is out of range."""
+
+
+class UnknownNameError(MicrogradError, KeyError):
+    """There is nothing of this name."""
+
+
 class NonFiniteError(MicrogradError, FloatingPointError):
     """A nan or inf, where none was expected."""
 
 
 class FileError(MicrogradError, OSError):
     """A file cannot be read or written."""
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """There is no such file."""
 
 
 class LoadError(ArgumentError):

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core import errors
 from ..core.backward import FREED
+from ..core.errors import ArgumentTypeError, GradientError
 from ..core.tensor import Tensor
 from ..core.variables import Names, live
 from .scene import Scene, build, walk
@@ -52,7 +53,7 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> str:
     errors.check_recorded(output)
     if output.op is None:
         who = errors.describe(output, "this tensor")
-        raise RuntimeError(f"{who} was computed from nothing, and nothing among your variables was computed from it.")
+        raise GradientError(f"{who} was computed from nothing, and nothing among your variables was computed from it.")
     scene = build([output], names)
     first = scene.nodes[-1]
     if tensor is output:
@@ -63,7 +64,7 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> str:
         way = between(scene, last.id) if last else set()
         if last is None or first.id not in way:
             check_kept(scene)
-            raise RuntimeError(f"no gradient flows from {called(first)} to {errors.describe(tensor, 'this tensor')}.")
+            raise GradientError(f"no gradient flows from {called(first)} to {errors.describe(tensor, 'this tensor')}.")
         title, part = f"From {called(first)} back to {called(last)}", on_the_way(fill(scene), way)
     return f"{title}: {scene.g} is the gradient of the value on the right\n{table(backward(part))}"
 
@@ -72,14 +73,14 @@ def check_tensor(function: str, x: Any) -> None:
     """Refuse to explain what is no Tensor."""
     if not isinstance(x, Tensor):
         whose = ", such as one of its parameters" if hasattr(x, "named_parameters") else ""
-        raise TypeError(f"{function} asks about a Tensor, and was given {x!r:.60}. Give it a Tensor{whose}.")
+        raise ArgumentTypeError(f"{function} asks about a Tensor, and was given {x!r:.60}. Give it a Tensor{whose}.")
 
 
 def check_kept(scene: Scene) -> None:
     """Refuse to say that no gradient flowed where the graph is not known any more."""
     cut = next((node for node in scene.nodes if node.op and node.source._paths is FREED), None)
     if cut:
-        raise RuntimeError(
+        raise GradientError(
             f"the graph of {called(cut)} was forgotten by backward(retain_graph=False). Explain before that, or leave "
             "retain_graph=False out."
         )

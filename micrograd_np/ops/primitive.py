@@ -12,6 +12,7 @@ import numpy as np
 from ..core import errors
 from ..core.context import CURRENT, tracing
 from ..core.dispatch import apply, binary, unary
+from ..core.errors import ArgumentTypeError
 from ..core.half import in_single, is_half, single
 from ..core.rules import Paths, Rule, reads
 from ..core.tensor import Tensor, constant, trace_constant
@@ -211,7 +212,7 @@ class Primitive(InstanceCall):
 
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
-            raise TypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
+            raise ArgumentTypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
         return tuple(map(self.coerce_operand, arrays)), {}
 
     def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
