@@ -9,7 +9,7 @@ import numpy as np
 
 import micrograd_np as mg
 from micrograd_np import nn
-from micrograd_np.article import hand, pictures, plots
+from micrograd_np.article import hand, pictures
 from micrograd_np.article.networks import THREE_LAYERS
 
 IMAGES = Path(__file__).parent / "images"
@@ -70,9 +70,9 @@ def main() -> None:
     classifier().save(IMAGES / "modules.svg")
     training_step().save(IMAGES / "program.svg")
     unrolled().save(IMAGES / "unrolled.svg")
-    moments = plots.course(THREE_LAYERS)
-    for name, plot in [("surface", plots.surfaces(moments)), ("hidden", plots.hidden_activations(moments))]:
-        (IMAGES / f"{name}.png").write_bytes(plots.rendered(plot, "png"))
+    course = pictures.course(THREE_LAYERS)
+    for name, plot in [("surface", pictures.surfaces(course)), ("hidden", pictures.hidden_activations(course))]:
+        plot.savefig(IMAGES / f"{name}.png", dpi=144)
     with tempfile.TemporaryDirectory() as folder:
         screenshots(network.save(Path(folder) / "network.html"))
     for image in sorted(IMAGES.iterdir()):

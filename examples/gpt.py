@@ -104,4 +104,5 @@ def main(steps=2000, path=None, length=400, seed=0):
 
 
 if __name__ == "__main__":
+    mg.keep_freed_memory()  # for steps of many megabytes
     main(path=sys.argv[1] if sys.argv[1:] else None)

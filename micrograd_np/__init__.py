@@ -18,6 +18,8 @@ plots, learn        training to look at; lessons, and exercises that mark themse
 article, cli        the article's networks, by hand and on the tape
 """
 
+__version__ = "0.1.0"
+
 from importlib import import_module as _import_module
 
 from . import linalg
@@ -53,7 +55,7 @@ _ROOMS |= dict.fromkeys(("Compiled", "Program", "compile", "trace"), "program")
 _ROOMS |= dict.fromkeys(("Picture", "draw", "explain", "why_none"), "drawing")
 _ROOMS |= dict.fromkeys(("load", "save"), "saving")
 _ROOMS |= dict.fromkeys(("export_onnx",), "saving.onnx")
-_ROOMS |= dict.fromkeys(("fit",), "training")
+_ROOMS |= dict.fromkeys(("fit", "keep_freed_memory"), "training")
 
 _TABLE = {name: function for name, function in _FUNCTIONS.items() if _namespace(name) == "mg" and name != "trace"}
 globals().update(_TABLE)

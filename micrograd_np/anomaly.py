@@ -15,7 +15,7 @@ from .core.errors import GradientError, NonFiniteError, describe
 from .core.names import line, spot
 from .core.rules import reads
 from .core.tensor import Tensor
-from .ops.several import Outputs
+from .ops.primitive import Outputs
 
 Index = tuple[int, ...]
 

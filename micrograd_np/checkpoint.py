@@ -15,8 +15,8 @@ from .core.errors import called
 from .core.names import Spot, line
 from .core.tensor import Tensor
 from .core.versions import tick
-from .ops.control import pack
-from .ops.several import Outputs, Several
+from .ops.identity import pack
+from .ops.primitive import MultiOutput, Outputs
 from .pullback import collect
 
 
@@ -110,7 +110,7 @@ def _recompute(
     return Outputs(found[x] if x in found else np.zeros_like(x._data) for x in outside)
 
 
-recompute = Several(_values, _recompute, bind=lambda parts, **params: ((parts,), params))
+recompute = MultiOutput(_values, _recompute, bind=lambda parts, **params: ((parts,), params))
 recompute.name = "checkpoint"
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from . import __version__
 
 STEPS = 60_000
+WIDTH = 1_000  # of a pipe, which has none: no line is broken
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,47 +39,23 @@ def commands() -> argparse.ArgumentParser:
         description="An autograd micro-framework on NumPy: a table of derivatives, one tape, and many readers of them.",
         epilog="Start with `micrograd-np article`. In Python: import micrograd_np as mg.",
     )
+    parser.add_argument("--version", action="version", version=f"micrograd-np {__version__}")
     subparsers = parser.add_subparsers(title="commands")
-    command = subparsers.add_parser(
-        "article",
-        help="train the networks of 'A Neural Network in 11 lines of Python' by hand and on the tape, and compare",
-        description="Train the three programs of 'A Neural Network in 11 lines of Python' by hand and on the tape, "
-        "compare the two at every step, check the gradients, and draw the networks. "
-        "The exit status is 1 if anything did not hold.",
-    )
-    command.add_argument("--out", type=Path, default=Path("article"), metavar="DIR", help="where to draw (article/)")
-    command.add_argument("--json", type=Path, metavar="FILE", help="write every figure printed to a file")
-    command.add_argument(
-        "--steps", type=count, default=STEPS, metavar="N", help=f"train for fewer than {STEPS:,} steps"
-    )
-    command.set_defaults(run=article)
-    command = subparsers.add_parser(
-        "draw",
-        help="run a script and draw the graph of what it computed last",
-        description="Run FILE.py and draw the newest value with a graph among its variables, or among those of its "
-        "functions, a loss before others; or what FUNCTION returns or computes last, called without arguments. "
-        "The page plays the forward and the backward pass.",
-    )
-    command.add_argument("script", metavar="FILE.py[:FUNCTION]")
-    command.add_argument(
-        "arguments", nargs="*", metavar="ARGUMENT", help="what the script finds in sys.argv; its options after --"
-    )
-    command.add_argument(
-        "--out",
-        type=Path,
-        default=Path("graph.html"),
-        metavar="PATH",
-        help="the suffix names the format: .html, .svg, .png, .pdf, .dot, .mmd, .md, .txt, .py (graph.html)",
-    )
-    command.set_defaults(run=draw)
-    command = subparsers.add_parser(
-        "learn",
-        help="list the lessons, and open one",
-        description="List ten lessons, from a slope to writing reverse mode yourself, and which exercises are done; or "
-        "write a lesson as a notebook into this folder, and open it where Jupyter is installed.",
-    )
-    command.add_argument("lesson", nargs="?", metavar="N", help="the number of a lesson, or next")
-    command.set_defaults(run=learn)
+
+    def command(run: Callable[[argparse.Namespace], int], summary: str) -> Callable[..., Any]:
+        added = subparsers.add_parser(run.__name__, help=summary, description=run.__doc__)
+        added.set_defaults(run=run)
+        return added.add_argument
+
+    add = command(article, "train the networks of 'A Neural Network in 11 lines of Python' by hand and on the tape")
+    add("--out", type=Path, default=Path("article"), metavar="DIR", help="where to draw (article/)")
+    add("--steps", type=count, default=STEPS, metavar="N", help=f"train for fewer than {STEPS:,} steps")
+    add = command(draw, "run a script and draw the graph of what it computed last")
+    formats = "the suffix names the format: .html, .svg, .png, .pdf, .dot, .mmd, .md, .txt, .py (graph.html)"
+    add("script", metavar="FILE.py[:FUNCTION]")
+    add("arguments", nargs="*", metavar="ARGUMENT", help="what the script finds in sys.argv; its options after --")
+    add("--out", type=Path, default=Path("graph.html"), metavar="PATH", help=formats)
+    command(learn, "list the lessons, and open one")("lesson", nargs="?", metavar="N", help="its number, or next")
     return parser
 
 
@@ -85,39 +66,57 @@ def count(text: str) -> int:
 
 
 def article(options: argparse.Namespace) -> int:
-    """Train, compare, check and draw; print what was found."""
-    check_folder("--out", options.out)
-    if options.json:
-        check_file("--json", options.json)
+    """Train the three programs of 'A Neural Network in 11 lines of Python' by hand and on the tape, compare the two at
+    every step, check the gradients, and draw the networks. The exit status is 1 if anything did not hold."""
+    check_folder(options.out)
     from rich.console import Console
+    from rich.progress import Progress
 
-    from .article import compare, gradients, pictures, processes, report, terminal
-    from .article.networks import NETWORKS
-    from .drawing.render import write
+    from .article import comparison, pictures
+    from .article.networks import NETWORKS, THREE_LAYERS
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else terminal.WIDTH)
-    steps = {network.name: min(options.steps, network.steps) for network in NETWORKS}
-    with terminal.watching(console, steps) as tell:
-        trainings = processes.train(NETWORKS, steps, tell)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    trainings = []
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        for network in NETWORKS:
+            steps = min(options.steps, network.steps)
+            console.print(f"{network.name}: {steps:,} steps, by hand and on the tape")
+            task = bar.add_task(network.name, total=steps)
+            trainings.append(comparison.train(network, steps, lambda done, task=task: bar.update(task, completed=done)))
     sections = [
-        compare.printed_figures(trainings),
-        *map(compare.hand_against_tape, trainings),
-        gradients.gradient_checks(NETWORKS),
+        comparison.printed_figures(trainings),
+        *map(comparison.hand_against_tape, trainings),
+        comparison.gradient_checks(NETWORKS),
         pictures.save(options.out),
     ]
     for section in sections:
-        terminal.show(section, console)
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        write(options.json, report.as_json(sections).encode())
-    held, sentence = report.verdict(sections)
+        show(section, console)
+    held, sentence = comparison.verdict(sections)
     console.print(sentence)
+    console.print(f"Open {pictures.file_of(THREE_LAYERS, options.out, '.html')}, which plays the two passes.")
     return 0 if held else 1
 
 
+def show(section: Any, console: Any) -> None:
+    """Print a section as a table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    held = {True: Text("ok", "green"), False: Text("NO", "bold red"), None: Text("-")}
+    table = Table(*section.columns, "held", box=None, pad_edge=False)
+    for row in section.rows:
+        cells = [f"{cell:.2g}" if isinstance(cell, float) else str(cell) for cell in row.cells]
+        table.add_row(*map(Text, cells), held[row.held])
+    console.print(section.title, style="bold")
+    console.print(table)
+    console.print()
+
+
 def draw(options: argparse.Namespace) -> int:
-    """Draw a user's script."""
-    check_file("--out", options.out)
+    """Run FILE.py and draw the newest value with a graph among its variables, or among those of its functions, a loss
+    before others; or what FUNCTION returns or computes last, called without arguments. The page plays the forward and
+    the backward pass."""
+    check_folder(options.out.parent)
     from .drawing.picture import FORMATS
     from .drawing.script import ScriptError, draw_script
 
@@ -129,12 +128,13 @@ def draw(options: argparse.Namespace) -> int:
         raise OSError(error) from None
     options.out.parent.mkdir(parents=True, exist_ok=True)
     picture.save(options.out)
-    print(options.out)
+    print(f"Open {options.out}")
     return 0
 
 
 def learn(options: argparse.Namespace) -> int:
-    """List the lessons, or open one."""
+    """List ten lessons, from a slope to writing reverse mode yourself, and which exercises are done; or write a lesson
+    as a notebook into this folder, and open it where Jupyter is installed."""
     from .learn import ladder
 
     try:
@@ -143,16 +143,10 @@ def learn(options: argparse.Namespace) -> int:
         raise OSError(error) from None
 
 
-def check_folder(option: str, folder: Path) -> None:
-    """Refuse, before anything is trained, a folder that cannot be made or written into."""
+def check_folder(folder: Path) -> None:
+    """Refuse, before anything is run, a folder that cannot be made or written into."""
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     try:
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
-        raise OSError(f"{option} {folder}: cannot write into {existing}: {error.strerror}. Choose another.") from None
-
-
-def check_file(option: str, file: Path) -> None:
-    check_folder(option, file.parent)
-    if file.exists() and not file.is_file():
-        raise OSError(f"{option} {file}: this is no file that can be replaced. Choose another.")
+        raise OSError(f"--out {folder}: cannot write into {existing}: {error.strerror}. Choose another.") from None

@@ -11,6 +11,7 @@ import numpy as np
 from .core import errors
 from .core.context import CURRENT
 from .core.tensor import Tensor
+from .core.versions import expose
 
 
 def given(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,7 +75,7 @@ def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
     errors.check_uncut(
         self, "conversion to an array", "np.stack of tensors stays a tensor; .data or .detach() gives the values alone."
     )
-    return np.array(self._data, dtype=dtype, copy=copy)
+    return np.array(expose(self), dtype=dtype, copy=copy)
 
 
 @given
@@ -82,7 +83,7 @@ def numpy(self: Tensor) -> Any:
     """The values as an array that shares the tensor's memory; refused where a gradient would be lost."""
     check_untraced(self, ".numpy()")
     errors.check_uncut(self, ".numpy()", "Write .data or .detach().numpy() for the values alone.")
-    return self._data
+    return expose(self)
 
 
 @given

@@ -146,6 +146,7 @@ def mask(self: Tensor) -> Any:
 
 Tensor._mask = property(mask)  # type: ignore[attr-defined]
 Tensor.assign = assign  # type: ignore[attr-defined]
+Tensor._alias = TABLE["alias"].__call__  # type: ignore[attr-defined]
 
 
 @given

@@ -11,10 +11,10 @@ from .core import errors
 from .core.backward import Pull, backpropagate, pull_arrays, pull_tensors
 from .core.containers import flatten, map_leaves
 from .core.context import CURRENT, Mode, tracing
-from .core.tensor import Tensor, as_tensor, constant, cotangent, fixed, seed
-from .ops.control import alias, pack
-from .ops.primitive import as_array
-from .ops.several import Outputs
+from .core.tensor import Tensor, as_tensor, borrowed, constant, cotangent, fixed, seed
+from .core.versions import expose
+from .ops.identity import alias, pack
+from .ops.primitive import Outputs, as_array
 
 Function = Callable[..., Any]
 
@@ -112,7 +112,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     def delivered(x: Any) -> Any:
         if nested or not isinstance(x, Tensor):
             return x
-        return x.detach() if tensors else x._data
+        return x.detach() if tensors else expose(x)
 
     def pullback(gradient: Any) -> Any:
         given, _ = flatten(gradient)
@@ -144,7 +144,7 @@ def wants_gradient(x: Any) -> bool:
 
 def own_leaf(x: Any) -> Tensor:
     """A leaf on the memory of an argument that nobody else differentiates."""
-    leaf = x.detach() if isinstance(x, Tensor) else constant(as_array(x))
+    leaf = x.detach() if isinstance(x, Tensor) else borrowed(as_array(x))
     leaf.requires_grad = True
     return leaf
 

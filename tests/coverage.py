@@ -8,7 +8,7 @@ import numpy.polynomial
 from numpy.testing.overrides import get_overridable_numpy_array_functions, get_overridable_numpy_ufuncs
 
 from micrograd_np.ops import BY_FUNCTION
-from micrograd_np.ops.primitive import Plain, Primitive
+from micrograd_np.ops.primitive import NonDifferentiable, Primitive
 
 PATH = Path(__file__).parents[1] / "docs" / "coverage.md"
 
@@ -29,7 +29,7 @@ def full_name(function):
 def has_gradient(entry):
     """A row has one if a rule of it does; a composition is written with rows, unless it says that none passes."""
     if isinstance(entry, Primitive):
-        return not isinstance(entry, Plain) and any(rule is not None for rule in entry.rules)
+        return not isinstance(entry, NonDifferentiable) and any(rule is not None for rule in entry.rules)
     return "no gradient passes" not in (entry.__doc__ or "")
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import micrograd_np as mg
 from micrograd_np.operators import BINARY, COMPARISONS, LOGIC, METHODS, UNARY
 from micrograd_np.ops import FUNCTIONS
-from micrograd_np.ops.primitive import Elementwise, Plain, Primitive
-from micrograd_np.ops.several import Several
+from micrograd_np.ops.primitive import Elementwise, MultiOutput, NonDifferentiable, Primitive
 
 PATH = Path(mg.__file__).with_suffix(".pyi")
 
@@ -48,9 +47,9 @@ def parameters(function):
 
 
 def result(function):
-    if isinstance(function, Plain):
+    if isinstance(function, NonDifferentiable):
         return "Any"
-    return "tuple[Tensor, ...]" if isinstance(function, Several) else "Tensor"
+    return "tuple[Tensor, ...]" if isinstance(function, MultiOutput) else "Tensor"
 
 
 def method_parameters(function):

@@ -7,7 +7,7 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np.ops import TABLE, namespace
-from micrograd_np.ops.primitive import Elementwise, Plain, Primitive
+from micrograd_np.ops.primitive import Elementwise, NonDifferentiable, Primitive
 
 PUBLIC = {name: row for name, row in TABLE.items() if namespace(name)}
 
@@ -45,7 +45,7 @@ def test_a_class_keeps_its_own_docstring():
 
 
 def test_a_row_without_derivative_says_so():
-    assert all("no derivative" in row.__doc__ for row in PUBLIC.values() if isinstance(row, Plain))
+    assert all("no derivative" in row.__doc__ for row in PUBLIC.values() if isinstance(row, NonDifferentiable))
 
 
 def test_a_public_row_is_found_where_its_docstring_says():

@@ -1,51 +1,47 @@
-"""The networks as pictures, under the article's own names, and their training as plots."""
+"""Draw the networks under the article's own names, and plot their training."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from .. import plots
 from ..core.tensor import Tensor
 from ..drawing import Picture, draw
-from ..drawing.render import write
-from . import hand
-from .networks import NETWORKS, Network
-from .plots import every_plot, rendered
-from .report import Row, Section
+from ..ops.activations import sigmoid
+from . import hand, tape
+from .comparison import Row, Section
+from .hand import Array
+from .networks import NETWORKS, THREE_LAYERS, Network
 
-GRAPHS = (".svg", ".png", ".html")  # the page plays the two passes step by step
-PLOTS = (".svg", ".png")
+STEPS = 2_000
+MOMENTS = 100  # steps that are kept of a training, evenly spaced in their logarithm
+SURFACES = (1, 100, 500, STEPS)
 CURE = "not drawn: pip install 'micrograd-np[plots]' brings matplotlib, which draws them"
 
 
 def save(folder: Path) -> Section:
     """Draw everything into a folder; the rows say where."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [row for network in NETWORKS for row in save_graph(network, folder)]
-    return Section("Pictures", ("picture", "file"), [*rows, *save_plots(folder)])
-
-
-def save_graph(network: Network, folder: Path) -> list[Row]:
-    picture = graph(network)
-    files = [folder / (network.name.replace(" ", "-") + suffix) for suffix in GRAPHS]
-    try:
-        return [Row((network.name, str(picture.save(file)))) for file in files]
-    except RuntimeError as error:
-        return [Row((network.name, str(error)), False)]
-
-
-def save_plots(folder: Path) -> list[Row]:
-    try:
-        drawn = every_plot()
-    except ImportError:
-        return [Row(("plots", CURE))]
     rows = []
-    for name, plot in drawn.items():
-        for suffix in PLOTS:
-            file = folder / f"{name}{suffix}"
-            write(file, rendered(plot, suffix[1:]))
+    for network in NETWORKS:
+        files = [file_of(network, folder, suffix) for suffix in (".svg", ".html")]  # the page plays the two passes
+        rows += [Row((network.name, str(graph(network).save(file)))) for file in files]
+    try:
+        for name, plot in every_plot().items():
+            file = folder / f"{name}.svg"
+            plot.savefig(file)
             rows.append(Row((name, str(file))))
-    return rows
+    except ImportError:
+        rows.append(Row(("plots", CURE)))
+    return Section("Pictures", ("picture", "file"), rows)
+
+
+def file_of(network: Network, folder: Path, suffix: str) -> Path:
+    return folder / (network.name.replace(" ", "-") + suffix)
 
 
 def graph(network: Network) -> Picture:
@@ -57,3 +53,51 @@ def graph(network: Network) -> Picture:
         return loss
 
     return draw(first_step, Tensor(hand.X), Tensor(network.y), *network.weights())
+
+
+def every_plot() -> dict[str, Any]:
+    """Every plot by its name; ImportError where there is no matplotlib."""
+    plots.blank((1, 1))  # before anything is trained
+    three_layers = course(THREE_LAYERS)
+    courses = {network.name: course(network) for network in NETWORKS}
+    losses = plots.losses(
+        {name: {i: step["loss"].item() for i, step in kept.items()} for name, kept in courses.items()}
+    )
+    losses.axes[0].set_title("The loss, ½ Σ (y - output)²")
+    return {"loss": losses, "hidden": hidden_activations(three_layers), "surface": surfaces(three_layers)}
+
+
+def course(network: Network, steps: int = STEPS) -> dict[int, dict[str, Any]]:
+    """Some steps of a training on the tape, the first being 1, with copies of the weights before they moved."""
+    kept = set(np.geomspace(1, steps, MOMENTS).astype(int).tolist()) | set(SURFACES)
+    weights = network.weights()
+    training = tape.train(network.tape, Tensor(hand.X), Tensor(network.y), *weights, steps=steps)
+    return {
+        i: step | {name: step[name].data.copy() for name in network.shapes}
+        for i, step in enumerate(training, 1)
+        if i in kept
+    }
+
+
+def hidden_activations(course: dict[int, dict[str, Any]]) -> Any:
+    """What each hidden unit answers to each input over the training, an input in the colour of its class."""
+    hidden = {i: step["l1"].data for i, step in course.items()}
+    figure = plots.activations(hidden, THREE_LAYERS.y, [str(x) for x in hand.X])
+    for unit, axes in enumerate(figure.axes):
+        axes.set_title(f"l1[:, {unit}]")
+    figure.suptitle("The hidden layer over the training (orange: the output is to be 1)")
+    return figure
+
+
+def surfaces(course: dict[int, dict[str, Any]]) -> Any:
+    """The output between the four inputs, the third of which is always 1, at some steps."""
+    shown = {f"step {i:,}": partial(output, course[i]["syn0"], course[i]["syn1"]) for i in SURFACES if i in course}
+    figure = plots.surface(shown, hand.X, THREE_LAYERS.y)
+    figure.suptitle("What the 3-layer network answers between its four inputs (squares are to be 1)")
+    return figure
+
+
+def output(syn0: Array, syn1: Array, points: Array) -> Array:
+    """What the 3-layer network answers to points of two numbers."""
+    inputs = np.concatenate([points, np.ones((len(points), 1))], axis=1)
+    return sigmoid(sigmoid(inputs @ syn0) @ syn1)

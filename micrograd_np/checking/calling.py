@@ -1,74 +1,374 @@
-"""Plain NumPy functions in place of a graph: forward is recorded, backward is run, names are read from both."""
+"""Run a user's forward and backward pass as they stand, and record the forward pass where that is possible."""
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Callable, Sequence
+import re
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from ..core.containers import flatten
-from ..core.names import user_frame
 from ..core.tensor import Tensor
-from ..ops.primitive import as_array
+from .claims import candidates
 from .flat_function import is_float, parameter_names, plain
+from .validation import called, check_inputs
 
 Array = Any
-
-UNRECORDABLE = (
-    "verify runs the forward pass with tensors, to record it. What fills a buffer in a loop cannot be recorded: "
-    "collect the parts in a list, and np.stack them. Against numbers alone it can be checked as it is, with "
-    "op = mg.custom_op(lambda g, z, x: backward(g, x))(forward) and mg.gradcheck(op, x)."
-)
-Name = Callable[[Any], str | None]
-# What backward passes call the gradient that they start from.
-SEEDS = ("dout", "dy", "g", "grad", "grad_output", "upstream", "dl", "dz", "dscores", "gradient")
+Function = Callable[..., Any]
+# Parameter names of backward passes for the gradient that they start from, besides dout, dh, grad_h, ...
+SEEDS = ("g", "gradient", "upstream", "delta", "error", "cotangent")
+GRADIENT = re.compile(r"(d|grad|delta|upstream)_?\w*$", re.I)
+RESULTS = ("loss", "cost", "output", "out", "y_hat", "yhat", "prediction", "scores", "probs", "y")
+NEAR = 1e-3  # how far inputs are moved off a kink, relative to the size of each
+DEPTH = 4
 
 
-def variables() -> dict[str, Tensor]:
-    """The tensors that the user's own frame has variables for; one may have several."""
-    frame = user_frame()
-    return {name: x for name, x in {**frame.f_globals, **frame.f_locals}.items() if isinstance(x, Tensor)}
+@dataclass(eq=False)
+class Slot:
+    """A float array that forward depends on: an input, or an attribute of the object whose methods are checked."""
+
+    label: str
+    value: Array
+    owner: tuple[Any, ...] | None = None  # the way from the object to an attribute; None for an input
+    position: int = 0  # among the leaves of the inputs
+    names: tuple[str, ...] = ()
 
 
-def live_names() -> Name:
-    from ..core.variables import Names, live
+@dataclass
+class Played:
+    """One run of the user's functions: the outputs, their cotangents, and the gradients by hand."""
 
-    return live(Names())
+    outputs: list[Array]
+    cotangents: list[Array]
+    hand: dict[Any, Array]
+    seeded: bool
 
 
-def run(
-    forward: Callable[..., Any], backward: Callable[..., Any], inputs: Sequence[Any], gradient: Any
-) -> tuple[Tensor, Any, dict[Any, Any], Name]:
-    """The recorded output, its gradient, the gradients by hand with their keys, and the names of values."""
-    from ..core.variables import watch
+class Pair:
+    """A forward and a backward pass, or one function that gives the loss and its gradients.
 
-    check_inputs(forward, inputs)
-    leaves, rebuild = flatten(tuple(inputs))
-    parameters = parameter_names(forward)
-    labels = label_leaves(inputs, parameters)
-    tensors = [
-        Tensor(x, requires_grad=True, name=label) if is_float(x) else x for x, label in zip(leaves, labels, strict=True)
-    ]
-    try:
-        result, names = watch(forward, *rebuild(tensors))
-    except Exception as error:
-        error.add_note(UNRECORDABLE)
-        raise
-    output = result[0] if isinstance(result, tuple) else result
-    check_output(forward, output)
-    plain = forward(*[copied(x) for x in inputs])
-    check_repeats(forward, output, plain)
-    if output.size != 1 and gradient is None:
-        gradient = np.random.default_rng(0).uniform(0.5, 1.5, output.shape)
-    arguments = arguments_of(backward, plain, inputs, gradient)
-    returned = backward(*arguments)
-    if returned is None:
-        raise TypeError(f"{called(backward)} returned None: did it forget its return?")
-    floats = [tensor for tensor in tensors if isinstance(tensor, Tensor)]
-    return output, gradient, keyed(returned, inputs, tensors, floats), names
+    Both are called with copies, and methods with a copy of their object, so that nothing of the user's changes.
+    """
+
+    def __init__(self, forward: Function, backward: Function | None, inputs: Sequence[Any], gradient: Any) -> None:
+        check_inputs(forward, inputs)
+        self.forward, self.backward, self.gradient = forward, backward, gradient
+        self.shift: dict[int, Array] = {}
+        if not any(is_float(as_numbers(x)) for x in flatten(tuple(inputs))[0]):
+            inputs = tuple(float(x) if type(x) is int else x for x in inputs)
+        self.inputs = tuple(as_numbers(x) for x in inputs)
+        self.originals = tuple(inputs)
+        self.leaves, self.rebuild = flatten(self.inputs)
+        self.slots = list(self.input_slots())
+        self.slots += self.state_slots()
+
+    def input_slots(self) -> Iterator[Slot]:
+        parameters = parameter_names(self.forward)
+        labels = label_leaves(self.inputs, parameters)
+        for i, (x, label) in enumerate(zip(self.leaves, labels, strict=True)):
+            if is_float(x):
+                yield Slot(label, np.array(plain(x)), None, i, (label,))
+
+    def state_slots(self) -> Iterator[Slot]:
+        """The arrays that hang from the object whose methods are checked."""
+        owner = getattr(self.forward, "__self__", None)
+        if owner is None or isinstance(owner, types.ModuleType):
+            return
+        taken = {slot.label for slot in self.slots}
+        for path, value in arrays_of(owner, (), DEPTH):
+            names = [step for kind, step in path if isinstance(step, str)]
+            if value.dtype.kind == "f" and names:
+                label = "".join(f".{step}" if kind == "attr" else f"[{step!r}]" for kind, step in path).lstrip(".")
+                yield Slot(label if label not in taken else f"self.{label}", value, path, 0, (label, names[-1]))
+
+    def functions(self) -> tuple[Function, Function | None, Any]:
+        """Forward and backward with copies of the objects that they are methods of."""
+        pair = [self.forward, self.backward]
+        owners = [getattr(f, "__self__", None) if inspect.ismethod(f) else None for f in pair]
+        try:
+            owners = copy.deepcopy(owners)
+        except Exception:  # an object that cannot be copied is used as it is
+            owners = [getattr(f, "__self__", None) if inspect.ismethod(f) else None for f in pair]
+        bound = [
+            types.MethodType(f.__func__, owner) if owner is not None else f  # type: ignore[union-attr]
+            for f, owner in zip(pair, owners, strict=True)
+        ]
+        return bound[0], bound[1], owners[0] if owners[0] is not None else owners[1]
+
+    def arguments(self, replaced: Mapping[int, Any] | None = None) -> list[Any]:
+        """Copies of the inputs, as the user gave them unless some are replaced or moved."""
+        if not replaced and not self.shift:
+            return [copied(x) for x in self.originals]
+        fresh = [np.array(x) if hasattr(x, "dtype") else x for x in self.leaves]
+        moved = {i: self.shift[i].copy() for i in self.shift if i >= 0}
+        return list(self.rebuild([(replaced or {}).get(i, moved.get(i, x)) for i, x in enumerate(fresh)]))
+
+    def split(self, result: Any) -> tuple[list[Any], list[Any]]:
+        """The outputs and the cache in what a forward pass returned."""
+        if self.backward is None:
+            if not isinstance(result, tuple) or len(result) < 2:
+                raise TypeError(
+                    f"{called(self.forward)} must return the loss and its gradients, (loss, dW) or (loss, grads), or "
+                    "be given with its backward pass: verify(forward, backward, *inputs)."
+                )
+            return [result[0]], list(result[1:])
+        if isinstance(result, dict | list):
+            return flatten(result)[0], []
+        if not isinstance(result, tuple):
+            return [result], []
+        count = max(1, min(self.seeds(), sum(1 for x in result if is_array_like(x))))
+        return list(result[:count]), list(result[count:])
+
+    def seeds(self) -> int:
+        """How many gradients of outputs backward asks for, by the names of its first parameters."""
+        assert self.backward is not None
+        own = set(parameter_names(self.forward))
+        count = 0
+        for name in required(self.backward):
+            if name in own or not (name.lower() in SEEDS or GRADIENT.match(name)):
+                break
+            count += 1
+        return count
+
+    def play(self, scale: float = 1.0, seed: int = 0) -> Played:
+        """Run both passes; `scale` multiplies the cotangents."""
+        forward, backward, owner = self.functions()
+        self.write_state(owner, {})
+        before = dict(getattr(owner, "__dict__", {}))
+        result = forward(*self.arguments())
+        if result is None and owner is not None:
+            result = stored(owner, before)
+        outputs, cache = self.split(result)
+        values = [np.asarray(plain(x)) for x in outputs]
+        if backward is None:
+            returned = cache[0] if len(cache) == 1 else cache
+            return Played(values, [np.ones(values[0].shape)], self.keyed(returned, owner), False)
+        cotangents = self.cotangents(values, seed, scale)
+        given, seeded = self.backward_arguments(backward, result, outputs, cache, cotangents)
+        if not seeded and values[0].size != 1:
+            cotangents = [np.ones(x.shape) for x in values] if self.gradient is None else cotangents
+        returned = backward(*given)
+        return Played(values, cotangents, self.keyed(returned, owner), seeded)
+
+    def cotangents(self, values: Sequence[Array], seed: int, scale: float) -> list[Array]:
+        """Random ones of both signs; 1 for a loss."""
+        if self.gradient is not None:
+            given = flatten(self.gradient)[0]
+            return [scale * np.asarray(plain(g), dtype=float) for g in given]
+        if len(values) == 1 and values[0].size == 1:
+            return [np.full(values[0].shape, scale)]
+        rng = np.random.default_rng(seed)
+        return [scale * rng.normal(size=x.shape) if x.dtype.kind == "f" else np.zeros(x.shape) for x in values]
+
+    def backward_arguments(
+        self, backward: Function, result: Any, outputs: list[Any], cache: list[Any], cotangents: list[Array]
+    ) -> tuple[list[Any], bool]:
+        """What backward is called with: the outputs' gradients if it asks for them, and the cache or the inputs."""
+        names = required(backward)
+        parameters = inspect.signature(backward).parameters.values()
+        fresh = [np.array(g) for g in cotangents]
+        if isinstance(result, dict | list):
+            fresh = [flatten(result)[1](fresh)]
+        elif len(outputs) == 1 and not hasattr(outputs[0], "shape"):
+            fresh = [g.item() for g in fresh] if fresh[0].size == 1 else fresh
+        inputs = self.arguments()
+        with_seed = [[*fresh, *cache], [*fresh, *inputs], [*fresh, *inputs, *cache], fresh]
+        without = [inputs, [*inputs, *cache], cache, [*inputs, *outputs]]
+        scalar = len(outputs) == 1 and np.size(plain(outputs[0])) == 1 and self.gradient is None
+        if self.seeds():
+            choices = with_seed
+        else:
+            choices = [*without, *with_seed] if scalar else [with_seed[1], with_seed[0], with_seed[2], fresh, *without]
+            if names and names[0] in parameter_names(self.forward):
+                choices = [*without, *with_seed]
+        for choice in choices:
+            if len(choice) == len(names):
+                return choice, bool(choice) and choice[0] is fresh[0] if choice else False
+        if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+            return (inputs, False) if scalar else ([*fresh, *inputs], True)
+        raise TypeError(
+            f"{called(backward)} takes {len(names)} arguments ({', '.join(names)}). It can be given the "
+            f"{len(self.inputs)} inputs, the {len(cache)} values of the forward's cache, or both, after the output's "
+            "gradient, called dout."
+        )
+
+    def keyed(self, returned: Any, owner: Any) -> dict[Any, Array]:
+        """The gradients by hand: those returned, under slots or names, and those stored beside attributes."""
+        found: dict[Any, Any] = {}
+        stored_ones = self.stored_gradients(owner)
+        if returned is None and not stored_ones:
+            function = self.backward or self.forward
+            raise TypeError(f"{called(function)} returned None: did it forget its return?")
+        if returned is not None:
+            found = self.returned_gradients(returned, bool(stored_ones))
+        return {**found, **{slot: g for slot, g in stored_ones.items() if slot not in found}}
+
+    def stored_gradients(self, owner: Any) -> dict[Any, Any]:
+        """Gradients that backward left beside the attributes: layer.dW for layer.W, net.grads['W1'] for W1."""
+        found: dict[Any, Any] = {}
+        for slot in self.slots if owner is not None else []:
+            if slot.owner is None:
+                continue
+            name = str(slot.owner[-1][1])
+            keys = [f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad", f"g{name}", f"delta_{name}"]
+            for place, own in gradient_places(owner, slot.owner):
+                good = [key for key in (*keys, *own * [name]) if np.shape(plain(place.get(key))) == slot.value.shape]
+                if good:
+                    found[slot] = place[good[0]]
+                    break
+        return found
+
+    def returned_gradients(self, returned: Any, stored: bool) -> dict[Any, Any]:
+        floats = [slot for slot in self.slots if slot.owner is None]
+        if isinstance(returned, dict):
+            return {self.named(key): value for key, value in returned.items()}
+        found = list(returned) if isinstance(returned, tuple | list) else [returned]
+        named = [x for x in found if isinstance(x, dict)]
+        if len(named) == 1 and all(np.ndim(plain(x)) == 0 for x in found if x is not named[0]):
+            return {self.named(key): value for key, value in named[0].items()}  # alone, or beside the loss
+        values = flatten(found)[0]
+        if len(values) > 1 and np.ndim(values[0]) == 0 and values[0] is not None and all(x.value.ndim for x in floats):
+            values = values[1:]  # the loss, in front of the gradients
+        by_position: list[Any] = [next((s for s in floats if s.position == i), None) for i in range(len(self.leaves))]
+        if len(values) == len(self.leaves):
+            pairs = zip(by_position, values, strict=True)
+        elif len(values) <= len(floats):
+            pairs = zip(fitting(values, floats), values, strict=True)
+        elif stored and not floats:
+            return {}
+        elif state := [slot for slot in self.slots if slot.owner is not None]:
+            if len(values) > len(floats) + len(state):
+                raise too_many(values, floats)
+            pairs = zip(fitting(values, [*floats, *state]), values, strict=True)
+        else:
+            raise too_many(values, floats)
+        return {slot: value for slot, value in pairs if slot is not None and value is not None}
+
+    def named(self, key: Any) -> Any:
+        """The slot that a name of a gradient means, or the name itself, of a value between."""
+        if not isinstance(key, str):
+            return key
+        for name, _ in candidates(key):
+            for slot in self.slots:
+                if name in slot.names or name.lower() in map(str.lower, slot.names):
+                    return Labelled(key, slot)
+        return key
+
+    def write_state(self, owner: Any, replaced: Mapping[int, Any]) -> None:
+        """Set attributes of a copy to the moved values, or to Tensors."""
+        for k, slot in enumerate(self.slots):
+            if slot.owner is not None and owner is not None and (k in replaced or -1 - k in self.shift):
+                put(owner, slot.owner, replaced.get(k, self.shift.get(-1 - k)))
+
+    def move(self, seed: int) -> Pair:
+        """The same functions with every float input moved a little."""
+        rng = np.random.default_rng(seed)
+        other = copy.copy(self)
+        other.shift = {}
+        for k, slot in enumerate(self.slots):
+            size = max(float(np.max(np.abs(slot.value), initial=0)), 1e-3)
+            key = slot.position if slot.owner is None else -1 - k
+            other.shift[key] = slot.value + NEAR * size * rng.normal(size=np.shape(slot.value)).astype(slot.value.dtype)
+        other.slots = [
+            Slot(s.label, other.shift[s.position if s.owner is None else -1 - k], s.owner, s.position, s.names)
+            for k, s in enumerate(self.slots)
+        ]
+        return other
+
+
+class Labelled(str):
+    """A name that backward gave a gradient, and the slot that it means."""
+
+    slot: Slot
+
+    def __new__(cls, name: str, slot: Slot) -> Labelled:
+        found = super().__new__(cls, name)
+        found.slot = slot
+        return found
+
+
+def too_many(values: Sequence[Any], floats: Sequence[Any]) -> ValueError:
+    return ValueError(
+        f"backward returned {len(values)} gradients, and there are {len(floats)} floating-point inputs. Return one "
+        "for each input, in order, or a dict that names them: {'W1': dW1, ...}."
+    )
+
+
+def gradient_places(owner: Any, path: tuple[Any, ...]) -> Iterator[tuple[Mapping[Any, Any], bool]]:
+    """Where the gradient of an attribute may be stored, and whether under the attribute's own name."""
+    holders = [follow(owner, path[:-1]), *([follow(owner, path[:-2])] if len(path) > 1 else [])]
+    for holder in holders:
+        place = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
+        yield place, False
+        for name in ("grads", "gradients", "grad", "dparams"):
+            if isinstance(place.get(name), dict):
+                yield place[name], True
+
+
+def arrays_of(x: Any, path: tuple[Any, ...], depth: int) -> Iterator[tuple[tuple[Any, ...], Array]]:
+    """The float arrays that hang from an object by attributes, lists and dicts, with the way to each."""
+    if isinstance(x, np.ndarray):
+        yield path, x
+    if not depth or isinstance(x, np.ndarray | type | types.FunctionType | types.ModuleType):
+        return
+    if isinstance(x, dict):
+        steps = [("item", key, part) for key, part in x.items()]
+    elif isinstance(x, list | tuple):
+        steps = [("item", i, part) for i, part in enumerate(x[:100])]
+    else:
+        steps = [("attr", name, part) for name, part in getattr(x, "__dict__", {}).items()]
+    for kind, key, part in steps:
+        yield from arrays_of(part, (*path, (kind, key)), depth - 1)
+
+
+def follow(x: Any, path: Sequence[Any]) -> Any:
+    for kind, step in path:
+        x = getattr(x, step) if kind == "attr" else x[step]
+    return x
+
+
+def put(owner: Any, path: Sequence[Any], value: Any) -> None:
+    holder = follow(owner, path[:-1])
+    kind, step = path[-1]
+    if kind == "attr":
+        setattr(holder, step, value)
+    else:
+        holder[step] = value
+
+
+def stored(owner: Any, before: Mapping[str, Any]) -> Any:
+    """What a forward pass that returns nothing has left in its object."""
+    new = {k: v for k, v in vars(owner).items() if is_array_like(v) and (k not in before or before[k] is not v)}
+    return next((new[name] for name in RESULTS if name in new), next(reversed(new.values()), None) if new else None)
+
+
+def is_array_like(x: Any) -> bool:
+    return is_float(x) or isinstance(x, Tensor)
+
+
+def as_numbers(x: Any) -> Any:
+    """A list of numbers as an array; containers of arrays stay."""
+    if isinstance(x, list) and x:
+        leaves = flatten(x)[0]
+        if all(isinstance(leaf, int | float) for leaf in leaves):
+            try:
+                return np.array(x)
+            except ValueError:  # lists of different lengths
+                return x
+    return x
+
+
+def required(function: Function) -> list[str]:
+    """The names of the positional parameters that a call must give."""
+    parameters = inspect.signature(function).parameters.values()
+    names = parameter_names(function)
+    return [p.name for p in parameters if p.default is p.empty and p.name in names]
 
 
 def label_leaves(inputs: Sequence[Any], parameters: Sequence[str]) -> list[str]:
@@ -88,122 +388,10 @@ def copied(tree: Any) -> Any:
     return rebuild([np.array(x) if hasattr(x, "dtype") else x for x in leaves])
 
 
-def arguments_of(backward: Callable[..., Any], result: Any, inputs: Sequence[Any], gradient: Any) -> list[Any]:
-    """What backward is called with: the output's gradient if it asks for one, and the cache or the inputs."""
-    names = parameter_names(backward)
-    parameters = inspect.signature(backward).parameters.values()
-    required = [p for p in parameters if p.default is p.empty and p.name in names]
-    output, *cache = result if isinstance(result, tuple) else (result,)
-    seeded = [gradient if gradient is not None else np.ones_like(as_array(output))]
-    copies = [copied(x) for x in inputs]
-    choices = [copies, [*copies, *cache], cache, [*seeded, *cache], [*seeded, *copies], [*seeded, *copies, *cache]]
-    if names and names[0].lower() in SEEDS:
-        choices = [choice for choice in choices if choice and choice[0] is seeded[0]]
-    elif gradient is None:
-        choices = choices[:3]
-    for choice in choices:
-        if len(choice) == len(required) and (choice or not required):
-            return choice
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return copies if gradient is None else [*seeded, *copies]
-    raise TypeError(
-        f"{called(backward)} takes {len(required)} arguments ({', '.join(names)}). It can be given the {len(inputs)} "
-        f"inputs, the {len(cache)} values of the forward's cache, or both, after the output's gradient, called dout."
-    )
-
-
-def keyed(returned: Any, inputs: Sequence[Any], tensors: Sequence[Any], floats: Sequence[Tensor]) -> dict[Any, Any]:
-    """The gradients that backward returned, by name if it says names, else in the order of the inputs."""
-    if isinstance(returned, dict):
-        return returned
-    found = list(returned) if isinstance(returned, tuple | list) else [returned]
-    named = [x for x in found if isinstance(x, dict)]
-    if len(named) == 1 and all(np.ndim(x) == 0 for x in found if x is not named[0]):
-        return named[0]  # alone, or beside the loss
-    values = flatten(found)[0]
-    if len(values) > 1 and np.ndim(values[0]) == 0 and values[0] is not None and all(x.ndim for x in floats):
-        values = values[1:]  # the loss, in front of the gradients
-    if len(values) == len(tensors):
-        pairs = zip(tensors, values, strict=True)
-    elif len(values) == len(floats):
-        pairs = zip(floats, values, strict=True)
-    elif len(values) < len(floats):
-        pairs = zip(fitting(values, floats), values, strict=True)
-    else:
-        raise ValueError(
-            f"backward returned {len(values)} gradients, and there are {len(floats)} floating-point inputs. Return one "
-            "for each input, in order, or a dict that names them: {'W1': dW1, ...}."
-        )
-    return {tensor: value for tensor, value in pairs if isinstance(tensor, Tensor) and value is not None}
-
-
-def fitting(values: Sequence[Any], floats: Sequence[Tensor]) -> Sequence[Tensor]:
+def fitting(values: Sequence[Any], slots: Sequence[Slot]) -> Sequence[Slot]:
     """Whose gradients these are, if there are fewer than inputs: those of their shapes, else the last."""
-    shapes = [np.shape(x) for x in values]
-    found = [chosen for chosen in combinations(floats, len(values)) if [x.shape for x in chosen] == shapes]
-    return found[0] if len(found) == 1 else floats[len(floats) - len(values) :]
-
-
-def check_form(output: Any, given: Sequence[Any]) -> None:
-    """Refuse a call of `verify` that has neither of its forms."""
-    if isinstance(output, Tensor) and len(given) == 1 and isinstance(given[0], dict):
-        return
-    if callable(output) and not isinstance(output, Tensor) and len(given) > 1 and callable(given[0]):
-        return
-    raise TypeError(
-        "verify takes a recorded loss and its gradients by hand, verify(loss, {'W1': dW1, w2: dw2}), or two functions "
-        f"and their inputs, verify(forward, backward, x, w); not {', '.join(map(kind, (output, *given)))}."
-    )
-
-
-def kind(x: Any) -> str:
-    return "a function" if callable(x) and not isinstance(x, Tensor) else type(x).__name__
-
-
-def check_gradients(output: Tensor, hand: Any, gradient: Any) -> None:
-    if not hand:
-        raise ValueError("verify was given no gradient by hand: name at least one, as in {'W1': dW1}.")
-    if output.size != 1 and gradient is None:
-        raise ValueError(
-            f"verify starts from a loss, and the output has shape {output.shape}. Give the loss itself, or the "
-            "gradient that your backward pass starts from: verify(output, {...}, gradient=dout)."
-        )
-    if not np.isfinite(output._data).all():
-        raise ValueError(
-            f"the output is {output._data}, so there is no gradient to compare with. mg.detect_anomaly() names the op "
-            "that made the first nan or inf."
-        )
-
-
-def check_output(forward: Callable[..., Any], output: Any) -> None:
-    if not isinstance(output, Tensor) or not output.requires_grad:
-        raise TypeError(
-            f"{called(forward)} returned {type(output).__name__} that does not depend on the floating inputs in a way "
-            "that could be recorded. It must return the loss, or the output, or a tuple that begins with it, computed "
-            "with NumPy functions of its arguments."
-        )
-
-
-def check_inputs(forward: Callable[..., Any], inputs: Sequence[Any]) -> None:
-    try:
-        inspect.signature(forward).bind(*inputs)
-    except TypeError:
-        raise TypeError(
-            f"{called(forward)} takes {', '.join(parameter_names(forward))}, and verify was given {len(inputs)} inputs "
-            "for it: write verify(forward, backward, *inputs)."
-        ) from None
-    except ValueError:
-        return  # a function that does not say what it takes
-
-
-def check_repeats(forward: Callable[..., Any], output: Tensor, result: Any) -> None:
-    again = result[0] if isinstance(result, tuple) else result
-    if not np.allclose(output._data, plain(again), equal_nan=True):
-        raise ValueError(
-            f"{called(forward)} gave two outputs for the same inputs, so its gradients cannot be compared. Draw random "
-            "numbers, such as a dropout mask, outside of it, or make their generator anew in each call."
-        )
-
-
-def called(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", "the function")
+    if len(values) == len(slots):
+        return slots
+    shapes = [np.shape(plain(x)) for x in values]
+    found = [c for c in combinations(slots, len(values)) if [x.value.shape for x in c] == shapes]
+    return found[0] if len(found) == 1 else slots[len(slots) - len(values) :]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
+from ..ops.primitive import Elementwise
 from .replay import Recording, is_elementwise, sources
 
 Array = Any
@@ -41,11 +42,23 @@ class Row:
     notes: list[str] = field(default_factory=list)
     numeric: str = ""
     slope: Any = None
+    slack: Any = 0.0  # how far a numeric gradient may be off
+    at_kink: bool = False
+    replaced: bool = False  # by numbers, where the tape's gradient is nan
 
     @property
     def fits(self) -> bool:
         """Whether there are numbers to compare."""
         return self.status not in (SHAPE, NOT_FINITE)
+
+    def matches(self, hand: Array, target: Array, close: Closeness) -> bool:
+        """Whether a gradient is a target, beside the size of its terms."""
+        return close(hand, target, self.size, self.slack)
+
+    @property
+    def tells(self) -> bool:
+        """Whether its numbers differ, so that a factor between them and others means something."""
+        return self.fits and differ(self.true)
 
     @property
     def leaf(self) -> bool:
@@ -76,13 +89,13 @@ class Closeness:
         """As close as numbers with a relative rounding error of eps can be."""
         return Closeness(max(self.rtol, min(1e3 * eps, 1e-2)), max(self.floor, min(1e2 * eps, 1e-2)))
 
-    def __call__(self, a: Array, b: Array, beside: float = 0.0) -> bool:
-        """Whether a is b; a difference that is nothing `beside` a number counts for nothing."""
+    def __call__(self, a: Array, b: Array, beside: float = 0.0, slack: Any = 0.0) -> bool:
+        """Whether a is b, but for differences less than the slack, or that are nothing `beside` a number."""
         if a.shape != b.shape:
             return False
         with np.errstate(all="ignore"):
             largest = max(float(np.max(np.abs(b), initial=0)), beside)
-            allowed = self.rtol * np.abs(b) + self.floor * largest + np.finfo(float).tiny
+            allowed = self.rtol * np.abs(b) + self.floor * largest + np.finfo(float).tiny + slack
             return bool(np.all((np.abs(a - b) <= allowed) | ((a != a) & (b != b)) | (a == b)))
 
 
@@ -113,10 +126,12 @@ def candidates(key: str) -> Iterable[tuple[str, bool]]:
 
 
 def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]]) -> tuple[str, Tensor]:
-    """The label of a row and the value of the graph that a key of `verify` means."""
-    nodes = set(recording.nodes)
+    """The label of a row, and the value of the graph that a key of `verify` means."""
+    if isinstance(key, tuple) and len(key) == 2 and isinstance(key[1], Tensor):
+        return key[0], key[1]
     if not isinstance(key, Tensor | str):
         raise TypeError(f"the gradients by hand are named by tensors or by text, as in {{'dW1': dW1}}, not by {key!r}.")
+    nodes = set(recording.nodes)
     if isinstance(key, Tensor):
         if key not in nodes:
             raise ValueError(
@@ -130,7 +145,7 @@ def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]
         for name, before in candidates(wanted):
             for tensor in names.get(name, ()):
                 if tensor in nodes:
-                    return (key, preactivation(tensor)) if before else (key, tensor)
+                    return key, preactivation(tensor) if before else tensor
     close = difflib.get_close_matches(key, named, 3, 0.5)
     hint = f" Did you mean {' or '.join(close)}?" if close else f" It has {', '.join(named) or 'no names'}."
     raise ValueError(
@@ -140,14 +155,29 @@ def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]
 
 
 def preactivation(tensor: Tensor) -> Tensor:
-    """What the activation that made the value was given; the value itself if none did."""
+    """What the activation that made the value was given; masks on the activation are passed; else the value itself."""
+    top = tensor
+    while masked_by_constants(top):
+        top = top.edges[0][0]
+    if not is_elementwise(top):
+        return tensor
     found = tensor
-    if is_elementwise(tensor):
-        for x, _ in sources(tensor):
-            found = x
-            if not is_elementwise(x):
-                break
+    for x, _ in sources(top):
+        found = x
+        if not is_elementwise(x):
+            break
     return found
+
+
+def masked_by_constants(x: Tensor) -> bool:
+    """Whether a value is another one times an array that has no gradient, as in dropout."""
+    return (
+        isinstance(x.op, Elementwise)
+        and len(x.edges) == 1
+        and len(x.args) == 2
+        and x.edges[0][0].shape == x.shape
+        and not is_elementwise(x)
+    )
 
 
 def precision_of(values: Any) -> float:
@@ -232,6 +262,11 @@ def shape_reason(row: Row, close: Closeness, recording: Recording) -> str:
         text = ", ".join(f"axis {axis} has {hand.shape[axis]} entries for {true.shape[axis]}" for axis in axes)
         return f"{text}."
     return f"it has {hand.ndim} axes for {true.ndim}."
+
+
+def differ(x: Array) -> bool:
+    """Whether an array holds several different numbers."""
+    return bool(x.size > 1 and np.ptp(x) > 1e-6 * np.max(np.abs(x), initial=0))
 
 
 def parallel(a: Array, b: Array, close: Closeness) -> bool:

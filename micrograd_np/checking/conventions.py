@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from math import isclose
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from .claims import GIVEN, RIGHT, WRONG, Closeness, Row
+from .claims import GIVEN, RIGHT, WRONG, Closeness, Row, differ
 from .replay import Recording
 
 Array = Any
@@ -93,72 +93,86 @@ def describe(places: Sequence[str]) -> str:
 
 @dataclass
 class Convention:
-    """The factors that rows have: those of weights and other leaves, and those of values between."""
+    """The factors that rows have: those of weights and other leaves, and those of values between.
+
+    `named` tells whether both are products of -1, 2, 1/2, and a size of the data or one over it.
+    """
 
     between: float = 1.0
     leaves: float = 1.0
+    named: bool = True
     seen: bool = False
 
     def of(self, row: Row) -> float:
         return self.leaves if row.leaf else self.between
 
 
+def open_factors(sizes: Sizes) -> list[float]:
+    """The factors that a loss may leave open: products of -1, 2, 1/2, N and 1/N, the plainest first."""
+    counts = [1.0, *map(float, sizes), *(1 / n for n in sizes)]
+    return list(dict.fromkeys(sign * n * two for n in counts for two in (1.0, 2.0, 0.5) for sign in (1, -1)))
+
+
 def plausible(
-    rows: Sequence[Row], recording: Recording, close: Closeness, sizes: Sizes
+    rows: Sequence[Row], recording: Recording, close: Closeness, sizes: Sizes, factor: float | None
 ) -> list[tuple[int, Convention]]:
-    """The conventions that some rows follow, with the number of rows that do not, the fewest first."""
+    """The conventions that some rows follow, with the number of rows that do not, the fewest first.
+
+    `factor` is what all rows must have where nothing is left open.
+    """
+    if factor is not None:
+        candidates: Iterable[Convention] = [Convention(factor, factor)]
+    else:
+        candidates = conventions(rows, recording, close, sizes)
     ranked: list[tuple[Any, Convention]] = []
-    for convention in conventions(rows, recording, close):
-        unlike = not isclose(convention.between, convention.leaves, rel_tol=1e-6)
-        if unlike and (
-            not isclose(abs(convention.leaves), 1, rel_tol=1e-6) or factor_name(convention.between, sizes) is None
-        ):
-            continue  # sums may be divided by the batch at the end; weights that are off are not a convention
+    for convention in candidates:
         mark(rows, recording, close, convention)
         wrong = sum(row.status == WRONG for row in rows)
         odd = odd_rows(rows, convention, close)
         given = sum(row.status == GIVEN for row in rows)
         factors = (convention.leaves, convention.between)
-        unnamed = any(factor_name(factor, sizes) is None for factor in factors)
+        unlike = convention.leaves != convention.between
         plain = [(float(np.log(abs(factor)) ** 2), factor < 0) for factor in factors]
-        ranked.append(((wrong + odd, unlike, given, unnamed, *plain), convention))
+        ranked.append(((wrong + odd, unlike, given, not convention.named, *plain), convention))
     return [(rank[0], convention) for rank, convention in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def odd_rows(rows: Sequence[Row], convention: Convention, close: Closeness) -> int:
     """How many rows are right although they do not follow from what is above: as odd as a wrong one."""
     right = [row for row in rows if row.status == RIGHT]
-    return sum(not close(row.hand / convention.of(row), row.expected, row.size) for row in right)
+    return sum(not row.matches(row.hand / convention.of(row), row.expected, close) for row in right)
 
 
-def conventions(rows: Sequence[Row], recording: Recording, close: Closeness) -> Iterable[Convention]:
+def conventions(rows: Sequence[Row], recording: Recording, close: Closeness, sizes: Sizes) -> Iterable[Convention]:
     """Conventions that make some row right, the plain one first."""
-    fits = [row for row in rows if row.fits and not row.vanishes(close)]
+    known = open_factors(sizes)
     ratios = {leaf: [1.0] for leaf in (True, False)}
-    for row in fits:
-        ratios[row.leaf] += multiple(row.hand, recording.true[row.tensor], close)
-    carried = recording.walk({row.tensor: row.hand for row in fits if not row.leaf})
-    onward = [1.0]
-    for row in fits:
-        if row.leaf:
-            onward += multiple(row.hand, carried[row.tensor], close)
-    pairs = list(product(ratios[False], ratios[True])) + list(product(ratios[False], onward))
-    pairs += [(ratio, ratio) for ratio in (*ratios[True], *ratios[False])]
-    pairs += [(between, between * ratio) for between, ratio in product(ratios[False], onward)]
-    seen: list[tuple[float, float]] = []
-    for pair in pairs:
-        if not any(all(map(partial(isclose, rel_tol=1e-6), pair, other)) for other in seen):
-            seen.append(pair)
-            yield Convention(*pair)
+    for leaf, found in ratios.items():
+        mine = [row for row in rows if row.fits and not row.vanishes(close) and row.leaf == leaf]
+        shown = [(k, row) for row in mine for k in multiple(row.hand, row.true, close, row.slack)]
+        agreeing: dict[float, list[Array]] = defaultdict(list)
+        for k, row in shown:
+            k = next((each for each in (*known, *agreeing) if isclose(each, k, rel_tol=max(1e-6, close.rtol))), k)
+            agreeing[k].append(row.true.ravel())
+        # One number, or several that are the same, prove no factor; different numbers do, of one row or of several.
+        found += [k for k, numbers in agreeing.items() if differ(np.concatenate(numbers))]
+    pairs = [(1.0, 1.0), *((k, k) for k in (*ratios[True], *ratios[False]))]
+    for between, leaves in product(ratios[False], ratios[True]):
+        onward = between / leaves
+        counted = any(isclose(abs(onward), abs(each), rel_tol=1e-6) for each in known)
+        if counted and abs(leaves) in (1, 2, 0.5):
+            pairs.append((between, leaves))
+    for between, leaves in dict.fromkeys(pairs):
+        yield Convention(between, leaves, between in known and leaves in known)
 
 
-def multiple(hand: Array, true: Array, close: Closeness) -> list[float]:
+def multiple(hand: Array, true: Array, close: Closeness, slack: Any = 0.0) -> list[float]:
     """The factor between two arrays, if there is one."""
     square = np.sum(true * true)
-    if not square:
+    if not square or not np.isfinite(square):
         return []
     factor = rounded(float(np.sum(hand * true) / square))
-    return [factor] if factor and close(hand, factor * true) else []
+    return [factor] if factor and close(hand, factor * true, 0.0, slack * abs(factor)) else []
 
 
 def mark(rows: Sequence[Row], recording: Recording, close: Closeness, convention: Convention) -> None:
@@ -168,14 +182,14 @@ def mark(rows: Sequence[Row], recording: Recording, close: Closeness, convention
     found = recording.walk(given)
     between = [row for row in rows if not row.leaf]
     for row in rows:
-        row.expected = found[row.tensor]
+        row.expected = found.get(row.tensor, row.true)
         if not row.fits:
             continue
         hand = row.hand / convention.of(row)
         above = set(recording.above(row.tensor, given))
         row.upstream = [other.label for other in between if other.tensor in above]
-        if close(hand, row.true, row.size):
+        if row.at_kink or row.matches(hand, row.true, close):
             row.status = RIGHT
         else:
-            row.status = GIVEN if close(hand, row.expected, row.size) else WRONG
+            row.status = GIVEN if row.matches(hand, row.expected, close) else WRONG
     convention.seen = any(row.status == RIGHT and not row.vanishes(close) for row in rows)

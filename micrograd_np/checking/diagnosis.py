@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..core.tensor import Tensor
-from .claims import GIVEN, RIGHT, WRONG, Closeness, Row, check_finite, fit_shape, in_backward_order
-from .conventions import Convention, Sizes, factor_name, mark, named_factors, odd_rows, plausible, rounded
+from .claims import GIVEN, RIGHT, WRONG, Closeness, Row, check_finite, differ, fit_shape, in_backward_order
+from .conventions import Convention, Sizes, factor_name, mark, odd_rows, open_factors, plausible, rounded
 from .hypotheses import PROVEN, Hypothesis, Suspicion, values_of
+from .kinks import Kinks, best_choice
 from .mistakes import activations, mutations, patterns, stale, terms
 from .replay import Recording
 
@@ -20,6 +21,8 @@ Array = Any
 SOURCES = (activations, terms, mutations, patterns)
 NOTHING = 1e-12
 NEWTON_STEPS = 8
+BUDGET = 2_500_000_000  # units of about 4 ns
+PER_NODE = 2000
 
 
 # Kinds that only describe the numbers: said where nothing tells how they came about.
@@ -46,7 +49,27 @@ class Cause:
     factor: float = 1.0
 
 
-def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float]) -> list[Cause]:
+class Budget:
+    """How many hypotheses may still be run; the verdict and the rows never depend on it.
+
+    A run costs a number for each entry of the graph, and for each node; all together about ten seconds.
+    """
+
+    def __init__(self, recording: Recording, units: int) -> None:
+        self.left = units
+        self.cost = sum(PER_NODE + np.size(getattr(x, "_data", 0)) for x in recording.nodes)
+        self.untried: dict[str, None] = {}
+
+    def spend(self, kind: str, part: float = 1.0) -> bool:
+        """Pay for one run, unless nothing is left; the kind is then noted as not tried."""
+        if self.left <= 0:
+            self.untried[kind] = None
+            return False
+        self.left -= int(part * self.cost)
+        return True
+
+
+def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget: Budget) -> list[Cause]:
     """The causes that explain the most wrong rows, `at.row` among them.
 
     Parameters
@@ -62,20 +85,36 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float]) -> list
         return [Cause("stopped", f"{' and '.join(empty)} is zero everywhere: {reasons}", empty)]
     found: list[Cause] = []
     with np.errstate(all="ignore"):
-        for source in SOURCES:
-            for hypothesis in source(at):
-                try:
-                    cause = test(hypothesis, at, close, factors)
-                except (ArithmeticError, IndexError, TypeError, ValueError):
-                    continue  # what cannot be computed is nothing that the user has computed
-                if cause:
-                    found.append(cause)
+        for hypothesis in hypotheses(at, budget):
+            try:
+                cause = test(hypothesis, at, close, factors, budget)
+            except Exception:  # what cannot be computed is nothing that the user has computed
+                continue
+            if cause:
+                found.append(cause)
     if not found:
         return []
     most = max(len(cause.rows) for cause in found)
     found = [cause for cause in found if len(cause.rows) == most]
     plain = min(factors.index(cause.factor) for cause in found)
     return distinct([cause for cause in found if factors.index(cause.factor) == plain])
+
+
+def hypotheses(at: Suspicion, budget: Budget) -> Iterator[Hypothesis]:
+    """All that the table of mistakes offers; what fails in one entry ends only that entry."""
+    for source in SOURCES:
+        offered = source(at)
+        while True:
+            if budget.left <= 0:
+                budget.untried[source.__name__] = None
+                break
+            try:
+                hypothesis = next(offered, None)
+            except Exception:  # an op of another kind than the entry knows
+                break
+            if hypothesis is None:
+                break
+            yield hypothesis
 
 
 def distinct(causes: Sequence[Cause]) -> list[Cause]:
@@ -97,11 +136,16 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     ]
 
 
-def test(hypothesis: Hypothesis, at: Suspicion, close: Closeness, factors: Sequence[float]) -> Cause | None:
+def test(
+    hypothesis: Hypothesis, at: Suspicion, close: Closeness, factors: Sequence[float], budget: Budget
+) -> Cause | None:
     """The cause, if the hypothesis gives the numbers of the row, and changes no row that is right."""
     hand = at.hands[at.row.tensor]
     if not hypothesis.unknown:
         if at.rules_out(hypothesis, hand, factors, max(1e-6, 100 * close.floor)):
+            budget.spend(hypothesis.kind, 0.1)
+            return None
+        if not budget.spend(hypothesis.kind):
             return None
         effects = effects_of(hypothesis, at)
         change, expected = effects.get(at.row.tensor), at.row.expected
@@ -110,6 +154,8 @@ def test(hypothesis: Hypothesis, at: Suspicion, close: Closeness, factors: Seque
         factor = nearest(factors, hand, expected + change, float(np.max(np.abs(expected), initial=0)))
         return confirmed(hypothesis.kind, hypothesis.says, effects, factor, at, close)
     for factor in (k for k in factors if abs(k) == 1):
+        if not budget.spend(hypothesis.kind, 1.0 if hypothesis.family is None else 8.0):
+            return None
         number, effects = settled(hypothesis, at, factor)
         kind, says = worded(hypothesis, number, at.sizes)
         cause = confirmed(kind, says, effects, factor, at, close) if number else None
@@ -138,7 +184,8 @@ def confirmed(
         if not row.fits:
             continue
         there = row.expected if moved is None else row.expected + moved
-        matches = close(at.hands[row.tensor] / factor, there, max(row.size, np.max(np.abs(row.expected), initial=0)))
+        size = max(row.size, np.max(np.abs(row.expected), initial=0))
+        matches = close(at.hands[row.tensor] / factor, there, size, row.slack)
         if not matches and (row is at.row or (moved is not None and row.status in (RIGHT, GIVEN))):
             return None
         if matches and row.status == WRONG:
@@ -154,8 +201,8 @@ def settled(hypothesis: Hypothesis, at: Suspicion, factor: float) -> tuple[float
     """The unknown number that fits the row best, and the effects with it."""
     row = at.row.tensor
     missing = at.hands[row] / factor - at.row.expected
-    if missing.size < PROVEN:
-        return 0.0, {}
+    if missing.size < PROVEN or not differ(missing):
+        return 0.0, {}  # a number that is fitted to one number, or to equal ones, proves nothing
     if hypothesis.family is None:
         effects = effects_of(hypothesis, at)
         number = least_squares(missing, effects.get(row, np.zeros(1)))
@@ -191,15 +238,8 @@ def nearest(factors: Sequence[float], hand: Array, there: Array, size: float) ->
     return next((factor for factor in factors if abs(k - factor) <= 1e-3 * abs(factor)), 0.0)
 
 
-def possible_factors(seen: bool, sizes: Sizes) -> list[float]:
-    """The factors that may apply throughout, when no right row tells."""
-    values = [] if seen else list(named_factors(sizes))
-    return list(dict.fromkeys([1.0, *(sign * value for value in values for sign in (1, -1))]))
-
-
 MOST_TRIED = 6
 MOST_CONVENTIONS = 3
-MOST_SHOWN = 8
 
 
 @dataclass
@@ -212,6 +252,7 @@ class Examined:
     cost: int
     count: int
     instead: list[Examined] = field(default_factory=list)
+    untried: list[str] = field(default_factory=list)
 
     def settled(self, chained: bool) -> bool:
         """Whether no convention that more rows contradict need be tried: rows between show where a mistake begins."""
@@ -229,25 +270,64 @@ class Finding:
 
 
 def examine(
-    rows: Sequence[Row], recording: Recording, close: Closeness, sizes: Sizes, name: Callable[[Any], str | None]
+    rows: Sequence[Row],
+    recording: Recording,
+    close: Closeness,
+    sizes: Sizes,
+    name: Callable[[Any], str | None],
+    factor: float | None = None,
+    budget: int = BUDGET,
 ) -> Examined:
     """The rows in the order of backprop, marked, and those that are wrong explained by as few mistakes as can be."""
     rows = in_backward_order(rows, recording)
     for row in rows:
-        row.true, row.size = recording.true[row.tensor], recording.sizes[row.tensor]
         fit_shape(row, close, recording, name)
         check_finite(row)
-    explain = Explainer(rows, recording, close, sizes, name)
+    ranked = choose_at_kinks(rows, recording, close, sizes, factor)
+    explain = Explainer(rows, recording, close, sizes, name, budget)
     examined: list[Examined] = []
     chained = any(not row.leaf for row in rows)
-    for count, convention in plausible(rows, recording, close, sizes)[:MOST_CONVENTIONS]:
+    for count, convention in ranked[:MOST_CONVENTIONS]:
         if examined and count > examined[0].count and examined[0].settled(chained):
             break
-        examined.append(explain(convention, count))
+        examined.append(explain(convention, count, factor is not None))
     best = min(examined, key=lambda found: (found.cost, found.convention.leaves < 0 if not chained else 0))
     best.instead = [found for found in examined if found is not best and found.cost == best.cost > 0]
     mark(rows, recording, close, best.convention)
     return best
+
+
+def choose_at_kinks(
+    rows: Sequence[Row], recording: Recording, close: Closeness, sizes: Sizes, factor: float | None
+) -> list[tuple[int, Convention]]:
+    """The conventions, once the derivatives at kinks have been chosen as the hand has them, where that is possible."""
+
+    def ranked() -> list[tuple[int, Convention]]:
+        return plausible(rows, recording, close, sizes, factor)
+
+    first = ranked()
+    if not first[0][0]:
+        return first
+    recording.kinks = Kinks(recording)
+    if not recording.kinks:
+        return first
+
+    def wrong(choice: Mapping[Tensor, Any]) -> int:
+        recording.choose(choice)
+        for row in rows:
+            row.true = recording.true.get(row.tensor, row.true)
+        return ranked()[0][0]
+
+    chosen = best_choice(recording.kinks, wrong)
+    if wrong(chosen):
+        convention = ranked()[0][1]
+        mark(rows, recording, close, convention)
+        for row in rows:
+            hand = row.hand / convention.of(row)
+            slack = close.rtol * float(np.max(np.abs(row.expected), initial=0)) + close.floor * row.size
+            if row.status == WRONG and recording.kinks.allows(row.tensor, hand, slack):
+                row.at_kink = True
+    return ranked()
 
 
 class Explainer:
@@ -260,18 +340,20 @@ class Explainer:
         close: Closeness,
         sizes: Sizes,
         name: Callable[[Any], str | None],
+        budget: int,
     ) -> None:
         self.rows, self.recording, self.close, self.sizes, self.name = rows, recording, close, sizes, name
+        self.budget = Budget(recording, budget)
         self.values = values_of(recording)
         self.texts: dict[int, str] = {}
 
-    def __call__(self, convention: Convention, count: int) -> Examined:
+    def __call__(self, convention: Convention, count: int, strict: bool = False) -> Examined:
         mark(self.rows, self.recording, self.close, convention)
         fits = [row for row in self.rows if row.fits]
         hands = {row.tensor: row.hand / convention.of(row) for row in fits}
         given = {row.tensor: hands[row.tensor] for row in fits if not row.leaf}
         base = {**self.recording.walk(given), **given}
-        factors = possible_factors(convention.seen, self.sizes)
+        factors = [1.0] if strict or convention.seen else open_factors(self.sizes)
         findings: list[Finding] = []
         explained: set[str] = set()
         for row in self.rows:
@@ -283,15 +365,17 @@ class Explainer:
                 row, self.recording, base, set(given), self.rows, hands, self.sizes, self.name, self.values, self.texts
             )
             tried = sum(finding.row.status == WRONG for finding in findings) < MOST_TRIED
-            causes = causes_of(at, self.close, factors) if tried else []
-            findings.append(Finding(row, causes, [] if causes or not tried else picture(at), tried))
+            causes = causes_of(at, self.close, factors, self.budget) if tried else []
+            findings.append(
+                Finding(row, causes, [] if causes or not tried else picture(at, convention, self.close), tried)
+            )
             explained |= {label for cause in causes[:1] for label in cause.rows}
         if any(not finding.causes for finding in findings):
             findings = self.at_other_weights(hands) or findings
         unexplained = sum(not finding.causes for finding in findings)
         unusual = bool(findings) and abs(convention.leaves) != 1
         cost = len(findings) + 2 * unexplained + unusual + odd_rows(self.rows, convention, self.close)
-        return Examined(list(self.rows), convention, findings, cost, count)
+        return Examined(list(self.rows), convention, findings, cost, count, untried=list(self.budget.untried))
 
     def at_other_weights(self, hands: dict[Tensor, Array]) -> list[Finding]:
         """One finding for all rows, if they are right at weights that were, or will be."""
@@ -305,13 +389,55 @@ class Explainer:
         return [Finding(wrong[0], [Cause("stale", says, [row.label for row in wrong])])]
 
 
-def picture(at: Suspicion) -> list[str]:
-    """The true gradient of each value between the last one that is right and the first that is wrong."""
-    said = []
-    shown = [x for x in at.places if at.name(x)] if len(at.places) > MOST_SHOWN else at.places
-    for x in shown[:MOST_SHOWN][::-1]:
-        g = at.gradient(x)
-        if hasattr(g, "shape"):
-            text = np.array2string(g, precision=4, threshold=8, edgeitems=1, separator=", ").replace("\n", "")
-            said.append(f"{at.called(x)} {g.shape}: {text}")
+def picture(at: Suspicion, convention: Convention, close: Closeness) -> list[str]:
+    """Where a row is off, and by what ratio; and the slope that the hand used at an activation."""
+    row = at.row
+    hand, expected = at.hands[row.tensor], row.expected
+    off = np.abs(hand - expected) > close.rtol * np.abs(expected) + close.floor * np.max(np.abs(expected), initial=0)
+    said = [f"{row.label} is off in {places(off)}."]
+    told = off & (expected != 0)
+    with np.errstate(all="ignore"):
+        ratio = hand[told] / expected[told]
+    if ratio.size and np.isfinite(ratio).all():
+        low, high = float(np.min(ratio)), float(np.max(ratio))
+        text = f"{low:.4g}" if np.isclose(low, high) else f"between {low:.4g} and {high:.4g}"
+        said.append(f"There, your values divided by the right ones give {text}.")
+    for block in at.blocks:
+        g = at.base.get(block.z)
+        if block.x is row.tensor and len(at.recording.users[block.x]) <= len(block.inner) and hasattr(g, "shape"):
+            with np.errstate(all="ignore"):
+                used = hand / g
+            place = np.unravel_index(
+                np.nanargmax(np.where(np.isfinite(used), np.abs(used - block.slope), -1)), used.shape
+            )
+            where = ", ".join(map(str, place))
+            said.append(
+                f"You used the slope {used[place]:.4g} at [{where}] of {at.called(block.z)}, where "
+                f"{at.called(block.x)} is {block.x._data[place]:.4g} and the slope is {block.slope[place]:.4g}."
+            )
+            break
     return said
+
+
+def places(off: Array) -> str:
+    """Which entries of an array are marked, in words: all, some rows or columns, a block, or a count."""
+    count = int(off.sum())
+    if count == off.size:
+        return "all entries" if count > 1 else "its one entry"
+    for axis in range(off.ndim):
+        others = tuple(a for a in range(off.ndim) if a != axis)
+        any_of = np.flatnonzero(off.any(axis=others))
+        if off.ndim > 1 and len(any_of) < off.shape[axis] and np.take(off, any_of, axis).all():
+            word = {0: "row", 1: "column"}.get(axis) if off.ndim == 2 else f"index {axis} ="
+            return f"{word}{'s' * (off.ndim == 2 and len(any_of) > 1)} {runs(any_of)}"
+    corners = [f"{i.min()}:{i.max() + 1}" for i in np.nonzero(off)]
+    inside = int(np.prod([i.max() + 1 - i.min() for i in np.nonzero(off)]))
+    if inside == count > 1:
+        return f"the block [{', '.join(corners)}]"
+    return f"{count} of {off.size} entries, the first at [{', '.join(str(int(i[0])) for i in np.nonzero(off))}]"
+
+
+def runs(numbers: Array) -> str:
+    """`0, 2 to 4` for sorted numbers."""
+    groups = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return ", ".join(str(g[0]) if len(g) == 1 else f"{g[0]} to {g[-1]}" for g in groups)

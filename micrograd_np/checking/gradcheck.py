@@ -11,6 +11,7 @@ from ..core.containers import flatten
 from ..core.names import line, name_of
 from ..core.rules import Rule, fitted
 from ..core.tensor import Tensor
+from ..core.versions import as_used
 from ..pullback import vjp
 from .finite_differences import (
     INDEPENDENT,
@@ -272,8 +273,8 @@ def rules_of(node: Tensor) -> Iterator[tuple[int, Rule]]:
 
 def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | None:
     """What is wrong with one rule of one recorded op, if anything."""
-    values = [x._data if isinstance(x, Tensor) else x for x in node.args]
-    x, z = values[position], node._data
+    z, values = as_used(node)
+    x = values[position]
     if any(getattr(data, "dtype", None) is None or data.dtype.kind != "f" for data in (x, z)) or not x.size:
         return None  # several outputs in one, or nothing to differentiate
     rng = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,15 +14,17 @@ import numpy as np
 from ..core.names import line
 from ..core.rules import Rule
 from ..core.tensor import Tensor
+from ..core.versions import as_used
 from .claims import Row
 from .conventions import Sizes
 from .gradcheck import rules_of
-from .replay import Block, Override, Recording, blocks, forms_of
+from .replay import Block, Override, Recording, arguments, blocks, forms_of
 
 Array = Any
 
 # A number found by least squares proves something only where it fits at least so many numbers.
 PROVEN = 3
+LONGEST = 60
 
 
 @dataclass
@@ -48,9 +51,9 @@ class Edge:
     x: Tensor
     rule: Rule
 
-    @cached_property
+    @property
     def values(self) -> list[Array]:
-        return [x._data if isinstance(x, Tensor) else x for x in self.node.args]
+        return as_used(self.node)[1]
 
     def pull(self, g: Any) -> Any:
         return self.rule(g, self.node._data, *self.values, **self.node.params)
@@ -139,8 +142,7 @@ class Suspicion:
         values: dict[Any, Any] = {self.row.tensor: value}
         for node in self.recording.nodes:
             if node in inside and node not in values:
-                args = [values.get(x, x._data) if isinstance(x, Tensor) else x for x in node.args]
-                values[node] = node.op.kernel(*args, **node.params)
+                values[node] = node.op.kernel(*arguments(node, values), **node.params)
         return values
 
     def rules_out(self, hypothesis: Hypothesis, hand: Array, factors: Sequence[float], slack: float) -> bool:
@@ -167,6 +169,14 @@ class Suspicion:
             if but is None or not np.array_equal(w, but):
                 yield self.called(x), w
 
+    def place(self, x: Tensor) -> str:
+        """The line that made a value that has a name; of others, the text that stands for them has it."""
+        return at_line(x) if self.name(x) else ""
+
+    def short(self, x: Tensor) -> str:
+        """The name of a value, or the text of its expression."""
+        return self.name(x) or (f"`{expression(x)}`" if x.op is not None else made(x))
+
     def called(self, x: Any) -> str:
         """The name of a value, or how it was made."""
         if id(x) not in self.texts:
@@ -175,17 +185,41 @@ class Suspicion:
 
 
 def made(x: Any) -> str:
+    """A value without a name: the source text of the expression that made it."""
     if isinstance(x, Tensor) and x.op is not None:
-        return f"the result of {x.op.name}" + (f" ({line(x.where).split(': ')[0]})" if x.where else "")
+        return f"`{expression(x)}`" + (f" ({file_line(x)})" if x.where else "")
     return f"an array of shape {getattr(x, 'shape', ())}"
+
+
+def expression(x: Tensor) -> str:
+    """The part of the user's line that made a value, or the op's name where the source is not known."""
+    code, instruction = x.where
+    first, last, start, end = (list(code.co_positions())[instruction // 2]) if code is not None else (None,) * 4
+    if first is None or first != last or start is None:
+        return x.op.name
+    text = linecache.getline(code.co_filename, first).encode()[start:end].decode(errors="ignore").strip()
+    return text if 0 < len(text) <= LONGEST else x.op.name
+
+
+def file_line(x: Tensor) -> str:
+    """`net.py:24` for the line that made a value."""
+    return line(x.where).split(": ")[0]
+
+
+def at_line(x: Tensor) -> str:
+    """`, net.py:24 (a2 = sigmoid(z2))`: the line that made a value."""
+    if not getattr(x, "where", None):
+        return ""
+    name, _, text = line(x.where).partition(": ")
+    return f", {name}" + (f" ({text})" if text else "")
 
 
 def values_of(recording: Recording) -> dict[tuple[int, ...], list[tuple[Any, Array]]]:
     """All values of the graph, by shape, each once."""
     found: dict[Any, dict[bytes, tuple[Any, Array]]] = defaultdict(dict)
     for node in recording.nodes:
-        for x in (*node.args, node):
-            data = x._data if isinstance(x, Tensor) else x
+        z, values = as_used(node)
+        for x, data in zip((*node.args, node), (*values, z), strict=True):
             if getattr(data, "dtype", None) is not None and data.dtype.kind in "fiub" and data.ndim:
                 found[data.shape].setdefault(data.astype(float).tobytes(), (x, data))
     return {shape: list(values.values()) for shape, values in found.items()}

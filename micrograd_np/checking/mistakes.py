@@ -17,8 +17,8 @@ from ..core.tensor import Tensor
 from ..ops.primitive import Elementwise
 from .claims import Closeness, Row, parallel
 from .conventions import Sizes, named_factors
-from .hypotheses import PROVEN, Edge, Hypothesis, Suspicion, edges_of, replacing_operand, rerouting, sending
-from .replay import ACTIVATIONS, Block, Recording, forms_of
+from .hypotheses import PROVEN, Edge, Hypothesis, Suspicion, at_line, edges_of, replacing_operand, rerouting, sending
+from .replay import ACTIVATIONS, Block, Recording, arguments, forms_of
 
 Array = Any
 
@@ -278,7 +278,7 @@ def some_samples(edge: Edge) -> Iterator[tuple[str, str, Array]]:
 
 def mutations(at: Suspicion) -> Iterator[Hypothesis]:
     for edge in at.edges:
-        where = f"{edge.node.op.name}, on the way from {at.called(edge.node)} to {at.called(edge.x)}"
+        where = f"{at.called(edge.node)}, on the way to {at.called(edge.x)}{at.place(edge.node)}"
         for kind, says, pull in slips(edge, at):
             override = {edge.node: sending(edge.node, {edge.position: pull})}
             yield Hypothesis(kind, f"{says}, in {where}", overrides=override)
@@ -533,7 +533,7 @@ def is_distribution(y: Array) -> bool:
 
 def activations(at: Suspicion) -> Iterator[Hypothesis]:
     for block in at.blocks:
-        where = f"{at.called(block.z)} = f({at.called(block.x)})"
+        where = f"{at.short(block.z)} = f({at.short(block.x)}){at_line(block.z)}"
         for kind, says, slope in wrong_slopes(block, at):
             if kind == "derivative left out" or np.any(slope != 1):
                 yield Hypothesis(kind, f"{says}, in {where}", overrides=rerouting(block, slope))
@@ -659,9 +659,7 @@ def moved(recording: Recording, direction: Mapping[Tensor, Array], rate: float) 
     again: dict[Any, Any] = {}
     for node in recording.nodes:
         if node.edges:
-            again[node] = apply(
-                node.op, tuple(again.get(x, x) if isinstance(x, Tensor) else x for x in node.args), node.params
-            )
+            again[node] = apply(node.op, tuple(arguments(node, again)), node.params)
         else:
             shift = rate * direction[node] if node in direction else 0.0
             again[node] = Tensor(node._data + shift, requires_grad=True)

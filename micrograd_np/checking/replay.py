@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -14,8 +15,8 @@ from ..core.dispatch import apply
 from ..core.names import line, name_of
 from ..core.rules import fit
 from ..core.tensor import Tensor, seed
-from ..ops.primitive import Elementwise
-from ..ops.several import Outputs
+from ..core.versions import as_used
+from ..ops.primitive import Elementwise, Outputs
 from .flat_function import graph_of
 
 Array = Any
@@ -42,10 +43,12 @@ class Recording:
         self.seed = seed(output, gradient)
         self.nodes = sorted(graph_of([output]), key=lambda x: x.birth)
         self.check_unwritten()
-        self.users: dict[Tensor, list[Tensor]] = {x: [] for x in self.nodes}
+        self.users: dict[Tensor, list[Tensor]] = defaultdict(list)
         for node in self.nodes:
             for x in dict.fromkeys(x for x, _ in node.edges):
                 self.users[x].append(node)
+        self.choice: Mapping[Tensor, Override] = {}
+        self.kinks: Any = None
         self.true = self.walk({})
         self.sizes = self.sizes_of_terms()
 
@@ -65,9 +68,26 @@ class Recording:
         for node in reversed(self.nodes):
             if node not in found or not node.edges:
                 continue
-            for x, g in pull_arrays(node, through(replaced.get(node, found[node]))):
+            for x, g in self.pull(node, through(replaced.get(node, found[node]))):
                 found[x] = found[x] + g if x in found else g
         return found
+
+    def choose(self, choice: Mapping[Tensor, Override]) -> None:
+        """Send gradients back through kinked ops by another choice of their derivatives."""
+        self.choice = choice
+        self.true = self.walk({})
+
+    def walk_with(self, choice: Mapping[Tensor, Override]) -> dict[Tensor, Any]:
+        """The cotangents of all nodes with another choice at kinks."""
+        before, self.choice = self.choice, choice
+        try:
+            return self.walk({})
+        finally:
+            self.choice = before
+
+    def pull(self, node: Tensor, g: Any) -> Pulled:
+        """What a node sends its arguments."""
+        return self.choice[node](g) if node in self.choice else pull_arrays(node, g)
 
     def sizes_of_terms(self) -> dict[Tensor, float]:
         """How large the terms are that each cotangent is a sum of; a sum that cancels is made of rounding.
@@ -131,8 +151,8 @@ class Recording:
     def sent(self, node: Tensor, g: Any, change: Any, override: Override | None) -> Pulled:
         """What a change of a node's cotangent, or of its rules, changes in what it sends back."""
         if override is None or g is None:
-            return pull_arrays(node, change) if change is not None and node.edges else []
-        before = [(x, negative(part)) for x, part in pull_arrays(node, g)]
+            return self.pull(node, change) if change is not None and node.edges else []
+        before = [(x, negative(part)) for x, part in self.pull(node, g)]
         return override(g if change is None else g + change) + before
 
     def below(self, node: Tensor, stops: Iterable[Tensor] = ()) -> set[Tensor]:
@@ -171,11 +191,21 @@ class Recording:
         def f(value: Array) -> Array:
             values: dict[Any, Any] = {tensor: value}
             for node in later:
-                args = [values.get(x, x._data) if isinstance(x, Tensor) else x for x in node.args]
-                values[node] = node.op.kernel(*args, **node.params)
+                values[node] = node.op.kernel(*arguments(node, values), **node.params)
             return np.atleast_1d(np.sum(values.get(self.output, self.output._data) * self.seed))
 
         return f
+
+
+def pulls_of(node: Tensor, g: Any, z: Any = None, values: Any = None) -> Pulled:
+    """What a node sends its arguments, its rules read at its own values or at others."""
+    used_z, used = as_used(node)
+    z = used_z if z is None else z
+    values = used if values is None else values
+    return [
+        (node.args[i], fit(rule(g, z, *values, **node.params), node.args[i]._data, node.op.broadcasts))
+        for i, rule in node.paths
+    ]
 
 
 def negative(part: Any) -> Any:
@@ -189,15 +219,17 @@ def in_float64(output: Tensor) -> tuple[Tensor, dict[Tensor, Tensor]]:
         if not node.edges:
             again[node] = Tensor(node._data, requires_grad=True, dtype=np.float64, name=node.name)
             continue
-        args = tuple(again[x] if isinstance(x, Tensor) and x in again else wide(x) for x in node.args)
+        args = tuple(
+            again[x] if isinstance(x, Tensor) and x in again else wide(used)
+            for x, used in zip(node.args, as_used(node)[1], strict=True)
+        )
         params = {**node.params, "dtype": np.dtype(float)} if node.op.name == "astype" else node.params
         again[node] = apply(node.op, args, params)
         again[node].where, again[node].name = node.where, node.name
     return again[output], again
 
 
-def wide(x: Any) -> Any:
-    data = x._data if isinstance(x, Tensor) else x
+def wide(data: Any) -> Any:
     return data.astype(np.float64) if getattr(data, "dtype", None) == np.float32 else data
 
 
@@ -299,4 +331,6 @@ def slope(x: Tensor, z: Tensor, inner: list[Tensor], w: Array = None) -> Array:
 
 
 def arguments(node: Tensor, values: Mapping[Any, Any]) -> list[Any]:
-    return [values.get(x, x._data) if isinstance(x, Tensor) else x for x in node.args]
+    """The values of a node's arguments, with others in place of some."""
+    pairs = zip(node.args, as_used(node)[1], strict=True)
+    return [values.get(x, value) if isinstance(x, Tensor) else value for x, value in pairs]

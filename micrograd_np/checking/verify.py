@@ -1,45 +1,65 @@
-"""Gradients worked out by hand against the tape and against numbers: who is wrong, where first, and why."""
+"""verify: gradients worked out by hand against the tape and against numbers. Who is wrong, where first, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.tensor import Tensor
-from .calling import check_form, check_gradients, live_names, run, variables
+from .calling import Pair
+from .cases import NUMERIC, Case, function_case, graph_case
 from .claims import Closeness, Row, as_hand, precision_of, resolve
 from .conventions import sizes_of
 from .diagnosis import examine
-from .finite_differences import EPS, TOO_COARSE, WRONG, Measured, compare
+from .finite_differences import EPS, OK, TOO_COARSE, WRONG, Measured, axes, compare, estimate
 from .gradcheck import random_directions, spread, suspects
 from .replay import Recording, in_float64
+from .validation import check_form, check_gradients
 from .verify_report import VerifyReport
 
 Array = Any
 DIRECTIONS = 2
 RTOL = 1e-6
 ROUNDING = 1e-9  # beside the terms of a sum
+MOST_NUMERIC = 2000
 
 
-def verify(output: Any, *given: Any, gradient: Any = None, numeric: bool = True) -> VerifyReport:
-    """Hand against tape against numbers: which gradient is wrong first, and the mistake that gives its numbers.
+def verify(
+    output: Any,
+    *given: Any,
+    gradient: Any = None,
+    numeric: bool = True,
+    strict: bool | None = None,
+    factor: float | None = None,
+) -> VerifyReport:
+    """Compare gradients by hand with the tape and with numbers; say which is wrong first, and which mistake gives it.
 
-    Two forms: `verify(loss, {tensor_or_name: array})` on a recorded graph, before the weights are updated, and
-    `verify(forward, backward, *inputs)` with two NumPy functions. The report is true if the hand is right.
+    Three forms: `verify(loss, {tensor_or_name: array})` on a recorded graph, before the weights are updated;
+    `verify(forward, backward, *inputs)` with two NumPy functions or methods; `verify(loss_and_grad, *inputs)` with one
+    that returns (loss, gradients). The report is true if the hand is right.
 
     Parameters
     ----------
     output : Tensor, or callable
-        The loss; or the forward pass, (*inputs) to the loss, to an output, or to (loss or output, cache).
-    *given : dict; or callable and inputs
+        The loss; or the forward pass, (*inputs) to the loss, to one or more outputs, or to these and a cache.
+    *given : dict; or callable and inputs; or inputs
         Gradients by hand, under tensors, their names, or names made of these such as `l1_delta`, `dW1`. Or the backward
-        pass and the inputs; it is given what it asks for, of the output's gradient, the cache, and the inputs.
+        pass, which is given what it asks for (the outputs' gradients, the cache, the inputs), and the inputs.
     gradient : array_like, optional
-        The gradient of an output that is no scalar.
+        The gradient of an output that is not a scalar.
     numeric : bool
-        Whether the tape is checked against differences too.
+        Whether the tape is checked against finite differences too.
+    strict : bool, optional
+        Whether a common factor such as -1 is a mistake. By default it is, except where a scalar loss leaves it open.
+    factor : float, optional
+        The factor that all gradients must have, such as -1 for updates that are added.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the call has none of these forms, or a gradient belongs to nothing in the graph.
 
     Examples
     --------
@@ -53,38 +73,117 @@ def verify(output: Any, *given: Any, gradient: Any = None, numeric: bool = True)
     """
     check_form(output, given)
     if isinstance(output, Tensor):
-        return compare_three(output, given[0], gradient, live_names(), variables(), numeric)
-    backward, *inputs = given
-    output, gradient, hand, names = run(output, backward, inputs, gradient)
-    return compare_three(output, hand, gradient, names, {}, numeric)
+        case = graph_case(output, given[0], gradient)
+    else:
+        two = bool(given) and callable(given[0]) and not isinstance(given[0], Tensor)
+        case = function_case(Pair(output, given[0] if two else None, given[two:], gradient))
+    if strict is not None:
+        case.factor = 1.0 if strict else None
+    if factor is not None:
+        case.factor = factor
+    return judge(case, numeric, strict)
 
 
-def compare_three(
-    output: Tensor,
-    hand: Mapping[Any, Any],
-    gradient: Any,
-    name: Callable[[Any], str | None],
-    variables: Mapping[str, Tensor],
-    numeric: bool,
+def judge(case: Case, numeric: bool, strict: bool | None) -> VerifyReport:
+    """The report on a case."""
+    check_gradients(case.output, case.hand, case.gradient)
+    recording, rows, close, name = prepare(case)
+    sizes = sizes_of(recording, name)
+    found = examine(rows, recording, close, sizes, name, case.factor)
+    report = VerifyReport(found, sizes, [], numeric, case.faults, case.notes, case.unrecorded, case.factor)
+    if found.findings and recording.kinks:
+        return off_the_kinks(report, recording, case, numeric, strict)
+    if numeric and not case.unrecorded:
+        report.wrong_ops = check_tape(found.rows, recording)
+        if not report.wrong_ops and case.by_numbers and any(row.numeric == TOO_COARSE for row in rows):
+            return judge(case.by_numbers(), numeric, strict)  # the values know of an input what the graph does not
+    return report
+
+
+def off_the_kinks(
+    report: VerifyReport, recording: Recording, case: Case, numeric: bool, strict: bool | None
 ) -> VerifyReport:
-    check_gradients(output, hand, gradient)
-    recording = Recording(output, gradient)
+    """The report where rows are wrong and some entries lie on kinks: on inputs that are moved off them, if possible."""
+    entries, size = recording.kinks.count()
+    where = f"{entries:,} of {size:,} entries lie on a kink, where any value between the slopes on both sides is right"
+    if case.moved is None:
+        if not all(row.status != "wrong" or confined(row, recording) for row in report.rows):
+            return report
+        report.verdict_at_kink = f"{where}. This data cannot tell: move the inputs by 1e-3, and ask again"
+        report.found.findings = []
+        return report
+    moved = case.moved()
+    moved.moved, moved.factor = None, case.factor
+    other = judge(moved, numeric, strict)
+    if other.verdict == OK:
+        report.verdict_at_kink = f"{where}. With the inputs moved by 1e-3 your gradients are right"
+        report.passes_at_kink = True
+        report.found.findings = []
+        return report
+    other.notes = [f"{where}; so the inputs were moved by 1e-3 for what follows.", *other.notes]
+    return other
+
+
+def confined(row: Row, recording: Recording) -> bool:
+    """Whether a row is off only where the choice at kinks could change it."""
+    reached = np.zeros(row.true.shape, bool)
+    usual = recording.true.get(row.tensor)
+    for choice in recording.kinks.choices():
+        other = recording.walk_with(choice).get(row.tensor)
+        if other is not None and usual is not None:
+            reached |= np.abs(other - usual) > 1e-9 * np.max(np.abs(usual), initial=0)
+    off = np.abs(row.hand - row.true) > 1e-6 * np.max(np.abs(row.true), initial=0)
+    return bool(np.all(reached | ~off))
+
+
+def prepare(case: Case) -> tuple[Recording, list[Row], Closeness, Callable[[Any], str | None]]:
+    """The recording, in float64 where it is not, and a row for each gradient by hand."""
+    recording = Recording(case.output, case.gradient)
     named: dict[str, list[Tensor]] = {}
     for node in recording.nodes:
-        if called := name(node):
+        if called := case.name(node):
             named.setdefault(called, []).append(node)
-    for variable, tensor in variables.items():
+    for variable, tensor in case.variables.items():
         named.setdefault(variable, []).append(tensor)
     rows = []
-    for key, values in hand.items():
+    factor = 1.0 if case.factor is None else case.factor
+    for key, values in case.hand.items():
         label, tensor = resolve(key, recording, named)
-        rows.append(Row(label, tensor, as_hand(label, values)))
-    recording, rows, close, name = in_double(recording, rows, name)
-    close = close.at_best(max(map(precision_of, hand.values())))
-    sizes = sizes_of(recording, name)
-    found = examine(rows, recording, close, sizes, name)
-    wrong_ops = check_tape(found.rows, recording) if numeric else []
-    return VerifyReport(found, sizes, wrong_ops, numeric)
+        rows.append(Row(label, tensor, as_hand(label, values), slack=abs(factor) * case.slack.get(tensor, 0.0)))
+    recording, rows, close, name = in_double(recording, rows, case.name)
+    for row in rows:
+        row.true, row.size = truth(recording, row.tensor), recording.sizes.get(row.tensor, 0.0)
+        if not np.isfinite(row.true).all() and np.isfinite(row.hand).all() and row.hand.shape == row.true.shape:
+            by_numbers(row, recording)
+    close = close.at_best(max(map(precision_of, case.hand.values())))
+    if case.unrecorded:
+        close = Closeness(max(close.rtol, NUMERIC.rtol), max(close.floor, NUMERIC.floor))
+    return recording, rows, close, name
+
+
+def truth(recording: Recording, tensor: Tensor) -> Array:
+    """The tape's gradient of a value; of one that the output does not depend on, zeros."""
+    found = recording.true.get(tensor)
+    return np.zeros(tensor.shape) if found is None else found
+
+
+def by_numbers(row: Row, recording: Recording) -> None:
+    """Put numbers in place of a gradient that the tape has as nan or inf."""
+    x = row.tensor._data
+    if x.size > MOST_NUMERIC:
+        return
+    f = recording.function_of(row.tensor)
+    what = Measured(lambda dtype: lambda flat: f(flat.astype(dtype).reshape(x.shape)), x.ravel().astype(float), EPS)
+    with np.errstate(all="ignore"):
+        found = estimate(what, list(axes(x.ravel().astype(float), range(x.size))), lambda s: 1e-7 * np.abs(s.value))
+    low, high = (bound.reshape(x.shape) for bound in found.bounds)
+    if np.isfinite(low + high).all():
+        bad = int(np.sum(~np.isfinite(row.true)))
+        row.notes.append(
+            f"The tape's gradient of {row.label} is nan or inf in {bad} of {x.size} entries, so it is compared with "
+            "numbers; mg.detect_anomaly() names the op that makes the nan."
+        )
+        row.true, row.slack, row.replaced = (low + high) / 2, (high - low) / 2 + 1e-6 * np.abs(high), True
 
 
 def in_double(
@@ -98,12 +197,11 @@ def in_double(
     former = {new: old for old, new in again.items()}
     floor = 1e-5
     for row in rows:
-        true = double.true[again[row.tensor]]
-        lost = np.max(np.abs(recording.true[row.tensor] - true), initial=0) / max(
-            np.max(np.abs(true), initial=0), 1e-300
-        )
-        floor = max(floor, 30 * float(lost))
-    moved = [Row(row.label, again[row.tensor], row.hand) for row in rows]
+        if row.tensor in recording.true:
+            true = double.true[again[row.tensor]]
+            lost = np.max(np.abs(recording.true[row.tensor] - true), initial=0)
+            floor = max(floor, 30 * float(lost / max(np.max(np.abs(true), initial=0), 1e-300)))
+    moved = [Row(row.label, again.get(row.tensor, row.tensor), row.hand, slack=row.slack) for row in rows]
     return (
         double,
         moved,
@@ -116,7 +214,8 @@ def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:
     """Fill in what numbers say of each row, and name the ops whose rules are wrong if the tape is."""
     inner = float(np.linalg.norm([rounding(node, g) for node, g in recording.true.items()]))
     for row in rows:
-        check_row(row, recording, inner)
+        if row.tensor in recording.true and not row.replaced:
+            check_row(row, recording, inner)
     accused = [row for row in rows if row.numeric == WRONG]
     found = suspects([x for x in recording.nodes if x.edges], 1e-5) if accused else []
     if not found:

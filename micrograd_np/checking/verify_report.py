@@ -1,22 +1,25 @@
-"""The report of `verify`: a row for each gradient, the first mistake as the headline, and its cause."""
+"""The report of `verify`: first what to mend, then a row for each gradient, then what the numbers say."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from .claims import GIVEN, SHAPE, Row
+from .claims import GIVEN, NOT_FINITE, SHAPE, Row
+from .claims import WRONG as WRONG_ROW
 from .conventions import Convention, Sizes, factor_name
 from .diagnosis import Examined, Finding
 from .finite_differences import OK, WRONG
 from .report import counted, html_lines, html_table, number, text_table
 
-HEAD = ("gradient by hand", "shape", "hand against tape", "tape against numbers", "hand against numbers", "")
+HEAD = ("gradient by hand", "shape", "off by", "numbers", "")
 TAPE = "TAPE WRONG"
+AT_KINK = "AT A KINK"
+UP_TO = "RIGHT UP TO A FACTOR"
 AXES = re.compile(r"axis (\d+)")
 
 
@@ -28,6 +31,12 @@ class VerifyReport:
     sizes: Sizes
     wrong_ops: list[str]
     numeric: bool
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unrecorded: bool = False
+    factor: float | None = None
+    verdict_at_kink: str = ""
+    passes_at_kink: bool = False
 
     @property
     def rows(self) -> list[Row]:
@@ -46,13 +55,19 @@ class VerifyReport:
 
     @property
     def verdict(self) -> str:
-        """OK, WRONG if the hand is, TAPE WRONG if numbers speak against the tape."""
+        """OK, WRONG if the hand is, TAPE WRONG if numbers speak against the tape; or what cannot be told."""
         if any(row.numeric == WRONG for row in self.rows):
             return TAPE
-        return WRONG if self.findings else OK
+        if self.findings or self.faults:
+            return WRONG
+        if self.verdict_at_kink:
+            return AT_KINK
+        return OK if self.convention.named or self.factor is not None else UP_TO
 
     def __bool__(self) -> bool:
-        return self.verdict == OK or (self.verdict == TAPE and not disagreeing(self.rows))
+        if self.verdict == AT_KINK:
+            return self.passes_at_kink
+        return self.verdict in (OK, UP_TO) or (self.verdict == TAPE and not disagreeing(self.rows))
 
     def __str__(self) -> str:
         head, *rest = self.sentences()
@@ -90,33 +105,63 @@ class VerifyReport:
                 row.label,
                 str(row.tensor.shape),
                 difference(row, self.convention),
-                row.numeric or "not checked",
-                by_numbers(row, self.convention),
+                OK if self.unrecorded and row.status not in (WRONG_ROW, SHAPE, NOT_FINITE) else self.by_numbers(row),
                 status(row),
             )
             for row in self.rows
         ]
 
+    def by_numbers(self, row: Row) -> str:
+        """Whether numbers agree with the hand."""
+        if self.unrecorded or row.replaced:
+            return WRONG
+        if row.slope is None:
+            return "not checked"
+        factors = (self.convention.of(row), 1.0, -1.0) if row.numeric == WRONG else (self.convention.of(row),)
+        agrees = OK if any(row.agrees(factor) for factor in factors) else WRONG
+        return agrees if row.numeric in (OK, WRONG) else row.numeric
+
     def sentences(self) -> list[str]:
-        said = [self.headline()]
-        said += [note for row in self.rows for note in row.notes]
+        first, *rest = self.all_sentences()
+        return [first, *dict.fromkeys(line for line in rest if line)]
+
+    def all_sentences(self) -> list[str]:
+        said = [self.headline(), *self.faults[1:], *self.notes]
+        said += [note for row in self.rows for note in row.notes if note not in said[0]]
         if self.verdict == TAPE:
             return [*said, *who_is_wrong(self.rows), *self.wrong_ops]
         said += self.conventions()
-        for finding in self.findings:
-            said += explained(finding, self.sizes)
+        for i, finding in enumerate(self.findings):
+            said += explained(finding, self.sizes, not i and not self.faults)
         said += dict.fromkeys(instead_text(other) for other in self.found.instead)
+        if self.found.untried:
+            said.append(
+                f"The search for causes stopped at its budget; not tried: {', '.join(self.found.untried)}. Try it with "
+                "smaller inputs."
+            )
         if not self.numeric:
             said.append("Not established: whether the tape is right (numeric=True).")
         return said
 
     def headline(self) -> str:
-        if self.verdict == OK:
-            return f"verify: OK, {counted(len(self.rows), 'gradient')} by hand, right"
+        if self.verdict in (OK, UP_TO):
+            factor = f" up to the factor {self.convention.leaves:.6g}" if self.verdict == UP_TO else ""
+            return f"verify: OK, {counted(len(self.rows), 'gradient')} by hand, right{factor}"
         if self.verdict == TAPE:
             return "verify: TAPE WRONG"
-        first = self.findings[0].row
-        return f"verify: WRONG, first at {first.label}"
+        if self.verdict == AT_KINK:
+            return f"verify: {AT_KINK}: {self.verdict_at_kink}."
+        if self.faults:
+            return f"verify: WRONG: {self.faults[0]}."
+        first = self.findings[0]
+        return f"verify: WRONG at {first.row.label}: {what_to_mend(first)}{self.followers(first)}."
+
+    def followers(self, first: Finding) -> str:
+        """The rows that are wrong only because of the first."""
+        rows = [label for label in (first.causes[0].rows if first.causes else []) if label != first.row.label]
+        rows += [row.label for row in self.rows if row.status == GIVEN and first.row.label in row.upstream]
+        rows = list(dict.fromkeys(rows))
+        return f"; {' and '.join(rows)} follow{'s' * (len(rows) == 1)} from it" if rows else ""
 
     def conventions(self) -> list[str]:
         leaves, between = self.convention.leaves, self.convention.between
@@ -128,6 +173,19 @@ class VerifyReport:
             said += convention_text("your gradients of values between", between, self.sizes)
             said += convention_text("your gradients of the inputs and weights", leaves, self.sizes)
         return said
+
+
+def what_to_mend(finding: Finding) -> str:
+    """The cause, or what is known where there is none."""
+    row = finding.row
+    if not row.fits:
+        return next((note.removesuffix(".") for note in row.notes), row.status)
+    if not finding.tried:
+        return "its cause was not looked for"
+    if not finding.causes:
+        return "the cause is not recognised"
+    more = len(finding.causes) - 1
+    return finding.causes[0].says + (f" (or one of {counted(more, 'other cause')} below)" if more else "")
 
 
 def disagreeing(rows: Sequence[Row]) -> list[str]:
@@ -152,10 +210,12 @@ def convention_text(what: str, factor: float, sizes: Sizes) -> list[str]:
         return []
     if factor == -1:
         return [f"Throughout, {what} are minus the gradient: adding them to the weights (`+=`) goes down. No mistake."]
-    name = factor_name(factor, sizes) or f"{factor:.6g}"
-    return [
-        f"Throughout, {what} are {name} times the gradient: a matter of the loss or of the learning rate, no mistake."
-    ]
+    name = factor_name(factor, sizes)
+    if name is None:
+        return [
+            f"Throughout, {what} are {factor:.6g} times the gradient, as with a learning rate. strict=True refuses it."
+        ]
+    return [f"Throughout, {what} are {name} times the gradient: a matter of the loss, no mistake."]
 
 
 def instead_text(other: Examined) -> str:
@@ -176,20 +236,14 @@ def difference(row: Row, convention: Convention) -> str:
     return f"{apart / largest if largest else apart:.1e}"
 
 
-def by_numbers(row: Row, convention: Convention) -> str:
-    if row.slope is None:
-        return "not checked"
-    factors = (convention.of(row), 1.0, -1.0) if row.numeric == WRONG else (convention.of(row),)
-    return OK if any(row.agrees(factor) for factor in factors) else WRONG
-
-
 def status(row: Row) -> str:
     if row.status == GIVEN:
         return f"right, given your {' and '.join(row.upstream)}"
-    return row.status
+    return f"{row.status}, at a kink" if row.at_kink else row.status
 
 
-def explained(finding: Finding, sizes: Sizes) -> list[str]:
+def explained(finding: Finding, sizes: Sizes, in_headline: bool) -> list[str]:
+    """The sentences on one wrong row; those of the first leave out what the headline has."""
     row = finding.row
     if not row.fits:
         return []
@@ -197,12 +251,11 @@ def explained(finding: Finding, sizes: Sizes) -> list[str]:
     if not finding.tried:
         return [*said, "Its cause was not looked for: mend those above first."]
     if not finding.causes:
-        said.append("The cause is not recognised. The gradients on the way, as they should be:")
-        return said + [f"  {line}" for line in finding.between]
+        return [*said, "The cause is not recognised.", *finding.between]
     also = [label for label in finding.causes[0].rows if label != row.label]
     rows = f" (this explains {' and '.join(also)} too)" if also else ""
     if len(finding.causes) == 1:
-        return [*said, f"Cause: {finding.causes[0].says}{rows}."]
+        return said if in_headline else [*said, f"Cause: {finding.causes[0].says}{rows}."]
     said.append(f"Cause, one of these, which give the same numbers on this data{rows}:")
     said += [f"  - {cause.says}" for cause in finding.causes]
     return [*said, apart(sizes)]
@@ -213,7 +266,7 @@ def first_difference(row: Row) -> str:
     place = np.unravel_index(np.argmax(np.abs(row.hand - expected)), expected.shape)
     given = f", given your {' and '.join(row.upstream)}" if row.upstream else ""
     index = f"[{', '.join(map(str, place))}]" if place else ""
-    return f"{row.label}{index} is {number(row.hand[place])} by hand and {number(expected[place])} by the tape{given}."
+    return f"{row.label}{index} is {number(row.hand[place])} by hand and should be {number(expected[place])}{given}."
 
 
 def apart(sizes: Sizes) -> str:

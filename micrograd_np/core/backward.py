@@ -14,7 +14,7 @@ from typing import Any
 from . import errors
 from .context import CURRENT
 from .rules import fit
-from .versions import check_unwritten, latest
+from .versions import as_used, check_unwritten, latest
 
 Pulled = list[tuple[Any, Any]]
 Pull = Callable[[Any, Any], Pulled]
@@ -23,6 +23,8 @@ Pull = Callable[[Any, Any], Pulled]
 def pull_arrays(node: Any, g: Any) -> Pulled:
     """What a node sends its arguments, the rules read with arrays."""
     z, values, params = node._data, node.values, node.params
+    if node.birth < latest.exposed:
+        z, values = as_used(node)
     args, broadcasts = node.args, node.op.broadcasts
     pulled = []
     for i, rule in node.paths:
@@ -40,7 +42,24 @@ def pull_arrays(node: Any, g: Any) -> Pulled:
 def pull_tensors(node: Any, g: Any) -> Pulled:
     """What a node sends its arguments, the rules read with Tensors: the result is a graph again."""
     args, params, broadcasts = node.args, node.params, node.op.broadcasts
-    return [(args[i], fit(rule(g, node, *args, **params), args[i]._data, broadcasts)) for i, rule in node.paths]
+    z, *used = operands(node)
+    return [(args[i], fit(rule(g, z, *used, **params), args[i]._data, broadcasts)) for i, rule in node.paths]
+
+
+def operands(node: Any) -> list[Any]:
+    """A node and its arguments as Tensors that hold the values it used, and whose gradients are theirs."""
+    z, values = as_used(node)
+    return [as_operand(x, value) for x, value in zip((node, *node.args), (z, *values), strict=True)]
+
+
+def as_operand(x: Any, value: Any) -> Any:
+    if not hasattr(x, "_data"):
+        return value
+    if x._data is value:
+        return x
+    stand_in = x._alias()
+    stand_in._data, stand_in._memory = value, None
+    return stand_in
 
 
 def backpropagate(

@@ -15,7 +15,7 @@ from .half import HALF, single
 from .names import spot
 from .rules import Rule, reads
 from .tensor import Tensor, begin, new
-from .versions import memory, tick
+from .versions import memory, saved, tick
 
 NONE: dict[str, Any] = {}
 
@@ -23,15 +23,19 @@ NONE: dict[str, Any] = {}
 def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run an op; when the gradient of an argument is wanted, the result remembers op and arguments."""
     values: list[Any] = []
-    paths: list[tuple[int, Rule]] = []
-    rules = op.rules
+    wanted = 0  # bit i: a gradient of argument i is wanted
     tensors = False
+    loose = False  # whether a value may be written to unseen
     for x in args:
         if isinstance(x, Tensor):
             tensors = True
-            if x._requires_grad and (rule := rules[len(values)]):
-                paths.append((len(values), rule))
+            if x._requires_grad:
+                wanted |= 1 << len(values)
+            if (shared := x._memory) is not None and shared.copies:
+                loose = True
             x = x._data
+        else:
+            loose = True
         values.append(x)
     if not tensors:
         return compute(op, args, params)
@@ -39,23 +43,25 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         z = op.kernel(*values, **params)
     except Exception as error:
         errors.explain(op, args, error)
-    return remember(op, z, args, values, params, paths)
+    return remember(op, z, args, values, params, wanted, loose)
 
 
-def remember(op: Any, z: Any, args: Any, values: Any, params: Any, paths: Any) -> Tensor:
+def remember(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int, loose: Any) -> Tensor:
     """The result of an op, which knows what it was made from, if a gradient is wanted of that."""
     if type(z) is not ndarray and isinstance(z, generic):
         z = np.asarray(z)
     context = CURRENT.get()
+    paths = op.paths(wanted)
     node = new(Tensor)
     if paths and context.recording:
+        needed = op.needed(wanted, len(args)) if loose else ()
         if z.dtype is HALF and op.widens:
-            paths = single_paths(op, paths)
+            paths, needed = single_paths(op, paths), range(len(args))
         node._data = z
         node._requires_grad = True
         node.op = op
         node.args = args
-        node.values = values
+        node.values = saved(args, values, needed) if loose else values
         node.params = params
         node.paths = paths
         node.scope = context.scope
@@ -107,7 +113,8 @@ def unary(op: Any) -> Callable[..., Any]:
             z = op.kernel(value)
         except Exception as error:
             errors.explain(op, (x,), error)
-        return remember(op, z, (x,), (value,), NONE, op.paths[x._requires_grad])
+        loose = (shared := x._memory) is not None and shared.copies
+        return remember(op, z, (x,), (value,), NONE, x._requires_grad, loose)
 
     call.__qualname__ = op.name.lstrip("_")  # what Python says is called with too few arguments
     return call
@@ -120,24 +127,31 @@ def binary(op: Any) -> Callable[..., Any]:
         if rest or params:
             return op.bound(x, y, *rest, **params)
         wanted = 0
+        loose: Any = False
         if isinstance(x, Tensor):
             left = x._data
             wanted = x._requires_grad
+            if (shared := x._memory) is not None:
+                loose = shared.copies
         elif isinstance(y, Tensor):
             left = x = op.ready(x)
+            loose = hasattr(x, "dtype")
         else:
             return op.bound(x, y)
         if isinstance(y, Tensor):
             right = y._data
             if y._requires_grad:
                 wanted += 2
+            if (shared := y._memory) is not None and shared.copies:
+                loose = True
         else:
             right = y = op.ready(y)
+            loose = loose or hasattr(y, "dtype")
         try:
             z = op.kernel(left, right)
         except Exception as error:
             errors.explain(op, (x, y), error)
-        return remember(op, z, (x, y), (left, right), NONE, op.paths[wanted])
+        return remember(op, z, (x, y), (left, right), NONE, wanted, loose)
 
     call.__qualname__ = op.name.lstrip("_")
     return call

@@ -15,7 +15,7 @@ from .backward import backpropagate, keep, keep_and_cut, pull_tensors
 from .context import CURRENT, Mode, tracing
 from .names import Spot, spot
 from .rules import Paths, Rule
-from .versions import Memory, memory, tick
+from .versions import Memory, expose, memory, tick
 
 
 class Tensor:
@@ -88,7 +88,7 @@ class Tensor:
     @property
     def data(self) -> Any:
         """The values. Assigning writes them into the tensor's memory."""
-        return self.detach() if tracing() else self._data
+        return self.detach() if tracing() else expose(self)
 
     @data.setter
     def data(self, values: Any) -> None:
@@ -205,6 +205,13 @@ def fixed(data: Any) -> Any:
 
 def as_tensor(x: Any) -> Tensor:
     return x if isinstance(x, Tensor) else constant(x)
+
+
+def borrowed(array: Any) -> Tensor:
+    """A Tensor around an array that somebody else may write to."""
+    tensor = constant(array)
+    expose(tensor)
+    return tensor
 
 
 def assign(tensor: Tensor, values: Any) -> Tensor:

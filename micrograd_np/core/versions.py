@@ -1,9 +1,28 @@
-"""What a rule still has to read may not change silently: when and where each array was last written to."""
+"""A value that a rule still has to read may not change silently: versions of tensors, snapshots of arrays.
+
+There are three ways to change a value between the forward and the backward pass, and one answer to each:
+
+- a recorded write into a tensor (`w += 1`, `w[0] = 1`, `w.assign(...)`): its `Memory` keeps the time and the line, and
+  `check_unwritten` refuses the backward pass with both lines;
+- a write into a plain array that an op took (an operand, an index, a mask, labels): nobody sees it, so the node keeps a
+  `snapshot` of the array beside the array itself, and the rules read that;
+- a write into the array that `x.data` gave away: nobody sees it either, so `expose` copies the memory when it is first
+  given away, and ops that run later keep snapshots of it.
+
+Only values that a rule reads count. Snapshots are held by nodes alone and die with the graph.
+"""
 
 from __future__ import annotations
 
 import itertools
+import operator
+import sys
+from collections.abc import Sequence
 from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+from numpy import ndarray
 
 from . import errors
 from .names import Spot, spot
@@ -13,20 +32,32 @@ tick = itertools.count(1).__next__  # births of nodes and writes of arrays, on o
 
 
 class Memory:
-    """When and where an array was last written to; every view of the array shares it."""
+    """When and where an array was last written to, and copies made of it when it was given away.
 
-    __slots__ = ("where", "written")
+    Every view of the array shares it.
+    """
+
+    __slots__ = ("copies", "where", "written")
 
     def __init__(self) -> None:
         self.written = 0
         self.where: Spot | None = None
+        # When the memory was given away, and a copy for older nodes or None, by the id of the array that owns it.
+        self.copies: dict[int, tuple[int, Any]] = {}
 
     def write(self) -> None:
         self.where = spot(3)
         self.written = latest.written = tick()
 
 
-latest = Memory()  # of all writes, where a walk looks first
+class Latest:
+    """The times of the last write and of the last giving away, of all: a walk back looks here first."""
+
+    written = 0
+    exposed = 0
+
+
+latest = Latest()
 
 
 def memory(tensor: Any) -> Memory:
@@ -39,7 +70,178 @@ def memory(tensor: Any) -> Memory:
 
 def check_unwritten(node: Any) -> None:
     """Refuse to walk on where a value that a rule has yet to read was written to since the node was made."""
-    for position, value in enumerate((node, *node.args)):
-        seen = getattr(value, "_memory", None)
+    memories = [getattr(value, "_memory", None) for value in (node, *node.args)]
+    if isinstance(node._data, tuple):
+        memories[0] = max(getattr(node._data, "memories", ()), key=lambda seen: seen.written, default=None)
+    for position, seen in enumerate(memories):
         if seen and seen.written > node.birth and any(reads(rule, position) for _, rule in node.edges):
-            raise errors.stale(node, value, seen.where)
+            raise errors.stale(node, (node, *node.args)[position], seen.where)
+
+
+# Snapshots of arrays.
+
+# Below this many bytes a copy costs less than looking for an equal one.
+SMALL = 4096
+
+# Snapshots in use, by where and how the array lies. An entry is only taken after a comparison of all bytes, so that
+# the address of an array that is gone does no harm.
+SNAPSHOTS: WeakValueDictionary[Any, ndarray] = WeakValueDictionary()
+
+
+def saved(args: Sequence[Any], values: Sequence[Any], read: Sequence[int]) -> list[Any]:
+    """The arrays that a node keeps: snapshots where a rule reads the value and somebody else may write to it."""
+    kept = list(values)
+    for i in read:
+        x = args[i]
+        if x is kept[i] or (x._memory is not None and x._memory.copies):
+            kept[i] = snapshot(kept[i])
+    return kept
+
+
+def snapshot(array: Any) -> Any:
+    """The values of an array as they are now: a copy of the same layout, shared as long as the array stays equal.
+
+    What cannot change is returned as it is: numbers, and arrays that are read-only down to the owner of the memory.
+    """
+    if type(array) is ndarray and array.nbytes <= SMALL and array.flags.forc:
+        return array.copy("K")
+    if not isinstance(array, ndarray):
+        return copied(array)
+    if is_frozen(array):
+        return array
+    key = (address(array), array.shape, array.strides, array.dtype)
+    copy = SNAPSHOTS.get(key)
+    if copy is None or not same_bits(array, copy):
+        copy = SNAPSHOTS[key] = copied(array)
+    return copy
+
+
+def is_frozen(array: Any) -> bool:
+    """Whether nobody can write to an array: neither to it nor to what it is a view of."""
+    while isinstance(array, ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return array is None or isinstance(array, bytes)
+
+
+def copied(array: Any) -> Any:
+    """A copy whose strides are the array's, since the last bits of sums and products depend on them.
+
+    A repeated axis (stride 0) stays repeated. A gap of more than four times what it separates is narrowed to one, so
+    that a column of a large matrix does not cost a copy of the matrix.
+    """
+    if not isinstance(array, ndarray):  # a number is itself, a device's array is copied as its library does
+        return array.copy() if hasattr(array, "dtype") and not isinstance(array, np.generic) else array
+    if array.flags.forc:
+        return array.copy("K")
+    strides = list(array.strides)
+    extent = array.itemsize
+    for axis in sorted(range(array.ndim), key=lambda axis: abs(strides[axis])):
+        step = abs(strides[axis])
+        if step > 4 * extent:
+            step = 2 * extent + step % array.itemsize
+            strides[axis] = step if strides[axis] > 0 else -step
+        extent = max(extent, step * (array.shape[axis] - 1) + extent)
+    start = sum(-stride * (n - 1) for stride, n in zip(strides, array.shape, strict=True) if stride < 0)
+    copy = ndarray(array.shape, array.dtype, np.empty(extent, np.uint8), start, strides)
+    distinct(copy)[...] = distinct(array)
+    return copy.view(type(array)) if type(array) is not ndarray else copy
+
+
+def distinct(array: Any) -> Any:
+    """An array with each repeated axis cut to one entry."""
+    if 0 not in array.strides:
+        return array
+    return array[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)]
+
+
+def same_bits(a: Any, b: Any) -> bool:
+    """Whether two arrays of one shape and dtype hold the same bytes: nan is nan, and 0 is not -0."""
+    if not isinstance(a, ndarray):
+        return bool(np.all(a == b))
+    a, b = distinct(a), distinct(b)
+    if (a.dtype.kind == "f" and a.itemsize <= 8) or (a.dtype.kind == "c" and a.itemsize == 8):
+        unsigned = f"u{a.itemsize}"
+        a, b = a.view(unsigned), b.view(unsigned)
+    elif a.dtype.kind not in "biu":
+        return bool(a.tobytes() == b.tobytes())
+    return bool((a == b).all())
+
+
+# Memory that was given away.
+
+
+def expose(tensor: Any) -> Any:
+    """Give a tensor's array away; older nodes that read it will be given a copy, which is made now if there are any."""
+    alone = references(tensor) == ALONE  # first of all: each name for the array here would count
+    array = tensor._data
+    if isinstance(array, tuple):  # several outputs: they are given away one by one
+        return array
+    seen, base = memory(tensor), owner(array)
+    unread = alone and base is array and not any(reads(rule, 0) for _, rule in tensor.paths)
+    if id(base) not in seen.copies or unread:  # unread, later: those who read the copy are gone
+        latest.exposed = tick()
+        seen.copies[id(base)] = latest.exposed, None if unread else copied(base)
+    return array
+
+
+def owner(array: Any) -> Any:
+    """The array that owns the memory of a view."""
+    while isinstance(array, ndarray) and isinstance(array.base, ndarray):
+        array = array.base
+    return array
+
+
+def references(tensor: Any) -> int:
+    return sys.getrefcount(tensor._data)
+
+
+class _Alone:
+    __slots__ = ("_data",)
+
+    def __init__(self) -> None:
+        self._data = np.empty(0)
+
+
+# What `references` counts where only the tensor holds its array: then no node reads it, and no view of it is alive.
+ALONE = references(_Alone())
+
+
+def as_used(node: Any) -> tuple[Any, list[Any]]:
+    """A node's value and those of its arguments, as they were when it ran."""
+    z = node._data
+    if isinstance(z, tuple):
+        parts = [before(part, seen, node.birth) for part, seen in zip(z, getattr(z, "memories", ()), strict=False)]
+        z = z if all(map(operator.is_, parts, z)) else type(z)(parts)
+    else:
+        z = before(z, node._memory, node.birth)
+    return z, [argument(x, value, node.birth) for x, value in zip(node.args, node.values, strict=True)]
+
+
+def argument(x: Any, value: Any, birth: int) -> Any:
+    """The value of an argument as a node used it: the tensor's own array where that still holds it."""
+    array = getattr(x, "_data", value)
+    if array is value:
+        return before(value, getattr(x, "_memory", None), birth)
+    return array if same_bits(array, value) else value
+
+
+def before(array: Any, seen: Memory | None, birth: int) -> Any:
+    """An array, or if it was given away and changed after a node's birth, a copy of what it was."""
+    if seen is None or not seen.copies or not array.size:
+        return array
+    base = owner(array)
+    exposed, copy = seen.copies.get(id(base), (0, None))
+    if exposed < birth or copy is None:
+        return array
+    if array is not base:
+        outwards = sorted(range(copy.ndim), key=lambda axis: -copy.strides[axis])  # the copy's bytes, in a row
+        content = copy.transpose(outwards).reshape(-1).view(np.uint8)
+        copy = ndarray(array.shape, array.dtype, content, address(array) - address(base), array.strides)
+    return array if same_bits(array, copy) else copy
+
+
+def address(array: Any) -> int:
+    found: int = array.__array_interface__["data"][0]
+    return found

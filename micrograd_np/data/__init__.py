@@ -1,9 +1,9 @@
-"""Data: arrays in batches, split and scaled; small real data that is shipped; readers of files that a user has."""
+"""Data: arrays in batches, split and scaled; small datasets that come with the package; readers of files."""
 
 from .batches import batches, split
+from .datasets import digits, iris
 from .idx import fashion_mnist, mnist, read_idx
 from .scaling import one_hot, standardise
-from .shipped import digits, iris
 from .tables import read_csv, text
 
 __all__ = [

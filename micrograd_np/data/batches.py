@@ -95,11 +95,11 @@ def split(
         raise ArgumentError(f"test={test} of {count} samples leaves one of the two parts empty.")
     order = checked_generator(rng, "split").permutation(count)
     if stratify is not None:
-        order = spread(order, stratify, kept)
+        order = stratified(order, stratify, kept)
     return tuple(x[part] for x in checked for part in (order[kept:], order[:kept]))
 
 
-def spread(order: Any, labels: Any, kept: int) -> Any:
+def stratified(order: Any, labels: Any, kept: int) -> Any:
     """The same order, but its first `kept` taken at equal distances from the samples sorted by class."""
     labels = np.asarray(labels)
     if labels.shape != order.shape:

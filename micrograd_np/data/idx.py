@@ -64,7 +64,7 @@ def mnist(folder: str | os.PathLike[str]) -> tuple[Any, Any, Any, Any]:
     FileNotFoundError
         If the folder lacks one of them.
     """
-    train, test, train_labels, test_labels = (read_idx(part(Path(folder), pattern)) for pattern in PARTS)
+    train, test, train_labels, test_labels = (read_idx(find_file(Path(folder), pattern)) for pattern in PARTS)
     for images, labels in ((train, train_labels), (test, test_labels)):
         if len(images) != len(labels):
             raise ArgumentError(f"{folder}: {len(images)} images and {len(labels)} labels do not belong together.")
@@ -72,7 +72,7 @@ def mnist(folder: str | os.PathLike[str]) -> tuple[Any, Any, Any, Any]:
     return scaled[0], scaled[1], train_labels.astype(int), test_labels.astype(int)
 
 
-def part(folder: Path, pattern: str) -> Path:
+def find_file(folder: Path, pattern: str) -> Path:
     found = sorted(folder.glob(pattern)) + sorted(folder.glob(f"{pattern}.gz"))
     if not found:
         raise FileNotFoundError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..core.backward import CUT
+from ..core.backward import CUT, operands
 from ..core.context import Mode
 from ..core.dispatch import apply
 from ..core.tensor import Tensor, constant
@@ -71,6 +71,8 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
             "there is no source of this graph: backward(retain_graph=False) forgot it. Draw before that."
         )
     again = {id(x): x for x in walk(outputs)}
+    given = [(used, x) for node in list(again.values()) for used, x in taken_arrays(node)]
+    names = {**names, **{id(used): names.get(id(x)) for used, x in given}}
     computed = [x for x in again.values() if getattr(x, "op", None) is not None and x.paths is not CUT]
     for x in computed:
         if runs_users_code(x):
@@ -81,7 +83,7 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
 
     def run() -> Any:
         for x in computed:
-            z = again[id(x)] = apply(x.op, tuple(again.get(id(a), a) for a in x.args), x.params)
+            z = again[id(x)] = apply(x.op, tuple(again.get(id(a), a) for a in operands(x)[1:]), x.params)
             z.name = names.get(id(x))
         ends = [again[id(x)] for x in outputs]
         found = leaf_gradients(ends[0], outputs[0], names) if len(ends) == 1 else []
@@ -99,6 +101,12 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
     for value in steps.inputs():
         value.name = names.get(id(value.of)) or value.name
     return Program(steps)
+
+
+def taken_arrays(node: Any) -> list[tuple[Any, Any]]:
+    """The plain arrays that an op took: what they held then, and the user's own."""
+    pairs = zip(getattr(node, "values", ()), getattr(node, "args", ()), strict=True)
+    return [(used, x) for used, x in pairs if not isinstance(x, Tensor)]
 
 
 def leaf_gradients(end: Tensor, output: Tensor, names: Mapping[int, str | None]) -> list[Any]:

@@ -110,6 +110,9 @@ def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -
             node.op, node.scope = x.op.name, names.scope(x)
             node.hidden = graph.hidden.get(id(x), [])
             tails = [boxes.get(graph.stand_in.get(id(a), id(a))) for a in x.args]
+            for a, used, tail in zip(x.args, x.values, tails, strict=True):
+                if tail and a is tail.source and not isinstance(a, Tensor) and tail.value is None:
+                    tail.value = used  # the array may have been written to since
             node.words = [
                 UNNAMED if id(a) in graph.stand_in else tail.phrase if tail else short(a)
                 for tail, a in zip(tails, x.args, strict=True)

@@ -11,7 +11,7 @@ from ..core.backward import CUT
 from ..core.context import tracing
 from ..core.names import line
 from ..core.tensor import Tensor
-from ..core.versions import check_unwritten
+from ..core.versions import as_used, check_unwritten
 from ..expressions import rules
 from ..expressions.phrases import Phrase, short
 from ..program.trace import TraceError
@@ -57,16 +57,17 @@ def look(node: Node) -> None:
     """The value, gradient and state of one box."""
     x = node.source
     if not isinstance(x, Tensor):
-        node.value, node.state = x if x is None else x.copy(), node.kind
+        node.value = x.copy() if node.value is None and x is not None else node.value
+        node.state = node.kind
         node.shape, node.dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
         return
-    node.value = x.data if x.op is not None else x.data.copy()
+    node.value = x._data if x.op is not None else x._data.copy()
     node.gradient = raw(x.grad)
     node.where = line(x.where) if x.where else ""
-    if isinstance(x.data, tuple):
-        node.value, node.gradient, node.state = None, None, f"{len(x.data)} output{'s' if len(x.data) > 1 else ''}"
+    if isinstance(x._data, tuple):
+        node.value, node.gradient, node.state = None, None, f"{len(x._data)} output{'s' if len(x._data) > 1 else ''}"
         return
-    node.shape, node.dtype = x.data.shape, x.data.dtype
+    node.shape, node.dtype = x._data.shape, x._data.dtype
     if node.kind in ("constant", "frozen"):
         node.state = node.kind
     elif x.paths is CUT:
@@ -76,7 +77,7 @@ def look(node: Node) -> None:
 
 
 def raw(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else x
+    return x._data if isinstance(x, Tensor) else x
 
 
 def mark_updated(node: Node, user: Tensor) -> None:
@@ -90,14 +91,14 @@ def pull(node: Node, arriving: dict[int, Edge], taken: set[str | None], of_g: st
     """Each rule of an op, read: the formula, and the gradient it sends along the arrow."""
     x = node.source
     known = x.grad is not None and fresh(x)
-    g = raw(x.grad) if known else ones(x.data)
-    values = [raw(a) for a in x.args]
+    g = raw(x.grad) if known else ones(x._data)
+    z, values = as_used(x)
     names = [result(node, taken), *[argument(a, arriving.get(i)) for i, a in enumerate(x.args)]]
     for position, rule in routes(x).items():
         edge = arriving.get(position)
         if edge and not runs_users_code(x):
             with np.errstate(all="ignore"):
-                sent, said = rules.read(rule, g, x.data, values, x.params, names, of_g)
+                sent, said = rules.read(rule, g, z, values, x.params, names, of_g)
             edge.rule = said or f"{x.op.name}'s rule for {edge.argument}"
             edge.gradient = single(sent) if known else None
 

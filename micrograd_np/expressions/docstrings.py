@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import namespace
-from ..ops.examples import Drawn, Example
-from ..ops.primitive import Elementwise, Plain, Primitive, Variadic
+from ..ops.primitive import Drawn, Elementwise, Example, NonDifferentiable, Primitive, Variadic
 from .rules import letters, read
 
 
@@ -16,7 +15,7 @@ def docstring(row: Primitive) -> str:
     """The summary, one line a rule, and one doctest from the row's examples."""
     parts = [summary(row)]
     case = first_case(row)
-    if isinstance(row, Plain):
+    if isinstance(row, NonDifferentiable):
         parts += ["It has no derivative; the result is a plain array."]
     elif case is not None:
         parts += [derivatives(row, case), doctest(row, case)]

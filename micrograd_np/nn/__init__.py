@@ -3,7 +3,6 @@
 from . import init
 from .attention import MultiheadAttention
 from .convolution import Conv1d, Conv2d
-from .freed import keep_freed_memory
 from .functions import (
     ELU,
     GELU,
@@ -34,8 +33,6 @@ from .losses import (
 from .module import Module, Parameter
 from .normalization import BatchNorm1d, BatchNorm2d, LayerNorm
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
-
-keep_freed_memory()
 
 __all__ = [
     "ELU",

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, called
-from ..ops.classes import softmax
-from ..ops.linear import linear
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, called
+from ..ops.nn import linear, softmax
 from ..ops.primitive import as_array
 from .init import drawn, generator, xavier_uniform, zeros
 from .layers import Dropout, Linear
@@ -119,7 +118,7 @@ class MultiheadAttention(Module):
         order = "(N, L, E)" if self.batch_first else "(L, N, E), since batch_first is False"
         for name, x in zip(names, arrays, strict=True):
             if x.ndim not in (2, 3) or x.ndim != arrays[0].ndim:
-                raise ArgumentError(
+                raise ShapeError(
                     f"MultiheadAttention takes query, key and value of three axes {order}, or all of two (L, E), and "
                     f"{name} is {called(x, name)}."
                 )
@@ -128,11 +127,11 @@ class MultiheadAttention(Module):
         told = ", ".join(called(x, name) for name, x in zip(names, arrays, strict=True))
         if not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
             sizes = ", ".join(str(x.shape[0]) for x in turned)
-            raise ArgumentError(
+            raise ShapeError(
                 f"MultiheadAttention reads {told} as {order}, with batches of {sizes}: they must be one size."
             )
         if k.shape[-2] != v.shape[-2]:
-            raise ArgumentError(
+            raise ShapeError(
                 f"MultiheadAttention reads {told} as {order}: key has {k.shape[-2]} positions and value {v.shape[-2]}, "
                 "and they must have as many."
             )
@@ -163,12 +162,12 @@ def masked_scores(scores: Any, attn_mask: Any, padding: Any, is_causal: bool) ->
     if attn_mask is not None:
         mask = as_array(attn_mask)
         if mask.shape != (queries, keys):
-            raise ArgumentError(f"{called(mask, 'attn_mask')} must have shape (queries, keys) = {(queries, keys)}.")
+            raise ShapeError(f"{called(mask, 'attn_mask')} must have shape (queries, keys) = {(queries, keys)}.")
         scores = scores + (mask if mask.dtype.kind == "f" else hidden(mask, "attn_mask", scores))
     if padding is not None:
         mask = as_array(padding)
         if mask.shape != (*scores.shape[:-3], keys):
-            raise ArgumentError(
+            raise ShapeError(
                 f"{called(mask, 'key_padding_mask')} must have shape (batch, keys) = {(*scores.shape[:-3], keys)}."
             )
         scores = scores + hidden(mask, "key_padding_mask", scores)[..., None, None, :]

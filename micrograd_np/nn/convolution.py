@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.errors import ArgumentError
-from ..ops.signals import conv1d, conv2d
+from ..ops.conv import conv1d, conv2d
 from ..ops.windows import Sizes, one_each
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module, documented_like

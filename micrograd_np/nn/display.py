@@ -68,7 +68,7 @@ def summary_table(model: Any, input_shapes: tuple[tuple[int, ...], ...], dtype: 
     rows.append(("total", "", "", f"{total:,}"))
     if frozen := total - model.num_parameters():
         rows.append(("frozen", "", "", f"{frozen:,}"))
-    return aligned(rows)
+    return aligned_columns(rows)
 
 
 def output_shapes(model: Any, inputs: list[Any]) -> dict[int, str]:
@@ -81,7 +81,7 @@ def output_shapes(model: Any, inputs: list[Any]) -> dict[int, str]:
 
         def watched_forward(*args: Any, **kwargs: Any) -> Any:
             output = forward(*args, **kwargs)
-            shapes[id(module)] = shape_of(output)
+            shapes[id(module)] = shape_text(output)
             return output
 
         return watched_forward
@@ -98,9 +98,9 @@ def output_shapes(model: Any, inputs: list[Any]) -> dict[int, str]:
     return shapes
 
 
-def shape_of(output: Any) -> str:
+def shape_text(output: Any) -> str:
     if isinstance(output, tuple | list):
-        return ", ".join(map(shape_of, output))
+        return ", ".join(map(shape_text, output))
     return str(getattr(output, "shape", "-"))
 
 
@@ -115,7 +115,7 @@ def own_parameters(model: Any) -> Counter[str]:
     return counts
 
 
-def aligned(rows: list[tuple[str, ...]]) -> str:
+def aligned_columns(rows: list[tuple[str, ...]]) -> str:
     """Columns two blanks apart; the last one is numbers, and stands to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.errors import ArgumentTypeError
-from ..ops import classes, neural, pooling
+from ..ops import activations, pooling
+from ..ops import nn as classes
 from .display import call_text
 from .module import Module
 from .validation import COUNT, FLAG, NUMBER, POSITIVE, SIZE, Kind, require, require_each
@@ -90,15 +91,15 @@ def tanh(x: Any) -> Any:
     return np.tanh(x)
 
 
-ReLU = as_layer("ReLU", neural.relu, "max(x, 0), of each entry.")
-LeakyReLU = as_layer("LeakyReLU", neural.leaky_relu, "x where it is positive, else negative_slope * x.")
-ELU = as_layer("ELU", neural.elu, "x where it is positive, else alpha * (exp(x) - 1) (Clevert et al. 2016).")
-GELU = as_layer("GELU", neural.gelu, "x times the normal distribution function of x (Hendrycks and Gimpel 2016).")
-SiLU = as_layer("SiLU", neural.silu, "x * sigmoid(x), also called swish.")
+ReLU = as_layer("ReLU", activations.relu, "max(x, 0), of each entry.")
+LeakyReLU = as_layer("LeakyReLU", activations.leaky_relu, "x where it is positive, else negative_slope * x.")
+ELU = as_layer("ELU", activations.elu, "x where it is positive, else alpha * (exp(x) - 1) (Clevert et al. 2016).")
+GELU = as_layer("GELU", activations.gelu, "x times the normal distribution function of x (Hendrycks and Gimpel 2016).")
+SiLU = as_layer("SiLU", activations.silu, "x * sigmoid(x), also called swish.")
 Tanh = as_layer("Tanh", tanh, "tanh(x), of each entry.")
-Sigmoid = as_layer("Sigmoid", neural.sigmoid, "1 / (1 + exp(-x)), of each entry.")
-LogSigmoid = as_layer("LogSigmoid", neural.log_sigmoid, "log(sigmoid(x)), accurate for x of any size.")
-Softplus = as_layer("Softplus", neural.softplus, "log(1 + exp(beta * x)) / beta, a smooth relu.")
+Sigmoid = as_layer("Sigmoid", activations.sigmoid, "1 / (1 + exp(-x)), of each entry.")
+LogSigmoid = as_layer("LogSigmoid", activations.log_sigmoid, "log(sigmoid(x)), accurate for x of any size.")
+Softplus = as_layer("Softplus", activations.softplus, "log(1 + exp(beta * x)) / beta, a smooth relu.")
 Softmax = as_layer("Softmax", classes.softmax, "exp(x) / sum(exp(x)) along an axis: probabilities.")
 LogSoftmax = as_layer("LogSoftmax", classes.log_softmax, "log(softmax(x)) along an axis, accurate for x of any size.")
 

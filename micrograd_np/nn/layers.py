@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError
-from ..ops.classes import embedding
-from ..ops.linear import linear
+from ..ops.nn import embedding, linear
 from ..ops.primitive import as_array
 from ..random import sample
 from .init import Initialiser, drawn, generator, zeros

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..core.context import tracing
-from ..core.errors import ArgumentError, called
+from ..core.errors import ArgumentError, ShapeError, called
 from ..core.half import in_single
-from ..ops.classes import REDUCTIONS, log_softmax, one_hot
-from ..ops.classes import binary_cross_entropy as entry_losses
-from ..ops.classes import cross_entropy as plain_cross_entropy
-from ..ops.neural import log_sigmoid
+from ..ops.activations import log_sigmoid
+from ..ops.nn import REDUCTIONS, log_softmax, one_hot
+from ..ops.nn import binary_cross_entropy as entry_losses
+from ..ops.nn import cross_entropy as plain_cross_entropy
 from ..ops.primitive import Primitive, as_array
 from .validation import FRACTION, POSITIVE, require, require_choice
 
@@ -26,7 +26,7 @@ def checked_pair(prediction: Any, target: Any) -> tuple[Any, Any]:
     cure = "Reshape one of them."
     if prediction.size == target.size:
         cure = f"They have as many entries: write target.reshape{prediction.shape}."
-    raise ArgumentError(
+    raise ShapeError(
         f"a loss compares entry with entry, and {called(prediction, 'the prediction')} and "
         f"{called(target, 'the target')} have different shapes. {cure}"
     )
@@ -183,9 +183,7 @@ def binary_cross_entropy_with_logits(
     if pos_weight is not None:
         scale = as_array(pos_weight).astype(x.dtype)
         if scale.shape not in ((), x.shape[-1:]):
-            raise ArgumentError(
-                f"{called(scale, 'pos_weight')} needs the shape () or {x.shape[-1:]}: one for each class."
-            )
+            raise ShapeError(f"{called(scale, 'pos_weight')} needs the shape () or {x.shape[-1:]}: one for each class.")
         positive = scale * positive
     return reduced("binary_cross_entropy_with_logits", -(positive + (1 - target) * log_sigmoid(-x)), reduction)
 
@@ -221,7 +219,7 @@ def cross_entropy(
     classes = x.shape[-1]
     scale = as_array(np.ones(classes) if weight is None else weight).astype(x.dtype)
     if scale.shape != (classes,):
-        raise ArgumentError(f"{called(scale, 'weight')} needs the shape ({classes},): a number for each class.")
+        raise ShapeError(f"{called(scale, 'weight')} needs the shape ({classes},): a number for each class.")
     chosen = (labels if labels.ndim == x.ndim else one_hot(labels, classes)).astype(x.dtype)
     target = (1 - label_smoothing) * chosen + label_smoothing / classes
     losses = -np.sum(log_softmax(x, axis=-1) * (target * scale), axis=-1)

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.context import no_grad
-from ..core.errors import ArgumentError, called
+from ..core.errors import ShapeError, called
 from ..core.half import is_half, rounded, single
 from ..core.tensor import Tensor
-from ..ops.normalization import batch_norm, layer_norm
+from ..ops.nn import batch_norm, layer_norm
 from .module import Module, Parameter, documented_like
 from .validation import FLAG, FRACTION, NONNEGATIVE, SIZE, check_dtype, checked_input, require, require_dtype
 
@@ -62,10 +62,9 @@ class BatchNorm(Module):
     def forward(self, x: Any) -> Any:
         if np.ndim(x) not in self.axes:
             listed = " or ".join(map(str, self.axes))
-            raise ArgumentError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {called(x, 'x')}.")
-        x = checked_input(
-            self, x, self.running_mean if self.weight is None else self.weight, self.running_mean.size, axis=1
-        )
+            raise ShapeError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {called(x, 'x')}.")
+        weight = self.running_mean if self.weight is None else self.weight
+        x = checked_input(self, x, weight, self.running_mean.size, axis=1)
         if self.training:
             y, mean, var = batch_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
             self._track(mean, var, x.size // mean.size)

@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, called
-from ..ops.linear import linear
-from ..ops.neural import relu, sigmoid
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, called
+from ..ops.activations import relu, sigmoid
+from ..ops.nn import linear
 from ..ops.primitive import as_array
 from .init import drawn, generator, uniform
 from .layers import Dropout
 from .module import Module, documented_like
-from .validation import DECAY, FLAG, SIZE, check_dtype, checked_input, require, require_choice, shown
+from .validation import DECAY, FLAG, SIZE, check_dtype, checked_input, in_words, require, require_choice
 
 
 class Cell(Module):
@@ -96,12 +96,12 @@ def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) ->
     parts = state if isinstance(state, tuple) or (isinstance(state, list) and len(names) > 1) else (state,)
     if len(parts) != len(names):
         kind = "one array h" if len(names) == 1 else f"a pair of arrays ({', '.join(names)})"
-        given = f"{len(parts)} of them" if isinstance(state, tuple | list) else shown(state)
+        given = f"{len(parts)} of them" if isinstance(state, tuple | list) else in_words(state)
         raise ArgumentError(f"{type(layer).__name__} takes as its state {kind} of shape {shape}, and not {given}.")
     arrays = tuple(as_array(part) for part in parts)
     for name, part in zip(names, arrays, strict=True):
         if part.shape != shape:
-            raise ArgumentError(
+            raise ShapeError(
                 f"the state of this {type(layer).__name__} must have shape {shape}, and {called(part, name)} is given."
             )
         check_dtype(layer, part, cell.weight_hh)
@@ -257,7 +257,7 @@ class Recurrent(Module):
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
         x = as_array(x)
         if x.ndim not in (2, 3) or not x.size:
-            raise ArgumentError(
+            raise ShapeError(
                 f"{type(self).__name__} takes sequences of one step or more, (steps, batch, features), or (batch, "
                 f"steps, features) with batch_first=True, or single ones (steps, features), and not {called(x, 'x')}."
             )

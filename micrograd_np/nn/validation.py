@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, called
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, called
 from ..ops.primitive import as_array
 
 
@@ -41,7 +41,7 @@ def require(owner: Any, kind: Kind, **arguments: Any) -> None:
         fits = isinstance(plain, kind.types) and (kind is FLAG or not is_flag)
         if not fits or not kind.holds(plain):
             raise (ArgumentError if fits else ArgumentTypeError)(
-                f"{owner}: {name} must be {kind.text}, not {shown(value)}."
+                f"{owner}: {name} must be {kind.text}, not {in_words(value)}."
             )
 
 
@@ -50,7 +50,7 @@ def require_choice(owner: Any, choices: Any, **arguments: Any) -> None:
     for name, value in arguments.items():
         if not isinstance(value, str) or value not in choices:
             raise ArgumentError(
-                f"{name_of_owner(owner)}: {name} must be one of {', '.join(map(repr, choices))}, not {shown(value)}."
+                f"{name_of_owner(owner)}: {name} must be one of {', '.join(map(repr, choices))}, not {in_words(value)}."
             )
 
 
@@ -60,7 +60,7 @@ def require_instance(owner: Any, cls: type, cure: str = "", **arguments: Any) ->
         if not isinstance(value, cls):
             article = "an" if cls.__name__[0] in "AEIO" else "a"
             raise ArgumentTypeError(
-                f"{name_of_owner(owner)}: {name} must be {article} {cls.__name__}, not {shown(value)}."
+                f"{name_of_owner(owner)}: {name} must be {article} {cls.__name__}, not {in_words(value)}."
                 f"{cure and ' ' + cure}"
             )
 
@@ -95,7 +95,7 @@ def name_of_owner(owner: Any) -> str:
     return owner if isinstance(owner, str) else type(owner).__name__
 
 
-def shown(value: Any) -> str:
+def in_words(value: Any) -> str:
     """An argument in a message: a number as it is, an array by name and shape, other objects by their class."""
     if isinstance(value, bool | int | float | complex | str | None | np.generic | tuple | list | dict):
         text = repr(value.item() if isinstance(value, np.generic) else value)
@@ -109,7 +109,7 @@ def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1
     if not -x.ndim <= axis < x.ndim or x.shape[axis] != features:
         name, what = type(layer).__name__, "features on the last axis" if axis == -1 else f"channels on axis {axis}"
         found = x.shape[axis] if -x.ndim <= axis < x.ndim else "no such axis"
-        raise ArgumentError(
+        raise ShapeError(
             f"{name} takes {features} {what}, and {called(x, 'x')} has {found}. Reshape x, or make the {name} for "
             "inputs of this size."
         )
@@ -165,6 +165,6 @@ def checked_generator(rng: Any, what: str) -> Any:
     if not isinstance(rng, np.random.Generator):
         raise ArgumentTypeError(
             f"{what} draws from a Generator of yours, so that a run can be repeated: pass "
-            f"rng=np.random.default_rng(seed), not {shown(rng)}."
+            f"rng=np.random.default_rng(seed), not {in_words(rng)}."
         )
     return rng

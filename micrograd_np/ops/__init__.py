@@ -8,36 +8,21 @@ from typing import Any
 import numpy as np
 
 from . import (
-    choosing,
-    classes,
-    composed,
-    constants,
-    control,
-    convolution,
-    cumulative,
-    decomposition,
-    diagonals,
+    activations,
+    conv,
     einsum,
     elementwise,
-    error_function,
+    identity,
     indexing,
-    inverse,
     joining,
     linalg,
-    linear,
-    max_pooling,
-    nan,
-    neural,
-    normalization,
-    norms,
-    plain,
+    nn,
+    nondifferentiable,
     pooling,
+    primitive,
     products,
-    reduction,
-    repeating,
+    reductions,
     shape,
-    signals,
-    spectrum,
     statistics,
     windows,
 )
@@ -47,10 +32,8 @@ TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-ROOMS = [control, plain, elementwise, error_function, reduction, cumulative, statistics, nan, linalg]
-ROOMS += [products, einsum, inverse, decomposition, spectrum, norms]
-ROOMS += [shape, constants, joining, repeating, indexing, choosing, diagonals]
-ROOMS += [linear, neural, classes, normalization, windows, max_pooling, pooling, convolution, signals]
+ROOMS = [identity, nondifferentiable, elementwise, reductions, statistics, products, einsum, linalg, shape, indexing]
+ROOMS += [joining, nn, activations, windows, pooling, conv]
 
 for room in ROOMS:
     for name, row in vars(room).items():
@@ -59,8 +42,8 @@ for room in ROOMS:
             TABLE[name] = row
             BY_FUNCTION.update(dict.fromkeys((row.function, *row.also), row))
 
-FUNCTIONS.update(TABLE | composed.COMPOSITIONS)
-BY_FUNCTION.update(composed.BY_FUNCTION)
+FUNCTIONS.update(TABLE | primitive.COMPOSITIONS)
+BY_FUNCTION.update(primitive.BY_FUNCTION)
 
 # NumPy's other names for the same things: abs, conj, mod, pow, ...
 for name, function in vars(np).items():

@@ -9,10 +9,8 @@ import numpy as np
 
 from ..core.errors import called
 from ..core.rules import unbroadcast
-from .composed import constant_like
-from .examples import Drawn as D
-from .examples import example
-from .primitive import Bound, Variadic, as_array
+from .primitive import Bound, Variadic, as_array, constant_like, example
+from .primitive import Drawn as D
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

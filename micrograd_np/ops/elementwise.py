@@ -1,8 +1,7 @@
 """Functions of single numbers, applied to each entry: the shortest rows of the table.
 
 Where a function has no derivative, the rule is a convention: |x|'(0) = 0, what is chosen among equals shares the
-cotangent equally, a step has slope 0.
-"""
+cotangent equally, a step has slope 0."""
 
 from __future__ import annotations
 
@@ -12,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .composed import stands_for
-from .examples import Drawn as D
-from .examples import example
-from .primitive import Elementwise
+from .primitive import Drawn as D
+from .primitive import Elementwise, example, implements
 
 LN2 = math.log(2)
 LN10 = math.log(10)
@@ -239,7 +236,7 @@ nan_to_num = Elementwise(
 )
 
 
-@stands_for(np.clip)
+@implements(np.clip)
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     """Each entry, or the bound it lies beyond."""
     low = a_min if min is None else min
@@ -248,7 +245,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     return raised if high is None else np.minimum(raised, high)
 
 
-@stands_for(np.select)
+@implements(np.select)
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """Each entry from the first choice whose condition holds."""
     pairs = list(zip(condlist, choicelist, strict=True))
@@ -298,13 +295,13 @@ ldexp = Elementwise(
 )
 
 
-@stands_for(np.divmod)
+@implements(np.divmod)
 def divmod(x: Any, y: Any) -> tuple[Any, Any]:
     """Quotient and remainder."""
     return np.floor_divide(x, y), np.remainder(x, y)
 
 
-@stands_for(np.modf)
+@implements(np.modf)
 def modf(x: Any) -> tuple[Any, Any]:
     """Fractional and whole part, both with the sign of x."""
     return np.fmod(x, 1), np.trunc(x)

@@ -1,4 +1,4 @@
-"""Several arrays to one, and one to several."""
+"""Arrays joined, split, repeated and padded."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .composed import stands_for
-from .examples import Drawn as D
-from .examples import example
-from .primitive import Bound, Variadic, as_array
-from .several import Several
+from .indexing import lines_of
+from .primitive import Bound, MultiOutput, Primitive, Variadic, as_array, example, implements
+from .primitive import Drawn as D
 
 # Many arrays are joined in pieces of this many: a rule looks at each array before its own.
 PIECE = 64
@@ -48,45 +46,45 @@ concatenate = Variadic(
 )
 
 
-@stands_for(np.stack)
+@implements(np.stack)
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Arrays of one shape along a new axis."""
     return np.concatenate([np.expand_dims(as_array(x), axis) for x in arrays], axis)
 
 
-@stands_for(np.vstack)
+@implements(np.vstack)
 def vstack(arrays: Sequence[Any]) -> Any:
     """Arrays above each other; vectors become rows."""
     return np.concatenate([np.atleast_2d(x) for x in arrays], 0)
 
 
-@stands_for(np.hstack)
+@implements(np.hstack)
 def hstack(arrays: Sequence[Any]) -> Any:
     """Arrays next to each other; vectors one after the other."""
     columns = [np.atleast_1d(x) for x in arrays]
     return np.concatenate(columns, 0 if columns and columns[0].ndim == 1 else 1)
 
 
-@stands_for(np.dstack)
+@implements(np.dstack)
 def dstack(arrays: Sequence[Any]) -> Any:
     """Arrays behind each other, along a third axis."""
     return np.concatenate([np.atleast_3d(x) for x in arrays], 2)
 
 
-@stands_for(np.column_stack)
+@implements(np.column_stack)
 def column_stack(arrays: Sequence[Any]) -> Any:
     """Arrays next to each other; vectors become columns."""
     given = [as_array(x) for x in arrays]
     return np.concatenate([x if x.ndim > 1 else np.reshape(x, (-1, 1)) for x in given], 1)
 
 
-@stands_for(np.append)
+@implements(np.append)
 def append(x: Any, values: Any, axis: int | None = None) -> Any:
     """An array with another one after it; both raveled where no axis is given."""
     return np.concatenate([as_array(x), as_array(values)], axis)
 
 
-@stands_for(np.block)
+@implements(np.block)
 def block(arrays: Any) -> Any:
     """One array of nested lists of blocks: the innermost lists join along the last axis."""
     depth = nesting(arrays)
@@ -126,7 +124,7 @@ def _bind_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Bound:
     return (x,), {"indices_or_sections": indices_or_sections, "axis": axis}
 
 
-split = Several(
+split = MultiOutput(
     np.split,
     lambda g, z, x, indices_or_sections, axis: np.concatenate(g, axis),
     bind=_bind_split,
@@ -135,7 +133,7 @@ split = Several(
 )
 
 
-@stands_for(np.array_split)
+@implements(np.array_split)
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     """Parts along an axis; for a number of parts, of sizes as equal as can be."""
     x = as_array(x)
@@ -146,20 +144,20 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     return np.split(x, list(accumulate(sizes))[:-1], axis)
 
 
-@stands_for(np.hsplit)
+@implements(np.hsplit)
 def hsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts next to each other."""
     x = as_array(x)
     return np.split(x, indices_or_sections, 1 if x.ndim > 1 else 0)
 
 
-@stands_for(np.vsplit)
+@implements(np.vsplit)
 def vsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts above each other."""
     return np.split(with_axes(x, 2, "np.vsplit"), indices_or_sections, 0)
 
 
-@stands_for(np.dsplit)
+@implements(np.dsplit)
 def dsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts behind each other."""
     return np.split(with_axes(x, 3, "np.dsplit"), indices_or_sections, 2)
@@ -172,9 +170,98 @@ def with_axes(x: Any, axes: int, name: str) -> Any:
     return x
 
 
-@stands_for(getattr(np, "unstack", None))
+@implements(getattr(np, "unstack", None))
 def unstack(x: Any, *, axis: int = 0) -> tuple[Any, ...]:
     """The entries along an axis, each without it."""
     x = as_array(x)
     length = x.shape[normalize_axis_index(axis, x.ndim)]
     return tuple(np.squeeze(part, axis) for part in np.split(x, length, axis)) if length else ()
+
+
+# Entries that come up again.
+
+
+@implements(np.repeat)
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Each entry so many times in a row; the entries of the raveled array where no axis is given."""
+    x, axis = lines_of(as_array(x), axis)
+    before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
+    if not isinstance(repeats, int):
+        return np.take(x, np.repeat(np.arange(length), np.asarray(repeats)), axis)
+    repeated = np.broadcast_to(np.expand_dims(x, axis + 1), (*before, length, repeats, *after))
+    return np.reshape(repeated, (*before, length * repeats, *after))
+
+
+@implements(np.tile)
+def tile(x: Any, reps: Any) -> Any:
+    """The whole array so many times along each axis."""
+    x = as_array(x)
+    reps = (reps,) if isinstance(reps, int) else tuple(reps)
+    ndim = max(x.ndim, len(reps))
+    reps = (1,) * (ndim - len(reps)) + reps
+    sizes = (1,) * (ndim - x.ndim) + x.shape
+    apart = np.reshape(x, [n for size in sizes for n in (1, size)])
+    tiled = np.broadcast_to(apart, [n for pair in zip(reps, sizes, strict=True) for n in pair])
+    return np.reshape(tiled, [times * size for times, size in zip(reps, sizes, strict=True)])
+
+
+@implements(np.meshgrid)
+def meshgrid(*arrays: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
+    """Coordinates of the points of a grid, one array for each axis of it."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"np.meshgrid takes indexing 'xy' or 'ij', not {indexing!r}.")
+    along = list(range(len(arrays)))
+    if indexing == "xy":
+        along[:2] = along[:2][::-1]
+    lines = [
+        np.reshape(as_array(x), [-1 if axis == own else 1 for axis in range(len(arrays))])
+        for x, own in zip(arrays, along, strict=True)
+    ]
+    grids = tuple(lines) if sparse else np.broadcast_arrays(*lines)
+    return tuple(np.copy(grid) for grid in grids) if copy else grids
+
+
+def _inside(g: Any, z: Any, x: Any, pad_width: Any, mode: str, constant_values: Any) -> Any:
+    widths = border(pad_width, x.ndim)
+    return g[tuple(slice(before, before + size) for (before, _), size in zip(widths, x.shape, strict=True))]
+
+
+def border(pad_width: Any, ndim: int) -> list[list[int]]:
+    """How many entries go before and after each axis, from the spellings that NumPy takes."""
+    filled: list[list[int]] = np.broadcast_to(pad_width, (ndim, 2)).tolist()
+    return filled
+
+
+pad_constant = Primitive(
+    np.pad,
+    _inside,
+    bind=lambda x, pad_width, constant_values=0: (
+        (x,),
+        {"pad_width": pad_width, "mode": "constant", "constant_values": constant_values},
+    ),
+    examples=[
+        example(D(2, 3), 1),
+        example(D(2, 3), ((1, 0), (0, 2)), constant_values=2.0),
+        example(D(4), (1, 2), constant_values=((3.0, 4.0),)),
+    ],
+)
+BORDERS = ("edge", "reflect", "symmetric", "wrap")
+
+
+@implements(np.pad)
+def pad(x: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
+    """An array with a border: constant, or entries of its own."""
+    x = as_array(x)
+    if isinstance(pad_width, dict):
+        widths = (pad_width.get(axis, pad_width.get(axis - x.ndim, 0)) for axis in range(x.ndim))
+        pad_width = [border(width, 1)[0] for width in widths]
+    if mode == "constant":
+        return pad_constant(x, pad_width, **options)
+    if mode not in BORDERS or options.get("reflect_type", "even") != "even":
+        raise TypeError(
+            f"np.pad with mode={mode!r} and {options} is not supported on Tensors; "
+            f"constant, {', '.join(BORDERS)} (even) are."
+        )
+    sides = zip(x.shape, border(pad_width, x.ndim), strict=True)
+    inside = [np.pad(np.arange(size), width, mode, **options) for size, width in sides]
+    return x[np.ix_(*inside)]

@@ -1,21 +1,56 @@
-"""A row of the table: what NumPy function it is, how it is computed, and one rule for each array argument."""
+"""The kinds of rows: a NumPy function, its kernel, and one VJP rule for each array argument."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core import errors
-from ..core.context import tracing
+from ..core.context import CURRENT, tracing
 from ..core.dispatch import apply, binary, unary
-from ..core.half import in_single
-from ..core.rules import Rule
-from ..core.tensor import Tensor, fixed
-from .examples import Example
+from ..core.half import in_single, is_half, single
+from ..core.rules import Paths, Rule, reads
+from ..core.tensor import Tensor, constant, fixed
+from ..core.versions import memory
+
+
+class Drawn:
+    """In an example: an array that the generated tests draw, of this shape.
+
+    Parameters
+    ----------
+    *shape : int
+    domain : (float, float), optional
+        Where to draw from; the row's own domain without it.
+    through : callable, optional
+        Applied to what was drawn, such as `lambda x: x @ x.T + np.eye(3)` for a positive definite matrix.
+    """
+
+    def __init__(
+        self,
+        *shape: int,
+        domain: tuple[float, float] | None = None,
+        through: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.shape = shape
+        self.domain = domain
+        self.through = through
+
+
+class Example(NamedTuple):
+    """How to call a row: arguments, with `Drawn` where an array of random numbers goes."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def example(*args: Any, **kwargs: Any) -> Example:
+    return Example(args, kwargs)
+
 
 ARRAYS = (list, tuple, np.ndarray)
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
@@ -33,7 +68,7 @@ def operand(x: Any) -> Any:
     return as_array(x) if isinstance(x, ARRAYS) else x
 
 
-class Described:
+class GeneratedDoc:
     """A docstring: for the class its own, for a row one that is made from its rules when it is asked for."""
 
     def __init__(self, text: str | None) -> None:
@@ -47,7 +82,7 @@ class Described:
         return docstring(row)
 
 
-class Callee:
+class InstanceCall:
     """What is called through a function of its own."""
 
     __slots__ = ("__call__",)
@@ -55,7 +90,19 @@ class Callee:
     __call__: Callable[..., Any]
 
 
-class Primitive(Callee):
+def wanted_paths(rules: Sequence[Rule | None], wanted: int) -> Paths:
+    """The arguments whose bit is set and which have a rule, each with its rule."""
+    positions = [i for i in range(wanted.bit_length()) if wanted >> i & 1]
+    return tuple((i, rule) for i in positions if (rule := rules[i]))
+
+
+def values_needed(rules: Sequence[Rule | None], wanted: int, count: int) -> Sequence[int]:
+    """The positions of those of `count` arguments whose values the wanted rules read."""
+    paths = wanted_paths(rules, wanted)
+    return [i for i in range(count) if any(reads(rule, i + 1) for _, rule in paths)]
+
+
+class Primitive(InstanceCall):
     """A function with derivatives.
 
     Parameters
@@ -93,14 +140,14 @@ class Primitive(Callee):
         Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
     """
 
-    __doc__: Any = Described(__doc__)
+    __doc__: Any = GeneratedDoc(__doc__)
 
     direct: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
     ready = staticmethod(as_array)
     widens = True  # the rules of a float16 result read float32
 
     def __init_subclass__(cls) -> None:
-        cls.__doc__ = Described(cls.__doc__)  # type: ignore[assignment]
+        cls.__doc__ = GeneratedDoc(cls.__doc__)  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -147,8 +194,9 @@ class Primitive(Callee):
     @rules.setter
     def rules(self, rules: Sequence[Rule | None]) -> None:
         self._rules = rules
-        x, y = [((i, rule),) for i, rule in enumerate([*rules, None, None][:2])]
-        self.paths = ((), x, y, x + y)  # by what is wanted: nothing, x, y, both
+        # By the bits of the arguments whose gradient is wanted.
+        self.paths = functools.cache(functools.partial(wanted_paths, rules))
+        self.needed = functools.cache(functools.partial(values_needed, rules))
 
     @property
     def __signature__(self) -> Any:
@@ -190,20 +238,20 @@ class Elementwise(Primitive):
         self.ready = operand if self.broadcasts else as_array
 
 
-class Plain(Primitive):
+class NonDifferentiable(Primitive):
     """A row without derivative, whose result is plain: comparisons, logic, indices of extremes."""
 
     direct: Mapping[int, Callable[..., Any]] = {}
-    of_values = True
+    depends_on_data = True
 
     def bound(self, *args: Any, **kwargs: Any) -> Any:
-        if self.of_values and tracing():
+        if self.depends_on_data and tracing():
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
         return self.kernel(*[x._data if isinstance(x, Tensor) else x for x in args], **named)
 
 
-class Verdict(Plain):
+class BoolOp(NonDifferentiable):
     """A row whose result is Python's True or False, and under a trace an array as any other."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -215,10 +263,10 @@ class Verdict(Plain):
         return found if tracing() else bool(found)
 
 
-class Known(Plain):
+class StaticOp(NonDifferentiable):
     """A row whose result follows from shapes and dtypes alone, and is known before any value is."""
 
-    of_values = False
+    depends_on_data = False
 
     def bound(self, *args: Any, **kwargs: Any) -> Any:
         found = super().bound(*args, **kwargs)
@@ -248,3 +296,91 @@ class EachArgument(Sequence[Rule]):
 
     def __iter__(self) -> Iterator[Rule]:
         return iter([self[0]])
+
+
+# Compositions: NumPy's functions that are written with rows.
+
+COMPOSITIONS: dict[str, Callable[..., Any]] = {}
+BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+
+def implements(*functions: Callable[..., Any] | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter a composition in the table, under the NumPy functions whose place it takes; None is one NumPy lacks yet."""
+
+    def enter(composition: Callable[..., Any]) -> Callable[..., Any]:
+        COMPOSITIONS[composition.__name__] = composition
+        BY_FUNCTION.update(dict.fromkeys(filter(None, functions), composition))
+        return composition
+
+    return enter
+
+
+def constant_like(make: Callable[..., Any], x: Any, *layout: Any) -> Any:
+    """What `make` makes of an array's shape and dtype; of a Tensor, a Tensor through which no gradient passes."""
+    if not isinstance(x, Tensor):
+        return make(x, *layout)
+    made = constant(make(x._data, *layout))
+    trace = CURRENT.get().trace
+    if trace is not None:
+        trace.fixed(made)
+    return made
+
+
+# Rows with several outputs.
+
+
+class Outputs(tuple[Any, ...]):
+    """Several outputs of one op, or their cotangents, in which None is a zero."""
+
+    shape = dtype = None
+
+    def __add__(self, other: Any) -> Outputs:
+        return Outputs(b if a is None else a if b is None else a + b for a, b in zip(self, other, strict=True))
+
+
+def _item(outputs: Any, i: int) -> Any:
+    return outputs[i]
+
+
+item = Primitive(
+    _item,
+    lambda g, z, x, i: Outputs(g if j == i else None for j in range(len(x))),
+    bind=lambda x, i: ((x,), {"i": i}),
+    formula=lambda args, params, literal: args[0].subscript(params["i"], literal),
+)
+
+
+class MultiOutput(Primitive):
+    """A row with several outputs: one hidden node holds them, and each is an `item` of it.
+
+    Its rules are given all cotangents; the missing are zeros, or None where `zeros` is False.
+    """
+
+    direct: Mapping[int, Callable[..., Any]] = {}
+
+    def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
+        super().__init__(function, *[rule and self.whole(rule, zeros) for rule in rules], **fields)
+        kernel = self.kernel
+        self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
+
+    def bound(self, *args: Any, **kwargs: Any) -> Any:
+        node = super().bound(*args, **kwargs)
+        items = tuple(item(node, i) for i in range(len(node)))
+        if isinstance(node, Tensor) and node.op is self:
+            node._data.memories = list(map(memory, items))  # a write to one of them is a write to what the rule reads
+        return items
+
+    def whole(self, rule: Rule, zeros: bool) -> Rule:
+        """A rule that is given all outputs and all their cotangents; for the missing, zeros or None."""
+
+        @functools.wraps(rule)
+        def whole_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
+            if is_half(args):
+                args = tuple(map(single, args))
+                z = apply(self, args, params)
+            outputs = [item(z, i) for i in range(len(z))]
+            parts = zip(g, outputs, strict=True)
+            cotangents = [np.zeros_like(y) if part is None and zeros else part for part, y in parts]
+            return rule(cotangents, outputs, *args, **params)
+
+        return whole_rule

@@ -1,4 +1,4 @@
-"""The same numbers in another arrangement: each rule arranges the cotangent back."""
+"""The same entries in another arrangement: shapes, axes, diagonals. Each rule arranges the cotangent back."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..core.rules import unbroadcast
-from .composed import stands_for
-from .examples import Drawn as D
-from .examples import example
-from .primitive import Bound, Known, Primitive, as_array
+from .indexing import scatter
+from .primitive import Bound, Primitive, StaticOp, as_array, example, implements
+from .primitive import Drawn as D
 
 # Other shapes, the entries in the same order.
 
@@ -73,7 +72,7 @@ flatten = Primitive(
 )
 
 
-@stands_for(np.ravel)
+@implements(np.ravel)
 def ravel(x: Any, order: Any = "C") -> Any:
     """The entries along one axis."""
     return np.reshape(x, -1, order=order)
@@ -95,19 +94,19 @@ squeeze = Primitive(
 )
 
 
-@stands_for(np.atleast_1d)
+@implements(np.atleast_1d)
 def atleast_1d(*arrays: Any) -> Any:
     """Arrays of one axis or more."""
     return each(arrays, lambda x: x if x.ndim > 0 else np.reshape(x, 1))
 
 
-@stands_for(np.atleast_2d)
+@implements(np.atleast_2d)
 def atleast_2d(*arrays: Any) -> Any:
     """Arrays of two axes or more; a vector becomes a row."""
     return each(arrays, lambda x: x if x.ndim > 1 else np.reshape(x, (1, -1)))
 
 
-@stands_for(np.atleast_3d)
+@implements(np.atleast_3d)
 def atleast_3d(*arrays: Any) -> Any:
     """Arrays of three axes or more; a vector goes along the middle one, a matrix along the first two."""
     return each(arrays, lambda x: x if x.ndim > 2 else np.reshape(x, (*x.shape, 1) if x.ndim == 2 else (1, -1, 1)))
@@ -161,13 +160,13 @@ swapaxes = Primitive(
 )
 
 
-@stands_for(np.matrix_transpose)
+@implements(np.matrix_transpose)
 def matrix_transpose(x: Any) -> Any:
     """The last two axes exchanged."""
     return np.swapaxes(x, -1, -2)
 
 
-@stands_for(np.moveaxis)
+@implements(np.moveaxis)
 def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     """The axes at `source` moved to `destination`."""
     x = as_array(x)
@@ -179,7 +178,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     return np.transpose(x, order)
 
 
-@stands_for(np.rollaxis)
+@implements(np.rollaxis)
 def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
     """One axis moved to before the axis that was at `start`."""
     x = as_array(x)
@@ -199,19 +198,19 @@ flip = Primitive(
 )
 
 
-@stands_for(np.fliplr)
+@implements(np.fliplr)
 def fliplr(x: Any) -> Any:
     """The columns in the other order."""
     return np.flip(x, 1)
 
 
-@stands_for(np.flipud)
+@implements(np.flipud)
 def flipud(x: Any) -> Any:
     """The rows in the other order."""
     return np.flip(x, 0)
 
 
-@stands_for(np.rot90)
+@implements(np.rot90)
 def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     """The plane of two axes, turned k times by 90 degrees from the first towards the second."""
     x = as_array(x)
@@ -248,7 +247,7 @@ broadcast_to = Primitive(
 )
 
 
-@stands_for(np.broadcast_arrays)
+@implements(np.broadcast_arrays)
 def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
     """The arrays in the shape that they broadcast to."""
     given = [as_array(x) for x in arrays]
@@ -258,6 +257,63 @@ def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
 
 # How many axes and entries there are.
 
-shape = Known(np.shape, examples=[example(D(2, 3))])
-ndim = Known(np.ndim, examples=[example(D(2, 3))])
-size = Known(np.size, examples=[example(D(2, 3)), example(D(2, 3), 1)])
+shape = StaticOp(np.shape, examples=[example(D(2, 3))])
+ndim = StaticOp(np.ndim, examples=[example(D(2, 3))])
+size = StaticOp(np.size, examples=[example(D(2, 3)), example(D(2, 3), 1)])
+
+
+# Diagonals.
+
+
+def entries(rows: int, columns: int, offset: int) -> slice:
+    """Where a diagonal lies in the raveled matrix."""
+    length = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
+    start = max(offset, -offset * columns)
+    return slice(start, start + length * (columns + 1), columns + 1) if length else slice(0, 0)
+
+
+@implements(np.diagonal)
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The diagonal of the matrices in two axes, as the last axis."""
+    x = as_array(x)
+    axes = normalize_axis_tuple((axis1, axis2), x.ndim)
+    matrices = x if axes == (x.ndim - 2, x.ndim - 1) else np.moveaxis(x, axes, (-2, -1))
+    *others, rows, columns = matrices.shape
+    return np.reshape(matrices, (*others, rows * columns))[..., entries(rows, columns, offset)]
+
+
+@implements(np.linalg.diagonal)
+def linalg_diagonal(x: Any, *, offset: int = 0) -> Any:
+    """The diagonal of the matrices in the last two axes."""
+    return np.diagonal(x, offset, -2, -1)
+
+
+@implements(np.diagflat)
+def diagflat(x: Any, k: int = 0) -> Any:
+    """A square matrix with the entries on a diagonal, and zeros elsewhere."""
+    x = np.ravel(as_array(x))
+    side = x.size + abs(k)
+    return np.reshape(scatter(x, entries(side, side, k), (side * side,)), (side, side))
+
+
+@implements(np.diag)
+def diag(x: Any, k: int = 0) -> Any:
+    """The diagonal of a matrix; the matrix with a vector on its diagonal."""
+    x = as_array(x)
+    if x.ndim not in (1, 2):
+        raise ValueError(f"np.diag takes a vector or a matrix, not an array of shape {x.shape}.")
+    return np.diagonal(x, k) if x.ndim == 2 else np.diagflat(x, k)
+
+
+def _bind_triangle(x: Any, k: int = 0) -> Bound:
+    return (x,), {"k": k}
+
+
+TRIANGLES = [example(D(3, 4)), example(D(2, 4, 3), k=-1), example(D(3), k=1)]
+
+tril = Primitive(np.tril, lambda g, z, x, k: np.tril(g, k), bind=_bind_triangle, broadcasts=True, examples=TRIANGLES)
+triu = Primitive(np.triu, lambda g, z, x, k: np.triu(g, k), bind=_bind_triangle, broadcasts=True, examples=TRIANGLES)
+
+diag_indices_from = StaticOp(np.diag_indices_from, examples=[example(D(3, 3))])
+tril_indices_from = StaticOp(np.tril_indices_from, examples=[example(D(3, 4), 1)])
+triu_indices_from = StaticOp(np.triu_indices_from, examples=[example(D(3, 4), -1)])

@@ -1,4 +1,4 @@
-"""Statistics that need no rule of their own: what the order of the entries says, and weights."""
+"""Running totals, differences, order statistics, averages, and reductions that skip nan."""
 
 from __future__ import annotations
 
@@ -6,14 +6,124 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
-from .composed import stands_for
-from .primitive import as_array
-from .reduction import axes_of, count, gathered
+from .primitive import Bound, Primitive, as_array, example, implements
+from .primitive import Drawn as D
+from .reductions import axes_of, count, gathered, scalar_axis
+
+
+def along(a: Any, axis: Any = None) -> Bound:
+    """Without an axis, along all entries in their order; an array without axes is a vector of one."""
+    if axis is None or scalar_axis(a, axis) is None:
+        return (np.reshape(a, -1),), {"axis": 0}
+    return (a,), {"axis": axis}
+
+
+CASES = [example(D(3, 4)), example(D(3, 4), 0), example(D(2, 5, 2), axis=-2), example(D(7), axis=0)]
+
+cumsum = Primitive(
+    np.cumsum,
+    lambda g, z, x, axis: np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis),
+    bind=along,
+    examples=CASES,
+)
+
+
+def ahead(x: Any, step: int) -> Any:
+    """Each entry replaced by the one `step` further along the last axis, or 0."""
+    return np.concatenate([x[..., step:], np.zeros_like(x[..., :step])], -1)
+
+
+def _slope_of_cumprod(g: Any, z: Any, x: Any, axis: int) -> Any:
+    """The sum over k >= i of g_k z_k / x_i, without the division: gathered from 1, 2, 4, ... entries ahead."""
+    g, z, x = (np.swapaxes(part, axis, -1) for part in (g, z, x))
+    before = np.concatenate([np.ones_like(z[..., :1]), z[..., :-1]], -1)
+    between = ahead(x, 1)
+    step = 1
+    while step < x.shape[-1]:
+        g = g + between * ahead(g, step)
+        between = between * ahead(between, step)
+        step *= 2
+    return np.swapaxes(before * g, axis, -1)
+
+
+cumprod = Primitive(
+    np.cumprod,
+    _slope_of_cumprod,
+    bind=along,
+    examples=CASES,
+)
+
+
+def cumulative(total: Primitive, start: int, x: Any, axis: Any, include_initial: bool) -> Any:
+    """The running total of the array API standard: it wants an axis, and may begin with the total of nothing."""
+    x = as_array(x)
+    if axis is None:
+        if x.ndim > 1:
+            raise ValueError(f"cumulative_{total.name[3:]} of an array of shape {x.shape} takes axis=, an integer.")
+        axis = 0
+    axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+    totals = total(x, axis=axis)
+    if not include_initial:
+        return totals
+    return np.concatenate([np.full_like(part(totals, axis, slice(0, 1)), start), totals], axis)
+
+
+@implements(getattr(np, "cumulative_sum", None))
+def cumulative_sum(x: Any, /, *, axis: Any = None, include_initial: bool = False) -> Any:
+    """The running sum along an axis; with `include_initial` it begins with 0."""
+    return cumulative(cumsum, 0, x, axis, include_initial)
+
+
+@implements(getattr(np, "cumulative_prod", None))
+def cumulative_prod(x: Any, /, *, axis: Any = None, include_initial: bool = False) -> Any:
+    """The running product along an axis; with `include_initial` it begins with 1."""
+    return cumulative(cumprod, 1, x, axis, include_initial)
+
+
+def part(x: Any, axis: int, where: slice) -> Any:
+    """A slice along one axis."""
+    return x[(slice(None),) * (axis % x.ndim) + (where,)]
+
+
+@implements(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """Each entry along an axis less the one before it, n times over."""
+    if n < 0:
+        raise ValueError(f"np.diff: n={n} is how many times to take differences; it cannot be negative.")
+    a = as_array(a)
+    if not a.ndim:
+        raise ValueError("np.diff takes an array of one axis or more, not a number.")
+    axis = normalize_axis_index(axis, a.ndim)
+    single = part(a, axis, slice(0, 1)).shape
+    ends = [end if end is None or np.ndim(end) else np.broadcast_to(end, single) for end in (prepend, append)]
+    if n and any(end is not None for end in ends):
+        a = np.concatenate([x for x in (ends[0], a, ends[1]) if x is not None], axis)
+    for _ in range(n):
+        a = part(a, axis, slice(1, None)) - part(a, axis, slice(None, -1))
+    return a
+
+
+@implements(np.trapezoid)
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """The integral of y along an axis by the trapezoidal rule, over the points x or steps of dx."""
+    y = as_array(y)
+    axis = normalize_axis_index(axis, y.ndim)
+    steps = dx
+    if x is not None:
+        points = as_array(x)
+        steps = np.diff(points, axis=axis if points.ndim > 1 else -1)
+        if points.ndim == 1:
+            steps = np.reshape(steps, (-1,) + (1,) * (y.ndim - 1 - axis % y.ndim))
+    return np.sum(steps * (part(y, axis, slice(1, None)) + part(y, axis, slice(None, -1))) / 2, axis=axis)
+
+
+# Order and weights.
 
 
 # What the order of the entries says.
-@stands_for(np.ptp)
+@implements(np.ptp)
 def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The largest entry less the smallest."""
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
@@ -31,7 +141,7 @@ def unless_nan(result: Any, entries: Any) -> Any:
     return np.where(np.isnan(entries[..., -1]), np.max(entries, axis=-1), result)
 
 
-@stands_for(np.median)
+@implements(np.median)
 def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The entry in the middle of their order, or the mean of the two there."""
     axes = axes_of(a, axis)
@@ -51,7 +161,7 @@ def at(entries: Any, position: float) -> Any:
     return lower + (entries[..., low + 1] - lower) * (position - low)
 
 
-@stands_for(np.quantile)
+@implements(np.quantile)
 def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
     """The entry that a part q of the entries is below, by any of NumPy's methods; no gradient in q."""
     axes = axes_of(a, axis)
@@ -63,14 +173,14 @@ def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdi
     return np.reshape(np.stack(found), positions.shape + found[0].shape) if positions.ndim else found[0]
 
 
-@stands_for(np.percentile)
+@implements(np.percentile)
 def percentile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
     """The entry that q percent of the entries are below."""
     return quantile(a, np.asarray(q) / 100, axis, method=method, keepdims=keepdims)
 
 
 # Weights.
-@stands_for(np.average)
+@implements(np.average)
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     """The mean in which each entry counts by its weight; with `returned`, the sum of the weights besides."""
     a = as_array(a)
@@ -96,3 +206,80 @@ def aligned(weights: Any, a: Any, axis: Any) -> Any:
         )
     shape = [a.shape[k] if k in axes else 1 for k in range(a.ndim)]
     return np.reshape(np.transpose(weights, np.argsort(axes).tolist()), shape)
+
+
+# Reductions of the entries that are not nan.
+
+
+def with_for_nan(value: float, a: Any) -> Any:
+    return np.where(np.isnan(a), value, a)
+
+
+def is_number(a: Any) -> Any:
+    return np.logical_not(np.isnan(a))
+
+
+@implements(np.nansum)
+def nansum(a: Any, axis: Any = None, *, keepdims: bool = False, initial: float = 0, where: Any = True) -> Any:
+    """The sum of the entries that are not nan."""
+    return np.sum(with_for_nan(0, a), axis=axis, keepdims=keepdims, **unusual(initial, 0, where))
+
+
+@implements(np.nanprod)
+def nanprod(a: Any, axis: Any = None, *, keepdims: bool = False, initial: float = 1, where: Any = True) -> Any:
+    """The product of the entries that are not nan."""
+    return np.prod(with_for_nan(1, a), axis=axis, keepdims=keepdims, **unusual(initial, 1, where))
+
+
+def unusual(initial: Any, usual: Any, where: Any) -> dict[str, Any]:
+    """The keywords of a reduction that are not what they are by default."""
+    return ({} if initial is usual else {"initial": initial}) | ({} if where is True else {"where": where})
+
+
+@implements(np.nancumsum)
+def nancumsum(a: Any, axis: Any = None) -> Any:
+    """The running sum, in which nan counts as 0."""
+    return np.cumsum(with_for_nan(0, a), axis=axis)
+
+
+@implements(np.nancumprod)
+def nancumprod(a: Any, axis: Any = None) -> Any:
+    """The running product, in which nan counts as 1."""
+    return np.cumprod(with_for_nan(1, a), axis=axis)
+
+
+def extreme(reduce: Any, beyond: float, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any) -> Any:
+    """The extreme of the entries that are not nan; nan, where there is none and no `initial`."""
+    found = reduce(with_for_nan(beyond, a), axis=axis, keepdims=keepdims, **unusual(initial, None, where))
+    none = np.all(np.isnan(a), axis=axis, keepdims=keepdims)
+    return found if initial is not None else np.where(none, math.nan, found)
+
+
+@implements(np.nanmax)
+def nanmax(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+    """The largest of the entries that are not nan."""
+    return extreme(np.max, -math.inf, a, axis, keepdims, initial, where)
+
+
+@implements(np.nanmin)
+def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+    """The smallest of the entries that are not nan."""
+    return extreme(np.min, math.inf, a, axis, keepdims, initial, where)
+
+
+@implements(np.nanmean)
+def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
+    """The mean of the entries that are not nan."""
+    return np.mean(a, axis, keepdims=keepdims, where=np.logical_and(is_number(a), where))
+
+
+@implements(np.nanvar)
+def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, **rest: Any) -> Any:
+    """The variance of the entries that are not nan; mean= and correction= as for np.var."""
+    return np.var(a, axis, ddof=ddof, keepdims=keepdims, where=np.logical_and(is_number(a), where), **rest)
+
+
+@implements(np.nanstd)
+def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, **rest: Any) -> Any:
+    """The standard deviation of the entries that are not nan; mean= and correction= as for np.std."""
+    return np.std(a, axis, ddof=ddof, keepdims=keepdims, where=np.logical_and(is_number(a), where), **rest)

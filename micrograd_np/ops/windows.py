@@ -1,7 +1,6 @@
 """The windows that a kernel sees as it moves over an array, and their transpose: windows added up where they overlap.
 
-Pooling is a reduction of the windows, a convolution a matrix product with them.
-"""
+Pooling is a reduction of the windows, a convolution a matrix product with them."""
 
 from __future__ import annotations
 
@@ -10,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .examples import Drawn as D
-from .examples import example
-from .primitive import Bound, Primitive, as_array
+from .primitive import Bound, Primitive, as_array, example
+from .primitive import Drawn as D
 
 Sizes = tuple[int, ...]
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor
 from ..nn.module import Module
-from ..nn.validation import NONNEGATIVE, Kind, require, require_instance, shown
+from ..nn.validation import NONNEGATIVE, Kind, in_words, require, require_instance
 
 NORM = Kind("a number above 0, or inf", Real, lambda p: p > 0)
 
@@ -21,7 +21,7 @@ def with_gradients(owner: str, parameters: Any) -> list[Any]:
     given: Iterable[Any] = [parameters] if isinstance(parameters, Tensor) else parameters
     if isinstance(given, Module) or not isinstance(given, Iterable):
         raise ArgumentTypeError(
-            f"{owner}: parameters must be a list of tensors, such as model.parameters(), not {shown(given)}."
+            f"{owner}: parameters must be a list of tensors, such as model.parameters(), not {in_words(given)}."
         )
     tensors = list(given)
     for p in tensors:

@@ -10,16 +10,11 @@ from ..core.context import tracing
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor, constant
 from ..nn.module import Module
-from ..nn.validation import NUMBER, require, shown
+from ..nn.validation import NUMBER, in_words, require
 
 
-def raw(x: Any) -> Any:
+def as_ndarray(x: Any) -> Any:
     return x._data if isinstance(x, Tensor) else x
-
-
-def arrays(tensors: dict[str, Any]) -> dict[str, Any]:
-    """The same names, with arrays for Tensors."""
-    return {name: raw(x) for name, x in tensors.items()}
 
 
 class Group(dict[str, Any]):
@@ -67,9 +62,15 @@ class Group(dict[str, Any]):
 
     def options(self, dtype: Any) -> dict[str, Any]:
         """The options in the dtype of a parameter: arrays, or Tensors while a program is traced."""
-        numbers = {name: value for name, value in self.items() if name != "params"}
-        numbers = numbers if tracing() else arrays(numbers)
-        return {name: x if x is None or x.dtype is dtype else x.astype(dtype) for name, x in numbers.items()}
+        traced = tracing()
+        found: dict[str, Any] = {}
+        for name, x in self.items():
+            if isinstance(x, Tensor):
+                value: Any = x if traced else x._data
+                found[name] = value if value.dtype is dtype else value.astype(dtype)
+            elif x is None:
+                found[name] = None
+        return found
 
 
 def _restored(kind: type[Group], items: dict[str, Any]) -> Group:
@@ -88,7 +89,7 @@ def grouped(whose: str, params: Any) -> list[dict[str, Any]]:
         entries = list(params)
     except TypeError:
         raise ArgumentTypeError(
-            f"{whose}: params must be a list of tensors, such as model.parameters(), not {shown(params)}."
+            f"{whose}: params must be a list of tensors, such as model.parameters(), not {in_words(params)}."
         ) from None
     are_groups = [isinstance(entry, dict) for entry in entries]
     if not any(are_groups):

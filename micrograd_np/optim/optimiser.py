@@ -1,9 +1,10 @@
-"""What every optimiser does: groups of parameters, a state for each, one update of all, and plain errors."""
+"""The base of optimisers: groups of parameters, a state for each parameter, and a step that updates all of them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,9 +15,11 @@ from ..core.tensor import Tensor
 from ..core.versions import memory
 from ..nn.module import load
 from ..nn.validation import NONNEGATIVE, Kind
-from .groups import Group, arrays, grouped, raw
+from .groups import Group, as_ndarray, grouped
 
 State = dict[str, Any]
+
+SMALL = 4096  # entries up to which a parameter is updated together with others: its calls cost more than its numbers
 
 
 def is_finite(x: Any) -> bool:
@@ -26,10 +29,85 @@ def is_finite(x: Any) -> bool:
 
 def mark_written(tensors: list[Tensor]) -> None:
     """Mark one write, made now, in the memory of all these tensors."""
-    first, *rest = map(memory, tensors)
+    first = memory(tensors[0])
     first.write()
-    for each in rest:
-        each.written, each.where = first.written, first.where
+    written, where = first.written, first.where
+    for x in tensors:
+        seen = x._memory or memory(x)
+        seen.written, seen.where = written, where
+
+
+class Unit:
+    """Parameters of one group and dtype that are updated together: one in place, several as one array of all entries.
+
+    Parameters
+    ----------
+    group : Group
+        The group, for its options.
+    numbers : list of int
+        Which of the optimiser's parameters these are.
+    parameters, states : list
+        The parameters, and their states.
+    """
+
+    def __init__(self, group: Group, numbers: list[int], parameters: list[Tensor], states: list[State]) -> None:
+        self.group, self.numbers, self.parameters, self.states = group, numbers, parameters, states
+        self.dtype = parameters[0].dtype
+        self.tensors = [x for p, state in zip(parameters, states, strict=True) for x in (p, *state.values())]
+        stops = list(accumulate(p.size for p in parameters))
+        self.slices = [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
+        # States that are one number for each parameter, such as a count of steps.
+        pairs = [(name, p.shape == x.shape) for p, s in zip(parameters, states, strict=True) for name, x in s.items()]
+        self.counts = {name for name, is_entrywise in pairs if not is_entrywise}
+
+    def options(self) -> dict[str, Any]:
+        """The group's options in the dtype of the parameters."""
+        return self.group.options(self.dtype)
+
+    def moving(self, gradients: list[Any]) -> list[Unit]:
+        """This unit if all of it has gradients, else the parameters that have one as units of their own."""
+        moved = [k for k, i in enumerate(self.numbers) if gradients[i] is not None]
+        if len(moved) == len(self.numbers):
+            return [self]
+        return [Unit(self.group, [self.numbers[k]], [self.parameters[k]], [self.states[k]]) for k in moved]
+
+    def gradient(self, gradients: list[Any]) -> Any:
+        """The gradient of the parameter, or those of several in one array."""
+        arrays = [as_ndarray(gradients[i]) for i in self.numbers]
+        return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=None)
+
+    def update(self, rule: Callable[..., None], g: Any, options: dict[str, Any]) -> None:
+        """Apply an optimiser's update."""
+        arrays = [p._data for p in self.parameters]
+        if len(arrays) == 1:
+            rule(arrays[0], g, {name: x._data for name, x in self.states[0].items()}, **options)
+            return
+        held = {name: [state[name]._data for state in self.states] for name in self.states[0]}
+        state = {name: np.concatenate(parts, axis=None) for name, parts in held.items()}
+        for name in self.counts:  # one number for all entries, or where they differ one for each
+            counts = state[name].tolist()
+            if counts.count(counts[0]) == len(counts):
+                state[name] = state[name][:1]
+            else:
+                state[name] = np.repeat(state[name], [x.size for x in arrays])
+        p = np.concatenate(arrays, axis=None)
+        rule(p, g, state, **options)
+        self.write(p, arrays)
+        for name, parts in held.items():
+            entries = state[name]
+            if name in self.counts and len(entries) == 1:
+                for x in parts:
+                    x.fill(entries[0])
+            else:
+                self.write(entries, parts)
+
+    def write(self, entries: Any, arrays: list[Any]) -> None:
+        """Write the entries of all into the arrays of each."""
+        for x, part in zip(arrays, self.slices, strict=True):
+            if x.ndim == 1:
+                x[:] = entries[part]
+            else:
+                x[...] = entries[part].reshape(x.shape) if x.ndim else entries[part.start]
 
 
 class Optimiser:
@@ -60,51 +138,68 @@ class Optimiser:
 
     optional_when_zero: ClassVar[tuple[str, ...]] = ()
     ranges: ClassVar[dict[str, Kind]] = dict.fromkeys(("lr", "momentum", "weight_decay", "eps"), NONNEGATIVE)
+    # True where update treats each entry on its own, so that small parameters may be given to it as one array. A state
+    # is then of the parameter's shape, or one number, such as a count of steps.
+    elementwise: ClassVar[bool] = False
 
     def __init__(self, params: Iterable[Any], **options: float) -> None:
         self.param_groups: list[Group] = []
-        self.names: list[str | None] = []
-        self.parameters: list[Tensor] = []
         self.state: list[State] = []
+        self._parameters: list[Tensor] = []
+        self._names: list[str | None] = []
+        self._units: list[Unit] = []
         for given in grouped(type(self).__name__, params):
             unknown = given.keys() - options.keys() - {"params"}
             if unknown:
                 raise ArgumentTypeError(f"{type(self).__name__} has no option {', '.join(sorted(unknown))}.")
             own = {name: value for name, value in given.items() if name != "params"}
             group = Group(type(self), [], options | own)
+            first = len(self._parameters)
             for entry in given["params"]:
-                self.add(group, *(entry if isinstance(entry, tuple) else (None, entry)))
+                self._add(group, *(entry if isinstance(entry, tuple) else (None, entry)))
             self.param_groups.append(group)
+            self._units += self._together(group, range(first, len(self._parameters)))
 
-    def add(self, group: Group, name: str | None, p: Any) -> None:
+    def _add(self, group: Group, name: str | None, p: Any) -> None:
         """Enter a parameter in a group."""
         if not isinstance(p, Tensor) or not p.is_leaf:
             what = f"the result of {p.op.name}" if isinstance(p, Tensor) else f"a {type(p).__name__}"
             raise ArgumentTypeError(
                 f"{type(self).__name__}: params must be leaf Tensors, and {name or 'one of them'} is {what}."
             )
-        for i, other in enumerate(self.parameters):
+        for i, other in enumerate(self._parameters):
             if p is other:
                 raise ArgumentError(
-                    f"{name or self.called(i)} was given to {type(self).__name__} twice, as number {i} and number "
-                    f"{len(self.parameters)}, and would be updated twice. Give what is shared once."
+                    f"{name or self._name_of(i)} was given to {type(self).__name__} twice, as number {i} and number "
+                    f"{len(self._parameters)}, and would be updated twice. Give what is shared once."
                 )
         group["params"].append(p)
-        self.names.append(name)
-        self.parameters.append(p)
+        self._names.append(name)
+        self._parameters.append(p)
         self.state.append(self.begin(p, group))
         for kind, tensor in self.state[-1].items():
             tensor.name = kind
 
-    def called(self, i: int) -> str:
-        """What the user calls a parameter: the name given, a path in a module, or a variable."""
+    def _together(self, group: Group, numbers: Iterable[int]) -> list[Unit]:
+        """The parameters of a group as units: small ones of one dtype with a state together, others one by one."""
+        units: list[list[int]] = []
+        small: dict[Any, list[int]] = {}
+        for i in numbers:
+            p = self._parameters[i]
+            if self.elementwise and p.size <= SMALL:
+                if p.dtype not in small:
+                    units.append(small.setdefault(p.dtype, []))
+                small[p.dtype].append(i)
+            else:
+                units.append([i])
+        return [Unit(group, unit, [self._parameters[i] for i in unit], [self.state[i] for i in unit]) for unit in units]
+
+    def _name_of(self, i: int) -> str:
+        """The user's name for a parameter: the name given, a path in a module, or a variable."""
         from ..core.variables import Names, live
 
-        p = self.parameters[i]
-        return self.names[i] or live(Names())(p) or f"parameter {i} {p.shape}"
-
-    def position(self, p: Tensor) -> int:
-        return next(i for i, x in enumerate(self.parameters) if x is p)
+        p = self._parameters[i]
+        return self._names[i] or live(Names())(p) or f"parameter {i} {p.shape}"
 
     @property
     def lr(self) -> float:
@@ -116,12 +211,11 @@ class Optimiser:
         for group in self.param_groups:
             group["lr"] = value
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
-        for p in self.parameters:
-            p.zero_grad()
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear the gradients of all parameters: `.grad` is None again, or zeros with `set_to_none=False`."""
+        for p in self._parameters:
+            clear_gradient(p, set_to_none)
 
-    @no_grad()
     def step(self) -> None:
         """Change every parameter by its gradient.
 
@@ -131,78 +225,77 @@ class Optimiser:
             If parameters have no gradient; nothing has been changed then.
         FloatingPointError
             If a gradient is nan or inf; nothing has been changed then. Or if a new value goes beyond the numbers of its
-            dtype, or is 0/0, as with eps=0: the parameters before it have been changed then, so go on from a saved
-            state. A compiled step has changed nothing in either case.
+            dtype, or is 0/0, as with eps=0: the message says whether parameters have been changed then. A compiled step
+            has changed nothing in either case.
         """
-        gradients = [p.grad if p.requires_grad else None for p in self.parameters]
-        self.check_gradients(gradients)
-        moved = [(p, g, s) for p, g, s in zip(self.parameters, gradients, self.state, strict=True) if g is not None]
+        gradients = [p.grad if p._requires_grad else None for p in self._parameters]
+        self._check_presence(gradients)
         if tracing():
-            self.trace_updates(moved)
+            self._trace_step(gradients)
             return
-        p = moved[0][0]
+        units = [part for unit in self._units for part in unit.moving(gradients)]
+        joined = [unit.gradient(gradients) for unit in units]
+        for unit, g in zip(units, joined, strict=True):
+            if not is_finite(g):
+                i = next(i for i in unit.numbers if not is_finite(as_ndarray(gradients[i])))
+                raise self._diverged(f"the gradient of {self._name_of(i)} has a nan or inf, and nothing was changed")
+        written: list[Tensor] = []
+        options: dict[Any, dict[str, Any]] = {}
+        unit = units[0]
         try:
             with np.errstate(over="raise", invalid="raise", divide="raise"):
-                for p, g, state, options in self.with_options(moved):
-                    self.update(p._data, raw(g), arrays(state), **options)
+                for now, g in zip(units, joined, strict=True):
+                    unit, key = now, (id(now.group), now.dtype)
+                    if key not in options:
+                        options[key] = unit.options()
+                    if len(unit.numbers) == 1:  # in place; several are written when their new values are all there
+                        written += unit.tensors
+                    unit.update(self.update, g, options[key])
+                    written += unit.tensors
         except FloatingPointError as error:
-            raise self.diverged(
-                f"the step of {self.called(self.position(p))} went beyond the numbers of its dtype ({error}), "
-                "and parameters up to it have been changed"
-            ) from None
+            named = ", ".join(map(self._name_of, unit.numbers[:3])) + ", ..." * (len(unit.numbers) > 3)
+            done = "parameters may have been changed" if written else "nothing was changed"
+            what = f"the step of {named} went beyond the numbers of its dtype ({error}); {done}"
+            raise self._diverged(what) from None
         finally:
-            mark_written([x for p, _, state in moved for x in (p, *state.values())])
+            if written:
+                mark_written(written)
 
-    def trace_updates(self, moved: list[tuple[Tensor, Any, State]]) -> None:
-        """The same as steps of a program, which looks at what it has made before it writes."""
+    @no_grad()
+    def _trace_step(self, gradients: list[Any]) -> None:
+        """The same as steps of a program, which checks what it has made before it writes."""
         trace = CURRENT.get().trace
-        for p, g, state, options in self.with_options(moved):
-            self.update(p, g, state, **options)
-            for kind, x in (("", p), *state.items()):
-                trace.expect(x, self.check_of(p, kind))
+        for unit in self._units:
+            for i, p, state in zip(unit.numbers, unit.parameters, unit.states, strict=True):
+                if gradients[i] is not None:
+                    self.update(p, gradients[i], state, **unit.options())
+                    for kind, x in (("", p), *state.items()):
+                        trace.expect(x, self._check_of(i, kind))
 
-    def with_options(self, moved: list[tuple[Tensor, Any, State]]) -> Iterator[tuple[Tensor, Any, State, State]]:
-        """What moves, each with the options of its group in its dtype."""
-        known: dict[Any, State] = {}
-        groups = {p: i for i, group in enumerate(self.param_groups) for p in group["params"]}
-        for p, g, state in moved:
-            key = groups[p], p._data.dtype
-            if key not in known:
-                known[key] = self.param_groups[key[0]].options(key[1])
-            yield p, g, state, known[key]
-
-    def check_gradients(self, gradients: list[Any]) -> None:
+    def _check_presence(self, gradients: list[Any]) -> None:
+        """Raise if a parameter that may change has no gradient."""
+        without = [i for i, g in enumerate(gradients) if g is None and self._parameters[i]._requires_grad]
         if all(g is None for g in gradients):
             raise GradientError("no parameter that may change has a gradient: call loss.backward() before step().")
-        for i, g in enumerate(gradients):
-            if g is None and self.parameters[i].requires_grad:
-                raise self.without_gradients(gradients)
-            if g is not None and not tracing() and not is_finite(raw(g)):
-                raise self.diverged(f"the gradient of {self.called(i)} has a nan or inf, and nothing was changed")
+        if without:
+            raise GradientError(
+                f"no gradient reached {', '.join(map(self._name_of, without))}. Was it used in the loss? Freeze what "
+                "should not train with requires_grad = False, or leave it out."
+            )
 
-    def check_of(self, p: Tensor, kind: str) -> Callable[[Any], None]:
-        """What a program asks before it writes: a nan or inf in a gradient is one in the parameter or its state."""
+    def _check_of(self, i: int, kind: str) -> Callable[[Any], None]:
+        """The check that a program makes before it writes: a nan or inf in a gradient is one in what it changes."""
 
         def check(values: Any) -> None:
             if not is_finite(values):
-                name = self.called(self.position(p))
-                what = f"{kind} of {name}" if kind else name
-                raise self.diverged(f"this step would make {what} nan or inf, and nothing was changed")
+                what = f"{kind} of {self._name_of(i)}" if kind else self._name_of(i)
+                raise self._diverged(f"this step would make {what} nan or inf, and nothing was changed")
 
         return check
 
-    def without_gradients(self, gradients: list[Any]) -> GradientError:
-        pairs = enumerate(zip(self.parameters, gradients, strict=True))
-        without = [self.called(i) for i, (p, g) in pairs if g is None and p.requires_grad]
-        return GradientError(
-            f"no gradient reached {', '.join(without)}. Was it used in the loss? Freeze what should not train with "
-            "requires_grad = False, or leave it out."
-        )
-
-    def diverged(self, what: str) -> NonFiniteError:
-        lr = float(raw(self.param_groups[0]["lr"]))
+    def _diverged(self, what: str) -> NonFiniteError:
         return NonFiniteError(
-            f"{what}. If the loss grew before, the learning rate ({lr:g}) is too high: lower it, or clip "
+            f"{what}. If the loss grew before, the learning rate ({self.lr:g}) is too high: lower it, or clip "
             "gradients with optim.clip_grad_norm_. mg.detect_anomaly() names the op that made the first nan or inf."
         )
 
@@ -230,3 +323,8 @@ class Optimiser:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a state that `state_dict` gave: all of it, or none and an error that lists each mismatch."""
         load(type(self).__name__, dict(self.named_state()), state)
+
+
+def clear_gradient(p: Tensor, set_to_none: bool) -> None:
+    """Set a gradient to None, or to zeros where there is one."""
+    p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)

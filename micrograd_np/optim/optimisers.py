@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor, constant
-from ..nn.validation import DECAY, FLAG, require, shown
+from ..nn.validation import DECAY, FLAG, in_words, require
 from .groups import Group
 from .optimiser import Optimiser, State
 
@@ -40,6 +40,7 @@ class SGD(Optimiser):
     nesterov : bool
     """
 
+    elementwise = True
     optional_when_zero = ("momentum", "weight_decay")
 
     def __init__(
@@ -81,6 +82,7 @@ class Adam(Optimiser):
     eps, weight_decay : float
     """
 
+    elementwise = True
     optional_when_zero = ("weight_decay",)
     ranges = Optimiser.ranges | {"beta1": DECAY, "beta2": DECAY}
     decoupled = False
@@ -95,7 +97,7 @@ class Adam(Optimiser):
     ) -> None:
         if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise ArgumentTypeError(
-                f"{type(self).__name__}: betas must be two numbers, such as (0.9, 0.999), not {shown(betas)}."
+                f"{type(self).__name__}: betas must be two numbers, such as (0.9, 0.999), not {in_words(betas)}."
             )
         super().__init__(params, lr=lr, beta1=betas[0], beta2=betas[1], eps=eps, weight_decay=weight_decay)
 
@@ -136,6 +138,7 @@ class AdamW(Adam):
 class RMSprop(Optimiser):
     """Steps divided by a running root mean square of the gradient (Hinton 2012, lecture 6e)."""
 
+    elementwise = True
     optional_when_zero = ("momentum", "weight_decay")
     ranges = Optimiser.ranges | {"alpha": DECAY}
 
@@ -171,6 +174,7 @@ class RMSprop(Optimiser):
 class Adagrad(Optimiser):
     """Steps divided by the root of the sum of all squared gradients so far (Duchi et al. 2011)."""
 
+    elementwise = True
     optional_when_zero = ("weight_decay",)
 
     def __init__(self, params: Iterable[Any], lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import TABLE
-from ..ops.several import Outputs
+from ..ops.primitive import Outputs
 from .values import CONSTANT, Step, Value
 
 

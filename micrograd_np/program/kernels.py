@@ -82,7 +82,11 @@ def check_same_thing(name: str, thing: Any, other: Any) -> None:
 
 
 def names_in(text: str) -> list[str]:
-    return [node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
+    """The names that a statement reads and does not bind itself."""
+    nodes = list(ast.walk(ast.parse(text)))
+    own = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    return [node.id for node in nodes if isinstance(node, ast.Name) and node.id not in own]
 
 
 def own_text(function: FunctionType) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import TABLE
-from ..ops.neural import _CUBIC, _LIMIT, _LINEAR, _MINUS_SQRT_HALF
+from ..ops.activations import _CUBIC, _LIMIT, _LINEAR, _MINUS_SQRT_HALF
 from .record import record
 from .values import CONSTANT, RESULT, Step, Steps, Value
 

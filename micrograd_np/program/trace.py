@@ -18,7 +18,7 @@ from ..core.names import line, spot
 from ..core.tensor import Tensor, constant
 from ..core.versions import Memory, memory, tick
 from ..ops import TABLE
-from ..ops.control import alias, hook
+from ..ops.identity import alias, hook
 from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Value
 
 LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after it

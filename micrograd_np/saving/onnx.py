@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
 
 from ..core.context import no_grad
-from ..core.errors import ArgumentTypeError, MissingPackageError
+from ..core.errors import ArgumentTypeError
 from ..core.names import line
 from ..nn.module import Module
 from ..program.record import record
 from ..program.simplify import draws, simplified
 from ..program.values import ARRAY, CONSTANT, TENSOR, Step, Value
-from .atomic import replacing
-from .onnx_nodes import NODES, axes_of
+from .files import replacing
+from .manifest import import_extra
+from .onnx_nodes import NODES, axes_tuple
 
 OPSET = 18
 STARRED = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
@@ -61,14 +61,14 @@ class Graph:
         return self.tensor("sizes", np.asarray(values, np.int64))
 
     def axes(self, x: Value, axis: Any) -> str:
-        return self.integers(axes_of(x, axis))
+        return self.integers(axes_tuple(x, axis))
 
     def name(self, x: Any, dtype: Any = None) -> Any:
         """What a value or a number is called, in a dtype."""
         if not isinstance(x, Value):
             return self.number(x, dtype)
         if x not in self.names:
-            self.names[x] = self.tensor(self.paths.get(id(x.of)) or x.name or "weight", given(x))
+            self.names[x] = self.tensor(self.paths.get(id(x.of)) or x.name or "weight", array_of(x))
         return self.cast(self.names[x], x.dtype, dtype or x.dtype)
 
     def cast(self, name: str, dtype: Any, wanted: Any) -> Any:
@@ -114,7 +114,7 @@ class Graph:
         return self.node("Slice", name, *map(self.integers, (starts, stops, axes, steps)))
 
 
-def given(x: Value) -> Any:
+def array_of(x: Value) -> Any:
     """The array of a value that no step makes."""
     if x.kind not in (TENSOR, ARRAY, CONSTANT):
         raise ArgumentTypeError(f"{x} is no part of a model that ONNX can hold.")
@@ -139,7 +139,7 @@ def export_onnx(model: Callable[..., Any], *example: Any, path: Any = None) -> A
     TypeError
         If an op has no ONNX form here; all of them are named.
     """
-    onnx = library()
+    onnx = import_extra("onnx", "an ONNX model")
     helper = onnx.helper
     with no_grad():
         program = simplified(record(model, tuple(map(np.asarray, example)), {}, spell=False)[1])
@@ -211,10 +211,3 @@ def parameters(model: Callable[..., Any], count: int) -> list[str]:
 
 def declared(helper: Any, name: str, x: Value) -> Any:
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
-
-
-def library() -> Any:
-    try:
-        return import_module("onnx")
-    except ImportError:
-        raise MissingPackageError('an ONNX model needs the onnx package: pip install "micrograd-np[onnx]".') from None

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..ops.error_function import _MIDDLE, _NEAR
-from . import onnx_layers as layers
+from ..ops.activations import _MIDDLE, _NEAR
+from ..ops.indexing import Slot
+from ..ops.windows import count_steps, taps
 
 Nodes = Callable[[Any, Any], Any]
 TWICE = 2 * math.sqrt(2 / math.pi)
@@ -62,14 +63,14 @@ def variance(g: Any, step: Any) -> Any:
     """The variance: the mean square of what is left without the mean."""
     x, axis, dtype = step.inputs[0], step.params["axis"], step.output.dtype
     do, axes = g.arithmetic(dtype), g.axes(x, axis)
-    count = math.prod(x.shape[k] for k in range(len(x.shape)) if axis is None or k in axes_of(x, axis))
+    count = math.prod(x.shape[k] for k in range(len(x.shape)) if axis is None or k in axes_tuple(x, axis))
     name = g.name(x, dtype)
     apart = do("Sub", name, g.node("ReduceMean", name, axes, keepdims=1))
     total = g.node("ReduceSum", do("Mul", apart, apart), axes, keepdims=int(step.params["keepdims"]))
     return do("Div", total, count - step.params["ddof"])
 
 
-def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
+def axes_tuple(x: Any, axis: Any) -> tuple[int, ...]:
     return tuple(range(len(x.shape))) if axis is None else normalize_axis_tuple(axis, len(x.shape))
 
 
@@ -91,12 +92,12 @@ def over_axis(kind: str) -> Nodes:
     return nodes
 
 
-def cumsum(g: Any, step: Any) -> Any:
+def cumsum_nodes(g: Any, step: Any) -> Any:
     axis = step.params["axis"]
     return None if axis is None else g.node("CumSum", *g.operands(step), g.integers(axis))
 
 
-def logaddexp(do: Any, x: str, y: Any) -> Any:
+def logaddexp_nodes(do: Any, x: str, y: Any) -> Any:
     apart = do("Exp", do("Neg", do("Abs", do("Sub", x, y))))
     return do("Add", do("Max", x, y), do("Log", do("Add", apart, 1)))
 
@@ -108,7 +109,7 @@ def polynomial(do: Any, x: str, coefficients: tuple[float, ...]) -> Any:
     return do("Add", z, coefficients[-1])
 
 
-def erf(do: Any, x: str, dtype: Any) -> Any:
+def erf_nodes(do: Any, x: str, dtype: Any) -> Any:
     """ONNX Runtime has Erf for float32 alone: in float64 the ratios of polynomials of ops/error_function.py."""
     if dtype == np.float32:
         return do("Erf", x)
@@ -121,31 +122,148 @@ def erf(do: Any, x: str, dtype: Any) -> Any:
     return do("Mul", do("Sign", x), do("Where", do("Greater", size, near), tail, do("Mul", near, do("Div", *inside))))
 
 
-def error_function(g: Any, step: Any) -> Any:
+def error_function_nodes(g: Any, step: Any) -> Any:
     dtype = step.output.dtype
     do, (x,) = g.arithmetic(dtype), g.operands(step)
-    found = erf(do, x, dtype)
+    found = erf_nodes(do, x, dtype)
     return do("Sub", 1, found) if step.op.name == "erfc" else found
 
 
-def gelu(g: Any, step: Any) -> Any:
+def gelu_nodes(g: Any, step: Any) -> Any:
     """x (1 + erf(x/√2))/2, or x / (1 + exp(-bend)), the bend of its tanh form."""
     dtype = step.output.dtype
     do, (x,) = g.arithmetic(dtype), g.operands(step)
     if step.params["approximate"] == "none":
-        return do("Mul", do("Div", x, 2), do("Add", erf(do, do("Mul", x, math.sqrt(0.5)), dtype), 1))
+        return do("Mul", do("Div", x, 2), do("Add", erf_nodes(do, do("Mul", x, math.sqrt(0.5)), dtype), 1))
     bend = do("Mul", x, do("Add", do("Mul", do("Mul", x, x), 0.044715 * TWICE), TWICE))
     return do("Mul", x, do("Sigmoid", bend))
 
 
-def where(g: Any, step: Any) -> Any:
+def where_nodes(g: Any, step: Any) -> Any:
     condition, *values = step.inputs
     names = [g.name(x, step.output.dtype) for x in values]
     return g.node("Where", g.name(condition, np.dtype(bool)), *names)
 
 
-def astype(g: Any, step: Any) -> Any:
+def astype_nodes(g: Any, step: Any) -> Any:
     return g.name(step.inputs[0], step.output.dtype)
+
+
+def linear_nodes(g: Any, step: Any) -> Any:
+    x, w, *bias = g.operands(step)
+    if len(step.inputs[0].shape) == 2:
+        return g.node("Gemm", x, w, *bias, transB=1)
+    y = g.node("MatMul", x, g.node("Transpose", w, perm=[1, 0]))
+    return g.node("Add", y, *bias) if bias else y
+
+
+def dot_nodes(g: Any, step: Any) -> Any:
+    """np.dot: the last axis of x with the last but one of y, which is a matrix product up to two axes."""
+    x, y = step.inputs
+    names = g.operands(step)
+    left, right = (len(getattr(value, "shape", ())) for value in (x, y))
+    if not left or not right:
+        return g.node("Mul", *names)
+    if right <= 2:
+        return g.node("MatMul", *names)
+    order = [right - 2, *range(right - 2), right - 1]
+    rows = g.reshape(names[0], (-1, x.shape[-1]))
+    columns = g.reshape(g.node("Transpose", names[1], perm=order), (y.shape[-2], -1))
+    return g.reshape(g.node("MatMul", rows, columns), step.output.shape)
+
+
+def reshape_nodes(g: Any, step: Any) -> Any:
+    if step.params.get("order", "C") != "C":
+        return None
+    return g.reshape(g.name(step.inputs[0]), step.output.shape)
+
+
+def transpose_nodes(g: Any, step: Any) -> Any:
+    x = step.inputs[0]
+    order = list(range(len(x.shape)))
+    if "axis1" in step.params:
+        one, other = step.params["axis1"], step.params["axis2"]
+        order[one], order[other] = order[other], order[one]
+    else:
+        axes = step.params["axes"]
+        order = order[::-1] if axes is None else list(normalize_axis_tuple(axes, len(order)))
+    return g.node("Transpose", g.name(x), perm=order)
+
+
+def broadcast_to_nodes(g: Any, step: Any) -> Any:
+    return g.node("Expand", g.name(step.inputs[0]), g.integers(step.output.shape))
+
+
+def concatenate_nodes(g: Any, step: Any) -> Any:
+    names, axis = g.operands(step), step.params["axis"]
+    if axis is None:
+        names = [g.reshape(name, (-1,)) for name in names]
+    return g.node("Concat", *names, axis=axis or 0)
+
+
+def split_nodes(g: Any, step: Any) -> Any:
+    x, axis, places = step.inputs[0], step.params["axis"], step.params["indices_or_sections"]
+    length = x.shape[axis]
+    points = places if isinstance(places, tuple) else range(0, length, length // places)[1:]
+    sizes = np.diff([0, *points, length])
+    return g.node("Split", g.name(x), g.integers(sizes), outputs=len(sizes), axis=axis)
+
+
+def getitem_nodes(g: Any, step: Any) -> Any:
+    """Slices, integers, new axes, and one array of integers among slices."""
+    x, *arrays = step.inputs
+    parts = [part for part in step.params["index"] if part is not None]
+    if len(arrays) > 1 or any(array.dtype.kind not in "iu" for array in arrays):
+        return None
+    if arrays and any(type(part) is int for part in parts):
+        return None
+    rest = len(x.shape) - sum(part is not Ellipsis for part in parts)
+    at = parts.index(Ellipsis) if Ellipsis in parts else len(parts)
+    parts[at : at + 1] = [slice(None)] * rest
+    name = g.slice(g.name(x), x.shape, [slice(None) if isinstance(part, Slot) else part for part in parts])
+    for axis in [i for i, part in enumerate(parts) if isinstance(part, Slot)]:
+        name = g.node("Gather", name, g.name(arrays[0]), axis=axis)
+    return g.reshape(name, step.output.shape)
+
+
+def conv_nodes(g: Any, step: Any) -> Any:
+    how = step.params
+    return g.node(
+        "Conv",
+        *g.operands(step),
+        strides=how["stride"],
+        pads=how["padding"] * 2,
+        dilations=how["dilation"],
+        group=how["groups"],
+    )
+
+
+def max_pool_nodes(g: Any, step: Any) -> Any:
+    how = step.params
+    moves = {"strides": how["stride"], "pads": how["padding"] * 2, "dilations": how["dilation"]}
+    return g.node("MaxPool", g.name(step.inputs[0]), kernel_shape=how["kernel"], **moves)
+
+
+def windows_nodes(g: Any, step: Any) -> Any:
+    """What each entry of the kernel falls on, one after the other."""
+    x, how = step.inputs[0], dict(step.params)
+    kernel, padding, fill = how["kernel"], how["padding"], how.pop("fill")
+    steps = count_steps(x.shape[2:], **how)
+    ends = g.integers([0, 0, *padding] * 2)
+    wide = g.node("Pad", g.name(x), ends, g.number(fill, x.dtype)) if any(padding) else g.name(x)
+    shape = (*x.shape[:2], *[n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True)])
+    seen = [where[1:] for _, where in taps(kernel, steps, how["stride"], how["dilation"])]
+    parts = [g.slice(wide, shape, [slice(None), slice(None), *where]) for where in seen]
+    return g.reshape(g.node("Concat", *parts, axis=0), step.output.shape)
+
+
+def standardize_nodes(g: Any, step: Any) -> Any:
+    x, axis = step.inputs[0], step.params["axis"]
+    do, axes, name = g.arithmetic(x.dtype), g.axes(x, axis), g.name(x)
+    mean = g.node("ReduceMean", name, axes, keepdims=1)
+    apart = do("Sub", name, mean)
+    var = g.node("ReduceMean", do("Mul", apart, apart), axes, keepdims=1)
+    return [do("Div", apart, do("Sqrt", do("Add", var, step.params["eps"]))), mean, var]
 
 
 ONE_NODE = {
@@ -175,7 +293,7 @@ NODES: dict[str, Nodes] = {
 NODES |= {row: comparison(*kinds.split()) for kinds, row in COMPARISONS.items()}
 NODES |= {row: logical(kind) for kind, row in LOGIC.items()}
 NODES |= {row: reduction(f"Reduce{kind}") for kind, row in REDUCTIONS.items()}
-NODES |= dict.fromkeys(("positive", "alias", "copy", "real", "conjugate", "astype"), astype)
+NODES |= dict.fromkeys(("positive", "alias", "copy", "real", "conjugate", "astype"), astype_nodes)
 NODES |= {
     "square": formula(lambda do, x: do("Mul", x, x)),
     "exp2": formula(lambda do, x: do("Pow", 2, x)),
@@ -183,17 +301,17 @@ NODES |= {
     "log1p": formula(lambda do, x: do("Log", do("Add", x, 1))),
     "log2": formula(lambda do, x: do("Div", do("Log", x), math.log(2))),
     "log10": formula(lambda do, x: do("Div", do("Log", x), math.log(10))),
-    "logaddexp": formula(logaddexp),
+    "logaddexp": formula(logaddexp_nodes),
     "sigmoid": formula(lambda do, x: do("Sigmoid", x)),
     "relu": formula(lambda do, x: do("Relu", x)),
-    "gelu": gelu,
-    "erf": error_function,
-    "erfc": error_function,
-    "where": where,
+    "gelu": gelu_nodes,
+    "erf": error_function_nodes,
+    "erfc": error_function_nodes,
+    "where": where_nodes,
     "_item": lambda g, step: g.item(step),
     "var": variance,
     "std": lambda g, step: g.node("Sqrt", variance(g, step)),
-    "cumsum": cumsum,
+    "cumsum": cumsum_nodes,
     "argmax": extreme_index("ArgMax"),
     "argmin": extreme_index("ArgMin"),
     "softmax": over_axis("Softmax"),
@@ -201,8 +319,19 @@ NODES |= {
     "matmul": lambda g, step: g.node("MatMul", *g.operands(step)),
     "einsum": lambda g, step: g.node("Einsum", *g.operands(step), equation=step.params["subscripts"]),
     "embedding": lambda g, step: g.node("Gather", g.name(step.inputs[1]), g.name(step.inputs[0])),
-    "swapaxes": layers.transpose,
+    "swapaxes": transpose_nodes,
 }
-NODES |= dict.fromkeys(("reshape", "flatten", "expand_dims", "squeeze"), layers.reshape)
-NODES |= {row: getattr(layers, row) for row in "dot linear transpose broadcast_to concatenate split getitem".split()}
-NODES |= {row: getattr(layers, row) for row in "conv max_pool windows standardize".split()}
+NODES |= dict.fromkeys(("reshape", "flatten", "expand_dims", "squeeze"), reshape_nodes)
+NODES |= {
+    "dot": dot_nodes,
+    "linear": linear_nodes,
+    "transpose": transpose_nodes,
+    "broadcast_to": broadcast_to_nodes,
+    "concatenate": concatenate_nodes,
+    "split": split_nodes,
+    "getitem": getitem_nodes,
+    "conv": conv_nodes,
+    "max_pool": max_pool_nodes,
+    "windows": windows_nodes,
+    "standardize": standardize_nodes,
+}

@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import IO, Any
 
 import numpy as np
 
-from ..core.errors import ArgumentTypeError, MissingPackageError
-from . import manifest
-from .errors import LoadError, require
-from .manifest import Entry, Manifest
+from ..core.errors import ArgumentTypeError, LoadError
+from .manifest import FORMAT, Entry, Manifest, check_file, import_extra, read_manifest
 
-KEY = manifest.FORMAT
+NEEDED = ("a .safetensors file", " Or save .npz.")
 
 
-def library(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError:
-        raise MissingPackageError(
-            'a .safetensors file needs the safetensors package: pip install "micrograd-np[safetensors]". Or save .npz.'
-        ) from None
+def write_safetensors(file: IO[bytes], text: str, arrays: dict[str, Any]) -> None:
+    save = import_extra("safetensors.numpy", *NEEDED).save
+    file.write(save({name: stored(name, array) for name, array in arrays.items()}, {FORMAT: text}))
 
 
-def write(file: IO[bytes], text: str, arrays: dict[str, Any]) -> None:
-    save = library("safetensors.numpy").save
-    file.write(save({name: stored(name, array) for name, array in arrays.items()}, {KEY: text}))
-
-
-def read(file: IO[bytes]) -> tuple[Manifest, dict[str, Any]]:
-    with library("safetensors").safe_open(file.name, framework="np") as content:
-        text = (content.metadata() or {}).get(KEY)
+def read_safetensors(file: IO[bytes]) -> tuple[Manifest, dict[str, Any]]:
+    with import_extra("safetensors", *NEEDED).safe_open(file.name, framework="np") as content:
+        text = (content.metadata() or {}).get(FORMAT)
         if text is None:
             raise LoadError("it has no manifest, so mg.save did not write it; safetensors.numpy.load_file reads it.")
-        known = manifest.read(text)
-        require(set(content.keys()) == known.arrays.keys(), "it holds other arrays than its manifest lists.")
+        known = read_manifest(text)
+        check_file(set(content.keys()) == known.arrays.keys(), "it holds other arrays than its manifest lists.")
         for name, entry in known.arrays.items():
             part = content.get_slice(name)
             found = (part.get_dtype(), tuple(part.get_shape()))
-            require(found == stored_as(entry), f"{name} is not {entry.shape} {entry.dtype}, as its manifest says.")
+            check_file(found == stored_as(entry), f"{name} is not {entry.shape} {entry.dtype}, as its manifest says.")
         return known, {name: restored(content.get_tensor(name), entry) for name, entry in known.arrays.items()}
 
 

@@ -21,7 +21,7 @@ GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 
 
 class State(dict[Any, Any]):
-    """What `state_dict` of an object gave, and beside it the generators that its parts draw from, by path."""
+    """The `state_dict` of an object, and beside it the generators that its parts draw from, by path."""
 
     generators: dict[str, np.random.Generator]
 
@@ -31,7 +31,7 @@ class State(dict[Any, Any]):
 
 
 def state_of(thing: Any) -> State:
-    """All that a module, an optimiser or a schedule goes on from."""
+    """The State of a module, an optimiser or a schedule."""
     kind = np.random.Generator
     parts = walk(thing, kind) if isinstance(thing, Module) else ()
     return State(thing.state_dict(), {path: part for path, part, _ in parts if isinstance(part, kind)})
@@ -60,11 +60,11 @@ def encode(value: Any, at: Path, arrays: Arrays) -> Any:
     if isinstance(value, Tensor):
         check_leaf(value, at)
         what = "parameter" if isinstance(value, Parameter) else "tensor"
-        return {what: [put(value.data, at, arrays), value.requires_grad, value.name]}
+        return {what: [put_aside(value.data, at, arrays), value.requires_grad, value.name]}
     if isinstance(value, np.generic):
-        return {"scalar": put(np.asarray(value), at, arrays)}
+        return {"scalar": put_aside(np.asarray(value), at, arrays)}
     if type(value) in (np.ndarray, np.memmap):
-        return {"array": put(value, at, arrays)}
+        return {"array": put_aside(value, at, arrays)}
     if isinstance(value, np.random.Generator) and type(value.bit_generator).__name__ in GENERATORS:
         return {"generator": encode(value.bit_generator.state, at, arrays)}
     raise ArgumentTypeError(
@@ -132,7 +132,7 @@ def check_leaf(value: Tensor, at: Path) -> None:
         )
 
 
-def put(array: Any, at: Path, arrays: Arrays) -> str:
+def put_aside(array: Any, at: Path, arrays: Arrays) -> str:
     """Put an array aside under a name of its own, fit for a file on any system."""
     if array.dtype.kind not in KINDS:
         raise ArgumentTypeError(

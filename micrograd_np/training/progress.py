@@ -37,7 +37,7 @@ def progress(epochs: int, quiet: bool) -> Iterator[Shown]:
         yield Shown(nothing, lines(epochs))
 
 
-def said(figures: Figures) -> str:
+def figures_text(figures: Figures) -> str:
     return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
 
 
@@ -47,7 +47,7 @@ def lines(epochs: int) -> Show:
 
     def show(done: float, figures: Figures) -> None:
         if done in (1, epochs) or done % every == 0:
-            print(f"epoch {done:.0f}/{epochs}  {said(figures)}", flush=True)
+            print(f"epoch {done:.0f}/{epochs}  {figures_text(figures)}", flush=True)
 
     return show
 
@@ -59,4 +59,6 @@ def bar(epochs: int) -> Iterator[Show]:
     columns = (TextColumn("epoch {task.fields[epoch]}/{task.total}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.description}")) as shown:
         task = shown.add_task("", total=epochs, epoch=0)
-        yield lambda done, figures: shown.update(task, completed=done, epoch=math.ceil(done), description=said(figures))
+        yield lambda done, figures: shown.update(
+            task, completed=done, epoch=math.ceil(done), description=figures_text(figures)
+        )

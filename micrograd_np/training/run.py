@@ -16,7 +16,7 @@ from ..nn.validation import require_instance
 from ..optim.optimiser import Optimiser
 from ..optim.schedules import ReduceLROnPlateau
 from ..saving import load, save
-from ..saving.into import put_into
+from ..saving.restore import put_into
 
 Path = str | os.PathLike[str]
 SHOWN = 8
@@ -91,7 +91,7 @@ class Run:
                 f"fit trains a Module, not a {type(self.model).__name__}: write a class with a forward method."
             )
         require_instance("fit", Optimiser, optimiser=self.optimiser)
-        known = set(map(id, self.optimiser.parameters))
+        known = set(map(id, self.optimiser._parameters))
         named = self.model.named_parameters()
         unknown = [name for name, p in named if p.requires_grad and id(p) not in known]
         if unknown:

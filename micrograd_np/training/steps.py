@@ -14,7 +14,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 from ..core.tensor import Tensor
 from ..data import batches
 from ..nn.module import Module
-from ..nn.validation import shown
+from ..nn.validation import in_words
 from .run import Hook, Run
 
 Loss = Callable[[Any, Any], Any]
@@ -32,7 +32,7 @@ def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook |
         if not isinstance(cost, Tensor):
             raise ArgumentTypeError(
                 f"fit: loss(model(x), y) must return a Tensor made from the model's output, and returned "
-                f"{shown(cost)}. Does the function end in a return, and use NumPy's functions or this library's?"
+                f"{in_words(cost)}. Does the function end in a return, and use NumPy's functions or this library's?"
             )
         check_loss(run, figure("loss(model(x), y)", cost))
         run.optimiser.zero_grad()
@@ -76,14 +76,14 @@ def figure(what: str, value: Any) -> float:
     """A loss or a metric as a float; raise if it is no single number."""
     if getattr(value, "size", 1) == 1 and value is not None:
         return float(value.item() if hasattr(value, "item") else value)
-    raise ArgumentError(f"fit: {what} must be one number, such as a mean over the batch, and is {shown(value)}.")
+    raise ArgumentError(f"fit: {what} must be one number, such as a mean over the batch, and is {in_words(value)}.")
 
 
 def checked_batch(batch: Any) -> Any:
     """A batch; raise unless it is a tuple of inputs and, last, the target."""
     if isinstance(batch, tuple | list) and len(batch) > 1:
         return batch
-    raise ArgumentTypeError(f"fit: a batch must be a tuple (x, y) of arrays, not {shown(batch)}.")
+    raise ArgumentTypeError(f"fit: a batch must be a tuple (x, y) of arrays, not {in_words(batch)}.")
 
 
 @no_grad()
@@ -117,7 +117,8 @@ def source(data: Any, size: int, rng: np.random.Generator | None, shuffle: bool,
     if isinstance(data, tuple | list) and len(data) > 1:
         return lambda: batches(*data, size=size, rng=rng, shuffle=shuffle)
     raise ArgumentTypeError(
-        f"fit: {what} must be a pair of arrays (x, y), or a function that gives an epoch's batches, not {shown(data)}. "
+        f"fit: {what} must be a pair of arrays (x, y), or a function that gives an epoch's batches, not "
+        f"{in_words(data)}. "
         "For batches of your own write lambda: mg.data.batches(x, y, 32, rng=rng)."
     )
 

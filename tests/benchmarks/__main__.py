@@ -7,7 +7,11 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_
 os.environ.update(dict.fromkeys(THREADS, "1"))  # read when NumPy and the peers are imported
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
+import micrograd_np as mg  # noqa: E402
+
 from .table import WORKLOADS, machine, rows  # noqa: E402
+
+mg.keep_freed_memory()
 
 chosen = set(sys.argv[1:])
 if chosen - WORKLOADS.keys():

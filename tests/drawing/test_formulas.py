@@ -9,8 +9,8 @@ from micrograd_np.expressions.formulas import shortened
 from micrograd_np.expressions.phrases import Phrase, short
 from micrograd_np.expressions.rules import read
 from micrograd_np.ops import TABLE
-from micrograd_np.ops.convolution import conv
-from micrograd_np.ops.max_pooling import max_pool
+from micrograd_np.ops.conv import conv
+from micrograd_np.ops.pooling import max_pool
 
 X, Y = np.array([[0.5, 1.5], [2.0, 1.0]]), np.array([[1.5, 0.5], [1.0, 3.0]])
 

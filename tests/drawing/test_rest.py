@@ -60,20 +60,22 @@ def test_another_loss_is_elsewhere():
 
 
 @pytest.mark.parametrize("write", [lambda A: A.__setitem__(slice(None), 100.0), lambda A: A.fill(7.0)])
-def test_values_that_were_written_behind_our_back_are_said(write):
+def test_an_array_that_was_written_to_since_is_drawn_as_it_was_used(write):
     A, w = np.ones(2), mg.Tensor([1.0, 2.0], requires_grad=True)
     loss = np.sum(A * w)
     loss.backward()
+    before = explain(w, loss)
     write(A)
-    assert any(line.startswith("+ by values written since") for line in lines(explain(w, loss)))
+    assert explain(w, loss) == before
 
 
-def test_a_parameter_that_was_written_through_its_data_is_said():
+def test_a_parameter_that_was_written_through_its_data_explains_as_it_was_used():
     w, v = mg.Tensor([1.0, 2.0], requires_grad=True), mg.Tensor([3.0, 4.0], requires_grad=True)
     loss = np.sum(w * v)
     loss.backward()
+    before = explain(v, loss)
     w.data[:] = 7.0
-    assert lines(explain(v, loss))[-2:] == ["+ by values written since -6 … -5", "= the sum 1 … 2"]
+    assert explain(v, loss) == before
 
 
 def test_rounding_and_the_rest_of_a_fold_are_no_difference():

@@ -13,13 +13,11 @@ import numpy as np
 import pytest
 
 from micrograd_np.ops import TABLE
-from micrograd_np.ops.examples import Drawn, Example, example
-from micrograd_np.ops.primitive import Elementwise, Plain, Primitive
-from micrograd_np.ops.several import Outputs, item
+from micrograd_np.ops.primitive import Drawn, Elementwise, Example, NonDifferentiable, Outputs, Primitive, example, item
 
 from .differences import flat, smooth, split
 
-ROWS = [row for row in TABLE.values() if not isinstance(row, Plain)]
+ROWS = [row for row in TABLE.values() if not isinstance(row, NonDifferentiable)]
 
 # Shapes that broadcast against each other, for functions of one, two and three numbers; None is a Python number.
 SHAPES: dict[int, list[tuple[tuple[int, ...] | None, ...]]] = {

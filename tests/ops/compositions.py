@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from micrograd_np.ops.examples import Drawn, example
+from micrograd_np.ops.primitive import Drawn, example
 
 from .cases import Case
 from .checks import check_first_order, check_second_order, leaves

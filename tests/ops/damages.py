@@ -8,8 +8,7 @@ from itertools import combinations
 
 from micrograd_np import Tensor
 from micrograd_np.core.rules import Rule
-from micrograd_np.ops.primitive import EachArgument
-from micrograd_np.ops.several import Outputs
+from micrograd_np.ops.primitive import EachArgument, Outputs
 
 NAMES = "zxywuv"  # what a rule is given after g
 Damage = Callable[[Rule], Rule]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import micrograd_np as mg
-from micrograd_np.ops import convolution
+from micrograd_np.ops import conv as convolution
 
 from .exactly import check, function, whole
 from .functions import check_derivatives, drawn

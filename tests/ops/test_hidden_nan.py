@@ -43,7 +43,10 @@ def test_a_nan_is_never_hidden(case):
         inputs = leaves(values)
         outputs = [z for z in case.outputs(inputs) if isinstance(z, mg.Tensor) and z.requires_grad]
         total = sum(np.sum(z * np.cos(np.arange(z.size)).reshape(z.shape)) for z in outputs)
-        total.backward()
+        try:
+            total.backward()
+        except np.linalg.LinAlgError:  # a decomposition in the rule refuses nan, and hides nothing
+            continue
         gradient = inputs[position].grad
         if gradient is not None:
             assert gradient.flat[entry] != 0, f"input {position}, entry {entry}: nan there, and a gradient of 0"

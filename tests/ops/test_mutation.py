@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from micrograd_np.core.rules import reads
-from micrograd_np.ops.several import Several, item
+from micrograd_np.ops.primitive import MultiOutput, item
 
 from .cases import ROWS, cases
 from .checks import check_first_order, check_second_order, first_order, second_order
 from .damages import NAMES, broken, damages, operands, shape_of
 from .differences import flat
 
-TESTED = {**{row: cases(row) for row in ROWS}, item: next(cases(row) for row in ROWS if isinstance(row, Several))}
+TESTED = {**{row: cases(row) for row in ROWS}, item: next(cases(row) for row in ROWS if isinstance(row, MultiOutput))}
 RULES = [(row, position) for row in TESTED for position in range(len(row.rules)) if row.rules[position]]
 
 # Breaks that change no number although the rule reads what they touch, and why.

@@ -63,9 +63,9 @@ def test_a_copy_of_model_and_optimiser_goes_on_bit_for_bit(make, copied):
     train(model, optimiser, 5, schedule)
     again, other, later = copied((model, optimiser, schedule))
     assert later.optimiser is other
-    assert all(p is q for p, q in zip(again.parameters(), other.parameters, strict=True))
+    assert all(p is q for p, q in zip(again.parameters(), other._parameters, strict=True))
     listed = [p for group in other.param_groups for p in group["params"]]
-    assert all(p is q for p, q in zip(listed, other.parameters, strict=True))
+    assert all(p is q for p, q in zip(listed, other._parameters, strict=True))
     train(model, optimiser, 5, schedule)
     stopped = [p.data.copy() for p in again.parameters()]
     train(again, other, 5, later)
@@ -75,7 +75,7 @@ def test_a_copy_of_model_and_optimiser_goes_on_bit_for_bit(make, copied):
     assert [float(group["lr"]) for group in other.param_groups] == [
         float(group["lr"]) for group in optimiser.param_groups
     ]
-    assert other.names == optimiser.names
+    assert other._names == optimiser._names
     assert [group.initial_lr for group in other.param_groups] == [0.05, 0.1]
 
 
@@ -153,8 +153,8 @@ def test_groups_have_options_of_their_own():
 def test_a_group_takes_parameters_that_can_be_read_once():
     layer = nn.Linear(3, 2)
     optimiser = optim.SGD([{"params": layer.named_parameters()}], lr=0.1)
-    assert [id(p) for p in optimiser.parameters] == [id(p) for p in layer.parameters()]
-    assert optimiser.names == ["weight", "bias"]
+    assert [id(p) for p in optimiser._parameters] == [id(p) for p in layer.parameters()]
+    assert optimiser._names == ["weight", "bias"]
 
 
 def test_setting_a_rate_writes_into_the_tensor_that_holds_it():
@@ -185,14 +185,14 @@ def test_a_parameter_frozen_after_backward_is_left_alone():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_options_come_in_the_dtype_of_the_parameter(dtype):
-    class Plain(optim.Optimiser):
+    class NonDifferentiable(optim.Optimiser):
         def update(self, p, g, state, lr):
             assert {lr.dtype, g.dtype, (lr * g).dtype} == {np.dtype(dtype)}
             p -= lr * g
 
     p, other = nn.Parameter([1.0], dtype=dtype), nn.Parameter([1.0], dtype=dtype)
     p.grad = other.grad = [0.5]
-    Plain([p, other], lr=0.5).step()
+    NonDifferentiable([p, other], lr=0.5).step()
     assert p.data == other.data == 0.75
 
 

@@ -170,7 +170,7 @@ STATES = [
 @pytest.mark.parametrize("state", STATES, ids=lambda state: repr(state)[:60])
 def test_a_state_that_makes_no_sense(state, path):
     forge(path, lambda manifest: manifest.update(state=state))
-    refused(path, "Nothing was changed")
+    refused(path, "[Nn]othing was changed")  # some Pythons read JSON of any depth; then it does not fit
 
 
 TEXTS = [b"", b"[]", b"null", b"{}", b"[" * 100_000, b'{"format": "micrograd_np"}', b"\xff", b"9" * 5000]

@@ -8,7 +8,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn
 from micrograd_np.ops import TABLE
-from micrograd_np.ops.primitive import Plain
+from micrograd_np.ops.primitive import NonDifferentiable
 from micrograd_np.saving.onnx_nodes import NODES
 from tests.ops.cases import CASES
 
@@ -157,7 +157,7 @@ def test_the_table_names_rows():
     rows = {name: row for name, row in TABLE.items() if name in NODES}
     assert NODES.keys() - rows.keys() == {"_item"}
     tested = {case.row.name for case in EXAMPLES}
-    assert not [name for name, row in rows.items() if name not in tested and not isinstance(row, Plain)]
+    assert not [name for name, row in rows.items() if name not in tested and not isinstance(row, NonDifferentiable)]
 
 
 def test_the_model_is_named_as_the_module_is(tmp_path):

@@ -1,4 +1,4 @@
-"""A loaded state goes into what is there: all of it, or nothing and a list of what does not fit."""
+"""Restore a loaded state into existing objects: all of it, or nothing and a list of what does not fit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..core.context import no_grad
+from ..core.errors import LoadError
 from ..core.tensor import Tensor
-from .errors import LoadError
 from .state import State, decode, dotted, encode, state_of
 
 # Kinds of values that take each other's place; None is a place for any of them.
@@ -22,28 +22,28 @@ def put_into(ours: Any, given: Any, path: Any) -> Any:
     wrong = sorted(mismatches(ours, given, ()))
     if wrong:
         raise LoadError("\n  ".join([f"{path} does not fit; nothing was changed.", *wrong]))
-    before = copied(ours)
+    before = state_copy(ours)
     try:
-        return write(ours, given)
+        return put(ours, given)
     except BaseException:
-        write(ours, before)
+        put(ours, before)
         raise
 
 
 def mismatches(ours: Any, given: Any, at: tuple[Any, ...]) -> Iterator[str]:
-    """What is missing, what is unknown, and what is of another shape or dtype."""
+    """Lines on what is missing, what is unknown, and what is of another shape or dtype."""
     mine, theirs = opened(ours, given), opened(given, ours)
     if isinstance(mine, dict) and isinstance(theirs, dict):
         yield from (f"missing: {dotted((*at, key))}" for key in mine.keys() - theirs.keys())
         yield from (f"unknown: {dotted((*at, key))}" for key in theirs.keys() - mine.keys())
         for key in mine.keys() & theirs.keys():
             yield from mismatches(mine[key], theirs[key], (*at, key))
-    elif mine is not None and described(mine) != described(theirs):
-        yield f"{dotted(at)}: {described(theirs)} given, {described(mine)} needed"
+    elif mine is not None and kind_of(mine) != kind_of(theirs):
+        yield f"{dotted(at)}: {kind_of(theirs)} given, {kind_of(mine)} needed"
 
 
 def opened(value: Any, other: Any) -> Any:
-    """What a value consists of, by name. A bare state_dict tells nothing of generators, and is asked for none."""
+    """The parts of a value, by name. A bare state_dict holds no generators, and none are asked for."""
     if hasattr(value, "load_state_dict"):
         value = state_of(value)
     if isinstance(value, State):
@@ -52,7 +52,7 @@ def opened(value: Any, other: Any) -> Any:
     return dict(enumerate(value)) if isinstance(value, list | tuple) else value
 
 
-def described(value: Any) -> str:
+def kind_of(value: Any) -> str:
     if isinstance(value, Tensor | np.ndarray | np.generic):
         return f"{value.shape} {value.dtype.newbyteorder('=')}"
     if isinstance(value, np.random.Generator):
@@ -62,11 +62,11 @@ def described(value: Any) -> str:
     return next((name for name, kinds in PLAIN.items() if isinstance(value, kinds)), f"a {type(value).__name__}")
 
 
-def write(ours: Any, given: Any) -> Any:
+def put(ours: Any, given: Any) -> Any:
     """Put values that fit in their places; numbers and strings, which have none, are returned."""
     if hasattr(ours, "load_state_dict"):
         if isinstance(given, State):
-            write(state_of(ours).generators, given.generators)
+            put(state_of(ours).generators, given.generators)
         ours.load_state_dict(dict(given))
     elif isinstance(ours, Tensor):
         ours.data = given
@@ -75,17 +75,17 @@ def write(ours: Any, given: Any) -> Any:
     elif isinstance(ours, np.random.Generator):
         ours.bit_generator.state = given.bit_generator.state
     elif isinstance(ours, dict):
-        ours.update({key: write(ours[key], value) for key, value in given.items()})
+        ours.update({key: put(ours[key], value) for key, value in given.items()})
     elif isinstance(ours, list):
-        ours[:] = [write(mine, theirs) for mine, theirs in zip(ours, given, strict=True)]
+        ours[:] = [put(mine, theirs) for mine, theirs in zip(ours, given, strict=True)]
     elif isinstance(ours, tuple):
-        return tuple(write(mine, theirs) for mine, theirs in zip(ours, given, strict=True))
+        return tuple(put(mine, theirs) for mine, theirs in zip(ours, given, strict=True))
     else:
         return given
     return ours
 
 
-def copied(value: Any) -> Any:
+def state_copy(value: Any) -> Any:
     """The state of a value, in memory of its own."""
     arrays: dict[str, Any] = {}
     node = encode(value, (), arrays)

@@ -17,7 +17,7 @@ def digits() -> tuple[Any, Any]:
     >>> X.shape, y[:5].tolist()
     ((1797, 64), [0, 1, 2, 3, 4])
     """
-    table = shipped("digits.csv.gz")
+    table = read_own("digits.csv.gz")
     return table[:, :-1] / 16, table[:, -1].astype(int)
 
 
@@ -30,10 +30,10 @@ def iris() -> tuple[Any, Any]:
     >>> X.shape, X[0].tolist()
     ((150, 4), [5.1, 3.5, 1.4, 0.2])
     """
-    table = shipped("iris.csv")
+    table = read_own("iris.csv")
     return table[:, :-1], table[:, -1].astype(int)
 
 
-def shipped(name: str) -> Any:
+def read_own(name: str) -> Any:
     with as_file(files(__package__) / "files" / name) as path:
         return read_csv(path)

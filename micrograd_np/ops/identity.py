@@ -1,16 +1,56 @@
-"""Copies, other dtypes, and arrays of one number in another's image."""
+"""Rows that leave values as they are: aliases, hooks, copies, other dtypes; and constants of an array's shape."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..core import errors
 from ..core.tensor import Tensor
-from .composed import constant_like, stands_for
-from .examples import Drawn as D
-from .examples import example
-from .primitive import Bound, Primitive, as_array
+from .primitive import Bound, Outputs, Primitive, Variadic, as_array, constant_like, example, implements
+from .primitive import Drawn as D
+
+
+def _same(x: Any) -> Any:
+    return x
+
+
+alias = Primitive(_same, lambda g, z, x: g, views=True, examples=[example(D(3))])
+
+# Several values as one node, so that one walk starts from all of them: the transpose of `item`.
+pack = Variadic(
+    lambda *arrays: Outputs(arrays),
+    lambda g, z, *arrays, i: np.zeros_like(arrays[i]) if g[i] is None else g[i],
+    bind=lambda *arrays: (arrays, {}),
+    examples=[example(D(3), D(2, 2))],
+)
+
+
+def _hooked(x: Any, function: Callable[[Any], Any]) -> Any:
+    return x
+
+
+def _hook_rule(g: Any, z: Any, x: Any, function: Callable[[Any], Any]) -> Any:
+    changed = function(g)
+    if changed is None:
+        return g
+    errors.check_shape("what the hook returned", changed, x)
+    return changed
+
+
+hook = Primitive(
+    _hooked,
+    _hook_rule,
+    bind=lambda x, function: ((x,), {"function": function}),
+    views=True,
+    examples=[example(D(3), lambda g: g)],
+)
+hook.widens = False  # the user's function is shown the gradient as it is
+
+
+# Copies, dtypes, constants.
 
 
 def _astype(x: Any, dtype: Any, copy: bool = True) -> Any:
@@ -42,25 +82,25 @@ astype = Primitive(
 copy = Primitive(np.copy, lambda g, z, x: g, bind=lambda x, order="K": ((x,), {}), examples=[example(D(2, 3))])
 
 
-@stands_for(np.zeros_like)
+@implements(np.zeros_like)
 def zeros_like(x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
     """Zeros of x's shape and dtype; no gradient passes."""
     return constant_like(np.zeros_like, x, dtype, order, subok, shape)
 
 
-@stands_for(np.ones_like)
+@implements(np.ones_like)
 def ones_like(x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
     """Ones of x's shape and dtype; no gradient passes."""
     return constant_like(np.ones_like, x, dtype, order, subok, shape)
 
 
-@stands_for(np.empty_like)
+@implements(np.empty_like)
 def empty_like(x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
     """An array of x's shape and dtype, of whatever numbers; no gradient passes."""
     return constant_like(np.empty_like, x, dtype, order, subok, shape)
 
 
-@stands_for(np.full_like)
+@implements(np.full_like)
 def full_like(
     x: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None
 ) -> Any:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.ops import TABLE, plain
-from micrograd_np.ops.primitive import Plain
+from micrograd_np.ops import TABLE, nondifferentiable
+from micrograd_np.ops.primitive import NonDifferentiable
 
 X = np.array([[3.0, -1.0, np.inf], [2.0, np.nan, 2.0]])
 N = np.array([6, 4, 5])
@@ -19,7 +19,7 @@ CALLS = [
     ([X, 1], "argpartition"),
 ]
 ARGUMENTS = {name: arrays for arrays, names in CALLS for name in names.split()}
-ROWS = [name for name, row in vars(plain).items() if isinstance(row, Plain)]
+ROWS = [name for name, row in vars(nondifferentiable).items() if isinstance(row, NonDifferentiable)]
 
 
 @pytest.mark.parametrize("name", ROWS)

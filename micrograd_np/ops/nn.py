@@ -1,21 +1,74 @@
-"""Classes: scores to probabilities, labels to losses, and ids to vectors."""
+"""Linear layers, classes and their losses, and normalization."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import called
-from .examples import Drawn as D
-from .examples import example
+from ..core.half import HALF, in_single, rounded, single
 from .indexing import scatter
-from .linalg import dots, sums, totals
-from .linear import rows
-from .primitive import Bound, Plain, Primitive, as_array
-from .reduction import scalar_axis
+from .primitive import Bound, MultiOutput, NonDifferentiable, Primitive, as_array, example, implements
+from .primitive import Drawn as D
+from .products import check_axes, dots, sums, totals
+from .reductions import count, scalar_axis
+
+
+def rows(x: Any) -> Any:
+    """Each sample as a row: (..., features) to (samples, features)."""
+    return x if x.ndim == 2 else np.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
+
+
+def _linear(x: Any, w: Any, *bias: Any) -> Any:
+    """x @ weight.T + bias."""
+    z = np.matmul(rows(x), w.T)
+    for b in bias:
+        z = np.add(z, b, out=z if b.dtype == z.dtype else None)
+    return z if x.ndim == 2 else z.reshape(*x.shape[:-1], w.shape[0])
+
+
+def _spelled(x: Any, w: Any, *bias: Any) -> Any:
+    z = np.matmul(rows(x), w.T)
+    for b in bias:
+        z = z + b
+    return np.reshape(z, (*x.shape[:-1], w.shape[0]))
+
+
+def _bind_linear(x: Any, weight: Any, bias: Any = None) -> Bound:
+    x, w = as_array(x), as_array(weight)
+    if w.ndim != 2:
+        raise ValueError(f"linear takes a weight (out_features, in_features), not {called(w, 'weight')}.")
+    check_axes("linear", x, -1, w, -1)
+    if bias is None:
+        return (x, w), {}
+    bias = as_array(bias)
+    if bias.shape != w.shape[:1]:
+        raise ValueError(f"{called(bias, 'bias')} needs the shape {w.shape[:1]}: an entry for each output.")
+    return (x, w, bias), {}
+
+
+def _write_linear(args: Any, params: Any, literal: Any) -> Any:
+    product = args[0].infix("@", args[1].transposed())
+    return product.infix("+", args[2]) if len(args) > 2 else product
+
+
+linear: Primitive = Primitive(
+    _linear,
+    lambda g, z, x, w, *bias: linear(g, w.T),
+    lambda g, z, x, w, *bias: np.matmul(rows(g).T, rows(x)),
+    lambda g, z, x, w, bias: np.sum(rows(g), axis=0),
+    bind=_bind_linear,
+    formula=_write_linear,
+    spelled=_spelled,
+    examples=[example(D(3, 4), D(2, 4), D(2)), example(D(2, 3, 4), D(2, 4)), example(D(4), D(3, 4), D(3))],
+)
+
+
+# Classes.
 
 
 def along(x: Any, axis: Any = -1) -> Bound:
@@ -104,7 +157,7 @@ def _one_hot(labels: Any, num_classes: int) -> Any:
     return (labels[..., None] == np.arange(num_classes, like=labels)).astype(np.int8)
 
 
-one_hot = Plain(_one_hot, examples=[example(np.array([0, 2, 1]), 3)])
+one_hot = NonDifferentiable(_one_hot, examples=[example(np.array([0, 2, 1]), 3)])
 
 
 # What is done with the losses of the samples, and with what cotangent that leaves each.
@@ -187,18 +240,19 @@ cross_entropy = Primitive(
 
 
 # As PyTorch has it: the logarithm of a probability of 0 is -100, and its slope 1e12, so that a wrong one still learns.
-LEAST, STEEPEST = math.exp(-100), 1e-12
+LEAST_PROBABILITY = math.exp(-100)
+LEAST_DIVISOR = 1e-12
 
 
 def _binary_cross_entropy(p: Any, t: Any) -> Any:
     """-(t log p + (1-t) log(1-p)) for each entry, at most 100."""
-    return -(t * np.log(np.maximum(p, LEAST)) + (1 - t) * np.log(np.maximum(1 - p, LEAST)))
+    return -(t * np.log(np.maximum(p, LEAST_PROBABILITY)) + (1 - t) * np.log(np.maximum(1 - p, LEAST_PROBABILITY)))
 
 
 binary_cross_entropy = Primitive(
     _binary_cross_entropy,
-    lambda g, z, p, t: g * ((1 - t) / np.maximum(1 - p, STEEPEST) - t / np.maximum(p, STEEPEST)),
-    lambda g, z, p, t: g * (np.log(np.maximum(1 - p, LEAST)) - np.log(np.maximum(p, LEAST))),
+    lambda g, z, p, t: g * ((1 - t) / np.maximum(1 - p, LEAST_DIVISOR) - t / np.maximum(p, LEAST_DIVISOR)),
+    lambda g, z, p, t: g * (np.log(np.maximum(1 - p, LEAST_PROBABILITY)) - np.log(np.maximum(p, LEAST_PROBABILITY))),
     domain=(0.1, 0.9),
     spelled=_binary_cross_entropy,
     examples=[example(D(3, 4), D(3, 4)), example(D(), D()), example(D(0, 3), D(0, 3))],
@@ -224,3 +278,113 @@ embedding = Primitive(
     bind=_bind_embedding,
     examples=[example(np.array([2, 0, 2]), D(4, 3)), example(np.array([[1, 1], [0, 2]]), D(3, 2))],
 )
+
+
+# Normalization.
+
+
+def _standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:
+    """(x - mean) / sqrt(variance + eps), and the mean and the variance, over some axes that are kept with length 1."""
+    mean = totals(x, axis)
+    mean /= count(x, mean)
+    centred = x - mean
+    var = dots(centred, centred, axis)
+    var /= count(x, mean)
+    centred *= 1 / np.sqrt(var + eps)
+    return centred, mean, var
+
+
+def _standardize_x(g: Any, z: Any, x: Any, axis: Any, eps: float) -> Any:
+    """What moves all entries alike, or apart from their mean alike, moves mean and variance only."""
+    (g_unit, g_mean, g_var), (unit, mean, var) = g, z
+    entries = count(x, mean)
+    scale = 1 / np.sqrt(var + eps)
+    shift = (g_mean - scale * np.sum(g_unit, axis=axis, keepdims=True)) / entries
+    stretch = (2 * g_var / scale - scale * dots(g_unit, unit, axis)) / entries
+    return scale * g_unit + stretch * unit + shift
+
+
+def _bind_standardize(x: Any, axis: Any = None, eps: float = 1e-5) -> Bound:
+    return (as_array(x),), {"axis": axis, "eps": eps}
+
+
+standardize = MultiOutput(
+    _standardize,
+    _standardize_x,
+    bind=_bind_standardize,
+    examples=[example(D(3, 4)), example(D(3, 4), axis=-1), example(D(3, 2, 2), axis=(0, 2), eps=0.1)],
+)
+
+
+@implements()
+@in_single
+def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """The entries of each sample with mean 0 and variance 1, times a weight, plus a bias.
+
+    Parameters
+    ----------
+    x : (..., *normalized_shape)
+    normalized_shape : int or tuple of int
+        The last sizes of x: the axes over which mean and variance are taken.
+    weight, bias : normalized_shape, optional
+    eps : float
+        Added to the variance.
+
+    Examples
+    --------
+    >>> layer_norm([[1.0, 3.0], [10.0, 30.0]], 2, eps=0)
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    """
+    x = as_array(x)
+    sizes = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+    if not sizes or x.shape[-len(sizes) :] != sizes:
+        raise ValueError(f"normalized_shape={normalized_shape} is not how the shape of {called(x, 'x')} ends.")
+    y = standardize(x, tuple(range(-len(sizes), 0)), eps)[0]
+    y = y if weight is None else y * parameter("weight", weight, sizes)
+    return y if bias is None else y + parameter("bias", bias, sizes)
+
+
+@implements()
+def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> tuple[Any, Any, Any]:
+    """The entries of each channel with mean 0 and variance 1 over the batch, times a weight, plus a bias.
+
+    Returns the channels' means and variances too (of the population, divided by the count), for running statistics.
+
+    Parameters
+    ----------
+    x : (N, C, ...)
+    weight, bias : (C,), optional
+    eps : float
+        Added to the variance.
+
+    Examples
+    --------
+    >>> y, mean, var = batch_norm([[1.0, 10.0], [3.0, 30.0]], eps=0)
+    >>> y
+    array([[-1., -1.],
+           [ 1.,  1.]])
+    >>> mean, var
+    (array([ 2., 20.]), array([  1., 100.]))
+    """
+    half = (x := as_array(x)).dtype == HALF
+    x, weight, bias = single(x), single(weight), single(bias)
+    if x.ndim < 2 or x.size <= x.shape[1]:
+        raise ValueError(
+            f"batch_norm takes x (N, C, ...) with two entries a channel or more, to have a variance, not "
+            f"{called(x, 'x')}."
+        )
+    channels = (x.shape[1],)
+    broad = channels + (1,) * (x.ndim - 2)
+    y, mean, var = standardize(x, (0, *range(2, x.ndim)), eps)
+    y = y if weight is None else y * np.reshape(parameter("weight", weight, channels), broad)
+    y = y if bias is None else y + np.reshape(parameter("bias", bias, channels), broad)
+    y = rounded(y) if half else y  # not the variance, which float16 may not be able to hold
+    return y, np.reshape(mean, channels), np.reshape(var, channels)
+
+
+def parameter(what: str, given: Any, shape: tuple[int, ...]) -> Any:
+    given = as_array(given)
+    if given.shape != shape:
+        raise ValueError(f"{called(given, what)} needs the shape {shape}.")
+    return given

@@ -1,0 +1,140 @@
+"""Compare the article's programs by hand with those on the tape: at every step, in every value that has a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..checking import gradcheck
+from ..core.tensor import Tensor
+from . import hand, tape
+from .hand import Array, Variables
+from .networks import Figure, Network
+from .tape import MINUS_GRADIENT_OF
+
+PRINTED = 1e-12  # where the last bits may differ, the weights still agree in the digits that Python 2 prints
+
+TOLD = 1_000  # steps from one report of progress to the next
+
+
+class Row(NamedTuple):
+    """Cells, and whether what they say held; None where there is nothing to hold."""
+
+    cells: tuple[Any, ...]
+    held: bool | None = None
+
+
+class Section(NamedTuple):
+    """Rows under one heading."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[Row]
+
+
+class Training(NamedTuple):
+    """The printed figures, and all values by name, (steps, size), by hand and on the tape."""
+
+    network: Network
+    steps: int
+    figures: dict[Figure, tuple[str, str]]
+    by_hand: dict[str, Array]
+    on_tape: dict[str, Array]
+
+
+def train(network: Network, steps: int, tell: Callable[[int], None] = lambda step: None) -> Training:
+    """Train by hand and on the tape, step beside step; `tell` is told how many steps are done."""
+    leaves = network.weights()
+    by_hand = network.hand(hand.X, network.y, *[syn.data.copy() for syn in leaves], steps=steps)
+    on_tape = tape.train(network.tape, Tensor(hand.X), Tensor(network.y), *leaves, steps=steps)
+    training = Training(network, steps, {}, {}, {})
+    for j, (ours, theirs) in enumerate(zip(by_hand, on_tape, strict=True)):
+        record(training, j, [*network.deltas, *network.shapes], ours, theirs)
+        training.figures.update({x: (x.read(ours), x.read(theirs)) for x in network.figures if x.step == j})
+        if j % TOLD == 0:
+            tell(j)
+    # Both programs have ended, and moved their weights once more.
+    record(training, steps, list(network.shapes), ours, theirs)
+    tell(steps)
+    return training
+
+
+def record(training: Training, j: int, names: list[str], ours: Variables, theirs: Variables) -> None:
+    """Copy a step's values: the programs go on to write into some of them."""
+    for name in names:
+        value = MINUS_GRADIENT_OF.get(name)
+        for values, found in (
+            (training.by_hand, ours[name]),
+            (training.on_tape, -theirs[value].grad if value else theirs[name].data),
+        ):
+            if name not in values:
+                values[name] = np.zeros((training.steps + 1, found.size))
+            values[name][j] = found.ravel()
+
+
+def apart(a: Array, b: Array) -> tuple[float, float]:
+    """The largest differences of two stacks of arrays, in units in the last place and relative to their array's size.
+
+    The sign of zero does not count; where either holds nan, the differences are nan.
+
+    Examples
+    --------
+    >>> apart(np.array([[1.0, 8.0]]), np.array([[1.0, np.nextafter(8.0, 9.0)]]))[0]
+    1.0
+    """
+    differ = (a != b).any(axis=1)
+    if not differ.any():
+        return 0.0, 0.0
+    a, b = a[differ], b[differ]
+    with np.errstate(all="ignore"):
+        difference, size = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
+        ulp, relative = difference / np.spacing(size), difference.max(axis=1) / size.max(axis=1)
+    return float(ulp.max()), float(relative.max())
+
+
+def printed_figures(trainings: list[Training]) -> Section:
+    """The numbers that the article prints, beside ours."""
+    rows = []
+    for training in trainings:
+        for figure in training.network.figures:
+            by_hand, on_tape = training.figures.get(figure, ("not reached", "not reached"))
+            held = figure.digits == by_hand == on_tape if figure in training.figures else None
+            rows.append(Row((figure.name, figure.digits, by_hand, on_tape), held))
+    return Section("The article's figures", ("printed", "article", "by hand", "on the tape"), rows)
+
+
+def hand_against_tape(training: Training) -> Section:
+    """The largest differences over the whole run, the weights after the last step included."""
+    network = training.network
+    rows = []
+    for name, values in training.by_hand.items():
+        ulp, relative = apart(values, training.on_tape[name])
+        value = MINUS_GRADIENT_OF.get(name)
+        bar, held = ("0 ulp", ulp == 0) if network.exact else (f"{PRINTED:g} relative", relative <= PRINTED)
+        rows.append(Row((name, f"-{value}.grad" if value else f"{name}.data", ulp, relative, bar), held))
+    sigmoid = "the sigmoid a row of the table" if network.exact else "the sigmoid spelled out, 1/(1+np.exp(-z))"
+    title = f"{network.name}, {sigmoid}: largest differences over {training.steps:,} steps"
+    return Section(title, ("by hand", "on the tape", "ulp", "relative", "bar"), rows)
+
+
+def gradient_checks(networks: list[Network]) -> Section:
+    """The tape's gradient at the first weights, against central differences of the loss."""
+    rows = []
+    for network in networks:
+        report = gradcheck(lambda *syns, f=network: f.tape(hand.X, f.y, *syns)["loss"], *network.weights())
+        rows += [Row((network.name, x.name, x.verdict, x.error), bool(report)) for x in report.inputs]
+    columns = ("network", "weights", "verdict", "central differences")
+    return Section("Gradient checks: largest relative differences", columns, rows)
+
+
+def verdict(sections: list[Section]) -> tuple[bool, str]:
+    """Return whether all held, and a sentence that says so."""
+    rows = [row for section in sections for row in section.rows]
+    checked = [row.held for row in rows if row.held is not None]
+    unreached = sum("not reached" in row.cells for row in rows)
+    short = f" {unreached} of the article's figures lie beyond the steps trained." if unreached else ""
+    if all(checked):
+        return True, f"All {len(checked)} checks held.{short}"
+    return False, f"{checked.count(False)} of {len(checked)} checks did NOT hold.{short}"

@@ -1,0 +1,291 @@
+"""A case is what `verify` compares: an output with its graph, and the gradients by hand of values in it.
+
+Where the forward pass cannot be recorded, the graph is one op whose derivative is that of finite differences.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..core.names import is_users, user_frame
+from ..core.tensor import Tensor
+from ..core.variables import Names, live, watch
+from ..ops.primitive import Primitive
+from .calling import Labelled, Pair, Played, Slot, put, stored
+from .claims import Closeness, parallel
+from .finite_differences import EPS, Measured, axes, estimate
+from .flat_function import plain
+from .gradcheck import narrow_down, random_directions
+from .validation import called, check_repeats
+
+Array = Any
+Name = Callable[[Any], str | None]
+SECONDS = 4.0  # for the differences of one input: more entries than fit are drawn at random
+FEWEST = 24
+NUMERIC = Closeness(1e-5, 1e-7)
+
+
+@dataclass
+class Case:
+    """An output, the gradients by hand, and what is known of both."""
+
+    output: Tensor
+    gradient: Any
+    hand: Mapping[Any, Any]
+    name: Name
+    variables: Mapping[str, Tensor] = field(default_factory=dict)
+    factor: float | None = None  # that all gradients must have; None where the loss leaves it open
+    notes: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    unrecorded: bool = False
+    slack: Mapping[Tensor, Array] = field(default_factory=dict)  # how far numeric derivatives may be off
+    moved: Callable[[], Case] | None = None
+    by_numbers: Callable[[], Case] | None = None
+
+
+def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
+    """A recorded output, and gradients under tensors or names."""
+
+    frame = user_frame()
+    variables = {name: x for name, x in {**frame.f_globals, **frame.f_locals}.items() if isinstance(x, Tensor)}
+    return Case(output, gradient, hand, live(Names()), variables, None if gradient is None else 1.0)
+
+
+def function_case(pair: Pair) -> Case:
+    """Two functions, or a loss with its gradients: recorded where that is possible."""
+    played = pair.play()
+    again = pair.play()
+    for first, second in zip(played.outputs, again.outputs, strict=True):
+        check_repeats(pair.forward, first, second)
+    faults, notes = linearity(pair, played, again)
+    tried: list[str] = []
+    wanted = {slot_of(key) for key in played.hand} - {None}
+    case = None
+    for slots in (pair.slots, [slot for slot in pair.slots if slot in wanted]):
+        chosen = [slot for slot in slots if slot.owner is None or slot in wanted]
+        case = recorded(pair, played, chosen, tried)
+        if case:
+            break
+    if case is None:
+        case = numeric(pair, played, tried[0])
+    else:
+        case.by_numbers = lambda: numeric(pair, played, "")
+    loss = played.outputs[0].size == 1 and not played.seeded and pair.gradient is None and pair.backward is not None
+    case.factor = None if loss else 1.0
+    case.faults, case.notes = faults, [*case.notes, *notes]
+    case.moved = lambda: function_case(pair.move(1))
+    return case
+
+
+def slot_of(key: Any) -> Slot | None:
+    return key if isinstance(key, Slot) else key.slot if isinstance(key, Labelled) else None
+
+
+def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], list[str]]:
+    """What is wrong with a backward pass that is not linear in the gradient that it is given.
+
+    The factor -4 is a power of two: products and sums with it are exact, so that rounding raises no alarm.
+    """
+    if not played.seeded:
+        return [], []
+    function = called(pair.backward or pair.forward)
+    if not same(played.hand, again.hand):
+        return [], [f"{function} gave other numbers when it was called again: does it add to what it stored before?"]
+    times, zero = pair.play(scale=-4.0).hand, pair.play(scale=0.0).hand
+    if same(times, played.hand, -4.0):
+        return [], []
+    off = " and ".join(label_of(key) for key in played.hand if not same({0: times[key]}, {0: played.hand[key]}, -4.0))
+    head = f"{function} is not linear in the gradient that it is given (in {off}): "
+    if same(times, played.hand):
+        return [f"{head}it does not use it. Multiply by dout"], []
+    if same(times, played.hand, 4.0):
+        return [f"{head}its sign is lost, as in abs(dout) or dout**2 / abs(dout)"], []
+    shifted = {key: np.asarray(plain(times[key])) - plain(zero[key]) for key in times}
+    if same(shifted, {key: np.asarray(plain(played.hand[key])) - plain(zero[key]) for key in times}, -4.0):
+        return [f"{head}something is added that does not depend on dout; for dout = 0 it does not give 0"], []
+    return [f"{head}a mask, clip or power is made from dout, as in dout > 0, instead of from the values"], []
+
+
+def same(a: Mapping[Any, Any], b: Mapping[Any, Any], factor: float = 1.0) -> bool:
+    return a.keys() == b.keys() and all(
+        np.allclose(plain(a[key]), factor * np.asarray(plain(b[key])), 1e-7, 1e-12 * largest(b[key]), equal_nan=True)
+        for key in a
+        if np.asarray(plain(b[key])).dtype.kind in "fiub"
+    )
+
+
+def largest(x: Any) -> float:
+    return float(np.max(np.abs(np.asarray(plain(x), dtype=float)), initial=0))
+
+
+def label_of(key: Any) -> str:
+    return key.label if isinstance(key, Slot) else str(key)
+
+
+def recorded(pair: Pair, played: Played, slots: Sequence[Slot], tried: list[str]) -> Case | None:
+    """The case with a graph, unless the forward pass cannot be recorded; then `tried` is told why."""
+
+    tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for slot in slots}
+    forward, _, owner = pair.functions()
+    pair.write_state(owner, {})
+    for slot, x in tensors.items():
+        if slot.owner is not None and owner is not None:
+            put(owner, slot.owner, x)
+    arguments = pair.arguments({slot.position: x for slot, x in tensors.items() if slot.owner is None})
+    before = dict(getattr(owner, "__dict__", {}))
+
+    def guarded() -> Any:
+        try:
+            result = forward(*arguments)
+            return pair.split(stored(owner, before) if result is None and owner is not None else result)[0]
+        except Exception as error:
+            tried.append(reason(error))
+            return loss_on_the_way(error, pair.forward, played) if pair.backward is None else None
+
+    with np.errstate(all="ignore"):
+        outputs, names = watch(guarded)
+    if outputs is None:
+        return None
+    if not any(isinstance(x, Tensor) and x.requires_grad for x in outputs):
+        tried.append("its result does not depend on the inputs in a way that could be recorded")
+        return None
+    for x, value in zip(outputs, played.outputs, strict=True):
+        if not np.allclose(plain(x), value, equal_nan=True, rtol=1e-4):
+            tried.append("recorded, it gives other values")
+            return None
+    gradient: Any = played.cotangents[0] if outputs[0].size != 1 or played.seeded or pair.gradient is not None else None
+    output = outputs[0]
+    if len(outputs) > 1:
+        parts = zip(outputs, played.cotangents, strict=True)
+        output = sum((x * g).sum() for x, g in parts if isinstance(x, Tensor) and x.requires_grad)
+        gradient = None
+    return Case(output, gradient, under_tensors(played.hand, tensors), names)
+
+
+def under_tensors(hand: Mapping[Any, Any], tensors: Mapping[Slot, Tensor]) -> dict[Any, Any]:
+    """The gradients by hand under the tensors of their slots, with the names that backward gave them."""
+    found: dict[Any, Any] = {}
+    for key, value in hand.items():
+        slot = slot_of(key)
+        if slot is not None and slot in tensors:
+            found[label_of(key), tensors[slot]] = value
+        else:
+            found[key] = value
+    return found
+
+
+def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> list[Any] | None:
+    """The loss of a function that could be recorded as far as the loss, and not in its gradients."""
+    code = getattr(f, "__code__", None)
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code is code:
+            for x in frame.f_locals.values():
+                scalar = isinstance(x, Tensor) and x.requires_grad and x.size == 1
+                if scalar and np.allclose(x._data, played.outputs[0], 1e-9):
+                    return [x]
+    return None
+
+
+def reason(error: Exception) -> str:
+    """Why a forward pass could not be recorded, with the line."""
+
+    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_users(entry.filename)]
+    place = f" at {lines[-1].filename.rsplit('/', 1)[-1]}:{lines[-1].lineno} ({lines[-1].line})" if lines else ""
+    return f"{str(error).splitlines()[0] if str(error) else type(error).__name__}{place}"
+
+
+# Hand against numbers.
+
+
+def numeric(pair: Pair, played: Played, why: str) -> Case:
+    """The case in which forward is one op, differentiated by differences of its values."""
+    hand = {slot_of(key): (key, value) for key, value in played.hand.items() if slot_of(key)}
+    lost = [str(key) for key in played.hand if not slot_of(key)]
+    notes = (
+        [f"{called(pair.forward)} could not be recorded, so it is compared with numbers alone: {why}."] if why else []
+    )
+    if lost:
+        notes.append(f"Not checked: {', '.join(lost)}, which only a recorded forward pass has.")
+    tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for slot in hand}
+    found = {}
+    for slot, (_, value) in hand.items():
+        found[slot] = differences(pair, played, slot, np.asarray(plain(value)))
+    slots = list(tensors)
+    total = float(sum(np.sum(x * g) for x, g in zip(played.outputs, played.cotangents, strict=True)))
+
+    def rule(k: int) -> Callable[..., Any]:
+        return lambda g, z, *xs: g * found[slots[k]][0]
+
+    op = Primitive(pair.forward, *[rule(k) for k in range(len(slots))], kernel=lambda *xs: np.array(total))
+    output = op(*tensors.values())
+    slack = {tensors[slot]: bars for slot, (_, bars) in found.items()}
+    names = {id(x): slot.label for slot, x in tensors.items()}
+    by_tensor = under_tensors(dict(hand.values()), tensors)
+    return Case(output, None, by_tensor, lambda x: names.get(id(x)), notes=notes, unrecorded=True, slack=slack)
+
+
+def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Array, Array]:
+    """The gradient by differences of values, entry by entry, and how far it may be off.
+
+    Of an input too large for that, entries drawn at random, and random directions that would show any other.
+    """
+    x = np.asarray(slot.value, dtype=float)
+    eps = max([float(np.finfo(y.dtype).eps) for y in (slot.value, *played.outputs) if y.dtype.kind == "f"], default=EPS)
+
+    def values(_: Any) -> Callable[[Array], Array]:
+        def f(flat: Array) -> Array:
+            if np.iscomplexobj(flat):
+                raise TypeError("the function is called with real numbers")
+            forward, _, owner = pair.functions()
+            pair.write_state(owner, {})
+            value = flat.astype(slot.value.dtype).reshape(x.shape)
+            if slot.owner is not None:
+                put(owner, slot.owner, value)
+            given = pair.arguments({slot.position: value} if slot.owner is None else {})
+            before = dict(getattr(owner, "__dict__", {}))
+            result = forward(*given)
+            outputs = pair.split(stored(owner, before) if result is None and owner is not None else result)[0]
+            parts = zip(outputs, played.cotangents, strict=True)
+            return np.atleast_1d(sum(np.sum(np.asarray(plain(y), dtype=float) * g) for y, g in parts))
+
+        return f
+
+    def slopes(directions: list[Array]) -> tuple[Array, Array]:
+        what = Measured(values, x.ravel(), eps, inner)
+        goal = 1e-7 if eps <= EPS else 1e-3
+        found = estimate(what, directions, lambda s: goal * np.maximum(np.abs(s.value), scale))
+        low, high = found.bounds
+        middle = np.where(np.isfinite(low + high), (low + high) / 2, found.value)
+        return middle[:, 0], np.where(np.isfinite(low + high), (high - low) / 2, np.inf)[:, 0]
+
+    start = time.perf_counter()
+    middle = values(None)(x.ravel())
+    each = 8 * (time.perf_counter() - start)
+    inner = float(sum(np.sum(np.abs(y * g)) for y, g in zip(played.outputs, played.cotangents, strict=True)))
+    scale = 1e-6 * max(largest(hand), float(np.abs(middle[0])) * 1e-3)
+    count = int(np.clip(SECONDS / each, min(FEWEST, x.size), x.size)) if x.size else 0
+    rng = np.random.default_rng(0)
+    entries = np.sort(rng.choice(x.size, count, replace=False))
+    found, bars = slopes(list(axes(x.ravel(), entries.tolist()))) if count else (np.zeros(0), np.zeros(0))
+    if count == x.size or hand.shape != x.shape:
+        whole, slack = np.zeros(x.size), np.full(x.size, np.inf)
+        whole[entries], slack[entries] = found, bars
+        return whole.reshape(x.shape), slack.reshape(x.shape)
+    by_hand = hand.ravel().astype(float)
+    square = float(np.sum(by_hand[entries] ** 2))
+    k = float(np.sum(found * by_hand[entries])) / square if square else 1.0
+    whole, slack = by_hand * (k if parallel(found, by_hand[entries], NUMERIC) else 1.0), np.zeros(x.size)
+    whole[entries], slack[entries] = found, bars
+    for direction in random_directions(x.size, 0):
+        slope, bar = slopes([direction])
+        if abs(slope[0] - direction @ whole) > 4 * bar[0] + 1e-6 * np.linalg.norm(direction * whole):
+            entry = narrow_down(lambda v: abs(slopes([v])[0][0] - v @ whole), direction)
+            found, bars = slopes(list(axes(x.ravel(), [entry])))
+            whole[entry], slack[entry] = found[0], bars[0]
+    return whole.reshape(x.shape), slack.reshape(x.shape)

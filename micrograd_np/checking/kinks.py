@@ -1,0 +1,171 @@
+"""Kinks: where a derivative jumps, any choice between its one-sided values is right by the chain rule.
+
+An op has a kink where its rule gives something else at values that are moved by a billionth. No op is asked by name, so
+that relu, clip, abs, ties of maximum, max, median, sort and pooling are all found in the same way. A boolean that was
+made by comparing the op's own values, as in np.where(x > 0, x, 0) or x * (x > 0), counts as part of the op.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, product
+from typing import Any
+
+import numpy as np
+
+from ..core.tensor import Tensor
+from ..core.versions import as_used
+from .replay import Override, Recording, pulls_of
+
+Array = Any
+Choice = dict[Tensor, Override]
+SHIFT = 1e-9
+JUMP = 1e-5
+MOST_CHOICES = 64
+
+
+class Kinks:
+    """The kinked ops of a recording, and the choices that may be made at them."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.entries: dict[Tensor, int] = {}
+        self.lines: dict[Any, list[dict[str, Choice]]] = {}
+        lines: dict[Any, dict[str, Choice]] = defaultdict(dict)
+        with np.errstate(all="ignore"):
+            for node in recording.nodes:
+                g = recording.true.get(node)
+                if node.edges and hasattr(g, "shape"):
+                    for name, override, count in alternatives(node):
+                        lines[node.where].setdefault(name, {})[node] = override
+                        self.entries[node] = max(count, self.entries.get(node, 0))
+        self.by_line = [list(choices.values()) for choices in lines.values()]
+
+    def __bool__(self) -> bool:
+        return bool(self.entries)
+
+    def choices(self) -> Iterator[Choice]:
+        """The same choice at all ops of a line, for each line; at most 64 of them."""
+        options = [[{}, *choices] for choices in self.by_line]
+        for chosen in islice(product(*options), 1, MOST_CHOICES):
+            yield {node: override for choice in chosen for node, override in choice.items()}
+
+    def allows(self, tensor: Tensor, hand: Array, slack: float) -> bool:
+        """Whether a gradient directly below kinked ops is between what the choices there give."""
+        users = self.recording.users[tensor]
+        kinked = [node for node in users if node in self.entries]
+        if not kinked:
+            return False
+        base = self.recording.true
+        rest: Any = 0.0
+        low: Any = 0.0
+        high: Any = 0.0
+        with np.errstate(all="ignore"):
+            for node in users:
+                if node not in base:
+                    continue
+                mine = [part for x, part in pulls_of(node, base[node]) if x is tensor]
+                if node not in self.entries:
+                    rest = rest + sum(mine)
+                    continue
+                ways = [sum(mine)]
+                for choices in self.by_line:
+                    for choice in choices:
+                        if node in choice:
+                            ways.append(sum(part for x, part in choice[node](base[node]) if x is tensor))
+                low, high = low + np.min(ways, axis=0), high + np.max(ways, axis=0)
+                total = np.sum(ways[0])
+        inside = (hand >= rest + low - slack) & (hand <= rest + high + slack)
+        if len(kinked) == len(users) == 1 and kinked[0].size < tensor.size:  # shares sum to the cotangent
+            return bool(np.all(inside)) and abs(np.sum(hand) - total) <= slack * hand.size
+        return bool(np.all(inside))
+
+    def count(self) -> tuple[int, int]:
+        """How many entries lie on a kink, of how many."""
+        return sum(self.entries.values()), sum(
+            node.args[0].size for node in self.entries if hasattr(node.args[0], "size")
+        )
+
+
+def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
+    """What the rules of an op give at moved values, where that is something else: a name, the override, the entries."""
+    values = as_used(node)[1]
+    ones = np.ones_like(node._data) if hasattr(node._data, "dtype") else None
+    if ones is None or node._data.dtype.kind != "f":
+        return
+    usual = pulls_of(node, ones)
+    seen: list[list[Array]] = []
+    for name, moved in moves(node, values):
+        try:
+            z = node.op.kernel(*moved, **node.params)
+            found = pulls_of(node, ones, z, moved)
+        except Exception:  # no derivative there: no choice
+            continue
+        jumps = [np.abs(b - a) > JUMP * (np.abs(a) + np.abs(b)) for (_, a), (_, b) in zip(usual, found, strict=True)]
+        count = max((int(np.sum(j & np.isfinite(b))) for j, (_, b) in zip(jumps, found, strict=True)), default=0)
+        arrays = [b for _, b in found]
+        if not count or not all(np.isfinite(b).all() for b in arrays):
+            continue
+        if np.asarray(z).shape != node.shape or not np.allclose(z, node._data, 1e-6, 1e-6 * np.max(np.abs(node._data))):
+            continue
+        if any(all(np.allclose(a, b) for a, b in zip(arrays, other, strict=True)) for other in seen):
+            continue
+        seen.append(arrays)
+        yield name, lambda g, z=z, moved=moved: pulls_of(node, g, z, moved), count
+
+
+def moves(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The arguments of an op, one of them moved a little, up, down, and along its entries."""
+    wanted = {i for i, _ in node.paths}
+    for i in sorted(wanted):
+        x = values[i]
+        if not hasattr(x, "dtype") or x.dtype.kind != "f" or not x.size:
+            continue
+        largest = float(np.max(np.abs(x)))
+        size = np.where(x != 0, np.abs(x), largest or 1.0)
+        step = (1e3 * SHIFT if x.dtype.itemsize < 8 else SHIFT) * np.maximum(size, 1e-3 * largest)
+        ramp = np.linspace(-1, 1, x.size).reshape(x.shape) if x.size > 1 else np.zeros(x.shape)
+        for name, by in (("up", step), ("down", -step), ("first", -np.max(step) * ramp), ("last", np.max(step) * ramp)):
+            yield f"{name} {i}", [*values[:i], (x + by).astype(x.dtype), *values[i + 1 :]]
+    yield from flips(node, values)
+
+
+def flips(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The arguments with a mask that is the other way where that changes no value: np.where(x > 0, x, 0) at 0."""
+    data = [x for x in values if hasattr(x, "dtype") and x.dtype.kind == "f"]
+    for i, mask in enumerate(values):
+        if not hasattr(mask, "dtype") or not np.size(mask) or i in {j for j, _ in node.paths}:
+            continue
+        yes = np.asarray(mask) != 0
+        top = np.max(mask)
+        if not np.all((mask == 0) | (mask == top)) or not compared(yes, data):
+            continue
+        other = np.where(yes, np.zeros_like(mask), np.full_like(mask, top))
+        z = node.op.kernel(*values[:i], other, *values[i + 1 :], **node.params)
+        free = np.broadcast_to(np.isclose(z, node._data, 0, 1e-12), node.shape)
+        if free.shape == np.shape(mask) and free.any():
+            yield f"mask {i}", [*values[:i], np.where(free, other, mask), *values[i + 1 :]]
+
+
+def compared(yes: Array, data: Sequence[Array]) -> bool:
+    """Whether a mask is a comparison of two of the values, or of one with 0."""
+    sides = [x for x in data if x.shape == yes.shape]
+    for a in sides:
+        for b in (0.0, *sides):
+            if b is not a and any(np.array_equal(yes, test) for test in (a > b, a >= b, a < b, a <= b)):
+                return True
+    return False
+
+
+def best_choice(kinks: Kinks, wrong: Any) -> Mapping[Tensor, Override]:
+    """The choice with which the fewest rows are wrong; `wrong` counts them."""
+    best: Mapping[Tensor, Override] = {}
+    fewest = wrong(best)
+    for choice in kinks.choices():
+        count = wrong(choice)
+        if count < fewest:
+            best, fewest = choice, count
+        if not fewest:
+            break
+    return best

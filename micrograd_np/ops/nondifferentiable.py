@@ -1,0 +1,63 @@
+"""Functions without a derivative: comparisons, logic, positions. Their results are plain arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .primitive import BoolOp, NonDifferentiable, StaticOp
+
+# Comparisons.
+less = NonDifferentiable(np.less, sign="<")
+less_equal = NonDifferentiable(np.less_equal, sign="<=")
+equal = NonDifferentiable(np.equal, sign="==")
+not_equal = NonDifferentiable(np.not_equal, sign="!=")
+greater = NonDifferentiable(np.greater, sign=">")
+greater_equal = NonDifferentiable(np.greater_equal, sign=">=")
+isclose = NonDifferentiable(np.isclose)
+allclose = BoolOp(np.allclose)
+array_equal = BoolOp(np.array_equal)
+array_equiv = BoolOp(np.array_equiv)
+
+# What kind of number.
+isfinite = NonDifferentiable(np.isfinite)
+isinf = NonDifferentiable(np.isinf)
+isnan = NonDifferentiable(np.isnan)
+isneginf = NonDifferentiable(np.isneginf)
+isposinf = NonDifferentiable(np.isposinf)
+signbit = NonDifferentiable(np.signbit)
+isreal = NonDifferentiable(np.isreal)
+iscomplex = NonDifferentiable(np.iscomplex)
+isrealobj = StaticOp(np.isrealobj)
+iscomplexobj = StaticOp(np.iscomplexobj)
+
+# Logic, and the arithmetic of bits and integers.
+logical_and = NonDifferentiable(np.logical_and)
+logical_or = NonDifferentiable(np.logical_or)
+logical_xor = NonDifferentiable(np.logical_xor)
+logical_not = NonDifferentiable(np.logical_not)
+bitwise_and = NonDifferentiable(np.bitwise_and, sign="&")
+bitwise_or = NonDifferentiable(np.bitwise_or, sign="|")
+bitwise_xor = NonDifferentiable(np.bitwise_xor, sign="^")
+bitwise_count = NonDifferentiable(np.bitwise_count)
+invert = NonDifferentiable(np.invert, sign="~")
+left_shift = NonDifferentiable(np.left_shift, sign="<<")
+right_shift = NonDifferentiable(np.right_shift, sign=">>")
+gcd = NonDifferentiable(np.gcd)
+lcm = NonDifferentiable(np.lcm)
+all = NonDifferentiable(np.all)
+any = NonDifferentiable(np.any)
+count_nonzero = NonDifferentiable(np.count_nonzero)
+
+# Positions.
+argmax = NonDifferentiable(np.argmax)
+argmin = NonDifferentiable(np.argmin)
+nanargmax = NonDifferentiable(np.nanargmax)
+nanargmin = NonDifferentiable(np.nanargmin)
+argsort = NonDifferentiable(np.argsort)
+argpartition = NonDifferentiable(np.argpartition)
+argwhere = NonDifferentiable(np.argwhere)
+nonzero = NonDifferentiable(np.nonzero)
+flatnonzero = NonDifferentiable(np.flatnonzero)
+searchsorted = NonDifferentiable(np.searchsorted)
+digitize = NonDifferentiable(np.digitize)
+isin = NonDifferentiable(np.isin)
