@@ -6,8 +6,8 @@ from typing import Any
 
 from ..core import errors
 from ..core.backward import FREED
+from ..core.names import Names, live
 from ..core.tensor import Tensor
-from ..core.variables import Names, live
 from .scene import Scene, build, walk
 from .text import backward, called, table
 from .values import fill

@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
+from ..core.names import Names, is_module, live, watch
 from ..core.tensor import Tensor
-from ..core.variables import Names, is_module, live, watch
 from ..program import Program
 from . import dot, html, mermaid, programs, render, text
 from .collapse import fold as fold_scene

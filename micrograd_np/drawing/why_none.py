@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..core.backward import FREED
-from ..core.names import format_location
+from ..core.names import Names, format_location, live
 from ..core.tensor import Tensor
-from ..core.variables import Names, live
 from .explain import between, check_tensor, computed_from
 from .preview import brief
 from .scene import Edge, Scene, build, walk

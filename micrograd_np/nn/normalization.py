@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.context import no_grad
+from ..core.dispatch import single
 from ..core.errors import ShapeError, describe
-from ..core.half import is_half, rounded, single
 from ..core.tensor import Tensor
+from ..ops.half import is_half, rounded
 from ..ops.nn import batch_norm, layer_norm
 from .module import Module, Parameter, documented_like
 from .validation import FLAG, FRACTION, NONNEGATIVE, SIZE, check_dtype, checked_input, require, require_dtype

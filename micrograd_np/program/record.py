@@ -23,7 +23,7 @@ PLAIN = (Tensor, np.generic, int, float, complex, str, bytes, type(None), type, 
 
 def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) -> tuple[Any, Steps]:
     """What f returns, and the steps that it took."""
-    from ..core.variables import watch
+    from ..core.names import watch
 
     if tracing():
         raise TraceError(
