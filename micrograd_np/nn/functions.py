@@ -12,6 +12,7 @@ import numpy as np
 from ..core.errors import ArgumentTypeError
 from ..ops import activations, pooling
 from ..ops import nn as classes
+from ..ops.primitive import in_numpys_words
 from .display import call_text
 from .module import Module
 from .validation import COUNT, FLAG, NUMBER, POSITIVE, SIZE, Kind, require, require_each
@@ -33,7 +34,7 @@ class Function(Module):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         try:
-            given = self.__signature__.bind(*args, **kwargs)
+            given = self.__signature__.bind(*args, **in_numpys_words(kwargs))
         except TypeError as error:
             raise ArgumentTypeError(f"{type(self).__name__}{self.__signature__}: {error}.") from None
         given.apply_defaults()

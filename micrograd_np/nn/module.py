@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .. import cures
 from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
@@ -282,3 +283,6 @@ def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         raise ArgumentError(f"this state does not fit {owner}; nothing was changed.\n  {listed}")
     for name, tensor in tensors.items():
         tensor.data = given[name]
+
+
+cures.install(Module, "Module")
