@@ -95,7 +95,7 @@ def __getattr__(name: str) -> object:
         return _import_module(f".{name}", __name__)
     if name in _ROOMS:
         return getattr(_import_module(f".{_ROOMS[name]}", __name__), name)
-    raise _cures.missing("mg", name, __all__)
+    raise _cures.answer("mg", name, __all__)
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,8 @@ that there is.
 from __future__ import annotations
 
 import difflib
+import dis
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -438,11 +440,23 @@ def missing(owner: str, name: str, public: Iterable[str]) -> AttributeError:
     return AttributeError(text, name=asked, obj=None)
 
 
+def answer(owner: str, name: str, public: Iterable[str]) -> Exception:
+    """Return what a module's `__getattr__` has to raise.
+
+    `from module import name` hides any AttributeError behind a message of its own, so that it gets an ImportError.
+    """
+    error = missing(owner, name, public)
+    caller = sys._getframe(2)
+    if caller.f_code.co_code[caller.f_lasti] == dis.opmap["IMPORT_FROM"]:
+        return ImportError(str(error), name=name)
+    return error
+
+
 def answering(owner: str, public: list[str]) -> Callable[[str], Any]:
     """A module's `__getattr__`."""
 
     def __getattr__(name: str) -> Any:
-        raise missing(owner, name, public)
+        raise answer(owner, name, public)
 
     return __getattr__
 

@@ -97,7 +97,12 @@ model.parameters() model.named_parameters() model.state_dict() model.zero_grad()
 model.modules() optim.SGD(model.parameters(),lr=0.1) optim.SGD(model.parameters(),lr=0.1,momentum=0.9,nesterov=True)
 optim.Adam(model.parameters()) optim.AdamW(model.parameters(),lr=1e-3,weight_decay=0.01)
 optim.RMSprop(model.parameters()) optim.StepLR(optimiser,10) optim.CosineAnnealingLR(optimiser,10)
-optim.ReduceLROnPlateau(optimiser) optimiser.zero_grad() optimiser.param_groups[0]['lr'] optimiser.state_dict()
+optim.ReduceLROnPlateau(optimiser) optimiser.zero_grad() optimiser.param_groups[0]['lr']
+nn.CrossEntropyLoss()(logits,labels) nn.MSELoss()(x,b) nn.BCEWithLogitsLoss()(x,b) nn.Identity()(x)
+nn.ModuleList([nn.Identity()]) nn.ModuleDict({"a":nn.Identity()}) nn.GroupNorm(1,3)(x) nn.RMSNorm(3)(x)
+nn.ConvTranspose2d(1,2,3) nn.AdaptiveAvgPool2d(1) nn.Embedding(4,3,padding_idx=0)
+nn.cross_entropy(logits,labels,ignore_index=-100) nn.MaxPool2d(2,ceil_mode=True) model.requires_grad_(False)
+optimiser.zero_grad(set_to_none=True) model.zero_grad(set_to_none=True) optimiser.state_dict()
 optim.clip_grad_norm_(model.parameters(),1.0)
 """.split()
 WORKS = [code for code in WORKS if not code.endswith("_")]
@@ -106,6 +111,23 @@ WORKS = [code for code in WORKS if not code.endswith("_")]
 @pytest.mark.parametrize("code", WORKS)
 def test_a_guess_that_works(code, names):
     eval(code, names)
+
+
+@pytest.mark.parametrize(
+    ("line", "cure"),
+    [
+        ("from micrograd_np import Value", "mg.Tensor(3.0"),
+        ("from micrograd_np import tensor, nn", "mg.Tensor([1.0"),
+        ("from micrograd_np.nn import functional as F", "mg.nn.cross_entropy("),
+        ("from micrograd_np.optim import lr_scheduler", "mg.optim.StepLR("),
+        ("from micrograd_np.data import DataLoader", "mg.data.batches("),
+        ("from micrograd_np.nn.init import kaiming_normal_", "mg.nn.init.he_normal("),
+    ],
+)
+def test_an_import_is_answered_too(line, cure):
+    with pytest.raises(ImportError) as caught:
+        exec(line, {})
+    assert cure in str(caught.value)
 
 
 def test_there_are_enough_guesses():
