@@ -482,7 +482,7 @@ def install(cls: type, owner: str) -> None:
     def __dir__(self: Any) -> list[str]:
         return [name for name in object.__dir__(self) if name not in TABLES[owner] or own(self, name)]
 
-    cls.__dir__ = __dir__  # type: ignore[method-assign]
+    cls.__dir__ = __dir__  # type: ignore[assignment, method-assign]
 
 
 def own(instance: Any, name: str) -> bool:
