@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .core.containers import flatten, map_leaves
-from .core.errors import ArgumentError, ShapeError
+from .core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from .core.tensor import trace_constant
 from .ops.primitive import as_array
 from .pullback import Function, check_count, vjp
@@ -49,6 +49,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     >>> value_and_grad(lambda x: (x * x).sum())(np.array([1.0, 2.0]))
     (array(5.), array([2., 4.]))
     """
+    check_function("value_and_grad", f)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -73,6 +74,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     >>> grad(grad(lambda x: x**3))(2.0)
     array(12.)
     """
+    check_function("grad", f)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -93,6 +95,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     array([[2., 0.],
            [0., 4.]])
     """
+    check_function("jacobian", f)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -140,6 +143,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     array([[4., 2.],
            [2., 0.]])
     """
+    check_function("hessian", f)
     return jacobian(jacobian(f, argnums), argnums)
 
 
@@ -174,6 +178,7 @@ def hvp(f: Function, argnums: int = 0) -> Function:
     >>> hvp(lambda x: (x**3).sum())(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])
     """
+    check_function("hvp", f)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -201,3 +206,14 @@ def check_scalar_value(f: Any, value: Any) -> None:
             f"grad needs a function with a scalar value, and {getattr(f, '__name__', 'f')} returned {shape}. Reduce "
             "it, say with .sum(), or use mg.jacobian or mg.vjp."
         )
+
+
+def check_function(name: str, f: Any) -> None:
+    """Refuse a value where the function that computes it belongs."""
+    if hasattr(f, "backward"):
+        cure = f"Write mg.{name}(f)(x), with f = lambda x: ... giving that value"
+        if "grad" in name:
+            cure += "; or mg.gradients(loss, [x]) for the gradient of the value itself"
+        raise ArgumentTypeError(f"mg.{name} takes a function, and {describe(f, 'this tensor')} is a value. {cure}.")
+    if not callable(f):
+        raise ArgumentTypeError(f"mg.{name} takes a function, such as lambda x: (x * x).sum(), not {describe(f, 'f')}.")

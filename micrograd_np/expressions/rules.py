@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..core.errors import ArgumentTypeError
-from ..core.rules import METADATA, innermost
+from ..core.versions import METADATA, innermost
 from ..ops import BY_FUNCTION
 from .formulas import formula, function_call, shortened
 from .phrases import Phrase, short, signed

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..core.backward import unbroadcast
 from ..core.errors import ArgumentError, OutOfRangeError, ShapeError
-from ..core.rules import unbroadcast
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 
