@@ -138,6 +138,8 @@ class Optimiser:
 
     optional_when_zero: ClassVar[tuple[str, ...]] = ()
     ranges: ClassVar[dict[str, Kind]] = dict.fromkeys(("lr", "momentum", "weight_decay", "eps"), NONNEGATIVE)
+    _unguarded = ("_units", "_names", "_parameters")  # made of the others: no guard of a program looks at them
+
     # True where update treats each entry on its own, so that small parameters may be given to it as one array. A state
     # is then of the parameter's shape, or one number, such as a count of steps.
     elementwise: ClassVar[bool] = False

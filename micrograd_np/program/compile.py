@@ -17,7 +17,7 @@ from ..core.context import CURRENT
 from ..core.tensor import Tensor
 from .compare import check_same
 from .emit import Emitted
-from .entry import MISFIT, Left, mode
+from .entry import MISFIT, Left, misfit, mode
 from .guard import Guard, met
 from .guards import Names, Outside, TooMuch
 from .machine import Machine
@@ -133,13 +133,12 @@ class Compiled:
         except TooMuch as reason:
             self.stop(kind, str(reason))
             return self.function(*args, **kwargs)
-        unchanged = outside.guard()
         kind.traces += 1
         modes = [module.training for module in outside.modules]
-        result, steps = record(self.function, args, kwargs, outside=outside, moving=kind.moving)
-        if not unchanged() and not is_set_by(steps, outside.modules, modes, unchanged):
+        result, steps = record(self.function, args, kwargs, named=False, outside=outside, moving=kind.moving)
+        if outside.first_changed() and (path := changed_by(steps, outside, modes)):
             raise TraceError(
-                f"{steps.name} changed {outside.first_changed()} itself, which its program would not do. Return what "
+                f"{steps.name} changed {path} itself, which its program would not do. Return what "
                 "it makes and keep it outside, or hold it in a Tensor and write to that; what the function did this "
                 "time is done."
             )
@@ -155,7 +154,7 @@ class Compiled:
             kind.stopped = True  # a gradient may be asked of what is returned
         elif met(steps).isdisjoint(owners):
             moving = frozenset(kind.moving)
-            more = (self.backend, outside, unchanged, types, moving)
+            more = (self.backend, outside, types, moving)
             kind.runners = [Runner(self.function, steps, args, kwargs, *more), *kind.runners][:KEPT]
         return rebuild([as_type(*pair) for pair in zip(returned, types, strict=True)]) if kind.types else result
 
@@ -251,25 +250,16 @@ class Turns:
         return Turns, ()
 
 
-def misfit(args: Any, kwargs: Any) -> Any:
-    """What is called where no program is known."""
-    return MISFIT
-
-
-def is_set_by(steps: Steps, modules: list[Any], before: list[bool], unchanged: Callable[[], bool]) -> bool:
-    """Whether all that has changed is that modules train or do not: the program then sets that too."""
-    steps.modes = [(m, m.training) for m, then in zip(modules, before, strict=True) if m.training is not then]
-    switch(modules, before)
-    same = unchanged()
-    for module, now in steps.modes:
-        module.training = now
-    return same
-
-
-def switch(modules: list[Any], modes: list[bool]) -> None:
-    for module, training in zip(modules, modes, strict=True):
-        if module.training is not training:
-            module.training = training
+def changed_by(steps: Steps, outside: Outside, before: list[bool]) -> str | None:
+    """What a run has changed, besides whether modules train: that its program does, too."""
+    now = [module.training for module in outside.modules]
+    steps.modes = [(m, is_on) for m, is_on, was in zip(outside.modules, now, before, strict=True) if is_on is not was]
+    for module, is_on in steps.modes:
+        module.training = not is_on
+    path = outside.first_changed()
+    for module, is_on in steps.modes:
+        module.training = is_on
+    return path
 
 
 def is_recorded(args: Any, kwargs: Any) -> bool:

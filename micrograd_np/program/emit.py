@@ -10,7 +10,7 @@ import numpy as np
 
 from ..expressions.source import is_numpys, kernel_of
 from ..ops.primitive import Elementwise
-from .plan import REDUCTIONS, SINGLE, Plan, laid_out
+from .plan import PRODUCTS, REDUCTIONS, SINGLE, Plan, laid_out
 from .simplify import draws
 from .values import CONSTANT, RESULT, Step, Steps, Value
 
@@ -109,8 +109,8 @@ class Emitted:
             return f"{args[0]}.T"
         if op.name == "vdot" and all(map(self.plan.lies_flat, step.inputs)):
             return f"{self.flat(args[0])}.dot({self.flat(args[1])})"
-        if op.name == "dot" and out:
-            return f"{args[0]}.dot({args[1]}, {out})"
+        if op in PRODUCTS and self.plan.is_product_of_matrices(step):
+            return f"{args[0]}.dot({args[1]}{f', {out}' if out else ''})"
         args += [f"out={out}" if op.name in NAMED_OUT else out] if out else []
         args += [f"**{self.meaning(step.params)}"] if step.params else []
         return f"{self.meaning(op.kernel)}({', '.join(args)})"

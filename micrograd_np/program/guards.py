@@ -244,12 +244,9 @@ class Outside:
         if self.strict:
             raise TooMuch(what)
 
-    def guard(self) -> Any:
-        """The conditions as one function, fast enough to be asked before each call."""
-        names = Names()
-        conditions = list(dict.fromkeys(edge.text(names) for edge in self.edges))
-        lines = ["    def unchanged():", f"        return {' and '.join(conditions) or True}"]
-        return names.function(lines, "unchanged")
+    def conditions(self, names: Names) -> list[str]:
+        """The conditions in an order that finds a change soon."""
+        return [edge.text(names) for edge in self.edges]
 
     def first_changed(self) -> str | None:
         """The path of something that is not what it was."""
@@ -320,6 +317,8 @@ def attributes(walk: Outside, place: Place) -> Found:
         elif parts or open_to_others:
             yield given(path, parts, "len({})", len(parts))
         for name, value in list(parts.items()):
+            if name in getattr(kind, "_unguarded", ()):  # ours, and made of the others
+                continue
             yield item(f"{path}.{name}", parts, name, value)
             yield from reached(walk, f"{path}.{name}", name, value, place.read and open_to_others)
     for name in bytecode.slots(kind) if users or open_to_others else ():

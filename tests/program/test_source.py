@@ -214,7 +214,7 @@ def test_a_function_is_not_called_as_something_that_its_text_needs(name):
     program = mg.trace(f)(x, i)
     called = "t_class" if name == "class" else f"{name}_2"
     assert f"def {called}(x, i):" in str(program)
-    assert repr(program).startswith(f"<Program {called}:")
+    assert f"def {called}(" in repr(program)
     assert np.array_equal(program(x, i), f(x, i).data)
 
 
