@@ -123,6 +123,10 @@ class Compiled:
         owners = {id(owner(x)) for x in leaves if has_values(x)}
         if not all(runner.met.isdisjoint(owners) for runner in kind.runners):
             return self.function(*args, **kwargs)  # an argument lies in memory that the program writes to by itself
+        if kind.runners and not kind.settled:  # something is another than it was: what is kept of it is made anew first
+            kind.settled = True
+            return self.function(*args, **kwargs)
+        kind.settled = False
         kind.move(leaves)
         if kind.traces >= TRACES and not kind.pays():
             self.stop(kind, f"{kind.changes()} is another at each call")
@@ -137,6 +141,9 @@ class Compiled:
         modes = [module.training for module in outside.modules]
         result, steps = record(self.function, args, kwargs, named=False, outside=outside, moving=kind.moving)
         if outside.first_changed() and (path := changed_by(steps, outside, modes)):
+            kind.changed += 1  # once, it may be a cache that was filled
+            if kind.changed < 2:
+                return as_types(result, kind.types or [])
             raise TraceError(
                 f"{steps.name} changed {path} itself, which its program would not do. Return what "
                 "it makes and keep it outside, or hold it in a Tensor and write to that; what the function did this "
@@ -144,7 +151,7 @@ class Compiled:
             )
         if kind.other and steps.spoiled is None:
             check_same(kind.other, steps)
-        returned, rebuild = flatten(result)
+        returned, _ = flatten(result)
         types = kind.types or []
         if steps.spoiled is not None:
             self.stop(kind, steps.spoiled)
@@ -156,7 +163,7 @@ class Compiled:
             moving = frozenset(kind.moving)
             more = (self.backend, outside, types, moving)
             kind.runners = [Runner(self.function, steps, args, kwargs, *more), *kind.runners][:KEPT]
-        return rebuild([as_type(*pair) for pair in zip(returned, types, strict=True)]) if kind.types else result
+        return as_types(result, types)
 
     def compare(self, kind: Kind, runner: Runner, args: Any, kwargs: Any) -> Any:
         """The function runs, and its program on copies."""
@@ -203,6 +210,8 @@ class Kind:
         self.calls = count(1)
         self.served = 0
         self.stopped = False
+        self.settled = False  # whether the last call ran as it is
+        self.changed = 0  # how often a trace changed what it reads
         self.other: Steps | None = None  # a program that gave other bits
 
     def serving(self, args: Any, kwargs: Any) -> Runner | None:
@@ -248,6 +257,13 @@ class Turns:
 
     def __reduce__(self) -> Any:
         return Turns, ()
+
+
+def as_types(result: Any, types: list[str]) -> Any:
+    """What a traced run gives, as the function itself returns it."""
+    returned, rebuild = flatten(result)
+    same = len(returned) == len(types)
+    return rebuild([as_type(*pair) for pair in zip(returned, types, strict=True)]) if same else result
 
 
 def changed_by(steps: Steps, outside: Outside, before: list[bool]) -> str | None:

@@ -42,7 +42,7 @@ ATOMS |= {datetime.date, datetime.datetime, datetime.time, datetime.timedelta, d
 # Types of C whose objects never change, or hold nothing that is computed with.
 STATELESS = {"_thread.lock", "_thread.RLock", "types.GenericAlias", "types.UnionType", "builtins.getset_descriptor"}
 STATELESS |= {"builtins.wrapper_descriptor", "builtins.method_descriptor", "builtins.member_descriptor"}
-STATELESS |= {"builtins.classmethod_descriptor", "builtins.object", "functools._lru_list_elem"}
+STATELESS |= {"builtins.classmethod_descriptor", "builtins.object", "_collections._tuplegetter"}
 STATELESS_MODULES = ("re", "typing", "numpy", "logging")
 MISSING = object()
 
@@ -572,7 +572,7 @@ READERS: dict[Any, Callable[[Outside, Place], Found]] = {
     operator.attrgetter: of_getter,
     operator.methodcaller: of_getter,
     operator.itemgetter: of_referents,
-    types.MappingProxyType: of_referents,
+    **dict.fromkeys((types.MappingProxyType, type({}.keys()), type({}.values()), type({}.items())), of_referents),
     contextvars.ContextVar: of_context_variable,
     weakref.ref: of_reference,
     type(functools.lru_cache(len)): of_cache,
