@@ -151,6 +151,7 @@ class Compiled:
             )
         if kind.other and steps.spoiled is None:
             check_same(kind.other, steps)
+        kind.changed = 0
         returned, _ = flatten(result)
         types = kind.types or []
         if steps.spoiled is not None:
