@@ -30,6 +30,7 @@ KINDS = 64  # of arguments, with programs of their own
 TRACES = 8  # of one kind, from which on each has to pay
 PAYS = 30  # calls that a program has to serve
 KEPT = 16  # programs of one kind
+CACHES = 3  # traces in a row that change what they read, which is then no cache
 BACKENDS: dict[str, Callable[[Steps], Any]] = {"numpy": Emitted, "numba": Machine}
 Call = Callable[..., Any]
 
@@ -141,8 +142,8 @@ class Compiled:
         modes = [module.training for module in outside.modules]
         result, steps = record(self.function, args, kwargs, named=False, outside=outside, moving=kind.moving)
         if outside.first_changed() and (path := changed_by(steps, outside, modes)):
-            kind.changed += 1  # once, it may be a cache that was filled
-            if kind.changed < 2:
+            kind.changed += 1  # a few times, it may be a cache that was filled
+            if kind.changed < CACHES:
                 return as_types(result, kind.types or [])
             raise TraceError(
                 f"{steps.name} changed {path} itself, which its program would not do. Return what "
