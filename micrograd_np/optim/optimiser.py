@@ -12,8 +12,8 @@ import numpy as np
 from ..core.context import CURRENT, no_grad, tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor
-from ..core.versions import memory
-from ..nn.module import load
+from ..core.versions import memory_of
+from ..nn.module import clear_gradient, load
 from ..nn.validation import NONNEGATIVE, Kind
 from .groups import Group, as_ndarray, grouped
 
@@ -29,11 +29,11 @@ def is_finite(x: Any) -> bool:
 
 def mark_written(tensors: list[Tensor]) -> None:
     """Mark one write, made now, in the memory of all these tensors."""
-    first = memory(tensors[0])
+    first = memory_of(tensors[0])
     first.write()
     written, where = first.written, first.where
     for x in tensors:
-        seen = x._memory or memory(x)
+        seen = x._memory or memory_of(x)
         seen.written, seen.where = written, where
 
 
@@ -321,8 +321,3 @@ class Optimiser:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a state that `state_dict` gave: all of it, or none and an error that lists each mismatch."""
         load(type(self).__name__, dict(self.named_state()), state)
-
-
-def clear_gradient(p: Tensor, set_to_none: bool) -> None:
-    """Set a gradient to None, or to zeros where there is one."""
-    p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)

@@ -120,12 +120,14 @@ def slots(kind: type) -> tuple[str, ...]:
 def is_users(thing: Any) -> bool:
     """Whether a function, class or module stands in the user's own code."""
     if isinstance(thing, FunctionType):
-        return variables.is_users(thing.__code__.co_filename)
+        return variables.is_user_code(thing.__code__.co_filename)
     if isinstance(thing, type):
         return variables.is_users_class(thing)
     if not isinstance(thing, ModuleType):
         return False
-    return variables.is_users(getattr(thing, "__file__", None) or next(iter(getattr(thing, "__path__", ())), "<frozen"))
+    return variables.is_user_code(
+        getattr(thing, "__file__", None) or next(iter(getattr(thing, "__path__", ())), "<frozen")
+    )
 
 
 def is_ours(kind: type) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.context import CURRENT
 from ..core.tensor import Tensor, constant
-from ..core.versions import latest, memory, tick
+from ..core.versions import latest, memory_of, next_id
 from .emit import Emitted, indented
 from .guard import Guard, met
 from .guards import Names, Outside, entries, same
@@ -68,8 +68,15 @@ class Entry:
         types: list[str],
         moving: Container[int],
     ) -> None:
-        scope: dict[str, Any] = {"latest": latest, "tick": tick, "constant": constant, "array": np.asarray}
-        scope |= {"free": [], "frames": frames, "rebuild": program.rebuild, "own": own, "memory": memory, "Left": Left}
+        scope: dict[str, Any] = {"latest": latest, "next_id": next_id, "constant": constant, "array": np.asarray}
+        scope |= {
+            "free": [],
+            "frames": frames,
+            "rebuild": program.rebuild,
+            "own": own,
+            "memory": memory_of,
+            "Left": Left,
+        }
         scope |= {"context": CURRENT.get, "MISFIT": MISFIT, "function": function}
         self.names = Names(scope | {"same": same, "entries": entries})
         self.types = types
@@ -117,7 +124,7 @@ class Entry:
         lines = [f"{self.names(module)}.training = {mode}" for module, mode in program.modes]
         targets = [target for target, _ in program.writes if target.kind == TENSOR or self.is_tensor(target)]
         if targets:
-            lines.append("latest.written = now = tick()")
+            lines.append("latest.written = now = next_id()")
             lines += [f"{self.memory(target)}.written = now" for target in targets]
         results = [x for x in program.result if isinstance(x, Value) and x.kind == RESULT]
         left = [(target, g) for target, g in program.gradients if g is not None]
@@ -139,7 +146,7 @@ class Entry:
         return x.kind == ARGUMENT and isinstance(self.leaves[x.of], Tensor)
 
     def memory(self, target: Value) -> str:
-        return self.names(memory(target.of)) if target.kind == TENSOR else f"memory({self.tensor(target)})"
+        return self.names(memory_of(target.of)) if target.kind == TENSOR else f"memory({self.tensor(target)})"
 
     def end(self, x: Value, kind: str, places: Any) -> str:
         """A result, of the type that the function itself gives it."""

@@ -13,9 +13,9 @@ import numpy as np
 
 from ..core import errors
 from ..core.context import CURRENT
-from ..core.names import line, spot
+from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
-from ..core.versions import latest, memory, tick
+from ..core.versions import latest, memory_of, next_id
 from .arguments import Arguments
 from .entry import MISFIT, misfit, mode
 from .guard import Guard
@@ -80,8 +80,8 @@ class Program:
 
     def entry(self, args: Any, kwargs: Any, leaves: list[Any]) -> Callable[[Any, Any], Any]:
         """`call(args, kwargs)` for arguments like these, as text: it costs little more than the function itself."""
-        names = Names({"context": CURRENT.get, "array": np.asarray, "MISFIT": MISFIT, "tick": tick})
-        names.scope |= {"function": self.function, "memory": memory, "latest": latest}
+        names = Names({"context": CURRENT.get, "array": np.asarray, "MISFIT": MISFIT, "next_id": next_id})
+        names.scope |= {"function": self.function, "memory": memory_of, "latest": latest}
         guard = Guard(args, kwargs, names)
         floats = [f"repr({guard.paths[i]}) == {repr(guard.leaves[i])!r}" for i in guard.floats]
         conditions = " and ".join([mode(names), *guard.conditions, *floats])
@@ -99,10 +99,10 @@ class Program:
         lines += ["        except (KeyError, IndexError, AttributeError):", "            fits = False"]
         lines += ["        if not fits:", "            return MISFIT"]
         lines += ["        try:", f"            return function({given})", "        finally:"]
-        lines += ["            latest.written = now = tick()"] if self.simple.writes else ["            pass"]
+        lines += ["            latest.written = now = next_id()"] if self.simple.writes else ["            pass"]
         for target, _ in self.simple.writes:
             if target.kind == TENSOR:
-                lines.append(f"            {names(memory(target.of))}.written = now")
+                lines.append(f"            {names(memory_of(target.of))}.written = now")
             elif tensors[target.of]:
                 lines.append(f"            memory({paths[target.of]}).written = now")
         return names.function(lines, "call")  # type: ignore[no-any-return]
@@ -112,7 +112,8 @@ class Program:
         now, how = CURRENT.get(), f"calling the program {self.name}"
         if now.trace is not None:
             raise TraceError(
-                f"{how} in a traced function would make today's value part of the program: {line(spot())}. Call the "
+                f"{how} in a traced function would make today's value part of the program: "
+                f"{format_location(caller_location())}. Call the "
                 "plain function there."
             )
         written = {target.of for target, _ in self.simple.writes if target.kind == ARGUMENT}

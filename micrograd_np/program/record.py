@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.containers import flatten, has_values
 from ..core.context import Mode, tracing
-from ..core.names import line, spot
+from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, constant
 from .arguments import parameters_of, parts
 from .draws import no_hidden_draws
@@ -49,7 +49,10 @@ def record(
     from ..core.variables import watch
 
     if tracing():
-        raise TraceError(f"a program is being written down already: {line(spot())}. Call the plain function there.")
+        raise TraceError(
+            f"a program is being written down already: {format_location(caller_location())}. Call the plain function "
+            "there."
+        )
     if inspect.isgeneratorfunction(f) or inspect.iscoroutinefunction(f):
         raise TraceError(f"{f.__name__} only begins when it is called: give the function that computes what it yields.")
     tracer = Trace(spell)
@@ -84,7 +87,7 @@ def record(
     writes = [(at, tracer.values[x]) for x, at in tracer.targets.items() if at.kind in LASTING]
     owners = {x: tracer.targets.get(x, tracer.values[x]) for x, _ in left}
     gradients = [(owners[x], g) for x, g in left if owners[x].kind in LASTING]
-    met = {x: g is not None for x, g in tracer.met.items() if x.birth < tracer.start}
+    met = {x: g is not None for x, g in tracer.met.items() if x._order < tracer.start}
     name = getattr(f, "__name__", "step")
     steps = Steps(
         name if name.isidentifier() else "function",

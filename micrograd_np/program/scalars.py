@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.names import line, spot
-from ..core.tensor import Tensor, begin
+from ..core.names import caller_location, format_location
+from ..core.tensor import Tensor, init_leaf
 from ..ops import TABLE
 
 EXACT = {np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum}  # NumPy rounds these as Python does
@@ -33,7 +33,7 @@ class Scalar(Tensor):
     @classmethod
     def of(cls, tensor: Tensor, trace: Any) -> Scalar:
         scalar = cls.__new__(cls)
-        begin(scalar, tensor._data)
+        init_leaf(scalar, tensor._data)
         scalar.tensor, scalar.trace = tensor, trace
         return scalar
 
@@ -43,7 +43,7 @@ class Scalar(Tensor):
 
     def number(self) -> float:
         """The value; that somebody asked for it is the end of the program."""
-        self.trace.spoil(f"the value of a float argument is used in {line(spot())}")
+        self.trace.spoil(f"the value of a float argument is used in {format_location(caller_location())}")
         return float(self._data)
 
     def beside(self, other: Any) -> Tensor:

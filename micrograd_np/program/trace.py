@@ -12,11 +12,11 @@ from ..core.containers import has_values
 from ..core.context import no_grad
 from ..core.dispatch import apply
 from ..core.errors import TraceError as TraceError
-from ..core.errors import called
+from ..core.errors import describe
 from ..core.half import is_half, rounded, single
-from ..core.names import line, spot
+from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, constant
-from ..core.versions import Memory, memory, tick
+from ..core.versions import Memory, memory_of, next_id
 from ..ops import TABLE
 from ..ops.identity import alias, hook
 from .scalars import Scalar
@@ -48,7 +48,7 @@ class Trace:
         self.refused: TraceError | None = None  # what the function caught is raised once more at its end
         self.steps: list[Step] = []
         self.rules = 0  # that are being read
-        self.start = tick()
+        self.start = next_id()
         self.values: dict[Tensor, Value] = {}
         self.inputs: dict[tuple[str, int], Value] = {}
         self.targets: dict[Tensor, Value] = {}  # tensors that were written to, and which input each was
@@ -66,16 +66,16 @@ class Trace:
     def made(self, node: Tensor, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> None:
         """An op ran."""
         args = tuple(map(self.seen, args))
-        node.args = args if node.edges else ()
+        node.args = args if node._parents else ()
         if op in SAME:
             self.same(node, args[0])
         elif op.single and is_half(args):
             with no_grad():
                 plain = (x.detach() if isinstance(x, Tensor) else x for x in args)
                 self.same(node, rounded(apply(op, tuple(map(single, plain)), params)))
-        elif op.spelled and self.spell:
+        elif op.decomposition and op.exact and self.spell:
             with no_grad():
-                self.same(node, op.spelled(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
+                self.same(node, op.decomposition(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
                 self.values[node].kind_of = op.name
         else:
             check_shape_is_known(op, args)
@@ -133,7 +133,7 @@ class Trace:
             value = self.step(TABLE["copy"], (value,), {}, np.empty(shape, dtype))
         self.targets.setdefault(tensor, target)
         self.values[tensor] = value
-        self.written[memory(tensor)] = tensor
+        self.written[memory_of(tensor)] = tensor
 
     def gradient(self, tensor: Tensor) -> Any:
         """What `.grad` is now."""
@@ -177,8 +177,8 @@ class Trace:
     def refuse(self, tensor: Tensor, how: str) -> None:
         """What would make a value part of the program."""
         self.refused = self.refused or TraceError(
-            f"{how} of {called(tensor, 'a tensor')} in a traced function would make today's value part of the "
-            f"program: {line(spot())}. {CURES.get(how, CURE)}"
+            f"{how} of {describe(tensor, 'a tensor')} in a traced function would make today's value part of the "
+            f"program: {format_location(caller_location())}. {CURES.get(how, CURE)}"
         )
         raise self.refused
 
@@ -190,7 +190,7 @@ class Trace:
             x = x.tensor if type(x) is Scalar else self.whole.get(x, x)
             self.check_unwritten(x)
             if x not in self.values:
-                old = x.birth < self.start
+                old = x._order < self.start
                 self.values[x] = self.input(TENSOR, x, x._data) if old else self.array(x._data)
             return self.values[x]
         if isinstance(x, np.generic | list):
@@ -216,7 +216,7 @@ class Trace:
     def step(self, op: Any, inputs: tuple[Any, ...], params: dict[str, Any], data: Any) -> Value:
         output = new(RESULT, None, data)
         output.backward = self.rules > 0
-        self.steps.append(Step(op, inputs, params, output, spot()))
+        self.steps.append(Step(op, inputs, params, output, caller_location()))
         return output
 
     def cotangent(self, node: Tensor, g: Any, final: bool = False) -> None:
@@ -231,12 +231,12 @@ class Trace:
     def check_unwritten(self, x: Tensor) -> None:
         """Refuse a view of what was written to since: it shows what a program keeps for the end."""
         target = self.written.get(x._memory) if x._memory is not None else None
-        if target is not None and target is not x and x.birth < x._memory.written:  # type: ignore[union-attr]
+        if target is not None and target is not x and x._order < x._memory.written:  # type: ignore[union-attr]
             given = x in self.values and self.values[x].kind == ARGUMENT
             cure = "Give the function a copy of one" if given else "Take the view after the write, or copy it before"
             raise TraceError(
-                f"{called(x, 'a tensor')} is a view of {called(target, 'a tensor')}, which was written to since; a "
-                f"program writes last: {line(spot())}. {cure}."
+                f"{describe(x, 'a tensor')} is a view of {describe(target, 'a tensor')}, which was written to since; a "
+                f"program writes last: {format_location(caller_location())}. {cure}."
             )
 
     def end(self, x: Tensor) -> Any:
@@ -251,7 +251,7 @@ class Trace:
             tensor._grad = np.array(g._data)
         left: list[tuple[Tensor, Value | None]] = []
         for tensor, value in list(self.values.items()):
-            if tensor.birth > self.start:
+            if tensor._order > self.start:
                 continue  # made by the function itself, and gone with it
             if tensor in gradients and tensor.op is None and value.kind != CONSTANT:
                 self.cotangent(tensor, gradients[tensor], final=True)
@@ -264,7 +264,7 @@ class Trace:
         """Refuse a module that keeps what the function computed: a program has no attributes to set."""
         for module in self.modules.values():
             for path, tensor in module.named_tensors():
-                if tensor.birth > self.start:
+                if tensor._order > self.start:
                     raise TraceError(
                         f"{path} of {type(module).__name__} was set to a Tensor made in the traced function, and its "
                         "program would not set it. Give the module a Tensor of its own before, and write into that "
@@ -305,5 +305,5 @@ def check_shape_is_known(op: Any, args: tuple[Any, ...]) -> None:
     if masks or op.name in SHAPED_BY_DATA:
         raise TraceError(
             f"how many entries {op.name} gives depends on the values, and a program's shapes are fixed: "
-            f"{line(spot())}. Choose with mg.where, or multiply by the mask."
+            f"{format_location(caller_location())}. Choose with mg.where, or multiply by the mask."
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..core.names import Spot
+from ..core.names import Location
 
 # Where a value comes from, and what `of` then holds.
 ARGUMENT = "argument"  # the position among the leaves of the arguments
@@ -46,7 +46,7 @@ class Step(NamedTuple):
     inputs: tuple[Any, ...]
     params: dict[str, Any]
     output: Value
-    where: Spot | None = None
+    where: Location | None = None
 
 
 @dataclass(eq=False)
