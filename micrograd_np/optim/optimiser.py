@@ -273,8 +273,9 @@ class Optimiser:
         for unit in self._units:
             for i, p, state in zip(unit.numbers, unit.parameters, unit.states, strict=True):
                 if gradients[i] is not None:
-                    self.update(p, gradients[i], state, **unit.options())
-                    trace.expect(gradients[i], (p, *state.values()))
+                    options = unit.options()
+                    with trace.updating(type(self).__name__, p, gradients[i], state):
+                        self.update(p, gradients[i], state, **options)
 
     def _check_presence(self, gradients: list[Any]) -> None:
         """Raise if a parameter that may change has no gradient."""

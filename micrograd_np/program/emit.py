@@ -180,7 +180,9 @@ class Emitted:
 
     def needed_checks(self) -> list[Value]:
         """What has to be finite, without what shows in something else of it: a nan goes through sums and products."""
-        finite = [x for x in self.program.finite if isinstance(x, Value)]
+        held = {x for update in self.program.updates for x in (update.parameter, *update.state.values())}
+        written = [value for target, value in self.program.writes if target in held]
+        finite = list(dict.fromkeys(x for x in (*self.program.finite, *written) if isinstance(x, Value)))
         shows: set[Value] = set()
         found = []
         for x in finite[::-1]:  # what is written stands last

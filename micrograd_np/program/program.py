@@ -43,11 +43,12 @@ class Program:
         self.arguments = arguments or Arguments(None, (), {})
         self.wanted = wanted  # a gradient of what the function returned
         self.traced = steps
-        self.simple = simplified(steps)
+        self.simple = simplified(steps, by_update=True)
         self.inputs = self.simple.inputs()
         self.direct: Callable[[Any, Any], Any] = misfit
         source = Source(self.simple)
         self.name, self.text = source.name, source.text()
+        self.parameters = list(source.parameters)
 
     @property
     def steps(self) -> list[Step]:
@@ -123,6 +124,12 @@ class Program:
             is_weight = i in written or self.simple.gradients
             if x.op is not None or (not is_weight and (self.wanted or not traced)):
                 errors.check_uncut(x, how, "Call the plain function, or give the program .data for the values alone.")
+
+    def arrays(self) -> dict[str, Any]:
+        """The parameters of the text that are no arguments, by name: its Tensors' arrays, gradients, generators."""
+        own = [(name, x) for name, x in zip(self.parameters, self.inputs, strict=True) if x.kind != ARGUMENT]
+        parts = {GRADIENT: "_grad", TENSOR: "_data"}
+        return {name: getattr(x.of, parts[x.kind]) if x.kind in parts else x.of for name, x in own}
 
     def __str__(self) -> str:
         return self.text

@@ -99,7 +99,8 @@ def record(
         gradients,
         met,
         list(tracer.modules.values()),
-        [*tracer.finite, *(tracer.values[x] for x in tracer.expected if x in tracer.targets)],
+        [update.gradient for update in tracer.updates],
+        tracer.updates,
         spoiled=tracer.spoiled,
     )
     return result, steps
