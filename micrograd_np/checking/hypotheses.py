@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from ..core.rules import Rule
 from ..core.tensor import Tensor
 from ..core.versions import as_used
 from .claims import Row
-from .conventions import Sizes
+from .conventions import Sizes, factor_name
 from .gradcheck import rules_of
 from .replay import Block, Override, Recording, arguments, blocks, forms_of
 
@@ -25,6 +26,7 @@ Array = Any
 # A number found by least squares proves something only where it fits at least so many numbers.
 PROVEN = 3
 LONGEST = 60
+MOST_SCALARS = 12  # single numbers look like each other
 
 
 @dataclass
@@ -160,12 +162,39 @@ class Suspicion:
         k = np.array(factors)
         return not np.any(np.abs(wanted - k * found) <= slack * (abs(wanted) + np.abs(k) * size))
 
+    @cached_property
+    def constants(self) -> dict[float, str]:
+        """The numbers that the user's forward pass is written with, and where."""
+        found: dict[float, str] = {}
+        for node in self.recording.nodes:
+            for x, value in zip(node.args, node.values, strict=True) if node.op is not None else ():
+                if (
+                    not isinstance(x, Tensor)
+                    and np.ndim(value) == 0
+                    and isinstance(value, int | float | np.number | np.ndarray)
+                ):
+                    number = abs(float(value))
+                    if number not in (0, 1, 2, 0.5) and np.isfinite(number):
+                        found.setdefault(number, f"{number:g}, a constant of {self.short(node)}")
+        return found
+
+    def factor_text(self, factor: float) -> str:
+        """What a factor is called: by the sizes of the data, by a constant of the program, or as a number."""
+        if name := factor_name(factor, self.sizes):
+            return name
+        for c, text in self.constants.items():
+            for value, shown in ((c, "c"), (1 / c, "1/c"), (c * c, "c**2"), (1 / c**2, "1/c**2")):
+                if math.isclose(abs(factor), value, rel_tol=1e-6):
+                    return f"{'-' * (factor < 0)}{shown} = {factor:.4g} (c is {text})"
+        return f"{factor:.4g}"
+
     def known(self, x: Tensor) -> bool:
         return x in self.stops or x is self.row.tensor or bool(self.name(x))
 
     def like(self, shape: tuple[int, ...], but: Array = None) -> Iterator[tuple[str, Array]]:
         """The recorded values of a shape, each once."""
-        for x, w in self.values.get(shape, ()):
+        values = self.values.get(shape, ())
+        for x, w in values if shape else values[:MOST_SCALARS]:
             if but is None or not np.array_equal(w, but):
                 yield self.called(x), w
 

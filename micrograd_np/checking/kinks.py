@@ -102,7 +102,7 @@ def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
             found = pulls_of(node, ones, z, moved)
         except Exception:  # no derivative there: no choice
             continue
-        jumps = [np.abs(b - a) > JUMP * (np.abs(a) + np.abs(b)) for (_, a), (_, b) in zip(usual, found, strict=True)]
+        jumps = [jumping(a, b) for (_, a), (_, b) in zip(usual, found, strict=True)]
         count = max((int(np.sum(j & np.isfinite(b))) for j, (_, b) in zip(jumps, found, strict=True)), default=0)
         arrays = [b for _, b in found]
         if not count or not all(np.isfinite(b).all() for b in arrays):
@@ -113,6 +113,11 @@ def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
             continue
         seen.append(arrays)
         yield name, lambda g, z=z, moved=moved: pulls_of(node, g, z, moved), count
+
+
+def jumping(a: Array, b: Array) -> Array:
+    """Where two derivatives differ by more than a move of the values by a billionth can change a smooth one."""
+    return (np.abs(b - a) > JUMP * (np.abs(a) + np.abs(b))) & (np.abs(b - a) > JUMP * np.max(np.abs(a), initial=0))
 
 
 def moves(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:

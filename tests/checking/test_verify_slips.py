@@ -64,7 +64,7 @@ NAMES = {
     "batch for all": {"scale"},
     "half": {"scale"},
     "not averaged": {"scale"},
-    "absolute error": {"sign only"},
+    "absolute error": {"sign only", "another's derivative"},
     "mask forgotten": {"left out", "operand", "operand left out"},
     "mask without its scale": {"unnamed scale", "sign only", "operand"},
     "gamma missing": {"left out", "operand left out"},
