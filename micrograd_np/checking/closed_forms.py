@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from .hypotheses import Edge, Hypothesis, Suspicion, edges_of, file_line, sending
-from .replay import arguments, pulls_of
+from .replay import arguments, is_array, pulls_of
 
 Array = Any
 Slip = tuple[str, str, Callable[..., Array]]
@@ -241,7 +241,7 @@ SLOPES: list[Slip] = [
 def closed_forms(at: Suspicion) -> Iterator[Hypothesis]:
     """The slips of the tables, wherever their form is found."""
     for z in at.above:
-        if z in at.stops and z not in at.recording.users[at.row.tensor] and not hasattr(at.base.get(z), "shape"):
+        if not is_array(at.base.get(z)):
             continue
         yield from of_softmax(z, at)
         yield from of_normalisation(z, at)
@@ -258,7 +258,7 @@ def ancestors(z: Tensor, at: Suspicion) -> Iterator[Tensor]:
 
 def of_softmax(z: Tensor, at: Suspicion) -> Iterator[Hypothesis]:
     p = z._data
-    if not hasattr(p, "dtype") or p.dtype.kind != "f" or p.ndim < 1 or np.any(p < 0) or np.any(p > 1):
+    if not is_array(p) or p.dtype.kind != "f" or p.ndim < 1 or np.any(p < 0) or np.any(p > 1):
         return
     for k in range(p.ndim):
         if p.shape[k] < 2 or not np.allclose(p.sum(axis=k), 1):
@@ -275,7 +275,7 @@ def of_softmax(z: Tensor, at: Suspicion) -> Iterator[Hypothesis]:
 
 def of_normalisation(z: Tensor, at: Suspicion) -> Iterator[Hypothesis]:
     u = z._data
-    if not hasattr(u, "dtype") or u.dtype.kind != "f" or not 1 <= u.ndim <= 4:
+    if not is_array(u) or u.dtype.kind != "f" or not 1 <= u.ndim <= 4:
         return
     for k in range(u.ndim):
         n = u.shape[k]

@@ -15,11 +15,18 @@ from .conventions import Convention, Sizes, factor_name, mark, odd_rows, open_fa
 from .hypotheses import PROVEN, Hypothesis, Suspicion, values_of
 from .kinks import Kinks, best_choice
 from .mistakes import activations, mutations, patterns, stale, terms
-from .replay import Recording
+from .replay import Recording, is_array
 
 Array = Any
 
-SOURCES = (activations, closed_forms, terms, mutations, patterns, other_forwards)
+SOURCES = {
+    activations: "all slips in activations",
+    closed_forms: "all slips in softmax, normalisations, powers and extremes",
+    terms: "all slips in sums of uses",
+    mutations: "all slips in single rules",
+    patterns: "all changes of the gradients on the way",
+    other_forwards: "all terms left out of values",
+}
 NOTHING = 1e-12
 NEWTON_STEPS = 8
 BUDGET = 2_500_000_000  # units of about 4 ns
@@ -36,7 +43,7 @@ CUTS = (
     "operand left out",
 )
 # What is on the way matters little to these: they would be listed once for each value there.
-ANYWHERE = {"sign", "scale", "unnamed scale", "left out", "summed early", "averaged early"}
+ANYWHERE = {"sign", "transpose", "scale", "unnamed scale", "left out", "summed early", "averaged early"}
 MOST_OF_A_KIND = 3
 SCALES = {"scale", "unnamed scale", "part scaled", "divided by counts"}
 
@@ -60,13 +67,12 @@ class Budget:
 
     def __init__(self, recording: Recording, units: int) -> None:
         self.left = units
-        self.cost = sum(PER_NODE + np.size(getattr(x, "_data", 0)) for x in recording.nodes)
+        self.cost = sum(PER_NODE + (x.size if is_array(x._data) else 0) for x in recording.nodes)
         self.untried: dict[str, None] = {}
 
-    def spend(self, kind: str, part: float = 1.0) -> bool:
-        """Pay for one run, unless nothing is left; the kind is then noted as not tried."""
+    def spend(self, part: float = 1.0) -> bool:
+        """Pay for one run, unless nothing is left."""
         if self.left <= 0:
-            self.untried[kind] = None
             return False
         self.left -= int(part * self.cost)
         return True
@@ -110,11 +116,12 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
 
 def hypotheses(at: Suspicion, budget: Budget) -> Iterator[Hypothesis]:
     """All that the table of mistakes offers; what fails in one entry ends only that entry."""
-    for source in SOURCES:
+    for i, (source, what) in enumerate(SOURCES.items()):
         offered = source(at)
+        floor = budget.left - budget.left // (len(SOURCES) - i)  # each source has an equal share of what is left
         while True:
-            if budget.left <= 0:
-                budget.untried[source.__name__] = None
+            if budget.left <= floor:
+                budget.untried[what] = None
                 break
             try:
                 hypothesis = next(offered, None)
@@ -133,6 +140,7 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     cut = next((kind for kind in CUTS[:-1] if kind in given), "")
     unsaid = {*CUTS} - {cut} if cut else set()
     unsaid |= {"left out"} if "derivative left out" in given else set()
+    unsaid |= {"reshape"} if "transpose" in given else set()
     kinds: dict[str, dict[str, Cause]] = {}
     for cause in sorted(causes, key=lambda cause: cause.kind != cut):
         if cause.kind not in unsaid:
@@ -151,9 +159,9 @@ def test(
     hand = at.hands[at.row.tensor]
     if not hypothesis.unknown:
         if at.rules_out(hypothesis, hand, factors, max(1e-6, 100 * close.floor)):
-            budget.spend(hypothesis.kind, 0.1)
+            budget.spend(0.1)
             return None
-        if not budget.spend(hypothesis.kind):
+        if not budget.spend():
             return None
         effects = effects_of(hypothesis, at)
         change, expected = effects.get(at.row.tensor), at.row.expected
@@ -162,7 +170,7 @@ def test(
         factor = nearest(factors, hand, expected + change, float(np.max(np.abs(expected), initial=0)))
         return confirmed(hypothesis.kind, hypothesis.says, effects, factor, at, close)
     for factor in (k for k in factors if abs(k) == 1):
-        if not budget.spend(hypothesis.kind, 1.0 if hypothesis.family is None else 8.0):
+        if not budget.spend(1.0 if hypothesis.family is None else 8.0):
             return None
         number, effects = settled(hypothesis, at, factor)
         kind, says = worded(hypothesis, number, at)
@@ -425,7 +433,7 @@ def picture(at: Suspicion, convention: Convention, close: Closeness) -> list[str
         said.append(f"There, your values divided by the right ones give {text}.")
     for block in at.blocks:
         g = at.base.get(block.z)
-        if block.x is row.tensor and len(at.recording.users[block.x]) <= len(block.inner) and hasattr(g, "shape"):
+        if block.x is row.tensor and len(at.recording.users[block.x]) <= len(block.inner) and is_array(g):
             with np.errstate(all="ignore"):
                 used = hand / g
             place = np.unravel_index(

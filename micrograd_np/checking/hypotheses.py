@@ -19,7 +19,7 @@ from ..core.versions import as_used
 from .claims import Row
 from .conventions import Sizes, factor_name
 from .gradcheck import rules_of
-from .replay import Block, Override, Recording, arguments, blocks, forms_of
+from .replay import Block, Override, Recording, arguments, blocks, forms_of, is_array
 
 Array = Any
 
@@ -103,7 +103,7 @@ class Suspicion:
     def elsewhere(self) -> list[tuple[Tensor, Array]]:
         """Other values and their gradients, none of them made from what is in doubt here."""
         doubted = {self.row.tensor} | self.recording.below(self.row.tensor)
-        return [(x, g) for x, g in self.base.items() if x not in doubted and hasattr(g, "shape")]
+        return [(x, g) for x, g in self.base.items() if x not in doubted and is_array(g)]
 
     @cached_property
     def edges(self) -> list[Edge]:
@@ -118,7 +118,7 @@ class Suspicion:
         """The values whose gradient may be wrong, the row's own first; not those inside an activation."""
         hidden = {x for block in self.blocks if any(forms_of(block)) for x in block.inner[1:]}
         found = [self.row.tensor, *(x for x in reversed(self.inside[1:]) if x not in hidden)]
-        return [x for x in found if hasattr(self.gradient(x), "shape")]
+        return [x for x in found if is_array(self.gradient(x))]
 
     @cached_property
     def blocks(self) -> list[Block]:
@@ -136,7 +136,7 @@ class Suspicion:
         direction = np.random.default_rng(1).uniform(0.5, 1.5, x.shape)
         step = 1e-6 * max(1.0, float(np.max(np.abs(x._data), initial=0)))
         ahead, behind = (self.moved(x._data + sign * step * direction) for sign in (1, -1))
-        return {node: (ahead[node] - behind[node]) / (2 * step) for node in ahead if hasattr(ahead[node], "shape")}
+        return {node: (ahead[node] - behind[node]) / (2 * step) for node in ahead if is_array(ahead[node])}
 
     def moved(self, value: Array) -> dict[Tensor, Any]:
         """The values above the row's, computed again with another value there."""
@@ -255,7 +255,7 @@ def values_of(recording: Recording) -> dict[tuple[int, ...], list[tuple[Any, Arr
 
 
 def edges_of(node: Tensor) -> list[Edge]:
-    pairs = [(position, rule) for position, rule in rules_of(node) if hasattr(node.args[position]._data, "shape")]
+    pairs = [(position, rule) for position, rule in rules_of(node) if is_array(node.args[position]._data)]
     return [Edge(node, position, node.args[position], rule) for position, rule in pairs]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from ..core.versions import as_used
-from .replay import Override, Recording, pulls_of
+from .replay import Override, Recording, is_array, pulls_of
 
 Array = Any
 Choice = dict[Tensor, Override]
@@ -36,7 +36,7 @@ class Kinks:
         with np.errstate(all="ignore"):
             for node in recording.nodes:
                 g = recording.true.get(node)
-                if node.edges and hasattr(g, "shape"):
+                if node.edges and is_array(g):
                     for name, override, count in alternatives(node):
                         lines[node.where].setdefault(name, {})[node] = override
                         self.entries[node] = max(count, self.entries.get(node, 0))
@@ -91,7 +91,7 @@ class Kinks:
 def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
     """What the rules of an op give at moved values, where that is something else: a name, the override, the entries."""
     values = as_used(node)[1]
-    ones = np.ones_like(node._data) if hasattr(node._data, "dtype") else None
+    ones = np.ones_like(node._data) if is_array(node._data) else None
     if ones is None or node._data.dtype.kind != "f":
         return
     usual = pulls_of(node, ones)
@@ -125,7 +125,7 @@ def moves(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]
     wanted = {i for i, _ in node.paths}
     for i in sorted(wanted):
         x = values[i]
-        if not hasattr(x, "dtype") or x.dtype.kind != "f" or not x.size:
+        if not is_array(x) or x.dtype.kind != "f" or not x.size:
             continue
         largest = float(np.max(np.abs(x)))
         size = np.where(x != 0, np.abs(x), largest or 1.0)
@@ -138,9 +138,9 @@ def moves(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]
 
 def flips(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
     """The arguments with a mask that is the other way where that changes no value: np.where(x > 0, x, 0) at 0."""
-    data = [x for x in values if hasattr(x, "dtype") and x.dtype.kind == "f"]
+    data = [x for x in values if is_array(x) and x.dtype.kind == "f"]
     for i, mask in enumerate(values):
-        if not hasattr(mask, "dtype") or not np.size(mask) or i in {j for j, _ in node.paths}:
+        if not is_array(mask) or not np.size(mask) or i in {j for j, _ in node.paths}:
             continue
         yes = np.asarray(mask) != 0
         top = np.max(mask)

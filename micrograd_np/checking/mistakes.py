@@ -19,7 +19,7 @@ from .claims import Closeness, Row, parallel
 from .closed_forms import SLOPES, blocks_of_columns
 from .conventions import named_factors
 from .hypotheses import PROVEN, Edge, Hypothesis, Suspicion, at_line, edges_of, replacing_operand, rerouting, sending
-from .replay import ACTIVATIONS, Block, Recording, arguments, forms_of, sources
+from .replay import ACTIVATIONS, Block, Recording, arguments, forms_of, is_array, sources
 from .replay import slope as slope_of_block
 
 Array = Any
@@ -413,7 +413,7 @@ def after_the_update(at: Suspicion) -> Iterator[Hypothesis]:
             if (
                 isinstance(w, Tensor)
                 and w in at.hands
-                and hasattr(gradient, "shape")
+                and is_array(gradient)
                 and place != edge.position
                 and reads(edge.rule, place + 1)
             ):

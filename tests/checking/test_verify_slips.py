@@ -66,7 +66,7 @@ NAMES = {
     "not averaged": {"scale"},
     "absolute error": {"sign only", "another's derivative"},
     "mask forgotten": {"left out", "operand", "operand left out"},
-    "mask without its scale": {"unnamed scale", "sign only", "operand"},
+    "mask without its scale": {"unnamed scale", "sign only", "operand", "mask without its scale"},
     "gamma missing": {"left out", "operand left out"},
     "one hot missing": {"softmax without the one-hot"},
     "softmax missing": {"one-hot without the softmax"},
