@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.names import is_users, user_frame
+from ..core.names import is_user_code, user_frame
 from ..core.tensor import Tensor
 from ..core.variables import Names, live, watch
 from ..ops.primitive import Primitive
@@ -175,7 +175,7 @@ def weighted_sum(outputs: Sequence[Any], cotangents: Sequence[Array], name: Name
             product = x * g
             total = product.sum()
             product.name, total.name = f"the output {label} (times its gradient)", f"the output {label}"
-            product.where = total.where = x.where
+            product._created_at = total._created_at = x._created_at
             parts.append(total)
     found: Tensor = sum(parts[1:], parts[0])
     return found
@@ -208,7 +208,7 @@ def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> 
 def reason(error: Exception) -> str:
     """Why a forward pass could not be recorded, with the line."""
 
-    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_users(entry.filename)]
+    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_user_code(entry.filename)]
     place = f" at {lines[-1].filename.rsplit('/', 1)[-1]}:{lines[-1].lineno} ({lines[-1].line})" if lines else ""
     return f"{str(error).splitlines()[0] if str(error) else type(error).__name__}{place}"
 
@@ -218,7 +218,7 @@ def reason(error: Exception) -> str:
 
 def numeric(pair: Pair, played: Played, why: str) -> Case:
     """The case in which forward is one op, differentiated by differences of its values."""
-    hand = {slot_of(key): (key, value) for key, value in played.hand.items() if slot_of(key)}
+    hand = {slot: (key, value) for key, value in played.hand.items() if (slot := slot_of(key)) is not None}
     lost = [str(key) for key in played.hand if not slot_of(key)]
     notes = (
         [f"{called(pair.forward)} could not be recorded, so it is compared with numbers alone: {why}."] if why else []

@@ -416,12 +416,12 @@ def put(values: list[Any], i: int, x: Any) -> list[Any]:
 
 def whole_node(node: Tensor, at: Suspicion) -> Iterator[Hypothesis]:
     """Slips in all the rules of one op: a boolean condition the other way round."""
-    for i, value in enumerate(node.values):
+    for i, value in enumerate(node._values):
         if getattr(getattr(value, "dtype", None), "kind", "") == "b" and np.ndim(value):
-            turned = put(list(node.values), i, ~value)
+            turned = put(list(node._values), i, ~value)
             says = f"the condition is the other way round, in {at.called(node)}{at.place(node)}"
             yield Hypothesis("mask inverted", says, overrides={node: partial(read_with, node, turned)})
-            none = put(list(node.values), i, np.ones_like(value))
+            none = put(list(node._values), i, np.ones_like(value))
             says = f"the condition is left out, in {at.called(node)}{at.place(node)}"
             yield Hypothesis("mask left out", says, overrides={node: partial(read_with, node, none)})
 
@@ -474,11 +474,11 @@ def times(slope: Array, g: Array) -> Array:
 
 
 def is_power(node: Tensor) -> bool:
-    return bool(np.allclose(node._data, node.values[0] ** node.values[1], equal_nan=True))
+    return bool(np.allclose(node._data, node._values[0] ** node._values[1], equal_nan=True))
 
 
 def is_inverse(node: Tensor) -> bool:
-    x, z = node.values[0], node._data
+    x, z = node._values[0], node._data
     return bool(x.shape == z.shape and np.allclose(x @ z, np.eye(len(x)), atol=1e-6))
 
 
@@ -487,17 +487,17 @@ def other_forwards(at: Suspicion) -> Iterator[Hypothesis]:
     inside = set(at.inside) | set(at.above)
     tried = 0
     for node in reversed(at.recording.nodes):
-        if node.op is None or not node.edges or len(node.values) != 2 or not node.op.broadcasts:
+        if node.op is None or not node._parents or len(node._values) != 2 or not node.op.broadcasts:
             continue
         for i, x in enumerate(node.args):
-            other = node.values[1 - i]
+            other = node._values[1 - i]
             if np.shape(other) != node.shape or not np.size(getattr(x, "_data", x)):
                 continue
             if tried >= MOST_FORWARD:
                 return
             values: dict[Any, Any] = {node: np.array(other, dtype=float)}
             for later in at.recording.nodes:
-                if later.birth > node.birth and any(isinstance(y, Tensor) and y in values for y in later.args):
+                if later._order > node._order and any(isinstance(y, Tensor) and y in values for y in later.args):
                     values[later] = later.op.kernel(*arguments(later, values), **later.params)
             overrides = {}
             for later in values:

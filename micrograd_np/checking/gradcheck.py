@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.containers import flatten
-from ..core.names import line, name_of
+from ..core.names import format_location, name_of
 from ..core.rules import Rule, fitted
 from ..core.tensor import Tensor
 from ..core.versions import as_used
@@ -127,11 +127,11 @@ def nonlinear(nodes: Sequence[Tensor]) -> list[str]:
         if seen[node.op] > ENOUGH or not is_float(node._data):
             continue
         for position, rule in rules_of(node):
-            if not is_float(node.values[position]):
+            if not is_float(node._values[position]):
                 continue  # several outputs in one
             g = signed(np.random.default_rng(0), node.shape).astype(node._data.dtype)
             with np.errstate(all="ignore"):
-                first, times = (rule(k * g, node._data, *node.values, **node.params) for k in (1, -4))
+                first, times = (rule(k * g, node._data, *node._values, **node.params) for k in (1, -4))
             if hasattr(first, "dtype") and not np.allclose(times, -4 * first, 1e-4, equal_nan=True):
                 found[
                     f"{node.op.name} is where it goes wrong: {spot(node)}\n  its rule for {argument(node, position)} "
@@ -330,7 +330,7 @@ def suspects(nodes: Sequence[Tensor], rtol: float) -> list[str]:
 
 def rules_of(node: Tensor) -> Iterator[tuple[int, Rule]]:
     """The argument positions that a gradient is passed to, with their rules."""
-    edges = iter(node.edges)
+    edges = iter(node._parents)
     for position, x in enumerate(node.args):
         if isinstance(x, Tensor) and x.requires_grad and node.op.rules[position] is not None:
             yield position, fitted(next(edges)[1], position, node.op.broadcasts)
@@ -374,7 +374,7 @@ def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | No
 
 
 def spot(node: Tensor) -> str:
-    return line(node.where) if node.where else "an unknown line"
+    return format_location(node._created_at) if node._created_at else "an unknown line"
 
 
 def argument(node: Tensor, position: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice, product
 from typing import Any
 
@@ -36,9 +37,9 @@ class Kinks:
         with np.errstate(all="ignore"):
             for node in recording.nodes:
                 g = recording.true.get(node)
-                if node.edges and is_array(g):
+                if node._parents and is_array(g):
                     for name, override, count in alternatives(node):
-                        lines[node.where].setdefault(name, {})[node] = override
+                        lines[node._created_at].setdefault(name, {})[node] = override
                         self.entries[node] = max(count, self.entries.get(node, 0))
         self.by_line = [list(choices.values()) for choices in lines.values()]
 
@@ -112,7 +113,12 @@ def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
         if any(all(np.allclose(a, b) for a, b in zip(arrays, other, strict=True)) for other in seen):
             continue
         seen.append(arrays)
-        yield name, lambda g, z=z, moved=moved: pulls_of(node, g, z, moved), count
+        yield name, partial(read_at, node, z, moved), count
+
+
+def read_at(node: Tensor, z: Array, moved: Any, g: Array) -> Any:
+    """What a node sends its arguments, its rules read at moved values."""
+    return pulls_of(node, g, z, moved)
 
 
 def jumping(a: Array, b: Array) -> Array:
@@ -122,7 +128,7 @@ def jumping(a: Array, b: Array) -> Array:
 
 def moves(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
     """The arguments of an op, one of them moved a little, up, down, and along its entries."""
-    wanted = {i for i, _ in node.paths}
+    wanted = {i for i, _ in node._paths}
     for i in sorted(wanted):
         x = values[i]
         if not is_array(x) or x.dtype.kind != "f" or not x.size:
@@ -140,7 +146,7 @@ def flips(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]
     """The arguments with a mask that is the other way where that changes no value: np.where(x > 0, x, 0) at 0."""
     data = [x for x in values if is_array(x) and x.dtype.kind == "f"]
     for i, mask in enumerate(values):
-        if not is_array(mask) or not np.size(mask) or i in {j for j, _ in node.paths}:
+        if not is_array(mask) or not np.size(mask) or i in {j for j, _ in node._paths}:
             continue
         yes = np.asarray(mask) != 0
         top = np.max(mask)

@@ -334,7 +334,7 @@ def in_rules_of_a_line(at: Suspicion) -> Iterator[Hypothesis]:
     """The same slip at all nodes that one line of the program made, as a loop by hand makes it."""
     groups: dict[Any, list[Edge]] = defaultdict(list)
     for edge in at.edges:
-        groups[edge.node.where, edge.node.op.name, edge.position].append(edge)
+        groups[edge.node._created_at, edge.node.op.name, edge.position].append(edge)
     for edges in groups.values():
         if len(edges) > 1:
             first = edges[0]
@@ -383,11 +383,11 @@ def read(edges: list[Edge], place: int, values: list[Array]) -> list[Pull]:
 def neighbours(edges: list[Edge], place: int, by: int, at: Suspicion) -> list[Array] | None:
     """What the next step, or the one before, made on the line that made what each rule reads."""
     own = [(edge.node, *edge.node.args)[place] for edge in edges]
-    lines = {(x.op.name, x.where) for x in own if getattr(x, "op", None)}
+    lines = {(x.op.name, x._created_at) for x in own if getattr(x, "op", None)}
     if len(lines) != 1:
         return None
     (line,) = lines
-    steps = [x for x in at.recording.nodes if x.op is not None and (x.op.name, x.where) == line]
+    steps = [x for x in at.recording.nodes if x.op is not None and (x.op.name, x._created_at) == line]
     order = {id(x): i for i, x in enumerate(steps)}
     first = next((x for x in own if not getattr(x, "op", None)), None)
     places = [order.get(id(x), -1) + by for x in own]
@@ -409,7 +409,7 @@ def after_the_update(at: Suspicion) -> Iterator[Hypothesis]:
     by_weight: dict[Any, list[Any]] = defaultdict(list)
     for edge in at.edges:
         for place, w in enumerate(edge.node.args):
-            gradient = at.hands.get(w, at.base.get(w)) if not getattr(w, "edges", True) else None
+            gradient = at.hands.get(w, at.base.get(w)) if not getattr(w, "_parents", True) else None
             if (
                 isinstance(w, Tensor)
                 and w in at.hands
@@ -436,8 +436,8 @@ def updated(uses: list[Any], rate: float) -> dict[Any, Any]:
     return {node: sending(node, pulls) for node, pulls in ways.items()}
 
 
-Slip = tuple[str, str, Array]
-PRODUCTS = ("dot", "matmul", "einsum", "tensordot")
+LossSlip = tuple[str, str, Array]
+CONTRACTIONS = ("dot", "matmul", "einsum", "tensordot")
 MOST = 12
 
 
@@ -459,7 +459,7 @@ def constants(at: Suspicion) -> Iterator[Hypothesis]:
 
 def is_statistic(x: Tensor) -> bool:
     """Whether a value is a mean, a variance, a maximum: fewer entries than what it is made from, and no loss."""
-    return x.size > 1 and x.op.name not in PRODUCTS and any(x.size < y.size for y, _ in x.edges)
+    return x.size > 1 and x.op.name not in CONTRACTIONS and any(x.size < y.size for y, _ in x._parents)
 
 
 def uses(at: Suspicion) -> Iterator[Hypothesis]:
@@ -487,11 +487,11 @@ def uses(at: Suspicion) -> Iterator[Hypothesis]:
 
 def softmax(at: Suspicion) -> Iterator[Hypothesis]:
     """The loss of a softmax: p - y in every form, and what becomes of it with a slip, at one place or in a loop."""
-    lines: dict[Any, list[tuple[Tensor, list[Slip]]]] = defaultdict(list)
+    lines: dict[Any, list[tuple[Tensor, list[LossSlip]]]] = defaultdict(list)
     for x in at.places:
         slips = slips_at(x, at.gradient(x))
         if slips:
-            lines[x.where, x.shape].append((x, slips))
+            lines[x._created_at, x.shape].append((x, slips))
         for kind, says, change in slips:
             yield Hypothesis(kind, f"the gradient of {at.called(x)} is {says}", {x: change})
     for members in lines.values():
@@ -502,7 +502,7 @@ def softmax(at: Suspicion) -> Iterator[Hypothesis]:
                 yield Hypothesis(same[0][0], f"{each} {same[0][1]}", changes)
 
 
-def slips_at(x: Tensor, g: Array) -> list[Slip]:
+def slips_at(x: Tensor, g: Array) -> list[LossSlip]:
     """Kinds of slip, what is to be said, and the change of the gradient, where it is p - y along some axis."""
     for axis in (-1, 0)[: g.ndim]:
         logits, turned = np.moveaxis(x._data, axis, -1), np.moveaxis(g, axis, -1)
@@ -518,7 +518,7 @@ def slips_at(x: Tensor, g: Array) -> list[Slip]:
     return []
 
 
-def slips_of_softmax(p: Array, y: Array, logits: Array) -> Iterator[Slip]:
+def slips_of_softmax(p: Array, y: Array, logits: Array) -> Iterator[LossSlip]:
     """Instead of p - y, the probabilities less the one-hot."""
     slope = p * (1 - p)
     everywhere = np.broadcast_to(np.any(y > 0.5, axis=0), y.shape)
@@ -579,7 +579,7 @@ def inner_derivatives(at: Suspicion) -> Iterator[Hypothesis]:
     seen: set[Tensor] = set()
     for block in at.blocks:
         for y in block.inner[1:]:
-            if y in seen or len(y.edges) < 1 or y.shape != block.x.shape:
+            if y in seen or len(y._parents) < 1 or y.shape != block.x.shape:
                 continue
             seen.add(y)
             found = [(x, inner) for x, inner in sources(y) if x is block.x]
@@ -656,7 +656,7 @@ def in_activations_of_a_line(at: Suspicion) -> Iterator[Hypothesis]:
     """The same slip in all activations that one line of the program computes."""
     groups: dict[Any, list[Block]] = defaultdict(list)
     for block in at.blocks:
-        groups[block.z.where, block.z.op.name].append(block)
+        groups[block.z._created_at, block.z.op.name].append(block)
     for group in groups.values():
         if len(group) < 2:
             continue
@@ -732,7 +732,7 @@ def moved(recording: Recording, direction: Mapping[Tensor, Array], rate: float) 
     """The cotangents of all values, with the weights moved."""
     again: dict[Any, Any] = {}
     for node in recording.nodes:
-        if node.edges:
+        if node._parents:
             again[node] = apply(node.op, tuple(arguments(node, again)), node.params)
         else:
             shift = rate * direction[node] if node in direction else 0.0
