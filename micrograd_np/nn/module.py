@@ -188,8 +188,7 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the parameters' gradients: `.grad` is None again, or zeros with `set_to_none=False`."""
-        for parameter in self.parameters():
-            clear_gradient(parameter, set_to_none)
+        clear_gradients(self.parameters(), set_to_none)
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of the parameters' and buffers' values, by path."""
@@ -223,10 +222,11 @@ class Module:
     _default_repr = __repr__  # where it is overridden, display asks for the module's own text
 
 
-def clear_gradient(p: Tensor, set_to_none: bool) -> None:
-    """Set a gradient to None, or to zeros where there is one."""
+def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
+    """Set gradients to None, or those that are there to zeros."""
     require("zero_grad", FLAG, set_to_none=set_to_none)
-    p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
+    for p in parameters:
+        p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
 
 
 def documented_like(base: type) -> Callable[[Any], Any]:

@@ -131,13 +131,13 @@ def step(x, y, layers_0_weight, layers_0_bias, layers_2_weight, layers_2_bias, l
     h = layers_2 - y  # (6, 3)
     loss = np.mean(np.square(h))  # ()
 
-    d_h = 0.1111111111111111 * h  # (6, 3)
-    d_layers_0 = d_h @ layers_2_weight * (1 - layers_1 * layers_1)  # (6, 7)
+    d_layers_2 = 0.1111111111111111 * h  # (6, 3)
+    d_layers_0 = d_layers_2 @ layers_2_weight * (1 - layers_1 * layers_1)  # (6, 7)
 
     layers_0_weight -= lr * (d_layers_0.T @ x)
     layers_0_bias -= lr * np.sum(d_layers_0, axis=0)
-    layers_2_weight -= lr * (d_h.T @ layers_1)
-    layers_2_bias -= lr * np.sum(d_h, axis=0)
+    layers_2_weight -= lr * (d_layers_2.T @ layers_1)
+    layers_2_bias -= lr * np.sum(d_layers_2, axis=0)
     return loss
 """
 
