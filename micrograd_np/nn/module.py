@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
 from ..ops.primitive import as_array
 from . import display
+from .pytorch import read_state
 from .validation import FLAG, require
 
 
@@ -194,14 +196,26 @@ class Module:
         """Copies of the parameters' and buffers' values, by path."""
         return {path: tensor.data.copy() for path, tensor in self.named_tensors()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def _torch_path(self, path: str) -> str:
+        """The name that PyTorch has for the state at a path of this module."""
+        return path
+
+    def load_state_dict(self, state: Any) -> None:
         """Write values by path into parameters and buffers: all of them, or none and an error that lists each mismatch.
+
+        Parameters
+        ----------
+        state : dict of arrays, or path
+            What `state_dict` gave. Or a .safetensors or .npz file of a PyTorch model's state, under PyTorch's names;
+            its floating-point numbers are cast to this model's dtypes.
 
         Raises
         ------
         ValueError
             If names are missing or unknown, or shapes or dtypes differ; nothing has been written then.
         """
+        if isinstance(state, str | os.PathLike):
+            state = read_state(state, self)
         load(type(self).__name__, dict(self.named_tensors()), state)
 
     def summary(self, *input_shapes: tuple[int, ...], dtype: Any = None) -> str:

@@ -12,11 +12,11 @@ from ..core.context import no_grad
 from ..core.errors import ArgumentTypeError
 from ..core.names import line
 from ..nn.module import Module
+from ..nn.validation import import_extra
 from ..program.record import record
 from ..program.simplify import draws, simplified
 from ..program.values import ARRAY, CONSTANT, TENSOR, Step, Value
 from .files import replacing
-from .manifest import import_extra
 from .onnx_nodes import NODES, axes_tuple
 
 OPSET = 18
