@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError
 from ..ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
-from ..ops.windows import Sizes, one_each
+from ..ops.windows import Sizes, one_per_axis
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module, documented_like
 from .validation import COUNT, FLAG, SIZE, checked_input, require, require_each
@@ -72,7 +72,7 @@ class Convolution(Module):
         if padding not in ("same", "valid"):
             require_each(self, COUNT, self.axes, padding=padding)
         rng = generator(self, rng)
-        kernel = one_each("kernel", kernel_size, self.axes)
+        kernel = one_per_axis("kernel", kernel_size, self.axes)
         self.weight = drawn(self, init, rng, (*self._channels(in_channels, out_channels, groups), *kernel), dtype)
         self.bias = drawn(self, zeros, rng, (out_channels,), dtype) if bias else None
         self.stride, self.dilation, self.groups = stride, dilation, groups
@@ -93,11 +93,11 @@ def paddings(layer: Any, padding: Any, kernel: Sizes, stride: Any, dilation: Any
     """The padding at both ends, and what 'same' adds at the far end besides, where the kernel's reach is odd."""
     if padding != "same":
         return 0 if padding == "valid" else padding, ()
-    if set(one_each("stride", stride, len(kernel))) != {1}:
+    if set(one_per_axis("stride", stride, len(kernel))) != {1}:
         raise ArgumentError(
             f"{type(layer).__name__}: padding='same' needs a stride of 1, not {stride}. Give the padding as a number."
         )
-    dilations = one_each("dilation", dilation, len(kernel))
+    dilations = one_per_axis("dilation", dilation, len(kernel))
     reach = [d * (k - 1) for k, d in zip(kernel, dilations, strict=True)]
     return tuple(n // 2 for n in reach), tuple(n % 2 for n in reach)
 
@@ -180,7 +180,10 @@ class ConvTranspose(Convolution):
         require_each(self, COUNT, self.axes, padding=padding, output_padding=output_padding)
         options: dict[str, Any] = {"rng": rng, "init": init, "dtype": dtype}
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, **options)
-        more, steps = one_each("output_padding", output_padding, self.axes), one_each("stride", stride, self.axes)
+        more, steps = (
+            one_per_axis("output_padding", output_padding, self.axes),
+            one_per_axis("stride", stride, self.axes),
+        )
         if any(m >= n for m, n in zip(more, steps, strict=True)):
             raise ArgumentError(
                 f"{type(self).__name__}: output_padding must be below stride, and {output_padding} is not below "

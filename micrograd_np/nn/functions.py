@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.errors import ArgumentTypeError, ShapeError, called
-from ..core.tensor import fixed
+from ..core.errors import ArgumentTypeError, ShapeError, describe
+from ..core.tensor import trace_constant
 from ..ops import activations, pooling
 from ..ops import nn as classes
 from ..ops.primitive import as_array
@@ -154,7 +154,7 @@ class AdaptivePool(Module):
         x = as_array(x)
         if x.ndim != self.axes + 2 or not x.size:
             raise ShapeError(
-                f"{type(self).__name__} takes x of {self.axes + 2} axes, (N, C, ...), not {called(x, 'x')}."
+                f"{type(self).__name__} takes x of {self.axes + 2} axes, (N, C, ...), not {describe(x, 'x')}."
             )
         counts = self.output_size if isinstance(self.output_size, tuple | list) else [self.output_size] * self.axes
         for axis, count in zip(range(-self.axes, 0), counts, strict=True):
@@ -168,7 +168,7 @@ def window_means(size: int, count: int, dtype: Any) -> Any:
     stops = -(-np.arange(1, count + 1) * size // count)
     places = np.arange(size)[:, None]
     inside = (places >= starts) & (places < stops)
-    return fixed((inside / (stops - starts)).astype(dtype))
+    return trace_constant((inside / (stops - starts)).astype(dtype))
 
 
 @documented_like(AdaptivePool)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.context import tracing
-from ..core.errors import ArgumentError, ShapeError, called
+from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.half import in_single
 from ..ops import losses as rows
 from ..ops.activations import log_sigmoid
@@ -153,7 +153,7 @@ def binary_cross_entropy_with_logits(
     x, target = rows.checked_pair(logits, target)
     scale = as_array(pos_weight).astype(x.dtype)
     if scale.shape not in ((), x.shape[-1:]):
-        raise ShapeError(f"{called(scale, 'pos_weight')} needs the shape () or {x.shape[-1:]}: one for each class.")
+        raise ShapeError(f"{describe(scale, 'pos_weight')} needs the shape () or {x.shape[-1:]}: one for each class.")
     rows.check_reduction("binary_cross_entropy_with_logits", reduction, x)
     losses = -(scale * (target * log_sigmoid(x)) + (1 - target) * log_sigmoid(-x))
     return REDUCTIONS[reduction](losses)
@@ -200,7 +200,7 @@ def cross_entropy(
     classes = x.shape[-1]
     scale = as_array(np.ones(classes) if weight is None else weight).astype(x.dtype)
     if scale.shape != (classes,):
-        raise ShapeError(f"{called(scale, 'weight')} needs the shape ({classes},): a number for each class.")
+        raise ShapeError(f"{describe(scale, 'weight')} needs the shape ({classes},): a number for each class.")
     if labels.ndim == x.ndim:
         if ignore_index is not None:
             raise ArgumentError("cross_entropy: ignore_index is a label, and these labels are probabilities.")

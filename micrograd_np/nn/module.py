@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.names import printable
 from ..core.tensor import Tensor
 from ..ops.primitive import as_array
 from . import display
@@ -298,8 +299,8 @@ def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     if not isinstance(state, dict):
         raise ArgumentTypeError(f"load_state_dict takes the dict that state_dict gave, not a {type(state).__name__}.")
     given = {name: as_array(values) for name, values in state.items()}
-    wrong = [f"missing: {name}" for name in tensors.keys() - given.keys()]
-    wrong += [f"unknown: {name}" for name in given.keys() - tensors.keys()]
+    wrong = [f"missing: {printable(name)}" for name in tensors.keys() - given.keys()]
+    wrong += [f"unknown: {printable(name)}" for name in given.keys() - tensors.keys()]
     for name in tensors.keys() & given.keys():
         ours, theirs = tensors[name], given[name]
         if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):

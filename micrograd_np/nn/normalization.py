@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.context import no_grad
-from ..core.errors import ArgumentError, ShapeError, called
+from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.half import in_single, is_half, rounded, single
 from ..core.tensor import Tensor
 from ..ops.nn import batch_norm, layer_norm
@@ -64,7 +64,7 @@ class BatchNorm(Module):
     def forward(self, x: Any) -> Any:
         if np.ndim(x) not in self.axes:
             listed = " or ".join(map(str, self.axes))
-            raise ShapeError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {called(x, 'x')}.")
+            raise ShapeError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {describe(x, 'x')}.")
         weight = self.running_mean if self.weight is None else self.weight
         x = checked_input(self, x, weight, self.running_mean.size, axis=1)
         if self.training:
@@ -208,7 +208,9 @@ class RMSNorm(Module):
         x = as_array(x)
         sizes = self.normalized_shape if isinstance(self.normalized_shape, tuple | list) else [self.normalized_shape]
         if x.shape[-len(sizes) :] != tuple(sizes):
-            raise ShapeError(f"RMSNorm: normalized_shape={tuple(sizes)} is not how the shape of {called(x, 'x')} ends.")
+            raise ShapeError(
+                f"RMSNorm: normalized_shape={tuple(sizes)} is not how the shape of {describe(x, 'x')} ends."
+            )
         if self.weight is not None:
             check_dtype(self, x, self.weight)
         return root_mean_square(x, self.weight, tuple(range(-len(sizes), 0)), self.eps)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ShapeError, called
+from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.half import in_single
 from .activations import log_sigmoid, sigmoid
 from .nn import REDUCTIONS
@@ -36,15 +36,15 @@ def checked_pair(prediction: Any, target: Any) -> tuple[Any, Any]:
     if prediction.size == target.size:
         cure = f"They have as many entries: write target.reshape{prediction.shape}."
     raise ShapeError(
-        f"a loss compares entry with entry, and {called(prediction, 'the prediction')} and "
-        f"{called(target, 'the target')} have different shapes. {cure}"
+        f"a loss compares entry with entry, and {describe(prediction, 'the prediction')} and "
+        f"{describe(target, 'the target')} have different shapes. {cure}"
     )
 
 
 def check_reduction(owner: str, reduction: Any, losses: Any) -> None:
     """Raise for an unknown reduction, and for the mean over no entries."""
     if not isinstance(reduction, str) or reduction not in REDUCTIONS:
-        shown = called(reduction, "an array")
+        shown = describe(reduction, "an array")
         raise ArgumentError(f"{owner}: reduction must be one of {', '.join(map(repr, REDUCTIONS))}, not {shown}.")
     if reduction == "mean" and not losses.size:
         raise ArgumentError(f"{owner}: the mean over no entries. Prediction and target are an empty batch.")
@@ -71,7 +71,7 @@ def entrywise(name: str, loss: Callable[..., Any], rule: Callable[..., Any], rul
         lambda g, z, x, t, reduction, **params: rule_of_target(share_of_entry(g, x, reduction), x, t, **params),
         bind=bind,
         kernel=in_single(fast),
-        spelled=spelled,
+        decomposition=spelled,
         single=True,
         examples=[example(D(3, 4), D(3, 4), reduction=reduction, **more) for reduction in REDUCTIONS],
     )

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import called
+from ..core.errors import describe
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
-from .windows import Sizes, check_steps, each_axis, entries, inside, padded, taps, windows
+from .windows import Sizes, check_steps, each_axis, padded, tap_indices, tap_views, unpadded_index, windows
 
 
 def _max_pool(x: Any, kernel: Sizes, **how: Sizes) -> Any:
     """The largest entry of each window."""
-    first, *rest = entries(x, kernel, -np.inf, **how)
+    first, *rest = tap_views(x, kernel, -np.inf, **how)
     z = first.copy(order="K")
     for seen in rest:
         np.maximum(z, seen, out=z)
@@ -25,11 +25,11 @@ def _max_pool(x: Any, kernel: Sizes, **how: Sizes) -> Any:
 
 
 def where_largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any], Any]:
-    """Where each entry of the kernel falls on the largest of its window, z; and how many of a window do.
+    """Return masks of the largest entries, one for each entry of the kernel, and how many there are in each window.
 
-    None does where z is nan: a cotangent divided by that 0, and multiplied by False, is nan for all of the window.
+    The count is 0 where z is nan: a cotangent divided by it and multiplied by False is nan for the whole window.
     """
-    chosen = [seen == z for seen in entries(x, kernel, -np.inf, **how)]
+    chosen = [seen == z for seen in tap_views(x, kernel, -np.inf, **how)]
     few = np.int8 if len(chosen) < 128 else np.int32  # so small that it takes on any float's dtype
     count: Any = np.zeros_like(z, dtype=few)
     for here in chosen:
@@ -38,7 +38,7 @@ def where_largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any
 
 
 def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
-    """For each window of x, its entry of y to the largest of the window, z."""
+    """Add each entry of y to the largest entry of its window in x; z holds those entries."""
     chosen, count = where_largest(x, z, kernel, **how)
     stride, padding, dilation = how["stride"], how["padding"], how["dilation"]
     share = np.empty_like(z, dtype=y.dtype)
@@ -48,19 +48,19 @@ def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
     wide = padded((np.empty_like if tiled else np.zeros_like)(x, dtype=y.dtype), padding, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         share /= count
-        for here, (_, where) in zip(chosen, taps(kernel, share.shape[2:], stride, dilation), strict=True):
+        for here, (_, where) in zip(chosen, tap_indices(kernel, share.shape[2:], stride, dilation), strict=True):
             if overlap:
                 wide[where] += share * here
             else:
                 np.multiply(share, here, out=wide[where])
-    return wide[inside(x.shape[2:], padding)]
+    return wide[unpadded_index(x.shape[2:], padding)]
 
 
 def _max_pool_mean(v: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
-    """For each window of x, the mean of the entries of v that lie where x is the largest of the window, z."""
+    """The mean of v over the largest entries of each window of x; z holds those entries."""
     chosen, count = where_largest(x, z, kernel, **how)
     with np.errstate(divide="ignore", invalid="ignore"):
-        pairs = zip(chosen, entries(v, kernel, 0, **how), strict=True)
+        pairs = zip(chosen, tap_views(v, kernel, 0, **how), strict=True)
         return sum(np.where(here, seen, 0) for here, seen in pairs) / count
 
 
@@ -73,23 +73,23 @@ def _bind_top(x: Any, z: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any, dict
     (x,), how = _bind_max_pool(x, *args, **kwargs)
     z, moves = as_array(z), {name: sizes for name, sizes in how.items() if name != "kernel"}
     check_steps(z.shape[2:], x.shape[2:], how["kernel"], moves)
-    check_shape("z", z.shape[:2], "x", x.shape[:2])
+    check_same_shape("z", z.shape[:2], "x", x.shape[:2])
     return x, z, how
 
 
 def _bind_input(y: Any, x: Any, z: Any, *args: Any, **kwargs: Any) -> Bound:
     y, (x, z, how) = as_array(y), _bind_top(x, z, *args, **kwargs)
-    check_shape("y", y.shape, "z", z.shape)
+    check_same_shape("y", y.shape, "z", z.shape)
     return (y, x, z), how
 
 
 def _bind_mean(v: Any, x: Any, z: Any, *args: Any, **kwargs: Any) -> Bound:
     v, (x, z, how) = as_array(v), _bind_top(x, z, *args, **kwargs)
-    check_shape("v", v.shape, "x", x.shape)
+    check_same_shape("v", v.shape, "x", x.shape)
     return (v, x, z), how
 
 
-def check_shape(what: str, shape: Sizes, other: str, needed: Sizes) -> None:
+def check_same_shape(what: str, shape: Sizes, other: str, needed: Sizes) -> None:
     if shape != needed:
         raise ValueError(f"{what} of shape {shape} does not lie where {other} of shape {needed} does.")
 
@@ -131,14 +131,14 @@ max_pool_mean: Primitive = Primitive(
 # By the names that layers use.
 
 
-def moves(
+def window_params(
     axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1
 ) -> tuple[Any, dict[str, Any]]:
-    """x, and how the windows lie in it: side by side unless a stride is given."""
+    """Return x and the parameters of its windows, which lie side by side unless a stride is given."""
     x = as_array(x)
     if x.ndim != axes + 2:
         sizes = "L" if axes == 1 else "H, W"
-        raise ValueError(f"pooling takes x (N, C, {sizes}), not {called(x, 'x')}. Add a missing axis with x[None].")
+        raise ValueError(f"pooling takes x (N, C, {sizes}), not {describe(x, 'x')}. Add a missing axis with x[None].")
     how = each_axis(axes, kernel=kernel_size, padding=padding, dilation=dilation)
     if any(2 * p > d * (k - 1) + 1 for k, p, d in zip(*how.values(), strict=True)):
         raise ValueError(f"padding={padding} is more than half of kernel_size={kernel_size}: windows without an entry.")
@@ -166,14 +166,14 @@ def extended(x: Any, more: tuple[int, ...], fill: float, padding: Any = None) ->
 def largest_of_windows(
     axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Any:
-    x, how = moves(axes, x, kernel_size, stride, padding, dilation)
+    x, how = window_params(axes, x, kernel_size, stride, padding, dilation)
     return max_pool(extended(x, overhang(x, how), -np.inf) if ceil_mode else x, **how)
 
 
-def average(
+def average_pool(
     axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool
 ) -> Any:
-    x, how = moves(axes, x, kernel_size, stride, padding)
+    x, how = window_params(axes, x, kernel_size, stride, padding)
     window = tuple(range(axes))
     ones = np.ones_like(x[:1, :1])
     if ceil_mode and any(more := overhang(x, how)):
@@ -263,7 +263,7 @@ def avg_pool1d(
     >>> avg_pool1d([[[3.0, 1.0, 4.0, 2.0]]], 2)
     array([[[2., 3.]]])
     """
-    return average(1, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    return average_pool(1, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 @implements()
@@ -296,4 +296,4 @@ def avg_pool2d(
     array([[[[ 2.5,  4.5],
              [10.5, 12.5]]]])
     """
-    return average(2, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    return average_pool(2, x, kernel_size, stride, padding, ceil_mode, count_include_pad)

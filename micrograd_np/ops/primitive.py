@@ -14,12 +14,12 @@ from ..core.context import CURRENT, tracing
 from ..core.dispatch import apply, binary, unary
 from ..core.half import in_single, is_half, single
 from ..core.rules import Paths, Rule, reads
-from ..core.tensor import Tensor, constant, fixed
-from ..core.versions import memory
+from ..core.tensor import Tensor, constant, trace_constant
+from ..core.versions import memory_of
 
 
 class Drawn:
-    """In an example: an array that the generated tests draw, of this shape.
+    """A placeholder in an example for an array of this shape, which the generated tests draw.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Drawn:
 
 
 class Example(NamedTuple):
-    """How to call a row: arguments, with `Drawn` where an array of random numbers goes."""
+    """A call of a row: its arguments, with `Drawn` in the place of random arrays."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -57,33 +57,31 @@ Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def as_array(x: Any) -> Any:
-    """An argument as an array; Tensors, and arrays of whatever kind, pass, but not those with a mask."""
+    """Convert an argument to an array; Tensors and arrays of any kind pass unchanged, masked arrays are refused."""
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray and hasattr(x, "mask"):
         raise errors.masked()
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 
 def operand(x: Any) -> Any:
-    """An argument of an elementwise row: a list is an array, a Python number stays one, since it takes on any dtype."""
+    """Convert an argument of an elementwise row; a Python number stays one, so that it takes on any dtype."""
     return as_array(x) if isinstance(x, ARRAYS) else x
 
 
 class GeneratedDoc:
-    """A docstring: for the class its own, for a row one that is made from its rules when it is asked for."""
+    """Descriptor: on the class its docstring, on an instance one generated from its rules."""
+
+    write: Callable[[Any], str]  # from a row; the package sets it, since what writes it reads the table
 
     def __init__(self, text: str | None) -> None:
         self.text = text
 
     def __get__(self, row: Any, cls: Any) -> str | None:
-        if row is None:
-            return self.text
-        from ..expressions.docstrings import docstring
-
-        return docstring(row)
+        return self.text if row is None else type(self).write(row)
 
 
 class InstanceCall:
-    """What is called through a function of its own."""
+    """Gives each row its own `__call__`, which saves one Python frame a call."""
 
     __slots__ = ("__call__",)
 
@@ -130,20 +128,25 @@ class Primitive(InstanceCall):
     formula : callable, optional
         How a call is written, where that is neither a sign nor a call by name: `(args, params, literal)` to a Phrase;
         args are Phrases, and `literal` writes a parameter.
-    spelled : callable, optional
-        The kernel, to the same bits, written with rows alone: what a program spells out instead of calling it.
+    decomposition : callable, optional
+        The kernel written with rows alone. Programs spell it out; loops and ONNX files need it.
+    exact : bool
+        Whether the decomposition gives the kernel's bits; otherwise a program for NumPy calls the kernel.
     extended : callable, optional
         The same function with NumPy's rarer keywords, written with rows: what is called where `bind` refuses.
     checks : bool
         Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
+    shows_nan : int
+        Of how many of the first arguments each nan or inf makes one in the result: a program then checks that alone.
     single : bool
         Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
     """
 
     __doc__: Any = GeneratedDoc(__doc__)
+    _guarded = ("function", "_rules")  # what a compiled function looks at before each call
 
-    direct: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
-    ready = staticmethod(as_array)
+    fast_paths: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
+    coerce_operand = staticmethod(as_array)
     widens = True  # the rules of a float16 result read float32
 
     def __init_subclass__(cls) -> None:
@@ -162,9 +165,11 @@ class Primitive(InstanceCall):
         views: bool = False,
         broadcasts: bool = False,
         formula: Callable[..., Any] | None = None,
-        spelled: Callable[..., Any] | None = None,
+        decomposition: Callable[..., Any] | None = None,
+        exact: bool = True,
         extended: Callable[..., Any] | None = None,
         checks: bool = False,
+        shows_nan: int = 0,
         single: bool = False,
     ) -> None:
         self.function = function
@@ -178,14 +183,16 @@ class Primitive(InstanceCall):
         self.views = views
         self.broadcasts = broadcasts
         self.formula = formula
-        self.spelled = spelled
+        self.decomposition = decomposition
+        self.exact = exact
         self.extended = extended
         self.checks = checks
+        self.shows_nan = shows_nan
         self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
-        direct = self.direct.get(len(rules)) if all(rules) and not bind else None
-        self.__call__ = direct(self) if direct else self.bound
+        direct = self.fast_paths.get(len(rules)) if all(rules) and not bind else None
+        self.__call__ = direct(self) if direct else self.call_with_binding
 
     @property
     def rules(self) -> Sequence[Rule | None]:
@@ -205,9 +212,9 @@ class Primitive(InstanceCall):
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
             raise TypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
-        return tuple(map(self.ready, arrays)), {}
+        return tuple(map(self.coerce_operand, arrays)), {}
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
         """A call in NumPy's signature."""
         try:
             arrays, params = self.bind(*args, **kwargs)
@@ -235,16 +242,16 @@ class Elementwise(Primitive):
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, **fields: Any) -> None:
         super().__init__(function, *rules, broadcasts=len(rules) > 1, **fields)
-        self.ready = operand if self.broadcasts else as_array
+        self.coerce_operand = operand if self.broadcasts else as_array
 
 
 class NonDifferentiable(Primitive):
-    """A row without derivative, whose result is plain: comparisons, logic, indices of extremes."""
+    """A row without a derivative, whose result is a plain array: comparisons, logic, positions of extremes."""
 
-    direct: Mapping[int, Callable[..., Any]] = {}
+    fast_paths: Mapping[int, Callable[..., Any]] = {}
     depends_on_data = True
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
         if self.depends_on_data and tracing():
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
@@ -252,26 +259,26 @@ class NonDifferentiable(Primitive):
 
 
 class BoolOp(NonDifferentiable):
-    """A row whose result is Python's True or False, and under a trace an array as any other."""
+    """A row whose result is Python's True or False; while tracing, an array."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         kernel = functools.wraps(function)(lambda *args, **params: np.bool_(function(*args, **params)))
         super().__init__(function, kernel=kernel)
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
-        found = super().bound(*args, **kwargs)
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().call_with_binding(*args, **kwargs)
         return found if tracing() else bool(found)
 
 
 class StaticOp(NonDifferentiable):
-    """A row whose result follows from shapes and dtypes alone, and is known before any value is."""
+    """A row whose result depends only on shapes and dtypes; while tracing, a constant."""
 
     depends_on_data = False
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
-        found = super().bound(*args, **kwargs)
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().call_with_binding(*args, **kwargs)
         parts = found if isinstance(found, tuple) else (found,)
-        return tuple(map(fixed, parts)) if any(isinstance(x, np.ndarray) for x in parts) else found
+        return tuple(map(trace_constant, parts)) if any(isinstance(x, np.ndarray) for x in parts) else found
 
 
 class Variadic(Primitive):
@@ -305,7 +312,7 @@ BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
 def implements(*functions: Callable[..., Any] | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Enter a composition in the table, under the NumPy functions whose place it takes; None is one NumPy lacks yet."""
+    """Enter a composition in the table as the implementation of NumPy functions; None is one that NumPy lacks."""
 
     def enter(composition: Callable[..., Any]) -> Callable[..., Any]:
         COMPOSITIONS[composition.__name__] = composition
@@ -316,7 +323,7 @@ def implements(*functions: Callable[..., Any] | None) -> Callable[[Callable[...,
 
 
 def constant_like(make: Callable[..., Any], x: Any, *layout: Any) -> Any:
-    """What `make` makes of an array's shape and dtype; of a Tensor, a Tensor through which no gradient passes."""
+    """Call `make` on an array or on a Tensor's data; a Tensor's result is a constant Tensor."""
     if not isinstance(x, Tensor):
         return make(x, *layout)
     made = constant(make(x._data, *layout))
@@ -353,25 +360,27 @@ item = Primitive(
 class MultiOutput(Primitive):
     """A row with several outputs: one hidden node holds them, and each is an `item` of it.
 
-    Its rules are given all cotangents; the missing are zeros, or None where `zeros` is False.
+    Its rules get all cotangents; missing ones are zeros, or None if `zeros` is False.
     """
 
-    direct: Mapping[int, Callable[..., Any]] = {}
+    fast_paths: Mapping[int, Callable[..., Any]] = {}
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
         super().__init__(function, *[rule and self.whole(rule, zeros) for rule in rules], **fields)
         kernel = self.kernel
         self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
-        node = super().bound(*args, **kwargs)
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        node = super().call_with_binding(*args, **kwargs)
         items = tuple(item(node, i) for i in range(len(node)))
         if isinstance(node, Tensor) and node.op is self:
-            node._data.memories = list(map(memory, items))  # a write to one of them is a write to what the rule reads
+            node._data.memories = list(
+                map(memory_of, items)
+            )  # a write to one of them is a write to what the rule reads
         return items
 
     def whole(self, rule: Rule, zeros: bool) -> Rule:
-        """A rule that is given all outputs and all their cotangents; for the missing, zeros or None."""
+        """Wrap a rule so that it gets all outputs and all cotangents; missing ones are zeros or None."""
 
         @functools.wraps(rule)
         def whole_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
