@@ -17,7 +17,7 @@ from ..program.record import record
 from ..program.simplify import draws, simplified
 from ..program.values import ARRAY, CONSTANT, TENSOR, Step, Value
 from .files import replacing
-from .onnx_nodes import NODES, axes_tuple
+from .onnx_nodes import axes_tuple, form_of_row
 
 OPSET = 18
 STARRED = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
@@ -176,7 +176,7 @@ def write_steps(graph: Graph, steps: list[Step]) -> None:
     """Write the nodes of each step; raise an error that names all steps without a form."""
     missing: dict[str, None] = {}
     for step in steps:
-        form = NODES.get(step.op.name) or (write_decomposed if step.op.decomposition else None)
+        form = form_of_row(step.op) or (write_decomposed if step.op.decomposition else None)
         name = None if form is None or missing else form(graph, step)
         if name is not None:
             graph.names[step.output] = name
