@@ -13,7 +13,7 @@ from ..core.context import CURRENT, no_grad, tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor
 from ..core.versions import memory_of
-from ..nn.module import clear_gradient, load
+from ..nn.module import clear_gradients, load
 from ..nn.validation import NONNEGATIVE, Kind
 from .groups import Group, as_ndarray, grouped
 
@@ -215,8 +215,7 @@ class Optimiser:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients of all parameters: `.grad` is None again, or zeros with `set_to_none=False`."""
-        for p in self._parameters:
-            clear_gradient(p, set_to_none)
+        clear_gradients(self._parameters, set_to_none)
 
     def step(self) -> None:
         """Change every parameter by its gradient.

@@ -139,10 +139,10 @@ def step(x, y, layers_0_weight, layers_0_bias, layers_2_weight, layers_2_bias, l
     h = layers_2 - y  # (6, 3)
     loss = np.mean(np.square(h))  # ()
 
-    d_h = 0.1111111111111111 * h  # (6, 3)
-    d_layers_2_weight = d_h.T @ layers_1  # (3, 7)
-    d_layers_2_bias = np.sum(d_h, axis=0)  # (3,)
-    d_layers_0 = d_h @ layers_2_weight * (1 - layers_1 * layers_1)  # (6, 7)
+    d_layers_2 = 0.1111111111111111 * h  # (6, 3)
+    d_layers_2_weight = d_layers_2.T @ layers_1  # (3, 7)
+    d_layers_2_bias = np.sum(d_layers_2, axis=0)  # (3,)
+    d_layers_0 = d_layers_2 @ layers_2_weight * (1 - layers_1 * layers_1)  # (6, 7)
     d_layers_0_weight = d_layers_0.T @ x  # (7, 5)
     d_layers_0_bias = np.sum(d_layers_0, axis=0)  # (7,)
 
