@@ -145,6 +145,7 @@ getitem: Primitive = Primitive(
         example(D(2, 3, 4), (Ellipsis, None, np.array([3, 0]))),
         example(D(2, 3, 4), (np.array([[True, False, True], [False, True, True]]), slice(1, 3))),
     ],
+    onnx="Slice",
 )
 
 

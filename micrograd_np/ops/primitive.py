@@ -131,6 +131,8 @@ class Primitive(InstanceCall):
         args are Phrases, and `literal` writes a parameter.
     decomposition : callable, optional
         The kernel written with rows alone. Programs spell it out; loops and ONNX files need it.
+    onnx : str, optional
+        The ONNX operator that computes the same, or another name of a form in `saving/onnx_nodes.py`.
     exact : bool
         Whether the decomposition gives the kernel's bits; otherwise a program for NumPy calls the kernel.
     extended : callable, optional
@@ -167,6 +169,7 @@ class Primitive(InstanceCall):
         broadcasts: bool = False,
         formula: Callable[..., Any] | None = None,
         decomposition: Callable[..., Any] | None = None,
+        onnx: str | None = None,
         exact: bool = True,
         extended: Callable[..., Any] | None = None,
         checks: bool = False,
@@ -185,6 +188,7 @@ class Primitive(InstanceCall):
         self.broadcasts = broadcasts
         self.formula = formula
         self.decomposition = decomposition
+        self.onnx = onnx
         self.exact = exact
         self.extended = extended
         self.checks = checks
@@ -379,6 +383,7 @@ item = Primitive(
     lambda g, z, x, i: Outputs(g if j == i else None for j in range(len(x))),
     bind=lambda x, i: ((x,), {"i": i}),
     formula=lambda args, params, literal: args[0].subscript(params["i"], literal),
+    onnx="Item",
 )
 
 

@@ -96,6 +96,7 @@ matmul = Primitive(
         example(D(2, 3, 4), D(4)),
         example(D(5, 1, 3, 4), D(2, 4, 3)),
     ],
+    onnx="MatMul",
 )
 
 
@@ -131,6 +132,7 @@ dot = Primitive(
         example(D(3, 4), D()),
         example(D(), D(3)),
     ],
+    onnx="Dot",
 )
 
 
