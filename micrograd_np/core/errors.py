@@ -306,7 +306,7 @@ def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradE
     return UnsupportedError(f"{name}: {told}")
 
 
-def masked() -> UnsupportedError:
+def masked_array() -> UnsupportedError:
     return UnsupportedError(
         "a masked array beside a Tensor would lose its mask, or the gradient. Give x.filled(value) or x.data, and "
         "choose with np.where(x.mask, a, b)."
