@@ -57,7 +57,7 @@ def in_place(op: Primitive) -> Callable[..., Any]:
             errors.check_write(self, other)
             value = other._data
         else:
-            value = op.ready(other)
+            value = op.coerce_operand(other)
         try:
             op.kernel(data, value, data)
         except Exception as error:

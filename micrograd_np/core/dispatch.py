@@ -107,7 +107,7 @@ def unary(op: Any) -> Callable[..., Any]:
 
     def call(x: Any, *rest: Any, **params: Any) -> Any:
         if rest or params or not isinstance(x, Tensor):
-            return op.bound(x, *rest, **params)
+            return op.call_with_binding(x, *rest, **params)
         value = x._data
         try:
             z = op.kernel(value)
@@ -125,7 +125,7 @@ def binary(op: Any) -> Callable[..., Any]:
 
     def call(x: Any, y: Any, *rest: Any, **params: Any) -> Any:
         if rest or params:
-            return op.bound(x, y, *rest, **params)
+            return op.call_with_binding(x, y, *rest, **params)
         wanted = 0
         loose: Any = False
         if isinstance(x, Tensor):
@@ -134,10 +134,10 @@ def binary(op: Any) -> Callable[..., Any]:
             if (shared := x._memory) is not None:
                 loose = shared.copies
         elif isinstance(y, Tensor):
-            left = x = op.ready(x)
+            left = x = op.coerce_operand(x)
             loose = hasattr(x, "dtype")
         else:
-            return op.bound(x, y)
+            return op.call_with_binding(x, y)
         if isinstance(y, Tensor):
             right = y._data
             if y._requires_grad:
@@ -145,7 +145,7 @@ def binary(op: Any) -> Callable[..., Any]:
             if (shared := y._memory) is not None and shared.copies:
                 loose = True
         else:
-            right = y = op.ready(y)
+            right = y = op.coerce_operand(y)
             loose = loose or hasattr(y, "dtype")
         try:
             z = op.kernel(left, right)

@@ -144,8 +144,8 @@ class Primitive(InstanceCall):
 
     __doc__: Any = GeneratedDoc(__doc__)
 
-    direct: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
-    ready = staticmethod(as_array)
+    fast_paths: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
+    coerce_operand = staticmethod(as_array)
     widens = True  # the rules of a float16 result read float32
 
     def __init_subclass__(cls) -> None:
@@ -188,8 +188,8 @@ class Primitive(InstanceCall):
         self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
-        direct = self.direct.get(len(rules)) if all(rules) and not bind else None
-        self.__call__ = direct(self) if direct else self.bound
+        fast = self.fast_paths.get(len(rules)) if all(rules) and not bind else None
+        self.__call__ = fast(self) if fast else self.call_with_binding
 
     @property
     def rules(self) -> Sequence[Rule | None]:
@@ -209,9 +209,9 @@ class Primitive(InstanceCall):
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
             raise TypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
-        return tuple(map(self.ready, arrays)), {}
+        return tuple(map(self.coerce_operand, arrays)), {}
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
         """A call in NumPy's signature."""
         try:
             arrays, params = self.bind(*args, **kwargs)
@@ -239,16 +239,16 @@ class Elementwise(Primitive):
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, **fields: Any) -> None:
         super().__init__(function, *rules, broadcasts=len(rules) > 1, **fields)
-        self.ready = operand if self.broadcasts else as_array
+        self.coerce_operand = operand if self.broadcasts else as_array
 
 
 class NonDifferentiable(Primitive):
     """A row without a derivative, whose result is a plain array: comparisons, logic, positions of extremes."""
 
-    direct: Mapping[int, Callable[..., Any]] = {}
+    fast_paths: Mapping[int, Callable[..., Any]] = {}
     depends_on_data = True
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
         if self.depends_on_data and tracing():
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
@@ -262,8 +262,8 @@ class BoolOp(NonDifferentiable):
         kernel = functools.wraps(function)(lambda *args, **params: np.bool_(function(*args, **params)))
         super().__init__(function, kernel=kernel)
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
-        found = super().bound(*args, **kwargs)
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().call_with_binding(*args, **kwargs)
         return found if tracing() else bool(found)
 
 
@@ -272,8 +272,8 @@ class StaticOp(NonDifferentiable):
 
     depends_on_data = False
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
-        found = super().bound(*args, **kwargs)
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().call_with_binding(*args, **kwargs)
         parts = found if isinstance(found, tuple) else (found,)
         return tuple(map(fixed, parts)) if any(isinstance(x, np.ndarray) for x in parts) else found
 
@@ -360,21 +360,21 @@ class MultiOutput(Primitive):
     Its rules get all cotangents; missing ones are zeros, or None if `zeros` is False.
     """
 
-    direct: Mapping[int, Callable[..., Any]] = {}
+    fast_paths: Mapping[int, Callable[..., Any]] = {}
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
-        super().__init__(function, *[rule and self.whole(rule, zeros) for rule in rules], **fields)
+        super().__init__(function, *[rule and self.with_all_outputs(rule, zeros) for rule in rules], **fields)
         kernel = self.kernel
         self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
-        node = super().bound(*args, **kwargs)
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        node = super().call_with_binding(*args, **kwargs)
         items = tuple(item(node, i) for i in range(len(node)))
         if isinstance(node, Tensor) and node.op is self:
             node._data.memories = list(map(memory, items))  # a write to one of them is a write to what the rule reads
         return items
 
-    def whole(self, rule: Rule, zeros: bool) -> Rule:
+    def with_all_outputs(self, rule: Rule, zeros: bool) -> Rule:
         """Wrap a rule so that it gets all outputs and all cotangents; missing ones are zeros or None."""
 
         @functools.wraps(rule)

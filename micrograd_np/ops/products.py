@@ -54,8 +54,8 @@ class NamedOutputs(MultiOutput):
         super().__init__(function, *rules, **fields)
         self.result = result
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
-        return self.result(*super().bound(*args, **kwargs))
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        return self.result(*super().call_with_binding(*args, **kwargs))
 
 
 # In a matrix product, a vector is a matrix of one row (on the left) or of one column (on the right).
