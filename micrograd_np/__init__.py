@@ -20,6 +20,7 @@ article, cli        the article's networks, by hand and on the tape
 
 __version__ = "0.1.0"
 
+from collections.abc import Callable as _Callable
 from importlib import import_module as _import_module
 
 from . import linalg
@@ -41,12 +42,28 @@ from .core.errors import (
     UnsupportedError,
 )
 from .core.tensor import Tensor
+from .custom import CustomOp as _CustomOp
 from .custom import custom_op
 from .ops import FUNCTIONS as _FUNCTIONS
 from .ops import namespace as _namespace
+from .ops.primitive import GeneratedDoc as _GeneratedDoc
 from .pullback import gradients, vjp
 from .random import sample
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
+
+
+def _late(module: str, name: str) -> _Callable[..., object]:
+    """A function that is imported when it is first called: a reader of the tape stands below what it reads."""
+
+    def call(*args: object, **kwargs: object) -> object:
+        return getattr(_import_module(f".{module}", __name__), name)(*args, **kwargs)
+
+    return call
+
+
+_GeneratedDoc.write = _late("expressions.docstrings", "docstring")
+_CustomOp.gradcheck = _late("checking", "gradcheck")
+Tensor._repr_html_ = _late("drawing.html", "tensor_html")
 
 # What a bare tape does not need is imported when it is first asked for.
 _MODULES = ("data", "learn", "nn", "optim", "plots", "testing")

@@ -116,10 +116,3 @@ def __repr__(self: Tensor) -> str:
     facts += ["requires_grad=True"] if self._requires_grad and self.op is None else []
     facts += [f"op={self.op.name}"] if self.op is not None else []
     return f"Tensor({', '.join(facts)})"
-
-
-@given
-def _repr_html_(self: Tensor) -> str:
-    from .drawing.html import tensor_html
-
-    return tensor_html(self)

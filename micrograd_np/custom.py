@@ -11,7 +11,7 @@ import numpy as np
 
 from .anomaly import first_nonfinite
 from .core.errors import ArgumentTypeError, NonFiniteError, ShapeError
-from .core.names import line, spot
+from .core.names import caller_location, format_location
 from .core.rules import Rule, innermost
 from .core.tensor import Tensor
 from .ops.primitive import Bound, Primitive, as_array
@@ -72,11 +72,7 @@ class CustomOp(Primitive):
         )
         functools.update_wrapper(self, function)
 
-    def gradcheck(self, *inputs: Any, **options: Any) -> Any:
-        """The report of `mg.gradcheck` on this op."""
-        from .checking import gradcheck
-
-        return gradcheck(self, *inputs, **options)
+    gradcheck: Callable[..., Any]  # `mg.gradcheck` of this op; the package sets it
 
 
 def bind_signature(signature: inspect.Signature, *args: Any, **kwargs: Any) -> Bound:
@@ -137,7 +133,7 @@ def check_rules(op: str, rules: tuple[Rule | None, ...], names: list[str], metad
             continue  # functions written in C need not say what they take
         except TypeError as error:
             code = getattr(innermost(rule), "__code__", None)
-            where = line((code, 0)) if code else line(spot())
+            where = format_location((code, 0)) if code else format_location(caller_location())
             called_as = ", ".join(["g", "z", *names, *(f"{key}=..." for key in metadata)])
             raise ArgumentTypeError(
                 f"the rule of {op} for {name} cannot be called as rule({called_as}): {error}.\n  {where}\n"

@@ -9,7 +9,7 @@ from .conversions import check_untraced, given, raw
 from .core import errors
 from .core.context import tracing
 from .core.tensor import Tensor, assign
-from .core.versions import memory
+from .core.versions import memory_of
 from .ops import BY_FUNCTION, FUNCTIONS, TABLE
 from .ops.primitive import Primitive
 
@@ -62,7 +62,7 @@ def in_place(op: Primitive) -> Callable[..., Any]:
             op.kernel(data, value, data)
         except Exception as error:
             errors.explain(op, (self, other), error)
-        (self._memory or memory(self)).write()
+        (self._memory or memory_of(self)).write()
         return self
 
     return write
@@ -126,7 +126,7 @@ def __setitem__(self: Tensor, index: Any, value: Any) -> None:
     check_untraced(self, "t[index] = values")
     errors.check_write(self, value)
     self._data[raw(index)] = raw(value)
-    memory(self).write()
+    memory_of(self).write()
 
 
 @given

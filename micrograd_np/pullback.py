@@ -11,7 +11,7 @@ from .core import errors
 from .core.backward import Pull, backpropagate, pull_arrays, pull_tensors
 from .core.containers import flatten, map_leaves
 from .core.context import CURRENT, Mode, tracing
-from .core.tensor import Tensor, as_tensor, borrowed, constant, cotangent, fixed, seed
+from .core.tensor import Tensor, as_tensor, borrowed, constant, cotangent, seed, trace_constant
 from .core.versions import expose
 from .ops.identity import alias, pack
 from .ops.primitive import Outputs, as_array
@@ -130,7 +130,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
                 ends,
                 lambda node, g: [] if node in stops else read(node, g),
             )
-        gradients = [found[x] if x in found else fixed(np.zeros_like(x._data)) for x in ends]
+        gradients = [found[x] if x in found else trace_constant(np.zeros_like(x._data)) for x in ends]
         if as_tensors or tensors:
             gradients = [as_tensor(g) for g in gradients]
         return rebuild(gradients)
@@ -152,13 +152,13 @@ def own_leaf(x: Any) -> Tensor:
 def reaches_others(output: Tensor, ends: Sequence[Tensor]) -> bool:
     """Whether the graph of `output` has a leaf besides these whose gradient is wanted."""
     seen = set(ends)
-    pending = [x for x, _ in output.edges]
+    pending = [x for x, _ in output._parents]
     while pending:
         node = pending.pop()
         if node in seen:
             continue
-        if not node.edges and node._requires_grad:
+        if not node._parents and node._requires_grad:
             return True
         seen.add(node)
-        pending.extend(x for x, _ in node.edges)
+        pending.extend(x for x, _ in node._parents)
     return False

@@ -10,7 +10,7 @@ import numpy as np
 
 from .core import errors
 from .core.containers import flatten, map_leaves
-from .core.tensor import fixed
+from .core.tensor import trace_constant
 from .ops.primitive import as_array
 from .pullback import Function, vjp
 
@@ -55,7 +55,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
         restricted, chosen = restrict(f, argnums, args, kwargs)
         value, pullback, *aux = vjp(restricted, *chosen, has_aux=has_aux)
         errors.check_scalar_value(f, value)
-        found = pullback(fixed(np.ones(value.shape, value.dtype)))
+        found = pullback(trace_constant(np.ones(value.shape, value.dtype)))
         return (value, *aux) if has_aux else value, found[0] if isinstance(argnums, int) else found
 
     return transformed
@@ -100,12 +100,14 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
         value, pullback = vjp(restricted, *chosen)
         outputs, rebuild = flatten(value)
         zeros = [np.zeros(x.shape, x.dtype) for x in outputs]
-        known = list(map(fixed, zeros))
+        known = list(map(trace_constant, zeros))
 
         def rows_of(position: int) -> Any:
             rows = []
             for unit in units(zeros[position]):
-                rows.append(flatten(pullback(rebuild([*known[:position], fixed(unit), *known[position + 1 :]])))[0])
+                rows.append(
+                    flatten(pullback(rebuild([*known[:position], trace_constant(unit), *known[position + 1 :]])))[0]
+                )
             inputs, rebuild_inputs = flatten(chosen)
             shapes = [(*zeros[position].shape, *as_array(x).shape) for x in inputs]
             blocks = [stacked([row[k] for row in rows], shape) for k, shape in enumerate(shapes)]
@@ -159,7 +161,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     errors.check_count("tangents", len(tangents), "primals", len(primals))
     output, pullback = vjp(f, *primals)
-    _, push = vjp(pullback, map_leaves(lambda x: fixed(np.zeros(x.shape, x.dtype)), output))
+    _, push = vjp(pullback, map_leaves(lambda x: trace_constant(np.zeros(x.shape, x.dtype)), output))
     (tangent,) = push(tuple(tangents))
     return output, tangent
 

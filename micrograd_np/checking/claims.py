@@ -63,7 +63,7 @@ class Row:
     @property
     def leaf(self) -> bool:
         """Whether it is the gradient of a weight or an input, not of a value between."""
-        return not self.tensor.edges
+        return not self.tensor._parents
 
     def vanishes(self, close: Closeness) -> bool:
         """Whether the true gradient is nothing but what rounding leaves of terms that cancel."""
@@ -104,7 +104,7 @@ def in_backward_order(rows: Iterable[Row], recording: Recording) -> list[Row]:
 
     def when(row: Row) -> float:
         users = recording.users[row.tensor]
-        return -min(x.birth for x in users) + 0.5 if row.leaf and users else -row.tensor.birth
+        return -min(x._order for x in users) + 0.5 if row.leaf and users else -row.tensor._order
 
     return sorted(rows, key=when)
 
@@ -158,7 +158,7 @@ def preactivation(tensor: Tensor) -> Tensor:
     """What the activation that made the value was given; masks on the activation are passed; else the value itself."""
     top = tensor
     while masked_by_constants(top):
-        top = top.edges[0][0]
+        top = top._parents[0][0]
     if not is_elementwise(top):
         return tensor
     found = tensor
@@ -173,9 +173,9 @@ def masked_by_constants(x: Tensor) -> bool:
     """Whether a value is another one times an array that has no gradient, as in dropout."""
     return (
         isinstance(x.op, Elementwise)
-        and len(x.edges) == 1
+        and len(x._parents) == 1
         and len(x.args) == 2
-        and x.edges[0][0].shape == x.shape
+        and x._parents[0][0].shape == x.shape
         and not is_elementwise(x)
     )
 
@@ -228,7 +228,7 @@ def fit_shape(row: Row, close: Closeness, recording: Recording, name: Callable[[
 def belongs_to(row: Row, close: Closeness, recording: Recording, name: Callable[[Any], str | None]) -> str:
     """Whether it is the gradient of another weight or input, given in the wrong place."""
     for x, g in recording.true.items():
-        if not x.edges and name(x) and getattr(g, "shape", None) == row.hand.shape and parallel(row.hand, g, close):
+        if not x._parents and name(x) and getattr(g, "shape", None) == row.hand.shape and parallel(row.hand, g, close):
             return (
                 f"it is the gradient of {name(x)}. Give each its own: backward returns them in the order of the inputs."
             )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.names import line
+from ..core.names import format_location
 from ..core.rules import Rule
 from ..core.tensor import Tensor
 from ..core.versions import as_used
@@ -187,13 +187,13 @@ class Suspicion:
 def made(x: Any) -> str:
     """A value without a name: the source text of the expression that made it."""
     if isinstance(x, Tensor) and x.op is not None:
-        return f"`{expression(x)}`" + (f" ({file_line(x)})" if x.where else "")
+        return f"`{expression(x)}`" + (f" ({file_line(x)})" if x._created_at else "")
     return f"an array of shape {getattr(x, 'shape', ())}"
 
 
 def expression(x: Tensor) -> str:
     """The part of the user's line that made a value, or the op's name where the source is not known."""
-    code, instruction = x.where
+    code, instruction = x._created_at
     first, last, start, end = (list(code.co_positions())[instruction // 2]) if code is not None else (None,) * 4
     if first is None or first != last or start is None:
         return x.op.name
@@ -203,14 +203,14 @@ def expression(x: Tensor) -> str:
 
 def file_line(x: Tensor) -> str:
     """`net.py:24` for the line that made a value."""
-    return line(x.where).split(": ")[0]
+    return format_location(x._created_at).split(": ")[0]
 
 
 def at_line(x: Tensor) -> str:
     """`, net.py:24 (a2 = sigmoid(z2))`: the line that made a value."""
     if not getattr(x, "where", None):
         return ""
-    name, _, text = line(x.where).partition(": ")
+    name, _, text = format_location(x._created_at).partition(": ")
     return f", {name}" + (f" ({text})" if text else "")
 
 

@@ -36,9 +36,9 @@ class Kinks:
         with np.errstate(all="ignore"):
             for node in recording.nodes:
                 g = recording.true.get(node)
-                if node.edges and hasattr(g, "shape"):
+                if node._parents and hasattr(g, "shape"):
                     for name, override, count in alternatives(node):
-                        lines[node.where].setdefault(name, {})[node] = override
+                        lines[node._created_at].setdefault(name, {})[node] = override
                         self.entries[node] = max(count, self.entries.get(node, 0))
         self.by_line = [list(choices.values()) for choices in lines.values()]
 
@@ -117,7 +117,7 @@ def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
 
 def moves(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
     """The arguments of an op, one of them moved a little, up, down, and along its entries."""
-    wanted = {i for i, _ in node.paths}
+    wanted = {i for i, _ in node._paths}
     for i in sorted(wanted):
         x = values[i]
         if not hasattr(x, "dtype") or x.dtype.kind != "f" or not x.size:
@@ -135,7 +135,7 @@ def flips(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]
     """The arguments with a mask that is the other way where that changes no value: np.where(x > 0, x, 0) at 0."""
     data = [x for x in values if hasattr(x, "dtype") and x.dtype.kind == "f"]
     for i, mask in enumerate(values):
-        if not hasattr(mask, "dtype") or not np.size(mask) or i in {j for j, _ in node.paths}:
+        if not hasattr(mask, "dtype") or not np.size(mask) or i in {j for j, _ in node._paths}:
             continue
         yes = np.asarray(mask) != 0
         top = np.max(mask)

@@ -309,7 +309,7 @@ def in_rules_of_a_line(at: Suspicion) -> Iterator[Hypothesis]:
     """The same slip at all nodes that one line of the program made, as a loop by hand makes it."""
     groups: dict[Any, list[Edge]] = defaultdict(list)
     for edge in at.edges:
-        groups[edge.node.where, edge.node.op.name, edge.position].append(edge)
+        groups[edge.node._created_at, edge.node.op.name, edge.position].append(edge)
     for edges in groups.values():
         if len(edges) > 1:
             first = edges[0]
@@ -358,11 +358,11 @@ def read(edges: list[Edge], place: int, values: list[Array]) -> list[Pull]:
 def neighbours(edges: list[Edge], place: int, by: int, at: Suspicion) -> list[Array] | None:
     """What the next step, or the one before, made on the line that made what each rule reads."""
     own = [(edge.node, *edge.node.args)[place] for edge in edges]
-    lines = {(x.op.name, x.where) for x in own if getattr(x, "op", None)}
+    lines = {(x.op.name, x._created_at) for x in own if getattr(x, "op", None)}
     if len(lines) != 1:
         return None
     (line,) = lines
-    steps = [x for x in at.recording.nodes if x.op is not None and (x.op.name, x.where) == line]
+    steps = [x for x in at.recording.nodes if x.op is not None and (x.op.name, x._created_at) == line]
     order = {id(x): i for i, x in enumerate(steps)}
     first = next((x for x in own if not getattr(x, "op", None)), None)
     places = [order.get(id(x), -1) + by for x in own]
@@ -384,7 +384,7 @@ def after_the_update(at: Suspicion) -> Iterator[Hypothesis]:
     by_weight: dict[Any, list[Any]] = defaultdict(list)
     for edge in at.edges:
         for place, w in enumerate(edge.node.args):
-            gradient = at.hands.get(w, at.base.get(w)) if not getattr(w, "edges", True) else None
+            gradient = at.hands.get(w, at.base.get(w)) if not getattr(w, "_parents", True) else None
             if hasattr(gradient, "shape") and place != edge.position and reads(edge.rule, place + 1):
                 by_weight[w].append((edge, place, w, gradient))
     together = [[use for uses in by_weight.values() for use in uses]] if len(by_weight) > 1 else []
@@ -428,7 +428,7 @@ def constants(at: Suspicion) -> Iterator[Hypothesis]:
 
 def is_statistic(x: Tensor) -> bool:
     """Whether a value is a mean, a variance, a maximum: fewer entries than what it is made from, and no loss."""
-    return x.size > 1 and x.op.name not in PRODUCTS and any(x.size < y.size for y, _ in x.edges)
+    return x.size > 1 and x.op.name not in PRODUCTS and any(x.size < y.size for y, _ in x._parents)
 
 
 def uses(at: Suspicion) -> Iterator[Hypothesis]:
@@ -459,7 +459,7 @@ def softmax(at: Suspicion) -> Iterator[Hypothesis]:
     for x in at.places:
         slips = slips_at(x, at.gradient(x))
         if slips:
-            lines[x.where, x.shape].append((x, slips))
+            lines[x._created_at, x.shape].append((x, slips))
         for kind, says, change in slips:
             yield Hypothesis(kind, f"the gradient of {at.called(x)} is {says}", {x: change})
     for members in lines.values():
@@ -585,7 +585,7 @@ def in_activations_of_a_line(at: Suspicion) -> Iterator[Hypothesis]:
     """The same slip in all activations that one line of the program computes."""
     groups: dict[Any, list[Block]] = defaultdict(list)
     for block in at.blocks:
-        groups[block.z.where, block.z.op.name].append(block)
+        groups[block.z._created_at, block.z.op.name].append(block)
     for group in groups.values():
         if len(group) < 2:
             continue
@@ -658,7 +658,7 @@ def moved(recording: Recording, direction: Mapping[Tensor, Array], rate: float) 
     """The cotangents of all values, with the weights moved."""
     again: dict[Any, Any] = {}
     for node in recording.nodes:
-        if node.edges:
+        if node._parents:
             again[node] = apply(node.op, tuple(arguments(node, again)), node.params)
         else:
             shift = rate * direction[node] if node in direction else 0.0

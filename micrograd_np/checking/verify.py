@@ -217,7 +217,7 @@ def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:
         if row.tensor in recording.true and not row.replaced:
             check_row(row, recording, inner)
     accused = [row for row in rows if row.numeric == WRONG]
-    found = suspects([x for x in recording.nodes if x.edges], 1e-5) if accused else []
+    found = suspects([x for x in recording.nodes if x._parents], 1e-5) if accused else []
     if not found:
         for row in accused:  # an op that is wrong can be shown to be: without one it is the numbers that err
             row.numeric = TOO_COARSE

@@ -22,12 +22,12 @@ Pull = Callable[[Any, Any], Pulled]
 
 def pull_arrays(node: Any, g: Any) -> Pulled:
     """What a node sends its arguments, the rules read with arrays."""
-    z, values, params = node._data, node.values, node.params
-    if node.birth < latest.exposed:
+    z, values, params = node._data, node._values, node.params
+    if node._order < latest.exposed:
         z, values = as_used(node)
     args, broadcasts = node.args, node.op.broadcasts
     pulled = []
-    for i, rule in node.paths:
+    for i, rule in node._paths:
         cotangent = rule(g, z, *values, **params) if params else rule(g, z, *values)
         x = args[i]
         value = x._data
@@ -43,7 +43,7 @@ def pull_tensors(node: Any, g: Any) -> Pulled:
     """What a node sends its arguments, the rules read with Tensors: the result is a graph again."""
     args, params, broadcasts = node.args, node.params, node.op.broadcasts
     z, *used = operands(node)
-    return [(args[i], fit(rule(g, z, *used, **params), args[i]._data, broadcasts)) for i, rule in node.paths]
+    return [(args[i], fit(rule(g, z, *used, **params), args[i]._data, broadcasts)) for i, rule in node._paths]
 
 
 def operands(node: Any) -> list[Any]:
@@ -73,7 +73,7 @@ def backpropagate(
     Every node on the way is shown to `visit`, with its whole cotangent, once.
     """
     cotangents = {output: gradient}
-    pending = [(-output.birth, output)] if output.paths else []
+    pending = [(-output._order, output)] if output._paths else []
     newest = latest.written
     watch = CURRENT.get().watch
     if watch is not None:
@@ -81,7 +81,7 @@ def backpropagate(
     while pending:
         node = heappop(pending)[1]
         g = cotangents.pop(node)
-        if node.birth < newest:
+        if node._order < newest:
             check_unwritten(node)
         try:
             pulled = pull(node, g)
@@ -93,20 +93,20 @@ def backpropagate(
                 cotangents[x] = cotangents[x] + cotangent
             else:
                 cotangents[x] = cotangent
-                if x.paths:
-                    heappush(pending, (-x.birth, x))
+                if x._paths:
+                    heappush(pending, (-x._order, x))
         visit(node, g)
     return cotangents
 
 
-def keep(node: Any, g: Any) -> None:
+def store_gradient(node: Any, g: Any) -> None:
     node._grad = g
 
 
-def keep_and_cut(node: Any, g: Any) -> None:
+def free_graph(node: Any, g: Any) -> None:
     node._grad = g
-    node.args, node.values, node.paths = (), (), CUT
+    node.args, node._values, node._paths = (), (), FREED
 
 
 # A forgotten node still has an edge, so that a later walk does not take it for a leaf: the edge's rule refuses.
-CUT: Any = ((0, errors.refuse_cut),)
+FREED: Any = ((0, errors.refuse_freed),)

@@ -12,10 +12,10 @@ from numpy import generic, ndarray
 from . import errors
 from .context import CURRENT
 from .half import HALF, single
-from .names import spot
+from .names import caller_location
 from .rules import Rule, reads
-from .tensor import Tensor, begin, new
-from .versions import memory, saved, tick
+from .tensor import Tensor, allocate, init_leaf
+from .versions import memory_of, next_id, saved
 
 NONE: dict[str, Any] = {}
 
@@ -38,21 +38,21 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
             loose = True
         values.append(x)
     if not tensors:
-        return compute(op, args, params)
+        return run_on_arrays(op, args, params)
     try:
         z = op.kernel(*values, **params)
     except Exception as error:
         errors.explain(op, args, error)
-    return remember(op, z, args, values, params, wanted, loose)
+    return make_node(op, z, args, values, params, wanted, loose)
 
 
-def remember(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int, loose: Any) -> Tensor:
+def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int, loose: Any) -> Tensor:
     """The result of an op, which knows what it was made from, if a gradient is wanted of that."""
     if type(z) is not ndarray and isinstance(z, generic):
         z = np.asarray(z)
     context = CURRENT.get()
     paths = op.paths(wanted)
-    node = new(Tensor)
+    node = allocate(Tensor)
     if paths and context.recording:
         needed = op.needed(wanted, len(args)) if loose else ()
         if z.dtype is HALF and op.widens:
@@ -61,18 +61,18 @@ def remember(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int, 
         node._requires_grad = True
         node.op = op
         node.args = args
-        node.values = saved(args, values, needed) if loose else values
+        node._values = saved(args, values, needed) if loose else values
         node.params = params
-        node.paths = paths
+        node._paths = paths
         node.scope = context.scope
         node._grad = node._memory = node.name = None
-        node.birth = tick()
-        node.where = spot(3)
+        node._order = next_id()
+        node._created_at = caller_location(3)
     else:
-        begin(node, z)
-        node.where = spot(3) if paths else lost(args)
+        init_leaf(node, z)
+        node._created_at = caller_location(3) if paths else detached_at(args)
     if op.views and same_memory(z, values[0]):
-        node._memory = memory(args[0])
+        node._memory = memory_of(args[0])
     if context.watch is not None:
         context.watch.made(node, op, args, params)
     return node
@@ -114,7 +114,7 @@ def unary(op: Any) -> Callable[..., Any]:
         except Exception as error:
             errors.explain(op, (x,), error)
         loose = (shared := x._memory) is not None and shared.copies
-        return remember(op, z, (x,), (value,), NONE, x._requires_grad, loose)
+        return make_node(op, z, (x,), (value,), NONE, x._requires_grad, loose)
 
     call.__qualname__ = op.name.lstrip("_")  # what Python says is called with too few arguments
     return call
@@ -151,7 +151,7 @@ def binary(op: Any) -> Callable[..., Any]:
             z = op.kernel(left, right)
         except Exception as error:
             errors.explain(op, (x, y), error)
-        return remember(op, z, (x, y), (left, right), NONE, wanted, loose)
+        return make_node(op, z, (x, y), (left, right), NONE, wanted, loose)
 
     call.__qualname__ = op.name.lstrip("_")
     return call
@@ -162,12 +162,12 @@ def same_memory(z: Any, x: Any) -> bool:
     return z is x or (z.base is not None and (z.base is x or z.base is x.base))
 
 
-def lost(args: tuple[Any, ...]) -> Any:
+def detached_at(args: tuple[Any, ...]) -> Any:
     """Where one of the arguments was left without a past, and so what is made of it."""
-    return next((x.where for x in args if isinstance(x, Tensor) and x.where and x.op is None), None)
+    return next((x._created_at for x in args if isinstance(x, Tensor) and x._created_at and x.op is None), None)
 
 
-def compute(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+def run_on_arrays(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run an op on arrays alone."""
     for x in args:
         if hasattr(x, "__row__"):  # an array that wants to see rows whole, not what their kernels do

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .context import CURRENT
-from .names import Spot, line, name_of, printable, user_frame
+from .names import Location, caller_location, format_location, name_of, printable, user_frame
 
 
 class MicrogradError(Exception):
@@ -78,7 +78,7 @@ def describe(x: Any, otherwise: str) -> str:
     return f"{name_of(x) or otherwise} {x.shape} {x.dtype}"
 
 
-called = describe
+describe = describe
 
 
 def check_numbers(dtype: np.dtype[Any]) -> None:
@@ -136,17 +136,17 @@ def check_shape(what: str, values: Any, tensor: Any) -> None:
         )
 
 
-def stale(node: Any, value: Any, where: Spot | None) -> GradientError:
+def stale(node: Any, value: Any, where: Location | None) -> GradientError:
     return GradientError(
         f"{describe(value, 'a tensor')} was written to after {node.op.name} had used it, and the derivative of "
         f"{node.op.name} needs the old values.\n"
-        f"  used:    {line(node.where)}\n"
-        f"  written: {line(where) if where else 'elsewhere'}\n"
+        f"  used:    {format_location(node._created_at)}\n"
+        f"  written: {format_location(where) if where else 'elsewhere'}\n"
         "Call backward() before the write, or compute the forward pass again after it."
     )
 
 
-def refuse_cut(*_: Any, **__: Any) -> None:
+def refuse_freed(*_: Any, **__: Any) -> None:
     raise GradientError(
         "this graph was forgotten by backward(retain_graph=False). Compute the forward pass again, or leave "
         "retain_graph at True."
@@ -154,7 +154,7 @@ def refuse_cut(*_: Any, **__: Any) -> None:
 
 
 def note(error: Exception, node: Any) -> None:
-    error.add_note(f"In the backward pass of {node.op.name}: {line(node.where)}")
+    error.add_note(f"In the backward pass of {node.op.name}: {format_location(node._created_at)}")
 
 
 def check_uncut(tensor: Any, how: str, cure: str) -> None:
@@ -252,6 +252,9 @@ def check_scalar_value(f: Any, value: Any) -> None:
 
 def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     """Raise what NumPy refused again, in terms of the user's tensors and line."""
+    trace = CURRENT.get().trace
+    if trace is not None:
+        trace.spoil("")  # the function may catch it, and go another way at another call
     listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(args))
     shapes = [getattr(x, "shape", ()) for x in args]
     if isinstance(error, np.linalg.LinAlgError):
@@ -313,8 +316,18 @@ CURES = {
 }
 
 
-def signature(name: str, kwargs: dict[str, Any], error: Exception) -> UnsupportedError:
+def write_into_array(name: str) -> TraceError:
+    return TraceError(
+        f"{name} writes into a plain array in a traced function, and its program would not: "
+        f"{format_location(caller_location())}. Hold the array in a Tensor that is made "
+        "outside, state = mg.Tensor(state); `state *= 0.9` and `state += x` then write into that."
+    )
+
+
+def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradError:
     """A call with arguments that the row does not take."""
+    if "out" in kwargs and CURRENT.get().trace is not None:
+        return write_into_array(name)
     cures = [f"{key}= is not supported on Tensors. {CURES[key]}" for key in kwargs if key in CURES]
     if cures:
         return UnsupportedError(f"{name}: {' '.join(cures)}")
@@ -366,9 +379,14 @@ def unsupported(function: Any) -> UnsupportedError:
             "np.where(mask, values, t) or t + mg.scatter(values, index, shape=t.shape), or write t[index] = values, "
             "unrecorded, into a leaf."
         )
+    tracing = CURRENT.get().trace is not None
     return UnsupportedError(
         f"{name} is not in the table of derivatives. Write it with functions that are, add it with mg.custom_op, or "
-        "call it on t.data if no gradient has to pass."
+        + (
+            "do it outside, and give the result as an argument."
+            if tracing
+            else "call it on t.data if no gradient has to pass."
+        )
     )
 
 
@@ -402,12 +420,13 @@ def warn_of_history(output: Any, leaves: dict[Any, Any]) -> None:
         del updates[0]
         if len(updates) < ENOUGH or count > UNHELD + uses[leaf]:
             continue
-        between = all(b.birth - a.birth > 1 for a, b in itertools.pairwise(updates))
-        if between and len({update.where for update in updates}) == 1:
+        between = all(b._order - a._order > 1 for a, b in itertools.pairwise(updates))
+        if between and len({update._created_at for update in updates}) == 1:
             warned_of_history = True
             warnings.warn(
                 f"backward() has just gone through {len(updates)} recorded updates, one more with every step: "
-                f"{line(updates[-1].where)}. The graphs of all steps stay in memory. Write w -= lr * w.grad, which "
+                f"{format_location(updates[-1]._created_at)}. The graphs of all steps stay in memory. Write w -= lr "
+                "* w.grad, which "
                 "changes a leaf in place and is not recorded, or use an optimiser, such as mg.optim.SGD.",
                 stacklevel=3,
             )
@@ -422,8 +441,8 @@ def follow(output: Any) -> tuple[dict[Any, Any], dict[Any, int]]:
     pending = [output]
     while pending:
         node = pending.pop()
-        if node.op is not None and node.op.sign in ("+", "-") and len(node.args) == 2 and len(node.paths) == 1:
-            followed[node.args[node.paths[0][0]]] = node
+        if node.op is not None and node.op.sign in ("+", "-") and len(node.args) == 2 and len(node._paths) == 1:
+            followed[node.args[node._paths[0][0]]] = node
         for x in node.args:
             if hasattr(x, "paths"):
                 uses[x] = uses.get(x, 0) + 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-Spot = tuple[CodeType, int]
+Location = tuple[CodeType, int]
 
 ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 # The article's networks stand on the tape as a user's script does.
@@ -22,7 +22,7 @@ LIBRARIES = (os.path.dirname(os.__file__) + os.sep, os.path.dirname(np.__file__)
 INSTALLED = os.path.join(os.path.dirname(os.__file__), "site-packages") + os.sep
 
 
-class Whose(dict[str, bool]):
+class InternalFiles(dict[str, bool]):
     """Whether a file is the engine's own, the standard library's or NumPy's; found out once."""
 
     def __missing__(self, filename: str) -> bool:
@@ -32,35 +32,35 @@ class Whose(dict[str, bool]):
         return self[filename]
 
 
-ENGINES = Whose()
+INTERNAL = InternalFiles()
 
 
-def is_users(filename: str) -> bool:
-    return not ENGINES[filename]
+def is_user_code(filename: str) -> bool:
+    return not INTERNAL[filename]
 
 
 def user_frame() -> FrameType:
     """The innermost frame outside the engine."""
     frame = sys._getframe(1)
-    while ENGINES[frame.f_code.co_filename] and frame.f_back is not None:
+    while INTERNAL[frame.f_code.co_filename] and frame.f_back is not None:
         frame = frame.f_back
     return frame
 
 
-def spot(depth: int = 2) -> Spot:
+def caller_location(depth: int = 2) -> Location:
     """Where the user's code stands now: the code object and the instruction, never the frame.
 
     It is known to stand `depth` calls up, or further.
     """
     frame: Any = sys._getframe(depth)
     code = frame.f_code
-    while ENGINES[code.co_filename] and frame.f_back:
+    while INTERNAL[code.co_filename] and frame.f_back:
         frame = frame.f_back
         code = frame.f_code
     return code, frame.f_lasti
 
 
-def line(where: Spot) -> str:
+def format_location(where: Location) -> str:
     """`file.py:12: loss = np.sum(e * e)` for a spot."""
     code, instruction = where
     positions = list(code.co_positions())[instruction // 2]

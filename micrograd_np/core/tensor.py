@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .backward import backpropagate, keep, keep_and_cut, pull_tensors
+from .backward import backpropagate, free_graph, pull_tensors, store_gradient
 from .context import CURRENT, Mode, tracing
-from .names import Spot, spot
+from .names import Location, caller_location
 from .rules import Paths, Rule
-from .versions import Memory, expose, memory, tick
+from .versions import Memory, expose, memory_of, next_id
 
 
 class Tensor:
@@ -47,7 +47,7 @@ class Tensor:
 
     __slots__ = (
         *("_data", "_grad", "_requires_grad", "_memory", "name"),
-        *("op", "args", "values", "params", "paths", "birth", "where", "scope", "__weakref__"),
+        *("op", "args", "_values", "params", "_paths", "_order", "_created_at", "scope", "__weakref__"),
     )
 
     _data: Any
@@ -56,21 +56,25 @@ class Tensor:
     _requires_grad: bool
     op: Any
     args: tuple[Any, ...]
-    values: Any  # of the args, as the kernel was given them
+    _values: Any  # of the args, as the kernel was given them
     params: Any
-    paths: Paths
-    birth: int
-    where: Spot | None
+    _paths: Paths
+    _order: int
+    _created_at: Location | None
     scope: tuple[str, ...]
     name: str | None
 
     def __init__(self, data: Any, requires_grad: bool = False, *, name: str | None = None, dtype: Any = None) -> None:
-        array = np.array(data, dtype=dtype)
-        begin(self, array)
+        trace = CURRENT.get().trace
+        if trace is not None and isinstance(data, Tensor):
+            errors.check_uncut(data, "Tensor(...)", "Write Tensor(t.detach()) for its values.")
+            array = np.array(data._data, dtype=dtype)
+        else:
+            array = np.array(data, dtype=dtype)
+        init_leaf(self, array)
         self.name = name
         self.requires_grad = requires_grad
         errors.check_numbers(array.dtype)
-        trace = CURRENT.get().trace
         if trace is not None:
             trace.copied(self, data)
 
@@ -81,9 +85,9 @@ class Tensor:
     is_leaf = property(lambda self: self.op is None)
 
     @property
-    def edges(self) -> list[tuple[Any, Rule]]:
+    def _parents(self) -> list[tuple[Any, Rule]]:
         """What a gradient goes back to from here, each with the rule that takes it there."""
-        return [(self.args[i] if self.args else None, rule) for i, rule in self.paths]
+        return [(self.args[i] if self.args else None, rule) for i, rule in self._paths]
 
     @property
     def data(self) -> Any:
@@ -126,8 +130,8 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same memory without a past: no gradient passes through it."""
         detached = constant(self._data)
-        detached._memory = memory(self)
-        detached.where = spot()
+        detached._memory = memory_of(self)
+        detached._created_at = caller_location()
         trace = CURRENT.get().trace
         if trace is not None:
             trace.same(detached, self)
@@ -157,7 +161,7 @@ class Tensor:
             If a value that a rule needs was written to since, or the graph was forgotten.
         """
         g = seed(self, gradient)
-        visit = keep if retain_graph else keep_and_cut
+        visit = store_gradient if retain_graph else free_graph
         if create_graph or tracing():
             g = gradient if isinstance(gradient, Tensor) else as_tensor(g)
             with Mode(recording=create_graph):
@@ -175,25 +179,25 @@ class Tensor:
             errors.warn_of_history(self, leaves)
 
 
-new = Tensor.__new__
+allocate = Tensor.__new__
 
 
 def constant(data: Any) -> Tensor:
     """A Tensor around an array, without a copy and without a past."""
-    return begin(new(Tensor), data)
+    return init_leaf(allocate(Tensor), data)
 
 
-def begin(leaf: Tensor, data: Any) -> Tensor:
+def init_leaf(leaf: Tensor, data: Any) -> Tensor:
     """Make a Tensor a leaf: it was made by nothing."""
     leaf._data = data
     leaf._requires_grad = False
-    leaf._grad = leaf._memory = leaf.name = leaf.op = leaf.params = leaf.where = None
-    leaf.args = leaf.values = leaf.paths = leaf.scope = ()
-    leaf.birth = tick()
+    leaf._grad = leaf._memory = leaf.name = leaf.op = leaf.params = leaf._created_at = None
+    leaf.args = leaf._values = leaf._paths = leaf.scope = ()
+    leaf._order = next_id()
     return leaf
 
 
-def fixed(data: Any) -> Any:
+def trace_constant(data: Any) -> Any:
     """An array that follows from shapes alone; under a trace, a Tensor that is known as such."""
     trace = CURRENT.get().trace
     if trace is None:
@@ -224,7 +228,7 @@ def assign(tensor: Tensor, values: Any) -> Tensor:
         values = values._data if isinstance(values, Tensor) else np.asarray(values, like=tensor._data)
         errors.check_shape("the new value", values, tensor)
         np.copyto(tensor._data, values, casting="same_kind")
-    memory(tensor).write()
+    memory_of(tensor).write()
     return tensor
 
 
@@ -236,7 +240,7 @@ def seed(output: Tensor, gradient: Any) -> Any:
     errors.check_scalar(output)
     g = output._data.copy()
     g.fill(1)
-    return fixed(g)
+    return trace_constant(g)
 
 
 def cotangent(tensor: Tensor, values: Any) -> Any:

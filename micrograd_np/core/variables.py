@@ -166,7 +166,7 @@ def parts(path: str, value: Any) -> Variables:
 
 def is_users_class(kind: type) -> bool:
     module = sys.modules.get(kind.__module__)
-    return kind.__module__ == "__main__" or is_users(getattr(module, "__file__", None) or "<frozen")
+    return kind.__module__ == "__main__" or is_user_code(getattr(module, "__file__", None) or "<frozen")
 
 
 @functools.cache
@@ -182,10 +182,10 @@ def libraries() -> tuple[str, ...]:
 
 
 @functools.cache
-def is_users(filename: str) -> bool:
+def is_user_code(filename: str) -> bool:
     """Whether a file is the user's: neither ours nor a library's."""
     library = filename.startswith(libraries()) and not filename.startswith(frames.ARTICLE)
-    return frames.is_users(filename) and not library
+    return frames.is_user_code(filename) and not library
 
 
 def live(names: Names) -> Names:
@@ -193,7 +193,7 @@ def live(names: Names) -> Names:
     found = []
     frame: FrameType | None = sys._getframe(1)
     while frame:
-        if is_users(frame.f_code.co_filename):
+        if is_user_code(frame.f_code.co_filename):
             found.append(frame)
         frame = frame.f_back
     for frame in reversed(found):
@@ -217,7 +217,7 @@ def watched(function: Callable[[], Any], kept: int | None = None) -> tuple[Any, 
     numbers = count()
 
     def note(frame: FrameType, event: str, _: Any) -> None:
-        if not is_users(frame.f_code.co_filename):
+        if not is_user_code(frame.f_code.co_filename):
             return
         if event == "call":
             stack.append((frame, dict(frame.f_locals)))

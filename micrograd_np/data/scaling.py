@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, called
+from ..core.errors import ArgumentError, describe
 from ..nn.validation import SIZE, checked_samples, require
 from ..ops.nn import one_hot as rows_of_classes
 from ..ops.primitive import as_array
@@ -74,7 +74,7 @@ def standardise(train: Any, *others: Any) -> Any:
     for x in (train, *(as_array(x) for x in others)):
         if x.shape[1:] != train.shape[1:]:
             raise ArgumentError(
-                f"{called(x, 'x')} has other columns than {called(train, 'train')}, which it is scaled by."
+                f"{describe(x, 'x')} has other columns than {describe(train, 'train')}, which it is scaled by."
             )
         scaled.append((x - centre) / width)
     return tuple(scaled) if others else scaled[0]

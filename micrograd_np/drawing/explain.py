@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core import errors
-from ..core.backward import CUT
+from ..core.backward import FREED
 from ..core.tensor import Tensor
 from ..core.variables import Names, live
 from .scene import Scene, build, walk
@@ -51,7 +51,7 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> str:
     check_tensor("explain", output)
     errors.check_recorded(output)
     if output.op is None:
-        who = errors.called(output, "this tensor")
+        who = errors.describe(output, "this tensor")
         raise RuntimeError(f"{who} was computed from nothing, and nothing among your variables was computed from it.")
     scene = build([output], names)
     first = scene.nodes[-1]
@@ -63,7 +63,7 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> str:
         way = between(scene, last.id) if last else set()
         if last is None or first.id not in way:
             check_kept(scene)
-            raise RuntimeError(f"no gradient flows from {called(first)} to {errors.called(tensor, 'this tensor')}.")
+            raise RuntimeError(f"no gradient flows from {called(first)} to {errors.describe(tensor, 'this tensor')}.")
         title, part = f"From {called(first)} back to {called(last)}", on_the_way(fill(scene), way)
     return f"{title}: {scene.g} is the gradient of the value on the right\n{table(backward(part))}"
 
@@ -77,7 +77,7 @@ def check_tensor(function: str, x: Any) -> None:
 
 def check_kept(scene: Scene) -> None:
     """Refuse to say that no gradient flowed where the graph is not known any more."""
-    cut = next((node for node in scene.nodes if node.op and node.source.paths is CUT), None)
+    cut = next((node for node in scene.nodes if node.op and node.source._paths is FREED), None)
     if cut:
         raise RuntimeError(
             f"the graph of {called(cut)} was forgotten by backward(retain_graph=False). Explain before that, or leave "
@@ -88,7 +88,7 @@ def check_kept(scene: Scene) -> None:
 def computed_from(tensor: Tensor, names: Names) -> list[Tensor]:
     """The values among the user's variables that were computed from a tensor, the newest first."""
     held = {id(x): x for x in names.held if isinstance(x, Tensor) and x.op is not None and x is not tensor}
-    newest = sorted(held.values(), key=lambda x: -x.birth)
+    newest = sorted(held.values(), key=lambda x: -x._order)
     return [x for x in newest if any(value is tensor for value in walk([x]))]
 
 

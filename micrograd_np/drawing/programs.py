@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..core.backward import CUT, operands
+from ..core.backward import FREED, operands
 from ..core.context import Mode
 from ..core.dispatch import apply
 from ..core.tensor import Tensor, constant
@@ -65,14 +65,14 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
 
     Where one output was given a gradient, the leaves' gradients are part of it. Names are those of values by their ids.
     """
-    if outputs[0].paths is CUT:
+    if outputs[0]._paths is FREED:
         raise RuntimeError(
             "there is no source of this graph: backward(retain_graph=False) forgot it. Draw before that."
         )
     again = {id(x): x for x in walk(outputs)}
     given = [(used, x) for node in list(again.values()) for used, x in taken_arrays(node)]
     names = {**names, **{id(used): names.get(id(x)) for used, x in given}}
-    computed = [x for x in again.values() if getattr(x, "op", None) is not None and x.paths is not CUT]
+    computed = [x for x in again.values() if getattr(x, "op", None) is not None and x._paths is not FREED]
     for x in computed:
         if runs_users_code(x):
             raise RuntimeError(
@@ -104,15 +104,15 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
 
 def taken_arrays(node: Any) -> list[tuple[Any, Any]]:
     """The plain arrays that an op took: what they held then, and the user's own."""
-    pairs = zip(getattr(node, "values", ()), getattr(node, "args", ()), strict=True)
+    pairs = zip(getattr(node, "_values", ()), getattr(node, "args", ()), strict=True)
     return [(used, x) for used, x in pairs if not isinstance(x, Tensor)]
 
 
 def leaf_gradients(end: Tensor, output: Tensor, names: Mapping[int, str | None]) -> list[Any]:
     """The gradients of the leaves, where the output was given one; each is called `d_` and what its leaf is called."""
-    if output._grad is None or not end.edges:
+    if output._grad is None or not end._parents:
         return []
-    arrows = [x for node in walk([end]) for x, _ in getattr(node, "edges", ())]
+    arrows = [x for node in walk([end]) for x, _ in getattr(node, "_parents", ())]
     leaves = list(dict.fromkeys(x for x in arrows if x.op is None))
     start = None if output.ndim == 0 else constant(raw(output._grad))
     if start is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from ..core.backward import CUT
+from ..core.backward import FREED
 from ..core.rules import fitted
 from ..core.tensor import Tensor
 from ..core.variables import Names
@@ -96,7 +96,7 @@ def walk(outputs: Sequence[Tensor]) -> list[Any]:
             ops[id(node)] = node
             pending += [x for x in node.args if getattr(x, "op", None) is not None]
     order: dict[int, Any] = {}
-    for node in sorted(ops.values(), key=lambda node: node.birth):
+    for node in sorted(ops.values(), key=lambda node: node._order):
         for x in node.args:
             if is_box(x):
                 order.setdefault(id(x), x)
@@ -126,7 +126,7 @@ def build(outputs: Sequence[Tensor], names: Names) -> Scene:
         if getattr(x, "op", None) is not None:
             node.op, node.scope = x.op.name, names.scope(x)
             tails = [boxes.get(id(a)) for a in x.args]
-            for a, used, tail in zip(x.args, x.values, tails, strict=True):
+            for a, used, tail in zip(x.args, x._values, tails, strict=True):
                 if tail and a is tail.source and not isinstance(a, Tensor) and tail.value is None:
                     tail.value = used  # the array may have been written to since
             node.words = [tail.phrase if tail else short(a) for tail, a in zip(tails, x.args, strict=True)]
@@ -180,7 +180,7 @@ def common(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
     """The arrows into an operation, from the boxes of its arguments."""
     flowing = routes(node.source)
-    letters = rules.letters(node.source.edges[0][1], len(tails))
+    letters = rules.letters(node.source._parents[0][1], len(tails))
     return [
         Edge(tail.id, node.id, i, letter, tail.phrase, i in flowing)
         for i, (tail, letter) in enumerate(zip(tails, letters, strict=True))
@@ -230,10 +230,10 @@ def several(x: Any) -> bool:
 def routes(x: Any) -> dict[int, Any]:
     """The rule of each argument to which a gradient flows."""
     found: dict[int, Any] = {}
-    if getattr(x, "op", None) is None or x.paths is CUT:
+    if getattr(x, "op", None) is None or x._paths is FREED:
         return found
     start = 0
-    for tensor, rule in x.edges:
+    for tensor, rule in x._parents:
         start = next(i for i in range(start, len(x.args)) if x.args[i] is tensor and x.op.rules[i] is not None)
         found[start] = fitted(rule, start, x.op.broadcasts)
         start += 1

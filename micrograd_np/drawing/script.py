@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from ..core.backward import CUT
+from ..core.backward import FREED
 from ..core.errors import MicrogradError
 from ..core.tensor import Tensor
 from ..core.variables import watched
@@ -48,7 +48,7 @@ def draw_script(where: str, arguments: Sequence[str] = (), **options: Any) -> Pi
     (result, since), names = watched(partial(run, path, name, arguments), KEPT)
     outputs = list(tensors(result))
     if result is None:
-        outputs = newest(x for x in names.held if isinstance(x, Tensor) and x.birth > since)
+        outputs = newest(x for x in names.held if isinstance(x, Tensor) and x._order > since)
     if not outputs and name:
         raise ScriptError(f"{name} returns {result!r:.60}, in which there is no Tensor to draw.")
     if not outputs:
@@ -64,7 +64,7 @@ def run(path: str, name: str, arguments: Sequence[str]) -> tuple[Any, int]:
         variables = runpy.run_path(path, run_name="__main__")
         if not name:
             return newest(variables.values()) or None, 0
-        function, since = function_of(variables, path, name), Tensor(0.0).birth
+        function, since = function_of(variables, path, name), Tensor(0.0)._order
         return function(), since
     except SystemExit as end:
         if end.code or name:
@@ -101,5 +101,5 @@ def function_of(variables: dict[str, Any], path: str, name: str) -> Any:
 
 def newest(values: Iterable[Any]) -> list[Tensor]:
     """The newest value with a graph, a loss before others, as a list of one; of none, an empty one."""
-    recorded = [x for x in values if isinstance(x, Tensor) and x.op is not None and x.paths is not CUT]
-    return sorted(recorded, key=lambda x: (x.grad is not None, x.size == 1, x.birth))[-1:]
+    recorded = [x for x in values if isinstance(x, Tensor) and x.op is not None and x._paths is not FREED]
+    return sorted(recorded, key=lambda x: (x.grad is not None, x.size == 1, x._order))[-1:]

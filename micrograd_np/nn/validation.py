@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, called
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..ops.primitive import as_array
 
 
@@ -100,7 +100,7 @@ def in_words(value: Any) -> str:
     if isinstance(value, bool | int | float | complex | str | None | np.generic | tuple | list | dict):
         text = repr(value.item() if isinstance(value, np.generic) else value)
         return text if len(text) <= 60 else f"a {type(value).__name__}"
-    return called(value, "an array") if hasattr(value, "shape") else f"a {type(value).__name__}"
+    return describe(value, "an array") if hasattr(value, "shape") else f"a {type(value).__name__}"
 
 
 def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1) -> Any:
@@ -110,7 +110,7 @@ def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1
         name, what = type(layer).__name__, "features on the last axis" if axis == -1 else f"channels on axis {axis}"
         found = x.shape[axis] if -x.ndim <= axis < x.ndim else "no such axis"
         raise ShapeError(
-            f"{name} takes {features} {what}, and {called(x, 'x')} has {found}. Reshape x, or make the {name} for "
+            f"{name} takes {features} {what}, and {describe(x, 'x')} has {found}. Reshape x, or make the {name} for "
             "inputs of this size."
         )
     check_dtype(layer, x, weight)
@@ -123,7 +123,7 @@ def check_dtype(layer: Any, x: Any, weight: Any) -> None:
         return
     if np.result_type(x.dtype, weight.dtype) != weight.dtype:
         raise ArgumentTypeError(
-            f"{called(x, 'x')} in a {type(layer).__name__} of {weight.dtype} weights: all that follows would be "
+            f"{describe(x, 'x')} in a {type(layer).__name__} of {weight.dtype} weights: all that follows would be "
             f"{np.result_type(x.dtype, weight.dtype)}. Write x.astype('{weight.dtype}'), or make the layer with "
             f"dtype='{x.dtype if x.dtype.kind == 'f' else 'float64'}'."
         )
@@ -132,7 +132,7 @@ def check_dtype(layer: Any, x: Any, weight: Any) -> None:
 def checked_samples(arrays: tuple[Any, ...]) -> list[Any]:
     """The arguments as arrays of equally many samples, at least one, without nan or inf."""
     checked = [as_array(x) for x in arrays]
-    names = [called(x, f"array {i}") for i, x in enumerate(checked)]
+    names = [describe(x, f"array {i}") for i, x in enumerate(checked)]
     if not checked or not all(x.ndim for x in checked):
         raise ArgumentError("samples are the first axis of an array: give one array or more, each with an axis.")
     if len({len(x) for x in checked}) > 1:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import called
+from ..core.errors import describe
 from ..core.rules import unbroadcast
 from .primitive import Bound, Variadic, as_array, constant_like, example
 from .primitive import Drawn as D
@@ -69,7 +69,7 @@ def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]
         for label, size in zip(term, x.shape, strict=True):
             seen = sizes.get(label, 1)
             if own[label] != size or (seen != size and 1 not in (seen, size)):
-                listed = ", ".join(called(x, f"argument {i}") for i, x in enumerate(arrays))
+                listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(arrays))
                 raise ValueError(
                     f"einsum({subscripts!r}) does not fit {listed}: "
                     f"the axes named {label} have {seen if own[label] == size else own[label]} and {size} entries."

@@ -61,11 +61,13 @@ def undefined(v: Any, z: Any, otherwise: Any) -> Any:
 
 
 # Arithmetic.
-add = Elementwise(np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, sign="+")
-subtract = Elementwise(np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g, sign="-")
-multiply = Elementwise(np.multiply, lambda g, z, x, y: g * y, lambda g, z, x, y: g * x, sign="*")
-divide = Elementwise(np.divide, lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y, sign="/", domain=(0.5, 2))
-negative = Elementwise(np.negative, lambda g, z, x: -g, sign="-")
+add = Elementwise(np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, sign="+", shows_nan=2)
+subtract = Elementwise(np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g, sign="-", shows_nan=2)
+multiply = Elementwise(np.multiply, lambda g, z, x, y: g * y, lambda g, z, x, y: g * x, sign="*", shows_nan=2)
+divide = Elementwise(
+    np.divide, lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y, sign="/", domain=(0.5, 2), shows_nan=1
+)
+negative = Elementwise(np.negative, lambda g, z, x: -g, sign="-", shows_nan=1)
 positive = Elementwise(np.positive, lambda g, z, x: g, sign="+")
 reciprocal = Elementwise(np.reciprocal, lambda g, z, x: -g * z * z, domain=(0.5, 2))
 square = Elementwise(np.square, lambda g, z, x: g * 2 * x)

@@ -174,7 +174,7 @@ def take(x: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
     """The entries at the indices along an axis; of the raveled array where no axis is given."""
     x = as_array(x)
     x, axis = lines_of(x, axis)
-    return x[(slice(None),) * axis + (bounded_indices(indices, x.shape[axis], mode),)]
+    return getitem(x, (slice(None),) * axis + (bounded_indices(indices, x.shape[axis], mode),))
 
 
 def lines_of(x: Any, axis: int | None) -> tuple[Any, int]:

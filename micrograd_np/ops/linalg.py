@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.context import tracing
-from ..core.names import line, spot
+from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
 from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
@@ -44,7 +44,7 @@ def _cofactors_slope(g: Any, x: Any) -> Any:
     """The second derivative of det x, along g. In the bases of u and v a cofactor is a product of singular values."""
     unknown = np.logical_not(np.isfinite(x).all(axis=(-1, -2)))[..., None, None]  # NumPy would refuse the whole batch
     u, s, vh = np.linalg.svd(np.where(unknown, 0, x))
-    eye = np.eye(s.shape[-1], dtype=s.dtype, like=s)
+    eye = np.eye(x.shape[-1], dtype=x.dtype, like=x)
     inside = np.matmul(np.matmul(np.swapaxes(u, -1, -2), g), np.swapaxes(vh, -1, -2))
     rest = products_of_others(np.where(eye == 1, 1, s[..., None, :])) * (1 - eye)  # [i, j]: all values but the two
     diagonal = np.matmul(rest, np.einsum("...ii->...i", inside)[..., None])
@@ -166,7 +166,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     if tracing() and isinstance(a, Tensor):
         raise TypeError(
             "how many residuals np.linalg.lstsq gives depends on the rank of a, and a program's shapes are fixed: "
-            f"{line(spot())}. Write np.linalg.pinv(a) @ b for the solution alone."
+            f"{format_location(caller_location())}. Write np.linalg.pinv(a) @ b for the solution alone."
         )
     rows, unknowns = a.shape
     precision = float(np.finfo(a.dtype).eps)

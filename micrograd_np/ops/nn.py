@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import called
+from ..core.errors import describe
 from ..core.half import HALF, in_single, rounded, single
 from .indexing import getitem, scatter
 from .primitive import Bound, MultiOutput, NonDifferentiable, Primitive, as_array, example, implements
@@ -41,13 +41,13 @@ def _linear_rows(x: Any, w: Any, *bias: Any) -> Any:
 def _bind_linear(x: Any, weight: Any, bias: Any = None) -> Bound:
     x, w = as_array(x), as_array(weight)
     if w.ndim != 2:
-        raise ValueError(f"linear takes a weight (out_features, in_features), not {called(w, 'weight')}.")
+        raise ValueError(f"linear takes a weight (out_features, in_features), not {describe(w, 'weight')}.")
     check_axes("linear", x, -1, w, -1)
     if bias is None:
         return (x, w), {}
     bias = as_array(bias)
     if bias.shape != w.shape[:1]:
-        raise ValueError(f"{called(bias, 'bias')} needs the shape {w.shape[:1]}: an entry for each output.")
+        raise ValueError(f"{describe(bias, 'bias')} needs the shape {w.shape[:1]}: an entry for each output.")
     return (x, w, bias), {}
 
 
@@ -170,14 +170,15 @@ def _bind_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") ->
         check_integers("labels", labels)
     if labels.shape not in (x.shape, x.shape[:-1]) or not x.ndim:
         raise ValueError(
-            f"cross_entropy of {called(x, 'logits')} takes labels of shape {x.shape[:-1]}, an integer each, or "
-            f"{x.shape}, a probability for each class, not {called(labels, 'labels')}. The classes are the last axis: "
+            f"cross_entropy of {describe(x, 'logits')} takes labels of shape {x.shape[:-1]}, an integer each, or "
+            f"{x.shape}, a probability for each class, not {describe(labels, 'labels')}. The classes are the last "
+            "axis: "
             "np.moveaxis(logits, 1, -1) puts them there."
         )
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction={reduction!r} is none of 'mean', 'sum' and 'none'.")
     if reduction == "mean" and not x.size:
-        raise ValueError(f"the mean over no samples: {called(x, 'logits')} is an empty batch.")
+        raise ValueError(f"the mean over no samples: {describe(x, 'logits')} is an empty batch.")
     return (x, labels), {"reduction": reduction}
 
 
@@ -370,7 +371,7 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
     x = as_array(x)
     sizes = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
     if not sizes or x.shape[-len(sizes) :] != sizes:
-        raise ValueError(f"normalized_shape={normalized_shape} is not how the shape of {called(x, 'x')} ends.")
+        raise ValueError(f"normalized_shape={normalized_shape} is not how the shape of {describe(x, 'x')} ends.")
     y = standardize(x, tuple(range(-len(sizes), 0)), eps)[0]
     y = y if weight is None else y * parameter("weight", weight, sizes)
     return y if bias is None else y + parameter("bias", bias, sizes)
@@ -403,7 +404,7 @@ def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-
     if x.ndim < 2 or x.size <= x.shape[1]:
         raise ValueError(
             f"batch_norm takes x (N, C, ...) with two entries a channel or more, to have a variance, not "
-            f"{called(x, 'x')}."
+            f"{describe(x, 'x')}."
         )
     channels = (x.shape[1],)
     broad = channels + (1,) * (x.ndim - 2)
@@ -417,5 +418,5 @@ def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-
 def parameter(what: str, given: Any, shape: tuple[int, ...]) -> Any:
     given = as_array(given)
     if given.shape != shape:
-        raise ValueError(f"{called(given, what)} needs the shape {shape}.")
+        raise ValueError(f"{describe(given, what)} needs the shape {shape}.")
     return given

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import called
+from ..core.errors import describe
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .windows import Sizes, check_steps, each_axis, padded, tap_indices, tap_views, unpadded_index, windows
@@ -138,24 +138,57 @@ def window_params(
     x = as_array(x)
     if x.ndim != axes + 2:
         sizes = "L" if axes == 1 else "H, W"
-        raise ValueError(f"pooling takes x (N, C, {sizes}), not {called(x, 'x')}. Add a missing axis with x[None].")
+        raise ValueError(f"pooling takes x (N, C, {sizes}), not {describe(x, 'x')}. Add a missing axis with x[None].")
     how = each_axis(axes, kernel=kernel_size, padding=padding, dilation=dilation)
     if any(2 * p > d * (k - 1) + 1 for k, p, d in zip(*how.values(), strict=True)):
         raise ValueError(f"padding={padding} is more than half of kernel_size={kernel_size}: windows without an entry.")
     return x, {**how, "stride": how["kernel"] if stride is None else stride}
 
 
-def average_pool(axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, count_include_pad: bool) -> Any:
+def overhang(x: Any, how: dict[str, Any]) -> tuple[int, ...]:
+    """For each axis, the entries beyond the padding that a last window needs; it has to begin before that padding."""
+    axes = x.ndim - 2
+    (stride,) = each_axis(axes, stride=how["stride"]).values()
+    found = []
+    for n, k, s, p, d in zip(x.shape[2:], how["kernel"], stride, how["padding"], how["dilation"], strict=True):
+        steps = -(-(n + 2 * p - d * (k - 1) - 1) // s)
+        steps -= steps * s >= n + p
+        found.append(max(steps * s + d * (k - 1) + 1 - n - 2 * p, 0))
+    return tuple(found)
+
+
+def extended(x: Any, more: tuple[int, ...], fill: float, padding: Any = None) -> Any:
+    """x with `more` entries at the far end of each axis, after the padding if that is given."""
+    ends = [(p, p + m) for p, m in zip(padding or (0,) * len(more), more, strict=True)]
+    return np.pad(x, [(0, 0), (0, 0), *ends], constant_values=fill) if any(map(any, ends)) else x
+
+
+def largest_of_windows(
+    axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Any:
+    x, how = window_params(axes, x, kernel_size, stride, padding, dilation)
+    return max_pool(extended(x, overhang(x, how), -np.inf) if ceil_mode else x, **how)
+
+
+def average_pool(
+    axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool
+) -> Any:
     x, how = window_params(axes, x, kernel_size, stride, padding)
     window = tuple(range(axes))
+    ones = np.ones_like(x[:1, :1])
+    if ceil_mode and any(more := overhang(x, how)):
+        counted = extended(ones, (0,) * axes, 1, how["padding"]) if count_include_pad else ones
+        counted = extended(counted, more, 0, None if count_include_pad else how["padding"])
+        x, how = extended(x, more, 0, how["padding"]), {**how, "padding": (0,) * axes}
+        return np.mean(windows(x, **how), axis=window) / np.mean(windows(counted, **how), axis=window)
     mean = np.mean(windows(x, **how), axis=window)
-    if count_include_pad:
-        return mean
-    return mean / np.mean(windows(np.ones_like(x[:1, :1]), **how), axis=window)
+    return mean if count_include_pad else mean / np.mean(windows(ones, **how), axis=window)
 
 
 @implements()
-def max_pool1d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1) -> Any:
+def max_pool1d(
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, *, ceil_mode: bool = False
+) -> Any:
     """The largest entry of each window of a signal.
 
     Parameters
@@ -165,18 +198,21 @@ def max_pool1d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, d
     stride : int, optional
         The size of the kernel without it: windows side by side.
     padding, dilation : int
+    ceil_mode : bool
+        Whether a last window that reaches beyond the end counts.
 
     Examples
     --------
     >>> max_pool1d([[[3.0, 1.0, 4.0, 1.0, 5.0, 9.0]]], 2)
     array([[[3., 4., 9.]]])
     """
-    x, how = window_params(1, x, kernel_size, stride, padding, dilation)
-    return max_pool(x, **how)
+    return largest_of_windows(1, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 @implements()
-def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1) -> Any:
+def max_pool2d(
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, *, ceil_mode: bool = False
+) -> Any:
     """The largest entry of each window of an image.
 
     Parameters
@@ -186,6 +222,8 @@ def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, d
     stride : int or (int, int), optional
         The size of the kernel without it: windows side by side.
     padding, dilation : int or (int, int)
+    ceil_mode : bool
+        Whether a last window that reaches beyond the end counts.
 
     Examples
     --------
@@ -193,13 +231,18 @@ def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, d
     array([[[[ 5.,  7.],
              [13., 15.]]]])
     """
-    x, how = window_params(2, x, kernel_size, stride, padding, dilation)
-    return max_pool(x, **how)
+    return largest_of_windows(2, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 @implements()
 def avg_pool1d(
-    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *, count_include_pad: bool = True
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    *,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
 ) -> Any:
     """The mean of each window of a signal.
 
@@ -210,6 +253,8 @@ def avg_pool1d(
     stride : int, optional
         The size of the kernel without it: windows side by side.
     padding : int
+    ceil_mode : bool
+        Whether a last window that reaches beyond the end counts.
     count_include_pad : bool
         Whether the zeros of the padding count as entries.
 
@@ -218,12 +263,18 @@ def avg_pool1d(
     >>> avg_pool1d([[[3.0, 1.0, 4.0, 2.0]]], 2)
     array([[[2., 3.]]])
     """
-    return average_pool(1, x, kernel_size, stride, padding, count_include_pad)
+    return average_pool(1, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 @implements()
 def avg_pool2d(
-    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *, count_include_pad: bool = True
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    *,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
 ) -> Any:
     """The mean of each window of an image.
 
@@ -234,6 +285,8 @@ def avg_pool2d(
     stride : int or (int, int), optional
         The size of the kernel without it: windows side by side.
     padding : int or (int, int)
+    ceil_mode : bool
+        Whether a last window that reaches beyond the end counts.
     count_include_pad : bool
         Whether the zeros of the padding count as entries.
 
@@ -243,4 +296,4 @@ def avg_pool2d(
     array([[[[ 2.5,  4.5],
              [10.5, 12.5]]]])
     """
-    return average_pool(2, x, kernel_size, stride, padding, count_include_pad)
+    return average_pool(2, x, kernel_size, stride, padding, ceil_mode, count_include_pad)

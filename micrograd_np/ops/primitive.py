@@ -14,8 +14,8 @@ from ..core.context import CURRENT, tracing
 from ..core.dispatch import apply, binary, unary
 from ..core.half import in_single, is_half, single
 from ..core.rules import Paths, Rule, reads
-from ..core.tensor import Tensor, constant, fixed
-from ..core.versions import memory
+from ..core.tensor import Tensor, constant, trace_constant
+from ..core.versions import memory_of
 
 
 class Drawn:
@@ -71,15 +71,13 @@ def operand(x: Any) -> Any:
 class GeneratedDoc:
     """Descriptor: on the class its docstring, on an instance one generated from its rules."""
 
+    write: Callable[[Any], str]  # from a row; the package sets it, since what writes it reads the table
+
     def __init__(self, text: str | None) -> None:
         self.text = text
 
     def __get__(self, row: Any, cls: Any) -> str | None:
-        if row is None:
-            return self.text
-        from ..expressions.docstrings import docstring
-
-        return docstring(row)
+        return self.text if row is None else type(self).write(row)
 
 
 class InstanceCall:
@@ -138,11 +136,14 @@ class Primitive(InstanceCall):
         The same function with NumPy's rarer keywords, written with rows: what is called where `bind` refuses.
     checks : bool
         Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
+    shows_nan : int
+        Of how many of the first arguments each nan or inf makes one in the result: a program then checks that alone.
     single : bool
         Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
     """
 
     __doc__: Any = GeneratedDoc(__doc__)
+    _guarded = ("function", "_rules")  # what a compiled function looks at before each call
 
     fast_paths: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
     coerce_operand = staticmethod(as_array)
@@ -168,6 +169,7 @@ class Primitive(InstanceCall):
         exact: bool = True,
         extended: Callable[..., Any] | None = None,
         checks: bool = False,
+        shows_nan: int = 0,
         single: bool = False,
     ) -> None:
         self.function = function
@@ -185,11 +187,12 @@ class Primitive(InstanceCall):
         self.exact = exact
         self.extended = extended
         self.checks = checks
+        self.shows_nan = shows_nan
         self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
-        fast = self.fast_paths.get(len(rules)) if all(rules) and not bind else None
-        self.__call__ = fast(self) if fast else self.call_with_binding
+        direct = self.fast_paths.get(len(rules)) if all(rules) and not bind else None
+        self.__call__ = direct(self) if direct else self.call_with_binding
 
     @property
     def rules(self) -> Sequence[Rule | None]:
@@ -275,7 +278,7 @@ class StaticOp(NonDifferentiable):
     def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
         found = super().call_with_binding(*args, **kwargs)
         parts = found if isinstance(found, tuple) else (found,)
-        return tuple(map(fixed, parts)) if any(isinstance(x, np.ndarray) for x in parts) else found
+        return tuple(map(trace_constant, parts)) if any(isinstance(x, np.ndarray) for x in parts) else found
 
 
 class Variadic(Primitive):
@@ -371,7 +374,7 @@ class MultiOutput(Primitive):
         node = super().call_with_binding(*args, **kwargs)
         items = tuple(item(node, i) for i in range(len(node)))
         if isinstance(node, Tensor) and node.op is self:
-            node._data.memories = list(map(memory, items))  # a write to one of them is a write to what the rule reads
+            node._data.memories = list(map(memory_of, items))  # a write to one is a write to what the rule reads
         return items
 
     def with_all_outputs(self, rule: Rule, zeros: bool) -> Rule:

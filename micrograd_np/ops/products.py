@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core.errors import called
+from ..core.errors import describe
 from ..core.rules import Rule, unbroadcast
 from .primitive import Bound, MultiOutput, Primitive, as_array, constant_like, example, implements
 from .primitive import Drawn as D
@@ -42,7 +42,7 @@ def check_axes(name: str, a: Any, i: int, b: Any, j: int) -> None:
     if extents[0] != extents[1]:
         left, right = ("does not exist" if n is None else f"has {n} entries" for n in extents)
         raise ValueError(
-            f"{name} does not fit {called(a, 'argument 0')}, {called(b, 'argument 1')}: "
+            f"{name} does not fit {describe(a, 'argument 0')}, {describe(b, 'argument 1')}: "
             f"axis {i} of the first {left}, and axis {j} of the second {right}; they must be equal."
         )
 
@@ -261,7 +261,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     u, v = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
     for x, given in ((u, a), (v, b)):
         if x.shape[-1] not in (2, 3):
-            raise ValueError(f"cross takes vectors of 2 or 3 entries, and {called(given, 'one')} has {x.shape[-1]}.")
+            raise ValueError(f"cross takes vectors of 2 or 3 entries, and {describe(given, 'one')} has {x.shape[-1]}.")
     x1, y1, z1 = vector_components(u)
     x2, y2, z2 = vector_components(v)
     up = x1 * y2 - y1 * x2

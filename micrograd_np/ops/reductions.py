@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core.errors import called
+from ..core.errors import describe
 from ..core.half import in_single
 from .elementwise import divisor, exp_share, ratio, without_inf
 from .primitive import Bound, Primitive, as_array, example, implements
@@ -311,7 +311,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         z = norm_of_matrices(x, ord, axes)
     else:
         raise ValueError(
-            f"norm takes vectors or matrices, and {called(x, 'the array')} has {len(axes)} axes. Choose one or two by "
+            f"norm takes vectors or matrices, and {describe(x, 'the array')} has {len(axes)} axes. Choose one or two "
+            "by "
             "axis=, or leave out ord= for the root of the sum of all squares."
         )
     return np.expand_dims(z, axes) if keepdims else z

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import called
-from ..core.names import line
+from ..core.errors import describe
+from ..core.names import format_location
 from .gather import slots
 from .loop_numbers import KINDS
 from .loop_text import Text
@@ -53,11 +53,11 @@ def refuse_unspelled(program: Steps) -> None:
     for step in program.steps:
         reason = unspelled(step)
         if reason:
-            where = f": {line(step.where)}" if step.where else ""
+            where = f": {format_location(step.where)}" if step.where else ""
             lines[f"{step.op.name.strip('_')} ({reason}){where}"] = None
     for x in program.inputs():
         if x.dtype is not None and x.dtype not in KINDS:
-            lines[f"{called(x, 'an input')} ({x.dtype} numbers)"] = None
+            lines[f"{describe(x, 'an input')} ({x.dtype} numbers)"] = None
     if lines:
         raise TypeError(
             "backend='numba' has no loops for:\n  " + "\n  ".join(lines) + "\nbackend='numpy' runs every program."

@@ -31,6 +31,7 @@ def lowered(program: Steps) -> Steps:
         result=[current(x) for x in program.result],
         writes=[(target, current(x)) for target, x in program.writes],
         gradients=[(target, current(x)) for target, x in program.gradients],
+        finite=[current(x) for x in program.finite],
     )
 
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from ..core import errors
 from ..core.context import CURRENT
-from ..core.names import line, spot
+from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
-from ..core.versions import memory
+from ..core.versions import memory_of
 from .arguments import Arguments
 from .record import record, value_of, wants_gradient
 from .simplify import simplified
@@ -33,6 +33,8 @@ class Program:
     function did. It returns arrays: what the function returned, then the gradients that it left and did not use.
     Arguments that it was not traced for, of another shape or another plain value, are refused.
     """
+
+    _guarded = ()  # a program is not called in a traced function
 
     def __init__(self, steps: Steps, arguments: Arguments | None = None, wanted: bool = False) -> None:
         self.arguments = arguments or Arguments(None, (), {})
@@ -69,14 +71,15 @@ class Program:
             for target, _ in self.simple.writes:
                 written = value_of(target, leaves)
                 if isinstance(written, Tensor):
-                    memory(written).write()
+                    memory_of(written).write()
 
     def check_seen_by_nobody(self, leaves: list[Any]) -> None:
         """Refuse a call that should be traced, or recorded: what a program computes is on no tape."""
         now, how = CURRENT.get(), f"calling the program {self.name}"
         if now.trace is not None:
             raise TraceError(
-                f"{how} in a traced function would make today's value part of the program: {line(spot())}. Call the "
+                f"{how} in a traced function would make today's value part of the program: "
+                f"{format_location(caller_location())}. Call the "
                 "plain function there."
             )
         written = {target.of for target, _ in self.simple.writes if target.kind == ARGUMENT}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..core.names import Spot
+from ..core.names import Location
 
 # Where a value comes from, and what `of` then holds.
 ARGUMENT = "argument"  # the position among the leaves of the arguments
@@ -46,7 +46,7 @@ class Step(NamedTuple):
     inputs: tuple[Any, ...]
     params: dict[str, Any]
     output: Value
-    where: Spot | None = None
+    where: Location | None = None
 
 
 @dataclass(eq=False)
@@ -62,7 +62,9 @@ class Steps:
     gradients: list[tuple[Value, Value | None]]  # (input, the `.grad` that it is left with)
     met: dict[Any, bool] = field(default_factory=dict)  # tensor: whether it had a gradient, where that was looked at
     modules: list[Any] = field(default_factory=list)
-    checks: list[tuple[Value, Callable[[Any], None]]] = field(default_factory=list)  # of what is to be written there
+    finite: list[Value] = field(default_factory=list)  # where one is not, nothing is written
+    modes: list[tuple[Any, bool]] = field(default_factory=list)  # modules whose `training` was set
+    spoiled: str | None = None  # why these steps are no program
 
     def inputs(self) -> list[Value]:
         """The values that no step makes, in the order in which they are first read."""

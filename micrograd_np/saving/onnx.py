@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.context import no_grad
 from ..core.errors import ArgumentTypeError
-from ..core.names import line
+from ..core.names import format_location
 from ..nn.module import Module
 from ..program.record import record
 from ..program.simplify import draws, simplified
@@ -181,7 +181,7 @@ def write_steps(graph: Graph, steps: list[Step]) -> None:
         if name is not None:
             graph.names[step.output] = name
         elif form is None or not missing:
-            missing[f"{step.op.name.lstrip('_')} ({line(step.where) if step.where else 'inside'})"] = None
+            missing[f"{step.op.name.lstrip('_')} ({format_location(step.where) if step.where else 'inside'})"] = None
     if missing:
         cure = ["Random numbers are drawn in training: call model.eval()."] if any(draws(x.op) for x in steps) else []
         raise ArgumentTypeError("\n  ".join(["there is no ONNX form here for", *missing, *cure]))
