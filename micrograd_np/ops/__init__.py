@@ -52,7 +52,7 @@ for name, function in vars(np).items():
 
 # Rows that only other rows and compositions are made of.
 PARTS = """
-    alias apart binary_cross_entropy cofactors cofactors_slope conv conv_input conv_weight euclidean excess
+    alias apart binary_cross_entropy cofactors cofactors_slope conv conv_input conv_weight euclidean excess exp_share
     gelu_slope getitem linalg_diagonal linalg_trace max_pool max_pool_input max_pool_mean mT overlap_add p_norm pack
     pad_constant qr_factors ratio standardize svd_factors windows
 """.split()
