@@ -31,10 +31,7 @@ class Drawn:
     """
 
     def __init__(
-        self,
-        *shape: int,
-        domain: tuple[float, float] | None = None,
-        through: Callable[[Any], Any] | None = None,
+        self, *shape: int, domain: tuple[float, float] | None = None, through: Callable[[Any], Any] | None = None
     ) -> None:
         self.shape = shape
         self.domain = domain
