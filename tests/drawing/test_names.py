@@ -210,8 +210,8 @@ def test_names_stay_with_the_values_that_had_them():
 
 def test_the_articles_networks_have_names_where_the_package_is_installed_among_libraries(monkeypatch):
     monkeypatch.setattr(naming, "libraries", lambda: (frames.ENGINE,))
-    assert naming.is_users.__wrapped__(frames.ARTICLE + "tape.py")
-    assert not naming.is_users.__wrapped__(frames.ENGINE + "core/tensor.py")
+    assert naming.is_user_code.__wrapped__(frames.ARTICLE + "tape.py")
+    assert not naming.is_user_code.__wrapped__(frames.ENGINE + "core/tensor.py")
 
 
 def test_what_a_compiled_function_is_made_of_gives_no_names():
