@@ -80,7 +80,7 @@ class Names:
         return tuple(label for label in labels if label)
 
     def run(self, call: Any) -> str:
-        """`layers.0: Linear`, and what runs again is numbered."""
+        """Return `layers.0: Linear`; runs after the first, and steps of a recurrent cell, are numbered."""
         module = call()
         if module is None:
             return ""
@@ -88,6 +88,8 @@ class Names:
         label = f"{path}: {kind}" if path else kind
         runs = self.runs.setdefault(label, {})
         number = runs.setdefault(id(call), len(runs) + 1)
+        if hasattr(module, "state_names"):
+            return f"{label}, step {number}"
         return label if number == 1 else f"{label}, run {number}"
 
     def take(self, found: dict[int, str], named: Iterable[tuple[str, Any]]) -> None:

@@ -118,7 +118,7 @@ def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -
                 for tail, a in zip(tails, x.args, strict=True)
             ]
             made = phrase_of(node)
-            edges += arrows(node, tails)
+            edges += arrows(node, tails) + hidden_arrows(node, boxes)
         entitle(node, made, tags)
         boxes[id(x)] = node
     g = next(letter for letter in GRADIENTS if letter not in taken)
@@ -181,6 +181,18 @@ def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
         for i, (tail, letter) in enumerate(zip(tails, letters, strict=True))
         if tail
     ]
+
+
+def hidden_arrows(node: Node, boxes: dict[int, Node]) -> list[Edge]:
+    """Return an arrow from each box that ops without a box use, to the op that stands for them."""
+    found: dict[int, Edge] = {}
+    for op in node.hidden:
+        flowing = [i for i, _ in op.paths]
+        for i, x in enumerate(op.args):
+            if id(x) in boxes:
+                edge = found.setdefault(id(x), Edge(boxes[id(x)].id, node.id, -1 - len(found), ""))
+                edge.flows |= i in flowing
+    return list(found.values())
 
 
 def phrase_of(node: Node) -> Phrase:
