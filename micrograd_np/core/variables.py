@@ -5,10 +5,12 @@ Frames are read, never written; nothing here changes what a program computes.
 
 from __future__ import annotations
 
+import ast
 import functools
+import linecache
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, count
 from types import CodeType, FrameType
 from typing import Any
@@ -20,6 +22,8 @@ from .tensor import Tensor
 
 DEPTH = 6  # how far into attributes, lists and dicts a path goes
 WIDTH = 1000  # a list that is longer holds data
+
+FOLDING = ("sum", "reduce", "prod")  # Python's own, which call an op again and again
 
 Variables = list[tuple[str, Any]]
 
@@ -33,13 +37,26 @@ class Names:
         self.variables: dict[int, str] = {}
         self.paths: dict[int, str] = {}
         self.arrays: dict[int, tuple[str, Any]] = {}  # by what owns their memory
+        self.bound: dict[int, tuple[str, str]] = {}  # of a graph's ops: the variable, and its name with a number
+        self.graph: set[int] | None = None  # the values and modules of a picture; paths of others do not count
         self.runs: dict[str, dict[int, int]] = {}  # the runs of modules that are called alike
         self.held: list[Any] = []
 
     def __call__(self, value: Any) -> str | None:
         given = value.name if isinstance(value, Tensor) else None
         key = id(value)
-        return given or self.in_module(key) or self.variables.get(key) or self.paths.get(key) or self.row(value)
+        variable, bound = self.variables.get(key), self.bound.get(key, ("", ""))
+        if bound[0] == variable:
+            variable = bound[1]
+        return given or self.in_module(key) or variable or self.paths.get(key) or bound[1] or self.row(value)
+
+    def about(self, values: Iterable[Any], ops: Sequence[Any]) -> None:
+        """Take the names that a graph's source gives; only its own modules decide how paths are written."""
+        self.holders = {}
+        self.graph = set(map(id, values))
+        for call in {entry for op in ops for entry in op.scope if not isinstance(entry, str)}:
+            self.graph.add(id(call()))
+        self.bound = bindings(ops)
 
     def distinct(self, values: Iterable[Any]) -> dict[int, str | None]:
         """Names by identity; of values that different functions call alike, the later are numbered, as in source."""
@@ -58,10 +75,11 @@ class Names:
     def in_module(self, key: int) -> str | None:
         """The path in a module, behind what holds the module where another has the same path."""
         if not self.holders:
-            for holder, path in self.modules.values():
-                self.holders.setdefault(path, set()).add(holder)
+            for part, (holder, path) in self.modules.items():
+                if self.graph is None or part in self.graph:
+                    self.holders.setdefault(path, set()).add(holder)
         holder, path = self.modules.get(key, ("", ""))
-        return f"{holder}.{path}" if path and len(self.holders[path]) > 1 else path or holder
+        return f"{holder}.{path}" if path and len(self.holders.get(path, ())) > 1 else path or holder
 
     def row(self, value: Any) -> str | None:
         """`X[2]` of a row of an array that has a name."""
@@ -190,15 +208,17 @@ def is_users(filename: str) -> bool:
     return frames.is_users(filename) and not library
 
 
-def live(names: Names) -> Names:
-    """Take the names that the user's live frames give, the outermost first."""
+def live(names: Names, ops: Iterable[Any] = ()) -> Names:
+    """Take the names that the user's live frames give: first those in which the ops were made, the outermost first."""
+    codes = {id(op.where[0]) for op in ops if getattr(op, "where", None)}
     found = []
     frame: FrameType | None = sys._getframe(1)
     while frame:
         if is_users(frame.f_code.co_filename):
             found.append(frame)
         frame = frame.f_back
-    for frame in reversed(found):
+    found.reverse()
+    for frame in sorted(found, key=lambda frame: id(frame.f_code) not in codes):
         names.read(list(frame.f_locals.items()))
         names.read(list(frame.f_globals.items()))
     return names
@@ -246,3 +266,82 @@ def watched(function: Callable[[], Any], kept: int | None = None) -> tuple[Any, 
     for _, _, variables in sorted(chain.from_iterable(found.values()), key=lambda call: call[:2]):
         names.read(variables)
     return result, names
+
+
+def bindings(ops: Sequence[Any]) -> dict[int, tuple[str, str]]:
+    """Return the variables that the source binds ops to, by id: `h = np.tanh(h)` in a loop makes h_1, h_2, ..."""
+    spots: dict[Any, list[Any]] = {}
+    for op in ops:
+        if op.where:
+            spots.setdefault((id(op.where[0]), op.where[1]), []).append(op)
+    bound: dict[tuple[int, str], list[Any]] = {}
+    for (code, _), made in spots.items():
+        for name, each in results(made, target(*made[0].where)):
+            bound.setdefault((code, name), []).append(each)
+    found = {}
+    for (_, name), values in bound.items():
+        values.sort(key=lambda op: op.birth)
+        for i, value in enumerate(values, 1):
+            found[id(value)] = name, name if len(values) == 1 else f"{name}_{i}"
+    return found
+
+
+def results(made: list[Any], names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """Yield what the ops of one instruction gave to its targets: of each run, the last op, or its several outputs."""
+    if not names:
+        return
+    calls = [next((entry for entry in op.scope if not isinstance(entry, str)), None) for op in made]
+    period = turn([op.op for op in made])
+    starts = [i for i, call in enumerate(calls) if (call is not calls[i - 1] or i == 0 if call else i % period == 0)]
+    for start, stop in zip(starts, [*starts[1:], len(made)], strict=True):
+        if len(names) == 1:
+            yield names[0], made[stop - 1]
+        else:  # an output is the op that takes it out of the others
+            outputs = [op for op in made[start:stop] if op.params and op.params.keys() == {"i"}]
+            yield from ((names[op.params["i"]], op) for op in outputs if op.params["i"] < len(names))
+
+
+def turn(ops: list[Any]) -> int:
+    """Return the length of the shortest sequence that a list repeats."""
+    places = [i for i in range(1, len(ops)) if ops[i] is ops[0] and len(ops) % i == 0][:16]
+    return next((i for i in places if ops[i:] == ops[:-i]), len(ops))
+
+
+def target(code: CodeType, instruction: int) -> tuple[str, ...]:
+    """Return the variables that a statement binds an instruction's result to."""
+    position = list(code.co_positions())[instruction // 2]
+    return targets(code.co_filename).get(position, ())
+
+
+@functools.lru_cache(32)
+def targets(filename: str) -> dict[Any, tuple[str, ...]]:
+    """Return the variables that each expression of a file is bound to, by the expression's place."""
+    try:
+        tree = ast.parse("".join(linecache.getlines(filename)))
+    except (SyntaxError, ValueError):
+        return {}
+    found: dict[Any, tuple[str, ...]] = {}
+
+    def enter(to: Any, value: Any) -> None:
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in FOLDING:
+            return  # one call makes many values, and binds the last
+        if isinstance(to, ast.Name):
+            found[place(value)] = (to.id,)
+        elif isinstance(to, ast.Tuple) and isinstance(value, ast.Tuple):
+            for part, each in zip(to.elts, value.elts, strict=False):
+                enter(part, each)
+        elif isinstance(to, ast.Tuple) and all(isinstance(part, ast.Name) for part in to.elts):
+            found[place(value)] = tuple(part.id for part in to.elts if isinstance(part, ast.Name))
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            enter(node.targets[0], node.value)
+        elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value:
+            enter(node.target, node.value)
+        elif isinstance(node, ast.AugAssign):
+            enter(node.target, node)
+    return found
+
+
+def place(node: Any) -> tuple[int, int, int, int]:
+    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset

@@ -98,7 +98,7 @@ def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -
     graph = graph or graph_of(outputs)
     final = {id(x) for x in outputs}
     boxes: dict[int, Node] = {}
-    number_runs(graph, names)
+    read_graph(graph, names)
     titles = names.distinct(graph.values)
     taken = {name for name in titles.values() if name}
     tags = tagging(taken)
@@ -129,10 +129,11 @@ def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -
     return scene
 
 
-def number_runs(graph: Graph, names: Names) -> None:
-    """Number the runs of modules in the order of computation, those among hidden ops too."""
-    ops = [op for x in graph.values for op in (*graph.hidden.get(id(x), ()), x) if getattr(op, "scope", ())]
-    for op in {id(op.scope): op for op in ops}.values():
+def read_graph(graph: Graph, names: Names) -> None:
+    """Give names what they need of the whole graph: bindings and runs of modules, those of hidden ops too."""
+    ops = [op for x in graph.values for op in (*graph.hidden.get(id(x), ()), x) if getattr(op, "op", None) is not None]
+    names.about(graph.values, ops)
+    for op in {id(op.scope): op for op in ops if op.scope}.values():
         names.scope(op)
 
 
