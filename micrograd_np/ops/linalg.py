@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.context import tracing
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
 from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
@@ -160,7 +161,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     a, b = as_array(a), as_array(b)
     check_axes("lstsq", a, 0, b, 0)
     if tracing() and isinstance(a, Tensor):
-        raise TypeError(
+        raise ArgumentTypeError(
             "how many residuals np.linalg.lstsq gives depends on the rank of a, and a program's shapes are fixed: "
             f"{format_location(caller_location())}. Write np.linalg.pinv(a) @ b for the solution alone."
         )
@@ -262,7 +263,7 @@ qr_factors = NamedOutputs(
 def qr(a: Any, mode: str = "reduced") -> Any:
     """Orthonormal columns Q and upper triangular R whose product is a."""
     if mode not in ("reduced", "complete", "r"):
-        raise ValueError(f"qr with mode={mode!r} is not supported on Tensors; 'reduced', 'complete' and 'r' are.")
+        raise ArgumentError(f"qr with mode={mode!r} is not supported on Tensors; 'reduced', 'complete' and 'r' are.")
     return qr_factors(as_array(a), "reduced").R if mode == "r" else qr_factors(as_array(a), mode)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dispatch import HALF, single
-from ..core.errors import describe
+from ..core.errors import ArgumentError, ArgumentTypeError, OutOfRangeError, ShapeError, describe
 from .half import in_single, rounded
 from .indexing import getitem, scatter
 from .primitive import Bound, MultiOutput, NonDifferentiable, Primitive, as_array, example, implements
@@ -42,13 +42,13 @@ def _linear_rows(x: Any, w: Any, *bias: Any) -> Any:
 def _bind_linear(x: Any, weight: Any, bias: Any = None) -> Bound:
     x, w = as_array(x), as_array(weight)
     if w.ndim != 2:
-        raise ValueError(f"linear takes a weight (out_features, in_features), not {describe(w, 'weight')}.")
+        raise ArgumentError(f"linear takes a weight (out_features, in_features), not {describe(w, 'weight')}.")
     check_axes("linear", x, -1, w, -1)
     if bias is None:
         return (x, w), {}
     bias = as_array(bias)
     if bias.shape != w.shape[:1]:
-        raise ValueError(f"{describe(bias, 'bias')} needs the shape {w.shape[:1]}: an entry for each output.")
+        raise ShapeError(f"{describe(bias, 'bias')} needs the shape {w.shape[:1]}: an entry for each output.")
     return (x, w, bias), {}
 
 
@@ -140,14 +140,16 @@ log_softmax = Primitive(
 
 def check_integers(what: str, labels: Any) -> None:
     if labels.dtype.kind not in "iu":
-        raise TypeError(f"{what} are integers that count from 0, not {labels.dtype}. Write .astype(int) if they do.")
+        raise ArgumentTypeError(
+            f"{what} are integers that count from 0, not {labels.dtype}. Write .astype(int) if they do."
+        )
 
 
 def check_range(what: str, labels: Any, count: int) -> None:
     if labels.size and (labels.min() < 0 or labels.max() >= count):
         wrong = np.logical_or(labels < 0, labels >= count)
         where = tuple(np.argwhere(wrong)[0].tolist())
-        raise IndexError(
+        raise OutOfRangeError(
             f"{what} count from 0 to {count - 1}, and {int(wrong.sum())} of {labels.size} lie outside, the first at "
             f"index {where}: {int(labels[where])}."
         )
@@ -173,16 +175,16 @@ def _bind_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") ->
     if labels.ndim != x.ndim:
         check_integers("labels", labels)
     if labels.shape not in (x.shape, x.shape[:-1]) or not x.ndim:
-        raise ValueError(
+        raise ShapeError(
             f"cross_entropy of {describe(x, 'logits')} takes labels of shape {x.shape[:-1]}, an integer each, or "
             f"{x.shape}, a probability for each class, not {describe(labels, 'labels')}. The classes are the last "
             "axis: "
             "np.moveaxis(logits, 1, -1) puts them there."
         )
     if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction={reduction!r} is none of 'mean', 'sum' and 'none'.")
+        raise ArgumentError(f"reduction={reduction!r} is none of 'mean', 'sum' and 'none'.")
     if reduction == "mean" and not x.size:
-        raise ValueError(f"the mean over no samples: {describe(x, 'logits')} is an empty batch.")
+        raise ArgumentError(f"the mean over no samples: {describe(x, 'logits')} is an empty batch.")
     return (x, labels), {"reduction": reduction}
 
 
@@ -377,7 +379,7 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
     x = as_array(x)
     sizes = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
     if not sizes or x.shape[-len(sizes) :] != sizes:
-        raise ValueError(f"normalized_shape={normalized_shape} is not how the shape of {describe(x, 'x')} ends.")
+        raise ShapeError(f"normalized_shape={normalized_shape} is not how the shape of {describe(x, 'x')} ends.")
     y = standardize(x, tuple(range(-len(sizes), 0)), eps)[0]
     y = y if weight is None else y * parameter("weight", weight, sizes)
     return y if bias is None else y + parameter("bias", bias, sizes)
@@ -408,7 +410,7 @@ def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-
     half = (x := as_array(x)).dtype == HALF
     x, weight, bias = single(x), single(weight), single(bias)
     if x.ndim < 2 or x.size <= x.shape[1]:
-        raise ValueError(
+        raise ArgumentError(
             f"batch_norm takes x (N, C, ...) with two entries a channel or more, to have a variance, not "
             f"{describe(x, 'x')}."
         )
@@ -424,5 +426,5 @@ def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-
 def parameter(what: str, given: Any, shape: tuple[int, ...]) -> Any:
     given = as_array(given)
     if given.shape != shape:
-        raise ValueError(f"{describe(given, what)} needs the shape {shape}.")
+        raise ShapeError(f"{describe(given, what)} needs the shape {shape}.")
     return given

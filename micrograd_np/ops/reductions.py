@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core.errors import describe
+from ..core.errors import ArgumentError, describe
 from .elementwise import divisor, exp_share, ratio, without_inf
 from .half import in_single
 from .primitive import Bound, Primitive, as_array, example, implements
@@ -39,7 +39,7 @@ def over_free(
 
 def ddof_of(ddof: float, correction: float | None) -> float:
     if correction is not None and ddof:
-        raise ValueError("ddof= and correction= are two names of one number. Give one of them.")
+        raise ArgumentError("ddof= and correction= are two names of one number. Give one of them.")
     return ddof if correction is None else correction
 
 
@@ -78,7 +78,7 @@ def with_initial(reduce: Any, combine: Any, identity: float | None) -> Any:
     def extended(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
         fill = initial if identity is None else identity
         if where is not True and fill is None:
-            raise ValueError(f"np.{reduce.__name__} with where= needs initial=, its result where nothing is chosen.")
+            raise ArgumentError(f"np.{reduce.__name__} with where= needs initial=, its result where nothing is chosen.")
         a = where_chosen(a, where, fill)
         if not a.size and identity is None and initial is not None:
             return np.sum(a, axis=axis, keepdims=keepdims) + initial
@@ -344,7 +344,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     elif len(axes) == 2:
         z = norm_of_matrices(x, ord, axes)
     else:
-        raise ValueError(
+        raise ArgumentError(
             f"norm takes vectors or matrices, and {describe(x, 'the array')} has {len(axes)} axes. Choose one or two "
             "by "
             "axis=, or leave out ord= for the root of the sum of all squares."
@@ -356,7 +356,7 @@ def norm_of_vectors(x: Any, ord: Any, axis: int) -> Any:
     if ord is None or ord == 2:
         return euclidean(x, axis)
     if isinstance(ord, str):
-        raise ValueError(f"norm has no ord={ord!r} for vectors: a number, np.inf or -np.inf.")
+        raise ArgumentError(f"norm has no ord={ord!r} for vectors: a number, np.inf or -np.inf.")
     size = np.abs(x)
     if math.isinf(ord):
         return np.max(size, axis=axis) if ord > 0 else np.min(size, axis=axis)
@@ -376,7 +376,7 @@ def norm_of_matrices(x: Any, ord: Any, axes: tuple[int, int]) -> Any:
         rows, columns = axes if abs(ord) == 1 else axes[::-1]
         sums = np.sum(np.abs(x), axis=rows, keepdims=True)
         return np.squeeze((np.max if ord > 0 else np.min)(sums, axis=columns, keepdims=True), axes)
-    raise ValueError(f"norm has no ord={ord!r} for matrices: 1, -1, 2, -2, np.inf, -np.inf, 'fro' or 'nuc'.")
+    raise ArgumentError(f"norm has no ord={ord!r} for matrices: 1, -1, 2, -2, np.inf, -np.inf, 'fro' or 'nuc'.")
 
 
 @implements(np.linalg.vector_norm)
