@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import errors
+from ..core.backward import Paths, Rule
 from ..core.context import CURRENT, tracing
-from ..core.dispatch import apply, binary, unary
-from ..core.half import in_single, is_half, single
-from ..core.rules import Paths, Rule, reads
+from ..core.dispatch import apply, binary, single, unary
 from ..core.tensor import Tensor, constant, trace_constant
-from ..core.versions import memory_of
+from ..core.versions import memory_of, reads
+from .half import in_single, is_half
 
 
 class Drawn:
