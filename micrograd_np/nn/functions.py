@@ -12,7 +12,7 @@ import numpy as np
 from ..core.errors import ArgumentTypeError, ShapeError, describe
 from ..core.tensor import trace_constant
 from ..ops import activations, pooling
-from ..ops import losses as classes
+from ..ops import nn as classes
 from ..ops.primitive import as_array
 from . import losses
 from .display import call_text, value_text

@@ -11,9 +11,9 @@ from ..core.context import tracing
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.half import in_single
 from ..ops.activations import log_sigmoid
-from ..ops.losses import REDUCTIONS, log_softmax, one_hot
-from ..ops.losses import binary_cross_entropy as entry_losses
-from ..ops.losses import cross_entropy as plain_cross_entropy
+from ..ops.nn import REDUCTIONS, log_softmax, one_hot
+from ..ops.nn import binary_cross_entropy as entry_losses
+from ..ops.nn import cross_entropy as plain_cross_entropy
 from ..ops.primitive import Primitive, as_array
 from .validation import FRACTION, POSITIVE, Kind, require, require_choice
 

@@ -10,17 +10,14 @@ import numpy as np
 from . import (
     activations,
     conv,
-    decompositions,
     einsum,
     elementwise,
     identity,
     indexing,
     joining,
     linalg,
-    losses,
     nn,
     nondifferentiable,
-    norms,
     pooling,
     primitive,
     products,
@@ -35,8 +32,8 @@ TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-ROOMS = [identity, nondifferentiable, elementwise, reductions, norms, statistics, products, einsum, linalg]
-ROOMS += [decompositions, shape, indexing, joining, nn, losses, activations, windows, pooling, conv]
+ROOMS = [identity, nondifferentiable, elementwise, reductions, statistics, products, einsum, linalg, shape, indexing]
+ROOMS += [joining, nn, activations, windows, pooling, conv]
 
 for room in ROOMS:
     for name, row in vars(room).items():
