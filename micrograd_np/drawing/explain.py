@@ -7,8 +7,8 @@ from typing import Any
 
 from ..core import errors
 from ..core.backward import FREED
+from ..core.names import Names, live
 from ..core.tensor import Tensor
-from ..core.variables import Names, live
 from .collapse import LIMIT, fold
 from .graph import graph_of, ops_of, reached
 from .scene import Scene, build

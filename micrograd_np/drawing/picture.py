@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from ..core.containers import flatten
+from ..core.names import Names, is_module, live, watch
 from ..core.tensor import Tensor
-from ..core.variables import Names, is_module, live, watch
 from ..program import Program
 from . import dot, html, mermaid, programs, render, text
 from .collapse import fold as fold_scene

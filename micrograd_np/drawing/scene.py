@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from ..core.backward import FREED
-from ..core.rules import fitted
+from ..core.backward import FREED, fitted
+from ..core.names import Names
 from ..core.tensor import Tensor
-from ..core.variables import Names
 from ..expressions import rules
 from ..expressions.formulas import formula
 from ..expressions.phrases import NOTHING, Phrase, short

@@ -13,8 +13,8 @@ from typing import Any
 
 from ..core.backward import FREED
 from ..core.errors import MicrogradError
+from ..core.names import watched
 from ..core.tensor import Tensor
-from ..core.variables import watched
 from .picture import Picture, pictured, tensors
 
 KEPT = 8  # calls of each of the script's functions whose values are named

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..core.backward import FREED
-from ..core.names import format_location
+from ..core.names import Names, format_location, live
 from ..core.tensor import Tensor
-from ..core.variables import Names, live
 from .collapse import LIMIT, fold
 from .explain import check_tensor, computed_from
 from .graph import ops_of, reached, walk

@@ -255,6 +255,10 @@ class Recurrent(Module):
         self.dropout = Dropout(dropout, rng=rng)
         self.hidden_size, self.ways, self.batch_first = hidden_size, ways, batch_first
 
+    def _torch_path(self, path: str) -> str:
+        _, cell, name = path.split(".")
+        return f"{name}_l{int(cell) // self.ways}" + "_reverse" * (int(cell) % self.ways)
+
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
         x = as_array(x)
         if x.ndim not in (2, 3) or not x.size:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backward import unbroadcast
 from ..core.errors import describe
-from ..core.rules import unbroadcast
 from .primitive import Bound, Variadic, as_array, constant_like, example
 from .primitive import Drawn as D
 
@@ -146,4 +146,5 @@ einsum = Variadic(
         example("i,j,k,ij->jk", D(2), D(3), D(4), D(2, 3), optimize=True),
         example(D(2, 3), [0, 1], D(3, 4), [1, 2], [2, 0]),
     ],
+    onnx="Einsum",
 )

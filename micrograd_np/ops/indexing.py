@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..core.rules import unbroadcast
+from ..core.backward import unbroadcast
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 
@@ -144,6 +144,7 @@ getitem: Primitive = Primitive(
         example(D(2, 3, 4), (Ellipsis, None, np.array([3, 0]))),
         example(D(2, 3, 4), (np.array([[True, False, True], [False, True, True]]), slice(1, 3))),
     ],
+    onnx="Slice",
 )
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dispatch import HALF, single
 from ..core.errors import describe
-from ..core.half import HALF, in_single, rounded, single
+from .half import in_single, rounded
 from .indexing import getitem, scatter
 from .primitive import Bound, MultiOutput, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
@@ -65,6 +66,7 @@ linear: Primitive = Primitive(
     formula=_write_linear,
     decomposition=_linear_rows,
     examples=[example(D(3, 4), D(2, 4), D(2)), example(D(2, 3, 4), D(2, 4)), example(D(4), D(3, 4), D(3))],
+    onnx="Gemm",
 )
 
 
@@ -123,6 +125,7 @@ softmax = Primitive(
     decomposition=_softmax_rows,
     single=True,
     examples=CASES,
+    onnx="Softmax",
 )
 log_softmax = Primitive(
     _log_softmax,
@@ -131,6 +134,7 @@ log_softmax = Primitive(
     decomposition=_log_softmax,
     single=True,
     examples=CASES,
+    onnx="LogSoftmax",
 )
 
 
@@ -309,6 +313,7 @@ embedding = Primitive(
     decomposition=_embedding_rows,
     exact=False,
     examples=[example(np.array([2, 0, 2]), D(4, 3)), example(np.array([[1, 1], [0, 2]]), D(3, 2))],
+    onnx="Gather",
 )
 
 
@@ -345,6 +350,7 @@ standardize = MultiOutput(
     _standardize_x,
     bind=_bind_standardize,
     examples=[example(D(3, 4)), example(D(3, 4), axis=-1), example(D(3, 2, 2), axis=(0, 2), eps=0.1)],
+    onnx="Standardize",
 )
 
 

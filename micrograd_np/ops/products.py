@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..core.backward import Rule, unbroadcast
 from ..core.errors import describe
-from ..core.rules import Rule, unbroadcast
 from .primitive import Bound, MultiOutput, Primitive, as_array, constant_like, example, implements
 from .primitive import Drawn as D
 
@@ -91,6 +91,7 @@ matmul = Primitive(
         example(D(2, 3, 4), D(4)),
         example(D(5, 1, 3, 4), D(2, 4, 3)),
     ],
+    onnx="MatMul",
 )
 
 
@@ -126,6 +127,7 @@ dot = Primitive(
         example(D(3, 4), D()),
         example(D(), D(3)),
     ],
+    onnx="Dot",
 )
 
 

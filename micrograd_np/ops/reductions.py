@@ -10,8 +10,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.errors import describe
-from ..core.half import in_single
 from .elementwise import divisor, exp_share, ratio, without_inf
+from .half import in_single
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 
@@ -150,6 +150,7 @@ sum = Primitive(
     bind=over,
     extended=with_initial(np.sum, np.add, 0),
     examples=CASES,
+    onnx="ReduceSum",
 )
 mean = Primitive(
     np.mean,
@@ -157,6 +158,7 @@ mean = Primitive(
     bind=mean_over,
     extended=mean_of_chosen,
     examples=CASES,
+    onnx="ReduceMean",
 )
 
 
@@ -185,10 +187,20 @@ def _std_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
 SPREADS = [*CASES[:-1], example(D(3, 4), ddof=1), example(D(2, 3, 4), axis=(0, -1), ddof=1.5)]
 SPREAD: dict[str, Any] = {"bind": over_free, "exact": False, "examples": SPREADS}
 var = Primitive(
-    np.var, _slope_of_var, extended=with_deviations(sum_of_squares, np.positive), decomposition=_var_rows, **SPREAD
+    np.var,
+    _slope_of_var,
+    extended=with_deviations(sum_of_squares, np.positive),
+    decomposition=_var_rows,
+    **SPREAD,
+    onnx="Variance",
 )
 std = Primitive(
-    np.std, _slope_of_std, extended=with_deviations(root_of_squares, np.sqrt), decomposition=_std_rows, **SPREAD
+    np.std,
+    _slope_of_std,
+    extended=with_deviations(root_of_squares, np.sqrt),
+    decomposition=_std_rows,
+    **SPREAD,
+    onnx="StandardDeviation",
 )
 
 
@@ -211,7 +223,14 @@ def _slope_of_prod(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return expand_reduced(g, axis, keepdims) * np.transpose(slopes, [order.index(k) for k in range(x.ndim)])
 
 
-prod = Primitive(np.prod, _slope_of_prod, bind=over, extended=with_initial(np.prod, np.multiply, 1), examples=CASES)
+prod = Primitive(
+    np.prod,
+    _slope_of_prod,
+    bind=over,
+    extended=with_initial(np.prod, np.multiply, 1),
+    examples=CASES,
+    onnx="ReduceProd",
+)
 
 
 # Extremes.
@@ -224,8 +243,22 @@ def _slope_of_extreme(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 EXTREMES: dict[str, Any] = {"bind": over, "examples": CASES}
-max = Primitive(np.max, _slope_of_extreme, also=(np.amax,), extended=with_initial(np.max, np.maximum, None), **EXTREMES)
-min = Primitive(np.min, _slope_of_extreme, also=(np.amin,), extended=with_initial(np.min, np.minimum, None), **EXTREMES)
+max = Primitive(
+    np.max,
+    _slope_of_extreme,
+    also=(np.amax,),
+    extended=with_initial(np.max, np.maximum, None),
+    **EXTREMES,
+    onnx="ReduceMax",
+)
+min = Primitive(
+    np.min,
+    _slope_of_extreme,
+    also=(np.amin,),
+    extended=with_initial(np.min, np.minimum, None),
+    **EXTREMES,
+    onnx="ReduceMin",
+)
 
 
 def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -254,6 +287,7 @@ logsumexp = Primitive(
     exact=False,
     single=True,
     examples=CASES,
+    onnx="ReduceLogSumExp",
 )
 
 

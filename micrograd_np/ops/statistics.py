@@ -27,6 +27,7 @@ cumsum = Primitive(
     lambda g, z, x, axis: np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis),
     bind=_bind_running,
     examples=CASES,
+    onnx="CumSum",
 )
 
 
