@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.names import is_user_code, user_frame
+from ..core.names import Names, is_user_code, live, user_frame, watch
 from ..core.tensor import Tensor
-from ..core.variables import Names, live, watch
 from ..ops.primitive import Primitive
 from .calling import Labelled, Pair, Played, Slot, put, stored
 from .claims import Closeness, parallel

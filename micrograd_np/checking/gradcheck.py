@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backward import Rule, fitted
 from ..core.containers import flatten
 from ..core.names import format_location, name_of
-from ..core.rules import Rule, fitted
 from ..core.tensor import Tensor
 from ..core.versions import as_used
 from ..pullback import vjp

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import Pulled, pull_arrays
+from ..core.backward import Pulled, fit, pull_arrays
 from ..core.dispatch import apply
 from ..core.names import format_location, name_of
-from ..core.rules import fit
 from ..core.tensor import Tensor, seed
 from ..core.versions import as_used
 from ..ops.primitive import Elementwise, Outputs

@@ -204,6 +204,17 @@ def refuse_setitem(tensor: Any) -> None:
     )
 
 
+def check_function(name: str, f: Any) -> None:
+    """Refuse a value where the function that computes it belongs."""
+    if hasattr(f, "backward"):
+        cure = f"Write mg.{name}(f)(x), with f = lambda x: ... giving that value"
+        if "grad" in name:
+            cure += "; or mg.gradients(loss, [x]) for the gradient of the value itself"
+        raise ArgumentTypeError(f"mg.{name} takes a function, and {describe(f, 'this tensor')} is a value. {cure}.")
+    if not callable(f):
+        raise ArgumentTypeError(f"mg.{name} takes a function, such as lambda x: (x * x).sum(), not {describe(f, 'f')}.")
+
+
 def check_list(tensors: Any) -> None:
     if not isinstance(tensors, list | tuple):
         raise ArgumentTypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")

@@ -13,8 +13,8 @@ from typing import Any
 
 from ..core.backward import FREED
 from ..core.errors import MicrogradError
+from ..core.names import watched
 from ..core.tensor import Tensor
-from ..core.variables import watched
 from .picture import Picture, pictured, tensors
 
 KEPT = 8  # calls of each of the script's functions whose values are named
@@ -46,7 +46,7 @@ def draw_script(where: str, arguments: Sequence[str] = (), **options: Any) -> Pi
     if not os.path.isfile(path):
         raise FileNotFoundError(f"{path}: there is no such file to draw.")
     (result, since), names = watched(partial(run, path, name, arguments), KEPT)
-    outputs = list(tensors(result))
+    outputs = tensors(result)
     if result is None:
         outputs = newest(x for x in names.held if isinstance(x, Tensor) and x._order > since)
     if not outputs and name:

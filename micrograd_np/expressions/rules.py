@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..core.rules import METADATA, innermost
+from ..core.versions import METADATA, innermost
 from ..ops import BY_FUNCTION
 from .formulas import formula, function_call, shortened
 from .phrases import Phrase, short, signed

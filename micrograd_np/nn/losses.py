@@ -9,9 +9,9 @@ import numpy as np
 
 from ..core.context import tracing
 from ..core.errors import ArgumentError, ShapeError, describe
-from ..core.half import in_single
 from ..ops import losses as rows
 from ..ops.activations import log_sigmoid
+from ..ops.half import in_single
 from ..ops.nn import REDUCTIONS, log_softmax, one_hot
 from ..ops.nn import binary_cross_entropy as entry_losses
 from ..ops.nn import cross_entropy as plain_cross_entropy

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import cures
 from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import printable
@@ -310,3 +311,6 @@ def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         raise ArgumentError(f"this state does not fit {owner}; nothing was changed.\n  {listed}")
     for name, tensor in tensors.items():
         tensor.data = given[name]
+
+
+cures.install(Module, "Module")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.half import in_single
+from .half import in_single
 from .primitive import Bound, Elementwise, as_array, example
 from .primitive import Drawn as D
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backward import unbroadcast
 from ..core.errors import describe
-from ..core.rules import unbroadcast
 from .primitive import Bound, Variadic, as_array, constant_like, example
 from .primitive import Drawn as D
 

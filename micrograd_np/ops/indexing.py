@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..core.rules import unbroadcast
+from ..core.backward import unbroadcast
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
-from ..core.half import in_single
 from .activations import log_sigmoid, sigmoid
+from .half import in_single
 from .nn import REDUCTIONS
 from .primitive import Bound, Primitive, as_array, example
 from .primitive import Drawn as D

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dispatch import HALF, single
 from ..core.errors import describe
-from ..core.half import HALF, in_single, rounded, single
+from .half import in_single, rounded
 from .indexing import getitem, scatter
 from .primitive import Bound, MultiOutput, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import errors
+from ..core.backward import Paths, Rule
 from ..core.context import CURRENT, tracing
-from ..core.dispatch import apply, binary, unary
-from ..core.half import in_single, is_half, single
-from ..core.rules import Paths, Rule, reads
+from ..core.dispatch import apply, binary, single, unary
 from ..core.tensor import Tensor, constant, trace_constant
-from ..core.versions import memory_of
+from ..core.versions import memory_of, reads
+from .half import in_single, is_half
 
 
 class Drawn:
@@ -228,6 +228,8 @@ class Primitive(InstanceCall):
 
     def otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
         """Answer a call that `bind` refuses: with NumPy's rarer keywords, or an error that names what is not taken."""
+        if kwargs.keys() & PYTORCHS.keys():
+            return self.call_with_binding(*args, **in_numpys_words(kwargs))
         if self.extended:
             taken = inspect.signature(self.extended).parameters
             kwargs = kwargs if kwargs.keys() <= taken.keys() else {k: v for k, v in kwargs.items() if k not in taken}
@@ -239,6 +241,14 @@ class Primitive(InstanceCall):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+PYTORCHS = {"dim": "axis", "keepdim": "keepdims"}
+
+
+def in_numpys_words(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Keywords with PyTorch's dim= and keepdim= under NumPy's names."""
+    return {PYTORCHS.get(name, name): value for name, value in kwargs.items()}
 
 
 class Elementwise(Primitive):
@@ -256,6 +266,8 @@ class NonDifferentiable(Primitive):
     depends_on_data = True
 
     def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.keys() & PYTORCHS.keys():
+            kwargs = in_numpys_words(kwargs)
         if self.depends_on_data and tracing():
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
@@ -315,10 +327,22 @@ COMPOSITIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
+def with_pytorchs_keywords(composition: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(composition)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs.keys() & PYTORCHS.keys():
+            kwargs = in_numpys_words(kwargs)
+        return composition(*args, **kwargs)
+
+    return call
+
+
 def implements(*functions: Callable[..., Any] | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enter a composition in the table as the implementation of NumPy functions; None is one that NumPy lacks."""
 
     def enter(composition: Callable[..., Any]) -> Callable[..., Any]:
+        if "axis" in inspect.signature(composition).parameters:
+            composition = with_pytorchs_keywords(composition)
         COMPOSITIONS[composition.__name__] = composition
         BY_FUNCTION.update(dict.fromkeys(filter(None, functions), composition))
         return composition

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..core.backward import Rule, unbroadcast
 from ..core.errors import describe
-from ..core.rules import Rule, unbroadcast
 from .primitive import Bound, MultiOutput, Primitive, as_array, constant_like, example, implements
 from .primitive import Drawn as D
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.errors import describe
-from ..core.half import in_single
 from .elementwise import divisor, exp_share, ratio, without_inf
+from .half import in_single
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 

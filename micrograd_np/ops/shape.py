@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..core.rules import unbroadcast
+from ..core.backward import unbroadcast
 from .indexing import scatter
 from .primitive import Bound, Primitive, StaticOp, as_array, example, implements
 from .primitive import Drawn as D

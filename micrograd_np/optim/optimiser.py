@@ -196,7 +196,7 @@ class Optimiser:
 
     def _name_of(self, i: int) -> str:
         """The user's name for a parameter: the name given, a path in a module, or a variable."""
-        from ..core.variables import Names, live
+        from ..core.names import Names, live
 
         p = self._parameters[i]
         return self._names[i] or live(Names())(p) or f"parameter {i} {p.shape}"

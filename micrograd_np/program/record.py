@@ -43,7 +43,7 @@ def record(
     moving : container of int
         The places of those float arguments that are inputs of the program, and no constants.
     """
-    from ..core.variables import watch
+    from ..core.names import watch
 
     if tracing():
         raise TraceError(

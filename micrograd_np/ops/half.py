@@ -6,15 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-HALF = np.dtype(np.float16)
-SINGLE = np.dtype(np.float32)
-
-
-def single(x: Any) -> Any:
-    """A float16 array or Tensor as float32; everything else as it is."""
-    return x.astype(SINGLE) if getattr(x, "dtype", None) == HALF else x
+from ..core.dispatch import HALF, SINGLE, single
 
 
 def rounded(z: Any) -> Any:
