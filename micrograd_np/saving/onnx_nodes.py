@@ -243,7 +243,7 @@ def max_pool_nodes(g: Any, step: Any) -> Any:
 
 
 def windows_nodes(g: Any, step: Any) -> Any:
-    """What each entry of the kernel falls on, one after the other."""
+    """The entries of x that each entry of the kernel meets, one after the other."""
     x, how = step.inputs[0], dict(step.params)
     kernel, padding, fill = how["kernel"], how["padding"], how.pop("fill")
     steps = count_steps(x.shape[2:], **how)
