@@ -72,7 +72,7 @@ def summary_table(model: Any, input_shapes: tuple[tuple[int, ...], ...], dtype: 
 
 
 def output_shapes(model: Any, inputs: list[Any]) -> dict[int, str]:
-    """Run the model in evaluation; return each part's output shape by the part's id, and leave the parts as they were."""
+    """Run the model in evaluation; return the output shape of each part by its id. The parts are left as they were."""
     before = [(module, dict(vars(module))) for module in model.modules()]
     shapes: dict[int, str] = {}
 

@@ -208,8 +208,8 @@ class Module:
         Parameters
         ----------
         state : dict of arrays, or path
-            The dict that `state_dict` returned. Or a .safetensors or .npz file of a PyTorch model's state, under PyTorch's names;
-            its floating-point numbers are cast to this model's dtypes.
+            The dict that `state_dict` returned. Or a .safetensors or .npz file of a PyTorch model's state, under
+            PyTorch's names; its floating-point numbers are cast to this model's dtypes.
 
         Raises
         ------
