@@ -53,7 +53,7 @@ for name, function in vars(np).items():
 
 # Rows that only other rows and compositions are made of.
 PARTS = """
-    alias apart binary_cross_entropy cofactors cofactors_slope conv conv_input conv_weight euclidean excess
+    alias apart binary_cross_entropy cofactors cofactors_slope conv conv_input conv_weight euclidean excess exp_share
     gelu_slope getitem half_squared_error huber_loss l1_loss linalg_diagonal linalg_trace logistic_loss mT max_pool
     max_pool_input max_pool_mean mse_loss overlap_add p_norm pack pad_constant qr_factors ratio standardize
     svd_factors windows

@@ -28,10 +28,11 @@ def without_inf(x: Any) -> Any:
     return np.where(np.isinf(x), 0, x)
 
 
-def exp_share(x: Any, z: Any, infinite: Any, exp: Any = np.exp) -> Any:
-    """exp(x - z): the share of x in z = log(exp(x) + ...). Where z is inf, the infinite entries have equal shares."""
+def _exp_share(x: Any, z: Any, infinite: Any, base: float) -> Any:
+    """base^(x - z): the share of x in z = log(base^x + ...). Where z is inf, the infinite entries have equal shares."""
     top = x == np.inf
-    share = exp(np.where(top, 0, x) - np.where(np.isinf(z), np.inf, z))
+    difference = np.where(top, 0, x) - np.where(np.isinf(z), np.inf, z)
+    share = np.exp2(difference) if base == 2 else np.exp(difference)
     return np.where(np.logical_and(top, z == np.inf), (1 / divisor(infinite)).astype(share.dtype), share)
 
 
@@ -139,6 +140,23 @@ log10 = Elementwise(np.log10, lambda g, z, x: g / (x * LN10), domain=(0.5, 2), o
 log1p = Elementwise(np.log1p, lambda g, z, x: g / (1 + x), domain=(-0.5, 2), onnx="Log1p")
 sqrt = Elementwise(np.sqrt, lambda g, z, x: g / (2 * z), domain=(0.5, 2), onnx="Sqrt")
 cbrt = Elementwise(np.cbrt, lambda g, z, x: g / (3 * z * z), domain=(0.5, 2))
+
+
+def _write_exp_share(args: Any, params: Any, literal: Any) -> Any:
+    difference = args[0].infix("-", args[1])
+    return type(difference)(f"{'exp2' if params['base'] == 2 else 'exp'}({difference.text})")
+
+
+exp_share = Elementwise(
+    _exp_share,
+    lambda g, z, x, total, infinite, base: g * z * math.log(base),
+    lambda g, z, x, total, infinite, base: -g * z * math.log(base),
+    None,
+    bind=lambda x, total, infinite, base=math.e: ((x, total, infinite), {"base": base}),
+    formula=_write_exp_share,
+    decomposition=_exp_share,
+    examples=[example(D(3, 4), D(3, 1), np.zeros((3, 1))), example(D(3), D(3), np.zeros(3), 2)],
+)
 logaddexp = Elementwise(
     np.logaddexp,
     lambda g, z, x, y: g * exp_share(x, z, infinities(x, y)),
@@ -147,8 +165,8 @@ logaddexp = Elementwise(
 )
 logaddexp2 = Elementwise(
     np.logaddexp2,
-    lambda g, z, x, y: g * exp_share(x, z, infinities(x, y), np.exp2),
-    lambda g, z, x, y: g * exp_share(y, z, infinities(x, y), np.exp2),
+    lambda g, z, x, y: g * exp_share(x, z, infinities(x, y), 2),
+    lambda g, z, x, y: g * exp_share(y, z, infinities(x, y), 2),
 )
 
 # Angles, circular and hyperbolic functions.
@@ -173,6 +191,7 @@ ratio: Elementwise = Elementwise(
     lambda v, z, g, x, norm: undefined(v, norm, -v * (g / divisor(norm)) * (x / divisor(norm))),
     domain=(0.5, 2),
     decomposition=_ratio,
+    formula=lambda args, params, literal: args[0].infix("*", args[1].infix("/", args[2])),
     examples=[example(D(3, 4), D(3, 4), D(3, 1)), example(D(), D(3), D(3)), example(D(0, 3), D(0, 3), D(0, 1))],
 )
 hypot = Elementwise(np.hypot, lambda g, z, x, y: ratio(g, x, z), lambda g, z, x, y: ratio(g, y, z))

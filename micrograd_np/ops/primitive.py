@@ -31,10 +31,7 @@ class Drawn:
     """
 
     def __init__(
-        self,
-        *shape: int,
-        domain: tuple[float, float] | None = None,
-        through: Callable[[Any], Any] | None = None,
+        self, *shape: int, domain: tuple[float, float] | None = None, through: Callable[[Any], Any] | None = None
     ) -> None:
         self.shape = shape
         self.domain = domain
@@ -395,7 +392,7 @@ class MultiOutput(Primitive):
     fast_paths: Mapping[int, Callable[..., Any]] = {}
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
-        super().__init__(function, *[rule and self.whole(rule, zeros) for rule in rules], **fields)
+        super().__init__(function, *[rule and self.with_all_outputs(rule, zeros) for rule in rules], **fields)
         kernel = self.kernel
         self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
 
@@ -403,12 +400,10 @@ class MultiOutput(Primitive):
         node = super().call_with_binding(*args, **kwargs)
         items = tuple(item(node, i) for i in range(len(node)))
         if isinstance(node, Tensor) and node.op is self:
-            node._data.memories = list(
-                map(memory_of, items)
-            )  # a write to one of them is a write to what the rule reads
+            node._data.memories = list(map(memory_of, items))  # a write to one is a write to what the rule reads
         return items
 
-    def whole(self, rule: Rule, zeros: bool) -> Rule:
+    def with_all_outputs(self, rule: Rule, zeros: bool) -> Rule:
         """Wrap a rule so that it gets all outputs and all cotangents; missing ones are zeros or None."""
 
         @functools.wraps(rule)

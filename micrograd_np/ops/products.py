@@ -75,12 +75,7 @@ def _matmul_y(g: Any, z: Any, x: Any, y: Any) -> Any:
     return np.matmul(mT(x), g)
 
 
-PRODUCTS = [
-    example(D(3, 4), D(4, 2)),
-    example(D(4), D(4)),
-    example(D(4), D(4, 2)),
-    example(D(3, 4), D(4)),
-]
+PRODUCTS = [example(D(3, 4), D(4, 2)), example(D(4), D(4)), example(D(4), D(4, 2)), example(D(3, 4), D(4))]
 
 matmul = Primitive(
     np.matmul,
