@@ -192,7 +192,6 @@ var = Primitive(
     extended=with_deviations(sum_of_squares, np.positive),
     decomposition=_var_rows,
     **SPREAD,
-    onnx="Variance",
 )
 std = Primitive(
     np.std,
@@ -200,7 +199,6 @@ std = Primitive(
     extended=with_deviations(root_of_squares, np.sqrt),
     decomposition=_std_rows,
     **SPREAD,
-    onnx="StandardDeviation",
 )
 
 
