@@ -182,4 +182,4 @@ Tensor.imag = property(method(FUNCTIONS["imag"]))  # type: ignore[attr-defined]
 Tensor.T = property(method(TABLE["transpose"]))  # type: ignore[attr-defined]
 Tensor.mT = property(lambda self: TABLE["swapaxes"](self, -1, -2))  # type: ignore[attr-defined]
 
-cures.install(Tensor, "Tensor")
+cures.install(Tensor, "Tensor", hidden=("args", "op", "params", "scope"))

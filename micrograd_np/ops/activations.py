@@ -272,7 +272,6 @@ gelu = Elementwise(
     exact=False,
     single=True,
     examples=[*SHAPES, example(D(3, 4), approximate="tanh"), example(D(), "tanh")],
-    onnx="Gelu",
 )
 gelu_slope: Elementwise = Elementwise(
     _gelu_slope, _slope_of_gelu_slope, decomposition=_gelu_slope_rows, exact=False, single=True

@@ -82,7 +82,7 @@ def _restored(kind: type[Group], items: dict[str, Any]) -> Group:
 
 
 def grouped(whose: str, params: Any) -> list[dict[str, Any]]:
-    """What a user gave as parameters, as dicts with "params" and a group's own options."""
+    """Return the user's parameters as a list of groups: dicts with "params" and options."""
     if isinstance(params, Module):
         raise ArgumentTypeError(f"{whose} was given a module: pass model.parameters().")
     if isinstance(params, Tensor):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import operator
 import threading
 import warnings
@@ -17,11 +18,9 @@ from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
 from .compare import check_same
-from .emit import Emitted
 from .entry import MISFIT, Left, misfit, mode
 from .guard import Guard, met
 from .guards import Names, Outside, TooMuch
-from .machine import Machine
 from .record import record, wants_gradient
 from .runner import Runner, as_type
 from .trace import TraceError, owner
@@ -32,7 +31,7 @@ TRACES = 8  # of one kind, from which on each has to pay
 PAYS = 30  # calls that a program has to serve
 KEPT = 16  # programs of one kind
 CACHES = 3  # traces in a row that change what they read, which is then no cache
-BACKENDS: dict[str, Callable[[Steps], Any]] = {"numpy": Emitted, "numba": Machine}
+BACKENDS = {"numpy": (".emit", "Emitted"), "numba": (".numba_backend", "Machine")}  # imported when they are asked for
 Call = Callable[..., Any]
 
 
@@ -361,4 +360,5 @@ def compile(function: Call, backend: str = "numpy") -> Compiled:
         )
     if backend not in BACKENDS:
         raise ArgumentError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
-    return Compiled(function, BACKENDS[backend])
+    module, name = BACKENDS[backend]
+    return Compiled(function, getattr(importlib.import_module(module, __package__), name))
