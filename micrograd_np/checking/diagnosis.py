@@ -29,8 +29,8 @@ SOURCES = {
 }
 NOTHING = 1e-12
 NEWTON_STEPS = 8
-BUDGET = 2_500_000_000  # units of about 4 ns
-PER_NODE = 2000
+BUDGET = 1_500_000_000
+PER_NODE = 5000  # entries that could be computed in the time that one op costs anyhow
 
 
 # Kinds that only describe the numbers: said where nothing tells how they came about.
@@ -140,6 +140,7 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     cut = next((kind for kind in CUTS[:-1] if kind in given), "")
     unsaid = {*CUTS} - {cut} if cut else set()
     unsaid |= {"left out"} if "derivative left out" in given else set()
+    unsaid |= {"scale of a use"} if given & {"scale", "sign", "unnamed scale"} else set()
     unsaid |= {"reshape"} if "transpose" in given else set()
     kinds: dict[str, dict[str, Cause]] = {}
     for cause in sorted(causes, key=lambda cause: cause.kind != cut):

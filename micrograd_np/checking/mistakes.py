@@ -480,7 +480,7 @@ def uses(at: Suspicion) -> Iterator[Hypothesis]:
                 ("sign", f"{use} has the wrong sign", -2 * part),
             ):
                 yield Hypothesis(kind, f"{many}, and {says}", {x: change})
-            yield Hypothesis("unnamed scale", f"{many}, and {use} counts {{whole}} times", {x: part}, unknown=True)
+            yield Hypothesis("scale of a use", f"{many}, and {use} counts {{whole}} times", {x: part}, unknown=True)
         says = f"{many}, and the uses are averaged, not summed"
         yield Hypothesis("mean for sum", says, {x: total / len(parts) - total})
 
