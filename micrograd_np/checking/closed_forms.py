@@ -289,7 +289,8 @@ def of_normalisation(z: Tensor, at: Suspicion) -> Iterator[Hypothesis]:
         for x in ancestors(z, at):
             centred = x._data - along(np.mean, x._data, k)
             s = along(np.std, centred, k) / along(np.std, u, k)
-            if np.allclose(centred / s, u) and np.any(along(np.mean, x._data, k)):
+            moved = np.max(np.abs(along(np.mean, x._data, k))) > 1e-9 * np.max(np.abs(x._data))
+            if moved and np.allclose(centred / s, u):
                 for kind, says, slip in NORMALISATION:
                     for o in [o for o in range(u.ndim) if o != k] if kind == "wrong axis" else [k]:
                         send = partial(replaced, x, partial(slip, x=x._data, u=u, s=s, k=k, o=o, n=n))

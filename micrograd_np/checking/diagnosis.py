@@ -42,6 +42,15 @@ CUTS = (
     *("softmax without the one-hot", "taken as constant", "a use missing", "one use only", "missing path"),
     "operand left out",
 )
+# Other words for a mean or a variance that is taken as constant.
+LIKE_CONSTANTS = {
+    "exponent",
+    "left out",
+    "derivative left out",
+    "another's derivative",
+    "scale of a use",
+    "sign of a term",
+}
 # What is on the way matters little to these: they would be listed once for each value there.
 ANYWHERE = {"sign", "transpose", "scale", "unnamed scale", "left out", "summed early", "averaged early"}
 MOST_OF_A_KIND = 3
@@ -139,6 +148,7 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     given = {cause.kind for cause in causes}
     cut = next((kind for kind in CUTS[:-1] if kind in given), "")
     unsaid = {*CUTS} - {cut} if cut else set()
+    unsaid |= LIKE_CONSTANTS if cut == "taken as constant" else set()
     unsaid |= {"left out"} if "derivative left out" in given else set()
     unsaid |= {"scale of a use"} if given & {"scale", "sign", "unnamed scale"} else set()
     unsaid |= {"reshape"} if "transpose" in given else set()

@@ -89,7 +89,7 @@ def judge(case: Case, numeric: bool, strict: bool | None) -> VerifyReport:
     """The report on a case."""
     check_gradients(case.output, case.hand, case.gradient)
     recording, rows, close, name = prepare(case)
-    sizes = sizes_of(recording, name)
+    sizes = {**case.sizes, **sizes_of(recording, name)}
     found = examine(rows, recording, close, sizes, name, case.factor)
     report = VerifyReport(found, sizes, [], numeric, case.faults, case.notes, case.unrecorded, case.factor)
     if found.findings and recording.kinks:
