@@ -158,6 +158,9 @@ def recorded(pair: Pair, played: Played, slots: Sequence[Slot], tried: list[str]
     if not any(isinstance(x, Tensor) and x.requires_grad for x in outputs):
         tried.append("its result does not depend on the inputs in a way that could be recorded")
         return None
+    if not all(np.array_equal(x._data, slot.value, equal_nan=True) for slot, x in tensors.items()):
+        tried.append("it writes into its inputs")
+        return None
     for x, value in zip(outputs, played.outputs, strict=True):
         if not np.allclose(plain(x), value, equal_nan=True, rtol=1e-4):
             tried.append("recorded, it gives other values")
