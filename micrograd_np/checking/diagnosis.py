@@ -14,8 +14,8 @@ from .closed_forms import closed_forms, other_forwards
 from .conventions import Convention, Sizes, factor_name, mark, odd_rows, open_factors, plausible, rounded
 from .hypotheses import PROVEN, Hypothesis, Suspicion, values_of
 from .kinks import Kinks, best_choice
-from .mistakes import activations, mutations, patterns, stale, terms
 from .replay import Recording, is_array
+from .slips import activations, mutations, patterns, stale, terms
 
 Array = Any
 
