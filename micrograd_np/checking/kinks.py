@@ -109,7 +109,9 @@ def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
         arrays = [b for _, b in found]
         if not count or not all(np.isfinite(b).all() for b in arrays):
             continue
-        if np.asarray(z).shape != node.shape or not np.allclose(z, node._data, 1e-6, 1e-6 * np.max(np.abs(node._data))):
+        if np.asarray(z).shape != node.shape or not np.allclose(
+            z, node._data, 1e-6, 1e-6 * max(np.max(np.abs(node._data)), 1e-2)
+        ):
             continue
         if any(all(np.allclose(a, b) for a, b in zip(arrays, other, strict=True)) for other in seen):
             continue
