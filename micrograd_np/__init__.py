@@ -4,8 +4,8 @@ The modules in reading order; each imports only those above it.
 
 core                the tape: a Tensor, the walk back, how an op runs, names, errors
 ops                 the table of derivatives
-conversions, operators, linalg    what leaves the tape; operators, methods, protocols, namespaces from the table
-pullback, transforms    derivatives of functions
+operators, linalg   Tensor's operators, methods and protocols, and np.linalg's names, from the table
+transforms          derivatives of functions
 anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompute instead of remember
 checking, testing    how to doubt a derivative
 expressions         one printer of formulas: docstrings, pictures, explanations and source
@@ -44,9 +44,8 @@ from .core.tensor import Tensor
 from .custom import custom_op
 from .ops import FUNCTIONS as _FUNCTIONS
 from .ops import namespace as _namespace
-from .pullback import gradients, vjp
 from .random import sample
-from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
+from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 # What a bare tape does not need is imported when it is first asked for.
 _MODULES = ("data", "learn", "nn", "optim", "plots", "testing")
@@ -69,6 +68,18 @@ __all__ = [
     *_ROOMS,
     *_TABLE,
 ]
+
+
+def _tensor_html(tensor: Tensor) -> str:
+    html: str = _import_module(".drawing.html", __name__).tensor_html(tensor)
+    return html
+
+
+Tensor._repr_html_ = _tensor_html  # type: ignore[attr-defined]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__doc__", "__name__", "__version__"]
 
 
 def __getattr__(name: str) -> object:

@@ -38,8 +38,6 @@ from .drawing.why_none import why_none as why_none
 from .program.compile import Compiled as Compiled
 from .program.compile import compile as compile
 from .program.program import Program as Program
-from .pullback import gradients as gradients
-from .pullback import vjp as vjp
 from .random import sample as sample
 from .saving.files import load as load
 from .saving.files import save as save
@@ -47,13 +45,17 @@ from .saving.onnx import export_onnx as export_onnx
 from .training.loop import fit as fit
 from .training.loop import keep_freed_memory as keep_freed_memory
 from .transforms import grad as grad
+from .transforms import gradients as gradients
 from .transforms import hessian as hessian
 from .transforms import hvp as hvp
 from .transforms import jacobian as jacobian
 from .transforms import jvp as jvp
 from .transforms import value_and_grad as value_and_grad
+from .transforms import vjp as vjp
 
 Operand = Any
+
+__version__: str
 
 class Tensor(_graph.Tensor):
     def __add__(self, other: Operand) -> Tensor: ...

@@ -19,7 +19,6 @@ MODULES = {
 LATE = {
     ("custom", "checking"),
     ("ops", "expressions"),
-    ("conversions", "drawing"),
 }
 
 

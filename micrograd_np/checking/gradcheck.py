@@ -12,7 +12,7 @@ from ..core.containers import flatten
 from ..core.names import format_location, name_of
 from ..core.tensor import Tensor
 from ..core.versions import as_used
-from ..pullback import vjp
+from ..transforms import vjp
 from .finite_differences import (
     INDEPENDENT,
     KINK,

@@ -6,7 +6,12 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..core.dispatch import HALF, SINGLE, single
+import numpy as np
+
+from ..core.dispatch import single
+
+HALF = np.dtype(np.float16)
+SINGLE = np.dtype(np.float32)
 
 
 def rounded(z: Any) -> Any:

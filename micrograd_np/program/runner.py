@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..conversions import raw
 from ..core.containers import flatten
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, as_ndarray
 from .compare import check_same
 from .entry import MISFIT, Entry
 from .looks import Surroundings
@@ -62,7 +61,7 @@ class Runner:
         returned, _ = flatten(result)
         rest = iter(ends)
         pairs = [
-            (raw(new), (next(rest) if x.kind == RESULT else copies.get(x, x.of)) if isinstance(x, Value) else x)
+            (as_ndarray(new), (next(rest) if x.kind == RESULT else copies.get(x, x.of)) if isinstance(x, Value) else x)
             for x, new in zip(self.simple.result, returned, strict=False)
         ]
         pairs.append((len(returned), len(self.simple.result)))
