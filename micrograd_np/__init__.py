@@ -2,6 +2,7 @@
 
 The modules in reading order; each imports only those above it.
 
+cures               names from elsewhere, and what to write instead
 core                the tape: a Tensor, the walk back, how an op runs, names, errors
 ops                 the table of derivatives
 operators, linalg   Tensor's operators, methods and protocols, and np.linalg's names, from the table
@@ -20,8 +21,10 @@ article, cli        the article's networks, by hand and on the tape
 
 __version__ = "0.1.0"
 
+from collections.abc import Callable as _Callable
 from importlib import import_module as _import_module
 
+from . import cures as _cures
 from . import linalg
 from . import operators as _operators
 from .anomaly import detect_anomaly
@@ -41,11 +44,27 @@ from .core.errors import (
     UnsupportedError,
 )
 from .core.tensor import Tensor
+from .custom import CustomOp as _CustomOp
 from .custom import custom_op
 from .ops import FUNCTIONS as _FUNCTIONS
 from .ops import namespace as _namespace
+from .ops.primitive import GeneratedDoc as _GeneratedDoc
 from .random import sample
 from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+
+
+def _late(module: str, name: str) -> _Callable[..., object]:
+    """A function that is imported when it is first called: a reader of the tape stands below what it reads."""
+
+    def call(*args: object, **kwargs: object) -> object:
+        return getattr(_import_module(f".{module}", __name__), name)(*args, **kwargs)
+
+    return call
+
+
+_GeneratedDoc.write = _late("expressions.docstrings", "docstring")
+_CustomOp.gradcheck = _late("checking", "gradcheck")
+Tensor._repr_html_ = _late("drawing.html", "tensor_html")
 
 # What a bare tape does not need is imported when it is first asked for.
 _MODULES = ("data", "learn", "nn", "optim", "plots", "testing")
@@ -70,21 +89,13 @@ __all__ = [
 ]
 
 
-def _tensor_html(tensor: Tensor) -> str:
-    html: str = _import_module(".drawing.html", __name__).tensor_html(tensor)
-    return html
-
-
-Tensor._repr_html_ = _tensor_html  # type: ignore[attr-defined]
-
-
-def __dir__() -> list[str]:
-    return [*__all__, "__doc__", "__name__", "__version__"]
-
-
 def __getattr__(name: str) -> object:
     if name in _MODULES:
         return _import_module(f".{name}", __name__)
     if name in _ROOMS:
         return getattr(_import_module(f".{_ROOMS[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise _cures.answer("mg", name, __all__)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

@@ -6,6 +6,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def article(options: argparse.Namespace) -> int:
             steps = min(options.steps, network.steps)
             console.print(f"{network.name}: {steps:,} steps, by hand and on the tape")
             task = bar.add_task(network.name, total=steps)
-            trainings.append(comparison.train(network, steps, lambda done, task=task: bar.update(task, completed=done)))
+            trainings.append(comparison.train(network, steps, partial(bar.advance, task)))
     sections = [
         comparison.printed_figures(trainings),
         *map(comparison.hand_against_tape, trainings),

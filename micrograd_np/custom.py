@@ -73,11 +73,7 @@ class CustomOp(Primitive):
         )
         functools.update_wrapper(self, function)
 
-    def gradcheck(self, *inputs: Any, **options: Any) -> Any:
-        """The report of `mg.gradcheck` on this op."""
-        from .checking import gradcheck
-
-        return gradcheck(self, *inputs, **options)
+    gradcheck: Callable[..., Any]  # `mg.gradcheck` of this op; the package sets it
 
 
 def bind_signature(signature: inspect.Signature, *args: Any, **kwargs: Any) -> Bound:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from . import cures
 from .core import errors
 from .core.context import tracing
 from .core.tensor import Tensor, assign
@@ -178,8 +179,48 @@ Tensor.imag = property(table.imag.__call__)
 Tensor.T = property(table.transpose.__call__)
 Tensor.mT = property(lambda self: table.swapaxes(self, -1, -2))
 
+# PyTorch's besides.
+Tensor.abs = table.abs.__call__
+Tensor.ceil = table.ceil.__call__
+Tensor.exp = table.exp.__call__
+Tensor.exp2 = table.exp2.__call__
+Tensor.expm1 = table.expm1.__call__
+Tensor.floor = table.floor.__call__
+Tensor.gelu = table.gelu.__call__
+Tensor.isfinite = table.isfinite.__call__
+Tensor.isinf = table.isinf.__call__
+Tensor.isnan = table.isnan.__call__
+Tensor.log = table.log.__call__
+Tensor.log10 = table.log10.__call__
+Tensor.log1p = table.log1p.__call__
+Tensor.log2 = table.log2.__call__
+Tensor.log_softmax = table.log_softmax.__call__
+Tensor.logsumexp = table.logsumexp.__call__
+Tensor.matmul = table.matmul.__call__
+Tensor.maximum = table.maximum.__call__
+Tensor.median = table.median
+Tensor.minimum = table.minimum.__call__
+Tensor.norm = table.norm
+Tensor.relu = table.relu.__call__
+Tensor.sigmoid = table.sigmoid.__call__
+Tensor.sign = table.sign.__call__
+Tensor.silu = table.silu.__call__
+Tensor.sin = table.sin.__call__
+Tensor.cos = table.cos.__call__
+Tensor.tan = table.tan.__call__
+Tensor.sinh = table.sinh.__call__
+Tensor.cosh = table.cosh.__call__
+Tensor.tanh = table.tanh.__call__
+Tensor.arctan = table.arctan.__call__
+Tensor.softmax = table.softmax.__call__
+Tensor.softplus = table.softplus.__call__
+Tensor.sqrt = table.sqrt.__call__
+Tensor.square = table.square.__call__
+
 # NumPy's protocols, and what the engine itself asks of the table.
 Tensor.__array_ufunc__ = array_ufunc
 Tensor.__array_function__ = array_function
 Tensor._mask = property(refuse_mask)
 Tensor._alias = table.alias.__call__
+
+cures.install(Tensor, "Tensor")

@@ -229,6 +229,8 @@ class Pair:
         if isinstance(returned, dict):
             return {self.named(key): value for key, value in returned.items()}
         found = list(returned) if isinstance(returned, tuple | list) else [returned]
+        if len(floats) == 1 and np.shape(whole := as_numbers(found)) == floats[0].value.shape and floats[0].value.ndim:
+            found = [whole]  # a list of numbers, as the input is
         named = [x for x in found if isinstance(x, dict)]
         if len(named) == 1 and all(np.ndim(plain(x)) == 0 for x in found if x is not named[0]):
             return {self.named(key): value for key, value in named[0].items()}  # alone, or beside the loss

@@ -161,10 +161,23 @@ def recorded(pair: Pair, played: Played, slots: Sequence[Slot], tried: list[str]
     gradient: Any = played.cotangents[0] if outputs[0].size != 1 or played.seeded or pair.gradient is not None else None
     output = outputs[0]
     if len(outputs) > 1:
-        parts = zip(outputs, played.cotangents, strict=True)
-        output = sum((x * g).sum() for x, g in parts if isinstance(x, Tensor) and x.requires_grad)
-        gradient = None
+        output, gradient = weighted_sum(outputs, played.cotangents, names), None
     return Case(output, gradient, under_tensors(played.hand, tensors), names)
+
+
+def weighted_sum(outputs: Sequence[Any], cotangents: Sequence[Array], name: Name) -> Tensor:
+    """One scalar for several outputs: the sum of each times its cotangent."""
+    parts = []
+    for i, (x, g) in enumerate(zip(outputs, cotangents, strict=True)):
+        if isinstance(x, Tensor) and x.requires_grad:
+            label = name(x) or str(i)
+            product = x * g
+            total = product.sum()
+            product.name, total.name = f"the output {label} (times its gradient)", f"the output {label}"
+            product._created_at = total._created_at = x._created_at
+            parts.append(total)
+    found: Tensor = sum(parts[1:], parts[0])
+    return found
 
 
 def under_tensors(hand: Mapping[Any, Any], tensors: Mapping[Slot, Tensor]) -> dict[Any, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..anomaly import first_nonfinite
 from ..core import errors
-from ..core.backward import backpropagate
+from ..core.backward import backpropagate, pull_arrays
 from ..core.containers import flatten, walk_paths
 from ..core.names import format_location, name_of
 from ..core.tensor import Tensor, constant
@@ -116,7 +116,10 @@ class Problem:
         def f(x: Array) -> Array:
             # Copies, so that a function that writes into its inputs harms nobody.
             fresh = {i: constant(other.copy()) for i, other in others.items()}
-            outputs = self.call({**fresh, position: constant(x.reshape(point.shape).copy())})
+            try:
+                outputs = self.call({**fresh, position: constant(x.reshape(point.shape).copy())})
+            except (ValueError, ArithmeticError):  # a step has left the domain: f takes the point itself
+                return np.full(self.size, np.nan)
             return np.concatenate([np.ravel(plain(y)) for y in outputs])
 
         return f
@@ -128,6 +131,25 @@ class Problem:
                 return f"{node.op.name} makes the first nan or inf" + (
                     f": {format_location(node._created_at)}" if node._created_at else ""
                 )
+        return None
+
+    def first_nan_rule(self) -> str | None:
+        """The op whose rule makes the first nan or inf of a gradient, if there is one."""
+        for output in self.outputs:
+            found: list[str] = []
+
+            def look(node: Tensor, g: Any, found: list[str] = found) -> None:
+                if found or not is_float(g) or not np.isfinite(g).all():
+                    return
+                if any(is_float(part) and not np.isfinite(part).all() for _, part in pull_arrays(node, g)):
+                    where = format_location(node._created_at)
+                    found.append(f"The rule of {node.op.name} makes the first nan or inf: {where}")
+
+            with np.errstate(all="ignore"):
+                if output.requires_grad:
+                    backpropagate(output, np.ones_like(output._data), look)
+            if found:
+                return found[0]
         return None
 
     def repeats(self) -> bool:

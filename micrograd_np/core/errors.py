@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .context import CURRENT
-from .names import Location, format_location, name_of, printable, user_frame
+from .names import Location, caller_location, format_location, name_of, printable, user_frame
 
 
 class MicrogradError(Exception):
@@ -204,6 +204,17 @@ def refuse_setitem(tensor: Any) -> None:
     )
 
 
+def check_function(name: str, f: Any) -> None:
+    """Refuse a value where the function that computes it belongs."""
+    if hasattr(f, "backward"):
+        cure = f"Write mg.{name}(f)(x), with f = lambda x: ... giving that value"
+        if "grad" in name:
+            cure += "; or mg.gradients(loss, [x]) for the gradient of the value itself"
+        raise ArgumentTypeError(f"mg.{name} takes a function, and {describe(f, 'this tensor')} is a value. {cure}.")
+    if not callable(f):
+        raise ArgumentTypeError(f"mg.{name} takes a function, such as lambda x: (x * x).sum(), not {describe(f, 'f')}.")
+
+
 def check_list(tensors: Any) -> None:
     if not isinstance(tensors, list | tuple):
         raise ArgumentTypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")
@@ -252,6 +263,9 @@ def check_scalar_value(f: Any, value: Any) -> None:
 
 def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     """Raise what NumPy refused again, in terms of the user's tensors and line."""
+    trace = CURRENT.get().trace
+    if trace is not None:
+        trace.spoil("")  # the function may catch it, and go another way at another call
     listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(args))
     shapes = [getattr(x, "shape", ()) for x in args]
     if isinstance(error, np.linalg.LinAlgError):
@@ -313,8 +327,18 @@ CURES = {
 }
 
 
-def signature(name: str, kwargs: dict[str, Any], error: Exception) -> UnsupportedError:
+def write_into_array(name: str) -> TraceError:
+    return TraceError(
+        f"{name} writes into a plain array in a traced function, and its program would not: "
+        f"{format_location(caller_location())}. Hold the array in a Tensor that is made "
+        "outside, state = mg.Tensor(state); `state *= 0.9` and `state += x` then write into that."
+    )
+
+
+def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradError:
     """A call with arguments that the row does not take."""
+    if "out" in kwargs and CURRENT.get().trace is not None:
+        return write_into_array(name)
     cures = [f"{key}= is not supported on Tensors. {CURES[key]}" for key in kwargs if key in CURES]
     if cures:
         return UnsupportedError(f"{name}: {' '.join(cures)}")
@@ -366,9 +390,14 @@ def unsupported(function: Any) -> UnsupportedError:
             "np.where(mask, values, t) or t + mg.scatter(values, index, shape=t.shape), or write t[index] = values, "
             "unrecorded, into a leaf."
         )
+    tracing = CURRENT.get().trace is not None
     return UnsupportedError(
         f"{name} is not in the table of derivatives. Write it with functions that are, add it with mg.custom_op, or "
-        "call it on t.data if no gradient has to pass."
+        + (
+            "do it outside, and give the result as an argument."
+            if tracing
+            else "call it on t.data if no gradient has to pass."
+        )
     )
 
 

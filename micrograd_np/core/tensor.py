@@ -75,12 +75,16 @@ class Tensor:
     name: str | None
 
     def __init__(self, data: Any, requires_grad: bool = False, *, name: str | None = None, dtype: Any = None) -> None:
-        array = np.array(data, dtype=dtype)
+        trace = CURRENT.get().trace
+        if trace is not None and isinstance(data, Tensor):
+            errors.check_uncut(data, "Tensor(...)", "Write Tensor(t.detach()) for its values.")
+            array = np.array(data._data, dtype=dtype)
+        else:
+            array = np.array(data, dtype=dtype)
         init_leaf(self, array)
         self.name = name
         self.requires_grad = requires_grad
         errors.check_numbers(array.dtype)
-        trace = CURRENT.get().trace
         if trace is not None:
             trace.copied(self, data)
 
@@ -194,6 +198,11 @@ class Tensor:
         """Return the one number of a tensor of one entry."""
         check_untraced(self, ".item()")
         return self._data.item()
+
+    def tolist(self) -> Any:
+        """Return the numbers in nested lists; a number alone, of a tensor without axes."""
+        check_untraced(self, ".tolist()")
+        return self._data.tolist()
 
     def __len__(self) -> int:
         return len(self._data)

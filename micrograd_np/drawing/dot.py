@@ -183,12 +183,13 @@ def rest(node: Node, view: View) -> str:
 
 
 def cluster(clusters: dict[tuple[str, ...], Any], scope: tuple[str, ...]) -> Any:
-    """The frame of a scope, inside those of the scopes around it."""
-    if scope not in clusters:
-        outer = cluster(clusters, scope[:-1])
-        inner = type(outer)(f"cluster_{len(clusters)}")
-        inner.attr(label=f"<{font(scope[-1], DIM, 10)}>", labelloc="t", labeljust="l", color=LINE, style="rounded")
-        clusters[scope] = inner
+    """Return the frame of a scope, inside those of the scopes around it."""
+    for depth in range(1, len(scope) + 1):
+        if scope[:depth] not in clusters:
+            inner = type(clusters[()])(f"cluster_{len(clusters)}")
+            look = {"labelloc": "t", "labeljust": "l", "color": LINE, "style": "rounded"}
+            inner.attr(label=f"<{font(scope[depth - 1], DIM, 10)}>", **look)
+            clusters[scope[:depth]] = inner
     return clusters[scope]
 
 

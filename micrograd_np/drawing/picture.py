@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
+from ..core.containers import flatten
 from ..core.names import Names, is_module, live, watch
 from ..core.tensor import Tensor
 from ..program import Program
@@ -197,7 +198,7 @@ def draw(
         result, names = watch(target, *args, **kwargs)
     else:
         result, names = target, live(Names())
-    outputs = list(tensors(result))
+    outputs = tensors(result)
     if not outputs:
         raise TypeError(f"there is no Tensor to draw in {result!r:.80}. {cure(args, kwargs)}")
     return pictured(outputs, names, getattr(target, "__name__", ""), direction, fold, limit)
@@ -226,12 +227,6 @@ def cure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     return "Draw a Tensor, or a function that returns one."
 
 
-def tensors(result: Any) -> Iterator[Tensor]:
-    """The tensors in what a function returned."""
-    if isinstance(result, Tensor):
-        yield result
-    elif isinstance(result, dict):
-        yield from tensors(list(result.values()))
-    elif isinstance(result, list | tuple):
-        for part in result:
-            yield from tensors(part)
+def tensors(result: Any) -> list[Tensor]:
+    """Return the tensors in what a function returned."""
+    return [x for x in flatten(result)[0] if isinstance(x, Tensor)]

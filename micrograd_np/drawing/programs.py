@@ -11,12 +11,14 @@ from ..core.dispatch import apply
 from ..core.tensor import Tensor, constant
 from ..expressions.phrases import Phrase, short
 from ..program import Program
+from ..program.guards import Outside
 from ..program.record import record
 from ..program.source import Source
 from ..program.trace import TraceError
 from ..program.values import CONSTANT, Value
 from ..transforms import gradients
-from .scene import Edge, Node, Scene, entitle, phrase_of, tagging, walk
+from .graph import walk
+from .scene import Edge, Node, Scene, entitle, phrase_of, tagging
 from .values import raw, runs_users_code
 
 
@@ -91,7 +93,9 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
     run.__name__ = title
     try:
         with Mode(recording=True):
-            steps = record(run, (), {})[1]
+            # The graph's own arrays are inputs of the program, as leaves are: they were there before it ran.
+            arrays = [*(used for used, _ in given), *(raw(x._grad) for x in outputs if x._grad is not None)]
+            steps = record(run, (), {}, outside=Outside(run, [arrays], strict=False))[1]
     except TraceError:
         raise RuntimeError(
             "there is no source of this graph: how many entries one of its values has depends on others, and a "

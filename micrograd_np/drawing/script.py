@@ -46,7 +46,7 @@ def draw_script(where: str, arguments: Sequence[str] = (), **options: Any) -> Pi
     if not os.path.isfile(path):
         raise FileNotFoundError(f"{path}: there is no such file to draw.")
     (result, since), names = watched(partial(run, path, name, arguments), KEPT)
-    outputs = list(tensors(result))
+    outputs = tensors(result)
     if result is None:
         outputs = newest(x for x in names.held if isinstance(x, Tensor) and x._order > since)
     if not outputs and name:

@@ -15,7 +15,8 @@ from ..core.versions import as_used, check_unwritten
 from ..expressions import rules
 from ..expressions.phrases import Phrase, short
 from ..program.trace import TraceError
-from .scene import Edge, Node, Scene, is_box, routes
+from .graph import is_box
+from .scene import Edge, Node, Scene, routes
 
 
 def fill(scene: Scene) -> Scene:

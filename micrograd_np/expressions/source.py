@@ -119,7 +119,7 @@ def keywords(function: Any, params: Params) -> list[str]:
 
 def has_method(op: Any) -> bool:
     """Whether a row's formula is Python as well."""
-    return op.formula is not None and op.spelled is None
+    return op.formula is not None and op.decomposition is None
 
 
 def needs_kernel(op: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..ops.nn import REDUCTIONS, log_softmax, one_hot
 from ..ops.nn import binary_cross_entropy as entry_losses
 from ..ops.nn import cross_entropy as plain_cross_entropy
 from ..ops.primitive import Primitive, as_array
-from .validation import FRACTION, POSITIVE, require, require_choice
+from .validation import FRACTION, POSITIVE, Kind, require, require_choice
 
 
 def checked_pair(prediction: Any, target: Any) -> tuple[Any, Any]:
@@ -192,7 +193,13 @@ def binary_cross_entropy_with_logits(
 
 @in_single
 def cross_entropy(
-    logits: Any, labels: Any, reduction: str = "mean", *, weight: Any = None, label_smoothing: float = 0.0
+    logits: Any,
+    labels: Any,
+    reduction: str = "mean",
+    *,
+    weight: Any = None,
+    label_smoothing: float = 0.0,
+    ignore_index: int | None = None,
 ) -> Any:
     """-log softmax(logits)[label], the mean over the samples.
 
@@ -208,6 +215,8 @@ def cross_entropy(
         The factor of each class; the mean is then the weighted one, as PyTorch's.
     label_smoothing : float
         The share of each target spread over all classes, from 0 to 1 (Szegedy et al. 2016).
+    ignore_index : int, optional
+        The label of samples that are left out of the loss, and of the mean; PyTorch's default is -100.
 
     Examples
     --------
@@ -215,15 +224,29 @@ def cross_entropy(
     0.6931471805599453
     """
     require("cross_entropy", FRACTION, label_smoothing=label_smoothing)
-    if weight is None and not label_smoothing:
+    if ignore_index is not None:
+        require("cross_entropy", Kind("a label", Integral), ignore_index=ignore_index)
+    if weight is None and not label_smoothing and ignore_index is None:
         return plain_cross_entropy(logits, labels, reduction=reduction)
     (x, labels), _ = plain_cross_entropy.bind(logits, labels, reduction=reduction)  # type: ignore[call-arg]
     classes = x.shape[-1]
     scale = as_array(np.ones(classes) if weight is None else weight).astype(x.dtype)
     if scale.shape != (classes,):
         raise ShapeError(f"{describe(scale, 'weight')} needs the shape ({classes},): a number for each class.")
-    chosen = (labels if labels.ndim == x.ndim else one_hot(labels, classes)).astype(x.dtype)
-    target = (1 - label_smoothing) * chosen + label_smoothing / classes
+    if labels.ndim == x.ndim:
+        if ignore_index is not None:
+            raise ArgumentError("cross_entropy: ignore_index is a label, and these labels are probabilities.")
+        chosen = labels.astype(x.dtype)
+        target = (1 - label_smoothing) * chosen + label_smoothing / classes
+    else:
+        spread: Any = label_smoothing / classes
+        if ignore_index is None:
+            chosen = one_hot(labels, classes).astype(x.dtype)
+        else:
+            kept = np.not_equal(labels, ignore_index)
+            chosen = one_hot(np.where(kept, labels, 0), classes) * kept[..., None].astype(x.dtype)
+            spread = spread * kept[..., None].astype(x.dtype)
+        target = (1 - label_smoothing) * chosen + spread
     losses = -np.sum(log_softmax(x, axis=-1) * (target * scale), axis=-1)
     if reduction == "mean" and labels.ndim != x.ndim:
         return np.sum(losses) / np.sum(chosen * scale)

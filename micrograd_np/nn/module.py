@@ -6,8 +6,12 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
+from .. import cures
 from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.names import printable
 from ..core.tensor import Tensor
 from ..ops.primitive import as_array
 from . import display
@@ -179,10 +183,15 @@ class Module:
             parameter.requires_grad = not frozen
         return self
 
-    def zero_grad(self) -> None:
-        """Clear the parameters' gradients: `.grad` is None again."""
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Let the parameters train, or with False freeze them; returns the module. `freeze` is the opposite."""
+        require(f"{type(self).__name__}.requires_grad_", FLAG, requires_grad=requires_grad)
+        return self.freeze(not requires_grad)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear the parameters' gradients: `.grad` is None again, or zeros with `set_to_none=False`."""
         for parameter in self.parameters():
-            parameter.zero_grad()
+            clear_gradient(parameter, set_to_none)
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of the parameters' and buffers' values, by path."""
@@ -214,6 +223,12 @@ class Module:
         return display.module_text(self)
 
     _default_repr = __repr__  # where it is overridden, display asks for the module's own text
+
+
+def clear_gradient(p: Tensor, set_to_none: bool) -> None:
+    """Set a gradient to None, or to zeros where there is one."""
+    require("zero_grad", FLAG, set_to_none=set_to_none)
+    p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
 
 
 def documented_like(base: type) -> Callable[[Any], Any]:
@@ -271,8 +286,8 @@ def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     if not isinstance(state, dict):
         raise ArgumentTypeError(f"load_state_dict takes the dict that state_dict gave, not a {type(state).__name__}.")
     given = {name: as_array(values) for name, values in state.items()}
-    wrong = [f"missing: {name}" for name in tensors.keys() - given.keys()]
-    wrong += [f"unknown: {name}" for name in given.keys() - tensors.keys()]
+    wrong = [f"missing: {printable(name)}" for name in tensors.keys() - given.keys()]
+    wrong += [f"unknown: {printable(name)}" for name in given.keys() - tensors.keys()]
     for name in tensors.keys() & given.keys():
         ours, theirs = tensors[name], given[name]
         if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
@@ -282,3 +297,6 @@ def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         raise ArgumentError(f"this state does not fit {owner}; nothing was changed.\n  {listed}")
     for name, tensor in tensors.items():
         tensor.data = given[name]
+
+
+cures.install(Module, "Module")

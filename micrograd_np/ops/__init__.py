@@ -59,7 +59,7 @@ PARTS = """
 
 
 def namespace(name: str) -> str | None:
-    """Where users find a function: in `mg`, in `mg.linalg` if NumPy keeps it there, or nowhere."""
+    """Return the namespace of a function: `mg`, `mg.linalg` if NumPy keeps it there, or None if it is private."""
     if name in PARTS:
         return None
     return "mg.linalg" if hasattr(np.linalg, name) and not hasattr(np, name) else "mg"

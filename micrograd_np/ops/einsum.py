@@ -15,8 +15,8 @@ from .primitive import Drawn as D
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-def spell(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-    """Subscripts and arrays of either form: `"ij,j", x, y` or `x, [0, 1], y, [1]`."""
+def subscripts_and_arrays(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """Return the subscripts and the arrays of either form of call: `"ij,j", x, y` or `x, [0, 1], y, [1]`."""
     if isinstance(operands[0], str):
         return operands[0].replace(" ", ""), operands[1:]
     paired = operands[: len(operands) // 2 * 2]
@@ -28,8 +28,8 @@ def spell(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
 
 
 @functools.lru_cache
-def explicit(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
-    """The subscripts of each operand and of the result, with a letter for every axis."""
+def explicit_subscripts(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
+    """Return the subscripts of each operand and of the result, with a letter for every axis."""
     inputs, arrow, output = subscripts.partition("->")
     terms = inputs.split(",")
     if len(terms) != len(ndims):
@@ -62,7 +62,7 @@ def explicit(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], 
 
 
 def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]) -> None:
-    """Axes of one name must be equally long; those of different arrays may also be of length 1."""
+    """Raise unless axes of one letter are equally long; axes of different arrays may also have length 1."""
     sizes: dict[str, int] = {}
     for term, x in zip(terms, arrays, strict=True):
         own = dict(zip(term, x.shape, strict=True))
@@ -80,9 +80,9 @@ def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]
 def _bind_einsum(*operands: Any, optimize: Any = False) -> Bound:
     if not operands:
         raise TypeError("missing 1 required positional argument: 'subscripts'")
-    subscripts, given = spell(operands)
+    subscripts, given = subscripts_and_arrays(operands)
     arrays = tuple(map(as_array, given))
-    terms, output = explicit(subscripts, tuple(x.ndim for x in arrays))
+    terms, output = explicit_subscripts(subscripts, tuple(x.ndim for x in arrays))
     check_sizes(subscripts, terms, arrays)
     return arrays, {"subscripts": f"{','.join(terms)}->{output}", "optimize": optimize}
 
@@ -91,19 +91,19 @@ def _einsum(*arrays: Any, subscripts: str, optimize: Any) -> Any:
     return np.einsum(subscripts, *arrays, optimize=optimize)
 
 
-def identity(n: int, x: Any) -> Any:
+def identity_like(n: int, x: Any) -> Any:
     return constant_like(lambda x: np.eye(n, dtype=x.dtype, like=x), x)
 
 
-def ones(n: int, x: Any) -> Any:
+def ones_like_vector(n: int, x: Any) -> Any:
     return constant_like(lambda x: np.ones(n, x.dtype, like=x), x)
 
 
 def _einsum_rule(g: Any, z: Any, *arrays: Any, i: int, subscripts: str, optimize: Any) -> Any:
     """The einsum of the cotangent and the other operands that has this operand's axes.
 
-    An axis named twice meets an identity matrix, so that the cotangent lies on the diagonal; an axis that nobody else
-    has in full meets a vector of ones.
+    An axis named twice is multiplied with an identity matrix, so that the cotangent lies on the diagonal; an axis that
+    no other operand has in full length is multiplied with a vector of ones.
     """
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")
@@ -115,9 +115,9 @@ def _einsum_rule(g: Any, z: Any, *arrays: Any, i: int, subscripts: str, optimize
     for label, size in zip(own, x.shape, strict=True):
         if label in wanted:
             twin, label = label, next(spare)
-            factors.append((twin + label, identity(size, x)))
+            factors.append((twin + label, identity_like(size, x)))
         elif (label, size) not in elsewhere:
-            factors.append((label, ones(size, x)))
+            factors.append((label, ones_like_vector(size, x)))
         wanted += label
     subscripts = ",".join(term for term, _ in factors) + "->" + wanted
     product = np.einsum(subscripts, *[factor for _, factor in factors], optimize=bool(optimize))

@@ -19,29 +19,29 @@ LN10 = math.log(10)
 
 
 def divisor(x: Any) -> Any:
-    """x, with 1 for 0: what to divide by where the quotient is to be 0."""
+    """Replace 0 by 1: a divisor that leaves a numerator of 0 at 0."""
     return np.where(x == 0, 1, x)
 
 
-def finite(x: Any) -> Any:
-    """x, with 0 for infinities: what to subtract from an infinity of the same sign."""
+def without_inf(x: Any) -> Any:
+    """Replace infinities by 0, so that subtracting from an equal infinity gives no nan."""
     return np.where(np.isinf(x), 0, x)
 
 
 def exp_share(x: Any, z: Any, infinite: Any, exp: Any = np.exp) -> Any:
-    """exp(x - z), the share of x in z = log(exp(x) + ...); of z = inf, the infinite entries have equal shares."""
+    """exp(x - z): the share of x in z = log(exp(x) + ...). Where z is inf, the infinite entries have equal shares."""
     top = x == np.inf
     share = exp(np.where(top, 0, x) - np.where(np.isinf(z), np.inf, z))
     return np.where(np.logical_and(top, z == np.inf), (1 / divisor(infinite)).astype(share.dtype), share)
 
 
 def infinities(x: Any, y: Any) -> Any:
-    """How many of x and y are inf."""
+    """Count the arguments that are inf, entry by entry."""
     return (x == np.inf) * 1.0 + (y == np.inf)
 
 
-def step(g: Any, x: Any) -> Any:
-    """The cotangent below a step function of x: 0, but where x is nan, so that its nan is not hidden."""
+def step_cotangent(g: Any, x: Any) -> Any:
+    """The cotangent of a step function's argument: 0, but g where x is nan, so that the nan is not hidden."""
     return np.where(np.isnan(x), g, 0)
 
 
@@ -51,21 +51,23 @@ def over_square(x: Any, r: Any) -> Any:
 
 
 def _ratio(g: Any, x: Any, z: Any) -> Any:
-    """g x / z, and 0 where z is 0: the slope of a norm z of x, where it has none by convention 0."""
+    """g x / z, and by convention 0 where z is 0: the derivative of a 2-norm z of x."""
     return g * (x / np.where(z == 0, 1, z))
 
 
 def undefined(v: Any, z: Any, otherwise: Any) -> Any:
-    """A slope that does not exist where z is 0: there it is nan, but 0 where the cotangent v is 0."""
+    """A second derivative, which does not exist where z is 0: nan there, but 0 where the cotangent v is 0."""
     return np.where(z == 0, np.where(v == 0, v, np.nan), otherwise)
 
 
 # Arithmetic.
-add = Elementwise(np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, sign="+")
-subtract = Elementwise(np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g, sign="-")
-multiply = Elementwise(np.multiply, lambda g, z, x, y: g * y, lambda g, z, x, y: g * x, sign="*")
-divide = Elementwise(np.divide, lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y, sign="/", domain=(0.5, 2))
-negative = Elementwise(np.negative, lambda g, z, x: -g, sign="-")
+add = Elementwise(np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, sign="+", shows_nan=2)
+subtract = Elementwise(np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g, sign="-", shows_nan=2)
+multiply = Elementwise(np.multiply, lambda g, z, x, y: g * y, lambda g, z, x, y: g * x, sign="*", shows_nan=2)
+divide = Elementwise(
+    np.divide, lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y, sign="/", domain=(0.5, 2), shows_nan=1
+)
+negative = Elementwise(np.negative, lambda g, z, x: -g, sign="-", shows_nan=1)
 positive = Elementwise(np.positive, lambda g, z, x: g, sign="+")
 reciprocal = Elementwise(np.reciprocal, lambda g, z, x: -g * z * z, domain=(0.5, 2))
 square = Elementwise(np.square, lambda g, z, x: g * 2 * x)
@@ -160,7 +162,7 @@ ratio: Elementwise = Elementwise(
     lambda v, z, g, x, norm: undefined(v, norm, v * (g / divisor(norm))),
     lambda v, z, g, x, norm: undefined(v, norm, -v * (g / divisor(norm)) * (x / divisor(norm))),
     domain=(0.5, 2),
-    spelled=_ratio,
+    decomposition=_ratio,
     examples=[example(D(3, 4), D(3, 4), D(3, 1)), example(D(), D(3), D(3)), example(D(0, 3), D(0, 3), D(0, 1))],
 )
 hypot = Elementwise(np.hypot, lambda g, z, x, y: ratio(g, x, z), lambda g, z, x, y: ratio(g, y, z))
@@ -176,7 +178,7 @@ SINC = [(-1) ** k * 2 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k
 
 
 def _slope_of_sinc(g: Any, z: Any, x: Any) -> Any:
-    """Near 0, where the closed form cancels, the power series."""
+    """The closed form, and near 0, where it loses digits, the power series."""
     near = np.abs(x) < 0.3
     small, large = np.where(near, x, 0), np.where(near, 1, x)
     series = small * reduce(lambda total, c: total * small * small + c, reversed(SINC))
@@ -193,28 +195,32 @@ copysign = Elementwise(
 )
 
 
-def share(g: Any, z: Any, x: Any, y: Any) -> Any:
+def chosen_cotangent(g: Any, z: Any, x: Any, y: Any) -> Any:
     """The cotangent where x was chosen; half of it where y equals x."""
     return np.where(x == z, np.where(x == y, g / 2, g), 0)
 
 
-def unless(beaten: Any, tied: Any, g: Any) -> Any:
-    """The cotangent of an argument that is not beaten by the other one, nor by a nan; half of it where they tie."""
+def unbeaten_cotangent(beaten: Any, tied: Any, g: Any) -> Any:
+    """The cotangent, but 0 where the other argument was chosen and half of it at a tie; a nan keeps the cotangent."""
     return np.where(beaten, 0, np.where(tied, g / 2, g))
 
 
 maximum = Elementwise(
     np.maximum,
-    lambda g, z, x, y: unless(x < y, x == y, g),
-    lambda g, z, x, y: unless(y < x, x == y, g),
+    lambda g, z, x, y: unbeaten_cotangent(x < y, x == y, g),
+    lambda g, z, x, y: unbeaten_cotangent(y < x, x == y, g),
 )
 minimum = Elementwise(
     np.minimum,
-    lambda g, z, x, y: unless(x > y, x == y, g),
-    lambda g, z, x, y: unless(y > x, x == y, g),
+    lambda g, z, x, y: unbeaten_cotangent(x > y, x == y, g),
+    lambda g, z, x, y: unbeaten_cotangent(y > x, x == y, g),
 )
-fmax = Elementwise(np.fmax, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
-fmin = Elementwise(np.fmin, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
+fmax = Elementwise(
+    np.fmax, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x)
+)
+fmin = Elementwise(
+    np.fmin, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x)
+)
 where = Elementwise(
     np.where,
     None,
@@ -238,7 +244,7 @@ nan_to_num = Elementwise(
 
 @implements(np.clip)
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    """Each entry, or the bound it lies beyond."""
+    """The entries, limited to an interval."""
     low = a_min if min is None else min
     high = a_max if max is None else max
     raised = np.positive(a) if low is None else np.maximum(a, low)
@@ -253,22 +259,22 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 
 # Steps, and what is left beside them.
-sign = Elementwise(np.sign, lambda g, z, x: step(g, x))
-floor = Elementwise(np.floor, lambda g, z, x: step(g, x))
-ceil = Elementwise(np.ceil, lambda g, z, x: step(g, x))
-trunc = Elementwise(np.trunc, lambda g, z, x: step(g, x))
-fix = Elementwise(np.fix, lambda g, z, x: step(g, x), kernel=np.trunc)
-rint = Elementwise(np.rint, lambda g, z, x: step(g, x))
+sign = Elementwise(np.sign, lambda g, z, x: step_cotangent(g, x))
+floor = Elementwise(np.floor, lambda g, z, x: step_cotangent(g, x))
+ceil = Elementwise(np.ceil, lambda g, z, x: step_cotangent(g, x))
+trunc = Elementwise(np.trunc, lambda g, z, x: step_cotangent(g, x))
+fix = Elementwise(np.fix, lambda g, z, x: step_cotangent(g, x), kernel=np.trunc)
+rint = Elementwise(np.rint, lambda g, z, x: step_cotangent(g, x))
 round = Elementwise(
     np.round,
-    lambda g, z, x, decimals: step(g, x),
+    lambda g, z, x, decimals: step_cotangent(g, x),
     bind=lambda a, decimals=0: ((a,), {"decimals": decimals}),
     also=(np.around,),
     examples=[example(D(3, 4)), example(D(3), decimals=1)],
 )
 heaviside = Elementwise(
     np.heaviside,
-    lambda g, z, x, y: step(g, x),
+    lambda g, z, x, y: step_cotangent(g, x),
     lambda g, z, x, y: np.where(x == 0, g, 0),
     examples=[example(D(3, 4), D(4)), example(np.array([-1.0, 0.0, 2.0]), D(2, 3))],
 )
@@ -281,8 +287,8 @@ DIVISIONS = [
 ]
 floor_divide = Elementwise(
     np.floor_divide,
-    lambda g, z, x, y: step(g, x),
-    lambda g, z, x, y: step(g, y),
+    lambda g, z, x, y: step_cotangent(g, x),
+    lambda g, z, x, y: step_cotangent(g, y),
     sign="//",
     examples=DIVISIONS,
 )

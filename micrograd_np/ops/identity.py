@@ -63,7 +63,7 @@ def _write_astype(args: Any, params: Any, literal: Any) -> Any:
 
 
 def _bind_astype(x: Any, dtype: Any, *, copy: bool = True) -> Bound:
-    """Integers and booleans have no gradient: what is made of them starts anew."""
+    """Bind, detaching x where the new dtype has no gradient."""
     x, dtype = as_array(x), np.dtype(dtype)
     if isinstance(x, Tensor) and dtype.kind not in "fc":
         x = x.detach()

@@ -16,15 +16,15 @@ from ..core.tensor import Tensor
 from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .products import NamedOutputs, check_axes, eye_like, mT, symmetric
-from .reductions import others
+from .reductions import products_of_others
 
 
-def regular(x: Any) -> Any:
-    """Far from singular, for the examples."""
+def invertible(x: Any) -> Any:
+    """Make a matrix invertible, for the examples."""
     return x + 4 * np.eye(x.shape[-1])
 
 
-INVERTIBLE = [example(D(3, 3, through=regular)), example(D(2, 3, 3, through=regular))]
+INVERTIBLE = [example(D(3, 3, through=invertible)), example(D(2, 3, 3, through=invertible))]
 
 
 def _cofactors(x: Any) -> Any:
@@ -36,7 +36,7 @@ def _cofactors(x: Any) -> Any:
     z[regular] = determinant[regular][..., None, None] * np.swapaxes(inverses, -1, -2)
     u, s, vh = np.linalg.svd(x[~regular])
     sign = np.linalg.det(u) * np.linalg.det(vh)
-    z[~regular] = sign[..., None, None] * np.matmul(u * others(s)[..., None, :], vh)
+    z[~regular] = sign[..., None, None] * np.matmul(u * products_of_others(s)[..., None, :], vh)
     return z
 
 
@@ -44,9 +44,9 @@ def _cofactors_slope(g: Any, x: Any) -> Any:
     """The second derivative of det x, along g. In the bases of u and v a cofactor is a product of singular values."""
     unknown = np.logical_not(np.isfinite(x).all(axis=(-1, -2)))[..., None, None]  # NumPy would refuse the whole batch
     u, s, vh = np.linalg.svd(np.where(unknown, 0, x))
-    eye = eye_like(x)
+    eye = np.eye(x.shape[-1], dtype=x.dtype, like=x)
     inside = np.matmul(np.matmul(np.swapaxes(u, -1, -2), g), np.swapaxes(vh, -1, -2))
-    rest = others(np.where(eye == 1, 1, s[..., None, :])) * (1 - eye)  # [i, j]: all values but the two
+    rest = products_of_others(np.where(eye == 1, 1, s[..., None, :])) * (1 - eye)  # [i, j]: all values but the two
     diagonal = np.matmul(rest, np.einsum("...ii->...i", inside)[..., None])
     turned = eye * diagonal - np.swapaxes(inside * rest, -1, -2)
     sign = np.linalg.det(u) * np.linalg.det(vh)
@@ -55,7 +55,7 @@ def _cofactors_slope(g: Any, x: Any) -> Any:
 
 
 def _cofactors_slope_x(h: Any, z: Any, g: Any, x: Any) -> Any:
-    """The third derivative, by the inverse: what no singular x has."""
+    """The third derivative, by the inverse; it does not exist for a singular x."""
     inverse = np.linalg.inv(x)
     left, right = np.matmul(inverse, g), np.matmul(inverse, h)
     both = np.matmul(left, right)
@@ -75,7 +75,7 @@ cofactors_slope: Primitive = Primitive(
     lambda h, z, g, x: cofactors_slope(h, x),
     _cofactors_slope_x,
     bind=lambda g, x: ((as_array(g), as_array(x)), {}),
-    examples=[example(D(3, 3), D(3, 3, through=regular)), example(D(2, 3, 3), D(2, 3, 3, through=regular))],
+    examples=[example(D(3, 3), D(3, 3, through=invertible)), example(D(2, 3, 3), D(2, 3, 3, through=invertible))],
 )
 
 
@@ -99,17 +99,17 @@ inv = Primitive(
 )
 
 
-def columns(x: Any, b: Any) -> Any:
-    """Solutions as matrices; NumPy takes the right side for one vector only where it has one axis."""
+def as_columns(x: Any, b: Any) -> Any:
+    """Add a column axis if b is one vector; NumPy reads b as a vector only if it has one axis."""
     return np.expand_dims(x, -1) if b.ndim == 1 else x
 
 
 def _solve_a(g: Any, z: Any, a: Any, b: Any) -> Any:
-    return -np.matmul(np.linalg.solve(mT(a), columns(g, b)), mT(columns(z, b)))
+    return -np.matmul(np.linalg.solve(mT(a), as_columns(g, b)), mT(as_columns(z, b)))
 
 
 def _solve_b(g: Any, z: Any, a: Any, b: Any) -> Any:
-    x = np.linalg.solve(mT(a), columns(g, b))
+    x = np.linalg.solve(mT(a), as_columns(g, b))
     return x[..., 0] if b.ndim == 1 else x
 
 
@@ -126,10 +126,10 @@ solve = Primitive(
     bind=_bind_solve,
     broadcasts=True,
     examples=[
-        example(D(3, 3, through=regular), D(3)),
-        example(D(3, 3, through=regular), D(3, 2)),
-        example(D(2, 3, 3, through=regular), D(3)),
-        example(D(2, 1, 3, 3, through=regular), D(4, 3, 2)),
+        example(D(3, 3, through=invertible), D(3)),
+        example(D(3, 3, through=invertible), D(3, 2)),
+        example(D(2, 3, 3, through=invertible), D(3)),
+        example(D(2, 1, 3, 3, through=invertible), D(4, 3, 2)),
     ],
 )
 
@@ -153,7 +153,7 @@ pinv = Primitive(
     np.linalg.pinv,
     _pinv_x,
     bind=_bind_pinv,
-    examples=[example(D(4, 2)), example(D(2, 2, 3)), example(D(3, 3, through=regular))],
+    examples=[example(D(4, 2)), example(D(2, 2, 3)), example(D(3, 3, through=invertible))],
 )
 matrix_rank = NonDifferentiable(np.linalg.matrix_rank)
 
@@ -202,7 +202,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 
 
 def positive_definite(x: Any) -> Any:
-    """Symmetric and positive_definite definite, for the examples."""
+    """Make a matrix symmetric and positive definite, for the examples."""
     return np.matmul(x, mT(x)) + np.eye(x.shape[-1])
 
 
@@ -223,8 +223,8 @@ cholesky = Primitive(
 )
 
 
-def absorbed(g: Any, q: Any, k: int) -> Any:
-    """The cotangent of q's first k columns, that of the rest included: they turn with the first to stay orthogonal."""
+def thin_cotangent(g: Any, q: Any, k: int) -> Any:
+    """The cotangent of q's first k columns. The others turn to stay orthogonal to them, and add theirs."""
     return g[..., :k] - np.matmul(q[..., k:], np.matmul(mT(g[..., k:]), q[..., :k]))
 
 
@@ -240,7 +240,7 @@ def _qr_x(g: Any, z: Any, x: Any, mode: str) -> Any:
     """
     k = min(x.shape[-2:])
     q, r = z[0][..., :k], z[1][..., :k, :]
-    g_q, g_r = absorbed(g[0], z[0], k), g[1][..., :k, :]
+    g_q, g_r = thin_cotangent(g[0], z[0], k), g[1][..., :k, :]
     g_q = g_q + np.matmul(x[..., k:], mT(g_r[..., k:]))
     inside = np.matmul(r[..., :k], mT(g_r[..., :k])) - np.matmul(mT(g_q), q)
     inside = np.tril(inside) + mT(np.tril(inside, -1))
@@ -301,7 +301,7 @@ apart = Primitive(
 )
 
 
-def distances(values: Any) -> Any:
+def pair_differences(values: Any) -> Any:
     """The differences of each two values; on the diagonal, where nothing is divided by them, a number that is not 0."""
     gaps = np.expand_dims(values, -2) - np.expand_dims(values, -1)
     return gaps + eye_like(gaps) * np.expand_dims(1 + np.sum(np.abs(values), axis=-1), (-1, -2))
@@ -323,7 +323,7 @@ def _eigh_x(g: Any, z: Any, x: Any, UPLO: str) -> Any:
         inside = eye_like(vectors) * np.expand_dims(g_values, -2)
     if g_vectors is not None:
         turn = (1 - eye_like(vectors)) * np.matmul(mT(vectors), g_vectors)
-        inside = inside + turn / apart(distances(values), values, "eigh")
+        inside = inside + turn / apart(pair_differences(values), values, "eigh")
     return symmetric(np.matmul(np.matmul(vectors, inside), mT(vectors)))
 
 
@@ -353,13 +353,13 @@ class SVDResult(NamedTuple):
     Vh: Any
 
 
-def turned(g: Any, u: Any, s: Any) -> Any:
-    """What the singular vectors of one side send back, still to be multiplied by those of the other."""
+def vectors_cotangent(g: Any, u: Any, s: Any) -> Any:
+    """The cotangent through the singular vectors of one side, before the product with those of the other."""
     k = s.shape[-1]
-    g, thin = absorbed(g, u, k), u[..., :k]
+    g, thin = thin_cotangent(g, u, k), u[..., :k]
     inside = np.matmul(mT(thin), g)
     across, down = np.expand_dims(s, -2), np.expand_dims(s, -1)
-    gaps = apart(distances(s), s, "svd") * (across + down + eye_like(inside))
+    gaps = apart(pair_differences(s), s, "svd") * (across + down + eye_like(inside))
     turns = np.matmul(thin, (inside - mT(inside)) / gaps * across)
     if u.shape[-2] == k:
         return turns
@@ -378,9 +378,9 @@ def _svd_x(g: Any, z: Any, x: Any, full_matrices: bool, hermitian: bool) -> Any:
     if g_s is not None:
         g_x = np.matmul(thin_u * np.expand_dims(g_s, -2), thin_vh)
     if g_u is not None:
-        g_x = g_x + np.matmul(turned(g_u, u, s), thin_vh)
+        g_x = g_x + np.matmul(vectors_cotangent(g_u, u, s), thin_vh)
     if g_vh is not None:
-        g_x = g_x + np.matmul(thin_u, mT(turned(mT(g_vh), mT(vh), s)))
+        g_x = g_x + np.matmul(thin_u, mT(vectors_cotangent(mT(g_vh), mT(vh), s)))
     return symmetric(g_x) if hermitian else g_x
 
 

@@ -12,15 +12,15 @@ import numpy as np
 from ..core.dispatch import HALF, single
 from ..core.errors import describe
 from .half import in_single, rounded
-from .indexing import scatter
+from .indexing import getitem, scatter
 from .primitive import Bound, MultiOutput, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
-from .products import check_axes, dots, sums, totals
-from .reductions import count, scalar_axis
+from .products import check_axes, dot_keepdims, sum_keepdims, sum_last
+from .reductions import reduced_count, scalar_axis
 
 
 def rows(x: Any) -> Any:
-    """Each sample as a row: (..., features) to (samples, features)."""
+    """Reshape (..., features) to (samples, features)."""
     return x if x.ndim == 2 else np.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
 
 
@@ -32,7 +32,7 @@ def _linear(x: Any, w: Any, *bias: Any) -> Any:
     return z if x.ndim == 2 else z.reshape(*x.shape[:-1], w.shape[0])
 
 
-def _spelled(x: Any, w: Any, *bias: Any) -> Any:
+def _linear_rows(x: Any, w: Any, *bias: Any) -> Any:
     z = np.matmul(rows(x), w.T)
     for b in bias:
         z = z + b
@@ -64,7 +64,7 @@ linear: Primitive = Primitive(
     lambda g, z, x, w, bias: np.sum(rows(g), axis=0),
     bind=_bind_linear,
     formula=_write_linear,
-    spelled=_spelled,
+    decomposition=_linear_rows,
     examples=[example(D(3, 4), D(2, 4), D(2)), example(D(2, 3, 4), D(2, 4)), example(D(4), D(3, 4), D(3))],
 )
 
@@ -72,41 +72,41 @@ linear: Primitive = Primitive(
 # Classes.
 
 
-def along(x: Any, axis: Any = -1) -> Bound:
+def _bind_axis(x: Any, axis: Any = -1) -> Bound:
     x = as_array(x)
     return (x,), {"axis": scalar_axis(x, axis)}
 
 
-def at(which: Any) -> Any:
-    """The index into rows that takes from each the one entry that `which` says."""
+def label_index(which: Any) -> Any:
+    """The index that takes one entry from each row, at the column given by `which`."""
     return np.arange(which.size, like=which), which.reshape(-1)
 
 
-def picked(x: Any, which: Any) -> Any:
-    """From each row along the last axis of x the one entry that `which` says."""
-    return rows(x)[at(which)].reshape(which.shape)
+def take_labels(x: Any, which: Any) -> Any:
+    """One entry of each row along the last axis of x, at the column given by `which`."""
+    return rows(x)[label_index(which)].reshape(which.shape)
 
 
-def largest(x: Any, axis: Any) -> Any:
-    """The largest along an axis, or several, kept with length 1; where in a row it lies, NumPy finds sooner than it."""
+def row_max(x: Any, axis: Any) -> Any:
+    """The maximum over one or more axes, kept with length 1. NumPy's argmax is faster than its max on the last one."""
     if axis in (-1, (-1,)) and x.size:
-        return picked(x, x.argmax(axis=-1, keepdims=True))
+        return take_labels(x, x.argmax(axis=-1, keepdims=True))
     return np.max(x, axis=axis, keepdims=True)
 
 
 def _softmax(x: Any, axis: Any) -> Any:
     """exp(x) / sum(exp(x)), without overflow."""
     z = np.empty_like(x, dtype=np.result_type(x.dtype, 0.0))
-    np.subtract(x, largest(x, axis), out=z)
+    np.subtract(x, row_max(x, axis), out=z)
     np.exp(z, out=z)
-    z /= totals(z, axis)
+    z /= sum_keepdims(z, axis)
     return z
 
 
-def _softmax_spelled(x: Any, axis: Any) -> Any:
+def _softmax_rows(x: Any, axis: Any) -> Any:
     x = x if x.dtype.kind == "f" else x.astype(np.result_type(x.dtype, 0.0))
     z = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    return z / totals(z, axis)
+    return z / sum_keepdims(z, axis)
 
 
 def _log_softmax(x: Any, axis: Any) -> Any:
@@ -119,17 +119,17 @@ CASES = [example(D(3, 4)), example(D(3, 4), axis=0), example(D(2, 3, 2), axis=(0
 
 softmax = Primitive(
     _softmax,
-    lambda g, z, x, axis: z * (g - dots(g, z, axis)),
-    bind=along,
-    spelled=_softmax_spelled,
+    lambda g, z, x, axis: z * (g - dot_keepdims(g, z, axis)),
+    bind=_bind_axis,
+    decomposition=_softmax_rows,
     single=True,
     examples=CASES,
 )
 log_softmax = Primitive(
     _log_softmax,
     lambda g, z, x, axis: g - np.exp(z) * np.sum(g, axis=axis, keepdims=True),
-    bind=along,
-    spelled=_log_softmax,
+    bind=_bind_axis,
+    decomposition=_log_softmax,
     single=True,
     examples=CASES,
 )
@@ -151,7 +151,7 @@ def check_range(what: str, labels: Any, count: int) -> None:
 
 
 def _one_hot(labels: Any, num_classes: int) -> Any:
-    """For each label a row of zeros with a 1 at the label, of integers so small that they take on any other dtype."""
+    """A row of zeros with a 1 at the label, for each label; int8, so that products keep the other operand's dtype."""
     labels = as_array(labels)
     check_integers("labels", labels)
     check_range("labels", labels, num_classes)
@@ -185,17 +185,17 @@ def _bind_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") ->
 
 def _cross_entropy(x: Any, labels: Any, reduction: str) -> Any:
     """-log of the probability that softmax(x) gives the label; for labels that are probabilities, its mean."""
-    x = x - largest(x, -1)
-    log_sum = np.log(sums(np.exp(x)))
+    x = x - row_max(x, -1)
+    log_sum = np.log(sum_last(np.exp(x)))
     if labels.ndim == x.ndim:
         losses = log_sum * np.sum(labels, axis=-1) - np.sum(labels * x, axis=-1)
     else:
         check_range("labels", labels, x.shape[-1])
-        losses = log_sum - picked(x, labels)
+        losses = log_sum - take_labels(x, labels)
     return REDUCTIONS[reduction](losses)
 
 
-def share(g: Any, x: Any, reduction: str) -> Any:
+def sample_cotangent(g: Any, x: Any, reduction: str) -> Any:
     """The cotangent of each sample's loss, in a shape that broadcasts against x."""
     if reduction == "none":
         return np.expand_dims(g, -1)
@@ -203,24 +203,51 @@ def share(g: Any, x: Any, reduction: str) -> Any:
 
 
 def _cross_entropy_x(g: Any, z: Any, x: Any, labels: Any, reduction: str) -> Any:
-    """The probabilities that were predicted, less those that are right."""
+    """The predicted probabilities less the right ones, times each sample's cotangent."""
     if labels.ndim == x.ndim:
-        return share(g, x, reduction) * (softmax(x) * np.sum(labels, axis=-1, keepdims=True) - labels)
-    return share(g, x, reduction) * excess(x, labels)
+        return sample_cotangent(g, x, reduction) * (softmax(x) * np.sum(labels, axis=-1, keepdims=True) - labels)
+    return sample_cotangent(g, x, reduction) * excess(x, labels)
 
 
 def _excess(x: Any, labels: Any) -> Any:
-    """softmax(x), less 1 at the label: how much too probable each class is held."""
+    """softmax(x), less 1 at the label: the error of the predicted probabilities."""
     z = _softmax(rows(x), -1)
-    z[at(labels)] -= 1
+    z[label_index(labels)] -= 1
     return z.reshape(x.shape)
+
+
+def _valid(labels: Any, count: int) -> Any:
+    """The labels, for loops: one that is negative or too large is an index out of bounds."""
+    return getitem(np.arange(count), np.where(labels < 0, count, labels))
+
+
+def _right(labels: Any, x: Any) -> Any:
+    """True at each sample's label."""
+    return _valid(labels, x.shape[-1])[..., None] == np.arange(x.shape[-1])
+
+
+def _cross_entropy_rows(x: Any, labels: Any, reduction: str) -> Any:
+    logs = _log_softmax(x, -1)
+    chosen = labels * logs if labels.ndim == x.ndim else np.where(_right(labels, x), logs, 0)
+    return REDUCTIONS[reduction](-np.sum(chosen, axis=-1))
+
+
+def _excess_rows(x: Any, labels: Any) -> Any:
+    z = np.exp(x - np.max(x, axis=-1, keepdims=True))
+    return z / np.sum(z, axis=-1, keepdims=True) - _right(labels, x)
+
+
+def _embedding_rows(ids: Any, weight: Any) -> Any:
+    return weight[_valid(ids, weight.shape[0])]
 
 
 excess = Primitive(
     _excess,
-    lambda g, z, x, labels: np.multiply(p := softmax(x), g - dots(g, p, -1)),
+    lambda g, z, x, labels: np.multiply(p := softmax(x), g - dot_keepdims(g, p, -1)),
     None,
     bind=lambda x, labels: ((as_array(x), as_array(labels)), {}),
+    decomposition=_excess_rows,
+    exact=False,
     single=True,
     examples=[example(D(3, 4), np.array([3, 0, 3])), example(D(2, 2, 3), np.array([[0, 2], [1, 1]]))],
 )
@@ -228,8 +255,10 @@ LABELS = np.array([3, 0, 3])
 cross_entropy = Primitive(
     _cross_entropy,
     _cross_entropy_x,
-    lambda g, z, x, labels, reduction: share(-g, x, reduction) * log_softmax(x),
+    lambda g, z, x, labels, reduction: sample_cotangent(-g, x, reduction) * log_softmax(x),
     bind=_bind_cross_entropy,
+    decomposition=_cross_entropy_rows,
+    exact=False,
     single=True,
     examples=[
         example(D(3, 4), LABELS),
@@ -256,7 +285,7 @@ binary_cross_entropy = Primitive(
     lambda g, z, p, t: g * ((1 - t) / np.maximum(1 - p, LEAST_DIVISOR) - t / np.maximum(p, LEAST_DIVISOR)),
     lambda g, z, p, t: g * (np.log(np.maximum(1 - p, LEAST_PROBABILITY)) - np.log(np.maximum(p, LEAST_PROBABILITY))),
     domain=(0.1, 0.9),
-    spelled=_binary_cross_entropy,
+    decomposition=_binary_cross_entropy,
     examples=[example(D(3, 4), D(3, 4)), example(D(), D()), example(D(0, 3), D(0, 3))],
 )
 
@@ -268,7 +297,7 @@ def _bind_embedding(ids: Any, weight: Any) -> Bound:
 
 
 def _embedding(ids: Any, weight: Any) -> Any:
-    """For each id its row of the weight."""
+    """The rows of the weight at the ids."""
     check_range("ids", ids, weight.shape[0])
     return weight[ids]
 
@@ -278,6 +307,8 @@ embedding = Primitive(
     None,
     lambda g, z, ids, weight: scatter(g, ids, weight.shape),
     bind=_bind_embedding,
+    decomposition=_embedding_rows,
+    exact=False,
     examples=[example(np.array([2, 0, 2]), D(4, 3)), example(np.array([[1, 1], [0, 2]]), D(3, 2))],
 )
 
@@ -287,22 +318,22 @@ embedding = Primitive(
 
 def _standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:
     """(x - mean) / sqrt(variance + eps), and the mean and the variance, over some axes that are kept with length 1."""
-    mean = totals(x, axis)
-    mean /= count(x, mean)
+    mean = sum_keepdims(x, axis)
+    mean /= reduced_count(x, mean)
     centred = x - mean
-    var = dots(centred, centred, axis)
-    var /= count(x, mean)
+    var = dot_keepdims(centred, centred, axis)
+    var /= reduced_count(x, mean)
     centred *= 1 / np.sqrt(var + eps)
     return centred, mean, var
 
 
 def _standardize_x(g: Any, z: Any, x: Any, axis: Any, eps: float) -> Any:
-    """What moves all entries alike, or apart from their mean alike, moves mean and variance only."""
+    """The cotangent less its components along 1 and along the result, which change only mean and variance."""
     (g_unit, g_mean, g_var), (unit, mean, var) = g, z
-    entries = count(x, mean)
+    entries = reduced_count(x, mean)
     scale = 1 / np.sqrt(var + eps)
     shift = (g_mean - scale * np.sum(g_unit, axis=axis, keepdims=True)) / entries
-    stretch = (2 * g_var / scale - scale * dots(g_unit, unit, axis)) / entries
+    stretch = (2 * g_var / scale - scale * dot_keepdims(g_unit, unit, axis)) / entries
     return scale * g_unit + stretch * unit + shift
 
 

@@ -23,7 +23,7 @@ from .half import in_single, is_half
 
 
 class Drawn:
-    """In an example: an array that the generated tests draw, of this shape.
+    """A placeholder in an example for an array of this shape, which the generated tests draw.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Drawn:
 
 
 class Example(NamedTuple):
-    """How to call a row: arguments, with `Drawn` where an array of random numbers goes."""
+    """A call of a row: its arguments, with `Drawn` in the place of random arrays."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -61,33 +61,31 @@ Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def as_array(x: Any) -> Any:
-    """An argument as an array; Tensors, and arrays of whatever kind, pass, but not those with a mask."""
+    """Convert an argument to an array; Tensors and arrays of any kind pass unchanged, masked arrays are refused."""
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray and hasattr(x, "mask"):
         raise errors.masked()
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 
 def operand(x: Any) -> Any:
-    """An argument of an elementwise row: a list is an array, a Python number stays one, since it takes on any dtype."""
+    """Convert an argument of an elementwise row; a Python number stays one, so that it takes on any dtype."""
     return as_array(x) if isinstance(x, ARRAYS) else x
 
 
 class GeneratedDoc:
-    """A docstring: for the class its own, for a row one that is made from its rules when it is asked for."""
+    """Descriptor: on the class its docstring, on an instance one generated from its rules."""
+
+    write: Callable[[Any], str]  # from a row; the package sets it, since what writes it reads the table
 
     def __init__(self, text: str | None) -> None:
         self.text = text
 
     def __get__(self, row: Any, cls: Any) -> str | None:
-        if row is None:
-            return self.text
-        from ..expressions.docstrings import docstring
-
-        return docstring(row)
+        return self.text if row is None else type(self).write(row)
 
 
 class InstanceCall:
-    """What is called through a function of its own."""
+    """Gives each row its own `__call__`, which saves one Python frame a call."""
 
     __slots__ = ("__call__",)
 
@@ -150,17 +148,22 @@ class Primitive(InstanceCall):
     formula : callable, optional
         How a call is written, where that is neither a sign nor a call by name: `(args, params, literal)` to a Phrase;
         args are Phrases, and `literal` writes a parameter.
-    spelled : callable, optional
-        The kernel, to the same bits, written with rows alone: what a program spells out instead of calling it.
+    decomposition : callable, optional
+        The kernel written with rows alone. Programs spell it out; loops and ONNX files need it.
+    exact : bool
+        Whether the decomposition gives the kernel's bits; otherwise a program for NumPy calls the kernel.
     extended : callable, optional
         The same function with NumPy's rarer keywords, written with rows: what is called where `bind` refuses.
     checks : bool
         Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
+    shows_nan : int
+        Of how many of the first arguments each nan or inf makes one in the result: a program then checks that alone.
     single : bool
         Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
     """
 
     __doc__: Any = GeneratedDoc(__doc__)
+    _guarded = ("function", "_rules")  # what a compiled function looks at before each call
 
     fast_paths: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
     coerce_operand = staticmethod(as_array)
@@ -182,9 +185,11 @@ class Primitive(InstanceCall):
         views: bool = False,
         broadcasts: bool = False,
         formula: Callable[..., Any] | None = None,
-        spelled: Callable[..., Any] | None = None,
+        decomposition: Callable[..., Any] | None = None,
+        exact: bool = True,
         extended: Callable[..., Any] | None = None,
         checks: bool = False,
+        shows_nan: int = 0,
         single: bool = False,
     ) -> None:
         self.function = function
@@ -197,9 +202,11 @@ class Primitive(InstanceCall):
         self.views = views
         self.broadcasts = broadcasts
         self.formula = formula
-        self.spelled = spelled
+        self.decomposition = decomposition
+        self.exact = exact
         self.extended = extended
         self.checks = checks
+        self.shows_nan = shows_nan
         self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
@@ -266,6 +273,8 @@ class Primitive(InstanceCall):
 
     def otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
         """Answer a call that `bind` refuses: with NumPy's rarer keywords, or an error that names what is not taken."""
+        if kwargs.keys() & PYTORCHS.keys():
+            return self.call_with_binding(*args, **in_numpys_words(kwargs))
         if self.extended:
             taken = inspect.signature(self.extended).parameters
             kwargs = kwargs if kwargs.keys() <= taken.keys() else {k: v for k, v in kwargs.items() if k not in taken}
@@ -279,6 +288,14 @@ class Primitive(InstanceCall):
         return f"<{type(self).__name__} {self.name}>"
 
 
+PYTORCHS = {"dim": "axis", "keepdim": "keepdims"}
+
+
+def in_numpys_words(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Keywords with PyTorch's dim= and keepdim= under NumPy's names."""
+    return {PYTORCHS.get(name, name): value for name, value in kwargs.items()}
+
+
 class Elementwise(Primitive):
     """A row whose arguments broadcast against each other; the engine undoes it."""
 
@@ -288,12 +305,14 @@ class Elementwise(Primitive):
 
 
 class NonDifferentiable(Primitive):
-    """A row without derivative, whose result is plain: comparisons, logic, indices of extremes."""
+    """A row without a derivative, whose result is a plain array: comparisons, logic, positions of extremes."""
 
     fast_paths: Mapping[int, Callable[..., Any]] = {}
     depends_on_data = True
 
     def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.keys() & PYTORCHS.keys():
+            kwargs = in_numpys_words(kwargs)
         if self.depends_on_data and tracing():
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
@@ -301,7 +320,7 @@ class NonDifferentiable(Primitive):
 
 
 class BoolOp(NonDifferentiable):
-    """A row whose result is Python's True or False, and under a trace an array as any other."""
+    """A row whose result is Python's True or False; while tracing, an array."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         kernel = functools.wraps(function)(lambda *args, **params: np.bool_(function(*args, **params)))
@@ -313,7 +332,7 @@ class BoolOp(NonDifferentiable):
 
 
 class StaticOp(NonDifferentiable):
-    """A row whose result follows from shapes and dtypes alone, and is known before any value is."""
+    """A row whose result depends only on shapes and dtypes; while tracing, a constant."""
 
     depends_on_data = False
 
@@ -353,10 +372,22 @@ COMPOSITIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
+def with_pytorchs_keywords(composition: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(composition)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs.keys() & PYTORCHS.keys():
+            kwargs = in_numpys_words(kwargs)
+        return composition(*args, **kwargs)
+
+    return call
+
+
 def implements(*functions: Callable[..., Any] | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Enter a composition in the table, under the NumPy functions whose place it takes; None is one NumPy lacks yet."""
+    """Enter a composition in the table as the implementation of NumPy functions; None is one that NumPy lacks."""
 
     def enter(composition: Callable[..., Any]) -> Callable[..., Any]:
+        if "axis" in inspect.signature(composition).parameters:
+            composition = with_pytorchs_keywords(composition)
         COMPOSITIONS[composition.__name__] = composition
         BY_FUNCTION.update(dict.fromkeys(filter(None, functions), composition))
         return composition
@@ -365,7 +396,7 @@ def implements(*functions: Callable[..., Any] | None) -> Callable[[Callable[...,
 
 
 def constant_like(make: Callable[..., Any], x: Any, *layout: Any) -> Any:
-    """What `make` makes of an array's shape and dtype; of a Tensor, a Tensor through which no gradient passes."""
+    """Call `make` on an array or on a Tensor's data; a Tensor's result is a constant Tensor."""
     if not isinstance(x, Tensor):
         return make(x, *layout)
     made = constant(make(x._data, *layout))
@@ -402,7 +433,7 @@ item = Primitive(
 class MultiOutput(Primitive):
     """A row with several outputs: one hidden node holds them, and each is an `item` of it.
 
-    Its rules are given all cotangents; the missing are zeros, or None where `zeros` is False.
+    Its rules get all cotangents; missing ones are zeros, or None if `zeros` is False.
     """
 
     fast_paths: Mapping[int, Callable[..., Any]] = {}
@@ -421,7 +452,7 @@ class MultiOutput(Primitive):
         return items
 
     def whole(self, rule: Rule, zeros: bool) -> Rule:
-        """A rule that is given all outputs and all their cotangents; for the missing, zeros or None."""
+        """Wrap a rule so that it gets all outputs and all cotangents; missing ones are zeros or None."""
 
         @functools.wraps(rule)
         def whole_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:

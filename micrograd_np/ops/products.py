@@ -32,13 +32,13 @@ def eye_like(x: Any) -> Any:
     return constant_like(lambda x: np.eye(x.shape[-2], x.shape[-1], dtype=x.dtype, like=x), x)
 
 
-def extent(x: Any, axis: int) -> int | None:
+def axis_length(x: Any, axis: int) -> int | None:
     return x.shape[axis] if -x.ndim <= axis < x.ndim else None
 
 
 def check_axes(name: str, a: Any, i: int, b: Any, j: int) -> None:
     """Refuse to pair axis i of a with axis j of b unless they are equally long."""
-    extents = extent(a, i), extent(b, j)
+    extents = axis_length(a, i), axis_length(b, j)
     if extents[0] != extents[1]:
         left, right = ("does not exist" if n is None else f"has {n} entries" for n in extents)
         raise ValueError(
@@ -134,7 +134,7 @@ dot = Primitive(
 )
 
 
-def fitting(name: str, i: int, j: int, x: Any, y: Any) -> Bound:
+def _bind_checked(name: str, i: int, j: int, x: Any, y: Any) -> Bound:
     x, y = as_array(x), as_array(y)
     check_axes(name, x, i, y, j)
     return (x, y), {}
@@ -169,20 +169,20 @@ vecdot = Primitive(
 )
 
 
-def dots(x: Any, y: Any, axis: Any) -> Any:
+def dot_keepdims(x: Any, y: Any, axis: Any) -> Any:
     """The sums of products over an axis, or several, kept with length 1; over the last in one pass."""
     return np.expand_dims(np.vecdot(x, y), -1) if axis in (-1, (-1,)) else np.sum(x * y, axis=axis, keepdims=True)
 
 
-def sums(x: Any) -> Any:
+def sum_last(x: Any) -> Any:
     """The sums over the last axis, as a matrix product, which is faster."""
     return np.matmul(x, np.ones_like(x, shape=x.shape[-1:]))
 
 
-def totals(x: Any, axis: Any) -> Any:
+def sum_keepdims(x: Any, axis: Any) -> Any:
     """The sums over an axis, or several, kept with length 1."""
     if axis in (-1, (-1,)):
-        return np.expand_dims(sums(x), -1)
+        return np.expand_dims(sum_last(x), -1)
     return np.sum(x, axis=axis, keepdims=True)
 
 
@@ -191,7 +191,7 @@ if hasattr(np, "matvec"):
         np.matvec,
         lambda g, z, x, y: unbroadcast(np.expand_dims(g, -1) * np.expand_dims(y, -2), x.shape),
         lambda g, z, x, y: np.vecmat(g, x),
-        bind=functools.partial(fitting, "matvec", -1, -1),
+        bind=functools.partial(_bind_checked, "matvec", -1, -1),
         broadcasts=True,
         examples=[example(D(3, 4), D(4)), example(D(2, 1, 3, 4), D(5, 4)), example(D(3, 3), D(3, 3))],
     )
@@ -199,7 +199,7 @@ if hasattr(np, "matvec"):
         np.vecmat,
         lambda g, z, x, y: np.matvec(y, g),
         lambda g, z, x, y: unbroadcast(np.expand_dims(x, -1) * np.expand_dims(g, -2), y.shape),
-        bind=functools.partial(fitting, "vecmat", -1, -2),
+        bind=functools.partial(_bind_checked, "vecmat", -1, -2),
         broadcasts=True,
         examples=[example(D(3), D(3, 4)), example(D(5, 3), D(2, 1, 3, 4)), example(D(3, 3), D(3, 3))],
     )
@@ -255,22 +255,22 @@ def kron(a: Any, b: Any) -> Any:
 
 @implements(np.cross, np.linalg.cross)
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
-    """The vectors at right angles to those of a and of b; of two vectors in a plane, their one number."""
+    """The cross products of vectors; of vectors in a plane, their one component."""
     if axis is not None:
         axisa = axisb = axisc = axis
     u, v = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
     for x, given in ((u, a), (v, b)):
         if x.shape[-1] not in (2, 3):
             raise ValueError(f"cross takes vectors of 2 or 3 entries, and {describe(given, 'one')} has {x.shape[-1]}.")
-    x1, y1, z1 = components(u)
-    x2, y2, z2 = components(v)
+    x1, y1, z1 = vector_components(u)
+    x2, y2, z2 = vector_components(v)
     up = x1 * y2 - y1 * x2
     if u.shape[-1] == v.shape[-1] == 2:
         return up
     return np.stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, up], axis=axisc)
 
 
-def components(v: Any) -> list[Any]:
+def vector_components(v: Any) -> list[Any]:
     found = [v[..., i] for i in range(v.shape[-1])]
     return found if len(found) == 3 else [*found, np.zeros_like(found[0])]
 
@@ -301,7 +301,7 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
 
     @functools.cache
     def cheapest(start: int, stop: int) -> tuple[int, int]:
-        """The fewest multiplications for a stretch of the product, and where to cut it for them."""
+        """Return the fewest multiplications for a part of the product, and where to split it."""
         if stop - start == 1:
             return 0, start
         return min(

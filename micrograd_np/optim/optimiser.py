@@ -13,7 +13,7 @@ from ..core.context import CURRENT, no_grad, tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor
 from ..core.versions import memory_of
-from ..nn.module import load
+from ..nn.module import clear_gradient, load
 from ..nn.validation import NONNEGATIVE, Kind
 from .groups import Group, as_ndarray, grouped
 
@@ -265,12 +265,14 @@ class Optimiser:
     def _trace_step(self, gradients: list[Any]) -> None:
         """The same as steps of a program, which checks what it has made before it writes."""
         trace = CURRENT.get().trace
+        for i, g in enumerate(gradients):
+            if g is not None and not is_finite(as_ndarray(g)):
+                raise self._diverged(f"the gradient of {self._name_of(i)} has a nan or inf, and nothing was changed")
         for unit in self._units:
             for i, p, state in zip(unit.numbers, unit.parameters, unit.states, strict=True):
                 if gradients[i] is not None:
                     self.update(p, gradients[i], state, **unit.options())
-                    for kind, x in (("", p), *state.items()):
-                        trace.expect(x, self._check_of(i, kind))
+                    trace.expect(gradients[i], (p, *state.values()))
 
     def _check_presence(self, gradients: list[Any]) -> None:
         """Raise if a parameter that may change has no gradient."""
@@ -283,19 +285,13 @@ class Optimiser:
                 "should not train with requires_grad = False, or leave it out."
             )
 
-    def _check_of(self, i: int, kind: str) -> Callable[[Any], None]:
-        """The check that a program makes before it writes: a nan or inf in a gradient is one in what it changes."""
-
-        def check(values: Any) -> None:
-            if not is_finite(values):
-                what = f"{kind} of {self._name_of(i)}" if kind else self._name_of(i)
-                raise self._diverged(f"this step would make {what} nan or inf, and nothing was changed")
-
-        return check
-
     def _diverged(self, what: str) -> NonFiniteError:
+        trace = CURRENT.get().trace
+        if trace is not None:
+            trace.spoil("")  # the function may catch it, and go another way at another call
+        lr = float(as_ndarray(self.param_groups[0]["lr"]))
         return NonFiniteError(
-            f"{what}. If the loss grew before, the learning rate ({self.lr:g}) is too high: lower it, or clip "
+            f"{what}. If the loss grew before, the learning rate ({lr:g}) is too high: lower it, or clip "
             "gradients with optim.clip_grad_norm_. mg.detect_anomaly() names the op that made the first nan or inf."
         )
 
@@ -323,8 +319,3 @@ class Optimiser:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a state that `state_dict` gave: all of it, or none and an error that lists each mismatch."""
         load(type(self).__name__, dict(self.named_state()), state)
-
-
-def clear_gradient(p: Tensor, set_to_none: bool) -> None:
-    """Set a gradient to None, or to zeros where there is one."""
-    p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)

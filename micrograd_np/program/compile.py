@@ -1,43 +1,52 @@
-"""A function that is traced once for each kind of arguments, and from then on run as its program."""
+"""A function that runs as a program once it is known to compute the same, and as itself where no program serves."""
 
 from __future__ import annotations
 
 import functools
 import operator
 import threading
+import warnings
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
-from ..core.tensor import Tensor, constant
+from ..core.tensor import Tensor
+from .compare import check_same
 from .emit import Emitted
-from .entry import MISFIT
-from .guard import met, owner
-from .looks import first_changed
+from .entry import MISFIT, Left, mode
+from .guard import Guard, met
+from .guards import Names, Outside, TooMuch
 from .machine import Machine
-from .record import is_array, record, wants_gradient
-from .runner import Runner
-from .surroundings import known
-from .trace import TraceError
-from .values import ARRAY, Steps
+from .record import record, wants_gradient
+from .runner import Runner, as_type
+from .trace import TraceError, owner
+from .values import Steps
 
-LIMIT = 16  # programs of one function
+KINDS = 64  # of arguments, with programs of their own
+TRACES = 8  # of one kind, from which on each has to pay
+PAYS = 30  # calls that a program has to serve
+KEPT = 16  # programs of one kind
 BACKENDS: dict[str, Callable[[Steps], Any]] = {"numpy": Emitted, "numba": Machine}
+Call = Callable[..., Any]
 
 
 class Compiled:
     """What `mg.compile` makes of a function; called as it is."""
 
-    def __init__(self, function: Callable[..., Any], backend: Callable[[Steps], Any]) -> None:
+    _guarded = ("function",)
+
+    def __init__(self, function: Call, backend: Callable[[Steps], Any]) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.backend = backend
-        self.programs: list[Runner] = []  # what served last comes first
+        self.kinds: list[Kind] = []
         self.latest: Callable[[Any, Any], Any] = misfit
         self.turns = Turns()
+        self.told: set[str] = set()  # what was warned of
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         result = self.latest(args, kwargs)
@@ -47,68 +56,176 @@ class Compiled:
         return self if instance is None else Bound(self, instance)
 
     def __repr__(self) -> str:
-        return f"<compiled {getattr(self.function, '__name__', 'function')}: {len(self.programs)} kinds of arguments>"
+        return f"<compiled {self.name}: {len(self.kinds)} kinds of arguments>"
+
+    @property
+    def name(self) -> str:
+        return str(getattr(self.function, "__name__", "function"))
+
+    @property
+    def programs(self) -> list[Runner]:
+        """The programs of all kinds of arguments."""
+        return [runner for kind in self.kinds for runner in kind.runners]
 
     def loop(self, n: int, *args: Any, **kwargs: Any) -> Any:
         """What the last of n calls returns; once the program is known, all the rest run in one go."""
-        n = times(n)
-        result = None
-        for done in range(n):
+        left, result = times(n), None
+        while left:
             runner = self.serving(args, kwargs)
-            if runner and runner.repeats:
-                result = runner.call(args, kwargs, n - done)
-                if result is not MISFIT:
+            if runner and runner.checked and runner.repeats:
+                result = runner.call(args, kwargs, left)
+                if isinstance(result, Left):
+                    left = result.calls  # the next call is one that the function itself answers
+                elif result is not MISFIT:
                     return result
             result = self(*args, **kwargs)
+            left -= 1
         return result
+
+    def serving(self, args: Any, kwargs: Any) -> Runner | None:
+        """The program for a call."""
+        kind = next((kind for kind in self.kinds if kind.fits(args, kwargs)), None)
+        return kind.serving(args, kwargs) if kind else None
 
     def other(self, args: Any, kwargs: Any) -> Any:
         """A call that the latest program does not serve."""
-        runner = self.serving(args, kwargs)
-        if (runner is None and self.is_recorded(args, kwargs)) or (runner is not None and runner.wanted):
-            return self.function(*tensors(args), **tensors(kwargs))
-        if runner is None or not runner.checked:
-            with self.turns:
-                runner = self.serving(args, kwargs)
-                if runner is None:
-                    return self.begin(args, kwargs)
-                if not runner.checked:
-                    return runner.first(args, kwargs)
-        self.latest = runner.call
-        return self(*args, **kwargs)
+        kind = next((kind for kind in self.kinds if kind.fits(args, kwargs)), None)
+        if kind is None and not is_recorded(args, kwargs) and len(self.kinds) < KINDS:
+            kind = Kind(args, kwargs)
+        elif kind is None:
+            if len(self.kinds) >= KINDS:
+                self.warn(f"was called with more than {KINDS} kinds of arguments (shapes, dtypes, numbers)")
+            return self.function(*args, **kwargs)
+        if kind.types is None:
+            result = self.function(*args, **kwargs)
+            if kind.types is None:
+                kind.types = [type_of(x) for x in flatten(result)[0]]
+                self.kinds.append(kind)
+            return result
+        runner = kind.serving(args, kwargs)
+        if runner is not None and runner.checked:
+            kind.served = next(kind.calls) if self.latest is not runner.call else kind.served
+            self.latest = runner.call
+            return runner.call(args, kwargs)
+        if kind.stopped or is_recorded(args, kwargs):
+            return self.function(*args, **kwargs)
+        with self.turns:
+            runner = kind.serving(args, kwargs)
+            if runner is None:
+                return self.trace(kind, args, kwargs)
+            if runner.checked:
+                return runner.call(args, kwargs)
+            return self.compare(kind, runner, args, kwargs)
 
-    @staticmethod
-    def is_recorded(args: Any, kwargs: Any) -> bool:
-        """Whether somebody records or traces around a call."""
+    def trace(self, kind: Kind, args: Any, kwargs: Any) -> Any:
+        """The function runs, and is written down."""
         leaves, _ = flatten((args, kwargs))
-        return CURRENT.get().watch is not None or any(isinstance(x, Tensor) and x.op is not None for x in leaves)
+        owners = {id(owner(x)) for x in leaves if has_values(x)}
+        if not all(runner.met.isdisjoint(owners) for runner in kind.runners):
+            return self.function(*args, **kwargs)  # an argument lies in memory that the program writes to by itself
+        kind.move(leaves)
+        if kind.traces >= TRACES and not kind.pays():
+            self.stop(kind, f"{kind.changes()} is another at each call")
+        if kind.stopped:
+            return self.function(*args, **kwargs)
+        try:
+            outside = Outside(self.function, leaves)
+        except TooMuch as reason:
+            self.stop(kind, str(reason))
+            return self.function(*args, **kwargs)
+        unchanged = outside.guard()
+        kind.traces += 1
+        modes = [module.training for module in outside.modules]
+        result, steps = record(self.function, args, kwargs, outside=outside, moving=kind.moving)
+        if not unchanged() and not is_set_by(steps, outside.modules, modes, unchanged):
+            raise TraceError(
+                f"{steps.name} changed {outside.first_changed()} itself, which its program would not do. Return what "
+                "it makes and keep it outside, or hold it in a Tensor and write to that; what the function did this "
+                "time is done."
+            )
+        if kind.other and steps.spoiled is None:
+            check_same(kind.other, steps)
+        returned, rebuild = flatten(result)
+        types = kind.types or []
+        if steps.spoiled is not None:
+            self.stop(kind, steps.spoiled)
+        elif len(returned) != len(types):
+            kind.types = None  # the next call shows what is returned now
+        elif wants_gradient(result) and not steps.writes and not steps.gradients:
+            kind.stopped = True  # a gradient may be asked of what is returned
+        elif met(steps).isdisjoint(owners):
+            moving = frozenset(kind.moving)
+            more = (self.backend, outside, unchanged, types, moving)
+            kind.runners = [Runner(self.function, steps, args, kwargs, *more), *kind.runners][:KEPT]
+        return rebuild([as_type(*pair) for pair in zip(returned, types, strict=True)]) if kind.types else result
+
+    def compare(self, kind: Kind, runner: Runner, args: Any, kwargs: Any) -> Any:
+        """The function runs, and its program on copies."""
+        result, same = runner.first(args, kwargs)
+        if not same:  # the next call is written down, which tells where the two differ
+            kind.runners.remove(runner)
+            kind.other = runner.traced
+        return result
+
+    def stop(self, kind: Kind, why: str) -> None:
+        """From now on the function itself runs; without a reason, this time only."""
+        if not why:
+            return
+        kind.stopped = True
+        self.warn(why)
+
+    def warn(self, why: str) -> None:
+        """Say once that calls are not faster."""
+        if why not in self.told:
+            self.told.add(why)
+            warnings.warn(
+                f"{self.name} runs as it is, not as a program: {why}. What changes is best given as an argument, or "
+                "held in a Tensor.",
+                stacklevel=find_level(),
+            )
+
+
+class Kind:
+    """Calls whose arguments are of the same kind: what the function returns to them, and its programs."""
+
+    def __init__(self, args: Any, kwargs: Any) -> None:
+        names = Names({"context": CURRENT.get})
+        guard = Guard(args, kwargs, names)
+        conditions = " and ".join(dict.fromkeys([mode(names), *guard.conditions]))
+        lines = ["    def fits(args, kwargs):", "        try:", f"            return {conditions}"]
+        lines += ["        except (KeyError, IndexError, AttributeError):", "            return False"]
+        self.fits = names.function(lines, "fits")
+        self.floats = {i: guard.leaves[i] for i in guard.floats}  # as they were at the first call
+        self.paths = guard.paths
+        self.moving: set[int] = set()  # the floats that were others since
+        self.types: list[str] | None = None
+        self.runners: list[Runner] = []
+        self.traces = 0
+        self.calls = count(1)
+        self.served = 0
+        self.stopped = False
+        self.other: Steps | None = None  # a program that gave other bits
 
     def serving(self, args: Any, kwargs: Any) -> Runner | None:
         """The program for a call, moved to the front."""
-        runner = next((x for x in self.programs if x.fits(args, kwargs)), None)
-        if runner and runner is not self.programs[0]:
-            self.programs = [runner, *(x for x in self.programs if x is not runner)]
+        runner = next((x for x in self.runners if x.fits(args, kwargs)), None)
+        if runner and runner is not self.runners[0]:
+            self.runners = [runner, *(x for x in self.runners if x is not runner)]
         return runner
 
-    def begin(self, args: Any, kwargs: Any) -> Any:
-        """The first call of its kind: the function runs, and is written down."""
-        leaves, _ = flatten((args, kwargs))
-        before = known(self.function, leaves)
-        result, steps = record(self.function, args, kwargs)
-        path = first_changed(before)
-        if path is not None:
-            raise TraceError(
-                f"{steps.name} changed {path} itself, which its program would not do. Return what it makes and keep it "
-                "outside, or hold it in a Tensor and write to that; what the function did this time is done."
-            )
-        operands = {id(x.of) for x in steps.inputs() if x.kind == ARRAY}  # are read at each call
-        fixed = [each for each in known(self.function, leaves) if id(each.holder) not in operands]
-        if not met(steps).isdisjoint(id(owner(x)) for x in leaves if has_values(x)):
-            return result  # an argument that is in the memory of what the function knows by itself
-        runner = Runner(self.function, steps, args, kwargs, wants_gradient(result), self.backend, fixed)
-        self.programs = [runner, *self.programs][:LIMIT]
-        self.latest = misfit
-        return result
+    def move(self, leaves: list[Any]) -> None:
+        """Floats that are not what they were at the first call become inputs."""
+        new = {i for i, then in self.floats.items() if repr(leaves[i]) != repr(then)} - self.moving
+        if new:
+            self.moving |= new
+            self.runners = []
+
+    def pays(self) -> bool:
+        return self.served > PAYS * self.traces
+
+    def changes(self) -> str:
+        """The path of what the latest program no longer fits."""
+        return (self.runners and self.runners[0].outside.first_changed()) or "something that it reads"
 
 
 class Bound(functools.partial[Any]):
@@ -139,6 +256,35 @@ def misfit(args: Any, kwargs: Any) -> Any:
     return MISFIT
 
 
+def is_set_by(steps: Steps, modules: list[Any], before: list[bool], unchanged: Callable[[], bool]) -> bool:
+    """Whether all that has changed is that modules train or do not: the program then sets that too."""
+    steps.modes = [(m, m.training) for m, then in zip(modules, before, strict=True) if m.training is not then]
+    switch(modules, before)
+    same = unchanged()
+    for module, now in steps.modes:
+        module.training = now
+    return same
+
+
+def switch(modules: list[Any], modes: list[bool]) -> None:
+    for module, training in zip(modules, modes, strict=True):
+        if module.training is not training:
+            module.training = training
+
+
+def is_recorded(args: Any, kwargs: Any) -> bool:
+    """Whether somebody records or traces around a call."""
+    leaves, _ = flatten((args, kwargs))
+    return CURRENT.get().watch is not None or any(isinstance(x, Tensor) and x.op is not None for x in leaves)
+
+
+def type_of(x: Any) -> str:
+    """What a function itself returns, as a program has to."""
+    if isinstance(x, Tensor):
+        return "tensor"
+    return "array" if isinstance(x, np.ndarray) else "number" if isinstance(x, np.generic) else "float"
+
+
 def times(n: Any) -> int:
     """How many calls a loop makes."""
     try:
@@ -153,19 +299,23 @@ def times(n: Any) -> int:
     return int(n)
 
 
-def tensors(tree: Any) -> Any:
-    """The same arguments, with Tensors for arrays, as the function has them when it is traced."""
-    leaves, rebuild = flatten(tree)
-    return (
-        rebuild([constant(np.asarray(x)) if is_array(x) else x for x in leaves]) if any(map(is_array, leaves)) else tree
-    )
+def find_level() -> int:
+    """How far up the user's line is, for a warning."""
+    import sys
+
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(__name__.split(".")[0]):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
-def compile(function: Callable[..., Any], backend: str = "numpy") -> Compiled:
-    """The same function, run as a program from the third call of a kind on; a decorator, too.
+def compile(function: Call, backend: str = "numpy") -> Compiled:
+    """The same function, run as a program from the fourth call of a kind on; a decorator, too.
 
-    A kind is what shapes, dtypes and other facts the arguments have. The first call traces, the second compares: a
-    program that differs in one bit is an error that names the line. Results are those of the function, to the bit.
+    A kind is what shapes, dtypes and other facts the arguments have. The first call runs as it is, the second traces,
+    the third compares: a program that differs in one bit is an error that names the line. Results are those of the
+    function, to the bit and in their types. What the function reads besides its arguments is compared before each call;
+    what cannot be compared is refused, and what keeps changing runs as it is, after one warning.
 
     Parameters
     ----------
@@ -178,7 +328,8 @@ def compile(function: Callable[..., Any], backend: str = "numpy") -> Compiled:
     Raises
     ------
     TypeError
-        If a value decides what happens next; see `mg.trace`.
+        If a value decides what happens next; see `mg.trace`. If it reads what has a state of its own: a file, the
+        clock, an iterator.
 
     Examples
     --------

@@ -24,11 +24,15 @@ class Machine:
         self.ends = [*results, *(True for _, g in program.gradients if g is not None)]
 
     def frame(self, fixed: list[Any]) -> Any:
-        """(step, loop): one call, and n of them, on these arrays for those that stay the same."""
+        """(step, loop): one call, and n - 1 of them, on these arrays for those that stay the same."""
 
-        def loop(n: int, *given: Any) -> Any:
+        def run(n: int, *given: Any) -> Any:
             arrays = dict(zip([*self.fixed, *self.given], [*fixed, *given], strict=True))
             ends = self.run(n, *[arrays[x] for x in self.inputs])
             return tuple(x for x, is_end in zip(ends, self.ends, strict=True) if is_end)
 
-        return partial(loop, 1), loop
+        def loop(n: int, *given: Any) -> int:
+            run(n - 1, *given)
+            return 1
+
+        return partial(run, 1), loop

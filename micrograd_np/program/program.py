@@ -34,6 +34,8 @@ class Program:
     Arguments that it was not traced for, of another shape or another plain value, are refused.
     """
 
+    _guarded = ()  # a program is not called in a traced function
+
     def __init__(self, steps: Steps, arguments: Arguments | None = None, wanted: bool = False) -> None:
         self.arguments = arguments or Arguments(None, (), {})
         self.wanted = wanted  # a gradient of what the function returned

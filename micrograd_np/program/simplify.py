@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
@@ -18,7 +17,6 @@ from .values import ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Value
 
 EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "negative")]
 SPREAD = TABLE["broadcast_to"]
-ALONE = 2  # a reference that a value holds, and one that is counted with
 LISTED = 16  # numbers, and no more, are written out
 PRODUCTS = ("dot", "matmul", "inner", "vdot", "vecdot", "tensordot", "einsum", "matvec", "vecmat")
 
@@ -27,9 +25,8 @@ def simplified(program: Steps) -> Steps:
     """Constants folded, identities and unneeded broadcasts gone, each thing computed once, and nothing in vain."""
     check_arrays(program)
     apart: set[Value] = set()
-    known = dict(filter(None, map(unheld, program.inputs())))
     while True:
-        walk = Walk(apart, known)
+        walk = Walk(apart)
         for step in program.steps:
             walk.take(step)
         if apart == walk.apart:
@@ -40,8 +37,8 @@ def simplified(program: Steps) -> Steps:
 class Walk:
     """One pass over the steps; `now` says what each value has become."""
 
-    def __init__(self, apart: Iterable[Value], known: dict[Value, Value]) -> None:
-        self.now: dict[Value, Value] = dict(known)
+    def __init__(self, apart: Iterable[Value]) -> None:
+        self.now: dict[Value, Value] = {}
         self.made: dict[Value, Step] = {}  # in order
         self.seen: dict[Any, Value] = {}
         self.before: dict[Value, Step] = {}
@@ -161,13 +158,16 @@ class Walk:
         result = [self.fresh(x, True, targets) for x in program.result]
         writes = [(at, value if value is at else self.fresh(value, False, targets)) for at, value in program.writes]
         gradients = [(target, self.fresh(value, True, targets)) for target, value in program.gradients]
-        needed = {x for x in (*result, *(v for _, v in writes), *(v for _, v in gradients)) if isinstance(x, Value)}
+        finite = list(dict.fromkeys(self.current(x) for x in program.finite))
+        needed = {
+            x for x in (*finite, *result, *(v for _, v in writes), *(v for _, v in gradients)) if isinstance(x, Value)
+        }
         steps = []
         for step in reversed(self.made.values()):
             if step.output in needed or draws(step.op):
                 steps.append(step)
                 needed.update(x for x in step.inputs if isinstance(x, Value))
-        return replace(program, steps=steps[::-1], result=result, writes=writes, gradients=gradients)
+        return replace(program, steps=steps[::-1], result=result, writes=writes, gradients=gradients, finite=finite)
 
 
 def signature(step: Step) -> Any:
@@ -192,15 +192,6 @@ def check_arrays(program: Steps) -> None:
                     f"{x.name or 'an array'} shows the memory of {target.name or 'a tensor'}, to which "
                     f"{program.name} writes, and a program writes last. Read the Tensor itself, or copy it before."
                 )
-
-
-def unheld(x: Value) -> tuple[Value, Value] | None:
-    """An array of one number that nothing but the program knows, and the constant that it so is."""
-    if x.kind != ARRAY or not isinstance(x.of, np.ndarray) or x.of.base is not None or not uniform(x.of):
-        return None
-    if sys.getrefcount(x.of) > ALONE:
-        return None
-    return x, Value(CONSTANT, x.of.copy(order="K"), x.shape, x.dtype, x.strides)
 
 
 def overlap(x: Value, y: Value) -> bool:

@@ -106,7 +106,9 @@ class Source:
         if step.op.name == "where" and {x.dtype for x in step.inputs[1:] if isinstance(x, Value)} == {FLOAT}:
             same_dtype = {FLOAT}
         args = [self.operand(x, same_dtype) if isinstance(step.op, Elementwise) else self.read(x) for x in step.inputs]
-        if needs_kernel(step.op):  # a kernel of ours is given arrays, not NumPy's numbers
+        if isinstance(step.op, Elementwise) and needs_kernel(
+            step.op
+        ):  # a kernel of ours is given arrays, not NumPy's numbers
             args = [
                 call("np.asarray", arg.text) if x in self.made and x.shape == () else arg
                 for x, arg in zip(step.inputs, args, strict=True)

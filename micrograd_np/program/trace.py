@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..core.versions import Memory, memory_of, next_id
 from ..ops import TABLE
 from ..ops.half import is_half, rounded
 from ..ops.identity import alias, hook
+from .scalars import Scalar
 from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Value
 
 LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after it
@@ -27,22 +28,37 @@ SHAPED_BY_DATA = ("argwhere", "flatnonzero", "nonzero", "unique")
 astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
 
 
+CURE = (
+    "Choose with mg.where instead of if, keep numbers as Tensors, or do it outside and give the result as an argument."
+)
+CURES = {
+    "an index": "Write mg.take(array, index, axis=0) for array[index].",
+    "conversion to an array": "Leave it out, for arguments are Tensors here; or convert before, and give the array.",
+}
+
+
 class Trace:
     """Is shown every op, and remembers of every tensor which value it holds now."""
 
     def __init__(self, spell: bool = True) -> None:
         self.spell = spell  # rows out, where they can be, or take them whole
+        self.owners: set[int] = set()  # of the memory of arrays that were there before the function ran
+        self.kept: list[Any] = []  # arrays whose ids stand for them
+        self.spoiled: str | None = None  # why this run is no program, though it computed the right thing
+        self.refused: TraceError | None = None  # what the function caught is raised once more at its end
         self.steps: list[Step] = []
         self.rules = 0  # that are being read
         self.start = next_id()
         self.values: dict[Tensor, Value] = {}
         self.inputs: dict[tuple[str, int], Value] = {}
         self.targets: dict[Tensor, Value] = {}  # tensors that were written to, and which input each was
+        self.whole: dict[Tensor, Tensor] = {}  # what shows all of another's memory: written to, the other is
         self.written: dict[Memory, Tensor] = {}
         self.touched: set[Tensor] = set()  # whose gradient was set or forgotten by the function itself
         self.met: dict[Tensor, Tensor | None] = {}  # the gradients that were there before, where they were looked at
         self.modules: dict[int, Any] = {}
-        self.checks: dict[Tensor, Callable[[Any], None]] = {}  # of what is to be written
+        self.expected: dict[Tensor, None] = {}  # what an optimiser writes has to be finite
+        self.finite: list[Value] = []  # and so have the gradients that it is written from
         self.outputs: dict[Value, Any] = {}  # and the module that gave each, the innermost
 
     # What the engine shows.
@@ -57,9 +73,9 @@ class Trace:
             with no_grad():
                 plain = (x.detach() if isinstance(x, Tensor) else x for x in args)
                 self.same(node, rounded(apply(op, tuple(map(single, plain)), params)))
-        elif op.spelled and self.spell:
+        elif op.decomposition and op.exact and self.spell:
             with no_grad():
-                self.same(node, op.spelled(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
+                self.same(node, op.decomposition(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
                 self.values[node].kind_of = op.name
         else:
             check_shape_is_known(op, args)
@@ -89,10 +105,12 @@ class Trace:
     def same(self, tensor: Tensor, other: Any) -> None:
         """A tensor is another, under a new name."""
         self.values[tensor] = self.value(other)
+        if tensor.op is None and isinstance(other, Tensor) and tensor._data is other._data:
+            self.whole[tensor] = self.whole.get(other, other)
 
     def copied(self, tensor: Tensor, data: Any) -> None:
         """A Tensor was made of an array, which is read at each call, or of numbers, which stay."""
-        if isinstance(data, np.ndarray):
+        if isinstance(data, np.ndarray | Tensor):
             self.values[tensor] = self.step(astype, (self.value(data),), {"dtype": tensor._data.dtype}, tensor._data)
         else:
             self.fixed(tensor)
@@ -103,6 +121,7 @@ class Trace:
 
     def wrote(self, tensor: Tensor, values: Any) -> None:
         """A tensor's memory was given values."""
+        tensor = self.whole.get(tensor, tensor)
         target = self.value(tensor)
         value = self.value(values)
         shape, dtype = tensor._data.shape, tensor._data.dtype
@@ -134,9 +153,14 @@ class Trace:
         self.value(tensor)
         self.touched.add(tensor)
 
-    def expect(self, tensor: Tensor, check: Callable[[Any], None]) -> None:
-        """What is written to a tensor is to be checked first, by a function that raises."""
-        self.checks[tensor] = check
+    def expect(self, gradient: Any, tensors: Iterable[Tensor]) -> None:
+        """An optimiser makes a step only where a gradient, and what it writes, is finite."""
+        self.finite.append(self.value(gradient))
+        self.expected.update(dict.fromkeys(tensors))
+
+    def spoil(self, why: str) -> None:
+        """This run goes on and is right, and no program is made of it; without a reason, one may be of a later run."""
+        self.spoiled = self.spoiled or why
 
     def drew(self, tensor: Tensor, op: Any, method: Any, args: Any, kwargs: Any) -> None:
         """A Generator drew numbers."""
@@ -152,25 +176,36 @@ class Trace:
 
     def refuse(self, tensor: Tensor, how: str) -> None:
         """What would make a value part of the program."""
-        raise TraceError(
+        self.refused = self.refused or TraceError(
             f"{how} of {describe(tensor, 'a tensor')} in a traced function would make today's value part of the "
-            f"program: {format_location(caller_location())}. Choose with mg.where instead of if, keep numbers as "
-            "Tensors, or do it outside."
+            f"program: {format_location(caller_location())}. {CURES.get(how, CURE)}"
         )
+        raise self.refused
 
     # What the program is made of.
 
     def value(self, x: Any) -> Any:
         """The value that a tensor or an array holds now; a number is itself."""
         if isinstance(x, Tensor):
+            x = x.tensor if type(x) is Scalar else self.whole.get(x, x)
             self.check_unwritten(x)
             if x not in self.values:
                 old = x._order < self.start
-                self.values[x] = self.input(TENSOR, x, x._data) if old else self.input(ARRAY, x._data, x._data)
+                self.values[x] = self.input(TENSOR, x, x._data) if old else self.array(x._data)
             return self.values[x]
         if isinstance(x, np.generic | list):
             return new(CONSTANT, *[np.asarray(x)] * 2)
-        return self.input(ARRAY, x, x) if is_array(x) else x
+        return self.array(x) if is_array(x) else x
+
+    def array(self, x: Any) -> Value:
+        """An array that was there before is read at each call; one that the function made is a constant, as it is."""
+        if id(owner(x)) in self.owners or not isinstance(x, np.ndarray):
+            return self.input(ARRAY, x, x)
+        known = self.inputs.get((CONSTANT, id(x)))
+        if known is None or not same_bits(known.of, x):
+            known = self.inputs[CONSTANT, id(x)] = new(CONSTANT, *[snapshot(x)] * 2)
+            self.kept.append(x)
+        return known
 
     def input(self, kind: str, of: Any, data: Any) -> Value:
         key = (kind, id(of))  # the value holds on to `of`
@@ -216,6 +251,8 @@ class Trace:
             tensor._grad = np.array(g._data)
         left: list[tuple[Tensor, Value | None]] = []
         for tensor, value in list(self.values.items()):
+            if tensor._order > self.start:
+                continue  # made by the function itself, and gone with it
             if tensor in gradients and tensor.op is None and value.kind != CONSTANT:
                 self.cotangent(tensor, gradients[tensor], final=True)
                 left.append((tensor, self.value(gradients[tensor])))
@@ -233,6 +270,24 @@ class Trace:
                         "program would not set it. Give the module a Tensor of its own before, and write into that "
                         "with .assign(values)."
                     )
+
+
+def owner(x: Any) -> Any:
+    """What holds the memory of an array or Tensor."""
+    x = x._data if isinstance(x, Tensor) else x
+    while getattr(x, "base", None) is not None:
+        x = x.base
+    return x
+
+
+def same_bits(x: Any, y: Any) -> bool:
+    return (x.shape, x.dtype) == (y.shape, y.dtype) and x.tobytes() == y.tobytes()
+
+
+def snapshot(x: Any) -> Any:
+    """A copy with the same order in memory; what was broadcast stays so."""
+    part = x[tuple(slice(1) if not step else slice(None) for step in x.strides)]
+    return np.broadcast_to(part.copy(order="K"), x.shape) if 0 in x.strides else x.copy(order="K")
 
 
 def is_array(x: Any) -> bool:

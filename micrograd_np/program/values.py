@@ -62,7 +62,9 @@ class Steps:
     gradients: list[tuple[Value, Value | None]]  # (input, the `.grad` that it is left with)
     met: dict[Any, bool] = field(default_factory=dict)  # tensor: whether it had a gradient, where that was looked at
     modules: list[Any] = field(default_factory=list)
-    checks: list[tuple[Value, Callable[[Any], None]]] = field(default_factory=list)  # of what is to be written there
+    finite: list[Value] = field(default_factory=list)  # where one is not, nothing is written
+    modes: list[tuple[Any, bool]] = field(default_factory=list)  # modules whose `training` was set
+    spoiled: str | None = None  # why these steps are no program
 
     def inputs(self) -> list[Value]:
         """The values that no step makes, in the order in which they are first read."""

@@ -176,7 +176,7 @@ def write_steps(graph: Graph, steps: list[Step]) -> None:
     """Write the nodes of each step; raise an error that names all steps without a form."""
     missing: dict[str, None] = {}
     for step in steps:
-        form = NODES.get(step.op.name) or (write_decomposed if step.op.spelled else None)
+        form = NODES.get(step.op.name) or (write_decomposed if step.op.decomposition else None)
         name = None if form is None or missing else form(graph, step)
         if name is not None:
             graph.names[step.output] = name
@@ -188,10 +188,10 @@ def write_steps(graph: Graph, steps: list[Step]) -> None:
 
 
 def write_decomposed(graph: Graph, step: Step) -> Any:
-    """Write the nodes of a row that has no form of its own: those of the simpler rows that it is spelled with."""
+    """Write the nodes of a row that has no form of its own: those of the simpler rows of its decomposition."""
     examples = [np.ones(x.shape, x.dtype) if isinstance(x, Value) else x for x in step.inputs]
     with np.errstate(all="ignore"):
-        program = record(lambda *args: step.op.spelled(*args, **step.params), tuple(examples), {}, spell=False)[1]
+        program = record(lambda *args: step.op.decomposition(*args, **step.params), tuple(examples), {}, spell=False)[1]
     values = [x for x in step.inputs if isinstance(x, Value)]
     for inner, outer in zip(program.arguments, values, strict=True):
         graph.names[inner] = graph.name(outer)

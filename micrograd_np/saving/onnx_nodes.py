@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..ops.activations import _MIDDLE, _NEAR
 from ..ops.indexing import Slot
-from ..ops.windows import count_steps, taps
+from ..ops.windows import count_steps, tap_indices
 
 Nodes = Callable[[Any, Any], Any]
 TWICE = 2 * math.sqrt(2 / math.pi)
@@ -252,7 +252,7 @@ def windows_nodes(g: Any, step: Any) -> Any:
     ends = g.integers([0, 0, *padding] * 2)
     wide = g.node("Pad", g.name(x), ends, g.number(fill, x.dtype)) if any(padding) else g.name(x)
     shape = (*x.shape[:2], *[n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True)])
-    seen = [where[1:] for _, where in taps(kernel, steps, how["stride"], how["dilation"])]
+    seen = [where[1:] for _, where in tap_indices(kernel, steps, how["stride"], how["dilation"])]
     parts = [g.slice(wide, shape, [slice(None), slice(None), *where]) for where in seen]
     return g.reshape(g.node("Concat", *parts, axis=0), step.output.shape)
 

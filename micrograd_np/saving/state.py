@@ -9,6 +9,7 @@ from urllib.parse import quote
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, describe
+from ..core.names import printable
 from ..core.tensor import Tensor
 from ..nn.module import Module, Parameter, walk
 
@@ -150,4 +151,4 @@ def put_aside(array: Any, at: Path, arrays: Arrays) -> str:
 
 
 def dotted(at: Path) -> str:
-    return ".".join(map(str, at)) or "the state"
+    return printable(".".join(map(str, at))) or "the state"

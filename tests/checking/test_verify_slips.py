@@ -155,6 +155,7 @@ def test_no_alarm_on_right_code(network, seed, dtype):
     assert report, str(report)
 
 
+@pytest.mark.slow
 def test_rates(capsys):
     found = TALLY["named"] + TALLY["not recognised"]
     with capsys.disabled():

@@ -10,7 +10,8 @@ import micrograd_np as mg
 from micrograd_np.core.names import Names
 from micrograd_np.drawing import draw
 from micrograd_np.drawing.collapse import LIMIT, fold
-from micrograd_np.drawing.scene import build, walk
+from micrograd_np.drawing.graph import walk
+from micrograd_np.drawing.scene import build
 
 
 def recurrent(steps):

@@ -5,7 +5,7 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np.drawing import draw, explain
-from micrograd_np.drawing.scene import walk
+from micrograd_np.drawing.graph import walk
 from tests.drawing.scenes import scene, weight
 
 

@@ -42,7 +42,7 @@ def test_mermaid_has_boxes_arrows_groups_and_classes():
         h = np.exp(w)
     assert draw(np.where(np.array([True, False]), h, 0.0)).mermaid.splitlines() == [
         "flowchart TB",
-        'subgraph n0_0["layer 1"]',
+        'subgraph s1["layer 1"]',
         'n0["w (2,)<br/>value -1 … 2"]:::leaf',
         'n1["h = exp(w) (2,)<br/>value 0.37 … 7.39"]:::operation',
         "end",
