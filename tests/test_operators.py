@@ -49,5 +49,5 @@ def test_grep_finds_each_operator_and_method():
 def test_completion_shows_public_names_only():
     shown = {name for name in dir(mg.Tensor([1.0])) if name[0] != "_"}
     engine = shown - set(dir(np.ndarray)) - set(TABLE)
-    expected = "args assign backward detach grad is_leaf name numpy op params requires_grad scope zero_grad"
+    expected = "norm args assign backward detach grad is_leaf name numpy op params requires_grad scope zero_grad"
     assert engine <= {*expected.split(), *vars(mg)}
