@@ -87,7 +87,7 @@ class Pair:
                 label = "".join(f".{step}" if kind == "attr" else f"[{step!r}]" for kind, step in path).lstrip(".")
                 yield Slot(label if label not in taken else f"self.{label}", value, path, 0, (label, names[-1]))
 
-    def functions(self) -> tuple[Function, Function | None, Any]:
+    def functions(self) -> tuple[Any, Any, Any]:
         """Forward and backward with copies of the objects that they are methods of."""
         pair = [self.forward, self.backward]
         owners = [getattr(f, "__self__", None) if inspect.ismethod(f) else None for f in pair]

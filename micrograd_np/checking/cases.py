@@ -217,7 +217,7 @@ def reason(error: Exception) -> str:
 
 def numeric(pair: Pair, played: Played, why: str) -> Case:
     """The case in which forward is one op, differentiated by differences of its values."""
-    hand = {slot_of(key): (key, value) for key, value in played.hand.items() if slot_of(key)}
+    hand = {slot: (key, value) for key, value in played.hand.items() if (slot := slot_of(key)) is not None}
     lost = [str(key) for key in played.hand if not slot_of(key)]
     notes = (
         [f"{called(pair.forward)} could not be recorded, so it is compared with numbers alone: {why}."] if why else []
@@ -248,6 +248,7 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Ar
     Of an input too large for that, entries drawn at random, and random directions that would show any other.
     """
     x = np.asarray(slot.value, dtype=float)
+    size = min(1.0, largest(x)) or 1.0  # steps are relative to small inputs
     eps = max([float(np.finfo(y.dtype).eps) for y in (slot.value, *played.outputs) if y.dtype.kind == "f"], default=EPS)
 
     def values(_: Any) -> Callable[[Array], Array]:
@@ -269,9 +270,13 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Ar
         return f
 
     def slopes(directions: list[Array]) -> tuple[Array, Array]:
+        low, high = scaled_slopes([size * v for v in directions])
+        return low / size, high / size
+
+    def scaled_slopes(directions: list[Array]) -> tuple[Array, Array]:
         what = Measured(values, x.ravel(), eps, inner)
         goal = 1e-7 if eps <= EPS else 1e-3
-        found = estimate(what, directions, lambda s: goal * np.maximum(np.abs(s.value), scale))
+        found = estimate(what, directions, lambda s: goal * np.maximum(np.abs(s.value), size * scale))
         low, high = found.bounds
         middle = np.where(np.isfinite(low + high), (low + high) / 2, found.value)
         return middle[:, 0], np.where(np.isfinite(low + high), (high - low) / 2, np.inf)[:, 0]

@@ -142,7 +142,7 @@ class Problem:
                 if found or not is_float(g) or not np.isfinite(g).all():
                     return
                 if any(is_float(part) and not np.isfinite(part).all() for _, part in pull_arrays(node, g)):
-                    where = format_location(node._created_at)
+                    where = format_location(node._created_at) if node._created_at else "an unknown line"
                     found.append(f"The rule of {node.op.name} makes the first nan or inf: {where}")
 
             with np.errstate(all="ignore"):

@@ -58,8 +58,8 @@ class Recording:
                 if node.op is not None and seen and seen.written > node._order:
                     raise RuntimeError(
                         f"{name_of(x) or 'a tensor'} {x.shape} was written to after {node.op.name} had used it, so the "
-                        f"graph cannot be replayed.\n  written: {format_location(seen.where)}\nCall verify before "
-                        "the update."
+                        f"graph cannot be replayed.\n  written: {format_location(seen.where)}\n"
+                        "Call verify before the update."
                     )
 
     def walk(self, replaced: Mapping[Tensor, Array], through: Callable[[Any], Any] = unchanged) -> dict[Tensor, Any]:
@@ -104,9 +104,7 @@ class Recording:
         with np.errstate(all="ignore"):
             shaken = self.walk({}, shake)
             return {
-                x: float(np.max(np.abs(shaken[x] - g), initial=0)) / SHAKE
-                for x, g in self.true.items()
-                if hasattr(g, "shape")
+                x: float(np.max(np.abs(shaken[x] - g), initial=0)) / SHAKE for x, g in self.true.items() if is_array(g)
             }
 
     def effects(
@@ -195,6 +193,11 @@ class Recording:
             return np.atleast_1d(np.sum(values.get(self.output, self.output._data) * self.seed))
 
         return f
+
+
+def is_array(g: Any) -> bool:
+    """Whether a cotangent is one array: an op with several outputs has a tuple of them, a value off the way None."""
+    return isinstance(g, np.ndarray | np.generic)
 
 
 def pulls_of(node: Tensor, g: Any, z: Any = None, values: Any = None) -> Pulled:

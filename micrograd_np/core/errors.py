@@ -270,7 +270,7 @@ def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     shapes = [getattr(x, "shape", ()) for x in args]
     if isinstance(error, np.linalg.LinAlgError):
         noted(error, op.name, listed)
-    if isinstance(error, ValueError) and op.name in ("dot", "matmul"):
+    if isinstance(error, ValueError) and op.sign == "@":
         raise ShapeError(f"{op.name} does not fit {listed}: {inner(*shapes)}") from None
     if isinstance(error, ValueError) and op.broadcasts and (why := mismatch(shapes)):
         raise ShapeError(f"{op.name} cannot broadcast {listed}: {why}") from None

@@ -49,6 +49,7 @@ def standardise(train: Any, *others: Any) -> Any:
     Parameters
     ----------
     train : (N, ...)
+        The samples that a model learns from.
     *others : (M, ...)
         Scaled by what was found in train, so that nothing is learned from them.
 

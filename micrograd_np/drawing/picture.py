@@ -14,6 +14,7 @@ from ..program import Program
 from . import dot, html, mermaid, programs, render, text
 from .collapse import fold as fold_scene
 from .collapse import see_through
+from .graph import Graph, graph_of
 from .programs import program_of
 from .scene import Scene, build
 from .values import fill
@@ -197,15 +198,18 @@ def draw(
     if callable(target):
         result, names = watch(target, *args, **kwargs)
     else:
-        result, names = target, live(Names())
+        result, names = target, None
     outputs = tensors(result)
     if not outputs:
         raise TypeError(f"there is no Tensor to draw in {result!r:.80}. {cure(args, kwargs)}")
-    return pictured(outputs, names, getattr(target, "__name__", ""), direction, fold, limit)
+    graph = graph_of(outputs)
+    names = names or live(Names(), graph.values)
+    return pictured(outputs, graph, names, getattr(target, "__name__", ""), direction, fold, limit)
 
 
 def pictured(
     outputs: list[Tensor],
+    graph: Graph,
     names: Names,
     title: str = "",
     direction: str = "both",
@@ -213,7 +217,7 @@ def pictured(
     limit: int | None = None,
 ) -> Picture:
     """The picture of values whose names are known; the title is what its source is called."""
-    scene = see_through(build(outputs, names))
+    scene = see_through(build(outputs, names, graph))
     check_fold(fold, scene, names)
     title = title or f"compute_{scene.nodes[-1].name or 'output'}"
     called = {id(node.source): node.name if node.op else node.title for node in scene.nodes}  # tags, of leaves alone

@@ -103,6 +103,7 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
         ) from None
     for value in steps.inputs():
         value.name = names.get(id(value.of)) or value.name
+    steps.arguments[:] = steps.inputs()  # the picture names them all; none needs to be explained
     return Program(steps)
 
 

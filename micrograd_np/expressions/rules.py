@@ -137,12 +137,18 @@ def read(
     words = [name or Phrase(letter) for name, letter in zip(names, own, strict=True)]
     try:
         result = rule(pen(g, Phrase(of_g)), pen(z, words[0]), *map(pen, values, words[1:]), **params)
-        said = short(result).text
+        said = of_one(result) or short(result).text
         return plain(result), said if re.search(rf"\b{of_g}\b", said) or "…" not in said else ""
     except Exception:
         with suppress(Exception):
             return rule(g, z, *values, **params), ""
         return None, ""
+
+
+def of_one(result: Any) -> str:
+    """Return what goes to the one of several outputs that gets something: `g to [1]`."""
+    given = [(i, part) for i, part in enumerate(result) if part is not None] if isinstance(result, tuple) else []
+    return f"{short(given[0][1]).text} to [{given[0][0]}]" if len(given) == 1 and len(result) > 1 else ""
 
 
 def pen(value: Any, phrase: Phrase) -> Any:

@@ -42,6 +42,9 @@ class Sequential(Module):
             x = layer(x)
         return x
 
+    def _torch_path(self, path: str) -> str:
+        return path.removeprefix("layers.")
+
     def __getitem__(self, index: int) -> Any:
         return self.layers[index]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from ..core.names import printable
 from ..core.tensor import Tensor
 from ..ops.primitive import as_array
 from . import display
+from .pytorch import read_state
 from .validation import FLAG, require
 
 
@@ -190,21 +192,32 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the parameters' gradients: `.grad` is None again, or zeros with `set_to_none=False`."""
-        for parameter in self.parameters():
-            clear_gradient(parameter, set_to_none)
+        clear_gradients(self.parameters(), set_to_none)
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of the parameters' and buffers' values, by path."""
         return {path: tensor.data.copy() for path, tensor in self.named_tensors()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def _torch_path(self, path: str) -> str:
+        """The name that PyTorch has for the state at a path of this module."""
+        return path
+
+    def load_state_dict(self, state: Any) -> None:
         """Write values by path into parameters and buffers: all of them, or none and an error that lists each mismatch.
+
+        Parameters
+        ----------
+        state : dict of arrays, or path
+            What `state_dict` gave. Or a .safetensors or .npz file of a PyTorch model's state, under PyTorch's names;
+            its floating-point numbers are cast to this model's dtypes.
 
         Raises
         ------
         ValueError
             If names are missing or unknown, or shapes or dtypes differ; nothing has been written then.
         """
+        if isinstance(state, str | os.PathLike):
+            state = read_state(state, self)
         load(type(self).__name__, dict(self.named_tensors()), state)
 
     def summary(self, *input_shapes: tuple[int, ...], dtype: Any = None) -> str:
@@ -225,10 +238,11 @@ class Module:
     _default_repr = __repr__  # where it is overridden, display asks for the module's own text
 
 
-def clear_gradient(p: Tensor, set_to_none: bool) -> None:
-    """Set a gradient to None, or to zeros where there is one."""
+def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
+    """Set gradients to None, or those that are there to zeros."""
     require("zero_grad", FLAG, set_to_none=set_to_none)
-    p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
+    for p in parameters:
+        p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
 
 
 def documented_like(base: type) -> Callable[[Any], Any]:

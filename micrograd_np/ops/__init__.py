@@ -16,6 +16,7 @@ from . import (
     indexing,
     joining,
     linalg,
+    losses,
     nn,
     nondifferentiable,
     pooling,
@@ -33,7 +34,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 ROOMS = [identity, nondifferentiable, elementwise, reductions, statistics, products, einsum, linalg, shape, indexing]
-ROOMS += [joining, nn, activations, windows, pooling, conv]
+ROOMS += [joining, nn, activations, losses, windows, pooling, conv]
 
 for room in ROOMS:
     for name, row in vars(room).items():
@@ -52,9 +53,10 @@ for name, function in vars(np).items():
 
 # Rows that only other rows and compositions are made of.
 PARTS = """
-    alias apart binary_cross_entropy cofactors cofactors_slope conv conv_input conv_weight euclidean excess
-    gelu_slope getitem linalg_diagonal linalg_trace max_pool max_pool_input max_pool_mean mT overlap_add p_norm pack
-    pad_constant qr_factors ratio standardize svd_factors windows
+    alias apart binary_cross_entropy cofactors cofactors_slope conv conv_input conv_weight euclidean excess exp_share
+    gelu_slope getitem half_squared_error huber_loss l1_loss linalg_diagonal linalg_trace logistic_loss mT max_pool
+    max_pool_input max_pool_mean mse_loss overlap_add p_norm pack pad_constant qr_factors ratio standardize
+    svd_factors windows
 """.split()
 
 

@@ -101,8 +101,8 @@ def _erfc(x: Any) -> Any:
     return _in_blocks(_erfc_block, x)
 
 
-erf = Elementwise(_erf, lambda g, z, x: g * (np.exp(-x * x) * _SLOPE), single=True)
-erfc = Elementwise(_erfc, lambda g, z, x: g * (np.exp(-x * x) * -_SLOPE), single=True)
+erf = Elementwise(_erf, lambda g, z, x: g * (np.exp(-x * x) * _SLOPE), single=True, onnx="Erf")
+erfc = Elementwise(_erfc, lambda g, z, x: g * (np.exp(-x * x) * -_SLOPE), single=True, onnx="Erfc")
 
 
 # Activations.
@@ -246,7 +246,12 @@ def _bind_gelu(x: Any, approximate: str = "none") -> Bound:
 SHAPES = [example(D(3, 4)), example(D()), example(D(0, 3))]
 
 sigmoid = Elementwise(
-    _sigmoid, lambda g, z, x: g * (z * (1 - z)), kernel=_fast_sigmoid, decomposition=_sigmoid, single=True
+    _sigmoid,
+    lambda g, z, x: g * (z * (1 - z)),
+    kernel=_fast_sigmoid,
+    decomposition=_sigmoid,
+    single=True,
+    onnx="Sigmoid",
 )
 log_sigmoid = Elementwise(_log_sigmoid, lambda g, z, x: g * sigmoid(-x), decomposition=_log_sigmoid, single=True)
 softplus = Elementwise(
@@ -266,11 +271,12 @@ gelu = Elementwise(
     exact=False,
     single=True,
     examples=[*SHAPES, example(D(3, 4), approximate="tanh"), example(D(), "tanh")],
+    onnx="Gelu",
 )
 gelu_slope: Elementwise = Elementwise(
     _gelu_slope, _slope_of_gelu_slope, decomposition=_gelu_slope_rows, exact=False, single=True
 )
-relu = Elementwise(_relu, lambda g, z, x: g * ~(x <= 0), kernel=_fast_relu, decomposition=_relu)
+relu = Elementwise(_relu, lambda g, z, x: g * ~(x <= 0), kernel=_fast_relu, decomposition=_relu, onnx="Relu")
 leaky_relu = Elementwise(
     _leaky_relu,
     lambda g, z, x, negative_slope: np.where(x <= 0, negative_slope * g, g),

@@ -164,6 +164,7 @@ conv: Primitive = Primitive(
         example(D(2, 1, 5, 4), D(2, 1, 3, 2), stride=(2, 1), padding=(0, 1)),
         example(D(1, 4, 4, 5), D(2, 2, 2, 2), D(2), dilation=(1, 2), groups=2),
     ],
+    onnx="Conv",
 )
 conv_input: Primitive = Primitive(
     _conv_input,

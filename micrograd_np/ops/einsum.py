@@ -146,4 +146,5 @@ einsum = Variadic(
         example("i,j,k,ij->jk", D(2), D(3), D(4), D(2, 3), optimize=True),
         example(D(2, 3), [0, 1], D(3, 4), [1, 2], [2, 0]),
     ],
+    onnx="Einsum",
 )

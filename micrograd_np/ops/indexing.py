@@ -64,10 +64,10 @@ def _bind_scatter(values: Any, index: Any, shape: Any) -> Bound:
 
 
 def _scatter(values: Any, *arrays: Any, index: tuple[Any, ...], shape: Any) -> Any:
-    return put(values, join_index(index, arrays), shape)
+    return scattered(values, join_index(index, arrays), shape)
 
 
-def put(values: Any, index: tuple[Any, ...], shape: Any) -> Any:
+def scattered(values: Any, index: tuple[Any, ...], shape: Any) -> Any:
     """Zeros of a shape, with values added at an index; entries that the index names twice add up."""
     target = np.zeros_like(values, shape=shape, order="C")
     if any(hasattr(part, "dtype") and part.dtype.kind in "iu" and part.size > 1 for part in index):
@@ -144,6 +144,7 @@ getitem: Primitive = Primitive(
         example(D(2, 3, 4), (Ellipsis, None, np.array([3, 0]))),
         example(D(2, 3, 4), (np.array([[True, False, True], [False, True, True]]), slice(1, 3))),
     ],
+    onnx="Slice",
 )
 
 

@@ -43,6 +43,7 @@ concatenate = Variadic(
     kernel=_concatenate,
     bind=_bind_concatenate,
     examples=[example([D(3, 4), D(2, 4)]), example([D(3, 4), D(3, 1)], axis=-1), example([D(2), D(3, 2)], axis=None)],
+    onnx="Concat",
 )
 
 
@@ -130,6 +131,7 @@ split = MultiOutput(
     bind=_bind_split,
     kernel=_split,
     examples=[example(D(6, 2), 3), example(D(2, 5), (1, 3), axis=-1)],
+    onnx="Split",
 )
 
 

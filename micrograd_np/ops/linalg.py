@@ -92,11 +92,7 @@ def _slope_of_slogdet(g: Any, z: Any, x: Any) -> Any:
 
 
 slogdet = NamedOutputs(np.linalg.slogdet, SlogdetResult, _slope_of_slogdet, examples=INVERTIBLE)
-inv = Primitive(
-    np.linalg.inv,
-    lambda g, z, x: -np.matmul(mT(z), np.matmul(g, mT(z))),
-    examples=INVERTIBLE,
-)
+inv = Primitive(np.linalg.inv, lambda g, z, x: -np.matmul(mT(z), np.matmul(g, mT(z))), examples=INVERTIBLE)
 
 
 def as_columns(x: Any, b: Any) -> Any:

@@ -66,6 +66,7 @@ linear: Primitive = Primitive(
     formula=_write_linear,
     decomposition=_linear_rows,
     examples=[example(D(3, 4), D(2, 4), D(2)), example(D(2, 3, 4), D(2, 4)), example(D(4), D(3, 4), D(3))],
+    onnx="Gemm",
 )
 
 
@@ -124,6 +125,7 @@ softmax = Primitive(
     decomposition=_softmax_rows,
     single=True,
     examples=CASES,
+    onnx="Softmax",
 )
 log_softmax = Primitive(
     _log_softmax,
@@ -132,6 +134,7 @@ log_softmax = Primitive(
     decomposition=_log_softmax,
     single=True,
     examples=CASES,
+    onnx="LogSoftmax",
 )
 
 
@@ -310,6 +313,7 @@ embedding = Primitive(
     decomposition=_embedding_rows,
     exact=False,
     examples=[example(np.array([2, 0, 2]), D(4, 3)), example(np.array([[1, 1], [0, 2]]), D(3, 2))],
+    onnx="Gather",
 )
 
 
@@ -346,6 +350,7 @@ standardize = MultiOutput(
     _standardize_x,
     bind=_bind_standardize,
     examples=[example(D(3, 4)), example(D(3, 4), axis=-1), example(D(3, 2, 2), axis=(0, 2), eps=0.1)],
+    onnx="Standardize",
 )
 
 

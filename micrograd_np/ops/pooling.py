@@ -103,6 +103,7 @@ max_pool: Primitive = Primitive(
         example(D(1, 2, 5, 4), (3, 2), (2, 1), 1, 1),
         example(D(1, 1, 6, 5), 2, 1, (0, 1), (2, 3)),
     ],
+    onnx="MaxPool",
 )
 # An array, the largest entries of its windows, and how these lie.
 SIGNALS = np.sin(np.arange(20.0)).reshape(2, 2, 5)

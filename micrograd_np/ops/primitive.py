@@ -35,10 +35,7 @@ class Drawn:
     """
 
     def __init__(
-        self,
-        *shape: int,
-        domain: tuple[float, float] | None = None,
-        through: Callable[[Any], Any] | None = None,
+        self, *shape: int, domain: tuple[float, float] | None = None, through: Callable[[Any], Any] | None = None
     ) -> None:
         self.shape = shape
         self.domain = domain
@@ -150,6 +147,8 @@ class Primitive(InstanceCall):
         args are Phrases, and `literal` writes a parameter.
     decomposition : callable, optional
         The kernel written with rows alone. Programs spell it out; loops and ONNX files need it.
+    onnx : str, optional
+        The ONNX operator that computes the same, or another name of a form in `saving/onnx_nodes.py`.
     exact : bool
         Whether the decomposition gives the kernel's bits; otherwise a program for NumPy calls the kernel.
     extended : callable, optional
@@ -186,6 +185,7 @@ class Primitive(InstanceCall):
         broadcasts: bool = False,
         formula: Callable[..., Any] | None = None,
         decomposition: Callable[..., Any] | None = None,
+        onnx: str | None = None,
         exact: bool = True,
         extended: Callable[..., Any] | None = None,
         checks: bool = False,
@@ -203,6 +203,7 @@ class Primitive(InstanceCall):
         self.broadcasts = broadcasts
         self.formula = formula
         self.decomposition = decomposition
+        self.onnx = onnx
         self.exact = exact
         self.extended = extended
         self.checks = checks
@@ -427,6 +428,7 @@ item = Primitive(
     lambda g, z, x, i: Outputs(g if j == i else None for j in range(len(x))),
     bind=lambda x, i: ((x,), {"i": i}),
     formula=lambda args, params, literal: args[0].subscript(params["i"], literal),
+    onnx="Item",
 )
 
 
@@ -439,7 +441,7 @@ class MultiOutput(Primitive):
     fast_paths: Mapping[int, Callable[..., Any]] = {}
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
-        super().__init__(function, *[rule and self.whole(rule, zeros) for rule in rules], **fields)
+        super().__init__(function, *[rule and self.with_all_outputs(rule, zeros) for rule in rules], **fields)
         kernel = self.kernel
         self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
 
@@ -447,11 +449,10 @@ class MultiOutput(Primitive):
         node = super().call_with_binding(*args, **kwargs)
         items = tuple(item(node, i) for i in range(len(node)))
         if isinstance(node, Tensor) and node.op is self:
-            # A write to one of them is a write to what the rule reads.
-            node._data.memories = [memory_of(x) for x in items]
+            node._data.memories = list(map(memory_of, items))  # a write to one is a write to what the rule reads
         return items
 
-    def whole(self, rule: Rule, zeros: bool) -> Rule:
+    def with_all_outputs(self, rule: Rule, zeros: bool) -> Rule:
         """Wrap a rule so that it gets all outputs and all cotangents; missing ones are zeros or None."""
 
         @functools.wraps(rule)

@@ -75,12 +75,7 @@ def _matmul_y(g: Any, z: Any, x: Any, y: Any) -> Any:
     return np.matmul(mT(x), g)
 
 
-PRODUCTS = [
-    example(D(3, 4), D(4, 2)),
-    example(D(4), D(4)),
-    example(D(4), D(4, 2)),
-    example(D(3, 4), D(4)),
-]
+PRODUCTS = [example(D(3, 4), D(4, 2)), example(D(4), D(4)), example(D(4), D(4, 2)), example(D(3, 4), D(4))]
 
 matmul = Primitive(
     np.matmul,
@@ -96,6 +91,7 @@ matmul = Primitive(
         example(D(2, 3, 4), D(4)),
         example(D(5, 1, 3, 4), D(2, 4, 3)),
     ],
+    onnx="MatMul",
 )
 
 
@@ -131,6 +127,7 @@ dot = Primitive(
         example(D(3, 4), D()),
         example(D(), D(3)),
     ],
+    onnx="Dot",
 )
 
 

@@ -77,21 +77,20 @@ def with_initial(reduce: Any, combine: Any, identity: float | None) -> Any:
 
     def extended(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
         fill = initial if identity is None else identity
-        if fill is None:
+        if where is not True and fill is None:
             raise ValueError(f"np.{reduce.__name__} with where= needs initial=, its result where nothing is chosen.")
         a = where_chosen(a, where, fill)
-        if not a.size and identity is None:
+        if not a.size and identity is None and initial is not None:
             return np.sum(a, axis=axis, keepdims=keepdims) + initial
         z = reduce(a, axis=axis, keepdims=keepdims)
-        return z if initial is None else combine(z, initial)
+        return z if initial in (None, identity) else combine(z, initial)
 
     return extended
 
 
 def mean_of_chosen(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
-    return divide_by_count(
-        np.sum(where_chosen(a, where, 0), axis=axis, keepdims=keepdims), count_chosen(a, axis, keepdims, where)
-    )
+    total = np.sum(where_chosen(a, where, 0), axis=axis, keepdims=keepdims)
+    return divide_by_count(total, count_chosen(a, axis, keepdims, where))
 
 
 def divide_by_count(total: Any, numbers: Any) -> Any:
@@ -103,46 +102,36 @@ def count_chosen(a: Any, axis: Any, keepdims: bool, where: Any) -> Any:
     return np.sum(np.broadcast_to(where, np.shape(a)), axis=axis, keepdims=keepdims)
 
 
-def deviations(
-    a: Any, axis: Any, where: Any, mean: Any, ddof: float, correction: float | None, keepdims: bool
-) -> tuple[Any, Any]:
-    """The chosen entries less their mean, 0 for the others; and the degrees of freedom, 0 where there are none."""
-    a = as_array(a)
-    mean = mean_of_chosen(a, axis, keepdims=True, where=where) if mean is None else mean
-    freedom = count_chosen(a, axis, keepdims, where) - ddof_of(ddof, correction)
-    return where_chosen(a - mean, where, 0), np.maximum(freedom, 0)
+def with_deviations(total: Any, freedom_of: Any) -> Any:
+    """Return a measure of spread that takes `where=`, `correction=` and `mean=`."""
+
+    def extended(
+        a: Any,
+        axis: Any = None,
+        *,
+        ddof: float = 0,
+        keepdims: bool = False,
+        correction: float | None = None,
+        where: Any = True,
+        mean: Any = None,
+    ) -> Any:
+        a = as_array(a)
+        mean = mean_of_chosen(a, axis, keepdims=True, where=where) if mean is None else mean
+        freedom = np.maximum(count_chosen(a, axis, keepdims, where) - ddof_of(ddof, correction), 0)
+        return divide_by_count(total(where_chosen(a - mean, where, 0), axis, keepdims), freedom_of(freedom))
+
+    return extended
 
 
-def var_of_chosen(
-    a: Any,
-    axis: Any = None,
-    *,
-    ddof: float = 0,
-    keepdims: bool = False,
-    correction: float | None = None,
-    where: Any = True,
-    mean: Any = None,
-) -> Any:
-    apart, freedom = deviations(a, axis, where, mean, ddof, correction, keepdims)
-    return divide_by_count(np.sum(apart * apart, axis=axis, keepdims=keepdims), freedom)
+def sum_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:
+    return np.sum(x * x, axis=axis, keepdims=keepdims)
 
 
-def std_of_chosen(
-    a: Any,
-    axis: Any = None,
-    *,
-    ddof: float = 0,
-    keepdims: bool = False,
-    correction: float | None = None,
-    where: Any = True,
-    mean: Any = None,
-) -> Any:
-    """A norm of the deviations, so that it has a norm's slope of 0 where they are 0."""
-    apart, freedom = deviations(a, axis, where, mean, ddof, correction, keepdims)
-    axes = axes_of(apart, scalar_axis(apart, axis))
-    size = np.linalg.norm(merged_axes(apart, axes), axis=-1)
-    size = np.expand_dims(size, axes) if keepdims else size
-    return divide_by_count(size, np.sqrt(freedom))
+def root_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:
+    """A norm, so that it has a norm's slope of 0 where all entries are 0."""
+    axes = axes_of(x, scalar_axis(x, axis))
+    z = np.linalg.norm(merged_axes(x, axes), axis=-1)
+    return np.expand_dims(z, axes) if keepdims else z
 
 
 CASES = [
@@ -161,6 +150,7 @@ sum = Primitive(
     bind=over,
     extended=with_initial(np.sum, np.add, 0),
     examples=CASES,
+    onnx="ReduceSum",
 )
 mean = Primitive(
     np.mean,
@@ -168,6 +158,7 @@ mean = Primitive(
     bind=mean_over,
     extended=mean_of_chosen,
     examples=CASES,
+    onnx="ReduceMean",
 )
 
 
@@ -185,8 +176,7 @@ def _slope_of_std(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool
 
 
 def _var_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
-    deviation = x - np.mean(x, axis=axis, keepdims=True)
-    total = np.sum(deviation * deviation, axis=axis, keepdims=keepdims)
+    total = sum_of_squares(x - np.mean(x, axis=axis, keepdims=True), axis, keepdims)
     return total / builtins.max(reduced_count(x, total) - ddof, 0)
 
 
@@ -196,8 +186,22 @@ def _std_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
 
 SPREADS = [*CASES[:-1], example(D(3, 4), ddof=1), example(D(2, 3, 4), axis=(0, -1), ddof=1.5)]
 SPREAD: dict[str, Any] = {"bind": over_free, "exact": False, "examples": SPREADS}
-var = Primitive(np.var, _slope_of_var, extended=var_of_chosen, decomposition=_var_rows, **SPREAD)
-std = Primitive(np.std, _slope_of_std, extended=std_of_chosen, decomposition=_std_rows, **SPREAD)
+var = Primitive(
+    np.var,
+    _slope_of_var,
+    extended=with_deviations(sum_of_squares, np.positive),
+    decomposition=_var_rows,
+    **SPREAD,
+    onnx="Variance",
+)
+std = Primitive(
+    np.std,
+    _slope_of_std,
+    extended=with_deviations(root_of_squares, np.sqrt),
+    decomposition=_std_rows,
+    **SPREAD,
+    onnx="StandardDeviation",
+)
 
 
 # Products.
@@ -219,7 +223,14 @@ def _slope_of_prod(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return expand_reduced(g, axis, keepdims) * np.transpose(slopes, [order.index(k) for k in range(x.ndim)])
 
 
-prod = Primitive(np.prod, _slope_of_prod, bind=over, extended=with_initial(np.prod, np.multiply, 1), examples=CASES)
+prod = Primitive(
+    np.prod,
+    _slope_of_prod,
+    bind=over,
+    extended=with_initial(np.prod, np.multiply, 1),
+    examples=CASES,
+    onnx="ReduceProd",
+)
 
 
 # Extremes.
@@ -232,8 +243,22 @@ def _slope_of_extreme(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 EXTREMES: dict[str, Any] = {"bind": over, "examples": CASES}
-max = Primitive(np.max, _slope_of_extreme, also=(np.amax,), extended=with_initial(np.max, np.maximum, None), **EXTREMES)
-min = Primitive(np.min, _slope_of_extreme, also=(np.amin,), extended=with_initial(np.min, np.minimum, None), **EXTREMES)
+max = Primitive(
+    np.max,
+    _slope_of_extreme,
+    also=(np.amax,),
+    extended=with_initial(np.max, np.maximum, None),
+    **EXTREMES,
+    onnx="ReduceMax",
+)
+min = Primitive(
+    np.min,
+    _slope_of_extreme,
+    also=(np.amin,),
+    extended=with_initial(np.min, np.minimum, None),
+    **EXTREMES,
+    onnx="ReduceMin",
+)
 
 
 def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -262,6 +287,7 @@ logsumexp = Primitive(
     exact=False,
     single=True,
     examples=CASES,
+    onnx="ReduceLogSumExp",
 )
 
 

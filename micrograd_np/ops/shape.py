@@ -56,6 +56,7 @@ reshape = Primitive(
         example(D(), (1, 1)),
         example(D(2, 3, 4), (4, 6), order="F"),
     ],
+    onnx="Reshape",
 )
 
 
@@ -69,6 +70,7 @@ flatten = Primitive(
     bind=lambda x, order="C": ((as_array(x),), order_param(order)),
     formula=lambda args, params, literal: args[0].method("flatten", *(['"F"'] if params.get("order") == "F" else [])),
     examples=[example(D(2, 3)), example(D(2, 3, 4), order="F")],
+    onnx="Reshape",
 )
 
 
@@ -84,6 +86,7 @@ expand_dims = Primitive(
     bind=lambda x, axis: ((x,), {"axis": axis}),
     views=True,
     examples=[example(D(3, 4), 1), example(D(3), (0, -1))],
+    onnx="Reshape",
 )
 squeeze = Primitive(
     np.squeeze,
@@ -91,6 +94,7 @@ squeeze = Primitive(
     bind=lambda x, axis=None: ((x,), {"axis": axis}),
     views=True,
     examples=[example(D(3, 1, 4)), example(D(1, 3, 1), -1)],
+    onnx="Reshape",
 )
 
 
@@ -151,6 +155,7 @@ transpose = Primitive(
     views=True,
     formula=_write_transpose,
     examples=[example(D(3, 4)), example(D(2, 3, 4), (1, -1, 0)), example(D(2, 3, 4), axes=(-2, 2, 0))],
+    onnx="Transpose",
 )
 swapaxes = Primitive(
     np.swapaxes,
@@ -159,6 +164,7 @@ swapaxes = Primitive(
     views=True,
     formula=_write_swapaxes,
     examples=[example(D(2, 3, 4), 0, -1)],
+    onnx="Transpose",
 )
 
 
@@ -246,6 +252,7 @@ broadcast_to = Primitive(
     bind=lambda x, shape: ((x,), {"shape": tuple(shape) if isinstance(shape, list) else shape}),
     views=True,
     examples=[example(D(3, 1), (2, 3, 4)), example(D(), (2, 3))],
+    onnx="Expand",
 )
 
 

@@ -27,6 +27,7 @@ cumsum = Primitive(
     lambda g, z, x, axis: np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis),
     bind=_bind_running,
     examples=CASES,
+    onnx="CumSum",
 )
 
 
@@ -48,12 +49,7 @@ def _slope_of_cumprod(g: Any, z: Any, x: Any, axis: int) -> Any:
     return np.swapaxes(before * g, axis, -1)
 
 
-cumprod = Primitive(
-    np.cumprod,
-    _slope_of_cumprod,
-    bind=_bind_running,
-    examples=CASES,
-)
+cumprod = Primitive(np.cumprod, _slope_of_cumprod, bind=_bind_running, examples=CASES)
 
 
 def cumulative(total: Primitive, start: int, x: Any, axis: Any, include_initial: bool) -> Any:
@@ -222,18 +218,13 @@ def not_nan(a: Any) -> Any:
 @implements(np.nansum)
 def nansum(a: Any, axis: Any = None, *, keepdims: bool = False, initial: float = 0, where: Any = True) -> Any:
     """The sum of the entries that are not nan."""
-    return np.sum(with_for_nan(0, a), axis=axis, keepdims=keepdims, **unusual(initial, 0, where))
+    return np.sum(with_for_nan(0, a), axis=axis, keepdims=keepdims, initial=initial, where=where)
 
 
 @implements(np.nanprod)
 def nanprod(a: Any, axis: Any = None, *, keepdims: bool = False, initial: float = 1, where: Any = True) -> Any:
     """The product of the entries that are not nan."""
-    return np.prod(with_for_nan(1, a), axis=axis, keepdims=keepdims, **unusual(initial, 1, where))
-
-
-def unusual(initial: Any, usual: Any, where: Any) -> dict[str, Any]:
-    """The keywords of a reduction that are not what they are by default."""
-    return ({} if initial is usual else {"initial": initial}) | ({} if where is True else {"where": where})
+    return np.prod(with_for_nan(1, a), axis=axis, keepdims=keepdims, initial=initial, where=where)
 
 
 @implements(np.nancumsum)
@@ -250,7 +241,7 @@ def nancumprod(a: Any, axis: Any = None) -> Any:
 
 def extreme(reduce: Any, beyond: float, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any) -> Any:
     """The extreme of the entries that are not nan; nan, where there is none and no `initial`."""
-    found = reduce(with_for_nan(beyond, a), axis=axis, keepdims=keepdims, **unusual(initial, None, where))
+    found = reduce(with_for_nan(beyond, a), axis=axis, keepdims=keepdims, initial=initial, where=where)
     none = np.all(np.isnan(a), axis=axis, keepdims=keepdims)
     return found if initial is not None else np.where(none, math.nan, found)
 

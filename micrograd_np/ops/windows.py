@@ -133,6 +133,7 @@ windows: Primitive = Primitive(
         example(D(2, 1, 5, 4), (3, 2), stride=(2, 1), padding=1),
         example(D(1, 2, 6, 5), 2, dilation=(2, 3), fill=-1.0, padding=(0, 1)),
     ],
+    onnx="Windows",
 )
 overlap_add: Primitive = Primitive(
     _overlap_add,

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
+from ..core import names
+
 GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 # Who looks up an attribute by a name that is a string.
 BY_NAME = frozenset({"getattr", "hasattr", "vars", "globals", "attrgetter", "__dict__", "asdict", "astuple", "fields"})
@@ -117,8 +119,6 @@ def slots(kind: type) -> tuple[str, ...]:
 
 def is_users(thing: Any) -> bool:
     """Whether a function, class or module stands in the user's own code."""
-    from ..core import names
-
     if isinstance(thing, FunctionType):
         return names.is_own_code(thing.__code__.co_filename)
     if isinstance(thing, type):

@@ -32,6 +32,7 @@ def lowered(program: Steps) -> Steps:
         writes=[(target, current(x)) for target, x in program.writes],
         gradients=[(target, current(x)) for target, x in program.gradients],
         finite=[current(x) for x in program.finite],
+        updates=[update._replace(gradient=current(update.gradient)) for update in program.updates],
     )
 
 
