@@ -14,10 +14,10 @@ from micrograd_np.ops import TABLE
 @pytest.mark.parametrize(
     ("row", "begins"),
     [
-        (mg.exp, "exp = Elementwise(np.exp, lambda g, z, x: g * z)\n"),
+        (mg.exp, "exp = Elementwise(np.exp, "),
         (mg.log, "log = Elementwise(np.log, "),
         (mg.logaddexp, "logaddexp = Elementwise(\n"),
-        (mg.argmax, "argmax = NonDifferentiable(np.argmax)\n"),
+        (mg.argmax, "argmax = NonDifferentiable("),
     ],
 )
 def test_getsource_prints_the_row(row, begins):
