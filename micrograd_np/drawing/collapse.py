@@ -263,7 +263,7 @@ def key(node: Node) -> Hashable:
 
 
 def sign(made: Any) -> str:
-    return made.op.sign or made.op.name.lstrip("_")
+    return str(made.op.sign or made.op.name.lstrip("_"))
 
 
 def depth(scope: Scope, chosen: Callable[[str], Any]) -> int:
