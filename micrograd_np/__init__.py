@@ -37,11 +37,15 @@ from .core.errors import (
     GradientError,
     LoadError,
     MicrogradError,
+    MissingFileError,
     MissingPackageError,
     NonFiniteError,
+    OutOfRangeError,
     ShapeError,
     TraceError,
+    UnknownNameError,
     UnsupportedError,
+    UsageError,
 )
 from .core.tensor import Tensor
 from .custom import CustomOp as _CustomOp
@@ -84,7 +88,8 @@ __all__ = [
     *("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
     *("data", "learn", "nn", "optim", "plots", "sample", "testing"),
     *("MicrogradError", "ArgumentError", "ArgumentTypeError", "ShapeError", "UnsupportedError"),
-    *("GradientError", "NonFiniteError", "TraceError", "LoadError", "FileError", "MissingPackageError"),
+    *("GradientError", "NonFiniteError", "TraceError", "LoadError", "FileError", "MissingFileError"),
+    *("UsageError", "OutOfRangeError", "UnknownNameError", "MissingPackageError"),
     *_ROOMS,
     *_TABLE,
 ]

@@ -147,7 +147,7 @@ def __iter__(self: Tensor) -> Iterator[Any]:
 
 def mask(self: Tensor) -> Any:
     """What NumPy asks of whatever stands beside a masked array."""
-    raise errors.masked()
+    raise errors.masked_array()
 
 
 Tensor._mask = property(mask)  # type: ignore[attr-defined]

@@ -27,7 +27,7 @@ def read_csv(path: str | os.PathLike[str] | list[str], *, header: int = 1, delim
     delimiter : str
         The character between two cells.
     **options
-        What `np.loadtxt` takes, such as usecols, dtype, max_rows.
+        Options of `np.loadtxt`, such as usecols, dtype, max_rows.
 
     Raises
     ------

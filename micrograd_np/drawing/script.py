@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from ..core.backward import FREED
-from ..core.errors import MicrogradError
+from ..core.errors import MicrogradError, MissingFileError
 from ..core.names import watched
 from ..core.tensor import Tensor
 from .graph import graph_of
@@ -45,7 +45,7 @@ def draw_script(where: str, arguments: Sequence[str] = (), **options: Any) -> Pi
     """
     path, _, name = where.rpartition(":") if ".py:" in where else (where, "", "")
     if not os.path.isfile(path):
-        raise FileNotFoundError(f"{path}: there is no such file to draw.")
+        raise MissingFileError(f"{path}: there is no such file to draw.")
     (result, since), names = watched(partial(run, path, name, arguments), KEPT)
     outputs = tensors(result)
     if result is None:

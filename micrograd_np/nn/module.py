@@ -56,7 +56,7 @@ class Module:
     """The base class of layers and models: write `forward`, set attributes, call it.
 
     Parameters, buffers and modules are found in the attributes, and in lists, tuples and dicts of them; there is no
-    `super().__init__()` to remember. What is found twice counts once, under its first path.
+    `super().__init__()` to remember. A part that is found twice counts once, under its first path.
 
     - A `Parameter` is a parameter; so is a leaf `Tensor(..., requires_grad=True)`, frozen later or not.
     - Any other leaf Tensor is a buffer, such as a running mean: part of the state, not trained.
@@ -208,8 +208,8 @@ class Module:
         Parameters
         ----------
         state : dict of arrays, or path
-            What `state_dict` gave. Or a .safetensors or .npz file of a PyTorch model's state, under PyTorch's names;
-            its floating-point numbers are cast to this model's dtypes.
+            The dict that `state_dict` returned. Or a .safetensors or .npz file of a PyTorch model's state, under
+            PyTorch's names; its floating-point numbers are cast to this model's dtypes.
 
         Raises
         ------

@@ -141,11 +141,11 @@ def checked_samples(arrays: tuple[Any, ...]) -> list[Any]:
     if not len(checked[0]):
         raise ArgumentError(f"{', '.join(names)}: there are no samples.")
     for x, name in zip(checked, names, strict=True):
-        check_finite(x, name)
+        check_all_finite(x, name)
     return checked
 
 
-def check_finite(x: Any, name: str) -> None:
+def check_all_finite(x: Any, name: str) -> None:
     """Raise if nan or inf is in the data: one of them in a batch makes all weights nan."""
     if x.dtype.kind != "f":
         return

@@ -13,6 +13,7 @@ from ..core import errors
 from ..core.backward import Paths, Rule
 from ..core.context import CURRENT, tracing
 from ..core.dispatch import apply, binary, single, unary
+from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor, constant, trace_constant
 from ..core.versions import memory_of, reads
 from .half import in_single, is_half
@@ -56,7 +57,7 @@ Bound = tuple[tuple[Any, ...], dict[str, Any]]
 def as_array(x: Any) -> Any:
     """Convert an argument to an array; Tensors and arrays of any kind pass unchanged, masked arrays are refused."""
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray and hasattr(x, "mask"):
-        raise errors.masked()
+        raise errors.masked_array()
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 
@@ -212,7 +213,7 @@ class Primitive(InstanceCall):
 
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
-            raise TypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
+            raise ArgumentTypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
         return tuple(map(self.coerce_operand, arrays)), {}
 
     def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Optimisers: what is done with a gradient."""
+"""Optimisers and schedules of learning rates; functions that clip gradients."""
 
 from .. import cures as _cures
 from .gradients import clip_grad_norm_, clip_grad_value_, trim_deltas

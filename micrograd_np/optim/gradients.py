@@ -1,4 +1,4 @@
-"""What is done to gradients between backward and step: clipping, and trimming of what is too small."""
+"""Functions that change gradients between backward and step: clipping, and trimming of small entries."""
 
 from __future__ import annotations
 

@@ -319,5 +319,5 @@ class Optimiser:
         return {name: tensor.data.copy() for name, tensor in self.named_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up a state that `state_dict` gave: all of it, or none and an error that lists each mismatch."""
+        """Restore a state that `state_dict` returned: all of it, or none and an error that lists each mismatch."""
         load(type(self).__name__, dict(self.named_state()), state)

@@ -60,11 +60,11 @@ class Schedule:
         return [float(group["lr"]) for group in self.optimiser.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """How far the schedule has come, and where it began."""
+        """Return the number of steps taken, and the learning rates at the beginning."""
         return {"t": np.array(self.t), "base": np.array(self.base)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state that `state_dict` gave; the learning rates are the optimiser's to restore."""
+        """Restore a state that `state_dict` returned; the learning rates are in the optimiser's state."""
         self.t, self.base = int(state["t"]), [float(base) for base in state["base"]]
 
 
@@ -342,10 +342,10 @@ class ReduceLROnPlateau:
                 group["lr"] = after
 
     def state_dict(self) -> dict[str, Any]:
-        """The best figure so far, and the counts."""
+        """Return the best figure so far, and the counts."""
         counts = {"best": self.best, "bad_steps": self.bad_steps, "cooling": self.cooling}
         return {name: np.array(value) for name, value in counts.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state that `state_dict` gave; the learning rates are the optimiser's to restore."""
+        """Restore a state that `state_dict` returned; the learning rates are in the optimiser's state."""
         self.best, self.bad_steps, self.cooling = float(state["best"]), int(state["bad_steps"]), int(state["cooling"])

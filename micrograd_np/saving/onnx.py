@@ -24,7 +24,7 @@ STARRED = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 class Graph:
-    """ONNX nodes under way, and what each value is called."""
+    """The ONNX nodes written so far, and the name of each value."""
 
     def __init__(self, helper: Any, paths: dict[int, str]) -> None:
         self.helper = helper
@@ -64,7 +64,7 @@ class Graph:
         return self.integers(axes_tuple(x, axis))
 
     def name(self, x: Any, dtype: Any = None) -> Any:
-        """What a value or a number is called, in a dtype."""
+        """The name of a value or a number, cast to a dtype."""
         if not isinstance(x, Value):
             return self.number(x, dtype)
         if x not in self.names:
@@ -200,7 +200,7 @@ def write_decomposed(graph: Graph, step: Step) -> Any:
 
 
 def parameters(model: Callable[..., Any], count: int) -> list[str]:
-    """What the model calls its arguments, where it says so."""
+    """The names of the model's arguments, or input_0, input_1, ... ."""
     try:
         given = signature(getattr(model, "forward", model)).parameters.values()
         names = [p.name for p in given if p.kind not in STARRED]

@@ -14,7 +14,6 @@ from ..ops.indexing import Slot
 from ..ops.windows import count_steps, tap_indices
 
 Nodes = Callable[[Any, Any], Any]
-TWICE = 2 * math.sqrt(2 / math.pi)
 
 
 def elementwise(kind: str, **attributes: Any) -> Nodes:
@@ -62,17 +61,6 @@ def reduction(kind: str) -> Nodes:
         return g.node(kind, g.name(x, step.output.dtype), g.axes(x, axis), keepdims=int(keepdims))
 
     return nodes
-
-
-def variance(g: Any, step: Any) -> Any:
-    """The variance: the mean square of what is left without the mean."""
-    x, axis, dtype = step.inputs[0], step.params["axis"], step.output.dtype
-    do, axes = g.arithmetic(dtype), g.axes(x, axis)
-    count = math.prod(x.shape[k] for k in range(len(x.shape)) if axis is None or k in axes_tuple(x, axis))
-    name = g.name(x, dtype)
-    apart = do("Sub", name, g.node("ReduceMean", name, axes, keepdims=1))
-    total = g.node("ReduceSum", do("Mul", apart, apart), axes, keepdims=int(step.params["keepdims"]))
-    return do("Div", total, count - step.params["ddof"])
 
 
 def axes_tuple(x: Any, axis: Any) -> tuple[int, ...]:
@@ -125,16 +113,6 @@ def erf_nodes(do: Any, x: str, dtype: Any) -> Any:
     fall = do("Exp", do("Neg", do("Mul", size, size)))
     tail = do("Sub", 1, do("Mul", do("Div", *beyond), fall))
     return do("Mul", do("Sign", x), do("Where", do("Greater", size, near), tail, do("Mul", near, do("Div", *inside))))
-
-
-def gelu_nodes(g: Any, step: Any) -> Any:
-    """x (1 + erf(x/√2))/2, or x / (1 + exp(-bend)), the bend of its tanh form."""
-    dtype = step.output.dtype
-    do, (x,) = g.arithmetic(dtype), g.operands(step)
-    if step.params["approximate"] == "none":
-        return do("Mul", do("Div", x, 2), do("Add", erf_nodes(do, do("Mul", x, math.sqrt(0.5)), dtype), 1))
-    bend = do("Mul", x, do("Add", do("Mul", do("Mul", x, x), 0.044715 * TWICE), TWICE))
-    return do("Mul", x, do("Sigmoid", bend))
 
 
 def where_nodes(g: Any, step: Any) -> Any:
@@ -243,7 +221,7 @@ def max_pool_nodes(g: Any, step: Any) -> Any:
 
 
 def windows_nodes(g: Any, step: Any) -> Any:
-    """What each entry of the kernel falls on, one after the other."""
+    """The entries of x that each entry of the kernel meets, one after the other."""
     x, how = step.inputs[0], dict(step.params)
     kernel, padding, fill = how["kernel"], how["padding"], how.pop("fill")
     steps = count_steps(x.shape[2:], **how)
@@ -282,13 +260,10 @@ FORMS: dict[str, Nodes] = {
     "LogAddExp": formula(logaddexp_nodes),
     "Sigmoid": formula(lambda do, x: do("Sigmoid", x)),
     "Relu": formula(lambda do, x: do("Relu", x)),
-    "Gelu": gelu_nodes,
     "Erf": formula_in(erf_nodes),
     "Erfc": formula_in(lambda do, x, dtype: do("Sub", 1, erf_nodes(do, x, dtype))),
     "Where": where_nodes,
     "Item": lambda g, step: g.item(step),
-    "Variance": variance,
-    "StandardDeviation": lambda g, step: g.node("Sqrt", variance(g, step)),
     "CumSum": cumsum_nodes,
     "ArgMax": extreme_index("ArgMax"),
     "ArgMin": extreme_index("ArgMin"),
