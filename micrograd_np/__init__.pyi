@@ -25,11 +25,15 @@ from .core.errors import FileError as FileError
 from .core.errors import GradientError as GradientError
 from .core.errors import LoadError as LoadError
 from .core.errors import MicrogradError as MicrogradError
+from .core.errors import MissingFileError as MissingFileError
 from .core.errors import MissingPackageError as MissingPackageError
 from .core.errors import NonFiniteError as NonFiniteError
+from .core.errors import OutOfRangeError as OutOfRangeError
 from .core.errors import ShapeError as ShapeError
 from .core.errors import TraceError as TraceError
+from .core.errors import UnknownNameError as UnknownNameError
 from .core.errors import UnsupportedError as UnsupportedError
+from .core.errors import UsageError as UsageError
 from .drawing.picture import Picture as Picture
 from .program.program import Program as Program
 from .checking.report import GradcheckReport

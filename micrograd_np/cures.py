@@ -473,14 +473,15 @@ class Cure:
         raise missing(self.owner, self.name, ())
 
 
-def install(cls: type, owner: str) -> None:
-    """Give a class its table of cures, which completion does not show."""
+def install(cls: type, owner: str, hidden: Iterable[str] = ()) -> None:
+    """Give a class its table of cures, which completion does not show; nor does it the hidden, the engine's own."""
     for name in TABLES[owner]:
         if not hasattr(cls, name):
             setattr(cls, name, Cure(owner, name))
 
     def __dir__(self: Any) -> list[str]:
-        return [name for name in object.__dir__(self) if name not in TABLES[owner] or own(self, name)]
+        names = [name for name in object.__dir__(self) if name not in TABLES[owner] or own(self, name)]
+        return [name for name in names if name not in hidden]
 
     cls.__dir__ = __dir__  # type: ignore[assignment, method-assign]
 

@@ -158,7 +158,9 @@ def test_no_internal_module_and_no_opposite_is_offered(guess):
     assert not set(dir(caught.value.obj)) - set(dir(None))  # what Python looks for a name that is spelled alike
 
 
-def test_completion_shows_what_is_public():
+def test_completion_shows_what_is_public(names):
+    assert {"grad", "backward", "sum", "exp"} <= set(dir(names["x"]))
+    assert not {"op", "args", "params", "scope", "clone", "cpu"} & set(dir(names["x"]))
     assert set(dir(mg)) >= set(mg.__all__)
     assert not {"core", "ops", "operators", "transforms", "pullback", "conversions", "cures"} & set(dir(mg))
     assert not hasattr(mg, "tensor")

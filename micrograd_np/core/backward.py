@@ -132,7 +132,7 @@ def fit(g: Any, x: Any, broadcasts: bool) -> Any:
         g = unbroadcast(g, x.shape)
     if g.dtype != x.dtype:
         if g.dtype.kind == "c":
-            raise TypeError(
+            raise errors.ArgumentTypeError(
                 "gradients of complex numbers are not supported: a complex value came between the output and a "
                 "real argument. Write real and imaginary parts as two real tensors."
             )

@@ -113,13 +113,26 @@ class Names:
         self.variables: dict[int, str] = {}
         self.paths: dict[int, str] = {}
         self.arrays: dict[int, tuple[str, Any]] = {}  # by what owns their memory
+        self.bound: dict[int, tuple[str, str]] = {}  # of a graph's ops: the variable, and its name with a number
+        self.graph: set[int] | None = None  # the values and modules of a picture; paths of others do not count
         self.runs: dict[str, dict[int, int]] = {}  # the runs of modules that are called alike
         self.held: list[Any] = []
 
     def __call__(self, value: Any) -> str | None:
         given = value.name if is_tensor(value) else None
         key = id(value)
-        return given or self.in_module(key) or self.variables.get(key) or self.paths.get(key) or self.row(value)
+        variable, bound = self.variables.get(key), self.bound.get(key, ("", ""))
+        if bound[0] == variable:
+            variable = bound[1]
+        return given or self.in_module(key) or variable or self.paths.get(key) or bound[1] or self.row(value)
+
+    def about(self, values: Iterable[Any], ops: Iterable[Any], bound: dict[int, tuple[str, str]]) -> None:
+        """Take the names that a graph's source gives; only its own modules decide how paths are written."""
+        self.holders = {}
+        self.graph = set(map(id, values))
+        for call in {entry for op in ops for entry in op.scope if not isinstance(entry, str)}:
+            self.graph.add(id(call()))
+        self.bound = bound
 
     def distinct(self, values: Iterable[Any]) -> dict[int, str | None]:
         """Names by identity; of values that different functions call alike, the later are numbered, as in source."""
@@ -138,10 +151,11 @@ class Names:
     def in_module(self, key: int) -> str | None:
         """The path in a module, behind what holds the module where another has the same path."""
         if not self.holders:
-            for holder, path in self.modules.values():
-                self.holders.setdefault(path, set()).add(holder)
+            for part, (holder, path) in self.modules.items():
+                if self.graph is None or part in self.graph:
+                    self.holders.setdefault(path, set()).add(holder)
         holder, path = self.modules.get(key, ("", ""))
-        return f"{holder}.{path}" if path and len(self.holders[path]) > 1 else path or holder
+        return f"{holder}.{path}" if path and len(self.holders.get(path, ())) > 1 else path or holder
 
     def row(self, value: Any) -> str | None:
         """`X[2]` of a row of an array that has a name."""
@@ -160,7 +174,7 @@ class Names:
         return tuple(label for label in labels if label)
 
     def run(self, call: Any) -> str:
-        """`layers.0: Linear`, and what runs again is numbered."""
+        """Return `layers.0: Linear`; runs after the first, and steps of a recurrent cell, are numbered."""
         module = call()
         if module is None:
             return ""
@@ -168,6 +182,8 @@ class Names:
         label = f"{path}: {kind}" if path else kind
         runs = self.runs.setdefault(label, {})
         number = runs.setdefault(id(call), len(runs) + 1)
+        if hasattr(module, "state_names"):
+            return f"{label}, step {number}"
         return label if number == 1 else f"{label}, run {number}"
 
     def take(self, found: dict[int, str], named: Iterable[tuple[str, Any]]) -> None:
@@ -272,15 +288,17 @@ def is_own_code(filename: str) -> bool:
     return is_user_code(filename) and not library
 
 
-def live(names: Names) -> Names:
-    """Take the names that the user's live frames give, the outermost first."""
+def live(names: Names, ops: Iterable[Any] = ()) -> Names:
+    """Take the names that the user's live frames give: first those in which the ops were made, the outermost first."""
+    codes = {id(op._created_at[0]) for op in ops if getattr(op, "_created_at", None)}
     found = []
     frame: FrameType | None = sys._getframe(1)
     while frame:
         if is_own_code(frame.f_code.co_filename):
             found.append(frame)
         frame = frame.f_back
-    for frame in reversed(found):
+    found.reverse()
+    for frame in sorted(found, key=lambda frame: id(frame.f_code) not in codes):
         names.read(list(frame.f_locals.items()))
         names.read(list(frame.f_globals.items()))
     return names

@@ -36,7 +36,9 @@ def rename(scene: Scene, owner: dict[str, str], told: Container[str], single: Co
         box = owner[node.id]
         for edge in arriving.get(node.id, ()):
             near = inside if owner.get(edge.tail) == box else outside
-            edge.word = node.words[edge.position] = near[edge.tail]
+            edge.word = near[edge.tail]
+            if edge.position >= 0:  # else it is of an op without a box
+                node.words[edge.position] = edge.word
         if node.id in told:
             entitle(node, phrase_of(node), tags, needed=node.id in single)
         else:
@@ -227,7 +229,7 @@ def said(items: list[Item], swallowed: int) -> list[str]:
 READABLE = 40  # boxes; in a larger picture, loops and modules that run again are drawn once
 NUMBERED = 120  # boxes; a larger picture has no numbers, so modules and scopes are boxes
 LIMIT = 300
-AGAIN = re.compile(r", run \d+$")
+AGAIN = re.compile(r", (?:run|step) (?!1$)\d+$")  # of a module's calls, those after the first
 LEAST = 4  # boxes behind the first turn: fewer are not worth a fold
 
 
@@ -257,11 +259,12 @@ def is_alone(node: Node) -> bool:
 
 def key(node: Node) -> Hashable:
     """What makes two operations alike: op and source line. An output is like no other."""
-    return node.id if is_alone(node) else (node.op, getattr(node.source, "where", None))
+    made_at = getattr(node.source, "_created_at", None) or getattr(node.source, "where", None)  # of a Tensor, of a step
+    return node.id if is_alone(node) else (node.op, made_at)
 
 
 def sign(made: Any) -> str:
-    return made.op.sign or made.op.name.lstrip("_")
+    return str(made.op.sign or made.op.name.lstrip("_"))
 
 
 def depth(scope: Scope, chosen: Callable[[str], Any]) -> int:

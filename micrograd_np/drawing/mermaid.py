@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .palette import INK, KINDS
 from .scene import Edge, Node, Scene
-from .text import clip, number, said, shape
+from .text import clip, number, said, shape, unshown
 
 # Mermaid's own entities: a name is only a name.
 ENTITIES = str.maketrans({c: f"#{ord(c)};" for c in '#&<>"`;\\'})
@@ -43,7 +43,7 @@ def box(node: Node, direction: str) -> str:
         words.append(f"gradient {gradient}")
         if node.reason:
             words.append(f"{node.reason}: {number(node.rest)}")
-    words += [node.more] if node.more else []
+    words += [unshown(node)] if node.more else []
     return f"{node.id}[{quoted(*words)}]:::{node.kind}"
 
 

@@ -14,6 +14,7 @@ from ..core.tensor import Tensor
 from ..expressions import rules
 from ..expressions.formulas import formula
 from ..expressions.phrases import NOTHING, Phrase, short
+from .bindings import bindings
 from .graph import Graph, graph_of
 
 LONGEST = 28
@@ -97,7 +98,7 @@ def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -
     graph = graph or graph_of(outputs)
     final = {id(x) for x in outputs}
     boxes: dict[int, Node] = {}
-    number_runs(graph, names)
+    read_graph(graph, names)
     titles = names.distinct(graph.values)
     taken = {name for name in titles.values() if name}
     tags = tagging(taken)
@@ -117,7 +118,7 @@ def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -
                 for tail, a in zip(tails, x.args, strict=True)
             ]
             made = phrase_of(node)
-            edges += arrows(node, tails)
+            edges += arrows(node, tails) + hidden_arrows(node, boxes)
         entitle(node, made, tags)
         boxes[id(x)] = node
     g = next(letter for letter in GRADIENTS if letter not in taken)
@@ -128,10 +129,11 @@ def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -
     return scene
 
 
-def number_runs(graph: Graph, names: Names) -> None:
-    """Number the runs of modules in the order of computation, those among hidden ops too."""
-    ops = [op for x in graph.values for op in (*graph.hidden.get(id(x), ()), x) if getattr(op, "scope", ())]
-    for op in {id(op.scope): op for op in ops}.values():
+def read_graph(graph: Graph, names: Names) -> None:
+    """Give names what they need of the whole graph: bindings and runs of modules, those of hidden ops too."""
+    ops = [op for x in graph.values for op in (*graph.hidden.get(id(x), ()), x) if getattr(op, "op", None) is not None]
+    names.about(graph.values, ops, bindings(ops))
+    for op in {id(op.scope): op for op in ops if op.scope}.values():
         names.scope(op)
 
 
@@ -180,6 +182,18 @@ def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
         for i, (tail, letter) in enumerate(zip(tails, letters, strict=True))
         if tail
     ]
+
+
+def hidden_arrows(node: Node, boxes: dict[int, Node]) -> list[Edge]:
+    """Return an arrow from each box that ops without a box use, to the op that stands for them."""
+    found: dict[int, Edge] = {}
+    for op in node.hidden:
+        flowing = [i for i, _ in op._paths]
+        for i, x in enumerate(op.args):
+            if id(x) in boxes:
+                edge = found.setdefault(id(x), Edge(boxes[id(x)].id, node.id, -1 - len(found), ""))
+                edge.flows |= i in flowing
+    return list(found.values())
 
 
 def phrase_of(node: Node) -> Phrase:

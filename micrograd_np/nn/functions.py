@@ -12,7 +12,7 @@ import numpy as np
 from ..core.errors import ArgumentTypeError, ShapeError, describe
 from ..core.tensor import trace_constant
 from ..ops import activations, pooling
-from ..ops import nn as classes
+from ..ops import classification as classes
 from ..ops.primitive import as_array, in_numpys_words
 from . import losses
 from .display import call_text, value_text

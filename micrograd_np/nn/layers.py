@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError
-from ..ops.nn import embedding, linear
+from ..ops.classification import embedding
+from ..ops.nn import linear
 from ..ops.primitive import as_array
 from ..random import sample
 from .init import Initialiser, drawn, generator, zeros

@@ -9,7 +9,9 @@ import numpy as np
 
 from . import (
     activations,
+    classification,
     conv,
+    decompositions,
     einsum,
     elementwise,
     identity,
@@ -19,6 +21,7 @@ from . import (
     losses,
     nn,
     nondifferentiable,
+    norms,
     pooling,
     primitive,
     products,
@@ -33,8 +36,8 @@ TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-ROOMS = [identity, nondifferentiable, elementwise, reductions, statistics, products, einsum, linalg, shape, indexing]
-ROOMS += [joining, nn, activations, losses, windows, pooling, conv]
+ROOMS = [identity, nondifferentiable, elementwise, reductions, norms, statistics, products, einsum, linalg]
+ROOMS += [decompositions, shape, indexing, joining, nn, classification, activations, losses, windows, pooling, conv]
 
 for room in ROOMS:
     for name, row in vars(room).items():

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError
 from .half import in_single
 from .primitive import Bound, Elementwise, as_array, example
 from .primitive import Drawn as D
@@ -239,7 +240,7 @@ def _slope_of_gelu(g: Any, z: Any, x: Any, approximate: str) -> Any:
 
 def _bind_gelu(x: Any, approximate: str = "none") -> Bound:
     if approximate not in ("none", "tanh"):
-        raise ValueError(f"gelu has no approximate={approximate!r}: 'none' (the default) or 'tanh'.")
+        raise ArgumentError(f"gelu has no approximate={approximate!r}: 'none' (the default) or 'tanh'.")
     return (as_array(x),), {"approximate": approximate}
 
 

@@ -6,18 +6,20 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..core.dispatch import HALF, SINGLE, single
+import numpy as np
+
+from ..core.dispatch import single
 
 
 def rounded(z: Any) -> Any:
     """Results of float32, one or a tuple, as float16; float64 stays, since NumPy would promote to it."""
     if isinstance(z, tuple):
         return tuple(map(rounded, z))
-    return z.astype(HALF) if z.dtype == SINGLE else z
+    return z.astype(np.float16) if z.dtype == np.float32 else z
 
 
 def is_half(args: Sequence[Any]) -> bool:
-    return any(getattr(x, "dtype", None) == HALF for x in args)
+    return any(getattr(x, "dtype", None) == np.float16 for x in args)
 
 
 def in_single(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..core.backward import unbroadcast
+from ..core.errors import ArgumentError, OutOfRangeError, ShapeError
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 
@@ -123,7 +124,7 @@ def broadcast_values(values: Any, shape: tuple[int, ...]) -> Any:
     try:
         return np.broadcast_to(values, shape)
     except ValueError:
-        raise ValueError(
+        raise ShapeError(
             f"values of shape {values.shape} do not fit the entries of shape {shape} that the index chooses. Give one "
             "value for each entry, or values that broadcast to that shape."
         ) from None
@@ -191,7 +192,7 @@ def bounded_indices(indices: Any, length: int, mode: str) -> Any:
     if indices.dtype == bool:
         indices = indices.astype(int)
     if mode not in ("raise", "wrap", "clip"):
-        raise ValueError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}.")
+        raise ArgumentError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}.")
     if mode == "wrap":
         return indices % length
     return np.clip(indices, 0, length - 1) if mode == "clip" else indices
@@ -204,9 +205,9 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
         x, axis = np.ravel(x), 0
     if indices.ndim != x.ndim:
-        raise ValueError(f"np.take_along_axis takes indices of {x.ndim} axes as x has, not of shape {indices.shape}.")
+        raise ShapeError(f"np.take_along_axis takes indices of {x.ndim} axes as x has, not of shape {indices.shape}.")
     if indices.dtype.kind not in "iu":
-        raise IndexError(f"np.take_along_axis takes integers as indices, not {indices.dtype}.")
+        raise OutOfRangeError(f"np.take_along_axis takes integers as indices, not {indices.dtype}.")
     lines = list(np.ix_(*map(np.arange, x.shape)))
     lines[normalize_axis_index(axis, x.ndim)] = indices
     return x[tuple(lines)]

@@ -13,8 +13,8 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
 from .activations import log_sigmoid, sigmoid
+from .classification import REDUCTIONS
 from .half import in_single
-from .nn import REDUCTIONS
 from .primitive import Bound, Primitive, as_array, example
 from .primitive import Drawn as D
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..core.backward import unbroadcast
+from ..core.errors import ArgumentTypeError, ShapeError
 from .indexing import scatter
 from .primitive import Bound, Primitive, StaticOp, as_array, example, implements
 from .primitive import Drawn as D
@@ -19,14 +20,14 @@ from .primitive import Drawn as D
 def order_param(order: str) -> dict[str, str]:
     """Return `order` as a parameter, nothing for C; refuse A and K, which depend on memory layout."""
     if order not in ("C", "F"):
-        raise TypeError(f"order={order!r} is not supported on Tensors; 'C' and 'F' are.")
+        raise ArgumentTypeError(f"order={order!r} is not supported on Tensors; 'C' and 'F' are.")
     return {"order": order} if order == "F" else {}
 
 
 def _bind_reshape(x: Any, *sizes: Any, shape: Any = None, order: str = "C") -> Bound:
     """Bind all spellings: `np.reshape(x, (2, 3))`, `np.reshape(x, (2, 3), "F")`, `x.reshape(2, 3)`."""
     if not sizes and shape is None:
-        raise TypeError("missing 1 required positional argument: 'shape'")
+        raise ArgumentTypeError("missing 1 required positional argument: 'shape'")
     if sizes and isinstance(sizes[-1], str):
         *sizes, order = sizes  # type: ignore[assignment]
     if shape is None:
@@ -310,7 +311,7 @@ def diag(x: Any, k: int = 0) -> Any:
     """The diagonal of a matrix; the matrix with a vector on its diagonal."""
     x = as_array(x)
     if x.ndim not in (1, 2):
-        raise ValueError(f"np.diag takes a vector or a matrix, not an array of shape {x.shape}.")
+        raise ShapeError(f"np.diag takes a vector or a matrix, not an array of shape {x.shape}.")
     return np.diagonal(x, k) if x.ndim == 2 else np.diagflat(x, k)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import operator
 import threading
 import warnings
@@ -14,13 +15,12 @@ import numpy as np
 
 from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
 from .compare import check_same
-from .emit import Emitted
 from .entry import MISFIT, Left, misfit, mode
 from .guard import Guard, met
 from .guards import Names, Outside, TooMuch
-from .machine import Machine
 from .record import record, wants_gradient
 from .runner import Runner, as_type
 from .trace import TraceError, owner
@@ -31,7 +31,7 @@ TRACES = 8  # of one kind, from which on each has to pay
 PAYS = 30  # calls that a program has to serve
 KEPT = 16  # programs of one kind
 CACHES = 3  # traces in a row that change what they read, which is then no cache
-BACKENDS: dict[str, Callable[[Steps], Any]] = {"numpy": Emitted, "numba": Machine}
+BACKENDS = {"numpy": (".emit", "Emitted"), "numba": (".numba_backend", "Machine")}  # imported when they are asked for
 Call = Callable[..., Any]
 
 
@@ -298,12 +298,12 @@ def times(n: Any) -> int:
     try:
         n = operator.index(n)
     except TypeError:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"loop(n, ...) is told first how many calls to make, and was given a {type(n).__name__}: write "
             "step.loop(100, X, y)."
         ) from None
     if n < 0:
-        raise ValueError(f"loop(n) makes n calls, and n is {n}.")
+        raise ArgumentError(f"loop(n) makes n calls, and n is {n}.")
     return int(n)
 
 
@@ -355,9 +355,10 @@ def compile(function: Call, backend: str = "numpy") -> Compiled:
     array([0.0625, 0.125 ])
     """
     if not callable(function):
-        raise TypeError(
+        raise ArgumentTypeError(
             f"mg.compile takes a function, not {type(function).__name__}: write compiled = mg.compile(step)."
         )
     if backend not in BACKENDS:
-        raise ValueError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
-    return Compiled(function, BACKENDS[backend])
+        raise ArgumentError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
+    module, name = BACKENDS[backend]
+    return Compiled(function, getattr(importlib.import_module(module, __package__), name))

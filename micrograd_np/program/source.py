@@ -90,7 +90,7 @@ class Source:
         """Which array an input is."""
         if x.kind == GENERATOR:
             return f"{x.name or 'a'} np.random.Generator"
-        what = self.whose.get(x) or x.name or f"a {x.kind}"
+        what = self.whose.get(x) or x.name or f"{'an' if x.kind[0] == 'a' else 'a'} {x.kind}"
         if x.kind == GRADIENT:
             what = f"the gradient of {what.removeprefix('d_')} before the call"
         return f"{what} {x.shape} {x.dtype}"

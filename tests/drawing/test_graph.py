@@ -60,7 +60,7 @@ def test_runs_of_a_module_are_numbered_as_they_were_called():
     h = np.zeros((1, 2))
     for _ in range(2500):
         h = cell(np.ones((1, 2)), h)
-    assert any("run 2500" in label for node in scene((h * h).sum()).nodes for label in (*node.scope, node.text))
+    assert any("step 2500" in label for node in scene((h * h).sum()).nodes for label in (*node.scope, node.text))
 
 
 def test_explain_ends_at_a_value_in_the_middle_of_a_loop():
