@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from .anomaly import first_nonfinite
+from .core.backward import Rule
 from .core.errors import ArgumentTypeError, NonFiniteError, ShapeError
 from .core.names import caller_location, format_location
-from .core.rules import Rule, innermost
 from .core.tensor import Tensor
+from .core.versions import innermost
 from .ops.primitive import Bound, Primitive, as_array
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.names import is_user_code, user_frame
+from ..core.errors import ArgumentTypeError
+from ..core.names import Names, is_user_code, live, user_frame, watch
 from ..core.tensor import Tensor
-from ..core.variables import Names, live, watch
 from ..ops.primitive import Primitive
 from .calling import Labelled, Pair, Played, Slot, put, stored
 from .claims import Closeness, parallel
@@ -276,7 +276,7 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Ar
     def values(_: Any) -> Callable[[Array], Array]:
         def f(flat: Array) -> Array:
             if np.iscomplexobj(flat):
-                raise TypeError("the function is called with real numbers")
+                raise ArgumentTypeError("the function is called with real numbers")
             forward, _, owner = pair.functions()
             pair.write_state(owner, {})
             value = flat.astype(slot.value.dtype).reshape(x.shape)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backward import Rule
 from ..core.names import format_location
-from ..core.rules import Rule
 from ..core.tensor import Tensor
 from ..core.versions import as_used
 from .claims import Row

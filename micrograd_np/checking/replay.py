@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import Pulled, pull_arrays
+from ..core.backward import Pulled, fit, pull_arrays
 from ..core.dispatch import apply
+from ..core.errors import GradientError
 from ..core.names import format_location, name_of
-from ..core.rules import fit
 from ..core.tensor import Tensor, seed
 from ..core.versions import as_used
 from ..ops.primitive import Elementwise, Outputs
@@ -57,7 +57,7 @@ class Recording:
             for x in (node, *node.args):
                 seen = getattr(x, "_memory", None)
                 if node.op is not None and seen and seen.written > node._order:
-                    raise RuntimeError(
+                    raise GradientError(
                         f"{name_of(x) or 'a tensor'} {x.shape} was written to after {node.op.name} had used it, so the "
                         f"graph cannot be replayed.\n  written: {format_location(seen.where)}\n"
                         "Call verify before the update."

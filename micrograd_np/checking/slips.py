@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import Pulled
+from ..core.backward import Pulled, unbroadcast
 from ..core.dispatch import apply
-from ..core.rules import reads, unbroadcast
 from ..core.tensor import Tensor
+from ..core.versions import reads
 from ..ops.primitive import Elementwise
 from .claims import Closeness, Row, parallel
 from .closed_forms import blocks_of_columns

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
+from ..core import names
+
 GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 # Who looks up an attribute by a name that is a string.
 BY_NAME = frozenset({"getattr", "hasattr", "vars", "globals", "attrgetter", "__dict__", "asdict", "astuple", "fields"})
@@ -117,15 +119,13 @@ def slots(kind: type) -> tuple[str, ...]:
 
 def is_users(thing: Any) -> bool:
     """Whether a function, class or module stands in the user's own code."""
-    from ..core import variables as names
-
     if isinstance(thing, FunctionType):
-        return names.is_user_code(thing.__code__.co_filename)
+        return names.is_own_code(thing.__code__.co_filename)
     if isinstance(thing, type):
         return names.is_users_class(thing)
     if not isinstance(thing, ModuleType):
         return False
-    return names.is_user_code(getattr(thing, "__file__", None) or next(iter(getattr(thing, "__path__", ())), "<frozen"))
+    return names.is_own_code(getattr(thing, "__file__", None) or next(iter(getattr(thing, "__path__", ())), "<frozen"))
 
 
 def is_ours(kind: type) -> bool:

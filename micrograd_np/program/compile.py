@@ -14,10 +14,11 @@ import numpy as np
 
 from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
 from .compare import check_same
 from .emit import Emitted
-from .entry import MISFIT, Left, mode
+from .entry import MISFIT, Left, misfit, mode
 from .guard import Guard, met
 from .guards import Names, Outside, TooMuch
 from .machine import Machine
@@ -30,6 +31,7 @@ KINDS = 64  # of arguments, with programs of their own
 TRACES = 8  # of one kind, from which on each has to pay
 PAYS = 30  # calls that a program has to serve
 KEPT = 16  # programs of one kind
+CACHES = 3  # traces in a row that change what they read, which is then no cache
 BACKENDS: dict[str, Callable[[Steps], Any]] = {"numpy": Emitted, "numba": Machine}
 Call = Callable[..., Any]
 
@@ -123,6 +125,10 @@ class Compiled:
         owners = {id(owner(x)) for x in leaves if has_values(x)}
         if not all(runner.met.isdisjoint(owners) for runner in kind.runners):
             return self.function(*args, **kwargs)  # an argument lies in memory that the program writes to by itself
+        if kind.runners and not kind.settled:  # something is another than it was: what is kept of it is made anew first
+            kind.settled = True
+            return self.function(*args, **kwargs)
+        kind.settled = False
         kind.move(leaves)
         if kind.traces >= TRACES and not kind.pays():
             self.stop(kind, f"{kind.changes()} is another at each call")
@@ -133,19 +139,22 @@ class Compiled:
         except TooMuch as reason:
             self.stop(kind, str(reason))
             return self.function(*args, **kwargs)
-        unchanged = outside.guard()
         kind.traces += 1
         modes = [module.training for module in outside.modules]
-        result, steps = record(self.function, args, kwargs, outside=outside, moving=kind.moving)
-        if not unchanged() and not is_set_by(steps, outside.modules, modes, unchanged):
+        result, steps = record(self.function, args, kwargs, named=False, outside=outside, moving=kind.moving)
+        if outside.first_changed() and (path := changed_by(steps, outside, modes)):
+            kind.changed += 1  # a few times, it may be a cache that was filled
+            if kind.changed < CACHES:
+                return as_types(result, kind.types or [])
             raise TraceError(
-                f"{steps.name} changed {outside.first_changed()} itself, which its program would not do. Return what "
+                f"{steps.name} changed {path} itself, which its program would not do. Return what "
                 "it makes and keep it outside, or hold it in a Tensor and write to that; what the function did this "
                 "time is done."
             )
         if kind.other and steps.spoiled is None:
             check_same(kind.other, steps)
-        returned, rebuild = flatten(result)
+        kind.changed = 0
+        returned, _ = flatten(result)
         types = kind.types or []
         if steps.spoiled is not None:
             self.stop(kind, steps.spoiled)
@@ -155,9 +164,9 @@ class Compiled:
             kind.stopped = True  # a gradient may be asked of what is returned
         elif met(steps).isdisjoint(owners):
             moving = frozenset(kind.moving)
-            more = (self.backend, outside, unchanged, types, moving)
+            more = (self.backend, outside, types, moving)
             kind.runners = [Runner(self.function, steps, args, kwargs, *more), *kind.runners][:KEPT]
-        return rebuild([as_type(*pair) for pair in zip(returned, types, strict=True)]) if kind.types else result
+        return as_types(result, types)
 
     def compare(self, kind: Kind, runner: Runner, args: Any, kwargs: Any) -> Any:
         """The function runs, and its program on copies."""
@@ -204,6 +213,8 @@ class Kind:
         self.calls = count(1)
         self.served = 0
         self.stopped = False
+        self.settled = False  # whether the last call ran as it is
+        self.changed = 0  # how often a trace changed what it reads
         self.other: Steps | None = None  # a program that gave other bits
 
     def serving(self, args: Any, kwargs: Any) -> Runner | None:
@@ -251,25 +262,23 @@ class Turns:
         return Turns, ()
 
 
-def misfit(args: Any, kwargs: Any) -> Any:
-    """What is called where no program is known."""
-    return MISFIT
+def as_types(result: Any, types: list[str]) -> Any:
+    """What a traced run gives, as the function itself returns it."""
+    returned, rebuild = flatten(result)
+    same = len(returned) == len(types)
+    return rebuild([as_type(*pair) for pair in zip(returned, types, strict=True)]) if same else result
 
 
-def is_set_by(steps: Steps, modules: list[Any], before: list[bool], unchanged: Callable[[], bool]) -> bool:
-    """Whether all that has changed is that modules train or do not: the program then sets that too."""
-    steps.modes = [(m, m.training) for m, then in zip(modules, before, strict=True) if m.training is not then]
-    switch(modules, before)
-    same = unchanged()
-    for module, now in steps.modes:
-        module.training = now
-    return same
-
-
-def switch(modules: list[Any], modes: list[bool]) -> None:
-    for module, training in zip(modules, modes, strict=True):
-        if module.training is not training:
-            module.training = training
+def changed_by(steps: Steps, outside: Outside, before: list[bool]) -> str | None:
+    """What a run has changed, besides whether modules train: that its program does, too."""
+    now = [module.training for module in outside.modules]
+    steps.modes = [(m, is_on) for m, is_on, was in zip(outside.modules, now, before, strict=True) if is_on is not was]
+    for module, is_on in steps.modes:
+        module.training = not is_on
+    path = outside.first_changed()
+    for module, is_on in steps.modes:
+        module.training = is_on
+    return path
 
 
 def is_recorded(args: Any, kwargs: Any) -> bool:
@@ -290,12 +299,12 @@ def times(n: Any) -> int:
     try:
         n = operator.index(n)
     except TypeError:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"loop(n, ...) is told first how many calls to make, and was given a {type(n).__name__}: write "
             "step.loop(100, X, y)."
         ) from None
     if n < 0:
-        raise ValueError(f"loop(n) makes n calls, and n is {n}.")
+        raise ArgumentError(f"loop(n) makes n calls, and n is {n}.")
     return int(n)
 
 
@@ -347,9 +356,9 @@ def compile(function: Call, backend: str = "numpy") -> Compiled:
     array([0.0625, 0.125 ])
     """
     if not callable(function):
-        raise TypeError(
+        raise ArgumentTypeError(
             f"mg.compile takes a function, not {type(function).__name__}: write compiled = mg.compile(step)."
         )
     if backend not in BACKENDS:
-        raise ValueError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
+        raise ArgumentError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
     return Compiled(function, BACKENDS[backend])

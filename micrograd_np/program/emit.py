@@ -10,7 +10,7 @@ import numpy as np
 
 from ..expressions.source import is_numpys, kernel_of
 from ..ops.primitive import Elementwise
-from .plan import REDUCTIONS, SINGLE, Plan, laid_out
+from .plan import PRODUCTS, REDUCTIONS, SINGLE, Plan, laid_out
 from .simplify import draws
 from .values import CONSTANT, RESULT, Step, Steps, Value
 
@@ -109,8 +109,8 @@ class Emitted:
             return f"{args[0]}.T"
         if op.name == "vdot" and all(map(self.plan.lies_flat, step.inputs)):
             return f"{self.flat(args[0])}.dot({self.flat(args[1])})"
-        if op.name == "dot" and out:
-            return f"{args[0]}.dot({args[1]}, {out})"
+        if op in PRODUCTS and self.plan.is_product_of_matrices(step):
+            return f"{args[0]}.dot({args[1]}{f', {out}' if out else ''})"
         args += [f"out={out}" if op.name in NAMED_OUT else out] if out else []
         args += [f"**{self.meaning(step.params)}"] if step.params else []
         return f"{self.meaning(op.kernel)}({', '.join(args)})"
@@ -180,7 +180,9 @@ class Emitted:
 
     def needed_checks(self) -> list[Value]:
         """What has to be finite, without what shows in something else of it: a nan goes through sums and products."""
-        finite = [x for x in self.program.finite if isinstance(x, Value)]
+        held = {x for update in self.program.updates for x in (update.parameter, *update.state.values())}
+        written = [value for target, value in self.program.writes if target in held]
+        finite = list(dict.fromkeys(x for x in (*self.program.finite, *written) if isinstance(x, Value)))
         shows: set[Value] = set()
         found = []
         for x in finite[::-1]:  # what is written stands last

@@ -13,12 +13,17 @@ from ..core.tensor import Tensor, constant
 from ..core.versions import latest, memory_of, next_id
 from .emit import Emitted, indented
 from .guard import Guard, met
-from .guards import Names
+from .guards import Names, Outside, entries, same
 from .simplify import root
 from .values import ARGUMENT, GRADIENT, RESULT, TENSOR, Steps, Value
 
 MISFIT = object()  # what a call gives that a program does not serve
 GIVEN = {"array": "array({})", "tensor": "constant(array({}))", "number": "array({})[()]", "float": "float({})"}
+
+
+def misfit(args: Any, kwargs: Any) -> Any:
+    """What is called where no program is known."""
+    return MISFIT
 
 
 class Left:
@@ -43,8 +48,8 @@ class Entry:
         Those of the traced call.
     frames : callable
         What makes a frame.
-    unchanged : callable
-        Whether all that the function reads besides its arguments is as it was.
+    outside : Outside
+        What the function reads besides its arguments.
     types : list of str
         For each result, what the function itself returns: a tensor, an array, a number of NumPy's or of Python's.
     moving : container of int
@@ -59,7 +64,7 @@ class Entry:
         args: Any,
         kwargs: Any,
         frames: Callable[[], Any],
-        unchanged: Callable[[], bool],
+        outside: Outside,
         types: list[str],
         moving: Container[int],
     ) -> None:
@@ -72,12 +77,13 @@ class Entry:
             "memory": memory_of,
             "Left": Left,
         }
-        scope |= {"context": CURRENT.get, "MISFIT": MISFIT, "function": function, "unchanged": unchanged}
-        self.names = Names(scope)
+        scope |= {"context": CURRENT.get, "MISFIT": MISFIT, "function": function}
+        self.names = Names(scope | {"same": same, "entries": entries})
         self.types = types
         guard = Guard(args, kwargs, self.names, met(program), moving)
         self.leaves, self.paths = guard.leaves, guard.paths
-        conditions = [mode(self.names), *guard.conditions, *self.conditions(program), "unchanged()"]
+        conditions = [mode(self.names), *guard.conditions, *self.conditions(program)]
+        conditions += outside.conditions(self.names)
         arrays = ", ".join(self.array(x) for x in emitted.given)
         look = ["try:", f"    fits = {' and '.join(dict.fromkeys(conditions))}"]
         look += ["except (KeyError, IndexError, NameError, AttributeError, ValueError):", "    fits = False"]

@@ -42,7 +42,7 @@ ATOMS |= {datetime.date, datetime.datetime, datetime.time, datetime.timedelta, d
 # Types of C whose objects never change, or hold nothing that is computed with.
 STATELESS = {"_thread.lock", "_thread.RLock", "types.GenericAlias", "types.UnionType", "builtins.getset_descriptor"}
 STATELESS |= {"builtins.wrapper_descriptor", "builtins.method_descriptor", "builtins.member_descriptor"}
-STATELESS |= {"builtins.classmethod_descriptor", "builtins.object", "functools._lru_list_elem"}
+STATELESS |= {"builtins.classmethod_descriptor", "builtins.object", "_collections._tuplegetter"}
 STATELESS_MODULES = ("re", "typing", "numpy", "logging")
 MISSING = object()
 
@@ -244,12 +244,9 @@ class Outside:
         if self.strict:
             raise TooMuch(what)
 
-    def guard(self) -> Any:
-        """The conditions as one function, fast enough to be asked before each call."""
-        names = Names()
-        conditions = list(dict.fromkeys(edge.text(names) for edge in self.edges))
-        lines = ["    def unchanged():", f"        return {' and '.join(conditions) or True}"]
-        return names.function(lines, "unchanged")
+    def conditions(self, names: Names) -> list[str]:
+        """The conditions in an order that finds a change soon."""
+        return [edge.text(names) for edge in self.edges]
 
     def first_changed(self) -> str | None:
         """The path of something that is not what it was."""
@@ -320,6 +317,8 @@ def attributes(walk: Outside, place: Place) -> Found:
         elif parts or open_to_others:
             yield given(path, parts, "len({})", len(parts))
         for name, value in list(parts.items()):
+            if name in getattr(kind, "_unguarded", ()):  # ours, and made of the others
+                continue
             yield item(f"{path}.{name}", parts, name, value)
             yield from reached(walk, f"{path}.{name}", name, value, place.read and open_to_others)
     for name in bytecode.slots(kind) if users or open_to_others else ():
@@ -573,7 +572,7 @@ READERS: dict[Any, Callable[[Outside, Place], Found]] = {
     operator.attrgetter: of_getter,
     operator.methodcaller: of_getter,
     operator.itemgetter: of_referents,
-    types.MappingProxyType: of_referents,
+    **dict.fromkeys((types.MappingProxyType, type({}.keys()), type({}.values()), type({}.items())), of_referents),
     contextvars.ContextVar: of_context_variable,
     weakref.ref: of_reference,
     type(functools.lru_cache(len)): of_cache,

@@ -27,6 +27,7 @@ def record(
     args: Any,
     kwargs: Any,
     spell: bool = True,
+    named: bool = True,
     outside: Outside | None = None,
     moving: Container[int] = (),
 ) -> tuple[Any, Steps]:
@@ -38,12 +39,14 @@ def record(
     args, kwargs
     spell : bool
         Whether rows are spelled out as others, where they can be.
+    named : bool
+        Whether values get the names that the user's variables have; to watch them takes as long as all the rest.
     outside : Outside, optional
         What f can reach.
     moving : container of int
         The places of those float arguments that are inputs of the program, and no constants.
     """
-    from ..core.variables import watch
+    from ..core.names import watch
 
     if tracing():
         raise TraceError(
@@ -69,7 +72,7 @@ def record(
     with Mode(watch=tracer, trace=tracer):
         try:
             with no_hidden_draws(called_f(f), outside.generators, tracer):
-                result, names = watch(f, *args, **kwargs)
+                result, names = watch(f, *args, **kwargs) if named else (f(*args, **kwargs), None)
             if tracer.refused:
                 raise tracer.refused
             returned, rebuild_result = flatten(result)
@@ -79,7 +82,8 @@ def record(
             tracer.check_modules()
         finally:
             left = tracer.finish()
-    name_values(tracer, names)
+    if names is not None:
+        name_values(tracer, names)
     writes = [(at, tracer.values[x]) for x, at in tracer.targets.items() if at.kind in LASTING]
     owners = {x: tracer.targets.get(x, tracer.values[x]) for x, _ in left}
     gradients = [(owners[x], g) for x, g in left if owners[x].kind in LASTING]
@@ -95,7 +99,8 @@ def record(
         gradients,
         met,
         list(tracer.modules.values()),
-        [*tracer.finite, *(tracer.values[x] for x in tracer.expected if x in tracer.targets)],
+        [update.gradient for update in tracer.updates],
+        tracer.updates,
         spoiled=tracer.spoiled,
     )
     return result, steps

@@ -31,7 +31,6 @@ class Runner:
         kwargs: Any,
         backend: Callable[[Steps], Any],
         outside: Outside,
-        unchanged: Callable[[], bool],
         types: list[str],
         moving: Container[int],
     ) -> None:
@@ -43,7 +42,7 @@ class Runner:
         self.met = met(self.simple)
         self.checked = self.repeats = False
         self.emitted = backend(self.simple)
-        self.call = Entry(function, self.simple, self.emitted, args, kwargs, self.frame, unchanged, types, moving).call
+        self.call = Entry(function, self.simple, self.emitted, args, kwargs, self.frame, outside, types, moving).call
 
     def fits(self, args: Any, kwargs: Any) -> bool:
         """Whether this program serves a call."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,17 @@ import numpy as np
 from ..core.backward import Pull
 from ..core.containers import has_values
 from ..core.context import no_grad
-from ..core.dispatch import apply
+from ..core.dispatch import apply, single
 from ..core.errors import TraceError as TraceError
 from ..core.errors import describe
-from ..core.half import is_half, rounded, single
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, constant
 from ..core.versions import Memory, memory_of, next_id
 from ..ops import TABLE
+from ..ops.half import is_half, rounded
 from ..ops.identity import alias, hook
 from .scalars import Scalar
-from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Value
+from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 
 LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after it
 SAME = (alias, hook)
@@ -57,8 +58,8 @@ class Trace:
         self.touched: set[Tensor] = set()  # whose gradient was set or forgotten by the function itself
         self.met: dict[Tensor, Tensor | None] = {}  # the gradients that were there before, where they were looked at
         self.modules: dict[int, Any] = {}
-        self.expected: dict[Tensor, None] = {}  # what an optimiser writes has to be finite
-        self.finite: list[Value] = []  # and so have the gradients that it is written from
+        self.updates: list[Update] = []  # of optimisers
+        self.update = 0  # the number of the one that is made
         self.outputs: dict[Value, Any] = {}  # and the module that gave each, the innermost
 
     # What the engine shows.
@@ -153,10 +154,14 @@ class Trace:
         self.value(tensor)
         self.touched.add(tensor)
 
-    def expect(self, gradient: Any, tensors: Iterable[Tensor]) -> None:
-        """An optimiser makes a step only where a gradient, and what it writes, is finite."""
-        self.finite.append(self.value(gradient))
-        self.expected.update(dict.fromkeys(tensors))
+    @contextmanager
+    def updating(self, name: str, p: Tensor, gradient: Any, state: dict[str, Tensor]) -> Iterator[None]:
+        """While an optimiser updates a parameter; it makes a step only where all that it writes is finite."""
+        held = {kind: self.value(x) for kind, x in state.items()}
+        self.updates.append(Update(name, self.value(p), self.value(gradient), held))
+        self.update = len(self.updates)
+        yield
+        self.update = 0
 
     def spoil(self, why: str) -> None:
         """This run goes on and is right, and no program is made of it; without a reason, one may be of a later run."""
@@ -216,7 +221,7 @@ class Trace:
     def step(self, op: Any, inputs: tuple[Any, ...], params: dict[str, Any], data: Any) -> Value:
         output = new(RESULT, None, data)
         output.backward = self.rules > 0
-        self.steps.append(Step(op, inputs, params, output, caller_location()))
+        self.steps.append(Step(op, inputs, params, output, caller_location(), self.update))
         return output
 
     def cotangent(self, node: Tensor, g: Any, final: bool = False) -> None:

@@ -39,6 +39,15 @@ class Value:
         return f"<{self.name or self.kind} {self.shape} {self.dtype}>"
 
 
+class Update(NamedTuple):
+    """An optimiser's update of one parameter: its class, and what it is given."""
+
+    name: str
+    parameter: Value
+    gradient: Any
+    state: dict[str, Value]
+
+
 class Step(NamedTuple):
     """A row that ran: on values and plain numbers, with parameters, at a line of the user's."""
 
@@ -47,6 +56,7 @@ class Step(NamedTuple):
     params: dict[str, Any]
     output: Value
     where: Location | None = None
+    update: int = 0  # the number of an optimiser\'s update that it is part of, from 1
 
 
 @dataclass(eq=False)
@@ -62,7 +72,8 @@ class Steps:
     gradients: list[tuple[Value, Value | None]]  # (input, the `.grad` that it is left with)
     met: dict[Any, bool] = field(default_factory=dict)  # tensor: whether it had a gradient, where that was looked at
     modules: list[Any] = field(default_factory=list)
-    finite: list[Value] = field(default_factory=list)  # where one is not, nothing is written
+    finite: list[Value] = field(default_factory=list)  # gradients: where one is not, nothing is written
+    updates: list[Update] = field(default_factory=list)  # whose new values have to be finite, too
     modes: list[tuple[Any, bool]] = field(default_factory=list)  # modules whose `training` was set
     spoiled: str | None = None  # why these steps are no program
 

@@ -50,7 +50,7 @@ def test_what_a_function_changes_itself_is_an_error():
         return x
 
     with pytest.raises(TypeError, match=r"step changed losses itself"):
-        for _ in range(2):
+        for _ in range(4):
             step(np.ones(2))
 
 
@@ -63,7 +63,7 @@ def test_a_number_that_a_function_changes_itself_is_an_error():
         return x
 
     with pytest.raises(TypeError, match=r"step changed count\['steps'\] itself"):
-        for _ in range(2):
+        for _ in range(4):
             step(np.ones(2))
 
 

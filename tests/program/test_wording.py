@@ -13,7 +13,7 @@ from micrograd_np.core.containers import flatten
 def body(program):
     """What stands below the function's head."""
     text = str(program)
-    return text[text.rindex(":\n") + 2 :]
+    return text[text.index(":\n", text.rindex("\ndef ")) + 2 :].rpartition('    """\n')[2]
 
 
 def bits(result):
