@@ -91,7 +91,8 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
     run.__name__ = title
     try:
         with Mode(recording=True):
-            steps = record(run, (), {})[1]
+            met = [*(used for used, _ in given), *(x._grad for x in outputs if x._grad is not None)]
+            steps = record(run, (), {}, met=met)[1]
     except TraceError:
         raise RuntimeError(
             "there is no source of this graph: how many entries one of its values has depends on others, and a "

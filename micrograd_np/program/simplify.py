@@ -176,7 +176,13 @@ class Walk:
             if step.output in needed or draws(step.op):
                 steps.append(step)
                 needed.update(x for x in step.inputs if isinstance(x, Value))
-        left: dict[str, Any] = {"result": result, "writes": writes, "gradients": gradients, "finite": finite, "updates": updates}
+        left: dict[str, Any] = {
+            "result": result,
+            "writes": writes,
+            "gradients": gradients,
+            "finite": finite,
+            "updates": updates,
+        }
         return replace(program, steps=steps[::-1], **left)
 
 

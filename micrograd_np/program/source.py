@@ -74,10 +74,11 @@ class Source:
         return f"{head}\n{body}\n"
 
     def docstring(self) -> list[str]:
-        """Which array each parameter is that is no argument of the function that was traced."""
-        known = [f"    {name}: {self.described(x)}" for name, x in self.parameters.items() if x.kind != ARGUMENT]
-        if not known:
+        """Which array each parameter is that is no argument of the function, where their names do not say so."""
+        met = [(name, x) for name, x in self.parameters.items() if x.kind != ARGUMENT]
+        if all(name == x.name and x not in self.whose for name, x in met):
             return []
+        known = [f"    {name}: {self.described(x)}" for name, x in met]
         return [
             f'    """What program.arrays() gives, besides the arguments of {self.program.name}:',
             "",
