@@ -2,6 +2,7 @@
 
 The modules in reading order; each imports only those above it.
 
+cures               names from elsewhere, and what to write instead
 core                the tape: a Tensor, the walk back, how an op runs, names, errors
 ops                 the table of derivatives
 conversions, operators, linalg    what leaves the tape; operators, methods, protocols, namespaces from the table
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 from collections.abc import Callable as _Callable
 from importlib import import_module as _import_module
 
+from . import cures as _cures
 from . import linalg
 from . import operators as _operators
 from .anomaly import detect_anomaly
@@ -35,11 +37,15 @@ from .core.errors import (
     GradientError,
     LoadError,
     MicrogradError,
+    MissingFileError,
     MissingPackageError,
     NonFiniteError,
+    OutOfRangeError,
     ShapeError,
     TraceError,
+    UnknownNameError,
     UnsupportedError,
+    UsageError,
 )
 from .core.tensor import Tensor
 from .custom import CustomOp as _CustomOp
@@ -82,7 +88,8 @@ __all__ = [
     *("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
     *("data", "learn", "nn", "optim", "plots", "sample", "testing"),
     *("MicrogradError", "ArgumentError", "ArgumentTypeError", "ShapeError", "UnsupportedError"),
-    *("GradientError", "NonFiniteError", "TraceError", "LoadError", "FileError", "MissingPackageError"),
+    *("GradientError", "NonFiniteError", "TraceError", "LoadError", "FileError", "MissingFileError"),
+    *("UsageError", "OutOfRangeError", "UnknownNameError", "MissingPackageError"),
     *_ROOMS,
     *_TABLE,
 ]
@@ -93,4 +100,8 @@ def __getattr__(name: str) -> object:
         return _import_module(f".{name}", __name__)
     if name in _ROOMS:
         return getattr(_import_module(f".{_ROOMS[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise _cures.answer("mg", name, __all__)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

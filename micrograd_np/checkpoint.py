@@ -11,7 +11,7 @@ import numpy as np
 from .core.backward import pull_arrays, pull_tensors
 from .core.containers import flatten
 from .core.context import CURRENT, Mode, tracing
-from .core.errors import describe
+from .core.errors import GradientError, describe
 from .core.names import Location, format_location
 from .core.tensor import Tensor
 from .core.versions import next_id
@@ -116,7 +116,7 @@ recompute.name = "checkpoint"
 
 def stale_checkpoint(value: Tensor) -> RuntimeError:
     where = value._memory and value._memory.where
-    return RuntimeError(
+    return GradientError(
         f"{describe(value, 'a tensor')} was written to after a checkpoint had used it, and the checkpoint has to run "
         f"again on the old values.\n  written: {format_location(where) if where else 'elsewhere'}\n"
         "Call backward() before the write."
@@ -129,7 +129,7 @@ def check_same(before: list[tuple[Location | None, int]], now: list[tuple[Locati
         return
     changed = [where for (_, old), (where, new) in zip(before, now, strict=False) if old != new]
     where = next(filter(None, changed or [where for where, _ in (*before, *now)][::-1]), None)
-    raise RuntimeError(
+    raise GradientError(
         "a checkpoint did not compute the same when it ran again, and the gradient would be that of another function.\n"
         f"  another value: {format_location(where) if where else 'elsewhere'}\n"
         "If it draws random numbers, draw outside and pass the mask as an argument, or leave dropout out of the "

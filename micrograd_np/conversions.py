@@ -108,6 +108,13 @@ def item(self: Tensor) -> Any:
 
 
 @given
+def tolist(self: Tensor) -> Any:
+    """The numbers in nested lists; a number alone, of a tensor without axes."""
+    check_untraced(self, ".tolist()")
+    return self._data.tolist()
+
+
+@given
 def __repr__(self: Tensor) -> str:
     check_untraced(self, "the text")
     facts = [np.array2string(self._data, separator=", ", prefix="Tensor(")]

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from .anomaly import first_nonfinite
+from .core.backward import Rule
 from .core.errors import ArgumentTypeError, NonFiniteError, ShapeError
 from .core.names import caller_location, format_location
-from .core.rules import Rule, innermost
 from .core.tensor import Tensor
+from .core.versions import innermost
 from .ops.primitive import Bound, Primitive, as_array
 
 
@@ -57,7 +58,7 @@ class CustomOp(Primitive):
     widens = False  # a rule is given the dtypes that its function was given
 
     def __init__(self, function: Callable[..., Any], rules: tuple[Rule | None, ...], broadcasts: bool) -> None:
-        self.signature = inspect.signature(function)
+        self.signature = positional(function.nin) if isinstance(function, np.ufunc) else inspect.signature(function)
         parameters = self.signature.parameters.values()
         names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         metadata = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
@@ -73,6 +74,12 @@ class CustomOp(Primitive):
         functools.update_wrapper(self, function)
 
     gradcheck: Callable[..., Any]  # `mg.gradcheck` of this op; the package sets it
+
+
+def positional(count: int) -> inspect.Signature:
+    """The signature of a ufunc as an op: its arrays, without `out`, `where` and the other keywords."""
+    names = ("x", "y", "z")[:count]
+    return inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in names])
 
 
 def bind_signature(signature: inspect.Signature, *args: Any, **kwargs: Any) -> Bound:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from . import cures
 from .conversions import check_untraced, given, raw
 from .core import errors
 from .core.context import tracing
@@ -37,6 +38,11 @@ LOGIC |= {"lshift": "left_shift", "rshift": "right_shift"}
 METHODS = """
     all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum diagonal dot flatten max mean min
     partition prod ptp ravel repeat reshape round sort squeeze std sum swapaxes take trace transpose var
+""".split()
+# PyTorch's besides.
+METHODS += """
+    abs ceil exp exp2 expm1 floor gelu isfinite isinf isnan log log10 log1p log2 log_softmax logsumexp matmul maximum
+    median minimum norm relu sigmoid sign silu sin cos tan sinh cosh tanh arctan softmax softplus sqrt square
 """.split()
 
 
@@ -141,7 +147,7 @@ def __iter__(self: Tensor) -> Iterator[Any]:
 
 def mask(self: Tensor) -> Any:
     """What NumPy asks of whatever stands beside a masked array."""
-    raise errors.masked()
+    raise errors.masked_array()
 
 
 Tensor._mask = property(mask)  # type: ignore[attr-defined]
@@ -175,3 +181,5 @@ Tensor.real = property(method(FUNCTIONS["real"]))  # type: ignore[attr-defined]
 Tensor.imag = property(method(FUNCTIONS["imag"]))  # type: ignore[attr-defined]
 Tensor.T = property(method(TABLE["transpose"]))  # type: ignore[attr-defined]
 Tensor.mT = property(lambda self: TABLE["swapaxes"](self, -1, -2))  # type: ignore[attr-defined]
+
+cures.install(Tensor, "Tensor", hidden=("args", "op", "params", "scope"))

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .core import errors
 from .core.backward import Pull, backpropagate, pull_arrays, pull_tensors
 from .core.containers import flatten, map_leaves
 from .core.context import CURRENT, Mode, tracing
+from .core.errors import ArgumentError, ArgumentTypeError, describe
 from .core.tensor import Tensor, as_tensor, borrowed, constant, cotangent, seed, trace_constant
 from .core.versions import expose
 from .ops.identity import alias, pack
@@ -45,7 +45,7 @@ def gradients(output: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *
     >>> gradients(h.sum(), [x, h])
     [array([2., 4.]), array([1., 1.])]
     """
-    errors.check_list(tensors)
+    check_list(tensors)
     g = seed(output, gradient)
     as_tensors = create_graph or tracing()
     if as_tensors:
@@ -54,7 +54,7 @@ def gradients(output: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *
         found = collect(output, g, tensors, pull_tensors if as_tensors else pull_arrays)
     for position, tensor in enumerate(tensors):
         if tensor not in found:
-            raise errors.unreached(output, tensor, position)
+            raise unreached(output, tensor, position)
     return [found[tensor] for tensor in tensors]
 
 
@@ -101,7 +101,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
         output, *aux = f(*rebuild(aliases)) if has_aux else (f(*rebuild(aliases)),)
         outputs, rebuild_output = flatten(output)
         outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in outputs]
-        errors.check_outputs(f, outputs)
+        check_outputs(f, outputs)
         node = pack(*outputs)
     nested = recording and (any(map(wants_gradient, leaves)) or reaches_others(node, ends))
     for end in ends:
@@ -116,7 +116,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
 
     def pullback(gradient: Any) -> Any:
         given, _ = flatten(gradient)
-        errors.check_count("the cotangent", len(given), "the output", len(outputs))
+        check_count("the cotangent", len(given), "the output", len(outputs))
         parts = [
             g if isinstance(g, Tensor) else as_tensor(cotangent(x, g)) for x, g in zip(outputs, given, strict=True)
         ]
@@ -162,3 +162,30 @@ def reaches_others(output: Tensor, ends: Sequence[Tensor]) -> bool:
         seen.add(node)
         pending.extend(x for x, _ in node._parents)
     return False
+
+
+def check_list(tensors: Any) -> None:
+    if not isinstance(tensors, list | tuple):
+        raise ArgumentTypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")
+
+
+def unreached(output: Any, tensor: Any, position: int) -> ArgumentError:
+    return ArgumentError(
+        f"{describe(output, 'the output')} was not made from {describe(tensor, f'tensor {position} of the list')}: no "
+        "path of recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, and "
+        "not through .data, .detach() or mg.no_grad()."
+    )
+
+
+def check_count(what: str, count: int, whose: str, expected: int) -> None:
+    if count != expected:
+        raise ArgumentError(f"{what} has {count} parts, and {whose} has {expected}: give one for each.")
+
+
+def check_outputs(f: Any, outputs: list[Any]) -> None:
+    for x in outputs:
+        if x.dtype.kind not in "biufc":
+            raise ArgumentTypeError(
+                f"{getattr(f, '__name__', 'f')} returned {x.data.item() if x.size == 1 else x.data!r}, and a "
+                "derivative is taken of numbers. Did it forget its return?"
+            )

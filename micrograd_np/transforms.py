@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from .core import errors
 from .core.containers import flatten, map_leaves
+from .core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from .core.tensor import trace_constant
 from .ops.primitive import as_array
-from .pullback import Function, vjp
+from .pullback import Function, check_count, vjp
 
 
 def restrict(f: Function, argnums: int | Sequence[int], args: Sequence[Any], kwargs: Any) -> tuple[Function, list[Any]]:
     """f as a function of the chosen arguments alone, and these."""
     numbers = [argnums] if isinstance(argnums, int) else list(argnums)
-    errors.check_argnums(numbers, len(args))
+    check_argnums(numbers, len(args))
     numbers = [number % len(args) for number in numbers]
 
     def restricted(*chosen: Any) -> Any:
@@ -49,12 +49,13 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     >>> value_and_grad(lambda x: (x * x).sum())(np.array([1.0, 2.0]))
     (array(5.), array([2., 4.]))
     """
+    check_function("value_and_grad", f)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
         restricted, chosen = restrict(f, argnums, args, kwargs)
         value, pullback, *aux = vjp(restricted, *chosen, has_aux=has_aux)
-        errors.check_scalar_value(f, value)
+        check_scalar_value(f, value)
         found = pullback(trace_constant(np.ones(value.shape, value.dtype)))
         return (value, *aux) if has_aux else value, found[0] if isinstance(argnums, int) else found
 
@@ -73,6 +74,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     >>> grad(grad(lambda x: x**3))(2.0)
     array(12.)
     """
+    check_function("grad", f)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -93,6 +95,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     array([[2., 0.],
            [0., 4.]])
     """
+    check_function("jacobian", f)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -140,6 +143,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     array([[4., 2.],
            [2., 0.]])
     """
+    check_function("hessian", f)
     return jacobian(jacobian(f, argnums), argnums)
 
 
@@ -159,7 +163,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> jvp(np.sin, (np.array([0.0, 1.0]),), (np.array([1.0, 2.0]),))
     (array([0.        , 0.84147098]), array([1.        , 1.08060461]))
     """
-    errors.check_count("tangents", len(tangents), "primals", len(primals))
+    check_count("tangents", len(tangents), "primals", len(primals))
     output, pullback = vjp(f, *primals)
     _, push = vjp(pullback, map_leaves(lambda x: trace_constant(np.zeros(x.shape, x.dtype)), output))
     (tangent,) = push(tuple(tangents))
@@ -174,6 +178,7 @@ def hvp(f: Function, argnums: int = 0) -> Function:
     >>> hvp(lambda x: (x**3).sum())(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])
     """
+    check_function("hvp", f)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -182,3 +187,33 @@ def hvp(f: Function, argnums: int = 0) -> Function:
         return pullback(args[-1])[0]  # the hessian is symmetric, so pulling v back is pushing it forward
 
     return transformed
+
+
+def check_argnums(numbers: list[int], count: int) -> None:
+    if len({number % max(count, 1) for number in numbers}) < len(numbers):
+        raise ArgumentError(f"argnums={tuple(numbers)} names an argument twice.")
+    wrong = [number for number in numbers if not -count <= number < count]
+    if wrong:
+        raise ArgumentError(
+            f"argnums={wrong[0]} names no argument: the function was called with {count} positional ones."
+        )
+
+
+def check_scalar_value(f: Any, value: Any) -> None:
+    if getattr(value, "size", None) != 1:
+        shape = getattr(value, "shape", type(value).__name__)
+        raise ShapeError(
+            f"grad needs a function with a scalar value, and {getattr(f, '__name__', 'f')} returned {shape}. Reduce "
+            "it, say with .sum(), or use mg.jacobian or mg.vjp."
+        )
+
+
+def check_function(name: str, f: Any) -> None:
+    """Refuse a value where the function that computes it belongs."""
+    if hasattr(f, "backward"):
+        cure = f"Write mg.{name}(f)(x), with f = lambda x: ... giving that value"
+        if "grad" in name:
+            cure += "; or mg.gradients(loss, [x]) for the gradient of the value itself"
+        raise ArgumentTypeError(f"mg.{name} takes a function, and {describe(f, 'this tensor')} is a value. {cure}.")
+    if not callable(f):
+        raise ArgumentTypeError(f"mg.{name} takes a function, such as lambda x: (x * x).sum(), not {describe(f, 'f')}.")

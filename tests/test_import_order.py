@@ -1,6 +1,8 @@
 """Import order is reading order: a module imports only modules above it in the package's table of contents."""
 
 import ast
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -43,3 +45,17 @@ def test_every_module_of_the_table_of_contents_is_there():
 def test_no_circle():
     """Imports inside functions count."""
     tuple(TopologicalSorter({module: imports(module) for module in MODULES}).static_order())
+
+
+def test_a_trace_or_a_compiled_call_loads_none_of_drawing():
+    script = (
+        "import sys, numpy as np, micrograd_np as mg\n"
+        "f = lambda x: np.exp(x).sum()\n"
+        "print(mg.trace(f)(np.ones(3)))\n"
+        "g = mg.compile(f)\n"
+        "[g(np.ones(3)) for _ in range(4)]\n"
+        "assert mg.exp.__doc__\n"
+        "print([name for name in sys.modules if name.startswith('micrograd_np.drawing')])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,5 +1,6 @@
 """What type checkers and editors see: the stubs are fresh, and all documented code passes mypy and pyright."""
 
+import ast
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from tests.stub import STUBS
 from .test_readme import BLOCK, PAGES
 
 ROOT = Path(__file__).parents[1]
+ROOMS = {"__init__.pyi": mg, "nn/__init__.pyi": mg.nn, "optim/__init__.pyi": mg.optim, "linalg.pyi": mg.linalg}
 TYPICAL = sorted((ROOT / "tests" / "typical").glob("*.py"))
 
 
@@ -29,6 +31,16 @@ def test_a_stub_is_what_the_package_says(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     lines = [x for x in lines if not (found := function.match(x)) or any(hasattr(room, found[1]) for room in rooms)]
     assert lines == STUBS[path]().splitlines(), "the stub is stale: run python -m tests.stub"
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_a_stub_declares_all_that_is_public_and_nothing_that_is_not_there(name):
+    declared = set()
+    for node in ast.parse((ROOT / "micrograd_np" / name).read_text(encoding="utf-8")).body:
+        declared |= {node.name} if hasattr(node, "name") else set()
+        declared |= {alias.asname for alias in getattr(node, "names", [])}
+    assert set(ROOMS[name].__all__) <= declared
+    assert "__getattr__" not in declared
 
 
 @pytest.mark.parametrize("script", TYPICAL, ids=lambda path: path.stem)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.containers import flatten
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
 from .claims import candidates
 from .flat_function import is_float, parameter_names, plain
@@ -87,7 +88,7 @@ class Pair:
                 label = "".join(f".{step}" if kind == "attr" else f"[{step!r}]" for kind, step in path).lstrip(".")
                 yield Slot(label if label not in taken else f"self.{label}", value, path, 0, (label, names[-1]))
 
-    def functions(self) -> tuple[Function, Function | None, Any]:
+    def functions(self) -> tuple[Any, Any, Any]:
         """Forward and backward with copies of the objects that they are methods of."""
         pair = [self.forward, self.backward]
         owners = [getattr(f, "__self__", None) if inspect.ismethod(f) else None for f in pair]
@@ -113,7 +114,7 @@ class Pair:
         """The outputs and the cache in what a forward pass returned."""
         if self.backward is None:
             if not isinstance(result, tuple) or len(result) < 2:
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"{called(self.forward)} must return the loss and its gradients, (loss, dW) or (loss, grads), or "
                     "be given with its backward pass: verify(forward, backward, *inputs)."
                 )
@@ -192,7 +193,7 @@ class Pair:
                 return choice, bool(choice) and choice[0] is fresh[0] if choice else False
         if any(p.kind is p.VAR_POSITIONAL for p in parameters):
             return (inputs, False) if scalar else ([*fresh, *inputs], True)
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{called(backward)} takes {len(names)} arguments ({', '.join(names)}). It can be given the "
             f"{len(self.inputs)} inputs, the {len(cache)} values of the forward's cache, or both, after the output's "
             "gradient, called dout."
@@ -204,7 +205,7 @@ class Pair:
         stored_ones = self.stored_gradients(owner)
         if returned is None and not stored_ones:
             function = self.backward or self.forward
-            raise TypeError(f"{called(function)} returned None: did it forget its return?")
+            raise ArgumentTypeError(f"{called(function)} returned None: did it forget its return?")
         if returned is not None:
             found = self.returned_gradients(returned, bool(stored_ones))
         return {**found, **{slot: g for slot, g in stored_ones.items() if slot not in found}}
@@ -296,7 +297,7 @@ class Labelled(str):
 
 
 def too_many(values: Sequence[Any], floats: Sequence[Any]) -> ValueError:
-    return ValueError(
+    return ArgumentError(
         f"backward returned {len(values)} gradients, and there are {len(floats)} floating-point inputs. Return one "
         "for each input, in order, or a dict that names them: {'W1': dW1, ...}."
     )

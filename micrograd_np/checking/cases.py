@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.names import is_user_code, user_frame
+from ..core.errors import ArgumentTypeError
+from ..core.names import Names, is_user_code, live, user_frame, watch
 from ..core.tensor import Tensor
-from ..core.variables import Names, live, watch
 from ..ops.primitive import Primitive
 from .calling import Labelled, Pair, Played, Slot, put, stored
 from .claims import Closeness, parallel
@@ -218,7 +218,7 @@ def reason(error: Exception) -> str:
 
 def numeric(pair: Pair, played: Played, why: str) -> Case:
     """The case in which forward is one op, differentiated by differences of its values."""
-    hand = {slot_of(key): (key, value) for key, value in played.hand.items() if slot_of(key)}
+    hand = {slot: (key, value) for key, value in played.hand.items() if (slot := slot_of(key)) is not None}
     lost = [str(key) for key in played.hand if not slot_of(key)]
     notes = (
         [f"{called(pair.forward)} could not be recorded, so it is compared with numbers alone: {why}."] if why else []
@@ -249,12 +249,13 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Ar
     Of an input too large for that, entries drawn at random, and random directions that would show any other.
     """
     x = np.asarray(slot.value, dtype=float)
+    size = min(1.0, largest(x)) or 1.0  # steps are relative to small inputs
     eps = max([float(np.finfo(y.dtype).eps) for y in (slot.value, *played.outputs) if y.dtype.kind == "f"], default=EPS)
 
     def values(_: Any) -> Callable[[Array], Array]:
         def f(flat: Array) -> Array:
             if np.iscomplexobj(flat):
-                raise TypeError("the function is called with real numbers")
+                raise ArgumentTypeError("the function is called with real numbers")
             forward, _, owner = pair.functions()
             pair.write_state(owner, {})
             value = flat.astype(slot.value.dtype).reshape(x.shape)
@@ -270,9 +271,13 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Ar
         return f
 
     def slopes(directions: list[Array]) -> tuple[Array, Array]:
+        low, high = scaled_slopes([size * v for v in directions])
+        return low / size, high / size
+
+    def scaled_slopes(directions: list[Array]) -> tuple[Array, Array]:
         what = Measured(values, x.ravel(), eps, inner)
         goal = 1e-7 if eps <= EPS else 1e-3
-        found = estimate(what, directions, lambda s: goal * np.maximum(np.abs(s.value), scale))
+        found = estimate(what, directions, lambda s: goal * np.maximum(np.abs(s.value), size * scale))
         low, high = found.bounds
         middle = np.where(np.isfinite(low + high), (low + high) / 2, found.value)
         return middle[:, 0], np.where(np.isfinite(low + high), (high - low) / 2, np.inf)[:, 0]

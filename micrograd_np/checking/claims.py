@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.tensor import Tensor
 from ..ops.primitive import Elementwise
 from .replay import Recording, is_elementwise, sources
@@ -130,11 +131,13 @@ def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]
     if isinstance(key, tuple) and len(key) == 2 and isinstance(key[1], Tensor):
         return key[0], key[1]
     if not isinstance(key, Tensor | str):
-        raise TypeError(f"the gradients by hand are named by tensors or by text, as in {{'dW1': dW1}}, not by {key!r}.")
+        raise ArgumentTypeError(
+            f"the gradients by hand are named by tensors or by text, as in {{'dW1': dW1}}, not by {key!r}."
+        )
     nodes = set(recording.nodes)
     if isinstance(key, Tensor):
         if key not in nodes:
-            raise ValueError(
+            raise ShapeError(
                 f"{key.name or 'a tensor'} {key.shape} is not in the graph of the output, or has no gradient there. "
                 "Give tensors that the output was made from, with requires_grad=True or made from such."
             )
@@ -148,7 +151,7 @@ def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]
                     return key, preactivation(tensor) if before else tensor
     close = difflib.get_close_matches(key, named, 3, 0.5)
     hint = f" Did you mean {' or '.join(close)}?" if close else f" It has {', '.join(named) or 'no names'}."
-    raise ValueError(
+    raise ArgumentError(
         f"the graph has no value called {key!r}, nor one whose gradient that name says.{hint} A tensor may be the key "
         "itself, or be given a name: mg.Tensor(..., name='W1')."
     )
@@ -188,10 +191,10 @@ def precision_of(values: Any) -> float:
 
 def as_hand(label: str, values: Any) -> Array:
     if values is None:
-        raise TypeError(f"the gradient by hand of {label} is None: give an array of numbers, or leave it out.")
+        raise ArgumentTypeError(f"the gradient by hand of {label} is None: give an array of numbers, or leave it out.")
     data = values._data if isinstance(values, Tensor) else np.asarray(values)
     if data.dtype.kind not in "fiub":
-        raise TypeError(f"the gradient by hand of {label} has dtype {data.dtype}; give an array of numbers.")
+        raise ArgumentTypeError(f"the gradient by hand of {label} has dtype {data.dtype}; give an array of numbers.")
     return data.astype(np.float64)
 
 

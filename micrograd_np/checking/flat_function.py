@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..anomaly import first_nonfinite
-from ..core import errors
 from ..core.backward import backpropagate, pull_arrays
 from ..core.containers import flatten, walk_paths
+from ..core.errors import ArgumentTypeError
 from ..core.names import format_location, name_of
 from ..core.tensor import Tensor, constant
 from ..ops.primitive import as_array
+from ..pullback import check_outputs
 from ..transforms import units
 from .finite_differences import EPS, Measured
 
@@ -80,7 +81,7 @@ class Problem:
         integers = [i for i, x in enumerate(self.leaves) if getattr(x, "ndim", 0) and x.dtype.kind in "iu"]
         refused = [i for i in integers if self.computes_with(i)]
         if refused or not self.checked:
-            raise TypeError(
+            raise ArgumentTypeError(
                 not_floating([self.names[i] for i in refused or range(len(self.leaves))], bool(self.checked))
             )
 
@@ -101,7 +102,7 @@ class Problem:
         """Run f on Tensors whose gradients are wanted, and keep its graph."""
         self.tensors = {i: Tensor(x, requires_grad=True, name=self.names[i]) for i, x in self.points.items()}
         self.outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in self.call(self.tensors)]
-        errors.check_outputs(self.called, self.outputs)
+        check_outputs(self.called, self.outputs)
         self.size = sum(x.size for x in self.outputs)
         nodes = graph_of(self.outputs)
         self.nodes = sorted((x for x in nodes if x._parents), key=lambda x: x._order)
@@ -142,7 +143,7 @@ class Problem:
                 if found or not is_float(g) or not np.isfinite(g).all():
                     return
                 if any(is_float(part) and not np.isfinite(part).all() for _, part in pull_arrays(node, g)):
-                    where = format_location(node._created_at)
+                    where = format_location(node._created_at) if node._created_at else "an unknown line"
                     found.append(f"The rule of {node.op.name} makes the first nan or inf: {where}")
 
             with np.errstate(all="ignore"):

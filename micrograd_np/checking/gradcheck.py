@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backward import Rule, fitted
 from ..core.containers import flatten
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import format_location, name_of
-from ..core.rules import Rule, fitted
 from ..core.tensor import Tensor
 from ..core.versions import as_used
 from ..pullback import vjp
@@ -78,9 +79,11 @@ def gradcheck(
     'OK'
     """
     if not callable(f) or isinstance(f, Tensor):
-        raise TypeError(f"gradcheck takes a function and its inputs, gradcheck(f, x, ...), not {type(f).__name__}.")
+        raise ArgumentTypeError(
+            f"gradcheck takes a function and its inputs, gradcheck(f, x, ...), not {type(f).__name__}."
+        )
     if order not in (1, 2):
-        raise ValueError(f"order={order}: gradcheck knows first and second derivatives, order=1 and order=2.")
+        raise ArgumentError(f"order={order}: gradcheck knows first and second derivatives, order=1 and order=2.")
     report = check(f, f, inputs, rtol, fast, seed)
     if order == 2 and report.verdict == OK:
         weighted = report.outputs > 1

@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import Pulled
+from ..core.backward import Pulled, unbroadcast
 from ..core.dispatch import apply
-from ..core.rules import reads, unbroadcast
 from ..core.tensor import Tensor
+from ..core.versions import reads
 from ..ops.primitive import Elementwise
 from .claims import Closeness, Row, parallel
-from .conventions import Sizes, named_factors
+from .closed_forms import SLOPES, blocks_of_columns
+from .conventions import named_factors
 from .hypotheses import PROVEN, Edge, Hypothesis, Suspicion, at_line, edges_of, replacing_operand, rerouting, sending
-from .replay import ACTIVATIONS, Block, Recording, arguments, forms_of
+from .replay import ACTIVATIONS, Block, Recording, arguments, forms_of, is_array, sources
+from .replay import slope as slope_of_block
 
 Array = Any
 
@@ -36,18 +38,20 @@ def patterns(at: Suspicion) -> Iterator[Hypothesis]:
         yield Hypothesis("sign", f"the gradient of {name} has the opposite sign", {x: -2 * g})
         scaled = f"the gradient of {name} is {{whole}} times what it should be"
         yield Hypothesis("unnamed scale", scaled, {x: g}, unknown=True)
-        others = () if g.size == 1 else (*turns(g), *losses(g), *samples(g))
-        for kind, says, other in (*others, *(scales(g, at.sizes) if at.row.hand.size < PROVEN else ())):
+        others = () if g.size == 1 else (*turns(g), *losses(g), *samples(g), *blocks_of_columns(g))
+        for kind, says, other in (*others, *(scales(g, at) if at.row.hand.size < PROVEN else ())):
             yield Hypothesis(kind, f"the gradient of {name} {says}", {x: other - g})
     yield from of_the_row(at)
 
 
-def scales(g: Array, sizes: Sizes) -> Iterator[tuple[str, str, Array]]:
-    """The usual factors, where there are too few numbers to solve for one."""
-    for factor, text in named_factors(sizes).items():
-        for sign, minus in ((1, ""), (-1, "-")):
+def scales(g: Array, at: Suspicion) -> Iterator[tuple[str, str, Array]]:
+    """The usual factors, and the constants of the program, where there are too few numbers to solve for one."""
+    factors = [*named_factors(at.sizes), *(f for c in at.constants for f in (c, 1 / c))]
+    for factor in dict.fromkeys(factors):
+        for sign in (1, -1):
             if sign * factor not in (1, -1):
-                yield "scale", f"is {minus}{text} times what it should be", sign * factor * g
+                text = at.factor_text(sign * factor)
+                yield "scale", f"is {text} times what it should be", sign * factor * g
 
 
 def turns(g: Array) -> Iterator[tuple[str, str, Array]]:
@@ -142,6 +146,27 @@ def of_the_row(at: Suspicion) -> Iterator[Hypothesis]:
         unknown=True,
     )
     yield Hypothesis("added", f"a constant {{factor}} is added to {name}", {x: np.ones_like(expected)}, unknown=True)
+    for axis in range(expected.ndim if expected.ndim > 1 else 0):
+        others = tuple(a for a in range(expected.ndim) if a != axis)
+        square = np.sum(expected**2, axis=others, keepdims=True)
+        own_factors = np.sum(hand * expected, axis=others, keepdims=True) / np.where(square, square, 1)
+        flat = own_factors.ravel()
+        whole = np.allclose(1 / flat[flat != 0], np.round(1 / flat[flat != 0]), 1e-6) and np.all(flat >= 0)
+        word = (
+            {0: "row", 1: "column"}.get(axis, f"index of axis {axis}")
+            if expected.ndim == 2
+            else f"index of axis {axis}"
+        )
+        change = (own_factors - 1) * expected
+        if whole and len(np.unique(np.round(flat, 6))) > 1:
+            listed = ", ".join(f"1/{1 / k:.0f}" if k else "0" for k in flat[:6])
+            says = f"each {word} of {name} is divided by a number of its own ({listed}{', ...' * (len(flat) > 6)})"
+            yield Hypothesis("divided by counts", says, {x: change})
+        off = np.flatnonzero(~np.isclose(flat, 1, 1e-6))
+        if 0 < len(off) <= len(flat) // 2 and len({f"{k:.6g}" for k in flat[off]}) == 1:
+            which = ", ".join(map(str, off))
+            says = f"{word} {which} of {name} is {flat[off[0]]:.4g} times what it should be, and the rest is right"
+            yield Hypothesis("part scaled", says, {x: change})
     limit = np.max(np.abs(hand), initial=0)
     if limit and np.sum(np.abs(hand) == limit) > 1:
         clipped = np.clip(expected, -limit, limit)
@@ -385,7 +410,13 @@ def after_the_update(at: Suspicion) -> Iterator[Hypothesis]:
     for edge in at.edges:
         for place, w in enumerate(edge.node.args):
             gradient = at.hands.get(w, at.base.get(w)) if not getattr(w, "_parents", True) else None
-            if hasattr(gradient, "shape") and place != edge.position and reads(edge.rule, place + 1):
+            if (
+                isinstance(w, Tensor)
+                and w in at.hands
+                and is_array(gradient)
+                and place != edge.position
+                and reads(edge.rule, place + 1)
+            ):
                 by_weight[w].append((edge, place, w, gradient))
     together = [[use for uses in by_weight.values() for use in uses]] if len(by_weight) > 1 else []
     for uses in [*by_weight.values(), *together]:
@@ -405,8 +436,8 @@ def updated(uses: list[Any], rate: float) -> dict[Any, Any]:
     return {node: sending(node, pulls) for node, pulls in ways.items()}
 
 
-Slip = tuple[str, str, Array]
-PRODUCTS = ("dot", "matmul", "einsum", "tensordot")
+LossSlip = tuple[str, str, Array]
+CONTRACTIONS = ("dot", "matmul", "einsum", "tensordot")
 MOST = 12
 
 
@@ -428,7 +459,7 @@ def constants(at: Suspicion) -> Iterator[Hypothesis]:
 
 def is_statistic(x: Tensor) -> bool:
     """Whether a value is a mean, a variance, a maximum: fewer entries than what it is made from, and no loss."""
-    return x.size > 1 and x.op.name not in PRODUCTS and any(x.size < y.size for y, _ in x._parents)
+    return x.size > 1 and x.op.name not in CONTRACTIONS and any(x.size < y.size for y, _ in x._parents)
 
 
 def uses(at: Suspicion) -> Iterator[Hypothesis]:
@@ -449,13 +480,14 @@ def uses(at: Suspicion) -> Iterator[Hypothesis]:
                 ("sign", f"{use} has the wrong sign", -2 * part),
             ):
                 yield Hypothesis(kind, f"{many}, and {says}", {x: change})
+            yield Hypothesis("unnamed scale", f"{many}, and {use} counts {{whole}} times", {x: part}, unknown=True)
         says = f"{many}, and the uses are averaged, not summed"
         yield Hypothesis("mean for sum", says, {x: total / len(parts) - total})
 
 
 def softmax(at: Suspicion) -> Iterator[Hypothesis]:
     """The loss of a softmax: p - y in every form, and what becomes of it with a slip, at one place or in a loop."""
-    lines: dict[Any, list[tuple[Tensor, list[Slip]]]] = defaultdict(list)
+    lines: dict[Any, list[tuple[Tensor, list[LossSlip]]]] = defaultdict(list)
     for x in at.places:
         slips = slips_at(x, at.gradient(x))
         if slips:
@@ -470,7 +502,7 @@ def softmax(at: Suspicion) -> Iterator[Hypothesis]:
                 yield Hypothesis(same[0][0], f"{each} {same[0][1]}", changes)
 
 
-def slips_at(x: Tensor, g: Array) -> list[Slip]:
+def slips_at(x: Tensor, g: Array) -> list[LossSlip]:
     """Kinds of slip, what is to be said, and the change of the gradient, where it is p - y along some axis."""
     for axis in (-1, 0)[: g.ndim]:
         logits, turned = np.moveaxis(x._data, axis, -1), np.moveaxis(g, axis, -1)
@@ -486,7 +518,7 @@ def slips_at(x: Tensor, g: Array) -> list[Slip]:
     return []
 
 
-def slips_of_softmax(p: Array, y: Array, logits: Array) -> Iterator[Slip]:
+def slips_of_softmax(p: Array, y: Array, logits: Array) -> Iterator[LossSlip]:
     """Instead of p - y, the probabilities less the one-hot."""
     slope = p * (1 - p)
     everywhere = np.broadcast_to(np.any(y > 0.5, axis=0), y.shape)
@@ -538,7 +570,32 @@ def activations(at: Suspicion) -> Iterator[Hypothesis]:
             if kind == "derivative left out" or np.any(slope != 1):
                 yield Hypothesis(kind, f"{says}, in {where}", overrides=rerouting(block, slope))
         yield from masks_by_gradient(block, where)
+    yield from inner_derivatives(at)
     yield from in_activations_of_a_line(at)
+
+
+def inner_derivatives(at: Suspicion) -> Iterator[Hypothesis]:
+    """The derivative of an argument inside a function, as of u in tanh(u(x)), left out, constant, or of one use."""
+    seen: set[Tensor] = set()
+    for block in at.blocks:
+        for y in block.inner[1:]:
+            if y in seen or len(y._parents) < 1 or y.shape != block.x.shape:
+                continue
+            seen.add(y)
+            found = [(x, inner) for x, inner in sources(y) if x is block.x]
+            if found:
+                where = f"{at.called(y)}, a function of {at.short(block.x)}{at.place(y)}"
+                its = slope_of_block(block.x, y, found[0][1])
+                for kind, says, other in (
+                    ("derivative left out", "the inner derivative is left out", np.ones_like(its)),
+                    ("derivative twice", "the inner derivative is multiplied in twice", its * its),
+                    ("sign", "the inner derivative has the wrong sign", -its),
+                ):
+                    yield Hypothesis(kind, f"{says}, that of {where}", overrides={y: partial(sloped, block.x, other)})
+
+
+def sloped(x: Tensor, slope: Array, g: Any) -> Pulled:
+    return [(x, g * slope)]
 
 
 def wrong_slopes(block: Block, at: Suspicion) -> Iterator[tuple[str, str, Array]]:
@@ -562,10 +619,24 @@ def wrong_slopes(block: Block, at: Suspicion) -> Iterator[tuple[str, str, Array]
             if name not in [mine for mine, _, _ in own]:
                 yield "another's derivative", f"the derivative of another function ({name}: {text})", form(z)
                 yield "another's derivative", f"the derivative of another function ({name}: {text})", form(x)
+        yield from block_slopes(block)
         yield "part of the derivative", "a factor of the derivative is missing (1-a is left)", 1 - z
         yield "part of the derivative", "the square stands for the product: (1-a)**2", (1 - z) ** 2
         yield "part of the derivative", "a sign inside the derivative is wrong: a*(1+a)", z * (1 + z)
         yield "part of the derivative", "a sign inside the derivative is wrong: 1+a*a", 1 + z * z
+
+
+def block_slopes(block: Block) -> Iterator[tuple[str, str, Array]]:
+    """Slopes of other functions, the two slopes of a rectifier exchanged, and 1 minus the slope."""
+    x, slope = block.x._data, block.slope
+    for kind, says, slope_of in SLOPES:
+        yield kind, f"{says} stands for the derivative", slope_of(x)
+    yield "derivative of the derivative", "1 minus the slope stands for the slope", 1 - slope
+    yield "derivative inverted", "minus the slope stands for the slope", -slope
+    levels = np.unique(slope)
+    if len(levels) == 2:
+        low, high = levels
+        yield "mask inverted", "the two slopes stand on each other's side", np.where(slope == low, high, low)
 
 
 def masks_by_gradient(block: Block, where: str) -> Iterator[Hypothesis]:
@@ -610,6 +681,9 @@ def shared_slopes(block: Block) -> Iterator[tuple[str, str, Array]]:
         yield "value for derivative", "the activation itself stands for its derivative", z
         for name, text, form in forms_of(block):
             yield "derivative of the wrong value", f"{text} is given what the {name} was given", form(x)
+        yield "part of the derivative", "a factor of the derivative is missing (1-a is left)", 1 - z
+        yield "part of the derivative", "the square stands for the product: (1-a)**2", (1 - z) ** 2
+        yield from block_slopes(block)
         for name, (text, form) in ACTIVATIONS.items():
             yield "another's derivative", f"the derivative of another function ({name}: {text})", form(z)
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import Pulled, pull_arrays
+from ..core.backward import Pulled, fit, pull_arrays
 from ..core.dispatch import apply
+from ..core.errors import GradientError
 from ..core.names import format_location, name_of
-from ..core.rules import fit
 from ..core.tensor import Tensor, seed
 from ..core.versions import as_used
 from ..ops.primitive import Elementwise, Outputs
@@ -57,10 +57,10 @@ class Recording:
             for x in (node, *node.args):
                 seen = getattr(x, "_memory", None)
                 if node.op is not None and seen and seen.written > node._order:
-                    raise RuntimeError(
+                    raise GradientError(
                         f"{name_of(x) or 'a tensor'} {x.shape} was written to after {node.op.name} had used it, so the "
-                        f"graph cannot be replayed.\n  written: {format_location(seen.where)}\nCall verify before "
-                        "the update."
+                        f"graph cannot be replayed.\n  written: {format_location(seen.where)}\n"
+                        "Call verify before the update."
                     )
 
     def walk(self, replaced: Mapping[Tensor, Array], through: Callable[[Any], Any] = unchanged) -> dict[Tensor, Any]:
@@ -105,9 +105,7 @@ class Recording:
         with np.errstate(all="ignore"):
             shaken = self.walk({}, shake)
             return {
-                x: float(np.max(np.abs(shaken[x] - g), initial=0)) / SHAKE
-                for x, g in self.true.items()
-                if hasattr(g, "shape")
+                x: float(np.max(np.abs(shaken[x] - g), initial=0)) / SHAKE for x, g in self.true.items() if is_array(g)
             }
 
     def effects(
@@ -196,6 +194,11 @@ class Recording:
             return np.atleast_1d(np.sum(values.get(self.output, self.output._data) * self.seed))
 
         return f
+
+
+def is_array(g: Any) -> bool:
+    """Whether a cotangent is one array: an op with several outputs has a tuple of them, a value off the way None."""
+    return isinstance(g, np.ndarray | np.generic)
 
 
 def pulls_of(node: Tensor, g: Any, z: Any = None, values: Any = None) -> Pulled:

@@ -7,15 +7,17 @@ whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
 from . import errors
 from .context import CURRENT
-from .rules import fit
 from .versions import as_used, check_unwritten, latest
 
+Rule = Callable[..., Any]  # (g, z, x, y, ..., **params) to the cotangent of one argument
+Paths = Sequence[tuple[int, Rule]]  # which arguments a gradient goes back to, each with its rule
 Pulled = list[tuple[Any, Any]]
 Pull = Callable[[Any, Any], Pulled]
 
@@ -110,3 +112,39 @@ def free_graph(node: Any, g: Any) -> None:
 
 # A forgotten node still has an edge, so that a later walk does not take it for a leaf: the edge's rule refuses.
 FREED: Any = ((0, errors.refuse_freed),)
+
+
+# What a rule leaves to the engine.
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """The cotangent of an array that was broadcast: summed over the axes along which it was repeated."""
+    added = g.ndim - len(shape)
+    stretched = tuple(
+        axis for axis in range(g.ndim) if axis < added or (shape[axis - added] == 1 and g.shape[axis] != 1)
+    )
+    return g.sum(axis=stretched).reshape(shape)
+
+
+def fit(g: Any, x: Any, broadcasts: bool) -> Any:
+    """The cotangent `g` in the dtype of the argument `x` that it belongs to; where x was broadcast, in its shape."""
+    if broadcasts and g.shape != x.shape:
+        g = unbroadcast(g, x.shape)
+    if g.dtype != x.dtype:
+        if g.dtype.kind == "c":
+            raise errors.ArgumentTypeError(
+                "gradients of complex numbers are not supported: a complex value came between the output and a "
+                "real argument. Write real and imaginary parts as two real tensors."
+            )
+        g = g.astype(x.dtype)
+    return g
+
+
+def fitted(rule: Rule, position: int, broadcasts: bool) -> Rule:
+    """A rule and what the engine leaves of its result, in one."""
+
+    @functools.wraps(rule)
+    def fitted_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
+        return fit(rule(g, z, *args, **params), args[position], broadcasts)
+
+    return fitted_rule

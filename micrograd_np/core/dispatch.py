@@ -10,14 +10,15 @@ import numpy as np
 from numpy import generic, ndarray
 
 from . import errors
+from .backward import Rule
 from .context import CURRENT
-from .half import HALF, single
 from .names import caller_location
-from .rules import Rule, reads
 from .tensor import Tensor, allocate, init_leaf
-from .versions import memory_of, next_id, saved
+from .versions import memory_of, next_id, reads, saved
 
 NONE: dict[str, Any] = {}
+HALF = np.dtype(np.float16)
+SINGLE = np.dtype(np.float32)
 
 
 def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -76,6 +77,11 @@ def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int,
     if context.watch is not None:
         context.watch.made(node, op, args, params)
     return node
+
+
+def single(x: Any) -> Any:
+    """A float16 array or Tensor as float32; everything else as it is."""
+    return x.astype(SINGLE) if getattr(x, "dtype", None) == HALF else x
 
 
 def single_paths(op: Any, paths: Sequence[tuple[int, Rule]]) -> list[tuple[int, Rule]]:

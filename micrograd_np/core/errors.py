@@ -51,12 +51,28 @@ class GradientError(MicrogradError, RuntimeError):
     """A gradient cannot be computed: no graph, a graph that was freed, or values that were overwritten."""
 
 
+class UsageError(MicrogradError, RuntimeError):
+    """A call cannot be made now, or here: something that it needs is missing, or has already ended."""
+
+
+class OutOfRangeError(MicrogradError, IndexError):
+    """An index, or a label, is out of range."""
+
+
+class UnknownNameError(MicrogradError, KeyError):
+    """There is nothing of this name."""
+
+
 class NonFiniteError(MicrogradError, FloatingPointError):
     """A nan or inf, where none was expected."""
 
 
 class FileError(MicrogradError, OSError):
     """A file cannot be read or written."""
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """There is no such file."""
 
 
 class LoadError(ArgumentError):
@@ -204,52 +220,6 @@ def refuse_setitem(tensor: Any) -> None:
     )
 
 
-def check_list(tensors: Any) -> None:
-    if not isinstance(tensors, list | tuple):
-        raise ArgumentTypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")
-
-
-def unreached(output: Any, tensor: Any, position: int) -> ArgumentError:
-    return ArgumentError(
-        f"{describe(output, 'the output')} was not made from {describe(tensor, f'tensor {position} of the list')}: no "
-        "path of recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, and "
-        "not through .data, .detach() or mg.no_grad()."
-    )
-
-
-def check_count(what: str, count: int, whose: str, expected: int) -> None:
-    if count != expected:
-        raise ArgumentError(f"{what} has {count} parts, and {whose} has {expected}: give one for each.")
-
-
-def check_outputs(f: Any, outputs: list[Any]) -> None:
-    for x in outputs:
-        if x.dtype.kind not in "biufc":
-            raise ArgumentTypeError(
-                f"{getattr(f, '__name__', 'f')} returned {x.data.item() if x.size == 1 else x.data!r}, and a "
-                "derivative is taken of numbers. Did it forget its return?"
-            )
-
-
-def check_argnums(numbers: list[int], count: int) -> None:
-    if len({number % max(count, 1) for number in numbers}) < len(numbers):
-        raise ArgumentError(f"argnums={tuple(numbers)} names an argument twice.")
-    wrong = [number for number in numbers if not -count <= number < count]
-    if wrong:
-        raise ArgumentError(
-            f"argnums={wrong[0]} names no argument: the function was called with {count} positional ones."
-        )
-
-
-def check_scalar_value(f: Any, value: Any) -> None:
-    if getattr(value, "size", None) != 1:
-        shape = getattr(value, "shape", type(value).__name__)
-        raise ShapeError(
-            f"grad needs a function with a scalar value, and {getattr(f, '__name__', 'f')} returned {shape}. Reduce "
-            "it, say with .sum(), or use mg.jacobian or mg.vjp."
-        )
-
-
 def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     """Raise what NumPy refused again, in terms of the user's tensors and line."""
     trace = CURRENT.get().trace
@@ -259,7 +229,7 @@ def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     shapes = [getattr(x, "shape", ()) for x in args]
     if isinstance(error, np.linalg.LinAlgError):
         noted(error, op.name, listed)
-    if isinstance(error, ValueError) and op.name in ("dot", "matmul"):
+    if isinstance(error, ValueError) and op.sign == "@":
         raise ShapeError(f"{op.name} does not fit {listed}: {inner(*shapes)}") from None
     if isinstance(error, ValueError) and op.broadcasts and (why := mismatch(shapes)):
         raise ShapeError(f"{op.name} cannot broadcast {listed}: {why}") from None
@@ -336,7 +306,7 @@ def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradE
     return UnsupportedError(f"{name}: {told}")
 
 
-def masked() -> UnsupportedError:
+def masked_array() -> UnsupportedError:
     return UnsupportedError(
         "a masked array beside a Tensor would lose its mask, or the gradient. Give x.filled(value) or x.data, and "
         "choose with np.where(x.mask, a, b)."
@@ -425,9 +395,8 @@ def warn_of_history(output: Any, leaves: dict[Any, Any]) -> None:
             warned_of_history = True
             warnings.warn(
                 f"backward() has just gone through {len(updates)} recorded updates, one more with every step: "
-                f"{format_location(updates[-1]._created_at)}. The graphs of all steps stay in memory. Write w -= lr "
-                "* w.grad, which "
-                "changes a leaf in place and is not recorded, or use an optimiser, such as mg.optim.SGD.",
+                f"{format_location(updates[-1]._created_at)}. The graphs of all steps stay in memory. Write "
+                "w -= lr * w.grad, which changes a leaf in place and is not recorded, or use an optimiser.",
                 stacklevel=3,
             )
             return
@@ -444,7 +413,7 @@ def follow(output: Any) -> tuple[dict[Any, Any], dict[Any, int]]:
         if node.op is not None and node.op.sign in ("+", "-") and len(node.args) == 2 and len(node._paths) == 1:
             followed[node.args[node._paths[0][0]]] = node
         for x in node.args:
-            if hasattr(x, "paths"):
+            if hasattr(x, "_paths"):
                 uses[x] = uses.get(x, 0) + 1
                 if x not in seen:
                     seen.add(x)

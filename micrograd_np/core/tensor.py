@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .backward import backpropagate, free_graph, pull_tensors, store_gradient
+from .backward import Paths, Rule, backpropagate, free_graph, pull_tensors, store_gradient
 from .context import CURRENT, Mode, tracing
 from .names import Location, caller_location
-from .rules import Paths, Rule
 from .versions import Memory, expose, memory_of, next_id
 
 

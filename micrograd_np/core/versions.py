@@ -14,10 +14,13 @@ Only values that a rule reads count. Snapshots are held by nodes alone and die w
 
 from __future__ import annotations
 
+import dis
+import functools
 import itertools
 import operator
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import CodeType
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -26,7 +29,6 @@ from numpy import ndarray
 
 from . import errors
 from .names import Location, caller_location
-from .rules import reads
 
 next_id = itertools.count(1).__next__  # births of nodes and writes of arrays, on one clock
 
@@ -245,3 +247,46 @@ def before(array: Any, seen: Memory | None, order: int) -> Any:
 def address(array: Any) -> int:
     found: int = array.__array_interface__["data"][0]
     return found
+
+
+# What a rule reads.
+
+METADATA = {"shape", "dtype", "ndim", "size"}
+
+
+def reads(rule: Callable[..., Any], position: int) -> bool:
+    """Whether a rule `(g, z, x, y, ...)` reads the value of z (position 0), x (1), y (2), ...
+
+    A look at `x.shape` is no reading of `x`.
+
+    Examples
+    --------
+    >>> [reads(lambda g, z, x: g * z * np.ones(x.shape), position) for position in (0, 1)]
+    [True, False]
+    """
+    code = getattr(innermost(rule), "__code__", None)
+    if code is None:
+        return True
+    count = code.co_argcount
+    names = code.co_varnames[1:count]
+    name = names[position] if position < len(names) else code.co_varnames[count + code.co_kwonlyargcount]
+    return name in values_read(code)
+
+
+def innermost(rule: Callable[..., Any]) -> Callable[..., Any]:
+    while inner := getattr(rule, "__wrapped__", None) or getattr(rule, "func", None):
+        rule = inner
+    return rule
+
+
+@functools.cache
+def values_read(code: CodeType) -> frozenset[str]:
+    found: set[str] = set()
+    instructions = list(dis.get_instructions(code))
+    for this, following in itertools.pairwise(instructions):
+        if this.opname.startswith(("LOAD_FAST", "LOAD_CLOSURE", "LOAD_DEREF")):
+            names = this.argval if isinstance(this.argval, tuple) else (this.argval,)
+            found.update(names[:-1])
+            if not (following.opname == "LOAD_ATTR" and following.argval in METADATA):
+                found.add(names[-1])
+    return frozenset(found)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, describe
 from ..nn.validation import SIZE, checked_samples, require
-from ..ops.nn import one_hot as rows_of_classes
+from ..ops.classification import one_hot as rows_of_classes
 from ..ops.primitive import as_array
 
 
@@ -49,6 +49,7 @@ def standardise(train: Any, *others: Any) -> Any:
     Parameters
     ----------
     train : (N, ...)
+        The samples that a model learns from.
     *others : (M, ...)
         Scaled by what was found in train, so that nothing is learned from them.
 

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..expressions.phrases import Phrase
-from .scene import Edge, Node, Scene, common, entitle, phrase_of, tagging
-
-UNNAMED = Phrase("…")  # what formulas call a value in a fold, where neither the user nor we have a name for it
+from .graph import LONGEST, runs
+from .scene import UNNAMED, Edge, Node, Scene, common, entitle, phrase_of, tagging
 
 
 def rename(scene: Scene, owner: dict[str, str], told: Container[str], single: Container[str]) -> None:
@@ -37,7 +36,9 @@ def rename(scene: Scene, owner: dict[str, str], told: Container[str], single: Co
         box = owner[node.id]
         for edge in arriving.get(node.id, ()):
             near = inside if owner.get(edge.tail) == box else outside
-            edge.word = node.words[edge.position] = near[edge.tail]
+            edge.word = near[edge.tail]
+            if edge.position >= 0:  # else it is of an op without a box
+                node.words[edge.position] = edge.word
         if node.id in told:
             entitle(node, phrase_of(node), tags, needed=node.id in single)
         else:
@@ -95,6 +96,11 @@ class Item:
     group: str = ""  # the module or scope that it is the whole of
     turn: int = 0  # how many operations a turn of its loop has
 
+    @property
+    def size(self) -> int:
+        """How many operations it stands for, those without a box too."""
+        return len(self.nodes) + sum(len(node.hidden) for node in self.nodes)
+
 
 def owners(items: list[Item]) -> dict[str, str]:
     """The id of the box in which each operation is drawn."""
@@ -110,7 +116,7 @@ def leaves(scene: Scene, owner: dict[str, str]) -> list[Node]:
     return [
         node
         for node in scene.nodes
-        if node.kind in LEAVES and not (len(users.get(node.id, ())) == 1 and users[node.id] <= folds)
+        if node.kind in LEAVES and not (not node.kept and len(users.get(node.id, ())) == 1 and users[node.id] <= folds)
     ]
 
 
@@ -118,7 +124,7 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
     """The scene of the items: folded boxes in the place of their nodes, and their arrows joined."""
     owner = owners(items)
     kept = leaves(scene, owner)
-    folds = {item.nodes[-1].id: item for item in items if len(item.nodes) > 1}
+    folds = {item.nodes[-1].id: item for item in items if item.size > 1}
     if not folds:
         return scene
     drawn = owner | {node.id: node.id for node in kept}
@@ -142,12 +148,12 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
     edges: dict[Hashable, Edge] = {}
     for edge in scene.edges:
         tail, head = drawn.get(edge.tail), drawn[edge.head]
-        if tail and tail != head:
+        if tail and tail != head and edge.tail != edge.head:
             new = replace(edge, tail=tail, head=head, argument="" if head in folds else edge.argument)
             first = edges.setdefault((tail, head) if head in folds else (tail, head, edge.position), new)
             first.flows |= edge.flows
     thin(nodes, list(edges.values()))
-    swallowed = len([node for node in scene.nodes if node.kind in LEAVES]) - len(kept)
+    swallowed = len([node for node in scene.nodes if node.kind in LEAVES]) - len(kept) + scene.hidden_leaves
     return replace(scene, nodes=nodes, edges=list(edges.values()), folded=said(items, swallowed))
 
 
@@ -177,8 +183,12 @@ def summary(item: Item, leaving: set[str]) -> Node:
     words = item.group or item.words
     gives = [replace(node) for node in item.nodes if node.id in leaving or node is last]
     if len(gives) == 1:
-        return replace(last, kind="fold", text=words, op="", scope=item.scope)
-    return Node(last.id, "fold", None, None, text=words, scope=item.scope, gives=gives[:GIVEN] if item.group else [])
+        box = replace(last, kind="fold", text=words, op="", scope=item.scope, hidden=[])
+    else:
+        given = gives[:GIVEN] if item.group else []
+        box = Node(last.id, "fold", None, None, text=words, scope=item.scope, gives=given)
+    box.members = [x for node in item.nodes for x in (*node.hidden, node.source)]
+    return box
 
 
 def shown(item: Item) -> list[Node]:
@@ -196,21 +206,21 @@ def inside(item: Item, places: dict[str, int], scene: Scene, arriving: dict[str,
     for node in nodes:
         node.kind = node.kind if node.id in own else "input"
     edges.sort(key=lambda edge: (places[edge.head], edge.position))
-    left_out = len(item.nodes) - len(own)
+    left_out = item.size - len(own)
     said = [f"{left_out:,} operations between are left out"] if left_out else []
     return Scene(nodes, edges, said, g=scene.g)
 
 
 def said(items: list[Item], swallowed: int) -> list[str]:
     """What was folded, in words."""
-    folded = [item for item in items if len(item.nodes) > 1]
+    folded = [item for item in items if item.size > 1]
     groups = [item for item in folded if item.group]
     lines = []
     if len(groups) > 3:
-        inside = sum(len(item.nodes) for item in groups)
+        inside = sum(item.size for item in groups)
         lines.append(f"{inside:,} operations in {len(groups)} boxes, each a module's or a scope's")
         folded = [item for item in folded if not item.group]
-    lines += [f"{len(item.nodes):,} operations in one box: {item.group or item.words}" for item in folded]
+    lines += [f"{item.size:,} operations in one box: {item.group or item.words}" for item in folded]
     if swallowed:
         lines.append(f"{swallowed:,} {'leaf' if swallowed == 1 else 'leaves'} that only folded operations use")
     return lines
@@ -219,14 +229,17 @@ def said(items: list[Item], swallowed: int) -> list[str]:
 READABLE = 40  # boxes; in a larger picture, loops and modules that run again are drawn once
 NUMBERED = 120  # boxes; a larger picture has no numbers, so modules and scopes are boxes
 LIMIT = 300
-AGAIN = re.compile(r", run \d+$")
-LONGEST = 256  # ops in a loop's body
+AGAIN = re.compile(r", (?:run|step) (?!1$)\d+$")  # of a module's calls, those after the first
 LEAST = 4  # boxes behind the first turn: fewer are not worth a fold
 
 
 def fold(scene: Scene, limit: int | None = None, groups: Iterable[str] = ()) -> Scene:
     """A scene of at most `limit` boxes, with the named groups as one box each."""
-    items = [Item(key(node), sign(node), [node], node.scope) for node in scene.nodes if node.kind not in LEAVES]
+    items = [
+        Item(key(node), sign(node.source), [node], () if node.kept else node.scope)
+        for node in scene.nodes
+        if node.kind not in LEAVES
+    ]
     for group in groups:
         items = gather(items, partial(depth, chosen=partial(is_called, group=group)))
     if boxes(scene, items) > (limit or READABLE):
@@ -239,13 +252,18 @@ def fold(scene: Scene, limit: int | None = None, groups: Iterable[str] = ()) -> 
     return redraw(scene, fold_middle(scene, items, limit or LIMIT))
 
 
+def is_alone(node: Node) -> bool:
+    """Whether a box is never folded: an output, or what an explanation is about."""
+    return node.kept or node.kind == "output"
+
+
 def key(node: Node) -> Hashable:
     """What makes two operations alike: op and source line. An output is like no other."""
-    return node.id if node.kind == "output" else (node.op, getattr(node.source, "where", None))
+    return node.id if is_alone(node) else (node.op, getattr(node.source, "where", None))
 
 
-def sign(node: Node) -> str:
-    return getattr(getattr(node.source, "op", None), "sign", None) or node.op.lstrip("_")
+def sign(made: Any) -> str:
+    return made.op.sign or made.op.name.lstrip("_")
 
 
 def depth(scope: Scope, chosen: Callable[[str], Any]) -> int:
@@ -294,11 +312,8 @@ def fold_repeats(items: list[Item], scoped: bool) -> list[Item]:
     alike = [item.key if scoped else (item.key, item.scope) for item in items]
     keys = np.array([numbers.setdefault(key, len(numbers)) for key in alike])
     for period in range(1, min(LONGEST, len(items) // 4) + 1):
-        same = np.concatenate([[False], keys[period:] == keys[:-period], [False]]).astype(int)
-        starts, ends = np.flatnonzero(np.diff(same) == 1), np.flatnonzero(np.diff(same) == -1)
-        long = ends - starts >= max(3 * period, LEAST)
-        if long.any():
-            return fold_runs(items, period, zip(starts[long].tolist(), ends[long].tolist(), strict=True))
+        if found := runs(keys, period, max(3 * period, LEAST)):
+            return fold_runs(items, period, found)
     return items
 
 
@@ -308,12 +323,13 @@ def fold_runs(items: list[Item], period: int, runs: Iterable[tuple[int, int]]) -
     for start, end in runs:
         first = start + period
         times = (end - start) // period - 1  # between the first and the last
-        folded += [*items[done:first], merged(items[first : first + times * period], items[start:first], times)]
+        folded += [*items[done:first], merged(items[first : first + times * period], items[start:first])]
         done = first + times * period
     return folded + items[done:]
 
 
-def merged(middle: list[Item], body: list[Item], times: int) -> Item:
+def merged(middle: list[Item], body: list[Item]) -> Item:
+    times = round(sum(item.size for item in middle) / sum(item.size for item in body))
     runs = [(word, len(list(run))) for word, run in groupby(item.words for item in body)]
     words = ", ".join(f"{count} × {word}" if count > 2 else ", ".join([word] * count) for word, count in runs)
     nodes = [node for item in middle for node in item.nodes]
@@ -322,7 +338,7 @@ def merged(middle: list[Item], body: list[Item], times: int) -> Item:
         f"{times:,} × ({words})" if len(body) > 1 else f"{times:,} × {words}",
         nodes,
         common([item.scope for item in middle]),
-        turn=len(nodes) // times,
+        turn=sum(len(item.nodes) for item in body),
     )
 
 
@@ -332,11 +348,19 @@ def fold_middle(scene: Scene, items: list[Item], limit: int) -> list[Item]:
     while kept > 2 and boxes(scene, shorter) > limit:
         kept = kept * 3 // 4
         head, middle, tail = items[: kept // 2], items[kept // 2 : -kept // 2], items[-kept // 2 :]
-        counts = Counter(sign(node) for item in middle for node in item.nodes)
-        words = ", ".join(f"{count:,} × {op}" for op, count in counts.most_common())
-        nodes = [node for item in middle for node in item.nodes]
-        shorter = [*head, Item("middle", words, nodes, common([item.scope for item in middle])), *tail]
+        shorter = head
+        for alone, run in groupby(middle, key=lambda item: any(map(is_alone, item.nodes))):
+            inner = list(run)
+            shorter = [*shorter, *(inner if alone else [between_ends(inner)])]
+        shorter = [*shorter, *tail]
     return shorter
+
+
+def between_ends(middle: list[Item]) -> Item:
+    nodes = [node for item in middle for node in item.nodes]
+    counts = Counter(sign(x) for node in nodes for x in (*node.hidden, node.source))
+    words = ", ".join(f"{count:,} × {op}" for op, count in counts.most_common())
+    return Item("middle", words, nodes, common([item.scope for item in middle]))
 
 
 def boxes(scene: Scene, items: list[Item]) -> int:

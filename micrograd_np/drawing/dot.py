@@ -10,9 +10,9 @@ from typing import Any
 
 from ..expressions.formulas import shortened
 from .palette import DIM, GRADIENT, HEAT, INK, KINDS, LINE, PAPER, VALUE
-from .preview import brief, entries, preview
+from .preview import brief, fits, host, lines, preview
 from .scene import Edge, Node, Scene
-from .text import given, shape
+from .text import given, shape, unshown
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 WORDS = 48  # letters of a formula
@@ -51,13 +51,14 @@ def box(node: Node, view: View, more: str = "") -> str:
     fill, border, style, _ = KINDS[node.kind]
     shown = view.arrays(node)
     columns = len(shown)
-    rows = [row(heading(node), columns)]
+    rows = []
     if shown:
-        looks = (
-            grid(*one, captioned=columns > 1) if view.grid(node) else font(brief(one[1]), one[2], 9) for one in shown
-        )
-        cells = (f"<td{part(node, one[0])}>{look}</td>" for one, look in zip(shown, looks, strict=True))
-        rows.append(f"<tr>{''.join(cells)}</tr>")
+        looks = [grid(*one, columns > 1) if view.grid(node) else numbers(one[1], one[2]) for one in shown]
+        cells = [f"<td{part(node, one[0])}>{look}</td>" for one, look in zip(shown, looks, strict=True)]
+        stacked = view.grid(node) and not all(fits(host(one[1])) for one in shown)
+        rows += [tr("".join(cells))] if not stacked else map(tr, cells)
+        columns = 1 if stacked else columns
+    rows.insert(0, row(heading(node), columns))
     if view.lines:
         rows += [row(font(line, DIM, 9), columns) for line in given(node, view.direction)]
     if note := "; ".join(filter(None, (state(node, view), more))):
@@ -65,6 +66,15 @@ def box(node: Node, view: View, more: str = "") -> str:
     return table(
         "".join(rows), f'border="1" cellspacing="0" cellpadding="4" style="{style}" bgcolor="{fill}" color="{border}"'
     )
+
+
+def numbers(values: Any, ink: str) -> str:
+    """Return an array as lines of text."""
+    return "<br/>".join(font(line, ink, 9) for line in lines(values))
+
+
+def tr(cells: str) -> str:
+    return f"<tr>{cells}</tr>"
 
 
 def part(node: Node, caption: str) -> str:
@@ -117,7 +127,7 @@ def table(rows: str, look: str) -> str:
 
 def row(inner: str, columns: int = 1) -> str:
     span = f' colspan="{columns}"' if columns > 1 else ""
-    return f"<tr><td{span}>{inner}</td></tr>"
+    return tr(f"<td{span}>{inner}</td>")
 
 
 def font(text: str, colour: str, size: int) -> str:
@@ -162,9 +172,7 @@ def source(scene: Scene, direction: str = "both") -> str:
     clusters: dict[tuple[str, ...], Any] = {(): digraph}
     for node in scene.nodes:
         place = cluster(clusters, node.scope)
-        place.node(
-            node.id, f"<{box(node, view, node.more or rest(node, view))}>", id=node.id, _attributes={"class": node.kind}
-        )
+        place.node(node.id, f"<{box(node, view, rest(node, view))}>", id=node.id, _attributes={"class": node.kind})
     for scope, inner in reversed(clusters.items()):
         if scope:
             clusters[scope[:-1]].subgraph(inner)
@@ -178,35 +186,40 @@ def source(scene: Scene, direction: str = "both") -> str:
 
 
 def rest(node: Node, view: View) -> str:
-    """What a gradient has beside its parts, where these are shown."""
-    return f"{node.reason}: {entries(node.rest)}" if node.reason and view.grids and view.direction != "forward" else ""
+    """Return what a gradient has beside the parts on arrows."""
+    back = view.grids and view.direction != "forward"
+    rest = f"{node.reason}: {brief(node.rest)}" if node.reason and back else ""
+    return "; ".join(filter(None, (unshown(node) if back else node.more, rest)))
 
 
 def cluster(clusters: dict[tuple[str, ...], Any], scope: tuple[str, ...]) -> Any:
-    """The frame of a scope, inside those of the scopes around it."""
-    if scope not in clusters:
-        outer = cluster(clusters, scope[:-1])
-        inner = type(outer)(f"cluster_{len(clusters)}")
-        inner.attr(label=f"<{font(scope[-1], DIM, 10)}>", labelloc="t", labeljust="l", color=LINE, style="rounded")
-        clusters[scope] = inner
+    """Return the frame of a scope, inside those of the scopes around it."""
+    for depth in range(1, len(scope) + 1):
+        if scope[:depth] not in clusters:
+            inner = type(clusters[()])(f"cluster_{len(clusters)}")
+            look = {"labelloc": "t", "labeljust": "l", "color": LINE, "style": "rounded"}
+            inner.attr(label=f"<{font(scope[depth - 1], DIM, 10)}>", **look)
+            clusters[scope[:depth]] = inner
     return clusters[scope]
 
 
 def arrow(edge: Edge, view: View) -> dict[str, str]:
-    """How an edge looks; going back, it carries the rule, and where several meet, this part of the gradient."""
+    """Return how an edge looks: a value goes to its head; a rule's result goes back to its tail."""
     if not edge.flows:
         return {"style": "dashed"}
     back = view.direction != "forward"
     words = [clip(edge.rule)] if back and view.lines else []
     if back and edge.part is not None and view.grids:
-        words.append(f"part: {entries(edge.part)}")
+        words.append(f"part: {brief(edge.part)}")
     if edge.others:
         words.append(f"and {edge.others} more arrows")
-    look = {"label": f"<{lines(words)}>"} if any(words) else {}
-    return look | ({"dir": "back", "color": GRADIENT} if view.direction == "backward" else {})
+    look = {"label": f"<{labelled(words)}>"} if any(words) else {}
+    return (
+        look | {"forward": {}, "both": {"dir": "both"}, "backward": {"dir": "back", "color": GRADIENT}}[view.direction]
+    )
 
 
-def lines(words: Iterable[str]) -> str:
+def labelled(words: Iterable[str]) -> str:
     return "<br/>".join(f" {escape(word)} " for word in words)
 
 
@@ -222,17 +235,25 @@ def legend(scene: Scene, view: View) -> str:
     if view.direction != "backward" and view.lines and not scene.program:
         numbers.append(f"<td>{font('values', VALUE, 9)}</td>")
     if view.direction != "forward" and view.lines:
-        missing = "" if view.walked else "no backward yet; "
-        result = ", z is its result" if speaks_of_z(scene) else ""
-        words = f"{missing}gradients: {scene.g} arrives at an operation{result}"
-        numbers.append(f"<td>{font(words, GRADIENT, 9)}</td>")
+        numbers.append(f"<td>{font(meaning(scene), GRADIENT, 9)}</td>")
     if view.grids and not scene.program:
         cells = "".join(cell("", level) for level in range(-4, 5))
-        scale = f"<tr><td>{font('-', INK, 9)}</td>{cells}<td>{font('+', INK, 9)}</td></tr>"
+        scale = f"<tr><td>{font('each array: -', INK, 9)}</td>{cells}<td>{font('+', INK, 9)}</td></tr>"
         numbers.append("<td>" + table(scale, 'border="0" cellspacing="0" cellpadding="1"') + "</td>")
     rows = [row(table(f"<tr>{''.join(parts)}</tr>", LOOSE)) for parts in (kinds, numbers) if parts]
+    if view.direction != "forward" and view.lines and any(edge.rule for edge in scene.edges):
+        z = ", z its value" if speaks_of_z(scene) else ""
+        words = f"on an arrow: what goes back along it; {scene.g} is the gradient of the box that it comes from{z}"
+        rows.append(row(font(words, GRADIENT, 9)))
     rows += [row(font(line, DIM, 9)) for line in folded(scene)]
     return table("".join(rows), 'border="0" cellspacing="0" cellpadding="1"')
+
+
+def meaning(scene: Scene) -> str:
+    """Return what a gradient is: `gradient = d loss / d (this box)`."""
+    ends = [node.title or "output" for node in scene.nodes if node.kind == "output"]
+    of = clip(ends[0]) if len(ends) == 1 else "(outputs)"
+    return f"{'' if scene.walked else 'no backward yet; '}gradient: {scene.g} = d {of} / d (this box)"
 
 
 def speaks_of_z(scene: Scene) -> bool:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..core import errors
 from ..core.backward import FREED
+from ..core.errors import ArgumentTypeError, GradientError
+from ..core.names import Names, live
 from ..core.tensor import Tensor
-from ..core.variables import Names, live
-from .scene import Scene, build, walk
-from .text import backward, called, table
+from .collapse import LIMIT, fold
+from .graph import graph_of, ops_of, reached
+from .scene import Scene, build
+from .text import Listing, backward, called, table
 from .values import fill
 
 
-def explain(tensor: Tensor, output: Tensor | None = None) -> str:
+def explain(tensor: Tensor, output: Tensor | None = None) -> Listing:
     """The chain rule from an output back to a tensor, as text: a line for each rule, with names, shapes and numbers.
 
     Parameters
@@ -52,34 +56,35 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> str:
     errors.check_recorded(output)
     if output.op is None:
         who = errors.describe(output, "this tensor")
-        raise RuntimeError(f"{who} was computed from nothing, and nothing among your variables was computed from it.")
-    scene = build([output], names)
-    first = scene.nodes[-1]
+        raise GradientError(f"{who} was computed from nothing, and nothing among your variables was computed from it.")
+    scene = build([output], names, graph_of([output], keep={id(tensor)}))
+    first, last = scene.nodes[-1], next((node for node in scene.nodes if node.source is tensor), None)
     if tensor is output:
         check_kept(scene)
-        title, part = f"From {called(first)} back", fill(scene)
+        title, part = f"From {called(first)} back", fill(fold(scene, LIMIT))
     else:
-        last = next((node for node in scene.nodes if node.source is tensor), None)
-        way = between(scene, last.id) if last else set()
-        if last is None or first.id not in way:
+        if last is None or id(output) not in reached(ops_of([output]), tensor):
             check_kept(scene)
-            raise RuntimeError(f"no gradient flows from {called(first)} to {errors.describe(tensor, 'this tensor')}.")
-        title, part = f"From {called(first)} back to {called(last)}", on_the_way(fill(scene), way)
-    return f"{title}: {scene.g} is the gradient of the value on the right\n{table(backward(part))}"
+            raise GradientError(f"no gradient flows from {called(first)} to {errors.describe(tensor, 'this tensor')}.")
+        last.kept = True
+        whole = fill(fold(scene, LIMIT))
+        title, part = f"From {called(first)} back to {called(last)}", on_the_way(whole, between(whole, last.id))
+    heading = f"{title}: {scene.g} is the gradient of the value on the right"
+    return Listing("\n".join([heading, table(backward(part)), *(f"  folded: {words}" for words in part.folded)]))
 
 
 def check_tensor(function: str, x: Any) -> None:
     """Refuse to explain what is no Tensor."""
     if not isinstance(x, Tensor):
         whose = ", such as one of its parameters" if hasattr(x, "named_parameters") else ""
-        raise TypeError(f"{function} asks about a Tensor, and was given {x!r:.60}. Give it a Tensor{whose}.")
+        raise ArgumentTypeError(f"{function} asks about a Tensor, and was given {x!r:.60}. Give it a Tensor{whose}.")
 
 
 def check_kept(scene: Scene) -> None:
     """Refuse to say that no gradient flowed where the graph is not known any more."""
     cut = next((node for node in scene.nodes if node.op and node.source._paths is FREED), None)
     if cut:
-        raise RuntimeError(
+        raise GradientError(
             f"the graph of {called(cut)} was forgotten by backward(retain_graph=False). Explain before that, or leave "
             "retain_graph=False out."
         )
@@ -88,8 +93,8 @@ def check_kept(scene: Scene) -> None:
 def computed_from(tensor: Tensor, names: Names) -> list[Tensor]:
     """The values among the user's variables that were computed from a tensor, the newest first."""
     held = {id(x): x for x in names.held if isinstance(x, Tensor) and x.op is not None and x is not tensor}
-    newest = sorted(held.values(), key=lambda x: -x._order)
-    return [x for x in newest if any(value is tensor for value in walk([x]))]
+    found = reached(ops_of(list(held.values())), tensor, flowing=False)
+    return sorted((x for x in held.values() if id(x) in found), key=lambda x: -x._order)
 
 
 def between(scene: Scene, target: str) -> set[str]:
@@ -104,4 +109,4 @@ def between(scene: Scene, target: str) -> set[str]:
 def on_the_way(scene: Scene, way: set[str]) -> Scene:
     nodes = [node for node in scene.nodes if node.id in way]
     edges = [edge for edge in scene.edges if edge.tail in way and edge.head in way]
-    return Scene(nodes, edges, g=scene.g)
+    return replace(scene, nodes=nodes, edges=edges)

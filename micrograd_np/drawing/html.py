@@ -14,6 +14,7 @@ from . import text
 from .dot import facts
 from .palette import DARK, GRADIENT, HEAT, INK, VALUE
 from .preview import heat, host, numbers, preview
+from .render import FITTING
 from .scene import Node, Scene, kind
 from .text import clip
 from .values import look
@@ -70,7 +71,7 @@ def page(scene: Scene, svg: str, source: str) -> str:
         title=escape(f"{called(scene.nodes[-1])}, forward and back"),
         style=beside("player.css") + heat_style(),
         script=beside("player.js"),
-        svg=svg[svg.index("<svg") :],
+        svg=svg[svg.index("<svg") :].replace(FITTING.decode(), "<svg ", 1),
         source=escape(source),
         last=len(steps) - 1,
         data=json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .palette import INK, KINDS
 from .scene import Edge, Node, Scene
-from .text import clip, number, said, shape
+from .text import clip, number, said, shape, unshown
 
 # Mermaid's own entities: a name is only a name.
 ENTITIES = str.maketrans({c: f"#{ord(c)};" for c in '#&<>"`;\\'})
@@ -12,7 +12,7 @@ ENTITIES = str.maketrans({c: f"#{ord(c)};" for c in '#&<>"`;\\'})
 
 def mermaid(scene: Scene, direction: str = "both") -> str:
     """A flowchart's source."""
-    lines = ["flowchart TB", *group(scene, direction, ())]
+    lines = ["flowchart TB", *groups(scene, direction)]
     lines += [arrow(edge, direction) for edge in scene.edges if edge.drawn]
     for kind, (fill, border, style, _) in KINDS.items():
         if any(node.kind == kind for node in scene.nodes):
@@ -22,16 +22,17 @@ def mermaid(scene: Scene, direction: str = "both") -> str:
     return "\n".join(lines) + "\n"
 
 
-def group(scene: Scene, direction: str, scope: tuple[str, ...]) -> list[str]:
-    """The boxes of a scope, after the scopes inside it."""
-    depth = len(scope)
-    inner = dict.fromkeys(node.scope[: depth + 1] for node in scene.nodes if node.scope[:depth] == scope)
-    lines = []
-    for deeper in inner:
-        if deeper != scope:
-            first = next(node.id for node in scene.nodes if node.scope[: depth + 1] == deeper)
-            lines += [f"subgraph {first}_{depth}[{quoted(clip(deeper[-1]))}]", *group(scene, direction, deeper), "end"]
-    return lines + [box(node, direction) for node in scene.nodes if node.scope == scope]
+def groups(scene: Scene, direction: str) -> list[str]:
+    """Return the boxes, those of a scope inside its frame."""
+    members: dict[tuple[str, ...], list[str]] = {(): []}
+    for node in scene.nodes:
+        for depth in range(len(node.scope)):
+            members.setdefault(node.scope[: depth + 1], [])
+        members[node.scope].append(box(node, direction))
+    for i, scope in reversed(list(enumerate(members))):
+        if scope:
+            members[scope[:-1]][:0] = [f"subgraph s{i}[{quoted(clip(scope[-1]))}]", *members[scope], "end"]
+    return members[()]
 
 
 def box(node: Node, direction: str) -> str:
@@ -42,7 +43,7 @@ def box(node: Node, direction: str) -> str:
         words.append(f"gradient {gradient}")
         if node.reason:
             words.append(f"{node.reason}: {number(node.rest)}")
-    words += [node.more] if node.more else []
+    words += [unshown(node)] if node.more else []
     return f"{node.id}[{quoted(*words)}]:::{node.kind}"
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
+from ..core.containers import flatten
+from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.names import Names, is_module, live, watch
 from ..core.tensor import Tensor
-from ..core.variables import Names, is_module, live, watch
 from ..program import Program
 from . import dot, html, mermaid, programs, render, text
 from .collapse import fold as fold_scene
 from .collapse import see_through
+from .graph import Graph, graph_of
 from .programs import program_of
 from .scene import Scene, build
 from .values import fill
@@ -22,26 +25,26 @@ DIRECTIONS = ("both", "forward", "backward")
 
 def check_direction(direction: str) -> None:
     if direction not in DIRECTIONS:
-        raise ValueError(f"direction={direction!r}: write one of {', '.join(map(repr, DIRECTIONS))}.")
+        raise ArgumentError(f"direction={direction!r}: write one of {', '.join(map(repr, DIRECTIONS))}.")
 
 
 def check_limit(limit: Any) -> None:
     whole = hasattr(limit, "__index__") and not isinstance(limit, bool)
     if limit is not None and not (whole and limit > 0):
-        raise ValueError(f"limit={limit!r}: write how many boxes there may be, 1 or more.")
+        raise ArgumentError(f"limit={limit!r}: write how many boxes there may be, 1 or more.")
 
 
 def check_fold(fold: Collection[str], scene: Scene, names: Names | None = None) -> None:
     """Refuse groups that are not in a picture. A module of one box, which has no frame, may be named."""
     if isinstance(fold, str):
-        raise TypeError(f"fold={fold!r}: write a list, fold=[{fold!r}].")
+        raise ArgumentTypeError(f"fold={fold!r}: write a list, fold=[{fold!r}].")
     labels = dict.fromkeys(label for node in scene.nodes for label in node.scope)
     known = dict.fromkeys(label.split(": ")[0].split(", run ")[0] for label in labels)
     single = {names.in_module(id(x)) for x in names.held if is_module(x)} if names else set()
     for group in fold:
         if group not in labels and group not in known and group not in single:
             there = f"There are {', '.join(map(repr, known))}" if known else "There is none to fold"
-            raise ValueError(f"fold={list(fold)!r}: the picture has no module or scope {group!r}. {there}.")
+            raise ArgumentError(f"fold={list(fold)!r}: the picture has no module or scope {group!r}. {there}.")
 
 
 Path = TypeVar("Path", str, os.PathLike[str])
@@ -117,7 +120,7 @@ class Picture:
         """Write the picture in the format that the path's suffix names; returns the path."""
         suffix = os.path.splitext(path)[1].lower()
         if suffix not in FORMATS:
-            raise ValueError(f"{path}: a picture is saved as {', '.join(FORMATS)}.")
+            raise ArgumentError(f"{path}: a picture is saved as {', '.join(FORMATS)}.")
         content = getattr(self, FORMATS[suffix])
         render.write(path, content if isinstance(content, bytes) else content.encode())
         return path
@@ -196,15 +199,18 @@ def draw(
     if callable(target):
         result, names = watch(target, *args, **kwargs)
     else:
-        result, names = target, live(Names())
-    outputs = list(tensors(result))
+        result, names = target, None
+    outputs = tensors(result)
     if not outputs:
-        raise TypeError(f"there is no Tensor to draw in {result!r:.80}. {cure(args, kwargs)}")
-    return pictured(outputs, names, getattr(target, "__name__", ""), direction, fold, limit)
+        raise ArgumentTypeError(f"there is no Tensor to draw in {result!r:.80}. {cure(args, kwargs)}")
+    graph = graph_of(outputs)
+    names = names or live(Names(), graph.values)
+    return pictured(outputs, graph, names, getattr(target, "__name__", ""), direction, fold, limit)
 
 
 def pictured(
     outputs: list[Tensor],
+    graph: Graph,
     names: Names,
     title: str = "",
     direction: str = "both",
@@ -212,7 +218,7 @@ def pictured(
     limit: int | None = None,
 ) -> Picture:
     """The picture of values whose names are known; the title is what its source is called."""
-    scene = see_through(build(outputs, names))
+    scene = see_through(build(outputs, names, graph))
     check_fold(fold, scene, names)
     title = title or f"compute_{scene.nodes[-1].name or 'output'}"
     called = {id(node.source): node.name if node.op else node.title for node in scene.nodes}  # tags, of leaves alone
@@ -226,12 +232,6 @@ def cure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     return "Draw a Tensor, or a function that returns one."
 
 
-def tensors(result: Any) -> Iterator[Tensor]:
-    """The tensors in what a function returned."""
-    if isinstance(result, Tensor):
-        yield result
-    elif isinstance(result, dict):
-        yield from tensors(list(result.values()))
-    elif isinstance(result, list | tuple):
-        for part in result:
-            yield from tensors(part)
+def tensors(result: Any) -> list[Tensor]:
+    """Return the tensors in what a function returned."""
+    return [x for x in flatten(result)[0] if isinstance(x, Tensor)]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 ROWS, COLUMNS, STRIP = 6, 4, 12
+FEW = 12  # numbers that are always shown whole, in their order
 NOISE = 1e-12  # a mean that is smaller against the greatest number is what rounding left of 0
 LEVELS = 4
 STRANGE = 9  # the heat of nan and of infinity
@@ -28,8 +29,8 @@ def preview(values: Any) -> Preview:
     values = host(values)
     if values.size == 0:
         return Preview([], [], "empty")
-    if values.ndim <= 2 and fits(values):
-        rows = np.atleast_2d(values)
+    if fits(values):
+        rows = in_rows(values)
         texts = iter(numbers(rows.ravel()))
         levels = heat(rows) if values.size > 1 else heat(np.where(np.isfinite(rows), 0, rows))
         return Preview([[next(texts) for _ in row] for row in rows], levels.tolist(), "")
@@ -38,18 +39,36 @@ def preview(values: Any) -> Preview:
 
 
 def brief(values: Any) -> str:
-    """An array in one short line: its number, or its least and greatest, or what all of it is."""
+    """Return an array in one line: a few numbers whole, else the least and greatest."""
     values = host(values)
     if values.size == 0:
         return "empty"
-    return numbers(values.ravel())[0] if values.size == 1 else summary(values, mean=False)
+    if values.size == 1:
+        return numbers(values.ravel())[0]
+    return " ".join(lines(values)) if values.size <= FEW else summary(values, mean=False)
 
 
-def entries(values: Any) -> str:
-    """The numbers of a vector of a few, so that parts can be added up; of other arrays, one short line."""
+def lines(values: Any) -> list[str]:
+    """Return an array as a box shows it in text: a few numbers row by row, others in one line."""
     values = host(values)
-    few = values.ndim == 1 and 1 < values.size <= COLUMNS
-    return f"[{' '.join(numbers(values))}]" if few else brief(values)
+    if not 1 < values.size <= FEW:
+        return [brief(values)]
+    rows = in_rows(values)
+    words = iter(numbers(values.ravel()))
+    texts = [[next(words) for _ in row] for row in rows]
+    width = max(len(word) for row in texts for word in row) if len(texts) > 1 else 0
+    found = [" ".join(word.rjust(width) for word in row) for row in texts]
+    if values.ndim < 2:
+        return [f"{'[' if i == 0 else ' '}{row}{']' if row is found[-1] else ''}" for i, row in enumerate(found)]
+    return [f"[{row}]" for row in found]
+
+
+def in_rows(values: Any) -> Any:
+    """Return an array of few numbers as rows: a long vector as two of them."""
+    if values.ndim < 2:
+        count = 2 if values.size > ROWS and values.size % 2 == 0 else 1
+        return values.reshape(count, -1)
+    return values.reshape(-1, values.shape[-1])
 
 
 def host(values: Any) -> Any:
@@ -58,8 +77,9 @@ def host(values: Any) -> Any:
 
 
 def fits(values: Any) -> bool:
-    rows, columns = np.atleast_2d(values).shape
-    return bool(rows <= ROWS and columns <= (ROWS if rows == 1 else COLUMNS))
+    """Whether an array is shown number by number."""
+    rows, columns = in_rows(values).shape if values.ndim != 1 else (1, values.size)
+    return bool(values.size <= FEW or (values.ndim <= 2 and rows <= ROWS and columns <= COLUMNS))
 
 
 def summary(values: Any, mean: bool = True) -> str:

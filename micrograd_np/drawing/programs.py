@@ -8,15 +8,18 @@ from typing import Any
 from ..core.backward import FREED, operands
 from ..core.context import Mode
 from ..core.dispatch import apply
+from ..core.errors import UsageError
 from ..core.tensor import Tensor, constant
 from ..expressions.phrases import Phrase, short
 from ..program import Program
+from ..program.guards import Outside
 from ..program.record import record
 from ..program.source import Source
 from ..program.trace import TraceError
 from ..program.values import CONSTANT, Value
 from ..pullback import gradients
-from .scene import Edge, Node, Scene, entitle, phrase_of, tagging, walk
+from .graph import walk
+from .scene import Edge, Node, Scene, entitle, phrase_of, tagging
 from .values import raw, runs_users_code
 
 
@@ -66,16 +69,14 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
     Where one output was given a gradient, the leaves' gradients are part of it. Names are those of values by their ids.
     """
     if outputs[0]._paths is FREED:
-        raise RuntimeError(
-            "there is no source of this graph: backward(retain_graph=False) forgot it. Draw before that."
-        )
+        raise UsageError("there is no source of this graph: backward(retain_graph=False) forgot it. Draw before that.")
     again = {id(x): x for x in walk(outputs)}
     given = [(used, x) for node in list(again.values()) for used, x in taken_arrays(node)]
     names = {**names, **{id(used): names.get(id(x)) for used, x in given}}
     computed = [x for x in again.values() if getattr(x, "op", None) is not None and x._paths is not FREED]
     for x in computed:
         if runs_users_code(x):
-            raise RuntimeError(
+            raise UsageError(
                 f"there is no source of this graph: its {x.op.name} calls a function of yours, of which only you have "
                 "the source."
             )
@@ -91,15 +92,17 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
     run.__name__ = title
     try:
         with Mode(recording=True):
-            met = [*(used for used, _ in given), *(x._grad for x in outputs if x._grad is not None)]
-            steps = record(run, (), {}, met=met)[1]
+            # The graph's own arrays are inputs of the program, as leaves are: they were there before it ran.
+            arrays = [*(used for used, _ in given), *(raw(x._grad) for x in outputs if x._grad is not None)]
+            steps = record(run, (), {}, outside=Outside(run, [arrays], strict=False))[1]
     except TraceError:
-        raise RuntimeError(
+        raise UsageError(
             "there is no source of this graph: how many entries one of its values has depends on others, and a "
             "program's shapes are fixed. Choose with mg.where instead of an index of booleans."
         ) from None
     for value in steps.inputs():
         value.name = names.get(id(value.of)) or value.name
+    steps.arguments[:] = steps.inputs()  # the picture names them all; none needs to be explained
     return Program(steps)
 
 

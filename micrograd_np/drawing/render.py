@@ -6,7 +6,8 @@ import os
 import re
 from contextlib import suppress
 
-from .palette import style
+from ..core.errors import FileError, UsageError
+from .palette import GRADIENT, style
 
 # Before version 3, dot gives a cell its id only where the cell is a link; the drawing then drops the link.
 HANDLE = re.compile(r'(<td id="\w+" tooltip="\w+")')
@@ -14,6 +15,11 @@ LINK = 'href="#"'
 # Text is measured in bytes, of which … has three. What stands for it meanwhile is as wide as a dot, and in no name.
 DOTS, STAND_IN = "…", "\x7f."
 TITLE = re.compile(rb'(<g id="clust\d+" class="cluster">(?:(?!</g>).)*?)(<text.*?</text>\n)', re.DOTALL)
+SIZE = re.compile(rb'(width|height)="([\d.]+)pt"')
+SCALE = 1.1  # pixels for a point: formulas are as large as small print
+FITTING = b'<svg style="max-width:100%;height:auto" '  # a drawing fits the cell of a notebook
+EDGE = re.compile(rb'<g id="e\d+" class="edge">.*?</g>', re.DOTALL)
+HEAD = re.compile(rb'<polygon fill="#\w+" stroke="#\w+"')
 DATE = re.compile(rb"(/CreationDate \(D:)\d{14}")  # without it, the same picture is the same bytes
 CURE = "Install one with `pip install graphviz-pure`, or your system's graphviz package."
 
@@ -30,11 +36,11 @@ def engine(format: str) -> str:
     if system := shutil.which("dot"):
         return system
     if format == "pdf":
-        raise RuntimeError(
+        raise UsageError(
             "PDF needs the program `dot`, and there is none on the PATH. Install your system's graphviz package, "
             "or save as .svg or .png."
         )
-    raise RuntimeError(
+    raise UsageError(
         f"no layout engine was found: neither graphviz-pure in {scripts} nor `dot` on the PATH. {CURE} "
         "DOT source (.dot), Mermaid (.mmd, .md) and text (.txt) need none."
     )
@@ -52,7 +58,7 @@ def render(source: str, format: str, dpi: int = 96) -> bytes:
         source = source.replace(DOTS, STAND_IN)
     done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{command[0]} could not draw this: {done.stderr.decode(errors='replace').strip()}")
+        raise UsageError(f"{command[0]} could not draw this: {done.stderr.decode(errors='replace').strip()}")
     if format == "svg":
         return styled(done.stdout)
     return DATE.sub(rb"\g<1>19800101000000", done.stdout) if format == "pdf" else done.stdout
@@ -62,11 +68,24 @@ def styled(svg: bytes) -> bytes:
     """A drawing that follows the reader's light or dark page, without the ids that hovering would show."""
     svg = re.sub(rb"<title>[^<]*</title>\n", b"", svg).replace(f" xlink:{LINK}".encode(), b"")
     svg = svg.replace(STAND_IN.encode(), DOTS.encode())
+    svg = EDGE.sub(two_ways, svg)
+    svg = SIZE.sub(lambda found: b'%s="%.0f"' % (found[1], SCALE * float(found[2])), svg, count=2)
+    svg = svg.replace(b"<svg ", FITTING, 1)
     titles = b"".join(found[2] for found in TITLE.finditer(svg))  # go over the arrows that cross them
     svg = TITLE.sub(rb"\1", svg)
     start, end = svg.index(b">", svg.index(b"<svg")) + 1, svg.rindex(b"</g>")
     over = b'<g class="titles">\n' + titles + b"</g>\n" if titles else b""
     return svg[:start] + b"\n" + style().encode() + svg[start:end] + over + svg[end:]
+
+
+def two_ways(edge: re.Match[bytes]) -> bytes:
+    """Return an arrow with two heads, the one at its tail in the colour of gradients, which go there."""
+    if len(HEAD.findall(edge[0])) != 2:
+        return edge[0]
+    back = f'<polygon class="back" fill="{GRADIENT}" stroke="{GRADIENT}"'.encode()
+    first = HEAD.sub(back, edge[0], count=1)
+    start = first.rindex(b"<polygon")
+    return first[:start] + b'<polygon class="to"' + first[start + len(b"<polygon") :]
 
 
 def write(path: str | os.PathLike[str], content: bytes) -> None:
@@ -82,6 +101,6 @@ def write(path: str | os.PathLike[str], content: bytes) -> None:
             with suppress(FileNotFoundError):
                 os.unlink(beside)
     except OSError as error:
-        raise OSError(
+        raise FileError(
             error.errno, f"cannot write {path}: {error.strerror}. Nothing was written; save to another folder."
         ) from None

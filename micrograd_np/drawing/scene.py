@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from ..core.backward import FREED
-from ..core.rules import fitted
+from ..core.backward import FREED, fitted
+from ..core.names import Names
 from ..core.tensor import Tensor
-from ..core.variables import Names
 from ..expressions import rules
 from ..expressions.formulas import formula
 from ..expressions.phrases import NOTHING, Phrase, short
+from .bindings import bindings
+from .graph import Graph, graph_of
 
 LONGEST = 28
+UNNAMED = Phrase("…")  # what formulas call a value in a fold, where neither the user nor we have a name for it
 GRADIENTS = ("g", "grad", "gradient", "cotangent", "…")
 
 
@@ -45,6 +47,10 @@ class Node:
     scope: tuple[str, ...] = ()
     inside: Scene | None = None  # of a fold: its operations, or the first and the last of them
     gives: list[Node] = field(default_factory=list)  # of a fold from which several values go on: these
+    hidden: list[Any] = field(default_factory=list, repr=False)  # ops before this one for which there is no box
+    members: list[Any] = field(default_factory=list, repr=False)  # of a fold: its ops
+    kept: bool = False  # never folded
+    unshown: Any = None  # of the gradient, what came along arrows that are not drawn
 
     @property
     def title(self) -> str:
@@ -77,6 +83,7 @@ class Scene:
     edges: list[Edge]
     folded: list[str] = field(default_factory=list)
     whole: int = 0  # boxes, before any were folded
+    hidden_leaves: int = 0  # that only ops without a box use
     program: bool = False  # whether it shows steps, which have no numbers
     g: str = "g"  # what formulas call the gradient that arrives: g, where no value of the user's is called that
 
@@ -86,59 +93,48 @@ class Scene:
         return any(node.gradient is not None for node in self.nodes)
 
 
-def walk(outputs: Sequence[Tensor]) -> list[Any]:
-    """Every value that the outputs were made from, arguments before results."""
-    ops: dict[int, Tensor] = {}
-    pending = [x for x in outputs if x.op is not None]
-    while pending:
-        node = pending.pop()
-        if id(node) not in ops:
-            ops[id(node)] = node
-            pending += [x for x in node.args if getattr(x, "op", None) is not None]
-    order: dict[int, Any] = {}
-    for node in sorted(ops.values(), key=lambda node: node._order):
-        for x in node.args:
-            if is_box(x):
-                order.setdefault(id(x), x)
-        order[id(node)] = node
-    for x in outputs:
-        order.setdefault(id(x), x)
-    return list(order.values())
-
-
-def is_box(x: Any) -> bool:
-    """Whether an argument is a box of its own: numbers are written into the op's."""
-    return isinstance(x, Tensor) or getattr(x, "ndim", 0) > 0
-
-
-def build(outputs: Sequence[Tensor], names: Names) -> Scene:
-    """The scene of a graph, its boxes and arrows named; numbers come later."""
-    values = walk(outputs)
+def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -> Scene:
+    """Return the scene of a graph, its boxes and arrows named; numbers come later."""
+    graph = graph or graph_of(outputs)
     final = {id(x) for x in outputs}
     boxes: dict[int, Node] = {}
-    titles = names.distinct(values)
+    read_graph(graph, names)
+    titles = names.distinct(graph.values)
     taken = {name for name in titles.values() if name}
     tags = tagging(taken)
     edges = []
-    for i, x in enumerate(values):
+    for i, x in enumerate(graph.values):
         node = Node(f"n{i}", kind(x, id(x) in final), titles[id(x)], source=x)
         made = NOTHING
         if getattr(x, "op", None) is not None:
             node.op, node.scope = x.op.name, names.scope(x)
-            tails = [boxes.get(id(a)) for a in x.args]
+            node.hidden = graph.hidden.get(id(x), [])
+            tails = [boxes.get(graph.stand_in.get(id(a), id(a))) for a in x.args]
             for a, used, tail in zip(x.args, x._values, tails, strict=True):
                 if tail and a is tail.source and not isinstance(a, Tensor) and tail.value is None:
                     tail.value = used  # the array may have been written to since
-            node.words = [tail.phrase if tail else short(a) for tail, a in zip(tails, x.args, strict=True)]
+            node.words = [
+                UNNAMED if id(a) in graph.stand_in else tail.phrase if tail else short(a)
+                for tail, a in zip(tails, x.args, strict=True)
+            ]
             made = phrase_of(node)
-            edges += arrows(node, tails)
+            edges += arrows(node, tails) + hidden_arrows(node, boxes)
         entitle(node, made, tags)
         boxes[id(x)] = node
     g = next(letter for letter in GRADIENTS if letter not in taken)
-    scene = Scene(list(boxes.values()), edges, whole=len(boxes), g=g)
+    scene = Scene(list(boxes.values()), edges, whole=len(boxes) + len(graph.stand_in), g=g)
+    scene.hidden_leaves = graph.hidden_leaves
     place_weights(scene, names)
     drop_single(scene)
     return scene
+
+
+def read_graph(graph: Graph, names: Names) -> None:
+    """Give names what they need of the whole graph: bindings and runs of modules, those of hidden ops too."""
+    ops = [op for x in graph.values for op in (*graph.hidden.get(id(x), ()), x) if getattr(op, "op", None) is not None]
+    names.about(graph.values, ops, bindings(ops))
+    for op in {id(op.scope): op for op in ops if op.scope}.values():
+        names.scope(op)
 
 
 def place_weights(scene: Scene, names: Names) -> None:
@@ -186,6 +182,18 @@ def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
         for i, (tail, letter) in enumerate(zip(tails, letters, strict=True))
         if tail
     ]
+
+
+def hidden_arrows(node: Node, boxes: dict[int, Node]) -> list[Edge]:
+    """Return an arrow from each box that ops without a box use, to the op that stands for them."""
+    found: dict[int, Edge] = {}
+    for op in node.hidden:
+        flowing = [i for i, _ in op._paths]
+        for i, x in enumerate(op.args):
+            if id(x) in boxes:
+                edge = found.setdefault(id(x), Edge(boxes[id(x)].id, node.id, -1 - len(found), ""))
+                edge.flows |= i in flowing
+    return list(found.values())
 
 
 def phrase_of(node: Node) -> Phrase:

@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any
 
 from ..core.backward import FREED
-from ..core.errors import MicrogradError
+from ..core.errors import MicrogradError, MissingFileError
+from ..core.names import watched
 from ..core.tensor import Tensor
-from ..core.variables import watched
+from .graph import graph_of
 from .picture import Picture, pictured, tensors
 
 KEPT = 8  # calls of each of the script's functions whose values are named
@@ -44,16 +45,16 @@ def draw_script(where: str, arguments: Sequence[str] = (), **options: Any) -> Pi
     """
     path, _, name = where.rpartition(":") if ".py:" in where else (where, "", "")
     if not os.path.isfile(path):
-        raise FileNotFoundError(f"{path}: there is no such file to draw.")
+        raise MissingFileError(f"{path}: there is no such file to draw.")
     (result, since), names = watched(partial(run, path, name, arguments), KEPT)
-    outputs = list(tensors(result))
+    outputs = tensors(result)
     if result is None:
         outputs = newest(x for x in names.held if isinstance(x, Tensor) and x._order > since)
     if not outputs and name:
         raise ScriptError(f"{name} returns {result!r:.60}, in which there is no Tensor to draw.")
     if not outputs:
         raise ScriptError(f"{path} leaves no Tensor with a graph in a variable. Name a function: {path}:function.")
-    return pictured(outputs, names, name, **options)
+    return pictured(outputs, graph_of(outputs), names, name, **options)
 
 
 def run(path: str, name: str, arguments: Sequence[str]) -> tuple[Any, int]:

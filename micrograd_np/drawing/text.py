@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable
 
 from ..expressions.formulas import shortened
@@ -54,12 +55,12 @@ def backward(scene: Scene) -> list[Row]:
         edges = leaving.get(node.id, [])
         if node.kind == "output" and node.gradient is not None:
             rows.append((called(node), shape(node), "the start", "", number(node.gradient)))
-        into = [called(by_id[edge.head]) for edge in edges if by_id[edge.head].kind == "fold"]
+        folds = [edge for edge in edges if by_id[edge.head].kind == "fold"]
         sent = [edge for edge in edges if by_id[edge.head].kind != "fold"]
         lines = [(clip(edge.rule), called(by_id[edge.head]), number(edge.gradient)) for edge in sent]
-        if into:
-            whole = "" if sent else number(node.gradient)
-            lines.append(("folded", into[0] if len(into) == 1 else f"{len(into)} folded boxes", whole))
+        lines += [("folded", called(by_id[edge.head]), number(edge.gradient)) for edge in folds if edge.drawn]
+        if node.unshown is not None or any(not edge.drawn for edge in folds):
+            lines.append((f"folded, {node.more or 'more arrows'}", "", number(node.unshown)))
         if node.reason:
             lines.append((node.reason, "", number(node.rest)))
         for i, (rule, head, gradient) in enumerate(lines):
@@ -69,6 +70,11 @@ def backward(scene: Scene) -> list[Row]:
             rows.append(("", "", "= the sum", "", number(node.gradient)))
         rows += [("", "", line, "", "") for line in given(node, "backward")]
     return rows
+
+
+def unshown(node: Node) -> str:
+    """Return where a value goes along arrows that are not drawn, and what comes back along them."""
+    return f"{node.more}, part: {brief(node.unshown)}" if node.more and node.unshown is not None else node.more
 
 
 def said(node: Node) -> str:
@@ -100,3 +106,13 @@ def table(rows: Iterable[Row]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(f"  {line}".rstrip() for line in lines)
+
+
+class Listing(str):
+    """Text that a prompt shows as it is, and a notebook in a block of its own."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self)}</pre>"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import FREED
+from ..core.backward import FREED, fit
 from ..core.context import tracing
 from ..core.names import format_location
 from ..core.tensor import Tensor
@@ -15,7 +15,8 @@ from ..core.versions import as_used, check_unwritten
 from ..expressions import rules
 from ..expressions.phrases import Phrase, short
 from ..program.trace import TraceError
-from .scene import Edge, Node, Scene, is_box, routes
+from .graph import is_box
+from .scene import Edge, Node, Scene, routes
 
 
 def fill(scene: Scene) -> Scene:
@@ -43,13 +44,43 @@ def fill(scene: Scene) -> Scene:
             for edge in arriving.get(node.id, {}).values():
                 mark_updated(by_id[edge.tail], node.source)
             pull(node, arriving.get(node.id, {}), taken, scene.g)
-    shares = Counter(edge.tail for edge in scene.edges if edge.gradient is not None)
+    for node in scene.nodes:
+        if node.members:
+            pull_members(node, [edge for edge in scene.edges if edge.head == node.id], by_id)
     account(scene)
+    shares = Counter(edge.tail for edge in scene.edges if edge.flows)
     for edge in scene.edges:
         edge.part = edge.gradient if shares[edge.tail] > 1 or by_id[edge.tail].reason else None
+        tail = by_id[edge.tail]
+        if not edge.drawn and edge.gradient is not None:
+            tail.unshown = edge.gradient if tail.unshown is None else tail.unshown + edge.gradient
     for node in scene.nodes:
-        node.source = None
+        node.source, node.members = None, []
     return scene
+
+
+def pull_members(node: Node, arriving: list[Edge], by_id: dict[str, Node]) -> None:
+    """Add up what the rules of a fold's ops send to each value outside of it."""
+    inside = set(map(id, node.members))
+    sums: dict[int, Any] = {}
+    unknown: set[int] = set()
+    for op in node.members:
+        sent = [(op.args[i], rule) for i, rule in op._paths if op._paths is not FREED and id(op.args[i]) not in inside]
+        known = sent and op.grad is not None and not runs_users_code(op) and fresh(op)
+        z, values = as_used(op) if known else (None, [])
+        for x, rule in sent:
+            if not known:
+                unknown.add(id(x))
+                continue
+            with np.errstate(all="ignore"):
+                part = rule(raw(op.grad), z, *values, **op.params)
+            if hasattr(part, "dtype"):
+                part = fit(part, x._data, op.op.broadcasts)
+            sums[id(x)] = part if id(x) not in sums else sums[id(x)] + part
+    for edge in arriving:
+        source = by_id[edge.tail].source
+        if source is not None and id(source) not in unknown:
+            edge.gradient = single(sums.get(id(source)))
 
 
 def look(node: Node) -> None:
@@ -152,7 +183,7 @@ def account(scene: Scene) -> None:
     for node in scene.nodes:
         edges = leaving.get(node.id, [])
         known = node.gradient is not None and all(edge.gradient is not None for edge in edges)
-        if edges and known and node.kind not in ("input", "output", "fold"):
+        if edges and known and node.kind not in ("input", "output"):
             with np.errstate(all="ignore"):
                 compare(node, edges, by_id)
 
@@ -165,7 +196,8 @@ def compare(node: Node, edges: list[Edge], by_id: dict[str, Node]) -> None:
     if is_small(rest, whole, node.gradient):
         return
     node.rest = rest
-    if any(is_written(by_id[edge.head].source) for edge in edges):
+    users = [by_id[edge.head].source for edge in edges]
+    if any(is_written(x) for x in users if x is not None):
         node.reason = WRITTEN
     else:
         node.reason = EARLIER if not node.op and is_multiple(rest, whole) else ELSEWHERE

@@ -7,17 +7,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..core.backward import FREED
-from ..core.names import format_location
+from ..core.names import Names, format_location, live
 from ..core.tensor import Tensor
-from ..core.variables import Names, live
-from .explain import between, check_tensor, computed_from
+from .collapse import LIMIT, fold
+from .explain import check_tensor, computed_from
+from .graph import ops_of, reached, walk
 from .preview import brief
-from .scene import Edge, Scene, build, walk
-from .text import called
+from .scene import build
+from .text import Listing, called
 from .values import fill
 
 
-def why_none(tensor: Tensor, output: Tensor | None = None) -> str:
+def why_none(tensor: Tensor, output: Tensor | None = None) -> Listing:
     """The reason why a tensor's `.grad` is None, or zero, in a sentence with the cure.
 
     Parameters
@@ -38,7 +39,10 @@ def why_none(tensor: Tensor, output: Tensor | None = None) -> str:
     >>> print(why_none(w))
     w is a constant: it does not ask for a gradient. Create it with mg.Tensor(..., requires_grad=True).
     """
-    names = live(Names())
+    return Listing(reason(tensor, output, live(Names())))
+
+
+def reason(tensor: Any, output: Tensor | None, names: Names) -> str:
     name = names(tensor) or "this tensor"
     if not isinstance(tensor, Tensor) and hasattr(tensor, "dtype"):
         return f"{names(tensor) or 'this array'} is no Tensor. Wrap it: mg.Tensor(..., requires_grad=True)."
@@ -94,17 +98,21 @@ def missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) -> s
         return f"{loss} was not computed from {name}{cuts(values, tensor, name)}."
     if output.grad is None:
         return f"backward() has not been called on {loss}, which was computed from {name}."
-    scene = build([output], names)
-    target = next(node for node in scene.nodes if node.source is tensor)
-    way = between(scene, target.id)
-    if scene.nodes[-1].id in way:
+    ops = ops_of([output])
+    way = reached(ops, tensor)
+    if id(output) in way:
         return f"the gradient of {name} was cleared after the backward pass of {loss}. Call backward() again."
-    blocking = [edge for edge in scene.edges if not edge.flows and edge.tail in way]
-    if any(has_rule(edge, scene) for edge in blocking):
+    blocking = [(op, i) for op in ops for i in blocked(op, way)]
+    if any(op.op.rules[i] is not None for op, i in blocking):
         return f"{name} did not want a gradient when {loss} was computed. Compute {loss} again."
-    blocked = {edge.head for edge in blocking}
-    ops = ", ".join(dict.fromkeys(node.op for node in scene.nodes if node.id in blocked))
-    return f"no gradient passes from {loss} to {name}: {ops} has no derivative for that argument."
+    rows = ", ".join(dict.fromkeys(op.op.name for op, _ in blocking))
+    return f"no gradient passes from {loss} to {name}: {rows} has no derivative for that argument."
+
+
+def blocked(op: Tensor, way: set[int]) -> list[int]:
+    """Return which arguments are on the way and get no gradient from an op."""
+    flowing = {i for i, _ in op._paths}
+    return [i for i, x in enumerate(op.args) if id(x) in way and i not in flowing]
 
 
 def without_graph(output: Tensor, loss: str) -> str:
@@ -116,12 +124,6 @@ def without_graph(output: Tensor, loss: str) -> str:
         f"{format_location(output._created_at)}. "
         "Leave that out where a gradient has to pass."
     )
-
-
-def has_rule(edge: Edge, scene: Scene) -> bool:
-    """Whether an op has a derivative for an argument to which it sends no gradient."""
-    head = next(node for node in scene.nodes if node.id == edge.head)
-    return head.source.op.rules[edge.position] is not None
 
 
 def cuts(values: Iterable[Any], tensor: Tensor, name: str) -> str:
@@ -137,10 +139,15 @@ def cuts(values: Iterable[Any], tensor: Tensor, name: str) -> str:
 def source_of_zero(tensor: Tensor, outputs: list[Tensor], names: Names) -> str:
     """The first rule on the way that sent zeros though it was given none."""
     for output in outputs[:1]:
-        scene = fill(build([output], names))
+        scene = fill(fold(build([output], names), LIMIT))
         by_id = {node.id: node for node in scene.nodes}
         for edge in reversed(scene.edges):
             head = by_id[edge.head]
-            if edge.gradient is not None and not edge.gradient.any() and head.gradient.any():
+            if (
+                edge.gradient is not None
+                and not edge.gradient.any()
+                and head.gradient is not None
+                and head.gradient.any()
+            ):
                 return f": {called(head)} was given a gradient and sent {edge.rule}, which is zero"
     return ""

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..core.rules import METADATA, innermost
+from ..core.errors import ArgumentTypeError
+from ..core.versions import METADATA, innermost
 from ..ops import BY_FUNCTION
 from .formulas import formula, function_call, shortened
 from .phrases import Phrase, short, signed
@@ -81,7 +82,7 @@ class Written(NDArrayOperatorsMixin):
         self.phrase = function_call("put", [self.phrase, short(index), short(values)], {})
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("what is done to a bare array cannot be written down")
+        raise ArgumentTypeError("what is done to a bare array cannot be written down")
 
     def __len__(self) -> int:
         return len(self.value)
@@ -137,12 +138,18 @@ def read(
     words = [name or Phrase(letter) for name, letter in zip(names, own, strict=True)]
     try:
         result = rule(pen(g, Phrase(of_g)), pen(z, words[0]), *map(pen, values, words[1:]), **params)
-        said = short(result).text
+        said = of_one(result) or short(result).text
         return plain(result), said if re.search(rf"\b{of_g}\b", said) or "…" not in said else ""
     except Exception:
         with suppress(Exception):
             return rule(g, z, *values, **params), ""
         return None, ""
+
+
+def of_one(result: Any) -> str:
+    """Return what goes to the one of several outputs that gets something: `g to [1]`."""
+    given = [(i, part) for i, part in enumerate(result) if part is not None] if isinstance(result, tuple) else []
+    return f"{short(given[0][1]).text} to [{given[0][0]}]" if len(given) == 1 and len(result) > 1 else ""
 
 
 def pen(value: Any, phrase: Phrase) -> Any:

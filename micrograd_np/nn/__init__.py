@@ -1,5 +1,6 @@
 """Modules: a model is an object whose attributes are its parameters."""
 
+from .. import cures as _cures
 from . import init
 from .attention import MultiheadAttention
 from .convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
@@ -101,3 +102,10 @@ __all__ = [
     "l1_loss",
     "mse_loss",
 ]
+
+
+__getattr__ = _cures.answering("mg.nn", __all__)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

@@ -12,8 +12,8 @@ import numpy as np
 from ..core.errors import ArgumentTypeError, ShapeError, describe
 from ..core.tensor import trace_constant
 from ..ops import activations, pooling
-from ..ops import nn as classes
-from ..ops.primitive import as_array
+from ..ops import classification as classes
+from ..ops.primitive import as_array, in_numpys_words
 from . import losses
 from .display import call_text, value_text
 from .module import Module, documented_like
@@ -36,7 +36,7 @@ class Function(Module):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         try:
-            given = self.__signature__.bind(*args, **kwargs)
+            given = self.__signature__.bind(*args, **in_numpys_words(kwargs))
         except TypeError as error:
             raise ArgumentTypeError(f"{type(self).__name__}{self.__signature__}: {error}.") from None
         given.apply_defaults()

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError
-from ..ops.nn import embedding, linear
+from ..ops.classification import embedding
+from ..ops.nn import linear
 from ..ops.primitive import as_array
 from ..random import sample
 from .init import Initialiser, drawn, generator, zeros
@@ -41,6 +42,9 @@ class Sequential(Module):
         for layer in self.layers:
             x = layer(x)
         return x
+
+    def _torch_path(self, path: str) -> str:
+        return path.removeprefix("layers.")
 
     def __getitem__(self, index: int) -> Any:
         return self.layers[index]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from .. import cures
 from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import printable
 from ..core.tensor import Tensor
 from ..ops.primitive import as_array
 from . import display
+from .pytorch import read_state
 from .validation import FLAG, require
 
 
@@ -53,7 +56,7 @@ class Module:
     """The base class of layers and models: write `forward`, set attributes, call it.
 
     Parameters, buffers and modules are found in the attributes, and in lists, tuples and dicts of them; there is no
-    `super().__init__()` to remember. What is found twice counts once, under its first path.
+    `super().__init__()` to remember. A part that is found twice counts once, under its first path.
 
     - A `Parameter` is a parameter; so is a leaf `Tensor(..., requires_grad=True)`, frozen later or not.
     - Any other leaf Tensor is a buffer, such as a running mean: part of the state, not trained.
@@ -189,21 +192,32 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the parameters' gradients: `.grad` is None again, or zeros with `set_to_none=False`."""
-        for parameter in self.parameters():
-            clear_gradient(parameter, set_to_none)
+        clear_gradients(self.parameters(), set_to_none)
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of the parameters' and buffers' values, by path."""
         return {path: tensor.data.copy() for path, tensor in self.named_tensors()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def _torch_path(self, path: str) -> str:
+        """The name that PyTorch has for the state at a path of this module."""
+        return path
+
+    def load_state_dict(self, state: Any) -> None:
         """Write values by path into parameters and buffers: all of them, or none and an error that lists each mismatch.
+
+        Parameters
+        ----------
+        state : dict of arrays, or path
+            The dict that `state_dict` returned. Or a .safetensors or .npz file of a PyTorch model's state, under
+            PyTorch's names; its floating-point numbers are cast to this model's dtypes.
 
         Raises
         ------
         ValueError
             If names are missing or unknown, or shapes or dtypes differ; nothing has been written then.
         """
+        if isinstance(state, str | os.PathLike):
+            state = read_state(state, self)
         load(type(self).__name__, dict(self.named_tensors()), state)
 
     def summary(self, *input_shapes: tuple[int, ...], dtype: Any = None) -> str:
@@ -224,10 +238,11 @@ class Module:
     _default_repr = __repr__  # where it is overridden, display asks for the module's own text
 
 
-def clear_gradient(p: Tensor, set_to_none: bool) -> None:
-    """Set a gradient to None, or to zeros where there is one."""
+def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
+    """Set gradients to None, or those that are there to zeros."""
     require("zero_grad", FLAG, set_to_none=set_to_none)
-    p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
+    for p in parameters:
+        p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
 
 
 def documented_like(base: type) -> Callable[[Any], Any]:
@@ -296,3 +311,6 @@ def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         raise ArgumentError(f"this state does not fit {owner}; nothing was changed.\n  {listed}")
     for name, tensor in tensors.items():
         tensor.data = given[name]
+
+
+cures.install(Module, "Module")

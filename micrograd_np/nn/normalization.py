@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.context import no_grad
+from ..core.dispatch import single
 from ..core.errors import ArgumentError, ShapeError, describe
-from ..core.half import in_single, is_half, rounded, single
 from ..core.tensor import Tensor
+from ..ops.half import in_single, is_half, rounded
 from ..ops.nn import batch_norm, layer_norm
 from ..ops.primitive import as_array
 from .module import Module, Parameter, documented_like

@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.context import CURRENT, enter_scope, leave_scope
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..ops.activations import relu, sigmoid
 from ..ops.nn import linear
 from ..ops.primitive import as_array
 from .init import drawn, generator, uniform
 from .layers import Dropout
-from .module import Module, documented_like
+from .module import Call, Module, documented_like
 from .validation import DECAY, FLAG, SIZE, check_dtype, checked_input, in_words, require, require_choice
 
 
@@ -255,6 +256,10 @@ class Recurrent(Module):
         self.dropout = Dropout(dropout, rng=rng)
         self.hidden_size, self.ways, self.batch_first = hidden_size, ways, batch_first
 
+    def _torch_path(self, path: str) -> str:
+        _, cell, name = path.split(".")
+        return f"{name}_l{int(cell) // self.ways}" + "_reverse" * (int(cell) % self.ways)
+
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
         x = as_array(x)
         if x.ndim not in (2, 3) or not x.size:
@@ -285,9 +290,13 @@ def run_along(cell: Cell, x: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
     """The outputs at all steps, and the last state; a step keeps its axis, of length 1."""
     steps = np.split(cell.from_input(x), len(x))
     state = cell.start(steps[0]) if state is None else state
-    outputs = []
+    outputs, before = [], CURRENT.get()
     for step in reversed(steps) if reverse else steps:
-        state = cell.step(step, state)
+        inside = enter_scope(before, Call(cell))  # pictures draw each step as a group
+        try:
+            state = cell.step(step, state)
+        finally:
+            leave_scope(before, inside)
         outputs.append(state[0] if isinstance(state, tuple) else state)
     return np.concatenate(outputs[::-1] if reverse else outputs), state
 

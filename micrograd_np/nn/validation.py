@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from importlib import import_module
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
+from ..core.errors import ArgumentError, ArgumentTypeError, MissingPackageError, ShapeError, describe
 from ..ops.primitive import as_array
 
 
@@ -140,11 +141,11 @@ def checked_samples(arrays: tuple[Any, ...]) -> list[Any]:
     if not len(checked[0]):
         raise ArgumentError(f"{', '.join(names)}: there are no samples.")
     for x, name in zip(checked, names, strict=True):
-        check_finite(x, name)
+        check_all_finite(x, name)
     return checked
 
 
-def check_finite(x: Any, name: str) -> None:
+def check_all_finite(x: Any, name: str) -> None:
     """Raise if nan or inf is in the data: one of them in a batch makes all weights nan."""
     if x.dtype.kind != "f":
         return
@@ -168,3 +169,14 @@ def checked_generator(rng: Any, what: str) -> Any:
             f"rng=np.random.default_rng(seed), not {in_words(rng)}."
         )
     return rng
+
+
+def import_extra(module: str, what: str, cure: str = "") -> Any:
+    """A module of an optional package; raise with the command that installs it, if it is not there."""
+    package = module.partition(".")[0]
+    try:
+        return import_module(module)
+    except ImportError:
+        raise MissingPackageError(
+            f'{what} needs the {package} package: pip install "micrograd-np[{package}]".{cure}'
+        ) from None

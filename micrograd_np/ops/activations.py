@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.half import in_single
+from ..core.errors import ArgumentError
+from .half import in_single
 from .primitive import Bound, Elementwise, as_array, example
 from .primitive import Drawn as D
 
@@ -101,8 +102,8 @@ def _erfc(x: Any) -> Any:
     return _in_blocks(_erfc_block, x)
 
 
-erf = Elementwise(_erf, lambda g, z, x: g * (np.exp(-x * x) * _SLOPE), single=True)
-erfc = Elementwise(_erfc, lambda g, z, x: g * (np.exp(-x * x) * -_SLOPE), single=True)
+erf = Elementwise(_erf, lambda g, z, x: g * (np.exp(-x * x) * _SLOPE), single=True, onnx="Erf")
+erfc = Elementwise(_erfc, lambda g, z, x: g * (np.exp(-x * x) * -_SLOPE), single=True, onnx="Erfc")
 
 
 # Activations.
@@ -239,14 +240,19 @@ def _slope_of_gelu(g: Any, z: Any, x: Any, approximate: str) -> Any:
 
 def _bind_gelu(x: Any, approximate: str = "none") -> Bound:
     if approximate not in ("none", "tanh"):
-        raise ValueError(f"gelu has no approximate={approximate!r}: 'none' (the default) or 'tanh'.")
+        raise ArgumentError(f"gelu has no approximate={approximate!r}: 'none' (the default) or 'tanh'.")
     return (as_array(x),), {"approximate": approximate}
 
 
 SHAPES = [example(D(3, 4)), example(D()), example(D(0, 3))]
 
 sigmoid = Elementwise(
-    _sigmoid, lambda g, z, x: g * (z * (1 - z)), kernel=_fast_sigmoid, decomposition=_sigmoid, single=True
+    _sigmoid,
+    lambda g, z, x: g * (z * (1 - z)),
+    kernel=_fast_sigmoid,
+    decomposition=_sigmoid,
+    single=True,
+    onnx="Sigmoid",
 )
 log_sigmoid = Elementwise(_log_sigmoid, lambda g, z, x: g * sigmoid(-x), decomposition=_log_sigmoid, single=True)
 softplus = Elementwise(
@@ -270,7 +276,7 @@ gelu = Elementwise(
 gelu_slope: Elementwise = Elementwise(
     _gelu_slope, _slope_of_gelu_slope, decomposition=_gelu_slope_rows, exact=False, single=True
 )
-relu = Elementwise(_relu, lambda g, z, x: g * ~(x <= 0), kernel=_fast_relu, decomposition=_relu)
+relu = Elementwise(_relu, lambda g, z, x: g * ~(x <= 0), kernel=_fast_relu, decomposition=_relu, onnx="Relu")
 leaky_relu = Elementwise(
     _leaky_relu,
     lambda g, z, x, negative_slope: np.where(x <= 0, negative_slope * g, g),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import describe
+from ..core.errors import ArgumentError, ShapeError, describe
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .windows import Sizes, check_steps, count_steps, each_axis, padded, tap_indices, unpadded_index, window_views
@@ -95,7 +95,7 @@ def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, stride: Sizes, padd
 def check_kernel_axes(name: str, axes: int, x: Any, w: Any) -> None:
     if not x.ndim == w.ndim == axes + 2:
         sizes = {1: "L", 2: "H, W"}.get(axes, "...")
-        raise ValueError(
+        raise ArgumentError(
             f"{name} takes x (N, C, {sizes}) and a weight of as many axes, not {describe(x, 'x')} and "
             f"{describe(w, 'weight')}. Add a missing axis of length 1 with x[None] or x[:, None]."
         )
@@ -103,9 +103,9 @@ def check_kernel_axes(name: str, axes: int, x: Any, w: Any) -> None:
 
 def check_channels(x: Any, takes: int, w: Any, groups: Any) -> None:
     if not isinstance(groups, int | np.integer) or groups < 1 or w.shape[0] % groups:
-        raise ValueError(f"groups={groups!r} does not divide axis 0 of {describe(w, 'weight')}.")
+        raise ArgumentError(f"groups={groups!r} does not divide axis 0 of {describe(w, 'weight')}.")
     if x.shape[1] != takes:
-        raise ValueError(
+        raise ShapeError(
             f"{describe(x, 'x')} has {x.shape[1]} channels (axis 1), and {describe(w, 'weight')} with groups={groups} "
             f"takes {takes}."
         )
@@ -114,7 +114,7 @@ def check_channels(x: Any, takes: int, w: Any, groups: Any) -> None:
 def checked_bias(bias: Any, outs: int) -> Any:
     bias = as_array(bias)
     if bias.shape != (outs,):
-        raise ValueError(f"{describe(bias, 'bias')} needs the shape ({outs},): an entry for each output channel.")
+        raise ShapeError(f"{describe(bias, 'bias')} needs the shape ({outs},): an entry for each output channel.")
     return bias
 
 
@@ -164,6 +164,7 @@ conv: Primitive = Primitive(
         example(D(2, 1, 5, 4), D(2, 1, 3, 2), stride=(2, 1), padding=(0, 1)),
         example(D(1, 4, 4, 5), D(2, 2, 2, 2), D(2), dilation=(1, 2), groups=2),
     ],
+    onnx="Conv",
 )
 conv_input: Primitive = Primitive(
     _conv_input,
@@ -253,7 +254,7 @@ def conv_transpose(
     sizes = zip(x.shape[2:], weight.shape[2:], how["stride"], how["padding"], how["dilation"], more, strict=True)
     shape = tuple((n - 1) * s + d * (k - 1) + 1 - 2 * p + m for n, k, s, p, d, m in sizes)
     if min(shape) < 1:
-        raise ValueError(f"{name}: padding={how['padding']} removes the whole result of {describe(x, 'x')}.")
+        raise ArgumentError(f"{name}: padding={how['padding']} removes the whole result of {describe(x, 'x')}.")
     z = conv_input(x, weight, shape, groups=groups, **how)
     return z if bias is None else z + np.reshape(checked_bias(bias, z.shape[1]), (-1, *[1] * axes))
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import describe
-from ..core.rules import unbroadcast
+from ..core.backward import unbroadcast
+from ..core.errors import ArgumentError, ArgumentTypeError, describe
 from .primitive import Bound, Variadic, as_array, constant_like, example
 from .primitive import Drawn as D
 
@@ -33,13 +33,13 @@ def explicit_subscripts(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[
     inputs, arrow, output = subscripts.partition("->")
     terms = inputs.split(",")
     if len(terms) != len(ndims):
-        raise ValueError(f"einsum({subscripts!r}) takes {len(terms)} arrays, and was given {len(ndims)}.")
+        raise ArgumentError(f"einsum({subscripts!r}) takes {len(terms)} arrays, and was given {len(ndims)}.")
     hidden = []
     for position, (term, ndim) in enumerate(zip(terms, ndims, strict=True)):
         named = term.replace("...", "", 1)
         hidden.append(ndim - len(named))
         if hidden[-1] < 0 or (hidden[-1] > 0 and named == term):
-            raise ValueError(
+            raise ArgumentError(
                 f"einsum({subscripts!r}) names {len(named)} axes of argument {position}, which has {ndim}. "
                 "One letter for each axis; ... for those without a name."
             )
@@ -48,13 +48,13 @@ def explicit_subscripts(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[
     if not arrow:
         output = ("..." if spare else "") + "".join(sorted(c for c in letters if letters.count(c) == 1))
     if spare and "..." not in output:
-        raise ValueError(f"einsum({subscripts!r}) has ... on the left; the result needs it too: '->...{output}'.")
+        raise ArgumentError(f"einsum({subscripts!r}) has ... on the left; the result needs it too: '->...{output}'.")
     terms = [term.replace("...", "".join(spare[len(spare) - n :])) for term, n in zip(terms, hidden, strict=True)]
     output = output.replace("...", "".join(spare))
     wrong = {c for c in letters if c not in LETTERS} | {c for c in output if c not in "".join(terms)}
     wrong |= {c for c in output if output.count(c) > 1}
     if wrong:
-        raise ValueError(
+        raise ArgumentError(
             f"einsum({subscripts!r}) cannot read {', '.join(map(repr, sorted(wrong)))}: axes are named by letters, and "
             "each axis of the result once, by a letter of the left side."
         )
@@ -70,7 +70,7 @@ def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]
             seen = sizes.get(label, 1)
             if own[label] != size or (seen != size and 1 not in (seen, size)):
                 listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(arrays))
-                raise ValueError(
+                raise ArgumentError(
                     f"einsum({subscripts!r}) does not fit {listed}: "
                     f"the axes named {label} have {seen if own[label] == size else own[label]} and {size} entries."
                 )
@@ -79,7 +79,7 @@ def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]
 
 def _bind_einsum(*operands: Any, optimize: Any = False) -> Bound:
     if not operands:
-        raise TypeError("missing 1 required positional argument: 'subscripts'")
+        raise ArgumentTypeError("missing 1 required positional argument: 'subscripts'")
     subscripts, given = subscripts_and_arrays(operands)
     arrays = tuple(map(as_array, given))
     terms, output = explicit_subscripts(subscripts, tuple(x.ndim for x in arrays))
@@ -146,4 +146,5 @@ einsum = Variadic(
         example("i,j,k,ij->jk", D(2), D(3), D(4), D(2, 3), optimize=True),
         example(D(2, 3), [0, 1], D(3, 4), [1, 2], [2, 0]),
     ],
+    onnx="Einsum",
 )

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..core.rules import unbroadcast
+from ..core.backward import unbroadcast
+from ..core.errors import ArgumentError, OutOfRangeError, ShapeError
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 
@@ -64,10 +65,10 @@ def _bind_scatter(values: Any, index: Any, shape: Any) -> Bound:
 
 
 def _scatter(values: Any, *arrays: Any, index: tuple[Any, ...], shape: Any) -> Any:
-    return put(values, join_index(index, arrays), shape)
+    return scattered(values, join_index(index, arrays), shape)
 
 
-def put(values: Any, index: tuple[Any, ...], shape: Any) -> Any:
+def scattered(values: Any, index: tuple[Any, ...], shape: Any) -> Any:
     """Zeros of a shape, with values added at an index; entries that the index names twice add up."""
     target = np.zeros_like(values, shape=shape, order="C")
     if any(hasattr(part, "dtype") and part.dtype.kind in "iu" and part.size > 1 for part in index):
@@ -123,7 +124,7 @@ def broadcast_values(values: Any, shape: tuple[int, ...]) -> Any:
     try:
         return np.broadcast_to(values, shape)
     except ValueError:
-        raise ValueError(
+        raise ShapeError(
             f"values of shape {values.shape} do not fit the entries of shape {shape} that the index chooses. Give one "
             "value for each entry, or values that broadcast to that shape."
         ) from None
@@ -144,6 +145,7 @@ getitem: Primitive = Primitive(
         example(D(2, 3, 4), (Ellipsis, None, np.array([3, 0]))),
         example(D(2, 3, 4), (np.array([[True, False, True], [False, True, True]]), slice(1, 3))),
     ],
+    onnx="Slice",
 )
 
 
@@ -190,7 +192,7 @@ def bounded_indices(indices: Any, length: int, mode: str) -> Any:
     if indices.dtype == bool:
         indices = indices.astype(int)
     if mode not in ("raise", "wrap", "clip"):
-        raise ValueError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}.")
+        raise ArgumentError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}.")
     if mode == "wrap":
         return indices % length
     return np.clip(indices, 0, length - 1) if mode == "clip" else indices
@@ -203,9 +205,9 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
         x, axis = np.ravel(x), 0
     if indices.ndim != x.ndim:
-        raise ValueError(f"np.take_along_axis takes indices of {x.ndim} axes as x has, not of shape {indices.shape}.")
+        raise ShapeError(f"np.take_along_axis takes indices of {x.ndim} axes as x has, not of shape {indices.shape}.")
     if indices.dtype.kind not in "iu":
-        raise IndexError(f"np.take_along_axis takes integers as indices, not {indices.dtype}.")
+        raise OutOfRangeError(f"np.take_along_axis takes integers as indices, not {indices.dtype}.")
     lines = list(np.ix_(*map(np.arange, x.shape)))
     lines[normalize_axis_index(axis, x.ndim)] = indices
     return x[tuple(lines)]

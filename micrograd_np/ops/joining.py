@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from .indexing import lines_of
 from .primitive import Bound, MultiOutput, Primitive, Variadic, as_array, example, implements
 from .primitive import Drawn as D
@@ -43,6 +44,7 @@ concatenate = Variadic(
     kernel=_concatenate,
     bind=_bind_concatenate,
     examples=[example([D(3, 4), D(2, 4)]), example([D(3, 4), D(3, 1)], axis=-1), example([D(2), D(3, 2)], axis=None)],
+    onnx="Concat",
 )
 
 
@@ -104,7 +106,7 @@ def join_blocks(arrays: Any, depth: int, axes: int) -> Any:
     if isinstance(arrays, list):
         return np.concatenate([join_blocks(x, depth - 1, axes) for x in arrays], axes - depth)
     if depth:
-        raise ValueError("np.block takes lists that are nested equally deep everywhere.")
+        raise ArgumentError("np.block takes lists that are nested equally deep everywhere.")
     x = as_array(arrays)
     return np.reshape(x, (1,) * (axes - x.ndim) + x.shape)
 
@@ -119,7 +121,7 @@ def _bind_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Bound:
     if np.ndim(indices_or_sections):
         points = [slice(point).indices(length)[1] for point in indices_or_sections]
         if points != sorted(points):
-            raise ValueError(f"np.split of a Tensor takes indices that ascend, not {indices_or_sections}.")
+            raise ArgumentError(f"np.split of a Tensor takes indices that ascend, not {indices_or_sections}.")
         indices_or_sections = tuple(points)
     return (x,), {"indices_or_sections": indices_or_sections, "axis": axis}
 
@@ -130,6 +132,7 @@ split = MultiOutput(
     bind=_bind_split,
     kernel=_split,
     examples=[example(D(6, 2), 3), example(D(2, 5), (1, 3), axis=-1)],
+    onnx="Split",
 )
 
 
@@ -166,7 +169,7 @@ def dsplit(x: Any, indices_or_sections: Any) -> Any:
 def require_axes(x: Any, axes: int, name: str) -> Any:
     x = as_array(x)
     if x.ndim < axes:
-        raise ValueError(f"{name} splits arrays of {axes} or more axes; this one has shape {x.shape}.")
+        raise ShapeError(f"{name} splits arrays of {axes} or more axes; this one has shape {x.shape}.")
     return x
 
 
@@ -209,7 +212,7 @@ def tile(x: Any, reps: Any) -> Any:
 def meshgrid(*arrays: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
     """Coordinates of the points of a grid, one array for each axis of it."""
     if indexing not in ("xy", "ij"):
-        raise ValueError(f"np.meshgrid takes indexing 'xy' or 'ij', not {indexing!r}.")
+        raise ArgumentError(f"np.meshgrid takes indexing 'xy' or 'ij', not {indexing!r}.")
     along = list(range(len(arrays)))
     if indexing == "xy":
         along[:2] = along[:2][::-1]
@@ -258,7 +261,7 @@ def pad(x: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
     if mode == "constant":
         return pad_constant(x, pad_width, **options)
     if mode not in BORDERS or options.get("reflect_type", "even") != "even":
-        raise TypeError(
+        raise ArgumentTypeError(
             f"np.pad with mode={mode!r} and {options} is not supported on Tensors; "
             f"constant, {', '.join(BORDERS)} (even) are."
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import describe
+from ..core.errors import ArgumentError, ShapeError, describe
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .windows import Sizes, check_steps, each_axis, padded, tap_indices, tap_views, unpadded_index, windows
@@ -91,7 +91,7 @@ def _bind_mean(v: Any, x: Any, z: Any, *args: Any, **kwargs: Any) -> Bound:
 
 def check_same_shape(what: str, shape: Sizes, other: str, needed: Sizes) -> None:
     if shape != needed:
-        raise ValueError(f"{what} of shape {shape} does not lie where {other} of shape {needed} does.")
+        raise ShapeError(f"{what} of shape {shape} does not lie where {other} of shape {needed} does.")
 
 
 max_pool: Primitive = Primitive(
@@ -103,6 +103,7 @@ max_pool: Primitive = Primitive(
         example(D(1, 2, 5, 4), (3, 2), (2, 1), 1, 1),
         example(D(1, 1, 6, 5), 2, 1, (0, 1), (2, 3)),
     ],
+    onnx="MaxPool",
 )
 # An array, the largest entries of its windows, and how these lie.
 SIGNALS = np.sin(np.arange(20.0)).reshape(2, 2, 5)
@@ -138,10 +139,14 @@ def window_params(
     x = as_array(x)
     if x.ndim != axes + 2:
         sizes = "L" if axes == 1 else "H, W"
-        raise ValueError(f"pooling takes x (N, C, {sizes}), not {describe(x, 'x')}. Add a missing axis with x[None].")
+        raise ArgumentError(
+            f"pooling takes x (N, C, {sizes}), not {describe(x, 'x')}. Add a missing axis with x[None]."
+        )
     how = each_axis(axes, kernel=kernel_size, padding=padding, dilation=dilation)
     if any(2 * p > d * (k - 1) + 1 for k, p, d in zip(*how.values(), strict=True)):
-        raise ValueError(f"padding={padding} is more than half of kernel_size={kernel_size}: windows without an entry.")
+        raise ArgumentError(
+            f"padding={padding} is more than half of kernel_size={kernel_size}: windows without an entry."
+        )
     return x, {**how, "stride": how["kernel"] if stride is None else stride}
 
 

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import errors
+from ..core.backward import Paths, Rule
 from ..core.context import CURRENT, tracing
-from ..core.dispatch import apply, binary, unary
-from ..core.half import in_single, is_half, single
-from ..core.rules import Paths, Rule, reads
+from ..core.dispatch import apply, binary, single, unary
+from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor, constant, trace_constant
-from ..core.versions import memory_of
+from ..core.versions import memory_of, reads
+from .half import in_single, is_half
 
 
 class Drawn:
@@ -31,10 +32,7 @@ class Drawn:
     """
 
     def __init__(
-        self,
-        *shape: int,
-        domain: tuple[float, float] | None = None,
-        through: Callable[[Any], Any] | None = None,
+        self, *shape: int, domain: tuple[float, float] | None = None, through: Callable[[Any], Any] | None = None
     ) -> None:
         self.shape = shape
         self.domain = domain
@@ -59,7 +57,7 @@ Bound = tuple[tuple[Any, ...], dict[str, Any]]
 def as_array(x: Any) -> Any:
     """Convert an argument to an array; Tensors and arrays of any kind pass unchanged, masked arrays are refused."""
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray and hasattr(x, "mask"):
-        raise errors.masked()
+        raise errors.masked_array()
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 
@@ -130,6 +128,8 @@ class Primitive(InstanceCall):
         args are Phrases, and `literal` writes a parameter.
     decomposition : callable, optional
         The kernel written with rows alone. Programs spell it out; loops and ONNX files need it.
+    onnx : str, optional
+        The ONNX operator that computes the same, or another name of a form in `saving/onnx_nodes.py`.
     exact : bool
         Whether the decomposition gives the kernel's bits; otherwise a program for NumPy calls the kernel.
     extended : callable, optional
@@ -166,6 +166,7 @@ class Primitive(InstanceCall):
         broadcasts: bool = False,
         formula: Callable[..., Any] | None = None,
         decomposition: Callable[..., Any] | None = None,
+        onnx: str | None = None,
         exact: bool = True,
         extended: Callable[..., Any] | None = None,
         checks: bool = False,
@@ -184,6 +185,7 @@ class Primitive(InstanceCall):
         self.broadcasts = broadcasts
         self.formula = formula
         self.decomposition = decomposition
+        self.onnx = onnx
         self.exact = exact
         self.extended = extended
         self.checks = checks
@@ -211,7 +213,7 @@ class Primitive(InstanceCall):
 
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
-            raise TypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
+            raise ArgumentTypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
         return tuple(map(self.coerce_operand, arrays)), {}
 
     def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
@@ -224,6 +226,8 @@ class Primitive(InstanceCall):
 
     def otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
         """Answer a call that `bind` refuses: with NumPy's rarer keywords, or an error that names what is not taken."""
+        if kwargs.keys() & PYTORCHS.keys():
+            return self.call_with_binding(*args, **in_numpys_words(kwargs))
         if self.extended:
             taken = inspect.signature(self.extended).parameters
             kwargs = kwargs if kwargs.keys() <= taken.keys() else {k: v for k, v in kwargs.items() if k not in taken}
@@ -235,6 +239,14 @@ class Primitive(InstanceCall):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+PYTORCHS = {"dim": "axis", "keepdim": "keepdims"}
+
+
+def in_numpys_words(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Keywords with PyTorch's dim= and keepdim= under NumPy's names."""
+    return {PYTORCHS.get(name, name): value for name, value in kwargs.items()}
 
 
 class Elementwise(Primitive):
@@ -252,6 +264,8 @@ class NonDifferentiable(Primitive):
     depends_on_data = True
 
     def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.keys() & PYTORCHS.keys():
+            kwargs = in_numpys_words(kwargs)
         if self.depends_on_data and tracing():
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
@@ -311,10 +325,22 @@ COMPOSITIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
+def with_pytorchs_keywords(composition: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(composition)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs.keys() & PYTORCHS.keys():
+            kwargs = in_numpys_words(kwargs)
+        return composition(*args, **kwargs)
+
+    return call
+
+
 def implements(*functions: Callable[..., Any] | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enter a composition in the table as the implementation of NumPy functions; None is one that NumPy lacks."""
 
     def enter(composition: Callable[..., Any]) -> Callable[..., Any]:
+        if "axis" in inspect.signature(composition).parameters:
+            composition = with_pytorchs_keywords(composition)
         COMPOSITIONS[composition.__name__] = composition
         BY_FUNCTION.update(dict.fromkeys(filter(None, functions), composition))
         return composition
@@ -354,6 +380,7 @@ item = Primitive(
     lambda g, z, x, i: Outputs(g if j == i else None for j in range(len(x))),
     bind=lambda x, i: ((x,), {"i": i}),
     formula=lambda args, params, literal: args[0].subscript(params["i"], literal),
+    onnx="Item",
 )
 
 
@@ -366,7 +393,7 @@ class MultiOutput(Primitive):
     fast_paths: Mapping[int, Callable[..., Any]] = {}
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
-        super().__init__(function, *[rule and self.whole(rule, zeros) for rule in rules], **fields)
+        super().__init__(function, *[rule and self.with_all_outputs(rule, zeros) for rule in rules], **fields)
         kernel = self.kernel
         self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
 
@@ -374,12 +401,10 @@ class MultiOutput(Primitive):
         node = super().call_with_binding(*args, **kwargs)
         items = tuple(item(node, i) for i in range(len(node)))
         if isinstance(node, Tensor) and node.op is self:
-            node._data.memories = list(
-                map(memory_of, items)
-            )  # a write to one of them is a write to what the rule reads
+            node._data.memories = list(map(memory_of, items))  # a write to one is a write to what the rule reads
         return items
 
-    def whole(self, rule: Rule, zeros: bool) -> Rule:
+    def with_all_outputs(self, rule: Rule, zeros: bool) -> Rule:
         """Wrap a rule so that it gets all outputs and all cotangents; missing ones are zeros or None."""
 
         @functools.wraps(rule)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core.errors import describe
-from ..core.rules import Rule, unbroadcast
+from ..core.backward import Rule, unbroadcast
+from ..core.errors import ArgumentError, ShapeError, describe
 from .primitive import Bound, MultiOutput, Primitive, as_array, constant_like, example, implements
 from .primitive import Drawn as D
 
@@ -41,7 +41,7 @@ def check_axes(name: str, a: Any, i: int, b: Any, j: int) -> None:
     extents = axis_length(a, i), axis_length(b, j)
     if extents[0] != extents[1]:
         left, right = ("does not exist" if n is None else f"has {n} entries" for n in extents)
-        raise ValueError(
+        raise ArgumentError(
             f"{name} does not fit {describe(a, 'argument 0')}, {describe(b, 'argument 1')}: "
             f"axis {i} of the first {left}, and axis {j} of the second {right}; they must be equal."
         )
@@ -75,12 +75,7 @@ def _matmul_y(g: Any, z: Any, x: Any, y: Any) -> Any:
     return np.matmul(mT(x), g)
 
 
-PRODUCTS = [
-    example(D(3, 4), D(4, 2)),
-    example(D(4), D(4)),
-    example(D(4), D(4, 2)),
-    example(D(3, 4), D(4)),
-]
+PRODUCTS = [example(D(3, 4), D(4, 2)), example(D(4), D(4)), example(D(4), D(4, 2)), example(D(3, 4), D(4))]
 
 matmul = Primitive(
     np.matmul,
@@ -96,6 +91,7 @@ matmul = Primitive(
         example(D(2, 3, 4), D(4)),
         example(D(5, 1, 3, 4), D(2, 4, 3)),
     ],
+    onnx="MatMul",
 )
 
 
@@ -131,6 +127,7 @@ dot = Primitive(
         example(D(3, 4), D()),
         example(D(), D(3)),
     ],
+    onnx="Dot",
 )
 
 
@@ -213,7 +210,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         axes = (range(-axes, 0), range(axes))
     over_a, over_b = normalize_axis_tuple(axes[0], a.ndim), normalize_axis_tuple(axes[1], b.ndim)
     if len(over_a) != len(over_b):
-        raise ValueError(f"tensordot pairs axes, and was given {over_a} of the first and {over_b} of the second.")
+        raise ArgumentError(f"tensordot pairs axes, and was given {over_a} of the first and {over_b} of the second.")
     for i, j in zip(over_a, over_b, strict=True):
         check_axes("tensordot", a, i, b, j)
     kept_a = [axis for axis in range(a.ndim) if axis not in over_a]
@@ -261,7 +258,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     u, v = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
     for x, given in ((u, a), (v, b)):
         if x.shape[-1] not in (2, 3):
-            raise ValueError(f"cross takes vectors of 2 or 3 entries, and {describe(given, 'one')} has {x.shape[-1]}.")
+            raise ShapeError(f"cross takes vectors of 2 or 3 entries, and {describe(given, 'one')} has {x.shape[-1]}.")
     x1, y1, z1 = vector_components(u)
     x2, y2, z2 = vector_components(v)
     up = x1 * y2 - y1 * x2
@@ -292,7 +289,7 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
     """The product of matrices in the order that multiplies least; the first and the last may be vectors."""
     arrays = [as_array(x) for x in arrays]
     if len(arrays) < 2 or any(x.ndim != 2 for x in arrays[1:-1]) or {arrays[0].ndim, arrays[-1].ndim} - {1, 2}:
-        raise ValueError(
+        raise ShapeError(
             "multi_dot takes two matrices or more, of which the first and the last may be vectors; "
             f"their shapes are {', '.join(str(x.shape) for x in arrays)}."
         )

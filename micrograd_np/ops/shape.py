@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..core.rules import unbroadcast
+from ..core.backward import unbroadcast
+from ..core.errors import ArgumentTypeError, ShapeError
 from .indexing import scatter
 from .primitive import Bound, Primitive, StaticOp, as_array, example, implements
 from .primitive import Drawn as D
@@ -19,14 +20,14 @@ from .primitive import Drawn as D
 def order_param(order: str) -> dict[str, str]:
     """Return `order` as a parameter, nothing for C; refuse A and K, which depend on memory layout."""
     if order not in ("C", "F"):
-        raise TypeError(f"order={order!r} is not supported on Tensors; 'C' and 'F' are.")
+        raise ArgumentTypeError(f"order={order!r} is not supported on Tensors; 'C' and 'F' are.")
     return {"order": order} if order == "F" else {}
 
 
 def _bind_reshape(x: Any, *sizes: Any, shape: Any = None, order: str = "C") -> Bound:
     """Bind all spellings: `np.reshape(x, (2, 3))`, `np.reshape(x, (2, 3), "F")`, `x.reshape(2, 3)`."""
     if not sizes and shape is None:
-        raise TypeError("missing 1 required positional argument: 'shape'")
+        raise ArgumentTypeError("missing 1 required positional argument: 'shape'")
     if sizes and isinstance(sizes[-1], str):
         *sizes, order = sizes  # type: ignore[assignment]
     if shape is None:
@@ -56,6 +57,7 @@ reshape = Primitive(
         example(D(), (1, 1)),
         example(D(2, 3, 4), (4, 6), order="F"),
     ],
+    onnx="Reshape",
 )
 
 
@@ -69,6 +71,7 @@ flatten = Primitive(
     bind=lambda x, order="C": ((as_array(x),), order_param(order)),
     formula=lambda args, params, literal: args[0].method("flatten", *(['"F"'] if params.get("order") == "F" else [])),
     examples=[example(D(2, 3)), example(D(2, 3, 4), order="F")],
+    onnx="Reshape",
 )
 
 
@@ -84,6 +87,7 @@ expand_dims = Primitive(
     bind=lambda x, axis: ((x,), {"axis": axis}),
     views=True,
     examples=[example(D(3, 4), 1), example(D(3), (0, -1))],
+    onnx="Reshape",
 )
 squeeze = Primitive(
     np.squeeze,
@@ -91,6 +95,7 @@ squeeze = Primitive(
     bind=lambda x, axis=None: ((x,), {"axis": axis}),
     views=True,
     examples=[example(D(3, 1, 4)), example(D(1, 3, 1), -1)],
+    onnx="Reshape",
 )
 
 
@@ -151,6 +156,7 @@ transpose = Primitive(
     views=True,
     formula=_write_transpose,
     examples=[example(D(3, 4)), example(D(2, 3, 4), (1, -1, 0)), example(D(2, 3, 4), axes=(-2, 2, 0))],
+    onnx="Transpose",
 )
 swapaxes = Primitive(
     np.swapaxes,
@@ -159,6 +165,7 @@ swapaxes = Primitive(
     views=True,
     formula=_write_swapaxes,
     examples=[example(D(2, 3, 4), 0, -1)],
+    onnx="Transpose",
 )
 
 
@@ -246,6 +253,7 @@ broadcast_to = Primitive(
     bind=lambda x, shape: ((x,), {"shape": tuple(shape) if isinstance(shape, list) else shape}),
     views=True,
     examples=[example(D(3, 1), (2, 3, 4)), example(D(), (2, 3))],
+    onnx="Expand",
 )
 
 
@@ -303,7 +311,7 @@ def diag(x: Any, k: int = 0) -> Any:
     """The diagonal of a matrix; the matrix with a vector on its diagonal."""
     x = as_array(x)
     if x.ndim not in (1, 2):
-        raise ValueError(f"np.diag takes a vector or a matrix, not an array of shape {x.shape}.")
+        raise ShapeError(f"np.diag takes a vector or a matrix, not an array of shape {x.shape}.")
     return np.diagonal(x, k) if x.ndim == 2 else np.diagflat(x, k)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..core.errors import ArgumentError, ShapeError
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .reductions import axes_of, merged_axes, reduced_count, scalar_axis
@@ -27,6 +28,7 @@ cumsum = Primitive(
     lambda g, z, x, axis: np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis),
     bind=_bind_running,
     examples=CASES,
+    onnx="CumSum",
 )
 
 
@@ -48,12 +50,7 @@ def _slope_of_cumprod(g: Any, z: Any, x: Any, axis: int) -> Any:
     return np.swapaxes(before * g, axis, -1)
 
 
-cumprod = Primitive(
-    np.cumprod,
-    _slope_of_cumprod,
-    bind=_bind_running,
-    examples=CASES,
-)
+cumprod = Primitive(np.cumprod, _slope_of_cumprod, bind=_bind_running, examples=CASES)
 
 
 def cumulative(total: Primitive, start: int, x: Any, axis: Any, include_initial: bool) -> Any:
@@ -61,7 +58,7 @@ def cumulative(total: Primitive, start: int, x: Any, axis: Any, include_initial:
     x = as_array(x)
     if axis is None:
         if x.ndim > 1:
-            raise ValueError(f"cumulative_{total.name[3:]} of an array of shape {x.shape} takes axis=, an integer.")
+            raise ShapeError(f"cumulative_{total.name[3:]} of an array of shape {x.shape} takes axis=, an integer.")
         axis = 0
     axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
     totals = total(x, axis=axis)
@@ -91,10 +88,10 @@ def axis_slice(x: Any, axis: int, where: slice) -> Any:
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Each entry along an axis less the one before it, n times over."""
     if n < 0:
-        raise ValueError(f"np.diff: n={n} is how many times to take differences; it cannot be negative.")
+        raise ArgumentError(f"np.diff: n={n} is how many times to take differences; it cannot be negative.")
     a = as_array(a)
     if not a.ndim:
-        raise ValueError("np.diff takes an array of one axis or more, not a number.")
+        raise ArgumentError("np.diff takes an array of one axis or more, not a number.")
     axis = normalize_axis_index(axis, a.ndim)
     single = axis_slice(a, axis, slice(0, 1)).shape
     ends = [end if end is None or np.ndim(end) else np.broadcast_to(end, single) for end in (prepend, append)]
@@ -200,7 +197,7 @@ def aligned(weights: Any, a: Any, axis: Any) -> Any:
         return weights
     axes = () if axis is None else axes_of(a, axis)
     if weights.shape != tuple(a.shape[k] for k in axes):
-        raise ValueError(
+        raise ShapeError(
             f"np.average: weights of shape {weights.shape} do not fit axis={axis} of entries of shape {a.shape}. "
             "Give one weight for each entry, or one for each place along the axes that are averaged over."
         )
@@ -222,18 +219,13 @@ def not_nan(a: Any) -> Any:
 @implements(np.nansum)
 def nansum(a: Any, axis: Any = None, *, keepdims: bool = False, initial: float = 0, where: Any = True) -> Any:
     """The sum of the entries that are not nan."""
-    return np.sum(with_for_nan(0, a), axis=axis, keepdims=keepdims, **unusual(initial, 0, where))
+    return np.sum(with_for_nan(0, a), axis=axis, keepdims=keepdims, initial=initial, where=where)
 
 
 @implements(np.nanprod)
 def nanprod(a: Any, axis: Any = None, *, keepdims: bool = False, initial: float = 1, where: Any = True) -> Any:
     """The product of the entries that are not nan."""
-    return np.prod(with_for_nan(1, a), axis=axis, keepdims=keepdims, **unusual(initial, 1, where))
-
-
-def unusual(initial: Any, usual: Any, where: Any) -> dict[str, Any]:
-    """The keywords of a reduction that are not what they are by default."""
-    return ({} if initial is usual else {"initial": initial}) | ({} if where is True else {"where": where})
+    return np.prod(with_for_nan(1, a), axis=axis, keepdims=keepdims, initial=initial, where=where)
 
 
 @implements(np.nancumsum)
@@ -250,7 +242,7 @@ def nancumprod(a: Any, axis: Any = None) -> Any:
 
 def extreme(reduce: Any, beyond: float, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any) -> Any:
     """The extreme of the entries that are not nan; nan, where there is none and no `initial`."""
-    found = reduce(with_for_nan(beyond, a), axis=axis, keepdims=keepdims, **unusual(initial, None, where))
+    found = reduce(with_for_nan(beyond, a), axis=axis, keepdims=keepdims, initial=initial, where=where)
     none = np.all(np.isnan(a), axis=axis, keepdims=keepdims)
     return found if initial is not None else np.where(none, math.nan, found)
 

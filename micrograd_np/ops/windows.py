@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError, ShapeError
 from .primitive import Bound, Primitive, as_array, example
 from .primitive import Drawn as D
 
@@ -25,7 +26,7 @@ def each_axis(axes: int, **given: Any) -> dict[str, Sizes]:
 def one_per_axis(what: str, value: Any, axes: int) -> Sizes:
     values = tuple(value) if isinstance(value, tuple | list) else (value,) * axes
     if len(values) != axes or not all(isinstance(n, int | np.integer) and n >= LEAST[what] for n in values):
-        raise ValueError(
+        raise ArgumentError(
             f"{what}={value!r}: give an integer of at least {LEAST[what]}, or one for each of the {axes} axes that the "
             "kernel moves along."
         )
@@ -39,7 +40,7 @@ def count_steps(shape: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dila
         for n, k, s, p, d in zip(shape, kernel, stride, padding, dilation, strict=True)
     )
     if min(*shape, *kernel, *steps) < 1:
-        raise ValueError(
+        raise ShapeError(
             f"a kernel of {kernel} entries, dilation {dilation}, does not fit into {shape} with padding {padding}. "
             "Take a smaller kernel or more padding."
         )
@@ -49,7 +50,7 @@ def count_steps(shape: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dila
 def check_steps(found: Sizes, shape: Sizes, kernel: Sizes, how: dict[str, Sizes]) -> None:
     steps = count_steps(shape, kernel, **how)
     if found != steps:
-        raise ValueError(f"a kernel of {kernel} entries has {steps} windows in {shape} with {how}, not {found}.")
+        raise ShapeError(f"a kernel of {kernel} entries has {steps} windows in {shape} with {how}, not {found}.")
 
 
 def tap_indices(kernel: Sizes, steps: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[tuple[Sizes, Any]]:
@@ -133,6 +134,7 @@ windows: Primitive = Primitive(
         example(D(2, 1, 5, 4), (3, 2), stride=(2, 1), padding=1),
         example(D(1, 2, 6, 5), 2, dilation=(2, 3), fill=-1.0, padding=(0, 1)),
     ],
+    onnx="Windows",
 )
 overlap_add: Primitive = Primitive(
     _overlap_add,

@@ -13,7 +13,7 @@ from ..core.context import CURRENT, no_grad, tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor
 from ..core.versions import memory_of
-from ..nn.module import clear_gradient, load
+from ..nn.module import clear_gradients, load
 from ..nn.validation import NONNEGATIVE, Kind
 from .groups import Group, as_ndarray, grouped
 
@@ -198,7 +198,7 @@ class Optimiser:
 
     def _name_of(self, i: int) -> str:
         """The user's name for a parameter: the name given, a path in a module, or a variable."""
-        from ..core.variables import Names, live
+        from ..core.names import Names, live
 
         p = self._parameters[i]
         return self._names[i] or live(Names())(p) or f"parameter {i} {p.shape}"
@@ -215,8 +215,7 @@ class Optimiser:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients of all parameters: `.grad` is None again, or zeros with `set_to_none=False`."""
-        for p in self._parameters:
-            clear_gradient(p, set_to_none)
+        clear_gradients(self._parameters, set_to_none)
 
     def step(self) -> None:
         """Change every parameter by its gradient.
@@ -320,5 +319,5 @@ class Optimiser:
         return {name: tensor.data.copy() for name, tensor in self.named_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up a state that `state_dict` gave: all of it, or none and an error that lists each mismatch."""
+        """Restore a state that `state_dict` returned: all of it, or none and an error that lists each mismatch."""
         load(type(self).__name__, dict(self.named_state()), state)

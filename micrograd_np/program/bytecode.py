@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
-from ..core import variables
+from ..core import names
 
 GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 # Who looks up an attribute by a name that is a string.
@@ -120,14 +120,12 @@ def slots(kind: type) -> tuple[str, ...]:
 def is_users(thing: Any) -> bool:
     """Whether a function, class or module stands in the user's own code."""
     if isinstance(thing, FunctionType):
-        return variables.is_user_code(thing.__code__.co_filename)
+        return names.is_own_code(thing.__code__.co_filename)
     if isinstance(thing, type):
-        return variables.is_users_class(thing)
+        return names.is_users_class(thing)
     if not isinstance(thing, ModuleType):
         return False
-    return variables.is_user_code(
-        getattr(thing, "__file__", None) or next(iter(getattr(thing, "__path__", ())), "<frozen")
-    )
+    return names.is_own_code(getattr(thing, "__file__", None) or next(iter(getattr(thing, "__path__", ())), "<frozen"))
 
 
 def is_ours(kind: type) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
 from .compare import check_same
 from .entry import MISFIT, Left, misfit, mode
@@ -297,12 +298,12 @@ def times(n: Any) -> int:
     try:
         n = operator.index(n)
     except TypeError:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"loop(n, ...) is told first how many calls to make, and was given a {type(n).__name__}: write "
             "step.loop(100, X, y)."
         ) from None
     if n < 0:
-        raise ValueError(f"loop(n) makes n calls, and n is {n}.")
+        raise ArgumentError(f"loop(n) makes n calls, and n is {n}.")
     return int(n)
 
 
@@ -354,10 +355,10 @@ def compile(function: Call, backend: str = "numpy") -> Compiled:
     array([0.0625, 0.125 ])
     """
     if not callable(function):
-        raise TypeError(
+        raise ArgumentTypeError(
             f"mg.compile takes a function, not {type(function).__name__}: write compiled = mg.compile(step)."
         )
     if backend not in BACKENDS:
-        raise ValueError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
+        raise ArgumentError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
     module, name = BACKENDS[backend]
     return Compiled(function, getattr(importlib.import_module(module, __package__), name))

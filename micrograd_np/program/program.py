@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core import errors
 from ..core.context import CURRENT
+from ..core.errors import ArgumentTypeError
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
 from ..core.versions import latest, memory_of, next_id
@@ -160,7 +161,7 @@ def trace(f: Callable[..., Any]) -> Callable[..., Program]:
     <BLANKLINE>
     """
     if not callable(f):
-        raise TypeError(
+        raise ArgumentTypeError(
             "mg.trace writes down what a function does: mg.trace(f)(*args). The sum of a diagonal is t.trace(), or "
             "mg.linalg.trace(t)."
         )

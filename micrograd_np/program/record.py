@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,6 @@ def record(
     named: bool = True,
     outside: Outside | None = None,
     moving: Container[int] = (),
-    met: Iterable[Any] = (),
 ) -> tuple[Any, Steps]:
     """What f returns, and the steps that it took.
 
@@ -46,10 +45,8 @@ def record(
         What f can reach.
     moving : container of int
         The places of those float arguments that are inputs of the program, and no constants.
-    met : iterable of arrays
-        Further arrays that were there before f ran: inputs, and no constants.
     """
-    from ..core.variables import watch
+    from ..core.names import watch
 
     if tracing():
         raise TraceError(
@@ -61,7 +58,7 @@ def record(
     tracer = Trace(spell)
     leaves, rebuild = flatten((args, kwargs))
     outside = outside or Outside(f, leaves, strict=False)
-    tracer.owners = outside.owners | {id(owner(x)) for x in met}
+    tracer.owners = outside.owners
     given = [constant(np.array(x)) if i in moving else own_argument(x) for i, x in enumerate(leaves)]
     arguments = []
     for position, x in enumerate(given):

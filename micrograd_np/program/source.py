@@ -15,7 +15,7 @@ from .kernels import definitions_of, printed
 from .naming import Names, Naming, pythons
 from .simplify import draws, overlap, root
 from .updates import factored
-from .values import ARGUMENT, CONSTANT, GENERATOR, GRADIENT, RESULT, Step, Steps, Value
+from .values import CONSTANT, GENERATOR, GRADIENT, RESULT, Step, Steps, Value
 
 WIDTH = 76  # of an expression
 LINE = 96  # of a statement
@@ -51,7 +51,7 @@ class Source:
         self.functions = {f.name: Source(f, shapes=False).definition() for f in functions}
         needed = {*self.kernels, *pythons("\n".join(self.kernels.values())), *self.functions}
         self.name = Names(needed).take(program.name)  # a function so called would hide them
-        self.naming = Naming(program, {*self.kernels, *self.functions})
+        self.naming = Naming(program, {*self.kernels, *self.functions, *(["gradient"] if self.finite else [])})
         self.said: dict[Value, Phrase] = {}  # how a value is written where it is read
         self.parts: list[list[str]] = [[]]  # forward, backward, writes
         self.parameters = {self.named(x): x for x in self.inputs}
@@ -75,7 +75,8 @@ class Source:
 
     def docstring(self) -> list[str]:
         """Which array each parameter is that is no argument of the function, where their names do not say so."""
-        met = [(name, x) for name, x in self.parameters.items() if x.kind != ARGUMENT]
+        given = set(self.program.arguments)
+        met = [(name, x) for name, x in self.parameters.items() if x not in given]
         if all(name == x.name and x not in self.whose for name, x in met):
             return []
         known = [f"    {name}: {self.described(x)}" for name, x in met]
@@ -103,8 +104,8 @@ class Source:
         self.parts.append([])
         indent = ""
         if len(names) > 1:
-            self.write_down(f"for g in ({', '.join(names)}):")
-            indent, names = "    ", ["g"]
+            self.write_down(f"for gradient in ({', '.join(names)}):")
+            indent, names = "    ", ["gradient"]
         self.write_down(f"{indent}if not np.isfinite({names[0]}).all():")
         self.write_down(f'{indent}    raise FloatingPointError("a gradient is nan or inf; nothing was written")')
 

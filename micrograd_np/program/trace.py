@@ -11,15 +11,15 @@ import numpy as np
 from ..core.backward import Pull
 from ..core.containers import has_values
 from ..core.context import no_grad
-from ..core.dispatch import apply
+from ..core.dispatch import apply, single
 from ..core.errors import TraceError as TraceError
 from ..core.errors import describe
-from ..core.half import is_half, rounded, single
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, constant
 from ..core.versions import Memory, memory_of, next_id
 from ..expressions.phrases import pattern, same_bits
 from ..ops import TABLE
+from ..ops.half import is_half, rounded
 from ..ops.identity import alias, hook
 from .scalars import Scalar
 from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value

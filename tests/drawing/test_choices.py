@@ -62,5 +62,5 @@ def test_a_value_called_g_is_not_taken_for_the_gradient():
     assert [edge.rule for edge in picture.scene.edges] == ["grad * g", "grad * g"]
     assert "grad is the gradient" in picture.text
     assert "grad is the gradient" in mg.explain(g, loss)
-    assert "grad arrives at an operation" in picture.dot
+    assert "gradient: grad = d loss / d (this box)" in picture.dot
     assert '"g":"grad"' in picture.html

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
+from micrograd_np import nn
 from micrograd_np.core import names as frames
-from micrograd_np.core import variables as naming
-from micrograd_np.core.variables import WIDTH, Names, inside, watch
+from micrograd_np.core import names as naming
+from micrograd_np.core.names import WIDTH, Names, inside, watch
 from micrograd_np.drawing import draw
 
 
@@ -210,8 +211,8 @@ def test_names_stay_with_the_values_that_had_them():
 
 def test_the_articles_networks_have_names_where_the_package_is_installed_among_libraries(monkeypatch):
     monkeypatch.setattr(naming, "libraries", lambda: (frames.ENGINE,))
-    assert naming.is_users.__wrapped__(frames.ARTICLE + "tape.py")
-    assert not naming.is_users.__wrapped__(frames.ENGINE + "core/tensor.py")
+    assert naming.is_own_code.__wrapped__(frames.ARTICLE + "tape.py")
+    assert not naming.is_own_code.__wrapped__(frames.ENGINE + "core/tensor.py")
 
 
 def test_what_a_compiled_function_is_made_of_gives_no_names():
@@ -240,3 +241,55 @@ def test_values_that_two_functions_call_alike_are_told_apart():
 def test_names_that_were_given_stay_as_they_are():
     a, b = (mg.Tensor([value], requires_grad=True, name="w") for value in (1.0, 2.0))
     assert [node.name for node in draw(a * b).scene.nodes] == ["w", "w", None]
+
+
+def test_a_loop_numbers_what_a_line_binds_each_time():
+    w, h = leaf(2), leaf(2)
+    for _ in range(3):
+        h = np.tanh(h * w + 0.1)
+    h = h.sum()
+    texts = [node.text for node in draw(h).scene.nodes if node.name and node.op]
+    assert [node.name for node in draw(h).scene.nodes if node.name and node.op] == ["h_1", "h_2", "h_3", "h_4"]
+    assert texts[-1] == "sum(h_3)"
+
+
+def test_values_have_the_names_of_lines_whose_function_is_over():
+    def layer(x, w):
+        scores = x @ w
+        low, high = np.split(scores, 2)
+        shifted: mg.Tensor = low + 1.0
+        shifted *= high
+        return np.exp(both := low - high), shifted + both
+
+    def total():
+        made = layer(leaf(2, 2), leaf(2, 2))
+        return made[0].sum() + made[1].sum()
+
+    loss = total()
+    assert {"scores", "low", "high", "shifted_1", "shifted_2", "both", "loss"} <= names(draw(loss))
+
+
+def test_what_one_call_makes_in_turns_is_bound_once():
+    w = leaf(2)
+    total = sum([w * 1.0, w * 2.0, w * 3.0])
+    loss = total * 2
+    assert {name for name in names(draw(loss)) if name.startswith("total")} == {"total"}
+
+
+def test_a_graph_has_the_same_names_whatever_else_is_alive():
+    def picture():
+        model = nn.Sequential(nn.Linear(2, 2, rng=np.random.default_rng(0)), nn.Tanh())
+        out = model(np.ones((1, 2)))
+        loss = (out * out).sum()
+        alone = draw(loss).text
+        other = nn.Sequential(nn.Linear(2, 2, rng=np.random.default_rng(0)), nn.Tanh())
+        elsewhere = {"loss": np.exp(other(np.ones((1, 2)))), "params": list(model.parameters())}
+        assert elsewhere
+        return alone, draw(loss).text
+
+    model = nn.Sequential(nn.Linear(2, 2, rng=np.random.default_rng(0)))
+    unrelated = model(np.ones((1, 2)))
+    alone, among_others = picture()
+    assert alone == among_others
+    assert "model." not in alone
+    assert unrelated is not None

@@ -32,16 +32,21 @@ def test_tiny_arrays_are_grids_of_numbers(values, cells):
 LINES = [
     (np.zeros((0, 3)), "empty"),
     (np.array(7.25), "7.25"),
-    (np.arange(10.0), "0 … 9"),
-    (np.array([-1.25, 3.5]), "-1.25 … 3.50"),
-    (np.array([1.0, np.nan, np.inf, np.nan]), "1 … 1, 2 nan, 1 inf"),
-    (np.array([np.nan, np.nan]), "2 nan"),
-    (np.array([3 + 4j, 0]), "|·| 0 … 5"),
-    (np.array([True, False]), "0 … 1"),
-    (np.array([1e308, 1e308]), "all 1.0e+308"),
-    (np.array([np.inf, np.inf]), "all inf"),
-    (np.array([0.0, 0.0, -np.inf, np.inf, -np.inf]), "0 … 0, 1 inf, 2 -inf"),
-    (np.array([0.16011, 0.16012]), "0.160 … 0.160"),
+    (np.arange(10.0), "[0 1 2 3 4  5 6 7 8 9]"),
+    (np.arange(13.0), "0 … 12"),
+    (np.array([0.1, -0.1]), "[0.100 -0.100]"),
+    (np.arange(6.0).reshape(2, 3), "[0 1 2] [3 4 5]"),
+    (np.tile([-1.25, 3.5], 7), "-1.25 … 3.50"),
+    (np.array([1.0, np.nan, np.inf, np.nan]), "[1 nan inf nan]"),
+    (np.array([1.0] * 10 + [np.nan, np.inf, np.nan]), "1 … 1, 2 nan, 1 inf"),
+    (np.full(13, np.nan), "13 nan"),
+    (np.array([3 + 4j, 0]), "[3+4j 0+0j]"),
+    (np.array([3 + 4j, 0] * 7), "|·| 0 … 5"),
+    (np.array([True, False]), "[1 0]"),
+    (np.full(13, 1e308), "all 1.0e+308"),
+    (np.full(13, np.inf), "all inf"),
+    (np.array([0.0] * 10 + [-np.inf, np.inf, -np.inf]), "0 … 0, 1 inf, 2 -inf"),
+    (np.tile([0.16011, 0.16012], 7), "0.160 … 0.160"),
 ]
 
 
@@ -62,8 +67,9 @@ def test_what_rounding_leaves_of_a_mean_is_no_number(mean, shown):
     assert preview(np.tile([-1.0, 1.0], 8) + mean).line.endswith(shown)
 
 
-def test_an_array_of_more_axes_is_a_strip_even_if_it_is_tiny():
-    assert preview(np.ones((1, 1, 2))).cells == [["", ""]]
+def test_an_array_of_more_axes_is_a_strip_unless_it_has_few_numbers():
+    assert preview(np.ones((1, 1, 2))).cells == [["1", "1"]]
+    assert preview(np.ones((2, 2, 4))).cells == [[""] * STRIP]
 
 
 def test_heat_grows_with_the_distance_from_zero_and_keeps_the_sign():

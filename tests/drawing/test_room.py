@@ -11,10 +11,11 @@ from tests.drawing.scenes import weight
 def chain(steps):
     w = weight(2, 2)
     named = w * 2
-    h = named
+    state = [named]
     for _ in range(steps):
-        h = np.tanh(h)
-    loss = np.sum(h)
+        state = [np.tanh(state[0])]
+    loss = np.sum(state[0])
+    del state
     loss.backward()
     return draw(loss, limit=100)
 

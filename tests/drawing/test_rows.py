@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.core.variables import Names
+from micrograd_np.core.names import Names
 from micrograd_np.drawing import dot, html, mermaid, text
+from micrograd_np.drawing.graph import walk
 from micrograd_np.drawing.programs import program_of
-from micrograd_np.drawing.scene import build, walk
+from micrograd_np.drawing.scene import build
 from micrograd_np.drawing.values import fill
 from tests.ops import cases
 

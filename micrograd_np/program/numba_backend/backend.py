@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import describe
+from ...core.errors import ArgumentTypeError, MissingPackageError, describe
 from ...core.names import format_location
 from ..plan import FIXED
 from ..simplify import simplified
@@ -66,7 +66,7 @@ def jitted(program: Steps) -> Callable[..., tuple[Any, ...]]:
     try:
         import numba  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError:
-        raise ImportError("backend='numba' needs numba: pip install 'micrograd-np[numba]'.") from None
+        raise MissingPackageError("backend='numba' needs numba: pip install 'micrograd-np[numba]'.") from None
     return numba.njit(compiled(loops(program)), nogil=True, error_model="numpy")  # type: ignore[no-any-return]
 
 
@@ -89,7 +89,7 @@ def refuse_unspelled(program: Steps) -> None:
         if x.dtype is not None and x.dtype not in KINDS:
             lines[f"{describe(x, 'an input')} ({x.dtype} numbers)"] = None
     if lines:
-        raise TypeError(
+        raise ArgumentTypeError(
             "backend='numba' has no loops for:\n  " + "\n  ".join(lines) + "\nbackend='numpy' runs every program."
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.errors import ArgumentTypeError
 from ..record import record
 from ..values import CONSTANT, RESULT, Step, Steps, Value
 
@@ -48,6 +49,6 @@ def spliced(step: Step, steps: list[Step]) -> Value:
         steps.append(part._replace(inputs=inputs, where=step.where))
     (result,) = parts.result
     if result.dtype != step.output.dtype or result.kind != RESULT:
-        raise TypeError(f"{step.op.name} of {[x.dtype for x in step.inputs]} has no loops.")
+        raise ArgumentTypeError(f"{step.op.name} of {[x.dtype for x in step.inputs]} has no loops.")
     result.name = result.name or step.output.name
     return result  # type: ignore[no-any-return]

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.program.numba_backend.looped import both, check, drawn, in_numba, in_python
 
 import micrograd_np as mg
 from micrograd_np import nn, optim
 from micrograd_np.program.numba_backend.backend import jitted, loops
 from tests.benchmarks import article
+from tests.program.numba_backend.looped import both, check, drawn, in_numba, in_python
 
 
 @both

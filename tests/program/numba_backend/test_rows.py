@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.program.numba_backend.looped import both, check, drawn, in_numba, in_python
 
 import micrograd_np as mg
 from micrograd_np.ops import TABLE
 from micrograd_np.program.numba_backend.backend import jitted, loops
 from micrograd_np.program.numba_backend.formulas import FORMULAS
+from tests.program.numba_backend.looped import both, check, drawn, in_numba, in_python
 
 LABELS = np.array([3, 0, 1])
 
