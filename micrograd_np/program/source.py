@@ -11,11 +11,11 @@ from ..expressions.layout import wrapped
 from ..expressions.phrases import Phrase, call, literal
 from ..expressions.source import kernel_of, needs_kernel, spelled
 from ..ops.primitive import Elementwise
+from .ir import CONSTANT, GENERATOR, GRADIENT, RESULT, Step, Steps, Value
 from .kernels import definitions_of, printed
 from .naming import Names, Naming, pythons
 from .simplify import draws, overlap, root
 from .updates import factored
-from .values import CONSTANT, GENERATOR, GRADIENT, RESULT, Step, Steps, Value
 
 WIDTH = 76  # of an expression
 LINE = 96  # of a statement
