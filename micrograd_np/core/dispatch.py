@@ -122,7 +122,6 @@ def unary(op: Any) -> Callable[..., Any]:
         loose = (shared := x._memory) is not None and shared.copies
         return make_node(op, z, (x,), (value,), NONE, x._requires_grad, loose)
 
-    call.__qualname__ = op.name.lstrip("_")  # what Python says is called with too few arguments
     return call
 
 
@@ -159,7 +158,6 @@ def binary(op: Any) -> Callable[..., Any]:
             errors.explain(op, (x, y), error)
         return make_node(op, z, (x, y), (left, right), NONE, wanted, loose)
 
-    call.__qualname__ = op.name.lstrip("_")
     return call
 
 

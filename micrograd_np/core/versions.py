@@ -20,7 +20,7 @@ import itertools
 import operator
 import sys
 from collections.abc import Callable, Sequence
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -274,9 +274,9 @@ def reads(rule: Callable[..., Any], position: int) -> bool:
 
 
 def innermost(rule: Callable[..., Any]) -> Callable[..., Any]:
-    while inner := getattr(rule, "__wrapped__", None) or getattr(rule, "func", None):
-        rule = inner
-    return rule
+    """The function inside partial objects and wrappers; a row's `__wrapped__` is its place in the table."""
+    inner = getattr(rule, "__wrapped__" if isinstance(rule, FunctionType) else "func", None)
+    return rule if inner is None else innermost(inner)
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from ..program.ir import CONSTANT, Value
 from ..program.record import record
 from ..program.source import Source
 from ..program.trace import TraceError
-from ..pullback import gradients
+from ..transforms import gradients
 from .graph import walk
 from .scene import Edge, Node, Scene, entitle, phrase_of, tagging
 from .values import raw, runs_users_code

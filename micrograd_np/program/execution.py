@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..conversions import raw
 from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
 from ..core.names import format_location
-from ..core.tensor import Tensor, constant
+from ..core.tensor import Tensor, as_ndarray, constant
 from ..core.versions import latest, memory_of, next_id
 from .arguments import Guard, met
 from .codegen import Emitted, indented
@@ -237,7 +236,7 @@ class Runner:
         left = [(value_of(x, leaves)._grad, next(rest)) for x, g in self.simple.gradients if g is not None]
         written = [(inputs[target], copies[target]) for target, _ in self.simple.writes]
         alike = equal if self.emitted.exact else close
-        self.checked = all(alike(raw(a), b) for a, b in [*pairs, *left, *written])
+        self.checked = all(alike(as_ndarray(a), b) for a, b in [*pairs, *left, *written])
         self.repeats = self.leaves_as_found()
         return result, self.checked
 
@@ -259,7 +258,7 @@ def array_of(x: Value, leaves: Any) -> Any:
 
 def as_type(x: Any, kind: str) -> Any:
     """What a program or a traced run gives as the function itself returns it."""
-    data = raw(x)
+    data = as_ndarray(x)
     if kind == "tensor" or not has_values(data):
         return x
     return np.asarray(data)[()] if kind == "number" else data.item() if kind == "float" else np.asarray(data)
