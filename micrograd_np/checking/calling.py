@@ -27,6 +27,7 @@ SEEDS = ("g", "gradient", "upstream", "delta", "error", "cotangent")
 GRADIENT = re.compile(r"(d|grad|delta|upstream)_?\w*$", re.I)
 RESULTS = ("loss", "cost", "output", "out", "y_hat", "yhat", "prediction", "scores", "probs", "y")
 NEAR = 1e-3  # how far inputs are moved off a kink, relative to the size of each
+DATA = {"x", "y", "t", "target", "targets", "label", "labels", "data", "y_true", "truth"}  # seldom differentiated
 DEPTH = 4
 
 
@@ -58,6 +59,7 @@ class Pair:
     """
 
     def __init__(self, forward: Function, backward: Function | None, inputs: Sequence[Any], gradient: Any) -> None:
+        forward, backward = as_method(forward), as_method(backward)
         check_inputs(forward, inputs)
         self.forward, self.backward, self.gradient = forward, backward, gradient
         self.shift: dict[int, Array] = {}
@@ -152,6 +154,12 @@ class Pair:
             return Played(values, [np.ones(values[0].shape)], self.keyed(returned, owner), False)
         cotangents = self.cotangents(values, seed, scale)
         given, seeded = self.backward_arguments(backward, result, outputs, cache, cotangents)
+        if not seeded and values[0].size != 1 and owner is not None and self.gradient is None:
+            raise ArgumentError(
+                f"{called(self.forward)} gives an output of shape {values[0].shape}, and {called(backward)} is not "
+                "given its gradient, so the loss is not known. Return the loss from forward, or give the gradient of "
+                "the output: verify(forward, backward, gradient=dloss_doutput)."
+            )
         if not seeded and values[0].size != 1:
             cotangents = [np.ones(x.shape) for x in values] if self.gradient is None else cotangents
         returned = backward(*given)
@@ -188,6 +196,9 @@ class Pair:
             choices = [*without, *with_seed] if scalar else [with_seed[1], with_seed[0], with_seed[2], fresh, *without]
             if names and names[0] in parameter_names(self.forward):
                 choices = [*without, *with_seed]
+        by_name = None if self.seeds() else self.by_name(names, inputs, cache)
+        if by_name is not None:
+            return by_name, False
         for choice in choices:
             if len(choice) == len(names):
                 return choice, bool(choice) and choice[0] is fresh[0] if choice else False
@@ -198,6 +209,14 @@ class Pair:
             f"{len(self.inputs)} inputs, the {len(cache)} values of the forward's cache, or both, after the output's "
             "gradient, called dout."
         )
+
+    def by_name(self, names: Sequence[str], inputs: Sequence[Any], cache: Sequence[Any]) -> list[Any] | None:
+        """The arguments where some have the names of forward's parameters, and the others are the cache."""
+        own = dict(zip(parameter_names(self.forward), inputs, strict=False))
+        rest = iter(cache)
+        if not any(name in own for name in names) or sum(name not in own for name in names) != len(cache):
+            return None
+        return [own[name] if name in own else next(rest) for name in names]
 
     def keyed(self, returned: Any, owner: Any) -> dict[Any, Array]:
         """The gradients by hand: those returned, under slots or names, and those stored beside attributes."""
@@ -294,6 +313,12 @@ class Labelled(str):
         found = super().__new__(cls, name)
         found.slot = slot
         return found
+
+
+def as_method(f: Any) -> Any:
+    """The method that runs where an object is called."""
+    method = inspect.getattr_static(f, "__call__", None)
+    return f.__call__ if inspect.isfunction(method) and not hasattr(f, "rules") else f
 
 
 def too_many(values: Sequence[Any], floats: Sequence[Any]) -> ValueError:
@@ -397,4 +422,5 @@ def fitting(values: Sequence[Any], slots: Sequence[Slot]) -> Sequence[Slot]:
         return slots
     shapes = [np.shape(plain(x)) for x in values]
     found = [c for c in combinations(slots, len(values)) if [x.value.shape for x in c] == shapes]
-    return found[0] if len(found) == 1 else slots[len(slots) - len(values) :]
+    found = found or [tuple(slots[len(slots) - len(values) :])]
+    return min(reversed(found), key=lambda c: sum(slot.label.lower() in DATA for slot in c))

@@ -5,10 +5,12 @@ Where the forward pass cannot be recorded, the graph is one op whose derivative 
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,7 @@ class Case:
     faults: list[str] = field(default_factory=list)
     unrecorded: bool = False
     slack: Mapping[Tensor, Array] = field(default_factory=dict)  # how far numeric derivatives may be off
+    sizes: Mapping[int, str] = field(default_factory=dict)  # of outputs that are in no graph
     moved: Callable[[], Case] | None = None
     by_numbers: Callable[[], Case] | None = None
 
@@ -155,6 +158,9 @@ def recorded(pair: Pair, played: Played, slots: Sequence[Slot], tried: list[str]
     if not any(isinstance(x, Tensor) and x.requires_grad for x in outputs):
         tried.append("its result does not depend on the inputs in a way that could be recorded")
         return None
+    if not all(np.array_equal(x._data, slot.value, equal_nan=True) for slot, x in tensors.items()):
+        tried.append("it writes into its inputs")
+        return None
     for x, value in zip(outputs, played.outputs, strict=True):
         if not np.allclose(plain(x), value, equal_nan=True, rtol=1e-4):
             tried.append("recorded, it gives other values")
@@ -209,8 +215,11 @@ def reason(error: Exception) -> str:
     """Why a forward pass could not be recorded, with the line."""
 
     lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_user_code(entry.filename)]
-    place = f" at {lines[-1].filename.rsplit('/', 1)[-1]}:{lines[-1].lineno} ({lines[-1].line})" if lines else ""
-    return f"{str(error).splitlines()[0] if str(error) else type(error).__name__}{place}"
+    said = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+    if not lines:
+        return said
+    name, text = lines[-1].filename.rsplit("/", 1)[-1], lines[-1].line
+    return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text})"
 
 
 # Hand against numbers.
@@ -240,7 +249,19 @@ def numeric(pair: Pair, played: Played, why: str) -> Case:
     slack = {tensors[slot]: bars for slot, (_, bars) in found.items()}
     names = {id(x): slot.label for slot, x in tensors.items()}
     by_tensor = under_tensors(dict(hand.values()), tensors)
-    return Case(output, None, by_tensor, lambda x: names.get(id(x)), notes=notes, unrecorded=True, slack=slack)
+    case = Case(output, None, by_tensor, lambda x: names.get(id(x)), notes=notes, unrecorded=True, slack=slack)
+    case.sizes = sizes_of_outputs(played.outputs)
+    return case
+
+
+def sizes_of_outputs(outputs: Sequence[Array]) -> dict[int, str]:
+    """How many entries the outputs have along some of their axes."""
+    found: dict[int, str] = {}
+    for x in outputs:
+        for count in range(1, x.ndim + 1):
+            for sizes in combinations(x.shape, count):
+                found.setdefault(math.prod(sizes), f"the number of entries along some axes of the output {x.shape}")
+    return {number: text for number, text in found.items() if number > 1}
 
 
 def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Array, Array]:

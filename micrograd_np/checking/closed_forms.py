@@ -1,7 +1,6 @@
 """Slips in derivatives that people write in closed form: of a softmax, a normalisation, a power, an extreme.
 
-Each table has rows of (kind, what is said, the slip). A softmax or a normalisation is recognised by its numbers,
-however its forward pass was written.
+A softmax or a normalisation is recognised by its numbers, however its forward pass was written.
 """
 
 from __future__ import annotations
@@ -16,226 +15,11 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from .hypotheses import Edge, Hypothesis, Suspicion, edges_of, file_line, sending
+from .mistakes import mistakes
 from .replay import arguments, is_array, pulls_of
 
 Array = Any
-Slip = tuple[str, str, Callable[..., Array]]
 MOST_FORWARD = 60
-
-
-def along(f: Callable[..., Array], x: Array, axis: int) -> Array:
-    return f(x, axis=axis, keepdims=True)
-
-
-# g: cotangent of z = softmax(x) along axis k; o: another axis.
-SOFTMAX: list[Slip] = [
-    (
-        "softmax diagonal",
-        "only the diagonal of the softmax's Jacobian counts, p*(1-p)",
-        lambda g, p, k, o: g * p * (1 - p),
-    ),
-    ("softmax sum constant", "the sum that the softmax divides by is taken as constant, g*p", lambda g, p, k, o: g * p),
-    (
-        "softmax axis",
-        "the sum in the softmax's derivative runs over the wrong axis",
-        lambda g, p, k, o: p * (g - along(np.sum, g * p, o)),
-    ),
-    (
-        "softmax axis",
-        "the sum in the softmax's derivative runs over all axes",
-        lambda g, p, k, o: p * (g - np.sum(g * p)),
-    ),
-    (
-        "softmax mean",
-        "the sum in the softmax's derivative is a mean",
-        lambda g, p, k, o: p * (g - along(np.mean, g * p, k)),
-    ),
-    (
-        "softmax factor",
-        "the factor p is missing inside the sum of the softmax's derivative",
-        lambda g, p, k, o: p * (g - along(np.sum, g, k)),
-    ),
-    (
-        "softmax factor",
-        "the factor p in front of the softmax's derivative is missing",
-        lambda g, p, k, o: g - along(np.sum, g * p, k),
-    ),
-    (
-        "softmax sign",
-        "the sign inside the softmax's derivative is wrong",
-        lambda g, p, k, o: p * (g + along(np.sum, g * p, k)),
-    ),
-    (
-        "softmax square",
-        "p**2 stands for p inside the softmax's derivative",
-        lambda g, p, k, o: g * p - p * p * along(np.sum, g, k),
-    ),
-    ("another's derivative", "the derivative of tanh stands for the softmax's", lambda g, p, k, o: g * (1 - p * p)),
-    ("softmax left out", "the softmax's derivative is left out", lambda g, p, k, o: g),
-]
-
-
-def normalised(g: Array, u: Array, s: Array, k: Any, direct: float = 1, mean: float = 1, spread: float = 1) -> Array:
-    """The derivative of u = (x - mean) / s, with a factor on each of its three terms."""
-    return (direct * g - mean * along(np.mean, g, k) - spread * u * along(np.mean, g * u, k)) / s
-
-
-# x and its normalised form u, standard deviation s, axis k of n entries, another axis o. Right is
-# (g - mean(g) - u * mean(g * u)) / s.
-NORMALISATION: list[Slip] = [
-    (
-        "taken as constant",
-        "the variance is taken as constant",
-        lambda g, x, u, s, k, o, n: normalised(g, u, s, k, spread=0),
-    ),
-    ("taken as constant", "the mean is taken as constant", lambda g, x, u, s, k, o, n: normalised(g, u, s, k, mean=0)),
-    ("taken as constant", "mean and variance are taken as constant", lambda g, x, u, s, k, o, n: g / s),
-    (
-        "scale of a term",
-        "N is missing in the direct term",
-        lambda g, x, u, s, k, o, n: normalised(g, u, s, k, direct=1 / n),
-    ),
-    (
-        "scale of a term",
-        "1/N is missing in the term of the mean",
-        lambda g, x, u, s, k, o, n: normalised(g, u, s, k, mean=n),
-    ),
-    (
-        "scale of a term",
-        "1/N is missing in the term of the variance",
-        lambda g, x, u, s, k, o, n: normalised(g, u, s, k, spread=n),
-    ),
-    (
-        "scale of a term",
-        "1/N is missing in the terms of mean and variance",
-        lambda g, x, u, s, k, o, n: normalised(g, u, s, k, 1, n, n),
-    ),
-    (
-        "scale of a term",
-        "the term of the variance is half of it",
-        lambda g, x, u, s, k, o, n: normalised(g, u, s, k, spread=0.5),
-    ),
-    (
-        "scale of a term",
-        "the term of the variance is twice as large",
-        lambda g, x, u, s, k, o, n: normalised(g, u, s, k, spread=2),
-    ),
-    (
-        "sign of a term",
-        "the term of the mean has the wrong sign",
-        lambda g, x, u, s, k, o, n: normalised(g, u, s, k, mean=-1),
-    ),
-    (
-        "sign of a term",
-        "the term of the variance has the wrong sign",
-        lambda g, x, u, s, k, o, n: normalised(g, u, s, k, spread=-1),
-    ),
-    (
-        "sign of a term",
-        "the terms of mean and variance have the wrong sign",
-        lambda g, x, u, s, k, o, n: normalised(g, u, s, k, 1, -1, -1),
-    ),
-    (
-        "operand left out",
-        "the normalised value is not multiplied in, in the term of the variance",
-        lambda g, x, u, s, k, o, n: (g - along(np.mean, g, k) - along(np.mean, g * u, k)) / s,
-    ),
-    (
-        "operand left out",
-        "the normalised value is left out of the sum in the term of the variance",
-        lambda g, x, u, s, k, o, n: (g - along(np.mean, g, k) - u * along(np.mean, g, k)) / s,
-    ),
-    (
-        "operand",
-        "the input stands where the normalised value belongs, in front of the sum of the term of the variance",
-        lambda g, x, u, s, k, o, n: (g - along(np.mean, g, k) - x * along(np.mean, g * u, k)) / s,
-    ),
-    (
-        "operand",
-        "the input stands where the normalised value belongs, inside the sum of the term of the variance",
-        lambda g, x, u, s, k, o, n: (g - along(np.mean, g, k) - u * along(np.mean, g * x, k)) / s,
-    ),
-    (
-        "operand",
-        "the input stands where the normalised value belongs, in the term of the variance",
-        lambda g, x, u, s, k, o, n: (g - along(np.mean, g, k) - x * along(np.mean, g * x, k)) / s,
-    ),
-    (
-        "operand",
-        "the centred value stands where the normalised one belongs, in front of the sum of the term of the variance",
-        lambda g, x, u, s, k, o, n: (g - along(np.mean, g, k) - u * s * along(np.mean, g * u, k)) / s,
-    ),
-    (
-        "operand",
-        "the centred value stands where the normalised one belongs, in the term of the variance",
-        lambda g, x, u, s, k, o, n: (g - along(np.mean, g, k) - u * s * along(np.mean, g * u * s, k)) / s,
-    ),
-    (
-        "operand",
-        "the variance stands where the standard deviation belongs",
-        lambda g, x, u, s, k, o, n: normalised(g, u, s * s, k),
-    ),
-    (
-        "operand left out",
-        "the division by the standard deviation is missing",
-        lambda g, x, u, s, k, o, n: normalised(g, u, 1, k),
-    ),
-    (
-        "operand",
-        "the gradient is multiplied by the standard deviation, not divided",
-        lambda g, x, u, s, k, o, n: normalised(g, u, 1 / s, k),
-    ),
-    ("wrong axis", "the means are taken over the wrong axis", lambda g, x, u, s, k, o, n: normalised(g, u, s, o)),
-    (
-        "wrong axis",
-        "the mean of the gradient is taken over the wrong axis",
-        lambda g, x, u, s, k, o, n: (g - along(np.mean, g, o) - u * along(np.mean, g * u, k)) / s,
-    ),
-    (
-        "wrong axis",
-        "the mean in the term of the variance is taken over the wrong axis",
-        lambda g, x, u, s, k, o, n: (g - along(np.mean, g, k) - u * along(np.mean, g * u, o)) / s,
-    ),
-    (
-        "scale of a term",
-        "N - 1 stands for N in the term of the variance",
-        lambda g, x, u, s, k, o, n: normalised(g, u, s, k, spread=n / (n - 1)),
-    ),
-]
-
-# x**n: what stands for n * x**(n-1).
-POWERS: list[Slip] = [
-    ("exponent", "the exponent {n} is missing as a factor", lambda x, n: x ** (n - 1)),
-    ("exponent", "the factor is {n-1}, and should be the exponent {n}", lambda x, n: (n - 1) * x ** (n - 1)),
-    ("exponent", "the exponent is not reduced by one", lambda x, n: n * x**n),
-    ("exponent", "the exponent is reduced by two", lambda x, n: n * x ** (n - 2)),
-    ("exponent", "the exponent is increased by one", lambda x, n: n * x ** (n + 1)),
-    ("exponent", "the power itself stands for its derivative", lambda x, n: x**n),
-    ("exponent", "the power is left out: only the factor {n} remains", lambda x, n: n * np.ones_like(x)),
-    ("exponent", "the sign of the exponent is left out", lambda x, n: -n * x ** (n - 1)),
-]
-
-# Slopes of functions at x: one of them may stand for another.
-SLOPES: list[Slip] = [
-    (
-        "another's derivative",
-        "the derivative of sigmoid, s*(1-s) with s = sigmoid(x)",
-        lambda x: (s := 1 / (1 + np.exp(-x))) * (1 - s),
-    ),
-    ("another's derivative", "sigmoid(x)", lambda x: 1 / (1 + np.exp(-x))),
-    ("another's derivative", "the derivative of tanh, 1 - tanh(x)**2", lambda x: 1 - np.tanh(x) ** 2),
-    ("another's derivative", "the derivative of relu, x > 0", lambda x: (x > 0) * 1.0),
-    ("another's derivative", "the sign of x", np.sign),
-    ("another's derivative", "cos(x)", np.cos),
-    ("another's derivative", "sin(x)", np.sin),
-    ("another's derivative", "-cos(x)", lambda x: -np.cos(x)),
-    ("another's derivative", "exp(x)", np.exp),
-    ("another's derivative", "1/x", lambda x: 1 / x),
-    ("another's derivative", "log(x)", np.log),
-    ("another's derivative", "x itself", lambda x: x * 1.0),
-    ("another's derivative", "2*x", lambda x: 2.0 * x),
-    ("another's derivative", "1 / (1 + x**2)", lambda x: 1 / (1 + x * x)),
-]
 
 
 def closed_forms(at: Suspicion) -> Iterator[Hypothesis]:
@@ -264,10 +48,10 @@ def of_softmax(z: Tensor, at: Suspicion) -> Iterator[Hypothesis]:
         if p.shape[k] < 2 or not np.allclose(p.sum(axis=k), 1):
             continue
         for x in ancestors(z, at):
-            e = np.exp(x._data - along(np.max, x._data, k))
-            if np.allclose(e / along(np.sum, e, k), p):
+            e = np.exp(x._data - x._data.max(axis=k, keepdims=True))
+            if np.allclose(e / e.sum(axis=k, keepdims=True), p):
                 others = [o for o in range(p.ndim) if o != k] or [k]
-                for kind, says, slip in SOFTMAX:
+                for kind, says, slip in mistakes("softmax"):
                     for o in others[-1:] if kind != "softmax axis" else others:
                         send = partial(replaced, x, partial(slip, p=p, k=k, o=o))
                         yield Hypothesis(kind, f"{says}, in {at.called(z)}{at.place(z)}", overrides={z: send})
@@ -287,10 +71,11 @@ def of_normalisation(z: Tensor, at: Suspicion) -> Iterator[Hypothesis]:
         ):
             continue
         for x in ancestors(z, at):
-            centred = x._data - along(np.mean, x._data, k)
-            s = along(np.std, centred, k) / along(np.std, u, k)
-            if np.allclose(centred / s, u) and np.any(along(np.mean, x._data, k)):
-                for kind, says, slip in NORMALISATION:
+            centred = x._data - x._data.mean(axis=k, keepdims=True)
+            s = centred.std(axis=k, keepdims=True) / u.std(axis=k, keepdims=True)
+            moved = np.max(np.abs(x._data.mean(axis=k, keepdims=True))) > 1e-9 * np.max(np.abs(x._data))
+            if moved and np.allclose(centred / s, u):
+                for kind, says, slip in mistakes("normalisation"):
                     for o in [o for o in range(u.ndim) if o != k] if kind == "wrong axis" else [k]:
                         send = partial(replaced, x, partial(slip, x=x._data, u=u, s=s, k=k, o=o, n=n))
                         yield Hypothesis(kind, f"{says}, in {at.called(z)}{at.place(z)}", overrides={z: send})
@@ -316,7 +101,7 @@ def rule_slips(edge: Edge) -> Iterator[tuple[str, str, Callable[[Array], Array]]
     values = edge.values
     if len(values) == 2 and edge.position == 0 and np.ndim(values[1]) == 0 and is_power(node):
         n = float(values[1])
-        for kind, says, slip in POWERS:
+        for kind, says, slip in mistakes("power"):
             slope = slip(x, n)
             text = says.replace("{n-1}", f"{n - 1:g}").replace("{n}", f"{n:g}")
             yield kind, text, partial(times, slope)
@@ -325,8 +110,8 @@ def rule_slips(edge: Edge) -> Iterator[tuple[str, str, Callable[[Array], Array]]
         yield "value for derivative", "the function itself stands for its derivative", partial(times, node._data)
         yield "derivative inverted", "the gradient is divided by the derivative", partial(times, 1 / one)
         yield "derivative of the derivative", "1 minus the derivative stands for it", partial(times, 1 - one)
-        for kind, says, slope_of in SLOPES:
-            yield kind, f"{says} stands for the derivative", partial(times, slope_of(x))
+        for kind, says, slope_of in mistakes("slope"):
+            yield kind, says, partial(times, slope_of(x))
         if x.ndim == 2 and x.shape[0] == x.shape[1] and is_inverse(node):
             z = node._data
             yield "operand left out", "one of the two inverses in its derivative is left out", lambda g: -g @ z.T

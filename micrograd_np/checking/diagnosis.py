@@ -14,8 +14,8 @@ from .closed_forms import closed_forms, other_forwards
 from .conventions import Convention, Sizes, factor_name, mark, odd_rows, open_factors, plausible, rounded
 from .hypotheses import PROVEN, Hypothesis, Suspicion, values_of
 from .kinks import Kinks, best_choice
-from .mistakes import activations, mutations, patterns, stale, terms
 from .replay import Recording, is_array
+from .slips import activations, mutations, patterns, stale, terms
 
 Array = Any
 
@@ -29,8 +29,8 @@ SOURCES = {
 }
 NOTHING = 1e-12
 NEWTON_STEPS = 8
-BUDGET = 2_500_000_000  # units of about 4 ns
-PER_NODE = 2000
+BUDGET = 1_500_000_000
+PER_NODE = 5000  # entries that could be computed in the time that one op costs anyhow
 
 
 # Kinds that only describe the numbers: said where nothing tells how they came about.
@@ -42,6 +42,15 @@ CUTS = (
     *("softmax without the one-hot", "taken as constant", "a use missing", "one use only", "missing path"),
     "operand left out",
 )
+# Other words for a mean or a variance that is taken as constant.
+LIKE_CONSTANTS = {
+    "exponent",
+    "left out",
+    "derivative left out",
+    "another's derivative",
+    "scale of a use",
+    "sign of a term",
+}
 # What is on the way matters little to these: they would be listed once for each value there.
 ANYWHERE = {"sign", "transpose", "scale", "unnamed scale", "left out", "summed early", "averaged early"}
 MOST_OF_A_KIND = 3
@@ -139,7 +148,9 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     given = {cause.kind for cause in causes}
     cut = next((kind for kind in CUTS[:-1] if kind in given), "")
     unsaid = {*CUTS} - {cut} if cut else set()
+    unsaid |= LIKE_CONSTANTS if cut == "taken as constant" else set()
     unsaid |= {"left out"} if "derivative left out" in given else set()
+    unsaid |= {"scale of a use"} if given & {"scale", "sign", "unnamed scale"} else set()
     unsaid |= {"reshape"} if "transpose" in given else set()
     kinds: dict[str, dict[str, Cause]] = {}
     for cause in sorted(causes, key=lambda cause: cause.kind != cut):
@@ -197,6 +208,8 @@ def confirmed(
     moved = effects.get(at.row.tensor)
     if moved is None or not factor or not np.all(np.isfinite(moved)) or not fits(at.row, moved, at, factor, close):
         return None
+    if np.max(np.abs(moved), initial=0) <= NOTHING * np.max(np.abs(at.row.expected), initial=0):
+        return None  # it changes nothing here
     explained = [at.row.label]
     for row in at.rows:
         if row is at.row or not row.fits:

@@ -89,7 +89,7 @@ def judge(case: Case, numeric: bool, strict: bool | None) -> VerifyReport:
     """The report on a case."""
     check_gradients(case.output, case.hand, case.gradient)
     recording, rows, close, name = prepare(case)
-    sizes = sizes_of(recording, name)
+    sizes = {**case.sizes, **sizes_of(recording, name)}
     found = examine(rows, recording, close, sizes, name, case.factor)
     report = VerifyReport(found, sizes, [], numeric, case.faults, case.notes, case.unrecorded, case.factor)
     if found.findings and recording.kinks:
@@ -110,19 +110,23 @@ def off_the_kinks(
     if case.moved is None:
         if not all(row.status != "wrong" or confined(row, recording) for row in report.rows):
             return report
-        report.verdict_at_kink = f"{where}. This data cannot tell: move the inputs by 1e-3, and ask again"
-        report.found.findings = []
-        return report
+        return left_open(report, f"{where}. This data cannot tell: move the inputs by 1e-3, and ask again", False)
     moved = case.moved()
     moved.moved, moved.factor = None, case.factor
     other = judge(moved, numeric, strict)
     if other.verdict == OK:
-        report.verdict_at_kink = f"{where}. With the inputs moved by 1e-3 your gradients are right"
-        report.passes_at_kink = True
-        report.found.findings = []
-        return report
+        return left_open(report, f"{where}. With the inputs moved by 1e-3 your gradients are right", True)
     other.notes = [f"{where}; so the inputs were moved by 1e-3 for what follows.", *other.notes]
     return other
+
+
+def left_open(report: VerifyReport, says: str, passes: bool) -> VerifyReport:
+    """The report of a verdict that this data leaves open."""
+    report.verdict_at_kink, report.passes_at_kink = says, passes
+    report.found.findings = []
+    for row in report.rows:
+        row.status = "left open, at a kink" if row.status == "wrong" else row.status
+    return report
 
 
 def confined(row: Row, recording: Recording) -> bool:

@@ -184,8 +184,8 @@ def what_to_mend(finding: Finding) -> str:
         return "its cause was not looked for"
     if not finding.causes:
         return "the cause is not recognised"
-    more = len(finding.causes) - 1
-    return finding.causes[0].says + (f" (or one of {counted(more, 'other cause')} below)" if more else "")
+    others = " (or another of the causes below)" if len(finding.causes) > 1 else ""
+    return f"{finding.causes[0].says}{others}"
 
 
 def disagreeing(rows: Sequence[Row]) -> list[str]:

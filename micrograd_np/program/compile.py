@@ -17,21 +17,20 @@ from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
-from .compare import check_same
-from .entry import MISFIT, Left, misfit, mode
-from .guard import Guard, met
+from .arguments import Guard, met
+from .execution import MISFIT, Left, Runner, as_type, check_same, misfit, mode
 from .guards import Names, Outside, TooMuch
+from .ir import Steps
 from .record import record, wants_gradient
-from .runner import Runner, as_type
 from .trace import TraceError, owner
-from .values import Steps
 
 KINDS = 64  # of arguments, with programs of their own
 TRACES = 8  # of one kind, from which on each has to pay
 PAYS = 30  # calls that a program has to serve
 KEPT = 16  # programs of one kind
 CACHES = 3  # traces in a row that change what they read, which is then no cache
-BACKENDS = {"numpy": (".emit", "Emitted"), "numba": (".numba_backend", "Machine")}  # imported when they are asked for
+# Each is imported when it is asked for.
+BACKENDS = {"numpy": (".codegen", "Emitted"), "numba": (".numba_backend", "Machine")}
 Call = Callable[..., Any]
 
 

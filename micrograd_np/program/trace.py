@@ -21,8 +21,8 @@ from ..expressions.phrases import pattern, same_bits
 from ..ops import TABLE
 from ..ops.half import is_half, rounded
 from ..ops.identity import alias, hook
+from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 from .scalars import Scalar
-from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 
 LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after it
 SAME = (alias, hook)

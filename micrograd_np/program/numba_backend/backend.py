@@ -11,9 +11,9 @@ import numpy as np
 
 from ...core.errors import ArgumentTypeError, MissingPackageError, describe
 from ...core.names import format_location
-from ..plan import FIXED
+from ..codegen import FIXED
+from ..ir import RESULT, Step, Steps, Value
 from ..simplify import simplified
-from ..values import RESULT, Step, Steps, Value
 from .decompositions import lowered
 from .formulas import FORMULAS, PRODUCTS, REDUCTIONS, is_view
 from .indices import slots

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import ArgumentTypeError
+from ..ir import CONSTANT, RESULT, Step, Steps, Value
 from ..record import record
-from ..values import CONSTANT, RESULT, Step, Steps, Value
 
 
 def lowered(program: Steps) -> Steps:

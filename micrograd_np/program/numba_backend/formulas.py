@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..values import Step, Value
+from ..ir import Step, Value
 from .numbers import least, most, number
 
 Index = tuple[str, ...]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...ops import TABLE
-from ..values import CONSTANT, RESULT, Step, Steps, Value
+from ..ir import CONSTANT, RESULT, Step, Steps, Value
 from .formulas import FORMULAS, PRODUCTS, REDUCTIONS, is_view, shape_of
 
 BLAS = 2000  # products from which on a call of BLAS is faster than loops

@@ -9,9 +9,9 @@ import numpy as np
 
 from ...expressions.phrases import literal
 from ...ops.indexing import Slot
-from ..identities import uniform
+from ..ir import CONSTANT, Step, Value
 from ..naming import Names
-from ..values import CONSTANT, Step, Value
+from ..simplify import uniform
 from .formulas import (
     FORMULAS,
     PRODUCTS,
