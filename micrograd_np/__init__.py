@@ -5,8 +5,8 @@ The modules in reading order; each imports only those above it.
 cures               names from elsewhere, and what to write instead
 core                the tape: a Tensor, the walk back, how an op runs, names, errors
 ops                 the table of derivatives
-conversions, operators, linalg    what leaves the tape; operators, methods, protocols, namespaces from the table
-pullback, transforms    derivatives of functions
+operators, linalg   Tensor's operators, methods and protocols, and np.linalg's names, from the table
+transforms          derivatives of functions
 anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompute instead of remember
 checking, testing    how to doubt a derivative
 expressions         one printer of formulas: docstrings, pictures, explanations and source
@@ -53,9 +53,8 @@ from .custom import custom_op
 from .ops import FUNCTIONS as _FUNCTIONS
 from .ops import namespace as _namespace
 from .ops.primitive import GeneratedDoc as _GeneratedDoc
-from .pullback import gradients, vjp
 from .random import sample
-from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
+from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 
 def _late(module: str, name: str) -> _Callable[..., object]:

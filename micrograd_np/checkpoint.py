@@ -17,7 +17,7 @@ from .core.tensor import Tensor
 from .core.versions import next_id
 from .ops.identity import pack
 from .ops.primitive import MultiOutput, Outputs
-from .pullback import collect
+from .transforms import collect
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,18 +1,171 @@
-"""Functions of functions: a derivative is a function again, and may be given to any of these."""
+"""Derivatives of functions: vjp, grad, jacobian and their kin; and gradients of a graph that stands.
+
+A derivative is a function again, and may be given to any of these.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from .core.backward import Pull, backpropagate, pull_arrays, pull_tensors
 from .core.containers import flatten, map_leaves
+from .core.context import CURRENT, Mode, tracing
 from .core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
-from .core.tensor import trace_constant
-from .ops.primitive import as_array
-from .pullback import Function, check_count, vjp
+from .core.tensor import Tensor, as_tensor, borrowed, constant, cotangent, seed, trace_constant
+from .core.versions import expose
+from .ops.identity import alias, pack
+from .ops.primitive import Outputs, as_array
+
+Function = Callable[..., Any]
+
+
+def gradients(output: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *, create_graph: bool = False) -> Any:
+    """The gradients of `output` with respect to tensors of its graph, a list; `.grad` is not touched.
+
+    Parameters
+    ----------
+    output : Tensor
+        A scalar, unless `gradient` is given.
+    tensors : sequence of Tensor
+        Leaves or intermediates.
+    gradient : array_like, optional
+        The cotangent of `output`, of its shape.
+    create_graph : bool
+        Whether the gradients are Tensors, to be differentiated again.
+
+    Raises
+    ------
+    ValueError
+        If `output` was not made from one of the tensors.
+
+    Examples
+    --------
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> h = x * x
+    >>> gradients(h.sum(), [x, h])
+    [array([2., 4.]), array([1., 1.])]
+    """
+    check_list(tensors)
+    g = seed(output, gradient)
+    as_tensors = create_graph or tracing()
+    if as_tensors:
+        g = gradient if isinstance(gradient, Tensor) else as_tensor(g)
+    with Mode(recording=create_graph):
+        found = collect(output, g, tensors, pull_tensors if as_tensors else pull_arrays)
+    for position, tensor in enumerate(tensors):
+        if tensor not in found:
+            raise unreached(output, tensor, position)
+    return [found[tensor] for tensor in tensors]
+
+
+def collect(output: Tensor, g: Any, wanted: Sequence[Tensor], pull: Pull) -> dict[Any, Any]:
+    """The cotangents of the wanted tensors that a walk back from `output` meets."""
+    chosen = set(wanted)
+    found: dict[Tensor, Any] = {}
+
+    def visit(node: Tensor, g: Any) -> None:
+        if node in chosen:
+            found[node] = g
+
+    found |= backpropagate(output, g, visit, pull)
+    return {tensor: np.asarray(g) if isinstance(g, np.generic) else g for tensor, g in found.items()}
+
+
+def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
+    """The output of f, and the function that pulls a cotangent of it back to a tuple of the arguments'.
+
+    f is called on fresh aliases of its arguments, so that nobody else who differentiates these is confused. Arrays in,
+    arrays out; Tensors where an argument is one, or where f uses a Tensor whose gradient is wanted. An argument that f
+    does not use has a gradient of zeros.
+
+    Parameters
+    ----------
+    f : callable
+        Of arrays, or of nested dicts, lists, tuples and dataclasses of arrays; so is what it returns.
+    *primals
+        The arguments, floating-point.
+    has_aux : bool
+        Whether f returns (output, auxiliary); the auxiliary is returned last, as it came.
+
+    Examples
+    --------
+    >>> y, pullback = vjp(lambda x: np.sin(x), np.array([0.0, 1.0]))
+    >>> pullback(np.array([1.0, 1.0]))
+    (array([1.        , 0.54030231]),)
+    """
+    leaves, rebuild = flatten(primals)
+    recording = CURRENT.get().recording
+    with Mode(recording=True):
+        aliases = [alias(x if recording and wants_gradient(x) else own_leaf(x)) for x in leaves]
+        ends = [x if recording and wants_gradient(of) else x.args[0] for x, of in zip(aliases, leaves, strict=True)]
+        output, *aux = f(*rebuild(aliases)) if has_aux else (f(*rebuild(aliases)),)
+        outputs, rebuild_output = flatten(output)
+        outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in outputs]
+        check_outputs(f, outputs)
+        node = pack(*outputs)
+    nested = recording and (any(map(wants_gradient, leaves)) or reaches_others(node, ends))
+    for end in ends:
+        end._requires_grad = end.op is not None  # a leaf of our own is nobody else's to differentiate
+    tensors = tracing() or any(isinstance(x, Tensor) for x in leaves)
+    stops = set(ends)
+
+    def delivered(x: Any) -> Any:
+        if nested or not isinstance(x, Tensor):
+            return x
+        return x.detach() if tensors else expose(x)
+
+    def pullback(gradient: Any) -> Any:
+        given, _ = flatten(gradient)
+        check_count("the cotangent", len(given), "the output", len(outputs))
+        parts = [
+            g if isinstance(g, Tensor) else as_tensor(cotangent(x, g)) for x, g in zip(outputs, given, strict=True)
+        ]
+        again = nested or (CURRENT.get().recording and any(g._requires_grad for g in parts))
+        as_tensors = again or tracing()
+        read = pull_tensors if as_tensors else pull_arrays
+        with Mode(recording=again):
+            found = collect(
+                node,
+                Outputs(parts if as_tensors else [g._data for g in parts]),
+                ends,
+                lambda node, g: [] if node in stops else read(node, g),
+            )
+        gradients = [found[x] if x in found else trace_constant(np.zeros_like(x._data)) for x in ends]
+        if as_tensors or tensors:
+            gradients = [as_tensor(g) for g in gradients]
+        return rebuild(gradients)
+
+    return (rebuild_output([delivered(x) for x in outputs]), pullback, *[map_leaves(delivered, x) for x in aux])
+
+
+def wants_gradient(x: Any) -> bool:
+    return isinstance(x, Tensor) and x._requires_grad
+
+
+def own_leaf(x: Any) -> Tensor:
+    """A leaf on the memory of an argument that nobody else differentiates."""
+    leaf = x.detach() if isinstance(x, Tensor) else borrowed(as_array(x))
+    leaf.requires_grad = True
+    return leaf
+
+
+def reaches_others(output: Tensor, ends: Sequence[Tensor]) -> bool:
+    """Whether the graph of `output` has a leaf besides these whose gradient is wanted."""
+    seen = set(ends)
+    pending = [x for x, _ in output._parents]
+    while pending:
+        node = pending.pop()
+        if node in seen:
+            continue
+        if not node._parents and node._requires_grad:
+            return True
+        seen.add(node)
+        pending.extend(x for x, _ in node._parents)
+    return False
 
 
 def restrict(f: Function, argnums: int | Sequence[int], args: Sequence[Any], kwargs: Any) -> tuple[Function, list[Any]]:
@@ -187,6 +340,33 @@ def hvp(f: Function, argnums: int = 0) -> Function:
         return pullback(args[-1])[0]  # the hessian is symmetric, so pulling v back is pushing it forward
 
     return transformed
+
+
+def check_list(tensors: Any) -> None:
+    if not isinstance(tensors, list | tuple):
+        raise ArgumentTypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")
+
+
+def unreached(output: Any, tensor: Any, position: int) -> ArgumentError:
+    return ArgumentError(
+        f"{describe(output, 'the output')} was not made from {describe(tensor, f'tensor {position} of the list')}: no "
+        "path of recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, and "
+        "not through .data, .detach() or mg.no_grad()."
+    )
+
+
+def check_count(what: str, count: int, whose: str, expected: int) -> None:
+    if count != expected:
+        raise ArgumentError(f"{what} has {count} parts, and {whose} has {expected}: give one for each.")
+
+
+def check_outputs(f: Any, outputs: list[Any]) -> None:
+    for x in outputs:
+        if x.dtype.kind not in "biufc":
+            raise ArgumentTypeError(
+                f"{getattr(f, '__name__', 'f')} returned {x.data.item() if x.size == 1 else x.data!r}, and a "
+                "derivative is taken of numbers. Did it forget its return?"
+            )
 
 
 def check_argnums(numbers: list[int], count: int) -> None:

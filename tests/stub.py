@@ -12,9 +12,14 @@ from pathlib import Path
 
 import micrograd_np as mg
 from micrograd_np import nn, optim
-from micrograd_np.operators import BINARY, COMPARISONS, LOGIC, METHODS, UNARY
 from micrograd_np.ops import FUNCTIONS
 from micrograd_np.ops.primitive import Elementwise, MultiOutput, NonDifferentiable, Primitive
+
+BINARY = "add sub mul truediv pow mod floordiv".split()
+UNARY = "neg pos abs".split()
+COMPARISONS = "lt le eq ne gt ge invert".split()
+LOGIC = "and or xor lshift rshift".split()
+METHODS = [name for name, f in vars(mg.Tensor).items() if name in FUNCTIONS and callable(f)]
 
 PACKAGE = Path(mg.__file__).parent
 

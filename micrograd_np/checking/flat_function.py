@@ -16,8 +16,7 @@ from ..core.errors import ArgumentTypeError
 from ..core.names import format_location, name_of
 from ..core.tensor import Tensor, constant
 from ..ops.primitive import as_array
-from ..pullback import check_outputs
-from ..transforms import units
+from ..transforms import check_outputs, units
 from .finite_differences import EPS, Measured
 
 Array = Any

@@ -14,7 +14,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import format_location, name_of
 from ..core.tensor import Tensor
 from ..core.versions import as_used
-from ..pullback import vjp
+from ..transforms import vjp
 from .finite_differences import (
     INDEPENDENT,
     KINK,

@@ -44,7 +44,7 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         z = op.kernel(*values, **params)
     except Exception as error:
         errors.explain(op, args, error)
-    return make_node(op, z, args, values, params, wanted, loose)
+    return make_node(op, z, args, tuple(values), params, wanted, loose)
 
 
 def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int, loose: Any) -> Tensor:
@@ -52,7 +52,7 @@ def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int,
     if type(z) is not ndarray and isinstance(z, generic):
         z = np.asarray(z)
     context = CURRENT.get()
-    paths = op.paths(wanted)
+    paths = op.short_paths[wanted] if wanted < 4 else op.paths(wanted)
     node = allocate(Tensor)
     if paths and context.recording:
         needed = op.needed(wanted, len(args)) if loose else ()
@@ -122,7 +122,6 @@ def unary(op: Any) -> Callable[..., Any]:
         loose = (shared := x._memory) is not None and shared.copies
         return make_node(op, z, (x,), (value,), NONE, x._requires_grad, loose)
 
-    call.__qualname__ = op.name.lstrip("_")  # what Python says is called with too few arguments
     return call
 
 
@@ -159,7 +158,6 @@ def binary(op: Any) -> Callable[..., Any]:
             errors.explain(op, (x, y), error)
         return make_node(op, z, (x, y), (left, right), NONE, wanted, loose)
 
-    call.__qualname__ = op.name.lstrip("_")
     return call
 
 

@@ -1,11 +1,13 @@
-"""A value remembers how it was made.
+"""A Tensor: an array, its gradient, and how it was made.
 
-A `Tensor` is an array and a memory: the op that made it, the op's arguments and parameters, which `apply` writes down
-when the op runs, and `backpropagate` reads.
+A Tensor is the node of the graph itself. When an op runs, `dispatch.apply` stores the op, its arguments and parameters
+on the result; `backward.backpropagate` reads them. A leaf was made by no op.
 """
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from .versions import Memory, expose, memory_of, next_id
 
 
 class Tensor:
-    """An array that remembers how it was made.
+    """An array that records how it was made.
 
     Parameters
     ----------
@@ -30,6 +32,15 @@ class Tensor:
         What errors and pictures call it; without one, the variable's name.
     dtype : dtype, optional
         As for `np.array`.
+
+    Attributes
+    ----------
+    op
+        The row of the table that made it, None for a leaf.
+    args, params
+        What the op was called with: arrays and Tensors, and the other arguments by name.
+    scope
+        The `mg.scope` names and calls of modules in which it was made.
 
     Raises
     ------
@@ -85,7 +96,7 @@ class Tensor:
 
     @property
     def _parents(self) -> list[tuple[Any, Rule]]:
-        """What a gradient goes back to from here, each with the rule that takes it there."""
+        """The tensors that a gradient goes back to from here, each with its VJP."""
         return [(self.args[i] if self.args else None, rule) for i, rule in self._paths]
 
     @property
@@ -177,8 +188,105 @@ class Tensor:
             del g, leaf  # which would count as the user's
             errors.warn_of_history(self, leaves)
 
+    def numpy(self) -> Any:
+        """Return the values as an array that shares the tensor's memory; refused where a gradient would be lost."""
+        check_untraced(self, ".numpy()")
+        errors.check_uncut(self, ".numpy()", "Write .data or .detach().numpy() for the values alone.")
+        return expose(self)
+
+    def item(self) -> Any:
+        """Return the one number of a tensor of one entry."""
+        check_untraced(self, ".item()")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """Return the numbers in nested lists; a number alone, of a tensor without axes."""
+        check_untraced(self, ".tolist()")
+        return self._data.tolist()
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self._data)))  # type: ignore[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if self.op is not None:
+            errors.refuse_setitem(self)
+        check_untraced(self, "t[index] = values")
+        errors.check_write(self, value)
+        self._data[as_ndarray(index)] = as_ndarray(value)
+        memory_of(self).write()
+
+    def __contains__(self, value: Any) -> bool:
+        check_untraced(self, "in")
+        return as_ndarray(value) in self._data
+
+    # Conversions, refused where they would cut the graph unseen, or make a value part of a program.
+
+    def __bool__(self) -> bool:
+        check_untraced(self, "bool()")
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        check_untraced(self, "float()")
+        errors.check_uncut(self, *errors.to_number("float"))
+        return float(self._data)
+
+    def __int__(self) -> int:
+        check_untraced(self, "int()")
+        errors.check_uncut(self, *errors.to_number("int"))
+        return int(self._data)
+
+    def __index__(self) -> int:
+        check_untraced(self, "an index")
+        return operator.index(self._data)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        check_untraced(self, "conversion to an array")
+        cure = "np.stack of tensors stays a tensor; .data or .detach() gives the values alone."
+        errors.check_uncut(self, "conversion to an array", cure)
+        return np.array(expose(self), dtype=dtype, copy=copy)
+
+    def __reduce__(self) -> Any:
+        """Pickle and copy a leaf as its values; what is recorded holds on to a graph, and is refused."""
+        errors.check_unrecorded(self)
+        return _leaf, (type(self), self._data, self._requires_grad, self.name, self._grad)
+
+    def __format__(self, spec: str) -> str:
+        check_untraced(self, "the text")
+        return format(self._data.item() if self.size == 1 else self._data, spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        check_untraced(self, "the text")
+        facts = [np.array2string(self._data, separator=", ", prefix="Tensor(")]
+        facts += [f"dtype={self.dtype}"] if self.dtype not in (np.dtype(float), np.dtype(int), np.dtype(bool)) else []
+        facts += [f"name={self.name!r}"] if self.name else []
+        facts += ["requires_grad=True"] if self._requires_grad and self.op is None else []
+        facts += [f"op={self.op.name}"] if self.op is not None else []
+        return f"Tensor({', '.join(facts)})"
+
 
 allocate = Tensor.__new__
+
+
+def _leaf(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
+    leaf = kind.__new__(kind)
+    Tensor.__init__(leaf, data, requires_grad, name=name)
+    leaf._grad = grad
+    return leaf
+
+
+def check_untraced(tensor: Tensor, how: str) -> None:
+    """Refuse what would make today's value part of a program."""
+    trace = CURRENT.get().trace
+    if trace is not None:
+        trace.refuse(tensor, how)
+
+
+def as_ndarray(x: Any) -> Any:
+    """Return the array of a Tensor, and anything else as it is."""
+    return x._data if isinstance(x, Tensor) else x
 
 
 def constant(data: Any) -> Tensor:
@@ -187,7 +295,7 @@ def constant(data: Any) -> Tensor:
 
 
 def init_leaf(leaf: Tensor, data: Any) -> Tensor:
-    """Make a Tensor a leaf: it was made by nothing."""
+    """Initialise a leaf: no op, no parents."""
     leaf._data = data
     leaf._requires_grad = False
     leaf._grad = leaf._memory = leaf.name = leaf.op = leaf.params = leaf._created_at = None
@@ -197,7 +305,7 @@ def init_leaf(leaf: Tensor, data: Any) -> Tensor:
 
 
 def trace_constant(data: Any) -> Any:
-    """An array that follows from shapes alone; under a trace, a Tensor that is known as such."""
+    """While tracing, wrap an array that depends only on shapes as a constant."""
     trace = CURRENT.get().trace
     if trace is None:
         return data

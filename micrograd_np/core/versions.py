@@ -20,7 +20,7 @@ import itertools
 import operator
 import sys
 from collections.abc import Callable, Sequence
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -90,14 +90,14 @@ SMALL = 4096
 SNAPSHOTS: WeakValueDictionary[Any, ndarray] = WeakValueDictionary()
 
 
-def saved(args: Sequence[Any], values: Sequence[Any], read: Sequence[int]) -> list[Any]:
+def saved(args: Sequence[Any], values: Sequence[Any], read: Sequence[int]) -> tuple[Any, ...]:
     """The arrays that a node keeps: snapshots where a rule reads the value and somebody else may write to it."""
     kept = list(values)
     for i in read:
         x = args[i]
         if x is kept[i] or (x._memory is not None and x._memory.copies):
             kept[i] = snapshot(kept[i])
-    return kept
+    return tuple(kept)  # the collector need not look at a tuple of arrays again, as it must at a list
 
 
 def snapshot(array: Any) -> Any:
@@ -274,9 +274,9 @@ def reads(rule: Callable[..., Any], position: int) -> bool:
 
 
 def innermost(rule: Callable[..., Any]) -> Callable[..., Any]:
-    while inner := getattr(rule, "__wrapped__", None) or getattr(rule, "func", None):
-        rule = inner
-    return rule
+    """The function inside partial objects and wrappers; a row's `__wrapped__` is its place in the table."""
+    inner = getattr(rule, "__wrapped__" if isinstance(rule, FunctionType) else "func", None)
+    return rule if inner is None else innermost(inner)
 
 
 @functools.cache

@@ -51,7 +51,7 @@ def box(node: Node, view: View, more: str = "") -> str:
     fill, border, style, _ = KINDS[node.kind]
     shown = view.arrays(node)
     columns = len(shown)
-    rows = []
+    rows: list[str] = []
     if shown:
         looks = [grid(*one, columns > 1) if view.grid(node) else numbers(one[1], one[2]) for one in shown]
         cells = [f"<td{part(node, one[0])}>{look}</td>" for one, look in zip(shown, looks, strict=True)]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
+import linecache
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FrameType, FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +19,7 @@ from ..core.context import CURRENT, tracing
 from ..core.dispatch import apply, binary, single, unary
 from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor, constant, trace_constant
-from ..core.versions import memory_of, reads
+from ..core.versions import innermost, memory_of, reads
 from .half import in_single, is_half
 
 
@@ -98,6 +102,29 @@ def values_needed(rules: Sequence[Rule | None], wanted: int, count: int) -> Sequ
     return [i for i in range(count) if any(reads(rule, i + 1) for _, rule in paths)]
 
 
+def by_signature(op: Any) -> Callable[..., Any]:
+    """Return the function of a row that is called in NumPy's signature."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return op.call_with_binding(*args, **kwargs)
+
+    def bind_and_apply(*args: Any, **kwargs: Any) -> Any:  # the same without a frame of its own
+        try:
+            arrays, params = op.bind(*args, **kwargs)
+        except TypeError as error:
+            return op.otherwise(args, kwargs, error)
+        return apply(op, arrays, params)
+
+    return bind_and_apply if type(op).call_with_binding is Primitive.call_with_binding else call
+
+
+def user_of(frame: FrameType) -> tuple[str, int]:
+    """Where a row is made: the file, and the first line of the statement."""
+    while frame.f_code.co_name == "__init__" and frame.f_back:
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
 class Primitive(InstanceCall):
     """A function with derivatives.
 
@@ -174,7 +201,6 @@ class Primitive(InstanceCall):
         single: bool = False,
     ) -> None:
         self.function = function
-        self.name = function.__name__
         self.kernel = kernel or (in_single(function) if single else function)
         self.rules = rules
         self.also = also
@@ -193,8 +219,38 @@ class Primitive(InstanceCall):
         self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
-        direct = self.fast_paths.get(len(rules)) if all(rules) and not bind else None
-        self.__call__ = direct(self) if direct else self.call_with_binding
+        fast_path = self.fast_paths.get(len(rules), by_signature) if all(rules) and not bind else by_signature
+        self.__call__ = fast_path(self)
+        self.name = function.__name__
+        self.place = user_of(sys._getframe(1))
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        """Name the row, and the function that is called, as Python names functions."""
+        self._name = self.__name__ = self.__qualname__ = name
+        self.__call__.__name__ = self.__call__.__qualname__ = name.lstrip("_")
+        self.__module__ = self.__call__.__module__ = "micrograd_np"
+
+    @functools.cached_property
+    def __wrapped__(self) -> Callable[..., Any]:
+        """A function whose source is the row as it stands in the table, for `inspect.getsource(mg.exp)`."""
+        filename, line = self.place
+        source = "".join(linecache.getlines(filename))
+        statements = [x for x in ast.parse(source).body if isinstance(x, ast.Assign | ast.AnnAssign)]
+        for statement in statements:
+            if statement.lineno <= line <= (statement.end_lineno or 0):
+                text = f"{ast.get_source_segment(source, statement)}\n"
+                if "lambda" not in text and text.count("\n") > 1:  # of such a text inspect takes the first line alone
+                    break
+                place = f"<row {self.name}>"
+                linecache.cache[place] = len(text), None, text.splitlines(keepends=True), place
+                return FunctionType((lambda: None).__code__.replace(co_filename=place, co_firstlineno=1), {})
+        written = [innermost(rule) for rule in self.rules if rule]
+        return written[0] if written and not isinstance(self.function, FunctionType) else self.function
 
     @property
     def rules(self) -> Sequence[Rule | None]:
@@ -203,7 +259,9 @@ class Primitive(InstanceCall):
     @rules.setter
     def rules(self, rules: Sequence[Rule | None]) -> None:
         self._rules = rules
-        # By the bits of the arguments whose gradient is wanted.
+        # By the bits of the arguments whose gradient is wanted: of the first two at once, of more when they are met.
+        count = 2 if len(rules) > 1 or isinstance(rules, EachArgument) else len(rules)
+        self.short_paths = tuple(wanted_paths(rules, wanted & 2**count - 1) for wanted in range(4))
         self.paths = functools.cache(functools.partial(wanted_paths, rules))
         self.needed = functools.cache(functools.partial(values_needed, rules))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import operator
 import threading
 import warnings
@@ -16,23 +17,20 @@ from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
-from .compare import check_same
-from .emit import Emitted
-from .entry import MISFIT, Left, misfit, mode
-from .guard import Guard, met
+from .arguments import Guard, met
+from .execution import MISFIT, Left, Runner, as_type, check_same, misfit, mode
 from .guards import Names, Outside, TooMuch
-from .machine import Machine
+from .ir import Steps
 from .record import record, wants_gradient
-from .runner import Runner, as_type
 from .trace import TraceError, owner
-from .values import Steps
 
 KINDS = 64  # of arguments, with programs of their own
 TRACES = 8  # of one kind, from which on each has to pay
 PAYS = 30  # calls that a program has to serve
 KEPT = 16  # programs of one kind
 CACHES = 3  # traces in a row that change what they read, which is then no cache
-BACKENDS: dict[str, Callable[[Steps], Any]] = {"numpy": Emitted, "numba": Machine}
+# Each is imported when it is asked for.
+BACKENDS = {"numpy": (".codegen", "Emitted"), "numba": (".numba_backend", "Machine")}
 Call = Callable[..., Any]
 
 
@@ -361,4 +359,5 @@ def compile(function: Call, backend: str = "numpy") -> Compiled:
         )
     if backend not in BACKENDS:
         raise ArgumentError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
-    return Compiled(function, BACKENDS[backend])
+    module, name = BACKENDS[backend]
+    return Compiled(function, getattr(importlib.import_module(module, __package__), name))

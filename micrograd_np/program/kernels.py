@@ -51,6 +51,8 @@ def define(name: str, thing: Any, module: ModuleType, found: dict[str, tuple[Any
     home = sys.modules.get(getattr(thing, "__module__", None) or module.__name__, module)
     if inspect.ismodule(thing):
         text = f"import {thing.__name__}" + (f" as {name}" if name != thing.__name__ else "")
+    elif inspect.isclass(thing) and issubclass(thing, Exception) and thing.__module__.split(".")[0] == OURS:
+        text = f"{name} = {next(base for base in thing.__mro__ if base.__module__ == 'builtins').__name__}"
     elif inspect.isclass(thing) or inspect.isbuiltin(thing) or is_numpys(thing) or is_standard(home):
         text = f"from {home.__name__} import {thing.__name__}"
     elif home.__name__.split(".")[0] == OURS:

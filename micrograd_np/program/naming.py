@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable
 
 from ..expressions.phrases import RANKS
 from ..ops.primitive import Elementwise
-from .values import CONSTANT, GENERATOR, Step, Steps, Value
+from .ir import CONSTANT, GENERATOR, Step, Steps, Value
 
 SHADOWING = {"sum": "total", "max": "highest", "min": "lowest", "item": "part"}
 # Ops that say nothing about what they make.

@@ -17,15 +17,14 @@ from ..core.errors import ArgumentTypeError
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
 from ..core.versions import latest, memory_of, next_id
-from .arguments import Arguments
-from .entry import MISFIT, misfit, mode
-from .guard import Guard
+from .arguments import Arguments, Guard
+from .execution import MISFIT, misfit, mode
 from .guards import Names
+from .ir import ARGUMENT, GRADIENT, TENSOR, Step, Steps, Value
 from .record import record, wants_gradient
 from .simplify import simplified
 from .source import Source
 from .trace import TraceError
-from .values import ARGUMENT, GRADIENT, TENSOR, Step, Steps, Value
 
 number = itertools.count(1).__next__
 

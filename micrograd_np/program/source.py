@@ -11,11 +11,11 @@ from ..expressions.layout import wrapped
 from ..expressions.phrases import Phrase, call, literal
 from ..expressions.source import kernel_of, needs_kernel, spelled
 from ..ops.primitive import Elementwise
+from .ir import CONSTANT, GENERATOR, GRADIENT, RESULT, Step, Steps, Value
 from .kernels import definitions_of, printed
 from .naming import Names, Naming, pythons
 from .simplify import draws, overlap, root
 from .updates import factored
-from .values import CONSTANT, GENERATOR, GRADIENT, RESULT, Step, Steps, Value
 
 WIDTH = 76  # of an expression
 LINE = 96  # of a statement
@@ -51,7 +51,7 @@ class Source:
         self.functions = {f.name: Source(f, shapes=False).definition() for f in functions}
         needed = {*self.kernels, *pythons("\n".join(self.kernels.values())), *self.functions}
         self.name = Names(needed).take(program.name)  # a function so called would hide them
-        self.naming = Naming(program, {*self.kernels, *self.functions})
+        self.naming = Naming(program, {*self.kernels, *self.functions, *(["gradient"] if self.finite else [])})
         self.said: dict[Value, Phrase] = {}  # how a value is written where it is read
         self.parts: list[list[str]] = [[]]  # forward, backward, writes
         self.parameters = {self.named(x): x for x in self.inputs}
@@ -74,11 +74,12 @@ class Source:
         return f"{head}\n{body}\n"
 
     def docstring(self) -> list[str]:
-        """Which array each parameter is that is no argument of the function that was traced."""
+        """Which array each parameter is that is no argument of the function, where their names do not say so."""
         given = set(self.program.arguments)
-        known = [f"    {name}: {self.described(x)}" for name, x in self.parameters.items() if x not in given]
-        if not known:
+        met = [(name, x) for name, x in self.parameters.items() if x not in given]
+        if all(name == x.name and x not in self.whose for name, x in met):
             return []
+        known = [f"    {name}: {self.described(x)}" for name, x in met]
         return [
             f'    """What program.arrays() gives, besides the arguments of {self.program.name}:',
             "",
@@ -90,7 +91,7 @@ class Source:
         """Which array an input is."""
         if x.kind == GENERATOR:
             return f"{x.name or 'a'} np.random.Generator"
-        what = self.whose.get(x) or x.name or f"a {x.kind}"
+        what = self.whose.get(x) or x.name or f"{'an' if x.kind[0] == 'a' else 'a'} {x.kind}"
         if x.kind == GRADIENT:
             what = f"the gradient of {what.removeprefix('d_')} before the call"
         return f"{what} {x.shape} {x.dtype}"
@@ -103,8 +104,8 @@ class Source:
         self.parts.append([])
         indent = ""
         if len(names) > 1:
-            self.write_down(f"for g in ({', '.join(names)}):")
-            indent, names = "    ", ["g"]
+            self.write_down(f"for gradient in ({', '.join(names)}):")
+            indent, names = "    ", ["gradient"]
         self.write_down(f"{indent}if not np.isfinite({names[0]}).all():")
         self.write_down(f'{indent}    raise FloatingPointError("a gradient is nan or inf; nothing was written")')
 

@@ -17,11 +17,12 @@ from ..core.errors import describe
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, constant
 from ..core.versions import Memory, memory_of, next_id
+from ..expressions.phrases import pattern, same_bits
 from ..ops import TABLE
 from ..ops.half import is_half, rounded
 from ..ops.identity import alias, hook
+from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 from .scalars import Scalar
-from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 
 LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after it
 SAME = (alias, hook)
@@ -29,6 +30,7 @@ SHAPED_BY_DATA = ("argwhere", "flatnonzero", "nonzero", "unique")
 astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
 
 
+LISTED = 64  # entries of a constant that a text may list
 CURE = (
     "Choose with mg.where instead of if, keep numbers as Tensors, or do it outside and give the result as an argument."
 )
@@ -208,7 +210,8 @@ class Trace:
             return self.input(ARRAY, x, x)
         known = self.inputs.get((CONSTANT, id(x)))
         if known is None or not same_bits(known.of, x):
-            known = self.inputs[CONSTANT, id(x)] = new(CONSTANT, *[snapshot(x)] * 2)
+            written = x.size <= LISTED or pattern(x)  # in a text; else it is a parameter
+            known = self.inputs[CONSTANT, id(x)] = new(CONSTANT if written else ARRAY, *[snapshot(x)] * 2)
             self.kept.append(x)
         return known
 
@@ -283,10 +286,6 @@ def owner(x: Any) -> Any:
     while getattr(x, "base", None) is not None:
         x = x.base
     return x
-
-
-def same_bits(x: Any, y: Any) -> bool:
-    return (x.shape, x.dtype) == (y.shape, y.dtype) and x.tobytes() == y.tobytes()
 
 
 def snapshot(x: Any) -> Any:

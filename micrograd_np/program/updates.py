@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from .values import ARGUMENT, CONSTANT, Step, Steps, Update, Value
+from .ir import ARGUMENT, CONSTANT, Step, Steps, Update, Value
 
 LEAST = 4  # steps of an update that are worth a function
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .loop_numbers import least, most, number
-from .values import Step, Value
+from ..ir import Step, Value
+from .numbers import least, most, number
 
 Index = tuple[str, ...]
 Shape = tuple[int, ...]

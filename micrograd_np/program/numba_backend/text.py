@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..expressions.phrases import literal
-from ..ops.indexing import Slot
-from .gather import found_shape, gathered, slots, split
-from .identities import uniform
-from .loop_numbers import as_kind, dtypes, number, spelled_kind
-from .naming import Names
-from .nests import Nest, Plan, results
-from .spelled_loops import (
+from ...expressions.phrases import literal
+from ...ops.indexing import Slot
+from ..ir import CONSTANT, Step, Value
+from ..naming import Names
+from ..simplify import uniform
+from .formulas import (
     FORMULAS,
     PRODUCTS,
     REDUCTIONS,
@@ -28,7 +26,9 @@ from .spelled_loops import (
     reshaped,
     shape_of,
 )
-from .values import CONSTANT, Step, Value
+from .indices import found_shape, gathered, slots, split
+from .nests import Nest, Plan, results
+from .numbers import as_kind, dtypes, number, spelled_kind
 
 LETTERS = (*"ijklmpq", *(f"i{axis}" for axis in range(64)))
 

@@ -4,20 +4,50 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentTypeError, MissingPackageError, describe
-from ..core.names import format_location
-from .gather import slots
-from .loop_numbers import KINDS
-from .loop_text import Text
-from .lowered import lowered
+from ...core.errors import ArgumentTypeError, MissingPackageError, describe
+from ...core.names import format_location
+from ..codegen import FIXED
+from ..ir import RESULT, Step, Steps, Value
+from ..simplify import simplified
+from .decompositions import lowered
+from .formulas import FORMULAS, PRODUCTS, REDUCTIONS, is_view
+from .indices import slots
 from .nests import Plan
-from .simplify import simplified
-from .spelled_loops import FORMULAS, PRODUCTS, REDUCTIONS, is_view
-from .values import Step, Steps
+from .numbers import KINDS
+from .text import Text
+
+
+class Machine:
+    """As `Emitted`, to the last bits but one: numba adds up in another order."""
+
+    exact = False
+
+    def __init__(self, program: Steps) -> None:
+        self.inputs = program.inputs()
+        self.fixed = [x for x in self.inputs if x.kind in FIXED]
+        self.given = [x for x in self.inputs if x.kind not in FIXED]
+        self.run = jitted(program)
+        results = [x.kind == RESULT for x in program.result if isinstance(x, Value)]
+        self.ends = [*results, *(True for _, g in program.gradients if g is not None)]
+
+    def frame(self, fixed: list[Any]) -> Any:
+        """(step, loop): one call, and n - 1 of them, on these arrays for those that stay the same."""
+
+        def run(n: int, *given: Any) -> Any:
+            arrays = dict(zip([*self.fixed, *self.given], [*fixed, *given], strict=True))
+            ends = self.run(n, *[arrays[x] for x in self.inputs])
+            return tuple(x for x, is_end in zip(ends, self.ends, strict=True) if is_end)
+
+        def loop(n: int, *given: Any) -> int:
+            run(n - 1, *given)
+            return 1
+
+        return partial(run, 1), loop
 
 
 def loops(program: Steps) -> str:

@@ -7,7 +7,8 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np.core.containers import flatten
-from micrograd_np.program.loops import compiled, jitted, loops
+from micrograd_np.program.execution import array_of
+from micrograd_np.program.numba_backend.backend import compiled, jitted, loops
 
 
 def in_python(steps):
@@ -27,7 +28,7 @@ in_numba = pytest.mark.skipif(MISSING, reason="numba is not installed")
 def check(made, f, *args, n=1, rtol=1e-12):
     """What n steps write and give back is what n calls of the NumPy text write and give back."""
     program = mg.trace(f)(*args)
-    start = [np.asarray(program.array(x.kind, x.of if x.kind != "argument" else args[x.of])) for x in program.inputs]
+    start = [np.asarray(array_of(x, args)) for x in program.inputs]
     ours, numpys = [np.copy(x, order="K") for x in start], [np.copy(x, order="K") for x in start]
     found = made(program.simple)(n, *ours)
     for _ in range(n):

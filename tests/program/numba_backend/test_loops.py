@@ -5,9 +5,9 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import nn, optim
-from micrograd_np.program.loops import jitted, loops
+from micrograd_np.program.numba_backend.backend import jitted, loops
 from tests.benchmarks import article
-from tests.program.looped import both, check, drawn, in_numba, in_python
+from tests.program.numba_backend.looped import both, check, drawn, in_numba, in_python
 
 
 @both

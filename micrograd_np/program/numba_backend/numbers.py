@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..expressions.phrases import ATOM
-from ..expressions.phrases import number as written
-from .values import Step, Value
+from ...expressions.phrases import ATOM
+from ...expressions.phrases import number as written
+from ..ir import Step, Value
 
 KINDS = tuple(map(np.dtype, ("f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")))
 PYTHONS = (np.dtype(float), np.dtype(int))

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.indexing import Slot, join_index
-from .spelled_loops import Index, Shape, expanded, picked, shape_of
+from ...ops.indexing import Slot, join_index
+from .formulas import Index, Shape, expanded, picked, shape_of
 
 
 def slots(step: Any) -> tuple[Any, ...]:

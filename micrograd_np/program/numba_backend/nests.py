@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..ops import TABLE
-from .spelled_loops import FORMULAS, PRODUCTS, REDUCTIONS, is_view, shape_of
-from .values import CONSTANT, RESULT, Step, Steps, Value
+from ...ops import TABLE
+from ..ir import CONSTANT, RESULT, Step, Steps, Value
+from .formulas import FORMULAS, PRODUCTS, REDUCTIONS, is_view, shape_of
 
 BLAS = 2000  # products from which on a call of BLAS is faster than loops
 FILLED = ("scatter", "concatenate")

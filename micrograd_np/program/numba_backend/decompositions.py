@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentTypeError
-from .record import record
-from .values import CONSTANT, RESULT, Step, Steps, Value
+from ...core.errors import ArgumentTypeError
+from ..ir import CONSTANT, RESULT, Step, Steps, Value
+from ..record import record
 
 
 def lowered(program: Steps) -> Steps:

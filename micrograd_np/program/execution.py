@@ -1,21 +1,26 @@
-"""A call of a program: does it fit, which arrays does it get, what is seen afterwards. As text, for speed."""
+"""Running a program instead of its function: does it fit a call, is it the same, what is seen afterwards."""
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Container
 from typing import Any
 
 import numpy as np
 
+from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
-from ..core.tensor import Tensor, constant
+from ..core.names import format_location
+from ..core.tensor import Tensor, as_ndarray, constant
 from ..core.versions import latest, memory_of, next_id
-from .emit import Emitted, indented
-from .guard import Guard, met
+from .arguments import Guard, met
+from .codegen import Emitted, indented
 from .guards import Names, Outside, entries, same
-from .simplify import root
-from .values import ARGUMENT, GRADIENT, RESULT, TENSOR, Steps, Value
+from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
+from .record import value_of
+from .simplify import root, simplified
+from .trace import TraceError
 
 MISFIT = object()  # what a call gives that a program does not serve
 GIVEN = {"array": "array({})", "tensor": "constant(array({}))", "number": "array({})[()]", "float": "float({})"}
@@ -173,3 +178,131 @@ def own(array: Any) -> Any:
     """A gradient in memory of its own."""
     array = np.asarray(array)
     return array if array.base is None else array.copy()
+
+
+class Runner:
+    """One program of a function: compared with it at its first run, and run instead of it from then on."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        steps: Steps,
+        args: Any,
+        kwargs: Any,
+        backend: Callable[[Steps], Any],
+        outside: Outside,
+        types: list[str],
+        moving: Container[int],
+    ) -> None:
+        self.function = function
+        self.outside = outside
+        self.types = types
+        self.traced = steps
+        self.simple = simplified(steps)
+        self.met = met(self.simple)
+        self.checked = self.repeats = False
+        self.emitted = backend(self.simple)
+        self.call = Entry(function, self.simple, self.emitted, args, kwargs, self.frame, outside, types, moving).call
+
+    def fits(self, args: Any, kwargs: Any) -> bool:
+        """Whether this program serves a call."""
+        return self.call(args, kwargs, 0) is not MISFIT
+
+    def frame(self) -> Any:
+        """The program on the arrays that stay the same."""
+        return self.emitted.frame([array_of(x, ()) for x in self.emitted.fixed])
+
+    def first(self, args: Any, kwargs: Any) -> tuple[Any, bool]:
+        """The function runs, and its program on copies: every bit must be the same. The result, and whether it is."""
+        leaves, _ = flatten((args, kwargs))
+        rngs = {id(x.of): copy.deepcopy(x.of) for x in self.simple.inputs() if x.kind == GENERATOR}
+        inputs = {x: array_of(x, leaves) for x in (*self.emitted.fixed, *self.emitted.given)}
+        targets = {target for target, _ in self.simple.writes}
+        copies = inputs | {x: a.copy(order="K") for x, a in inputs.items() if x in targets}
+        copies |= {x: rngs[id(a)] for x, a in inputs.items() if x.kind == GENERATOR}
+        step, _ = self.emitted.frame([copies[x] for x in self.emitted.fixed])
+        try:
+            ends = step(*[copies[x] for x in self.emitted.given])
+        except Exception:  # a check failed, and the function itself shows what that means
+            return self.function(*args, **kwargs), True
+        result = self.function(*args, **kwargs)
+        returned, _ = flatten(result)
+        rest = iter(ends)
+        found = [
+            as_type((next(rest) if x.kind == RESULT else copies.get(x, x.of)) if isinstance(x, Value) else x, kind)
+            for x, kind in zip(self.simple.result, self.types, strict=True)
+        ]
+        pairs = [*zip(returned, found, strict=False), (len(returned), len(found))]
+        left = [(value_of(x, leaves)._grad, next(rest)) for x, g in self.simple.gradients if g is not None]
+        written = [(inputs[target], copies[target]) for target, _ in self.simple.writes]
+        alike = equal if self.emitted.exact else close
+        self.checked = all(alike(as_ndarray(a), b) for a, b in [*pairs, *left, *written])
+        self.repeats = self.leaves_as_found()
+        return result, self.checked
+
+    def leaves_as_found(self) -> bool:
+        """Whether after a call the next one fits: then calls may run without a look between them."""
+        left = {target.of: g is not None for target, g in self.simple.gradients if target.kind == TENSOR}
+        reads = any(x.kind == GRADIENT for x in self.simple.inputs())
+        return not reads and all(left.get(tensor, had) is had for tensor, had in self.traced.met.items())
+
+
+def array_of(x: Value, leaves: Any) -> Any:
+    of = value_of(x, leaves)
+    if x.kind == GRADIENT:
+        return of._grad
+    if isinstance(of, Tensor):
+        return of._data
+    return of if x.kind == GENERATOR else np.asarray(of)
+
+
+def as_type(x: Any, kind: str) -> Any:
+    """What a program or a traced run gives as the function itself returns it."""
+    data = as_ndarray(x)
+    if kind == "tensor" or not has_values(data):
+        return x
+    return np.asarray(data)[()] if kind == "number" else data.item() if kind == "float" else np.asarray(data)
+
+
+def check_same(first: Steps, second: Steps) -> None:
+    """Refuse a function whose program gave other bits, once it has been written down again: this names the line."""
+    raise TraceError(f"{first.name} does not do the same at each call: {difference(first, second)}")
+
+
+def equal(a: Any, b: Any) -> bool:
+    if not (has_values(a) and has_values(b)):
+        return type(a) is type(b) and bool(a is b or a == b or repr(a) == repr(b))
+    a, b = np.asarray(a), np.asarray(b)
+    return (a.shape, a.dtype) == (b.shape, b.dtype) and a.tobytes() == b.tobytes()
+
+
+def close(a: Any, b: Any) -> bool:
+    if not (has_values(a) and has_values(b)):
+        return equal(a, b)
+    a, b = np.asarray(a), np.asarray(b)
+    rtol = 1e-4 if a.dtype == np.float32 else 1e-9
+    alike = (a.shape, a.dtype) == (b.shape, b.dtype)
+    return alike and np.allclose(a, b, rtol, rtol * float(np.max(np.abs(a), initial=0)), equal_nan=True)
+
+
+def difference(first: Steps, second: Steps) -> str:
+    for old, new in zip(first.steps, second.steps, strict=False):
+        if (old.op, repr(old.params)) != (new.op, repr(new.params)):
+            return f"{old.op.name} was {new.op.name} now: {format_location(new.where)}" if new.where else new.op.name
+        for x, y in zip(old.inputs, new.inputs, strict=False):
+            if isinstance(x, Value) and isinstance(y, Value):
+                changed = x.kind in (ARRAY, CONSTANT) and x.kind == y.kind and not equal(x.of, y.of)
+            else:
+                changed = repr(x) != repr(y)
+            if changed and new.where:
+                return (
+                    f"an array or number in {format_location(new.where)} is another than before, and a program would "
+                    "keep the "
+                    "old one. Make it of Tensors, give it as an argument, or draw it with mg.sample."
+                )
+    if len(first.steps) != len(second.steps):
+        return f"it took {len(first.steps)} steps, and {len(second.steps)} now."
+    return (
+        "something that it computes with, and that is neither Tensor nor argument, is another than at its first call. "
+        "Make it a Tensor, or an argument."
+    )
