@@ -15,7 +15,7 @@ GROUPS = {
     "Checking": ["gradcheck", "verify", "testing.assert_gradients"],
     "Programs": ["trace", "compile"],
     "Pictures": ["draw", "explain", "why_none"],
-    "Keeping and training": ["save", "load", "fit", "export_onnx"],
+    "Keeping and training": ["save", "load", "fit", "keep_freed_memory", "export_onnx"],
     "Learning": ["learn.task", "learn.check", "learn.puzzle"],
 }
 

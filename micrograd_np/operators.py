@@ -19,6 +19,8 @@ from .ops import BY_FUNCTION, FUNCTIONS
 from .ops.primitive import Primitive
 
 table: Any = SimpleNamespace(**FUNCTIONS)
+# What NumPy's functions call, without the step over the row's `__call__`.
+CALLS = {function: row.__call__ if isinstance(row, Primitive) else row for function, row in BY_FUNCTION.items()}
 
 
 def reflected(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,17 +72,19 @@ def array_ufunc(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any)
     """Answer `np.exp(t)`, and every other ufunc (NEP 13)."""
     if how != "__call__":
         raise errors.method(ufunc.__name__, how)
-    if ufunc not in BY_FUNCTION:
+    call = CALLS.get(ufunc)
+    if call is None:
         raise errors.unsupported(ufunc)
-    return BY_FUNCTION[ufunc](*inputs, **kwargs)
+    return call(*inputs, **kwargs)
 
 
 def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
     """Answer `np.sum(t)`, and every other function of NumPy that is no ufunc (NEP 18)."""
-    if function not in BY_FUNCTION:
+    call = CALLS.get(function)
+    if call is None:
         raise errors.unsupported(function)
     try:
-        return BY_FUNCTION[function](*args, **kwargs)
+        return call(*args, **kwargs)
     except TypeError as error:
         if "unexpected keyword argument" in str(error):
             raise errors.signature(function.__name__, kwargs, error) from None

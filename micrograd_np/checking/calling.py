@@ -155,7 +155,7 @@ class Pair:
         cotangents = self.cotangents(values, seed, scale)
         given, seeded = self.backward_arguments(backward, result, outputs, cache, cotangents)
         if not seeded and values[0].size != 1 and owner is not None and self.gradient is None:
-            raise ValueError(
+            raise ArgumentError(
                 f"{called(self.forward)} gives an output of shape {values[0].shape}, and {called(backward)} is not "
                 "given its gradient, so the loss is not known. Return the loss from forward, or give the gradient of "
                 "the output: verify(forward, backward, gradient=dloss_doutput)."

@@ -44,7 +44,7 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         z = op.kernel(*values, **params)
     except Exception as error:
         errors.explain(op, args, error)
-    return make_node(op, z, args, values, params, wanted, loose)
+    return make_node(op, z, args, tuple(values), params, wanted, loose)
 
 
 def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int, loose: Any) -> Tensor:
@@ -52,7 +52,7 @@ def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int,
     if type(z) is not ndarray and isinstance(z, generic):
         z = np.asarray(z)
     context = CURRENT.get()
-    paths = op.paths(wanted)
+    paths = op.short_paths[wanted] if wanted < 4 else op.paths(wanted)
     node = allocate(Tensor)
     if paths and context.recording:
         needed = op.needed(wanted, len(args)) if loose else ()

@@ -90,14 +90,14 @@ SMALL = 4096
 SNAPSHOTS: WeakValueDictionary[Any, ndarray] = WeakValueDictionary()
 
 
-def saved(args: Sequence[Any], values: Sequence[Any], read: Sequence[int]) -> list[Any]:
+def saved(args: Sequence[Any], values: Sequence[Any], read: Sequence[int]) -> tuple[Any, ...]:
     """The arrays that a node keeps: snapshots where a rule reads the value and somebody else may write to it."""
     kept = list(values)
     for i in read:
         x = args[i]
         if x is kept[i] or (x._memory is not None and x._memory.copies):
             kept[i] = snapshot(kept[i])
-    return kept
+    return tuple(kept)  # the collector need not look at a tuple of arrays again, as it must at a list
 
 
 def snapshot(array: Any) -> Any:

@@ -54,14 +54,14 @@ def turn(ops: list[Any]) -> int:
 def target(code: CodeType, instruction: int) -> tuple[str, ...]:
     """Return the variables that a statement binds an instruction's result to."""
     position = list(code.co_positions())[instruction // 2]
-    return targets(code.co_filename).get(position, ())
+    return targets("".join(linecache.getlines(code.co_filename))).get(position, ())
 
 
 @functools.lru_cache(32)
-def targets(filename: str) -> dict[Any, tuple[str, ...]]:
-    """Return the variables that each expression of a file is bound to, by the expression's place."""
+def targets(source: str) -> dict[Any, tuple[str, ...]]:
+    """Return the variables that each expression of a source is bound to, by the expression's place."""
     try:
-        tree = ast.parse("".join(linecache.getlines(filename)))
+        tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return {}
     found: dict[Any, tuple[str, ...]] = {}

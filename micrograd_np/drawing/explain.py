@@ -11,13 +11,14 @@ from ..core.errors import ArgumentTypeError, GradientError
 from ..core.names import Names, live
 from ..core.tensor import Tensor
 from .collapse import LIMIT, fold
+from .derivation import derive, typeset
 from .graph import graph_of, ops_of, reached
-from .scene import Scene, build
+from .scene import Node, Scene, build
 from .text import Listing, backward, called, table
 from .values import fill
 
 
-def explain(tensor: Tensor, output: Tensor | None = None) -> Listing:
+def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
     """The chain rule from an output back to a tensor, as text: a line for each rule, with names, shapes and numbers.
 
     Parameters
@@ -61,7 +62,8 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Listing:
     first, last = scene.nodes[-1], next((node for node in scene.nodes if node.source is tensor), None)
     if tensor is output:
         check_kept(scene)
-        title, part = f"From {called(first)} back", fill(fold(scene, LIMIT))
+        whole = part = fill(fold(scene, LIMIT))
+        title = f"From {called(first)} back"
     else:
         if last is None or id(output) not in reached(ops_of([output]), tensor):
             check_kept(scene)
@@ -70,7 +72,25 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Listing:
         whole = fill(fold(scene, LIMIT))
         title, part = f"From {called(first)} back to {called(last)}", on_the_way(whole, between(whole, last.id))
     heading = f"{title}: {scene.g} is the gradient of the value on the right"
-    return Listing("\n".join([heading, table(backward(part)), *(f"  folded: {words}" for words in part.folded)]))
+    lines = [heading, table(backward(part)), *(f"  folded: {words}" for words in part.folded)]
+    found = Explanation("\n".join(lines))
+    found.scene, found.words = part, whole.nodes
+    return found
+
+
+class Explanation(Listing):
+    """The text of an explanation; `.latex` is the same as mathematics, which a notebook shows."""
+
+    scene: Scene
+    words: list[Node]  # what formulas may speak of, those beside the way too
+
+    @property
+    def latex(self) -> str:
+        """The chain rule in matrix notation, a line for each gradient; L is the output."""
+        return typeset(derive(self.scene, self.words))
+
+    def _repr_latex_(self) -> str:
+        return f"$${self.latex}$$"
 
 
 def check_tensor(function: str, x: Any) -> None:

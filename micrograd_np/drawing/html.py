@@ -6,8 +6,11 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from html import escape
 from typing import Any
+
+import numpy as np
 
 from ..core.tensor import Tensor
 from . import text
@@ -20,6 +23,7 @@ from .text import clip
 from .values import look
 
 OUTPUTS = re.compile(r"\d+ outputs?")
+NUDGE = 0.001
 WHOLE = 400  # numbers of an array that are given in full
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -41,12 +45,14 @@ PAGE = """<!DOCTYPE html>
 <span id="count"></span>
 <button id="smaller" title="-" aria-label="smaller">&minus;</button>
 <button id="larger" title="+" aria-label="larger">+</button>
+<button id="predict" aria-pressed="false" title="hide each result until you have predicted it">Predict</button>
 <button id="fit" title="f">Fit</button>
 </div>
-<div id="graph">{svg}</div>
+<div id="graph" role="img" aria-label="{alt}">{svg}</div>
 <div id="side">
 <div id="panel" aria-live="polite"></div>
-<details id="source"><summary>Source</summary><pre>{source}</pre></details>
+<div id="lines" aria-label="lines of source">{lines}</div>
+<details id="source"><summary>The same as NumPy source</summary><pre>{source}</pre></details>
 </div>
 <script type="application/json" id="data">{data}</script>
 <script>
@@ -56,11 +62,14 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def page(scene: Scene, svg: str, source: str) -> str:
+def page(scene: Scene, svg: str, source: str, nudged: Mapping[str, Any] | None = None) -> str:
     """The page of a scene, around its drawing, with the source of what it shows."""
     steps = [*forward(scene), *backward(scene)]
+    lines = sorted({node.where for node in scene.nodes if node.where}, key=place_of)
     data = {
-        "nodes": {node.id: described(node) for node in scene.nodes},
+        "nodes": {node.id: described(node) | with_nudges(node, nudged or {}) for node in scene.nodes},
+        "output": called(scene.nodes[-1]),
+        "lines": lines,
         "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
         "steps": steps,
         "g": scene.g,
@@ -71,11 +80,30 @@ def page(scene: Scene, svg: str, source: str) -> str:
         title=escape(f"{called(scene.nodes[-1])}, forward and back"),
         style=beside("player.css") + heat_style(),
         script=beside("player.js"),
+        alt=escape(
+            f"the graph of {called(scene.nodes[-1])}: {len(scene.nodes)} boxes; the panel says what each step does"
+        ),
+        lines="".join(f'<span tabindex="0">{escape(line)}</span>' for line in lines),
         svg=svg[svg.index("<svg") :].replace(FITTING.decode(), "<svg ", 1),
         source=escape(source),
         last=len(steps) - 1,
         data=json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c"),
     )
+
+
+def place_of(where: str) -> tuple[str, int]:
+    """Return the file and the number of a line `file.py:12: ...`."""
+    file, number, *_ = [*where.split(":"), "0"]
+    return file, int(number) if number.isdigit() else 0
+
+
+def with_nudges(node: Node, nudged: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what adding 0.001 to each entry changes: as the gradient predicts, and in truth."""
+    changes = nudged.get(node.id)
+    if changes is None or node.gradient is None:
+        return {}
+    predicted = np.ravel(host(node.gradient)) * NUDGE
+    return {"nudge": [[f"{a:.3g}", f"{b:.3g}"] for a, b in zip(predicted, changes, strict=True)]}
 
 
 def forward(scene: Scene) -> list[dict[str, Any]]:

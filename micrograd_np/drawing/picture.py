@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Collection
+from html import escape
 from typing import Any, TypeVar
 
 from ..core.containers import flatten
@@ -16,7 +17,7 @@ from . import dot, html, mermaid, programs, render, text
 from .collapse import fold as fold_scene
 from .collapse import see_through
 from .graph import Graph, graph_of
-from .programs import program_of
+from .programs import nudge, program_of
 from .scene import Scene, build
 from .values import fill
 
@@ -47,6 +48,7 @@ def check_fold(fold: Collection[str], scene: Scene, names: Names | None = None) 
             raise ArgumentError(f"fold={list(fold)!r}: the picture has no module or scope {group!r}. {there}.")
 
 
+Nudged = Callable[[], dict[str, Any]]
 Path = TypeVar("Path", str, os.PathLike[str])
 
 
@@ -56,10 +58,11 @@ class Picture:
     `.svg` and `.dot` are text, `.png` and `.pdf` bytes; `.save(path)` writes the format that the suffix names.
     """
 
-    def __init__(self, scene: Scene, direction: str, program: Callable[[], Program]) -> None:
+    def __init__(self, scene: Scene, direction: str, program: Callable[[], Program], nudged: Nudged = dict) -> None:
         self.scene = scene
         self.direction = direction
         self.program = program
+        self.nudged = nudged
 
     @functools.cached_property
     def dot(self) -> str:
@@ -99,7 +102,7 @@ class Picture:
     @functools.cached_property
     def html(self) -> str:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
-        return html.page(self.scene, self.svg, self.told)
+        return html.page(self.scene, self.svg, self.told, self.nudged())
 
     @functools.cached_property
     def source(self) -> str:
@@ -115,6 +118,16 @@ class Picture:
             return self.source
         except RuntimeError as error:
             return str(error)
+
+    def player(self, height: int = 640) -> Player:
+        """The page that plays the picture, inside a notebook.
+
+        Parameters
+        ----------
+        height : int
+            Of the frame, in pixels.
+        """
+        return Player(self.html, height)
 
     def save(self, path: Path) -> Path:
         """Write the picture in the format that the path's suffix names; returns the path."""
@@ -134,6 +147,21 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"<Picture of {len(self.scene.nodes)} boxes; .save(path) writes it>"
+
+
+class Player:
+    """A page in a frame of a notebook's cell."""
+
+    def __init__(self, page: str, height: int) -> None:
+        self.page = page
+        self.height = height
+
+    def _repr_html_(self) -> str:
+        look = f'width="100%" height="{self.height}" style="border:0" title="step through the picture"'
+        return f'<iframe {look} srcdoc="{escape(self.page)}"></iframe>'
+
+    def __repr__(self) -> str:
+        return "<Player; shown in a notebook, or written by picture.save('page.html')>"
 
 
 FINE = 60  # boxes; a larger picture is drawn in fewer dots
@@ -222,7 +250,13 @@ def pictured(
     check_fold(fold, scene, names)
     title = title or f"compute_{scene.nodes[-1].name or 'output'}"
     called = {id(node.source): node.name if node.op else node.title for node in scene.nodes}  # tags, of leaves alone
-    return Picture(fill(fold_scene(scene, limit, fold)), direction, lambda: program_of(outputs, called, title))
+    places = {id(node.source): node.id for node in scene.nodes if node.kind == "leaf"}
+    return Picture(
+        fill(fold_scene(scene, limit, fold)),
+        direction,
+        lambda: program_of(outputs, called, title),
+        lambda: nudge(outputs, places),
+    )
 
 
 def cure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 "use strict";
 // The page holds the drawing and the steps; this walks through them. Words only ever become text, never markup.
-const { nodes, edges, steps, note, g, program } = JSON.parse(document.getElementById("data").textContent);
+const { nodes, edges, steps, note, g, program, output, lines } = JSON.parse(document.getElementById("data").textContent);
 const find = (id) => document.getElementById(id);
 const computed = {}, arrived = {}, sent = {};
 steps.forEach((step, i) => {
@@ -8,7 +8,8 @@ steps.forEach((step, i) => {
   if (step.start) arrived[step.node] = i;
   for (const part of step.sends || []) { arrived[part.to] = i; sent[part.edge] = i; }
 });
-let at = 0, playing = null;
+let at = 0, playing = null, entry = 0;
+const score = { right: 0, asked: 0, on: false };
 
 function make(tag, text = "", name = "") {
   const made = document.createElement(tag);
@@ -24,6 +25,7 @@ function table(array, whole = false) {
     const row = rows.appendChild(make("tr"));
     cells.forEach((text, j) => {
       const cell = row.appendChild(make("td", text || "\u00a0", `h${array.heat[i][j]}`));
+      if (array.full) cell.onmouseenter = () => choose(i * cells.length + j);
       if (array.full) cell.title = array.full[i][j];
     });
   });
@@ -34,6 +36,76 @@ function table(array, whole = false) {
 function part(title, array, name, instead) {
   if (!array) return [make("h3", title, name), make("p", instead || "not known", "dim")];
   return [make("h3", `${title}  ${array.shape}`, name), table(array)];
+}
+
+// One entry of a rule with its numbers filled in, where the rule works entry by entry.
+function filled(step, send) {
+  const own = { [g]: nodes[step.node].gradient, ...Object.fromEntries(step.uses.map(([word, id]) => [word, nodes[id].value])) };
+  const size = send.array && send.array.full ? send.array.full.flat().length : 0;
+  if (!size || /@|\.T|sum|reshape|\[|broadcast|zeros|…/.test(send.rule)) return null;
+  const place = Math.min(entry, size - 1);
+  const words = Object.keys(own).sort((a, b) => b.length - a.length).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  let known = true;
+  const rule = send.rule.replace(new RegExp(`(?<![\\w.])(?:${words.join("|")})(?!\\w)`, "g"), (word) => {
+    const all = own[word] && own[word].full ? own[word].cells.flat() : [];
+    if (all.length !== size && all.length !== 1) known = false;
+    const text = all[all.length === 1 ? 0 : place] || "";
+    return text.startsWith("-") ? `(${text})` : text;
+  });
+  const where = size > 1 ? `entry ${place + 1}: ` : "";
+  return known ? `${where}${rule.replaceAll(" * ", " × ")} = ${send.array.cells.flat()[place]}` : null;
+}
+
+function ratio(above, below) {
+  const [a, b] = [above, below].map((word) => (/^[\w.[\]]+$/.test(word) ? word : `(${word})`));
+  return `d ${a} / d ${b}`;
+}
+
+function choose(i) {
+  entry = i;
+  document.querySelectorAll(".filled").forEach((line) => { line.textContent = line.fill(); });
+}
+
+function withNumbers(step, send) {
+  if (!filled(step, send)) return [];
+  const line = make("p", "", "filled");
+  line.fill = () => filled(step, send);
+  line.textContent = line.fill();
+  return [line];
+}
+
+// A number to predict before it is shown: of an array, its first entry.
+function hidden(array, parts) {
+  if (!score.on || !array || !array.full) return parts;
+  const box = make("form", "", "predict");
+  const answer = Number(array.full.flat()[0]);
+  const asks = array.full.flat().length > 1 ? "the first entry" : "the number";
+  box.append(make("label", `Predict ${asks}: `), make("button", "Show"));
+  const field = box.firstChild.appendChild(make("input"));
+  field.inputMode = "decimal";
+  box.onsubmit = (event) => {
+    event.preventDefault();
+    const close = Math.abs(Number(field.value) - answer) <= 0.02 * Math.abs(answer) + 5e-4;
+    if (field.value.trim()) { score.asked += 1; score.right += close; }
+    const said = field.value.trim() ? (close ? "Right. " : "Not quite. ") : "";
+    box.replaceWith(make("p", `${said}${score.right} of ${score.asked} predictions right`, "dim"), ...parts);
+  };
+  return [box];
+}
+
+// What one small step of an entry changes: as the gradient predicts, and in truth.
+function nudges(id) {
+  const { nudge, value } = nodes[id];
+  if (!nudge) return [];
+  const said = make("p", "Choose an entry to add 0.001 to it.", "nudge");
+  const box = table(value);
+  box.querySelectorAll("td").forEach((cell, i) => {
+    cell.tabIndex = 0;
+    cell.onclick = cell.onfocus = () => {
+      said.textContent = `${nodes[id].title}, entry ${i + 1}, plus 0.001: ${output} changes by ${nudge[i][0]} (predicted: gradient × 0.001), in truth by ${nudge[i][1]}`;
+    };
+  });
+  return [make("h3", "nudge"), box, said];
 }
 
 // What happens inside a folded box: its values in order, or its rules.
@@ -61,7 +133,8 @@ function forward(step) {
   const made = text && text !== title ? [make("p", `${title} = ${text}`)] : [];
   if (program) return [...made, ...goingIn(step)];
   return [...made, ...within(step), ...inputs.length ? [make("p", "goes in:", "dim")] : [], ...inputs,
-    ...(value ? part(inputs.length ? "comes out" : nodes[step.node].kind, value, "forward") : [])];
+    ...(value ? inputs.length ? hidden(value, part("comes out", value, "forward"))
+      : part(nodes[step.node].kind, value, "forward") : []), ...nudges(step.node)];
 }
 
 function backward(step) {
@@ -74,7 +147,10 @@ function backward(step) {
   }
   parts.push(...within(step));
   for (const each of step.sends.filter((each) => each.rule || each.array)) {
-    parts.push(...part(`to ${nodes[each.to].title}:  ${each.rule}`, each.array, "backward"));
+    const [to, from] = [each.to, step.node].map((id) => nodes[id].title);
+    parts.push(make("h3", `to ${to}:  ${each.rule}`, "backward"));
+    parts.push(...hidden(each.array, [...each.array ? [table(each.array)] : [], ...withNumbers(step, each)]));
+    parts.push(make("p", `${ratio(output, to)} = ${ratio(output, from)} · ${ratio(from, to)}`, "dim"));
     if (each.sum) parts.push(...part(`arrived at ${nodes[each.to].title} so far, ${each.count} of ${each.of}`, each.sum));
     const { title, rest, reason, gradient } = nodes[each.to];
     if (reason && each.count === each.of)
@@ -113,8 +189,12 @@ function show(i, asked = null) {
   find("slider").value = at;
   const body = step.pass === "forward" ? forward(step) : backward(step);
   const where = node.where ? [make("p", node.where, "dim")] : [];
+  const opening = at ? [] : [make("p", program ? "This page walks through a program, step by step." :
+    `This page replays how ${output} was computed, box by box, and then how its gradient goes back, rule by rule. ` +
+    "Press Next or the right arrow; choose a box or a line of source to go to it.")];
+  document.querySelectorAll("#lines span").forEach((line, i) => line.classList.toggle("now", lines[i] === node.where));
   const last = (at === steps.length - 1 || (program && at === 0)) && note ? [make("p", note, "dim")] : [];
-  find("panel").replaceChildren(make("h2", node.title, step.pass), ...where, ...body, ...last,
+  find("panel").replaceChildren(...opening, make("h2", node.title, step.pass), ...where, ...body, ...last,
     ...(asked ? details(step.node) : []));
   const lit = find(step.node);
   const wide = lit.getBoundingClientRect().width > find("graph").clientWidth; // then its beginning is what to see
@@ -175,9 +255,20 @@ for (const id in nodes) find(id).onclick = () => { stop(); visit(id); };
 document.onkeydown = (event) => {
   const chosen = KEYS[event.key];
   if (!chosen || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.tagName === "INPUT" && event.target.type !== "range") return; // a prediction is typed
   if (event.key === " " && ["BUTTON", "SUMMARY"].includes(event.target.tagName)) return;
   event.preventDefault();
   chosen();
+};
+const toLine = (line) => { stop(); const found = steps.findIndex((step) => nodes[step.node].where === line); show(found < 0 ? at : found); };
+document.querySelectorAll("#lines span").forEach((line, i) => {
+  line.onclick = () => toLine(lines[i]);
+  line.onkeydown = (event) => { if (event.key === "Enter") toLine(lines[i]); };
+});
+find("predict").onclick = () => {
+  score.on = !score.on;
+  find("predict").setAttribute("aria-pressed", score.on);
+  show(at);
 };
 narrow();
 show(0);

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..core.backward import FREED, operands
 from ..core.context import Mode
 from ..core.dispatch import apply
@@ -18,9 +20,12 @@ from ..program.record import record
 from ..program.source import Source
 from ..program.trace import TraceError
 from ..transforms import gradients
-from .graph import walk
+from .graph import ops_of, walk
 from .scene import Edge, Node, Scene, entitle, phrase_of, tagging
 from .values import raw, runs_users_code
+
+SHORT = 300  # ops of a graph that is run again for each entry
+ENTRIES = 64  # of all leaves together
 
 
 def build(program: Program) -> Scene:
@@ -127,3 +132,35 @@ def leaf_gradients(end: Tensor, output: Tensor, names: Mapping[int, str | None])
         if name and g.name is None:
             g.name = f"d_{name}"
     return found
+
+
+def nudge(outputs: Sequence[Tensor], leaves: Mapping[int, str]) -> dict[str, list[float]]:
+    """Return how a scalar output changes when 0.001 is added to an entry of a leaf, by box: each graph is run again.
+
+    Random numbers are arguments of ops, and stay as they were.
+    """
+    ops, changes = ops_of(outputs), {}
+    if len(outputs) != 1 or outputs[0].size != 1 or len(ops) > SHORT or any(map(runs_users_code, ops)):
+        return {}
+    used = {id(x): x for op in ops for x in op.args if id(x) in leaves}
+    if sum(x.size for x in used.values()) > ENTRIES or any(x._paths is FREED for x in ops):
+        return {}
+    before = rerun(ops, {})
+    for key, leaf in used.items():
+        found = []
+        for i in range(leaf.size):
+            moved = raw(leaf).astype(float)
+            moved.flat[i] += 0.001
+            found.append(float(np.ravel(rerun(ops, {key: moved.astype(leaf.dtype)}) - before)[0]))
+        changes[leaves[key]] = found
+    return changes
+
+
+def rerun(ops: Sequence[Tensor], values: dict[int, Any]) -> Any:
+    """Return the last op's value with other values of some leaves."""
+    values = dict(values)
+    with np.errstate(all="ignore"):
+        for op in ops:
+            args = [values.get(id(x), used) for x, used in zip(op.args, op._values, strict=True)]
+            values[id(op)] = op.op.kernel(*args, **(op.params or {}))
+    return values[id(ops[-1])]

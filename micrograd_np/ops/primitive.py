@@ -108,7 +108,14 @@ def by_signature(op: Any) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         return op.call_with_binding(*args, **kwargs)
 
-    return call
+    def bind_and_apply(*args: Any, **kwargs: Any) -> Any:  # the same without a frame of its own
+        try:
+            arrays, params = op.bind(*args, **kwargs)
+        except TypeError as error:
+            return op.otherwise(args, kwargs, error)
+        return apply(op, arrays, params)
+
+    return bind_and_apply if type(op).call_with_binding is Primitive.call_with_binding else call
 
 
 def user_of(frame: FrameType) -> tuple[str, int]:
@@ -252,7 +259,9 @@ class Primitive(InstanceCall):
     @rules.setter
     def rules(self, rules: Sequence[Rule | None]) -> None:
         self._rules = rules
-        # By the bits of the arguments whose gradient is wanted.
+        # By the bits of the arguments whose gradient is wanted: of the first two at once, of more when they are met.
+        count = 2 if len(rules) > 1 or isinstance(rules, EachArgument) else len(rules)
+        self.short_paths = tuple(wanted_paths(rules, wanted & 2**count - 1) for wanted in range(4))
         self.paths = functools.cache(functools.partial(wanted_paths, rules))
         self.needed = functools.cache(functools.partial(values_needed, rules))
 

@@ -187,18 +187,10 @@ def _std_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
 SPREADS = [*CASES[:-1], example(D(3, 4), ddof=1), example(D(2, 3, 4), axis=(0, -1), ddof=1.5)]
 SPREAD: dict[str, Any] = {"bind": over_free, "exact": False, "examples": SPREADS}
 var = Primitive(
-    np.var,
-    _slope_of_var,
-    extended=with_deviations(sum_of_squares, np.positive),
-    decomposition=_var_rows,
-    **SPREAD,
+    np.var, _slope_of_var, extended=with_deviations(sum_of_squares, np.positive), decomposition=_var_rows, **SPREAD
 )
 std = Primitive(
-    np.std,
-    _slope_of_std,
-    extended=with_deviations(root_of_squares, np.sqrt),
-    decomposition=_std_rows,
-    **SPREAD,
+    np.std, _slope_of_std, extended=with_deviations(root_of_squares, np.sqrt), decomposition=_std_rows, **SPREAD
 )
 
 

@@ -19,6 +19,8 @@ from .groups import Group, as_ndarray, grouped
 
 State = dict[str, Any]
 
+# Entries of parameters updated together: temporary arrays of 64 KiB stay in the cache, and the C library keeps them.
+JOINED = 8192
 SMALL = 4096  # entries up to which a parameter is updated together with others: its calls cost more than its numbers
 
 
@@ -53,6 +55,7 @@ class Unit:
     def __init__(self, group: Group, numbers: list[int], parameters: list[Tensor], states: list[State]) -> None:
         self.group, self.numbers, self.parameters, self.states = group, numbers, parameters, states
         self.dtype = parameters[0].dtype
+        self.buffers: dict[tuple[str, ...], Any] = {}
         self.tensors = [x for p, state in zip(parameters, states, strict=True) for x in (p, *state.values())]
         stops = list(accumulate(p.size for p in parameters))
         self.slices = [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
@@ -74,7 +77,7 @@ class Unit:
     def gradient(self, gradients: list[Any]) -> Any:
         """The gradient of the parameter, or those of several in one array."""
         arrays = [as_ndarray(gradients[i]) for i in self.numbers]
-        return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=None)
+        return arrays[0] if len(arrays) == 1 else self.joined(("gradient",), arrays)
 
     def update(self, rule: Callable[..., None], g: Any, options: dict[str, Any]) -> None:
         """Apply an optimiser's update."""
@@ -83,14 +86,14 @@ class Unit:
             rule(arrays[0], g, {name: x._data for name, x in self.states[0].items()}, **options)
             return
         held = {name: [state[name]._data for state in self.states] for name in self.states[0]}
-        state = {name: np.concatenate(parts, axis=None) for name, parts in held.items()}
+        state = {name: self.joined(("state", name), parts) for name, parts in held.items()}
         for name in self.counts:  # one number for all entries, or where they differ one for each
             counts = state[name].tolist()
             if counts.count(counts[0]) == len(counts):
                 state[name] = state[name][:1]
             else:
                 state[name] = np.repeat(state[name], [x.size for x in arrays])
-        p = np.concatenate(arrays, axis=None)
+        p = self.joined(("parameters",), arrays)
         rule(p, g, state, **options)
         self.write(p, arrays)
         for name, parts in held.items():
@@ -100,6 +103,12 @@ class Unit:
                     x.fill(entries[0])
             else:
                 self.write(entries, parts)
+
+    def joined(self, what: tuple[str, ...], arrays: list[Any]) -> Any:
+        """The entries of several arrays in one, which is kept: fresh memory would cost a page fault for each page."""
+        if what not in self.buffers:
+            self.buffers[what] = np.concatenate(arrays, axis=None)
+        return np.concatenate(arrays, axis=None, out=self.buffers[what])
 
     def write(self, entries: Any, arrays: list[Any]) -> None:
         """Write the entries of all into the arrays of each."""
@@ -183,18 +192,27 @@ class Optimiser:
             tensor.name = kind
 
     def _together(self, group: Group, numbers: Iterable[int]) -> list[Unit]:
-        """The parameters of a group as units: small ones of one dtype with a state together, others one by one."""
-        units: list[list[int]] = []
-        small: dict[Any, list[int]] = {}
+        """The parameters of a group as units: small ones of one dtype together, where that is faster, others alone."""
+        alone: list[list[int]] = []
+        small: dict[Any, list[list[int]]] = {}
         for i in numbers:
             p = self._parameters[i]
-            if self.elementwise and p.size <= SMALL:
-                if p.dtype not in small:
-                    units.append(small.setdefault(p.dtype, []))
-                small[p.dtype].append(i)
-            else:
-                units.append([i])
-        return [Unit(group, unit, [self._parameters[i] for i in unit], [self.state[i] for i in unit]) for unit in units]
+            if not self.elementwise or p.size > SMALL:
+                alone.append([i])
+                continue
+            joined = small.setdefault(p.dtype, [[]])
+            if sum(self._parameters[k].size for k in joined[-1]) + p.size > JOINED:
+                joined.append([])
+            joined[-1].append(i)
+        units = []
+        for together in (unit for joined in small.values() for unit in joined):
+            # Without a state an update is two calls, and joining a few parameters takes longer.
+            few = len(together) < 4 and not self.state[together[0]]
+            units += [[i] for i in together] if few else [together]
+        return [
+            Unit(group, unit, [self._parameters[i] for i in unit], [self.state[i] for i in unit])
+            for unit in units + alone
+        ]
 
     def _name_of(self, i: int) -> str:
         """The user's name for a parameter: the name given, a path in a module, or a variable."""
@@ -229,11 +247,11 @@ class Optimiser:
             dtype, or is 0/0, as with eps=0: the message says whether parameters have been changed then. A compiled step
             has changed nothing in either case.
         """
-        gradients = [p.grad if p._requires_grad else None for p in self._parameters]
-        self._check_presence(gradients)
         if tracing():
-            self._trace_step(gradients)
+            self._trace_step()
             return
+        gradients = [p._grad if p._requires_grad else None for p in self._parameters]
+        self._check_presence(gradients)
         units = [part for unit in self._units for part in unit.moving(gradients)]
         joined = [unit.gradient(gradients) for unit in units]
         for unit, g in zip(units, joined, strict=True):
@@ -263,9 +281,11 @@ class Optimiser:
                 mark_written(written)
 
     @no_grad()
-    def _trace_step(self, gradients: list[Any]) -> None:
+    def _trace_step(self) -> None:
         """The same as steps of a program, which checks what it has made before it writes."""
         trace = CURRENT.get().trace
+        gradients = [p.grad if p._requires_grad else None for p in self._parameters]
+        self._check_presence(gradients)
         for i, g in enumerate(gradients):
             if g is not None and not is_finite(as_ndarray(g)):
                 raise self._diverged(f"the gradient of {self._name_of(i)} has a nan or inf, and nothing was changed")
@@ -278,8 +298,11 @@ class Optimiser:
 
     def _check_presence(self, gradients: list[Any]) -> None:
         """Raise if a parameter that may change has no gradient."""
-        without = [i for i, g in enumerate(gradients) if g is None and self._parameters[i]._requires_grad]
-        if all(g is None for g in gradients):
+        absent = [i for i, g in enumerate(gradients) if g is None]
+        if not absent:
+            return
+        without = [i for i in absent if self._parameters[i]._requires_grad]
+        if len(absent) == len(gradients):
             raise GradientError("no parameter that may change has a gradient: call loss.backward() before step().")
         if without:
             raise GradientError(

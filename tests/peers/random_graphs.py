@@ -79,7 +79,9 @@ def unary(d, ours, theirs, fits=lambda x: True):
     return None if place is None else ([place], ours, theirs)
 
 
-ARRAYS_ALONE = "hypot arctan2 logaddexp copysign maximum minimum fmax fmin".split()  # torch takes no numbers there
+ARRAYS_ALONE = (
+    "hypot arctan2 logaddexp logaddexp2 copysign maximum minimum fmax fmin".split()
+)  # torch takes no numbers there
 
 
 def broadcasts(x, y):
@@ -99,20 +101,13 @@ def two(name, left="x", right="y", fits=lambda x, y: True):
         i = d.place()
         x = d.pool[i]
         kind = d.number(0, 4)
-        if kind == 0 and name not in (
-            "hypot",
-            "arctan2",
-            "logaddexp",
-            "copysign",
-            "maximum",
-            "minimum",
-            "fmax",
-            "fmin",
-        ):
+        if kind == 0 and name not in ARRAYS_ALONE:
             number = d.one_of([2, 0.5, -1.5, 3])
             return [i], lambda x: ours(x, number), lambda x: theirs(x, number)
         if kind == 1:
             constant = d.array(x.shape if d.number(0, 2) else x.shape[-1:], d.dtype_of(x))
+            if x.dtype == d.torch.float64 and name in ("add", "subtract", "multiply", "true_divide") and d.number(0, 2):
+                constant = d.one_of([np.round(constant).astype(int), constant > 0, constant.astype("float32")])
             if not fits(d.torch.tensor(constant), x.detach()):
                 return None
             if d.number(0, 2):
@@ -381,6 +376,19 @@ def pooling(ours, theirs, fits):
     return draw
 
 
+def image(ours, theirs, fits=lambda d, x: True):
+    """A function of a batch of images, made of one value (channels, height, width)."""
+
+    def draw(d):
+        i = d.place(lambda x: x.ndim == 3 and min(x.shape[1:]) > 1 and fits(d, x))
+        if i is None:
+            return None
+        weight = d.array((2, d.pool[i].shape[0], 2, 2), d.dtype_of(d.pool[i]))
+        return [i], lambda x: ours(x[None], weight), lambda x: theirs(d.torch, x[None], d.torch.tensor(weight))
+
+    return draw
+
+
 def layer_norm(d):
     i = d.place(lambda x: x.ndim > 0 and x.shape[-1] > 2)
     if i is None:
@@ -499,6 +507,47 @@ CALLS = {
     "swapaxes": along(lambda x, a: np.swapaxes(x, a, 0), lambda t, x, a: x.swapaxes(a, 0)),
     "moveaxis": along(lambda x, a: np.moveaxis(x, a, 0), lambda t, x, a: x.movedim(a, 0)),
     "trapezoid": along(lambda x, a: np.trapezoid(x, axis=a), lambda t, x, a: t.trapezoid(x, dim=a), several),
+    "erf": of(mg.erf, lambda t, x: t.erf(x)),
+    "erfc": of(mg.erfc, lambda t, x: t.erfc(x)),
+    "gelu": of(mg.gelu, lambda t, x: t.nn.functional.gelu(x)),
+    "gelu tanh": of(lambda x: mg.gelu(x, "tanh"), lambda t, x: t.nn.functional.gelu(x, approximate="tanh")),
+    "log_sigmoid": of(mg.log_sigmoid, lambda t, x: t.nn.functional.logsigmoid(x)),
+    "nan_to_num": of(np.nan_to_num, lambda t, x: t.nan_to_num(x)),
+    "nansum": of(np.nansum, lambda t, x: t.nansum(x)),
+    "nanmean": of(np.nanmean, lambda t, x: t.nanmean(x)),
+    "logaddexp2": two("logaddexp2"),
+    "median": along(
+        lambda x, a: np.median(x, a),
+        lambda t, x, a: x.median(a)[0],
+        lambda d, x, a: x.shape[a[0]] % 2 == 1 and distinct(d, x, a),
+    ),
+    "cross": of(
+        lambda x: np.cross(x, x[..., ::-1] * 2),
+        lambda t, x: t.linalg.cross(x, x.flip(-1) * 2),
+        lambda d, x, a: x.ndim > 0 and x.shape[-1] == 3,
+    ),
+    "norm of a matrix": of(
+        np.linalg.norm, lambda t, x: t.linalg.norm(x), lambda d, x, a: x.ndim == 2 and bool((x != 0).all())
+    ),
+    "conv2d": image(lambda x, w: mg.conv2d(x, w), lambda t, x, w: t.nn.functional.conv2d(x, w)),
+    "max_pool2d": image(
+        lambda x, w: mg.max_pool2d(x, 2),
+        lambda t, x, w: t.nn.functional.max_pool2d(x, 2),
+        lambda d, x: distinct(d, x, ()),
+    ),
+    "avg_pool2d": image(lambda x, w: mg.avg_pool2d(x, 2), lambda t, x, w: t.nn.functional.avg_pool2d(x, 2)),
+    "mse_loss": of(
+        lambda x: mg.nn.mse_loss(x, np.full(x.shape, 0.3, x.dtype)),
+        lambda t, x: t.nn.functional.mse_loss(x, t.full_like(x, 0.3)),
+    ),
+    "l1_loss": of(
+        lambda x: mg.nn.l1_loss(x, np.full(x.shape, 0.3, x.dtype)),
+        lambda t, x: t.nn.functional.l1_loss(x, t.full_like(x, 0.3)),
+    ),
+    "huber_loss": of(
+        lambda x: mg.nn.huber_loss(x, np.full(x.shape, 0.3, x.dtype)),
+        lambda t, x: t.nn.functional.huber_loss(x, t.full_like(x, 0.3)),
+    ),
     "ravel": of(np.ravel, lambda t, x: x.ravel()),
     "squeeze": of(np.squeeze, lambda t, x: x.squeeze()),
     "tril": of(np.tril, lambda t, x: x.tril(), lambda d, x, a: x.ndim > 1),
