@@ -181,10 +181,10 @@ def momentum_in_an_array(x):
 CURED = [
     (lambda x, y: x * np.eye(3)[y], r"Write mg\.take\(array, index, axis=0\) for array\[index\]"),
     (lambda x, y: x * np.asarray(y), "Leave it out, for arguments are Tensors here; or convert before"),
-    (lambda x, y: x * np.bincount(y), "call it outside of the traced function, and give the result as an argument"),
+    (lambda x, y: x * np.bincount(y), "outside.*, and give the result as an argument"),
     (
         lambda x, y: momentum_in_an_array(x),
-        r"Hold the array in a Tensor that is made outside, state = mg\.Tensor\(state\)",
+        r"Hold the array in a Tensor that is made outside, state = mg\.Tensor",
     ),
 ]
 
