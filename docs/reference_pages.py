@@ -60,7 +60,7 @@ def error_page() -> str:
         "Every exception of the package is a `MicrogradError`, and also the built-in one that you would expect.\n",
     ]
     for name, kind in vars(errors).items():
-        if inspect.isclass(kind) and issubclass(kind, Exception) and kind.__module__ == errors.__name__:
+        if inspect.isclass(kind) and issubclass(kind, errors.MicrogradError):
             bases = ", ".join(f"`{base.__name__}`" for base in kind.__bases__)
             lines += [f"`{name}` ({bases})", f": {inspect.getdoc(kind).splitlines()[0]}\n"]
     return "\n".join(lines)

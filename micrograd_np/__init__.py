@@ -2,10 +2,11 @@
 
 The modules in reading order; each imports only those above it.
 
+cures               names from elsewhere, and what to write instead
 core                the tape: a Tensor, the walk back, how an op runs, names, errors
 ops                 the table of derivatives
-conversions, operators, linalg    what leaves the tape; operators, methods, protocols, namespaces from the table
-pullback, transforms    derivatives of functions
+operators, linalg   Tensor's operators, methods and protocols, and np.linalg's names, from the table
+transforms          derivatives of functions
 anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompute instead of remember
 checking, testing    how to doubt a derivative
 expressions         one printer of formulas: docstrings, pictures, explanations and source
@@ -20,8 +21,10 @@ article, cli        the article's networks, by hand and on the tape
 
 __version__ = "0.1.0"
 
+from collections.abc import Callable as _Callable
 from importlib import import_module as _import_module
 
+from . import cures as _cures
 from . import linalg
 from . import operators as _operators
 from .anomaly import detect_anomaly
@@ -34,19 +37,38 @@ from .core.errors import (
     GradientError,
     LoadError,
     MicrogradError,
+    MissingFileError,
     MissingPackageError,
     NonFiniteError,
+    OutOfRangeError,
     ShapeError,
     TraceError,
+    UnknownNameError,
     UnsupportedError,
+    UsageError,
 )
 from .core.tensor import Tensor
+from .custom import CustomOp as _CustomOp
 from .custom import custom_op
 from .ops import FUNCTIONS as _FUNCTIONS
 from .ops import namespace as _namespace
-from .pullback import gradients, vjp
+from .ops.primitive import GeneratedDoc as _GeneratedDoc
 from .random import sample
-from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad
+from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+
+
+def _late(module: str, name: str) -> _Callable[..., object]:
+    """A function that is imported when it is first called: a reader of the tape stands below what it reads."""
+
+    def call(*args: object, **kwargs: object) -> object:
+        return getattr(_import_module(f".{module}", __name__), name)(*args, **kwargs)
+
+    return call
+
+
+_GeneratedDoc.write = _late("expressions.docstrings", "docstring")
+_CustomOp.gradcheck = _late("checking", "gradcheck")
+Tensor._repr_html_ = _late("drawing.html", "tensor_html")
 
 # What a bare tape does not need is imported when it is first asked for.
 _MODULES = ("data", "learn", "nn", "optim", "plots", "testing")
@@ -65,7 +87,8 @@ __all__ = [
     *("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
     *("data", "learn", "nn", "optim", "plots", "sample", "testing"),
     *("MicrogradError", "ArgumentError", "ArgumentTypeError", "ShapeError", "UnsupportedError"),
-    *("GradientError", "NonFiniteError", "TraceError", "LoadError", "FileError", "MissingPackageError"),
+    *("GradientError", "NonFiniteError", "TraceError", "LoadError", "FileError", "MissingFileError"),
+    *("UsageError", "OutOfRangeError", "UnknownNameError", "MissingPackageError"),
     *_ROOMS,
     *_TABLE,
 ]
@@ -76,4 +99,8 @@ def __getattr__(name: str) -> object:
         return _import_module(f".{name}", __name__)
     if name in _ROOMS:
         return getattr(_import_module(f".{_ROOMS[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise _cures.answer("mg", name, __all__)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

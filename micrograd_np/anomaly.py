@@ -1,19 +1,17 @@
-"""Detect the first nan or inf, and saved arrays that were changed where the tape could not see it."""
+"""Detect the first nan or inf, forward and backward."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from typing import Any
-from weakref import finalize
 
 import numpy as np
 
 from .core.backward import Pull, Pulled
 from .core.context import Mode
-from .core.errors import GradientError, NonFiniteError, describe
-from .core.names import line, spot
-from .core.rules import reads
+from .core.errors import NonFiniteError, describe
+from .core.names import caller_location, format_location
 from .core.tensor import Tensor
 from .ops.primitive import Outputs
 
@@ -24,16 +22,12 @@ def detect_anomaly() -> Mode:
     """A context in which the first nan is an error, forward and backward, and so is the first inf that an op makes.
 
     The error names the op that made it, or the leaf or array that already held a nan when an op first passed it on. An
-    inf among the arguments is no error, since masks are made of -inf. Arrays that a rule has yet to read are copied,
-    and a write to one of them that the tape cannot see, such as `w.data[0] = 1`, is an error in the backward pass.
-    Slow: for debugging.
+    inf among the arguments is no error, since masks are made of -inf. Slow: for debugging.
 
     Raises
     ------
     NonFiniteError
         Naming the op, the tensor, the index, the line, and the cure where one is known.
-    GradientError
-        Naming the changed array, the index and the op that needed it.
 
     Examples
     --------
@@ -49,9 +43,6 @@ def detect_anomaly() -> Mode:
 class Watch:
     """Checks every value that an op makes and every cotangent that a rule sends."""
 
-    def __init__(self) -> None:
-        self.saved: dict[int, list[tuple[int, Any]]] = {}  # by the node's birth, for as long as the node lives
-
     def made(self, node: Tensor, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> None:
         index = first_nan(node)
         if index is not None:
@@ -62,26 +53,11 @@ class Watch:
             index = first_nonfinite(node)
         if index is not None:
             raise nonfinite_value(op, args, node, index)
-        # Copies alone: a reference to the node from here would keep it, and its graph, alive.
-        copies = [
-            (position, array.copy())
-            for position, array in enumerate(map(as_array, (node, *args)))
-            if getattr(array, "dtype", None) is not None and any(reads(rule, position) for _, rule in node.edges)
-        ]
-        if copies:
-            self.saved[node.birth] = copies
-            finalize(node, self.saved.pop, node.birth).atexit = False
 
     def reading(self, pull: Pull) -> Pull:
         """Return a reader of rules that checks what the rules read and what they return."""
 
         def watched(node: Tensor, g: Any) -> Pulled:
-            for position, copy in self.saved.get(node.birth, ()):
-                value = (node, *node.args)[position]
-                array = as_array(node if position == 0 else node.values[position - 1])
-                changed = (array != copy) & ((array == array) | (copy == copy))  # nan where nan was is no change
-                if changed.any():
-                    raise changed_behind(node, value, first_true(changed))
             pulled = pull(node, g)
             known = (g, node, *node.args)
             finite, without_nan = all_finite(known), all(first_nan(x) is None for x in known)
@@ -138,7 +114,8 @@ def nonfinite_value(op: Any, args: tuple[Any, ...], node: Any, index: Index) -> 
     value = node.data[index] if hasattr(node.data, "shape") else "a nan or inf"
     kind = "finite arguments" if all_finite(args) else "arguments that hold inf, but no nan,"
     return NonFiniteError(
-        f"{op.name} made {value} at index {index} from {kind} {listed}: {line(node.where or spot())}. "
+        f"{op.name} made {value} at index {index} from {kind} {listed}: "
+        f"{format_location(node._created_at or caller_location())}. "
         f"{CURES.get(op.name, '')}".rstrip()
     )
 
@@ -147,9 +124,14 @@ def nan_from_outside(op: Any, position: int, x: Any, node: Any) -> FloatingPoint
     name = describe(x, f"argument {position}")
     index = first_nan(x)
     held = f"{name} already holds nan at index {index}" if index else f"{name} is nan"
-    origin = f" It was made by {x.op.name}, outside of detect_anomaly(): {line(x.where)}." if is_recorded(x) else ""
+    origin = (
+        f" It was made by {x.op.name}, outside of detect_anomaly(): {format_location(x._created_at)}."
+        if is_recorded(x)
+        else ""
+    )
     return NonFiniteError(
-        f"{held}, where {op.name} uses it: {line(node.where or spot())}.{origin} Look for what filled it: data with "
+        f"{held}, where {op.name} uses it: {format_location(node._created_at or caller_location())}.{origin} Look "
+        "for what filled it: data with "
         "missing values, a division by zero, an update that diverged."
     )
 
@@ -164,11 +146,4 @@ def nonfinite_cotangent(node: Any, x: Any, index: Index, cotangent: Any) -> Floa
         f"the derivative of {node.op.name} made {value} at index {index} of the gradient of "
         f"{describe(x, 'its argument')}. "
         f"{CURES.get(node.op.name, '')}".rstrip()
-    )
-
-
-def changed_behind(node: Any, value: Any, index: Index) -> RuntimeError:
-    return GradientError(
-        f"{describe(value, 'an array')} was changed at index {index} after {node.op.name} had used it, and the "
-        "derivative needs the old values. Write to the array before the forward pass, or after backward()."
     )

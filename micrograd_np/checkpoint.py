@@ -11,13 +11,13 @@ import numpy as np
 from .core.backward import pull_arrays, pull_tensors
 from .core.containers import flatten
 from .core.context import CURRENT, Mode, tracing
-from .core.errors import called
-from .core.names import Spot, line
+from .core.errors import GradientError, describe
+from .core.names import Location, format_location
 from .core.tensor import Tensor
-from .core.versions import tick
+from .core.versions import next_id
 from .ops.identity import pack
 from .ops.primitive import MultiOutput, Outputs
-from .pullback import collect
+from .transforms import collect
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,7 +48,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         run = functools.partial(f, *args, **kwargs)
         if tracing() or not CURRENT.get().recording:  # a program keeps what it reads again
             return run()
-        started = tick()
+        started = next_id()
         leaves, rebuild = flatten(run())
         outside, made = walked(started, leaves)
         if not outside:
@@ -67,26 +67,26 @@ def walked(started: int, outputs: list[Any]) -> tuple[list[Tensor], list[Tensor]
     pending = [x for x in outputs if isinstance(x, Tensor) and x.requires_grad]
     while pending:
         node = pending.pop()
-        if node.birth < started:
+        if node._order < started:
             outside[node] = None
         elif node not in made:
             made[node] = None
-            pending.extend(x for x, _ in node.edges)
-    return list(outside), sorted(made, key=lambda node: node.birth)
+            pending.extend(x for x, _ in node._parents)
+    return list(outside), sorted(made, key=lambda node: node._order)
 
 
-def fingerprints(made: list[Tensor], outputs: list[Any]) -> list[tuple[Spot | None, int]]:
+def fingerprints(made: list[Tensor], outputs: list[Any]) -> list[tuple[Location | None, int]]:
     """A fingerprint of each value that ops took besides those of the graph, and of each output; and where it is read.
 
     Outputs alone would not do: whatever mask is multiplied by a weight of zeros, the product is zero.
     """
     taken = [
-        (node.where, value)
+        (node._created_at, value)
         for node in made
-        for x, value in zip(node.args, node.values, strict=True)
+        for x, value in zip(node.args, node._values, strict=True)
         if not (isinstance(x, Tensor) and x._requires_grad)
     ]
-    given = [(x.where, x._data) for x in outputs if isinstance(x, Tensor)]
+    given = [(x._created_at, x._data) for x in outputs if isinstance(x, Tensor)]
     return [(where, hash(x.tobytes() if hasattr(x, "tobytes") else repr(x))) for where, x in (*taken, *given)]
 
 
@@ -100,13 +100,13 @@ def _recompute(
     for x in outside:
         if x._memory is not None and x._memory.written > started:
             raise stale_checkpoint(x)
-    again = tick()
+    again = next_id()
     with Mode(recording=True):
         leaves, _ = flatten(run())
         check_same(facts, fingerprints(walked(again, leaves)[1], leaves))
         node = pack(*leaves)
     read = pull_tensors if any(isinstance(part, Tensor) for part in g) else pull_arrays
-    found = collect(node, Outputs(g), outside, lambda node, g: [] if node.birth < again else read(node, g))
+    found = collect(node, Outputs(g), outside, lambda node, g: [] if node._order < again else read(node, g))
     return Outputs(found[x] if x in found else np.zeros_like(x._data) for x in outside)
 
 
@@ -116,22 +116,22 @@ recompute.name = "checkpoint"
 
 def stale_checkpoint(value: Tensor) -> RuntimeError:
     where = value._memory and value._memory.where
-    return RuntimeError(
-        f"{called(value, 'a tensor')} was written to after a checkpoint had used it, and the checkpoint has to run "
-        f"again on the old values.\n  written: {line(where) if where else 'elsewhere'}\n"
+    return GradientError(
+        f"{describe(value, 'a tensor')} was written to after a checkpoint had used it, and the checkpoint has to run "
+        f"again on the old values.\n  written: {format_location(where) if where else 'elsewhere'}\n"
         "Call backward() before the write."
     )
 
 
-def check_same(before: list[tuple[Spot | None, int]], now: list[tuple[Spot | None, int]]) -> None:
+def check_same(before: list[tuple[Location | None, int]], now: list[tuple[Location | None, int]]) -> None:
     """Refuse a gradient of another function than the one that ran forward."""
     if [mark for _, mark in before] == [mark for _, mark in now]:
         return
     changed = [where for (_, old), (where, new) in zip(before, now, strict=False) if old != new]
     where = next(filter(None, changed or [where for where, _ in (*before, *now)][::-1]), None)
-    raise RuntimeError(
+    raise GradientError(
         "a checkpoint did not compute the same when it ran again, and the gradient would be that of another function.\n"
-        f"  another value: {line(where) if where else 'elsewhere'}\n"
+        f"  another value: {format_location(where) if where else 'elsewhere'}\n"
         "If it draws random numbers, draw outside and pass the mask as an argument, or leave dropout out of the "
         "checkpoint; what else it reads has to stay as it was until backward()."
     )

@@ -6,10 +6,12 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .core.errors import FileError
 
 STEPS = 60_000
 WIDTH = 1_000  # of a pipe, which has none: no line is broken
@@ -42,20 +44,21 @@ def commands() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"micrograd-np {__version__}")
     subparsers = parser.add_subparsers(title="commands")
 
-    def command(run: Callable[[argparse.Namespace], int], summary: str) -> Callable[..., Any]:
-        added = subparsers.add_parser(run.__name__, help=summary, description=run.__doc__)
+    def command(name: str, run: Callable[[argparse.Namespace], int], summary: str) -> Callable[..., Any]:
+        added = subparsers.add_parser(name, help=summary, description=run.__doc__)
         added.set_defaults(run=run)
         return added.add_argument
 
-    add = command(article, "train the networks of 'A Neural Network in 11 lines of Python' by hand and on the tape")
+    add = command("article", run_article, "train 'A Neural Network in 11 lines of Python' by hand and on the tape")
     add("--out", type=Path, default=Path("article"), metavar="DIR", help="where to draw (article/)")
     add("--steps", type=count, default=STEPS, metavar="N", help=f"train for fewer than {STEPS:,} steps")
-    add = command(draw, "run a script and draw the graph of what it computed last")
+    add = command("draw", run_draw, "run a script and draw the graph of what it computed last")
     formats = "the suffix names the format: .html, .svg, .png, .pdf, .dot, .mmd, .md, .txt, .py (graph.html)"
     add("script", metavar="FILE.py[:FUNCTION]")
     add("arguments", nargs="*", metavar="ARGUMENT", help="what the script finds in sys.argv; its options after --")
     add("--out", type=Path, default=Path("graph.html"), metavar="PATH", help=formats)
-    command(learn, "list the lessons, and open one")("lesson", nargs="?", metavar="N", help="its number, or next")
+    add = command("learn", run_learn, "list the lessons, and open one")
+    add("lesson", nargs="?", metavar="N", help="its number, or next")
     return parser
 
 
@@ -65,7 +68,7 @@ def count(text: str) -> int:
     return int(text)
 
 
-def article(options: argparse.Namespace) -> int:
+def run_article(options: argparse.Namespace) -> int:
     """Train the three programs of 'A Neural Network in 11 lines of Python' by hand and on the tape, compare the two at
     every step, check the gradients, and draw the networks. The exit status is 1 if anything did not hold."""
     check_folder(options.out)
@@ -82,7 +85,7 @@ def article(options: argparse.Namespace) -> int:
             steps = min(options.steps, network.steps)
             console.print(f"{network.name}: {steps:,} steps, by hand and on the tape")
             task = bar.add_task(network.name, total=steps)
-            trainings.append(comparison.train(network, steps, lambda done, task=task: bar.update(task, completed=done)))
+            trainings.append(comparison.train(network, steps, partial(bar.advance, task)))
     sections = [
         comparison.printed_figures(trainings),
         *map(comparison.hand_against_tape, trainings),
@@ -112,7 +115,7 @@ def show(section: Any, console: Any) -> None:
     console.print()
 
 
-def draw(options: argparse.Namespace) -> int:
+def run_draw(options: argparse.Namespace) -> int:
     """Run FILE.py and draw the newest value with a graph among its variables, or among those of its functions, a loss
     before others; or what FUNCTION returns or computes last, called without arguments. The page plays the forward and
     the backward pass."""
@@ -121,18 +124,18 @@ def draw(options: argparse.Namespace) -> int:
     from .drawing.script import ScriptError, draw_script
 
     if options.out.suffix.lower() not in FORMATS:
-        raise OSError(f"--out {options.out}: a picture is saved as {', '.join(FORMATS)}.")
+        raise FileError(f"--out {options.out}: a picture is saved as {', '.join(FORMATS)}.")
     try:
         picture = draw_script(options.script, options.arguments)
     except ScriptError as error:
-        raise OSError(error) from None
+        raise FileError(error) from None
     options.out.parent.mkdir(parents=True, exist_ok=True)
     picture.save(options.out)
     print(f"Open {options.out}")
     return 0
 
 
-def learn(options: argparse.Namespace) -> int:
+def run_learn(options: argparse.Namespace) -> int:
     """List ten lessons, from a slope to writing reverse mode yourself, and which exercises are done; or write a lesson
     as a notebook into this folder, and open it where Jupyter is installed."""
     from .learn import ladder
@@ -140,7 +143,7 @@ def learn(options: argparse.Namespace) -> int:
     try:
         return ladder.open_lesson(options.lesson)
     except ValueError as error:
-        raise OSError(error) from None
+        raise FileError(error) from None
 
 
 def check_folder(folder: Path) -> None:
@@ -149,4 +152,4 @@ def check_folder(folder: Path) -> None:
     try:
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
-        raise OSError(f"--out {folder}: cannot write into {existing}: {error.strerror}. Choose another.") from None
+        raise FileError(f"--out {folder}: cannot write into {existing}: {error.strerror}. Choose another.") from None

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from .anomaly import first_nonfinite
+from .core.backward import Rule
 from .core.errors import ArgumentTypeError, NonFiniteError, ShapeError
-from .core.names import line, spot
-from .core.rules import Rule, innermost
+from .core.names import caller_location, format_location
 from .core.tensor import Tensor
+from .core.versions import innermost
 from .ops.primitive import Bound, Primitive, as_array
 
 
@@ -57,7 +58,7 @@ class CustomOp(Primitive):
     widens = False  # a rule is given the dtypes that its function was given
 
     def __init__(self, function: Callable[..., Any], rules: tuple[Rule | None, ...], broadcasts: bool) -> None:
-        self.signature = inspect.signature(function)
+        self.signature = positional(function.nin) if isinstance(function, np.ufunc) else inspect.signature(function)
         parameters = self.signature.parameters.values()
         names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         metadata = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
@@ -72,11 +73,13 @@ class CustomOp(Primitive):
         )
         functools.update_wrapper(self, function)
 
-    def gradcheck(self, *inputs: Any, **options: Any) -> Any:
-        """The report of `mg.gradcheck` on this op."""
-        from .checking import gradcheck
+    gradcheck: Callable[..., Any]  # `mg.gradcheck` of this op; the package sets it
 
-        return gradcheck(self, *inputs, **options)
+
+def positional(count: int) -> inspect.Signature:
+    """The signature of a ufunc as an op: its arrays, without `out`, `where` and the other keywords."""
+    names = ("x", "y", "z")[:count]
+    return inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in names])
 
 
 def bind_signature(signature: inspect.Signature, *args: Any, **kwargs: Any) -> Bound:
@@ -137,7 +140,7 @@ def check_rules(op: str, rules: tuple[Rule | None, ...], names: list[str], metad
             continue  # functions written in C need not say what they take
         except TypeError as error:
             code = getattr(innermost(rule), "__code__", None)
-            where = line((code, 0)) if code else line(spot())
+            where = format_location((code, 0)) if code else format_location(caller_location())
             called_as = ", ".join(["g", "z", *names, *(f"{key}=..." for key in metadata)])
             raise ArgumentTypeError(
                 f"the rule of {op} for {name} cannot be called as rule({called_as}): {error}.\n  {where}\n"

@@ -1,51 +1,33 @@
-"""Operators, ndarray's methods and NumPy's protocols, given to `Tensor` from the table."""
+"""Tensor's operators, ndarray's methods and NumPy's protocols: one assignment each, from the table.
+
+An operator is the row's own function, since a `def` around it would cost a tenth of a small op's time. mypy cannot
+see attributes that are assigned from outside a class, and is told to be quiet in this file; the stub declares them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
-from .conversions import check_untraced, given, raw
+from . import cures
 from .core import errors
 from .core.context import tracing
 from .core.tensor import Tensor, assign
-from .core.versions import memory
-from .ops import BY_FUNCTION, FUNCTIONS, TABLE
+from .core.versions import memory_of
+from .ops import BY_FUNCTION, FUNCTIONS
 from .ops.primitive import Primitive
 
-BINARY = {
-    "add": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "truediv": "divide",
-    "pow": "power",
-    "mod": "remainder",
-    "floordiv": "floor_divide",
-}
-UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute"}
-COMPARISONS = {
-    "lt": "less",
-    "le": "less_equal",
-    "eq": "equal",
-    "ne": "not_equal",
-    "gt": "greater",
-    "ge": "greater_equal",
-}
-COMPARISONS |= {"invert": "invert"}
-LOGIC = {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}  # of what was compared
-LOGIC |= {"lshift": "left_shift", "rshift": "right_shift"}
-METHODS = """
-    all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum diagonal dot flatten max mean min
-    partition prod ptp ravel repeat reshape round sort squeeze std sum swapaxes take trace transpose var
-""".split()
+table: Any = SimpleNamespace(**FUNCTIONS)
 
 
 def reflected(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `x + t` for `t + x`."""
     return lambda self, other: call(other, self)
 
 
 def in_place(op: Primitive) -> Callable[..., Any]:
-    """`t += u`: a write into a leaf's memory; for a recorded t, t = t + u."""
+    """Return `t += u`: a write into a leaf's memory; for a recorded t, t = t + u."""
 
     def write(self: Tensor, other: Any) -> Any:
         if self.op is not None:
@@ -57,33 +39,19 @@ def in_place(op: Primitive) -> Callable[..., Any]:
             errors.check_write(self, other)
             value = other._data
         else:
-            value = op.ready(other)
+            value = op.coerce_operand(other)
         try:
             op.kernel(data, value, data)
         except Exception as error:
             errors.explain(op, (self, other), error)
-        (self._memory or memory(self)).write()
+        (self._memory or memory_of(self)).write()
         return self
 
     return write
 
 
-def method(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, *args, **kwargs: function(self, *args, **kwargs)
-
-
-for symbol, name in BINARY.items():
-    setattr(Tensor, f"__{symbol}__", TABLE[name].__call__)
-    setattr(Tensor, f"__r{symbol}__", reflected(TABLE[name].__call__))
-    setattr(Tensor, f"__i{symbol}__", in_place(TABLE[name]))
-for symbol, name in UNARY.items():
-    setattr(Tensor, f"__{symbol}__", TABLE[name].__call__)
-for symbol, name in COMPARISONS.items():
-    setattr(Tensor, f"__{symbol}__", method(TABLE[name]))
-
-
 def copying(name: str) -> Callable[..., Any]:
-    """A method that works in place on an array, and gives a copy of a Tensor."""
+    """Return a method that works in place on an array, and gives a copy of a Tensor."""
 
     def copied(self: Tensor, *args: Any, **kwargs: Any) -> Any:
         if tracing():
@@ -93,64 +61,13 @@ def copying(name: str) -> Callable[..., Any]:
     return copied
 
 
-for symbol, name in LOGIC.items():
-    setattr(Tensor, f"__{symbol}__", method(TABLE[name]))
-    setattr(Tensor, f"__r{symbol}__", lambda self, other, row=TABLE[name]: row(other, self))
-for name in ("divmod",):  # of two results
-    setattr(Tensor, f"__{name}__", method(FUNCTIONS[name]))
-    setattr(Tensor, f"__r{name}__", reflected(FUNCTIONS[name]))
-for name in METHODS:
-    if name in FUNCTIONS:
-        setattr(Tensor, name, copying(name) if name in ("partition", "sort") else method(FUNCTIONS[name]))
+def refuse_mask(self: Tensor) -> Any:
+    """Answer NumPy, which asks whatever stands beside a masked array for its mask."""
+    raise errors.masked_array()
 
 
-@given
-def __matmul__(self: Tensor, other: Any) -> Any:
-    return TABLE["matmul"](self, other)
-
-
-@given
-def __rmatmul__(self: Tensor, other: Any) -> Any:
-    return TABLE["matmul"](other, self)
-
-
-@given
-def __getitem__(self: Tensor, index: Any) -> Any:
-    return TABLE["getitem"](self, index)
-
-
-@given
-def __setitem__(self: Tensor, index: Any, value: Any) -> None:
-    if self.op is not None:
-        errors.refuse_setitem(self)
-    check_untraced(self, "t[index] = values")
-    errors.check_write(self, value)
-    self._data[raw(index)] = raw(value)
-    memory(self).write()
-
-
-@given
-def __len__(self: Tensor) -> int:
-    return len(self._data)
-
-
-@given
-def __iter__(self: Tensor) -> Iterator[Any]:
-    return (TABLE["getitem"](self, i) for i in range(len(self._data)))
-
-
-def mask(self: Tensor) -> Any:
-    """What NumPy asks of whatever stands beside a masked array."""
-    raise errors.masked()
-
-
-Tensor._mask = property(mask)  # type: ignore[attr-defined]
-Tensor.assign = assign  # type: ignore[attr-defined]
-Tensor._alias = TABLE["alias"].__call__  # type: ignore[attr-defined]
-
-
-@given
-def __array_ufunc__(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
+def array_ufunc(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
+    """Answer `np.exp(t)`, and every other ufunc (NEP 13)."""
     if how != "__call__":
         raise errors.method(ufunc.__name__, how)
     if ufunc not in BY_FUNCTION:
@@ -158,8 +75,8 @@ def __array_ufunc__(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: 
     return BY_FUNCTION[ufunc](*inputs, **kwargs)
 
 
-@given
-def __array_function__(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    """Answer `np.sum(t)`, and every other function of NumPy that is no ufunc (NEP 18)."""
     if function not in BY_FUNCTION:
         raise errors.unsupported(function)
     try:
@@ -170,8 +87,140 @@ def __array_function__(self: Tensor, function: Any, types: Any, args: Any, kwarg
         raise
 
 
-Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
-Tensor.real = property(method(FUNCTIONS["real"]))  # type: ignore[attr-defined]
-Tensor.imag = property(method(FUNCTIONS["imag"]))  # type: ignore[attr-defined]
-Tensor.T = property(method(TABLE["transpose"]))  # type: ignore[attr-defined]
-Tensor.mT = property(lambda self: TABLE["swapaxes"](self, -1, -2))  # type: ignore[attr-defined]
+# Arithmetic.
+Tensor.__add__ = table.add.__call__
+Tensor.__sub__ = table.subtract.__call__
+Tensor.__mul__ = table.multiply.__call__
+Tensor.__truediv__ = table.divide.__call__
+Tensor.__pow__ = table.power.__call__
+Tensor.__mod__ = table.remainder.__call__
+Tensor.__floordiv__ = table.floor_divide.__call__
+Tensor.__matmul__ = table.matmul.__call__
+Tensor.__divmod__ = table.divmod
+Tensor.__radd__ = reflected(table.add.__call__)
+Tensor.__rsub__ = reflected(table.subtract.__call__)
+Tensor.__rmul__ = reflected(table.multiply.__call__)
+Tensor.__rtruediv__ = reflected(table.divide.__call__)
+Tensor.__rpow__ = reflected(table.power.__call__)
+Tensor.__rmod__ = reflected(table.remainder.__call__)
+Tensor.__rfloordiv__ = reflected(table.floor_divide.__call__)
+Tensor.__rmatmul__ = reflected(table.matmul.__call__)
+Tensor.__rdivmod__ = reflected(table.divmod)
+Tensor.__iadd__ = in_place(table.add)
+Tensor.__isub__ = in_place(table.subtract)
+Tensor.__imul__ = in_place(table.multiply)
+Tensor.__itruediv__ = in_place(table.divide)
+Tensor.__ipow__ = in_place(table.power)
+Tensor.__imod__ = in_place(table.remainder)
+Tensor.__ifloordiv__ = in_place(table.floor_divide)
+Tensor.__neg__ = table.negative.__call__
+Tensor.__pos__ = table.positive.__call__
+Tensor.__abs__ = table.absolute.__call__
+
+# Comparisons, and logic of what was compared.
+Tensor.__lt__ = table.less.__call__
+Tensor.__le__ = table.less_equal.__call__
+Tensor.__eq__ = table.equal.__call__
+Tensor.__ne__ = table.not_equal.__call__
+Tensor.__gt__ = table.greater.__call__
+Tensor.__ge__ = table.greater_equal.__call__
+Tensor.__invert__ = table.invert.__call__
+Tensor.__hash__ = object.__hash__  # a Tensor is equal to itself alone, whatever == says
+Tensor.__and__ = table.bitwise_and.__call__
+Tensor.__or__ = table.bitwise_or.__call__
+Tensor.__xor__ = table.bitwise_xor.__call__
+Tensor.__lshift__ = table.left_shift.__call__
+Tensor.__rshift__ = table.right_shift.__call__
+Tensor.__rand__ = reflected(table.bitwise_and.__call__)
+Tensor.__ror__ = reflected(table.bitwise_or.__call__)
+Tensor.__rxor__ = reflected(table.bitwise_xor.__call__)
+Tensor.__rlshift__ = reflected(table.left_shift.__call__)
+Tensor.__rrshift__ = reflected(table.right_shift.__call__)
+
+# ndarray's methods.
+Tensor.all = table.all.__call__
+Tensor.any = table.any.__call__
+Tensor.argmax = table.argmax.__call__
+Tensor.argmin = table.argmin.__call__
+Tensor.argsort = table.argsort.__call__
+Tensor.astype = table.astype.__call__
+Tensor.clip = table.clip
+Tensor.conj = table.conj.__call__
+Tensor.conjugate = table.conjugate.__call__
+Tensor.copy = table.copy.__call__
+Tensor.cumprod = table.cumprod.__call__
+Tensor.cumsum = table.cumsum.__call__
+Tensor.diagonal = table.diagonal
+Tensor.dot = table.dot.__call__
+Tensor.flatten = table.flatten.__call__
+Tensor.max = table.max.__call__
+Tensor.mean = table.mean.__call__
+Tensor.min = table.min.__call__
+Tensor.partition = copying("partition")
+Tensor.prod = table.prod.__call__
+Tensor.ptp = table.ptp
+Tensor.ravel = table.ravel
+Tensor.repeat = table.repeat
+Tensor.reshape = table.reshape.__call__
+Tensor.round = table.round.__call__
+Tensor.sort = copying("sort")
+Tensor.squeeze = table.squeeze.__call__
+Tensor.std = table.std.__call__
+Tensor.sum = table.sum.__call__
+Tensor.swapaxes = table.swapaxes.__call__
+Tensor.take = table.take
+Tensor.trace = table.trace
+Tensor.transpose = table.transpose.__call__
+Tensor.var = table.var.__call__
+Tensor.__getitem__ = table.getitem.__call__
+Tensor.assign = assign
+Tensor.real = property(table.real.__call__)
+Tensor.imag = property(table.imag.__call__)
+Tensor.T = property(table.transpose.__call__)
+Tensor.mT = property(lambda self: table.swapaxes(self, -1, -2))
+
+# PyTorch's besides.
+Tensor.abs = table.abs.__call__
+Tensor.ceil = table.ceil.__call__
+Tensor.exp = table.exp.__call__
+Tensor.exp2 = table.exp2.__call__
+Tensor.expm1 = table.expm1.__call__
+Tensor.floor = table.floor.__call__
+Tensor.gelu = table.gelu.__call__
+Tensor.isfinite = table.isfinite.__call__
+Tensor.isinf = table.isinf.__call__
+Tensor.isnan = table.isnan.__call__
+Tensor.log = table.log.__call__
+Tensor.log10 = table.log10.__call__
+Tensor.log1p = table.log1p.__call__
+Tensor.log2 = table.log2.__call__
+Tensor.log_softmax = table.log_softmax.__call__
+Tensor.logsumexp = table.logsumexp.__call__
+Tensor.matmul = table.matmul.__call__
+Tensor.maximum = table.maximum.__call__
+Tensor.median = table.median
+Tensor.minimum = table.minimum.__call__
+Tensor.norm = table.norm
+Tensor.relu = table.relu.__call__
+Tensor.sigmoid = table.sigmoid.__call__
+Tensor.sign = table.sign.__call__
+Tensor.silu = table.silu.__call__
+Tensor.sin = table.sin.__call__
+Tensor.cos = table.cos.__call__
+Tensor.tan = table.tan.__call__
+Tensor.sinh = table.sinh.__call__
+Tensor.cosh = table.cosh.__call__
+Tensor.tanh = table.tanh.__call__
+Tensor.arctan = table.arctan.__call__
+Tensor.softmax = table.softmax.__call__
+Tensor.softplus = table.softplus.__call__
+Tensor.sqrt = table.sqrt.__call__
+Tensor.square = table.square.__call__
+
+# NumPy's protocols, and what the engine itself asks of the table.
+Tensor.__array_ufunc__ = array_ufunc
+Tensor.__array_function__ = array_function
+Tensor._mask = property(refuse_mask)
+Tensor._alias = table.alias.__call__
+
+cures.install(Tensor, "Tensor", hidden=("args", "op", "params", "scope"))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .core.context import no_grad
+from .core.errors import ArgumentError, MissingPackageError, ShapeError
 from .core.tensor import Tensor
 from .drawing.palette import HEAT
 
@@ -126,7 +127,7 @@ def surface(f: Any, X: Any, y: Any, border: float = 0.5) -> Any:
     functions = f if isinstance(f, Mapping) else {"output": f}
     X, classes = np.asarray(values_of(X), float), np.ravel(values_of(y)).astype(int)
     if X.ndim != 2 or X.shape[1] < 2:
-        raise ValueError(f"a surface needs inputs of two columns or more, and X has the shape {X.shape}.")
+        raise ShapeError(f"a surface needs inputs of two columns or more, and X has the shape {X.shape}.")
     check_length("y", classes, "classes", len(X))
     low, high = X[:, :2].min(axis=0), X[:, :2].max(axis=0)
     low, high = low - (high - low) / 2, high + (high - low) / 2
@@ -158,13 +159,13 @@ def stacked(hidden: Mapping[int, Any]) -> Any:
     shapes = {step: array.shape for step, array in arrays.items()}
     if not arrays or len(set(shapes.values())) > 1 or len(next(iter(shapes.values()))) != 2:
         given = ", ".join(f"{shape} at step {step}" for step, shape in list(shapes.items())[:3]) or "none"
-        raise ValueError(f"activations are arrays of one shape (inputs, units), by step; these are {given}.")
+        raise ShapeError(f"activations are arrays of one shape (inputs, units), by step; these are {given}.")
     return np.stack(list(arrays.values()))
 
 
 def check_length(name: str, values: Any, what: str, inputs: int) -> None:
     if len(values) != inputs:
-        raise ValueError(f"{name} has {len(values)} {what} for {inputs} inputs. Give one for each.")
+        raise ArgumentError(f"{name} has {len(values)} {what} for {inputs} inputs. Give one for each.")
 
 
 def answers(f: Callable[[Any], Any], points: Any) -> Any:
@@ -172,7 +173,7 @@ def answers(f: Callable[[Any], Any], points: Any) -> Any:
     with no_grad():
         given = np.asarray(values_of(f(points)), float)
     if given.size != len(points):
-        raise ValueError(
+        raise ShapeError(
             f"a surface shows one number for each of {len(points)} points, and the function gave an array of shape "
             f"{given.shape}. Choose one, such as lambda x: model(x)[:, 0]."
         )
@@ -188,5 +189,5 @@ def blank(size: tuple[float, float]) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError("matplotlib draws the plots: pip install 'micrograd-np[plots]'") from None
+        raise MissingPackageError("matplotlib draws the plots: pip install 'micrograd-np[plots]'") from None
     return Figure(figsize=size, layout="constrained")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .core.context import CURRENT
+from .core.errors import ArgumentTypeError
 from .core.tensor import Tensor, constant
 from .ops.primitive import Primitive, as_array
 
@@ -33,7 +34,7 @@ def sample(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
     """
     if not hasattr(getattr(method, "__self__", None), "bit_generator"):
         name = getattr(method, "__name__", repr(method))
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{name} is no method of a Generator. Make one with rng = np.random.default_rng(seed), and pass a method "
             "of it, such as rng.random."
         )

@@ -1,24 +1,177 @@
-"""Functions of functions: a derivative is a function again, and may be given to any of these."""
+"""Derivatives of functions: vjp, grad, jacobian and their kin; and gradients of a graph that stands.
+
+A derivative is a function again, and may be given to any of these.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from .core import errors
+from .core.backward import Pull, backpropagate, pull_arrays, pull_tensors
 from .core.containers import flatten, map_leaves
-from .core.tensor import fixed
-from .ops.primitive import as_array
-from .pullback import Function, vjp
+from .core.context import CURRENT, Mode, tracing
+from .core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
+from .core.tensor import Tensor, as_tensor, borrowed, constant, cotangent, seed, trace_constant
+from .core.versions import expose
+from .ops.identity import alias, pack
+from .ops.primitive import Outputs, as_array
+
+Function = Callable[..., Any]
+
+
+def gradients(output: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *, create_graph: bool = False) -> Any:
+    """The gradients of `output` with respect to tensors of its graph, a list; `.grad` is not touched.
+
+    Parameters
+    ----------
+    output : Tensor
+        A scalar, unless `gradient` is given.
+    tensors : sequence of Tensor
+        Leaves or intermediates.
+    gradient : array_like, optional
+        The cotangent of `output`, of its shape.
+    create_graph : bool
+        Whether the gradients are Tensors, to be differentiated again.
+
+    Raises
+    ------
+    ValueError
+        If `output` was not made from one of the tensors.
+
+    Examples
+    --------
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> h = x * x
+    >>> gradients(h.sum(), [x, h])
+    [array([2., 4.]), array([1., 1.])]
+    """
+    check_list(tensors)
+    g = seed(output, gradient)
+    as_tensors = create_graph or tracing()
+    if as_tensors:
+        g = gradient if isinstance(gradient, Tensor) else as_tensor(g)
+    with Mode(recording=create_graph):
+        found = collect(output, g, tensors, pull_tensors if as_tensors else pull_arrays)
+    for position, tensor in enumerate(tensors):
+        if tensor not in found:
+            raise unreached(output, tensor, position)
+    return [found[tensor] for tensor in tensors]
+
+
+def collect(output: Tensor, g: Any, wanted: Sequence[Tensor], pull: Pull) -> dict[Any, Any]:
+    """The cotangents of the wanted tensors that a walk back from `output` meets."""
+    chosen = set(wanted)
+    found: dict[Tensor, Any] = {}
+
+    def visit(node: Tensor, g: Any) -> None:
+        if node in chosen:
+            found[node] = g
+
+    found |= backpropagate(output, g, visit, pull)
+    return {tensor: np.asarray(g) if isinstance(g, np.generic) else g for tensor, g in found.items()}
+
+
+def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
+    """The output of f, and the function that pulls a cotangent of it back to a tuple of the arguments'.
+
+    f is called on fresh aliases of its arguments, so that nobody else who differentiates these is confused. Arrays in,
+    arrays out; Tensors where an argument is one, or where f uses a Tensor whose gradient is wanted. An argument that f
+    does not use has a gradient of zeros.
+
+    Parameters
+    ----------
+    f : callable
+        Of arrays, or of nested dicts, lists, tuples and dataclasses of arrays; so is what it returns.
+    *primals
+        The arguments, floating-point.
+    has_aux : bool
+        Whether f returns (output, auxiliary); the auxiliary is returned last, as it came.
+
+    Examples
+    --------
+    >>> y, pullback = vjp(lambda x: np.sin(x), np.array([0.0, 1.0]))
+    >>> pullback(np.array([1.0, 1.0]))
+    (array([1.        , 0.54030231]),)
+    """
+    leaves, rebuild = flatten(primals)
+    recording = CURRENT.get().recording
+    with Mode(recording=True):
+        aliases = [alias(x if recording and wants_gradient(x) else own_leaf(x)) for x in leaves]
+        ends = [x if recording and wants_gradient(of) else x.args[0] for x, of in zip(aliases, leaves, strict=True)]
+        output, *aux = f(*rebuild(aliases)) if has_aux else (f(*rebuild(aliases)),)
+        outputs, rebuild_output = flatten(output)
+        outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in outputs]
+        check_outputs(f, outputs)
+        node = pack(*outputs)
+    nested = recording and (any(map(wants_gradient, leaves)) or reaches_others(node, ends))
+    for end in ends:
+        end._requires_grad = end.op is not None  # a leaf of our own is nobody else's to differentiate
+    tensors = tracing() or any(isinstance(x, Tensor) for x in leaves)
+    stops = set(ends)
+
+    def delivered(x: Any) -> Any:
+        if nested or not isinstance(x, Tensor):
+            return x
+        return x.detach() if tensors else expose(x)
+
+    def pullback(gradient: Any) -> Any:
+        given, _ = flatten(gradient)
+        check_count("the cotangent", len(given), "the output", len(outputs))
+        parts = [
+            g if isinstance(g, Tensor) else as_tensor(cotangent(x, g)) for x, g in zip(outputs, given, strict=True)
+        ]
+        again = nested or (CURRENT.get().recording and any(g._requires_grad for g in parts))
+        as_tensors = again or tracing()
+        read = pull_tensors if as_tensors else pull_arrays
+        with Mode(recording=again):
+            found = collect(
+                node,
+                Outputs(parts if as_tensors else [g._data for g in parts]),
+                ends,
+                lambda node, g: [] if node in stops else read(node, g),
+            )
+        gradients = [found[x] if x in found else trace_constant(np.zeros_like(x._data)) for x in ends]
+        if as_tensors or tensors:
+            gradients = [as_tensor(g) for g in gradients]
+        return rebuild(gradients)
+
+    return (rebuild_output([delivered(x) for x in outputs]), pullback, *[map_leaves(delivered, x) for x in aux])
+
+
+def wants_gradient(x: Any) -> bool:
+    return isinstance(x, Tensor) and x._requires_grad
+
+
+def own_leaf(x: Any) -> Tensor:
+    """A leaf on the memory of an argument that nobody else differentiates."""
+    leaf = x.detach() if isinstance(x, Tensor) else borrowed(as_array(x))
+    leaf.requires_grad = True
+    return leaf
+
+
+def reaches_others(output: Tensor, ends: Sequence[Tensor]) -> bool:
+    """Whether the graph of `output` has a leaf besides these whose gradient is wanted."""
+    seen = set(ends)
+    pending = [x for x, _ in output._parents]
+    while pending:
+        node = pending.pop()
+        if node in seen:
+            continue
+        if not node._parents and node._requires_grad:
+            return True
+        seen.add(node)
+        pending.extend(x for x, _ in node._parents)
+    return False
 
 
 def restrict(f: Function, argnums: int | Sequence[int], args: Sequence[Any], kwargs: Any) -> tuple[Function, list[Any]]:
     """f as a function of the chosen arguments alone, and these."""
     numbers = [argnums] if isinstance(argnums, int) else list(argnums)
-    errors.check_argnums(numbers, len(args))
+    check_argnums(numbers, len(args))
     numbers = [number % len(args) for number in numbers]
 
     def restricted(*chosen: Any) -> Any:
@@ -49,13 +202,14 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     >>> value_and_grad(lambda x: (x * x).sum())(np.array([1.0, 2.0]))
     (array(5.), array([2., 4.]))
     """
+    check_function("value_and_grad", f)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
         restricted, chosen = restrict(f, argnums, args, kwargs)
         value, pullback, *aux = vjp(restricted, *chosen, has_aux=has_aux)
-        errors.check_scalar_value(f, value)
-        found = pullback(fixed(np.ones(value.shape, value.dtype)))
+        check_scalar_value(f, value)
+        found = pullback(trace_constant(np.ones(value.shape, value.dtype)))
         return (value, *aux) if has_aux else value, found[0] if isinstance(argnums, int) else found
 
     return transformed
@@ -73,6 +227,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     >>> grad(grad(lambda x: x**3))(2.0)
     array(12.)
     """
+    check_function("grad", f)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -93,6 +248,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     array([[2., 0.],
            [0., 4.]])
     """
+    check_function("jacobian", f)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -100,12 +256,14 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
         value, pullback = vjp(restricted, *chosen)
         outputs, rebuild = flatten(value)
         zeros = [np.zeros(x.shape, x.dtype) for x in outputs]
-        known = list(map(fixed, zeros))
+        known = list(map(trace_constant, zeros))
 
         def rows_of(position: int) -> Any:
             rows = []
             for unit in units(zeros[position]):
-                rows.append(flatten(pullback(rebuild([*known[:position], fixed(unit), *known[position + 1 :]])))[0])
+                rows.append(
+                    flatten(pullback(rebuild([*known[:position], trace_constant(unit), *known[position + 1 :]])))[0]
+                )
             inputs, rebuild_inputs = flatten(chosen)
             shapes = [(*zeros[position].shape, *as_array(x).shape) for x in inputs]
             blocks = [stacked([row[k] for row in rows], shape) for k, shape in enumerate(shapes)]
@@ -138,6 +296,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     array([[4., 2.],
            [2., 0.]])
     """
+    check_function("hessian", f)
     return jacobian(jacobian(f, argnums), argnums)
 
 
@@ -157,9 +316,9 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> jvp(np.sin, (np.array([0.0, 1.0]),), (np.array([1.0, 2.0]),))
     (array([0.        , 0.84147098]), array([1.        , 1.08060461]))
     """
-    errors.check_count("tangents", len(tangents), "primals", len(primals))
+    check_count("tangents", len(tangents), "primals", len(primals))
     output, pullback = vjp(f, *primals)
-    _, push = vjp(pullback, map_leaves(lambda x: fixed(np.zeros(x.shape, x.dtype)), output))
+    _, push = vjp(pullback, map_leaves(lambda x: trace_constant(np.zeros(x.shape, x.dtype)), output))
     (tangent,) = push(tuple(tangents))
     return output, tangent
 
@@ -172,6 +331,7 @@ def hvp(f: Function, argnums: int = 0) -> Function:
     >>> hvp(lambda x: (x**3).sum())(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])
     """
+    check_function("hvp", f)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -180,3 +340,60 @@ def hvp(f: Function, argnums: int = 0) -> Function:
         return pullback(args[-1])[0]  # the hessian is symmetric, so pulling v back is pushing it forward
 
     return transformed
+
+
+def check_list(tensors: Any) -> None:
+    if not isinstance(tensors, list | tuple):
+        raise ArgumentTypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")
+
+
+def unreached(output: Any, tensor: Any, position: int) -> ArgumentError:
+    return ArgumentError(
+        f"{describe(output, 'the output')} was not made from {describe(tensor, f'tensor {position} of the list')}: no "
+        "path of recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, and "
+        "not through .data, .detach() or mg.no_grad()."
+    )
+
+
+def check_count(what: str, count: int, whose: str, expected: int) -> None:
+    if count != expected:
+        raise ArgumentError(f"{what} has {count} parts, and {whose} has {expected}: give one for each.")
+
+
+def check_outputs(f: Any, outputs: list[Any]) -> None:
+    for x in outputs:
+        if x.dtype.kind not in "biufc":
+            raise ArgumentTypeError(
+                f"{getattr(f, '__name__', 'f')} returned {x.data.item() if x.size == 1 else x.data!r}, and a "
+                "derivative is taken of numbers. Did it forget its return?"
+            )
+
+
+def check_argnums(numbers: list[int], count: int) -> None:
+    if len({number % max(count, 1) for number in numbers}) < len(numbers):
+        raise ArgumentError(f"argnums={tuple(numbers)} names an argument twice.")
+    wrong = [number for number in numbers if not -count <= number < count]
+    if wrong:
+        raise ArgumentError(
+            f"argnums={wrong[0]} names no argument: the function was called with {count} positional ones."
+        )
+
+
+def check_scalar_value(f: Any, value: Any) -> None:
+    if getattr(value, "size", None) != 1:
+        shape = getattr(value, "shape", type(value).__name__)
+        raise ShapeError(
+            f"grad needs a function with a scalar value, and {getattr(f, '__name__', 'f')} returned {shape}. Reduce "
+            "it, say with .sum(), or use mg.jacobian or mg.vjp."
+        )
+
+
+def check_function(name: str, f: Any) -> None:
+    """Refuse a value where the function that computes it belongs."""
+    if hasattr(f, "backward"):
+        cure = f"Write mg.{name}(f)(x), with f = lambda x: ... giving that value"
+        if "grad" in name:
+            cure += "; or mg.gradients(loss, [x]) for the gradient of the value itself"
+        raise ArgumentTypeError(f"mg.{name} takes a function, and {describe(f, 'this tensor')} is a value. {cure}.")
+    if not callable(f):
+        raise ArgumentTypeError(f"mg.{name} takes a function, such as lambda x: (x * x).sum(), not {describe(f, 'f')}.")

@@ -143,39 +143,13 @@ def test_the_cure_in_the_message_cures():
     assert np.array_equal(x.grad, [1, 0])
 
 
-def test_a_saved_array_that_was_changed_is_named_with_the_index():
-    x = tensor(1.0, 2.0, 3.0)
-    with mg.detect_anomaly():
-        y = (x * x).sum()
-        x.data[1] = 5
-        with pytest.raises(RuntimeError, match=r"x \(3,\) .* changed at index \(1,\) after multiply had used it"):
-            y.backward()
-
-
-def test_a_raw_array_that_was_changed_is_named_too():
+def test_values_that_were_written_to_since_are_no_anomaly():
     x, weights = tensor(1.0, 2.0), np.array([3.0, 4.0])
     with mg.detect_anomaly():
-        y = (x * weights).sum()
-        weights[0] = 0
-        with pytest.raises(RuntimeError, match=r"weights \(2,\) .* changed at index \(0,\)"):
-            y.backward()
-
-
-def test_a_change_that_no_rule_would_read_is_no_anomaly():
-    x = tensor(1.0, 2.0)
-    with mg.detect_anomaly():
-        y = (x + x).sum()
-        x.data[0] = 5
+        y = (x * x * weights).sum()
+        x.data[1] = weights[0] = 0
         y.backward()
-
-
-def test_it_forgets_what_dies():
-    with mg.detect_anomaly() as _:
-        watch = mg.core.context.CURRENT.get().watch
-        for _ in range(5):
-            y = (tensor(1.0) * 2).sum()
-        del y
-        assert watch.saved == {}
+    assert np.array_equal(x.grad, [6, 16])
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,8 @@ def test_all_that_has_a_gradient_is_compared():
 
 def test_the_networks_stand_on_the_tape_as_a_users_code_does():
     step = next(on_tape(THREE_LAYERS, 1))
-    assert frames.line(step["l1"].where).startswith("tape.py:")
-    assert frames.line(step["l1"].where).endswith("l1 = sigmoid(z1)")
+    assert frames.format_location(step["l1"]._created_at).startswith("tape.py:")
+    assert frames.format_location(step["l1"]._created_at).endswith("l1 = sigmoid(z1)")
 
 
 # Compared.
@@ -197,7 +197,7 @@ def test_weights_a_thousandth_off_do_not_hold(network):
 def test_training_tells_how_far_it_is():
     told = []
     comparison.train(TWO_LAYERS, 2_500, told.append)
-    assert told == [0, 1_000, 2_000, 2_500]
+    assert told == [1_000, 1_000, 500]
 
 
 def test_a_wrong_rule_does_not_hold(wrong_sigmoid):

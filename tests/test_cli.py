@@ -172,7 +172,7 @@ def test_ctrl_c_ends_cleanly(send, tmp_path):
         process.stdout.readline()
         send(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert said.strip() == "Interrupted; every file is whole."
     assert not list(tmp_path.iterdir())
 

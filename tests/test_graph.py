@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.core.backward import backpropagate, keep
+from micrograd_np.core.backward import backpropagate, store_gradient
 
 
 def leaf(*shape, seed=0, name=None):
@@ -191,7 +191,7 @@ def test_a_zero_d_gradient_is_an_array():
 def test_keep_is_all_that_backward_adds_to_the_walk():
     x = leaf(3)
     y = np.exp(x)
-    leaves = backpropagate(y.sum(), np.ones(()), keep)
+    leaves = backpropagate(y.sum(), np.ones(()), store_gradient)
     assert x.grad is None
     assert np.array_equal(leaves[x], y.data)
 

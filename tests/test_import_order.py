@@ -17,12 +17,6 @@ MODULES = {
     for path in PACKAGE.rglob("*.py")
     if path.relative_to(PACKAGE).parts not in (("__init__.py",), ("__main__.py",))
 }
-# Imported only when it is asked for, by a function of a module below.
-LATE = {
-    ("custom", "checking"),
-    ("ops", "expressions"),
-    ("conversions", "drawing"),
-}
 
 
 def imports(module: tuple[str, ...]) -> set[tuple[str, ...]]:
@@ -34,25 +28,23 @@ def imports(module: tuple[str, ...]) -> set[tuple[str, ...]]:
             for imported in [(*start, alias.name) for alias in node.names]:
                 known = (imported, start, (*start, "__init__"))
                 found.update([name for name in known if name in MODULES][:1])
-    return found
+    return found - {module}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=".".join)
 def test_a_module_imports_only_modules_above_it(module):
     assert module[0] in ORDER, f"{module[0]} has no place in the table of contents, the package's docstring"
     above = ORDER[: ORDER.index(module[0]) + 1]
-    below = {name[0] for name in imports(module) if name[0] not in above}
-    assert not {(module[0], name) for name in below} - LATE
+    assert not {name for name in imports(module) if name[0] not in above}
 
 
 def test_every_module_of_the_table_of_contents_is_there():
     assert not set(ORDER) - {module[0] for module in MODULES}
 
 
-@pytest.mark.parametrize("room", sorted({module[0] for module in MODULES if len(module) > 1}))
-def test_no_circle_inside_a_room(room):
-    inside = [module for module in MODULES if module[0] == room]
-    tuple(TopologicalSorter({module: imports(module) & set(inside) for module in inside}).static_order())
+def test_no_circle():
+    """Imports inside functions count."""
+    tuple(TopologicalSorter({module: imports(module) for module in MODULES}).static_order())
 
 
 def test_a_trace_or_a_compiled_call_loads_none_of_drawing():

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.house import code_lines
+
 ROOT = Path(__file__).parents[1]
 PAGES = [
     page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if "```python" in page.read_text()
@@ -20,6 +22,7 @@ BLOCK = re.compile(r"```python\n(.*?)```(?:\n+```text\n(.*?)```)?", re.DOTALL)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_prints_what_stands_below_it(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(linecache.cache, page.name, (0, None, [], page.name))  # a block's lines are not the page's
     variables = {}
     for code, printed in BLOCK.findall(page.read_text(encoding="utf-8")):
         out = io.StringIO()
@@ -32,3 +35,20 @@ def test_every_block_prints_what_stands_below_it(page, tmp_path, monkeypatch):
 
 def test_there_is_something_to_run():
     assert {"README.md", "verify.md"} <= {page.name for page in PAGES}
+
+
+def test_the_afternoons_reading_is_the_tape_and_as_long_as_it_is_said_to_be():
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    reading = text[text.index("To read: ") : text.index("which one reads in an afternoon")]
+    core = {path.name: path for path in (ROOT / "micrograd_np" / "core").glob("[!_]*.py")}
+    assert set(re.findall(r"`(\w+\.py)`", reading)) == set(core)
+    (claimed,) = re.findall(r"about ([\d,]+) lines of code", reading)
+    assert abs(int(claimed.replace(",", "")) - sum(map(code_lines, core.values()))) <= 50
+
+
+def test_it_begins_with_code_then_the_picture_then_two_commands_then_what_to_read():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    marks = ["```python", "![", "```sh", "<!-- tests -->", "To read: ", "## "]
+    assert sorted(marks, key=text.index) == marks
+    first, _ = BLOCK.search(text).groups()
+    assert len([line for line in first.splitlines() if line]) <= 11

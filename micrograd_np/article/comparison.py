@@ -45,7 +45,7 @@ class Training(NamedTuple):
 
 
 def train(network: Network, steps: int, tell: Callable[[int], None] = lambda step: None) -> Training:
-    """Train by hand and on the tape, step beside step; `tell` is told how many steps are done."""
+    """Train by hand and on the tape, step beside step; `tell` is told now and then how many more are done."""
     leaves = network.weights()
     by_hand = network.hand(hand.X, network.y, *[syn.data.copy() for syn in leaves], steps=steps)
     on_tape = tape.train(network.tape, Tensor(hand.X), Tensor(network.y), *leaves, steps=steps)
@@ -53,11 +53,11 @@ def train(network: Network, steps: int, tell: Callable[[int], None] = lambda ste
     for j, (ours, theirs) in enumerate(zip(by_hand, on_tape, strict=True)):
         record(training, j, [*network.deltas, *network.shapes], ours, theirs)
         training.figures.update({x: (x.read(ours), x.read(theirs)) for x in network.figures if x.step == j})
-        if j % TOLD == 0:
-            tell(j)
+        if j % TOLD == TOLD - 1:
+            tell(TOLD)
     # Both programs have ended, and moved their weights once more.
     record(training, steps, list(network.shapes), ours, theirs)
-    tell(steps)
+    tell(steps % TOLD)
     return training
 
 

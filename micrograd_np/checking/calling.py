@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.containers import flatten
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
 from .claims import candidates
 from .flat_function import is_float, parameter_names, plain
@@ -26,6 +27,7 @@ SEEDS = ("g", "gradient", "upstream", "delta", "error", "cotangent")
 GRADIENT = re.compile(r"(d|grad|delta|upstream)_?\w*$", re.I)
 RESULTS = ("loss", "cost", "output", "out", "y_hat", "yhat", "prediction", "scores", "probs", "y")
 NEAR = 1e-3  # how far inputs are moved off a kink, relative to the size of each
+DATA = {"x", "y", "t", "target", "targets", "label", "labels", "data", "y_true", "truth"}  # seldom differentiated
 DEPTH = 4
 
 
@@ -57,6 +59,7 @@ class Pair:
     """
 
     def __init__(self, forward: Function, backward: Function | None, inputs: Sequence[Any], gradient: Any) -> None:
+        forward, backward = as_method(forward), as_method(backward)
         check_inputs(forward, inputs)
         self.forward, self.backward, self.gradient = forward, backward, gradient
         self.shift: dict[int, Array] = {}
@@ -87,7 +90,7 @@ class Pair:
                 label = "".join(f".{step}" if kind == "attr" else f"[{step!r}]" for kind, step in path).lstrip(".")
                 yield Slot(label if label not in taken else f"self.{label}", value, path, 0, (label, names[-1]))
 
-    def functions(self) -> tuple[Function, Function | None, Any]:
+    def functions(self) -> tuple[Any, Any, Any]:
         """Forward and backward with copies of the objects that they are methods of."""
         pair = [self.forward, self.backward]
         owners = [getattr(f, "__self__", None) if inspect.ismethod(f) else None for f in pair]
@@ -113,7 +116,7 @@ class Pair:
         """The outputs and the cache in what a forward pass returned."""
         if self.backward is None:
             if not isinstance(result, tuple) or len(result) < 2:
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"{called(self.forward)} must return the loss and its gradients, (loss, dW) or (loss, grads), or "
                     "be given with its backward pass: verify(forward, backward, *inputs)."
                 )
@@ -151,6 +154,12 @@ class Pair:
             return Played(values, [np.ones(values[0].shape)], self.keyed(returned, owner), False)
         cotangents = self.cotangents(values, seed, scale)
         given, seeded = self.backward_arguments(backward, result, outputs, cache, cotangents)
+        if not seeded and values[0].size != 1 and owner is not None and self.gradient is None:
+            raise ValueError(
+                f"{called(self.forward)} gives an output of shape {values[0].shape}, and {called(backward)} is not "
+                "given its gradient, so the loss is not known. Return the loss from forward, or give the gradient of "
+                "the output: verify(forward, backward, gradient=dloss_doutput)."
+            )
         if not seeded and values[0].size != 1:
             cotangents = [np.ones(x.shape) for x in values] if self.gradient is None else cotangents
         returned = backward(*given)
@@ -187,16 +196,27 @@ class Pair:
             choices = [*without, *with_seed] if scalar else [with_seed[1], with_seed[0], with_seed[2], fresh, *without]
             if names and names[0] in parameter_names(self.forward):
                 choices = [*without, *with_seed]
+        by_name = None if self.seeds() else self.by_name(names, inputs, cache)
+        if by_name is not None:
+            return by_name, False
         for choice in choices:
             if len(choice) == len(names):
                 return choice, bool(choice) and choice[0] is fresh[0] if choice else False
         if any(p.kind is p.VAR_POSITIONAL for p in parameters):
             return (inputs, False) if scalar else ([*fresh, *inputs], True)
-        raise TypeError(
+        raise ArgumentTypeError(
             f"{called(backward)} takes {len(names)} arguments ({', '.join(names)}). It can be given the "
             f"{len(self.inputs)} inputs, the {len(cache)} values of the forward's cache, or both, after the output's "
             "gradient, called dout."
         )
+
+    def by_name(self, names: Sequence[str], inputs: Sequence[Any], cache: Sequence[Any]) -> list[Any] | None:
+        """The arguments where some have the names of forward's parameters, and the others are the cache."""
+        own = dict(zip(parameter_names(self.forward), inputs, strict=False))
+        rest = iter(cache)
+        if not any(name in own for name in names) or sum(name not in own for name in names) != len(cache):
+            return None
+        return [own[name] if name in own else next(rest) for name in names]
 
     def keyed(self, returned: Any, owner: Any) -> dict[Any, Array]:
         """The gradients by hand: those returned, under slots or names, and those stored beside attributes."""
@@ -204,7 +224,7 @@ class Pair:
         stored_ones = self.stored_gradients(owner)
         if returned is None and not stored_ones:
             function = self.backward or self.forward
-            raise TypeError(f"{called(function)} returned None: did it forget its return?")
+            raise ArgumentTypeError(f"{called(function)} returned None: did it forget its return?")
         if returned is not None:
             found = self.returned_gradients(returned, bool(stored_ones))
         return {**found, **{slot: g for slot, g in stored_ones.items() if slot not in found}}
@@ -229,6 +249,8 @@ class Pair:
         if isinstance(returned, dict):
             return {self.named(key): value for key, value in returned.items()}
         found = list(returned) if isinstance(returned, tuple | list) else [returned]
+        if len(floats) == 1 and np.shape(whole := as_numbers(found)) == floats[0].value.shape and floats[0].value.ndim:
+            found = [whole]  # a list of numbers, as the input is
         named = [x for x in found if isinstance(x, dict)]
         if len(named) == 1 and all(np.ndim(plain(x)) == 0 for x in found if x is not named[0]):
             return {self.named(key): value for key, value in named[0].items()}  # alone, or beside the loss
@@ -293,8 +315,14 @@ class Labelled(str):
         return found
 
 
+def as_method(f: Any) -> Any:
+    """The method that runs where an object is called."""
+    method = inspect.getattr_static(f, "__call__", None)
+    return f.__call__ if inspect.isfunction(method) and not hasattr(f, "rules") else f
+
+
 def too_many(values: Sequence[Any], floats: Sequence[Any]) -> ValueError:
-    return ValueError(
+    return ArgumentError(
         f"backward returned {len(values)} gradients, and there are {len(floats)} floating-point inputs. Return one "
         "for each input, in order, or a dict that names them: {'W1': dW1, ...}."
     )
@@ -394,4 +422,5 @@ def fitting(values: Sequence[Any], slots: Sequence[Slot]) -> Sequence[Slot]:
         return slots
     shapes = [np.shape(plain(x)) for x in values]
     found = [c for c in combinations(slots, len(values)) if [x.value.shape for x in c] == shapes]
-    return found[0] if len(found) == 1 else slots[len(slots) - len(values) :]
+    found = found or [tuple(slots[len(slots) - len(values) :])]
+    return min(reversed(found), key=lambda c: sum(slot.label.lower() in DATA for slot in c))

@@ -5,17 +5,19 @@ Where the forward pass cannot be recorded, the graph is one op whose derivative 
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from ..core.names import is_users, user_frame
+from ..core.errors import ArgumentTypeError
+from ..core.names import Names, is_user_code, live, user_frame, watch
 from ..core.tensor import Tensor
-from ..core.variables import Names, live, watch
 from ..ops.primitive import Primitive
 from .calling import Labelled, Pair, Played, Slot, put, stored
 from .claims import Closeness, parallel
@@ -45,6 +47,7 @@ class Case:
     faults: list[str] = field(default_factory=list)
     unrecorded: bool = False
     slack: Mapping[Tensor, Array] = field(default_factory=dict)  # how far numeric derivatives may be off
+    sizes: Mapping[int, str] = field(default_factory=dict)  # of outputs that are in no graph
     moved: Callable[[], Case] | None = None
     by_numbers: Callable[[], Case] | None = None
 
@@ -155,6 +158,9 @@ def recorded(pair: Pair, played: Played, slots: Sequence[Slot], tried: list[str]
     if not any(isinstance(x, Tensor) and x.requires_grad for x in outputs):
         tried.append("its result does not depend on the inputs in a way that could be recorded")
         return None
+    if not all(np.array_equal(x._data, slot.value, equal_nan=True) for slot, x in tensors.items()):
+        tried.append("it writes into its inputs")
+        return None
     for x, value in zip(outputs, played.outputs, strict=True):
         if not np.allclose(plain(x), value, equal_nan=True, rtol=1e-4):
             tried.append("recorded, it gives other values")
@@ -162,10 +168,23 @@ def recorded(pair: Pair, played: Played, slots: Sequence[Slot], tried: list[str]
     gradient: Any = played.cotangents[0] if outputs[0].size != 1 or played.seeded or pair.gradient is not None else None
     output = outputs[0]
     if len(outputs) > 1:
-        parts = zip(outputs, played.cotangents, strict=True)
-        output = sum((x * g).sum() for x, g in parts if isinstance(x, Tensor) and x.requires_grad)
-        gradient = None
+        output, gradient = weighted_sum(outputs, played.cotangents, names), None
     return Case(output, gradient, under_tensors(played.hand, tensors), names)
+
+
+def weighted_sum(outputs: Sequence[Any], cotangents: Sequence[Array], name: Name) -> Tensor:
+    """One scalar for several outputs: the sum of each times its cotangent."""
+    parts = []
+    for i, (x, g) in enumerate(zip(outputs, cotangents, strict=True)):
+        if isinstance(x, Tensor) and x.requires_grad:
+            label = name(x) or str(i)
+            product = x * g
+            total = product.sum()
+            product.name, total.name = f"the output {label} (times its gradient)", f"the output {label}"
+            product._created_at = total._created_at = x._created_at
+            parts.append(total)
+    found: Tensor = sum(parts[1:], parts[0])
+    return found
 
 
 def under_tensors(hand: Mapping[Any, Any], tensors: Mapping[Slot, Tensor]) -> dict[Any, Any]:
@@ -195,9 +214,12 @@ def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> 
 def reason(error: Exception) -> str:
     """Why a forward pass could not be recorded, with the line."""
 
-    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_users(entry.filename)]
-    place = f" at {lines[-1].filename.rsplit('/', 1)[-1]}:{lines[-1].lineno} ({lines[-1].line})" if lines else ""
-    return f"{str(error).splitlines()[0] if str(error) else type(error).__name__}{place}"
+    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_user_code(entry.filename)]
+    said = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+    if not lines:
+        return said
+    name, text = lines[-1].filename.rsplit("/", 1)[-1], lines[-1].line
+    return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text})"
 
 
 # Hand against numbers.
@@ -205,7 +227,7 @@ def reason(error: Exception) -> str:
 
 def numeric(pair: Pair, played: Played, why: str) -> Case:
     """The case in which forward is one op, differentiated by differences of its values."""
-    hand = {slot_of(key): (key, value) for key, value in played.hand.items() if slot_of(key)}
+    hand = {slot: (key, value) for key, value in played.hand.items() if (slot := slot_of(key)) is not None}
     lost = [str(key) for key in played.hand if not slot_of(key)]
     notes = (
         [f"{called(pair.forward)} could not be recorded, so it is compared with numbers alone: {why}."] if why else []
@@ -227,7 +249,19 @@ def numeric(pair: Pair, played: Played, why: str) -> Case:
     slack = {tensors[slot]: bars for slot, (_, bars) in found.items()}
     names = {id(x): slot.label for slot, x in tensors.items()}
     by_tensor = under_tensors(dict(hand.values()), tensors)
-    return Case(output, None, by_tensor, lambda x: names.get(id(x)), notes=notes, unrecorded=True, slack=slack)
+    case = Case(output, None, by_tensor, lambda x: names.get(id(x)), notes=notes, unrecorded=True, slack=slack)
+    case.sizes = sizes_of_outputs(played.outputs)
+    return case
+
+
+def sizes_of_outputs(outputs: Sequence[Array]) -> dict[int, str]:
+    """How many entries the outputs have along some of their axes."""
+    found: dict[int, str] = {}
+    for x in outputs:
+        for count in range(1, x.ndim + 1):
+            for sizes in combinations(x.shape, count):
+                found.setdefault(math.prod(sizes), f"the number of entries along some axes of the output {x.shape}")
+    return {number: text for number, text in found.items() if number > 1}
 
 
 def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Array, Array]:
@@ -236,12 +270,13 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Ar
     Of an input too large for that, entries drawn at random, and random directions that would show any other.
     """
     x = np.asarray(slot.value, dtype=float)
+    size = min(1.0, largest(x)) or 1.0  # steps are relative to small inputs
     eps = max([float(np.finfo(y.dtype).eps) for y in (slot.value, *played.outputs) if y.dtype.kind == "f"], default=EPS)
 
     def values(_: Any) -> Callable[[Array], Array]:
         def f(flat: Array) -> Array:
             if np.iscomplexobj(flat):
-                raise TypeError("the function is called with real numbers")
+                raise ArgumentTypeError("the function is called with real numbers")
             forward, _, owner = pair.functions()
             pair.write_state(owner, {})
             value = flat.astype(slot.value.dtype).reshape(x.shape)
@@ -257,9 +292,13 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Ar
         return f
 
     def slopes(directions: list[Array]) -> tuple[Array, Array]:
+        low, high = scaled_slopes([size * v for v in directions])
+        return low / size, high / size
+
+    def scaled_slopes(directions: list[Array]) -> tuple[Array, Array]:
         what = Measured(values, x.ravel(), eps, inner)
         goal = 1e-7 if eps <= EPS else 1e-3
-        found = estimate(what, directions, lambda s: goal * np.maximum(np.abs(s.value), scale))
+        found = estimate(what, directions, lambda s: goal * np.maximum(np.abs(s.value), size * scale))
         low, high = found.bounds
         middle = np.where(np.isfinite(low + high), (low + high) / 2, found.value)
         return middle[:, 0], np.where(np.isfinite(low + high), (high - low) / 2, np.inf)[:, 0]

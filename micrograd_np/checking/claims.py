@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.tensor import Tensor
 from ..ops.primitive import Elementwise
 from .replay import Recording, is_elementwise, sources
@@ -63,7 +64,7 @@ class Row:
     @property
     def leaf(self) -> bool:
         """Whether it is the gradient of a weight or an input, not of a value between."""
-        return not self.tensor.edges
+        return not self.tensor._parents
 
     def vanishes(self, close: Closeness) -> bool:
         """Whether the true gradient is nothing but what rounding leaves of terms that cancel."""
@@ -104,7 +105,7 @@ def in_backward_order(rows: Iterable[Row], recording: Recording) -> list[Row]:
 
     def when(row: Row) -> float:
         users = recording.users[row.tensor]
-        return -min(x.birth for x in users) + 0.5 if row.leaf and users else -row.tensor.birth
+        return -min(x._order for x in users) + 0.5 if row.leaf and users else -row.tensor._order
 
     return sorted(rows, key=when)
 
@@ -130,11 +131,13 @@ def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]
     if isinstance(key, tuple) and len(key) == 2 and isinstance(key[1], Tensor):
         return key[0], key[1]
     if not isinstance(key, Tensor | str):
-        raise TypeError(f"the gradients by hand are named by tensors or by text, as in {{'dW1': dW1}}, not by {key!r}.")
+        raise ArgumentTypeError(
+            f"the gradients by hand are named by tensors or by text, as in {{'dW1': dW1}}, not by {key!r}."
+        )
     nodes = set(recording.nodes)
     if isinstance(key, Tensor):
         if key not in nodes:
-            raise ValueError(
+            raise ShapeError(
                 f"{key.name or 'a tensor'} {key.shape} is not in the graph of the output, or has no gradient there. "
                 "Give tensors that the output was made from, with requires_grad=True or made from such."
             )
@@ -148,7 +151,7 @@ def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]
                     return key, preactivation(tensor) if before else tensor
     close = difflib.get_close_matches(key, named, 3, 0.5)
     hint = f" Did you mean {' or '.join(close)}?" if close else f" It has {', '.join(named) or 'no names'}."
-    raise ValueError(
+    raise ArgumentError(
         f"the graph has no value called {key!r}, nor one whose gradient that name says.{hint} A tensor may be the key "
         "itself, or be given a name: mg.Tensor(..., name='W1')."
     )
@@ -158,7 +161,7 @@ def preactivation(tensor: Tensor) -> Tensor:
     """What the activation that made the value was given; masks on the activation are passed; else the value itself."""
     top = tensor
     while masked_by_constants(top):
-        top = top.edges[0][0]
+        top = top._parents[0][0]
     if not is_elementwise(top):
         return tensor
     found = tensor
@@ -173,9 +176,9 @@ def masked_by_constants(x: Tensor) -> bool:
     """Whether a value is another one times an array that has no gradient, as in dropout."""
     return (
         isinstance(x.op, Elementwise)
-        and len(x.edges) == 1
+        and len(x._parents) == 1
         and len(x.args) == 2
-        and x.edges[0][0].shape == x.shape
+        and x._parents[0][0].shape == x.shape
         and not is_elementwise(x)
     )
 
@@ -188,10 +191,10 @@ def precision_of(values: Any) -> float:
 
 def as_hand(label: str, values: Any) -> Array:
     if values is None:
-        raise TypeError(f"the gradient by hand of {label} is None: give an array of numbers, or leave it out.")
+        raise ArgumentTypeError(f"the gradient by hand of {label} is None: give an array of numbers, or leave it out.")
     data = values._data if isinstance(values, Tensor) else np.asarray(values)
     if data.dtype.kind not in "fiub":
-        raise TypeError(f"the gradient by hand of {label} has dtype {data.dtype}; give an array of numbers.")
+        raise ArgumentTypeError(f"the gradient by hand of {label} has dtype {data.dtype}; give an array of numbers.")
     return data.astype(np.float64)
 
 
@@ -228,7 +231,7 @@ def fit_shape(row: Row, close: Closeness, recording: Recording, name: Callable[[
 def belongs_to(row: Row, close: Closeness, recording: Recording, name: Callable[[Any], str | None]) -> str:
     """Whether it is the gradient of another weight or input, given in the wrong place."""
     for x, g in recording.true.items():
-        if not x.edges and name(x) and getattr(g, "shape", None) == row.hand.shape and parallel(row.hand, g, close):
+        if not x._parents and name(x) and getattr(g, "shape", None) == row.hand.shape and parallel(row.hand, g, close):
             return (
                 f"it is the gradient of {name(x)}. Give each its own: backward returns them in the order of the inputs."
             )

@@ -10,23 +10,31 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from .claims import GIVEN, RIGHT, WRONG, Closeness, Row, check_finite, differ, fit_shape, in_backward_order
+from .closed_forms import closed_forms, other_forwards
 from .conventions import Convention, Sizes, factor_name, mark, odd_rows, open_factors, plausible, rounded
 from .hypotheses import PROVEN, Hypothesis, Suspicion, values_of
 from .kinks import Kinks, best_choice
-from .mistakes import activations, mutations, patterns, stale, terms
-from .replay import Recording
+from .replay import Recording, is_array
+from .slips import activations, mutations, patterns, stale, terms
 
 Array = Any
 
-SOURCES = (activations, terms, mutations, patterns)
+SOURCES = {
+    activations: "all slips in activations",
+    closed_forms: "all slips in softmax, normalisations, powers and extremes",
+    terms: "all slips in sums of uses",
+    mutations: "all slips in single rules",
+    patterns: "all changes of the gradients on the way",
+    other_forwards: "all terms left out of values",
+}
 NOTHING = 1e-12
 NEWTON_STEPS = 8
-BUDGET = 2_500_000_000  # units of about 4 ns
-PER_NODE = 2000
+BUDGET = 1_500_000_000
+PER_NODE = 5000  # entries that could be computed in the time that one op costs anyhow
 
 
 # Kinds that only describe the numbers: said where nothing tells how they came about.
-DESCRIPTIONS = {"another's", "value", "added", "unnamed scale", "gradient of another"}
+DESCRIPTIONS = {"another's", "value", "added", "unnamed scale", "gradient of another", "part scaled"}
 # Said only where nothing plainer fits: numbers may look like these by chance.
 CURIOUS = {"absolute", "squared", "rounded", "normalised", "summed early", "averaged early", "clipped", "sign only"}
 # Several words for one thing, the best first: no gradient comes from there.
@@ -34,9 +42,19 @@ CUTS = (
     *("softmax without the one-hot", "taken as constant", "a use missing", "one use only", "missing path"),
     "operand left out",
 )
+# Other words for a mean or a variance that is taken as constant.
+LIKE_CONSTANTS = {
+    "exponent",
+    "left out",
+    "derivative left out",
+    "another's derivative",
+    "scale of a use",
+    "sign of a term",
+}
 # What is on the way matters little to these: they would be listed once for each value there.
-ANYWHERE = {"sign", "scale", "unnamed scale", "left out", "summed early", "averaged early"}
+ANYWHERE = {"sign", "transpose", "scale", "unnamed scale", "left out", "summed early", "averaged early"}
 MOST_OF_A_KIND = 3
+SCALES = {"scale", "unnamed scale", "part scaled", "divided by counts"}
 
 
 @dataclass
@@ -47,6 +65,7 @@ class Cause:
     says: str
     rows: list[str]
     factor: float = 1.0
+    alone: bool = False  # the rows beside this one do not share the slip, although they are made from the same value
 
 
 class Budget:
@@ -57,13 +76,12 @@ class Budget:
 
     def __init__(self, recording: Recording, units: int) -> None:
         self.left = units
-        self.cost = sum(PER_NODE + np.size(getattr(x, "_data", 0)) for x in recording.nodes)
+        self.cost = sum(PER_NODE + (x.size if is_array(x._data) else 0) for x in recording.nodes)
         self.untried: dict[str, None] = {}
 
-    def spend(self, kind: str, part: float = 1.0) -> bool:
-        """Pay for one run, unless nothing is left; the kind is then noted as not tried."""
+    def spend(self, part: float = 1.0) -> bool:
+        """Pay for one run, unless nothing is left."""
         if self.left <= 0:
-            self.untried[kind] = None
             return False
         self.left -= int(part * self.cost)
         return True
@@ -94,6 +112,11 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
                 found.append(cause)
     if not found:
         return []
+    if any(not cause.alone for cause in found):
+        strong = [cause for cause in found if not cause.alone]
+        vague = all(cause.kind in SCALES for cause in strong)
+        found = [cause for cause in found if cause.alone and cause.kind == "exponent"] if vague else []
+        found = found or strong
     most = max(len(cause.rows) for cause in found)
     found = [cause for cause in found if len(cause.rows) == most]
     plain = min(factors.index(cause.factor) for cause in found)
@@ -102,11 +125,12 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
 
 def hypotheses(at: Suspicion, budget: Budget) -> Iterator[Hypothesis]:
     """All that the table of mistakes offers; what fails in one entry ends only that entry."""
-    for source in SOURCES:
+    for i, (source, what) in enumerate(SOURCES.items()):
         offered = source(at)
+        floor = budget.left - budget.left // (len(SOURCES) - i)  # each source has an equal share of what is left
         while True:
-            if budget.left <= 0:
-                budget.untried[source.__name__] = None
+            if budget.left <= floor:
+                budget.untried[what] = None
                 break
             try:
                 hypothesis = next(offered, None)
@@ -124,7 +148,10 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     given = {cause.kind for cause in causes}
     cut = next((kind for kind in CUTS[:-1] if kind in given), "")
     unsaid = {*CUTS} - {cut} if cut else set()
+    unsaid |= LIKE_CONSTANTS if cut == "taken as constant" else set()
     unsaid |= {"left out"} if "derivative left out" in given else set()
+    unsaid |= {"scale of a use"} if given & {"scale", "sign", "unnamed scale"} else set()
+    unsaid |= {"reshape"} if "transpose" in given else set()
     kinds: dict[str, dict[str, Cause]] = {}
     for cause in sorted(causes, key=lambda cause: cause.kind != cut):
         if cause.kind not in unsaid:
@@ -143,9 +170,9 @@ def test(
     hand = at.hands[at.row.tensor]
     if not hypothesis.unknown:
         if at.rules_out(hypothesis, hand, factors, max(1e-6, 100 * close.floor)):
-            budget.spend(hypothesis.kind, 0.1)
+            budget.spend(0.1)
             return None
-        if not budget.spend(hypothesis.kind):
+        if not budget.spend():
             return None
         effects = effects_of(hypothesis, at)
         change, expected = effects.get(at.row.tensor), at.row.expected
@@ -154,43 +181,58 @@ def test(
         factor = nearest(factors, hand, expected + change, float(np.max(np.abs(expected), initial=0)))
         return confirmed(hypothesis.kind, hypothesis.says, effects, factor, at, close)
     for factor in (k for k in factors if abs(k) == 1):
-        if not budget.spend(hypothesis.kind, 1.0 if hypothesis.family is None else 8.0):
+        if not budget.spend(1.0 if hypothesis.family is None else 8.0):
             return None
         number, effects = settled(hypothesis, at, factor)
-        kind, says = worded(hypothesis, number, at.sizes)
+        kind, says = worded(hypothesis, number, at)
         cause = confirmed(kind, says, effects, factor, at, close) if number else None
         if cause:
             return cause
     return None
 
 
-def worded(hypothesis: Hypothesis, number: float, sizes: Sizes) -> tuple[str, str]:
+def worded(hypothesis: Hypothesis, number: float, at: Suspicion) -> tuple[str, str]:
     """The kind and the sentence of a hypothesis, once its number is known; a scale may be one that has a name."""
     whole = rounded(1 + number)
-    name = factor_name(whole, sizes) if hypothesis.kind == "unnamed scale" else None
-    kind = {None: hypothesis.kind, "-1": "sign"}.get(name, "scale")
-    return kind, hypothesis.says.replace("{factor}", f"{number:.4g}").replace("{whole}", name or f"{whole:.4g}")
+    name = at.factor_text(whole)
+    kind = hypothesis.kind
+    if kind == "unnamed scale":
+        kind = "sign" if name == "-1" else "scale" if name != f"{whole:.4g}" or factor_name(whole, at.sizes) else kind
+    return kind, hypothesis.says.replace("{factor}", f"{number:.4g}").replace("{whole}", name)
 
 
 def confirmed(
     kind: str, says: str, effects: Mapping[Tensor, Array], factor: float, at: Suspicion, close: Closeness
 ) -> Cause | None:
     """The cause, if with these effects the tape's numbers, times a factor, are the hand's in all that they change."""
-    explained = []
+    moved = effects.get(at.row.tensor)
+    if moved is None or not factor or not np.all(np.isfinite(moved)) or not fits(at.row, moved, at, factor, close):
+        return None
+    if np.max(np.abs(moved), initial=0) <= NOTHING * np.max(np.abs(at.row.expected), initial=0):
+        return None  # it changes nothing here
+    explained = [at.row.label]
     for row in at.rows:
-        moved = effects.get(row.tensor)
-        if row is at.row and (moved is None or not factor or not np.all(np.isfinite(moved))):
-            return None
-        if not row.fits:
+        if row is at.row or not row.fits:
             continue
-        there = row.expected if moved is None else row.expected + moved
-        size = max(row.size, np.max(np.abs(row.expected), initial=0))
-        matches = close(at.hands[row.tensor] / factor, there, size, row.slack)
-        if not matches and (row is at.row or (moved is not None and row.status in (RIGHT, GIVEN))):
-            return None
+        moved = effects.get(row.tensor)
+        matches = fits(row, moved, at, factor, close)
+        if not matches and moved is not None and row.status in (RIGHT, GIVEN):
+            told = differ(at.hands[at.row.tensor]) and at.hands[at.row.tensor].size >= PROVEN
+            return (
+                Cause(kind, f"{says} (in the gradient of {at.row.label} alone)", [at.row.label], factor, True)
+                if told
+                else None
+            )
         if matches and row.status == WRONG:
             explained.append(row.label)
-    return Cause(kind, says, explained, factor) if at.row.label in explained else None
+    return Cause(kind, says, explained, factor)
+
+
+def fits(row: Row, moved: Any, at: Suspicion, factor: float, close: Closeness) -> bool:
+    """Whether a row is what the tape gives with these effects."""
+    there = row.expected if moved is None else row.expected + moved
+    size = max(row.size, np.max(np.abs(row.expected), initial=0))
+    return close(at.hands[row.tensor] / factor, there, size, row.slack)
 
 
 def effects_of(hypothesis: Hypothesis, at: Suspicion) -> dict[Tensor, Array]:
@@ -404,7 +446,7 @@ def picture(at: Suspicion, convention: Convention, close: Closeness) -> list[str
         said.append(f"There, your values divided by the right ones give {text}.")
     for block in at.blocks:
         g = at.base.get(block.z)
-        if block.x is row.tensor and len(at.recording.users[block.x]) <= len(block.inner) and hasattr(g, "shape"):
+        if block.x is row.tensor and len(at.recording.users[block.x]) <= len(block.inner) and is_array(g):
             with np.errstate(all="ignore"):
                 used = hand / g
             place = np.unravel_index(

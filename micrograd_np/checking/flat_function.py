@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..anomaly import first_nonfinite
-from ..core import errors
-from ..core.backward import backpropagate
+from ..core.backward import backpropagate, pull_arrays
 from ..core.containers import flatten, walk_paths
-from ..core.names import line, name_of
+from ..core.errors import ArgumentTypeError
+from ..core.names import format_location, name_of
 from ..core.tensor import Tensor, constant
 from ..ops.primitive import as_array
-from ..transforms import units
+from ..transforms import check_outputs, units
 from .finite_differences import EPS, Measured
 
 Array = Any
@@ -80,7 +80,7 @@ class Problem:
         integers = [i for i, x in enumerate(self.leaves) if getattr(x, "ndim", 0) and x.dtype.kind in "iu"]
         refused = [i for i in integers if self.computes_with(i)]
         if refused or not self.checked:
-            raise TypeError(
+            raise ArgumentTypeError(
                 not_floating([self.names[i] for i in refused or range(len(self.leaves))], bool(self.checked))
             )
 
@@ -101,10 +101,10 @@ class Problem:
         """Run f on Tensors whose gradients are wanted, and keep its graph."""
         self.tensors = {i: Tensor(x, requires_grad=True, name=self.names[i]) for i, x in self.points.items()}
         self.outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in self.call(self.tensors)]
-        errors.check_outputs(self.called, self.outputs)
+        check_outputs(self.called, self.outputs)
         self.size = sum(x.size for x in self.outputs)
         nodes = graph_of(self.outputs)
-        self.nodes = sorted((x for x in nodes if x.edges), key=lambda x: x.birth)
+        self.nodes = sorted((x for x in nodes if x._parents), key=lambda x: x._order)
         self.reached = {i for i, x in self.tensors.items() if x in nodes}
         self.eps = max([np.finfo(x.dtype).eps for x in (*nodes, *self.outputs) if is_float(x)], default=EPS)
 
@@ -116,7 +116,10 @@ class Problem:
         def f(x: Array) -> Array:
             # Copies, so that a function that writes into its inputs harms nobody.
             fresh = {i: constant(other.copy()) for i, other in others.items()}
-            outputs = self.call({**fresh, position: constant(x.reshape(point.shape).copy())})
+            try:
+                outputs = self.call({**fresh, position: constant(x.reshape(point.shape).copy())})
+            except (ValueError, ArithmeticError):  # a step has left the domain: f takes the point itself
+                return np.full(self.size, np.nan)
             return np.concatenate([np.ravel(plain(y)) for y in outputs])
 
         return f
@@ -125,7 +128,28 @@ class Problem:
         """Where the values stop being finite, if they do."""
         for node in self.nodes:
             if first_nonfinite(node) is not None and all(first_nonfinite(x) is None for x in node.args):
-                return f"{node.op.name} makes the first nan or inf" + (f": {line(node.where)}" if node.where else "")
+                return f"{node.op.name} makes the first nan or inf" + (
+                    f": {format_location(node._created_at)}" if node._created_at else ""
+                )
+        return None
+
+    def first_nan_rule(self) -> str | None:
+        """The op whose rule makes the first nan or inf of a gradient, if there is one."""
+        for output in self.outputs:
+            found: list[str] = []
+
+            def look(node: Tensor, g: Any, found: list[str] = found) -> None:
+                if found or not is_float(g) or not np.isfinite(g).all():
+                    return
+                if any(is_float(part) and not np.isfinite(part).all() for _, part in pull_arrays(node, g)):
+                    where = format_location(node._created_at) if node._created_at else "an unknown line"
+                    found.append(f"The rule of {node.op.name} makes the first nan or inf: {where}")
+
+            with np.errstate(all="ignore"):
+                if output.requires_grad:
+                    backpropagate(output, np.ones_like(output._data), look)
+            if found:
+                return found[0]
         return None
 
     def repeats(self) -> bool:
@@ -166,7 +190,7 @@ def graph_of(outputs: list[Tensor]) -> set[Tensor]:
         node = pending.pop()
         if node not in found:
             found.add(node)
-            pending.extend(x for x, _ in node.edges)
+            pending.extend(x for x, _ in node._parents)
     return found
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..core.backward import Rule, fitted
 from ..core.containers import flatten
-from ..core.names import line, name_of
-from ..core.rules import Rule, fitted
+from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.names import format_location, name_of
 from ..core.tensor import Tensor
 from ..core.versions import as_used
-from ..pullback import vjp
+from ..transforms import vjp
 from .finite_differences import (
     INDEPENDENT,
     KINK,
@@ -77,12 +79,16 @@ def gradcheck(
     'OK'
     """
     if not callable(f) or isinstance(f, Tensor):
-        raise TypeError(f"gradcheck takes a function and its inputs, gradcheck(f, x, ...), not {type(f).__name__}.")
+        raise ArgumentTypeError(
+            f"gradcheck takes a function and its inputs, gradcheck(f, x, ...), not {type(f).__name__}."
+        )
     if order not in (1, 2):
-        raise ValueError(f"order={order}: gradcheck knows first and second derivatives, order=1 and order=2.")
+        raise ArgumentError(f"order={order}: gradcheck knows first and second derivatives, order=1 and order=2.")
     report = check(f, f, inputs, rtol, fast, seed)
     if order == 2 and report.verdict == OK:
+        weighted = report.outputs > 1
         report = check(derivative(f, seed), f, inputs, rtol, fast, seed).as_second_order()
+        report.weighted = weighted
     if order == 2 and report.verdict == KINK:
         report.suspects.append("Second derivatives were not checked: there are none at a kink.")
     if raise_on_failure and not report:
@@ -101,12 +107,46 @@ def check(f: Function, called: Function, inputs: Any, rtol: float | None, fast: 
         found = [check_along(problem, i, jacobian[i], rtol, seed) for i in problem.checked]
     else:
         found = [check_entries(problem, i, range(x.size), jacobian[i], rtol) for i, x in problem.points.items()]
-    report = GradcheckReport(found, rtol, passed_on=[problem.names[i] for i in problem.passed_on])
+    report = GradcheckReport(found, rtol, passed_on=[problem.names[i] for i in problem.passed_on], outputs=problem.size)
     if report.verdict == NON_FINITE and (where := problem.first_nonfinite()):
         report.suspects = [where]
     if report.verdict == WRONG:
         report.suspects = suspects(problem.nodes, RTOL)
+    if not all(np.isfinite(graph).all() for graph in jacobian.values()):
+        report.suspects = [where for where in [problem.first_nan_rule()] if where] or report.suspects
+    if faults := nonlinear(problem.nodes):
+        report.suspects = faults
+        for judged in report.inputs:
+            judged.verdict = WRONG
     return report
+
+
+def nonlinear(nodes: Sequence[Tensor]) -> list[str]:
+    """The ops with a rule that is not linear in the cotangent: b(-4 g) must be -4 b(g), exactly, as 4 is 2**2."""
+    found: dict[str, None] = {}
+    seen: dict[Any, int] = defaultdict(int)
+    for node in nodes:
+        seen[node.op] += 1
+        if seen[node.op] > ENOUGH or not is_float(node._data):
+            continue
+        for position, rule in rules_of(node):
+            if not is_float(node._values[position]):
+                continue  # several outputs in one
+            g = signed(np.random.default_rng(0), node.shape).astype(node._data.dtype)
+            with np.errstate(all="ignore"):
+                first, times = (rule(k * g, node._data, *node._values, **node.params) for k in (1, -4))
+            if hasattr(first, "dtype") and not np.allclose(times, -4 * first, 1e-4, equal_nan=True):
+                found[
+                    f"{node.op.name} is where it goes wrong: {spot(node)}\n  its rule for {argument(node, position)} "
+                    "is not linear in the cotangent g: for -4 g it does not give -4 times as much. A mask made from g, "
+                    "as in g > 0, or abs(g), has no place in a rule."
+                ] = None
+    return list(found)
+
+
+def signed(rng: Any, shape: tuple[int, ...]) -> Array:
+    """Random numbers of both signs, none of them small: any wrong entry shows."""
+    return rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)
 
 
 SHOWN = 5
@@ -115,7 +155,27 @@ SHOWN = 5
 def check_entries(problem: Problem, i: int, rows: Sequence[int], graph: Array, rtol: float) -> Judged:
     x = problem.points[i].ravel()
     held = compare(problem.measured(i), list(axes(x, rows)), graph, tolerances(graph, rtol))
+    if held.verdict == WRONG and (pairs := symmetric_pairs(problem, i, rows)):
+        both = np.array([graph[a] + (graph[b] if a != b else 0) for a, b in pairs])
+        directions = [np.maximum(*axes(x, pair)) for pair in pairs]
+        again = compare(problem.measured(i), directions, both, tolerances(both, rtol))
+        if again.verdict != WRONG:
+            found = judged(problem, i, [a for a, _ in pairs], again, rtol)
+            found.symmetric = True
+            return found
     return judged(problem, i, rows, held, rtol)
+
+
+def symmetric_pairs(problem: Problem, i: int, rows: Sequence[int]) -> list[tuple[int, int]]:
+    """The pairs of entries of a symmetric matrix, where f reads one triangle only, as cholesky and eigh do."""
+    x = problem.points[i]
+    n = x.shape[-1] if x.ndim == 2 else 0
+    if n < 2 or x.shape != (n, n) or not np.array_equal(x, x.T) or len(rows) < x.size:
+        return []
+    f, noise = problem.values(i, x.dtype), 1e-3 * np.abs(x).max() * np.random.default_rng(0).normal(size=x.shape)
+    middle = f(x.ravel())
+    reads = [not np.array_equal(f((x + part).ravel()), middle) for part in (np.triu(noise, 1), np.tril(noise, -1))]
+    return [(j * n + k, k * n + j) for j in range(n) for k in range(j + 1)] if sum(reads) == 1 else []
 
 
 def check_along(problem: Problem, i: int, graph: Array, rtol: float, seed: int) -> Judged:
@@ -131,7 +191,13 @@ def check_along(problem: Problem, i: int, graph: Array, rtol: float, seed: int) 
         return abs(float(held.graph[0, 0] - held.found.value[0, 0]))
 
     held = along(list(directions))
+    symmetric = held.verdict == WRONG and bool(symmetric_pairs(problem, i, range(x.size)))
+    if symmetric:
+        square = directions.reshape(-1, *problem.points[i].shape)
+        directions = (square + np.swapaxes(square, 1, 2)).reshape(directions.shape) / 2
+        held = along(list(directions))
     found = judged(problem, i, None, held, rtol)
+    found.symmetric = symmetric
     found.missed = missed(graph[:, 0], directions, allowed + held.found.uncertainty)
     if found.verdict == WRONG:
         entry = narrow_down(error, directions[np.flatnonzero(held.where)[0]])
@@ -208,7 +274,8 @@ def derivative(f: Function, seed: int) -> Function:
 
 
 def weights(y: Any, seed: int) -> Array:
-    return np.random.default_rng(seed).uniform(0.5, 1.5, np.shape(y))
+    """The cotangent of an output: 1 for a scalar, else random numbers of both signs."""
+    return signed(np.random.default_rng(seed), np.shape(y)) if np.size(y) > 1 else np.ones(np.shape(y))
 
 
 def random_directions(size: int, seed: int) -> Array:
@@ -220,7 +287,8 @@ def random_directions(size: int, seed: int) -> Array:
 
 def spread(gradient: Array, directions: Array, rtol: float) -> Array:
     """What is allowed along each direction: relative to the size of the sum's terms."""
-    return np.maximum(rtol * np.linalg.norm(directions * gradient, axis=1), np.finfo(float).tiny)[:, None]
+    known = np.where(np.isfinite(gradient), gradient, 0)
+    return np.maximum(rtol * np.linalg.norm(directions * known, axis=1), np.finfo(float).tiny)[:, None]
 
 
 def missed(gradient: Array, directions: Array, allowed: Array, part: float = 1e-3) -> float:
@@ -265,7 +333,7 @@ def suspects(nodes: Sequence[Tensor], rtol: float) -> list[str]:
 
 def rules_of(node: Tensor) -> Iterator[tuple[int, Rule]]:
     """The argument positions that a gradient is passed to, with their rules."""
-    edges = iter(node.edges)
+    edges = iter(node._parents)
     for position, x in enumerate(node.args):
         if isinstance(x, Tensor) and x.requires_grad and node.op.rules[position] is not None:
             yield position, fitted(next(edges)[1], position, node.op.broadcasts)
@@ -278,7 +346,7 @@ def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | No
     if any(getattr(data, "dtype", None) is None or data.dtype.kind != "f" for data in (x, z)) or not x.size:
         return None  # several outputs in one, or nothing to differentiate
     rng = np.random.default_rng(0)
-    g = rng.uniform(0.5, 1.5, z.shape).astype(z.dtype)
+    g = signed(rng, z.shape).astype(z.dtype)
     with np.errstate(all="ignore"):
         cotangent = rule(g, z, *values, **node.params)
     where = f"{node.op.name} is where it goes wrong: {spot(node)}\n  its rule for {argument(node, position)}"
@@ -309,7 +377,7 @@ def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | No
 
 
 def spot(node: Tensor) -> str:
-    return line(node.where) if node.where else "an unknown line"
+    return format_location(node._created_at) if node._created_at else "an unknown line"
 
 
 def argument(node: Tensor, position: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,20 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from ..core.names import line
-from ..core.rules import Rule
+from ..core.backward import Rule
+from ..core.names import format_location
 from ..core.tensor import Tensor
 from ..core.versions import as_used
 from .claims import Row
-from .conventions import Sizes
+from .conventions import Sizes, factor_name
 from .gradcheck import rules_of
-from .replay import Block, Override, Recording, arguments, blocks, forms_of
+from .replay import Block, Override, Recording, arguments, blocks, forms_of, is_array
 
 Array = Any
 
 # A number found by least squares proves something only where it fits at least so many numbers.
 PROVEN = 3
 LONGEST = 60
+MOST_SCALARS = 12  # single numbers look like each other
 
 
 @dataclass
@@ -101,7 +103,7 @@ class Suspicion:
     def elsewhere(self) -> list[tuple[Tensor, Array]]:
         """Other values and their gradients, none of them made from what is in doubt here."""
         doubted = {self.row.tensor} | self.recording.below(self.row.tensor)
-        return [(x, g) for x, g in self.base.items() if x not in doubted and hasattr(g, "shape")]
+        return [(x, g) for x, g in self.base.items() if x not in doubted and is_array(g)]
 
     @cached_property
     def edges(self) -> list[Edge]:
@@ -116,7 +118,7 @@ class Suspicion:
         """The values whose gradient may be wrong, the row's own first; not those inside an activation."""
         hidden = {x for block in self.blocks if any(forms_of(block)) for x in block.inner[1:]}
         found = [self.row.tensor, *(x for x in reversed(self.inside[1:]) if x not in hidden)]
-        return [x for x in found if hasattr(self.gradient(x), "shape")]
+        return [x for x in found if is_array(self.gradient(x))]
 
     @cached_property
     def blocks(self) -> list[Block]:
@@ -134,7 +136,7 @@ class Suspicion:
         direction = np.random.default_rng(1).uniform(0.5, 1.5, x.shape)
         step = 1e-6 * max(1.0, float(np.max(np.abs(x._data), initial=0)))
         ahead, behind = (self.moved(x._data + sign * step * direction) for sign in (1, -1))
-        return {node: (ahead[node] - behind[node]) / (2 * step) for node in ahead if hasattr(ahead[node], "shape")}
+        return {node: (ahead[node] - behind[node]) / (2 * step) for node in ahead if is_array(ahead[node])}
 
     def moved(self, value: Array) -> dict[Tensor, Any]:
         """The values above the row's, computed again with another value there."""
@@ -160,12 +162,39 @@ class Suspicion:
         k = np.array(factors)
         return not np.any(np.abs(wanted - k * found) <= slack * (abs(wanted) + np.abs(k) * size))
 
+    @cached_property
+    def constants(self) -> dict[float, str]:
+        """The numbers that the user's forward pass is written with, and where."""
+        found: dict[float, str] = {}
+        for node in self.recording.nodes:
+            for x, value in zip(node.args, node._values, strict=True) if node.op is not None else ():
+                if (
+                    not isinstance(x, Tensor)
+                    and np.ndim(value) == 0
+                    and isinstance(value, int | float | np.number | np.ndarray)
+                ):
+                    number = abs(float(value))
+                    if number not in (0, 1, 2, 0.5) and np.isfinite(number):
+                        found.setdefault(number, f"{number:g}, a constant of {self.short(node)}")
+        return found
+
+    def factor_text(self, factor: float) -> str:
+        """What a factor is called: by the sizes of the data, by a constant of the program, or as a number."""
+        if name := factor_name(factor, self.sizes):
+            return name
+        for c, text in self.constants.items():
+            for value, shown in ((c, "c"), (1 / c, "1/c"), (c * c, "c**2"), (1 / c**2, "1/c**2")):
+                if math.isclose(abs(factor), value, rel_tol=1e-6):
+                    return f"{'-' * (factor < 0)}{shown} = {factor:.4g} (c is {text})"
+        return f"{factor:.4g}"
+
     def known(self, x: Tensor) -> bool:
         return x in self.stops or x is self.row.tensor or bool(self.name(x))
 
     def like(self, shape: tuple[int, ...], but: Array = None) -> Iterator[tuple[str, Array]]:
         """The recorded values of a shape, each once."""
-        for x, w in self.values.get(shape, ()):
+        values = self.values.get(shape, ())
+        for x, w in values if shape else values[:MOST_SCALARS]:
             if but is None or not np.array_equal(w, but):
                 yield self.called(x), w
 
@@ -187,30 +216,33 @@ class Suspicion:
 def made(x: Any) -> str:
     """A value without a name: the source text of the expression that made it."""
     if isinstance(x, Tensor) and x.op is not None:
-        return f"`{expression(x)}`" + (f" ({file_line(x)})" if x.where else "")
+        return f"`{expression(x)}`" + (f" ({file_line(x)})" if x._created_at else "")
     return f"an array of shape {getattr(x, 'shape', ())}"
 
 
 def expression(x: Tensor) -> str:
     """The part of the user's line that made a value, or the op's name where the source is not known."""
-    code, instruction = x.where
-    first, last, start, end = (list(code.co_positions())[instruction // 2]) if code is not None else (None,) * 4
+    name: str = x.op.name
+    if x._created_at is None:
+        return name
+    code, instruction = x._created_at
+    first, last, start, end = list(code.co_positions())[instruction // 2]
     if first is None or first != last or start is None:
-        return x.op.name
+        return name
     text = linecache.getline(code.co_filename, first).encode()[start:end].decode(errors="ignore").strip()
-    return text if 0 < len(text) <= LONGEST else x.op.name
+    return text if 0 < len(text) <= LONGEST else name
 
 
 def file_line(x: Tensor) -> str:
     """`net.py:24` for the line that made a value."""
-    return line(x.where).split(": ")[0]
+    return format_location(x._created_at).split(": ")[0] if x._created_at else "an unknown line"
 
 
 def at_line(x: Tensor) -> str:
     """`, net.py:24 (a2 = sigmoid(z2))`: the line that made a value."""
-    if not getattr(x, "where", None):
+    if x._created_at is None:
         return ""
-    name, _, text = line(x.where).partition(": ")
+    name, _, text = format_location(x._created_at).partition(": ")
     return f", {name}" + (f" ({text})" if text else "")
 
 
@@ -226,7 +258,7 @@ def values_of(recording: Recording) -> dict[tuple[int, ...], list[tuple[Any, Arr
 
 
 def edges_of(node: Tensor) -> list[Edge]:
-    pairs = [(position, rule) for position, rule in rules_of(node) if hasattr(node.args[position]._data, "shape")]
+    pairs = [(position, rule) for position, rule in rules_of(node) if is_array(node.args[position]._data)]
     return [Edge(node, position, node.args[position], rule) for position, rule in pairs]
 
 

@@ -1,673 +1,179 @@
-"""Mistakes in backward passes, each as another way to send a gradient back."""
+"""The table of mistakes: where each applies, its kind, what is computed instead, and the sentence that names it.
+
+A line is `kind | formula | sentence`, under the heading of the place that it applies to; an indented line goes on with
+the one above. The formula is NumPy code in the names that the heading lists; `sum(x, axis)` and `mean(x, axis)`
+keep the axis.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import combinations, permutations
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ..core.backward import Pulled
-from ..core.dispatch import apply
-from ..core.rules import reads, unbroadcast
-from ..core.tensor import Tensor
-from ..ops.primitive import Elementwise
-from .claims import Closeness, Row, parallel
-from .conventions import Sizes, named_factors
-from .hypotheses import PROVEN, Edge, Hypothesis, Suspicion, at_line, edges_of, replacing_operand, rerouting, sending
-from .replay import ACTIVATIONS, Block, Recording, arguments, forms_of
-
 Array = Any
-
-MOST_SAMPLES = 64
-LOOSE = Closeness(1e-6, 1e-6)
-
-
-def patterns(at: Suspicion) -> Iterator[Hypothesis]:
-    """At the wrong row, and at each value between it and the last one that is known."""
-    for x in at.places:
-        g = at.gradient(x)
-        if not g.any():
-            continue
-        name = at.called(x)
-        yield Hypothesis("sign", f"the gradient of {name} has the opposite sign", {x: -2 * g})
-        scaled = f"the gradient of {name} is {{whole}} times what it should be"
-        yield Hypothesis("unnamed scale", scaled, {x: g}, unknown=True)
-        others = () if g.size == 1 else (*turns(g), *losses(g), *samples(g))
-        for kind, says, other in (*others, *(scales(g, at.sizes) if at.row.hand.size < PROVEN else ())):
-            yield Hypothesis(kind, f"the gradient of {name} {says}", {x: other - g})
-    yield from of_the_row(at)
-
-
-def scales(g: Array, sizes: Sizes) -> Iterator[tuple[str, str, Array]]:
-    """The usual factors, where there are too few numbers to solve for one."""
-    for factor, text in named_factors(sizes).items():
-        for sign, minus in ((1, ""), (-1, "-")):
-            if sign * factor not in (1, -1):
-                yield "scale", f"is {minus}{text} times what it should be", sign * factor * g
-
-
-def turns(g: Array) -> Iterator[tuple[str, str, Array]]:
-    """The same numbers in other places."""
-    for axes in permutations(range(g.ndim)) if g.ndim <= 4 else ():
-        turned = g.transpose(axes)
-        if axes != tuple(range(g.ndim)):
-            kind = "transpose" if g.ndim == 2 else "axes"
-            if turned.shape == g.shape:
-                yield kind, "is transposed" if g.ndim == 2 else f"has its axes in the order {axes}", turned
-            yield "reshape", f"is reshaped where it should be transposed {axes}", turned.reshape(g.shape)
-            source = g.reshape([g.shape[axis] for axis in axes]).transpose(np.argsort(axes))
-            yield "reshape", f"is reshaped where it should be transposed {axes}", source
-    for axis in range(g.ndim):
-        if g.shape[axis] > 1:
-            yield "flip", f"is reversed along axis {axis}", np.flip(g, axis)
-            for by in (1, -1):
-                yield "shift", f"is shifted by one along axis {axis}", np.roll(g, by, axis)
-                yield "shift", f"is shifted by one along axis {axis}, with zeros at the end", slid(g, axis, by)
-
-
-def slid(g: Array, axis: int, by: int) -> Array:
-    moved = np.roll(g, by, axis)
-    moved[(slice(None),) * axis + (0 if by > 0 else -1,)] = 0
-    return moved
-
-
-def losses(g: Array) -> Iterator[tuple[str, str, Array]]:
-    """Numbers lost on the way: averaged, cut off, rounded."""
-    for axis in range(g.ndim):
-        if g.shape[axis] > 1:
-            spread = np.broadcast_to(g.sum(axis, keepdims=True), g.shape)
-            yield "summed early", f"is summed over axis {axis} and spread again", spread
-            yield "averaged early", f"is averaged over axis {axis}", spread / g.shape[axis]
-    yield "normalised", "is divided by its norm", g / np.linalg.norm(g)
-    yield "sign only", "is only its sign", np.sign(g)
-    if np.trunc(g).any():
-        yield "rounded", "is rounded to whole numbers, as in an integer array", np.trunc(g)
-    for sign in (1, -1):  # these depend on whether the hand's values are plus or minus the gradient
-        yield "absolute", "has lost its signs", sign * np.abs(g)
-        yield "squared", "is squared", sign * g * g
-        floor = sign * np.floor(sign * g)
-        if floor.any():
-            yield "rounded", "is rounded down to whole numbers", floor
-
-
-def samples(g: Array) -> Iterator[tuple[str, str, Array]]:
-    """Some of the batch, which is axis 0."""
-    count = g.shape[0] if g.ndim else 0
-    if not 1 < count <= MOST_SAMPLES:
-        return
-    for kind, says, weights in sample_weights(count):
-        yield kind, f"comes from {says}", weighted(g, weights)
-
-
-def sample_weights(count: int) -> Iterator[tuple[str, str, Array]]:
-    one = np.eye(count)
-    yield "last sample only", "the last sample alone", one[-1]
-    yield "first sample only", "the first sample alone", one[0]
-    half = np.arange(count) < count // 2
-    yield "half of the batch", "the first half of the batch alone", half * 1.0
-    yield "half of the batch", "the second half of the batch alone", ~half * 1.0
-    for i in range(count):
-        yield "a sample missing", f"all samples but number {i}", 1 - one[i]
-        yield "a sample twice", f"all samples, number {i} twice", 1 + one[i]
-
-
-def weighted(g: Array, weights: Array) -> Array:
-    return g * weights.reshape(-1, *[1] * (g.ndim - 1))
-
-
-def of_the_row(at: Suspicion) -> Iterator[Hypothesis]:
-    """What only the row itself can show: another gradient in its place, something added to it, a limit."""
-    x, hand = at.row.tensor, at.hands[at.row.tensor]
-    expected = at.row.expected
-    name = at.row.label
-    for other, g in at.elsewhere:
-        if g.shape == expected.shape:
-            yield Hypothesis("another's", f"{name} is the gradient of {at.called(other)}", {x: g - expected})
-    for called, w in at.like(expected.shape):
-        if parallel(w, expected, LOOSE):
-            continue  # a multiple of the gradient that is added to the gradient is a scale
-        own = w is x._data
-        kind = "weight decay" if own else "added"
-        says = "its own value is added, as weight decay does, to" if own else f"the value of {called} is added to"
-        yield Hypothesis(kind, f"{{factor}} times {says} {name}", {x: w * 1.0}, unknown=True)
-        yield Hypothesis("value", f"{name} is the value of {called}, no gradient", {x: w - expected})
-    yield Hypothesis(
-        "weight decay",
-        f"{{factor}} times the sign of its own value is added to {name}",
-        {x: np.sign(x._data)},
-        unknown=True,
-    )
-    yield Hypothesis("added", f"a constant {{factor}} is added to {name}", {x: np.ones_like(expected)}, unknown=True)
-    limit = np.max(np.abs(hand), initial=0)
-    if limit and np.sum(np.abs(hand) == limit) > 1:
-        clipped = np.clip(expected, -limit, limit)
-        yield Hypothesis("clipped", f"{name} is clipped to ±{limit:g}", {x: clipped - expected})
-    for digits in range(1, 5):
-        yield Hypothesis(
-            "rounded", f"{name} is rounded to {digits} decimals", {x: np.round(expected, digits) - expected}
-        )
-
-
-Pull = Callable[[Any], Any]
-Slip = tuple[str, str, Pull]
-PRODUCTS = ("dot", "matmul")
-PICKING = ("getitem", "take")
-OVERWRITTEN = (
-    "entries that are picked more than once keep the last gradient instead of the sum: write np.add.at(d, i, g), not "
-    "d[i] = g or d[i] += g"
-)
-
-
-def slips(edge: Edge, at: Suspicion) -> Iterator[Slip]:
-    """Kinds of slip in one rule, what is to be said, and the rule with the slip."""
-    yield "missing path", "no gradient comes this way", partial(nothing, edge)
-    yield "sign", "the sign is wrong", partial(opposite, edge)
-    yield from without_derivative(edge)
-    yield from wrong_operands(edge, at)
-    yield from wrong_gradients(edge, at)
-    if edge.node.op.broadcasts and edge.x.shape != edge.node.shape and edge.node.op.name not in PRODUCTS:
-        yield from unsummed(edge)
-    if edge.node.op.name in PICKING:
-        yield "overwritten", OVERWRITTEN, partial(overwritten, edge)
-    if edge.node.op.name in PRODUCTS and edge.node.ndim == 2:
-        yield from products(edge)
-
-
-def nothing(edge: Edge, g: Any) -> Any:
-    return np.zeros_like(edge.x._data)
-
-
-def opposite(edge: Edge, g: Any) -> Any:
-    return -edge.pull(g)
-
-
-def overwritten(edge: Edge, g: Any) -> Any:
-    """What is assigned where it should be added up."""
-    x = edge.x
-    picked = edge.node.op.kernel(np.arange(x.size).reshape(x.shape), *edge.values[1:], **edge.node.params)
-    found = np.zeros(x.size)
-    found[np.ravel(picked)] = np.ravel(g)
-    return found.reshape(x.shape)
-
-
-def without_derivative(edge: Edge) -> Iterator[Slip]:
-    op, shape = edge.node.op, edge.x.shape
-    if shape == edge.node.shape or (op.broadcasts and op.name not in PRODUCTS):
-        yield "left out", "the derivative is left out", lambda g: g if g.shape == shape else unbroadcast(g, shape)
-    if shape == edge.node.shape and isinstance(op, Elementwise) and op.name != "negative":
-        yield "twice", "the derivative is taken twice", lambda g: edge.pull(edge.pull(g))
-
-
-def wrong_operands(edge: Edge, at: Suspicion) -> Iterator[Slip]:
-    """Another value where the rule reads one: the layer below, the value before its activation, a transpose."""
-    for place, value in enumerate((edge.node._data, *edge.values)):
-        if not getattr(value, "ndim", 0) or not reads(edge.rule, place):
-            continue
-        right = at.called(edge.node if place == 0 else edge.node.args[place - 1])
-        for name, w in at.like(value.shape, but=value):
-            yield "operand", f"{name} stands where {right} belongs", edge.with_operand(place, w)
-        if value.ndim == 2 and value.shape[0] == value.shape[1]:
-            yield "transpose", f"{right} should be transposed, or should not", edge.with_operand(place, value.T)
-        if np.any(value != 1):
-            yield "operand left out", f"{right} is left out", edge.with_operand(place, np.ones_like(value))
-
-
-def wrong_gradients(edge: Edge, at: Suspicion) -> Iterator[Slip]:
-    """The gradient of another value where that of the node belongs: before its activation, of the layer above."""
-    right = at.gradient(edge.node)
-    for other, g in at.elsewhere:
-        if other is not edge.node and g.shape == edge.node.shape and not np.array_equal(g, right):
-            says = f"the gradient of {at.called(other)} stands where that of {at.called(edge.node)} belongs"
-            yield "gradient of another", says, partial(instead, edge, g)
-
-
-def instead(edge: Edge, other: Array, g: Any) -> Any:
-    return edge.pull(other)
-
-
-def unsummed(edge: Edge) -> Iterator[Slip]:
-    """Of a gradient that must be summed to its argument's shape."""
-    whole = edge.node.op.rules[edge.position]
-    shape = edge.x.shape
-    count = edge.node.size / max(edge.x.size, 1)
-
-    def full(g: Any) -> Any:
-        return whole(g, edge.node._data, *edge.values, **edge.node.params)
-
-    def part(weights: Array, g: Any) -> Any:
-        return unbroadcast(weighted(full(g), weights), shape)
-
-    yield "mean for sum", "it is averaged over the batch, not summed", lambda g: unbroadcast(full(g), shape) / count
-    if int(np.prod(edge.node.shape[1:])) == edge.x.size:
-        for kind, says, weights in some_samples(edge):
-            yield kind, says, partial(part, weights)
-    if edge.node.ndim == 2 and edge.node.shape[0] == edge.x.size > 1:
-        yield "summed over the wrong axis", "the wrong axis is summed over", lambda g: full(g).sum(1).reshape(shape)
-
-
-def products(edge: Edge) -> Iterator[Slip]:
-    """Of the two derivatives of a matrix product."""
-    first, second = edge.values
-    shape = edge.x.shape
-    other = second if edge.position == 0 else first
-    if other.shape == edge.node.shape == shape:
-        yield "elementwise product", "an elementwise product stands for the matrix product", lambda g: g * other
-    if edge.position == 1 and first.ndim == 2:
-        for kind, says, weights in some_samples(edge):
-            yield kind, says, partial(pull_part, edge, weights)
-        early = "batch averaged before the product"
-        inputs, mean = first.sum(0), first.mean(0)
-        yield early, "the batch is summed before the product", lambda g: np.outer(inputs, g.sum(0)).reshape(shape)
-        yield early, "the batch is averaged before the product", lambda g: np.outer(mean, g.mean(0)).reshape(shape)
-        yield early, "the inputs are averaged before the product", lambda g: np.outer(mean, g.sum(0)).reshape(shape)
-
-
-def pull_part(edge: Edge, weights: Array, g: Any) -> Any:
-    return edge.pull(weighted(g, weights))
-
-
-def some_samples(edge: Edge) -> Iterator[tuple[str, str, Array]]:
-    if 1 < edge.node.shape[0] <= MOST_SAMPLES:
-        for kind, says, weights in sample_weights(edge.node.shape[0]):
-            yield kind, f"what counts is {says}", weights
-
-
-def mutations(at: Suspicion) -> Iterator[Hypothesis]:
-    for edge in at.edges:
-        where = f"{at.called(edge.node)}, on the way to {at.called(edge.x)}{at.place(edge.node)}"
-        for kind, says, pull in slips(edge, at):
-            override = {edge.node: sending(edge.node, {edge.position: pull})}
-            yield Hypothesis(kind, f"{says}, in {where}", overrides=override)
-    yield from in_all_rules(at)
-    yield from in_rules_of_a_line(at)
-    yield from after_the_update(at)
-
-
-def in_all_rules(at: Suspicion) -> Iterator[Hypothesis]:
-    """A value read wrongly by all the rules of one op."""
-    for node in dict.fromkeys(edge.node for edge in at.edges):
-        edges = edges_of(node)
-        if len(edges) < 2:
-            continue
-        for place, x in enumerate((node, *node.args)):
-            value = getattr(x, "_data", x)
-            if not getattr(value, "ndim", 0) or not any(reads(edge.rule, place) for edge in edges):
-                continue
-            where = f"both derivatives of {at.called(node)}"
-            for name, w in at.like(value.shape, but=value):
-                says = f"{name} stands where {at.called(x)} belongs, in {where}"
-                yield Hypothesis("operand", says, overrides=replacing_operand(node, place, w))
-            says = f"{at.called(x)} is left out of {where}"
-            yield Hypothesis("operand left out", says, overrides=replacing_operand(node, place, np.ones_like(value)))
-
-
-def in_rules_of_a_line(at: Suspicion) -> Iterator[Hypothesis]:
-    """The same slip at all nodes that one line of the program made, as a loop by hand makes it."""
-    groups: dict[Any, list[Edge]] = defaultdict(list)
-    for edge in at.edges:
-        groups[edge.node.where, edge.node.op.name, edge.position].append(edge)
-    for edges in groups.values():
-        if len(edges) > 1:
-            first = edges[0]
-            where = f"each {first.node.op.name} of the line that made {at.called(first.node)}"
-            way = f"on the way to {at.called(first.x)} and its like"
-            for kind, says, pulls in together(edges, at):
-                yield joined(kind, f"{says}, in {where}, {way}", edges, pulls)
-
-
-def together(edges: list[Edge], at: Suspicion) -> Iterator[tuple[str, str, list[Pull]]]:
-    """Slips in the rules of several ops at once."""
-    yield "missing path", "no gradient comes this way", [partial(nothing, edge) for edge in edges]
-    yield "sign", "the sign is wrong", [partial(opposite, edge) for edge in edges]
-    if all(edge.x.shape == edge.node.shape for edge in edges):
-        yield "left out", "the derivative is left out", [lambda g: g] * len(edges)
-    for place in range(len(edges[0].values) + 1):
-        values = [(edge.node._data, *edge.values)[place] for edge in edges]
-        if not getattr(values[0], "ndim", 0) or not reads(edges[0].rule, place):
-            continue
-        name = shared_name(edges, place, at)
-        for by, which in ((1, "after"), (-1, "before")):
-            moved = neighbours(edges, place, by, at)
-            if moved:
-                yield "operand", f"the {name} of the step {which} is used", read(edges, place, moved)
-        if values[0].ndim == 2 and values[0].shape[0] == values[0].shape[1]:
-            yield "transpose", f"{name} is transposed wrongly", read(edges, place, [value.T for value in values])
-        if values[0].ndim > 3:
-            flipped = [np.flip(value, (-2, -1)) for value in values]
-            yield "flip", f"{name} is flipped, and should not be", read(edges, place, flipped)
-        yield "operand left out", f"{name} is left out", read(edges, place, [np.ones_like(value) for value in values])
-        if place and all(value.shape == edge.node.shape for value, edge in zip(values, edges, strict=True)):
-            results = [edge.node._data for edge in edges]
-            yield "operand", f"the result is used for {name}", read(edges, place, results)
-
-
-def shared_name(edges: list[Edge], place: int, at: Suspicion) -> str:
-    """What one operand of all the ops is called, if it is one; else how the first is, and so on."""
-    own = [(edge.node, *edge.node.args)[place] for edge in edges]
-    return at.called(own[0]) if all(x is own[0] for x in own) else f"factor ({at.called(own[0])}, ...)"
-
-
-def read(edges: list[Edge], place: int, values: list[Array]) -> list[Pull]:
-    return [edge.with_operand(place, value) for edge, value in zip(edges, values, strict=True)]
-
-
-def neighbours(edges: list[Edge], place: int, by: int, at: Suspicion) -> list[Array] | None:
-    """What the next step, or the one before, made on the line that made what each rule reads."""
-    own = [(edge.node, *edge.node.args)[place] for edge in edges]
-    lines = {(x.op.name, x.where) for x in own if getattr(x, "op", None)}
-    if len(lines) != 1:
-        return None
-    (line,) = lines
-    steps = [x for x in at.recording.nodes if x.op is not None and (x.op.name, x.where) == line]
-    order = {id(x): i for i, x in enumerate(steps)}
-    first = next((x for x in own if not getattr(x, "op", None)), None)
-    places = [order.get(id(x), -1) + by for x in own]
-    found = [steps[i] if 0 <= i < len(steps) else first for i in places]
-    if any(getattr(x, "shape", None) != y.shape for x, y in zip(found, own, strict=True)):
-        return None
-    return [getattr(x, "_data", x) for x in found]
-
-
-def joined(kind: str, says: str, edges: Iterable[Edge], pulls: Iterable[Pull]) -> Hypothesis:
-    ways: dict[Any, dict[int, Pull]] = defaultdict(dict)
-    for edge, pull in zip(edges, pulls, strict=True):
-        ways[edge.node][edge.position] = pull
-    return Hypothesis(kind, says, overrides={node: sending(node, by_place) for node, by_place in ways.items()})
-
-
-def after_the_update(at: Suspicion) -> Iterator[Hypothesis]:
-    """Weights read after they were updated: one of them, or each on the way; by how much, the numbers tell."""
-    by_weight: dict[Any, list[Any]] = defaultdict(list)
-    for edge in at.edges:
-        for place, w in enumerate(edge.node.args):
-            gradient = at.hands.get(w, at.base.get(w)) if not getattr(w, "edges", True) else None
-            if hasattr(gradient, "shape") and place != edge.position and reads(edge.rule, place + 1):
-                by_weight[w].append((edge, place, w, gradient))
-    together = [[use for uses in by_weight.values() for use in uses]] if len(by_weight) > 1 else []
-    for uses in [*by_weight.values(), *together]:
-        names = " and ".join(dict.fromkeys(at.called(w) for _, _, w, _ in uses))
-        says = (
-            f"{names} had been updated already, by {{factor}} times the gradient, when the gradients of what is below "
-            "were worked out: keep all updates for the end"
-        )
-        yield Hypothesis("after the update", says, family=partial(updated, uses), unknown=True)
-
-
-def updated(uses: list[Any], rate: float) -> dict[Any, Any]:
-    """The overrides by which weights have moved against their gradient."""
-    ways: dict[Any, dict[int, Pull]] = defaultdict(dict)
-    for edge, place, w, gradient in uses:
-        ways[edge.node][edge.position] = edge.with_operand(place + 1, w._data - rate * gradient)
-    return {node: sending(node, pulls) for node, pulls in ways.items()}
-
-
-Slip = tuple[str, str, Array]
-PRODUCTS = ("dot", "matmul", "einsum", "tensordot")
-MOST = 12
-
-
-def terms(at: Suspicion) -> Iterator[Hypothesis]:
-    yield from constants(at)
-    yield from uses(at)
-    yield from softmax(at)
-
-
-def constants(at: Suspicion) -> Iterator[Hypothesis]:
-    """Values that depend on the row and were differentiated as if they did not."""
-    reduced = [x for x in at.places[1:] if is_statistic(x)]
-    for count in (1, 2):
-        for chosen in combinations(reduced, count):
-            names = " and ".join(at.called(x) for x in chosen)
-            says = f"the gradient through {names} is missing, as if {'it' if count == 1 else 'they'} were constant"
-            yield Hypothesis("taken as constant", says, overrides={x: lambda g: [] for x in chosen})
-
-
-def is_statistic(x: Tensor) -> bool:
-    """Whether a value is a mean, a variance, a maximum: fewer entries than what it is made from, and no loss."""
-    return x.size > 1 and x.op.name not in PRODUCTS and any(x.size < y.size for y, _ in x.edges)
-
-
-def uses(at: Suspicion) -> Iterator[Hypothesis]:
-    """A value that is used more than once has a sum for its gradient."""
-    for x in at.places:
-        parts = [(edge, edge.pull(at.base[edge.node])) for edge in at.edges if edge.x is x and edge.node in at.base]
-        if not 2 <= len(parts) <= MOST:
-            continue
-        total = sum(part for _, part in parts)
-        many = f"{at.called(x)} is used {len(parts)} times"
-        for edge, part in parts:
-            use = f"its use in {at.called(edge.node)}"
-            if len(parts) > 2:
-                yield Hypothesis("one use only", f"{many}, and only {use} counts", {x: part - total})
-            for kind, says, change in (
-                ("a use missing", f"{use} is missing", -part),
-                ("a use twice", f"{use} counts twice", part),
-                ("sign", f"{use} has the wrong sign", -2 * part),
-            ):
-                yield Hypothesis(kind, f"{many}, and {says}", {x: change})
-        says = f"{many}, and the uses are averaged, not summed"
-        yield Hypothesis("mean for sum", says, {x: total / len(parts) - total})
-
-
-def softmax(at: Suspicion) -> Iterator[Hypothesis]:
-    """The loss of a softmax: p - y in every form, and what becomes of it with a slip, at one place or in a loop."""
-    lines: dict[Any, list[tuple[Tensor, list[Slip]]]] = defaultdict(list)
-    for x in at.places:
-        slips = slips_at(x, at.gradient(x))
-        if slips:
-            lines[x.where, x.shape].append((x, slips))
-        for kind, says, change in slips:
-            yield Hypothesis(kind, f"the gradient of {at.called(x)} is {says}", {x: change})
-    for members in lines.values():
-        if len(members) > 1:
-            each = f"the gradient of {at.called(members[-1][0])} and its like is"
-            for same in zip(*[slips for _, slips in members], strict=True):
-                changes = {x: change for (x, _), (_, _, change) in zip(members, same, strict=True)}
-                yield Hypothesis(same[0][0], f"{each} {same[0][1]}", changes)
-
-
-def slips_at(x: Tensor, g: Array) -> list[Slip]:
-    """Kinds of slip, what is to be said, and the change of the gradient, where it is p - y along some axis."""
-    for axis in (-1, 0)[: g.ndim]:
-        logits, turned = np.moveaxis(x._data, axis, -1), np.moveaxis(g, axis, -1)
-        if logits.shape[-1] < 2:
-            continue
-        p = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
-        p /= np.sum(p, axis=-1, keepdims=True)
-        for factor in one_hot_factors(turned, p):
-            y = p - turned / factor
-            if is_distribution(y):
-                slips = slips_of_softmax(p, y, logits)
-                return [(kind, says, np.moveaxis(factor * wrong, -1, axis) - g) for kind, says, wrong in slips]
-    return []
-
-
-def slips_of_softmax(p: Array, y: Array, logits: Array) -> Iterator[Slip]:
-    """Instead of p - y, the probabilities less the one-hot."""
-    slope = p * (1 - p)
-    everywhere = np.broadcast_to(np.any(y > 0.5, axis=0), y.shape)
-    first = np.where(np.arange(len(y)).reshape(-1, *[1] * (y.ndim - 1)) == 0, everywhere, 0)
-    yield "softmax without the one-hot", "p alone: the one-hot y is not subtracted", p
-    yield "one-hot added", "p+y: the one-hot y is added, and should be subtracted", p + y
-    yield (
-        "one-hot in all rows",
-        "p - 1 in the columns of all labels, in every row: write p[np.arange(n), y] -= 1, not p[:, y] -= 1",
-        p - everywhere,
-    )
-    yield (
-        "one-hot in one row",
-        "p - 1 in the columns of all labels, in the first row alone: write p[np.arange(n), y] -= 1, not p[0, y] -= 1",
-        p - first,
-    )
-    yield "one-hot without the softmax", "-y alone: the softmax p is missing", -y
-    yield "softmax derivative twice", "(p-y)*p*(1-p): p-y has the softmax's derivative in it already", (p - y) * slope
-    yield (
-        "diagonal of the softmax",
-        "made with the slope p*(1-p) of each entry alone, without cross terms",
-        -y * (1 - p),
-    )
-    yield "softmax derivative for the loss", "p*(1-p): the loss's own derivative is missing", slope
-    yield "logits for probabilities", "logits - y: the softmax is missing", logits - y
-    yield "right class only", "there for the right class only", (p - y) * (y > 0)
-    yield "divided by p", "(p-y)/p", (p - y) / p
-
-
-def one_hot_factors(g: Array, p: Array) -> Iterator[float]:
-    """Factors for which p - g/factor may be a one-hot: only the right class's entry has the other sign."""
-    rows, chances = g.reshape(-1, g.shape[-1]), p.reshape(-1, g.shape[-1])
-    every = np.arange(len(rows))
-    for right in (rows.argmin(axis=-1), rows.argmax(axis=-1)):
-        with np.errstate(all="ignore"):
-            factor = float(np.median(rows[every, right] / (chances[every, right] - 1)))
-        if np.isfinite(factor) and factor:
-            yield factor
-
-
-def is_distribution(y: Array) -> bool:
-    return bool(np.allclose(y.sum(axis=-1), 1, atol=1e-6) and np.all(y > -1e-6) and np.all(y < 1 + 1e-6))
-
-
-def activations(at: Suspicion) -> Iterator[Hypothesis]:
-    for block in at.blocks:
-        where = f"{at.short(block.z)} = f({at.short(block.x)}){at_line(block.z)}"
-        for kind, says, slope in wrong_slopes(block, at):
-            if kind == "derivative left out" or np.any(slope != 1):
-                yield Hypothesis(kind, f"{says}, in {where}", overrides=rerouting(block, slope))
-        yield from masks_by_gradient(block, where)
-    yield from in_activations_of_a_line(at)
-
-
-def wrong_slopes(block: Block, at: Suspicion) -> Iterator[tuple[str, str, Array]]:
-    x, z, slope = block.x._data, block.z._data, block.slope
-    with np.errstate(all="ignore"):
-        its = "the activation's derivative" if any(forms_of(block)) else "the derivative of f"
-        yield "derivative left out", f"{its} is left out", np.ones_like(slope)
-        yield "derivative twice", f"{its} is multiplied in twice", slope * slope
-        yield "derivative inverted", "the gradient is divided by the activation's derivative", 1 / slope
-        yield "value for derivative", "the activation itself stands for its derivative", z
-        yield "derivative of the derivative", "s*(1-s) of the slope stands for the slope", slope * (1 - slope)
-        for name, w in at.like(x.shape, but=x):
-            says = f"the derivative is evaluated at {name}, not at {at.called(block.x)}"
-            yield "derivative of the wrong value", says, block.slope_at(w)
-        own = list(forms_of(block))
-        for _, text, form in own:
-            for name, w in at.like(z.shape, but=z):
-                says = f"{text} is given {name}, and belongs to a = {at.called(block.z)}"
-                yield "derivative of the wrong value", says, form(w)
-        for name, (text, form) in ACTIVATIONS.items():
-            if name not in [mine for mine, _, _ in own]:
-                yield "another's derivative", f"the derivative of another function ({name}: {text})", form(z)
-                yield "another's derivative", f"the derivative of another function ({name}: {text})", form(x)
-        yield "part of the derivative", "a factor of the derivative is missing (1-a is left)", 1 - z
-        yield "part of the derivative", "the square stands for the product: (1-a)**2", (1 - z) ** 2
-        yield "part of the derivative", "a sign inside the derivative is wrong: a*(1+a)", z * (1 + z)
-        yield "part of the derivative", "a sign inside the derivative is wrong: 1+a*a", 1 + z * z
-
-
-def masks_by_gradient(block: Block, where: str) -> Iterator[Hypothesis]:
-    """A rectifier's mask made from the gradient itself, alone or besides the value."""
-    if any(name == "relu" for name, _, _ in forms_of(block)):
-        for also, says in ((np.ones_like(block.slope), "not of the value"), (block.slope, "besides that of the value")):
-            override = {block.z: partial(masked, block, also)}
-            says = f"the mask is made from the sign of the gradient, {says}, in {where}"
-            yield Hypothesis("mask of the gradient", says, overrides=override)
-
-
-def masked(block: Block, also: Array, g: Any) -> Pulled:
-    return [(block.x, g * (g > 0) * also)]
-
-
-def in_activations_of_a_line(at: Suspicion) -> Iterator[Hypothesis]:
-    """The same slip in all activations that one line of the program computes."""
-    groups: dict[Any, list[Block]] = defaultdict(list)
-    for block in at.blocks:
-        groups[block.z.where, block.z.op.name].append(block)
-    for group in groups.values():
-        if len(group) < 2:
-            continue
-        where = f"each activation of the line of {at.called(group[0].z)}"
-        slopes: dict[tuple[str, str], list[tuple[Block, Array]]] = defaultdict(list)
-        for block in group:
-            for kind, says, slope in shared_slopes(block):
-                slopes[kind, says].append((block, slope))
-        for (kind, says), parts in slopes.items():
-            overrides: dict[Tensor, Any] = {}
-            for block, slope in parts:
-                overrides |= rerouting(block, slope)
-            yield Hypothesis(kind, f"{says}, in {where}", overrides=overrides)
-
-
-def shared_slopes(block: Block) -> Iterator[tuple[str, str, Array]]:
-    x, z = block.x._data, block.z._data
-    with np.errstate(all="ignore"):
-        yield "derivative left out", "the activation's derivative is left out", np.ones_like(block.slope)
-        yield "derivative twice", "the activation's derivative is multiplied in twice", block.slope**2
-        yield "derivative of the wrong value", "the derivative is evaluated at the activation", block.slope_at(z)
-        yield "value for derivative", "the activation itself stands for its derivative", z
-        for name, text, form in forms_of(block):
-            yield "derivative of the wrong value", f"{text} is given what the {name} was given", form(x)
-        for name, (text, form) in ACTIVATIONS.items():
-            yield "another's derivative", f"the derivative of another function ({name}: {text})", form(z)
-
-
-STEPS = 12
-
-
-def stale(
-    rows: Sequence[Row], recording: Recording, close: Closeness, hands: Mapping[Tensor, Array]
-) -> tuple[str, float] | None:
-    """Whether all rows are right at weights one update away: which way, and by how much of the gradient."""
-    leaves = [row.tensor for row in rows if row.leaf and row.fits]
-    if not leaves:
-        return None
-    now = {x: recording.true[x] for x in leaves}
-    before = {x: hands[x] for x in leaves}
-    for when, direction in (
-        ("before the last update", before),
-        ("after the next update", {x: -now[x] for x in leaves}),
-    ):
-        rate = solve(recording, direction, before, now)
-        if rate and rate > 0 and all_right(rows, moved(recording, direction, rate), hands, close):
-            return when, rate
-    return None
-
-
-def solve(
-    recording: Recording, direction: Mapping[Tensor, Array], wanted: Mapping[Tensor, Array], now: Mapping[Tensor, Array]
-) -> float | None:
-    """How far the weights must move along a direction for the gradients to be those wanted, by Newton's method."""
-    rate, step = 0.0, 1e-5
-    for _ in range(STEPS):
-        here, there = (moved(recording, direction, rate + by) for by in (0.0, step))
-        slope = {x: (there[x] - here[x]) / step for x in now}
-        square = sum(float(np.sum(change * change)) for change in slope.values())
-        if not square:
-            return None
-        better = sum(float(np.sum((wanted[x] - here[x]) * slope[x])) for x in now) / square
-        rate += better
-        if abs(better) <= 1e-13 * abs(rate):
-            break
-    return rate if np.isfinite(rate) else None
-
-
-def moved(recording: Recording, direction: Mapping[Tensor, Array], rate: float) -> dict[Tensor, Array]:
-    """The cotangents of all values, with the weights moved."""
-    again: dict[Any, Any] = {}
-    for node in recording.nodes:
-        if node.edges:
-            again[node] = apply(node.op, tuple(arguments(node, again)), node.params)
-        else:
-            shift = rate * direction[node] if node in direction else 0.0
-            again[node] = Tensor(node._data + shift, requires_grad=True)
-    found = Recording(again[recording.output], recording.seed).true
-    return {node: found[new] for node, new in again.items() if new in found}
-
-
-def all_right(
-    rows: Sequence[Row], found: Mapping[Tensor, Array], hands: Mapping[Tensor, Array], close: Closeness
-) -> bool:
-    return all(row.fits and close(hands[row.tensor], found[row.tensor], row.size) for row in rows)
+Mistake = tuple[str, str, Callable[..., Array]]
+
+TABLE = """
+[softmax: g, p, k, o] the cotangent of p = softmax(x) along axis k; o is another axis. Right: p * (g - sum(g * p, k))
+softmax diagonal | g * p * (1 - p) | only the diagonal of the softmax's Jacobian counts, p*(1-p)
+softmax sum constant | g * p | the sum that the softmax divides by is taken as constant, g*p
+softmax axis | p * (g - sum(g * p, o)) | the sum in the softmax's derivative runs over the wrong axis
+softmax axis | p * (g - np.sum(g * p)) | the sum in the softmax's derivative runs over all axes
+softmax mean | p * (g - mean(g * p, k)) | the sum in the softmax's derivative is a mean
+softmax factor | p * (g - sum(g, k)) | the factor p is missing inside the sum of the softmax's derivative
+softmax factor | g - sum(g * p, k) | the factor p in front of the softmax's derivative is missing
+softmax sign | p * (g + sum(g * p, k)) | the sign inside the softmax's derivative is wrong
+softmax square | g * p - p * p * sum(g, k) | p**2 stands for p inside the softmax's derivative
+another's derivative | g * (1 - p * p) | the derivative of tanh stands for the softmax's
+softmax left out | g | the softmax's derivative is left out
+
+[normalisation: g, x, u, s, k, o, n] u = (x - mean) / s along axis k of n entries. Right: (g - mean(g, k) - u *
+  mean(g * u, k)) / s
+taken as constant | (g - mean(g, k)) / s | the variance is taken as constant
+taken as constant | (g - u * mean(g * u, k)) / s | the mean is taken as constant
+taken as constant | g / s | mean and variance are taken as constant
+scale of a term | (g / n - mean(g, k) - u * mean(g * u, k)) / s | N is missing in the direct term
+scale of a term | (g - n * mean(g, k) - u * mean(g * u, k)) / s | 1/N is missing in the term of the mean
+scale of a term | (g - mean(g, k) - n * u * mean(g * u, k)) / s | 1/N is missing in the term of the variance
+scale of a term | (g - n * mean(g, k) - n * u * mean(g * u, k)) / s | 1/N is missing in the terms of mean and variance
+scale of a term | (g - mean(g, k) - u * mean(g * u, k) / 2) / s | the term of the variance is half of it
+scale of a term | (g - mean(g, k) - 2 * u * mean(g * u, k)) / s | the term of the variance is twice as large
+scale of a term | (g - mean(g, k) - n / (n - 1) * u * mean(g * u, k)) / s | N - 1 stands for N in the term of the
+  variance
+sign of a term | (g + mean(g, k) - u * mean(g * u, k)) / s | the term of the mean has the wrong sign
+sign of a term | (g - mean(g, k) + u * mean(g * u, k)) / s | the term of the variance has the wrong sign
+sign of a term | (g + mean(g, k) + u * mean(g * u, k)) / s | the terms of mean and variance have the wrong sign
+operand left out | (g - mean(g, k) - mean(g * u, k)) / s | the normalised value is not multiplied in, in the term
+  of the variance
+operand left out | (g - mean(g, k) - u * mean(g, k)) / s | the normalised value is left out of the sum in the term
+  of the variance
+operand left out | g - mean(g, k) - u * mean(g * u, k) | the division by the standard deviation is missing
+operand | (g - mean(g, k) - x * mean(g * u, k)) / s | the input stands where the normalised value belongs, in front
+  of the sum of the term of the variance
+operand | (g - mean(g, k) - u * mean(g * x, k)) / s | the input stands where the normalised value belongs, inside
+  the sum of the term of the variance
+operand | (g - mean(g, k) - x * mean(g * x, k)) / s | the input stands where the normalised value belongs, in the
+  term of the variance
+operand | (g - mean(g, k) - u * s * mean(g * u, k)) / s | the centred value stands where the normalised one
+  belongs, in front of the sum of the term of the variance
+operand | (g - mean(g, k) - u * s * mean(g * u * s, k)) / s | the centred value stands where the normalised one
+  belongs, in the term of the variance
+operand | (g - mean(g, k) - u * mean(g * u, k)) / s**2 | the variance stands where the standard deviation belongs
+operand | (g - mean(g, k) - u * mean(g * u, k)) * s | the gradient is multiplied by the standard deviation, not
+  divided
+wrong axis | (g - mean(g, o) - u * mean(g * u, o)) / s | the means are taken over the wrong axis
+wrong axis | (g - mean(g, o) - u * mean(g * u, k)) / s | the mean of the gradient is taken over the wrong axis
+wrong axis | (g - mean(g, k) - u * mean(g * u, o)) / s | the mean in the term of the variance is taken over the
+  wrong axis
+
+[power: x, n] what stands for n * x**(n - 1)
+exponent | x ** (n - 1) | the exponent {n} is missing as a factor
+exponent | (n - 1) * x ** (n - 1) | the factor is {n-1}, and should be the exponent {n}
+exponent | n * x**n | the exponent is not reduced by one
+exponent | n * x ** (n - 2) | the exponent is reduced by two
+exponent | n * x ** (n + 1) | the exponent is increased by one
+exponent | x**n | the power itself stands for its derivative
+exponent | n * np.ones_like(x) | the power is left out: only the factor {n} remains
+exponent | -n * x ** (n - 1) | the sign of the exponent is left out
+
+[slope: x] the derivative of another function at x
+another's derivative | np.exp(-x) / (1 + np.exp(-x)) ** 2 | the derivative of sigmoid, s*(1-s) with s = sigmoid(x),
+  stands for the derivative
+another's derivative | 1 / (1 + np.exp(-x)) | sigmoid(x) stands for the derivative
+another's derivative | 1 - np.tanh(x) ** 2 | the derivative of tanh, 1 - tanh(x)**2, stands for the derivative
+another's derivative | (x > 0) * 1.0 | the derivative of relu, x > 0, stands for the derivative
+another's derivative | np.sign(x) | the sign of x stands for the derivative
+another's derivative | np.cos(x) | cos(x) stands for the derivative
+another's derivative | np.sin(x) | sin(x) stands for the derivative
+another's derivative | -np.cos(x) | -cos(x) stands for the derivative
+another's derivative | np.exp(x) | exp(x) stands for the derivative
+another's derivative | 1 / x | 1/x stands for the derivative
+another's derivative | np.log(x) | log(x) stands for the derivative
+another's derivative | x * 1.0 | x itself stands for the derivative
+another's derivative | 2.0 * x | 2*x stands for the derivative
+another's derivative | 1 / (1 + x * x) | 1 / (1 + x**2) stands for the derivative
+
+[activation: z, s] a function with value z and slope s
+derivative left out | np.ones_like(s) | {its} is left out
+derivative twice | s * s | {its} is multiplied in twice
+derivative inverted | 1 / s | the gradient is divided by {its}
+derivative inverted | -s | minus the slope stands for the slope
+value for derivative | z | the activation itself stands for its derivative
+derivative of the derivative | s * (1 - s) | s*(1-s) of the slope stands for the slope
+derivative of the derivative | 1 - s | 1 minus the slope stands for the slope
+part of the derivative | 1 - z | a factor of the derivative is missing (1-a is left)
+part of the derivative | (1 - z) ** 2 | the square stands for the product: (1-a)**2
+part of the derivative | z * (1 + z) | a sign inside the derivative is wrong: a*(1+a)
+part of the derivative | 1 + z * z | a sign inside the derivative is wrong: 1+a*a
+
+[inner: s] the slope s of an argument u(x) inside a function
+derivative left out | np.ones_like(s) | the inner derivative is left out
+derivative twice | s * s | the inner derivative is multiplied in twice
+sign | -s | the inner derivative has the wrong sign
+
+[cross-entropy: p, y, logits, columns, first] instead of p - y; columns marks the labels' columns in every row,
+  first in the first row
+softmax without the one-hot | p | p alone: the one-hot y is not subtracted
+one-hot added | p + y | p+y: the one-hot y is added, and should be subtracted
+one-hot in all rows | p - columns | p - 1 in the columns of all labels, in every row: write p[np.arange(n), y] -=
+  1, not p[:, y] -= 1
+one-hot in one row | p - first | p - 1 in the columns of all labels, in the first row alone: write p[np.arange(n),
+  y] -= 1, not p[0, y] -= 1
+one-hot without the softmax | -y | -y alone: the softmax p is missing
+softmax derivative twice | (p - y) * p * (1 - p) | (p-y)*p*(1-p): p-y has the softmax's derivative in it already
+diagonal of the softmax | -y * (1 - p) | made with the slope p*(1-p) of each entry alone, without cross terms
+softmax derivative for the loss | p * (1 - p) | p*(1-p): the loss's own derivative is missing
+logits for probabilities | logits - y | logits - y: the softmax is missing
+right class only | (p - y) * (y > 0) | there for the right class only
+divided by p | (p - y) / p | (p-y)/p
+
+[array: g] any gradient
+normalised | g / np.linalg.norm(g) | is divided by its norm
+sign only | np.sign(g) | is only its sign
+rounded | np.trunc(g) | is rounded to whole numbers, as in an integer array
+rounded | np.floor(g) | is rounded down to whole numbers
+rounded | -np.floor(-g) | is rounded down to whole numbers
+absolute | np.abs(g) | has lost its signs
+absolute | -np.abs(g) | has lost its signs
+squared | g * g | is squared
+squared | -g * g | is squared
+
+[use: part, total, count] a value that is used several times, and the part of its gradient that one use gives
+a use missing | total - part | {use} is missing
+a use twice | total + part | {use} counts twice
+sign | total - 2 * part | {use} has the wrong sign
+"""
+
+
+@cache
+def mistakes(where: str) -> list[Mistake]:
+    """The kind, sentence and formula of each line under a heading.
+
+    Examples
+    --------
+    >>> [says for kind, says, formula in mistakes("inner") if kind == "sign"]
+    ['the inner derivative has the wrong sign']
+    """
+    found: list[Mistake] = []
+    names = None
+    for line in TABLE.replace("\n  ", " ").splitlines():
+        if line.startswith("["):
+            heading, _, arguments = line[1 : line.index("]")].partition(": ")
+            names = arguments if heading == where else None
+        elif line and names:
+            kind, formula, says = line.split(" | ")
+            found.append(
+                (kind, says, eval(f"lambda {names}: {formula}", {"np": np, "sum": sum_along, "mean": mean_along}))
+            )
+    return found
+
+
+def sum_along(x: Array, axis: int) -> Array:
+    return np.sum(x, axis=axis, keepdims=True)
+
+
+def mean_along(x: Array, axis: int) -> Array:
+    return np.mean(x, axis=axis, keepdims=True)

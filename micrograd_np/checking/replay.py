@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import Pulled, pull_arrays
+from ..core.backward import Pulled, fit, pull_arrays
 from ..core.dispatch import apply
-from ..core.names import line, name_of
-from ..core.rules import fit
+from ..core.errors import GradientError
+from ..core.names import format_location, name_of
 from ..core.tensor import Tensor, seed
 from ..core.versions import as_used
 from ..ops.primitive import Elementwise, Outputs
@@ -41,11 +41,11 @@ class Recording:
     def __init__(self, output: Tensor, gradient: Any = None) -> None:
         self.output = output
         self.seed = seed(output, gradient)
-        self.nodes = sorted(graph_of([output]), key=lambda x: x.birth)
+        self.nodes = sorted(graph_of([output]), key=lambda x: x._order)
         self.check_unwritten()
         self.users: dict[Tensor, list[Tensor]] = defaultdict(list)
         for node in self.nodes:
-            for x in dict.fromkeys(x for x, _ in node.edges):
+            for x in dict.fromkeys(x for x, _ in node._parents):
                 self.users[x].append(node)
         self.choice: Mapping[Tensor, Override] = {}
         self.kinks: Any = None
@@ -56,17 +56,18 @@ class Recording:
         for node in self.nodes:
             for x in (node, *node.args):
                 seen = getattr(x, "_memory", None)
-                if node.op is not None and seen and seen.written > node.birth:
-                    raise RuntimeError(
+                if node.op is not None and seen and seen.written > node._order:
+                    raise GradientError(
                         f"{name_of(x) or 'a tensor'} {x.shape} was written to after {node.op.name} had used it, so the "
-                        f"graph cannot be replayed.\n  written: {line(seen.where)}\nCall verify before the update."
+                        f"graph cannot be replayed.\n  written: {format_location(seen.where)}\n"
+                        "Call verify before the update."
                     )
 
     def walk(self, replaced: Mapping[Tensor, Array], through: Callable[[Any], Any] = unchanged) -> dict[Tensor, Any]:
         """The cotangents of all nodes, where some go on with the value given for them instead of their own."""
         found: dict[Tensor, Any] = {self.output: self.seed}
         for node in reversed(self.nodes):
-            if node not in found or not node.edges:
+            if node not in found or not node._parents:
                 continue
             for x, g in self.pull(node, through(replaced.get(node, found[node]))):
                 found[x] = found[x] + g if x in found else g
@@ -104,9 +105,7 @@ class Recording:
         with np.errstate(all="ignore"):
             shaken = self.walk({}, shake)
             return {
-                x: float(np.max(np.abs(shaken[x] - g), initial=0)) / SHAKE
-                for x, g in self.true.items()
-                if hasattr(g, "shape")
+                x: float(np.max(np.abs(shaken[x] - g), initial=0)) / SHAKE for x, g in self.true.items() if is_array(g)
             }
 
     def effects(
@@ -132,26 +131,26 @@ class Recording:
         stops = set(stops)
         found: dict[Tensor, Any] = {}
         changed = dict(changes)
-        pending = [(-x.birth, x) for x in {**changes, **overrides}]
+        pending = [(-x._order, x) for x in {**changes, **overrides}]
         pending.sort()
         waiting = {x for _, x in pending}
         while pending:
             _, node = heappop(pending)
             change = changed.pop(node, None)
-            if change is not None and (node in stops or not node.edges):
+            if change is not None and (node in stops or not node._parents):
                 found[node] = change
                 change = None
             for x, g in self.sent(node, base.get(node), change, overrides.get(node)):
                 changed[x] = changed[x] + g if x in changed else g
                 if x not in waiting:
                     waiting.add(x)
-                    heappush(pending, (-x.birth, x))
+                    heappush(pending, (-x._order, x))
         return found
 
     def sent(self, node: Tensor, g: Any, change: Any, override: Override | None) -> Pulled:
         """What a change of a node's cotangent, or of its rules, changes in what it sends back."""
         if override is None or g is None:
-            return self.pull(node, change) if change is not None and node.edges else []
+            return self.pull(node, change) if change is not None and node._parents else []
         before = [(x, negative(part)) for x, part in self.pull(node, g)]
         return override(g if change is None else g + change) + before
 
@@ -159,12 +158,12 @@ class Recording:
         """The nodes that a change of the node's cotangent reaches."""
         stops = set(stops)
         found: set[Tensor] = set()
-        pending = [x for x, _ in node.edges]
+        pending = [x for x, _ in node._parents]
         while pending:
             x = pending.pop()
             if x not in found:
                 found.add(x)
-                pending.extend(y for y, _ in x.edges if x not in stops)
+                pending.extend(y for y, _ in x._parents if x not in stops)
         return found
 
     def above(self, node: Tensor, stops: Iterable[Tensor] = ()) -> list[Tensor]:
@@ -177,14 +176,14 @@ class Recording:
             if x not in found:
                 found.add(x)
                 pending.extend([] if x in stops else self.users[x])
-        return sorted(found, key=lambda x: -x.birth)
+        return sorted(found, key=lambda x: -x._order)
 
     def function_of(self, tensor: Tensor) -> Callable[[Array], Array]:
         """The output as a function of one value of the graph, by running what was made from it again."""
         made_from_it: set[Tensor] = {tensor}
         later = []
         for node in self.nodes:
-            if any(x in made_from_it for x, _ in node.edges) and node is not tensor:
+            if any(x in made_from_it for x, _ in node._parents) and node is not tensor:
                 made_from_it.add(node)
                 later.append(node)
 
@@ -197,6 +196,11 @@ class Recording:
         return f
 
 
+def is_array(g: Any) -> bool:
+    """Whether a cotangent is one array: an op with several outputs has a tuple of them, a value off the way None."""
+    return isinstance(g, np.ndarray | np.generic)
+
+
 def pulls_of(node: Tensor, g: Any, z: Any = None, values: Any = None) -> Pulled:
     """What a node sends its arguments, its rules read at its own values or at others."""
     used_z, used = as_used(node)
@@ -204,7 +208,7 @@ def pulls_of(node: Tensor, g: Any, z: Any = None, values: Any = None) -> Pulled:
     values = used if values is None else values
     return [
         (node.args[i], fit(rule(g, z, *values, **node.params), node.args[i]._data, node.op.broadcasts))
-        for i, rule in node.paths
+        for i, rule in node._paths
     ]
 
 
@@ -215,8 +219,8 @@ def negative(part: Any) -> Any:
 def in_float64(output: Tensor) -> tuple[Tensor, dict[Tensor, Tensor]]:
     """The same graph computed again in float64, and its nodes for the old ones."""
     again: dict[Any, Any] = {}
-    for node in sorted(graph_of([output]), key=lambda x: x.birth):
-        if not node.edges:
+    for node in sorted(graph_of([output]), key=lambda x: x._order):
+        if not node._parents:
             again[node] = Tensor(node._data, requires_grad=True, dtype=np.float64, name=node.name)
             continue
         args = tuple(
@@ -225,7 +229,7 @@ def in_float64(output: Tensor) -> tuple[Tensor, dict[Tensor, Tensor]]:
         )
         params = {**node.params, "dtype": np.dtype(float)} if node.op.name == "astype" else node.params
         again[node] = apply(node.op, args, params)
-        again[node].where, again[node].name = node.where, node.name
+        again[node]._created_at, again[node].name = node._created_at, node.name
     return again[output], again
 
 
@@ -268,7 +272,7 @@ def forms_of(block: Block) -> Iterable[tuple[str, str, Callable[[Array], Array]]
 
 def is_elementwise(node: Tensor) -> bool:
     """Whether a value is one function of others, the same for all entries: a mask makes it another for each."""
-    made_from = {x for x, _ in node.edges}
+    made_from = {x for x, _ in node._parents}
     constants = [x for x in node.args if not isinstance(x, Tensor) or x not in made_from]
     return (
         isinstance(node.op, Elementwise)
@@ -301,12 +305,12 @@ def sources(z: Tensor) -> Iterable[tuple[Tensor, list[Tensor]]]:
     frontier = {z}
     inner: list[Tensor] = []
     while True:
-        node = max(frontier, key=lambda x: x.birth)
+        node = max(frontier, key=lambda x: x._order)
         if not is_elementwise(node):
             return
         frontier.remove(node)
         inner.append(node)
-        frontier.update(x for x, _ in node.edges)
+        frontier.update(x for x, _ in node._parents)
         if len(frontier) == 1:
             (x,) = frontier
             if x.shape == z.shape:
@@ -323,7 +327,7 @@ def slope(x: Tensor, z: Tensor, inner: list[Tensor], w: Array = None) -> Array:
     cotangents = {z: np.ones_like(z._data)}
     for node in inner:
         g = cotangents[node]
-        for y, rule in node.edges:
+        for y, rule in node._parents:
             part = rule(g, values.get(node, node._data), *arguments(node, values), **node.params)
             part = fit(part, y._data, node.op.broadcasts)
             cotangents[y] = cotangents[y] + part if y in cotangents else part

@@ -57,6 +57,10 @@ UNRECORDED = (
     "Each recorded op alone is right, so the values depend on an input in a way that the graph does not know: look for "
     ".data, .detach(), .item(), a conversion to an array, or a write into an input (`x *= 2`) on the way."
 )
+SYMMETRIC = (
+    "{0} is symmetric, and f reads one triangle of it, so both entries of a pair were moved together: their "
+    "derivatives are right in sum."
+)
 NOTHING = "Nothing is established."
 NOT_SECOND = "Not established: other points than this, and second derivatives (order=2)."
 NOT_THIRD = "The first derivatives are OK too. Not established: other points than this."
@@ -89,6 +93,7 @@ class Judged:
     error: float = 0.0
     unrecorded: bool = False
     missed: float | None = None
+    symmetric: bool = False
 
 
 @dataclass
@@ -100,6 +105,8 @@ class GradcheckReport:
     suspects: list[str] = field(default_factory=list)
     order: int = 1
     passed_on: list[str] = field(default_factory=list)
+    weighted: bool = False
+    outputs: int = 1
 
     @property
     def verdict(self) -> str:
@@ -140,6 +147,9 @@ class GradcheckReport:
             said.append(UNRECORDED)
         said += [NEXT[self.verdict]] if self.verdict in NEXT else []
         said += [missed(x) for x in self.inputs if x.missed is not None]
+        said += [SYMMETRIC.format(x.name) for x in self.inputs if x.symmetric]
+        if self.order == 2 and self.weighted:
+            said.append("The derivatives are those of the outputs' sum, each times a random number.")
         if self.passed_on:
             said.append(f"Not checked, since they hold no floating-point numbers: {', '.join(self.passed_on)}.")
         open_questions = NOT_SECOND if self.order == 1 else NOT_THIRD

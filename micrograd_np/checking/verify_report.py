@@ -105,7 +105,7 @@ class VerifyReport:
                 row.label,
                 str(row.tensor.shape),
                 difference(row, self.convention),
-                OK if self.unrecorded and row.status not in (WRONG_ROW, SHAPE, NOT_FINITE) else self.by_numbers(row),
+                self.by_numbers(row),
                 status(row),
             )
             for row in self.rows
@@ -114,7 +114,7 @@ class VerifyReport:
     def by_numbers(self, row: Row) -> str:
         """Whether numbers agree with the hand."""
         if self.unrecorded or row.replaced:
-            return WRONG
+            return WRONG if row.status in (WRONG_ROW, SHAPE, NOT_FINITE) else OK
         if row.slope is None:
             return "not checked"
         factors = (self.convention.of(row), 1.0, -1.0) if row.numeric == WRONG else (self.convention.of(row),)
@@ -136,8 +136,8 @@ class VerifyReport:
         said += dict.fromkeys(instead_text(other) for other in self.found.instead)
         if self.found.untried:
             said.append(
-                f"The search for causes stopped at its budget; not tried: {', '.join(self.found.untried)}. Try it with "
-                "smaller inputs."
+                f"The search for causes reached its budget, so these were not tried: {'; '.join(self.found.untried)}. "
+                "Smaller inputs allow more."
             )
         if not self.numeric:
             said.append("Not established: whether the tape is right (numeric=True).")
@@ -184,8 +184,8 @@ def what_to_mend(finding: Finding) -> str:
         return "its cause was not looked for"
     if not finding.causes:
         return "the cause is not recognised"
-    more = len(finding.causes) - 1
-    return finding.causes[0].says + (f" (or one of {counted(more, 'other cause')} below)" if more else "")
+    others = " (or another of the causes below)" if len(finding.causes) > 1 else ""
+    return f"{finding.causes[0].says}{others}"
 
 
 def disagreeing(rows: Sequence[Row]) -> list[str]:

@@ -7,27 +7,29 @@ whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
 from . import errors
 from .context import CURRENT
-from .rules import fit
 from .versions import as_used, check_unwritten, latest
 
+Rule = Callable[..., Any]  # (g, z, x, y, ..., **params) to the cotangent of one argument
+Paths = Sequence[tuple[int, Rule]]  # which arguments a gradient goes back to, each with its rule
 Pulled = list[tuple[Any, Any]]
 Pull = Callable[[Any, Any], Pulled]
 
 
 def pull_arrays(node: Any, g: Any) -> Pulled:
     """What a node sends its arguments, the rules read with arrays."""
-    z, values, params = node._data, node.values, node.params
-    if node.birth < latest.exposed:
+    z, values, params = node._data, node._values, node.params
+    if node._order < latest.exposed:
         z, values = as_used(node)
     args, broadcasts = node.args, node.op.broadcasts
     pulled = []
-    for i, rule in node.paths:
+    for i, rule in node._paths:
         cotangent = rule(g, z, *values, **params) if params else rule(g, z, *values)
         x = args[i]
         value = x._data
@@ -43,7 +45,7 @@ def pull_tensors(node: Any, g: Any) -> Pulled:
     """What a node sends its arguments, the rules read with Tensors: the result is a graph again."""
     args, params, broadcasts = node.args, node.params, node.op.broadcasts
     z, *used = operands(node)
-    return [(args[i], fit(rule(g, z, *used, **params), args[i]._data, broadcasts)) for i, rule in node.paths]
+    return [(args[i], fit(rule(g, z, *used, **params), args[i]._data, broadcasts)) for i, rule in node._paths]
 
 
 def operands(node: Any) -> list[Any]:
@@ -73,7 +75,7 @@ def backpropagate(
     Every node on the way is shown to `visit`, with its whole cotangent, once.
     """
     cotangents = {output: gradient}
-    pending = [(-output.birth, output)] if output.paths else []
+    pending = [(-output._order, output)] if output._paths else []
     newest = latest.written
     watch = CURRENT.get().watch
     if watch is not None:
@@ -81,7 +83,7 @@ def backpropagate(
     while pending:
         node = heappop(pending)[1]
         g = cotangents.pop(node)
-        if node.birth < newest:
+        if node._order < newest:
             check_unwritten(node)
         try:
             pulled = pull(node, g)
@@ -93,20 +95,56 @@ def backpropagate(
                 cotangents[x] = cotangents[x] + cotangent
             else:
                 cotangents[x] = cotangent
-                if x.paths:
-                    heappush(pending, (-x.birth, x))
+                if x._paths:
+                    heappush(pending, (-x._order, x))
         visit(node, g)
     return cotangents
 
 
-def keep(node: Any, g: Any) -> None:
+def store_gradient(node: Any, g: Any) -> None:
     node._grad = g
 
 
-def keep_and_cut(node: Any, g: Any) -> None:
+def free_graph(node: Any, g: Any) -> None:
     node._grad = g
-    node.args, node.values, node.paths = (), (), CUT
+    node.args, node._values, node._paths = (), (), FREED
 
 
 # A forgotten node still has an edge, so that a later walk does not take it for a leaf: the edge's rule refuses.
-CUT: Any = ((0, errors.refuse_cut),)
+FREED: Any = ((0, errors.refuse_freed),)
+
+
+# What a rule leaves to the engine.
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """The cotangent of an array that was broadcast: summed over the axes along which it was repeated."""
+    added = g.ndim - len(shape)
+    stretched = tuple(
+        axis for axis in range(g.ndim) if axis < added or (shape[axis - added] == 1 and g.shape[axis] != 1)
+    )
+    return g.sum(axis=stretched).reshape(shape)
+
+
+def fit(g: Any, x: Any, broadcasts: bool) -> Any:
+    """The cotangent `g` in the dtype of the argument `x` that it belongs to; where x was broadcast, in its shape."""
+    if broadcasts and g.shape != x.shape:
+        g = unbroadcast(g, x.shape)
+    if g.dtype != x.dtype:
+        if g.dtype.kind == "c":
+            raise errors.ArgumentTypeError(
+                "gradients of complex numbers are not supported: a complex value came between the output and a "
+                "real argument. Write real and imaginary parts as two real tensors."
+            )
+        g = g.astype(x.dtype)
+    return g
+
+
+def fitted(rule: Rule, position: int, broadcasts: bool) -> Rule:
+    """A rule and what the engine leaves of its result, in one."""
+
+    @functools.wraps(rule)
+    def fitted_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
+        return fit(rule(g, z, *args, **params), args[position], broadcasts)
+
+    return fitted_rule

@@ -10,14 +10,15 @@ import numpy as np
 from numpy import generic, ndarray
 
 from . import errors
+from .backward import Rule
 from .context import CURRENT
-from .half import HALF, single
-from .names import spot
-from .rules import Rule, reads
-from .tensor import Tensor, begin, new
-from .versions import memory, saved, tick
+from .names import caller_location
+from .tensor import Tensor, allocate, init_leaf
+from .versions import memory_of, next_id, reads, saved
 
 NONE: dict[str, Any] = {}
+HALF = np.dtype(np.float16)
+SINGLE = np.dtype(np.float32)
 
 
 def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -38,21 +39,21 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
             loose = True
         values.append(x)
     if not tensors:
-        return compute(op, args, params)
+        return run_on_arrays(op, args, params)
     try:
         z = op.kernel(*values, **params)
     except Exception as error:
         errors.explain(op, args, error)
-    return remember(op, z, args, values, params, wanted, loose)
+    return make_node(op, z, args, values, params, wanted, loose)
 
 
-def remember(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int, loose: Any) -> Tensor:
+def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int, loose: Any) -> Tensor:
     """The result of an op, which knows what it was made from, if a gradient is wanted of that."""
     if type(z) is not ndarray and isinstance(z, generic):
         z = np.asarray(z)
     context = CURRENT.get()
     paths = op.paths(wanted)
-    node = new(Tensor)
+    node = allocate(Tensor)
     if paths and context.recording:
         needed = op.needed(wanted, len(args)) if loose else ()
         if z.dtype is HALF and op.widens:
@@ -61,21 +62,26 @@ def remember(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int, 
         node._requires_grad = True
         node.op = op
         node.args = args
-        node.values = saved(args, values, needed) if loose else values
+        node._values = saved(args, values, needed) if loose else values
         node.params = params
-        node.paths = paths
+        node._paths = paths
         node.scope = context.scope
         node._grad = node._memory = node.name = None
-        node.birth = tick()
-        node.where = spot(3)
+        node._order = next_id()
+        node._created_at = caller_location(3)
     else:
-        begin(node, z)
-        node.where = spot(3) if paths else lost(args)
+        init_leaf(node, z)
+        node._created_at = caller_location(3) if paths else detached_at(args)
     if op.views and same_memory(z, values[0]):
-        node._memory = memory(args[0])
+        node._memory = memory_of(args[0])
     if context.watch is not None:
         context.watch.made(node, op, args, params)
     return node
+
+
+def single(x: Any) -> Any:
+    """A float16 array or Tensor as float32; everything else as it is."""
+    return x.astype(SINGLE) if getattr(x, "dtype", None) == HALF else x
 
 
 def single_paths(op: Any, paths: Sequence[tuple[int, Rule]]) -> list[tuple[int, Rule]]:
@@ -107,16 +113,15 @@ def unary(op: Any) -> Callable[..., Any]:
 
     def call(x: Any, *rest: Any, **params: Any) -> Any:
         if rest or params or not isinstance(x, Tensor):
-            return op.bound(x, *rest, **params)
+            return op.call_with_binding(x, *rest, **params)
         value = x._data
         try:
             z = op.kernel(value)
         except Exception as error:
             errors.explain(op, (x,), error)
         loose = (shared := x._memory) is not None and shared.copies
-        return remember(op, z, (x,), (value,), NONE, x._requires_grad, loose)
+        return make_node(op, z, (x,), (value,), NONE, x._requires_grad, loose)
 
-    call.__qualname__ = op.name.lstrip("_")  # what Python says is called with too few arguments
     return call
 
 
@@ -125,7 +130,7 @@ def binary(op: Any) -> Callable[..., Any]:
 
     def call(x: Any, y: Any, *rest: Any, **params: Any) -> Any:
         if rest or params:
-            return op.bound(x, y, *rest, **params)
+            return op.call_with_binding(x, y, *rest, **params)
         wanted = 0
         loose: Any = False
         if isinstance(x, Tensor):
@@ -134,10 +139,10 @@ def binary(op: Any) -> Callable[..., Any]:
             if (shared := x._memory) is not None:
                 loose = shared.copies
         elif isinstance(y, Tensor):
-            left = x = op.ready(x)
+            left = x = op.coerce_operand(x)
             loose = hasattr(x, "dtype")
         else:
-            return op.bound(x, y)
+            return op.call_with_binding(x, y)
         if isinstance(y, Tensor):
             right = y._data
             if y._requires_grad:
@@ -145,15 +150,14 @@ def binary(op: Any) -> Callable[..., Any]:
             if (shared := y._memory) is not None and shared.copies:
                 loose = True
         else:
-            right = y = op.ready(y)
+            right = y = op.coerce_operand(y)
             loose = loose or hasattr(y, "dtype")
         try:
             z = op.kernel(left, right)
         except Exception as error:
             errors.explain(op, (x, y), error)
-        return remember(op, z, (x, y), (left, right), NONE, wanted, loose)
+        return make_node(op, z, (x, y), (left, right), NONE, wanted, loose)
 
-    call.__qualname__ = op.name.lstrip("_")
     return call
 
 
@@ -162,12 +166,12 @@ def same_memory(z: Any, x: Any) -> bool:
     return z is x or (z.base is not None and (z.base is x or z.base is x.base))
 
 
-def lost(args: tuple[Any, ...]) -> Any:
+def detached_at(args: tuple[Any, ...]) -> Any:
     """Where one of the arguments was left without a past, and so what is made of it."""
-    return next((x.where for x in args if isinstance(x, Tensor) and x.where and x.op is None), None)
+    return next((x._created_at for x in args if isinstance(x, Tensor) and x._created_at and x.op is None), None)
 
 
-def compute(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+def run_on_arrays(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run an op on arrays alone."""
     for x in args:
         if hasattr(x, "__row__"):  # an array that wants to see rows whole, not what their kernels do

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .context import CURRENT
-from .names import Spot, line, name_of, printable, user_frame
+from .names import Location, caller_location, format_location, name_of, printable, user_frame
 
 
 class MicrogradError(Exception):
@@ -51,12 +51,28 @@ class GradientError(MicrogradError, RuntimeError):
     """A gradient cannot be computed: no graph, a graph that was freed, or values that were overwritten."""
 
 
+class UsageError(MicrogradError, RuntimeError):
+    """A call cannot be made now, or here: something that it needs is missing, or has already ended."""
+
+
+class OutOfRangeError(MicrogradError, IndexError):
+    """An index, or a label, is out of range."""
+
+
+class UnknownNameError(MicrogradError, KeyError):
+    """There is nothing of this name."""
+
+
 class NonFiniteError(MicrogradError, FloatingPointError):
     """A nan or inf, where none was expected."""
 
 
 class FileError(MicrogradError, OSError):
     """A file cannot be read or written."""
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """There is no such file."""
 
 
 class LoadError(ArgumentError):
@@ -78,7 +94,7 @@ def describe(x: Any, otherwise: str) -> str:
     return f"{name_of(x) or otherwise} {x.shape} {x.dtype}"
 
 
-called = describe
+describe = describe
 
 
 def check_numbers(dtype: np.dtype[Any]) -> None:
@@ -136,17 +152,17 @@ def check_shape(what: str, values: Any, tensor: Any) -> None:
         )
 
 
-def stale(node: Any, value: Any, where: Spot | None) -> GradientError:
+def stale(node: Any, value: Any, where: Location | None) -> GradientError:
     return GradientError(
         f"{describe(value, 'a tensor')} was written to after {node.op.name} had used it, and the derivative of "
         f"{node.op.name} needs the old values.\n"
-        f"  used:    {line(node.where)}\n"
-        f"  written: {line(where) if where else 'elsewhere'}\n"
+        f"  used:    {format_location(node._created_at)}\n"
+        f"  written: {format_location(where) if where else 'elsewhere'}\n"
         "Call backward() before the write, or compute the forward pass again after it."
     )
 
 
-def refuse_cut(*_: Any, **__: Any) -> None:
+def refuse_freed(*_: Any, **__: Any) -> None:
     raise GradientError(
         "this graph was forgotten by backward(retain_graph=False). Compute the forward pass again, or leave "
         "retain_graph at True."
@@ -154,7 +170,7 @@ def refuse_cut(*_: Any, **__: Any) -> None:
 
 
 def note(error: Exception, node: Any) -> None:
-    error.add_note(f"In the backward pass of {node.op.name}: {line(node.where)}")
+    error.add_note(f"In the backward pass of {node.op.name}: {format_location(node._created_at)}")
 
 
 def check_uncut(tensor: Any, how: str, cure: str) -> None:
@@ -204,59 +220,16 @@ def refuse_setitem(tensor: Any) -> None:
     )
 
 
-def check_list(tensors: Any) -> None:
-    if not isinstance(tensors, list | tuple):
-        raise ArgumentTypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")
-
-
-def unreached(output: Any, tensor: Any, position: int) -> ArgumentError:
-    return ArgumentError(
-        f"{describe(output, 'the output')} was not made from {describe(tensor, f'tensor {position} of the list')}: no "
-        "path of recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, and "
-        "not through .data, .detach() or mg.no_grad()."
-    )
-
-
-def check_count(what: str, count: int, whose: str, expected: int) -> None:
-    if count != expected:
-        raise ArgumentError(f"{what} has {count} parts, and {whose} has {expected}: give one for each.")
-
-
-def check_outputs(f: Any, outputs: list[Any]) -> None:
-    for x in outputs:
-        if x.dtype.kind not in "biufc":
-            raise ArgumentTypeError(
-                f"{getattr(f, '__name__', 'f')} returned {x.data.item() if x.size == 1 else x.data!r}, and a "
-                "derivative is taken of numbers. Did it forget its return?"
-            )
-
-
-def check_argnums(numbers: list[int], count: int) -> None:
-    if len({number % max(count, 1) for number in numbers}) < len(numbers):
-        raise ArgumentError(f"argnums={tuple(numbers)} names an argument twice.")
-    wrong = [number for number in numbers if not -count <= number < count]
-    if wrong:
-        raise ArgumentError(
-            f"argnums={wrong[0]} names no argument: the function was called with {count} positional ones."
-        )
-
-
-def check_scalar_value(f: Any, value: Any) -> None:
-    if getattr(value, "size", None) != 1:
-        shape = getattr(value, "shape", type(value).__name__)
-        raise ShapeError(
-            f"grad needs a function with a scalar value, and {getattr(f, '__name__', 'f')} returned {shape}. Reduce "
-            "it, say with .sum(), or use mg.jacobian or mg.vjp."
-        )
-
-
 def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     """Raise what NumPy refused again, in terms of the user's tensors and line."""
+    trace = CURRENT.get().trace
+    if trace is not None:
+        trace.spoil("")  # the function may catch it, and go another way at another call
     listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(args))
     shapes = [getattr(x, "shape", ()) for x in args]
     if isinstance(error, np.linalg.LinAlgError):
         noted(error, op.name, listed)
-    if isinstance(error, ValueError) and op.name in ("dot", "matmul"):
+    if isinstance(error, ValueError) and op.sign == "@":
         raise ShapeError(f"{op.name} does not fit {listed}: {inner(*shapes)}") from None
     if isinstance(error, ValueError) and op.broadcasts and (why := mismatch(shapes)):
         raise ShapeError(f"{op.name} cannot broadcast {listed}: {why}") from None
@@ -313,8 +286,18 @@ CURES = {
 }
 
 
-def signature(name: str, kwargs: dict[str, Any], error: Exception) -> UnsupportedError:
+def write_into_array(name: str) -> TraceError:
+    return TraceError(
+        f"{name} writes into a plain array in a traced function, and its program would not: "
+        f"{format_location(caller_location())}. Hold the array in a Tensor that is made "
+        "outside, state = mg.Tensor(state); `state *= 0.9` and `state += x` then write into that."
+    )
+
+
+def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradError:
     """A call with arguments that the row does not take."""
+    if "out" in kwargs and CURRENT.get().trace is not None:
+        return write_into_array(name)
     cures = [f"{key}= is not supported on Tensors. {CURES[key]}" for key in kwargs if key in CURES]
     if cures:
         return UnsupportedError(f"{name}: {' '.join(cures)}")
@@ -323,7 +306,7 @@ def signature(name: str, kwargs: dict[str, Any], error: Exception) -> Unsupporte
     return UnsupportedError(f"{name}: {told}")
 
 
-def masked() -> UnsupportedError:
+def masked_array() -> UnsupportedError:
     return UnsupportedError(
         "a masked array beside a Tensor would lose its mask, or the gradient. Give x.filled(value) or x.data, and "
         "choose with np.where(x.mask, a, b)."
@@ -366,9 +349,14 @@ def unsupported(function: Any) -> UnsupportedError:
             "np.where(mask, values, t) or t + mg.scatter(values, index, shape=t.shape), or write t[index] = values, "
             "unrecorded, into a leaf."
         )
+    tracing = CURRENT.get().trace is not None
     return UnsupportedError(
         f"{name} is not in the table of derivatives. Write it with functions that are, add it with mg.custom_op, or "
-        "call it on t.data if no gradient has to pass."
+        + (
+            "do it outside, and give the result as an argument."
+            if tracing
+            else "call it on t.data if no gradient has to pass."
+        )
     )
 
 
@@ -402,13 +390,13 @@ def warn_of_history(output: Any, leaves: dict[Any, Any]) -> None:
         del updates[0]
         if len(updates) < ENOUGH or count > UNHELD + uses[leaf]:
             continue
-        between = all(b.birth - a.birth > 1 for a, b in itertools.pairwise(updates))
-        if between and len({update.where for update in updates}) == 1:
+        between = all(b._order - a._order > 1 for a, b in itertools.pairwise(updates))
+        if between and len({update._created_at for update in updates}) == 1:
             warned_of_history = True
             warnings.warn(
                 f"backward() has just gone through {len(updates)} recorded updates, one more with every step: "
-                f"{line(updates[-1].where)}. The graphs of all steps stay in memory. Write w -= lr * w.grad, which "
-                "changes a leaf in place and is not recorded, or use an optimiser, such as mg.optim.SGD.",
+                f"{format_location(updates[-1]._created_at)}. The graphs of all steps stay in memory. Write "
+                "w -= lr * w.grad, which changes a leaf in place and is not recorded, or use an optimiser.",
                 stacklevel=3,
             )
             return
@@ -422,10 +410,10 @@ def follow(output: Any) -> tuple[dict[Any, Any], dict[Any, int]]:
     pending = [output]
     while pending:
         node = pending.pop()
-        if node.op is not None and node.op.sign in ("+", "-") and len(node.args) == 2 and len(node.paths) == 1:
-            followed[node.args[node.paths[0][0]]] = node
+        if node.op is not None and node.op.sign in ("+", "-") and len(node.args) == 2 and len(node._paths) == 1:
+            followed[node.args[node._paths[0][0]]] = node
         for x in node.args:
-            if hasattr(x, "paths"):
+            if hasattr(x, "_paths"):
                 uses[x] = uses.get(x, 0) + 1
                 if x not in seen:
                     seen.add(x)

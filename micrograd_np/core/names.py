@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, count
 from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
 
-Spot = tuple[CodeType, int]
+Location = tuple[CodeType, int]
 
 ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 # The article's networks stand on the tape as a user's script does.
@@ -22,7 +26,7 @@ LIBRARIES = (os.path.dirname(os.__file__) + os.sep, os.path.dirname(np.__file__)
 INSTALLED = os.path.join(os.path.dirname(os.__file__), "site-packages") + os.sep
 
 
-class Whose(dict[str, bool]):
+class InternalFiles(dict[str, bool]):
     """Whether a file is the engine's own, the standard library's or NumPy's; found out once."""
 
     def __missing__(self, filename: str) -> bool:
@@ -32,35 +36,35 @@ class Whose(dict[str, bool]):
         return self[filename]
 
 
-ENGINES = Whose()
+INTERNAL = InternalFiles()
 
 
-def is_users(filename: str) -> bool:
-    return not ENGINES[filename]
+def is_user_code(filename: str) -> bool:
+    return not INTERNAL[filename]
 
 
 def user_frame() -> FrameType:
     """The innermost frame outside the engine."""
     frame = sys._getframe(1)
-    while ENGINES[frame.f_code.co_filename] and frame.f_back is not None:
+    while INTERNAL[frame.f_code.co_filename] and frame.f_back is not None:
         frame = frame.f_back
     return frame
 
 
-def spot(depth: int = 2) -> Spot:
+def caller_location(depth: int = 2) -> Location:
     """Where the user's code stands now: the code object and the instruction, never the frame.
 
     It is known to stand `depth` calls up, or further.
     """
     frame: Any = sys._getframe(depth)
     code = frame.f_code
-    while ENGINES[code.co_filename] and frame.f_back:
+    while INTERNAL[code.co_filename] and frame.f_back:
         frame = frame.f_back
         code = frame.f_code
     return code, frame.f_lasti
 
 
-def line(where: Spot) -> str:
+def format_location(where: Location) -> str:
     """`file.py:12: loss = np.sum(e * e)` for a spot."""
     code, instruction = where
     positions = list(code.co_positions())[instruction // 2]
@@ -90,3 +94,255 @@ def name_of(value: Any, frame: FrameType | None = None) -> str | None:
             if held is value and not name.startswith("_"):
                 return name
     return None
+
+
+# Names of values in pictures, programs and reports: `name=` first, then paths in modules, then variables.
+
+DEPTH = 6  # how far into attributes, lists and dicts a path goes
+WIDTH = 1000  # a list that is longer holds data
+
+Variables = list[tuple[str, Any]]
+
+
+class Names:
+    """Names by the identity of values, which are held so that an identity stays theirs."""
+
+    def __init__(self) -> None:
+        self.modules: dict[int, tuple[str, str]] = {}  # what holds the module, and the path from there
+        self.holders: dict[str, set[str]] = {}  # of each path, once it is asked for
+        self.variables: dict[int, str] = {}
+        self.paths: dict[int, str] = {}
+        self.arrays: dict[int, tuple[str, Any]] = {}  # by what owns their memory
+        self.bound: dict[int, tuple[str, str]] = {}  # of a graph's ops: the variable, and its name with a number
+        self.graph: set[int] | None = None  # the values and modules of a picture; paths of others do not count
+        self.runs: dict[str, dict[int, int]] = {}  # the runs of modules that are called alike
+        self.held: list[Any] = []
+
+    def __call__(self, value: Any) -> str | None:
+        given = value.name if is_tensor(value) else None
+        key = id(value)
+        variable, bound = self.variables.get(key), self.bound.get(key, ("", ""))
+        if bound[0] == variable:
+            variable = bound[1]
+        return given or self.in_module(key) or variable or self.paths.get(key) or bound[1] or self.row(value)
+
+    def about(self, values: Iterable[Any], ops: Iterable[Any], bound: dict[int, tuple[str, str]]) -> None:
+        """Take the names that a graph's source gives; only its own modules decide how paths are written."""
+        self.holders = {}
+        self.graph = set(map(id, values))
+        for call in {entry for op in ops for entry in op.scope if not isinstance(entry, str)}:
+            self.graph.add(id(call()))
+        self.bound = bound
+
+    def distinct(self, values: Iterable[Any]) -> dict[int, str | None]:
+        """Names by identity; of values that different functions call alike, the later are numbered, as in source."""
+        named = [(x, self(x)) for x in values]
+        taken = {name for _, name in named}
+        titles: dict[int, str | None] = {}
+        seen: set[str | None] = {None}
+        for x, name in named:
+            if name and name in seen and name.isidentifier() and not getattr(x, "name", None):
+                name = next(each for i in count(2) if (each := f"{name}_{i}") not in taken)
+                taken.add(name)
+            seen.add(name)
+            titles[id(x)] = name
+        return titles
+
+    def in_module(self, key: int) -> str | None:
+        """The path in a module, behind what holds the module where another has the same path."""
+        if not self.holders:
+            for part, (holder, path) in self.modules.items():
+                if self.graph is None or part in self.graph:
+                    self.holders.setdefault(path, set()).add(holder)
+        holder, path = self.modules.get(key, ("", ""))
+        return f"{holder}.{path}" if path and len(self.holders.get(path, ())) > 1 else path or holder
+
+    def row(self, value: Any) -> str | None:
+        """`X[2]` of a row of an array that has a name."""
+        if not isinstance(value, np.ndarray):
+            return None
+        name, whole = self.arrays.get(id(owner(value)), ("", value))
+        if not name or whole.shape[1:] != value.shape or whole.strides[1:] != value.strides or not whole.strides[0]:
+            return None
+        starts = [each.__array_interface__["data"][0] for each in (value, whole)]
+        place, rest = divmod(starts[0] - starts[1], whole.strides[0])
+        return f"{name}[{place}]" if not rest and 0 <= place < len(whole) else None
+
+    def scope(self, value: Any) -> tuple[str, ...]:
+        """The groups in which a value is drawn, the outermost first: the user's scopes, and runs of modules."""
+        labels = [entry if isinstance(entry, str) else self.run(entry) for entry in value.scope]
+        return tuple(label for label in labels if label)
+
+    def run(self, call: Any) -> str:
+        """Return `layers.0: Linear`; runs after the first, and steps of a recurrent cell, are numbered."""
+        module = call()
+        if module is None:
+            return ""
+        path, kind = self.in_module(id(module)), type(module).__name__
+        label = f"{path}: {kind}" if path else kind
+        runs = self.runs.setdefault(label, {})
+        number = runs.setdefault(id(call), len(runs) + 1)
+        if hasattr(module, "state_names"):
+            return f"{label}, step {number}"
+        return label if number == 1 else f"{label}, run {number}"
+
+    def take(self, found: dict[int, str], named: Iterable[tuple[str, Any]]) -> None:
+        """Enter names; those entered before stay."""
+        for name, value in named:
+            self.held.append(value)
+            found.setdefault(id(value), name)
+
+    def enter(self, holder: str, module: Any) -> None:
+        """Take the paths of a module's tensors and parts; a variable that holds it comes before a list that does."""
+        self.holders = {}
+        for method in ("named_parameters", "named_tensors", "named_modules"):
+            for path, part in getattr(module, method, list)():
+                self.held.append(part)
+                known = self.modules.get(id(part))
+                if known is None or (holder.isidentifier() and not known[0].isidentifier()):
+                    self.modules[id(part)] = holder, path
+
+    def read(self, variables: Variables) -> None:
+        """Take the names of a frame's variables, and of what hangs from them."""
+        kept = [(name, value) for name, value in variables if name.isidentifier() and name[0] != "_"]
+        self.take(self.variables, [(name, value) for name, value in kept if is_array(value)])
+        for name, value in kept:
+            if isinstance(value, np.ndarray):
+                self.arrays.setdefault(id(owner(value)), (name, value))
+        for name, value in kept:
+            for path, part in inside(name, value):
+                if is_module(part):
+                    self.enter(path, part)
+                else:
+                    self.take(self.paths, [(path, part)])
+
+
+def is_tensor(value: Any) -> bool:
+    return hasattr(type(value), "requires_grad")
+
+
+def is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or is_tensor(value)
+
+
+def owner(value: Any) -> Any:
+    """The array whose memory a view shows."""
+    base = getattr(value, "base", None)
+    return value if base is None else base
+
+
+def is_module(value: Any) -> bool:
+    return hasattr(type(value), "named_parameters")
+
+
+def inside(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The modules, and the tensors and arrays in a user's object, list or dict, with their paths."""
+    pending = [(name, value, 0)]
+    seen = set()
+    while pending:
+        path, value, depth = pending.pop()
+        if is_array(value):
+            if depth:
+                yield path, value
+        elif is_module(value):
+            yield path, value
+        elif id(value) not in seen and depth < DEPTH:
+            seen.add(id(value))
+            pending += [(step, part, depth + 1) for step, part in reversed(parts(path, value))]
+
+
+def parts(path: str, value: Any) -> Variables:
+    """What hangs from a value: the items of a list or dict, the attributes of an object of the user's own class."""
+    if isinstance(value, list | tuple | dict) and len(value) > WIDTH:
+        return []
+    if isinstance(value, dict):
+        return [(f"{path}[{key!r}]", part) for key, part in value.items() if isinstance(key, str | int)]
+    if isinstance(value, list | tuple):
+        return [(f"{path}[{i}]", part) for i, part in enumerate(value)]
+    if not is_users_class(type(value)):
+        return []
+    return [(f"{path}.{name}", part) for name, part in getattr(value, "__dict__", {}).items() if name[:1] != "_"]
+
+
+def is_users_class(kind: type) -> bool:
+    module = sys.modules.get(kind.__module__)
+    return kind.__module__ == "__main__" or is_own_code(getattr(module, "__file__", None) or "<frozen")
+
+
+@functools.cache
+def libraries() -> tuple[str, ...]:
+    import sysconfig
+
+    return (
+        "<frozen",
+        "<entry of ",
+        "<compiled ",
+        *{sysconfig.get_path(place) for place in ("stdlib", "platstdlib", "purelib", "platlib")},
+    )
+
+
+@functools.cache
+def is_own_code(filename: str) -> bool:
+    """Whether a file is the user's: neither ours nor a library's."""
+    library = filename.startswith(libraries()) and not filename.startswith(ARTICLE)
+    return is_user_code(filename) and not library
+
+
+def live(names: Names, ops: Iterable[Any] = ()) -> Names:
+    """Take the names that the user's live frames give: first those in which the ops were made, the outermost first."""
+    codes = {id(op._created_at[0]) for op in ops if getattr(op, "_created_at", None)}
+    found = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame:
+        if is_own_code(frame.f_code.co_filename):
+            found.append(frame)
+        frame = frame.f_back
+    found.reverse()
+    for frame in sorted(found, key=lambda frame: id(frame.f_code) not in codes):
+        names.read(list(frame.f_locals.items()))
+        names.read(list(frame.f_globals.items()))
+    return names
+
+
+def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Names]:
+    """A function's result, and the names that values had while it ran, the outermost first."""
+    return watched(functools.partial(function, *args, **kwargs))
+
+
+def watched(function: Callable[[], Any], kept: int | None = None) -> tuple[Any, Names]:
+    """The same, of the last `kept` calls of each function, with and without a graph: a long training is not held.
+
+    An inner function's name for what it was given serves for a leaf only: of a result, how it was made says more.
+    """
+    stack: list[tuple[FrameType, dict[str, Any]]] = []
+    found: dict[tuple[CodeType, bool], deque[tuple[int, int, Variables]]] = {}
+    numbers = count()
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if not is_own_code(frame.f_code.co_filename):
+            return
+        if event == "call":
+            stack.append((frame, dict(frame.f_locals)))
+        elif event == "return" and stack and stack[-1][0] is frame:
+            passed = stack.pop()[1]
+            variables = [
+                (name, value)
+                for name, value in frame.f_locals.items()
+                if not stack or passed.get(name) is not value or getattr(value, "op", None) is None
+            ]
+            graph = any(getattr(value, "op", None) is not None for _, value in variables)
+            calls = found.setdefault((frame.f_code, graph), deque(maxlen=kept))
+            calls.append((len(stack), next(numbers), variables))
+
+    before: Any = sys.getprofile()
+    if before is None or callable(before):
+        sys.setprofile(note)
+    try:
+        result = function()
+    finally:
+        if before is None or callable(before):
+            sys.setprofile(before)
+    names = live(Names())
+    for _, _, variables in sorted(chain.from_iterable(found.values()), key=lambda call: call[:2]):
+        names.read(variables)
+    return result, names

@@ -1,25 +1,26 @@
-"""A value remembers how it was made.
+"""A Tensor: an array, its gradient, and how it was made.
 
-A `Tensor` is an array and a memory: the op that made it, the op's arguments and parameters, which `apply` writes down
-when the op runs, and `backpropagate` reads.
+A Tensor is the node of the graph itself. When an op runs, `dispatch.apply` stores the op, its arguments and parameters
+on the result; `backward.backpropagate` reads them. A leaf was made by no op.
 """
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from . import errors
-from .backward import backpropagate, keep, keep_and_cut, pull_tensors
+from .backward import Paths, Rule, backpropagate, free_graph, pull_tensors, store_gradient
 from .context import CURRENT, Mode, tracing
-from .names import Spot, spot
-from .rules import Paths, Rule
-from .versions import Memory, expose, memory, tick
+from .names import Location, caller_location
+from .versions import Memory, expose, memory_of, next_id
 
 
 class Tensor:
-    """An array that remembers how it was made.
+    """An array that records how it was made.
 
     Parameters
     ----------
@@ -31,6 +32,15 @@ class Tensor:
         What errors and pictures call it; without one, the variable's name.
     dtype : dtype, optional
         As for `np.array`.
+
+    Attributes
+    ----------
+    op
+        The row of the table that made it, None for a leaf.
+    args, params
+        What the op was called with: arrays and Tensors, and the other arguments by name.
+    scope
+        The `mg.scope` names and calls of modules in which it was made.
 
     Raises
     ------
@@ -47,7 +57,7 @@ class Tensor:
 
     __slots__ = (
         *("_data", "_grad", "_requires_grad", "_memory", "name"),
-        *("op", "args", "values", "params", "paths", "birth", "where", "scope", "__weakref__"),
+        *("op", "args", "_values", "params", "_paths", "_order", "_created_at", "scope", "__weakref__"),
     )
 
     _data: Any
@@ -56,21 +66,25 @@ class Tensor:
     _requires_grad: bool
     op: Any
     args: tuple[Any, ...]
-    values: Any  # of the args, as the kernel was given them
+    _values: Any  # of the args, as the kernel was given them
     params: Any
-    paths: Paths
-    birth: int
-    where: Spot | None
+    _paths: Paths
+    _order: int
+    _created_at: Location | None
     scope: tuple[str, ...]
     name: str | None
 
     def __init__(self, data: Any, requires_grad: bool = False, *, name: str | None = None, dtype: Any = None) -> None:
-        array = np.array(data, dtype=dtype)
-        begin(self, array)
+        trace = CURRENT.get().trace
+        if trace is not None and isinstance(data, Tensor):
+            errors.check_uncut(data, "Tensor(...)", "Write Tensor(t.detach()) for its values.")
+            array = np.array(data._data, dtype=dtype)
+        else:
+            array = np.array(data, dtype=dtype)
+        init_leaf(self, array)
         self.name = name
         self.requires_grad = requires_grad
         errors.check_numbers(array.dtype)
-        trace = CURRENT.get().trace
         if trace is not None:
             trace.copied(self, data)
 
@@ -81,9 +95,9 @@ class Tensor:
     is_leaf = property(lambda self: self.op is None)
 
     @property
-    def edges(self) -> list[tuple[Any, Rule]]:
-        """What a gradient goes back to from here, each with the rule that takes it there."""
-        return [(self.args[i] if self.args else None, rule) for i, rule in self.paths]
+    def _parents(self) -> list[tuple[Any, Rule]]:
+        """The tensors that a gradient goes back to from here, each with its VJP."""
+        return [(self.args[i] if self.args else None, rule) for i, rule in self._paths]
 
     @property
     def data(self) -> Any:
@@ -126,8 +140,8 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same memory without a past: no gradient passes through it."""
         detached = constant(self._data)
-        detached._memory = memory(self)
-        detached.where = spot()
+        detached._memory = memory_of(self)
+        detached._created_at = caller_location()
         trace = CURRENT.get().trace
         if trace is not None:
             trace.same(detached, self)
@@ -157,7 +171,7 @@ class Tensor:
             If a value that a rule needs was written to since, or the graph was forgotten.
         """
         g = seed(self, gradient)
-        visit = keep if retain_graph else keep_and_cut
+        visit = store_gradient if retain_graph else free_graph
         if create_graph or tracing():
             g = gradient if isinstance(gradient, Tensor) else as_tensor(g)
             with Mode(recording=create_graph):
@@ -174,27 +188,124 @@ class Tensor:
             del g, leaf  # which would count as the user's
             errors.warn_of_history(self, leaves)
 
+    def numpy(self) -> Any:
+        """Return the values as an array that shares the tensor's memory; refused where a gradient would be lost."""
+        check_untraced(self, ".numpy()")
+        errors.check_uncut(self, ".numpy()", "Write .data or .detach().numpy() for the values alone.")
+        return expose(self)
 
-new = Tensor.__new__
+    def item(self) -> Any:
+        """Return the one number of a tensor of one entry."""
+        check_untraced(self, ".item()")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """Return the numbers in nested lists; a number alone, of a tensor without axes."""
+        check_untraced(self, ".tolist()")
+        return self._data.tolist()
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self._data)))  # type: ignore[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if self.op is not None:
+            errors.refuse_setitem(self)
+        check_untraced(self, "t[index] = values")
+        errors.check_write(self, value)
+        self._data[as_ndarray(index)] = as_ndarray(value)
+        memory_of(self).write()
+
+    def __contains__(self, value: Any) -> bool:
+        check_untraced(self, "in")
+        return as_ndarray(value) in self._data
+
+    # Conversions, refused where they would cut the graph unseen, or make a value part of a program.
+
+    def __bool__(self) -> bool:
+        check_untraced(self, "bool()")
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        check_untraced(self, "float()")
+        errors.check_uncut(self, *errors.to_number("float"))
+        return float(self._data)
+
+    def __int__(self) -> int:
+        check_untraced(self, "int()")
+        errors.check_uncut(self, *errors.to_number("int"))
+        return int(self._data)
+
+    def __index__(self) -> int:
+        check_untraced(self, "an index")
+        return operator.index(self._data)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        check_untraced(self, "conversion to an array")
+        cure = "np.stack of tensors stays a tensor; .data or .detach() gives the values alone."
+        errors.check_uncut(self, "conversion to an array", cure)
+        return np.array(expose(self), dtype=dtype, copy=copy)
+
+    def __reduce__(self) -> Any:
+        """Pickle and copy a leaf as its values; what is recorded holds on to a graph, and is refused."""
+        errors.check_unrecorded(self)
+        return _leaf, (type(self), self._data, self._requires_grad, self.name, self._grad)
+
+    def __format__(self, spec: str) -> str:
+        check_untraced(self, "the text")
+        return format(self._data.item() if self.size == 1 else self._data, spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        check_untraced(self, "the text")
+        facts = [np.array2string(self._data, separator=", ", prefix="Tensor(")]
+        facts += [f"dtype={self.dtype}"] if self.dtype not in (np.dtype(float), np.dtype(int), np.dtype(bool)) else []
+        facts += [f"name={self.name!r}"] if self.name else []
+        facts += ["requires_grad=True"] if self._requires_grad and self.op is None else []
+        facts += [f"op={self.op.name}"] if self.op is not None else []
+        return f"Tensor({', '.join(facts)})"
+
+
+allocate = Tensor.__new__
+
+
+def _leaf(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
+    leaf = kind.__new__(kind)
+    Tensor.__init__(leaf, data, requires_grad, name=name)
+    leaf._grad = grad
+    return leaf
+
+
+def check_untraced(tensor: Tensor, how: str) -> None:
+    """Refuse what would make today's value part of a program."""
+    trace = CURRENT.get().trace
+    if trace is not None:
+        trace.refuse(tensor, how)
+
+
+def as_ndarray(x: Any) -> Any:
+    """Return the array of a Tensor, and anything else as it is."""
+    return x._data if isinstance(x, Tensor) else x
 
 
 def constant(data: Any) -> Tensor:
     """A Tensor around an array, without a copy and without a past."""
-    return begin(new(Tensor), data)
+    return init_leaf(allocate(Tensor), data)
 
 
-def begin(leaf: Tensor, data: Any) -> Tensor:
-    """Make a Tensor a leaf: it was made by nothing."""
+def init_leaf(leaf: Tensor, data: Any) -> Tensor:
+    """Initialise a leaf: no op, no parents."""
     leaf._data = data
     leaf._requires_grad = False
-    leaf._grad = leaf._memory = leaf.name = leaf.op = leaf.params = leaf.where = None
-    leaf.args = leaf.values = leaf.paths = leaf.scope = ()
-    leaf.birth = tick()
+    leaf._grad = leaf._memory = leaf.name = leaf.op = leaf.params = leaf._created_at = None
+    leaf.args = leaf._values = leaf._paths = leaf.scope = ()
+    leaf._order = next_id()
     return leaf
 
 
-def fixed(data: Any) -> Any:
-    """An array that follows from shapes alone; under a trace, a Tensor that is known as such."""
+def trace_constant(data: Any) -> Any:
+    """While tracing, wrap an array that depends only on shapes as a constant."""
     trace = CURRENT.get().trace
     if trace is None:
         return data
@@ -224,7 +335,7 @@ def assign(tensor: Tensor, values: Any) -> Tensor:
         values = values._data if isinstance(values, Tensor) else np.asarray(values, like=tensor._data)
         errors.check_shape("the new value", values, tensor)
         np.copyto(tensor._data, values, casting="same_kind")
-    memory(tensor).write()
+    memory_of(tensor).write()
     return tensor
 
 
@@ -236,7 +347,7 @@ def seed(output: Tensor, gradient: Any) -> Any:
     errors.check_scalar(output)
     g = output._data.copy()
     g.fill(1)
-    return fixed(g)
+    return trace_constant(g)
 
 
 def cotangent(tensor: Tensor, values: Any) -> Any:

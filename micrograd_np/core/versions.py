@@ -14,10 +14,13 @@ Only values that a rule reads count. Snapshots are held by nodes alone and die w
 
 from __future__ import annotations
 
+import dis
+import functools
 import itertools
 import operator
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import CodeType, FunctionType
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -25,10 +28,9 @@ import numpy as np
 from numpy import ndarray
 
 from . import errors
-from .names import Spot, spot
-from .rules import reads
+from .names import Location, caller_location
 
-tick = itertools.count(1).__next__  # births of nodes and writes of arrays, on one clock
+next_id = itertools.count(1).__next__  # births of nodes and writes of arrays, on one clock
 
 
 class Memory:
@@ -41,13 +43,13 @@ class Memory:
 
     def __init__(self) -> None:
         self.written = 0
-        self.where: Spot | None = None
+        self.where: Location | None = None
         # When the memory was given away, and a copy for older nodes or None, by the id of the array that owns it.
         self.copies: dict[int, tuple[int, Any]] = {}
 
     def write(self) -> None:
-        self.where = spot(3)
-        self.written = latest.written = tick()
+        self.where = caller_location(3)
+        self.written = latest.written = next_id()
 
 
 class Latest:
@@ -60,7 +62,7 @@ class Latest:
 latest = Latest()
 
 
-def memory(tensor: Any) -> Memory:
+def memory_of(tensor: Any) -> Memory:
     """The memory of a tensor, made when it is first shared or written to."""
     if tensor._memory is None:
         tensor._memory = Memory()
@@ -74,7 +76,7 @@ def check_unwritten(node: Any) -> None:
     if isinstance(node._data, tuple):
         memories[0] = max(getattr(node._data, "memories", ()), key=lambda seen: seen.written, default=None)
     for position, seen in enumerate(memories):
-        if seen and seen.written > node.birth and any(reads(rule, position) for _, rule in node.edges):
+        if seen and seen.written > node._order and any(reads(rule, position) for _, rule in node._parents):
             raise errors.stale(node, (node, *node.args)[position], seen.where)
 
 
@@ -178,10 +180,10 @@ def expose(tensor: Any) -> Any:
     array = tensor._data
     if isinstance(array, tuple):  # several outputs: they are given away one by one
         return array
-    seen, base = memory(tensor), owner(array)
-    unread = alone and base is array and not any(reads(rule, 0) for _, rule in tensor.paths)
+    seen, base = memory_of(tensor), owner(array)
+    unread = alone and base is array and not any(reads(rule, 0) for _, rule in tensor._paths)
     if id(base) not in seen.copies or unread:  # unread, later: those who read the copy are gone
-        latest.exposed = tick()
+        latest.exposed = next_id()
         seen.copies[id(base)] = latest.exposed, None if unread else copied(base)
     return array
 
@@ -212,28 +214,28 @@ def as_used(node: Any) -> tuple[Any, list[Any]]:
     """A node's value and those of its arguments, as they were when it ran."""
     z = node._data
     if isinstance(z, tuple):
-        parts = [before(part, seen, node.birth) for part, seen in zip(z, getattr(z, "memories", ()), strict=False)]
+        parts = [before(part, seen, node._order) for part, seen in zip(z, getattr(z, "memories", ()), strict=False)]
         z = z if all(map(operator.is_, parts, z)) else type(z)(parts)
     else:
-        z = before(z, node._memory, node.birth)
-    return z, [argument(x, value, node.birth) for x, value in zip(node.args, node.values, strict=True)]
+        z = before(z, node._memory, node._order)
+    return z, [argument(x, value, node._order) for x, value in zip(node.args, node._values, strict=True)]
 
 
-def argument(x: Any, value: Any, birth: int) -> Any:
+def argument(x: Any, value: Any, order: int) -> Any:
     """The value of an argument as a node used it: the tensor's own array where that still holds it."""
     array = getattr(x, "_data", value)
     if array is value:
-        return before(value, getattr(x, "_memory", None), birth)
+        return before(value, getattr(x, "_memory", None), order)
     return array if same_bits(array, value) else value
 
 
-def before(array: Any, seen: Memory | None, birth: int) -> Any:
-    """An array, or if it was given away and changed after a node's birth, a copy of what it was."""
+def before(array: Any, seen: Memory | None, order: int) -> Any:
+    """An array, or if it was given away and changed after a node's order, a copy of what it was."""
     if seen is None or not seen.copies or not array.size:
         return array
     base = owner(array)
     exposed, copy = seen.copies.get(id(base), (0, None))
-    if exposed < birth or copy is None:
+    if exposed < order or copy is None:
         return array
     if array is not base:
         outwards = sorted(range(copy.ndim), key=lambda axis: -copy.strides[axis])  # the copy's bytes, in a row
@@ -245,3 +247,46 @@ def before(array: Any, seen: Memory | None, birth: int) -> Any:
 def address(array: Any) -> int:
     found: int = array.__array_interface__["data"][0]
     return found
+
+
+# What a rule reads.
+
+METADATA = {"shape", "dtype", "ndim", "size"}
+
+
+def reads(rule: Callable[..., Any], position: int) -> bool:
+    """Whether a rule `(g, z, x, y, ...)` reads the value of z (position 0), x (1), y (2), ...
+
+    A look at `x.shape` is no reading of `x`.
+
+    Examples
+    --------
+    >>> [reads(lambda g, z, x: g * z * np.ones(x.shape), position) for position in (0, 1)]
+    [True, False]
+    """
+    code = getattr(innermost(rule), "__code__", None)
+    if code is None:
+        return True
+    count = code.co_argcount
+    names = code.co_varnames[1:count]
+    name = names[position] if position < len(names) else code.co_varnames[count + code.co_kwonlyargcount]
+    return name in values_read(code)
+
+
+def innermost(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """The function inside partial objects and wrappers; a row's `__wrapped__` is its place in the table."""
+    inner = getattr(rule, "__wrapped__" if isinstance(rule, FunctionType) else "func", None)
+    return rule if inner is None else innermost(inner)
+
+
+@functools.cache
+def values_read(code: CodeType) -> frozenset[str]:
+    found: set[str] = set()
+    instructions = list(dis.get_instructions(code))
+    for this, following in itertools.pairwise(instructions):
+        if this.opname.startswith(("LOAD_FAST", "LOAD_CLOSURE", "LOAD_DEREF")):
+            names = this.argval if isinstance(this.argval, tuple) else (this.argval,)
+            found.update(names[:-1])
+            if not (following.opname == "LOAD_ATTR" and following.argval in METADATA):
+                found.add(names[-1])
+    return frozenset(found)

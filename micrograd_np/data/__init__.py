@@ -1,5 +1,6 @@
 """Data: arrays in batches, split and scaled; small datasets that come with the package; readers of files."""
 
+from .. import cures as _cures
 from .batches import batches, split
 from .datasets import digits, iris
 from .idx import fashion_mnist, mnist, read_idx
@@ -19,3 +20,10 @@ __all__ = [
     "standardise",
     "text",
 ]
+
+
+__getattr__ = _cures.answering("mg.data", __all__)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

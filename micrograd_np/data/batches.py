@@ -25,12 +25,13 @@ def batches(
     Parameters
     ----------
     *arrays : (N, ...)
+        Arrays of N samples each, the first axis.
     size : int
-        May also stand last among the arrays: `batches(X, y, 32, rng=rng)`.
+        The number of samples in a batch. May also stand last among the arrays: `batches(X, y, 32, rng=rng)`.
     shuffle : bool
         Whether the order is drawn; else it is the arrays' own.
     rng : Generator
-        What draws the order.
+        The source of the order.
     drop_last : bool
         Whether a last batch of fewer samples is left out.
 
@@ -69,10 +70,11 @@ def split(
     Parameters
     ----------
     *arrays : (N, ...)
+        Arrays of N samples each, the first axis.
     test : float or int
         The share of the samples that goes to the test part, or with an int their number.
     rng : Generator
-        What draws them.
+        The source of the choice.
     stratify : (N,), optional
         Labels: each class then gives its share of the test part, to the next whole number.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError
+from ..core.errors import ArgumentError, MissingFileError
 
 DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 DEBIAN = "/usr/share/datasets/fashion-mnist"
@@ -75,7 +75,7 @@ def mnist(folder: str | os.PathLike[str]) -> tuple[Any, Any, Any, Any]:
 def find_file(folder: Path, pattern: str) -> Path:
     found = sorted(folder.glob(pattern)) + sorted(folder.glob(f"{pattern}.gz"))
     if not found:
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"{folder} has no file {pattern.replace('?', '-')} or {pattern.replace('?', '-')}.gz: give the folder that "
             "holds the four files."
         )
@@ -96,7 +96,7 @@ def fashion_mnist(folder: str | os.PathLike[str] | None = None) -> tuple[Any, An
         If they are not there.
     """
     if folder is None and not Path(DEBIAN).is_dir():
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"Fashion-MNIST is not in {DEBIAN}. On Debian or Ubuntu, install it with `apt install "
             "dataset-fashion-mnist`; elsewhere, get its four files and pass fashion_mnist(folder)."
         )

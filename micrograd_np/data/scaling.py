@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, called
+from ..core.errors import ArgumentError, describe
 from ..nn.validation import SIZE, checked_samples, require
-from ..ops.nn import one_hot as rows_of_classes
+from ..ops.classification import one_hot as rows_of_classes
 from ..ops.primitive import as_array
 
 
@@ -49,6 +49,7 @@ def standardise(train: Any, *others: Any) -> Any:
     Parameters
     ----------
     train : (N, ...)
+        The samples that a model learns from.
     *others : (M, ...)
         Scaled by what was found in train, so that nothing is learned from them.
 
@@ -74,7 +75,7 @@ def standardise(train: Any, *others: Any) -> Any:
     for x in (train, *(as_array(x) for x in others)):
         if x.shape[1:] != train.shape[1:]:
             raise ArgumentError(
-                f"{called(x, 'x')} has other columns than {called(train, 'train')}, which it is scaled by."
+                f"{describe(x, 'x')} has other columns than {describe(train, 'train')}, which it is scaled by."
             )
         scaled.append((x - centre) / width)
     return tuple(scaled) if others else scaled[0]

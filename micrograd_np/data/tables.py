@@ -21,12 +21,13 @@ def read_csv(path: str | os.PathLike[str] | list[str], *, header: int = 1, delim
     Parameters
     ----------
     path : path, or list of lines
-        Also of a .gz, .bz2 or .xz file.
+        The file, which may be a .gz, .bz2 or .xz.
     header : int
         How many lines stand above the numbers.
     delimiter : str
+        The character between two cells.
     **options
-        What `np.loadtxt` takes, such as usecols, dtype, max_rows.
+        Options of `np.loadtxt`, such as usecols, dtype, max_rows.
 
     Raises
     ------

@@ -259,7 +259,8 @@ def is_alone(node: Node) -> bool:
 
 def key(node: Node) -> Hashable:
     """What makes two operations alike: op and source line. An output is like no other."""
-    return node.id if is_alone(node) else (node.op, getattr(node.source, "where", None))
+    made_at = getattr(node.source, "_created_at", None) or getattr(node.source, "where", None)  # of a Tensor, of a step
+    return node.id if is_alone(node) else (node.op, made_at)
 
 
 def sign(made: Any) -> str:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from ..core import errors
-from ..core.backward import CUT
+from ..core.backward import FREED
+from ..core.errors import ArgumentTypeError, GradientError
+from ..core.names import Names, live
 from ..core.tensor import Tensor
-from ..core.variables import Names, live
 from .collapse import LIMIT, fold
 from .derivation import derive, typeset
 from .graph import graph_of, ops_of, reached
@@ -55,8 +56,8 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
     check_tensor("explain", output)
     errors.check_recorded(output)
     if output.op is None:
-        who = errors.called(output, "this tensor")
-        raise RuntimeError(f"{who} was computed from nothing, and nothing among your variables was computed from it.")
+        who = errors.describe(output, "this tensor")
+        raise GradientError(f"{who} was computed from nothing, and nothing among your variables was computed from it.")
     scene = build([output], names, graph_of([output], keep={id(tensor)}))
     first, last = scene.nodes[-1], next((node for node in scene.nodes if node.source is tensor), None)
     if tensor is output:
@@ -66,7 +67,7 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
     else:
         if last is None or id(output) not in reached(ops_of([output]), tensor):
             check_kept(scene)
-            raise RuntimeError(f"no gradient flows from {called(first)} to {errors.called(tensor, 'this tensor')}.")
+            raise GradientError(f"no gradient flows from {called(first)} to {errors.describe(tensor, 'this tensor')}.")
         last.kept = True
         whole = fill(fold(scene, LIMIT))
         title, part = f"From {called(first)} back to {called(last)}", on_the_way(whole, between(whole, last.id))
@@ -96,14 +97,14 @@ def check_tensor(function: str, x: Any) -> None:
     """Refuse to explain what is no Tensor."""
     if not isinstance(x, Tensor):
         whose = ", such as one of its parameters" if hasattr(x, "named_parameters") else ""
-        raise TypeError(f"{function} asks about a Tensor, and was given {x!r:.60}. Give it a Tensor{whose}.")
+        raise ArgumentTypeError(f"{function} asks about a Tensor, and was given {x!r:.60}. Give it a Tensor{whose}.")
 
 
 def check_kept(scene: Scene) -> None:
     """Refuse to say that no gradient flowed where the graph is not known any more."""
-    cut = next((node for node in scene.nodes if node.op and node.source.paths is CUT), None)
+    cut = next((node for node in scene.nodes if node.op and node.source._paths is FREED), None)
     if cut:
-        raise RuntimeError(
+        raise GradientError(
             f"the graph of {called(cut)} was forgotten by backward(retain_graph=False). Explain before that, or leave "
             "retain_graph=False out."
         )
@@ -113,7 +114,7 @@ def computed_from(tensor: Tensor, names: Names) -> list[Tensor]:
     """The values among the user's variables that were computed from a tensor, the newest first."""
     held = {id(x): x for x in names.held if isinstance(x, Tensor) and x.op is not None and x is not tensor}
     found = reached(ops_of(list(held.values())), tensor, flowing=False)
-    return sorted((x for x in held.values() if id(x) in found), key=lambda x: -x.birth)
+    return sorted((x for x in held.values() if id(x) in found), key=lambda x: -x._order)
 
 
 def between(scene: Scene, target: str) -> set[str]:

@@ -65,7 +65,7 @@ def ops_of(outputs: Sequence[Tensor]) -> list[Tensor]:
         if id(node) not in found:
             found[id(node)] = node
             pending += [x for x in node.args if isinstance(x, Tensor) and x.op is not None]
-    return sorted(found.values(), key=attrgetter("birth"))
+    return sorted(found.values(), key=attrgetter("_order"))
 
 
 def with_leaves(ops: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Any]:
@@ -85,7 +85,7 @@ def reached(ops: Sequence[Tensor], tensor: Tensor, flowing: bool = True) -> set[
     """Return the ids of the tensor and of what was made from it, along arrows back which a gradient flows, or any."""
     found = {id(tensor)}
     for op in ops:
-        args = [op.args[i] for i, _ in op.paths] if flowing and op.args else op.args
+        args = [op.args[i] for i, _ in op._paths] if flowing and op.args else op.args
         if not found.isdisjoint(map(id, args)):
             found.add(id(op))
     return found
@@ -114,7 +114,7 @@ def skim(ops: list[Tensor], wanted: list[int], room: int) -> Any:
 
 def key(x: Any) -> tuple[int, int, int]:
     """Return what makes two ops alike: the row and the instruction."""
-    code, instruction = x.where or (None, 0)
+    code, instruction = x._created_at or (None, 0)
     return id(x.op), id(code), instruction
 
 

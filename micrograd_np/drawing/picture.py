@@ -9,8 +9,9 @@ from html import escape
 from typing import Any, TypeVar
 
 from ..core.containers import flatten
+from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.names import Names, is_module, live, watch
 from ..core.tensor import Tensor
-from ..core.variables import Names, is_module, live, watch
 from ..program import Program
 from . import dot, html, mermaid, programs, render, text
 from .collapse import fold as fold_scene
@@ -25,26 +26,26 @@ DIRECTIONS = ("both", "forward", "backward")
 
 def check_direction(direction: str) -> None:
     if direction not in DIRECTIONS:
-        raise ValueError(f"direction={direction!r}: write one of {', '.join(map(repr, DIRECTIONS))}.")
+        raise ArgumentError(f"direction={direction!r}: write one of {', '.join(map(repr, DIRECTIONS))}.")
 
 
 def check_limit(limit: Any) -> None:
     whole = hasattr(limit, "__index__") and not isinstance(limit, bool)
     if limit is not None and not (whole and limit > 0):
-        raise ValueError(f"limit={limit!r}: write how many boxes there may be, 1 or more.")
+        raise ArgumentError(f"limit={limit!r}: write how many boxes there may be, 1 or more.")
 
 
 def check_fold(fold: Collection[str], scene: Scene, names: Names | None = None) -> None:
     """Refuse groups that are not in a picture. A module of one box, which has no frame, may be named."""
     if isinstance(fold, str):
-        raise TypeError(f"fold={fold!r}: write a list, fold=[{fold!r}].")
+        raise ArgumentTypeError(f"fold={fold!r}: write a list, fold=[{fold!r}].")
     labels = dict.fromkeys(label for node in scene.nodes for label in node.scope)
     known = dict.fromkeys(label.split(": ")[0].split(", run ")[0] for label in labels)
     single = {names.in_module(id(x)) for x in names.held if is_module(x)} if names else set()
     for group in fold:
         if group not in labels and group not in known and group not in single:
             there = f"There are {', '.join(map(repr, known))}" if known else "There is none to fold"
-            raise ValueError(f"fold={list(fold)!r}: the picture has no module or scope {group!r}. {there}.")
+            raise ArgumentError(f"fold={list(fold)!r}: the picture has no module or scope {group!r}. {there}.")
 
 
 Nudged = Callable[[], dict[str, Any]]
@@ -132,7 +133,7 @@ class Picture:
         """Write the picture in the format that the path's suffix names; returns the path."""
         suffix = os.path.splitext(path)[1].lower()
         if suffix not in FORMATS:
-            raise ValueError(f"{path}: a picture is saved as {', '.join(FORMATS)}.")
+            raise ArgumentError(f"{path}: a picture is saved as {', '.join(FORMATS)}.")
         content = getattr(self, FORMATS[suffix])
         render.write(path, content if isinstance(content, bytes) else content.encode())
         return path
@@ -229,7 +230,7 @@ def draw(
         result, names = target, None
     outputs = tensors(result)
     if not outputs:
-        raise TypeError(f"there is no Tensor to draw in {result!r:.80}. {cure(args, kwargs)}")
+        raise ArgumentTypeError(f"there is no Tensor to draw in {result!r:.80}. {cure(args, kwargs)}")
     graph = graph_of(outputs)
     names = names or live(Names(), graph.values)
     return pictured(outputs, graph, names, getattr(target, "__name__", ""), direction, fold, limit)

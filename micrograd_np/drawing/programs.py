@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import CUT, operands
+from ..core.backward import FREED, operands
 from ..core.context import Mode
 from ..core.dispatch import apply
+from ..core.errors import UsageError
 from ..core.tensor import Tensor, constant
 from ..expressions.phrases import Phrase, short
 from ..program import Program
+from ..program.guards import Outside
 from ..program.record import record
 from ..program.source import Source
 from ..program.trace import TraceError
 from ..program.values import CONSTANT, Value
-from ..pullback import gradients
+from ..transforms import gradients
 from .graph import ops_of, walk
 from .scene import Edge, Node, Scene, entitle, phrase_of, tagging
 from .values import raw, runs_users_code
@@ -71,17 +73,15 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
 
     Where one output was given a gradient, the leaves' gradients are part of it. Names are those of values by their ids.
     """
-    if outputs[0].paths is CUT:
-        raise RuntimeError(
-            "there is no source of this graph: backward(retain_graph=False) forgot it. Draw before that."
-        )
+    if outputs[0]._paths is FREED:
+        raise UsageError("there is no source of this graph: backward(retain_graph=False) forgot it. Draw before that.")
     again = {id(x): x for x in walk(outputs)}
     given = [(used, x) for node in list(again.values()) for used, x in taken_arrays(node)]
     names = {**names, **{id(used): names.get(id(x)) for used, x in given}}
-    computed = [x for x in again.values() if getattr(x, "op", None) is not None and x.paths is not CUT]
+    computed = [x for x in again.values() if getattr(x, "op", None) is not None and x._paths is not FREED]
     for x in computed:
         if runs_users_code(x):
-            raise RuntimeError(
+            raise UsageError(
                 f"there is no source of this graph: its {x.op.name} calls a function of yours, of which only you have "
                 "the source."
             )
@@ -97,28 +97,31 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
     run.__name__ = title
     try:
         with Mode(recording=True):
-            steps = record(run, (), {})[1]
+            # The graph's own arrays are inputs of the program, as leaves are: they were there before it ran.
+            arrays = [*(used for used, _ in given), *(raw(x._grad) for x in outputs if x._grad is not None)]
+            steps = record(run, (), {}, outside=Outside(run, [arrays], strict=False))[1]
     except TraceError:
-        raise RuntimeError(
+        raise UsageError(
             "there is no source of this graph: how many entries one of its values has depends on others, and a "
             "program's shapes are fixed. Choose with mg.where instead of an index of booleans."
         ) from None
     for value in steps.inputs():
         value.name = names.get(id(value.of)) or value.name
+    steps.arguments[:] = steps.inputs()  # the picture names them all; none needs to be explained
     return Program(steps)
 
 
 def taken_arrays(node: Any) -> list[tuple[Any, Any]]:
     """The plain arrays that an op took: what they held then, and the user's own."""
-    pairs = zip(getattr(node, "values", ()), getattr(node, "args", ()), strict=True)
+    pairs = zip(getattr(node, "_values", ()), getattr(node, "args", ()), strict=True)
     return [(used, x) for used, x in pairs if not isinstance(x, Tensor)]
 
 
 def leaf_gradients(end: Tensor, output: Tensor, names: Mapping[int, str | None]) -> list[Any]:
     """The gradients of the leaves, where the output was given one; each is called `d_` and what its leaf is called."""
-    if output._grad is None or not end.edges:
+    if output._grad is None or not end._parents:
         return []
-    arrows = [x for node in walk([end]) for x, _ in getattr(node, "edges", ())]
+    arrows = [x for node in walk([end]) for x, _ in getattr(node, "_parents", ())]
     leaves = list(dict.fromkeys(x for x in arrows if x.op is None))
     start = None if output.ndim == 0 else constant(raw(output._grad))
     if start is not None:
@@ -140,7 +143,7 @@ def nudge(outputs: Sequence[Tensor], leaves: Mapping[int, str]) -> dict[str, lis
     if len(outputs) != 1 or outputs[0].size != 1 or len(ops) > SHORT or any(map(runs_users_code, ops)):
         return {}
     used = {id(x): x for op in ops for x in op.args if id(x) in leaves}
-    if sum(x.size for x in used.values()) > ENTRIES or any(x.paths is CUT for x in ops):
+    if sum(x.size for x in used.values()) > ENTRIES or any(x._paths is FREED for x in ops):
         return {}
     before = rerun(ops, {})
     for key, leaf in used.items():
@@ -158,6 +161,6 @@ def rerun(ops: Sequence[Tensor], values: dict[int, Any]) -> Any:
     values = dict(values)
     with np.errstate(all="ignore"):
         for op in ops:
-            args = [values.get(id(x), used) for x, used in zip(op.args, op.values, strict=True)]
+            args = [values.get(id(x), used) for x, used in zip(op.args, op._values, strict=True)]
             values[id(op)] = op.op.kernel(*args, **(op.params or {}))
     return values[id(ops[-1])]

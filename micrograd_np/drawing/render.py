@@ -6,6 +6,7 @@ import os
 import re
 from contextlib import suppress
 
+from ..core.errors import FileError, UsageError
 from .palette import GRADIENT, style
 
 # Before version 3, dot gives a cell its id only where the cell is a link; the drawing then drops the link.
@@ -35,11 +36,11 @@ def engine(format: str) -> str:
     if system := shutil.which("dot"):
         return system
     if format == "pdf":
-        raise RuntimeError(
+        raise UsageError(
             "PDF needs the program `dot`, and there is none on the PATH. Install your system's graphviz package, "
             "or save as .svg or .png."
         )
-    raise RuntimeError(
+    raise UsageError(
         f"no layout engine was found: neither graphviz-pure in {scripts} nor `dot` on the PATH. {CURE} "
         "DOT source (.dot), Mermaid (.mmd, .md) and text (.txt) need none."
     )
@@ -57,7 +58,7 @@ def render(source: str, format: str, dpi: int = 96) -> bytes:
         source = source.replace(DOTS, STAND_IN)
     done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{command[0]} could not draw this: {done.stderr.decode(errors='replace').strip()}")
+        raise UsageError(f"{command[0]} could not draw this: {done.stderr.decode(errors='replace').strip()}")
     if format == "svg":
         return styled(done.stdout)
     return DATE.sub(rb"\g<1>19800101000000", done.stdout) if format == "pdf" else done.stdout
@@ -100,6 +101,6 @@ def write(path: str | os.PathLike[str], content: bytes) -> None:
             with suppress(FileNotFoundError):
                 os.unlink(beside)
     except OSError as error:
-        raise OSError(
+        raise FileError(
             error.errno, f"cannot write {path}: {error.strerror}. Nothing was written; save to another folder."
         ) from None

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from ..core.backward import CUT
-from ..core.rules import fitted
+from ..core.backward import FREED, fitted
+from ..core.names import Names
 from ..core.tensor import Tensor
-from ..core.variables import Names
 from ..expressions import rules
 from ..expressions.formulas import formula
 from ..expressions.phrases import NOTHING, Phrase, short
+from .bindings import bindings
 from .graph import Graph, graph_of
 
 LONGEST = 28
@@ -110,7 +110,7 @@ def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -
             node.op, node.scope = x.op.name, names.scope(x)
             node.hidden = graph.hidden.get(id(x), [])
             tails = [boxes.get(graph.stand_in.get(id(a), id(a))) for a in x.args]
-            for a, used, tail in zip(x.args, x.values, tails, strict=True):
+            for a, used, tail in zip(x.args, x._values, tails, strict=True):
                 if tail and a is tail.source and not isinstance(a, Tensor) and tail.value is None:
                     tail.value = used  # the array may have been written to since
             node.words = [
@@ -132,7 +132,7 @@ def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -
 def read_graph(graph: Graph, names: Names) -> None:
     """Give names what they need of the whole graph: bindings and runs of modules, those of hidden ops too."""
     ops = [op for x in graph.values for op in (*graph.hidden.get(id(x), ()), x) if getattr(op, "op", None) is not None]
-    names.about(graph.values, ops)
+    names.about(graph.values, ops, bindings(ops))
     for op in {id(op.scope): op for op in ops if op.scope}.values():
         names.scope(op)
 
@@ -176,7 +176,7 @@ def common(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
     """The arrows into an operation, from the boxes of its arguments."""
     flowing = routes(node.source)
-    letters = rules.letters(node.source.edges[0][1], len(tails))
+    letters = rules.letters(node.source._parents[0][1], len(tails))
     return [
         Edge(tail.id, node.id, i, letter, tail.phrase, i in flowing)
         for i, (tail, letter) in enumerate(zip(tails, letters, strict=True))
@@ -188,7 +188,7 @@ def hidden_arrows(node: Node, boxes: dict[int, Node]) -> list[Edge]:
     """Return an arrow from each box that ops without a box use, to the op that stands for them."""
     found: dict[int, Edge] = {}
     for op in node.hidden:
-        flowing = [i for i, _ in op.paths]
+        flowing = [i for i, _ in op._paths]
         for i, x in enumerate(op.args):
             if id(x) in boxes:
                 edge = found.setdefault(id(x), Edge(boxes[id(x)].id, node.id, -1 - len(found), ""))
@@ -238,10 +238,10 @@ def several(x: Any) -> bool:
 def routes(x: Any) -> dict[int, Any]:
     """The rule of each argument to which a gradient flows."""
     found: dict[int, Any] = {}
-    if getattr(x, "op", None) is None or x.paths is CUT:
+    if getattr(x, "op", None) is None or x._paths is FREED:
         return found
     start = 0
-    for tensor, rule in x.edges:
+    for tensor, rule in x._parents:
         start = next(i for i in range(start, len(x.args)) if x.args[i] is tensor and x.op.rules[i] is not None)
         found[start] = fitted(rule, start, x.op.broadcasts)
         start += 1

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from ..core.backward import CUT
-from ..core.errors import MicrogradError
+from ..core.backward import FREED
+from ..core.errors import MicrogradError, MissingFileError
+from ..core.names import watched
 from ..core.tensor import Tensor
-from ..core.variables import watched
 from .graph import graph_of
 from .picture import Picture, pictured, tensors
 
@@ -45,11 +45,11 @@ def draw_script(where: str, arguments: Sequence[str] = (), **options: Any) -> Pi
     """
     path, _, name = where.rpartition(":") if ".py:" in where else (where, "", "")
     if not os.path.isfile(path):
-        raise FileNotFoundError(f"{path}: there is no such file to draw.")
+        raise MissingFileError(f"{path}: there is no such file to draw.")
     (result, since), names = watched(partial(run, path, name, arguments), KEPT)
     outputs = tensors(result)
     if result is None:
-        outputs = newest(x for x in names.held if isinstance(x, Tensor) and x.birth > since)
+        outputs = newest(x for x in names.held if isinstance(x, Tensor) and x._order > since)
     if not outputs and name:
         raise ScriptError(f"{name} returns {result!r:.60}, in which there is no Tensor to draw.")
     if not outputs:
@@ -65,7 +65,7 @@ def run(path: str, name: str, arguments: Sequence[str]) -> tuple[Any, int]:
         variables = runpy.run_path(path, run_name="__main__")
         if not name:
             return newest(variables.values()) or None, 0
-        function, since = function_of(variables, path, name), Tensor(0.0).birth
+        function, since = function_of(variables, path, name), Tensor(0.0)._order
         return function(), since
     except SystemExit as end:
         if end.code or name:
@@ -102,5 +102,5 @@ def function_of(variables: dict[str, Any], path: str, name: str) -> Any:
 
 def newest(values: Iterable[Any]) -> list[Tensor]:
     """The newest value with a graph, a loss before others, as a list of one; of none, an empty one."""
-    recorded = [x for x in values if isinstance(x, Tensor) and x.op is not None and x.paths is not CUT]
-    return sorted(recorded, key=lambda x: (x.grad is not None, x.size == 1, x.birth))[-1:]
+    recorded = [x for x in values if isinstance(x, Tensor) and x.op is not None and x._paths is not FREED]
+    return sorted(recorded, key=lambda x: (x.grad is not None, x.size == 1, x._order))[-1:]

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import CUT
+from ..core.backward import FREED, fit
 from ..core.context import tracing
-from ..core.names import line
-from ..core.rules import fit
+from ..core.names import format_location
 from ..core.tensor import Tensor
 from ..core.versions import as_used, check_unwritten
 from ..expressions import rules
@@ -66,7 +65,7 @@ def pull_members(node: Node, arriving: list[Edge], by_id: dict[str, Node]) -> No
     sums: dict[int, Any] = {}
     unknown: set[int] = set()
     for op in node.members:
-        sent = [(op.args[i], rule) for i, rule in op.paths if op.paths is not CUT and id(op.args[i]) not in inside]
+        sent = [(op.args[i], rule) for i, rule in op._paths if op._paths is not FREED and id(op.args[i]) not in inside]
         known = sent and op.grad is not None and not runs_users_code(op) and fresh(op)
         z, values = as_used(op) if known else (None, [])
         for x, rule in sent:
@@ -94,14 +93,14 @@ def look(node: Node) -> None:
         return
     node.value = x._data if x.op is not None else x._data.copy()
     node.gradient = raw(x.grad)
-    node.where = line(x.where) if x.where else ""
+    node.where = format_location(x._created_at) if x._created_at else ""
     if isinstance(x._data, tuple):
         node.value, node.gradient, node.state = None, None, f"{len(x._data)} output{'s' if len(x._data) > 1 else ''}"
         return
     node.shape, node.dtype = x._data.shape, x._data.dtype
     if node.kind in ("constant", "frozen"):
         node.state = node.kind
-    elif x.paths is CUT:
+    elif x._paths is FREED:
         node.state = "graph forgotten"
     elif x.grad is None:
         node.state = "no backward yet"
@@ -114,7 +113,7 @@ def raw(x: Any) -> Any:
 def mark_updated(node: Node, user: Tensor) -> None:
     """A leaf that was written to after an op had read it no longer holds what the op saw."""
     memory = getattr(node.source, "_memory", None)
-    if memory and memory.written > user.birth:
+    if memory and memory.written > user._order:
         node.state = "updated since"
 
 
@@ -219,7 +218,7 @@ def is_multiple(rest: Any, whole: Any) -> bool:
 def is_written(made: Any) -> bool:
     """Whether what an op was made from, or what it gave, was written to: its kernel would now give something else."""
     try:
-        again = made.op.kernel(*made.values, **made.params)
+        again = made.op.kernel(*made._values, **made.params)
         return not np.allclose(again, made._data, equal_nan=True)
     except Exception:  # a kernel that cannot run twice says nothing
         return False

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ..core.backward import CUT
-from ..core.names import line
+from ..core.backward import FREED
+from ..core.names import Names, format_location, live
 from ..core.tensor import Tensor
-from ..core.variables import Names, live
 from .collapse import LIMIT, fold
 from .explain import check_tensor, computed_from
 from .graph import ops_of, reached, walk
@@ -67,9 +66,9 @@ def constant(tensor: Tensor, name: str, names: Names) -> str:
             f"{name} holds {tensor.dtype} numbers, and only real floating-point numbers have gradients. "
             "Create it with dtype=float and requires_grad=True."
         )
-    if tensor.where:
+    if tensor._created_at:
         return (
-            f"{name} was left without a past by detach() or no_grad(): {line(tensor.where)}. "
+            f"{name} was left without a past by detach() or no_grad(): {format_location(tensor._created_at)}. "
             "Leave that out where a gradient has to pass."
         )
     if type(tensor) is not Tensor:  # a Parameter, which is made to want gradients
@@ -82,14 +81,14 @@ def constant(tensor: Tensor, name: str, names: Names) -> str:
 def missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) -> str:
     """Of a tensor that wants a gradient and has none."""
     if not outputs:
-        cut = [names(x) for x in names.held if isinstance(x, Tensor) and x.paths is CUT]
+        cut = [names(x) for x in names.held if isinstance(x, Tensor) and x._paths is FREED]
         if cut:
             return f"the graph of {cut[0]} was forgotten by backward(retain_graph=False) before {name} was asked."
         return f"nothing among your variables was computed from {name}{cuts(names.held, tensor, name)}."
     output = next((x for x in outputs if x.grad is not None), outputs[0])
     loss = names(output) or "the output"
     values = walk([output])
-    forgotten = [x for x in values if isinstance(x, Tensor) and x.paths is CUT]
+    forgotten = [x for x in values if isinstance(x, Tensor) and x._paths is FREED]
     if forgotten:
         which = names(forgotten[0]) or loss
         return f"the graph of {which} was forgotten by backward(retain_graph=False) before {name} was asked."
@@ -112,24 +111,25 @@ def missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) -> s
 
 def blocked(op: Tensor, way: set[int]) -> list[int]:
     """Return which arguments are on the way and get no gradient from an op."""
-    flowing = {i for i, _ in op.paths}
+    flowing = {i for i, _ in op._paths}
     return [i for i, x in enumerate(op.args) if id(x) in way and i not in flowing]
 
 
 def without_graph(output: Tensor, loss: str) -> str:
     """Of an output that nothing leads back from."""
-    if not output.where:
+    if not output._created_at:
         return f"{loss} has no graph: it was not computed from anything that wants a gradient."
     return (
-        f"{loss} has no graph: it was computed under no_grad(), or from what detach() gave: {line(output.where)}. "
+        f"{loss} has no graph: it was computed under no_grad(), or from what detach() gave: "
+        f"{format_location(output._created_at)}. "
         "Leave that out where a gradient has to pass."
     )
 
 
 def cuts(values: Iterable[Any], tensor: Tensor, name: str) -> str:
     """Where detach() or no_grad() left values without a past: of a line that has the tensor's name, that it cut."""
-    left = [x for x in values if isinstance(x, Tensor) and x.op is None and x.where and x.birth > tensor.birth]
-    places = list(dict.fromkeys(line(x.where) for x in left if x.where))
+    left = [x for x in values if isinstance(x, Tensor) and x.op is None and x._created_at and x._order > tensor._order]
+    places = list(dict.fromkeys(format_location(x._created_at) for x in left if x._created_at))
     named = [place for place in places if re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", place.partition(": ")[2])]
     if named:
         return f"; detach() or no_grad() cut the graph at {'; '.join(named)}"

@@ -127,12 +127,36 @@ def size(shape: tuple[int, ...]) -> str:
 
 
 def array(data: Any) -> Phrase:
-    dtype = "" if data.dtype in (np.dtype(float), np.dtype(int), np.dtype(bool)) else f", {literal(data.dtype).text}"
-    if data.size and data.tobytes() == data.flat[0].tobytes() * data.size and data.ndim:
-        first = data.flat[0].item()
-        if repr(first) in ("0.0", "1.0"):
-            return call("np.zeros" if first == 0 else "np.ones", size(data.shape) + dtype)
-        return call("np.full", size(data.shape), number(first).text + dtype)
+    """An array in the shortest call of NumPy that makes it, else digit for digit."""
+    known = pattern(data)
+    plain = data.dtype in (np.dtype(float), np.dtype(int), np.dtype(bool))
+    dtype = "" if plain else f", {literal(data.dtype).text}"
+    return call(*known) if known else Phrase(f"np.array({literal(data.tolist()).text}{dtype})")
+
+
+def pattern(data: Any) -> tuple[str, str] | None:
+    """The NumPy function that makes an array, with its arguments: equal numbers, a diagonal, a triangle, a range."""
+    kind = literal(data.dtype).text if data.dtype != bool else "bool"
+    dtype = "" if data.dtype in (np.dtype(float), np.dtype(int), np.dtype(bool)) else f", {kind}"
     if not data.size:
-        return call("np.zeros", size(data.shape) + dtype)
-    return Phrase(f"np.array({literal(data.tolist()).text}{dtype})")
+        return "np.zeros", size(data.shape) + dtype
+    first = data.flat[0].item()
+    if data.ndim and data.tobytes() == data.flat[0].tobytes() * data.size:
+        if repr(first) in ("0.0", "1.0"):
+            return "np.zeros" if first == 0 else "np.ones", size(data.shape) + dtype
+        return "np.full", f"{size(data.shape)}, {number(first).text}{dtype}"
+    if data.ndim == 2 and min(data.shape) > 1 and data.dtype.kind in "bif":
+        rows, columns = data.shape
+        dtype = "" if data.dtype == float else f", dtype={kind}"
+        if same_bits(data, np.eye(rows, columns, dtype=data.dtype)):
+            return "np.eye", (str(rows) if rows == columns else f"{rows}, {columns}") + dtype
+        for k in (0, -1):
+            if same_bits(data, np.tri(rows, columns, k, dtype=data.dtype)):
+                return "np.tri", f"{rows}, {columns}, {k}{dtype}"
+    if data.ndim == 1 and data.size > 4 and data.dtype == int and same_bits(data, np.arange(first, first + data.size)):
+        return "np.arange", str(data.size) if first == 0 else f"{first}, {first + data.size}"
+    return None
+
+
+def same_bits(x: Any, y: Any) -> bool:
+    return (x.shape, x.dtype) == (y.shape, y.dtype) and x.tobytes() == y.tobytes()

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..core.rules import METADATA, innermost
+from ..core.errors import ArgumentTypeError
+from ..core.versions import METADATA, innermost
 from ..ops import BY_FUNCTION
 from .formulas import formula, function_call, shortened
 from .phrases import Phrase, short, signed
@@ -81,7 +82,7 @@ class Written(NDArrayOperatorsMixin):
         self.phrase = function_call("put", [self.phrase, short(index), short(values)], {})
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("what is done to a bare array cannot be written down")
+        raise ArgumentTypeError("what is done to a bare array cannot be written down")
 
     def __len__(self) -> int:
         return len(self.value)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..custom import CustomOp
-from ..ops.indexing import join_index, placed, put
+from ..ops.indexing import join_index, placed, scattered
 from .phrases import ATOM, Phrase, call, literal, signed
 
 Params = dict[str, Any]
@@ -33,7 +33,7 @@ def scatter(args: list[Phrase], params: Params) -> Phrase:
     if len(params["index"]) == 1:
         index += ","
     index = f"np.s_[{index}]" if any(isinstance(part, slice) for part in params["index"]) else f"({index})"
-    return call("put", args[0].text, index, literal(params["shape"]).text)
+    return call("scattered", args[0].text, index, literal(params["shape"]).text)
 
 
 def concatenate(args: list[Phrase], params: Params) -> Phrase:
@@ -91,7 +91,7 @@ def function_name(op: Any) -> str:
 def kernel_of(op: Any, inputs: int = 1) -> Any:
     """The function that computes; for several outputs, that which gives them as a tuple."""
     if op.name == "scatter":
-        return put if inputs > 1 else placed  # an index of arrays may name an entry twice
+        return scattered if inputs > 1 else placed  # an index of arrays may name an entry twice
     return op.function if isinstance(op, CustomOp) else inspect.unwrap(op.kernel, stop=is_numpys)
 
 
@@ -119,7 +119,7 @@ def keywords(function: Any, params: Params) -> list[str]:
 
 def has_method(op: Any) -> bool:
     """Whether a row's formula is Python as well."""
-    return op.formula is not None and op.spelled is None
+    return op.formula is not None and op.decomposition is None
 
 
 def needs_kernel(op: Any) -> bool:

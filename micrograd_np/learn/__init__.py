@@ -10,6 +10,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
+from ..core.errors import ArgumentTypeError, UnknownNameError
 from . import exercises_arrays, exercises_layers, exercises_numbers, progress
 from .exercise import RIGHT, Answer, Exercise
 from .marking import mark_answer
@@ -81,7 +82,9 @@ def check(name: str, answer: Callable[..., Any]) -> Answer:
     """
     exercise = exercise_named(name)
     if not callable(answer):
-        raise TypeError(f"check({name!r}, ...) takes the function itself: write check({name!r}, f), not f(...).")
+        raise ArgumentTypeError(
+            f"check({name!r}, ...) takes the function itself: write check({name!r}, f), not f(...)."
+        )
     marked = mark_answer(exercise, answer)
     if marked.status == RIGHT:
         try:
@@ -95,5 +98,5 @@ def exercise_named(name: str) -> Exercise:
     """Return an exercise by its name."""
     if name not in EXERCISES:
         near = get_close_matches(str(name), EXERCISES, n=3) or list(EXERCISES)
-        raise KeyError(f"there is no exercise {name!r}. Did you mean {', '.join(map(repr, near))}?")
+        raise UnknownNameError(f"there is no exercise {name!r}. Did you mean {', '.join(map(repr, near))}?")
     return EXERCISES[name]

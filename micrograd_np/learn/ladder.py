@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import ArgumentError
 from . import EXERCISES, progress
 
 FOLDER = Path(__file__).parent / "lessons"
@@ -92,7 +93,7 @@ def write_notebook(number: int, folder: Path) -> tuple[Path, bool]:
     """
     found = lessons()
     if number not in found:
-        raise ValueError(f"there is no lesson {number}: the lessons are 1 to {max(found)}.")
+        raise ArgumentError(f"there is no lesson {number}: the lessons are 1 to {max(found)}.")
     path = folder / f"lesson_{number}.ipynb"
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -114,7 +115,7 @@ def open_lesson(number: str | None) -> int:
             return 0
         number = str(following)
     if not number.isdecimal():
-        raise ValueError(f"{number!r} is no lesson. Write a number from 1 to {max(lessons())}, or next.")
+        raise ArgumentError(f"{number!r} is no lesson. Write a number from 1 to {max(lessons())}, or next.")
     path, new = write_notebook(int(number), Path())
     print(f"{path} {'written' if new else 'is there already, with your answers; it was kept'}.")
     jupyter = shutil.which("jupyter")

@@ -14,8 +14,7 @@ import numpy as np
 from ..checking import verify
 from ..core.context import Mode
 from ..core.tensor import Tensor
-from ..pullback import vjp
-from ..transforms import value_and_grad
+from ..transforms import value_and_grad, vjp
 from .exercise import USED_THE_TAPE, Answer, Exercise, Gradients, Mistake
 
 SEEDS = (1, 2)

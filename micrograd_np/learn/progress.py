@@ -7,6 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from ..core.errors import ArgumentError
+
 VARIABLE = "MICROGRAD_NP_PROGRESS"
 
 
@@ -31,7 +33,7 @@ def done() -> set[str]:
     except FileNotFoundError:
         return set()
     except (ValueError, KeyError, TypeError):
-        raise ValueError(
+        raise ArgumentError(
             f"{file} is not a file of progress. Move it away to start anew; nothing was changed."
         ) from None
     return set(names)

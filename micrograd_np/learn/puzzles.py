@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError
+
 LEVEL_1 = """
 def forward(X, y, syn0):
     l1 = 1 / (1 + np.exp(-(X @ syn0)))
@@ -207,7 +209,7 @@ def puzzle(level: int = 1, seed: int | None = None) -> Puzzle:
     False
     """
     if level not in LEVELS:
-        raise ValueError(f"level={level!r}: there are the levels 1, 2 and 3.")
+        raise ArgumentError(f"level={level!r}: there are the levels 1, 2 and 3.")
     rng = np.random.default_rng(seed)
     code, slips = LEVELS[level]
     right, wrong, mistake = slips[int(rng.integers(len(slips)))]

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, called
-from ..ops.nn import linear, softmax
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
+from ..ops.classification import softmax
+from ..ops.nn import linear
 from ..ops.primitive import as_array
 from .init import drawn, generator, xavier_uniform, zeros
 from .layers import Dropout, Linear
@@ -120,11 +121,11 @@ class MultiheadAttention(Module):
             if x.ndim not in (2, 3) or x.ndim != arrays[0].ndim:
                 raise ShapeError(
                     f"MultiheadAttention takes query, key and value of three axes {order}, or all of two (L, E), and "
-                    f"{name} is {called(x, name)}."
+                    f"{name} is {describe(x, name)}."
                 )
         turned = [self._swap_batch(x) for x in arrays]
         q, k, v = turned
-        told = ", ".join(called(x, name) for name, x in zip(names, arrays, strict=True))
+        told = ", ".join(describe(x, name) for name, x in zip(names, arrays, strict=True))
         if not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
             sizes = ", ".join(str(x.shape[0]) for x in turned)
             raise ShapeError(
@@ -162,13 +163,13 @@ def masked_scores(scores: Any, attn_mask: Any, padding: Any, is_causal: bool) ->
     if attn_mask is not None:
         mask = as_array(attn_mask)
         if mask.shape != (queries, keys):
-            raise ShapeError(f"{called(mask, 'attn_mask')} must have shape (queries, keys) = {(queries, keys)}.")
+            raise ShapeError(f"{describe(mask, 'attn_mask')} must have shape (queries, keys) = {(queries, keys)}.")
         scores = scores + (mask if mask.dtype.kind == "f" else hidden(mask, "attn_mask", scores))
     if padding is not None:
         mask = as_array(padding)
         if mask.shape != (*scores.shape[:-3], keys):
             raise ShapeError(
-                f"{called(mask, 'key_padding_mask')} must have shape (batch, keys) = {(*scores.shape[:-3], keys)}."
+                f"{describe(mask, 'key_padding_mask')} must have shape (batch, keys) = {(*scores.shape[:-3], keys)}."
             )
         scores = scores + hidden(mask, "key_padding_mask", scores)[..., None, None, :]
     return scores
@@ -177,7 +178,7 @@ def masked_scores(scores: Any, attn_mask: Any, padding: Any, is_causal: bool) ->
 def hidden(mask: Any, name: str, scores: Any) -> Any:
     """-inf where a mask of booleans is True; raise if it leaves a query no key at all, whose mean would be nan."""
     if mask.dtype.kind not in "biu":
-        raise ArgumentTypeError(f"{called(mask, name)} must be booleans, True where no query may attend.")
+        raise ArgumentTypeError(f"{describe(mask, name)} must be booleans, True where no query may attend.")
     if mask.all(axis=-1).any():
         raise ArgumentError(f"a row of {name} is all True: a query that may attend to no key has no mean to take.")
     return negative_infinity(mask, scores)

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.errors import ArgumentError
-from ..ops.conv import conv1d, conv2d
-from ..ops.windows import Sizes, one_each
+from ..ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
+from ..ops.windows import Sizes, one_per_axis
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module, documented_like
 from .validation import COUNT, FLAG, SIZE, checked_input, require, require_each
@@ -72,7 +72,7 @@ class Convolution(Module):
         if padding not in ("same", "valid"):
             require_each(self, COUNT, self.axes, padding=padding)
         rng = generator(self, rng)
-        kernel = one_each("kernel", kernel_size, self.axes)
+        kernel = one_per_axis("kernel", kernel_size, self.axes)
         self.weight = drawn(self, init, rng, (*self._channels(in_channels, out_channels, groups), *kernel), dtype)
         self.bias = drawn(self, zeros, rng, (out_channels,), dtype) if bias else None
         self.stride, self.dilation, self.groups = stride, dilation, groups
@@ -93,11 +93,11 @@ def paddings(layer: Any, padding: Any, kernel: Sizes, stride: Any, dilation: Any
     """The padding at both ends, and what 'same' adds at the far end besides, where the kernel's reach is odd."""
     if padding != "same":
         return 0 if padding == "valid" else padding, ()
-    if set(one_each("stride", stride, len(kernel))) != {1}:
+    if set(one_per_axis("stride", stride, len(kernel))) != {1}:
         raise ArgumentError(
             f"{type(layer).__name__}: padding='same' needs a stride of 1, not {stride}. Give the padding as a number."
         )
-    dilations = one_each("dilation", dilation, len(kernel))
+    dilations = one_per_axis("dilation", dilation, len(kernel))
     reach = [d * (k - 1) for k, d in zip(kernel, dilations, strict=True)]
     return tuple(n // 2 for n in reach), tuple(n % 2 for n in reach)
 
@@ -128,3 +128,101 @@ class Conv2d(Convolution):
 
     axes = 2
     function = staticmethod(conv2d)
+
+
+class ConvTranspose(Convolution):
+    """The transpose of a convolution: each entry of x lays down a kernel, and overlaps add up.
+
+    The weight is (in_channels, out_channels / groups, *kernel_size), as in PyTorch.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        The sizes of axis 1 of input and output.
+    kernel_size : int or tuple of int
+        The size of the kernel, one for all axes or one for each.
+    stride : int or tuple of int
+        The distance between the kernels that neighbouring entries of x lay down.
+    padding : int or tuple of int
+        The entries that are cut off at both ends of the output.
+    output_padding : int or tuple of int
+        The entries that are added at the far end of the output; below stride.
+    groups : int
+        The number of parts that the channels are split into; each kernel sees the channels of one part.
+    bias : bool
+        Whether a number is added to each output channel; it begins as 0.
+    dilation : int or tuple of int
+        The distance between the entries of the kernel in the output.
+    rng : Generator, optional
+        The source of the first weights; a fresh one without it.
+    init : callable, optional
+        (rng, shape) to the first weights, such as `nn.init.he_normal`; `nn.init.fan_in_uniform` without it.
+    dtype : dtype
+        The floating-point dtype of the parameters.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        *,
+        rng: np.random.Generator | None = None,
+        init: Initialiser | None = None,
+        dtype: Any = float,
+    ) -> None:
+        require_each(self, COUNT, self.axes, padding=padding, output_padding=output_padding)
+        options: dict[str, Any] = {"rng": rng, "init": init, "dtype": dtype}
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, **options)
+        more, steps = (
+            one_per_axis("output_padding", output_padding, self.axes),
+            one_per_axis("stride", stride, self.axes),
+        )
+        if any(m >= n for m, n in zip(more, steps, strict=True)):
+            raise ArgumentError(
+                f"{type(self).__name__}: output_padding must be below stride, and {output_padding} is not below "
+                f"{stride}."
+            )
+        self.output_padding = output_padding
+
+    def _channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
+        return in_channels, out_channels // groups
+
+    def forward(self, x: Any) -> Any:
+        x = checked_input(self, x, self.weight, self.weight.shape[0], axis=1)
+        moves = (self.stride, self.padding, self.output_padding, self.groups, self.dilation)
+        return self.function(x, self.weight, self.bias, *moves)
+
+
+@documented_like(ConvTranspose)
+class ConvTranspose1d(ConvTranspose):
+    """The transpose of a convolution of signals: (N, C, L) to (N, O, size).
+
+    Examples
+    --------
+    >>> ConvTranspose1d(3, 8, 4, stride=2, padding=1)(np.ones((2, 3, 10))).shape
+    (2, 8, 20)
+    """
+
+    axes = 1
+    function = staticmethod(conv_transpose1d)
+
+
+@documented_like(ConvTranspose)
+class ConvTranspose2d(ConvTranspose):
+    """The transpose of a convolution of images: (N, C, H, W) to (N, O, height, width).
+
+    Examples
+    --------
+    >>> ConvTranspose2d(3, 8, 2, stride=2)(np.ones((2, 3, 4, 5))).shape
+    (2, 8, 8, 10)
+    """
+
+    axes = 2
+    function = staticmethod(conv_transpose2d)

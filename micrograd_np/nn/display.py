@@ -1,4 +1,4 @@
-"""A module as text: in one line or an indented few, and as a table with the shapes of its outputs."""
+"""Modules as text: a line or an indented few, and a table with the shapes of the outputs."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def summary_table(model: Any, input_shapes: tuple[tuple[int, ...], ...], dtype: 
 
 
 def output_shapes(model: Any, inputs: list[Any]) -> dict[int, str]:
-    """What each part gives in evaluation, by the part's id; the parts are left as they were."""
+    """Run the model in evaluation; return the output shape of each part by its id. The parts are left as they were."""
     before = [(module, dict(vars(module))) for module in model.modules()]
     shapes: dict[int, str] = {}
 
@@ -105,7 +105,7 @@ def shape_text(output: Any) -> str:
 
 
 def own_parameters(model: Any) -> Counter[str]:
-    """How many parameters each part has besides those of its own parts, by path."""
+    """Count the parameters of each part, without those of its own parts, by path."""
     paths = {path for path, _ in model.named_modules()}
     counts: Counter[str] = Counter()
     for path, parameter in model.named_parameters():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import cures
 from ..core.errors import ArgumentError
 from .module import Parameter
 from .validation import FUNCTION, require, require_dtype, require_instance
@@ -156,3 +157,8 @@ def orthogonal(rng: np.random.Generator, shape: Shape) -> Any:
     q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
     q = q * np.sign(np.diagonal(r))  # uniform over all orthonormal bases
     return (q if rows >= columns else q.T).reshape(shape)
+
+
+PUBLIC = "fan_in_uniform he_normal he_uniform orthogonal uniform xavier_normal xavier_uniform zeros".split()
+
+__getattr__ = cures.answering("mg.nn.init", PUBLIC)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import ArgumentError
-from ..ops.nn import embedding, linear
+from ..ops.classification import embedding
+from ..ops.nn import linear
 from ..ops.primitive import as_array
 from ..random import sample
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module
-from .validation import DECAY, FLAG, FUNCTION, SIZE, checked_input, require
+from .validation import DECAY, FLAG, FUNCTION, SIZE, Kind, checked_input, require, require_instance
 
 
 class Sequential(Module):
@@ -41,6 +43,9 @@ class Sequential(Module):
             x = layer(x)
         return x
 
+    def _torch_path(self, path: str) -> str:
+        return path.removeprefix("layers.")
+
     def __getitem__(self, index: int) -> Any:
         return self.layers[index]
 
@@ -49,6 +54,118 @@ class Sequential(Module):
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.layers)
+
+
+class ModuleList(Module):
+    """Modules in a list, for a `forward` that calls them as it likes; their paths are `0`, `1`, ... .
+
+    Parameters
+    ----------
+    modules : iterable of Module
+        The first entries.
+
+    Examples
+    --------
+    >>> layers = ModuleList(Linear(2, 2) for _ in range(3))
+    >>> layers.append(Linear(2, 1))
+    >>> len(layers), [name for name, _ in layers[-1].named_parameters()]
+    (4, ['weight', 'bias'])
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        self.extend(modules)
+
+    def _entries(self) -> list[Any]:
+        return [module for name, module in vars(self).items() if name.isdigit()]
+
+    def append(self, module: Module) -> None:
+        """Add a module at the end."""
+        require_instance(self, Module, module=module)
+        setattr(self, str(len(self)), module)
+
+    def extend(self, modules: Iterable[Module]) -> None:
+        """Add modules at the end."""
+        for module in modules:
+            self.append(module)
+
+    def __getitem__(self, index: Any) -> Any:
+        entries = self._entries()[index]
+        return ModuleList(entries) if isinstance(index, slice) else entries
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        require_instance(self, Module, module=module)
+        setattr(self, str(range(len(self))[index]), module)
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._entries())
+
+
+class ModuleDict(Module):
+    """Modules by name, for a `forward` that calls them as it likes; their paths are the names.
+
+    Parameters
+    ----------
+    modules : dict of Module
+        The first entries.
+
+    Examples
+    --------
+    >>> heads = ModuleDict({"left": Linear(2, 1), "right": Linear(2, 3)})
+    >>> heads["right"](np.ones((1, 2))).shape, "left" in heads
+    ((1, 3), True)
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+        require_instance(self, Mapping, modules={} if modules is None else modules)
+        for name, module in (modules or {}).items():
+            self[name] = module
+
+    def __getitem__(self, name: str) -> Any:
+        return dict(self.items())[name]
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        named: Any = {str(name): module}
+        require_instance(self, Module, **named)
+        if not isinstance(name, str) or hasattr(type(self), name) or "." in name:
+            raise ArgumentError(f"ModuleDict: {name!r} cannot be the name of an entry. Take a string without a dot.")
+        setattr(self, name, module)
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys()
+
+    def keys(self) -> list[str]:
+        """The names."""
+        return [name for name, _ in self.items()]
+
+    def values(self) -> list[Any]:
+        """The modules."""
+        return [module for _, module in self.items()]
+
+    def items(self) -> list[tuple[str, Any]]:
+        """(name, module) of each entry."""
+        return [(name, module) for name, module in vars(self).items() if isinstance(module, Module)]
+
+
+class Identity(Module):
+    """x itself: a place in a model where nothing is done.
+
+    Examples
+    --------
+    >>> Identity()(3.0)
+    3.0
+    """
+
+    def forward(self, x: Any) -> Any:
+        return x
 
 
 class Linear(Module):
@@ -102,6 +219,8 @@ class Embedding(Module):
         The count of ids, which are 0 to num_embeddings - 1.
     embedding_dim : int
         The size of a vector.
+    padding_idx : int, optional
+        The id whose row begins as zeros and gets no gradient: that of padding. A negative one counts from the end.
     rng : Generator, optional
         The source of the first weights, normal numbers; a fresh one without it.
     dtype : dtype
@@ -114,14 +233,30 @@ class Embedding(Module):
     """
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, *, rng: np.random.Generator | None = None, dtype: Any = float
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        *,
+        rng: np.random.Generator | None = None,
+        dtype: Any = float,
     ) -> None:
         require(self, SIZE, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         shape = (num_embeddings, embedding_dim)
         self.weight = drawn(self, lambda rng, shape: rng.normal(size=shape), generator(self, rng), shape, dtype)
+        self.padding_idx = padding_idx
+        if padding_idx is not None:
+            ids = range(-num_embeddings, num_embeddings)
+            known = Kind(f"an id from {ids[0]} to {ids[-1]}, or None", Integral, ids.__contains__)
+            require(self, known, padding_idx=padding_idx)
+            self.padding_idx = padding_idx % num_embeddings
+            self.weight[self.padding_idx] = 0
 
     def forward(self, ids: Any) -> Any:
-        return embedding(ids, self.weight)
+        y = embedding(ids, self.weight)
+        if self.padding_idx is None:
+            return y
+        return np.where(np.equal(ids, self.padding_idx)[..., None], y.detach(), y)  # the same values, no gradient
 
 
 class Dropout(Module):

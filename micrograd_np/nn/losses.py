@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from ..core.context import tracing
-from ..core.errors import ArgumentError, ShapeError, called
-from ..core.half import in_single
+from ..core.errors import ArgumentError, ShapeError, describe
+from ..ops import losses as rows
 from ..ops.activations import log_sigmoid
-from ..ops.nn import REDUCTIONS, log_softmax, one_hot
-from ..ops.nn import binary_cross_entropy as entry_losses
-from ..ops.nn import cross_entropy as plain_cross_entropy
+from ..ops.classification import REDUCTIONS, log_softmax, one_hot
+from ..ops.classification import binary_cross_entropy as entry_losses
+from ..ops.classification import cross_entropy as plain_cross_entropy
+from ..ops.half import in_single
 from ..ops.primitive import Primitive, as_array
-from .validation import FRACTION, POSITIVE, require, require_choice
+from .validation import FRACTION, POSITIVE, Kind, require
 
 
-def checked_pair(prediction: Any, target: Any) -> tuple[Any, Any]:
-    """Both as arrays; raise for (N, 1) against (N,), and every other pair of shapes that would broadcast."""
-    prediction, target = as_array(prediction), as_array(target)
-    if prediction.shape == target.shape:
-        whole = prediction.dtype.kind in "biu" and target.dtype.kind in "biu"
-        return (prediction.astype(float) if whole else prediction), target  # 1 - 2 of unsigned integers is 255
-    cure = "Reshape one of them."
-    if prediction.size == target.size:
-        cure = f"They have as many entries: write target.reshape{prediction.shape}."
-    raise ShapeError(
-        f"a loss compares entry with entry, and {called(prediction, 'the prediction')} and "
-        f"{called(target, 'the target')} have different shapes. {cure}"
-    )
-
-
-def reduced(owner: str, losses: Any, reduction: str) -> Any:
-    """The losses of all entries, or their mean or sum."""
-    require_choice(owner, REDUCTIONS, reduction=reduction)
-    if reduction == "mean" and not losses.size:
-        raise ArgumentError(f"{owner}: the mean over no entries. Prediction and target are an empty batch.")
-    return REDUCTIONS[reduction](losses)
-
-
-@in_single
 def half_squared_error(prediction: Any, target: Any) -> Any:
     """½Σ(target - prediction)²: the loss whose gradient the article uses.
 
@@ -54,11 +32,9 @@ def half_squared_error(prediction: Any, target: Any) -> Any:
     >>> float(half_squared_error(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
     2.0
     """
-    prediction, target = checked_pair(prediction, target)
-    return np.sum(np.square(target - prediction)) / 2
+    return rows.half_squared_error(prediction, target, "sum")
 
 
-@in_single
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The mean of the squared errors.
 
@@ -74,11 +50,9 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     >>> float(mse_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
     2.0
     """
-    prediction, target = checked_pair(prediction, target)
-    return reduced("mse_loss", np.square(prediction - target), reduction)
+    return rows.mse_loss(prediction, target, reduction)
 
 
-@in_single
 def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """The mean of the absolute errors.
 
@@ -94,11 +68,9 @@ def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     >>> float(l1_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
     1.0
     """
-    prediction, target = checked_pair(prediction, target)
-    return reduced("l1_loss", np.abs(prediction - target), reduction)
+    return rows.l1_loss(prediction, target, reduction)
 
 
-@in_single
 def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
     """½e² for errors up to delta, delta(|e| - ½delta) beyond (Huber 1964).
 
@@ -117,10 +89,7 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     array([0.125, 2.5  ])
     """
     require("huber_loss", POSITIVE, delta=delta)
-    prediction, target = checked_pair(prediction, target)
-    error = prediction - target
-    near = np.clip(error, -delta, delta)
-    return reduced("huber_loss", near * (error - near / 2), reduction)
+    return rows.huber_loss(prediction, target, reduction, delta=delta)
 
 
 def _probabilities(p: Any) -> Any:
@@ -151,9 +120,10 @@ def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean")
     >>> float(binary_cross_entropy(np.array([0.5]), np.array([1.0])))
     0.6931471805599453
     """
-    p, target = checked_pair(probability, target)
+    p, target = rows.checked_pair(probability, target)
     p = probabilities(p) if tracing() else _probabilities(p)
-    return reduced("binary_cross_entropy", entry_losses(p, target), reduction)
+    rows.check_reduction("binary_cross_entropy", reduction, p)
+    return REDUCTIONS[reduction](entry_losses(p, target))
 
 
 @in_single
@@ -178,19 +148,26 @@ def binary_cross_entropy_with_logits(
     >>> float(binary_cross_entropy_with_logits(np.array([0.0]), np.array([1.0])))
     0.6931471805599453
     """
-    x, target = checked_pair(logits, target)
-    positive = target * log_sigmoid(x)
-    if pos_weight is not None:
-        scale = as_array(pos_weight).astype(x.dtype)
-        if scale.shape not in ((), x.shape[-1:]):
-            raise ShapeError(f"{called(scale, 'pos_weight')} needs the shape () or {x.shape[-1:]}: one for each class.")
-        positive = scale * positive
-    return reduced("binary_cross_entropy_with_logits", -(positive + (1 - target) * log_sigmoid(-x)), reduction)
+    if pos_weight is None:
+        return rows.logistic_loss(logits, target, reduction)
+    x, target = rows.checked_pair(logits, target)
+    scale = as_array(pos_weight).astype(x.dtype)
+    if scale.shape not in ((), x.shape[-1:]):
+        raise ShapeError(f"{describe(scale, 'pos_weight')} needs the shape () or {x.shape[-1:]}: one for each class.")
+    rows.check_reduction("binary_cross_entropy_with_logits", reduction, x)
+    losses = -(scale * (target * log_sigmoid(x)) + (1 - target) * log_sigmoid(-x))
+    return REDUCTIONS[reduction](losses)
 
 
 @in_single
 def cross_entropy(
-    logits: Any, labels: Any, reduction: str = "mean", *, weight: Any = None, label_smoothing: float = 0.0
+    logits: Any,
+    labels: Any,
+    reduction: str = "mean",
+    *,
+    weight: Any = None,
+    label_smoothing: float = 0.0,
+    ignore_index: int | None = None,
 ) -> Any:
     """-log softmax(logits)[label], the mean over the samples.
 
@@ -206,6 +183,8 @@ def cross_entropy(
         The factor of each class; the mean is then the weighted one, as PyTorch's.
     label_smoothing : float
         The share of each target spread over all classes, from 0 to 1 (Szegedy et al. 2016).
+    ignore_index : int, optional
+        The label of samples that are left out of the loss, and of the mean; PyTorch's default is -100.
 
     Examples
     --------
@@ -213,16 +192,30 @@ def cross_entropy(
     0.6931471805599453
     """
     require("cross_entropy", FRACTION, label_smoothing=label_smoothing)
-    if weight is None and not label_smoothing:
+    if ignore_index is not None:
+        require("cross_entropy", Kind("a label", Integral), ignore_index=ignore_index)
+    if weight is None and not label_smoothing and ignore_index is None:
         return plain_cross_entropy(logits, labels, reduction=reduction)
     (x, labels), _ = plain_cross_entropy.bind(logits, labels, reduction=reduction)  # type: ignore[call-arg]
     classes = x.shape[-1]
     scale = as_array(np.ones(classes) if weight is None else weight).astype(x.dtype)
     if scale.shape != (classes,):
-        raise ShapeError(f"{called(scale, 'weight')} needs the shape ({classes},): a number for each class.")
-    chosen = (labels if labels.ndim == x.ndim else one_hot(labels, classes)).astype(x.dtype)
-    target = (1 - label_smoothing) * chosen + label_smoothing / classes
+        raise ShapeError(f"{describe(scale, 'weight')} needs the shape ({classes},): a number for each class.")
+    if labels.ndim == x.ndim:
+        if ignore_index is not None:
+            raise ArgumentError("cross_entropy: ignore_index is a label, and these labels are probabilities.")
+        chosen = labels.astype(x.dtype)
+        target = (1 - label_smoothing) * chosen + label_smoothing / classes
+    else:
+        spread: Any = label_smoothing / classes
+        if ignore_index is None:
+            chosen = one_hot(labels, classes).astype(x.dtype)
+        else:
+            kept = np.not_equal(labels, ignore_index)
+            chosen = one_hot(np.where(kept, labels, 0), classes) * kept[..., None].astype(x.dtype)
+            spread = spread * kept[..., None].astype(x.dtype)
+        target = (1 - label_smoothing) * chosen + spread
     losses = -np.sum(log_softmax(x, axis=-1) * (target * scale), axis=-1)
     if reduction == "mean" and labels.ndim != x.ndim:
         return np.sum(losses) / np.sum(chosen * scale)
-    return reduced("cross_entropy", losses, reduction)
+    return REDUCTIONS[reduction](losses)

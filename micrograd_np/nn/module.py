@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
+from .. import cures
 from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.names import printable
 from ..core.tensor import Tensor
 from ..ops.primitive import as_array
 from . import display
+from .pytorch import read_state
 from .validation import FLAG, require
 
 
@@ -50,7 +56,7 @@ class Module:
     """The base class of layers and models: write `forward`, set attributes, call it.
 
     Parameters, buffers and modules are found in the attributes, and in lists, tuples and dicts of them; there is no
-    `super().__init__()` to remember. What is found twice counts once, under its first path.
+    `super().__init__()` to remember. A part that is found twice counts once, under its first path.
 
     - A `Parameter` is a parameter; so is a leaf `Tensor(..., requires_grad=True)`, frozen later or not.
     - Any other leaf Tensor is a buffer, such as a running mean: part of the state, not trained.
@@ -179,23 +185,39 @@ class Module:
             parameter.requires_grad = not frozen
         return self
 
-    def zero_grad(self) -> None:
-        """Clear the parameters' gradients: `.grad` is None again."""
-        for parameter in self.parameters():
-            parameter.zero_grad()
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Let the parameters train, or with False freeze them; returns the module. `freeze` is the opposite."""
+        require(f"{type(self).__name__}.requires_grad_", FLAG, requires_grad=requires_grad)
+        return self.freeze(not requires_grad)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear the parameters' gradients: `.grad` is None again, or zeros with `set_to_none=False`."""
+        clear_gradients(self.parameters(), set_to_none)
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of the parameters' and buffers' values, by path."""
         return {path: tensor.data.copy() for path, tensor in self.named_tensors()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def _torch_path(self, path: str) -> str:
+        """The name that PyTorch has for the state at a path of this module."""
+        return path
+
+    def load_state_dict(self, state: Any) -> None:
         """Write values by path into parameters and buffers: all of them, or none and an error that lists each mismatch.
+
+        Parameters
+        ----------
+        state : dict of arrays, or path
+            The dict that `state_dict` returned. Or a .safetensors or .npz file of a PyTorch model's state, under
+            PyTorch's names; its floating-point numbers are cast to this model's dtypes.
 
         Raises
         ------
         ValueError
             If names are missing or unknown, or shapes or dtypes differ; nothing has been written then.
         """
+        if isinstance(state, str | os.PathLike):
+            state = read_state(state, self)
         load(type(self).__name__, dict(self.named_tensors()), state)
 
     def summary(self, *input_shapes: tuple[int, ...], dtype: Any = None) -> str:
@@ -214,6 +236,13 @@ class Module:
         return display.module_text(self)
 
     _default_repr = __repr__  # where it is overridden, display asks for the module's own text
+
+
+def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
+    """Set gradients to None, or those that are there to zeros."""
+    require("zero_grad", FLAG, set_to_none=set_to_none)
+    for p in parameters:
+        p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
 
 
 def documented_like(base: type) -> Callable[[Any], Any]:
@@ -271,8 +300,8 @@ def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     if not isinstance(state, dict):
         raise ArgumentTypeError(f"load_state_dict takes the dict that state_dict gave, not a {type(state).__name__}.")
     given = {name: as_array(values) for name, values in state.items()}
-    wrong = [f"missing: {name}" for name in tensors.keys() - given.keys()]
-    wrong += [f"unknown: {name}" for name in given.keys() - tensors.keys()]
+    wrong = [f"missing: {printable(name)}" for name in tensors.keys() - given.keys()]
+    wrong += [f"unknown: {printable(name)}" for name in given.keys() - tensors.keys()]
     for name in tensors.keys() & given.keys():
         ours, theirs = tensors[name], given[name]
         if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
@@ -282,3 +311,6 @@ def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         raise ArgumentError(f"this state does not fit {owner}; nothing was changed.\n  {listed}")
     for name, tensor in tensors.items():
         tensor.data = given[name]
+
+
+cures.install(Module, "Module")

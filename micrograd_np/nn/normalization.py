@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..core.context import no_grad
-from ..core.errors import ShapeError, called
-from ..core.half import is_half, rounded, single
+from ..core.dispatch import single
+from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import Tensor
+from ..ops.half import in_single, is_half, rounded
 from ..ops.nn import batch_norm, layer_norm
+from ..ops.primitive import as_array
 from .module import Module, Parameter, documented_like
 from .validation import FLAG, FRACTION, NONNEGATIVE, SIZE, check_dtype, checked_input, require, require_dtype
 
@@ -62,7 +65,7 @@ class BatchNorm(Module):
     def forward(self, x: Any) -> Any:
         if np.ndim(x) not in self.axes:
             listed = " or ".join(map(str, self.axes))
-            raise ShapeError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {called(x, 'x')}.")
+            raise ShapeError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {describe(x, 'x')}.")
         weight = self.running_mean if self.weight is None else self.weight
         x = checked_input(self, x, weight, self.running_mean.size, axis=1)
         if self.training:
@@ -150,9 +153,7 @@ class LayerNorm(Module):
         *,
         dtype: Any = float,
     ) -> None:
-        for size in normalized_shape if isinstance(normalized_shape, tuple | list) else [normalized_shape]:
-            require(self, SIZE, normalized_shape=size)
-        require(self, NONNEGATIVE, eps=eps)
+        check_normalized(self, normalized_shape, eps)
         require(self, FLAG, elementwise_affine=elementwise_affine, bias=bias)
         require_dtype(self, dtype)
         self.normalized_shape = normalized_shape
@@ -164,3 +165,107 @@ class LayerNorm(Module):
         if self.weight is not None:
             check_dtype(self, x, self.weight)
         return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+
+def check_normalized(layer: Any, normalized_shape: Any, eps: float) -> None:
+    """Raise unless the shape is sizes of 1 or more, at least one, and eps a number of at least 0."""
+    for size in (
+        normalized_shape if isinstance(normalized_shape, tuple | list) and normalized_shape else [normalized_shape]
+    ):
+        require(layer, SIZE, normalized_shape=size)
+    require(layer, NONNEGATIVE, eps=eps)
+
+
+class RMSNorm(Module):
+    """The entries of each sample divided by the root of their mean square, times a weight (Zhang and Sennrich 2019).
+
+    Parameters
+    ----------
+    normalized_shape : int or tuple of int
+        The last sizes of x: the axes over which the mean is taken.
+    eps : float, optional
+        Added to the mean square; without it, the distance from 1 to the next number of x's dtype.
+    elementwise_affine : bool
+        Whether there is a weight of that shape, which begins as ones.
+    dtype : dtype
+        The floating-point dtype of the weight.
+
+    Examples
+    --------
+    >>> RMSNorm(2, eps=0)(np.array([[3.0, 3.0]])).data
+    array([[1., 1.]])
+    """
+
+    def __init__(
+        self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, *, dtype: Any = float
+    ) -> None:
+        check_normalized(self, normalized_shape, 0.0 if eps is None else eps)
+        require(self, FLAG, elementwise_affine=elementwise_affine)
+        require_dtype(self, dtype)
+        self.normalized_shape, self.eps = normalized_shape, eps
+        self.weight: Any = Parameter(np.ones(normalized_shape), dtype=dtype) if elementwise_affine else None
+
+    def forward(self, x: Any) -> Any:
+        x = as_array(x)
+        sizes = self.normalized_shape if isinstance(self.normalized_shape, tuple | list) else [self.normalized_shape]
+        if x.shape[-len(sizes) :] != tuple(sizes):
+            raise ShapeError(
+                f"RMSNorm: normalized_shape={tuple(sizes)} is not how the shape of {describe(x, 'x')} ends."
+            )
+        if self.weight is not None:
+            check_dtype(self, x, self.weight)
+        return root_mean_square(x, self.weight, tuple(range(-len(sizes), 0)), self.eps)
+
+
+@in_single
+def root_mean_square(x: Any, weight: Any, axes: tuple[int, ...], eps: float | None) -> Any:
+    """x divided by the root of its mean square over some axes, times a weight."""
+    eps = float(np.finfo(x.dtype).eps) if eps is None else eps
+    y = x * (1 / np.sqrt(np.mean(np.square(x), axis=axes, keepdims=True) + eps))
+    return y if weight is None else y * weight
+
+
+class GroupNorm(Module):
+    """The entries of each group of channels with mean 0 and variance 1, scaled and shifted (Wu and He 2018).
+
+    Parameters
+    ----------
+    num_groups : int
+        The number of groups, a divisor of num_channels; 1 takes all channels together, num_channels each alone.
+    num_channels : int
+        The number of channels C of x (N, C, ...).
+    eps : float
+        Added to the variance.
+    affine : bool
+        Whether each channel has a weight, which begins as 1, and a bias, which begins as 0.
+    dtype : dtype
+        The floating-point dtype of the parameters.
+
+    Examples
+    --------
+    >>> GroupNorm(1, 2, eps=0)(np.array([[1.0, 3.0]])).data
+    array([[-1.,  1.]])
+    """
+
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, dtype: Any = float
+    ) -> None:
+        require(self, SIZE, num_groups=num_groups, num_channels=num_channels)
+        require(self, NONNEGATIVE, eps=eps)
+        require(self, FLAG, affine=affine)
+        require_dtype(self, dtype)
+        if num_channels % num_groups:
+            raise ArgumentError(f"GroupNorm: num_groups={num_groups} must divide num_channels={num_channels}.")
+        self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
+        self.weight: Any = Parameter(np.ones(num_channels), dtype=dtype) if affine else None
+        self.bias: Any = Parameter(np.zeros(num_channels), dtype=dtype) if affine else None
+
+    def forward(self, x: Any) -> Any:
+        x = as_array(x)
+        x = checked_input(self, x, x if self.weight is None else self.weight, self.num_channels, axis=1)
+        groups = x.reshape(x.shape[0], self.num_groups, math.prod(x.shape[1:]) // self.num_groups)
+        y = layer_norm(groups, groups.shape[-1], eps=self.eps).reshape(x.shape)
+        if self.weight is None:
+            return y
+        channels = (-1, *[1] * (x.ndim - 2))
+        return y * self.weight.reshape(channels) + self.bias.reshape(channels)

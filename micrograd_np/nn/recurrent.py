@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.context import CURRENT, enter_scope, leave_scope
-from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, called
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..ops.activations import relu, sigmoid
 from ..ops.nn import linear
 from ..ops.primitive import as_array
@@ -103,7 +103,8 @@ def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) ->
     for name, part in zip(names, arrays, strict=True):
         if part.shape != shape:
             raise ShapeError(
-                f"the state of this {type(layer).__name__} must have shape {shape}, and {called(part, name)} is given."
+                f"the state of this {type(layer).__name__} must have shape {shape}, and {describe(part, name)} is "
+                "given."
             )
         check_dtype(layer, part, cell.weight_hh)
     return arrays[0] if len(names) == 1 else arrays
@@ -255,12 +256,16 @@ class Recurrent(Module):
         self.dropout = Dropout(dropout, rng=rng)
         self.hidden_size, self.ways, self.batch_first = hidden_size, ways, batch_first
 
+    def _torch_path(self, path: str) -> str:
+        _, cell, name = path.split(".")
+        return f"{name}_l{int(cell) // self.ways}" + "_reverse" * (int(cell) % self.ways)
+
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
         x = as_array(x)
         if x.ndim not in (2, 3) or not x.size:
             raise ShapeError(
                 f"{type(self).__name__} takes sequences of one step or more, (steps, batch, features), or (batch, "
-                f"steps, features) with batch_first=True, or single ones (steps, features), and not {called(x, 'x')}."
+                f"steps, features) with batch_first=True, or single ones (steps, features), and not {describe(x, 'x')}."
             )
         turned = self.batch_first and x.ndim == 3
         x = x.swapaxes(0, 1) if turned else x

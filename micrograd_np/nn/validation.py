@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from importlib import import_module
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, called
+from ..core.errors import ArgumentError, ArgumentTypeError, MissingPackageError, ShapeError, describe
 from ..ops.primitive import as_array
 
 
@@ -100,7 +101,7 @@ def in_words(value: Any) -> str:
     if isinstance(value, bool | int | float | complex | str | None | np.generic | tuple | list | dict):
         text = repr(value.item() if isinstance(value, np.generic) else value)
         return text if len(text) <= 60 else f"a {type(value).__name__}"
-    return called(value, "an array") if hasattr(value, "shape") else f"a {type(value).__name__}"
+    return describe(value, "an array") if hasattr(value, "shape") else f"a {type(value).__name__}"
 
 
 def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1) -> Any:
@@ -110,7 +111,7 @@ def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1
         name, what = type(layer).__name__, "features on the last axis" if axis == -1 else f"channels on axis {axis}"
         found = x.shape[axis] if -x.ndim <= axis < x.ndim else "no such axis"
         raise ShapeError(
-            f"{name} takes {features} {what}, and {called(x, 'x')} has {found}. Reshape x, or make the {name} for "
+            f"{name} takes {features} {what}, and {describe(x, 'x')} has {found}. Reshape x, or make the {name} for "
             "inputs of this size."
         )
     check_dtype(layer, x, weight)
@@ -123,7 +124,7 @@ def check_dtype(layer: Any, x: Any, weight: Any) -> None:
         return
     if np.result_type(x.dtype, weight.dtype) != weight.dtype:
         raise ArgumentTypeError(
-            f"{called(x, 'x')} in a {type(layer).__name__} of {weight.dtype} weights: all that follows would be "
+            f"{describe(x, 'x')} in a {type(layer).__name__} of {weight.dtype} weights: all that follows would be "
             f"{np.result_type(x.dtype, weight.dtype)}. Write x.astype('{weight.dtype}'), or make the layer with "
             f"dtype='{x.dtype if x.dtype.kind == 'f' else 'float64'}'."
         )
@@ -132,7 +133,7 @@ def check_dtype(layer: Any, x: Any, weight: Any) -> None:
 def checked_samples(arrays: tuple[Any, ...]) -> list[Any]:
     """The arguments as arrays of equally many samples, at least one, without nan or inf."""
     checked = [as_array(x) for x in arrays]
-    names = [called(x, f"array {i}") for i, x in enumerate(checked)]
+    names = [describe(x, f"array {i}") for i, x in enumerate(checked)]
     if not checked or not all(x.ndim for x in checked):
         raise ArgumentError("samples are the first axis of an array: give one array or more, each with an axis.")
     if len({len(x) for x in checked}) > 1:
@@ -140,11 +141,11 @@ def checked_samples(arrays: tuple[Any, ...]) -> list[Any]:
     if not len(checked[0]):
         raise ArgumentError(f"{', '.join(names)}: there are no samples.")
     for x, name in zip(checked, names, strict=True):
-        check_finite(x, name)
+        check_all_finite(x, name)
     return checked
 
 
-def check_finite(x: Any, name: str) -> None:
+def check_all_finite(x: Any, name: str) -> None:
     """Raise if nan or inf is in the data: one of them in a batch makes all weights nan."""
     if x.dtype.kind != "f":
         return
@@ -168,3 +169,14 @@ def checked_generator(rng: Any, what: str) -> Any:
             f"rng=np.random.default_rng(seed), not {in_words(rng)}."
         )
     return rng
+
+
+def import_extra(module: str, what: str, cure: str = "") -> Any:
+    """A module of an optional package; raise with the command that installs it, if it is not there."""
+    package = module.partition(".")[0]
+    try:
+        return import_module(module)
+    except ImportError:
+        raise MissingPackageError(
+            f'{what} needs the {package} package: pip install "micrograd-np[{package}]".{cure}'
+        ) from None

@@ -9,15 +9,19 @@ import numpy as np
 
 from . import (
     activations,
+    classification,
     conv,
+    decompositions,
     einsum,
     elementwise,
     identity,
     indexing,
     joining,
     linalg,
+    losses,
     nn,
     nondifferentiable,
+    norms,
     pooling,
     primitive,
     products,
@@ -32,8 +36,8 @@ TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-ROOMS = [identity, nondifferentiable, elementwise, reductions, statistics, products, einsum, linalg, shape, indexing]
-ROOMS += [joining, nn, activations, windows, pooling, conv]
+ROOMS = [identity, nondifferentiable, elementwise, reductions, norms, statistics, products, einsum, linalg]
+ROOMS += [decompositions, shape, indexing, joining, nn, classification, activations, losses, windows, pooling, conv]
 
 for room in ROOMS:
     for name, row in vars(room).items():
@@ -52,14 +56,15 @@ for name, function in vars(np).items():
 
 # Rows that only other rows and compositions are made of.
 PARTS = """
-    alias apart binary_cross_entropy cofactors cofactors_slope conv conv_input conv_weight euclidean excess
-    gelu_slope getitem linalg_diagonal linalg_trace max_pool max_pool_input max_pool_mean mT overlap_add p_norm pack
-    pad_constant qr_factors ratio standardize svd_factors windows
+    alias apart binary_cross_entropy cofactors cofactors_slope conv conv_input conv_weight euclidean excess exp_share
+    gelu_slope getitem half_squared_error huber_loss l1_loss linalg_diagonal linalg_trace logistic_loss mT max_pool
+    max_pool_input max_pool_mean mse_loss overlap_add p_norm pack pad_constant qr_factors ratio standardize
+    svd_factors windows
 """.split()
 
 
 def namespace(name: str) -> str | None:
-    """Where users find a function: in `mg`, in `mg.linalg` if NumPy keeps it there, or nowhere."""
+    """Return the namespace of a function: `mg`, `mg.linalg` if NumPy keeps it there, or None if it is private."""
     if name in PARTS:
         return None
     return "mg.linalg" if hasattr(np.linalg, name) and not hasattr(np, name) else "mg"

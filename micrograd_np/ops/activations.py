@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.half import in_single
+from ..core.errors import ArgumentError
+from .half import in_single
 from .primitive import Bound, Elementwise, as_array, example
 from .primitive import Drawn as D
 
@@ -82,7 +83,7 @@ def _erfc_block(x: Any) -> Any:
 
 
 def _in_blocks(function: Any, x: Any) -> Any:
-    """A function of single numbers, of so many at a time that its intermediate results stay in the cache."""
+    """Apply an elementwise function to blocks whose intermediate results fit the processor's cache."""
     z = np.empty_like(x, dtype=np.result_type(x.dtype, 0.0))
     z[...] = x
     flat = z.ravel(order="K")
@@ -101,8 +102,8 @@ def _erfc(x: Any) -> Any:
     return _in_blocks(_erfc_block, x)
 
 
-erf = Elementwise(_erf, lambda g, z, x: g * (np.exp(-x * x) * _SLOPE), single=True)
-erfc = Elementwise(_erfc, lambda g, z, x: g * (np.exp(-x * x) * -_SLOPE), single=True)
+erf = Elementwise(_erf, lambda g, z, x: g * (np.exp(-x * x) * _SLOPE), single=True, onnx="Erf")
+erfc = Elementwise(_erfc, lambda g, z, x: g * (np.exp(-x * x) * -_SLOPE), single=True, onnx="Erfc")
 
 
 # Activations.
@@ -121,7 +122,7 @@ _CONSTANTS = {kind: (np.asarray(limit, kind), np.ones((), kind)) for kind, limit
 
 
 def _fast_sigmoid(x: Any) -> Any:
-    """The same bits, sooner."""
+    """Compute the bits of `_sigmoid` in less time."""
     if type(x) is not np.ndarray or x.dtype not in _CONSTANTS:
         return in_single(_sigmoid)(x)
     limit, one = _CONSTANTS[x.dtype]
@@ -135,7 +136,7 @@ def _log_sigmoid(x: Any) -> Any:
 
 
 def _softplus(x: Any, beta: float) -> Any:
-    """log(1+exp(beta x))/beta: a relu without its corner."""
+    """log(1+exp(beta x))/beta: a smooth relu."""
     return np.logaddexp(beta * x, 0) / beta
 
 
@@ -150,7 +151,7 @@ def _relu(x: Any) -> Any:
 
 
 def _fast_relu(x: Any) -> Any:
-    """The same bits, sooner: NumPy compares many numbers at a time with those of an array, and with one, one by one."""
+    """Compute the bits of `_relu` in less time: NumPy compares two arrays faster than an array and a number."""
     if type(x) is not np.ndarray or x.dtype.kind != "f":
         return _relu(x)
     z = np.zeros(x.shape, x.dtype) if x.flags.c_contiguous else np.zeros_like(x)
@@ -158,12 +159,12 @@ def _fast_relu(x: Any) -> Any:
 
 
 def _leaky_relu(x: Any, negative_slope: float) -> Any:
-    """x, times a small slope where it is negative."""
+    """x where it is positive, x times a small slope elsewhere."""
     return np.where(x > 0, x, negative_slope * x)
 
 
 def _elu(x: Any, alpha: float) -> Any:
-    """x, and alpha (exp(x) - 1) where it is negative."""
+    """x where it is positive, alpha (exp(x) - 1) elsewhere."""
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
@@ -179,7 +180,7 @@ def _bend(x: Any) -> Any:
 
 
 def _fall(x: Any) -> Any:
-    """exp(-_bend(x)), in one array: what sigmoid(_bend(x)) is one over, less 1."""
+    """exp(-_bend(x)), computed in one array; sigmoid(_bend(x)) is 1 / (1 + exp(-_bend(x)))."""
     z = np.empty(x.shape, np.result_type(x.dtype, 0.0), like=x)
     np.multiply(x, x, out=z)
     z *= -_CUBIC
@@ -213,6 +214,19 @@ def _gelu_slope(x: Any) -> Any:
     return fall
 
 
+def _fall_rows(x: Any) -> Any:
+    return np.exp(np.minimum(-_bend(x), _LIMIT.get(x.dtype, 709.0)))
+
+
+def _gelu_rows(x: Any, approximate: str) -> Any:
+    return x * (erfc(x * _MINUS_SQRT_HALF) / 2) if approximate == "none" else x / (_fall_rows(x) + 1)
+
+
+def _gelu_slope_rows(x: Any) -> Any:
+    s = 1 / (1 + _fall_rows(x))
+    return s * (1 + (1 - s) * x * (3 * _CUBIC * (x * x) + _LINEAR))
+
+
 def _slope_of_gelu_slope(g: Any, z: Any, x: Any) -> Any:
     s, rest, up = sigmoid(_bend(x)), sigmoid(-_bend(x)), _LINEAR + 3 * _CUBIC * x * x
     return g * (s * rest * (2 * up + x * (6 * _CUBIC * x + up * up * (rest - s))))
@@ -226,37 +240,48 @@ def _slope_of_gelu(g: Any, z: Any, x: Any, approximate: str) -> Any:
 
 def _bind_gelu(x: Any, approximate: str = "none") -> Bound:
     if approximate not in ("none", "tanh"):
-        raise ValueError(f"gelu has no approximate={approximate!r}: 'none' (the default) or 'tanh'.")
+        raise ArgumentError(f"gelu has no approximate={approximate!r}: 'none' (the default) or 'tanh'.")
     return (as_array(x),), {"approximate": approximate}
 
 
 SHAPES = [example(D(3, 4)), example(D()), example(D(0, 3))]
 
-sigmoid = Elementwise(_sigmoid, lambda g, z, x: g * (z * (1 - z)), kernel=_fast_sigmoid, spelled=_sigmoid, single=True)
-log_sigmoid = Elementwise(_log_sigmoid, lambda g, z, x: g * sigmoid(-x), spelled=_log_sigmoid, single=True)
+sigmoid = Elementwise(
+    _sigmoid,
+    lambda g, z, x: g * (z * (1 - z)),
+    kernel=_fast_sigmoid,
+    decomposition=_sigmoid,
+    single=True,
+    onnx="Sigmoid",
+)
+log_sigmoid = Elementwise(_log_sigmoid, lambda g, z, x: g * sigmoid(-x), decomposition=_log_sigmoid, single=True)
 softplus = Elementwise(
     _softplus,
     lambda g, z, x, beta: g * sigmoid(beta * x),
     bind=lambda x, beta=1.0: ((as_array(x),), {"beta": beta}),
-    spelled=_softplus,
+    decomposition=_softplus,
     single=True,
     examples=[*SHAPES, example(D(3), beta=2.5)],
 )
-silu = Elementwise(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)), spelled=_silu, single=True)
+silu = Elementwise(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)), decomposition=_silu, single=True)
 gelu = Elementwise(
     _gelu,
     _slope_of_gelu,
     bind=_bind_gelu,
+    decomposition=_gelu_rows,
+    exact=False,
     single=True,
     examples=[*SHAPES, example(D(3, 4), approximate="tanh"), example(D(), "tanh")],
 )
-gelu_slope: Elementwise = Elementwise(_gelu_slope, _slope_of_gelu_slope, single=True)
-relu = Elementwise(_relu, lambda g, z, x: g * ~(x <= 0), kernel=_fast_relu, spelled=_relu)
+gelu_slope: Elementwise = Elementwise(
+    _gelu_slope, _slope_of_gelu_slope, decomposition=_gelu_slope_rows, exact=False, single=True
+)
+relu = Elementwise(_relu, lambda g, z, x: g * ~(x <= 0), kernel=_fast_relu, decomposition=_relu, onnx="Relu")
 leaky_relu = Elementwise(
     _leaky_relu,
     lambda g, z, x, negative_slope: np.where(x <= 0, negative_slope * g, g),
     bind=lambda x, negative_slope=0.01: ((as_array(x),), {"negative_slope": negative_slope}),
-    spelled=_leaky_relu,
+    decomposition=_leaky_relu,
     single=True,
     examples=[*SHAPES, example(D(3), 0.2)],
 )
@@ -264,7 +289,7 @@ elu = Elementwise(
     _elu,
     lambda g, z, x, alpha: g * np.where(x > 0, 1, z + alpha),
     bind=lambda x, alpha=1.0: ((as_array(x),), {"alpha": alpha}),
-    spelled=_elu,
+    decomposition=_elu,
     single=True,
     examples=[*SHAPES, example(D(3), 0.5)],
 )

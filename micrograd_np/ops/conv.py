@@ -11,37 +11,37 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import called
+from ..core.errors import ArgumentError, ShapeError, describe
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
-from .windows import Sizes, check_steps, count_steps, each_axis, inside, padded, taps, views
+from .windows import Sizes, check_steps, count_steps, each_axis, padded, tap_indices, unpadded_index, window_views
 
 CACHE = 2**19  # numbers; the windows made at a time stay in the processor's cache
 
 
 def samples_last(x: Any, padding: Sizes) -> Any:
-    """(N, C, ...) as (C, ..., N), in memory too, so that windows are copied in long runs; zeros around it."""
+    """Reorder (N, C, ...) to (C, ..., N) in memory, padded with zeros, so that windows are copied in long runs."""
     return padded(np.moveaxis(x, 0, -1), (*padding, 0), 0.0, order="C")
 
 
 def samples_first(x: Any) -> Any:
-    """(groups, C, ..., N) as (N, groups * C, ...), in the same memory."""
+    """View (groups, C, ..., N) as (N, groups * C, ...)."""
     return np.moveaxis(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), -1, 0)
 
 
-def grouped(x: Any, groups: int) -> Any:
+def split_groups(x: Any, groups: int) -> Any:
     return x.reshape(groups, x.shape[0] // groups, *x.shape[1:])
 
 
-def matrix(x: Any, axes: int) -> Any:
-    """The first axes as rows, the others as columns."""
+def as_matrix(x: Any, axes: int) -> Any:
+    """Reshape to a matrix: the first axes become rows, the others columns."""
     return x.reshape(prod(x.shape[:axes]), prod(x.shape[axes:]))
 
 
-def parts(groups: int, steps: Sizes, size: int) -> Iterator[tuple[int, slice, Any]]:
-    """A group, a few steps of the first axis, and the index of both into (groups, ..., *steps).
+def output_blocks(groups: int, steps: Sizes, size: int) -> Iterator[tuple[int, slice, Any]]:
+    """Yield blocks of the output: the group, a slice of the first axis, and the index into (groups, ..., *steps).
 
-    So few that the windows' numbers, `size` for each step of all axes, fit the cache.
+    A block is so small that its windows, `size` numbers for each step, fit the processor's cache.
     """
     few = max(1, CACHE // max(1, size * prod(steps[1:])))
     for group in range(groups):
@@ -53,60 +53,60 @@ def parts(groups: int, steps: Sizes, size: int) -> Iterator[tuple[int, slice, An
 def _conv(x: Any, w: Any, *bias: Any, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
     """The sum of products of each kernel with each window of x."""
     kernel, (outs, ins) = w.shape[2:], w.shape[:2]
-    seen = grouped(views(samples_last(x, padding), kernel, stride, dilation), groups)
+    seen = split_groups(window_views(samples_last(x, padding), kernel, stride, dilation), groups)
     steps = seen.shape[2 + len(kernel) :]
     kind = np.result_type(x.dtype, w.dtype, *[b.dtype for b in bias])
     z = np.empty((groups, outs // groups, *steps), kind, like=x)
     kernels = w.reshape(groups, outs // groups, ins * prod(kernel))
-    for group, _, here in parts(groups, steps, kernels.shape[-1]):
-        sums = matrix(z[here], 1)
-        np.matmul(kernels[group], matrix(seen[here], 1 + len(kernel)), out=sums)
+    for group, _, here in output_blocks(groups, steps, kernels.shape[-1]):
+        sums = as_matrix(z[here], 1)
+        np.matmul(kernels[group], as_matrix(seen[here], 1 + len(kernel)), out=sums)
         for b in bias:
             sums += b.reshape(groups, -1, 1)[group]
     return samples_first(z)
 
 
 def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
-    """The transpose of conv in its input, a transposed convolution: each entry of y lays down a copy of the kernel."""
+    """The transpose of conv in its input: the sum of a copy of the kernel for each entry of y."""
     kernel, outs, ins = w.shape[2:], w.shape[0] // groups, w.shape[1]
-    y = grouped(samples_last(y, (0,) * len(kernel)), groups)
+    y = split_groups(samples_last(y, (0,) * len(kernel)), groups)
     wide = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
     x = np.zeros((groups, ins, *wide, y.shape[-1]), np.result_type(y.dtype, w.dtype), like=y)
     kernels = w.reshape(groups, outs, ins * prod(kernel)).swapaxes(1, 2)
-    for group, now, here in parts(groups, y.shape[2:], kernels.shape[1]):
-        laid = np.matmul(kernels[group], matrix(y[here], 1)).reshape(ins, *kernel, *y[here].shape[1:])
+    for group, now, here in output_blocks(groups, y.shape[2:], kernels.shape[1]):
+        laid = np.matmul(kernels[group], as_matrix(y[here], 1)).reshape(ins, *kernel, *y[here].shape[1:])
         under = x[group, :, now.start * stride[0] :]
-        for tap, where in taps(kernel, laid.shape[1 + len(kernel) : -1], stride, dilation):
+        for tap, where in tap_indices(kernel, laid.shape[1 + len(kernel) : -1], stride, dilation):
             under[(*where, slice(None))] += laid[(slice(None), *tap)]
-    return samples_first(x[inside((*shape, x.shape[-1]), (*padding, 0))])
+    return samples_first(x[unpadded_index((*shape, x.shape[-1]), (*padding, 0))])
 
 
 def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
-    """The transpose of conv in its kernel: the windows of x summed up, each with the entry of y that it led to."""
-    seen = grouped(views(samples_last(x, padding), kernel, stride, dilation), groups)
-    y = grouped(samples_last(y, (0,) * len(kernel)), groups)
+    """The transpose of conv in its kernel: the sum of the windows of x, each times its entry of y."""
+    seen = split_groups(window_views(samples_last(x, padding), kernel, stride, dilation), groups)
+    y = split_groups(samples_last(y, (0,) * len(kernel)), groups)
     (_, ins), (_, outs) = seen.shape[:2], y.shape[:2]
     w = np.zeros((groups, ins * prod(kernel), outs), np.result_type(x.dtype, y.dtype), like=x)
-    for group, _, here in parts(groups, y.shape[2:], w.shape[1]):
-        w[group] += np.matmul(matrix(seen[here], 1 + len(kernel)), matrix(y[here], 1).T)
+    for group, _, here in output_blocks(groups, y.shape[2:], w.shape[1]):
+        w[group] += np.matmul(as_matrix(seen[here], 1 + len(kernel)), as_matrix(y[here], 1).T)
     return w.swapaxes(1, 2).reshape(groups * outs, ins, *kernel)
 
 
-def check_axes(name: str, axes: int, x: Any, w: Any) -> None:
+def check_kernel_axes(name: str, axes: int, x: Any, w: Any) -> None:
     if not x.ndim == w.ndim == axes + 2:
         sizes = {1: "L", 2: "H, W"}.get(axes, "...")
-        raise ValueError(
-            f"{name} takes x (N, C, {sizes}) and a weight of as many axes, not {called(x, 'x')} and "
-            f"{called(w, 'weight')}. Add a missing axis of length 1 with x[None] or x[:, None]."
+        raise ArgumentError(
+            f"{name} takes x (N, C, {sizes}) and a weight of as many axes, not {describe(x, 'x')} and "
+            f"{describe(w, 'weight')}. Add a missing axis of length 1 with x[None] or x[:, None]."
         )
 
 
 def check_channels(x: Any, takes: int, w: Any, groups: Any) -> None:
     if not isinstance(groups, int | np.integer) or groups < 1 or w.shape[0] % groups:
-        raise ValueError(f"groups={groups!r} does not divide axis 0 of {called(w, 'weight')}.")
+        raise ArgumentError(f"groups={groups!r} does not divide axis 0 of {describe(w, 'weight')}.")
     if x.shape[1] != takes:
-        raise ValueError(
-            f"{called(x, 'x')} has {x.shape[1]} channels (axis 1), and {called(w, 'weight')} with groups={groups} "
+        raise ShapeError(
+            f"{describe(x, 'x')} has {x.shape[1]} channels (axis 1), and {describe(w, 'weight')} with groups={groups} "
             f"takes {takes}."
         )
 
@@ -114,7 +114,7 @@ def check_channels(x: Any, takes: int, w: Any, groups: Any) -> None:
 def checked_bias(bias: Any, outs: int) -> Any:
     bias = as_array(bias)
     if bias.shape != (outs,):
-        raise ValueError(f"{called(bias, 'bias')} needs the shape ({outs},): an entry for each output channel.")
+        raise ShapeError(f"{describe(bias, 'bias')} needs the shape ({outs},): an entry for each output channel.")
     return bias
 
 
@@ -122,7 +122,7 @@ def _bind_conv(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Bound:
     x, w = as_array(x), as_array(weight)
-    check_axes("conv", max(x.ndim - 2, 1), x, w)
+    check_kernel_axes("conv", max(x.ndim - 2, 1), x, w)
     check_channels(x, w.shape[1] * groups, w, groups)
     how = each_axis(x.ndim - 2, stride=stride, padding=padding, dilation=dilation)
     count_steps(x.shape[2:], w.shape[2:], **how)
@@ -135,7 +135,7 @@ def _bind_conv_input(
     y: Any, weight: Any, shape: Sizes, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Bound:
     y, w = as_array(y), as_array(weight)
-    check_axes("conv_input", max(y.ndim - 2, 1), y, w)
+    check_kernel_axes("conv_input", max(y.ndim - 2, 1), y, w)
     check_channels(y, w.shape[0], w, groups)
     how = each_axis(y.ndim - 2, stride=stride, padding=padding, dilation=dilation)
     check_steps(y.shape[2:], shape, w.shape[2:], how)
@@ -146,7 +146,7 @@ def _bind_conv_weight(
     x: Any, y: Any, kernel: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Bound:
     x, y = as_array(x), as_array(y)
-    check_axes("conv_weight", max(x.ndim - 2, 1), x, y)
+    check_kernel_axes("conv_weight", max(x.ndim - 2, 1), x, y)
     how = each_axis(x.ndim - 2, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
     kernel = how.pop("kernel")
     check_steps(y.shape[2:], x.shape[2:], kernel, how)
@@ -164,6 +164,7 @@ conv: Primitive = Primitive(
         example(D(2, 1, 5, 4), D(2, 1, 3, 2), stride=(2, 1), padding=(0, 1)),
         example(D(1, 4, 4, 5), D(2, 2, 2, 2), D(2), dilation=(1, 2), groups=2),
     ],
+    onnx="Conv",
 )
 conv_input: Primitive = Primitive(
     _conv_input,
@@ -210,7 +211,7 @@ def conv1d(
     array([[[1., 2., 4.]]])
     """
     x, weight = as_array(x), as_array(weight)
-    check_axes("conv1d", 1, x, weight)
+    check_kernel_axes("conv1d", 1, x, weight)
     return conv(x, weight, bias, stride, padding, dilation, groups)
 
 
@@ -238,22 +239,22 @@ def conv2d(
              [1., 2., 2., 1.]]]])
     """
     x, weight = as_array(x), as_array(weight)
-    check_axes("conv2d", 2, x, weight)
+    check_kernel_axes("conv2d", 2, x, weight)
     return conv(x, weight, bias, stride, padding, dilation, groups)
 
 
-def transposed(
+def conv_transpose(
     name: str, axes: int, x: Any, weight: Any, bias: Any, output_padding: Any, groups: int, **given: Any
 ) -> Any:
-    """Each entry of x times the kernel, added up where the kernels overlap."""
+    """A transposed convolution: each entry of x times the kernel, added where the kernels overlap."""
     x, weight = as_array(x), as_array(weight)
-    check_axes(name, axes, x, weight)
+    check_kernel_axes(name, axes, x, weight)
     how = each_axis(axes, **given)
     (more,) = each_axis(axes, output_padding=output_padding).values()
     sizes = zip(x.shape[2:], weight.shape[2:], how["stride"], how["padding"], how["dilation"], more, strict=True)
     shape = tuple((n - 1) * s + d * (k - 1) + 1 - 2 * p + m for n, k, s, p, d, m in sizes)
     if min(shape) < 1:
-        raise ValueError(f"{name}: padding={how['padding']} takes away all of what {called(x, 'x')} lays down.")
+        raise ArgumentError(f"{name}: padding={how['padding']} removes the whole result of {describe(x, 'x')}.")
     z = conv_input(x, weight, shape, groups=groups, **how)
     return z if bias is None else z + np.reshape(checked_bias(bias, z.shape[1]), (-1, *[1] * axes))
 
@@ -269,7 +270,7 @@ def conv_transpose1d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Any:
-    """The transpose of conv1d: each entry of a signal lays down a kernel, and overlaps add up.
+    """The transpose of conv1d: the sum of a copy of the kernel for each entry of a signal.
 
     Parameters
     ----------
@@ -285,7 +286,7 @@ def conv_transpose1d(
     array([[[  1.,  10., 102.,  20., 200.]]])
     """
     moves = {"stride": stride, "padding": padding, "dilation": dilation}
-    return transposed("conv_transpose1d", 1, x, weight, bias, output_padding, groups, **moves)
+    return conv_transpose("conv_transpose1d", 1, x, weight, bias, output_padding, groups, **moves)
 
 
 @implements()
@@ -299,7 +300,7 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Any:
-    """The transpose of conv2d: each entry of an image lays down a kernel, and overlaps add up.
+    """The transpose of conv2d: the sum of a copy of the kernel for each entry of an image.
 
     Parameters
     ----------
@@ -317,4 +318,4 @@ def conv_transpose2d(
              [1., 2., 1.]]]])
     """
     moves = {"stride": stride, "padding": padding, "dilation": dilation}
-    return transposed("conv_transpose2d", 2, x, weight, bias, output_padding, groups, **moves)
+    return conv_transpose("conv_transpose2d", 2, x, weight, bias, output_padding, groups, **moves)

@@ -19,29 +19,30 @@ LN10 = math.log(10)
 
 
 def divisor(x: Any) -> Any:
-    """x, with 1 for 0: what to divide by where the quotient is to be 0."""
+    """Replace 0 by 1: a divisor that leaves a numerator of 0 at 0."""
     return np.where(x == 0, 1, x)
 
 
-def finite(x: Any) -> Any:
-    """x, with 0 for infinities: what to subtract from an infinity of the same sign."""
+def without_inf(x: Any) -> Any:
+    """Replace infinities by 0, so that subtracting from an equal infinity gives no nan."""
     return np.where(np.isinf(x), 0, x)
 
 
-def exp_share(x: Any, z: Any, infinite: Any, exp: Any = np.exp) -> Any:
-    """exp(x - z), the share of x in z = log(exp(x) + ...); of z = inf, the infinite entries have equal shares."""
+def _exp_share(x: Any, z: Any, infinite: Any, base: float) -> Any:
+    """base^(x - z): the share of x in z = log(base^x + ...). Where z is inf, the infinite entries have equal shares."""
     top = x == np.inf
-    share = exp(np.where(top, 0, x) - np.where(np.isinf(z), np.inf, z))
+    difference = np.where(top, 0, x) - np.where(np.isinf(z), np.inf, z)
+    share = np.exp2(difference) if base == 2 else np.exp(difference)
     return np.where(np.logical_and(top, z == np.inf), (1 / divisor(infinite)).astype(share.dtype), share)
 
 
 def infinities(x: Any, y: Any) -> Any:
-    """How many of x and y are inf."""
+    """Count the arguments that are inf, entry by entry."""
     return (x == np.inf) * 1.0 + (y == np.inf)
 
 
-def step(g: Any, x: Any) -> Any:
-    """The cotangent below a step function of x: 0, but where x is nan, so that its nan is not hidden."""
+def step_cotangent(g: Any, x: Any) -> Any:
+    """The cotangent of a step function's argument: 0, but g where x is nan, so that the nan is not hidden."""
     return np.where(np.isnan(x), g, 0)
 
 
@@ -51,24 +52,34 @@ def over_square(x: Any, r: Any) -> Any:
 
 
 def _ratio(g: Any, x: Any, z: Any) -> Any:
-    """g x / z, and 0 where z is 0: the slope of a norm z of x, where it has none by convention 0."""
+    """g x / z, and by convention 0 where z is 0: the derivative of a 2-norm z of x."""
     return g * (x / np.where(z == 0, 1, z))
 
 
 def undefined(v: Any, z: Any, otherwise: Any) -> Any:
-    """A slope that does not exist where z is 0: there it is nan, but 0 where the cotangent v is 0."""
+    """A second derivative, which does not exist where z is 0: nan there, but 0 where the cotangent v is 0."""
     return np.where(z == 0, np.where(v == 0, v, np.nan), otherwise)
 
 
 # Arithmetic.
-add = Elementwise(np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, sign="+")
-subtract = Elementwise(np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g, sign="-")
-multiply = Elementwise(np.multiply, lambda g, z, x, y: g * y, lambda g, z, x, y: g * x, sign="*")
-divide = Elementwise(np.divide, lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y, sign="/", domain=(0.5, 2))
-negative = Elementwise(np.negative, lambda g, z, x: -g, sign="-")
-positive = Elementwise(np.positive, lambda g, z, x: g, sign="+")
-reciprocal = Elementwise(np.reciprocal, lambda g, z, x: -g * z * z, domain=(0.5, 2))
-square = Elementwise(np.square, lambda g, z, x: g * 2 * x)
+add = Elementwise(np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, sign="+", shows_nan=2, onnx="Add")
+subtract = Elementwise(np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g, sign="-", shows_nan=2, onnx="Sub")
+multiply = Elementwise(
+    np.multiply, lambda g, z, x, y: g * y, lambda g, z, x, y: g * x, sign="*", shows_nan=2, onnx="Mul"
+)
+divide = Elementwise(
+    np.divide,
+    lambda g, z, x, y: g / y,
+    lambda g, z, x, y: -g * z / y,
+    sign="/",
+    domain=(0.5, 2),
+    shows_nan=1,
+    onnx="Div",
+)
+negative = Elementwise(np.negative, lambda g, z, x: -g, sign="-", shows_nan=1, onnx="Neg")
+positive = Elementwise(np.positive, lambda g, z, x: g, sign="+", onnx="Identity")
+reciprocal = Elementwise(np.reciprocal, lambda g, z, x: -g * z * z, domain=(0.5, 2), onnx="Reciprocal")
+square = Elementwise(np.square, lambda g, z, x: g * 2 * x, onnx="Square")
 
 
 def _slope_in_base(g: Any, z: Any, x: Any, y: Any) -> Any:
@@ -108,6 +119,7 @@ power = Elementwise(
     sign="**",
     domain=(0.5, 2),
     examples=POWERS,
+    onnx="Pow",
 )
 ONE = np.float64(1)  # times any array, float64: what float_power computes in
 float_power = Elementwise(
@@ -119,35 +131,53 @@ float_power = Elementwise(
 )
 
 # Exponentials and logarithms.
-exp = Elementwise(np.exp, lambda g, z, x: g * z)
-exp2 = Elementwise(np.exp2, lambda g, z, x: g * z * LN2)
-expm1 = Elementwise(np.expm1, lambda g, z, x: g * np.exp(x))
-log = Elementwise(np.log, lambda g, z, x: g / x, domain=(0.5, 2))
-log2 = Elementwise(np.log2, lambda g, z, x: g / (x * LN2), domain=(0.5, 2))
-log10 = Elementwise(np.log10, lambda g, z, x: g / (x * LN10), domain=(0.5, 2))
-log1p = Elementwise(np.log1p, lambda g, z, x: g / (1 + x), domain=(-0.5, 2))
-sqrt = Elementwise(np.sqrt, lambda g, z, x: g / (2 * z), domain=(0.5, 2))
+exp = Elementwise(np.exp, lambda g, z, x: g * z, onnx="Exp")
+exp2 = Elementwise(np.exp2, lambda g, z, x: g * z * LN2, onnx="Exp2")
+expm1 = Elementwise(np.expm1, lambda g, z, x: g * np.exp(x), onnx="Expm1")
+log = Elementwise(np.log, lambda g, z, x: g / x, domain=(0.5, 2), onnx="Log")
+log2 = Elementwise(np.log2, lambda g, z, x: g / (x * LN2), domain=(0.5, 2), onnx="Log2")
+log10 = Elementwise(np.log10, lambda g, z, x: g / (x * LN10), domain=(0.5, 2), onnx="Log10")
+log1p = Elementwise(np.log1p, lambda g, z, x: g / (1 + x), domain=(-0.5, 2), onnx="Log1p")
+sqrt = Elementwise(np.sqrt, lambda g, z, x: g / (2 * z), domain=(0.5, 2), onnx="Sqrt")
 cbrt = Elementwise(np.cbrt, lambda g, z, x: g / (3 * z * z), domain=(0.5, 2))
+
+
+def _write_exp_share(args: Any, params: Any, literal: Any) -> Any:
+    difference = args[0].infix("-", args[1])
+    return type(difference)(f"{'exp2' if params['base'] == 2 else 'exp'}({difference.text})")
+
+
+exp_share = Elementwise(
+    _exp_share,
+    lambda g, z, x, total, infinite, base: g * z * math.log(base),
+    lambda g, z, x, total, infinite, base: -g * z * math.log(base),
+    None,
+    bind=lambda x, total, infinite, base=math.e: ((x, total, infinite), {"base": base}),
+    formula=_write_exp_share,
+    decomposition=_exp_share,
+    examples=[example(D(3, 4), D(3, 1), np.zeros((3, 1))), example(D(3), D(3), np.zeros(3), 2)],
+)
 logaddexp = Elementwise(
     np.logaddexp,
     lambda g, z, x, y: g * exp_share(x, z, infinities(x, y)),
     lambda g, z, x, y: g * exp_share(y, z, infinities(x, y)),
+    onnx="LogAddExp",
 )
 logaddexp2 = Elementwise(
     np.logaddexp2,
-    lambda g, z, x, y: g * exp_share(x, z, infinities(x, y), np.exp2),
-    lambda g, z, x, y: g * exp_share(y, z, infinities(x, y), np.exp2),
+    lambda g, z, x, y: g * exp_share(x, z, infinities(x, y), 2),
+    lambda g, z, x, y: g * exp_share(y, z, infinities(x, y), 2),
 )
 
 # Angles, circular and hyperbolic functions.
 deg2rad = Elementwise(np.deg2rad, lambda g, z, x: np.deg2rad(g), also=(np.radians,))
 rad2deg = Elementwise(np.rad2deg, lambda g, z, x: np.rad2deg(g), also=(np.degrees,))
-sin = Elementwise(np.sin, lambda g, z, x: g * np.cos(x))
-cos = Elementwise(np.cos, lambda g, z, x: -g * np.sin(x))
-tan = Elementwise(np.tan, lambda g, z, x: g * (1 + z * z), domain=(-1.2, 1.2))
-arcsin = Elementwise(np.arcsin, lambda g, z, x: g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9))
-arccos = Elementwise(np.arccos, lambda g, z, x: -g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9))
-arctan = Elementwise(np.arctan, lambda g, z, x: g / (1 + x * x))
+sin = Elementwise(np.sin, lambda g, z, x: g * np.cos(x), onnx="Sin")
+cos = Elementwise(np.cos, lambda g, z, x: -g * np.sin(x), onnx="Cos")
+tan = Elementwise(np.tan, lambda g, z, x: g * (1 + z * z), domain=(-1.2, 1.2), onnx="Tan")
+arcsin = Elementwise(np.arcsin, lambda g, z, x: g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Asin")
+arccos = Elementwise(np.arccos, lambda g, z, x: -g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Acos")
+arctan = Elementwise(np.arctan, lambda g, z, x: g / (1 + x * x), onnx="Atan")
 arctan2 = Elementwise(
     np.arctan2,
     lambda g, z, x, y: g * over_square(y, np.hypot(x, y)),
@@ -160,23 +190,24 @@ ratio: Elementwise = Elementwise(
     lambda v, z, g, x, norm: undefined(v, norm, v * (g / divisor(norm))),
     lambda v, z, g, x, norm: undefined(v, norm, -v * (g / divisor(norm)) * (x / divisor(norm))),
     domain=(0.5, 2),
-    spelled=_ratio,
+    decomposition=_ratio,
+    formula=lambda args, params, literal: args[0].infix("*", args[1].infix("/", args[2])),
     examples=[example(D(3, 4), D(3, 4), D(3, 1)), example(D(), D(3), D(3)), example(D(0, 3), D(0, 3), D(0, 1))],
 )
 hypot = Elementwise(np.hypot, lambda g, z, x, y: ratio(g, x, z), lambda g, z, x, y: ratio(g, y, z))
-sinh = Elementwise(np.sinh, lambda g, z, x: g * np.cosh(x))
-cosh = Elementwise(np.cosh, lambda g, z, x: g * np.sinh(x))
-tanh = Elementwise(np.tanh, lambda g, z, x: g * (1 - z * z))
-arcsinh = Elementwise(np.arcsinh, lambda g, z, x: g / np.sqrt(x * x + 1))
-arccosh = Elementwise(np.arccosh, lambda g, z, x: g / np.sqrt((x - 1) * (x + 1)), domain=(1.2, 3))
-arctanh = Elementwise(np.arctanh, lambda g, z, x: g / ((1 - x) * (1 + x)), domain=(-0.9, 0.9))
+sinh = Elementwise(np.sinh, lambda g, z, x: g * np.cosh(x), onnx="Sinh")
+cosh = Elementwise(np.cosh, lambda g, z, x: g * np.sinh(x), onnx="Cosh")
+tanh = Elementwise(np.tanh, lambda g, z, x: g * (1 - z * z), onnx="Tanh")
+arcsinh = Elementwise(np.arcsinh, lambda g, z, x: g / np.sqrt(x * x + 1), onnx="Asinh")
+arccosh = Elementwise(np.arccosh, lambda g, z, x: g / np.sqrt((x - 1) * (x + 1)), domain=(1.2, 3), onnx="Acosh")
+arctanh = Elementwise(np.arctanh, lambda g, z, x: g / ((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Atanh")
 
 # sinc'(x) = SINC[0] x + SINC[1] x^3 + ...
 SINC = [(-1) ** k * 2 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(1, 10)]
 
 
 def _slope_of_sinc(g: Any, z: Any, x: Any) -> Any:
-    """Near 0, where the closed form cancels, the power series."""
+    """The closed form, and near 0, where it loses digits, the power series."""
     near = np.abs(x) < 0.3
     small, large = np.where(near, x, 0), np.where(near, 1, x)
     series = small * reduce(lambda total, c: total * small * small + c, reversed(SINC))
@@ -186,35 +217,41 @@ def _slope_of_sinc(g: Any, z: Any, x: Any) -> Any:
 sinc = Elementwise(np.sinc, _slope_of_sinc)
 
 # Absolute values and choices.
-absolute = Elementwise(np.absolute, lambda g, z, x: g * np.sign(x))
-fabs = Elementwise(np.fabs, lambda g, z, x: g * np.sign(x))
+absolute = Elementwise(np.absolute, lambda g, z, x: g * np.sign(x), onnx="Abs")
+fabs = Elementwise(np.fabs, lambda g, z, x: g * np.sign(x), onnx="Abs")
 copysign = Elementwise(
     np.copysign, lambda g, z, x, y: g * (np.sign(x) * np.sign(z)), lambda g, z, x, y: np.zeros_like(g)
 )
 
 
-def share(g: Any, z: Any, x: Any, y: Any) -> Any:
+def chosen_cotangent(g: Any, z: Any, x: Any, y: Any) -> Any:
     """The cotangent where x was chosen; half of it where y equals x."""
     return np.where(x == z, np.where(x == y, g / 2, g), 0)
 
 
-def unless(beaten: Any, tied: Any, g: Any) -> Any:
-    """The cotangent of an argument that is not beaten by the other one, nor by a nan; half of it where they tie."""
+def unbeaten_cotangent(beaten: Any, tied: Any, g: Any) -> Any:
+    """The cotangent, but 0 where the other argument was chosen and half of it at a tie; a nan keeps the cotangent."""
     return np.where(beaten, 0, np.where(tied, g / 2, g))
 
 
 maximum = Elementwise(
     np.maximum,
-    lambda g, z, x, y: unless(x < y, x == y, g),
-    lambda g, z, x, y: unless(y < x, x == y, g),
+    lambda g, z, x, y: unbeaten_cotangent(x < y, x == y, g),
+    lambda g, z, x, y: unbeaten_cotangent(y < x, x == y, g),
+    onnx="Max",
 )
 minimum = Elementwise(
     np.minimum,
-    lambda g, z, x, y: unless(x > y, x == y, g),
-    lambda g, z, x, y: unless(y > x, x == y, g),
+    lambda g, z, x, y: unbeaten_cotangent(x > y, x == y, g),
+    lambda g, z, x, y: unbeaten_cotangent(y > x, x == y, g),
+    onnx="Min",
 )
-fmax = Elementwise(np.fmax, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
-fmin = Elementwise(np.fmin, lambda g, z, x, y: share(g, z, x, y), lambda g, z, x, y: share(g, z, y, x))
+fmax = Elementwise(
+    np.fmax, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x)
+)
+fmin = Elementwise(
+    np.fmin, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x)
+)
 where = Elementwise(
     np.where,
     None,
@@ -225,6 +262,7 @@ where = Elementwise(
         example(np.array([[True], [False]]), D(3), D(2, 1)),
         example(np.array([True, False, True]), D(3), 0),
     ],
+    onnx="Where",
 )
 nan_to_num = Elementwise(
     np.nan_to_num,
@@ -238,7 +276,7 @@ nan_to_num = Elementwise(
 
 @implements(np.clip)
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    """Each entry, or the bound it lies beyond."""
+    """The entries, limited to an interval."""
     low = a_min if min is None else min
     high = a_max if max is None else max
     raised = np.positive(a) if low is None else np.maximum(a, low)
@@ -253,22 +291,22 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 
 # Steps, and what is left beside them.
-sign = Elementwise(np.sign, lambda g, z, x: step(g, x))
-floor = Elementwise(np.floor, lambda g, z, x: step(g, x))
-ceil = Elementwise(np.ceil, lambda g, z, x: step(g, x))
-trunc = Elementwise(np.trunc, lambda g, z, x: step(g, x))
-fix = Elementwise(np.fix, lambda g, z, x: step(g, x), kernel=np.trunc)
-rint = Elementwise(np.rint, lambda g, z, x: step(g, x))
+sign = Elementwise(np.sign, lambda g, z, x: step_cotangent(g, x), onnx="Sign")
+floor = Elementwise(np.floor, lambda g, z, x: step_cotangent(g, x), onnx="Floor")
+ceil = Elementwise(np.ceil, lambda g, z, x: step_cotangent(g, x), onnx="Ceil")
+trunc = Elementwise(np.trunc, lambda g, z, x: step_cotangent(g, x))
+fix = Elementwise(np.fix, lambda g, z, x: step_cotangent(g, x), kernel=np.trunc)
+rint = Elementwise(np.rint, lambda g, z, x: step_cotangent(g, x), onnx="Round")
 round = Elementwise(
     np.round,
-    lambda g, z, x, decimals: step(g, x),
+    lambda g, z, x, decimals: step_cotangent(g, x),
     bind=lambda a, decimals=0: ((a,), {"decimals": decimals}),
     also=(np.around,),
     examples=[example(D(3, 4)), example(D(3), decimals=1)],
 )
 heaviside = Elementwise(
     np.heaviside,
-    lambda g, z, x, y: step(g, x),
+    lambda g, z, x, y: step_cotangent(g, x),
     lambda g, z, x, y: np.where(x == 0, g, 0),
     examples=[example(D(3, 4), D(4)), example(np.array([-1.0, 0.0, 2.0]), D(2, 3))],
 )
@@ -281,8 +319,8 @@ DIVISIONS = [
 ]
 floor_divide = Elementwise(
     np.floor_divide,
-    lambda g, z, x, y: step(g, x),
-    lambda g, z, x, y: step(g, y),
+    lambda g, z, x, y: step_cotangent(g, x),
+    lambda g, z, x, y: step_cotangent(g, y),
     sign="//",
     examples=DIVISIONS,
 )
@@ -308,6 +346,6 @@ def modf(x: Any) -> tuple[Any, Any]:
 
 
 # Parts of complex numbers, for real ones.
-real = Elementwise(np.real, lambda g, z, x: g, views=True)
+real = Elementwise(np.real, lambda g, z, x: g, views=True, onnx="Identity")
 imag = Elementwise(np.imag, lambda g, z, x: np.zeros_like(g))
-conjugate = Elementwise(np.conjugate, lambda g, z, x: np.conjugate(g))
+conjugate = Elementwise(np.conjugate, lambda g, z, x: np.conjugate(g), onnx="Identity")

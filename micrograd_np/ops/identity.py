@@ -17,7 +17,7 @@ def _same(x: Any) -> Any:
     return x
 
 
-alias = Primitive(_same, lambda g, z, x: g, views=True, examples=[example(D(3))])
+alias = Primitive(_same, lambda g, z, x: g, views=True, examples=[example(D(3))], onnx="Identity")
 
 # Several values as one node, so that one walk starts from all of them: the transpose of `item`.
 pack = Variadic(
@@ -63,7 +63,7 @@ def _write_astype(args: Any, params: Any, literal: Any) -> Any:
 
 
 def _bind_astype(x: Any, dtype: Any, *, copy: bool = True) -> Bound:
-    """Integers and booleans have no gradient: what is made of them starts anew."""
+    """Bind, detaching x where the new dtype has no gradient."""
     x, dtype = as_array(x), np.dtype(dtype)
     if isinstance(x, Tensor) and dtype.kind not in "fc":
         x = x.detach()
@@ -78,8 +78,11 @@ astype = Primitive(
     formula=_write_astype,
     also=(np.astype,) if hasattr(np, "astype") else (),
     examples=[example(D(3), np.float64), example(D(2, 3), "float64", copy=False)],
+    onnx="Cast",
 )
-copy = Primitive(np.copy, lambda g, z, x: g, bind=lambda x, order="K": ((x,), {}), examples=[example(D(2, 3))])
+copy = Primitive(
+    np.copy, lambda g, z, x: g, bind=lambda x, order="K": ((x,), {}), examples=[example(D(2, 3))], onnx="Identity"
+)
 
 
 @implements(np.zeros_like)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..core.rules import unbroadcast
+from ..core.backward import unbroadcast
+from ..core.errors import ArgumentError, OutOfRangeError, ShapeError
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 
@@ -18,14 +19,14 @@ BASIC = (int, slice, NoneType, EllipsisType)
 
 
 class Slot(int):
-    """In an index: here goes the row's array argument of this number."""
+    """A placeholder in an index for the row's array argument of this number."""
 
     def __repr__(self) -> str:
         return f"Slot({int(self)})"
 
 
 def split_index(index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """An index as (arrays, template): integer and boolean arrays are arguments, the rest is metadata."""
+    """Split an index into (arrays, template): integer and boolean arrays are arguments, the rest is metadata."""
     arrays: list[Any] = []
     template: list[Any] = []
     for part in index if isinstance(index, tuple) else (index,):
@@ -40,7 +41,7 @@ def split_index(index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
 
 
 def as_index(part: Any) -> Any:
-    """A list, range or tuple inside an index as an array; an empty one chooses nothing."""
+    """Convert a list, range or tuple inside an index to an array of integers or booleans."""
     array = as_array(part)
     return array if array is part or array.size else array.astype(int)
 
@@ -64,16 +65,16 @@ def _bind_scatter(values: Any, index: Any, shape: Any) -> Bound:
 
 
 def _scatter(values: Any, *arrays: Any, index: tuple[Any, ...], shape: Any) -> Any:
-    return put(values, join_index(index, arrays), shape)
+    return scattered(values, join_index(index, arrays), shape)
 
 
-def put(values: Any, index: tuple[Any, ...], shape: Any) -> Any:
+def scattered(values: Any, index: tuple[Any, ...], shape: Any) -> Any:
     """Zeros of a shape, with values added at an index; entries that the index names twice add up."""
     target = np.zeros_like(values, shape=shape, order="C")
     if any(hasattr(part, "dtype") and part.dtype.kind in "iu" and part.size > 1 for part in index):
         add_at(target, index, values)
     else:
-        target[index] = fill(values, target[index].shape)
+        target[index] = broadcast_values(values, target[index].shape)
     return target
 
 
@@ -94,13 +95,13 @@ def add_at(target: Any, index: tuple[Any, ...], values: Any) -> None:
 
     On one axis np.add.at is several times faster. On more than 32 it crashes, and it gets values that broadcast wrong.
     """
-    positions = raveled(target, index)
-    np.add.at(target.reshape(-1), positions.reshape(-1), fill(values, positions.shape).reshape(-1))
+    positions = raveled_positions(target, index)
+    np.add.at(target.reshape(-1), positions.reshape(-1), broadcast_values(values, positions.shape).reshape(-1))
 
 
-def raveled(target: Any, index: tuple[Any, ...]) -> Any:
-    """Where in the raveled target an index points; integers that lead need no look at the axes after them."""
-    if len(index) > target.ndim or not all(map(counts, index)):
+def raveled_positions(target: Any, index: tuple[Any, ...]) -> Any:
+    """Return the positions in the raveled target that an index points to."""
+    if len(index) > target.ndim or not all(map(is_integer, index)):
         return np.arange(target.size, like=target).reshape(target.shape)[index]
     rows: Any = 0
     for part, size in zip(index, target.shape, strict=False):
@@ -111,19 +112,19 @@ def raveled(target: Any, index: tuple[Any, ...]) -> Any:
     return (rows * width).reshape(rows.shape + (1,) * len(trailing)) + within
 
 
-def counts(part: Any) -> bool:
-    """Whether a part of an index is an integer, or an array of integers."""
+def is_integer(part: Any) -> bool:
+    """Return True for an integer, and for an array of integers."""
     return part.dtype.kind in "iu" if hasattr(part, "dtype") else type(part) is int
 
 
-def fill(values: Any, shape: tuple[int, ...]) -> Any:
-    """Values in the shape of the entries that they go to."""
+def broadcast_values(values: Any, shape: tuple[int, ...]) -> Any:
+    """Broadcast values to the shape of the entries that they replace."""
     if values.shape == shape:
         return values
     try:
         return np.broadcast_to(values, shape)
     except ValueError:
-        raise ValueError(
+        raise ShapeError(
             f"values of shape {values.shape} do not fit the entries of shape {shape} that the index chooses. Give one "
             "value for each entry, or values that broadcast to that shape."
         ) from None
@@ -144,6 +145,7 @@ getitem: Primitive = Primitive(
         example(D(2, 3, 4), (Ellipsis, None, np.array([3, 0]))),
         example(D(2, 3, 4), (np.array([[True, False, True], [False, True, True]]), slice(1, 3))),
     ],
+    onnx="Slice",
 )
 
 
@@ -174,23 +176,23 @@ def take(x: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
     """The entries at the indices along an axis; of the raveled array where no axis is given."""
     x = as_array(x)
     x, axis = lines_of(x, axis)
-    return x[(slice(None),) * axis + (within(indices, x.shape[axis], mode),)]
+    return getitem(x, (slice(None),) * axis + (bounded_indices(indices, x.shape[axis], mode),))
 
 
 def lines_of(x: Any, axis: int | None) -> tuple[Any, int]:
-    """x and the axis along which to choose; raveled where none is given, or there is none but NumPy takes 0 and -1."""
+    """Return x and the axis to choose along; x is raveled if no axis is given, or if it has none."""
     if axis is None or not x.ndim:
         x, axis = np.ravel(x), 0 if axis is None else axis
     return x, normalize_axis_index(axis, x.ndim)
 
 
-def within(indices: Any, length: int, mode: str) -> Any:
-    """Indices as `mode` treats those outside an axis of this length; True and False are 1 and 0."""
+def bounded_indices(indices: Any, length: int, mode: str) -> Any:
+    """Wrap or clip indices outside an axis of this length; True and False count as 1 and 0."""
     indices = as_index(indices)
     if indices.dtype == bool:
         indices = indices.astype(int)
     if mode not in ("raise", "wrap", "clip"):
-        raise ValueError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}.")
+        raise ArgumentError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}.")
     if mode == "wrap":
         return indices % length
     return np.clip(indices, 0, length - 1) if mode == "clip" else indices
@@ -198,14 +200,14 @@ def within(indices: Any, length: int, mode: str) -> Any:
 
 @implements(np.take_along_axis)
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
-    """For each line along an axis, its entries at the indices of that line."""
+    """The entries at the indices of each line along an axis."""
     x, indices = as_array(x), as_array(indices)
     if axis is None:
         x, axis = np.ravel(x), 0
     if indices.ndim != x.ndim:
-        raise ValueError(f"np.take_along_axis takes indices of {x.ndim} axes as x has, not of shape {indices.shape}.")
+        raise ShapeError(f"np.take_along_axis takes indices of {x.ndim} axes as x has, not of shape {indices.shape}.")
     if indices.dtype.kind not in "iu":
-        raise IndexError(f"np.take_along_axis takes integers as indices, not {indices.dtype}.")
+        raise OutOfRangeError(f"np.take_along_axis takes integers as indices, not {indices.dtype}.")
     lines = list(np.ix_(*map(np.arange, x.shape)))
     lines[normalize_axis_index(axis, x.ndim)] = indices
     return x[tuple(lines)]
@@ -236,13 +238,13 @@ def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
 
 @implements(np.choose)
 def choose(a: Any, choices: Sequence[Any], *, mode: str = "raise") -> Any:
-    """At each place, the entry of that array among `choices` which `a` names."""
+    """An array made of the entries of several: `a` says from which of `choices` each one comes."""
     a, *arrays = np.broadcast_arrays(a, *choices)
-    return np.take_along_axis(np.stack(arrays), within(a, len(arrays), mode)[None], 0)[0]
+    return np.take_along_axis(np.stack(arrays), bounded_indices(a, len(arrays), mode)[None], 0)[0]
 
 
 def with_axis(x: Any, axis: int | None) -> Any:
-    """x as an array that has this axis."""
+    """Convert x to an array; raise if it has no such axis."""
     x = as_array(x)
     if axis is not None:
         normalize_axis_index(axis, x.ndim)
@@ -258,6 +260,6 @@ def sort(x: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None
 
 @implements(np.partition)
 def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
-    """The k-th entry where sorting would put it, no larger entry before it and no smaller one after."""
+    """The entries, partly sorted: none before the k-th is larger, and none after it is smaller."""
     x = with_axis(x, axis)
     return np.take_along_axis(x, np.argpartition(x, kth, axis), axis)

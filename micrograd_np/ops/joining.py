@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from .indexing import lines_of
 from .primitive import Bound, MultiOutput, Primitive, Variadic, as_array, example, implements
 from .primitive import Drawn as D
@@ -43,6 +44,7 @@ concatenate = Variadic(
     kernel=_concatenate,
     bind=_bind_concatenate,
     examples=[example([D(3, 4), D(2, 4)]), example([D(3, 4), D(3, 1)], axis=-1), example([D(2), D(3, 2)], axis=None)],
+    onnx="Concat",
 )
 
 
@@ -87,24 +89,24 @@ def append(x: Any, values: Any, axis: int | None = None) -> Any:
 @implements(np.block)
 def block(arrays: Any) -> Any:
     """One array of nested lists of blocks: the innermost lists join along the last axis."""
-    depth = nesting(arrays)
-    return joined(arrays, depth, max(depth, most_axes(arrays)))
+    depth = list_depth(arrays)
+    return join_blocks(arrays, depth, max(depth, most_axes(arrays)))
 
 
-def nesting(arrays: Any) -> int:
-    return 1 + max(map(nesting, arrays), default=0) if isinstance(arrays, list) else 0
+def list_depth(arrays: Any) -> int:
+    return 1 + max(map(list_depth, arrays), default=0) if isinstance(arrays, list) else 0
 
 
 def most_axes(arrays: Any) -> int:
     return max(map(most_axes, arrays), default=0) if isinstance(arrays, list) else as_array(arrays).ndim
 
 
-def joined(arrays: Any, depth: int, axes: int) -> Any:
-    """Blocks that are `depth` lists deep, as one array of so many axes."""
+def join_blocks(arrays: Any, depth: int, axes: int) -> Any:
+    """Join blocks nested `depth` lists deep into one array of `axes` axes."""
     if isinstance(arrays, list):
-        return np.concatenate([joined(x, depth - 1, axes) for x in arrays], axes - depth)
+        return np.concatenate([join_blocks(x, depth - 1, axes) for x in arrays], axes - depth)
     if depth:
-        raise ValueError("np.block takes lists that are nested equally deep everywhere.")
+        raise ArgumentError("np.block takes lists that are nested equally deep everywhere.")
     x = as_array(arrays)
     return np.reshape(x, (1,) * (axes - x.ndim) + x.shape)
 
@@ -119,7 +121,7 @@ def _bind_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Bound:
     if np.ndim(indices_or_sections):
         points = [slice(point).indices(length)[1] for point in indices_or_sections]
         if points != sorted(points):
-            raise ValueError(f"np.split of a Tensor takes indices that ascend, not {indices_or_sections}.")
+            raise ArgumentError(f"np.split of a Tensor takes indices that ascend, not {indices_or_sections}.")
         indices_or_sections = tuple(points)
     return (x,), {"indices_or_sections": indices_or_sections, "axis": axis}
 
@@ -130,6 +132,7 @@ split = MultiOutput(
     bind=_bind_split,
     kernel=_split,
     examples=[example(D(6, 2), 3), example(D(2, 5), (1, 3), axis=-1)],
+    onnx="Split",
 )
 
 
@@ -154,19 +157,19 @@ def hsplit(x: Any, indices_or_sections: Any) -> Any:
 @implements(np.vsplit)
 def vsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts above each other."""
-    return np.split(with_axes(x, 2, "np.vsplit"), indices_or_sections, 0)
+    return np.split(require_axes(x, 2, "np.vsplit"), indices_or_sections, 0)
 
 
 @implements(np.dsplit)
 def dsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts behind each other."""
-    return np.split(with_axes(x, 3, "np.dsplit"), indices_or_sections, 2)
+    return np.split(require_axes(x, 3, "np.dsplit"), indices_or_sections, 2)
 
 
-def with_axes(x: Any, axes: int, name: str) -> Any:
+def require_axes(x: Any, axes: int, name: str) -> Any:
     x = as_array(x)
     if x.ndim < axes:
-        raise ValueError(f"{name} splits arrays of {axes} or more axes; this one has shape {x.shape}.")
+        raise ShapeError(f"{name} splits arrays of {axes} or more axes; this one has shape {x.shape}.")
     return x
 
 
@@ -183,7 +186,7 @@ def unstack(x: Any, *, axis: int = 0) -> tuple[Any, ...]:
 
 @implements(np.repeat)
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
-    """Each entry so many times in a row; the entries of the raveled array where no axis is given."""
+    """The entries, each repeated along an axis; of the raveled array where no axis is given."""
     x, axis = lines_of(as_array(x), axis)
     before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     if not isinstance(repeats, int):
@@ -209,7 +212,7 @@ def tile(x: Any, reps: Any) -> Any:
 def meshgrid(*arrays: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
     """Coordinates of the points of a grid, one array for each axis of it."""
     if indexing not in ("xy", "ij"):
-        raise ValueError(f"np.meshgrid takes indexing 'xy' or 'ij', not {indexing!r}.")
+        raise ArgumentError(f"np.meshgrid takes indexing 'xy' or 'ij', not {indexing!r}.")
     along = list(range(len(arrays)))
     if indexing == "xy":
         along[:2] = along[:2][::-1]
@@ -222,12 +225,12 @@ def meshgrid(*arrays: Any, copy: bool = True, sparse: bool = False, indexing: st
 
 
 def _inside(g: Any, z: Any, x: Any, pad_width: Any, mode: str, constant_values: Any) -> Any:
-    widths = border(pad_width, x.ndim)
+    widths = pad_pairs(pad_width, x.ndim)
     return g[tuple(slice(before, before + size) for (before, _), size in zip(widths, x.shape, strict=True))]
 
 
-def border(pad_width: Any, ndim: int) -> list[list[int]]:
-    """How many entries go before and after each axis, from the spellings that NumPy takes."""
+def pad_pairs(pad_width: Any, ndim: int) -> list[list[int]]:
+    """Return the numbers of entries added before and after each axis, from NumPy's spellings of `pad_width`."""
     filled: list[list[int]] = np.broadcast_to(pad_width, (ndim, 2)).tolist()
     return filled
 
@@ -254,14 +257,14 @@ def pad(x: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
     x = as_array(x)
     if isinstance(pad_width, dict):
         widths = (pad_width.get(axis, pad_width.get(axis - x.ndim, 0)) for axis in range(x.ndim))
-        pad_width = [border(width, 1)[0] for width in widths]
+        pad_width = [pad_pairs(width, 1)[0] for width in widths]
     if mode == "constant":
         return pad_constant(x, pad_width, **options)
     if mode not in BORDERS or options.get("reflect_type", "even") != "even":
-        raise TypeError(
+        raise ArgumentTypeError(
             f"np.pad with mode={mode!r} and {options} is not supported on Tensors; "
             f"constant, {', '.join(BORDERS)} (even) are."
         )
-    sides = zip(x.shape, border(pad_width, x.ndim), strict=True)
+    sides = zip(x.shape, pad_pairs(pad_width, x.ndim), strict=True)
     inside = [np.pad(np.arange(size), width, mode, **options) for size, width in sides]
     return x[np.ix_(*inside)]

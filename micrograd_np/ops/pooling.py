@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import called
+from ..core.errors import ArgumentError, ShapeError, describe
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
-from .windows import Sizes, check_steps, each_axis, entries, inside, padded, taps, windows
+from .windows import Sizes, check_steps, each_axis, padded, tap_indices, tap_views, unpadded_index, windows
 
 
 def _max_pool(x: Any, kernel: Sizes, **how: Sizes) -> Any:
     """The largest entry of each window."""
-    first, *rest = entries(x, kernel, -np.inf, **how)
+    first, *rest = tap_views(x, kernel, -np.inf, **how)
     z = first.copy(order="K")
     for seen in rest:
         np.maximum(z, seen, out=z)
@@ -25,11 +25,11 @@ def _max_pool(x: Any, kernel: Sizes, **how: Sizes) -> Any:
 
 
 def where_largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any], Any]:
-    """Where each entry of the kernel falls on the largest of its window, z; and how many of a window do.
+    """Return masks of the largest entries, one for each entry of the kernel, and how many there are in each window.
 
-    None does where z is nan: a cotangent divided by that 0, and multiplied by False, is nan for all of the window.
+    The count is 0 where z is nan: a cotangent divided by it and multiplied by False is nan for the whole window.
     """
-    chosen = [seen == z for seen in entries(x, kernel, -np.inf, **how)]
+    chosen = [seen == z for seen in tap_views(x, kernel, -np.inf, **how)]
     few = np.int8 if len(chosen) < 128 else np.int32  # so small that it takes on any float's dtype
     count: Any = np.zeros_like(z, dtype=few)
     for here in chosen:
@@ -38,7 +38,7 @@ def where_largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any
 
 
 def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
-    """For each window of x, its entry of y to the largest of the window, z."""
+    """Add each entry of y to the largest entry of its window in x; z holds those entries."""
     chosen, count = where_largest(x, z, kernel, **how)
     stride, padding, dilation = how["stride"], how["padding"], how["dilation"]
     share = np.empty_like(z, dtype=y.dtype)
@@ -48,19 +48,19 @@ def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
     wide = padded((np.empty_like if tiled else np.zeros_like)(x, dtype=y.dtype), padding, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         share /= count
-        for here, (_, where) in zip(chosen, taps(kernel, share.shape[2:], stride, dilation), strict=True):
+        for here, (_, where) in zip(chosen, tap_indices(kernel, share.shape[2:], stride, dilation), strict=True):
             if overlap:
                 wide[where] += share * here
             else:
                 np.multiply(share, here, out=wide[where])
-    return wide[inside(x.shape[2:], padding)]
+    return wide[unpadded_index(x.shape[2:], padding)]
 
 
 def _max_pool_mean(v: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
-    """For each window of x, the mean of the entries of v that lie where x is the largest of the window, z."""
+    """The mean of v over the largest entries of each window of x; z holds those entries."""
     chosen, count = where_largest(x, z, kernel, **how)
     with np.errstate(divide="ignore", invalid="ignore"):
-        pairs = zip(chosen, entries(v, kernel, 0, **how), strict=True)
+        pairs = zip(chosen, tap_views(v, kernel, 0, **how), strict=True)
         return sum(np.where(here, seen, 0) for here, seen in pairs) / count
 
 
@@ -73,25 +73,25 @@ def _bind_top(x: Any, z: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any, dict
     (x,), how = _bind_max_pool(x, *args, **kwargs)
     z, moves = as_array(z), {name: sizes for name, sizes in how.items() if name != "kernel"}
     check_steps(z.shape[2:], x.shape[2:], how["kernel"], moves)
-    check_shape("z", z.shape[:2], "x", x.shape[:2])
+    check_same_shape("z", z.shape[:2], "x", x.shape[:2])
     return x, z, how
 
 
 def _bind_input(y: Any, x: Any, z: Any, *args: Any, **kwargs: Any) -> Bound:
     y, (x, z, how) = as_array(y), _bind_top(x, z, *args, **kwargs)
-    check_shape("y", y.shape, "z", z.shape)
+    check_same_shape("y", y.shape, "z", z.shape)
     return (y, x, z), how
 
 
 def _bind_mean(v: Any, x: Any, z: Any, *args: Any, **kwargs: Any) -> Bound:
     v, (x, z, how) = as_array(v), _bind_top(x, z, *args, **kwargs)
-    check_shape("v", v.shape, "x", x.shape)
+    check_same_shape("v", v.shape, "x", x.shape)
     return (v, x, z), how
 
 
-def check_shape(what: str, shape: Sizes, other: str, needed: Sizes) -> None:
+def check_same_shape(what: str, shape: Sizes, other: str, needed: Sizes) -> None:
     if shape != needed:
-        raise ValueError(f"{what} of shape {shape} does not lie where {other} of shape {needed} does.")
+        raise ShapeError(f"{what} of shape {shape} does not lie where {other} of shape {needed} does.")
 
 
 max_pool: Primitive = Primitive(
@@ -103,6 +103,7 @@ max_pool: Primitive = Primitive(
         example(D(1, 2, 5, 4), (3, 2), (2, 1), 1, 1),
         example(D(1, 1, 6, 5), 2, 1, (0, 1), (2, 3)),
     ],
+    onnx="MaxPool",
 )
 # An array, the largest entries of its windows, and how these lie.
 SIGNALS = np.sin(np.arange(20.0)).reshape(2, 2, 5)
@@ -131,31 +132,68 @@ max_pool_mean: Primitive = Primitive(
 # By the names that layers use.
 
 
-def moves(
+def window_params(
     axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1
 ) -> tuple[Any, dict[str, Any]]:
-    """x, and how the windows lie in it: side by side unless a stride is given."""
+    """Return x and the parameters of its windows, which lie side by side unless a stride is given."""
     x = as_array(x)
     if x.ndim != axes + 2:
         sizes = "L" if axes == 1 else "H, W"
-        raise ValueError(f"pooling takes x (N, C, {sizes}), not {called(x, 'x')}. Add a missing axis with x[None].")
+        raise ArgumentError(
+            f"pooling takes x (N, C, {sizes}), not {describe(x, 'x')}. Add a missing axis with x[None]."
+        )
     how = each_axis(axes, kernel=kernel_size, padding=padding, dilation=dilation)
     if any(2 * p > d * (k - 1) + 1 for k, p, d in zip(*how.values(), strict=True)):
-        raise ValueError(f"padding={padding} is more than half of kernel_size={kernel_size}: windows without an entry.")
+        raise ArgumentError(
+            f"padding={padding} is more than half of kernel_size={kernel_size}: windows without an entry."
+        )
     return x, {**how, "stride": how["kernel"] if stride is None else stride}
 
 
-def average(axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, count_include_pad: bool) -> Any:
-    x, how = moves(axes, x, kernel_size, stride, padding)
+def overhang(x: Any, how: dict[str, Any]) -> tuple[int, ...]:
+    """For each axis, the entries beyond the padding that a last window needs; it has to begin before that padding."""
+    axes = x.ndim - 2
+    (stride,) = each_axis(axes, stride=how["stride"]).values()
+    found = []
+    for n, k, s, p, d in zip(x.shape[2:], how["kernel"], stride, how["padding"], how["dilation"], strict=True):
+        steps = -(-(n + 2 * p - d * (k - 1) - 1) // s)
+        steps -= steps * s >= n + p
+        found.append(max(steps * s + d * (k - 1) + 1 - n - 2 * p, 0))
+    return tuple(found)
+
+
+def extended(x: Any, more: tuple[int, ...], fill: float, padding: Any = None) -> Any:
+    """x with `more` entries at the far end of each axis, after the padding if that is given."""
+    ends = [(p, p + m) for p, m in zip(padding or (0,) * len(more), more, strict=True)]
+    return np.pad(x, [(0, 0), (0, 0), *ends], constant_values=fill) if any(map(any, ends)) else x
+
+
+def largest_of_windows(
+    axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Any:
+    x, how = window_params(axes, x, kernel_size, stride, padding, dilation)
+    return max_pool(extended(x, overhang(x, how), -np.inf) if ceil_mode else x, **how)
+
+
+def average_pool(
+    axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool
+) -> Any:
+    x, how = window_params(axes, x, kernel_size, stride, padding)
     window = tuple(range(axes))
+    ones = np.ones_like(x[:1, :1])
+    if ceil_mode and any(more := overhang(x, how)):
+        counted = extended(ones, (0,) * axes, 1, how["padding"]) if count_include_pad else ones
+        counted = extended(counted, more, 0, None if count_include_pad else how["padding"])
+        x, how = extended(x, more, 0, how["padding"]), {**how, "padding": (0,) * axes}
+        return np.mean(windows(x, **how), axis=window) / np.mean(windows(counted, **how), axis=window)
     mean = np.mean(windows(x, **how), axis=window)
-    if count_include_pad:
-        return mean
-    return mean / np.mean(windows(np.ones_like(x[:1, :1]), **how), axis=window)
+    return mean if count_include_pad else mean / np.mean(windows(ones, **how), axis=window)
 
 
 @implements()
-def max_pool1d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1) -> Any:
+def max_pool1d(
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, *, ceil_mode: bool = False
+) -> Any:
     """The largest entry of each window of a signal.
 
     Parameters
@@ -165,18 +203,21 @@ def max_pool1d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, d
     stride : int, optional
         The size of the kernel without it: windows side by side.
     padding, dilation : int
+    ceil_mode : bool
+        Whether a last window that reaches beyond the end counts.
 
     Examples
     --------
     >>> max_pool1d([[[3.0, 1.0, 4.0, 1.0, 5.0, 9.0]]], 2)
     array([[[3., 4., 9.]]])
     """
-    x, how = moves(1, x, kernel_size, stride, padding, dilation)
-    return max_pool(x, **how)
+    return largest_of_windows(1, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 @implements()
-def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1) -> Any:
+def max_pool2d(
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, *, ceil_mode: bool = False
+) -> Any:
     """The largest entry of each window of an image.
 
     Parameters
@@ -186,6 +227,8 @@ def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, d
     stride : int or (int, int), optional
         The size of the kernel without it: windows side by side.
     padding, dilation : int or (int, int)
+    ceil_mode : bool
+        Whether a last window that reaches beyond the end counts.
 
     Examples
     --------
@@ -193,13 +236,18 @@ def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, d
     array([[[[ 5.,  7.],
              [13., 15.]]]])
     """
-    x, how = moves(2, x, kernel_size, stride, padding, dilation)
-    return max_pool(x, **how)
+    return largest_of_windows(2, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 @implements()
 def avg_pool1d(
-    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *, count_include_pad: bool = True
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    *,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
 ) -> Any:
     """The mean of each window of a signal.
 
@@ -210,6 +258,8 @@ def avg_pool1d(
     stride : int, optional
         The size of the kernel without it: windows side by side.
     padding : int
+    ceil_mode : bool
+        Whether a last window that reaches beyond the end counts.
     count_include_pad : bool
         Whether the zeros of the padding count as entries.
 
@@ -218,12 +268,18 @@ def avg_pool1d(
     >>> avg_pool1d([[[3.0, 1.0, 4.0, 2.0]]], 2)
     array([[[2., 3.]]])
     """
-    return average(1, x, kernel_size, stride, padding, count_include_pad)
+    return average_pool(1, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 @implements()
 def avg_pool2d(
-    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *, count_include_pad: bool = True
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    *,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
 ) -> Any:
     """The mean of each window of an image.
 
@@ -234,6 +290,8 @@ def avg_pool2d(
     stride : int or (int, int), optional
         The size of the kernel without it: windows side by side.
     padding : int or (int, int)
+    ceil_mode : bool
+        Whether a last window that reaches beyond the end counts.
     count_include_pad : bool
         Whether the zeros of the padding count as entries.
 
@@ -243,4 +301,4 @@ def avg_pool2d(
     array([[[[ 2.5,  4.5],
              [10.5, 12.5]]]])
     """
-    return average(2, x, kernel_size, stride, padding, count_include_pad)
+    return average_pool(2, x, kernel_size, stride, padding, ceil_mode, count_include_pad)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
+import linecache
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FrameType, FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core import errors
+from ..core.backward import Paths, Rule
 from ..core.context import CURRENT, tracing
-from ..core.dispatch import apply, binary, unary
-from ..core.half import in_single, is_half, single
-from ..core.rules import Paths, Rule, reads
-from ..core.tensor import Tensor, constant, fixed
-from ..core.versions import memory
+from ..core.dispatch import apply, binary, single, unary
+from ..core.errors import ArgumentTypeError
+from ..core.tensor import Tensor, constant, trace_constant
+from ..core.versions import innermost, memory_of, reads
+from .half import in_single, is_half
 
 
 class Drawn:
-    """In an example: an array that the generated tests draw, of this shape.
+    """A placeholder in an example for an array of this shape, which the generated tests draw.
 
     Parameters
     ----------
@@ -31,10 +36,7 @@ class Drawn:
     """
 
     def __init__(
-        self,
-        *shape: int,
-        domain: tuple[float, float] | None = None,
-        through: Callable[[Any], Any] | None = None,
+        self, *shape: int, domain: tuple[float, float] | None = None, through: Callable[[Any], Any] | None = None
     ) -> None:
         self.shape = shape
         self.domain = domain
@@ -42,7 +44,7 @@ class Drawn:
 
 
 class Example(NamedTuple):
-    """How to call a row: arguments, with `Drawn` where an array of random numbers goes."""
+    """A call of a row: its arguments, with `Drawn` in the place of random arrays."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -57,33 +59,31 @@ Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def as_array(x: Any) -> Any:
-    """An argument as an array; Tensors, and arrays of whatever kind, pass, but not those with a mask."""
+    """Convert an argument to an array; Tensors and arrays of any kind pass unchanged, masked arrays are refused."""
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray and hasattr(x, "mask"):
-        raise errors.masked()
+        raise errors.masked_array()
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 
 def operand(x: Any) -> Any:
-    """An argument of an elementwise row: a list is an array, a Python number stays one, since it takes on any dtype."""
+    """Convert an argument of an elementwise row; a Python number stays one, so that it takes on any dtype."""
     return as_array(x) if isinstance(x, ARRAYS) else x
 
 
 class GeneratedDoc:
-    """A docstring: for the class its own, for a row one that is made from its rules when it is asked for."""
+    """Descriptor: on the class its docstring, on an instance one generated from its rules."""
+
+    write: Callable[[Any], str]  # from a row; the package sets it, since what writes it reads the table
 
     def __init__(self, text: str | None) -> None:
         self.text = text
 
     def __get__(self, row: Any, cls: Any) -> str | None:
-        if row is None:
-            return self.text
-        from ..expressions.docstrings import docstring
-
-        return docstring(row)
+        return self.text if row is None else type(self).write(row)
 
 
 class InstanceCall:
-    """What is called through a function of its own."""
+    """Gives each row its own `__call__`, which saves one Python frame a call."""
 
     __slots__ = ("__call__",)
 
@@ -100,6 +100,22 @@ def values_needed(rules: Sequence[Rule | None], wanted: int, count: int) -> Sequ
     """The positions of those of `count` arguments whose values the wanted rules read."""
     paths = wanted_paths(rules, wanted)
     return [i for i in range(count) if any(reads(rule, i + 1) for _, rule in paths)]
+
+
+def by_signature(op: Any) -> Callable[..., Any]:
+    """Return the function of a row that is called in NumPy's signature."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return op.call_with_binding(*args, **kwargs)
+
+    return call
+
+
+def user_of(frame: FrameType) -> tuple[str, int]:
+    """Where a row is made: the file, and the first line of the statement."""
+    while frame.f_code.co_name == "__init__" and frame.f_back:
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
 
 
 class Primitive(InstanceCall):
@@ -130,20 +146,27 @@ class Primitive(InstanceCall):
     formula : callable, optional
         How a call is written, where that is neither a sign nor a call by name: `(args, params, literal)` to a Phrase;
         args are Phrases, and `literal` writes a parameter.
-    spelled : callable, optional
-        The kernel, to the same bits, written with rows alone: what a program spells out instead of calling it.
+    decomposition : callable, optional
+        The kernel written with rows alone. Programs spell it out; loops and ONNX files need it.
+    onnx : str, optional
+        The ONNX operator that computes the same, or another name of a form in `saving/onnx_nodes.py`.
+    exact : bool
+        Whether the decomposition gives the kernel's bits; otherwise a program for NumPy calls the kernel.
     extended : callable, optional
         The same function with NumPy's rarer keywords, written with rows: what is called where `bind` refuses.
     checks : bool
         Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
+    shows_nan : int
+        Of how many of the first arguments each nan or inf makes one in the result: a program then checks that alone.
     single : bool
         Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
     """
 
     __doc__: Any = GeneratedDoc(__doc__)
+    _guarded = ("function", "_rules")  # what a compiled function looks at before each call
 
-    direct: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
-    ready = staticmethod(as_array)
+    fast_paths: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
+    coerce_operand = staticmethod(as_array)
     widens = True  # the rules of a float16 result read float32
 
     def __init_subclass__(cls) -> None:
@@ -162,13 +185,15 @@ class Primitive(InstanceCall):
         views: bool = False,
         broadcasts: bool = False,
         formula: Callable[..., Any] | None = None,
-        spelled: Callable[..., Any] | None = None,
+        decomposition: Callable[..., Any] | None = None,
+        onnx: str | None = None,
+        exact: bool = True,
         extended: Callable[..., Any] | None = None,
         checks: bool = False,
+        shows_nan: int = 0,
         single: bool = False,
     ) -> None:
         self.function = function
-        self.name = function.__name__
         self.kernel = kernel or (in_single(function) if single else function)
         self.rules = rules
         self.also = also
@@ -178,14 +203,47 @@ class Primitive(InstanceCall):
         self.views = views
         self.broadcasts = broadcasts
         self.formula = formula
-        self.spelled = spelled
+        self.decomposition = decomposition
+        self.onnx = onnx
+        self.exact = exact
         self.extended = extended
         self.checks = checks
+        self.shows_nan = shows_nan
         self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
-        direct = self.direct.get(len(rules)) if all(rules) and not bind else None
-        self.__call__ = direct(self) if direct else self.bound
+        fast_path = self.fast_paths.get(len(rules), by_signature) if all(rules) and not bind else by_signature
+        self.__call__ = fast_path(self)
+        self.name = function.__name__
+        self.place = user_of(sys._getframe(1))
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        """Name the row, and the function that is called, as Python names functions."""
+        self._name = self.__name__ = self.__qualname__ = name
+        self.__call__.__name__ = self.__call__.__qualname__ = name.lstrip("_")
+        self.__module__ = self.__call__.__module__ = "micrograd_np"
+
+    @functools.cached_property
+    def __wrapped__(self) -> Callable[..., Any]:
+        """A function whose source is the row as it stands in the table, for `inspect.getsource(mg.exp)`."""
+        filename, line = self.place
+        source = "".join(linecache.getlines(filename))
+        statements = [x for x in ast.parse(source).body if isinstance(x, ast.Assign | ast.AnnAssign)]
+        for statement in statements:
+            if statement.lineno <= line <= (statement.end_lineno or 0):
+                text = f"{ast.get_source_segment(source, statement)}\n"
+                if "lambda" not in text and text.count("\n") > 1:  # of such a text inspect takes the first line alone
+                    break
+                place = f"<row {self.name}>"
+                linecache.cache[place] = len(text), None, text.splitlines(keepends=True), place
+                return FunctionType((lambda: None).__code__.replace(co_filename=place, co_firstlineno=1), {})
+        written = [innermost(rule) for rule in self.rules if rule]
+        return written[0] if written and not isinstance(self.function, FunctionType) else self.function
 
     @property
     def rules(self) -> Sequence[Rule | None]:
@@ -204,10 +262,10 @@ class Primitive(InstanceCall):
 
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
-            raise TypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
-        return tuple(map(self.ready, arrays)), {}
+            raise ArgumentTypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
+        return tuple(map(self.coerce_operand, arrays)), {}
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
         """A call in NumPy's signature."""
         try:
             arrays, params = self.bind(*args, **kwargs)
@@ -217,6 +275,8 @@ class Primitive(InstanceCall):
 
     def otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
         """Answer a call that `bind` refuses: with NumPy's rarer keywords, or an error that names what is not taken."""
+        if kwargs.keys() & PYTORCHS.keys():
+            return self.call_with_binding(*args, **in_numpys_words(kwargs))
         if self.extended:
             taken = inspect.signature(self.extended).parameters
             kwargs = kwargs if kwargs.keys() <= taken.keys() else {k: v for k, v in kwargs.items() if k not in taken}
@@ -230,21 +290,31 @@ class Primitive(InstanceCall):
         return f"<{type(self).__name__} {self.name}>"
 
 
+PYTORCHS = {"dim": "axis", "keepdim": "keepdims"}
+
+
+def in_numpys_words(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Keywords with PyTorch's dim= and keepdim= under NumPy's names."""
+    return {PYTORCHS.get(name, name): value for name, value in kwargs.items()}
+
+
 class Elementwise(Primitive):
     """A row whose arguments broadcast against each other; the engine undoes it."""
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, **fields: Any) -> None:
         super().__init__(function, *rules, broadcasts=len(rules) > 1, **fields)
-        self.ready = operand if self.broadcasts else as_array
+        self.coerce_operand = operand if self.broadcasts else as_array
 
 
 class NonDifferentiable(Primitive):
-    """A row without derivative, whose result is plain: comparisons, logic, indices of extremes."""
+    """A row without a derivative, whose result is a plain array: comparisons, logic, positions of extremes."""
 
-    direct: Mapping[int, Callable[..., Any]] = {}
+    fast_paths: Mapping[int, Callable[..., Any]] = {}
     depends_on_data = True
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.keys() & PYTORCHS.keys():
+            kwargs = in_numpys_words(kwargs)
         if self.depends_on_data and tracing():
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
@@ -252,26 +322,26 @@ class NonDifferentiable(Primitive):
 
 
 class BoolOp(NonDifferentiable):
-    """A row whose result is Python's True or False, and under a trace an array as any other."""
+    """A row whose result is Python's True or False; while tracing, an array."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         kernel = functools.wraps(function)(lambda *args, **params: np.bool_(function(*args, **params)))
         super().__init__(function, kernel=kernel)
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
-        found = super().bound(*args, **kwargs)
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().call_with_binding(*args, **kwargs)
         return found if tracing() else bool(found)
 
 
 class StaticOp(NonDifferentiable):
-    """A row whose result follows from shapes and dtypes alone, and is known before any value is."""
+    """A row whose result depends only on shapes and dtypes; while tracing, a constant."""
 
     depends_on_data = False
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
-        found = super().bound(*args, **kwargs)
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().call_with_binding(*args, **kwargs)
         parts = found if isinstance(found, tuple) else (found,)
-        return tuple(map(fixed, parts)) if any(isinstance(x, np.ndarray) for x in parts) else found
+        return tuple(map(trace_constant, parts)) if any(isinstance(x, np.ndarray) for x in parts) else found
 
 
 class Variadic(Primitive):
@@ -304,10 +374,22 @@ COMPOSITIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
+def with_pytorchs_keywords(composition: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(composition)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs.keys() & PYTORCHS.keys():
+            kwargs = in_numpys_words(kwargs)
+        return composition(*args, **kwargs)
+
+    return call
+
+
 def implements(*functions: Callable[..., Any] | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Enter a composition in the table, under the NumPy functions whose place it takes; None is one NumPy lacks yet."""
+    """Enter a composition in the table as the implementation of NumPy functions; None is one that NumPy lacks."""
 
     def enter(composition: Callable[..., Any]) -> Callable[..., Any]:
+        if "axis" in inspect.signature(composition).parameters:
+            composition = with_pytorchs_keywords(composition)
         COMPOSITIONS[composition.__name__] = composition
         BY_FUNCTION.update(dict.fromkeys(filter(None, functions), composition))
         return composition
@@ -316,7 +398,7 @@ def implements(*functions: Callable[..., Any] | None) -> Callable[[Callable[...,
 
 
 def constant_like(make: Callable[..., Any], x: Any, *layout: Any) -> Any:
-    """What `make` makes of an array's shape and dtype; of a Tensor, a Tensor through which no gradient passes."""
+    """Call `make` on an array or on a Tensor's data; a Tensor's result is a constant Tensor."""
     if not isinstance(x, Tensor):
         return make(x, *layout)
     made = constant(make(x._data, *layout))
@@ -347,31 +429,32 @@ item = Primitive(
     lambda g, z, x, i: Outputs(g if j == i else None for j in range(len(x))),
     bind=lambda x, i: ((x,), {"i": i}),
     formula=lambda args, params, literal: args[0].subscript(params["i"], literal),
+    onnx="Item",
 )
 
 
 class MultiOutput(Primitive):
     """A row with several outputs: one hidden node holds them, and each is an `item` of it.
 
-    Its rules are given all cotangents; the missing are zeros, or None where `zeros` is False.
+    Its rules get all cotangents; missing ones are zeros, or None if `zeros` is False.
     """
 
-    direct: Mapping[int, Callable[..., Any]] = {}
+    fast_paths: Mapping[int, Callable[..., Any]] = {}
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
-        super().__init__(function, *[rule and self.whole(rule, zeros) for rule in rules], **fields)
+        super().__init__(function, *[rule and self.with_all_outputs(rule, zeros) for rule in rules], **fields)
         kernel = self.kernel
         self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
-        node = super().bound(*args, **kwargs)
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        node = super().call_with_binding(*args, **kwargs)
         items = tuple(item(node, i) for i in range(len(node)))
         if isinstance(node, Tensor) and node.op is self:
-            node._data.memories = list(map(memory, items))  # a write to one of them is a write to what the rule reads
+            node._data.memories = list(map(memory_of, items))  # a write to one is a write to what the rule reads
         return items
 
-    def whole(self, rule: Rule, zeros: bool) -> Rule:
-        """A rule that is given all outputs and all their cotangents; for the missing, zeros or None."""
+    def with_all_outputs(self, rule: Rule, zeros: bool) -> Rule:
+        """Wrap a rule so that it gets all outputs and all cotangents; missing ones are zeros or None."""
 
         @functools.wraps(rule)
         def whole_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core.errors import called
-from ..core.rules import Rule, unbroadcast
+from ..core.backward import Rule, unbroadcast
+from ..core.errors import ArgumentError, ShapeError, describe
 from .primitive import Bound, MultiOutput, Primitive, as_array, constant_like, example, implements
 from .primitive import Drawn as D
 
@@ -32,17 +32,17 @@ def eye_like(x: Any) -> Any:
     return constant_like(lambda x: np.eye(x.shape[-2], x.shape[-1], dtype=x.dtype, like=x), x)
 
 
-def extent(x: Any, axis: int) -> int | None:
+def axis_length(x: Any, axis: int) -> int | None:
     return x.shape[axis] if -x.ndim <= axis < x.ndim else None
 
 
 def check_axes(name: str, a: Any, i: int, b: Any, j: int) -> None:
     """Refuse to pair axis i of a with axis j of b unless they are equally long."""
-    extents = extent(a, i), extent(b, j)
+    extents = axis_length(a, i), axis_length(b, j)
     if extents[0] != extents[1]:
         left, right = ("does not exist" if n is None else f"has {n} entries" for n in extents)
-        raise ValueError(
-            f"{name} does not fit {called(a, 'argument 0')}, {called(b, 'argument 1')}: "
+        raise ArgumentError(
+            f"{name} does not fit {describe(a, 'argument 0')}, {describe(b, 'argument 1')}: "
             f"axis {i} of the first {left}, and axis {j} of the second {right}; they must be equal."
         )
 
@@ -54,8 +54,8 @@ class NamedOutputs(MultiOutput):
         super().__init__(function, *rules, **fields)
         self.result = result
 
-    def bound(self, *args: Any, **kwargs: Any) -> Any:
-        return self.result(*super().bound(*args, **kwargs))
+    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+        return self.result(*super().call_with_binding(*args, **kwargs))
 
 
 # In a matrix product, a vector is a matrix of one row (on the left) or of one column (on the right).
@@ -75,12 +75,7 @@ def _matmul_y(g: Any, z: Any, x: Any, y: Any) -> Any:
     return np.matmul(mT(x), g)
 
 
-PRODUCTS = [
-    example(D(3, 4), D(4, 2)),
-    example(D(4), D(4)),
-    example(D(4), D(4, 2)),
-    example(D(3, 4), D(4)),
-]
+PRODUCTS = [example(D(3, 4), D(4, 2)), example(D(4), D(4)), example(D(4), D(4, 2)), example(D(3, 4), D(4))]
 
 matmul = Primitive(
     np.matmul,
@@ -96,6 +91,7 @@ matmul = Primitive(
         example(D(2, 3, 4), D(4)),
         example(D(5, 1, 3, 4), D(2, 4, 3)),
     ],
+    onnx="MatMul",
 )
 
 
@@ -131,10 +127,11 @@ dot = Primitive(
         example(D(3, 4), D()),
         example(D(), D(3)),
     ],
+    onnx="Dot",
 )
 
 
-def fitting(name: str, i: int, j: int, x: Any, y: Any) -> Bound:
+def _bind_checked(name: str, i: int, j: int, x: Any, y: Any) -> Bound:
     x, y = as_array(x), as_array(y)
     check_axes(name, x, i, y, j)
     return (x, y), {}
@@ -169,20 +166,20 @@ vecdot = Primitive(
 )
 
 
-def dots(x: Any, y: Any, axis: Any) -> Any:
+def dot_keepdims(x: Any, y: Any, axis: Any) -> Any:
     """The sums of products over an axis, or several, kept with length 1; over the last in one pass."""
     return np.expand_dims(np.vecdot(x, y), -1) if axis in (-1, (-1,)) else np.sum(x * y, axis=axis, keepdims=True)
 
 
-def sums(x: Any) -> Any:
+def sum_last(x: Any) -> Any:
     """The sums over the last axis, as a matrix product, which is faster."""
     return np.matmul(x, np.ones_like(x, shape=x.shape[-1:]))
 
 
-def totals(x: Any, axis: Any) -> Any:
+def sum_keepdims(x: Any, axis: Any) -> Any:
     """The sums over an axis, or several, kept with length 1."""
     if axis in (-1, (-1,)):
-        return np.expand_dims(sums(x), -1)
+        return np.expand_dims(sum_last(x), -1)
     return np.sum(x, axis=axis, keepdims=True)
 
 
@@ -191,7 +188,7 @@ if hasattr(np, "matvec"):
         np.matvec,
         lambda g, z, x, y: unbroadcast(np.expand_dims(g, -1) * np.expand_dims(y, -2), x.shape),
         lambda g, z, x, y: np.vecmat(g, x),
-        bind=functools.partial(fitting, "matvec", -1, -1),
+        bind=functools.partial(_bind_checked, "matvec", -1, -1),
         broadcasts=True,
         examples=[example(D(3, 4), D(4)), example(D(2, 1, 3, 4), D(5, 4)), example(D(3, 3), D(3, 3))],
     )
@@ -199,7 +196,7 @@ if hasattr(np, "matvec"):
         np.vecmat,
         lambda g, z, x, y: np.matvec(y, g),
         lambda g, z, x, y: unbroadcast(np.expand_dims(x, -1) * np.expand_dims(g, -2), y.shape),
-        bind=functools.partial(fitting, "vecmat", -1, -2),
+        bind=functools.partial(_bind_checked, "vecmat", -1, -2),
         broadcasts=True,
         examples=[example(D(3), D(3, 4)), example(D(5, 3), D(2, 1, 3, 4)), example(D(3, 3), D(3, 3))],
     )
@@ -213,7 +210,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         axes = (range(-axes, 0), range(axes))
     over_a, over_b = normalize_axis_tuple(axes[0], a.ndim), normalize_axis_tuple(axes[1], b.ndim)
     if len(over_a) != len(over_b):
-        raise ValueError(f"tensordot pairs axes, and was given {over_a} of the first and {over_b} of the second.")
+        raise ArgumentError(f"tensordot pairs axes, and was given {over_a} of the first and {over_b} of the second.")
     for i, j in zip(over_a, over_b, strict=True):
         check_axes("tensordot", a, i, b, j)
     kept_a = [axis for axis in range(a.ndim) if axis not in over_a]
@@ -255,22 +252,22 @@ def kron(a: Any, b: Any) -> Any:
 
 @implements(np.cross, np.linalg.cross)
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
-    """The vectors at right angles to those of a and of b; of two vectors in a plane, their one number."""
+    """The cross products of vectors; of vectors in a plane, their one component."""
     if axis is not None:
         axisa = axisb = axisc = axis
     u, v = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
     for x, given in ((u, a), (v, b)):
         if x.shape[-1] not in (2, 3):
-            raise ValueError(f"cross takes vectors of 2 or 3 entries, and {called(given, 'one')} has {x.shape[-1]}.")
-    x1, y1, z1 = components(u)
-    x2, y2, z2 = components(v)
+            raise ShapeError(f"cross takes vectors of 2 or 3 entries, and {describe(given, 'one')} has {x.shape[-1]}.")
+    x1, y1, z1 = vector_components(u)
+    x2, y2, z2 = vector_components(v)
     up = x1 * y2 - y1 * x2
     if u.shape[-1] == v.shape[-1] == 2:
         return up
     return np.stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, up], axis=axisc)
 
 
-def components(v: Any) -> list[Any]:
+def vector_components(v: Any) -> list[Any]:
     found = [v[..., i] for i in range(v.shape[-1])]
     return found if len(found) == 3 else [*found, np.zeros_like(found[0])]
 
@@ -292,7 +289,7 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
     """The product of matrices in the order that multiplies least; the first and the last may be vectors."""
     arrays = [as_array(x) for x in arrays]
     if len(arrays) < 2 or any(x.ndim != 2 for x in arrays[1:-1]) or {arrays[0].ndim, arrays[-1].ndim} - {1, 2}:
-        raise ValueError(
+        raise ShapeError(
             "multi_dot takes two matrices or more, of which the first and the last may be vectors; "
             f"their shapes are {', '.join(str(x.shape) for x in arrays)}."
         )
@@ -301,7 +298,7 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
 
     @functools.cache
     def cheapest(start: int, stop: int) -> tuple[int, int]:
-        """The fewest multiplications for a stretch of the product, and where to cut it for them."""
+        """Return the fewest multiplications for a part of the product, and where to split it."""
         if stop - start == 1:
             return 0, start
         return min(

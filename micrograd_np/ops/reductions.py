@@ -1,4 +1,4 @@
-"""Reductions and norms: a rule spreads the cotangent back over what was reduced."""
+"""Reductions: a rule spreads the cotangent back over what was reduced."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core.errors import called
-from .elementwise import divisor, exp_share, finite, ratio
-from .primitive import Bound, Primitive, as_array, example, implements
+from ..core.errors import ArgumentError
+from .elementwise import divisor, exp_share, ratio, without_inf
+from .half import in_single
+from .primitive import Bound, Primitive, as_array, example
 from .primitive import Drawn as D
 
 
 def scalar_axis(a: Any, axis: Any) -> Any:
-    """The axis, but None for 0 and -1 of an array without axes, which NumPy reduces along these, too."""
+    """Return the axis, but None for axes 0 and -1 of a 0-d array, which NumPy accepts."""
     if axis is None or getattr(a, "ndim", True):
         return axis
     return None if axis in (0, -1) else normalize_axis_tuple(axis, 0)
@@ -33,66 +34,67 @@ def mean_over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
 def over_free(
     a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, correction: float | None = None
 ) -> Bound:
-    return (a,), {"axis": axis, "ddof": one_of(ddof, correction), "keepdims": keepdims}
+    return (a,), {"axis": axis, "ddof": ddof_of(ddof, correction), "keepdims": keepdims}
 
 
-def one_of(ddof: float, correction: float | None) -> float:
+def ddof_of(ddof: float, correction: float | None) -> float:
     if correction is not None and ddof:
-        raise ValueError("ddof= and correction= are two names of one number. Give one of them.")
+        raise ArgumentError("ddof= and correction= are two names of one number. Give one of them.")
     return ddof if correction is None else correction
 
 
-def spread(g: Any, axis: Any, keepdims: bool = False) -> Any:
-    """A reduction's result, or cotangent, in a shape that broadcasts against what was reduced."""
+def expand_reduced(g: Any, axis: Any, keepdims: bool = False) -> Any:
+    """Give a reduction's result or cotangent the reduced axes back, with length 1, so that it broadcasts."""
     return g if keepdims or axis is None else np.expand_dims(g, axis)
 
 
-def count(x: Any, z: Any) -> int:
-    """How many entries of x became one of z."""
+def reduced_count(x: Any, z: Any) -> int:
+    """Return the number of entries of x that were reduced to one entry of z."""
     return int(x.size // z.size) if x.size else 1
 
 
 def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
-    """The axes that `axis=` names, as non-negative numbers."""
+    """Return the axes that `axis=` names as non-negative integers."""
     return normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
 
 
-def gathered(x: Any, axes: tuple[int, ...]) -> Any:
-    """The entries along some axes as one axis, the last."""
+def merged_axes(x: Any, axes: tuple[int, ...]) -> Any:
+    """Move some axes to the end and merge them into one."""
     kept = tuple(k for k in range(x.ndim) if k not in axes)
     shape = [x.shape[k] for k in kept]
     return np.reshape(np.transpose(x, kept + axes), (*shape, math.prod(x.shape[k] for k in axes)))
 
 
 # NumPy's keywords initial=, where= and mean=, written with rows.
-def chosen(a: Any, where: Any, fill: Any) -> Any:
-    """The entries for which `where` holds, and `fill` in the place of the others."""
+def where_chosen(a: Any, where: Any, fill: Any) -> Any:
+    """Replace the entries for which `where` does not hold by `fill`."""
     a = as_array(a)
     return a if where is True else np.where(np.broadcast_to(where, a.shape), a, fill)
 
 
-def folded(reduce: Any, combine: Any, identity: float | None) -> Any:
-    """A reduction that begins with `initial`, of the entries for which `where` holds."""
+def with_initial(reduce: Any, combine: Any, identity: float | None) -> Any:
+    """Return a reduction that takes `initial=` and `where=`."""
 
     def extended(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
         fill = initial if identity is None else identity
-        if fill is None:
-            raise ValueError(f"np.{reduce.__name__} with where= needs initial=, its result where nothing is chosen.")
-        a = chosen(a, where, fill)
-        if not a.size and identity is None:
+        if where is not True and fill is None:
+            raise ArgumentError(f"np.{reduce.__name__} with where= needs initial=, its result where nothing is chosen.")
+        a = where_chosen(a, where, fill)
+        if not a.size and identity is None and initial is not None:
             return np.sum(a, axis=axis, keepdims=keepdims) + initial
         z = reduce(a, axis=axis, keepdims=keepdims)
-        return z if initial is None else combine(z, initial)
+        return z if initial in (None, identity) else combine(z, initial)
 
     return extended
 
 
 def mean_of_chosen(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
-    return per(np.sum(chosen(a, where, 0), axis=axis, keepdims=keepdims), count_chosen(a, axis, keepdims, where))
+    total = np.sum(where_chosen(a, where, 0), axis=axis, keepdims=keepdims)
+    return divide_by_count(total, count_chosen(a, axis, keepdims, where))
 
 
-def per(total: Any, numbers: Any) -> Any:
-    """A quotient in the dtype of the total, which the integers below do not widen."""
+def divide_by_count(total: Any, numbers: Any) -> Any:
+    """Divide; keep the dtype of a total of floats, which the integers would widen."""
     return (total / numbers).astype(total.dtype) if total.dtype.kind == "f" else total / numbers
 
 
@@ -100,46 +102,36 @@ def count_chosen(a: Any, axis: Any, keepdims: bool, where: Any) -> Any:
     return np.sum(np.broadcast_to(where, np.shape(a)), axis=axis, keepdims=keepdims)
 
 
-def deviations(
-    a: Any, axis: Any, where: Any, mean: Any, ddof: float, correction: float | None, keepdims: bool
-) -> tuple[Any, Any]:
-    """The chosen entries less their mean, 0 for the others; and the degrees of freedom, 0 where there are none."""
-    a = as_array(a)
-    mean = mean_of_chosen(a, axis, keepdims=True, where=where) if mean is None else mean
-    freedom = count_chosen(a, axis, keepdims, where) - one_of(ddof, correction)
-    return chosen(a - mean, where, 0), np.maximum(freedom, 0)
+def with_deviations(total: Any, freedom_of: Any) -> Any:
+    """Return a measure of spread that takes `where=`, `correction=` and `mean=`."""
+
+    def extended(
+        a: Any,
+        axis: Any = None,
+        *,
+        ddof: float = 0,
+        keepdims: bool = False,
+        correction: float | None = None,
+        where: Any = True,
+        mean: Any = None,
+    ) -> Any:
+        a = as_array(a)
+        mean = mean_of_chosen(a, axis, keepdims=True, where=where) if mean is None else mean
+        freedom = np.maximum(count_chosen(a, axis, keepdims, where) - ddof_of(ddof, correction), 0)
+        return divide_by_count(total(where_chosen(a - mean, where, 0), axis, keepdims), freedom_of(freedom))
+
+    return extended
 
 
-def var_of_chosen(
-    a: Any,
-    axis: Any = None,
-    *,
-    ddof: float = 0,
-    keepdims: bool = False,
-    correction: float | None = None,
-    where: Any = True,
-    mean: Any = None,
-) -> Any:
-    apart, freedom = deviations(a, axis, where, mean, ddof, correction, keepdims)
-    return per(np.sum(apart * apart, axis=axis, keepdims=keepdims), freedom)
+def sum_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:
+    return np.sum(x * x, axis=axis, keepdims=keepdims)
 
 
-def std_of_chosen(
-    a: Any,
-    axis: Any = None,
-    *,
-    ddof: float = 0,
-    keepdims: bool = False,
-    correction: float | None = None,
-    where: Any = True,
-    mean: Any = None,
-) -> Any:
-    """A norm of the deviations, so that it has a norm's slope of 0 where they are 0."""
-    apart, freedom = deviations(a, axis, where, mean, ddof, correction, keepdims)
-    axes = axes_of(apart, scalar_axis(apart, axis))
-    size = np.linalg.norm(gathered(apart, axes), axis=-1)
-    size = np.expand_dims(size, axes) if keepdims else size
-    return per(size, np.sqrt(freedom))
+def root_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:
+    """A norm, so that it has a norm's slope of 0 where all entries are 0."""
+    axes = axes_of(x, scalar_axis(x, axis))
+    z = np.linalg.norm(merged_axes(x, axes), axis=-1)
+    return np.expand_dims(z, axes) if keepdims else z
 
 
 CASES = [
@@ -154,46 +146,70 @@ CASES = [
 # Sums and averages.
 sum = Primitive(
     np.sum,
-    lambda g, z, x, axis, keepdims: np.broadcast_to(spread(g, axis, keepdims), x.shape),
+    lambda g, z, x, axis, keepdims: np.broadcast_to(expand_reduced(g, axis, keepdims), x.shape),
     bind=over,
-    extended=folded(np.sum, np.add, 0),
+    extended=with_initial(np.sum, np.add, 0),
     examples=CASES,
+    onnx="ReduceSum",
 )
 mean = Primitive(
     np.mean,
-    lambda g, z, x, axis, keepdims: np.broadcast_to(spread(g, axis, keepdims) / count(x, z), x.shape),
+    lambda g, z, x, axis, keepdims: np.broadcast_to(expand_reduced(g, axis, keepdims) / reduced_count(x, z), x.shape),
     bind=mean_over,
     extended=mean_of_chosen,
     examples=CASES,
+    onnx="ReduceMean",
 )
 
 
 def _slope_of_var(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
-    freedom = builtins.max(count(x, z) - ddof, 0)
-    return spread(g, axis, keepdims) * 2 * ((x - np.mean(x, axis=axis, keepdims=True)) / freedom)
+    freedom = builtins.max(reduced_count(x, z) - ddof, 0)
+    return expand_reduced(g, axis, keepdims) * 2 * ((x - np.mean(x, axis=axis, keepdims=True)) / freedom)
 
 
 def _slope_of_std(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
     """The slope of the norm of the deviations: 0 where all are 0. What moves all entries alike moves no deviation."""
-    freedom = builtins.max(count(x, z) - ddof, 0)
+    freedom = builtins.max(reduced_count(x, z) - ddof, 0)
     deviation = (x - np.mean(x, axis=axis, keepdims=True)) / freedom
-    slope = ratio(spread(g, axis, keepdims), deviation, spread(z, axis, keepdims))
+    slope = ratio(expand_reduced(g, axis, keepdims), deviation, expand_reduced(z, axis, keepdims))
     return slope - np.mean(slope, axis=axis, keepdims=True)
 
 
+def _var_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+    total = sum_of_squares(x - np.mean(x, axis=axis, keepdims=True), axis, keepdims)
+    return total / builtins.max(reduced_count(x, total) - ddof, 0)
+
+
+def _std_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+    return np.sqrt(_var_rows(x, axis, ddof, keepdims))
+
+
 SPREADS = [*CASES[:-1], example(D(3, 4), ddof=1), example(D(2, 3, 4), axis=(0, -1), ddof=1.5)]
-var = Primitive(np.var, _slope_of_var, bind=over_free, extended=var_of_chosen, examples=SPREADS)
-std = Primitive(np.std, _slope_of_std, bind=over_free, extended=std_of_chosen, examples=SPREADS)
+SPREAD: dict[str, Any] = {"bind": over_free, "exact": False, "examples": SPREADS}
+var = Primitive(
+    np.var,
+    _slope_of_var,
+    extended=with_deviations(sum_of_squares, np.positive),
+    decomposition=_var_rows,
+    **SPREAD,
+)
+std = Primitive(
+    np.std,
+    _slope_of_std,
+    extended=with_deviations(root_of_squares, np.sqrt),
+    decomposition=_std_rows,
+    **SPREAD,
+)
 
 
 # Products.
-def others(x: Any) -> Any:
-    """For each entry along the last axis, the product of all the others, without a division."""
+def products_of_others(x: Any) -> Any:
+    """Return, for each entry along the last axis, the product of all others, without a division."""
     half = x.shape[-1] // 2
     if not half:
         return np.ones_like(x)
     first, second, odd = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
-    rest = others(np.concatenate([first * second, odd], -1))
+    rest = products_of_others(np.concatenate([first * second, odd], -1))
     pairs = rest[..., :half]
     return np.concatenate([second * pairs, first * pairs, rest[..., half:]], -1)
 
@@ -201,157 +217,73 @@ def others(x: Any) -> Any:
 def _slope_of_prod(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     axes = axes_of(x, axis)
     order = [k for k in range(x.ndim) if k not in axes] + list(axes)
-    slopes = np.reshape(others(gathered(x, axes)), [x.shape[k] for k in order])
-    return spread(g, axis, keepdims) * np.transpose(slopes, [order.index(k) for k in range(x.ndim)])
+    slopes = np.reshape(products_of_others(merged_axes(x, axes)), [x.shape[k] for k in order])
+    return expand_reduced(g, axis, keepdims) * np.transpose(slopes, [order.index(k) for k in range(x.ndim)])
 
 
-prod = Primitive(np.prod, _slope_of_prod, bind=over, extended=folded(np.prod, np.multiply, 1), examples=CASES)
+prod = Primitive(
+    np.prod,
+    _slope_of_prod,
+    bind=over,
+    extended=with_initial(np.prod, np.multiply, 1),
+    examples=CASES,
+    onnx="ReduceProd",
+)
 
 
 # Extremes.
 def _slope_of_extreme(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """The extreme entries share the cotangent equally; where a nan is among the entries, they are all to blame."""
-    extreme = x == spread(z, axis, keepdims)
+    """Share the cotangent equally among the extreme entries; all entries get nan where one of them is nan."""
+    extreme = x == expand_reduced(z, axis, keepdims)
     sharing = np.sum(extreme, axis=axis, keepdims=True).astype(g.dtype)
     rest = np.where(np.isnan(z), np.nan, 0).astype(g.dtype)
-    return np.where(extreme, spread(g, axis, keepdims) / divisor(sharing), spread(rest, axis, keepdims))
+    return np.where(extreme, expand_reduced(g, axis, keepdims) / divisor(sharing), expand_reduced(rest, axis, keepdims))
 
 
 EXTREMES: dict[str, Any] = {"bind": over, "examples": CASES}
-max = Primitive(np.max, _slope_of_extreme, also=(np.amax,), extended=folded(np.max, np.maximum, None), **EXTREMES)
-min = Primitive(np.min, _slope_of_extreme, also=(np.amin,), extended=folded(np.min, np.minimum, None), **EXTREMES)
+max = Primitive(
+    np.max,
+    _slope_of_extreme,
+    also=(np.amax,),
+    extended=with_initial(np.max, np.maximum, None),
+    **EXTREMES,
+    onnx="ReduceMax",
+)
+min = Primitive(
+    np.min,
+    _slope_of_extreme,
+    also=(np.amin,),
+    extended=with_initial(np.min, np.minimum, None),
+    **EXTREMES,
+    onnx="ReduceMin",
+)
 
 
 def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
     """log(sum(exp(x))), without overflow."""
-    top = finite(np.max(x, axis=axis, keepdims=True))
-    with np.errstate(divide="ignore"):  # all entries may be -inf, and so the result
-        z = top + np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True))
+    top = without_inf(np.max(x, axis=axis, keepdims=True))
+    z = top + np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True))
     return z if keepdims else np.squeeze(z, axis)
+
+
+def _quiet_logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
+    with np.errstate(divide="ignore"):  # all entries may be -inf, and so the result
+        return _logsumexp(x, axis, keepdims)
 
 
 def _slope_of_logsumexp(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     infinite = np.sum(x == np.inf, axis=axis, keepdims=True)
-    return spread(g, axis, keepdims) * exp_share(x, spread(z, axis, keepdims), infinite)
+    return expand_reduced(g, axis, keepdims) * exp_share(x, expand_reduced(z, axis, keepdims), infinite)
 
 
 logsumexp = Primitive(
     _logsumexp,
     _slope_of_logsumexp,
     bind=over,
+    kernel=in_single(_quiet_logsumexp),
+    decomposition=_logsumexp,
+    exact=False,
     single=True,
     examples=CASES,
+    onnx="ReduceLogSumExp",
 )
-
-
-# Norms.
-
-
-def _euclidean_x(g: Any, z: Any, x: Any, axis: Any) -> Any:
-    return ratio(spread(g, axis), x, spread(z, axis))
-
-
-def _bind_euclidean(x: Any, axis: Any = None) -> Bound:
-    return (x,), {"axis": axis}
-
-
-euclidean = Primitive(
-    np.linalg.norm,
-    _euclidean_x,
-    bind=_bind_euclidean,
-    examples=[example(D(3)), example(D(2, 3, 4)), example(D(3, 4), axis=-1), example(D(2, 3, 4), axis=(0, -1))],
-)
-
-
-def _p_norm_x(g: Any, z: Any, x: Any, ord: float, axis: int) -> Any:
-    """(|x| / z)^(ord - 1); for ord < 1 its inverse to a positive power, so that no zero is divided by."""
-    if ord < 1:
-        return spread(g, axis) * np.sign(x) * np.where(x == 0, 1, spread(z, axis) / divisor(np.abs(x))) ** (1 - ord)
-    share = np.abs(x) / divisor(spread(z, axis))
-    return spread(g, axis) * np.sign(x) * np.where(x == 0, 1, share) ** (ord - 1)
-
-
-p_norm = Primitive(
-    np.linalg.norm,
-    _p_norm_x,
-    bind=lambda x, ord, axis: ((x,), {"ord": ord, "axis": axis}),
-    examples=[example(D(3, 4), 3, 0), example(D(4), 1.5, 0), example(D(2, 3), -2, -1), example(D(3), 0.5, 0)],
-)
-
-
-@implements(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """The norm of a vector, or of a matrix; without `ord`, the root of the sum of squares."""
-    x = as_array(x)
-    if x.dtype.kind in "biu":
-        x = x.astype(float)
-    axes = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
-    if axis is None and (ord is None or (ord, x.ndim) in ((2, 1), ("fro", 2), ("f", 2))):
-        z = euclidean(x)
-    elif len(axes) == 1:
-        z = of_vectors(x, ord, axes[0])
-    elif len(axes) == 2:
-        z = of_matrices(x, ord, axes)
-    else:
-        raise ValueError(
-            f"norm takes vectors or matrices, and {called(x, 'the array')} has {len(axes)} axes. Choose one or two by "
-            "axis=, or leave out ord= for the root of the sum of all squares."
-        )
-    return np.expand_dims(z, axes) if keepdims else z
-
-
-def of_vectors(x: Any, ord: Any, axis: int) -> Any:
-    if ord is None or ord == 2:
-        return euclidean(x, axis)
-    if isinstance(ord, str):
-        raise ValueError(f"norm has no ord={ord!r} for vectors: a number, np.inf or -np.inf.")
-    size = np.abs(x)
-    if math.isinf(ord):
-        return np.max(size, axis=axis) if ord > 0 else np.min(size, axis=axis)
-    if ord == 0:
-        return np.sum(np.sign(size), axis=axis)
-    return np.sum(size, axis=axis) if ord == 1 else p_norm(x, ord, axis)
-
-
-def of_matrices(x: Any, ord: Any, axes: tuple[int, int]) -> Any:
-    if ord in (None, "fro", "f"):
-        return euclidean(x, axes)
-    if ord in (2, -2, "nuc"):
-        values = np.linalg.svdvals(np.moveaxis(x, axes, (-2, -1)))
-        reduce = np.sum if ord == "nuc" else np.max if ord > 0 else np.min
-        return reduce(values, axis=-1)
-    if ord in (1, -1, np.inf, -np.inf):
-        rows, columns = axes if abs(ord) == 1 else axes[::-1]
-        sums = np.sum(np.abs(x), axis=rows, keepdims=True)
-        return np.squeeze((np.max if ord > 0 else np.min)(sums, axis=columns, keepdims=True), axes)
-    raise ValueError(f"norm has no ord={ord!r} for matrices: 1, -1, 2, -2, np.inf, -np.inf, 'fro' or 'nuc'.")
-
-
-@implements(np.linalg.vector_norm)
-def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
-    """The norm of the vectors that lie in one axis, or in several taken together."""
-    x = as_array(x)
-    axes = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
-    if len(axes) == 1:
-        return np.linalg.norm(x, ord, axes[0], keepdims)
-    moved = np.moveaxis(x, axes, range(len(axes)))
-    flat = np.reshape(moved, (math.prod(moved.shape[: len(axes)]), *moved.shape[len(axes) :]))
-    z = np.linalg.norm(flat, ord, 0)
-    return np.expand_dims(z, axes) if keepdims else z
-
-
-@implements(np.linalg.matrix_norm)
-def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    """The norm of the matrices in the last two axes."""
-    return np.linalg.norm(x, ord, (-2, -1), keepdims)
-
-
-@implements(np.linalg.cond)
-def cond(x: Any, p: Any = None) -> Any:
-    """How much solving with x can enlarge an error: the norm of x times that of its inverse."""
-    x = as_array(x)
-    if p in (None, 2, -2):
-        values = np.linalg.svdvals(x)
-        largest, smallest = values[..., 0], values[..., -1]
-        return smallest / largest if p == -2 else largest / smallest
-    return np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(np.linalg.inv(x), p, (-2, -1))

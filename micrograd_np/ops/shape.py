@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..core.rules import unbroadcast
+from ..core.backward import unbroadcast
+from ..core.errors import ArgumentTypeError, ShapeError
 from .indexing import scatter
 from .primitive import Bound, Primitive, StaticOp, as_array, example, implements
 from .primitive import Drawn as D
@@ -16,22 +17,22 @@ from .primitive import Drawn as D
 # Other shapes, the entries in the same order.
 
 
-def in_order(order: str) -> dict[str, str]:
-    """C order goes without saying; A and K ask how the memory is laid out, which is no part of a value."""
+def order_param(order: str) -> dict[str, str]:
+    """Return `order` as a parameter, nothing for C; refuse A and K, which depend on memory layout."""
     if order not in ("C", "F"):
-        raise TypeError(f"order={order!r} is not supported on Tensors; 'C' and 'F' are.")
+        raise ArgumentTypeError(f"order={order!r} is not supported on Tensors; 'C' and 'F' are.")
     return {"order": order} if order == "F" else {}
 
 
 def _bind_reshape(x: Any, *sizes: Any, shape: Any = None, order: str = "C") -> Bound:
-    """All spellings: `np.reshape(x, (2, 3))`, `np.reshape(x, (2, 3), "F")`, `x.reshape(2, 3)`."""
+    """Bind all spellings: `np.reshape(x, (2, 3))`, `np.reshape(x, (2, 3), "F")`, `x.reshape(2, 3)`."""
     if not sizes and shape is None:
-        raise TypeError("missing 1 required positional argument: 'shape'")
+        raise ArgumentTypeError("missing 1 required positional argument: 'shape'")
     if sizes and isinstance(sizes[-1], str):
         *sizes, order = sizes  # type: ignore[assignment]
     if shape is None:
         shape = sizes[0] if len(sizes) == 1 else tuple(sizes)
-    return (x,), {"shape": tuple(shape) if isinstance(shape, list) else shape, **in_order(order)}
+    return (x,), {"shape": tuple(shape) if isinstance(shape, list) else shape, **order_param(order)}
 
 
 def _write_reshape(args: Any, params: Any, literal: Any) -> Any:
@@ -56,6 +57,7 @@ reshape = Primitive(
         example(D(), (1, 1)),
         example(D(2, 3, 4), (4, 6), order="F"),
     ],
+    onnx="Reshape",
 )
 
 
@@ -66,9 +68,10 @@ def _flatten(x: Any, order: str = "C") -> Any:
 flatten = Primitive(
     _flatten,
     lambda g, z, x, order="C": np.reshape(g, x.shape, order=order),
-    bind=lambda x, order="C": ((as_array(x),), in_order(order)),
+    bind=lambda x, order="C": ((as_array(x),), order_param(order)),
     formula=lambda args, params, literal: args[0].method("flatten", *(['"F"'] if params.get("order") == "F" else [])),
     examples=[example(D(2, 3)), example(D(2, 3, 4), order="F")],
+    onnx="Reshape",
 )
 
 
@@ -84,6 +87,7 @@ expand_dims = Primitive(
     bind=lambda x, axis: ((x,), {"axis": axis}),
     views=True,
     examples=[example(D(3, 4), 1), example(D(3), (0, -1))],
+    onnx="Reshape",
 )
 squeeze = Primitive(
     np.squeeze,
@@ -91,28 +95,31 @@ squeeze = Primitive(
     bind=lambda x, axis=None: ((x,), {"axis": axis}),
     views=True,
     examples=[example(D(3, 1, 4)), example(D(1, 3, 1), -1)],
+    onnx="Reshape",
 )
 
 
 @implements(np.atleast_1d)
 def atleast_1d(*arrays: Any) -> Any:
     """Arrays of one axis or more."""
-    return each(arrays, lambda x: x if x.ndim > 0 else np.reshape(x, 1))
+    return map_arrays(arrays, lambda x: x if x.ndim > 0 else np.reshape(x, 1))
 
 
 @implements(np.atleast_2d)
 def atleast_2d(*arrays: Any) -> Any:
     """Arrays of two axes or more; a vector becomes a row."""
-    return each(arrays, lambda x: x if x.ndim > 1 else np.reshape(x, (1, -1)))
+    return map_arrays(arrays, lambda x: x if x.ndim > 1 else np.reshape(x, (1, -1)))
 
 
 @implements(np.atleast_3d)
 def atleast_3d(*arrays: Any) -> Any:
     """Arrays of three axes or more; a vector goes along the middle one, a matrix along the first two."""
-    return each(arrays, lambda x: x if x.ndim > 2 else np.reshape(x, (*x.shape, 1) if x.ndim == 2 else (1, -1, 1)))
+    return map_arrays(
+        arrays, lambda x: x if x.ndim > 2 else np.reshape(x, (*x.shape, 1) if x.ndim == 2 else (1, -1, 1))
+    )
 
 
-def each(arrays: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
+def map_arrays(arrays: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
     changed = tuple(change(as_array(x)) for x in arrays)
     return changed[0] if len(changed) == 1 else changed
 
@@ -121,14 +128,14 @@ def each(arrays: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
 
 
 def _bind_transpose(x: Any, *order: Any, axes: Any = None) -> Bound:
-    """All spellings: `np.transpose(x, (1, 0))`, `np.transpose(x, axes=(1, 0))`, `x.transpose(1, 0)`, `x.T`."""
+    """Bind all spellings: `np.transpose(x, (1, 0))`, `np.transpose(x, axes=(1, 0))`, `x.transpose(1, 0)`, `x.T`."""
     if order:
         axes = order[0] if len(order) == 1 else order
     return (x,), {"axes": axes if axes is None else tuple(axes)}
 
 
-def back(axes: tuple[int, ...] | None) -> Any:
-    """The order of axes that undoes an order of axes."""
+def inverse_order(axes: tuple[int, ...] | None) -> Any:
+    """Return the inverse permutation of axes."""
     return axes and sorted(range(len(axes)), key=lambda axis: axes[axis] % len(axes))
 
 
@@ -144,11 +151,12 @@ def _write_swapaxes(args: Any, params: Any, literal: Any) -> Any:
 
 transpose = Primitive(
     np.transpose,
-    lambda g, z, x, axes: np.transpose(g, back(axes)),
+    lambda g, z, x, axes: np.transpose(g, inverse_order(axes)),
     bind=_bind_transpose,
     views=True,
     formula=_write_transpose,
     examples=[example(D(3, 4)), example(D(2, 3, 4), (1, -1, 0)), example(D(2, 3, 4), axes=(-2, 2, 0))],
+    onnx="Transpose",
 )
 swapaxes = Primitive(
     np.swapaxes,
@@ -157,6 +165,7 @@ swapaxes = Primitive(
     views=True,
     formula=_write_swapaxes,
     examples=[example(D(2, 3, 4), 0, -1)],
+    onnx="Transpose",
 )
 
 
@@ -224,13 +233,13 @@ def _bind_roll(x: Any, shift: Any, axis: Any = None) -> Bound:
     return (x,), {"shift": shift if isinstance(shift, int) else tuple(np.ravel(shift).tolist()), "axis": axis}
 
 
-def opposite(shift: Any) -> Any:
+def negated(shift: Any) -> Any:
     return -shift if isinstance(shift, int) else tuple(-steps for steps in shift)
 
 
 roll = Primitive(
     np.roll,
-    lambda g, z, x, shift, axis: np.roll(g, opposite(shift), axis),
+    lambda g, z, x, shift, axis: np.roll(g, negated(shift), axis),
     bind=_bind_roll,
     examples=[example(D(5), 2), example(D(2, 3), -1), example(D(2, 3, 4), (1, -2), axis=(0, 2))],
 )
@@ -244,6 +253,7 @@ broadcast_to = Primitive(
     bind=lambda x, shape: ((x,), {"shape": tuple(shape) if isinstance(shape, list) else shape}),
     views=True,
     examples=[example(D(3, 1), (2, 3, 4)), example(D(), (2, 3))],
+    onnx="Expand",
 )
 
 
@@ -265,8 +275,8 @@ size = StaticOp(np.size, examples=[example(D(2, 3)), example(D(2, 3), 1)])
 # Diagonals.
 
 
-def entries(rows: int, columns: int, offset: int) -> slice:
-    """Where a diagonal lies in the raveled matrix."""
+def diagonal_slice(rows: int, columns: int, offset: int) -> slice:
+    """Return the slice of a diagonal in the raveled matrix."""
     length = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
     start = max(offset, -offset * columns)
     return slice(start, start + length * (columns + 1), columns + 1) if length else slice(0, 0)
@@ -279,7 +289,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     axes = normalize_axis_tuple((axis1, axis2), x.ndim)
     matrices = x if axes == (x.ndim - 2, x.ndim - 1) else np.moveaxis(x, axes, (-2, -1))
     *others, rows, columns = matrices.shape
-    return np.reshape(matrices, (*others, rows * columns))[..., entries(rows, columns, offset)]
+    return np.reshape(matrices, (*others, rows * columns))[..., diagonal_slice(rows, columns, offset)]
 
 
 @implements(np.linalg.diagonal)
@@ -293,7 +303,7 @@ def diagflat(x: Any, k: int = 0) -> Any:
     """A square matrix with the entries on a diagonal, and zeros elsewhere."""
     x = np.ravel(as_array(x))
     side = x.size + abs(k)
-    return np.reshape(scatter(x, entries(side, side, k), (side * side,)), (side, side))
+    return np.reshape(scatter(x, diagonal_slice(side, side, k), (side * side,)), (side, side))
 
 
 @implements(np.diag)
@@ -301,7 +311,7 @@ def diag(x: Any, k: int = 0) -> Any:
     """The diagonal of a matrix; the matrix with a vector on its diagonal."""
     x = as_array(x)
     if x.ndim not in (1, 2):
-        raise ValueError(f"np.diag takes a vector or a matrix, not an array of shape {x.shape}.")
+        raise ShapeError(f"np.diag takes a vector or a matrix, not an array of shape {x.shape}.")
     return np.diagonal(x, k) if x.ndim == 2 else np.diagflat(x, k)
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..core.errors import ArgumentError, ShapeError
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
-from .reductions import axes_of, count, gathered, scalar_axis
+from .reductions import axes_of, merged_axes, reduced_count, scalar_axis
 
 
-def along(a: Any, axis: Any = None) -> Bound:
-    """Without an axis, along all entries in their order; an array without axes is a vector of one."""
+def _bind_running(a: Any, axis: Any = None) -> Bound:
+    """Bind; without an axis, and for a 0-d array, ravel."""
     if axis is None or scalar_axis(a, axis) is None:
         return (np.reshape(a, -1),), {"axis": 0}
     return (a,), {"axis": axis}
@@ -25,49 +26,45 @@ CASES = [example(D(3, 4)), example(D(3, 4), 0), example(D(2, 5, 2), axis=-2), ex
 cumsum = Primitive(
     np.cumsum,
     lambda g, z, x, axis: np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis),
-    bind=along,
+    bind=_bind_running,
     examples=CASES,
+    onnx="CumSum",
 )
 
 
-def ahead(x: Any, step: int) -> Any:
-    """Each entry replaced by the one `step` further along the last axis, or 0."""
+def shifted(x: Any, step: int) -> Any:
+    """Shift the entries by `step` along the last axis, filling with 0."""
     return np.concatenate([x[..., step:], np.zeros_like(x[..., :step])], -1)
 
 
 def _slope_of_cumprod(g: Any, z: Any, x: Any, axis: int) -> Any:
-    """The sum over k >= i of g_k z_k / x_i, without the division: gathered from 1, 2, 4, ... entries ahead."""
+    """Sum g_k z_k / x_i over k >= i without the division, in steps of 1, 2, 4, ... entries."""
     g, z, x = (np.swapaxes(part, axis, -1) for part in (g, z, x))
     before = np.concatenate([np.ones_like(z[..., :1]), z[..., :-1]], -1)
-    between = ahead(x, 1)
+    between = shifted(x, 1)
     step = 1
     while step < x.shape[-1]:
-        g = g + between * ahead(g, step)
-        between = between * ahead(between, step)
+        g = g + between * shifted(g, step)
+        between = between * shifted(between, step)
         step *= 2
     return np.swapaxes(before * g, axis, -1)
 
 
-cumprod = Primitive(
-    np.cumprod,
-    _slope_of_cumprod,
-    bind=along,
-    examples=CASES,
-)
+cumprod = Primitive(np.cumprod, _slope_of_cumprod, bind=_bind_running, examples=CASES)
 
 
 def cumulative(total: Primitive, start: int, x: Any, axis: Any, include_initial: bool) -> Any:
-    """The running total of the array API standard: it wants an axis, and may begin with the total of nothing."""
+    """The running total as in the array API standard: needs an axis, and may include the initial value."""
     x = as_array(x)
     if axis is None:
         if x.ndim > 1:
-            raise ValueError(f"cumulative_{total.name[3:]} of an array of shape {x.shape} takes axis=, an integer.")
+            raise ShapeError(f"cumulative_{total.name[3:]} of an array of shape {x.shape} takes axis=, an integer.")
         axis = 0
     axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
     totals = total(x, axis=axis)
     if not include_initial:
         return totals
-    return np.concatenate([np.full_like(part(totals, axis, slice(0, 1)), start), totals], axis)
+    return np.concatenate([np.full_like(axis_slice(totals, axis, slice(0, 1)), start), totals], axis)
 
 
 @implements(getattr(np, "cumulative_sum", None))
@@ -82,7 +79,7 @@ def cumulative_prod(x: Any, /, *, axis: Any = None, include_initial: bool = Fals
     return cumulative(cumprod, 1, x, axis, include_initial)
 
 
-def part(x: Any, axis: int, where: slice) -> Any:
+def axis_slice(x: Any, axis: int, where: slice) -> Any:
     """A slice along one axis."""
     return x[(slice(None),) * (axis % x.ndim) + (where,)]
 
@@ -91,17 +88,17 @@ def part(x: Any, axis: int, where: slice) -> Any:
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Each entry along an axis less the one before it, n times over."""
     if n < 0:
-        raise ValueError(f"np.diff: n={n} is how many times to take differences; it cannot be negative.")
+        raise ArgumentError(f"np.diff: n={n} is how many times to take differences; it cannot be negative.")
     a = as_array(a)
     if not a.ndim:
-        raise ValueError("np.diff takes an array of one axis or more, not a number.")
+        raise ArgumentError("np.diff takes an array of one axis or more, not a number.")
     axis = normalize_axis_index(axis, a.ndim)
-    single = part(a, axis, slice(0, 1)).shape
+    single = axis_slice(a, axis, slice(0, 1)).shape
     ends = [end if end is None or np.ndim(end) else np.broadcast_to(end, single) for end in (prepend, append)]
     if n and any(end is not None for end in ends):
         a = np.concatenate([x for x in (ends[0], a, ends[1]) if x is not None], axis)
     for _ in range(n):
-        a = part(a, axis, slice(1, None)) - part(a, axis, slice(None, -1))
+        a = axis_slice(a, axis, slice(1, None)) - axis_slice(a, axis, slice(None, -1))
     return a
 
 
@@ -116,7 +113,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
         steps = np.diff(points, axis=axis if points.ndim > 1 else -1)
         if points.ndim == 1:
             steps = np.reshape(steps, (-1,) + (1,) * (y.ndim - 1 - axis % y.ndim))
-    return np.sum(steps * (part(y, axis, slice(1, None)) + part(y, axis, slice(None, -1))) / 2, axis=axis)
+    return np.sum(steps * (axis_slice(y, axis, slice(1, None)) + axis_slice(y, axis, slice(None, -1))) / 2, axis=axis)
 
 
 # Order and weights.
@@ -129,13 +126,13 @@ def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
-def ordered(a: Any, axes: tuple[int, ...]) -> Any:
+def sorted_last(a: Any, axes: tuple[int, ...]) -> Any:
     """The entries along some axes, sorted, as the last axis."""
-    return np.sort(gathered(a, axes), axis=-1)
+    return np.sort(merged_axes(a, axes), axis=-1)
 
 
 def unless_nan(result: Any, entries: Any) -> Any:
-    """The result where no sorted entry is nan; elsewhere their maximum, whose gradient is nan for each entry."""
+    """The result; where an entry is nan their maximum, whose gradient is nan for each entry."""
     if not entries.shape[-1]:
         return result
     return np.where(np.isnan(entries[..., -1]), np.max(entries, axis=-1), result)
@@ -143,17 +140,17 @@ def unless_nan(result: Any, entries: Any) -> Any:
 
 @implements(np.median)
 def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """The entry in the middle of their order, or the mean of the two there."""
+    """The middle entry in ascending order, or the mean of the two middle ones."""
     axes = axes_of(a, axis)
-    entries = ordered(a, axes)
+    entries = sorted_last(a, axes)
     n = entries.shape[-1]
     middle = np.mean(entries[..., max(n - 1, 0) // 2 : n // 2 + 1], axis=-1)
     result = unless_nan(middle, entries)
     return np.expand_dims(result, axes) if keepdims else result
 
 
-def at(entries: Any, position: float) -> Any:
-    """The entry at a position along the last axis; between two entries, on the line from one to the other."""
+def interpolated(entries: Any, position: float) -> Any:
+    """The entry at a position along the last axis, interpolated linearly between entries."""
     low = math.floor(position)
     lower = entries[..., low]
     if position == low:
@@ -163,11 +160,11 @@ def at(entries: Any, position: float) -> Any:
 
 @implements(np.quantile)
 def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
-    """The entry that a part q of the entries is below, by any of NumPy's methods; no gradient in q."""
+    """The q-quantile, by any of NumPy's methods; no gradient in q."""
     axes = axes_of(a, axis)
-    entries = ordered(a, axes)
+    entries = sorted_last(a, axes)
     positions = np.asarray(np.quantile(np.arange(entries.shape[-1]), np.asarray(q), method=method))
-    found = [unless_nan(at(entries, position), entries) for position in positions.ravel().tolist()]
+    found = [unless_nan(interpolated(entries, position), entries) for position in positions.ravel().tolist()]
     if keepdims:
         found = [np.expand_dims(result, axes) for result in found]
     return np.reshape(np.stack(found), positions.shape + found[0].shape) if positions.ndim else found[0]
@@ -175,7 +172,7 @@ def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdi
 
 @implements(np.percentile)
 def percentile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
-    """The entry that q percent of the entries are below."""
+    """The q-th percentile; no gradient in q."""
     return quantile(a, np.asarray(q) / 100, axis, method=method, keepdims=keepdims)
 
 
@@ -187,7 +184,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     axes_of(a, axis)  # refuses what np.sum would accept of a number, as NumPy does
     if weights is None:
         result = np.mean(a, axis=axis, keepdims=keepdims)
-        return (result, np.full_like(result, count(a, result))) if returned else result
+        return (result, np.full_like(result, reduced_count(a, result))) if returned else result
     weights = aligned(as_array(weights), a, axis)
     total = np.sum(weights, axis=axis, keepdims=keepdims)
     result = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
@@ -195,12 +192,12 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 
 
 def aligned(weights: Any, a: Any, axis: Any) -> Any:
-    """Weights given for some axes only, in a shape that broadcasts against the entries."""
+    """Reshape weights given for some axes only, so that they broadcast against the entries."""
     if weights.shape == a.shape:
         return weights
     axes = () if axis is None else axes_of(a, axis)
     if weights.shape != tuple(a.shape[k] for k in axes):
-        raise ValueError(
+        raise ShapeError(
             f"np.average: weights of shape {weights.shape} do not fit axis={axis} of entries of shape {a.shape}. "
             "Give one weight for each entry, or one for each place along the axes that are averaged over."
         )
@@ -215,25 +212,20 @@ def with_for_nan(value: float, a: Any) -> Any:
     return np.where(np.isnan(a), value, a)
 
 
-def is_number(a: Any) -> Any:
+def not_nan(a: Any) -> Any:
     return np.logical_not(np.isnan(a))
 
 
 @implements(np.nansum)
 def nansum(a: Any, axis: Any = None, *, keepdims: bool = False, initial: float = 0, where: Any = True) -> Any:
     """The sum of the entries that are not nan."""
-    return np.sum(with_for_nan(0, a), axis=axis, keepdims=keepdims, **unusual(initial, 0, where))
+    return np.sum(with_for_nan(0, a), axis=axis, keepdims=keepdims, initial=initial, where=where)
 
 
 @implements(np.nanprod)
 def nanprod(a: Any, axis: Any = None, *, keepdims: bool = False, initial: float = 1, where: Any = True) -> Any:
     """The product of the entries that are not nan."""
-    return np.prod(with_for_nan(1, a), axis=axis, keepdims=keepdims, **unusual(initial, 1, where))
-
-
-def unusual(initial: Any, usual: Any, where: Any) -> dict[str, Any]:
-    """The keywords of a reduction that are not what they are by default."""
-    return ({} if initial is usual else {"initial": initial}) | ({} if where is True else {"where": where})
+    return np.prod(with_for_nan(1, a), axis=axis, keepdims=keepdims, initial=initial, where=where)
 
 
 @implements(np.nancumsum)
@@ -250,7 +242,7 @@ def nancumprod(a: Any, axis: Any = None) -> Any:
 
 def extreme(reduce: Any, beyond: float, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any) -> Any:
     """The extreme of the entries that are not nan; nan, where there is none and no `initial`."""
-    found = reduce(with_for_nan(beyond, a), axis=axis, keepdims=keepdims, **unusual(initial, None, where))
+    found = reduce(with_for_nan(beyond, a), axis=axis, keepdims=keepdims, initial=initial, where=where)
     none = np.all(np.isnan(a), axis=axis, keepdims=keepdims)
     return found if initial is not None else np.where(none, math.nan, found)
 
@@ -270,16 +262,16 @@ def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = N
 @implements(np.nanmean)
 def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
     """The mean of the entries that are not nan."""
-    return np.mean(a, axis, keepdims=keepdims, where=np.logical_and(is_number(a), where))
+    return np.mean(a, axis, keepdims=keepdims, where=np.logical_and(not_nan(a), where))
 
 
 @implements(np.nanvar)
 def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, **rest: Any) -> Any:
     """The variance of the entries that are not nan; mean= and correction= as for np.var."""
-    return np.var(a, axis, ddof=ddof, keepdims=keepdims, where=np.logical_and(is_number(a), where), **rest)
+    return np.var(a, axis, ddof=ddof, keepdims=keepdims, where=np.logical_and(not_nan(a), where), **rest)
 
 
 @implements(np.nanstd)
 def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, **rest: Any) -> Any:
     """The standard deviation of the entries that are not nan; mean= and correction= as for np.std."""
-    return np.std(a, axis, ddof=ddof, keepdims=keepdims, where=np.logical_and(is_number(a), where), **rest)
+    return np.std(a, axis, ddof=ddof, keepdims=keepdims, where=np.logical_and(not_nan(a), where), **rest)

@@ -1,5 +1,6 @@
-"""Optimisers: what is done with a gradient."""
+"""Optimisers and schedules of learning rates; functions that clip gradients."""
 
+from .. import cures as _cures
 from .gradients import clip_grad_norm_, clip_grad_value_, trim_deltas
 from .optimiser import Optimiser
 from .optimisers import SGD, Adagrad, Adam, AdamW, RMSprop
@@ -23,3 +24,10 @@ __all__ = [
     "clip_grad_value_",
     "trim_deltas",
 ]
+
+
+__getattr__ = _cures.answering("mg.optim", __all__)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

@@ -1,4 +1,4 @@
-"""What is done to gradients between backward and step: clipping, and trimming of what is too small."""
+"""Functions that change gradients between backward and step: clipping, and trimming of small entries."""
 
 from __future__ import annotations
 
@@ -34,10 +34,12 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) ->
 
     Parameters
     ----------
-    parameters : iterable of Tensor
+    parameters : Tensor or iterable of Tensor
+        Those whose gradients are changed, such as `model.parameters()`.
     max_norm : float
+        The largest norm that is left as it is, at least 0.
     norm_type : float
-        2, 1, inf or another p of a p-norm.
+        The p of the p-norm, such as 2, 1 or inf.
 
     Examples
     --------
@@ -68,6 +70,13 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) ->
 def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     """Bring every entry of the gradients between -clip_value and clip_value.
 
+    Parameters
+    ----------
+    parameters : Tensor or iterable of Tensor
+        Those whose gradients are changed, such as `model.parameters()`.
+    clip_value : float
+        The largest absolute value, at least 0.
+
     Examples
     --------
     >>> w = Tensor([3.0, -0.5], requires_grad=True)
@@ -86,6 +95,13 @@ def trim_deltas(parameters: Any, threshold: float) -> None:
 
     The article names it and leaves it open. Read here: a delta is what a parameter is about to be changed by, before
     the learning rate; those below the threshold are left out of the step, the others stay as they are.
+
+    Parameters
+    ----------
+    parameters : Tensor or iterable of Tensor
+        Those whose gradients are changed, such as `model.parameters()`.
+    threshold : float
+        The absolute value below which an entry is set to zero, at least 0.
 
     Examples
     --------

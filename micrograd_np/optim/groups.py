@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.context import tracing
-from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from ..core.tensor import Tensor, constant
 from ..nn.module import Module
 from ..nn.validation import NUMBER, in_words, require
@@ -47,7 +47,9 @@ class Group(dict[str, Any]):
         if isinstance(held, Tensor):
             held.data = self.number(name, value)
         elif name not in self or name == "params":
-            raise KeyError(f"there is no option {name!r} to set; there are {', '.join(self.keys() - {'params'})}.")
+            raise UnknownNameError(
+                f"there is no option {name!r} to set; there are {', '.join(self.keys() - {'params'})}."
+            )
         elif value:
             raise ArgumentError(f"{name} was 0 when the optimiser was made, and left out. Make it with {name}={value}.")
 
@@ -80,7 +82,7 @@ def _restored(kind: type[Group], items: dict[str, Any]) -> Group:
 
 
 def grouped(whose: str, params: Any) -> list[dict[str, Any]]:
-    """What a user gave as parameters, as dicts with "params" and a group's own options."""
+    """Return the user's parameters as a list of groups: dicts with "params" and options."""
     if isinstance(params, Module):
         raise ArgumentTypeError(f"{whose} was given a module: pass model.parameters().")
     if isinstance(params, Tensor):

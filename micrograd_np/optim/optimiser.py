@@ -12,8 +12,8 @@ import numpy as np
 from ..core.context import CURRENT, no_grad, tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor
-from ..core.versions import memory
-from ..nn.module import load
+from ..core.versions import memory_of
+from ..nn.module import clear_gradients, load
 from ..nn.validation import NONNEGATIVE, Kind
 from .groups import Group, as_ndarray, grouped
 
@@ -29,11 +29,11 @@ def is_finite(x: Any) -> bool:
 
 def mark_written(tensors: list[Tensor]) -> None:
     """Mark one write, made now, in the memory of all these tensors."""
-    first = memory(tensors[0])
+    first = memory_of(tensors[0])
     first.write()
     written, where = first.written, first.where
     for x in tensors:
-        seen = x._memory or memory(x)
+        seen = x._memory or memory_of(x)
         seen.written, seen.where = written, where
 
 
@@ -138,6 +138,8 @@ class Optimiser:
 
     optional_when_zero: ClassVar[tuple[str, ...]] = ()
     ranges: ClassVar[dict[str, Kind]] = dict.fromkeys(("lr", "momentum", "weight_decay", "eps"), NONNEGATIVE)
+    _unguarded = ("_units", "_names", "_parameters")  # made of the others: no guard of a program looks at them
+
     # True where update treats each entry on its own, so that small parameters may be given to it as one array. A state
     # is then of the parameter's shape, or one number, such as a count of steps.
     elementwise: ClassVar[bool] = False
@@ -196,7 +198,7 @@ class Optimiser:
 
     def _name_of(self, i: int) -> str:
         """The user's name for a parameter: the name given, a path in a module, or a variable."""
-        from ..core.variables import Names, live
+        from ..core.names import Names, live
 
         p = self._parameters[i]
         return self._names[i] or live(Names())(p) or f"parameter {i} {p.shape}"
@@ -213,8 +215,7 @@ class Optimiser:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients of all parameters: `.grad` is None again, or zeros with `set_to_none=False`."""
-        for p in self._parameters:
-            clear_gradient(p, set_to_none)
+        clear_gradients(self._parameters, set_to_none)
 
     def step(self) -> None:
         """Change every parameter by its gradient.
@@ -265,12 +266,15 @@ class Optimiser:
     def _trace_step(self, gradients: list[Any]) -> None:
         """The same as steps of a program, which checks what it has made before it writes."""
         trace = CURRENT.get().trace
+        for i, g in enumerate(gradients):
+            if g is not None and not is_finite(as_ndarray(g)):
+                raise self._diverged(f"the gradient of {self._name_of(i)} has a nan or inf, and nothing was changed")
         for unit in self._units:
             for i, p, state in zip(unit.numbers, unit.parameters, unit.states, strict=True):
                 if gradients[i] is not None:
-                    self.update(p, gradients[i], state, **unit.options())
-                    for kind, x in (("", p), *state.items()):
-                        trace.expect(x, self._check_of(i, kind))
+                    options = unit.options()
+                    with trace.updating(type(self).__name__, p, gradients[i], state):
+                        self.update(p, gradients[i], state, **options)
 
     def _check_presence(self, gradients: list[Any]) -> None:
         """Raise if a parameter that may change has no gradient."""
@@ -283,19 +287,13 @@ class Optimiser:
                 "should not train with requires_grad = False, or leave it out."
             )
 
-    def _check_of(self, i: int, kind: str) -> Callable[[Any], None]:
-        """The check that a program makes before it writes: a nan or inf in a gradient is one in what it changes."""
-
-        def check(values: Any) -> None:
-            if not is_finite(values):
-                what = f"{kind} of {self._name_of(i)}" if kind else self._name_of(i)
-                raise self._diverged(f"this step would make {what} nan or inf, and nothing was changed")
-
-        return check
-
     def _diverged(self, what: str) -> NonFiniteError:
+        trace = CURRENT.get().trace
+        if trace is not None:
+            trace.spoil("")  # the function may catch it, and go another way at another call
+        lr = float(as_ndarray(self.param_groups[0]["lr"]))
         return NonFiniteError(
-            f"{what}. If the loss grew before, the learning rate ({self.lr:g}) is too high: lower it, or clip "
+            f"{what}. If the loss grew before, the learning rate ({lr:g}) is too high: lower it, or clip "
             "gradients with optim.clip_grad_norm_. mg.detect_anomaly() names the op that made the first nan or inf."
         )
 
@@ -321,10 +319,5 @@ class Optimiser:
         return {name: tensor.data.copy() for name, tensor in self.named_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up a state that `state_dict` gave: all of it, or none and an error that lists each mismatch."""
+        """Restore a state that `state_dict` returned: all of it, or none and an error that lists each mismatch."""
         load(type(self).__name__, dict(self.named_state()), state)
-
-
-def clear_gradient(p: Tensor, set_to_none: bool) -> None:
-    """Set a gradient to None, or to zeros where there is one."""
-    p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)

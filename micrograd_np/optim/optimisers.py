@@ -33,11 +33,24 @@ class SGD(Optimiser):
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs or groups.
+        Parameters, such as `model.parameters()`, (name, parameter) pairs, or groups: dicts with "params" and options.
     lr : float
-        The learning rate; the article calls it alpha.
-    momentum, weight_decay : float
+        The learning rate, at least 0; the article calls it alpha.
+    momentum : float
+        The share of the last step in this one; 0 is without.
+    weight_decay : float
+        The factor of p in the gradient, that of a penalty of half the weight decay times p².
     nesterov : bool
+        Whether the gradient is that at the point where the momentum leads to; needs a momentum.
+
+    Examples
+    --------
+    >>> from micrograd_np import nn
+    >>> w = nn.Parameter([1.0, 2.0])
+    >>> w.grad = [1.0, -1.0]
+    >>> SGD([w], lr=0.5).step()
+    >>> w.data.round(3)
+    array([0.5, 2.5])
     """
 
     elementwise = True
@@ -76,10 +89,24 @@ class Adam(Optimiser):
     Parameters
     ----------
     params : iterable
+        Parameters, such as `model.parameters()`, (name, parameter) pairs, or groups: dicts with "params" and options.
     lr : float
+        The learning rate, at least 0; the article calls it alpha.
     betas : (float, float)
-        How much of the first and the second moment stays at each step.
-    eps, weight_decay : float
+        The shares of the first and the second moment that stay at each step, below 1.
+    eps : float
+        Added to the root, so that nothing is divided by 0.
+    weight_decay : float
+        The factor of p in the gradient, that of a penalty of half the weight decay times p².
+
+    Examples
+    --------
+    >>> from micrograd_np import nn
+    >>> w = nn.Parameter([1.0, 2.0])
+    >>> w.grad = [1.0, -1.0]
+    >>> Adam([w], lr=0.5).step()
+    >>> w.data.round(3)
+    array([0.5, 2.5])
     """
 
     elementwise = True
@@ -120,7 +147,30 @@ class Adam(Optimiser):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay shrinks the parameter itself (Loshchilov and Hutter 2019)."""
+    """Adam whose weight decay shrinks the parameter itself (Loshchilov and Hutter 2019).
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, such as `model.parameters()`, (name, parameter) pairs, or groups: dicts with "params" and options.
+    lr : float
+        The learning rate, at least 0; the article calls it alpha.
+    betas : (float, float)
+        The shares of the first and the second moment that stay at each step, below 1.
+    eps : float
+        Added to the root, so that nothing is divided by 0.
+    weight_decay : float
+        The share of p, times the learning rate, that is taken off p at each step.
+
+    Examples
+    --------
+    >>> from micrograd_np import nn
+    >>> w = nn.Parameter([1.0, 2.0])
+    >>> w.grad = [1.0, -1.0]
+    >>> AdamW([w], lr=0.5, weight_decay=0.1).step()
+    >>> w.data.round(3)
+    array([0.45, 2.4 ])
+    """
 
     decoupled = True
 
@@ -136,7 +186,32 @@ class AdamW(Adam):
 
 
 class RMSprop(Optimiser):
-    """Steps divided by a running root mean square of the gradient (Hinton 2012, lecture 6e)."""
+    """Steps divided by a running root mean square of the gradient (Hinton 2012, lecture 6e).
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, such as `model.parameters()`, (name, parameter) pairs, or groups: dicts with "params" and options.
+    lr : float
+        The learning rate, at least 0; the article calls it alpha.
+    alpha : float
+        The share of the mean square that stays at each step, below 1.
+    eps : float
+        Added to the root, so that nothing is divided by 0.
+    weight_decay : float
+        The factor of p in the gradient, that of a penalty of half the weight decay times p².
+    momentum : float
+        The share of the last step in this one; 0 is without.
+
+    Examples
+    --------
+    >>> from micrograd_np import nn
+    >>> w = nn.Parameter([1.0, 2.0])
+    >>> w.grad = [1.0, -1.0]
+    >>> RMSprop([w], lr=0.5).step()
+    >>> w.data.round(3)
+    array([-4.,  7.])
+    """
 
     elementwise = True
     optional_when_zero = ("momentum", "weight_decay")
@@ -172,7 +247,28 @@ class RMSprop(Optimiser):
 
 
 class Adagrad(Optimiser):
-    """Steps divided by the root of the sum of all squared gradients so far (Duchi et al. 2011)."""
+    """Steps divided by the root of the sum of all squared gradients so far (Duchi et al. 2011).
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, such as `model.parameters()`, (name, parameter) pairs, or groups: dicts with "params" and options.
+    lr : float
+        The learning rate, at least 0; the article calls it alpha.
+    eps : float
+        Added to the root, so that nothing is divided by 0.
+    weight_decay : float
+        The factor of p in the gradient, that of a penalty of half the weight decay times p².
+
+    Examples
+    --------
+    >>> from micrograd_np import nn
+    >>> w = nn.Parameter([1.0, 2.0])
+    >>> w.grad = [1.0, -1.0]
+    >>> Adagrad([w], lr=0.5).step()
+    >>> w.data.round(3)
+    array([0.5, 2.5])
+    """
 
     elementwise = True
     optional_when_zero = ("weight_decay",)

@@ -20,6 +20,11 @@ class Schedule:
 
     A schedule sets the learning rate when it is made, and at each `step()`, which is called after the optimiser's.
 
+    Parameters
+    ----------
+    optimiser : Optimiser
+        The optimiser whose learning rates are set.
+
     Examples
     --------
     >>> class Halving(Schedule):
@@ -55,16 +60,23 @@ class Schedule:
         return [float(group["lr"]) for group in self.optimiser.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """How far the schedule has come, and where it began."""
+        """Return the number of steps taken, and the learning rates at the beginning."""
         return {"t": np.array(self.t), "base": np.array(self.base)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state that `state_dict` gave; the learning rates are the optimiser's to restore."""
+        """Restore a state that `state_dict` returned; the learning rates are in the optimiser's state."""
         self.t, self.base = int(state["t"]), [float(base) for base in state["base"]]
 
 
 class LambdaLR(Schedule):
     """base * factor(t), for a function of one's own.
+
+    Parameters
+    ----------
+    optimiser : Optimiser
+        The optimiser whose learning rates are set.
+    lr_lambda : callable
+        The number of steps to the factor.
 
     Examples
     --------
@@ -85,7 +97,28 @@ class LambdaLR(Schedule):
 
 
 class StepLR(Schedule):
-    """base * gamma ** (t // step_size): multiplied by gamma after every step_size steps."""
+    """base * gamma ** (t // step_size): multiplied by gamma after every step_size steps.
+
+    Parameters
+    ----------
+    optimiser : Optimiser
+        The optimiser whose learning rates are set.
+    step_size : int
+        The number of steps between two changes.
+    gamma : float
+        The factor of a change.
+
+    Examples
+    --------
+    >>> from micrograd_np import nn, optim
+    >>> schedule = StepLR(optim.SGD([nn.Parameter([1.0])], lr=1.0), 2, 0.5)
+    >>> rates = schedule.get_last_lr()
+    >>> for _ in range(4):
+    ...     schedule.step()
+    ...     rates += schedule.get_last_lr()
+    >>> [round(rate, 3) for rate in rates]
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
 
     def __init__(self, optimiser: Optimiser, step_size: int, gamma: float = 0.1) -> None:
         require(self, SIZE, step_size=step_size)
@@ -98,7 +131,28 @@ class StepLR(Schedule):
 
 
 class CosineAnnealingLR(Schedule):
-    """From base to eta_min in T_max steps along half a cosine (Loshchilov and Hutter 2017), and back after it."""
+    """From base to eta_min in T_max steps along half a cosine (Loshchilov and Hutter 2017), and back after it.
+
+    Parameters
+    ----------
+    optimiser : Optimiser
+        The optimiser whose learning rates are set.
+    T_max : int
+        The number of steps to eta_min.
+    eta_min : float
+        The lowest learning rate.
+
+    Examples
+    --------
+    >>> from micrograd_np import nn, optim
+    >>> schedule = CosineAnnealingLR(optim.SGD([nn.Parameter([1.0])], lr=1.0), T_max=4)
+    >>> rates = schedule.get_last_lr()
+    >>> for _ in range(4):
+    ...     schedule.step()
+    ...     rates += schedule.get_last_lr()
+    >>> [round(rate, 3) for rate in rates]
+    [1.0, 0.854, 0.5, 0.146, 0.0]
+    """
 
     def __init__(self, optimiser: Optimiser, T_max: int, eta_min: float = 0.0) -> None:
         require(self, SIZE, T_max=T_max)
@@ -111,7 +165,28 @@ class CosineAnnealingLR(Schedule):
 
 
 class LinearLR(Schedule):
-    """From base * start_factor to base * end_factor in total_iters steps, and constant after: a warm-up."""
+    """From base * start_factor to base * end_factor in total_iters steps, and constant after: a warm-up.
+
+    Parameters
+    ----------
+    optimiser : Optimiser
+        The optimiser whose learning rates are set.
+    start_factor, end_factor : float
+        The factors at the beginning and at the end.
+    total_iters : int
+        The number of steps between them.
+
+    Examples
+    --------
+    >>> from micrograd_np import nn, optim
+    >>> schedule = LinearLR(optim.SGD([nn.Parameter([1.0])], lr=1.0), 0.5, total_iters=2)
+    >>> rates = schedule.get_last_lr()
+    >>> for _ in range(3):
+    ...     schedule.step()
+    ...     rates += schedule.get_last_lr()
+    >>> [round(rate, 3) for rate in rates]
+    [0.5, 0.75, 1.0, 1.0]
+    """
 
     def __init__(
         self, optimiser: Optimiser, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
@@ -128,6 +203,15 @@ class LinearLR(Schedule):
 
 class SequentialLR(Schedule):
     """Schedules one after the other: the next takes over, from its own beginning, at each milestone.
+
+    Parameters
+    ----------
+    optimiser : Optimiser
+        The optimiser whose learning rates are set.
+    schedules : list of Schedule
+        Schedules of the same optimiser.
+    milestones : list of int
+        The steps at which the second and the later ones begin, one fewer than there are schedules.
 
     Examples
     --------
@@ -174,15 +258,21 @@ class ReduceLROnPlateau:
     Parameters
     ----------
     optimiser : Optimiser
+        The optimiser whose learning rates are set.
     mode : {'min', 'max'}
         Whether a smaller figure is better, or a larger one.
     factor : float
+        The factor of a reduction, above 0 and below 1.
     patience : int
+        The number of steps in a row without a better figure that are waited for.
     threshold : float
-        How much better counts: a share of the best, or with threshold_mode='abs' a difference.
+        The smallest improvement that counts: a share of the best, or with threshold_mode='abs' a difference.
+    threshold_mode : {'rel', 'abs'}
+        The meaning of threshold.
     cooldown : int
-        Steps after a reduction that are not counted.
+        The number of steps after a reduction that are not counted.
     min_lr : float
+        The lowest learning rate.
     eps : float
         A reduction by less is left out.
 
@@ -252,10 +342,10 @@ class ReduceLROnPlateau:
                 group["lr"] = after
 
     def state_dict(self) -> dict[str, Any]:
-        """The best figure so far, and the counts."""
+        """Return the best figure so far, and the counts."""
         counts = {"best": self.best, "bad_steps": self.bad_steps, "cooling": self.cooling}
         return {name: np.array(value) for name, value in counts.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state that `state_dict` gave; the learning rates are the optimiser's to restore."""
+        """Restore a state that `state_dict` returned; the learning rates are in the optimiser's state."""
         self.best, self.bad_steps, self.cooling = float(state["best"]), int(state["bad_steps"]), int(state["cooling"])

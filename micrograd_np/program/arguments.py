@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.containers import has_values, walk_paths
+from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor
 
 
@@ -72,7 +73,7 @@ class Arguments:
         names = [*self.positional, *(f"argument {i}" for i in range(len(self.positional), len(args)))]
         given = dict(zip(names, args, strict=False))
         for name in given.keys() & kwargs.keys():
-            raise TypeError(f"{self.name} was given {name} twice: by its place and by its name. Give it once.")
+            raise ArgumentTypeError(f"{self.name} was given {name} twice: by its place and by its name. Give it once.")
         return {**given, **kwargs}
 
     @staticmethod

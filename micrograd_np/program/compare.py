@@ -7,25 +7,13 @@ from typing import Any
 import numpy as np
 
 from ..core.containers import has_values
-from ..core.names import line
+from ..core.names import format_location
 from .trace import TraceError
 from .values import ARRAY, CONSTANT, Steps, Value
 
 
-def check_same(first: Steps, second: Steps, pairs: list[tuple[Any, Any]], exact: bool) -> None:
-    """Refuse a program whose results differ from those of the function itself.
-
-    Parameters
-    ----------
-    first, second : Steps
-        What the function did when it was traced, and what it does now.
-    pairs : list of (array, array)
-        What the function made, and what its program makes of the same.
-    exact : bool
-        Whether every bit counts.
-    """
-    if all(equal(a, b) if exact else close(a, b) for a, b in pairs):
-        return
+def check_same(first: Steps, second: Steps) -> None:
+    """Refuse a function whose program gave other bits, once it has been written down again: this names the line."""
     raise TraceError(f"{first.name} does not do the same at each call: {difference(first, second)}")
 
 
@@ -48,7 +36,7 @@ def close(a: Any, b: Any) -> bool:
 def difference(first: Steps, second: Steps) -> str:
     for old, new in zip(first.steps, second.steps, strict=False):
         if (old.op, repr(old.params)) != (new.op, repr(new.params)):
-            return f"{old.op.name} was {new.op.name} now: {line(new.where)}" if new.where else new.op.name
+            return f"{old.op.name} was {new.op.name} now: {format_location(new.where)}" if new.where else new.op.name
         for x, y in zip(old.inputs, new.inputs, strict=False):
             if isinstance(x, Value) and isinstance(y, Value):
                 changed = x.kind in (ARRAY, CONSTANT) and x.kind == y.kind and not equal(x.of, y.of)
@@ -56,7 +44,8 @@ def difference(first: Steps, second: Steps) -> str:
                 changed = repr(x) != repr(y)
             if changed and new.where:
                 return (
-                    f"an array or number in {line(new.where)} is another than before, and a program would keep the "
+                    f"an array or number in {format_location(new.where)} is another than before, and a program would "
+                    "keep the "
                     "old one. Make it of Tensors, give it as an argument, or draw it with mg.sample."
                 )
     if len(first.steps) != len(second.steps):

@@ -1,43 +1,53 @@
-"""A function that is traced once for each kind of arguments, and from then on run as its program."""
+"""A function that runs as a program once it is known to compute the same, and as itself where no program serves."""
 
 from __future__ import annotations
 
 import functools
+import importlib
 import operator
 import threading
+import warnings
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
-from ..core.tensor import Tensor, constant
-from .emit import Emitted
-from .entry import MISFIT
-from .guard import met, owner
-from .looks import first_changed
-from .machine import Machine
-from .record import is_array, record, wants_gradient
-from .runner import Runner
-from .surroundings import known
-from .trace import TraceError
-from .values import ARRAY, Steps
+from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.tensor import Tensor
+from .compare import check_same
+from .entry import MISFIT, Left, misfit, mode
+from .guard import Guard, met
+from .guards import Names, Outside, TooMuch
+from .record import record, wants_gradient
+from .runner import Runner, as_type
+from .trace import TraceError, owner
+from .values import Steps
 
-LIMIT = 16  # programs of one function
-BACKENDS: dict[str, Callable[[Steps], Any]] = {"numpy": Emitted, "numba": Machine}
+KINDS = 64  # of arguments, with programs of their own
+TRACES = 8  # of one kind, from which on each has to pay
+PAYS = 30  # calls that a program has to serve
+KEPT = 16  # programs of one kind
+CACHES = 3  # traces in a row that change what they read, which is then no cache
+BACKENDS = {"numpy": (".emit", "Emitted"), "numba": (".numba_backend", "Machine")}  # imported when they are asked for
+Call = Callable[..., Any]
 
 
 class Compiled:
     """What `mg.compile` makes of a function; called as it is."""
 
-    def __init__(self, function: Callable[..., Any], backend: Callable[[Steps], Any]) -> None:
+    _guarded = ("function",)
+
+    def __init__(self, function: Call, backend: Callable[[Steps], Any]) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.backend = backend
-        self.programs: list[Runner] = []  # what served last comes first
+        self.kinds: list[Kind] = []
         self.latest: Callable[[Any, Any], Any] = misfit
         self.turns = Turns()
+        self.told: set[str] = set()  # what was warned of
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         result = self.latest(args, kwargs)
@@ -47,68 +57,185 @@ class Compiled:
         return self if instance is None else Bound(self, instance)
 
     def __repr__(self) -> str:
-        return f"<compiled {getattr(self.function, '__name__', 'function')}: {len(self.programs)} kinds of arguments>"
+        return f"<compiled {self.name}: {len(self.kinds)} kinds of arguments>"
+
+    @property
+    def name(self) -> str:
+        return str(getattr(self.function, "__name__", "function"))
+
+    @property
+    def programs(self) -> list[Runner]:
+        """The programs of all kinds of arguments."""
+        return [runner for kind in self.kinds for runner in kind.runners]
 
     def loop(self, n: int, *args: Any, **kwargs: Any) -> Any:
         """What the last of n calls returns; once the program is known, all the rest run in one go."""
-        n = times(n)
-        result = None
-        for done in range(n):
+        left, result = times(n), None
+        while left:
             runner = self.serving(args, kwargs)
-            if runner and runner.repeats:
-                result = runner.call(args, kwargs, n - done)
-                if result is not MISFIT:
+            if runner and runner.checked and runner.repeats:
+                result = runner.call(args, kwargs, left)
+                if isinstance(result, Left):
+                    left = result.calls  # the next call is one that the function itself answers
+                elif result is not MISFIT:
                     return result
             result = self(*args, **kwargs)
+            left -= 1
         return result
+
+    def serving(self, args: Any, kwargs: Any) -> Runner | None:
+        """The program for a call."""
+        kind = next((kind for kind in self.kinds if kind.fits(args, kwargs)), None)
+        return kind.serving(args, kwargs) if kind else None
 
     def other(self, args: Any, kwargs: Any) -> Any:
         """A call that the latest program does not serve."""
-        runner = self.serving(args, kwargs)
-        if (runner is None and self.is_recorded(args, kwargs)) or (runner is not None and runner.wanted):
-            return self.function(*tensors(args), **tensors(kwargs))
-        if runner is None or not runner.checked:
-            with self.turns:
-                runner = self.serving(args, kwargs)
-                if runner is None:
-                    return self.begin(args, kwargs)
-                if not runner.checked:
-                    return runner.first(args, kwargs)
-        self.latest = runner.call
-        return self(*args, **kwargs)
+        kind = next((kind for kind in self.kinds if kind.fits(args, kwargs)), None)
+        if kind is None and not is_recorded(args, kwargs) and len(self.kinds) < KINDS:
+            kind = Kind(args, kwargs)
+        elif kind is None:
+            if len(self.kinds) >= KINDS:
+                self.warn(f"was called with more than {KINDS} kinds of arguments (shapes, dtypes, numbers)")
+            return self.function(*args, **kwargs)
+        if kind.types is None:
+            result = self.function(*args, **kwargs)
+            if kind.types is None:
+                kind.types = [type_of(x) for x in flatten(result)[0]]
+                self.kinds.append(kind)
+            return result
+        runner = kind.serving(args, kwargs)
+        if runner is not None and runner.checked:
+            kind.served = next(kind.calls) if self.latest is not runner.call else kind.served
+            self.latest = runner.call
+            return runner.call(args, kwargs)
+        if kind.stopped or is_recorded(args, kwargs):
+            return self.function(*args, **kwargs)
+        with self.turns:
+            runner = kind.serving(args, kwargs)
+            if runner is None:
+                return self.trace(kind, args, kwargs)
+            if runner.checked:
+                return runner.call(args, kwargs)
+            return self.compare(kind, runner, args, kwargs)
 
-    @staticmethod
-    def is_recorded(args: Any, kwargs: Any) -> bool:
-        """Whether somebody records or traces around a call."""
+    def trace(self, kind: Kind, args: Any, kwargs: Any) -> Any:
+        """The function runs, and is written down."""
         leaves, _ = flatten((args, kwargs))
-        return CURRENT.get().watch is not None or any(isinstance(x, Tensor) and x.op is not None for x in leaves)
+        owners = {id(owner(x)) for x in leaves if has_values(x)}
+        if not all(runner.met.isdisjoint(owners) for runner in kind.runners):
+            return self.function(*args, **kwargs)  # an argument lies in memory that the program writes to by itself
+        if kind.runners and not kind.settled:  # something is another than it was: what is kept of it is made anew first
+            kind.settled = True
+            return self.function(*args, **kwargs)
+        kind.settled = False
+        kind.move(leaves)
+        if kind.traces >= TRACES and not kind.pays():
+            self.stop(kind, f"{kind.changes()} is another at each call")
+        if kind.stopped:
+            return self.function(*args, **kwargs)
+        try:
+            outside = Outside(self.function, leaves)
+        except TooMuch as reason:
+            self.stop(kind, str(reason))
+            return self.function(*args, **kwargs)
+        kind.traces += 1
+        modes = [module.training for module in outside.modules]
+        result, steps = record(self.function, args, kwargs, named=False, outside=outside, moving=kind.moving)
+        if outside.first_changed() and (path := changed_by(steps, outside, modes)):
+            kind.changed += 1  # a few times, it may be a cache that was filled
+            if kind.changed < CACHES:
+                return as_types(result, kind.types or [])
+            raise TraceError(
+                f"{steps.name} changed {path} itself, which its program would not do. Return what "
+                "it makes and keep it outside, or hold it in a Tensor and write to that; what the function did this "
+                "time is done."
+            )
+        if kind.other and steps.spoiled is None:
+            check_same(kind.other, steps)
+        kind.changed = 0
+        returned, _ = flatten(result)
+        types = kind.types or []
+        if steps.spoiled is not None:
+            self.stop(kind, steps.spoiled)
+        elif len(returned) != len(types):
+            kind.types = None  # the next call shows what is returned now
+        elif wants_gradient(result) and not steps.writes and not steps.gradients:
+            kind.stopped = True  # a gradient may be asked of what is returned
+        elif met(steps).isdisjoint(owners):
+            moving = frozenset(kind.moving)
+            more = (self.backend, outside, types, moving)
+            kind.runners = [Runner(self.function, steps, args, kwargs, *more), *kind.runners][:KEPT]
+        return as_types(result, types)
+
+    def compare(self, kind: Kind, runner: Runner, args: Any, kwargs: Any) -> Any:
+        """The function runs, and its program on copies."""
+        result, same = runner.first(args, kwargs)
+        if not same:  # the next call is written down, which tells where the two differ
+            kind.runners.remove(runner)
+            kind.other = runner.traced
+        return result
+
+    def stop(self, kind: Kind, why: str) -> None:
+        """From now on the function itself runs; without a reason, this time only."""
+        if not why:
+            return
+        kind.stopped = True
+        self.warn(why)
+
+    def warn(self, why: str) -> None:
+        """Say once that calls are not faster."""
+        if why not in self.told:
+            self.told.add(why)
+            warnings.warn(
+                f"{self.name} runs as it is, not as a program: {why}. What changes is best given as an argument, or "
+                "held in a Tensor.",
+                stacklevel=find_level(),
+            )
+
+
+class Kind:
+    """Calls whose arguments are of the same kind: what the function returns to them, and its programs."""
+
+    def __init__(self, args: Any, kwargs: Any) -> None:
+        names = Names({"context": CURRENT.get})
+        guard = Guard(args, kwargs, names)
+        conditions = " and ".join(dict.fromkeys([mode(names), *guard.conditions]))
+        lines = ["    def fits(args, kwargs):", "        try:", f"            return {conditions}"]
+        lines += ["        except (KeyError, IndexError, AttributeError):", "            return False"]
+        self.fits = names.function(lines, "fits")
+        self.floats = {i: guard.leaves[i] for i in guard.floats}  # as they were at the first call
+        self.paths = guard.paths
+        self.moving: set[int] = set()  # the floats that were others since
+        self.types: list[str] | None = None
+        self.runners: list[Runner] = []
+        self.traces = 0
+        self.calls = count(1)
+        self.served = 0
+        self.stopped = False
+        self.settled = False  # whether the last call ran as it is
+        self.changed = 0  # how often a trace changed what it reads
+        self.other: Steps | None = None  # a program that gave other bits
 
     def serving(self, args: Any, kwargs: Any) -> Runner | None:
         """The program for a call, moved to the front."""
-        runner = next((x for x in self.programs if x.fits(args, kwargs)), None)
-        if runner and runner is not self.programs[0]:
-            self.programs = [runner, *(x for x in self.programs if x is not runner)]
+        runner = next((x for x in self.runners if x.fits(args, kwargs)), None)
+        if runner and runner is not self.runners[0]:
+            self.runners = [runner, *(x for x in self.runners if x is not runner)]
         return runner
 
-    def begin(self, args: Any, kwargs: Any) -> Any:
-        """The first call of its kind: the function runs, and is written down."""
-        leaves, _ = flatten((args, kwargs))
-        before = known(self.function, leaves)
-        result, steps = record(self.function, args, kwargs)
-        path = first_changed(before)
-        if path is not None:
-            raise TraceError(
-                f"{steps.name} changed {path} itself, which its program would not do. Return what it makes and keep it "
-                "outside, or hold it in a Tensor and write to that; what the function did this time is done."
-            )
-        operands = {id(x.of) for x in steps.inputs() if x.kind == ARRAY}  # are read at each call
-        fixed = [each for each in known(self.function, leaves) if id(each.holder) not in operands]
-        if not met(steps).isdisjoint(id(owner(x)) for x in leaves if has_values(x)):
-            return result  # an argument that is in the memory of what the function knows by itself
-        runner = Runner(self.function, steps, args, kwargs, wants_gradient(result), self.backend, fixed)
-        self.programs = [runner, *self.programs][:LIMIT]
-        self.latest = misfit
-        return result
+    def move(self, leaves: list[Any]) -> None:
+        """Floats that are not what they were at the first call become inputs."""
+        new = {i for i, then in self.floats.items() if repr(leaves[i]) != repr(then)} - self.moving
+        if new:
+            self.moving |= new
+            self.runners = []
+
+    def pays(self) -> bool:
+        return self.served > PAYS * self.traces
+
+    def changes(self) -> str:
+        """The path of what the latest program no longer fits."""
+        return (self.runners and self.runners[0].outside.first_changed()) or "something that it reads"
 
 
 class Bound(functools.partial[Any]):
@@ -134,9 +261,36 @@ class Turns:
         return Turns, ()
 
 
-def misfit(args: Any, kwargs: Any) -> Any:
-    """What is called where no program is known."""
-    return MISFIT
+def as_types(result: Any, types: list[str]) -> Any:
+    """What a traced run gives, as the function itself returns it."""
+    returned, rebuild = flatten(result)
+    same = len(returned) == len(types)
+    return rebuild([as_type(*pair) for pair in zip(returned, types, strict=True)]) if same else result
+
+
+def changed_by(steps: Steps, outside: Outside, before: list[bool]) -> str | None:
+    """What a run has changed, besides whether modules train: that its program does, too."""
+    now = [module.training for module in outside.modules]
+    steps.modes = [(m, is_on) for m, is_on, was in zip(outside.modules, now, before, strict=True) if is_on is not was]
+    for module, is_on in steps.modes:
+        module.training = not is_on
+    path = outside.first_changed()
+    for module, is_on in steps.modes:
+        module.training = is_on
+    return path
+
+
+def is_recorded(args: Any, kwargs: Any) -> bool:
+    """Whether somebody records or traces around a call."""
+    leaves, _ = flatten((args, kwargs))
+    return CURRENT.get().watch is not None or any(isinstance(x, Tensor) and x.op is not None for x in leaves)
+
+
+def type_of(x: Any) -> str:
+    """What a function itself returns, as a program has to."""
+    if isinstance(x, Tensor):
+        return "tensor"
+    return "array" if isinstance(x, np.ndarray) else "number" if isinstance(x, np.generic) else "float"
 
 
 def times(n: Any) -> int:
@@ -144,28 +298,32 @@ def times(n: Any) -> int:
     try:
         n = operator.index(n)
     except TypeError:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"loop(n, ...) is told first how many calls to make, and was given a {type(n).__name__}: write "
             "step.loop(100, X, y)."
         ) from None
     if n < 0:
-        raise ValueError(f"loop(n) makes n calls, and n is {n}.")
+        raise ArgumentError(f"loop(n) makes n calls, and n is {n}.")
     return int(n)
 
 
-def tensors(tree: Any) -> Any:
-    """The same arguments, with Tensors for arrays, as the function has them when it is traced."""
-    leaves, rebuild = flatten(tree)
-    return (
-        rebuild([constant(np.asarray(x)) if is_array(x) else x for x in leaves]) if any(map(is_array, leaves)) else tree
-    )
+def find_level() -> int:
+    """How far up the user's line is, for a warning."""
+    import sys
+
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(__name__.split(".")[0]):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
-def compile(function: Callable[..., Any], backend: str = "numpy") -> Compiled:
-    """The same function, run as a program from the third call of a kind on; a decorator, too.
+def compile(function: Call, backend: str = "numpy") -> Compiled:
+    """The same function, run as a program from the fourth call of a kind on; a decorator, too.
 
-    A kind is what shapes, dtypes and other facts the arguments have. The first call traces, the second compares: a
-    program that differs in one bit is an error that names the line. Results are those of the function, to the bit.
+    A kind is what shapes, dtypes and other facts the arguments have. The first call runs as it is, the second traces,
+    the third compares: a program that differs in one bit is an error that names the line. Results are those of the
+    function, to the bit and in their types. What the function reads besides its arguments is compared before each call;
+    what cannot be compared is refused, and what keeps changing runs as it is, after one warning.
 
     Parameters
     ----------
@@ -178,7 +336,8 @@ def compile(function: Callable[..., Any], backend: str = "numpy") -> Compiled:
     Raises
     ------
     TypeError
-        If a value decides what happens next; see `mg.trace`.
+        If a value decides what happens next; see `mg.trace`. If it reads what has a state of its own: a file, the
+        clock, an iterator.
 
     Examples
     --------
@@ -196,9 +355,10 @@ def compile(function: Callable[..., Any], backend: str = "numpy") -> Compiled:
     array([0.0625, 0.125 ])
     """
     if not callable(function):
-        raise TypeError(
+        raise ArgumentTypeError(
             f"mg.compile takes a function, not {type(function).__name__}: write compiled = mg.compile(step)."
         )
     if backend not in BACKENDS:
-        raise ValueError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
-    return Compiled(function, BACKENDS[backend])
+        raise ArgumentError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
+    module, name = BACKENDS[backend]
+    return Compiled(function, getattr(importlib.import_module(module, __package__), name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 
 from ..expressions.source import is_numpys, kernel_of
 from ..ops.primitive import Elementwise
-from .plan import REDUCTIONS, SINGLE, Plan, laid_out
+from .plan import PRODUCTS, REDUCTIONS, SINGLE, Plan, laid_out
 from .simplify import draws
 from .values import CONSTANT, RESULT, Step, Steps, Value
 
 OPERATORS = {"add": " + ", "subtract": " - ", "multiply": " * ", "divide": " / "}
+LARGE = 1e19  # a sum of squares below which all numbers are finite, in float32 too
 NAMED_OUT = ("maximum", "minimum")  # which take a third array for a third operand
 
 
@@ -41,14 +43,29 @@ class Emitted:
         self.body: dict[Value, str] = {}  # statements for each call, by what they make
         for step in program.steps:
             self.take(step)
-        self.text = self.whole()
-        scope = dict(self.meanings)
-        exec(compile(self.text, f"<compiled {program.name}>", "exec"), scope)
-        self.make: Callable[..., Any] = scope["make"]
+        self.make = self.compiled(self.one_call())
 
     def frame(self, fixed: list[Any]) -> Any:
-        """(step, loop): one call, and n of them, on these arrays for those that stay the same."""
-        return self.make(*fixed, *[laid_out(x) for x in self.plan.buffers])
+        """(step, loop): one call, and n - 1 of them, on these arrays for those that stay the same."""
+        arrays = (*fixed, *[laid_out(x) for x in self.plan.buffers])
+        loops: list[Any] = []
+
+        def loop(*given: Any) -> Any:
+            if not loops:
+                loops.append(self.make_loop(*arrays))
+            return loops[0](*given)
+
+        return self.make(*arrays), loop
+
+    @functools.cached_property
+    def make_loop(self) -> Callable[..., Any]:
+        """Makes the loop, which few programs need."""
+        return self.compiled(self.many_calls())
+
+    def compiled(self, text: str) -> Callable[..., Any]:
+        scope = dict(self.meanings)
+        exec(compile(text, f"<compiled {self.program.name}>", "exec"), scope)
+        return scope["make"]  # type: ignore[no-any-return]
 
     def take(self, step: Step) -> None:
         name = self.names[step.output] = f"v{len(self.names)}"
@@ -92,8 +109,8 @@ class Emitted:
             return f"{args[0]}.T"
         if op.name == "vdot" and all(map(self.plan.lies_flat, step.inputs)):
             return f"{self.flat(args[0])}.dot({self.flat(args[1])})"
-        if op.name == "dot" and out:
-            return f"{args[0]}.dot({args[1]}, {out})"
+        if op in PRODUCTS and self.plan.is_product_of_matrices(step):
+            return f"{args[0]}.dot({args[1]}{f', {out}' if out else ''})"
         args += [f"out={out}" if op.name in NAMED_OUT else out] if out else []
         args += [f"**{self.meaning(step.params)}"] if step.params else []
         return f"{self.meaning(op.kernel)}({', '.join(args)})"
@@ -117,23 +134,81 @@ class Emitted:
             self.meanings[self.known[key]] = thing
         return self.known[key]
 
-    def whole(self) -> str:
-        """`make`, which gives `step` and `loop`; all calls of a loop but the last do only what later ones need."""
-        buffers = [f"b{i}" for i in range(len(self.plan.buffers))]
-        made = ", ".join([*(self.names[x] for x in self.fixed), *buffers])
+    def one_call(self) -> str:
+        """`make`, which gives `step`."""
         given = ", ".join(self.names[x] for x in self.given)
-        values = dict(self.program.writes)
-        checks = [f"{self.meaning(check)}({self.final(values[x])})" for x, check in self.program.checks]
-        writes = [self.write(target, value) for target, value in self.program.writes]
-        needed = self.lasting()
-        lasting = [line for step, line in self.body.items() if step in needed]
         ends = [x for x in self.program.result if isinstance(x, Value) and x.kind == RESULT]
         ends += [g for _, g in self.program.gradients if g is not None]
-        lines = [f"def make({made}):", *indented(self.once), f"    def step({given}):"]
-        lines += indented([*self.body.values(), *checks, *completed(writes)], 2)
-        lines += [f"        return ({''.join(self.final(x) + ', ' for x in ends)})", f"    def loop(n, {given}):"]
-        lines += ["        for _ in range(n - 1):", *indented([*lasting, *checks, *completed(writes), "pass"], 3)]
-        return "\n".join([*lines, f"        return step({given})", "    return step, loop", ""])
+        checks, writes = self.checks(), self.writes()
+        lines = [f"    def step({given}):"]
+        lines += indented([*self.undone([*self.body.values(), *checks]), *completed(writes)], 2)
+        lines += [f"        return ({''.join(self.final(x) + ', ' for x in ends)})", "    return step", ""]
+        return "\n".join([*self.head(), *lines])
+
+    def many_calls(self) -> str:
+        """`make`, which gives `loop`: n - 1 calls, which do only what later ones need; how many are then left."""
+        given = ", ".join(self.names[x] for x in self.given)
+        needed = self.lasting()
+        lasting = [line for step, line in self.body.items() if step in needed]
+        again = [*self.undone([*lasting, *self.checks()]), *completed(self.writes()), "pass"]
+        lines = [f"    def loop(n, {given}):", "        for left in range(n, 1, -1):", "            try:"]
+        lines += [*indented(again, 4), "            except Exception:", "                return left"]
+        return "\n".join([*self.head(), *lines, "        return 1", "    return loop", ""])
+
+    def head(self) -> list[str]:
+        """The definition of `make`, with what is made once for each frame."""
+        buffers = [f"b{i}" for i in range(len(self.plan.buffers))]
+        return [f"def make({', '.join([*(self.names[x] for x in self.fixed), *buffers])}):", *indented(self.once)]
+
+    def writes(self) -> list[str]:
+        return [self.write(target, value) for target, value in self.program.writes]
+
+    def checks(self) -> list[str]:
+        """One line that looks at all that has to be finite: a sum of squares is, but for very large numbers."""
+        values = [x for x in self.needed_checks() if x.kind == RESULT]
+        if not values:
+            return []
+        names = [self.names[x] for x in values]
+        squares = [
+            f"{self.flat(name)}.dot({self.flat(name)})"
+            if self.plan.lies_flat(x)
+            else f"{self.meaning(np.vdot)}({name}, {name})"
+            for name, x in zip(names, values, strict=True)
+        ]
+        check = f"{self.meaning(check_finite)}({', '.join(names)})"
+        return [f"if not {' + '.join(squares)} < {LARGE}: {check}"]
+
+    def needed_checks(self) -> list[Value]:
+        """What has to be finite, without what shows in something else of it: a nan goes through sums and products."""
+        held = {x for update in self.program.updates for x in (update.parameter, *update.state.values())}
+        written = [value for target, value in self.program.writes if target in held]
+        finite = list(dict.fromkeys(x for x in (*self.program.finite, *written) if isinstance(x, Value)))
+        shows: set[Value] = set()
+        found = []
+        for x in finite[::-1]:  # what is written stands last
+            if x not in shows:
+                found.append(x)
+            shows |= self.sources(x)
+        return found[::-1]
+
+    def sources(self, value: Value) -> set[Value]:
+        """What makes a value nan or inf where it is itself."""
+        found, pending = set(), [value]
+        while pending:
+            step = self.plan.made.get(pending.pop())
+            through = [x for x in step.inputs[: step.op.shows_nan] if x in self.plan.made] if step else []
+            pending += [x for x in through if x not in found]
+            found.update(through)
+        return found
+
+    def undone(self, lines: list[str]) -> list[str]:
+        """Lines before the writes; where one of them raises, generators are put back."""
+        rngs = dict.fromkeys(self.names[step.inputs[0]] for step in self.program.steps if draws(step.op))
+        if not rngs:
+            return lines
+        before = [f"state_{name} = {name}.bit_generator.state" for name in rngs]
+        after = [f"    {name}.bit_generator.state = state_{name}" for name in rngs]
+        return [*before, "try:", *indented(lines), "except BaseException:", *after, "    raise"]
 
     def write(self, target: Value, value: Value) -> str:
         """What puts a value into an input's memory: byte by byte, where both lie there in one piece."""
@@ -147,7 +222,7 @@ class Emitted:
 
     def lasting(self) -> set[Value]:
         """What is needed for what is written, or moves a generator on."""
-        needed = {value for _, value in self.program.writes}
+        needed = {value for _, value in self.program.writes} | set(self.needed_checks())
         for step in reversed(self.program.steps):
             if step.output in needed or draws(step.op):
                 needed.add(step.output)
@@ -156,6 +231,12 @@ class Emitted:
 
     def final(self, x: Any) -> str:
         return self.meaning(x.of) if x.kind == CONSTANT else self.names[x]
+
+
+def check_finite(*arrays: Any) -> None:
+    """Refuse to write a nan or inf; the function itself, which runs then, says which parameter it is."""
+    if not all(np.isfinite(x).all() for x in arrays):
+        raise FloatingPointError
 
 
 def gives_numbers(op: Any) -> bool:

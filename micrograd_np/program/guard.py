@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.containers import attributes, has_values, is_its_own_dict, open_container
 from ..core.tensor import Tensor
+from .trace import owner
 from .values import ARRAY, TENSOR, Steps
 
 FEW = 9
@@ -37,8 +38,17 @@ class Guard:
         What each leaf is called in a condition.
     """
 
-    def __init__(self, args: Any, kwargs: Any, name: Callable[[Any], str], elsewhere: frozenset[int]) -> None:
+    def __init__(
+        self,
+        args: Any,
+        kwargs: Any,
+        name: Callable[[Any], str],
+        elsewhere: frozenset[int] = frozenset(),
+        moving: Any = None,
+    ) -> None:
         self.name = name
+        self.moving = moving  # the places of floats that may be others; None if all may
+        self.floats: list[int] = []
         self.elsewhere = elsewhere
         self.conditions: list[str] = []
         self.leaves: list[Any] = []
@@ -86,6 +96,10 @@ class Guard:
                 kind,
                 *(y for end in ("start", "stop", "step") for y in self.alike(f"{path}.{end}", getattr(x, end))),
             ]
+        if type(x) is float:
+            self.floats.append(len(self.leaves) - 1)
+            if self.moving is None or self.floats[-1] in self.moving:
+                return [kind]
         if isinstance(x, float | complex):
             return [kind, f"repr({path}) == {repr(x)!r}"]  # which tells 0.0 from -0.0
         return [kind, f"{path} {'==' if isinstance(x, VALUES) else 'is'} {self.name(x)}"]
@@ -127,11 +141,3 @@ def identities(leaves: list[Any]) -> tuple[int, ...]:
     first: dict[int, int] = {}
     owners = [owner(x) for x in leaves]
     return tuple(first.setdefault(id(x), i) for some in (leaves, owners) for i, x in enumerate(some))
-
-
-def owner(x: Any) -> Any:
-    """What holds the memory of an array or Tensor."""
-    x = x._data if isinstance(x, Tensor) else x
-    while getattr(x, "base", None) is not None:
-        x = x.base
-    return x

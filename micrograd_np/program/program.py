@@ -13,15 +13,19 @@ import numpy as np
 
 from ..core import errors
 from ..core.context import CURRENT
-from ..core.names import line, spot
+from ..core.errors import ArgumentTypeError
+from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
-from ..core.versions import memory
+from ..core.versions import latest, memory_of, next_id
 from .arguments import Arguments
-from .record import record, value_of, wants_gradient
+from .entry import MISFIT, misfit, mode
+from .guard import Guard
+from .guards import Names
+from .record import record, wants_gradient
 from .simplify import simplified
 from .source import Source
 from .trace import TraceError
-from .values import ARGUMENT, GENERATOR, GRADIENT, Step, Steps
+from .values import ARGUMENT, GRADIENT, TENSOR, Step, Steps, Value
 
 number = itertools.count(1).__next__
 
@@ -34,14 +38,18 @@ class Program:
     Arguments that it was not traced for, of another shape or another plain value, are refused.
     """
 
+    _guarded = ()  # a program is not called in a traced function
+
     def __init__(self, steps: Steps, arguments: Arguments | None = None, wanted: bool = False) -> None:
         self.arguments = arguments or Arguments(None, (), {})
         self.wanted = wanted  # a gradient of what the function returned
         self.traced = steps
-        self.simple = simplified(steps)
+        self.simple = simplified(steps, by_update=True)
         self.inputs = self.simple.inputs()
+        self.direct: Callable[[Any, Any], Any] = misfit
         source = Source(self.simple)
         self.name, self.text = source.name, source.text()
+        self.parameters = list(source.parameters)
 
     @property
     def steps(self) -> list[Step]:
@@ -59,24 +67,55 @@ class Program:
         return names[self.name]  # type: ignore[no-any-return]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        result = self.direct(args, kwargs)
+        return self.checked(args, kwargs) if result is MISFIT else result
+
+    def checked(self, args: Any, kwargs: Any) -> Any:
+        """A call whose arguments have to be looked at; the next like it is direct."""
         leaves = self.arguments.leaves(args, kwargs)
         self.check_seen_by_nobody(leaves)
-        given = [value_of(x, leaves) for x in self.inputs]
-        arrays = [self.array(x.kind, of) for x, of in zip(self.inputs, given, strict=True)]
-        try:
-            return self.function(*arrays)
-        finally:
-            for target, _ in self.simple.writes:
-                written = value_of(target, leaves)
-                if isinstance(written, Tensor):
-                    memory(written).write()
+        self.direct = self.entry(args, kwargs, leaves)
+        result = self.direct(args, kwargs)
+        if result is MISFIT:  # an argument that is not even like itself
+            raise TraceError(f"{self.name} cannot be called with these arguments.")
+        return result
+
+    def entry(self, args: Any, kwargs: Any, leaves: list[Any]) -> Callable[[Any, Any], Any]:
+        """`call(args, kwargs)` for arguments like these, as text: it costs little more than the function itself."""
+        names = Names({"context": CURRENT.get, "array": np.asarray, "MISFIT": MISFIT, "next_id": next_id})
+        names.scope |= {"function": self.function, "memory": memory_of, "latest": latest}
+        guard = Guard(args, kwargs, names)
+        floats = [f"repr({guard.paths[i]}) == {repr(guard.leaves[i])!r}" for i in guard.floats]
+        conditions = " and ".join([mode(names), *guard.conditions, *floats])
+        places = {id(x): path for x, path in zip(guard.leaves, guard.paths, strict=True)}
+        paths = [places.get(id(x)) or names(x) for x in leaves]  # in the order of the traced call
+        tensors = [isinstance(x, Tensor) for x in leaves]
+
+        def array(x: Value) -> str:
+            if x.kind == ARGUMENT:
+                return f"{paths[x.of]}._data" if tensors[x.of] else f"array({paths[x.of]})"
+            return names(x.of) + {GRADIENT: "._grad", TENSOR: "._data"}.get(x.kind, "")
+
+        given = ", ".join(map(array, self.inputs))
+        lines = ["    def call(args, kwargs):", "        try:", f"            fits = {conditions}"]
+        lines += ["        except (KeyError, IndexError, AttributeError):", "            fits = False"]
+        lines += ["        if not fits:", "            return MISFIT"]
+        lines += ["        try:", f"            return function({given})", "        finally:"]
+        lines += ["            latest.written = now = next_id()"] if self.simple.writes else ["            pass"]
+        for target, _ in self.simple.writes:
+            if target.kind == TENSOR:
+                lines.append(f"            {names(memory_of(target.of))}.written = now")
+            elif tensors[target.of]:
+                lines.append(f"            memory({paths[target.of]}).written = now")
+        return names.function(lines, "call")  # type: ignore[no-any-return]
 
     def check_seen_by_nobody(self, leaves: list[Any]) -> None:
         """Refuse a call that should be traced, or recorded: what a program computes is on no tape."""
         now, how = CURRENT.get(), f"calling the program {self.name}"
         if now.trace is not None:
             raise TraceError(
-                f"{how} in a traced function would make today's value part of the program: {line(spot())}. Call the "
+                f"{how} in a traced function would make today's value part of the program: "
+                f"{format_location(caller_location())}. Call the "
                 "plain function there."
             )
         written = {target.of for target, _ in self.simple.writes if target.kind == ARGUMENT}
@@ -87,19 +126,16 @@ class Program:
             if x.op is not None or (not is_weight and (self.wanted or not traced)):
                 errors.check_uncut(x, how, "Call the plain function, or give the program .data for the values alone.")
 
-    @staticmethod
-    def array(kind: str, of: Any) -> Any:
-        if kind == GRADIENT:
-            return of._grad
-        if kind == GENERATOR:
-            return of
-        return of._data if isinstance(of, Tensor) else np.asarray(of)
+    def arrays(self) -> dict[str, Any]:
+        """The parameters of the text that are no arguments, by name: its Tensors' arrays, gradients, generators."""
+        own = [(name, x) for name, x in zip(self.parameters, self.inputs, strict=True) if x.kind != ARGUMENT]
+        parts = {GRADIENT: "_grad", TENSOR: "_data"}
+        return {name: getattr(x.of, parts[x.kind]) if x.kind in parts else x.of for name, x in own}
 
     def __str__(self) -> str:
         return self.text
 
-    def __repr__(self) -> str:
-        return f"<Program {self.name}: {len(self.steps)} steps>"
+    __repr__ = __str__
 
 
 def trace(f: Callable[..., Any]) -> Callable[..., Program]:
@@ -125,7 +161,7 @@ def trace(f: Callable[..., Any]) -> Callable[..., Program]:
     <BLANKLINE>
     """
     if not callable(f):
-        raise TypeError(
+        raise ArgumentTypeError(
             "mg.trace writes down what a function does: mg.trace(f)(*args). The sum of a diagonal is t.trace(), or "
             "mg.linalg.trace(t)."
         )

@@ -3,47 +3,78 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import numpy as np
 
 from ..core.containers import flatten, has_values
 from ..core.context import Mode, tracing
-from ..core.names import line, spot
+from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, constant
 from .arguments import parameters_of, parts
 from .draws import no_hidden_draws
-from .guard import owner
-from .trace import LASTING, Trace, TraceError, new
+from .guards import Outside
+from .scalars import Scalar
+from .trace import LASTING, Trace, TraceError, new, owner
 from .values import ARGUMENT, CONSTANT, GRADIENT, RESULT, TENSOR, Steps, Value
 
 PLAIN = (Tensor, np.generic, int, float, complex, str, bytes, type(None), type, np.dtype)  # results besides arrays
 
 
-def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) -> tuple[Any, Steps]:
-    """What f returns, and the steps that it took."""
-    from ..core.variables import watch
+def record(
+    f: Callable[..., Any],
+    args: Any,
+    kwargs: Any,
+    spell: bool = True,
+    named: bool = True,
+    outside: Outside | None = None,
+    moving: Container[int] = (),
+) -> tuple[Any, Steps]:
+    """What f returns, and the steps that it took.
+
+    Parameters
+    ----------
+    f : callable
+    args, kwargs
+    spell : bool
+        Whether rows are spelled out as others, where they can be.
+    named : bool
+        Whether values get the names that the user's variables have; to watch them takes as long as all the rest.
+    outside : Outside, optional
+        What f can reach.
+    moving : container of int
+        The places of those float arguments that are inputs of the program, and no constants.
+    """
+    from ..core.names import watch
 
     if tracing():
-        raise TraceError(f"a program is being written down already: {line(spot())}. Call the plain function there.")
+        raise TraceError(
+            f"a program is being written down already: {format_location(caller_location())}. Call the plain function "
+            "there."
+        )
     if inspect.isgeneratorfunction(f) or inspect.iscoroutinefunction(f):
         raise TraceError(f"{f.__name__} only begins when it is called: give the function that computes what it yields.")
     tracer = Trace(spell)
     leaves, rebuild = flatten((args, kwargs))
-    given = [own_argument(x) for x in leaves]
+    outside = outside or Outside(f, leaves, strict=False)
+    tracer.owners = outside.owners
+    given = [constant(np.array(x)) if i in moving else own_argument(x) for i, x in enumerate(leaves)]
     arguments = []
     for position, x in enumerate(given):
         if isinstance(x, Tensor) and x not in tracer.values:
             tracer.values[x] = new(ARGUMENT, position, x._data)
             arguments.append(tracer.values[x])
+    given = [Scalar.of(x, tracer) if i in moving else x for i, x in enumerate(given)]
     args, kwargs = rebuild(given)
     before = parts_of(f, args, kwargs)
     name_arguments(f, args, kwargs, tracer.values)
     with Mode(watch=tracer, trace=tracer):
         try:
-            with no_hidden_draws(f, (args, kwargs), tracer):
-                result, names = watch(f, *args, **kwargs)
+            with no_hidden_draws(called_f(f), outside.generators, tracer):
+                result, names = watch(f, *args, **kwargs) if named else (f(*args, **kwargs), None)
+            if tracer.refused:
+                raise tracer.refused
             returned, rebuild_result = flatten(result)
             check_unchanged(f, before, parts_of(f, args, kwargs))
             check_results(f, returned, tracer)
@@ -51,11 +82,12 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
             tracer.check_modules()
         finally:
             left = tracer.finish()
-    name_values(tracer, names)
+    if names is not None:
+        name_values(tracer, names)
     writes = [(at, tracer.values[x]) for x, at in tracer.targets.items() if at.kind in LASTING]
     owners = {x: tracer.targets.get(x, tracer.values[x]) for x, _ in left}
     gradients = [(owners[x], g) for x, g in left if owners[x].kind in LASTING]
-    met = {x: g is not None for x, g in tracer.met.items()}
+    met = {x: g is not None for x, g in tracer.met.items() if x._order < tracer.start}
     name = getattr(f, "__name__", "step")
     steps = Steps(
         name if name.isidentifier() else "function",
@@ -67,7 +99,9 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, spell: bool = True) ->
         gradients,
         met,
         list(tracer.modules.values()),
-        [(tracer.targets[x], check) for x, check in tracer.checks.items() if x in tracer.targets],
+        [update.gradient for update in tracer.updates],
+        tracer.updates,
+        spoiled=tracer.spoiled,
     )
     return result, steps
 
@@ -79,9 +113,11 @@ def name_arguments(f: Callable[..., Any], args: Any, kwargs: Any, values: dict[A
     except (TypeError, ValueError):
         return
     for name, x in bound.arguments.items():
+        x = x.tensor if type(x) is Scalar else x
         if isinstance(x, Tensor):
             values[x].name = values[x].name or x.name or name
         for i, part in enumerate(x if isinstance(x, list | tuple) else ()):
+            part = part.tensor if type(part) is Scalar else part
             if isinstance(part, Tensor):
                 values[part].name = values[part].name or part.name or f"{name}[{i}]"
 

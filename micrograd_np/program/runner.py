@@ -1,20 +1,20 @@
-"""One program of a function: compared with it, and run instead of it."""
+"""One program of a function: compared with it once, and run instead of it from then on."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import numpy as np
 
-from ..conversions import raw
-from ..core.containers import flatten
-from ..core.tensor import Tensor
-from .compare import check_same
+from ..core.containers import flatten, has_values
+from ..core.tensor import Tensor, as_ndarray
+from .compare import close, equal
 from .entry import MISFIT, Entry
-from .looks import Surroundings
-from .record import record, value_of
+from .guard import met
+from .guards import Outside
+from .record import value_of
 from .simplify import simplified
 from .values import GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
 
@@ -28,17 +28,20 @@ class Runner:
         steps: Steps,
         args: Any,
         kwargs: Any,
-        wanted: bool,
         backend: Callable[[Steps], Any],
-        surroundings: Surroundings,
+        outside: Outside,
+        types: list[str],
+        moving: Container[int],
     ) -> None:
         self.function = function
+        self.outside = outside
+        self.types = types
         self.traced = steps
         self.simple = simplified(steps)
-        self.wanted = wanted and not steps.writes and not steps.gradients  # a gradient of the result may be asked for
+        self.met = met(self.simple)
         self.checked = self.repeats = False
         self.emitted = backend(self.simple)
-        self.call = Entry(self.simple, self.emitted, args, kwargs, self.frame, surroundings).call
+        self.call = Entry(function, self.simple, self.emitted, args, kwargs, self.frame, outside, types, moving).call
 
     def fits(self, args: Any, kwargs: Any) -> bool:
         """Whether this program serves a call."""
@@ -48,8 +51,8 @@ class Runner:
         """The program on the arrays that stay the same."""
         return self.emitted.frame([array_of(x, ()) for x in self.emitted.fixed])
 
-    def first(self, args: Any, kwargs: Any) -> Any:
-        """The second call of its kind: the function runs, and its program on copies; every bit must be the same."""
+    def first(self, args: Any, kwargs: Any) -> tuple[Any, bool]:
+        """The function runs, and its program on copies: every bit must be the same. The result, and whether it is."""
         leaves, _ = flatten((args, kwargs))
         rngs = {id(x.of): copy.deepcopy(x.of) for x in self.simple.inputs() if x.kind == GENERATOR}
         inputs = {x: array_of(x, leaves) for x in (*self.emitted.fixed, *self.emitted.given)}
@@ -57,21 +60,24 @@ class Runner:
         copies = inputs | {x: a.copy(order="K") for x, a in inputs.items() if x in targets}
         copies |= {x: rngs[id(a)] for x, a in inputs.items() if x.kind == GENERATOR}
         step, _ = self.emitted.frame([copies[x] for x in self.emitted.fixed])
-        ends = step(*[copies[x] for x in self.emitted.given])
-        result, again = record(self.function, args, kwargs)
+        try:
+            ends = step(*[copies[x] for x in self.emitted.given])
+        except Exception:  # a check failed, and the function itself shows what that means
+            return self.function(*args, **kwargs), True
+        result = self.function(*args, **kwargs)
         returned, _ = flatten(result)
         rest = iter(ends)
-        pairs = [
-            (raw(new), (next(rest) if x.kind == RESULT else copies.get(x, x.of)) if isinstance(x, Value) else x)
-            for x, new in zip(self.simple.result, returned, strict=False)
+        found = [
+            as_type((next(rest) if x.kind == RESULT else copies.get(x, x.of)) if isinstance(x, Value) else x, kind)
+            for x, kind in zip(self.simple.result, self.types, strict=True)
         ]
-        pairs.append((len(returned), len(self.simple.result)))
+        pairs = [*zip(returned, found, strict=False), (len(returned), len(found))]
         left = [(value_of(x, leaves)._grad, next(rest)) for x, g in self.simple.gradients if g is not None]
         written = [(inputs[target], copies[target]) for target, _ in self.simple.writes]
-        check_same(self.traced, again, [*pairs, *left, *written], self.emitted.exact)
-        self.checked = True
+        alike = equal if self.emitted.exact else close
+        self.checked = all(alike(as_ndarray(a), b) for a, b in [*pairs, *left, *written])
         self.repeats = self.leaves_as_found()
-        return result
+        return result, self.checked
 
     def leaves_as_found(self) -> bool:
         """Whether after a call the next one fits: then calls may run without a look between them."""
@@ -87,3 +93,11 @@ def array_of(x: Value, leaves: Any) -> Any:
     if isinstance(of, Tensor):
         return of._data
     return of if x.kind == GENERATOR else np.asarray(of)
+
+
+def as_type(x: Any, kind: str) -> Any:
+    """What a program or a traced run gives as the function itself returns it."""
+    data = as_ndarray(x)
+    if kind == "tensor" or not has_values(data):
+        return x
+    return np.asarray(data)[()] if kind == "number" else data.item() if kind == "float" else np.asarray(data)

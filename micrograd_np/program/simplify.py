@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
@@ -18,18 +17,23 @@ from .values import ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Value
 
 EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "negative")]
 SPREAD = TABLE["broadcast_to"]
-ALONE = 2  # a reference that a value holds, and one that is counted with
 LISTED = 16  # numbers, and no more, are written out
 PRODUCTS = ("dot", "matmul", "inner", "vdot", "vecdot", "tensordot", "einsum", "matvec", "vecmat")
 
 
-def simplified(program: Steps) -> Steps:
-    """Constants folded, identities and unneeded broadcasts gone, each thing computed once, and nothing in vain."""
+def simplified(program: Steps, by_update: bool = False) -> Steps:
+    """Constants folded, identities and unneeded broadcasts gone, each thing computed once, and nothing in vain.
+
+    Parameters
+    ----------
+    program : Steps
+    by_update : bool
+        Whether each update of an optimiser computes what it needs by itself, and so can be a function of its own.
+    """
     check_arrays(program)
     apart: set[Value] = set()
-    known = dict(filter(None, map(unheld, program.inputs())))
     while True:
-        walk = Walk(apart, known)
+        walk = Walk(apart, by_update)
         for step in program.steps:
             walk.take(step)
         if apart == walk.apart:
@@ -40,8 +44,9 @@ def simplified(program: Steps) -> Steps:
 class Walk:
     """One pass over the steps; `now` says what each value has become."""
 
-    def __init__(self, apart: Iterable[Value], known: dict[Value, Value]) -> None:
-        self.now: dict[Value, Value] = dict(known)
+    def __init__(self, apart: Iterable[Value], by_update: bool) -> None:
+        self.by_update = by_update
+        self.now: dict[Value, Value] = {}
         self.made: dict[Value, Step] = {}  # in order
         self.seen: dict[Any, Value] = {}
         self.before: dict[Value, Step] = {}
@@ -56,7 +61,8 @@ class Walk:
         step = told(self.reshaped_once(step._replace(inputs=inputs)))
         became = self.folded(step) or same(step, self.made) or self.spread_later(step)
         if became is None and not draws(op):
-            became = self.seen.setdefault(signature(step), step.output)
+            key = (step.update if self.by_update else 0, signature(step))
+            became = self.seen.setdefault(key, step.output)
             if became is not step.output and step.output in self.apart:
                 became = None
         if became is not None and became is not step.output:
@@ -117,9 +123,9 @@ class Walk:
         inputs = [spread.inputs[0] if i in places else x for i, x in enumerate(step.inputs)]
         shape, dtype = spread.inputs[0].shape, step.output.dtype
         small = Value(RESULT, None, shape, dtype, np.empty(shape, dtype).strides)
-        self.take(Step(step.op, tuple(inputs), step.params, small, step.where))
+        self.take(Step(step.op, tuple(inputs), step.params, small, step.where, step.update))
         wide = copy(step.output)
-        self.take(Step(SPREAD, (self.current(small),), {"shape": step.output.shape}, wide, step.where))
+        self.take(Step(SPREAD, (self.current(small),), {"shape": step.output.shape}, wide, step.where, step.update))
         return self.current(wide)  # type: ignore[no-any-return]
 
     def keep_apart(self, step: Step, inputs: tuple[Any, ...]) -> None:
@@ -151,7 +157,7 @@ class Walk:
             return now
         output = copy(x) if x.kind == RESULT else Value(RESULT, None, x.shape, x.dtype, x.strides)
         step = Step(TABLE["copy"], (now,), {}, output)
-        made = self.seen.setdefault(signature(step), step.output)
+        made = self.seen.setdefault((0, signature(step)), step.output)
         self.made.setdefault(made, step)
         return made
 
@@ -161,13 +167,23 @@ class Walk:
         result = [self.fresh(x, True, targets) for x in program.result]
         writes = [(at, value if value is at else self.fresh(value, False, targets)) for at, value in program.writes]
         gradients = [(target, self.fresh(value, True, targets)) for target, value in program.gradients]
-        needed = {x for x in (*result, *(v for _, v in writes), *(v for _, v in gradients)) if isinstance(x, Value)}
+        finite = list(dict.fromkeys(self.current(x) for x in program.finite))
+        updates = [update._replace(gradient=self.current(update.gradient)) for update in program.updates]
+        ends = [*finite, *result, *(x for _, x in writes), *(x for _, x in gradients)]
+        needed = {x for x in ends if isinstance(x, Value)}
         steps = []
         for step in reversed(self.made.values()):
             if step.output in needed or draws(step.op):
                 steps.append(step)
                 needed.update(x for x in step.inputs if isinstance(x, Value))
-        return replace(program, steps=steps[::-1], result=result, writes=writes, gradients=gradients)
+        left: dict[str, Any] = {
+            "result": result,
+            "writes": writes,
+            "gradients": gradients,
+            "finite": finite,
+            "updates": updates,
+        }
+        return replace(program, steps=steps[::-1], **left)
 
 
 def signature(step: Step) -> Any:
@@ -192,15 +208,6 @@ def check_arrays(program: Steps) -> None:
                     f"{x.name or 'an array'} shows the memory of {target.name or 'a tensor'}, to which "
                     f"{program.name} writes, and a program writes last. Read the Tensor itself, or copy it before."
                 )
-
-
-def unheld(x: Value) -> tuple[Value, Value] | None:
-    """An array of one number that nothing but the program knows, and the constant that it so is."""
-    if x.kind != ARRAY or not isinstance(x.of, np.ndarray) or x.of.base is not None or not uniform(x.of):
-        return None
-    if sys.getrefcount(x.of) > ALONE:
-        return None
-    return x, Value(CONSTANT, x.of.copy(order="K"), x.shape, x.dtype, x.strides)
 
 
 def overlap(x: Value, y: Value) -> bool:

@@ -14,7 +14,8 @@ from ..ops.primitive import Elementwise
 from .kernels import definitions_of, printed
 from .naming import Names, Naming, pythons
 from .simplify import draws, overlap, root
-from .values import CONSTANT, RESULT, Step, Steps, Value
+from .updates import factored
+from .values import CONSTANT, GENERATOR, GRADIENT, RESULT, Step, Steps, Value
 
 WIDTH = 76  # of an expression
 LINE = 96  # of a statement
@@ -27,35 +28,85 @@ VIEWS = ("transpose", "item", "_item")  # short enough to be written where they 
 class Source:
     """The lines of a function, and the names of its values."""
 
-    def __init__(self, program: Steps) -> None:
-        self.program = program
+    def __init__(self, program: Steps, shapes: bool = True) -> None:
+        self.inputs = program.inputs()
+        program, functions, self.calls = factored(program)
+        self.program, self.shapes = program, shapes
         self.made = {step.output: step for step in program.steps}
         self.uses = Counter(x for step in program.steps for x in step.inputs if isinstance(x, Value))
         self.returned = [x for x in program.result if isinstance(x, Value)]
-        consumed = self.ancestors([value for _, value in program.writes])
+        self.whose = {
+            x: f"{kind} of {update.parameter.name or 'a parameter'}"
+            for update in program.updates
+            for kind, x in update.state.items()
+        }
+        self.finite = [x for x in program.finite if isinstance(x, Value) and x.kind == RESULT]
+        given = [x for call in self.calls for x in call.inputs]
+        consumed = self.ancestors([*given, *(value for _, value in program.writes)])
         self.gradients = [g for _, g in program.gradients if g is not None and g not in consumed]
-        self.uses.update([*self.returned, *self.gradients, *(value for _, value in program.writes)])
+        self.uses.update([*self.returned, *self.gradients, *given, *(value for _, value in program.writes)])
         self.kernels = definitions_of(
             dict.fromkeys(kernel_of(s.op, len(s.inputs)) for s in program.steps if needs_kernel(s.op))
         )
-        needed = {*self.kernels, *pythons("\n".join(self.kernels.values()))}  # which a function so called would hide
-        self.name = Names(needed).take(program.name)
-        self.naming = Naming(program, self.kernels)
+        self.functions = {f.name: Source(f, shapes=False).definition() for f in functions}
+        needed = {*self.kernels, *pythons("\n".join(self.kernels.values())), *self.functions}
+        self.name = Names(needed).take(program.name)  # a function so called would hide them
+        self.naming = Naming(program, {*self.kernels, *self.functions})
         self.said: dict[Value, Phrase] = {}  # how a value is written where it is read
         self.parts: list[list[str]] = [[]]  # forward, backward, writes
-        self.parameters = [self.named(x) for x in program.inputs()]
+        self.parameters = {self.named(x): x for x in self.inputs}
 
     def text(self) -> str:
-        """The whole function, with the kernels that it calls."""
+        """The whole function, with the kernels and the updates that it calls."""
+        return printed(self.kernels) + "\n\n".join([*self.functions.values(), self.definition()])
+
+    def definition(self) -> str:
+        """The function alone."""
         for step in self.program.steps:
             self.take(step)
+        self.check_finite()
         self.write_all()
         self.give_back()
         parts = ["\n".join(lines) for lines in self.parts if lines]
         long = sum(map(len, self.parts)) > LONG
         body = ("\n\n" if long else "\n").join(parts) or "    pass"
-        head = "\n".join(wrapped(f"def {self.name}({', '.join(self.parameters)}):", ""))
-        return f"{printed(self.kernels)}{head}\n{body}\n"
+        head = "\n".join([*wrapped(f"def {self.name}({', '.join(self.parameters)}):", ""), *self.docstring()])
+        return f"{head}\n{body}\n"
+
+    def docstring(self) -> list[str]:
+        """Which array each parameter is that is no argument of the function that was traced."""
+        given = set(self.program.arguments)
+        known = [f"    {name}: {self.described(x)}" for name, x in self.parameters.items() if x not in given]
+        if not known:
+            return []
+        return [
+            f'    """What program.arrays() gives, besides the arguments of {self.program.name}:',
+            "",
+            *known,
+            '    """',
+        ]
+
+    def described(self, x: Value) -> str:
+        """Which array an input is."""
+        if x.kind == GENERATOR:
+            return f"{x.name or 'a'} np.random.Generator"
+        what = self.whose.get(x) or x.name or f"{'an' if x.kind[0] == 'a' else 'a'} {x.kind}"
+        if x.kind == GRADIENT:
+            what = f"the gradient of {what.removeprefix('d_')} before the call"
+        return f"{what} {x.shape} {x.dtype}"
+
+    def check_finite(self) -> None:
+        """Nothing is written where a gradient is nan or inf."""
+        if not self.finite:
+            return
+        names = [self.read(x).text for x in self.finite]
+        self.parts.append([])
+        indent = ""
+        if len(names) > 1:
+            self.write_down(f"for g in ({', '.join(names)}):")
+            indent, names = "    ", ["g"]
+        self.write_down(f"{indent}if not np.isfinite({names[0]}).all():")
+        self.write_down(f'{indent}    raise FloatingPointError("a gradient is nan or inf; nothing was written")')
 
     def write_down(self, statement: str, comment: str = "") -> None:
         """Add a statement to the part that is being written."""
@@ -88,7 +139,7 @@ class Source:
         self.shorten(step, WIDTH)
         short = step.op.name in VIEWS and self.read(root(step.inputs[0], self.made)).text.isidentifier()
         once = self.uses[step.output] == 1 and step.output.shape is not None and not draws(step.op)
-        told = step.output.name or step.output in self.gradients or self.naming.is_delta(step.output)
+        told = step.output.name or step.output in (*self.gradients, *self.finite) or self.naming.is_delta(step.output)
         if not short and (told or not once):
             self.state(step.output)
 
@@ -106,7 +157,9 @@ class Source:
         if step.op.name == "where" and {x.dtype for x in step.inputs[1:] if isinstance(x, Value)} == {FLOAT}:
             same_dtype = {FLOAT}
         args = [self.operand(x, same_dtype) if isinstance(step.op, Elementwise) else self.read(x) for x in step.inputs]
-        if needs_kernel(step.op):  # a kernel of ours is given arrays, not NumPy's numbers
+        if isinstance(step.op, Elementwise) and needs_kernel(
+            step.op
+        ):  # a kernel of ours is given arrays, not NumPy's numbers
             args = [
                 call("np.asarray", arg.text) if x in self.made and x.shape == () else arg
                 for x, arg in zip(step.inputs, args, strict=True)
@@ -125,7 +178,7 @@ class Source:
 
     def state(self, value: Value) -> None:
         """Give a value a statement of its own."""
-        shape = "" if value.shape is None else f"  # {value.shape}"
+        shape = "" if value.shape is None or not self.shapes else f"  # {value.shape}"
         name = self.naming.name(value)
         self.shorten(self.made[value], LINE - len(f"{name} = {shape}"))
         if value in self.naming.backward and len(self.parts) == 1:
@@ -135,18 +188,26 @@ class Source:
 
     def write_all(self) -> None:
         """The writes, which come last; what they read of a memory is read before the first write to it."""
-        targets = [target for target, _ in self.program.writes]
-        for position, (target, value) in enumerate(self.program.writes):
+        targets: list[Value] = []
+        for target, value in self.program.writes:
             added = self.added(target, value)
             part = value if added is None else added
-            if self.reads(part, targets[:position]):
+            if self.reads(part, targets):
                 self.keep(part if self.is_apart(part) else value)
+            targets.append(target)
+        for each in self.calls:
+            for x in each.inputs:
+                if self.reads(x, targets):
+                    self.keep(x)
+            targets += each.targets
         for end in (*self.returned, *self.gradients):
             if self.reads(end, targets):
                 self.keep(end)
         self.parts.append([])
         for target, value in self.program.writes:
             self.write(target, value)
+        for each in self.calls:
+            self.write_down(f"{each.name}({', '.join(self.read(x).text for x in each.inputs)})")
 
     def added(self, target: Value, value: Value) -> Any:
         """The operand of an in-place statement, where a write is one."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,18 @@ import numpy as np
 from ..core.backward import Pull
 from ..core.containers import has_values
 from ..core.context import no_grad
-from ..core.dispatch import apply
+from ..core.dispatch import apply, single
 from ..core.errors import TraceError as TraceError
-from ..core.errors import called
-from ..core.half import is_half, rounded, single
-from ..core.names import line, spot
+from ..core.errors import describe
+from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, constant
-from ..core.versions import Memory, memory, tick
+from ..core.versions import Memory, memory_of, next_id
+from ..expressions.phrases import pattern, same_bits
 from ..ops import TABLE
+from ..ops.half import is_half, rounded
 from ..ops.identity import alias, hook
-from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Value
+from .scalars import Scalar
+from .values import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 
 LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after it
 SAME = (alias, hook)
@@ -27,22 +30,38 @@ SHAPED_BY_DATA = ("argwhere", "flatnonzero", "nonzero", "unique")
 astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
 
 
+LISTED = 64  # entries of a constant that a text may list
+CURE = (
+    "Choose with mg.where instead of if, keep numbers as Tensors, or do it outside and give the result as an argument."
+)
+CURES = {
+    "an index": "Write mg.take(array, index, axis=0) for array[index].",
+    "conversion to an array": "Leave it out, for arguments are Tensors here; or convert before, and give the array.",
+}
+
+
 class Trace:
     """Is shown every op, and remembers of every tensor which value it holds now."""
 
     def __init__(self, spell: bool = True) -> None:
         self.spell = spell  # rows out, where they can be, or take them whole
+        self.owners: set[int] = set()  # of the memory of arrays that were there before the function ran
+        self.kept: list[Any] = []  # arrays whose ids stand for them
+        self.spoiled: str | None = None  # why this run is no program, though it computed the right thing
+        self.refused: TraceError | None = None  # what the function caught is raised once more at its end
         self.steps: list[Step] = []
         self.rules = 0  # that are being read
-        self.start = tick()
+        self.start = next_id()
         self.values: dict[Tensor, Value] = {}
         self.inputs: dict[tuple[str, int], Value] = {}
         self.targets: dict[Tensor, Value] = {}  # tensors that were written to, and which input each was
+        self.whole: dict[Tensor, Tensor] = {}  # what shows all of another's memory: written to, the other is
         self.written: dict[Memory, Tensor] = {}
         self.touched: set[Tensor] = set()  # whose gradient was set or forgotten by the function itself
         self.met: dict[Tensor, Tensor | None] = {}  # the gradients that were there before, where they were looked at
         self.modules: dict[int, Any] = {}
-        self.checks: dict[Tensor, Callable[[Any], None]] = {}  # of what is to be written
+        self.updates: list[Update] = []  # of optimisers
+        self.update = 0  # the number of the one that is made
         self.outputs: dict[Value, Any] = {}  # and the module that gave each, the innermost
 
     # What the engine shows.
@@ -50,16 +69,16 @@ class Trace:
     def made(self, node: Tensor, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> None:
         """An op ran."""
         args = tuple(map(self.seen, args))
-        node.args = args if node.edges else ()
+        node.args = args if node._parents else ()
         if op in SAME:
             self.same(node, args[0])
         elif op.single and is_half(args):
             with no_grad():
                 plain = (x.detach() if isinstance(x, Tensor) else x for x in args)
                 self.same(node, rounded(apply(op, tuple(map(single, plain)), params)))
-        elif op.spelled and self.spell:
+        elif op.decomposition and op.exact and self.spell:
             with no_grad():
-                self.same(node, op.spelled(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
+                self.same(node, op.decomposition(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
                 self.values[node].kind_of = op.name
         else:
             check_shape_is_known(op, args)
@@ -89,10 +108,12 @@ class Trace:
     def same(self, tensor: Tensor, other: Any) -> None:
         """A tensor is another, under a new name."""
         self.values[tensor] = self.value(other)
+        if tensor.op is None and isinstance(other, Tensor) and tensor._data is other._data:
+            self.whole[tensor] = self.whole.get(other, other)
 
     def copied(self, tensor: Tensor, data: Any) -> None:
         """A Tensor was made of an array, which is read at each call, or of numbers, which stay."""
-        if isinstance(data, np.ndarray):
+        if isinstance(data, np.ndarray | Tensor):
             self.values[tensor] = self.step(astype, (self.value(data),), {"dtype": tensor._data.dtype}, tensor._data)
         else:
             self.fixed(tensor)
@@ -103,6 +124,7 @@ class Trace:
 
     def wrote(self, tensor: Tensor, values: Any) -> None:
         """A tensor's memory was given values."""
+        tensor = self.whole.get(tensor, tensor)
         target = self.value(tensor)
         value = self.value(values)
         shape, dtype = tensor._data.shape, tensor._data.dtype
@@ -114,7 +136,7 @@ class Trace:
             value = self.step(TABLE["copy"], (value,), {}, np.empty(shape, dtype))
         self.targets.setdefault(tensor, target)
         self.values[tensor] = value
-        self.written[memory(tensor)] = tensor
+        self.written[memory_of(tensor)] = tensor
 
     def gradient(self, tensor: Tensor) -> Any:
         """What `.grad` is now."""
@@ -134,9 +156,18 @@ class Trace:
         self.value(tensor)
         self.touched.add(tensor)
 
-    def expect(self, tensor: Tensor, check: Callable[[Any], None]) -> None:
-        """What is written to a tensor is to be checked first, by a function that raises."""
-        self.checks[tensor] = check
+    @contextmanager
+    def updating(self, name: str, p: Tensor, gradient: Any, state: dict[str, Tensor]) -> Iterator[None]:
+        """While an optimiser updates a parameter; it makes a step only where all that it writes is finite."""
+        held = {kind: self.value(x) for kind, x in state.items()}
+        self.updates.append(Update(name, self.value(p), self.value(gradient), held))
+        self.update = len(self.updates)
+        yield
+        self.update = 0
+
+    def spoil(self, why: str) -> None:
+        """This run goes on and is right, and no program is made of it; without a reason, one may be of a later run."""
+        self.spoiled = self.spoiled or why
 
     def drew(self, tensor: Tensor, op: Any, method: Any, args: Any, kwargs: Any) -> None:
         """A Generator drew numbers."""
@@ -152,24 +183,37 @@ class Trace:
 
     def refuse(self, tensor: Tensor, how: str) -> None:
         """What would make a value part of the program."""
-        raise TraceError(
-            f"{how} of {called(tensor, 'a tensor')} in a traced function would make today's value part of the "
-            f"program: {line(spot())}. Choose with mg.where instead of if, keep numbers as Tensors, or do it outside."
+        self.refused = self.refused or TraceError(
+            f"{how} of {describe(tensor, 'a tensor')} in a traced function would make today's value part of the "
+            f"program: {format_location(caller_location())}. {CURES.get(how, CURE)}"
         )
+        raise self.refused
 
     # What the program is made of.
 
     def value(self, x: Any) -> Any:
         """The value that a tensor or an array holds now; a number is itself."""
         if isinstance(x, Tensor):
+            x = x.tensor if type(x) is Scalar else self.whole.get(x, x)
             self.check_unwritten(x)
             if x not in self.values:
-                old = x.birth < self.start
-                self.values[x] = self.input(TENSOR, x, x._data) if old else self.input(ARRAY, x._data, x._data)
+                old = x._order < self.start
+                self.values[x] = self.input(TENSOR, x, x._data) if old else self.array(x._data)
             return self.values[x]
         if isinstance(x, np.generic | list):
             return new(CONSTANT, *[np.asarray(x)] * 2)
-        return self.input(ARRAY, x, x) if is_array(x) else x
+        return self.array(x) if is_array(x) else x
+
+    def array(self, x: Any) -> Value:
+        """An array that was there before is read at each call; one that the function made is a constant, as it is."""
+        if id(owner(x)) in self.owners or not isinstance(x, np.ndarray):
+            return self.input(ARRAY, x, x)
+        known = self.inputs.get((CONSTANT, id(x)))
+        if known is None or not same_bits(known.of, x):
+            written = x.size <= LISTED or pattern(x)  # in a text; else it is a parameter
+            known = self.inputs[CONSTANT, id(x)] = new(CONSTANT if written else ARRAY, *[snapshot(x)] * 2)
+            self.kept.append(x)
+        return known
 
     def input(self, kind: str, of: Any, data: Any) -> Value:
         key = (kind, id(of))  # the value holds on to `of`
@@ -180,7 +224,7 @@ class Trace:
     def step(self, op: Any, inputs: tuple[Any, ...], params: dict[str, Any], data: Any) -> Value:
         output = new(RESULT, None, data)
         output.backward = self.rules > 0
-        self.steps.append(Step(op, inputs, params, output, spot()))
+        self.steps.append(Step(op, inputs, params, output, caller_location(), self.update))
         return output
 
     def cotangent(self, node: Tensor, g: Any, final: bool = False) -> None:
@@ -195,12 +239,12 @@ class Trace:
     def check_unwritten(self, x: Tensor) -> None:
         """Refuse a view of what was written to since: it shows what a program keeps for the end."""
         target = self.written.get(x._memory) if x._memory is not None else None
-        if target is not None and target is not x and x.birth < x._memory.written:  # type: ignore[union-attr]
+        if target is not None and target is not x and x._order < x._memory.written:  # type: ignore[union-attr]
             given = x in self.values and self.values[x].kind == ARGUMENT
             cure = "Give the function a copy of one" if given else "Take the view after the write, or copy it before"
             raise TraceError(
-                f"{called(x, 'a tensor')} is a view of {called(target, 'a tensor')}, which was written to since; a "
-                f"program writes last: {line(spot())}. {cure}."
+                f"{describe(x, 'a tensor')} is a view of {describe(target, 'a tensor')}, which was written to since; a "
+                f"program writes last: {format_location(caller_location())}. {cure}."
             )
 
     def end(self, x: Tensor) -> Any:
@@ -215,6 +259,8 @@ class Trace:
             tensor._grad = np.array(g._data)
         left: list[tuple[Tensor, Value | None]] = []
         for tensor, value in list(self.values.items()):
+            if tensor._order > self.start:
+                continue  # made by the function itself, and gone with it
             if tensor in gradients and tensor.op is None and value.kind != CONSTANT:
                 self.cotangent(tensor, gradients[tensor], final=True)
                 left.append((tensor, self.value(gradients[tensor])))
@@ -226,12 +272,26 @@ class Trace:
         """Refuse a module that keeps what the function computed: a program has no attributes to set."""
         for module in self.modules.values():
             for path, tensor in module.named_tensors():
-                if tensor.birth > self.start:
+                if tensor._order > self.start:
                     raise TraceError(
                         f"{path} of {type(module).__name__} was set to a Tensor made in the traced function, and its "
                         "program would not set it. Give the module a Tensor of its own before, and write into that "
                         "with .assign(values)."
                     )
+
+
+def owner(x: Any) -> Any:
+    """What holds the memory of an array or Tensor."""
+    x = x._data if isinstance(x, Tensor) else x
+    while getattr(x, "base", None) is not None:
+        x = x.base
+    return x
+
+
+def snapshot(x: Any) -> Any:
+    """A copy with the same order in memory; what was broadcast stays so."""
+    part = x[tuple(slice(1) if not step else slice(None) for step in x.strides)]
+    return np.broadcast_to(part.copy(order="K"), x.shape) if 0 in x.strides else x.copy(order="K")
 
 
 def is_array(x: Any) -> bool:
@@ -249,5 +309,5 @@ def check_shape_is_known(op: Any, args: tuple[Any, ...]) -> None:
     if masks or op.name in SHAPED_BY_DATA:
         raise TraceError(
             f"how many entries {op.name} gives depends on the values, and a program's shapes are fixed: "
-            f"{line(spot())}. Choose with mg.where, or multiply by the mask."
+            f"{format_location(caller_location())}. Choose with mg.where, or multiply by the mask."
         )

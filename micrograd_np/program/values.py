@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..core.names import Spot
+from ..core.names import Location
 
 # Where a value comes from, and what `of` then holds.
 ARGUMENT = "argument"  # the position among the leaves of the arguments
@@ -39,6 +39,15 @@ class Value:
         return f"<{self.name or self.kind} {self.shape} {self.dtype}>"
 
 
+class Update(NamedTuple):
+    """An optimiser's update of one parameter: its class, and what it is given."""
+
+    name: str
+    parameter: Value
+    gradient: Any
+    state: dict[str, Value]
+
+
 class Step(NamedTuple):
     """A row that ran: on values and plain numbers, with parameters, at a line of the user's."""
 
@@ -46,7 +55,8 @@ class Step(NamedTuple):
     inputs: tuple[Any, ...]
     params: dict[str, Any]
     output: Value
-    where: Spot | None = None
+    where: Location | None = None
+    update: int = 0  # the number of an optimiser\'s update that it is part of, from 1
 
 
 @dataclass(eq=False)
@@ -62,7 +72,10 @@ class Steps:
     gradients: list[tuple[Value, Value | None]]  # (input, the `.grad` that it is left with)
     met: dict[Any, bool] = field(default_factory=dict)  # tensor: whether it had a gradient, where that was looked at
     modules: list[Any] = field(default_factory=list)
-    checks: list[tuple[Value, Callable[[Any], None]]] = field(default_factory=list)  # of what is to be written there
+    finite: list[Value] = field(default_factory=list)  # gradients: where one is not, nothing is written
+    updates: list[Update] = field(default_factory=list)  # whose new values have to be finite, too
+    modes: list[tuple[Any, bool]] = field(default_factory=list)  # modules whose `training` was set
+    spoiled: str | None = None  # why these steps are no program
 
     def inputs(self) -> list[Value]:
         """The values that no step makes, in the order in which they are first read."""

@@ -58,6 +58,7 @@ def load(path: Path, into: Any = None) -> Any:
     Parameters
     ----------
     path : str or path
+        The file, a .npz or .safetensors.
     into : module, optimiser, Tensor, array, Generator, or nested dict, list or tuple of them, optional
         Takes the state, generators of a module's dropout included, and is returned. All of it is loaded, or nothing.
 

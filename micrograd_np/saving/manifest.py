@@ -8,27 +8,15 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.errors import LoadError, MissingPackageError
+from ..core.errors import LoadError
 
 FORMAT, VERSION = "micrograd_np", 1
 DTYPE = re.compile(r"[<>|][biufcSUmM]\d+(\[\w+\])?")
 NAME = re.compile(r"[\w.~%-]+", re.ASCII)
-
-
-def import_extra(module: str, what: str, cure: str = "") -> Any:
-    """A module of an optional package; raise with the command that installs it, if it is not there."""
-    package = module.partition(".")[0]
-    try:
-        return import_module(module)
-    except ImportError:
-        raise MissingPackageError(
-            f'{what} needs the {package} package: pip install "micrograd-np[{package}]".{cure}'
-        ) from None
 
 
 def check_file(holds: bool, otherwise: str) -> None:

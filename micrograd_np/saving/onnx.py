@@ -10,21 +10,21 @@ import numpy as np
 
 from ..core.context import no_grad
 from ..core.errors import ArgumentTypeError
-from ..core.names import line
+from ..core.names import format_location
 from ..nn.module import Module
+from ..nn.validation import import_extra
 from ..program.record import record
 from ..program.simplify import draws, simplified
 from ..program.values import ARRAY, CONSTANT, TENSOR, Step, Value
 from .files import replacing
-from .manifest import import_extra
-from .onnx_nodes import NODES, axes_tuple
+from .onnx_nodes import axes_tuple, form_of_row
 
 OPSET = 18
 STARRED = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 class Graph:
-    """ONNX nodes under way, and what each value is called."""
+    """The ONNX nodes written so far, and the name of each value."""
 
     def __init__(self, helper: Any, paths: dict[int, str]) -> None:
         self.helper = helper
@@ -34,7 +34,7 @@ class Graph:
         self.names: dict[Value, Any] = {}
         self.taken: set[str] = set()
 
-    def called(self, name: str) -> str:
+    def unique(self, name: str) -> str:
         """A name that nothing else has."""
         unique, number = name, 2
         while unique in self.taken:
@@ -44,13 +44,13 @@ class Graph:
 
     def node(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> Any:
         """Add a node; the name of its output, or the names."""
-        names = [self.called(kind.lower()) for _ in range(outputs)]
+        names = [self.unique(kind.lower()) for _ in range(outputs)]
         self.nodes.append(self.helper.make_node(kind, inputs, names, **attributes))
         return names[0] if outputs == 1 else names
 
     def tensor(self, name: str, array: Any) -> str:
         """An array that is part of the model."""
-        name = self.called(name)
+        name = self.unique(name)
         self.tensors[name] = array
         return name
 
@@ -64,7 +64,7 @@ class Graph:
         return self.integers(axes_tuple(x, axis))
 
     def name(self, x: Any, dtype: Any = None) -> Any:
-        """What a value or a number is called, in a dtype."""
+        """The name of a value or a number, cast to a dtype."""
         if not isinstance(x, Value):
             return self.number(x, dtype)
         if x not in self.names:
@@ -150,7 +150,7 @@ def export_onnx(model: Callable[..., Any], *example: Any, path: Any = None) -> A
     tensors = model.named_tensors() if isinstance(model, Module) else ()
     graph = Graph(helper, {id(tensor): name for name, tensor in tensors})
     for x, name in zip(program.arguments, parameters(model, len(example)), strict=True):
-        graph.names[x] = graph.called(name)
+        graph.names[x] = graph.unique(name)
     write_steps(graph, program.steps)
     inputs = [declared(helper, graph.names[x], x) for x in program.arguments]
     ends = [x for x in program.result if isinstance(x, Value)]
@@ -176,22 +176,22 @@ def write_steps(graph: Graph, steps: list[Step]) -> None:
     """Write the nodes of each step; raise an error that names all steps without a form."""
     missing: dict[str, None] = {}
     for step in steps:
-        form = NODES.get(step.op.name) or (write_decomposed if step.op.spelled else None)
+        form = form_of_row(step.op) or (write_decomposed if step.op.decomposition else None)
         name = None if form is None or missing else form(graph, step)
         if name is not None:
             graph.names[step.output] = name
         elif form is None or not missing:
-            missing[f"{step.op.name.lstrip('_')} ({line(step.where) if step.where else 'inside'})"] = None
+            missing[f"{step.op.name.lstrip('_')} ({format_location(step.where) if step.where else 'inside'})"] = None
     if missing:
         cure = ["Random numbers are drawn in training: call model.eval()."] if any(draws(x.op) for x in steps) else []
         raise ArgumentTypeError("\n  ".join(["there is no ONNX form here for", *missing, *cure]))
 
 
 def write_decomposed(graph: Graph, step: Step) -> Any:
-    """Write the nodes of a row that has no form of its own: those of the simpler rows that it is spelled with."""
+    """Write the nodes of a row that has no form of its own: those of the simpler rows of its decomposition."""
     examples = [np.ones(x.shape, x.dtype) if isinstance(x, Value) else x for x in step.inputs]
     with np.errstate(all="ignore"):
-        program = record(lambda *args: step.op.spelled(*args, **step.params), tuple(examples), {}, spell=False)[1]
+        program = record(lambda *args: step.op.decomposition(*args, **step.params), tuple(examples), {}, spell=False)[1]
     values = [x for x in step.inputs if isinstance(x, Value)]
     for inner, outer in zip(program.arguments, values, strict=True):
         graph.names[inner] = graph.name(outer)
@@ -200,7 +200,7 @@ def write_decomposed(graph: Graph, step: Step) -> Any:
 
 
 def parameters(model: Callable[..., Any], count: int) -> list[str]:
-    """What the model calls its arguments, where it says so."""
+    """The names of the model's arguments, or input_0, input_1, ... ."""
     try:
         given = signature(getattr(model, "forward", model)).parameters.values()
         names = [p.name for p in given if p.kind not in STARRED]

@@ -11,10 +11,9 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..ops.activations import _MIDDLE, _NEAR
 from ..ops.indexing import Slot
-from ..ops.windows import count_steps, taps
+from ..ops.windows import count_steps, tap_indices
 
 Nodes = Callable[[Any, Any], Any]
-TWICE = 2 * math.sqrt(2 / math.pi)
 
 
 def elementwise(kind: str, **attributes: Any) -> Nodes:
@@ -51,23 +50,17 @@ def formula(f: Callable[..., str]) -> Nodes:
     return nodes
 
 
+def formula_in(f: Callable[..., str]) -> Nodes:
+    """Several nodes that depend on the dtype: a function of the graph, an operand and the dtype of the result."""
+    return lambda g, step: f(g.arithmetic(step.output.dtype), *g.operands(step), step.output.dtype)
+
+
 def reduction(kind: str) -> Nodes:
     def nodes(g: Any, step: Any) -> Any:
         x, axis, keepdims = step.inputs[0], step.params["axis"], step.params["keepdims"]
         return g.node(kind, g.name(x, step.output.dtype), g.axes(x, axis), keepdims=int(keepdims))
 
     return nodes
-
-
-def variance(g: Any, step: Any) -> Any:
-    """The variance: the mean square of what is left without the mean."""
-    x, axis, dtype = step.inputs[0], step.params["axis"], step.output.dtype
-    do, axes = g.arithmetic(dtype), g.axes(x, axis)
-    count = math.prod(x.shape[k] for k in range(len(x.shape)) if axis is None or k in axes_tuple(x, axis))
-    name = g.name(x, dtype)
-    apart = do("Sub", name, g.node("ReduceMean", name, axes, keepdims=1))
-    total = g.node("ReduceSum", do("Mul", apart, apart), axes, keepdims=int(step.params["keepdims"]))
-    return do("Div", total, count - step.params["ddof"])
 
 
 def axes_tuple(x: Any, axis: Any) -> tuple[int, ...]:
@@ -122,30 +115,13 @@ def erf_nodes(do: Any, x: str, dtype: Any) -> Any:
     return do("Mul", do("Sign", x), do("Where", do("Greater", size, near), tail, do("Mul", near, do("Div", *inside))))
 
 
-def error_function_nodes(g: Any, step: Any) -> Any:
-    dtype = step.output.dtype
-    do, (x,) = g.arithmetic(dtype), g.operands(step)
-    found = erf_nodes(do, x, dtype)
-    return do("Sub", 1, found) if step.op.name == "erfc" else found
-
-
-def gelu_nodes(g: Any, step: Any) -> Any:
-    """x (1 + erf(x/√2))/2, or x / (1 + exp(-bend)), the bend of its tanh form."""
-    dtype = step.output.dtype
-    do, (x,) = g.arithmetic(dtype), g.operands(step)
-    if step.params["approximate"] == "none":
-        return do("Mul", do("Div", x, 2), do("Add", erf_nodes(do, do("Mul", x, math.sqrt(0.5)), dtype), 1))
-    bend = do("Mul", x, do("Add", do("Mul", do("Mul", x, x), 0.044715 * TWICE), TWICE))
-    return do("Mul", x, do("Sigmoid", bend))
-
-
 def where_nodes(g: Any, step: Any) -> Any:
     condition, *values = step.inputs
     names = [g.name(x, step.output.dtype) for x in values]
     return g.node("Where", g.name(condition, np.dtype(bool)), *names)
 
 
-def astype_nodes(g: Any, step: Any) -> Any:
+def cast_nodes(g: Any, step: Any) -> Any:
     return g.name(step.inputs[0], step.output.dtype)
 
 
@@ -245,14 +221,14 @@ def max_pool_nodes(g: Any, step: Any) -> Any:
 
 
 def windows_nodes(g: Any, step: Any) -> Any:
-    """What each entry of the kernel falls on, one after the other."""
+    """The entries of x that each entry of the kernel meets, one after the other."""
     x, how = step.inputs[0], dict(step.params)
     kernel, padding, fill = how["kernel"], how["padding"], how.pop("fill")
     steps = count_steps(x.shape[2:], **how)
     ends = g.integers([0, 0, *padding] * 2)
     wide = g.node("Pad", g.name(x), ends, g.number(fill, x.dtype)) if any(padding) else g.name(x)
     shape = (*x.shape[:2], *[n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True)])
-    seen = [where[1:] for _, where in taps(kernel, steps, how["stride"], how["dilation"])]
+    seen = [where[1:] for _, where in tap_indices(kernel, steps, how["stride"], how["dilation"])]
     parts = [g.slice(wide, shape, [slice(None), slice(None), *where]) for where in seen]
     return g.reshape(g.node("Concat", *parts, axis=0), step.output.shape)
 
@@ -266,72 +242,51 @@ def standardize_nodes(g: Any, step: Any) -> Any:
     return [do("Div", apart, do("Sqrt", do("Add", var, step.params["eps"]))), mean, var]
 
 
-ONE_NODE = {
-    "Add Sub Mul Div Neg Reciprocal Pow Exp Log": "add subtract multiply divide negative reciprocal power exp log",
-    "Sqrt Abs Abs Sign Floor Ceil Round": "sqrt absolute fabs sign floor ceil rint",
-    "Max Min Sin Cos Tan Asin Acos Atan": "maximum minimum sin cos tan arcsin arccos arctan",
-    "Sinh Cosh Tanh Asinh Acosh Atanh": "sinh cosh tanh arcsinh arccosh arctanh",
+# The forms of rows by their `onnx` field; one that is not here is a single node, an operator of elements.
+FORMS: dict[str, Nodes] = {
+    **{kind: comparison(kind) for kind in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal")},
+    **{kind: comparison(kind) for kind in ("IsNaN", "IsInf")},
+    "NotEqual": comparison("Equal", "Not"),
+    **{kind: logical(kind) for kind in ("And", "Or", "Xor", "Not")},
+    **{f"Reduce{kind}": reduction(f"Reduce{kind}") for kind in ("Sum", "Mean", "Prod", "Max", "Min", "LogSumExp")},
+    "Identity": cast_nodes,
+    "Cast": cast_nodes,
+    "Square": formula(lambda do, x: do("Mul", x, x)),
+    "Exp2": formula(lambda do, x: do("Pow", 2, x)),
+    "Expm1": formula(lambda do, x: do("Sub", do("Exp", x), 1)),
+    "Log1p": formula(lambda do, x: do("Log", do("Add", x, 1))),
+    "Log2": formula(lambda do, x: do("Div", do("Log", x), math.log(2))),
+    "Log10": formula(lambda do, x: do("Div", do("Log", x), math.log(10))),
+    "LogAddExp": formula(logaddexp_nodes),
+    "Sigmoid": formula(lambda do, x: do("Sigmoid", x)),
+    "Relu": formula(lambda do, x: do("Relu", x)),
+    "Erf": formula_in(erf_nodes),
+    "Erfc": formula_in(lambda do, x, dtype: do("Sub", 1, erf_nodes(do, x, dtype))),
+    "Where": where_nodes,
+    "Item": lambda g, step: g.item(step),
+    "CumSum": cumsum_nodes,
+    "ArgMax": extreme_index("ArgMax"),
+    "ArgMin": extreme_index("ArgMin"),
+    "Softmax": over_axis("Softmax"),
+    "LogSoftmax": over_axis("LogSoftmax"),
+    "MatMul": lambda g, step: g.node("MatMul", *g.operands(step)),
+    "Einsum": lambda g, step: g.node("Einsum", *g.operands(step), equation=step.params["subscripts"]),
+    "Gather": lambda g, step: g.node("Gather", g.name(step.inputs[1]), g.name(step.inputs[0])),
+    "Transpose": transpose_nodes,
+    "Reshape": reshape_nodes,
+    "Dot": dot_nodes,
+    "Gemm": linear_nodes,
+    "Expand": broadcast_to_nodes,
+    "Concat": concatenate_nodes,
+    "Split": split_nodes,
+    "Slice": getitem_nodes,
+    "Conv": conv_nodes,
+    "MaxPool": max_pool_nodes,
+    "Windows": windows_nodes,
+    "Standardize": standardize_nodes,
 }
-COMPARISONS = {
-    "Less": "less",
-    "LessOrEqual": "less_equal",
-    "Greater": "greater",
-    "GreaterOrEqual": "greater_equal",
-    "Equal": "equal",
-    "Equal Not": "not_equal",
-    "IsNaN": "isnan",
-    "IsInf": "isinf",
-}
-LOGIC = {"And": "logical_and", "Or": "logical_or", "Xor": "logical_xor", "Not": "logical_not"}
-REDUCTIONS = {"Sum": "sum", "Mean": "mean", "Prod": "prod", "Max": "max", "Min": "min", "LogSumExp": "logsumexp"}
 
-NODES: dict[str, Nodes] = {
-    row: elementwise(kind)
-    for kinds, rows in ONE_NODE.items()
-    for kind, row in zip(kinds.split(), rows.split(), strict=True)
-}
-NODES |= {row: comparison(*kinds.split()) for kinds, row in COMPARISONS.items()}
-NODES |= {row: logical(kind) for kind, row in LOGIC.items()}
-NODES |= {row: reduction(f"Reduce{kind}") for kind, row in REDUCTIONS.items()}
-NODES |= dict.fromkeys(("positive", "alias", "copy", "real", "conjugate", "astype"), astype_nodes)
-NODES |= {
-    "square": formula(lambda do, x: do("Mul", x, x)),
-    "exp2": formula(lambda do, x: do("Pow", 2, x)),
-    "expm1": formula(lambda do, x: do("Sub", do("Exp", x), 1)),
-    "log1p": formula(lambda do, x: do("Log", do("Add", x, 1))),
-    "log2": formula(lambda do, x: do("Div", do("Log", x), math.log(2))),
-    "log10": formula(lambda do, x: do("Div", do("Log", x), math.log(10))),
-    "logaddexp": formula(logaddexp_nodes),
-    "sigmoid": formula(lambda do, x: do("Sigmoid", x)),
-    "relu": formula(lambda do, x: do("Relu", x)),
-    "gelu": gelu_nodes,
-    "erf": error_function_nodes,
-    "erfc": error_function_nodes,
-    "where": where_nodes,
-    "_item": lambda g, step: g.item(step),
-    "var": variance,
-    "std": lambda g, step: g.node("Sqrt", variance(g, step)),
-    "cumsum": cumsum_nodes,
-    "argmax": extreme_index("ArgMax"),
-    "argmin": extreme_index("ArgMin"),
-    "softmax": over_axis("Softmax"),
-    "log_softmax": over_axis("LogSoftmax"),
-    "matmul": lambda g, step: g.node("MatMul", *g.operands(step)),
-    "einsum": lambda g, step: g.node("Einsum", *g.operands(step), equation=step.params["subscripts"]),
-    "embedding": lambda g, step: g.node("Gather", g.name(step.inputs[1]), g.name(step.inputs[0])),
-    "swapaxes": transpose_nodes,
-}
-NODES |= dict.fromkeys(("reshape", "flatten", "expand_dims", "squeeze"), reshape_nodes)
-NODES |= {
-    "dot": dot_nodes,
-    "linear": linear_nodes,
-    "transpose": transpose_nodes,
-    "broadcast_to": broadcast_to_nodes,
-    "concatenate": concatenate_nodes,
-    "split": split_nodes,
-    "getitem": getitem_nodes,
-    "conv": conv_nodes,
-    "max_pool": max_pool_nodes,
-    "windows": windows_nodes,
-    "standardize": standardize_nodes,
-}
+
+def form_of_row(row: Any) -> Nodes | None:
+    """The writer of a row's nodes, or None where it has no form."""
+    return None if row.onnx is None else FORMS.get(row.onnx) or elementwise(row.onnx)

@@ -24,9 +24,9 @@ def put_into(ours: Any, given: Any, path: Any) -> Any:
         raise LoadError("\n  ".join([f"{path} does not fit; nothing was changed.", *wrong]))
     before = state_copy(ours)
     try:
-        return put(ours, given)
+        return put_values(ours, given)
     except BaseException:
-        put(ours, before)
+        put_values(ours, before)
         raise
 
 
@@ -62,11 +62,11 @@ def kind_of(value: Any) -> str:
     return next((name for name, kinds in PLAIN.items() if isinstance(value, kinds)), f"a {type(value).__name__}")
 
 
-def put(ours: Any, given: Any) -> Any:
+def put_values(ours: Any, given: Any) -> Any:
     """Put values that fit in their places; numbers and strings, which have none, are returned."""
     if hasattr(ours, "load_state_dict"):
         if isinstance(given, State):
-            put(state_of(ours).generators, given.generators)
+            put_values(state_of(ours).generators, given.generators)
         ours.load_state_dict(dict(given))
     elif isinstance(ours, Tensor):
         ours.data = given
@@ -75,11 +75,11 @@ def put(ours: Any, given: Any) -> Any:
     elif isinstance(ours, np.random.Generator):
         ours.bit_generator.state = given.bit_generator.state
     elif isinstance(ours, dict):
-        ours.update({key: put(ours[key], value) for key, value in given.items()})
+        ours.update({key: put_values(ours[key], value) for key, value in given.items()})
     elif isinstance(ours, list):
-        ours[:] = [put(mine, theirs) for mine, theirs in zip(ours, given, strict=True)]
+        ours[:] = [put_values(mine, theirs) for mine, theirs in zip(ours, given, strict=True)]
     elif isinstance(ours, tuple):
-        return tuple(put(mine, theirs) for mine, theirs in zip(ours, given, strict=True))
+        return tuple(put_values(mine, theirs) for mine, theirs in zip(ours, given, strict=True))
     else:
         return given
     return ours

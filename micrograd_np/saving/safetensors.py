@@ -7,7 +7,8 @@ from typing import IO, Any
 import numpy as np
 
 from ..core.errors import ArgumentTypeError, LoadError
-from .manifest import FORMAT, Entry, Manifest, check_file, import_extra, read_manifest
+from ..nn.validation import import_extra
+from .manifest import FORMAT, Entry, Manifest, check_file, read_manifest
 
 NEEDED = ("a .safetensors file", " Or save .npz.")
 

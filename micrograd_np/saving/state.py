@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, called
+from ..core.errors import ArgumentError, ArgumentTypeError, describe
+from ..core.names import printable
 from ..core.tensor import Tensor
 from ..nn.module import Module, Parameter, walk
 
@@ -127,7 +128,7 @@ def key_of(key: Any, at: Path) -> Any:
 def check_leaf(value: Tensor, at: Path) -> None:
     if value.op is not None:
         raise ArgumentTypeError(
-            f"{dotted(at)} is {called(value, 'a tensor')}, made by {value.op.name}, and a file keeps no graph. Save "
+            f"{dotted(at)} is {describe(value, 'a tensor')}, made by {value.op.name}, and a file keeps no graph. Save "
             ".detach() of it, or .item()."
         )
 
@@ -150,4 +151,4 @@ def put_aside(array: Any, at: Path, arrays: Arrays) -> str:
 
 
 def dotted(at: Path) -> str:
-    return ".".join(map(str, at)) or "the state"
+    return printable(".".join(map(str, at))) or "the state"

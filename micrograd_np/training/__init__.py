@@ -1,4 +1,4 @@
-"""Training: the loop that people write anyway, with what they add to it sooner or later."""
+"""Training: `fit`, a loop with validation, checkpoints and progress; and the Run that its hooks are given."""
 
 from .loop import fit, keep_freed_memory
 from .run import History, Run

@@ -1,4 +1,4 @@
-"""The loop: epochs of steps, and what is done between them."""
+"""`fit`: epochs of steps, with validation, checkpoints and hooks between them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fit(
     resume: bool = False,
     quiet: bool = False,
 ) -> History:
-    """The history of training a model: what was measured in each epoch.
+    """Train a model; return its history, the figures of each epoch.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def fit(
     epochs, size : int
         How often all samples are seen, and how many at once.
     rng : Generator
-        What draws the batches.
+        The source of the batches' order.
     metrics : dict of callables
         Figures of (prediction, target) to measure too, by name.
     schedule : Schedule, optional
@@ -130,7 +130,7 @@ def fit(
     return run.history
 
 
-# What one allocation may hold at most for glibc to raise its thresholds by it: just under 32 MiB.
+# glibc raises its thresholds by the largest block that was freed, up to 32 MiB.
 LARGEST = 2**25 - 2**16
 
 

@@ -1,4 +1,4 @@
-"""How far a training has come: a bar on a terminal, some lines elsewhere."""
+"""Progress of a training: a bar on a terminal, some lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LINES = 20
 
 
 class Shown(NamedTuple):
-    """What is called after a step and after an epoch: with how many epochs are done, and the figures of it."""
+    """Two functions, called after a step and after an epoch with the number of epochs done and the figures."""
 
     step: Show
     epoch: Show
@@ -27,7 +27,7 @@ def nothing(done: float, figures: Figures) -> None:
 
 @contextmanager
 def progress(epochs: int, quiet: bool) -> Iterator[Shown]:
-    """What shows the progress of a training, for as long as it lasts."""
+    """Give the functions that show the progress of a training."""
     if quiet:
         yield Shown(nothing, nothing)
     elif sys.stdout.isatty():

@@ -1,4 +1,4 @@
-"""Everything that the next step of a training depends on, so that it can be kept and taken up again."""
+"""The state of a training: all that the next step depends on, which a checkpoint holds; and its history."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class History(dict[str, list[float]]):
     ended: str = ""
 
     def add(self, figures: dict[str, float]) -> None:
-        """Take note of an epoch."""
+        """Add the figures of an epoch."""
         for name, value in figures.items():
             self.setdefault(name, []).append(value)
 
     def epochs(self) -> int:
-        """How many epochs were taken note of."""
+        """Return the number of epochs."""
         return max(map(len, self.values()), default=0)
 
     def __repr__(self) -> str:
@@ -85,7 +85,7 @@ class Run:
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=3))
 
     def check_model(self) -> None:
-        """Refuse to train a model of which the optimiser does not know every part."""
+        """Raise if the model has parameters that the optimiser was not given."""
         if not isinstance(self.model, Module):
             raise ArgumentTypeError(
                 f"fit trains a Module, not a {type(self.model).__name__}: write a class with a forward method."
@@ -101,7 +101,7 @@ class Run:
             )
 
     def end_epoch(self, figures: dict[str, float], patience: int | None) -> None:
-        """Take note of an epoch, move the schedule on, and see whether patience is at its end."""
+        """Record an epoch, step the schedule, and end the training if patience is at its end."""
         self.epoch += 1
         self.history.add(figures)
         loss = figures.get("val_loss", figures["loss"])
@@ -116,7 +116,7 @@ class Run:
                 self.history.ended = f"No lower loss for {patience} epochs."
 
     def close(self) -> None:
-        """Go back to the epoch of the lowest loss, if it was kept; say so if the loss rose."""
+        """Restore the epoch of the lowest loss, if it was kept; record if the loss rose."""
         losses = self.history.get("loss", [])
         said = [self.history.ended] if self.history.ended else []
         if self.best:
@@ -128,7 +128,7 @@ class Run:
         self.history.ended = " ".join(said)
 
     def parts(self) -> dict[str, Any]:
-        """What is written to where it is when a checkpoint is taken up."""
+        """The objects that a checkpoint is restored into."""
         return {"model": self.model, "optimiser": self.optimiser, "rng": self.rng, "schedule": self.schedule}
 
     def save(self, path: Path) -> None:
@@ -137,7 +137,7 @@ class Run:
         save(path, self.parts() | counts | {"history": dict(self.history), "ended": self.history.ended})
 
     def load(self, path: Path) -> None:
-        """Take up a checkpoint that fits: all of it, or nothing and a LoadError."""
+        """Restore a checkpoint that fits: all of it, or nothing and a LoadError."""
         state = load(path)
         put_into(self.parts(), {name: state[name] for name in self.parts() if name in state}, path)
         self.history = History(state["history"])

@@ -1,4 +1,4 @@
-"""One step, and what is measured over many."""
+"""Steps of a training, and the means of their figures over an epoch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Epoch = Callable[[], Iterable[Any]]
 
 
 def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook | None) -> Figures:
-    """What was measured in a step on a batch."""
+    """Take one step on a batch; return its loss and metrics."""
     *inputs, target = checked_batch(batch)
     with np.errstate(all="ignore"):  # check_loss raises for what comes of an overflow
         prediction = run.model(*inputs)
@@ -45,7 +45,7 @@ def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook |
 
 
 def check_loss(run: Run, loss: float) -> None:
-    """Refuse to go on from nan or inf."""
+    """Raise if the loss is nan or inf; else keep it for the next message."""
     if not math.isfinite(loss):
         cause = "Look at the data, the first weights and the loss."
         if run.recent:
@@ -125,7 +125,7 @@ def source(data: Any, size: int, rng: np.random.Generator | None, shuffle: bool,
 
 @contextmanager
 def modes_kept(model: Module) -> Iterator[None]:
-    """The model's parts are in training or evaluation after it as they were before."""
+    """Restore training or evaluation of all parts of the model at the end."""
     before = [(module, module.training) for module in model.modules()]
     try:
         yield

@@ -45,7 +45,7 @@ def nodes(loss):
         node = pending.pop()
         if node not in found:
             found.add(node)
-            pending += [x for x, _ in node.edges]
+            pending += [x for x, _ in node._parents]
     return found
 
 

@@ -64,9 +64,9 @@ NAMES = {
     "batch for all": {"scale"},
     "half": {"scale"},
     "not averaged": {"scale"},
-    "absolute error": {"sign only"},
+    "absolute error": {"sign only", "another's derivative"},
     "mask forgotten": {"left out", "operand", "operand left out"},
-    "mask without its scale": {"unnamed scale", "sign only", "operand"},
+    "mask without its scale": {"unnamed scale", "sign only", "operand", "mask without its scale"},
     "gamma missing": {"left out", "operand left out"},
     "one hot missing": {"softmax without the one-hot"},
     "softmax missing": {"one-hot without the softmax"},
@@ -155,6 +155,7 @@ def test_no_alarm_on_right_code(network, seed, dtype):
     assert report, str(report)
 
 
+@pytest.mark.slow
 def test_rates(capsys):
     found = TALLY["named"] + TALLY["not recognised"]
     with capsys.disabled():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.core.variables import Names
+from micrograd_np.core.names import Names
 from micrograd_np.drawing import draw
 from micrograd_np.drawing.collapse import LIMIT, fold
 from micrograd_np.drawing.graph import walk

@@ -8,8 +8,8 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn
 from micrograd_np.core import names as frames
-from micrograd_np.core import variables as naming
-from micrograd_np.core.variables import WIDTH, Names, inside, watch
+from micrograd_np.core import names as naming
+from micrograd_np.core.names import WIDTH, Names, inside, watch
 from micrograd_np.drawing import draw
 
 
@@ -211,8 +211,8 @@ def test_names_stay_with_the_values_that_had_them():
 
 def test_the_articles_networks_have_names_where_the_package_is_installed_among_libraries(monkeypatch):
     monkeypatch.setattr(naming, "libraries", lambda: (frames.ENGINE,))
-    assert naming.is_users.__wrapped__(frames.ARTICLE + "tape.py")
-    assert not naming.is_users.__wrapped__(frames.ENGINE + "core/tensor.py")
+    assert naming.is_own_code.__wrapped__(frames.ARTICLE + "tape.py")
+    assert not naming.is_own_code.__wrapped__(frames.ENGINE + "core/tensor.py")
 
 
 def test_what_a_compiled_function_is_made_of_gives_no_names():

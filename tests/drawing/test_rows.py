@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.core.variables import Names
+from micrograd_np.core.names import Names
 from micrograd_np.drawing import dot, html, mermaid, text
 from micrograd_np.drawing.graph import walk
 from micrograd_np.drawing.programs import program_of

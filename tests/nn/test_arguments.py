@@ -5,6 +5,8 @@ the signatures: a new argument without an entry fails.
 """
 
 import inspect
+import pydoc
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -55,6 +57,14 @@ CONVOLUTION = WEIGHTED | {
     "bias": FLAG,
     "init": INIT,
 }
+TRANSPOSED = {name: bad for name, bad in CONVOLUTION.items() if name != "padding"} | {
+    "padding": [*EACH_PADDING, ("same", "not 'same'")],
+    "output_padding": [
+        *EACH_PADDING,
+        (1, "output_padding must be below stride, and 1 is not below 1"),
+    ],
+}
+REDUCTION_OF_LAYER = [("average", "reduction must be one of 'mean', 'sum', 'none', not 'average'"), (None, "not None")]
 BATCH_NORM = {
     "num_features": SIZE,
     "eps": NONNEGATIVE,
@@ -74,8 +84,14 @@ RECURRENT = {
     "rng": RNG,
     "options": [],
 }
-MAX_POOL = {"kernel_size": EACH, "stride": EACH[:3], "padding": EACH_PADDING, "dilation": EACH}
-AVG_POOL = {"kernel_size": EACH, "stride": EACH[:3], "padding": EACH_PADDING, "count_include_pad": FLAG}
+MAX_POOL = {"kernel_size": EACH, "stride": EACH[:3], "padding": EACH_PADDING, "dilation": EACH, "ceil_mode": FLAG}
+AVG_POOL = {
+    "kernel_size": EACH,
+    "stride": EACH[:3],
+    "padding": EACH_PADDING,
+    "ceil_mode": FLAG,
+    "count_include_pad": FLAG,
+}
 AXIS = {"axis": [(1.5, "axis must be a whole number, not 1.5"), (None, "not None")]}
 OPTIONS_OF_SGD = {"params": PARAMS, "lr": NONNEGATIVE, "weight_decay": NONNEGATIVE}
 OPTIONS = {"params": PARAMS, "lr": NONNEGATIVE, "eps": NONNEGATIVE, "weight_decay": NONNEGATIVE}
@@ -110,13 +126,65 @@ CASES = {
     ),
     nn.Embedding: (
         {"num_embeddings": 4, "embedding_dim": 2},
-        WEIGHTED | {"num_embeddings": SIZE, "embedding_dim": SIZE},
+        WEIGHTED
+        | {"num_embeddings": SIZE, "embedding_dim": SIZE}
+        | {"padding_idx": [(4, "an id from -4 to 3, or None, not 4"), (0.5, "not 0.5")]},
     ),
     nn.Dropout: ({}, {"p": DECAY, "rng": RNG}),
     nn.Sequential: ({}, {"layers": []}),
     nn.Flatten: ({}, {}),
     nn.Conv1d: ({"in_channels": 4, "out_channels": 2, "kernel_size": 3}, CONVOLUTION),
     nn.Conv2d: ({"in_channels": 4, "out_channels": 2, "kernel_size": 3}, CONVOLUTION),
+    nn.ConvTranspose1d: ({"in_channels": 4, "out_channels": 2, "kernel_size": 3}, TRANSPOSED),
+    nn.ConvTranspose2d: ({"in_channels": 4, "out_channels": 2, "kernel_size": 3}, TRANSPOSED),
+    nn.AdaptiveAvgPool1d: ({"output_size": 2}, {"output_size": EACH}),
+    nn.AdaptiveAvgPool2d: ({"output_size": 2}, {"output_size": EACH}),
+    nn.ModuleList: ({}, {"modules": [([3], "module must be a Module, not 3")]}),
+    nn.ModuleDict: (
+        {},
+        {
+            "modules": [
+                ([3], "must be a Mapping, not [3]"),
+                ({"a": 3}, "a must be a Module, not 3"),
+                ({"items": nn.Identity()}, "'items' cannot be the name of an entry"),
+                ({"a.b": nn.Identity()}, "'a.b' cannot be the name"),
+            ]
+        },
+    ),
+    nn.Identity: ({}, {}),
+    nn.RMSNorm: (
+        {"normalized_shape": 3},
+        {
+            "normalized_shape": [*SIZE[:3], ((2, 0), "at least 1, not 0")],
+            "eps": NONNEGATIVE[:3],
+            "elementwise_affine": FLAG,
+            "dtype": DTYPE,
+        },
+    ),
+    nn.GroupNorm: (
+        {"num_groups": 2, "num_channels": 4},
+        {
+            "num_groups": [*SIZE, (3, "num_groups=3 must divide num_channels=4")],
+            "num_channels": SIZE,
+            "eps": NONNEGATIVE,
+            "affine": FLAG,
+            "dtype": DTYPE,
+        },
+    ),
+    nn.MSELoss: ({}, {"reduction": REDUCTION_OF_LAYER}),
+    nn.L1Loss: ({}, {"reduction": REDUCTION_OF_LAYER}),
+    nn.HuberLoss: ({}, {"reduction": REDUCTION_OF_LAYER, "delta": POSITIVE}),
+    nn.BCELoss: ({}, {"reduction": REDUCTION_OF_LAYER}),
+    nn.BCEWithLogitsLoss: ({}, {"reduction": REDUCTION_OF_LAYER, "pos_weight": []}),
+    nn.CrossEntropyLoss: (
+        {},
+        {
+            "reduction": [*REDUCTION_OF_LAYER, (np.ones(3), "not value (3,)")],
+            "weight": [],
+            "label_smoothing": FRACTION,
+            "ignore_index": [(0.5, "must be a label, not 0.5")],
+        },
+    ),
     nn.BatchNorm1d: ({"num_features": 3}, BATCH_NORM),
     nn.BatchNorm2d: ({"num_features": 3}, BATCH_NORM),
     nn.LayerNorm: (
@@ -186,6 +254,7 @@ CASES = {
             "reduction": [("average", "none of 'mean', 'sum' and 'none'")],
             "weight": [(np.ones(2), "shape (3,)")],
             "label_smoothing": FRACTION,
+            "ignore_index": [(0.5, "must be a label, not 0.5")],
         },
     ),
     optim.SGD: (
@@ -352,3 +421,20 @@ def test_a_bad_argument_is_refused_in_words(f, name, value, says):
     assert not missing, str(caught.value)
     assert f.__name__ in str(caught.value) or name in str(caught.value) or says in INDIRECT
     assert all(np.array_equal(p.data, old) for p, old in zip(MODEL.parameters(), before, strict=True)) or f is mg.fit
+
+
+def described(doc):
+    """The arguments that a docstring's section on parameters describes, each on lines of its own below its name."""
+    lines = (doc or "").partition("Parameters\n")[2].partition("\n\n")[0].splitlines()[1:]
+    depth = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+    found = set()
+    for line, below in pairwise([*lines, ""]):
+        if line[depth : depth + 1].strip() and below[: depth + 4].strip() == "" and below.strip():
+            found |= {name.strip(" *") for name in line.partition(" :")[0].split(",")}
+    return found
+
+
+@pytest.mark.parametrize("f", [*CASES, mg.save, mg.load], ids=lambda f: f.__name__)
+def test_help_describes_every_argument(f):
+    assert set(inspect.signature(f).parameters) - described(f.__doc__) - {"self"} == set()
+    assert "<function" not in pydoc.render_doc(f).partition("Methods defined")[0].partition("Static methods")[0]

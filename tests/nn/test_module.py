@@ -46,6 +46,59 @@ def test_a_layer_may_be_called_without_forward():
         nn.Module()(1.0)
 
 
+def test_gradients_are_cleared_or_set_to_zero():
+    model = nn.Linear(2, 1)
+    for owner in (model, optim.SGD(model.parameters())):
+        model(np.ones((1, 2))).sum().backward()
+        owner.zero_grad(set_to_none=False)
+        assert [p.grad.tolist() for p in model.parameters()] == [[[0.0, 0.0]], [0.0]]
+        owner.zero_grad()
+        assert [p.grad for p in model.parameters()] == [None, None]
+        owner.zero_grad(set_to_none=False)
+        assert [p.grad for p in model.parameters()] == [None, None]
+    with pytest.raises(TypeError, match="set_to_none must be True or False, not 0"):
+        model.zero_grad(0)
+
+
+def test_requires_grad_():
+    model = nn.Linear(2, 1)
+    assert model.requires_grad_(False) is model
+    assert not any(p.requires_grad for p in model.parameters())
+    assert model.requires_grad_().weight.requires_grad
+
+
+def test_a_list_of_modules():
+    rng = np.random.default_rng(0)
+    layers = nn.ModuleList([nn.Linear(2, 3, rng=rng), nn.Linear(3, 1, rng=rng)])
+    model = nn.Module()
+    model.layers = layers
+    assert names(model.named_parameters()) == [f"layers.{i}.{name}" for i in (0, 1) for name in ("weight", "bias")]
+    layers.extend([nn.Identity()])
+    assert len(layers) == 3
+    assert list(layers) == [layers[0], layers[1], layers[-1]]
+    assert isinstance(layers[:2], nn.ModuleList)
+    assert list(layers[:2]) == [layers[0], layers[1]]
+    layers[-1] = nn.Flatten()
+    assert isinstance(layers[2], nn.Flatten)
+    with pytest.raises(IndexError):
+        layers[3]
+    with pytest.raises(IndexError):
+        layers[3] = nn.Flatten()
+    assert repr(layers[2:]) == "ModuleList(0=Flatten())"
+
+
+def test_a_dict_of_modules():
+    heads = nn.ModuleDict({"a": nn.Identity(), "b": nn.Linear(2, 1)})
+    assert heads.keys() == ["a", "b"] == list(heads)
+    assert heads.values() == [heads["a"], heads["b"]]
+    assert names(heads.named_parameters()) == ["b.weight", "b.bias"]
+    heads["a"] = nn.Flatten()
+    assert len(heads) == 2
+    assert "c" not in heads
+    with pytest.raises(KeyError):
+        heads["c"]
+
+
 class Parts(nn.Module):
     """Parts wherever they can be: an attribute, a list in a dict, a tuple, a module that refers back."""
 
@@ -155,7 +208,7 @@ def test_a_state_that_does_not_fit_changes_nothing_and_says_all():
 REPRS = [
     (nn.Linear(3, 2, bias=False), "Linear(weight=Parameter(2, 3), bias=None)"),
     (nn.Dropout(0.1), "Dropout(p=0.1)"),
-    (nn.MaxPool2d(2), "MaxPool2d(kernel_size=2, stride=None, padding=0, dilation=1)"),
+    (nn.MaxPool2d(2), "MaxPool2d(kernel_size=2, stride=None, padding=0, dilation=1, ceil_mode=False)"),
     (nn.Softmax(), "Softmax(axis=-1)"),
     (nn.Sequential(nn.ReLU(), np.tanh), "Sequential(layers=[ReLU(), tanh])"),
     (nn.Sequential(), "Sequential(layers=[])"),

@@ -30,6 +30,13 @@ LAYERS = [
     ("AvgPool1d(2)", [(2, 3, 6)]),
     ("AvgPool2d(3, 2, 1)", [(2, 2, 5, 6)]),
     ("AvgPool2d(3, 2, 1, count_include_pad=False)", [(2, 2, 5, 6)]),
+    ("MaxPool1d(3, 2, ceil_mode=True)", [(2, 3, 8)]),
+    ("MaxPool2d((2, 3), (2, 2), (1, 0), ceil_mode=True)", [(2, 2, 6, 6)]),
+    ("MaxPool2d(2, 3, 1, 2, ceil_mode=True)", [(2, 2, 7, 8)]),
+    ("AvgPool1d(3, 2, 1, ceil_mode=True)", [(2, 3, 8)]),
+    ("AvgPool1d(2, ceil_mode=True)", [(2, 3, 6)]),
+    ("AvgPool2d(3, 2, 1, ceil_mode=True)", [(2, 2, 6, 7)]),
+    ("AvgPool2d((2, 3), 2, (0, 1), ceil_mode=True, count_include_pad=False)", [(2, 2, 5, 6)]),
     ("BatchNorm1d(3)", [(4, 3)]),
     ("BatchNorm1d(3, momentum=None)", [(4, 3, 2)]),
     ("BatchNorm1d(3, 1e-3, 0.3, affine=False)", [(4, 3, 2)]),
@@ -38,6 +45,25 @@ LAYERS = [
     ("LayerNorm((3, 4), eps=1e-3)", [(2, 3, 4)]),
     ("LayerNorm(4, elementwise_affine=False)", [(3, 4)]),
     ("LayerNorm(4, bias=False)", [(3, 4)]),
+    ("RMSNorm(4)", [(2, 3, 4)]),
+    ("RMSNorm((3, 4), eps=1e-3, elementwise_affine=False)", [(2, 3, 4)]),
+    ("GroupNorm(2, 4)", [(3, 4, 5)]),
+    ("GroupNorm(4, 4, eps=1e-2)", [(2, 4, 3, 2)]),
+    ("GroupNorm(1, 4, affine=False)", [(3, 4)]),
+    ("ConvTranspose1d(3, 4, 3)", [(2, 3, 5)]),
+    ("ConvTranspose1d(4, 6, 3, 2, 1, 1, groups=2)", [(2, 4, 5)]),
+    ("ConvTranspose2d(2, 4, (3, 2), (2, 1), (1, 0), (1, 0), 2, False)", [(2, 2, 4, 5)]),
+    ("ConvTranspose2d(2, 3, 2, stride=2, dilation=2, output_padding=1)", [(2, 2, 4, 3)]),
+    ("AdaptiveAvgPool1d(3)", [(2, 3, 7)]),
+    ("AdaptiveAvgPool1d(5)", [(2, 3, 3)]),
+    ("AdaptiveAvgPool2d(1)", [(2, 3, 4, 5)]),
+    ("AdaptiveAvgPool2d((2, 3))", [(2, 3, 5, 7)]),
+    ("Identity()", [(2, 3)]),
+    ("MSELoss()", [(2, 3), (2, 3)]),
+    ("MSELoss(reduction='none')", [(2, 3), (2, 3)]),
+    ("L1Loss(reduction='sum')", [(2, 3), (2, 3)]),
+    ("HuberLoss(delta=0.5)", [(2, 3), (2, 3)]),
+    ("BCEWithLogitsLoss()", [(2, 3), (2, 3)]),
     ("RNNCell(3, 4)", [(2, 3)]),
     ("RNNCell(3, 4, False, 'relu')", [(2, 3), (2, 4)]),
     ("LSTMCell(3, 4)", [(2, 3)]),
@@ -108,6 +134,67 @@ def test_embedding():
     (z * z).sum().backward()
     close(y.data, z)
     close(ours.weight.grad, theirs.weight.grad)
+
+
+@pytest.mark.parametrize("padding", [0, -2])
+def test_embedding_with_a_row_for_padding(padding):
+    ours, theirs = pair(f"nn.Embedding(5, 3, padding_idx={padding})")
+    assert (nn.Embedding(5, 3, padding).weight.data[padding] == 0).all()
+    ids = np.array([[4, 0, 3], [0, 0, 3]])
+    y, z = ours(ids), theirs(torch.tensor(ids))
+    (y * y).sum().backward()
+    (z * z).sum().backward()
+    close(y.data, z)
+    close(ours.weight.grad, theirs.weight.grad)
+    assert (ours.weight.grad[padding] == 0).all()
+
+
+CLASSES = [
+    {},
+    {"weight": [1.0, 2.0, 0.5]},
+    {"label_smoothing": 0.1},
+    {"weight": [1.0, 2.0, 0.5], "label_smoothing": 0.2},
+]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("options", CLASSES)
+@pytest.mark.parametrize("ignored", [None, 2, -100])
+def test_cross_entropy_with_ignored_labels(reduction, options, ignored):
+    labels = np.array([0, 2, 1, 2, 2])
+    labels = np.where(labels == 2, -100, labels) if ignored == -100 else labels
+    weight = options.get("weight")
+    more = {} if ignored is None else {"ignore_index": ignored}
+    options = {**options, **more, "reduction": reduction}
+    ours = nn.CrossEntropyLoss(**options | {"weight": weight and np.array(weight)})
+    theirs = torch.nn.CrossEntropyLoss(**options | {"weight": weight and torch.tensor(weight, dtype=torch.float64)})
+
+    def loss(layer, x):
+        return layer(x, labels if layer is ours else torch.tensor(labels))
+
+    compare(ours, theirs, [np.random.default_rng(0).normal(size=(5, 3))], loss)
+
+
+def test_binary_cross_entropy_of_probabilities():
+    p, t = np.random.default_rng(0).random((2, 3, 4))
+    compare(
+        nn.BCELoss(), torch.nn.BCELoss(), [p], lambda f, x: f(x, t if isinstance(x, mg.Tensor) else torch.tensor(t))
+    )
+
+
+PADDING = np.array([[False, False, True, True], [False, True, False, False]])
+
+
+@pytest.mark.parametrize("more", [{}, {"attn_mask": np.eye(4, k=2) > 0}])
+def test_attention_with_padding(more):
+    ours, theirs = pair("nn.MultiheadAttention(6, 2, batch_first=True)")
+
+    def attend(layer, x):
+        masks = {"key_padding_mask": PADDING, **more}
+        given = masks if layer is ours else {name: torch.tensor(mask) for name, mask in masks.items()}
+        return layer(x, x, x, **given)
+
+    compare(ours, theirs, [np.random.default_rng(0).normal(size=(2, 4, 6))], attend)
 
 
 ADDED = np.random.default_rng(2).normal(size=(4, 4))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from itertools import combinations
 
 from micrograd_np import Tensor
-from micrograd_np.core.rules import Rule
+from micrograd_np.core.backward import Rule
 from micrograd_np.ops.primitive import EachArgument, Outputs
 
 NAMES = "zxywuv"  # what a rule is given after g

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from micrograd_np.core.rules import reads
+from micrograd_np.core.versions import reads
 from micrograd_np.ops.primitive import MultiOutput, item
 
 from .cases import ROWS, cases

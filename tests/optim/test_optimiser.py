@@ -258,3 +258,40 @@ def test_clipping_float16_by_norm_keeps_its_dtype():
     assert np.isclose(float(optim.clip_grad_norm_(p, 1.0)), 600 * np.sqrt(1000), rtol=1e-3)
     assert p.grad.dtype == np.float16
     assert np.allclose(p.grad, 1 / np.sqrt(1000), rtol=1e-3)
+
+
+SHAPES = [(3,), (), (2, 4), (5000,), (1, 1), (0, 2), (7,)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("make", [*EVERY, lambda params: optim.SGD(params, 0.1)])
+def test_small_parameters_are_updated_to_the_same_bits_together_as_alone(make, dtype):
+    """Each keeps its own count of steps: one of them misses some, and one is laid out in another order."""
+    rng = np.random.default_rng(0)
+    together = [nn.Parameter(rng.normal(size=shape), dtype=dtype) for shape in SHAPES]
+    together[2] = nn.Parameter(np.asfortranarray(together[2].data), dtype=dtype)
+    alone = [nn.Parameter(p.data, dtype=dtype) for p in together]
+    one, each = make(together), [make([p]) for p in alone]
+    for step in range(6):
+        together[0].requires_grad = alone[0].requires_grad = step not in (1, 2)
+        for p, q in zip(together, alone, strict=True):
+            p.grad = q.grad = rng.normal(size=p.shape)
+        one.step()
+        for optimiser, q in zip(each, alone, strict=True):
+            if q.requires_grad:
+                optimiser.step()
+    for i, (p, q) in enumerate(zip(together, alone, strict=True)):
+        assert np.array_equal(p.data, q.data), SHAPES[i]
+        for name, value in one.state[i].items():
+            assert np.array_equal(value.data, each[i].state[0][name].data), (SHAPES[i], name)
+
+
+def test_an_optimiser_of_ones_own_gets_each_parameter_alone():
+    class Normalised(optim.Optimiser):
+        def update(self, p, g, state, lr):
+            p -= lr * g / np.linalg.norm(g)
+
+    p, q = nn.Parameter([0.0, 0.0]), nn.Parameter([0.0])
+    p.grad, q.grad = [3.0, 4.0], [2.0]
+    Normalised([p, q], lr=1.0).step()
+    assert np.allclose([*p.data, *q.data], [-0.6, -0.8, -1.0])

@@ -125,8 +125,10 @@ def test_a_state_that_would_be_infinite_is_said_and_nothing_is_changed(make, way
     for _ in range(3):
         step(small)
     before = held(optimiser)
-    says = "step of b, w went beyond .*; nothing was" if way == "eager" else "of w nan or inf, and nothing was changed"
-    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=says):
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(FloatingPointError, match=r"step of b, w went beyond .*; nothing was"),
+    ):
         step(large)
     assert all(map(np.array_equal, held(optimiser), before))
     step(small)

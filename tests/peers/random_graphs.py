@@ -197,7 +197,7 @@ def getitem(d):
         kind = d.number(0, 3)
         if arrays and not any(isinstance(part, np.ndarray) for part in index):
             index.append(d.rng.integers(-size, size, size=d.number(1, 4)))
-        elif kind == 0:
+        elif kind == 0 and not arrays:  # beside an array, an integer is one more array for NumPy, but not for torch
             index.append(d.number(-size, size))
         elif kind == 1:
             start = d.number(0, size)
@@ -206,7 +206,6 @@ def getitem(d):
             index.append(slice(None))
     if d.number(0, 4) == 0:
         index.insert(0, None)
-    # An integer beside an array is an index array too, and NumPy and torch agree where the result then stands.
     ours = tuple(index)
     theirs = tuple(d.torch.tensor(part) if isinstance(part, np.ndarray) else part for part in index)
     return [i], lambda x: x[ours], lambda x: x[theirs]

@@ -8,6 +8,8 @@ import pytest
 
 import micrograd_np as mg
 
+from .bits import call_often
+
 X = np.array([1.0, 2.0, 3.0])
 
 
@@ -31,15 +33,18 @@ def test_a_loop_is_told_how_many_calls(n, kind):
     assert mg.compile(lambda: None).loop(np.int64(2)) is None
 
 
-def test_arguments_are_tensors_at_every_call():
-    w, seen = mg.Tensor(X, requires_grad=True), mg.Tensor(X)
-    scaled = mg.compile(lambda x, parts: w * x.detach() + parts["y"].detach())
+def test_what_is_given_as_an_array_is_one_wherever_the_function_itself_runs():
+    w = mg.Tensor(X, requires_grad=True)
+    scaled = mg.compile(lambda x, parts: w * x + parts["y"])
     for _ in range(4):
         assert scaled(X, {"y": X}).requires_grad
     with mg.detect_anomaly():
         scaled(X, {"y": X})
-    double = mg.compile(lambda x: x.detach() * 2)
-    assert mg.trace(lambda x: double(X) + x)(seen) is not None
+    kinds = mg.compile(lambda x: (x * 2, x.sum(), x, w.detach() * x, np.float32(1.0), x.shape))
+    for _ in range(5):
+        found = kinds(X)
+        assert [type(part) for part in found[:4]] == [np.ndarray, np.float64, np.ndarray, mg.Tensor]
+        assert found[2] is X
 
 
 @pytest.mark.parametrize("count", [1, 12])
@@ -72,7 +77,7 @@ def test_two_arguments_in_one_memory_that_are_written_to():
 
     u = mg.Tensor(X)
     with pytest.raises(TypeError, match=r"is a view of u .* Give the function a copy of one"):
-        mg.compile(both)(u, u.detach())
+        call_often(both, u, u.detach())
 
 
 def test_threads_that_make_the_first_calls_of_a_step_take_turns():

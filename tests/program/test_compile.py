@@ -90,7 +90,8 @@ def test_random_numbers_are_drawn_anew():
 
 def test_what_is_made_anew_outside_of_the_tape_is_an_error_that_names_the_line():
     step = mg.compile(lambda x: x * np.random.default_rng().random())
-    step(np.ones(2))
+    for _ in range(3):
+        step(np.ones(2))
     with pytest.raises(TypeError, match=r"test_compile.py:\d+: step = mg.compile"):
         step(np.ones(2))
 
@@ -169,7 +170,7 @@ def test_a_step_that_diverges_changes_nothing(scale, way):
     for _ in range(3):
         step(x)
     before = [w.data.copy() for w in net.parameters()]
-    says = "would make weight nan or inf, and nothing was changed.* learning rate .0.1."
+    says = "the gradient of weight has a nan or inf, and nothing was changed.* learning rate .0.1."
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=says):
         step(x * scale) if way == "call" else step.loop(5, x * scale)
     assert same(net.parameters(), before)
@@ -192,12 +193,12 @@ def test_two_weights_that_change_places():
 def test_threads():
     f = mg.compile(lambda x: mg.sigmoid(np.dot(x, x.T)).sum(axis=0))
     inputs = [np.full((8, 8), i / 8) for i in range(8)]
-    expected = [f(x).data.copy() for x in inputs]
+    expected = [f(x).copy() for x in inputs]
     wrong = []
 
     def work(i):
         for _ in range(200):
-            if not np.array_equal(f(inputs[i]).data, expected[i]):
+            if not np.array_equal(f(inputs[i]), expected[i]):
                 wrong.append(i)
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]

@@ -13,7 +13,7 @@ from micrograd_np.core.containers import flatten
 def body(program):
     """What stands below the function's head."""
     text = str(program)
-    return text[text.rindex(":\n") + 2 :]
+    return text[text.index(":\n", text.rindex("\ndef ")) + 2 :].rpartition('    """\n')[2]
 
 
 def bits(result):
@@ -42,7 +42,7 @@ TEXTS = [
     (lambda x: x[np.diag_indices_from(x)], SQUARE, "    return x[np.array([0, 1]), np.array([0, 1])]\n"),
     (recurrent, SQUARE, RECURRENT),
     (lambda x: x @ np.zeros(3) + x @ HELD, X, "    return x @ np.zeros(3) + x @ HELD\n"),
-    (lambda x: x * np.ones((2, 3))[0], X, "    return x * t\n"),
+    (lambda x: x * np.ones((2, 3))[0], X, "    return np.copy(x)\n"),
     (lambda x: np.where(x > 1, np.float64(1), 0), X, "    return np.where(x > 1, 1.0, 0)\n"),
     (lambda x: np.where(x > 0, np.float64(1), x), X.astype("f4"), "    return np.where(x > 0, np.float64(1.0), x)\n"),
     (lambda x: np.logical_and(x > 0, x > 0), X, "    return x > 0\n"),

@@ -9,7 +9,7 @@ import micrograd_np as mg
 from micrograd_np import nn
 from micrograd_np.ops import TABLE
 from micrograd_np.ops.primitive import NonDifferentiable
-from micrograd_np.saving.onnx_nodes import NODES
+from micrograd_np.saving.onnx_nodes import FORMS
 from tests.ops.cases import CASES
 
 onnx = pytest.importorskip("onnx", reason="of the extra `onnx`")
@@ -138,7 +138,7 @@ def test_a_function_computes_the_same(f, inputs):
     assert_same(f, *inputs)
 
 
-EXAMPLES = [case for case in CASES if case.row.name in NODES or case.row.spelled]
+EXAMPLES = [case for case in CASES if case.row.onnx or case.row.decomposition]
 # What these give for examples that ONNX has no nodes for.
 WITHOUT = {"reshape": "order F", "flatten": "order F", "getitem": "masks, several arrays", "softmax": "two axes"}
 
@@ -153,11 +153,11 @@ def test_the_examples_of_a_row(case):
         assert case.row.name in str(error)
 
 
-def test_the_table_names_rows():
-    rows = {name: row for name, row in TABLE.items() if name in NODES}
-    assert NODES.keys() - rows.keys() == {"_item"}
+def test_every_form_belongs_to_a_row_and_is_tested():
+    rows = [row for row in TABLE.values() if row.onnx]
+    assert FORMS.keys() - {row.onnx for row in rows} == {"Item"}
     tested = {case.row.name for case in EXAMPLES}
-    assert not [name for name, row in rows.items() if name not in tested and not isinstance(row, NonDifferentiable)]
+    assert not [row.name for row in rows if row.name not in tested and not isinstance(row, NonDifferentiable)]
 
 
 def test_the_model_is_named_as_the_module_is(tmp_path):

@@ -1,0 +1,133 @@
+"""Names in the code of a user's functions: what it can look up, and which of that hides a state."""
+
+from __future__ import annotations
+
+import dis
+import functools
+import sys
+from collections.abc import Iterator
+from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
+from typing import Any
+
+from ..core import names
+
+GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
+# Who looks up an attribute by a name that is a string.
+BY_NAME = frozenset({"getattr", "hasattr", "vars", "globals", "attrgetter", "__dict__", "asdict", "astuple", "fields"})
+OURS = __name__.split(".")[0]
+
+CLOCK = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns thread_time"
+FILES = "exists isfile isdir getmtime getatime getctime getsize abspath realpath expanduser expandvars"
+# Functions and classes of libraries whose state is no object that a guard could compare: the clock, the environment,
+# files, settings. Generators that draw are looked for while a function runs.
+HIDDEN: dict[str, frozenset[str]] = {
+    where: frozenset(names.split())
+    for where, names in {
+        "builtins": "open input",
+        "io": "open",
+        "time": f"{CLOCK} thread_time_ns strftime localtime gmtime ctime asctime clock_gettime clock_gettime_ns",
+        "datetime.datetime": "now utcnow today",
+        "datetime.date": "today",
+        "os": "environ environb getenv getenvb getcwd getpid getppid urandom getrandom listdir scandir stat walk times "
+        "getloadavg open read fstat _Environ",
+        "posixpath": FILES,
+        "ntpath": FILES,
+        "pathlib.Path": "open read_text read_bytes stat lstat exists is_file is_dir iterdir glob rglob cwd home "
+        "resolve absolute owner",
+        "glob": "glob iglob",
+        "decimal": "Decimal getcontext setcontext localcontext",
+        "numpy": "get_printoptions array2string array_repr array_str geterr geterrcall getbufsize fromfile load "
+        "loadtxt genfromtxt memmap",
+        "secrets": "choice randbelow randbits token_bytes token_hex token_urlsafe SystemRandom",
+        "uuid": "uuid1 uuid4 getnode",
+        "locale": "getlocale localeconv getpreferredencoding",
+        "threading": "current_thread get_ident get_native_id active_count enumerate local",
+        "_thread": "get_ident get_native_id",
+        "sys": "stdin getrefcount getsizeof _getframe _current_frames getrecursionlimit getswitchinterval",
+        "gc": "get_count get_objects get_referrers get_stats isenabled",
+        "inspect": "currentframe stack",
+        "tracemalloc": "get_traced_memory get_tracemalloc_memory take_snapshot",
+        "resource": "getrusage",
+        "socket": "socket gethostname create_connection",
+        "subprocess": "run check_output Popen getoutput",
+        "random": "SystemRandom",
+    }.items()
+}
+HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal": "decimal"}  # C's names of modules
+
+
+def is_hidden(x: Any) -> bool:
+    """Whether a function or class is a library's that is known to hide a state."""
+    module = getattr(x, "__module__", None) or getattr(x, "__objclass__", type(x)).__module__
+    return getattr(x, "__name__", "") in HIDDEN.get(HOMES.get(module, module), ())
+
+
+@functools.cache
+def names_in(code: CodeType) -> frozenset[str]:
+    """The names that a function, and the functions in it, look up."""
+    names = looked_up(code, "LOAD_", "IMPORT_")
+    by_name = names & BY_NAME or any(x.opname == "MATCH_CLASS" for x in instructions(code))
+    return names | words(code) if by_name else names
+
+
+@functools.cache
+def looked_up(code: CodeType, *how: str) -> frozenset[str]:
+    """The names that instructions of some kinds look up."""
+    return frozenset(x.argval for x in instructions(code) if x.opcode in dis.hasname and x.opname.startswith(how))
+
+
+@functools.cache
+def instructions(code: CodeType) -> list[dis.Instruction]:
+    """The instructions of a function, and of the functions in it."""
+    found = list(dis.get_instructions(code))
+    for inner in code.co_consts:
+        found += instructions(inner) if isinstance(inner, CodeType) else []
+    return found
+
+
+def words(constant: Any) -> frozenset[str]:
+    """The strings among the constants of a function, which may be names."""
+    if isinstance(constant, CodeType | tuple):
+        parts = constant.co_consts if isinstance(constant, CodeType) else constant
+        return frozenset().union(*map(words, parts))
+    return frozenset([constant] if isinstance(constant, str) else [])
+
+
+def global_names(f: FunctionType) -> list[str]:
+    """The names of globals that a function may read."""
+    names = looked_up(f.__code__, *GLOBALS)
+    return sorted(names_in(f.__code__) if "globals" in names else names)
+
+
+def imported(f: FunctionType) -> Iterator[tuple[str, ModuleType]]:
+    """The modules that a function imports when it runs, under the names that they may have in full."""
+    package = f.__globals__.get("__package__") or ""
+    for name in sorted(looked_up(f.__code__, "IMPORT_NAME")):
+        full = [name, name.partition(".")[0]]
+        while package:
+            full.append(f"{package}.{name}".rstrip("."))
+            package = package.rpartition(".")[0]
+        yield from ((each, sys.modules[each]) for each in dict.fromkeys(full) if each in sys.modules)
+
+
+@functools.cache
+def slots(kind: type) -> tuple[str, ...]:
+    """The names of what objects of a class hold besides their `__dict__`."""
+    held = [key for base in kind.__mro__ for key, x in vars(base).items() if isinstance(x, MemberDescriptorType)]
+    return tuple(held)
+
+
+def is_users(thing: Any) -> bool:
+    """Whether a function, class or module stands in the user's own code."""
+    if isinstance(thing, FunctionType):
+        return names.is_own_code(thing.__code__.co_filename)
+    if isinstance(thing, type):
+        return names.is_users_class(thing)
+    if not isinstance(thing, ModuleType):
+        return False
+    return names.is_own_code(getattr(thing, "__file__", None) or next(iter(getattr(thing, "__path__", ())), "<frozen"))
+
+
+def is_ours(kind: type) -> bool:
+    """Whether a class is this package's."""
+    return kind.__module__.split(".")[0] == OURS

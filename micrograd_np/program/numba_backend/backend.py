@@ -1,0 +1,112 @@
+"""A program as loops over single numbers, which numba makes machine code of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import ArgumentTypeError, MissingPackageError, describe
+from ...core.names import format_location
+from ..plan import FIXED
+from ..simplify import simplified
+from ..values import RESULT, Step, Steps, Value
+from .decompositions import lowered
+from .formulas import FORMULAS, PRODUCTS, REDUCTIONS, is_view
+from .indices import slots
+from .nests import Plan
+from .numbers import KINDS
+from .text import Text
+
+
+class Machine:
+    """As `Emitted`, to the last bits but one: numba adds up in another order."""
+
+    exact = False
+
+    def __init__(self, program: Steps) -> None:
+        self.inputs = program.inputs()
+        self.fixed = [x for x in self.inputs if x.kind in FIXED]
+        self.given = [x for x in self.inputs if x.kind not in FIXED]
+        self.run = jitted(program)
+        results = [x.kind == RESULT for x in program.result if isinstance(x, Value)]
+        self.ends = [*results, *(True for _, g in program.gradients if g is not None)]
+
+    def frame(self, fixed: list[Any]) -> Any:
+        """(step, loop): one call, and n - 1 of them, on these arrays for those that stay the same."""
+
+        def run(n: int, *given: Any) -> Any:
+            arrays = dict(zip([*self.fixed, *self.given], [*fixed, *given], strict=True))
+            ends = self.run(n, *[arrays[x] for x in self.inputs])
+            return tuple(x for x, is_end in zip(ends, self.ends, strict=True) if is_end)
+
+        def loop(n: int, *given: Any) -> int:
+            run(n - 1, *given)
+            return 1
+
+        return partial(run, 1), loop
+
+
+def loops(program: Steps) -> str:
+    """The source of `run(n, ...)`, which does the program's step n times in place.
+
+    Its parameters after n are the program's inputs. It returns a tuple of fresh arrays: the values that the last step
+    returned, then the gradients that it left.
+    """
+    program = simplified(lowered(program))
+    refuse_unspelled(program)
+    return Text(Plan(program)).text()
+
+
+def jitted(program: Steps) -> Callable[..., tuple[Any, ...]]:
+    """The loops as machine code, which other threads run beside. Its last bits are not those of NumPy."""
+    try:
+        import numba  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    except ImportError:
+        raise MissingPackageError("backend='numba' needs numba: pip install 'micrograd-np[numba]'.") from None
+    return numba.njit(compiled(loops(program)), nogil=True, error_model="numpy")  # type: ignore[no-any-return]
+
+
+def compiled(text: str) -> Callable[..., tuple[Any, ...]]:
+    """The function `run` of a text, in plain Python."""
+    names: dict[str, Any] = {"math": math, "np": np}
+    exec(text, names)
+    return names["run"]  # type: ignore[no-any-return]
+
+
+def refuse_unspelled(program: Steps) -> None:
+    """One error for all rows that have no loops."""
+    lines: dict[str, None] = {}
+    for step in program.steps:
+        reason = unspelled(step)
+        if reason:
+            where = f": {format_location(step.where)}" if step.where else ""
+            lines[f"{step.op.name.strip('_')} ({reason}){where}"] = None
+    for x in program.inputs():
+        if x.dtype is not None and x.dtype not in KINDS:
+            lines[f"{describe(x, 'an input')} ({x.dtype} numbers)"] = None
+    if lines:
+        raise ArgumentTypeError(
+            "backend='numba' has no loops for:\n  " + "\n  ".join(lines) + "\nbackend='numpy' runs every program."
+        )
+
+
+def unspelled(step: Step) -> str | None:
+    """Why a step has no loops."""
+    name = step.op.name
+    if name == "_draw":
+        return "a NumPy Generator draws, which loops cannot ask"
+    if step.output.shape is None or step.output.dtype not in KINDS:
+        return f"{step.output.dtype} numbers" if step.output.dtype else "several outputs"
+    if name == "vdot" or name in PRODUCTS or name in REDUCTIONS or is_view(step):
+        return None
+    if name in FORMULAS:
+        return None
+    if name in ("getitem", "scatter") and all(x.dtype.kind in "iu" for x in slots(step)):
+        return None
+    if name == "concatenate" and step.params["axis"] is not None:
+        return None
+    return "no loop spelling"

@@ -1,0 +1,131 @@
+"""A float argument that changes from call to call, as a traced function has it."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.names import caller_location, format_location
+from ..core.tensor import Tensor, init_leaf
+from ..ops import TABLE
+
+EXACT = {np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum}  # NumPy rounds these as Python does
+Operator = Callable[[Any, Any], Any]
+
+
+class Scalar(Tensor):
+    """A number in the arithmetic of Tensors, and a float wherever else it is used: then the run is no program.
+
+    As Python's floats do, it takes on the dtype of the array beside it. Where its value decides something (`bool`,
+    `float`, `math`), the function goes on with the number, which is right this time; the trace is told that no program
+    can be made of it.
+    """
+
+    __slots__ = ("tensor", "trace")
+
+    tensor: Tensor  # the same number, as the trace knows it
+    trace: Any
+
+    @classmethod
+    def of(cls, tensor: Tensor, trace: Any) -> Scalar:
+        scalar = cls.__new__(cls)
+        init_leaf(scalar, tensor._data)
+        scalar.tensor, scalar.trace = tensor, trace
+        return scalar
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # isinstance(lr, float)
+        return float
+
+    def number(self) -> float:
+        """The value; that somebody asked for it is the end of the program."""
+        self.trace.spoil(f"the value of a float argument is used in {format_location(caller_location())}")
+        return float(self._data)
+
+    def beside(self, other: Any) -> Tensor:
+        """This number as a Tensor, in the dtype that a float takes on beside an array."""
+        dtype = getattr(other, "dtype", self.tensor.dtype)
+        cast = dtype.kind == "f" and dtype != self.tensor.dtype
+        return TABLE["astype"](self.tensor, dtype) if cast else self.tensor
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if ufunc in EXACT and method == "__call__" and not kwargs and self.is_exact(ufunc, *inputs):
+            x, y = inputs
+            left = x.beside(y) if type(x) is Scalar else x
+            right = y.beside(x) if type(y) is Scalar else y
+            result = TABLE[ufunc.__name__](left, right)
+            if not any(hasattr(each, "dtype") and type(each) is not Scalar for each in inputs):
+                return Scalar.of(result, self.trace)  # arithmetic of numbers gives a number
+            return result
+        plain = [x.number() if type(x) is Scalar else x for x in inputs]
+        return getattr(ufunc, method)(*plain, **kwargs)
+
+    @staticmethod
+    def is_exact(ufunc: Any, x: Any, y: Any) -> bool:
+        """Whether NumPy and Python agree: Python refuses to divide numbers by 0."""
+        numbers = not any(hasattr(each, "dtype") and type(each) is not Scalar for each in (x, y))
+        return not (numbers and ufunc is np.divide and (type(y) is Scalar or not y))
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return func(*map(plain, args), **{key: plain(x) for key, x in kwargs.items()})
+
+    def __neg__(self) -> Any:
+        return Scalar.of(TABLE["negative"](self.tensor), self.trace)
+
+    def __array__(self, *dtype: Any, **how: Any) -> Any:
+        return np.asarray(self.number(), *dtype, **how)
+
+    def __pos__(self) -> Any:
+        return self
+
+
+def plain(x: Any) -> Any:
+    if isinstance(x, list | tuple):
+        return type(x)(map(plain, x))
+    return x.number() if type(x) is Scalar else x
+
+
+def exact(ufunc: Any, reflected: bool) -> Operator:
+    """An operator of NumPy's, with a Scalar on one side."""
+
+    def operate(self: Scalar, other: Any) -> Any:
+        return self.__array_ufunc__(ufunc, "__call__", *((other, self) if reflected else (self, other)))
+
+    return operate
+
+
+def by_value(operate: Callable[..., Any]) -> Callable[..., Any]:
+    """An operator or function of Python's, which is given the number."""
+    return lambda self, *rest: operate(self.number(), *map(plain, rest))
+
+
+for _name, _ufunc in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("truediv", np.divide)):
+    setattr(Scalar, f"__{_name}__", exact(_ufunc, reflected=False))
+    setattr(Scalar, f"__r{_name}__", exact(_ufunc, reflected=True))
+for _name in ("pow", "floordiv", "mod", "divmod", "matmul"):
+    _operator: Callable[..., Any] = divmod if _name == "divmod" else getattr(operator, f"__{_name}__")
+    setattr(Scalar, f"__{_name}__", by_value(_operator))
+    setattr(Scalar, f"__r{_name}__", by_value(lambda x, y, f=_operator: f(y, x)))
+for _name in ("lt", "le", "eq", "ne", "gt", "ge", "abs"):
+    setattr(Scalar, f"__{_name}__", by_value(getattr(operator, f"__{_name}__")))
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "bool": bool,
+    "hash": hash,
+    "float": float,
+    "int": int,
+    "round": round,
+    "trunc": math.trunc,
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "format": format,
+    "str": str,
+    "repr": repr,
+}
+for _name, _function in _FUNCTIONS.items():
+    setattr(Scalar, f"__{_name}__", by_value(_function))
+for _name in ("is_integer", "as_integer_ratio", "hex", "conjugate"):
+    setattr(Scalar, _name, by_value(getattr(float, _name)))

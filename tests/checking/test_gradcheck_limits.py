@@ -1,0 +1,58 @@
+"""`gradcheck` where differences are difficult: no false alarm, no miss."""
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np import nn
+
+rng = np.random.default_rng(0)
+SYMMETRIC = (lambda a: a @ a.T + 4 * np.eye(4))(rng.normal(size=(4, 4)))
+JOINTS = np.array([0.0, 1, -1, 0.5])
+RIGHT = {
+    "relu squared": (lambda x: np.maximum(x, 0) ** 2, JOINTS),
+    "squared hinge": (lambda x: (np.maximum(0, 1 - x) ** 2).sum(), JOINTS),
+    "x |x|": (lambda x: x * np.abs(x), JOINTS),
+    "a saturated sigmoid": (lambda x: 1 / (1 + np.exp(-x)), np.array([30.0, -40, 100, -700, 0])),
+    "picometres": (lambda x: np.sin(x / 1e-12), 1e-12 * rng.normal(size=4)),
+    "the log of picometres": (np.log, 1e-12 * rng.uniform(1, 2, size=4)),
+    "astronomical units": (lambda x: np.sin(x / 1e12), 1e12 * rng.normal(size=4)),
+    "a ripple": (lambda x: x**2 + 1e-9 * np.sin(1e5 * x), rng.normal(size=4)),
+    "cholesky": (np.linalg.cholesky, SYMMETRIC),
+    "eigenvalues": (lambda a: np.linalg.eigh(a)[0], SYMMETRIC),
+    "a probability near 1": (lambda p: nn.binary_cross_entropy(p, np.ones(1)), np.array([0.9999])),
+}
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("name", RIGHT)
+def test_no_false_alarm(name, fast):
+    f, x = RIGHT[name]
+    assert mg.gradcheck(f, x, fast=fast), name
+
+
+def test_a_pair_of_a_symmetric_matrix_is_moved_together_and_the_report_says_so():
+    assert "SYMMETRIC is symmetric, and f reads one triangle of it" in str(mg.gradcheck(np.linalg.cholesky, SYMMETRIC))
+
+
+@pytest.mark.parametrize("rule", [lambda g, z, x: g * (x > 0) * (g > 0), lambda g, z, x: abs(g) * (x > 0)])
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_rule_that_is_not_linear_in_the_cotangent_is_wrong(rule, fast):
+    op = mg.custom_op(rule)(lambda x: np.maximum(x, 0))
+    report = mg.gradcheck(op, rng.normal(size=6), fast=fast)
+    assert report.verdict == "WRONG"
+    assert "is not linear in the cotangent g" in str(report)
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_gradient_that_is_nan_names_the_op(fast):
+    with np.errstate(all="ignore"):
+        report = mg.gradcheck(lambda x: np.sqrt(x * 0.0).sum() + x.sum(), rng.normal(size=4) + 3, fast=fast)
+    assert report.verdict == "WRONG"
+    assert "The rule of sqrt makes the first nan or inf" in str(report)
+
+
+def test_second_derivatives_of_a_scalar_are_its_own():
+    with np.errstate(all="ignore"):
+        report = mg.gradcheck(lambda x: np.linalg.norm(x) ** 2, np.zeros(2), order=2)
+    assert "the graph says nan, the values say 2 " in str(report)
