@@ -77,6 +77,9 @@ class Mode:
     def __init__(self, **changes: Any) -> None:
         self._changes = changes
 
+    def __repr__(self) -> str:
+        return f"a mode that sets {', '.join(self._changes)}"
+
     def changes(self, context: Context) -> Fields:
         """Return the fields that the mode sets, with their values."""
         return self._changes

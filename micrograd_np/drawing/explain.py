@@ -10,11 +10,12 @@ from ..core.backward import FREED
 from ..core.errors import ArgumentTypeError, GradientError
 from ..core.names import Names, live
 from ..core.tensor import Tensor
+from ..expressions.listing import Listing
 from .collapse import LIMIT, fold
 from .derivation import derive, typeset
 from .graph import graph_of, ops_of, reached
 from .scene import Node, Scene, build
-from .text import Listing, backward, called, table
+from .text import backward, called, table
 from .values import fill
 
 

@@ -14,6 +14,7 @@ from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import printable
 from ..core.tensor import Tensor
+from ..expressions.listing import Listing
 from ..ops.primitive import as_array
 from . import display
 from .pytorch import read_state
@@ -230,7 +231,7 @@ class Module:
         dtype : dtype, optional
             The dtype of the input; the first parameter's without it. `int` for ids.
         """
-        return display.summary_table(self, input_shapes, dtype)
+        return Listing(display.summary_table(self, input_shapes, dtype))
 
     def __repr__(self) -> str:
         return display.module_text(self)

@@ -8,13 +8,22 @@ import numpy as np
 
 from ..core.context import tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, UnknownNameError
-from ..core.tensor import Tensor, constant
+from ..core.tensor import Tensor, init_leaf
 from ..nn.module import Module
 from ..nn.validation import NUMBER, in_words, require
 
 
 def as_ndarray(x: Any) -> Any:
     return x._data if isinstance(x, Tensor) else x
+
+
+class Option(Tensor):
+    """A number that an optimiser holds, such as its learning rate: a 0-d Tensor that shows itself as a number."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(float(self._data))
 
 
 class Group(dict[str, Any]):
@@ -36,7 +45,7 @@ class Group(dict[str, Any]):
         self.owner = owner
         arrays = {name: self.number(name, x) for name, x in numbers.items()}
         off = {name for name in owner.optional_when_zero if arrays[name] == 0}
-        options = {name: None if name in off else constant(x) for name, x in arrays.items()}
+        options = {name: None if name in off else init_leaf(Option.__new__(Option), x) for name, x in arrays.items()}
         for name, option in options.items():
             if option is not None:
                 option.name = name

@@ -337,6 +337,16 @@ class Optimiser:
         for i, state in enumerate(self.state):
             yield from ((f"state.{i}.{name}", value) for name, value in state.items())
 
+    def __repr__(self) -> str:
+        lines = []
+        for group in self.param_groups:
+            size = sum(p.size for p in group["params"])
+            options = ", ".join(
+                f"{name}={float(group[name]):g}" for name in group if name != "params" and group[name] is not None
+            )
+            lines.append(f"{len(group['params'])} parameters, {size:,} numbers, {options}")
+        return f"{type(self).__name__}({'; '.join(lines)})"
+
     def state_dict(self) -> dict[str, Any]:
         """Copies of everything besides the parameters that the next step depends on, by name."""
         return {name: tensor.data.copy() for name, tensor in self.named_state()}

@@ -42,6 +42,10 @@ class Schedule:
         self.base = [float(group.initial_lr or 0) for group in optimiser.param_groups]
         self.set_rates()
 
+    def __repr__(self) -> str:
+        rates = ", ".join(f"{float(group['lr']):g}" for group in self.optimiser.param_groups)
+        return f"{type(self).__name__}(after {self.t} steps, lr={rates})"
+
     def rate(self, base: float, t: int) -> float:
         """The learning rate after t steps."""
         raise ArgumentTypeError(f"{type(self).__name__} has no rate method: define rate(self, base, t).")
@@ -314,6 +318,10 @@ class ReduceLROnPlateau:
         self.cooldown, self.min_lr, self.eps = cooldown, min_lr, eps
         self.best = -math.inf * self.sign
         self.bad_steps = self.cooling = 0
+
+    def __repr__(self) -> str:
+        rates = ", ".join(f"{float(group['lr']):g}" for group in self.optimiser.param_groups)
+        return f"{type(self).__name__}({self.bad_steps} steps without a better figure, lr={rates})"
 
     def step(self, metric: Any) -> None:
         """Take note of a figure, and reduce the learning rates if it is time."""

@@ -17,6 +17,7 @@ from ..core.errors import ArgumentTypeError
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
 from ..core.versions import latest, memory_of, next_id
+from ..expressions.listing import Listing
 from .arguments import Arguments, Guard
 from .execution import MISFIT, misfit, mode
 from .guards import Names
@@ -135,6 +136,9 @@ class Program:
         return self.text
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return Listing(self)._repr_html_()
 
 
 def trace(f: Callable[..., Any]) -> Callable[..., Program]:

@@ -159,10 +159,15 @@ def test_a_group_takes_parameters_that_can_be_read_once():
 
 def test_setting_a_rate_writes_into_the_tensor_that_holds_it():
     optimiser = optim.Adam([nn.Parameter([1.0])])
-    held = optimiser.param_groups[0]["lr"]
+    held = optimiser.param_groups[0].get("lr")
     optim.StepLR(optimiser, 1, 0.5).step()
-    assert optimiser.param_groups[0]["lr"] is held
+    assert optimiser.param_groups[0].get("lr") is held
     assert held.item() == 0.0005
+
+
+def test_a_rate_reads_as_a_float():
+    optimiser = optim.Adam([nn.Parameter([1.0])], lr=0.01)
+    assert repr(optimiser.param_groups[0]["lr"]) == "0.01"
 
 
 def test_frozen_parameters_are_left_alone():
