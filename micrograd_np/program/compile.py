@@ -8,7 +8,6 @@ import operator
 import threading
 import warnings
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ KINDS = 64  # of arguments, with programs of their own
 TRACES = 8  # of one kind, from which on each has to pay
 PAYS = 30  # calls that a program has to serve
 KEPT = 16  # programs of one kind
+FAILURES = 3  # calls that a program is compared in and fails
 CACHES = 3  # traces in a row that change what they read, which is then no cache
 # Each is imported when it is asked for.
 BACKENDS = {"numpy": (".codegen", "Emitted"), "numba": (".numba_backend", "Machine")}
@@ -104,7 +104,6 @@ class Compiled:
             return result
         runner = kind.serving(args, kwargs)
         if runner is not None and runner.checked:
-            kind.served = next(kind.calls) if self.latest is not runner.call else kind.served
             self.latest = runner.call
             return runner.call(args, kwargs)
         if kind.stopped or is_recorded(args, kwargs):
@@ -169,6 +168,9 @@ class Compiled:
     def compare(self, kind: Kind, runner: Runner, args: Any, kwargs: Any) -> Any:
         """The function runs, and its program on copies."""
         result, same = runner.first(args, kwargs)
+        if same and not runner.checked and runner.failures > FAILURES:
+            kind.runners.remove(runner)
+            self.stop(kind, "a check of its program fails where the function goes on")
         if not same:  # the next call is written down, which tells where the two differ
             kind.runners.remove(runner)
             kind.other = runner.traced
@@ -208,8 +210,6 @@ class Kind:
         self.types: list[str] | None = None
         self.runners: list[Runner] = []
         self.traces = 0
-        self.calls = count(1)
-        self.served = 0
         self.stopped = False
         self.settled = False  # whether the last call ran as it is
         self.changed = 0  # how often a trace changed what it reads
@@ -230,7 +230,8 @@ class Kind:
             self.runners = []
 
     def pays(self) -> bool:
-        return self.served > PAYS * self.traces
+        """Whether programs have served enough calls for all that it took to write them down."""
+        return sum(runner.served() for runner in self.runners) > PAYS * self.traces
 
     def changes(self) -> str:
         """The path of what the latest program no longer fits."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Callable, Container
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,8 @@ class Entry:
             "Left": Left,
         }
         scope |= {"context": CURRENT.get, "MISFIT": MISFIT, "function": function}
-        self.names = Names(scope | {"same": same, "entries": entries})
+        self.calls = count()
+        self.names = Names(scope | {"same": same, "entries": entries, "served": self.calls.__next__})
         self.types = types
         guard = Guard(args, kwargs, self.names, met(program), moving)
         self.leaves, self.paths = guard.leaves, guard.paths
@@ -92,7 +94,7 @@ class Entry:
         arrays = ", ".join(self.array(x) for x in emitted.given)
         look = ["try:", f"    fits = {' and '.join(dict.fromkeys(conditions))}"]
         look += ["except (KeyError, IndexError, NameError, AttributeError, ValueError):", "    fits = False"]
-        look += ["if not fits:", "    return MISFIT", "if not n:", "    return None"]
+        look += ["if not fits:", "    return MISFIT", "if not n:", "    return None", "served()"]
         take = ["try:", "    frame = free.pop()", "except IndexError:", "    frame = frames()"]
         take += ["try:", "    if n != 1:", f"        n = frame[1](n, {arrays})", "        if n != 1:"]
         take += ["            return Left(n)", f"    ends = frame[0]({arrays})"]
@@ -201,8 +203,14 @@ class Runner:
         self.simple = simplified(steps)
         self.met = met(self.simple)
         self.checked = self.repeats = False
+        self.failures = 0
         self.emitted = backend(self.simple)
-        self.call = Entry(function, self.simple, self.emitted, args, kwargs, self.frame, outside, types, moving).call
+        entry = Entry(function, self.simple, self.emitted, args, kwargs, self.frame, outside, types, moving)
+        self.call, self.calls = entry.call, entry.calls
+
+    def served(self) -> int:
+        """How many calls it has served."""
+        return int(self.calls.__reduce__()[1][0])
 
     def fits(self, args: Any, kwargs: Any) -> bool:
         """Whether this program serves a call."""
@@ -224,6 +232,7 @@ class Runner:
         try:
             ends = step(*[copies[x] for x in self.emitted.given])
         except Exception:  # a check failed, and the function itself shows what that means
+            self.failures += 1
             return self.function(*args, **kwargs), True
         result = self.function(*args, **kwargs)
         returned, _ = flatten(result)

@@ -121,6 +121,48 @@ def seeded() -> Step:
     return step
 
 
+def optimised() -> Step:
+    """The same network with a loss and an optimiser of the package."""
+    import micrograd_np as mg
+
+    X, y = mg.Tensor(INPUTS), mg.Tensor(TARGETS)
+    syn0, syn1 = (mg.Tensor(w, requires_grad=True) for w in begin())
+    optimiser = mg.optim.SGD([syn1, syn0], lr=1.0)
+
+    def step():
+        optimiser.zero_grad()
+        loss = mg.nn.half_squared_error(mg.sigmoid(mg.dot(mg.sigmoid(mg.dot(X, syn0)), syn1)), y)
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    return step
+
+
+def compiled_optimised() -> Any:
+    from micrograd_np import compile
+
+    return compile(optimised())
+
+
+def optimised_loop() -> Step:
+    step = compiled_optimised()
+    return lambda: step.loop(LOOP)
+
+
+def traced() -> Any:
+    from micrograd_np import trace
+
+    return trace(eager())()
+
+
+def text_of_traced() -> Step:
+    """The printed text alone, on the program's arrays."""
+    program = traced()
+    arrays = program.arrays()
+    return lambda: program.function(**arrays)
+
+
 def compiled(**backend: str) -> Any:
     from micrograd_np import compile
 
@@ -283,6 +325,11 @@ WAYS: dict[str, Way] = {
     "eager, seeded": (seeded, 1),
     "compiled": (compiled, 1),
     "compiled loop": (compiled_loop, LOOP),
+    "optimiser": (optimised, 1),
+    "optimiser, compiled": (compiled_optimised, 1),
+    "optimiser, compiled loop": (optimised_loop, LOOP),
+    "traced": (traced, 1),
+    "text": (text_of_traced, 1),
     "compiled loop, numba": (lambda: compiled_loop(backend="numba"), LOOP),
     "torch": (torch, 1),
     "autograd": (autograd, 1),

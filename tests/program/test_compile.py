@@ -242,3 +242,24 @@ def test_machine_code():
 def test_an_unknown_backend():
     with pytest.raises(ValueError, match="no backend 'fortran'; there are 'numpy', 'numba'"):
         mg.compile(lambda x: x, backend="fortran")
+
+
+def test_a_number_that_changes_now_and_then_is_worth_a_program_each():
+    box, x = {"k": 1.0}, np.ones(3)
+    scaled = mg.compile(lambda x: x * box["k"])
+    for epoch in range(20):
+        box["k"] = 1.0 + epoch
+        for _ in range(60):
+            assert scaled(x).tolist() == (box["k"] * x).tolist()
+    assert scaled.programs[0].served() > 50
+
+
+def test_a_number_that_changes_at_each_call_runs_as_it_is_after_one_warning():
+    box, x = {"k": 1.0}, np.ones(3)
+    scaled = mg.compile(lambda x: x * box["k"])
+    with pytest.warns(UserWarning, match=r"runs as it is, not as a program: box\['k'\] is another") as caught:
+        for i in range(60):
+            box["k"] = float(i)
+            assert scaled(x).tolist() == (i * x).tolist()
+    assert len(caught) == 1
+    assert caught[0].filename == __file__

@@ -167,3 +167,44 @@ def test_an_array_that_no_op_made_is_returned_as_it_is():
 def test_what_is_no_function_is_told_what_trace_is():
     with pytest.raises(TypeError, match=r"The sum of a diagonal is t\.trace\(\)"):
         mg.trace(np.ones((2, 2)))
+
+
+V, LABELS = np.zeros(3), np.array([0, 1, 2])
+
+
+def momentum_in_an_array(x):
+    global V
+    V += x
+    return x * V
+
+
+CURED = [
+    (lambda x, y: x * np.eye(3)[y], r"Write mg\.take\(array, index, axis=0\) for array\[index\]"),
+    (lambda x, y: x * np.asarray(y), "Leave it out, for arguments are Tensors here; or convert before"),
+    (lambda x, y: x * np.bincount(y), "outside.*, and give the result as an argument"),
+    (
+        lambda x, y: momentum_in_an_array(x),
+        r"Hold the array in a Tensor that is made outside, state = mg\.Tensor",
+    ),
+]
+
+
+@pytest.mark.parametrize(("f", "says"), CURED)
+def test_what_is_refused_says_a_cure(f, says):
+    with pytest.raises(TypeError, match=says):
+        call_often(f, np.ones(3), LABELS)
+
+
+def test_the_cures_work():
+    w, state = mg.Tensor(np.ones(3), requires_grad=True), mg.Tensor(np.zeros(3))
+
+    def step(x, y, counts):
+        nonlocal state, w
+        w.zero_grad()
+        ((w * x * mg.take(np.eye(3), y, axis=0)) ** 2).sum().backward()
+        state *= 0.9
+        state += w.grad
+        w -= 0.1 * state / counts
+        return w.data.copy()
+
+    assert np.isfinite(call_often(step, np.ones(3), LABELS, np.bincount(LABELS))).all()
