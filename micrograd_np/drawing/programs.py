@@ -15,10 +15,10 @@ from ..core.tensor import Tensor, constant
 from ..expressions.phrases import Phrase, short
 from ..program import Program
 from ..program.guards import Outside
+from ..program.ir import CONSTANT, Value
 from ..program.record import record
 from ..program.source import Source
 from ..program.trace import TraceError
-from ..program.values import CONSTANT, Value
 from ..transforms import gradients
 from .graph import ops_of, walk
 from .scene import Edge, Node, Scene, entitle, phrase_of, tagging
