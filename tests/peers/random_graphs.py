@@ -454,7 +454,7 @@ CALLS = {
     "power": two("pow", "np.absolute(x) + 0.5", "y"),
     "remainder": two("remainder", "x", "(y * y + 0.5)"),
     "fmod": two("fmod", "x", "(y * y + 0.5)"),
-    "copysign": two("copysign", fits=lambda x, y: bool((y != 0).all())),
+    "copysign": two("copysign", fits=lambda x, y: bool((x != 0).all() and (y != 0).all())),
     "relu": of(mg.relu, lambda t, x: t.relu(x)),
     "sigmoid": of(mg.sigmoid, lambda t, x: t.sigmoid(x)),
     "silu": of(mg.silu, lambda t, x: t.nn.functional.silu(x)),
