@@ -69,7 +69,7 @@ def verify(
     ...     return 2 * np.tanh(w)
     >>> report = verify(forward, backward, np.array([0.3, -0.5, 0.9]))
     >>> bool(report), report.findings[0].causes[0].kind
-    (False, 'left out')
+    (False, 'derivative left out')
     """
     check_form(output, given)
     if isinstance(output, Tensor):
