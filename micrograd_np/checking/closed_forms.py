@@ -5,10 +5,11 @@ A softmax or a normalisation is recognised by its numbers, however its forward p
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
@@ -61,14 +62,11 @@ def of_normalisation(z: Tensor, at: Suspicion) -> Iterator[Hypothesis]:
     u = z._data
     if not is_array(u) or u.dtype.kind != "f" or not 1 <= u.ndim <= 4:
         return
-    for k in range(u.ndim):
-        n = u.shape[k]
-        if (
-            n < 3
-            or not np.allclose(u.mean(axis=k), 0, atol=1e-7)
-            or np.any((v := u.var(axis=k)) > 1 + 1e-6)
-            or np.any(v < 0.5)
-        ):
+    subsets = [k for count in range(1, u.ndim + 1) for k in combinations(range(u.ndim), count)]
+    for k in subsets:
+        n = math.prod(u.shape[axis] for axis in k)
+        v = u.var(axis=k)
+        if n < 3 or not np.allclose(u.mean(axis=k), 0, atol=1e-7) or np.any(v > 1 + 1e-6) or np.any(v < 0.5):
             continue
         for x in ancestors(z, at):
             centred = x._data - x._data.mean(axis=k, keepdims=True)
@@ -76,7 +74,7 @@ def of_normalisation(z: Tensor, at: Suspicion) -> Iterator[Hypothesis]:
             moved = np.max(np.abs(x._data.mean(axis=k, keepdims=True))) > 1e-9 * np.max(np.abs(x._data))
             if moved and np.allclose(centred / s, u):
                 for kind, says, slip in mistakes("normalisation"):
-                    for o in [o for o in range(u.ndim) if o != k] if kind == "wrong axis" else [k]:
+                    for o in [o for o in subsets if o != k and len(o) < u.ndim] if kind == "wrong axis" else [k]:
                         send = partial(replaced, x, partial(slip, x=x._data, u=u, s=s, k=k, o=o, n=n))
                         yield Hypothesis(kind, f"{says}, in {at.called(z)}{at.place(z)}", overrides={z: send})
 

@@ -34,7 +34,7 @@ PER_NODE = 5000  # entries that could be computed in the time that one op costs 
 
 
 # Kinds that only describe the numbers: said where nothing tells how they came about.
-DESCRIPTIONS = {"another's", "value", "added", "unnamed scale", "gradient of another", "part scaled"}
+DESCRIPTIONS = {"another's", "value", "added", "unnamed scale", "gradient of another", "part scaled", "scale of a use"}
 # Said only where nothing plainer fits: numbers may look like these by chance.
 CURIOUS = {"absolute", "squared", "rounded", "normalised", "summed early", "averaged early", "clipped", "sign only"}
 # Several words for one thing, the best first: no gradient comes from there.

@@ -144,7 +144,9 @@ def of_the_row(at: Suspicion) -> Iterator[Hypothesis]:
     for axis in range(expected.ndim if expected.ndim > 1 else 0):
         others = tuple(a for a in range(expected.ndim) if a != axis)
         square = np.sum(expected**2, axis=others, keepdims=True)
-        own_factors = np.sum(hand * expected, axis=others, keepdims=True) / np.where(square, square, 1)
+        own_factors = np.where(square, np.sum(hand * expected, axis=others, keepdims=True), 1) / np.where(
+            square, square, 1
+        )
         flat = own_factors.ravel()
         whole = np.allclose(1 / flat[flat != 0], np.round(1 / flat[flat != 0]), 1e-6) and np.all(flat >= 0)
         word = (

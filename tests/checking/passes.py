@@ -779,3 +779,118 @@ def residual_and_cubes(slip):
         return {"w": dw, "b": 2 * e.sum(0)}
 
     return forward, backward
+
+
+@passes(
+    lambda r: (2 * r.normal(size=(7, 4)) + 1, r.normal(size=4), r.normal(size=4)),
+    root="left out|stands", n_of_mean="1/N|7", n_of_variance="1/N|7", gain="stands where xhat",
+    mean_lost="mean is taken",
+)  # fmt: skip
+def batch_norm_in_stages(slip):
+    def forward(x, gamma, beta):
+        mean = x.mean(0)
+        centred = x - mean
+        var = (centred**2).mean(0)
+        inverse = 1 / np.sqrt(var + 1e-5)
+        xhat = centred * inverse
+        return gamma * xhat + beta, (centred, inverse, xhat, gamma)
+
+    def backward(dout, cache):
+        centred, inverse, xhat, gamma = cache
+        d = dout * gamma
+        factor = pick(slip, -0.5 * inverse**3, root=-0.5 * inverse**2, n_of_variance=-3.5 * inverse**3)
+        dvar = factor * (d * centred).sum(0)
+        dcentred = d * inverse + 2 * centred * dvar / 7
+        dmean = -dcentred.sum(0)
+        dx = dcentred + pick(slip, dmean / 7, n_of_mean=dmean, mean_lost=0)
+        return dx, (dout * pick(slip, xhat, gain=centred)).sum(0), dout.sum(0)
+
+    return forward, backward
+
+
+@passes(
+    lambda r: (r.normal(size=(2, 3, 4, 4)), r.normal(size=3), r.normal(size=3)),
+    sums="1/N is missing", axes="wrong axis", gain_left="left out",
+)  # fmt: skip
+def batch_norm_of_images(slip):
+    def forward(x, gamma, beta):
+        mean, var = x.mean((0, 2, 3), keepdims=True), x.var((0, 2, 3), keepdims=True)
+        std = np.sqrt(var + 1e-5)
+        xhat = (x - mean) / std
+        return gamma[:, None, None] * xhat + beta[:, None, None], (xhat, std, gamma)
+
+    def backward(dout, cache):
+        xhat, std, gamma = cache
+        d = dout * pick(slip, gamma[:, None, None], gain_left=1)
+        k = pick(slip, (0, 2, 3), axes=(0,))
+        mean = pick(slip, np.mean, sums=np.sum)
+        dx = (d - mean(d, k, keepdims=True) - xhat * mean(d * xhat, k, keepdims=True)) / std
+        return dx, (dout * xhat).sum((0, 2, 3)), dout.sum((0, 2, 3))
+
+    return forward, backward
+
+
+@passes(
+    lambda r: (r.normal(size=(4, 6)), r.normal(size=(6, 6)), r.normal(size=(6, 6)), r.normal(size=(6, 6))),
+    width="0.7071", heads="reshaped", ds_turned="transposed",
+)  # fmt: skip
+def attention_of_two_causal_heads(slip):
+    seen = np.tril(np.ones((4, 4))) > 0
+
+    def split(m):
+        return m.reshape(4, 2, 3).transpose(1, 0, 2)
+
+    def joined(m):
+        return m.transpose(1, 0, 2).reshape(4, 6)
+
+    def forward(x, wq, wk, wv):
+        q, k, v = split(x @ wq), split(x @ wk), split(x @ wv)
+        a = softmax(np.where(seen, q @ turned(k) / np.sqrt(3), -1e9))
+        return joined(a @ v), (x, wq, wk, wv, q, k, v, a)
+
+    def backward(dout, cache):
+        x, wq, wk, wv, q, k, v, a = cache
+        g = split(dout)
+        dv, da = turned(a) @ g, g @ turned(v)
+        ds = a * (da - (da * a).sum(-1, keepdims=True)) / np.sqrt(pick(slip, 3, width=6))
+        dq, dk = joined(ds @ k), joined(pick(slip, turned(ds), ds_turned=ds) @ q)
+        dx = dq @ wq.T + dk @ wk.T + joined(dv) @ wv.T
+        return dx, x.T @ dq, x.T @ dk, x.T @ pick(slip, joined(dv), heads=dv.reshape(4, 6))
+
+    return forward, backward
+
+
+@passes(
+    lambda r: (r.normal(size=(7, 5)), r.normal(size=(5, 7)), np.array([1, 2, 4]), np.array([0, 3, 6])),
+    one_hot="one-hot", averaged="1/3", first_lost="number 0|second half",
+)  # fmt: skip
+def word_vectors_with_a_full_softmax(slip):
+    def forward(V, U, centre, context):
+        h = V[centre]
+        p = softmax(h @ U)
+        return -np.log(p[np.arange(3), context]).sum(), (h, p)
+
+    def backward(V, U, centre, context, cache):
+        h, p = cache
+        d = p - pick(slip, np.eye(7)[context], one_hot=0)
+        dV = np.zeros_like(V)
+        np.add.at(dV, centre, d @ U.T / pick(slip, 1, averaged=3))
+        return {"V": dV, "U": h.T @ pick(slip, d, first_lost=d * (np.arange(3) > 0)[:, None])}
+
+    return forward, backward
+
+
+@passes(
+    lambda r: (r.normal(size=(5, 4)), r.normal(size=(4, 3)), np.eye(3)[[0, 1, 2, 0, 1]]),
+    double="evaluated at a", slope="left out", sums="", half="",
+)  # fmt: skip
+def sigmoid_outputs_with_square_errors(slip):
+    def forward(X, W, Y):
+        a = sigmoid(X @ W)
+        return ((a - Y) ** 2).mean(), a
+
+    def backward(X, W, Y, a):
+        s = pick(slip, a * (1 - a), double=sigmoid(a) * (1 - sigmoid(a)), slope=1)
+        return {"W": X.T @ (2 * (a - Y) * s / 15) * pick(slip, 1, sums=15, half=0.5)}
+
+    return forward, backward

@@ -28,7 +28,7 @@ NAMES = {
     "shifted by one": {"shift"},
     "squared": {"squared"},
     "transposed": {"transpose"},
-    "reshaped for transposed": {"reshape"},
+    "reshaped for transposed": {"reshape", "transpose"},
     "mean for sum": {"mean for sum", "scale"},
     "last sample only": {"last sample only"},
     "first sample only": {"first sample only"},

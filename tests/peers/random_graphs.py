@@ -107,7 +107,8 @@ def two(name, left="x", right="y", fits=lambda x, y: True):
         if kind == 1:
             constant = d.array(x.shape if d.number(0, 2) else x.shape[-1:], d.dtype_of(x))
             if x.dtype == d.torch.float64 and name in ("add", "subtract", "multiply", "true_divide") and d.number(0, 2):
-                constant = d.one_of([np.round(constant).astype(int), constant > 0, constant.astype("float32")])
+                kinds = [np.round(constant).astype(int), constant.astype("float32"), constant > 0]
+                constant = d.one_of(kinds[:2] if name == "subtract" else kinds)  # nobody subtracts booleans
             if not fits(d.torch.tensor(constant), x.detach()):
                 return None
             if d.number(0, 2):
@@ -144,6 +145,11 @@ def reduced(ours, theirs, fits=lambda d, x, axis: True, every=True):
 def distinct(d, x, axes):
     """Whether no two entries are equal, whatever is compared."""
     return len(np.unique(x.detach().numpy())) == x.numel()
+
+
+def no_zero(d, x, axes):
+    """Whether no entry is 0, where torch's second derivatives of norms are nan even along what moves nothing."""
+    return bool((x != 0).all())
 
 
 def several(d, x, axes):
@@ -475,16 +481,19 @@ CALLS = {
     "norm": reduced(
         lambda x, a, k: np.linalg.norm(x, axis=a, keepdims=k),
         lambda t, x, a, k: t.linalg.vector_norm(x, dim=a[0], keepdim=k),
+        no_zero,
         every=False,
     ),
     "norm 1": reduced(
         lambda x, a, k: np.linalg.norm(x, 1, axis=a, keepdims=k),
         lambda t, x, a, k: t.linalg.vector_norm(x, 1, dim=a[0], keepdim=k),
+        no_zero,
         every=False,
     ),
     "norm 3": reduced(
         lambda x, a, k: np.linalg.norm(x, 3, axis=a, keepdims=k),
         lambda t, x, a, k: t.linalg.vector_norm(x, 3, dim=a[0], keepdim=k),
+        no_zero,
         every=False,
     ),
     "quantile": reduced(
@@ -527,7 +536,7 @@ CALLS = {
         lambda d, x, a: x.ndim > 0 and x.shape[-1] == 3,
     ),
     "norm of a matrix": of(
-        np.linalg.norm, lambda t, x: t.linalg.norm(x), lambda d, x, a: x.ndim == 2 and bool((x != 0).all())
+        np.linalg.norm, lambda t, x: t.linalg.norm(x), lambda d, x, a: x.ndim == 2 and no_zero(d, x, a)
     ),
     "conv2d": image(lambda x, w: mg.conv2d(x, w), lambda t, x, w: t.nn.functional.conv2d(x, w)),
     "max_pool2d": image(
