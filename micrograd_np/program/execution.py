@@ -118,7 +118,8 @@ class Entry:
 
     def conditions(self, program: Steps) -> list[str]:
         """What the function looked at of Tensors and modules, as it was."""
-        flags = [(x.of, x.of._requires_grad) for x in program.inputs() if x.kind == TENSOR]
+        state = {x for update in program.updates for x in update.state.values()}
+        flags = [(x.of, x.of._requires_grad) for x in program.inputs() if x.kind == TENSOR and x not in state]
         found = [f"{self.names(tensor)}._requires_grad is {flag}" for tensor, flag in flags]
         for tensor, had in program.met.items():
             found.append(f"{self.names(tensor)}._grad is {'not ' if had else ''}None")

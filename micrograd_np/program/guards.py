@@ -186,6 +186,7 @@ class Outside:
         self.generators: list[tuple[str, Any]] = []
         self.owners: set[int] = set()
         self.modules: list[Any] = []  # whose `training` the function may set
+        self.inner: set[int] = set()  # the ids of what objects of this package hold, such as an optimiser's state
         self.named: set[str] = set()
         self.by_name = False  # code asks for attributes whose names it computes
         self.later: dict[str, list[Edge | Place]] = defaultdict(list)  # what is reached once code names it
@@ -272,7 +273,8 @@ def read(walk: Outside, place: Place) -> Found:
     kind: Any = type(x)
     base = next(base for base in kind.__mro__ if base in READERS or not is_pythons(base))
     if isinstance(x, Tensor):
-        yield Edge(path, lambda names: f"{names(x)}._requires_grad is {x._requires_grad}")
+        if not (id(x) in walk.inner and type(x) is Tensor and not x._requires_grad):  # where it is read, it is an input
+            yield Edge(path, lambda names: f"{names(x)}._requires_grad is {x._requires_grad}")
         walk.owners.add(id(owner(x)))
         if is_ours(kind):
             return
@@ -319,6 +321,8 @@ def attributes(walk: Outside, place: Place) -> Found:
         for name, value in list(parts.items()):
             if name in getattr(kind, "_unguarded", ()):  # ours, and made of the others
                 continue
+            if is_ours(kind):
+                walk.inner.add(id(value))
             yield item(f"{path}.{name}", parts, name, value)
             yield from reached(walk, f"{path}.{name}", name, value, place.read and open_to_others)
     for name in bytecode.slots(kind) if users or open_to_others else ():
@@ -371,6 +375,8 @@ def of_list(walk: Outside, place: Place) -> Found:
         yield given(path, x, "len({})", len(x))
         return
     held = entries(x)
+    if id(x) in walk.inner:
+        walk.inner.update(map(id, held))
     if type(x) not in (tuple, frozenset):
         if isinstance(x, list) and (len(held) < 8 or not all(map(is_atom, held))):
             yield given(path, x, "len({})", len(x))
@@ -390,7 +396,10 @@ def of_dict(walk: Outside, place: Place) -> Found:
             walk.refuse_size(f"{path} has {len(x)} entries, more than {LONG}")
         yield given(path, x, "len({})", len(x))
         return
-    if not x or is_ours(type(x)):  # ours is never reordered, and each of its keys has an edge
+    inner = id(x) in walk.inner or is_ours(type(x))
+    if inner:
+        walk.inner.update(map(id, x.values()))
+    if not x or inner:  # ours is never reordered, and each of its keys has an edge
         yield given(path, x, "len({})", len(x))
     elif all(map(is_atom, x)):
         yield given(path, x, "[*{}]", list(x))
