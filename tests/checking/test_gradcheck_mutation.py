@@ -38,6 +38,7 @@ def test_no_alarm_on_a_right_rule(case):
     assert checked(case)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("row", "position"), RULES, ids=lambda x: str(x) if isinstance(x, int) else x.name)
 @pytest.mark.parametrize("name", DAMAGES)
 def test_every_break_is_wrong(row, position, name):
@@ -54,6 +55,7 @@ def test_every_break_is_wrong(row, position, name):
     TALLY["caught" if caught else "of a rule that is zero"] += 1
 
 
+@pytest.mark.slow
 def test_rate(capsys):
     with capsys.disabled():
         print(f"\ngradcheck: {len(CASES)} right calls, no alarm; breaks {dict(TALLY)}, none missed.")

@@ -109,6 +109,7 @@ def test_random_graphs_are_hard_enough():
     Node.limit = 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", puzzles.LEVELS)
 def test_every_puzzle_has_one_mistake_that_verify_sees(level):
     for seed in range(40):
