@@ -10,7 +10,7 @@ from ..core.backward import FREED
 from ..core.errors import ArgumentTypeError, GradientError
 from ..core.names import Names, live
 from ..core.tensor import Tensor
-from ..expressions.listing import Listing
+from ..expressions.layout import Listing
 from .collapse import LIMIT, fold
 from .derivation import derive, typeset
 from .graph import graph_of, ops_of, reached

@@ -9,7 +9,7 @@ from typing import Any
 from ..core.backward import FREED
 from ..core.names import Names, format_location, live
 from ..core.tensor import Tensor
-from ..expressions.listing import Listing
+from ..expressions.layout import Listing
 from .collapse import LIMIT, fold
 from .explain import check_tensor, computed_from
 from .graph import ops_of, reached, walk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import tokenize
 from itertools import pairwise
@@ -45,3 +46,13 @@ def outermost(text: str) -> list[tuple[int, int, list[int]]]:
         elif token.string == "," and len(opened) == 1:
             commas.append(place)
     return found
+
+
+class Listing(str):
+    """Text that a prompt shows as it is, and a notebook in a block of its own."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self)}</pre>"

@@ -14,7 +14,7 @@ from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import printable
 from ..core.tensor import Tensor
-from ..expressions.listing import Listing
+from ..expressions.layout import Listing
 from ..ops.primitive import as_array
 from . import display
 from .pytorch import read_state

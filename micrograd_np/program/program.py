@@ -17,7 +17,7 @@ from ..core.errors import ArgumentTypeError
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
 from ..core.versions import latest, memory_of, next_id
-from ..expressions.listing import Listing
+from ..expressions.layout import Listing
 from .arguments import Arguments, Guard
 from .execution import MISFIT, misfit, mode
 from .guards import Names
