@@ -1,4 +1,4 @@
-"""Source in lines that are not too long."""
+"""Source in lines that are not too long, and text as a prompt and a notebook show it."""
 
 from __future__ import annotations
 
