@@ -140,6 +140,13 @@ def pattern(data: Any) -> tuple[str, str] | None:
     dtype = "" if data.dtype in (np.dtype(float), np.dtype(int), np.dtype(bool)) else f", {kind}"
     if not data.size:
         return "np.zeros", size(data.shape) + dtype
+    if any(n > 1 and not step for n, step in zip(data.shape, data.strides, strict=True)):
+        # BLAS adds up a repeated number in another way than as many numbers in memory: the last bits would differ.
+        part = data[tuple(slice(None) if step else slice(1) for step in data.strides)]
+        if part.size > 1:
+            return "np.broadcast_to", f"{array(part).text}, {data.shape}"
+        one = number(part.item()).text
+        return "np.broadcast_to", f"{one if not dtype else f'{kind}({one})'}, {data.shape}"
     first = data.flat[0].item()
     if data.ndim and data.tobytes() == data.flat[0].tobytes() * data.size:
         if repr(first) in ("0.0", "1.0"):

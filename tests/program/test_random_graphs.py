@@ -1,7 +1,7 @@
 """Random graphs, with their gradients: eager, printed and compiled, to the bit."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import micrograd_np as mg
@@ -39,6 +39,7 @@ def built(steps):
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(STEP, min_size=1, max_size=8), st.sampled_from([np.float64, np.float32]), st.integers(0, 99))
+@example([(20, 0, 0), (0, 0, 0)], np.float64, 0)  # a constant whose strides are 0
 def test_eager_printed_and_compiled(steps, dtype, seed):
     rng = np.random.default_rng(seed)
     batches = [[rng.normal(size=(3, 3)).astype(dtype) for _ in range(2)] for _ in range(4)]
