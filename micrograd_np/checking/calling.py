@@ -129,7 +129,7 @@ class Pair:
         return list(result[:count]), list(result[count:])
 
     def seeds(self) -> int:
-        """How many gradients of outputs backward asks for, by the names of its first parameters."""
+        """Count the gradients of outputs that backward asks for, by the names of its first parameters."""
         assert self.backward is not None
         own = set(parameter_names(self.forward))
         count = 0
@@ -178,7 +178,7 @@ class Pair:
     def backward_arguments(
         self, backward: Function, result: Any, outputs: list[Any], cache: list[Any], cotangents: list[Array]
     ) -> tuple[list[Any], bool]:
-        """What backward is called with: the outputs' gradients if it asks for them, and the cache or the inputs."""
+        """Return the arguments of backward: the outputs' gradients if it asks for them, and the cache or the inputs."""
         names = required(backward)
         parameters = inspect.signature(backward).parameters.values()
         fresh = [np.array(g) for g in cotangents]
@@ -329,7 +329,7 @@ def too_many(values: Sequence[Any], floats: Sequence[Any]) -> ValueError:
 
 
 def gradient_places(owner: Any, path: tuple[Any, ...]) -> Iterator[tuple[Mapping[Any, Any], bool]]:
-    """Where the gradient of an attribute may be stored, and whether under the attribute's own name."""
+    """Yield dicts that may hold an attribute's gradient, each with whether it is under the attribute's own name."""
     holders = [follow(owner, path[:-1]), *([follow(owner, path[:-2])] if len(path) > 1 else [])]
     for holder in holders:
         place = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
@@ -340,7 +340,7 @@ def gradient_places(owner: Any, path: tuple[Any, ...]) -> Iterator[tuple[Mapping
 
 
 def arrays_of(x: Any, path: tuple[Any, ...], depth: int) -> Iterator[tuple[tuple[Any, ...], Array]]:
-    """The float arrays that hang from an object by attributes, lists and dicts, with the way to each."""
+    """Yield the arrays in an object's attributes, lists and dicts, each with its path."""
     if isinstance(x, np.ndarray):
         yield path, x
     if not depth or isinstance(x, np.ndarray | type | types.FunctionType | types.ModuleType):
@@ -371,7 +371,7 @@ def put(owner: Any, path: Sequence[Any], value: Any) -> None:
 
 
 def stored(owner: Any, before: Mapping[str, Any]) -> Any:
-    """What a forward pass that returns nothing has left in its object."""
+    """Return the result that a forward pass without a return value has stored in its object."""
     new = {k: v for k, v in vars(owner).items() if is_array_like(v) and (k not in before or before[k] is not v)}
     return next((new[name] for name in RESULTS if name in new), next(reversed(new.values()), None) if new else None)
 
@@ -381,7 +381,7 @@ def is_array_like(x: Any) -> bool:
 
 
 def as_numbers(x: Any) -> Any:
-    """A list of numbers as an array; containers of arrays stay."""
+    """Return a list of numbers as an array; containers of arrays stay as they are."""
     if isinstance(x, list) and x:
         leaves = flatten(x)[0]
         if all(isinstance(leaf, int | float) for leaf in leaves):
@@ -393,7 +393,7 @@ def as_numbers(x: Any) -> Any:
 
 
 def required(function: Function) -> list[str]:
-    """The names of the positional parameters that a call must give."""
+    """Return the names of the positional parameters that a call must give."""
     parameters = inspect.signature(function).parameters.values()
     names = parameter_names(function)
     return [p.name for p in parameters if p.default is p.empty and p.name in names]
@@ -417,7 +417,7 @@ def copied(tree: Any) -> Any:
 
 
 def fitting(values: Sequence[Any], slots: Sequence[Slot]) -> Sequence[Slot]:
-    """Whose gradients these are, if there are fewer than inputs: those of their shapes, else the last."""
+    """Return the inputs that the gradients belong to, by shape if there are fewer gradients, else the last ones."""
     if len(values) == len(slots):
         return slots
     shapes = [np.shape(plain(x)) for x in values]

@@ -91,9 +91,9 @@ def slot_of(key: Any) -> Slot | None:
 
 
 def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], list[str]]:
-    """What is wrong with a backward pass that is not linear in the gradient that it is given.
+    """Return faults and notes on a backward pass that is not linear in the gradient that it is given.
 
-    The factor -4 is a power of two: products and sums with it are exact, so that rounding raises no alarm.
+    The factor -4 is a power of two: products and sums with it are exact, so rounding causes no false alarm.
     """
     if not played.seeded:
         return [], []
@@ -255,7 +255,7 @@ def numeric(pair: Pair, played: Played, why: str) -> Case:
 
 
 def sizes_of_outputs(outputs: Sequence[Array]) -> dict[int, str]:
-    """How many entries the outputs have along some of their axes."""
+    """Return the numbers of entries that the outputs have along some of their axes, each with a text."""
     found: dict[int, str] = {}
     for x in outputs:
         for count in range(1, x.ndim + 1):
@@ -265,9 +265,10 @@ def sizes_of_outputs(outputs: Sequence[Array]) -> dict[int, str]:
 
 
 def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Array, Array]:
-    """The gradient by differences of values, entry by entry, and how far it may be off.
+    """Return the gradient by finite differences, entry by entry, and its error bars.
 
-    Of an input too large for that, entries drawn at random, and random directions that would show any other.
+    If the input is too large for that, only random entries are measured; the others are taken from the hand, after
+    random directions have been searched for errors in them.
     """
     x = np.asarray(slot.value, dtype=float)
     size = min(1.0, largest(x)) or 1.0  # steps are relative to small inputs
