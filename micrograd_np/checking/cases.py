@@ -1,6 +1,6 @@
-"""A case is what `verify` compares: an output with its graph, and the gradients by hand of values in it.
+"""A case: what `verify` compares, an output with its graph, and the gradients by hand of values in it.
 
-Where the forward pass cannot be recorded, the graph is one op whose derivative is that of finite differences.
+If the forward pass cannot be recorded, the graph is one op, and finite differences give its derivative.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .validation import called, check_repeats
 
 Array = Any
 Name = Callable[[Any], str | None]
-SECONDS = 4.0  # for the differences of one input: more entries than fit are drawn at random
+SECONDS = 4.0  # for the differences of one input; if it has too many entries for that, some are drawn at random
 FEWEST = 24
 NUMERIC = Closeness(1e-5, 1e-7)
 
@@ -53,7 +53,7 @@ class Case:
 
 
 def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
-    """A recorded output, and gradients under tensors or names."""
+    """Return the case of a recorded output with gradients under tensors or names."""
 
     frame = user_frame()
     variables = {name: x for name, x in {**frame.f_globals, **frame.f_locals}.items() if isinstance(x, Tensor)}
@@ -61,7 +61,7 @@ def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
 
 
 def function_case(pair: Pair) -> Case:
-    """Two functions, or a loss with its gradients: recorded where that is possible."""
+    """Return the case of two functions, or of a loss with gradients; forward is recorded if possible."""
     played = pair.play()
     again = pair.play()
     for first, second in zip(played.outputs, again.outputs, strict=True):
@@ -132,7 +132,7 @@ def label_of(key: Any) -> str:
 
 
 def recorded(pair: Pair, played: Played, slots: Sequence[Slot], tried: list[str]) -> Case | None:
-    """The case with a graph, unless the forward pass cannot be recorded; then `tried` is told why."""
+    """Return the case with a graph; or None if forward cannot be recorded, and add the reason to `tried`."""
 
     tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for slot in slots}
     forward, _, owner = pair.functions()
@@ -173,7 +173,7 @@ def recorded(pair: Pair, played: Played, slots: Sequence[Slot], tried: list[str]
 
 
 def weighted_sum(outputs: Sequence[Any], cotangents: Sequence[Array], name: Name) -> Tensor:
-    """One scalar for several outputs: the sum of each times its cotangent."""
+    """Return one scalar for several outputs: the sum of each output times its cotangent."""
     parts = []
     for i, (x, g) in enumerate(zip(outputs, cotangents, strict=True)):
         if isinstance(x, Tensor) and x.requires_grad:
@@ -188,7 +188,7 @@ def weighted_sum(outputs: Sequence[Any], cotangents: Sequence[Array], name: Name
 
 
 def under_tensors(hand: Mapping[Any, Any], tensors: Mapping[Slot, Tensor]) -> dict[Any, Any]:
-    """The gradients by hand under the tensors of their slots, with the names that backward gave them."""
+    """Return the gradients by hand under the tensors of their slots, with the names that backward gave them."""
     found: dict[Any, Any] = {}
     for key, value in hand.items():
         slot = slot_of(key)
@@ -200,7 +200,7 @@ def under_tensors(hand: Mapping[Any, Any], tensors: Mapping[Slot, Tensor]) -> di
 
 
 def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> list[Any] | None:
-    """The loss of a function that could be recorded as far as the loss, and not in its gradients."""
+    """Return the loss of a function that could be recorded up to the loss, but not through its gradients."""
     code = getattr(f, "__code__", None)
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code is code:
@@ -212,7 +212,7 @@ def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> 
 
 
 def reason(error: Exception) -> str:
-    """Why a forward pass could not be recorded, with the line."""
+    """Return why a forward pass could not be recorded, with the line."""
 
     lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_user_code(entry.filename)]
     said = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
@@ -222,11 +222,11 @@ def reason(error: Exception) -> str:
     return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text})"
 
 
-# Hand against numbers.
+# Gradients by hand against finite differences.
 
 
 def numeric(pair: Pair, played: Played, why: str) -> Case:
-    """The case in which forward is one op, differentiated by differences of its values."""
+    """Return the case in which forward is one op, differentiated by finite differences."""
     hand = {slot: (key, value) for key, value in played.hand.items() if (slot := slot_of(key)) is not None}
     lost = [str(key) for key in played.hand if not slot_of(key)]
     notes = (

@@ -81,7 +81,7 @@ class VerifyReport:
         return html_lines([head]) + html_table(HEAD, self.cells()) + html_lines(rest)
 
     def to_dict(self) -> dict[str, Any]:
-        """The verdict, the rows, and the causes, ready for JSON."""
+        """Return the verdict, the rows and the causes as a dict, ready for JSON."""
         return {
             "verdict": self.verdict,
             "sentences": self.sentences(),

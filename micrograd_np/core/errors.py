@@ -60,7 +60,7 @@ class OutOfRangeError(MicrogradError, IndexError):
 
 
 class UnknownNameError(MicrogradError, KeyError):
-    """There is nothing of this name."""
+    """There is no entry with this name."""
 
 
 class NonFiniteError(MicrogradError, FloatingPointError):
@@ -80,7 +80,7 @@ class LoadError(ArgumentError):
 
 
 class TraceError(ArgumentTypeError):
-    """What a function does cannot be recorded as a program."""
+    """A function cannot be recorded as a program."""
 
 
 class MissingPackageError(MicrogradError, ImportError):
@@ -174,7 +174,7 @@ def note(error: Exception, node: Any) -> None:
 
 
 def check_uncut(tensor: Any, how: str, cure: str) -> None:
-    """Refuse what would cut the graph without a word."""
+    """Raise if an operation would silently cut the graph."""
     if tensor.requires_grad:
         raise ArgumentTypeError(
             f"{how} would cut {describe(tensor, 'this tensor')} out of the graph, and no gradient would pass. {cure}"

@@ -96,7 +96,7 @@ class Tensor:
 
     @property
     def _parents(self) -> list[tuple[Any, Rule]]:
-        """The tensors that a gradient goes back to from here, each with its VJP."""
+        """The tensors that receive a gradient from this node, each with its VJP."""
         return [(self.args[i] if self.args else None, rule) for i, rule in self._paths]
 
     @property
@@ -110,7 +110,7 @@ class Tensor:
 
     @property
     def grad(self) -> Any:
-        """The gradient that the last `backward` left here, an array of the tensor's shape, or None."""
+        """The gradient that `backward` stored, an array of the tensor's shape, or None."""
         trace = CURRENT.get().trace
         if trace is not None:
             return trace.gradient(self)
@@ -126,7 +126,7 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients are wanted."""
+        """True if the tensor requires a gradient."""
         return self._requires_grad
 
     @requires_grad.setter
@@ -138,7 +138,7 @@ class Tensor:
         self._requires_grad = bool(wanted)
 
     def detach(self) -> Tensor:
-        """The same memory without a past: no gradient passes through it."""
+        """Return a leaf with the same memory; no gradient passes through it."""
         detached = constant(self._data)
         detached._memory = memory_of(self)
         detached._created_at = caller_location()
@@ -278,7 +278,7 @@ def _leaf(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, 
 
 
 def check_untraced(tensor: Tensor, how: str) -> None:
-    """Refuse what would make today's value part of a program."""
+    """Raise if an operation would make the current value a constant of a program."""
     trace = CURRENT.get().trace
     if trace is not None:
         trace.refuse(tensor, how)
@@ -290,7 +290,7 @@ def as_ndarray(x: Any) -> Any:
 
 
 def constant(data: Any) -> Tensor:
-    """A Tensor around an array, without a copy and without a past."""
+    """Return a leaf that holds an array, without a copy."""
     return init_leaf(allocate(Tensor), data)
 
 
@@ -319,14 +319,14 @@ def as_tensor(x: Any) -> Tensor:
 
 
 def borrowed(array: Any) -> Tensor:
-    """A Tensor around an array that somebody else may write to."""
+    """Return a Tensor that holds an array to which other code may write."""
     tensor = constant(array)
     expose(tensor)
     return tensor
 
 
 def assign(tensor: Tensor, values: Any) -> Tensor:
-    """Write values of the same shape into a tensor's memory, unrecorded; returns the tensor."""
+    """Write values of the same shape into a tensor's memory, unrecorded; return the tensor."""
     errors.check_write(tensor, values)
     trace = CURRENT.get().trace
     if trace is not None:
@@ -340,7 +340,7 @@ def assign(tensor: Tensor, values: Any) -> Tensor:
 
 
 def seed(output: Tensor, gradient: Any) -> Any:
-    """The cotangent that a walk back starts from: 1 for a scalar, else the caller's own."""
+    """Return the cotangent that the backward pass starts from: the given one, or 1 for a scalar."""
     errors.check_recorded(output)
     if gradient is not None:
         return cotangent(output, gradient)
@@ -351,7 +351,7 @@ def seed(output: Tensor, gradient: Any) -> Any:
 
 
 def cotangent(tensor: Tensor, values: Any) -> Any:
-    """A copy of the values, checked to be a gradient of the tensor: an array of its shape and dtype."""
+    """Return a copy of the values in the tensor's dtype; raise if they do not have its shape."""
     if tracing():
         values = values if isinstance(values, Tensor) else Tensor(values)
         errors.check_shape("the gradient", values, tensor)
