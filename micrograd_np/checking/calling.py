@@ -27,7 +27,7 @@ SEEDS = ("g", "gradient", "upstream", "delta", "error", "cotangent")
 GRADIENT = re.compile(r"(d|grad|delta|upstream)_?\w*$", re.I)
 RESULTS = ("loss", "cost", "output", "out", "y_hat", "yhat", "prediction", "scores", "probs", "y")
 NEAR = 1e-3  # how far inputs are moved off a kink, relative to the size of each
-DATA = {"x", "y", "t", "target", "targets", "label", "labels", "data", "y_true", "truth"}  # seldom differentiated
+DATA = {"x", "y", "t", "target", "targets", "label", "labels", "data", "y_true", "truth"}  # seldom have a gradient
 DEPTH = 4
 
 
@@ -253,10 +253,10 @@ class Pair:
             found = [whole]  # a list of numbers, as the input is
         named = [x for x in found if isinstance(x, dict)]
         if len(named) == 1 and all(np.ndim(plain(x)) == 0 for x in found if x is not named[0]):
-            return {self.named(key): value for key, value in named[0].items()}  # alone, or beside the loss
+            return {self.named(key): value for key, value in named[0].items()}  # alone, or next to the loss
         values = flatten(found)[0]
         if len(values) > 1 and np.ndim(values[0]) == 0 and values[0] is not None and all(x.value.ndim for x in floats):
-            values = values[1:]  # the loss, in front of the gradients
+            values = values[1:]  # the first value is the loss
         by_position: list[Any] = [next((s for s in floats if s.position == i), None) for i in range(len(self.leaves))]
         if len(values) == len(self.leaves):
             pairs = zip(by_position, values, strict=True)

@@ -42,7 +42,7 @@ class Case:
     hand: Mapping[Any, Any]
     name: Name
     variables: Mapping[str, Tensor] = field(default_factory=dict)
-    factor: float | None = None  # that all gradients must have; None where the loss leaves it open
+    factor: float | None = None  # that all gradients must have; None if the loss does not settle it
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     unrecorded: bool = False

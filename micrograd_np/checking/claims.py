@@ -45,7 +45,7 @@ class Row:
     slope: Any = None
     slack: Any = 0.0  # how far a numeric gradient may be off
     at_kink: bool = False
-    replaced: bool = False  # by numbers, where the tape's gradient is nan
+    replaced: bool = False  # `true` holds finite differences, as the tape's gradient is nan or inf
 
     @property
     def fits(self) -> bool:
@@ -110,7 +110,7 @@ def in_backward_order(rows: Iterable[Row], recording: Recording) -> list[Row]:
     return sorted(rows, key=when)
 
 
-# `dW1`, `dL_dW1`, `dLdW1`, `grad_W1`, `delta_l1`, `nabla_b`; `W1_grad`, `l1_delta`, `l2_error`.
+# Names of gradients: `dW1`, `dL_dW1`, `dLdW1`, `grad_W1`, `delta_l1`, `nabla_b`; `W1_grad`, `l1_delta`, `l2_error`.
 PREFIX = re.compile(r"(?:d(?:loss|[A-Za-z])_?d_?|grad_?|delta_?|nabla_?|g_|d_?)(?=.)")
 SUFFIX = re.compile(r"(?<=.)(?:_?gradient|_?grad|_update|_delta|_error|_d)$")
 

@@ -35,7 +35,7 @@ def named_factors(sizes: Sizes) -> dict[float, str]:
         found.setdefault(count / 2, f"{count}/2")
         found.setdefault(float(count * count), f"{count}*{count}")
         found.setdefault(1 / (count * count), f"1/({count}*{count})")
-        if count > 2:  # a variance divides by one less
+        if count > 2:  # an unbiased variance divides by n - 1
             found.setdefault((count - 1) / count, f"({count}-1)/{count}")
             found.setdefault(count / (count - 1), f"{count}/({count}-1)")
             found.setdefault(1 / (count - 1), f"1/({count}-1)")
@@ -154,7 +154,7 @@ def conventions(rows: Sequence[Row], recording: Recording, close: Closeness, siz
         for k, row in shown:
             k = next((each for each in (*known, *agreeing) if isclose(each, k, rel_tol=max(1e-6, close.rtol))), k)
             agreeing[k].append(row.true.ravel())
-        # One number, or several that are the same, prove no factor; different numbers do, of one row or of several.
+        # One number, or several equal ones, prove no factor; different numbers do, in one row or in several.
         found += [k for k, numbers in agreeing.items() if differ(np.concatenate(numbers))]
     pairs = [(1.0, 1.0), *((k, k) for k in (*ratios[True], *ratios[False]))]
     for between, leaves in product(ratios[False], ratios[True]):

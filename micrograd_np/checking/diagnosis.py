@@ -209,7 +209,7 @@ def confirmed(
     if moved is None or not factor or not np.all(np.isfinite(moved)) or not fits(at.row, moved, at, factor, close):
         return None
     if np.max(np.abs(moved), initial=0) <= NOTHING * np.max(np.abs(at.row.expected), initial=0):
-        return None  # it changes nothing here
+        return None  # the mistake changes nothing in this row
     explained = [at.row.label]
     for row in at.rows:
         if row is at.row or not row.fits:

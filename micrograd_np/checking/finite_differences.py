@@ -114,7 +114,7 @@ def slopes(f: Function, x: Array, directions: Sequence[Array], h: Any, eps: floa
         found = []
         moved = eps / (steps / 4) * np.array([np.max(np.abs(x[v != 0]), initial=0) for v in directions])[:, None]
         for slope, its_bar in ((value, bar), (left, left_bar), (right, right_bar)):
-            wider = its_bar + moved * np.abs(slope)  # x itself is rounded when it moves
+            wider = its_bar + moved * np.abs(slope)  # x + step is rounded, too
             found += [slope, np.where(np.isnan(wider), np.inf, wider)]
     return Slopes(*found)
 
@@ -275,7 +275,7 @@ def by_complex_step(
 ) -> tuple[Slopes, Array]:
     """Measure by the complex step; use it only if it agrees with all differences."""
     exact = complex_slopes(f, x, directions)
-    exact = None if exact is None else np.where(np.abs(exact) < 1e-60, 0, exact)  # what is left of the step itself
+    exact = None if exact is None else np.where(np.abs(exact) < 1e-60, 0, exact)  # rest of the step
     if exact is None or not exact.any() or not np.isfinite(exact).all():
         return found, np.zeros(found.bar.shape, bool)
     agrees = np.all(np.isfinite(found.bar) & (np.abs(exact - found.value) <= found.bar))
@@ -323,7 +323,7 @@ def compare(
     with np.errstate(all="ignore"):
         found = estimate(what, list(directions), tolerance)
         allowed = tolerance(found)
-        nothing = 1e-10 * np.max(finite(found.value), initial=0)  # beside the largest derivative
+        nothing = 1e-10 * np.max(finite(found.value), initial=0)  # relative to the largest derivative
         vague = ~((found.uncertainty <= np.maximum(allowed, nothing)) | still(graph, found))
         off = misses(graph, found, allowed)
         rows = np.flatnonzero(off.any(axis=1))

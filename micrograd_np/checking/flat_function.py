@@ -88,7 +88,7 @@ class Problem:
         """Return whether f also runs with an input as floating-point numbers, which an index cannot be."""
         try:
             self.call({i: plain(self.leaves[i]).astype(float)})
-        except Exception:  # any error means that it does not
+        except Exception:  # any error means that it does not run with them
             return False
         return True
 

@@ -102,7 +102,7 @@ def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
         try:
             z = node.op.kernel(*moved, **node.params)
             found = pulls_of(node, g, z, moved)
-        except Exception:  # no derivative there: no choice
+        except Exception:  # no derivative at this side, so no choice
             continue
         jumps = [jumping(a, b) for (_, a), (_, b) in zip(usual, found, strict=True)]
         count = max((int(np.sum(j & np.isfinite(b))) for j, (_, b) in zip(jumps, found, strict=True)), default=0)

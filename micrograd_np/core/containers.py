@@ -31,7 +31,7 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     """
     leaves: list[Any] = []
     order: list[Container | None] = []  # children before their container; None is a leaf
-    opened: set[int] = set()  # the containers around the one that is looked at
+    opened: set[int] = set()  # the containers around the current one
     pending = [tree]
     while pending:
         x = pending.pop()
@@ -152,7 +152,7 @@ def attributes(tree: Any) -> list[str]:
     """Return the names of a container's attributes: the fields of a dataclass, and all others that are set."""
     fields: list[str] = []
     if hasattr(tree, "__dataclass_fields__"):
-        import dataclasses  # imported late: who uses no dataclass does not wait for it
+        import dataclasses  # imported only here, to keep the import of the package fast
 
         fields = [field.name for field in dataclasses.fields(tree) if hasattr(tree, field.name)]
     own = {} if is_its_own_dict(tree) else getattr(tree, "__dict__", {})

@@ -24,9 +24,9 @@ SINGLE = np.dtype(np.float32)
 def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run an op; if an argument requires a gradient, the result records the op and its arguments."""
     values: list[Any] = []
-    wanted = 0  # bit i: a gradient of argument i is wanted
+    wanted = 0  # bit i: argument i requires a gradient
     tensors = False
-    loose = False  # whether a value may be written to unseen
+    loose = False  # a value may be changed where the engine cannot see it
     for x in args:
         if isinstance(x, Tensor):
             tensors = True

@@ -109,13 +109,13 @@ class Names:
 
     def __init__(self) -> None:
         self.modules: dict[int, tuple[str, str]] = {}  # what holds the module, and the path from there
-        self.holders: dict[str, set[str]] = {}  # of each path, once it is asked for
+        self.holders: dict[str, set[str]] = {}  # by path; filled at the first request
         self.variables: dict[int, str] = {}
         self.paths: dict[int, str] = {}
-        self.arrays: dict[int, tuple[str, Any]] = {}  # by what owns their memory
-        self.bound: dict[int, tuple[str, str]] = {}  # of a graph's ops: the variable, and its name with a number
+        self.arrays: dict[int, tuple[str, Any]] = {}  # by id of the array that owns the memory
+        self.bound: dict[int, tuple[str, str]] = {}  # by op: the variable, and its numbered name
         self.graph: set[int] | None = None  # the values and modules of a picture; paths of others do not count
-        self.runs: dict[str, dict[int, int]] = {}  # the runs of modules that are called alike
+        self.runs: dict[str, dict[int, int]] = {}  # the runs of modules with the same name
         self.held: list[Any] = []
 
     def __call__(self, value: Any) -> str | None:

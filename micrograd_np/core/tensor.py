@@ -27,9 +27,9 @@ class Tensor:
     data : array_like
         Copied, as `np.array` does.
     requires_grad : bool
-        Whether gradients are wanted; floating-point data only.
+        True records the tensor's use, so that `backward` sets its gradient; floating-point data only.
     name : str, optional
-        What errors and pictures call it; without one, the variable's name.
+        The name in errors and pictures; without one, the variable's name.
     dtype : dtype, optional
         As for `np.array`.
 
@@ -38,14 +38,14 @@ class Tensor:
     op
         The row of the table that made it, None for a leaf.
     args, params
-        What the op was called with: arrays and Tensors, and the other arguments by name.
+        The arguments of the op: arrays and Tensors, and the other arguments by name.
     scope
         The `mg.scope` names and calls of modules in which it was made.
 
     Raises
     ------
     TypeError
-        If gradients are asked of integers, booleans or complex numbers.
+        If gradients are required for integers, booleans or complex numbers.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class Tensor:
     _requires_grad: bool
     op: Any
     args: tuple[Any, ...]
-    _values: Any  # of the args, as the kernel was given them
+    _values: Any  # the arguments as the kernel got them
     params: Any
     _paths: Paths
     _order: int
@@ -157,18 +157,18 @@ class Tensor:
         Parameters
         ----------
         gradient : array_like, optional
-            The cotangent to start from, of this tensor's shape; without it 1, for a scalar.
+            The cotangent to start from, in this tensor's shape; the default is 1 for a scalar.
         retain_graph : bool
-            False forgets the graph on the way: values and gradients stay, a second walk is refused.
+            False frees the graph: values and gradients stay, but a second backward pass raises an error.
         create_graph : bool
-            True makes the gradients Tensors, to be differentiated again.
+            True makes the gradients Tensors that can be differentiated again.
 
         Raises
         ------
         ValueError
-            If this is no scalar and no gradient is given, or the gradient has another shape.
+            If this is not a scalar and no gradient is given, or if the gradient has another shape.
         RuntimeError
-            If a value that a rule needs was written to since, or the graph was forgotten.
+            If a value that a rule needs was overwritten after its use, or the graph was freed.
         """
         g = seed(self, gradient)
         visit = store_gradient if retain_graph else free_graph
@@ -185,7 +185,7 @@ class Tensor:
                 g, added = before + g, True
             leaf._grad = g
         if added:
-            del g, leaf  # which would count as the user's
+            del g, leaf  # as they would count as the user's references
             errors.warn_of_history(self, leaves)
 
     def numpy(self) -> Any:
@@ -222,7 +222,7 @@ class Tensor:
         check_untraced(self, "in")
         return as_ndarray(value) in self._data
 
-    # Conversions, refused where they would cut the graph unseen, or make a value part of a program.
+    # Conversions; they raise if they would silently cut the graph, or make a value a constant of a program.
 
     def __bool__(self) -> bool:
         check_untraced(self, "bool()")
@@ -249,7 +249,7 @@ class Tensor:
         return np.array(expose(self), dtype=dtype, copy=copy)
 
     def __reduce__(self) -> Any:
-        """Pickle and copy a leaf as its values; what is recorded holds on to a graph, and is refused."""
+        """Pickle and copy a leaf as its values; raise for a recorded tensor, as it holds a graph."""
         errors.check_unrecorded(self)
         return _leaf, (type(self), self._data, self._requires_grad, self.name, self._grad)
 

@@ -134,7 +134,7 @@ def copied(array: Any) -> Any:
     A repeated axis (stride 0) stays repeated. A gap of more than four times what it separates is narrowed to one, so
     that a column of a large matrix does not cost a copy of the matrix.
     """
-    if not isinstance(array, ndarray):  # a number is itself, a device's array is copied as its library does
+    if not isinstance(array, ndarray):  # a number cannot change; a device array copies itself
         return array.copy() if hasattr(array, "dtype") and not isinstance(array, np.generic) else array
     if array.flags.forc:
         return array.copy("K")
@@ -179,7 +179,7 @@ def expose(tensor: Any) -> Any:
     """Return a tensor's array to the user; if older nodes may read it, make the copy that they will read instead."""
     alone = references(tensor) == ALONE  # must come first: each name for the array here would count as a reference
     array = tensor._data
-    if isinstance(array, tuple):  # several outputs: they are given away one by one
+    if isinstance(array, tuple):  # several outputs: each is exposed on its own
         return array
     seen, base = memory_of(tensor), owner(array)
     unread = alone and base is array and not any(reads(rule, 0) for _, rule in tensor._paths)
