@@ -1,4 +1,4 @@
-"""How to doubt a derivative: numbers, `gradcheck`, `verify`, and why it is wrong."""
+"""Checks of derivatives: finite differences, `gradcheck`, `verify`, and the causes of wrong gradients."""
 
 from .gradcheck import gradcheck
 from .verify import verify

@@ -1,4 +1,4 @@
-"""Run a user's forward and backward pass as they stand, and record the forward pass where that is possible."""
+"""Run a user's forward and backward pass as they are, on copies, and collect the gradients by hand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SEEDS = ("g", "gradient", "upstream", "delta", "error", "cotangent")
 GRADIENT = re.compile(r"(d|grad|delta|upstream)_?\w*$", re.I)
 RESULTS = ("loss", "cost", "output", "out", "y_hat", "yhat", "prediction", "scores", "probs", "y")
 NEAR = 1e-3  # how far inputs are moved off a kink, relative to the size of each
-DATA = {"x", "y", "t", "target", "targets", "label", "labels", "data", "y_true", "truth"}  # seldom differentiated
+DATA = {"x", "y", "t", "target", "targets", "label", "labels", "data", "y_true", "truth"}  # seldom have a gradient
 DEPTH = 4
 
 
@@ -37,7 +37,7 @@ class Slot:
 
     label: str
     value: Array
-    owner: tuple[Any, ...] | None = None  # the way from the object to an attribute; None for an input
+    owner: tuple[Any, ...] | None = None  # the path from the object to an attribute; None for an input
     position: int = 0  # among the leaves of the inputs
     names: tuple[str, ...] = ()
 
@@ -55,7 +55,7 @@ class Played:
 class Pair:
     """A forward and a backward pass, or one function that gives the loss and its gradients.
 
-    Both are called with copies, and methods with a copy of their object, so that nothing of the user's changes.
+    Both are called with copies, and methods with a copy of their object, so that the user's own objects never change.
     """
 
     def __init__(self, forward: Function, backward: Function | None, inputs: Sequence[Any], gradient: Any) -> None:
@@ -79,7 +79,7 @@ class Pair:
                 yield Slot(label, np.array(plain(x)), None, i, (label,))
 
     def state_slots(self) -> Iterator[Slot]:
-        """The arrays that hang from the object whose methods are checked."""
+        """Yield a slot for each float array in the object whose methods are checked."""
         owner = getattr(self.forward, "__self__", None)
         if owner is None or isinstance(owner, types.ModuleType):
             return
@@ -91,7 +91,7 @@ class Pair:
                 yield Slot(label if label not in taken else f"self.{label}", value, path, 0, (label, names[-1]))
 
     def functions(self) -> tuple[Any, Any, Any]:
-        """Forward and backward with copies of the objects that they are methods of."""
+        """Return forward and backward, bound to copies of their objects, and the copy."""
         pair = [self.forward, self.backward]
         owners = [getattr(f, "__self__", None) if inspect.ismethod(f) else None for f in pair]
         try:
@@ -105,7 +105,7 @@ class Pair:
         return bound[0], bound[1], owners[0] if owners[0] is not None else owners[1]
 
     def arguments(self, replaced: Mapping[int, Any] | None = None) -> list[Any]:
-        """Copies of the inputs, as the user gave them unless some are replaced or moved."""
+        """Return copies of the inputs, some of them replaced or moved."""
         if not replaced and not self.shift:
             return [copied(x) for x in self.originals]
         fresh = [np.array(x) if hasattr(x, "dtype") else x for x in self.leaves]
@@ -113,7 +113,7 @@ class Pair:
         return list(self.rebuild([(replaced or {}).get(i, moved.get(i, x)) for i, x in enumerate(fresh)]))
 
     def split(self, result: Any) -> tuple[list[Any], list[Any]]:
-        """The outputs and the cache in what a forward pass returned."""
+        """Return the outputs and the cache in the result of a forward pass."""
         if self.backward is None:
             if not isinstance(result, tuple) or len(result) < 2:
                 raise ArgumentTypeError(
@@ -129,7 +129,7 @@ class Pair:
         return list(result[:count]), list(result[count:])
 
     def seeds(self) -> int:
-        """How many gradients of outputs backward asks for, by the names of its first parameters."""
+        """Count the gradients of outputs that backward asks for, by the names of its first parameters."""
         assert self.backward is not None
         own = set(parameter_names(self.forward))
         count = 0
@@ -166,7 +166,7 @@ class Pair:
         return Played(values, cotangents, self.keyed(returned, owner), seeded)
 
     def cotangents(self, values: Sequence[Array], seed: int, scale: float) -> list[Array]:
-        """Random ones of both signs; 1 for a loss."""
+        """Return cotangents times `scale`: the user's, 1 for a scalar, or random numbers of both signs."""
         if self.gradient is not None:
             given = flatten(self.gradient)[0]
             return [scale * np.asarray(plain(g), dtype=float) for g in given]
@@ -178,7 +178,7 @@ class Pair:
     def backward_arguments(
         self, backward: Function, result: Any, outputs: list[Any], cache: list[Any], cotangents: list[Array]
     ) -> tuple[list[Any], bool]:
-        """What backward is called with: the outputs' gradients if it asks for them, and the cache or the inputs."""
+        """Return the arguments of backward: the outputs' gradients if it asks for them, and the cache or the inputs."""
         names = required(backward)
         parameters = inspect.signature(backward).parameters.values()
         fresh = [np.array(g) for g in cotangents]
@@ -211,7 +211,7 @@ class Pair:
         )
 
     def by_name(self, names: Sequence[str], inputs: Sequence[Any], cache: Sequence[Any]) -> list[Any] | None:
-        """The arguments where some have the names of forward's parameters, and the others are the cache."""
+        """Return the arguments if some have names of forward's parameters and the others are the cache, or None."""
         own = dict(zip(parameter_names(self.forward), inputs, strict=False))
         rest = iter(cache)
         if not any(name in own for name in names) or sum(name not in own for name in names) != len(cache):
@@ -219,7 +219,7 @@ class Pair:
         return [own[name] if name in own else next(rest) for name in names]
 
     def keyed(self, returned: Any, owner: Any) -> dict[Any, Array]:
-        """The gradients by hand: those returned, under slots or names, and those stored beside attributes."""
+        """Return the gradients by hand: those returned, under slots or names, and those stored in attributes."""
         found: dict[Any, Any] = {}
         stored_ones = self.stored_gradients(owner)
         if returned is None and not stored_ones:
@@ -230,7 +230,7 @@ class Pair:
         return {**found, **{slot: g for slot, g in stored_ones.items() if slot not in found}}
 
     def stored_gradients(self, owner: Any) -> dict[Any, Any]:
-        """Gradients that backward left beside the attributes: layer.dW for layer.W, net.grads['W1'] for W1."""
+        """Return gradients that backward stored next to attributes: layer.dW for layer.W, net.grads['W1'] for W1."""
         found: dict[Any, Any] = {}
         for slot in self.slots if owner is not None else []:
             if slot.owner is None:
@@ -253,10 +253,10 @@ class Pair:
             found = [whole]  # a list of numbers, as the input is
         named = [x for x in found if isinstance(x, dict)]
         if len(named) == 1 and all(np.ndim(plain(x)) == 0 for x in found if x is not named[0]):
-            return {self.named(key): value for key, value in named[0].items()}  # alone, or beside the loss
+            return {self.named(key): value for key, value in named[0].items()}  # alone, or next to the loss
         values = flatten(found)[0]
         if len(values) > 1 and np.ndim(values[0]) == 0 and values[0] is not None and all(x.value.ndim for x in floats):
-            values = values[1:]  # the loss, in front of the gradients
+            values = values[1:]  # the first value is the loss
         by_position: list[Any] = [next((s for s in floats if s.position == i), None) for i in range(len(self.leaves))]
         if len(values) == len(self.leaves):
             pairs = zip(by_position, values, strict=True)
@@ -273,7 +273,7 @@ class Pair:
         return {slot: value for slot, value in pairs if slot is not None and value is not None}
 
     def named(self, key: Any) -> Any:
-        """The slot that a name of a gradient means, or the name itself, of a value between."""
+        """Return the slot that a gradient's name refers to; for a value between, the name itself."""
         if not isinstance(key, str):
             return key
         for name, _ in candidates(key):
@@ -289,7 +289,7 @@ class Pair:
                 put(owner, slot.owner, replaced.get(k, self.shift.get(-1 - k)))
 
     def move(self, seed: int) -> Pair:
-        """The same functions with every float input moved a little."""
+        """Return the same functions with every float input moved a little."""
         rng = np.random.default_rng(seed)
         other = copy.copy(self)
         other.shift = {}
@@ -305,7 +305,7 @@ class Pair:
 
 
 class Labelled(str):
-    """A name that backward gave a gradient, and the slot that it means."""
+    """A name that backward gave to a gradient, and the slot that it refers to."""
 
     slot: Slot
 
@@ -316,7 +316,7 @@ class Labelled(str):
 
 
 def as_method(f: Any) -> Any:
-    """The method that runs where an object is called."""
+    """Return the method that runs when an object is called."""
     method = inspect.getattr_static(f, "__call__", None)
     return f.__call__ if inspect.isfunction(method) and not hasattr(f, "rules") else f
 
@@ -329,7 +329,7 @@ def too_many(values: Sequence[Any], floats: Sequence[Any]) -> ValueError:
 
 
 def gradient_places(owner: Any, path: tuple[Any, ...]) -> Iterator[tuple[Mapping[Any, Any], bool]]:
-    """Where the gradient of an attribute may be stored, and whether under the attribute's own name."""
+    """Yield dicts that may hold an attribute's gradient, each with whether it is under the attribute's own name."""
     holders = [follow(owner, path[:-1]), *([follow(owner, path[:-2])] if len(path) > 1 else [])]
     for holder in holders:
         place = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
@@ -340,7 +340,7 @@ def gradient_places(owner: Any, path: tuple[Any, ...]) -> Iterator[tuple[Mapping
 
 
 def arrays_of(x: Any, path: tuple[Any, ...], depth: int) -> Iterator[tuple[tuple[Any, ...], Array]]:
-    """The float arrays that hang from an object by attributes, lists and dicts, with the way to each."""
+    """Yield the arrays in an object's attributes, lists and dicts, each with its path."""
     if isinstance(x, np.ndarray):
         yield path, x
     if not depth or isinstance(x, np.ndarray | type | types.FunctionType | types.ModuleType):
@@ -371,7 +371,7 @@ def put(owner: Any, path: Sequence[Any], value: Any) -> None:
 
 
 def stored(owner: Any, before: Mapping[str, Any]) -> Any:
-    """What a forward pass that returns nothing has left in its object."""
+    """Return the result that a forward pass without a return value has stored in its object."""
     new = {k: v for k, v in vars(owner).items() if is_array_like(v) and (k not in before or before[k] is not v)}
     return next((new[name] for name in RESULTS if name in new), next(reversed(new.values()), None) if new else None)
 
@@ -381,7 +381,7 @@ def is_array_like(x: Any) -> bool:
 
 
 def as_numbers(x: Any) -> Any:
-    """A list of numbers as an array; containers of arrays stay."""
+    """Return a list of numbers as an array; containers of arrays stay as they are."""
     if isinstance(x, list) and x:
         leaves = flatten(x)[0]
         if all(isinstance(leaf, int | float) for leaf in leaves):
@@ -393,7 +393,7 @@ def as_numbers(x: Any) -> Any:
 
 
 def required(function: Function) -> list[str]:
-    """The names of the positional parameters that a call must give."""
+    """Return the names of the positional parameters that a call must give."""
     parameters = inspect.signature(function).parameters.values()
     names = parameter_names(function)
     return [p.name for p in parameters if p.default is p.empty and p.name in names]
@@ -417,7 +417,7 @@ def copied(tree: Any) -> Any:
 
 
 def fitting(values: Sequence[Any], slots: Sequence[Slot]) -> Sequence[Slot]:
-    """Whose gradients these are, if there are fewer than inputs: those of their shapes, else the last."""
+    """Return the inputs that the gradients belong to, by shape if there are fewer gradients, else the last ones."""
     if len(values) == len(slots):
         return slots
     shapes = [np.shape(plain(x)) for x in values]

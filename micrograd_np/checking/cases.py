@@ -1,6 +1,6 @@
-"""A case is what `verify` compares: an output with its graph, and the gradients by hand of values in it.
+"""A case: what `verify` compares, an output with its graph, and the gradients by hand of values in it.
 
-Where the forward pass cannot be recorded, the graph is one op whose derivative is that of finite differences.
+If the forward pass cannot be recorded, the graph is one op, and finite differences give its derivative.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .validation import called, check_repeats
 
 Array = Any
 Name = Callable[[Any], str | None]
-SECONDS = 4.0  # for the differences of one input: more entries than fit are drawn at random
+SECONDS = 4.0  # for the differences of one input; if it has too many entries for that, some are drawn at random
 FEWEST = 24
 NUMERIC = Closeness(1e-5, 1e-7)
 
@@ -42,7 +42,7 @@ class Case:
     hand: Mapping[Any, Any]
     name: Name
     variables: Mapping[str, Tensor] = field(default_factory=dict)
-    factor: float | None = None  # that all gradients must have; None where the loss leaves it open
+    factor: float | None = None  # that all gradients must have; None if the loss does not settle it
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     unrecorded: bool = False
@@ -53,7 +53,7 @@ class Case:
 
 
 def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
-    """A recorded output, and gradients under tensors or names."""
+    """Return the case of a recorded output with gradients under tensors or names."""
 
     frame = user_frame()
     variables = {name: x for name, x in {**frame.f_globals, **frame.f_locals}.items() if isinstance(x, Tensor)}
@@ -61,7 +61,7 @@ def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
 
 
 def function_case(pair: Pair) -> Case:
-    """Two functions, or a loss with its gradients: recorded where that is possible."""
+    """Return the case of two functions, or of a loss with gradients; forward is recorded if possible."""
     played = pair.play()
     again = pair.play()
     for first, second in zip(played.outputs, again.outputs, strict=True):
@@ -91,9 +91,9 @@ def slot_of(key: Any) -> Slot | None:
 
 
 def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], list[str]]:
-    """What is wrong with a backward pass that is not linear in the gradient that it is given.
+    """Return faults and notes on a backward pass that is not linear in the gradient that it is given.
 
-    The factor -4 is a power of two: products and sums with it are exact, so that rounding raises no alarm.
+    The factor -4 is a power of two: products and sums with it are exact, so rounding causes no false alarm.
     """
     if not played.seeded:
         return [], []
@@ -132,7 +132,7 @@ def label_of(key: Any) -> str:
 
 
 def recorded(pair: Pair, played: Played, slots: Sequence[Slot], tried: list[str]) -> Case | None:
-    """The case with a graph, unless the forward pass cannot be recorded; then `tried` is told why."""
+    """Return the case with a graph; or None if forward cannot be recorded, and add the reason to `tried`."""
 
     tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for slot in slots}
     forward, _, owner = pair.functions()
@@ -173,7 +173,7 @@ def recorded(pair: Pair, played: Played, slots: Sequence[Slot], tried: list[str]
 
 
 def weighted_sum(outputs: Sequence[Any], cotangents: Sequence[Array], name: Name) -> Tensor:
-    """One scalar for several outputs: the sum of each times its cotangent."""
+    """Return one scalar for several outputs: the sum of each output times its cotangent."""
     parts = []
     for i, (x, g) in enumerate(zip(outputs, cotangents, strict=True)):
         if isinstance(x, Tensor) and x.requires_grad:
@@ -188,7 +188,7 @@ def weighted_sum(outputs: Sequence[Any], cotangents: Sequence[Array], name: Name
 
 
 def under_tensors(hand: Mapping[Any, Any], tensors: Mapping[Slot, Tensor]) -> dict[Any, Any]:
-    """The gradients by hand under the tensors of their slots, with the names that backward gave them."""
+    """Return the gradients by hand under the tensors of their slots, with the names that backward gave them."""
     found: dict[Any, Any] = {}
     for key, value in hand.items():
         slot = slot_of(key)
@@ -200,7 +200,7 @@ def under_tensors(hand: Mapping[Any, Any], tensors: Mapping[Slot, Tensor]) -> di
 
 
 def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> list[Any] | None:
-    """The loss of a function that could be recorded as far as the loss, and not in its gradients."""
+    """Return the loss of a function that could be recorded up to the loss, but not through its gradients."""
     code = getattr(f, "__code__", None)
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code is code:
@@ -212,7 +212,7 @@ def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> 
 
 
 def reason(error: Exception) -> str:
-    """Why a forward pass could not be recorded, with the line."""
+    """Return why a forward pass could not be recorded, with the line."""
 
     lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_user_code(entry.filename)]
     said = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
@@ -222,11 +222,11 @@ def reason(error: Exception) -> str:
     return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text})"
 
 
-# Hand against numbers.
+# Gradients by hand against finite differences.
 
 
 def numeric(pair: Pair, played: Played, why: str) -> Case:
-    """The case in which forward is one op, differentiated by differences of its values."""
+    """Return the case in which forward is one op, differentiated by finite differences."""
     hand = {slot: (key, value) for key, value in played.hand.items() if (slot := slot_of(key)) is not None}
     lost = [str(key) for key in played.hand if not slot_of(key)]
     notes = (
@@ -255,7 +255,7 @@ def numeric(pair: Pair, played: Played, why: str) -> Case:
 
 
 def sizes_of_outputs(outputs: Sequence[Array]) -> dict[int, str]:
-    """How many entries the outputs have along some of their axes."""
+    """Return the numbers of entries that the outputs have along some of their axes, each with a text."""
     found: dict[int, str] = {}
     for x in outputs:
         for count in range(1, x.ndim + 1):
@@ -265,9 +265,10 @@ def sizes_of_outputs(outputs: Sequence[Array]) -> dict[int, str]:
 
 
 def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Array, Array]:
-    """The gradient by differences of values, entry by entry, and how far it may be off.
+    """Return the gradient by finite differences, entry by entry, and its error bars.
 
-    Of an input too large for that, entries drawn at random, and random directions that would show any other.
+    If the input is too large for that, only random entries are measured; the others are taken from the hand, after
+    random directions have been searched for errors in them.
     """
     x = np.asarray(slot.value, dtype=float)
     size = min(1.0, largest(x)) or 1.0  # steps are relative to small inputs

@@ -1,4 +1,4 @@
-"""A claim is one gradient by hand: the value that it belongs to, its shape, and how close it is to another."""
+"""A claim: one gradient by hand, the value it belongs to, its shape, and when it counts as equal to another."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ NOT_FINITE = "not finite"
 
 @dataclass
 class Row:
-    """One gradient: by hand, by the tape (`true`), and as the tape makes it from the hand's own values (`expected`).
+    """A gradient by hand, the tape's (`true`), and what the tape computes from the hand's other rows (`expected`).
 
-    `size` is that of the terms that sum up to it; `numeric` is the verdict of numbers on the tape, and `agrees` tells
-    whether they agree with the hand.
+    `size` is the size of the terms that are summed to the gradient. `numeric` is the verdict of finite differences on
+    the tape; `agrees` tells whether they agree with the gradient by hand.
     """
 
     label: str
@@ -45,33 +45,33 @@ class Row:
     slope: Any = None
     slack: Any = 0.0  # how far a numeric gradient may be off
     at_kink: bool = False
-    replaced: bool = False  # by numbers, where the tape's gradient is nan
+    replaced: bool = False  # `true` holds finite differences, as the tape's gradient is nan or inf
 
     @property
     def fits(self) -> bool:
-        """Whether there are numbers to compare."""
+        """Return whether the gradient can be compared: it has the right shape and finite entries."""
         return self.status not in (SHAPE, NOT_FINITE)
 
     def matches(self, hand: Array, target: Array, close: Closeness) -> bool:
-        """Whether a gradient is a target, beside the size of its terms."""
+        """Return whether `hand` equals `target`, with a tolerance that depends on the size of the row's terms."""
         return close(hand, target, self.size, self.slack)
 
     @property
     def tells(self) -> bool:
-        """Whether its numbers differ, so that a factor between them and others means something."""
+        """Return whether the true gradient has different entries; only then does a common factor mean something."""
         return self.fits and differ(self.true)
 
     @property
     def leaf(self) -> bool:
-        """Whether it is the gradient of a weight or an input, not of a value between."""
+        """Return whether this is the gradient of a leaf (a weight or an input), not of a value between."""
         return not self.tensor._parents
 
     def vanishes(self, close: Closeness) -> bool:
-        """Whether the true gradient is nothing but what rounding leaves of terms that cancel."""
+        """Return whether the true gradient is only the rounding error of terms that cancel."""
         return bool(np.max(np.abs(self.true), initial=0) <= close.floor * self.size)
 
     def agrees(self, factor: float) -> bool:
-        """Whether the hand, up to a factor, is what numbers say."""
+        """Return whether the gradient by hand, divided by `factor`, is within the bounds of finite differences."""
         if self.slope is None or not self.fits:
             return False
         directions, low, high = self.slope
@@ -81,17 +81,17 @@ class Row:
 
 @dataclass
 class Closeness:
-    """When two arrays are one: relative to each entry, and to the largest."""
+    """The tolerance for equal arrays: relative to each entry, and to the largest entry."""
 
     rtol: float = 1e-6
     floor: float = 1e-9
 
     def at_best(self, eps: float) -> Closeness:
-        """As close as numbers with a relative rounding error of eps can be."""
+        """Return a tolerance that numbers with a relative rounding error of eps can meet."""
         return Closeness(max(self.rtol, min(1e3 * eps, 1e-2)), max(self.floor, min(1e2 * eps, 1e-2)))
 
     def __call__(self, a: Array, b: Array, beside: float = 0.0, slack: Any = 0.0) -> bool:
-        """Whether a is b, but for differences less than the slack, or that are nothing `beside` a number."""
+        """Return whether a equals b, up to `slack` and up to differences that are negligible next to `beside`."""
         if a.shape != b.shape:
             return False
         with np.errstate(all="ignore"):
@@ -101,7 +101,7 @@ class Closeness:
 
 
 def in_backward_order(rows: Iterable[Row], recording: Recording) -> list[Row]:
-    """As backprop completes them: the loss's end first."""
+    """Return the rows in the order in which backprop completes them, those nearest to the loss first."""
 
     def when(row: Row) -> float:
         users = recording.users[row.tensor]
@@ -110,13 +110,13 @@ def in_backward_order(rows: Iterable[Row], recording: Recording) -> list[Row]:
     return sorted(rows, key=when)
 
 
-# `dW1`, `dL_dW1`, `dLdW1`, `grad_W1`, `delta_l1`, `nabla_b`; `W1_grad`, `l1_delta`, `l2_error`.
+# Names of gradients: `dW1`, `dL_dW1`, `dLdW1`, `grad_W1`, `delta_l1`, `nabla_b`; `W1_grad`, `l1_delta`, `l2_error`.
 PREFIX = re.compile(r"(?:d(?:loss|[A-Za-z])_?d_?|grad_?|delta_?|nabla_?|g_|d_?)(?=.)")
 SUFFIX = re.compile(r"(?<=.)(?:_?gradient|_?grad|_update|_delta|_error|_d)$")
 
 
 def candidates(key: str) -> Iterable[tuple[str, bool]]:
-    """The values that a name of a gradient may speak of, and whether of what their activation was given."""
+    """Yield the names that a gradient's name may refer to, each with whether it means the pre-activation."""
     yield key, False
     if found := SUFFIX.search(key):
         yield key[: found.start()], found[0] == "_delta"
@@ -127,7 +127,7 @@ def candidates(key: str) -> Iterable[tuple[str, bool]]:
 
 
 def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]]) -> tuple[str, Tensor]:
-    """The label of a row, and the value of the graph that a key of `verify` means."""
+    """Return the label of a row, and the value in the graph that a key given to `verify` refers to."""
     if isinstance(key, tuple) and len(key) == 2 and isinstance(key[1], Tensor):
         return key[0], key[1]
     if not isinstance(key, Tensor | str):
@@ -158,7 +158,7 @@ def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]
 
 
 def preactivation(tensor: Tensor) -> Tensor:
-    """What the activation that made the value was given; masks on the activation are passed; else the value itself."""
+    """Return the input of the activation that made the value, looking through masks; else the value itself."""
     top = tensor
     while masked_by_constants(top):
         top = top._parents[0][0]
@@ -173,7 +173,7 @@ def preactivation(tensor: Tensor) -> Tensor:
 
 
 def masked_by_constants(x: Tensor) -> bool:
-    """Whether a value is another one times an array that has no gradient, as in dropout."""
+    """Return whether a value combines one value of its shape with an array without gradient, as dropout does."""
     return (
         isinstance(x.op, Elementwise)
         and len(x._parents) == 1
@@ -184,7 +184,7 @@ def masked_by_constants(x: Tensor) -> bool:
 
 
 def precision_of(values: Any) -> float:
-    """The rounding error of a gradient by hand; of anything but floating-point numbers 0."""
+    """Return the relative rounding error of a gradient by hand; 0 if it does not hold floating-point numbers."""
     dtype = getattr(values, "dtype", np.dtype(float))
     return float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0
 
@@ -199,7 +199,7 @@ def as_hand(label: str, values: Any) -> Array:
 
 
 def check_finite(row: Row) -> None:
-    """A nan or inf that the true gradient has not: nothing can be compared, and nothing may follow from it."""
+    """Mark a row with nan or inf where the true gradient is finite: no other row may be judged by its values."""
     wrong = ~np.isfinite(row.hand)
     if row.fits and wrong.any() and np.isfinite(row.true).all():
         row.status = NOT_FINITE
@@ -212,7 +212,7 @@ def check_finite(row: Row) -> None:
 
 
 def fit_shape(row: Row, close: Closeness, recording: Recording, name: Callable[[Any], str | None]) -> None:
-    """Axes of length 1 more or less are let pass with a note; other shapes are wrong, and often tell why."""
+    """Accept extra or missing axes of length 1 with a note; mark other wrong shapes, with a reason if one is found."""
     shape, hand = row.tensor.shape, row.hand
     if hand.shape == shape:
         return
@@ -229,7 +229,7 @@ def fit_shape(row: Row, close: Closeness, recording: Recording, name: Callable[[
 
 
 def belongs_to(row: Row, close: Closeness, recording: Recording, name: Callable[[Any], str | None]) -> str:
-    """Whether it is the gradient of another weight or input, given in the wrong place."""
+    """Return a sentence if the row is the gradient of another weight or input, else an empty text."""
     for x, g in recording.true.items():
         if not x._parents and name(x) and getattr(g, "shape", None) == row.hand.shape and parallel(row.hand, g, close):
             return (
@@ -239,7 +239,7 @@ def belongs_to(row: Row, close: Closeness, recording: Recording, name: Callable[
 
 
 def shape_reason(row: Row, close: Closeness, recording: Recording) -> str:
-    """What the shape says of the mistake, and whether the numbers agree."""
+    """Return a sentence on the mistake that the shape points to, and on whether the numbers are right."""
     hand, true = row.hand, row.true
     for axis in range(hand.ndim):
         summed = hand.sum(axis)
@@ -268,7 +268,7 @@ def shape_reason(row: Row, close: Closeness, recording: Recording) -> str:
 
 
 def differ(x: Array) -> bool:
-    """Whether an array holds several different numbers."""
+    """Return whether an array holds clearly different numbers."""
     return bool(x.size > 1 and np.ptp(x) > 1e-6 * np.max(np.abs(x), initial=0))
 
 

@@ -24,7 +24,7 @@ MOST_FORWARD = 60
 
 
 def closed_forms(at: Suspicion) -> Iterator[Hypothesis]:
-    """The slips of the tables, wherever their form is found."""
+    """Yield the slips of the tables at each place where their closed form is found."""
     for z in at.above:
         if not is_array(at.base.get(z)):
             continue
@@ -35,7 +35,7 @@ def closed_forms(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def ancestors(z: Tensor, at: Suspicion) -> Iterator[Tensor]:
-    """The values of z's shape below it and above the row."""
+    """Yield the values of z's shape that lie between the row and z."""
     inside = set(at.inside)
     below = at.recording.below(z)
     return (x for x in reversed(at.recording.nodes) if x in below and x in inside and x.shape == z.shape)
@@ -84,7 +84,7 @@ def replaced(x: Tensor, slip: Callable[[Array], Array], g: Array) -> list[tuple[
 
 
 def of_rules(at: Suspicion) -> Iterator[Hypothesis]:
-    """Slips in single rules: powers, slopes, masks, extremes, the two sides of a product, picked entries."""
+    """Yield slips in single rules: powers, slopes, masks, extremes, the two sides of a product, picked entries."""
     for node in dict.fromkeys(edge.node for edge in at.edges):
         for edge in edges_of(node):
             where = f"{at.called(node)}, on the way to {at.short(edge.x)}{at.place(node)}"
@@ -94,7 +94,7 @@ def of_rules(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def rule_slips(edge: Edge) -> Iterator[tuple[str, str, Callable[[Array], Array]]]:
-    """What may be sent wrongly to one argument."""
+    """Yield slips in the cotangent of one argument: kind, sentence, and the wrong rule."""
     node, x = edge.node, edge.x._data
     values = edge.values
     if len(values) == 2 and edge.position == 0 and np.ndim(values[1]) == 0 and is_power(node):
@@ -125,7 +125,7 @@ def rule_slips(edge: Edge) -> Iterator[tuple[str, str, Callable[[Array], Array]]
 
 
 def changed_values(edge: Edge, place: int, value: Array) -> Iterator[tuple[str, str, Callable[[Array], Array]]]:
-    """A value in a rule that is squared, rooted, inverted, transposed, or a mask the other way round."""
+    """Yield slips in a value that a rule reads: squared, its square root, transposed, flipped, or a mask inverted."""
     name = (
         "its result"
         if place == 0
@@ -163,7 +163,7 @@ def changed_values(edge: Edge, place: int, value: Array) -> Iterator[tuple[str, 
 
 
 def reductions(edge: Edge) -> Iterator[tuple[str, str, Callable[[Array], Array]]]:
-    """Instead of sending the gradient to the extreme: to all, to their average, to the other extreme."""
+    """Yield slips in a maximum: the gradient goes to all entries, to their average, or to the other extreme."""
     node, x, values = edge.node, edge.x._data, edge.values
     rest = [v for i, v in enumerate(values) if i != edge.position]
     flat = np.zeros_like(x)
@@ -198,7 +198,7 @@ def put(values: list[Any], i: int, x: Any) -> list[Any]:
 
 
 def whole_node(node: Tensor, at: Suspicion) -> Iterator[Hypothesis]:
-    """Slips in all the rules of one op: a boolean condition the other way round."""
+    """Yield slips in all the rules of one op: a boolean condition that is inverted or left out."""
     for i, value in enumerate(node._values):
         if getattr(getattr(value, "dtype", None), "kind", "") == "b" and np.ndim(value):
             turned = put(list(node._values), i, ~value)
@@ -214,7 +214,7 @@ def read_with(node: Tensor, values: list[Any], g: Array) -> Any:
 
 
 def of_groups(at: Suspicion) -> Iterator[Hypothesis]:
-    """The same slip in all ops that one line made, and picked entries that overwrite each other."""
+    """Yield the same slip in all ops that one line made, and picked entries that overwrite each other."""
     groups: dict[Any, list[Edge]] = defaultdict(list)
     for edge in at.edges:
         groups[file_line(edge.node), edge.node.op, edge.position].append(edge)
@@ -234,7 +234,7 @@ def of_groups(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def overwritten_picks(edges: list[Edge], at: Suspicion) -> Iterator[Hypothesis]:
-    """Of windows that overlap, the last gradient counts instead of the sum."""
+    """Yield slips where windows overlap: the last (or first) gradient counts instead of the sum."""
     touched = [edge.pull(np.ones_like(edge.node._data)) != 0 for edge in edges]
     for order, which in ((1, "last"), (-1, "first")):
         free = np.ones(edges[0].x.shape, bool)
@@ -266,7 +266,7 @@ def is_inverse(node: Tensor) -> bool:
 
 
 def other_forwards(at: Suspicion) -> Iterator[Hypothesis]:
-    """The derivative of another forward pass: a term, a factor or a mask left out of the values that rules read."""
+    """Yield derivatives of another forward pass: rules read values without a term, a factor or a mask."""
     inside = set(at.inside) | set(at.above)
     tried = 0
     for node in reversed(at.recording.nodes):
@@ -301,7 +301,7 @@ def read_other(node: Tensor, values: dict[Any, Any], g: Array) -> Any:
 
 
 def blocks_of_columns(g: Array) -> Iterator[tuple[str, str, Array]]:
-    """Blocks of columns in another order, as the gates of an LSTM."""
+    """Yield gradients with their blocks of columns in another order, as for the gates of an LSTM."""
     for axis in {g.ndim - 1, 0} if g.ndim else ():
         for count in (2, 3, 4):
             if g.shape[axis] % count or g.shape[axis] < 2 * count:

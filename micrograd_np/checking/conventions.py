@@ -1,4 +1,4 @@
-"""Factors that a scalar loss leaves open: minus the gradient, twice it, a sum where the loss is a mean."""
+"""Factors that a scalar loss does not settle: minus the gradient, twice it, a sum where the loss is a mean."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Sizes = Mapping[int, str]
 
 
 def named_factors(sizes: Sizes) -> dict[float, str]:
-    """Factors that mistakes and conventions are made of, with what they are called at the simplest."""
+    """Return the usual factors in mistakes and conventions, each with its simplest name."""
     found: dict[float, str] = {}
     for count in (*PLAIN, *sizes):
         found.setdefault(float(count), f"{count}")
@@ -35,7 +35,7 @@ def named_factors(sizes: Sizes) -> dict[float, str]:
         found.setdefault(count / 2, f"{count}/2")
         found.setdefault(float(count * count), f"{count}*{count}")
         found.setdefault(1 / (count * count), f"1/({count}*{count})")
-        if count > 2:  # a variance divides by one less
+        if count > 2:  # an unbiased variance divides by n - 1
             found.setdefault((count - 1) / count, f"({count}-1)/{count}")
             found.setdefault(count / (count - 1), f"{count}/({count}-1)")
             found.setdefault(1 / (count - 1), f"1/({count}-1)")
@@ -43,7 +43,7 @@ def named_factors(sizes: Sizes) -> dict[float, str]:
 
 
 def factor_name(factor: float, sizes: Sizes) -> str | None:
-    """What a factor is called, such as `-1/4 (4 is axis 0 of X)`; None if it has no name."""
+    """Return the name of a factor, such as `-1/4 (4 is axis 0 of X)`; None if it has no name."""
     sign = "-" if factor < 0 else ""
     text = next(
         (text for value, text in named_factors(sizes).items() if isclose(value, abs(factor), rel_tol=1e-6)), None
@@ -57,7 +57,7 @@ def factor_name(factor: float, sizes: Sizes) -> str | None:
 
 
 def rounded(factor: float) -> float:
-    """A factor without what rounding left on it."""
+    """Return a factor without its rounding error, if it is close to a simple fraction."""
     for value in (factor, 1 / factor if factor else 0.0):
         for denominator in (1, 2, 3):
             near = round(value * denominator) / denominator
@@ -67,7 +67,7 @@ def rounded(factor: float) -> float:
 
 
 def sizes_of(recording: Recording, called: Callable[[Any], str | None]) -> dict[int, str]:
-    """The sizes in the data, each with the axes that have it."""
+    """Return the sizes in the data, each with the axes that have it."""
     places: dict[int, list[str]] = {}
     seen: list[Any] = []
     for node in recording.nodes:
@@ -84,7 +84,7 @@ def sizes_of(recording: Recording, called: Callable[[Any], str | None]) -> dict[
 
 
 def describe(places: Sequence[str]) -> str:
-    """Two of the places, different axes if there are such."""
+    """Return two of the places as text, with different axes if there are any."""
     another = [place for place in places if place.split()[:2] != places[0].split()[:2]]
     return (
         " and ".join(dict.fromkeys([*places[:1], *another[:1], *places[1:2]][:2])) or "the size of a value on the way"
@@ -93,7 +93,7 @@ def describe(places: Sequence[str]) -> str:
 
 @dataclass
 class Convention:
-    """The factors that rows have: those of weights and other leaves, and those of values between.
+    """The factors that rows have: one for weights and other leaves, and one for values between.
 
     `named` tells whether both are products of -1, 2, 1/2, and a size of the data or one over it.
     """
@@ -108,7 +108,7 @@ class Convention:
 
 
 def open_factors(sizes: Sizes) -> list[float]:
-    """The factors that a loss may leave open: products of -1, 2, 1/2, N and 1/N, the plainest first."""
+    """Return the factors that a loss does not settle: products of -1, 2, 1/2, N and 1/N, the simplest first."""
     counts = [1.0, *map(float, sizes), *(1 / n for n in sizes)]
     return list(dict.fromkeys(sign * n * two for n in counts for two in (1.0, 2.0, 0.5) for sign in (1, -1)))
 
@@ -116,9 +116,9 @@ def open_factors(sizes: Sizes) -> list[float]:
 def plausible(
     rows: Sequence[Row], recording: Recording, close: Closeness, sizes: Sizes, factor: float | None
 ) -> list[tuple[int, Convention]]:
-    """The conventions that some rows follow, with the number of rows that do not, the fewest first.
+    """Return the conventions that some rows follow, each with its number of wrong or odd rows, fewest first.
 
-    `factor` is what all rows must have where nothing is left open.
+    If `factor` is given, all rows must have it, and no other convention is tried.
     """
     if factor is not None:
         candidates: Iterable[Convention] = [Convention(factor, factor)]
@@ -138,13 +138,13 @@ def plausible(
 
 
 def odd_rows(rows: Sequence[Row], convention: Convention, close: Closeness) -> int:
-    """How many rows are right although they do not follow from what is above: as odd as a wrong one."""
+    """Count the rows that are right but do not follow from the rows above: such a row is as odd as a wrong one."""
     right = [row for row in rows if row.status == RIGHT]
     return sum(not row.matches(row.hand / convention.of(row), row.expected, close) for row in right)
 
 
 def conventions(rows: Sequence[Row], recording: Recording, close: Closeness, sizes: Sizes) -> Iterable[Convention]:
-    """Conventions that make some row right, the plain one first."""
+    """Yield conventions that make some row right, the plain one (factor 1) first."""
     known = open_factors(sizes)
     ratios = {leaf: [1.0] for leaf in (True, False)}
     for leaf, found in ratios.items():
@@ -154,7 +154,7 @@ def conventions(rows: Sequence[Row], recording: Recording, close: Closeness, siz
         for k, row in shown:
             k = next((each for each in (*known, *agreeing) if isclose(each, k, rel_tol=max(1e-6, close.rtol))), k)
             agreeing[k].append(row.true.ravel())
-        # One number, or several that are the same, prove no factor; different numbers do, of one row or of several.
+        # One number, or several equal ones, prove no factor; different numbers do, in one row or in several.
         found += [k for k, numbers in agreeing.items() if differ(np.concatenate(numbers))]
     pairs = [(1.0, 1.0), *((k, k) for k in (*ratios[True], *ratios[False]))]
     for between, leaves in product(ratios[False], ratios[True]):
@@ -167,7 +167,7 @@ def conventions(rows: Sequence[Row], recording: Recording, close: Closeness, siz
 
 
 def multiple(hand: Array, true: Array, close: Closeness, slack: Any = 0.0) -> list[float]:
-    """The factor between two arrays, if there is one."""
+    """Return a list with the factor between two arrays; it is empty if there is none."""
     square = np.sum(true * true)
     if not square or not np.isfinite(square):
         return []
@@ -176,7 +176,7 @@ def multiple(hand: Array, true: Array, close: Closeness, slack: Any = 0.0) -> li
 
 
 def mark(rows: Sequence[Row], recording: Recording, close: Closeness, convention: Convention) -> None:
-    """Which rows are right, which only follow a wrong one, and which are wrong themselves."""
+    """Mark each row as right, as right given a wrong row above, or as wrong itself."""
     fits = [row for row in rows if row.fits]
     given = {row.tensor: row.hand / convention.of(row) for row in fits if not row.leaf}
     found = recording.walk(given)

@@ -1,4 +1,4 @@
-"""Which rows are wrong themselves, and why: a cause is named if replaying it gives the user's own numbers."""
+"""Find the rows that are wrong themselves, and why: a cause is named if its replay gives the user's own numbers."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ SOURCES = {
 NOTHING = 1e-12
 NEWTON_STEPS = 8
 BUDGET = 1_500_000_000
-PER_NODE = 5000  # entries that could be computed in the time that one op costs anyhow
+PER_NODE = 5000  # the overhead of one op, in entries that take as long
 
 
-# Kinds that only describe the numbers: said where nothing tells how they came about.
+# Kinds that only describe the numbers: used only if no other kind explains how they came about.
 DESCRIPTIONS = {"another's", "value", "added", "unnamed scale", "gradient of another", "part scaled", "scale of a use"}
-# Said only where nothing plainer fits: numbers may look like these by chance.
+# Used only if nothing simpler fits: numbers may look like these by chance.
 CURIOUS = {"absolute", "squared", "rounded", "normalised", "summed early", "averaged early", "clipped", "sign only"}
-# Several words for one thing, the best first: no gradient comes from there.
+# Kinds that all mean that a part of the gradient is missing, the clearest first; only the first that fits is reported.
 CUTS = (
     *("softmax without the one-hot", "taken as constant", "a use missing", "one use only", "missing path"),
     "operand left out",
 )
-# Other words for a mean or a variance that is taken as constant.
+# Kinds that give the same numbers as a mean or a variance that is taken as constant.
 LIKE_CONSTANTS = {
     "exponent",
     "left out",
@@ -51,7 +51,7 @@ LIKE_CONSTANTS = {
     "scale of a use",
     "sign of a term",
 }
-# What is on the way matters little to these: they would be listed once for each value there.
+# These give the same numbers at each value on the way, so only one of each kind is listed.
 ANYWHERE = {"sign", "transpose", "scale", "unnamed scale", "left out", "summed early", "averaged early"}
 MOST_OF_A_KIND = 3
 SCALES = {"scale", "unnamed scale", "part scaled", "divided by counts"}
@@ -65,13 +65,13 @@ class Cause:
     says: str
     rows: list[str]
     factor: float = 1.0
-    alone: bool = False  # the rows beside this one do not share the slip, although they are made from the same value
+    alone: bool = False  # other rows computed from the same value do not show the mistake
 
 
 class Budget:
-    """How many hypotheses may still be run; the verdict and the rows never depend on it.
+    """The work that may still be spent on hypotheses; the verdict and the rows do not depend on it.
 
-    A run costs a number for each entry of the graph, and for each node; all together about ten seconds.
+    A run costs 1 for each entry of the graph, and `PER_NODE` for each node; the whole budget is about ten seconds.
     """
 
     def __init__(self, recording: Recording, units: int) -> None:
@@ -88,14 +88,14 @@ class Budget:
 
 
 def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget: Budget) -> list[Cause]:
-    """The causes that explain the most wrong rows, `at.row` among them.
+    """Return the causes that explain the most wrong rows, `at.row` among them.
 
     Parameters
     ----------
     at : Suspicion
     close : Closeness
     factors : sequence of float
-        By which the numbers may differ throughout: 1 where the convention is known from right rows.
+        Common factors that the gradients by hand may have: only 1 if right rows show the convention.
     """
     if not at.hands[at.row.tensor].any():
         empty = [row.label for row in at.rows if row.status == WRONG and not row.hand.any()]
@@ -106,7 +106,7 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
         for hypothesis in hypotheses(at, budget):
             try:
                 cause = test(hypothesis, at, close, factors, budget)
-            except Exception:  # what cannot be computed is nothing that the user has computed
+            except Exception:  # a mistake that cannot be computed is not the user's
                 continue
             if cause:
                 found.append(cause)
@@ -124,7 +124,7 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
 
 
 def hypotheses(at: Suspicion, budget: Budget) -> Iterator[Hypothesis]:
-    """All that the table of mistakes offers; what fails in one entry ends only that entry."""
+    """Yield all hypotheses of the table of mistakes; an exception in one source ends only that source."""
     for i, (source, what) in enumerate(SOURCES.items()):
         offered = source(at)
         floor = budget.left - budget.left // (len(SOURCES) - i)  # each source has an equal share of what is left
@@ -134,7 +134,7 @@ def hypotheses(at: Suspicion, budget: Budget) -> Iterator[Hypothesis]:
                 break
             try:
                 hypothesis = next(offered, None)
-            except Exception:  # an op of another kind than the entry knows
+            except Exception:  # the source does not handle this kind of op
                 break
             if hypothesis is None:
                 break
@@ -142,7 +142,7 @@ def hypotheses(at: Suspicion, budget: Budget) -> Iterator[Hypothesis]:
 
 
 def distinct(causes: Sequence[Cause]) -> list[Cause]:
-    """A few causes of each kind, and what fits by chance, or only describes, where there is nothing else."""
+    """Return a few causes of each kind; those that may fit by chance, or only describe, if there are no others."""
     for weak in (DESCRIPTIONS, CURIOUS):
         causes = [cause for cause in causes if cause.kind not in weak] or causes
     given = {cause.kind for cause in causes}
@@ -166,7 +166,7 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
 def test(
     hypothesis: Hypothesis, at: Suspicion, close: Closeness, factors: Sequence[float], budget: Budget
 ) -> Cause | None:
-    """The cause, if the hypothesis gives the numbers of the row, and changes no row that is right."""
+    """Return the cause if the hypothesis gives the numbers of the row and changes no right row, else None."""
     hand = at.hands[at.row.tensor]
     if not hypothesis.unknown:
         if at.rules_out(hypothesis, hand, factors, max(1e-6, 100 * close.floor)):
@@ -192,7 +192,7 @@ def test(
 
 
 def worded(hypothesis: Hypothesis, number: float, at: Suspicion) -> tuple[str, str]:
-    """The kind and the sentence of a hypothesis, once its number is known; a scale may be one that has a name."""
+    """Return the kind and the sentence of a hypothesis once its number is known; a scale may have a name."""
     whole = rounded(1 + number)
     name = at.factor_text(whole)
     kind = hypothesis.kind
@@ -204,12 +204,12 @@ def worded(hypothesis: Hypothesis, number: float, at: Suspicion) -> tuple[str, s
 def confirmed(
     kind: str, says: str, effects: Mapping[Tensor, Array], factor: float, at: Suspicion, close: Closeness
 ) -> Cause | None:
-    """The cause, if with these effects the tape's numbers, times a factor, are the hand's in all that they change."""
+    """Return the cause if, with these effects, the tape's gradients times `factor` equal the hand's, else None."""
     moved = effects.get(at.row.tensor)
     if moved is None or not factor or not np.all(np.isfinite(moved)) or not fits(at.row, moved, at, factor, close):
         return None
     if np.max(np.abs(moved), initial=0) <= NOTHING * np.max(np.abs(at.row.expected), initial=0):
-        return None  # it changes nothing here
+        return None  # the mistake changes nothing in this row
     explained = [at.row.label]
     for row in at.rows:
         if row is at.row or not row.fits:
@@ -229,7 +229,7 @@ def confirmed(
 
 
 def fits(row: Row, moved: Any, at: Suspicion, factor: float, close: Closeness) -> bool:
-    """Whether a row is what the tape gives with these effects."""
+    """Return whether a gradient by hand is what the tape gives with this change."""
     there = row.expected if moved is None else row.expected + moved
     size = max(row.size, np.max(np.abs(row.expected), initial=0))
     return close(at.hands[row.tensor] / factor, there, size, row.slack)
@@ -240,7 +240,7 @@ def effects_of(hypothesis: Hypothesis, at: Suspicion) -> dict[Tensor, Array]:
 
 
 def settled(hypothesis: Hypothesis, at: Suspicion, factor: float) -> tuple[float, dict[Tensor, Array]]:
-    """The unknown number that fits the row best, and the effects with it."""
+    """Return the unknown number that fits the row best, and the effects with it."""
     row = at.row.tensor
     missing = at.hands[row] / factor - at.row.expected
     if missing.size < PROVEN or not differ(missing):
@@ -267,13 +267,13 @@ def family_effects(hypothesis: Hypothesis, at: Suspicion, number: float) -> dict
 
 
 def least_squares(y: Array, x: Array) -> float:
-    """The number k for which k x is nearest to y."""
+    """Return the number k for which k x is nearest to y."""
     square = float(np.sum(x * x))
     return float(np.sum(y * x)) / square if square else 0.0
 
 
 def nearest(factors: Sequence[float], hand: Array, there: Array, size: float) -> float:
-    """The factor between two arrays, if it is one of these; where both are nothing beside a size, the first."""
+    """Return the one of `factors` between two arrays, else 0; the first if both are negligible next to `size`."""
     if max(np.max(np.abs(hand), initial=0), np.max(np.abs(there), initial=0)) <= NOTHING * size:
         return factors[0]
     k = least_squares(hand, there)
@@ -286,7 +286,7 @@ MOST_CONVENTIONS = 3
 
 @dataclass
 class Examined:
-    """What became of the rows under a convention."""
+    """The rows under one convention, what is wrong with them, and the cost of explaining it."""
 
     rows: list[Row]
     convention: Convention
@@ -297,7 +297,10 @@ class Examined:
     untried: list[str] = field(default_factory=list)
 
     def settled(self, chained: bool) -> bool:
-        """Whether no convention that more rows contradict need be tried: rows between show where a mistake begins."""
+        """Return whether conventions that more rows contradict need not be tried.
+
+        If something is wrong, this takes rows of values between (`chained`): they show where a mistake begins.
+        """
         return not self.findings or (chained and all(finding.causes for finding in self.findings))
 
 
@@ -320,7 +323,7 @@ def examine(
     factor: float | None = None,
     budget: int = BUDGET,
 ) -> Examined:
-    """The rows in the order of backprop, marked, and those that are wrong explained by as few mistakes as can be."""
+    """Sort the rows in the order of backprop, mark them, and explain the wrong ones by as few mistakes as possible."""
     rows = in_backward_order(rows, recording)
     for row in rows:
         fit_shape(row, close, recording, name)
@@ -342,7 +345,7 @@ def examine(
 def choose_at_kinks(
     rows: Sequence[Row], recording: Recording, close: Closeness, sizes: Sizes, factor: float | None
 ) -> list[tuple[int, Convention]]:
-    """The conventions, once the derivatives at kinks have been chosen as the hand has them, where that is possible."""
+    """Choose the derivatives at kinks as the hand has them, where possible; return the conventions, best first."""
 
     def ranked() -> list[tuple[int, Convention]]:
         return plausible(rows, recording, close, sizes, factor)
@@ -373,7 +376,7 @@ def choose_at_kinks(
 
 
 class Explainer:
-    """Finds the causes of wrong rows under one convention after the other."""
+    """A search for the causes of wrong rows, under one convention after the other."""
 
     def __init__(
         self,
@@ -420,7 +423,7 @@ class Explainer:
         return Examined(list(self.rows), convention, findings, cost, count, untried=list(self.budget.untried))
 
     def at_other_weights(self, hands: dict[Tensor, Array]) -> list[Finding]:
-        """One finding for all rows, if they are right at weights that were, or will be."""
+        """Return one finding for all rows if they are right at earlier or later weights; else none."""
         with np.errstate(all="ignore"):
             found = stale(self.rows, self.recording, self.close, hands)
         if not found:
@@ -432,7 +435,7 @@ class Explainer:
 
 
 def picture(at: Suspicion, convention: Convention, close: Closeness) -> list[str]:
-    """Where a row is off, and by what ratio; and the slope that the hand used at an activation."""
+    """Return sentences: where a row is wrong, by what ratio, and the slope that the hand used at an activation."""
     row = at.row
     hand, expected = at.hands[row.tensor], row.expected
     off = np.abs(hand - expected) > close.rtol * np.abs(expected) + close.floor * np.max(np.abs(expected), initial=0)
@@ -462,7 +465,7 @@ def picture(at: Suspicion, convention: Convention, close: Closeness) -> list[str
 
 
 def places(off: Array) -> str:
-    """Which entries of an array are marked, in words: all, some rows or columns, a block, or a count."""
+    """Return the marked entries of an array in words: all, some rows or columns, a block, or a count."""
     count = int(off.sum())
     if count == off.size:
         return "all entries" if count > 1 else "its one entry"
@@ -480,6 +483,6 @@ def places(off: Array) -> str:
 
 
 def runs(numbers: Array) -> str:
-    """`0, 2 to 4` for sorted numbers."""
+    """Return sorted numbers as text, such as `0, 2 to 4`."""
     groups = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
     return ", ".join(str(g[0]) if len(g) == 1 else f"{g[0]} to {g[-1]}" for g in groups)

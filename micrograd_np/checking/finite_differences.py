@@ -1,8 +1,8 @@
 """Numeric derivatives with error bars, and the verdict of a comparison with them.
 
-A step h that is too large sees the function's curvature, one that is too small sees rounding, and no single h is
-right for every function. So each slope is taken with h, h/2 and h/4 and extrapolated twice: the difference of the two
-extrapolations and the rounding of the values make the error bar. The same values give the slope to the left and to the
+If a step h is too large, curvature spoils the slope; if it is too small, rounding does; and no single h is right for
+every function. So each slope is taken with h, h/2 and h/4 and extrapolated twice. The error bar is the difference of
+the two extrapolations plus the rounding error of the values. The same values give the slopes to the left and to the
 right, which differ at a kink.
 """
 
@@ -35,18 +35,18 @@ class Slopes:
 
     @property
     def kinked(self) -> Array:
-        """Where left and right differ by more than their error bars."""
+        """Return a mask: left and right differ by more than their error bars."""
         with np.errstate(all="ignore"):
             return np.abs(self.right - self.left) > 4 * (self.left_bar + self.right_bar)
 
     @property
     def uncertainty(self) -> Array:
-        """The error bar, at a kink that of its sides."""
+        """Return the error bar; at a kink, the error bar of the one-sided slopes."""
         return np.where(self.kinked, np.minimum(np.maximum(self.left_bar, self.right_bar), self.bar), self.bar)
 
     @property
     def bounds(self) -> tuple[Array, Array]:
-        """What the slope may be: within the error bar, at a kink anything between its sides."""
+        """Return the bounds of the slope: its error bar, and at a kink all values between both sides."""
         low = np.minimum(self.left - self.left_bar, self.right - self.right_bar)
         high = np.maximum(self.left + self.left_bar, self.right + self.right_bar)
         known = np.isfinite(self.bar)
@@ -54,18 +54,18 @@ class Slopes:
         return low, np.where(self.kinked, high, np.where(known, self.value + self.bar, np.inf))
 
     def at(self, rows: Array) -> Slopes:
-        """The slopes along some of the directions."""
+        """Return the slopes along some of the directions."""
         return Slopes(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def take(self, rows: Array, other: Slopes, better: Array) -> None:
-        """Put another estimate of some rows in place, where it is the better one."""
+        """Replace the estimate of some rows by another one where that is better."""
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
             mine[rows] = np.where(better, theirs, mine[rows])
 
 
 def slopes(f: Function, x: Array, directions: Sequence[Array], h: Any, eps: float, inner: Array = 0.0) -> Slopes:
-    """Slopes of f at x along directions.
+    """Return the slopes of f at x along directions.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def slopes(f: Function, x: Array, directions: Sequence[Array], h: Any, eps: floa
     eps : float
         The relative rounding error of x and of f's values.
     inner : float or (m,) array
-        The size of what f adds up to its values, where that is larger than they are.
+        The size of the terms that f sums to its values, where it is larger than the values.
 
     Examples
     --------
@@ -99,13 +99,13 @@ def slopes(f: Function, x: Array, directions: Sequence[Array], h: Any, eps: floa
         right, right_bar = limit((ahead - middle) * shares, 1, rounding)
         value, bar = limit((ahead - behind) * shares / 2, 2, rounding)
         bar = np.where(np.isfinite(left_bar + right_bar), bar, np.inf)
-        # Where both sides are known and agree, so is the slope: a joint such as that of max(0, x)**2 spoils only the
-        # order of convergence of the central difference.
+        # Where both one-sided slopes are known and agree, their mean is the slope: a joint such as that of max(0, x)**2
+        # spoils only the order of convergence of the central difference.
         apart = np.abs(right - left)
         joint = (apart <= 4 * (left_bar + right_bar)) & ((left_bar + right_bar + apart) / 2 < bar)
         value = np.where(joint, (left + right) / 2, value)
         bar = np.where(joint, (left_bar + right_bar + apart) / 2, bar)
-        # At the end of a domain one side is all there is.
+        # At the end of a domain, only one side exists.
         for side, its_bar, other in ((left, left_bar, ahead), (right, right_bar, behind)):
             edge = np.isnan(other).all(axis=0) & np.isfinite(its_bar)
             value, bar = np.where(edge, side, value), np.where(edge, its_bar, bar)
@@ -114,15 +114,16 @@ def slopes(f: Function, x: Array, directions: Sequence[Array], h: Any, eps: floa
         found = []
         moved = eps / (steps / 4) * np.array([np.max(np.abs(x[v != 0]), initial=0) for v in directions])[:, None]
         for slope, its_bar in ((value, bar), (left, left_bar), (right, right_bar)):
-            wider = its_bar + moved * np.abs(slope)  # x itself is rounded when it moves
+            wider = its_bar + moved * np.abs(slope)  # x + step is rounded, too
             found += [slope, np.where(np.isnan(wider), np.inf, wider)]
     return Slopes(*found)
 
 
 def limit(differences: Array, order: int, rounding: Array) -> tuple[Array, Array]:
-    """The limit of differences with steps h, h/2, h/4 whose errors begin with h**order, and its error bar.
+    """Return the limit of differences with steps h, h/2, h/4 and error of order h**order, and its error bar.
 
-    Differences that do not converge have seen rounding, which leaves them nearly equal, or they know nothing.
+    If differences do not converge, but are nearly equal, only rounding separates them, and their scatter is the error
+    bar. All others get an infinite error bar.
     """
     wide, middle, narrow = differences
     p = 2**order
@@ -139,22 +140,22 @@ def limit(differences: Array, order: int, rounding: Array) -> tuple[Array, Array
 
 
 def complex_slopes(f: Function, x: Array, directions: Sequence[Array]) -> Array | None:
-    """Slopes by the complex step, which has no cancellation; None where f does not take complex numbers.
+    """Return slopes by the complex step, which has no cancellation; None if f does not take complex numbers.
 
-    A function that drops the imaginary part, as absolute values do, gives wrong slopes here without a word: believe
-    them only beside differences that agree.
+    A function that drops the imaginary part, as absolute values do, silently gives wrong slopes here: use them only
+    where they agree with differences.
     """
     step = 1e-100
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
             return np.array([np.imag(f(x + 1j * step * v)) / step for v in directions])
-    except Exception:  # whatever f says of complex numbers, it means no
+    except Exception:  # any error means that f does not take complex numbers
         return None
 
 
 def axes(x: Array, entries: Sequence[int]) -> Iterator[Array]:
-    """The unit directions of entries of x."""
+    """Yield the unit vectors along entries of x."""
     for i in entries:
         v = np.zeros(x.size, x.dtype)
         v[i] = 1
@@ -164,8 +165,8 @@ def axes(x: Array, entries: Sequence[int]) -> Iterator[Array]:
 EPS = float(np.finfo(np.float64).eps)
 
 BASE = 8.9e-4
-# Coarser steps against rounding, relative to x where x is large; finer ones for kinks and poles nearby, down to what
-# rounding leaves. None is a multiple of another, so that no period hides from all of them.
+# Larger steps reduce rounding error (relative to x where x is large). Smaller steps resolve kinks and poles nearby,
+# down to the limit of rounding. No step is a multiple of another: a periodic function cannot fool them all.
 COARSER = [1.51e-2, 2.37e-1]
 RELATIVE = [8.9e-4, 1.51e-2, 6.1e-5, 2.3e-7]
 FINER = [6.1e-5, 3.7e-6, 2.3e-7, 1.3e-8, 8.7e-10, 5.9e-11]
@@ -173,7 +174,7 @@ FINER = [6.1e-5, 3.7e-6, 2.3e-7, 1.3e-8, 8.7e-10, 5.9e-11]
 
 @dataclass
 class Measured:
-    """A function of one flat array: in any precision, at a point, with what is known of its rounding."""
+    """A function of one flat array in any precision, a point, and the size of its rounding errors."""
 
     values: Callable[[Any], Function]
     x: Array
@@ -184,16 +185,16 @@ class Measured:
 def estimate(
     what: Measured, directions: list[Array], tolerance: Callable[[Slopes], Array], factor: float = 1.0
 ) -> Slopes:
-    """Slopes along directions, each by the first way that knows it to the tolerance, or by the best.
+    """Return slopes along directions, each by the first method within the tolerance, or else by the best one.
 
     Parameters
     ----------
     what : Measured
     directions : list of arrays like `what.x`
     tolerance : callable
-        From the slopes found so far to what is close enough, an array of their shape.
+        From the slopes found so far to the uncertainty that is small enough, an array of their shape.
     factor : float
-        Of all steps: another factor gives a second opinion.
+        Multiplies all steps: another factor gives a second, independent estimate.
     """
     base = BASE * factor * (what.eps / EPS) ** 0.2
     found = slopes(what.values(what.x.dtype), what.x, directions, base, what.eps, what.inner)
@@ -208,7 +209,7 @@ def estimate(
 
 
 def better_ways(what: Measured, base: float, factor: float) -> Iterator[Callable[..., tuple[Slopes, Array]]]:
-    """Ways to know slopes better, in the order in which to try them: each gives slopes, and where they are better."""
+    """Yield better methods in the order to try them: each returns slopes, and a mask of where they are better."""
     f, x, eps = what.values(what.x.dtype), what.x, what.eps
     if eps <= EPS:
         if wide := wider(what):
@@ -226,7 +227,7 @@ def better_ways(what: Measured, base: float, factor: float) -> Iterator[Callable
 
 @dataclass
 class OwnSize:
-    """Steps relative to the entries that move: inputs in metres may be 1e-12."""
+    """Steps relative to the entries that move, as inputs may be tiny (1e-12 metres)."""
 
     x: Array
     step: float
@@ -240,7 +241,7 @@ class OwnSize:
 def closer(
     f: Function, x: Array, step: Any, eps: float, inner: Array, directions: list[Array], found: Slopes, enough: Array
 ) -> tuple[Slopes, Array]:
-    """With a step as small, or smaller: what looked like a kink may be one nearby."""
+    """Measure with an equal or smaller step: an apparent kink at x may be a kink near x."""
     step = step.along(directions) if isinstance(step, OwnSize) else step
     other = slopes(f, x, directions, step, eps, inner)
     smooth = found.kinked & ~other.kinked & (other.uncertainty <= enough)
@@ -250,14 +251,14 @@ def closer(
 def coarser(
     f: Function, x: Array, step: float, eps: float, inner: Array, directions: list[Array], found: Slopes, enough: Array
 ) -> tuple[Slopes, Array]:
-    """With a larger step, which sees less rounding but may see too much else: it must agree with what is known."""
+    """Measure with a larger step, which has less rounding error; use it only if it agrees with the known slope."""
     other = slopes(f, x, directions, step, eps, inner)
     agrees = np.isfinite(found.bar) & (np.abs(other.value - found.value) <= found.bar)
     return other, agrees & (other.uncertainty < found.uncertainty)
 
 
 def wider(what: Measured) -> Function | None:
-    """The function in extended precision, where the machine has it and the function keeps it."""
+    """Return the function in extended precision, or None if the machine or the function does not support it."""
     if np.finfo(np.longdouble).eps >= np.finfo(what.x.dtype).eps:
         return None
     f = what.values(np.longdouble)
@@ -272,9 +273,9 @@ def wider(what: Measured) -> Function | None:
 def by_complex_step(
     f: Function, x: Array, directions: list[Array], found: Slopes, enough: Array
 ) -> tuple[Slopes, Array]:
-    """Without differences; believed only where it agrees with them throughout."""
+    """Measure by the complex step; use it only if it agrees with all differences."""
     exact = complex_slopes(f, x, directions)
-    exact = None if exact is None else np.where(np.abs(exact) < 1e-60, 0, exact)  # what is left of the step itself
+    exact = None if exact is None else np.where(np.abs(exact) < 1e-60, 0, exact)  # rest of the step
     if exact is None or not exact.any() or not np.isfinite(exact).all():
         return found, np.zeros(found.bar.shape, bool)
     agrees = np.all(np.isfinite(found.bar) & (np.abs(exact - found.value) <= found.bar))
@@ -295,7 +296,7 @@ GRAVEST_FIRST = (NONDETERMINISTIC, WRONG, NON_FINITE, TOO_COARSE, INDEPENDENT, K
 
 @dataclass
 class Comparison:
-    """Derivatives along n directions of m outputs, beside the numeric ones; arrays of shape (n, m)."""
+    """The graph's derivatives of m outputs along n directions, and the numeric ones; arrays of shape (n, m)."""
 
     verdict: str
     where: Array
@@ -307,7 +308,7 @@ class Comparison:
 def compare(
     what: Measured, directions: Sequence[Array], graph: Array, tolerance: Callable[[Slopes], Array]
 ) -> Comparison:
-    """A verdict, and which derivatives it is about.
+    """Compare derivatives with finite differences; return a verdict, and the derivatives that it is about.
 
     Parameters
     ----------
@@ -315,18 +316,18 @@ def compare(
         The function.
     directions : sequence of n arrays like `what.x`
     graph : (n, m) array
-        The derivatives to be doubted.
+        The derivatives to check.
     tolerance : callable
-        What an error may be, given the numeric slopes.
+        From the numeric slopes to the errors that are allowed.
     """
     with np.errstate(all="ignore"):
         found = estimate(what, list(directions), tolerance)
         allowed = tolerance(found)
-        nothing = 1e-10 * np.max(finite(found.value), initial=0)  # beside the largest derivative
+        nothing = 1e-10 * np.max(finite(found.value), initial=0)  # relative to the largest derivative
         vague = ~((found.uncertainty <= np.maximum(allowed, nothing)) | still(graph, found))
         off = misses(graph, found, allowed)
         rows = np.flatnonzero(off.any(axis=1))
-        if rows.size:  # nothing is called wrong on one measurement
+        if rows.size:  # one measurement is not enough to call a derivative wrong
             again = estimate(what, [directions[int(row)] for row in rows], lambda _: allowed[rows], 0.77)
             off[rows] &= misses(graph[rows], again, allowed[rows]) & same(found.value[rows], again.value, graph[rows])
             rows = np.flatnonzero(off.any(axis=1))
@@ -339,7 +340,7 @@ def compare(
 
 
 def seen_closer(what: Measured, direction: Array, graph: Array, value: Array, allowed: Array) -> Array:
-    """Where smaller steps see the graph's derivative, which larger ones miss: x**2 + 1e-9 * sin(1e5 * x)."""
+    """Return a mask: smaller steps confirm a derivative that larger ones miss, as of x**2 + 1e-9 * sin(1e5 * x)."""
     f, x, eps = what.values(what.x.dtype), what.x, what.eps
     if eps <= EPS and (wide := wider(what)):
         f, x, eps = wide, x.astype(np.longdouble), float(np.finfo(np.longdouble).eps)
@@ -352,7 +353,7 @@ def seen_closer(what: Measured, direction: Array, graph: Array, value: Array, al
 
 
 def misses(graph: Array, found: Slopes, tolerance: Array) -> Array:
-    """Where the graph's derivative is not what the numbers allow."""
+    """Return a mask: the graph's derivative is outside of what finite differences allow."""
     low, high = found.bounds
     outside = (graph < low - tolerance) | (graph > high + tolerance)
     known = found.uncertainty <= np.maximum(tolerance, 1e-3 * np.abs(found.value))
@@ -360,18 +361,18 @@ def misses(graph: Array, found: Slopes, tolerance: Array) -> Array:
 
 
 def same(first: Array, second: Array, graph: Array) -> Array:
-    """Where two measurements agree with each other better than with the graph."""
+    """Return a mask: two measurements agree with each other better than with the graph."""
     apart = np.abs(first - second)
     return ~(apart > np.abs(first - graph) / 2)
 
 
 def still(graph: Array, found: Slopes) -> Array:
-    """Where nothing moves: not one bit of the values, and the graph says so too."""
+    """Return a mask: the values do not change at all, and the graph's derivative is 0, too."""
     return (graph == 0) & (found.value == 0) & (found.left == 0) & (found.right == 0)
 
 
 def tolerances(graph: Array, rtol: float) -> Callable[[Slopes], Array]:
-    """What an error may be: relative to the derivative, or to a millionth of the input's largest."""
+    """Return the function that gives allowed errors, relative to max(derivative, 1e-6 of the input's largest)."""
 
     def tolerance(found: Slopes) -> Array:
         sizes = np.max([finite(x) for x in (graph, found.value, found.left, found.right)], axis=0)

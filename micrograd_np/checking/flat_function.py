@@ -24,7 +24,7 @@ Function = Callable[..., Any]
 
 
 def label_inputs(f: Function, inputs: Sequence[Any]) -> list[str]:
-    """A name for each leaf of the inputs.
+    """Return a name for each leaf of the inputs.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def labels(tree: Any, path: str) -> list[str]:
 
 
 def parameter_names(f: Function) -> list[str]:
-    """The names of the positional parameters, as far as they are known."""
+    """Return the names of the positional parameters; none if the signature is not known."""
     try:
         parameters = inspect.signature(f).parameters.values()
     except (TypeError, ValueError):
@@ -76,7 +76,7 @@ class Problem:
         self.record()
 
     def refuse_integers(self) -> None:
-        """Integers beside floating-point inputs may be indices or labels; such that f computes with are refused."""
+        """Raise if f computes with integers, or no input is floating-point; indices and labels may be integers."""
         integers = [i for i, x in enumerate(self.leaves) if getattr(x, "ndim", 0) and x.dtype.kind in "iu"]
         refused = [i for i in integers if self.computes_with(i)]
         if refused or not self.checked:
@@ -85,10 +85,10 @@ class Problem:
             )
 
     def computes_with(self, i: int) -> bool:
-        """Whether f takes the numbers of an input with a decimal point, as no index does."""
+        """Return whether f also runs with an input as floating-point numbers, which an index cannot be."""
         try:
             self.call({i: plain(self.leaves[i]).astype(float)})
-        except Exception:  # whatever f says of them, it means no
+        except Exception:  # any error means that it does not run with them
             return False
         return True
 
@@ -98,7 +98,7 @@ class Problem:
             return flatten(self.f(*self.rebuild(leaves)))[0]
 
     def record(self) -> None:
-        """Run f on Tensors whose gradients are wanted, and keep its graph."""
+        """Run f on Tensors that require gradients, and keep its graph."""
         self.tensors = {i: Tensor(x, requires_grad=True, name=self.names[i]) for i, x in self.points.items()}
         self.outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in self.call(self.tensors)]
         check_outputs(self.called, self.outputs)
@@ -109,23 +109,23 @@ class Problem:
         self.eps = max([np.finfo(x.dtype).eps for x in (*nodes, *self.outputs) if is_float(x)], default=EPS)
 
     def values(self, position: int, dtype: Any) -> Callable[[Array], Array]:
-        """The outputs, flat, as a function of one input, flat, with all inputs in a precision."""
+        """Return the flat outputs as a function of one flat input, with all inputs in the given dtype."""
         point = self.points[position]
         others = {i: x.astype(dtype) for i, x in self.points.items() if i != position}
 
         def f(x: Array) -> Array:
-            # Copies, so that a function that writes into its inputs harms nobody.
+            # Copies, so that a function that writes into its inputs does not change the point.
             fresh = {i: constant(other.copy()) for i, other in others.items()}
             try:
                 outputs = self.call({**fresh, position: constant(x.reshape(point.shape).copy())})
-            except (ValueError, ArithmeticError):  # a step has left the domain: f takes the point itself
+            except (ValueError, ArithmeticError):  # the step left f's domain, as f accepts the point itself
                 return np.full(self.size, np.nan)
             return np.concatenate([np.ravel(plain(y)) for y in outputs])
 
         return f
 
     def first_nonfinite(self) -> str | None:
-        """Where the values stop being finite, if they do."""
+        """Return a sentence on the op that makes the first nan or inf, or None."""
         for node in self.nodes:
             if first_nonfinite(node) is not None and all(first_nonfinite(x) is None for x in node.args):
                 return f"{node.op.name} makes the first nan or inf" + (
@@ -134,7 +134,7 @@ class Problem:
         return None
 
     def first_nan_rule(self) -> str | None:
-        """The op whose rule makes the first nan or inf of a gradient, if there is one."""
+        """Return a sentence on the op whose rule makes the first nan or inf of a gradient, or None."""
         for output in self.outputs:
             found: list[str] = []
 
@@ -153,13 +153,13 @@ class Problem:
         return None
 
     def repeats(self) -> bool:
-        """Whether f gives the same bits twice."""
+        """Return whether a second call of f gives exactly the same outputs."""
         again = [plain(x) for x in self.call({i: constant(x.copy()) for i, x in self.points.items()})]
         pairs = zip(self.outputs, again, strict=True)
         return all(np.array_equal(x._data, y, equal_nan=True) for x, y in pairs)
 
     def jacobian(self) -> dict[int, Array]:
-        """For each input, the derivatives (entry, output) that the graph gives; what rounds on the way is kept too."""
+        """Return the graph's derivatives for each input, as (entries, outputs); store the sizes of terms as `inner`."""
         columns: dict[int, list[Array]] = {i: [] for i in self.checked}
         inner = []
         for output in self.outputs:
@@ -179,7 +179,7 @@ class Problem:
         return {i: np.array(found).reshape(self.size, self.points[i].size).T for i, found in columns.items()}
 
     def measured(self, position: int) -> Measured:
-        """The function of one input, for `estimate`; after `jacobian`."""
+        """Return the function of one input, for `estimate`; call `jacobian` first."""
         return Measured(partial(self.values, position), self.points[position].ravel(), self.eps, self.inner)
 
 
@@ -195,7 +195,7 @@ def graph_of(outputs: list[Tensor]) -> set[Tensor]:
 
 
 def not_floating(names: list[str], beside: bool) -> str:
-    """Why inputs without floating-point numbers are refused, and what to write."""
+    """Return the message that refuses inputs without floating-point numbers, and says what to write."""
     if not names:
         return "gradcheck was given a function and no inputs: write gradcheck(f, x)."
     said = (
@@ -210,6 +210,6 @@ def plain(x: Any) -> Array:
 
 
 def widened(x: Any) -> Array:
-    """A copy in float64, or in a wider format where it has one."""
+    """Return a copy in float64, or in its own dtype if that is wider."""
     x = plain(x)
     return np.array(x, dtype=np.promote_types(x.dtype, np.float64))

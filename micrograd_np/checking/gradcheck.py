@@ -1,4 +1,4 @@
-"""gradcheck: the derivatives that a graph gives against finite differences, with a verdict for each input."""
+"""`gradcheck`: compare the derivatives of a graph with finite differences; a verdict for each input."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def gradcheck(
     seed: int = 0,
     raise_on_failure: bool = False,
 ) -> GradcheckReport:
-    """A verdict on the derivatives of f: those of its graph against differences of its values.
+    """Compare the derivatives that f's graph gives with finite differences of f's values.
 
     Errors are relative to max(|entry|, 1e-6 of the input's largest). The report is true for OK and KINK.
 
     Parameters
     ----------
     f : callable
-        Of arrays, or of containers of them; so is what it returns.
+        A function of arrays or containers of arrays, which returns arrays or containers of arrays.
     *inputs : array_like, Tensor, or containers of these
         The floating-point ones are checked, in float64; the others are passed on.
     rtol : float, optional
@@ -63,9 +63,9 @@ def gradcheck(
     order : {1, 2}
         2 checks the second derivatives too.
     seed : int
-        Of the random numbers of `fast` and `order=2`.
+        Seed of the random numbers that `fast` and `order=2` use.
     raise_on_failure : bool
-        Raise an AssertionError whose message is the report, unless this is true.
+        If the report is not true, raise an AssertionError with the report as its message.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def check(f: Function, called: Function, inputs: Any, rtol: float | None, fast: 
 
 
 def nonlinear(nodes: Sequence[Tensor]) -> list[str]:
-    """The ops with a rule that is not linear in the cotangent: b(-4 g) must be -4 b(g), exactly, as 4 is 2**2."""
+    """Return sentences on ops whose rule b is not linear: b(-4 g) must be -4 b(g); as 4 is 2**2, nothing rounds."""
     found: dict[str, None] = {}
     seen: dict[Any, int] = defaultdict(int)
     for node in nodes:
@@ -145,7 +145,7 @@ def nonlinear(nodes: Sequence[Tensor]) -> list[str]:
 
 
 def signed(rng: Any, shape: tuple[int, ...]) -> Array:
-    """Random numbers of both signs, none of them small: any wrong entry shows."""
+    """Return random numbers of both signs, none of them small, so that any wrong entry shows."""
     return rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)
 
 
@@ -167,7 +167,7 @@ def check_entries(problem: Problem, i: int, rows: Sequence[int], graph: Array, r
 
 
 def symmetric_pairs(problem: Problem, i: int, rows: Sequence[int]) -> list[tuple[int, int]]:
-    """The pairs of entries of a symmetric matrix, where f reads one triangle only, as cholesky and eigh do."""
+    """Return the pairs of entries of a symmetric matrix if f reads one triangle only, as cholesky does."""
     x = problem.points[i]
     n = x.shape[-1] if x.ndim == 2 else 0
     if n < 2 or x.shape != (n, n) or not np.array_equal(x, x.T) or len(rows) < x.size:
@@ -206,7 +206,7 @@ def check_along(problem: Problem, i: int, graph: Array, rtol: float, seed: int) 
 
 
 def judged(problem: Problem, i: int, rows: Sequence[int] | None, held: Comparison, rtol: float) -> Judged:
-    """What is reported of a comparison; without rows it was along random directions."""
+    """Return the result for one input; `rows` is None if the comparison was along random directions."""
     graph, found = held.graph, held.found
     shape = problem.points[i].shape
     recorded = i in problem.reached
@@ -227,7 +227,7 @@ def judged(problem: Problem, i: int, rows: Sequence[int] | None, held: Compariso
 
 
 def worst(where: Array, errors: Array) -> list[tuple[int, int]]:
-    """Row and column of the derivatives to show, the worst first."""
+    """Return row and column of the derivatives to show, the worst first."""
     rows, columns = np.nonzero(where)
     order = np.argsort(-np.nan_to_num(errors[rows, columns], nan=np.inf), kind="stable")[:SHOWN]
     return list(zip(rows[order].tolist(), columns[order].tolist(), strict=True))
@@ -241,12 +241,12 @@ def entry(shape: tuple[int, ...], rows: Sequence[int] | None, row: int, k: int, 
 
 
 COUNT = 3
-# A derivative along a direction is a sum over all entries: this is small beside one of 10,000 equal ones.
+# A derivative along a direction is a sum over all entries: the tolerance is small next to one of 10,000 equal terms.
 RTOL_ALONG = 1e-8
 
 
 def contracted(f: Function, seed: int) -> Function:
-    """The function whose one output is the sum of f's outputs, with random weights."""
+    """Return a function whose one output is the sum of f's outputs with random weights."""
 
     def weighed(*inputs: Any) -> Any:
         outputs, _ = flatten(f(*inputs))
@@ -256,7 +256,7 @@ def contracted(f: Function, seed: int) -> Function:
 
 
 def derivative(f: Function, seed: int) -> Function:
-    """The gradients of `contracted(f)`: their derivatives are f's second ones."""
+    """Return the function that gives the gradients of `contracted(f)`; its derivatives are f's second derivatives."""
 
     def gradients(*inputs: Any) -> Any:
         leaves, rebuild = flatten(inputs)
@@ -274,32 +274,32 @@ def derivative(f: Function, seed: int) -> Function:
 
 
 def weights(y: Any, seed: int) -> Array:
-    """The cotangent of an output: 1 for a scalar, else random numbers of both signs."""
+    """Return the cotangent of an output: 1 for a scalar, else random numbers of both signs."""
     return signed(np.random.default_rng(seed), np.shape(y)) if np.size(y) > 1 else np.ones(np.shape(y))
 
 
 def random_directions(size: int, seed: int) -> Array:
-    """Directions whose entries differ, and none is small: a single wrong entry always shows."""
+    """Return directions whose entries differ and are not small, so that a single wrong entry shows."""
     rng = np.random.default_rng(seed)
     directions = rng.uniform(0.5, 1.5, (COUNT, size)) * rng.choice([-1.0, 1.0], (COUNT, size))
     return directions / np.sqrt(max(size, 1))
 
 
 def spread(gradient: Array, directions: Array, rtol: float) -> Array:
-    """What is allowed along each direction: relative to the size of the sum's terms."""
+    """Return the allowed error along each direction, relative to the size of the sum's terms."""
     known = np.where(np.isfinite(gradient), gradient, 0)
     return np.maximum(rtol * np.linalg.norm(directions * known, axis=1), np.finfo(float).tiny)[:, None]
 
 
 def missed(gradient: Array, directions: Array, allowed: Array, part: float = 1e-3) -> float:
-    """The chance that one entry, off by a part of its value, is not seen along any direction."""
+    """Return the chance that an error in one entry, `part` of its value, does not show along any direction."""
     seen = np.abs(directions * gradient) * part > allowed
     nonzero = gradient != 0
     return float(1 - seen.any(axis=0)[nonzero].mean()) if nonzero.any() else 0.0
 
 
 def narrow_down(differs: Callable[[Array], float], direction: Array) -> int:
-    """The entry at which a direction's error sits, by halving."""
+    """Return the entry that causes the error along a direction, found by halving."""
     entries = np.arange(direction.size)
     while entries.size > 1:
         half = entries[: entries.size // 2]
@@ -319,7 +319,7 @@ LARGE = 400
 
 
 def suspects(nodes: Sequence[Tensor], rtol: float) -> list[str]:
-    """What is wrong with single ops, as sentences, the first op first."""
+    """Return sentences on what is wrong with single ops, the first op first."""
     found: dict[str, None] = {}
     for node in nodes:
         for position, rule in rules_of(node):
@@ -332,7 +332,7 @@ def suspects(nodes: Sequence[Tensor], rtol: float) -> list[str]:
 
 
 def rules_of(node: Tensor) -> Iterator[tuple[int, Rule]]:
-    """The argument positions that a gradient is passed to, with their rules."""
+    """Yield the argument positions that a gradient is passed to, each with its rule."""
     edges = iter(node._parents)
     for position, x in enumerate(node.args):
         if isinstance(x, Tensor) and x.requires_grad and node.op.rules[position] is not None:
@@ -340,7 +340,7 @@ def rules_of(node: Tensor) -> Iterator[tuple[int, Rule]]:
 
 
 def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | None:
-    """What is wrong with one rule of one recorded op, if anything."""
+    """Return a sentence on what is wrong with one rule of a recorded op, or None."""
     z, values = as_used(node)
     x = values[position]
     if any(getattr(data, "dtype", None) is None or data.dtype.kind != "f" for data in (x, z)) or not x.size:

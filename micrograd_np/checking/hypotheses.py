@@ -23,17 +23,18 @@ from .replay import Block, Override, Recording, arguments, blocks, forms_of, is_
 
 Array = Any
 
-# A number found by least squares proves something only where it fits at least so many numbers.
+# A factor found by least squares proves something only if it fits at least this many numbers.
 PROVEN = 3
 LONGEST = 60
-MOST_SCALARS = 12  # single numbers look like each other
+MOST_SCALARS = 12  # single numbers are often equal by chance
 
 
 @dataclass
 class Hypothesis:
     """A mistake that may have been made, as the changes to a backward pass that it amounts to.
 
-    With `unknown`, the changes come times a number that the data must tell, or the overrides are a `family` of it.
+    With `unknown`, the changes are multiplied by a number that is fitted to the data, or `family` gives the overrides
+    for each such number.
     """
 
     kind: str
@@ -46,7 +47,7 @@ class Hypothesis:
 
 @dataclass
 class Edge:
-    """One rule at work: the node, the position of the argument, the argument and the rule."""
+    """One edge of the graph: the node, the position of the argument, the argument and its rule."""
 
     node: Tensor
     position: int
@@ -61,7 +62,7 @@ class Edge:
         return self.rule(g, self.node._data, *self.values, **self.node.params)
 
     def with_operand(self, place: int, w: Array) -> Callable[[Any], Any]:
-        """The rule with another value for z (place 0), x (1), y (2), ..."""
+        """Return the rule with another value for z (place 0), x (1), y (2), ..."""
         read = [self.node._data, *self.values]
         read[place] = w
         return lambda g: self.rule(g, *read, **self.node.params)
@@ -71,7 +72,8 @@ class Edge:
 class Suspicion:
     """A wrong row, and all that a hypothesis about it may use.
 
-    `base` has the cotangents that every node goes on with, the hand's own where there are any; `stops` are these.
+    `base` holds the cotangent that each node propagates: by hand if given, else the tape's. `stops` are the values with
+    a cotangent by hand.
     """
 
     row: Row
@@ -86,28 +88,28 @@ class Suspicion:
     texts: dict[int, str] = field(default_factory=dict)
 
     def gradient(self, x: Tensor) -> Any:
-        """What the row's own value, or one above it, should have for a gradient, given what is known by hand."""
+        """Return the right gradient of the row's value, or of one above it, given the gradients by hand."""
         return self.row.expected if x is self.row.tensor else self.base.get(x)
 
     @cached_property
     def above(self) -> list[Tensor]:
-        """The nodes that the row's gradient is made from, the newest first."""
+        """The nodes that the row's gradient is computed from, newest first."""
         return self.recording.above(self.row.tensor, self.stops)
 
     @cached_property
     def inside(self) -> list[Tensor]:
-        """The row's own node and those above whose gradients are nobody's row."""
+        """The row's node, and the nodes above it for which there is no gradient by hand."""
         return [self.row.tensor, *(x for x in self.above if x not in self.stops)]
 
     @cached_property
     def elsewhere(self) -> list[tuple[Tensor, Array]]:
-        """Other values and their gradients, none of them made from what is in doubt here."""
+        """Other values and their gradients, which do not depend on the row's gradient."""
         doubted = {self.row.tensor} | self.recording.below(self.row.tensor)
         return [(x, g) for x, g in self.base.items() if x not in doubted and is_array(g)]
 
     @cached_property
     def edges(self) -> list[Edge]:
-        """The rules at work, those next to the row first; not those inside an activation."""
+        """The edges to the row and to values above it, those near the row first, without the inside of activations."""
         inside = set(self.inside)
         known = {x for block in self.blocks if any(forms_of(block)) for x in block.inner}
         nodes = [node for node in reversed(self.above) if node not in known]
@@ -115,7 +117,7 @@ class Suspicion:
 
     @cached_property
     def places(self) -> list[Tensor]:
-        """The values whose gradient may be wrong, the row's own first; not those inside an activation."""
+        """The values whose gradient may be wrong, the row's own first, without the inside of activations."""
         hidden = {x for block in self.blocks if any(forms_of(block)) for x in block.inner[1:]}
         found = [self.row.tensor, *(x for x in reversed(self.inside[1:]) if x not in hidden)]
         return [x for x in found if is_array(self.gradient(x))]
@@ -128,9 +130,9 @@ class Suspicion:
 
     @cached_property
     def tangents(self) -> dict[Tensor, Array]:
-        """How the row's value, moved along a random direction, moves each value above it.
+        """The derivative of each value above the row along a random direction of the row's value.
 
-        The sum of a change of a gradient times these is what the change does to the row along that direction.
+        The sum of a gradient's change times its tangent is the change of the row's gradient along that direction.
         """
         x = self.row.tensor
         direction = np.random.default_rng(1).uniform(0.5, 1.5, x.shape)
@@ -139,7 +141,7 @@ class Suspicion:
         return {node: (ahead[node] - behind[node]) / (2 * step) for node in ahead if is_array(ahead[node])}
 
     def moved(self, value: Array) -> dict[Tensor, Any]:
-        """The values above the row's, computed again with another value there."""
+        """Compute the values above the row again, with another value for the row's."""
         inside = set(self.inside)
         values: dict[Any, Any] = {self.row.tensor: value}
         for node in self.recording.nodes:
@@ -148,7 +150,7 @@ class Suspicion:
         return values
 
     def rules_out(self, hypothesis: Hypothesis, hand: Array, factors: Sequence[float], slack: float) -> bool:
-        """Whether a hypothesis cannot give the row by hand, up to one of the factors, seen along one direction."""
+        """Return whether, along one direction, a hypothesis cannot give the gradient by hand, up to the factors."""
         changes = dict(hypothesis.changes)
         if len(hypothesis.overrides) > 1 or hypothesis.unknown:
             return False
@@ -164,7 +166,7 @@ class Suspicion:
 
     @cached_property
     def constants(self) -> dict[float, str]:
-        """The numbers that the user's forward pass is written with, and where."""
+        """The constants in the user's forward pass, each with a text that says where it is."""
         found: dict[float, str] = {}
         for node in self.recording.nodes:
             for x, value in zip(node.args, node._values, strict=True) if node.op is not None else ():
@@ -179,7 +181,7 @@ class Suspicion:
         return found
 
     def factor_text(self, factor: float) -> str:
-        """What a factor is called: by the sizes of the data, by a constant of the program, or as a number."""
+        """Return the name of a factor: from the sizes of the data, from a constant of the program, or a number."""
         if name := factor_name(factor, self.sizes):
             return name
         for c, text in self.constants.items():
@@ -192,36 +194,36 @@ class Suspicion:
         return x in self.stops or x is self.row.tensor or bool(self.name(x))
 
     def like(self, shape: tuple[int, ...], but: Array = None) -> Iterator[tuple[str, Array]]:
-        """The recorded values of a shape, each once."""
+        """Yield the recorded values of a shape, each once, with their names."""
         values = self.values.get(shape, ())
         for x, w in values if shape else values[:MOST_SCALARS]:
             if but is None or not np.array_equal(w, but):
                 yield self.called(x), w
 
     def place(self, x: Tensor) -> str:
-        """The line that made a value that has a name; of others, the text that stands for them has it."""
+        """Return the line that made a named value; for others an empty text, as `called` gives their line."""
         return at_line(x) if self.name(x) else ""
 
     def short(self, x: Tensor) -> str:
-        """The name of a value, or the text of its expression."""
+        """Return the name of a value, or the source text of its expression."""
         return self.name(x) or (f"`{expression(x)}`" if x.op is not None else made(x))
 
     def called(self, x: Any) -> str:
-        """The name of a value, or how it was made."""
+        """Return the name of a value, or how it was made."""
         if id(x) not in self.texts:
             self.texts[id(x)] = self.name(x) or made(x)
         return self.texts[id(x)]
 
 
 def made(x: Any) -> str:
-    """A value without a name: the source text of the expression that made it."""
+    """Return a text for a value without a name: the source of the expression that made it."""
     if isinstance(x, Tensor) and x.op is not None:
         return f"`{expression(x)}`" + (f" ({file_line(x)})" if x._created_at else "")
     return f"an array of shape {getattr(x, 'shape', ())}"
 
 
 def expression(x: Tensor) -> str:
-    """The part of the user's line that made a value, or the op's name where the source is not known."""
+    """Return the part of the user's line that made a value, or the op's name if the source is not known."""
     name: str = x.op.name
     if x._created_at is None:
         return name
@@ -234,12 +236,12 @@ def expression(x: Tensor) -> str:
 
 
 def file_line(x: Tensor) -> str:
-    """`net.py:24` for the line that made a value."""
+    """Return the line that made a value, as `net.py:24`."""
     return format_location(x._created_at).split(": ")[0] if x._created_at else "an unknown line"
 
 
 def at_line(x: Tensor) -> str:
-    """`, net.py:24 (a2 = sigmoid(z2))`: the line that made a value."""
+    """Return the line that made a value, as `, net.py:24 (a2 = sigmoid(z2))`."""
     if x._created_at is None:
         return ""
     name, _, text = format_location(x._created_at).partition(": ")
@@ -247,7 +249,7 @@ def at_line(x: Tensor) -> str:
 
 
 def values_of(recording: Recording) -> dict[tuple[int, ...], list[tuple[Any, Array]]]:
-    """All values of the graph, by shape, each once."""
+    """Return all values of the graph by shape, each once."""
     found: dict[Any, dict[bytes, tuple[Any, Array]]] = defaultdict(dict)
     for node in recording.nodes:
         z, values = as_used(node)
@@ -263,17 +265,17 @@ def edges_of(node: Tensor) -> list[Edge]:
 
 
 def sending(node: Tensor, pulls: Mapping[int, Callable[[Any], Any]]) -> Override:
-    """The override of a node in which some arguments, by position, are sent something else."""
+    """Return an override of a node that sends something else to some arguments, given by position."""
     ways = [(edge.x, pulls.get(edge.position, edge.pull)) for edge in edges_of(node)]
     return lambda g: [(x, way(g)) for x, way in ways]
 
 
 def replacing_operand(node: Tensor, place: int, w: Array) -> dict[Tensor, Override]:
-    """The override of a node in which all its rules read another value for z (place 0), x (1), y (2), ..."""
+    """Return an override of a node whose rules all read another value for z (place 0), x (1), y (2), ..."""
     return {node: lambda g: [(edge.x, edge.with_operand(place, w)(g)) for edge in edges_of(node)]}
 
 
 def rerouting(block: Block, slope: Array) -> dict[Tensor, Override]:
-    """The override of a block's end by which its gradient reaches the block's beginning with another slope."""
+    """Return an override that sends the gradient at a block's end to its beginning with another slope."""
 
     return {block.z: lambda g: [(block.x, g * slope)]}

@@ -1,8 +1,8 @@
 """Kinks: where a derivative jumps, any choice between its one-sided values is right by the chain rule.
 
-An op has a kink where its rule gives something else at values that are moved by a billionth. No op is asked by name, so
-that relu, clip, abs, ties of maximum, max, median, sort and pooling are all found in the same way. A boolean that was
-made by comparing the op's own values, as in np.where(x > 0, x, 0) or x * (x > 0), counts as part of the op.
+An op has a kink where its rule gives another result when its arguments move by a billionth. The test does not use the
+op's name, so it finds relu, clip, abs, ties of maximum, max, median, sort and pooling in the same way. A boolean that
+was made by comparing the op's own values, as in np.where(x > 0, x, 0) or x * (x > 0), counts as part of the op.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class Kinks:
         return bool(self.entries)
 
     def choices(self) -> Iterator[Choice]:
-        """The same choice at all ops of a line, for each line; at most 64 of them."""
+        """Yield choices at the kinks, the same for all ops of one line; at most 64 of them."""
         options = [[{}, *choices] for choices in self.by_line]
         for chosen in islice(product(*options), 1, MOST_CHOICES):
             yield {node: override for choice in chosen for node, override in choice.items()}
 
     def allows(self, tensor: Tensor, hand: Array, slack: float) -> bool:
-        """Whether a gradient directly below kinked ops is between what the choices there give."""
+        """Return whether a gradient directly below kinked ops is between the gradients that the choices give."""
         users = self.recording.users[tensor]
         kinked = [node for node in users if node in self.entries]
         if not kinked:
@@ -84,14 +84,14 @@ class Kinks:
         return bool(np.all(inside))
 
     def count(self) -> tuple[int, int]:
-        """How many entries lie on a kink, of how many."""
+        """Return how many entries lie on a kink, and how many entries the kinked ops have."""
         return sum(self.entries.values()), sum(
             node.args[0].size for node in self.entries if hasattr(node.args[0], "size")
         )
 
 
 def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
-    """What the rules of an op give at moved values, where that is something else: a name, the override, the entries."""
+    """Yield other derivatives that an op's rules give at moved values: a name, the override, the count of entries."""
     values = as_used(node)[1]
     if not is_array(node._data) or node._data.dtype.kind != "f":
         return
@@ -102,7 +102,7 @@ def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
         try:
             z = node.op.kernel(*moved, **node.params)
             found = pulls_of(node, g, z, moved)
-        except Exception:  # no derivative there: no choice
+        except Exception:  # no derivative at this side, so no choice
             continue
         jumps = [jumping(a, b) for (_, a), (_, b) in zip(usual, found, strict=True)]
         count = max((int(np.sum(j & np.isfinite(b))) for j, (_, b) in zip(jumps, found, strict=True)), default=0)
@@ -120,17 +120,17 @@ def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
 
 
 def read_at(node: Tensor, z: Array, moved: Any, g: Array) -> Any:
-    """What a node sends its arguments, its rules read at moved values."""
+    """Return the cotangents that a node sends to its arguments when its rules read moved values."""
     return pulls_of(node, g, z, moved)
 
 
 def jumping(a: Array, b: Array) -> Array:
-    """Where two derivatives differ by more than a move of the values by a billionth can change a smooth one."""
+    """Return a mask: derivatives differ by more than smooth ones can when the values move by a billionth."""
     return (np.abs(b - a) > JUMP * (np.abs(a) + np.abs(b))) & (np.abs(b - a) > JUMP * np.max(np.abs(a), initial=0))
 
 
 def moves(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
-    """The arguments of an op, one of them moved a little, up, down, and along its entries."""
+    """Yield the arguments of an op with one of them moved a little: up, down, or by a ramp over its entries."""
     wanted = {i for i, _ in node._paths}
     for i in sorted(wanted):
         x = values[i]
@@ -146,7 +146,7 @@ def moves(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]
 
 
 def flips(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
-    """The arguments with a mask that is the other way where that changes no value: np.where(x > 0, x, 0) at 0."""
+    """Yield the arguments with a mask inverted where no value changes, as of np.where(x > 0, x, 0) at 0."""
     data = [x for x in values if is_array(x) and x.dtype.kind == "f"]
     for i, mask in enumerate(values):
         if not is_array(mask) or not np.size(mask) or i in {j for j, _ in node._paths}:
@@ -163,7 +163,7 @@ def flips(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]
 
 
 def compared(yes: Array, data: Sequence[Array]) -> bool:
-    """Whether a mask is a comparison of two of the values, or of one with 0."""
+    """Return whether a mask is a comparison of two of the values, or of a value with 0."""
     sides = [x for x in data if x.shape == yes.shape]
     for a in sides:
         for b in (0.0, *sides):
@@ -173,7 +173,7 @@ def compared(yes: Array, data: Sequence[Array]) -> bool:
 
 
 def best_choice(kinks: Kinks, wrong: Any) -> Mapping[Tensor, Override]:
-    """The choice with which the fewest rows are wrong; `wrong` counts them."""
+    """Return the choice with which the fewest rows are wrong; `wrong` counts them."""
     best: Mapping[Tensor, Override] = {}
     fewest = wrong(best)
     for choice in kinks.choices():

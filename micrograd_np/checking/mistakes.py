@@ -1,6 +1,6 @@
 """The table of mistakes: where each applies, its kind, what is computed instead, and the sentence that names it.
 
-A line is `kind | formula | sentence`, under the heading of the place that it applies to; an indented line goes on with
+A line is `kind | formula | sentence`, under the heading of the place that it applies to; an indented line continues
 the one above. The formula is NumPy code in the names that the heading lists; `sum(x, axis)` and `mean(x, axis)`
 keep the axis.
 """
@@ -150,7 +150,7 @@ sign | total - 2 * part | {use} has the wrong sign
 
 @cache
 def mistakes(where: str) -> list[Mistake]:
-    """The kind, sentence and formula of each line under a heading.
+    """Return the kind, sentence and formula of each line under a heading.
 
     Examples
     --------

@@ -64,7 +64,7 @@ class Recording:
                     )
 
     def walk(self, replaced: Mapping[Tensor, Array], through: Callable[[Any], Any] = unchanged) -> dict[Tensor, Any]:
-        """The cotangents of all nodes, where some go on with the value given for them instead of their own."""
+        """Return the cotangents of all nodes; a node in `replaced` propagates the given one instead of its own."""
         found: dict[Tensor, Any] = {self.output: self.seed}
         for node in reversed(self.nodes):
             if node not in found or not node._parents:
@@ -74,12 +74,12 @@ class Recording:
         return found
 
     def choose(self, choice: Mapping[Tensor, Override]) -> None:
-        """Send gradients back through kinked ops by another choice of their derivatives."""
+        """Use another choice of derivatives at kinked ops from now on, and compute the true cotangents again."""
         self.choice = choice
         self.true = self.walk({})
 
     def walk_with(self, choice: Mapping[Tensor, Override]) -> dict[Tensor, Any]:
-        """The cotangents of all nodes with another choice at kinks."""
+        """Return the cotangents of all nodes under another choice of derivatives at kinks."""
         before, self.choice = self.choice, choice
         try:
             return self.walk({})
@@ -87,13 +87,13 @@ class Recording:
             self.choice = before
 
     def pull(self, node: Tensor, g: Any) -> Pulled:
-        """What a node sends its arguments."""
+        """Return the cotangents that a node sends to its arguments."""
         return self.choice[node](g) if node in self.choice else pull_arrays(node, g)
 
     def sizes_of_terms(self) -> dict[Tensor, float]:
-        """How large the terms are that each cotangent is a sum of; a sum that cancels is made of rounding.
+        """Estimate the size of the terms that each cotangent is a sum of; where they cancel, rounding error is left.
 
-        Every cotangent on the way is shaken a little: what that changes is what the terms are.
+        Every cotangent on the way is changed a little at random; the change of the sum shows the size of its terms.
         """
         rng = np.random.default_rng(0)
 
@@ -115,18 +115,18 @@ class Recording:
         changes: Mapping[Tensor, Array],
         overrides: Mapping[Tensor, Override],
     ) -> dict[Tensor, Array]:
-        """How much the cotangents of leaves and stops change.
+        """Return how much the cotangents of leaves and stops change.
 
         Parameters
         ----------
         base : dict
-            The cotangents that all is compared with; every node goes on with these.
+            The cotangents to compare with; every node propagates these.
         stops : tensors
-            Whose cotangent goes no further when it changes.
+            Nodes that do not propagate a change of their cotangent.
         changes : dict
-            Added to cotangents.
+            Arrays to add to the cotangents of some nodes.
         overrides : dict
-            What nodes send back, given their cotangent, instead of what their rules say.
+            For some nodes, a function from their cotangent to what they send back; it replaces their rules.
         """
         stops = set(stops)
         found: dict[Tensor, Any] = {}
@@ -148,14 +148,14 @@ class Recording:
         return found
 
     def sent(self, node: Tensor, g: Any, change: Any, override: Override | None) -> Pulled:
-        """What a change of a node's cotangent, or of its rules, changes in what it sends back."""
+        """Return the change in what a node sends back, when its cotangent or its rules change."""
         if override is None or g is None:
             return self.pull(node, change) if change is not None and node._parents else []
         before = [(x, negative(part)) for x, part in self.pull(node, g)]
         return override(g if change is None else g + change) + before
 
     def below(self, node: Tensor, stops: Iterable[Tensor] = ()) -> set[Tensor]:
-        """The nodes that a change of the node's cotangent reaches."""
+        """Return the nodes that a change of the node's cotangent reaches, up to the stops and including them."""
         stops = set(stops)
         found: set[Tensor] = set()
         pending = [x for x, _ in node._parents]
@@ -167,7 +167,7 @@ class Recording:
         return found
 
     def above(self, node: Tensor, stops: Iterable[Tensor] = ()) -> list[Tensor]:
-        """The nodes whose cotangents the node's is made from, up to stops and with these, the newest first."""
+        """Return the nodes that the node's cotangent is computed from, up to the stops, and with them, newest first."""
         stops = set(stops)
         found: set[Tensor] = set()
         pending = list(self.users[node])
@@ -179,7 +179,7 @@ class Recording:
         return sorted(found, key=lambda x: -x._order)
 
     def function_of(self, tensor: Tensor) -> Callable[[Array], Array]:
-        """The output as a function of one value of the graph, by running what was made from it again."""
+        """Return the output as a function of one value of the graph; it runs all ops that depend on the value again."""
         made_from_it: set[Tensor] = {tensor}
         later = []
         for node in self.nodes:
@@ -197,12 +197,12 @@ class Recording:
 
 
 def is_array(g: Any) -> bool:
-    """Whether a cotangent is one array: an op with several outputs has a tuple of them, a value off the way None."""
+    """Return whether a cotangent is one array, not a tuple (an op with several outputs) or None (no gradient)."""
     return isinstance(g, np.ndarray | np.generic)
 
 
 def pulls_of(node: Tensor, g: Any, z: Any = None, values: Any = None) -> Pulled:
-    """What a node sends its arguments, its rules read at its own values or at others."""
+    """Return the cotangents that a node sends to its arguments; its rules read its own values or the given ones."""
     used_z, used = as_used(node)
     z = used_z if z is None else z
     values = used if values is None else values
@@ -217,7 +217,7 @@ def negative(part: Any) -> Any:
 
 
 def in_float64(output: Tensor) -> tuple[Tensor, dict[Tensor, Tensor]]:
-    """The same graph computed again in float64, and its nodes for the old ones."""
+    """Compute the same graph in float64; return its output, and a map from the old nodes to the new ones."""
     again: dict[Any, Any] = {}
     for node in sorted(graph_of([output]), key=lambda x: x._order):
         if not node._parents:
@@ -247,11 +247,11 @@ class Block:
     slope: Array
 
     def slope_at(self, w: Array) -> Array:
-        """The slope of f at other numbers."""
+        """Return the slope of f at other values of x."""
         return slope(self.x, self.z, self.inner, w)
 
 
-# Slopes written with the function's own value, as derivatives by hand are: what they say, and whether it is so.
+# Slopes as formulas in the function's value a, as people write them by hand: the text, and the formula.
 FORMS: dict[str, tuple[str, Callable[[Array], Array]]] = {
     "sigmoid": ("a*(1-a)", lambda a: a * (1 - a)),
     "tanh": ("1-a*a", lambda a: 1 - a * a),
@@ -263,7 +263,7 @@ ACTIVATIONS = {name: FORMS[name] for name in ("sigmoid", "tanh", "relu")}
 
 
 def forms_of(block: Block) -> Iterable[tuple[str, str, Callable[[Array], Array]]]:
-    """What the block's slope is, as a formula in its value."""
+    """Yield the formulas in the block's value that equal its slope: name, text and function."""
     with np.errstate(all="ignore"):
         for name, (text, form) in FORMS.items():
             if np.allclose(form(block.z._data), block.slope, rtol=1e-6, atol=1e-9):
@@ -271,7 +271,7 @@ def forms_of(block: Block) -> Iterable[tuple[str, str, Callable[[Array], Array]]
 
 
 def is_elementwise(node: Tensor) -> bool:
-    """Whether a value is one function of others, the same for all entries: a mask makes it another for each."""
+    """Return whether a value is one function of its parents, the same for all entries; with a mask it is not."""
     made_from = {x for x, _ in node._parents}
     constants = [x for x in node.args if not isinstance(x, Tensor) or x not in made_from]
     return (
@@ -284,7 +284,7 @@ def is_elementwise(node: Tensor) -> bool:
 def blocks(
     nodes: Iterable[Tensor], users: Mapping[Tensor, list[Tensor]], known: Callable[[Tensor], Any]
 ) -> list[Block]:
-    """The blocks between values that matter: named ones, and those where something else begins or ends."""
+    """Return the elementwise blocks that begin and end at named values, or where another kind of op begins."""
     found = []
     for z in nodes:
         if is_elementwise(z) and matters_above(z, users, known):
@@ -301,7 +301,7 @@ def matters_above(z: Tensor, users: Mapping[Tensor, list[Tensor]], known: Callab
 
 
 def sources(z: Tensor) -> Iterable[tuple[Tensor, list[Tensor]]]:
-    """The values that z is an elementwise function of alone, and the nodes between, the newest first."""
+    """Yield each value that alone determines z, entry by entry, with the nodes between, newest first."""
     frontier = {z}
     inner: list[Tensor] = []
     while True:
@@ -318,7 +318,7 @@ def sources(z: Tensor) -> Iterable[tuple[Tensor, list[Tensor]]]:
 
 
 def slope(x: Tensor, z: Tensor, inner: list[Tensor], w: Array = None) -> Array:
-    """dz/dx entry by entry, at x's own value or at others."""
+    """Return dz/dx entry by entry, at x's own value or at `w`."""
     values: dict[Any, Any] = {}
     if w is not None:
         values[x] = w
@@ -335,6 +335,6 @@ def slope(x: Tensor, z: Tensor, inner: list[Tensor], w: Array = None) -> Array:
 
 
 def arguments(node: Tensor, values: Mapping[Any, Any]) -> list[Any]:
-    """The values of a node's arguments, with others in place of some."""
+    """Return the values of a node's arguments, some of them replaced by those in `values`."""
     pairs = zip(node.args, as_used(node)[1], strict=True)
     return [values.get(x, value) if isinstance(x, Tensor) else value for x, value in pairs]

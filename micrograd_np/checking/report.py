@@ -13,7 +13,7 @@ Cells = Sequence[Sequence[str]]
 
 
 def text_table(head: Sequence[str], rows: Cells, indent: str = "  ") -> str:
-    """Columns as wide as they need, separated by two spaces."""
+    """Return a table as text, with columns as wide as they need, separated by two spaces."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
     return "\n".join(indent + line.rstrip() for line in lines)
@@ -35,7 +35,7 @@ def number(x: Any) -> str:
 
 
 def counted(n: int, noun: str) -> str:
-    """`1 entry`, `12 entries`."""
+    """Return a count with its noun: `1 entry`, `12 entries`."""
     plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
     return f"{n:,} {noun if n == 1 else plural}"
 
@@ -69,7 +69,7 @@ ALONG = " along a random direction"
 
 @dataclass
 class Entry:
-    """One derivative: where it is, what the graph says and what the numbers say."""
+    """One derivative: its position, the graph's value, and the value and error bar of finite differences."""
 
     index: tuple[int, ...] | None
     output: int | None
@@ -82,7 +82,7 @@ class Entry:
 
 @dataclass
 class Judged:
-    """The verdict on one input, the number of its derivatives that are off, and those to look at, the worst first."""
+    """The verdict on one input, the number of its wrong derivatives, and those to show, the worst first."""
 
     name: str
     shape: tuple[int, ...]
@@ -98,7 +98,7 @@ class Judged:
 
 @dataclass
 class GradcheckReport:
-    """The verdict of `gradcheck`, true for OK and KINK."""
+    """The report of `gradcheck`: true if the verdict is OK or KINK."""
 
     inputs: list[Judged]
     rtol: float
@@ -110,7 +110,7 @@ class GradcheckReport:
 
     @property
     def verdict(self) -> str:
-        """The gravest of the inputs' verdicts."""
+        """The most serious verdict of all inputs."""
         return min((x.verdict for x in self.inputs), key=GRAVEST_FIRST.index, default=INDEPENDENT)
 
     def __bool__(self) -> bool:
@@ -128,7 +128,7 @@ class GradcheckReport:
         return html_lines([head]) + html_table(HEAD, self.rows()) + html_lines(rest)
 
     def to_dict(self) -> dict[str, Any]:
-        """The verdict and all figures, ready for JSON."""
+        """Return the verdict and all numbers as a dict, ready for JSON."""
         return {"verdict": self.verdict, "sentences": self.sentences()} | asdict(self)
 
     def rows(self) -> list[Sequence[str]]:
@@ -156,7 +156,7 @@ class GradcheckReport:
         return [*said, NOTHING if self.verdict == NONDETERMINISTIC else open_questions]
 
     def as_second_order(self) -> GradcheckReport:
-        """The same, of derivatives whose own derivatives were checked: that these may vanish is no fault."""
+        """Mark this as a report on second derivatives; those may be 0 everywhere, so INDEPENDENT becomes OK."""
         for x in self.inputs:
             if x.verdict == INDEPENDENT:
                 x.verdict = OK

@@ -1,4 +1,4 @@
-"""Where the mistakes of the table, and others, may be in a graph: each as another way to send a gradient back."""
+"""Slips: mistakes of the table, and others, at places in a graph; each sends a gradient back in another way."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOOSE = Closeness(1e-6, 1e-6)
 
 
 def patterns(at: Suspicion) -> Iterator[Hypothesis]:
-    """At the wrong row, and at each value between it and the last one that is known."""
+    """Yield changes of the gradient at the wrong row, and at each value between it and the known ones above."""
     for x in at.places:
         g = at.gradient(x)
         if not g.any():
@@ -46,7 +46,7 @@ def patterns(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def scales(g: Array, at: Suspicion) -> Iterator[tuple[str, str, Array]]:
-    """The usual factors, and the constants of the program, where there are too few numbers to solve for one."""
+    """Yield the usual factors and the program's constants, for rows with too few numbers to fit a factor."""
     factors = [*named_factors(at.sizes), *(f for c in at.constants for f in (c, 1 / c))]
     for factor in dict.fromkeys(factors):
         for sign in (1, -1):
@@ -56,7 +56,7 @@ def scales(g: Array, at: Suspicion) -> Iterator[tuple[str, str, Array]]:
 
 
 def turns(g: Array) -> Iterator[tuple[str, str, Array]]:
-    """The same numbers in other places."""
+    """Yield gradients with the same numbers in other places."""
     for axes in permutations(range(g.ndim)) if g.ndim <= 4 else ():
         turned = g.transpose(axes)
         if axes != tuple(range(g.ndim)):
@@ -81,7 +81,7 @@ def slid(g: Array, axis: int, by: int) -> Array:
 
 
 def losses(g: Array) -> Iterator[tuple[str, str, Array]]:
-    """Numbers lost on the way: averaged, cut off, rounded."""
+    """Yield gradients that lost information on the way: summed, averaged, cut off, rounded."""
     for axis in range(g.ndim):
         if g.shape[axis] > 1:
             spread = np.broadcast_to(g.sum(axis, keepdims=True), g.shape)
@@ -94,7 +94,7 @@ def losses(g: Array) -> Iterator[tuple[str, str, Array]]:
 
 
 def samples(g: Array) -> Iterator[tuple[str, str, Array]]:
-    """Some of the batch, which is axis 0."""
+    """Yield gradients from only some samples of the batch, which is axis 0."""
     count = g.shape[0] if g.ndim else 0
     if not 1 < count <= MOST_SAMPLES:
         return
@@ -119,7 +119,7 @@ def weighted(g: Array, weights: Array) -> Array:
 
 
 def of_the_row(at: Suspicion) -> Iterator[Hypothesis]:
-    """What only the row itself can show: another gradient in its place, something added to it, a limit."""
+    """Yield slips of the row itself: another gradient in its place, something added to it, a limit."""
     x, hand = at.row.tensor, at.hands[at.row.tensor]
     expected = at.row.expected
     name = at.row.label
@@ -185,7 +185,7 @@ OVERWRITTEN = (
 
 
 def slips(edge: Edge, at: Suspicion) -> Iterator[Slip]:
-    """Kinds of slip in one rule, what is to be said, and the rule with the slip."""
+    """Yield slips in one rule: the kind, the sentence, and the rule with the slip."""
     yield "missing path", "no gradient comes this way", partial(nothing, edge)
     yield "sign", "the sign is wrong", partial(opposite, edge)
     yield from without_derivative(edge)
@@ -208,7 +208,7 @@ def opposite(edge: Edge, g: Any) -> Any:
 
 
 def overwritten(edge: Edge, g: Any) -> Any:
-    """What is assigned where it should be added up."""
+    """Assign the gradients of picked entries where they should be added up."""
     x = edge.x
     picked = edge.node.op.kernel(np.arange(x.size).reshape(x.shape), *edge.values[1:], **edge.node.params)
     found = np.zeros(x.size)
@@ -225,7 +225,7 @@ def without_derivative(edge: Edge) -> Iterator[Slip]:
 
 
 def wrong_operands(edge: Edge, at: Suspicion) -> Iterator[Slip]:
-    """Another value where the rule reads one: the layer below, the value before its activation, a transpose."""
+    """Yield rules that read another value: of the layer below, before its activation, transposed, or none."""
     for place, value in enumerate((edge.node._data, *edge.values)):
         if not getattr(value, "ndim", 0) or not reads(edge.rule, place):
             continue
@@ -239,7 +239,7 @@ def wrong_operands(edge: Edge, at: Suspicion) -> Iterator[Slip]:
 
 
 def wrong_gradients(edge: Edge, at: Suspicion) -> Iterator[Slip]:
-    """The gradient of another value where that of the node belongs: before its activation, of the layer above."""
+    """Yield rules that take the gradient of another value: before the activation, or of the layer above."""
     right = at.gradient(edge.node)
     for other, g in at.elsewhere:
         if other is not edge.node and g.shape == edge.node.shape and not np.array_equal(g, right):
@@ -252,7 +252,7 @@ def instead(edge: Edge, other: Array, g: Any) -> Any:
 
 
 def unsummed(edge: Edge) -> Iterator[Slip]:
-    """Of a gradient that must be summed to its argument's shape."""
+    """Yield slips in summing a gradient to its argument's shape."""
     whole = edge.node.op.rules[edge.position]
     shape = edge.x.shape
     count = edge.node.size / max(edge.x.size, 1)
@@ -272,7 +272,7 @@ def unsummed(edge: Edge) -> Iterator[Slip]:
 
 
 def products(edge: Edge) -> Iterator[Slip]:
-    """Of the two derivatives of a matrix product."""
+    """Yield slips in the two derivatives of a matrix product."""
     first, second = edge.values
     shape = edge.x.shape
     other = second if edge.position == 0 else first
@@ -310,7 +310,7 @@ def mutations(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def in_all_rules(at: Suspicion) -> Iterator[Hypothesis]:
-    """A value read wrongly by all the rules of one op."""
+    """Yield slips in which all the rules of one op read a wrong value."""
     for node in dict.fromkeys(edge.node for edge in at.edges):
         edges = edges_of(node)
         if len(edges) < 2:
@@ -328,7 +328,7 @@ def in_all_rules(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def in_rules_of_a_line(at: Suspicion) -> Iterator[Hypothesis]:
-    """The same slip at all nodes that one line of the program made, as a loop by hand makes it."""
+    """Yield the same slip at all nodes that one line of the program made, as in a loop written by hand."""
     groups: dict[Any, list[Edge]] = defaultdict(list)
     for edge in at.edges:
         groups[edge.node._created_at, edge.node.op.name, edge.position].append(edge)
@@ -342,7 +342,7 @@ def in_rules_of_a_line(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def together(edges: list[Edge], at: Suspicion) -> Iterator[tuple[str, str, list[Pull]]]:
-    """Slips in the rules of several ops at once."""
+    """Yield slips in the rules of several ops at once."""
     yield "missing path", "no gradient comes this way", [partial(nothing, edge) for edge in edges]
     yield "sign", "the sign is wrong", [partial(opposite, edge) for edge in edges]
     if all(edge.x.shape == edge.node.shape for edge in edges):
@@ -368,7 +368,7 @@ def together(edges: list[Edge], at: Suspicion) -> Iterator[tuple[str, str, list[
 
 
 def shared_name(edges: list[Edge], place: int, at: Suspicion) -> str:
-    """What one operand of all the ops is called, if it is one; else how the first is, and so on."""
+    """Return the name of the ops' operand if it is the same for all, else that of the first and `...`."""
     own = [(edge.node, *edge.node.args)[place] for edge in edges]
     return at.called(own[0]) if all(x is own[0] for x in own) else f"factor ({at.called(own[0])}, ...)"
 
@@ -378,7 +378,7 @@ def read(edges: list[Edge], place: int, values: list[Array]) -> list[Pull]:
 
 
 def neighbours(edges: list[Edge], place: int, by: int, at: Suspicion) -> list[Array] | None:
-    """What the next step, or the one before, made on the line that made what each rule reads."""
+    """Return, for each operand, what the same line made one step later (or earlier); None if that does not fit."""
     own = [(edge.node, *edge.node.args)[place] for edge in edges]
     lines = {(x.op.name, x._created_at) for x in own if getattr(x, "op", None)}
     if len(lines) != 1:
@@ -402,7 +402,7 @@ def joined(kind: str, says: str, edges: Iterable[Edge], pulls: Iterable[Pull]) -
 
 
 def after_the_update(at: Suspicion) -> Iterator[Hypothesis]:
-    """Weights read after they were updated: one of them, or each on the way; by how much, the numbers tell."""
+    """Yield reads of weights after their update: of one weight, or of all on the way; the step is fitted."""
     by_weight: dict[Any, list[Any]] = defaultdict(list)
     for edge in at.edges:
         for place, w in enumerate(edge.node.args):
@@ -426,7 +426,7 @@ def after_the_update(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def updated(uses: list[Any], rate: float) -> dict[Any, Any]:
-    """The overrides by which weights have moved against their gradient."""
+    """Return the overrides whose rules read weights after a step against their gradient."""
     ways: dict[Any, dict[int, Pull]] = defaultdict(dict)
     for edge, place, w, gradient in uses:
         ways[edge.node][edge.position] = edge.with_operand(place + 1, w._data - rate * gradient)
@@ -445,7 +445,7 @@ def terms(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def constants(at: Suspicion) -> Iterator[Hypothesis]:
-    """Values that depend on the row and were differentiated as if they did not."""
+    """Yield slips in which values that depend on the row are taken as constants."""
     reduced = [x for x in at.places[1:] if is_statistic(x)]
     for count in (1, 2):
         for chosen in combinations(reduced, count):
@@ -455,12 +455,12 @@ def constants(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def is_statistic(x: Tensor) -> bool:
-    """Whether a value is a mean, a variance, a maximum: fewer entries than what it is made from, and no loss."""
+    """Return whether a value may be a mean, variance or maximum: smaller than its argument, and not a scalar."""
     return x.size > 1 and x.op.name not in CONTRACTIONS and any(x.size < y.size for y, _ in x._parents)
 
 
 def uses(at: Suspicion) -> Iterator[Hypothesis]:
-    """A value that is used more than once has a sum for its gradient."""
+    """Yield slips at values that are used more than once, whose gradient is a sum over the uses."""
     for x in at.places:
         parts = [(edge, edge.pull(at.base[edge.node])) for edge in at.edges if edge.x is x and edge.node in at.base]
         if not 2 <= len(parts) <= MOST:
@@ -480,7 +480,7 @@ def uses(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def softmax(at: Suspicion) -> Iterator[Hypothesis]:
-    """The loss of a softmax: p - y in every form, and what becomes of it with a slip, at one place or in a loop."""
+    """Yield slips in the gradient p - y of a softmax with its loss, at one value, or at all values of a loop."""
     lines: dict[Any, list[tuple[Tensor, list[LossSlip]]]] = defaultdict(list)
     for x in at.places:
         slips = slips_at(x, at.gradient(x))
@@ -497,7 +497,7 @@ def softmax(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def slips_at(x: Tensor, g: Array) -> list[LossSlip]:
-    """Kinds of slip, what is to be said, and the change of the gradient, where it is p - y along some axis."""
+    """Return slips, if the gradient is p - y along some axis: the kind, the sentence, and the gradient's change."""
     for axis in (-1, 0)[: g.ndim]:
         logits, turned = np.moveaxis(x._data, axis, -1), np.moveaxis(g, axis, -1)
         if logits.shape[-1] < 2:
@@ -513,7 +513,7 @@ def slips_at(x: Tensor, g: Array) -> list[LossSlip]:
 
 
 def slips_of_softmax(p: Array, y: Array, logits: Array) -> Iterator[LossSlip]:
-    """Instead of p - y, the probabilities less the one-hot."""
+    """Yield what stands in place of p - y (probabilities minus one-hot): the kind, the sentence, and the numbers."""
     columns = np.broadcast_to(np.any(y > 0.5, axis=0), y.shape)
     first = np.where(np.arange(len(y)).reshape(-1, *[1] * (y.ndim - 1)) == 0, columns, 0)
     for kind, says, formula in mistakes("cross-entropy"):
@@ -521,7 +521,7 @@ def slips_of_softmax(p: Array, y: Array, logits: Array) -> Iterator[LossSlip]:
 
 
 def one_hot_factors(g: Array, p: Array) -> Iterator[float]:
-    """Factors for which p - g/factor may be a one-hot: only the right class's entry has the other sign."""
+    """Yield factors for which p - g/factor may be one-hot: in g, only the right class has the other sign."""
     rows, chances = g.reshape(-1, g.shape[-1]), p.reshape(-1, g.shape[-1])
     every = np.arange(len(rows))
     for right in (rows.argmin(axis=-1), rows.argmax(axis=-1)):
@@ -547,7 +547,7 @@ def activations(at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def inner_derivatives(at: Suspicion) -> Iterator[Hypothesis]:
-    """The derivative of an argument inside a function, as of u in tanh(u(x)), left out, constant, or of one use."""
+    """Yield slips in an inner derivative, as of u in tanh(u(x)): left out, constant, or of one use only."""
     seen: set[Tensor] = set()
     for block in at.blocks:
         for y in block.inner[1:]:
@@ -589,7 +589,7 @@ def wrong_slopes(block: Block, at: Suspicion) -> Iterator[tuple[str, str, Array]
 
 
 def block_slopes(block: Block) -> Iterator[tuple[str, str, Array]]:
-    """Slopes of other functions, and the two slopes of a rectifier exchanged."""
+    """Yield slopes of other functions, and the two slopes of a rectifier exchanged."""
     x, slope = block.x._data, block.slope
     for kind, says, slope_of in mistakes("slope"):
         yield kind, says, slope_of(x)
@@ -600,7 +600,7 @@ def block_slopes(block: Block) -> Iterator[tuple[str, str, Array]]:
 
 
 def masks_by_gradient(block: Block, where: str) -> Iterator[Hypothesis]:
-    """A rectifier's mask made from the gradient itself, alone or besides the value."""
+    """Yield a rectifier with a mask made from the gradient itself, alone or together with the value's mask."""
     if any(name == "relu" for name, _, _ in forms_of(block)):
         for also, says in ((np.ones_like(block.slope), "not of the value"), (block.slope, "besides that of the value")):
             override = {block.z: partial(masked, block, also)}
@@ -613,7 +613,7 @@ def masked(block: Block, also: Array, g: Any) -> Pulled:
 
 
 def in_activations_of_a_line(at: Suspicion) -> Iterator[Hypothesis]:
-    """The same slip in all activations that one line of the program computes."""
+    """Yield the same slip in all activations that one line of the program computes."""
     groups: dict[Any, list[Block]] = defaultdict(list)
     for block in at.blocks:
         groups[block.z._created_at, block.z.op.name].append(block)
@@ -651,7 +651,7 @@ STEPS = 12
 def stale(
     rows: Sequence[Row], recording: Recording, close: Closeness, hands: Mapping[Tensor, Array]
 ) -> tuple[str, float] | None:
-    """Whether all rows are right at weights one update away: which way, and by how much of the gradient."""
+    """Return when, and the learning rate, if all rows are right at weights one update earlier or later; else None."""
     leaves = [row.tensor for row in rows if row.leaf and row.fits]
     if not leaves:
         return None
@@ -670,7 +670,7 @@ def stale(
 def solve(
     recording: Recording, direction: Mapping[Tensor, Array], wanted: Mapping[Tensor, Array], now: Mapping[Tensor, Array]
 ) -> float | None:
-    """How far the weights must move along a direction for the gradients to be those wanted, by Newton's method."""
+    """Return how far weights move along a direction until gradients are as wanted, by Newton's method, or None."""
     rate, step = 0.0, 1e-5
     for _ in range(STEPS):
         here, there = (moved(recording, direction, rate + by) for by in (0.0, step))
@@ -686,7 +686,7 @@ def solve(
 
 
 def moved(recording: Recording, direction: Mapping[Tensor, Array], rate: float) -> dict[Tensor, Array]:
-    """The cotangents of all values, with the weights moved."""
+    """Return the cotangents of all values after moving the weights by `rate` along a direction."""
     again: dict[Any, Any] = {}
     for node in recording.nodes:
         if node._parents:

@@ -1,4 +1,4 @@
-"""Calls of `verify` that are refused, and what to write instead."""
+"""Checks of the arguments of `verify`: an error says what is wrong, and what to write instead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = Any
 
 
 def check_form(output: Any, given: Sequence[Any]) -> None:
-    """Refuse a call of `verify` that has neither of its forms."""
+    """Raise if a call of `verify` has none of its forms."""
     if isinstance(output, Tensor) and len(given) == 1 and isinstance(given[0], dict):
         return
     method = getattr(output, "__self__", None) is not None
@@ -57,7 +57,7 @@ def check_inputs(forward: Callable[..., Any], inputs: Sequence[Any]) -> None:
             "for it: write verify(forward, backward, *inputs)."
         ) from None
     except ValueError:
-        return  # a function that does not say what it takes
+        return  # the function's signature is not known
 
 
 def check_repeats(forward: Callable[..., Any], first: Array, again: Array) -> None:

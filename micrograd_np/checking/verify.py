@@ -1,4 +1,4 @@
-"""verify: gradients worked out by hand against the tape and against numbers. Who is wrong, where first, and why."""
+"""`verify`: compare gradients by hand with the tape and with finite differences; say which is wrong, and why."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .verify_report import VerifyReport
 Array = Any
 DIRECTIONS = 2
 RTOL = 1e-6
-ROUNDING = 1e-9  # beside the terms of a sum
+ROUNDING = 1e-9  # relative to the terms of a sum
 MOST_NUMERIC = 2000
 
 
@@ -86,7 +86,7 @@ def verify(
 
 
 def judge(case: Case, numeric: bool, strict: bool | None) -> VerifyReport:
-    """The report on a case."""
+    """Return the report on a case."""
     check_gradients(case.output, case.hand, case.gradient)
     recording, rows, close, name = prepare(case)
     sizes = {**case.sizes, **sizes_of(recording, name)}
@@ -97,14 +97,14 @@ def judge(case: Case, numeric: bool, strict: bool | None) -> VerifyReport:
     if numeric and not case.unrecorded:
         report.wrong_ops = check_tape(found.rows, recording)
         if not report.wrong_ops and case.by_numbers and any(row.numeric == TOO_COARSE for row in rows):
-            return judge(case.by_numbers(), numeric, strict)  # the values know of an input what the graph does not
+            return judge(case.by_numbers(), numeric, strict)  # the output depends on an input that the graph misses
     return report
 
 
 def off_the_kinks(
     report: VerifyReport, recording: Recording, case: Case, numeric: bool, strict: bool | None
 ) -> VerifyReport:
-    """The report where rows are wrong and some entries lie on kinks: on inputs that are moved off them, if possible."""
+    """Return the report if rows are wrong and entries lie on kinks; move the inputs off the kinks if possible."""
     entries, size = recording.kinks.count()
     where = f"{entries:,} of {size:,} entries lie on a kink, where any value between the slopes on both sides is right"
     if case.moved is None:
@@ -121,7 +121,7 @@ def off_the_kinks(
 
 
 def left_open(report: VerifyReport, says: str, passes: bool) -> VerifyReport:
-    """The report of a verdict that this data leaves open."""
+    """Return the report with a verdict that this data leaves open."""
     report.verdict_at_kink, report.passes_at_kink = says, passes
     report.found.findings = []
     for row in report.rows:
@@ -130,7 +130,7 @@ def left_open(report: VerifyReport, says: str, passes: bool) -> VerifyReport:
 
 
 def confined(row: Row, recording: Recording) -> bool:
-    """Whether a row is off only where the choice at kinks could change it."""
+    """Return whether a row is wrong only in entries that another choice at kinks could change."""
     reached = np.zeros(row.true.shape, bool)
     usual = recording.true.get(row.tensor)
     for choice in recording.kinks.choices():
@@ -142,7 +142,7 @@ def confined(row: Row, recording: Recording) -> bool:
 
 
 def prepare(case: Case) -> tuple[Recording, list[Row], Closeness, Callable[[Any], str | None]]:
-    """The recording, in float64 where it is not, and a row for each gradient by hand."""
+    """Return the recording in float64, a row for each gradient by hand, the tolerance, and the names."""
     recording = Recording(case.output, case.gradient)
     named: dict[str, list[Tensor]] = {}
     for node in recording.nodes:
@@ -167,13 +167,13 @@ def prepare(case: Case) -> tuple[Recording, list[Row], Closeness, Callable[[Any]
 
 
 def truth(recording: Recording, tensor: Tensor) -> Array:
-    """The tape's gradient of a value; of one that the output does not depend on, zeros."""
+    """Return the tape's gradient of a value; zeros if the output does not depend on it."""
     found = recording.true.get(tensor)
     return np.zeros(tensor.shape) if found is None else found
 
 
 def by_numbers(row: Row, recording: Recording) -> None:
-    """Put numbers in place of a gradient that the tape has as nan or inf."""
+    """Replace a gradient in which the tape has nan or inf by finite differences."""
     x = row.tensor._data
     if x.size > MOST_NUMERIC:
         return
@@ -194,7 +194,7 @@ def by_numbers(row: Row, recording: Recording) -> None:
 def in_double(
     recording: Recording, rows: Sequence[Row], name: Callable[[Any], str | None]
 ) -> tuple[Recording, list[Row], Closeness, Callable[[Any], str | None]]:
-    """The graph in float64, where it is not: what float32 rounded away is then known, and allowed."""
+    """Return the graph in float64, and a tolerance that allows for what float32 rounded away."""
     if all(x.dtype != np.float32 for x in recording.nodes if hasattr(x._data, "dtype")):
         return recording, list(rows), Closeness(), name
     output, again = in_float64(recording.output)
@@ -216,7 +216,7 @@ def in_double(
 
 
 def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:
-    """Fill in what numbers say of each row, and name the ops whose rules are wrong if the tape is."""
+    """Fill in the verdict of finite differences on each row; return sentences on ops with wrong rules."""
     inner = float(np.linalg.norm([rounding(node, g) for node, g in recording.true.items()]))
     for row in rows:
         if row.tensor in recording.true and not row.replaced:
@@ -224,24 +224,24 @@ def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:
     accused = [row for row in rows if row.numeric == WRONG]
     found = suspects([x for x in recording.nodes if x._parents], 1e-5) if accused else []
     if not found:
-        for row in accused:  # an op that is wrong can be shown to be: without one it is the numbers that err
+        for row in accused:  # a wrong tape has a wrong op: if none is found, the differences are at fault
             row.numeric = TOO_COARSE
     return found
 
 
 def own_size(x: Array) -> float:
-    """By how much steps are made smaller for small values, so that a kink of their own size is not stepped over."""
+    """Return a factor that makes steps smaller for small values, so that they do not step over a kink of that size."""
     largest = float(np.max(np.abs(x), initial=0))
     return min(1.0, largest) or 1.0
 
 
 def rounding(node: Tensor, g: Any) -> float:
-    """How much a value adds to the output, whose rounding it shares."""
+    """Return the size of a value's contribution to the output; the output is rounded relative to such sizes."""
     return float(np.linalg.norm(g * node._data)) if is_array(g) else 0.0
 
 
 def check_row(row: Row, recording: Recording, inner: float) -> None:
-    """The tape's gradient against slopes along random directions."""
+    """Compare the tape's gradient with slopes along random directions."""
     tensor = row.tensor
     f = recording.function_of(tensor)
     true = recording.true[tensor].reshape(-1, 1)

@@ -25,7 +25,7 @@ AXES = re.compile(r"axis (\d+)")
 
 @dataclass
 class VerifyReport:
-    """What `verify` found, true if the hand is right."""
+    """The result of `verify`: true if the gradients by hand are right."""
 
     found: Examined
     sizes: Sizes
@@ -50,12 +50,12 @@ class VerifyReport:
 
     @property
     def findings(self) -> list[Finding]:
-        """The rows that are wrong themselves, with their causes, the first in the order of backprop first."""
+        """The rows that are wrong themselves, with their causes, in the order of backprop."""
         return self.found.findings
 
     @property
     def verdict(self) -> str:
-        """OK, WRONG if the hand is, TAPE WRONG if numbers speak against the tape; or what cannot be told."""
+        """The verdict: OK, WRONG (the hand), TAPE WRONG, RIGHT UP TO A FACTOR, or AT A KINK."""
         if any(row.numeric == WRONG for row in self.rows):
             return TAPE
         if self.findings or self.faults:
@@ -81,7 +81,7 @@ class VerifyReport:
         return html_lines([head]) + html_table(HEAD, self.cells()) + html_lines(rest)
 
     def to_dict(self) -> dict[str, Any]:
-        """The verdict, the rows, and the causes, ready for JSON."""
+        """Return the verdict, the rows and the causes as a dict, ready for JSON."""
         return {
             "verdict": self.verdict,
             "sentences": self.sentences(),
@@ -112,7 +112,7 @@ class VerifyReport:
         ]
 
     def by_numbers(self, row: Row) -> str:
-        """Whether numbers agree with the hand."""
+        """Return the verdict of finite differences on the gradient by hand."""
         if self.unrecorded or row.replaced:
             return WRONG if row.status in (WRONG_ROW, SHAPE, NOT_FINITE) else OK
         if row.slope is None:
@@ -157,7 +157,7 @@ class VerifyReport:
         return f"verify: WRONG at {first.row.label}: {what_to_mend(first)}{self.followers(first)}."
 
     def followers(self, first: Finding) -> str:
-        """The rows that are wrong only because of the first."""
+        """Return the part of a sentence that lists the rows that are wrong only because of the first one."""
         rows = [label for label in (first.causes[0].rows if first.causes else []) if label != first.row.label]
         rows += [row.label for row in self.rows if row.status == GIVEN and first.row.label in row.upstream]
         rows = list(dict.fromkeys(rows))
@@ -176,7 +176,7 @@ class VerifyReport:
 
 
 def what_to_mend(finding: Finding) -> str:
-    """The cause, or what is known where there is none."""
+    """Return the cause, or what is known if no cause is found."""
     row = finding.row
     if not row.fits:
         return next((note.removesuffix(".") for note in row.notes), row.status)
@@ -189,12 +189,12 @@ def what_to_mend(finding: Finding) -> str:
 
 
 def disagreeing(rows: Sequence[Row]) -> list[str]:
-    """The rows that numbers speak against, whether plus or minus the gradient is meant."""
+    """Return the rows that finite differences contradict, for the sign with which there are fewer."""
     return min(([row.label for row in rows if not row.agrees(factor)] for factor in (1.0, -1.0)), key=len)
 
 
 def who_is_wrong(rows: Sequence[Row]) -> list[str]:
-    """Of a tape that numbers speak against, and of the hand beside it."""
+    """Return sentences on where finite differences contradict the tape, and on whether they agree with the hand."""
     against = [row.label for row in rows if row.numeric == WRONG]
     said = [f"The numbers speak against the tape at {', '.join(against)}: an op of it has a wrong rule."]
     wrong = disagreeing(rows)
@@ -219,7 +219,7 @@ def convention_text(what: str, factor: float, sizes: Sizes) -> list[str]:
 
 
 def instead_text(other: Examined) -> str:
-    """Another reading of the same numbers."""
+    """Return a sentence on another explanation of the same numbers."""
     labels = " and ".join(finding.row.label for finding in other.findings)
     factor = other.convention.leaves
     meant = "the gradient" if factor == 1 else "minus the gradient" if factor == -1 else f"{factor:g} times it"
@@ -243,7 +243,7 @@ def status(row: Row) -> str:
 
 
 def explained(finding: Finding, sizes: Sizes, in_headline: bool) -> list[str]:
-    """The sentences on one wrong row; those of the first leave out what the headline has."""
+    """Return the sentences on one wrong row, without what the headline already says."""
     row = finding.row
     if not row.fits:
         return []

@@ -1,8 +1,8 @@
-"""The walk back through what was made from what: all of reverse mode.
+"""The backward pass: reverse-mode differentiation over the recorded graph.
 
-A node knows its edges: what it was made from, each with the rule that turns the node's cotangent into a share of that
-value's. The newest node comes first: by then everything that was made from it has sent its share, and its cotangent is
-whole.
+A node knows its edges: its arguments, each with the rule (VJP) that turns the node's cotangent into a part of the
+argument's. The newest node comes first: all nodes that were made from it have then sent their parts, so that its
+cotangent is complete.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from .context import CURRENT
 from .versions import as_used, check_unwritten, latest
 
 Rule = Callable[..., Any]  # (g, z, x, y, ..., **params) to the cotangent of one argument
-Paths = Sequence[tuple[int, Rule]]  # which arguments a gradient goes back to, each with its rule
+Paths = Sequence[tuple[int, Rule]]  # positions of the arguments that receive a gradient, with rules
 Pulled = list[tuple[Any, Any]]
 Pull = Callable[[Any, Any], Pulled]
 
 
 def pull_arrays(node: Any, g: Any) -> Pulled:
-    """What a node sends its arguments, the rules read with arrays."""
+    """Return the cotangents that a node sends to its arguments, as arrays."""
     z, values, params = node._data, node._values, node.params
     if node._order < latest.exposed:
         z, values = as_used(node)
@@ -42,14 +42,14 @@ def pull_arrays(node: Any, g: Any) -> Pulled:
 
 
 def pull_tensors(node: Any, g: Any) -> Pulled:
-    """What a node sends its arguments, the rules read with Tensors: the result is a graph again."""
+    """Return the cotangents that a node sends to its arguments, as Tensors that record a graph."""
     args, params, broadcasts = node.args, node.params, node.op.broadcasts
     z, *used = operands(node)
     return [(args[i], fit(rule(g, z, *used, **params), args[i]._data, broadcasts)) for i, rule in node._paths]
 
 
 def operands(node: Any) -> list[Any]:
-    """A node and its arguments as Tensors that hold the values it used, and whose gradients are theirs."""
+    """Return a node and its arguments as Tensors with the values it used; gradients go to the originals."""
     z, values = as_used(node)
     return [as_operand(x, value) for x, value in zip((node, *node.args), (z, *values), strict=True)]
 
@@ -70,9 +70,9 @@ def backpropagate(
     visit: Callable[[Any, Any], None],
     pull: Pull = pull_arrays,
 ) -> dict[Any, Any]:
-    """The cotangents of the leaves that `output` was made from, given its own.
+    """Return the cotangents of the leaves that `output` depends on, given its own cotangent.
 
-    Every node on the way is shown to `visit`, with its whole cotangent, once.
+    `visit` is called once for every node on the way, with its complete cotangent.
     """
     cotangents = {output: gradient}
     pending = [(-output._order, output)] if output._paths else []
@@ -110,15 +110,15 @@ def free_graph(node: Any, g: Any) -> None:
     node.args, node._values, node._paths = (), (), FREED
 
 
-# A forgotten node still has an edge, so that a later walk does not take it for a leaf: the edge's rule refuses.
+# A freed node keeps one edge, so that a later backward pass does not take it for a leaf: the edge's rule raises.
 FREED: Any = ((0, errors.refuse_freed),)
 
 
-# What a rule leaves to the engine.
+# The engine's part of a rule: shape and dtype.
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
-    """The cotangent of an array that was broadcast: summed over the axes along which it was repeated."""
+    """Return the cotangent of an array that was broadcast: summed over the axes along which it was repeated."""
     added = g.ndim - len(shape)
     stretched = tuple(
         axis for axis in range(g.ndim) if axis < added or (shape[axis - added] == 1 and g.shape[axis] != 1)
@@ -127,7 +127,7 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
 
 
 def fit(g: Any, x: Any, broadcasts: bool) -> Any:
-    """The cotangent `g` in the dtype of the argument `x` that it belongs to; where x was broadcast, in its shape."""
+    """Return the cotangent `g` in the dtype of its argument `x`, and summed to x's shape if x was broadcast."""
     if broadcasts and g.shape != x.shape:
         g = unbroadcast(g, x.shape)
     if g.dtype != x.dtype:
@@ -141,7 +141,7 @@ def fit(g: Any, x: Any, broadcasts: bool) -> Any:
 
 
 def fitted(rule: Rule, position: int, broadcasts: bool) -> Rule:
-    """A rule and what the engine leaves of its result, in one."""
+    """Return a rule whose result already has the shape and dtype of its argument."""
 
     @functools.wraps(rule)
     def fitted_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:

@@ -31,7 +31,7 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     """
     leaves: list[Any] = []
     order: list[Container | None] = []  # children before their container; None is a leaf
-    opened: set[int] = set()  # the containers around the one that is looked at
+    opened: set[int] = set()  # the containers around the current one
     pending = [tree]
     while pending:
         x = pending.pop()
@@ -64,7 +64,7 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
 
 
 class Container(NamedTuple):
-    """A container that was opened: its identity, how many children it has, and what builds it from others."""
+    """An opened container: its id, its number of children, and a function that builds it from new children."""
 
     id: int
     size: int
@@ -96,7 +96,7 @@ def walk_paths(tree: Any, path: str = "") -> Iterator[tuple[str, Any, bool]]:
 
 
 def check_acyclic(x: Any, opened: set[int]) -> None:
-    """Refuse a container that stands inside itself, which has no end."""
+    """Raise if a container contains itself, as a walk through it would never end."""
     if id(x) in opened:
         raise ArgumentError(f"a {type(x).__name__} contains itself. Give a container of arrays that ends.")
 
@@ -114,7 +114,7 @@ def child_steps(x: Any) -> list[str]:
 
 
 def open_container(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any] | None]:
-    """The children of one container and what builds it anew, of the same class; a leaf has no builder.
+    """Return a container's children, and a function that builds the same class from others; None for a leaf.
 
     Attributes that a subclass or a dataclass holds come last, in the order of `attributes`.
     """
@@ -149,10 +149,10 @@ def is_container(x: Any) -> bool:
 
 
 def attributes(tree: Any) -> list[str]:
-    """The attributes of a container: a dataclass's fields, and whatever else was set."""
+    """Return the names of a container's attributes: the fields of a dataclass, and all others that are set."""
     fields: list[str] = []
     if hasattr(tree, "__dataclass_fields__"):
-        import dataclasses  # whoever has one has imported it; nobody else waits for it
+        import dataclasses  # imported only here, to keep the import of the package fast
 
         fields = [field.name for field in dataclasses.fields(tree) if hasattr(tree, field.name)]
     own = {} if is_its_own_dict(tree) else getattr(tree, "__dict__", {})
@@ -160,16 +160,16 @@ def attributes(tree: Any) -> list[str]:
 
 
 def is_its_own_dict(tree: Any) -> bool:
-    """Whether a dict's items are its attributes."""
+    """Return whether a dict is its own `__dict__`, so that its items are its attributes."""
     return getattr(tree, "__dict__", None) is tree
 
 
 def has_values(x: Any) -> bool:
-    """Whether x is an array, a Tensor or a number of NumPy's; a class of these has a dtype, too."""
+    """Return whether x is an array, a Tensor or a NumPy number, and not a class, which may have a dtype, too."""
     return hasattr(x, "dtype") and not isinstance(x, type)
 
 
 def map_leaves(f: Callable[[Any], Any], tree: Any) -> Any:
-    """The same container, with f of each leaf."""
+    """Return the same container with f applied to each leaf."""
     leaves, rebuild = flatten(tree)
     return rebuild([f(leaf) for leaf in leaves])

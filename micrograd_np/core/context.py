@@ -14,12 +14,12 @@ Fields = dict[str, Any]
 
 @dataclass(slots=True)
 class Context:
-    """The modes that an op reads when it runs; never changed, but replaced by another."""
+    """The modes that an op reads when it runs. Its fields do not change: a new context replaces it."""
 
     recording: bool = True
-    watch: Any = None  # is shown every op
-    trace: Any = None  # records a program, and is asked for the values
-    scope: tuple[Any, ...] = ()  # names, and calls of modules
+    watch: Any = None  # an object that is told of every op
+    trace: Any = None  # the trace that records a program, if one is active
+    scope: tuple[Any, ...] = ()  # names given by the user, and calls of modules
     entered: tuple[Entry, ...] = ()  # the modes that have been entered and not left, oldest first
 
     def changed(self, changes: Fields, entered: tuple[Entry, ...]) -> Context:
@@ -31,7 +31,7 @@ class Context:
 
 
 class Entry:
-    """One entering of a mode: the fields that it sets, the context before it, and the one inside."""
+    """A mode that was entered: the fields that it sets, the context before it, and the one inside."""
 
     __slots__ = ("before", "fields", "inside", "mode")
 
@@ -51,7 +51,7 @@ def tracing() -> bool:
 
 
 def restore(fields: Iterable[str], before: Context, older: Sequence[Entry], newer: Sequence[Entry]) -> None:
-    """Give some fields the values that they had before, while modes that were entered later may still be on.
+    """Restore the former values of some fields, while modes that were entered later may still be active.
 
     Modes are not always left in the order in which they were entered: a generator may be suspended inside a `with`
     block while its caller, or another generator, leaves an older one. If a newer mode set the field too, the field
@@ -146,7 +146,7 @@ class Mode:
 
 
 class no_grad(Mode):  # noqa: N801
-    """A context, or a decorator, in which nothing is recorded.
+    """A context manager or decorator in which nothing is recorded.
 
     Examples
     --------
@@ -165,7 +165,7 @@ class no_grad(Mode):  # noqa: N801
 
 
 class scope(Mode):  # noqa: N801
-    """A context, or a decorator, whose operations are drawn as a group of this name; scopes nest.
+    """A context manager or decorator whose operations are drawn as a group of this name; scopes nest.
 
     Examples
     --------
@@ -189,7 +189,7 @@ class scope(Mode):  # noqa: N801
 
 
 def enter_scope(before: Context, part: Any) -> Context:
-    """Enter a scope for one call of a module, faster than `scope` does; `leave_scope` needs what it returns."""
+    """Enter a scope for one call of a module, faster than `scope` does; `leave_scope` needs its result."""
     inside = Context(before.recording, before.watch, before.trace, (*before.scope, part), before.entered)
     CURRENT.set(inside)
     return inside
@@ -200,6 +200,6 @@ def leave_scope(before: Context, inside: Context) -> None:
     now = CURRENT.get()
     if now is inside:
         CURRENT.set(before)
-    else:  # a generator entered or left a mode during the call, and that stays
+    else:  # keep the modes that a generator entered or left during the call
         older = [entry for entry in now.entered if entry in before.entered]
         restore(("scope",), before, older, now.entered[len(older) :])

@@ -1,4 +1,4 @@
-"""An op runs, and its result remembers what it ran on."""
+"""Run an op, and record in its result the op and its arguments."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SINGLE = np.dtype(np.float32)
 
 
 def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-    """Run an op; when the gradient of an argument is wanted, the result remembers op and arguments."""
+    """Run an op; if an argument requires a gradient, the result records the op and its arguments."""
     values: list[Any] = []
-    wanted = 0  # bit i: a gradient of argument i is wanted
+    wanted = 0  # bit i: argument i requires a gradient
     tensors = False
-    loose = False  # whether a value may be written to unseen
+    loose = False  # a value may be changed where the engine cannot see it
     for x in args:
         if isinstance(x, Tensor):
             tensors = True
@@ -48,7 +48,7 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
 
 
 def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int, loose: Any) -> Tensor:
-    """The result of an op, which knows what it was made from, if a gradient is wanted of that."""
+    """Return the result of an op as a Tensor; it records the op if an argument requires a gradient."""
     if type(z) is not ndarray and isinstance(z, generic):
         z = np.asarray(z)
     context = CURRENT.get()
@@ -80,12 +80,12 @@ def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int,
 
 
 def single(x: Any) -> Any:
-    """A float16 array or Tensor as float32; everything else as it is."""
+    """Return a float16 array or Tensor as float32, and everything else as it is."""
     return x.astype(SINGLE) if getattr(x, "dtype", None) == HALF else x
 
 
 def single_paths(op: Any, paths: Sequence[tuple[int, Rule]]) -> list[tuple[int, Rule]]:
-    """The rules of a float16 result: each reads float32, the result computed again, and is rounded once by the engine.
+    """Return the rules of a float16 result: each computes in float32, and the engine rounds once at the end.
 
     Otherwise x * x overflows from 256 on and a count from 65,520 on, and 1 - z * z keeps no digit where z is near 1.
     """
@@ -98,7 +98,7 @@ def single_paths(op: Any, paths: Sequence[tuple[int, Rule]]) -> list[tuple[int, 
         def single_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
             return rule(single(g), z, *widen(args), **params)
 
-        # Without `wraps`: whoever asks what this rule reads must hear of every argument, and not of z.
+        # Without `wraps`, so that `reads` finds that this rule reads every argument, and not z.
         def recomputing(g: Any, z: Any, *args: Any, **params: Any) -> Any:
             again = apply(op, tuple(map(single, args)), params)
             return rule(single(g), again, *widen(args), **params)
@@ -109,7 +109,7 @@ def single_paths(op: Any, paths: Sequence[tuple[int, Rule]]) -> list[tuple[int, 
 
 
 def unary(op: Any) -> Callable[..., Any]:
-    """`apply` for a row of one argument and no parameters, without the loop: what is called most often."""
+    """Return `apply` for a row of one argument and no parameters; it has no loop, as it is called most often."""
 
     def call(x: Any, *rest: Any, **params: Any) -> Any:
         if rest or params or not isinstance(x, Tensor):
@@ -126,7 +126,7 @@ def unary(op: Any) -> Callable[..., Any]:
 
 
 def binary(op: Any) -> Callable[..., Any]:
-    """`apply` for a row of two arguments and no parameters."""
+    """Return `apply` for a row of two arguments and no parameters."""
 
     def call(x: Any, y: Any, *rest: Any, **params: Any) -> Any:
         if rest or params:
@@ -162,19 +162,19 @@ def binary(op: Any) -> Callable[..., Any]:
 
 
 def same_memory(z: Any, x: Any) -> bool:
-    """Whether one array is a view of the other, or both of a third."""
+    """Return whether one array is a view of the other, or both are views of a third."""
     return z is x or (z.base is not None and (z.base is x or z.base is x.base))
 
 
 def detached_at(args: tuple[Any, ...]) -> Any:
-    """Where one of the arguments was left without a past, and so what is made of it."""
+    """Return the line where one of the arguments was detached, or None."""
     return next((x._created_at for x in args if isinstance(x, Tensor) and x._created_at and x.op is None), None)
 
 
 def run_on_arrays(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run an op on arrays alone."""
     for x in args:
-        if hasattr(x, "__row__"):  # an array that wants to see rows whole, not what their kernels do
+        if hasattr(x, "__row__"):  # an array type that handles whole rows itself, not the calls in their kernels
             return x.__row__(op, args, params)
     try:
         z = op.kernel(*args, **params)

@@ -60,7 +60,7 @@ class OutOfRangeError(MicrogradError, IndexError):
 
 
 class UnknownNameError(MicrogradError, KeyError):
-    """There is nothing of this name."""
+    """There is no entry with this name."""
 
 
 class NonFiniteError(MicrogradError, FloatingPointError):
@@ -80,7 +80,7 @@ class LoadError(ArgumentError):
 
 
 class TraceError(ArgumentTypeError):
-    """What a function does cannot be recorded as a program."""
+    """A function cannot be recorded as a program."""
 
 
 class MissingPackageError(MicrogradError, ImportError):
@@ -174,7 +174,7 @@ def note(error: Exception, node: Any) -> None:
 
 
 def check_uncut(tensor: Any, how: str, cure: str) -> None:
-    """Refuse what would cut the graph without a word."""
+    """Raise if an operation would silently cut the graph."""
     if tensor.requires_grad:
         raise ArgumentTypeError(
             f"{how} would cut {describe(tensor, 'this tensor')} out of the graph, and no gradient would pass. {cure}"
@@ -224,7 +224,7 @@ def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     """Raise what NumPy refused again, in terms of the user's tensors and line."""
     trace = CURRENT.get().trace
     if trace is not None:
-        trace.spoil("")  # the function may catch it, and go another way at another call
+        trace.spoil("")  # the function may catch this error, and take another branch at another call
     listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(args))
     shapes = [getattr(x, "shape", ()) for x in args]
     if isinstance(error, np.linalg.LinAlgError):
@@ -295,14 +295,14 @@ def write_into_array(name: str) -> TraceError:
 
 
 def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradError:
-    """A call with arguments that the row does not take."""
+    """Raise an error for arguments that the row does not take."""
     if "out" in kwargs and CURRENT.get().trace is not None:
         return write_into_array(name)
     cures = [f"{key}= is not supported on Tensors. {CURES[key]}" for key in kwargs if key in CURES]
     if cures:
         return UnsupportedError(f"{name}: {' '.join(cures)}")
     told = re.sub(r"^[\w.<>]+\(\) (?=got|takes|missing)", "", str(error))  # without the name of the row's binder
-    told = told.removeprefix(f"{name}: ")  # a composition calls a row, which has said it
+    told = told.removeprefix(f"{name}: ")  # a composition calls a row, whose message has the name already
     return UnsupportedError(f"{name}: {told}")
 
 
@@ -361,7 +361,7 @@ def unsupported(function: Any) -> UnsupportedError:
 
 
 # `w = w - lr * w.grad` in a loop makes a longer graph with every step.
-ENOUGH = 5  # recorded updates in a row before they are taken for a slip
+ENOUGH = 5  # this many recorded updates in a row are taken for a mistake
 warned_of_history = False
 
 
@@ -369,7 +369,7 @@ def references(things: Iterable[Any]) -> list[int]:
     return [sys.getrefcount(x) for x in things]
 
 
-UNHELD = references({object(): None})[0]  # of a key of a dict that nothing else refers to
+UNHELD = references({object(): None})[0]  # for a dict's key that nothing else refers to
 
 
 def warn_of_history(output: Any, leaves: dict[Any, Any]) -> None:

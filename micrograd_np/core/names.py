@@ -1,4 +1,4 @@
-"""The user's own line and the user's own names: what every error and picture speaks of."""
+"""The user's own lines and names, which errors and pictures show."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ import numpy as np
 Location = tuple[CodeType, int]
 
 ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-# The article's networks stand on the tape as a user's script does.
+# The article's networks count as user code, although they are in the package.
 ARTICLE = ENGINE + "article" + os.sep
 
 
-# What a library's frame holds, the user knows by no name: `copy.deepcopy(loss)` calls the tensor x.
+# A library's variables are not the user's names: inside `copy.deepcopy(loss)`, the tensor is called x.
 LIBRARIES = (os.path.dirname(os.__file__) + os.sep, os.path.dirname(np.__file__) + os.sep, "<frozen")
 INSTALLED = os.path.join(os.path.dirname(os.__file__), "site-packages") + os.sep
 
 
 class InternalFiles(dict[str, bool]):
-    """Whether a file is the engine's own, the standard library's or NumPy's; found out once."""
+    """A cache by file name: True if the file is the engine's own, the standard library's or NumPy's."""
 
     def __missing__(self, filename: str) -> bool:
         engine = filename.startswith(ENGINE) and not filename.startswith(ARTICLE)
@@ -44,7 +44,7 @@ def is_user_code(filename: str) -> bool:
 
 
 def user_frame() -> FrameType:
-    """The innermost frame outside the engine."""
+    """Return the innermost frame outside the engine."""
     frame = sys._getframe(1)
     while INTERNAL[frame.f_code.co_filename] and frame.f_back is not None:
         frame = frame.f_back
@@ -52,9 +52,9 @@ def user_frame() -> FrameType:
 
 
 def caller_location(depth: int = 2) -> Location:
-    """Where the user's code stands now: the code object and the instruction, never the frame.
+    """Return where the user's code is now: the code object and the instruction, not the frame, which holds values.
 
-    It is known to stand `depth` calls up, or further.
+    The search starts `depth` calls up, as the user's code cannot be nearer.
     """
     frame: Any = sys._getframe(depth)
     code = frame.f_code
@@ -65,7 +65,7 @@ def caller_location(depth: int = 2) -> Location:
 
 
 def format_location(where: Location) -> str:
-    """`file.py:12: loss = np.sum(e * e)` for a spot."""
+    """Return a location as text, such as `file.py:12: loss = np.sum(e * e)`."""
     code, instruction = where
     positions = list(code.co_positions())[instruction // 2]
     number = positions[0] or code.co_firstlineno
@@ -84,7 +84,7 @@ def printable(text: str) -> str:
 
 
 def name_of(value: Any, frame: FrameType | None = None) -> str | None:
-    """What the user calls a value: its `name=`, else a variable of the user's frame that holds it."""
+    """Return the user's name for a value: its `name=`, else a variable of the user's frame that holds it."""
     given: Any = getattr(value, "name", None)
     if given:
         return printable(str(given))
@@ -105,17 +105,17 @@ Variables = list[tuple[str, Any]]
 
 
 class Names:
-    """Names by the identity of values, which are held so that an identity stays theirs."""
+    """Names by the id of values; it keeps the values alive, so that no other value gets the same id."""
 
     def __init__(self) -> None:
         self.modules: dict[int, tuple[str, str]] = {}  # what holds the module, and the path from there
-        self.holders: dict[str, set[str]] = {}  # of each path, once it is asked for
+        self.holders: dict[str, set[str]] = {}  # by path; filled at the first request
         self.variables: dict[int, str] = {}
         self.paths: dict[int, str] = {}
-        self.arrays: dict[int, tuple[str, Any]] = {}  # by what owns their memory
-        self.bound: dict[int, tuple[str, str]] = {}  # of a graph's ops: the variable, and its name with a number
+        self.arrays: dict[int, tuple[str, Any]] = {}  # by id of the array that owns the memory
+        self.bound: dict[int, tuple[str, str]] = {}  # by op: the variable, and its numbered name
         self.graph: set[int] | None = None  # the values and modules of a picture; paths of others do not count
-        self.runs: dict[str, dict[int, int]] = {}  # the runs of modules that are called alike
+        self.runs: dict[str, dict[int, int]] = {}  # the runs of modules with the same name
         self.held: list[Any] = []
 
     def __call__(self, value: Any) -> str | None:
@@ -135,7 +135,7 @@ class Names:
         self.bound = bound
 
     def distinct(self, values: Iterable[Any]) -> dict[int, str | None]:
-        """Names by identity; of values that different functions call alike, the later are numbered, as in source."""
+        """Return names by id; if functions use one name for different values, the later ones get a number."""
         named = [(x, self(x)) for x in values]
         taken = {name for _, name in named}
         titles: dict[int, str | None] = {}
@@ -149,7 +149,7 @@ class Names:
         return titles
 
     def in_module(self, key: int) -> str | None:
-        """The path in a module, behind what holds the module where another has the same path."""
+        """Return the path in a module, with the module's own name in front if another value has the same path."""
         if not self.holders:
             for part, (holder, path) in self.modules.items():
                 if self.graph is None or part in self.graph:
@@ -158,7 +158,7 @@ class Names:
         return f"{holder}.{path}" if path and len(self.holders.get(path, ())) > 1 else path or holder
 
     def row(self, value: Any) -> str | None:
-        """`X[2]` of a row of an array that has a name."""
+        """Return a name such as `X[2]` for a row of a named array."""
         if not isinstance(value, np.ndarray):
             return None
         name, whole = self.arrays.get(id(owner(value)), ("", value))
@@ -169,7 +169,7 @@ class Names:
         return f"{name}[{place}]" if not rest and 0 <= place < len(whole) else None
 
     def scope(self, value: Any) -> tuple[str, ...]:
-        """The groups in which a value is drawn, the outermost first: the user's scopes, and runs of modules."""
+        """Return the groups in which a value is drawn, outermost first: the user's scopes, and runs of modules."""
         labels = [entry if isinstance(entry, str) else self.run(entry) for entry in value.scope]
         return tuple(label for label in labels if label)
 
@@ -203,7 +203,7 @@ class Names:
                     self.modules[id(part)] = holder, path
 
     def read(self, variables: Variables) -> None:
-        """Take the names of a frame's variables, and of what hangs from them."""
+        """Take the names of a frame's variables, and of the values inside them."""
         kept = [(name, value) for name, value in variables if name.isidentifier() and name[0] != "_"]
         self.take(self.variables, [(name, value) for name, value in kept if is_array(value)])
         for name, value in kept:
@@ -226,7 +226,7 @@ def is_array(value: Any) -> bool:
 
 
 def owner(value: Any) -> Any:
-    """The array whose memory a view shows."""
+    """Return the array whose memory a view shows."""
     base = getattr(value, "base", None)
     return value if base is None else base
 
@@ -236,7 +236,7 @@ def is_module(value: Any) -> bool:
 
 
 def inside(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The modules, and the tensors and arrays in a user's object, list or dict, with their paths."""
+    """Yield the modules, tensors and arrays in a user's object, list or dict, with their paths."""
     pending = [(name, value, 0)]
     seen = set()
     while pending:
@@ -252,7 +252,7 @@ def inside(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def parts(path: str, value: Any) -> Variables:
-    """What hangs from a value: the items of a list or dict, the attributes of an object of the user's own class."""
+    """Return the parts of a value with their paths: items of a list or dict, attributes of a user's object."""
     if isinstance(value, list | tuple | dict) and len(value) > WIDTH:
         return []
     if isinstance(value, dict):
@@ -283,7 +283,7 @@ def libraries() -> tuple[str, ...]:
 
 @functools.cache
 def is_own_code(filename: str) -> bool:
-    """Whether a file is the user's: neither ours nor a library's."""
+    """Return whether a file is the user's: neither the package's nor a library's."""
     library = filename.startswith(libraries()) and not filename.startswith(ARTICLE)
     return is_user_code(filename) and not library
 
@@ -305,14 +305,14 @@ def live(names: Names, ops: Iterable[Any] = ()) -> Names:
 
 
 def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Names]:
-    """A function's result, and the names that values had while it ran, the outermost first."""
+    """Return a function's result, and the names that values had while it ran, the outermost first."""
     return watched(functools.partial(function, *args, **kwargs))
 
 
 def watched(function: Callable[[], Any], kept: int | None = None) -> tuple[Any, Names]:
-    """The same, of the last `kept` calls of each function, with and without a graph: a long training is not held.
+    """Do the same as `watch`, but keep only the last `kept` calls of each function, to save memory.
 
-    An inner function's name for what it was given serves for a leaf only: of a result, how it was made says more.
+    The name of an inner function's argument is used for leaves only: the expression says more about a result.
     """
     stack: list[tuple[FrameType, dict[str, Any]]] = []
     found: dict[tuple[CodeType, bool], deque[tuple[int, int, Variables]]] = {}

@@ -27,9 +27,9 @@ class Tensor:
     data : array_like
         Copied, as `np.array` does.
     requires_grad : bool
-        Whether gradients are wanted; floating-point data only.
+        True records the tensor's use, so that `backward` sets its gradient; floating-point data only.
     name : str, optional
-        What errors and pictures call it; without one, the variable's name.
+        The name in errors and pictures; without one, the variable's name.
     dtype : dtype, optional
         As for `np.array`.
 
@@ -38,14 +38,14 @@ class Tensor:
     op
         The row of the table that made it, None for a leaf.
     args, params
-        What the op was called with: arrays and Tensors, and the other arguments by name.
+        The arguments of the op: arrays and Tensors, and the other arguments by name.
     scope
         The `mg.scope` names and calls of modules in which it was made.
 
     Raises
     ------
     TypeError
-        If gradients are asked of integers, booleans or complex numbers.
+        If gradients are required for integers, booleans or complex numbers.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class Tensor:
     _requires_grad: bool
     op: Any
     args: tuple[Any, ...]
-    _values: Any  # of the args, as the kernel was given them
+    _values: Any  # the arguments as the kernel got them
     params: Any
     _paths: Paths
     _order: int
@@ -96,7 +96,7 @@ class Tensor:
 
     @property
     def _parents(self) -> list[tuple[Any, Rule]]:
-        """The tensors that a gradient goes back to from here, each with its VJP."""
+        """The tensors that receive a gradient from this node, each with its VJP."""
         return [(self.args[i] if self.args else None, rule) for i, rule in self._paths]
 
     @property
@@ -110,7 +110,7 @@ class Tensor:
 
     @property
     def grad(self) -> Any:
-        """The gradient that the last `backward` left here, an array of the tensor's shape, or None."""
+        """The gradient that `backward` stored, an array of the tensor's shape, or None."""
         trace = CURRENT.get().trace
         if trace is not None:
             return trace.gradient(self)
@@ -126,7 +126,7 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients are wanted."""
+        """True if the tensor requires a gradient."""
         return self._requires_grad
 
     @requires_grad.setter
@@ -138,7 +138,7 @@ class Tensor:
         self._requires_grad = bool(wanted)
 
     def detach(self) -> Tensor:
-        """The same memory without a past: no gradient passes through it."""
+        """Return a leaf with the same memory; no gradient passes through it."""
         detached = constant(self._data)
         detached._memory = memory_of(self)
         detached._created_at = caller_location()
@@ -157,18 +157,18 @@ class Tensor:
         Parameters
         ----------
         gradient : array_like, optional
-            The cotangent to start from, of this tensor's shape; without it 1, for a scalar.
+            The cotangent to start from, in this tensor's shape; the default is 1 for a scalar.
         retain_graph : bool
-            False forgets the graph on the way: values and gradients stay, a second walk is refused.
+            False frees the graph: values and gradients stay, but a second backward pass raises an error.
         create_graph : bool
-            True makes the gradients Tensors, to be differentiated again.
+            True makes the gradients Tensors that can be differentiated again.
 
         Raises
         ------
         ValueError
-            If this is no scalar and no gradient is given, or the gradient has another shape.
+            If this is not a scalar and no gradient is given, or if the gradient has another shape.
         RuntimeError
-            If a value that a rule needs was written to since, or the graph was forgotten.
+            If a value that a rule needs was overwritten after its use, or the graph was freed.
         """
         g = seed(self, gradient)
         visit = store_gradient if retain_graph else free_graph
@@ -185,7 +185,7 @@ class Tensor:
                 g, added = before + g, True
             leaf._grad = g
         if added:
-            del g, leaf  # which would count as the user's
+            del g, leaf  # as they would count as the user's references
             errors.warn_of_history(self, leaves)
 
     def numpy(self) -> Any:
@@ -222,7 +222,7 @@ class Tensor:
         check_untraced(self, "in")
         return as_ndarray(value) in self._data
 
-    # Conversions, refused where they would cut the graph unseen, or make a value part of a program.
+    # Conversions; they raise if they would silently cut the graph, or make a value a constant of a program.
 
     def __bool__(self) -> bool:
         check_untraced(self, "bool()")
@@ -249,7 +249,7 @@ class Tensor:
         return np.array(expose(self), dtype=dtype, copy=copy)
 
     def __reduce__(self) -> Any:
-        """Pickle and copy a leaf as its values; what is recorded holds on to a graph, and is refused."""
+        """Pickle and copy a leaf as its values; raise for a recorded tensor, as it holds a graph."""
         errors.check_unrecorded(self)
         return _leaf, (type(self), self._data, self._requires_grad, self.name, self._grad)
 
@@ -278,7 +278,7 @@ def _leaf(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, 
 
 
 def check_untraced(tensor: Tensor, how: str) -> None:
-    """Refuse what would make today's value part of a program."""
+    """Raise if an operation would make the current value a constant of a program."""
     trace = CURRENT.get().trace
     if trace is not None:
         trace.refuse(tensor, how)
@@ -290,7 +290,7 @@ def as_ndarray(x: Any) -> Any:
 
 
 def constant(data: Any) -> Tensor:
-    """A Tensor around an array, without a copy and without a past."""
+    """Return a leaf that holds an array, without a copy."""
     return init_leaf(allocate(Tensor), data)
 
 
@@ -319,14 +319,14 @@ def as_tensor(x: Any) -> Tensor:
 
 
 def borrowed(array: Any) -> Tensor:
-    """A Tensor around an array that somebody else may write to."""
+    """Return a Tensor that holds an array to which other code may write."""
     tensor = constant(array)
     expose(tensor)
     return tensor
 
 
 def assign(tensor: Tensor, values: Any) -> Tensor:
-    """Write values of the same shape into a tensor's memory, unrecorded; returns the tensor."""
+    """Write values of the same shape into a tensor's memory, unrecorded; return the tensor."""
     errors.check_write(tensor, values)
     trace = CURRENT.get().trace
     if trace is not None:
@@ -340,7 +340,7 @@ def assign(tensor: Tensor, values: Any) -> Tensor:
 
 
 def seed(output: Tensor, gradient: Any) -> Any:
-    """The cotangent that a walk back starts from: 1 for a scalar, else the caller's own."""
+    """Return the cotangent that the backward pass starts from: the given one, or 1 for a scalar."""
     errors.check_recorded(output)
     if gradient is not None:
         return cotangent(output, gradient)
@@ -351,7 +351,7 @@ def seed(output: Tensor, gradient: Any) -> Any:
 
 
 def cotangent(tensor: Tensor, values: Any) -> Any:
-    """A copy of the values, checked to be a gradient of the tensor: an array of its shape and dtype."""
+    """Return a copy of the values in the tensor's dtype; raise if they do not have its shape."""
     if tracing():
         values = values if isinstance(values, Tensor) else Tensor(values)
         errors.check_shape("the gradient", values, tensor)

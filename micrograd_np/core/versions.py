@@ -1,15 +1,15 @@
-"""A value that a rule still has to read may not change silently: versions of tensors, snapshots of arrays.
+"""Versions of tensors and snapshots of arrays: a value that a rule still reads must not change silently.
 
-There are three ways to change a value between the forward and the backward pass, and one answer to each:
+There are three ways to change a value between the forward and the backward pass; each has its own protection:
 
 - a recorded write into a tensor (`w += 1`, `w[0] = 1`, `w.assign(...)`): its `Memory` keeps the time and the line, and
   `check_unwritten` refuses the backward pass with both lines;
-- a write into a plain array that an op took (an operand, an index, a mask, labels): nobody sees it, so the node keeps a
-  `snapshot` of the array beside the array itself, and the rules read that;
-- a write into the array that `x.data` gave away: nobody sees it either, so `expose` copies the memory when it is first
-  given away, and ops that run later keep snapshots of it.
+- a write into a plain array that an op took (an operand, an index, a mask, labels): the engine cannot see it, so the
+  node keeps a `snapshot` of the array, and the rules read that;
+- a write into the array that `x.data` returned: the engine cannot see it either, so `expose` copies the memory when it
+  is first returned, and ops that run later keep snapshots of it.
 
-Only values that a rule reads count. Snapshots are held by nodes alone and die with the graph.
+Only values that a rule reads are protected. Only nodes hold snapshots, which are freed with the graph.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from numpy import ndarray
 from . import errors
 from .names import Location, caller_location
 
-next_id = itertools.count(1).__next__  # births of nodes and writes of arrays, on one clock
+next_id = itertools.count(1).__next__  # one counter for new nodes and for writes, so that both can be compared
 
 
 class Memory:
-    """When and where an array was last written to, and copies made of it when it was given away.
+    """The time and line of the last write into an array, and the copies made when it was given to the user.
 
     Every view of the array shares it.
     """
@@ -44,7 +44,7 @@ class Memory:
     def __init__(self) -> None:
         self.written = 0
         self.where: Location | None = None
-        # When the memory was given away, and a copy for older nodes or None, by the id of the array that owns it.
+        # By id of the array that owns the memory: when it was given to the user, and a copy for older nodes or None.
         self.copies: dict[int, tuple[int, Any]] = {}
 
     def write(self) -> None:
@@ -53,7 +53,7 @@ class Memory:
 
 
 class Latest:
-    """The times of the last write and of the last giving away, of all: a walk back looks here first."""
+    """The times of the last write, and of the last array given to the user; the backward pass checks these first."""
 
     written = 0
     exposed = 0
@@ -63,7 +63,7 @@ latest = Latest()
 
 
 def memory_of(tensor: Any) -> Memory:
-    """The memory of a tensor, made when it is first shared or written to."""
+    """Return the `Memory` of a tensor; it is made when the tensor is first shared or written to."""
     if tensor._memory is None:
         tensor._memory = Memory()
     found: Memory = tensor._memory
@@ -71,7 +71,7 @@ def memory_of(tensor: Any) -> Memory:
 
 
 def check_unwritten(node: Any) -> None:
-    """Refuse to walk on where a value that a rule has yet to read was written to since the node was made."""
+    """Raise if a value that a rule of the node reads was written to after the node was made."""
     memories = [getattr(value, "_memory", None) for value in (node, *node.args)]
     if isinstance(node._data, tuple):
         memories[0] = max(getattr(node._data, "memories", ()), key=lambda seen: seen.written, default=None)
@@ -85,25 +85,26 @@ def check_unwritten(node: Any) -> None:
 # Below this many bytes a copy costs less than looking for an equal one.
 SMALL = 4096
 
-# Snapshots in use, by where and how the array lies. An entry is only taken after a comparison of all bytes, so that
-# the address of an array that is gone does no harm.
+# Snapshots in use, by address and layout of the array. An entry is used only after a comparison of all bytes, so that
+# an address that now belongs to another array does no harm.
 SNAPSHOTS: WeakValueDictionary[Any, ndarray] = WeakValueDictionary()
 
 
 def saved(args: Sequence[Any], values: Sequence[Any], read: Sequence[int]) -> tuple[Any, ...]:
-    """The arrays that a node keeps: snapshots where a rule reads the value and somebody else may write to it."""
+    """Return the arrays that a node keeps: snapshots if a rule reads the value and other code may write to it."""
     kept = list(values)
     for i in read:
         x = args[i]
         if x is kept[i] or (x._memory is not None and x._memory.copies):
             kept[i] = snapshot(kept[i])
-    return tuple(kept)  # the collector need not look at a tuple of arrays again, as it must at a list
+    return tuple(kept)  # the garbage collector stops tracking a tuple of arrays, but not a list
 
 
 def snapshot(array: Any) -> Any:
-    """The values of an array as they are now: a copy of the same layout, shared as long as the array stays equal.
+    """Return a copy of an array with the same layout; later calls share it as long as the array stays equal.
 
-    What cannot change is returned as it is: numbers, and arrays that are read-only down to the owner of the memory.
+    Values that cannot change are returned as they are: numbers, and arrays that are read-only down to the owner of the
+    memory.
     """
     if type(array) is ndarray and array.nbytes <= SMALL and array.flags.forc:
         return array.copy("K")
@@ -119,7 +120,7 @@ def snapshot(array: Any) -> Any:
 
 
 def is_frozen(array: Any) -> bool:
-    """Whether nobody can write to an array: neither to it nor to what it is a view of."""
+    """Return whether an array is read-only, and also every array that it is a view of."""
     while isinstance(array, ndarray):
         if array.flags.writeable:
             return False
@@ -128,12 +129,12 @@ def is_frozen(array: Any) -> bool:
 
 
 def copied(array: Any) -> Any:
-    """A copy whose strides are the array's, since the last bits of sums and products depend on them.
+    """Return a copy with the same strides, since the last bits of sums and products depend on them.
 
     A repeated axis (stride 0) stays repeated. A gap of more than four times what it separates is narrowed to one, so
     that a column of a large matrix does not cost a copy of the matrix.
     """
-    if not isinstance(array, ndarray):  # a number is itself, a device's array is copied as its library does
+    if not isinstance(array, ndarray):  # a number cannot change; a device array copies itself
         return array.copy() if hasattr(array, "dtype") and not isinstance(array, np.generic) else array
     if array.flags.forc:
         return array.copy("K")
@@ -152,14 +153,14 @@ def copied(array: Any) -> Any:
 
 
 def distinct(array: Any) -> Any:
-    """An array with each repeated axis cut to one entry."""
+    """Return an array with each repeated axis cut to one entry."""
     if 0 not in array.strides:
         return array
     return array[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)]
 
 
 def same_bits(a: Any, b: Any) -> bool:
-    """Whether two arrays of one shape and dtype hold the same bytes: nan is nan, and 0 is not -0."""
+    """Return whether two arrays of one shape and dtype hold the same bytes: nan equals nan, 0 differs from -0."""
     if not isinstance(a, ndarray):
         return bool(np.all(a == b))
     a, b = distinct(a), distinct(b)
@@ -171,25 +172,25 @@ def same_bits(a: Any, b: Any) -> bool:
     return bool((a == b).all())
 
 
-# Memory that was given away.
+# Memory that was given to the user.
 
 
 def expose(tensor: Any) -> Any:
-    """Give a tensor's array away; older nodes that read it will be given a copy, which is made now if there are any."""
-    alone = references(tensor) == ALONE  # first of all: each name for the array here would count
+    """Return a tensor's array to the user; if older nodes may read it, make the copy that they will read instead."""
+    alone = references(tensor) == ALONE  # must come first: each name for the array here would count as a reference
     array = tensor._data
-    if isinstance(array, tuple):  # several outputs: they are given away one by one
+    if isinstance(array, tuple):  # several outputs: each is exposed on its own
         return array
     seen, base = memory_of(tensor), owner(array)
     unread = alone and base is array and not any(reads(rule, 0) for _, rule in tensor._paths)
-    if id(base) not in seen.copies or unread:  # unread, later: those who read the copy are gone
+    if id(base) not in seen.copies or unread:  # unread at a later call: no node needs the old copy
         latest.exposed = next_id()
         seen.copies[id(base)] = latest.exposed, None if unread else copied(base)
     return array
 
 
 def owner(array: Any) -> Any:
-    """The array that owns the memory of a view."""
+    """Return the array that owns the memory of a view."""
     while isinstance(array, ndarray) and isinstance(array.base, ndarray):
         array = array.base
     return array
@@ -206,12 +207,12 @@ class _Alone:
         self._data = np.empty(0)
 
 
-# What `references` counts where only the tensor holds its array: then no node reads it, and no view of it is alive.
+# The result of `references` if only the tensor holds its array: then no node reads it, and no view of it is alive.
 ALONE = references(_Alone())
 
 
 def as_used(node: Any) -> tuple[Any, list[Any]]:
-    """A node's value and those of its arguments, as they were when it ran."""
+    """Return a node's value and those of its arguments as they were when it ran."""
     z = node._data
     if isinstance(z, tuple):
         parts = [before(part, seen, node._order) for part, seen in zip(z, getattr(z, "memories", ()), strict=False)]
@@ -222,7 +223,7 @@ def as_used(node: Any) -> tuple[Any, list[Any]]:
 
 
 def argument(x: Any, value: Any, order: int) -> Any:
-    """The value of an argument as a node used it: the tensor's own array where that still holds it."""
+    """Return the value of an argument as a node used it: the tensor's own array if it is unchanged."""
     array = getattr(x, "_data", value)
     if array is value:
         return before(value, getattr(x, "_memory", None), order)
@@ -230,7 +231,7 @@ def argument(x: Any, value: Any, order: int) -> Any:
 
 
 def before(array: Any, seen: Memory | None, order: int) -> Any:
-    """An array, or if it was given away and changed after a node's order, a copy of what it was."""
+    """Return an array; if it was given to the user after the node `order`, and has changed, return the old copy."""
     if seen is None or not seen.copies or not array.size:
         return array
     base = owner(array)
@@ -255,9 +256,9 @@ METADATA = {"shape", "dtype", "ndim", "size"}
 
 
 def reads(rule: Callable[..., Any], position: int) -> bool:
-    """Whether a rule `(g, z, x, y, ...)` reads the value of z (position 0), x (1), y (2), ...
+    """Return whether a rule `(g, z, x, y, ...)` reads the value of z (position 0), x (1), y (2), ...
 
-    A look at `x.shape` is no reading of `x`.
+    Reading `x.shape` does not count as reading `x`.
 
     Examples
     --------
@@ -274,7 +275,7 @@ def reads(rule: Callable[..., Any], position: int) -> bool:
 
 
 def innermost(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """The function inside partial objects and wrappers; a row's `__wrapped__` is its place in the table."""
+    """Return the function inside partial objects and wrappers; a row's `__wrapped__` is its place in the table."""
     inner = getattr(rule, "__wrapped__" if isinstance(rule, FunctionType) else "func", None)
     return rule if inner is None else innermost(inner)
 
