@@ -12,6 +12,14 @@ from micrograd_np.training.loop import interruptible
 from .examples import STEPS, fitted, same
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """A shell that starts the tests in the background has Python ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def press(run=None):
     os.kill(os.getpid(), signal.SIGINT)
 
