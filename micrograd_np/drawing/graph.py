@@ -92,7 +92,7 @@ def reached(ops: Sequence[Tensor], tensor: Tensor, flowing: bool = True) -> set[
 
 
 def is_box(x: Any) -> bool:
-    """Whether an argument is a box of its own; numbers are written into the op's."""
+    """Return whether an argument has a box of its own; numbers are written into the box of the op."""
     return isinstance(x, Tensor) or getattr(x, "ndim", 0) > 0
 
 

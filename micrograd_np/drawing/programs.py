@@ -62,7 +62,7 @@ def box(id: str, kind: str, name: str | None, value: Value) -> Node:
 
 
 def said(x: Any, boxes: dict[Value, Node]) -> Phrase:
-    """How an input of a step is written."""
+    """Return how an input of a step is written."""
     if not isinstance(x, Value):
         return short(x)
     return short(x.of) if x.kind == CONSTANT else boxes[x].phrase
