@@ -61,7 +61,7 @@ def reason(tensor: Any, output: Tensor | None, names: Names) -> str:
 
 
 def constant(tensor: Tensor, name: str, names: Names) -> str:
-    """Of a tensor that does not ask for a gradient."""
+    """Explain a tensor that does not require a gradient."""
     if tensor.dtype.kind != "f":
         return (
             f"{name} holds {tensor.dtype} numbers, and only real floating-point numbers have gradients. "
@@ -80,7 +80,7 @@ def constant(tensor: Tensor, name: str, names: Names) -> str:
 
 
 def missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) -> str:
-    """Of a tensor that wants a gradient and has none."""
+    """Explain a tensor that requires a gradient and has none."""
     if not outputs:
         cut = [names(x) for x in names.held if isinstance(x, Tensor) and x._paths is FREED]
         if cut:
