@@ -426,9 +426,10 @@ TABLES = {
 
 
 def missing(owner: str, name: str, public: Iterable[str]) -> AttributeError:
-    """What to say of a name that does not exist: the cure, or a public name that is spelled much like it.
+    """Return the error for a name that does not exist: it names the cure, or a public name with a similar spelling.
 
-    The error names an object without attributes: Python would offer names by spelling alone, squeeze for unsqueeze.
+    The error carries `obj=None`. With the module there, Python would add its own suggestion, by spelling alone: squeeze
+    for unsqueeze.
     """
     asked, text = name, f"{owner} has no {name!r}."
     table = TABLES[owner]
@@ -487,7 +488,7 @@ def install(cls: type, owner: str, hidden: Iterable[str] = ()) -> None:
 
 
 def own(instance: Any, name: str) -> bool:
-    """Whether an attribute is there, and no Cure."""
+    """Return whether an object has an attribute that is not a Cure."""
     if name in getattr(instance, "__dict__", ()):
         return True
     found = next((vars(cls)[name] for cls in type(instance).__mro__ if name in vars(cls)), None)

@@ -162,7 +162,7 @@ def forward_nonfinite(name: str, z: Any, index: Any) -> FloatingPointError:
 
 
 def check_cotangent(name: str, parameter: str, cotangent: Any, like: Any) -> None:
-    """What a user's rule returned must be a gradient of its argument: an array of floats of its shape."""
+    """Raise if a user's rule did not return a gradient of its argument: an array of floats of that shape."""
     rule = f"the rule of {name} for {parameter}"
     if not hasattr(cotangent, "dtype"):
         raise ArgumentTypeError(

@@ -154,7 +154,7 @@ def surface(f: Any, X: Any, y: Any, border: float = 0.5) -> Any:
 
 
 def stacked(hidden: Mapping[int, Any]) -> Any:
-    """What a layer gave at each step, as one array (steps, inputs, units)."""
+    """Return the activations of a layer at all steps as one array (steps, inputs, units)."""
     arrays = {step: values_of(array) for step, array in hidden.items()}
     shapes = {step: array.shape for step, array in arrays.items()}
     if not arrays or len(set(shapes.values())) > 1 or len(next(iter(shapes.values()))) != 2:

@@ -154,7 +154,7 @@ def own_leaf(x: Any) -> Tensor:
 
 
 def reaches_others(output: Tensor, ends: Sequence[Tensor]) -> bool:
-    """Whether the graph of `output` has a leaf besides these whose gradient is wanted."""
+    """Return whether the graph of `output` has a leaf outside `ends` that requires a gradient."""
     seen = set(ends)
     pending = [x for x, _ in output._parents]
     while pending:

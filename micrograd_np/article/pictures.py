@@ -80,7 +80,7 @@ def course(network: Network, steps: int = STEPS) -> dict[int, dict[str, Any]]:
 
 
 def hidden_activations(course: dict[int, dict[str, Any]]) -> Any:
-    """What each hidden unit answers to each input over the training, an input in the colour of its class."""
+    """Plot each hidden unit's output for each input during the training; a line's colour is the class of its input."""
     hidden = {i: step["l1"].data for i, step in course.items()}
     figure = plots.activations(hidden, THREE_LAYERS.y, [str(x) for x in hand.X])
     for unit, axes in enumerate(figure.axes):
@@ -98,6 +98,6 @@ def surfaces(course: dict[int, dict[str, Any]]) -> Any:
 
 
 def output(syn0: Array, syn1: Array, points: Array) -> Array:
-    """What the 3-layer network answers to points of two numbers."""
+    """Return the output of the 3-layer network for points of two numbers; the third input is always 1."""
     inputs = np.concatenate([points, np.ones((len(points), 1))], axis=1)
     return sigmoid(sigmoid(inputs @ syn0) @ syn1)

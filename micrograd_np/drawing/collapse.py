@@ -18,10 +18,10 @@ from .scene import UNNAMED, Edge, Node, Scene, common, entitle, phrase_of, taggi
 
 
 def rename(scene: Scene, owner: dict[str, str], told: Container[str], single: Container[str]) -> None:
-    """Write the operations again, in a scene whose boxes are not joined yet.
+    """Write the formulas of the operations again, in a scene whose boxes are not joined yet.
 
-    `owner` has the box of each operation, `told` those that are shown or that a fold tells about, and `single` the
-    folds of which the last value alone goes on, to operations that are shown: it is called as its box is.
+    `owner` maps each operation to its box. `told` has the operations that are shown, alone or inside a fold. `single`
+    has the folds of which only the last value goes on, to operations that are shown: that value has its box's name.
     """
     tags = tagging({node.title for node in scene.nodes if node.name or not node.op})
     arriving: dict[str, list[Edge]] = {}
@@ -48,7 +48,7 @@ def rename(scene: Scene, owner: dict[str, str], told: Container[str], single: Co
 
 
 def joins(owner: dict[str, str]) -> set[str]:
-    """The boxes of more than one operation."""
+    """Return the boxes that stand for more than one operation."""
     return {box for id, box in owner.items() if id != box}
 
 
@@ -57,13 +57,13 @@ def own(node: Node) -> Phrase:
 
 
 def see_through(scene: Scene) -> Scene:
-    """A scene without aliases: what reads one, reads what it is an alias of, under the first name that either has."""
+    """Return the scene without aliases: their arrows start at the original value, which takes a name from them."""
     by_id = {node.id: node for node in scene.nodes}
     alias = {edge.head: edge.tail for edge in scene.edges if by_id[edge.head].op == "alias"}
     alias = {id: tail for id, tail in alias.items() if by_id[id].kind != "output"}
     if not alias:
         return scene
-    for id, tail in alias.items():  # in the order of computation, so that what a tail is an alias of is known
+    for id, tail in alias.items():  # in the order of computation: an alias of an alias then leads to the value itself
         alias[id] = alias.get(tail, tail)
         value = by_id[alias[id]]
         value.name = value.name or by_id[id].name
@@ -76,10 +76,10 @@ def see_through(scene: Scene) -> Scene:
     return scene
 
 
-CROWD = 3  # arrows from one box that are drawn; of more, one is
-TOLD = 12  # operations at either end of a fold that a page tells, or those of a whole turn of its loop
+CROWD = 3  # if more arrows than this leave one box for folds, only the first is drawn
+TOLD = 12  # operations that a page lists at either end of a fold, or one whole turn of its loop if that is longer
 MOST = 60
-GIVEN = 4  # values that go on from a fold and are shown
+GIVEN = 4  # values leaving a fold that its box shows
 LEAVES = ("constant", "frozen", "leaf")
 
 Scope = tuple[str, ...]
@@ -87,28 +87,28 @@ Scope = tuple[str, ...]
 
 @dataclass
 class Item:
-    """One box to be: an operation, or several folded ones."""
+    """A future box: one operation, or several folded ones."""
 
     key: Hashable
     words: str
     nodes: list[Node]
     scope: Scope
-    group: str = ""  # the module or scope that it is the whole of
-    turn: int = 0  # how many operations a turn of its loop has
+    group: str = ""  # the module or scope, if the item is the whole of one
+    turn: int = 0  # operations in one turn of its loop
 
     @property
     def size(self) -> int:
-        """How many operations it stands for, those without a box too."""
+        """Return the number of operations in the item, with those that have no box of their own."""
         return len(self.nodes) + sum(len(node.hidden) for node in self.nodes)
 
 
 def owners(items: list[Item]) -> dict[str, str]:
-    """The id of the box in which each operation is drawn."""
+    """Return, for each operation, the id of the box in which it is drawn."""
     return {node.id: item.nodes[-1].id for item in items for node in item.nodes}
 
 
 def leaves(scene: Scene, owner: dict[str, str]) -> list[Node]:
-    """The leaves that are drawn: those that no fold has to itself."""
+    """Return the leaves that are drawn. A leaf that only one fold uses is not."""
     folds = {box for box, count in Counter(owner.values()).items() if count > 1}
     users: dict[str, set[str]] = {}
     for edge in scene.edges:
@@ -121,7 +121,7 @@ def leaves(scene: Scene, owner: dict[str, str]) -> list[Node]:
 
 
 def redraw(scene: Scene, items: list[Item]) -> Scene:
-    """The scene of the items: folded boxes in the place of their nodes, and their arrows joined."""
+    """Return the scene of the items: a folded box replaces its nodes, and arrows between the same boxes become one."""
     owner = owners(items)
     kept = leaves(scene, owner)
     folds = {item.nodes[-1].id: item for item in items if item.size > 1}
@@ -158,7 +158,7 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
 
 
 def thin(nodes: list[Node], edges: list[Edge]) -> None:
-    """One arrow for many: of a leaf that many folds use, as a weight is at every turn, and of a fold's many values."""
+    """Draw one arrow instead of many: from a leaf to many folds (a weight used at every turn), or between two boxes."""
     by_id = {node.id: node for node in nodes}
     crowds: dict[Hashable, list[Edge]] = {}
     for edge in edges:
@@ -178,7 +178,7 @@ def thin(nodes: list[Node], edges: list[Edge]) -> None:
 
 
 def summary(item: Item, leaving: set[str]) -> Node:
-    """The box of a folded item; where only its last value goes on, it shows that one, and of a group's several each."""
+    """Return the box of a folded item, with the one value that leaves it, or the first four that leave a group."""
     last = item.nodes[-1]
     words = item.group or item.words
     gives = [replace(node) for node in item.nodes if node.id in leaving or node is last]
@@ -192,13 +192,13 @@ def summary(item: Item, leaving: set[str]) -> Node:
 
 
 def shown(item: Item) -> list[Node]:
-    """As many of a fold's operations, of its beginning and of its end, as can be read: whole turns of a loop."""
+    """Return the operations of a fold that a page lists: all if they are few, else those at both ends."""
     told = min(max(TOLD, item.turn), MOST)
     return item.nodes if len(item.nodes) <= 2 * told else [*item.nodes[:told], *item.nodes[-told:]]
 
 
 def inside(item: Item, places: dict[str, int], scene: Scene, arriving: dict[str, list[Edge]]) -> Scene:
-    """What is in a fold, for those who look into it."""
+    """Return the scene inside a fold: its listed operations, and the values that they read."""
     own = {node.id for node in shown(item)}
     edges = [replace(edge) for id in own for edge in arriving.get(id, ())]
     around = sorted(places[id] for id in own | {edge.tail for edge in edges})
@@ -212,7 +212,7 @@ def inside(item: Item, places: dict[str, int], scene: Scene, arriving: dict[str,
 
 
 def said(items: list[Item], swallowed: int) -> list[str]:
-    """What was folded, in words."""
+    """Describe what was folded, one line for each fold, and how many leaves are not drawn."""
     folded = [item for item in items if item.size > 1]
     groups = [item for item in folded if item.group]
     lines = []
@@ -229,12 +229,12 @@ def said(items: list[Item], swallowed: int) -> list[str]:
 READABLE = 40  # boxes; in a larger picture, loops and modules that run again are drawn once
 NUMBERED = 120  # boxes; a larger picture has no numbers, so modules and scopes are boxes
 LIMIT = 300
-AGAIN = re.compile(r", (?:run|step) (?!1$)\d+$")  # of a module's calls, those after the first
+AGAIN = re.compile(r", (?:run|step) (?!1$)\d+$")  # the calls of a module after the first one
 LEAST = 4  # boxes behind the first turn: fewer are not worth a fold
 
 
 def fold(scene: Scene, limit: int | None = None, groups: Iterable[str] = ()) -> Scene:
-    """A scene of at most `limit` boxes, with the named groups as one box each."""
+    """Return a scene of about `limit` boxes at most, with each of the named groups as one box."""
     items = [
         Item(key(node), sign(node.source), [node], () if node.kept else node.scope)
         for node in scene.nodes
@@ -253,13 +253,13 @@ def fold(scene: Scene, limit: int | None = None, groups: Iterable[str] = ()) -> 
 
 
 def is_alone(node: Node) -> bool:
-    """Whether a box is never folded: an output, or what an explanation is about."""
+    """Return whether a box is never folded: an output, or a value that an explanation is about."""
     return node.kept or node.kind == "output"
 
 
 def key(node: Node) -> Hashable:
-    """What makes two operations alike: op and source line. An output is like no other."""
-    made_at = getattr(node.source, "_created_at", None) or getattr(node.source, "where", None)  # of a Tensor, of a step
+    """Return a key that similar operations share: op and source line. A box that is never folded has its own."""
+    made_at = getattr(node.source, "_created_at", None) or getattr(node.source, "where", None)  # of a Tensor; of a step
     return node.id if is_alone(node) else (node.op, made_at)
 
 
@@ -268,17 +268,17 @@ def sign(made: Any) -> str:
 
 
 def depth(scope: Scope, chosen: Callable[[str], Any]) -> int:
-    """How deep the first group is that is chosen; 0 if none is."""
+    """Return the depth of the first chosen group of a scope, 1 for the outermost; 0 if none is chosen."""
     return next((i for i, label in enumerate(scope, 1) if chosen(label)), 0)
 
 
 def reaches(scope: Scope, level: int) -> int:
-    """The level, where there are groups as deep as that."""
+    """Return the level if the scope is at least that deep, else 0."""
     return level if len(scope) >= level else 0
 
 
 def gather(items: list[Item], depth_of: Callable[[Scope], int]) -> list[Item]:
-    """Operations of a group that follow each other as one item."""
+    """Join the operations of a group that follow each other into one item."""
     gathered: list[Item] = []
     for group, run in groupby(items, key=lambda item: item.scope[: depth_of(item.scope)]):
         inside = list(run)
@@ -293,12 +293,12 @@ def gather(items: list[Item], depth_of: Callable[[Scope], int]) -> list[Item]:
 
 
 def is_called(label: str, group: str) -> bool:
-    """Whether a group is meant: a scope by its name, a module by its path."""
+    """Return whether a label belongs to the group that the user named: a scope's name or a module's path."""
     return label == group or label.startswith(f"{group}: ")
 
 
 def fold_loops(scene: Scene, items: list[Item], limit: int, scoped: bool) -> list[Item]:
-    """Loops fold, the shortest body first, until there are few enough boxes; over several scopes only if `scoped`."""
+    """Fold loops, the shortest body first, until the boxes are few enough; across scopes only if `scoped`."""
     while boxes(scene, items) > limit:
         shorter = fold_repeats(items, scoped)
         if len(shorter) == len(items):
@@ -308,7 +308,7 @@ def fold_loops(scene: Scene, items: list[Item], limit: int, scoped: bool) -> lis
 
 
 def fold_repeats(items: list[Item], scoped: bool) -> list[Item]:
-    """The shortest loop found: where the same items come four times and more, all but the first and last fold."""
+    """Fold the loops with the shortest body: of four turns or more, all but the first and the last become one."""
     numbers: dict[Hashable, int] = {}
     alike = [item.key if scoped else (item.key, item.scope) for item in items]
     keys = np.array([numbers.setdefault(key, len(numbers)) for key in alike])
@@ -344,7 +344,7 @@ def merged(middle: list[Item], body: list[Item]) -> Item:
 
 
 def fold_middle(scene: Scene, items: list[Item], limit: int) -> list[Item]:
-    """What repeats nothing: as much of the beginning and of the end as has room."""
+    """Fold the middle of a graph without loops; its beginning and its end stay as far as there is room."""
     shorter, kept = items, limit
     while kept > 2 and boxes(scene, shorter) > limit:
         kept = kept * 3 // 4

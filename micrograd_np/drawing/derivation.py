@@ -67,7 +67,7 @@ def typeset(lines: list[Line]) -> str:
 
 
 def symbol(node: Node, number: int, last: bool) -> str:
-    """Return how a gradient is written: δ of what is between, ∂L/∂w of what the explanation is about."""
+    """Return the symbol of a gradient: ∂L/∂w for the tensor that is explained, δ for the values on the way."""
     if last and node.title:
         return rf"\frac{{\partial L}}{{\partial {name(node.title)}}}"
     return rf"\delta_{{{name(node.title) if node.title else number}}}"
@@ -85,7 +85,7 @@ def written(
     known = {"z": ("z", head.value)} | words | {g: ("1" if start else symbols[head.id], head.gradient)}
     source, places = edge.rule, {}
     if not head.title and head.text and "…" not in head.text and "z" not in words:
-        source = re.sub(r"\bz\b", f"({head.text})", source)  # what has no name is written out
+        source = re.sub(r"\bz\b", f"({head.text})", source)  # a value without a name is written out
     for i, text in enumerate(sorted(known, key=len, reverse=True)):
         source, found = re.subn(rf"(?<![\w.']){re.escape(text)}(?![\w'])", f"{prefix}_{i}_", source)
         if found:

@@ -20,7 +20,7 @@ WORDS = 48  # letters of a formula
 
 @dataclass(frozen=True)
 class View:
-    """What is shown: which direction, and how much of it."""
+    """The choice of what a picture shows: the direction, and the amount of detail for its number of boxes."""
 
     direction: str
     boxes: int
@@ -28,20 +28,20 @@ class View:
 
     @property
     def grids(self) -> bool:
-        """Whether arrays are shown as heated cells; in a larger picture each is one line."""
+        """Return whether arrays are shown as coloured cells; in a larger picture each is one line."""
         return self.boxes <= 30
 
     def grid(self, node: Node) -> bool:
-        """Whether the arrays of a box are; of more than a few boxes, only where the user gave a name."""
+        """Return whether a box shows its arrays as cells; with over 12 boxes, operations need a name for it."""
         return self.grids and (self.boxes <= 12 or bool(node.name) or node.kind != "operation")
 
     @property
     def lines(self) -> bool:
-        """Whether arrays and rules are shown at all; in the largest pictures only what boxes are called."""
+        """Return whether arrays and rules are shown at all; the largest pictures show only the names of boxes."""
         return self.boxes <= 120
 
     def arrays(self, node: Node) -> list[tuple[str, Any, str]]:
-        """The arrays of a box that are shown, each with its caption and ink."""
+        """Return the arrays that a box shows, each with its caption and colour."""
         both = [("value", node.value, VALUE), ("gradient", node.gradient, GRADIENT)]
         chosen = {"both": both, "forward": both[:1], "backward": both[1:]}[self.direction]
         return [one for one in chosen if one[1] is not None and self.lines]
@@ -78,7 +78,7 @@ def tr(cells: str) -> str:
 
 
 def part(node: Node, caption: str) -> str:
-    """A handle on a part of a box, by which a page finds it."""
+    """Return the attributes by which a page finds a part of a box."""
     return f' id="{node.id}_{caption}" tooltip="{caption}"'
 
 
@@ -90,19 +90,19 @@ def heading(node: Node) -> str:
 
 
 def facts(node: Node) -> str:
-    """The shape and the dtype, where there is something to say."""
+    """Return the shape and the dtype, but neither for a scalar of a usual dtype."""
     words = shape(node).removeprefix("()").strip()
     return f" {words}" if words else ""
 
 
 def state(node: Node, view: View) -> str:
-    """What there is to say beside the numbers; that a backward is missing, only where others had one."""
+    """Return a box's state; a missing backward is mentioned only if other boxes have gradients."""
     obvious = node.state == node.kind or ("backward" in node.state and not view.walked)
     return "" if obvious or not view.lines else node.state
 
 
 def grid(caption: str, values: Any, ink: str, captioned: bool) -> str:
-    """An array as a table of heated cells."""
+    """Return an array as a table of coloured cells."""
     seen = preview(values)
     columns = len(seen.cells[0]) if seen.cells else 1
     width = max((len(text) for texts in seen.cells for text in texts), default=0)
@@ -139,11 +139,11 @@ def clip(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Text as text: in DOT's tables every name is only a name."""
+    """Escape text, so that DOT's tables read no markup in a name."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text).translate(ENTITIES)
 
 
-# Where there are many boxes, a layout of the best lengths would take minutes.
+# With many boxes, Graphviz would need minutes for the best layout: these settings limit its search.
 LARGE = {"nslimit": "2", "mclimit": "0.1"}
 HUGE = LARGE | {"splines": "line", "outputorder": "edgesfirst"}  # no line over a box
 LOOSE = 'border="0" cellspacing="4" cellpadding="3"'
@@ -186,7 +186,7 @@ def source(scene: Scene, direction: str = "both") -> str:
 
 
 def rest(node: Node, view: View) -> str:
-    """Return what a gradient has beside the parts on arrows."""
+    """Describe the part of a gradient that no drawn arrow shows."""
     back = view.grids and view.direction != "forward"
     rest = f"{node.reason}: {brief(node.rest)}" if node.reason and back else ""
     return "; ".join(filter(None, (unshown(node) if back else node.more, rest)))
@@ -224,7 +224,7 @@ def labelled(words: Iterable[str]) -> str:
 
 
 def legend(scene: Scene, view: View) -> str:
-    """What the colours mean, and what was folded."""
+    """Return the legend: the meaning of the colours, and what was folded."""
     present = {node.kind for node in scene.nodes}
     kinds = [
         f'<td bgcolor="{fill}" border="1" color="{border}">{font(words, INK, 9)}</td>'
@@ -257,11 +257,11 @@ def meaning(scene: Scene) -> str:
 
 
 def speaks_of_z(scene: Scene) -> bool:
-    """Whether a rule reads an operation's result as z, and not a value of the user's that is called so."""
+    """Return whether a rule calls an operation's result z, and no value of the user has that name."""
     users = any(node.name == "z" for node in scene.nodes)
     return not users and any(re.search(r"\bz\b", edge.rule) for edge in scene.edges)
 
 
 def folded(scene: Scene) -> list[str]:
-    """What was folded, in lines of a legend's width."""
+    """Return the descriptions of the folds, wrapped to the width of the legend."""
     return [line for words in scene.folded for line in wrap(f"folded: {words}", 100)]

@@ -83,7 +83,7 @@ class Explanation(Listing):
     """The text of an explanation; `.latex` is the same as mathematics, which a notebook shows."""
 
     scene: Scene
-    words: list[Node]  # what formulas may speak of, those beside the way too
+    words: list[Node]  # values that formulas may mention, also those off the path
 
     @property
     def latex(self) -> str:
@@ -95,14 +95,14 @@ class Explanation(Listing):
 
 
 def check_tensor(function: str, x: Any) -> None:
-    """Refuse to explain what is no Tensor."""
+    """Raise if an object to explain is not a Tensor."""
     if not isinstance(x, Tensor):
         whose = ", such as one of its parameters" if hasattr(x, "named_parameters") else ""
         raise ArgumentTypeError(f"{function} asks about a Tensor, and was given {x!r:.60}. Give it a Tensor{whose}.")
 
 
 def check_kept(scene: Scene) -> None:
-    """Refuse to say that no gradient flowed where the graph is not known any more."""
+    """Raise if the graph was freed: nobody can say then whether a gradient flowed."""
     cut = next((node for node in scene.nodes if node.op and node.source._paths is FREED), None)
     if cut:
         raise GradientError(
@@ -119,7 +119,7 @@ def computed_from(tensor: Tensor, names: Names) -> list[Tensor]:
 
 
 def between(scene: Scene, target: str) -> set[str]:
-    """The boxes through which a gradient comes to the target, with the target."""
+    """Return the boxes through which a gradient reaches the target, and the target itself."""
     way = {target}
     for edge in scene.edges:  # in the order of computation
         if edge.flows and edge.tail in way:

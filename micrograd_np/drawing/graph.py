@@ -82,7 +82,7 @@ def with_leaves(ops: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Any]:
 
 
 def reached(ops: Sequence[Tensor], tensor: Tensor, flowing: bool = True) -> set[int]:
-    """Return the ids of the tensor and of what was made from it, along arrows back which a gradient flows, or any."""
+    """Return the ids of the tensor and of all made from it; with `flowing`, only along arrows that carry a gradient."""
     found = {id(tensor)}
     for op in ops:
         args = [op.args[i] for i, _ in op._paths] if flowing and op.args else op.args
@@ -92,7 +92,7 @@ def reached(ops: Sequence[Tensor], tensor: Tensor, flowing: bool = True) -> set[
 
 
 def is_box(x: Any) -> bool:
-    """Whether an argument is a box of its own; numbers are written into the op's."""
+    """Return whether an argument has a box of its own; numbers are written into the box of the op."""
     return isinstance(x, Tensor) or getattr(x, "ndim", 0) > 0
 
 
@@ -100,11 +100,11 @@ def skim(ops: list[Tensor], wanted: list[int], room: int) -> Any:
     """Return the places of the ops that stay: of each loop, its first and last turns."""
     numbers: dict[Any, int] = {}
     keys = np.array([numbers.setdefault(key(x), len(numbers)) for x in ops])
-    keys[wanted] = len(numbers) + np.arange(len(wanted))  # like no other, so that no loop goes over them
+    keys[wanted] = len(numbers) + np.arange(len(wanted))  # a key of their own, so that no loop contains them
     calls = np.array([id(x.scope[0]) if x.scope else 0 for x in ops])
     kept = np.arange(len(ops))
     while len(kept) > room:
-        gaps = np.diff(kept, prepend=-1) - 1  # a turn from which inner turns are gone is like others of that kind
+        gaps = np.diff(kept, prepend=-1) - 1  # turns that lost the same number of inner turns are alike
         shorter = kept[without_middle_turns(keys[kept] + gaps * (keys.max() + 1), calls[kept])]
         if len(shorter) == len(kept):
             return np.union1d(np.concatenate([kept[: room // 2], kept[-room // 2 :]]), wanted)

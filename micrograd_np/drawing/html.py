@@ -1,4 +1,4 @@
-"""A scene as a page that plays it, and a tensor as a table in a notebook. No network, no library."""
+"""An HTML page that plays a scene step by step, and a tensor as a table in a notebook, without network or library."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .values import look
 
 OUTPUTS = re.compile(r"\d+ outputs?")
 NUDGE = 0.001
-WHOLE = 400  # numbers of an array that are given in full
+WHOLE = 400  # an array of at most so many numbers is on the page in full
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -107,7 +107,7 @@ def with_nudges(node: Node, nudged: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def forward(scene: Scene) -> list[dict[str, Any]]:
-    """A step for each value, in the order of computation."""
+    """Return a step for each value, in the order of computation."""
     arriving: dict[str, list[tuple[int, str]]] = {}
     for i, edge in enumerate(scene.edges):
         arriving.setdefault(edge.head, []).append((i, edge.tail))
@@ -123,7 +123,7 @@ def forward(scene: Scene) -> list[dict[str, Any]]:
 
 
 def backward(scene: Scene) -> list[dict[str, Any]]:
-    """A step for each op, the newest first: the gradient that has arrived, and what each rule makes of it."""
+    """Return a step for each op, the newest first: the gradient that arrived, and the result of each rule."""
     leaving: dict[str, list[int]] = {}
     for i, edge in enumerate(scene.edges):
         if edge.flows:
@@ -156,7 +156,7 @@ def backward(scene: Scene) -> list[dict[str, Any]]:
 
 
 def read_by(node: Node, rules: list[str], words: dict[str, str]) -> list[tuple[str, str]]:
-    """The values that an op's rules read beside g: what the formulas call each, and its box."""
+    """Return the values that an op's rules read apart from g: the name of each in formulas, and its box."""
     named = words | {node.title or "z": node.id}
     return [
         (word, box)
@@ -166,7 +166,7 @@ def read_by(node: Node, rules: list[str], words: dict[str, str]) -> list[tuple[s
 
 
 def heat_style() -> str:
-    """A class for each heat, on a light and on a dark page."""
+    """Return the CSS class of each colour level, for light and dark pages."""
     light = "".join(f".h{level} {{ background: {colour}; }}\n" for level, colour in HEAT.items())
     dark = "".join(f".h{level} {{ background: {DARK[colour]}; }}\n" for level, colour in HEAT.items())
     return f"{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
@@ -177,7 +177,7 @@ def added(a: Any, b: Any) -> Any:
 
 
 def missing(scene: Scene) -> list[str]:
-    """Why there are no numbers, or no gradients."""
+    """Return the reason why there are no numbers or no gradients, if so."""
     if scene.program:
         return ["a program has no numbers of its own: they come with each call"]
     return [] if scene.walked else ["no gradients yet: call backward() before drawing"]
@@ -200,7 +200,7 @@ def described(node: Node) -> dict[str, Any]:
 
 
 def told(scene: Scene) -> dict[str, Any]:
-    """What happens inside a fold, as the text of a terminal has it: each value, and each rule, with its numbers."""
+    """Return the contents of a fold in the words of the text picture: each value and each rule, with its numbers."""
     values = [text.forward(node, scene.walked) for node in scene.nodes if node.kind != "input"]
     rules = text.backward(scene) if scene.walked else []
     return {
@@ -215,7 +215,7 @@ def called(node: Node) -> str:
 
 
 def shown(values: Any) -> dict[str, Any] | None:
-    """An array as rows of numbers, short and in full; a large one as it is in a box."""
+    """Return an array as rows of numbers, rounded and in full; a large array as its box shows it."""
     if not hasattr(values, "dtype"):
         return None
     values = host(values)
@@ -234,13 +234,13 @@ def shown(values: Any) -> dict[str, Any] | None:
 
 
 def beside(name: str) -> str:
-    """A file that lies beside this one."""
+    """Return the text of a file in this folder."""
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), encoding="utf-8") as file:
         return file.read()
 
 
 def tensor_html(tensor: Tensor) -> str:
-    """A tensor as a piece of a page."""
+    """Return a tensor as a piece of HTML."""
     node = Node("", kind(tensor, False), tensor.name, source=tensor)
     look(node)
     made = f"op {tensor.op.name}" if tensor.op is not None else node.kind
@@ -252,7 +252,7 @@ def tensor_html(tensor: Tensor) -> str:
 
 
 def grid(caption: str, values: Any, ink: str) -> str:
-    """An array as a table."""
+    """Return an array as an HTML table."""
     seen = preview(values)
     rows = "".join(
         "<tr>" + "".join(cell(text, level) for text, level in zip(texts, heats, strict=True)) + "</tr>"

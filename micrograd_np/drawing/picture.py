@@ -1,4 +1,4 @@
-"""`draw` and `Picture`: one scene, and every way to show it."""
+"""`draw` makes a `Picture`: a scene that can be shown in each format."""
 
 from __future__ import annotations
 
@@ -106,12 +106,12 @@ class Picture:
 
     @functools.cached_property
     def source(self) -> str:
-        """What was computed, and the gradients of its leaves, as NumPy source; RuntimeError where there is none."""
+        """NumPy source of the computation and of the gradients of its leaves; RuntimeError if there is none."""
         return str(self.program())
 
     @property
     def told(self) -> str:
-        """The source for a page, or why it is not there."""
+        """The source for a page, or the reason why there is none."""
         if self.scene.whole > LONG:
             return "too long for a page: picture.source has it"
         try:
@@ -139,7 +139,7 @@ class Picture:
         return path
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """What a notebook shows: the drawing, or its text where no program can draw it."""
+        """Return what a notebook shows: the drawing, or the text if Graphviz is missing or fails."""
         try:
             return {"image/svg+xml": self.svg, "text/plain": repr(self)}
         except (RuntimeError, OSError, ImportError):
@@ -164,7 +164,7 @@ class Player:
         return "<Player; shown in a notebook, or written by picture.save('page.html')>"
 
 
-FINE = 60  # boxes; a larger picture is drawn in fewer dots
+FINE = 60  # boxes; a larger picture has a lower resolution
 LONG = 300  # boxes; the source of a larger picture is not on its page
 FORMATS = {
     ".svg": "svg",
@@ -260,7 +260,7 @@ def pictured(
 
 
 def cure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """What to do where there is no Tensor."""
+    """Return the advice for a target without a Tensor."""
     if any(getattr(x, "ndim", 0) for x in (*args, *kwargs.values())):
         return "A function is given arrays as they are: wrap what wants a gradient, mg.Tensor(x, requires_grad=True)."
     return "Draw a Tensor, or a function that returns one."

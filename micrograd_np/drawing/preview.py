@@ -1,4 +1,4 @@
-"""An array at a glance: a grid of its numbers where it is tiny, else a strip of heat and three numbers."""
+"""Short views of an array: a grid of its numbers if it is small, else a strip of colours and a few numbers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 ROWS, COLUMNS, STRIP = 6, 4, 12
-FEW = 12  # numbers that are always shown whole, in their order
-NOISE = 1e-12  # a mean that is smaller against the greatest number is what rounding left of 0
+FEW = 12  # an array of at most so many numbers is always shown in full
+NOISE = 1e-12  # a mean smaller than this, relative to the largest number, is rounding and shown as 0
 LEVELS = 4
 STRANGE = 9  # the heat of nan and of infinity
 
@@ -25,7 +25,7 @@ class Preview:
 
 
 def preview(values: Any) -> Preview:
-    """What a box shows of an array."""
+    """Return what a box shows of an array: all its numbers if they fit, else the means of its parts as colours."""
     values = host(values)
     if values.size == 0:
         return Preview([], [], "empty")
@@ -39,7 +39,7 @@ def preview(values: Any) -> Preview:
 
 
 def brief(values: Any) -> str:
-    """Return an array in one line: a few numbers whole, else the least and greatest."""
+    """Return an array in one line: all of a few numbers, else the least and the greatest."""
     values = host(values)
     if values.size == 0:
         return "empty"
@@ -64,7 +64,7 @@ def lines(values: Any) -> list[str]:
 
 
 def in_rows(values: Any) -> Any:
-    """Return an array of few numbers as rows: a long vector as two of them."""
+    """Return a small array as rows; a vector of more than six numbers becomes two rows if its length is even."""
     if values.ndim < 2:
         count = 2 if values.size > ROWS and values.size % 2 == 0 else 1
         return values.reshape(count, -1)
@@ -72,12 +72,12 @@ def in_rows(values: Any) -> Any:
 
 
 def host(values: Any) -> Any:
-    """The values as an array in the computer's own memory."""
+    """Return the values as a NumPy array in the computer's own memory (not a GPU's)."""
     return np.asarray(values.get() if hasattr(values, "get") else values)
 
 
 def fits(values: Any) -> bool:
-    """Whether an array is shown number by number."""
+    """Return whether an array is small enough to show each of its numbers."""
     rows, columns = in_rows(values).shape if values.ndim != 1 else (1, values.size)
     return bool(values.size <= FEW or (values.ndim <= 2 and rows <= ROWS and columns <= COLUMNS))
 
@@ -103,7 +103,7 @@ def summary(values: Any, mean: bool = True) -> str:
 
 
 def numbers(values: Any) -> list[str]:
-    """Numbers to three digits, all with the same number of decimals."""
+    """Format numbers to three digits, all with the same number of decimals."""
     if values.dtype.kind in "biu":
         return [str(int(x)) for x in values]
     if values.dtype.kind == "c":
@@ -123,14 +123,14 @@ def positive_zero(text: str) -> str:
 
 
 def strip(values: Any) -> Any:
-    """The means of a dozen pieces at most of an array, in order."""
+    """Return the means of at most twelve pieces of an array, in order."""
     flat = np.abs(values.ravel()) if values.dtype.kind == "c" else values.ravel().astype(float)
     with np.errstate(over="ignore", invalid="ignore"):
         return np.array([piece.mean() for piece in np.array_split(flat, min(STRIP, flat.size))])
 
 
 def heat(values: Any) -> Any:
-    """How far each number is from zero, against the farthest: -4 to 4, and 9 for what is no number."""
+    """Return the colour level of each number, relative to the largest size: -4 to 4, and 9 for nan and infinity."""
     real = np.abs(values) if values.dtype.kind == "c" else values.astype(float)
     finite = np.isfinite(real)
     farthest = np.max(np.abs(real[finite]), initial=0.0)

@@ -62,7 +62,7 @@ def box(id: str, kind: str, name: str | None, value: Value) -> Node:
 
 
 def said(x: Any, boxes: dict[Value, Node]) -> Phrase:
-    """How an input of a step is written."""
+    """Return how an input of a step is written."""
     if not isinstance(x, Value):
         return short(x)
     return short(x.of) if x.kind == CONSTANT else boxes[x].phrase
@@ -112,13 +112,13 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
 
 
 def taken_arrays(node: Any) -> list[tuple[Any, Any]]:
-    """The plain arrays that an op took: what they held then, and the user's own."""
+    """Return the plain arrays that an op took: each with its values at that time, and the user's array."""
     pairs = zip(getattr(node, "_values", ()), getattr(node, "args", ()), strict=True)
     return [(used, x) for used, x in pairs if not isinstance(x, Tensor)]
 
 
 def leaf_gradients(end: Tensor, output: Tensor, names: Mapping[int, str | None]) -> list[Any]:
-    """The gradients of the leaves, where the output was given one; each is called `d_` and what its leaf is called."""
+    """Return the gradients of the leaves if the output has one; the name of each is `d_` and its leaf's name."""
     if output._grad is None or not end._parents:
         return []
     arrows = [x for node in walk([end]) for x, _ in getattr(node, "_parents", ())]

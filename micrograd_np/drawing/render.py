@@ -1,4 +1,4 @@
-"""DOT source to SVG, PNG or PDF, by a program that stands beside Python or on the system."""
+"""Convert DOT source to SVG, PNG or PDF, with graphviz-pure or the system's Graphviz."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def two_ways(edge: re.Match[bytes]) -> bytes:
 
 
 def write(path: str | os.PathLike[str], content: bytes) -> None:
-    """A whole file or none: written beside its place, then moved into it."""
+    """Write a whole file or none: write a temporary file in the same folder, then move it into place."""
     folder, name = os.path.split(os.fspath(path))
     beside = os.path.join(folder, f".{name}.{os.getpid()}")
     try:

@@ -1,4 +1,4 @@
-"""The scene that every renderer shows: boxes, arrows, and what they say."""
+"""The scene that every renderer shows: boxes, arrows and their texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .bindings import bindings
 from .graph import Graph, graph_of
 
 LONGEST = 28
-UNNAMED = Phrase("…")  # what formulas call a value in a fold, where neither the user nor we have a name for it
+UNNAMED = Phrase("…")  # stands in formulas for a value in a fold that has no name
 GRADIENTS = ("g", "grad", "gradient", "cotangent", "…")
 
 
@@ -30,31 +30,31 @@ class Node:
     kind: str  # constant, frozen, leaf, operation, output or fold
     name: str | None
     source: Any = field(repr=False)
-    op: str = ""  # a leaf was made by nothing
+    op: str = ""  # empty for a leaf
     text: str = ""  # how it was made: `l1 @ syn1`
-    tag: str = ""  # a short name of ours, where the user gave none and the text is no handy one
+    tag: str = ""  # a generated name, if the user gave none and the text is too long to serve as one
     words: list[Phrase] = field(default_factory=list)  # of an operation: how each of its arguments is written
     phrase: Phrase = NOTHING  # what formulas call it
     shape: tuple[int, ...] | None = None
     dtype: Any = None
     value: Any = None
     gradient: Any = None
-    rest: Any = None  # of the gradient, what the rules shown did not send
-    reason: str = ""  # where that came from
+    rest: Any = None  # the part of the gradient that no rule shown here sent
+    reason: str = ""  # the origin of `rest`
     state: str = ""  # why there is no gradient, or what happened to the value
-    more: str = ""  # where it goes beside the arrows that are drawn
+    more: str = ""  # the uses for which no arrow is drawn
     where: str = ""
     scope: tuple[str, ...] = ()
     inside: Scene | None = None  # of a fold: its operations, or the first and the last of them
-    gives: list[Node] = field(default_factory=list)  # of a fold from which several values go on: these
+    gives: list[Node] = field(default_factory=list)  # the values that leave a fold, if there are several
     hidden: list[Any] = field(default_factory=list, repr=False)  # ops before this one for which there is no box
     members: list[Any] = field(default_factory=list, repr=False)  # of a fold: its ops
     kept: bool = False  # never folded
-    unshown: Any = None  # of the gradient, what came along arrows that are not drawn
+    unshown: Any = None  # the part of the gradient that came along arrows that are not drawn
 
     @property
     def title(self) -> str:
-        """What it is called, by the user or by us; of what has a short text, nothing."""
+        """Return the user's name for the value or a generated one; empty if its short text serves as its name."""
         return self.name or self.tag
 
 
@@ -72,7 +72,7 @@ class Edge:
     gradient: Any = None  # what the rule sent
     part: Any = None  # the same, where others arrive at the tail as well
     drawn: bool = True  # whether a drawing has room for it
-    others: int = 0  # for how many others, that are not drawn, it stands
+    others: int = 0  # how many arrows that are not drawn it stands for
 
 
 @dataclass
@@ -85,11 +85,11 @@ class Scene:
     whole: int = 0  # boxes, before any were folded
     hidden_leaves: int = 0  # that only ops without a box use
     program: bool = False  # whether it shows steps, which have no numbers
-    g: str = "g"  # what formulas call the gradient that arrives: g, where no value of the user's is called that
+    g: str = "g"  # the name of the arriving gradient in formulas: g, unless the user has a value called g
 
     @property
     def walked(self) -> bool:
-        """Whether a backward pass has left gradients."""
+        """Return whether a backward pass has left gradients."""
         return any(node.gradient is not None for node in self.nodes)
 
 
@@ -130,7 +130,7 @@ def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -
 
 
 def read_graph(graph: Graph, names: Names) -> None:
-    """Give names what they need of the whole graph: bindings and runs of modules, those of hidden ops too."""
+    """Tell `names` about the whole graph: variables bound to values and calls of modules, also those of hidden ops."""
     ops = [op for x in graph.values for op in (*graph.hidden.get(id(x), ()), x) if getattr(op, "op", None) is not None]
     names.about(graph.values, ops, bindings(ops))
     for op in {id(op.scope): op for op in ops if op.scope}.values():
@@ -138,7 +138,7 @@ def read_graph(graph: Graph, names: Names) -> None:
 
 
 def place_weights(scene: Scene, names: Names) -> None:
-    """A weight is drawn in the group in which all its uses are; what a module is given stays outside of that."""
+    """Put each weight into the group that contains all its uses; a module's inputs stay outside of its frame."""
     users: dict[str, list[tuple[str, ...]]] = {}
     by_id = {node.id: node for node in scene.nodes}
     for edge in scene.edges:
@@ -151,7 +151,7 @@ def place_weights(scene: Scene, names: Names) -> None:
 
 
 def drop_single(scene: Scene) -> None:
-    """A module in which there is only one box needs no frame around it."""
+    """Remove the frame around a module that has only one box."""
     counts = Counter(node.scope[:depth] for node in scene.nodes for depth in range(1, len(node.scope) + 1))
     for node in scene.nodes:
         if node.scope and counts[node.scope] == 1 and is_module(node.scope[-1]):
@@ -159,12 +159,12 @@ def drop_single(scene: Scene) -> None:
 
 
 def is_module(label: str) -> bool:
-    """Whether a group is a module's, as in `layers.0: Linear`, and not a scope of the user's."""
+    """Return whether a group is a module's call, such as `layers.0: Linear`, and not a scope of the user."""
     return ": " in label
 
 
 def common(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """The groups that several have in common."""
+    """Return the outer groups that all the scopes share."""
     shared: tuple[str, ...] = ()
     for level in zip(*scopes, strict=False):
         if len(set(level)) > 1:
@@ -174,7 +174,7 @@ def common(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
-    """The arrows into an operation, from the boxes of its arguments."""
+    """Return the arrows into an operation from the boxes of its arguments."""
     flowing = routes(node.source)
     letters = rules.letters(node.source._parents[0][1], len(tails))
     return [
@@ -197,12 +197,12 @@ def hidden_arrows(node: Node, boxes: dict[int, Node]) -> list[Edge]:
 
 
 def phrase_of(node: Node) -> Phrase:
-    """How an operation is written: of one whose arguments are forgotten, by its name."""
+    """Return the formula of an operation, or its name if the graph has forgotten its arguments."""
     return formula(node.source.op, node.words, node.source.params) if node.words else Phrase(node.op)
 
 
 def entitle(node: Node, made: Phrase, tags: Callable[[str], str], needed: bool = False) -> None:
-    """Give a box its text, and a name of ours where it is needed: where the text is no handy one, or no one value's."""
+    """Give a box its text, and a generated name if the text is too long or stands for several values."""
     handy = 0 < len(made.text) <= LONGEST and not several(node.source) and not needed
     node.text = made.text
     node.tag = "" if node.name or handy else tags(node.kind)
@@ -210,7 +210,7 @@ def entitle(node: Node, made: Phrase, tags: Callable[[str], str], needed: bool =
 
 
 def tagging(taken: set[str]) -> Callable[[str], str]:
-    """Short names for what the user did not name: w1, c1, v1, ... of leaves, constants and results."""
+    """Return a function that makes names for unnamed values: w1, c1, v1, ... for leaves, constants and results."""
     counts: Counter[str] = Counter()
 
     def tag(kind: str) -> str:
@@ -231,12 +231,12 @@ def kind(x: Any, final: bool) -> str:
 
 
 def several(x: Any) -> bool:
-    """Whether a value is the several outputs of one op."""
+    """Return whether a value is a tuple: the several outputs of one op."""
     return isinstance(getattr(x, "_data", None), tuple)
 
 
 def routes(x: Any) -> dict[int, Any]:
-    """The rule of each argument to which a gradient flows."""
+    """Return the rules by argument position, for the arguments to which a gradient flows."""
     found: dict[int, Any] = {}
     if getattr(x, "op", None) is None or x._paths is FREED:
         return found

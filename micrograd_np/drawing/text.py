@@ -1,4 +1,4 @@
-"""The scene in plain text: one line a value going forward, one line a rule coming back."""
+"""The scene in plain text: one line for each value (forward) and one for each rule (backward)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def forward(node: Node, walked: bool) -> Row:
 
 
 def given(node: Node, direction: str) -> list[str]:
-    """The several values that go on from a fold, and their gradients."""
+    """Return a line for each of the several values that leave a fold, with its gradient."""
     lines = []
     for each in node.gives:
         value = number(each.value) if direction != "backward" else ""
@@ -43,7 +43,7 @@ def given(node: Node, direction: str) -> list[str]:
 
 
 def backward(scene: Scene) -> list[Row]:
-    """How each value's gradient came about, the output's first."""
+    """Return rows that show the parts of each value's gradient, starting with the output's."""
     leaving: dict[str, list[Edge]] = {}
     for edge in scene.edges:
         if edge.flows:
@@ -72,7 +72,7 @@ def backward(scene: Scene) -> list[Row]:
 
 
 def unshown(node: Node) -> str:
-    """Return where a value goes along arrows that are not drawn, and what comes back along them."""
+    """Describe the arrows of a value that are not drawn, and the gradient that comes back along them."""
     return f"{node.more}, part: {brief(node.unshown)}" if node.more and node.unshown is not None else node.more
 
 
@@ -85,7 +85,7 @@ def called(node: Node) -> str:
 
 
 def shape(node: Node) -> str:
-    """The shape, and the dtype where it is not the usual one."""
+    """Return the shape, and the dtype if it is not float64, int64 or bool."""
     usual = node.dtype is None or node.dtype.name in ("float64", "int64", "bool")
     return ("" if node.shape is None else str(node.shape)) + ("" if usual else f" {node.dtype.name}")
 
@@ -100,7 +100,7 @@ def clip(words: str) -> str:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Rows in columns."""
+    """Align rows in columns."""
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)) for row in rows)

@@ -84,7 +84,7 @@ def pull_members(node: Node, arriving: list[Edge], by_id: dict[str, Node]) -> No
 
 
 def look(node: Node) -> None:
-    """The value, gradient and state of one box."""
+    """Set the value, the gradient and the state of one box."""
     x = node.source
     if not isinstance(x, Tensor):
         node.value = x.copy() if node.value is None and x is not None else node.value
@@ -111,14 +111,14 @@ def raw(x: Any) -> Any:
 
 
 def mark_updated(node: Node, user: Tensor) -> None:
-    """A leaf that was written to after an op had read it no longer holds what the op saw."""
+    """Mark a leaf that was written to after an op had read it: it no longer holds what the op saw."""
     memory = getattr(node.source, "_memory", None)
     if memory and memory.written > user._order:
         node.state = "updated since"
 
 
 def pull(node: Node, arriving: dict[int, Edge], taken: set[str | None], of_g: str) -> None:
-    """Each rule of an op, read: the formula, and the gradient it sends along the arrow."""
+    """Set the formula of each rule of an op on its arrow, and the gradient that the rule sends along it."""
     x = node.source
     known = x.grad is not None and fresh(x)
     g = raw(x.grad) if known else ones(x._data)
@@ -134,22 +134,22 @@ def pull(node: Node, arriving: dict[int, Edge], taken: set[str | None], of_g: st
 
 
 def single(sent: Any) -> Any:
-    """What is sent to one of several outputs, without the zeros for the others."""
+    """Return the one part that is sent to one of several outputs, without the Nones for the others."""
     return next((part for part in sent if part is not None), None) if isinstance(sent, tuple) else sent
 
 
 def runs_users_code(x: Tensor) -> bool:
-    """Whether a rule calls back, as a hook's does: a picture must not make that happen once more."""
+    """Return whether a rule calls the user's own code, such as a hook: a picture must not run that once more."""
     return any(callable(value) and not isinstance(value, type) for value in x.params.values())
 
 
 def result(node: Node, taken: set[str | None]) -> Phrase | None:
-    """What formulas call an op's result: its name, or the rules' own z where the user has no z."""
+    """Return the name of an op's result in formulas; None stands for the rules' own z, if the user has no z."""
     return node.phrase if node.title or "z" in taken else None
 
 
 def argument(x: Any, edge: Edge | None) -> Phrase | None:
-    """What formulas call an argument: its name, how it was made, or the number that it is."""
+    """Return how formulas write an argument: its name, how it was made, or its number."""
     if not is_box(x):
         return short(x)
     return edge.word if edge and edge.word.text else None
@@ -164,7 +164,7 @@ def fresh(x: Tensor) -> bool:
 
 
 def ones(z: Any) -> Any:
-    """Some cotangent of the right shapes, for a formula without numbers."""
+    """Return a cotangent of ones in the right shapes, for a formula without numbers."""
     return type(z)(map(ones, z)) if isinstance(z, tuple) else np.ones_like(z)
 
 
@@ -189,7 +189,7 @@ def account(scene: Scene) -> None:
 
 
 def compare(node: Node, edges: list[Edge], by_id: dict[str, Node]) -> None:
-    """The rest of one gradient, where it is more than rounding."""
+    """Set the part of one gradient that the arrows do not explain, if it is more than rounding."""
     parts = [edge.gradient for edge in edges]
     whole = sum(parts[1:], parts[0])
     rest = node.gradient - whole
@@ -204,19 +204,19 @@ def compare(node: Node, edges: list[Edge], by_id: dict[str, Node]) -> None:
 
 
 def is_small(difference: Any, *of: Any) -> bool:
-    """Whether a difference is rounding; where there is no number, nothing is claimed."""
+    """Return whether a difference is only rounding; a nan counts as rounding, so that no reason is claimed for it."""
     sizes = [np.abs(x).max(initial=0) for x in of]
     return not np.abs(difference).max(initial=0) > max(sizes) * np.sqrt(np.finfo(difference.dtype).eps)
 
 
 def is_multiple(rest: Any, whole: Any) -> bool:
-    """Whether the same backward pass, run before, gave the rest."""
+    """Return whether earlier runs of the same backward pass explain the rest: it is a multiple of the whole."""
     times = np.rint(np.sum(rest * whole) / np.sum(whole * whole))
     return bool(times >= 1) and is_small(rest - times * whole, rest)
 
 
 def is_written(made: Any) -> bool:
-    """Whether what an op was made from, or what it gave, was written to: its kernel would now give something else."""
+    """Return whether an op's arguments or result were written to: its kernel would now return something else."""
     try:
         again = made.op.kernel(*made._values, **made.params)
         return not np.allclose(again, made._data, equal_nan=True)

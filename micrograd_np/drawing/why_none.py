@@ -61,7 +61,7 @@ def reason(tensor: Any, output: Tensor | None, names: Names) -> str:
 
 
 def constant(tensor: Tensor, name: str, names: Names) -> str:
-    """Of a tensor that does not ask for a gradient."""
+    """Explain a tensor that does not require a gradient."""
     if tensor.dtype.kind != "f":
         return (
             f"{name} holds {tensor.dtype} numbers, and only real floating-point numbers have gradients. "
@@ -80,7 +80,7 @@ def constant(tensor: Tensor, name: str, names: Names) -> str:
 
 
 def missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) -> str:
-    """Of a tensor that wants a gradient and has none."""
+    """Explain a tensor that requires a gradient and has none."""
     if not outputs:
         cut = [names(x) for x in names.held if isinstance(x, Tensor) and x._paths is FREED]
         if cut:
@@ -117,7 +117,7 @@ def blocked(op: Tensor, way: set[int]) -> list[int]:
 
 
 def without_graph(output: Tensor, loss: str) -> str:
-    """Of an output that nothing leads back from."""
+    """Explain an output that has no graph."""
     if not output._created_at:
         return f"{loss} has no graph: it was not computed from anything that wants a gradient."
     return (
@@ -128,7 +128,7 @@ def without_graph(output: Tensor, loss: str) -> str:
 
 
 def cuts(values: Iterable[Any], tensor: Tensor, name: str) -> str:
-    """Where detach() or no_grad() left values without a past: of a line that has the tensor's name, that it cut."""
+    """Describe where detach() or no_grad() cut the graph: the lines with the tensor's name, else all such lines."""
     left = [x for x in values if isinstance(x, Tensor) and x.op is None and x._created_at and x._order > tensor._order]
     places = list(dict.fromkeys(format_location(x._created_at) for x in left if x._created_at))
     named = [place for place in places if re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", place.partition(": ")[2])]
@@ -138,7 +138,7 @@ def cuts(values: Iterable[Any], tensor: Tensor, name: str) -> str:
 
 
 def source_of_zero(tensor: Tensor, outputs: list[Tensor], names: Names) -> str:
-    """The first rule on the way that sent zeros though it was given none."""
+    """Describe the first rule, going back from the output, that returned zeros for a gradient that is not zero."""
     for output in outputs[:1]:
         scene = fill(fold(build([output], names), LIMIT))
         by_id = {node.id: node for node in scene.nodes}

@@ -30,7 +30,7 @@ def wrapped(text: str, indent: str = INDENT, comment: str = "") -> list[str]:
 
 
 def outermost(text: str) -> list[tuple[int, int, list[int]]]:
-    """Where each of the outermost brackets opens and closes, and the commas between."""
+    """Return, for each outermost pair of brackets, the places where it opens and closes, and of the commas in it."""
     found = []
     opened: list[int] = []
     commas: list[int] = []

@@ -114,7 +114,7 @@ def pair(value: Any, phrase: Phrase) -> Any:
 
 
 def letters(rule: Any, count: int) -> list[str]:
-    """What a rule itself calls its arguments: x, y, ..."""
+    """Return the names that a rule's own signature gives its arguments: x, y, ..."""
     code = getattr(innermost(rule), "__code__", None)
     named = list(code.co_varnames[2 : code.co_argcount])[:count] if code else []
     return named + [f"x{i}" for i in range(len(named), count)]
@@ -129,10 +129,10 @@ def read(
     names: Sequence[Phrase | None],
     of_g: str = "g",
 ) -> tuple[Any, str]:
-    """What a rule gives, and the formula that gave it; `names` are those of z and of the arguments, `of_g` that of g.
+    """Return the result of a rule and its formula; `names` are the names of z and the arguments, `of_g` is that of g.
 
-    A rule that cannot be written down still gives its value, and one that refuses its arguments gives None; then the
-    formula is empty.
+    If the rule cannot be written as a formula, the formula is empty. If the rule fails on these arguments, the result
+    is None as well.
     """
     own = ["z", *letters(rule, len(values))]
     words = [name or Phrase(letter) for name, letter in zip(names, own, strict=True)]

@@ -1,4 +1,4 @@
-"""How a step is written in NumPy: as a sign, a method, a call, or a call of the row's own kernel."""
+"""NumPy source of one step: an operator, a method, a call, or a call of the row's own kernel."""
 
 from __future__ import annotations
 
@@ -118,10 +118,10 @@ def keywords(function: Any, params: Params) -> list[str]:
 
 
 def has_method(op: Any) -> bool:
-    """Whether a row's formula is Python as well."""
+    """Return whether a row's formula serves as Python source: the row has a formula and no decomposition."""
     return op.formula is not None and op.decomposition is None
 
 
 def needs_kernel(op: Any) -> bool:
-    """Whether a step calls a function of ours, which must be printed with it."""
+    """Return whether a step calls a function of this package, which must then be printed with the source."""
     return op.name == "scatter" or (op.name not in OWN and not has_method(op) and not is_numpys(kernel_of(op)))

@@ -139,7 +139,7 @@ class MultiheadAttention(Module):
         return [turned[0]] * 3 if inputs[0] is inputs[1] is inputs[2] else turned
 
     def _projections(self, inputs: list[Any]) -> list[Any]:
-        """Queries, keys and values; of one input by one matrix product."""
+        """Return queries, keys and values; if all come from one input, by one matrix product."""
         weight, bias = self.in_proj_weight, self.in_proj_bias
         if inputs[0] is inputs[1] is inputs[2]:
             return list(np.split(linear(inputs[0], weight, bias), 3, axis=-1))
@@ -147,7 +147,7 @@ class MultiheadAttention(Module):
         return [linear(x, w, b) for x, w, b in zip(inputs, weights, biases, strict=True)]
 
     def _swap_batch(self, x: Any) -> Any:
-        """From the user's order of axes to (N, L, E), or back."""
+        """Change the user's order of axes to (N, L, E), or back."""
         return x if self.batch_first or x.ndim == 2 else x.swapaxes(0, 1)
 
     def _split_heads(self, x: Any) -> Any:
@@ -156,7 +156,7 @@ class MultiheadAttention(Module):
 
 
 def masked_scores(scores: Any, attn_mask: Any, padding: Any, is_causal: bool) -> Any:
-    """Scores (..., heads, L, S) with -inf where a query may not attend; a mask of floats is added."""
+    """Return scores (..., heads, L, S) with -inf where a query may not attend; a mask of floats is added."""
     queries, keys = scores.shape[-2:]
     if is_causal:
         scores = scores + negative_infinity(np.tri(queries, keys) == 0, scores)

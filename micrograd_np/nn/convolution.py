@@ -131,7 +131,7 @@ class Conv2d(Convolution):
 
 
 class ConvTranspose(Convolution):
-    """The transpose of a convolution: each entry of x lays down a kernel, and overlaps add up.
+    """The transpose of a convolution: each entry of x scales a kernel, and overlapping kernels are added.
 
     The weight is (in_channels, out_channels / groups, *kernel_size), as in PyTorch.
 

@@ -13,11 +13,11 @@ from ..core.names import printable
 from ..core.tensor import Tensor
 
 WIDTH = 100
-DEEPEST = 20  # levels of nesting that are shown; nobody reads more, and Python would not recurse much deeper
+DEEPEST = 20  # levels of nesting that are shown; a much deeper text would exceed Python's recursion limit
 
 
 def module_text(module: Any, depth: int = 0, around: tuple[Any, ...] = ()) -> str:
-    """`Linear(weight=Parameter(2, 3), bias=None)`: the attributes but for the private, random and switched ones."""
+    """`Linear(weight=Parameter(2, 3), bias=None)`: all attributes except private ones, generators and `training`."""
     attributes = {name: value for name, value in vars(module).items() if name[0] != "_" and name != "training"}
     if depth >= DEEPEST:
         return f"{type(module).__name__}(...)"
@@ -32,7 +32,7 @@ def module_text(module: Any, depth: int = 0, around: tuple[Any, ...] = ()) -> st
 
 
 def call_text(name: str, parts: list[str], brackets: str = "()") -> str:
-    """The parts between brackets, on lines of their own where one is too short for them."""
+    """Return the parts in brackets, on one line if they fit, else one on each line."""
     line = f"{name}{brackets[0]}{', '.join(parts)}{brackets[1]}"
     if len(line) <= WIDTH and "\n" not in line:
         return line
@@ -41,7 +41,7 @@ def call_text(name: str, parts: list[str], brackets: str = "()") -> str:
 
 
 def value_text(value: Any, depth: int, around: tuple[Any, ...]) -> str:
-    """An attribute as text; one that contains itself, or lies too deep, is `...`."""
+    """Return an attribute as text; one that contains itself, or is nested too deep, is `...`."""
     if any(value is each for each in around) or depth > DEEPEST:
         return "..."
     if isinstance(value, Tensor | np.ndarray):
@@ -116,7 +116,7 @@ def own_parameters(model: Any) -> Counter[str]:
 
 
 def aligned_columns(rows: list[tuple[str, ...]]) -> str:
-    """Columns two blanks apart; the last one is numbers, and stands to the right."""
+    """Align columns, two spaces apart; the last column has numbers and is aligned on the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for *words, number in rows:

@@ -134,7 +134,7 @@ CrossEntropyLoss = as_layer("CrossEntropyLoss", losses.cross_entropy, "Cross-ent
 
 
 class AdaptivePool(Module):
-    """The means of windows that cover each axis of x evenly, so many that the output has a given size.
+    """Average pooling to a given output size: windows of about the same size cover each axis of x.
 
     Window i of n over L entries begins at floor(i * L / n) and ends before ceil((i + 1) * L / n), as in PyTorch.
 
@@ -163,7 +163,7 @@ class AdaptivePool(Module):
 
 
 def window_means(size: int, count: int, dtype: Any) -> Any:
-    """A matrix (size, count): a row times it is the means of `count` windows over it."""
+    """Return a matrix (size, count); a row times this matrix gives the means of `count` windows over the row."""
     starts = np.arange(count) * size // count
     stops = -(-np.arange(1, count + 1) * size // count)
     places = np.arange(size)[:, None]

@@ -156,7 +156,7 @@ class ModuleDict(Module):
 
 
 class Identity(Module):
-    """x itself: a place in a model where nothing is done.
+    """A placeholder in a model: it returns x unchanged.
 
     Examples
     --------

@@ -93,7 +93,7 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
 
 
 def _probabilities(p: Any) -> Any:
-    """p itself, all of which is from 0 to 1."""
+    """Return p; raise if an entry is not from 0 to 1."""
     if not (np.greater_equal(p, 0).all() and np.less_equal(p, 1).all()):
         raise ArgumentError("binary_cross_entropy takes probabilities from 0 to 1; for logits take ..._with_logits.")
     return p

@@ -122,9 +122,9 @@ class Module:
                 super().__setattr__("_trained", self._trained | {name})
 
     def _is_running(self) -> bool:
-        """True while this module, or one that it is a part of, is called."""
+        """True during a call of this module, or of a module that contains it."""
         running = [entry() for entry in CURRENT.get().scope if isinstance(entry, Call)]
-        # A module that `forward` is making is a part of nothing yet: what its constructor sets is its state.
+        # A module that `forward` creates has no parent yet. Tensors that its constructor sets are its state.
         return any(part is self for part in running) or any(part is self for x in running for _, part, _ in walk(x))
 
     def _role(self, path: str, tensor: Tensor) -> type[Tensor] | None:
@@ -262,10 +262,10 @@ CONTAINERS = (dict, list, tuple)
 
 
 def walk(root: Any, also: type = Module) -> Iterator[tuple[str, Any, Any]]:
-    """(path, part, role) of a module's tensors and modules, in the order in which they were set, each once.
+    """Yield (path, part, role) of a module's tensors and modules, in the order in which they were set, each once.
 
     The role of a Tensor is Parameter, or Tensor for a buffer. Instances of `also` are found too, with their class as
-    their role. The walk is a loop and no recursion, so that models may be nested as deep as memory allows.
+    their role. The walk is a loop, not a recursion: only memory limits how deep models may be nested.
     """
     seen: set[int] = set()
     stack: list[tuple[str, Any, Any, str]] = [("", root, None, "")]

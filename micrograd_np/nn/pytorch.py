@@ -12,15 +12,18 @@ from .validation import import_extra
 
 
 def torch_names(model: Any) -> dict[str, str]:
-    """For each path of a parameter or buffer the name that it has in PyTorch, by path.
+    """Return the name in PyTorch of each parameter and buffer, by its path here.
 
-    Most are the same. A module that names its parts otherwise there says so in `_torch_path`, as Sequential does.
+    Most are the same. A module whose parts have other names in PyTorch gives them in `_torch_path`, as Sequential does.
     """
     modules = sorted(model.named_modules(), key=lambda entry: len(entry[0]), reverse=True)
     names = {}
     for path, _ in model.named_tensors():
         name = path
-        for place, module in modules:  # the innermost first, so that what stands before it is still our path
+        for (
+            place,
+            module,
+        ) in modules:  # the innermost first: the part of the name before it is then still a path of ours
             head = f"{place}." if place else ""
             if path.startswith(head):
                 name = head + module._torch_path(name[len(head) :])

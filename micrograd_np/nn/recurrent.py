@@ -157,7 +157,7 @@ class RNNCell(Cell):
 
 @documented_like(Cell)
 class LSTMCell(Cell):
-    """A memory c that gates write to and read from (Hochreiter and Schmidhuber 1997; with Gers' forget gate, 2000).
+    """Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
     Takes x and a state (h, c), gives the next (h, c). The weights hold input, forget, cell and output gate in turn.
 
@@ -182,7 +182,7 @@ class LSTMCell(Cell):
 
 @documented_like(Cell)
 class GRUCell(Cell):
-    """A state that gates reset and update (Cho et al. 2014, with the reset after the product, as PyTorch has it).
+    """Gated recurrent unit (Cho et al. 2014; as in PyTorch, the reset gate acts after the matrix product).
 
     The weights hold reset, update and new gate in turn.
 

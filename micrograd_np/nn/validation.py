@@ -80,7 +80,7 @@ def require_each(owner: Any, kind: Kind, count: int, **arguments: Any) -> None:
 
 
 def require_dtype(owner: Any, dtype: Any) -> None:
-    """Raise TypeError unless this is the dtype of floating-point numbers, which alone have gradients."""
+    """Raise TypeError unless the dtype is floating-point: other numbers have no gradients."""
     try:
         kind = np.dtype(dtype).kind
     except TypeError:

@@ -119,7 +119,7 @@ def by_signature(op: Any) -> Callable[..., Any]:
 
 
 def user_of(frame: FrameType) -> tuple[str, int]:
-    """Where a row is made: the file, and the first line of the statement."""
+    """Return the place where a row is made: the file, and the first line of the statement."""
     while frame.f_code.co_name == "__init__" and frame.f_back:
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno

@@ -1,4 +1,4 @@
-"""Which ONNX nodes stand for a row of the table: functions of the graph under way and a step, giving names."""
+"""Functions that write a row of the table as ONNX nodes: each takes the graph so far and a step, and returns a name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Nodes = Callable[[Any, Any], Any]
 
 
 def elementwise(kind: str, **attributes: Any) -> Nodes:
-    """One node, its operands in one dtype, as NumPy would promote them."""
+    """Return a function that writes one node; its operands are cast to the dtype that NumPy promotes them to."""
 
     def nodes(g: Any, step: Any) -> Any:
         dtype = g.common(step)
@@ -27,7 +27,7 @@ def elementwise(kind: str, **attributes: Any) -> Nodes:
 
 
 def comparison(*kinds: str) -> Nodes:
-    """A node whose result is boolean, and perhaps another one after it."""
+    """Return a function that writes a node with a boolean result, and a second node after it if two kinds are given."""
 
     def nodes(g: Any, step: Any) -> Any:
         name = g.node(kinds[0], *g.operands(step, np.result_type(*map(g.kind, step.inputs))))
