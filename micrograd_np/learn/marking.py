@@ -152,6 +152,7 @@ def named_like(exercise: Exercise, answer: Callable[..., Any], wanted: tuple[int
         parts = result if isinstance(result, tuple | list) else (result,)
         return {f"d{inputs[i]}": x for i, x in zip(wanted, parts, strict=True)}
 
+    call.__name__ = exercise.template.split("(")[0].removeprefix("def ")
     return with_names(call, names)
 
 
@@ -160,6 +161,7 @@ def with_names(function: Callable[..., Any], names: list[str]) -> Callable[..., 
     scope: dict[str, Any] = {"function": function}
     exec(f"def named({', '.join(names)}):\n    return function({', '.join(names)})", scope)
     named: Callable[..., Any] = scope["named"]
+    named.__name__ = getattr(function, "__name__", "forward")
     return named
 
 
