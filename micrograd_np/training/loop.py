@@ -140,7 +140,7 @@ def keep_freed_memory() -> None:
     A step frees its graph at once, and the next one builds one as large. `fit` calls this; call it once before a
     training loop of your own. It holds for the whole process, and until its end. glibc learns how much to keep from the
     largest block that it has seen freed, so one is allocated and freed here; no page of it is touched. Where
-    MALLOC_TRIM_THRESHOLD_ or MALLOC_MMAP_THRESHOLD_ is set, that counts instead; other C libraries are not changed.
+    `MALLOC_TRIM_THRESHOLD_` or `MALLOC_MMAP_THRESHOLD_` is set, that counts instead; other C libraries are not changed.
 
     Examples
     --------
