@@ -6,6 +6,7 @@ import linecache
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.house import code_lines
@@ -21,6 +22,8 @@ BLOCK = re.compile(r"```python\n(.*?)```(?:\n+```text\n(.*?)```)?", re.DOTALL)
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_prints_what_stands_below_it(page, tmp_path, monkeypatch):
+    if page.name == "programs.md" and np.lib.NumpyVersion(np.__version__) < "2.3.0":
+        pytest.skip("before NumPy 2.3 the text of a power has a kernel, for the operator's bits")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(linecache.cache, page.name, (0, None, [], page.name))  # a block's lines are not the page's
     variables = {}

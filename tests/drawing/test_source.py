@@ -44,6 +44,10 @@ def run(source, *args):
     return names[ast.parse(source).body[-1].name](*args)
 
 
+@pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) < "2.3.0",
+    reason="before NumPy 2.3 the text of a power has a kernel, for the operator's bits",
+)
 def test_the_source_of_a_function_that_was_drawn():
     assert draw(network).source == NETWORK
 

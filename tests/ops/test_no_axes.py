@@ -41,7 +41,11 @@ def takes_axis(f):
         return False
 
 
-FUNCTIONS = sorted({f.__name__: f for f in BY_FUNCTION if f.__module__.startswith("numpy") and takes_axis(f)}.items())
+FUNCTIONS = sorted(
+    {
+        f.__name__: f for f in BY_FUNCTION if getattr(f, "__module__", "numpy").startswith("numpy") and takes_axis(f)
+    }.items()
+)
 
 
 def shapes(z):

@@ -76,6 +76,10 @@ def body(program):
     return str(program).split(":\n", 1)[1]
 
 
+OLD_NUMPY = np.lib.NumpyVersion(np.__version__) < "2.3.0"  # a power is printed with a kernel of its own there
+
+
+@pytest.mark.skipif(OLD_NUMPY, reason="before NumPy 2.3 the text of a power has a kernel, for the operator's bits")
 @pytest.mark.parametrize(("step", "shapes", "text"), STEPS)
 def test_a_step_of_the_article(step, shapes, text):
     assert body(mg.trace(step)(X, Y, *[weights(*shape) for shape in shapes])) == text
