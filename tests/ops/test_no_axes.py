@@ -41,7 +41,8 @@ def takes_axis(f):
         return False
 
 
-FUNCTIONS = sorted(
+NUMPYS = [f for f in BY_FUNCTION if getattr(f, "__module__", "numpy").startswith("numpy") and takes_axis(f)]
+FUNCTIONS = sorted({f.__name__: f for f in NUMPYS}.items())
     {
         f.__name__: f for f in BY_FUNCTION if getattr(f, "__module__", "numpy").startswith("numpy") and takes_axis(f)
     }.items()
