@@ -43,10 +43,6 @@ def takes_axis(f):
 
 NUMPYS = [f for f in BY_FUNCTION if getattr(f, "__module__", "numpy").startswith("numpy") and takes_axis(f)]
 FUNCTIONS = sorted({f.__name__: f for f in NUMPYS}.items())
-    {
-        f.__name__: f for f in BY_FUNCTION if getattr(f, "__module__", "numpy").startswith("numpy") and takes_axis(f)
-    }.items()
-)
 
 
 def shapes(z):
