@@ -57,7 +57,9 @@ def commands() -> argparse.ArgumentParser:
     add("script", metavar="FILE.py[:FUNCTION]")
     add("arguments", nargs="*", metavar="ARGUMENT", help="what the script finds in sys.argv; its options after --")
     add("--out", type=Path, default=Path("graph.html"), metavar="PATH", help=formats)
-    command("learn", run_learn, "list the lessons, and open one")("lesson", nargs="?", metavar="N", help="or: next")
+    command("learn", run_learn, "list the lessons, and open one")(
+        "lesson", nargs="?", metavar="N", help="the number of a lesson (1 to 10), or the word next"
+    )
     return parser
 
 
@@ -135,8 +137,8 @@ def run_draw(options: argparse.Namespace) -> int:
 
 
 def run_learn(options: argparse.Namespace) -> int:
-    """List ten lessons, from a slope to writing reverse mode yourself, and which exercises are done; or write a lesson
-    as a notebook into this folder, and open it where Jupyter is installed."""
+    """Without N, list the ten lessons and the exercises you have done. With N, save lesson N as a notebook in this
+    folder; where Jupyter is installed, the command also opens it."""
     from .learn import ladder
 
     try:

@@ -62,11 +62,12 @@ def listing() -> str:
     lines = []
     for number, path in lessons().items():
         names = [exercise.name for exercise in EXERCISES.values() if exercise.lesson == number]
-        count = f"{sum(name in done for name in names)} of {len(names)}" if names else "no exercise to hand in"
+        count = f"{sum(name in done for name in names)} of {len(names)}" if names else "nothing to tick"
         lines.append(f"{number:3}. {title(path)} ({count})")
         lines += [f"       [{'x' if name in done else ' '}] {name}" for name in names]
     following = next_lesson(done)
     lines.append("")
+    lines.append("A box is ticked when an answer in a lesson is marked right.")
     lines.append(f"Next: micrograd-np learn {following}" if following else "All exercises are done.")
     return "\n".join(lines)
 
@@ -122,4 +123,5 @@ def open_lesson(number: str | None) -> int:
     if jupyter and sys.stdout.isatty():
         return subprocess.call([jupyter, "notebook", str(path)])
     print(f"Open it in Jupyter (pip install notebook; jupyter notebook {path}) or in an editor that shows notebooks.")
+    print(f"Or read it as text: {lessons()[int(number)]}")
     return 0
