@@ -57,9 +57,7 @@ def commands() -> argparse.ArgumentParser:
     add("script", metavar="FILE.py[:FUNCTION]")
     add("arguments", nargs="*", metavar="ARGUMENT", help="what the script finds in sys.argv; its options after --")
     add("--out", type=Path, default=Path("graph.html"), metavar="PATH", help=formats)
-    command("learn", run_learn, "list the lessons, and open one")(
-        "lesson", nargs="?", metavar="N", help="1 to 10, or next"
-    )
+    command("learn", run_learn, "list the lessons, and open one")("lesson", nargs="?", metavar="N", help="or next")
     return parser
 
 
