@@ -77,9 +77,14 @@ def numbers(x):
     return np.asarray(x).tolist() if isinstance(x, np.ndarray | np.generic | int | float) else None
 
 
-@pytest.mark.parametrize(("section", "there", "here"), ROWS, ids=lambda x: x[:50])
-def test_what_stands_on_the_right_runs(section, there, here, tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    """Lines that save a file leave none in the project."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("section", "there", "here"), ROWS, ids=lambda x: x[:50])
+def test_what_stands_on_the_right_runs(section, there, here):
     if "onnx" in here:
         pytest.importorskip("onnx", reason="needs onnx (extra)")
     value(here, names(mg.Tensor, OURS))

@@ -43,6 +43,7 @@ ATOMS |= {datetime.date, datetime.datetime, datetime.time, datetime.timedelta, d
 STATELESS = {"_thread.lock", "_thread.RLock", "types.GenericAlias", "types.UnionType", "builtins.getset_descriptor"}
 STATELESS |= {"builtins.wrapper_descriptor", "builtins.method_descriptor", "builtins.member_descriptor"}
 STATELESS |= {"builtins.classmethod_descriptor", "builtins.object", "_collections._tuplegetter"}
+STATELESS |= {"collections._tuplegetter"}  # its name from Python 3.13 on
 STATELESS_MODULES = ("re", "typing", "numpy", "logging")
 MISSING = object()
 
