@@ -91,7 +91,7 @@ class Arguments:
 
 
 class Shaped(NamedTuple):
-    """What has to be the same of an array: its values may be others."""
+    """The properties of an array that a guard compares; its values may differ."""
 
     shape: tuple[int, ...]
     dtype: Any
@@ -119,14 +119,14 @@ def parts(path: str, tree: Any) -> Iterator[Part]:
 
 
 def fits(then: Any, now: Any) -> bool:
-    """Whether a program that was traced with one thing may be given another."""
+    """Return True if a program that was traced with one value serves another."""
     if isinstance(then, Shaped):
         return (has_values(now) or isinstance(now, int | float | complex)) and Shaped.of(now) == then
     return now is then or (type(now) is type(then) and not has_values(now) and bool(now == then))
 
 
 def twins(leaves: list[Any]) -> list[int]:
-    """Where each leaf stands first: a Tensor that wants a gradient is one input, however often it is given."""
+    """Return the first position of each leaf; a Tensor that wants a gradient is one input, even if given twice."""
     wanted = [x if isinstance(x, Tensor) and x.requires_grad else object() for x in leaves]
     return [next(j for j, y in enumerate(wanted) if y is x) for x in wanted]
 
@@ -183,7 +183,7 @@ class Guard:
         self.look_at_memory()
 
     def look(self, path: str, x: Any) -> None:
-        """How arguments are nested, and what kind the leaves are of."""
+        """Add the conditions on the nesting of the arguments and on the kinds of the leaves."""
         children, build = open_container(x)
         if build is None:
             self.paths.append(path)
@@ -208,7 +208,7 @@ class Guard:
             self.look(f"{path}{key}", child)
 
     def alike(self, path: str, x: Any) -> list[str]:
-        """That a leaf is of the kind of x: of an array, whatever its values are."""
+        """Return the conditions that a leaf is of the same kind as x; an array may have other values."""
         kind = f"type({path}) is {self.name(type(x))}"
         if isinstance(x, Tensor):
             wanted = x._requires_grad
@@ -234,7 +234,7 @@ class Guard:
         return [f"{path}.{part} == {repr(now) if type(now) is tuple else self.name(now)}" for part, now in found]
 
     def look_at_memory(self) -> None:
-        """That those arguments are one and the same, or share memory, that did."""
+        """Guard: arguments alias each other exactly as they did when traced."""
         pairs = zip(self.leaves, self.paths, strict=True)
         arrays = [(x, path) for x, path in pairs if has_values(x)]
         owners = [f"id({self.owner(x, path)})" for x, path in arrays]
@@ -262,7 +262,7 @@ def met(program: Steps) -> frozenset[int]:
 
 
 def identities(leaves: list[Any]) -> tuple[int, ...]:
-    """Which arguments are one and the same, or share memory."""
+    """Return, for each leaf and for each owner of memory, the first that is the same object."""
     first: dict[int, int] = {}
     owners = [owner(x) for x in leaves]
     return tuple(first.setdefault(id(x), i) for some in (leaves, owners) for i, x in enumerate(some))

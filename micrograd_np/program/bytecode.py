@@ -57,7 +57,7 @@ HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal"
 
 
 def is_hidden(x: Any) -> bool:
-    """Whether a function or class is a library's that is known to hide a state."""
+    """Return True if a library's function or class is known to have hidden state."""
     module = getattr(x, "__module__", None) or getattr(x, "__objclass__", type(x)).__module__
     return getattr(x, "__name__", "") in HIDDEN.get(HOMES.get(module, module), ())
 
@@ -118,7 +118,7 @@ def slots(kind: type) -> tuple[str, ...]:
 
 
 def is_users(thing: Any) -> bool:
-    """Whether a function, class or module stands in the user's own code."""
+    """Return True if a function, class or module is the user's own code."""
     if isinstance(thing, FunctionType):
         return names.is_own_code(thing.__code__.co_filename)
     if isinstance(thing, type):
@@ -129,5 +129,5 @@ def is_users(thing: Any) -> bool:
 
 
 def is_ours(kind: type) -> bool:
-    """Whether a class is this package's."""
+    """Return True if a class is this package's."""
     return kind.__module__.split(".")[0] == OURS

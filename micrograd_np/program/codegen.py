@@ -98,22 +98,22 @@ class Plan:
         return len(self.buffers) - 1
 
     def stands(self, x: Value) -> bool:
-        """Whether a value's array is the same object at every call."""
+        """Return True if a value's array is the same object at every call."""
         return x.kind in FIXED or x in self.out or x in self.still
 
     def lies_flat(self, x: Value) -> bool:
-        """Whether a value is several numbers in one piece of memory, which is the same at every call."""
+        """Return True if a value is an array in one piece of memory that stays the same at every call."""
         several = bool(x.shape) and math.prod(x.shape) > 1
         return x.dtype in SINGLE and several and self.stands(x) and contiguous(x) and not self.is_spread(x)
 
     def is_product_of_matrices(self, step: Step) -> bool:
-        """Whether BLAS reads both where they lie: `x.dot` then gives the bits of `np.matmul`, in less time."""
+        """Return True if BLAS reads both operands in place: `x.dot` then gives the bits of `np.matmul`, faster."""
         same = {x.dtype for x in (*step.inputs, step.output) if isinstance(x, Value)} == {step.output.dtype}
         flat = all(len(x.shape or ()) == 2 and (contiguous(x) or contiguous(x, -1)) for x in step.inputs)
         return same and flat and contiguous(step.output) and not any(map(self.is_spread, step.inputs))
 
     def is_spread(self, x: Value) -> bool:
-        """Whether a value shows a broadcast, whose strides are 0 where those that the trace saw need not be."""
+        """Return True if a value views a broadcast: its strides are 0 where those of the trace need not be."""
         while x in self.made and self.made[x].op.views:
             if self.made[x].op.name == "broadcast_to":
                 return True
@@ -132,7 +132,7 @@ class Plan:
         return self.prototypes[x]
 
     def takes_out(self, step: Step) -> bool:
-        """Whether the step's function writes into an array that it is given."""
+        """Return True if the step's function takes `out=`."""
         op, value = step.op, step.output
         if not value.shape or draws(op) or self.read_in_place(value):
             return False
@@ -151,7 +151,7 @@ def layout(x: Value) -> Any:
 
 
 def contiguous(x: Value, way: int = 1) -> bool:
-    """Whether an array lies in memory in one piece, row after row, or with way=-1 column after column."""
+    """Return True if an array is contiguous, row after row, or with way=-1 column after column."""
     expected, size = [], x.dtype.itemsize
     for length in (x.shape or ())[::-way]:
         expected.append(size)
@@ -236,7 +236,7 @@ class Emitted:
             self.body[step.output] = f"{name} = {self.call(step)}"
 
     def is_of_numbers(self, step: Step) -> bool:
-        """Whether a step is arithmetic of numbers of one dtype: an operator is faster then, and rounds alike."""
+        """Return True if a step is arithmetic of numbers of one dtype: an operator is then faster and rounds alike."""
         values = [x for x in step.inputs if isinstance(x, Value)]
         alike = {x.dtype for x in (*values, step.output)} == {step.output.dtype}
         return step.op.name in OPERATORS and alike and self.numbers.issuperset(values)
@@ -332,7 +332,7 @@ class Emitted:
         return [f"if not {' + '.join(squares)} < {LARGE}: {check}"]
 
     def needed_checks(self) -> list[Value]:
-        """What has to be finite, without what shows in something else of it: a nan goes through sums and products."""
+        """Return the values to check for nan; one whose nan would show in another checked value is left out."""
         held = {x for update in self.program.updates for x in (update.parameter, *update.state.values())}
         written = [value for target, value in self.program.writes if target in held]
         finite = list(dict.fromkeys(x for x in (*self.program.finite, *written) if isinstance(x, Value)))
@@ -345,7 +345,7 @@ class Emitted:
         return found[::-1]
 
     def sources(self, value: Value) -> set[Value]:
-        """What makes a value nan or inf where it is itself."""
+        """Return the values whose nan or inf makes this value nan or inf."""
         found, pending = set(), [value]
         while pending:
             step = self.plan.made.get(pending.pop())
@@ -364,7 +364,7 @@ class Emitted:
         return [*before, "try:", *indented(lines), "except BaseException:", *after, "    raise"]
 
     def write(self, target: Value, value: Value) -> str:
-        """What puts a value into an input's memory: byte by byte, where both lie there in one piece."""
+        """Return the statement that writes a value into an input's memory, byte by byte where both are contiguous."""
         to, source = self.names[target], self.final(value)
         if not (self.plan.lies_flat(target) and self.plan.lies_flat(value)):
             return f"{to}[...] = {source}"
@@ -374,7 +374,7 @@ class Emitted:
         return f"bytes_{to}[:] = bytes_{source}"
 
     def lasting(self) -> set[Value]:
-        """What is needed for what is written, or moves a generator on."""
+        """Return the values that writes and random draws depend on."""
         needed = {value for _, value in self.program.writes} | set(self.needed_checks())
         for step in reversed(self.program.steps):
             if step.output in needed or draws(step.op):
@@ -393,7 +393,7 @@ def check_finite(*arrays: Any) -> None:
 
 
 def gives_numbers(op: Any) -> bool:
-    """Whether a row's function gives a number of NumPy's own for a 0-d array."""
+    """Return True if a row's function returns a NumPy scalar for a 0-d array."""
     return isinstance(op.kernel, np.ufunc) or op.name in (*REDUCTIONS, "vdot")
 
 

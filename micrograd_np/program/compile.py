@@ -35,7 +35,7 @@ Call = Callable[..., Any]
 
 
 class Compiled:
-    """What `mg.compile` makes of a function; called as it is."""
+    """A compiled function, as `mg.compile` returns it; it is called like the plain one."""
 
     _guarded = ("function",)
 
@@ -68,7 +68,7 @@ class Compiled:
         return [runner for kind in self.kinds for runner in kind.runners]
 
     def loop(self, n: int, *args: Any, **kwargs: Any) -> Any:
-        """What the last of n calls returns; once the program is known, all the rest run in one go."""
+        """Return the result of the last of n calls; a known program runs the rest without a check between them."""
         left, result = times(n), None
         while left:
             runner = self.serving(args, kwargs)
@@ -230,7 +230,7 @@ class Kind:
             self.runners = []
 
     def pays(self) -> bool:
-        """Whether programs have served enough calls for all that it took to write them down."""
+        """Return True if programs have served enough calls to pay for their traces."""
         return sum(runner.served() for runner in self.runners) > PAYS * self.traces
 
     def changes(self) -> str:
@@ -262,14 +262,14 @@ class Turns:
 
 
 def as_types(result: Any, types: list[str]) -> Any:
-    """What a traced run gives, as the function itself returns it."""
+    """Return the result of a traced run in the types that the plain function returns."""
     returned, rebuild = flatten(result)
     same = len(returned) == len(types)
     return rebuild([as_type(*pair) for pair in zip(returned, types, strict=True)]) if same else result
 
 
 def changed_by(steps: Steps, outside: Outside, before: list[bool]) -> str | None:
-    """What a run has changed, besides whether modules train: that its program does, too."""
+    """Return the path of a value that the run changed, apart from modules' train mode, which a program sets too."""
     now = [module.training for module in outside.modules]
     steps.modes = [(m, is_on) for m, is_on, was in zip(outside.modules, now, before, strict=True) if is_on is not was]
     for module, is_on in steps.modes:
@@ -281,20 +281,20 @@ def changed_by(steps: Steps, outside: Outside, before: list[bool]) -> str | None
 
 
 def is_recorded(args: Any, kwargs: Any) -> bool:
-    """Whether somebody records or traces around a call."""
+    """Return True if a call must run plain: something records or traces around it."""
     leaves, _ = flatten((args, kwargs))
     return CURRENT.get().watch is not None or any(isinstance(x, Tensor) and x.op is not None for x in leaves)
 
 
 def type_of(x: Any) -> str:
-    """What a function itself returns, as a program has to."""
+    """Return the kind of a result, which a program must give too."""
     if isinstance(x, Tensor):
         return "tensor"
     return "array" if isinstance(x, np.ndarray) else "number" if isinstance(x, np.generic) else "float"
 
 
 def times(n: Any) -> int:
-    """How many calls a loop makes."""
+    """Return the number of calls of a loop; raise if it is none."""
     try:
         n = operator.index(n)
     except TypeError:
@@ -308,7 +308,7 @@ def times(n: Any) -> int:
 
 
 def find_level() -> int:
-    """How far up the user's line is, for a warning."""
+    """Return the stack level of the user's line, for a warning."""
     import sys
 
     level, frame = 1, sys._getframe(1)

@@ -28,12 +28,12 @@ GIVEN = {"array": "array({})", "tensor": "constant(array({}))", "number": "array
 
 
 def misfit(args: Any, kwargs: Any) -> Any:
-    """What is called where no program is known."""
+    """Answer a call for which no program is known: always a cache miss."""
     return MISFIT
 
 
 class Left:
-    """How many calls of a loop are left: in the next one a check failed."""
+    """The number of calls of a loop that are left; a check failed in the next one."""
 
     def __init__(self, calls: int) -> None:
         self.calls = calls
@@ -117,7 +117,7 @@ class Entry:
         return self.names(x.of)
 
     def conditions(self, program: Steps) -> list[str]:
-        """What the function looked at of Tensors and modules, as it was."""
+        """Return the conditions on the state of Tensors and modules that the function read."""
         state = {x for update in program.updates for x in update.state.values()}
         flags = [(x.of, x.of._requires_grad) for x in program.inputs() if x.kind == TENSOR and x not in state]
         found = [f"{self.names(tensor)}._requires_grad is {flag}" for tensor, flag in flags]
@@ -167,12 +167,12 @@ class Entry:
         return GIVEN[kind].format(f"{self.array(x)}.copy()")
 
     def plain(self, x: Any) -> str:
-        """What is returned that is no Tensor: an array in memory of its own, and anything else as it is."""
+        """Return the text of a result that is no Tensor: a copy of an array, anything else as it is."""
         return f"{self.names(x)}.copy()" if isinstance(x, np.ndarray) else self.names(x)
 
 
 def mode(names: Names) -> str:
-    """That nobody records or traces around the call, and gradients are wanted or not as before."""
+    """Return a condition: no trace or watcher is on, and recording is as it was."""
     now = CURRENT.get()
     return f"((now := context()) is {names(now)} or now.watch is None and now.recording is {now.recording})"
 
@@ -214,7 +214,7 @@ class Runner:
         return int(repr(self.calls).removeprefix("count(").removesuffix(")"))
 
     def fits(self, args: Any, kwargs: Any) -> bool:
-        """Whether this program serves a call."""
+        """Return True if this program serves a call."""
         return self.call(args, kwargs, 0) is not MISFIT
 
     def frame(self) -> Any:
@@ -251,7 +251,7 @@ class Runner:
         return result, self.checked
 
     def leaves_as_found(self) -> bool:
-        """Whether after a call the next one fits: then calls may run without a look between them."""
+        """Return True if the state after a call fits the next one, so that a loop needs no check between calls."""
         left = {target.of: g is not None for target, g in self.simple.gradients if target.kind == TENSOR}
         reads = any(x.kind == GRADIENT for x in self.simple.inputs())
         return not reads and all(left.get(tensor, had) is had for tensor, had in self.traced.met.items())
@@ -267,7 +267,7 @@ def array_of(x: Value, leaves: Any) -> Any:
 
 
 def as_type(x: Any, kind: str) -> Any:
-    """What a program or a traced run gives as the function itself returns it."""
+    """Return a result of a program as the type that the plain function returns."""
     data = as_ndarray(x)
     if kind == "tensor" or not has_values(data):
         return x

@@ -103,7 +103,7 @@ class Names:
 
 
 def same(now: Any, then: Any) -> bool:
-    """Whether two values are one object, or equal ones of a type whose values never change."""
+    """Return True if two values are one object, or equal ones of an immutable type."""
     if now is then:
         return True
     if type(now) is not type(then):
@@ -122,7 +122,7 @@ def is_atom(x: Any) -> bool:
 
 
 def entries(x: Any) -> list[Any]:
-    """What a collection holds, in its order."""
+    """Return the entries of a collection, in its order."""
     if isinstance(x, np.ndarray):
         return x.ravel().tolist() if x.dtype == object else [x.tobytes()]
     return [*x, *x.values()] if isinstance(x, dict) else [*x]
@@ -132,7 +132,7 @@ def entries(x: Any) -> list[Any]:
 
 
 def held(path: str, read: Callable[[Names], str], value: Any) -> Edge:
-    """What is read there is the same object, or an equal number or word."""
+    """Return a condition: the value read there is the same object, or an equal number or string."""
 
     def text(names: Names) -> str:
         now, then = read(names), names(value)
@@ -269,7 +269,7 @@ Found = Iterator[Edge | Place]
 
 
 def read(walk: Outside, place: Place) -> Found:
-    """What hangs from an object: what its C type holds, and the attributes that Python gave it."""
+    """Yield the edges of an object: the contents of its C type, and its Python attributes."""
     path, x, read = place
     kind: Any = type(x)
     base = next(base for base in kind.__mro__ if base in READERS or not is_pythons(base))
@@ -592,7 +592,7 @@ READERS: dict[Any, Callable[[Outside, Place], Found]] = {
 
 
 def is_pythons(kind: type) -> bool:
-    """Whether a class was made by a `class` statement: all that its objects hold are attributes.
+    """Return True if a class was made by a `class` statement, so that attributes are all its objects hold.
 
     A class of C may be made at run time too; its objects are larger than their attributes need.
     """
@@ -605,7 +605,7 @@ def is_pythons(kind: type) -> bool:
 
 
 def is_stateless(kind: type) -> bool:
-    """Whether what a type of C holds never changes, or has no part in what is computed."""
+    """Return True if the contents of a C type never change, or never affect a result."""
     if kind in ATOMS or f"{kind.__module__}.{kind.__qualname__}" in STATELESS:
         return True
     return kind.__module__.split(".")[0] in STATELESS_MODULES and not hasattr(kind, "__next__")

@@ -1,4 +1,4 @@
-"""What a program is made of: values, the steps that make them, and what is left of them in the end. Data only."""
+"""The parts of a program, as data: values, the steps that make them, results and writes."""
 
 from __future__ import annotations
 

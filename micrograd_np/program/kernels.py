@@ -142,7 +142,7 @@ def untyped(source: str, statement: ast.stmt) -> str:
 
 
 def types(text: bytes, statement: ast.stmt, place: Any) -> Iterator[Cut]:
-    """Where the types stand, with the colon or the arrow before them."""
+    """Yield the places of type annotations, with the colon or the arrow before each."""
     for node in ast.walk(statement):
         kind = getattr(node, "annotation", None) or getattr(node, "returns", None)
         if kind is not None:

@@ -1,4 +1,4 @@
-"""What the values of a program are called: the user's names, `d_…` and `…_delta` of gradients, `new_…` of writes."""
+"""Names of a program's values: the user's own, `d_…` and `…_delta` for gradients, `new_…` for writes."""
 
 from __future__ import annotations
 
@@ -115,6 +115,6 @@ class Naming:
 
 
 def is_activation(step: Step) -> bool:
-    """Whether a step makes each number of one other alone."""
+    """Return True if each entry of the result depends on one entry of one input."""
     others = [x for x in step.inputs if isinstance(x, Value) and x.kind != CONSTANT]
     return isinstance(step.op, Elementwise) and len(set(others)) == 1

@@ -31,7 +31,7 @@ number = itertools.count(1).__next__
 
 
 class Program:
-    """What `mg.trace(f)(*args)` wrote down; `str(program)` is NumPy source, complete with its imports.
+    """The program that `mg.trace(f)(*args)` recorded; `str(program)` is NumPy source, complete with its imports.
 
     Called, it runs that source on the arrays of its arguments and of the Tensors that it met, in which it writes as the
     function did. It returns arrays: what the function returned, then the gradients that it left and did not use.

@@ -33,7 +33,7 @@ def record(
     outside: Outside | None = None,
     moving: Container[int] = (),
 ) -> tuple[Any, Steps]:
-    """What f returns, and the steps that it took.
+    """Return the result of f, and the steps that it took.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def own_argument(x: Any) -> Any:
 
 
 def own_result(x: Any) -> Any:
-    """What is returned besides Tensors, as it is now."""
+    """Return a copy of a result that is no Tensor."""
     return x.copy() if isinstance(x, np.ndarray) else x
 
 
@@ -165,7 +165,7 @@ def wants_gradient(result: Any) -> bool:
 
 
 def parts_of(f: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-    """What is in the containers among the arguments, by path."""
+    """Return the contents of the containers among the arguments, by path."""
     names = [p.name for p in parameters_of(f) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     names += [f"argument {i}" for i in range(len(names), len(args))]
     named = dict(zip(names, args, strict=False)) | kwargs

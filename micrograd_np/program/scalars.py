@@ -66,7 +66,7 @@ class Scalar(Tensor):
 
     @staticmethod
     def is_exact(ufunc: Any, x: Any, y: Any) -> bool:
-        """Whether NumPy and Python agree: Python refuses to divide numbers by 0."""
+        """Return True if NumPy and Python give the same number; Python refuses a division by 0."""
         numbers = not any(hasattr(each, "dtype") and type(each) is not Scalar for each in (x, y))
         return not (numbers and ufunc is np.divide and (type(y) is Scalar or not y))
 

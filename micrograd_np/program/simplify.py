@@ -103,7 +103,7 @@ class Walk:
         return inputs
 
     def narrow(self, x: Any) -> Any:
-        """What a value was broadcast from; of a constant of one number, that number."""
+        """Return the value before a broadcast; for a constant that repeats one number, that number."""
         if x in self.made and self.made[x].op is SPREAD:
             return self.made[x].inputs[0]
         if isinstance(x, Value) and x.kind == CONSTANT and x.shape and uniform(x.of):
@@ -144,7 +144,7 @@ class Walk:
         return step._replace(inputs=(source,)) if is_dense(source) else step
 
     def fresh(self, x: Any, given: bool, targets: list[Value]) -> Any:
-        """What a value has become; a copy of the memory of an input that it is to outlive, or was a copy of before."""
+        """Return the simplified form of a value; a copy, where it must outlive the memory of an input."""
         if not isinstance(x, Value):
             return x
         now = self.current(x)
@@ -186,7 +186,7 @@ class Walk:
 
 
 def signature(step: Step) -> Any:
-    """What two steps have in common that give the same."""
+    """Return a key that is equal for steps that compute the same (common subexpressions)."""
     inputs = tuple(x if isinstance(x, Value) else (type(x), repr(x)) for x in step.inputs)
     return (step.op, inputs, repr(step.params))
 
@@ -210,7 +210,7 @@ def check_arrays(program: Steps) -> None:
 
 
 def overlap(x: Value, y: Value) -> bool:
-    """Whether two inputs show one memory; arguments are their own."""
+    """Return True if two captured inputs are aliases; arguments never are, since a guard checks them."""
     a, b = [getattr(at.of, "_data", at.of) if at.kind in (TENSOR, ARRAY) else None for at in (x, y)]
     return x is y or (isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.may_share_memory(a, b))
 
@@ -246,7 +246,7 @@ def told(step: Step) -> Step:
 
 
 def is_dense(x: Any) -> bool:
-    """Whether an array lies in memory row after row."""
+    """Return True if an array lies in memory row after row."""
     return bool(x.strides == np.empty(x.shape, x.dtype).strides)
 
 
@@ -338,7 +338,7 @@ def uniform(data: Any) -> bool:
 
 
 def is_number(x: Any, number: float) -> bool:
-    """Whether x is this number, +0 and not -0 for 0."""
+    """Return True if x is this number; for 0, only if it is +0."""
     data = constant_of(x)
     if isinstance(data, Outputs) or data is None or np.size(data) != 1:
         return False

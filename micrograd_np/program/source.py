@@ -74,7 +74,7 @@ class Source:
         return f"{head}\n{body}\n"
 
     def docstring(self) -> list[str]:
-        """Which array each parameter is that is no argument of the function, where their names do not say so."""
+        """Return a docstring that says which array each parameter is, besides the function's arguments."""
         given = set(self.program.arguments)
         met = [(name, x) for name, x in self.parameters.items() if x not in given]
         if all(name == x.name and x not in self.whose for name, x in met):
@@ -88,7 +88,7 @@ class Source:
         ]
 
     def described(self, x: Value) -> str:
-        """Which array an input is."""
+        """Return a description of an input array."""
         if x.kind == GENERATOR:
             return f"{x.name or 'a'} np.random.Generator"
         what = self.whose.get(x) or x.name or f"{'an' if x.kind[0] == 'a' else 'a'} {x.kind}"
@@ -114,7 +114,7 @@ class Source:
         self.parts[-1] += wrapped(statement, comment=comment)
 
     def ancestors(self, values: list[Value]) -> set[Value]:
-        """What values are made from, and they themselves."""
+        """Return values and all values that they are made from."""
         found = set(values)
         for step in reversed(self.program.steps):
             if step.output in found:
@@ -128,7 +128,7 @@ class Source:
         return name
 
     def read(self, x: Any) -> Phrase:
-        """How a value is written in an expression."""
+        """Return the text of a value in an expression."""
         if not isinstance(x, Value):
             return literal(x)
         if x not in self.said and x.kind == CONSTANT:
@@ -174,7 +174,7 @@ class Source:
         return self.read(x)
 
     def pending(self, x: Any) -> bool:
-        """Whether a value is written as an expression where it is read."""
+        """Return True if a value is written as an expression where it is read, without a line of its own."""
         return isinstance(x, Value) and x in self.made and not self.said[x].text.isidentifier()
 
     def state(self, value: Value) -> None:
@@ -222,11 +222,11 @@ class Source:
             self.state(value)
 
     def is_apart(self, x: Any) -> bool:
-        """Whether a value has memory of its own once it is computed."""
+        """Return True if a computed value has memory of its own."""
         return self.pending(x) and root(x, self.made).kind == RESULT
 
     def reads(self, value: Any, memories: list[Value]) -> bool:
-        """Whether an expression looks at the memory of one of these inputs when it is evaluated."""
+        """Return True if an expression reads the memory of one of these inputs when it is evaluated."""
         if not isinstance(value, Value) or not memories:
             return False
         if self.pending(value):

@@ -139,7 +139,7 @@ class Trace:
         self.written[memory_of(tensor)] = tensor
 
     def gradient(self, tensor: Tensor) -> Any:
-        """What `.grad` is now."""
+        """Return the current `.grad` of a tensor."""
         if isinstance(tensor._grad, Tensor):
             self.cotangent(tensor, tensor._grad, final=True)
         if tensor in self.touched or isinstance(tensor._grad, Tensor):
@@ -182,7 +182,7 @@ class Trace:
             self.outputs.setdefault(self.value(output), module)
 
     def refuse(self, tensor: Tensor, how: str) -> None:
-        """What would make a value part of the program."""
+        """Refuse a use that would fix today's value in the program."""
         self.refused = self.refused or TraceError(
             f"{how} of {describe(tensor, 'a tensor')} in a traced function would make today's value part of the "
             f"program: {format_location(caller_location())}. {CURES.get(how, CURE)}"
@@ -248,7 +248,7 @@ class Trace:
             )
 
     def end(self, x: Tensor) -> Any:
-        """What is returned as a tensor: where it was there before, itself, with what is in it after all writes."""
+        """Return the value of a returned tensor, after all writes if it existed before the trace."""
         target = self.targets.get(x)
         return target if target is not None and target.kind in LASTING else self.value(x)
 
@@ -281,7 +281,7 @@ class Trace:
 
 
 def owner(x: Any) -> Any:
-    """What holds the memory of an array or Tensor."""
+    """Return the object that owns the memory of an array or Tensor."""
     x = x._data if isinstance(x, Tensor) else x
     while getattr(x, "base", None) is not None:
         x = x.base

@@ -14,7 +14,7 @@ LEAST = 4  # steps of an update that are worth a function
 
 
 class Part(NamedTuple):
-    """What one update computes: its steps, what they read from outside, and what is written."""
+    """One update: its steps, the values that they read from outside, and the writes."""
 
     update: Update
     steps: list[Step]
@@ -98,7 +98,7 @@ def parts(program: Steps) -> Iterator[Part]:
 
 
 def form(part: Part) -> Any:
-    """What two updates have in common that are calls of one function."""
+    """Return a key that is equal for updates that can share one function."""
     known: dict[Any, Any] = {x: ("input", i) for i, x in enumerate(part.inputs)}
     found: list[Any] = [part.update.name, *(role(part.update, x) for x in part.inputs)]
     for step in part.steps:

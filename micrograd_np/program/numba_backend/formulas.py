@@ -1,4 +1,4 @@
-"""How a row is written for one entry of its result: as a formula, as other indices, or as a sum over many entries."""
+"""Loop forms of rows for one entry of the result: a formula, other indices, or a sum over many entries."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def reshaped(step: Step, index: Index) -> Index:
 
 
 def steps(shape: Shape) -> list[int]:
-    """How many entries further the next one along each axis is."""
+    """Return, for each axis, the distance in entries between neighbours."""
     return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
 
@@ -122,7 +122,7 @@ def within(place: str, stride: int, size: int) -> str:
 
 
 def chosen(step: Step, index: Index) -> Index:
-    """Where an index of integers, slices, None and ... finds an entry."""
+    """Return the index of the entry that an index of integers, slices, None and ... selects."""
     return picked(step.params["index"], step.inputs[0].shape, index)
 
 

@@ -1,4 +1,4 @@
-"""Where an index of arrays among slices finds the entries of its result."""
+"""Advanced indexing in loops: the entries that an index of arrays among slices selects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which values are computed in one nest of loops, and which are kept in memory for a later one."""
+"""A plan of loop nests: the values computed in one nest, and those kept in memory for a later one."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Plan:
                 yield source, direct
 
     def put_inside(self, step: Step) -> None:
-        """What one sum alone reads, entry by entry, is computed there."""
+        """Compute a value inside the one sum that reads it entry by entry."""
         value, readers = step.output, self.readers[step.output]
         if (
             step.op.name not in FORMULAS
@@ -104,7 +104,7 @@ class Plan:
                 yield source, direct
 
     def put_later(self, step: Step) -> None:
-        """What only one later nest reads is computed there, unless more than one value had to be kept for that."""
+        """Compute a value in the only later nest that reads it, unless that would keep more than one value."""
         value = step.output
         places = {self.place.get(r.output) if direct else None for r, direct in self.readers[value]}
         if step.op.name not in FORMULAS or not value.shape or value in self.ends or len(places) != 1 or None in places:
@@ -115,7 +115,7 @@ class Plan:
             self.place[value] = later  # type: ignore[assignment]
 
     def is_kept(self, value: Value) -> bool:
-        """Whether a value outlives its nest, in memory."""
+        """Return True if a value is kept in memory after its nest."""
         if not value.shape or value in self.inline:
             return value in self.ends
         here = self.place[value]
@@ -128,13 +128,13 @@ class Plan:
 
 
 def ends(program: Steps) -> list[Value]:
-    """What is seen of a program: results, writes, gradients."""
+    """Return the values that a caller sees: results, writes, gradients."""
     written = [value for _, value in program.writes]
     return [*results(program), *written]
 
 
 def results(program: Steps) -> list[Value]:
-    """What a run gives back."""
+    """Return the values that a run returns."""
     return [x for x in program.result if isinstance(x, Value)] + [g for _, g in program.gradients if g is not None]
 
 
@@ -170,7 +170,7 @@ def copied(x: Value, made: dict[Value, Step], dtype: Any = None) -> Value:
 
 
 def is_plain(x: Any, made: dict[Value, Step]) -> bool:
-    """Whether BLAS can read a value, or the transpose of one, as it lies in memory."""
+    """Return True if BLAS can read a value, or its transpose, as it lies in memory."""
     step = made.get(x)
     if step is None:
         return x.kind == CONSTANT or x.strides in orders(x)
@@ -193,7 +193,7 @@ def orders(x: Value) -> list[tuple[int, ...]]:
 
 
 def stands_alone(step: Step) -> bool:
-    """Whether a step has loops of its own: what fills its result in parts, and a product that is left to BLAS."""
+    """Return True if a step has loops of its own: it fills its result in parts, or it is a product for BLAS."""
     if step.op.name in FILLED:
         return True
     if step.op.name not in ("dot", "matmul"):

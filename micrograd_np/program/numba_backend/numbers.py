@@ -1,4 +1,4 @@
-"""How loops write a number of a dtype, and which dtypes they compute in, as NumPy's promotion has it."""
+"""Numbers in loops: the text of a number of a dtype, and the dtype of a result by NumPy's promotion."""
 
 from __future__ import annotations
 

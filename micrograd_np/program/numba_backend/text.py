@@ -142,7 +142,7 @@ class Text:
             start += shape_of(x)[axis]
 
     def gather(self, step: Step, shape: tuple[int, ...], index: Index, body: Body) -> Index:
-        """Where an index of arrays finds an entry in an array of this shape; none lies outside."""
+        """Return the index of an entry that an index of arrays selects; checks that none lies outside."""
         arrays = slots(step)
         if not arrays:
             return picked(step.params["index"], shape, index)
@@ -165,7 +165,7 @@ class Text:
         return f"{self.operand(self.plan.made[x].inputs[0])}.T"
 
     def read(self, x: Any, index: Index, body: Body, kind: Any) -> str:
-        """How the entry of a value at an index is written, as a number of a dtype."""
+        """Return the text of a value's entry at an index, as a number of a dtype."""
         step = self.plan.made.get(x) if isinstance(x, Value) else None
         while step is not None and is_view(step):
             index, x = VIEWS[step.op.name](step, index), step.inputs[0]
@@ -234,7 +234,7 @@ class Text:
 
 
 def named(step: Step | None) -> str:
-    """What a step's output is called, if nothing else is."""
+    """Return a default name for a step's output."""
     if step is None:
         return "t"
     return step.output.name or step.output.kind_of or str(step.op.name)
