@@ -257,8 +257,7 @@ def declared(name, function, result=None, method=False):
 PAIRS = ("Recurrent", "RNN", "GRU", "LSTM", "MultiheadAttention")
 CALLS = dict.fromkeys(PAIRS, "tuple[Tensor, Any]") | {"LSTMCell": "tuple[Tensor, Tensor]"}
 HIDDEN = """
-    add begin called check_gradients check_of diverged named_state optional_when_zero position ranges trace_updates
-    update with_options without_gradients rate set_rates is_better reduce from_input from_state start
+    update rate from_input from_state start
 """.split()
 
 SEQUENTIAL = """class Sequential(Module, Generic[Unpack[_Layers]]):

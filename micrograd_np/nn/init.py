@@ -11,7 +11,7 @@ import numpy as np
 from .. import cures
 from ..core.errors import ArgumentError
 from .module import Parameter
-from .validation import FUNCTION, require, require_dtype, require_instance
+from .validation import validate
 
 Shape = tuple[int, ...]
 Initialiser = Callable[[np.random.Generator, Shape], Any]
@@ -21,16 +21,15 @@ def generator(owner: Any, rng: np.random.Generator | None) -> np.random.Generato
     """The user's own Generator, or a fresh one where none was given."""
     if rng is None:
         return np.random.default_rng()
-    require_instance(owner, np.random.Generator, "Write rng=np.random.default_rng(seed).", rng=rng)
+    validate(owner, rng=rng)
     return rng
 
 
 def drawn(owner: Any, init: Initialiser | None, rng: np.random.Generator, shape: Shape, dtype: Any) -> Any:
     """A Parameter of the shape and dtype, with values from `init`, or from `fan_in_uniform` without it."""
-    require_dtype(owner, dtype)
-    if init is not None:
-        require(owner, FUNCTION, init=init)
-    values = np.asarray((init or fan_in_uniform)(rng, shape))
+    init = fan_in_uniform if init is None else init
+    validate(owner, dtype=dtype, init=init)
+    values = np.asarray(init(rng, shape))
     if values.shape != shape:
         raise ArgumentError(
             f"{type(owner).__name__}: init must return an array of shape {shape}, and its result has {values.shape}."
@@ -161,4 +160,6 @@ def orthogonal(rng: np.random.Generator, shape: Shape) -> Any:
 
 PUBLIC = "fan_in_uniform he_normal he_uniform orthogonal uniform xavier_normal xavier_uniform zeros".split()
 
-__getattr__ = cures.answering("mg.nn.init", PUBLIC)
+
+def __getattr__(name: str) -> Any:
+    raise cures.answer("mg.nn.init", name, PUBLIC)

@@ -18,7 +18,7 @@ from ..expressions.layout import Listing
 from ..ops.primitive import as_array
 from . import display
 from .pytorch import read_state
-from .validation import FLAG, require
+from .validation import FLAG, require, validate
 
 
 class Parameter(Tensor):
@@ -181,14 +181,14 @@ class Module:
 
     def freeze(self, frozen: bool = True) -> Module:
         """Keep the parameters from training, or with False let them train again; returns the module."""
-        require(f"{type(self).__name__}.freeze", FLAG, frozen=frozen)
+        validate(f"{type(self).__name__}.freeze", frozen=frozen)
         for parameter in self.parameters():
             parameter.requires_grad = not frozen
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Module:
         """Let the parameters train, or with False freeze them; returns the module. `freeze` is the opposite."""
-        require(f"{type(self).__name__}.requires_grad_", FLAG, requires_grad=requires_grad)
+        validate(f"{type(self).__name__}.requires_grad_", requires_grad=requires_grad)
         return self.freeze(not requires_grad)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -241,7 +241,7 @@ class Module:
 
 def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
     """Set gradients to None, or those that are there to zeros."""
-    require("zero_grad", FLAG, set_to_none=set_to_none)
+    validate("zero_grad", set_to_none=set_to_none)
     for p in parameters:
         p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
 

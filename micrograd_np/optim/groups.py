@@ -32,7 +32,7 @@ class Group(dict[str, Any]):
     Parameters
     ----------
     owner : type
-        The class of the optimiser, for its `ranges` of options and the names in `optional_when_zero`.
+        The class of the optimiser, for its `_ranges` of options and the names in `_optional_when_zero`.
     params : list of Tensor
         The parameters.
     numbers : dict
@@ -44,7 +44,7 @@ class Group(dict[str, Any]):
     def __init__(self, owner: Any, params: list[Tensor], numbers: dict[str, float]) -> None:
         self.owner = owner
         arrays = {name: self.number(name, x) for name, x in numbers.items()}
-        off = {name for name in owner.optional_when_zero if arrays[name] == 0}
+        off = {name for name in owner._optional_when_zero if arrays[name] == 0}
         options = {name: None if name in off else init_leaf(Option.__new__(Option), x) for name, x in arrays.items()}
         for name, option in options.items():
             if option is not None:
@@ -64,7 +64,7 @@ class Group(dict[str, Any]):
 
     def number(self, name: str, value: Any) -> Any:
         """An option as a 0-d array; raise if it is out of the range that the optimiser allows."""
-        require(self.owner.__name__, self.owner.ranges.get(name, NUMBER), **{name: value})
+        require(self.owner.__name__, self.owner._ranges.get(name, NUMBER), **{name: value})
         return np.array(float(value))
 
     def __reduce__(self) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..nn.module import Module
-from ..nn.validation import require_instance
+from ..nn.validation import instance_of, require
 from ..optim.optimiser import Optimiser
 from ..optim.schedules import ReduceLROnPlateau
 from ..saving import load, save
@@ -90,7 +90,7 @@ class Run:
             raise ArgumentTypeError(
                 f"fit trains a Module, not a {type(self.model).__name__}: write a class with a forward method."
             )
-        require_instance("fit", Optimiser, optimiser=self.optimiser)
+        require("fit", instance_of(Optimiser), optimiser=self.optimiser)
         known = set(map(id, self.optimiser._parameters))
         named = self.model.named_parameters()
         unknown = [name for name, p in named if p.requires_grad and id(p) not in known]

@@ -24,7 +24,7 @@ DECAY = [(1.0, "below 1, not 1.0"), (-0.1, "not -0.1"), (None, "not None"), (np.
 FRACTION = [(1.1, "0 to 1, not 1.1"), (-0.1, "not -0.1"), (None, "not None")]
 NUMBER = [(None, "not None"), (np.inf, "not inf"), ("a", "not 'a'")]
 DTYPE = [(int, "floating-point numbers, such as float or 'float32', not int"), (None, "not None"), ("f99", "not 'f99'")]
-RNG = [(0, "rng must be a Generator, not 0. Write rng=np.random.default_rng(seed)"), (np.random, "not a module")]
+RNG = [(0, "rng must be a Generator, such as rng=np.random.default_rng(seed), not 0"), (np.random, "not a module")]
 INIT = [(3, "init must be a function, not 3"), (lambda rng, shape: np.zeros(3), "init must return an array of shape")]
 EACH = [*SIZE[:3], ((1, 2, 3), "axes that the kernel moves along, not (1, 2, 3)")]
 EACH_PADDING = [*COUNT[:2], ((1, 2, 3), "axes that the kernel moves along")]
@@ -108,7 +108,7 @@ ENTRIES_OF_LOGITS = {"logits": UNEQUAL, "target": UNEQUAL}
 LOGITS = {"logits": np.zeros((2, 3)), "labels": np.array([0, 1])}
 
 
-APPROXIMATE = {name: [("sin", "'none' or 'tanh', not 'sin'")] for name in inspect.signature(nn.GELU).parameters}
+APPROXIMATE = {name: [("sin", "one of 'none', 'tanh', not 'sin'")] for name in inspect.signature(nn.GELU).parameters}
 
 
 BATCH_SIZE = [(0, "such as size=32, not 0"), (None, "such as size=32, not Y (8,)"), (2.5, "not 2.5")]
@@ -391,7 +391,7 @@ POSITIONAL = {data.batches: (X, Y), data.split: (X, Y)}
 # Messages that name another thing than the function or its argument: the learning rate, the file, the user's array.
 INDIRECT = {"have different shapes", "lr must be a number of at least 0, not -0.001", "nan or inf", "no such file"}
 INDIRECT |= {"was not given weight, bias of this model", "saved as .npz or .safetensors", "must be a tuple (x, y)"}
-ELSEWHERE = {nn.Module, nn.init, optim.Optimiser, optim.Schedule, data.digits, data.iris, data.mnist}
+ELSEWHERE = {nn.Module, nn.init, nn.functional, optim.Optimiser, optim.Schedule, data.digits, data.iris, data.mnist}
 ELSEWHERE |= {data.fashion_mnist, data.read_idx, data.text}
 BAD = [
     (f, name, value, says) for f, (_, bad) in CASES.items() for name, entries in bad.items() for value, says in entries

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +16,7 @@ from ..ops.primitive import as_array, in_numpys_words
 from . import losses
 from .display import call_text, value_text
 from .module import Module, documented_like
-from .validation import COUNT, FLAG, FRACTION, NUMBER, POSITIVE, SIZE, Kind, require, require_each
+from .validation import validate
 
 
 class Function(Module):
@@ -31,7 +30,8 @@ class Function(Module):
     array([-0.2,  1. ])
     """
 
-    function: ClassVar[Callable[..., Any]]
+    _axes: ClassVar[int]  # over which the windows of a pooling move
+    _function: ClassVar[Callable[..., Any]]
     __signature__: ClassVar[inspect.Signature]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -39,49 +39,38 @@ class Function(Module):
             given = self.__signature__.bind(*args, **in_numpys_words(kwargs))
         except TypeError as error:
             raise ArgumentTypeError(f"{type(self).__name__}{self.__signature__}: {error}.") from None
+        known = self.__signature__.parameters
+        validate(self, **{name: x for name, x in given.arguments.items() if x is not known[name].default})
         given.apply_defaults()
         self.options = given.arguments
-        for name, value in self.options.items():
-            kind, _ = OPTIONS[name]
-            if value is self.__signature__.parameters[name].default:
-                continue
-            if kind in (SIZE, COUNT):
-                require_each(self, kind, int(type(self).__name__[-2]), **{name: value})
-            else:
-                require(self, kind, **{name: value})
 
     def forward(self, *inputs: Any) -> Any:
-        return self.function(*inputs, **self.options)
+        return self._function(*inputs, **self.options)
 
     def __repr__(self) -> str:
         options = [f"{name}={value_text(value, 1, ())}" for name, value in self.options.items()]
         return call_text(type(self).__name__, options)
 
 
+# The options of layers, as their docstrings describe them.
 OPTIONS = {
-    "negative_slope": (NUMBER, "float\n    The slope where x is negative."),
-    "alpha": (NUMBER, "float\n    The value for x towards minus infinity is -alpha."),
-    "beta": (POSITIVE, "float\n    The steepness of the bend at 0: the larger, the closer to relu."),
-    "approximate": (
-        Kind("'none' or 'tanh'", str, ("none", "tanh").__contains__),
-        "{'none', 'tanh'}\n    Whether the normal distribution is exact, or approximated with tanh.",
-    ),
-    "axis": (Kind("a whole number", Integral), "int\n    The axis whose entries sum to 1."),
-    "kernel_size": (SIZE, "int or tuple of int\n    The size of the window, one for all axes or one for each."),
-    "stride": (SIZE, "int or tuple of int, optional\n    The distance between windows; their size without it."),
-    "padding": (COUNT, "int or tuple of int\n    The entries added at both ends of each axis."),
-    "dilation": (SIZE, "int or tuple of int\n    The distance between the entries of a window."),
-    "count_include_pad": (FLAG, "bool\n    Whether the zeros of the padding count in the mean."),
-    "ceil_mode": (FLAG, "bool\n    Whether a last window that reaches beyond the end counts."),
-    "reduction": (
-        Kind("one of 'mean', 'sum', 'none'", str, ("mean", "sum", "none").__contains__),
-        "{'mean', 'sum', 'none'}\n    Whether the losses are averaged, summed, or given one by one.",
-    ),
-    "delta": (POSITIVE, "float\n    The size of an error from which on the loss grows in a straight line."),
-    "weight": (Kind("", object), "(classes,), optional\n    The factor of each class."),
-    "label_smoothing": (FRACTION, "float\n    The share of each target spread over all classes."),
-    "ignore_index": (Kind("a label", Integral), "int, optional\n    The label of samples that are left out."),
-    "pos_weight": (Kind("", object), "number or (classes,), optional\n    The factor of the loss of positives."),
+    "negative_slope": "float\n    The slope where x is negative.",
+    "alpha": "float\n    The value for x towards minus infinity is -alpha.",
+    "beta": "float\n    The steepness of the bend at 0: the larger, the closer to relu.",
+    "approximate": "{'none', 'tanh'}\n    Whether the normal distribution is exact, or approximated with tanh.",
+    "axis": "int\n    The axis whose entries sum to 1.",
+    "kernel_size": "int or tuple of int\n    The size of the window, one for all axes or one for each.",
+    "stride": "int or tuple of int, optional\n    The distance between windows; their size without it.",
+    "padding": "int or tuple of int\n    The entries added at both ends of each axis.",
+    "dilation": "int or tuple of int\n    The distance between the entries of a window.",
+    "count_include_pad": "bool\n    Whether the zeros of the padding count in the mean.",
+    "ceil_mode": "bool\n    Whether a last window that reaches beyond the end counts.",
+    "reduction": "{'mean', 'sum', 'none'}\n    Whether the losses are averaged, summed, or given one by one.",
+    "delta": "float\n    The size of an error from which on the loss grows in a straight line.",
+    "weight": "(classes,), optional\n    The factor of each class.",
+    "label_smoothing": "float\n    The share of each target spread over all classes.",
+    "ignore_index": "int, optional\n    The label of samples that are left out.",
+    "pos_weight": "number or (classes,), optional\n    The factor of the loss of positives.",
 }
 
 
@@ -90,11 +79,12 @@ def as_layer(name: str, function: Any, summary: str, inputs: int = 1) -> Any:
     signature = inspect.signature(getattr(function, "bind", function))
     options = list(signature.parameters.values())[inputs:]
     described = "".join(
-        f"{option.name} : {OPTIONS[option.name][1]}\n    ".replace("\n    ", "\n        ", 1) for option in options
+        f"{option.name} : {OPTIONS[option.name]}\n    ".replace("\n    ", "\n        ", 1) for option in options
     )
     signature = signature.replace(parameters=options, return_annotation=inspect.Signature.empty)
     fields = {
-        "function": staticmethod(function),
+        "_axes": 2 if name.endswith("2d") else 1,
+        "_function": staticmethod(function),
         "__signature__": signature,
         "__doc__": f"{summary}\n" + (described and f"\n    Parameters\n    ----------\n    {described}"),
         "__module__": __name__,
@@ -144,20 +134,20 @@ class AdaptivePool(Module):
         The number of windows, one for all axes or one for each.
     """
 
-    axes: ClassVar[int]
+    _axes: ClassVar[int]
 
     def __init__(self, output_size: Any) -> None:
-        require_each(self, SIZE, self.axes, output_size=output_size)
+        validate(self, output_size=output_size)
         self.output_size = output_size
 
     def forward(self, x: Any) -> Any:
         x = as_array(x)
-        if x.ndim != self.axes + 2 or not x.size:
+        if x.ndim != self._axes + 2 or not x.size:
             raise ShapeError(
-                f"{type(self).__name__} takes x of {self.axes + 2} axes, (N, C, ...), not {describe(x, 'x')}."
+                f"{type(self).__name__} takes x of {self._axes + 2} axes, (N, C, ...), not {describe(x, 'x')}."
             )
-        counts = self.output_size if isinstance(self.output_size, tuple | list) else [self.output_size] * self.axes
-        for axis, count in zip(range(-self.axes, 0), counts, strict=True):
+        counts = self.output_size if isinstance(self.output_size, tuple | list) else [self.output_size] * self._axes
+        for axis, count in zip(range(-self._axes, 0), counts, strict=True):
             x = np.moveaxis(np.matmul(np.moveaxis(x, axis, -1), window_means(x.shape[axis], count, x.dtype)), -1, axis)
         return x
 
@@ -181,7 +171,7 @@ class AdaptiveAvgPool1d(AdaptivePool):
     array([[[2., 6.]]])
     """
 
-    axes = 1
+    _axes = 1
 
 
 @documented_like(AdaptivePool)
@@ -194,4 +184,4 @@ class AdaptiveAvgPool2d(AdaptivePool):
     (2, 3, 1, 1)
     """
 
-    axes = 2
+    _axes = 2
