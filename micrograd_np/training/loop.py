@@ -17,7 +17,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError
 from ..nn.module import Module
 from ..nn.validation import FUNCTION, SIZE, in_words, require, validate
 from ..optim.optimiser import Optimiser
-from ..saving.files import format_of
+from ..saving.formats import format_of
 from .run import History, Hook, Path, Run
 from .steps import Figures, Loss, Metrics, batches_of, evaluate, means, modes_kept, step
 

@@ -16,7 +16,7 @@ from ..nn.validation import instance_of, require
 from ..optim.optimiser import Optimiser
 from ..optim.schedules import ReduceLROnPlateau
 from ..saving import load, save
-from ..saving.restore import put_into
+from ..saving.files import put_into
 
 Path = str | os.PathLike[str]
 SHOWN = 8
