@@ -27,8 +27,7 @@ CORE = ["backward", "containers", "context", "dispatch", "errors", "names", "ten
 # Names of functions that stand in three modules or more, to be given names of their own.
 SHARED = set(
     """
-    argument box called clip copied fits graph_of is_array missing number own owner parts plain read
-    reason said same split summary times
+    box called clip fits graph_of is_array missing number own plain read reason said same split summary times
     """.split()
 )
 
