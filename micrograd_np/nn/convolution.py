@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.errors import ArgumentError
-from ..ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
-from ..ops.windows import Sizes, one_per_axis
+from ..ops.conv import check_output_padding, conv1d, conv2d, conv_transpose1d, conv_transpose2d
+from ..ops.windows import Sizes, each_axis, one_per_axis
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module, documented_like
 from .validation import checked_input, validate
@@ -145,7 +145,7 @@ class ConvTranspose(Convolution):
     padding : int or tuple of int
         The entries that are cut off at both ends of the output.
     output_padding : int or tuple of int
-        The entries that are added at the far end of the output; below stride.
+        The entries that are added at the far end of the output; below stride or dilation.
     groups : int
         The number of parts that the channels are split into; each kernel sees the channels of one part.
     bias : bool
@@ -179,15 +179,8 @@ class ConvTranspose(Convolution):
         validate(self, padding=padding, output_padding=output_padding)
         options: dict[str, Any] = {"rng": rng, "init": init, "dtype": dtype}
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, **options)
-        more, steps = (
-            one_per_axis("output_padding", output_padding, self._axes),
-            one_per_axis("stride", stride, self._axes),
-        )
-        if any(m >= n for m, n in zip(more, steps, strict=True)):
-            raise ArgumentError(
-                f"{type(self).__name__}: output_padding must be below stride, and {output_padding} is not below "
-                f"{stride}."
-            )
+        sizes = each_axis(self._axes, output_padding=output_padding, stride=stride, dilation=dilation)
+        check_output_padding(type(self).__name__, **sizes)
         self.output_padding = output_padding
 
     def _channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:

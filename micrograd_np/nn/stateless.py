@@ -14,7 +14,6 @@ from ..ops import activations, pooling
 from ..ops import classification as classes
 from ..ops.primitive import as_array, in_numpys_words
 from . import losses
-from .display import call_text, value_text
 from .module import Module, documented_like
 from .validation import validate
 
@@ -42,14 +41,11 @@ class Function(Module):
         known = self.__signature__.parameters
         validate(self, **{name: x for name, x in given.arguments.items() if x is not known[name].default})
         given.apply_defaults()
-        self.options = given.arguments
+        for name, value in given.arguments.items():
+            setattr(self, name, value)
 
     def forward(self, *inputs: Any) -> Any:
-        return self._function(*inputs, **self.options)
-
-    def __repr__(self) -> str:
-        options = [f"{name}={value_text(value, 1, ())}" for name, value in self.options.items()]
-        return call_text(type(self).__name__, options)
+        return self._function(*inputs, **{name: getattr(self, name) for name in self.__signature__.parameters})
 
 
 # The options of layers, as their docstrings describe them.

@@ -61,7 +61,7 @@ TRANSPOSED = {name: bad for name, bad in CONVOLUTION.items() if name != "padding
     "padding": [*EACH_PADDING, ("same", "not 'same'")],
     "output_padding": [
         *EACH_PADDING,
-        (1, "output_padding must be below stride, and 1 is not below 1"),
+        (1, "output_padding must be below stride or dilation, and .* is below neither"),
     ],
 }
 REDUCTION_OF_LAYER = [("average", "reduction must be one of 'mean', 'sum', 'none', not 'average'"), (None, "not None")]
