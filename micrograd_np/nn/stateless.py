@@ -10,8 +10,7 @@ import numpy as np
 
 from ..core.errors import ArgumentTypeError, ShapeError, describe
 from ..core.tensor import trace_constant
-from ..ops import activations, pooling
-from ..ops import classification as classes
+from ..ops import activations, classification, pooling
 from ..ops.primitive import as_array, in_numpys_words
 from . import losses
 from .module import Module, documented_like
@@ -19,19 +18,20 @@ from .validation import validate
 
 
 class Function(Module):
-    """A function of x as a layer; its other arguments are given once, when the layer is made.
+    """The base of layers that apply a function; its arguments besides the inputs are given when the layer is made."""
 
-    Examples
-    --------
-    >>> LeakyReLU(0.2)
-    LeakyReLU(negative_slope=0.2)
-    >>> LeakyReLU(0.2)(np.array([-1.0, 1.0]))
-    array([-0.2,  1. ])
-    """
-
-    _axes: ClassVar[int]  # over which the windows of a pooling move
     _function: ClassVar[Callable[..., Any]]
+    _axes: ClassVar[int]  # the number of axes over which the windows of a pooling move
     __signature__: ClassVar[inspect.Signature]
+
+    def __init_subclass__(cls, inputs: int = 1) -> None:
+        """The layer's signature is the function's, without its first arguments, the inputs."""
+        if "_function" not in vars(cls):  # a user's subclass of one of these layers
+            return
+        signature = inspect.signature(getattr(cls._function, "bind", cls._function))
+        options = list(signature.parameters.values())[inputs:]
+        cls.__signature__ = signature.replace(parameters=options, return_annotation=inspect.Signature.empty)
+        cls._axes = 2 if cls.__name__.endswith("2d") else 1
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         try:
@@ -48,75 +48,380 @@ class Function(Module):
         return self._function(*inputs, **{name: getattr(self, name) for name in self.__signature__.parameters})
 
 
-# The options of layers, as their docstrings describe them.
-OPTIONS = {
-    "negative_slope": "float\n    The slope where x is negative.",
-    "alpha": "float\n    The value for x towards minus infinity is -alpha.",
-    "beta": "float\n    The steepness of the bend at 0: the larger, the closer to relu.",
-    "approximate": "{'none', 'tanh'}\n    Whether the normal distribution is exact, or approximated with tanh.",
-    "axis": "int\n    The axis whose entries sum to 1.",
-    "kernel_size": "int or tuple of int\n    The size of the window, one for all axes or one for each.",
-    "stride": "int or tuple of int, optional\n    The distance between windows; their size without it.",
-    "padding": "int or tuple of int\n    The entries added at both ends of each axis.",
-    "dilation": "int or tuple of int\n    The distance between the entries of a window.",
-    "count_include_pad": "bool\n    Whether the zeros of the padding count in the mean.",
-    "ceil_mode": "bool\n    Whether a last window that reaches beyond the end counts.",
-    "reduction": "{'mean', 'sum', 'none'}\n    Whether the losses are averaged, summed, or given one by one.",
-    "delta": "float\n    The size of an error from which on the loss grows in a straight line.",
-    "weight": "(classes,), optional\n    The factor of each class.",
-    "label_smoothing": "float\n    The share of each target spread over all classes.",
-    "ignore_index": "int, optional\n    The label of samples that are left out.",
-    "pos_weight": "number or (classes,), optional\n    The factor of the loss of positives.",
-}
+class ReLU(Function):
+    """max(x, 0), of each entry.
+
+    Examples
+    --------
+    >>> ReLU()(np.array([-1.0, 2.0]))
+    array([0., 2.])
+    """
+
+    _function = staticmethod(activations.relu)
 
 
-def as_layer(name: str, function: Any, summary: str, inputs: int = 1) -> Any:
-    """A layer that applies a function; the arguments besides the first, the inputs, become the layer's options."""
-    signature = inspect.signature(getattr(function, "bind", function))
-    options = list(signature.parameters.values())[inputs:]
-    described = "".join(
-        f"{option.name} : {OPTIONS[option.name]}\n    ".replace("\n    ", "\n        ", 1) for option in options
-    )
-    signature = signature.replace(parameters=options, return_annotation=inspect.Signature.empty)
-    fields = {
-        "_axes": 2 if name.endswith("2d") else 1,
-        "_function": staticmethod(function),
-        "__signature__": signature,
-        "__doc__": f"{summary}\n" + (described and f"\n    Parameters\n    ----------\n    {described}"),
-        "__module__": __name__,
-    }
-    return type(name, (Function,), fields)
+class LeakyReLU(Function):
+    """x where it is positive, else negative_slope * x (Maas et al. 2013).
+
+    Parameters
+    ----------
+    negative_slope : float
+        The slope where x is negative.
+
+    Examples
+    --------
+    >>> LeakyReLU(0.2)(np.array([-1.0, 2.0]))
+    array([-0.2,  2. ])
+    """
+
+    _function = staticmethod(activations.leaky_relu)
 
 
-def tanh(x: Any) -> Any:
-    return np.tanh(x)
+class ELU(Function):
+    """x where it is positive, else alpha * (exp(x) - 1) (Clevert et al. 2016).
+
+    Parameters
+    ----------
+    alpha : float
+        The value for x towards minus infinity is -alpha.
+
+    Examples
+    --------
+    >>> ELU()(np.array([-1.0, 2.0])).round(3)
+    array([-0.632,  2.   ])
+    """
+
+    _function = staticmethod(activations.elu)
 
 
-ReLU = as_layer("ReLU", activations.relu, "max(x, 0), of each entry.")
-LeakyReLU = as_layer("LeakyReLU", activations.leaky_relu, "x where it is positive, else negative_slope * x.")
-ELU = as_layer("ELU", activations.elu, "x where it is positive, else alpha * (exp(x) - 1) (Clevert et al. 2016).")
-GELU = as_layer("GELU", activations.gelu, "x times the normal distribution function of x (Hendrycks and Gimpel 2016).")
-SiLU = as_layer("SiLU", activations.silu, "x * sigmoid(x), also called swish.")
-Tanh = as_layer("Tanh", tanh, "tanh(x), of each entry.")
-Sigmoid = as_layer("Sigmoid", activations.sigmoid, "1 / (1 + exp(-x)), of each entry.")
-LogSigmoid = as_layer("LogSigmoid", activations.log_sigmoid, "log(sigmoid(x)), accurate for x of any size.")
-Softplus = as_layer("Softplus", activations.softplus, "log(1 + exp(beta * x)) / beta, a smooth relu.")
-Softmax = as_layer("Softmax", classes.softmax, "exp(x) / sum(exp(x)) along an axis: probabilities.")
-LogSoftmax = as_layer("LogSoftmax", classes.log_softmax, "log(softmax(x)) along an axis, accurate for x of any size.")
+class GELU(Function):
+    """x times the normal distribution function of x (Hendrycks and Gimpel 2016).
 
-MaxPool1d = as_layer("MaxPool1d", pooling.max_pool1d, "The largest entry of each window of signals (N, C, L).")
-MaxPool2d = as_layer("MaxPool2d", pooling.max_pool2d, "The largest entry of each window of images (N, C, H, W).")
-AvgPool1d = as_layer("AvgPool1d", pooling.avg_pool1d, "The mean of each window of signals (N, C, L).")
-AvgPool2d = as_layer("AvgPool2d", pooling.avg_pool2d, "The mean of each window of images (N, C, H, W).")
+    Parameters
+    ----------
+    approximate : {'none', 'tanh'}
+        Whether the normal distribution is exact, or approximated with tanh.
 
-MSELoss = as_layer("MSELoss", losses.mse_loss, "The mean of the squared errors of (prediction, target).", 2)
-L1Loss = as_layer("L1Loss", losses.l1_loss, "The mean of the absolute errors of (prediction, target).", 2)
-HuberLoss = as_layer("HuberLoss", losses.huber_loss, "Squared small errors, absolute large ones (Huber 1964).", 2)
-BCELoss = as_layer("BCELoss", losses.binary_cross_entropy, "Binary cross-entropy of (probability, target).", 2)
-BCEWithLogitsLoss = as_layer(
-    "BCEWithLogitsLoss", losses.binary_cross_entropy_with_logits, "Binary cross-entropy of (logits, target).", 2
-)
-CrossEntropyLoss = as_layer("CrossEntropyLoss", losses.cross_entropy, "Cross-entropy of (logits, labels).", 2)
+    Examples
+    --------
+    >>> GELU()(np.array([-1.0, 2.0])).round(3)
+    array([-0.159,  1.954])
+    """
+
+    _function = staticmethod(activations.gelu)
+
+
+class SiLU(Function):
+    """x * sigmoid(x), also called swish (Elfwing et al. 2018).
+
+    Examples
+    --------
+    >>> SiLU()(np.array([-1.0, 2.0])).round(3)
+    array([-0.269,  1.762])
+    """
+
+    _function = staticmethod(activations.silu)
+
+
+class Tanh(Function):
+    """tanh(x), of each entry.
+
+    Examples
+    --------
+    >>> Tanh()(np.array([-1.0, 2.0])).round(3)
+    array([-0.762,  0.964])
+    """
+
+    _function = staticmethod(lambda x: np.tanh(x))
+
+
+class Sigmoid(Function):
+    """1 / (1 + exp(-x)), of each entry.
+
+    Examples
+    --------
+    >>> Sigmoid()(np.array([-1.0, 2.0])).round(3)
+    array([0.269, 0.881])
+    """
+
+    _function = staticmethod(activations.sigmoid)
+
+
+class LogSigmoid(Function):
+    """log(sigmoid(x)), accurate for x of any size.
+
+    Examples
+    --------
+    >>> LogSigmoid()(np.array([-1000.0, 0.0])).round(3)
+    array([-1.00e+03, -6.93e-01])
+    """
+
+    _function = staticmethod(activations.log_sigmoid)
+
+
+class Softplus(Function):
+    """log(1 + exp(beta * x)) / beta, a smooth relu (Dugas et al. 2001).
+
+    Parameters
+    ----------
+    beta : float
+        The steepness of the bend at 0, above 0: the larger, the closer to relu.
+
+    Examples
+    --------
+    >>> Softplus()(np.array([-1.0, 2.0])).round(3)
+    array([0.313, 2.127])
+    """
+
+    _function = staticmethod(activations.softplus)
+
+
+class Softmax(Function):
+    """exp(x) / sum(exp(x)) along an axis: probabilities.
+
+    Parameters
+    ----------
+    axis : int
+        The axis whose entries sum to 1.
+
+    Examples
+    --------
+    >>> Softmax()(np.array([0.0, np.log(3.0)]))
+    array([0.25, 0.75])
+    """
+
+    _function = staticmethod(classification.softmax)
+
+
+class LogSoftmax(Function):
+    """log(softmax(x)) along an axis, accurate for x of any size.
+
+    Parameters
+    ----------
+    axis : int
+        The axis along which the softmax sums to 1.
+
+    Examples
+    --------
+    >>> LogSoftmax()(np.array([0.0, 1000.0]))
+    array([-1000.,     0.])
+    """
+
+    _function = staticmethod(classification.log_softmax)
+
+
+class MaxPool1d(Function):
+    """The largest entry of each window of signals (N, C, L).
+
+    Parameters
+    ----------
+    kernel_size : int or tuple of int
+        The size of the window, one for all axes or one for each.
+    stride : int or tuple of int, optional
+        The distance between windows; their size without it.
+    padding : int or tuple of int
+        The entries added at both ends of each axis: minus infinity.
+    dilation : int or tuple of int
+        The distance between the entries of a window.
+    ceil_mode : bool
+        Whether a last window that reaches beyond the end counts.
+
+    Examples
+    --------
+    >>> MaxPool1d(2)(np.array([[[1.0, 3.0, 2.0, 0.0]]]))
+    array([[[3., 2.]]])
+    """
+
+    _function = staticmethod(pooling.max_pool1d)
+
+
+class MaxPool2d(Function):
+    """The largest entry of each window of images (N, C, H, W).
+
+    Parameters
+    ----------
+    kernel_size : int or tuple of int
+        The size of the window, one for all axes or one for each.
+    stride : int or tuple of int, optional
+        The distance between windows; their size without it.
+    padding : int or tuple of int
+        The entries added at both ends of each axis: minus infinity.
+    dilation : int or tuple of int
+        The distance between the entries of a window.
+    ceil_mode : bool
+        Whether a last window that reaches beyond the end counts.
+
+    Examples
+    --------
+    >>> MaxPool2d(2)(np.arange(16.0).reshape(1, 1, 4, 4))
+    array([[[[ 5.,  7.],
+             [13., 15.]]]])
+    """
+
+    _function = staticmethod(pooling.max_pool2d)
+
+
+class AvgPool1d(Function):
+    """The mean of each window of signals (N, C, L).
+
+    Parameters
+    ----------
+    kernel_size : int or tuple of int
+        The size of the window, one for all axes or one for each.
+    stride : int or tuple of int, optional
+        The distance between windows; their size without it.
+    padding : int or tuple of int
+        The entries added at both ends of each axis: zeros.
+    ceil_mode : bool
+        Whether a last window that reaches beyond the end counts.
+    count_include_pad : bool
+        Whether the zeros of the padding count in the mean.
+
+    Examples
+    --------
+    >>> AvgPool1d(2)(np.array([[[1.0, 3.0, 2.0, 0.0]]]))
+    array([[[2., 1.]]])
+    """
+
+    _function = staticmethod(pooling.avg_pool1d)
+
+
+class AvgPool2d(Function):
+    """The mean of each window of images (N, C, H, W).
+
+    Parameters
+    ----------
+    kernel_size : int or tuple of int
+        The size of the window, one for all axes or one for each.
+    stride : int or tuple of int, optional
+        The distance between windows; their size without it.
+    padding : int or tuple of int
+        The entries added at both ends of each axis: zeros.
+    ceil_mode : bool
+        Whether a last window that reaches beyond the end counts.
+    count_include_pad : bool
+        Whether the zeros of the padding count in the mean.
+
+    Examples
+    --------
+    >>> AvgPool2d(2)(np.arange(16.0).reshape(1, 1, 4, 4))
+    array([[[[ 2.5,  4.5],
+             [10.5, 12.5]]]])
+    """
+
+    _function = staticmethod(pooling.avg_pool2d)
+
+
+class MSELoss(Function, inputs=2):
+    """The mean of the squared errors of (prediction, target).
+
+    Parameters
+    ----------
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses are averaged, summed, or given one by one.
+
+    Examples
+    --------
+    >>> float(MSELoss()(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    2.0
+    """
+
+    _function = staticmethod(losses.mse_loss)
+
+
+class L1Loss(Function, inputs=2):
+    """The mean of the absolute errors of (prediction, target).
+
+    Parameters
+    ----------
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses are averaged, summed, or given one by one.
+
+    Examples
+    --------
+    >>> float(L1Loss()(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    1.0
+    """
+
+    _function = staticmethod(losses.l1_loss)
+
+
+class HuberLoss(Function, inputs=2):
+    """Half the squares of small errors, and large ones in a straight line (Huber 1964).
+
+    Parameters
+    ----------
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses are averaged, summed, or given one by one.
+    delta : float
+        The size of an error, above 0, from which on the loss grows in a straight line.
+
+    Examples
+    --------
+    >>> float(HuberLoss()(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    0.75
+    """
+
+    _function = staticmethod(losses.huber_loss)
+
+
+class BCELoss(Function, inputs=2):
+    """Binary cross-entropy of (probability, target).
+
+    Parameters
+    ----------
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses are averaged, summed, or given one by one.
+
+    Examples
+    --------
+    >>> float(BCELoss()(np.array([0.5]), np.array([1.0])).round(3))
+    0.693
+    """
+
+    _function = staticmethod(losses.binary_cross_entropy)
+
+
+class BCEWithLogitsLoss(Function, inputs=2):
+    """Binary cross-entropy of (logits, target).
+
+    Parameters
+    ----------
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses are averaged, summed, or given one by one.
+    pos_weight : number or (classes,), optional
+        The factor of the loss of positives.
+
+    Examples
+    --------
+    >>> float(BCEWithLogitsLoss()(np.array([0.0]), np.array([1.0])).round(3))
+    0.693
+    """
+
+    _function = staticmethod(losses.binary_cross_entropy_with_logits)
+
+
+class CrossEntropyLoss(Function, inputs=2):
+    """Cross-entropy of (logits, labels): -log softmax(logits)[label].
+
+    Parameters
+    ----------
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses are averaged, summed, or given one by one.
+    weight : (classes,), optional
+        The factor of each class; the mean is then the weighted one.
+    label_smoothing : float
+        The share of each target spread over all classes, from 0 to 1 (Szegedy et al. 2016).
+    ignore_index : int, optional
+        The label of samples that are left out.
+
+    Examples
+    --------
+    >>> float(CrossEntropyLoss()(np.zeros((1, 2)), np.array([1])).round(3))
+    0.693
+    """
+
+    _function = staticmethod(losses.cross_entropy)
 
 
 class AdaptivePool(Module):
