@@ -33,7 +33,7 @@ def read_csv(path: str | os.PathLike[str] | list[str], *, header: int = 1, delim
         How many lines stand above the numbers.
     delimiter : str
         The character between two cells.
-    **options
+    **options : object
         Options of `np.loadtxt`, such as usecols, dtype, max_rows.
 
     Raises

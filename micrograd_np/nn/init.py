@@ -57,6 +57,12 @@ def zeros(rng: np.random.Generator, shape: Shape) -> Any:
         Not used.
     shape : tuple of int
         The shape of the array.
+
+    Examples
+    --------
+    >>> zeros(np.random.default_rng(0), (2, 3))
+    array([[0., 0., 0.],
+           [0., 0., 0.]])
     """
     return np.zeros(shape)
 
@@ -72,6 +78,12 @@ def uniform(rng: np.random.Generator, shape: Shape, bound: float = 1.0) -> Any:
         The shape of the array.
     bound : float
         The largest absolute value.
+
+    Examples
+    --------
+    >>> uniform(np.random.default_rng(0), (2, 3), 0.1).round(3)
+    array([[ 0.027, -0.046, -0.092],
+           [-0.097,  0.063,  0.083]])
     """
     return bound * (2 * rng.random(shape) - 1)
 
@@ -85,6 +97,12 @@ def fan_in_uniform(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in) of a linear map, (out, in, *window) of a convolution.
+
+    Examples
+    --------
+    >>> fan_in_uniform(np.random.default_rng(0), (2, 3)).round(3)
+    array([[ 0.158, -0.266, -0.53 ],
+           [-0.558,  0.362,  0.477]])
     """
     return uniform(rng, shape, 1 / math.sqrt(fans(shape)[0]))
 
@@ -98,6 +116,12 @@ def xavier_uniform(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in, ...).
+
+    Examples
+    --------
+    >>> xavier_uniform(np.random.default_rng(0), (2, 3)).round(3)
+    array([[ 0.3  , -0.504, -1.006],
+           [-1.059,  0.686,  0.904]])
     """
     return uniform(rng, shape, math.sqrt(6 / sum(fans(shape))))
 
@@ -111,6 +135,12 @@ def xavier_normal(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in, ...).
+
+    Examples
+    --------
+    >>> xavier_normal(np.random.default_rng(0), (2, 3)).round(3)
+    array([[ 0.08 , -0.084,  0.405],
+           [ 0.066, -0.339,  0.229]])
     """
     return rng.normal(0, math.sqrt(2 / sum(fans(shape))), shape)
 
@@ -124,6 +154,12 @@ def he_uniform(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in, ...).
+
+    Examples
+    --------
+    >>> he_uniform(np.random.default_rng(0), (2, 3)).round(3)
+    array([[ 0.387, -0.651, -1.298],
+           [-1.367,  0.886,  1.167]])
     """
     return uniform(rng, shape, math.sqrt(6 / fans(shape)[0]))
 
@@ -137,6 +173,12 @@ def he_normal(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in, ...).
+
+    Examples
+    --------
+    >>> he_normal(np.random.default_rng(0), (2, 3)).round(3)
+    array([[ 0.103, -0.108,  0.523],
+           [ 0.086, -0.437,  0.295]])
     """
     return rng.normal(0, math.sqrt(2 / fans(shape)[0]), shape)
 
@@ -150,6 +192,12 @@ def orthogonal(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in, ...); the axes from the second on count as one.
+
+    Examples
+    --------
+    >>> w = orthogonal(np.random.default_rng(0), (2, 3))
+    >>> np.allclose(w @ w.T, np.eye(2))
+    True
     """
     fans(shape)
     rows, columns = shape[0], math.prod(shape[1:])

@@ -80,12 +80,24 @@ class ModuleList(Module):
         return [module for name, module in vars(self).items() if name.isdigit()]
 
     def append(self, module: Module) -> None:
-        """Add a module at the end."""
+        """Add a module at the end.
+
+        Parameters
+        ----------
+        module : Module
+            The new last entry.
+        """
         require(self, MODULE, module=module)
         setattr(self, str(len(self)), module)
 
     def extend(self, modules: Iterable[Module]) -> None:
-        """Add modules at the end."""
+        """Add modules at the end.
+
+        Parameters
+        ----------
+        modules : iterable of Module
+            The new last entries.
+        """
         for module in modules:
             self.append(module)
 

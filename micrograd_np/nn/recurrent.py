@@ -226,7 +226,7 @@ class Recurrent(Module):
         Whether a second cell in each layer goes from the end to the beginning.
     rng : Generator, optional
         The source of the first weights and of the dropout; a fresh one without it.
-    **options
+    **options : object
         Passed to the cells: `dtype`, and for RNN `nonlinearity`.
     """
 

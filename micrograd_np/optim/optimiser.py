@@ -132,6 +132,7 @@ class Optimiser:
     params : iterable
         Parameters, or (name, parameter) pairs, or groups: dicts with "params" and options of their own.
     **options : float
+        The options by name, such as lr; those of a group go before them.
 
     Examples
     --------
@@ -232,7 +233,13 @@ class Optimiser:
             group["lr"] = value
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Clear the gradients of all parameters: `.grad` is None again, or zeros with `set_to_none=False`."""
+        """Clear the gradients of all parameters.
+
+        Parameters
+        ----------
+        set_to_none : bool
+            Whether `.grad` is None again; with False it becomes zeros.
+        """
         clear_gradients(self._parameters, set_to_none)
 
     def step(self) -> None:
@@ -325,7 +332,15 @@ class Optimiser:
         return {}
 
     def update(self, *args: Any, **options: Any) -> None:
-        """Change p in place: update(p, g, state, **options)."""
+        """Change a parameter in place; each optimiser writes its own `update(self, p, g, state, **options)`.
+
+        Parameters
+        ----------
+        *args : array, array, dict
+            The parameter p, its gradient g of the same shape and dtype, and its state.
+        **options : array
+            The options by name, 0-d and of p's dtype, or None for one that was 0.
+        """
         raise ArgumentTypeError(
             f"{type(self).__name__} has no update method: define update(self, p, g, state, **options)."
         )
@@ -352,5 +367,11 @@ class Optimiser:
         return {name: tensor.data.copy() for name, tensor in self._named_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state that `state_dict` returned: all of it, or none and an error that lists each mismatch."""
+        """Restore a state: all of it, or none and an error that lists each mismatch.
+
+        Parameters
+        ----------
+        state : dict of arrays
+            The dict that `state_dict` returned.
+        """
         load(type(self).__name__, dict(self._named_state()), state)

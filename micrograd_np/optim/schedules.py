@@ -49,7 +49,15 @@ class Schedule:
         return f"{type(self).__name__}(after {self.t} steps, lr={rates})"
 
     def rate(self, base: float, t: int) -> float:
-        """The learning rate after t steps."""
+        """The learning rate of a group; each schedule writes its own.
+
+        Parameters
+        ----------
+        base : float
+            The learning rate that the group began with.
+        t : int
+            The number of steps of the schedule that were taken.
+        """
         raise ArgumentTypeError(f"{type(self).__name__} has no rate method: define rate(self, base, t).")
 
     def _set_rates(self) -> None:
@@ -70,7 +78,13 @@ class Schedule:
         return {"t": np.array(self.t), "base": np.array(self.base)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state that `state_dict` returned; the learning rates are in the optimiser's state."""
+        """Restore a state; the learning rates are in the optimiser's state.
+
+        Parameters
+        ----------
+        state : dict of arrays
+            The dict that `state_dict` returned.
+        """
         self.t, self.base = int(state["t"]), [float(base) for base in state["base"]]
 
 
@@ -321,7 +335,13 @@ class ReduceLROnPlateau:
         return f"{type(self).__name__}({self.bad_steps} steps without a better figure, lr={rates})"
 
     def step(self, metric: Any) -> None:
-        """Take note of a figure, and reduce the learning rates if it is time."""
+        """Take note of a figure, and reduce the learning rates if it is time.
+
+        Parameters
+        ----------
+        metric : float
+            The figure, such as the loss of an epoch.
+        """
         value = float(metric.item() if hasattr(metric, "item") else metric)
         if self._is_better(value):
             self.best, self.bad_steps = value, 0
@@ -352,5 +372,11 @@ class ReduceLROnPlateau:
         return {name: np.array(value) for name, value in counts.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state that `state_dict` returned; the learning rates are in the optimiser's state."""
+        """Restore a state; the learning rates are in the optimiser's state.
+
+        Parameters
+        ----------
+        state : dict of arrays
+            The dict that `state_dict` returned.
+        """
         self.best, self.bad_steps, self.cooling = float(state["best"]), int(state["bad_steps"]), int(state["cooling"])

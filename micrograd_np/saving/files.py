@@ -69,6 +69,18 @@ def load(path: str | os.PathLike[str], into: Any = None) -> Any:
         If the file is damaged, foreign, or does not fit: then every mismatch is listed. A ValueError.
     OSError
         If the file cannot be opened.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import micrograd_np as mg
+    >>> model, other = mg.nn.Linear(2, 1), mg.nn.Linear(2, 1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/model.npz", model)
+    ...     load(f"{folder}/model.npz", into=other) is other
+    True
+    >>> bool((other.weight.data == model.weight.data).all())
+    True
     """
     read, _ = format_of(path)
     with open(path, "rb") as file, reading(path):

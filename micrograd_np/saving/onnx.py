@@ -133,11 +133,20 @@ def export_onnx(model: Callable[..., Any], *example: Any, path: Any = None) -> A
     *example : array_like
         One for each argument.
     path : str or path, optional
+        The file to write, such as model.onnx.
 
     Raises
     ------
     TypeError
         If an op has no ONNX form here; all of them are named.
+    ImportError
+        If the package onnx is not installed.
+
+    Examples
+    --------
+    >>> proto = export_onnx(lambda x: np.exp(x) + 1, np.ones(3))  # doctest: +SKIP
+    >>> [node.op_type for node in proto.graph.node]  # doctest: +SKIP
+    ['Exp', 'Add', 'Identity']
     """
     onnx = import_extra("onnx", "an ONNX model")
     helper = onnx.helper

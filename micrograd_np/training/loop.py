@@ -79,6 +79,18 @@ def fit(
     FloatingPointError
         If the loss is nan or inf. Ctrl-C raises nothing: it ends the training after a whole step. A SIGINT handler of
         the user's own is called instead, after a whole step too, and ends the training by raising KeyboardInterrupt.
+
+    Examples
+    --------
+    >>> import micrograd_np as mg
+    >>> rng = np.random.default_rng(0)
+    >>> model = mg.nn.Linear(2, 1, rng=rng)
+    >>> X = rng.normal(size=(100, 2))
+    >>> adam = mg.optim.Adam(model.parameters(), lr=0.1)
+    >>> history = fit(model, mg.nn.mse_loss, adam, (X, X[:, :1]), epochs=3, rng=rng)
+    epoch 1/3  loss 0.6088
+    epoch 2/3  loss 0.1252
+    epoch 3/3  loss 0.07229
     """
     metrics = {} if metrics is None else metrics
     validate("fit", loss=loss, epochs=epochs, size=size, metrics=metrics, resume=resume, quiet=quiet)

@@ -39,7 +39,13 @@ class History(dict[str, list[float]]):
     ended: str = ""
 
     def add(self, figures: dict[str, float]) -> None:
-        """Add the figures of an epoch."""
+        """Add the figures of an epoch.
+
+        Parameters
+        ----------
+        figures : dict of float
+            The figures by name.
+        """
         for name, value in figures.items():
             self.setdefault(name, []).append(value)
 
@@ -63,15 +69,34 @@ class Run:
 
     Parameters
     ----------
-    model, optimiser, rng, schedule
-        As `fit` was given them.
+    model : Module
+        The model that `fit` trains.
+    optimiser : Optimiser
+        The optimiser of its parameters.
+    rng : Generator, optional
+        The source of the batches' order.
+    schedule : Schedule or ReduceLROnPlateau, optional
+        The schedule of the learning rate.
     history : History
+        The figures of the epochs so far.
     epoch, step : int
         How many were completed.
     best : dict
         The lowest loss, its epoch, and the model's state then, where there is a patience.
-    recent : deque
+    recent : deque of float
         The losses of the last steps.
+
+    Examples
+    --------
+    >>> import micrograd_np as mg
+    >>> model = mg.nn.Linear(2, 1)
+    >>> data = np.zeros((4, 2)), np.zeros((4, 1))
+    >>> def shown(run):
+    ...     print(run.epoch, run.step)
+    >>> _ = mg.fit(model, mg.nn.mse_loss, mg.optim.SGD(model.parameters()), data, epochs=2, size=2,
+    ...            rng=np.random.default_rng(0), on_epoch=shown, quiet=True)
+    1 2
+    2 4
     """
 
     model: Module
@@ -101,7 +126,15 @@ class Run:
             )
 
     def end_epoch(self, figures: dict[str, float], patience: int | None) -> None:
-        """Record an epoch, step the schedule, and end the training if patience is at its end."""
+        """Record an epoch, step the schedule, and end the training if patience is at its end.
+
+        Parameters
+        ----------
+        figures : dict of float
+            The figures of the epoch by name; the schedule and the patience look at val_loss, else at loss.
+        patience : int, optional
+            The number of epochs without a lower loss after which the training ends.
+        """
         self.epoch += 1
         self.history.add(figures)
         loss = figures.get("val_loss", figures["loss"])
@@ -132,12 +165,24 @@ class Run:
         return {"model": self.model, "optimiser": self.optimiser, "rng": self.rng, "schedule": self.schedule}
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint: `fit(…, checkpoint=path, resume=True)` goes on from it, to the same bits."""
+        """Write a checkpoint: `fit(…, checkpoint=path, resume=True)` goes on from it, to the same bits.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in .npz or .safetensors.
+        """
         counts = {"epoch": self.epoch, "step": self.step, "best": self.best}
         save(path, self.parts() | counts | {"history": dict(self.history), "ended": self.history.ended})
 
     def load(self, path: Path) -> None:
-        """Restore a checkpoint that fits: all of it, or nothing and a LoadError."""
+        """Restore a checkpoint that fits: all of it, or nothing and a LoadError.
+
+        Parameters
+        ----------
+        path : str or path
+            A file that `save` wrote.
+        """
         state = load(path)
         put_into(self.parts(), {name: state[name] for name in self.parts() if name in state}, path)
         self.history = History(state["history"])

