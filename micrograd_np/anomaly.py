@@ -44,6 +44,7 @@ class Watch:
     """Checks every value that an op makes and every cotangent that a rule sends."""
 
     def made(self, node: Tensor, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> None:
+        """Raise if an op made the first nan, or an inf from finite arguments."""
         index = first_nan(node)
         if index is not None:
             holding = next(((i, x) for i, x in enumerate(args) if first_nan(x) is not None), None)
@@ -71,14 +72,17 @@ class Watch:
 
 
 def as_array(x: Any) -> Any:
+    """The array of a Tensor; anything else as it is."""
     return x._data if isinstance(x, Tensor) else x
 
 
 def all_finite(values: Iterable[Any]) -> bool:
+    """True if no value holds nan or inf."""
     return all(first_nonfinite(x) is None for x in values)
 
 
 def first_true(mask: Any) -> Index:
+    """The index of the first True."""
     return tuple(map(int, np.argwhere(mask)[0]))
 
 
@@ -97,6 +101,7 @@ def first_nonfinite(x: Any, wrong: Any = lambda x: ~np.isfinite(x)) -> Index | N
 
 
 def first_nan(x: Any) -> Index | None:
+    """The index of the first nan."""
     return first_nonfinite(x, np.isnan)
 
 
@@ -110,6 +115,7 @@ CURES = {
 
 
 def nonfinite_value(op: Any, args: tuple[Any, ...], node: Any, index: Index) -> FloatingPointError:
+    """The error for an op that made nan or inf."""
     listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(args))
     value = node.data[index] if hasattr(node.data, "shape") else "a nan or inf"
     kind = "finite arguments" if all_finite(args) else "arguments that hold inf, but no nan,"
@@ -121,6 +127,7 @@ def nonfinite_value(op: Any, args: tuple[Any, ...], node: Any, index: Index) -> 
 
 
 def nan_from_outside(op: Any, position: int, x: Any, node: Any) -> FloatingPointError:
+    """The error for an op's argument that already holds nan."""
     name = describe(x, f"argument {position}")
     index = first_nan(x)
     held = f"{name} already holds nan at index {index}" if index else f"{name} is nan"
@@ -137,10 +144,12 @@ def nan_from_outside(op: Any, position: int, x: Any, node: Any) -> FloatingPoint
 
 
 def is_recorded(x: Any) -> bool:
+    """True for the result of an op."""
     return isinstance(x, Tensor) and x.op is not None
 
 
 def nonfinite_cotangent(node: Any, x: Any, index: Index, cotangent: Any) -> FloatingPointError:
+    """The error for a rule that made nan or inf."""
     value = cotangent[index] if hasattr(cotangent, "shape") else "a nan or inf"
     return NonFiniteError(
         f"the derivative of {node.op.name} made {value} at index {index} of the gradient of "

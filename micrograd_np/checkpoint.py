@@ -91,12 +91,14 @@ def fingerprints(made: list[Tensor], outputs: list[Any]) -> list[tuple[Location 
 
 
 def _values(parts: Any, values: Any, **_: Any) -> Any:
+    """The outputs of f, which ran before the row was called."""
     return values
 
 
 def _recompute(
     g: Any, z: Any, parts: Any, run: Any, outside: list[Tensor], started: int, values: Any, facts: Any
 ) -> Any:
+    """The rule: run f again, recording, and walk back from its outputs to what it used."""
     for x in outside:
         if x._memory is not None and x._memory.written > started:
             raise stale_checkpoint(x)
@@ -115,6 +117,7 @@ recompute.name = "checkpoint"
 
 
 def stale_checkpoint(value: Tensor) -> RuntimeError:
+    """The error for a value that was written to after a checkpoint had used it."""
     where = value._memory and value._memory.where
     return GradientError(
         f"{describe(value, 'a tensor')} was written to after a checkpoint had used it, and the checkpoint has to run "

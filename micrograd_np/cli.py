@@ -36,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def commands() -> argparse.ArgumentParser:
+    """The parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="micrograd-np",
         description="An autograd micro-framework on NumPy: a table of derivatives, one tape, and many readers of them.",
@@ -62,6 +63,7 @@ def commands() -> argparse.ArgumentParser:
 
 
 def count(text: str) -> int:
+    """A number of steps on the command line."""
     if not (text.isdecimal() and 1 <= int(text) <= STEPS):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of steps between 1 and {STEPS:,}")
     return int(text)

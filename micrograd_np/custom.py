@@ -83,12 +83,14 @@ def positional(count: int) -> inspect.Signature:
 
 
 def bind_signature(signature: inspect.Signature, *args: Any, **kwargs: Any) -> Bound:
+    """Positional arguments as arrays, keyword-only ones as metadata."""
     bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
     return tuple(map(as_array, bound.args)), bound.kwargs
 
 
 def checked_forward(function: Callable[..., Any], *arrays: Any, **params: Any) -> Any:
+    """Call the user's function; raise if it returns no array, or nan or inf for finite arguments."""
     z = function(*map(read_only, arrays), **params)
     if isinstance(z, Tensor) or not hasattr(z, "dtype"):
         z = check_forward_result(function.__name__, z)
@@ -124,6 +126,7 @@ def held_to_contract(rule: Rule, name: str, position: int, parameter: str, broad
 
 
 def check_rules(op: str, rules: tuple[Rule | None, ...], names: list[str], metadata: list[str]) -> None:
+    """Raise unless there is one rule, or None, for each array argument, and it can be called."""
     if len(rules) != len(names):
         raise ArgumentTypeError(
             f"{op} has {len(names)} array arguments ({', '.join(names)}) and was given {len(rules)} rules. Give one "
@@ -149,6 +152,7 @@ def check_rules(op: str, rules: tuple[Rule | None, ...], names: list[str], metad
 
 
 def check_forward_result(name: str, z: Any) -> Any:
+    """A number as an array; raise for anything else that is no array."""
     if isinstance(z, int | float):
         return np.asarray(z)
     raise ArgumentTypeError(
@@ -158,6 +162,7 @@ def check_forward_result(name: str, z: Any) -> Any:
 
 
 def forward_nonfinite(name: str, z: Any, index: Any) -> FloatingPointError:
+    """The error for a function that returned nan or inf."""
     return NonFiniteError(f"{name} returned {z[index]} at index {index} for finite arguments.")
 
 
@@ -178,6 +183,7 @@ def check_cotangent(name: str, parameter: str, cotangent: Any, like: Any) -> Non
 
 
 def rule_nonfinite(name: str, parameter: str, index: Any) -> FloatingPointError:
+    """The error for a rule that returned nan or inf."""
     return NonFiniteError(
         f"the rule of {name} for {parameter} returned a nan or inf at index {index}, from finite values."
     )

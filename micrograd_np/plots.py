@@ -164,6 +164,7 @@ def stacked(hidden: Mapping[int, Any]) -> Any:
 
 
 def check_length(name: str, values: Any, what: str, inputs: int) -> None:
+    """Raise unless there is one value for each input."""
     if len(values) != inputs:
         raise ArgumentError(f"{name} has {len(values)} {what} for {inputs} inputs. Give one for each.")
 
@@ -181,6 +182,7 @@ def answers(f: Callable[[Any], Any], points: Any) -> Any:
 
 
 def values_of(x: Any) -> Any:
+    """The array of a Tensor, or of anything array-like."""
     return x.data if isinstance(x, Tensor) else np.asarray(x)
 
 

@@ -46,6 +46,7 @@ def sample(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
 
 
 def _draw(rng: Any, method: str, args: Any, kwargs: Any) -> Any:
+    """Draw again, at each run of a program."""
     return getattr(rng, method)(*args, **kwargs)
 
 

@@ -99,6 +99,7 @@ def output_shapes(model: Any, inputs: list[Any]) -> dict[int, str]:
 
 
 def shape_text(output: Any) -> str:
+    """The shape of an output, or those of several."""
     if isinstance(output, tuple | list):
         return ", ".join(map(shape_text, output))
     return str(getattr(output, "shape", "-"))

@@ -77,6 +77,7 @@ class ModuleList(Module):
         self.extend(modules)
 
     def _entries(self) -> list[Any]:
+        """The modules, which are attributes named 0, 1, ... ."""
         return [module for name, module in vars(self).items() if name.isdigit()]
 
     def append(self, module: Module) -> None:

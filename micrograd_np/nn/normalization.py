@@ -81,6 +81,7 @@ class BatchNorm(Module):
         self.running_var += share * (var * (count / (count - 1)) - self.running_var)
 
     def _with_running_statistics(self, x: Any) -> Any:
+        """Normalise with the running mean and variance, scale and shift, as one product and one sum."""
         scale = 1 / np.sqrt(self.running_var + self.eps)
         if self.weight is not None:
             scale = scale * self.weight

@@ -58,4 +58,5 @@ def read_state(path: str | os.PathLike[str], model: Any) -> dict[str, Any]:
 
 
 def is_float(*arrays: Any) -> bool:
+    """True if all arrays hold floating-point numbers."""
     return all(x.dtype.kind == "f" for x in arrays)

@@ -120,6 +120,7 @@ def check_axes(owner: Any, name: str, value: Any) -> Any:
 
 
 def name_of_owner(owner: Any) -> str:
+    """The name that an error begins with: a function's, or that of an object's class."""
     return owner if isinstance(owner, str) else type(owner).__name__
 
 

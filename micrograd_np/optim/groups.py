@@ -14,6 +14,7 @@ from ..nn.validation import NUMBER, in_words, require
 
 
 def as_ndarray(x: Any) -> Any:
+    """The array of a Tensor; an array as it is."""
     return x._data if isinstance(x, Tensor) else x
 
 
@@ -85,6 +86,7 @@ class Group(dict[str, Any]):
 
 
 def _restored(kind: type[Group], items: dict[str, Any]) -> Group:
+    """A group as it was copied or pickled."""
     group = kind.__new__(kind)
     dict.update(group, items)
     return group

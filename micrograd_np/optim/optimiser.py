@@ -318,6 +318,7 @@ class Optimiser:
             )
 
     def _diverged(self, what: str) -> NonFiniteError:
+        """An error for numbers that are nan or inf, with the cure."""
         trace = CURRENT.get().trace
         if trace is not None:
             trace.spoil("")  # the function may catch it, and go another way at another call

@@ -15,10 +15,12 @@ from .optimiser import Optimiser, State
 
 
 def zeros(p: Tensor) -> Tensor:
+    """A state of the parameter's shape that begins with zeros."""
     return constant(np.zeros_like(p.data))
 
 
 def counter(p: Tensor) -> Tensor:
+    """A count of steps, in the dtype of the parameter."""
     return constant(np.zeros((), p.dtype))
 
 

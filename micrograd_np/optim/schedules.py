@@ -61,6 +61,7 @@ class Schedule:
         raise ArgumentTypeError(f"{type(self).__name__} has no rate method: define rate(self, base, t).")
 
     def _set_rates(self) -> None:
+        """Write the learning rates of this step into the optimiser's groups."""
         for group, base in zip(self.optimiser.param_groups, self.base, strict=True):
             group["lr"] = self.rate(base, self.t)
 
@@ -355,11 +356,13 @@ class ReduceLROnPlateau:
             self.cooling, self.bad_steps = self.cooldown, 0
 
     def _is_better(self, value: float) -> bool:
+        """True if a figure beats the best so far by more than the threshold."""
         sign, best = self.sign, self.best
         least = best * (1 + sign * self.threshold) if self.relative else best + sign * self.threshold
         return sign * value > sign * least
 
     def _reduce(self) -> None:
+        """Multiply the learning rates by factor, down to min_lr."""
         for group in self.optimiser.param_groups:
             before = float(group["lr"])
             after = max(before * self.factor, self.min_lr)

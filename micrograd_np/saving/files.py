@@ -164,6 +164,7 @@ def opened(value: Any, other: Any) -> Any:
 
 
 def kind_of(value: Any) -> str:
+    """The kind of a value, as an error names it."""
     if isinstance(value, Tensor | np.ndarray | np.generic):
         return f"{value.shape} {value.dtype.newbyteorder('=')}"
     if isinstance(value, np.random.Generator):

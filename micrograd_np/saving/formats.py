@@ -44,6 +44,8 @@ class Entry(NamedTuple):
 
 
 class Manifest(NamedTuple):
+    """The arrays of a file by name, and its state as JSON."""
+
     arrays: dict[str, Entry]
     state: Any
 

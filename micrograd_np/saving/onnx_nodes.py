@@ -37,6 +37,7 @@ def comparison(*kinds: str) -> Nodes:
 
 
 def logical(kind: str) -> Nodes:
+    """Return a function that writes one node whose operands are booleans."""
     return lambda g, step: g.node(kind, *g.operands(step, np.dtype(bool)))
 
 
@@ -56,6 +57,8 @@ def formula_in(f: Callable[..., str]) -> Nodes:
 
 
 def reduction(kind: str) -> Nodes:
+    """Return a function that writes a reduction over some axes."""
+
     def nodes(g: Any, step: Any) -> Any:
         x, axis, keepdims = step.inputs[0], step.params["axis"], step.params["keepdims"]
         return g.node(kind, g.name(x, step.output.dtype), g.axes(x, axis), keepdims=int(keepdims))
@@ -64,10 +67,13 @@ def reduction(kind: str) -> Nodes:
 
 
 def axes_tuple(x: Any, axis: Any) -> tuple[int, ...]:
+    """The axes of a reduction, counted from 0; all of them for None."""
     return tuple(range(len(x.shape))) if axis is None else normalize_axis_tuple(axis, len(x.shape))
 
 
 def extreme_index(kind: str) -> Nodes:
+    """Return a function that writes ArgMax or ArgMin along one axis."""
+
     def nodes(g: Any, step: Any) -> Any:
         axis = step.params.get("axis", step.inputs[1] if step.inputs[1:] else None)
         if axis is None:
@@ -78,6 +84,8 @@ def extreme_index(kind: str) -> Nodes:
 
 
 def over_axis(kind: str) -> Nodes:
+    """Return a function that writes a node with one axis, such as Softmax."""
+
     def nodes(g: Any, step: Any) -> Any:
         axis = step.params["axis"]
         return g.node(kind, *g.operands(step), axis=axis) if isinstance(axis, int) else None
@@ -86,16 +94,19 @@ def over_axis(kind: str) -> Nodes:
 
 
 def cumsum_nodes(g: Any, step: Any) -> Any:
+    """Cumulative sums along one axis."""
     axis = step.params["axis"]
     return None if axis is None else g.node("CumSum", *g.operands(step), g.integers(axis))
 
 
 def logaddexp_nodes(do: Any, x: str, y: Any) -> Any:
+    """max(x, y) + log(exp(-|x - y|) + 1), which cannot overflow."""
     apart = do("Exp", do("Neg", do("Abs", do("Sub", x, y))))
     return do("Add", do("Max", x, y), do("Log", do("Add", apart, 1)))
 
 
 def polynomial(do: Any, x: str, coefficients: tuple[float, ...]) -> Any:
+    """A polynomial by Horner's scheme, the coefficient of the highest power first."""
     z = do("Mul", x, coefficients[0])
     for c in coefficients[1:-1]:
         z = do("Mul", do("Add", z, c), x)
@@ -103,7 +114,7 @@ def polynomial(do: Any, x: str, coefficients: tuple[float, ...]) -> Any:
 
 
 def erf_nodes(do: Any, x: str, dtype: Any) -> Any:
-    """ONNX Runtime has Erf for float32 alone: in float64 the ratios of polynomials of ops/error_function.py."""
+    """ONNX Runtime has Erf for float32 alone: in float64, write the ratios of polynomials of ops/activations.py."""
     if dtype == np.float32:
         return do("Erf", x)
     size = do("Min", do("Abs", x), 30)
@@ -116,16 +127,19 @@ def erf_nodes(do: Any, x: str, dtype: Any) -> Any:
 
 
 def where_nodes(g: Any, step: Any) -> Any:
+    """The condition as booleans, both choices in the result's dtype."""
     condition, *values = step.inputs
     names = [g.name(x, step.output.dtype) for x in values]
     return g.node("Where", g.name(condition, np.dtype(bool)), *names)
 
 
 def cast_nodes(g: Any, step: Any) -> Any:
+    """The same values in the result's dtype."""
     return g.name(step.inputs[0], step.output.dtype)
 
 
 def linear_nodes(g: Any, step: Any) -> Any:
+    """x @ w.T + b: Gemm for matrices, MatMul for more axes."""
     x, w, *bias = g.operands(step)
     if len(step.inputs[0].shape) == 2:
         return g.node("Gemm", x, w, *bias, transB=1)
@@ -149,12 +163,14 @@ def dot_nodes(g: Any, step: Any) -> Any:
 
 
 def reshape_nodes(g: Any, step: Any) -> Any:
+    """Another shape, for entries in the order of C."""
     if step.params.get("order", "C") != "C":
         return None
     return g.reshape(g.name(step.inputs[0]), step.output.shape)
 
 
 def transpose_nodes(g: Any, step: Any) -> Any:
+    """Axes in another order, for np.transpose and np.swapaxes."""
     x = step.inputs[0]
     order = list(range(len(x.shape)))
     if "axis1" in step.params:
@@ -167,10 +183,12 @@ def transpose_nodes(g: Any, step: Any) -> Any:
 
 
 def broadcast_to_nodes(g: Any, step: Any) -> Any:
+    """A value repeated to the result's shape."""
     return g.node("Expand", g.name(step.inputs[0]), g.integers(step.output.shape))
 
 
 def concatenate_nodes(g: Any, step: Any) -> Any:
+    """Values joined along an axis; for None, each made flat first."""
     names, axis = g.operands(step), step.params["axis"]
     if axis is None:
         names = [g.reshape(name, (-1,)) for name in names]
@@ -178,6 +196,7 @@ def concatenate_nodes(g: Any, step: Any) -> Any:
 
 
 def split_nodes(g: Any, step: Any) -> Any:
+    """Parts along an axis, of equal sizes or cut at indices."""
     x, axis, places = step.inputs[0], step.params["axis"], step.params["indices_or_sections"]
     length = x.shape[axis]
     points = places if isinstance(places, tuple) else range(0, length, length // places)[1:]
@@ -203,6 +222,7 @@ def getitem_nodes(g: Any, step: Any) -> Any:
 
 
 def conv_nodes(g: Any, step: Any) -> Any:
+    """A convolution."""
     how = step.params
     return g.node(
         "Conv",
@@ -215,6 +235,7 @@ def conv_nodes(g: Any, step: Any) -> Any:
 
 
 def max_pool_nodes(g: Any, step: Any) -> Any:
+    """The largest entries of windows."""
     how = step.params
     moves = {"strides": how["stride"], "pads": how["padding"] * 2, "dilations": how["dilation"]}
     return g.node("MaxPool", g.name(step.inputs[0]), kernel_shape=how["kernel"], **moves)
@@ -234,6 +255,7 @@ def windows_nodes(g: Any, step: Any) -> Any:
 
 
 def standardize_nodes(g: Any, step: Any) -> Any:
+    """Entries less their mean, divided by their standard deviation; the mean and the variance too."""
     x, axis = step.inputs[0], step.params["axis"]
     do, axes, name = g.arithmetic(x.dtype), g.axes(x, axis), g.name(x)
     mean = g.node("ReduceMean", name, axes, keepdims=1)
