@@ -27,6 +27,22 @@ CORE = ["backward", "containers", "context", "dispatch", "errors", "names", "ten
 # Names of functions that stand in three modules or more, to be given names of their own.
 SHARED = set("is_array read same times".split())
 
+# Modules that still ask for an op by its name, to read a field of its row instead.
+COMPARING = set(
+    """
+    checking/replay.py
+    checking/slips.py
+    expressions/source.py
+    program/codegen.py
+    program/numba_backend/formulas.py
+    program/numba_backend/nests.py
+    program/numba_backend/numbers.py
+    program/numba_backend/text.py
+    program/simplify.py
+    program/source.py
+    program/trace.py
+    """.split()
+)
 
 FILES_OF = {path: path.relative_to(PACKAGE).parts for path in sorted(PACKAGE.rglob("*.py"))}
 
@@ -62,3 +78,28 @@ def test_a_function_name_stands_in_two_modules_at_most():
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("__"):
                 modules[node.name].add(path)
     assert {name for name, paths in modules.items() if len(paths) > 2} <= SHARED
+
+
+def compares_names_of_ops(tree):
+    """True if code asks for an op by its name: `node.op.name == "exp"`, `op.name in PRODUCTS`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            for x in (node.left, *node.comparators):
+                of = x.value if isinstance(x, ast.Attribute) and x.attr == "name" else None
+                if getattr(of, "attr", getattr(of, "id", "")) in ("op", "row"):
+                    return True
+    return False
+
+
+def test_facts_about_an_op_stand_on_its_row():
+    """A reader outside of ops/ reads a field of the row, where it would ask whether the op is this one or that."""
+    found = {
+        "/".join(parts) for path, parts in FILES_OF.items() if parts[0] != "ops" and compares_names_of_ops(parsed(path))
+    }
+    assert found <= COMPARING
+
+
+def test_a_comparison_of_names_is_seen():
+    assert compares_names_of_ops(ast.parse('if step.op.name == "exp": pass'))
+    assert compares_names_of_ops(ast.parse("done = op.name not in VIEWS"))
+    assert not compares_names_of_ops(ast.parse('if op is exp or module.name == "exp": pass'))
