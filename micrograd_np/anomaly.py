@@ -12,7 +12,7 @@ from .core.backward import Pull, Pulled
 from .core.context import Mode
 from .core.errors import NonFiniteError, describe
 from .core.names import caller_location, format_location
-from .core.tensor import Tensor
+from .core.tensor import Tensor, as_ndarray
 from .ops.primitive import Outputs
 
 Index = tuple[int, ...]
@@ -65,15 +65,10 @@ class Watch:
             for x, cotangent in pulled:
                 index = first_nonfinite(cotangent) if finite else first_nan(cotangent) if without_nan else None
                 if index is not None:
-                    raise nonfinite_cotangent(node, x, index, as_array(cotangent))
+                    raise nonfinite_cotangent(node, x, index, as_ndarray(cotangent))
             return pulled
 
         return watched
-
-
-def as_array(x: Any) -> Any:
-    """The array of a Tensor; anything else as it is."""
-    return x._data if isinstance(x, Tensor) else x
 
 
 def all_finite(values: Iterable[Any]) -> bool:
@@ -88,7 +83,7 @@ def first_true(mask: Any) -> Index:
 
 def first_nonfinite(x: Any, wrong: Any = lambda x: ~np.isfinite(x)) -> Index | None:
     """The index of the first nan or inf; for several outputs, that in the first that has one."""
-    x = as_array(x)
+    x = as_ndarray(x)
     if isinstance(x, Outputs):
         found = (first_nonfinite(part, wrong) for part in x if part is not None)
         return next((index for index in found if index is not None), None)

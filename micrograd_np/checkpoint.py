@@ -13,7 +13,7 @@ from .core.containers import flatten
 from .core.context import CURRENT, Mode, tracing
 from .core.errors import GradientError, describe
 from .core.names import Location, format_location
-from .core.tensor import Tensor
+from .core.tensor import Tensor, as_ndarray
 from .core.versions import next_id
 from .ops.identity import pack
 from .ops.primitive import MultiOutput, Outputs
@@ -53,7 +53,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         outside, made = walked(started, leaves)
         if not outside:
             return rebuild(leaves)
-        values = [x._data if isinstance(x, Tensor) else x for x in leaves]
+        values = list(map(as_ndarray, leaves))
         params = {"run": run, "outside": outside, "started": started, "values": values}
         return rebuild(recompute(pack(*outside), **params, facts=fingerprints(made, leaves)))
 

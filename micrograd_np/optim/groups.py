@@ -13,11 +13,6 @@ from ..nn.module import Module
 from ..nn.validation import NUMBER, in_words, require
 
 
-def as_ndarray(x: Any) -> Any:
-    """The array of a Tensor; an array as it is."""
-    return x._data if isinstance(x, Tensor) else x
-
-
 class Option(Tensor):
     """A number that an optimiser holds, such as its learning rate: a 0-d Tensor that shows itself as a number."""
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from ..core.context import CURRENT, no_grad, tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, as_ndarray
 from ..core.versions import memory_of
 from ..nn.module import clear_gradients, load
 from ..nn.validation import NONNEGATIVE, Kind
-from .groups import Group, as_ndarray, grouped
+from .groups import Group, grouped
 
 State = dict[str, Any]
 

@@ -16,22 +16,13 @@ from ..ops.windows import count_steps, tap_indices
 Nodes = Callable[[Any, Any], Any]
 
 
-def elementwise(kind: str, **attributes: Any) -> Nodes:
+def elementwise(kind: str) -> Nodes:
     """Return a function that writes one node; its operands are cast to the dtype that NumPy promotes them to."""
 
     def nodes(g: Any, step: Any) -> Any:
         dtype = g.common(step)
-        return g.cast(g.node(kind, *g.operands(step, dtype), **attributes), dtype, step.output.dtype)
-
-    return nodes
-
-
-def comparison(*kinds: str) -> Nodes:
-    """Return a function that writes a node with a boolean result, and a second node after it if two kinds are given."""
-
-    def nodes(g: Any, step: Any) -> Any:
-        name = g.node(kinds[0], *g.operands(step, np.result_type(*map(g.kind, step.inputs))))
-        return g.node(kinds[1], name) if kinds[1:] else name
+        name = g.node(kind, *g.operands(step, dtype))
+        return name if step.output.dtype == bool else g.cast(name, dtype, step.output.dtype)
 
     return nodes
 
@@ -49,11 +40,6 @@ def formula(f: Callable[..., str]) -> Nodes:
         return f(g.arithmetic(dtype), *g.operands(step, dtype), **step.params)
 
     return nodes
-
-
-def formula_in(f: Callable[..., str]) -> Nodes:
-    """Several nodes that depend on the dtype: a function of the graph, an operand and the dtype of the result."""
-    return lambda g, step: f(g.arithmetic(step.output.dtype), *g.operands(step), step.output.dtype)
 
 
 def reduction(kind: str) -> Nodes:
@@ -113,9 +99,10 @@ def polynomial(do: Any, x: str, coefficients: tuple[float, ...]) -> Any:
     return do("Add", z, coefficients[-1])
 
 
-def erf_nodes(do: Any, x: str, dtype: Any) -> Any:
+def erf_nodes(g: Any, step: Any) -> Any:
     """ONNX Runtime has Erf for float32 alone: in float64, write the ratios of polynomials of ops/activations.py."""
-    if dtype == np.float32:
+    do, (x,) = g.arithmetic(step.output.dtype), g.operands(step)
+    if step.output.dtype == np.float32:
         return do("Erf", x)
     size = do("Min", do("Abs", x), 30)
     near = do("Min", size, 0.46875)
@@ -266,9 +253,7 @@ def standardize_nodes(g: Any, step: Any) -> Any:
 
 # The forms of rows by their `onnx` field; one that is not here is a single node, an operator of elements.
 FORMS: dict[str, Nodes] = {
-    **{kind: comparison(kind) for kind in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal")},
-    **{kind: comparison(kind) for kind in ("IsNaN", "IsInf")},
-    "NotEqual": comparison("Equal", "Not"),
+    "NotEqual": lambda g, step: g.node("Not", elementwise("Equal")(g, step)),
     **{kind: logical(kind) for kind in ("And", "Or", "Xor", "Not")},
     **{f"Reduce{kind}": reduction(f"Reduce{kind}") for kind in ("Sum", "Mean", "Prod", "Max", "Min", "LogSumExp")},
     "Identity": cast_nodes,
@@ -282,8 +267,8 @@ FORMS: dict[str, Nodes] = {
     "LogAddExp": formula(logaddexp_nodes),
     "Sigmoid": formula(lambda do, x: do("Sigmoid", x)),
     "Relu": formula(lambda do, x: do("Relu", x)),
-    "Erf": formula_in(erf_nodes),
-    "Erfc": formula_in(lambda do, x, dtype: do("Sub", 1, erf_nodes(do, x, dtype))),
+    "Erf": erf_nodes,
+    "Erfc": lambda g, step: g.arithmetic(step.output.dtype)("Sub", 1, erf_nodes(g, step)),
     "Where": where_nodes,
     "Item": lambda g, step: g.item(step),
     "CumSum": cumsum_nodes,

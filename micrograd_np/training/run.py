@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
+from ..expressions.layout import aligned
 from ..nn.module import Module
 from ..nn.validation import instance_of, require
 from ..optim.optimiser import Optimiser
@@ -58,8 +59,7 @@ class History(dict[str, list[float]]):
         if len(rows) > SHOWN:
             rows[SHOWN // 2 : -SHOWN // 2] = [["…"] * (len(self) + 1)]
         rows.insert(0, ["epoch", *self])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+        lines = aligned(rows, ">" * len(rows[0]))
         return "\n".join([*lines, self.ended] if self.ended else lines)
 
 
