@@ -22,6 +22,7 @@ class Function(Module):
 
     _function: ClassVar[Callable[..., Any]]
     _axes: ClassVar[int]  # the number of axes over which the windows of a pooling move
+    _options: ClassVar[tuple[str, ...]]  # the names of the arguments that are given when the layer is made
     __signature__: ClassVar[inspect.Signature]
 
     def __init_subclass__(cls, inputs: int = 1) -> None:
@@ -31,6 +32,7 @@ class Function(Module):
         signature = inspect.signature(getattr(cls._function, "bind", cls._function))
         options = list(signature.parameters.values())[inputs:]
         cls.__signature__ = signature.replace(parameters=options, return_annotation=inspect.Signature.empty)
+        cls._options = tuple(cls.__signature__.parameters)
         cls._axes = 2 if cls.__name__.endswith("2d") else 1
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -45,7 +47,7 @@ class Function(Module):
             setattr(self, name, value)
 
     def forward(self, *inputs: Any) -> Any:
-        return self._function(*inputs, **{name: getattr(self, name) for name in self.__signature__.parameters})
+        return self._function(*inputs, **{name: getattr(self, name) for name in self._options})
 
 
 class ReLU(Function):
