@@ -61,7 +61,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def walked(started: int, outputs: list[Any]) -> tuple[list[Tensor], list[Tensor]]:
-    """The tensors of a graph that were there before it, where a walk back from the outputs ends; and what f made."""
+    """The tensors that f used but did not make, and those that it made: found by a walk back from its outputs."""
     outside: dict[Tensor, None] = {}
     made: dict[Tensor, None] = {}
     pending = [x for x in outputs if isinstance(x, Tensor) and x.requires_grad]
@@ -76,7 +76,7 @@ def walked(started: int, outputs: list[Any]) -> tuple[list[Tensor], list[Tensor]
 
 
 def fingerprints(made: list[Tensor], outputs: list[Any]) -> list[tuple[Location | None, int]]:
-    """A fingerprint of each value that ops took besides those of the graph, and of each output; and where it is read.
+    """A location and a hash of each constant that the ops of f read, and of each output.
 
     Outputs alone would not do: whatever mask is multiplied by a weight of zeros, the product is zero.
     """

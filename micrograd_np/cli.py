@@ -147,7 +147,7 @@ def run_learn(options: argparse.Namespace) -> int:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse, before anything is run, a folder that cannot be made or written into."""
+    """Raise, before anything is run, if a folder cannot be made or written into."""
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     try:
         tempfile.TemporaryFile(dir=existing).close()

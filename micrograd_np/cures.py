@@ -64,7 +64,7 @@ def contents(owner: str, names: dict[str, Any], modules: str = "") -> tuple[list
 
 
 class Cure:
-    """An attribute that does not exist, and says what to write; a `__getattr__` would slow down all that do exist."""
+    """An attribute that raises an error with the code to write; `__getattr__` would slow down all other attributes."""
 
     __slots__ = ("name", "owner")
 
@@ -76,7 +76,7 @@ class Cure:
 
 
 def install(cls: type, owner: str, hidden: Iterable[str] = ()) -> None:
-    """Give a class its table of cures, which completion does not show; nor does it the hidden, the engine's own."""
+    """Give a class an attribute for each name of its table; completion shows neither these nor the hidden names."""
     for name in TABLES[owner]:
         if not hasattr(cls, name):
             setattr(cls, name, Cure(owner, name))

@@ -148,7 +148,7 @@ def wants_gradient(x: Any) -> bool:
 
 
 def own_leaf(x: Any) -> Tensor:
-    """A leaf on the memory of an argument that nobody else differentiates."""
+    """A new leaf that shares an argument's memory, so that no other caller differentiates it."""
     leaf = x.detach() if isinstance(x, Tensor) else borrowed(as_array(x))
     leaf.requires_grad = True
     return leaf

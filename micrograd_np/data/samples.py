@@ -68,7 +68,7 @@ def batches(
 def split(
     *arrays: Any, test: float = 0.2, rng: np.random.Generator | None = None, stratify: Any = None
 ) -> tuple[Any, ...]:
-    """Two parts of each array, `X_train, X_test, y_train, y_test`, the same samples of each, drawn without return.
+    """Two parts of each array, `X_train, X_test, y_train, y_test`, the same samples of each, drawn without replacement.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ class Option(Tensor):
 
 
 class Group(dict[str, Any]):
-    """Parameters under "params", and options as 0-d Tensors: setting one writes its number, which all who hold it see.
+    """Parameters under "params", and options as 0-d Tensors; setting an option writes its number into that Tensor.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Group(dict[str, Any]):
         return np.array(float(value))
 
     def __reduce__(self) -> Any:
-        """Copied and pickled as a whole: item by item, there would be no option yet that could be set."""
+        """Copy and pickle the group as a whole: item by item, there is no option yet that could be set."""
         return _restored, (type(self), dict(self)), vars(self)
 
     def options(self, dtype: Any) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def keep_freed_memory() -> None:
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """Give a function to call between steps, which handles a Ctrl-C pressed meanwhile; pressed twice, it is at once.
+    """Give a function to call between steps, which handles a Ctrl-C pressed meanwhile; a second one is handled at once.
 
     It is handled by the handler that was there before: Python's own, which raises KeyboardInterrupt, or the user's.
     """
