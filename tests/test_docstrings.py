@@ -53,11 +53,6 @@ def test_a_public_method_describes_every_parameter(method):
         assert described(method.__doc__) >= taken(method)
 
 
-@pytest.mark.parametrize("word", ["What", "Whether", "That", "Where", "How", "Those"])
-def test_no_docstring_begins_in_a_riddle(word):
-    assert not [x for x in (*PUBLIC, *METHODS) if (x.__doc__ or "").startswith(word + " ")]
-
-
 def test_a_missing_description_is_seen():
     def f(x, y, *rest):
         """Add.
