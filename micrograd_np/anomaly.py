@@ -126,21 +126,13 @@ def nan_from_outside(op: Any, position: int, x: Any, node: Any) -> FloatingPoint
     name = describe(x, f"argument {position}")
     index = first_nan(x)
     held = f"{name} already holds nan at index {index}" if index else f"{name} is nan"
-    origin = (
-        f" It was made by {x.op.name}, outside of detect_anomaly(): {format_location(x._created_at)}."
-        if is_recorded(x)
-        else ""
-    )
+    origin = ""
+    if isinstance(x, Tensor) and x.op is not None:
+        origin = f" It was made by {x.op.name}, outside of detect_anomaly(): {format_location(x._created_at)}."
     return NonFiniteError(
         f"{held}, where {op.name} uses it: {format_location(node._created_at or caller_location())}.{origin} Look "
-        "for what filled it: data with "
-        "missing values, a division by zero, an update that diverged."
+        "for what filled it: data with missing values, a division by zero, an update that diverged."
     )
-
-
-def is_recorded(x: Any) -> bool:
-    """True for the result of an op."""
-    return isinstance(x, Tensor) and x.op is not None
 
 
 def nonfinite_cotangent(node: Any, x: Any, index: Index, cotangent: Any) -> FloatingPointError:
