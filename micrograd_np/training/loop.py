@@ -106,7 +106,7 @@ def fit(
         format_of(checkpoint)  # raises for an unknown suffix now, and not after the first epoch
     keep_freed_memory()
     run = Run(model, optimiser, rng, schedule)
-    run.check_model()
+    run._check_model()
     if resume and checkpoint is not None and os.path.exists(checkpoint):
         run.load(checkpoint)
     epoch = batches_of("data", data, size=size, rng=rng)
@@ -128,7 +128,7 @@ def fit(
                 if validated:
                     there = evaluate(model, loss, validated, metrics)
                     figures |= {f"val_{name}": value for name, value in there.items()}
-                run.end_epoch(figures, patience)
+                run._end_epoch(figures, patience)
                 show_epoch(run.epoch, figures)
                 answer = on_epoch(run) if on_epoch else None
                 if isinstance(answer, bool | np.bool_) and answer:
@@ -138,7 +138,7 @@ def fit(
         except KeyboardInterrupt:
             run.history.ended = f"Interrupted in epoch {run.epoch + 1}: the model is as of step {run.step}."
         else:
-            run.close()
+            run._close()
     return run.history
 
 

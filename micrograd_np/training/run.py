@@ -109,7 +109,7 @@ class Run:
     best: dict[str, Any] = field(default_factory=dict)
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=3))
 
-    def check_model(self) -> None:
+    def _check_model(self) -> None:
         """Raise if the model has parameters that the optimiser was not given."""
         if not isinstance(self.model, Module):
             raise ArgumentTypeError(
@@ -125,7 +125,7 @@ class Run:
                 "model.parameters(), and freeze what should not train with requires_grad = False."
             )
 
-    def end_epoch(self, figures: dict[str, float], patience: int | None) -> None:
+    def _end_epoch(self, figures: dict[str, float], patience: int | None) -> None:
         """Record an epoch, step the schedule, and end the training if patience is at its end.
 
         Parameters
@@ -148,7 +148,7 @@ class Run:
             elif self.epoch - self.best["epoch"] >= patience:
                 self.history.ended = f"No lower loss for {patience} epochs."
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Restore the epoch of the lowest loss, if it was kept; record if the loss rose."""
         losses = self.history.get("loss", [])
         said = [self.history.ended] if self.history.ended else []
@@ -160,7 +160,7 @@ class Run:
             said.append(f"{risen}: the learning rate ({self.optimiser.lr:g}) may be too high.")
         self.history.ended = " ".join(said)
 
-    def parts(self) -> dict[str, Any]:
+    def _parts(self) -> dict[str, Any]:
         """The objects that a checkpoint is restored into."""
         return {"model": self.model, "optimiser": self.optimiser, "rng": self.rng, "schedule": self.schedule}
 
@@ -173,7 +173,7 @@ class Run:
             Ends in .npz or .safetensors.
         """
         counts = {"epoch": self.epoch, "step": self.step, "best": self.best}
-        save(path, self.parts() | counts | {"history": dict(self.history), "ended": self.history.ended})
+        save(path, self._parts() | counts | {"history": dict(self.history), "ended": self.history.ended})
 
     def load(self, path: Path) -> None:
         """Restore a checkpoint that fits: all of it, or nothing and a LoadError.
@@ -184,7 +184,7 @@ class Run:
             A file that `save` wrote.
         """
         state = load(path)
-        put_into(self.parts(), {name: state[name] for name in self.parts() if name in state}, path)
+        put_into(self._parts(), {name: state[name] for name in self._parts() if name in state}, path)
         self.history = History(state["history"])
         self.history.ended = state["ended"]
         self.epoch, self.step, self.best = state["epoch"], state["step"], state["best"]
