@@ -127,7 +127,7 @@ def nan_from_outside(op: Any, position: int, x: Any, node: Any) -> FloatingPoint
     index = first_nan(x)
     held = f"{name} already holds nan at index {index}" if index else f"{name} is nan"
     origin = ""
-    if isinstance(x, Tensor) and x.op is not None:
+    if isinstance(x, Tensor) and x.op is not None and x._created_at is not None:
         origin = f" It was made by {x.op.name}, outside of detect_anomaly(): {format_location(x._created_at)}."
     return NonFiniteError(
         f"{held}, where {op.name} uses it: {format_location(node._created_at or caller_location())}.{origin} Look "
