@@ -54,8 +54,9 @@ def contents(owner: str, names: dict[str, Any], modules: str = "") -> tuple[list
 
     Only the named modules are: Python enters the others because something was imported from them.
     """
-    public = [name for name, x in names.items() if name[0] != "_"]
-    public = [name for name in public if not isinstance(names[name], ModuleType) or name in modules.split()]
+    known = modules.split()
+    public = [name for name in sorted(names) if not isinstance(names[name], ModuleType) or name in known]
+    public = [name for name in public if name[0] != "_"]
 
     def __getattr__(name: str) -> Any:
         raise answer(owner, name, public)
