@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError
+from ..core.errors import ArgumentError, ShapeError, describe
 from ..ops.classification import embedding
 from ..ops.nn import linear
 from ..ops.primitive import as_array
 from ..random import sample
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module
-from .validation import FUNCTION, checked_input, instance_of, require, validate
+from .validation import Kind, checked_input, instance_of, require, validate
 
 MODULE = instance_of(Module)
+LAYER = Kind("a module or a function (write *layers to give those of a list)", Callable)
 
 
 class Sequential(Module):
@@ -36,7 +37,7 @@ class Sequential(Module):
 
     def __init__(self, *layers: Callable[[Any], Any]) -> None:
         for layer in layers:
-            require(self, FUNCTION, **{"a layer": layer})
+            require(self, LAYER, **{"a layer": layer})
         self.layers = list(layers)
 
     def forward(self, x: Any) -> Any:
@@ -303,7 +304,12 @@ class Dropout(Module):
 
 
 class Flatten(Module):
-    """All axes but the first as one: (N, ...) to (N, features).
+    """Some axes as one: (N, ...) to (N, features), if not told which.
+
+    Parameters
+    ----------
+    start_dim, end_dim : int
+        The first and the last of these axes; negative ones count from the end.
 
     Examples
     --------
@@ -311,8 +317,15 @@ class Flatten(Module):
     (2, 12)
     """
 
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        validate(self, start_dim=start_dim, end_dim=end_dim)
+        self.start_dim, self.end_dim = start_dim, end_dim
+
     def forward(self, x: Any) -> Any:
         x = as_array(x)
-        if not x.ndim:
-            raise ArgumentError("Flatten takes x (N, ...), and a number has no axis.")
-        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+        start, end = (n + x.ndim if n < 0 else n for n in (self.start_dim, self.end_dim))
+        if not 0 <= start <= end < x.ndim and not start == x.ndim == 1:  # (N,) becomes (N, 1)
+            raise ShapeError(
+                f"Flatten joins the axes {self.start_dim} to {self.end_dim}, and {describe(x, 'x')} does not have them."
+            )
+        return x.reshape(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
