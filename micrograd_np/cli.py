@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -29,6 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted; every file is whole.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # the reader, such as `head`, has left; Python must not flush into the closed pipe at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         print(f"micrograd-np: {error if error.filename else error.strerror or error}", file=sys.stderr)
         return 2
@@ -38,8 +42,9 @@ def main(argv: list[str] | None = None) -> int:
 def commands() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="micrograd-np",
-        description="An autograd micro-framework on NumPy: a table of derivatives, one tape, and many readers of them.",
-        epilog="Start with `micrograd-np article`. In Python: import micrograd_np as mg.",
+        description="Automatic differentiation on NumPy: learn it, train models with it, verify gradients by hand.",
+        epilog="Start with `micrograd-np article`, or with `micrograd-np learn` if automatic differentiation is new to "
+        "you. In Python: import micrograd_np as mg.",
     )
     parser.add_argument("--version", action="version", version=f"micrograd-np {__version__}")
     subparsers = parser.add_subparsers(title="commands")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import linecache
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -142,6 +143,9 @@ LEVELS: dict[int, tuple[str, tuple[tuple[str, str, str], ...]]] = {
 }
 
 
+NUMBERS = itertools.count(1)  # each puzzle is a file of its own, so that a report quotes its lines
+
+
 def draw_inputs(level: int, rng: np.random.Generator) -> tuple[Any, ...]:
     """Return inputs for the code of a level."""
     if level == 1:
@@ -178,6 +182,9 @@ class Puzzle:
 
     def guess(self, line: int) -> str:
         """Return whether the mistake is in this line of the source, and what it is."""
+        count = len(self.source.splitlines())
+        if not isinstance(line, int) or not 1 <= line <= count:
+            return f"There is no line {line!r}: give a number from 1 to {count}."
         if line == self._line:
             return f"Right: {self._mistake}. The line should read: {self._right}"
         return f"Line {line} is right. The mistake is {'further down' if line < self._line else 'further up'}."
@@ -217,8 +224,8 @@ def puzzle(level: int = 1, seed: int | None = None) -> Puzzle:
     at = next(i for i, line in enumerate(lines) if line.strip() == right)
     lines[at] = lines[at].replace(right, wrong)
     text = "\n".join(lines) + "\n"
-    name = f"<puzzle {level}.{at}.{slips.index((right, wrong, mistake))}>"
-    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)  # reports quote its lines
+    name = f"puzzle_{next(NUMBERS)}"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     scope: dict[str, Any] = {"np": np}
     exec(compile(text, name, "exec"), scope)
     numbered = "\n".join(f"{i:2}  {line}" for i, line in enumerate(lines, 1))
