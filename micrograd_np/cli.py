@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .core.errors import FileError
+from .core.errors import ArgumentError, FileError
 
 STEPS = 60_000
 WIDTH = 1_000  # of a pipe, which has none: no line is broken
@@ -33,8 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has left; Python must not flush into the closed pipe at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:
-        print(f"micrograd-np: {error if error.filename else error.strerror or error}", file=sys.stderr)
+    except (OSError, ArgumentError) as error:
+        print(f"micrograd-np: {error}", file=sys.stderr)
         return 2
     return status
 
@@ -43,8 +43,7 @@ def commands() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="micrograd-np",
         description="Automatic differentiation on NumPy: learn it, train models with it, verify gradients by hand.",
-        epilog="Start with `micrograd-np article`, or with `micrograd-np learn` if automatic differentiation is new to "
-        "you. In Python: import micrograd_np as mg.",
+        epilog="Start with `micrograd-np article`, or with `micrograd-np learn` to learn autodiff.",
     )
     parser.add_argument("--version", action="version", version=f"micrograd-np {__version__}")
     subparsers = parser.add_subparsers(title="commands")
@@ -143,10 +142,7 @@ def run_learn(options: argparse.Namespace) -> int:
     folder; where Jupyter is installed, the command also opens it."""
     from .learn import ladder
 
-    try:
-        return ladder.open_lesson(options.lesson)
-    except ValueError as error:
-        raise FileError(error) from None
+    return ladder.open_lesson(options.lesson)
 
 
 def check_folder(folder: Path) -> None:

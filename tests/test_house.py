@@ -11,7 +11,7 @@ LIMITS = {
     "program": 3_650,
     "ops": 3_450,
     "drawing": 2_200,
-    "learn": 1_650,
+    "learn": 1_640,
     "nn": 1_550,
     "top": 1_500,
     "core": 1_400,

@@ -134,18 +134,25 @@ DEEP = (
 )
 
 
+def run_walk(exercise: Exercise, answer: Callable[..., Any], nodes: list[Node]) -> Any:
+    """Return what an answer returns for the last of the nodes, or the mark of a walk that does not end well."""
+    try:
+        return limited(lambda: answer(nodes[-1]), 100 * len(nodes))
+    except WalksAgainError:
+        return exercise.wrong(AGAIN)
+    except RecursionError:
+        return exercise.wrong(DEEP)
+    except Exception as error:
+        return exercise.wrong(raised(error))
+
+
 def mark_order(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
     """Mark a function from an output to its nodes, in an order in which a gradient can walk back."""
     for nodes in [random_graph(seed) for seed in range(20)] + [doublings(DOUBLINGS), chain(DEPTH)]:
         needed = ancestors(nodes[-1])
-        try:
-            result = limited(lambda nodes=nodes: answer(nodes[-1]), 100 * len(nodes))  # type: ignore[misc]
-        except WalksAgainError:
-            return exercise.wrong(AGAIN)
-        except RecursionError:
-            return exercise.wrong(DEEP)
-        except Exception as error:
-            return exercise.wrong(raised(error))
+        result = run_walk(exercise, answer, nodes)
+        if isinstance(result, Answer):
+            return result
         if is_nothing(result):
             return exercise.unanswered(answer)
         try:
@@ -227,14 +234,9 @@ def mark_backward(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
     families.append(("On long chains and on many paths, gradients are off.", [doublings(DOUBLINGS), chain(DEPTH)]))
     for sentence, graphs in families:
         for nodes in graphs:
-            try:
-                limited(lambda nodes=nodes: answer(nodes[-1]), 100 * len(nodes))  # type: ignore[misc]
-            except WalksAgainError:
-                return exercise.wrong(AGAIN)
-            except RecursionError:
-                return exercise.wrong(DEEP)
-            except Exception as error:
-                return exercise.wrong(raised(error))
+            result = run_walk(exercise, answer, nodes)
+            if isinstance(result, Answer):
+                return result
             if not np.allclose([node.grad for node in nodes], gradients_of_nodes(nodes), rtol=1e-9):
                 return exercise.wrong(sentence)
     return exercise.right()

@@ -117,12 +117,10 @@ def test_every_puzzle_has_one_mistake_that_verify_sees(level):
         assert not mg.verify(puzzle.forward, puzzle.backward, *puzzle.inputs)
         assert puzzle.guess(puzzle._line).startswith("Right: ")
         assert "further" in puzzle.guess(1)
-    code, slips = puzzles.LEVELS[level]
     scope = {"np": np}
-    exec(code, scope)
+    exec(puzzles.LEVELS[level], scope)
     inputs = puzzles.draw_inputs(level, np.random.default_rng(0))
     assert mg.verify(scope["forward"], scope["backward"], *inputs)
-    assert all(right in code for right, _, _ in slips)
 
 
 @pytest.mark.parametrize("line", [0, 11, "9", 2.5])
@@ -131,7 +129,7 @@ def test_a_line_that_is_not_there_is_no_guess(line):
 
 
 def test_reports_of_puzzles_quote_their_own_lines():
-    first, second = learn.puzzle(1, 2), learn.puzzle(2, 7)
+    first, second = learn.puzzle(1, 4), learn.puzzle(2, 4)
     for puzzle, words in ((first, "l1 = 1 / (1 +"), (second, "X @ W1 + b1")):
         assert words in str(mg.verify(puzzle.forward, puzzle.backward, *puzzle.inputs))
 
