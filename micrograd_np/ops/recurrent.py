@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dispatch import single
 from .activations import relu, sigmoid
+from .half import in_single
 from .identity import pack_copies
-from .nn import _linear, rows
+from .nn import linear, rows
 from .primitive import Bound, MultiOutput, Outputs, as_array, example, item
 from .primitive import Drawn as D
 
@@ -24,7 +24,7 @@ from .primitive import Drawn as D
 
 def rnn_step(x: Any, from_h: Any, nonlinearity: str) -> Any:
     """The next state of an Elman network: tanh or relu of a sum (Elman 1990)."""
-    z = x[0] + from_h[0]
+    z = x + from_h
     return np.tanh(z) if nonlinearity == "tanh" else relu(z)
 
 
@@ -35,9 +35,9 @@ def gru_step(x: Any, from_h: Any, h: Any) -> Any:
     return new + update * (h - new)
 
 
-def lstm_step(x: Any, from_h: Any, c: Any) -> Any:
+def lstm_step(gates: Any, c: Any) -> Any:
     """The next state (h, c) of a long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000)."""
-    write, keep, value, read = [part + other for part, other in zip(x, from_h, strict=True)]
+    write, keep, value, read = gates
     c = sigmoid(keep) * c + sigmoid(write) * np.tanh(value)
     return sigmoid(read) * np.tanh(c), c
 
@@ -60,7 +60,7 @@ def _rnn(packed: Any, reverse: bool, nonlinearity: str) -> Any:
     from_x, h, w, *bias = packed
     states = [h] * len(from_x)
     for t in in_order(len(from_x), reverse):
-        states[t] = h = rnn_step([from_x[t : t + 1]], [_linear(h, w, *bias)], nonlinearity)
+        states[t] = h = rnn_step(from_x[t : t + 1], linear(h, w, *bias), nonlinearity)
     return (np.concatenate(states),)
 
 
@@ -69,7 +69,7 @@ def _gru(packed: Any, reverse: bool) -> Any:
     from_x, h, w, *bias = packed
     states, added = [h] * len(from_x), [h] * len(from_x)
     for t in in_order(len(from_x), reverse):
-        added[t] = from_h = _linear(h, w, *bias)
+        added[t] = from_h = linear(h, w, *bias)
         states[t] = h = gru_step(gates_of(from_x[t : t + 1], 3), gates_of(from_h, 3), h)
     return np.concatenate(states), np.concatenate(added)
 
@@ -79,17 +79,17 @@ def _lstm(packed: Any, reverse: bool) -> Any:
     from_x, h, c, w, *bias = packed
     states, memories, added = [h] * len(from_x), [c] * len(from_x), [h] * len(from_x)
     for t in in_order(len(from_x), reverse):
-        added[t] = from_h = _linear(h, w, *bias)
-        states[t], memories[t] = h, c = lstm_step(gates_of(from_x[t : t + 1], 4), gates_of(from_h, 4), c)
+        added[t] = from_h = linear(h, w, *bias)
+        h, c = lstm_step(gates_of(from_x[t : t + 1] + from_h, 4), c)
+        states[t], memories[t] = h, c
     return np.concatenate(states), np.concatenate(memories), np.concatenate(added)
 
 
 # Sequences, backward.
 
 
-def in_single(g: Any, z: Any, packed: Any) -> list[list[Any]]:
-    """The cotangents, the outputs and the packed arguments; float16 as float32."""
-    return [list(map(single, x)) for x in (g, z, [item(packed, i) for i in range(len(packed))])]
+def unpacked(packed: Any) -> list[Any]:
+    return [item(packed, i) for i in range(len(packed))]
 
 
 def steps_before(z: Any, first: Any, reverse: bool) -> Any:
@@ -136,14 +136,14 @@ def of_weights(g: Any, before: Any, bias: Any) -> list[Any]:
 
 
 def _rnn_rule(g: Any, z: Any, packed: Any, reverse: bool, nonlinearity: str) -> Any:
-    (g,), (z,), (_, h, w, *bias) = in_single(g, z, packed)
+    (g,), (z,), (_, h, w, *bias) = g, z, unpacked(packed)
     slope = 1 - z * z if nonlinearity == "tanh" else ~(z <= 0)
     _, gates, first = walk_back(g, None, np.expand_dims(slope, -2), None, w, reverse)
     return Outputs([gates, first, *of_weights(gates, steps_before(z, h, reverse), bias)])
 
 
 def _gru_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
-    (g, g_added), (z, added), (from_x, h, w, *bias) = in_single(g, z, packed)
+    (g, g_added), (z, added), (from_x, h, w, *bias) = g, z, unpacked(packed)
     before, size = steps_before(z, h, reverse), z.shape[-1]
     gates = sigmoid(from_x[..., : 2 * size] + added[..., : 2 * size])
     reset, update, added_new = gates[..., :size], gates[..., size:], added[..., 2 * size :]
@@ -159,11 +159,12 @@ def _gru_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
 
 def _lstm_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
     """Two cotangents walk back: that of c goes on by way of the gate `keep`, that of h by way of all gates."""
-    (g_h, g_c, g_added), (hs, cs, added), (from_x, h, c, w, *bias) = in_single(g, z, packed)
+    (g_h, g_c, g_added), (hs, cs, added), (from_x, h, c, w, *bias) = g, z, unpacked(packed)
     before, c_before, size = steps_before(hs, h, reverse), steps_before(cs, c, reverse), hs.shape[-1]
     gates = from_x + added
-    inner, value, read = sigmoid(gates[..., : 2 * size]), np.tanh(gates[..., 2 * size : 3 * size]), sigmoid(gates[..., 3 * size :])
-    write, keep, shown = inner[..., :size], inner[..., size:], np.tanh(cs)
+    inner, read = sigmoid(gates[..., : 2 * size]), sigmoid(gates[..., 3 * size :])
+    write, keep = inner[..., :size], inner[..., size:]
+    value, shown = np.tanh(gates[..., 2 * size : 3 * size]), np.tanh(cs)
     to_inner = np.concatenate([value, c_before], -1) * (inner * (1 - inner))
     slopes = np.concatenate([to_inner, write * (1 - value * value)], -1)
     slopes = np.reshape(slopes, (*cs.shape[:-1], 3, size))
@@ -186,15 +187,31 @@ def _bind(*arrays: Any, **params: Any) -> Bound:
     return (pack_copies(*[as_array(x) for x in arrays]),), params
 
 
-def sequence(kernel: Any, rule: Any, gates: int, states: int, **params: Any) -> Any:
-    """A row for sequences, with examples for both ways, with and without a batch and a bias."""
+class Sequence(MultiOutput):
+    """A row for all steps of a sequence; float16 is computed in float32, and rounded once."""
+
+    call_with_binding = in_single(MultiOutput.call_with_binding)
+
+
+def sequence(kernel: Any, rule: Any, gates: int, states: int, *options: dict[str, Any]) -> Any:
+    """A row for sequences; its examples go both ways, with and without a batch and a bias, for each of the options."""
     size = 2 * gates
     batch = [D(3, 2, size), *[D(1, 2, 2)] * states, D(size, 2)]
     alone = [D(3, size), *[D(1, 2)] * states, D(size, 2), D(size)]
-    examples = [example(*batch, D(size), reverse=False, **params), example(*batch, reverse=True, **params)]
-    return MultiOutput(kernel, rule, bind=_bind, zeros=False, examples=[*examples, example(*alone, reverse=False, **params)])
+    examples = [
+        called
+        for params in options
+        for called in (
+            example(*batch, D(size), reverse=False, **params),
+            example(*batch, reverse=True, **params),
+            example(*alone, reverse=False, **params),
+        )
+    ]
+    return Sequence(
+        kernel, rule, bind=_bind, zeros=False, domain=(-1, 1), decomposition=kernel, exact=False, examples=examples
+    )
 
 
-rnn_sequence = sequence(_rnn, _rnn_rule, gates=1, states=1, nonlinearity="tanh")
-gru_sequence = sequence(_gru, _gru_rule, gates=3, states=1)
-lstm_sequence = sequence(_lstm, _lstm_rule, gates=4, states=2)
+rnn_sequence = sequence(_rnn, _rnn_rule, 1, 1, {"nonlinearity": "tanh"}, {"nonlinearity": "relu"})
+gru_sequence = sequence(_gru, _gru_rule, 3, 1, {})
+lstm_sequence = sequence(_lstm, _lstm_rule, 4, 2, {})

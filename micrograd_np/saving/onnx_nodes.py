@@ -264,6 +264,7 @@ FORMS: dict[str, Nodes] = {
     "Erfc": formula_in(lambda do, x, dtype: do("Sub", 1, erf_nodes(do, x, dtype))),
     "Where": where_nodes,
     "Item": lambda g, step: g.item(step),
+    "Pack": lambda g, step: g.pack(step),
     "CumSum": cumsum_nodes,
     "ArgMax": extreme_index("ArgMax"),
     "ArgMin": extreme_index("ArgMin"),
