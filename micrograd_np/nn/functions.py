@@ -11,8 +11,9 @@ import numpy as np
 
 from ..core.errors import ArgumentTypeError, ShapeError, describe
 from ..core.tensor import trace_constant
-from ..ops import activations, pooling
-from ..ops import classification as classes
+from ..ops import losses as classes
+from ..ops import nn as activations
+from ..ops import pooling
 from ..ops.primitive import as_array, in_numpys_words
 from . import losses
 from .display import call_text, value_text

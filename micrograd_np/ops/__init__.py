@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 
 from . import (
-    activations,
-    classification,
     conv,
     decompositions,
     einsum,
@@ -20,8 +18,6 @@ from . import (
     linalg,
     losses,
     nn,
-    nondifferentiable,
-    norms,
     pooling,
     primitive,
     products,
@@ -29,7 +25,6 @@ from . import (
     reductions,
     shape,
     statistics,
-    windows,
 )
 from .primitive import Primitive
 
@@ -37,21 +32,8 @@ TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-ROOMS = [identity, nondifferentiable, elementwise, reductions, norms, statistics, products, einsum, linalg]
-ROOMS += [
-    decompositions,
-    shape,
-    indexing,
-    joining,
-    nn,
-    classification,
-    activations,
-    losses,
-    windows,
-    pooling,
-    conv,
-    recurrent,
-]
+ROOMS = [identity, elementwise, reductions, statistics, products, einsum, linalg, decompositions, shape, indexing]
+ROOMS += [joining, nn, losses, pooling, conv, recurrent]
 
 for room in ROOMS:
     for name, row in vars(room).items():

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .primitive import BoolOp, Elementwise, NonDifferentiable, StaticOp, example, implements
 from .primitive import Drawn as D
-from .primitive import Elementwise, example, implements
 
 LN2 = math.log(2)
 LN10 = math.log(10)
@@ -349,3 +349,47 @@ def modf(x: Any) -> tuple[Any, Any]:
 real = Elementwise(np.real, lambda g, z, x: g, views=True, onnx="Identity")
 imag = Elementwise(np.imag, lambda g, z, x: np.zeros_like(g))
 conjugate = Elementwise(np.conjugate, lambda g, z, x: np.conjugate(g), onnx="Identity")
+
+# Without a derivative: the results are plain arrays.
+
+# Comparisons.
+less = NonDifferentiable(np.less, sign="<", onnx="Less")
+less_equal = NonDifferentiable(np.less_equal, sign="<=", onnx="LessOrEqual")
+equal = NonDifferentiable(np.equal, sign="==", onnx="Equal")
+not_equal = NonDifferentiable(np.not_equal, sign="!=", onnx="NotEqual")
+greater = NonDifferentiable(np.greater, sign=">", onnx="Greater")
+greater_equal = NonDifferentiable(np.greater_equal, sign=">=", onnx="GreaterOrEqual")
+isclose = NonDifferentiable(np.isclose)
+allclose = BoolOp(np.allclose)
+array_equal = BoolOp(np.array_equal)
+array_equiv = BoolOp(np.array_equiv)
+
+# What kind of number.
+isfinite = NonDifferentiable(np.isfinite)
+isinf = NonDifferentiable(np.isinf, onnx="IsInf")
+isnan = NonDifferentiable(np.isnan, onnx="IsNaN")
+isneginf = NonDifferentiable(np.isneginf)
+isposinf = NonDifferentiable(np.isposinf)
+signbit = NonDifferentiable(np.signbit)
+isreal = NonDifferentiable(np.isreal)
+iscomplex = NonDifferentiable(np.iscomplex)
+isrealobj = StaticOp(np.isrealobj)
+iscomplexobj = StaticOp(np.iscomplexobj)
+
+# Logic, and the arithmetic of bits and integers.
+logical_and = NonDifferentiable(np.logical_and, onnx="And")
+logical_or = NonDifferentiable(np.logical_or, onnx="Or")
+logical_xor = NonDifferentiable(np.logical_xor, onnx="Xor")
+logical_not = NonDifferentiable(np.logical_not, onnx="Not")
+bitwise_and = NonDifferentiable(np.bitwise_and, sign="&")
+bitwise_or = NonDifferentiable(np.bitwise_or, sign="|")
+bitwise_xor = NonDifferentiable(np.bitwise_xor, sign="^")
+bitwise_count = NonDifferentiable(np.bitwise_count)
+invert = NonDifferentiable(np.invert, sign="~")
+left_shift = NonDifferentiable(np.left_shift, sign="<<")
+right_shift = NonDifferentiable(np.right_shift, sign=">>")
+gcd = NonDifferentiable(np.gcd)
+lcm = NonDifferentiable(np.lcm)
+all = NonDifferentiable(np.all)
+any = NonDifferentiable(np.any)
+count_nonzero = NonDifferentiable(np.count_nonzero)

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .activations import relu, sigmoid
 from .half import in_single
 from .identity import pack_copies
-from .nn import linear, rows
+from .nn import linear, relu, rows, sigmoid
 from .primitive import Bound, MultiOutput, Outputs, as_array, example, item
 from .primitive import Drawn as D
 
@@ -122,7 +121,7 @@ def walk_back(g: Any, g_added: Any, slopes: Any, kept: Any, w: Any, reverse: boo
     w : (G · H, H)
     """
     totals, gates = [g] * len(slopes), [g] * len(slopes)
-    carried = None
+    carried: Any = None
     for t in in_order(len(slopes), not reverse):
         totals[t] = total = plus(g[t], carried)
         gates[t] = by_gate = np.reshape(np.expand_dims(total, -2) * slopes[t], (*total.shape[:-1], w.shape[0]))
@@ -171,7 +170,8 @@ def _lstm_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
     to_c, to_read = read * (1 - shown * shown), shown * (read * (1 - read))
     g_h = np.zeros_like(hs) if g_h is None else g_h
     by_gate = [g_h] * len(hs)
-    h_carried = c_carried = None
+    h_carried: Any = None
+    c_carried: Any = None
     for t in in_order(len(hs), not reverse):
         of_h = plus(g_h[t], h_carried)
         of_c = plus(plus(of_h * to_c[t], part(g_c, t)), c_carried)

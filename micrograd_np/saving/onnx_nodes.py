@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..ops.activations import _MIDDLE, _NEAR
 from ..ops.indexing import Slot
-from ..ops.windows import count_steps, tap_indices
+from ..ops.nn import _MIDDLE, _NEAR
+from ..ops.pooling import count_steps, tap_indices
 
 Nodes = Callable[[Any, Any], Any]
 
