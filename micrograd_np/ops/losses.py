@@ -33,23 +33,8 @@ def take_labels(x: Any, which: Any) -> Any:
     return rows(x)[label_index(which)].reshape(which.shape)
 
 
-def row_max(x: Any, axis: Any) -> Any:
-    """The maximum over one or more axes, kept with length 1. NumPy's argmax is faster than its max on the last one."""
-    if axis in (-1, (-1,)) and x.size:
-        return take_labels(x, x.argmax(axis=-1, keepdims=True))
-    return np.max(x, axis=axis, keepdims=True)
-
-
 def _softmax(x: Any, axis: Any) -> Any:
     """exp(x) / sum(exp(x)), without overflow."""
-    z = np.empty_like(x, dtype=np.result_type(x.dtype, 0.0))
-    np.subtract(x, row_max(x, axis), out=z)
-    np.exp(z, out=z)
-    z /= sum_keepdims(z, axis)
-    return z
-
-
-def _softmax_rows(x: Any, axis: Any) -> Any:
     x = x if x.dtype.kind == "f" else x.astype(np.result_type(x.dtype, 0.0))
     z = np.exp(x - np.max(x, axis=axis, keepdims=True))
     return z / sum_keepdims(z, axis)
@@ -67,7 +52,7 @@ softmax = Primitive(
     _softmax,
     lambda g, z, x, axis: z * (g - dot_keepdims(g, z, axis)),
     bind=_bind_axis,
-    decomposition=_softmax_rows,
+    decomposition=_softmax,
     single=True,
     examples=CASES,
     onnx="Softmax",
@@ -133,16 +118,27 @@ def _bind_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") ->
     return (x, labels), {"reduction": reduction}
 
 
-def _cross_entropy(x: Any, labels: Any, reduction: str) -> Any:
+def losses_of(x: Any, labels: Any, reduction: str, take: Callable[[Any, Any], Any]) -> Any:
     """-log of the probability that softmax(x) gives the label; for labels that are probabilities, its mean."""
-    x = x - row_max(x, -1)
+    x = x - np.max(x, axis=-1, keepdims=True)
     log_sum = np.log(sum_last(np.exp(x)))
     if labels.ndim == x.ndim:
         losses = log_sum * np.sum(labels, axis=-1) - np.sum(labels * x, axis=-1)
     else:
-        check_range("labels", labels, x.shape[-1])
-        losses = log_sum - take_labels(x, labels)
+        losses = log_sum - take(x, labels)
     return REDUCTIONS[reduction](losses)
+
+
+def _cross_entropy(x: Any, labels: Any, reduction: str) -> Any:
+    """-log of the probability that softmax(x) gives the label."""
+    if labels.ndim != x.ndim:
+        check_range("labels", labels, x.shape[-1])
+    return losses_of(x, labels, reduction, take_labels)
+
+
+def _cross_entropy_rows(x: Any, labels: Any, reduction: str) -> Any:
+    """The same for loops, which check the labels as indices, and for ONNX."""
+    return losses_of(x, labels, reduction, lambda x, labels: np.sum(np.where(_right(labels, x), x, 0), axis=-1))
 
 
 def sample_cotangent(g: Any, x: Any, reduction: str) -> Any:
@@ -176,15 +172,8 @@ def _right(labels: Any, x: Any) -> Any:
     return _valid(labels, x.shape[-1])[..., None] == np.arange(x.shape[-1])
 
 
-def _cross_entropy_rows(x: Any, labels: Any, reduction: str) -> Any:
-    logs = _log_softmax(x, -1)
-    chosen = labels * logs if labels.ndim == x.ndim else np.where(_right(labels, x), logs, 0)
-    return REDUCTIONS[reduction](-np.sum(chosen, axis=-1))
-
-
 def _excess_rows(x: Any, labels: Any) -> Any:
-    z = np.exp(x - np.max(x, axis=-1, keepdims=True))
-    return z / np.sum(z, axis=-1, keepdims=True) - _right(labels, x)
+    return _softmax(x, -1) - _right(labels, x)
 
 
 def _embedding_rows(ids: Any, weight: Any) -> Any:
