@@ -9,20 +9,20 @@ from tests.house import DOCUMENTED, PACKAGE, code_lines, parsed
 LIMITS = {
     "checking": 4_100,
     "program": 3_650,
-    "ops": 3_450,
+    "ops": 3_520,
     "drawing": 2_200,
     "learn": 1_650,
-    "nn": 1_430,
+    "nn": 1_445,
     "top": 1_070,
     "core": 1_400,
-    "saving": 735,
+    "saving": 740,
     "optim": 640,
     "expressions": 500,
     "training": 320,
     "article": 330,
     "data": 195,
 }
-FILES = 158
+FILES = 154
 CORE = ["backward", "containers", "context", "dispatch", "errors", "names", "tensor", "versions"]
 # Names of functions that stand in three modules or more, to be given names of their own.
 SHARED = set("is_array same times".split())
