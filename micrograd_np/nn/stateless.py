@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.errors import ArgumentTypeError
-from ..ops import losses as rows
+from ..ops import losses as classes
 from ..ops import nn as activations
 from ..ops.primitive import in_numpys_words
 from . import losses
@@ -204,7 +204,7 @@ class Softmax(Function):
     array([0.25, 0.75])
     """
 
-    _function = staticmethod(rows.softmax)
+    _function = staticmethod(classes.softmax)
 
 
 class LogSoftmax(Function):
@@ -221,7 +221,7 @@ class LogSoftmax(Function):
     array([-1000.,     0.])
     """
 
-    _function = staticmethod(rows.log_softmax)
+    _function = staticmethod(classes.log_softmax)
 
 
 class MSELoss(Function, inputs=2):
