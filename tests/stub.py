@@ -257,7 +257,7 @@ def declared(name, function, result=None, method=False):
 PAIRS = ("Recurrent", "RNN", "GRU", "LSTM", "MultiheadAttention")
 CALLS = dict.fromkeys(PAIRS, "tuple[Tensor, Any]") | {"LSTMCell": "tuple[Tensor, Tensor]"}
 HIDDEN = """
-    update rate from_input from_state start
+    update rate
 """.split()
 
 SEQUENTIAL = """class Sequential(Module, Generic[Unpack[_Layers]]):

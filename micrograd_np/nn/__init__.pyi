@@ -151,7 +151,6 @@ class Recurrent(Module):
     cells: Any
     dropout: Any
     hidden_size: int
-    ways: Any
     batch_first: bool
     def __call__(self, x: Any, state: Any = ...) -> tuple[Tensor, Any]: ...
 
@@ -313,7 +312,6 @@ class GRU(Recurrent):
     cells: Any
     dropout: Any
     hidden_size: int
-    ways: Any
     batch_first: bool
     def __call__(self, x: Any, state: Any = ...) -> tuple[Tensor, Any]: ...
 
@@ -340,7 +338,6 @@ class LSTM(Recurrent):
     cells: Any
     dropout: Any
     hidden_size: int
-    ways: Any
     batch_first: bool
     def __call__(self, x: Any, state: Any = ...) -> tuple[Tensor, Any]: ...
 
@@ -393,7 +390,6 @@ class RNN(Recurrent):
     cells: Any
     dropout: Any
     hidden_size: int
-    ways: Any
     batch_first: bool
     def __call__(self, x: Any, state: Any = ...) -> tuple[Tensor, Any]: ...
 

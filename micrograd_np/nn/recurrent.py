@@ -40,14 +40,14 @@ class Cell(Module):
         The floating-point dtype of the parameters.
     """
 
-    gates: ClassVar[int] = 1
-    state_names: ClassVar[tuple[str, ...]] = ("h",)
-    sequence: ClassVar[Primitive | None] = None  # a row that does all steps at once
+    _gates: ClassVar[int] = 1
+    _state_names: ClassVar[tuple[str, ...]] = ("h",)
+    _sequence: ClassVar[Primitive | None] = None  # a row that does all steps at once
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if vars(cls).keys() & {"step", "from_state"} and "sequence" not in vars(cls):
-            cls.sequence = None  # the row would do the steps of the class above
+        if vars(cls).keys() & {"step", "_from_state"} and "_sequence" not in vars(cls):
+            cls._sequence = None  # the row would do the steps of the class above
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Cell(Module):
     ) -> None:
         validate(self, input_size=input_size, hidden_size=hidden_size, bias=bias)
         rng = generator(self, rng)
-        rows = self.gates * hidden_size
+        rows = self._gates * hidden_size
 
         def weight(*shape: int) -> Any:
             return drawn(self, lambda rng, shape: uniform(rng, shape, 1 / math.sqrt(hidden_size)), rng, shape, dtype)
@@ -70,18 +70,18 @@ class Cell(Module):
         self.bias_ih = weight(rows) if bias else None
         self.bias_hh = weight(rows) if bias else None
 
-    def start(self, from_x: Any) -> Any:
+    def _start(self, from_x: Any) -> Any:
         """The state before the first step: zeros."""
         zeros = [
-            np.zeros((*from_x.shape[:-1], self.weight_hh.shape[1]), self.weight_hh.dtype) for _ in self.state_names
+            np.zeros((*from_x.shape[:-1], self.weight_hh.shape[1]), self.weight_hh.dtype) for _ in self._state_names
         ]
         return zeros[0] if len(zeros) == 1 else tuple(zeros)
 
-    def from_input(self, x: Any) -> Any:
+    def _from_input(self, x: Any) -> Any:
         """The input's part of all gates, of one step or of many."""
         return linear(checked_input(self, x, self.weight_ih, self.weight_ih.shape[1]), self.weight_ih, self.bias_ih)
 
-    def from_state(self, h: Any) -> Any:
+    def _from_state(self, h: Any) -> Any:
         """The state's part of all gates."""
         return linear(h, self.weight_hh, self.bias_hh)
 
@@ -94,16 +94,16 @@ class Cell(Module):
         raise ArgumentTypeError(f"{type(self).__name__} has no step method: define step(self, from_x, state).")
 
     def forward(self, x: Any, state: Any = None) -> Any:
-        from_x = self.from_input(x)
+        from_x = self._from_input(x)
         if state is None:
-            return self.step(from_x, self.start(from_x))
+            return self.step(from_x, self._start(from_x))
         shape = (*from_x.shape[:-1], self.weight_hh.shape[1])
         return self.step(from_x, checked_state(self, self, state, shape))
 
 
 def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) -> Any:
     """The state as an array, or a tuple of them; raise if it is not what the cell keeps, or of another shape."""
-    names = cell.state_names
+    names = cell._state_names
     parts = state if isinstance(state, tuple) or (isinstance(state, list) and len(names) > 1) else (state,)
     if len(parts) != len(names):
         kind = "one array h" if len(names) == 1 else f"a pair of arrays ({', '.join(names)})"
@@ -160,10 +160,10 @@ class RNNCell(Cell):
         super().__init__(input_size, hidden_size, bias, rng=rng, dtype=dtype)
         self.nonlinearity = nonlinearity
 
-    sequence = rnn_sequence
+    _sequence = rnn_sequence
 
     def step(self, from_x: Any, h: Any) -> Any:
-        return rnn_step(from_x, self.from_state(h), self.nonlinearity)
+        return rnn_step(from_x, self._from_state(h), self.nonlinearity)
 
     def _options(self) -> dict[str, Any]:
         return {"nonlinearity": self.nonlinearity}
@@ -184,13 +184,13 @@ class LSTMCell(Cell):
     ((2, 5), (2, 5))
     """
 
-    gates = 4
-    state_names = ("h", "c")
-    sequence = lstm_sequence
+    _gates = 4
+    _state_names = ("h", "c")
+    _sequence = lstm_sequence
 
     def step(self, from_x: Any, state: Any) -> Any:
         h, c = state
-        return lstm_step(np.split(from_x + self.from_state(h), 4, axis=-1), c)
+        return lstm_step(np.split(from_x + self._from_state(h), 4, axis=-1), c)
 
 
 @documented_like(Cell)
@@ -205,11 +205,11 @@ class GRUCell(Cell):
     (2, 5)
     """
 
-    gates = 3
-    sequence = gru_sequence
+    _gates = 3
+    _sequence = gru_sequence
 
     def step(self, from_x: Any, h: Any) -> Any:
-        return gru_step(np.split(from_x, 3, axis=-1), np.split(self.from_state(h), 3, axis=-1), h)
+        return gru_step(np.split(from_x, 3, axis=-1), np.split(self._from_state(h), 3, axis=-1), h)
 
 
 class Recurrent(Module):
@@ -241,7 +241,7 @@ class Recurrent(Module):
         Passed to the cells: `dtype`, and for RNN `nonlinearity`.
     """
 
-    cell: ClassVar[type[Cell]]
+    _cell: ClassVar[type[Cell]]
 
     def __init__(
         self,
@@ -261,13 +261,13 @@ class Recurrent(Module):
         rng = generator(self, rng)
         ways = 2 if bidirectional else 1
         sizes = [input_size] + [ways * hidden_size] * (num_layers - 1)
-        self.cells = [self.cell(size, hidden_size, bias, rng=rng, **options) for size in sizes for _ in range(ways)]
+        self.cells = [self._cell(size, hidden_size, bias, rng=rng, **options) for size in sizes for _ in range(ways)]
         self.dropout = Dropout(dropout, rng=rng)
-        self.hidden_size, self.ways, self.batch_first = hidden_size, ways, batch_first
+        self.hidden_size, self._ways, self.batch_first = hidden_size, ways, batch_first
 
     def _torch_path(self, path: str) -> str:
         _, cell, name = path.split(".")
-        return f"{name}_l{int(cell) // self.ways}" + "_reverse" * (int(cell) % self.ways)
+        return f"{name}_l{int(cell) // self._ways}" + "_reverse" * (int(cell) % self._ways)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
         x = as_array(x)
@@ -282,30 +282,30 @@ class Recurrent(Module):
             needed = (len(self.cells), *x.shape[1:-1], self.hidden_size)
             state = checked_state(self, self.cells[0], state, needed)
         last = []
-        for layer in range(0, len(self.cells), self.ways):
+        for layer in range(0, len(self.cells), self._ways):
             outputs = []
-            for way in range(self.ways):
+            for way in range(self._ways):
                 begin = None if state is None else state_of_cell(state, layer + way)
                 y, end = run_along(self.cells[layer + way], x, begin, reverse=way == 1)
                 outputs.append(y)
                 last.append(end)
-            x = np.concatenate(outputs, axis=-1) if self.ways > 1 else outputs[0]
-            if layer + self.ways < len(self.cells):
+            x = np.concatenate(outputs, axis=-1) if self._ways > 1 else outputs[0]
+            if layer + self._ways < len(self.cells):
                 x = self.dropout(x)
         return x.swapaxes(0, 1) if turned else x, joined_states(last)
 
 
 def run_along(cell: Cell, x: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
     """The outputs at all steps, and the last state; a step keeps its axis, of length 1."""
-    from_x = cell.from_input(x)
-    state = cell.start(from_x[:1]) if state is None else state
+    from_x = cell._from_input(x)
+    state = cell._start(from_x[:1]) if state is None else state
     before = CURRENT.get()
-    if cell.sequence:
+    if cell._sequence:
         parts = state if isinstance(state, tuple) else (state,)
         weights = [cell.weight_hh] if cell.bias_hh is None else [cell.weight_hh, cell.bias_hh]
         inside = enter_scope(before, Call(cell))
         try:
-            states = cell.sequence(from_x, *parts, *weights, reverse=reverse, **cell._options())[: len(parts)]
+            states = cell._sequence(from_x, *parts, *weights, reverse=reverse, **cell._options())[: len(parts)]
         finally:
             leave_scope(before, inside)
         last = tuple(y[:1] if reverse else y[-1:] for y in states)
@@ -345,7 +345,7 @@ class RNN(Recurrent):
     ((2, 7, 5), (1, 2, 5))
     """
 
-    cell = RNNCell
+    _cell = RNNCell
 
 
 @documented_like(Recurrent)
@@ -359,7 +359,7 @@ class LSTM(Recurrent):
     ((7, 2, 10), (4, 2, 5), (4, 2, 5))
     """
 
-    cell = LSTMCell
+    _cell = LSTMCell
 
 
 @documented_like(Recurrent)
@@ -372,4 +372,4 @@ class GRU(Recurrent):
     (7, 5)
     """
 
-    cell = GRUCell
+    _cell = GRUCell
