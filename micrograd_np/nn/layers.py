@@ -29,6 +29,11 @@ class Sequential(Module):
     *layers : callable
         Modules, or functions of one array such as `np.tanh`; each is called with the result of the one before.
 
+    Raises
+    ------
+    TypeError
+        If a layer cannot be called.
+
     Examples
     --------
     >>> Sequential(Linear(3, 4), np.tanh, Linear(4, 1))(np.ones((2, 3))).shape
@@ -65,6 +70,11 @@ class ModuleList(Module):
     ----------
     modules : iterable of Module
         The first entries.
+
+    Raises
+    ------
+    TypeError
+        If an entry is no Module.
 
     Examples
     --------
@@ -125,6 +135,13 @@ class ModuleDict(Module):
     ----------
     modules : dict of Module
         The first entries.
+
+    Raises
+    ------
+    TypeError
+        If an entry is no Module.
+    ValueError
+        If a name is no string, has a dot, or is that of a method.
 
     Examples
     --------
@@ -199,6 +216,13 @@ class Linear(Module):
     dtype : dtype
         The floating-point dtype of the parameters.
 
+    Raises
+    ------
+    ValueError
+        When the layer is called, if the last axis of x is not of size in_features.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
+
     Examples
     --------
     >>> Linear(3, 2, rng=np.random.default_rng(0))
@@ -239,6 +263,13 @@ class Embedding(Module):
         The source of the first weights, normal numbers; a fresh one without it.
     dtype : dtype
         The floating-point dtype of the weight.
+
+    Raises
+    ------
+    IndexError
+        When the layer is called, if an id lies outside.
+    TypeError
+        If ids are no integers.
 
     Examples
     --------
@@ -310,6 +341,11 @@ class Flatten(Module):
     ----------
     start_dim, end_dim : int
         The first and the last of these axes; negative ones count from the end.
+
+    Raises
+    ------
+    ValueError
+        When the layer is called, if x does not have these axes.
 
     Examples
     --------

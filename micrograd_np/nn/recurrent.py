@@ -38,6 +38,13 @@ class Cell(Module):
         The source of the first weights; a fresh one without it.
     dtype : dtype
         The floating-point dtype of the parameters.
+
+    Raises
+    ------
+    ValueError
+        When the cell is called, if x or the state has another shape.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
     """
 
     _gates: ClassVar[int] = 1
@@ -137,6 +144,13 @@ class RNNCell(Cell):
         The source of the first weights; a fresh one without it.
     dtype : dtype
         The floating-point dtype of the parameters.
+
+    Raises
+    ------
+    ValueError
+        When the cell is called, if x or the state has another shape.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
 
     Examples
     --------
@@ -239,6 +253,13 @@ class Recurrent(Module):
         The source of the first weights and of the dropout; a fresh one without it.
     **options : object
         Passed to the cells: `dtype`, and for RNN `nonlinearity`.
+
+    Raises
+    ------
+    ValueError
+        When the layer is called, if x has no step, or the state has another shape.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
     """
 
     _cell: ClassVar[type[Cell]]

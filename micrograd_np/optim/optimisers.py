@@ -45,6 +45,13 @@ class SGD(Optimiser):
     nesterov : bool
         Whether the gradient is that at the point where the momentum leads to; needs a momentum.
 
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
+
     Examples
     --------
     >>> from micrograd_np import nn
@@ -100,6 +107,13 @@ class Adam(Optimiser):
         Added to the root, so that nothing is divided by 0.
     weight_decay : float
         The factor of p in the gradient, that of a penalty of half the weight decay times p².
+
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
 
     Examples
     --------
@@ -164,6 +178,13 @@ class AdamW(Adam):
     weight_decay : float
         The share of p, times the learning rate, that is taken off p at each step.
 
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
+
     Examples
     --------
     >>> from micrograd_np import nn
@@ -204,6 +225,13 @@ class RMSprop(Optimiser):
         The factor of p in the gradient, that of a penalty of half the weight decay times p².
     momentum : float
         The share of the last step in this one; 0 is without.
+
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
 
     Examples
     --------
@@ -261,6 +289,13 @@ class Adagrad(Optimiser):
         Added to the root, so that nothing is divided by 0.
     weight_decay : float
         The factor of p in the gradient, that of a penalty of half the weight decay times p².
+
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
 
     Examples
     --------
