@@ -11,7 +11,7 @@ import textwrap
 from pathlib import Path
 
 import micrograd_np as mg
-from micrograd_np import nn, optim
+from micrograd_np import data, nn, optim
 from micrograd_np.ops import FUNCTIONS
 from micrograd_np.ops.primitive import Elementwise, MultiOutput, NonDifferentiable, Primitive
 
@@ -385,10 +385,17 @@ def functional_stub():
     return "\n".join([f'"""{module.__doc__.splitlines()[0]}"""', "", *lines]) + "\n"
 
 
+def data_stub():
+    """The names of data, from the modules that define them."""
+    lines = [f"from .{getattr(data, x).__module__.rpartition('.')[2]} import {x} as {x}" for x in data.__all__]
+    return "\n".join([f'"""{data.__doc__}"""', "", *lines]) + "\n"
+
+
 STUBS = {
     PACKAGE / "__init__.pyi": stub,
     PACKAGE / "nn" / "__init__.pyi": nn_stub,
     PACKAGE / "nn" / "functional.pyi": functional_stub,
+    PACKAGE / "data" / "__init__.pyi": data_stub,
     PACKAGE / "optim" / "__init__.pyi": optim_stub,
     PACKAGE / "linalg.pyi": linalg_stub,
 }
