@@ -33,12 +33,9 @@ class Line:
 
 def derive(scene: Scene, words: Iterable[Node]) -> list[Line]:
     """Return a line for each gradient of an explained scene, from the output back."""
-    boxes = {node.id: node for node in scene.nodes}
+    boxes = scene.by_id()
     symbols = {node.id: symbol(node, i, node is scene.nodes[0]) for i, node in enumerate(scene.nodes)}
-    leaving: dict[str, list[Edge]] = {}
-    for edge in scene.edges:
-        if edge.flows:
-            leaving.setdefault(edge.tail, []).append(edge)
+    leaving = scene.leaving()
     known = {
         node.phrase.text: (name(node.title), node.value) for node in words if node.title and node.value is not None
     }

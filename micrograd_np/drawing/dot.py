@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import Any
 
 from .preview import DIM, GRADIENT, HEAT, INK, KINDS, LINE, PAPER, VALUE, brief, fits_a_grid, host, lines, preview
-from .scene import Edge, Node, Scene
+from .scene import Edge, Node, Scene, Scope
 from .text import clip, given, shape, unshown
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
@@ -162,9 +162,9 @@ def source(scene: Scene, direction: str = "both") -> str:
         node_attr={"shape": "plain", "fontname": "Courier", "fontsize": "10", "fontcolor": INK},
         edge_attr={"fontname": "Courier", "fontsize": "9", "color": LINE, "fontcolor": GRADIENT, "arrowsize": "0.7"},
     )
-    clusters: dict[tuple[str, ...], Any] = {(): digraph}
+    clusters: dict[Scope, Any] = {(): digraph}
     for node in scene.nodes:
-        place = cluster(clusters, node.scope)
+        place = cluster(clusters, node.scope, scene.frame)
         place.node(node.id, f"<{box(node, view, rest(node, view))}>", id=node.id, _attributes={"class": node.kind})
     for scope, inner in reversed(clusters.items()):
         if scope:
@@ -185,12 +185,13 @@ def rest(node: Node, view: View) -> str:
     return "; ".join(filter(None, (unshown(node) if back else node.more, rest)))
 
 
-def cluster(clusters: dict[tuple[str, ...], Any], scope: tuple[str, ...]) -> Any:
-    """Return the frame of a scope, inside those of the scopes around it."""
+def cluster(clusters: dict[Scope, Any], scope: Scope, opened: Scope) -> Any:
+    """Return the frame of a scope, inside those of the scopes around it; the frame of an open fold can be found."""
     for depth in range(1, len(scope) + 1):
         if scope[:depth] not in clusters:
             inner = type(clusters[()])(f"cluster_{len(clusters)}")
             look = {"labelloc": "t", "labeljust": "l", "color": LINE, "style": "rounded"}
+            look |= {"id": "open", "color": KINDS["fold"][1]} if scope[:depth] == opened else {}
             inner.attr(label=f"<{font(scope[depth - 1], DIM, 10)}>", **look)
             clusters[scope[:depth]] = inner
     return clusters[scope]

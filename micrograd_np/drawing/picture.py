@@ -108,7 +108,9 @@ class Picture:
     @functools.cached_property
     def html(self) -> str:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
-        return html.page(self.scene, self.svg, self.told, self.nudged())
+        opened = {key: dot.source(scene, self.direction) for key, scene in self.scene.opened.items()}
+        drawings = {key: render.render(source, "svg").decode() for key, source in opened.items()}
+        return html.page(self.scene, {"": self.svg, **drawings}, self.told, self.nudged())
 
     @functools.cached_property
     def source(self) -> str:
@@ -229,7 +231,7 @@ def draw(
     if isinstance(target, Program):
         scene = programs.build(target)
         check_fold(fold, scene)
-        return Picture(fold_scene(scene, limit, fold), "forward", lambda: target)
+        return Picture(fold_scene(scene, limit, fold, opening=True), "forward", lambda: target)
     if callable(target):
         result, names = watch(target, *args, **kwargs)
     else:
@@ -258,7 +260,7 @@ def pictured(
     called = {id(node.source): node.name if node.op else node.title for node in scene.nodes}  # tags, of leaves alone
     places = {id(node.source): node.id for node in scene.nodes if node.kind == "leaf"}
     return Picture(
-        fill(fold_scene(scene, limit, fold)),
+        fill(fold_scene(scene, limit, fold, opening=True)),
         direction,
         lambda: program_of(outputs, called, title),
         lambda: nudge(outputs, places),

@@ -49,11 +49,7 @@ def given(node: Node, direction: str) -> list[str]:
 
 def backward(scene: Scene) -> list[Row]:
     """Return rows that show the parts of each value's gradient, starting with the output's."""
-    leaving: dict[str, list[Edge]] = {}
-    for edge in scene.edges:
-        if edge.flows:
-            leaving.setdefault(edge.tail, []).append(edge)
-    by_id = {node.id: node for node in scene.nodes}
+    leaving, by_id = scene.leaving(), scene.by_id()
     rows: list[Row] = []
     for node in reversed(scene.nodes):
         edges = leaving.get(node.id, [])
@@ -70,7 +66,7 @@ def backward(scene: Scene) -> list[Row]:
         for i, (rule, head, gradient) in enumerate(lines):
             name = (label(node), shape(node)) if i == 0 else ("", "")
             rows.append((*name, f"{'+ ' if i else ''}{rule}", head, gradient))
-        if len(lines) > 1 and node.gradient is not None and node.kind != "input":
+        if len(lines) > 1 and node.gradient is not None:
             rows.append(("", "", "= the sum", "", figures(node.gradient)))
         rows += [("", "", line, "", "") for line in given(node, "backward")]
     return rows

@@ -64,7 +64,7 @@ def test_a_part_from_an_earlier_backward_is_told_with_the_last_rule(player):
     page.keyboard.press("End")
     headings = page.locator("#panel h3").all_inner_texts()
     said = [re.sub(r"\s+\(2,\)$", "", heading) for heading in headings]
-    assert said[-2:] == ["from an earlier backward", "x's gradient, the sum"]
+    assert said[-2:] == ["part 3: from an earlier backward", "grad of x, the sum"]
 
 
 def test_a_program_says_once_that_it_has_no_numbers(player):
