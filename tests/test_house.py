@@ -7,14 +7,14 @@ from tests.house import PACKAGE, code_lines, parsed
 
 # Lines of code that a room may have. A limit is lowered when a room shrinks, and not raised.
 LIMITS = {
-    "checking": 4_200,
-    "program": 3_700,
-    "ops": 3_550,
-    "drawing": 2_250,
-    "learn": 1_700,
+    "checking": 4_100,
+    "program": 3_650,
+    "ops": 3_450,
+    "drawing": 2_200,
+    "learn": 1_650,
     "nn": 1_550,
     "top": 1_500,
-    "core": 1_450,
+    "core": 1_400,
     "saving": 800,
     "optim": 700,
     "expressions": 500,
@@ -25,7 +25,8 @@ LIMITS = {
 FILES = 163
 CORE = ["backward", "containers", "context", "dispatch", "errors", "names", "tensor", "versions"]
 # Names of functions that stand in three modules or more, to be given names of their own.
-SHARED = set("copied is_array owner parts read same times".split())
+SHARED = set("is_array read same times".split())
+
 
 FILES_OF = {path: path.relative_to(PACKAGE).parts for path in sorted(PACKAGE.rglob("*.py"))}
 
