@@ -239,6 +239,7 @@ def legend(scene: Scene, view: View) -> str:
         z = ", z its value" if speaks_of_z(scene) else ""
         words = f"on an arrow: what goes back along it; {scene.g} is the gradient of the box that it comes from{z}"
         rows.append(row(font(words, GRADIENT, 9)))
+        rows += [row(font(f"{name}: {gloss}", GRADIENT, 9)) for name, gloss in scene.glosses().items()]
     rows += [row(font(line, DIM, 9)) for line in folded(scene)]
     return table("".join(rows), 'border="0" cellspacing="0" cellpadding="1"')
 

@@ -76,7 +76,8 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
         whole = fill(fold(scene, LIMIT))
         title, part = f"From {label(first)} back to {label(last)}", on_the_way(whole, between(whole, last.id))
     heading = f"{title}: {scene.g} is the gradient of the value on the right"
-    lines = [heading, table(backward(part)), *(f"  folded: {words}" for words in part.folded)]
+    notes = [*(f"{name}: {gloss}" for name, gloss in part.glosses().items()), *(f"folded: {x}" for x in part.folded)]
+    lines = [heading, table(backward(part)), *(f"  {note}" for note in notes)]
     found = Explanation("\n".join(lines))
     found.scene, found.words = part, whole.nodes
     return found

@@ -77,6 +77,7 @@ def page(scene: Scene, svgs: Mapping[str, str], source: str, nudged: Mapping[str
         "output": label(scene.nodes[-1]),
         "lines": lines,
         "g": scene.g,
+        "glosses": {name: gloss for each in scenes.values() for name, gloss in each.glosses().items()},
         "program": scene.program,
     }
     drawings = {key: svg[svg.index("<svg") :].replace(FITTING.decode(), "<svg ", 1) for key, svg in svgs.items()}
@@ -206,6 +207,7 @@ def described(node: Node, opens: Collection[str]) -> dict[str, Any]:
         "title": label(node),
         "text": clip(node.text),
         "kind": node.kind,
+        "op": node.op,
         "state": "" if node.state == node.kind else node.state,
         "where": node.where,
         **({"several": f"{node.state}, each in a box of its own"} if OUTPUTS.fullmatch(node.state) else {}),

@@ -1,6 +1,6 @@
 "use strict";
 // The page holds the drawing and the steps; this walks through them. Words only ever become text, never markup.
-const { views, g, program, output, lines } = JSON.parse(document.getElementById("data").textContent);
+const { views, g, glosses, program, output, lines } = JSON.parse(document.getElementById("data").textContent);
 const find = (id) => document.getElementById(id);
 const drawings = { "": find("graph").innerHTML };
 document.querySelectorAll("template").forEach((held) => { drawings[held.id.slice(5)] = held.innerHTML; });
@@ -179,6 +179,7 @@ function backward(step) {
   for (const each of step.sends.filter((each) => each.rule || each.array)) {
     const [to, from] = [each.to, step.node].map((id) => nodes[id].title);
     parts.push(make("h3", `to ${to}:  ${each.rule}`, "backward"));
+    for (const name in glosses) if (`${each.rule} ${nodes[step.node].op}(`.includes(`${name}(`)) parts.push(make("p", `${name}: ${glosses[name]}`, "dim"));
     parts.push(...hidden(each.array, [...each.array ? [table(each.array)] : [], ...withNumbers(step, each)]));
     parts.push(make("p", `${ratio(output, to)} = ${ratio(output, from)} · ${ratio(from, to)}`, "dim"));
   }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from ..core.names import Names
 from ..core.tensor import Tensor
 from ..expressions import rules
 from ..expressions.phrases import NOTHING, Phrase, formula, short
+from ..ops import TABLE
 from .graph import Graph, bindings, drawn_graph
 
 Scope = tuple[str, ...]  # labels of the frames around a box, the outermost first
@@ -92,6 +94,13 @@ class Scene:
     def walked(self) -> bool:
         """Return whether a backward pass has left gradients."""
         return any(node.gradient is not None for node in self.nodes)
+
+    def glosses(self) -> dict[str, str]:
+        """Return a line on each row that formulas mention and that needs one, by its name."""
+        heads = self.by_id()
+        said = [f"{edge.rule} {heads[edge.head].op}(" for edge in self.edges if edge.rule]
+        names = {name for words in said for name in re.findall(r"\w+(?=\()", words)}
+        return {name: row.gloss for name in sorted(names) if (row := TABLE.get(name)) and row.gloss}
 
     def by_id(self) -> dict[str, Node]:
         return {node.id: node for node in self.nodes}

@@ -20,6 +20,7 @@ def text(scene: Scene, direction: str = "both") -> str:
     if direction != "forward":
         missing = "" if scene.walked else "no backward yet; "
         parts += [f"backward: {missing}{scene.g} is the gradient of the value on the right", table(backward(scene))]
+        parts += [f"{name}: {gloss}" for name, gloss in scene.glosses().items()]
     parts += [f"folded: {words}" for words in scene.folded]
     return "\n".join(part for part in parts if part) + "\n"
 

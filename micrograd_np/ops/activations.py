@@ -274,7 +274,12 @@ gelu = Elementwise(
     examples=[*SHAPES, example(D(3, 4), approximate="tanh"), example(D(), "tanh")],
 )
 gelu_slope: Elementwise = Elementwise(
-    _gelu_slope, _slope_of_gelu_slope, decomposition=_gelu_slope_rows, exact=False, single=True
+    _gelu_slope,
+    _slope_of_gelu_slope,
+    decomposition=_gelu_slope_rows,
+    exact=False,
+    single=True,
+    gloss="the derivative of gelu(x)",
 )
 relu = Elementwise(_relu, lambda g, z, x: g * ~(x <= 0), kernel=_fast_relu, decomposition=_relu, onnx="Relu")
 leaky_relu = Elementwise(
