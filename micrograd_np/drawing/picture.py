@@ -124,7 +124,7 @@ class Picture:
             return "too long for a page: picture.source has it"
         try:
             return self.source
-        except RuntimeError as error:
+        except MicrogradError as error:  # such as an op of the user's whose source is not to be had
             return str(error)
 
     def player(self, height: int = 640) -> Player:
