@@ -101,7 +101,7 @@ class Explanation(Listing):
 
     def _repr_html_(self) -> str:
         """Return a table, its title above and the mathematics below, which a notebook typesets."""
-        title, notes = self.splitlines()[0], [line.strip() for line in self.splitlines()[1:] if line in self.notes]
+        title, notes = self.splitlines()[0], map(str.strip, self.notes)
         head = ("value", "shape", "rule", "from", "gradient")
         below = "".join(f"<p>{escape(text)}</p>" for text in (*notes, self._repr_latex_()))
         return f"<div><p>{escape(title)}</p>{html_table(backward(self.scene), head)}{below}</div>"

@@ -85,15 +85,18 @@ def page(scene: Scene, svgs: Mapping[str, str], source: str, nudged: Mapping[str
         title=escape(f"{label(scene.nodes[-1])}, forward and back"),
         style=beside("player.css") + heat_style(),
         script=beside("player.js"),
-        alt=escape(
-            f"the graph of {label(scene.nodes[-1])}: {len(scene.nodes)} boxes; the panel says what each step does"
-        ),
+        alt=escape(f"{alt(scene)}; the panel says what each step does"),
         lines="".join(f'<span tabindex="0" role="button">{escape(line)}</span>' for line in lines),
         svg=drawings.pop(""),
         opened="".join(f'<template id="open_{key}">{svg}</template>\n' for key, svg in drawings.items()),
         source=escape(source),
         data=json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c"),
     )
+
+
+def alt(scene: Scene) -> str:
+    """Return the words that stand for a drawing where it cannot be seen."""
+    return f"the graph of {label(scene.nodes[-1])}: {len(scene.nodes)} boxes, {len(scene.edges)} arrows"
 
 
 def view_of(scene: Scene, opens: Collection[str], nudged: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,7 +78,8 @@ class Picture:
     @functools.cached_property
     def svg(self) -> str:
         """An SVG drawing, for light and dark pages."""
-        return render.render(self.dot, "svg").decode()
+        drawn = render.render(self.dot, "svg").decode()
+        return drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(html.alt(self.scene))}" ', 1)
 
     @functools.cached_property
     def png(self) -> bytes:
@@ -108,9 +109,9 @@ class Picture:
     @functools.cached_property
     def html(self) -> str:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
-        opened = {key: dot.source(scene, self.direction) for key, scene in self.scene.opened.items()}
-        drawings = {key: render.render(source, "svg").decode() for key, source in opened.items()}
-        return html.page(self.scene, {"": self.svg, **drawings}, self.told, self.nudged())
+        sources = {"": self.dot} | {key: dot.source(each, self.direction) for key, each in self.scene.opened.items()}
+        drawings = {key: render.render(source, "svg").decode() for key, source in sources.items()}
+        return html.page(self.scene, drawings, self.told, self.nudged())
 
     @functools.cached_property
     def source(self) -> str:
