@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..expressions.layout import aligned
 from ..expressions.phrases import shortened
 from .preview import INK, KINDS, brief
 from .scene import Edge, Node, Scene
@@ -104,9 +105,7 @@ def clip(words: str) -> str:
 def table(rows: Iterable[Row]) -> str:
     """Align rows in columns."""
     rows = list(rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(f"  {line}".rstrip() for line in lines)
+    return "\n".join(f"  {line}".rstrip() for line in aligned(rows, "<" * len(rows[0]))) if rows else ""
 
 
 # Mermaid's own entities: a name is only a name.

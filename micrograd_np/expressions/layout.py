@@ -49,6 +49,13 @@ def outermost(text: str) -> list[tuple[int, int, list[int]]]:
     return found
 
 
+def aligned(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
+    """The rows of a table as lines, two spaces between columns; a column is aligned to the left for <, right for >."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    formats = [f"{side}{width}" for side, width in zip(sides, widths, strict=True)]
+    return ["  ".join(map(format, row, formats)) for row in rows]
+
+
 class Listing(str):
     """Text that a prompt shows as it is, and a notebook in a block of its own."""
 
