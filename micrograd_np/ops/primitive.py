@@ -153,6 +153,8 @@ class Primitive(InstanceCall):
     formula : callable, optional
         How a call is written, where that is neither a sign nor a call by name: `(args, params, literal)` to a Phrase;
         args are Phrases, and `literal` writes a parameter.
+    gloss : str, optional
+        A line for pictures: of a row that only rules call, what it returns; of another, its rule in mathematics.
     decomposition : callable, optional
         The kernel written with rows alone. Programs spell it out; loops and ONNX files need it.
     onnx : str, optional
@@ -192,6 +194,7 @@ class Primitive(InstanceCall):
         views: bool = False,
         broadcasts: bool = False,
         formula: Callable[..., Any] | None = None,
+        gloss: str = "",
         decomposition: Callable[..., Any] | None = None,
         onnx: str | None = None,
         exact: bool = True,
@@ -210,6 +213,7 @@ class Primitive(InstanceCall):
         self.views = views
         self.broadcasts = broadcasts
         self.formula = formula
+        self.gloss = gloss
         self.decomposition = decomposition
         self.onnx = onnx
         self.exact = exact
