@@ -134,7 +134,7 @@ def confined(row: Row, recording: Recording) -> bool:
     reached = np.zeros(row.true.shape, bool)
     usual = recording.true.get(row.tensor)
     for choice in recording.kinks.choices():
-        other = recording.walk_with(choice).get(row.tensor)
+        other = recording.walk(overrides=choice).get(row.tensor)
         if other is not None and usual is not None:
             reached |= np.abs(other - usual) > 1e-9 * np.max(np.abs(usual), initial=0)
     off = np.abs(row.hand - row.true) > 1e-6 * np.max(np.abs(row.true), initial=0)
