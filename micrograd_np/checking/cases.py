@@ -50,6 +50,10 @@ class Case:
     sizes: Mapping[int, str] = field(default_factory=dict)  # of outputs that are in no graph
     moved: Callable[[], Case] | None = None
     by_numbers: Callable[[], Case] | None = None
+    kinked: tuple[int, int] = (
+        0,
+        0,
+    )  # entries whose slopes to both sides differ, and all entries, where numbers alone judge
 
 
 def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
@@ -206,7 +210,7 @@ def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> 
         if frame.f_code is code:
             for x in frame.f_locals.values():
                 scalar = isinstance(x, Tensor) and x.requires_grad and x.size == 1
-                if scalar and np.allclose(x._data, played.outputs[0], 1e-9):
+                if scalar and np.allclose(x._data, played.outputs[0], 2 * EPS, 0):  # the loss so far may be near it
                     return [x]
     return None
 
@@ -235,9 +239,9 @@ def numeric(pair: Pair, played: Played, why: str) -> Case:
     if lost:
         notes.append(f"Not checked: {', '.join(lost)}, which only a recorded forward pass has.")
     tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for slot in hand}
-    found = {}
+    found, kinked = {}, [0]
     for slot, (_, value) in hand.items():
-        found[slot] = differences(pair, played, slot, np.asarray(plain(value)))
+        found[slot] = differences(pair, played, slot, np.asarray(plain(value)), kinked)
     slots = list(tensors)
     total = float(sum(np.sum(x * g) for x, g in zip(played.outputs, played.cotangents, strict=True)))
 
@@ -246,11 +250,13 @@ def numeric(pair: Pair, played: Played, why: str) -> Case:
 
     op = Primitive(pair.forward, *[rule(k) for k in range(len(slots))], kernel=lambda *xs: np.array(total))
     output = op(*tensors.values())
+    output._created_at = None  # this op is no line of the user's
     slack = {tensors[slot]: bars for slot, (_, bars) in found.items()}
     names = {id(x): slot.label for slot, x in tensors.items()}
     by_tensor = under_tensors(dict(hand.values()), tensors)
     case = Case(output, None, by_tensor, lambda x: names.get(id(x)), notes=notes, unrecorded=True, slack=slack)
     case.sizes = sizes_of_outputs(played.outputs)
+    case.kinked = (kinked[0], sum(slot.value.size for slot in hand)) if kinked[0] else (0, 0)
     return case
 
 
@@ -264,14 +270,13 @@ def sizes_of_outputs(outputs: Sequence[Array]) -> dict[int, str]:
     return {number: text for number, text in found.items() if number > 1}
 
 
-def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Array, Array]:
+def differences(pair: Pair, played: Played, slot: Slot, hand: Array, kinked: list[int]) -> tuple[Array, Array]:
     """Return the gradient by finite differences, entry by entry, and its error bars.
 
     If the input is too large for that, only random entries are measured; the others are taken from the hand, after
     random directions have been searched for errors in them.
     """
     x = np.asarray(slot.value, dtype=float)
-    size = min(1.0, largest(x)) or 1.0  # steps are relative to small inputs
     eps = max([float(np.finfo(y.dtype).eps) for y in (slot.value, *played.outputs) if y.dtype.kind == "f"], default=EPS)
 
     def values(_: Any) -> Callable[[Array], Array]:
@@ -293,13 +298,10 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Ar
         return f
 
     def slopes(directions: list[Array]) -> tuple[Array, Array]:
-        low, high = scaled_slopes([size * v for v in directions])
-        return low / size, high / size
-
-    def scaled_slopes(directions: list[Array]) -> tuple[Array, Array]:
         what = Measured(values, x.ravel(), eps, inner)
         goal = 1e-7 if eps <= EPS else 1e-3
-        found = estimate(what, directions, lambda s: goal * np.maximum(np.abs(s.value), size * scale))
+        found = estimate(what, directions, lambda s: goal * np.maximum(np.abs(s.value), scale))
+        kinked[0] += int(found.kinked.sum())
         low, high = found.bounds
         middle = np.where(np.isfinite(low + high), (low + high) / 2, found.value)
         return middle[:, 0], np.where(np.isfinite(low + high), (high - low) / 2, np.inf)[:, 0]

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.tensor import Tensor
 from .claims import GIVEN, RIGHT, WRONG, Closeness, Row, check_finite, differ, fit_shape, in_backward_order
 from .conventions import Convention, Sizes, factor_name, mark, odd_rows, open_factors, plausible, rounded
-from .kinks import Kinks, best_choice
+from .kinks import Kinks, best_choice, least_squares_choice
 from .places import PLACES, PROVEN, Change, Hypothesis, hypotheses
 from .replay import Recording, is_array
 from .suspicion import Suspicion, values_of
@@ -20,6 +20,7 @@ Array = Any
 
 NOTHING = 1e-12
 NEWTON_STEPS = 8
+SEEN = 10  # how far beyond the tolerance a difference must be that a number is fitted to
 BUDGET = 1_500_000_000
 PER_NODE = 5000  # the overhead of one op, in entries that take as long
 
@@ -42,6 +43,7 @@ SAYS_LESS = {
         *("derivative of the derivative", "derivative inverted", "function"),
     },
     "left out": {"derivative of the derivative", "derivative inverted"},
+    "never written": {"part scaled", "divided by counts", "scale of a use"},
     "scale": {"scale of a use"},
     "sign": {"scale of a use"},
     "unnamed scale": {"scale of a use"},
@@ -149,7 +151,7 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     for kind in given - unsaid:
         unsaid |= SAYS_LESS.get(kind, set())
     kinds: dict[str, dict[str, Cause]] = {}
-    for cause in sorted(causes, key=lambda cause: cause.kind != cut):
+    for cause in sorted(causes, key=lambda cause: (cause.kind != cut, cause.kind == "mean for sum")):
         if cause.kind not in unsaid:
             kinds.setdefault(cause.kind, {}).setdefault(cause.says, cause)
     return [
@@ -175,7 +177,7 @@ def test(
         factor = nearest(factors, at.hand, found[at.row.tensor], size)
         return confirmed(hypothesis.kind, hypothesis.says, found, factor, at, close)
     for factor in (k for k in factors if abs(k) == 1):
-        number = fitted(hypothesis, at, factor, budget)
+        number = fitted(hypothesis, at, factor, close, budget)
         if number and (number > 0 or hypothesis.kind not in FORWARD_IN_TIME) and budget.spend():
             kind, says = worded(hypothesis, number, at)
             cause = confirmed(kind, says, replayed(hypothesis.change(number), at), factor, at, close)
@@ -246,12 +248,15 @@ def fits(row: Row, there: Array, at: Suspicion, factor: float, close: Closeness)
     return close(at.hands[row.tensor] / factor, there, size, row.slack)
 
 
-def fitted(hypothesis: Hypothesis, at: Suspicion, factor: float, budget: Budget) -> float:
+def fitted(hypothesis: Hypothesis, at: Suspicion, factor: float, close: Closeness, budget: Budget) -> float:
     """Return the unknown number of a hypothesis that fits the row best, by Newton's method."""
     wanted = at.hand / factor
     missing = wanted - at.row.expected
     if missing.size < PROVEN or not differ(missing):
         return 0.0  # a number that is fitted to one number, or to equal ones, proves nothing
+    allowed = close.rtol * np.abs(at.row.expected) + close.floor * at.row.size + at.row.slack
+    if not np.any(np.abs(missing) > SEEN * allowed):
+        return 0.0  # nor does one that is fitted to rounding errors
     number, step = 0.0, 1e-3
     for _ in range(NEWTON_STEPS):  # one step if the gradient is linear in the number
         if not budget.spend(2.0):
@@ -261,7 +266,7 @@ def fitted(hypothesis: Hypothesis, at: Suspicion, factor: float, budget: Budget)
         number += better
         if abs(better) <= 1e-12 * abs(number) or not np.isfinite(number):
             break
-    return number if np.isfinite(number) else 0.0
+    return number if np.isfinite(number) and abs(number) > NOTHING else 0.0
 
 
 def least_squares(y: Array, x: Array) -> float:
@@ -364,6 +369,13 @@ def choose_at_kinks(
     chosen = best_choice(recording.kinks, wrong)
     if wrong(chosen):
         convention = ranked()[0][1]
+        fits = [row for row in rows if row.fits]
+        given = {row.tensor: row.hand / convention.of(row) for row in fits if not row.leaf}
+        hands = {row.tensor: row.hand / convention.of(row) for row in fits}
+        mixture = least_squares_choice(recording.kinks, hands, given)
+        if mixture and not wrong(mixture):
+            return ranked()
+        wrong(chosen)
         mark(rows, recording, close, convention)
         for row in rows:
             hand = row.hand / convention.of(row)
@@ -430,7 +442,8 @@ def picture(at: Suspicion, convention: Convention, close: Closeness) -> list[str
         ratio = hand[told] / expected[told]
     if ratio.size and np.isfinite(ratio).all():
         low, high = float(np.min(ratio)), float(np.max(ratio))
-        text = f"{low:.4g}" if np.isclose(low, high) else f"between {low:.4g} and {high:.4g}"
+        digits = 4 if f"{low:.4g}" != f"{high:.4g}" else 9
+        text = f"{low:.4g}" if np.isclose(low, high, 1e-9) else f"between {low:.{digits}g} and {high:.{digits}g}"
         said.append(f"There, your values divided by the right ones give {text}.")
     for block in at.blocks:
         g = at.base.get(block.z)

@@ -97,6 +97,8 @@ scale of a term | (g - mean(g, k) - u * mean(g * u, k) / 2) / s | the term of th
 scale of a term | (g - mean(g, k) - 2 * u * mean(g * u, k)) / s | the term of the variance is twice as large
 scale of a term | (g - mean(g, k) - n / (n - 1) * u * mean(g * u, k)) / s | N - 1 stands for N in the term of the
   variance
+scale of a term | (g - c * mean(g, k) - c * u * mean(g * u, k)) / s | the means of the gradient and of its product with
+  the normalised value are {c} times what they should be: they divide by another N
 sign of a term | (g + mean(g, k) - u * mean(g * u, k)) / s | the term of the mean has the wrong sign
 sign of a term | (g - mean(g, k) + u * mean(g * u, k)) / s | the term of the variance has the wrong sign
 sign of a term | (g + mean(g, k) + u * mean(g * u, k)) / s | the terms of mean and variance have the wrong sign
@@ -285,12 +287,13 @@ weight decay | r + c * np.sign(v) | {c} times the sign of its own value is added
 added | r + c | a constant {c} is added to {x}
 value | v | {x} is its own value, no gradient
 clipped | clipped(r, h) | {x} is clipped to ±{limit}
-rounded | np.round(r, 1) | {x} is rounded to 1 decimal
-rounded | np.round(r, 2) | {x} is rounded to 2 decimals
-rounded | np.round(r, 3) | {x} is rounded to 3 decimals
-rounded | np.round(r, 4) | {x} is rounded to 4 decimals
+rounded | np.round(r, 1) if np.all(np.round(h, 1) == h) else None | {x} is rounded to 1 decimal
+rounded | np.round(r, 2) if np.all(np.round(h, 2) == h) else None | {x} is rounded to 2 decimals
+rounded | np.round(r, 3) if np.all(np.round(h, 3) == h) else None | {x} is rounded to 3 decimals
+rounded | np.round(r, 4) if np.all(np.round(h, 4) == h) else None | {x} is rounded to 4 decimals
 
-[part: r, f, divides, few | {says}]
+[part: r, f, zeros, divides, few | {says}]
+never written | r * f if zeros else None | {part} {which} of {x} is zero: never written, as in a loop that stops early
 divided by counts | r * f if divides else None | each {part} of {x} is divided by a number of its own ({listed})
 part scaled | r * f if few else None | {part} {which} of {x} is {times} times what it should be, and the rest is
   right
@@ -362,9 +365,10 @@ def assigned(x: Array, picked: Array, g: Array) -> Array:
 
 
 def clipped(r: Array, h: Array) -> Array | None:
-    """Return r clipped to the range of h, if several entries of h lie at its ends."""
+    """Return r clipped to the range of h, if that changes several entries."""
     limit = np.max(np.abs(h))
-    return np.clip(r, -limit, limit) if np.sum(np.abs(h) == limit) > 1 else None
+    several = np.sum(np.abs(h) == limit) > 1 and np.sum(np.abs(r) > limit) > 1
+    return np.clip(r, -limit, limit) if several else None
 
 
 FUNCTIONS = {

@@ -114,7 +114,7 @@ def hypotheses(place: str, at: Suspicion) -> Iterator[Hypothesis]:
         for line in {site.line, site.wide} - {None}:
             lines[line].append(site)
         yield from (hypothesis(mistake, [site], site.words) for mistake in table()[place])
-    for line, sites in lines.items():
+    for sites in lines.values():
         if 1 < len(sites) <= MOST_SITES:
             words = {**sites[0].words, **sites[0].many}
             yield from (hypothesis(mistake, sites, words) for mistake in table()[place])
@@ -374,13 +374,21 @@ def is_negative(edge: Edge) -> bool:
 
 
 def unary(at: Suspicion) -> Iterator[Edge]:
-    return (e for e in at.edges if len(e.values) == 1 and e.x.shape == e.node.shape)
+    return (
+        e for e in at.edges if len(e.values) == 1 and e.x.shape == e.node.shape and isinstance(e.node.op, Elementwise)
+    )
 
 
 def inverses(at: Suspicion) -> Iterator[Site]:
-    for edge in unary(at):
+    for edge in at.edges:
         x, z = edge.x._data, edge.node._data
-        if x.ndim == 2 and x.shape[0] == x.shape[1] and np.allclose(x @ z, np.eye(len(x)), atol=1e-6):
+        if (
+            len(edge.values) == 1
+            and x.ndim == 2
+            and x.shape == z.shape
+            and x.shape[0] == x.shape[1]
+            and np.allclose(x @ z, np.eye(len(x)), atol=1e-6)
+        ):
             yield at_edge(edge, at, sent(edge), z=z)
 
 
@@ -447,7 +455,7 @@ def extremes(at: Suspicion) -> Iterator[Site]:
     """Yield maxima and minima over windows."""
     for edge in at.edges:
         node, x = edge.node, edge.x._data
-        if len(edge.values) != 1 or x.size <= np.size(node._data) or not np.size(node._data):
+        if len(edge.values) != 1 or not x.size > np.size(node._data) > 0 or not np.isin(node._data, x).all():
             continue
         flat = np.zeros_like(x)
         level, below = (node.op.kernel(values, **node.params) for values in (flat, -x))
@@ -500,7 +508,8 @@ def operands(at: Suspicion) -> Iterator[Site]:
 def two_valued_operands(at: Suspicion) -> Iterator[Site]:
     for edges, place, value, site in read_values(at):
         top = np.max(value, initial=0)
-        if top and np.all((value == 0) | (value == top)) and place and edges[0].position != place - 1:
+        mask = np.all((value == 0) | (value == top)) and isinstance(edges[0].node.op, Elementwise)
+        if top and mask and place and edges[0].position != place - 1:
             site.names = {"v": value, "top": top}
             site.words["top"] = f"{top:.4g}"
             yield site
@@ -509,7 +518,8 @@ def two_valued_operands(at: Suspicion) -> Iterator[Site]:
 def other_operands(at: Suspicion) -> Iterator[Site]:
     for _, _, value, site in read_values(at):
         for name, w in at.like(value.shape, but=value):
-            yield Site({"w": w}, {**site.words, "w": name}, site.change)
+            if (w.dtype.kind == "b") == (value.dtype.kind == "b"):
+                yield Site({"w": w}, {**site.words, "w": name}, site.change)
 
 
 def steps(at: Suspicion) -> Iterator[Site]:
@@ -591,7 +601,7 @@ def terms_of(at: Suspicion) -> Iterator[tuple[Tensor, int, Array, dict[str, str]
 
 
 def statistics(at: Suspicion) -> Iterator[Site]:
-    """Yield what may be a mean, variance or maximum: smaller than its argument, and not a scalar; alone and in pairs."""
+    """Yield what may be a mean, variance or maximum: smaller than its argument, and no scalar; alone and in pairs."""
     found = [x for x in at.places[1:] if x.size > 1 and x.op.name not in CONTRACTIONS]
     found = [x for x in found if any(x.size < y.size for y, _ in x._parents)]
     for chosen in [*combinations(found, 1), *combinations(found, 2)]:
@@ -658,10 +668,10 @@ def columns(at: Suspicion) -> Iterator[Site]:
 
 def batches(at: Suspicion) -> Iterator[Site]:
     """Yield gradients that are made of samples, along axis 0; the formula gives each sample's weight."""
-    for site in arrays(at):
-        g = site.names["g"]
-        if 1 < g.shape[0] <= MOST_SAMPLES:
-            yield of_samples(len(g), f"the gradient of {site.words['x']} comes from", "", weighted(site.change, g))
+    for x in at.places:
+        g = at.gradient(x)
+        if x._parents and g.any() and g.ndim and 1 < g.shape[0] <= MOST_SAMPLES:  # a leaf's axis 0 is no batch
+            yield of_samples(len(g), f"the gradient of {at.called(x)} comes from", "", weighted(gradient(x, g), g))
     for edge in at.edges:
         node = edge.node
         product = node.op.name in PRODUCTS and node.ndim == 2 and edge.position == 1 and edge.values[0].ndim == 2
@@ -768,20 +778,22 @@ def added_values(at: Suspicion) -> Iterator[Site]:
 def parts(at: Suspicion) -> Iterator[Site]:
     """Yield the factors of the row's own rows and columns."""
     x, r, h = at.row.tensor, at.row.expected, at.hand
-    for axis in range(r.ndim if r.ndim > 1 else 0):
+    for axis in range(r.ndim):
         others = tuple(a for a in range(r.ndim) if a != axis)
         square = np.sum(r**2, axis=others, keepdims=True)
         f = np.where(square, np.sum(h * r, axis=others, keepdims=True), 1) / np.where(square, square, 1)
         flat = f.ravel()
-        counts = 1 / flat[flat != 0]
-        divides = np.allclose(counts, np.round(counts), 1e-6) and np.all(flat >= 0) and np.ptp(np.round(flat, 6)) > 0
+        counts = 1 / flat
+        divides = np.all(flat > 0) and np.allclose(counts, np.round(counts), 1e-6) and np.ptp(np.round(flat, 6)) > 0
         off = np.flatnonzero(~np.isclose(flat, 1, 1e-6))
-        few = 0 < len(off) <= len(flat) // 2 and len({f"{k:.6g}" for k in flat[off]}) == 1
-        listed = [f"1/{1 / k:.0f}" if k else "0" for k in flat[:6]] + ["..."] * (len(flat) > 6)
-        part = ("row", "column")[axis] if r.ndim == 2 else f"index of axis {axis}"
+        one = 0 < len(off) < len(flat) and len({f"{k:.6g}" for k in flat[off]}) == 1
+        zeros, few = one and not h.take(off, axis).any(), one and len(off) <= len(flat) // 2
+        listed = [f"1/{k:.0f}" for k in counts[:6]] + ["..."] * (len(flat) > 6)
+        part = "entry" if r.ndim == 1 else ("row", "column")[axis] if r.ndim == 2 else f"index of axis {axis}:"
         words = {"x": at.row.label, "part": part, "listed": ", ".join(listed), "which": ", ".join(map(str, off))}
         words["times"] = f"{flat[off[0]]:.4g}" if len(off) else ""
-        yield Site({"r": r, "f": f, "divides": divides, "few": few}, words, gradient(x, r))
+        names = {"zeros": zeros, "divides": divides and r.ndim > 1, "few": few and r.ndim > 1}
+        yield Site({"r": r, "f": f, **names}, words, gradient(x, r))
 
 
 PLACES: dict[str, Callable[[Suspicion], Iterable[Site]]] = {
