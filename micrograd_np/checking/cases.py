@@ -5,6 +5,7 @@ If the forward pass cannot be recorded, the graph is one op, and finite differen
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 import traceback
@@ -30,6 +31,7 @@ Array = Any
 Name = Callable[[Any], str | None]
 SECONDS = 4.0  # for the differences of one input; if it has too many entries for that, some are drawn at random
 FEWEST = 24
+BARS = 4  # where numbers alone judge, a gradient may be off by so many error bars
 NUMERIC = Closeness(1e-5, 1e-7)
 
 
@@ -50,6 +52,7 @@ class Case:
     sizes: Mapping[int, str] = field(default_factory=dict)  # of outputs that are in no graph
     moved: Callable[[], Case] | None = None
     by_numbers: Callable[[], Case] | None = None
+    other: Callable[[], Case] | None = None  # with the gradients taken for those of other inputs that they fit
     kinked: tuple[int, int] = (
         0,
         0,
@@ -66,6 +69,7 @@ def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
 
 def function_case(pair: Pair) -> Case:
     """Return the case of two functions, or of a loss with gradients; forward is recorded if possible."""
+    pair = pair.in_double()
     played = pair.play()
     again = pair.play()
     for first, second in zip(played.outputs, again.outputs, strict=True):
@@ -86,7 +90,19 @@ def function_case(pair: Pair) -> Case:
     loss = played.outputs[0].size == 1 and not played.seeded and pair.gradient is None and pair.backward is not None
     case.factor = None if loss else 1.0
     case.faults, case.notes = faults, [*case.notes, *notes]
-    case.moved = lambda: function_case(pair.move(1))
+    if pair.assignments > 1:
+        chosen = " and ".join(slot.label for key in played.hand if (slot := slot_of(key)))
+        case.notes.append(f"What was returned fits several inputs, and is taken for the gradient of {chosen}.")
+        if pair.assignment + 1 < pair.assignments:
+            other = copy.copy(pair)
+            other.assignment = pair.assignment + 1
+            case.other = lambda: function_case(other)
+    if without := pair.unmatched(played):
+        case.notes.append(
+            f"No gradient was found for {', '.join(without)}: looked for names such as d{without[0]}, "
+            f"grad_{without[0]} and {without[0]}_grad."
+        )
+    case.moved = lambda: function_case(pair.moved())
     return case
 
 
@@ -304,12 +320,13 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array, kinked: lis
         kinked[0] += int(found.kinked.sum())
         low, high = found.bounds
         middle = np.where(np.isfinite(low + high), (low + high) / 2, found.value)
-        return middle[:, 0], np.where(np.isfinite(low + high), (high - low) / 2, np.inf)[:, 0]
+        return middle[:, 0], np.where(np.isfinite(low + high), BARS * (high - low) / 2, np.inf)[:, 0]
 
     start = time.perf_counter()
     middle = values(None)(x.ravel())
     each = 8 * (time.perf_counter() - start)
     inner = float(sum(np.sum(np.abs(y * g)) for y, g in zip(played.outputs, played.cotangents, strict=True)))
+    inner = max(inner, noise(values(None), x.ravel(), eps) / eps)
     scale = 1e-6 * max(largest(hand), float(np.abs(middle[0])) * 1e-3)
     count = int(np.clip(SECONDS / each, min(FEWEST, x.size), x.size)) if x.size else 0
     rng = np.random.default_rng(0)
@@ -331,3 +348,15 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array, kinked: lis
             found, bars = slopes(list(axes(x.ravel(), [entry])))
             whole[entry], slack[entry] = found[0], bars[0]
     return whole.reshape(x.shape), slack.reshape(x.shape)
+
+
+def noise(f: Callable[[Array], Array], x: Array, eps: float) -> float:
+    """Return the rounding error of a function's value: the scatter of values at points in a row that nearly coincide.
+
+    It may be far larger than that of the value itself, as in log(1 - s) for s near 1.
+    """
+    steps = np.arange(9.0)
+    direction = np.random.default_rng(0).uniform(0.5, 1.5, x.size) * np.where(x, np.abs(x), largest(x) or 1.0)
+    values = np.array([f(x + 100 * eps * k * direction)[0] for k in steps], dtype=float)
+    line = np.polynomial.Polynomial.fit(steps, values, 1)
+    return float(np.max(np.abs(values - line(steps)))) if np.isfinite(values).all() else 0.0

@@ -233,10 +233,12 @@ def least_squares_choice(kinks: Kinks, hands: Mapping[Tensor, Array], given: Map
 
     def choice_of(weights: Array) -> Choice:
         parts: dict[Tensor, list[tuple[Override, Array]]] = defaultdict(list)
-        for (each, way), weight in zip([(each, way) for each in free for way in each.ways], weights, strict=True):
-            at = np.zeros(each.node.shape)
-            at.flat[each.entry] = weight
-            parts[each.node].append((way, at))
+        rest = iter(weights)
+        for each in free:
+            for way in each.ways:
+                at = np.zeros(each.node.shape)
+                at.flat[each.entry] = next(rest)
+                parts[each.node].append((way, at))
         return {node: partial(mixed, node, partial(pulls_of, node), ways) for node, ways in parts.items()}
 
     def gradients(weights: Array) -> Array:

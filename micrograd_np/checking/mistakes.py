@@ -4,8 +4,8 @@ A heading is `[place: names | sentence]`. `places.py` has a function for each pl
 and says what its names stand for. A line is `kind | formula | words`: the formula is NumPy code in the heading's names,
 and gives what the user computed instead; the words fill the sentence. An indented line continues the one above.
 
-In formulas, g is the cotangent that arrives, `sum(x, axis)` and `mean(x, axis)` keep the axis, and c is a number that is
-fitted to the user's gradient. A formula that gives None does not apply.
+In formulas, g is the cotangent that arrives, `sum(x, axis)` and `mean(x, axis)` keep the axis, and c is a number
+that is fitted to the user's gradient. A formula that gives None does not apply.
 """
 
 from __future__ import annotations

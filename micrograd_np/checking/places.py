@@ -48,7 +48,7 @@ class Change:
     """How a wrong backward pass differs from the right one.
 
     `gradients` are added to cotangents. `rules` hold what a node sends to single arguments by position, or under None
-    to all. `values` stand for the node's own wherever a rule reads them; `everywhere` tells whether in the whole graph, not only above the row.
+    to all. `values` stand for the node's own where rules above the row read them, or everywhere.
     """
 
     gradients: dict[Tensor, Array] = field(default_factory=dict)

@@ -107,6 +107,8 @@ class Suspicion:
     def edges(self) -> list[Edge]:
         """The edges to the row and to values above it, those near the row first, without the inside of activations."""
         inside = set(self.inside)
+        if self.recording.output._created_at is None and self.recording.output.op is not None:
+            return []  # the whole forward pass is one op, which numbers differentiate
         hidden = {x for block in self.blocks if block.forms for x in block.inner}
         nodes = [node for node in reversed(self.above) if node not in hidden]
         return [edge for node in nodes for edge in edges_of(node) if edge.x in inside]

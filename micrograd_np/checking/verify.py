@@ -83,7 +83,11 @@ def verify(
     if factor is not None:
         case.factor = factor
     with np.errstate(all="ignore"):
-        return judge(case, numeric, strict)
+        report = first = judge(case, numeric, strict)
+        while not report and case.other:
+            case = case.other()
+            report = judge(case, numeric, strict)
+        return report or first
 
 
 def judge(case: Case, numeric: bool, strict: bool | None) -> VerifyReport:
