@@ -160,6 +160,16 @@ numerical_grad: mg.gradcheck(f, a)
 """
 
 TENSOR = """
+argpartition: np.argpartition(x.data, 1, axis=0)
+base: x.data.base
+compress: mg.compress([True, False], x, axis=0)
+fill: x.assign(np.full(x.shape, 1.0))
+flags: x.data.flags
+flat: x.data.flat
+itemsize: x.data.itemsize
+put: x[0] = 1.0
+searchsorted: np.searchsorted(x.data[0], 0.5)
+tobytes: x.data.tobytes()
 clone: x.copy()
 contiguous: x.copy()
 cpu: x  # everything is on the CPU
@@ -465,20 +475,26 @@ def answering(owner: str, public: list[str]) -> Callable[[str], Any]:
 class Cure:
     """An attribute that does not exist, and says what to write; a `__getattr__` would slow down all that do exist."""
 
-    __slots__ = ("name", "owner")
+    __slots__ = ("name", "otherwise", "owner")
 
-    def __init__(self, owner: str, name: str) -> None:
-        self.owner, self.name = owner, name
+    def __init__(self, owner: str, name: str, otherwise: Callable[..., Any] | None) -> None:
+        self.owner, self.name, self.otherwise = owner, name, otherwise
 
     def __get__(self, instance: Any, cls: Any) -> Any:
-        raise missing(self.owner, self.name, ())
+        error = missing(self.owner, self.name, ())
+        if instance is None or self.otherwise is None:
+            raise error
+        return self.otherwise(error, instance, self.name)
 
 
-def install(cls: type, owner: str, hidden: Iterable[str] = ()) -> None:
-    """Give a class its table of cures, which completion does not show; nor does it the hidden, the engine's own."""
+def install(cls: type, owner: str, hidden: Iterable[str] = (), otherwise: Callable[..., Any] | None = None) -> None:
+    """Give a class its table of cures, which completion does not show; nor does it the hidden, the engine's own.
+
+    `otherwise(error, instance, name)` may answer instead of raising the error.
+    """
     for name in TABLES[owner]:
         if not hasattr(cls, name):
-            setattr(cls, name, Cure(owner, name))
+            setattr(cls, name, Cure(owner, name, otherwise))
 
     def __dir__(self: Any) -> list[str]:
         names = [name for name in object.__dir__(self) if name not in TABLES[owner] or own(self, name)]

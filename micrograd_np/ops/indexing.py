@@ -136,6 +136,7 @@ getitem: Primitive = Primitive(
     bind=_bind_getitem,
     formula=lambda args, params, literal: args[0].subscript(join_index(params["index"], args[1:]), literal),
     views=True,
+    shaped_by_data=True,
     examples=[
         example(D(3, 4), 1),
         example(D(3, 4), (slice(None), slice(None, None, -2))),
