@@ -119,8 +119,7 @@ def run_draw(options: argparse.Namespace) -> int:
     before others; or what FUNCTION returns or computes last, called without arguments. The page plays the forward and
     the backward pass."""
     check_folder(options.out.parent)
-    from .drawing.picture import FORMATS
-    from .drawing.script import ScriptError, draw_script
+    from .drawing.picture import FORMATS, ScriptError, draw_script
 
     if options.out.suffix.lower() not in FORMATS:
         raise FileError(f"--out {options.out}: a picture is saved as {', '.join(FORMATS)}.")

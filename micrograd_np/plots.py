@@ -14,7 +14,7 @@ import numpy as np
 from .core.context import no_grad
 from .core.errors import ArgumentError, MissingPackageError, ShapeError
 from .core.tensor import Tensor
-from .drawing.palette import HEAT
+from .drawing.preview import HEAT
 
 CLASSES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 LINES = ("-", "--", "-.", ":")

@@ -7,14 +7,14 @@ from tests.house import PACKAGE, code_lines, parsed
 
 # Lines of code that a room may have. A limit is lowered when a room shrinks, and not raised.
 LIMITS = {
-    "checking": 4_200,
-    "program": 3_700,
-    "ops": 3_550,
-    "drawing": 2_300,
-    "learn": 1_700,
+    "checking": 4_100,
+    "program": 3_650,
+    "ops": 3_450,
+    "drawing": 2_200,
+    "learn": 1_650,
     "nn": 1_550,
     "top": 1_500,
-    "core": 1_450,
+    "core": 1_400,
     "saving": 800,
     "optim": 700,
     "expressions": 500,
@@ -22,15 +22,11 @@ LIMITS = {
     "article": 350,
     "data": 250,
 }
-FILES = 170
+FILES = 163
 CORE = ["backward", "containers", "context", "dispatch", "errors", "names", "tensor", "versions"]
 # Names of functions that stand in three modules or more, to be given names of their own.
-SHARED = set(
-    """
-    argument box called clip copied fits graph_of is_array missing number own owner parts plain read
-    reason said same split summary times
-    """.split()
-)
+SHARED = set("is_array read same times".split())
+
 
 FILES_OF = {path: path.relative_to(PACKAGE).parts for path in sorted(PACKAGE.rglob("*.py"))}
 
