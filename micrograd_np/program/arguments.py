@@ -184,8 +184,10 @@ class Guard:
             if not pending:
                 break
             place, x = pending.pop()
-            path = f"v{number}"
-            self.conditions.append(f"type({path} := {place}) is {self.name(type(x))}")
+            path = place
+            if place not in ("args", "kwargs"):
+                path = f"v{number}"
+                self.conditions.append(f"type({path} := {place}) is {self.name(type(x))}")
             children, build = open_container(x)
             if build is None:
                 self.paths.append(path)
