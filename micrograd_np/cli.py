@@ -40,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def commands() -> argparse.ArgumentParser:
+    """The parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="micrograd-np",
         description="Automatic differentiation on NumPy: learn it, train models with it, verify gradients by hand.",
@@ -66,6 +67,7 @@ def commands() -> argparse.ArgumentParser:
 
 
 def count(text: str) -> int:
+    """A number of steps on the command line."""
     if not (text.isdecimal() and 1 <= int(text) <= STEPS):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of steps between 1 and {STEPS:,}")
     return int(text)
@@ -146,7 +148,7 @@ def run_learn(options: argparse.Namespace) -> int:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse, before anything is run, a folder that cannot be made or written into."""
+    """Raise, before anything is run, if a folder cannot be made or written into."""
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     try:
         tempfile.TemporaryFile(dir=existing).close()
