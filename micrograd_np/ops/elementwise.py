@@ -63,10 +63,28 @@ def undefined(v: Any, z: Any, otherwise: Any) -> Any:
 
 
 # Arithmetic.
-add = Elementwise(np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, sign="+", shows_nan=2, onnx="Add")
-subtract = Elementwise(np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g, sign="-", shows_nan=2, onnx="Sub")
+add = Elementwise(
+    np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, sign="+", shows_nan=2, onnx="Add", loop="{0} + {1}"
+)
+subtract = Elementwise(
+    np.subtract,
+    lambda g, z, x, y: g,
+    lambda g, z, x, y: -g,
+    sign="-",
+    shows_nan=2,
+    onnx="Sub",
+    loop="{0} - {1}",
+    peephole="minus_zero",
+)
 multiply = Elementwise(
-    np.multiply, lambda g, z, x, y: g * y, lambda g, z, x, y: g * x, sign="*", shows_nan=2, onnx="Mul"
+    np.multiply,
+    lambda g, z, x, y: g * y,
+    lambda g, z, x, y: g * x,
+    sign="*",
+    shows_nan=2,
+    onnx="Mul",
+    loop="{0} * {1}",
+    peephole="times_one",
 )
 divide = Elementwise(
     np.divide,
@@ -76,11 +94,17 @@ divide = Elementwise(
     domain=(0.5, 2),
     shows_nan=1,
     onnx="Div",
+    loop="{0} / {1}",
+    peephole="by_one",
 )
-negative = Elementwise(np.negative, lambda g, z, x: -g, sign="-", shows_nan=1, onnx="Neg")
-positive = Elementwise(np.positive, lambda g, z, x: g, sign="+", onnx="Identity")
-reciprocal = Elementwise(np.reciprocal, lambda g, z, x: -g * z * z, domain=(0.5, 2), onnx="Reciprocal")
-square = Elementwise(np.square, lambda g, z, x: g * 2 * x, onnx="Square")
+negative = Elementwise(
+    np.negative, lambda g, z, x: -g, sign="-", shows_nan=1, onnx="Neg", loop="-{0}", peephole="undone"
+)
+positive = Elementwise(np.positive, lambda g, z, x: g, sign="+", onnx="Identity", loop="{0}", peephole="first")
+reciprocal = Elementwise(
+    np.reciprocal, lambda g, z, x: -g * z * z, domain=(0.5, 2), onnx="Reciprocal", loop="{kind}(1) / {0}"
+)
+square = Elementwise(np.square, lambda g, z, x: g * 2 * x, onnx="Square", loop="{0} * {0}")
 
 
 def _slope_in_base(g: Any, z: Any, x: Any, y: Any) -> Any:
@@ -121,6 +145,8 @@ power = Elementwise(
     domain=(0.5, 2),
     examples=POWERS,
     onnx="Pow",
+    loop="{0} ** {1}",
+    peephole="by_one",
 )
 ONE = np.float64(1)  # times any array, float64: what float_power computes in
 float_power = Elementwise(
@@ -132,15 +158,15 @@ float_power = Elementwise(
 )
 
 # Exponentials and logarithms.
-exp = Elementwise(np.exp, lambda g, z, x: g * z, onnx="Exp")
-exp2 = Elementwise(np.exp2, lambda g, z, x: g * z * LN2, onnx="Exp2")
-expm1 = Elementwise(np.expm1, lambda g, z, x: g * np.exp(x), onnx="Expm1")
-log = Elementwise(np.log, lambda g, z, x: g / x, domain=(0.5, 2), onnx="Log")
-log2 = Elementwise(np.log2, lambda g, z, x: g / (x * LN2), domain=(0.5, 2), onnx="Log2")
-log10 = Elementwise(np.log10, lambda g, z, x: g / (x * LN10), domain=(0.5, 2), onnx="Log10")
-log1p = Elementwise(np.log1p, lambda g, z, x: g / (1 + x), domain=(-0.5, 2), onnx="Log1p")
-sqrt = Elementwise(np.sqrt, lambda g, z, x: g / (2 * z), domain=(0.5, 2), onnx="Sqrt")
-cbrt = Elementwise(np.cbrt, lambda g, z, x: g / (3 * z * z), domain=(0.5, 2))
+exp = Elementwise(np.exp, lambda g, z, x: g * z, onnx="Exp", loop="np")
+exp2 = Elementwise(np.exp2, lambda g, z, x: g * z * LN2, onnx="Exp2", loop="np")
+expm1 = Elementwise(np.expm1, lambda g, z, x: g * np.exp(x), onnx="Expm1", loop="np")
+log = Elementwise(np.log, lambda g, z, x: g / x, domain=(0.5, 2), onnx="Log", loop="np")
+log2 = Elementwise(np.log2, lambda g, z, x: g / (x * LN2), domain=(0.5, 2), onnx="Log2", loop="np")
+log10 = Elementwise(np.log10, lambda g, z, x: g / (x * LN10), domain=(0.5, 2), onnx="Log10", loop="np")
+log1p = Elementwise(np.log1p, lambda g, z, x: g / (1 + x), domain=(-0.5, 2), onnx="Log1p", loop="np")
+sqrt = Elementwise(np.sqrt, lambda g, z, x: g / (2 * z), domain=(0.5, 2), onnx="Sqrt", loop="np")
+cbrt = Elementwise(np.cbrt, lambda g, z, x: g / (3 * z * z), domain=(0.5, 2), loop="np")
 
 
 def _write_exp_share(args: Any, params: Any, literal: Any) -> Any:
@@ -163,26 +189,34 @@ logaddexp = Elementwise(
     lambda g, z, x, y: g * exp_share(x, z, infinities(x, y)),
     lambda g, z, x, y: g * exp_share(y, z, infinities(x, y)),
     onnx="LogAddExp",
+    loop="np",
 )
 logaddexp2 = Elementwise(
     np.logaddexp2,
     lambda g, z, x, y: g * exp_share(x, z, infinities(x, y), 2),
     lambda g, z, x, y: g * exp_share(y, z, infinities(x, y), 2),
+    loop="np",
 )
 
 # Angles, circular and hyperbolic functions.
-deg2rad = Elementwise(np.deg2rad, lambda g, z, x: np.deg2rad(g), also=(np.radians,))
-rad2deg = Elementwise(np.rad2deg, lambda g, z, x: np.rad2deg(g), also=(np.degrees,))
-sin = Elementwise(np.sin, lambda g, z, x: g * np.cos(x), onnx="Sin")
-cos = Elementwise(np.cos, lambda g, z, x: -g * np.sin(x), onnx="Cos")
-tan = Elementwise(np.tan, lambda g, z, x: g * (1 + z * z), domain=(-1.2, 1.2), onnx="Tan")
-arcsin = Elementwise(np.arcsin, lambda g, z, x: g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Asin")
-arccos = Elementwise(np.arccos, lambda g, z, x: -g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Acos")
-arctan = Elementwise(np.arctan, lambda g, z, x: g / (1 + x * x), onnx="Atan")
+deg2rad = Elementwise(
+    np.deg2rad, lambda g, z, x: np.deg2rad(g), also=(np.radians,), loop=f"{{0}} * {{kind}}({math.pi / 180!r})"
+)
+rad2deg = Elementwise(
+    np.rad2deg, lambda g, z, x: np.rad2deg(g), also=(np.degrees,), loop=f"{{0}} * {{kind}}({180 / math.pi!r})"
+)
+sin = Elementwise(np.sin, lambda g, z, x: g * np.cos(x), onnx="Sin", loop="np")
+cos = Elementwise(np.cos, lambda g, z, x: -g * np.sin(x), onnx="Cos", loop="np")
+tan = Elementwise(np.tan, lambda g, z, x: g * (1 + z * z), domain=(-1.2, 1.2), onnx="Tan", loop="np")
+arcsin = Elementwise(
+    np.arcsin, lambda g, z, x: g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Asin", loop="np"
+)
+arccos = Elementwise(
+    np.arccos, lambda g, z, x: -g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Acos", loop="np"
+)
+arctan = Elementwise(np.arctan, lambda g, z, x: g / (1 + x * x), onnx="Atan", loop="np")
 arctan2 = Elementwise(
-    np.arctan2,
-    lambda g, z, x, y: g * over_square(y, x, z),
-    lambda g, z, x, y: -g * over_square(x, y, z),
+    np.arctan2, lambda g, z, x, y: g * over_square(y, x, z), lambda g, z, x, y: -g * over_square(x, y, z), loop="np"
 )
 # The slope of a 2-norm. Its own slope at 0 does not exist: nan along all that moves the vector, and 0 along the rest.
 ratio: Elementwise = Elementwise(
@@ -204,14 +238,16 @@ def _slope_of_hypot(g: Any, z: Any, x: Any, y: Any) -> Any:
 
 
 hypot = Elementwise(
-    np.hypot, lambda g, z, x, y: _slope_of_hypot(g, z, x, y), lambda g, z, x, y: _slope_of_hypot(g, z, y, x)
+    np.hypot, lambda g, z, x, y: _slope_of_hypot(g, z, x, y), lambda g, z, x, y: _slope_of_hypot(g, z, y, x), loop="np"
 )
-sinh = Elementwise(np.sinh, lambda g, z, x: g * np.cosh(x), onnx="Sinh")
-cosh = Elementwise(np.cosh, lambda g, z, x: g * np.sinh(x), onnx="Cosh")
-tanh = Elementwise(np.tanh, lambda g, z, x: g * (1 - z * z), onnx="Tanh")
-arcsinh = Elementwise(np.arcsinh, lambda g, z, x: g / np.sqrt(x * x + 1), onnx="Asinh")
-arccosh = Elementwise(np.arccosh, lambda g, z, x: g / np.sqrt((x - 1) * (x + 1)), domain=(1.2, 3), onnx="Acosh")
-arctanh = Elementwise(np.arctanh, lambda g, z, x: g / ((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Atanh")
+sinh = Elementwise(np.sinh, lambda g, z, x: g * np.cosh(x), onnx="Sinh", loop="np")
+cosh = Elementwise(np.cosh, lambda g, z, x: g * np.sinh(x), onnx="Cosh", loop="np")
+tanh = Elementwise(np.tanh, lambda g, z, x: g * (1 - z * z), onnx="Tanh", loop="np")
+arcsinh = Elementwise(np.arcsinh, lambda g, z, x: g / np.sqrt(x * x + 1), onnx="Asinh", loop="np")
+arccosh = Elementwise(
+    np.arccosh, lambda g, z, x: g / np.sqrt((x - 1) * (x + 1)), domain=(1.2, 3), onnx="Acosh", loop="np"
+)
+arctanh = Elementwise(np.arctanh, lambda g, z, x: g / ((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Atanh", loop="np")
 
 # sinc'(x) = SINC[0] x + SINC[1] x^3 + ...
 SINC = [(-1) ** k * 2 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(1, 10)]
@@ -228,10 +264,10 @@ def _slope_of_sinc(g: Any, z: Any, x: Any) -> Any:
 sinc = Elementwise(np.sinc, _slope_of_sinc)
 
 # Absolute values and choices.
-absolute = Elementwise(np.absolute, lambda g, z, x: g * np.sign(x), onnx="Abs")
-fabs = Elementwise(np.fabs, lambda g, z, x: g * np.sign(x), onnx="Abs")
+absolute = Elementwise(np.absolute, lambda g, z, x: g * np.sign(x), onnx="Abs", loop="np")
+fabs = Elementwise(np.fabs, lambda g, z, x: g * np.sign(x), onnx="Abs", loop="np")
 copysign = Elementwise(
-    np.copysign, lambda g, z, x, y: g * (np.sign(x) * np.sign(z)), lambda g, z, x, y: np.zeros_like(g)
+    np.copysign, lambda g, z, x, y: g * (np.sign(x) * np.sign(z)), lambda g, z, x, y: np.zeros_like(g), loop="np"
 )
 
 
@@ -250,18 +286,20 @@ maximum = Elementwise(
     lambda g, z, x, y: unbeaten_cotangent(x < y, x == y, g),
     lambda g, z, x, y: unbeaten_cotangent(y < x, x == y, g),
     onnx="Max",
+    loop="np",
 )
 minimum = Elementwise(
     np.minimum,
     lambda g, z, x, y: unbeaten_cotangent(x > y, x == y, g),
     lambda g, z, x, y: unbeaten_cotangent(y > x, x == y, g),
     onnx="Min",
+    loop="np",
 )
 fmax = Elementwise(
-    np.fmax, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x)
+    np.fmax, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x), loop="np"
 )
 fmin = Elementwise(
-    np.fmin, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x)
+    np.fmin, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x), loop="np"
 )
 where = Elementwise(
     np.where,
@@ -274,6 +312,7 @@ where = Elementwise(
         example(np.array([True, False, True]), D(3), 0),
     ],
     onnx="Where",
+    loop="{1} if {0} else {2}",
 )
 nan_to_num = Elementwise(
     np.nan_to_num,
@@ -302,12 +341,12 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 
 # Steps, and what is left beside them.
-sign = Elementwise(np.sign, lambda g, z, x: step_cotangent(g, x), onnx="Sign")
-floor = Elementwise(np.floor, lambda g, z, x: step_cotangent(g, x), onnx="Floor")
-ceil = Elementwise(np.ceil, lambda g, z, x: step_cotangent(g, x), onnx="Ceil")
-trunc = Elementwise(np.trunc, lambda g, z, x: step_cotangent(g, x))
-fix = Elementwise(np.fix, lambda g, z, x: step_cotangent(g, x), kernel=np.trunc)
-rint = Elementwise(np.rint, lambda g, z, x: step_cotangent(g, x), onnx="Round")
+sign = Elementwise(np.sign, lambda g, z, x: step_cotangent(g, x), onnx="Sign", loop="np")
+floor = Elementwise(np.floor, lambda g, z, x: step_cotangent(g, x), onnx="Floor", loop="np")
+ceil = Elementwise(np.ceil, lambda g, z, x: step_cotangent(g, x), onnx="Ceil", loop="np")
+trunc = Elementwise(np.trunc, lambda g, z, x: step_cotangent(g, x), loop="np")
+fix = Elementwise(np.fix, lambda g, z, x: step_cotangent(g, x), kernel=np.trunc, loop="np.trunc({0})")
+rint = Elementwise(np.rint, lambda g, z, x: step_cotangent(g, x), onnx="Round", loop="np")
 round = Elementwise(
     np.round,
     lambda g, z, x, decimals: step_cotangent(g, x),
@@ -334,11 +373,14 @@ floor_divide = Elementwise(
     lambda g, z, x, y: step_cotangent(g, y),
     sign="//",
     examples=DIVISIONS,
+    loop="np",
 )
 remainder = Elementwise(
-    np.remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * (x // y), sign="%", examples=DIVISIONS
+    np.remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * (x // y), sign="%", examples=DIVISIONS, loop="np"
 )
-fmod = Elementwise(np.fmod, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.rint((x - z) / y), examples=DIVISIONS)
+fmod = Elementwise(
+    np.fmod, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.rint((x - z) / y), examples=DIVISIONS, loop="np"
+)
 ldexp = Elementwise(
     np.ldexp, lambda g, z, x, n: np.ldexp(g, n), None, examples=[example(D(3), np.array([1, -2, 3])), example(D(3), 2)]
 )
@@ -357,46 +399,46 @@ def modf(x: Any) -> tuple[Any, Any]:
 
 
 # Parts of complex numbers, for real ones.
-real = Elementwise(np.real, lambda g, z, x: g, views=True, onnx="Identity")
+real = Elementwise(np.real, lambda g, z, x: g, views=True, onnx="Identity", peephole="first")
 imag = Elementwise(np.imag, lambda g, z, x: np.zeros_like(g))
-conjugate = Elementwise(np.conjugate, lambda g, z, x: np.conjugate(g), onnx="Identity")
+conjugate = Elementwise(np.conjugate, lambda g, z, x: np.conjugate(g), onnx="Identity", peephole="first")
 
 # Without a derivative: the results are plain arrays.
 
 # Comparisons.
-less = NonDifferentiable(np.less, sign="<", onnx="Less")
-less_equal = NonDifferentiable(np.less_equal, sign="<=", onnx="LessOrEqual")
-equal = NonDifferentiable(np.equal, sign="==", onnx="Equal")
-not_equal = NonDifferentiable(np.not_equal, sign="!=", onnx="NotEqual")
-greater = NonDifferentiable(np.greater, sign=">", onnx="Greater")
-greater_equal = NonDifferentiable(np.greater_equal, sign=">=", onnx="GreaterOrEqual")
+less = NonDifferentiable(np.less, sign="<", onnx="Less", loop="{0} < {1}")
+less_equal = NonDifferentiable(np.less_equal, sign="<=", onnx="LessOrEqual", loop="{0} <= {1}")
+equal = NonDifferentiable(np.equal, sign="==", onnx="Equal", loop="{0} == {1}")
+not_equal = NonDifferentiable(np.not_equal, sign="!=", onnx="NotEqual", loop="{0} != {1}")
+greater = NonDifferentiable(np.greater, sign=">", onnx="Greater", loop="{0} > {1}")
+greater_equal = NonDifferentiable(np.greater_equal, sign=">=", onnx="GreaterOrEqual", loop="{0} >= {1}")
 isclose = NonDifferentiable(np.isclose)
 allclose = BoolOp(np.allclose)
 array_equal = BoolOp(np.array_equal)
 array_equiv = BoolOp(np.array_equiv)
 
 # What kind of number.
-isfinite = NonDifferentiable(np.isfinite)
-isinf = NonDifferentiable(np.isinf, onnx="IsInf")
-isnan = NonDifferentiable(np.isnan, onnx="IsNaN")
+isfinite = NonDifferentiable(np.isfinite, loop="np")
+isinf = NonDifferentiable(np.isinf, onnx="IsInf", loop="np")
+isnan = NonDifferentiable(np.isnan, onnx="IsNaN", loop="np")
 isneginf = NonDifferentiable(np.isneginf)
 isposinf = NonDifferentiable(np.isposinf)
-signbit = NonDifferentiable(np.signbit)
+signbit = NonDifferentiable(np.signbit, loop="np")
 isreal = NonDifferentiable(np.isreal)
 iscomplex = NonDifferentiable(np.iscomplex)
 isrealobj = StaticOp(np.isrealobj)
 iscomplexobj = StaticOp(np.iscomplexobj)
 
 # Logic, and the arithmetic of bits and integers.
-logical_and = NonDifferentiable(np.logical_and, onnx="And")
-logical_or = NonDifferentiable(np.logical_or, onnx="Or")
+logical_and = NonDifferentiable(np.logical_and, onnx="And", loop="{0} and {1}", peephole="twice")
+logical_or = NonDifferentiable(np.logical_or, onnx="Or", loop="{0} or {1}", peephole="twice")
 logical_xor = NonDifferentiable(np.logical_xor, onnx="Xor")
-logical_not = NonDifferentiable(np.logical_not, onnx="Not")
-bitwise_and = NonDifferentiable(np.bitwise_and, sign="&")
-bitwise_or = NonDifferentiable(np.bitwise_or, sign="|")
+logical_not = NonDifferentiable(np.logical_not, onnx="Not", loop="not {0}")
+bitwise_and = NonDifferentiable(np.bitwise_and, sign="&", peephole="twice")
+bitwise_or = NonDifferentiable(np.bitwise_or, sign="|", peephole="twice")
 bitwise_xor = NonDifferentiable(np.bitwise_xor, sign="^")
 bitwise_count = NonDifferentiable(np.bitwise_count)
-invert = NonDifferentiable(np.invert, sign="~")
+invert = NonDifferentiable(np.invert, sign="~", loop="np")
 left_shift = NonDifferentiable(np.left_shift, sign="<<")
 right_shift = NonDifferentiable(np.right_shift, sign=">>")
 gcd = NonDifferentiable(np.gcd)

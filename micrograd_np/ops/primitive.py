@@ -55,6 +55,7 @@ def example(*args: Any, **kwargs: Any) -> Example:
 
 
 ARRAYS = (list, tuple, np.ndarray)
+FACTS = ("reduction", "product", "spelling", "peephole", "loop")
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -167,6 +168,8 @@ class Primitive(InstanceCall):
         Of how many of the first arguments each nan or inf makes one in the result: a program then checks that alone.
     single : bool
         Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
+    **facts
+        What only one reader of the table asks for; the attributes below say what it is without.
     """
 
     __doc__: Any = GeneratedDoc(__doc__)
@@ -175,6 +178,12 @@ class Primitive(InstanceCall):
     fast_paths: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
     coerce_operand = staticmethod(as_array)
     widens = True  # the rules of a float16 result read float32
+
+    reduction: Any = None  # the ufunc that this is the reduction by
+    product = False  # whether it is a sum of products, which BLAS computes in another way for an array times itself
+    spelling: str | None = None  # of its NumPy source, where neither sign nor formula nor a call says it: source.py
+    peephole: str | None = None  # the rule that finds it to leave an input as it is: program/simplify.py
+    loop: str | None = None  # an entry of it by Python's numbers, "np" for NumPy's function; or a form in numba_backend
 
     def __init_subclass__(cls) -> None:
         cls.__doc__ = GeneratedDoc(cls.__doc__)  # type: ignore[assignment]
@@ -199,7 +208,11 @@ class Primitive(InstanceCall):
         checks: bool = False,
         shows_nan: int = 0,
         single: bool = False,
+        **facts: Any,
     ) -> None:
+        if facts.keys() - FACTS:
+            raise TypeError(f"a row has no {', '.join(facts.keys() - FACTS)}: its facts are {', '.join(FACTS)}.")
+        self.__dict__.update(facts)
         self.function = function
         self.kernel = kernel or (in_single(function) if single else function)
         self.rules = rules
@@ -439,6 +452,7 @@ item = Primitive(
     bind=lambda x, i: ((x,), {"i": i}),
     formula=lambda args, params, literal: args[0].subscript(params["i"], literal),
     onnx="Item",
+    peephole="packed",
 )
 
 

@@ -18,7 +18,6 @@ EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "nega
 SPREAD = TABLE["broadcast_to"]
 PACKS = TABLE["pack"], TABLE["pack_copies"]
 LISTED = 16  # numbers, and no more, are written out
-PRODUCTS = ("dot", "matmul", "inner", "vdot", "vecdot", "tensordot", "einsum", "matvec", "vecmat")
 
 
 def simplified(program: Steps, by_update: bool = False) -> Steps:
@@ -55,7 +54,7 @@ class Walk:
     def take(self, step: Step) -> None:
         self.before[step.output] = step
         op, inputs = step.op, tuple(self.current(x) for x in step.inputs)
-        if step.op.name in PRODUCTS:
+        if step.op.product:
             self.keep_apart(step, inputs)
         inputs = self.unspread(step, inputs)
         step = told(self.reshaped_once(step._replace(inputs=inputs)))
@@ -80,7 +79,7 @@ class Walk:
     def folded(self, step: Step) -> Value | None:
         """The value, if it can be known now."""
         values = [constant_of(x) for x in step.inputs]
-        to_nothing = step.op.name == "power" and is_number(step.inputs[1], 0)
+        to_nothing = step.op is TABLE["power"] and is_number(step.inputs[1], 0)
         if to_nothing:
             values = [np.ones(step.output.shape, step.output.dtype)]
         if draws(step.op) or step.output.shape is None or any(x is None for x in values):
@@ -138,7 +137,7 @@ class Walk:
 
     def reshaped_once(self, step: Step) -> Step:
         """A reshape of a reshape, where what lies between lay in memory as its source does."""
-        inner = self.made.get(step.inputs[0]) if step.op.name == "reshape" else None
+        inner = self.made.get(step.inputs[0]) if step.op is TABLE["reshape"] else None
         if inner is None or inner.op is not step.op or any(x.params.get("order", "C") != "C" for x in (inner, step)):
             return step
         source = inner.inputs[0]
@@ -217,7 +216,7 @@ def overlap(x: Value, y: Value) -> bool:
 
 
 def draws(op: Any) -> bool:
-    return bool(op.name == "_draw")
+    return bool(op.spelling == "draw")
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -227,8 +226,7 @@ def shape_of(x: Any) -> tuple[int, ...]:
 def same(step: Step, made: dict[Value, Step]) -> Value | None:
     """The input that a step leaves as it is."""
     output = step.output
-    rule = IDENTITIES.get(step.op.name)
-    found = rule(step, made) if rule else None
+    found = IDENTITIES[step.op.peephole](step, made) if step.op.peephole else None
     if isinstance(found, Value) and (found.shape, found.dtype) == (output.shape, output.dtype):
         return found if order_of(found) == order_of(output) else None
     return None
@@ -237,11 +235,11 @@ def same(step: Step, made: dict[Value, Step]) -> Value | None:
 def told(step: Step) -> Step:
     """A step in the words that say most."""
     shape = step.output.shape or ()
-    if step.op.name == "swapaxes" and len(shape) == 2 and len(swapped(step)) == 2:
+    if step.op is TABLE["swapaxes"] and len(shape) == 2 and len(swapped(step)) == 2:
         return step._replace(op=TABLE["transpose"], params={"axes": None})
     if step.op is TABLE["dot"] and any(y.shape == () for y in step.inputs):  # a NumPy number has no `.dot`
         return step._replace(op=TABLE["multiply"])
-    if step.op.name == "reshape":
+    if step.op is TABLE["reshape"]:
         return step._replace(params={**step.params, "shape": shape})
     return step
 
@@ -320,19 +318,8 @@ def packed(step: Step, made: dict[Value, Step]) -> Value | None:
 
 
 Identity = Callable[[Step, dict[Value, Step]], Value | None]
-IDENTITIES: dict[str, Identity] = {
-    "multiply": times_one,
-    "divide": by_one,
-    "power": by_one,
-    "subtract": minus_zero,
-    "negative": undone,
-    "transpose": in_order,
-    "_item": packed,
-    "reshape": reshaped,
-    "swapaxes": swapped_back,
-    **dict.fromkeys(("logical_and", "logical_or", "bitwise_and", "bitwise_or"), twice),
-    **dict.fromkeys(("astype", "broadcast_to", "positive", "copy", "squeeze", "conjugate", "real"), first),
-}
+RULES = [times_one, by_one, minus_zero, undone, in_order, reshaped, swapped_back, packed, twice, first]
+IDENTITIES: dict[str, Identity] = {rule.__name__: rule for rule in RULES}  # by the field `peephole` of a row
 
 
 def constant_of(x: Any) -> Any:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import micrograd_np as mg
 from micrograd_np.ops import TABLE
 from micrograd_np.program.numba_backend.backend import jitted, loops
-from micrograd_np.program.numba_backend.formulas import FORMULAS
+from micrograd_np.program.numba_backend.formulas import formula_of
 from tests.program.numba_backend.looped import both, check, drawn, in_numba, in_python
 
 LABELS = np.array([3, 0, 1])
@@ -26,8 +26,9 @@ def test_every_formula(made, dtype, rtol):
 
     def all_of_them(x, y):
         found = []
-        for name in FORMULAS:
-            row = TABLE[name]
+        for name, row in TABLE.items():
+            if not formula_of(row):
+                continue
             if name in own:
                 found.append(own[name](x))
             elif getattr(row.function, "nin", 1) == 2:
