@@ -41,6 +41,7 @@ def save(folder: Path) -> Section:
 
 
 def file_of(network: Network, folder: Path, suffix: str) -> Path:
+    """The file of a network's picture."""
     return folder / (network.name.replace(" ", "-") + suffix)
 
 

@@ -28,7 +28,7 @@ MINUS_GRADIENT_OF = {
 
 
 def eleven_lines(X: Any, y: Any, syn0: Any, syn1: Any) -> Variables:
-    """Just the code, the sigmoid spelled out as the article spells it."""
+    """The part "Just The Code", with the sigmoid spelled out as in the article."""
     l1 = 1 / (1 + np.exp(-(np.dot(X, syn0))))
     l2 = 1 / (1 + np.exp(-(np.dot(l1, syn1))))
     loss = np.sum(np.square(y - l2)) / 2

@@ -20,7 +20,7 @@ from ..ops.recurrent import gru_sequence, gru_step, lstm_sequence, lstm_step, rn
 from .init import drawn, generator, uniform
 from .layers import Dropout
 from .module import Call, Module, documented_like
-from .validation import DECAY, FLAG, SIZE, check_dtype, checked_input, in_words, require, require_choice
+from .validation import check_dtype, checked_input, in_words, validate
 
 
 class Cell(Module):
@@ -58,8 +58,7 @@ class Cell(Module):
         rng: np.random.Generator | None = None,
         dtype: Any = float,
     ) -> None:
-        require(self, SIZE, input_size=input_size, hidden_size=hidden_size)
-        require(self, FLAG, bias=bias)
+        validate(self, input_size=input_size, hidden_size=hidden_size, bias=bias)
         rng = generator(self, rng)
         rows = self.gates * hidden_size
 
@@ -157,7 +156,7 @@ class RNNCell(Cell):
         rng: np.random.Generator | None = None,
         dtype: Any = float,
     ) -> None:
-        require_choice(self, ("tanh", "relu"), nonlinearity=nonlinearity)
+        validate(self, nonlinearity=nonlinearity)
         super().__init__(input_size, hidden_size, bias, rng=rng, dtype=dtype)
         self.nonlinearity = nonlinearity
 
@@ -238,7 +237,7 @@ class Recurrent(Module):
         Whether a second cell in each layer goes from the end to the beginning.
     rng : Generator, optional
         The source of the first weights and of the dropout; a fresh one without it.
-    **options
+    **options : object
         Passed to the cells: `dtype`, and for RNN `nonlinearity`.
     """
 
@@ -257,9 +256,8 @@ class Recurrent(Module):
         rng: np.random.Generator | None = None,
         **options: Any,
     ) -> None:
-        require(self, SIZE, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        require(self, FLAG, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
-        require(self, DECAY, dropout=dropout)
+        validate(self, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout)
+        validate(self, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
         rng = generator(self, rng)
         ways = 2 if bidirectional else 1
         sizes = [input_size] + [ways * hidden_size] * (num_layers - 1)

@@ -57,12 +57,15 @@ class Graph:
         return name
 
     def number(self, x: Any, dtype: Any) -> str:
+        """A number that is part of the model; its name."""
         return self.tensor("number", np.asarray(x, dtype))
 
     def integers(self, values: Any) -> str:
+        """Integers that are part of the model, such as sizes or axes; their name."""
         return self.tensor("sizes", np.asarray(values, np.int64))
 
     def axes(self, x: Value, axis: Any) -> str:
+        """The axes of a reduction of x; their name."""
         return self.integers(axes_tuple(x, axis))
 
     def name(self, x: Any, dtype: Any = None) -> Any:
@@ -74,6 +77,7 @@ class Graph:
         return self.cast(self.names[x], x.dtype, dtype or x.dtype)
 
     def cast(self, name: str, dtype: Any, wanted: Any) -> Any:
+        """The name of a value in another dtype."""
         if dtype == wanted:
             return name
         return self.node("Cast", name, to=self.helper.np_dtype_to_tensor_dtype(wanted))
@@ -88,6 +92,7 @@ class Graph:
         return step.output.dtype if step.output.dtype.kind == "f" else dtype
 
     def kind(self, x: Any) -> Any:
+        """The dtype of a value, or a plain number, for NumPy's promotion."""
         return x.dtype if isinstance(x, Value) else x
 
     def arithmetic(self, dtype: Any) -> Callable[..., str]:
@@ -106,6 +111,7 @@ class Graph:
         return self.names[step.inputs[0]][step.params["i"]]
 
     def reshape(self, name: str, shape: Any) -> Any:
+        """The name of a value in another shape."""
         return self.node("Reshape", name, self.integers(shape), allowzero=int(0 in shape))
 
     def slice(self, name: str, shape: tuple[int, ...], index: list[Any]) -> Any:
@@ -140,11 +146,20 @@ def export_onnx(model: Callable[..., Any], *example: Any, path: Any = None) -> A
     *example : array_like
         One for each argument.
     path : str or path, optional
+        The file to write, such as model.onnx.
 
     Raises
     ------
     TypeError
         If an op has no ONNX form here; all of them are named.
+    ImportError
+        If the package onnx is not installed.
+
+    Examples
+    --------
+    >>> proto = export_onnx(lambda x: np.exp(x) + 1, np.ones(3))  # doctest: +SKIP
+    >>> [node.op_type for node in proto.graph.node]  # doctest: +SKIP
+    ['Exp', 'Add', 'Identity']
     """
     onnx = import_extra("onnx", "an ONNX model")
     helper = onnx.helper
@@ -220,4 +235,5 @@ def parameters(model: Callable[..., Any], count: int) -> list[str]:
 
 
 def declared(helper: Any, name: str, x: Value) -> Any:
+    """The declaration of an input or an output: name, dtype and shape."""
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)

@@ -1,5 +1,6 @@
 """ONNX models compute what the modules and rows compute, in onnxruntime."""
 
+import doctest
 import sys
 
 import numpy as np
@@ -209,6 +210,15 @@ def test_every_op_without_a_form_is_named():
 def test_a_model_in_training_is_refused(layer):
     with pytest.raises(TypeError, match=r"call model\.eval\(\)"):
         mg.export_onnx(nn.Sequential(layer), np.ones((5, 3)))
+
+
+def test_the_example_of_the_docstring():
+    """It is left out where the docstrings' examples run, since onnx is an extra."""
+    test = doctest.DocTestParser().get_doctest(mg.export_onnx.__doc__, {"np": np, "mg": mg}, "export_onnx", None, None)
+    test.globs["export_onnx"] = mg.export_onnx
+    for line in test.examples:
+        line.options.clear()
+    assert doctest.DocTestRunner().run(test).failed == 0 and len(test.examples) == 2
 
 
 def test_without_the_extra_the_cure_is_said(monkeypatch):
