@@ -158,15 +158,15 @@ float_power = Elementwise(
 )
 
 # Exponentials and logarithms.
-exp = Elementwise(np.exp, lambda g, z, x: g * z, onnx="Exp", loop="np")
-exp2 = Elementwise(np.exp2, lambda g, z, x: g * z * LN2, onnx="Exp2", loop="np")
-expm1 = Elementwise(np.expm1, lambda g, z, x: g * np.exp(x), onnx="Expm1", loop="np")
-log = Elementwise(np.log, lambda g, z, x: g / x, domain=(0.5, 2), onnx="Log", loop="np")
-log2 = Elementwise(np.log2, lambda g, z, x: g / (x * LN2), domain=(0.5, 2), onnx="Log2", loop="np")
-log10 = Elementwise(np.log10, lambda g, z, x: g / (x * LN10), domain=(0.5, 2), onnx="Log10", loop="np")
-log1p = Elementwise(np.log1p, lambda g, z, x: g / (1 + x), domain=(-0.5, 2), onnx="Log1p", loop="np")
-sqrt = Elementwise(np.sqrt, lambda g, z, x: g / (2 * z), domain=(0.5, 2), onnx="Sqrt", loop="np")
-cbrt = Elementwise(np.cbrt, lambda g, z, x: g / (3 * z * z), domain=(0.5, 2), loop="np")
+exp = Elementwise(np.exp, lambda g, z, x: g * z, onnx="Exp")
+exp2 = Elementwise(np.exp2, lambda g, z, x: g * z * LN2, onnx="Exp2")
+expm1 = Elementwise(np.expm1, lambda g, z, x: g * np.exp(x), onnx="Expm1")
+log = Elementwise(np.log, lambda g, z, x: g / x, domain=(0.5, 2), onnx="Log")
+log2 = Elementwise(np.log2, lambda g, z, x: g / (x * LN2), domain=(0.5, 2), onnx="Log2")
+log10 = Elementwise(np.log10, lambda g, z, x: g / (x * LN10), domain=(0.5, 2), onnx="Log10")
+log1p = Elementwise(np.log1p, lambda g, z, x: g / (1 + x), domain=(-0.5, 2), onnx="Log1p")
+sqrt = Elementwise(np.sqrt, lambda g, z, x: g / (2 * z), domain=(0.5, 2), onnx="Sqrt")
+cbrt = Elementwise(np.cbrt, lambda g, z, x: g / (3 * z * z), domain=(0.5, 2))
 
 
 def _write_exp_share(args: Any, params: Any, literal: Any) -> Any:
@@ -189,13 +189,11 @@ logaddexp = Elementwise(
     lambda g, z, x, y: g * exp_share(x, z, infinities(x, y)),
     lambda g, z, x, y: g * exp_share(y, z, infinities(x, y)),
     onnx="LogAddExp",
-    loop="np",
 )
 logaddexp2 = Elementwise(
     np.logaddexp2,
     lambda g, z, x, y: g * exp_share(x, z, infinities(x, y), 2),
     lambda g, z, x, y: g * exp_share(y, z, infinities(x, y), 2),
-    loop="np",
 )
 
 # Angles, circular and hyperbolic functions.
@@ -205,18 +203,14 @@ deg2rad = Elementwise(
 rad2deg = Elementwise(
     np.rad2deg, lambda g, z, x: np.rad2deg(g), also=(np.degrees,), loop=f"{{0}} * {{kind}}({180 / math.pi!r})"
 )
-sin = Elementwise(np.sin, lambda g, z, x: g * np.cos(x), onnx="Sin", loop="np")
-cos = Elementwise(np.cos, lambda g, z, x: -g * np.sin(x), onnx="Cos", loop="np")
-tan = Elementwise(np.tan, lambda g, z, x: g * (1 + z * z), domain=(-1.2, 1.2), onnx="Tan", loop="np")
-arcsin = Elementwise(
-    np.arcsin, lambda g, z, x: g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Asin", loop="np"
-)
-arccos = Elementwise(
-    np.arccos, lambda g, z, x: -g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Acos", loop="np"
-)
-arctan = Elementwise(np.arctan, lambda g, z, x: g / (1 + x * x), onnx="Atan", loop="np")
+sin = Elementwise(np.sin, lambda g, z, x: g * np.cos(x), onnx="Sin")
+cos = Elementwise(np.cos, lambda g, z, x: -g * np.sin(x), onnx="Cos")
+tan = Elementwise(np.tan, lambda g, z, x: g * (1 + z * z), domain=(-1.2, 1.2), onnx="Tan")
+arcsin = Elementwise(np.arcsin, lambda g, z, x: g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Asin")
+arccos = Elementwise(np.arccos, lambda g, z, x: -g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Acos")
+arctan = Elementwise(np.arctan, lambda g, z, x: g / (1 + x * x), onnx="Atan")
 arctan2 = Elementwise(
-    np.arctan2, lambda g, z, x, y: g * over_square(y, x, z), lambda g, z, x, y: -g * over_square(x, y, z), loop="np"
+    np.arctan2, lambda g, z, x, y: g * over_square(y, x, z), lambda g, z, x, y: -g * over_square(x, y, z)
 )
 # The slope of a 2-norm. Its own slope at 0 does not exist: nan along all that moves the vector, and 0 along the rest.
 ratio: Elementwise = Elementwise(
@@ -238,16 +232,14 @@ def _slope_of_hypot(g: Any, z: Any, x: Any, y: Any) -> Any:
 
 
 hypot = Elementwise(
-    np.hypot, lambda g, z, x, y: _slope_of_hypot(g, z, x, y), lambda g, z, x, y: _slope_of_hypot(g, z, y, x), loop="np"
+    np.hypot, lambda g, z, x, y: _slope_of_hypot(g, z, x, y), lambda g, z, x, y: _slope_of_hypot(g, z, y, x)
 )
-sinh = Elementwise(np.sinh, lambda g, z, x: g * np.cosh(x), onnx="Sinh", loop="np")
-cosh = Elementwise(np.cosh, lambda g, z, x: g * np.sinh(x), onnx="Cosh", loop="np")
-tanh = Elementwise(np.tanh, lambda g, z, x: g * (1 - z * z), onnx="Tanh", loop="np")
-arcsinh = Elementwise(np.arcsinh, lambda g, z, x: g / np.sqrt(x * x + 1), onnx="Asinh", loop="np")
-arccosh = Elementwise(
-    np.arccosh, lambda g, z, x: g / np.sqrt((x - 1) * (x + 1)), domain=(1.2, 3), onnx="Acosh", loop="np"
-)
-arctanh = Elementwise(np.arctanh, lambda g, z, x: g / ((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Atanh", loop="np")
+sinh = Elementwise(np.sinh, lambda g, z, x: g * np.cosh(x), onnx="Sinh")
+cosh = Elementwise(np.cosh, lambda g, z, x: g * np.sinh(x), onnx="Cosh")
+tanh = Elementwise(np.tanh, lambda g, z, x: g * (1 - z * z), onnx="Tanh")
+arcsinh = Elementwise(np.arcsinh, lambda g, z, x: g / np.sqrt(x * x + 1), onnx="Asinh")
+arccosh = Elementwise(np.arccosh, lambda g, z, x: g / np.sqrt((x - 1) * (x + 1)), domain=(1.2, 3), onnx="Acosh")
+arctanh = Elementwise(np.arctanh, lambda g, z, x: g / ((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Atanh")
 
 # sinc'(x) = SINC[0] x + SINC[1] x^3 + ...
 SINC = [(-1) ** k * 2 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(1, 10)]
@@ -264,10 +256,10 @@ def _slope_of_sinc(g: Any, z: Any, x: Any) -> Any:
 sinc = Elementwise(np.sinc, _slope_of_sinc)
 
 # Absolute values and choices.
-absolute = Elementwise(np.absolute, lambda g, z, x: g * np.sign(x), onnx="Abs", loop="np")
-fabs = Elementwise(np.fabs, lambda g, z, x: g * np.sign(x), onnx="Abs", loop="np")
+absolute = Elementwise(np.absolute, lambda g, z, x: g * np.sign(x), onnx="Abs")
+fabs = Elementwise(np.fabs, lambda g, z, x: g * np.sign(x), onnx="Abs")
 copysign = Elementwise(
-    np.copysign, lambda g, z, x, y: g * (np.sign(x) * np.sign(z)), lambda g, z, x, y: np.zeros_like(g), loop="np"
+    np.copysign, lambda g, z, x, y: g * (np.sign(x) * np.sign(z)), lambda g, z, x, y: np.zeros_like(g)
 )
 
 
@@ -286,20 +278,18 @@ maximum = Elementwise(
     lambda g, z, x, y: unbeaten_cotangent(x < y, x == y, g),
     lambda g, z, x, y: unbeaten_cotangent(y < x, x == y, g),
     onnx="Max",
-    loop="np",
 )
 minimum = Elementwise(
     np.minimum,
     lambda g, z, x, y: unbeaten_cotangent(x > y, x == y, g),
     lambda g, z, x, y: unbeaten_cotangent(y > x, x == y, g),
     onnx="Min",
-    loop="np",
 )
 fmax = Elementwise(
-    np.fmax, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x), loop="np"
+    np.fmax, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x)
 )
 fmin = Elementwise(
-    np.fmin, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x), loop="np"
+    np.fmin, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x)
 )
 where = Elementwise(
     np.where,
@@ -341,12 +331,12 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 
 # Steps, and what is left beside them.
-sign = Elementwise(np.sign, lambda g, z, x: step_cotangent(g, x), onnx="Sign", loop="np")
-floor = Elementwise(np.floor, lambda g, z, x: step_cotangent(g, x), onnx="Floor", loop="np")
-ceil = Elementwise(np.ceil, lambda g, z, x: step_cotangent(g, x), onnx="Ceil", loop="np")
-trunc = Elementwise(np.trunc, lambda g, z, x: step_cotangent(g, x), loop="np")
+sign = Elementwise(np.sign, lambda g, z, x: step_cotangent(g, x), onnx="Sign")
+floor = Elementwise(np.floor, lambda g, z, x: step_cotangent(g, x), onnx="Floor")
+ceil = Elementwise(np.ceil, lambda g, z, x: step_cotangent(g, x), onnx="Ceil")
+trunc = Elementwise(np.trunc, lambda g, z, x: step_cotangent(g, x))
 fix = Elementwise(np.fix, lambda g, z, x: step_cotangent(g, x), kernel=np.trunc, loop="np.trunc({0})")
-rint = Elementwise(np.rint, lambda g, z, x: step_cotangent(g, x), onnx="Round", loop="np")
+rint = Elementwise(np.rint, lambda g, z, x: step_cotangent(g, x), onnx="Round")
 round = Elementwise(
     np.round,
     lambda g, z, x, decimals: step_cotangent(g, x),
@@ -359,6 +349,7 @@ heaviside = Elementwise(
     lambda g, z, x, y: step_cotangent(g, x),
     lambda g, z, x, y: np.where(x == 0, g, 0),
     examples=[example(D(3, 4), D(4)), example(np.array([-1.0, 0.0, 2.0]), D(2, 3))],
+    loop="",
 )
 # Quotients far from whole numbers.
 DIVISIONS = [
@@ -373,14 +364,11 @@ floor_divide = Elementwise(
     lambda g, z, x, y: step_cotangent(g, y),
     sign="//",
     examples=DIVISIONS,
-    loop="np",
 )
 remainder = Elementwise(
-    np.remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * (x // y), sign="%", examples=DIVISIONS, loop="np"
+    np.remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * (x // y), sign="%", examples=DIVISIONS
 )
-fmod = Elementwise(
-    np.fmod, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.rint((x - z) / y), examples=DIVISIONS, loop="np"
-)
+fmod = Elementwise(np.fmod, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.rint((x - z) / y), examples=DIVISIONS)
 ldexp = Elementwise(
     np.ldexp, lambda g, z, x, n: np.ldexp(g, n), None, examples=[example(D(3), np.array([1, -2, 3])), example(D(3), 2)]
 )
@@ -418,12 +406,12 @@ array_equal = BoolOp(np.array_equal)
 array_equiv = BoolOp(np.array_equiv)
 
 # What kind of number.
-isfinite = NonDifferentiable(np.isfinite, loop="np")
-isinf = NonDifferentiable(np.isinf, onnx="IsInf", loop="np")
-isnan = NonDifferentiable(np.isnan, onnx="IsNaN", loop="np")
+isfinite = NonDifferentiable(np.isfinite)
+isinf = NonDifferentiable(np.isinf, onnx="IsInf")
+isnan = NonDifferentiable(np.isnan, onnx="IsNaN")
 isneginf = NonDifferentiable(np.isneginf)
 isposinf = NonDifferentiable(np.isposinf)
-signbit = NonDifferentiable(np.signbit, loop="np")
+signbit = NonDifferentiable(np.signbit)
 isreal = NonDifferentiable(np.isreal)
 iscomplex = NonDifferentiable(np.iscomplex)
 isrealobj = StaticOp(np.isrealobj)
@@ -437,8 +425,8 @@ logical_not = NonDifferentiable(np.logical_not, onnx="Not", loop="not {0}")
 bitwise_and = NonDifferentiable(np.bitwise_and, sign="&", peephole="twice")
 bitwise_or = NonDifferentiable(np.bitwise_or, sign="|", peephole="twice")
 bitwise_xor = NonDifferentiable(np.bitwise_xor, sign="^")
-bitwise_count = NonDifferentiable(np.bitwise_count)
-invert = NonDifferentiable(np.invert, sign="~", loop="np")
+bitwise_count = NonDifferentiable(np.bitwise_count, loop="")
+invert = NonDifferentiable(np.invert, sign="~")
 left_shift = NonDifferentiable(np.left_shift, sign="<<")
 right_shift = NonDifferentiable(np.right_shift, sign=">>")
 gcd = NonDifferentiable(np.gcd)

@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..ir import Step, Value
 from .numbers import least, most, number
 
@@ -18,7 +20,7 @@ Shape = tuple[int, ...]
 
 def formula_of(op: Any) -> str | None:
     """One entry from one entry of each input, as text with places {0}, {1}; {kind} is the dtype computed in."""
-    if op.loop == "np":
+    if op.loop is None and isinstance(op.function, np.ufunc) and not op.function.signature:
         return f"np.{op.name}({{0}})" if op.function.nin == 1 else f"np.{op.name}({{0}}, {{1}})"
     return op.loop if op.loop and "{" in op.loop else None
 
