@@ -7,8 +7,9 @@ import functools
 import inspect
 import linecache
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import FrameType, FunctionType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -120,8 +121,11 @@ def by_signature(op: Any) -> Callable[..., Any]:
 
 
 def user_of(frame: FrameType) -> tuple[str, int]:
-    """Return the place where a row is made: the file, and the first line of the statement."""
+    """Return the place where a row is made: the file, and the first line of the statement in its module."""
     while frame.f_code.co_name == "__init__" and frame.f_back:
+        frame = frame.f_back
+    filename = frame.f_code.co_filename
+    while frame.f_code.co_name != "<module>" and frame.f_back and frame.f_back.f_code.co_filename == filename:
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 
@@ -249,19 +253,18 @@ class Primitive(InstanceCall):
         self.__module__ = self.__call__.__module__ = "micrograd_np"
 
     @functools.cached_property
-    def __wrapped__(self) -> Callable[..., Any]:
-        """A function whose source is the row as it stands in the table, for `inspect.getsource(mg.exp)`."""
+    def __wrapped__(self) -> Any:
+        """A module whose source is the row as it stands in the table, for `inspect.getsource(mg.exp)`."""
         filename, line = self.place
         source = "".join(linecache.getlines(filename))
-        statements = [x for x in ast.parse(source).body if isinstance(x, ast.Assign | ast.AnnAssign)]
-        for statement in statements:
-            if statement.lineno <= line <= (statement.end_lineno or 0):
-                text = f"{ast.get_source_segment(source, statement)}\n"
-                if "lambda" not in text and text.count("\n") > 1:  # of such a text inspect takes the first line alone
-                    break
-                place = f"<row {self.name}>"
-                linecache.cache[place] = len(text), None, text.splitlines(keepends=True), place
-                return FunctionType((lambda: None).__code__.replace(co_filename=place, co_firstlineno=1), {})
+        statements = [x for x in ast.walk(ast.parse(source)) if isinstance(x, ast.Assign | ast.AnnAssign)]
+        for statement in [x for x in statements if x.lineno <= line <= (x.end_lineno or 0)]:
+            text = textwrap.dedent(ast.get_source_segment(source, statement, padded=True) or "") + "\n"
+            if text.startswith((f"{self.name} =", f"{self.name}:")):
+                row = ModuleType(self.name)  # of a function, inspect would take the first line alone
+                row.__file__ = f"<row {self.name}>"
+                linecache.cache[row.__file__] = len(text), None, text.splitlines(keepends=True), row.__file__
+                return row
         written = [innermost(rule) for rule in self.rules if rule]
         return written[0] if written and not isinstance(self.function, FunctionType) else self.function
 
