@@ -78,7 +78,8 @@ class Picture:
     @functools.cached_property
     def svg(self) -> str:
         """An SVG drawing, for light and dark pages."""
-        return render.render(self.dot, "svg").decode()
+        drawn = render.render(self.dot, "svg").decode()
+        return drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(html.alt(self.scene))}" ', 1)
 
     @functools.cached_property
     def png(self) -> bytes:
@@ -108,7 +109,9 @@ class Picture:
     @functools.cached_property
     def html(self) -> str:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
-        return html.page(self.scene, self.svg, self.told, self.nudged())
+        sources = {"": self.dot} | {key: dot.source(each, self.direction) for key, each in self.scene.opened.items()}
+        drawings = {key: render.render(source, "svg").decode() for key, source in sources.items()}
+        return html.page(self.scene, drawings, self.told, self.nudged())
 
     @functools.cached_property
     def source(self) -> str:
@@ -122,7 +125,7 @@ class Picture:
             return "too long for a page: picture.source has it"
         try:
             return self.source
-        except RuntimeError as error:
+        except MicrogradError as error:  # such as an op of the user's whose source is not to be had
             return str(error)
 
     def player(self, height: int = 640) -> Player:
@@ -229,7 +232,7 @@ def draw(
     if isinstance(target, Program):
         scene = programs.build(target)
         check_fold(fold, scene)
-        return Picture(fold_scene(scene, limit, fold), "forward", lambda: target)
+        return Picture(fold_scene(scene, limit, fold, opening=True), "forward", lambda: target)
     if callable(target):
         result, names = watch(target, *args, **kwargs)
     else:
@@ -258,7 +261,7 @@ def pictured(
     called = {id(node.source): node.name if node.op else node.title for node in scene.nodes}  # tags, of leaves alone
     places = {id(node.source): node.id for node in scene.nodes if node.kind == "leaf"}
     return Picture(
-        fill(fold_scene(scene, limit, fold)),
+        fill(fold_scene(scene, limit, fold, opening=True)),
         direction,
         lambda: program_of(outputs, called, title),
         lambda: nudge(outputs, places),

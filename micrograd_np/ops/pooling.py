@@ -252,6 +252,7 @@ max_pool_input: Primitive = Primitive(
     None,
     bind=_bind_input,
     examples=[example(D(2, 2, 2), *OF_SIGNALS), example(D(1, 2, 3, 5), *OF_IMAGES)],
+    gloss="each entry of g, at the place of the largest entry of its window; equal ones share",
 )
 max_pool_mean: Primitive = Primitive(
     _max_pool_mean,
@@ -260,6 +261,7 @@ max_pool_mean: Primitive = Primitive(
     None,
     bind=_bind_mean,
     examples=[example(D(2, 2, 5), *OF_SIGNALS), example(D(1, 2, 5, 4), *OF_IMAGES)],
+    gloss="for each window, the mean of g over its largest entries",
 )
 
 

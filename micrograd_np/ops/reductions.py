@@ -225,6 +225,7 @@ prod = Primitive(
     onnx="ReduceProd",
     loop="prod",
     reduction=np.multiply,
+    gloss="g times the product of the other entries",
 )
 
 
