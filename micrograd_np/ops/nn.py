@@ -106,8 +106,12 @@ def _erfc(x: Any) -> Any:
     return _in_blocks(_erfc_block, x)
 
 
-erf = Elementwise(_erf, lambda g, z, x: g * (np.exp(-x * x) * _SLOPE), single=True, onnx="Erf")
-erfc = Elementwise(_erfc, lambda g, z, x: g * (np.exp(-x * x) * -_SLOPE), single=True, onnx="Erfc")
+erf = Elementwise(
+    _erf, lambda g, z, x: g * (np.exp(-x * x) * _SLOPE), single=True, onnx="Erf", loop="{kind}(math.erf({0}))"
+)
+erfc = Elementwise(
+    _erfc, lambda g, z, x: g * (np.exp(-x * x) * -_SLOPE), single=True, onnx="Erfc", loop="{kind}(math.erfc({0}))"
+)
 
 
 # Activations.
