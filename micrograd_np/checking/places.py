@@ -47,7 +47,7 @@ LOOSE = Closeness(1e-6, 1e-6)
 
 @dataclass
 class Change:
-    """How a wrong backward pass differs from the right one.
+    """The difference between a wrong backward pass and the right one.
 
     `gradients` are added to cotangents. `rules` hold what a node sends to single arguments by position, or under None
     to all. `values` stand for the node's own where rules above the row read them, or everywhere.

@@ -46,6 +46,13 @@ class SGD(Optimiser):
     nesterov : bool
         Whether the gradient is that at the point where the momentum leads to; needs a momentum.
 
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
+
     Examples
     --------
     >>> from micrograd_np import nn
@@ -101,6 +108,13 @@ class Adam(Optimiser):
         Added to the root, so that nothing is divided by 0.
     weight_decay : float
         The factor of p in the gradient, that of a penalty of half the weight decay times p².
+
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
 
     Examples
     --------
@@ -165,6 +179,13 @@ class AdamW(Adam):
     weight_decay : float
         The share of p, times the learning rate, that is taken off p at each step.
 
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
+
     Examples
     --------
     >>> from micrograd_np import nn
@@ -205,6 +226,13 @@ class RMSprop(Optimiser):
         The factor of p in the gradient, that of a penalty of half the weight decay times p².
     momentum : float
         The share of the last step in this one; 0 is without.
+
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
 
     Examples
     --------
@@ -262,6 +290,13 @@ class Adagrad(Optimiser):
         Added to the root, so that nothing is divided by 0.
     weight_decay : float
         The factor of p in the gradient, that of a penalty of half the weight decay times p².
+
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
 
     Examples
     --------

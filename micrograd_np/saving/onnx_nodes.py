@@ -100,7 +100,7 @@ def polynomial(do: Any, x: str, coefficients: tuple[float, ...]) -> Any:
 
 
 def erf_nodes(g: Any, step: Any) -> Any:
-    """ONNX Runtime has Erf for float32 alone: in float64, write the ratios of polynomials of ops/activations.py."""
+    """ONNX Runtime has Erf for float32 alone: in float64, write the ratios of polynomials of ops/nn.py."""
     do, (x,) = g.arithmetic(step.output.dtype), g.operands(step)
     if step.output.dtype == np.float32:
         return do("Erf", x)
