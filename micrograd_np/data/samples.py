@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, describe
 from ..nn.validation import SIZE, require, validate
-from ..ops.classification import one_hot as rows_of_classes
+from ..ops.losses import one_hot as rows_of_classes
 from ..ops.primitive import as_array
 
 

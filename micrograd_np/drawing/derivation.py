@@ -83,7 +83,12 @@ class Derivation:
             del self.known[each]
         calls = {getattr(x.func, "id", "") for x in ast.walk(tree or ast.Pass()) if isinstance(x, ast.Call)} - {""}
         words = {x.id for x in ast.walk(tree or ast.Pass()) if isinstance(x, ast.Name)}
-        if tree is None or not words <= calls | {"_g_"} | self.reads.keys() or not calls <= NOTATION:
+        if (
+            tree is None
+            or head.gradient is None
+            or not words <= calls | {"_g_"} | self.reads.keys()
+            or not calls <= NOTATION
+        ):
             return self.opaque(edge, head, tail, tree, g)
         return Replace({"_g_": g}, self).visit(tree)  # type: ignore[no-any-return]
 
@@ -92,7 +97,7 @@ class Derivation:
         reads, sent, at = self.reads, edge.gradient, re.fullmatch(r"zeros\[([^,]*)\] \+= \w+", edge.rule)
 
         def run(g: Any) -> Any:
-            found = value_of(tree, reads | {"_g_": g}) if tree else None
+            found = value_of(tree, reads | {"_g_": g}) if tree and head.gradient is not None else None
             return sent if found is None else found  # a formula for readers leaves parameters out
 
         if at:

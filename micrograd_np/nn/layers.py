@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError
-from ..ops.classification import embedding
+from ..ops.losses import embedding
 from ..ops.nn import linear
 from ..ops.primitive import as_array
 from ..random import sample

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.errors import ArgumentTypeError
-from ..ops import activations, classification
+from ..ops import losses as classes
+from ..ops import nn as activations
 from ..ops.primitive import in_numpys_words
 from . import losses
 from .module import Module
@@ -191,7 +192,7 @@ class Softmax(Function):
     array([0.25, 0.75])
     """
 
-    _function = staticmethod(classification.softmax)
+    _function = staticmethod(classes.softmax)
 
 
 class LogSoftmax(Function):
@@ -208,7 +209,7 @@ class LogSoftmax(Function):
     array([-1000.,     0.])
     """
 
-    _function = staticmethod(classification.log_softmax)
+    _function = staticmethod(classes.log_softmax)
 
 
 class MSELoss(Function, inputs=2):

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
+from .pooling import Sizes, check_steps, count_steps, each_axis, padded, tap_indices, unpadded_index, window_views
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
-from .windows import Sizes, check_steps, count_steps, each_axis, padded, tap_indices, unpadded_index, window_views
 
 CACHE = 2**19  # numbers; the windows made at a time stay in the processor's cache
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.containers import flatten, map_leaves
 from ..core.context import no_grad
 from ..core.errors import ArgumentTypeError
 from ..core.names import format_location
@@ -32,6 +33,7 @@ class Graph:
         self.nodes: list[Any] = []
         self.tensors: dict[str, Any] = {}
         self.names: dict[Value, Any] = {}
+        self.packs: dict[Value, tuple[Any, ...]] = {}  # several values as one
         self.taken: set[str] = set()
 
     def unique(self, name: str) -> str:
@@ -98,6 +100,11 @@ class Graph:
         return lambda kind, *inputs: self.node(
             kind, *[x if isinstance(x, str) else self.number(x, dtype) for x in inputs]
         )
+
+    def pack(self, step: Step) -> Any:
+        """Several values as one."""
+        self.packs[step.output] = step.inputs
+        return list(map(self.name, step.inputs))
 
     def item(self, step: Step) -> Any:
         """One of several outputs."""
@@ -204,13 +211,16 @@ def write_steps(graph: Graph, steps: list[Step]) -> None:
 
 def write_decomposed(graph: Graph, step: Step) -> Any:
     """Write the nodes of a row that has no form of its own: those of the simpler rows of its decomposition."""
-    examples = [np.ones(x.shape, x.dtype) if isinstance(x, Value) else x for x in step.inputs]
+    inputs = tuple(list(graph.packs[x]) if x in graph.packs else x for x in step.inputs)
+    examples = map_leaves(lambda x: np.ones(x.shape, x.dtype) if isinstance(x, Value) else x, inputs)
     with np.errstate(all="ignore"):
-        program = record(lambda *args: step.op.decomposition(*args, **step.params), tuple(examples), {}, spell=False)[1]
-    values = [x for x in step.inputs if isinstance(x, Value)]
+        program = record(lambda *args: step.op.decomposition(*args, **step.params), examples, {}, spell=False)[1]
+    values = [x for x in flatten(inputs)[0] if isinstance(x, Value)]
     for inner, outer in zip(program.arguments, values, strict=True):
         graph.names[inner] = graph.name(outer)
     write_steps(graph, [part._replace(where=step.where) for part in program.steps])
+    if step.output.shape is None:
+        return [graph.name(x) for x in program.result]
     return graph.name(program.result[0], step.output.dtype)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..ops.activations import _MIDDLE, _NEAR
 from ..ops.indexing import Slot
-from ..ops.windows import count_steps, tap_indices
+from ..ops.nn import _MIDDLE, _NEAR
+from ..ops.pooling import count_steps, tap_indices
 
 Nodes = Callable[[Any, Any], Any]
 
@@ -271,6 +271,7 @@ FORMS: dict[str, Nodes] = {
     "Erfc": lambda g, step: g.arithmetic(step.output.dtype)("Sub", 1, erf_nodes(g, step)),
     "Where": where_nodes,
     "Item": lambda g, step: g.item(step),
+    "Pack": lambda g, step: g.pack(step),
     "CumSum": cumsum_nodes,
     "ArgMax": extreme_index("ArgMax"),
     "ArgMin": extreme_index("ArgMin"),
