@@ -47,7 +47,7 @@ class Line:
 
 @dataclass
 class Derivation:
-    """What the lines of one derivation share: the names of values and of gradients, and notes on rules."""
+    """The names of values and gradients that the lines of one derivation share, and notes on rules."""
 
     g: str
     known: dict[str, str] = field(default_factory=dict)  # what formulas call a value: its name here

@@ -359,6 +359,7 @@ standardize = MultiOutput(
     bind=_bind_standardize,
     examples=[example(D(3, 4)), example(D(3, 4), axis=-1), example(D(3, 2, 2), axis=(0, 2), eps=0.1)],
     onnx="Standardize",
+    gloss="its rule is (g - mean(g) - z * mean(g * z)) / std(x), with z = (x - mean(x)) / std(x)",
 )
 
 
