@@ -97,11 +97,6 @@ class Picture:
         return text.mermaid(self.scene, self.direction)
 
     @functools.cached_property
-    def markdown(self) -> str:
-        """The flowchart as a block of Markdown, as GitHub draws it."""
-        return f"```mermaid\n{self.mermaid}```\n"
-
-    @functools.cached_property
     def text(self) -> str:
         """Lines for a terminal."""
         return text.text(self.scene, self.direction)
@@ -181,7 +176,6 @@ FORMATS = {
     ".pdf": "pdf",
     ".dot": "dot",
     ".mmd": "mermaid",
-    ".md": "markdown",
     ".txt": "text",
     ".html": "html",
     ".py": "source",

@@ -8,8 +8,9 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn
 from micrograd_np.drawing import explain
-from micrograd_np.drawing.derivation import MOST, derive, evaluate
+from micrograd_np.drawing.derivation import MOST, derive
 from micrograd_np.drawing.graph import ops_of
+from micrograd_np.drawing.latex import evaluate
 from tests.drawing.test_sums import MODELS
 
 RNG = np.random.default_rng(0)
