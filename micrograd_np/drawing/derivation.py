@@ -75,12 +75,9 @@ class Derivation:
             del self.known[each]
         calls = {getattr(x.func, "id", "") for x in ast.walk(tree or ast.Pass()) if isinstance(x, ast.Call)} - {""}
         words = {x.id for x in ast.walk(tree or ast.Pass()) if isinstance(x, ast.Name)}
-        if (
-            tree is None
-            or head.gradient is None
-            or not words <= calls | {"_g_"} | self.reads.keys()
-            or not calls <= NOTATION
-        ):
+        plain = {name for name in calls if isinstance(row := ops.TABLE.get(name), Elementwise) and not row.gloss}
+        readable = words <= calls | {"_g_"} | self.reads.keys() and calls <= NOTATION | plain
+        if tree is None or head.gradient is None or not readable:
             return self.opaque(edge, head, tail, tree, g)
         return Replace({"_g_": g}, self).visit(tree)  # type: ignore[no-any-return]
 
@@ -113,8 +110,12 @@ def derive(scene: Scene, words: Iterable[Node]) -> tuple[list[Line], list[str]]:
     """
     all_of = Derivation(scene.g)
     for node in words:
-        if node.title and node.value is not None and hasattr(node.value, "dtype"):
-            all_of.known[node.phrase.text] = key = all_of.name("v", symbol_of(node.title), node.value)
+        output = re.fullmatch(r"(\w+)\[(\d+)\]", node.text)  # one of several outputs
+        if (node.title or output) and hasattr(node.value, "dtype"):
+            symbol = (
+                symbol_of(node.title) if node.title or not output else rf"{{{symbol_of(output[1])}}}_{{[{output[2]}]}}"
+            )
+            all_of.known[node.phrase.text] = key = all_of.name("v", symbol, node.value)
             if node.op and (tree := all_of.parse(node.text)):
                 all_of.made[key] = tree
     boxes, leaving, arriving = scene.by_id(), scene.leaving(), scene.arriving()
