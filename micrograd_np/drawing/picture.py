@@ -150,7 +150,7 @@ class Picture:
             return {"text/plain": self.text}
 
     def __repr__(self) -> str:
-        return f"<Picture of {len(self.scene.nodes)} boxes; .save(path) writes it>"
+        return f'<Picture of {len(self.scene.nodes)} boxes; .save("graph.html") writes a page, "graph.svg" a drawing>'
 
 
 class Player:
@@ -219,7 +219,7 @@ def draw(
     >>> loss = w * w
     >>> loss.backward()
     >>> draw(loss)
-    <Picture of 2 boxes; .save(path) writes it>
+    <Picture of 2 boxes; .save("graph.html") writes a page, "graph.svg" a drawing>
     """
     check_direction(direction)
     check_limit(limit)
