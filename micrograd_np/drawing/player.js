@@ -248,7 +248,14 @@ function show(i, asked = null) {
     ...(asked ? details(step.node) : []));
   const lit = find(step.node);
   const wide = lit.getBoundingClientRect().width > find("graph").clientWidth; // then its beginning is what to see
-  lit.scrollIntoView({ block: "center", inline: wide ? "start" : "center" });
+  bring(lit, wide);
+}
+
+// Bring a box to the middle of the drawing. `scrollIntoView` would also scroll the page that shows the player in a frame.
+function bring(box, toItsBeginning) {
+  const view = find("graph").getBoundingClientRect(), at = box.getBoundingClientRect();
+  find("graph").scrollBy(toItsBeginning ? at.left - view.left - 8 : at.left + at.width / 2 - view.left - view.width / 2,
+    at.top + at.height / 2 - view.top - view.height / 2);
 }
 
 function resize() {
@@ -267,7 +274,7 @@ function zoom(by) {
   find("graph").classList.remove("fit");
   scale *= by;
   resize();
-  find(steps[at].node).scrollIntoView({ block: "center", inline: "center" });
+  bring(find(steps[at].node), false);
 }
 
 function visit(id) {

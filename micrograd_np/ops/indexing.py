@@ -136,6 +136,7 @@ getitem: Primitive = Primitive(
     bind=_bind_getitem,
     formula=lambda args, params, literal: args[0].subscript(join_index(params["index"], args[1:]), literal),
     views=True,
+    shaped_by_data=True,
     examples=[
         example(D(3, 4), 1),
         example(D(3, 4), (slice(None), slice(None, None, -2))),
@@ -272,9 +273,9 @@ nanargmax = NonDifferentiable(np.nanargmax)
 nanargmin = NonDifferentiable(np.nanargmin)
 argsort = NonDifferentiable(np.argsort)
 argpartition = NonDifferentiable(np.argpartition)
-argwhere = NonDifferentiable(np.argwhere)
-nonzero = NonDifferentiable(np.nonzero)
-flatnonzero = NonDifferentiable(np.flatnonzero)
+argwhere = NonDifferentiable(np.argwhere, shaped_by_data=True)
+nonzero = NonDifferentiable(np.nonzero, shaped_by_data=True)
+flatnonzero = NonDifferentiable(np.flatnonzero, shaped_by_data=True)
 searchsorted = NonDifferentiable(np.searchsorted)
 digitize = NonDifferentiable(np.digitize)
 isin = NonDifferentiable(np.isin)

@@ -167,6 +167,8 @@ class Primitive(InstanceCall):
         Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
     shows_nan : int
         Of how many of the first arguments each nan or inf makes one in the result: a program then checks that alone.
+    shaped_by_data : bool
+        Whether the result's shape may depend on values (getitem: on a mask), which a program cannot know.
     single : bool
         Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
     """
@@ -201,6 +203,7 @@ class Primitive(InstanceCall):
         extended: Callable[..., Any] | None = None,
         checks: bool = False,
         shows_nan: int = 0,
+        shaped_by_data: bool = False,
         single: bool = False,
     ) -> None:
         self.function = function
@@ -220,6 +223,7 @@ class Primitive(InstanceCall):
         self.extended = extended
         self.checks = checks
         self.shows_nan = shows_nan
+        self.shaped_by_data = shaped_by_data
         self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
@@ -328,7 +332,10 @@ class NonDifferentiable(Primitive):
     def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs.keys() & PYTORCHS.keys():
             kwargs = in_numpys_words(kwargs)
-        if self.depends_on_data and tracing():
+        trace = CURRENT.get().trace
+        if trace is not None and self.shaped_by_data:
+            trace.refuse_shape(self)
+        elif trace is not None and self.depends_on_data:
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
         return self.kernel(*[x._data if isinstance(x, Tensor) else x for x in args], **named)

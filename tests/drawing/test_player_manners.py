@@ -47,6 +47,19 @@ def test_on_a_phone_the_lit_box_is_seen_whole(player):
         page.keyboard.press("ArrowRight")
 
 
+def test_in_a_frame_it_does_not_scroll_the_page_around_it(browser, tmp_path):
+    network()[0].save(tmp_path / "player.html")
+    frame = '<iframe src="player.html" style="width: 100%; height: 700px"></iframe>'
+    (tmp_path / "around.html").write_text(
+        f"<h1 style='height: 500px'>Top</h1>{frame}<p style='height: 2000px'>", "utf-8"
+    )
+    page = browser.new_page(viewport={"width": 390, "height": 800}, reduced_motion="reduce")
+    page.goto((tmp_path / "around.html").as_uri())
+    page.frame_locator("iframe").locator("#count").wait_for()
+    assert page.evaluate("window.scrollY") == 0
+    page.close()
+
+
 def test_rules_are_shown_where_there_is_no_gradient_yet(player):
     w = weight(2)
     page = player(draw(np.sum(np.exp(w))))
