@@ -8,7 +8,7 @@ from tests.house import DOCUMENTED, PACKAGE, code_lines, parsed
 # Lines of code that a room may have. A limit is lowered when a room shrinks, and not raised.
 LIMITS = {
     "checking": 4_110,
-    "program": 3_720,
+    "program": 3_700,
     "ops": 3_550,
     "drawing": 2_490,
     "learn": 1_650,
@@ -22,10 +22,11 @@ LIMITS = {
     "article": 330,
     "data": 195,
 }
-FILES = 153
+FILES = 154
 CORE = ["backward", "containers", "context", "dispatch", "errors", "names", "tensor", "versions"]
 # Names of functions that stand in three modules or more, to be given names of their own.
 SHARED = set("fitted forward given is_array parts same table times".split())
+
 # Modules that still ask for an op by its name, to read a field of its row instead.
 COMPARING = set(
     """
