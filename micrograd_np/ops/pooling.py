@@ -136,6 +136,7 @@ windows: Primitive = Primitive(
         example(D(1, 2, 6, 5), 2, dilation=(2, 3), fill=-1.0, padding=(0, 1)),
     ],
     onnx="Windows",
+    gloss="the windows of x, each as an axis of its own",
 )
 overlap_add: Primitive = Primitive(
     _overlap_add,
@@ -146,6 +147,7 @@ overlap_add: Primitive = Primitive(
         example(D(3, 2, 2, 1, 3, 5), (5, 4), stride=(2, 1), padding=1),
         example(D(2, 2, 1, 2, 4, 4), (6, 5), dilation=(2, 3), padding=(0, 1)),
     ],
+    gloss="each window of g put back in its place, added up where they overlap",
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.context import CURRENT, no_grad, tracing
+from ..core.dispatch import HALF, SINGLE, single
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor, as_ndarray
 from ..core.versions import memory_of
@@ -64,8 +65,8 @@ class Unit:
         self.counts = {name for name, is_entrywise in pairs if not is_entrywise}
 
     def options(self) -> dict[str, Any]:
-        """The group's options in the dtype of the parameters."""
-        return self.group.options(self.dtype)
+        """The group's options in the dtype of the parameters; beside float16 in float32."""
+        return self.group.options(SINGLE if self.dtype == HALF else self.dtype)
 
     def moving(self, gradients: list[Any]) -> list[Unit]:
         """This unit if all of it has gradients, else the parameters that have one as units of their own."""
@@ -76,7 +77,7 @@ class Unit:
 
     def gradient(self, gradients: list[Any]) -> Any:
         """The gradient of the parameter, or those of several in one array."""
-        arrays = [as_ndarray(gradients[i]) for i in self.numbers]
+        arrays = [single(as_ndarray(gradients[i])) for i in self.numbers]
         return arrays[0] if len(arrays) == 1 else self.joined(("gradient",), arrays)
 
     def update(self, rule: Callable[..., None], g: Any, options: dict[str, Any]) -> None:
@@ -124,8 +125,9 @@ class Optimiser:
 
     Options are numbers that may change between steps, such as the learning rate, in p's dtype, or None for one of
     `_optional_when_zero` that is 0; `_ranges` says which numbers are allowed. The state holds what `_begin` makes for a
-    parameter. All are arrays, or Tensors while a program is traced: write with NumPy's functions and operators,
-    `p -= ...`, as in a rule.
+    parameter. For a p of float16, options and gradient are float32, since 1e-8 and small squares are 0 in float16. All
+    are arrays, or Tensors while a program is traced: write with NumPy's functions and operators, `p -= ...`, as in a
+    rule.
 
     Parameters
     ----------
@@ -301,7 +303,7 @@ class Optimiser:
                 if gradients[i] is not None:
                     options = unit.options()
                     with trace.updating(type(self).__name__, p, gradients[i], state):
-                        self.update(p, gradients[i], state, **options)
+                        self.update(p, single(gradients[i]), state, **options)
 
     def _check_presence(self, gradients: list[Any]) -> None:
         """Raise if a parameter that may change has no gradient."""

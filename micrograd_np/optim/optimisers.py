@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dispatch import single
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor, constant
 from ..nn.validation import DECAY, in_words, validate
@@ -15,13 +16,13 @@ from .optimiser import Optimiser, State
 
 
 def zeros(p: Tensor) -> Tensor:
-    """A state of the parameter's shape that begins with zeros."""
-    return constant(np.zeros_like(p.data))
+    """A state of the parameter's shape that begins with zeros; float32 for float16."""
+    return constant(single(np.zeros_like(p.data)))
 
 
 def counter(p: Tensor) -> Tensor:
-    """A count of steps, in the dtype of the parameter."""
-    return constant(np.zeros((), p.dtype))
+    """A count of steps, in the dtype of the parameter; float32 for float16."""
+    return constant(single(np.zeros((), p.dtype)))
 
 
 def decayed(p: Any, g: Any, weight_decay: Any) -> Any:
