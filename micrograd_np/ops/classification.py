@@ -11,7 +11,7 @@ import numpy as np
 from ..core.errors import ArgumentError, ArgumentTypeError, OutOfRangeError, ShapeError, describe
 from .indexing import getitem, scatter
 from .nn import rows
-from .primitive import Bound, NonDifferentiable, Primitive, as_array, example
+from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, remembered
 from .primitive import Drawn as D
 from .products import dot_keepdims, sum_keepdims, sum_last
 from .reductions import scalar_axis
@@ -114,6 +114,7 @@ one_hot = NonDifferentiable(_one_hot, examples=[example(np.array([0, 2, 1]), 3)]
 REDUCTIONS: dict[str, Callable[[Any], Any]] = {"none": lambda losses: losses, "mean": np.mean, "sum": np.sum}
 
 
+@remembered
 def _bind_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Bound:
     x, labels = as_array(logits), as_array(labels)
     if labels.ndim != x.ndim:

@@ -15,7 +15,7 @@ from ..core.errors import ArgumentError, ShapeError, describe
 from .activations import log_sigmoid, sigmoid
 from .classification import REDUCTIONS
 from .half import in_single
-from .primitive import Bound, Primitive, as_array, example
+from .primitive import Bound, Primitive, as_array, example, remembered
 from .primitive import Drawn as D
 
 # The same bits from arrays, sooner: np.mean and np.sum spend three times as long before they begin.
@@ -59,6 +59,7 @@ def entrywise(name: str, loss: Callable[..., Any], rule: Callable[..., Any], rul
     def fast(x: Any, t: Any, reduction: str, **params: Any) -> Any:
         return FAST[reduction](loss(x, t, **params))
 
+    @remembered
     def bind(prediction: Any, target: Any, reduction: str = "mean", **params: Any) -> Bound:
         x, t = checked_pair(prediction, target)
         check_reduction(name, reduction, x)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
-from .primitive import Bound, Primitive, as_array, example, implements
+from .primitive import Bound, Primitive, as_array, example, implements, remembered
 from .primitive import Drawn as D
 from .windows import Sizes, check_steps, each_axis, padded, tap_indices, tap_views, unpadded_index, windows
 
@@ -64,6 +64,7 @@ def _max_pool_mean(v: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
         return sum(np.where(here, seen, 0) for here, seen in pairs) / count
 
 
+@remembered
 def _bind_max_pool(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Bound:
     x = as_array(x)
     return (x,), each_axis(x.ndim - 2, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
@@ -77,12 +78,14 @@ def _bind_top(x: Any, z: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any, dict
     return x, z, how
 
 
+@remembered
 def _bind_input(y: Any, x: Any, z: Any, *args: Any, **kwargs: Any) -> Bound:
     y, (x, z, how) = as_array(y), _bind_top(x, z, *args, **kwargs)
     check_same_shape("y", y.shape, "z", z.shape)
     return (y, x, z), how
 
 
+@remembered
 def _bind_mean(v: Any, x: Any, z: Any, *args: Any, **kwargs: Any) -> Bound:
     v, (x, z, how) = as_array(v), _bind_top(x, z, *args, **kwargs)
     check_same_shape("v", v.shape, "x", x.shape)

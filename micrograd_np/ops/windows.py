@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError
-from .primitive import Bound, Primitive, as_array, example
+from .primitive import Bound, Primitive, as_array, example, remembered
 from .primitive import Drawn as D
 
 Sizes = tuple[int, ...]
@@ -108,6 +108,7 @@ def _overlap_add(y: Any, shape: Sizes, stride: Sizes, padding: Sizes, dilation: 
     return z[unpadded_index(shape, padding)] if any(padding) else z
 
 
+@remembered
 def _bind_windows(
     x: Any, kernel: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, fill: float = 0.0
 ) -> Bound:
@@ -118,6 +119,7 @@ def _bind_windows(
     return (x,), {**how, "fill": fill}
 
 
+@remembered
 def _bind_overlap_add(y: Any, shape: Sizes, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Bound:
     axes = len(shape)
     how = each_axis(axes, stride=stride, padding=padding, dilation=dilation)
