@@ -66,7 +66,7 @@ def _late(module: str, name: str) -> _Callable[..., object]:
     return call
 
 
-_GeneratedDoc.write = _late("expressions.docstrings", "docstring")
+_GeneratedDoc.write = _late("expressions.rules", "docstring")
 _CustomOp.gradcheck = _late("checking", "gradcheck")
 Tensor._repr_html_ = _late("drawing.html", "tensor_html")
 

@@ -43,8 +43,8 @@ def rename(scene: Scene, owner: dict[str, str], told: Container[str], single: Co
             entitle(node, phrase_of(node), tags, needed=node.id in single)
         else:
             node.text, node.tag = UNNAMED.text, ""
-        inside[node.id] = node.phrase if node.id in told else own(node)
-        outside[node.id] = node.phrase if box not in joined or node.id in single else own(node)
+        inside[node.id] = node.phrase if node.id in told else own_phrase(node)
+        outside[node.id] = node.phrase if box not in joined or node.id in single else own_phrase(node)
 
 
 def joins(owner: dict[str, str]) -> set[str]:
@@ -52,7 +52,7 @@ def joins(owner: dict[str, str]) -> set[str]:
     return {box for id, box in owner.items() if id != box}
 
 
-def own(node: Node) -> Phrase:
+def own_phrase(node: Node) -> Phrase:
     return Phrase(node.name) if node.name else UNNAMED
 
 
@@ -140,7 +140,7 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
     nodes = []
     for node in scene.nodes:
         if item := folds.get(node.id):
-            box = summary(item, leaving)
+            box = fold_box(item, leaving)
             box.inside = inside(item, places, scene, arriving)
             nodes.append(box)
         elif drawn.get(node.id) == node.id:
@@ -154,7 +154,7 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
             first.flows |= edge.flows
     thin(nodes, list(edges.values()))
     swallowed = len([node for node in scene.nodes if node.kind in LEAVES]) - len(kept) + scene.hidden_leaves
-    return replace(scene, nodes=nodes, edges=list(edges.values()), folded=said(items, swallowed))
+    return replace(scene, nodes=nodes, edges=list(edges.values()), folded=fold_lines(items, swallowed))
 
 
 def thin(nodes: list[Node], edges: list[Edge]) -> None:
@@ -177,7 +177,7 @@ def thin(nodes: list[Node], edges: list[Edge]) -> None:
                 by_id[first.tail].more = f"goes into {len(others)} more folded boxes"
 
 
-def summary(item: Item, leaving: set[str]) -> Node:
+def fold_box(item: Item, leaving: set[str]) -> Node:
     """Return the box of a folded item, with the one value that leaves it, or the first four that leave a group."""
     last = item.nodes[-1]
     words = item.group or item.words
@@ -211,7 +211,7 @@ def inside(item: Item, places: dict[str, int], scene: Scene, arriving: dict[str,
     return Scene(nodes, edges, said, g=scene.g)
 
 
-def said(items: list[Item], swallowed: int) -> list[str]:
+def fold_lines(items: list[Item], swallowed: int) -> list[str]:
     """Describe what was folded, one line for each fold, and how many leaves are not drawn."""
     folded = [item for item in items if item.size > 1]
     groups = [item for item in folded if item.group]
@@ -236,7 +236,7 @@ LEAST = 4  # boxes behind the first turn: fewer are not worth a fold
 def fold(scene: Scene, limit: int | None = None, groups: Iterable[str] = ()) -> Scene:
     """Return a scene of about `limit` boxes at most, with each of the named groups as one box."""
     items = [
-        Item(key(node), sign(node.source), [node], () if node.kept else node.scope)
+        Item(likeness(node), sign(node.source), [node], () if node.kept else node.scope)
         for node in scene.nodes
         if node.kind not in LEAVES
     ]
@@ -257,7 +257,7 @@ def is_alone(node: Node) -> bool:
     return node.kept or node.kind == "output"
 
 
-def key(node: Node) -> Hashable:
+def likeness(node: Node) -> Hashable:
     """Return a key that similar operations share: op and source line. A box that is never folded has its own."""
     made_at = getattr(node.source, "_created_at", None) or getattr(node.source, "where", None)  # of a Tensor; of a step
     return node.id if is_alone(node) else (node.op, made_at)

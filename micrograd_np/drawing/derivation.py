@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import ops
 from .scene import Edge, Node, Scene
-from .text import called
+from .text import label
 
 MOST = 40  # lines
 FUNCTIONS = {"exp", "log", "sin", "cos", "tan", "tanh", "sinh", "cosh", "max", "min"}  # that LaTeX has
@@ -49,7 +49,7 @@ def derive(scene: Scene, words: Iterable[Node]) -> list[Line]:
             for i, edge in enumerate(leaving.get(node.id, []))
         ]
         if terms:
-            made = ", ".join(dict.fromkeys(reason(boxes[edge.head]) for edge in leaving[node.id]))
+            made = ", ".join(dict.fromkeys(step_reason(boxes[edge.head]) for edge in leaving[node.id]))
             latex = " + ".join(term[0] for term in terms).replace("+ -", "- ")
             source = " + ".join(f"({term[1]})" for term in terms)
             reads = {key: value for term in terms for key, value in term[2].items()}
@@ -59,7 +59,7 @@ def derive(scene: Scene, words: Iterable[Node]) -> list[Line]:
 
 def typeset(lines: list[Line]) -> str:
     """Return lines as an aligned block; of many, the first and the last."""
-    rows = [rf"{line.symbol} &= {line.latex} && \text{{{plain(line.reason)}}}" for line in lines]
+    rows = [rf"{line.symbol} &= {line.latex} && \text{{{latex_text(line.reason)}}}" for line in lines]
     if len(rows) > MOST:
         rows = [*rows[: MOST // 2], r"&\;\;\vdots", *rows[1 - MOST // 2 :]]
     body = " \\\\\n".join(rows)
@@ -73,8 +73,8 @@ def symbol(node: Node, number: int, last: bool) -> str:
     return rf"\delta_{{{name(node.title) if node.title else number}}}"
 
 
-def reason(head: Node) -> str:
-    return f"folded: {called(head)}" if head.kind == "fold" else f"{head.title} = {head.text}".removeprefix(" = ")
+def step_reason(head: Node) -> str:
+    return f"folded: {label(head)}" if head.kind == "fold" else f"{head.title} = {head.text}".removeprefix(" = ")
 
 
 def written(
@@ -100,7 +100,7 @@ def written(
 
 def vjp(head: Node, symbols: dict[str, str]) -> str:
     """Return the form of a rule that has no formula."""
-    return rf"\mathrm{{vjp}}_{{{plain(called(head))}}}({symbols[head.id]})"
+    return rf"\mathrm{{vjp}}_{{{latex_text(label(head))}}}({symbols[head.id]})"
 
 
 class Writer:
@@ -124,7 +124,7 @@ class Writer:
         if isinstance(node, ast.Call):
             return self.call(node)
         return (
-            rf"\mathtt{{{plain(self.named(ast.unparse(node)))}}}"
+            rf"\mathtt{{{latex_text(self.named(ast.unparse(node)))}}}"
             if not isinstance(node, ast.Constant)
             else str(node.value)
         )
@@ -153,9 +153,9 @@ class Writer:
         if function in FUNCTIONS:
             return rf"\{function}\left({', '.join(args)}\right)"
         if function:
-            listed = [*args, *(rf"\mathtt{{{plain(self.named(ast.unparse(x)))}}}" for x in node.keywords)]
-            return rf"\mathrm{{{plain(function)}}}\left({', '.join(listed)}\right)"
-        return rf"\mathtt{{{plain(self.named(ast.unparse(node)))}}}"
+            listed = [*args, *(rf"\mathtt{{{latex_text(self.named(ast.unparse(x)))}}}" for x in node.keywords)]
+            return rf"\mathrm{{{latex_text(function)}}}\left({', '.join(listed)}\right)"
+        return rf"\mathtt{{{latex_text(self.named(ast.unparse(node)))}}}"
 
     def is_array(self, node: Any) -> bool:
         try:
@@ -179,9 +179,9 @@ def name(text: str) -> str:
     """Return a name as LaTeX: `l2` and `h_1` have a subscript, longer words are upright."""
     found = re.fullmatch(r"([A-Za-z]+)_?(\d+)", text)
     stem, subscript = (found[1], f"_{{{found[2]}}}") if found else (text, "")
-    return (stem if len(stem) == 1 else rf"\mathrm{{{plain(stem)}}}") + subscript
+    return (stem if len(stem) == 1 else rf"\mathrm{{{latex_text(stem)}}}") + subscript
 
 
-def plain(text: str) -> str:
+def latex_text(text: str) -> str:
     """Return text with LaTeX's own signs escaped."""
     return re.sub(r"([_#$%&{}])", r"\\\1", text)

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
-from ..expressions.formulas import shortened
-from .palette import DIM, GRADIENT, HEAT, INK, KINDS, LINE, PAPER, VALUE
-from .preview import brief, fits, host, lines, preview
+from .preview import DIM, GRADIENT, HEAT, INK, KINDS, LINE, PAPER, VALUE, brief, fits_a_grid, host, lines, preview
 from .scene import Edge, Node, Scene
-from .text import given, shape, unshown
+from .text import clip, given, shape, unshown
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
-WORDS = 48  # letters of a formula
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ def box(node: Node, view: View, more: str = "") -> str:
     if shown:
         looks = [grid(*one, columns > 1) if view.grid(node) else numbers(one[1], one[2]) for one in shown]
         cells = [f"<td{part(node, one[0])}>{look}</td>" for one, look in zip(shown, looks, strict=True)]
-        stacked = view.grid(node) and not all(fits(host(one[1])) for one in shown)
+        stacked = view.grid(node) and not all(fits_a_grid(host(one[1])) for one in shown)
         rows += [tr("".join(cells))] if not stacked else map(tr, cells)
         columns = 1 if stacked else columns
     rows.insert(0, row(heading(node), columns))
@@ -132,10 +129,6 @@ def row(inner: str, columns: int = 1) -> str:
 
 def font(text: str, colour: str, size: int) -> str:
     return f'<font color="{colour}" point-size="{size}">{escape(text)}</font>' if text else ""
-
-
-def clip(text: str) -> str:
-    return shortened(text, WORDS)
 
 
 def escape(text: str) -> str:

@@ -15,8 +15,7 @@ import numpy as np
 from ..core.tensor import Tensor
 from . import text
 from .dot import facts
-from .palette import DARK, GRADIENT, HEAT, INK, VALUE
-from .preview import heat, host, numbers, preview
+from .preview import DARK, GRADIENT, HEAT, INK, VALUE, heat, host, numbers, preview
 from .render import FITTING
 from .scene import Node, Scene, kind
 from .text import clip
@@ -68,20 +67,20 @@ def page(scene: Scene, svg: str, source: str, nudged: Mapping[str, Any] | None =
     lines = sorted({node.where for node in scene.nodes if node.where}, key=place_of)
     data = {
         "nodes": {node.id: described(node) | with_nudges(node, nudged or {}) for node in scene.nodes},
-        "output": called(scene.nodes[-1]),
+        "output": label(scene.nodes[-1]),
         "lines": lines,
         "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
         "steps": steps,
         "g": scene.g,
         "program": scene.program,
-        "note": "; ".join([*missing(scene), *(f"folded: {words}" for words in scene.folded)]),
+        "note": "; ".join([*missing_numbers(scene), *(f"folded: {words}" for words in scene.folded)]),
     }
     return PAGE.format(
-        title=escape(f"{called(scene.nodes[-1])}, forward and back"),
+        title=escape(f"{label(scene.nodes[-1])}, forward and back"),
         style=beside("player.css") + heat_style(),
         script=beside("player.js"),
         alt=escape(
-            f"the graph of {called(scene.nodes[-1])}: {len(scene.nodes)} boxes; the panel says what each step does"
+            f"the graph of {label(scene.nodes[-1])}: {len(scene.nodes)} boxes; the panel says what each step does"
         ),
         lines="".join(f'<span tabindex="0">{escape(line)}</span>' for line in lines),
         svg=svg[svg.index("<svg") :].replace(FITTING.decode(), "<svg ", 1),
@@ -176,7 +175,7 @@ def added(a: Any, b: Any) -> Any:
     return None if a is None or b is None or a.shape != b.shape else a + b
 
 
-def missing(scene: Scene) -> list[str]:
+def missing_numbers(scene: Scene) -> list[str]:
     """Return the reason why there are no numbers or no gradients, if so."""
     if scene.program:
         return ["a program has no numbers of its own: they come with each call"]
@@ -185,7 +184,7 @@ def missing(scene: Scene) -> list[str]:
 
 def described(node: Node) -> dict[str, Any]:
     return {
-        "title": called(node),
+        "title": label(node),
         "text": clip(node.text),
         "kind": node.kind,
         "state": "" if node.state == node.kind else node.state,
@@ -210,7 +209,7 @@ def told(scene: Scene) -> dict[str, Any]:
     }
 
 
-def called(node: Node) -> str:
+def label(node: Node) -> str:
     return clip(node.title or node.text)
 
 

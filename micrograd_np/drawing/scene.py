@@ -12,10 +12,8 @@ from ..core.backward import FREED, fitted
 from ..core.names import Names
 from ..core.tensor import Tensor
 from ..expressions import rules
-from ..expressions.formulas import formula
-from ..expressions.phrases import NOTHING, Phrase, short
-from .bindings import bindings
-from .graph import Graph, graph_of
+from ..expressions.phrases import NOTHING, Phrase, formula, short
+from .graph import Graph, bindings, drawn_graph
 
 LONGEST = 28
 UNNAMED = Phrase("…")  # stands in formulas for a value in a fold that has no name
@@ -95,7 +93,7 @@ class Scene:
 
 def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -> Scene:
     """Return the scene of a graph, its boxes and arrows named; numbers come later."""
-    graph = graph or graph_of(outputs)
+    graph = graph or drawn_graph(outputs)
     final = {id(x) for x in outputs}
     boxes: dict[int, Node] = {}
     read_graph(graph, names)

@@ -123,12 +123,12 @@ def pull(node: Node, arriving: dict[int, Edge], taken: set[str | None], of_g: st
     known = x.grad is not None and fresh(x)
     g = raw(x.grad) if known else ones(x._data)
     z, values = as_used(x)
-    names = [result(node, taken), *[argument(a, arriving.get(i)) for i, a in enumerate(x.args)]]
+    names = [result_phrase(node, taken), *[argument_phrase(a, arriving.get(i)) for i, a in enumerate(x.args)]]
     for position, rule in routes(x).items():
         edge = arriving.get(position)
         if edge and not runs_users_code(x):
             with np.errstate(all="ignore"):
-                sent, said = rules.read(rule, g, z, values, x.params, names, of_g)
+                sent, said = rules.read_rule(rule, g, z, values, x.params, names, of_g)
             edge.rule = said or f"{x.op.name}'s rule for {edge.argument}"
             edge.gradient = single(sent) if known else None
 
@@ -143,12 +143,12 @@ def runs_users_code(x: Tensor) -> bool:
     return any(callable(value) and not isinstance(value, type) for value in x.params.values())
 
 
-def result(node: Node, taken: set[str | None]) -> Phrase | None:
+def result_phrase(node: Node, taken: set[str | None]) -> Phrase | None:
     """Return the name of an op's result in formulas; None stands for the rules' own z, if the user has no z."""
     return node.phrase if node.title or "z" in taken else None
 
 
-def argument(x: Any, edge: Edge | None) -> Phrase | None:
+def argument_phrase(x: Any, edge: Edge | None) -> Phrase | None:
     """Return how formulas write an argument: its name, how it was made, or its number."""
     if not is_box(x):
         return short(x)

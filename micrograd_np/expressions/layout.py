@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import tokenize
+from collections.abc import Sequence
 from itertools import pairwise
 
 WIDTH = 100
@@ -46,6 +47,13 @@ def outermost(text: str) -> list[tuple[int, int, list[int]]]:
         elif token.string == "," and len(opened) == 1:
             commas.append(place)
     return found
+
+
+def aligned(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
+    """The rows of a table as lines, two spaces between columns; a column is aligned to the left for <, right for >."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    formats = [f"{side}{width}" for side, width in zip(sides, widths, strict=True)]
+    return ["  ".join(map(format, row, formats)) for row in rows]
 
 
 class Listing(str):

@@ -11,19 +11,13 @@ from difflib import get_close_matches
 from typing import Any
 
 from ..core.errors import ArgumentTypeError, UnknownNameError
-from . import exercises_arrays, exercises_layers, exercises_numbers, progress
 from .exercise import RIGHT, Answer, Exercise
+from .ladder import EXERCISES, keep
 from .marking import mark_answer
 from .puzzles import Puzzle, puzzle
 from .tapes import Node
 
 __all__ = ["EXERCISES", "Answer", "Node", "Puzzle", "check", "puzzle", "task"]
-
-EXERCISES: dict[str, Exercise] = {
-    exercise.name: exercise
-    for table in (exercises_numbers.EXERCISES, exercises_arrays.EXERCISES, exercises_layers.EXERCISES)
-    for exercise in table
-}
 
 
 class Task(str):
@@ -88,7 +82,7 @@ def check(name: str, answer: Callable[..., Any]) -> Answer:
     marked = mark_answer(exercise, answer)
     if marked.status == RIGHT:
         try:
-            progress.keep(name)
+            keep(name)
         except (OSError, ValueError) as error:
             return Answer(marked.name, marked.status, f"{marked.message} (Not noted as done: {error})")
     return marked

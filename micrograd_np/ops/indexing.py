@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..core.backward import unbroadcast
 from ..core.errors import ArgumentError, OutOfRangeError, ShapeError
-from .primitive import Bound, Primitive, as_array, example, implements
+from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 
 BASIC = (int, slice, NoneType, EllipsisType)
@@ -263,3 +263,18 @@ def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     """The entries, partly sorted: none before the k-th is larger, and none after it is smaller."""
     x = with_axis(x, axis)
     return np.take_along_axis(x, np.argpartition(x, kth, axis), axis)
+
+
+# Positions: without a derivative, plain arrays.
+argmax = NonDifferentiable(np.argmax, onnx="ArgMax")
+argmin = NonDifferentiable(np.argmin, onnx="ArgMin")
+nanargmax = NonDifferentiable(np.nanargmax)
+nanargmin = NonDifferentiable(np.nanargmin)
+argsort = NonDifferentiable(np.argsort)
+argpartition = NonDifferentiable(np.argpartition)
+argwhere = NonDifferentiable(np.argwhere)
+nonzero = NonDifferentiable(np.nonzero)
+flatnonzero = NonDifferentiable(np.flatnonzero)
+searchsorted = NonDifferentiable(np.searchsorted)
+digitize = NonDifferentiable(np.digitize)
+isin = NonDifferentiable(np.isin)

@@ -20,7 +20,7 @@ from .primitive import Drawn as D
 @implements(np.linalg.matrix_transpose)
 def mT(x: Any) -> Any:
     """The transposes of the matrices in the last two axes."""
-    return np.swapaxes(x, -1, -2)
+    return x.T if x.ndim == 2 else np.swapaxes(x, -1, -2)
 
 
 def symmetric(x: Any) -> Any:

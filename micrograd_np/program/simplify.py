@@ -16,6 +16,7 @@ from .trace import TraceError
 
 EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "negative")]
 SPREAD = TABLE["broadcast_to"]
+PACKS = TABLE["pack"], TABLE["pack_copies"]
 LISTED = 16  # numbers, and no more, are written out
 PRODUCTS = ("dot", "matmul", "inner", "vdot", "vecdot", "tensordot", "einsum", "matvec", "vecmat")
 
@@ -312,6 +313,12 @@ def reshaped(step: Step, made: dict[Value, Step]) -> Value | None:
     return step.inputs[0] if step.params.get("order", "C") == "C" else None
 
 
+def packed(step: Step, made: dict[Value, Step]) -> Value | None:
+    """(x, y)[0]"""
+    inner = made.get(step.inputs[0])
+    return inner.inputs[step.params["i"]] if inner and inner.op in PACKS else None
+
+
 Identity = Callable[[Step, dict[Value, Step]], Value | None]
 IDENTITIES: dict[str, Identity] = {
     "multiply": times_one,
@@ -320,6 +327,7 @@ IDENTITIES: dict[str, Identity] = {
     "subtract": minus_zero,
     "negative": undone,
     "transpose": in_order,
+    "_item": packed,
     "reshape": reshaped,
     "swapaxes": swapped_back,
     **dict.fromkeys(("logical_and", "logical_or", "bitwise_and", "bitwise_or"), twice),
