@@ -27,6 +27,7 @@ CORE = ["backward", "containers", "context", "dispatch", "errors", "names", "ten
 # Names of functions that stand in three modules or more, to be given names of their own.
 SHARED = set("fitted forward given is_array parts same table times".split())
 
+
 # Modules that still ask for an op by its name, to read a field of its row instead.
 COMPARING = set(
     """
