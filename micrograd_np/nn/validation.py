@@ -149,23 +149,24 @@ def as_numbers(layer: Any, x: Any) -> Any:
 
 def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1) -> Any:
     """x as an array; raise if its features or its dtype are not those of the layer's weight."""
-    x = as_numbers(layer, x)
-    if not -x.ndim <= axis < x.ndim or x.shape[axis] != features:
+    given, x = x, as_array(x)
+    shape = x.shape
+    if not -len(shape) <= axis < len(shape) or shape[axis] != features:
+        as_numbers(layer, given)
         name, what = type(layer).__name__, "features on the last axis" if axis == -1 else f"channels on axis {axis}"
         found = x.shape[axis] if -x.ndim <= axis < x.ndim else "no such axis"
         raise ShapeError(
             f"{name} takes {features} {what}, and {describe(x, 'x')} has {found}. Reshape x, or make the {name} for "
             "inputs of this size."
         )
-    check_dtype(layer, x, weight)
+    if x.dtype is not weight.dtype:
+        check_dtype(layer, x, weight)
     return x
 
 
 def check_dtype(layer: Any, x: Any, weight: Any) -> None:
     """Raise if NumPy would promote the layer's output to another dtype than that of its weight."""
-    if x.dtype is weight.dtype or x.dtype.kind == "c":
-        return
-    if np.result_type(x.dtype, weight.dtype) != weight.dtype:
+    if x.dtype.kind != "c" and np.result_type(x.dtype, weight.dtype) != weight.dtype:
         raise ArgumentTypeError(
             f"{describe(x, 'x')} in a {type(layer).__name__} of {weight.dtype} weights: all that follows would be "
             f"{np.result_type(x.dtype, weight.dtype)}. Write x.astype('{weight.dtype}'), or make the layer with "

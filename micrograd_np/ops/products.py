@@ -20,7 +20,7 @@ from .primitive import Drawn as D
 @implements(np.linalg.matrix_transpose)
 def mT(x: Any) -> Any:
     """The transposes of the matrices in the last two axes."""
-    return np.swapaxes(x, -1, -2)
+    return x.T if x.ndim == 2 else np.swapaxes(x, -1, -2)
 
 
 def symmetric(x: Any) -> Any:
@@ -54,8 +54,8 @@ class NamedOutputs(MultiOutput):
         super().__init__(function, *rules, **fields)
         self.result = result
 
-    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
-        return self.result(*super().call_with_binding(*args, **kwargs))
+    def outputs_of(self, node: Any) -> Any:
+        return self.result(*super().outputs_of(node))
 
 
 # In a matrix product, a vector is a matrix of one row (on the left) or of one column (on the right).
