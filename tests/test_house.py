@@ -10,7 +10,7 @@ LIMITS = {
     "checking": 4_100,
     "program": 3_650,
     "ops": 3_450,
-    "drawing": 2_470,
+    "drawing": 2_475,
     "learn": 1_650,
     "nn": 1_400,
     "top": 1_070,
