@@ -15,7 +15,7 @@ from .core.errors import ArgumentTypeError, NonFiniteError, ShapeError
 from .core.names import caller_location, format_location
 from .core.tensor import Tensor
 from .core.versions import innermost
-from .ops.primitive import Bound, Primitive, as_array
+from .ops.primitive import Bound, Primitive, as_array, remembered
 
 
 def custom_op(*rules: Rule | None, broadcasts: bool = False) -> Callable[[Callable[..., Any]], CustomOp]:
@@ -68,7 +68,7 @@ class CustomOp(Primitive):
             function,
             *[rule and held_to_contract(rule, function.__name__, i, name, broadcasts) for i, (rule, name) in pairs],
             kernel=functools.partial(checked_forward, function),
-            bind=functools.partial(bind_signature, self.signature),
+            bind=remembered(functools.partial(bind_signature, self.signature)),
             broadcasts=broadcasts,
         )
         functools.update_wrapper(self, function)

@@ -68,7 +68,7 @@ def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int,
         node.scope = context.scope
         node._grad = node._memory = node.name = None
         node._order = next_id()
-        node._created_at = caller_location(3)
+        node._code, node._instruction = caller_location(3)
     else:
         init_leaf(node, z)
         node._created_at = caller_location(3) if paths else detached_at(args)
@@ -108,12 +108,25 @@ def single_paths(op: Any, paths: Sequence[tuple[int, Rule]]) -> list[tuple[int, 
     return [(i, in_single(rule)) for i, rule in paths]
 
 
+def general(op: Any) -> Callable[..., Any]:
+    """Return the function of a row that is called in NumPy's signature: `bind` tells arrays from parameters."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            arrays, params = op.bind(*args, **kwargs)
+        except TypeError as error:
+            return op.otherwise(args, kwargs, error)
+        return apply(op, arrays, params)
+
+    return call
+
+
 def unary(op: Any) -> Callable[..., Any]:
     """Return `apply` for a row of one argument and no parameters; it has no loop, as it is called most often."""
 
     def call(x: Any, *rest: Any, **params: Any) -> Any:
         if rest or params or not isinstance(x, Tensor):
-            return op.call_with_binding(x, *rest, **params)
+            return op.bind_and_apply(x, *rest, **params)
         value = x._data
         try:
             z = op.kernel(value)
@@ -130,7 +143,7 @@ def binary(op: Any) -> Callable[..., Any]:
 
     def call(x: Any, y: Any, *rest: Any, **params: Any) -> Any:
         if rest or params:
-            return op.call_with_binding(x, y, *rest, **params)
+            return op.bind_and_apply(x, y, *rest, **params)
         wanted = 0
         loose: Any = False
         if isinstance(x, Tensor):
@@ -142,7 +155,7 @@ def binary(op: Any) -> Callable[..., Any]:
             left = x = op.coerce_operand(x)
             loose = hasattr(x, "dtype")
         else:
-            return op.call_with_binding(x, y)
+            return op.bind_and_apply(x, y)
         if isinstance(y, Tensor):
             right = y._data
             if y._requires_grad:

@@ -271,7 +271,8 @@ class Module:
 
 def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
     """Set gradients to None, or those that are there to zeros."""
-    validate("zero_grad", set_to_none=set_to_none)
+    if set_to_none is not True:
+        validate("zero_grad", set_to_none=set_to_none)
     for p in parameters:
         p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
 

@@ -190,7 +190,8 @@ def _bind(*arrays: Any, **params: Any) -> Bound:
 class Sequence(MultiOutput):
     """A row for all steps of a sequence; float16 is computed in float32, and rounded once."""
 
-    call_with_binding = in_single(MultiOutput.call_with_binding)
+    def make_call(self) -> Any:
+        return in_single(super().make_call())
 
 
 def sequence(kernel: Any, rule: Any, gates: int, states: int, *options: dict[str, Any]) -> Any:
