@@ -27,6 +27,7 @@ CORE = ["backward", "containers", "context", "dispatch", "errors", "names", "ten
 # Names of functions that stand in three modules or more, to be given names of their own.
 SHARED = set("fitted forward given is_array parts same table times".split())
 
+
 FILES_OF = {path: path.relative_to(PACKAGE).parts for path in sorted(PACKAGE.rglob("*.py"))}
 
 
