@@ -6,7 +6,7 @@ import difflib
 import dis
 import pkgutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
@@ -67,20 +67,26 @@ def contents(owner: str, names: dict[str, Any], modules: str = "") -> tuple[list
 class Cure:
     """An attribute that raises an error with the code to write; `__getattr__` would slow down all other attributes."""
 
-    __slots__ = ("name", "owner")
+    __slots__ = ("name", "otherwise", "owner")
 
-    def __init__(self, owner: str, name: str) -> None:
-        self.owner, self.name = owner, name
+    def __init__(self, owner: str, name: str, otherwise: Callable[..., Any] | None) -> None:
+        self.owner, self.name, self.otherwise = owner, name, otherwise
 
     def __get__(self, instance: Any, cls: Any) -> Any:
-        raise unknown_name(self.owner, self.name, ())
+        error = unknown_name(self.owner, self.name, ())
+        if instance is None or self.otherwise is None:
+            raise error
+        return self.otherwise(error, instance, self.name)
 
 
-def install(cls: type, owner: str, hidden: Iterable[str] = ()) -> None:
-    """Give a class an attribute for each name of its table; completion shows neither these nor the hidden names."""
+def install(cls: type, owner: str, hidden: Iterable[str] = (), otherwise: Callable[..., Any] | None = None) -> None:
+    """Give a class an attribute for each name of its table; completion shows neither these nor the hidden names.
+
+    `otherwise(error, instance, name)` may answer instead of raising the error.
+    """
     for name in TABLES[owner]:
         if not hasattr(cls, name):
-            setattr(cls, name, Cure(owner, name))
+            setattr(cls, name, Cure(owner, name, otherwise))
 
     def __dir__(self: Any) -> list[str]:
         names = [name for name in object.__dir__(self) if name not in TABLES[owner] or has_own(self, name)]

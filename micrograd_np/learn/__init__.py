@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
@@ -49,7 +50,7 @@ def task(name: str) -> Task:
         ...  # return (slope by a, slope by b)
     """
     exercise = exercise_named(name)
-    return Task(f"{exercise.task}\n\n{exercise.template}")
+    return Task(f"{textwrap.fill(exercise.task, 70)}\n\n{exercise.template}")
 
 
 def check(name: str, answer: Callable[..., Any]) -> Answer:

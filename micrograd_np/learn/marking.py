@@ -116,7 +116,7 @@ def mark_gradients(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
     """
     forward, draw = exercise.options["forward"], exercise.options["draw"]
     wanted = exercise.options["wanted"]
-    draws = []
+    draws, names = [], argument_names(exercise.template)
     for seed in SEEDS:
         rng = np.random.default_rng(seed)
         inputs = draw(rng)
@@ -127,17 +127,18 @@ def mark_gradients(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
         try:
             result = answer(*given) if g is None else answer(g.copy(), *given)
         except Exception as error:
-            return exercise.wrong(raised(error))
+            shapes = ", ".join(
+                f"{name} {x.shape}" for name, x in zip(names, given if g is None else (g, *given), strict=True)
+            )
+            return exercise.wrong(f"{raised(error)} The shapes are {shapes}.")
         if is_nothing(result):
             return exercise.unanswered(answer)
         changed = next((i for i, x in enumerate(inputs) if not np.array_equal(x, given[i])), None)
         if changed is not None:
-            return exercise.wrong(f"It writes into its input number {changed + 1}. Work on a copy.")
+            return exercise.wrong(f"It writes into {names[changed + (g is not None)]}. Work on a copy.")
         hand = result if isinstance(result, tuple | list) else (result,)
         if len(hand) != len(wanted):
-            return exercise.wrong(
-                f"It returns {count_of_gradients(len(hand))}, and {count_of_gradients(len(wanted))} must come back."
-            )
+            return exercise.wrong(f"The number of gradients is {len(hand)}, and must be {len(wanted)}.")
         draws.append((inputs, g, true, tuple(np.asarray(x) for x in hand)))
     if all(agree(hand, true) for _, _, true, hand in draws):
         report = judge(exercise, answer, draws[0][0])
@@ -288,7 +289,3 @@ def raised(error: Exception) -> str:
         trace = trace.tb_next
     line = f" in line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name}" if trace is not None else ""
     return f"It raises {type(error).__name__}: {error}{line}."
-
-
-def count_of_gradients(count: int) -> str:
-    return "1 gradient" if count == 1 else f"{count} gradients"

@@ -35,6 +35,13 @@ class BatchNorm(Module):
         Whether there are a weight, which begins as ones, and a bias, which begins as zeros.
     dtype : dtype
         The floating-point dtype of parameters and running statistics.
+
+    Raises
+    ------
+    ValueError
+        When the layer is called, if x has other channels or axes; in training, if a channel has fewer than two entries.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
     """
 
     _ndims: ClassVar[tuple[int, ...]]  # the numbers of axes that x may have
@@ -135,6 +142,13 @@ class LayerNorm(Module):
     dtype : dtype
         The floating-point dtype of the parameters.
 
+    Raises
+    ------
+    ValueError
+        When the layer is called, if the shape of x does not end in normalized_shape.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
+
     Examples
     --------
     >>> LayerNorm(2, eps=0)(np.array([[1.0, 3.0], [10.0, 30.0]])).data
@@ -186,6 +200,13 @@ class RMSNorm(Module):
     dtype : dtype
         The floating-point dtype of the weight.
 
+    Raises
+    ------
+    ValueError
+        When the layer is called, if the shape of x does not end in normalized_shape.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
+
     Examples
     --------
     >>> RMSNorm(2, eps=0)(np.array([[3.0, 3.0]])).data
@@ -233,6 +254,13 @@ class GroupNorm(Module):
         Whether each channel has a weight, which begins as 1, and a bias, which begins as 0.
     dtype : dtype
         The floating-point dtype of the parameters.
+
+    Raises
+    ------
+    ValueError
+        If num_groups does not divide num_channels; when the layer is called, if axis 1 of x is of another size.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
 
     Examples
     --------

@@ -126,6 +126,11 @@ class AdaptivePool(Module):
     ----------
     output_size : int or tuple of int
         The number of windows, one for all axes or one for each.
+
+    Raises
+    ------
+    ValueError
+        When the layer is called, if x has another number of axes, or no entries.
     """
 
     _axes: ClassVar[int]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from numbers import Integral, Real
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, MissingPackageError, ShapeError, describe
+from ..core.errors import ArgumentError, ArgumentTypeError, MissingFileError, MissingPackageError, ShapeError, describe
 from ..ops.primitive import as_array
 
 
@@ -50,12 +51,15 @@ FRACTION = Kind("a number from 0 to 1", Real, lambda x: 0 <= x <= 1)
 DECAY = Kind("a number of at least 0 and below 1", Real, lambda x: 0 <= x < 1)
 FLAG = Kind("True or False", bool | np.bool_)
 FUNCTION = Kind("a function", Callable)
+AXIS = Kind("a whole number", Integral)
 ARRAY = Kind("an array", object)  # its shape is checked where that of x is known
 
 # The kind of an argument by its name, which means the same in all layers, schedules and functions.
 KINDS: dict[str, Kind] = {
     "approximate": one_of("none", "tanh"),
-    "axis": Kind("a whole number", Integral),
+    "axis": AXIS,
+    "end_dim": AXIS,
+    "start_dim": AXIS,
     "dtype": Kind("one of floating-point numbers, such as float or 'float32'", object, is_floating, ArgumentTypeError),
     "ignore_index": Kind("a label", Integral),
     "metrics": instance_of(Mapping),
@@ -158,6 +162,14 @@ def check_dtype(layer: Any, x: Any, weight: Any) -> None:
             f"{np.result_type(x.dtype, weight.dtype)}. Write x.astype('{weight.dtype}'), or make the layer with "
             f"dtype='{x.dtype if x.dtype.kind == 'f' else 'float64'}'."
         )
+
+
+def existing_file(path: Any) -> Any:
+    """The path; raise if nothing is there."""
+    if not os.path.exists(path):
+        folder = "" if os.path.isabs(path) else f" in {os.getcwd()}"
+        raise MissingFileError(f"there is no file {os.fspath(path)}{folder}.")
+    return path
 
 
 def import_extra(module: str, what: str, cure: str = "") -> Any:

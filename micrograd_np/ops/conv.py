@@ -179,6 +179,7 @@ conv_input: Primitive = Primitive(
         example(D(2, 2, 2, 5), D(2, 1, 3, 2), shape=(5, 4), stride=(2, 1), padding=(0, 1)),
         example(D(1, 2, 3, 3), D(2, 2, 2, 2), shape=(4, 5), dilation=(1, 2), groups=2),
     ],
+    gloss="the convolution transposed: each entry of g times w, added up where windows overlap",
 )
 conv_weight: Primitive = Primitive(
     _conv_weight,
@@ -189,6 +190,7 @@ conv_weight: Primitive = Primitive(
         example(D(2, 3, 5), D(2, 2, 6), kernel=2, padding=1),
         example(D(2, 4, 5, 4), D(2, 2, 2, 3), (3, 2), stride=(2, 1), padding=(0, 1), dilation=(1, 3), groups=2),
     ],
+    gloss="the sum over all windows of x of g times the window",
 )
 
 

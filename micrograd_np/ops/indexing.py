@@ -136,6 +136,7 @@ getitem: Primitive = Primitive(
     bind=_bind_getitem,
     formula=lambda args, params, literal: args[0].subscript(join_index(params["index"], args[1:]), literal),
     views=True,
+    shaped_by_data=True,
     examples=[
         example(D(3, 4), 1),
         example(D(3, 4), (slice(None), slice(None, None, -2))),
@@ -146,6 +147,7 @@ getitem: Primitive = Primitive(
         example(D(2, 3, 4), (np.array([[True, False, True], [False, True, True]]), slice(1, 3))),
     ],
     onnx="Slice",
+    loop="chosen",
 )
 
 
@@ -165,6 +167,8 @@ scatter: Primitive = Primitive(
         example(D(3, 2), np.array([0, 2, 0]), shape=(4, 2)),
         example(D(), (slice(None), np.array([0, 2, 0])), shape=(2, 3)),
     ],
+    loop="scatter",
+    spelling="scatter",
 )
 
 
@@ -272,9 +276,9 @@ nanargmax = NonDifferentiable(np.nanargmax)
 nanargmin = NonDifferentiable(np.nanargmin)
 argsort = NonDifferentiable(np.argsort)
 argpartition = NonDifferentiable(np.argpartition)
-argwhere = NonDifferentiable(np.argwhere)
-nonzero = NonDifferentiable(np.nonzero)
-flatnonzero = NonDifferentiable(np.flatnonzero)
+argwhere = NonDifferentiable(np.argwhere, shaped_by_data=True)
+nonzero = NonDifferentiable(np.nonzero, shaped_by_data=True)
+flatnonzero = NonDifferentiable(np.flatnonzero, shaped_by_data=True)
 searchsorted = NonDifferentiable(np.searchsorted)
 digitize = NonDifferentiable(np.digitize)
 isin = NonDifferentiable(np.isin)

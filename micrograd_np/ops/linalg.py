@@ -69,13 +69,19 @@ def _cofactors_slope_x(h: Any, z: Any, g: Any, x: Any) -> Any:
 
 
 det = Primitive(np.linalg.det, lambda g, z, x: np.expand_dims(g, (-1, -2)) * cofactors(x), examples=INVERTIBLE)
-cofactors: Primitive = Primitive(_cofactors, lambda g, z, x: cofactors_slope(g, x), examples=INVERTIBLE)
+cofactors: Primitive = Primitive(
+    _cofactors,
+    lambda g, z, x: cofactors_slope(g, x),
+    examples=INVERTIBLE,
+    gloss="det(x) * inv(x).T, also where x is singular",
+)
 cofactors_slope: Primitive = Primitive(
     _cofactors_slope,
     lambda h, z, g, x: cofactors_slope(h, x),
     _cofactors_slope_x,
     bind=lambda g, x: ((as_array(g), as_array(x)), {}),
     examples=[example(D(3, 3), D(3, 3, through=invertible)), example(D(2, 3, 3), D(2, 3, 3, through=invertible))],
+    gloss="the derivative of cofactors(x) along g",
 )
 
 

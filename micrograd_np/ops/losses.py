@@ -190,6 +190,7 @@ excess = Primitive(
     exact=False,
     single=True,
     examples=[example(D(3, 4), np.array([3, 0, 3])), example(D(2, 2, 3), np.array([[0, 2], [1, 1]]))],
+    gloss="softmax(x) - y, with integer labels y as one-hot rows",
 )
 LABELS = np.array([3, 0, 3])
 cross_entropy = Primitive(

@@ -138,6 +138,7 @@ windows: Primitive = Primitive(
         example(D(1, 2, 6, 5), 2, dilation=(2, 3), fill=-1.0, padding=(0, 1)),
     ],
     onnx="Windows",
+    gloss="the windows of x, each as an axis of its own",
 )
 overlap_add: Primitive = Primitive(
     _overlap_add,
@@ -148,6 +149,7 @@ overlap_add: Primitive = Primitive(
         example(D(3, 2, 2, 1, 3, 5), (5, 4), stride=(2, 1), padding=1),
         example(D(2, 2, 1, 2, 4, 4), (6, 5), dilation=(2, 3), padding=(0, 1)),
     ],
+    gloss="each window of g put back in its place, added up where they overlap",
 )
 
 
@@ -257,6 +259,7 @@ max_pool_input: Primitive = Primitive(
     None,
     bind=_bind_input,
     examples=[example(D(2, 2, 2), *OF_SIGNALS), example(D(1, 2, 3, 5), *OF_IMAGES)],
+    gloss="each entry of g, at the place of the largest entry of its window; equal ones share",
 )
 max_pool_mean: Primitive = Primitive(
     _max_pool_mean,
@@ -265,6 +268,7 @@ max_pool_mean: Primitive = Primitive(
     None,
     bind=_bind_mean,
     examples=[example(D(2, 2, 5), *OF_SIGNALS), example(D(1, 2, 5, 4), *OF_IMAGES)],
+    gloss="for each window, the mean of g over its largest entries",
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.context import CURRENT, no_grad, tracing
+from ..core.dispatch import HALF, SINGLE, single
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor, as_ndarray
 from ..core.versions import memory_of
@@ -65,12 +66,12 @@ class Unit:
         self.counts = {name for name, is_entrywise in pairs if not is_entrywise}
 
     def options(self) -> dict[str, Any]:
-        """The group's options in the dtype of the parameters: its own arrays, where they have it, which are kept."""
-        if self.kept is not None:
+        """The group's options in the dtype of the parameters; beside float16 in float32."""
+        if self.kept is not None and not tracing():
             return self.kept
-        found = self.group.options(self.dtype)
+        found = self.group.options(SINGLE if self.dtype == HALF else self.dtype)
         if all(x is None or x is self.group[name]._data for name, x in found.items()):
-            self.kept = found  # the group writes other numbers into the same arrays
+            self.kept = found  # the group's own arrays, into which it writes other numbers
         return found
 
     def __getstate__(self) -> dict[str, Any]:
@@ -87,8 +88,8 @@ class Unit:
     def gradient(self, gradients: list[Any]) -> Any:
         """The gradient of the parameter, or those of several in one array."""
         if len(self.numbers) == 1:
-            return as_ndarray(gradients[self.numbers[0]])
-        return self.joined(("gradient",), [as_ndarray(gradients[i]) for i in self.numbers])
+            return single(as_ndarray(gradients[self.numbers[0]]))
+        return self.joined(("gradient",), [single(as_ndarray(gradients[i])) for i in self.numbers])
 
     def update(self, rule: Callable[..., None], g: Any, options: dict[str, Any]) -> None:
         """Apply an optimiser's update."""
@@ -136,8 +137,9 @@ class Optimiser:
 
     Options are numbers that may change between steps, such as the learning rate, in p's dtype, or None for one of
     `_optional_when_zero` that is 0; `_ranges` says which numbers are allowed. The state holds what `_begin` makes for a
-    parameter. All are arrays, or Tensors while a program is traced: write with NumPy's functions and operators,
-    `p -= ...`, as in a rule.
+    parameter. For a p of float16, options and gradient are float32, since 1e-8 and small squares are 0 in float16. All
+    are arrays, or Tensors while a program is traced: write with NumPy's functions and operators, `p -= ...`, as in a
+    rule.
 
     Parameters
     ----------
@@ -310,9 +312,9 @@ class Optimiser:
         for unit in self._units:
             for i, p, state in zip(unit.numbers, unit.parameters, unit.states, strict=True):
                 if gradients[i] is not None:
-                    options = unit.group.options(unit.dtype)
+                    options = unit.options()
                     with trace.updating(type(self).__name__, p, gradients[i], state):
-                        self.update(p, gradients[i], state, **options)
+                        self.update(p, single(gradients[i]), state, **options)
 
     def _all_present(self, gradients: list[Any]) -> bool:
         """Return whether all parameters have gradients; raise if one that may change has none."""

@@ -18,7 +18,6 @@ EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "nega
 SPREAD = TABLE["broadcast_to"]
 PACKS = TABLE["pack"], TABLE["pack_copies"]
 LISTED = 16  # numbers, and no more, are written out
-PRODUCTS = ("dot", "matmul", "inner", "vdot", "vecdot", "tensordot", "einsum", "matvec", "vecmat")
 
 
 def simplified(program: Steps, by_update: bool = False) -> Steps:
@@ -32,8 +31,9 @@ def simplified(program: Steps, by_update: bool = False) -> Steps:
     """
     check_arrays(program)
     apart: set[Value] = set()
+    rigid = read_by_layout(program)
     while True:
-        walk = Walk(apart, by_update)
+        walk = Walk(apart, by_update, rigid)
         for step in program.steps:
             walk.take(step)
         if apart == walk.apart:
@@ -44,8 +44,9 @@ def simplified(program: Steps, by_update: bool = False) -> Steps:
 class Walk:
     """One pass over the steps; `now` says what each value has become."""
 
-    def __init__(self, apart: Iterable[Value], by_update: bool) -> None:
+    def __init__(self, apart: Iterable[Value], by_update: bool, rigid: set[Value]) -> None:
         self.by_update = by_update
+        self.rigid = rigid  # values that must lie in memory as they did
         self.now: dict[Value, Value] = {}
         self.made: dict[Value, Step] = {}  # in order
         self.seen: dict[Any, Value] = {}
@@ -55,11 +56,11 @@ class Walk:
     def take(self, step: Step) -> None:
         self.before[step.output] = step
         op, inputs = step.op, tuple(self.current(x) for x in step.inputs)
-        if step.op.name in PRODUCTS:
+        if step.op.product:
             self.keep_apart(step, inputs)
         inputs = self.unspread(step, inputs)
         step = told(self.reshaped_once(step._replace(inputs=inputs)))
-        became = self.folded(step) or same(step, self.made) or self.spread_later(step)
+        became = self.folded(step) or self.unchanged(step) or self.spread_later(step)
         if became is None and not draws(op):
             key = (step.update if self.by_update else 0, signature(step))
             became = self.seen.setdefault(key, step.output)
@@ -77,10 +78,20 @@ class Walk:
     def current(self, x: Any) -> Any:
         return self.now.get(x, x) if isinstance(x, Value) else x
 
+    def unchanged(self, step: Step) -> Value | None:
+        """The input that a step leaves as it is."""
+        output = step.output
+        found = IDENTITIES[step.op.peephole](step, self.made) if step.op.peephole else None
+        if not isinstance(found, Value) or (found.shape, found.dtype) != (output.shape, output.dtype):
+            return None
+        if output in self.rigid and steps_of(found) != steps_of(output):
+            return None
+        return found if order_of(found) == order_of(output) else None
+
     def folded(self, step: Step) -> Value | None:
         """The value, if it can be known now."""
         values = [constant_of(x) for x in step.inputs]
-        to_nothing = step.op.name == "power" and is_number(step.inputs[1], 0)
+        to_nothing = step.op is TABLE["power"] and is_number(step.inputs[1], 0)
         if to_nothing:
             values = [np.ones(step.output.shape, step.output.dtype)]
         if draws(step.op) or step.output.shape is None or any(x is None for x in values):
@@ -88,7 +99,7 @@ class Walk:
         data = values[0] if to_nothing else np.asarray(step.op.kernel(*values, **step.params))
         if data.size > LISTED and not uniform(data):
             return None
-        key = (data.dtype, data.shape, data.tobytes())
+        key = (data.dtype, data.shape, data.strides, data.tobytes())
         return self.seen.setdefault(key, Value(CONSTANT, data, data.shape, data.dtype, data.strides))
 
     def unspread(self, step: Step, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -109,7 +120,7 @@ class Walk:
             return self.made[x].inputs[0]
         if isinstance(x, Value) and x.kind == CONSTANT and x.shape and uniform(x.of):
             first = np.array(x.of.flat[0])
-            key = (first.dtype, first.shape, first.tobytes())
+            key = (first.dtype, first.shape, first.strides, first.tobytes())
             return self.seen.setdefault(key, Value(CONSTANT, first, (), first.dtype, ()))
         return None
 
@@ -117,7 +128,7 @@ class Walk:
         """A broadcast number is computed with first, and broadcast then: the arithmetic is exact on each alike."""
         places = [i for i, x in enumerate(step.inputs) if x in self.made and self.made[x].op is SPREAD]
         others = [x for i, x in enumerate(step.inputs) if i not in places]
-        if step.op not in EXACT or len(places) != 1 or any(shape_of(x) for x in others):
+        if step.op not in EXACT or len(places) != 1 or any(shape_of(x) for x in others) or step.output in self.rigid:
             return None
         spread = self.made[step.inputs[places[0]]]
         inputs = [spread.inputs[0] if i in places else x for i, x in enumerate(step.inputs)]
@@ -138,7 +149,7 @@ class Walk:
 
     def reshaped_once(self, step: Step) -> Step:
         """A reshape of a reshape, where what lies between lay in memory as its source does."""
-        inner = self.made.get(step.inputs[0]) if step.op.name == "reshape" else None
+        inner = self.made.get(step.inputs[0]) if step.op is TABLE["reshape"] else None
         if inner is None or inner.op is not step.op or any(x.params.get("order", "C") != "C" for x in (inner, step)):
             return step
         source = inner.inputs[0]
@@ -217,31 +228,41 @@ def overlap(x: Value, y: Value) -> bool:
 
 
 def draws(op: Any) -> bool:
-    return bool(op.name == "_draw")
+    return bool(op.spelling == "draw")
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
     return getattr(x, "shape", ()) or ()
 
 
-def same(step: Step, made: dict[Value, Step]) -> Value | None:
-    """The input that a step leaves as it is."""
-    output = step.output
-    rule = IDENTITIES.get(step.op.name)
-    found = rule(step, made) if rule else None
-    if isinstance(found, Value) and (found.shape, found.dtype) == (output.shape, output.dtype):
-        return found if order_of(found) == order_of(output) else None
-    return None
+def read_by_layout(program: Steps) -> set[Value]:
+    """Return the values whose layout in memory decides about the last bits of what is made of them.
+
+    BLAS multiplies a matrix that lies row after row in another way than NumPy multiplies a broadcast view. An
+    elementwise row gives the same bits for both, and lays its result out in the same way if all that it reads goes
+    from row to row.
+    """
+    rigid: set[Value] = set()
+    for step in program.steps:
+        inputs = [x for x in step.inputs if isinstance(x, Value) and x.shape]
+        if not isinstance(step.op, Elementwise) or any(order_of(x) != sorted(order_of(x)) for x in inputs):
+            rigid.update(inputs)
+    return rigid
+
+
+def steps_of(x: Value) -> list[tuple[int, int]]:
+    """Return the length and the stride of each axis that is longer than 1."""
+    return [(size, stride) for size, stride in zip(x.shape, x.strides or (), strict=False) if size > 1]
 
 
 def told(step: Step) -> Step:
     """A step in the words that say most."""
     shape = step.output.shape or ()
-    if step.op.name == "swapaxes" and len(shape) == 2 and len(swapped(step)) == 2:
+    if step.op is TABLE["swapaxes"] and len(shape) == 2 and len(swapped(step)) == 2:
         return step._replace(op=TABLE["transpose"], params={"axes": None})
     if step.op is TABLE["dot"] and any(y.shape == () for y in step.inputs):  # a NumPy number has no `.dot`
         return step._replace(op=TABLE["multiply"])
-    if step.op.name == "reshape":
+    if step.op is TABLE["reshape"]:
         return step._replace(params={**step.params, "shape": shape})
     return step
 
@@ -320,19 +341,8 @@ def packed(step: Step, made: dict[Value, Step]) -> Value | None:
 
 
 Identity = Callable[[Step, dict[Value, Step]], Value | None]
-IDENTITIES: dict[str, Identity] = {
-    "multiply": times_one,
-    "divide": by_one,
-    "power": by_one,
-    "subtract": minus_zero,
-    "negative": undone,
-    "transpose": in_order,
-    "_item": packed,
-    "reshape": reshaped,
-    "swapaxes": swapped_back,
-    **dict.fromkeys(("logical_and", "logical_or", "bitwise_and", "bitwise_or"), twice),
-    **dict.fromkeys(("astype", "broadcast_to", "positive", "copy", "squeeze", "conjugate", "real"), first),
-}
+RULES = [times_one, by_one, minus_zero, undone, in_order, reshaped, swapped_back, packed, twice, first]
+IDENTITIES: dict[str, Identity] = {rule.__name__: rule for rule in RULES}  # by the field `peephole` of a row
 
 
 def constant_of(x: Any) -> Any:

@@ -74,7 +74,7 @@ def test_an_exception_is_answered_with_its_line():
 
     answer = learn.check("tanh", broken)
     assert "NameError" in answer.message
-    assert "of broken" in answer.message
+    assert "of broken. The shapes are g (3, 4), x (3, 4)." in answer.message
 
 
 def test_an_answer_that_writes_into_its_input_is_told_so():
@@ -82,7 +82,7 @@ def test_an_answer_that_writes_into_its_input_is_told_so():
         x *= 0
         return g
 
-    assert "writes into its input" in learn.check("tanh", careless).message
+    assert "writes into x." in learn.check("tanh", careless).message
 
 
 def test_a_mistake_that_no_exercise_knows_gets_a_report():
@@ -93,7 +93,7 @@ def test_a_mistake_that_no_exercise_knows_gets_a_report():
 
 
 def test_the_number_of_gradients_is_checked():
-    assert "1 gradient, and 2 gradients" in learn.check("matmul", lambda g, x, w: g @ w.T).message
+    assert "is 1, and must be 2" in learn.check("matmul", lambda g, x, w: g @ w.T).message
 
 
 def test_unknown_names_and_results_in_place_of_functions_are_refused():
