@@ -32,12 +32,10 @@ def is_finite(x: Any) -> bool:
 
 def mark_written(tensors: list[Tensor]) -> None:
     """Mark one write, made now, in the memory of all these tensors."""
-    first = memory_of(tensors[0])
+    first, *others = [x._memory or memory_of(x) for x in tensors]
     first.write()
-    written, where = first.written, first.where
-    for x in tensors:
-        seen = x._memory or memory_of(x)
-        seen.written, seen.where = written, where
+    for seen in others:
+        seen.written, seen.where = first.written, first.where
 
 
 class Unit:
@@ -58,6 +56,7 @@ class Unit:
         self.dtype = parameters[0].dtype
         self.buffers: dict[tuple[str, ...], Any] = {}
         self.kept: dict[str, Any] | None = None
+        self.precision = SINGLE if self.dtype == HALF else self.dtype
         self.tensors = [x for p, state in zip(parameters, states, strict=True) for x in (p, *state.values())]
         stops = list(accumulate(p.size for p in parameters))
         self.slices = [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
@@ -66,12 +65,12 @@ class Unit:
         self.counts = {name for name, is_entrywise in pairs if not is_entrywise}
 
     def options(self) -> dict[str, Any]:
-        """The group's options in the dtype of the parameters; beside float16 in float32."""
-        if self.kept is not None and not tracing():
+        """The group's options in the dtype of the arithmetic: its own arrays, where they have it, which are kept."""
+        if self.kept is not None:
             return self.kept
-        found = self.group.options(SINGLE if self.dtype == HALF else self.dtype)
+        found = self.group.options(self.precision)
         if all(x is None or x is self.group[name]._data for name, x in found.items()):
-            self.kept = found  # the group's own arrays, into which it writes other numbers
+            self.kept = found  # the group writes other numbers into the same arrays
         return found
 
     def __getstate__(self) -> dict[str, Any]:
@@ -312,7 +311,7 @@ class Optimiser:
         for unit in self._units:
             for i, p, state in zip(unit.numbers, unit.parameters, unit.states, strict=True):
                 if gradients[i] is not None:
-                    options = unit.options()
+                    options = unit.group.options(unit.precision)
                     with trace.updating(type(self).__name__, p, gradients[i], state):
                         self.update(p, single(gradients[i]), state, **options)
 
