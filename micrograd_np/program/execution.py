@@ -17,7 +17,7 @@ from ..core.tensor import Tensor, as_ndarray, constant
 from ..core.versions import latest, memory_of, next_id
 from .arguments import Guard, met
 from .codegen import Emitted, indented
-from .guards import Names, Outside, entries, same
+from .guards import Names, Outside, entries, unchanged
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
 from .record import value_of
 from .simplify import root, simplified
@@ -79,13 +79,13 @@ class Entry:
             "free": [],
             "frames": frames,
             "rebuild": program.rebuild,
-            "own": own,
+            "owned": owned,
             "memory": memory_of,
             "Left": Left,
         }
         scope |= {"context": CURRENT.get, "MISFIT": MISFIT, "function": function}
         self.calls = count()
-        self.names = Names(scope | {"same": same, "entries": entries, "served": self.calls.__next__})
+        self.names = Names(scope | {"unchanged": unchanged, "entries": entries, "served": self.calls.__next__})
         self.types = types
         guard = Guard(args, kwargs, self.names, met(program), moving)
         self.leaves, self.paths = guard.leaves, guard.paths
@@ -140,7 +140,8 @@ class Entry:
         shared = Counter(root(x, made) for x in (*results, *(g for _, g in left)))
         for i, (target, g) in enumerate(left, len(results)):
             alone = g.kind == RESULT and shared[root(g, made)] == 1
-            lines.append(f"{self.tensor(target)}._grad = {f'own(ends[{i}])' if alone else f'array(ends[{i}]).copy()'}")
+            end = f"owned(ends[{i}])" if alone else f"array(ends[{i}]).copy()"
+            lines.append(f"{self.tensor(target)}._grad = {end}")
         lines += [f"{self.tensor(target)}._grad = None" for target, g in program.gradients if g is None]
         places = iter(range(len(results)))
         given = [
@@ -177,7 +178,7 @@ def mode(names: Names) -> str:
     return f"((now := context()) is {names(now)} or now.watch is None and now.recording is {now.recording})"
 
 
-def own(array: Any) -> Any:
+def owned(array: Any) -> Any:
     """A gradient in memory of its own."""
     array = np.asarray(array)
     return array if array.base is None else array.copy()

@@ -101,7 +101,7 @@ def reshaped(step: Step, index: Index) -> Index:
         rest = iter(entries)
         return tuple("0" if size == 1 else next(rest) for size in before)
     place = " + ".join(
-        times(i, stride) for i, stride, size in zip(index, steps(after), after, strict=True) if size != 1
+        scaled_index(i, stride) for i, stride, size in zip(index, steps(after), after, strict=True) if size != 1
     )
     return tuple(within(place, stride, size) for stride, size in zip(steps(before), before, strict=True))
 
@@ -111,7 +111,7 @@ def steps(shape: Shape) -> list[int]:
     return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
 
-def times(i: str, stride: int) -> str:
+def scaled_index(i: str, stride: int) -> str:
     return i if stride == 1 else f"{i} * {stride}"
 
 
@@ -135,7 +135,7 @@ def picked(template: tuple[Any, ...], shape: Shape, index: Index) -> Index:
         elif isinstance(part, slice):
             start, _, stride = part.indices(next(sizes))
             i = next(rest)
-            found.append(i if (start, stride) == (0, 1) else f"({start} + {times(i, stride)})")
+            found.append(i if (start, stride) == (0, 1) else f"({start} + {scaled_index(i, stride)})")
         else:
             size = next(sizes)
             found.append(str(part % size))

@@ -26,7 +26,7 @@ from .formulas import (
     reshaped,
     shape_of,
 )
-from .indices import found_shape, gathered, slots, split
+from .indices import found_shape, gathered, slots, split_index
 from .nests import Nest, Plan, results
 from .numbers import as_kind, dtypes, number, spelled_kind
 
@@ -146,7 +146,7 @@ class Text:
         arrays = slots(step)
         if not arrays:
             return picked(step.params["index"], shape, index)
-        where, rest = split(step, shape, index)
+        where, rest = split_index(step, shape, index)
         axes = [part for part in expanded(step.params["index"], shape) if part is not None]
         sizes = {int(part): size for part, size in zip(axes, shape, strict=True) if isinstance(part, Slot)}
         entries = []
