@@ -11,7 +11,7 @@ import textwrap
 from pathlib import Path
 
 import micrograd_np as mg
-from micrograd_np import nn, optim
+from micrograd_np import data, nn, optim
 from micrograd_np.ops import FUNCTIONS
 from micrograd_np.ops.primitive import Elementwise, MultiOutput, NonDifferentiable, Primitive
 
@@ -256,10 +256,7 @@ def declared(name, function, result=None, method=False):
 # What a call of a layer returns, where it is not one Tensor.
 PAIRS = ("Recurrent", "RNN", "GRU", "LSTM", "MultiheadAttention")
 CALLS = dict.fromkeys(PAIRS, "tuple[Tensor, Any]") | {"LSTMCell": "tuple[Tensor, Tensor]"}
-HIDDEN = """
-    add begin called check_gradients check_of diverged named_state optional_when_zero position ranges trace_updates
-    update with_options without_gradients rate set_rates is_better reduce from_input from_state start
-""".split()
+HIDDEN = ("forward", "training", "update", "rate")
 
 SEQUENTIAL = """class Sequential(Module, Generic[Unpack[_Layers]]):
     def __init__(self, *layers: Unpack[_Layers]) -> None: ...
@@ -313,14 +310,16 @@ def class_stub(cls, public):
     if "__init__" in vars(cls) or not bases or bases == ["Module"]:
         taken = declared("__init__", cls, "None").replace("(", "(self, ", 1).replace("(self, )", "(self)")
         lines.append(taken)
-    if issubclass(cls, nn.Module) and hasattr(cls.__init__, "__code__") and "signature" not in vars(cls):
+    if "__signature__" in vars(cls):  # a layer of a function, whose options are attributes
+        lines += [f"{name}: {annotated(p.annotation)}" for name, p in cls.__signature__.parameters.items()]
+    elif issubclass(cls, nn.Module) and hasattr(cls.__init__, "__code__"):
         lines += [f"{name}: {kind}" for name, kind in dict(attributes(cls)).items()]
     if cls.__name__ == "Module":
         lines += ["training: bool", "def __call__(self, *args: Any, **kwargs: Any) -> Any: ..."]
     elif issubclass(cls, nn.Module):
         lines.append(declared("__call__", cls.forward, CALLS.get(cls.__name__, "Tensor"), method=True))
     for name, value in vars(cls).items():
-        if name.startswith("_") or name in (*HIDDEN, "forward", "training"):
+        if name.startswith("_") or name in HIDDEN:
             continue
         if isinstance(value, property):
             lines += ["@property", f"def {name}(self) -> {'float' if name == 'lr' else 'Any'}: ..."]
@@ -379,9 +378,24 @@ def linalg_stub():
     return HEAD + "from . import Tensor\n\nOperand = Any\n" + "\n".join(lines) + "\n"
 
 
+def functional_stub():
+    """The names of nn.functional, from where they are declared."""
+    module = nn.functional
+    lines = [f"from {'.' if name in nn.__all__ else '..'} import {name} as {name}" for name in module.__all__]
+    return "\n".join([f'"""{module.__doc__.splitlines()[0]}"""', "", *lines]) + "\n"
+
+
+def data_stub():
+    """The names of data, from the modules that define them."""
+    lines = [f"from .{getattr(data, x).__module__.rpartition('.')[2]} import {x} as {x}" for x in data.__all__]
+    return "\n".join([f'"""{data.__doc__}"""', "", *lines]) + "\n"
+
+
 STUBS = {
     PACKAGE / "__init__.pyi": stub,
     PACKAGE / "nn" / "__init__.pyi": nn_stub,
+    PACKAGE / "nn" / "functional.pyi": functional_stub,
+    PACKAGE / "data" / "__init__.pyi": data_stub,
     PACKAGE / "optim" / "__init__.pyi": optim_stub,
     PACKAGE / "linalg.pyi": linalg_stub,
 }

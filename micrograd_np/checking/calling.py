@@ -29,6 +29,8 @@ RESULTS = ("loss", "cost", "output", "out", "y_hat", "yhat", "prediction", "scor
 NEAR = 1e-3  # how far inputs are moved off a kink, relative to the size of each
 DATA = {"x", "y", "t", "target", "targets", "label", "labels", "data", "y_true", "truth"}  # seldom have a gradient
 DEPTH = 4
+MOST_ASSIGNMENTS = 6
+ENTROPY = (7919, 20011, 104729)  # of cotangents: they must not equal the user's data, often default_rng(0).normal()
 
 
 @dataclass(eq=False)
@@ -63,6 +65,7 @@ class Pair:
         check_inputs(forward, inputs)
         self.forward, self.backward, self.gradient = forward, backward, gradient
         self.shift: dict[int, Array] = {}
+        self.assignment, self.assignments = 0, 1  # of the gradients to the inputs, where several fit
         if not any(is_float(as_numbers(x)) for x in flatten(tuple(inputs))[0]):
             inputs = tuple(float(x) if type(x) is int else x for x in inputs)
         self.inputs = tuple(as_numbers(x) for x in inputs)
@@ -172,7 +175,7 @@ class Pair:
             return [scale * np.asarray(plain(g), dtype=float) for g in given]
         if len(values) == 1 and values[0].size == 1:
             return [np.full(values[0].shape, scale)]
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng([*ENTROPY, seed])
         return [scale * rng.normal(size=x.shape) if x.dtype.kind == "f" else np.zeros(x.shape) for x in values]
 
     def backward_arguments(
@@ -236,20 +239,28 @@ class Pair:
             if slot.owner is None:
                 continue
             name = str(slot.owner[-1][1])
-            keys = [f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad", f"g{name}", f"delta_{name}"]
             for place, own in gradient_places(owner, slot.owner):
-                good = [key for key in (*keys, *own * [name]) if np.shape(plain(place.get(key))) == slot.value.shape]
+                keys = [key for key in place if is_gradient_name(str(key), name) or (own and key == name)]
+                good = [key for key in keys if np.shape(plain(place[key])) == slot.value.shape]
                 if good:
-                    found[slot] = place[good[0]]
+                    exact = [key for key in good if name in str(key)]  # dW for W, if there is dw for w, too
+                    found[slot] = place[(exact or good)[0]]
                     break
         return found
+
+    def unmatched(self, played: Played) -> list[str]:
+        """Return the attributes that are weights, by their use with a gradient of the same kind, and have none here."""
+        if not any(isinstance(key, Slot) and key.owner for key in played.hand) and self.backward is None:
+            return []
+        return [slot.label for slot in self.slots if slot.owner is not None and slot not in played.hand]
 
     def returned_gradients(self, returned: Any, stored: bool) -> dict[Any, Any]:
         floats = [slot for slot in self.slots if slot.owner is None]
         if isinstance(returned, dict):
             return {self.named(key): value for key, value in returned.items()}
         found = list(returned) if isinstance(returned, tuple | list) else [returned]
-        if len(floats) == 1 and np.shape(whole := as_numbers(found)) == floats[0].value.shape and floats[0].value.ndim:
+        whole = as_numbers(found) if isinstance(returned, list) or len(floats) == 1 else None
+        if isinstance(whole, np.ndarray) and any(whole.shape == slot.value.shape for slot in floats):
             found = [whole]  # a list of numbers, as the input is
         named = [x for x in found if isinstance(x, dict)]
         if len(named) == 1 and all(np.ndim(plain(x)) == 0 for x in found if x is not named[0]):
@@ -261,13 +272,13 @@ class Pair:
         if len(values) == len(self.leaves):
             pairs = zip(by_position, values, strict=True)
         elif len(values) <= len(floats):
-            pairs = zip(fitting(values, floats), values, strict=True)
+            pairs = zip(self.fitting(values, floats), values, strict=True)
         elif stored and not floats:
             return {}
         elif state := [slot for slot in self.slots if slot.owner is not None]:
             if len(values) > len(floats) + len(state):
                 raise too_many(values, floats)
-            pairs = zip(fitting(values, [*floats, *state]), values, strict=True)
+            pairs = zip(self.fitting(values, [*floats, *state]), values, strict=True)
         else:
             raise too_many(values, floats)
         return {slot: value for slot, value in pairs if slot is not None and value is not None}
@@ -282,26 +293,55 @@ class Pair:
                     return Labelled(key, slot)
         return key
 
+    def fitting(self, values: Sequence[Any], slots: Sequence[Slot]) -> Sequence[Slot]:
+        """Return the inputs that the gradients belong to, by shape if there are fewer gradients, else the last ones."""
+        if len(values) == len(slots):
+            return slots
+        shapes = [np.shape(plain(x)) for x in values]
+        found = [c for c in combinations(slots, len(values)) if [x.value.shape for x in c] == shapes]
+        found = found or [tuple(slots[len(slots) - len(values) :])]
+        found = sorted(found, key=lambda c: sum(slot.label.lower() in DATA for slot in c))
+        self.assignments = min(len(found), MOST_ASSIGNMENTS)
+        return found[self.assignment % len(found)]
+
     def write_state(self, owner: Any, replaced: Mapping[int, Any]) -> None:
         """Set attributes of a copy to the moved values, or to Tensors."""
         for k, slot in enumerate(self.slots):
             if slot.owner is not None and owner is not None and (k in replaced or -1 - k in self.shift):
                 put(owner, slot.owner, replaced.get(k, self.shift.get(-1 - k)))
 
-    def move(self, seed: int) -> Pair:
-        """Return the same functions with every float input moved a little."""
-        rng = np.random.default_rng(seed)
+    def at(self, values: Sequence[Array]) -> Pair:
+        """Return the same functions at other values of the float inputs."""
         other = copy.copy(self)
-        other.shift = {}
-        for k, slot in enumerate(self.slots):
-            size = max(float(np.max(np.abs(slot.value), initial=0)), 1e-3)
-            key = slot.position if slot.owner is None else -1 - k
-            other.shift[key] = slot.value + NEAR * size * rng.normal(size=np.shape(slot.value)).astype(slot.value.dtype)
-        other.slots = [
-            Slot(s.label, other.shift[s.position if s.owner is None else -1 - k], s.owner, s.position, s.names)
-            for k, s in enumerate(self.slots)
-        ]
+        pairs = list(zip(self.slots, values, strict=True))
+        other.shift = {s.position if s.owner is None else -1 - k: x for k, (s, x) in enumerate(pairs)}
+        other.slots = [Slot(s.label, x, s.owner, s.position, s.names) for s, x in pairs]
         return other
+
+    def moved(self) -> Pair:
+        """Return the same functions with every float input moved a little."""
+        rng = np.random.default_rng(1)
+        sizes = [max(float(np.max(np.abs(s.value), initial=0)), 1e-3) for s in self.slots]
+        noise = [rng.normal(size=np.shape(s.value)).astype(s.value.dtype) for s in self.slots]
+        return self.at([s.value + NEAR * size * by for s, size, by in zip(self.slots, sizes, noise, strict=True)])
+
+    def in_double(self) -> Pair:
+        """Return the same functions at the same values in float64, where they give float64 and finite numbers there.
+
+        Whether a formula is right does not depend on the precision, and in float64 rounding hides no mistake.
+        """
+        if all(s.value.dtype.itemsize >= 8 for s in self.slots):
+            return self
+        wide = self.at([s.value.astype(np.float64) for s in self.slots])
+        with np.errstate(all="ignore"):
+            played = self.play()
+            hands = [np.asarray(plain(g)) for g in played.hand.values()]
+            if any(g.dtype.kind == "f" and not np.isfinite(g).all() for g in hands):
+                return self  # a nan that only float32 has is a finding
+            try:
+                return wide if all(y.dtype != np.float32 for y in wide.play().outputs) else self
+            except Exception:  # it takes float32 only
+                return self
 
 
 class Labelled(str):
@@ -313,6 +353,12 @@ class Labelled(str):
         found = super().__new__(cls, name)
         found.slot = slot
         return found
+
+
+def is_gradient_name(key: str, name: str) -> bool:
+    """Return whether an attribute's name says that it is the gradient of another, as dW, grad_w or w_grad for w."""
+    key, name = (text.replace("_", "").lower() for text in (key, name))
+    return key in (f"d{name}", f"grad{name}", f"{name}grad", f"g{name}", f"delta{name}", f"d{name}s", f"{name}gradient")
 
 
 def as_method(f: Any) -> Any:
@@ -414,13 +460,3 @@ def label_leaves(inputs: Sequence[Any], parameters: Sequence[str]) -> list[str]:
 def copied(tree: Any) -> Any:
     leaves, rebuild = flatten(tree)
     return rebuild([np.array(x) if hasattr(x, "dtype") else x for x in leaves])
-
-
-def fitting(values: Sequence[Any], slots: Sequence[Slot]) -> Sequence[Slot]:
-    """Return the inputs that the gradients belong to, by shape if there are fewer gradients, else the last ones."""
-    if len(values) == len(slots):
-        return slots
-    shapes = [np.shape(plain(x)) for x in values]
-    found = [c for c in combinations(slots, len(values)) if [x.value.shape for x in c] == shapes]
-    found = found or [tuple(slots[len(slots) - len(values) :])]
-    return min(reversed(found), key=lambda c: sum(slot.label.lower() in DATA for slot in c))

@@ -5,6 +5,7 @@ If the forward pass cannot be recorded, the graph is one op, and finite differen
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 import traceback
@@ -30,6 +31,7 @@ Array = Any
 Name = Callable[[Any], str | None]
 SECONDS = 4.0  # for the differences of one input; if it has too many entries for that, some are drawn at random
 FEWEST = 24
+BARS = 4  # where numbers alone judge, a gradient may be off by so many error bars
 NUMERIC = Closeness(1e-5, 1e-7)
 
 
@@ -50,6 +52,11 @@ class Case:
     sizes: Mapping[int, str] = field(default_factory=dict)  # of outputs that are in no graph
     moved: Callable[[], Case] | None = None
     by_numbers: Callable[[], Case] | None = None
+    other: Callable[[], Case] | None = None  # with the gradients taken for those of other inputs that they fit
+    kinked: tuple[int, int] = (
+        0,
+        0,
+    )  # entries whose slopes to both sides differ, and all entries, where numbers alone judge
 
 
 def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
@@ -62,6 +69,7 @@ def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
 
 def function_case(pair: Pair) -> Case:
     """Return the case of two functions, or of a loss with gradients; forward is recorded if possible."""
+    pair = pair.in_double()
     played = pair.play()
     again = pair.play()
     for first, second in zip(played.outputs, again.outputs, strict=True):
@@ -82,7 +90,19 @@ def function_case(pair: Pair) -> Case:
     loss = played.outputs[0].size == 1 and not played.seeded and pair.gradient is None and pair.backward is not None
     case.factor = None if loss else 1.0
     case.faults, case.notes = faults, [*case.notes, *notes]
-    case.moved = lambda: function_case(pair.move(1))
+    if pair.assignments > 1:
+        chosen = " and ".join(slot.label for key in played.hand if (slot := slot_of(key)))
+        case.notes.append(f"What was returned fits several inputs, and is taken for the gradient of {chosen}.")
+        if pair.assignment + 1 < pair.assignments:
+            other = copy.copy(pair)
+            other.assignment = pair.assignment + 1
+            case.other = lambda: function_case(other)
+    if without := pair.unmatched(played):
+        case.notes.append(
+            f"No gradient was found for {', '.join(without)}: looked for names such as d{without[0]}, "
+            f"grad_{without[0]} and {without[0]}_grad."
+        )
+    case.moved = lambda: function_case(pair.moved())
     return case
 
 
@@ -206,7 +226,7 @@ def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> 
         if frame.f_code is code:
             for x in frame.f_locals.values():
                 scalar = isinstance(x, Tensor) and x.requires_grad and x.size == 1
-                if scalar and np.allclose(x._data, played.outputs[0], 1e-9):
+                if scalar and np.allclose(x._data, played.outputs[0], 2 * EPS, 0):  # the loss so far may be near it
                     return [x]
     return None
 
@@ -235,9 +255,9 @@ def numeric(pair: Pair, played: Played, why: str) -> Case:
     if lost:
         notes.append(f"Not checked: {', '.join(lost)}, which only a recorded forward pass has.")
     tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for slot in hand}
-    found = {}
+    found, kinked = {}, [0]
     for slot, (_, value) in hand.items():
-        found[slot] = differences(pair, played, slot, np.asarray(plain(value)))
+        found[slot] = differences(pair, played, slot, np.asarray(plain(value)), kinked)
     slots = list(tensors)
     total = float(sum(np.sum(x * g) for x, g in zip(played.outputs, played.cotangents, strict=True)))
 
@@ -246,11 +266,13 @@ def numeric(pair: Pair, played: Played, why: str) -> Case:
 
     op = Primitive(pair.forward, *[rule(k) for k in range(len(slots))], kernel=lambda *xs: np.array(total))
     output = op(*tensors.values())
+    output._created_at = None  # this op is no line of the user's
     slack = {tensors[slot]: bars for slot, (_, bars) in found.items()}
     names = {id(x): slot.label for slot, x in tensors.items()}
     by_tensor = under_tensors(dict(hand.values()), tensors)
     case = Case(output, None, by_tensor, lambda x: names.get(id(x)), notes=notes, unrecorded=True, slack=slack)
     case.sizes = sizes_of_outputs(played.outputs)
+    case.kinked = (kinked[0], sum(slot.value.size for slot in hand)) if kinked[0] else (0, 0)
     return case
 
 
@@ -264,14 +286,13 @@ def sizes_of_outputs(outputs: Sequence[Array]) -> dict[int, str]:
     return {number: text for number, text in found.items() if number > 1}
 
 
-def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Array, Array]:
+def differences(pair: Pair, played: Played, slot: Slot, hand: Array, kinked: list[int]) -> tuple[Array, Array]:
     """Return the gradient by finite differences, entry by entry, and its error bars.
 
     If the input is too large for that, only random entries are measured; the others are taken from the hand, after
     random directions have been searched for errors in them.
     """
     x = np.asarray(slot.value, dtype=float)
-    size = min(1.0, largest(x)) or 1.0  # steps are relative to small inputs
     eps = max([float(np.finfo(y.dtype).eps) for y in (slot.value, *played.outputs) if y.dtype.kind == "f"], default=EPS)
 
     def values(_: Any) -> Callable[[Array], Array]:
@@ -293,21 +314,19 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Ar
         return f
 
     def slopes(directions: list[Array]) -> tuple[Array, Array]:
-        low, high = scaled_slopes([size * v for v in directions])
-        return low / size, high / size
-
-    def scaled_slopes(directions: list[Array]) -> tuple[Array, Array]:
         what = Measured(values, x.ravel(), eps, inner)
         goal = 1e-7 if eps <= EPS else 1e-3
-        found = estimate(what, directions, lambda s: goal * np.maximum(np.abs(s.value), size * scale))
+        found = estimate(what, directions, lambda s: goal * np.maximum(np.abs(s.value), scale))
+        kinked[0] += int(found.kinked.sum())
         low, high = found.bounds
         middle = np.where(np.isfinite(low + high), (low + high) / 2, found.value)
-        return middle[:, 0], np.where(np.isfinite(low + high), (high - low) / 2, np.inf)[:, 0]
+        return middle[:, 0], np.where(np.isfinite(low + high), BARS * (high - low) / 2, np.inf)[:, 0]
 
     start = time.perf_counter()
     middle = values(None)(x.ravel())
     each = 8 * (time.perf_counter() - start)
     inner = float(sum(np.sum(np.abs(y * g)) for y, g in zip(played.outputs, played.cotangents, strict=True)))
+    inner = max(inner, noise(values(None), x.ravel(), eps) / eps)
     scale = 1e-6 * max(largest(hand), float(np.abs(middle[0])) * 1e-3)
     count = int(np.clip(SECONDS / each, min(FEWEST, x.size), x.size)) if x.size else 0
     rng = np.random.default_rng(0)
@@ -329,3 +348,15 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> tuple[Ar
             found, bars = slopes(list(axes(x.ravel(), [entry])))
             whole[entry], slack[entry] = found[0], bars[0]
     return whole.reshape(x.shape), slack.reshape(x.shape)
+
+
+def noise(f: Callable[[Array], Array], x: Array, eps: float) -> float:
+    """Return the rounding error of a function's value: the scatter of values at points in a row that nearly coincide.
+
+    It may be far larger than that of the value itself, as in log(1 - s) for s near 1.
+    """
+    steps = np.arange(9.0)
+    direction = np.random.default_rng(0).uniform(0.5, 1.5, x.size) * np.where(x, np.abs(x), largest(x) or 1.0)
+    values = np.array([f(x + 100 * eps * k * direction)[0] for k in steps], dtype=float)
+    line = np.polynomial.Polynomial.fit(steps, values, 1)
+    return float(np.max(np.abs(values - line(steps)))) if np.isfinite(values).all() else 0.0

@@ -10,28 +10,19 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from .claims import GIVEN, RIGHT, WRONG, Closeness, Row, check_finite, differ, fit_shape, in_backward_order
-from .closed_forms import closed_forms, other_forwards
 from .conventions import Convention, Sizes, factor_name, mark, odd_rows, open_factors, plausible, rounded
-from .hypotheses import PROVEN, Hypothesis, Suspicion, values_of
-from .kinks import Kinks, best_choice
+from .kinks import Kinks, best_choice, least_squares_choice
+from .places import PLACES, PROVEN, Change, Hypothesis, hypotheses
 from .replay import Recording, is_array
-from .slips import activations, mutations, patterns, stale, terms
+from .suspicion import Suspicion, values_of
 
 Array = Any
 
-SOURCES = {
-    activations: "all slips in activations",
-    closed_forms: "all slips in softmax, normalisations, powers and extremes",
-    terms: "all slips in sums of uses",
-    mutations: "all slips in single rules",
-    patterns: "all changes of the gradients on the way",
-    other_forwards: "all terms left out of values",
-}
 NOTHING = 1e-12
 NEWTON_STEPS = 8
+SEEN = 10  # how far beyond the tolerance a difference must be that a number is fitted to
 BUDGET = 1_500_000_000
 PER_NODE = 5000  # the overhead of one op, in entries that take as long
-
 
 # Kinds that only describe the numbers: used only if no other kind explains how they came about.
 DESCRIPTIONS = {"another's", "value", "added", "unnamed scale", "gradient of another", "part scaled", "scale of a use"}
@@ -42,19 +33,28 @@ CUTS = (
     *("softmax without the one-hot", "taken as constant", "a use missing", "one use only", "missing path"),
     "operand left out",
 )
-# Kinds that give the same numbers as a mean or a variance that is taken as constant.
-LIKE_CONSTANTS = {
-    "exponent",
-    "left out",
-    "derivative left out",
-    "another's derivative",
-    "scale of a use",
-    "sign of a term",
+# A kind that fits, and kinds that give the same numbers and say less.
+SAYS_LESS = {
+    "taken as constant": {
+        *("exponent", "left out", "derivative left out", "another's derivative", "scale of a use", "sign of a term"),
+    },
+    "derivative left out": {
+        *("left out", "another's derivative", "derivative of the wrong value", "part of the derivative"),
+        *("derivative of the derivative", "derivative inverted", "function"),
+    },
+    "left out": {"derivative of the derivative", "derivative inverted"},
+    "never written": {"part scaled", "divided by counts", "scale of a use"},
+    "scale": {"scale of a use"},
+    "sign": {"scale of a use"},
+    "unnamed scale": {"scale of a use"},
+    "transpose": {"reshape"},
+    "exponent": {"another's derivative"},
 }
 # These give the same numbers at each value on the way, so only one of each kind is listed.
 ANYWHERE = {"sign", "transpose", "scale", "unnamed scale", "left out", "summed early", "averaged early"}
 MOST_OF_A_KIND = 3
 SCALES = {"scale", "unnamed scale", "part scaled", "divided by counts"}
+FORWARD_IN_TIME = {"after the update", "stale"}  # a learning rate is positive
 
 
 @dataclass
@@ -97,44 +97,44 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
     factors : sequence of float
         Common factors that the gradients by hand may have: only 1 if right rows show the convention.
     """
-    if not at.hands[at.row.tensor].any():
+    if not at.hand.any():
         empty = [row.label for row in at.rows if row.status == WRONG and not row.hand.any()]
         reasons = "never written, clipped to 0, or cut to whole numbers in an integer array"
         return [Cause("stopped", f"{' and '.join(empty)} is zero everywhere: {reasons}", empty)]
     found: list[Cause] = []
     with np.errstate(all="ignore"):
-        for hypothesis in hypotheses(at, budget):
+        for hypothesis in within(budget, at):
             try:
                 cause = test(hypothesis, at, close, factors, budget)
             except Exception:  # a mistake that cannot be computed is not the user's
                 continue
             if cause:
                 found.append(cause)
+    strong = [cause for cause in found if not cause.alone]
+    if strong and all(cause.kind in SCALES for cause in strong):
+        found = [cause for cause in found if cause.alone and cause.kind == "exponent"] or strong
+    else:
+        found = strong or found
     if not found:
         return []
-    if any(not cause.alone for cause in found):
-        strong = [cause for cause in found if not cause.alone]
-        vague = all(cause.kind in SCALES for cause in strong)
-        found = [cause for cause in found if cause.alone and cause.kind == "exponent"] if vague else []
-        found = found or strong
     most = max(len(cause.rows) for cause in found)
     found = [cause for cause in found if len(cause.rows) == most]
     plain = min(factors.index(cause.factor) for cause in found)
     return distinct([cause for cause in found if factors.index(cause.factor) == plain])
 
 
-def hypotheses(at: Suspicion, budget: Budget) -> Iterator[Hypothesis]:
-    """Yield all hypotheses of the table of mistakes; an exception in one source ends only that source."""
-    for i, (source, what) in enumerate(SOURCES.items()):
-        offered = source(at)
-        floor = budget.left - budget.left // (len(SOURCES) - i)  # each source has an equal share of what is left
+def within(budget: Budget, at: Suspicion) -> Iterator[Hypothesis]:
+    """Yield all hypotheses of the table; an exception in one place ends only that place, and so does its budget."""
+    for i, place in enumerate(PLACES):
+        floor = budget.left - budget.left // (len(PLACES) - i)  # each place has an equal share of what is left
+        offered = hypotheses(place, at)
         while True:
             if budget.left <= floor:
-                budget.untried[what] = None
+                budget.untried[place] = None
                 break
             try:
                 hypothesis = next(offered, None)
-            except Exception:  # the source does not handle this kind of op
+            except Exception:  # the place is not defined for this kind of op
                 break
             if hypothesis is None:
                 break
@@ -148,12 +148,10 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     given = {cause.kind for cause in causes}
     cut = next((kind for kind in CUTS[:-1] if kind in given), "")
     unsaid = {*CUTS} - {cut} if cut else set()
-    unsaid |= LIKE_CONSTANTS if cut == "taken as constant" else set()
-    unsaid |= {"left out"} if "derivative left out" in given else set()
-    unsaid |= {"scale of a use"} if given & {"scale", "sign", "unnamed scale"} else set()
-    unsaid |= {"reshape"} if "transpose" in given else set()
+    for kind in given - unsaid:
+        unsaid |= SAYS_LESS.get(kind, set())
     kinds: dict[str, dict[str, Cause]] = {}
-    for cause in sorted(causes, key=lambda cause: cause.kind != cut):
+    for cause in sorted(causes, key=lambda cause: (cause.kind != cut, cause.kind == "mean for sum")):
         if cause.kind not in unsaid:
             kinds.setdefault(cause.kind, {}).setdefault(cause.says, cause)
     return [
@@ -167,103 +165,108 @@ def test(
     hypothesis: Hypothesis, at: Suspicion, close: Closeness, factors: Sequence[float], budget: Budget
 ) -> Cause | None:
     """Return the cause if the hypothesis gives the numbers of the row and changes no right row, else None."""
-    hand = at.hands[at.row.tensor]
-    if not hypothesis.unknown:
-        if at.rules_out(hypothesis, hand, factors, max(1e-6, 100 * close.floor)):
+    if not hypothesis.mistake.fitted:
+        change = hypothesis.change()
+        if rules_out(change, at, factors, max(1e-6, 100 * close.floor)):
             budget.spend(0.1)
             return None
         if not budget.spend():
             return None
-        effects = effects_of(hypothesis, at)
-        change, expected = effects.get(at.row.tensor), at.row.expected
-        if change is None:
-            return None
-        factor = nearest(factors, hand, expected + change, float(np.max(np.abs(expected), initial=0)))
-        return confirmed(hypothesis.kind, hypothesis.says, effects, factor, at, close)
+        found = replayed(change, at)
+        size = float(np.max(np.abs(at.row.expected), initial=0))
+        factor = nearest(factors, at.hand, found[at.row.tensor], size)
+        return confirmed(hypothesis.kind, hypothesis.says, found, factor, at, close)
     for factor in (k for k in factors if abs(k) == 1):
-        if not budget.spend(1.0 if hypothesis.family is None else 8.0):
-            return None
-        number, effects = settled(hypothesis, at, factor)
-        kind, says = worded(hypothesis, number, at)
-        cause = confirmed(kind, says, effects, factor, at, close) if number else None
-        if cause:
-            return cause
+        number = fitted(hypothesis, at, factor, close, budget)
+        if number and (number > 0 or hypothesis.kind not in FORWARD_IN_TIME) and budget.spend():
+            kind, says = worded(hypothesis, number, at)
+            cause = confirmed(kind, says, replayed(hypothesis.change(number), at), factor, at, close)
+            if cause:
+                return cause
     return None
+
+
+def rules_out(change: Change, at: Suspicion, factors: Sequence[float], slack: float) -> bool:
+    """Return whether, along one direction, a change cannot give the gradient by hand, up to the factors."""
+    if len(change.rules) > 1 or change.values:
+        return False
+    changes = dict(change.gradients)
+    for node, override in change.overrides(at).items():
+        g = at.base[node]
+        for x, part in override(g) + [(x, -part) for x, part in at.recording.pull(node, g)]:
+            changes[x] = changes[x] + part if x in changes else part
+    along = at.tangents[at.row.tensor]
+    terms = [along * at.row.expected, *(at.tangents[x] * g for x, g in changes.items() if x in at.tangents)]
+    found, size = (float(sum(np.sum(f(term)) for term in terms)) for f in (np.positive, np.abs))
+    wanted = float(np.sum(along * at.hand))
+    k = np.array(factors)
+    return not np.any(np.abs(wanted - k * found) <= slack * (abs(wanted) + np.abs(k) * size))
+
+
+def replayed(change: Change, at: Suspicion) -> dict[Tensor, Any]:
+    """Return the cotangents that a backward pass with the change gives."""
+    return at.recording.walk(at.given, change.overrides(at), change.gradients)
 
 
 def worded(hypothesis: Hypothesis, number: float, at: Suspicion) -> tuple[str, str]:
     """Return the kind and the sentence of a hypothesis once its number is known; a scale may have a name."""
-    whole = rounded(1 + number)
+    whole = rounded(number)
     name = at.factor_text(whole)
     kind = hypothesis.kind
     if kind == "unnamed scale":
         kind = "sign" if name == "-1" else "scale" if name != f"{whole:.4g}" or factor_name(whole, at.sizes) else kind
-    return kind, hypothesis.says.replace("{factor}", f"{number:.4g}").replace("{whole}", name)
+    return kind, hypothesis.says.replace("{c}", f"{number:.4g}").replace("{whole}", name)
 
 
 def confirmed(
-    kind: str, says: str, effects: Mapping[Tensor, Array], factor: float, at: Suspicion, close: Closeness
+    kind: str, says: str, found: Mapping[Tensor, Array], factor: float, at: Suspicion, close: Closeness
 ) -> Cause | None:
-    """Return the cause if, with these effects, the tape's gradients times `factor` equal the hand's, else None."""
-    moved = effects.get(at.row.tensor)
-    if moved is None or not factor or not np.all(np.isfinite(moved)) or not fits(at.row, moved, at, factor, close):
+    """Return the cause if the replayed gradients times `factor` equal those by hand, else None."""
+    there = found[at.row.tensor]
+    if not factor or not np.all(np.isfinite(there)) or not fits(at.row, there, at, factor, close):
         return None
-    if np.max(np.abs(moved), initial=0) <= NOTHING * np.max(np.abs(at.row.expected), initial=0):
+    if np.max(np.abs(there - at.row.expected), initial=0) <= NOTHING * np.max(np.abs(at.row.expected), initial=0):
         return None  # the mistake changes nothing in this row
     explained = [at.row.label]
     for row in at.rows:
         if row is at.row or not row.fits:
             continue
-        moved = effects.get(row.tensor)
-        matches = fits(row, moved, at, factor, close)
-        if not matches and moved is not None and row.status in (RIGHT, GIVEN):
-            told = differ(at.hands[at.row.tensor]) and at.hands[at.row.tensor].size >= PROVEN
-            return (
-                Cause(kind, f"{says} (in the gradient of {at.row.label} alone)", [at.row.label], factor, True)
-                if told
-                else None
-            )
+        there = found.get(row.tensor, np.zeros_like(row.true))
+        matches = fits(row, there, at, factor, close)
+        if not matches and row.status in (RIGHT, GIVEN) and not close(there, row.expected, row.size):
+            told = differ(at.hand) and at.hand.size >= PROVEN
+            said = f"{says} (in the gradient of {at.row.label} alone)"
+            return Cause(kind, said, [at.row.label], factor, True) if told else None
         if matches and row.status == WRONG:
             explained.append(row.label)
     return Cause(kind, says, explained, factor)
 
 
-def fits(row: Row, moved: Any, at: Suspicion, factor: float, close: Closeness) -> bool:
-    """Return whether a gradient by hand is what the tape gives with this change."""
-    there = row.expected if moved is None else row.expected + moved
+def fits(row: Row, there: Array, at: Suspicion, factor: float, close: Closeness) -> bool:
+    """Return whether a gradient by hand is what the replay gives."""
     size = max(row.size, np.max(np.abs(row.expected), initial=0))
     return close(at.hands[row.tensor] / factor, there, size, row.slack)
 
 
-def effects_of(hypothesis: Hypothesis, at: Suspicion) -> dict[Tensor, Array]:
-    return at.recording.effects(at.base, at.stops, hypothesis.changes, hypothesis.overrides)
-
-
-def settled(hypothesis: Hypothesis, at: Suspicion, factor: float) -> tuple[float, dict[Tensor, Array]]:
-    """Return the unknown number that fits the row best, and the effects with it."""
-    row = at.row.tensor
-    missing = at.hands[row] / factor - at.row.expected
+def fitted(hypothesis: Hypothesis, at: Suspicion, factor: float, close: Closeness, budget: Budget) -> float:
+    """Return the unknown number of a hypothesis that fits the row best, by Newton's method."""
+    wanted = at.hand / factor
+    missing = wanted - at.row.expected
     if missing.size < PROVEN or not differ(missing):
-        return 0.0, {}  # a number that is fitted to one number, or to equal ones, proves nothing
-    if hypothesis.family is None:
-        effects = effects_of(hypothesis, at)
-        number = least_squares(missing, effects.get(row, np.zeros(1)))
-        return number, {x: number * change for x, change in effects.items()}
+        return 0.0  # a number that is fitted to one number, or to equal ones, proves nothing
+    allowed = close.rtol * np.abs(at.row.expected) + close.floor * at.row.size + at.row.slack
+    if not np.any(np.abs(missing) > SEEN * allowed):
+        return 0.0  # nor does one that is fitted to rounding errors
     number, step = 0.0, 1e-3
-    for _ in range(NEWTON_STEPS):  # the effect of an update is nearly linear in its size
-        here, there = (family_effects(hypothesis, at, number + move) for move in (0.0, step))
-        now = here.get(row, np.zeros_like(missing))
-        change = there.get(row, now) - now
-        better = least_squares(missing - now, change) * step
+    for _ in range(NEWTON_STEPS):  # one step if the gradient is linear in the number
+        if not budget.spend(2.0):
+            return 0.0
+        here, there = (replayed(hypothesis.change(number + move), at)[at.row.tensor] for move in (0.0, step))
+        better = least_squares(wanted - here, (there - here) / step)
         number += better
-        if abs(better) <= 1e-12 * abs(number):
+        if abs(better) <= 1e-12 * abs(number) or not np.isfinite(number):
             break
-    return number, family_effects(hypothesis, at, number)
-
-
-def family_effects(hypothesis: Hypothesis, at: Suspicion, number: float) -> dict[Tensor, Array]:
-    assert hypothesis.family
-    return at.recording.effects(at.base, at.stops, {}, hypothesis.family(number))
+    return number if np.isfinite(number) and abs(number) > NOTHING else 0.0
 
 
 def least_squares(y: Array, x: Array) -> float:
@@ -366,6 +369,13 @@ def choose_at_kinks(
     chosen = best_choice(recording.kinks, wrong)
     if wrong(chosen):
         convention = ranked()[0][1]
+        fits = [row for row in rows if row.fits]
+        given = {row.tensor: row.hand / convention.of(row) for row in fits if not row.leaf}
+        hands = {row.tensor: row.hand / convention.of(row) for row in fits}
+        mixture = least_squares_choice(recording.kinks, hands, given)
+        if mixture and not wrong(mixture):
+            return ranked()
+        wrong(chosen)
         mark(rows, recording, close, convention)
         for row in rows:
             hand = row.hand / convention.of(row)
@@ -415,23 +425,10 @@ class Explainer:
                 Finding(row, causes, [] if causes or not tried else picture(at, convention, self.close), tried)
             )
             explained |= {label for cause in causes[:1] for label in cause.rows}
-        if any(not finding.causes for finding in findings):
-            findings = self.at_other_weights(hands) or findings
         unexplained = sum(not finding.causes for finding in findings)
         unusual = bool(findings) and abs(convention.leaves) != 1
         cost = len(findings) + 2 * unexplained + unusual + odd_rows(self.rows, convention, self.close)
         return Examined(list(self.rows), convention, findings, cost, count, untried=list(self.budget.untried))
-
-    def at_other_weights(self, hands: dict[Tensor, Array]) -> list[Finding]:
-        """Return one finding for all rows if they are right at earlier or later weights; else none."""
-        with np.errstate(all="ignore"):
-            found = stale(self.rows, self.recording, self.close, hands)
-        if not found:
-            return []
-        when, rate = found
-        says = f"all gradients are those of the weights {when}, which is {rate:.4g} times the gradient away"
-        wrong = [row for row in self.rows if row.status == WRONG]
-        return [Finding(wrong[0], [Cause("stale", says, [row.label for row in wrong])])]
 
 
 def picture(at: Suspicion, convention: Convention, close: Closeness) -> list[str]:
@@ -445,7 +442,8 @@ def picture(at: Suspicion, convention: Convention, close: Closeness) -> list[str
         ratio = hand[told] / expected[told]
     if ratio.size and np.isfinite(ratio).all():
         low, high = float(np.min(ratio)), float(np.max(ratio))
-        text = f"{low:.4g}" if np.isclose(low, high) else f"between {low:.4g} and {high:.4g}"
+        digits = 4 if f"{low:.4g}" != f"{high:.4g}" else 9
+        text = f"{low:.4g}" if np.isclose(low, high, 1e-9) else f"between {low:.{digits}g} and {high:.{digits}g}"
         said.append(f"There, your values divided by the right ones give {text}.")
     for block in at.blocks:
         g = at.base.get(block.z)

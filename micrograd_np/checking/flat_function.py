@@ -103,7 +103,7 @@ class Problem:
         self.outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in self.call(self.tensors)]
         check_outputs(self.called, self.outputs)
         self.size = sum(x.size for x in self.outputs)
-        nodes = graph_of(self.outputs)
+        nodes = nodes_of(self.outputs)
         self.nodes = sorted((x for x in nodes if x._parents), key=lambda x: x._order)
         self.reached = {i for i, x in self.tensors.items() if x in nodes}
         self.eps = max([np.finfo(x.dtype).eps for x in (*nodes, *self.outputs) if is_float(x)], default=EPS)
@@ -183,7 +183,7 @@ class Problem:
         return Measured(partial(self.values, position), self.points[position].ravel(), self.eps, self.inner)
 
 
-def graph_of(outputs: list[Tensor]) -> set[Tensor]:
+def nodes_of(outputs: list[Tensor]) -> set[Tensor]:
     found: set[Tensor] = set()
     pending = list(outputs)
     while pending:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice, product
 from typing import Any
 
 import numpy as np
 
+from ..core.backward import Pulled
 from ..core.tensor import Tensor
 from ..core.versions import as_used
 from .gradcheck import signed
@@ -25,6 +27,9 @@ Choice = dict[Tensor, Override]
 SHIFT = 1e-9
 JUMP = 1e-5
 MOST_CHOICES = 64
+MOST_ENTRIES = 2000  # of one op that are looked at one by one
+MOST_FREE = 300  # weights that least squares may fit
+ROUNDS, STEP, DESCENTS = 4, 0.25, 3000
 
 
 class Kinks:
@@ -140,7 +145,10 @@ def moves(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]
         size = np.where(x != 0, np.abs(x), largest or 1.0)
         step = (1e3 * SHIFT if x.dtype.itemsize < 8 else SHIFT) * np.maximum(size, 1e-3 * largest)
         ramp = np.linspace(-1, 1, x.size).reshape(x.shape) if x.size > 1 else np.zeros(x.shape)
-        for name, by in (("up", step), ("down", -step), ("first", -np.max(step) * ramp), ("last", np.max(step) * ramp)):
+        mixed = [np.random.default_rng(k).permutation(ramp.ravel()).reshape(x.shape) for k in range(2)]
+        ramps = {"first": -ramp, "last": ramp, "some": mixed[0], "others": mixed[1]}
+        ways = {"up": step, "down": -step, **{name: np.max(step) * by for name, by in ramps.items()}}
+        for name, by in ways.items():
             yield f"{name} {i}", [*values[:i], (x + by).astype(x.dtype), *values[i + 1 :]]
     yield from flips(node, values)
 
@@ -170,6 +178,102 @@ def compared(yes: Array, data: Sequence[Array]) -> bool:
             if b is not a and any(np.array_equal(yes, test) for test in (a > b, a >= b, a < b, a <= b)):
                 return True
     return False
+
+
+# Choices that differ from entry to entry, by bounded least squares.
+
+
+@dataclass
+class Free:
+    """A choice at one entry of a kinked op: a mixture of its alternatives, with weights >= 0 and a sum of at most 1."""
+
+    node: Tensor
+    entry: int
+    ways: list[Override]
+
+
+def mixed(node: Tensor, own: Override, parts: Sequence[tuple[Override, Array]], g: Array) -> Pulled:
+    """Return what a node sends if, entry by entry, its alternatives have these weights, and its own rules the rest."""
+    found = [own(g * (1 - sum(weights for _, weights in parts)))]
+    found += [way(g * weights) for way, weights in parts]
+    return [(sent[0][0], sum(part for _, part in sent)) for sent in zip(*found, strict=True)]
+
+
+def free_entries(kinks: Kinks) -> list[Free]:
+    """Return the entries of kinked ops at which a choice makes a difference."""
+    found: list[Free] = []
+    for node in kinks.entries:
+        ways = [choice[node] for choices in kinks.by_line for choice in choices if node in choice]
+        for j in range(node.size if node.size <= MOST_ENTRIES else 0):
+            one = np.zeros(node.shape)
+            one.flat[j] = 1
+            usual = pulls_of(node, one)
+            other = [way for way in ways if differs(way(one), usual)]
+            found += [Free(node, j, other)] if other else []
+    return found
+
+
+def differs(found: Pulled, usual: Pulled) -> bool:
+    return any(np.any(np.abs(a - b) > JUMP) for (_, a), (_, b) in zip(found, usual, strict=True))
+
+
+def least_squares_choice(kinks: Kinks, hands: Mapping[Tensor, Array], given: Mapping[Tensor, Array]) -> Choice | None:
+    """Return mixtures at the kinked entries with which backward gives the gradients by hand as nearly as possible.
+
+    The gradients are linear in the choice at one entry, and nearly so in all: a few linear problems are solved.
+    """
+    recording, free = kinks.recording, free_entries(kinks)
+    count = sum(len(each.ways) for each in free)
+    if not 0 < count <= MOST_FREE:
+        return None
+    groups = np.repeat(np.arange(len(free)), [len(each.ways) for each in free])
+
+    def stacked(found: Mapping[Tensor, Any]) -> Array:
+        return np.concatenate([np.ravel(found[x] if x in found else np.zeros(x.shape)) for x in hands])
+
+    def choice_of(weights: Array) -> Choice:
+        parts: dict[Tensor, list[tuple[Override, Array]]] = defaultdict(list)
+        rest = iter(weights)
+        for each in free:
+            for way in each.ways:
+                at = np.zeros(each.node.shape)
+                at.flat[each.entry] = next(rest)
+                parts[each.node].append((way, at))
+        return {node: partial(mixed, node, partial(pulls_of, node), ways) for node, ways in parts.items()}
+
+    def gradients(weights: Array) -> Array:
+        return stacked(recording.walk(given, choice_of(weights)))
+
+    wanted, weights = stacked(hands), np.zeros(count)
+    for _ in range(ROUNDS):
+        now = gradients(weights)
+        columns = np.stack([(gradients(weights + STEP * one) - now) / STEP for one in np.eye(count)], axis=1)
+        weights = bounded(columns, wanted - now + columns @ weights, groups, weights)
+    return choice_of(weights)
+
+
+def bounded(a: Array, b: Array, groups: Array, start: Array) -> Array:
+    """Return t that minimises |a t - b| with t >= 0 and a sum of at most 1 in each group, by projected gradients."""
+    free = np.linalg.lstsq(a, b, rcond=1e-12)[0]
+    t, before = projected(free, groups), start
+    rate = 1 / max(np.linalg.norm(a, 2) ** 2, 1e-300)
+    for k in range(1, DESCENTS):
+        ahead = t + (k - 1) / (k + 2) * (t - before)  # Nesterov's momentum
+        before, t = t, projected(ahead - rate * (a.T @ (a @ ahead - b)), groups)
+        if np.max(np.abs(t - before), initial=0) < 1e-13:
+            break
+    return t
+
+
+def projected(t: Array, groups: Array) -> Array:
+    """Return the nearest weights that are allowed: >= 0, with a sum of at most 1 in each group."""
+    t = np.maximum(t, 0)
+    for k in np.unique(groups[np.isin(groups, np.flatnonzero(np.bincount(groups, t) > 1))]):
+        mine = groups == k
+        u = np.sort(t[mine])[::-1]
+        over = (np.cumsum(u) - 1) / np.arange(1, u.size + 1)
+        t[mine] = np.maximum(t[mine] - over[np.flatnonzero(u > over)[-1]], 0)
+    return t
 
 
 def best_choice(kinks: Kinks, wrong: Any) -> Mapping[Tensor, Override]:

@@ -1,11 +1,11 @@
-"""A recorded graph that can be run again: backward with other cotangents or rules, forward with other values."""
+"""A recorded graph that can be run again: forward with other values, backward with other cotangents or rules."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,13 @@ from ..core.errors import GradientError
 from ..core.names import format_location, name_of
 from ..core.tensor import Tensor, seed
 from ..core.versions import as_used
+from ..ops.identity import astype
 from ..ops.primitive import Elementwise, Outputs
-from .flat_function import graph_of
+from .flat_function import nodes_of
 
 Array = Any
-
-Override = Callable[[Any], Pulled]
+Override = Callable[[Any], Pulled]  # from a node's cotangent to what it sends to its arguments
 SHAKE = 1e-6
-
-
-def unchanged(g: Any) -> Any:
-    return g
 
 
 class Recording:
@@ -41,15 +37,15 @@ class Recording:
     def __init__(self, output: Tensor, gradient: Any = None) -> None:
         self.output = output
         self.seed = seed(output, gradient)
-        self.nodes = sorted(graph_of([output]), key=lambda x: x._order)
+        self.nodes = sorted(nodes_of([output]), key=lambda x: x._order)
         self.check_unwritten()
         self.users: dict[Tensor, list[Tensor]] = defaultdict(list)
         for node in self.nodes:
             for x in dict.fromkeys(x for x, _ in node._parents):
                 self.users[x].append(node)
-        self.choice: Mapping[Tensor, Override] = {}
+        self.choice: Mapping[Tensor, Override] = {}  # at kinked ops, where it is not the op's own
         self.kinks: Any = None
-        self.true = self.walk({})
+        self.true = self.walk()
         self.sizes = self.sizes_of_terms()
 
     def check_unwritten(self) -> None:
@@ -63,28 +59,34 @@ class Recording:
                         "Call verify before the update."
                     )
 
-    def walk(self, replaced: Mapping[Tensor, Array], through: Callable[[Any], Any] = unchanged) -> dict[Tensor, Any]:
-        """Return the cotangents of all nodes; a node in `replaced` propagates the given one instead of its own."""
+    def walk(
+        self,
+        given: Mapping[Tensor, Array] | None = None,
+        overrides: Mapping[Tensor, Override] | None = None,
+        changes: Mapping[Tensor, Array] | None = None,
+    ) -> dict[Tensor, Any]:
+        """Return the cotangents of all nodes.
+
+        A node in `given` propagates the given cotangent instead of its own; one in `overrides` sends to its arguments
+        what the override gives; what `changes` holds for a node is added to its cotangent.
+        """
+        given, overrides, changes = given or {}, overrides or {}, changes or {}
         found: dict[Tensor, Any] = {self.output: self.seed}
         for node in reversed(self.nodes):
-            if node not in found or not node._parents:
+            if node not in found:
                 continue
-            for x, g in self.pull(node, through(replaced.get(node, found[node]))):
-                found[x] = found[x] + g if x in found else g
+            if node in changes:
+                found[node] = found[node] + changes[node]
+            if node._parents:
+                g = given.get(node, found[node])
+                for x, part in overrides[node](g) if node in overrides else self.pull(node, g):
+                    found[x] = found[x] + part if x in found else part
         return found
 
     def choose(self, choice: Mapping[Tensor, Override]) -> None:
         """Use another choice of derivatives at kinked ops from now on, and compute the true cotangents again."""
         self.choice = choice
-        self.true = self.walk({})
-
-    def walk_with(self, choice: Mapping[Tensor, Override]) -> dict[Tensor, Any]:
-        """Return the cotangents of all nodes under another choice of derivatives at kinks."""
-        before, self.choice = self.choice, choice
-        try:
-            return self.walk({})
-        finally:
-            self.choice = before
+        self.true = self.walk()
 
     def pull(self, node: Tensor, g: Any) -> Pulled:
         """Return the cotangents that a node sends to its arguments."""
@@ -102,68 +104,48 @@ class Recording:
                 return Outputs(None if part is None else shake(part) for part in g)
             return g * (1 + SHAKE * rng.choice([-1.0, 1.0], g.shape) * rng.uniform(0.5, 1, g.shape))
 
+        def shaken(node: Tensor, g: Any) -> Pulled:
+            return self.pull(node, shake(g))
+
         with np.errstate(all="ignore"):
-            shaken = self.walk({}, shake)
+            found = self.walk(overrides={node: partial(shaken, node) for node in self.nodes})
             return {
-                x: float(np.max(np.abs(shaken[x] - g), initial=0)) / SHAKE for x, g in self.true.items() if is_array(g)
+                x: float(np.max(np.abs(found[x] - g), initial=0)) / SHAKE for x, g in self.true.items() if is_array(g)
             }
 
-    def effects(
-        self,
-        base: Mapping[Tensor, Any],
-        stops: Iterable[Tensor],
-        changes: Mapping[Tensor, Array],
-        overrides: Mapping[Tensor, Override],
-    ) -> dict[Tensor, Array]:
-        """Return how much the cotangents of leaves and stops change.
+    def again(self, replaced: Mapping[Tensor, Array]) -> dict[Tensor, Any]:
+        """Return the values of the nodes that depend on replaced ones, computed again, and the replaced ones."""
+        values = dict(replaced)
+        for node in self.nodes:
+            if node not in values and any(x in values for x, _ in node._parents):
+                values[node] = node.op.kernel(*arguments(node, values), **node.params)
+        return values
 
-        Parameters
-        ----------
-        base : dict
-            The cotangents to compare with; every node propagates these.
-        stops : tensors
-            Nodes that do not propagate a change of their cotangent.
-        changes : dict
-            Arrays to add to the cotangents of some nodes.
-        overrides : dict
-            For some nodes, a function from their cotangent to what they send back; it replaces their rules.
-        """
-        stops = set(stops)
-        found: dict[Tensor, Any] = {}
-        changed = dict(changes)
-        pending = [(-x._order, x) for x in {**changes, **overrides}]
-        pending.sort()
-        waiting = {x for _, x in pending}
-        while pending:
-            _, node = heappop(pending)
-            change = changed.pop(node, None)
-            if change is not None and (node in stops or not node._parents):
-                found[node] = change
-                change = None
-            for x, g in self.sent(node, base.get(node), change, overrides.get(node)):
-                changed[x] = changed[x] + g if x in changed else g
-                if x not in waiting:
-                    waiting.add(x)
-                    heappush(pending, (-x._order, x))
-        return found
+    def reading(self, values: Mapping[Tensor, Any]) -> dict[Tensor, Override]:
+        """Return the overrides with which all rules read these values."""
+        return {
+            node: partial(pulls_of, node, z=values.get(node), values=arguments(node, values))
+            for node in self.nodes
+            if node in values or any(x in values for x, _ in node._parents)
+        }
 
-    def sent(self, node: Tensor, g: Any, change: Any, override: Override | None) -> Pulled:
-        """Return the change in what a node sends back, when its cotangent or its rules change."""
-        if override is None or g is None:
-            return self.pull(node, change) if change is not None and node._parents else []
-        before = [(x, negative(part)) for x, part in self.pull(node, g)]
-        return override(g if change is None else g + change) + before
+    def function_of(self, tensor: Tensor) -> Callable[[Array], Array]:
+        """Return the output as a function of one value of the graph."""
 
-    def below(self, node: Tensor, stops: Iterable[Tensor] = ()) -> set[Tensor]:
-        """Return the nodes that a change of the node's cotangent reaches, up to the stops and including them."""
-        stops = set(stops)
+        def f(value: Array) -> Array:
+            return np.atleast_1d(np.sum(self.again({tensor: value}).get(self.output, self.output._data) * self.seed))
+
+        return f
+
+    def below(self, node: Tensor) -> set[Tensor]:
+        """Return the nodes that a change of the node's cotangent reaches."""
         found: set[Tensor] = set()
         pending = [x for x, _ in node._parents]
         while pending:
             x = pending.pop()
             if x not in found:
                 found.add(x)
-                pending.extend(y for y, _ in x._parents if x not in stops)
+                pending.extend(y for y, _ in x._parents)
         return found
 
     def above(self, node: Tensor, stops: Iterable[Tensor] = ()) -> list[Tensor]:
@@ -177,23 +159,6 @@ class Recording:
                 found.add(x)
                 pending.extend([] if x in stops else self.users[x])
         return sorted(found, key=lambda x: -x._order)
-
-    def function_of(self, tensor: Tensor) -> Callable[[Array], Array]:
-        """Return the output as a function of one value of the graph; it runs all ops that depend on the value again."""
-        made_from_it: set[Tensor] = {tensor}
-        later = []
-        for node in self.nodes:
-            if any(x in made_from_it for x, _ in node._parents) and node is not tensor:
-                made_from_it.add(node)
-                later.append(node)
-
-        def f(value: Array) -> Array:
-            values: dict[Any, Any] = {tensor: value}
-            for node in later:
-                values[node] = node.op.kernel(*arguments(node, values), **node.params)
-            return np.atleast_1d(np.sum(values.get(self.output, self.output._data) * self.seed))
-
-        return f
 
 
 def is_array(g: Any) -> bool:
@@ -212,29 +177,34 @@ def pulls_of(node: Tensor, g: Any, z: Any = None, values: Any = None) -> Pulled:
     ]
 
 
-def negative(part: Any) -> Any:
-    return Outputs(None if x is None else -x for x in part) if isinstance(part, Outputs) else -part
+def arguments(node: Tensor, values: Mapping[Any, Any]) -> list[Any]:
+    """Return the values of a node's arguments, some of them replaced by those in `values`."""
+    pairs = zip(node.args, as_used(node)[1], strict=True)
+    return [values.get(x, value) if isinstance(x, Tensor) else value for x, value in pairs]
 
 
 def in_float64(output: Tensor) -> tuple[Tensor, dict[Tensor, Tensor]]:
     """Compute the same graph in float64; return its output, and a map from the old nodes to the new ones."""
     again: dict[Any, Any] = {}
-    for node in sorted(graph_of([output]), key=lambda x: x._order):
+    for node in sorted(nodes_of([output]), key=lambda x: x._order):
         if not node._parents:
             again[node] = Tensor(node._data, requires_grad=True, dtype=np.float64, name=node.name)
             continue
         args = tuple(
-            again[x] if isinstance(x, Tensor) and x in again else wide(used)
+            again[x] if isinstance(x, Tensor) and x in again else in_double(used)
             for x, used in zip(node.args, as_used(node)[1], strict=True)
         )
-        params = {**node.params, "dtype": np.dtype(float)} if node.op.name == "astype" else node.params
+        params = {**node.params, "dtype": np.dtype(float)} if node.op is astype else node.params
         again[node] = apply(node.op, args, params)
         again[node]._created_at, again[node].name = node._created_at, node.name
     return again[output], again
 
 
-def wide(data: Any) -> Any:
+def in_double(data: Any) -> Any:
     return data.astype(np.float64) if getattr(data, "dtype", None) == np.float32 else data
+
+
+# Elementwise blocks: activations, and other functions that people differentiate as a whole.
 
 
 @dataclass
@@ -250,6 +220,16 @@ class Block:
         """Return the slope of f at other values of x."""
         return slope(self.x, self.z, self.inner, w)
 
+    @property
+    def forms(self) -> list[tuple[str, str]]:
+        """The formulas in the value a that give the slope: the function's name, and the text."""
+        with np.errstate(all="ignore"):
+            return [
+                (name, text)
+                for name, (text, form) in FORMS.items()
+                if np.allclose(form(self.z._data), self.slope, rtol=1e-6, atol=1e-9)
+            ]
+
 
 # Slopes as formulas in the function's value a, as people write them by hand: the text, and the formula.
 FORMS: dict[str, tuple[str, Callable[[Array], Array]]] = {
@@ -259,15 +239,6 @@ FORMS: dict[str, tuple[str, Callable[[Array], Array]]] = {
     "exp": ("a", lambda a: a),
     "square root": ("1/(2*a)", lambda a: 1 / (2 * a)),
 }
-ACTIVATIONS = {name: FORMS[name] for name in ("sigmoid", "tanh", "relu")}
-
-
-def forms_of(block: Block) -> Iterable[tuple[str, str, Callable[[Array], Array]]]:
-    """Yield the formulas in the block's value that equal its slope: name, text and function."""
-    with np.errstate(all="ignore"):
-        for name, (text, form) in FORMS.items():
-            if np.allclose(form(block.z._data), block.slope, rtol=1e-6, atol=1e-9):
-                yield name, text, form
 
 
 def is_elementwise(node: Tensor) -> bool:
@@ -287,17 +258,14 @@ def blocks(
     """Return the elementwise blocks that begin and end at named values, or where another kind of op begins."""
     found = []
     for z in nodes:
-        if is_elementwise(z) and matters_above(z, users, known):
+        ends = known(z) or len(users[z]) != 1 or not is_elementwise(users[z][0])
+        if is_elementwise(z) and ends:
             below = list(sources(z))
             for x, inner in below:
                 if not is_elementwise(x) or known(x) or x is below[-1][0]:
                     with np.errstate(all="ignore"):
                         found.append(Block(x, z, inner, slope(x, z, inner)))
     return found
-
-
-def matters_above(z: Tensor, users: Mapping[Tensor, list[Tensor]], known: Callable[[Tensor], Any]) -> bool:
-    return bool(known(z)) or len(users[z]) != 1 or not is_elementwise(users[z][0])
 
 
 def sources(z: Tensor) -> Iterable[tuple[Tensor, list[Tensor]]]:
@@ -319,22 +287,11 @@ def sources(z: Tensor) -> Iterable[tuple[Tensor, list[Tensor]]]:
 
 def slope(x: Tensor, z: Tensor, inner: list[Tensor], w: Array = None) -> Array:
     """Return dz/dx entry by entry, at x's own value or at `w`."""
-    values: dict[Any, Any] = {}
-    if w is not None:
-        values[x] = w
-        for node in reversed(inner):
-            values[node] = node.op.kernel(*arguments(node, values), **node.params)
+    values: dict[Any, Any] = {} if w is None else {x: w}
+    for node in reversed(inner) if values else ():
+        values[node] = node.op.kernel(*arguments(node, values), **node.params)
     cotangents = {z: np.ones_like(z._data)}
     for node in inner:
-        g = cotangents[node]
-        for y, rule in node._parents:
-            part = rule(g, values.get(node, node._data), *arguments(node, values), **node.params)
-            part = fit(part, y._data, node.op.broadcasts)
+        for y, part in pulls_of(node, cotangents[node], values.get(node), arguments(node, values)):
             cotangents[y] = cotangents[y] + part if y in cotangents else part
     return cotangents[x]
-
-
-def arguments(node: Tensor, values: Mapping[Any, Any]) -> list[Any]:
-    """Return the values of a node's arguments, some of them replaced by those in `values`."""
-    pairs = zip(node.args, as_used(node)[1], strict=True)
-    return [values.get(x, value) if isinstance(x, Tensor) else value for x, value in pairs]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from html import escape
 from typing import Any
 
 from ..core import errors
@@ -12,7 +13,7 @@ from ..core.backward import FREED
 from ..core.errors import ArgumentTypeError, GradientError
 from ..core.names import Names, format_location, live
 from ..core.tensor import Tensor
-from ..expressions.layout import Listing
+from ..expressions.layout import Listing, html_table
 from .collapse import LIMIT, fold
 from .derivation import derive, typeset
 from .graph import drawn_graph, ops_of, reached, walk
@@ -76,9 +77,10 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
         whole = fill(fold(scene, LIMIT))
         title, part = f"From {label(first)} back to {label(last)}", on_the_way(whole, between(whole, last.id))
     heading = f"{title}: {scene.g} is the gradient of the value on the right"
-    lines = [heading, table(backward(part)), *(f"  folded: {words}" for words in part.folded)]
+    notes = [*(f"{name}: {gloss}" for name, gloss in part.glosses().items()), *(f"folded: {x}" for x in part.folded)]
+    lines = [heading, table(backward(part)), *(f"  {note}" for note in notes)]
     found = Explanation("\n".join(lines))
-    found.scene, found.words = part, whole.nodes
+    found.scene, found.words, found.notes = part, whole.nodes, lines[2:]
     return found
 
 
@@ -86,15 +88,31 @@ class Explanation(Listing):
     """The text of an explanation; `.latex` is the same as mathematics, which a notebook shows."""
 
     scene: Scene
+    notes: list[str]  # the lines below the table
     words: list[Node]  # values that formulas may mention, also those off the path
 
     @property
     def latex(self) -> str:
         """The chain rule in matrix notation, a line for each gradient; L is the output."""
-        return typeset(derive(self.scene, self.words))
+        return typeset(*derive(self.scene, self.words))
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex}$$"
+
+    def _repr_html_(self) -> str:
+        """Return a table, its title above and the mathematics below, which a notebook typesets."""
+        title, notes = self.splitlines()[0], map(str.strip, self.notes)
+        head = ("value", "shape", "rule", "from", "gradient")
+        below = "".join(f"<p>{escape(text)}</p>" for text in (*notes, self._repr_latex_()))
+        return f"<div><p>{escape(title)}</p>{html_table(backward(self.scene), head)}{below}</div>"
+
+
+class Reason(Listing):
+    """A sentence that says why a gradient is missing; a notebook shows it as a table with what to do."""
+
+    def _repr_html_(self) -> str:
+        parts = re.split(r"(?<=\.) (?=(?:Create|Wrap|Set|Call|Leave|Compute) )", self, maxsplit=1)
+        return html_table(zip(("why", "what to do"), parts, strict=False))
 
 
 def check_tensor(function: str, x: Any) -> None:
@@ -157,7 +175,7 @@ def why_none(tensor: Tensor, output: Tensor | None = None) -> Listing:
     >>> print(why_none(w))
     w is a constant: it does not ask for a gradient. Create it with mg.Tensor(..., requires_grad=True).
     """
-    return Listing(reason_for_none(tensor, output, live(Names())))
+    return Reason(reason_for_none(tensor, output, live(Names())))
 
 
 def reason_for_none(tensor: Any, output: Tensor | None, names: Names) -> str:

@@ -172,6 +172,8 @@ def bindings(ops: Sequence[Any]) -> dict[int, tuple[str, str]]:
             bound.setdefault((code, name), []).append(each)
     found = {}
     for (_, name), values in bound.items():
+        if name.startswith("_"):
+            continue  # the user says that it is no name
         values.sort(key=lambda op: op._order)
         for i, value in enumerate(values, 1):
             found[id(value)] = name, name if len(values) == 1 else f"{name}_{i}"

@@ -78,7 +78,8 @@ class Picture:
     @functools.cached_property
     def svg(self) -> str:
         """An SVG drawing, for light and dark pages."""
-        return render.render(self.dot, "svg").decode()
+        drawn = render.render(self.dot, "svg").decode()
+        return drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(html.alt(self.scene))}" ', 1)
 
     @functools.cached_property
     def png(self) -> bytes:
@@ -96,11 +97,6 @@ class Picture:
         return text.mermaid(self.scene, self.direction)
 
     @functools.cached_property
-    def markdown(self) -> str:
-        """The flowchart as a block of Markdown, as GitHub draws it."""
-        return f"```mermaid\n{self.mermaid}```\n"
-
-    @functools.cached_property
     def text(self) -> str:
         """Lines for a terminal."""
         return text.text(self.scene, self.direction)
@@ -108,7 +104,9 @@ class Picture:
     @functools.cached_property
     def html(self) -> str:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
-        return html.page(self.scene, self.svg, self.told, self.nudged())
+        sources = {"": self.dot} | {key: dot.source(each, self.direction) for key, each in self.scene.opened.items()}
+        drawings = {key: render.render(source, "svg").decode() for key, source in sources.items()}
+        return html.page(self.scene, drawings, self.told, self.nudged())
 
     @functools.cached_property
     def source(self) -> str:
@@ -122,7 +120,7 @@ class Picture:
             return "too long for a page: picture.source has it"
         try:
             return self.source
-        except RuntimeError as error:
+        except MicrogradError as error:  # such as an op of the user's whose source is not to be had
             return str(error)
 
     def player(self, height: int = 640) -> Player:
@@ -152,7 +150,7 @@ class Picture:
             return {"text/plain": self.text}
 
     def __repr__(self) -> str:
-        return f"<Picture of {len(self.scene.nodes)} boxes; .save(path) writes it>"
+        return f'<Picture of {len(self.scene.nodes)} boxes; .save("graph.html") writes a page, "graph.svg" a drawing>'
 
 
 class Player:
@@ -178,7 +176,6 @@ FORMATS = {
     ".pdf": "pdf",
     ".dot": "dot",
     ".mmd": "mermaid",
-    ".md": "markdown",
     ".txt": "text",
     ".html": "html",
     ".py": "source",
@@ -222,14 +219,14 @@ def draw(
     >>> loss = w * w
     >>> loss.backward()
     >>> draw(loss)
-    <Picture of 2 boxes; .save(path) writes it>
+    <Picture of 2 boxes; .save("graph.html") writes a page, "graph.svg" a drawing>
     """
     check_direction(direction)
     check_limit(limit)
     if isinstance(target, Program):
         scene = programs.build(target)
         check_fold(fold, scene)
-        return Picture(fold_scene(scene, limit, fold), "forward", lambda: target)
+        return Picture(fold_scene(scene, limit, fold, opening=True), "forward", lambda: target)
     if callable(target):
         result, names = watch(target, *args, **kwargs)
     else:
@@ -258,7 +255,7 @@ def pictured(
     called = {id(node.source): node.name if node.op else node.title for node in scene.nodes}  # tags, of leaves alone
     places = {id(node.source): node.id for node in scene.nodes if node.kind == "leaf"}
     return Picture(
-        fill(fold_scene(scene, limit, fold)),
+        fill(fold_scene(scene, limit, fold, opening=True)),
         direction,
         lambda: program_of(outputs, called, title),
         lambda: nudge(outputs, places),

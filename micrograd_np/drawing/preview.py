@@ -45,22 +45,23 @@ def brief(values: Any) -> str:
         return "empty"
     if values.size == 1:
         return numbers(values.ravel())[0]
-    return " ".join(lines(values)) if values.size <= FEW else range_of(values, mean=False)
+    return " ".join(line.strip() for line in lines(values)) if values.size <= FEW else range_of(values, mean=False)
 
 
-def lines(values: Any) -> list[str]:
-    """Return an array as a box shows it in text: a few numbers row by row, others in one line."""
+def lines(values: Any, few: int = FEW) -> list[str]:
+    """Return an array as a box shows it in text: a few numbers row by row, six on a line; others in one line."""
     values = host(values)
-    if not 1 < values.size <= FEW:
+    if not 1 < values.size <= few:
         return [brief(values)]
-    rows = in_rows(values)
-    words = iter(numbers(values.ravel()))
-    texts = [[next(words) for _ in row] for row in rows]
-    width = max(len(word) for row in texts for word in row) if len(texts) > 1 else 0
-    found = [" ".join(word.rjust(width) for word in row) for row in texts]
-    if values.ndim < 2:
-        return [f"{'[' if i == 0 else ' '}{row}{']' if row is found[-1] else ''}" for i, row in enumerate(found)]
-    return [f"[{row}]" for row in found]
+    texts = iter(numbers(values.ravel()))
+    rows = [[next(texts) for _ in range(values.shape[-1])] for _ in range(values.size // values.shape[-1])]
+    width = max(len(text) for row in rows for text in row) if len(rows) > 1 or len(rows[0]) > ROWS else 0
+    found = []
+    for row in rows:
+        step = -(-len(row) // -(-len(row) // ROWS))
+        parts = [" ".join(text.rjust(width) for text in row[i : i + step]) for i in range(0, len(row), step)]
+        found += [f"{' ' if i else '['}{part}{'' if part is not parts[-1] else ']'}" for i, part in enumerate(parts)]
+    return found
 
 
 def in_rows(values: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..expressions.layout import aligned
 from ..expressions.phrases import shortened
 from .preview import INK, KINDS, brief
 from .scene import Edge, Node, Scene
@@ -20,6 +21,7 @@ def text(scene: Scene, direction: str = "both") -> str:
     if direction != "forward":
         missing = "" if scene.walked else "no backward yet; "
         parts += [f"backward: {missing}{scene.g} is the gradient of the value on the right", table(backward(scene))]
+        parts += [f"{name}: {gloss}" for name, gloss in scene.glosses().items()]
     parts += [f"folded: {words}" for words in scene.folded]
     return "\n".join(part for part in parts if part) + "\n"
 
@@ -49,11 +51,7 @@ def given(node: Node, direction: str) -> list[str]:
 
 def backward(scene: Scene) -> list[Row]:
     """Return rows that show the parts of each value's gradient, starting with the output's."""
-    leaving: dict[str, list[Edge]] = {}
-    for edge in scene.edges:
-        if edge.flows:
-            leaving.setdefault(edge.tail, []).append(edge)
-    by_id = {node.id: node for node in scene.nodes}
+    leaving, by_id = scene.leaving(), scene.by_id()
     rows: list[Row] = []
     for node in reversed(scene.nodes):
         edges = leaving.get(node.id, [])
@@ -70,7 +68,7 @@ def backward(scene: Scene) -> list[Row]:
         for i, (rule, head, gradient) in enumerate(lines):
             name = (label(node), shape(node)) if i == 0 else ("", "")
             rows.append((*name, f"{'+ ' if i else ''}{rule}", head, gradient))
-        if len(lines) > 1 and node.gradient is not None and node.kind != "input":
+        if len(lines) > 1 and node.gradient is not None:
             rows.append(("", "", "= the sum", "", figures(node.gradient)))
         rows += [("", "", line, "", "") for line in given(node, "backward")]
     return rows
@@ -107,9 +105,7 @@ def clip(words: str) -> str:
 def table(rows: Iterable[Row]) -> str:
     """Align rows in columns."""
     rows = list(rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(f"  {line}".rstrip() for line in lines)
+    return "\n".join(f"  {line}".rstrip() for line in aligned(rows, "<" * len(rows[0]))) if rows else ""
 
 
 # Mermaid's own entities: a name is only a name.

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError
-from ..ops.classification import embedding
+from ..core.errors import ArgumentError, ShapeError, describe
+from ..ops.losses import embedding
 from ..ops.nn import linear
 from ..ops.primitive import as_array
 from ..random import sample
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module
-from .validation import DECAY, FLAG, FUNCTION, SIZE, Kind, checked_input, require, require_instance
+from .validation import Kind, checked_input, instance_of, require, validate
+
+MODULE = instance_of(Module)
+LAYER = Kind("a module or a function (write *layers to give those of a list)", Callable)
 
 
 class Sequential(Module):
@@ -27,6 +29,11 @@ class Sequential(Module):
     *layers : callable
         Modules, or functions of one array such as `np.tanh`; each is called with the result of the one before.
 
+    Raises
+    ------
+    TypeError
+        If a layer cannot be called.
+
     Examples
     --------
     >>> Sequential(Linear(3, 4), np.tanh, Linear(4, 1))(np.ones((2, 3))).shape
@@ -35,7 +42,7 @@ class Sequential(Module):
 
     def __init__(self, *layers: Callable[[Any], Any]) -> None:
         for layer in layers:
-            require(self, FUNCTION, **{"a layer": layer})
+            require(self, LAYER, **{"a layer": layer})
         self.layers = list(layers)
 
     def forward(self, x: Any) -> Any:
@@ -64,6 +71,11 @@ class ModuleList(Module):
     modules : iterable of Module
         The first entries.
 
+    Raises
+    ------
+    TypeError
+        If an entry is no Module.
+
     Examples
     --------
     >>> layers = ModuleList(Linear(2, 2) for _ in range(3))
@@ -76,15 +88,28 @@ class ModuleList(Module):
         self.extend(modules)
 
     def _entries(self) -> list[Any]:
+        """The modules, which are attributes named 0, 1, ... ."""
         return [module for name, module in vars(self).items() if name.isdigit()]
 
     def append(self, module: Module) -> None:
-        """Add a module at the end."""
-        require_instance(self, Module, module=module)
+        """Add a module at the end.
+
+        Parameters
+        ----------
+        module : Module
+            The new last entry.
+        """
+        require(self, MODULE, module=module)
         setattr(self, str(len(self)), module)
 
     def extend(self, modules: Iterable[Module]) -> None:
-        """Add modules at the end."""
+        """Add modules at the end.
+
+        Parameters
+        ----------
+        modules : iterable of Module
+            The new last entries.
+        """
         for module in modules:
             self.append(module)
 
@@ -93,7 +118,7 @@ class ModuleList(Module):
         return ModuleList(entries) if isinstance(index, slice) else entries
 
     def __setitem__(self, index: int, module: Module) -> None:
-        require_instance(self, Module, module=module)
+        require(self, MODULE, module=module)
         setattr(self, str(range(len(self))[index]), module)
 
     def __len__(self) -> int:
@@ -111,6 +136,13 @@ class ModuleDict(Module):
     modules : dict of Module
         The first entries.
 
+    Raises
+    ------
+    TypeError
+        If an entry is no Module.
+    ValueError
+        If a name is no string, has a dot, or is that of a method.
+
     Examples
     --------
     >>> heads = ModuleDict({"left": Linear(2, 1), "right": Linear(2, 3)})
@@ -119,16 +151,16 @@ class ModuleDict(Module):
     """
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
-        require_instance(self, Mapping, modules={} if modules is None else modules)
-        for name, module in (modules or {}).items():
+        modules = {} if modules is None else modules
+        require(self, instance_of(Mapping), modules=modules)
+        for name, module in modules.items():
             self[name] = module
 
     def __getitem__(self, name: str) -> Any:
         return dict(self.items())[name]
 
     def __setitem__(self, name: str, module: Module) -> None:
-        named: Any = {str(name): module}
-        require_instance(self, Module, **named)
+        require(self, MODULE, **{str(name): module})
         if not isinstance(name, str) or hasattr(type(self), name) or "." in name:
             raise ArgumentError(f"ModuleDict: {name!r} cannot be the name of an entry. Take a string without a dot.")
         setattr(self, name, module)
@@ -184,6 +216,13 @@ class Linear(Module):
     dtype : dtype
         The floating-point dtype of the parameters.
 
+    Raises
+    ------
+    ValueError
+        When the layer is called, if the last axis of x is not of size in_features.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
+
     Examples
     --------
     >>> Linear(3, 2, rng=np.random.default_rng(0))
@@ -200,8 +239,7 @@ class Linear(Module):
         init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
-        require(self, SIZE, in_features=in_features, out_features=out_features)
-        require(self, FLAG, bias=bias)
+        validate(self, in_features=in_features, out_features=out_features, bias=bias)
         rng = generator(self, rng)
         self.weight = drawn(self, init, rng, (out_features, in_features), dtype)
         self.bias = drawn(self, zeros, rng, (out_features,), dtype) if bias else None
@@ -226,6 +264,13 @@ class Embedding(Module):
     dtype : dtype
         The floating-point dtype of the weight.
 
+    Raises
+    ------
+    IndexError
+        When the layer is called, if an id lies outside.
+    TypeError
+        If ids are no integers.
+
     Examples
     --------
     >>> Embedding(10, 4)(np.array([[1, 2, 3]])).shape
@@ -241,16 +286,18 @@ class Embedding(Module):
         rng: np.random.Generator | None = None,
         dtype: Any = float,
     ) -> None:
-        require(self, SIZE, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        validate(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         shape = (num_embeddings, embedding_dim)
         self.weight = drawn(self, lambda rng, shape: rng.normal(size=shape), generator(self, rng), shape, dtype)
-        self.padding_idx = padding_idx
         if padding_idx is not None:
-            ids = range(-num_embeddings, num_embeddings)
-            known = Kind(f"an id from {ids[0]} to {ids[-1]}, or None", Integral, ids.__contains__)
-            require(self, known, padding_idx=padding_idx)
-            self.padding_idx = padding_idx % num_embeddings
-            self.weight[self.padding_idx] = 0
+            if padding_idx not in range(-num_embeddings, num_embeddings):
+                raise ArgumentError(
+                    f"Embedding: padding_idx must be an id from {-num_embeddings} to {num_embeddings - 1}, or None, "
+                    f"not {padding_idx!r}."
+                )
+            padding_idx = int(padding_idx) % num_embeddings
+            self.weight[padding_idx] = 0
+        self.padding_idx = padding_idx
 
     def forward(self, ids: Any) -> Any:
         y = embedding(ids, self.weight)
@@ -276,7 +323,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
-        require(self, DECAY, p=p)
+        validate(self, p=p)
         self.p = p
         self.rng = generator(self, rng)
 
@@ -288,7 +335,17 @@ class Dropout(Module):
 
 
 class Flatten(Module):
-    """All axes but the first as one: (N, ...) to (N, features).
+    """Some axes as one: (N, ...) to (N, features), if not told which.
+
+    Parameters
+    ----------
+    start_dim, end_dim : int
+        The first and the last of these axes; negative ones count from the end.
+
+    Raises
+    ------
+    ValueError
+        When the layer is called, if x does not have these axes.
 
     Examples
     --------
@@ -296,8 +353,15 @@ class Flatten(Module):
     (2, 12)
     """
 
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        validate(self, start_dim=start_dim, end_dim=end_dim)
+        self.start_dim, self.end_dim = start_dim, end_dim
+
     def forward(self, x: Any) -> Any:
         x = as_array(x)
-        if not x.ndim:
-            raise ArgumentError("Flatten takes x (N, ...), and a number has no axis.")
-        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+        start, end = (n + x.ndim if n < 0 else n for n in (self.start_dim, self.end_dim))
+        if not 0 <= start <= end < x.ndim and not start == x.ndim == 1:  # (N,) becomes (N, 1)
+            raise ShapeError(
+                f"Flatten joins the axes {self.start_dim} to {self.end_dim}, and {describe(x, 'x')} does not have them."
+            )
+        return x.reshape(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError
-from .validation import import_extra
+from .validation import existing_file, import_extra
 
 
 def torch_names(model: Any) -> dict[str, str]:
@@ -20,10 +20,8 @@ def torch_names(model: Any) -> dict[str, str]:
     names = {}
     for path, _ in model.named_tensors():
         name = path
-        for (
-            place,
-            module,
-        ) in modules:  # the innermost first: the part of the name before it is then still a path of ours
+        # The innermost module first: the part of the name before it is then still a path of ours.
+        for place, module in modules:
             head = f"{place}." if place else ""
             if path.startswith(head):
                 name = head + module._torch_path(name[len(head) :])
@@ -34,18 +32,19 @@ def torch_names(model: Any) -> dict[str, str]:
 def read_state(path: str | os.PathLike[str], model: Any) -> dict[str, Any]:
     """The arrays of a .safetensors or .npz file by the paths of the model, in the model's floating-point dtypes."""
     suffix = os.path.splitext(os.fspath(path))[1].lower()
+    if suffix not in (".npz", ".safetensors"):
+        raise ArgumentError(f"{path}: load_state_dict reads .safetensors and .npz. In PyTorch, save one of these.")
+    existing_file(path)
     if suffix == ".safetensors":
         library = import_extra("safetensors", "a .safetensors file")
         with library.safe_open(os.fspath(path), framework="np") as file:
             ours = "micrograd_np" in (file.metadata() or {})
             names = file.keys()
             state = {name: file.get_tensor(name) for name in names}
-    elif suffix == ".npz":
+    else:
         with np.load(path, allow_pickle=False) as archive:
             ours = "manifest.json" in archive.files
             state = {} if ours else dict(archive)
-    else:
-        raise ArgumentError(f"{path}: load_state_dict reads .safetensors and .npz. In PyTorch, save one of these.")
     if ours:
         raise ArgumentError(f"{path} was written by mg.save: write mg.load({str(path)!r}, into=model).")
     paths = {name: path for path, name in torch_names(model).items()}
@@ -58,4 +57,5 @@ def read_state(path: str | os.PathLike[str], model: Any) -> dict[str, Any]:
 
 
 def is_float(*arrays: Any) -> bool:
+    """True if all arrays hold floating-point numbers."""
     return all(x.dtype.kind == "f" for x in arrays)

@@ -1,7 +1,8 @@
 """Recurrent networks: cells, which are one step from an input and a state to the next state, and whole sequences.
 
 Weights and the order of the gates are PyTorch's. A loop over a cell, `for x in xs: h = cell(x, h)`, gives the same
-numbers as RNN, LSTM or GRU of a whole sequence.
+numbers as RNN, LSTM or GRU of a whole sequence; their gradients are equal up to rounding, since a sequence takes the
+product for a weight's gradient once, for all steps.
 """
 
 from __future__ import annotations
@@ -11,15 +12,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.context import CURRENT, enter_scope, leave_scope
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
-from ..ops.activations import relu, sigmoid
 from ..ops.nn import linear
-from ..ops.primitive import as_array
+from ..ops.primitive import Primitive, as_array
+from ..ops.recurrent import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence, rnn_step
 from .init import drawn, generator, uniform
 from .layers import Dropout
-from .module import Call, Module, documented_like
-from .validation import DECAY, FLAG, SIZE, check_dtype, checked_input, in_words, require, require_choice
+from .module import Module, documented_like
+from .validation import check_dtype, checked_input, in_words, validate
 
 
 class Cell(Module):
@@ -37,10 +37,24 @@ class Cell(Module):
         The source of the first weights; a fresh one without it.
     dtype : dtype
         The floating-point dtype of the parameters.
+
+    Raises
+    ------
+    ValueError
+        When the cell is called, if x or the state has another shape.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
     """
 
-    gates: ClassVar[int] = 1
-    state_names: ClassVar[tuple[str, ...]] = ("h",)
+    _gates: ClassVar[int] = 1
+    _state_names: ClassVar[tuple[str, ...]] = ("h",)
+    _sequence: ClassVar[Primitive | None] = None  # a row that does all steps at once
+    _options: ClassVar[tuple[str, ...]] = ()  # the attributes that are its parameters
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if vars(cls).keys() & {"step", "_from_state"} and "_sequence" not in vars(cls):
+            cls._sequence = None  # the row would do the steps of the class above
 
     def __init__(
         self,
@@ -51,10 +65,9 @@ class Cell(Module):
         rng: np.random.Generator | None = None,
         dtype: Any = float,
     ) -> None:
-        require(self, SIZE, input_size=input_size, hidden_size=hidden_size)
-        require(self, FLAG, bias=bias)
+        validate(self, input_size=input_size, hidden_size=hidden_size, bias=bias)
         rng = generator(self, rng)
-        rows = self.gates * hidden_size
+        rows = self._gates * hidden_size
 
         def weight(*shape: int) -> Any:
             return drawn(self, lambda rng, shape: uniform(rng, shape, 1 / math.sqrt(hidden_size)), rng, shape, dtype)
@@ -64,18 +77,16 @@ class Cell(Module):
         self.bias_ih = weight(rows) if bias else None
         self.bias_hh = weight(rows) if bias else None
 
-    def start(self, from_x: Any) -> Any:
-        """The state before the first step: zeros."""
-        zeros = [
-            np.zeros((*from_x.shape[:-1], self.weight_hh.shape[1]), self.weight_hh.dtype) for _ in self.state_names
-        ]
-        return zeros[0] if len(zeros) == 1 else tuple(zeros)
+    def _start(self, from_x: Any) -> tuple[Any, ...]:
+        """The parts of the state before the first step: zeros."""
+        shape, dtype = (*from_x.shape[:-1], self.weight_hh.shape[1]), self.weight_hh.dtype
+        return tuple(np.zeros(shape, dtype) for _ in self._state_names)
 
-    def from_input(self, x: Any) -> Any:
+    def _from_input(self, x: Any) -> Any:
         """The input's part of all gates, of one step or of many."""
         return linear(checked_input(self, x, self.weight_ih, self.weight_ih.shape[1]), self.weight_ih, self.bias_ih)
 
-    def from_state(self, h: Any) -> Any:
+    def _from_state(self, h: Any) -> Any:
         """The state's part of all gates."""
         return linear(h, self.weight_hh, self.bias_hh)
 
@@ -84,16 +95,15 @@ class Cell(Module):
         raise ArgumentTypeError(f"{type(self).__name__} has no step method: define step(self, from_x, state).")
 
     def forward(self, x: Any, state: Any = None) -> Any:
-        from_x = self.from_input(x)
-        if state is None:
-            return self.step(from_x, self.start(from_x))
-        shape = (*from_x.shape[:-1], self.weight_hh.shape[1])
-        return self.step(from_x, checked_state(self, self, state, shape))
+        from_x = self._from_input(x)
+        parts = self._start(from_x)
+        parts = parts if state is None else checked_state(self, self, state, parts[0].shape)
+        return self.step(from_x, one_or_all(parts))
 
 
-def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) -> Any:
-    """The state as an array, or a tuple of them; raise if it is not what the cell keeps, or of another shape."""
-    names = cell.state_names
+def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """The parts of a state as arrays; raise if it is not what the cell keeps, or of another shape."""
+    names = cell._state_names
     parts = state if isinstance(state, tuple) or (isinstance(state, list) and len(names) > 1) else (state,)
     if len(parts) != len(names):
         kind = "one array h" if len(names) == 1 else f"a pair of arrays ({', '.join(names)})"
@@ -107,7 +117,7 @@ def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) ->
                 "given."
             )
         check_dtype(layer, part, cell.weight_hh)
-    return arrays[0] if len(names) == 1 else arrays
+    return arrays
 
 
 class RNNCell(Cell):
@@ -128,6 +138,13 @@ class RNNCell(Cell):
     dtype : dtype
         The floating-point dtype of the parameters.
 
+    Raises
+    ------
+    ValueError
+        When the cell is called, if x or the state has another shape.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
+
     Examples
     --------
     >>> cell = RNNCell(3, 5)
@@ -135,6 +152,9 @@ class RNNCell(Cell):
     >>> cell(np.ones((2, 3)), h).shape
     (2, 5)
     """
+
+    _sequence = rnn_sequence
+    _options = ("nonlinearity",)
 
     def __init__(
         self,
@@ -146,13 +166,12 @@ class RNNCell(Cell):
         rng: np.random.Generator | None = None,
         dtype: Any = float,
     ) -> None:
-        require_choice(self, ("tanh", "relu"), nonlinearity=nonlinearity)
+        validate(self, nonlinearity=nonlinearity)
         super().__init__(input_size, hidden_size, bias, rng=rng, dtype=dtype)
         self.nonlinearity = nonlinearity
 
     def step(self, from_x: Any, h: Any) -> Any:
-        z = from_x + self.from_state(h)
-        return np.tanh(z) if self.nonlinearity == "tanh" else relu(z)
+        return rnn_step(from_x, self._from_state(h), self.nonlinearity)
 
 
 @documented_like(Cell)
@@ -170,14 +189,13 @@ class LSTMCell(Cell):
     ((2, 5), (2, 5))
     """
 
-    gates = 4
-    state_names = ("h", "c")
+    _gates = 4
+    _state_names = ("h", "c")
+    _sequence = lstm_sequence
 
     def step(self, from_x: Any, state: Any) -> Any:
         h, c = state
-        write, keep, value, read = np.split(from_x + self.from_state(h), 4, axis=-1)
-        c = sigmoid(keep) * c + sigmoid(write) * np.tanh(value)
-        return sigmoid(read) * np.tanh(c), c
+        return lstm_step(np.split(from_x + self._from_state(h), 4, axis=-1), c)
 
 
 @documented_like(Cell)
@@ -192,14 +210,11 @@ class GRUCell(Cell):
     (2, 5)
     """
 
-    gates = 3
+    _gates = 3
+    _sequence = gru_sequence
 
     def step(self, from_x: Any, h: Any) -> Any:
-        x_reset, x_update, x_new = np.split(from_x, 3, axis=-1)
-        h_reset, h_update, h_new = np.split(self.from_state(h), 3, axis=-1)
-        update = sigmoid(x_update + h_update)
-        new = np.tanh(x_new + sigmoid(x_reset + h_reset) * h_new)
-        return new + update * (h - new)
+        return gru_step(np.split(from_x, 3, axis=-1), np.split(self._from_state(h), 3, axis=-1), h)
 
 
 class Recurrent(Module):
@@ -227,11 +242,18 @@ class Recurrent(Module):
         Whether a second cell in each layer goes from the end to the beginning.
     rng : Generator, optional
         The source of the first weights and of the dropout; a fresh one without it.
-    **options
+    **options : object
         Passed to the cells: `dtype`, and for RNN `nonlinearity`.
+
+    Raises
+    ------
+    ValueError
+        When the layer is called, if x has no step, or the state has another shape.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
     """
 
-    cell: ClassVar[type[Cell]]
+    _cell: ClassVar[type[Cell]]
 
     def __init__(
         self,
@@ -246,19 +268,18 @@ class Recurrent(Module):
         rng: np.random.Generator | None = None,
         **options: Any,
     ) -> None:
-        require(self, SIZE, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        require(self, FLAG, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
-        require(self, DECAY, dropout=dropout)
+        validate(self, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout)
+        validate(self, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
         rng = generator(self, rng)
         ways = 2 if bidirectional else 1
         sizes = [input_size] + [ways * hidden_size] * (num_layers - 1)
-        self.cells = [self.cell(size, hidden_size, bias, rng=rng, **options) for size in sizes for _ in range(ways)]
+        self.cells = [self._cell(size, hidden_size, bias, rng=rng, **options) for size in sizes for _ in range(ways)]
         self.dropout = Dropout(dropout, rng=rng)
-        self.hidden_size, self.ways, self.batch_first = hidden_size, ways, batch_first
+        self.hidden_size, self._ways, self.batch_first = hidden_size, ways, batch_first
 
     def _torch_path(self, path: str) -> str:
         _, cell, name = path.split(".")
-        return f"{name}_l{int(cell) // self.ways}" + "_reverse" * (int(cell) % self.ways)
+        return f"{name}_l{int(cell) // self._ways}" + "_reverse" * (int(cell) % self._ways)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
         x = as_array(x)
@@ -273,44 +294,40 @@ class Recurrent(Module):
             needed = (len(self.cells), *x.shape[1:-1], self.hidden_size)
             state = checked_state(self, self.cells[0], state, needed)
         last = []
-        for layer in range(0, len(self.cells), self.ways):
+        for layer in range(0, len(self.cells), self._ways):
             outputs = []
-            for way in range(self.ways):
-                begin = None if state is None else state_of_cell(state, layer + way)
-                y, end = run_along(self.cells[layer + way], x, begin, reverse=way == 1)
+            for way in range(self._ways):
+                begin = state and tuple(part[layer + way : layer + way + 1] for part in state)
+                y, *end = run_along(self.cells[layer + way], x, begin, reverse=way == 1)
                 outputs.append(y)
                 last.append(end)
-            x = np.concatenate(outputs, axis=-1) if self.ways > 1 else outputs[0]
-            if layer + self.ways < len(self.cells):
+            x = np.concatenate(outputs, axis=-1) if self._ways > 1 else outputs[0]
+            if layer + self._ways < len(self.cells):
                 x = self.dropout(x)
-        return x.swapaxes(0, 1) if turned else x, joined_states(last)
+        return x.swapaxes(0, 1) if turned else x, one_or_all(tuple(map(np.concatenate, zip(*last, strict=True))))
 
 
-def run_along(cell: Cell, x: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
-    """The outputs at all steps, and the last state; a step keeps its axis, of length 1."""
-    steps = np.split(cell.from_input(x), len(x))
-    state = cell.start(steps[0]) if state is None else state
-    outputs, before = [], CURRENT.get()
-    for step in reversed(steps) if reverse else steps:
-        inside = enter_scope(before, Call(cell))  # pictures draw each step as a group
-        try:
-            state = cell.step(step, state)
-        finally:
-            leave_scope(before, inside)
-        outputs.append(state[0] if isinstance(state, tuple) else state)
-    return np.concatenate(outputs[::-1] if reverse else outputs), state
+def run_along(cell: Cell, x: Any, state: Any, reverse: bool) -> tuple[Any, ...]:
+    """The outputs at all steps, and each part of the last state; a step keeps its axis, of length 1."""
+    if cell._sequence is None:
+        outputs, state = [], state and one_or_all(state)
+        steps = np.split(x, len(x))
+        for step in reversed(steps) if reverse else steps:
+            state = cell(step, state)
+            outputs.append(state[0] if isinstance(state, tuple) else state)
+        y = np.concatenate(outputs[::-1] if reverse else outputs)
+        return (y, *state) if isinstance(state, tuple) else (y, state)
+    from_x = cell._from_input(x)
+    weights = [w for w in (cell.weight_hh, cell.bias_hh) if w is not None]
+    options = {name: getattr(cell, name) for name in cell._options}
+    parts = state or cell._start(from_x[:1])
+    states = cell._sequence(from_x, *parts, *weights, reverse=reverse, **options)[: len(parts)]
+    return (states[0], *(y[:1] if reverse else y[-1:] for y in states))
 
 
-def state_of_cell(state: Any, i: int) -> Any:
-    """The state of one cell."""
-    return tuple(part[i : i + 1] for part in state) if isinstance(state, tuple) else state[i : i + 1]
-
-
-def joined_states(states: list[Any]) -> Any:
-    """The states of all cells as one."""
-    if isinstance(states[0], tuple):
-        return tuple(np.concatenate(parts) for parts in zip(*states, strict=True))
-    return np.concatenate(states)
+def one_or_all(parts: tuple[Any, ...]) -> Any:
+    """A state as its cell knows it: one array, or a tuple of them."""
+    return parts[0] if len(parts) == 1 else parts
 
 
 @documented_like(Recurrent)
@@ -324,7 +341,7 @@ class RNN(Recurrent):
     ((2, 7, 5), (1, 2, 5))
     """
 
-    cell = RNNCell
+    _cell = RNNCell
 
 
 @documented_like(Recurrent)
@@ -338,7 +355,7 @@ class LSTM(Recurrent):
     ((7, 2, 10), (4, 2, 5), (4, 2, 5))
     """
 
-    cell = LSTMCell
+    _cell = LSTMCell
 
 
 @documented_like(Recurrent)
@@ -351,4 +368,4 @@ class GRU(Recurrent):
     (7, 5)
     """
 
-    cell = GRUCell
+    _cell = GRUCell

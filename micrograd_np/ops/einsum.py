@@ -147,4 +147,6 @@ einsum = Variadic(
         example(D(2, 3), [0, 1], D(3, 4), [1, 2], [2, 0]),
     ],
     onnx="Einsum",
+    product=True,
+    spelling="einsum",
 )

@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..core.backward import unbroadcast
 from ..core.errors import ArgumentError, OutOfRangeError, ShapeError
-from .primitive import Bound, Primitive, as_array, example, implements
+from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 
 BASIC = (int, slice, NoneType, EllipsisType)
@@ -147,6 +147,7 @@ getitem: Primitive = Primitive(
         example(D(2, 3, 4), (np.array([[True, False, True], [False, True, True]]), slice(1, 3))),
     ],
     onnx="Slice",
+    loop="chosen",
 )
 
 
@@ -166,6 +167,8 @@ scatter: Primitive = Primitive(
         example(D(3, 2), np.array([0, 2, 0]), shape=(4, 2)),
         example(D(), (slice(None), np.array([0, 2, 0])), shape=(2, 3)),
     ],
+    loop="scatter",
+    spelling="scatter",
 )
 
 
@@ -264,3 +267,18 @@ def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     """The entries, partly sorted: none before the k-th is larger, and none after it is smaller."""
     x = with_axis(x, axis)
     return np.take_along_axis(x, np.argpartition(x, kth, axis), axis)
+
+
+# Positions: without a derivative, plain arrays.
+argmax = NonDifferentiable(np.argmax, onnx="ArgMax")
+argmin = NonDifferentiable(np.argmin, onnx="ArgMin")
+nanargmax = NonDifferentiable(np.nanargmax)
+nanargmin = NonDifferentiable(np.nanargmin)
+argsort = NonDifferentiable(np.argsort)
+argpartition = NonDifferentiable(np.argpartition)
+argwhere = NonDifferentiable(np.argwhere, shaped_by_data=True)
+nonzero = NonDifferentiable(np.nonzero, shaped_by_data=True)
+flatnonzero = NonDifferentiable(np.flatnonzero, shaped_by_data=True)
+searchsorted = NonDifferentiable(np.searchsorted)
+digitize = NonDifferentiable(np.digitize)
+isin = NonDifferentiable(np.isin)

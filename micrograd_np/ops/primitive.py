@@ -7,8 +7,9 @@ import functools
 import inspect
 import linecache
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import FrameType, FunctionType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,6 +56,7 @@ def example(*args: Any, **kwargs: Any) -> Example:
 
 
 ARRAYS = (list, tuple, np.ndarray)
+FACTS = ("reduction", "product", "spelling", "peephole", "loop")
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -119,8 +121,11 @@ def by_signature(op: Any) -> Callable[..., Any]:
 
 
 def user_of(frame: FrameType) -> tuple[str, int]:
-    """Return the place where a row is made: the file, and the first line of the statement."""
+    """Return the place where a row is made: the file, and the first line of the statement in its module."""
     while frame.f_code.co_name == "__init__" and frame.f_back:
+        frame = frame.f_back
+    filename = frame.f_code.co_filename
+    while frame.f_code.co_name != "<module>" and frame.f_back and frame.f_back.f_code.co_filename == filename:
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 
@@ -153,6 +158,8 @@ class Primitive(InstanceCall):
     formula : callable, optional
         How a call is written, where that is neither a sign nor a call by name: `(args, params, literal)` to a Phrase;
         args are Phrases, and `literal` writes a parameter.
+    gloss : str, optional
+        A line for pictures: of a row that only rules call, what it returns; of another, its rule in mathematics.
     decomposition : callable, optional
         The kernel written with rows alone. Programs spell it out; loops and ONNX files need it.
     onnx : str, optional
@@ -169,6 +176,8 @@ class Primitive(InstanceCall):
         Whether the result's shape may depend on values (getitem: on a mask), which a program cannot know.
     single : bool
         Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
+    **facts
+        What only one reader of the table asks for; the attributes below say what it is without.
     """
 
     __doc__: Any = GeneratedDoc(__doc__)
@@ -177,6 +186,12 @@ class Primitive(InstanceCall):
     fast_paths: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
     coerce_operand = staticmethod(as_array)
     widens = True  # the rules of a float16 result read float32
+
+    reduction: Any = None  # the ufunc that this is the reduction by
+    product = False  # whether it is a sum of products, which BLAS computes in another way for an array times itself
+    spelling: str | None = None  # of its NumPy source, where neither sign nor formula nor a call says it: source.py
+    peephole: str | None = None  # the rule that finds it to leave an input as it is: program/simplify.py
+    loop: str | None = None  # an entry of it by numbers, or a form in numba_backend; "" where numba lacks the ufunc
 
     def __init_subclass__(cls) -> None:
         cls.__doc__ = GeneratedDoc(cls.__doc__)  # type: ignore[assignment]
@@ -194,6 +209,7 @@ class Primitive(InstanceCall):
         views: bool = False,
         broadcasts: bool = False,
         formula: Callable[..., Any] | None = None,
+        gloss: str = "",
         decomposition: Callable[..., Any] | None = None,
         onnx: str | None = None,
         exact: bool = True,
@@ -202,7 +218,11 @@ class Primitive(InstanceCall):
         shows_nan: int = 0,
         shaped_by_data: bool = False,
         single: bool = False,
+        **facts: Any,
     ) -> None:
+        if facts.keys() - FACTS:
+            raise TypeError(f"a row has no {', '.join(facts.keys() - FACTS)}: its facts are {', '.join(FACTS)}.")
+        self.__dict__.update(facts)
         self.function = function
         self.kernel = kernel or (in_single(function) if single else function)
         self.rules = rules
@@ -213,6 +233,7 @@ class Primitive(InstanceCall):
         self.views = views
         self.broadcasts = broadcasts
         self.formula = formula
+        self.gloss = gloss
         self.decomposition = decomposition
         self.onnx = onnx
         self.exact = exact
@@ -240,19 +261,18 @@ class Primitive(InstanceCall):
         self.__module__ = self.__call__.__module__ = "micrograd_np"
 
     @functools.cached_property
-    def __wrapped__(self) -> Callable[..., Any]:
-        """A function whose source is the row as it stands in the table, for `inspect.getsource(mg.exp)`."""
+    def __wrapped__(self) -> Any:
+        """A module whose source is the row as it stands in the table, for `inspect.getsource(mg.exp)`."""
         filename, line = self.place
         source = "".join(linecache.getlines(filename))
-        statements = [x for x in ast.parse(source).body if isinstance(x, ast.Assign | ast.AnnAssign)]
-        for statement in statements:
-            if statement.lineno <= line <= (statement.end_lineno or 0):
-                text = f"{ast.get_source_segment(source, statement)}\n"
-                if "lambda" not in text and text.count("\n") > 1:  # of such a text inspect takes the first line alone
-                    break
-                place = f"<row {self.name}>"
-                linecache.cache[place] = len(text), None, text.splitlines(keepends=True), place
-                return FunctionType((lambda: None).__code__.replace(co_filename=place, co_firstlineno=1), {})
+        statements = [x for x in ast.walk(ast.parse(source)) if isinstance(x, ast.Assign | ast.AnnAssign)]
+        for statement in [x for x in statements if x.lineno <= line <= (x.end_lineno or 0)]:
+            text = textwrap.dedent(ast.get_source_segment(source, statement, padded=True) or "") + "\n"
+            if text.startswith((f"{self.name} =", f"{self.name}:")):
+                row = ModuleType(self.name)  # of a function, inspect would take the first line alone
+                row.__file__ = f"<row {self.name}>"
+                linecache.cache[row.__file__] = len(text), None, text.splitlines(keepends=True), row.__file__
+                return row
         written = [innermost(rule) for rule in self.rules if rule]
         return written[0] if written and not isinstance(self.function, FunctionType) else self.function
 
@@ -446,6 +466,7 @@ item = Primitive(
     bind=lambda x, i: ((x,), {"i": i}),
     formula=lambda args, params, literal: args[0].subscript(params["i"], literal),
     onnx="Item",
+    peephole="packed",
 )
 
 

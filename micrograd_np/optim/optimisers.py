@@ -7,19 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dispatch import single
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor, constant
-from ..nn.validation import DECAY, FLAG, in_words, require
+from ..nn.validation import DECAY, in_words, validate
 from .groups import Group
 from .optimiser import Optimiser, State
 
 
 def zeros(p: Tensor) -> Tensor:
-    return constant(np.zeros_like(p.data))
+    """A state of the parameter's shape that begins with zeros; float32 for float16."""
+    return constant(single(np.zeros_like(p.data)))
 
 
 def counter(p: Tensor) -> Tensor:
-    return constant(np.zeros((), p.dtype))
+    """A count of steps, in the dtype of the parameter; float32 for float16."""
+    return constant(single(np.zeros((), p.dtype)))
 
 
 def decayed(p: Any, g: Any, weight_decay: Any) -> Any:
@@ -43,6 +46,13 @@ class SGD(Optimiser):
     nesterov : bool
         Whether the gradient is that at the point where the momentum leads to; needs a momentum.
 
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
+
     Examples
     --------
     >>> from micrograd_np import nn
@@ -53,8 +63,8 @@ class SGD(Optimiser):
     array([0.5, 2.5])
     """
 
-    elementwise = True
-    optional_when_zero = ("momentum", "weight_decay")
+    _elementwise = True
+    _optional_when_zero = ("momentum", "weight_decay")
 
     def __init__(
         self,
@@ -64,13 +74,13 @@ class SGD(Optimiser):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        require(self, FLAG, nesterov=nesterov)
+        validate(self, nesterov=nesterov)
         if nesterov and not momentum:
             raise ArgumentError(f"SGD: nesterov=True needs a momentum above 0, such as 0.9, and it is {momentum}.")
         self.nesterov = nesterov
         super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
-    def begin(self, p: Tensor, group: Group) -> State:
+    def _begin(self, p: Tensor, group: Group) -> State:
         return {} if group["momentum"] is None else {"velocity": zeros(p)}
 
     def update(self, p: Any, g: Any, state: State, lr: Any, momentum: Any, weight_decay: Any) -> None:
@@ -99,6 +109,13 @@ class Adam(Optimiser):
     weight_decay : float
         The factor of p in the gradient, that of a penalty of half the weight decay times p².
 
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
+
     Examples
     --------
     >>> from micrograd_np import nn
@@ -109,10 +126,10 @@ class Adam(Optimiser):
     array([0.5, 2.5])
     """
 
-    elementwise = True
-    optional_when_zero = ("weight_decay",)
-    ranges = Optimiser.ranges | {"beta1": DECAY, "beta2": DECAY}
-    decoupled = False
+    _elementwise = True
+    _optional_when_zero = ("weight_decay",)
+    _ranges = Optimiser._ranges | {"beta1": DECAY, "beta2": DECAY}
+    _decoupled = False
 
     def __init__(
         self,
@@ -128,7 +145,7 @@ class Adam(Optimiser):
             )
         super().__init__(params, lr=lr, beta1=betas[0], beta2=betas[1], eps=eps, weight_decay=weight_decay)
 
-    def begin(self, p: Tensor, group: Group) -> State:
+    def _begin(self, p: Tensor, group: Group) -> State:
         return {"first": zeros(p), "second": zeros(p), "steps": counter(p)}
 
     def update(
@@ -136,7 +153,7 @@ class Adam(Optimiser):
     ) -> None:
         first, second, steps = state["first"], state["second"], state["steps"]
         steps += 1
-        if not self.decoupled:
+        if not self._decoupled:
             g = decayed(p, g, weight_decay)
         elif weight_decay is not None:
             p *= 1 - lr * weight_decay
@@ -162,6 +179,13 @@ class AdamW(Adam):
     weight_decay : float
         The share of p, times the learning rate, that is taken off p at each step.
 
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
+
     Examples
     --------
     >>> from micrograd_np import nn
@@ -172,7 +196,7 @@ class AdamW(Adam):
     array([0.45, 2.4 ])
     """
 
-    decoupled = True
+    _decoupled = True
 
     def __init__(
         self,
@@ -203,6 +227,13 @@ class RMSprop(Optimiser):
     momentum : float
         The share of the last step in this one; 0 is without.
 
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
+
     Examples
     --------
     >>> from micrograd_np import nn
@@ -213,9 +244,9 @@ class RMSprop(Optimiser):
     array([-4.,  7.])
     """
 
-    elementwise = True
-    optional_when_zero = ("momentum", "weight_decay")
-    ranges = Optimiser.ranges | {"alpha": DECAY}
+    _elementwise = True
+    _optional_when_zero = ("momentum", "weight_decay")
+    _ranges = Optimiser._ranges | {"alpha": DECAY}
 
     def __init__(
         self,
@@ -228,7 +259,7 @@ class RMSprop(Optimiser):
     ) -> None:
         super().__init__(params, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
 
-    def begin(self, p: Tensor, group: Group) -> State:
+    def _begin(self, p: Tensor, group: Group) -> State:
         return {"square": zeros(p)} | ({} if group["momentum"] is None else {"velocity": zeros(p)})
 
     def update(
@@ -260,6 +291,13 @@ class Adagrad(Optimiser):
     weight_decay : float
         The factor of p in the gradient, that of a penalty of half the weight decay times p².
 
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
+
     Examples
     --------
     >>> from micrograd_np import nn
@@ -270,13 +308,13 @@ class Adagrad(Optimiser):
     array([0.5, 2.5])
     """
 
-    elementwise = True
-    optional_when_zero = ("weight_decay",)
+    _elementwise = True
+    _optional_when_zero = ("weight_decay",)
 
     def __init__(self, params: Iterable[Any], lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0) -> None:
         super().__init__(params, lr=lr, eps=eps, weight_decay=weight_decay)
 
-    def begin(self, p: Tensor, group: Group) -> State:
+    def _begin(self, p: Tensor, group: Group) -> State:
         return {"total": zeros(p)}
 
     def update(self, p: Any, g: Any, state: State, lr: Any, eps: Any, weight_decay: Any) -> None:

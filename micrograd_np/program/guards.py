@@ -159,7 +159,7 @@ def attribute(path: str, holder: Any, name: str, value: Any) -> Edge:
     return held(path, lambda names: f"{names(holder)}.{name}", value)
 
 
-def given(path: str, holder: Any, look: str, then: Any) -> Edge:
+def gives(path: str, holder: Any, look: str, then: Any) -> Edge:
     """A look at an object, an expression of `{}`, gives what it gave."""
     return Edge(path, lambda names: f"{look.format(names(holder))} == {names.key(then)}")
 
@@ -330,7 +330,7 @@ def attributes(walk: Outside, place: Place) -> Found:
                 ),
             )
         elif parts or open_to_others:
-            yield given(path, parts, "len({})", len(parts))
+            yield gives(path, parts, "len({})", len(parts))
         for name, value in list(parts.items()):
             if name in getattr(kind, "_unguarded", ()):  # ours, and made of the others
                 continue
@@ -372,8 +372,8 @@ def of_array(walk: Outside, place: Place) -> Found:
     elif x.nbytes > LARGE and (x.flags.writeable or x.base is not None):
         walk.refuse_size(f"{path} {x.shape} {x.dtype} is an array of more than {LARGE // 1024} kB")
     else:
-        yield given(path, x, "{}.shape", x.shape)
-        yield given(path, x, "{}.tobytes()", x.tobytes())
+        yield gives(path, x, "{}.shape", x.shape)
+        yield gives(path, x, "{}.tobytes()", x.tobytes())
 
 
 def of_bytes(walk: Outside, place: Place) -> Found:
@@ -381,7 +381,7 @@ def of_bytes(walk: Outside, place: Place) -> Found:
     if read:
         if len(x) > LARGE:
             walk.refuse_size(f"{path} is longer than {LARGE} bytes")
-        yield given(path, x, "bytes({})", bytes(x))
+        yield gives(path, x, "bytes({})", bytes(x))
 
 
 def of_list(walk: Outside, place: Place) -> Found:
@@ -390,14 +390,14 @@ def of_list(walk: Outside, place: Place) -> Found:
     if len(x) > LONG:
         if read:
             walk.refuse_size(f"{path} has {len(x)} entries, more than {LONG}")
-        yield given(path, x, "len({})", len(x))
+        yield gives(path, x, "len({})", len(x))
         return
     held = entries(x)
     if id(x) in walk.inner:
         walk.inner.update(map(id, held))
     if type(x) not in (tuple, frozenset):
         if isinstance(x, list) and (len(held) < 8 or not all(map(is_atom, held))):
-            yield given(path, x, "len({})", len(x))
+            yield gives(path, x, "len({})", len(x))
             yield from (item(f"{path}[{i}]", x, i, value) for i, value in enumerate(held))
         elif read:
             yield unmoved(path, x)
@@ -412,15 +412,15 @@ def of_dict(walk: Outside, place: Place) -> Found:
     if len(x) > LONG:
         if read:
             walk.refuse_size(f"{path} has {len(x)} entries, more than {LONG}")
-        yield given(path, x, "len({})", len(x))
+        yield gives(path, x, "len({})", len(x))
         return
     inner = id(x) in walk.inner or is_ours(type(x))
     if inner:
         walk.inner.update(map(id, x.values()))
     if not x or inner:  # ours is never reordered, and each of its keys has an edge
-        yield given(path, x, "len({})", len(x))
+        yield gives(path, x, "len({})", len(x))
     elif all(map(is_atom, x)):
-        yield given(path, x, "[*{}]", list(x))
+        yield gives(path, x, "[*{}]", list(x))
     else:
         yield Edge(path, lambda names, keys=tuple(x): f"unchanged((*{names(x)},), {names(keys)})")  # type: ignore[misc]
         yield from (Place(path, key, read) for key in x)
@@ -458,7 +458,7 @@ def of_function(walk: Outside, place: Place) -> Found:
         yield held(name, lambda names, cell=cell: names.cell(cell), value)  # type: ignore[misc]
         yield Place(name, value)
     if vars(f):
-        yield given(path, vars(f), "len({})", len(vars(f)))
+        yield gives(path, vars(f), "len({})", len(vars(f)))
         for name, value in list(vars(f).items()):
             yield item(f"{path}.{name}", vars(f), name, value)
             yield Place(f"{path}.{name}", value, walk.is_named(name) or name == "__wrapped__")
@@ -581,7 +581,7 @@ def of_reference(walk: Outside, place: Place) -> Found:
 def of_cache(walk: Outside, place: Place) -> Found:
     """`functools.lru_cache`: what it has kept is what eager would be given; emptied, it computes anew."""
     x = place.value
-    yield given(place.path, x, "tuple({}.cache_info())[1::2]", tuple(x.cache_info())[1::2])
+    yield gives(place.path, x, "tuple({}.cache_info())[1::2]", tuple(x.cache_info())[1::2])
     yield Place(place.path, x.__wrapped__)
 
 

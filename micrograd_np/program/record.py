@@ -80,7 +80,10 @@ def record(
             returned, rebuild_result = flatten(result)
             check_unchanged(f, before, by_path(named_arguments(f, args, kwargs)))
             check_results(f, returned, tracer)
-            ends = [tracer.end(x) if isinstance(x, Tensor) else own_result(x) for x in returned]
+            ends = [
+                tracer.end(x) if isinstance(x, Tensor) else x.copy() if isinstance(x, np.ndarray) else x
+                for x in returned
+            ]
             tracer.check_modules()
         finally:
             left = tracer.finish()
@@ -130,11 +133,6 @@ def own_argument(x: Any) -> Any:
     if has_values(x) and not isinstance(x, Tensor):
         return constant(np.asarray(x))
     return x.detach() if isinstance(x, Tensor) and not x._requires_grad else x
-
-
-def own_result(x: Any) -> Any:
-    """Return a copy of a result that is no Tensor."""
-    return x.copy() if isinstance(x, np.ndarray) else x
 
 
 def name_values(tracer: Trace, names: Any) -> None:
@@ -200,7 +198,8 @@ def no_hidden_draws(name: str, generators: list[tuple[str, Any]], trace: Trace) 
     twins = {key: copy.deepcopy(rng) for key, (_, rng, _) in found.items() if isinstance(rng, np.random.Generator)}
     yield
     for step in trace.steps:
-        for twin in [twins[id(x.of)] for x in step.inputs if is_drawn_from(x) and id(x.of) in twins]:
+        drawn = [x.of for x in step.inputs if getattr(x, "kind", None) == GENERATOR]
+        for twin in [twins[id(rng)] for rng in drawn if id(rng) in twins]:
             args, kwargs = copy.deepcopy((step.params["args"], step.params["kwargs"]))
             getattr(twin, step.params["method"])(*args, **kwargs)
     for key, (path, rng, before) in found.items():
@@ -210,10 +209,6 @@ def no_hidden_draws(name: str, generators: list[tuple[str, Any]], trace: Trace) 
                 f"Draw them with mg.sample({path}.random, ...), of a np.random.Generator; a program does that anew "
                 "each time."
             )
-
-
-def is_drawn_from(x: Any) -> bool:
-    return getattr(x, "kind", None) == GENERATOR
 
 
 def state(rng: Any) -> Any:

@@ -84,7 +84,7 @@ def test_a_list_of_modules():
         layers[3]
     with pytest.raises(IndexError):
         layers[3] = nn.Flatten()
-    assert repr(layers[2:]) == "ModuleList(0=Flatten())"
+    assert repr(layers[2:]) == "ModuleList(0=Flatten(start_dim=1, end_dim=-1))"
 
 
 def test_a_dict_of_modules():
@@ -234,7 +234,7 @@ def test_nested_modules_are_indented():
 
 
 def test_a_module_that_refers_to_itself_has_a_text():
-    assert "child=Flatten(parent=...)" in repr(Parts())
+    assert "child=Flatten(start_dim=1, end_dim=-1, parent=...)" in repr(Parts())
     assert "itself=[..., ...]" in repr(Parts())
     assert "table=ndarray(3,)" in repr(Parts())
 

@@ -1,4 +1,4 @@
-"""A hypothesis is a mistake that may have been made, and the part of the graph in which it may be."""
+"""A wrong row, the part of the graph in which the mistake may be, and texts for what is there."""
 
 from __future__ import annotations
 
@@ -19,30 +19,11 @@ from ..core.versions import as_used
 from .claims import Row
 from .conventions import Sizes, factor_name
 from .gradcheck import rules_of
-from .replay import Block, Override, Recording, arguments, blocks, forms_of, is_array
+from .replay import Block, Recording, blocks, is_array
 
 Array = Any
-
-# A factor found by least squares proves something only if it fits at least this many numbers.
-PROVEN = 3
 LONGEST = 60
 MOST_SCALARS = 12  # single numbers are often equal by chance
-
-
-@dataclass
-class Hypothesis:
-    """A mistake that may have been made, as the changes to a backward pass that it amounts to.
-
-    With `unknown`, the changes are multiplied by a number that is fitted to the data, or `family` gives the overrides
-    for each such number.
-    """
-
-    kind: str
-    says: str
-    changes: Mapping[Tensor, Array] = field(default_factory=dict)
-    overrides: Mapping[Tensor, Override] = field(default_factory=dict)
-    unknown: bool = False
-    family: Callable[[float], dict[Tensor, Override]] | None = None
 
 
 @dataclass
@@ -61,11 +42,16 @@ class Edge:
     def pull(self, g: Any) -> Any:
         return self.rule(g, self.node._data, *self.values, **self.node.params)
 
-    def with_operand(self, place: int, w: Array) -> Callable[[Any], Any]:
+    def reading(self, place: int, w: Array) -> Callable[[Any], Any]:
         """Return the rule with another value for z (place 0), x (1), y (2), ..."""
         read = [self.node._data, *self.values]
         read[place] = w
         return lambda g: self.rule(g, *read, **self.node.params)
+
+
+def edges_of(node: Tensor) -> list[Edge]:
+    pairs = [(position, rule) for position, rule in rules_of(node) if is_array(node.args[position]._data)]
+    return [Edge(node, position, node.args[position], rule) for position, rule in pairs]
 
 
 @dataclass
@@ -86,6 +72,16 @@ class Suspicion:
     name: Callable[[Any], str | None]
     values: Mapping[tuple[int, ...], list[tuple[Any, Array]]]
     texts: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def hand(self) -> Array:
+        """The row's gradient by hand."""
+        return self.hands[self.row.tensor]
+
+    @property
+    def given(self) -> dict[Tensor, Array]:
+        """The gradients by hand that nodes propagate."""
+        return {x: self.hands[x] for x in self.stops}
 
     def gradient(self, x: Tensor) -> Any:
         """Return the right gradient of the row's value, or of one above it, given the gradients by hand."""
@@ -111,14 +107,16 @@ class Suspicion:
     def edges(self) -> list[Edge]:
         """The edges to the row and to values above it, those near the row first, without the inside of activations."""
         inside = set(self.inside)
-        known = {x for block in self.blocks if any(forms_of(block)) for x in block.inner}
-        nodes = [node for node in reversed(self.above) if node not in known]
+        if self.recording.output._created_at is None and self.recording.output.op is not None:
+            return []  # the whole forward pass is one op, which numbers differentiate
+        hidden = {x for block in self.blocks if block.forms for x in block.inner}
+        nodes = [node for node in reversed(self.above) if node not in hidden]
         return [edge for node in nodes for edge in edges_of(node) if edge.x in inside]
 
     @cached_property
     def places(self) -> list[Tensor]:
         """The values whose gradient may be wrong, the row's own first, without the inside of activations."""
-        hidden = {x for block in self.blocks if any(forms_of(block)) for x in block.inner[1:]}
+        hidden = {x for block in self.blocks if block.forms for x in block.inner[1:]}
         found = [self.row.tensor, *(x for x in reversed(self.inside[1:]) if x not in hidden)]
         return [x for x in found if is_array(self.gradient(x))]
 
@@ -137,32 +135,8 @@ class Suspicion:
         x = self.row.tensor
         direction = np.random.default_rng(1).uniform(0.5, 1.5, x.shape)
         step = 1e-6 * max(1.0, float(np.max(np.abs(x._data), initial=0)))
-        ahead, behind = (self.moved(x._data + sign * step * direction) for sign in (1, -1))
+        ahead, behind = (self.recording.again({x: x._data + sign * step * direction}) for sign in (1, -1))
         return {node: (ahead[node] - behind[node]) / (2 * step) for node in ahead if is_array(ahead[node])}
-
-    def moved(self, value: Array) -> dict[Tensor, Any]:
-        """Compute the values above the row again, with another value for the row's."""
-        inside = set(self.inside)
-        values: dict[Any, Any] = {self.row.tensor: value}
-        for node in self.recording.nodes:
-            if node in inside and node not in values:
-                values[node] = node.op.kernel(*arguments(node, values), **node.params)
-        return values
-
-    def rules_out(self, hypothesis: Hypothesis, hand: Array, factors: Sequence[float], slack: float) -> bool:
-        """Return whether, along one direction, a hypothesis cannot give the gradient by hand, up to the factors."""
-        changes = dict(hypothesis.changes)
-        if len(hypothesis.overrides) > 1 or hypothesis.unknown:
-            return False
-        for node, override in hypothesis.overrides.items():
-            for x, g in self.recording.sent(node, self.base.get(node), None, override):
-                changes[x] = changes[x] + g if x in changes else g
-        along = self.tangents[self.row.tensor]
-        terms = [along * self.row.expected, *(self.tangents[x] * g for x, g in changes.items() if x in self.tangents)]
-        found, size = (float(sum(np.sum(f(term)) for term in terms)) for f in (np.positive, np.abs))
-        wanted = float(np.sum(along * hand))
-        k = np.array(factors)
-        return not np.any(np.abs(wanted - k * found) <= slack * (abs(wanted) + np.abs(k) * size))
 
     @cached_property
     def constants(self) -> dict[float, str]:
@@ -170,14 +144,11 @@ class Suspicion:
         found: dict[float, str] = {}
         for node in self.recording.nodes:
             for x, value in zip(node.args, node._values, strict=True) if node.op is not None else ():
-                if (
-                    not isinstance(x, Tensor)
-                    and np.ndim(value) == 0
-                    and isinstance(value, int | float | np.number | np.ndarray)
-                ):
-                    number = abs(float(value))
-                    if number not in (0, 1, 2, 0.5) and np.isfinite(number):
-                        found.setdefault(number, f"{number:g}, a constant of {self.short(node)}")
+                number = isinstance(value, int | float | np.number | np.ndarray) and np.ndim(value) == 0
+                if number and not isinstance(x, Tensor):
+                    c = abs(float(value))
+                    if c not in (0, 1, 2, 0.5) and np.isfinite(c):
+                        found.setdefault(c, f"{c:g}, a constant of {self.short(node)}")
         return found
 
     def factor_text(self, factor: float) -> str:
@@ -257,25 +228,3 @@ def values_of(recording: Recording) -> dict[tuple[int, ...], list[tuple[Any, Arr
             if getattr(data, "dtype", None) is not None and data.dtype.kind in "fiub" and data.ndim:
                 found[data.shape].setdefault(data.astype(float).tobytes(), (x, data))
     return {shape: list(values.values()) for shape, values in found.items()}
-
-
-def edges_of(node: Tensor) -> list[Edge]:
-    pairs = [(position, rule) for position, rule in rules_of(node) if is_array(node.args[position]._data)]
-    return [Edge(node, position, node.args[position], rule) for position, rule in pairs]
-
-
-def sending(node: Tensor, pulls: Mapping[int, Callable[[Any], Any]]) -> Override:
-    """Return an override of a node that sends something else to some arguments, given by position."""
-    ways = [(edge.x, pulls.get(edge.position, edge.pull)) for edge in edges_of(node)]
-    return lambda g: [(x, way(g)) for x, way in ways]
-
-
-def replacing_operand(node: Tensor, place: int, w: Array) -> dict[Tensor, Override]:
-    """Return an override of a node whose rules all read another value for z (place 0), x (1), y (2), ..."""
-    return {node: lambda g: [(edge.x, edge.with_operand(place, w)(g)) for edge in edges_of(node)]}
-
-
-def rerouting(block: Block, slope: Array) -> dict[Tensor, Override]:
-    """Return an override that sends the gradient at a block's end to its beginning with another slope."""
-
-    return {block.z: lambda g: [(block.x, g * slope)]}
