@@ -8,7 +8,7 @@ from tests.house import DOCUMENTED, PACKAGE, code_lines, parsed
 # Lines of code that a room may have. A limit is lowered when a room shrinks, and not raised.
 LIMITS = {
     "checking": 4_104,
-    "program": 3_668,
+    "program": 3_650,
     "ops": 3_723,
     "drawing": 2_471,
     "learn": 1_640,
@@ -25,7 +25,7 @@ LIMITS = {
 FILES = 154
 CORE = ["backward", "containers", "context", "dispatch", "errors", "names", "tensor", "versions"]
 # Names of functions that stand in three modules or more, to be given names of their own.
-SHARED = set("fitted forward given is_array parts same table times".split())
+SHARED = set("forward table".split())
 
 
 FILES_OF = {path: path.relative_to(PACKAGE).parts for path in sorted(PACKAGE.rglob("*.py"))}
