@@ -239,7 +239,10 @@ def reason(error: Exception) -> str:
     if not lines:
         return said
     name, text = lines[-1].filename.rsplit("/", 1)[-1], lines[-1].line
-    return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text})"
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if is_user_code(frame.f_code.co_filename)]
+    known = [key for key, x in frames[-1].f_locals.items() if isinstance(x, Tensor) and x.op is not None]
+    recorded = f". Recorded up to there: {', '.join(known)}" if known else ""
+    return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text}){recorded}"
 
 
 # Gradients by hand against finite differences.

@@ -20,9 +20,10 @@ Array = Any
 
 NOTHING = 1e-12
 NEWTON_STEPS = 8
+FILTER = 0.03  # of a run, for a hypothesis that one number already rules out
 SEEN = 10  # how far beyond the tolerance a difference must be that a number is fitted to
-BUDGET = 1_500_000_000
-PER_NODE = 5000  # the overhead of one op, in entries that take as long
+BUDGET = 3_000_000_000
+PER_NODE = 15_000  # the overhead of one op, in entries that take as long
 
 # Kinds that only describe the numbers: used only if no other kind explains how they came about.
 DESCRIPTIONS = {"another's", "value", "added", "unnamed scale", "gradient of another", "part scaled", "scale of a use"}
@@ -104,6 +105,7 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
     found: list[Cause] = []
     with np.errstate(all="ignore"):
         for hypothesis in within(budget, at):
+            budget.spend(FILTER)
             try:
                 cause = test(hypothesis, at, close, factors, budget)
             except Exception:  # a mistake that cannot be computed is not the user's
@@ -168,7 +170,6 @@ def test(
     if not hypothesis.mistake.fitted:
         change = hypothesis.change()
         if rules_out(change, at, factors, max(1e-6, 100 * close.floor)):
-            budget.spend(0.1)
             return None
         if not budget.spend():
             return None

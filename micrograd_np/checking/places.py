@@ -347,7 +347,7 @@ def ancestors(z: Tensor, at: Suspicion) -> Iterator[Tensor]:
 
 def at_edge(edge: Edge, at: Suspicion, change: Callable[[Formula], Change], **names: Any) -> Site:
     node, x = at.called(edge.node), at.called(edge.x)
-    words = {"where": f"{node}, on the way to {x}{at.place(edge.node)}", "node": node}
+    words = {"where": f"{node}, on the way to {x}{at.place(edge.node)}", "node": node, "of": x}
     each = f"each {edge.node.op.name} of the line that made {node}, on the way to {x} and its like"
     line = edge.node._created_at, edge.node.op.name, edge.position
     return Site(names, words, change, line, {"where": each}, (file_line(edge.node), edge.node.op.name, edge.position))
