@@ -45,6 +45,8 @@ nb_execution_raise_on_error = True
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
 
+# Words that also have an everyday meaning: only a bold one, where the page introduces it, is linked.
+EVERYDAY = {"mask", "program", "row", "share"}
 SKIPPED = (nodes.title, nodes.reference, nodes.literal, nodes.literal_block, nodes.term, nodes.raw, pending_xref)
 
 
@@ -78,7 +80,12 @@ def inside(node, kinds) -> bool:
 
 def link_in(text, left, page) -> None:
     """Replace the first term found in a text by a link, and go on in what follows it."""
-    found = [(match.start(), match.group(), term) for form, term in left.items() if (match := word(form).search(text))]
+    bold = isinstance(text.parent, nodes.strong)
+    found = [
+        (match.start(), match.group(), term)
+        for form, term in left.items()
+        if (bold or term not in EVERYDAY) and (match := word(form).search(text))
+    ]
     if not found:
         return
     start, shown, term = min(found, key=lambda f: (f[0], -len(f[1])))

@@ -91,7 +91,7 @@ def plain(text: str) -> str:
 
 def picture_of(row) -> str | None:
     """The picture of the row's first example, after backward; None for a row without a derivative."""
-    from micrograd_np.expressions.docstrings import first_case
+    from micrograd_np.expressions.rules import first_case
 
     case = first_case(row)
     if case is None or not any(row.rules):

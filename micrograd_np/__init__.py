@@ -1,21 +1,21 @@
-"""micrograd_np: a table of derivatives, one tape, and many readers of them.
+"""micrograd_np: a table of derivatives, one tape, and several readers of them.
 
 The modules in reading order; each imports only those above it.
 
 cures               names from elsewhere, and what to write instead
-core                the tape: a Tensor, the walk back, how an op runs, names, errors
+core                the tape: Tensor, the backward pass, how an op runs, names, errors
 ops                 the table of derivatives
 operators, linalg   Tensor's operators, methods and protocols, and np.linalg's names, from the table
 transforms          derivatives of functions
-anomaly, custom, checkpoint    where a nan came from; rows of one's own; recompute instead of remember
-checking, testing    how to doubt a derivative
+anomaly, custom, checkpoint    the op that made a nan; rows of your own; recompute values to save memory
+checking, testing    checks of derivatives: gradcheck, verify
 expressions         one printer of formulas: docstrings, pictures, explanations and source
-random, program     a tape is a program: read it, and run it
-drawing             the same walk as a picture
-nn, optim    a model is modules, and updates over the same tape
-saving              a state as one file, whole or not at all
-data, training      batches, scaling, and readers of what is on disk; the loop that people write anyway
-plots, learn        training to look at; lessons, and exercises that mark themselves
+random, program     a tape as a program: print it, compile it
+drawing             the graph as a picture, as a page to step through, and in words
+nn, optim    layers, losses and models; optimisers
+saving              a state as one file
+data, training      batches, scaling, data sets; the training loop
+plots, learn        plots of a training; lessons, and exercises that mark themselves
 article, cli        the article's networks, by hand and on the tape
 """
 
@@ -66,7 +66,7 @@ def _late(module: str, name: str) -> _Callable[..., object]:
     return call
 
 
-_GeneratedDoc.write = _late("expressions.docstrings", "docstring")
+_GeneratedDoc.write = _late("expressions.rules", "docstring")
 _CustomOp.gradcheck = _late("checking", "gradcheck")
 Tensor._repr_html_ = _late("drawing.html", "tensor_html")
 

@@ -12,7 +12,7 @@ from .core.backward import Pull, Pulled
 from .core.context import Mode
 from .core.errors import NonFiniteError, describe
 from .core.names import caller_location, format_location
-from .core.tensor import Tensor
+from .core.tensor import Tensor, as_ndarray
 from .ops.primitive import Outputs
 
 Index = tuple[int, ...]
@@ -44,6 +44,7 @@ class Watch:
     """Checks every value that an op makes and every cotangent that a rule sends."""
 
     def made(self, node: Tensor, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> None:
+        """Raise if an op made the first nan, or an inf from finite arguments."""
         index = first_nan(node)
         if index is not None:
             holding = next(((i, x) for i, x in enumerate(args) if first_nan(x) is not None), None)
@@ -64,27 +65,25 @@ class Watch:
             for x, cotangent in pulled:
                 index = first_nonfinite(cotangent) if finite else first_nan(cotangent) if without_nan else None
                 if index is not None:
-                    raise nonfinite_cotangent(node, x, index, as_array(cotangent))
+                    raise nonfinite_cotangent(node, x, index, as_ndarray(cotangent))
             return pulled
 
         return watched
 
 
-def as_array(x: Any) -> Any:
-    return x._data if isinstance(x, Tensor) else x
-
-
 def all_finite(values: Iterable[Any]) -> bool:
+    """True if no value holds nan or inf."""
     return all(first_nonfinite(x) is None for x in values)
 
 
 def first_true(mask: Any) -> Index:
+    """The index of the first True."""
     return tuple(map(int, np.argwhere(mask)[0]))
 
 
 def first_nonfinite(x: Any, wrong: Any = lambda x: ~np.isfinite(x)) -> Index | None:
     """The index of the first nan or inf; for several outputs, that in the first that has one."""
-    x = as_array(x)
+    x = as_ndarray(x)
     if isinstance(x, Outputs):
         found = (first_nonfinite(part, wrong) for part in x if part is not None)
         return next((index for index in found if index is not None), None)
@@ -97,6 +96,7 @@ def first_nonfinite(x: Any, wrong: Any = lambda x: ~np.isfinite(x)) -> Index | N
 
 
 def first_nan(x: Any) -> Index | None:
+    """The index of the first nan."""
     return first_nonfinite(x, np.isnan)
 
 
@@ -110,6 +110,7 @@ CURES = {
 
 
 def nonfinite_value(op: Any, args: tuple[Any, ...], node: Any, index: Index) -> FloatingPointError:
+    """The error for an op that made nan or inf."""
     listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(args))
     value = node.data[index] if hasattr(node.data, "shape") else "a nan or inf"
     kind = "finite arguments" if all_finite(args) else "arguments that hold inf, but no nan,"
@@ -121,26 +122,21 @@ def nonfinite_value(op: Any, args: tuple[Any, ...], node: Any, index: Index) -> 
 
 
 def nan_from_outside(op: Any, position: int, x: Any, node: Any) -> FloatingPointError:
+    """The error for an op's argument that already holds nan."""
     name = describe(x, f"argument {position}")
     index = first_nan(x)
     held = f"{name} already holds nan at index {index}" if index else f"{name} is nan"
-    origin = (
-        f" It was made by {x.op.name}, outside of detect_anomaly(): {format_location(x._created_at)}."
-        if is_recorded(x)
-        else ""
-    )
+    origin = ""
+    if isinstance(x, Tensor) and x.op is not None and x._created_at is not None:
+        origin = f" It was made by {x.op.name}, outside of detect_anomaly(): {format_location(x._created_at)}."
     return NonFiniteError(
         f"{held}, where {op.name} uses it: {format_location(node._created_at or caller_location())}.{origin} Look "
-        "for what filled it: data with "
-        "missing values, a division by zero, an update that diverged."
+        "for what filled it: data with missing values, a division by zero, an update that diverged."
     )
-
-
-def is_recorded(x: Any) -> bool:
-    return isinstance(x, Tensor) and x.op is not None
 
 
 def nonfinite_cotangent(node: Any, x: Any, index: Index, cotangent: Any) -> FloatingPointError:
+    """The error for a rule that made nan or inf."""
     value = cotangent[index] if hasattr(cotangent, "shape") else "a nan or inf"
     return NonFiniteError(
         f"the derivative of {node.op.name} made {value} at index {index} of the gradient of "

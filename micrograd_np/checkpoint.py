@@ -13,7 +13,7 @@ from .core.containers import flatten
 from .core.context import CURRENT, Mode, tracing
 from .core.errors import GradientError, describe
 from .core.names import Location, format_location
-from .core.tensor import Tensor
+from .core.tensor import Tensor, as_ndarray
 from .core.versions import next_id
 from .ops.identity import pack
 from .ops.primitive import MultiOutput, Outputs
@@ -53,7 +53,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         outside, made = walked(started, leaves)
         if not outside:
             return rebuild(leaves)
-        values = [x._data if isinstance(x, Tensor) else x for x in leaves]
+        values = list(map(as_ndarray, leaves))
         params = {"run": run, "outside": outside, "started": started, "values": values}
         return rebuild(recompute(pack(*outside), **params, facts=fingerprints(made, leaves)))
 
@@ -61,7 +61,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def walked(started: int, outputs: list[Any]) -> tuple[list[Tensor], list[Tensor]]:
-    """The tensors of a graph that were there before it, where a walk back from the outputs ends; and what f made."""
+    """The tensors that f used but did not make, and those that it made: found by a walk back from its outputs."""
     outside: dict[Tensor, None] = {}
     made: dict[Tensor, None] = {}
     pending = [x for x in outputs if isinstance(x, Tensor) and x.requires_grad]
@@ -76,7 +76,7 @@ def walked(started: int, outputs: list[Any]) -> tuple[list[Tensor], list[Tensor]
 
 
 def fingerprints(made: list[Tensor], outputs: list[Any]) -> list[tuple[Location | None, int]]:
-    """A fingerprint of each value that ops took besides those of the graph, and of each output; and where it is read.
+    """A location and a hash of each constant that the ops of f read, and of each output.
 
     Outputs alone would not do: whatever mask is multiplied by a weight of zeros, the product is zero.
     """
@@ -91,12 +91,14 @@ def fingerprints(made: list[Tensor], outputs: list[Any]) -> list[tuple[Location 
 
 
 def _values(parts: Any, values: Any, **_: Any) -> Any:
+    """The outputs of f, which ran before the row was called."""
     return values
 
 
 def _recompute(
     g: Any, z: Any, parts: Any, run: Any, outside: list[Tensor], started: int, values: Any, facts: Any
 ) -> Any:
+    """The rule: run f again, recording, and walk back from its outputs to what it used."""
     for x in outside:
         if x._memory is not None and x._memory.written > started:
             raise stale_checkpoint(x)
@@ -115,6 +117,7 @@ recompute.name = "checkpoint"
 
 
 def stale_checkpoint(value: Tensor) -> RuntimeError:
+    """The error for a value that was written to after a checkpoint had used it."""
     where = value._memory and value._memory.where
     return GradientError(
         f"{describe(value, 'a tensor')} was written to after a checkpoint had used it, and the checkpoint has to run "

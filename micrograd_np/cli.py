@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .core.errors import FileError
+from .core.errors import ArgumentError, FileError
 
 STEPS = 60_000
 WIDTH = 1_000  # of a pipe, which has none: no line is broken
@@ -29,17 +30,21 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted; every file is whole.", file=sys.stderr)
         return 130
-    except OSError as error:
-        print(f"micrograd-np: {error if error.filename else error.strerror or error}", file=sys.stderr)
+    except BrokenPipeError:  # the reader, such as `head`, has left; Python must not flush into the closed pipe at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (OSError, ArgumentError) as error:
+        print(f"micrograd-np: {error}", file=sys.stderr)
         return 2
     return status
 
 
 def commands() -> argparse.ArgumentParser:
+    """The parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="micrograd-np",
-        description="An autograd micro-framework on NumPy: a table of derivatives, one tape, and many readers of them.",
-        epilog="Start with `micrograd-np article`. In Python: import micrograd_np as mg.",
+        description="Automatic differentiation on NumPy: learn it, train models with it, verify gradients by hand.",
+        epilog="Start with `micrograd-np article`, or with `micrograd-np learn` to learn autodiff.",
     )
     parser.add_argument("--version", action="version", version=f"micrograd-np {__version__}")
     subparsers = parser.add_subparsers(title="commands")
@@ -62,6 +67,7 @@ def commands() -> argparse.ArgumentParser:
 
 
 def count(text: str) -> int:
+    """A number of steps on the command line."""
     if not (text.isdecimal() and 1 <= int(text) <= STEPS):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of steps between 1 and {STEPS:,}")
     return int(text)
@@ -119,8 +125,7 @@ def run_draw(options: argparse.Namespace) -> int:
     before others; or what FUNCTION returns or computes last, called without arguments. The page plays the forward and
     the backward pass."""
     check_folder(options.out.parent)
-    from .drawing.picture import FORMATS
-    from .drawing.script import ScriptError, draw_script
+    from .drawing.picture import FORMATS, ScriptError, draw_script
 
     if options.out.suffix.lower() not in FORMATS:
         raise FileError(f"--out {options.out}: a picture is saved as {', '.join(FORMATS)}.")
@@ -139,14 +144,11 @@ def run_learn(options: argparse.Namespace) -> int:
     folder; where Jupyter is installed, the command also opens it."""
     from .learn import ladder
 
-    try:
-        return ladder.open_lesson(options.lesson)
-    except ValueError as error:
-        raise FileError(error) from None
+    return ladder.open_lesson(options.lesson)
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse, before anything is run, a folder that cannot be made or written into."""
+    """Raise, before anything is run, if a folder cannot be made or written into."""
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     try:
         tempfile.TemporaryFile(dir=existing).close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .anomaly import first_nonfinite
+from .anomaly import all_finite, first_nonfinite
 from .core.backward import Rule
 from .core.errors import ArgumentTypeError, NonFiniteError, ShapeError
 from .core.names import caller_location, format_location
@@ -83,19 +83,27 @@ def positional(count: int) -> inspect.Signature:
 
 
 def bind_signature(signature: inspect.Signature, *args: Any, **kwargs: Any) -> Bound:
+    """Positional arguments as arrays, keyword-only ones as metadata."""
     bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
     return tuple(map(as_array, bound.args)), bound.kwargs
 
 
 def checked_forward(function: Callable[..., Any], *arrays: Any, **params: Any) -> Any:
+    """Call the user's function; raise if it returns no array, or nan or inf for finite arguments."""
     z = function(*map(read_only, arrays), **params)
+    if isinstance(z, int | float):
+        z = np.asarray(z)
     if isinstance(z, Tensor) or not hasattr(z, "dtype"):
-        z = check_forward_result(function.__name__, z)
+        raise ArgumentTypeError(
+            f"{function.__name__} returned {type(z).__name__}, and a custom op computes an array from arrays. If it is "
+            "written with Tensors or ops of the table, it needs no custom_op: call it as it is."
+        )
     if any(np.may_share_memory(z, x) for x in arrays):
         z = z.copy()  # a write to the argument would change the result unnoticed
-    if first_nonfinite(z) is not None and all(first_nonfinite(x) is None for x in arrays):
-        raise forward_nonfinite(function.__name__, z, first_nonfinite(z))
+    index = first_nonfinite(z)
+    if index is not None and all_finite(arrays):
+        raise NonFiniteError(f"{function.__name__} returned {z[index]} at index {index} for finite arguments.")
     return z
 
 
@@ -115,15 +123,18 @@ def held_to_contract(rule: Rule, name: str, position: int, parameter: str, broad
         cotangent = rule(g, z, *args, **params)
         x = args[position]
         check_cotangent(name, parameter, cotangent, z if broadcasts else x)
-        finite = [first_nonfinite(value) is None for value in (g, z, *args)]
-        if all(finite) and first_nonfinite(cotangent) is not None:
-            raise rule_nonfinite(name, parameter, first_nonfinite(cotangent))
+        index = first_nonfinite(cotangent)
+        if index is not None and all_finite((g, z, *args)):
+            raise NonFiniteError(
+                f"the rule of {name} for {parameter} returned a nan or inf at index {index}, from finite values."
+            )
         return cotangent
 
     return checked_rule
 
 
 def check_rules(op: str, rules: tuple[Rule | None, ...], names: list[str], metadata: list[str]) -> None:
+    """Raise unless there is one rule, or None, for each array argument, and it can be called."""
     if len(rules) != len(names):
         raise ArgumentTypeError(
             f"{op} has {len(names)} array arguments ({', '.join(names)}) and was given {len(rules)} rules. Give one "
@@ -148,19 +159,6 @@ def check_rules(op: str, rules: tuple[Rule | None, ...], names: list[str], metad
             ) from None
 
 
-def check_forward_result(name: str, z: Any) -> Any:
-    if isinstance(z, int | float):
-        return np.asarray(z)
-    raise ArgumentTypeError(
-        f"{name} returned {type(z).__name__}, and a custom op computes an array from arrays. If it is written with "
-        "Tensors or ops of the table, it needs no custom_op: call it as it is."
-    )
-
-
-def forward_nonfinite(name: str, z: Any, index: Any) -> FloatingPointError:
-    return NonFiniteError(f"{name} returned {z[index]} at index {index} for finite arguments.")
-
-
 def check_cotangent(name: str, parameter: str, cotangent: Any, like: Any) -> None:
     """Raise if a user's rule did not return a gradient of its argument: an array of floats of that shape."""
     rule = f"the rule of {name} for {parameter}"
@@ -175,9 +173,3 @@ def check_cotangent(name: str, parameter: str, cotangent: Any, like: Any) -> Non
             f"{rule} returned shape {cotangent.shape}, and {parameter} has {like.shape}: one number for each entry. If "
             f"{name} broadcasts its arguments, say custom_op(..., broadcasts=True) and return the output's shape."
         )
-
-
-def rule_nonfinite(name: str, parameter: str, index: Any) -> FloatingPointError:
-    return NonFiniteError(
-        f"the rule of {name} for {parameter} returned a nan or inf at index {index}, from finite values."
-    )

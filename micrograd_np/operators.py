@@ -12,7 +12,7 @@ from typing import Any
 
 from . import cures
 from .core import errors
-from .core.context import tracing
+from .core.context import CURRENT, tracing
 from .core.tensor import Tensor, assign
 from .core.versions import memory_of
 from .ops import BY_FUNCTION, FUNCTIONS
@@ -70,25 +70,36 @@ def refuse_mask(self: Tensor) -> Any:
 
 def array_ufunc(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
     """Answer `np.exp(t)`, and every other ufunc (NEP 13)."""
-    if how != "__call__":
-        raise errors.method(ufunc.__name__, how)
     call = CALLS.get(ufunc)
-    if call is None:
-        raise errors.unsupported(ufunc)
-    return call(*inputs, **kwargs)
+    try:
+        if how != "__call__":
+            raise errors.method(ufunc.__name__, how)
+        if call is None:
+            raise errors.unsupported(ufunc)
+        return call(*inputs, **kwargs)
+    except TypeError as error:
+        return by_numpy(error, getattr(ufunc, how), inputs, kwargs)
 
 
 def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
     """Answer `np.sum(t)`, and every other function of NumPy that is no ufunc (NEP 18)."""
     call = CALLS.get(function)
-    if call is None:
-        raise errors.unsupported(function)
     try:
+        if call is None:
+            raise errors.unsupported(function)
         return call(*args, **kwargs)
     except TypeError as error:
         if "unexpected keyword argument" in str(error):
-            raise errors.signature(function.__name__, kwargs, error) from None
-        raise
+            error = errors.signature(function.__name__, kwargs, error)
+        return by_numpy(error, function, args, kwargs)
+
+
+def by_numpy(error: Exception, function: Any, args: Any, kwargs: Any) -> Any:
+    """Answer a call that no row serves: an error, but while compiling what NumPy gives for the arrays."""
+    trace = CURRENT.get().trace
+    if trace is None:
+        raise error from None
+    return trace.by_numpy(error, function, args, kwargs)
 
 
 # Arithmetic.
@@ -227,4 +238,10 @@ Tensor.__array_function__ = array_function
 Tensor._mask = property(refuse_mask)
 Tensor._alias = table.alias.__call__
 
-cures.install(Tensor, "Tensor", hidden=("args", "op", "params", "scope"))
+
+def attribute_of_array(error: AttributeError, tensor: Tensor, name: str) -> Any:
+    """Answer an attribute that an array has and a Tensor does not."""
+    return by_numpy(error, getattr, (tensor, name), {})
+
+
+cures.install(Tensor, "Tensor", hidden=("args", "op", "params", "scope"), otherwise=attribute_of_array)

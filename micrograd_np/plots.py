@@ -1,4 +1,4 @@
-"""Training to look at: how the loss fell, what hidden units answer, and where the border between two classes runs.
+"""Plots of a training: losses, the outputs of hidden units, and the border between two classes.
 
 A plot is a matplotlib figure: `.savefig(path)` writes it. matplotlib comes with `pip install 'micrograd-np[plots]'`.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from .core.context import no_grad
 from .core.errors import ArgumentError, MissingPackageError, ShapeError
 from .core.tensor import Tensor
-from .drawing.palette import HEAT
+from .drawing.preview import HEAT
 
 CLASSES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 LINES = ("-", "--", "-.", ":")
@@ -26,7 +26,7 @@ NAMED = 8  # lines, and no more, have a name in the legend
 
 
 def losses(curves: Mapping[str, Any]) -> Any:
-    """A figure of what was measured in a training, a line for each name; both axes are logarithmic.
+    """A figure of losses and metrics during a training, a line for each name; both axes are logarithmic.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def losses(curves: Mapping[str, Any]) -> Any:
 
 
 def activations(hidden: Mapping[int, Any], y: Sequence[int] | None = None, names: Sequence[str] = ()) -> Any:
-    """A figure of what hidden units answered in the course of a training: a panel a unit, a line an input.
+    """A figure of the outputs of hidden units during a training: a panel for each unit, a line for each input.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def activations(hidden: Mapping[int, Any], y: Sequence[int] | None = None, names
 
 
 def surface(f: Any, X: Any, y: Any, border: float = 0.5) -> Any:
-    """A figure of what a network answers between its inputs, the border between two classes as a line.
+    """A figure of a network's output between its inputs, with the border between two classes as a line.
 
     Parameters
     ----------
@@ -164,6 +164,7 @@ def stacked(hidden: Mapping[int, Any]) -> Any:
 
 
 def check_length(name: str, values: Any, what: str, inputs: int) -> None:
+    """Raise unless there is one value for each input."""
     if len(values) != inputs:
         raise ArgumentError(f"{name} has {len(values)} {what} for {inputs} inputs. Give one for each.")
 
@@ -181,6 +182,7 @@ def answers(f: Callable[[Any], Any], points: Any) -> Any:
 
 
 def values_of(x: Any) -> Any:
+    """The array of a Tensor, or of anything array-like."""
     return x.data if isinstance(x, Tensor) else np.asarray(x)
 
 

@@ -12,7 +12,7 @@ from .ops.primitive import Primitive, as_array
 
 
 def sample(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
-    """A constant Tensor drawn by a method of a NumPy Generator; the place where a program draws anew at every call.
+    """A constant Tensor drawn by a method of a NumPy Generator; a program draws anew at every call.
 
     Parameters
     ----------
@@ -46,6 +46,7 @@ def sample(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
 
 
 def _draw(rng: Any, method: str, args: Any, kwargs: Any) -> Any:
+    """Draw again, at each run of a program."""
     return getattr(rng, method)(*args, **kwargs)
 
 

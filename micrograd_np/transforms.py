@@ -143,11 +143,12 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
 
 
 def wants_gradient(x: Any) -> bool:
+    """True for a Tensor that requires a gradient."""
     return isinstance(x, Tensor) and x._requires_grad
 
 
 def own_leaf(x: Any) -> Tensor:
-    """A leaf on the memory of an argument that nobody else differentiates."""
+    """A new leaf that shares an argument's memory, so that no other caller differentiates it."""
     leaf = x.detach() if isinstance(x, Tensor) else borrowed(as_array(x))
     leaf.requires_grad = True
     return leaf
@@ -284,6 +285,7 @@ def units(zeros: Any) -> Iterator[Any]:
 
 
 def stacked(rows: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    """Gradients of all entries as one array; zeros if there are none."""
     return np.reshape(np.stack(rows), shape) if rows else np.zeros(shape)
 
 
@@ -343,11 +345,13 @@ def hvp(f: Function, argnums: int = 0) -> Function:
 
 
 def check_list(tensors: Any) -> None:
+    """Raise for one tensor where a list of them belongs."""
     if not isinstance(tensors, list | tuple):
         raise ArgumentTypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")
 
 
 def unreached(output: Any, tensor: Any, position: int) -> ArgumentError:
+    """The error for a tensor that the output was not made from."""
     return ArgumentError(
         f"{describe(output, 'the output')} was not made from {describe(tensor, f'tensor {position} of the list')}: no "
         "path of recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, and "
@@ -356,11 +360,13 @@ def unreached(output: Any, tensor: Any, position: int) -> ArgumentError:
 
 
 def check_count(what: str, count: int, whose: str, expected: int) -> None:
+    """Raise unless there are as many parts as expected."""
     if count != expected:
         raise ArgumentError(f"{what} has {count} parts, and {whose} has {expected}: give one for each.")
 
 
 def check_outputs(f: Any, outputs: list[Any]) -> None:
+    """Raise for an output that is no number, such as None."""
     for x in outputs:
         if x.dtype.kind not in "biufc":
             raise ArgumentTypeError(
@@ -370,6 +376,7 @@ def check_outputs(f: Any, outputs: list[Any]) -> None:
 
 
 def check_argnums(numbers: list[int], count: int) -> None:
+    """Raise for numbers of arguments that are not there, or given twice."""
     if len({number % max(count, 1) for number in numbers}) < len(numbers):
         raise ArgumentError(f"argnums={tuple(numbers)} names an argument twice.")
     wrong = [number for number in numbers if not -count <= number < count]
@@ -380,6 +387,7 @@ def check_argnums(numbers: list[int], count: int) -> None:
 
 
 def check_scalar_value(f: Any, value: Any) -> None:
+    """Raise unless the value is one number."""
     if getattr(value, "size", None) != 1:
         shape = getattr(value, "shape", type(value).__name__)
         raise ShapeError(

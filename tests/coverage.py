@@ -12,11 +12,15 @@ from micrograd_np.ops.primitive import NonDifferentiable, Primitive
 
 PATH = Path(__file__).parents[1] / "docs" / "coverage.md"
 
-HEAD = """# What of NumPy works on Tensors
+HEAD = """# NumPy functions on Tensors
 
-NumPy lists {total} functions of numbers that another array type may take over. {differentiable} of them work on Tensors
-and pass gradients, {plain} work and have no derivative (they give plain arrays, numbers or constants), {missing} raise
-an error that says how to add them. Made by `python -m tests.coverage`.
+NumPy has {total} functions of numbers that other array types may define. On Tensors,
+
+- {differentiable} of them work and pass gradients,
+- {plain} work and have no derivative: they return plain arrays, numbers or constants,
+- {missing} are not supported: they raise an error that says how to add them.
+
+`python -m tests.coverage` makes this page.
 
 """
 

@@ -257,8 +257,7 @@ def declared(name, function, result=None, method=False):
 PAIRS = ("Recurrent", "RNN", "GRU", "LSTM", "MultiheadAttention")
 CALLS = dict.fromkeys(PAIRS, "tuple[Tensor, Any]") | {"LSTMCell": "tuple[Tensor, Tensor]"}
 HIDDEN = """
-    add begin called check_gradients check_of diverged named_state optional_when_zero position ranges trace_updates
-    update with_options without_gradients rate set_rates is_better reduce from_input from_state start
+    update rate from_input from_state start
 """.split()
 
 SEQUENTIAL = """class Sequential(Module, Generic[Unpack[_Layers]]):
@@ -313,7 +312,9 @@ def class_stub(cls, public):
     if "__init__" in vars(cls) or not bases or bases == ["Module"]:
         taken = declared("__init__", cls, "None").replace("(", "(self, ", 1).replace("(self, )", "(self)")
         lines.append(taken)
-    if issubclass(cls, nn.Module) and hasattr(cls.__init__, "__code__") and "signature" not in vars(cls):
+    if "__signature__" in vars(cls):  # a layer of a function, whose options are attributes
+        lines += [f"{name}: {annotated(p.annotation)}" for name, p in cls.__signature__.parameters.items()]
+    elif issubclass(cls, nn.Module) and hasattr(cls.__init__, "__code__"):
         lines += [f"{name}: {kind}" for name, kind in dict(attributes(cls)).items()]
     if cls.__name__ == "Module":
         lines += ["training: bool", "def __call__(self, *args: Any, **kwargs: Any) -> Any: ..."]

@@ -187,6 +187,17 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     assert process.returncode == 1
 
 
+def test_a_reader_that_leaves_the_list_of_lessons_is_no_error(tmp_path):
+    command = [sys.executable, "-m", "micrograd_np", "learn"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        command, stdout=writing, stderr=subprocess.PIPE, text=True, env=os.environ | {"HOME": str(tmp_path)}
+    )
+    os.close(writing)
+    assert done.stderr == ""
+
+
 def test_the_package_does_not_load_what_only_the_command_needs():
     source = "import sys, micrograd_np; print({'rich', 'argparse', 'matplotlib', 'graphviz'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)

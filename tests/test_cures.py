@@ -120,7 +120,7 @@ def test_a_guess_that_works(code, names):
     [
         ("from micrograd_np import Value", "mg.Tensor(3.0"),
         ("from micrograd_np import tensor, nn", "mg.Tensor([1.0"),
-        ("from micrograd_np.nn import functional as F", "mg.nn.cross_entropy("),
+        ("from micrograd_np.nn.functional import dropout", "mg.nn.Dropout(0.5)"),
         ("from micrograd_np.optim import lr_scheduler", "mg.optim.StepLR("),
         ("from micrograd_np.data import DataLoader", "mg.data.batches("),
         ("from micrograd_np.nn.init import kaiming_normal_", "mg.nn.init.he_normal("),
@@ -130,6 +130,15 @@ def test_an_import_is_answered_too(line, cure):
     with pytest.raises(ImportError) as caught:
         exec(line, {})
     assert cure in str(caught.value)
+
+
+def test_functional_is_a_module_of_functions(names):
+    exec("import micrograd_np.nn.functional as F", names)
+    for code in ("F.relu(x)", "F.softmax(x, dim=-1)", "F.cross_entropy(logits, labels)", "F.mse_loss(x, b)"):
+        assert isinstance(eval(code, names), mg.Tensor)
+    assert names["F"].relu is mg.relu and set(dir(names["F"])) >= set(names["F"].__all__)
+    with pytest.raises(AttributeError, match=r"Write mg.nn.Dropout"):
+        eval("F.dropout(x)", names)
 
 
 def test_there_are_enough_guesses():

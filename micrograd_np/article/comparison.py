@@ -20,7 +20,7 @@ TOLD = 1_000  # steps from one report of progress to the next
 
 
 class Row(NamedTuple):
-    """Cells, and whether what they say held; None where there is nothing to hold."""
+    """The cells of a table's row, and whether its check held; None without a check."""
 
     cells: tuple[Any, ...]
     held: bool | None = None
@@ -45,7 +45,7 @@ class Training(NamedTuple):
 
 
 def train(network: Network, steps: int, tell: Callable[[int], None] = lambda step: None) -> Training:
-    """Train by hand and on the tape, step beside step; `tell` is told now and then how many more are done."""
+    """Train by hand and on the tape, step beside step; `tell` is called with the steps done since its last call."""
     leaves = network.weights()
     by_hand = network.hand(hand.X, network.y, *[syn.data.copy() for syn in leaves], steps=steps)
     on_tape = tape.train(network.tape, Tensor(hand.X), Tensor(network.y), *leaves, steps=steps)

@@ -24,7 +24,7 @@ FIRST_OR_SECOND = np.array([[0, 1, 1, 0]]).T
 
 
 def weights(*shapes: tuple[int, int]) -> list[Array]:
-    """Between -1 and 1: the numbers that follow np.random.seed(1), which would reseed the caller's generator too."""
+    """First weights between -1 and 1: those that follow np.random.seed(1), without seeding the caller's generator."""
     random = np.random.RandomState(1)
     return [2 * random.random(shape) - 1 for shape in shapes]
 
@@ -37,7 +37,7 @@ def nonlin(x: Array, deriv: bool = False) -> Array:
 
 
 def eleven_lines(X: Array, y: Array, syn0: Array, syn1: Array, steps: int) -> Iterator[Variables]:
-    """Just the code."""
+    """The part "Just The Code": the 3-layer network in eleven lines."""
     for _ in range(steps):
         l1 = 1 / (1 + np.exp(-(np.dot(X, syn0))))
         l2 = 1 / (1 + np.exp(-(np.dot(l1, syn1))))

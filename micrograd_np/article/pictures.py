@@ -11,7 +11,7 @@ import numpy as np
 from .. import plots
 from ..core.tensor import Tensor
 from ..drawing import Picture, draw
-from ..ops.activations import sigmoid
+from ..ops.nn import sigmoid
 from . import hand, tape
 from .comparison import Row, Section
 from .hand import Array
@@ -41,6 +41,7 @@ def save(folder: Path) -> Section:
 
 
 def file_of(network: Network, folder: Path, suffix: str) -> Path:
+    """The file of a network's picture."""
     return folder / (network.name.replace(" ", "-") + suffix)
 
 

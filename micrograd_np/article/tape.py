@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from ..ops.activations import sigmoid
+from ..ops.nn import sigmoid
 from .hand import Variables
 
 # What has a name in the article, and the value of whose gradient it is the negative.
@@ -28,7 +28,7 @@ MINUS_GRADIENT_OF = {
 
 
 def eleven_lines(X: Any, y: Any, syn0: Any, syn1: Any) -> Variables:
-    """Just the code, the sigmoid spelled out as the article spells it."""
+    """The part "Just The Code", with the sigmoid spelled out as in the article."""
     l1 = 1 / (1 + np.exp(-(np.dot(X, syn0))))
     l2 = 1 / (1 + np.exp(-(np.dot(l1, syn1))))
     loss = np.sum(np.square(y - l2)) / 2

@@ -94,9 +94,6 @@ def describe(x: Any, otherwise: str) -> str:
     return f"{name_of(x) or otherwise} {x.shape} {x.dtype}"
 
 
-describe = describe
-
-
 def check_numbers(dtype: np.dtype[Any]) -> None:
     if dtype.kind not in "biufc":
         raise ArgumentTypeError(

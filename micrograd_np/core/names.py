@@ -161,7 +161,7 @@ class Names:
         """Return a name such as `X[2]` for a row of a named array."""
         if not isinstance(value, np.ndarray):
             return None
-        name, whole = self.arrays.get(id(owner(value)), ("", value))
+        name, whole = self.arrays.get(id(memory_owner(value)), ("", value))
         if not name or whole.shape[1:] != value.shape or whole.strides[1:] != value.strides or not whole.strides[0]:
             return None
         starts = [each.__array_interface__["data"][0] for each in (value, whole)]
@@ -205,10 +205,10 @@ class Names:
     def read(self, variables: Variables) -> None:
         """Take the names of a frame's variables, and of the values inside them."""
         kept = [(name, value) for name, value in variables if name.isidentifier() and name[0] != "_"]
-        self.take(self.variables, [(name, value) for name, value in kept if is_array(value)])
+        self.take(self.variables, [(name, value) for name, value in kept if holds_values(value)])
         for name, value in kept:
             if isinstance(value, np.ndarray):
-                self.arrays.setdefault(id(owner(value)), (name, value))
+                self.arrays.setdefault(id(memory_owner(value)), (name, value))
         for name, value in kept:
             for path, part in inside(name, value):
                 if is_module(part):
@@ -221,14 +221,15 @@ def is_tensor(value: Any) -> bool:
     return hasattr(type(value), "requires_grad")
 
 
-def is_array(value: Any) -> bool:
+def holds_values(value: Any) -> bool:
     return isinstance(value, np.ndarray) or is_tensor(value)
 
 
-def owner(value: Any) -> Any:
-    """Return the array whose memory a view shows."""
-    base = getattr(value, "base", None)
-    return value if base is None else base
+def memory_owner(array: Any) -> Any:
+    """Return the array that owns the memory of a view."""
+    while isinstance(array, np.ndarray) and isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
 
 
 def is_module(value: Any) -> bool:
@@ -241,17 +242,17 @@ def inside(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     seen = set()
     while pending:
         path, value, depth = pending.pop()
-        if is_array(value):
+        if holds_values(value):
             if depth:
                 yield path, value
         elif is_module(value):
             yield path, value
         elif id(value) not in seen and depth < DEPTH:
             seen.add(id(value))
-            pending += [(step, part, depth + 1) for step, part in reversed(parts(path, value))]
+            pending += [(step, part, depth + 1) for step, part in reversed(named_parts(path, value))]
 
 
-def parts(path: str, value: Any) -> Variables:
+def named_parts(path: str, value: Any) -> Variables:
     """Return the parts of a value with their paths: items of a list or dict, attributes of a user's object."""
     if isinstance(value, list | tuple | dict) and len(value) > WIDTH:
         return []

@@ -250,6 +250,7 @@ class Tensor:
 
     def __reduce__(self) -> Any:
         """Pickle and copy a leaf as its values; raise for a recorded tensor, as it holds a graph."""
+        check_untraced(self, "a copy by copy or pickle")
         errors.check_unrecorded(self)
         return _leaf, (type(self), self._data, self._requires_grad, self.name, self._grad)
 

@@ -28,7 +28,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import errors
-from .names import Location, caller_location
+from .names import Location, caller_location, memory_owner
 
 next_id = itertools.count(1).__next__  # one counter for new nodes and for writes, so that both can be compared
 
@@ -109,13 +109,13 @@ def snapshot(array: Any) -> Any:
     if type(array) is ndarray and array.nbytes <= SMALL and array.flags.forc:
         return array.copy("K")
     if not isinstance(array, ndarray):
-        return copied(array)
+        return copy_with_strides(array)
     if is_frozen(array):
         return array
     key = (address(array), array.shape, array.strides, array.dtype)
     copy = SNAPSHOTS.get(key)
     if copy is None or not same_bits(array, copy):
-        copy = SNAPSHOTS[key] = copied(array)
+        copy = SNAPSHOTS[key] = copy_with_strides(array)
     return copy
 
 
@@ -128,7 +128,7 @@ def is_frozen(array: Any) -> bool:
     return array is None or isinstance(array, bytes)
 
 
-def copied(array: Any) -> Any:
+def copy_with_strides(array: Any) -> Any:
     """Return a copy with the same strides, since the last bits of sums and products depend on them.
 
     A repeated axis (stride 0) stays repeated. A gap of more than four times what it separates is narrowed to one, so
@@ -181,18 +181,11 @@ def expose(tensor: Any) -> Any:
     array = tensor._data
     if isinstance(array, tuple):  # several outputs: each is exposed on its own
         return array
-    seen, base = memory_of(tensor), owner(array)
+    seen, base = memory_of(tensor), memory_owner(array)
     unread = alone and base is array and not any(reads(rule, 0) for _, rule in tensor._paths)
     if id(base) not in seen.copies or unread:  # unread at a later call: no node needs the old copy
         latest.exposed = next_id()
-        seen.copies[id(base)] = latest.exposed, None if unread else copied(base)
-    return array
-
-
-def owner(array: Any) -> Any:
-    """Return the array that owns the memory of a view."""
-    while isinstance(array, ndarray) and isinstance(array.base, ndarray):
-        array = array.base
+        seen.copies[id(base)] = latest.exposed, None if unread else copy_with_strides(base)
     return array
 
 
@@ -219,10 +212,10 @@ def as_used(node: Any) -> tuple[Any, list[Any]]:
         z = z if all(map(operator.is_, parts, z)) else type(z)(parts)
     else:
         z = before(z, node._memory, node._order)
-    return z, [argument(x, value, node._order) for x, value in zip(node.args, node._values, strict=True)]
+    return z, [value_used(x, value, node._order) for x, value in zip(node.args, node._values, strict=True)]
 
 
-def argument(x: Any, value: Any, order: int) -> Any:
+def value_used(x: Any, value: Any, order: int) -> Any:
     """Return the value of an argument as a node used it: the tensor's own array if it is unchanged."""
     array = getattr(x, "_data", value)
     if array is value:
@@ -234,7 +227,7 @@ def before(array: Any, seen: Memory | None, order: int) -> Any:
     """Return an array; if it was given to the user after the node `order`, and has changed, return the old copy."""
     if seen is None or not seen.copies or not array.size:
         return array
-    base = owner(array)
+    base = memory_owner(array)
     exposed, copy = seen.copies.get(id(base), (0, None))
     if exposed < order or copy is None:
         return array

@@ -14,45 +14,33 @@ import numpy as np
 
 from ..expressions.phrases import Phrase
 from .graph import LONGEST, runs
-from .scene import UNNAMED, Edge, Node, Scene, common, entitle, phrase_of, tagging
+from .scene import UNNAMED, Edge, Node, Scene, Scope, common, entitle, phrase_of, tagging
 
 
-def rename(scene: Scene, owner: dict[str, str], told: Container[str], single: Container[str]) -> None:
+def rename(scene: Scene, owner: dict[str, str], single: Container[str]) -> None:
     """Write the formulas of the operations again, in a scene whose boxes are not joined yet.
 
-    `owner` maps each operation to its box. `told` has the operations that are shown, alone or inside a fold. `single`
-    has the folds of which only the last value goes on, to operations that are shown: that value has its box's name.
+    `owner` maps each operation to its box. `single` has the folds of which only the last value goes on, to operations
+    that are shown: that value has its box's name.
     """
     tags = tagging({node.title for node in scene.nodes if node.name or not node.op})
-    arriving: dict[str, list[Edge]] = {}
-    for edge in scene.edges:
-        arriving.setdefault(edge.head, []).append(edge)
-    joined = joins(owner)
-    inside = {node.id: node.phrase for node in scene.nodes if not node.op}
-    outside = dict(inside)
+    arriving = scene.arriving()
+    joined = {box for id, box in owner.items() if id != box}  # boxes that stand for more than one operation
+    words = {node.id: node.phrase for node in scene.nodes if not node.op}
     for node in scene.nodes:
         if not node.op:
             continue
-        box = owner[node.id]
         for edge in arriving.get(node.id, ()):
-            near = inside if owner.get(edge.tail) == box else outside
-            edge.word = near[edge.tail]
+            edge.word = words[edge.tail]
             if edge.position >= 0:  # else it is of an op without a box
                 node.words[edge.position] = edge.word
-        if node.id in told:
+        alone = node.id == owner[node.id]
+        if alone:
             entitle(node, phrase_of(node), tags, needed=node.id in single)
-        else:
-            node.text, node.tag = UNNAMED.text, ""
-        inside[node.id] = node.phrase if node.id in told else own(node)
-        outside[node.id] = node.phrase if box not in joined or node.id in single else own(node)
+        words[node.id] = node.phrase if alone and (node.id not in joined or node.id in single) else own_phrase(node)
 
 
-def joins(owner: dict[str, str]) -> set[str]:
-    """Return the boxes that stand for more than one operation."""
-    return {box for id, box in owner.items() if id != box}
-
-
-def own(node: Node) -> Phrase:
+def own_phrase(node: Node) -> Phrase:
     return Phrase(node.name) if node.name else UNNAMED
 
 
@@ -72,17 +60,15 @@ def see_through(scene: Scene) -> Scene:
     for edge in scene.edges:
         edge.tail = alias.get(edge.tail, edge.tail)
     operations = {node.id: node.id for node in scene.nodes if node.op}
-    rename(scene, operations, operations, ())
+    rename(scene, operations, ())
     return scene
 
 
 CROWD = 3  # if more arrows than this leave one box for folds, only the first is drawn
-TOLD = 12  # operations that a page lists at either end of a fold, or one whole turn of its loop if that is longer
+LISTED = 12  # operations that are shown at either end of an open fold, or one whole turn of its loop if that is longer
 MOST = 60
 GIVEN = 4  # values leaving a fold that its box shows
 LEAVES = ("constant", "frozen", "leaf")
-
-Scope = tuple[str, ...]
 
 
 @dataclass
@@ -126,25 +112,18 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
     kept = leaves(scene, owner)
     folds = {item.nodes[-1].id: item for item in items if item.size > 1}
     if not folds:
-        return scene
+        return replace(scene, nodes=list(map(replace, scene.nodes)), edges=list(map(replace, scene.edges)))
     drawn = owner | {node.id: node.id for node in kept}
     going = [edge for edge in scene.edges if edge.tail in owner and owner[edge.tail] != owner[edge.head]]
     leaving = {edge.tail for edge in going}
     single = {box for box, item in folds.items() if leaving & {node.id for node in item.nodes} <= {box}}
-    told = {node.id for item in items for node in shown(item)}
-    rename(scene, owner, told, single & {edge.tail for edge in going if owner[edge.head] not in folds})
-    places = {node.id: i for i, node in enumerate(scene.nodes)}
-    arriving: dict[str, list[Edge]] = {}
-    for edge in scene.edges:
-        arriving.setdefault(edge.head, []).append(edge)
+    rename(scene, owner, single & {edge.tail for edge in going if owner[edge.head] not in folds})
     nodes = []
     for node in scene.nodes:
         if item := folds.get(node.id):
-            box = summary(item, leaving)
-            box.inside = inside(item, places, scene, arriving)
-            nodes.append(box)
+            nodes.append(fold_box(item, leaving))
         elif drawn.get(node.id) == node.id:
-            nodes.append(node)
+            nodes.append(replace(node))
     edges: dict[Hashable, Edge] = {}
     for edge in scene.edges:
         tail, head = drawn.get(edge.tail), drawn[edge.head]
@@ -154,7 +133,23 @@ def redraw(scene: Scene, items: list[Item]) -> Scene:
             first.flows |= edge.flows
     thin(nodes, list(edges.values()))
     swallowed = len([node for node in scene.nodes if node.kind in LEAVES]) - len(kept) + scene.hidden_leaves
-    return replace(scene, nodes=nodes, edges=list(edges.values()), folded=said(items, swallowed))
+    return replace(scene, nodes=nodes, edges=list(edges.values()), folded=fold_lines(items, swallowed))
+
+
+def open_fold(scene: Scene, items: list[Item], closed: Item) -> Scene:
+    """Return the scene in which one fold is open: its operations stand in a frame, of many those at both ends."""
+    listed = min(max(LISTED, closed.turn), MOST)
+    frame = (*closed.scope, closed.group or closed.words)
+    depth = len(closed.scope) + bool(closed.group)  # of a group, the operations have its frame already
+    inner = [single_item(node, (*frame, *node.scope[depth:])) for node in closed.nodes]
+    if len(inner) > 2 * listed:
+        inner = [*inner[:listed], between_ends(inner[listed:-listed]), *inner[-listed:]]
+    inner = [between_ends([item]) if item.size > 1 else item for item in inner]
+    place = items.index(closed)
+    opened = redraw(scene, [*items[:place], *inner, *items[place + 1 :]])
+    scopes = {item.nodes[-1].id: item.scope for item in inner}
+    nodes = [replace(node, scope=scopes.get(node.id, node.scope)) for node in opened.nodes]
+    return replace(opened, nodes=nodes, frame=frame)
 
 
 def thin(nodes: list[Node], edges: list[Edge]) -> None:
@@ -177,7 +172,7 @@ def thin(nodes: list[Node], edges: list[Edge]) -> None:
                 by_id[first.tail].more = f"goes into {len(others)} more folded boxes"
 
 
-def summary(item: Item, leaving: set[str]) -> Node:
+def fold_box(item: Item, leaving: set[str]) -> Node:
     """Return the box of a folded item, with the one value that leaves it, or the first four that leave a group."""
     last = item.nodes[-1]
     words = item.group or item.words
@@ -191,27 +186,7 @@ def summary(item: Item, leaving: set[str]) -> Node:
     return box
 
 
-def shown(item: Item) -> list[Node]:
-    """Return the operations of a fold that a page lists: all if they are few, else those at both ends."""
-    told = min(max(TOLD, item.turn), MOST)
-    return item.nodes if len(item.nodes) <= 2 * told else [*item.nodes[:told], *item.nodes[-told:]]
-
-
-def inside(item: Item, places: dict[str, int], scene: Scene, arriving: dict[str, list[Edge]]) -> Scene:
-    """Return the scene inside a fold: its listed operations, and the values that they read."""
-    own = {node.id for node in shown(item)}
-    edges = [replace(edge) for id in own for edge in arriving.get(id, ())]
-    around = sorted(places[id] for id in own | {edge.tail for edge in edges})
-    nodes = [replace(scene.nodes[place]) for place in around]
-    for node in nodes:
-        node.kind = node.kind if node.id in own else "input"
-    edges.sort(key=lambda edge: (places[edge.head], edge.position))
-    left_out = item.size - len(own)
-    said = [f"{left_out:,} operations between are left out"] if left_out else []
-    return Scene(nodes, edges, said, g=scene.g)
-
-
-def said(items: list[Item], swallowed: int) -> list[str]:
+def fold_lines(items: list[Item], swallowed: int) -> list[str]:
     """Describe what was folded, one line for each fold, and how many leaves are not drawn."""
     folded = [item for item in items if item.size > 1]
     groups = [item for item in folded if item.group]
@@ -229,17 +204,17 @@ def said(items: list[Item], swallowed: int) -> list[str]:
 READABLE = 40  # boxes; in a larger picture, loops and modules that run again are drawn once
 NUMBERED = 120  # boxes; a larger picture has no numbers, so modules and scopes are boxes
 LIMIT = 300
+OPENED = 40  # folds of a picture that a page can open
 AGAIN = re.compile(r", (?:run|step) (?!1$)\d+$")  # the calls of a module after the first one
 LEAST = 4  # boxes behind the first turn: fewer are not worth a fold
 
 
-def fold(scene: Scene, limit: int | None = None, groups: Iterable[str] = ()) -> Scene:
-    """Return a scene of about `limit` boxes at most, with each of the named groups as one box."""
-    items = [
-        Item(key(node), sign(node.source), [node], () if node.kept else node.scope)
-        for node in scene.nodes
-        if node.kind not in LEAVES
-    ]
+def fold(scene: Scene, limit: int | None = None, groups: Iterable[str] = (), opening: bool = False) -> Scene:
+    """Return a scene of about `limit` boxes at most, with each of the named groups as one box.
+
+    With `opening`, it has a scene for each fold in which that one is open.
+    """
+    items = [single_item(node, () if node.kept else node.scope) for node in scene.nodes if node.kind not in LEAVES]
     for group in groups:
         items = gather(items, partial(depth, chosen=partial(is_called, group=group)))
     if boxes(scene, items) > (limit or READABLE):
@@ -248,8 +223,15 @@ def fold(scene: Scene, limit: int | None = None, groups: Iterable[str] = ()) -> 
     for level in range(max((len(item.scope) for item in items), default=0), 0, -1):
         if boxes(scene, items) > (limit or NUMBERED):
             items = gather(items, partial(reaches, level=level))
-    items = fold_loops(scene, items, limit or NUMBERED, scoped=True)
-    return redraw(scene, fold_middle(scene, items, limit or LIMIT))
+    items = fold_middle(scene, fold_loops(scene, items, limit or NUMBERED, scoped=True), limit or LIMIT)
+    folds = [item for item in items if len(item.nodes) > 1][: OPENED if opening else 0]
+    opened = {item.nodes[-1].id: open_fold(scene, items, item) for item in folds}
+    return replace(redraw(scene, items), opened=opened)
+
+
+def single_item(node: Node, scope: Scope) -> Item:
+    """Return the item of one operation."""
+    return Item(likeness(node), sign(node.source), [node], scope)
 
 
 def is_alone(node: Node) -> bool:
@@ -257,7 +239,7 @@ def is_alone(node: Node) -> bool:
     return node.kept or node.kind == "output"
 
 
-def key(node: Node) -> Hashable:
+def likeness(node: Node) -> Hashable:
     """Return a key that similar operations share: op and source line. A box that is never folded has its own."""
     made_at = getattr(node.source, "_created_at", None) or getattr(node.source, "where", None)  # of a Tensor; of a step
     return node.id if is_alone(node) else (node.op, made_at)

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
-from ..expressions.formulas import shortened
-from .palette import DIM, GRADIENT, HEAT, INK, KINDS, LINE, PAPER, VALUE
-from .preview import brief, fits, host, lines, preview
-from .scene import Edge, Node, Scene
-from .text import given, shape, unshown
+from .preview import DIM, GRADIENT, HEAT, INK, KINDS, LINE, PAPER, VALUE, brief, fits_a_grid, host, lines, preview
+from .scene import Edge, Node, Scene, Scope
+from .text import clip, given, shape, unshown
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
-WORDS = 48  # letters of a formula
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,8 @@ def box(node: Node, view: View, more: str = "") -> str:
     if shown:
         looks = [grid(*one, columns > 1) if view.grid(node) else numbers(one[1], one[2]) for one in shown]
         cells = [f"<td{part(node, one[0])}>{look}</td>" for one, look in zip(shown, looks, strict=True)]
-        stacked = view.grid(node) and not all(fits(host(one[1])) for one in shown)
+        strips = view.grid(node) and not all(fits_a_grid(host(one[1])) for one in shown)
+        stacked = strips or sum(len(max(lines(one[1], 24 if view.grid(node) else 12), key=len)) for one in shown) > WIDE
         rows += [tr("".join(cells))] if not stacked else map(tr, cells)
         columns = 1 if stacked else columns
     rows.insert(0, row(heading(node), columns))
@@ -134,10 +132,6 @@ def font(text: str, colour: str, size: int) -> str:
     return f'<font color="{colour}" point-size="{size}">{escape(text)}</font>' if text else ""
 
 
-def clip(text: str) -> str:
-    return shortened(text, WORDS)
-
-
 def escape(text: str) -> str:
     """Escape text, so that DOT's tables read no markup in a name."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text).translate(ENTITIES)
@@ -146,6 +140,7 @@ def escape(text: str) -> str:
 # With many boxes, Graphviz would need minutes for the best layout: these settings limit its search.
 LARGE = {"nslimit": "2", "mclimit": "0.1"}
 HUGE = LARGE | {"splines": "line", "outputorder": "edgesfirst"}  # no line over a box
+WIDE = 48  # letters: a value and a gradient that need more stand below each other
 LOOSE = 'border="0" cellspacing="4" cellpadding="3"'
 
 
@@ -158,7 +153,7 @@ def source(scene: Scene, direction: str = "both") -> str:
         graph_attr={
             "bgcolor": PAPER,
             "pad": "0.3",
-            "nodesep": "0.3",
+            "nodesep": "0.2",
             "ranksep": "0.2",
             "newrank": "true",
             "fontname": "Courier",
@@ -169,9 +164,9 @@ def source(scene: Scene, direction: str = "both") -> str:
         node_attr={"shape": "plain", "fontname": "Courier", "fontsize": "10", "fontcolor": INK},
         edge_attr={"fontname": "Courier", "fontsize": "9", "color": LINE, "fontcolor": GRADIENT, "arrowsize": "0.7"},
     )
-    clusters: dict[tuple[str, ...], Any] = {(): digraph}
+    clusters: dict[Scope, Any] = {(): digraph}
     for node in scene.nodes:
-        place = cluster(clusters, node.scope)
+        place = cluster(clusters, node.scope, scene.frame)
         place.node(node.id, f"<{box(node, view, rest(node, view))}>", id=node.id, _attributes={"class": node.kind})
     for scope, inner in reversed(clusters.items()):
         if scope:
@@ -182,7 +177,31 @@ def source(scene: Scene, direction: str = "both") -> str:
             continue
         straight = {"weight": "8"} if edge.tail in made else {}  # what is computed is a line, with leaves beside it
         digraph.edge(edge.tail, edge.head, id=f"e{i}", **arrow(edge, view), **straight)
+    for tail, leaf in below(scene, made):
+        digraph.edge(tail, leaf, style="invis")
     return str(digraph.source)
+
+
+def below(scene: Scene, made: set[str]) -> list[tuple[str, str]]:
+    """Return pairs of a result and a leaf that is drawn below it, in the frame that the result goes into.
+
+    Otherwise the frame is drawn beside the result, and a chain of layers is a staircase.
+    """
+    by_id, place = scene.by_id(), {node.id: i for i, node in enumerate(scene.nodes)}
+    held: dict[Scope, list[str]] = {}
+    first: dict[str, int] = {}  # where a leaf is first used
+    for edge in scene.edges:
+        first[edge.tail] = min(first.get(edge.tail, place[edge.head]), place[edge.head])
+    for node in scene.nodes:
+        if node.id not in made and node.scope:
+            held.setdefault(node.scope, []).append(node.id)
+    return [
+        (edge.tail, leaf)
+        for edge in scene.edges
+        if edge.tail in made and by_id[edge.tail].scope[: len(by_id[edge.head].scope)] != by_id[edge.head].scope
+        for leaf in held.get(by_id[edge.head].scope, ())
+        if first.get(leaf, -1) > place[edge.tail]
+    ]
 
 
 def rest(node: Node, view: View) -> str:
@@ -192,12 +211,13 @@ def rest(node: Node, view: View) -> str:
     return "; ".join(filter(None, (unshown(node) if back else node.more, rest)))
 
 
-def cluster(clusters: dict[tuple[str, ...], Any], scope: tuple[str, ...]) -> Any:
-    """Return the frame of a scope, inside those of the scopes around it."""
+def cluster(clusters: dict[Scope, Any], scope: Scope, opened: Scope) -> Any:
+    """Return the frame of a scope, inside those of the scopes around it; the frame of an open fold can be found."""
     for depth in range(1, len(scope) + 1):
         if scope[:depth] not in clusters:
             inner = type(clusters[()])(f"cluster_{len(clusters)}")
             look = {"labelloc": "t", "labeljust": "l", "color": LINE, "style": "rounded"}
+            look |= {"id": "open", "color": KINDS["fold"][1]} if scope[:depth] == opened else {}
             inner.attr(label=f"<{font(scope[depth - 1], DIM, 10)}>", **look)
             clusters[scope[:depth]] = inner
     return clusters[scope]
@@ -210,7 +230,8 @@ def arrow(edge: Edge, view: View) -> dict[str, str]:
     back = view.direction != "forward"
     words = [clip(edge.rule)] if back and view.lines else []
     if back and edge.part is not None and view.grids:
-        words.append(f"part: {brief(edge.part)}")
+        first, *others = lines(edge.part)
+        words += [f"part: {first}", *(line.rjust(len(line) + 6) for line in others)]
     if edge.others:
         words.append(f"and {edge.others} more arrows")
     look = {"label": f"<{labelled(words)}>"} if any(words) else {}
@@ -245,6 +266,7 @@ def legend(scene: Scene, view: View) -> str:
         z = ", z its value" if speaks_of_z(scene) else ""
         words = f"on an arrow: what goes back along it; {scene.g} is the gradient of the box that it comes from{z}"
         rows.append(row(font(words, GRADIENT, 9)))
+        rows += [row(font(f"{name}: {gloss}", GRADIENT, 9)) for name, gloss in scene.glosses().items()]
     rows += [row(font(line, DIM, 9)) for line in folded(scene)]
     return table("".join(rows), 'border="0" cellspacing="0" cellpadding="1"')
 

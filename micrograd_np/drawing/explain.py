@@ -1,21 +1,25 @@
-"""The chain rule in words: from an output back to one tensor, a line a step."""
+"""The chain rule in words, from an output back to one tensor; and the reason why a gradient is missing."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
+from html import escape
 from typing import Any
 
 from ..core import errors
 from ..core.backward import FREED
 from ..core.errors import ArgumentTypeError, GradientError
-from ..core.names import Names, live
+from ..core.names import Names, format_location, live
 from ..core.tensor import Tensor
-from ..expressions.layout import Listing
+from ..expressions.layout import Listing, html_table
 from .collapse import LIMIT, fold
 from .derivation import derive, typeset
-from .graph import graph_of, ops_of, reached
+from .graph import drawn_graph, ops_of, reached, walk
+from .preview import brief
 from .scene import Node, Scene, build
-from .text import backward, called, table
+from .text import backward, label, table
 from .values import fill
 
 
@@ -59,23 +63,24 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
     if output.op is None:
         who = errors.describe(output, "this tensor")
         raise GradientError(f"{who} was computed from nothing, and nothing among your variables was computed from it.")
-    scene = build([output], names, graph_of([output], keep={id(tensor)}))
+    scene = build([output], names, drawn_graph([output], keep={id(tensor)}))
     first, last = scene.nodes[-1], next((node for node in scene.nodes if node.source is tensor), None)
     if tensor is output:
         check_kept(scene)
         whole = part = fill(fold(scene, LIMIT))
-        title = f"From {called(first)} back"
+        title = f"From {label(first)} back"
     else:
         if last is None or id(output) not in reached(ops_of([output]), tensor):
             check_kept(scene)
-            raise GradientError(f"no gradient flows from {called(first)} to {errors.describe(tensor, 'this tensor')}.")
+            raise GradientError(f"no gradient flows from {label(first)} to {errors.describe(tensor, 'this tensor')}.")
         last.kept = True
         whole = fill(fold(scene, LIMIT))
-        title, part = f"From {called(first)} back to {called(last)}", on_the_way(whole, between(whole, last.id))
+        title, part = f"From {label(first)} back to {label(last)}", on_the_way(whole, between(whole, last.id))
     heading = f"{title}: {scene.g} is the gradient of the value on the right"
-    lines = [heading, table(backward(part)), *(f"  folded: {words}" for words in part.folded)]
+    notes = [*(f"{name}: {gloss}" for name, gloss in part.glosses().items()), *(f"folded: {x}" for x in part.folded)]
+    lines = [heading, table(backward(part)), *(f"  {note}" for note in notes)]
     found = Explanation("\n".join(lines))
-    found.scene, found.words = part, whole.nodes
+    found.scene, found.words, found.notes = part, whole.nodes, lines[2:]
     return found
 
 
@@ -83,15 +88,31 @@ class Explanation(Listing):
     """The text of an explanation; `.latex` is the same as mathematics, which a notebook shows."""
 
     scene: Scene
+    notes: list[str]  # the lines below the table
     words: list[Node]  # values that formulas may mention, also those off the path
 
     @property
     def latex(self) -> str:
         """The chain rule in matrix notation, a line for each gradient; L is the output."""
-        return typeset(derive(self.scene, self.words))
+        return typeset(*derive(self.scene, self.words))
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex}$$"
+
+    def _repr_html_(self) -> str:
+        """Return a table, its title above and the mathematics below, which a notebook typesets."""
+        title, notes = self.splitlines()[0], map(str.strip, self.notes)
+        head = ("value", "shape", "rule", "from", "gradient")
+        below = "".join(f"<p>{escape(text)}</p>" for text in (*notes, self._repr_latex_()))
+        return f"<div><p>{escape(title)}</p>{html_table(backward(self.scene), head)}{below}</div>"
+
+
+class Reason(Listing):
+    """A sentence that says why a gradient is missing; a notebook shows it as a table with what to do."""
+
+    def _repr_html_(self) -> str:
+        parts = re.split(r"(?<=\.) (?=(?:Create|Wrap|Set|Call|Leave|Compute) )", self, maxsplit=1)
+        return html_table(zip(("why", "what to do"), parts, strict=False))
 
 
 def check_tensor(function: str, x: Any) -> None:
@@ -106,7 +127,7 @@ def check_kept(scene: Scene) -> None:
     cut = next((node for node in scene.nodes if node.op and node.source._paths is FREED), None)
     if cut:
         raise GradientError(
-            f"the graph of {called(cut)} was forgotten by backward(retain_graph=False). Explain before that, or leave "
+            f"the graph of {label(cut)} was forgotten by backward(retain_graph=False). Explain before that, or leave "
             "retain_graph=False out."
         )
 
@@ -131,3 +152,138 @@ def on_the_way(scene: Scene, way: set[str]) -> Scene:
     nodes = [node for node in scene.nodes if node.id in way]
     edges = [edge for edge in scene.edges if edge.tail in way and edge.head in way]
     return replace(scene, nodes=nodes, edges=edges)
+
+
+def why_none(tensor: Tensor, output: Tensor | None = None) -> Listing:
+    """The reason why a tensor's `.grad` is None, or zero, in a sentence with the cure.
+
+    Parameters
+    ----------
+    tensor : Tensor
+    output : Tensor, optional
+        The value from which the gradient was to come; without it, your variables are searched.
+
+    Raises
+    ------
+    TypeError
+        If one of them is neither a Tensor nor, of the first, an array.
+
+    Examples
+    --------
+    >>> import micrograd_np as mg
+    >>> w = mg.Tensor([1.0, 2.0])
+    >>> print(why_none(w))
+    w is a constant: it does not ask for a gradient. Create it with mg.Tensor(..., requires_grad=True).
+    """
+    return Reason(reason_for_none(tensor, output, live(Names())))
+
+
+def reason_for_none(tensor: Any, output: Tensor | None, names: Names) -> str:
+    name = names(tensor) or "this tensor"
+    if not isinstance(tensor, Tensor) and hasattr(tensor, "dtype"):
+        return f"{names(tensor) or 'this array'} is no Tensor. Wrap it: mg.Tensor(..., requires_grad=True)."
+    check_tensor("why_none", tensor)
+    if output is not None:
+        check_tensor("why_none", output)
+    if not tensor.requires_grad and tensor.grad is None:
+        return constant(tensor, name, names)
+    outputs = [output] if output is not None else computed_from(tensor, names)
+    if tensor.grad is None:
+        return why_missing(tensor, name, outputs, names)
+    if tensor.grad.any():
+        return f"{name} has a gradient: {brief(tensor.grad)}."
+    return f"{name} has a gradient, and it is truly zero{source_of_zero(tensor, outputs, names)}."
+
+
+def constant(tensor: Tensor, name: str, names: Names) -> str:
+    """Explain a tensor that does not require a gradient."""
+    if tensor.dtype.kind != "f":
+        return (
+            f"{name} holds {tensor.dtype} numbers, and only real floating-point numbers have gradients. "
+            "Create it with dtype=float and requires_grad=True."
+        )
+    if tensor._created_at:
+        return (
+            f"{name} was left without a past by detach() or no_grad(): {format_location(tensor._created_at)}. "
+            "Leave that out where a gradient has to pass."
+        )
+    if type(tensor) is not Tensor:  # a Parameter, which is made to want gradients
+        owner, path = names.modules.get(id(tensor), ("", ""))
+        name = f"{owner}.{path}" if path and owner.isidentifier() else name
+        return f"{name} is frozen: its requires_grad is False. Set {name}.requires_grad = True before it is used."
+    return f"{name} is a constant: it does not ask for a gradient. Create it with mg.Tensor(..., requires_grad=True)."
+
+
+def why_missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) -> str:
+    """Explain a tensor that requires a gradient and has none."""
+    if not outputs:
+        cut = [names(x) for x in names.held if isinstance(x, Tensor) and x._paths is FREED]
+        if cut:
+            return f"the graph of {cut[0]} was forgotten by backward(retain_graph=False) before {name} was asked."
+        return f"nothing among your variables was computed from {name}{cuts(names.held, tensor, name)}."
+    output = next((x for x in outputs if x.grad is not None), outputs[0])
+    loss = names(output) or "the output"
+    values = walk([output])
+    forgotten = [x for x in values if isinstance(x, Tensor) and x._paths is FREED]
+    if forgotten:
+        which = names(forgotten[0]) or loss
+        return f"the graph of {which} was forgotten by backward(retain_graph=False) before {name} was asked."
+    if output.op is None:
+        return without_graph(output, loss)
+    if not any(x is tensor for x in values):
+        return f"{loss} was not computed from {name}{cuts(values, tensor, name)}."
+    if output.grad is None:
+        return f"backward() has not been called on {loss}, which was computed from {name}."
+    ops = ops_of([output])
+    way = reached(ops, tensor)
+    if id(output) in way:
+        return f"the gradient of {name} was cleared after the backward pass of {loss}. Call backward() again."
+    blocking = [(op, i) for op in ops for i in blocked(op, way)]
+    if any(op.op.rules[i] is not None for op, i in blocking):
+        return f"{name} did not want a gradient when {loss} was computed. Compute {loss} again."
+    rows = ", ".join(dict.fromkeys(op.op.name for op, _ in blocking))
+    return f"no gradient passes from {loss} to {name}: {rows} has no derivative for that argument."
+
+
+def blocked(op: Tensor, way: set[int]) -> list[int]:
+    """Return which arguments are on the way and get no gradient from an op."""
+    flowing = {i for i, _ in op._paths}
+    return [i for i, x in enumerate(op.args) if id(x) in way and i not in flowing]
+
+
+def without_graph(output: Tensor, loss: str) -> str:
+    """Explain an output that has no graph."""
+    if not output._created_at:
+        return f"{loss} has no graph: it was not computed from anything that wants a gradient."
+    return (
+        f"{loss} has no graph: it was computed under no_grad(), or from what detach() gave: "
+        f"{format_location(output._created_at)}. "
+        "Leave that out where a gradient has to pass."
+    )
+
+
+def cuts(values: Iterable[Any], tensor: Tensor, name: str) -> str:
+    """Describe where detach() or no_grad() cut the graph: the lines with the tensor's name, else all such lines."""
+    left = [x for x in values if isinstance(x, Tensor) and x.op is None and x._created_at and x._order > tensor._order]
+    places = list(dict.fromkeys(format_location(x._created_at) for x in left if x._created_at))
+    named = [place for place in places if re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", place.partition(": ")[2])]
+    if named:
+        return f"; detach() or no_grad() cut the graph at {'; '.join(named)}"
+    return f". No gradient passes the detach() or no_grad() at {'; '.join(places)}" if places else ""
+
+
+def source_of_zero(tensor: Tensor, outputs: list[Tensor], names: Names) -> str:
+    """Describe the first rule, going back from the output, that returned zeros for a gradient that is not zero."""
+    for output in outputs[:1]:
+        scene = fill(fold(build([output], names), LIMIT))
+        by_id = {node.id: node for node in scene.nodes}
+        for edge in reversed(scene.edges):
+            head = by_id[edge.head]
+            if (
+                edge.gradient is not None
+                and not edge.gradient.any()
+                and head.gradient is not None
+                and head.gradient.any()
+            ):
+                return f": {label(head)} was given a gradient and sent {edge.rule}, which is zero"
+    return ""

@@ -1,4 +1,4 @@
-"""The values of a graph in the order of computation; of a large graph, the ends of each loop and what was left out.
+"""The values of a graph in the order of computation, and the variables that the source binds them to.
 
 A picture shows a few hundred boxes at most. In a graph of a million operations, almost all are turns of a loop in the
 middle, which end in one folded box. They are found by op and source line before any box is built, so that a picture
@@ -7,9 +7,13 @@ costs a walk over the graph, and no more.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import ast
+import functools
+import linecache
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -31,7 +35,7 @@ class Graph:
     hidden_leaves: int = 0  # that only hidden ops use
 
 
-def graph_of(outputs: Sequence[Tensor], keep: Collection[int] = (), room: int = LARGE) -> Graph:
+def drawn_graph(outputs: Sequence[Tensor], keep: Collection[int] = (), room: int = LARGE) -> Graph:
     """Return the graph of some outputs; ops whose ids are in `keep` are not hidden."""
     ops = ops_of(outputs)
     if len(ops) <= room:
@@ -99,7 +103,7 @@ def is_box(x: Any) -> bool:
 def skim(ops: list[Tensor], wanted: list[int], room: int) -> Any:
     """Return the places of the ops that stay: of each loop, its first and last turns."""
     numbers: dict[Any, int] = {}
-    keys = np.array([numbers.setdefault(key(x), len(numbers)) for x in ops])
+    keys = np.array([numbers.setdefault(op_key(x), len(numbers)) for x in ops])
     keys[wanted] = len(numbers) + np.arange(len(wanted))  # a key of their own, so that no loop contains them
     calls = np.array([id(x.scope[0]) if x.scope else 0 for x in ops])
     kept = np.arange(len(ops))
@@ -112,7 +116,7 @@ def skim(ops: list[Tensor], wanted: list[int], room: int) -> Any:
     return kept
 
 
-def key(x: Any) -> tuple[int, int, int]:
+def op_key(x: Any) -> tuple[int, int, int]:
     """Return what makes two ops alike: the row and the instruction."""
     code, instruction = x._created_at or (None, 0)
     return id(x.op), id(code), instruction
@@ -151,3 +155,87 @@ def boundary(keys: Any, calls: Any, first: int, period: int) -> int:
     _, places, counts = np.unique(keys[turn], return_index=True, return_counts=True)
     once = places[counts == 1]
     return first + int(once.min()) if len(once) else first
+
+
+FOLDING = ("sum", "reduce", "prod")  # Python's own, which call an op again and again
+
+
+def bindings(ops: Sequence[Any]) -> dict[int, tuple[str, str]]:
+    """Return the variables that the source binds ops to, by id: `h = np.tanh(h)` in a loop makes h_1, h_2, ..."""
+    spots: dict[Any, list[Any]] = {}
+    for op in ops:
+        if op._created_at:
+            spots.setdefault((id(op._created_at[0]), op._created_at[1]), []).append(op)
+    bound: dict[tuple[int, str], list[Any]] = {}
+    for (code, _), made in spots.items():
+        for name, each in results(made, target(*made[0]._created_at)):
+            bound.setdefault((code, name), []).append(each)
+    found = {}
+    for (_, name), values in bound.items():
+        if name.startswith("_"):
+            continue  # the user says that it is no name
+        values.sort(key=lambda op: op._order)
+        for i, value in enumerate(values, 1):
+            found[id(value)] = name, name if len(values) == 1 else f"{name}_{i}"
+    return found
+
+
+def results(made: list[Any], names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """Yield what the ops of one instruction gave to its targets: of each run, the last op, or its several outputs."""
+    if not names:
+        return
+    calls = [next((entry for entry in op.scope if not isinstance(entry, str)), None) for op in made]
+    period = turn([op.op for op in made])
+    starts = [i for i, call in enumerate(calls) if (call is not calls[i - 1] or i == 0 if call else i % period == 0)]
+    for start, stop in zip(starts, [*starts[1:], len(made)], strict=True):
+        if len(names) == 1:
+            yield names[0], made[stop - 1]
+        else:  # an output is the op that takes it out of the others
+            outputs = [op for op in made[start:stop] if op.params and op.params.keys() == {"i"}]
+            yield from ((names[op.params["i"]], op) for op in outputs if op.params["i"] < len(names))
+
+
+def turn(ops: list[Any]) -> int:
+    """Return the length of the shortest sequence that a list repeats."""
+    places = [i for i in range(1, len(ops)) if ops[i] is ops[0] and len(ops) % i == 0][:16]
+    return next((i for i in places if ops[i:] == ops[:-i]), len(ops))
+
+
+def target(code: CodeType, instruction: int) -> tuple[str, ...]:
+    """Return the variables that a statement binds an instruction's result to."""
+    position = list(code.co_positions())[instruction // 2]
+    return targets("".join(linecache.getlines(code.co_filename))).get(position, ())
+
+
+@functools.lru_cache(32)
+def targets(source: str) -> dict[Any, tuple[str, ...]]:
+    """Return the variables that each expression of a source is bound to, by the expression's place."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return {}
+    found: dict[Any, tuple[str, ...]] = {}
+
+    def enter(to: Any, value: Any) -> None:
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in FOLDING:
+            return  # one call makes many values, and binds the last
+        if isinstance(to, ast.Name):
+            found[place(value)] = (to.id,)
+        elif isinstance(to, ast.Tuple) and isinstance(value, ast.Tuple):
+            for part, each in zip(to.elts, value.elts, strict=False):
+                enter(part, each)
+        elif isinstance(to, ast.Tuple) and all(isinstance(part, ast.Name) for part in to.elts):
+            found[place(value)] = tuple(part.id for part in to.elts if isinstance(part, ast.Name))
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            enter(node.targets[0], node.value)
+        elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value:
+            enter(node.target, node.value)
+        elif isinstance(node, ast.AugAssign):
+            enter(node.target, node)
+    return found
+
+
+def place(node: Any) -> tuple[int, int, int, int]:
+    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from html import escape
 from typing import Any
 
 import numpy as np
 
 from ..core.tensor import Tensor
-from . import text
 from .dot import facts
-from .palette import DARK, GRADIENT, HEAT, INK, VALUE
-from .preview import heat, host, numbers, preview
+from .preview import DARK, GRADIENT, HEAT, INK, VALUE, heat, host, numbers, preview
 from .render import FITTING
 from .scene import Node, Scene, kind
 from .text import clip
@@ -41,14 +38,15 @@ PAGE = """<!DOCTYPE html>
 <button id="previous" title="left arrow">Back</button>
 <button id="play" title="space">Play</button>
 <button id="next" title="right arrow">Next</button>
-<input id="slider" type="range" min="0" max="{last}" value="0" aria-label="step">
+<input id="slider" type="range" min="0" max="1" value="0" aria-label="step">
 <span id="count"></span>
 <button id="smaller" title="-" aria-label="smaller">&minus;</button>
 <button id="larger" title="+" aria-label="larger">+</button>
 <button id="predict" aria-pressed="false" title="hide each result until you have predicted it">Predict</button>
 <button id="fit" title="f">Fit</button>
 </div>
-<div id="graph" role="img" aria-label="{alt}">{svg}</div>
+<div id="graph" role="group" aria-label="{alt}">{svg}</div>
+{opened}
 <div id="side">
 <div id="panel" aria-live="polite"></div>
 <div id="lines" aria-label="lines of source">{lines}</div>
@@ -62,33 +60,54 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def page(scene: Scene, svg: str, source: str, nudged: Mapping[str, Any] | None = None) -> str:
-    """The page of a scene, around its drawing, with the source of what it shows."""
-    steps = [*forward(scene), *backward(scene)]
-    lines = sorted({node.where for node in scene.nodes if node.where}, key=place_of)
+def page(scene: Scene, svgs: Mapping[str, str], source: str, nudged: Mapping[str, Any] | None = None) -> str:
+    """The page of a scene, with the source of what it shows.
+
+    `svgs` has the drawing of the scene under an empty key, and that of each scene in which a fold is open under the
+    fold's.
+    """
+    scenes = {"": scene, **scene.opened}
+    views = {key: view_of(each, scene.opened, nudged or {}) for key, each in scenes.items()}
+    shared = views[""]["nodes"]
+    for key in scene.opened:  # what an open fold does not change is on the page once
+        views[key]["nodes"] = {id: node if node != shared.get(id) else 0 for id, node in views[key]["nodes"].items()}
+    lines = sorted({node.where for each in scenes.values() for node in each.nodes if node.where}, key=place_of)
     data = {
-        "nodes": {node.id: described(node) | with_nudges(node, nudged or {}) for node in scene.nodes},
-        "output": called(scene.nodes[-1]),
+        "views": views,
+        "output": label(scene.nodes[-1]),
         "lines": lines,
-        "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
-        "steps": steps,
         "g": scene.g,
+        "glosses": {name: gloss for each in scenes.values() for name, gloss in each.glosses().items()},
         "program": scene.program,
-        "note": "; ".join([*missing(scene), *(f"folded: {words}" for words in scene.folded)]),
     }
+    drawings = {key: svg[svg.index("<svg") :].replace(FITTING.decode(), "<svg ", 1) for key, svg in svgs.items()}
     return PAGE.format(
-        title=escape(f"{called(scene.nodes[-1])}, forward and back"),
+        title=escape(f"{label(scene.nodes[-1])}, forward and back"),
         style=beside("player.css") + heat_style(),
         script=beside("player.js"),
-        alt=escape(
-            f"the graph of {called(scene.nodes[-1])}: {len(scene.nodes)} boxes; the panel says what each step does"
-        ),
-        lines="".join(f'<span tabindex="0">{escape(line)}</span>' for line in lines),
-        svg=svg[svg.index("<svg") :].replace(FITTING.decode(), "<svg ", 1),
+        alt=escape(f"{alt(scene)}; the panel says what each step does"),
+        lines="".join(f'<span tabindex="0" role="button">{escape(line)}</span>' for line in lines),
+        svg=drawings.pop(""),
+        opened="".join(f'<template id="open_{key}">{svg}</template>\n' for key, svg in drawings.items()),
         source=escape(source),
-        last=len(steps) - 1,
         data=json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c"),
     )
+
+
+def alt(scene: Scene) -> str:
+    """Return the words that stand for a drawing where it cannot be seen."""
+    return f"the graph of {label(scene.nodes[-1])}: {len(scene.nodes)} boxes, {len(scene.edges)} arrows"
+
+
+def view_of(scene: Scene, opens: Collection[str], nudged: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the page holds of a scene: its boxes, its arrows and the steps through them."""
+    return {
+        "nodes": {node.id: described(node, opens) | with_nudges(node, nudged) for node in scene.nodes},
+        "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
+        "steps": [*forward(scene), *backward(scene)],
+        "frame": scene.frame[-1] if scene.frame else "",
+        "note": "; ".join([*missing_numbers(scene), *(f"folded: {words}" for words in scene.folded)]),
+    }
 
 
 def place_of(where: str) -> tuple[str, int]:
@@ -123,36 +142,43 @@ def forward(scene: Scene) -> list[dict[str, Any]]:
 
 
 def backward(scene: Scene) -> list[dict[str, Any]]:
-    """Return a step for each op, the newest first: the gradient that arrived, and the result of each rule."""
-    leaving: dict[str, list[int]] = {}
-    for i, edge in enumerate(scene.edges):
-        if edge.flows:
-            leaving.setdefault(edge.head, []).append(i)
-    by_id = {node.id: node for node in scene.nodes}
-    words: dict[str, dict[str, str]] = {node.id: {} for node in scene.nodes}
-    for edge in scene.edges:
-        if by_id[edge.tail].kind != "fold" or by_id[edge.tail].value is not None:
-            words[edge.head].setdefault(edge.word.text, edge.tail)
-    parts = Counter(edge.tail for edge in scene.edges if edge.flows)
-    sums: dict[str, Any] = {}
-    counts: Counter[str] = Counter()
-    steps = []
+    """Return a step for each op, the newest first, and one for each sum of the parts of a gradient.
+
+    The step of an op has the gradient that arrived and the result of each rule. That of a sum has its parts.
+    """
+    if not scene.walked:
+        return []
+    numbered = {id(edge): i for i, edge in enumerate(scene.edges)}
+    by_id, leaving, arriving = scene.by_id(), scene.leaving(), scene.arriving()
+    steps: list[dict[str, Any]] = []
     for node in reversed(scene.nodes):
-        sends: list[dict[str, Any]] = []
-        for i in leaving.get(node.id, []):
-            edge = scene.edges[i]
-            tail, sent = edge.tail, edge.gradient
-            counts[tail] += 1
-            sums[tail] = sent if counts[tail] == 1 else added(sums[tail], sent)
-            together = (parts[tail] > 1 or by_id[tail].reason) and by_id[tail].value is not None
-            several = {"sum": shown(sums[tail]), "count": counts[tail], "of": parts[tail]} if together else {}
-            sends.append({"edge": i, "to": tail, "rule": edge.rule, "array": shown(sent), **several})
-        if sends or (node.inside and node.inside.walked):
-            uses = read_by(node, [send["rule"] for send in sends], words[node.id])
-            steps.append(
-                {"pass": "backward", "node": node.id, "start": node.kind == "output", "uses": uses, "sends": sends}
-            )
-    return steps if scene.walked else []
+        parts = leaving.get(node.id, [])
+        if node.gradient is not None and (len(parts) > 1 or (parts and node.reason)):
+            sums = [
+                {"edge": numbered[id(edge)], "from": edge.head, "rule": edge.rule, "array": shown(edge.gradient)}
+                for edge in parts
+            ]
+            steps.append({"pass": "backward", "node": node.id, "sum": sums, "uses": [], "sends": []})
+        edges = [edge for edge in arriving.get(node.id, []) if edge.flows]
+        sends = [
+            {
+                "edge": numbered[id(edge)],
+                "to": edge.tail,
+                "rule": edge.rule,
+                "array": shown(edge.gradient),
+                "last": leaving[edge.tail] == [edge],
+            }
+            for edge in edges
+        ]
+        if sends or node.kind == "fold":
+            words: dict[str, str] = {}
+            for edge in arriving.get(node.id, []):
+                if by_id[edge.tail].kind != "fold" or by_id[edge.tail].value is not None:
+                    words.setdefault(edge.word.text, edge.tail)
+            uses = read_by(node, [edge.rule for edge in edges], words)
+            start = node.kind == "output"
+            steps.append({"pass": "backward", "node": node.id, "start": start, "uses": uses, "sends": sends})
+    return steps
 
 
 def read_by(node: Node, rules: list[str], words: dict[str, str]) -> list[tuple[str, str]]:
@@ -172,22 +198,19 @@ def heat_style() -> str:
     return f"{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
 
 
-def added(a: Any, b: Any) -> Any:
-    return None if a is None or b is None or a.shape != b.shape else a + b
-
-
-def missing(scene: Scene) -> list[str]:
+def missing_numbers(scene: Scene) -> list[str]:
     """Return the reason why there are no numbers or no gradients, if so."""
     if scene.program:
         return ["a program has no numbers of its own: they come with each call"]
     return [] if scene.walked else ["no gradients yet: call backward() before drawing"]
 
 
-def described(node: Node) -> dict[str, Any]:
+def described(node: Node, opens: Collection[str]) -> dict[str, Any]:
     return {
-        "title": called(node),
+        "title": label(node),
         "text": clip(node.text),
         "kind": node.kind,
+        "op": node.op,
         "state": "" if node.state == node.kind else node.state,
         "where": node.where,
         **({"several": f"{node.state}, each in a box of its own"} if OUTPUTS.fullmatch(node.state) else {}),
@@ -195,22 +218,11 @@ def described(node: Node) -> dict[str, Any]:
         "value": shown(node.value),
         "gradient": shown(node.gradient),
         **({"rest": shown(node.rest), "reason": node.reason} if node.reason else {}),
-        **({"inside": told(node.inside)} if node.inside else {}),
+        **({"opens": 1} if node.kind == "fold" and node.id in opens else {}),
     }
 
 
-def told(scene: Scene) -> dict[str, Any]:
-    """Return the contents of a fold in the words of the text picture: each value and each rule, with its numbers."""
-    values = [text.forward(node, scene.walked) for node in scene.nodes if node.kind != "input"]
-    rules = text.backward(scene) if scene.walked else []
-    return {
-        "forward": [(said, number) for said, _, number, _ in values],
-        "backward": [(name, rule, number) for name, _, rule, _, number in rules],
-        "note": scene.folded,
-    }
-
-
-def called(node: Node) -> str:
+def label(node: Node) -> str:
     return clip(node.title or node.text)
 
 
@@ -242,7 +254,7 @@ def beside(name: str) -> str:
 def tensor_html(tensor: Tensor) -> str:
     """Return a tensor as a piece of HTML."""
     node = Node("", kind(tensor, False), tensor.name, source=tensor)
-    look(node)
+    look(node, {})
     made = f"op {tensor.op.name}" if tensor.op is not None else node.kind
     words = filter(None, [f"<b>{escape(tensor.name)}</b>" if tensor.name else "", escape(facts(node)), made])
     shown = [("value", node.value, VALUE), ("gradient", node.gradient, GRADIENT)]

@@ -1,22 +1,28 @@
-"""`draw` makes a `Picture`: a scene that can be shown in each format."""
+"""`draw` makes a `Picture`, which can be shown in each format; `draw_script` makes one of a script."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 import os
-from collections.abc import Callable, Collection
+import runpy
+import sys
+import traceback
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from html import escape
 from typing import Any, TypeVar
 
+from ..core.backward import FREED
 from ..core.containers import flatten
-from ..core.errors import ArgumentError, ArgumentTypeError
-from ..core.names import Names, is_module, live, watch
+from ..core.errors import ArgumentError, ArgumentTypeError, MicrogradError, MissingFileError
+from ..core.names import Names, is_module, live, watch, watched
 from ..core.tensor import Tensor
 from ..program import Program
-from . import dot, html, mermaid, programs, render, text
+from . import dot, html, programs, render, text
 from .collapse import fold as fold_scene
 from .collapse import see_through
-from .graph import Graph, graph_of
+from .graph import Graph, drawn_graph
 from .programs import nudge, program_of
 from .scene import Scene, build
 from .values import fill
@@ -72,7 +78,8 @@ class Picture:
     @functools.cached_property
     def svg(self) -> str:
         """An SVG drawing, for light and dark pages."""
-        return render.render(self.dot, "svg").decode()
+        drawn = render.render(self.dot, "svg").decode()
+        return drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(html.alt(self.scene))}" ', 1)
 
     @functools.cached_property
     def png(self) -> bytes:
@@ -87,7 +94,7 @@ class Picture:
     @functools.cached_property
     def mermaid(self) -> str:
         """A Mermaid flowchart."""
-        return mermaid.mermaid(self.scene, self.direction)
+        return text.mermaid(self.scene, self.direction)
 
     @functools.cached_property
     def markdown(self) -> str:
@@ -102,7 +109,9 @@ class Picture:
     @functools.cached_property
     def html(self) -> str:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
-        return html.page(self.scene, self.svg, self.told, self.nudged())
+        sources = {"": self.dot} | {key: dot.source(each, self.direction) for key, each in self.scene.opened.items()}
+        drawings = {key: render.render(source, "svg").decode() for key, source in sources.items()}
+        return html.page(self.scene, drawings, self.told, self.nudged())
 
     @functools.cached_property
     def source(self) -> str:
@@ -116,7 +125,7 @@ class Picture:
             return "too long for a page: picture.source has it"
         try:
             return self.source
-        except RuntimeError as error:
+        except MicrogradError as error:  # such as an op of the user's whose source is not to be had
             return str(error)
 
     def player(self, height: int = 640) -> Player:
@@ -223,7 +232,7 @@ def draw(
     if isinstance(target, Program):
         scene = programs.build(target)
         check_fold(fold, scene)
-        return Picture(fold_scene(scene, limit, fold), "forward", lambda: target)
+        return Picture(fold_scene(scene, limit, fold, opening=True), "forward", lambda: target)
     if callable(target):
         result, names = watch(target, *args, **kwargs)
     else:
@@ -231,7 +240,7 @@ def draw(
     outputs = tensors(result)
     if not outputs:
         raise ArgumentTypeError(f"there is no Tensor to draw in {result!r:.80}. {cure(args, kwargs)}")
-    graph = graph_of(outputs)
+    graph = drawn_graph(outputs)
     names = names or live(Names(), graph.values)
     return pictured(outputs, graph, names, getattr(target, "__name__", ""), direction, fold, limit)
 
@@ -252,7 +261,7 @@ def pictured(
     called = {id(node.source): node.name if node.op else node.title for node in scene.nodes}  # tags, of leaves alone
     places = {id(node.source): node.id for node in scene.nodes if node.kind == "leaf"}
     return Picture(
-        fill(fold_scene(scene, limit, fold)),
+        fill(fold_scene(scene, limit, fold, opening=True)),
         direction,
         lambda: program_of(outputs, called, title),
         lambda: nudge(outputs, places),
@@ -269,3 +278,91 @@ def cure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 def tensors(result: Any) -> list[Tensor]:
     """Return the tensors in what a function returned."""
     return [x for x in flatten(result)[0] if isinstance(x, Tensor)]
+
+
+KEPT = 8  # calls of each of the script's functions whose values are named
+
+
+class ScriptError(MicrogradError):
+    """A script that leaves nothing to draw, and what to do about it."""
+
+
+def draw_script(where: str, arguments: Sequence[str] = (), **options: Any) -> Picture:
+    """The picture of `file.py`, or of what a function in it returns: `file.py:function`.
+
+    Parameters
+    ----------
+    where : str
+        Of a file, the newest value with a graph among its variables is drawn, a loss before others; where there is
+        none, that among the variables of its functions.
+    arguments : sequence of str
+        What the script finds in `sys.argv`.
+    **options
+        As for `draw`.
+
+    Raises
+    ------
+    FileNotFoundError, ScriptError
+        If there is no such file or function, it fails, it needs arguments, or nothing with a graph was computed.
+    """
+    path, _, name = where.rpartition(":") if ".py:" in where else (where, "", "")
+    if not os.path.isfile(path):
+        raise MissingFileError(f"{path}: there is no such file to draw.")
+    (result, since), names = watched(partial(run, path, name, arguments), KEPT)
+    outputs = tensors(result)
+    if result is None:
+        outputs = newest(x for x in names.held if isinstance(x, Tensor) and x._order > since)
+    if not outputs and name:
+        raise ScriptError(f"{name} returns {result!r:.60}, in which there is no Tensor to draw.")
+    if not outputs:
+        raise ScriptError(f"{path} leaves no Tensor with a graph in a variable. Name a function: {path}:function.")
+    return pictured(outputs, drawn_graph(outputs), names, name, **options)
+
+
+def run(path: str, name: str, arguments: Sequence[str]) -> tuple[Any, int]:
+    """The newest value among a script's variables, or what a function of it returns, and when that was called."""
+    before = sys.argv, sys.path[:]
+    sys.argv, sys.path[0:0] = [path, *arguments], [os.path.dirname(os.path.abspath(path))]
+    try:
+        variables = runpy.run_path(path, run_name="__main__")
+        if not name:
+            return newest(variables.values()) or None, 0
+        function, since = function_of(variables, path, name), Tensor(0.0)._order
+        return function(), since
+    except SystemExit as end:
+        if end.code or name:
+            raise
+        return None, 0
+    except ScriptError:
+        raise
+    except Exception as error:
+        raise ScriptError(f"{path} failed.\n{users_traceback(error, path)}") from None
+    finally:
+        sys.argv, sys.path[:] = before
+
+
+def users_traceback(error: Exception, path: str) -> str:
+    """A traceback from the script on."""
+    at = error.__traceback__
+    while at and at.tb_frame.f_code.co_filename != path:
+        at = at.tb_next
+    return "".join(traceback.format_exception(type(error), error, at)).rstrip()
+
+
+def function_of(variables: dict[str, Any], path: str, name: str) -> Any:
+    function = variables.get(name)
+    if not callable(function):
+        raise ScriptError(f"{path} has no function {name}.")
+    if isinstance(function, type):
+        raise ScriptError(f"{name} is a class. Name a function that returns a Tensor: {path}:function.")
+    parameters = inspect.signature(function).parameters.values()
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if needed:
+        raise ScriptError(f"{name} needs {', '.join(needed)}: draw it from Python, with mg.draw({name}, ...).")
+    return function
+
+
+def newest(values: Iterable[Any]) -> list[Tensor]:
+    """The newest value with a graph, a loss before others, as a list of one; of none, an empty one."""
+    recorded = [x for x in values if isinstance(x, Tensor) and x.op is not None and x._paths is not FREED]
+    return sorted(recorded, key=lambda x: (x.grad is not None, x.size == 1, x._order))[-1:]

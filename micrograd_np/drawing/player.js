@@ -1,15 +1,54 @@
 "use strict";
 // The page holds the drawing and the steps; this walks through them. Words only ever become text, never markup.
-const { nodes, edges, steps, note, g, program, output, lines } = JSON.parse(document.getElementById("data").textContent);
+const { views, g, glosses, program, output, lines } = JSON.parse(document.getElementById("data").textContent);
 const find = (id) => document.getElementById(id);
-const computed = {}, arrived = {}, sent = {};
-steps.forEach((step, i) => {
-  if (step.pass === "forward") computed[step.node] = i;
-  if (step.start) arrived[step.node] = i;
-  for (const part of step.sends || []) { arrived[part.to] = i; sent[part.edge] = i; }
-});
-let at = 0, playing = null, entry = 0;
+const drawings = { "": find("graph").innerHTML };
+document.querySelectorAll("template").forEach((held) => { drawings[held.id.slice(5)] = held.innerHTML; });
+// A view is the picture with one fold open, or with none: its boxes, arrows and steps.
+let open = "", nodes, edges, steps, note, computed, arrived, sent;
+let at = 0, playing = null, entry = 0, scale = 1;
+const SCALE = 1.1; // pixels for a point, as in the drawing
 const score = { right: 0, asked: 0, on: false };
+
+function load(key) {
+  open = key;
+  ({ nodes, edges, steps, note } = views[key]);
+  [computed, arrived, sent] = [{}, {}, {}];
+  for (const id in nodes) nodes[id] ||= views[""].nodes[id];
+  steps.forEach((step, i) => {
+    if (step.pass === "forward") computed[step.node] = i;
+    if (step.start || step.sum) arrived[step.node] = i;
+    for (const part of step.sends || []) { if (part.last) arrived[part.to] = i; sent[part.edge] = i; }
+  });
+  find("graph").innerHTML = drawings[key];
+  find("slider").max = steps.length - 1;
+  for (const id in nodes) {
+    const box = find(id);
+    const { title, kind, opens } = nodes[id];
+    set(box, { tabindex: 0, role: "button", "aria-label": `${title}, ${kind}${opens ? ", closed; opens" : ""}` });
+    if (opens) set(box, { "aria-expanded": false });
+    box.onclick = () => { stop(); opens ? toggle(id) : visit(id); };
+  }
+  const frame = find("open");
+  if (!frame) return;
+  set(frame, { tabindex: 0, role: "button", "aria-expanded": true, "aria-label": `${views[key].frame}, open; closes` });
+  frame.onclick = () => { stop(); toggle(key); };
+}
+
+function set(element, attributes) {
+  for (const name in attributes) element.setAttribute(name, attributes[name]);
+}
+
+// Open a fold in place of the one that is open, or close it. Its last operation has its id.
+function toggle(id) {
+  const { pass } = steps[at];
+  const typing = document.activeElement?.closest?.("#graph");
+  load(open === id ? "" : id);
+  resize();
+  const same = steps.findIndex((step) => step.node === id && step.pass === pass && !step.sum);
+  show(Math.max(same, steps.findIndex((step) => step.node === id) * (same < 0)));
+  if (typing) (find("open") || find(id)).focus({ preventScroll: true });
+}
 
 function make(tag, text = "", name = "") {
   const made = document.createElement(tag);
@@ -108,18 +147,9 @@ function nudges(id) {
   return [make("h3", "nudge"), box, said];
 }
 
-// What happens inside a folded box: its values in order, or its rules.
-function within(step) {
-  const inside = nodes[step.node].inside;
-  if (!inside || !inside[step.pass].length) return [];
-  const box = make("div", "", "scroll listing");
-  const rows = box.appendChild(make("table"));
-  for (const words of inside[step.pass]) {
-    const row = rows.appendChild(make("tr"));
-    for (const word of words) row.appendChild(make("td", word));
-  }
-  return [make("h3", step.pass === "forward" ? "inside, in order" : "inside, on the way back", step.pass), box,
-    ...inside.note.map((words) => make("p", words, "dim"))];
+// Of a fold: how to see what is inside.
+function within(id) {
+  return nodes[id].opens ? [make("p", "A fold. Click it in the drawing, or press Enter on it, to open it.", "dim")] : [];
 }
 
 // Of a program, whose numbers come with each call: what goes in, by name.
@@ -131,8 +161,8 @@ function forward(step) {
   const { text, title, value } = nodes[step.node];
   const inputs = step.inputs.flatMap((id) => part(nodes[id].title, nodes[id].value, "", nodes[id].several));
   const made = text && text !== title ? [make("p", `${title} = ${text}`)] : [];
-  if (program) return [...made, ...goingIn(step)];
-  return [...made, ...within(step), ...inputs.length ? [make("p", "goes in:", "dim")] : [], ...inputs,
+  if (program) return [...made, ...within(step.node), ...goingIn(step)];
+  return [...made, ...within(step.node), ...inputs.length ? [make("p", "goes in:", "dim")] : [], ...inputs,
     ...(value ? inputs.length ? hidden(value, part("comes out", value, "forward"))
       : part(nodes[step.node].kind, value, "forward") : []), ...nudges(step.node)];
 }
@@ -145,18 +175,38 @@ function backward(step) {
     const same = word === nodes[id].title ? "" : `, which is ${nodes[id].title}`;
     parts.push(...part(`${word}${same}`, nodes[id].value, "forward", nodes[id].several));
   }
-  parts.push(...within(step));
+  parts.push(...within(step.node));
   for (const each of step.sends.filter((each) => each.rule || each.array)) {
     const [to, from] = [each.to, step.node].map((id) => nodes[id].title);
     parts.push(make("h3", `to ${to}:  ${each.rule}`, "backward"));
+    for (const name in glosses) if (`${each.rule} ${nodes[step.node].op}(`.includes(`${name}(`)) parts.push(make("p", `${name}: ${glosses[name]}`, "dim"));
     parts.push(...hidden(each.array, [...each.array ? [table(each.array)] : [], ...withNumbers(step, each)]));
     parts.push(make("p", `${ratio(output, to)} = ${ratio(output, from)} · ${ratio(from, to)}`, "dim"));
-    if (each.sum) parts.push(...part(`arrived at ${nodes[each.to].title} so far, ${each.count} of ${each.of}`, each.sum));
-    const { title, rest, reason, gradient } = nodes[each.to];
-    if (reason && each.count === each.of)
-      parts.push(...part(reason, rest, "backward"), ...part(`${title}'s gradient, the sum`, gradient, "backward"));
   }
   return parts;
+}
+
+// A value that is used more than once: its gradient is the sum of what comes back from each use.
+function sum(step) {
+  const { title, gradient, rest, reason } = nodes[step.node];
+  const terms = step.sum.map((each) => [`${each.rule || "a fold"}, from ${nodes[each.from].title}`, each.array]);
+  if (reason) terms.push([reason, rest]);
+  const line = make("p", "", "filled");
+  line.fill = () => {
+    const texts = [...terms.map(([, array]) => array), gradient].map((array) => {
+      const all = array && array.full ? array.cells.flat() : [];
+      return all.length ? all[Math.min(entry, all.length - 1)] : null;
+    });
+    if (texts.includes(null)) return "";
+    const [total, ...parts] = [texts.pop(), ...texts];
+    const where = gradient.full.flat().length > 1 ? `, entry ${Math.min(entry, gradient.full.flat().length - 1) + 1}` : "";
+    return `grad of ${title}${where} = ${parts.map((text, i) => (i && text.startsWith("-") ? `(${text})` : text)).join(" + ")} = ${total}`;
+  };
+  line.textContent = line.fill();
+  const names = terms.map((_, i) => `part ${i + 1}`).join(" + ");
+  const shown = terms.flatMap(([from, array], i) => part(`part ${i + 1}: ${from}`, array, "backward"));
+  return [make("p", `${title} is used ${step.sum.length === 1 ? "once" : `${step.sum.length} times`}, so what comes back is added up: grad of ${title} = ${names}`),
+    ...shown, ...hidden(gradient, [...(line.textContent ? [line] : []), ...part(`grad of ${title}, the sum`, gradient, "backward")])];
 }
 
 function details(id) {
@@ -177,7 +227,7 @@ function show(i, asked = null) {
     find(id).classList.toggle("lit", id === step.node);
     find(`a_${id}_gradient`)?.classList.toggle("hidden", !(arrived[id] <= at));
   }
-  const active = step.pass === "forward" ? step.edges : step.sends.map((each) => each.edge);
+  const active = step.edges || [...step.sends, ...step.sum || []].map((each) => each.edge);
   edges.forEach((edge, i) => {
     const drawn = find(`e${i}`);
     if (!drawn) return; // its tail says how many arrows there was no room for
@@ -185,9 +235,9 @@ function show(i, asked = null) {
     drawn.classList.toggle("lit", active.includes(i));
     drawn.querySelectorAll("text").forEach((text) => text.classList.toggle("hidden", sent[i] > at));
   });
-  find("count").textContent = `${at + 1} of ${steps.length}, ${step.pass}`;
+  find("count").textContent = `${at + 1} of ${steps.length}, ${step.sum ? "sum" : step.pass}`;
   find("slider").value = at;
-  const body = step.pass === "forward" ? forward(step) : backward(step);
+  const body = step.sum ? sum(step) : step.pass === "forward" ? forward(step) : backward(step);
   const where = node.where ? [make("p", node.where, "dim")] : [];
   const opening = at ? [] : [make("p", program ? "This page walks through a program, step by step." :
     `This page replays how ${output} was computed, box by box, and then how its gradient goes back, rule by rule. ` +
@@ -198,24 +248,33 @@ function show(i, asked = null) {
     ...(asked ? details(step.node) : []));
   const lit = find(step.node);
   const wide = lit.getBoundingClientRect().width > find("graph").clientWidth; // then its beginning is what to see
-  lit.scrollIntoView({ block: "center", inline: wide ? "start" : "center" });
+  bring(lit, wide);
 }
 
-function resize(scale) {
-  const svg = find("graph").querySelector("svg");
-  for (const side of ["width", "height"]) svg.setAttribute(side, svg[side].baseVal.value * scale);
+// Bring a box to the middle of the drawing. `scrollIntoView` would also scroll the page that shows the player in a frame.
+function bring(box, toItsBeginning) {
+  const view = find("graph").getBoundingClientRect(), at = box.getBoundingClientRect();
+  find("graph").scrollBy(toItsBeginning ? at.left - view.left - 8 : at.left + at.width / 2 - view.left - view.width / 2,
+    at.top + at.height / 2 - view.top - view.height / 2);
+}
+
+function resize() {
+  const { width, height } = find("graph").querySelector("svg").viewBox.baseVal;
+  set(find("graph").querySelector("svg"), { width: width * SCALE * scale, height: height * SCALE * scale });
 }
 
 // On a narrow screen the drawing is as much smaller as its widest box needs, while it can still be read.
 function narrow() {
   const widest = Math.max(...Object.keys(nodes).map((id) => find(id).getBoundingClientRect().width));
-  resize(Math.max(0.6, Math.min(1, (find("graph").clientWidth - 16) / widest)));
+  scale = Math.max(0.6, Math.min(1, (find("graph").clientWidth - 16) / widest));
+  resize();
 }
 
-function zoom(scale) {
+function zoom(by) {
   find("graph").classList.remove("fit");
-  resize(scale);
-  find(steps[at].node).scrollIntoView({ block: "center", inline: "center" });
+  scale *= by;
+  resize();
+  bring(find(steps[at].node), false);
 }
 
 function visit(id) {
@@ -251,8 +310,9 @@ find("smaller").onclick = KEYS["-"];
 // A button that the mouse has pressed lets go of the keyboard, so that space plays; one that was reached by Tab does not.
 find("controls").onclick = (event) => { if (event.detail && event.target.tagName === "BUTTON") event.target.blur(); };
 find("slider").oninput = (event) => go(Number(event.target.value));
-for (const id in nodes) find(id).onclick = () => { stop(); visit(id); };
 document.onkeydown = (event) => {
+  const chooses = ["Enter", " "].includes(event.key) && event.target.closest(".node, #open, #lines span");
+  if (chooses) { event.preventDefault(); chooses.onclick(); return; }
   const chosen = KEYS[event.key];
   if (!chosen || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.tagName === "INPUT" && event.target.type !== "range") return; // a prediction is typed
@@ -263,12 +323,12 @@ document.onkeydown = (event) => {
 const toLine = (line) => { stop(); const found = steps.findIndex((step) => nodes[step.node].where === line); show(found < 0 ? at : found); };
 document.querySelectorAll("#lines span").forEach((line, i) => {
   line.onclick = () => toLine(lines[i]);
-  line.onkeydown = (event) => { if (event.key === "Enter") toLine(lines[i]); };
 });
 find("predict").onclick = () => {
   score.on = !score.on;
   find("predict").setAttribute("aria-pressed", score.on);
   show(at);
 };
+load("");
 narrow();
 show(0);

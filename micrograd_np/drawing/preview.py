@@ -1,4 +1,4 @@
-"""Short views of an array: a grid of its numbers if it is small, else a strip of colours and a few numbers."""
+"""Short views of an array, as numbers or as a strip of colours; and the colours of a drawing."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def preview(values: Any) -> Preview:
     values = host(values)
     if values.size == 0:
         return Preview([], [], "empty")
-    if fits(values):
+    if fits_a_grid(values):
         rows = in_rows(values)
         texts = iter(numbers(rows.ravel()))
         levels = heat(rows) if values.size > 1 else heat(np.where(np.isfinite(rows), 0, rows))
         return Preview([[next(texts) for _ in row] for row in rows], levels.tolist(), "")
     levels = heat(strip(values)).tolist()
-    return Preview([[""] * len(levels)], [levels], summary(values))
+    return Preview([[""] * len(levels)], [levels], range_of(values))
 
 
 def brief(values: Any) -> str:
@@ -45,22 +45,23 @@ def brief(values: Any) -> str:
         return "empty"
     if values.size == 1:
         return numbers(values.ravel())[0]
-    return " ".join(lines(values)) if values.size <= FEW else summary(values, mean=False)
+    return " ".join(line.strip() for line in lines(values)) if values.size <= FEW else range_of(values, mean=False)
 
 
-def lines(values: Any) -> list[str]:
-    """Return an array as a box shows it in text: a few numbers row by row, others in one line."""
+def lines(values: Any, few: int = FEW) -> list[str]:
+    """Return an array as a box shows it in text: a few numbers row by row, six on a line; others in one line."""
     values = host(values)
-    if not 1 < values.size <= FEW:
+    if not 1 < values.size <= few:
         return [brief(values)]
-    rows = in_rows(values)
-    words = iter(numbers(values.ravel()))
-    texts = [[next(words) for _ in row] for row in rows]
-    width = max(len(word) for row in texts for word in row) if len(texts) > 1 else 0
-    found = [" ".join(word.rjust(width) for word in row) for row in texts]
-    if values.ndim < 2:
-        return [f"{'[' if i == 0 else ' '}{row}{']' if row is found[-1] else ''}" for i, row in enumerate(found)]
-    return [f"[{row}]" for row in found]
+    texts = iter(numbers(values.ravel()))
+    rows = [[next(texts) for _ in range(values.shape[-1])] for _ in range(values.size // values.shape[-1])]
+    width = max(len(text) for row in rows for text in row) if len(rows) > 1 or len(rows[0]) > ROWS else 0
+    found = []
+    for row in rows:
+        step = -(-len(row) // -(-len(row) // ROWS))
+        parts = [" ".join(text.rjust(width) for text in row[i : i + step]) for i in range(0, len(row), step)]
+        found += [f"{' ' if i else '['}{part}{'' if part is not parts[-1] else ']'}" for i, part in enumerate(parts)]
+    return found
 
 
 def in_rows(values: Any) -> Any:
@@ -76,16 +77,16 @@ def host(values: Any) -> Any:
     return np.asarray(values.get() if hasattr(values, "get") else values)
 
 
-def fits(values: Any) -> bool:
+def fits_a_grid(values: Any) -> bool:
     """Return whether an array is small enough to show each of its numbers."""
     rows, columns = in_rows(values).shape if values.ndim != 1 else (1, values.size)
     return bool(values.size <= FEW or (values.ndim <= 2 and rows <= ROWS and columns <= COLUMNS))
 
 
-def summary(values: Any, mean: bool = True) -> str:
+def range_of(values: Any, mean: bool = True) -> str:
     """`-1.2 … 3.4, mean 0.05` of real numbers, `all 1` of equal ones; of complex numbers, the same of their size."""
     if values.dtype.kind == "c":
-        return f"|·| {summary(np.abs(values), mean)}"
+        return f"|·| {range_of(np.abs(values), mean)}"
     if (values == values.flat[0]).all():
         return f"all {numbers(values.ravel()[:1])[0]}"
     strange = {"nan": np.isnan(values), "inf": values == np.inf, "-inf": values == -np.inf}
@@ -138,3 +139,42 @@ def heat(values: Any) -> Any:
         return np.where(finite, 0, STRANGE)
     share = np.divide(real, farthest, where=finite, out=np.zeros_like(real))
     return np.where(finite, np.sign(share) * np.ceil(np.abs(share) * LEVELS), STRANGE).astype(int)
+
+
+INK, DIM, LINE = "#1f2328", "#667079", "#8b949e"
+VALUE, GRADIENT = "#0a5a9c", "#b3400e"
+PAPER = "#fefefe"
+
+# kind: (fill, border, style, what the legend says)
+KINDS = {
+    "constant": ("#f0f0ee", "#a3a39d", "rounded", "constant"),
+    "frozen": ("#eef2f5", "#7b8794", "rounded,dashed", "frozen"),
+    "leaf": ("#fff4d9", "#e09b00", "rounded", "leaf: wants a gradient"),
+    "operation": ("#fdfdff", "#7d97b3", "rounded", "operation"),
+    "output": ("#e6f5ee", "#009e73", "rounded", "output"),
+    "fold": ("#f3eef8", "#8a6fb0", "rounded", "folded"),
+}
+
+HEAT = {
+    -4: "#6db3e0", -3: "#9bcbeb", -2: "#c3e0f4", -1: "#e2f0fa", 0: "#fbfbfb",
+    1: "#fdecdb", 2: "#fcd7b4", 3: "#fabc85", 4: "#f59c53", 9: "#d9a8e6",
+}  # fmt: skip
+
+DARK = {
+    INK: "#e6edf3", DIM: "#9aa4af", LINE: "#7d8590", VALUE: "#79c0ff", GRADIENT: "#ffa277", PAPER: "#0d1117",
+    "#f0f0ee": "#22252a", "#a3a39d": "#6e7681", "#eef2f5": "#1c232b", "#7b8794": "#8b98a5",
+    "#fff4d9": "#332a12", "#e09b00": "#d29922", "#fdfdff": "#161b22", "#7d97b3": "#4f6b8a",
+    "#e6f5ee": "#10291f", "#009e73": "#2ea97f", "#f3eef8": "#251d30", "#8a6fb0": "#9a7fc4",
+    "#6db3e0": "#1f6fa8", "#9bcbeb": "#1c5680", "#c3e0f4": "#18405e", "#e2f0fa": "#152c3f", "#fbfbfb": "#191e25",
+    "#fdecdb": "#33241a", "#fcd7b4": "#523318", "#fabc85": "#744416", "#f59c53": "#9a5a17", "#d9a8e6": "#6b3a7a",
+}  # fmt: skip
+
+
+def style() -> str:
+    """A style sheet for the drawing: a font that is at hand, words that lines spare, each colour's dark counterpart."""
+    fonts = "ui-monospace, Menlo, Consolas, 'Liberation Mono', 'DejaVu Sans Mono', monospace"
+    halo = f".edge text,.titles text{{paint-order:stroke;stroke-width:3px;stroke-linejoin:round;stroke:{PAPER}}}"
+    swaps = f".edge text,.titles text{{stroke:{DARK[PAPER]}}}" + "".join(
+        f'[fill="{light}"]{{fill:{dark}}}[stroke="{light}"]{{stroke:{dark}}}' for light, dark in DARK.items()
+    )
+    return f"<style>text{{font-family:{fonts}}}{halo}@media (prefers-color-scheme:dark){{{swaps}}}</style>"

@@ -41,12 +41,12 @@ def build(program: Program) -> Scene:
     boxes: dict[Value, Node] = {}
     edges = []
     for value in steps.inputs():
-        boxes[value] = box(f"n{len(boxes)}", "leaf" if value in changed else "constant", names[value], value)
+        boxes[value] = program_box(f"n{len(boxes)}", "leaf" if value in changed else "constant", names[value], value)
     for step in steps.steps:
         name = names.get(step.output) or source.naming.suggested(step.output)
-        node = box(f"n{len(boxes)}", "output" if step.output in final else "operation", name, step.output)
+        node = program_box(f"n{len(boxes)}", "output" if step.output in final else "operation", name, step.output)
         node.op, node.source = step.op.name, step
-        node.words = [said(x, boxes) for x in step.inputs]
+        node.words = [input_phrase(x, boxes) for x in step.inputs]
         entitle(node, phrase_of(node), tags)
         edges += [
             Edge(boxes[x].id, node.id, i, "", flows=True)
@@ -57,11 +57,11 @@ def build(program: Program) -> Scene:
     return Scene(list(boxes.values()), edges, whole=len(boxes), program=True)
 
 
-def box(id: str, kind: str, name: str | None, value: Value) -> Node:
+def program_box(id: str, kind: str, name: str | None, value: Value) -> Node:
     return Node(id, kind, name, None, phrase=Phrase(name or ""), shape=value.shape, dtype=value.dtype)
 
 
-def said(x: Any, boxes: dict[Value, Node]) -> Phrase:
+def input_phrase(x: Any, boxes: dict[Value, Node]) -> Phrase:
     """Return how an input of a step is written."""
     if not isinstance(x, Value):
         return short(x)

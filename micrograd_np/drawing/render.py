@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 
 from ..core.errors import FileError, UsageError
-from .palette import GRADIENT, style
+from .preview import GRADIENT, style
 
 # Before version 3, dot gives a cell its id only where the cell is a link; the drawing then drops the link.
 HANDLE = re.compile(r'(<td id="\w+" tooltip="\w+")')

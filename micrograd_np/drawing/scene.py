@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +13,11 @@ from ..core.backward import FREED, fitted
 from ..core.names import Names
 from ..core.tensor import Tensor
 from ..expressions import rules
-from ..expressions.formulas import formula
-from ..expressions.phrases import NOTHING, Phrase, short
-from .bindings import bindings
-from .graph import Graph, graph_of
+from ..expressions.phrases import NOTHING, Phrase, formula, short
+from ..ops import TABLE
+from .graph import Graph, bindings, drawn_graph
+
+Scope = tuple[str, ...]  # labels of the frames around a box, the outermost first
 
 LONGEST = 28
 UNNAMED = Phrase("…")  # stands in formulas for a value in a fold that has no name
@@ -44,8 +46,7 @@ class Node:
     state: str = ""  # why there is no gradient, or what happened to the value
     more: str = ""  # the uses for which no arrow is drawn
     where: str = ""
-    scope: tuple[str, ...] = ()
-    inside: Scene | None = None  # of a fold: its operations, or the first and the last of them
+    scope: Scope = ()
     gives: list[Node] = field(default_factory=list)  # the values that leave a fold, if there are several
     hidden: list[Any] = field(default_factory=list, repr=False)  # ops before this one for which there is no box
     members: list[Any] = field(default_factory=list, repr=False)  # of a fold: its ops
@@ -85,6 +86,8 @@ class Scene:
     whole: int = 0  # boxes, before any were folded
     hidden_leaves: int = 0  # that only ops without a box use
     program: bool = False  # whether it shows steps, which have no numbers
+    opened: dict[str, Scene] = field(default_factory=dict)  # for each fold that a page can open, the scene with it open
+    frame: Scope = ()  # the scope that stands for the open fold
     g: str = "g"  # the name of the arriving gradient in formulas: g, unless the user has a value called g
 
     @property
@@ -92,10 +95,35 @@ class Scene:
         """Return whether a backward pass has left gradients."""
         return any(node.gradient is not None for node in self.nodes)
 
+    def glosses(self) -> dict[str, str]:
+        """Return a line on each row that formulas mention and that needs one, by its name."""
+        heads = self.by_id()
+        said = [f"{edge.rule} {heads[edge.head].op}(" for edge in self.edges if edge.rule]
+        names = {name for words in said for name in re.findall(r"\w+(?=\()", words)}
+        return {name: row.gloss for name in sorted(names) if (row := TABLE.get(name)) and row.gloss}
+
+    def by_id(self) -> dict[str, Node]:
+        return {node.id: node for node in self.nodes}
+
+    def arriving(self) -> dict[str, list[Edge]]:
+        """Return the arrows by the box in which they end."""
+        found: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            found.setdefault(edge.head, []).append(edge)
+        return found
+
+    def leaving(self) -> dict[str, list[Edge]]:
+        """Return the arrows along which a gradient comes back, by the box that it reaches."""
+        found: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            if edge.flows:
+                found.setdefault(edge.tail, []).append(edge)
+        return found
+
 
 def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -> Scene:
     """Return the scene of a graph, its boxes and arrows named; numbers come later."""
-    graph = graph or graph_of(outputs)
+    graph = graph or drawn_graph(outputs)
     final = {id(x) for x in outputs}
     boxes: dict[int, Node] = {}
     read_graph(graph, names)
@@ -139,8 +167,8 @@ def read_graph(graph: Graph, names: Names) -> None:
 
 def place_weights(scene: Scene, names: Names) -> None:
     """Put each weight into the group that contains all its uses; a module's inputs stay outside of its frame."""
-    users: dict[str, list[tuple[str, ...]]] = {}
-    by_id = {node.id: node for node in scene.nodes}
+    users: dict[str, list[Scope]] = {}
+    by_id = scene.by_id()
     for edge in scene.edges:
         users.setdefault(edge.tail, []).append(by_id[edge.head].scope)
     for node in scene.nodes:
@@ -163,9 +191,9 @@ def is_module(label: str) -> bool:
     return ": " in label
 
 
-def common(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+def common(scopes: Sequence[Scope]) -> Scope:
     """Return the outer groups that all the scopes share."""
-    shared: tuple[str, ...] = ()
+    shared: Scope = ()
     for level in zip(*scopes, strict=False):
         if len(set(level)) > 1:
             break

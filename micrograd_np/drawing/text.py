@@ -1,11 +1,12 @@
-"""The scene in plain text: one line for each value (forward) and one for each rule (backward)."""
+"""A scene in plain text, a line for each value and each rule, and as a Mermaid flowchart."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..expressions.formulas import shortened
-from .preview import brief
+from ..expressions.layout import aligned
+from ..expressions.phrases import shortened
+from .preview import INK, KINDS, brief
 from .scene import Edge, Node, Scene
 
 Row = tuple[str, ...]
@@ -20,6 +21,7 @@ def text(scene: Scene, direction: str = "both") -> str:
     if direction != "forward":
         missing = "" if scene.walked else "no backward yet; "
         parts += [f"backward: {missing}{scene.g} is the gradient of the value on the right", table(backward(scene))]
+        parts += [f"{name}: {gloss}" for name, gloss in scene.glosses().items()]
     parts += [f"folded: {words}" for words in scene.folded]
     return "\n".join(part for part in parts if part) + "\n"
 
@@ -28,15 +30,20 @@ def forward(node: Node, walked: bool) -> Row:
     kind = "" if node.kind == "operation" else node.kind
     obvious = node.state == node.kind or ("backward" in node.state and not walked)
     state = "" if obvious else node.state
-    return said(node), shape(node), number(node.value), "; ".join(filter(None, (kind, state, *given(node, "forward"))))
+    return (
+        equation(node),
+        shape(node),
+        figures(node.value),
+        "; ".join(filter(None, (kind, state, *given(node, "forward")))),
+    )
 
 
 def given(node: Node, direction: str) -> list[str]:
     """Return a line for each of the several values that leave a fold, with its gradient."""
     lines = []
     for each in node.gives:
-        value = number(each.value) if direction != "backward" else ""
-        gradient = f"gradient {number(each.gradient)}" if direction != "forward" and each.gradient is not None else ""
+        value = figures(each.value) if direction != "backward" else ""
+        gradient = f"gradient {figures(each.gradient)}" if direction != "forward" and each.gradient is not None else ""
         numbers = ", ".join(filter(None, (value, gradient)))
         lines.append(f"gives {' '.join(filter(None, (each.name, shape(each))))}{': ' if numbers else ''}{numbers}")
     return lines
@@ -44,29 +51,25 @@ def given(node: Node, direction: str) -> list[str]:
 
 def backward(scene: Scene) -> list[Row]:
     """Return rows that show the parts of each value's gradient, starting with the output's."""
-    leaving: dict[str, list[Edge]] = {}
-    for edge in scene.edges:
-        if edge.flows:
-            leaving.setdefault(edge.tail, []).append(edge)
-    by_id = {node.id: node for node in scene.nodes}
+    leaving, by_id = scene.leaving(), scene.by_id()
     rows: list[Row] = []
     for node in reversed(scene.nodes):
         edges = leaving.get(node.id, [])
         if node.kind == "output" and node.gradient is not None:
-            rows.append((called(node), shape(node), "the start", "", number(node.gradient)))
+            rows.append((label(node), shape(node), "the start", "", figures(node.gradient)))
         folds = [edge for edge in edges if by_id[edge.head].kind == "fold"]
         sent = [edge for edge in edges if by_id[edge.head].kind != "fold"]
-        lines = [(clip(edge.rule), called(by_id[edge.head]), number(edge.gradient)) for edge in sent]
-        lines += [("folded", called(by_id[edge.head]), number(edge.gradient)) for edge in folds if edge.drawn]
+        lines = [(clip(edge.rule), label(by_id[edge.head]), figures(edge.gradient)) for edge in sent]
+        lines += [("folded", label(by_id[edge.head]), figures(edge.gradient)) for edge in folds if edge.drawn]
         if node.unshown is not None or any(not edge.drawn for edge in folds):
-            lines.append((f"folded, {node.more or 'more arrows'}", "", number(node.unshown)))
+            lines.append((f"folded, {node.more or 'more arrows'}", "", figures(node.unshown)))
         if node.reason:
-            lines.append((node.reason, "", number(node.rest)))
+            lines.append((node.reason, "", figures(node.rest)))
         for i, (rule, head, gradient) in enumerate(lines):
-            name = (called(node), shape(node)) if i == 0 else ("", "")
+            name = (label(node), shape(node)) if i == 0 else ("", "")
             rows.append((*name, f"{'+ ' if i else ''}{rule}", head, gradient))
-        if len(lines) > 1 and node.gradient is not None and node.kind != "input":
-            rows.append(("", "", "= the sum", "", number(node.gradient)))
+        if len(lines) > 1 and node.gradient is not None:
+            rows.append(("", "", "= the sum", "", figures(node.gradient)))
         rows += [("", "", line, "", "") for line in given(node, "backward")]
     return rows
 
@@ -76,11 +79,11 @@ def unshown(node: Node) -> str:
     return f"{node.more}, part: {brief(node.unshown)}" if node.more and node.unshown is not None else node.more
 
 
-def said(node: Node) -> str:
-    return clip(f"{node.title} = {node.text}" if node.title and node.text else called(node))
+def equation(node: Node) -> str:
+    return clip(f"{node.title} = {node.text}" if node.title and node.text else label(node))
 
 
-def called(node: Node) -> str:
+def label(node: Node) -> str:
     return clip(node.title or node.text)
 
 
@@ -90,7 +93,7 @@ def shape(node: Node) -> str:
     return ("" if node.shape is None else str(node.shape)) + ("" if usual else f" {node.dtype.name}")
 
 
-def number(values: object) -> str:
+def figures(values: object) -> str:
     return brief(values) if hasattr(values, "dtype") else ""
 
 
@@ -102,6 +105,60 @@ def clip(words: str) -> str:
 def table(rows: Iterable[Row]) -> str:
     """Align rows in columns."""
     rows = list(rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(f"  {line}".rstrip() for line in lines)
+    return "\n".join(f"  {line}".rstrip() for line in aligned(rows, "<" * len(rows[0]))) if rows else ""
+
+
+# Mermaid's own entities: a name is only a name.
+ENTITIES = str.maketrans({c: f"#{ord(c)};" for c in '#&<>"`;\\'})
+
+
+def mermaid(scene: Scene, direction: str = "both") -> str:
+    """A flowchart's source."""
+    lines = ["flowchart TB", *groups(scene, direction)]
+    lines += [mermaid_arrow(edge, direction) for edge in scene.edges if edge.drawn]
+    for kind, (fill, border, style, _) in KINDS.items():
+        if any(node.kind == kind for node in scene.nodes):
+            dashes = ",stroke-dasharray:4" if "dashed" in style else ""
+            lines.append(f"classDef {kind} fill:{fill},stroke:{border},color:{INK}{dashes}")
+    lines += [f"%% folded: {clip(words)}" for words in scene.folded]
+    return "\n".join(lines) + "\n"
+
+
+def groups(scene: Scene, direction: str) -> list[str]:
+    """Return the boxes, those of a scope inside its frame."""
+    members: dict[tuple[str, ...], list[str]] = {(): []}
+    for node in scene.nodes:
+        for depth in range(len(node.scope)):
+            members.setdefault(node.scope[: depth + 1], [])
+        members[node.scope].append(mermaid_box(node, direction))
+    for i, scope in reversed(list(enumerate(members))):
+        if scope:
+            members[scope[:-1]][:0] = [f"subgraph s{i}[{quoted(clip(scope[-1]))}]", *members[scope], "end"]
+    return members[()]
+
+
+def mermaid_box(node: Node, direction: str) -> str:
+    words = [f"{equation(node)} {shape(node)}".strip()]
+    if direction != "backward" and (value := figures(node.value)):
+        words.append(f"value {value}")
+    if direction != "forward" and (gradient := figures(node.gradient)):
+        words.append(f"gradient {gradient}")
+        if node.reason:
+            words.append(f"{node.reason}: {figures(node.rest)}")
+    words += [unshown(node)] if node.more else []
+    return f"{node.id}[{quoted(*words)}]:::{node.kind}"
+
+
+def mermaid_arrow(edge: Edge, direction: str) -> str:
+    if not edge.flows:
+        return f"{edge.tail} -.-> {edge.head}"
+    words = [clip(edge.rule)] if edge.rule and direction != "forward" else []
+    words += [f"and {edge.others} more arrows"] if edge.others else []
+    label = f"|{quoted(*words)}|" if words else ""
+    ends = (edge.head, edge.tail) if direction == "backward" else (edge.tail, edge.head)
+    return f"{ends[0]} -->{label} {ends[1]}"
+
+
+def quoted(*lines: str) -> str:
+    words = "<br/>".join(line.translate(ENTITIES) for line in lines)
+    return f'"{words or " "}"'

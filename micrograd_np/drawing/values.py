@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,35 +20,37 @@ from ..program.trace import TraceError
 from .graph import is_box
 from .scene import Edge, Node, Scene, routes
 
+Memory = dict[Any, Any]
 
-def fill(scene: Scene) -> Scene:
-    """Give the boxes and arrows that are shown, and those inside folds, their numbers as they are now."""
+
+def fill(scene: Scene, memory: Memory | None = None) -> Scene:
+    """Give the boxes and arrows of a scene, and of those in which a fold is open, their numbers as they are now.
+
+    `memory` holds what these scenes share: copies of leaves, and what each rule sent.
+    """
     if tracing():
         raise TraceError(
             "a traced function has no numbers to draw or explain while it is written down. Draw what it returns, or "
             "its program: mg.draw(mg.trace(f)(...))."
         )
-    for node in scene.nodes:
-        if node.inside:
-            fill(node.inside)
-    by_id = {node.id: node for node in scene.nodes}
+    memory = {} if memory is None else memory
+    for opened in scene.opened.values():
+        fill(opened, memory)
+    by_id, arriving = scene.by_id(), scene.arriving()
     taken = {node.name for node in scene.nodes}
-    arriving: dict[str, dict[int, Edge]] = {}
-    for edge in scene.edges:
-        arriving.setdefault(edge.head, {})[edge.position] = edge
     for node in scene.nodes:
-        look(node)
+        look(node, memory)
         for given in node.gives:
-            look(given)
+            look(given, memory)
             given.source = None
     for node in scene.nodes:
-        if node.kind != "fold" and isinstance(node.source, Tensor) and node.source.op is not None:
-            for edge in arriving.get(node.id, {}).values():
-                mark_updated(by_id[edge.tail], node.source)
-            pull(node, arriving.get(node.id, {}), taken, scene.g)
-    for node in scene.nodes:
+        edges = arriving.get(node.id, [])
         if node.members:
-            pull_members(node, [edge for edge in scene.edges if edge.head == node.id], by_id)
+            pull_members(node, edges, by_id, memory)
+        elif node.kind != "fold" and isinstance(node.source, Tensor) and node.source.op is not None:
+            for edge in edges:
+                mark_updated(by_id[edge.tail], node.source)
+            pull(node, edges, taken, scene.g, memory)
     account(scene)
     shares = Counter(edge.tail for edge in scene.edges if edge.flows)
     for edge in scene.edges:
@@ -59,12 +63,20 @@ def fill(scene: Scene) -> Scene:
     return scene
 
 
-def pull_members(node: Node, arriving: list[Edge], by_id: dict[str, Node]) -> None:
-    """Add up what the rules of a fold's ops send to each value outside of it."""
-    inside = set(map(id, node.members))
+def pull_members(node: Node, edges: list[Edge], by_id: dict[str, Node], memory: Memory) -> None:
+    """Set what a fold sends to each value outside of it."""
+    key = (id(node.members[0]), id(node.members[-1]), len(node.members))
+    sums = remembered(memory, key, partial(sent_by, node.members))
+    for edge in edges:
+        edge.gradient = single(sums.get(id(by_id[edge.tail].source)))
+
+
+def sent_by(members: list[Any]) -> dict[int, Any]:
+    """Return the sums of what the rules of ops send to each value outside of them, None where one is not known."""
+    inside = set(map(id, members))
     sums: dict[int, Any] = {}
     unknown: set[int] = set()
-    for op in node.members:
+    for op in members:
         sent = [(op.args[i], rule) for i, rule in op._paths if op._paths is not FREED and id(op.args[i]) not in inside]
         known = sent and op.grad is not None and not runs_users_code(op) and fresh(op)
         z, values = as_used(op) if known else (None, [])
@@ -77,21 +89,18 @@ def pull_members(node: Node, arriving: list[Edge], by_id: dict[str, Node]) -> No
             if hasattr(part, "dtype"):
                 part = fit(part, x._data, op.op.broadcasts)
             sums[id(x)] = part if id(x) not in sums else sums[id(x)] + part
-    for edge in arriving:
-        source = by_id[edge.tail].source
-        if source is not None and id(source) not in unknown:
-            edge.gradient = single(sums.get(id(source)))
+    return sums | dict.fromkeys(unknown)
 
 
-def look(node: Node) -> None:
+def look(node: Node, memory: Memory) -> None:
     """Set the value, the gradient and the state of one box."""
     x = node.source
     if not isinstance(x, Tensor):
-        node.value = x.copy() if node.value is None and x is not None else node.value
+        node.value = remembered(memory, id(x), x.copy) if node.value is None and x is not None else node.value
         node.state = node.kind
         node.shape, node.dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
         return
-    node.value = x._data if x.op is not None else x._data.copy()
+    node.value = x._data if x.op is not None else remembered(memory, id(x), x._data.copy)
     node.gradient = raw(x.grad)
     node.where = format_location(x._created_at) if x._created_at else ""
     if isinstance(x._data, tuple):
@@ -106,6 +115,12 @@ def look(node: Node) -> None:
         node.state = "no backward yet"
 
 
+def remembered(memory: Memory, key: Any, make: Callable[[], Any]) -> Any:
+    if key not in memory:
+        memory[key] = make()
+    return memory[key]
+
+
 def raw(x: Any) -> Any:
     return x._data if isinstance(x, Tensor) else x
 
@@ -117,19 +132,22 @@ def mark_updated(node: Node, user: Tensor) -> None:
         node.state = "updated since"
 
 
-def pull(node: Node, arriving: dict[int, Edge], taken: set[str | None], of_g: str) -> None:
+def pull(node: Node, edges: list[Edge], taken: set[str | None], of_g: str, memory: Memory) -> None:
     """Set the formula of each rule of an op on its arrow, and the gradient that the rule sends along it."""
     x = node.source
+    if runs_users_code(x):
+        return
+    arriving = {edge.position: edge for edge in edges}
+    names = [result_phrase(node, taken), *[argument_phrase(a, arriving.get(i)) for i, a in enumerate(x.args)]]
     known = x.grad is not None and fresh(x)
     g = raw(x.grad) if known else ones(x._data)
     z, values = as_used(x)
-    names = [result(node, taken), *[argument(a, arriving.get(i)) for i, a in enumerate(x.args)]]
     for position, rule in routes(x).items():
-        edge = arriving.get(position)
-        if edge and not runs_users_code(x):
+        if edge := arriving.get(position):
+            read = partial(rules.read_rule, rule, g, z, values, x.params, names, of_g)
             with np.errstate(all="ignore"):
-                sent, said = rules.read(rule, g, z, values, x.params, names, of_g)
-            edge.rule = said or f"{x.op.name}'s rule for {edge.argument}"
+                sent, formula = remembered(memory, (id(x), position, *names), read)
+            edge.rule = formula or f"{x.op.name}'s rule for {edge.argument}"
             edge.gradient = single(sent) if known else None
 
 
@@ -143,12 +161,12 @@ def runs_users_code(x: Tensor) -> bool:
     return any(callable(value) and not isinstance(value, type) for value in x.params.values())
 
 
-def result(node: Node, taken: set[str | None]) -> Phrase | None:
+def result_phrase(node: Node, taken: set[str | None]) -> Phrase | None:
     """Return the name of an op's result in formulas; None stands for the rules' own z, if the user has no z."""
     return node.phrase if node.title or "z" in taken else None
 
 
-def argument(x: Any, edge: Edge | None) -> Phrase | None:
+def argument_phrase(x: Any, edge: Edge | None) -> Phrase | None:
     """Return how formulas write an argument: its name, how it was made, or its number."""
     if not is_box(x):
         return short(x)
@@ -175,15 +193,11 @@ ELSEWHERE = "from elsewhere: another backward, output or write"
 
 def account(scene: Scene) -> None:
     """Give each box whose gradient is not the sum of its parts the difference, and its reason."""
-    by_id = {node.id: node for node in scene.nodes}
-    leaving: dict[str, list[Edge]] = {}
-    for edge in scene.edges:
-        if edge.flows:
-            leaving.setdefault(edge.tail, []).append(edge)
+    by_id, leaving = scene.by_id(), scene.leaving()
     for node in scene.nodes:
         edges = leaving.get(node.id, [])
         known = node.gradient is not None and all(edge.gradient is not None for edge in edges)
-        if edges and known and node.kind not in ("input", "output"):
+        if edges and known and node.kind != "output":
             with np.errstate(all="ignore"):
                 compare(node, edges, by_id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import tokenize
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 WIDTH = 100
@@ -48,6 +49,13 @@ def outermost(text: str) -> list[tuple[int, int, list[int]]]:
     return found
 
 
+def aligned(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
+    """The rows of a table as lines, two spaces between columns; a column is aligned to the left for <, right for >."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    formats = [f"{side}{width}" for side, width in zip(sides, widths, strict=True)]
+    return ["  ".join(map(format, row, formats)) for row in rows]
+
+
 class Listing(str):
     """Text that a prompt shows as it is, and a notebook in a block of its own."""
 
@@ -56,3 +64,11 @@ class Listing(str):
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self)}</pre>"
+
+
+def html_table(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
+    """Return rows of text as an HTML table, numbers and formulas in letters of one width."""
+    cells = "text-align:left;font-family:monospace;white-space:pre-wrap"
+    lines = ["".join(f"<th style='text-align:left'>{html.escape(text)}</th>" for text in head)] if head else []
+    lines += ["".join(f"<td style='{cells}'>{html.escape(text)}</td>" for text in row) for row in rows]
+    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"

@@ -1,8 +1,12 @@
-"""Pieces of NumPy source: text that knows how tightly its outermost sign binds."""
+"""Pieces of formulas: text that knows how tightly its outermost sign binds; numbers, arrays and calls of ops."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,8 +100,8 @@ def exact(value: Any) -> Phrase:
     if isinstance(value, np.ndarray):
         return array(value)
     if isinstance(value, np.generic):
-        return Phrase(f"np.{value.dtype.name}({number(value.item()).text})")
-    return number(value)
+        return Phrase(f"np.{value.dtype.name}({number_literal(value.item()).text})")
+    return number_literal(value)
 
 
 def brief(value: Any) -> Phrase:
@@ -113,7 +117,7 @@ def brief(value: Any) -> Phrase:
     return Phrase(text, UNARY if text.startswith("-") else ATOM)
 
 
-def number(value: Any) -> Phrase:
+def number_literal(value: Any) -> Phrase:
     text = repr(value)
     if isinstance(value, str) and '"' not in text:
         text = f'"{text[1:-1]}"'
@@ -145,13 +149,13 @@ def pattern(data: Any) -> tuple[str, str] | None:
         part = data[tuple(slice(None) if step else slice(1) for step in data.strides)]
         if part.size > 1:
             return "np.broadcast_to", f"{array(part).text}, {data.shape}"
-        one = number(part.item()).text
+        one = number_literal(part.item()).text
         return "np.broadcast_to", f"{one if not dtype else f'{kind}({one})'}, {data.shape}"
     first = data.flat[0].item()
     if data.ndim and data.tobytes() == data.flat[0].tobytes() * data.size:
         if repr(first) in ("0.0", "1.0"):
             return "np.zeros" if first == 0 else "np.ones", size(data.shape) + dtype
-        return "np.full", f"{size(data.shape)}, {number(first).text}{dtype}"
+        return "np.full", f"{size(data.shape)}, {number_literal(first).text}{dtype}"
     if data.ndim == 2 and min(data.shape) > 1 and data.dtype.kind in "bif":
         rows, columns = data.shape
         dtype = "" if data.dtype == float else f", dtype={kind}"
@@ -167,3 +171,76 @@ def pattern(data: Any) -> tuple[str, str] | None:
 
 def same_bits(x: Any, y: Any) -> bool:
     return (x.shape, x.dtype) == (y.shape, y.dtype) and x.tobytes() == y.tobytes()
+
+
+LEADING = ("subscripts",)  # parameters that are written before the arrays
+POSITIONAL = ("indices_or_sections", "shape")  # and after them, without their names
+QUIET = ("dtype", "order", "like", "optimize")  # parameters that a formula leaves out
+# The parameters of a window that has them by default; its size is always written.
+WINDOW = {"kernel": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+BRACKETS = re.compile(r"[(\[]((?:[^()\[\]]|[(\[]…[)\]])+)[)\]]")  # innermost brackets, except those of …
+
+
+def formula(op: Any, args: list[Phrase], params: dict[str, Any]) -> Phrase:
+    """Write a call of an op, given how its arguments are written."""
+    if op.sign and 0 < len(args) <= 2:
+        return signed(op.sign, args)
+    if op.formula and args:
+        return op.formula(args, params, short)  # type: ignore[no-any-return]
+    written = unusual(op, params)
+    before, after = [[short(written.pop(key)) for key in keys if key in written] for keys in (LEADING, POSITIONAL)]
+    return function_call(op.name.lstrip("_"), [*before, *args, *after], written)
+
+
+def function_call(name: str, args: list[Phrase], params: dict[str, Any]) -> Phrase:
+    """Write a call by name, without parameters that a reader does not miss."""
+    listed = [part.text for part in args]
+    for key, value in params.items():
+        if value is not None and value is not False and key not in QUIET:
+            one = key == "axis" and isinstance(value, tuple) and len(value) == 1
+            listed.append(f"{key}={short(value[0] if one else value).text}")
+    return call(name, *listed)
+
+
+def unusual(op: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that differ from their defaults; one number where all axes of a window have the same."""
+    kept = {}
+    for key, value in params.items():
+        if key in WINDOW and isinstance(value, tuple) and len(set(value)) == 1:
+            value = value[0]
+        if value != defaults(op).get(key, WINDOW.get(key)):
+            kept[key] = value
+    return kept
+
+
+@functools.cache
+def defaults(op: Any) -> dict[str, Any]:
+    """Return the defaults of a row's parameters: its own, or NumPy's."""
+    found: dict[str, Any] = {}
+    for function in (op.function, op.bind):
+        with suppress(TypeError, ValueError):  # a ufunc has no signature
+            known = inspect.signature(function).parameters.values()
+            found |= {each.name: each.default for each in known if each.default is not each.empty}
+    return found
+
+
+def shortened(text: str, width: int) -> str:
+    """Cut a text to a width: the last words in the deepest brackets become …, then those around them."""
+    while len(text) > width:
+        places = [found for found in BRACKETS.finditer(text) if found[1] != "…"]
+        if not places:
+            words = text[: width - 2].rpartition(", ")[0]
+            if words:
+                return f"{words}, …"
+            words = text[: width - 1].rpartition(" ")[0]
+            return f"{words} …" if len(words) > width // 2 else text[: width - 1] + "…"
+        at = max(places, key=lambda found: depth(text[: found.start()]))
+        words = at[1].removesuffix(", …").rpartition(", ")[0]
+        inner = f"{words}, …" if words else "…"
+        text = text[: at.start() + 1] + inner + text[at.end() - 1 :]
+    return text
+
+
+def depth(text: str) -> int:
+    """Count the brackets that are open after a text."""
+    return sum((letter in "([") - (letter in ")]") for letter in text)

@@ -51,7 +51,7 @@ def draw(args: list[Phrase], params: Params) -> Phrase:
     return args[0].method(params["method"], *listed)
 
 
-def split(args: list[Phrase], params: Params) -> Phrase:
+def split_pieces(args: list[Phrase], params: Params) -> Phrase:
     cut = call("np.split", args[0].text, *[literal(params[key]).text for key in ("indices_or_sections", "axis")])
     return Phrase(f"[piece.copy() for piece in {cut.text}]")
 
@@ -61,7 +61,7 @@ OWN: dict[str, Callable[[list[Phrase], Params], Phrase]] = {
     "scatter": scatter,
     "concatenate": concatenate,
     "einsum": einsum,
-    "split": split,
+    "split": split_pieces,
     "_draw": draw,
 }
 

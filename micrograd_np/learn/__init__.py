@@ -6,24 +6,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
 from ..core.errors import ArgumentTypeError, UnknownNameError
-from . import exercises_arrays, exercises_layers, exercises_numbers, progress
 from .exercise import RIGHT, Answer, Exercise
+from .ladder import EXERCISES, keep
 from .marking import mark_answer
 from .puzzles import Puzzle, puzzle
 from .tapes import Node
 
 __all__ = ["EXERCISES", "Answer", "Node", "Puzzle", "check", "puzzle", "task"]
-
-EXERCISES: dict[str, Exercise] = {
-    exercise.name: exercise
-    for table in (exercises_numbers.EXERCISES, exercises_arrays.EXERCISES, exercises_layers.EXERCISES)
-    for exercise in table
-}
 
 
 class Task(str):
@@ -55,7 +50,7 @@ def task(name: str) -> Task:
         ...  # return (slope by a, slope by b)
     """
     exercise = exercise_named(name)
-    return Task(f"{exercise.task}\n\n{exercise.template}")
+    return Task(f"{textwrap.fill(exercise.task, 70)}\n\n{exercise.template}")
 
 
 def check(name: str, answer: Callable[..., Any]) -> Answer:
@@ -88,7 +83,7 @@ def check(name: str, answer: Callable[..., Any]) -> Answer:
     marked = mark_answer(exercise, answer)
     if marked.status == RIGHT:
         try:
-            progress.keep(name)
+            keep(name)
         except (OSError, ValueError) as error:
             return Answer(marked.name, marked.status, f"{marked.message} (Not noted as done: {error})")
     return marked

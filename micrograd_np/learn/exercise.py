@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,13 +44,13 @@ class Answer:
 class Mistake:
     """A known mistake: the numbers that it gives, and the sentence that names it.
 
-    Exactly one of `forward` and `change` is set. `forward` is the exercise's forward pass with the mistake in it: its
-    true gradients are the mistaken ones. `change` computes the mistaken gradients from the true ones.
+    Exactly one of `change` and `forward` is set. `change` computes the mistaken gradients from the true ones. `forward`
+    is the exercise's forward pass with the mistake in it: its true gradients are the mistaken ones.
     """
 
     sentence: str
-    forward: Callable[..., Any] | None = None
     change: Callable[..., Any] | None = None  # (true gradients, g, *inputs) to gradients
+    forward: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,3 +74,12 @@ class Exercise:
 
     def not_yet(self) -> Answer:
         return Answer(self.name, NOT_YET, "Replace `...` by your own lines.")
+
+    def unanswered(self, answer: Callable[..., Any]) -> Answer:
+        """Return the mark of a function that returned nothing: the template as it is, or a forgotten `return`."""
+        scope: dict[str, Any] = {}
+        exec(self.template, scope)
+        template = scope[self.template.split("(")[0].split()[-1]]
+        code = getattr(inspect.unwrap(answer), "__code__", None)
+        same = code is None or code.co_code == template.__code__.co_code
+        return self.not_yet() if same else self.wrong("It returns None. End the function with `return ...`.")

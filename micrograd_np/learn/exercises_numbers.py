@@ -6,14 +6,14 @@ import math
 
 from .exercise import Exercise
 from .marking import mark_values
-from .tapes import mark_backward, mark_order, mark_value_class
+from .tapes import OF_NUMBERS, mark_backward, mark_class, mark_order
 
 
 def cube(x: float) -> float:
     return x**3
 
 
-POINTS = [(2.0, 3.0), (-1.5, 0.5), (0.3, -2.0)]
+POINTS = [(0.5, 3.0), (-1.5, 0.5), (0.3, -2.0)]
 
 EXERCISES = [
     Exercise(
@@ -41,8 +41,7 @@ EXERCISES = [
                 (
                     lambda f, x, h: (f(x + h) - f(x - h)) / (2 * h),
                     "This is the central difference, a better estimate than the task asks for. Write the one that "
-                    "starts "
-                    "from f(x).",
+                    "starts from f(x).",
                 ),
             ],
         },
@@ -52,7 +51,7 @@ EXERCISES = [
         1,
         "c = a * b. Return the slope of c by a and the slope of c by b.",
         "def product_slopes(a, b):\n    ...  # return (slope by a, slope by b)",
-        "Each factor is the slope of the other. All of matrix multiplication's gradient is this one fact.",
+        "The slope by each factor is the other factor.",
         mark_values,
         {
             "truth": lambda a, b: (b, a),
@@ -77,7 +76,7 @@ EXERCISES = [
             "mistakes": [
                 (lambda x: x, "Only one of the two uses of x is counted: x * x has x twice."),
                 (lambda x: x * x, "This is the value, not the slope."),
-                (lambda x: 2.0, "This is the slope of the slope."),
+                (lambda x: 2.0, "The slope is not the same at every x: at x = 1 it is 2, at x = 3 it is 6."),
             ],
         },
     ),
@@ -86,7 +85,7 @@ EXERCISES = [
         2,
         "u = a * b and d = tanh(u). Return the slope of d by a and by b. The slope of tanh(u) is 1 - tanh(u) ** 2.",
         "def chain_slopes(a, b):\n    ...  # return (slope by a, slope by b)",
-        "The slope of tanh is computed once and used for both. Reverse mode shares work in just this way.",
+        "The slope of tanh is computed once and used twice. Backward passes save work in this way.",
         mark_values,
         {
             "truth": lambda a, b: ((1 - math.tanh(a * b) ** 2) * b, (1 - math.tanh(a * b) ** 2) * a),
@@ -115,9 +114,9 @@ EXERCISES = [
     Exercise(
         "sigmoid slope",
         2,
-        "s = 1 / (1 + exp(-x)). Return the slope of s by x, given s alone.",
+        "s = 1 / (1 + exp(-x)). The function is given s, not x. Return the slope of s by x.",
         "def sigmoid_slope(s):\n    ...",
-        "The slope is read off the output: the article's nonlin(x, deriv=True) is given l1, not the value before it.",
+        "The output s is enough. That is why the article calls nonlin(l1, True): it passes the output of the sigmoid.",
         mark_values,
         {
             "truth": lambda s: s * (1 - s),
@@ -156,7 +155,7 @@ EXERCISES = [
         3,
         "b = tanh(a), c = a * b. Return the slope of c by a. The slope of tanh(a) is 1 - b ** 2.",
         "def two_paths(a):\n    ...",
-        "One path is short (a is a factor of c), one goes by way of b. In a picture they meet again at a.",
+        "One path is direct, since a is a factor of c. The other goes by way of b.",
         mark_values,
         {
             "truth": lambda a: math.tanh(a) + a * (1 - math.tanh(a) ** 2),
@@ -171,34 +170,33 @@ EXERCISES = [
     Exercise(
         "order",
         4,
-        "Return the nodes that `output` was made from as a list in which every node comes after all nodes that were "
-        "made "
-        "from it; output itself comes first. `node.parents` is a list of (parent, slope).",
+        "Return a list of `output` and all nodes that it was made from. Each node stands once in the list, after all "
+        "nodes that were made from it, so output is the first. `node.parents` is a list of pairs (parent, slope).",
         "def order(output):\n    ...",
-        "This is a topological order. The package needs no sort: it numbers nodes as they are made, and takes the "
-        "newest "
-        "first from a heap.",
+        "This is a topological order. The package numbers nodes as they are made, and always takes the newest one that "
+        "is waiting.",
         mark_order,
         by_hand=False,
     ),
     Exercise(
         "backward",
         5,
-        "Set `grad` of every node that `output` was made from. `node.parents` is a list of (parent, slope), with "
-        "slope = "
-        "d(node) / d(parent); every grad is 0.0 before.",
+        "Set `grad` of `output` and of all nodes that it was made from. `node.parents` is a list of pairs "
+        "(parent, slope): the slope of the node by that parent. Before, every `grad` is 0.0. Nothing is returned.",
         "def backward(output):\n    ...",
-        "This is reverse mode, whole. core/backward.py has the same loop; the rest of its lines cares for arrays.",
+        "This is reverse mode, all of it. core/backward.py has the same loop; its other lines are there for arrays.",
         mark_backward,
         by_hand=False,
     ),
     Exercise(
         "value class",
         5,
-        "Write a class of numbers with `+`, `*`, `.tanh()`, `.grad` and `.backward()`, and return the class.",
+        "Write a class Value of numbers, and return it. Value(2.0) makes one. It has `+`, `*` and `.tanh()`, each of "
+        "Values; `.backward()`; `.data`, the number; and `.grad`.",
         "def value_class():\n    ...  # class Value: ...; return Value",
-        "You have written an autograd engine. From here on, only the numbers grow into arrays.",
-        mark_value_class,
+        "You have written an autograd engine. The next lesson puts arrays in place of the numbers.",
+        mark_class,
+        OF_NUMBERS,
         by_hand=False,
     ),
 ]

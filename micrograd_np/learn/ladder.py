@@ -1,25 +1,34 @@
-"""The ladder of lessons: list them, and write one as a Jupyter notebook.
+"""The ladder: the lessons, their exercises, and which of these are done.
 
-A lesson is a text file in the MyST notebook format: Markdown, with code cells between ```` ```{code-cell} ```` and "
-"```` ``` ````.
+A lesson is a text file in the MyST notebook format: Markdown, with code cells between ```` ```{code-cell} ```` and
+```` ``` ````. A notebook is made from it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import ArgumentError
-from . import EXERCISES, progress
+from . import exercises_arrays, exercises_layers, exercises_networks, exercises_numbers
+from .exercise import Exercise
 
+EXERCISES: dict[str, Exercise] = {
+    exercise.name: exercise
+    for table in (exercises_numbers, exercises_arrays, exercises_layers, exercises_networks)
+    for exercise in table.EXERCISES
+}
 FOLDER = Path(__file__).parent / "lessons"
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+PROGRESS = "MICROGRAD_NP_PROGRESS"  # the variable of the environment that names the file
 
 
 def lessons() -> dict[int, Path]:
@@ -58,23 +67,62 @@ def title(path: Path) -> str:
 
 def listing() -> str:
     """Return the ladder as text: each lesson, its exercises, and which of them are done."""
-    done = progress.done()
+    answered = done()
     lines = []
     for number, path in lessons().items():
         names = [exercise.name for exercise in EXERCISES.values() if exercise.lesson == number]
-        count = f"{sum(name in done for name in names)} of {len(names)}" if names else "nothing to tick"
+        count = f"{sum(name in answered for name in names)} of {len(names)}" if names else "no exercise"
         lines.append(f"{number:3}. {title(path)} ({count})")
-        lines += [f"       [{'x' if name in done else ' '}] {name}" for name in names]
-    following = next_lesson(done)
+        lines += [f"       [{'x' if name in answered else ' '}] {name}" for name in names]
+    following = next_lesson(answered)
     lines.append("")
-    lines.append("A box is ticked when an answer in a lesson is marked right.")
+    lines.append("[x]: your answer was marked right.")
     lines.append(f"Next: micrograd-np learn {following}" if following else "All exercises are done.")
     return "\n".join(lines)
 
 
-def next_lesson(done: set[str]) -> int | None:
+def next_lesson(answered: set[str]) -> int | None:
     """Return the first lesson that has an exercise left, or None."""
-    return min((exercise.lesson for exercise in EXERCISES.values() if exercise.name not in done), default=None)
+    return min((exercise.lesson for exercise in EXERCISES.values() if exercise.name not in answered), default=None)
+
+
+def progress_file() -> Path:
+    """Return the file of progress: $MICROGRAD_NP_PROGRESS, or ~/.micrograd_np/progress.json."""
+    return Path(os.environ.get(PROGRESS) or Path.home() / ".micrograd_np" / "progress.json")
+
+
+def done() -> set[str]:
+    """Return the names of the exercises that were answered right; none where there is no file yet.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged. It is left as it is.
+    """
+    file = progress_file()
+    try:
+        names = json.loads(file.read_text(encoding="utf-8"))["right"]
+        if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+            raise TypeError
+    except FileNotFoundError:
+        return set()
+    except (ValueError, KeyError, TypeError):
+        raise ArgumentError(
+            f"{file} is not a file of progress. Move it away to start anew; nothing was changed."
+        ) from None
+    return set(names)
+
+
+def keep(name: str) -> None:
+    """Note that an exercise was answered right; the file is whole at every moment."""
+    names = done()
+    if name in names:
+        return
+    file = progress_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, suffix=".tmp", delete=False, encoding="utf-8") as new:
+        json.dump({"right": sorted(names | {name})}, new, indent=1)
+    os.replace(new.name, file)
 
 
 def write_notebook(number: int, folder: Path) -> tuple[Path, bool]:
@@ -110,7 +158,7 @@ def open_lesson(number: str | None) -> int:
         print(listing())
         return 0
     if number == "next":
-        following = next_lesson(progress.done())
+        following = next_lesson(done())
         if following is None:
             print("All exercises are done.")
             return 0
@@ -123,5 +171,5 @@ def open_lesson(number: str | None) -> int:
     if jupyter and sys.stdout.isatty():
         return subprocess.call([jupyter, "notebook", str(path)])
     print(f"Open it in Jupyter (pip install notebook; jupyter notebook {path}) or in an editor that shows notebooks.")
-    print(f"Or read it as text: {lessons()[int(number)]}")
+    print(f"Without a notebook: read {lessons()[int(number)]}, and paste its code into python.")
     return 0

@@ -6,6 +6,7 @@ report of `mg.verify` is shown.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from .exercise import USED_THE_TAPE, Answer, Exercise, Gradients, Mistake
 
 SEEDS = (1, 2)
 RTOL, ATOL = 1e-6, 1e-9
+UNNAMED = "<task>"  # the file that reports name for a forward pass: it has no line that a reader could look at
 
 
 class TapeUse:
@@ -38,6 +40,7 @@ def mark_answer(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
     """Return the mark of a reader's function."""
     use = TapeUse()
 
+    @functools.wraps(answer)
     def watched(*args: Any) -> Any:
         with Mode(watch=use):
             return answer(*args)
@@ -64,8 +67,8 @@ def mark_values(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
             result = answer(*case)
         except Exception as error:
             return exercise.wrong(raised(error))
-        if unanswered(result):
-            return exercise.not_yet()
+        if is_nothing(result):
+            return exercise.unanswered(answer)
         results.append(result)
     if all(same_numbers(result, truth(*case)) for result, case in zip(results, cases, strict=True)):
         return exercise.right()
@@ -73,8 +76,22 @@ def mark_values(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
         if all(same_numbers(result, wrong(*case)) for result, case in zip(results, cases, strict=True)):
             return exercise.wrong(sentence)
     result, case = next((r, c) for r, c in zip(results, cases, strict=True) if not same_numbers(r, truth(*c)))
-    shown = ", ".join(getattr(x, "__name__", None) or f"{x}" for x in case)
-    return exercise.wrong(f"For ({shown}) it returns {result}, and {truth(*case)} is right.")
+    names = argument_names(exercise.template)
+    shown = ", ".join(f"{name} = {in_words(x)}" for name, x in zip(names, case, strict=True))
+    right = truth(*case)
+    if isinstance(right, tuple) and (not isinstance(result, tuple | list) or len(result) != len(right)):
+        return exercise.wrong(f"For {shown} it returns {in_words(result)}. Return {len(right)} numbers.")
+    return exercise.wrong(f"For {shown} it returns {in_words(result)}, and {in_words(right)} is right.")
+
+
+def in_words(value: Any) -> str:
+    """Return a number with six digits, a tuple of numbers in brackets, or a function's name."""
+    if isinstance(value, tuple | list):
+        return f"({', '.join(map(in_words, value))})"
+    try:
+        return f"{float(value):.6g}"
+    except (TypeError, ValueError):
+        return str(getattr(value, "__name__", value))
 
 
 def same_numbers(x: Any, y: Any) -> bool:
@@ -99,7 +116,7 @@ def mark_gradients(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
     """
     forward, draw = exercise.options["forward"], exercise.options["draw"]
     wanted = exercise.options["wanted"]
-    draws = []
+    draws, names = [], argument_names(exercise.template)
     for seed in SEEDS:
         rng = np.random.default_rng(seed)
         inputs = draw(rng)
@@ -110,17 +127,18 @@ def mark_gradients(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
         try:
             result = answer(*given) if g is None else answer(g.copy(), *given)
         except Exception as error:
-            return exercise.wrong(raised(error))
-        if unanswered(result):
-            return exercise.not_yet()
+            shapes = ", ".join(
+                f"{name} {x.shape}" for name, x in zip(names, given if g is None else (g, *given), strict=True)
+            )
+            return exercise.wrong(f"{raised(error)} The shapes are {shapes}.")
+        if is_nothing(result):
+            return exercise.unanswered(answer)
         changed = next((i for i, x in enumerate(inputs) if not np.array_equal(x, given[i])), None)
         if changed is not None:
-            return exercise.wrong(f"It writes into its input number {changed + 1}. Work on a copy.")
+            return exercise.wrong(f"It writes into {names[changed + (g is not None)]}. Work on a copy.")
         hand = result if isinstance(result, tuple | list) else (result,)
         if len(hand) != len(wanted):
-            return exercise.wrong(
-                f"It returns {count_of_gradients(len(hand))}, and {count_of_gradients(len(wanted))} must come back."
-            )
+            return exercise.wrong(f"The number of gradients is {len(hand)}, and must be {len(wanted)}.")
         draws.append((inputs, g, true, tuple(np.asarray(x) for x in hand)))
     if all(agree(hand, true) for _, _, true, hand in draws):
         report = judge(exercise, answer, draws[0][0])
@@ -131,7 +149,7 @@ def mark_gradients(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
     inputs, _, true, hand = draws[0]
     message = first_difference(exercise, true, hand)
     if [x.shape for x in true] == [x.shape for x in hand]:
-        message += f"\n{judge(exercise, answer, inputs)}"
+        message += f"\n{judge(exercise, answer, inputs)}".replace(f" ({UNNAMED}:2)", "")
     return exercise.wrong(message)
 
 
@@ -159,7 +177,8 @@ def named_like(exercise: Exercise, answer: Callable[..., Any], wanted: tuple[int
 def with_names(function: Callable[..., Any], names: list[str]) -> Callable[..., Any]:
     """Return the function with these argument names, by which `verify` passes and reports values."""
     scope: dict[str, Any] = {"function": function}
-    exec(f"def named({', '.join(names)}):\n    return function({', '.join(names)})", scope)
+    source = f"def named({', '.join(names)}):\n    return function({', '.join(names)})"
+    exec(compile(source, UNNAMED, "exec"), scope)
     named: Callable[..., Any] = scope["named"]
     named.__name__ = getattr(function, "__name__", "forward")
     return named
@@ -213,20 +232,18 @@ def numbers_of(
 def general_mistakes(count: int) -> Iterator[Mistake]:
     """Yield the mistakes that can be made in any backward pass with `count` gradients."""
     if count == 2:
-        yield Mistake("The two gradients are returned in the wrong order.", change=lambda d, g, *x: (d[1], d[0]))
+        yield Mistake("The two gradients are returned in the wrong order.", lambda d, g, *x: (d[1], d[0]))
     yield Mistake(
-        "The sign is wrong: this is minus the gradient, in every entry.", change=lambda d, g, *x: tuple(-v for v in d)
+        "The sign is wrong: this is minus the gradient, in every entry.", lambda d, g, *x: tuple(-v for v in d)
     )
     yield Mistake(
-        "A factor of 2 is too much. Look at the derivative of a square.",
-        change=lambda d, g, *x: tuple(2 * v for v in d),
+        "A factor of 2 is too much. Look at the derivative of a square.", lambda d, g, *x: tuple(2 * v for v in d)
     )
     yield Mistake(
-        "A factor of 2 is missing. Look at the derivative of a square.", change=lambda d, g, *x: tuple(v / 2 for v in d)
+        "A factor of 2 is missing. Look at the derivative of a square.", lambda d, g, *x: tuple(v / 2 for v in d)
     )
     yield Mistake(
-        "The gradient is transposed: it must have the shape of its input.",
-        change=lambda d, g, *x: tuple(v.T for v in d),
+        "The gradient is transposed: it must have the shape of its input.", lambda d, g, *x: tuple(v.T for v in d)
     )
 
 
@@ -259,8 +276,8 @@ def first_difference(exercise: Exercise, true: Gradients, hand: Gradients) -> st
     return ""
 
 
-def unanswered(result: Any) -> bool:
-    """Tell whether a function still returns nothing."""
+def is_nothing(result: Any) -> bool:
+    """Tell whether a result is None or `...`, or a tuple of these."""
     parts = result if isinstance(result, tuple | list) and result else (result,)
     return all(x is None or x is ... for x in parts)
 
@@ -272,7 +289,3 @@ def raised(error: Exception) -> str:
         trace = trace.tb_next
     line = f" in line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name}" if trace is not None else ""
     return f"It raises {type(error).__name__}: {error}{line}."
-
-
-def count_of_gradients(count: int) -> str:
-    return "1 gradient" if count == 1 else f"{count} gradients"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import linecache
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError
 
+# The right code of each level. Below a line stand its slips: "#| " the wrong line, " -- " and the mistake.
 LEVEL_1 = """
 def forward(X, y, syn0):
     l1 = 1 / (1 + np.exp(-(X @ syn0)))
@@ -21,7 +23,12 @@ def backward(X, y, syn0):
     l1 = 1 / (1 + np.exp(-(X @ syn0)))
     l1_error = l1 - y
     l1_delta = l1_error * l1 * (1 - l1)
+#| l1_delta = l1_error * (X @ syn0) * (1 - X @ syn0) -- the slope is taken of the value before the sigmoid
+#| l1_delta = l1_error -- the slope of the sigmoid is left out
+#| l1_delta = l1_error * l1 -- the slope lacks its factor 1 - l1
+#| l1_delta = l1_error * (1 - l1**2) -- this is the slope of tanh, and l1 is a sigmoid
     return {"dsyn0": X.T @ l1_delta}
+#| return {"dsyn0": X.T @ l1_error} -- it is made from l1_error, not l1_delta
 """
 LEVEL_2 = """
 def forward(X, y, W1, b1, W2, b2):
@@ -34,12 +41,20 @@ def backward(X, y, W1, b1, W2, b2):
     h = np.tanh(X @ W1 + b1)
     p = h @ W2 + b2
     dp = 2 * (p - y) / p.size
+#| dp = 2 * np.sign(p - y) / p.size -- this is the slope of |p - y|, not of its square
     dW2 = h.T @ dp
+#| dW2 = np.maximum(h, 0).T @ dp -- h is a tanh, and its negative values count too
     db2 = dp.sum(axis=0)
+#| db2 = dp.mean(axis=0) -- the shares of a bias add; this averages them
     dh = dp @ W2.T
+#| dh = (p - y) @ W2.T -- it is made from p - y, and the loss's 2 / size is lost
     dz = dh * (1 - h**2)
+#| dz = dh * (1 - h) -- the slope of tanh lacks its square
+#| dz = dh -- the slope of tanh is left out
+#| dz = dh * h * (1 - h) -- this is the slope of a sigmoid, and h is a tanh
     dW1 = X.T @ dz
     db1 = dz.sum(axis=0)
+#| db1 = dh.sum(axis=0) -- it is made from dh, and b1 stands before the tanh
     return {"dW2": dW2, "db2": db2, "dW1": dW1, "db1": db1}
 """
 LEVEL_3 = """
@@ -62,84 +77,26 @@ def backward(X, labels, W1, gamma, W2):
     e = np.exp(s - s.max(axis=1, keepdims=True))
     ds = e / e.sum(axis=1, keepdims=True)
     ds[np.arange(len(X)), labels] -= 1
+#| ds[:, labels] -= 1 -- 1 is subtracted in the columns of all labels, in every row
     ds = ds / len(X)
     dW2 = h.T @ ds
+#| dW2 = n.T @ ds -- the second layer was given h, the value after the relu
     dh = ds @ W2.T
     dm = dh * (h > 0)
+#| dm = dh * (n > 0) -- the mask belongs to gamma * n, the value before the relu
+#| dm = dh -- the relu's mask is left out
     dgamma = (dm * n).sum(axis=0)
+#| dgamma = (dm * z).sum(axis=0) -- gamma multiplies n, not z
     dn = dm * gamma
+#| dn = dm -- gamma is left out
     dz = (dn - dn.mean(axis=0) - n * (dn * n).mean(axis=0)) / std
+#| dz = (dn - n * (dn * n).mean(axis=0)) / std -- the term through the mean is missing
+#| dz = (dn - dn.mean(axis=0)) / std -- the term through the deviation is missing
     dW1 = X.T @ dz
     return {"dW2": dW2, "dgamma": dgamma, "dW1": dW1}
 """
-
-# For each level: its code, and (right line, wrong line, the mistake) for each slip.
-LEVELS: dict[int, tuple[str, tuple[tuple[str, str, str], ...]]] = {
-    1: (
-        LEVEL_1,
-        (
-            (
-                "l1_delta = l1_error * l1 * (1 - l1)",
-                "l1_delta = l1_error * (X @ syn0) * (1 - X @ syn0)",
-                "the slope is taken of the value before the sigmoid",
-            ),
-            (
-                'return {"dsyn0": X.T @ l1_delta}',
-                'return {"dsyn0": X.T @ l1_error}',
-                "it is made from l1_error, not l1_delta",
-            ),
-            ("l1_delta = l1_error * l1 * (1 - l1)", "l1_delta = l1_error", "the slope of the sigmoid is left out"),
-            ("l1_delta = l1_error * l1 * (1 - l1)", "l1_delta = l1_error * l1", "the slope lacks its factor 1 - l1"),
-            (
-                "l1_delta = l1_error * l1 * (1 - l1)",
-                "l1_delta = l1_error * (1 - l1**2)",
-                "this is the slope of tanh, and l1 is a sigmoid",
-            ),
-        ),
-    ),
-    2: (
-        LEVEL_2,
-        (
-            (
-                "dp = 2 * (p - y) / p.size",
-                "dp = 2 * np.sign(p - y) / p.size",
-                "this is the slope of |p - y|, not of its square",
-            ),
-            ("dW2 = h.T @ dp", "dW2 = np.maximum(h, 0).T @ dp", "h is a tanh, and its negative values count too"),
-            ("dh = dp @ W2.T", "dh = (p - y) @ W2.T", "it is made from p - y, and the loss's 2 / size is lost"),
-            ("db2 = dp.sum(axis=0)", "db2 = dp.mean(axis=0)", "the shares of a bias add; this averages them"),
-            ("dz = dh * (1 - h**2)", "dz = dh * (1 - h)", "the slope of tanh lacks its square"),
-            ("dz = dh * (1 - h**2)", "dz = dh", "the slope of tanh is left out"),
-            ("dz = dh * (1 - h**2)", "dz = dh * h * (1 - h)", "this is the slope of a sigmoid, and h is a tanh"),
-            ("db1 = dz.sum(axis=0)", "db1 = dh.sum(axis=0)", "it is made from dh, and b1 stands before the tanh"),
-        ),
-    ),
-    3: (
-        LEVEL_3,
-        (
-            ("dW2 = h.T @ ds", "dW2 = n.T @ ds", "the second layer was given h, the value after the relu"),
-            (
-                "ds[np.arange(len(X)), labels] -= 1",
-                "ds[:, labels] -= 1",
-                "1 is subtracted in the columns of all labels, in every row",
-            ),
-            ("dm = dh * (h > 0)", "dm = dh * (n > 0)", "the mask belongs to gamma * n, the value before the relu"),
-            ("dm = dh * (h > 0)", "dm = dh", "the relu's mask is left out"),
-            ("dgamma = (dm * n).sum(axis=0)", "dgamma = (dm * z).sum(axis=0)", "gamma multiplies n, not z"),
-            ("dn = dm * gamma", "dn = dm", "gamma is left out"),
-            (
-                "dz = (dn - dn.mean(axis=0) - n * (dn * n).mean(axis=0)) / std",
-                "dz = (dn - n * (dn * n).mean(axis=0)) / std",
-                "the term through the mean is missing",
-            ),
-            (
-                "dz = (dn - dn.mean(axis=0) - n * (dn * n).mean(axis=0)) / std",
-                "dz = (dn - dn.mean(axis=0)) / std",
-                "the term through the deviation is missing",
-            ),
-        ),
-    ),
-}
+LEVELS = {1: LEVEL_1, 2: LEVEL_2, 3: LEVEL_3}
+NUMBERS = itertools.count(1)  # each puzzle is a file of its own, so that a report quotes its lines
 
 
 def draw_inputs(level: int, rng: np.random.Generator) -> tuple[Any, ...]:
@@ -151,6 +108,19 @@ def draw_inputs(level: int, rng: np.random.Generator) -> tuple[Any, ...]:
         return tuple(rng.normal(size=shape) for shape in shapes)
     gamma = rng.uniform(0.5, 1.5, size=5) * rng.choice([-1, 1], size=5)
     return rng.normal(size=(8, 3)), rng.integers(0, 4, size=8), rng.normal(size=(3, 5)), gamma, rng.normal(size=(5, 4))
+
+
+def code_and_slips(text: str) -> tuple[list[str], list[tuple[int, str, str]]]:
+    """Return the lines of a level's code, and its slips: the position of a line, the wrong line, the mistake."""
+    lines: list[str] = []
+    slips = []
+    for line in text.strip("\n").splitlines():
+        if line.startswith("#| "):
+            wrong, _, mistake = line.removeprefix("#| ").partition(" -- ")
+            slips.append((len(lines) - 1, wrong, mistake))
+        else:
+            lines.append(line)
+    return lines, slips
 
 
 @dataclass(frozen=True)
@@ -178,6 +148,9 @@ class Puzzle:
 
     def guess(self, line: int) -> str:
         """Return whether the mistake is in this line of the source, and what it is."""
+        count = len(self.source.splitlines())
+        if not isinstance(line, int) or not 1 <= line <= count:
+            return f"There is no line {line!r}: give a number from 1 to {count}."
         if line == self._line:
             return f"Right: {self._mistake}. The line should read: {self._right}"
         return f"Line {line} is right. The mistake is {'further down' if line < self._line else 'further up'}."
@@ -211,14 +184,13 @@ def puzzle(level: int = 1, seed: int | None = None) -> Puzzle:
     if level not in LEVELS:
         raise ArgumentError(f"level={level!r}: there are the levels 1, 2 and 3.")
     rng = np.random.default_rng(seed)
-    code, slips = LEVELS[level]
-    right, wrong, mistake = slips[int(rng.integers(len(slips)))]
-    lines = code.strip("\n").splitlines()
-    at = next(i for i, line in enumerate(lines) if line.strip() == right)
+    lines, slips = code_and_slips(LEVELS[level])
+    at, wrong, mistake = slips[int(rng.integers(len(slips)))]
+    right = lines[at].strip()
     lines[at] = lines[at].replace(right, wrong)
     text = "\n".join(lines) + "\n"
-    name = f"<puzzle {level}.{at}.{slips.index((right, wrong, mistake))}>"
-    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)  # reports quote its lines
+    name = f"puzzle_{next(NUMBERS)}"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     scope: dict[str, Any] = {"np": np}
     exec(compile(text, name, "exec"), scope)
     numbered = "\n".join(f"{i:2}  {line}" for i, line in enumerate(lines, 1))

@@ -1,18 +1,19 @@
-"""The tape exercises: an order for a graph, `backward` of a small tape, and a class that records.
+"""The tape exercises: an order for a graph, `backward` of a small tape, and classes that record.
 
 The answers are marked on random graphs: values used twice, diamonds in a row (2^60 paths), chains of 10,000 nodes.
 """
 
 from __future__ import annotations
 
-import math
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..core.tensor import Tensor
 from .exercise import Answer, Exercise
-from .marking import raised
+from .marking import is_nothing, raised
 
 DEPTH = 10_000
 DOUBLINGS = 60
@@ -124,31 +125,40 @@ def limited(run: Callable[[], Any], looks: int) -> Any:
 
 
 AGAIN = (
-    "It walks every path: 2^60 of them in b = a + a; c = b + b; ... Keep a set of the nodes you have visited, and "
-    "visit "
-    "each once."
+    "It visits a node again and again, once for each path, and b = a + a; c = b + b; ... has 2^60 paths. Keep a set of "
+    "the nodes that you have visited, and visit each once."
 )
 DEEP = (
-    f"It is recursive, and a chain of {DEPTH:,} nodes is deeper than Python's stack. Use a loop and a list of the "
-    f"nodes "
-    "that are still to be visited."
+    "It is right for small graphs. But it is recursive: it calls itself for each parent, and Python stops after about "
+    f"a thousand calls inside each other. A chain of {DEPTH:,} nodes needs a loop: count uses, as lesson 4 does."
 )
+
+
+def run_walk(exercise: Exercise, answer: Callable[..., Any], nodes: list[Node]) -> Any:
+    """Return what an answer returns for the last of the nodes, or the mark of a walk that does not end well."""
+    try:
+        return limited(lambda: answer(nodes[-1]), 100 * len(nodes))
+    except WalksAgainError:
+        return exercise.wrong(AGAIN)
+    except RecursionError:
+        return exercise.wrong(DEEP)
+    except Exception as error:
+        return exercise.wrong(raised(error))
 
 
 def mark_order(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
     """Mark a function from an output to its nodes, in an order in which a gradient can walk back."""
     for nodes in [random_graph(seed) for seed in range(20)] + [doublings(DOUBLINGS), chain(DEPTH)]:
         needed = ancestors(nodes[-1])
+        result = run_walk(exercise, answer, nodes)
+        if isinstance(result, Answer):
+            return result
+        if is_nothing(result):
+            return exercise.unanswered(answer)
         try:
-            result = limited(lambda nodes=nodes: answer(nodes[-1]), 100 * len(nodes))  # type: ignore[misc]
-        except WalksAgainError:
-            return exercise.wrong(AGAIN)
-        except RecursionError:
-            return exercise.wrong(DEEP)
-        except Exception as error:
-            return exercise.wrong(raised(error))
-        if result is None or result is ...:
-            return exercise.not_yet()
+            result = list(result)
+        except TypeError:
+            return exercise.wrong(f"It returns {result!r}. Return a list of nodes.")
         place = {id(node): position for position, node in enumerate(result)}
         if len(place) < len(result):
             return exercise.wrong("A node stands in the list twice. Visit each node once.")
@@ -159,8 +169,8 @@ def mark_order(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
             if all(mine > parents for mine, parents in pairs):
                 return exercise.wrong("The list is the wrong way round: the output must come first.")
             return exercise.wrong(
-                "A node comes before one of the nodes that use it, so its gradient is not complete when it is passed "
-                "on. Put a node into the list after everything that was made from it."
+                "A node comes before a node that was made from it. Its gradient would not be complete when it is "
+                "passed on. Put a node into the list after all nodes that were made from it."
             )
     return exercise.right()
 
@@ -183,18 +193,14 @@ def graph_of(*rows: tuple[float, ...]) -> list[Node]:
 
 # From easy to hard: the first family that fails names the mistake, however the walk was written.
 FAMILIES: tuple[tuple[str, tuple[tuple[tuple[float, ...], ...], ...]], ...] = (
-    (
-        "The gradient of the output is not 1. The walk starts from output.grad = 1, since d(output) / d(output) = 1.",
-        (((),),),
-    ),
+    ("The gradient of the output is not 1. Begin with output.grad = 1: the slope of a value by itself is 1.", (((),),)),
     (
         "In b = 3 a, the slope of b by a is 3. Each node passes its grad, times the slope, on to each of its parents.",
         (((), (0, 3.0)), ((), (0, -0.5))),
     ),
     (
         "In b = 3 a, c = 2 b, the slope of c by a is 6. Slopes multiply along a path: a node passes on its own grad "
-        "times "
-        "the slope, and its parents do the same.",
+        "times the slope, and its parents do the same.",
         (((), (0, 3.0), (1, 2.0)), ((), (0, 3.0), (1, 2.0), (2, 0.5))),
     ),
     (
@@ -206,9 +212,8 @@ FAMILIES: tuple[tuple[str, tuple[tuple[tuple[float, ...], ...], ...]], ...] = (
         (((), (0, 3.0, 0, 2.0)), ((), (0, 3.0), (0, 2.0), (1, 1.0, 2, 1.0))),
     ),
     (
-        "A node passes its gradient on before it is complete: it is visited before another node that uses it. Visit "
-        "a node "
-        "only after everything that was made from it.",
+        "A node passes its gradient on before it is complete: it is visited before another node that was made from it. "
+        "Visit a node only after all nodes that were made from it.",
         (
             ((), (0, 2.0), (1, 3.0), (1, 1.0, 2, 1.0)),
             ((), (0, 2.0), (1, 3.0), (2, 1.0, 1, 1.0)),
@@ -229,14 +234,9 @@ def mark_backward(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
     families.append(("On long chains and on many paths, gradients are off.", [doublings(DOUBLINGS), chain(DEPTH)]))
     for sentence, graphs in families:
         for nodes in graphs:
-            try:
-                limited(lambda nodes=nodes: answer(nodes[-1]), 100 * len(nodes))  # type: ignore[misc]
-            except WalksAgainError:
-                return exercise.wrong(AGAIN)
-            except RecursionError:
-                return exercise.wrong(DEEP)
-            except Exception as error:
-                return exercise.wrong(raised(error))
+            result = run_walk(exercise, answer, nodes)
+            if isinstance(result, Answer):
+                return result
             if not np.allclose([node.grad for node in nodes], gradients_of_nodes(nodes), rtol=1e-9):
                 return exercise.wrong(sentence)
     return exercise.right()
@@ -252,48 +252,98 @@ def uses_its_argument(answer: Callable[..., Any]) -> bool:
     return any(node.grad for node in nodes) or nodes[-1].looked
 
 
-def mark_value_class(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
-    """Mark a class of numbers with `+`, `*`, `tanh()` and `backward()`, given as a function that returns it."""
-    kind = answer()
-    if kind is None or kind is ...:
-        return exercise.not_yet()
-    for name, expression, slopes in EXPRESSIONS:
-        for a, b in ((2.0, 3.0), (-0.5, 0.25)):
+def mark_class(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
+    """Mark a class of values on a tape, given as a function that returns it.
+
+    The options are `inputs`, dicts from letters to numbers or arrays, and `expressions`, pairs of a name and a function
+    of the letters.
+    """
+    written = inspect.unwrap(answer)
+    try:
+        kind = written if isinstance(written, type) else answer()
+    except Exception as error:
+        return exercise.wrong(raised(error))
+    if is_nothing(kind):
+        return exercise.unanswered(answer)
+    if not isinstance(kind, type):
+        return exercise.wrong(f"It returns {kind!r}. Return the class itself: `return Value`.")
+    for name, expression in exercise.options["expressions"]:
+        for inputs in exercise.options["inputs"]:
+            leaves = [Tensor(x, requires_grad=True) for x in inputs.values()]
+            true = expression(*leaves)
+            true.backward()
             try:
-                x, y = kind(a), kind(b)
-                z = expression(x, y)
-                z.backward()
+                values = [kind(np.copy(x) if isinstance(x, np.ndarray) else x) for x in inputs.values()]
+                result = expression(*values)
+                result.backward()
+                rows = [("the value", result.data, true.data)]
+                rows += [
+                    (f"the gradient of {x}", v.grad, leaf.grad)
+                    for x, v, leaf in zip(inputs, values, leaves, strict=True)
+                ]
             except Exception as error:
-                return exercise.wrong(f"{name} with a = {a}, b = {b}: {raised(error)}")
-            right = slopes(a, b)
-            for letter, found, true in zip("ab", (x.grad, y.grad), right, strict=True):
-                if not math.isclose(found, true, rel_tol=1e-9, abs_tol=1e-12):
-                    return exercise.wrong(
-                        f"{name} with a = {a}, b = {b}: the slope by {letter} is {found:.6g}, and {true:.6g} is right. "
-                        + (TWICE if "twice" in name else ORDER if "late" in name else "")
-                    )
+                return exercise.wrong(f"In {name}: {raised(error)}")
+            for part, found, right in rows:
+                if right is not None and (difference := difference_of(found, right)):
+                    at = ", ".join(f"{x} = {value}" for x, value in inputs.items() if np.ndim(value) == 0)
+                    return exercise.wrong(f"In {name}{' with ' if at else ''}{at}: {part} {difference} {hint_of(name)}")
     return exercise.right()
 
 
-TWICE = "A value that is used twice gets a share from each use, and the shares add."
-ORDER = "A node must wait until everything that was made from it has sent its share."
-EXPRESSIONS: tuple[tuple[str, Any, Any], ...] = (
-    ("a + b", lambda a, b: a + b, lambda a, b: (1.0, 1.0)),
-    ("a * b", lambda a, b: a * b, lambda a, b: (b, a)),
-    ("a.tanh() + b", lambda a, b: a.tanh() + b, lambda a, b: (1 - math.tanh(a) ** 2, 1.0)),
-    ("a * a + b, a used twice", lambda a, b: a * a + b, lambda a, b: (2 * a, 1.0)),
-    ("c = a + a; c + c + b, used twice twice", lambda a, b: (a + a) + (a + a) + b, lambda a, b: (4.0, 1.0)),
-    (
-        "c = a * b; (c.tanh() + c) * a, c is late",
-        lambda a, b: late(a, b),
-        lambda a, b: (
-            a * b * (1 - math.tanh(a * b) ** 2 + 1) + math.tanh(a * b) + a * b,
-            a * a * (1 - math.tanh(a * b) ** 2 + 1),
-        ),
-    ),
-)
+def difference_of(found: Any, right: Any) -> str:
+    """Return how an array differs from the right one; nothing if it does not."""
+    found = np.asarray(found)
+    if found.shape != right.shape:
+        return f"has shape {found.shape}, and must have shape {right.shape}."
+    if found.dtype.kind not in "biuf":
+        return f"is {found}, not a number."
+    wrong = ~np.isclose(found, right, rtol=1e-9, atol=1e-12)
+    if not wrong.any():
+        return ""
+    if not right.ndim:
+        return f"is {found:.6g}, and {right:.6g} is right."
+    return f"is wrong in {wrong.sum()} of {wrong.size} entries."
+
+
+def hint_of(name: str) -> str:
+    if "twice" in name:
+        return "A value that is used twice gets a share from each use, and the shares add."
+    return "A node must wait until every node that was made from it has sent its share." if "late" in name else ""
 
 
 def late(a: Any, b: Any) -> Any:
     c = a * b
     return (c.tanh() + c) * a
+
+
+def layers(x: Any, y: Any, w: Any) -> Any:
+    h = (x @ w).tanh()
+    return (h + h * h).sum() + (x * y).sum()
+
+
+OF_NUMBERS = {
+    "inputs": [{"a": 2.0, "b": 3.0}, {"a": -0.5, "b": 0.25}],
+    "expressions": [
+        ("a + b", lambda a, b: a + b),
+        ("a * b", lambda a, b: a * b),
+        ("a.tanh() + b", lambda a, b: a.tanh() + b),
+        ("a * a + b, where a is used twice,", lambda a, b: a * a + b),
+        ("c + c + b, c = a + a, where values are used twice,", lambda a, b: (a + a) + (a + a) + b),
+        ("(c.tanh() + c) * a, c = a * b, where c is late,", late),
+    ],
+}
+OF_ARRAYS = {
+    "inputs": [
+        dict(zip("xyw", (rng.normal(size=shape) for shape in ((5, 3), (5, 3), (3, 4))), strict=True))
+        for rng in map(np.random.default_rng, (1, 2))
+    ],
+    "expressions": [
+        ("x.sum()", lambda x, y, w: x.sum()),
+        ("(x + y).sum()", lambda x, y, w: (x + y).sum()),
+        ("(x * y).sum()", lambda x, y, w: (x * y).sum()),
+        ("x.tanh().sum()", lambda x, y, w: x.tanh().sum()),
+        ("(x @ w).sum()", lambda x, y, w: (x @ w).sum()),
+        ("(x * x + y).sum(), where x is used twice,", lambda x, y, w: (x * x + y).sum()),
+        ("(h + h * h).sum() + (x * y).sum(), h = (x @ w).tanh(), where h is late,", layers),
+    ],
+}

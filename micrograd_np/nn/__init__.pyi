@@ -77,7 +77,7 @@ class Dropout(Module):
 class Embedding(Module):
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = ..., *, rng: np.random.Generator | None = ..., dtype: Any = ...) -> None: ...
     weight: Parameter
-    padding_idx: Any
+    padding_idx: int | None
     def __call__(self, ids: Any) -> Tensor: ...
 
 class Flatten(Module):
@@ -100,9 +100,9 @@ class Identity(Module):
 class LayerNorm(Module):
     def __init__(self, normalized_shape: Any, eps: float = ..., elementwise_affine: bool = ..., bias: bool = ..., *, dtype: Any = ...) -> None: ...
     normalized_shape: Any
+    eps: float
     weight: Parameter
     bias: Parameter
-    eps: float
     def __call__(self, x: Any) -> Tensor: ...
 
 class Linear(Module):
@@ -221,22 +221,31 @@ class AdaptiveAvgPool2d(AdaptivePool):
 
 class AvgPool1d(Module):
     def __init__(self, kernel_size: Any, stride: Any = ..., padding: Any = ..., *, ceil_mode: bool = ..., count_include_pad: bool = ...) -> None: ...
-    options: Any
+    kernel_size: Any
+    stride: Any
+    padding: Any
+    ceil_mode: bool
+    count_include_pad: bool
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class AvgPool2d(Module):
     def __init__(self, kernel_size: Any, stride: Any = ..., padding: Any = ..., *, ceil_mode: bool = ..., count_include_pad: bool = ...) -> None: ...
-    options: Any
+    kernel_size: Any
+    stride: Any
+    padding: Any
+    ceil_mode: bool
+    count_include_pad: bool
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class BCELoss(Module):
     def __init__(self, reduction: str = ...) -> None: ...
-    options: Any
+    reduction: str
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class BCEWithLogitsLoss(Module):
     def __init__(self, reduction: str = ..., *, pos_weight: Any = ...) -> None: ...
-    options: Any
+    reduction: str
+    pos_weight: Any
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class BatchNorm1d(BatchNorm):
@@ -282,17 +291,20 @@ class ConvTranspose(Convolution):
 
 class CrossEntropyLoss(Module):
     def __init__(self, reduction: str = ..., *, weight: Any = ..., label_smoothing: float = ..., ignore_index: int | None = ...) -> None: ...
-    options: Any
+    reduction: str
+    weight: Any
+    label_smoothing: float
+    ignore_index: int | None
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class ELU(Module):
     def __init__(self, alpha: Any = ...) -> None: ...
-    options: Any
+    alpha: Any
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class GELU(Module):
     def __init__(self, approximate: str = ...) -> None: ...
-    options: Any
+    approximate: str
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class GRU(Recurrent):
@@ -313,12 +325,13 @@ class GRUCell(Cell):
 
 class HuberLoss(Module):
     def __init__(self, reduction: str = ..., delta: float = ...) -> None: ...
-    options: Any
+    reduction: str
+    delta: float
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class L1Loss(Module):
     def __init__(self, reduction: str = ...) -> None: ...
-    options: Any
+    reduction: str
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class LSTM(Recurrent):
@@ -339,32 +352,39 @@ class LSTMCell(Cell):
 
 class LeakyReLU(Module):
     def __init__(self, negative_slope: Any = ...) -> None: ...
-    options: Any
+    negative_slope: Any
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class LogSigmoid(Module):
     def __init__(self) -> None: ...
-    options: Any
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class LogSoftmax(Module):
     def __init__(self, axis: Any = ...) -> None: ...
-    options: Any
+    axis: Any
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class MSELoss(Module):
     def __init__(self, reduction: str = ...) -> None: ...
-    options: Any
+    reduction: str
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class MaxPool1d(Module):
     def __init__(self, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ..., *, ceil_mode: bool = ...) -> None: ...
-    options: Any
+    kernel_size: Any
+    stride: Any
+    padding: Any
+    dilation: Any
+    ceil_mode: bool
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class MaxPool2d(Module):
     def __init__(self, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ..., *, ceil_mode: bool = ...) -> None: ...
-    options: Any
+    kernel_size: Any
+    stride: Any
+    padding: Any
+    dilation: Any
+    ceil_mode: bool
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class RNN(Recurrent):
@@ -383,32 +403,28 @@ class RNNCell(Cell):
 
 class ReLU(Module):
     def __init__(self) -> None: ...
-    options: Any
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class SiLU(Module):
     def __init__(self) -> None: ...
-    options: Any
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class Sigmoid(Module):
     def __init__(self) -> None: ...
-    options: Any
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class Softmax(Module):
     def __init__(self, axis: Any = ...) -> None: ...
-    options: Any
+    axis: Any
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class Softplus(Module):
     def __init__(self, beta: Any = ...) -> None: ...
-    options: Any
+    beta: Any
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class Tanh(Module):
     def __init__(self) -> None: ...
-    options: Any
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class ConvTranspose1d(ConvTranspose):
@@ -422,6 +438,7 @@ class ConvTranspose2d(ConvTranspose):
 def binary_cross_entropy(probability: Any, target: Any, reduction: str = ...) -> Tensor: ...
 def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = ..., *, pos_weight: Any = ...) -> Tensor: ...
 def cross_entropy(logits: Any, labels: Any, reduction: str = ..., *, weight: Any = ..., label_smoothing: float = ..., ignore_index: int | None = ...) -> Tensor: ...
+from . import functional as functional
 def half_squared_error(prediction: Any, target: Any) -> Tensor: ...
 def huber_loss(prediction: Any, target: Any, reduction: str = ..., delta: float = ...) -> Tensor: ...
 from . import init as init

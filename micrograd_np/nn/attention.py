@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
-from ..ops.classification import softmax
+from ..ops.losses import softmax
 from ..ops.nn import linear
 from ..ops.primitive import as_array
 from .init import drawn, generator, xavier_uniform, zeros
 from .layers import Dropout, Linear
 from .module import Module
-from .validation import DECAY, FLAG, SIZE, checked_input, require
+from .validation import checked_input, validate
 
 
 class MultiheadAttention(Module):
@@ -59,9 +59,7 @@ class MultiheadAttention(Module):
         rng: np.random.Generator | None = None,
         dtype: Any = float,
     ) -> None:
-        require(self, SIZE, embed_dim=embed_dim, num_heads=num_heads)
-        require(self, FLAG, bias=bias, batch_first=batch_first)
-        require(self, DECAY, dropout=dropout)
+        validate(self, embed_dim=embed_dim, num_heads=num_heads, dropout=dropout, bias=bias, batch_first=batch_first)
         if embed_dim % num_heads:
             raise ArgumentError(
                 f"MultiheadAttention: num_heads={num_heads} does not divide embed_dim={embed_dim} into equal parts."
@@ -102,7 +100,7 @@ class MultiheadAttention(Module):
         need_weights : bool
             Whether the attention weights are given.
         """
-        require(self, FLAG, is_causal=is_causal, need_weights=need_weights)
+        validate(self, is_causal=is_causal, need_weights=need_weights)
         inputs = self._checked(query, key, value)
         q, k, v = map(self._split_heads, self._projections(inputs))
         scores = np.matmul(q / math.sqrt(q.shape[-1]), k.swapaxes(-1, -2))

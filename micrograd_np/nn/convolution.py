@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.errors import ArgumentError
-from ..ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
-from ..ops.windows import Sizes, one_per_axis
+from ..ops.conv import check_output_padding, conv1d, conv2d, conv_transpose1d, conv_transpose2d
+from ..ops.pooling import Sizes, each_axis, one_per_axis
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module, documented_like
-from .validation import COUNT, FLAG, SIZE, checked_input, require, require_each
+from .validation import checked_input, validate
 
 
 class Convolution(Module):
@@ -43,8 +43,8 @@ class Convolution(Module):
         The floating-point dtype of the parameters.
     """
 
-    axes: ClassVar[int]
-    function: ClassVar[Callable[..., Any]]
+    _axes: ClassVar[int]
+    _function: ClassVar[Callable[..., Any]]
 
     def __init__(
         self,
@@ -61,18 +61,17 @@ class Convolution(Module):
         init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
-        require(self, SIZE, in_channels=in_channels, out_channels=out_channels, groups=groups)
-        require_each(self, SIZE, self.axes, kernel_size=kernel_size, stride=stride, dilation=dilation)
-        require(self, FLAG, bias=bias)
+        validate(self, in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size, stride=stride)
+        validate(self, dilation=dilation, groups=groups, bias=bias)
         if in_channels % groups or out_channels % groups:
             raise ArgumentError(
                 f"{type(self).__name__}: groups={groups} must divide in_channels={in_channels} and "
                 f"out_channels={out_channels}."
             )
         if padding not in ("same", "valid"):
-            require_each(self, COUNT, self.axes, padding=padding)
+            validate(self, padding=padding)
         rng = generator(self, rng)
-        kernel = one_per_axis("kernel", kernel_size, self.axes)
+        kernel = one_per_axis("kernel", kernel_size, self._axes)
         self.weight = drawn(self, init, rng, (*self._channels(in_channels, out_channels, groups), *kernel), dtype)
         self.bias = drawn(self, zeros, rng, (out_channels,), dtype) if bias else None
         self.stride, self.dilation, self.groups = stride, dilation, groups
@@ -86,7 +85,7 @@ class Convolution(Module):
         x = checked_input(self, x, self.weight, self.weight.shape[1] * self.groups, axis=1)
         if any(self._more):
             x = np.pad(x, [(0, 0), (0, 0), *((0, more) for more in self._more)])
-        return self.function(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        return self._function(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
 def paddings(layer: Any, padding: Any, kernel: Sizes, stride: Any, dilation: Any) -> tuple[Any, Sizes]:
@@ -112,8 +111,8 @@ class Conv1d(Convolution):
     (2, 8, 10)
     """
 
-    axes = 1
-    function = staticmethod(conv1d)
+    _axes = 1
+    _function = staticmethod(conv1d)
 
 
 @documented_like(Convolution)
@@ -126,8 +125,8 @@ class Conv2d(Convolution):
     (2, 8, 4, 4)
     """
 
-    axes = 2
-    function = staticmethod(conv2d)
+    _axes = 2
+    _function = staticmethod(conv2d)
 
 
 class ConvTranspose(Convolution):
@@ -146,7 +145,7 @@ class ConvTranspose(Convolution):
     padding : int or tuple of int
         The entries that are cut off at both ends of the output.
     output_padding : int or tuple of int
-        The entries that are added at the far end of the output; below stride.
+        The entries that are added at the far end of the output; below stride or dilation.
     groups : int
         The number of parts that the channels are split into; each kernel sees the channels of one part.
     bias : bool
@@ -177,18 +176,11 @@ class ConvTranspose(Convolution):
         init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
-        require_each(self, COUNT, self.axes, padding=padding, output_padding=output_padding)
+        validate(self, padding=padding, output_padding=output_padding)
         options: dict[str, Any] = {"rng": rng, "init": init, "dtype": dtype}
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, **options)
-        more, steps = (
-            one_per_axis("output_padding", output_padding, self.axes),
-            one_per_axis("stride", stride, self.axes),
-        )
-        if any(m >= n for m, n in zip(more, steps, strict=True)):
-            raise ArgumentError(
-                f"{type(self).__name__}: output_padding must be below stride, and {output_padding} is not below "
-                f"{stride}."
-            )
+        sizes = each_axis(self._axes, output_padding=output_padding, stride=stride, dilation=dilation)
+        check_output_padding(type(self).__name__, **sizes)
         self.output_padding = output_padding
 
     def _channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
@@ -197,7 +189,7 @@ class ConvTranspose(Convolution):
     def forward(self, x: Any) -> Any:
         x = checked_input(self, x, self.weight, self.weight.shape[0], axis=1)
         moves = (self.stride, self.padding, self.output_padding, self.groups, self.dilation)
-        return self.function(x, self.weight, self.bias, *moves)
+        return self._function(x, self.weight, self.bias, *moves)
 
 
 @documented_like(ConvTranspose)
@@ -210,8 +202,8 @@ class ConvTranspose1d(ConvTranspose):
     (2, 8, 20)
     """
 
-    axes = 1
-    function = staticmethod(conv_transpose1d)
+    _axes = 1
+    _function = staticmethod(conv_transpose1d)
 
 
 @documented_like(ConvTranspose)
@@ -224,5 +216,5 @@ class ConvTranspose2d(ConvTranspose):
     (2, 8, 8, 10)
     """
 
-    axes = 2
-    function = staticmethod(conv_transpose2d)
+    _axes = 2
+    _function = staticmethod(conv_transpose2d)

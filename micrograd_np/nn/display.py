@@ -11,6 +11,7 @@ import numpy as np
 from ..core.context import no_grad
 from ..core.names import printable
 from ..core.tensor import Tensor
+from ..expressions.layout import aligned
 
 WIDTH = 100
 DEEPEST = 20  # levels of nesting that are shown; a much deeper text would exceed Python's recursion limit
@@ -68,7 +69,7 @@ def summary_table(model: Any, input_shapes: tuple[tuple[int, ...], ...], dtype: 
     rows.append(("total", "", "", f"{total:,}"))
     if frozen := total - model.num_parameters():
         rows.append(("frozen", "", "", f"{frozen:,}"))
-    return aligned_columns(rows)
+    return "\n".join(aligned(rows, "<<<>"))
 
 
 def output_shapes(model: Any, inputs: list[Any]) -> dict[int, str]:
@@ -99,6 +100,7 @@ def output_shapes(model: Any, inputs: list[Any]) -> dict[int, str]:
 
 
 def shape_text(output: Any) -> str:
+    """The shape of an output, or those of several."""
     if isinstance(output, tuple | list):
         return ", ".join(map(shape_text, output))
     return str(getattr(output, "shape", "-"))
@@ -113,13 +115,3 @@ def own_parameters(model: Any) -> Counter[str]:
             path = path.rpartition(".")[0]
         counts[path] += parameter.size
     return counts
-
-
-def aligned_columns(rows: list[tuple[str, ...]]) -> str:
-    """Align columns, two spaces apart; the last column has numbers and is aligned on the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for *words, number in rows:
-        cells = [word.ljust(width) for word, width in zip(words, widths, strict=False)]
-        lines.append("  ".join([*cells, number.rjust(widths[-1])]))
-    return "\n".join(lines)

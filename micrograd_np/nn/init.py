@@ -11,7 +11,7 @@ import numpy as np
 from .. import cures
 from ..core.errors import ArgumentError
 from .module import Parameter
-from .validation import FUNCTION, require, require_dtype, require_instance
+from .validation import validate
 
 Shape = tuple[int, ...]
 Initialiser = Callable[[np.random.Generator, Shape], Any]
@@ -21,16 +21,15 @@ def generator(owner: Any, rng: np.random.Generator | None) -> np.random.Generato
     """The user's own Generator, or a fresh one where none was given."""
     if rng is None:
         return np.random.default_rng()
-    require_instance(owner, np.random.Generator, "Write rng=np.random.default_rng(seed).", rng=rng)
+    validate(owner, rng=rng)
     return rng
 
 
 def drawn(owner: Any, init: Initialiser | None, rng: np.random.Generator, shape: Shape, dtype: Any) -> Any:
     """A Parameter of the shape and dtype, with values from `init`, or from `fan_in_uniform` without it."""
-    require_dtype(owner, dtype)
-    if init is not None:
-        require(owner, FUNCTION, init=init)
-    values = np.asarray((init or fan_in_uniform)(rng, shape))
+    init = fan_in_uniform if init is None else init
+    validate(owner, dtype=dtype, init=init)
+    values = np.asarray(init(rng, shape))
     if values.shape != shape:
         raise ArgumentError(
             f"{type(owner).__name__}: init must return an array of shape {shape}, and its result has {values.shape}."
@@ -58,6 +57,12 @@ def zeros(rng: np.random.Generator, shape: Shape) -> Any:
         Not used.
     shape : tuple of int
         The shape of the array.
+
+    Examples
+    --------
+    >>> zeros(np.random.default_rng(0), (2, 3))
+    array([[0., 0., 0.],
+           [0., 0., 0.]])
     """
     return np.zeros(shape)
 
@@ -73,6 +78,12 @@ def uniform(rng: np.random.Generator, shape: Shape, bound: float = 1.0) -> Any:
         The shape of the array.
     bound : float
         The largest absolute value.
+
+    Examples
+    --------
+    >>> uniform(np.random.default_rng(0), (2, 3), 0.1).round(3)
+    array([[ 0.027, -0.046, -0.092],
+           [-0.097,  0.063,  0.083]])
     """
     return bound * (2 * rng.random(shape) - 1)
 
@@ -86,6 +97,12 @@ def fan_in_uniform(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in) of a linear map, (out, in, *window) of a convolution.
+
+    Examples
+    --------
+    >>> fan_in_uniform(np.random.default_rng(0), (2, 3)).round(3)
+    array([[ 0.158, -0.266, -0.53 ],
+           [-0.558,  0.362,  0.477]])
     """
     return uniform(rng, shape, 1 / math.sqrt(fans(shape)[0]))
 
@@ -99,6 +116,12 @@ def xavier_uniform(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in, ...).
+
+    Examples
+    --------
+    >>> xavier_uniform(np.random.default_rng(0), (2, 3)).round(3)
+    array([[ 0.3  , -0.504, -1.006],
+           [-1.059,  0.686,  0.904]])
     """
     return uniform(rng, shape, math.sqrt(6 / sum(fans(shape))))
 
@@ -112,6 +135,12 @@ def xavier_normal(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in, ...).
+
+    Examples
+    --------
+    >>> xavier_normal(np.random.default_rng(0), (2, 3)).round(3)
+    array([[ 0.08 , -0.084,  0.405],
+           [ 0.066, -0.339,  0.229]])
     """
     return rng.normal(0, math.sqrt(2 / sum(fans(shape))), shape)
 
@@ -125,6 +154,12 @@ def he_uniform(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in, ...).
+
+    Examples
+    --------
+    >>> he_uniform(np.random.default_rng(0), (2, 3)).round(3)
+    array([[ 0.387, -0.651, -1.298],
+           [-1.367,  0.886,  1.167]])
     """
     return uniform(rng, shape, math.sqrt(6 / fans(shape)[0]))
 
@@ -138,6 +173,12 @@ def he_normal(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in, ...).
+
+    Examples
+    --------
+    >>> he_normal(np.random.default_rng(0), (2, 3)).round(3)
+    array([[ 0.103, -0.108,  0.523],
+           [ 0.086, -0.437,  0.295]])
     """
     return rng.normal(0, math.sqrt(2 / fans(shape)[0]), shape)
 
@@ -151,6 +192,12 @@ def orthogonal(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in, ...); the axes from the second on count as one.
+
+    Examples
+    --------
+    >>> w = orthogonal(np.random.default_rng(0), (2, 3))
+    >>> np.allclose(w @ w.T, np.eye(2))
+    True
     """
     fans(shape)
     rows, columns = shape[0], math.prod(shape[1:])
@@ -161,4 +208,6 @@ def orthogonal(rng: np.random.Generator, shape: Shape) -> Any:
 
 PUBLIC = "fan_in_uniform he_normal he_uniform orthogonal uniform xavier_normal xavier_uniform zeros".split()
 
-__getattr__ = cures.answering("mg.nn.init", PUBLIC)
+
+def __getattr__(name: str) -> Any:
+    raise cures.answer("mg.nn.init", name, PUBLIC)

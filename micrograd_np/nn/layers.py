@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import ArgumentError
-from ..ops.classification import embedding
+from ..ops.losses import embedding
 from ..ops.nn import linear
 from ..ops.primitive import as_array
 from ..random import sample
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module
-from .validation import DECAY, FLAG, FUNCTION, SIZE, Kind, checked_input, require, require_instance
+from .validation import FUNCTION, checked_input, instance_of, require, validate
+
+MODULE = instance_of(Module)
 
 
 class Sequential(Module):
@@ -76,15 +77,28 @@ class ModuleList(Module):
         self.extend(modules)
 
     def _entries(self) -> list[Any]:
+        """The modules, which are attributes named 0, 1, ... ."""
         return [module for name, module in vars(self).items() if name.isdigit()]
 
     def append(self, module: Module) -> None:
-        """Add a module at the end."""
-        require_instance(self, Module, module=module)
+        """Add a module at the end.
+
+        Parameters
+        ----------
+        module : Module
+            The new last entry.
+        """
+        require(self, MODULE, module=module)
         setattr(self, str(len(self)), module)
 
     def extend(self, modules: Iterable[Module]) -> None:
-        """Add modules at the end."""
+        """Add modules at the end.
+
+        Parameters
+        ----------
+        modules : iterable of Module
+            The new last entries.
+        """
         for module in modules:
             self.append(module)
 
@@ -93,7 +107,7 @@ class ModuleList(Module):
         return ModuleList(entries) if isinstance(index, slice) else entries
 
     def __setitem__(self, index: int, module: Module) -> None:
-        require_instance(self, Module, module=module)
+        require(self, MODULE, module=module)
         setattr(self, str(range(len(self))[index]), module)
 
     def __len__(self) -> int:
@@ -119,16 +133,16 @@ class ModuleDict(Module):
     """
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
-        require_instance(self, Mapping, modules={} if modules is None else modules)
-        for name, module in (modules or {}).items():
+        modules = {} if modules is None else modules
+        require(self, instance_of(Mapping), modules=modules)
+        for name, module in modules.items():
             self[name] = module
 
     def __getitem__(self, name: str) -> Any:
         return dict(self.items())[name]
 
     def __setitem__(self, name: str, module: Module) -> None:
-        named: Any = {str(name): module}
-        require_instance(self, Module, **named)
+        require(self, MODULE, **{str(name): module})
         if not isinstance(name, str) or hasattr(type(self), name) or "." in name:
             raise ArgumentError(f"ModuleDict: {name!r} cannot be the name of an entry. Take a string without a dot.")
         setattr(self, name, module)
@@ -200,8 +214,7 @@ class Linear(Module):
         init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
-        require(self, SIZE, in_features=in_features, out_features=out_features)
-        require(self, FLAG, bias=bias)
+        validate(self, in_features=in_features, out_features=out_features, bias=bias)
         rng = generator(self, rng)
         self.weight = drawn(self, init, rng, (out_features, in_features), dtype)
         self.bias = drawn(self, zeros, rng, (out_features,), dtype) if bias else None
@@ -241,16 +254,18 @@ class Embedding(Module):
         rng: np.random.Generator | None = None,
         dtype: Any = float,
     ) -> None:
-        require(self, SIZE, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        validate(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         shape = (num_embeddings, embedding_dim)
         self.weight = drawn(self, lambda rng, shape: rng.normal(size=shape), generator(self, rng), shape, dtype)
-        self.padding_idx = padding_idx
         if padding_idx is not None:
-            ids = range(-num_embeddings, num_embeddings)
-            known = Kind(f"an id from {ids[0]} to {ids[-1]}, or None", Integral, ids.__contains__)
-            require(self, known, padding_idx=padding_idx)
-            self.padding_idx = padding_idx % num_embeddings
-            self.weight[self.padding_idx] = 0
+            if padding_idx not in range(-num_embeddings, num_embeddings):
+                raise ArgumentError(
+                    f"Embedding: padding_idx must be an id from {-num_embeddings} to {num_embeddings - 1}, or None, "
+                    f"not {padding_idx!r}."
+                )
+            padding_idx = int(padding_idx) % num_embeddings
+            self.weight[padding_idx] = 0
+        self.padding_idx = padding_idx
 
     def forward(self, ids: Any) -> Any:
         y = embedding(ids, self.weight)
@@ -276,7 +291,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
-        require(self, DECAY, p=p)
+        validate(self, p=p)
         self.p = p
         self.rng = generator(self, rng)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,13 @@ import numpy as np
 from ..core.context import tracing
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..ops import losses as rows
-from ..ops.activations import log_sigmoid
-from ..ops.classification import REDUCTIONS, log_softmax, one_hot
-from ..ops.classification import binary_cross_entropy as entry_losses
-from ..ops.classification import cross_entropy as plain_cross_entropy
 from ..ops.half import in_single
+from ..ops.losses import REDUCTIONS, log_softmax, one_hot
+from ..ops.losses import binary_cross_entropy as entry_losses
+from ..ops.losses import cross_entropy as plain_cross_entropy
+from ..ops.nn import log_sigmoid
 from ..ops.primitive import Primitive, as_array
-from .validation import FRACTION, POSITIVE, Kind, require
+from .validation import validate
 
 
 def half_squared_error(prediction: Any, target: Any) -> Any:
@@ -88,7 +87,7 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     >>> huber_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
     array([0.125, 2.5  ])
     """
-    require("huber_loss", POSITIVE, delta=delta)
+    validate("huber_loss", delta=delta)
     return rows.huber_loss(prediction, target, reduction, delta=delta)
 
 
@@ -191,9 +190,9 @@ def cross_entropy(
     >>> float(cross_entropy(np.array([[0.0, 0.0], [0.0, 0.0]]), np.array([0, 1])))
     0.6931471805599453
     """
-    require("cross_entropy", FRACTION, label_smoothing=label_smoothing)
+    validate("cross_entropy", label_smoothing=label_smoothing)
     if ignore_index is not None:
-        require("cross_entropy", Kind("a label", Integral), ignore_index=ignore_index)
+        validate("cross_entropy", ignore_index=ignore_index)
     if weight is None and not label_smoothing and ignore_index is None:
         return plain_cross_entropy(logits, labels, reduction=reduction)
     (x, labels), _ = plain_cross_entropy.bind(logits, labels, reduction=reduction)  # type: ignore[call-arg]

@@ -18,7 +18,7 @@ from ..expressions.layout import Listing
 from ..ops.primitive import as_array
 from . import display
 from .pytorch import read_state
-from .validation import FLAG, require
+from .validation import FLAG, require, validate
 
 
 class Parameter(Tensor):
@@ -139,7 +139,13 @@ class Module:
         return Parameter if path in self._trained else Tensor
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the module's output; each module writes its own."""
+        """Compute the module's output; each module writes its own.
+
+        Parameters
+        ----------
+        *args, **kwargs : object
+            The arguments that the module was called with.
+        """
         raise ArgumentTypeError(
             f"{type(self).__name__} has no forward method: define forward(self, x) to say what it computes."
         )
@@ -169,7 +175,13 @@ class Module:
         return sum(parameter.size for parameter in self.parameters() if parameter.requires_grad)
 
     def train(self, mode: bool = True) -> Module:
-        """Switch this module and its parts to training, or with False to evaluation; returns the module."""
+        """Switch this module and its parts to training or evaluation; returns the module.
+
+        Parameters
+        ----------
+        mode : bool
+            True for training, False for evaluation.
+        """
         require(f"{type(self).__name__}.train", FLAG, mode=mode)
         for module in self.modules():
             module.training = mode
@@ -180,19 +192,37 @@ class Module:
         return self.train(False)
 
     def freeze(self, frozen: bool = True) -> Module:
-        """Keep the parameters from training, or with False let them train again; returns the module."""
-        require(f"{type(self).__name__}.freeze", FLAG, frozen=frozen)
+        """Keep the parameters from training, or let them train again; returns the module.
+
+        Parameters
+        ----------
+        frozen : bool
+            False lets them train again.
+        """
+        validate(f"{type(self).__name__}.freeze", frozen=frozen)
         for parameter in self.parameters():
             parameter.requires_grad = not frozen
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Module:
-        """Let the parameters train, or with False freeze them; returns the module. `freeze` is the opposite."""
-        require(f"{type(self).__name__}.requires_grad_", FLAG, requires_grad=requires_grad)
+        """Let the parameters train, or freeze them; returns the module. `freeze` is the opposite.
+
+        Parameters
+        ----------
+        requires_grad : bool
+            False freezes them.
+        """
+        validate(f"{type(self).__name__}.requires_grad_", requires_grad=requires_grad)
         return self.freeze(not requires_grad)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Clear the parameters' gradients: `.grad` is None again, or zeros with `set_to_none=False`."""
+        """Clear the parameters' gradients.
+
+        Parameters
+        ----------
+        set_to_none : bool
+            Whether `.grad` is None again; with False it becomes zeros.
+        """
         clear_gradients(self.parameters(), set_to_none)
 
     def state_dict(self) -> dict[str, Any]:
@@ -241,7 +271,7 @@ class Module:
 
 def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
     """Set gradients to None, or those that are there to zeros."""
-    require("zero_grad", FLAG, set_to_none=set_to_none)
+    validate("zero_grad", set_to_none=set_to_none)
     for p in parameters:
         p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
 

@@ -15,7 +15,7 @@ from ..ops.half import in_single, is_half, rounded
 from ..ops.nn import batch_norm, layer_norm
 from ..ops.primitive import as_array
 from .module import Module, Parameter, documented_like
-from .validation import FLAG, FRACTION, NONNEGATIVE, SIZE, check_dtype, checked_input, require, require_dtype
+from .validation import check_dtype, checked_input, validate
 
 
 class BatchNorm(Module):
@@ -37,7 +37,7 @@ class BatchNorm(Module):
         The floating-point dtype of parameters and running statistics.
     """
 
-    axes: ClassVar[tuple[int, ...]]
+    _ndims: ClassVar[tuple[int, ...]]  # the numbers of axes that x may have
 
     def __init__(
         self,
@@ -48,12 +48,9 @@ class BatchNorm(Module):
         *,
         dtype: Any = float,
     ) -> None:
-        require(self, SIZE, num_features=num_features)
-        require(self, NONNEGATIVE, eps=eps)
+        validate(self, num_features=num_features, eps=eps, affine=affine, dtype=dtype)
         if momentum is not None:
-            require(self, FRACTION, momentum=momentum)
-        require(self, FLAG, affine=affine)
-        require_dtype(self, dtype)
+            validate(self, momentum=momentum)
         self.weight: Any = Parameter(np.ones(num_features), dtype=dtype) if affine else None
         self.bias: Any = Parameter(np.zeros(num_features), dtype=dtype) if affine else None
         wide = np.result_type(dtype, np.float32)  # the square of 256 is more than float16 holds
@@ -63,8 +60,8 @@ class BatchNorm(Module):
         self.eps, self.momentum = eps, momentum
 
     def forward(self, x: Any) -> Any:
-        if np.ndim(x) not in self.axes:
-            listed = " or ".join(map(str, self.axes))
+        if np.ndim(x) not in self._ndims:
+            listed = " or ".join(map(str, self._ndims))
             raise ShapeError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {describe(x, 'x')}.")
         weight = self.running_mean if self.weight is None else self.weight
         x = checked_input(self, x, weight, self.running_mean.size, axis=1)
@@ -84,6 +81,7 @@ class BatchNorm(Module):
         self.running_var += share * (var * (count / (count - 1)) - self.running_var)
 
     def _with_running_statistics(self, x: Any) -> Any:
+        """Normalise with the running mean and variance, scale and shift, as one product and one sum."""
         scale = 1 / np.sqrt(self.running_var + self.eps)
         if self.weight is not None:
             scale = scale * self.weight
@@ -105,7 +103,7 @@ class BatchNorm1d(BatchNorm):
            [ 1.,  1.]])
     """
 
-    axes = (2, 3)
+    _ndims = (2, 3)
 
 
 @documented_like(BatchNorm)
@@ -118,7 +116,7 @@ class BatchNorm2d(BatchNorm):
     (2, 3, 4, 4)
     """
 
-    axes = (4,)
+    _ndims = (4,)
 
 
 class LayerNorm(Module):
@@ -153,13 +151,11 @@ class LayerNorm(Module):
         *,
         dtype: Any = float,
     ) -> None:
-        check_normalized(self, normalized_shape, eps)
-        require(self, FLAG, elementwise_affine=elementwise_affine, bias=bias)
-        require_dtype(self, dtype)
-        self.normalized_shape = normalized_shape
-        self.weight: Any = Parameter(np.ones(normalized_shape), dtype=dtype) if elementwise_affine else None
-        self.bias: Any = Parameter(np.zeros(normalized_shape), dtype=dtype) if elementwise_affine and bias else None
-        self.eps = eps
+        validate(self, eps=eps, elementwise_affine=elementwise_affine, bias=bias, dtype=dtype)
+        self.normalized_shape, self.eps = normalized_shape, eps
+        shape = sizes(self, normalized_shape)
+        self.weight: Any = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
+        self.bias: Any = Parameter(np.zeros(shape), dtype=dtype) if elementwise_affine and bias else None
 
     def forward(self, x: Any) -> Any:
         if self.weight is not None:
@@ -167,13 +163,13 @@ class LayerNorm(Module):
         return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
-def check_normalized(layer: Any, normalized_shape: Any, eps: float) -> None:
-    """Raise unless the shape is sizes of 1 or more, at least one, and eps a number of at least 0."""
-    for size in (
-        normalized_shape if isinstance(normalized_shape, tuple | list) and normalized_shape else [normalized_shape]
-    ):
-        require(layer, SIZE, normalized_shape=size)
-    require(layer, NONNEGATIVE, eps=eps)
+def sizes(layer: Any, normalized_shape: Any) -> tuple[int, ...]:
+    """The normalized shape as a tuple; raise unless it is one size or more, each at least 1."""
+    several = isinstance(normalized_shape, tuple | list) and len(normalized_shape) > 0
+    shape = tuple(normalized_shape) if several else (normalized_shape,)
+    for size in shape:
+        validate(layer, normalized_shape=size)
+    return shape
 
 
 class RMSNorm(Module):
@@ -199,22 +195,19 @@ class RMSNorm(Module):
     def __init__(
         self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, *, dtype: Any = float
     ) -> None:
-        check_normalized(self, normalized_shape, 0.0 if eps is None else eps)
-        require(self, FLAG, elementwise_affine=elementwise_affine)
-        require_dtype(self, dtype)
+        validate(self, eps=0.0 if eps is None else eps, elementwise_affine=elementwise_affine, dtype=dtype)
         self.normalized_shape, self.eps = normalized_shape, eps
-        self.weight: Any = Parameter(np.ones(normalized_shape), dtype=dtype) if elementwise_affine else None
+        shape = sizes(self, normalized_shape)
+        self.weight: Any = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
 
     def forward(self, x: Any) -> Any:
         x = as_array(x)
-        sizes = self.normalized_shape if isinstance(self.normalized_shape, tuple | list) else [self.normalized_shape]
-        if x.shape[-len(sizes) :] != tuple(sizes):
-            raise ShapeError(
-                f"RMSNorm: normalized_shape={tuple(sizes)} is not how the shape of {describe(x, 'x')} ends."
-            )
+        shape = sizes(self, self.normalized_shape)
+        if x.shape[-len(shape) :] != shape:
+            raise ShapeError(f"RMSNorm: normalized_shape={shape} is not how the shape of {describe(x, 'x')} ends.")
         if self.weight is not None:
             check_dtype(self, x, self.weight)
-        return root_mean_square(x, self.weight, tuple(range(-len(sizes), 0)), self.eps)
+        return root_mean_square(x, self.weight, tuple(range(-len(shape), 0)), self.eps)
 
 
 @in_single
@@ -250,10 +243,7 @@ class GroupNorm(Module):
     def __init__(
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, dtype: Any = float
     ) -> None:
-        require(self, SIZE, num_groups=num_groups, num_channels=num_channels)
-        require(self, NONNEGATIVE, eps=eps)
-        require(self, FLAG, affine=affine)
-        require_dtype(self, dtype)
+        validate(self, num_groups=num_groups, num_channels=num_channels, eps=eps, affine=affine, dtype=dtype)
         if num_channels % num_groups:
             raise ArgumentError(f"GroupNorm: num_groups={num_groups} must divide num_channels={num_channels}.")
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps

@@ -20,10 +20,8 @@ def torch_names(model: Any) -> dict[str, str]:
     names = {}
     for path, _ in model.named_tensors():
         name = path
-        for (
-            place,
-            module,
-        ) in modules:  # the innermost first: the part of the name before it is then still a path of ours
+        # The innermost module first: the part of the name before it is then still a path of ours.
+        for place, module in modules:
             head = f"{place}." if place else ""
             if path.startswith(head):
                 name = head + module._torch_path(name[len(head) :])
@@ -58,4 +56,5 @@ def read_state(path: str | os.PathLike[str], model: Any) -> dict[str, Any]:
 
 
 def is_float(*arrays: Any) -> bool:
+    """True if all arrays hold floating-point numbers."""
     return all(x.dtype.kind == "f" for x in arrays)

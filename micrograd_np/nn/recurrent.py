@@ -1,7 +1,8 @@
 """Recurrent networks: cells, which are one step from an input and a state to the next state, and whole sequences.
 
 Weights and the order of the gates are PyTorch's. A loop over a cell, `for x in xs: h = cell(x, h)`, gives the same
-numbers as RNN, LSTM or GRU of a whole sequence.
+numbers as RNN, LSTM or GRU of a whole sequence; their gradients are equal up to rounding, since a sequence takes the
+product for a weight's gradient once, for all steps.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import numpy as np
 
 from ..core.context import CURRENT, enter_scope, leave_scope
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
-from ..ops.activations import relu, sigmoid
 from ..ops.nn import linear
-from ..ops.primitive import as_array
+from ..ops.primitive import Primitive, as_array
+from ..ops.recurrent import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence, rnn_step
 from .init import drawn, generator, uniform
 from .layers import Dropout
 from .module import Call, Module, documented_like
-from .validation import DECAY, FLAG, SIZE, check_dtype, checked_input, in_words, require, require_choice
+from .validation import check_dtype, checked_input, in_words, validate
 
 
 class Cell(Module):
@@ -41,6 +42,12 @@ class Cell(Module):
 
     gates: ClassVar[int] = 1
     state_names: ClassVar[tuple[str, ...]] = ("h",)
+    sequence: ClassVar[Primitive | None] = None  # a row that does all steps at once
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if vars(cls).keys() & {"step", "from_state"} and "sequence" not in vars(cls):
+            cls.sequence = None  # the row would do the steps of the class above
 
     def __init__(
         self,
@@ -51,8 +58,7 @@ class Cell(Module):
         rng: np.random.Generator | None = None,
         dtype: Any = float,
     ) -> None:
-        require(self, SIZE, input_size=input_size, hidden_size=hidden_size)
-        require(self, FLAG, bias=bias)
+        validate(self, input_size=input_size, hidden_size=hidden_size, bias=bias)
         rng = generator(self, rng)
         rows = self.gates * hidden_size
 
@@ -78,6 +84,10 @@ class Cell(Module):
     def from_state(self, h: Any) -> Any:
         """The state's part of all gates."""
         return linear(h, self.weight_hh, self.bias_hh)
+
+    def _options(self) -> dict[str, Any]:
+        """The parameters of the row for sequences."""
+        return {}
 
     def step(self, from_x: Any, state: Any) -> Any:
         """The next state; each cell writes its own."""
@@ -146,13 +156,17 @@ class RNNCell(Cell):
         rng: np.random.Generator | None = None,
         dtype: Any = float,
     ) -> None:
-        require_choice(self, ("tanh", "relu"), nonlinearity=nonlinearity)
+        validate(self, nonlinearity=nonlinearity)
         super().__init__(input_size, hidden_size, bias, rng=rng, dtype=dtype)
         self.nonlinearity = nonlinearity
 
+    sequence = rnn_sequence
+
     def step(self, from_x: Any, h: Any) -> Any:
-        z = from_x + self.from_state(h)
-        return np.tanh(z) if self.nonlinearity == "tanh" else relu(z)
+        return rnn_step(from_x, self.from_state(h), self.nonlinearity)
+
+    def _options(self) -> dict[str, Any]:
+        return {"nonlinearity": self.nonlinearity}
 
 
 @documented_like(Cell)
@@ -172,12 +186,11 @@ class LSTMCell(Cell):
 
     gates = 4
     state_names = ("h", "c")
+    sequence = lstm_sequence
 
     def step(self, from_x: Any, state: Any) -> Any:
         h, c = state
-        write, keep, value, read = np.split(from_x + self.from_state(h), 4, axis=-1)
-        c = sigmoid(keep) * c + sigmoid(write) * np.tanh(value)
-        return sigmoid(read) * np.tanh(c), c
+        return lstm_step(np.split(from_x + self.from_state(h), 4, axis=-1), c)
 
 
 @documented_like(Cell)
@@ -193,13 +206,10 @@ class GRUCell(Cell):
     """
 
     gates = 3
+    sequence = gru_sequence
 
     def step(self, from_x: Any, h: Any) -> Any:
-        x_reset, x_update, x_new = np.split(from_x, 3, axis=-1)
-        h_reset, h_update, h_new = np.split(self.from_state(h), 3, axis=-1)
-        update = sigmoid(x_update + h_update)
-        new = np.tanh(x_new + sigmoid(x_reset + h_reset) * h_new)
-        return new + update * (h - new)
+        return gru_step(np.split(from_x, 3, axis=-1), np.split(self.from_state(h), 3, axis=-1), h)
 
 
 class Recurrent(Module):
@@ -227,7 +237,7 @@ class Recurrent(Module):
         Whether a second cell in each layer goes from the end to the beginning.
     rng : Generator, optional
         The source of the first weights and of the dropout; a fresh one without it.
-    **options
+    **options : object
         Passed to the cells: `dtype`, and for RNN `nonlinearity`.
     """
 
@@ -246,9 +256,8 @@ class Recurrent(Module):
         rng: np.random.Generator | None = None,
         **options: Any,
     ) -> None:
-        require(self, SIZE, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        require(self, FLAG, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
-        require(self, DECAY, dropout=dropout)
+        validate(self, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout)
+        validate(self, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
         rng = generator(self, rng)
         ways = 2 if bidirectional else 1
         sizes = [input_size] + [ways * hidden_size] * (num_layers - 1)
@@ -288,9 +297,21 @@ class Recurrent(Module):
 
 def run_along(cell: Cell, x: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
     """The outputs at all steps, and the last state; a step keeps its axis, of length 1."""
-    steps = np.split(cell.from_input(x), len(x))
-    state = cell.start(steps[0]) if state is None else state
-    outputs, before = [], CURRENT.get()
+    from_x = cell.from_input(x)
+    state = cell.start(from_x[:1]) if state is None else state
+    before = CURRENT.get()
+    if cell.sequence:
+        parts = state if isinstance(state, tuple) else (state,)
+        weights = [cell.weight_hh] if cell.bias_hh is None else [cell.weight_hh, cell.bias_hh]
+        inside = enter_scope(before, Call(cell))
+        try:
+            states = cell.sequence(from_x, *parts, *weights, reverse=reverse, **cell._options())[: len(parts)]
+        finally:
+            leave_scope(before, inside)
+        last = tuple(y[:1] if reverse else y[-1:] for y in states)
+        return states[0], last if isinstance(state, tuple) else last[0]
+    outputs = []
+    steps = np.split(from_x, len(x))
     for step in reversed(steps) if reverse else steps:
         inside = enter_scope(before, Call(cell))  # pictures draw each step as a group
         try:

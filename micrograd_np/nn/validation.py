@@ -1,9 +1,9 @@
-"""Checks of arguments and of data: each refusal names the argument, says what it must be, and shows what it was."""
+"""Checks of arguments: each refusal names the argument, says what it must be, and shows what it was."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -20,6 +20,25 @@ class Kind(NamedTuple):
     text: str
     types: Any
     holds: Callable[[Any], bool] = lambda value: True
+    error: type[Exception] = ArgumentError
+
+
+def one_of(*choices: str) -> Kind:
+    """The kind of an argument that is one of these strings."""
+    return Kind(f"one of {', '.join(map(repr, choices))}", object, lambda x: isinstance(x, str) and x in choices)
+
+
+def instance_of(cls: type) -> Kind:
+    """The kind of an argument that is an instance of a class."""
+    return Kind(f"{'an' if cls.__name__[0] in 'AEIO' else 'a'} {cls.__name__}", cls)
+
+
+def is_floating(dtype: Any) -> bool:
+    """True for a dtype of floating-point numbers: other numbers have no gradients."""
+    try:
+        return dtype is not None and np.dtype(dtype).kind == "f"
+    except TypeError:
+        return False
 
 
 SIZE = Kind("a whole number of at least 1", Integral, lambda n: n >= 1)
@@ -31,76 +50,87 @@ FRACTION = Kind("a number from 0 to 1", Real, lambda x: 0 <= x <= 1)
 DECAY = Kind("a number of at least 0 and below 1", Real, lambda x: 0 <= x < 1)
 FLAG = Kind("True or False", bool | np.bool_)
 FUNCTION = Kind("a function", Callable)
+ARRAY = Kind("an array", object)  # its shape is checked where that of x is known
+
+# The kind of an argument by its name, which means the same in all layers, schedules and functions.
+KINDS: dict[str, Kind] = {
+    "approximate": one_of("none", "tanh"),
+    "axis": Kind("a whole number", Integral),
+    "dtype": Kind("one of floating-point numbers, such as float or 'float32'", object, is_floating, ArgumentTypeError),
+    "ignore_index": Kind("a label", Integral),
+    "metrics": instance_of(Mapping),
+    "nonlinearity": one_of("tanh", "relu"),
+    "norm_type": Kind("a number above 0, or inf", Real, lambda p: p > 0),
+    "reduction": one_of("mean", "sum", "none"),
+    "rng": Kind("a Generator, such as rng=np.random.default_rng(seed)", np.random.Generator),
+    "threshold_mode": one_of("rel", "abs"),
+}
+KINDS |= {
+    name: kind
+    for kind, names in (
+        (SIZE, "classes embed_dim embedding_dim groups hidden_size in_channels in_features input_size num_channels"),
+        (SIZE, "num_embeddings num_features num_groups num_heads num_layers out_channels out_features size step_size"),
+        (SIZE, "dilation kernel_size normalized_shape output_size stride total_iters T_max"),
+        (COUNT, "cooldown epochs header output_padding padding"),
+        (NUMBER, "alpha negative_slope"),
+        (NONNEGATIVE, "clip_value end_factor eps eta_min gamma max_norm min_lr start_factor threshold"),
+        (POSITIVE, "beta delta test"),
+        (FRACTION, "label_smoothing momentum"),
+        (DECAY, "dropout p"),
+        (FLAG, "affine batch_first bias bidirectional ceil_mode count_include_pad drop_last elementwise_affine frozen"),
+        (FLAG, "is_causal need_weights nesterov quiet requires_grad resume set_to_none shuffle"),
+        (FUNCTION, "init loss lr_lambda"),
+        (ARRAY, "pos_weight weight"),
+    )
+    for name in names.split()
+}
+# Arguments of layers that are one number, or a tuple of one for each axis that the kernel moves along.
+PER_AXIS = {"dilation", "kernel_size", "output_padding", "output_size", "padding", "stride"}
+
+
+def validate(owner: Any, **arguments: Any) -> None:
+    """Raise TypeError or ValueError unless each argument is of the kind that its name has in KINDS."""
+    for name, value in arguments.items():
+        for entry in check_axes(owner, name, value) if name in PER_AXIS else (value,):
+            require(owner, KINDS[name], **{name: entry})
 
 
 def require(owner: Any, kind: Kind, **arguments: Any) -> None:
     """Raise TypeError or ValueError unless each argument is of the kind; the owner is an object or its name."""
-    owner = name_of_owner(owner)
     for name, value in arguments.items():
-        plain = value.item() if getattr(value, "shape", None) == () else value
+        is_number = getattr(value, "shape", None) == () and not isinstance(value, kind.types)
+        plain = value.item() if is_number else value
         is_flag = isinstance(plain, bool | np.bool_)
         fits = isinstance(plain, kind.types) and (kind is FLAG or not is_flag)
         if not fits or not kind.holds(plain):
-            raise (ArgumentError if fits else ArgumentTypeError)(
-                f"{owner}: {name} must be {kind.text}, not {in_words(value)}."
+            raise (kind.error if fits else ArgumentTypeError)(
+                f"{name_of_owner(owner)}: {name} must be {kind.text}, not {in_words(value)}."
             )
 
 
-def require_choice(owner: Any, choices: Any, **arguments: Any) -> None:
-    """Raise ValueError unless each argument is one of the choices, which are strings."""
-    for name, value in arguments.items():
-        if not isinstance(value, str) or value not in choices:
-            raise ArgumentError(
-                f"{name_of_owner(owner)}: {name} must be one of {', '.join(map(repr, choices))}, not {in_words(value)}."
-            )
-
-
-def require_instance(owner: Any, cls: type, cure: str = "", **arguments: Any) -> None:
-    """Raise TypeError unless each argument is an instance of the class."""
-    for name, value in arguments.items():
-        if not isinstance(value, cls):
-            article = "an" if cls.__name__[0] in "AEIO" else "a"
-            raise ArgumentTypeError(
-                f"{name_of_owner(owner)}: {name} must be {article} {cls.__name__}, not {in_words(value)}."
-                f"{cure and ' ' + cure}"
-            )
-
-
-def require_each(owner: Any, kind: Kind, count: int, **arguments: Any) -> None:
-    """Raise unless each argument is of the kind, or a tuple with one for each of `count` axes."""
-    for name, value in arguments.items():
-        values = value if isinstance(value, tuple | list) else (value,) * count
-        if len(values) != count:
-            raise ArgumentError(
-                f"{name_of_owner(owner)}: {name} must be one number, or one for each of the {count} axes that the "
-                f"kernel moves along, not {value!r}."
-            )
-        for entry in values:
-            require(owner, kind, **{name: entry})
-
-
-def require_dtype(owner: Any, dtype: Any) -> None:
-    """Raise TypeError unless the dtype is floating-point: other numbers have no gradients."""
-    try:
-        kind = np.dtype(dtype).kind
-    except TypeError:
-        kind = ""
-    if kind != "f" or dtype is None:
-        raise ArgumentTypeError(
-            f"{name_of_owner(owner)}: dtype must be one of floating-point numbers, such as float or 'float32', not "
-            f"{getattr(dtype, '__name__', repr(dtype))}."
+def check_axes(owner: Any, name: str, value: Any) -> Any:
+    """The entries of a layer's argument for its axes; raise if there is not one for each."""
+    values = value if isinstance(value, tuple | list) else (value,) * owner._axes
+    if len(values) != owner._axes:
+        raise ArgumentError(
+            f"{name_of_owner(owner)}: {name} must be one number, or one for each of the {owner._axes} axes that the "
+            f"kernel moves along, not {value!r}."
         )
+    return values
 
 
 def name_of_owner(owner: Any) -> str:
+    """The name that an error begins with: a function's, or that of an object's class."""
     return owner if isinstance(owner, str) else type(owner).__name__
 
 
 def in_words(value: Any) -> str:
-    """An argument in a message: a number as it is, an array by name and shape, other objects by their class."""
+    """An argument in a message: a number as it is, an array by name and shape, a class by its name."""
     if isinstance(value, bool | int | float | complex | str | None | np.generic | tuple | list | dict):
         text = repr(value.item() if isinstance(value, np.generic) else value)
         return text if len(text) <= 60 else f"a {type(value).__name__}"
+    if isinstance(value, type):
+        return value.__name__
     return describe(value, "an array") if hasattr(value, "shape") else f"a {type(value).__name__}"
 
 
@@ -128,47 +158,6 @@ def check_dtype(layer: Any, x: Any, weight: Any) -> None:
             f"{np.result_type(x.dtype, weight.dtype)}. Write x.astype('{weight.dtype}'), or make the layer with "
             f"dtype='{x.dtype if x.dtype.kind == 'f' else 'float64'}'."
         )
-
-
-def checked_samples(arrays: tuple[Any, ...]) -> list[Any]:
-    """The arguments as arrays of equally many samples, at least one, without nan or inf."""
-    checked = [as_array(x) for x in arrays]
-    names = [describe(x, f"array {i}") for i, x in enumerate(checked)]
-    if not checked or not all(x.ndim for x in checked):
-        raise ArgumentError("samples are the first axis of an array: give one array or more, each with an axis.")
-    if len({len(x) for x in checked}) > 1:
-        raise ArgumentError(f"{', '.join(names)} have different numbers of samples, the lengths of their first axes.")
-    if not len(checked[0]):
-        raise ArgumentError(f"{', '.join(names)}: there are no samples.")
-    for x, name in zip(checked, names, strict=True):
-        check_all_finite(x, name)
-    return checked
-
-
-def check_all_finite(x: Any, name: str) -> None:
-    """Raise if nan or inf is in the data: one of them in a batch makes all weights nan."""
-    if x.dtype.kind != "f":
-        return
-    with np.errstate(all="ignore"):
-        if math.isfinite(x.sum()):  # the common case in one pass: a finite sum has no nan and no inf in it
-            return
-    wrong = np.logical_not(np.isfinite(x))
-    if wrong.any():
-        where = tuple(np.argwhere(wrong)[0].tolist())
-        raise ArgumentError(
-            f"{name} holds nan or inf in {int(wrong.sum())} of {x.size} entries, the first at {where}: "
-            f"{x[where]}. Leave out such samples, or fill them in with np.where(np.isfinite(x), x, value)."
-        )
-
-
-def checked_generator(rng: Any, what: str) -> Any:
-    """The user's Generator; raise if there is none, since a hidden one could not repeat a run."""
-    if not isinstance(rng, np.random.Generator):
-        raise ArgumentTypeError(
-            f"{what} draws from a Generator of yours, so that a run can be repeated: pass "
-            f"rng=np.random.default_rng(seed), not {in_words(rng)}."
-        )
-    return rng
 
 
 def import_extra(module: str, what: str, cure: str = "") -> Any:

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 
 from . import (
-    activations,
-    classification,
     conv,
     decompositions,
     einsum,
@@ -20,15 +18,13 @@ from . import (
     linalg,
     losses,
     nn,
-    nondifferentiable,
-    norms,
     pooling,
     primitive,
     products,
+    recurrent,
     reductions,
     shape,
     statistics,
-    windows,
 )
 from .primitive import Primitive
 
@@ -36,12 +32,12 @@ TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-ROOMS = [identity, nondifferentiable, elementwise, reductions, norms, statistics, products, einsum, linalg]
-ROOMS += [decompositions, shape, indexing, joining, nn, classification, activations, losses, windows, pooling, conv]
+ROOMS = [identity, elementwise, reductions, statistics, products, einsum, linalg, decompositions, shape, indexing]
+ROOMS += [joining, nn, losses, pooling, conv, recurrent]
 
 for room in ROOMS:
     for name, row in vars(room).items():
-        if isinstance(row, Primitive):
+        if isinstance(row, Primitive) and row.place[0] == room.__file__:
             row.name = name
             TABLE[name] = row
             BY_FUNCTION.update(dict.fromkeys((row.function, *row.also), row))
@@ -56,10 +52,10 @@ for name, function in vars(np).items():
 
 # Rows that only other rows and compositions are made of.
 PARTS = """
-    alias apart binary_cross_entropy cofactors cofactors_slope conv conv_input conv_weight euclidean excess exp_share
-    gelu_slope getitem half_squared_error huber_loss l1_loss linalg_diagonal linalg_trace logistic_loss mT max_pool
-    max_pool_input max_pool_mean mse_loss overlap_add p_norm pack pad_constant qr_factors ratio standardize
-    svd_factors windows
+    alias apart binary_cross_entropy cofactors cofactors_slope conv conv_input conv_weight euclidean excess
+    exp_share gelu_slope getitem gru_sequence half_squared_error huber_loss l1_loss linalg_diagonal
+    linalg_trace logistic_loss lstm_sequence max_pool max_pool_input max_pool_mean mse_loss mT overlap_add
+    p_norm pack pack_copies pad_constant qr_factors ratio rnn_sequence standardize svd_factors windows
 """.split()
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
+from .pooling import Sizes, check_steps, count_steps, each_axis, padded, tap_indices, unpadded_index, window_views
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
-from .windows import Sizes, check_steps, count_steps, each_axis, padded, tap_indices, unpadded_index, window_views
 
 CACHE = 2**19  # numbers; the windows made at a time stay in the processor's cache
 
@@ -176,6 +176,7 @@ conv_input: Primitive = Primitive(
         example(D(2, 2, 2, 5), D(2, 1, 3, 2), shape=(5, 4), stride=(2, 1), padding=(0, 1)),
         example(D(1, 2, 3, 3), D(2, 2, 2, 2), shape=(4, 5), dilation=(1, 2), groups=2),
     ],
+    gloss="the convolution transposed: each entry of g times w, added up where windows overlap",
 )
 conv_weight: Primitive = Primitive(
     _conv_weight,
@@ -186,6 +187,7 @@ conv_weight: Primitive = Primitive(
         example(D(2, 3, 5), D(2, 2, 6), kernel=2, padding=1),
         example(D(2, 4, 5, 4), D(2, 2, 2, 3), (3, 2), stride=(2, 1), padding=(0, 1), dilation=(1, 3), groups=2),
     ],
+    gloss="the sum over all windows of x of g times the window",
 )
 
 
@@ -243,6 +245,15 @@ def conv2d(
     return conv(x, weight, bias, stride, padding, dilation, groups)
 
 
+def check_output_padding(owner: str, output_padding: Sizes, stride: Sizes, dilation: Sizes) -> None:
+    """Raise unless output_padding is below stride or dilation on each axis, as in PyTorch."""
+    if any(m >= max(s, d) for m, s, d in zip(output_padding, stride, dilation, strict=True)):
+        raise ArgumentError(
+            f"{owner}: output_padding must be below stride or dilation, and {output_padding} is below neither "
+            f"{stride} nor {dilation}."
+        )
+
+
 def conv_transpose(
     name: str, axes: int, x: Any, weight: Any, bias: Any, output_padding: Any, groups: int, **given: Any
 ) -> Any:
@@ -251,11 +262,20 @@ def conv_transpose(
     check_kernel_axes(name, axes, x, weight)
     how = each_axis(axes, **given)
     (more,) = each_axis(axes, output_padding=output_padding).values()
-    sizes = zip(x.shape[2:], weight.shape[2:], how["stride"], how["padding"], how["dilation"], more, strict=True)
-    shape = tuple((n - 1) * s + d * (k - 1) + 1 - 2 * p + m for n, k, s, p, d, m in sizes)
+    check_output_padding(name, more, how["stride"], how["dilation"])
+    sizes = zip(x.shape[2:], weight.shape[2:], how["stride"], how["dilation"], strict=True)
+    whole = [(n - 1) * s + d * (k - 1) + 1 for n, k, s, d in sizes]
+    ends = [(p, n - p + m) for n, p, m in zip(whole, how["padding"], more, strict=True)]
+    shape = tuple(stop - start for start, stop in ends)
     if min(shape) < 1:
         raise ArgumentError(f"{name}: padding={how['padding']} removes the whole result of {describe(x, 'x')}.")
-    z = conv_input(x, weight, shape, groups=groups, **how)
+    z: Any
+    if all(m < s for m, s in zip(more, how["stride"], strict=True)):
+        z = conv_input(x, weight, shape, groups=groups, **how)
+    else:  # no convolution has windows that end so early: cut the whole result, after zeros at its end
+        z = conv_input(x, weight, tuple(whole), groups=groups, **how | {"padding": (0,) * axes})
+        z = np.pad(z, [(0, 0), (0, 0), *((0, max(stop - n, 0)) for n, (_, stop) in zip(whole, ends, strict=True))])
+        z = z[(slice(None), slice(None), *(slice(*end) for end in ends))]
     return z if bias is None else z + np.reshape(checked_bias(bias, z.shape[1]), (-1, *[1] * axes))
 
 

@@ -37,6 +37,7 @@ cholesky = Primitive(
     _cholesky_x,
     bind=lambda a, *, upper=False: ((as_array(a),), {"upper": upper}),
     examples=[example(D(3, 3, through=positive_definite)), example(D(2, 3, 3, through=positive_definite), upper=True)],
+    gloss="inv(z).T @ half(z.T @ g) @ inv(z), symmetrised; half keeps the lower triangle and half of the diagonal",
 )
 
 
@@ -158,9 +159,14 @@ eigh = NamedOutputs(
     bind=lambda a, UPLO="L": ((as_array(a),), {"UPLO": UPLO}),
     zeros=False,
     examples=SYMMETRIC,
+    gloss="v @ (diag(g of the values) + (v.T @ (g of v)) / (differences of values)) @ v.T, symmetrised",
 )
 eigvalsh = Primitive(
-    np.linalg.eigvalsh, _eigvalsh_x, bind=lambda a, UPLO="L": ((as_array(a),), {"UPLO": UPLO}), examples=SYMMETRIC
+    np.linalg.eigvalsh,
+    _eigvalsh_x,
+    bind=lambda a, UPLO="L": ((as_array(a),), {"UPLO": UPLO}),
+    examples=SYMMETRIC,
+    gloss="v * g @ v.T, with the eigenvectors v",
 )
 
 
@@ -219,6 +225,7 @@ svd_factors = NamedOutputs(
         example(D(2, 1), True),
         example(D(3, 3, through=symmetric), True, hermitian=True),
     ],
+    gloss="as for eigh of x.T @ x: g of u, s and vh turned back by u and vh",
 )
 svdvals = Primitive(np.linalg.svdvals, _svdvals_x, examples=[example(D(4, 2)), example(D(2, 2, 3))])
 

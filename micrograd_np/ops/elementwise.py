@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .primitive import BoolOp, Elementwise, NonDifferentiable, StaticOp, example, implements
 from .primitive import Drawn as D
-from .primitive import Elementwise, example, implements
 
 LN2 = math.log(2)
 LN10 = math.log(10)
@@ -46,9 +46,10 @@ def step_cotangent(g: Any, x: Any) -> Any:
     return np.where(np.isnan(x), g, 0)
 
 
-def over_square(x: Any, r: Any) -> Any:
-    """x / r², and 0 where r is 0; the square itself would overflow, or vanish."""
-    return x / divisor(r) / divisor(r)
+def over_square(x: Any, y: Any, z: Any) -> Any:
+    """x / (x² + y²), and 0 where both are 0 or one is inf; the square itself would overflow, or vanish."""
+    r = np.hypot(x, y)
+    return np.where(r == np.inf, 0 * z, x) / divisor(r) / divisor(r)  # z, the angle, is nan where x or y is
 
 
 def _ratio(g: Any, x: Any, z: Any) -> Any:
@@ -180,8 +181,8 @@ arccos = Elementwise(np.arccos, lambda g, z, x: -g / np.sqrt((1 - x) * (1 + x)),
 arctan = Elementwise(np.arctan, lambda g, z, x: g / (1 + x * x), onnx="Atan")
 arctan2 = Elementwise(
     np.arctan2,
-    lambda g, z, x, y: g * over_square(y, np.hypot(x, y)),
-    lambda g, z, x, y: -g * over_square(x, np.hypot(x, y)),
+    lambda g, z, x, y: g * over_square(y, x, z),
+    lambda g, z, x, y: -g * over_square(x, y, z),
 )
 # The slope of a 2-norm. Its own slope at 0 does not exist: nan along all that moves the vector, and 0 along the rest.
 ratio: Elementwise = Elementwise(
@@ -194,7 +195,17 @@ ratio: Elementwise = Elementwise(
     formula=lambda args, params, literal: args[0].infix("*", args[1].infix("/", args[2])),
     examples=[example(D(3, 4), D(3, 4), D(3, 1)), example(D(), D(3), D(3)), example(D(0, 3), D(0, 3), D(0, 1))],
 )
-hypot = Elementwise(np.hypot, lambda g, z, x, y: ratio(g, x, z), lambda g, z, x, y: ratio(g, y, z))
+
+
+def _slope_of_hypot(g: Any, z: Any, x: Any, y: Any) -> Any:
+    """x / z, which tends to 1 or -1 where x alone is infinite."""
+    alone = np.logical_and(np.isinf(x), np.isfinite(y))
+    return ratio(g, np.where(alone, np.sign(x), x), np.where(alone, 1, z))
+
+
+hypot = Elementwise(
+    np.hypot, lambda g, z, x, y: _slope_of_hypot(g, z, x, y), lambda g, z, x, y: _slope_of_hypot(g, z, y, x)
+)
 sinh = Elementwise(np.sinh, lambda g, z, x: g * np.cosh(x), onnx="Sinh")
 cosh = Elementwise(np.cosh, lambda g, z, x: g * np.sinh(x), onnx="Cosh")
 tanh = Elementwise(np.tanh, lambda g, z, x: g * (1 - z * z), onnx="Tanh")
@@ -349,3 +360,47 @@ def modf(x: Any) -> tuple[Any, Any]:
 real = Elementwise(np.real, lambda g, z, x: g, views=True, onnx="Identity")
 imag = Elementwise(np.imag, lambda g, z, x: np.zeros_like(g))
 conjugate = Elementwise(np.conjugate, lambda g, z, x: np.conjugate(g), onnx="Identity")
+
+# Without a derivative: the results are plain arrays.
+
+# Comparisons.
+less = NonDifferentiable(np.less, sign="<", onnx="Less")
+less_equal = NonDifferentiable(np.less_equal, sign="<=", onnx="LessOrEqual")
+equal = NonDifferentiable(np.equal, sign="==", onnx="Equal")
+not_equal = NonDifferentiable(np.not_equal, sign="!=", onnx="NotEqual")
+greater = NonDifferentiable(np.greater, sign=">", onnx="Greater")
+greater_equal = NonDifferentiable(np.greater_equal, sign=">=", onnx="GreaterOrEqual")
+isclose = NonDifferentiable(np.isclose)
+allclose = BoolOp(np.allclose)
+array_equal = BoolOp(np.array_equal)
+array_equiv = BoolOp(np.array_equiv)
+
+# What kind of number.
+isfinite = NonDifferentiable(np.isfinite)
+isinf = NonDifferentiable(np.isinf, onnx="IsInf")
+isnan = NonDifferentiable(np.isnan, onnx="IsNaN")
+isneginf = NonDifferentiable(np.isneginf)
+isposinf = NonDifferentiable(np.isposinf)
+signbit = NonDifferentiable(np.signbit)
+isreal = NonDifferentiable(np.isreal)
+iscomplex = NonDifferentiable(np.iscomplex)
+isrealobj = StaticOp(np.isrealobj)
+iscomplexobj = StaticOp(np.iscomplexobj)
+
+# Logic, and the arithmetic of bits and integers.
+logical_and = NonDifferentiable(np.logical_and, onnx="And")
+logical_or = NonDifferentiable(np.logical_or, onnx="Or")
+logical_xor = NonDifferentiable(np.logical_xor, onnx="Xor")
+logical_not = NonDifferentiable(np.logical_not, onnx="Not")
+bitwise_and = NonDifferentiable(np.bitwise_and, sign="&")
+bitwise_or = NonDifferentiable(np.bitwise_or, sign="|")
+bitwise_xor = NonDifferentiable(np.bitwise_xor, sign="^")
+bitwise_count = NonDifferentiable(np.bitwise_count)
+invert = NonDifferentiable(np.invert, sign="~")
+left_shift = NonDifferentiable(np.left_shift, sign="<<")
+right_shift = NonDifferentiable(np.right_shift, sign=">>")
+gcd = NonDifferentiable(np.gcd)
+lcm = NonDifferentiable(np.lcm)
+all = NonDifferentiable(np.all)
+any = NonDifferentiable(np.any)
+count_nonzero = NonDifferentiable(np.count_nonzero)

@@ -19,13 +19,32 @@ def _same(x: Any) -> Any:
 
 alias = Primitive(_same, lambda g, z, x: g, views=True, examples=[example(D(3))], onnx="Identity")
 
-# Several values as one node, so that one walk starts from all of them: the transpose of `item`.
-pack = Variadic(
-    lambda *arrays: Outputs(arrays),
-    lambda g, z, *arrays, i: np.zeros_like(arrays[i]) if g[i] is None else g[i],
-    bind=lambda *arrays: (arrays, {}),
-    examples=[example(D(3), D(2, 2))],
-)
+# Several values as one node, the transpose of `item`: so that one walk starts from all of them, or one rule gives the
+# cotangents of all of them.
+
+
+def _pack(*arrays: Any) -> Any:
+    """Several arrays as one value."""
+    return Outputs(arrays)
+
+
+def _pack_copies(*arrays: Any) -> Any:
+    """Copies of several arrays as one value, for a rule that reads them after the arrays may have been written to."""
+    return Outputs(x.copy("K") for x in arrays)
+
+
+def _part(g: Any, z: Any, *arrays: Any, i: int) -> Any:
+    return np.zeros_like(arrays[i]) if g[i] is None else g[i]
+
+
+PACKS: dict[str, Any] = {
+    "bind": lambda *arrays: (arrays, {}),
+    "formula": lambda args, params, literal: literal(tuple(args)),
+    "examples": [example(D(3), D(2, 2))],
+    "onnx": "Pack",
+}
+pack = Variadic(_pack, _part, **PACKS)
+pack_copies = Variadic(_pack_copies, _part, **PACKS)
 
 
 def _hooked(x: Any, function: Callable[[Any], Any]) -> Any:

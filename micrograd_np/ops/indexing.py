@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..core.backward import unbroadcast
 from ..core.errors import ArgumentError, OutOfRangeError, ShapeError
-from .primitive import Bound, Primitive, as_array, example, implements
+from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 
 BASIC = (int, slice, NoneType, EllipsisType)
@@ -136,6 +136,7 @@ getitem: Primitive = Primitive(
     bind=_bind_getitem,
     formula=lambda args, params, literal: args[0].subscript(join_index(params["index"], args[1:]), literal),
     views=True,
+    shaped_by_data=True,
     examples=[
         example(D(3, 4), 1),
         example(D(3, 4), (slice(None), slice(None, None, -2))),
@@ -263,3 +264,18 @@ def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     """The entries, partly sorted: none before the k-th is larger, and none after it is smaller."""
     x = with_axis(x, axis)
     return np.take_along_axis(x, np.argpartition(x, kth, axis), axis)
+
+
+# Positions: without a derivative, plain arrays.
+argmax = NonDifferentiable(np.argmax, onnx="ArgMax")
+argmin = NonDifferentiable(np.argmin, onnx="ArgMin")
+nanargmax = NonDifferentiable(np.nanargmax)
+nanargmin = NonDifferentiable(np.nanargmin)
+argsort = NonDifferentiable(np.argsort)
+argpartition = NonDifferentiable(np.argpartition)
+argwhere = NonDifferentiable(np.argwhere, shaped_by_data=True)
+nonzero = NonDifferentiable(np.nonzero, shaped_by_data=True)
+flatnonzero = NonDifferentiable(np.flatnonzero, shaped_by_data=True)
+searchsorted = NonDifferentiable(np.searchsorted)
+digitize = NonDifferentiable(np.digitize)
+isin = NonDifferentiable(np.isin)

@@ -1,7 +1,8 @@
-"""The linear map of a layer, and normalization."""
+"""Activations, accurate at any size of the number; the linear map of a layer; normalization."""
 
 from __future__ import annotations
 
+import math
 from math import prod
 from typing import Any
 
@@ -10,10 +11,262 @@ import numpy as np
 from ..core.dispatch import HALF, single
 from ..core.errors import ArgumentError, ShapeError, describe
 from .half import in_single, rounded
-from .primitive import Bound, MultiOutput, Primitive, as_array, example, implements
+from .primitive import Bound, Elementwise, MultiOutput, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .products import check_axes, dot_keepdims, sum_keepdims
 from .reductions import reduced_count
+
+# The coefficients of numerator and denominator, the highest power first.
+_NEAR = (
+    (1.85777706184603153e-1, 3.16112374387056560, 1.13864154151050156e2, 3.77485237685302021e2, 3.20937758913846947e3),
+    (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3),
+)
+# fmt: off
+_MIDDLE = (
+    (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594, 6.61191906371416295e1, 2.98635138197400131e2,
+     8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3),
+    (1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3,
+     3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3),
+)
+_FAR = (
+    (1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1,
+     1.25781726111229246e-1, 1.60837851487422766e-2, 6.58749161529837803e-4),
+    (1.0, 2.56852019228982242, 1.87295284992346725,
+     5.27905102951428412e-1, 6.05183413124413191e-2, 2.33520497626869185e-3),
+)
+# fmt: on
+BLOCK = 16384
+_SLOPE = 2 / math.sqrt(math.pi)
+
+
+def _polynomial(x: Any, coefficients: tuple[float, ...]) -> Any:
+    """Horner's rule, in one array."""
+    z = x * coefficients[0]
+    for c in coefficients[1:-1]:
+        z += c
+        z *= x
+    z += coefficients[-1]
+    return z
+
+
+def _rational(x: Any, over: tuple[tuple[float, ...], tuple[float, ...]]) -> Any:
+    return _polynomial(x, over[0]) / _polynomial(x, over[1])
+
+
+def _erf_near(x: Any) -> Any:
+    """erf, for numbers up to 0.46875 in size."""
+    return x * _rational(x * x, _NEAR)
+
+
+def _erfc_beyond(x: Any) -> Any:
+    """erfc, for numbers above 0.46875. exp(-x²) is taken apart, so that the rounding of x² is not multiplied by x²."""
+    x = np.minimum(x, 30)  # erfc is 0 there, and inf - inf is nan
+    z = _rational(x, _MIDDLE)
+    far = x > 4
+    if far.any():
+        y = x[far]
+        inverse = 1 / (y * y)
+        z[far] = (_SLOPE / 2 - inverse * _rational(inverse, _FAR)) / y
+    exact = np.trunc(x * 16) / 16
+    z *= np.exp(-exact * exact)
+    z *= np.exp((exact - x) * (exact + x))
+    return z
+
+
+def _erf_block(x: Any) -> Any:
+    size = np.abs(x)
+    near = np.minimum(size, 0.46875)
+    return np.copysign(np.where(size > near, 0.5 - _erfc_beyond(size) + 0.5, _erf_near(near)), x)
+
+
+def _erfc_block(x: Any) -> Any:
+    size = np.abs(x)
+    near = np.clip(x, -0.46875, 0.46875)
+    beyond = _erfc_beyond(size)
+    return np.where(x == near, 1 - _erf_near(near), np.where(x < 0, 2 - beyond, beyond))
+
+
+def _in_blocks(function: Any, x: Any) -> Any:
+    """Apply an elementwise function to blocks whose intermediate results fit the processor's cache."""
+    z = np.empty_like(x, dtype=np.result_type(x.dtype, 0.0))
+    z[...] = x
+    flat = z.ravel(order="K")
+    for start in range(0, flat.size, BLOCK):
+        flat[start : start + BLOCK] = function(flat[start : start + BLOCK])
+    return z
+
+
+def _erf(x: Any) -> Any:
+    """2/sqrt(pi) times the integral of exp(-t²) from 0 to x."""
+    return _in_blocks(_erf_block, x)
+
+
+def _erfc(x: Any) -> Any:
+    """1 - erf(x), without the loss of digits where erf(x) is near 1."""
+    return _in_blocks(_erfc_block, x)
+
+
+erf = Elementwise(_erf, lambda g, z, x: g * (np.exp(-x * x) * _SLOPE), single=True, onnx="Erf")
+erfc = Elementwise(_erfc, lambda g, z, x: g * (np.exp(-x * x) * -_SLOPE), single=True, onnx="Erfc")
+
+
+# Activations.
+
+# Just under log(finfo.max): exp stays finite, and 1/(1+exp) keeps its value.
+_LIMIT = {np.dtype(kind): float(int(np.log(np.finfo(kind).max))) for kind in "fdg"}
+
+
+def _sigmoid(x: Any) -> Any:
+    """1/(1+exp(-x)) as the article writes it; the limit only keeps exp from overflowing."""
+    return 1 / (1 + np.exp(-np.maximum(x, -_LIMIT.get(x.dtype, 709.0))))
+
+
+# A Python number costs a ufunc as much as its loop over a small array does; an array without axes costs little.
+_CONSTANTS = {kind: (np.asarray(limit, kind), np.ones((), kind)) for kind, limit in _LIMIT.items()}
+
+
+def _fast_sigmoid(x: Any) -> Any:
+    """Compute the bits of `_sigmoid` in less time."""
+    if type(x) is not np.ndarray or x.dtype not in _CONSTANTS:
+        return in_single(_sigmoid)(x)
+    limit, one = _CONSTANTS[x.dtype]
+    return one / (one + np.exp(np.minimum(-x, limit)))
+
+
+def _log_sigmoid(x: Any) -> Any:
+    """log(1/(1+exp(-x)))."""
+    x = x if x.dtype.kind == "f" else x.astype(float)
+    return -np.logaddexp(-x, 0)
+
+
+def _softplus(x: Any, beta: float) -> Any:
+    """log(1+exp(beta x))/beta: a smooth relu."""
+    return np.logaddexp(beta * x, 0) / beta
+
+
+def _silu(x: Any) -> Any:
+    """x sigmoid(x)."""
+    return x * _sigmoid(x)
+
+
+def _relu(x: Any) -> Any:
+    """The larger of x and 0; the slope at 0 is 0."""
+    return np.maximum(x, 0)
+
+
+def _fast_relu(x: Any) -> Any:
+    """Compute the bits of `_relu` in less time: NumPy compares two arrays faster than an array and a number."""
+    if type(x) is not np.ndarray or x.dtype.kind != "f":
+        return _relu(x)
+    z = np.zeros(x.shape, x.dtype) if x.flags.c_contiguous else np.zeros_like(x)
+    return np.maximum(x, z, out=z)
+
+
+def _leaky_relu(x: Any, negative_slope: float) -> Any:
+    """x where it is positive, x times a small slope elsewhere."""
+    return np.where(x > 0, x, negative_slope * x)
+
+
+def _elu(x: Any, alpha: float) -> Any:
+    """x where it is positive, alpha (exp(x) - 1) elsewhere."""
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+# The tanh form of gelu, by way of (1 + tanh(u))/2 = sigmoid(2u).
+_LINEAR = math.sqrt(8 / math.pi)
+_CUBIC = 0.044715 * _LINEAR
+_MINUS_SQRT_HALF = -math.sqrt(0.5)
+_NORMAL = 1 / math.sqrt(2 * math.pi)
+
+
+def _bend(x: Any) -> Any:
+    return x * (_LINEAR + _CUBIC * x * x)
+
+
+def _fall(x: Any) -> Any:
+    """exp(-_bend(x)), so that 1 / (1 + _fall(x)) is sigmoid(_bend(x))."""
+    # np.clip takes a third of the time of np.minimum with a number.
+    return np.exp(np.clip((x * x * -_CUBIC - _LINEAR) * x, -np.inf, _LIMIT.get(x.dtype, 709.0)))
+
+
+def _gelu(x: Any, approximate: str) -> Any:
+    """x times the normal distribution's probability below x, or x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))/2."""
+    return x * (erfc(x * _MINUS_SQRT_HALF) / 2) if approximate == "none" else x / (_fall(x) + 1)
+
+
+def _gelu_slope(x: Any) -> Any:
+    """s (1 + (1 - s) x u'), where s is sigmoid(u) and u is _bend(x)."""
+    fall = _fall(x)
+    s = 1 / (1 + fall)
+    return s * (fall * s * x * (x * x * (3 * _CUBIC) + _LINEAR) + 1)
+
+
+def _slope_of_gelu_slope(g: Any, z: Any, x: Any) -> Any:
+    s, rest, up = sigmoid(_bend(x)), sigmoid(-_bend(x)), _LINEAR + 3 * _CUBIC * x * x
+    return g * (s * rest * (2 * up + x * (6 * _CUBIC * x + up * up * (rest - s))))
+
+
+def _slope_of_gelu(g: Any, z: Any, x: Any, approximate: str) -> Any:
+    if approximate == "tanh":
+        return g * gelu_slope(x)
+    return g * (erfc(x * _MINUS_SQRT_HALF) / 2 + x * np.exp(x * x / -2) * _NORMAL)
+
+
+def _bind_gelu(x: Any, approximate: str = "none") -> Bound:
+    if approximate not in ("none", "tanh"):
+        raise ArgumentError(f"gelu has no approximate={approximate!r}: 'none' (the default) or 'tanh'.")
+    return (as_array(x),), {"approximate": approximate}
+
+
+SHAPES = [example(D(3, 4)), example(D()), example(D(0, 3))]
+
+sigmoid = Elementwise(
+    _sigmoid,
+    lambda g, z, x: g * (z * (1 - z)),
+    kernel=_fast_sigmoid,
+    decomposition=_sigmoid,
+    single=True,
+    onnx="Sigmoid",
+)
+log_sigmoid = Elementwise(_log_sigmoid, lambda g, z, x: g * sigmoid(-x), decomposition=_log_sigmoid, single=True)
+softplus = Elementwise(
+    _softplus,
+    lambda g, z, x, beta: g * sigmoid(beta * x),
+    bind=lambda x, beta=1.0: ((as_array(x),), {"beta": beta}),
+    decomposition=_softplus,
+    single=True,
+    examples=[*SHAPES, example(D(3), beta=2.5)],
+)
+silu = Elementwise(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)), decomposition=_silu, single=True)
+gelu = Elementwise(
+    _gelu,
+    _slope_of_gelu,
+    bind=_bind_gelu,
+    decomposition=_gelu,
+    exact=False,
+    single=True,
+    examples=[*SHAPES, example(D(3, 4), approximate="tanh"), example(D(), "tanh")],
+)
+gelu_slope: Elementwise = Elementwise(
+    _gelu_slope, _slope_of_gelu_slope, decomposition=_gelu_slope, exact=False, single=True
+)
+relu = Elementwise(_relu, lambda g, z, x: g * ~(x <= 0), kernel=_fast_relu, decomposition=_relu, onnx="Relu")
+leaky_relu = Elementwise(
+    _leaky_relu,
+    lambda g, z, x, negative_slope: np.where(x <= 0, negative_slope * g, g),
+    bind=lambda x, negative_slope=0.01: ((as_array(x),), {"negative_slope": negative_slope}),
+    decomposition=_leaky_relu,
+    single=True,
+    examples=[*SHAPES, example(D(3), 0.2)],
+)
+elu = Elementwise(
+    _elu,
+    lambda g, z, x, alpha: g * np.where(x > 0, 1, z + alpha),
+    bind=lambda x, alpha=1.0: ((as_array(x),), {"alpha": alpha}),
+    decomposition=_elu,
+    single=True,
+    examples=[*SHAPES, example(D(3), 0.5)],
+)
 
 
 def rows(x: Any) -> Any:

@@ -153,6 +153,8 @@ class Primitive(InstanceCall):
     formula : callable, optional
         How a call is written, where that is neither a sign nor a call by name: `(args, params, literal)` to a Phrase;
         args are Phrases, and `literal` writes a parameter.
+    gloss : str, optional
+        A line for pictures: of a row that only rules call, what it returns; of another, its rule in mathematics.
     decomposition : callable, optional
         The kernel written with rows alone. Programs spell it out; loops and ONNX files need it.
     onnx : str, optional
@@ -165,6 +167,8 @@ class Primitive(InstanceCall):
         Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
     shows_nan : int
         Of how many of the first arguments each nan or inf makes one in the result: a program then checks that alone.
+    shaped_by_data : bool
+        Whether the result's shape may depend on values (getitem: on a mask), which a program cannot know.
     single : bool
         Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
     """
@@ -192,12 +196,14 @@ class Primitive(InstanceCall):
         views: bool = False,
         broadcasts: bool = False,
         formula: Callable[..., Any] | None = None,
+        gloss: str = "",
         decomposition: Callable[..., Any] | None = None,
         onnx: str | None = None,
         exact: bool = True,
         extended: Callable[..., Any] | None = None,
         checks: bool = False,
         shows_nan: int = 0,
+        shaped_by_data: bool = False,
         single: bool = False,
     ) -> None:
         self.function = function
@@ -210,12 +216,14 @@ class Primitive(InstanceCall):
         self.views = views
         self.broadcasts = broadcasts
         self.formula = formula
+        self.gloss = gloss
         self.decomposition = decomposition
         self.onnx = onnx
         self.exact = exact
         self.extended = extended
         self.checks = checks
         self.shows_nan = shows_nan
+        self.shaped_by_data = shaped_by_data
         self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
@@ -324,7 +332,10 @@ class NonDifferentiable(Primitive):
     def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs.keys() & PYTORCHS.keys():
             kwargs = in_numpys_words(kwargs)
-        if self.depends_on_data and tracing():
+        trace = CURRENT.get().trace
+        if trace is not None and self.shaped_by_data:
+            trace.refuse_shape(self)
+        elif trace is not None and self.depends_on_data:
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
         return self.kernel(*[x._data if isinstance(x, Tensor) else x for x in args], **named)

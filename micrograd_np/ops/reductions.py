@@ -220,6 +220,7 @@ prod = Primitive(
     extended=with_initial(np.prod, np.multiply, 1),
     examples=CASES,
     onnx="ReduceProd",
+    gloss="g times the product of the other entries",
 )
 
 

@@ -50,7 +50,13 @@ def _slope_of_cumprod(g: Any, z: Any, x: Any, axis: int) -> Any:
     return np.swapaxes(before * g, axis, -1)
 
 
-cumprod = Primitive(np.cumprod, _slope_of_cumprod, bind=_bind_running, examples=CASES)
+cumprod = Primitive(
+    np.cumprod,
+    _slope_of_cumprod,
+    bind=_bind_running,
+    examples=CASES,
+    gloss="for each entry, the sum over later products of g * product / entry",
+)
 
 
 def cumulative(total: Primitive, start: int, x: Any, axis: Any, include_initial: bool) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,9 @@ import numpy as np
 from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor
 from ..nn.module import Module
-from ..nn.validation import NONNEGATIVE, Kind, in_words, require, require_instance
+from ..nn.validation import in_words, instance_of, require, validate
 
-NORM = Kind("a number above 0, or inf", Real, lambda p: p > 0)
+TENSOR = instance_of(Tensor)
 
 
 def with_gradients(owner: str, parameters: Any) -> list[Any]:
@@ -25,7 +24,7 @@ def with_gradients(owner: str, parameters: Any) -> list[Any]:
         )
     tensors = list(given)
     for p in tensors:
-        require_instance(owner, Tensor, **{"each of the parameters": p})
+        require(owner, TENSOR, **{"each of the parameters": p})
     return [p for p in tensors if p.grad is not None]
 
 
@@ -50,8 +49,7 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) ->
     >>> w.grad.round(3)
     array([0.6, 0.8])
     """
-    require("clip_grad_norm_", NONNEGATIVE, max_norm=max_norm)
-    require("clip_grad_norm_", NORM, norm_type=norm_type)
+    validate("clip_grad_norm_", max_norm=max_norm, norm_type=norm_type)
     trained = with_gradients("clip_grad_norm_", parameters)
     full = [p.grad for p in trained if p.size]
     if not full:
@@ -85,7 +83,7 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     >>> w.grad
     array([ 1. , -0.5])
     """
-    require("clip_grad_value_", NONNEGATIVE, clip_value=clip_value)
+    validate("clip_grad_value_", clip_value=clip_value)
     for p in with_gradients("clip_grad_value_", parameters):
         p.grad = np.clip(p.grad, -clip_value, clip_value)
 
@@ -111,6 +109,6 @@ def trim_deltas(parameters: Any, threshold: float) -> None:
     >>> w.grad
     array([3., 0.])
     """
-    require("trim_deltas", NONNEGATIVE, threshold=threshold)
+    validate("trim_deltas", threshold=threshold)
     for p in with_gradients("trim_deltas", parameters):
         p.grad = np.where(np.abs(p.grad) < threshold, 0, p.grad)

@@ -13,10 +13,6 @@ from ..nn.module import Module
 from ..nn.validation import NUMBER, in_words, require
 
 
-def as_ndarray(x: Any) -> Any:
-    return x._data if isinstance(x, Tensor) else x
-
-
 class Option(Tensor):
     """A number that an optimiser holds, such as its learning rate: a 0-d Tensor that shows itself as a number."""
 
@@ -27,12 +23,12 @@ class Option(Tensor):
 
 
 class Group(dict[str, Any]):
-    """Parameters under "params", and options as 0-d Tensors: setting one writes its number, which all who hold it see.
+    """Parameters under "params", and options as 0-d Tensors; setting an option writes its number into that Tensor.
 
     Parameters
     ----------
     owner : type
-        The class of the optimiser, for its `ranges` of options and the names in `optional_when_zero`.
+        The class of the optimiser, for its `_ranges` of options and the names in `_optional_when_zero`.
     params : list of Tensor
         The parameters.
     numbers : dict
@@ -44,7 +40,7 @@ class Group(dict[str, Any]):
     def __init__(self, owner: Any, params: list[Tensor], numbers: dict[str, float]) -> None:
         self.owner = owner
         arrays = {name: self.number(name, x) for name, x in numbers.items()}
-        off = {name for name in owner.optional_when_zero if arrays[name] == 0}
+        off = {name for name in owner._optional_when_zero if arrays[name] == 0}
         options = {name: None if name in off else init_leaf(Option.__new__(Option), x) for name, x in arrays.items()}
         for name, option in options.items():
             if option is not None:
@@ -64,11 +60,11 @@ class Group(dict[str, Any]):
 
     def number(self, name: str, value: Any) -> Any:
         """An option as a 0-d array; raise if it is out of the range that the optimiser allows."""
-        require(self.owner.__name__, self.owner.ranges.get(name, NUMBER), **{name: value})
+        require(self.owner.__name__, self.owner._ranges.get(name, NUMBER), **{name: value})
         return np.array(float(value))
 
     def __reduce__(self) -> Any:
-        """Copied and pickled as a whole: item by item, there would be no option yet that could be set."""
+        """Copy and pickle the group as a whole: item by item, there is no option yet that could be set."""
         return _restored, (type(self), dict(self)), vars(self)
 
     def options(self, dtype: Any) -> dict[str, Any]:
@@ -85,6 +81,7 @@ class Group(dict[str, Any]):
 
 
 def _restored(kind: type[Group], items: dict[str, Any]) -> Group:
+    """A group as it was copied or pickled."""
     group = kind.__new__(kind)
     dict.update(group, items)
     return group

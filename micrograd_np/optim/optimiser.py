@@ -11,11 +11,11 @@ import numpy as np
 
 from ..core.context import CURRENT, no_grad, tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, as_ndarray
 from ..core.versions import memory_of
 from ..nn.module import clear_gradients, load
 from ..nn.validation import NONNEGATIVE, Kind
-from .groups import Group, as_ndarray, grouped
+from .groups import Group, grouped
 
 State = dict[str, Any]
 
@@ -123,7 +123,7 @@ class Optimiser:
     """The base of optimisers: write `update(p, g, state, **options)`, which changes p in place.
 
     Options are numbers that may change between steps, such as the learning rate, in p's dtype, or None for one of
-    `optional_when_zero` that is 0; `ranges` says which numbers are allowed. The state holds what `begin` makes for a
+    `_optional_when_zero` that is 0; `_ranges` says which numbers are allowed. The state holds what `_begin` makes for a
     parameter. All are arrays, or Tensors while a program is traced: write with NumPy's functions and operators,
     `p -= ...`, as in a rule.
 
@@ -132,6 +132,7 @@ class Optimiser:
     params : iterable
         Parameters, or (name, parameter) pairs, or groups: dicts with "params" and options of their own.
     **options : float
+        The options by name, such as lr; those of a group go before them.
 
     Examples
     --------
@@ -145,13 +146,13 @@ class Optimiser:
     array([ 2.5, -1.5])
     """
 
-    optional_when_zero: ClassVar[tuple[str, ...]] = ()
-    ranges: ClassVar[dict[str, Kind]] = dict.fromkeys(("lr", "momentum", "weight_decay", "eps"), NONNEGATIVE)
+    _optional_when_zero: ClassVar[tuple[str, ...]] = ()
+    _ranges: ClassVar[dict[str, Kind]] = dict.fromkeys(("lr", "momentum", "weight_decay", "eps"), NONNEGATIVE)
     _unguarded = ("_units", "_names", "_parameters")  # made of the others: no guard of a program looks at them
 
     # True where update treats each entry on its own, so that small parameters may be given to it as one array. A state
     # is then of the parameter's shape, or one number, such as a count of steps.
-    elementwise: ClassVar[bool] = False
+    _elementwise: ClassVar[bool] = False
 
     def __init__(self, params: Iterable[Any], **options: float) -> None:
         self.param_groups: list[Group] = []
@@ -187,7 +188,7 @@ class Optimiser:
         group["params"].append(p)
         self._names.append(name)
         self._parameters.append(p)
-        self.state.append(self.begin(p, group))
+        self.state.append(self._begin(p, group))
         for kind, tensor in self.state[-1].items():
             tensor.name = kind
 
@@ -197,7 +198,7 @@ class Optimiser:
         small: dict[Any, list[list[int]]] = {}
         for i in numbers:
             p = self._parameters[i]
-            if not self.elementwise or p.size > SMALL:
+            if not self._elementwise or p.size > SMALL:
                 alone.append([i])
                 continue
             joined = small.setdefault(p.dtype, [[]])
@@ -232,7 +233,13 @@ class Optimiser:
             group["lr"] = value
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Clear the gradients of all parameters: `.grad` is None again, or zeros with `set_to_none=False`."""
+        """Clear the gradients of all parameters.
+
+        Parameters
+        ----------
+        set_to_none : bool
+            Whether `.grad` is None again; with False it becomes zeros.
+        """
         clear_gradients(self._parameters, set_to_none)
 
     def step(self) -> None:
@@ -311,6 +318,7 @@ class Optimiser:
             )
 
     def _diverged(self, what: str) -> NonFiniteError:
+        """An error for numbers that are nan or inf, with the cure."""
         trace = CURRENT.get().trace
         if trace is not None:
             trace.spoil("")  # the function may catch it, and go another way at another call
@@ -320,17 +328,25 @@ class Optimiser:
             "gradients with optim.clip_grad_norm_. mg.detect_anomaly() names the op that made the first nan or inf."
         )
 
-    def begin(self, p: Tensor, group: Group) -> State:
+    def _begin(self, p: Tensor, group: Group) -> State:
         """The state that a parameter begins with."""
         return {}
 
     def update(self, *args: Any, **options: Any) -> None:
-        """Change p in place: update(p, g, state, **options)."""
+        """Change a parameter in place; each optimiser writes its own `update(self, p, g, state, **options)`.
+
+        Parameters
+        ----------
+        *args : array, array, dict
+            The parameter p, its gradient g of the same shape and dtype, and its state.
+        **options : array
+            The options by name, 0-d and of p's dtype, or None for one that was 0.
+        """
         raise ArgumentTypeError(
             f"{type(self).__name__} has no update method: define update(self, p, g, state, **options)."
         )
 
-    def named_state(self) -> Iterator[tuple[str, Tensor]]:
+    def _named_state(self) -> Iterator[tuple[str, Tensor]]:
         """(name, tensor) of everything besides the parameters that the next step depends on."""
         for i, group in enumerate(self.param_groups):
             yield from ((f"groups.{i}.{name}", value) for name, value in group.items() if isinstance(value, Tensor))
@@ -349,8 +365,14 @@ class Optimiser:
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of everything besides the parameters that the next step depends on, by name."""
-        return {name: tensor.data.copy() for name, tensor in self.named_state()}
+        return {name: tensor.data.copy() for name, tensor in self._named_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state that `state_dict` returned: all of it, or none and an error that lists each mismatch."""
-        load(type(self).__name__, dict(self.named_state()), state)
+        """Restore a state: all of it, or none and an error that lists each mismatch.
+
+        Parameters
+        ----------
+        state : dict of arrays
+            The dict that `state_dict` returned.
+        """
+        load(type(self).__name__, dict(self._named_state()), state)

@@ -9,16 +9,18 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor, constant
-from ..nn.validation import DECAY, FLAG, in_words, require
+from ..nn.validation import DECAY, in_words, validate
 from .groups import Group
 from .optimiser import Optimiser, State
 
 
 def zeros(p: Tensor) -> Tensor:
+    """A state of the parameter's shape that begins with zeros."""
     return constant(np.zeros_like(p.data))
 
 
 def counter(p: Tensor) -> Tensor:
+    """A count of steps, in the dtype of the parameter."""
     return constant(np.zeros((), p.dtype))
 
 
@@ -53,8 +55,8 @@ class SGD(Optimiser):
     array([0.5, 2.5])
     """
 
-    elementwise = True
-    optional_when_zero = ("momentum", "weight_decay")
+    _elementwise = True
+    _optional_when_zero = ("momentum", "weight_decay")
 
     def __init__(
         self,
@@ -64,13 +66,13 @@ class SGD(Optimiser):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        require(self, FLAG, nesterov=nesterov)
+        validate(self, nesterov=nesterov)
         if nesterov and not momentum:
             raise ArgumentError(f"SGD: nesterov=True needs a momentum above 0, such as 0.9, and it is {momentum}.")
         self.nesterov = nesterov
         super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
-    def begin(self, p: Tensor, group: Group) -> State:
+    def _begin(self, p: Tensor, group: Group) -> State:
         return {} if group["momentum"] is None else {"velocity": zeros(p)}
 
     def update(self, p: Any, g: Any, state: State, lr: Any, momentum: Any, weight_decay: Any) -> None:
@@ -109,10 +111,10 @@ class Adam(Optimiser):
     array([0.5, 2.5])
     """
 
-    elementwise = True
-    optional_when_zero = ("weight_decay",)
-    ranges = Optimiser.ranges | {"beta1": DECAY, "beta2": DECAY}
-    decoupled = False
+    _elementwise = True
+    _optional_when_zero = ("weight_decay",)
+    _ranges = Optimiser._ranges | {"beta1": DECAY, "beta2": DECAY}
+    _decoupled = False
 
     def __init__(
         self,
@@ -128,7 +130,7 @@ class Adam(Optimiser):
             )
         super().__init__(params, lr=lr, beta1=betas[0], beta2=betas[1], eps=eps, weight_decay=weight_decay)
 
-    def begin(self, p: Tensor, group: Group) -> State:
+    def _begin(self, p: Tensor, group: Group) -> State:
         return {"first": zeros(p), "second": zeros(p), "steps": counter(p)}
 
     def update(
@@ -136,7 +138,7 @@ class Adam(Optimiser):
     ) -> None:
         first, second, steps = state["first"], state["second"], state["steps"]
         steps += 1
-        if not self.decoupled:
+        if not self._decoupled:
             g = decayed(p, g, weight_decay)
         elif weight_decay is not None:
             p *= 1 - lr * weight_decay
@@ -172,7 +174,7 @@ class AdamW(Adam):
     array([0.45, 2.4 ])
     """
 
-    decoupled = True
+    _decoupled = True
 
     def __init__(
         self,
@@ -213,9 +215,9 @@ class RMSprop(Optimiser):
     array([-4.,  7.])
     """
 
-    elementwise = True
-    optional_when_zero = ("momentum", "weight_decay")
-    ranges = Optimiser.ranges | {"alpha": DECAY}
+    _elementwise = True
+    _optional_when_zero = ("momentum", "weight_decay")
+    _ranges = Optimiser._ranges | {"alpha": DECAY}
 
     def __init__(
         self,
@@ -228,7 +230,7 @@ class RMSprop(Optimiser):
     ) -> None:
         super().__init__(params, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
 
-    def begin(self, p: Tensor, group: Group) -> State:
+    def _begin(self, p: Tensor, group: Group) -> State:
         return {"square": zeros(p)} | ({} if group["momentum"] is None else {"velocity": zeros(p)})
 
     def update(
@@ -270,13 +272,13 @@ class Adagrad(Optimiser):
     array([0.5, 2.5])
     """
 
-    elementwise = True
-    optional_when_zero = ("weight_decay",)
+    _elementwise = True
+    _optional_when_zero = ("weight_decay",)
 
     def __init__(self, params: Iterable[Any], lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0) -> None:
         super().__init__(params, lr=lr, eps=eps, weight_decay=weight_decay)
 
-    def begin(self, p: Tensor, group: Group) -> State:
+    def _begin(self, p: Tensor, group: Group) -> State:
         return {"total": zeros(p)}
 
     def update(self, p: Any, g: Any, state: State, lr: Any, eps: Any, weight_decay: Any) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
-from ..nn.validation import COUNT, FUNCTION, NONNEGATIVE, POSITIVE, SIZE, require, require_choice, require_instance
+from ..nn.validation import COUNT, POSITIVE, SIZE, instance_of, one_of, require, validate
 from .optimiser import Optimiser
+
+OPTIMISER = instance_of(Optimiser)
 
 
 class Schedule:
@@ -33,31 +35,40 @@ class Schedule:
     """
 
     def __init__(self, optimiser: Optimiser) -> None:
-        require_instance(self, Optimiser, optimiser=optimiser)
+        require(self, OPTIMISER, optimiser=optimiser)
         self.optimiser = optimiser
         self.t = 0
         for group in optimiser.param_groups:
             if group.initial_lr is None:
                 group.initial_lr = float(group["lr"])
         self.base = [float(group.initial_lr or 0) for group in optimiser.param_groups]
-        self.set_rates()
+        self._set_rates()
 
     def __repr__(self) -> str:
         rates = ", ".join(f"{float(group['lr']):g}" for group in self.optimiser.param_groups)
         return f"{type(self).__name__}(after {self.t} steps, lr={rates})"
 
     def rate(self, base: float, t: int) -> float:
-        """The learning rate after t steps."""
+        """The learning rate of a group; each schedule writes its own.
+
+        Parameters
+        ----------
+        base : float
+            The learning rate that the group began with.
+        t : int
+            The number of steps of the schedule that were taken.
+        """
         raise ArgumentTypeError(f"{type(self).__name__} has no rate method: define rate(self, base, t).")
 
-    def set_rates(self) -> None:
+    def _set_rates(self) -> None:
+        """Write the learning rates of this step into the optimiser's groups."""
         for group, base in zip(self.optimiser.param_groups, self.base, strict=True):
             group["lr"] = self.rate(base, self.t)
 
     def step(self) -> None:
         """Go on by one, an epoch or a batch, and set the learning rates."""
         self.t += 1
-        self.set_rates()
+        self._set_rates()
 
     def get_last_lr(self) -> list[float]:
         """The learning rate of each group."""
@@ -68,7 +79,13 @@ class Schedule:
         return {"t": np.array(self.t), "base": np.array(self.base)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state that `state_dict` returned; the learning rates are in the optimiser's state."""
+        """Restore a state; the learning rates are in the optimiser's state.
+
+        Parameters
+        ----------
+        state : dict of arrays
+            The dict that `state_dict` returned.
+        """
         self.t, self.base = int(state["t"]), [float(base) for base in state["base"]]
 
 
@@ -92,7 +109,7 @@ class LambdaLR(Schedule):
     """
 
     def __init__(self, optimiser: Optimiser, lr_lambda: Callable[[int], float]) -> None:
-        require(self, FUNCTION, lr_lambda=lr_lambda)
+        validate(self, lr_lambda=lr_lambda)
         self.factor = lr_lambda
         super().__init__(optimiser)
 
@@ -125,8 +142,7 @@ class StepLR(Schedule):
     """
 
     def __init__(self, optimiser: Optimiser, step_size: int, gamma: float = 0.1) -> None:
-        require(self, SIZE, step_size=step_size)
-        require(self, NONNEGATIVE, gamma=gamma)
+        validate(self, step_size=step_size, gamma=gamma)
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimiser)
 
@@ -159,8 +175,7 @@ class CosineAnnealingLR(Schedule):
     """
 
     def __init__(self, optimiser: Optimiser, T_max: int, eta_min: float = 0.0) -> None:
-        require(self, SIZE, T_max=T_max)
-        require(self, NONNEGATIVE, eta_min=eta_min)
+        validate(self, T_max=T_max, eta_min=eta_min)
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimiser)
 
@@ -195,8 +210,7 @@ class LinearLR(Schedule):
     def __init__(
         self, optimiser: Optimiser, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
     ) -> None:
-        require(self, NONNEGATIVE, start_factor=start_factor, end_factor=end_factor)
-        require(self, SIZE, total_iters=total_iters)
+        validate(self, start_factor=start_factor, end_factor=end_factor, total_iters=total_iters)
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimiser)
 
@@ -232,11 +246,10 @@ class SequentialLR(Schedule):
     """
 
     def __init__(self, optimiser: Optimiser, schedules: Sequence[Schedule], milestones: Sequence[int]) -> None:
-        require_instance(self, Optimiser, optimiser=optimiser)
+        require(self, OPTIMISER, optimiser=optimiser)
         schedules, milestones = list(schedules), list(milestones)
         for schedule in schedules:
-            named: Any = {"each of the schedules": schedule}
-            require_instance(self, Schedule, **named)
+            require(self, instance_of(Schedule), **{"each of the schedules": schedule})
             if schedule.optimiser is not optimiser:
                 raise ArgumentError("SequentialLR: each of the schedules must be one of the same optimiser.")
         for start, end in pairwise([0, *milestones]):
@@ -303,16 +316,15 @@ class ReduceLROnPlateau:
         min_lr: float = 0.0,
         eps: float = 1e-8,
     ) -> None:
-        require_instance(self, Optimiser, optimiser=optimiser)
-        require_choice(self, ("min", "max"), mode=mode)
-        require_choice(self, ("rel", "abs"), threshold_mode=threshold_mode)
+        require(self, OPTIMISER, optimiser=optimiser)
+        require(self, one_of("min", "max"), mode=mode)
+        require(self, COUNT, patience=patience)
         require(self, POSITIVE, factor=factor)
+        validate(self, threshold=threshold, threshold_mode=threshold_mode, cooldown=cooldown, min_lr=min_lr, eps=eps)
         if factor >= 1:
             raise ArgumentError(
                 f"ReduceLROnPlateau: factor={factor} would not reduce the learning rate: give one below 1."
             )
-        require(self, COUNT, patience=patience, cooldown=cooldown)
-        require(self, NONNEGATIVE, threshold=threshold, min_lr=min_lr, eps=eps)
         self.optimiser, self.sign, self.relative = optimiser, 1 if mode == "max" else -1, threshold_mode == "rel"
         self.factor, self.patience, self.threshold = factor, patience, threshold
         self.cooldown, self.min_lr, self.eps = cooldown, min_lr, eps
@@ -324,9 +336,15 @@ class ReduceLROnPlateau:
         return f"{type(self).__name__}({self.bad_steps} steps without a better figure, lr={rates})"
 
     def step(self, metric: Any) -> None:
-        """Take note of a figure, and reduce the learning rates if it is time."""
+        """Take note of a figure, and reduce the learning rates if it is time.
+
+        Parameters
+        ----------
+        metric : float
+            The figure, such as the loss of an epoch.
+        """
         value = float(metric.item() if hasattr(metric, "item") else metric)
-        if self.is_better(value):
+        if self._is_better(value):
             self.best, self.bad_steps = value, 0
         else:
             self.bad_steps += 1
@@ -334,15 +352,17 @@ class ReduceLROnPlateau:
             self.cooling -= 1
             self.bad_steps = 0
         if self.bad_steps > self.patience:
-            self.reduce()
+            self._reduce()
             self.cooling, self.bad_steps = self.cooldown, 0
 
-    def is_better(self, value: float) -> bool:
+    def _is_better(self, value: float) -> bool:
+        """True if a figure beats the best so far by more than the threshold."""
         sign, best = self.sign, self.best
         least = best * (1 + sign * self.threshold) if self.relative else best + sign * self.threshold
         return sign * value > sign * least
 
-    def reduce(self) -> None:
+    def _reduce(self) -> None:
+        """Multiply the learning rates by factor, down to min_lr."""
         for group in self.optimiser.param_groups:
             before = float(group["lr"])
             after = max(before * self.factor, self.min_lr)
@@ -355,5 +375,11 @@ class ReduceLROnPlateau:
         return {name: np.array(value) for name, value in counts.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state that `state_dict` returned; the learning rates are in the optimiser's state."""
+        """Restore a state; the learning rates are in the optimiser's state.
+
+        Parameters
+        ----------
+        state : dict of arrays
+            The dict that `state_dict` returned.
+        """
         self.best, self.bad_steps, self.cooling = float(state["best"]), int(state["bad_steps"]), int(state["cooling"])

@@ -6,6 +6,7 @@ import inspect
 import reprlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -160,7 +161,7 @@ class Guard:
     leaves : list
         The arguments without their containers.
     paths : list of str
-        What each leaf is called in a condition.
+        The variable that each leaf is in once the conditions hold.
     """
 
     def __init__(
@@ -178,20 +179,26 @@ class Guard:
         self.conditions: list[str] = []
         self.leaves: list[Any] = []
         self.paths: list[str] = []
-        self.look("args", args)
-        self.look("kwargs", kwargs)
+        pending = [("kwargs", kwargs), ("args", args)]
+        for number in count():
+            if not pending:
+                break
+            place, x = pending.pop()
+            path = place
+            if place not in ("args", "kwargs"):
+                path = f"v{number}"
+                self.conditions.append(f"type({path} := {place}) is {self.name(type(x))}")
+            children, build = open_container(x)
+            if build is None:
+                self.paths.append(path)
+                self.leaves.append(x)
+                self.conditions += self.alike(path, x)
+            else:
+                pending += reversed(list(zip(self.nested(path, x), children, strict=True)))
         self.look_at_memory()
 
-    def look(self, path: str, x: Any) -> None:
-        """Add the conditions on the nesting of the arguments and on the kinds of the leaves."""
-        children, build = open_container(x)
-        if build is None:
-            self.paths.append(path)
-            self.leaves.append(x)
-            self.conditions += self.alike(path, x)
-            return
-        if path not in ("args", "kwargs"):
-            self.conditions.append(f"type({path}) is {self.name(type(x))}")
+    def nested(self, path: str, x: Any) -> list[str]:
+        """Add the conditions on a container; return how each of its children is reached."""
         keys: list[str] = []
         if isinstance(x, dict):
             self.conditions.append(f"[*{path}] == {self.name(list(x))}" if x else f"not {path}")
@@ -203,31 +210,23 @@ class Guard:
             self.conditions.append(f"{path}.default_factory is {self.name(x.default_factory)}")
         if hasattr(x, "__dict__") and not is_its_own_dict(x):
             self.conditions.append(f"len({path}.__dict__) == {len(vars(x))}")
-        keys += [f".{name}" for name in attributes(x)]
-        for key, child in zip(keys, children, strict=True):
-            self.look(f"{path}{key}", child)
+        return [f"{path}{key}" for key in (*keys, *(f".{name}" for name in attributes(x)))]
 
     def alike(self, path: str, x: Any) -> list[str]:
-        """Return the conditions that a leaf is of the same kind as x; an array may have other values."""
-        kind = f"type({path}) is {self.name(type(x))}"
+        """Return the conditions that a leaf of x's type is of the same kind; an array may have other values."""
         if isinstance(x, Tensor):
             wanted = x._requires_grad
             flag = f"{path}._requires_grad and {path} is {self.name(x)}" if wanted else f"not {path}._requires_grad"
-            return [kind, flag, *self.laid_out(f"{path}._data", x._data)]
+            return [flag, *self.laid_out(f"{path}._data", x._data)]
         if has_values(x):
-            return [kind, *self.laid_out(path, x)]
-        if isinstance(x, slice):
-            return [
-                kind,
-                *(y for end in ("start", "stop", "step") for y in self.alike(f"{path}.{end}", getattr(x, end))),
-            ]
+            return self.laid_out(path, x)
         if type(x) is float:
             self.floats.append(len(self.leaves) - 1)
             if self.moving is None or self.floats[-1] in self.moving:
-                return [kind]
-        if isinstance(x, float | complex):
-            return [kind, f"repr({path}) == {repr(x)!r}"]  # which tells 0.0 from -0.0
-        return [kind, f"{path} {'==' if isinstance(x, VALUES) else 'is'} {self.name(x)}"]
+                return []
+        if isinstance(x, float | complex | slice):
+            return [f"repr({path}) == {repr(x)!r}"]  # which tells 0.0 from -0.0, and slice(1) from slice(True)
+        return [f"{path} {'==' if isinstance(x, VALUES) else 'is'} {self.name(x)}"]
 
     def laid_out(self, path: str, x: Any) -> list[str]:
         found = [(part, getattr(x, part)) for part in ("shape", "dtype", "strides") if hasattr(x, part)]

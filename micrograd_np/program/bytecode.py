@@ -14,6 +14,9 @@ from ..core import names
 GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 # Who looks up an attribute by a name that is a string.
 BY_NAME = frozenset({"getattr", "hasattr", "vars", "globals", "attrgetter", "__dict__", "asdict", "astuple", "fields"})
+BY_NAME |= {"dumps", "__getstate__", "__reduce__", "__reduce_ex__"}  # these read all attributes
+MAKERS = ("__init__", "__new__", "__post_init__")  # which run where a class is called
+OF_CLASSES = ("type", "__class__", "replace")  # names by which code that has an object makes another
 OURS = __name__.split(".")[0]
 
 CLOCK = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns thread_time"
@@ -126,6 +129,17 @@ def is_users(thing: Any) -> bool:
     if not isinstance(thing, ModuleType):
         return False
     return names.is_own_code(getattr(thing, "__file__", None) or next(iter(getattr(thing, "__path__", ())), "<frozen"))
+
+
+def class_methods(kind: type) -> Iterator[str]:
+    """The names of a class's class methods, which may call the class."""
+    return (name for base in kind.__mro__ for name, x in vars(base).items() if isinstance(x, classmethod))
+
+
+def is_read_by_name(kind: type) -> bool:
+    """Return True if the attributes of a class's objects are read by nothing but the user's own code, by name."""
+    own = [x for base in kind.__mro__[:-1] for x in vars(base).values() if isinstance(x, FunctionType)]
+    return all(map(is_users, (*kind.__mro__[:-1], *own)))
 
 
 def is_ours(kind: type) -> bool:

@@ -16,6 +16,7 @@ from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
+from ..core.versions import next_id
 from .arguments import Guard, met
 from .execution import MISFIT, Left, Runner, as_type, check_same, misfit, mode
 from .guards import Names, Outside, TooMuch
@@ -29,6 +30,8 @@ PAYS = 30  # calls that a program has to serve
 KEPT = 16  # programs of one kind
 FAILURES = 3  # calls that a program is compared in and fails
 CACHES = 3  # traces in a row that change what they read, which is then no cache
+RETURN = "Do that outside, with what the function returns, or hold it in a Tensor and write to that."
+GIVE = "Give what changes as an argument, or hold it in a Tensor."
 # Each is imported when it is asked for.
 BACKENDS = {"numpy": (".codegen", "Emitted"), "numba": (".numba_backend", "Machine")}
 Call = Callable[..., Any]
@@ -94,7 +97,7 @@ class Compiled:
             kind = Kind(args, kwargs)
         elif kind is None:
             if len(self.kinds) >= KINDS:
-                self.warn(f"was called with more than {KINDS} kinds of arguments (shapes, dtypes, numbers)")
+                self.warn(f"it was called with more than {KINDS} kinds of arguments (shapes, dtypes, numbers). {GIVE}")
             return self.function(*args, **kwargs)
         if kind.types is None:
             result = self.function(*args, **kwargs)
@@ -128,29 +131,28 @@ class Compiled:
         kind.settled = False
         kind.move(leaves)
         if kind.traces >= TRACES and not kind.pays():
-            self.stop(kind, f"{kind.changes()} is another at each call")
+            self.stop(kind, f"{kind.changes()} is another at each call. {GIVE}")
         if kind.stopped:
             return self.function(*args, **kwargs)
         try:
             outside = Outside(self.function, leaves)
         except TooMuch as reason:
-            self.stop(kind, str(reason))
+            self.stop(kind, f"{reason}. {GIVE}")
             return self.function(*args, **kwargs)
         kind.traces += 1
         modes = [module.training for module in outside.modules]
+        start = next_id()
         result, steps = record(self.function, args, kwargs, named=False, outside=outside, moving=kind.moving)
-        if outside.first_changed() and (path := changed_by(steps, outside, modes)):
-            kind.changed += 1  # a few times, it may be a cache that was filled
-            if kind.changed < CACHES:
-                return as_types(result, kind.types or [])
-            raise TraceError(
-                f"{steps.name} changed {path} itself, which its program would not do. Return what "
-                "it makes and keep it outside, or hold it in a Tensor and write to that; what the function did this "
-                "time is done."
-            )
+        path = outside.first_changed() and changed_by(steps, outside, modes)
+        kind.changed = kind.changed + 1 if path else 0  # a few times, it may be a cache that was filled
+        if path and (kind.changed == CACHES or steps.spoiled):
+            self.check_kept(start, leaves)
+        if path and not steps.spoiled:
+            if kind.changed == CACHES:
+                self.stop(kind, f"it changes {path} itself. {RETURN}")
+            return as_types(result, kind.types or [])
         if kind.other and steps.spoiled is None:
             check_same(kind.other, steps)
-        kind.changed = 0
         returned, _ = flatten(result)
         types = kind.types or []
         if steps.spoiled is not None:
@@ -165,12 +167,21 @@ class Compiled:
             kind.runners = [Runner(self.function, steps, args, kwargs, *more), *kind.runners][:KEPT]
         return as_types(result, types)
 
+    def check_kept(self, start: int, leaves: list[Any]) -> None:
+        """Refuse a function that keeps a value of a traced run, which is a Tensor where eager code has an array."""
+        for path, tensor in Outside(self.function, leaves, strict=False).tensors:
+            if tensor._order > start and tensor.op is None:
+                raise TraceError(
+                    f"{self.name} changed {path} itself, which its program would not do. {RETURN} What the function "
+                    "did this time is done."
+                )
+
     def compare(self, kind: Kind, runner: Runner, args: Any, kwargs: Any) -> Any:
         """The function runs, and its program on copies."""
         result, same = runner.first(args, kwargs)
         if same and not runner.checked and runner.failures > FAILURES:
             kind.runners.remove(runner)
-            self.stop(kind, "a check of its program fails where the function goes on")
+            self.stop(kind, "a check of its program fails where the function goes on.")
         if not same:  # the next call is written down, which tells where the two differ
             kind.runners.remove(runner)
             kind.other = runner.traced
@@ -188,8 +199,7 @@ class Compiled:
         if why not in self.told:
             self.told.add(why)
             warnings.warn(
-                f"{self.name} runs as it is, not as a program: {why}. What changes is best given as an argument, or "
-                "held in a Tensor.",
+                f"{self.name} runs as it is, not as a program: {why}",
                 stacklevel=find_level(),
             )
 

@@ -104,21 +104,30 @@ class Names:
 
 def same(now: Any, then: Any) -> bool:
     """Return True if two values are one object, or equal ones of an immutable type."""
-    if now is then:
-        return True
-    if type(now) is not type(then):
-        return False
-    if type(then) is tuple:
-        return len(now) == len(then) and all(map(same, now, then))
-    return (type(then) in ATOMS or isinstance(then, np.generic)) and repr(now) == repr(
-        then
-    )  # which tells 0.0 from -0.0
+    pending = [(now, then)]
+    while pending:
+        now, then = pending.pop()
+        if now is then:
+            continue
+        if type(now) is not type(then):
+            return False
+        if type(then) is tuple and len(now) == len(then):
+            pending += zip(now, then, strict=True)
+        elif not ((type(then) in ATOMS or isinstance(then, np.generic)) and repr(now) == repr(then)):
+            return False  # `repr` tells 0.0 from -0.0
+    return True
 
 
 def is_atom(x: Any) -> bool:
-    if type(x) is tuple:
-        return all(map(is_atom, x))
-    return type(x) in ATOMS or isinstance(x, np.generic | np.dtype | np.ufunc)
+    """Return True if a value never changes, with all that is in it."""
+    pending = [x]
+    while pending:
+        x = pending.pop()
+        if type(x) is tuple:
+            pending += x
+        elif not (type(x) in ATOMS or isinstance(x, np.generic | np.dtype | np.ufunc)):
+            return False
+    return True
 
 
 def entries(x: Any) -> list[Any]:
@@ -186,6 +195,7 @@ class Outside:
         self.edges: list[Edge] = []
         self.generators: list[tuple[str, Any]] = []
         self.owners: set[int] = set()
+        self.tensors: list[tuple[str, Tensor]] = []
         self.modules: list[Any] = []  # whose `training` the function may set
         self.inner: set[int] = set()  # the ids of what objects of this package hold, such as an optimiser's state
         self.named: set[str] = set()
@@ -277,6 +287,7 @@ def read(walk: Outside, place: Place) -> Found:
         if not (id(x) in walk.inner and type(x) is Tensor and not x._requires_grad):  # where it is read, it is an input
             yield Edge(path, lambda names: f"{names(x)}._requires_grad is {x._requires_grad}")
         walk.owners.add(id(owner(x)))
+        walk.tensors.append((path, x))
         if is_ours(kind):
             return
     elif hasattr(kind, "_guarded"):  # ours, whose other attributes are no part of what it computes
@@ -307,6 +318,7 @@ def attributes(walk: Outside, place: Place) -> Found:
     if hasattr(kind, "named_modules"):
         walk.modules.append(x)
     open_to_others = not users and not is_ours(kind)  # a library's own code may read any of them
+    private = users and bytecode.is_read_by_name(kind)  # nothing reads an attribute that no code names
     parts = getattr(x, "__dict__", None)
     if isinstance(parts, dict) and parts is not x:
         if users:
@@ -324,6 +336,9 @@ def attributes(walk: Outside, place: Place) -> Found:
                 continue
             if is_ours(kind):
                 walk.inner.add(id(value))
+            if private and not walk.is_named(name):
+                walk.when_named(name, item(f"{path}.{name}", parts, name, value), Place(f"{path}.{name}", value))
+                continue
             yield item(f"{path}.{name}", parts, name, value)
             yield from reached(walk, f"{path}.{name}", name, value, place.read and open_to_others)
     for name in bytecode.slots(kind) if users or open_to_others else ():
@@ -333,7 +348,9 @@ def attributes(walk: Outside, place: Place) -> Found:
         else:
             yield attribute(f"{path}.{name}", x, name, value)
             yield from reached(walk, f"{path}.{name}", name, value, place.read and open_to_others)
-    yield Place(path, kind)
+    yield Place(path, kind, read=False)
+    for name in (*bytecode.OF_CLASSES, *bytecode.class_methods(kind)):
+        walk.when_named(name, Place(path, kind))
 
 
 def reached(walk: Outside, path: str, name: str, value: Any, whole: bool) -> Found:
@@ -432,7 +449,7 @@ def of_function(walk: Outside, place: Place) -> Found:
             yield item(name, sys.modules, name, module)
             yield Place(name, module)
     elif is_hidden(f):
-        walk.refuse(f"{path} is {f.__module__}.{f.__name__}, which has a state of its own")
+        walk.refuse(stated(path, f"{f.__module__}.{f.__name__}"))
     for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
         try:
             value = cell.cell_contents
@@ -482,16 +499,25 @@ class Hidden(NamedTuple):
 
 
 def of_hidden(walk: Outside, place: Place) -> Found:
-    walk.refuse(f"{place.path} is {place.value.name}, which has a state of its own")
+    walk.refuse(stated(place.path, place.value.name))
     return iter(())
 
 
+def stated(path: str, name: str) -> str:
+    """Say that what is found at a path is a library's thing that hides a state; once, where both have one name."""
+    same = path.split(".")[-1] == name.split(".")[-1]
+    return f"{name if same else f'{path} is {name}, which'} has a state of its own"
+
+
 def of_class(walk: Outside, place: Place) -> Found:
-    """The entries of a user's class that code names, or that Python or a library calls."""
-    path, kind, _ = place
+    """The entries of a user's class that code names, or that Python or a library calls.
+
+    One that is reached by an object alone makes no others.
+    """
+    path, kind, read = place
     if not is_users(kind):
         if is_hidden(kind):
-            walk.refuse(f"{path} is {full_name(kind)}, which has a state of its own")
+            walk.refuse(stated(path, full_name(kind)))
         hidden_names(walk, full_name(kind), path)
         return
     own = vars(kind)
@@ -503,6 +529,8 @@ def of_class(walk: Outside, place: Place) -> Found:
             key,
             lambda names, name=name, value=value: f"{names(kind)}.__dict__[{name!r}] is {names(value)}",  # type: ignore[misc]
         )
+        if not read and name in bytecode.MAKERS:
+            continue
         called = isinstance(value, FunctionType | property | staticmethod | classmethod) and (
             name[:2] == "__" or any(hasattr(base, name) for base in others)
         )
@@ -511,7 +539,7 @@ def of_class(walk: Outside, place: Place) -> Found:
             yield Place(key, value)
         else:
             walk.when_named(name, edge, Place(key, value))
-    yield from (Place(path, base) for base in (*kind.__bases__, type(kind)))
+    yield from (Place(path, base, read) for base in (*kind.__bases__, type(kind)))
 
 
 def of_parts(*names: str) -> Callable[[Outside, Place], Found]:
@@ -523,7 +551,7 @@ def of_builtin(walk: Outside, place: Place) -> Found:
     """`config.get`: a function of C, bound to what it reads."""
     f = place.value
     if is_hidden(f):
-        walk.refuse(f"{place.path} is {f.__module__}.{f.__name__}, which has a state of its own")
+        walk.refuse(stated(place.path, f"{f.__module__}.{f.__name__}"))
     bound = getattr(f, "__self__", None)
     if bound is not None and not isinstance(bound, ModuleType | type):
         yield Place(place.path, bound)

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType, NoneType
 from typing import Any
 
-from ..expressions.source import is_numpys
+from ..expressions.source import is_numpys, kernel_of
+from ..ops.primitive import Primitive
 from .trace import TraceError
 
 Cut = tuple[int, int]
@@ -53,6 +54,10 @@ def define(name: str, thing: Any, module: ModuleType, found: dict[str, tuple[Any
         text = f"import {thing.__name__}" + (f" as {name}" if name != thing.__name__ else "")
     elif inspect.isclass(thing) and issubclass(thing, Exception) and thing.__module__.split(".")[0] == OURS:
         text = f"{name} = {next(base for base in thing.__mro__ if base.__module__ == 'builtins').__name__}"
+    elif isinstance(thing, Primitive):
+        kernel = thing.decomposition if thing.decomposition and thing.exact else kernel_of(thing)
+        define(kernel.__name__, kernel, home, found)
+        text = f"{name} = {kernel.__name__}"
     elif inspect.isclass(thing) or inspect.isbuiltin(thing) or is_numpys(thing) or is_standard(home):
         text = f"from {home.__name__} import {thing.__name__}"
     elif home.__name__.split(".")[0] == OURS:

@@ -44,7 +44,7 @@ def record(
     named : bool
         Whether values get the names that the user's variables have; to watch them takes as long as all the rest.
     outside : Outside, optional
-        What f can reach.
+        What f can reach; given by `mg.compile`, which runs f itself from then on where a program cannot be made.
     moving : container of int
         The places of those float arguments that are inputs of the program, and no constants.
     """
@@ -57,7 +57,7 @@ def record(
         )
     if inspect.isgeneratorfunction(f) or inspect.iscoroutinefunction(f):
         raise TraceError(f"{f.__name__} only begins when it is called: give the function that computes what it yields.")
-    tracer = Trace(spell)
+    tracer = Trace(spell, strict=outside is None)
     leaves, rebuild = flatten((args, kwargs))
     outside = outside or Outside(f, leaves, strict=False)
     tracer.owners = outside.owners

@@ -43,7 +43,10 @@ class Scalar(Tensor):
 
     def number(self) -> float:
         """The value; that somebody asked for it is the end of the program."""
-        self.trace.spoil(f"the value of a float argument is used in {format_location(caller_location())}")
+        self.trace.spoil(
+            f"the value of a float argument is used in {format_location(caller_location())}. Compute with + - * / "
+            "alone, or do it outside, and give the result as an argument."
+        )
         return float(self._data)
 
     def beside(self, other: Any) -> Tensor:

@@ -16,6 +16,7 @@ from .trace import TraceError
 
 EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "negative")]
 SPREAD = TABLE["broadcast_to"]
+PACKS = TABLE["pack"], TABLE["pack_copies"]
 LISTED = 16  # numbers, and no more, are written out
 PRODUCTS = ("dot", "matmul", "inner", "vdot", "vecdot", "tensordot", "einsum", "matvec", "vecmat")
 
@@ -31,8 +32,9 @@ def simplified(program: Steps, by_update: bool = False) -> Steps:
     """
     check_arrays(program)
     apart: set[Value] = set()
+    rigid = read_by_layout(program)
     while True:
-        walk = Walk(apart, by_update)
+        walk = Walk(apart, by_update, rigid)
         for step in program.steps:
             walk.take(step)
         if apart == walk.apart:
@@ -43,8 +45,9 @@ def simplified(program: Steps, by_update: bool = False) -> Steps:
 class Walk:
     """One pass over the steps; `now` says what each value has become."""
 
-    def __init__(self, apart: Iterable[Value], by_update: bool) -> None:
+    def __init__(self, apart: Iterable[Value], by_update: bool, rigid: set[Value]) -> None:
         self.by_update = by_update
+        self.rigid = rigid  # values that must lie in memory as they did
         self.now: dict[Value, Value] = {}
         self.made: dict[Value, Step] = {}  # in order
         self.seen: dict[Any, Value] = {}
@@ -58,7 +61,7 @@ class Walk:
             self.keep_apart(step, inputs)
         inputs = self.unspread(step, inputs)
         step = told(self.reshaped_once(step._replace(inputs=inputs)))
-        became = self.folded(step) or same(step, self.made) or self.spread_later(step)
+        became = self.folded(step) or self.unchanged(step) or self.spread_later(step)
         if became is None and not draws(op):
             key = (step.update if self.by_update else 0, signature(step))
             became = self.seen.setdefault(key, step.output)
@@ -76,6 +79,16 @@ class Walk:
     def current(self, x: Any) -> Any:
         return self.now.get(x, x) if isinstance(x, Value) else x
 
+    def unchanged(self, step: Step) -> Value | None:
+        """The input that a step leaves as it is."""
+        output, rule = step.output, IDENTITIES.get(step.op.name)
+        found = rule(step, self.made) if rule else None
+        if not isinstance(found, Value) or (found.shape, found.dtype) != (output.shape, output.dtype):
+            return None
+        if output in self.rigid and steps_of(found) != steps_of(output):
+            return None
+        return found if order_of(found) == order_of(output) else None
+
     def folded(self, step: Step) -> Value | None:
         """The value, if it can be known now."""
         values = [constant_of(x) for x in step.inputs]
@@ -87,7 +100,7 @@ class Walk:
         data = values[0] if to_nothing else np.asarray(step.op.kernel(*values, **step.params))
         if data.size > LISTED and not uniform(data):
             return None
-        key = (data.dtype, data.shape, data.tobytes())
+        key = (data.dtype, data.shape, data.strides, data.tobytes())
         return self.seen.setdefault(key, Value(CONSTANT, data, data.shape, data.dtype, data.strides))
 
     def unspread(self, step: Step, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -108,7 +121,7 @@ class Walk:
             return self.made[x].inputs[0]
         if isinstance(x, Value) and x.kind == CONSTANT and x.shape and uniform(x.of):
             first = np.array(x.of.flat[0])
-            key = (first.dtype, first.shape, first.tobytes())
+            key = (first.dtype, first.shape, first.strides, first.tobytes())
             return self.seen.setdefault(key, Value(CONSTANT, first, (), first.dtype, ()))
         return None
 
@@ -116,7 +129,7 @@ class Walk:
         """A broadcast number is computed with first, and broadcast then: the arithmetic is exact on each alike."""
         places = [i for i, x in enumerate(step.inputs) if x in self.made and self.made[x].op is SPREAD]
         others = [x for i, x in enumerate(step.inputs) if i not in places]
-        if step.op not in EXACT or len(places) != 1 or any(shape_of(x) for x in others):
+        if step.op not in EXACT or len(places) != 1 or any(shape_of(x) for x in others) or step.output in self.rigid:
             return None
         spread = self.made[step.inputs[places[0]]]
         inputs = [spread.inputs[0] if i in places else x for i, x in enumerate(step.inputs)]
@@ -223,14 +236,24 @@ def shape_of(x: Any) -> tuple[int, ...]:
     return getattr(x, "shape", ()) or ()
 
 
-def same(step: Step, made: dict[Value, Step]) -> Value | None:
-    """The input that a step leaves as it is."""
-    output = step.output
-    rule = IDENTITIES.get(step.op.name)
-    found = rule(step, made) if rule else None
-    if isinstance(found, Value) and (found.shape, found.dtype) == (output.shape, output.dtype):
-        return found if order_of(found) == order_of(output) else None
-    return None
+def read_by_layout(program: Steps) -> set[Value]:
+    """Return the values whose layout in memory decides about the last bits of what is made of them.
+
+    BLAS multiplies a matrix that lies row after row in another way than NumPy multiplies a broadcast view. An
+    elementwise row gives the same bits for both, and lays its result out in the same way if all that it reads goes
+    from row to row.
+    """
+    rigid: set[Value] = set()
+    for step in program.steps:
+        inputs = [x for x in step.inputs if isinstance(x, Value) and x.shape]
+        if not isinstance(step.op, Elementwise) or any(order_of(x) != sorted(order_of(x)) for x in inputs):
+            rigid.update(inputs)
+    return rigid
+
+
+def steps_of(x: Value) -> list[tuple[int, int]]:
+    """Return the length and the stride of each axis that is longer than 1."""
+    return [(size, stride) for size, stride in zip(x.shape, x.strides or (), strict=False) if size > 1]
 
 
 def told(step: Step) -> Step:
@@ -312,6 +335,12 @@ def reshaped(step: Step, made: dict[Value, Step]) -> Value | None:
     return step.inputs[0] if step.params.get("order", "C") == "C" else None
 
 
+def packed(step: Step, made: dict[Value, Step]) -> Value | None:
+    """(x, y)[0]"""
+    inner = made.get(step.inputs[0])
+    return inner.inputs[step.params["i"]] if inner and inner.op in PACKS else None
+
+
 Identity = Callable[[Step, dict[Value, Step]], Value | None]
 IDENTITIES: dict[str, Identity] = {
     "multiply": times_one,
@@ -320,6 +349,7 @@ IDENTITIES: dict[str, Identity] = {
     "subtract": minus_zero,
     "negative": undone,
     "transpose": in_order,
+    "_item": packed,
     "reshape": reshaped,
     "swapaxes": swapped_back,
     **dict.fromkeys(("logical_and", "logical_or", "bitwise_and", "bitwise_or"), twice),

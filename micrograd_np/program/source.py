@@ -15,6 +15,7 @@ from .ir import CONSTANT, GENERATOR, GRADIENT, RESULT, Step, Steps, Value
 from .kernels import definitions_of, printed
 from .naming import Names, Naming, pythons
 from .simplify import draws, overlap, root
+from .trace import TraceError
 from .updates import factored
 
 WIDTH = 76  # of an expression
@@ -244,7 +245,12 @@ class Source:
         self.write_down(f"{name}[...] = {self.read(step.inputs[0] if step and copied else value).text}")
 
     def give_back(self) -> None:
-        tree = literal(self.program.rebuild([self.read(x) for x in self.program.result])).text
+        try:
+            tree = literal(self.program.rebuild([self.read(x) for x in self.program.result])).text
+        except RecursionError:
+            raise TraceError(
+                f"{self.name} returns containers in containers, too deep for a text. Return what is in them."
+            ) from None
         parts = [] if tree == "None" else [tree]
         parts += [self.read(g).text for g in self.gradients]
         if parts:

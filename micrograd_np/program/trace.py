@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ..core.backward import Pull
-from ..core.containers import has_values
+from ..core.containers import flatten, has_values
 from ..core.context import no_grad
 from ..core.dispatch import apply, single
 from ..core.errors import TraceError as TraceError
 from ..core.errors import describe
 from ..core.names import caller_location, format_location
-from ..core.tensor import Tensor, constant
+from ..core.tensor import Tensor, as_ndarray, constant
 from ..core.versions import Memory, memory_of, next_id
 from ..expressions.phrases import pattern, same_bits
 from ..ops import TABLE
@@ -26,7 +26,6 @@ from .scalars import Scalar
 
 LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after it
 SAME = (alias, hook)
-SHAPED_BY_DATA = ("argwhere", "flatnonzero", "nonzero", "unique")
 astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
 
 
@@ -35,6 +34,7 @@ CURE = (
     "Choose with mg.where instead of if, keep numbers as Tensors, or do it outside and give the result as an argument."
 )
 CURES = {
+    "a copy by copy or pickle": "Write t.copy().",
     "an index": "Write mg.take(array, index, axis=0) for array[index].",
     "conversion to an array": "Leave it out, for arguments are Tensors here; or convert before, and give the array.",
 }
@@ -43,8 +43,9 @@ CURES = {
 class Trace:
     """Is shown every op, and remembers of every tensor which value it holds now."""
 
-    def __init__(self, spell: bool = True) -> None:
+    def __init__(self, spell: bool = True, strict: bool = True) -> None:
         self.spell = spell  # rows out, where they can be, or take them whole
+        self.strict = strict  # a use of today's values is an error; else this run goes on, and no program is made of it
         self.owners: set[int] = set()  # of the memory of arrays that were there before the function ran
         self.kept: list[Any] = []  # arrays whose ids stand for them
         self.spoiled: str | None = None  # why this run is no program, though it computed the right thing
@@ -81,7 +82,8 @@ class Trace:
                 self.same(node, op.decomposition(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
                 self.values[node].kind_of = op.name
         else:
-            check_shape_is_known(op, args)
+            if op.shaped_by_data and any(getattr(x, "dtype", None) == np.dtype(bool) for x in args[1:]):
+                self.refuse_shape(op)
             self.values[node] = self.step(op, tuple(map(self.value, args)), params, node._data)
 
     def seen(self, x: Any) -> Any:
@@ -183,11 +185,37 @@ class Trace:
 
     def refuse(self, tensor: Tensor, how: str) -> None:
         """Refuse a use that would fix today's value in the program."""
-        self.refused = self.refused or TraceError(
-            f"{how} of {describe(tensor, 'a tensor')} in a traced function would make today's value part of the "
-            f"program: {format_location(caller_location())}. {CURES.get(how, CURE)}"
-        )
+        cure = f"{format_location(caller_location())}. {CURES.get(how, CURE)}"
+        what = f"{how} of {describe(tensor, 'a tensor')}"
+        as_in_eager = how != "the text" or tensor.op is not None  # where nobody traces it may be an array
+        if not self.strict and as_in_eager:
+            return self.spoil(f"{what} reads today's value in {cure}")
+        text = f"{what} in a traced function would make today's value part of the program: {cure}"
+        self.refused = self.refused or TraceError(text)
         raise self.refused
+
+    def refuse_shape(self, op: Any) -> None:
+        """Refuse a result whose shape depends on values."""
+        self.refuse_unless_eager(
+            f"how many entries {op.name} gives depends on the values, and a program's shapes are fixed: "
+            f"{format_location(caller_location())}. Choose with mg.where, or multiply by the mask."
+        )
+
+    def refuse_unless_eager(self, why: str) -> None:
+        """Raise; but while compiling this run goes on, as it does what eager code does, and no program is made."""
+        if self.strict:
+            raise TraceError(why)
+        self.spoil(why)
+
+    def by_numpy(self, error: Exception, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Answer what rows do not serve as NumPy does; the arguments may be arrays where nobody traces."""
+        leaves, rebuild = flatten((args, kwargs))
+        if self.strict or any(isinstance(x, Tensor) and x._requires_grad for x in leaves):
+            raise error from None
+        line = format_location(caller_location())
+        self.spoil(str(error) if line in str(error) else f"{error} It is used in {line}.")
+        args, kwargs = rebuild([x.number() if type(x) is Scalar else as_ndarray(x) for x in leaves])
+        return function(*args, **kwargs)
 
     # What the program is made of.
 
@@ -242,7 +270,7 @@ class Trace:
         if target is not None and target is not x and x._order < x._memory.written:  # type: ignore[union-attr]
             given = x in self.values and self.values[x].kind == ARGUMENT
             cure = "Give the function a copy of one" if given else "Take the view after the write, or copy it before"
-            raise TraceError(
+            self.refuse_unless_eager(
                 f"{describe(x, 'a tensor')} is a view of {describe(target, 'a tensor')}, which was written to since; a "
                 f"program writes last: {format_location(caller_location())}. {cure}."
             )
@@ -302,12 +330,3 @@ def new(kind: str, of: Any, data: Any) -> Value:
     if not hasattr(data, "shape"):
         return Value(kind, of)
     return Value(kind, of, data.shape, data.dtype, getattr(data, "strides", None))
-
-
-def check_shape_is_known(op: Any, args: tuple[Any, ...]) -> None:
-    masks = op.name == "getitem" and any(getattr(x, "dtype", None) == np.dtype(bool) for x in args[1:])
-    if masks or op.name in SHAPED_BY_DATA:
-        raise TraceError(
-            f"how many entries {op.name} gives depends on the values, and a program's shapes are fixed: "
-            f"{format_location(caller_location())}. Choose with mg.where, or multiply by the mask."
-        )

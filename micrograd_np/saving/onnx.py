@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.containers import flatten, map_leaves
 from ..core.context import no_grad
 from ..core.errors import ArgumentTypeError
 from ..core.names import format_location
@@ -32,6 +33,7 @@ class Graph:
         self.nodes: list[Any] = []
         self.tensors: dict[str, Any] = {}
         self.names: dict[Value, Any] = {}
+        self.packs: dict[Value, tuple[Any, ...]] = {}  # several values as one
         self.taken: set[str] = set()
 
     def unique(self, name: str) -> str:
@@ -55,12 +57,15 @@ class Graph:
         return name
 
     def number(self, x: Any, dtype: Any) -> str:
+        """A number that is part of the model; its name."""
         return self.tensor("number", np.asarray(x, dtype))
 
     def integers(self, values: Any) -> str:
+        """Integers that are part of the model, such as sizes or axes; their name."""
         return self.tensor("sizes", np.asarray(values, np.int64))
 
     def axes(self, x: Value, axis: Any) -> str:
+        """The axes of a reduction of x; their name."""
         return self.integers(axes_tuple(x, axis))
 
     def name(self, x: Any, dtype: Any = None) -> Any:
@@ -72,6 +77,7 @@ class Graph:
         return self.cast(self.names[x], x.dtype, dtype or x.dtype)
 
     def cast(self, name: str, dtype: Any, wanted: Any) -> Any:
+        """The name of a value in another dtype."""
         if dtype == wanted:
             return name
         return self.node("Cast", name, to=self.helper.np_dtype_to_tensor_dtype(wanted))
@@ -86,6 +92,7 @@ class Graph:
         return step.output.dtype if step.output.dtype.kind == "f" else dtype
 
     def kind(self, x: Any) -> Any:
+        """The dtype of a value, or a plain number, for NumPy's promotion."""
         return x.dtype if isinstance(x, Value) else x
 
     def arithmetic(self, dtype: Any) -> Callable[..., str]:
@@ -94,11 +101,17 @@ class Graph:
             kind, *[x if isinstance(x, str) else self.number(x, dtype) for x in inputs]
         )
 
+    def pack(self, step: Step) -> Any:
+        """Several values as one."""
+        self.packs[step.output] = step.inputs
+        return list(map(self.name, step.inputs))
+
     def item(self, step: Step) -> Any:
         """One of several outputs."""
         return self.names[step.inputs[0]][step.params["i"]]
 
     def reshape(self, name: str, shape: Any) -> Any:
+        """The name of a value in another shape."""
         return self.node("Reshape", name, self.integers(shape), allowzero=int(0 in shape))
 
     def slice(self, name: str, shape: tuple[int, ...], index: list[Any]) -> Any:
@@ -133,11 +146,20 @@ def export_onnx(model: Callable[..., Any], *example: Any, path: Any = None) -> A
     *example : array_like
         One for each argument.
     path : str or path, optional
+        The file to write, such as model.onnx.
 
     Raises
     ------
     TypeError
         If an op has no ONNX form here; all of them are named.
+    ImportError
+        If the package onnx is not installed.
+
+    Examples
+    --------
+    >>> proto = export_onnx(lambda x: np.exp(x) + 1, np.ones(3))  # doctest: +SKIP
+    >>> [node.op_type for node in proto.graph.node]  # doctest: +SKIP
+    ['Exp', 'Add', 'Identity']
     """
     onnx = import_extra("onnx", "an ONNX model")
     helper = onnx.helper
@@ -189,13 +211,16 @@ def write_steps(graph: Graph, steps: list[Step]) -> None:
 
 def write_decomposed(graph: Graph, step: Step) -> Any:
     """Write the nodes of a row that has no form of its own: those of the simpler rows of its decomposition."""
-    examples = [np.ones(x.shape, x.dtype) if isinstance(x, Value) else x for x in step.inputs]
+    inputs = tuple(list(graph.packs[x]) if x in graph.packs else x for x in step.inputs)
+    examples = map_leaves(lambda x: np.ones(x.shape, x.dtype) if isinstance(x, Value) else x, inputs)
     with np.errstate(all="ignore"):
-        program = record(lambda *args: step.op.decomposition(*args, **step.params), tuple(examples), {}, spell=False)[1]
-    values = [x for x in step.inputs if isinstance(x, Value)]
+        program = record(lambda *args: step.op.decomposition(*args, **step.params), examples, {}, spell=False)[1]
+    values = [x for x in flatten(inputs)[0] if isinstance(x, Value)]
     for inner, outer in zip(program.arguments, values, strict=True):
         graph.names[inner] = graph.name(outer)
     write_steps(graph, [part._replace(where=step.where) for part in program.steps])
+    if step.output.shape is None:
+        return [graph.name(x) for x in program.result]
     return graph.name(program.result[0], step.output.dtype)
 
 
@@ -210,4 +235,5 @@ def parameters(model: Callable[..., Any], count: int) -> list[str]:
 
 
 def declared(helper: Any, name: str, x: Value) -> Any:
+    """The declaration of an input or an output: name, dtype and shape."""
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)

@@ -9,34 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..ops.activations import _MIDDLE, _NEAR
 from ..ops.indexing import Slot
-from ..ops.windows import count_steps, tap_indices
+from ..ops.nn import _MIDDLE, _NEAR
+from ..ops.pooling import count_steps, tap_indices
 
 Nodes = Callable[[Any, Any], Any]
 
 
-def elementwise(kind: str, **attributes: Any) -> Nodes:
+def elementwise(kind: str) -> Nodes:
     """Return a function that writes one node; its operands are cast to the dtype that NumPy promotes them to."""
 
     def nodes(g: Any, step: Any) -> Any:
         dtype = g.common(step)
-        return g.cast(g.node(kind, *g.operands(step, dtype), **attributes), dtype, step.output.dtype)
-
-    return nodes
-
-
-def comparison(*kinds: str) -> Nodes:
-    """Return a function that writes a node with a boolean result, and a second node after it if two kinds are given."""
-
-    def nodes(g: Any, step: Any) -> Any:
-        name = g.node(kinds[0], *g.operands(step, np.result_type(*map(g.kind, step.inputs))))
-        return g.node(kinds[1], name) if kinds[1:] else name
+        name = g.node(kind, *g.operands(step, dtype))
+        return name if step.output.dtype == bool else g.cast(name, dtype, step.output.dtype)
 
     return nodes
 
 
 def logical(kind: str) -> Nodes:
+    """Return a function that writes one node whose operands are booleans."""
     return lambda g, step: g.node(kind, *g.operands(step, np.dtype(bool)))
 
 
@@ -50,12 +42,9 @@ def formula(f: Callable[..., str]) -> Nodes:
     return nodes
 
 
-def formula_in(f: Callable[..., str]) -> Nodes:
-    """Several nodes that depend on the dtype: a function of the graph, an operand and the dtype of the result."""
-    return lambda g, step: f(g.arithmetic(step.output.dtype), *g.operands(step), step.output.dtype)
-
-
 def reduction(kind: str) -> Nodes:
+    """Return a function that writes a reduction over some axes."""
+
     def nodes(g: Any, step: Any) -> Any:
         x, axis, keepdims = step.inputs[0], step.params["axis"], step.params["keepdims"]
         return g.node(kind, g.name(x, step.output.dtype), g.axes(x, axis), keepdims=int(keepdims))
@@ -64,10 +53,13 @@ def reduction(kind: str) -> Nodes:
 
 
 def axes_tuple(x: Any, axis: Any) -> tuple[int, ...]:
+    """The axes of a reduction, counted from 0; all of them for None."""
     return tuple(range(len(x.shape))) if axis is None else normalize_axis_tuple(axis, len(x.shape))
 
 
 def extreme_index(kind: str) -> Nodes:
+    """Return a function that writes ArgMax or ArgMin along one axis."""
+
     def nodes(g: Any, step: Any) -> Any:
         axis = step.params.get("axis", step.inputs[1] if step.inputs[1:] else None)
         if axis is None:
@@ -78,6 +70,8 @@ def extreme_index(kind: str) -> Nodes:
 
 
 def over_axis(kind: str) -> Nodes:
+    """Return a function that writes a node with one axis, such as Softmax."""
+
     def nodes(g: Any, step: Any) -> Any:
         axis = step.params["axis"]
         return g.node(kind, *g.operands(step), axis=axis) if isinstance(axis, int) else None
@@ -86,25 +80,29 @@ def over_axis(kind: str) -> Nodes:
 
 
 def cumsum_nodes(g: Any, step: Any) -> Any:
+    """Cumulative sums along one axis."""
     axis = step.params["axis"]
     return None if axis is None else g.node("CumSum", *g.operands(step), g.integers(axis))
 
 
 def logaddexp_nodes(do: Any, x: str, y: Any) -> Any:
+    """max(x, y) + log(exp(-|x - y|) + 1), which cannot overflow."""
     apart = do("Exp", do("Neg", do("Abs", do("Sub", x, y))))
     return do("Add", do("Max", x, y), do("Log", do("Add", apart, 1)))
 
 
 def polynomial(do: Any, x: str, coefficients: tuple[float, ...]) -> Any:
+    """A polynomial by Horner's scheme, the coefficient of the highest power first."""
     z = do("Mul", x, coefficients[0])
     for c in coefficients[1:-1]:
         z = do("Mul", do("Add", z, c), x)
     return do("Add", z, coefficients[-1])
 
 
-def erf_nodes(do: Any, x: str, dtype: Any) -> Any:
-    """ONNX Runtime has Erf for float32 alone: in float64 the ratios of polynomials of ops/error_function.py."""
-    if dtype == np.float32:
+def erf_nodes(g: Any, step: Any) -> Any:
+    """ONNX Runtime has Erf for float32 alone: in float64, write the ratios of polynomials of ops/activations.py."""
+    do, (x,) = g.arithmetic(step.output.dtype), g.operands(step)
+    if step.output.dtype == np.float32:
         return do("Erf", x)
     size = do("Min", do("Abs", x), 30)
     near = do("Min", size, 0.46875)
@@ -116,16 +114,19 @@ def erf_nodes(do: Any, x: str, dtype: Any) -> Any:
 
 
 def where_nodes(g: Any, step: Any) -> Any:
+    """The condition as booleans, both choices in the result's dtype."""
     condition, *values = step.inputs
     names = [g.name(x, step.output.dtype) for x in values]
     return g.node("Where", g.name(condition, np.dtype(bool)), *names)
 
 
 def cast_nodes(g: Any, step: Any) -> Any:
+    """The same values in the result's dtype."""
     return g.name(step.inputs[0], step.output.dtype)
 
 
 def linear_nodes(g: Any, step: Any) -> Any:
+    """x @ w.T + b: Gemm for matrices, MatMul for more axes."""
     x, w, *bias = g.operands(step)
     if len(step.inputs[0].shape) == 2:
         return g.node("Gemm", x, w, *bias, transB=1)
@@ -149,12 +150,14 @@ def dot_nodes(g: Any, step: Any) -> Any:
 
 
 def reshape_nodes(g: Any, step: Any) -> Any:
+    """Another shape, for entries in the order of C."""
     if step.params.get("order", "C") != "C":
         return None
     return g.reshape(g.name(step.inputs[0]), step.output.shape)
 
 
 def transpose_nodes(g: Any, step: Any) -> Any:
+    """Axes in another order, for np.transpose and np.swapaxes."""
     x = step.inputs[0]
     order = list(range(len(x.shape)))
     if "axis1" in step.params:
@@ -167,10 +170,12 @@ def transpose_nodes(g: Any, step: Any) -> Any:
 
 
 def broadcast_to_nodes(g: Any, step: Any) -> Any:
+    """A value repeated to the result's shape."""
     return g.node("Expand", g.name(step.inputs[0]), g.integers(step.output.shape))
 
 
 def concatenate_nodes(g: Any, step: Any) -> Any:
+    """Values joined along an axis; for None, each made flat first."""
     names, axis = g.operands(step), step.params["axis"]
     if axis is None:
         names = [g.reshape(name, (-1,)) for name in names]
@@ -178,6 +183,7 @@ def concatenate_nodes(g: Any, step: Any) -> Any:
 
 
 def split_nodes(g: Any, step: Any) -> Any:
+    """Parts along an axis, of equal sizes or cut at indices."""
     x, axis, places = step.inputs[0], step.params["axis"], step.params["indices_or_sections"]
     length = x.shape[axis]
     points = places if isinstance(places, tuple) else range(0, length, length // places)[1:]
@@ -203,6 +209,7 @@ def getitem_nodes(g: Any, step: Any) -> Any:
 
 
 def conv_nodes(g: Any, step: Any) -> Any:
+    """A convolution."""
     how = step.params
     return g.node(
         "Conv",
@@ -215,6 +222,7 @@ def conv_nodes(g: Any, step: Any) -> Any:
 
 
 def max_pool_nodes(g: Any, step: Any) -> Any:
+    """The largest entries of windows."""
     how = step.params
     moves = {"strides": how["stride"], "pads": how["padding"] * 2, "dilations": how["dilation"]}
     return g.node("MaxPool", g.name(step.inputs[0]), kernel_shape=how["kernel"], **moves)
@@ -234,6 +242,7 @@ def windows_nodes(g: Any, step: Any) -> Any:
 
 
 def standardize_nodes(g: Any, step: Any) -> Any:
+    """Entries less their mean, divided by their standard deviation; the mean and the variance too."""
     x, axis = step.inputs[0], step.params["axis"]
     do, axes, name = g.arithmetic(x.dtype), g.axes(x, axis), g.name(x)
     mean = g.node("ReduceMean", name, axes, keepdims=1)
@@ -244,9 +253,7 @@ def standardize_nodes(g: Any, step: Any) -> Any:
 
 # The forms of rows by their `onnx` field; one that is not here is a single node, an operator of elements.
 FORMS: dict[str, Nodes] = {
-    **{kind: comparison(kind) for kind in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal")},
-    **{kind: comparison(kind) for kind in ("IsNaN", "IsInf")},
-    "NotEqual": comparison("Equal", "Not"),
+    "NotEqual": lambda g, step: g.node("Not", elementwise("Equal")(g, step)),
     **{kind: logical(kind) for kind in ("And", "Or", "Xor", "Not")},
     **{f"Reduce{kind}": reduction(f"Reduce{kind}") for kind in ("Sum", "Mean", "Prod", "Max", "Min", "LogSumExp")},
     "Identity": cast_nodes,
@@ -260,10 +267,11 @@ FORMS: dict[str, Nodes] = {
     "LogAddExp": formula(logaddexp_nodes),
     "Sigmoid": formula(lambda do, x: do("Sigmoid", x)),
     "Relu": formula(lambda do, x: do("Relu", x)),
-    "Erf": formula_in(erf_nodes),
-    "Erfc": formula_in(lambda do, x, dtype: do("Sub", 1, erf_nodes(do, x, dtype))),
+    "Erf": erf_nodes,
+    "Erfc": lambda g, step: g.arithmetic(step.output.dtype)("Sub", 1, erf_nodes(g, step)),
     "Where": where_nodes,
     "Item": lambda g, step: g.item(step),
+    "Pack": lambda g, step: g.pack(step),
     "CumSum": cumsum_nodes,
     "ArgMax": extreme_index("ArgMax"),
     "ArgMin": extreme_index("ArgMin"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
+from itertools import chain, count
 from typing import Any
 from urllib.parse import quote
 
@@ -85,6 +88,7 @@ def decode(node: Any, arrays: Arrays) -> Any:
 
 
 def decode_generator(node: Any, arrays: Arrays) -> np.random.Generator:
+    """A Generator of one of NumPy's kinds."""
     state = decode(node, arrays)
     if state["bit_generator"] not in GENERATORS:
         raise ArgumentError(f"there is no generator {state['bit_generator']!r}")
@@ -93,19 +97,15 @@ def decode_generator(node: Any, arrays: Arrays) -> np.random.Generator:
     return np.random.Generator(bits)
 
 
-def decode_tensor(content: Any, arrays: Arrays) -> Tensor:
+def decode_tensor(cls: type[Tensor], content: Any, arrays: Arrays) -> Tensor:
+    """A Tensor or a Parameter, frozen or not."""
     array, requires_grad, name = content
-    return Tensor(arrays[array], requires_grad, name=name)
+    tensor = cls(arrays[array], name=name)
+    tensor.requires_grad = requires_grad
+    return tensor
 
 
-def decode_parameter(content: Any, arrays: Arrays) -> Parameter:
-    array, requires_grad, name = content
-    parameter = Parameter(arrays[array], name=name)
-    parameter.requires_grad = requires_grad
-    return parameter
-
-
-DECODERS = {
+DECODERS: dict[str, Callable[[Any, Arrays], Any]] = {
     "array": lambda name, arrays: arrays[name],
     "scalar": lambda name, arrays: arrays[name][()],
     "float": lambda text, _: float(text),
@@ -114,18 +114,20 @@ DECODERS = {
     "dict": lambda pairs, arrays: {key: decode(node, arrays) for key, node in pairs},
     "object": lambda nodes, arrays: State(*decode(nodes, arrays)),
     "generator": decode_generator,
-    "tensor": decode_tensor,
-    "parameter": decode_parameter,
+    "tensor": partial(decode_tensor, Tensor),
+    "parameter": partial(decode_tensor, Parameter),
 }
 
 
 def key_of(key: Any, at: Path) -> Any:
+    """A key of a dict; raise if JSON would not give it back."""
     if type(key) not in (str, int):
         raise ArgumentTypeError(f"{dotted(at)} has the key {key!r}; what is saved has strings or integers as keys.")
     return key
 
 
 def check_leaf(value: Tensor, at: Path) -> None:
+    """Raise for a Tensor with a graph."""
     if value.op is not None:
         raise ArgumentTypeError(
             f"{dotted(at)} is {describe(value, 'a tensor')}, made by {value.op.name}, and a file keeps no graph. Save "
@@ -141,14 +143,12 @@ def put_aside(array: Any, at: Path, arrays: Arrays) -> str:
             "times can. Save structured arrays field by field."
         )
     whole = quote(".".join(map(str, at)), safe="")[:200] or "array"
-    name = whole
-    number = 2
-    while name in arrays or name == "__metadata__":
-        name = f"{whole}~{number}"
-        number += 1
+    names = chain([whole], (f"{whole}~{number}" for number in count(2)))
+    name = next(name for name in names if name not in arrays and name != "__metadata__")
     arrays[name] = array
     return name
 
 
 def dotted(at: Path) -> str:
+    """A place in a state, for a message."""
     return printable(".".join(map(str, at))) or "the state"

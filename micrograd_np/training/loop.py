@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,12 +15,14 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..nn.module import Module
-from ..nn.validation import COUNT, FLAG, FUNCTION, SIZE, in_words, require, require_instance
+from ..nn.validation import FUNCTION, SIZE, in_words, require, validate
 from ..optim.optimiser import Optimiser
-from ..saving.files import format_of
-from .progress import progress
+from ..saving.formats import format_of
 from .run import History, Hook, Path, Run
-from .steps import Loss, Metrics, evaluate, means, modes_kept, source, step
+from .steps import Figures, Loss, Metrics, batches_of, evaluate, means, modes_kept, step
+
+Show = Callable[[float, Figures], None]  # called with the number of epochs done, and the figures
+LINES = 20  # shown of a long training, and the first and the last
 
 
 def fit(
@@ -76,13 +79,22 @@ def fit(
     FloatingPointError
         If the loss is nan or inf. Ctrl-C raises nothing: it ends the training after a whole step. A SIGINT handler of
         the user's own is called instead, after a whole step too, and ends the training by raising KeyboardInterrupt.
+
+    Examples
+    --------
+    >>> import micrograd_np as mg
+    >>> rng = np.random.default_rng(0)
+    >>> model = mg.nn.Linear(2, 1, rng=rng)
+    >>> X = rng.normal(size=(100, 2))
+    >>> adam = mg.optim.Adam(model.parameters(), lr=0.1)
+    >>> history = fit(model, mg.nn.mse_loss, adam, (X, X[:, :1]), epochs=3, rng=rng)
+    epoch 1/3  loss 0.6088
+    epoch 2/3  loss 0.1252
+    epoch 3/3  loss 0.07229
     """
     metrics = {} if metrics is None else metrics
-    require("fit", FUNCTION, loss=loss)
-    require("fit", COUNT, epochs=epochs)
-    require("fit", SIZE, size=size, patience=1 if patience is None else patience)
-    require("fit", FLAG, resume=resume, quiet=quiet)
-    require_instance("fit", Mapping, metrics=metrics)
+    validate("fit", loss=loss, epochs=epochs, size=size, metrics=metrics, resume=resume, quiet=quiet)
+    require("fit", SIZE, patience=1 if patience is None else patience)
     hooks: dict[str, Any] = {"before_step": before_step, "on_step": on_step, "on_epoch": on_epoch}
     hooks |= {f"metrics[{name!r}]": metric for name, metric in metrics.items()}
     require("fit", FUNCTION, **{name: hook for name, hook in hooks.items() if hook is not None})
@@ -94,30 +106,30 @@ def fit(
         format_of(checkpoint)  # raises for an unknown suffix now, and not after the first epoch
     keep_freed_memory()
     run = Run(model, optimiser, rng, schedule)
-    run.check_model()
+    run._check_model()
     if resume and checkpoint is not None and os.path.exists(checkpoint):
         run.load(checkpoint)
-    epoch = source(data, size, rng, shuffle=True)
-    validated = None if validation is None else source(validation, size, None, False, "validation")
+    epoch = batches_of("data", data, size=size, rng=rng)
+    validated = None if validation is None else batches_of("validation", validation, size=size, shuffle=False)
     steps = math.inf
-    with modes_kept(model), interruptible() as check, progress(epochs, quiet) as show:
+    with modes_kept(model), interruptible() as handle_interrupt, progress(epochs, quiet) as (show_step, show_epoch):
         try:
             while run.epoch < epochs and not run.history.ended:
                 model.train()
                 measured = []
                 for batch in epoch():
                     measured.append((step(run, loss, batch, metrics, before_step), len(batch[-1])))
-                    show.step(run.epoch + len(measured) / steps, measured[-1][0])
+                    show_step(run.epoch + len(measured) / steps, measured[-1][0])
                     if on_step:
                         on_step(run)
-                    check()
+                    handle_interrupt()
                 steps = len(measured)
                 figures = means(measured)
                 if validated:
                     there = evaluate(model, loss, validated, metrics)
                     figures |= {f"val_{name}": value for name, value in there.items()}
-                run.end_epoch(figures, patience)
-                show.epoch(run.epoch, figures)
+                run._end_epoch(figures, patience)
+                show_epoch(run.epoch, figures)
                 answer = on_epoch(run) if on_epoch else None
                 if isinstance(answer, bool | np.bool_) and answer:
                     run.history.ended = f"Ended by on_epoch after epoch {run.epoch}."
@@ -126,7 +138,7 @@ def fit(
         except KeyboardInterrupt:
             run.history.ended = f"Interrupted in epoch {run.epoch + 1}: the model is as of step {run.step}."
         else:
-            run.close()
+            run._close()
     return run.history
 
 
@@ -151,7 +163,7 @@ def keep_freed_memory() -> None:
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """Give a function to call between steps, which handles a Ctrl-C pressed meanwhile; pressed twice, it is at once.
+    """Give a function to call between steps, which handles a Ctrl-C pressed meanwhile; a second one is handled at once.
 
     It is handled by the handler that was there before: Python's own, which raises KeyboardInterrupt, or the user's.
     """
@@ -161,9 +173,9 @@ def interruptible() -> Iterator[Callable[[], None]]:
     def press(number: int, frame: Any) -> None:
         pressed.append((number, frame))
         if len(pressed) > 1:
-            check()
+            handle()
 
-    def check() -> None:
+    def handle() -> None:
         if pressed:
             arguments = pressed[0]
             pressed.clear()
@@ -171,10 +183,41 @@ def interruptible() -> Iterator[Callable[[], None]]:
 
     # Signals reach the main thread only; a handler that is no Python function is left where it is.
     if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield check
+        yield handle
         return
     signal.signal(signal.SIGINT, press)
     try:
-        yield check
+        yield handle
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def progress(epochs: int, quiet: bool) -> Iterator[tuple[Show, Show]]:
+    """Give two functions that show the figures after a step and after an epoch: on a bar, or elsewhere in lines."""
+    if not quiet and sys.stdout.isatty():
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("epoch {task.fields[epoch]}/{task.total}"), BarColumn(), TimeRemainingColumn())
+        with Progress(*columns, TextColumn("{task.description}")) as bar:
+            task = bar.add_task("", total=epochs, epoch=0)
+
+            def move(done: float, figures: Figures) -> None:
+                bar.update(task, completed=done, epoch=math.ceil(done), description=figures_text(figures))
+
+            yield move, move
+        return
+
+    def nothing(done: float, figures: Figures) -> None:
+        """Show nothing."""
+
+    def line(done: float, figures: Figures) -> None:
+        if done in (1, epochs) or done % math.ceil(epochs / LINES) == 0:
+            print(f"epoch {done:.0f}/{epochs}  {figures_text(figures)}", flush=True)
+
+    yield nothing, nothing if quiet else line
+
+
+def figures_text(figures: Figures) -> str:
+    """The figures with four digits."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())

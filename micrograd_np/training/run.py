@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
+from ..expressions.layout import aligned
 from ..nn.module import Module
-from ..nn.validation import require_instance
+from ..nn.validation import instance_of, require
 from ..optim.optimiser import Optimiser
 from ..optim.schedules import ReduceLROnPlateau
 from ..saving import load, save
-from ..saving.restore import put_into
+from ..saving.files import put_into
 
 Path = str | os.PathLike[str]
 SHOWN = 8
@@ -39,7 +40,13 @@ class History(dict[str, list[float]]):
     ended: str = ""
 
     def add(self, figures: dict[str, float]) -> None:
-        """Add the figures of an epoch."""
+        """Add the figures of an epoch.
+
+        Parameters
+        ----------
+        figures : dict of float
+            The figures by name.
+        """
         for name, value in figures.items():
             self.setdefault(name, []).append(value)
 
@@ -52,8 +59,7 @@ class History(dict[str, list[float]]):
         if len(rows) > SHOWN:
             rows[SHOWN // 2 : -SHOWN // 2] = [["…"] * (len(self) + 1)]
         rows.insert(0, ["epoch", *self])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+        lines = aligned(rows, ">" * len(rows[0]))
         return "\n".join([*lines, self.ended] if self.ended else lines)
 
 
@@ -63,15 +69,34 @@ class Run:
 
     Parameters
     ----------
-    model, optimiser, rng, schedule
-        As `fit` was given them.
+    model : Module
+        The model that `fit` trains.
+    optimiser : Optimiser
+        The optimiser of its parameters.
+    rng : Generator, optional
+        The source of the batches' order.
+    schedule : Schedule or ReduceLROnPlateau, optional
+        The schedule of the learning rate.
     history : History
+        The figures of the epochs so far.
     epoch, step : int
         How many were completed.
     best : dict
         The lowest loss, its epoch, and the model's state then, where there is a patience.
-    recent : deque
+    recent : deque of float
         The losses of the last steps.
+
+    Examples
+    --------
+    >>> import micrograd_np as mg
+    >>> model = mg.nn.Linear(2, 1)
+    >>> data = np.zeros((4, 2)), np.zeros((4, 1))
+    >>> def shown(run):
+    ...     print(run.epoch, run.step)
+    >>> _ = mg.fit(model, mg.nn.mse_loss, mg.optim.SGD(model.parameters()), data, epochs=2, size=2,
+    ...            rng=np.random.default_rng(0), on_epoch=shown, quiet=True)
+    1 2
+    2 4
     """
 
     model: Module
@@ -84,13 +109,13 @@ class Run:
     best: dict[str, Any] = field(default_factory=dict)
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=3))
 
-    def check_model(self) -> None:
+    def _check_model(self) -> None:
         """Raise if the model has parameters that the optimiser was not given."""
         if not isinstance(self.model, Module):
             raise ArgumentTypeError(
                 f"fit trains a Module, not a {type(self.model).__name__}: write a class with a forward method."
             )
-        require_instance("fit", Optimiser, optimiser=self.optimiser)
+        require("fit", instance_of(Optimiser), optimiser=self.optimiser)
         known = set(map(id, self.optimiser._parameters))
         named = self.model.named_parameters()
         unknown = [name for name, p in named if p.requires_grad and id(p) not in known]
@@ -100,8 +125,16 @@ class Run:
                 "model.parameters(), and freeze what should not train with requires_grad = False."
             )
 
-    def end_epoch(self, figures: dict[str, float], patience: int | None) -> None:
-        """Record an epoch, step the schedule, and end the training if patience is at its end."""
+    def _end_epoch(self, figures: dict[str, float], patience: int | None) -> None:
+        """Record an epoch, step the schedule, and end the training if patience is at its end.
+
+        Parameters
+        ----------
+        figures : dict of float
+            The figures of the epoch by name; the schedule and the patience look at val_loss, else at loss.
+        patience : int, optional
+            The number of epochs without a lower loss after which the training ends.
+        """
         self.epoch += 1
         self.history.add(figures)
         loss = figures.get("val_loss", figures["loss"])
@@ -115,7 +148,7 @@ class Run:
             elif self.epoch - self.best["epoch"] >= patience:
                 self.history.ended = f"No lower loss for {patience} epochs."
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Restore the epoch of the lowest loss, if it was kept; record if the loss rose."""
         losses = self.history.get("loss", [])
         said = [self.history.ended] if self.history.ended else []
@@ -127,19 +160,31 @@ class Run:
             said.append(f"{risen}: the learning rate ({self.optimiser.lr:g}) may be too high.")
         self.history.ended = " ".join(said)
 
-    def parts(self) -> dict[str, Any]:
+    def _parts(self) -> dict[str, Any]:
         """The objects that a checkpoint is restored into."""
         return {"model": self.model, "optimiser": self.optimiser, "rng": self.rng, "schedule": self.schedule}
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint: `fit(…, checkpoint=path, resume=True)` goes on from it, to the same bits."""
+        """Write a checkpoint: `fit(…, checkpoint=path, resume=True)` goes on from it, to the same bits.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in .npz or .safetensors.
+        """
         counts = {"epoch": self.epoch, "step": self.step, "best": self.best}
-        save(path, self.parts() | counts | {"history": dict(self.history), "ended": self.history.ended})
+        save(path, self._parts() | counts | {"history": dict(self.history), "ended": self.history.ended})
 
     def load(self, path: Path) -> None:
-        """Restore a checkpoint that fits: all of it, or nothing and a LoadError."""
+        """Restore a checkpoint that fits: all of it, or nothing and a LoadError.
+
+        Parameters
+        ----------
+        path : str or path
+            A file that `save` wrote.
+        """
         state = load(path)
-        put_into(self.parts(), {name: state[name] for name in self.parts() if name in state}, path)
+        put_into(self._parts(), {name: state[name] for name in self._parts() if name in state}, path)
         self.history = History(state["history"])
         self.history.ended = state["ended"]
         self.epoch, self.step, self.best = state["epoch"], state["step"], state["best"]

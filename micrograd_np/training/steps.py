@@ -12,7 +12,7 @@ import numpy as np
 from ..core.context import no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 from ..core.tensor import Tensor
-from ..data import batches
+from ..data.samples import batches
 from ..nn.module import Module
 from ..nn.validation import in_words
 from .run import Hook, Run
@@ -21,6 +21,19 @@ Loss = Callable[[Any, Any], Any]
 Metrics = Mapping[str, Callable[[Any, Any], Any]]
 Figures = dict[str, float]
 Epoch = Callable[[], Iterable[Any]]
+
+
+def batches_of(what: str, data: Any, **how: Any) -> Epoch:
+    """A function that gives an epoch's batches, made from what the user passed as data or validation."""
+    if callable(data):
+        epoch: Epoch = data
+        return epoch
+    if isinstance(data, tuple | list) and len(data) > 1:
+        return lambda: batches(*data, **how)
+    raise ArgumentTypeError(
+        f"fit: {what} must be a pair of arrays (x, y), or a function that gives an epoch's batches, not "
+        f"{in_words(data)}. For batches of your own write lambda: mg.data.batches(x, y, 32, rng=rng)."
+    )
 
 
 def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook | None) -> Figures:
@@ -34,14 +47,22 @@ def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook |
                 f"fit: loss(model(x), y) must return a Tensor made from the model's output, and returned "
                 f"{in_words(cost)}. Does the function end in a return, and use NumPy's functions or this library's?"
             )
-        check_loss(run, figure("loss(model(x), y)", cost))
+        figures = {"loss": as_float("loss(model(x), y)", cost)}
+        check_loss(run, figures["loss"])
         run.optimiser.zero_grad()
         cost.backward()
     if before_step:
         before_step(run)
     run.optimiser.step()
     run.step += 1
-    return measured(cost, prediction, target, metrics)
+    return figures | measured(metrics, prediction.detach() if isinstance(prediction, Tensor) else prediction, target)
+
+
+def checked_batch(batch: Any) -> Any:
+    """A batch; raise unless it is a tuple of inputs and, last, the target."""
+    if isinstance(batch, tuple | list) and len(batch) > 1:
+        return batch
+    raise ArgumentTypeError(f"fit: a batch must be a tuple (x, y) of arrays, not {in_words(batch)}.")
 
 
 def check_loss(run: Run, loss: float) -> None:
@@ -61,29 +82,16 @@ def check_loss(run: Run, loss: float) -> None:
     run.recent.append(loss)
 
 
-def measured(cost: Any, prediction: Any, target: Any, metrics: Metrics) -> Figures:
-    """The loss and the metrics as numbers."""
-    if isinstance(prediction, Tensor):
-        prediction = prediction.detach()
-    figures = {"loss": cost} | {name: metric(prediction, target) for name, metric in metrics.items()}
-    return {
-        name: figure("loss(model(x), y)" if name == "loss" else f"the metric {name!r}", x)
-        for name, x in figures.items()
-    }
+def measured(metrics: Metrics, prediction: Any, target: Any) -> Figures:
+    """The metrics of a batch as numbers."""
+    return {name: as_float(f"the metric {name!r}", metric(prediction, target)) for name, metric in metrics.items()}
 
 
-def figure(what: str, value: Any) -> float:
-    """A loss or a metric as a float; raise if it is no single number."""
+def as_float(what: str, value: Any) -> float:
+    """A loss or a metric as a float; raise if it is not a single number."""
     if getattr(value, "size", 1) == 1 and value is not None:
         return float(value.item() if hasattr(value, "item") else value)
     raise ArgumentError(f"fit: {what} must be one number, such as a mean over the batch, and is {in_words(value)}.")
-
-
-def checked_batch(batch: Any) -> Any:
-    """A batch; raise unless it is a tuple of inputs and, last, the target."""
-    if isinstance(batch, tuple | list) and len(batch) > 1:
-        return batch
-    raise ArgumentTypeError(f"fit: a batch must be a tuple (x, y) of arrays, not {in_words(batch)}.")
 
 
 @no_grad()
@@ -95,32 +103,17 @@ def evaluate(model: Module, loss: Loss, epoch: Epoch, metrics: Metrics) -> Figur
         for batch in epoch():
             *inputs, target = checked_batch(batch)
             prediction = model(*inputs)
-            figures.append((measured(loss(prediction, target), prediction, target, metrics), len(target)))
+            cost = {"loss": as_float("loss(model(x), y)", loss(prediction, target))}
+            figures.append((cost | measured(metrics, prediction, target), len(target)))
     return means(figures)
 
 
-def means(measured: list[tuple[Figures, int]]) -> Figures:
+def means(figures: list[tuple[Figures, int]]) -> Figures:
     """The mean of each figure over batches, weighted by their numbers of samples."""
-    if not measured:
+    if not figures:
         raise ArgumentError("the data gave no batch: is it an iterator that was used up in the epoch before?")
-    weights = [samples for _, samples in measured]
-    return {
-        name: float(np.average([figures[name] for figures, _ in measured], weights=weights)) for name in measured[0][0]
-    }
-
-
-def source(data: Any, size: int, rng: np.random.Generator | None, shuffle: bool, what: str = "data") -> Epoch:
-    """A function that gives an epoch's batches, made from what the user passed as data."""
-    if callable(data):
-        epoch: Epoch = data
-        return epoch
-    if isinstance(data, tuple | list) and len(data) > 1:
-        return lambda: batches(*data, size=size, rng=rng, shuffle=shuffle)
-    raise ArgumentTypeError(
-        f"fit: {what} must be a pair of arrays (x, y), or a function that gives an epoch's batches, not "
-        f"{in_words(data)}. "
-        "For batches of your own write lambda: mg.data.batches(x, y, 32, rng=rng)."
-    )
+    batch, samples = zip(*figures, strict=True)
+    return {name: float(np.average([each[name] for each in batch], weights=samples)) for name in batch[0]}
 
 
 @contextmanager

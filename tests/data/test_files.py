@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from micrograd_np import data
-from micrograd_np.data import idx
+from micrograd_np.data import readers
 
 CODES = {"u1": 0x08, "i1": 0x09, ">i2": 0x0B, ">i4": 0x0C, ">f4": 0x0D, ">f8": 0x0E}
 ARRAY = np.arange(24).reshape(2, 3, 4)
@@ -93,7 +93,7 @@ def test_mnist_with_labels_of_other_images(tmp_path):
 
 
 def test_fashion_mnist_is_looked_for_where_debian_puts_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(idx, "DEBIAN", str(tmp_path / "fashion"))
+    monkeypatch.setattr(readers, "FASHION_MNIST", tmp_path / "fashion")
     with pytest.raises(FileNotFoundError, match="apt install dataset-fashion-mnist"):
         data.fashion_mnist()
     (tmp_path / "fashion").mkdir()

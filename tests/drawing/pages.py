@@ -22,4 +22,6 @@ def network():
 
 
 def data(picture):
-    return json.loads(re.search(r'id="data">(.*?)</script>', picture.html)[1])
+    """What the page holds of the picture as it opens."""
+    held = json.loads(re.search(r'id="data">(.*?)</script>', picture.html)[1])
+    return held | held["views"][""]

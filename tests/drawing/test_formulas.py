@@ -5,9 +5,8 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np.drawing import draw
-from micrograd_np.expressions.formulas import shortened
-from micrograd_np.expressions.phrases import Phrase, short
-from micrograd_np.expressions.rules import read
+from micrograd_np.expressions.phrases import Phrase, short, shortened
+from micrograd_np.expressions.rules import read_rule
 from micrograd_np.ops import TABLE
 from micrograd_np.ops.conv import conv
 from micrograd_np.ops.pooling import max_pool
@@ -30,7 +29,10 @@ FORMULAS = [
 def test_the_rules_of_two_arguments(op, position, formula):
     row = TABLE[op]
     z = row.kernel(X, Y)
-    assert read(row.rules[position], np.ones_like(z), z, [X, Y], {}, [None, Phrase("l1"), Phrase("syn1")])[1] == formula
+    assert (
+        read_rule(row.rules[position], np.ones_like(z), z, [X, Y], {}, [None, Phrase("l1"), Phrase("syn1")])[1]
+        == formula
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def test_the_rules_of_two_arguments(op, position, formula):
 def test_the_rules_of_one_argument(op, formula):
     row = TABLE[op]
     z = row.kernel(X)
-    assert read(row.rules[0], np.ones_like(z), z, [X], {}, [Phrase("l2"), None])[1] == formula
+    assert read_rule(row.rules[0], np.ones_like(z), z, [X], {}, [Phrase("l2"), None])[1] == formula
 
 
 SPELLINGS = [
@@ -79,7 +81,7 @@ SPELLINGS = [
 
 @pytest.mark.parametrize(("rule", "formula"), SPELLINGS, ids=[formula for _, formula in SPELLINGS])
 def test_brackets_are_where_the_rule_has_them(rule, formula):
-    value, said = read(rule, Y, X * Y, [X], {}, [None, None])
+    value, said = read_rule(rule, Y, X * Y, [X], {}, [None, None])
     assert said == formula
     np.testing.assert_array_equal(value, rule(Y, X * Y, X))
 
@@ -110,7 +112,7 @@ def test_a_rule_that_leaves_numpys_protocols_still_gives_its_value():
     def rule(g, z, x):
         return np.asarray(g) * np.frombuffer(bytes(16), dtype=float)
 
-    value, said = read(rule, np.ones(2), np.ones(2), [np.ones(2)], {}, [None, None])
+    value, said = read_rule(rule, np.ones(2), np.ones(2), [np.ones(2)], {}, [None, None])
     assert said == ""
     assert value.tolist() == [0.0, 0.0]
 
@@ -120,7 +122,7 @@ def test_a_rule_of_ones_own_is_read_too():
     def cube(x):
         return x**3
 
-    assert read(cube.rules[0], np.ones(2), np.ones(2), [np.ones(2)], {}, [None, Phrase("w")])[1] == "g * 3 * w**2"
+    assert read_rule(cube.rules[0], np.ones(2), np.ones(2), [np.ones(2)], {}, [None, Phrase("w")])[1] == "g * 3 * w**2"
 
 
 ROWS = np.array([1, 0])

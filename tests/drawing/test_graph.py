@@ -8,7 +8,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn
 from micrograd_np.drawing import draw, explain, why_none
-from micrograd_np.drawing.graph import LARGE, graph_of, ops_of
+from micrograd_np.drawing.graph import LARGE, drawn_graph, ops_of
 from tests.drawing.scenes import scene
 
 
@@ -32,7 +32,7 @@ def nested(turns, inner):
 
 @pytest.mark.parametrize("output", [chain(3000)[1], nested(60, 100), nested(20, 400), nested(2000, 3)])
 def test_every_op_of_a_large_graph_is_shown_or_hidden_once(output):
-    ops, graph = ops_of([output]), graph_of([output])
+    ops, graph = ops_of([output]), drawn_graph([output])
     hidden = [op for gap in graph.hidden.values() for op in gap]
     built = [x for x in graph.values if getattr(x, "op", None) is not None]
     assert len(built) <= LARGE < len(ops)

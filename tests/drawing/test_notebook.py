@@ -1,4 +1,4 @@
-"""A tensor shows itself in a notebook."""
+"""A tensor, an explanation and a reason show themselves in a notebook."""
 
 import xml.etree.ElementTree as ET
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
+from micrograd_np.drawing import explain, why_none
 
 VALUES = [
     np.zeros((0, 3)),
@@ -37,3 +38,36 @@ def test_it_shows_name_shape_values_and_gradient():
 def test_a_result_names_its_op():
     h = np.exp(mg.Tensor(1.0, requires_grad=True))
     assert "op exp" in h._repr_html_()
+
+
+def table(html):
+    return [["".join(cell.itertext()) for cell in row] for row in ET.fromstring(html).iter("tr")]
+
+
+def test_an_explanation_is_a_table_with_its_mathematics_below():
+    x = mg.Tensor(np.ones((1, 1, 2, 2)), requires_grad=True, name="<x>")
+    loss = np.sum(mg.nn.MaxPool2d(2)(x) * 2.0)
+    loss.backward()
+    explained = explain(x, loss)
+    html = explained._repr_html_()
+    head, first, *_, last = table(html)
+    assert head == ["value", "shape", "rule", "from", "gradient"]
+    assert first == ["loss", "()", "the start", "", "1"]
+    assert last[0] == "<x>" and last[2].startswith("max_pool_input(g, ")
+    below = [p.text for p in ET.fromstring(html).findall("p")]
+    assert below[0].startswith("From loss back to <x>")
+    assert below[1].startswith("max_pool_input: each entry of g")
+    assert below[2] == f"$${explained.latex}$$"
+
+
+def test_a_reason_is_a_table_of_why_and_what_to_do():
+    data = mg.Tensor([1.0])
+    assert table(why_none(data)._repr_html_()) == [
+        ["why", "data is a constant: it does not ask for a gradient."],
+        ["what to do", "Create it with mg.Tensor(..., requires_grad=True)."],
+    ]
+    w = mg.Tensor([1.0], requires_grad=True)
+    loss = w * 2.0
+    assert table(why_none(w, loss)._repr_html_()) == [
+        ["why", "backward() has not been called on loss, which was computed from w."]
+    ]

@@ -47,6 +47,19 @@ def test_on_a_phone_the_lit_box_is_seen_whole(player):
         page.keyboard.press("ArrowRight")
 
 
+def test_in_a_frame_it_does_not_scroll_the_page_around_it(browser, tmp_path):
+    network()[0].save(tmp_path / "player.html")
+    frame = '<iframe src="player.html" style="width: 100%; height: 700px"></iframe>'
+    (tmp_path / "around.html").write_text(
+        f"<h1 style='height: 500px'>Top</h1>{frame}<p style='height: 2000px'>", "utf-8"
+    )
+    page = browser.new_page(viewport={"width": 390, "height": 800}, reduced_motion="reduce")
+    page.goto((tmp_path / "around.html").as_uri())
+    page.frame_locator("iframe").locator("#count").wait_for()
+    assert page.evaluate("window.scrollY") == 0
+    page.close()
+
+
 def test_rules_are_shown_where_there_is_no_gradient_yet(player):
     w = weight(2)
     page = player(draw(np.sum(np.exp(w))))
@@ -64,7 +77,7 @@ def test_a_part_from_an_earlier_backward_is_told_with_the_last_rule(player):
     page.keyboard.press("End")
     headings = page.locator("#panel h3").all_inner_texts()
     said = [re.sub(r"\s+\(2,\)$", "", heading) for heading in headings]
-    assert said[-2:] == ["from an earlier backward", "x's gradient, the sum"]
+    assert said[-2:] == ["part 3: from an earlier backward", "grad of x, the sum"]
 
 
 def test_a_program_says_once_that_it_has_no_numbers(player):
@@ -123,3 +136,61 @@ def test_a_long_name_breaks_in_the_panel(player):
         draw(mg.Tensor(1.0, requires_grad=True, name="long" * 50) * 2), viewport={"width": 390, "height": 800}
     )
     assert page.evaluate("(side => side.scrollWidth <= side.clientWidth)(document.getElementById('side'))")
+
+
+def test_each_part_has_a_name_for_a_screen_reader(player):
+    picture = network()[0]
+    page = player(picture)
+    names = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, [role=button], [role=group], [tabindex]")].map(
+            (part) => part.getAttribute("aria-label") || part.textContent.trim())"""
+    )
+    assert all(names)
+    assert {node.title or node.text for node in picture.scene.nodes} <= {name.split(", ")[0] for name in names}
+    assert page.get_attribute("html", "lang") == "en"
+    assert page.get_attribute("#panel", "aria-live") == "polite"
+    label = f"the graph of loss: {len(picture.scene.nodes)} boxes, {len(picture.scene.edges)} arrows"
+    assert page.get_attribute("#graph", "aria-label").startswith(label)
+    assert f'<svg role="img" aria-label="{label}"' in picture.svg
+
+
+def test_everything_is_reached_by_tab_and_its_focus_is_seen(player):
+    picture = network()[0]
+    page = player(picture)
+    reached, focused = set(), "document.activeElement.id || document.activeElement.tagName"
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate(focused))
+        if page.evaluate("document.activeElement.classList.contains('node')"):
+            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert {"previous", "play", "next", "slider", "predict", "fit", "SUMMARY"} <= reached
+    assert {node.id for node in picture.scene.nodes} <= reached
+    box = picture.scene.nodes[4]
+    page.focus(f"#{box.id}")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#panel h2") == (box.title or box.text)
+
+
+@pytest.mark.parametrize(("motion", "still"), [("reduce", True), ("no-preference", False)])
+def test_nothing_moves_for_a_reader_who_asks_for_that(player, motion, still):
+    page = player(network()[0], reduced_motion=motion)
+    times = page.evaluate(
+        "[...document.querySelectorAll('.node, .edge')].map(x => getComputedStyle(x).transitionDuration)"
+    )
+    assert {time == "0s" for time in times} == {still}
+
+
+def test_an_open_fold_fits_a_phone_and_is_printed_whole(player):
+    h = w = weight(2)
+    for i in (1, 2):
+        with mg.scope(f"layer {i}"):
+            h = np.tanh(h) * w
+    loss = np.sum(h)
+    loss.backward()
+    page = player(draw(loss, fold=["layer 1", "layer 2"]), viewport={"width": 390, "height": 800})
+    page.locator("#graph [aria-expanded=false]").first.click()
+    assert page.locator("#open").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.emulate_media(media="print")
+    opacity = "[...document.querySelectorAll('#graph .node')].map(x => getComputedStyle(x).opacity)"
+    assert set(page.evaluate(opacity)) == {"1"}

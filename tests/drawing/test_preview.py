@@ -32,7 +32,7 @@ def test_tiny_arrays_are_grids_of_numbers(values, cells):
 LINES = [
     (np.zeros((0, 3)), "empty"),
     (np.array(7.25), "7.25"),
-    (np.arange(10.0), "[0 1 2 3 4  5 6 7 8 9]"),
+    (np.arange(10.0), "[0 1 2 3 4 5 6 7 8 9]"),
     (np.arange(13.0), "0 … 12"),
     (np.array([0.1, -0.1]), "[0.100 -0.100]"),
     (np.arange(6.0).reshape(2, 3), "[0 1 2] [3 4 5]"),

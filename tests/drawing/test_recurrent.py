@@ -1,4 +1,4 @@
-"""Recurrent networks in a picture: a state of two parts is shown whole, and a layer's steps fold as a loop does."""
+"""Recurrent networks in a picture: a cell's state of two parts is shown whole, and the steps of a loop over it fold."""
 
 import numpy as np
 import pytest
@@ -43,14 +43,38 @@ def test_values_that_go_on_have_their_names_and_what_was_asked_for():
     assert "gradient" not in "".join(line for line in forward.splitlines() if "gives" in line)
 
 
-@pytest.mark.parametrize("layer", [nn.LSTM, nn.GRU, nn.RNN])
-def test_the_steps_of_a_layer_fold_as_a_loop_does(layer):
-    outputs, _ = layer(2, 3, rng=np.random.default_rng(0))(np.repeat(XS, 2, axis=0))
+def outputs_of(cell, xs):
+    """The outputs of a cell in a loop."""
+    state, outputs = None, []
+    for x in xs:
+        state = cell(x, state)
+        outputs.append(state[0] if isinstance(state, tuple) else state)
+    return np.concatenate(outputs)
+
+
+@pytest.mark.parametrize("cell", [nn.LSTMCell, nn.GRUCell, nn.RNNCell])
+def test_the_steps_of_a_cell_fold_as_a_loop_does(cell):
+    outputs = outputs_of(cell(2, 3, rng=np.random.default_rng(0)), np.repeat(XS, 2, axis=0))
     scene = draw(np.sum(outputs * outputs)).scene
     loops = [node.text for node in scene.nodes if node.text.startswith("8 × (")]
     assert len(loops) == 1
     assert "linear" in loops[0]
     assert len(scene.nodes) < min(60, scene.whole)
+
+
+@pytest.mark.parametrize("layer", [nn.LSTM, nn.GRU, nn.RNN])
+def test_a_layer_is_one_box_whatever_its_length(layer):
+    sizes = []
+    for steps in (2, 50):
+        outputs, _ = layer(2, 3, rng=np.random.default_rng(0))(np.ones((steps, 1, 2)))
+        loss = np.sum(outputs * outputs)
+        loss.backward()
+        scene = draw(loss).scene
+        sizes.append(len(scene.nodes))
+        assert [node.op for node in scene.nodes if node.op and node.op.endswith("_sequence")] == [
+            f"{layer.__name__.lower()}_sequence"
+        ]
+    assert sizes[0] == sizes[1] < 20
 
 
 def test_layers_that_are_alike_are_no_loop():
@@ -62,7 +86,7 @@ def test_layers_that_are_alike_are_no_loop():
 
 
 def test_the_many_values_that_a_loop_gives_to_one_operation_are_one_arrow():
-    out, _ = nn.LSTM(3, 4, rng=np.random.default_rng(0))(np.ones((20, 2, 3)))
+    out = outputs_of(nn.LSTMCell(3, 4, rng=np.random.default_rng(0)), np.ones((20, 2, 3)))
     loss = (out**2).sum()
     loss.backward()
     picture = draw(loss)
@@ -74,9 +98,10 @@ def test_the_many_values_that_a_loop_gives_to_one_operation_are_one_arrow():
     assert picture.dot.count(f"{loop.id} -> {given[0].head}") == 1
     assert picture.mermaid.count(f"{loop.id} -->") == picture.dot.count(f"{loop.id} -> ")
     assert "4 × item" in loop.text
-    told = [node.op for node in loop.inside.nodes if node.kind != "input"]
-    assert len(told) % 32 == 0  # whole turns of sixteen, as many at the beginning as at the end
-    assert told[:16] == told[-16:]
+    opened = picture.scene.opened[loop.id]
+    shown = [node.op or node.kind for node in opened.nodes if opened.frame == node.scope[: len(opened.frame)]]
+    assert shown.index("fold") % 17 == 0  # whole turns of seventeen, as many at the beginning as at the end
+    assert shown[:17] == shown[-17:]
 
 
 def test_four_gates_are_no_loop():

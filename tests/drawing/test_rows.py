@@ -5,7 +5,7 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np.core.names import Names
-from micrograd_np.drawing import dot, html, mermaid, text
+from micrograd_np.drawing import dot, html, text
 from micrograd_np.drawing.graph import walk
 from micrograd_np.drawing.programs import program_of
 from micrograd_np.drawing.scene import build
@@ -35,7 +35,7 @@ def test_every_row_is_drawn_and_the_parts_add_up_to_the_gradient(case):
         if edge.gradient is not None:
             assert edge.rule
             parts[edge.tail].append(edge.gradient)
-    assert all((dot.source(drawn), text.text(drawn), mermaid.mermaid(drawn), html.page(drawn, "<svg></svg>", "")))
+    assert all((dot.source(drawn), text.text(drawn), text.mermaid(drawn), html.page(drawn, {"": "<svg></svg>"}, "")))
     leaves = [each for each in drawn.nodes if each.kind == "leaf"]
     assert leaves
     for leaf in leaves:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from micrograd_np.drawing.script import ScriptError, draw_script
+from micrograd_np.drawing.picture import ScriptError, draw_script
 
 SCRIPT = """
 import numpy as np

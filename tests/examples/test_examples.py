@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from micrograd_np.data import idx
+from micrograd_np.data import readers
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples"
@@ -64,7 +64,8 @@ def printed(name):
 
 
 needs_fashion = pytest.mark.skipif(
-    not Path(idx.DEBIAN).is_dir(), reason="Fashion-MNIST is not on this machine: apt install dataset-fashion-mnist"
+    not Path(readers.FASHION_MNIST).is_dir(),
+    reason="Fashion-MNIST is not on this machine: apt install dataset-fashion-mnist",
 )
 NAMES = [pytest.param(name, marks=needs_fashion) if name == "fashion" else name for name in SHORT]
 

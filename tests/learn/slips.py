@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .solutions import attention_backward, batch_norm_backward, eleven_lines, order, softmax
+from .solutions import array_class, attention_backward, batch_norm_backward, eleven_lines, order, softmax
 
 
 def backward_that_overwrites(output):
@@ -82,6 +82,19 @@ def backward_of_the_first_parent(output):
             parent.grad += node.grad * slope
 
 
+def order_recursive(output):
+    found = []
+
+    def visit(node):
+        if node not in found:
+            for parent, _ in node.parents:
+                visit(parent)
+            found.append(node)
+
+    visit(output)
+    return reversed(found)
+
+
 def order_without_a_set(output):
     found = [output]
     for node in found:
@@ -120,6 +133,44 @@ def value_class_that_overwrites():
     return Value
 
 
+def array_class_with(**changes):
+    """The right class of arrays with some of its methods replaced."""
+
+    def answer():
+        kind = array_class()
+        for name, method in changes.items():
+            setattr(kind, name, method)
+        return kind
+
+    return answer
+
+
+def sum_without_ones(self):
+    return type(self + self)(self.data.sum(), ((self, lambda g: g),))
+
+
+def product_with_swapped_rules(self, other):
+    return type(self + self)(
+        self.data * other.data, ((self, lambda g: g * self.data), (other, lambda g: g * other.data))
+    )
+
+
+def walk_that_overwrites(self):
+    self.grad = 1.0
+    for node in order(self):
+        for parent, rule in node.parents:
+            parent.grad = rule(node.grad)
+
+
+def walk_too_early(self):
+    self.grad, found = 1.0, [self]
+    for node in found:
+        for parent, rule in node.parents:
+            parent.grad = parent.grad + rule(node.grad)
+            if parent not in found:
+                found.append(parent)
+
+
 def lookup_with_plain_indexing(g, table, index):
     d = np.zeros_like(table)
     d[index] += g
@@ -146,27 +197,44 @@ SLIPS = [
     ("chain", lambda a, b: ((1 - (a * b) ** 2) * b, (1 - (a * b) ** 2) * a), "taken of u"),
     ("sigmoid slope", lambda s: 1 - s, "factor s"),
     ("sigmoid slope", lambda s: 5.0, "is right"),
+    ("chain", lambda a, b: 1.0, "Return 2 numbers"),
+    ("chain", lambda a, b: print(b), "return"),
     ("used twice", lambda a: 2 * a, "by way of c"),
     ("two paths", lambda a: math.tanh(a), "by way of b"),
     ("order", lambda output: order(output)[::-1], "wrong way round"),
     ("order", lambda output: order(output)[:-1], "missing"),
     ("order", order_without_a_set, "twice"),
-    ("order", order_breadth_first, "not complete"),
+    ("order", order_breadth_first, "not be complete"),
     ("order", lambda output: [*order(output), output], "twice"),
+    ("order", lambda output: 5, "Return a list"),
+    ("order", order_recursive, "right for small graphs"),
     ("backward", backward_that_overwrites, "Gradients add"),
     ("backward", backward_in_preorder, "before it is complete"),
     ("backward", backward_breadth_first, "before it is complete"),
-    ("backward", backward_on_every_path, "every path"),
+    ("backward", backward_on_every_path, "each path"),
     ("backward", backward_recursive, "recursive"),
-    ("backward", backward_without_seed, "starts from output.grad = 1"),
+    ("backward", backward_without_seed, "output.grad = 1"),
     ("backward", backward_that_forgets_its_own_gradient, "multiply along a path"),
     ("backward", backward_of_the_first_parent, "some of the parents"),
     ("value class", value_class_that_overwrites, "shares add"),
+    ("value class", value_class_that_overwrites(), "shares add"),
+    ("value class", lambda: 5, "Return the class"),
+    ("value class", lambda: 1 / 0, "ZeroDivisionError"),
+    ("value class", array_class_with(tanh=lambda self: self), "the value is"),
+    ("array class", array_class_with(sum=sum_without_ones), "the gradient of x has shape ()"),
+    (
+        "array class",
+        array_class_with(__mul__=product_with_swapped_rules),
+        "(x * y).sum(): the gradient of x is wrong in 15",
+    ),
+    ("array class", array_class_with(backward=walk_that_overwrites), "used twice gets a share from each use"),
+    ("array class", array_class_with(backward=walk_too_early), "must wait"),
+    ("tanh", lambda g, x: print(g), "End the function with `return"),
     ("tanh", lambda g, x: 1 - np.tanh(x) ** 2, "g is left out"),
     ("tanh", lambda g, x: g * (1 - x**2), "taken of x"),
     ("tanh", lambda g, x: -g * (1 - np.tanh(x) ** 2), "minus the gradient"),
     ("matmul", lambda g, x, w: (x.T @ g, g @ w.T), "wrong order"),
-    ("matmul", lambda g, x, w: (g @ w.T, (x.T @ g) / len(x)), "average"),
+    ("matmul", lambda g, x, w: (g @ w.T, (x.T @ g) / len(x)), "number of rows"),
     ("matmul", lambda g, x, w: (g @ w.T, (x.T @ g).T), "shape"),
     ("bias", lambda g, x, b: (g, g), "over axis 0"),
     ("bias", lambda g, x, b: (g, g.mean(axis=0)), "mean over the rows"),
@@ -176,24 +244,26 @@ SLIPS = [
     ("mean", lambda g, x: np.broadcast_to(g, x.shape), "rule of the sum"),
     ("mean", lambda g, x: np.broadcast_to(g / len(x), x.shape), "number of rows"),
     ("lookup", lookup_with_plain_indexing, "np.add.at"),
-    ("maximum", lambda g, x: g, "mask is missing"),
-    ("maximum", lambda g, x: g * (x < 0), "wrong way round"),
-    ("maximum", lambda g, x: g * (x > 0) * (g > 0), "mask is taken of g too"),
+    ("relu", lambda g, x: g, "passed on everywhere"),
+    ("relu", lambda g, x: g * (x >= 0), "not x >= 0"),
+    ("relu", lambda g, x: g * (x < 0), "x is negative"),
+    ("relu", lambda g, x: g * (x > 0) * (g > 0), "sign of g decides too"),
     ("l2_delta", lambda y, z2: sigmoid(z2) - y, "slope of the sigmoid is left out"),
     ("l2_delta", lambda y, z2: (y - sigmoid(z2)) * sigmoid(z2) * (1 - sigmoid(z2)), "minus the gradient"),
     ("l1_delta", lambda g, z1, syn1: g @ syn1.T, "l1_error"),
     ("l1_delta", lambda g, z1, syn1: (g @ syn1.T) * z1 * (1 - z1), "taken of z1"),
     ("eleven lines", lambda X, y, a, b: eleven_lines(X, y, a, b)[::-1], "wrong order"),
-    ("eleven lines", lambda X, y, a, b: tuple(v / len(X) for v in eleven_lines(X, y, a, b)), "averages"),
+    ("eleven lines", lambda X, y, a, b: tuple(v / len(X) for v in eleven_lines(X, y, a, b)), "number of rows"),
     ("softmax", lambda g, x: g * softmax(x) * (1 - softmax(x)), "diagonal"),
     ("softmax", lambda g, x: g * softmax(x), "denominator"),
     ("log_softmax", lambda g, x: g - softmax(x) * g, "row's sum"),
+    ("log_softmax", lambda g, x: g - softmax(x), "not multiplied by anything"),
     ("cross_entropy", lambda s, y: softmax(s) - np.eye(4)[y], "1/N"),
     ("cross_entropy", lambda s, y: softmax(s) / len(y), "not subtracted"),
     ("cross_entropy", lambda s, y: (softmax(s) - np.eye(4)[y]) / 4, "number of classes"),
     ("dropout", lambda g, x, mask: g * mask, "scale"),
     ("layer_norm", lambda g, x, a, b: batch_norm_backward(g, x, a, b), "axis 0"),
-    ("batch_norm", batch_norm_mean_held, "mean is taken for a constant"),
+    ("batch_norm", batch_norm_mean_held, "mean is treated as a constant"),
     (
         "attention",
         lambda g, q, k, v: (
@@ -202,7 +272,7 @@ SLIPS = [
         ),
         "1 / sqrt(D)",
     ),
-    ("max_pool", lambda g, x: np.repeat(g, 2, axis=1) / 2, "shared out"),
+    ("max_pool", lambda g, x: np.repeat(g, 2, axis=1) / 2, "Half of g"),
     ("distance", lambda g, x, y: (g[:, None] * (x - y), g[:, None] * (y - x)), "division by the distance"),
     ("newton", lambda f, x: x, "is right"),
 ]

@@ -78,6 +78,37 @@ def value_class():
     return Value
 
 
+def array_class():
+    class Value:
+        def __init__(self, data, parents=()):
+            self.data, self.parents, self.grad = data, parents, 0.0  # pairs (parent, rule)
+
+        def __add__(self, other):
+            return Value(self.data + other.data, ((self, lambda g: g), (other, lambda g: g)))
+
+        def __mul__(self, other):
+            return Value(self.data * other.data, ((self, lambda g: g * other.data), (other, lambda g: g * self.data)))
+
+        def __matmul__(self, other):
+            rules = (self, lambda g: g @ other.data.T), (other, lambda g: self.data.T @ g)
+            return Value(self.data @ other.data, rules)
+
+        def tanh(self):
+            z = np.tanh(self.data)
+            return Value(z, ((self, lambda g: g * (1 - z * z)),))
+
+        def sum(self):
+            return Value(self.data.sum(), ((self, lambda g: g * np.ones_like(self.data)),))
+
+        def backward(self):
+            self.grad = 1.0
+            for node in order(self):
+                for parent, rule in node.parents:
+                    parent.grad = parent.grad + rule(node.grad)
+
+    return Value
+
+
 def tanh_backward(g, x):
     return g * (1 - np.tanh(x) ** 2)
 

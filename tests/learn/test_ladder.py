@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from micrograd_np import cli, learn
-from micrograd_np.learn import ladder, progress
+from micrograd_np.learn import ladder
 
 from . import solutions
 from .test_exercises import function_of
@@ -20,7 +20,7 @@ LESSONS = ladder.lessons()
 
 @pytest.fixture(autouse=True)
 def own_progress(tmp_path, monkeypatch):
-    monkeypatch.setenv(progress.VARIABLE, str(tmp_path / "progress.json"))
+    monkeypatch.setenv(ladder.PROGRESS, str(tmp_path / "progress.json"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "")  # no Jupyter is started
 
@@ -90,7 +90,7 @@ def test_the_command_lists_what_is_done_and_names_the_next(capsys):
 
 def test_the_command_goes_on_to_the_next_lesson(capsys, tmp_path):
     for name in ("slope", "product", "square"):
-        progress.keep(name)
+        ladder.keep(name)
     assert cli.main(["learn", "next"]) == 0
     assert "lesson_2.ipynb written" in capsys.readouterr().out
     assert (tmp_path / "lesson_2.ipynb").exists()
@@ -100,7 +100,7 @@ def test_the_command_goes_on_to_the_next_lesson(capsys, tmp_path):
 
 def test_at_the_end_it_says_so(capsys):
     for name in learn.EXERCISES:
-        progress.keep(name)
+        ladder.keep(name)
     assert cli.main(["learn"]) == 0
     assert "All exercises are done." in capsys.readouterr().out
     assert cli.main(["learn", "next"]) == 0

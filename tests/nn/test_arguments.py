@@ -6,7 +6,6 @@ the signatures: a new argument without an entry fails.
 
 import inspect
 import pydoc
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -24,7 +23,7 @@ DECAY = [(1.0, "below 1, not 1.0"), (-0.1, "not -0.1"), (None, "not None"), (np.
 FRACTION = [(1.1, "0 to 1, not 1.1"), (-0.1, "not -0.1"), (None, "not None")]
 NUMBER = [(None, "not None"), (np.inf, "not inf"), ("a", "not 'a'")]
 DTYPE = [(int, "floating-point numbers, such as float or 'float32', not int"), (None, "not None"), ("f99", "not 'f99'")]
-RNG = [(0, "rng must be a Generator, not 0. Write rng=np.random.default_rng(seed)"), (np.random, "not a module")]
+RNG = [(0, "rng must be a Generator, such as rng=np.random.default_rng(seed), not 0"), (np.random, "not a module")]
 INIT = [(3, "init must be a function, not 3"), (lambda rng, shape: np.zeros(3), "init must return an array of shape")]
 EACH = [*SIZE[:3], ((1, 2, 3), "axes that the kernel moves along, not (1, 2, 3)")]
 EACH_PADDING = [*COUNT[:2], ((1, 2, 3), "axes that the kernel moves along")]
@@ -61,7 +60,7 @@ TRANSPOSED = {name: bad for name, bad in CONVOLUTION.items() if name != "padding
     "padding": [*EACH_PADDING, ("same", "not 'same'")],
     "output_padding": [
         *EACH_PADDING,
-        (1, "output_padding must be below stride, and 1 is not below 1"),
+        (1, "output_padding must be below stride or dilation, and .* is below neither"),
     ],
 }
 REDUCTION_OF_LAYER = [("average", "reduction must be one of 'mean', 'sum', 'none', not 'average'"), (None, "not None")]
@@ -108,7 +107,7 @@ ENTRIES_OF_LOGITS = {"logits": UNEQUAL, "target": UNEQUAL}
 LOGITS = {"logits": np.zeros((2, 3)), "labels": np.array([0, 1])}
 
 
-APPROXIMATE = {name: [("sin", "'none' or 'tanh', not 'sin'")] for name in inspect.signature(nn.GELU).parameters}
+APPROXIMATE = {name: [("sin", "one of 'none', 'tanh', not 'sin'")] for name in inspect.signature(nn.GELU).parameters}
 
 
 BATCH_SIZE = [(0, "such as size=32, not 0"), (None, "such as size=32, not Y (8,)"), (2.5, "not 2.5")]
@@ -391,7 +390,7 @@ POSITIONAL = {data.batches: (X, Y), data.split: (X, Y)}
 # Messages that name another thing than the function or its argument: the learning rate, the file, the user's array.
 INDIRECT = {"have different shapes", "lr must be a number of at least 0, not -0.001", "nan or inf", "no such file"}
 INDIRECT |= {"was not given weight, bias of this model", "saved as .npz or .safetensors", "must be a tuple (x, y)"}
-ELSEWHERE = {nn.Module, nn.init, optim.Optimiser, optim.Schedule, data.digits, data.iris, data.mnist}
+ELSEWHERE = {nn.Module, nn.init, nn.functional, optim.Optimiser, optim.Schedule, data.digits, data.iris, data.mnist}
 ELSEWHERE |= {data.fashion_mnist, data.read_idx, data.text}
 BAD = [
     (f, name, value, says) for f, (_, bad) in CASES.items() for name, entries in bad.items() for value, says in entries
@@ -423,18 +422,6 @@ def test_a_bad_argument_is_refused_in_words(f, name, value, says):
     assert all(np.array_equal(p.data, old) for p, old in zip(MODEL.parameters(), before, strict=True)) or f is mg.fit
 
 
-def described(doc):
-    """The arguments that a docstring's section on parameters describes, each on lines of its own below its name."""
-    lines = (doc or "").partition("Parameters\n")[2].partition("\n\n")[0].splitlines()[1:]
-    depth = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-    found = set()
-    for line, below in pairwise([*lines, ""]):
-        if line[depth : depth + 1].strip() and below[: depth + 4].strip() == "" and below.strip():
-            found |= {name.strip(" *") for name in line.partition(" :")[0].split(",")}
-    return found
-
-
 @pytest.mark.parametrize("f", [*CASES, mg.save, mg.load], ids=lambda f: f.__name__)
-def test_help_describes_every_argument(f):
-    assert set(inspect.signature(f).parameters) - described(f.__doc__) - {"self"} == set()
+def test_help_shows_no_default_that_cannot_be_read(f):
     assert "<function" not in pydoc.render_doc(f).partition("Methods defined")[0].partition("Static methods")[0]

@@ -387,3 +387,10 @@ BAD = [
 def test_what_does_not_fit_is_said(call, message):
     with pytest.raises((ValueError, TypeError, IndexError), match=message):
         call()
+
+
+def test_completion_of_a_layer_shows_its_arguments_parameters_and_methods():
+    layers = {nn.ReLU(): set(), nn.GELU(): {"approximate"}, nn.AdaptiveAvgPool1d(2): {"output_size"}}
+    layers |= {nn.Conv2d(1, 1, 1): {"weight", "bias", "stride", "padding", "dilation", "groups"}}
+    for layer, names in layers.items():
+        assert {name for name in set(dir(layer)) - set(dir(nn.Module())) if name[0] != "_"} == names

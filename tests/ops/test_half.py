@@ -8,6 +8,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn
 from micrograd_np.ops.primitive import Elementwise
+from micrograd_np.ops.recurrent import Sequence
 
 from .cases import CASES, ROWS
 from .checks import leaves, pull_back
@@ -79,8 +80,11 @@ def gradient_of(case, values):
 OTHERS = [c for c in CASES if not isinstance(c.row, Elementwise) and c.row.name != "apart"]  # a part of linalg's rules
 
 
-@pytest.mark.parametrize("scale", [1, 300, 1e-3])
-@pytest.mark.parametrize("case", OTHERS, ids=lambda case: case.name)
+# With inputs of ±300 all gates of a sequence are closed: what is left of a gradient is the rounding of 1 - tanh².
+SCALED = [(c, scale) for c in OTHERS for scale in (1, 300, 1e-3) if scale < 300 or not isinstance(c.row, Sequence)]
+
+
+@pytest.mark.parametrize(("case", "scale"), SCALED, ids=lambda x: getattr(x, "name", x))
 def test_a_case(case, scale):
     values = [(scale * x).astype(HALF) for x in case.values]
     try:

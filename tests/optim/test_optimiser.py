@@ -1,6 +1,7 @@
 """Optimisers as things: groups, options that can be set, states that can be kept, and what they say of bad input."""
 
 import copy
+import inspect
 import pickle
 
 import numpy as np
@@ -300,3 +301,12 @@ def test_an_optimiser_of_ones_own_gets_each_parameter_alone():
     p.grad, q.grad = [3.0, 4.0], [2.0]
     Normalised([p, q], lr=1.0).step()
     assert np.allclose([*p.data, *q.data], [-0.6, -0.8, -1.0])
+
+
+PUBLIC = set("load_state_dict lr param_groups state state_dict step update zero_grad".split())
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad])
+def test_completion_shows_what_a_user_calls(kind):
+    shown = {name for name in dir(kind([nn.Parameter([1.0])])) if name[0] != "_"}
+    assert shown - set(inspect.signature(kind).parameters) == PUBLIC - {"lr"}

@@ -44,7 +44,7 @@ def trained(model, optimiser, loss, *args):
         optimiser.step()
         return value
 
-    return run, [args] * 6, [*model.parameters(), *(x for _, x in optimiser.named_state())]
+    return run, [args] * 6, [*model.parameters(), *(x for _, x in optimiser._named_state())]
 
 
 def classified(model, x, y):

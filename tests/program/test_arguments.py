@@ -76,6 +76,33 @@ def test_what_it_was_not_traced_for_is_refused(f, traced, args, kwargs, error, s
     assert "trace again with these arguments, mg.trace(" in str(caught.value) or "Give it once" in str(caught.value)
 
 
+def nested(x, kind):
+    for _ in range(2000):
+        x = kind(x)
+    return x
+
+
+@pytest.mark.parametrize("kind", [lambda x: [x], lambda x: (x,), lambda x: {0: x}], ids=["list", "tuple", "dict"])
+def test_containers_may_be_nested_deeply(kind):
+    inside, outside = [], nested(2.0, kind)
+
+    def innermost(tree):
+        while not hasattr(tree, "dtype"):
+            tree = tree[0]
+        return tree
+
+    read = mg.compile(lambda tree: innermost(tree) * len(outside))
+    made = mg.compile(lambda x: nested(x * 2, kind))
+    for i in range(5):
+        assert read(nested(X + i, kind)).tolist() == (X + i).tolist()
+        inside.append(innermost(made(X + i)))
+    assert inside[-1].tolist() == (2 * (X + 4)).tolist()
+    assert len(read.programs) == len(made.programs) == 1
+    assert mg.trace(innermost)(nested(X, kind))(nested(Y, kind)).tolist() == Y.tolist()
+    with pytest.raises(TypeError, match="too deep for a text"):
+        mg.trace(lambda x: nested(x * 2, kind))(X)
+
+
 def test_arguments_are_known_by_their_names():
     program = mg.trace(loss)(X, Y)
     assert program(y=Y, x=X) == program(X, Y) == loss(X, Y)

@@ -1,5 +1,7 @@
 """A compiled step of each row of the table, and of a model under each optimiser, does what eager does, to the bit."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -40,15 +42,13 @@ def test_every_row(case):
     twin, ys = descent(case, weights)
     compiled = mg.compile(twin)
     kept = []
-    try:
+    masked = case.name in ("getitem-4", "getitem-6")
+    with pytest.warns(UserWarning, match="depends on the values") if masked else nullcontext():
         for _ in range(4):
             expected, found = step(), compiled()
             assert same(expected, found)
             assert same(xs, ys)
             kept.append((found, [np.array(x.data) for x in flatten(found)[0] if x is not None]))
-    except TypeError as error:
-        assert "depends on the values" in str(error) and case.row.name == "getitem"
-        return
     for found, before in kept:  # no later call wrote into what an earlier one returned
         assert same([x for x in flatten(found)[0] if x is not None], before)
     for _ in range(3):

@@ -28,7 +28,7 @@ def training():
         return loss
 
     def state():
-        held = dict(model.named_tensors()) | dict(optimiser.named_state())
+        held = dict(model.named_tensors()) | dict(optimiser._named_state())
         arrays = {name: x.data.copy() for name, x in held.items()}
         gradients = {f"grad of {name}": x.grad for name, x in held.items()}
         return arrays | gradients | {"rng": np.array([rng.bit_generator.state["state"]["state"]], dtype=object)}

@@ -161,6 +161,23 @@ def test_an_array_that_shows_the_memory_of_what_is_written_is_refused():
         mg.trace(step)(np.ones(2))
 
 
+LAYOUTS = {
+    "broadcast times 1": lambda x: (np.broadcast_to(x[:1], x.shape) * 1.0) @ x,
+    "a number, broadcast and scaled": lambda x: (np.broadcast_to(x[0, 0], x.shape) * 0.1) @ x,
+    "columns less 0": lambda x: np.sum((x[:, ::2] - 0.0) @ x[:3], axis=0),
+    "a broadcast column beside a transpose": lambda x: np.broadcast_to(x[:, :1], x.shape) * 1.0 + np.exp(x.T).T,
+}
+
+
+@pytest.mark.parametrize("f", LAYOUTS.values(), ids=LAYOUTS)
+def test_what_is_simplified_lies_in_memory_as_it_did(f):
+    x = mg.Tensor(np.random.default_rng(0).normal(size=(5, 5)))
+    program, compiled, expected = mg.trace(f)(x), mg.compile(f), f(x).data
+    found = [compiled(x).data for _ in range(4)]
+    for z in (program(x), found[-1]):
+        assert (z.tobytes(), z.strides) == (expected.tobytes(), expected.strides)
+
+
 def test_a_broadcast_that_is_written_has_no_gaps():
     u, v = mg.Tensor(np.zeros((2, 2))), mg.Tensor(np.ones((2, 2)))
 

@@ -54,6 +54,8 @@ def test_eager_printed_and_compiled(steps, dtype, seed):
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(STEP, min_size=1, max_size=6), st.integers(0, 99))
+@example([(30, 0, 0), (18, 2, 0), (0, 0, 0), (1, 0, 0)], 1)  # a spread cotangent times 1 becomes an operand of BLAS
+@example([(30, 0, 0), (18, 2, 0), (0, 0, 0), (0, 0, 0)], 0)
 def test_steps_that_write(steps, seed):
     """A weight is updated by its gradient, and the next call goes on from there."""
     loss, rng = built(steps), np.random.default_rng(seed)

@@ -291,7 +291,7 @@ def adam_step():
         optimiser.step()
         return loss
 
-    return step, [*model.parameters(), *(x for _, x in optimiser.named_state())]
+    return step, [*model.parameters(), *(x for _, x in optimiser._named_state())]
 
 
 def test_an_update_is_one_function_which_is_called_for_each_parameter():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...expressions.phrases import ATOM
-from ...expressions.phrases import number as written
+from ...expressions.phrases import number_literal as written
 from ..ir import Step, Value
 
 KINDS = tuple(map(np.dtype, ("f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")))

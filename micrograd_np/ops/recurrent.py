@@ -1,0 +1,217 @@
+"""Recurrent networks: one step of each cell, and rows for a whole sequence of steps.
+
+A step takes what the input and the state add to its gates; cells call it with Tensors, the kernels with arrays. The
+rule of a sequence computes the slopes of all steps at once from the recorded states, and then walks back along the
+steps, with one matrix product each. The cotangents of all arguments come out of that one walk: so the arguments are
+packed into one node, and the rule returns the cotangents of all of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .half import in_single
+from .identity import pack_copies
+from .nn import linear, relu, rows, sigmoid
+from .primitive import Bound, MultiOutput, Outputs, as_array, example, item
+from .primitive import Drawn as D
+
+# One step. x and from_h are lists: what the input and the state add to each gate.
+
+
+def rnn_step(x: Any, from_h: Any, nonlinearity: str) -> Any:
+    """The next state of an Elman network: tanh or relu of a sum (Elman 1990)."""
+    z = x + from_h
+    return np.tanh(z) if nonlinearity == "tanh" else relu(z)
+
+
+def gru_step(x: Any, from_h: Any, h: Any) -> Any:
+    """The next state of a gated recurrent unit (Cho et al. 2014); the reset gate acts after the matrix product."""
+    update = sigmoid(x[1] + from_h[1])
+    new = np.tanh(x[2] + sigmoid(x[0] + from_h[0]) * from_h[2])
+    return new + update * (h - new)
+
+
+def lstm_step(gates: Any, c: Any) -> Any:
+    """The next state (h, c) of a long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000)."""
+    write, keep, value, read = gates
+    c = sigmoid(keep) * c + sigmoid(write) * np.tanh(value)
+    return sigmoid(read) * np.tanh(c), c
+
+
+# Sequences, forward. The rules read what the states added to the gates, so that is an output, too.
+
+
+def gates_of(x: Any, count: int) -> list[Any]:
+    """The parts of the last axis, as views; np.split would take as long as the rest of a step."""
+    size = x.shape[-1] // count
+    return [x[..., i * size : (i + 1) * size] for i in range(count)]
+
+
+def in_order(steps: int, reverse: bool) -> Any:
+    return range(steps)[::-1] if reverse else range(steps)
+
+
+def _rnn(packed: Any, reverse: bool, nonlinearity: str) -> Any:
+    """The states of an Elman network along a sequence."""
+    from_x, h, w, *bias = packed
+    states = [h] * len(from_x)
+    for t in in_order(len(from_x), reverse):
+        states[t] = h = rnn_step(from_x[t : t + 1], linear(h, w, *bias), nonlinearity)
+    return (np.concatenate(states),)
+
+
+def _gru(packed: Any, reverse: bool) -> Any:
+    """The states of a gated recurrent unit along a sequence, and what they added to the gates."""
+    from_x, h, w, *bias = packed
+    states, added = [h] * len(from_x), [h] * len(from_x)
+    for t in in_order(len(from_x), reverse):
+        added[t] = from_h = linear(h, w, *bias)
+        states[t] = h = gru_step(gates_of(from_x[t : t + 1], 3), gates_of(from_h, 3), h)
+    return np.concatenate(states), np.concatenate(added)
+
+
+def _lstm(packed: Any, reverse: bool) -> Any:
+    """The states h and c of a long short-term memory along a sequence, and what they added to the gates."""
+    from_x, h, c, w, *bias = packed
+    states, memories, added = [h] * len(from_x), [c] * len(from_x), [h] * len(from_x)
+    for t in in_order(len(from_x), reverse):
+        added[t] = from_h = linear(h, w, *bias)
+        h, c = lstm_step(gates_of(from_x[t : t + 1] + from_h, 4), c)
+        states[t], memories[t] = h, c
+    return np.concatenate(states), np.concatenate(memories), np.concatenate(added)
+
+
+# Sequences, backward.
+
+
+def unpacked(packed: Any) -> list[Any]:
+    return [item(packed, i) for i in range(len(packed))]
+
+
+def steps_before(z: Any, first: Any, reverse: bool) -> Any:
+    """The state that each step began with."""
+    return np.concatenate([z[1:], first] if reverse else [first, z[:-1]])
+
+
+def plus(x: Any, y: Any) -> Any:
+    """The sum of two cotangents, of which None is a zero."""
+    return y if x is None else x if y is None else x + y
+
+
+def part(g: Any, t: int) -> Any:
+    return None if g is None else g[t]
+
+
+def walk_back(g: Any, g_added: Any, slopes: Any, kept: Any, w: Any, reverse: bool) -> tuple[Any, Any, Any]:
+    """The cotangents of all states, their parts for the gates, and the cotangent of the first state.
+
+    Parameters
+    ----------
+    g : (L, N, H)
+        What comes to the states from outside.
+    g_added : (L, N, G · H) or None
+        What comes from outside to that which the states add to the gates.
+    slopes : (L, N, G, H)
+        The derivative of a state in each of its G gates.
+    kept : (L, N, H) or None
+        The derivative of a state in the state before, not by way of the gates.
+    w : (G · H, H)
+    """
+    totals, gates = [g] * len(slopes), [g] * len(slopes)
+    carried: Any = None
+    for t in in_order(len(slopes), not reverse):
+        totals[t] = total = plus(g[t], carried)
+        gates[t] = by_gate = np.reshape(np.expand_dims(total, -2) * slopes[t], (*total.shape[:-1], w.shape[0]))
+        carried = plus(np.matmul(plus(by_gate, part(g_added, t)), w), None if kept is None else total * kept[t])
+    return np.stack(totals), np.stack(gates), np.expand_dims(carried, 0)
+
+
+def of_weights(g: Any, before: Any, bias: Any) -> list[Any]:
+    """The cotangents of weight and bias, of all steps in one product, from those of what the states add."""
+    return [np.matmul(rows(g).T, rows(before)), *[np.sum(rows(g), axis=0) for _ in bias]]
+
+
+def _rnn_rule(g: Any, z: Any, packed: Any, reverse: bool, nonlinearity: str) -> Any:
+    (g,), (z,), (_, h, w, *bias) = g, z, unpacked(packed)
+    slope = 1 - z * z if nonlinearity == "tanh" else ~(z <= 0)
+    _, gates, first = walk_back(g, None, np.expand_dims(slope, -2), None, w, reverse)
+    return Outputs([gates, first, *of_weights(gates, steps_before(z, h, reverse), bias)])
+
+
+def _gru_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
+    (g, g_added), (z, added), (from_x, h, w, *bias) = g, z, unpacked(packed)
+    before, size = steps_before(z, h, reverse), z.shape[-1]
+    gates = sigmoid(from_x[..., : 2 * size] + added[..., : 2 * size])
+    reset, update, added_new = gates[..., :size], gates[..., size:], added[..., 2 * size :]
+    new = np.tanh(from_x[..., 2 * size :] + reset * added_new)
+    to_new = (1 - update) * (1 - new * new)
+    to_gates = np.concatenate([to_new * added_new, before - new], -1) * (gates * (1 - gates))
+    slopes = np.reshape(np.concatenate([to_gates, to_new * reset], -1), (*z.shape[:-1], 3, size))
+    g = np.zeros_like(z) if g is None else g
+    totals, by_gate, first = walk_back(g, g_added, slopes, update, w, reverse)
+    to_x = np.concatenate([by_gate[..., : 2 * size], totals * to_new], -1)
+    return Outputs([to_x, first, *of_weights(plus(by_gate, g_added), before, bias)])
+
+
+def _lstm_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
+    """Two cotangents walk back: that of c goes on by way of the gate `keep`, that of h by way of all gates."""
+    (g_h, g_c, g_added), (hs, cs, added), (from_x, h, c, w, *bias) = g, z, unpacked(packed)
+    before, c_before, size = steps_before(hs, h, reverse), steps_before(cs, c, reverse), hs.shape[-1]
+    gates = from_x + added
+    inner, read = sigmoid(gates[..., : 2 * size]), sigmoid(gates[..., 3 * size :])
+    write, keep = inner[..., :size], inner[..., size:]
+    value, shown = np.tanh(gates[..., 2 * size : 3 * size]), np.tanh(cs)
+    to_inner = np.concatenate([value, c_before], -1) * (inner * (1 - inner))
+    slopes = np.concatenate([to_inner, write * (1 - value * value)], -1)
+    slopes = np.reshape(slopes, (*cs.shape[:-1], 3, size))
+    to_c, to_read = read * (1 - shown * shown), shown * (read * (1 - read))
+    g_h = np.zeros_like(hs) if g_h is None else g_h
+    by_gate = [g_h] * len(hs)
+    h_carried: Any = None
+    c_carried: Any = None
+    for t in in_order(len(hs), not reverse):
+        of_h = plus(g_h[t], h_carried)
+        of_c = plus(plus(of_h * to_c[t], part(g_c, t)), c_carried)
+        by_c = np.reshape(np.expand_dims(of_c, -2) * slopes[t], (*of_c.shape[:-1], 3 * size))
+        by_gate[t] = gates_now = np.concatenate([by_c, of_h * to_read[t]], -1)
+        h_carried, c_carried = np.matmul(plus(gates_now, part(g_added, t)), w), of_c * keep[t]
+    to_x = np.stack(by_gate)
+    first = [np.expand_dims(h_carried, 0), np.expand_dims(c_carried, 0)]
+    return Outputs([to_x, *first, *of_weights(plus(to_x, g_added), before, bias)])
+
+
+def _bind(*arrays: Any, **params: Any) -> Bound:
+    return (pack_copies(*[as_array(x) for x in arrays]),), params
+
+
+class Sequence(MultiOutput):
+    """A row for all steps of a sequence; float16 is computed in float32, and rounded once."""
+
+    call_with_binding = in_single(MultiOutput.call_with_binding)
+
+
+def sequence(kernel: Any, rule: Any, gates: int, states: int, *options: dict[str, Any]) -> Any:
+    """A row for sequences; its examples go both ways, with and without a batch and a bias, for each of the options."""
+    size = 2 * gates
+    batch = [D(3, 2, size), *[D(1, 2, 2)] * states, D(size, 2)]
+    alone = [D(3, size), *[D(1, 2)] * states, D(size, 2), D(size)]
+    examples = [
+        called
+        for params in options
+        for called in (
+            example(*batch, D(size), reverse=False, **params),
+            example(*batch, reverse=True, **params),
+            example(*alone, reverse=False, **params),
+        )
+    ]
+    return Sequence(
+        kernel, rule, bind=_bind, zeros=False, domain=(-1, 1), decomposition=kernel, exact=False, examples=examples
+    )
+
+
+rnn_sequence = sequence(_rnn, _rnn_rule, 1, 1, {"nonlinearity": "tanh"}, {"nonlinearity": "relu"})
+gru_sequence = sequence(_gru, _gru_rule, 3, 1, {})
+lstm_sequence = sequence(_lstm, _lstm_rule, 4, 2, {})
