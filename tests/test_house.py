@@ -31,7 +31,7 @@ SHARED = set("fitted forward given is_array parts same table times weights".spli
 # Modules that still ask for an op by its name, to read a field of its row instead.
 COMPARING = set(
     """
-    checking/replay.py checking/slips.py expressions/source.py program/codegen.py program/simplify.py program/source.py
+    checking/replay.py checking/places.py expressions/source.py program/codegen.py program/simplify.py program/source.py
     program/trace.py program/numba_backend/formulas.py program/numba_backend/nests.py program/numba_backend/numbers.py
     program/numba_backend/text.py
     """.split()
