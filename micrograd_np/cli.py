@@ -58,7 +58,7 @@ def commands() -> argparse.ArgumentParser:
     add("--out", type=Path, default=Path("article"), metavar="DIR", help="where to draw (article/)")
     add("--steps", type=count, default=STEPS, metavar="N", help=f"train for fewer than {STEPS:,} steps")
     add = command("draw", run_draw, "run a script and draw the graph of what it computed last")
-    formats = "the suffix names the format: .html, .svg, .png, .pdf, .dot, .mmd, .md, .txt, .py (graph.html)"
+    formats = "the suffix names the format: .html, .svg, .png, .pdf, .dot, .mmd, .txt, .py (graph.html)"
     add("script", metavar="FILE.py[:FUNCTION]")
     add("arguments", nargs="*", metavar="ARGUMENT", help="what the script finds in sys.argv; its options after --")
     add("--out", type=Path, default=Path("graph.html"), metavar="PATH", help=formats)

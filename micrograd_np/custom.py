@@ -15,7 +15,7 @@ from .core.errors import ArgumentTypeError, NonFiniteError, ShapeError
 from .core.names import caller_location, format_location
 from .core.tensor import Tensor
 from .core.versions import innermost
-from .ops.primitive import Bound, Primitive, as_array
+from .ops.primitive import Bound, Primitive, as_array, remembered
 
 
 def custom_op(*rules: Rule | None, broadcasts: bool = False) -> Callable[[Callable[..., Any]], CustomOp]:
@@ -47,6 +47,12 @@ def custom_op(*rules: Rule | None, broadcasts: bool = False) -> Callable[[Callab
     """
 
     def decorate(function: Callable[..., Any]) -> CustomOp:
+        if not callable(function):  # `@custom_op` without a rule: what was to be decorated is here the rule
+            name = getattr(rules[0], "__name__", "f") if rules else "f"
+            raise ArgumentTypeError(
+                f"custom_op takes a rule for each array argument first: write @mg.custom_op(lambda g, z, x: ...) above "
+                f"def {name}, and then call {name}."
+            )
         return CustomOp(function, rules, broadcasts)
 
     return decorate
@@ -68,7 +74,7 @@ class CustomOp(Primitive):
             function,
             *[rule and held_to_contract(rule, function.__name__, i, name, broadcasts) for i, (rule, name) in pairs],
             kernel=functools.partial(checked_forward, function),
-            bind=functools.partial(bind_signature, self.signature),
+            bind=remembered(functools.partial(bind_signature, self.signature)),
             broadcasts=broadcasts,
         )
         functools.update_wrapper(self, function)

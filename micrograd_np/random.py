@@ -50,4 +50,4 @@ def _draw(rng: Any, method: str, args: Any, kwargs: Any) -> Any:
     return getattr(rng, method)(*args, **kwargs)
 
 
-draw = Primitive(_draw, None)  # the step of a program
+draw = Primitive(_draw, None, spelling="draw")  # the step of a program

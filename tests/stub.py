@@ -11,7 +11,7 @@ import textwrap
 from pathlib import Path
 
 import micrograd_np as mg
-from micrograd_np import nn, optim
+from micrograd_np import data, nn, optim
 from micrograd_np.ops import FUNCTIONS
 from micrograd_np.ops.primitive import Elementwise, MultiOutput, NonDifferentiable, Primitive
 
@@ -256,9 +256,7 @@ def declared(name, function, result=None, method=False):
 # What a call of a layer returns, where it is not one Tensor.
 PAIRS = ("Recurrent", "RNN", "GRU", "LSTM", "MultiheadAttention")
 CALLS = dict.fromkeys(PAIRS, "tuple[Tensor, Any]") | {"LSTMCell": "tuple[Tensor, Tensor]"}
-HIDDEN = """
-    update rate from_input from_state start
-""".split()
+HIDDEN = ("forward", "training", "update", "rate")
 
 SEQUENTIAL = """class Sequential(Module, Generic[Unpack[_Layers]]):
     def __init__(self, *layers: Unpack[_Layers]) -> None: ...
@@ -321,7 +319,7 @@ def class_stub(cls, public):
     elif issubclass(cls, nn.Module):
         lines.append(declared("__call__", cls.forward, CALLS.get(cls.__name__, "Tensor"), method=True))
     for name, value in vars(cls).items():
-        if name.startswith("_") or name in (*HIDDEN, "forward", "training"):
+        if name.startswith("_") or name in HIDDEN:
             continue
         if isinstance(value, property):
             lines += ["@property", f"def {name}(self) -> {'float' if name == 'lr' else 'Any'}: ..."]
@@ -380,9 +378,24 @@ def linalg_stub():
     return HEAD + "from . import Tensor\n\nOperand = Any\n" + "\n".join(lines) + "\n"
 
 
+def functional_stub():
+    """The names of nn.functional, from where they are declared."""
+    module = nn.functional
+    lines = [f"from {'.' if name in nn.__all__ else '..'} import {name} as {name}" for name in module.__all__]
+    return "\n".join([f'"""{module.__doc__.splitlines()[0]}"""', "", *lines]) + "\n"
+
+
+def data_stub():
+    """The names of data, from the modules that define them."""
+    lines = [f"from .{getattr(data, x).__module__.rpartition('.')[2]} import {x} as {x}" for x in data.__all__]
+    return "\n".join([f'"""{data.__doc__}"""', "", *lines]) + "\n"
+
+
 STUBS = {
     PACKAGE / "__init__.pyi": stub,
     PACKAGE / "nn" / "__init__.pyi": nn_stub,
+    PACKAGE / "nn" / "functional.pyi": functional_stub,
+    PACKAGE / "data" / "__init__.pyi": data_stub,
     PACKAGE / "optim" / "__init__.pyi": optim_stub,
     PACKAGE / "linalg.pyi": linalg_stub,
 }

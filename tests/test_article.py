@@ -42,7 +42,7 @@ def wrong_sigmoid(monkeypatch):
 
 def test_the_first_weights_follow_the_articles_seed_and_leave_the_callers_generator_alone():
     before = np.random.get_state()
-    syn0, syn1 = hand.weights((3, 4), (4, 1))
+    syn0, syn1 = hand.first_weights((3, 4), (4, 1))
     assert np.array_equal(np.random.get_state()[1], before[1])
     try:
         np.random.seed(1)
@@ -72,7 +72,7 @@ def test_the_eleven_lines_are_the_3_layer_network():
 
 def test_a_program_yields_before_its_weights_move():
     first = next(by_hand(THREE_LAYERS, 1))
-    syn0, syn1 = hand.weights((3, 4), (4, 1))
+    syn0, syn1 = hand.first_weights((3, 4), (4, 1))
     assert np.array_equal(first["syn0"], syn0)
     assert np.array_equal(first["syn1"], syn1)
     moved = last(by_hand(THREE_LAYERS, 1))

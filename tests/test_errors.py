@@ -155,3 +155,27 @@ def test_no_other_error_is_raised(path):
     made = [x.exc if isinstance(x, ast.Raise) else x.value for x in made]
     calls = [x for x in made if isinstance(x, ast.Call) and isinstance(x.func, ast.Name)]
     assert not [f"{path.name}:{x.lineno}: {x.func.id}" for x in calls if x.func.id in BUILT_INS]
+
+
+NO_NUMBERS = [
+    (
+        lambda x: x + None,
+        "add takes numbers, and argument 1 is None. The .grad of a Tensor is None until loss.backward()",
+    ),
+    (
+        lambda x: x.__isub__(x.grad),
+        "subtract takes numbers, and argument 1 is None. The .grad of a Tensor is None until",
+    ),
+    (lambda x: np.exp(mg.exp(None)), "exp takes numbers, and argument 0 is None"),
+    (lambda x: x * "a", "multiply takes numbers, and argument 1 is 'a'"),
+    (lambda x: x @ np.array(["a", "b"]), "matmul takes numbers, and argument 1 is array(['a', 'b']"),
+    (lambda x: x - [None, 1], "subtract takes numbers, and argument 1 is array([None, 1]"),
+    (lambda x: x + np.datetime64("2020-01-01"), "add takes numbers, and argument 1 is datetime.date(2020, 1, 1)"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "words"), NO_NUMBERS, ids=[words[:40] for _, words in NO_NUMBERS])
+def test_an_operand_without_numbers_is_named(wrong, words):
+    with pytest.raises(mg.ArgumentTypeError) as caught:
+        wrong(mg.Tensor([1.0, 2.0], requires_grad=True))
+    assert words in str(caught.value)

@@ -1,5 +1,6 @@
 """Tensor's operators and methods, and what Python's own tools say of a row."""
 
+import ast
 import inspect
 from pathlib import Path
 
@@ -26,7 +27,10 @@ def test_getsource_prints_the_row(row, begins):
 
 def test_every_row_has_a_source_and_a_name():
     for name, row in TABLE.items():
-        assert inspect.getsource(row)
+        source = inspect.getsource(row)
+        (statement,) = ast.parse(source).body  # the whole row, be it one line or ten
+        assert source.startswith((f"{name} = ", f"{name}: "))
+        assert isinstance(statement.value, ast.Call)
         assert (row.__name__, row.__qualname__, row.__module__) == (name, name, "micrograd_np")
 
 

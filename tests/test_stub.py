@@ -20,6 +20,7 @@ from .test_readme import BLOCK, PAGES
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {"__init__.pyi": mg, "nn/__init__.pyi": mg.nn, "optim/__init__.pyi": mg.optim, "linalg.pyi": mg.linalg}
+ROOMS |= {"nn/functional.pyi": mg.nn.functional, "data/__init__.pyi": mg.data}
 TYPICAL = sorted((ROOT / "tests" / "typical").glob("*.py"))
 
 OF_STUB = np.__version__.startswith("2.4.")

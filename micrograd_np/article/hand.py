@@ -23,7 +23,7 @@ FIRST_COLUMN = np.array([[0, 0, 1, 1]]).T
 FIRST_OR_SECOND = np.array([[0, 1, 1, 0]]).T
 
 
-def weights(*shapes: tuple[int, int]) -> list[Array]:
+def first_weights(*shapes: tuple[int, int]) -> list[Array]:
     """First weights between -1 and 1: those that follow np.random.seed(1), without seeding the caller's generator."""
     random = np.random.RandomState(1)
     return [2 * random.random(shape) - 1 for shape in shapes]

@@ -37,7 +37,7 @@ class Network(NamedTuple):
 
     def weights(self) -> list[Tensor]:
         """The first weights, under their names."""
-        values = hand.weights(*self.shapes.values())
+        values = hand.first_weights(*self.shapes.values())
         return [Tensor(w, requires_grad=True, name=name) for name, w in zip(self.shapes, values, strict=True)]
 
 

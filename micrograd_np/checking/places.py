@@ -20,7 +20,10 @@ import numpy as np
 from ..core.backward import Pulled
 from ..core.tensor import Tensor
 from ..core.versions import reads
+from ..ops.einsum import einsum
+from ..ops.indexing import getitem
 from ..ops.primitive import Elementwise
+from ..ops.products import dot, matmul
 from .claims import Closeness, parallel
 from .conventions import named_factors
 from .mistakes import Mistake, mistakes
@@ -35,14 +38,14 @@ Formula = Callable[..., Any]
 PROVEN = 3
 MOST_SAMPLES = 64
 MOST_SITES = 200  # of one line
-MOST_FORWARD = 60
 MOST_USES = 12
-PRODUCTS = ("dot", "matmul")
+PRODUCTS = (dot, matmul)
+CONTRACTIONS = (dot, matmul, einsum)
 
 
 @dataclass
 class Change:
-    """The differences of a wrong backward pass from the right one.
+    """The difference between a wrong backward pass and the right one.
 
     `gradients` are added to cotangents. `rules` hold what a node sends to single arguments by position, or under None
     to all. `values` stand for the node's own where rules above the row read them, or everywhere.
@@ -389,7 +392,7 @@ def broadcasts(at: Suspicion) -> Iterator[Site]:
     """Yield the edges whose gradient is summed to the argument's shape."""
     for edge in at.edges:
         node = edge.node
-        if node.op.broadcasts and edge.x.shape != node.shape and node.op.name not in PRODUCTS:
+        if node.op.broadcasts and edge.x.shape != node.shape and node.op not in PRODUCTS:
             names = {"full": full(edge), "count": node.size / max(edge.x.size, 1), "shape": edge.x.shape}
             yield at_edge(edge, at, sent(edge), **names)
 
@@ -402,14 +405,14 @@ def full(edge: Edge) -> Way:
 
 def matrix_products(at: Suspicion) -> Iterator[Site]:
     for edge in at.edges:
-        if edge.node.op.name in PRODUCTS and edge.node.ndim == 2:
+        if edge.node.op in PRODUCTS and edge.node.ndim == 2:
             first, second = edge.values
             yield at_edge(edge, at, sent(edge), first=first, second=second, shape=edge.x.shape)
 
 
 def picks(at: Suspicion) -> Iterator[Site]:
     for edge in at.edges:
-        if edge.node.op.name in ("getitem", "take"):
+        if edge.node.op is getitem:
             x = edge.x._data
             order = edge.node.op.kernel(np.arange(x.size).reshape(x.shape), *edge.values[1:], **edge.node.params)
             yield at_edge(edge, at, sent(edge), x=x, picked=order)
@@ -567,14 +570,12 @@ def forward_and_gradients(at: Suspicion) -> Iterator[Site]:
 
 
 def terms_of(at: Suspicion) -> Iterator[tuple[Tensor, int, Array, dict[str, str]]]:
-    count = 0
     for node in reversed(at.recording.nodes):
         if node.op is None or not node._parents or len(node._values) != 2 or not node.op.broadcasts:
             continue
         for i, x in enumerate(node.args):
             other = node._values[1 - i]
-            if np.shape(other) == node.shape and np.size(getattr(x, "_data", x)) and count < MOST_FORWARD:
-                count += 1
+            if np.shape(other) == node.shape and np.size(getattr(x, "_data", x)):
                 words = {"b": at.called(x), "node": f"{at.called(node)}{at.place(node)}"}
                 yield node, i, np.array(other, dtype=float), words
 
@@ -584,7 +585,7 @@ def terms_of(at: Suspicion) -> Iterator[tuple[Tensor, int, Array, dict[str, str]
 
 def statistics(at: Suspicion) -> Iterator[Site]:
     """Yield what may be a mean, variance or maximum: smaller than its argument, and no scalar; alone and in pairs."""
-    found = [x for x in at.places[1:] if x.size > 1 and x.op.name not in (*PRODUCTS, "einsum", "tensordot")]
+    found = [x for x in at.places[1:] if x.size > 1 and x.op not in CONTRACTIONS]
     found = [x for x in found if any(x.size < y.size for y, _ in x._parents)]
     for chosen in [*combinations(found, 1), *combinations(found, 2)]:
         nothing = Change(rules={x: {None: lambda g: []} for x in chosen})
@@ -660,9 +661,9 @@ def batches(at: Suspicion) -> Iterator[Site]:
             yield of_samples(len(g), f"the gradient of {at.called(x)} comes from", "", weighted(gradient(x, g), g))
     for edge in at.edges:
         node = edge.node
-        product = node.op.name in PRODUCTS and node.ndim == 2 and edge.position == 1 and edge.values[0].ndim == 2
+        product = node.op in PRODUCTS and node.ndim == 2 and edge.position == 1 and edge.values[0].ndim == 2
         summed = node.op.broadcasts and edge.x.shape != node.shape and math.prod(node.shape[1:]) == edge.x.size
-        if (product or (summed and node.op.name not in PRODUCTS)) and 1 < node.shape[0] <= MOST_SAMPLES:
+        if (product or (summed and node.op not in PRODUCTS)) and 1 < node.shape[0] <= MOST_SAMPLES:
             where = at_edge(edge, at, sent(edge)).words["where"]
             yield of_samples(len(node), "what counts is", f", in {where}", weighted_rule(edge))
 

@@ -16,6 +16,7 @@ from ..core.errors import GradientError
 from ..core.names import format_location, name_of
 from ..core.tensor import Tensor, seed
 from ..core.versions import as_used
+from ..ops.identity import astype
 from ..ops.primitive import Elementwise, Outputs
 from .flat_function import nodes_of
 
@@ -195,7 +196,7 @@ def in_float64(output: Tensor) -> tuple[Tensor, dict[Tensor, Tensor]]:
             again[x] if isinstance(x, Tensor) and x in again else in_double(used)
             for x, used in zip(node.args, as_used(node)[1], strict=True)
         )
-        params = {**node.params, "dtype": np.dtype(float)} if node.op.name == "astype" else node.params
+        params = {**node.params, "dtype": np.dtype(float)} if node.op is astype else node.params
         again[node] = apply(node.op, args, params)
         again[node]._created_at, again[node].name = node._created_at, node.name
     return again[output], again

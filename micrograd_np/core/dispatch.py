@@ -39,11 +39,15 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
             loose = True
         values.append(x)
     if not tensors:
-        return run_on_arrays(op, args, params)
+        for x in args:
+            if hasattr(x, "__row__"):  # an array type that handles whole rows itself, not the calls in their kernels
+                return x.__row__(op, args, params)
     try:
         z = op.kernel(*values, **params)
     except Exception as error:
         errors.explain(op, args, error)
+    if not tensors:
+        return np.asarray(z) if isinstance(z, generic) else z
     return make_node(op, z, args, tuple(values), params, wanted, loose)
 
 
@@ -68,7 +72,7 @@ def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int,
         node.scope = context.scope
         node._grad = node._memory = node.name = None
         node._order = next_id()
-        node._created_at = caller_location(3)
+        node._code, node._instruction = caller_location(3)
     else:
         init_leaf(node, z)
         node._created_at = caller_location(3) if paths else detached_at(args)
@@ -91,21 +95,31 @@ def single_paths(op: Any, paths: Sequence[tuple[int, Rule]]) -> list[tuple[int, 
     """
 
     def in_single(rule: Rule) -> Rule:
-        def widen(args: tuple[Any, ...]) -> list[Any]:
-            return [single(x) if reads(rule, i) else x for i, x in enumerate(args, 1)]
-
         @functools.wraps(rule)
         def single_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
-            return rule(single(g), z, *widen(args), **params)
+            values = [single(x) if reads(rule, i) else x for i, x in enumerate(args, 1)]
+            return rule(single(g), z, *values, **params)
 
         # Without `wraps`, so that `reads` finds that this rule reads every argument, and not z.
         def recomputing(g: Any, z: Any, *args: Any, **params: Any) -> Any:
-            again = apply(op, tuple(map(single, args)), params)
-            return rule(single(g), again, *widen(args), **params)
+            return single_rule(g, apply(op, tuple(map(single, args)), params), *args, **params)
 
         return recomputing if reads(rule, 0) else single_rule
 
     return [(i, in_single(rule)) for i, rule in paths]
+
+
+def general(op: Any) -> Callable[..., Any]:
+    """Return the function of a row that is called in NumPy's signature: `bind` tells arrays from parameters."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            arrays, params = op.bind(*args, **kwargs)
+        except TypeError as error:
+            return op.otherwise(args, kwargs, error)
+        return apply(op, arrays, params)
+
+    return call
 
 
 def unary(op: Any) -> Callable[..., Any]:
@@ -113,7 +127,7 @@ def unary(op: Any) -> Callable[..., Any]:
 
     def call(x: Any, *rest: Any, **params: Any) -> Any:
         if rest or params or not isinstance(x, Tensor):
-            return op.call_with_binding(x, *rest, **params)
+            return op.bind_and_apply(x, *rest, **params)
         value = x._data
         try:
             z = op.kernel(value)
@@ -130,7 +144,7 @@ def binary(op: Any) -> Callable[..., Any]:
 
     def call(x: Any, y: Any, *rest: Any, **params: Any) -> Any:
         if rest or params:
-            return op.call_with_binding(x, y, *rest, **params)
+            return op.bind_and_apply(x, y, *rest, **params)
         wanted = 0
         loose: Any = False
         if isinstance(x, Tensor):
@@ -142,7 +156,7 @@ def binary(op: Any) -> Callable[..., Any]:
             left = x = op.coerce_operand(x)
             loose = hasattr(x, "dtype")
         else:
-            return op.call_with_binding(x, y)
+            return op.bind_and_apply(x, y)
         if isinstance(y, Tensor):
             right = y._data
             if y._requires_grad:
@@ -169,15 +183,3 @@ def same_memory(z: Any, x: Any) -> bool:
 def detached_at(args: tuple[Any, ...]) -> Any:
     """Return the line where one of the arguments was detached, or None."""
     return next((x._created_at for x in args if isinstance(x, Tensor) and x._created_at and x.op is None), None)
-
-
-def run_on_arrays(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-    """Run an op on arrays alone."""
-    for x in args:
-        if hasattr(x, "__row__"):  # an array type that handles whole rows itself, not the calls in their kernels
-            return x.__row__(op, args, params)
-    try:
-        z = op.kernel(*args, **params)
-    except Exception as error:
-        errors.explain(op, args, error)
-    return np.asarray(z) if isinstance(z, np.generic) else z

@@ -222,6 +222,12 @@ def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     trace = CURRENT.get().trace
     if trace is not None:
         trace.spoil("")  # the function may catch this error, and take another branch at another call
+    for i, x in enumerate(args):
+        array = np.asarray(getattr(x, "_data", x))
+        if array.dtype.kind not in "biufc":
+            given = x if array.ndim else array.item()
+            unset = " The .grad of a Tensor is None until loss.backward() has run." if given is None else ""
+            raise ArgumentTypeError(f"{op.name} takes numbers, and argument {i} is {given!r:.80}.{unset}") from None
     listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(args))
     shapes = [getattr(x, "shape", ()) for x in args]
     if isinstance(error, np.linalg.LinAlgError):
@@ -240,6 +246,7 @@ def noted(error: Exception, name: str, listed: str) -> NoReturn:
 
 
 NOTES = {
+    "arrays used as indices must be of integer (or boolean) type": "Convert them first, with .astype(int).",
     "Integers to negative integer powers are not allowed.": "Convert them first, with .astype(float).",
     "Singular matrix": "It has no inverse; np.linalg.pinv and np.linalg.lstsq give the nearest to one.",
     "Matrix is not positive definite": "Symmetric, with eigenvalues above 0: add a multiple of np.eye(n), or use eigh.",

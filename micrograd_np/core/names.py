@@ -182,7 +182,7 @@ class Names:
         label = f"{path}: {kind}" if path else kind
         runs = self.runs.setdefault(label, {})
         number = runs.setdefault(id(call), len(runs) + 1)
-        if hasattr(module, "state_names"):
+        if hasattr(module, "_state_names"):
             return f"{label}, step {number}"
         return label if number == 1 else f"{label}, run {number}"
 

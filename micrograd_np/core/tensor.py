@@ -57,7 +57,7 @@ class Tensor:
 
     __slots__ = (
         *("_data", "_grad", "_requires_grad", "_memory", "name"),
-        *("op", "args", "_values", "params", "_paths", "_order", "_created_at", "scope", "__weakref__"),
+        *("op", "args", "_values", "params", "_paths", "_order", "_code", "_instruction", "scope", "__weakref__"),
     )
 
     _data: Any
@@ -70,7 +70,8 @@ class Tensor:
     params: Any
     _paths: Paths
     _order: int
-    _created_at: Location | None
+    _code: Any  # where the user's code made it: the code and the instruction, not as a tuple, since each container of a
+    _instruction: Any  # node costs the garbage collector time
     scope: tuple[str, ...]
     name: str | None
 
@@ -98,6 +99,15 @@ class Tensor:
     def _parents(self) -> list[tuple[Any, Rule]]:
         """The tensors that receive a gradient from this node, each with its VJP."""
         return [(self.args[i] if self.args else None, rule) for i, rule in self._paths]
+
+    @property
+    def _created_at(self) -> Location | None:
+        """The place in the user's code where it was made; for a leaf, where it was detached, or None."""
+        return self._code and (self._code, self._instruction)
+
+    @_created_at.setter
+    def _created_at(self, where: Location | None) -> None:
+        self._code, self._instruction = where or (None, None)
 
     @property
     def data(self) -> Any:
@@ -299,7 +309,7 @@ def init_leaf(leaf: Tensor, data: Any) -> Tensor:
     """Initialise a leaf: no op, no parents."""
     leaf._data = data
     leaf._requires_grad = False
-    leaf._grad = leaf._memory = leaf.name = leaf.op = leaf.params = leaf._created_at = None
+    leaf._grad = leaf._memory = leaf.name = leaf.op = leaf.params = leaf._code = leaf._instruction = None
     leaf.args = leaf._values = leaf._paths = leaf.scope = ()
     leaf._order = next_id()
     return leaf

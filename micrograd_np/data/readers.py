@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, MissingFileError
-from ..nn.validation import validate
+from ..nn.validation import existing_file, validate
 
 Arrays = tuple[Any, Any, Any, Any]
 DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}  # by an IDX file's third byte
@@ -50,6 +50,8 @@ def read_csv(path: str | os.PathLike[str] | list[str], *, header: int = 1, delim
            [4.9, 3. ]])
     """
     validate("read_csv", header=header)
+    if not isinstance(path, list):
+        existing_file(path)
     how: dict[str, Any] = {"delimiter": delimiter, "skiprows": header, "ndmin": 2, "encoding": "utf-8-sig"}
     try:
         with warnings.catch_warnings(action="ignore"):  # of a file without rows, which is an error here
@@ -83,7 +85,7 @@ def text(path: str | os.PathLike[str]) -> tuple[Any, str]:
     (array([0, 1, 1, 0]), 'ab')
     """
     try:
-        content = Path(path).read_text(encoding="utf-8")
+        content = Path(existing_file(path)).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ArgumentError(f"{path} is no text in UTF-8: {error}.") from None
     if not content:
@@ -113,7 +115,7 @@ def read_idx(path: str | os.PathLike[str]) -> Any:
     ...     read_idx(Path(folder, "labels"))
     array([7, 2, 1], dtype=uint8)
     """
-    content = Path(path).read_bytes()
+    content = Path(existing_file(path)).read_bytes()
     if content[:2] == b"\x1f\x8b":
         try:
             content = gzip.decompress(content)

@@ -167,6 +167,11 @@ def standardise(train: Any, *others: Any) -> Any:
     array, or one for each argument
         A column that is constant in train is 0 there.
 
+    Raises
+    ------
+    ValueError
+        If train holds nan or inf, or another array has other columns.
+
     Examples
     --------
     >>> train, test = standardise([[1.0, 5.0], [3.0, 5.0]], [[4.0, 6.0]])

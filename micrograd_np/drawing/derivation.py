@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -17,20 +17,12 @@ import numpy as np
 
 from .. import ops
 from ..ops.primitive import Elementwise
+from .latex import NOTATION, Writer, escape, is_product, symbol_of, value_of
 from .scene import Edge, Node, Scene
 from .text import label
 
 MOST = 40  # lines, notes included
 WIDEST = 12  # names and numbers in a line; a gradient that needs more has a line of its own
-FUNCTIONS = {"exp", "log", "sin", "cos", "tan", "tanh", "sinh", "cosh", "max", "min"}  # that LaTeX has
-TEMPLATES = {"sqrt": r"\sqrt{@}", "sigmoid": r"\sigma\left(@\right)", "abs": r"\left|@\right|"} | {
-    name: rf"\mathrm{{{name}}}\left(@\right)" for name in ("softmax", "relu", "sign", "erfc")
-}
-ARRANGED = {"broadcast_to", "sum", "reshape", "expand_dims", "vecdot", "zeros_like"}
-NOTATION = FUNCTIONS | ARRANGED | TEMPLATES.keys() | {"excess"}
-COMPARISONS: dict[type, tuple[str, str]] = {  # and their opposites
-    ast.LtE: (r"\le", ">"), ast.Lt: ("<", r"\ge"), ast.GtE: (r"\ge", "<"), ast.Gt: (">", r"\le"), ast.Eq: ("=", r"\ne"),
-}  # fmt: skip
 
 
 @dataclass
@@ -47,7 +39,7 @@ class Line:
 
 @dataclass
 class Derivation:
-    """What the lines of one derivation share: the names of values and of gradients, and notes on rules."""
+    """The names of values and gradients that the lines of one derivation share, and notes on rules."""
 
     g: str
     known: dict[str, str] = field(default_factory=dict)  # what formulas call a value: its name here
@@ -83,7 +75,9 @@ class Derivation:
             del self.known[each]
         calls = {getattr(x.func, "id", "") for x in ast.walk(tree or ast.Pass()) if isinstance(x, ast.Call)} - {""}
         words = {x.id for x in ast.walk(tree or ast.Pass()) if isinstance(x, ast.Name)}
-        if tree is None or not words <= calls | {"_g_"} | self.reads.keys() or not calls <= NOTATION:
+        plain = {name for name in calls if isinstance(row := ops.TABLE.get(name), Elementwise) and not row.gloss}
+        readable = words <= calls | {"_g_"} | self.reads.keys() and calls <= NOTATION | plain
+        if tree is None or head.gradient is None or not readable:
             return self.opaque(edge, head, tail, tree, g)
         return Replace({"_g_": g}, self).visit(tree)  # type: ignore[no-any-return]
 
@@ -92,7 +86,7 @@ class Derivation:
         reads, sent, at = self.reads, edge.gradient, re.fullmatch(r"zeros\[([^,]*)\] \+= \w+", edge.rule)
 
         def run(g: Any) -> Any:
-            found = value_of(tree, reads | {"_g_": g}) if tree else None
+            found = value_of(tree, reads | {"_g_": g}) if tree and head.gradient is not None else None
             return sent if found is None else found  # a formula for readers leaves parameters out
 
         if at:
@@ -116,8 +110,12 @@ def derive(scene: Scene, words: Iterable[Node]) -> tuple[list[Line], list[str]]:
     """
     all_of = Derivation(scene.g)
     for node in words:
-        if node.title and node.value is not None and hasattr(node.value, "dtype"):
-            all_of.known[node.phrase.text] = key = all_of.name("v", symbol_of(node.title), node.value)
+        output = re.fullmatch(r"(\w+)\[(\d+)\]", node.text)  # one of several outputs
+        if (node.title or output) and hasattr(node.value, "dtype"):
+            symbol = (
+                symbol_of(node.title) if node.title or not output else rf"{{{symbol_of(output[1])}}}_{{[{output[2]}]}}"
+            )
+            all_of.known[node.phrase.text] = key = all_of.name("v", symbol, node.value)
             if node.op and (tree := all_of.parse(node.text)):
                 all_of.made[key] = tree
     boxes, leaving, arriving = scene.by_id(), scene.leaving(), scene.arriving()
@@ -156,7 +154,7 @@ def derive(scene: Scene, words: Iterable[Node]) -> tuple[list[Line], list[str]]:
     for node, key, tree, why in lines:
         end = node is scene.nodes[0] or not node.op
         symbol = rf"\frac{{\partial L}}{{\partial {symbol_of(label(node))}}}" if end else all_of.latex[key]
-        writer = Writer(all_of)
+        writer = Writer(all_of.latex, all_of.reads, all_of.made)
         source = ast.unparse(ast.fix_missing_locations(ast.Expression(tree)))
         reasons = ", ".join(dict.fromkeys(why))
         written.append(Line(symbol, writer.write(tree), reasons, source, all_of.reads, node.gradient))
@@ -190,40 +188,12 @@ def delta(title: str) -> str:
     return rf"\delta_{{{symbol_of(title)}}}"
 
 
-def symbol_of(text: str) -> str:
-    """Return a name as LaTeX: `l2` and `h_1` have a subscript, longer words are upright."""
-    found = re.fullmatch(r"([A-Za-z]+)_?(\d+)", text)
-    stem, subscript = (found[1], f"_{{{found[2]}}}") if found else (text, "")
-    return (stem if len(stem) == 1 else rf"\mathrm{{{escape(stem)}}}") + subscript
-
-
-def escape(text: str) -> str:
-    """Return text with LaTeX's own signs escaped."""
-    return re.sub(r"([_#$%&{}])", r"\\\1", text).replace("…", r"\ldots ")
-
-
 def named(name: str) -> ast.Name:
     return ast.Name(name, ast.Load())
 
 
 def call(name: str, *args: ast.expr) -> ast.Call:
     return ast.Call(named(name), list(args), [])
-
-
-def evaluate(source: str, reads: dict[str, Any]) -> Any:
-    """Return the value of a formula, whose functions are NumPy's and the table's."""
-    functions = {key: getattr(np, key) for key in dir(np) if key[0] != "_"} | dict(ops.FUNCTIONS)
-    functions |= {name: row.kernel for name, row in ops.TABLE.items() if name not in functions}
-    return eval(source, functions, dict(reads))  # a formula of ours, of names that it was given
-
-
-def value_of(tree: ast.expr, reads: dict[str, Any]) -> Any:
-    """Return the value of a tree, or None where NumPy's names alone do not give it."""
-    try:
-        with np.errstate(all="ignore"):
-            return evaluate(ast.unparse(tree), reads)
-    except Exception:
-        return None
 
 
 class Replace(ast.NodeTransformer):
@@ -249,6 +219,8 @@ class Replace(ast.NodeTransformer):
         return ast.BinOp(p, ast.Sub(), rows)
 
 
+Product = tuple[Fraction, list[Any], list[Any]]
+
 # Simplification: a sum is a list of products, and a product is a number, factors and divisors.
 
 
@@ -265,22 +237,12 @@ def simplified(tree: Any, all_of: Derivation) -> Any:
             setattr(tree, name, simplified(part, all_of))
         elif isinstance(part, list) and name == "args":
             tree.args = [simplified(x, all_of) for x in part]
-    return linear(tree, all_of)
-
-
-def linear(tree: Any, all_of: Derivation) -> Any:
-    """Return a sum of products with its number in front."""
     if isinstance(tree, ast.Call) and getattr(tree.func, "id", "") == "sum":
-        number, factors, divisors = parts_of(tree.args[0], all_of)
-        if number != 1 and factors:
+        number, factors, divisors = parts_of(tree.args[0])
+        if number != 1 and factors:  # the number goes in front of the sum
             inner = ast.Call(tree.func, [built(Fraction(1), factors, divisors)], tree.keywords)
             return built(number, [inner], [])
     return tree
-
-
-def is_product(tree: Any) -> bool:
-    product = isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mult | ast.Div)
-    return product or (isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub))
 
 
 def summands(tree: Any, sign: int = 1) -> Iterator[tuple[int, Any]]:
@@ -295,7 +257,7 @@ def added_up(tree: Any, all_of: Derivation) -> Any:
     """Return a sum with equal terms added up; a difference stays in its order."""
     terms: dict[str, list[Any]] = {}
     for sign, part in summands(tree):
-        number, factors, divisors = parts_of(simplified(part, all_of), all_of)
+        number, factors, divisors = parts_of(simplified(part, all_of))
         rest = built(Fraction(1), factors, divisors)
         terms.setdefault(ast.dump(rest), [Fraction(0), factors, divisors])[0] += sign * number
     found: Any = None
@@ -308,39 +270,26 @@ def added_up(tree: Any, all_of: Derivation) -> Any:
     return found or ast.Constant(0)
 
 
-def parts_of(tree: Any, all_of: Derivation) -> tuple[Fraction, list[Any], list[Any]]:
-    """Return a product as a number, factors and divisors."""
+def parts_of(tree: Any, simplify: Callable[[Any], Any] | None = None) -> Product:
+    """Return a product as a number, factors and divisors, each factor and divisor simplified first."""
     if isinstance(tree, ast.Constant) and isinstance(tree.value, int | float) and np.isfinite(tree.value):
         return Fraction(tree.value), [], []
     if not is_product(tree):
-        return Fraction(1), [tree], []
+        return parts_of(simplify(tree)) if simplify else (Fraction(1), [tree], [])
     if isinstance(tree, ast.UnaryOp):
-        number, factors, divisors = parts_of(tree.operand, all_of)
+        number, factors, divisors = parts_of(tree.operand, simplify)
         return -number, factors, divisors
-    number, factors, divisors = parts_of(tree.left, all_of)
-    other, above, below = parts_of(tree.right, all_of)
+    number, factors, divisors = parts_of(tree.left, simplify)
+    other, above, below = parts_of(tree.right, simplify)
     if isinstance(tree.op, ast.Mult):
         return number * other, factors + above, divisors + below
-    if not other:
-        return number, factors, [*divisors, tree.right]
-    return number / other, factors + below, divisors + above
+    return (number / other, factors + below, divisors + above) if other else (number, factors, [*divisors, tree.right])
 
 
 def multiplied(tree: Any, all_of: Derivation) -> Any:
-    number, factors, divisors = parts_of(tree, all_of)
-    factors, divisors = [[simplified(x, all_of) for x in part] for part in (factors, divisors)]
-    for each, of in [*((x, 1) for x in factors), *((x, -1) for x in divisors)]:  # numbers that simplifying left
-        more, inner, under = parts_of(each, all_of)
-        if (more != 1 or is_product(each)) and (more or of > 0):
-            number *= more**of
-            for here, new in ((factors, inner), (divisors, under)) if of > 0 else ((divisors, inner), (factors, under)):
-                here += new
-            (factors if of > 0 else divisors).remove(each)
-    kept: list[Any] = []
-    for each in without_ones(factors, divisors, all_of):
-        more, inner, under = parts_of(each, all_of)
-        number, kept = (number * more, kept) if not inner and not under else (number, [*kept, each])
-    factors = kept
+    number, factors, divisors = parts_of(tree, lambda part: simplified(part, all_of))
+    more, factors, divisors = without_ones(factors, divisors, all_of)
+    number *= more
     fold_sigmoid(factors, divisors, all_of)
     for i, each in enumerate(factors):  # -(y - p) is p - y, also where y - p has a name
         difference = all_of.made.get(getattr(each, "id", ""), each)
@@ -355,16 +304,17 @@ def is_difference(tree: Any) -> bool:
     return subtracts and not isinstance(tree.left, ast.Constant)
 
 
-def without_ones(factors: list[Any], divisors: list[Any], all_of: Derivation) -> list[Any]:
-    """Return factors without those that only repeat a number to a shape that another factor has."""
+def without_ones(factors: list[Any], divisors: list[Any], all_of: Derivation) -> Product:
+    """Return a product without the factors that only repeat a number to a shape that another part has."""
     for each in factors:
         if isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and each.func.id == "broadcast_to":
             shape = np.shape(value_of(each, all_of.reads))
-            others = [x for x in (*factors, *divisors) if x is not each]
-            if any(np.shape(value_of(x, all_of.reads)) == shape for x in others):
-                kept = [] if isinstance(each.args[0], ast.Constant) and each.args[0].value == 1 else [each.args[0]]
-                return without_ones([*kept, *(x for x in factors if x is not each)], divisors, all_of)
-    return factors
+            rest = [x for x in factors if x is not each]
+            if any(np.shape(value_of(x, all_of.reads)) == shape for x in (*rest, *divisors)):
+                number, inner, under = parts_of(each.args[0])
+                more, factors, divisors = without_ones([*inner, *rest], [*under, *divisors], all_of)
+                return number * more, factors, divisors
+    return Fraction(1), factors, divisors
 
 
 def fold_sigmoid(factors: list[Any], divisors: list[Any], all_of: Derivation) -> None:
@@ -410,90 +360,3 @@ def joined_by(sign: type[ast.operator], parts: list[Any]) -> Any:
     for part in parts[1:]:
         tree = ast.BinOp(tree, sign(), part)
     return tree
-
-
-class Writer:
-    """Writes a tree as LaTeX; shapes decide between products of entries and of numbers."""
-
-    def __init__(self, all_of: Derivation) -> None:
-        self.all_of = all_of
-        self.named = {ast.dump(tree): key for key, tree in all_of.made.items()}
-
-    def write(self, node: Any, tight: bool = False) -> str:
-        if isinstance(node, ast.BinOp):
-            text = self.binary(node)
-            return rf"\left({text}\right)" if tight and not isinstance(node.op, ast.Div | ast.Pow) else text
-        if isinstance(node, ast.UnaryOp):
-            inner = node.operand
-            if isinstance(node.op, ast.Invert) and isinstance(inner, ast.Compare):
-                return self.compare(inner, 1)
-            sign = "-" if isinstance(node.op, ast.USub) else r"\lnot "
-            text = f"{sign}{self.write(inner, not is_product(inner))}"
-            return rf"\left({text}\right)" if tight else text
-        if isinstance(node, ast.Name):
-            return self.all_of.latex.get(node.id) or symbol_of(node.id)
-        if isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
-            return f"{{{self.write(node.value, True)}}}^{{\\top}}"
-        if isinstance(node, ast.Compare):
-            return self.compare(node, 0)
-        if isinstance(node, ast.Call) and (made := self.named.get(ast.dump(node))):
-            return self.all_of.latex[made]
-        if isinstance(node, ast.Subscript):
-            return rf"{{{self.write(node.value, True)}}}_{{[{self.plain(node.slice)}]}}"
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            return self.call(node, node.func.id)
-        number = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(number, int | float):
-            return f"{number:.4g}" if isinstance(number, float) else str(number)
-        return rf"\mathtt{{{self.plain(node)}}}"
-
-    def compare(self, node: ast.Compare, opposite: int) -> str:
-        """Return 1 where a condition holds, else 0, in Iverson's brackets."""
-        sign = COMPARISONS.get(type(node.ops[0]), (r"\ne", "="))[opposite]
-        return rf"\left[{self.write(node.left)} {sign} {self.write(node.comparators[0])}\right]"
-
-    def binary(self, node: ast.BinOp) -> str:
-        if isinstance(node.op, ast.Div):
-            return rf"\frac{{{self.write(node.left)}}}{{{self.write(node.right)}}}"
-        if isinstance(node.op, ast.Pow):
-            return f"{{{self.write(node.left, True)}}}^{{{self.write(node.right)}}}"
-        if isinstance(node.op, ast.Mult):
-            flat = isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult)
-            left, right = self.write(node.left, not flat), self.write(node.right, True)
-            both = self.is_array(node.left) and self.is_array(node.right)
-            return left + (r" \odot " if both else r" \, ") + right
-        if isinstance(node.op, ast.MatMult):
-            return rf"{self.write(node.left, True)} \, {self.write(node.right, True)}"
-        tight = isinstance(node.op, ast.Sub) and isinstance(node.right, ast.BinOp) and not is_product(node.right)
-        sign = "-" if isinstance(node.op, ast.Sub) else "+"
-        return f"{self.write(node.left)} {sign} {self.write(node.right, tight)}"
-
-    def call(self, node: ast.Call, function: str) -> str:
-        args = [self.write(x) for x in node.args]
-        if function == "broadcast_to":
-            return r"\mathbf{1}" if args[0] == "1" else rf"{self.write(node.args[0], True)} \, \mathbf{{1}}"
-        if function == "sum":
-            axis = "".join(ast.unparse(x.value) for x in node.keywords if x.arg == "axis")
-            inner = self.write(node.args[0], True)
-            forms = {"0": rf"\mathbf{{1}}^{{\top}} \, {inner}", "-1": rf"{inner} \, \mathbf{{1}}"}
-            return forms.get(axis, rf"\textstyle\sum{'_{' + axis + '}' if axis else ''} {inner}")
-        if function == "vecdot":
-            return rf"\left({args[0]} \odot {self.write(node.args[1], True)}\right) \mathbf{{1}}"
-        if function in ("reshape", "expand_dims"):  # the same numbers
-            return args[0]
-        if function in FUNCTIONS:
-            return rf"\{function}\left({', '.join(args)}\right)"
-        form = TEMPLATES.get(function) or self.all_of.latex.get(function)
-        if form:
-            return form.replace("@", args[0])
-        return rf"\mathrm{{{escape(function)}}}\left({', '.join(args)}\right)"
-
-    def is_array(self, node: Any) -> bool:
-        value = value_of(node, self.all_of.reads)
-        return value is None or np.ndim(value) > 0
-
-    def plain(self, node: Any) -> str:
-        text = escape(ast.unparse(node))
-        for key, latex in self.all_of.latex.items():
-            text = text.replace(escape(key), latex)
-        return text

@@ -127,15 +127,13 @@ def with_nudges(node: Node, nudged: Mapping[str, Any]) -> dict[str, Any]:
 
 def forward(scene: Scene) -> list[dict[str, Any]]:
     """Return a step for each value, in the order of computation."""
-    arriving: dict[str, list[tuple[int, str]]] = {}
-    for i, edge in enumerate(scene.edges):
-        arriving.setdefault(edge.head, []).append((i, edge.tail))
+    numbered, arriving = {id(edge): i for i, edge in enumerate(scene.edges)}, scene.arriving()
     return [
         {
             "pass": "forward",
             "node": node.id,
-            "edges": [i for i, _ in arriving.get(node.id, [])],
-            "inputs": list(dict.fromkeys(tail for _, tail in arriving.get(node.id, []))),
+            "edges": [numbered[id(edge)] for edge in arriving.get(node.id, [])],
+            "inputs": list(dict.fromkeys(edge.tail for edge in arriving.get(node.id, []))),
         }
         for node in scene.nodes
     ]

@@ -97,11 +97,6 @@ class Picture:
         return text.mermaid(self.scene, self.direction)
 
     @functools.cached_property
-    def markdown(self) -> str:
-        """The flowchart as a block of Markdown, as GitHub draws it."""
-        return f"```mermaid\n{self.mermaid}```\n"
-
-    @functools.cached_property
     def text(self) -> str:
         """Lines for a terminal."""
         return text.text(self.scene, self.direction)
@@ -155,7 +150,7 @@ class Picture:
             return {"text/plain": self.text}
 
     def __repr__(self) -> str:
-        return f"<Picture of {len(self.scene.nodes)} boxes; .save(path) writes it>"
+        return f'<Picture of {len(self.scene.nodes)} boxes; .save("graph.html") writes a page, "graph.svg" a drawing>'
 
 
 class Player:
@@ -181,7 +176,6 @@ FORMATS = {
     ".pdf": "pdf",
     ".dot": "dot",
     ".mmd": "mermaid",
-    ".md": "markdown",
     ".txt": "text",
     ".html": "html",
     ".py": "source",
@@ -225,7 +219,7 @@ def draw(
     >>> loss = w * w
     >>> loss.backward()
     >>> draw(loss)
-    <Picture of 2 boxes; .save(path) writes it>
+    <Picture of 2 boxes; .save("graph.html") writes a page, "graph.svg" a drawing>
     """
     check_direction(direction)
     check_limit(limit)

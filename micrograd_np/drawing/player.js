@@ -81,7 +81,7 @@ function part(title, array, name, instead) {
 function filled(step, send) {
   const own = { [g]: nodes[step.node].gradient, ...Object.fromEntries(step.uses.map(([word, id]) => [word, nodes[id].value])) };
   const size = send.array && send.array.full ? send.array.full.flat().length : 0;
-  if (!size || /@|\.T|sum|reshape|\[|broadcast|zeros|…/.test(send.rule)) return null;
+  if (!size || send.rule === g || /@|\.T|sum|reshape|\[|broadcast|zeros|…/.test(send.rule)) return null;
   const place = Math.min(entry, size - 1);
   const words = Object.keys(own).sort((a, b) => b.length - a.length).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   let known = true;

@@ -42,7 +42,7 @@ def engine(format: str) -> str:
         )
     raise UsageError(
         f"no layout engine was found: neither graphviz-pure in {scripts} nor `dot` on the PATH. {CURE} "
-        "DOT source (.dot), Mermaid (.mmd, .md) and text (.txt) need none."
+        "DOT source (.dot), Mermaid (.mmd) and text (.txt) need none."
     )
 
 

@@ -187,22 +187,21 @@ def ones(z: Any) -> Any:
 
 
 EARLIER = "from an earlier backward"
-WRITTEN = "by values written since"
 ELSEWHERE = "from elsewhere: another backward, output or write"
 
 
 def account(scene: Scene) -> None:
     """Give each box whose gradient is not the sum of its parts the difference, and its reason."""
-    by_id, leaving = scene.by_id(), scene.leaving()
+    leaving = scene.leaving()
     for node in scene.nodes:
         edges = leaving.get(node.id, [])
         known = node.gradient is not None and all(edge.gradient is not None for edge in edges)
         if edges and known and node.kind != "output":
             with np.errstate(all="ignore"):
-                compare(node, edges, by_id)
+                compare(node, edges)
 
 
-def compare(node: Node, edges: list[Edge], by_id: dict[str, Node]) -> None:
+def compare(node: Node, edges: list[Edge]) -> None:
     """Set the part of one gradient that the arrows do not explain, if it is more than rounding."""
     parts = [edge.gradient for edge in edges]
     whole = sum(parts[1:], parts[0])
@@ -210,11 +209,7 @@ def compare(node: Node, edges: list[Edge], by_id: dict[str, Node]) -> None:
     if is_small(rest, whole, node.gradient):
         return
     node.rest = rest
-    users = [by_id[edge.head].source for edge in edges]
-    if any(is_written(x) for x in users if x is not None):
-        node.reason = WRITTEN
-    else:
-        node.reason = EARLIER if not node.op and is_multiple(rest, whole) else ELSEWHERE
+    node.reason = EARLIER if not node.op and is_multiple(rest, whole) else ELSEWHERE
 
 
 def is_small(difference: Any, *of: Any) -> bool:
@@ -227,12 +222,3 @@ def is_multiple(rest: Any, whole: Any) -> bool:
     """Return whether earlier runs of the same backward pass explain the rest: it is a multiple of the whole."""
     times = np.rint(np.sum(rest * whole) / np.sum(whole * whole))
     return bool(times >= 1) and is_small(rest - times * whole, rest)
-
-
-def is_written(made: Any) -> bool:
-    """Return whether an op's arguments or result were written to: its kernel would now return something else."""
-    try:
-        again = made.op.kernel(*made._values, **made.params)
-        return not np.allclose(again, made._data, equal_nan=True)
-    except Exception:  # a kernel that cannot run twice says nothing
-        return False

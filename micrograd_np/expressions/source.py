@@ -62,15 +62,14 @@ OWN: dict[str, Callable[[list[Phrase], Params], Phrase]] = {
     "concatenate": concatenate,
     "einsum": einsum,
     "split": split_pieces,
-    "_draw": draw,
+    "draw": draw,
 }
 
 
 def spelled(op: Any, args: list[Phrase], params: Params) -> Phrase:
     """A step, given how its inputs are written."""
-    own = OWN.get(op.name)
-    if own:
-        return own(args, params)
+    if op.spelling:
+        return OWN[op.spelling](args, params)
     if op.sign and len(args) <= 2:
         return signed(op.sign, args)
     if has_method(op):
@@ -90,7 +89,7 @@ def function_name(op: Any) -> str:
 
 def kernel_of(op: Any, inputs: int = 1) -> Any:
     """The function that computes; for several outputs, that which gives them as a tuple."""
-    if op.name == "scatter":
+    if op.spelling == "scatter":
         return scattered if inputs > 1 else placed  # an index of arrays may name an entry twice
     return op.function if isinstance(op, CustomOp) else inspect.unwrap(op.kernel, stop=is_numpys)
 
@@ -124,4 +123,4 @@ def has_method(op: Any) -> bool:
 
 def needs_kernel(op: Any) -> bool:
     """Return whether a step calls a function of this package, which must then be printed with the source."""
-    return op.name == "scatter" or (op.name not in OWN and not has_method(op) and not is_numpys(kernel_of(op)))
+    return op.spelling == "scatter" or not (op.spelling or has_method(op) or is_numpys(kernel_of(op)))

@@ -81,7 +81,9 @@ class Embedding(Module):
     def __call__(self, ids: Any) -> Tensor: ...
 
 class Flatten(Module):
-    def __init__(self) -> None: ...
+    def __init__(self, start_dim: int = ..., end_dim: int = ...) -> None: ...
+    start_dim: int
+    end_dim: int
     def __call__(self, x: Any) -> Tensor: ...
 
 class GroupNorm(Module):
@@ -149,7 +151,6 @@ class Recurrent(Module):
     cells: Any
     dropout: Any
     hidden_size: int
-    ways: Any
     batch_first: bool
     def __call__(self, x: Any, state: Any = ...) -> tuple[Tensor, Any]: ...
 
@@ -311,7 +312,6 @@ class GRU(Recurrent):
     cells: Any
     dropout: Any
     hidden_size: int
-    ways: Any
     batch_first: bool
     def __call__(self, x: Any, state: Any = ...) -> tuple[Tensor, Any]: ...
 
@@ -338,7 +338,6 @@ class LSTM(Recurrent):
     cells: Any
     dropout: Any
     hidden_size: int
-    ways: Any
     batch_first: bool
     def __call__(self, x: Any, state: Any = ...) -> tuple[Tensor, Any]: ...
 
@@ -391,7 +390,6 @@ class RNN(Recurrent):
     cells: Any
     dropout: Any
     hidden_size: int
-    ways: Any
     batch_first: bool
     def __call__(self, x: Any, state: Any = ...) -> tuple[Tensor, Any]: ...
 

@@ -40,6 +40,14 @@ class MultiheadAttention(Module):
     dtype : dtype
         The floating-point dtype of the parameters.
 
+    Raises
+    ------
+    ValueError
+        If num_heads does not divide embed_dim; when the layer is called, if shapes do not fit together, or a mask hides
+        every key from a query.
+    TypeError
+        If a mask holds neither booleans nor, for attn_mask, floating-point numbers.
+
     Examples
     --------
     >>> x = np.ones((2, 5, 8))

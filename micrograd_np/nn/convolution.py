@@ -41,6 +41,13 @@ class Convolution(Module):
         (rng, shape) to the first weights, such as `nn.init.he_normal`; `nn.init.fan_in_uniform` without it.
     dtype : dtype
         The floating-point dtype of the parameters.
+
+    Raises
+    ------
+    ValueError
+        When the layer is called, if axis 1 of x is not of size in_channels, or the kernel does not fit into x.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
     """
 
     _axes: ClassVar[int]
@@ -158,6 +165,13 @@ class ConvTranspose(Convolution):
         (rng, shape) to the first weights, such as `nn.init.he_normal`; `nn.init.fan_in_uniform` without it.
     dtype : dtype
         The floating-point dtype of the parameters.
+
+    Raises
+    ------
+    ValueError
+        When the layer is called, if axis 1 of x is not of size in_channels, or padding removes the whole result.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
     """
 
     def __init__(

@@ -98,6 +98,11 @@ def fan_in_uniform(rng: np.random.Generator, shape: Shape) -> Any:
     shape : tuple of int
         The shape of the weight: (out, in) of a linear map, (out, in, *window) of a convolution.
 
+    Raises
+    ------
+    ValueError
+        If the shape has fewer than two axes: then there is no fan-in.
+
     Examples
     --------
     >>> fan_in_uniform(np.random.default_rng(0), (2, 3)).round(3)
@@ -116,6 +121,11 @@ def xavier_uniform(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in, ...).
+
+    Raises
+    ------
+    ValueError
+        If the shape has fewer than two axes: then there is no fan-in.
 
     Examples
     --------
@@ -136,6 +146,11 @@ def xavier_normal(rng: np.random.Generator, shape: Shape) -> Any:
     shape : tuple of int
         The shape of the weight: (out, in, ...).
 
+    Raises
+    ------
+    ValueError
+        If the shape has fewer than two axes: then there is no fan-in.
+
     Examples
     --------
     >>> xavier_normal(np.random.default_rng(0), (2, 3)).round(3)
@@ -154,6 +169,11 @@ def he_uniform(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in, ...).
+
+    Raises
+    ------
+    ValueError
+        If the shape has fewer than two axes: then there is no fan-in.
 
     Examples
     --------
@@ -174,6 +194,11 @@ def he_normal(rng: np.random.Generator, shape: Shape) -> Any:
     shape : tuple of int
         The shape of the weight: (out, in, ...).
 
+    Raises
+    ------
+    ValueError
+        If the shape has fewer than two axes: then there is no fan-in.
+
     Examples
     --------
     >>> he_normal(np.random.default_rng(0), (2, 3)).round(3)
@@ -192,6 +217,11 @@ def orthogonal(rng: np.random.Generator, shape: Shape) -> Any:
         The source of the random numbers.
     shape : tuple of int
         The shape of the weight: (out, in, ...); the axes from the second on count as one.
+
+    Raises
+    ------
+    ValueError
+        If the shape has fewer than two axes: then there is no fan-in.
 
     Examples
     --------

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError
+from ..core.errors import ArgumentError, ShapeError, describe
 from ..ops.losses import embedding
 from ..ops.nn import linear
-from ..ops.primitive import as_array
 from ..random import sample
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module
-from .validation import FUNCTION, checked_input, instance_of, require, validate
+from .validation import Kind, as_numbers, checked_input, instance_of, require, validate
 
 MODULE = instance_of(Module)
+LAYER = Kind("a module or a function (write *layers to give those of a list)", Callable)
 
 
 class Sequential(Module):
@@ -28,6 +28,11 @@ class Sequential(Module):
     *layers : callable
         Modules, or functions of one array such as `np.tanh`; each is called with the result of the one before.
 
+    Raises
+    ------
+    TypeError
+        If a layer cannot be called.
+
     Examples
     --------
     >>> Sequential(Linear(3, 4), np.tanh, Linear(4, 1))(np.ones((2, 3))).shape
@@ -36,7 +41,7 @@ class Sequential(Module):
 
     def __init__(self, *layers: Callable[[Any], Any]) -> None:
         for layer in layers:
-            require(self, FUNCTION, **{"a layer": layer})
+            require(self, LAYER, **{"a layer": layer})
         self.layers = list(layers)
 
     def forward(self, x: Any) -> Any:
@@ -64,6 +69,11 @@ class ModuleList(Module):
     ----------
     modules : iterable of Module
         The first entries.
+
+    Raises
+    ------
+    TypeError
+        If an entry is no Module.
 
     Examples
     --------
@@ -124,6 +134,13 @@ class ModuleDict(Module):
     ----------
     modules : dict of Module
         The first entries.
+
+    Raises
+    ------
+    TypeError
+        If an entry is no Module.
+    ValueError
+        If a name is no string, has a dot, or is that of a method.
 
     Examples
     --------
@@ -198,6 +215,13 @@ class Linear(Module):
     dtype : dtype
         The floating-point dtype of the parameters.
 
+    Raises
+    ------
+    ValueError
+        When the layer is called, if the last axis of x is not of size in_features.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
+
     Examples
     --------
     >>> Linear(3, 2, rng=np.random.default_rng(0))
@@ -238,6 +262,13 @@ class Embedding(Module):
         The source of the first weights, normal numbers; a fresh one without it.
     dtype : dtype
         The floating-point dtype of the weight.
+
+    Raises
+    ------
+    IndexError
+        When the layer is called, if an id lies outside.
+    TypeError
+        If ids are no integers.
 
     Examples
     --------
@@ -303,7 +334,17 @@ class Dropout(Module):
 
 
 class Flatten(Module):
-    """All axes but the first as one: (N, ...) to (N, features).
+    """Some axes as one: (N, ...) to (N, features), if not told which.
+
+    Parameters
+    ----------
+    start_dim, end_dim : int
+        The first and the last of these axes; negative ones count from the end.
+
+    Raises
+    ------
+    ValueError
+        When the layer is called, if x does not have these axes.
 
     Examples
     --------
@@ -311,8 +352,15 @@ class Flatten(Module):
     (2, 12)
     """
 
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        validate(self, start_dim=start_dim, end_dim=end_dim)
+        self.start_dim, self.end_dim = start_dim, end_dim
+
     def forward(self, x: Any) -> Any:
-        x = as_array(x)
-        if not x.ndim:
-            raise ArgumentError("Flatten takes x (N, ...), and a number has no axis.")
-        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+        x = as_numbers(self, x)
+        start, end = (n + x.ndim if n < 0 else n for n in (self.start_dim, self.end_dim))
+        if not 0 <= start <= end < x.ndim and not start == x.ndim == 1:  # (N,) becomes (N, 1)
+            raise ShapeError(
+                f"Flatten joins the axes {self.start_dim} to {self.end_dim}, and {describe(x, 'x')} does not have them."
+            )
+        return x.reshape(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])

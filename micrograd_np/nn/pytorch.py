@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError
-from .validation import import_extra
+from .validation import existing_file, import_extra
 
 
 def torch_names(model: Any) -> dict[str, str]:
@@ -32,18 +32,19 @@ def torch_names(model: Any) -> dict[str, str]:
 def read_state(path: str | os.PathLike[str], model: Any) -> dict[str, Any]:
     """The arrays of a .safetensors or .npz file by the paths of the model, in the model's floating-point dtypes."""
     suffix = os.path.splitext(os.fspath(path))[1].lower()
+    if suffix not in (".npz", ".safetensors"):
+        raise ArgumentError(f"{path}: load_state_dict reads .safetensors and .npz. In PyTorch, save one of these.")
+    existing_file(path)
     if suffix == ".safetensors":
         library = import_extra("safetensors", "a .safetensors file")
         with library.safe_open(os.fspath(path), framework="np") as file:
             ours = "micrograd_np" in (file.metadata() or {})
             names = file.keys()
             state = {name: file.get_tensor(name) for name in names}
-    elif suffix == ".npz":
+    else:
         with np.load(path, allow_pickle=False) as archive:
             ours = "manifest.json" in archive.files
             state = {} if ours else dict(archive)
-    else:
-        raise ArgumentError(f"{path}: load_state_dict reads .safetensors and .npz. In PyTorch, save one of these.")
     if ours:
         raise ArgumentError(f"{path} was written by mg.save: write mg.load({str(path)!r}, into=model).")
     paths = {name: path for path, name in torch_names(model).items()}

@@ -12,15 +12,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.context import CURRENT, enter_scope, leave_scope
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..ops.nn import linear
 from ..ops.primitive import Primitive, as_array
 from ..ops.recurrent import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence, rnn_step
 from .init import drawn, generator, uniform
 from .layers import Dropout
-from .module import Call, Module, documented_like
-from .validation import check_dtype, checked_input, in_words, validate
+from .module import Module, documented_like
+from .validation import as_numbers, check_dtype, checked_input, in_words, validate
 
 
 class Cell(Module):
@@ -38,16 +37,24 @@ class Cell(Module):
         The source of the first weights; a fresh one without it.
     dtype : dtype
         The floating-point dtype of the parameters.
+
+    Raises
+    ------
+    ValueError
+        When the cell is called, if x or the state has another shape.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
     """
 
-    gates: ClassVar[int] = 1
-    state_names: ClassVar[tuple[str, ...]] = ("h",)
-    sequence: ClassVar[Primitive | None] = None  # a row that does all steps at once
+    _gates: ClassVar[int] = 1
+    _state_names: ClassVar[tuple[str, ...]] = ("h",)
+    _sequence: ClassVar[Primitive | None] = None  # a row that does all steps at once
+    _options: ClassVar[tuple[str, ...]] = ()  # the attributes that are its parameters
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if vars(cls).keys() & {"step", "from_state"} and "sequence" not in vars(cls):
-            cls.sequence = None  # the row would do the steps of the class above
+        if vars(cls).keys() & {"step", "_from_state"} and "_sequence" not in vars(cls):
+            cls._sequence = None  # the row would do the steps of the class above
 
     def __init__(
         self,
@@ -60,7 +67,7 @@ class Cell(Module):
     ) -> None:
         validate(self, input_size=input_size, hidden_size=hidden_size, bias=bias)
         rng = generator(self, rng)
-        rows = self.gates * hidden_size
+        rows = self._gates * hidden_size
 
         def weight(*shape: int) -> Any:
             return drawn(self, lambda rng, shape: uniform(rng, shape, 1 / math.sqrt(hidden_size)), rng, shape, dtype)
@@ -70,40 +77,33 @@ class Cell(Module):
         self.bias_ih = weight(rows) if bias else None
         self.bias_hh = weight(rows) if bias else None
 
-    def start(self, from_x: Any) -> Any:
-        """The state before the first step: zeros."""
-        zeros = [
-            np.zeros((*from_x.shape[:-1], self.weight_hh.shape[1]), self.weight_hh.dtype) for _ in self.state_names
-        ]
-        return zeros[0] if len(zeros) == 1 else tuple(zeros)
+    def _start(self, from_x: Any) -> tuple[Any, ...]:
+        """The parts of the state before the first step: zeros."""
+        shape, dtype = (*from_x.shape[:-1], self.weight_hh.shape[1]), self.weight_hh.dtype
+        return tuple(np.zeros(shape, dtype) for _ in self._state_names)
 
-    def from_input(self, x: Any) -> Any:
+    def _from_input(self, x: Any) -> Any:
         """The input's part of all gates, of one step or of many."""
         return linear(checked_input(self, x, self.weight_ih, self.weight_ih.shape[1]), self.weight_ih, self.bias_ih)
 
-    def from_state(self, h: Any) -> Any:
+    def _from_state(self, h: Any) -> Any:
         """The state's part of all gates."""
         return linear(h, self.weight_hh, self.bias_hh)
-
-    def _options(self) -> dict[str, Any]:
-        """The parameters of the row for sequences."""
-        return {}
 
     def step(self, from_x: Any, state: Any) -> Any:
         """The next state; each cell writes its own."""
         raise ArgumentTypeError(f"{type(self).__name__} has no step method: define step(self, from_x, state).")
 
     def forward(self, x: Any, state: Any = None) -> Any:
-        from_x = self.from_input(x)
-        if state is None:
-            return self.step(from_x, self.start(from_x))
-        shape = (*from_x.shape[:-1], self.weight_hh.shape[1])
-        return self.step(from_x, checked_state(self, self, state, shape))
+        from_x = self._from_input(x)
+        parts = self._start(from_x)
+        parts = parts if state is None else checked_state(self, self, state, parts[0].shape)
+        return self.step(from_x, one_or_all(parts))
 
 
-def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) -> Any:
-    """The state as an array, or a tuple of them; raise if it is not what the cell keeps, or of another shape."""
-    names = cell.state_names
+def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """The parts of a state as arrays; raise if it is not what the cell keeps, or of another shape."""
+    names = cell._state_names
     parts = state if isinstance(state, tuple) or (isinstance(state, list) and len(names) > 1) else (state,)
     if len(parts) != len(names):
         kind = "one array h" if len(names) == 1 else f"a pair of arrays ({', '.join(names)})"
@@ -117,7 +117,7 @@ def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) ->
                 "given."
             )
         check_dtype(layer, part, cell.weight_hh)
-    return arrays[0] if len(names) == 1 else arrays
+    return arrays
 
 
 class RNNCell(Cell):
@@ -138,6 +138,13 @@ class RNNCell(Cell):
     dtype : dtype
         The floating-point dtype of the parameters.
 
+    Raises
+    ------
+    ValueError
+        When the cell is called, if x or the state has another shape.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
+
     Examples
     --------
     >>> cell = RNNCell(3, 5)
@@ -145,6 +152,9 @@ class RNNCell(Cell):
     >>> cell(np.ones((2, 3)), h).shape
     (2, 5)
     """
+
+    _sequence = rnn_sequence
+    _options = ("nonlinearity",)
 
     def __init__(
         self,
@@ -160,13 +170,8 @@ class RNNCell(Cell):
         super().__init__(input_size, hidden_size, bias, rng=rng, dtype=dtype)
         self.nonlinearity = nonlinearity
 
-    sequence = rnn_sequence
-
     def step(self, from_x: Any, h: Any) -> Any:
-        return rnn_step(from_x, self.from_state(h), self.nonlinearity)
-
-    def _options(self) -> dict[str, Any]:
-        return {"nonlinearity": self.nonlinearity}
+        return rnn_step(from_x, self._from_state(h), self.nonlinearity)
 
 
 @documented_like(Cell)
@@ -184,13 +189,13 @@ class LSTMCell(Cell):
     ((2, 5), (2, 5))
     """
 
-    gates = 4
-    state_names = ("h", "c")
-    sequence = lstm_sequence
+    _gates = 4
+    _state_names = ("h", "c")
+    _sequence = lstm_sequence
 
     def step(self, from_x: Any, state: Any) -> Any:
         h, c = state
-        return lstm_step(np.split(from_x + self.from_state(h), 4, axis=-1), c)
+        return lstm_step(np.split(from_x + self._from_state(h), 4, axis=-1), c)
 
 
 @documented_like(Cell)
@@ -205,11 +210,11 @@ class GRUCell(Cell):
     (2, 5)
     """
 
-    gates = 3
-    sequence = gru_sequence
+    _gates = 3
+    _sequence = gru_sequence
 
     def step(self, from_x: Any, h: Any) -> Any:
-        return gru_step(np.split(from_x, 3, axis=-1), np.split(self.from_state(h), 3, axis=-1), h)
+        return gru_step(np.split(from_x, 3, axis=-1), np.split(self._from_state(h), 3, axis=-1), h)
 
 
 class Recurrent(Module):
@@ -239,9 +244,16 @@ class Recurrent(Module):
         The source of the first weights and of the dropout; a fresh one without it.
     **options : object
         Passed to the cells: `dtype`, and for RNN `nonlinearity`.
+
+    Raises
+    ------
+    ValueError
+        When the layer is called, if x has no step, or the state has another shape.
+    TypeError
+        If NumPy would promote x and the weight to another dtype than the weight's.
     """
 
-    cell: ClassVar[type[Cell]]
+    _cell: ClassVar[type[Cell]]
 
     def __init__(
         self,
@@ -261,16 +273,16 @@ class Recurrent(Module):
         rng = generator(self, rng)
         ways = 2 if bidirectional else 1
         sizes = [input_size] + [ways * hidden_size] * (num_layers - 1)
-        self.cells = [self.cell(size, hidden_size, bias, rng=rng, **options) for size in sizes for _ in range(ways)]
+        self.cells = [self._cell(size, hidden_size, bias, rng=rng, **options) for size in sizes for _ in range(ways)]
         self.dropout = Dropout(dropout, rng=rng)
-        self.hidden_size, self.ways, self.batch_first = hidden_size, ways, batch_first
+        self.hidden_size, self._ways, self.batch_first = hidden_size, ways, batch_first
 
     def _torch_path(self, path: str) -> str:
         _, cell, name = path.split(".")
-        return f"{name}_l{int(cell) // self.ways}" + "_reverse" * (int(cell) % self.ways)
+        return f"{name}_l{int(cell) // self._ways}" + "_reverse" * (int(cell) % self._ways)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
-        x = as_array(x)
+        x = as_numbers(self, x)
         if x.ndim not in (2, 3) or not x.size:
             raise ShapeError(
                 f"{type(self).__name__} takes sequences of one step or more, (steps, batch, features), or (batch, "
@@ -282,56 +294,40 @@ class Recurrent(Module):
             needed = (len(self.cells), *x.shape[1:-1], self.hidden_size)
             state = checked_state(self, self.cells[0], state, needed)
         last = []
-        for layer in range(0, len(self.cells), self.ways):
+        for layer in range(0, len(self.cells), self._ways):
             outputs = []
-            for way in range(self.ways):
-                begin = None if state is None else state_of_cell(state, layer + way)
-                y, end = run_along(self.cells[layer + way], x, begin, reverse=way == 1)
+            for way in range(self._ways):
+                begin = state and tuple(part[layer + way : layer + way + 1] for part in state)
+                y, *end = run_along(self.cells[layer + way], x, begin, reverse=way == 1)
                 outputs.append(y)
                 last.append(end)
-            x = np.concatenate(outputs, axis=-1) if self.ways > 1 else outputs[0]
-            if layer + self.ways < len(self.cells):
+            x = np.concatenate(outputs, axis=-1) if self._ways > 1 else outputs[0]
+            if layer + self._ways < len(self.cells):
                 x = self.dropout(x)
-        return x.swapaxes(0, 1) if turned else x, joined_states(last)
+        return x.swapaxes(0, 1) if turned else x, one_or_all(tuple(map(np.concatenate, zip(*last, strict=True))))
 
 
-def run_along(cell: Cell, x: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
-    """The outputs at all steps, and the last state; a step keeps its axis, of length 1."""
-    from_x = cell.from_input(x)
-    state = cell.start(from_x[:1]) if state is None else state
-    before = CURRENT.get()
-    if cell.sequence:
-        parts = state if isinstance(state, tuple) else (state,)
-        weights = [cell.weight_hh] if cell.bias_hh is None else [cell.weight_hh, cell.bias_hh]
-        inside = enter_scope(before, Call(cell))
-        try:
-            states = cell.sequence(from_x, *parts, *weights, reverse=reverse, **cell._options())[: len(parts)]
-        finally:
-            leave_scope(before, inside)
-        last = tuple(y[:1] if reverse else y[-1:] for y in states)
-        return states[0], last if isinstance(state, tuple) else last[0]
-    outputs = []
-    steps = np.split(from_x, len(x))
-    for step in reversed(steps) if reverse else steps:
-        inside = enter_scope(before, Call(cell))  # pictures draw each step as a group
-        try:
-            state = cell.step(step, state)
-        finally:
-            leave_scope(before, inside)
-        outputs.append(state[0] if isinstance(state, tuple) else state)
-    return np.concatenate(outputs[::-1] if reverse else outputs), state
+def run_along(cell: Cell, x: Any, state: Any, reverse: bool) -> tuple[Any, ...]:
+    """The outputs at all steps, and each part of the last state; a step keeps its axis, of length 1."""
+    if cell._sequence is None:
+        outputs, state = [], state and one_or_all(state)
+        steps = np.split(x, len(x))
+        for step in reversed(steps) if reverse else steps:
+            state = cell(step, state)
+            outputs.append(state[0] if isinstance(state, tuple) else state)
+        y = np.concatenate(outputs[::-1] if reverse else outputs)
+        return (y, *state) if isinstance(state, tuple) else (y, state)
+    from_x = cell._from_input(x)
+    weights = [w for w in (cell.weight_hh, cell.bias_hh) if w is not None]
+    options = {name: getattr(cell, name) for name in cell._options}
+    parts = state or cell._start(from_x[:1])
+    states = cell._sequence(from_x, *parts, *weights, reverse=reverse, **options)[: len(parts)]
+    return (states[0], *(y[:1] if reverse else y[-1:] for y in states))
 
 
-def state_of_cell(state: Any, i: int) -> Any:
-    """The state of one cell."""
-    return tuple(part[i : i + 1] for part in state) if isinstance(state, tuple) else state[i : i + 1]
-
-
-def joined_states(states: list[Any]) -> Any:
-    """The states of all cells as one."""
-    if isinstance(states[0], tuple):
-        return tuple(np.concatenate(parts) for parts in zip(*states, strict=True))
-    return np.concatenate(states)
+def one_or_all(parts: tuple[Any, ...]) -> Any:
+    """A state as its cell knows it: one array, or a tuple of them."""
+    return parts[0] if len(parts) == 1 else parts
 
 
 @documented_like(Recurrent)
@@ -345,7 +341,7 @@ class RNN(Recurrent):
     ((2, 7, 5), (1, 2, 5))
     """
 
-    cell = RNNCell
+    _cell = RNNCell
 
 
 @documented_like(Recurrent)
@@ -359,7 +355,7 @@ class LSTM(Recurrent):
     ((7, 2, 10), (4, 2, 5), (4, 2, 5))
     """
 
-    cell = LSTMCell
+    _cell = LSTMCell
 
 
 @documented_like(Recurrent)
@@ -372,4 +368,4 @@ class GRU(Recurrent):
     (7, 5)
     """
 
-    cell = GRUCell
+    _cell = GRUCell

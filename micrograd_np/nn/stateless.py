@@ -14,7 +14,7 @@ from ..ops import nn as activations
 from ..ops.primitive import in_numpys_words
 from . import losses
 from .module import Module
-from .validation import validate
+from .validation import as_numbers, validate
 
 
 class Function(Module):
@@ -22,6 +22,7 @@ class Function(Module):
 
     _function: ClassVar[Callable[..., Any]]
     _axes: ClassVar[int]  # the number of axes over which the windows of a pooling move
+    _inputs: ClassVar[tuple[str, ...]]  # the names of the arguments that the layer is called with
     _options: ClassVar[tuple[str, ...]]  # the names of the arguments that are given when the layer is made
     __signature__: ClassVar[inspect.Signature]
 
@@ -32,14 +33,21 @@ class Function(Module):
         signature = inspect.signature(getattr(cls._function, "bind", cls._function))
         options = list(signature.parameters.values())[inputs:]
         cls.__signature__ = signature.replace(parameters=options, return_annotation=inspect.Signature.empty)
-        cls._options = tuple(cls.__signature__.parameters)
+        cls._inputs = tuple(signature.parameters)[:inputs]
+        cls._options = tuple(signature.parameters)[inputs:]
         cls._axes = 2 if cls.__name__.endswith("2d") else 1
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         try:
             given = self.__signature__.bind(*args, **in_numpys_words(kwargs))
         except TypeError as error:
-            raise ArgumentTypeError(f"{type(self).__name__}{self.__signature__}: {error}.") from None
+            name, cure = type(self).__name__, ""
+            if "inplace" in kwargs:
+                cure = " Leave inplace out: each op gives a new array."
+            elif any(hasattr(x, "dtype") for x in args):
+                cure = f" A layer is made first and called then: {name}()(x)."
+            taken = [p.replace(annotation=p.empty) for p in self.__signature__.parameters.values()]
+            raise ArgumentTypeError(f"{name}{inspect.Signature(taken)}: {error}.{cure}") from None
         known = self.__signature__.parameters
         validate(self, **{name: x for name, x in given.arguments.items() if x is not known[name].default})
         given.apply_defaults()
@@ -47,6 +55,12 @@ class Function(Module):
             setattr(self, name, value)
 
     def forward(self, *inputs: Any) -> Any:
+        if inputs and inputs[0] is None:
+            as_numbers(self, None)
+        if len(inputs) != len(self._inputs):
+            raise ArgumentTypeError(
+                f"{type(self).__name__} is called with ({', '.join(self._inputs)}), not with {len(inputs)} arguments."
+            )
         return self._function(*inputs, **{name: getattr(self, name) for name in self._options})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from numbers import Integral, Real
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, MissingPackageError, ShapeError, describe
+from ..core.errors import ArgumentError, ArgumentTypeError, MissingFileError, MissingPackageError, ShapeError, describe
 from ..ops.primitive import as_array
 
 
@@ -50,12 +51,15 @@ FRACTION = Kind("a number from 0 to 1", Real, lambda x: 0 <= x <= 1)
 DECAY = Kind("a number of at least 0 and below 1", Real, lambda x: 0 <= x < 1)
 FLAG = Kind("True or False", bool | np.bool_)
 FUNCTION = Kind("a function", Callable)
+AXIS = Kind("a whole number", Integral)
 ARRAY = Kind("an array", object)  # its shape is checked where that of x is known
 
 # The kind of an argument by its name, which means the same in all layers, schedules and functions.
 KINDS: dict[str, Kind] = {
     "approximate": one_of("none", "tanh"),
-    "axis": Kind("a whole number", Integral),
+    "axis": AXIS,
+    "end_dim": AXIS,
+    "start_dim": AXIS,
     "dtype": Kind("one of floating-point numbers, such as float or 'float32'", object, is_floating, ArgumentTypeError),
     "ignore_index": Kind("a label", Integral),
     "metrics": instance_of(Mapping),
@@ -134,30 +138,48 @@ def in_words(value: Any) -> str:
     return describe(value, "an array") if hasattr(value, "shape") else f"a {type(value).__name__}"
 
 
+def as_numbers(layer: Any, x: Any) -> Any:
+    """x as an array; raise if it holds no numbers, such as None from a function that forgot its return."""
+    array = as_array(x)
+    if array.dtype.kind not in "biufc":
+        cure = " Does the layer or function before it end in a return?" if x is None else ""
+        raise ArgumentTypeError(f"{type(layer).__name__} takes an array of numbers x, not {in_words(x)}.{cure}")
+    return array
+
+
 def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1) -> Any:
     """x as an array; raise if its features or its dtype are not those of the layer's weight."""
-    x = as_array(x)
-    if not -x.ndim <= axis < x.ndim or x.shape[axis] != features:
+    given, x = x, as_array(x)
+    shape = x.shape
+    if not -len(shape) <= axis < len(shape) or shape[axis] != features:
+        as_numbers(layer, given)
         name, what = type(layer).__name__, "features on the last axis" if axis == -1 else f"channels on axis {axis}"
         found = x.shape[axis] if -x.ndim <= axis < x.ndim else "no such axis"
         raise ShapeError(
             f"{name} takes {features} {what}, and {describe(x, 'x')} has {found}. Reshape x, or make the {name} for "
             "inputs of this size."
         )
-    check_dtype(layer, x, weight)
+    if x.dtype is not weight.dtype:
+        check_dtype(layer, x, weight)
     return x
 
 
 def check_dtype(layer: Any, x: Any, weight: Any) -> None:
     """Raise if NumPy would promote the layer's output to another dtype than that of its weight."""
-    if x.dtype is weight.dtype or x.dtype.kind == "c":
-        return
-    if np.result_type(x.dtype, weight.dtype) != weight.dtype:
+    if x.dtype.kind != "c" and np.result_type(x.dtype, weight.dtype) != weight.dtype:
         raise ArgumentTypeError(
             f"{describe(x, 'x')} in a {type(layer).__name__} of {weight.dtype} weights: all that follows would be "
             f"{np.result_type(x.dtype, weight.dtype)}. Write x.astype('{weight.dtype}'), or make the layer with "
             f"dtype='{x.dtype if x.dtype.kind == 'f' else 'float64'}'."
         )
+
+
+def existing_file(path: Any) -> Any:
+    """The path; raise if nothing is there."""
+    if not os.path.exists(path):
+        folder = "" if os.path.isabs(path) else f" in {os.getcwd()}"
+        raise MissingFileError(f"there is no file {os.fspath(path)}{folder}.")
+    return path
 
 
 def import_extra(module: str, what: str, cure: str = "") -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
 from .pooling import Sizes, check_steps, count_steps, each_axis, padded, tap_indices, unpadded_index, window_views
-from .primitive import Bound, Primitive, as_array, example, implements
+from .primitive import Bound, Primitive, as_array, example, implements, remembered
 from .primitive import Drawn as D
 
 CACHE = 2**19  # numbers; the windows made at a time stay in the processor's cache
@@ -118,6 +118,7 @@ def checked_bias(bias: Any, outs: int) -> Any:
     return bias
 
 
+@remembered
 def _bind_conv(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Bound:
@@ -131,6 +132,7 @@ def _bind_conv(
     return (x, w, checked_bias(bias, w.shape[0])), {"groups": groups, **how}
 
 
+@remembered
 def _bind_conv_input(
     y: Any, weight: Any, shape: Sizes, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Bound:
@@ -142,6 +144,7 @@ def _bind_conv_input(
     return (y, w), {"shape": shape, "groups": groups, **how}
 
 
+@remembered
 def _bind_conv_weight(
     x: Any, y: Any, kernel: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Bound:

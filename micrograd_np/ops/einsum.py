@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.backward import unbroadcast
 from ..core.errors import ArgumentError, ArgumentTypeError, describe
-from .primitive import Bound, Variadic, as_array, constant_like, example
+from .primitive import Bound, Variadic, as_array, constant_like, example, remembered
 from .primitive import Drawn as D
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -77,6 +77,7 @@ def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]
             sizes[label] = max(seen, size) if size else 0
 
 
+@remembered
 def _bind_einsum(*operands: Any, optimize: Any = False) -> Bound:
     if not operands:
         raise ArgumentTypeError("missing 1 required positional argument: 'subscripts'")
@@ -147,4 +148,6 @@ einsum = Variadic(
         example(D(2, 3), [0, 1], D(3, 4), [1, 2], [2, 0]),
     ],
     onnx="Einsum",
+    product=True,
+    spelling="einsum",
 )

@@ -63,10 +63,28 @@ def undefined(v: Any, z: Any, otherwise: Any) -> Any:
 
 
 # Arithmetic.
-add = Elementwise(np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, sign="+", shows_nan=2, onnx="Add")
-subtract = Elementwise(np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g, sign="-", shows_nan=2, onnx="Sub")
+add = Elementwise(
+    np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, sign="+", shows_nan=2, onnx="Add", loop="{0} + {1}"
+)
+subtract = Elementwise(
+    np.subtract,
+    lambda g, z, x, y: g,
+    lambda g, z, x, y: -g,
+    sign="-",
+    shows_nan=2,
+    onnx="Sub",
+    loop="{0} - {1}",
+    peephole="minus_zero",
+)
 multiply = Elementwise(
-    np.multiply, lambda g, z, x, y: g * y, lambda g, z, x, y: g * x, sign="*", shows_nan=2, onnx="Mul"
+    np.multiply,
+    lambda g, z, x, y: g * y,
+    lambda g, z, x, y: g * x,
+    sign="*",
+    shows_nan=2,
+    onnx="Mul",
+    loop="{0} * {1}",
+    peephole="times_one",
 )
 divide = Elementwise(
     np.divide,
@@ -76,11 +94,17 @@ divide = Elementwise(
     domain=(0.5, 2),
     shows_nan=1,
     onnx="Div",
+    loop="{0} / {1}",
+    peephole="by_one",
 )
-negative = Elementwise(np.negative, lambda g, z, x: -g, sign="-", shows_nan=1, onnx="Neg")
-positive = Elementwise(np.positive, lambda g, z, x: g, sign="+", onnx="Identity")
-reciprocal = Elementwise(np.reciprocal, lambda g, z, x: -g * z * z, domain=(0.5, 2), onnx="Reciprocal")
-square = Elementwise(np.square, lambda g, z, x: g * 2 * x, onnx="Square")
+negative = Elementwise(
+    np.negative, lambda g, z, x: -g, sign="-", shows_nan=1, onnx="Neg", loop="-{0}", peephole="undone"
+)
+positive = Elementwise(np.positive, lambda g, z, x: g, sign="+", onnx="Identity", loop="{0}", peephole="first")
+reciprocal = Elementwise(
+    np.reciprocal, lambda g, z, x: -g * z * z, domain=(0.5, 2), onnx="Reciprocal", loop="{kind}(1) / {0}"
+)
+square = Elementwise(np.square, lambda g, z, x: g * 2 * x, onnx="Square", loop="{0} * {0}")
 
 
 def _slope_in_base(g: Any, z: Any, x: Any, y: Any) -> Any:
@@ -121,6 +145,8 @@ power = Elementwise(
     domain=(0.5, 2),
     examples=POWERS,
     onnx="Pow",
+    loop="{0} ** {1}",
+    peephole="by_one",
 )
 ONE = np.float64(1)  # times any array, float64: what float_power computes in
 float_power = Elementwise(
@@ -171,8 +197,12 @@ logaddexp2 = Elementwise(
 )
 
 # Angles, circular and hyperbolic functions.
-deg2rad = Elementwise(np.deg2rad, lambda g, z, x: np.deg2rad(g), also=(np.radians,))
-rad2deg = Elementwise(np.rad2deg, lambda g, z, x: np.rad2deg(g), also=(np.degrees,))
+deg2rad = Elementwise(
+    np.deg2rad, lambda g, z, x: np.deg2rad(g), also=(np.radians,), loop=f"{{0}} * {{kind}}({math.pi / 180!r})"
+)
+rad2deg = Elementwise(
+    np.rad2deg, lambda g, z, x: np.rad2deg(g), also=(np.degrees,), loop=f"{{0}} * {{kind}}({180 / math.pi!r})"
+)
 sin = Elementwise(np.sin, lambda g, z, x: g * np.cos(x), onnx="Sin")
 cos = Elementwise(np.cos, lambda g, z, x: -g * np.sin(x), onnx="Cos")
 tan = Elementwise(np.tan, lambda g, z, x: g * (1 + z * z), domain=(-1.2, 1.2), onnx="Tan")
@@ -180,9 +210,7 @@ arcsin = Elementwise(np.arcsin, lambda g, z, x: g / np.sqrt((1 - x) * (1 + x)), 
 arccos = Elementwise(np.arccos, lambda g, z, x: -g / np.sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9), onnx="Acos")
 arctan = Elementwise(np.arctan, lambda g, z, x: g / (1 + x * x), onnx="Atan")
 arctan2 = Elementwise(
-    np.arctan2,
-    lambda g, z, x, y: g * over_square(y, x, z),
-    lambda g, z, x, y: -g * over_square(x, y, z),
+    np.arctan2, lambda g, z, x, y: g * over_square(y, x, z), lambda g, z, x, y: -g * over_square(x, y, z)
 )
 # The slope of a 2-norm. Its own slope at 0 does not exist: nan along all that moves the vector, and 0 along the rest.
 ratio: Elementwise = Elementwise(
@@ -274,6 +302,7 @@ where = Elementwise(
         example(np.array([True, False, True]), D(3), 0),
     ],
     onnx="Where",
+    loop="{1} if {0} else {2}",
 )
 nan_to_num = Elementwise(
     np.nan_to_num,
@@ -306,7 +335,7 @@ sign = Elementwise(np.sign, lambda g, z, x: step_cotangent(g, x), onnx="Sign")
 floor = Elementwise(np.floor, lambda g, z, x: step_cotangent(g, x), onnx="Floor")
 ceil = Elementwise(np.ceil, lambda g, z, x: step_cotangent(g, x), onnx="Ceil")
 trunc = Elementwise(np.trunc, lambda g, z, x: step_cotangent(g, x))
-fix = Elementwise(np.fix, lambda g, z, x: step_cotangent(g, x), kernel=np.trunc)
+fix = Elementwise(np.fix, lambda g, z, x: step_cotangent(g, x), kernel=np.trunc, loop="np.trunc({0})")
 rint = Elementwise(np.rint, lambda g, z, x: step_cotangent(g, x), onnx="Round")
 round = Elementwise(
     np.round,
@@ -320,6 +349,7 @@ heaviside = Elementwise(
     lambda g, z, x, y: step_cotangent(g, x),
     lambda g, z, x, y: np.where(x == 0, g, 0),
     examples=[example(D(3, 4), D(4)), example(np.array([-1.0, 0.0, 2.0]), D(2, 3))],
+    loop="",
 )
 # Quotients far from whole numbers.
 DIVISIONS = [
@@ -357,19 +387,19 @@ def modf(x: Any) -> tuple[Any, Any]:
 
 
 # Parts of complex numbers, for real ones.
-real = Elementwise(np.real, lambda g, z, x: g, views=True, onnx="Identity")
+real = Elementwise(np.real, lambda g, z, x: g, views=True, onnx="Identity", peephole="first")
 imag = Elementwise(np.imag, lambda g, z, x: np.zeros_like(g))
-conjugate = Elementwise(np.conjugate, lambda g, z, x: np.conjugate(g), onnx="Identity")
+conjugate = Elementwise(np.conjugate, lambda g, z, x: np.conjugate(g), onnx="Identity", peephole="first")
 
 # Without a derivative: the results are plain arrays.
 
 # Comparisons.
-less = NonDifferentiable(np.less, sign="<", onnx="Less")
-less_equal = NonDifferentiable(np.less_equal, sign="<=", onnx="LessOrEqual")
-equal = NonDifferentiable(np.equal, sign="==", onnx="Equal")
-not_equal = NonDifferentiable(np.not_equal, sign="!=", onnx="NotEqual")
-greater = NonDifferentiable(np.greater, sign=">", onnx="Greater")
-greater_equal = NonDifferentiable(np.greater_equal, sign=">=", onnx="GreaterOrEqual")
+less = NonDifferentiable(np.less, sign="<", onnx="Less", loop="{0} < {1}")
+less_equal = NonDifferentiable(np.less_equal, sign="<=", onnx="LessOrEqual", loop="{0} <= {1}")
+equal = NonDifferentiable(np.equal, sign="==", onnx="Equal", loop="{0} == {1}")
+not_equal = NonDifferentiable(np.not_equal, sign="!=", onnx="NotEqual", loop="{0} != {1}")
+greater = NonDifferentiable(np.greater, sign=">", onnx="Greater", loop="{0} > {1}")
+greater_equal = NonDifferentiable(np.greater_equal, sign=">=", onnx="GreaterOrEqual", loop="{0} >= {1}")
 isclose = NonDifferentiable(np.isclose)
 allclose = BoolOp(np.allclose)
 array_equal = BoolOp(np.array_equal)
@@ -388,14 +418,14 @@ isrealobj = StaticOp(np.isrealobj)
 iscomplexobj = StaticOp(np.iscomplexobj)
 
 # Logic, and the arithmetic of bits and integers.
-logical_and = NonDifferentiable(np.logical_and, onnx="And")
-logical_or = NonDifferentiable(np.logical_or, onnx="Or")
+logical_and = NonDifferentiable(np.logical_and, onnx="And", loop="{0} and {1}", peephole="twice")
+logical_or = NonDifferentiable(np.logical_or, onnx="Or", loop="{0} or {1}", peephole="twice")
 logical_xor = NonDifferentiable(np.logical_xor, onnx="Xor")
-logical_not = NonDifferentiable(np.logical_not, onnx="Not")
-bitwise_and = NonDifferentiable(np.bitwise_and, sign="&")
-bitwise_or = NonDifferentiable(np.bitwise_or, sign="|")
+logical_not = NonDifferentiable(np.logical_not, onnx="Not", loop="not {0}")
+bitwise_and = NonDifferentiable(np.bitwise_and, sign="&", peephole="twice")
+bitwise_or = NonDifferentiable(np.bitwise_or, sign="|", peephole="twice")
 bitwise_xor = NonDifferentiable(np.bitwise_xor, sign="^")
-bitwise_count = NonDifferentiable(np.bitwise_count)
+bitwise_count = NonDifferentiable(np.bitwise_count, loop="")
 invert = NonDifferentiable(np.invert, sign="~")
 left_shift = NonDifferentiable(np.left_shift, sign="<<")
 right_shift = NonDifferentiable(np.right_shift, sign=">>")

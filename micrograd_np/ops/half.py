@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dispatch import single
+from ..core.dispatch import HALF, single
 
 
 def rounded(z: Any) -> Any:
@@ -19,7 +19,10 @@ def rounded(z: Any) -> Any:
 
 
 def is_half(args: Sequence[Any]) -> bool:
-    return any(getattr(x, "dtype", None) == np.float16 for x in args)
+    for x in args:  # noqa: SIM110  `any` takes twice as long
+        if getattr(x, "dtype", None) == HALF:
+            return True
+    return False
 
 
 def in_single(function: Callable[..., Any]) -> Callable[..., Any]:

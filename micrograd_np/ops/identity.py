@@ -98,9 +98,17 @@ astype = Primitive(
     also=(np.astype,) if hasattr(np, "astype") else (),
     examples=[example(D(3), np.float64), example(D(2, 3), "float64", copy=False)],
     onnx="Cast",
+    loop="{0}",
+    peephole="first",
 )
 copy = Primitive(
-    np.copy, lambda g, z, x: g, bind=lambda x, order="K": ((x,), {}), examples=[example(D(2, 3))], onnx="Identity"
+    np.copy,
+    lambda g, z, x: g,
+    bind=lambda x, order="K": ((x,), {}),
+    examples=[example(D(2, 3))],
+    onnx="Identity",
+    loop="{0}",
+    peephole="first",
 )
 
 

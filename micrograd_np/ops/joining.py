@@ -45,6 +45,8 @@ concatenate = Variadic(
     bind=_bind_concatenate,
     examples=[example([D(3, 4), D(2, 4)]), example([D(3, 4), D(3, 1)], axis=-1), example([D(2), D(3, 2)], axis=None)],
     onnx="Concat",
+    loop="concatenate",
+    spelling="concatenate",
 )
 
 
@@ -133,6 +135,7 @@ split = MultiOutput(
     kernel=_split,
     examples=[example(D(6, 2), 3), example(D(2, 5), (1, 3), axis=-1)],
     onnx="Split",
+    spelling="split",
 )
 
 

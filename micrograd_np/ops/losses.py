@@ -12,7 +12,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError, OutOfRangeError, Sha
 from .half import in_single
 from .indexing import getitem, scatter
 from .nn import log_sigmoid, rows, sigmoid
-from .primitive import Bound, NonDifferentiable, Primitive, as_array, example
+from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, remembered
 from .primitive import Drawn as D
 from .products import dot_keepdims, sum_keepdims, sum_last
 from .reductions import scalar_axis
@@ -100,6 +100,7 @@ one_hot = NonDifferentiable(_one_hot, examples=[example(np.array([0, 2, 1]), 3)]
 REDUCTIONS: dict[str, Callable[[Any], Any]] = {"none": lambda losses: losses, "mean": np.mean, "sum": np.sum}
 
 
+@remembered
 def _bind_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Bound:
     x, labels = as_array(logits), as_array(labels)
     if labels.ndim != x.ndim:
@@ -189,6 +190,7 @@ excess = Primitive(
     exact=False,
     single=True,
     examples=[example(D(3, 4), np.array([3, 0, 3])), example(D(2, 2, 3), np.array([[0, 2], [1, 1]]))],
+    gloss="softmax(x) - y, with integer labels y as one-hot rows",
 )
 LABELS = np.array([3, 0, 3])
 cross_entropy = Primitive(
@@ -294,6 +296,7 @@ def entrywise(name: str, loss: Callable[..., Any], rule: Callable[..., Any], rul
     def fast(x: Any, t: Any, reduction: str, **params: Any) -> Any:
         return FAST[reduction](loss(x, t, **params))
 
+    @remembered
     def bind(prediction: Any, target: Any, reduction: str = "mean", **params: Any) -> Bound:
         x, t = checked_pair(prediction, target)
         check_reduction(name, reduction, x)

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.dispatch import HALF, single
 from ..core.errors import ArgumentError, ShapeError, describe
 from .half import in_single, rounded
-from .primitive import Bound, Elementwise, MultiOutput, Primitive, as_array, example, implements
+from .primitive import Bound, Elementwise, MultiOutput, Primitive, as_array, example, implements, remembered
 from .primitive import Drawn as D
 from .products import check_axes, dot_keepdims, sum_keepdims
 from .reductions import reduced_count
@@ -106,8 +106,12 @@ def _erfc(x: Any) -> Any:
     return _in_blocks(_erfc_block, x)
 
 
-erf = Elementwise(_erf, lambda g, z, x: g * (np.exp(-x * x) * _SLOPE), single=True, onnx="Erf")
-erfc = Elementwise(_erfc, lambda g, z, x: g * (np.exp(-x * x) * -_SLOPE), single=True, onnx="Erfc")
+erf = Elementwise(
+    _erf, lambda g, z, x: g * (np.exp(-x * x) * _SLOPE), single=True, onnx="Erf", loop="{kind}(math.erf({0}))"
+)
+erfc = Elementwise(
+    _erfc, lambda g, z, x: g * (np.exp(-x * x) * -_SLOPE), single=True, onnx="Erfc", loop="{kind}(math.erfc({0}))"
+)
 
 
 # Activations.
@@ -248,7 +252,12 @@ gelu = Elementwise(
     examples=[*SHAPES, example(D(3, 4), approximate="tanh"), example(D(), "tanh")],
 )
 gelu_slope: Elementwise = Elementwise(
-    _gelu_slope, _slope_of_gelu_slope, decomposition=_gelu_slope, exact=False, single=True
+    _gelu_slope,
+    _slope_of_gelu_slope,
+    decomposition=_gelu_slope,
+    exact=False,
+    single=True,
+    gloss="the derivative of gelu(x)",
 )
 relu = Elementwise(_relu, lambda g, z, x: g * ~(x <= 0), kernel=_fast_relu, decomposition=_relu, onnx="Relu")
 leaky_relu = Elementwise(
@@ -289,6 +298,7 @@ def _linear_rows(x: Any, w: Any, *bias: Any) -> Any:
     return np.reshape(z, (*x.shape[:-1], w.shape[0]))
 
 
+@remembered
 def _bind_linear(x: Any, weight: Any, bias: Any = None) -> Bound:
     x, w = as_array(x), as_array(weight)
     if w.ndim != 2:
@@ -354,6 +364,7 @@ standardize = MultiOutput(
     bind=_bind_standardize,
     examples=[example(D(3, 4)), example(D(3, 4), axis=-1), example(D(3, 2, 2), axis=(0, 2), eps=0.1)],
     onnx="Standardize",
+    gloss="its rule is (g - mean(g) - z * mean(g * z)) / std(x), with z = (x - mean(x)) / std(x)",
 )
 
 

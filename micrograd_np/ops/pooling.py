@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
-from .primitive import Bound, Primitive, as_array, example, implements
+from .primitive import Bound, Primitive, as_array, example, implements, remembered
 from .primitive import Drawn as D
 
 Sizes = tuple[int, ...]
@@ -109,6 +109,7 @@ def _overlap_add(y: Any, shape: Sizes, stride: Sizes, padding: Sizes, dilation: 
     return z[unpadded_index(shape, padding)] if any(padding) else z
 
 
+@remembered
 def _bind_windows(
     x: Any, kernel: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, fill: float = 0.0
 ) -> Bound:
@@ -119,6 +120,7 @@ def _bind_windows(
     return (x,), {**how, "fill": fill}
 
 
+@remembered
 def _bind_overlap_add(y: Any, shape: Sizes, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Bound:
     axes = len(shape)
     how = each_axis(axes, stride=stride, padding=padding, dilation=dilation)
@@ -136,6 +138,7 @@ windows: Primitive = Primitive(
         example(D(1, 2, 6, 5), 2, dilation=(2, 3), fill=-1.0, padding=(0, 1)),
     ],
     onnx="Windows",
+    gloss="the windows of x, each as an axis of its own",
 )
 overlap_add: Primitive = Primitive(
     _overlap_add,
@@ -146,6 +149,7 @@ overlap_add: Primitive = Primitive(
         example(D(3, 2, 2, 1, 3, 5), (5, 4), stride=(2, 1), padding=1),
         example(D(2, 2, 1, 2, 4, 4), (6, 5), dilation=(2, 3), padding=(0, 1)),
     ],
+    gloss="each window of g put back in its place, added up where they overlap",
 )
 
 
@@ -198,6 +202,7 @@ def _max_pool_mean(v: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
         return sum(np.where(here, seen, 0) for here, seen in pairs) / count
 
 
+@remembered
 def _bind_max_pool(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Bound:
     x = as_array(x)
     return (x,), each_axis(x.ndim - 2, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
@@ -211,12 +216,14 @@ def _bind_top(x: Any, z: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any, dict
     return x, z, how
 
 
+@remembered
 def _bind_input(y: Any, x: Any, z: Any, *args: Any, **kwargs: Any) -> Bound:
     y, (x, z, how) = as_array(y), _bind_top(x, z, *args, **kwargs)
     check_same_shape("y", y.shape, "z", z.shape)
     return (y, x, z), how
 
 
+@remembered
 def _bind_mean(v: Any, x: Any, z: Any, *args: Any, **kwargs: Any) -> Bound:
     v, (x, z, how) = as_array(v), _bind_top(x, z, *args, **kwargs)
     check_same_shape("v", v.shape, "x", x.shape)

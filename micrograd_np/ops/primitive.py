@@ -6,9 +6,11 @@ import ast
 import functools
 import inspect
 import linecache
+import operator
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import FrameType, FunctionType
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from types import EllipsisType, FrameType, FunctionType, ModuleType, NoneType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +18,7 @@ import numpy as np
 from ..core import errors
 from ..core.backward import Paths, Rule
 from ..core.context import CURRENT, tracing
-from ..core.dispatch import apply, binary, single, unary
+from ..core.dispatch import apply, binary, general, single, unary
 from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor, constant, trace_constant
 from ..core.versions import innermost, memory_of, reads
@@ -55,12 +57,15 @@ def example(*args: Any, **kwargs: Any) -> Example:
 
 
 ARRAYS = (list, tuple, np.ndarray)
+FACTS = ("reduction", "product", "spelling", "peephole", "loop")
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def as_array(x: Any) -> Any:
     """Convert an argument to an array; Tensors and arrays of any kind pass unchanged, masked arrays are refused."""
-    if isinstance(x, np.ndarray) and type(x) is not np.ndarray and hasattr(x, "mask"):
+    if type(x) is np.ndarray or isinstance(x, Tensor):
+        return x
+    if isinstance(x, np.ndarray) and hasattr(x, "mask"):
         raise errors.masked_array()
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
@@ -102,25 +107,93 @@ def values_needed(rules: Sequence[Rule | None], wanted: int, count: int) -> Sequ
     return [i for i in range(count) if any(reads(rule, i + 1) for _, rule in paths)]
 
 
-def by_signature(op: Any) -> Callable[..., Any]:
-    """Return the function of a row that is called in NumPy's signature."""
+# A `bind` that checks shapes is asked once for each way of calling.
 
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return op.call_with_binding(*args, **kwargs)
+ATOMS = (int, str, bool, NoneType, EllipsisType)
+WAYS = 1000  # that are remembered of a row, before it begins again
 
-    def bind_and_apply(*args: Any, **kwargs: Any) -> Any:  # the same without a frame of its own
+
+class UnknownKindError(Exception):
+    """An argument may change, such as a list: what `bind` makes of it holds for this call alone."""
+
+
+def key_of(x: Any) -> tuple[Any, ...]:
+    """Return metadata as a key: with its type, since 1 and True are equal and mean different things."""
+    kind = type(x)
+    if kind in ATOMS:
+        return kind, x
+    if kind is float:
+        return kind, x or str(x)  # 0.0 and -0.0 are equal, too
+    if kind is tuple:
+        return kind, *map(key_of, x)
+    if kind is slice:
+        return kind, key_of(x.start), key_of(x.stop), key_of(x.step)
+    if isinstance(x, np.dtype | type):
+        return kind, x
+    raise UnknownKindError
+
+
+def way_of_calling(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Return all that `bind` may depend on: the shapes and dtypes of arrays, and the metadata."""
+    key: list[Any] = []
+    for x in args:
+        if isinstance(x, Tensor):
+            key.append(x._data.shape)
+            key.append(x._data.dtype)
+        elif type(x) is np.ndarray:
+            key.append(np.ndarray)
+            key.append(x.shape)
+            key.append(x.dtype)
+        else:
+            key.append(key_of(x))
+    if kwargs:
+        key.append(key_of(tuple(kwargs.items())))
+    return tuple(key)
+
+
+def place_of(arrays: tuple[Any, ...], args: tuple[Any, ...]) -> slice | None:
+    """Return where the arrays stand among the arguments; None if `bind` converted one, or put them in another order."""
+    places = [i for i, x in enumerate(args) if isinstance(x, Tensor | np.ndarray)]
+    if not places or len(places) != len(arrays):
+        return None
+    place = slice(places[0], places[-1] + 1)
+    same = len(args[place]) == len(arrays) and all(map(operator.is_, args[place], arrays))
+    return place if same else None
+
+
+def remembered(bind: Callable[..., Bound]) -> Callable[..., Bound]:
+    """Decorate a `bind` that checks more than the number of arguments, so that it runs once for each way of calling.
+
+    It must not depend on the values of arrays. Remembered are the places of the arrays among the arguments, and the
+    parameters.
+    """
+    ways: dict[Any, tuple[slice, dict[str, Any]]] = {}
+
+    @functools.wraps(bind)
+    def remembering(*args: Any, **kwargs: Any) -> Bound:
         try:
-            arrays, params = op.bind(*args, **kwargs)
-        except TypeError as error:
-            return op.otherwise(args, kwargs, error)
-        return apply(op, arrays, params)
+            key = way_of_calling(args, kwargs)
+        except UnknownKindError:
+            return bind(*args, **kwargs)
+        way = ways.get(key)
+        if way is not None:
+            return args[way[0]], way[1]
+        arrays, params = bind(*args, **kwargs)
+        if place := place_of(arrays, args):
+            if len(ways) >= WAYS:
+                ways.clear()
+            ways[key] = place, params
+        return arrays, params
 
-    return bind_and_apply if type(op).call_with_binding is Primitive.call_with_binding else call
+    return remembering
 
 
 def user_of(frame: FrameType) -> tuple[str, int]:
-    """Return the place where a row is made: the file, and the first line of the statement."""
+    """Return the place where a row is made: the file, and the first line of the statement in its module."""
     while frame.f_code.co_name == "__init__" and frame.f_back:
+        frame = frame.f_back
+    filename = frame.f_code.co_filename
+    while frame.f_code.co_name != "<module>" and frame.f_back and frame.f_back.f_code.co_filename == filename:
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 
@@ -171,14 +244,21 @@ class Primitive(InstanceCall):
         Whether the result's shape may depend on values (getitem: on a mask), which a program cannot know.
     single : bool
         Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
+    **facts
+        What only one reader of the table asks for; the attributes below say what it is without.
     """
 
     __doc__: Any = GeneratedDoc(__doc__)
     _guarded = ("function", "_rules")  # what a compiled function looks at before each call
 
-    fast_paths: Mapping[int, Callable[..., Any]] = {1: unary, 2: binary}
     coerce_operand = staticmethod(as_array)
     widens = True  # the rules of a float16 result read float32
+
+    reduction: Any = None  # the ufunc that this is the reduction by
+    product = False  # whether it is a sum of products, which BLAS computes in another way for an array times itself
+    spelling: str | None = None  # of its NumPy source, where neither sign nor formula nor a call says it: source.py
+    peephole: str | None = None  # the rule that finds it to leave an input as it is: program/simplify.py
+    loop: str | None = None  # an entry of it by numbers, or a form in numba_backend; "" where numba lacks the ufunc
 
     def __init_subclass__(cls) -> None:
         cls.__doc__ = GeneratedDoc(cls.__doc__)  # type: ignore[assignment]
@@ -205,7 +285,13 @@ class Primitive(InstanceCall):
         shows_nan: int = 0,
         shaped_by_data: bool = False,
         single: bool = False,
+        **facts: Any,
     ) -> None:
+        if facts.keys() - FACTS:
+            raise ArgumentTypeError(
+                f"a row has no {', '.join(facts.keys() - FACTS)}: its facts are {', '.join(FACTS)}."
+            )
+        self.__dict__.update(facts)
         self.function = function
         self.kernel = kernel or (in_single(function) if single else function)
         self.rules = rules
@@ -227,8 +313,8 @@ class Primitive(InstanceCall):
         self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
-        fast_path = self.fast_paths.get(len(rules), by_signature) if all(rules) and not bind else by_signature
-        self.__call__ = fast_path(self)
+        self.bind_and_apply = general(self)
+        self.__call__ = self.make_call()
         self.name = function.__name__
         self.place = user_of(sys._getframe(1))
 
@@ -244,19 +330,18 @@ class Primitive(InstanceCall):
         self.__module__ = self.__call__.__module__ = "micrograd_np"
 
     @functools.cached_property
-    def __wrapped__(self) -> Callable[..., Any]:
-        """A function whose source is the row as it stands in the table, for `inspect.getsource(mg.exp)`."""
+    def __wrapped__(self) -> Any:
+        """A module whose source is the row as it stands in the table, for `inspect.getsource(mg.exp)`."""
         filename, line = self.place
         source = "".join(linecache.getlines(filename))
-        statements = [x for x in ast.parse(source).body if isinstance(x, ast.Assign | ast.AnnAssign)]
-        for statement in statements:
-            if statement.lineno <= line <= (statement.end_lineno or 0):
-                text = f"{ast.get_source_segment(source, statement)}\n"
-                if "lambda" not in text and text.count("\n") > 1:  # of such a text inspect takes the first line alone
-                    break
-                place = f"<row {self.name}>"
-                linecache.cache[place] = len(text), None, text.splitlines(keepends=True), place
-                return FunctionType((lambda: None).__code__.replace(co_filename=place, co_firstlineno=1), {})
+        statements = [x for x in ast.walk(ast.parse(source)) if isinstance(x, ast.Assign | ast.AnnAssign)]
+        for statement in [x for x in statements if x.lineno <= line <= (x.end_lineno or 0)]:
+            text = textwrap.dedent(ast.get_source_segment(source, statement, padded=True) or "") + "\n"
+            if text.startswith((f"{self.name} =", f"{self.name}:")):
+                row = ModuleType(self.name)  # of a function, inspect would take the first line alone
+                row.__file__ = f"<row {self.name}>"
+                linecache.cache[row.__file__] = len(text), None, text.splitlines(keepends=True), row.__file__
+                return row
         written = [innermost(rule) for rule in self.rules if rule]
         return written[0] if written and not isinstance(self.function, FunctionType) else self.function
 
@@ -282,18 +367,15 @@ class Primitive(InstanceCall):
             raise ArgumentTypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
         return tuple(map(self.coerce_operand, arrays)), {}
 
-    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
-        """A call in NumPy's signature."""
-        try:
-            arrays, params = self.bind(*args, **kwargs)
-        except TypeError as error:
-            return self.otherwise(args, kwargs, error)
-        return apply(self, arrays, params)
+    def make_call(self) -> Callable[..., Any]:
+        """Return the function that a call of the row runs."""
+        count = len(self.rules) if all(self.rules) and "bind" not in vars(self) else 0
+        return {1: unary, 2: binary}.get(count, general)(self)
 
     def otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
         """Answer a call that `bind` refuses: with NumPy's rarer keywords, or an error that names what is not taken."""
         if kwargs.keys() & PYTORCHS.keys():
-            return self.call_with_binding(*args, **in_numpys_words(kwargs))
+            return self.bind_and_apply(*args, **in_numpys_words(kwargs))
         if self.extended:
             taken = inspect.signature(self.extended).parameters
             kwargs = kwargs if kwargs.keys() <= taken.keys() else {k: v for k, v in kwargs.items() if k not in taken}
@@ -326,10 +408,15 @@ class Elementwise(Primitive):
 class NonDifferentiable(Primitive):
     """A row without a derivative, whose result is a plain array: comparisons, logic, positions of extremes."""
 
-    fast_paths: Mapping[int, Callable[..., Any]] = {}
     depends_on_data = True
 
-    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
+    def make_call(self) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self.run(*args, **kwargs)
+
+        return call
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs.keys() & PYTORCHS.keys():
             kwargs = in_numpys_words(kwargs)
         trace = CURRENT.get().trace
@@ -348,8 +435,8 @@ class BoolOp(NonDifferentiable):
         kernel = functools.wraps(function)(lambda *args, **params: np.bool_(function(*args, **params)))
         super().__init__(function, kernel=kernel)
 
-    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
-        found = super().call_with_binding(*args, **kwargs)
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().run(*args, **kwargs)
         return found if tracing() else bool(found)
 
 
@@ -358,8 +445,8 @@ class StaticOp(NonDifferentiable):
 
     depends_on_data = False
 
-    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
-        found = super().call_with_binding(*args, **kwargs)
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().run(*args, **kwargs)
         parts = found if isinstance(found, tuple) else (found,)
         return tuple(map(trace_constant, parts)) if any(isinstance(x, np.ndarray) for x in parts) else found
 
@@ -450,6 +537,7 @@ item = Primitive(
     bind=lambda x, i: ((x,), {"i": i}),
     formula=lambda args, params, literal: args[0].subscript(params["i"], literal),
     onnx="Item",
+    peephole="packed",
 )
 
 
@@ -459,15 +547,21 @@ class MultiOutput(Primitive):
     Its rules get all cotangents; missing ones are zeros, or None if `zeros` is False.
     """
 
-    fast_paths: Mapping[int, Callable[..., Any]] = {}
-
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
         super().__init__(function, *[rule and self.with_all_outputs(rule, zeros) for rule in rules], **fields)
         kernel = self.kernel
         self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
 
-    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
-        node = super().call_with_binding(*args, **kwargs)
+    def make_call(self) -> Callable[..., Any]:
+        make = super().make_call()
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self.outputs_of(make(*args, **kwargs))
+
+        return call
+
+    def outputs_of(self, node: Any) -> Any:
+        """Return the outputs, each as an `item` of the hidden node."""
         items = tuple(item(node, i) for i in range(len(node)))
         if isinstance(node, Tensor) and node.op is self:
             node._data.memories = list(map(memory_of, items))  # a write to one is a write to what the rule reads

@@ -20,7 +20,7 @@ from .primitive import Drawn as D
 @implements(np.linalg.matrix_transpose)
 def mT(x: Any) -> Any:
     """The transposes of the matrices in the last two axes."""
-    return np.swapaxes(x, -1, -2)
+    return x.T if x.ndim == 2 else np.swapaxes(x, -1, -2)
 
 
 def symmetric(x: Any) -> Any:
@@ -54,8 +54,8 @@ class NamedOutputs(MultiOutput):
         super().__init__(function, *rules, **fields)
         self.result = result
 
-    def call_with_binding(self, *args: Any, **kwargs: Any) -> Any:
-        return self.result(*super().call_with_binding(*args, **kwargs))
+    def outputs_of(self, node: Any) -> Any:
+        return self.result(*super().outputs_of(node))
 
 
 # In a matrix product, a vector is a matrix of one row (on the left) or of one column (on the right).
@@ -92,6 +92,8 @@ matmul = Primitive(
         example(D(5, 1, 3, 4), D(2, 4, 3)),
     ],
     onnx="MatMul",
+    loop="of_stacks",
+    product=True,
 )
 
 
@@ -128,6 +130,9 @@ dot = Primitive(
         example(D(), D(3)),
     ],
     onnx="Dot",
+    loop="of_matrices",
+    product=True,
+    spelling="dot",
 )
 
 
@@ -148,6 +153,8 @@ vdot = Primitive(
     lambda g, z, x, y: g * (y if y.shape == x.shape else np.reshape(y, x.shape)),
     lambda g, z, x, y: g * (x if y.shape == x.shape else np.reshape(x, y.shape)),
     examples=[example(D(4), D(4)), example(D(2, 3), D(3, 2))],
+    loop="vdot",
+    product=True,
 )
 # The engine undoes a broadcast where x and z differ in shape; in these, x may be repeated and still be of z's shape.
 vecdot = Primitive(
@@ -163,6 +170,8 @@ vecdot = Primitive(
         example(D(4, 2), D(4, 2), axis=0),
         example(D(3, 3), D(3)),
     ],
+    loop="of_vectors",
+    product=True,
 )
 
 
@@ -191,6 +200,7 @@ if hasattr(np, "matvec"):
         bind=functools.partial(_bind_checked, "matvec", -1, -1),
         broadcasts=True,
         examples=[example(D(3, 4), D(4)), example(D(2, 1, 3, 4), D(5, 4)), example(D(3, 3), D(3, 3))],
+        product=True,
     )
     vecmat = Primitive(
         np.vecmat,
@@ -199,6 +209,7 @@ if hasattr(np, "matvec"):
         bind=functools.partial(_bind_checked, "vecmat", -1, -2),
         broadcasts=True,
         examples=[example(D(3), D(3, 4)), example(D(5, 3), D(2, 1, 3, 4)), example(D(3, 3), D(3, 3))],
+        product=True,
     )
 
 

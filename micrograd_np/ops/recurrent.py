@@ -190,7 +190,8 @@ def _bind(*arrays: Any, **params: Any) -> Bound:
 class Sequence(MultiOutput):
     """A row for all steps of a sequence; float16 is computed in float32, and rounded once."""
 
-    call_with_binding = in_single(MultiOutput.call_with_binding)
+    def make_call(self) -> Any:
+        return in_single(super().make_call())
 
 
 def sequence(kernel: Any, rule: Any, gates: int, states: int, *options: dict[str, Any]) -> Any:
@@ -207,9 +208,9 @@ def sequence(kernel: Any, rule: Any, gates: int, states: int, *options: dict[str
             example(*alone, reverse=False, **params),
         )
     ]
-    return Sequence(
-        kernel, rule, bind=_bind, zeros=False, domain=(-1, 1), decomposition=kernel, exact=False, examples=examples
-    )
+    gloss = "the cell step by step; back, from the last step on: g of a step and what the next one sends"
+    fields: dict[str, Any] = {"zeros": False, "domain": (-1, 1), "decomposition": kernel, "exact": False}
+    return Sequence(kernel, rule, bind=_bind, examples=examples, gloss=gloss, **fields)
 
 
 rnn_sequence = sequence(_rnn, _rnn_rule, 1, 1, {"nonlinearity": "tanh"}, {"nonlinearity": "relu"})

@@ -151,6 +151,8 @@ sum = Primitive(
     extended=with_initial(np.sum, np.add, 0),
     examples=CASES,
     onnx="ReduceSum",
+    loop="sum",
+    reduction=np.add,
 )
 mean = Primitive(
     np.mean,
@@ -159,6 +161,7 @@ mean = Primitive(
     extended=mean_of_chosen,
     examples=CASES,
     onnx="ReduceMean",
+    loop="mean",
 )
 
 
@@ -220,6 +223,8 @@ prod = Primitive(
     extended=with_initial(np.prod, np.multiply, 1),
     examples=CASES,
     onnx="ReduceProd",
+    loop="prod",
+    reduction=np.multiply,
     gloss="g times the product of the other entries",
 )
 
@@ -241,6 +246,8 @@ max = Primitive(
     extended=with_initial(np.max, np.maximum, None),
     **EXTREMES,
     onnx="ReduceMax",
+    loop="max",
+    reduction=np.maximum,
 )
 min = Primitive(
     np.min,
@@ -249,6 +256,8 @@ min = Primitive(
     extended=with_initial(np.min, np.minimum, None),
     **EXTREMES,
     onnx="ReduceMin",
+    loop="min",
+    reduction=np.minimum,
 )
 
 

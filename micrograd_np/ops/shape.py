@@ -58,6 +58,8 @@ reshape = Primitive(
         example(D(2, 3, 4), (4, 6), order="F"),
     ],
     onnx="Reshape",
+    loop="reshaped",
+    peephole="reshaped",
 )
 
 
@@ -72,6 +74,7 @@ flatten = Primitive(
     formula=lambda args, params, literal: args[0].method("flatten", *(['"F"'] if params.get("order") == "F" else [])),
     examples=[example(D(2, 3)), example(D(2, 3, 4), order="F")],
     onnx="Reshape",
+    loop="reshaped",
 )
 
 
@@ -88,6 +91,7 @@ expand_dims = Primitive(
     views=True,
     examples=[example(D(3, 4), 1), example(D(3), (0, -1))],
     onnx="Reshape",
+    loop="reshaped",
 )
 squeeze = Primitive(
     np.squeeze,
@@ -96,6 +100,8 @@ squeeze = Primitive(
     views=True,
     examples=[example(D(3, 1, 4)), example(D(1, 3, 1), -1)],
     onnx="Reshape",
+    loop="reshaped",
+    peephole="first",
 )
 
 
@@ -157,6 +163,8 @@ transpose = Primitive(
     formula=_write_transpose,
     examples=[example(D(3, 4)), example(D(2, 3, 4), (1, -1, 0)), example(D(2, 3, 4), axes=(-2, 2, 0))],
     onnx="Transpose",
+    loop="transposed",
+    peephole="in_order",
 )
 swapaxes = Primitive(
     np.swapaxes,
@@ -166,6 +174,8 @@ swapaxes = Primitive(
     formula=_write_swapaxes,
     examples=[example(D(2, 3, 4), 0, -1)],
     onnx="Transpose",
+    loop="swapped",
+    peephole="swapped_back",
 )
 
 
@@ -204,6 +214,7 @@ flip = Primitive(
     bind=lambda x, axis=None: ((x,), {"axis": axis}),
     views=True,
     examples=[example(D(3)), example(D(2, 3)), example(D(2, 3, 4), axis=(0, -1))],
+    loop="flipped",
 )
 
 
@@ -254,6 +265,8 @@ broadcast_to = Primitive(
     views=True,
     examples=[example(D(3, 1), (2, 3, 4)), example(D(), (2, 3))],
     onnx="Expand",
+    loop="broadcast",
+    peephole="first",
 )
 
 

@@ -40,6 +40,13 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) ->
     norm_type : float
         The p of the p-norm, such as 2, 1 or inf.
 
+    Raises
+    ------
+    TypeError
+        If parameters is no list of Tensors.
+    ValueError
+        If a number is negative, nan or inf.
+
     Examples
     --------
     >>> w = Tensor([3.0, 4.0], requires_grad=True)
@@ -75,6 +82,13 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     clip_value : float
         The largest absolute value, at least 0.
 
+    Raises
+    ------
+    TypeError
+        If parameters is no list of Tensors.
+    ValueError
+        If a number is negative, nan or inf.
+
     Examples
     --------
     >>> w = Tensor([3.0, -0.5], requires_grad=True)
@@ -100,6 +114,13 @@ def trim_deltas(parameters: Any, threshold: float) -> None:
         Those whose gradients are changed, such as `model.parameters()`.
     threshold : float
         The absolute value below which an entry is set to zero, at least 0.
+
+    Raises
+    ------
+    TypeError
+        If parameters is no list of Tensors.
+    ValueError
+        If a number is negative, nan or inf.
 
     Examples
     --------

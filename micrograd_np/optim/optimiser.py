@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.context import CURRENT, no_grad, tracing
+from ..core.dispatch import HALF, SINGLE, single
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor, as_ndarray
 from ..core.versions import memory_of
@@ -31,12 +32,10 @@ def is_finite(x: Any) -> bool:
 
 def mark_written(tensors: list[Tensor]) -> None:
     """Mark one write, made now, in the memory of all these tensors."""
-    first = memory_of(tensors[0])
+    first, *others = [x._memory or memory_of(x) for x in tensors]
     first.write()
-    written, where = first.written, first.where
-    for x in tensors:
-        seen = x._memory or memory_of(x)
-        seen.written, seen.where = written, where
+    for seen in others:
+        seen.written, seen.where = first.written, first.where
 
 
 class Unit:
@@ -56,6 +55,8 @@ class Unit:
         self.group, self.numbers, self.parameters, self.states = group, numbers, parameters, states
         self.dtype = parameters[0].dtype
         self.buffers: dict[tuple[str, ...], Any] = {}
+        self.kept: dict[str, Any] | None = None
+        self.precision = SINGLE if self.dtype == HALF else self.dtype
         self.tensors = [x for p, state in zip(parameters, states, strict=True) for x in (p, *state.values())]
         stops = list(accumulate(p.size for p in parameters))
         self.slices = [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
@@ -64,8 +65,17 @@ class Unit:
         self.counts = {name for name, is_entrywise in pairs if not is_entrywise}
 
     def options(self) -> dict[str, Any]:
-        """The group's options in the dtype of the parameters."""
-        return self.group.options(self.dtype)
+        """The group's options in the dtype of the arithmetic: its own arrays, where they have it, which are kept."""
+        if self.kept is not None:
+            return self.kept
+        found = self.group.options(self.precision)
+        if all(x is None or x is self.group[name]._data for name, x in found.items()):
+            self.kept = found  # the group writes other numbers into the same arrays
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the kept options out of a copy: its group has arrays of its own."""
+        return vars(self) | {"kept": None}
 
     def moving(self, gradients: list[Any]) -> list[Unit]:
         """This unit if all of it has gradients, else the parameters that have one as units of their own."""
@@ -76,15 +86,17 @@ class Unit:
 
     def gradient(self, gradients: list[Any]) -> Any:
         """The gradient of the parameter, or those of several in one array."""
-        arrays = [as_ndarray(gradients[i]) for i in self.numbers]
-        return arrays[0] if len(arrays) == 1 else self.joined(("gradient",), arrays)
+        if len(self.numbers) == 1:
+            return single(as_ndarray(gradients[self.numbers[0]]))
+        return self.joined(("gradient",), [single(as_ndarray(gradients[i])) for i in self.numbers])
 
     def update(self, rule: Callable[..., None], g: Any, options: dict[str, Any]) -> None:
         """Apply an optimiser's update."""
-        arrays = [p._data for p in self.parameters]
-        if len(arrays) == 1:
-            rule(arrays[0], g, {name: x._data for name, x in self.states[0].items()}, **options)
+        if len(self.numbers) == 1:
+            state = {name: x._data for name, x in self.states[0].items()}
+            rule(self.parameters[0]._data, g, state, **options)
             return
+        arrays = [p._data for p in self.parameters]
         held = {name: [state[name]._data for state in self.states] for name in self.states[0]}
         state = {name: self.joined(("state", name), parts) for name, parts in held.items()}
         for name in self.counts:  # one number for all entries, or where they differ one for each
@@ -124,8 +136,9 @@ class Optimiser:
 
     Options are numbers that may change between steps, such as the learning rate, in p's dtype, or None for one of
     `_optional_when_zero` that is 0; `_ranges` says which numbers are allowed. The state holds what `_begin` makes for a
-    parameter. All are arrays, or Tensors while a program is traced: write with NumPy's functions and operators,
-    `p -= ...`, as in a rule.
+    parameter. For a p of float16, options and gradient are float32, since 1e-8 and small squares are 0 in float16. All
+    are arrays, or Tensors while a program is traced: write with NumPy's functions and operators, `p -= ...`, as in a
+    rule.
 
     Parameters
     ----------
@@ -258,26 +271,25 @@ class Optimiser:
             self._trace_step()
             return
         gradients = [p._grad if p._requires_grad else None for p in self._parameters]
-        self._check_presence(gradients)
-        units = [part for unit in self._units for part in unit.moving(gradients)]
+        units = self._units
+        if not self._all_present(gradients):
+            units = [part for unit in units for part in unit.moving(gradients)]
         joined = [unit.gradient(gradients) for unit in units]
         for unit, g in zip(units, joined, strict=True):
             if not is_finite(g):
                 i = next(i for i in unit.numbers if not is_finite(as_ndarray(gradients[i])))
                 raise self._diverged(f"the gradient of {self._name_of(i)} has a nan or inf, and nothing was changed")
         written: list[Tensor] = []
-        options: dict[Any, dict[str, Any]] = {}
         unit = units[0]
         try:
             with np.errstate(over="raise", invalid="raise", divide="raise"):
-                for now, g in zip(units, joined, strict=True):
-                    unit, key = now, (id(now.group), now.dtype)
-                    if key not in options:
-                        options[key] = unit.options()
-                    if len(unit.numbers) == 1:  # in place; several are written when their new values are all there
+                for unit, g in zip(units, joined, strict=True):
+                    if len(unit.numbers) == 1:  # in place
                         written += unit.tensors
-                    unit.update(self.update, g, options[key])
-                    written += unit.tensors
+                        unit.update(self.update, g, unit.options())
+                    else:  # which are written when their new values are all there
+                        unit.update(self.update, g, unit.options())
+                        written += unit.tensors
         except FloatingPointError as error:
             named = ", ".join(map(self._name_of, unit.numbers[:3])) + ", ..." * (len(unit.numbers) > 3)
             done = "parameters may have been changed" if written else "nothing was changed"
@@ -292,22 +304,22 @@ class Optimiser:
         """The same as steps of a program, which checks what it has made before it writes."""
         trace = CURRENT.get().trace
         gradients = [p.grad if p._requires_grad else None for p in self._parameters]
-        self._check_presence(gradients)
+        self._all_present(gradients)
         for i, g in enumerate(gradients):
             if g is not None and not is_finite(as_ndarray(g)):
                 raise self._diverged(f"the gradient of {self._name_of(i)} has a nan or inf, and nothing was changed")
         for unit in self._units:
             for i, p, state in zip(unit.numbers, unit.parameters, unit.states, strict=True):
                 if gradients[i] is not None:
-                    options = unit.options()
+                    options = unit.group.options(unit.precision)
                     with trace.updating(type(self).__name__, p, gradients[i], state):
-                        self.update(p, gradients[i], state, **options)
+                        self.update(p, single(gradients[i]), state, **options)
 
-    def _check_presence(self, gradients: list[Any]) -> None:
-        """Raise if a parameter that may change has no gradient."""
+    def _all_present(self, gradients: list[Any]) -> bool:
+        """Return whether all parameters have gradients; raise if one that may change has none."""
         absent = [i for i, g in enumerate(gradients) if g is None]
         if not absent:
-            return
+            return True
         without = [i for i in absent if self._parameters[i]._requires_grad]
         if len(absent) == len(gradients):
             raise GradientError("no parameter that may change has a gradient: call loss.backward() before step().")
@@ -316,6 +328,7 @@ class Optimiser:
                 f"no gradient reached {', '.join(map(self._name_of, without))}. Was it used in the loss? Freeze what "
                 "should not train with requires_grad = False, or leave it out."
             )
+        return False
 
     def _diverged(self, what: str) -> NonFiniteError:
         """An error for numbers that are nan or inf, with the cure."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dispatch import single
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor, constant
 from ..nn.validation import DECAY, in_words, validate
@@ -15,13 +16,13 @@ from .optimiser import Optimiser, State
 
 
 def zeros(p: Tensor) -> Tensor:
-    """A state of the parameter's shape that begins with zeros."""
-    return constant(np.zeros_like(p.data))
+    """A state of the parameter's shape that begins with zeros; float32 for float16."""
+    return constant(single(np.zeros_like(p.data)))
 
 
 def counter(p: Tensor) -> Tensor:
-    """A count of steps, in the dtype of the parameter."""
-    return constant(np.zeros((), p.dtype))
+    """A count of steps, in the dtype of the parameter; float32 for float16."""
+    return constant(single(np.zeros((), p.dtype)))
 
 
 def decayed(p: Any, g: Any, weight_decay: Any) -> Any:
@@ -44,6 +45,13 @@ class SGD(Optimiser):
         The factor of p in the gradient, that of a penalty of half the weight decay times p².
     nesterov : bool
         Whether the gradient is that at the point where the momentum leads to; needs a momentum.
+
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
 
     Examples
     --------
@@ -100,6 +108,13 @@ class Adam(Optimiser):
         Added to the root, so that nothing is divided by 0.
     weight_decay : float
         The factor of p in the gradient, that of a penalty of half the weight decay times p².
+
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
 
     Examples
     --------
@@ -164,6 +179,13 @@ class AdamW(Adam):
     weight_decay : float
         The share of p, times the learning rate, that is taken off p at each step.
 
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
+
     Examples
     --------
     >>> from micrograd_np import nn
@@ -204,6 +226,13 @@ class RMSprop(Optimiser):
         The factor of p in the gradient, that of a penalty of half the weight decay times p².
     momentum : float
         The share of the last step in this one; 0 is without.
+
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
 
     Examples
     --------
@@ -261,6 +290,13 @@ class Adagrad(Optimiser):
         Added to the root, so that nothing is divided by 0.
     weight_decay : float
         The factor of p in the gradient, that of a penalty of half the weight decay times p².
+
+    Raises
+    ------
+    TypeError
+        If params are no leaf Tensors, or an option is no number.
+    ValueError
+        If there are no params, one is given twice, or an option is out of its range.
 
     Examples
     --------

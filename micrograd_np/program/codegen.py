@@ -20,7 +20,6 @@ from .ir import ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Value
 from .simplify import draws
 
 PRODUCTS = (TABLE["dot"], TABLE["matmul"])
-REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 SINGLE = (np.dtype("f4"), np.dtype("f8"))
 FIXED = (TENSOR, ARRAY, CONSTANT)  # whose memory is the same at every call
 
@@ -115,14 +114,15 @@ class Plan:
     def is_spread(self, x: Value) -> bool:
         """Return True if a value views a broadcast: its strides are 0 where those of the trace need not be."""
         while x in self.made and self.made[x].op.views:
-            if self.made[x].op.name == "broadcast_to":
+            if self.made[x].op is TABLE["broadcast_to"]:
                 return True
             x = self.made[x].inputs[0]
         return False
 
     def is_view(self, step: Step) -> bool:
         source = self.prototype(step.inputs[0])
-        view = step.op.kernel(source, *step.inputs[1:], **step.params)
+        with np.errstate(all="ignore"):  # the prototype holds any numbers
+            view = step.op.kernel(source, *step.inputs[1:], **step.params)
         self.prototypes[step.output] = view
         return np.shares_memory(view, source)
 
@@ -138,7 +138,7 @@ class Plan:
             return False
         if isinstance(op.kernel, np.ufunc) and op.kernel.signature is None:
             return True
-        if op.name in REDUCTIONS:
+        if op.reduction:
             return True
         return op in PRODUCTS and self.is_product_of_matrices(step)
 
@@ -167,9 +167,9 @@ def laid_out(x: Value) -> Any:
     return data.transpose(np.argsort(order)) if shape else data
 
 
-OPERATORS = {"add": " + ", "subtract": " - ", "multiply": " * ", "divide": " / "}
+OPERATORS = ("+", "-", "*", "/")
 LARGE = 1e19  # a sum of squares below which all numbers are finite, in float32 too
-NAMED_OUT = ("maximum", "minimum")  # which take a third array for a third operand
+NAMED_OUT = (TABLE["maximum"], TABLE["minimum"])  # which take a third array for a third operand
 
 
 class Emitted:
@@ -239,11 +239,11 @@ class Emitted:
         """Return True if a step is arithmetic of numbers of one dtype: an operator is then faster and rounds alike."""
         values = [x for x in step.inputs if isinstance(x, Value)]
         alike = {x.dtype for x in (*values, step.output)} == {step.output.dtype}
-        return step.op.name in OPERATORS and alike and self.numbers.issuperset(values)
+        return step.op.sign in OPERATORS and len(step.inputs) == 2 and alike and self.numbers.issuperset(values)
 
     def arithmetic(self, step: Step) -> str:
         found = [self.names[x] if isinstance(x, Value) else self.meaning(float(x)) for x in step.inputs]
-        return OPERATORS[step.op.name].join(found)
+        return f" {step.op.sign} ".join(found)
 
     def call(self, step: Step, out: str | None = None) -> str:
         """The call of a step's function, which may be given an array to write into."""
@@ -254,17 +254,17 @@ class Emitted:
                 f"{self.meaning(np.asarray)}({arg})" if x in self.plan.made and x.shape == () else arg
                 for x, arg in zip(step.inputs, args, strict=True)
             ]
-        if op.name in REDUCTIONS and step.output.shape is not None:
-            reduce = self.meaning(REDUCTIONS[op.name].reduce)
+        if op.reduction and step.output.shape is not None:
+            reduce = self.meaning(op.reduction.reduce)
             axis, keepdims = self.meaning(step.params["axis"]), step.params["keepdims"]
             return f"{reduce}({args[0]}, {axis}, None, {out}, {keepdims})"
-        if op.name == "transpose" and step.params["axes"] is None:
+        if op is TABLE["transpose"] and step.params["axes"] is None:
             return f"{args[0]}.T"
-        if op.name == "vdot" and all(map(self.plan.lies_flat, step.inputs)):
+        if op is TABLE["vdot"] and all(map(self.plan.lies_flat, step.inputs)):
             return f"{self.flat(args[0])}.dot({self.flat(args[1])})"
         if op in PRODUCTS and self.plan.is_product_of_matrices(step):
             return f"{args[0]}.dot({args[1]}{f', {out}' if out else ''})"
-        args += [f"out={out}" if op.name in NAMED_OUT else out] if out else []
+        args += [f"out={out}" if op in NAMED_OUT else out] if out else []
         args += [f"**{self.meaning(step.params)}"] if step.params else []
         return f"{self.meaning(op.kernel)}({', '.join(args)})"
 
@@ -394,7 +394,7 @@ def check_finite(*arrays: Any) -> None:
 
 def gives_numbers(op: Any) -> bool:
     """Return True if a row's function returns a NumPy scalar for a 0-d array."""
-    return isinstance(op.kernel, np.ufunc) or op.name in (*REDUCTIONS, "vdot")
+    return isinstance(op.kernel, np.ufunc) or op.reduction is not None or op is TABLE["vdot"]
 
 
 def completed(writes: list[str]) -> list[str]:

@@ -18,7 +18,6 @@ EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "nega
 SPREAD = TABLE["broadcast_to"]
 PACKS = TABLE["pack"], TABLE["pack_copies"]
 LISTED = 16  # numbers, and no more, are written out
-PRODUCTS = ("dot", "matmul", "inner", "vdot", "vecdot", "tensordot", "einsum", "matvec", "vecmat")
 
 
 def simplified(program: Steps, by_update: bool = False) -> Steps:
@@ -57,7 +56,7 @@ class Walk:
     def take(self, step: Step) -> None:
         self.before[step.output] = step
         op, inputs = step.op, tuple(self.current(x) for x in step.inputs)
-        if step.op.name in PRODUCTS:
+        if step.op.product:
             self.keep_apart(step, inputs)
         inputs = self.unspread(step, inputs)
         step = told(self.reshaped_once(step._replace(inputs=inputs)))
@@ -81,8 +80,8 @@ class Walk:
 
     def unchanged(self, step: Step) -> Value | None:
         """The input that a step leaves as it is."""
-        output, rule = step.output, IDENTITIES.get(step.op.name)
-        found = rule(step, self.made) if rule else None
+        output = step.output
+        found = IDENTITIES[step.op.peephole](step, self.made) if step.op.peephole else None
         if not isinstance(found, Value) or (found.shape, found.dtype) != (output.shape, output.dtype):
             return None
         if output in self.rigid and steps_of(found) != steps_of(output):
@@ -92,7 +91,7 @@ class Walk:
     def folded(self, step: Step) -> Value | None:
         """The value, if it can be known now."""
         values = [constant_of(x) for x in step.inputs]
-        to_nothing = step.op.name == "power" and is_number(step.inputs[1], 0)
+        to_nothing = step.op is TABLE["power"] and is_number(step.inputs[1], 0)
         if to_nothing:
             values = [np.ones(step.output.shape, step.output.dtype)]
         if draws(step.op) or step.output.shape is None or any(x is None for x in values):
@@ -132,6 +131,8 @@ class Walk:
         if step.op not in EXACT or len(places) != 1 or any(shape_of(x) for x in others) or step.output in self.rigid:
             return None
         spread = self.made[step.inputs[places[0]]]
+        if order_of(spread.output) != order_of(step.output):
+            return None
         inputs = [spread.inputs[0] if i in places else x for i, x in enumerate(step.inputs)]
         shape, dtype = spread.inputs[0].shape, step.output.dtype
         small = Value(RESULT, None, shape, dtype, np.empty(shape, dtype).strides)
@@ -150,7 +151,7 @@ class Walk:
 
     def reshaped_once(self, step: Step) -> Step:
         """A reshape of a reshape, where what lies between lay in memory as its source does."""
-        inner = self.made.get(step.inputs[0]) if step.op.name == "reshape" else None
+        inner = self.made.get(step.inputs[0]) if step.op is TABLE["reshape"] else None
         if inner is None or inner.op is not step.op or any(x.params.get("order", "C") != "C" for x in (inner, step)):
             return step
         source = inner.inputs[0]
@@ -188,14 +189,14 @@ class Walk:
             if step.output in needed or draws(step.op):
                 steps.append(step)
                 needed.update(x for x in step.inputs if isinstance(x, Value))
-        left: dict[str, Any] = {
+        ends_of: dict[str, Any] = {
             "result": result,
             "writes": writes,
             "gradients": gradients,
             "finite": finite,
             "updates": updates,
         }
-        return replace(program, steps=steps[::-1], **left)
+        return replace(program, steps=steps[::-1], **ends_of)
 
 
 def signature(step: Step) -> Any:
@@ -229,7 +230,7 @@ def overlap(x: Value, y: Value) -> bool:
 
 
 def draws(op: Any) -> bool:
-    return bool(op.name == "_draw")
+    return bool(op.spelling == "draw")
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -259,11 +260,11 @@ def steps_of(x: Value) -> list[tuple[int, int]]:
 def told(step: Step) -> Step:
     """A step in the words that say most."""
     shape = step.output.shape or ()
-    if step.op.name == "swapaxes" and len(shape) == 2 and len(swapped(step)) == 2:
+    if step.op is TABLE["swapaxes"] and len(shape) == 2 and len(swapped(step)) == 2:
         return step._replace(op=TABLE["transpose"], params={"axes": None})
     if step.op is TABLE["dot"] and any(y.shape == () for y in step.inputs):  # a NumPy number has no `.dot`
         return step._replace(op=TABLE["multiply"])
-    if step.op.name == "reshape":
+    if step.op is TABLE["reshape"]:
         return step._replace(params={**step.params, "shape": shape})
     return step
 
@@ -342,19 +343,8 @@ def packed(step: Step, made: dict[Value, Step]) -> Value | None:
 
 
 Identity = Callable[[Step, dict[Value, Step]], Value | None]
-IDENTITIES: dict[str, Identity] = {
-    "multiply": times_one,
-    "divide": by_one,
-    "power": by_one,
-    "subtract": minus_zero,
-    "negative": undone,
-    "transpose": in_order,
-    "_item": packed,
-    "reshape": reshaped,
-    "swapaxes": swapped_back,
-    **dict.fromkeys(("logical_and", "logical_or", "bitwise_and", "bitwise_or"), twice),
-    **dict.fromkeys(("astype", "broadcast_to", "positive", "copy", "squeeze", "conjugate", "real"), first),
-}
+RULES = [times_one, by_one, minus_zero, undone, in_order, reshaped, swapped_back, packed, twice, first]
+IDENTITIES: dict[str, Identity] = {rule.__name__: rule for rule in RULES}  # by the field `peephole` of a row
 
 
 def constant_of(x: Any) -> Any:

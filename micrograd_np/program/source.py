@@ -10,7 +10,8 @@ import numpy as np
 from ..expressions.layout import wrapped
 from ..expressions.phrases import Phrase, call, literal
 from ..expressions.source import kernel_of, needs_kernel, spelled
-from ..ops.primitive import Elementwise
+from ..ops import TABLE
+from ..ops.primitive import Elementwise, item
 from .ir import CONSTANT, GENERATOR, GRADIENT, RESULT, Step, Steps, Value
 from .kernels import definitions_of, printed
 from .naming import Names, Naming, pythons
@@ -21,9 +22,9 @@ from .updates import factored
 WIDTH = 76  # of an expression
 LINE = 96  # of a statement
 LONG = 10  # lines, from which on forward, backward and writes stand apart
-IN_PLACE = {"add": "+=", "subtract": "-=", "multiply": "*=", "divide": "/="}
+IN_PLACE = ("+", "-", "*", "/")
 FLOAT = np.dtype(float)
-VIEWS = ("transpose", "item", "_item")  # short enough to be written where they are read, however often
+VIEWS = (TABLE["transpose"], item)  # short enough to be written where they are read, however often
 
 
 class Source:
@@ -139,7 +140,7 @@ class Source:
     def take(self, step: Step) -> None:
         """A step becomes part of a later expression, or a statement."""
         self.shorten(step, WIDTH)
-        short = step.op.name in VIEWS and self.read(root(step.inputs[0], self.made)).text.isidentifier()
+        short = step.op in VIEWS and self.read(root(step.inputs[0], self.made)).text.isidentifier()
         once = self.uses[step.output] == 1 and step.output.shape is not None and not draws(step.op)
         told = step.output.name or step.output in (*self.gradients, *self.finite) or self.naming.is_delta(step.output)
         if not short and (told or not once):
@@ -156,7 +157,7 @@ class Source:
 
     def phrase(self, step: Step) -> Phrase:
         same_dtype = {x.dtype for x in step.inputs if isinstance(x, Value) and x.kind != CONSTANT}
-        if step.op.name == "where" and {x.dtype for x in step.inputs[1:] if isinstance(x, Value)} == {FLOAT}:
+        if step.op is TABLE["where"] and {x.dtype for x in step.inputs[1:] if isinstance(x, Value)} == {FLOAT}:
             same_dtype = {FLOAT}
         args = [self.operand(x, same_dtype) if isinstance(step.op, Elementwise) else self.read(x) for x in step.inputs]
         if isinstance(step.op, Elementwise) and needs_kernel(
@@ -214,7 +215,13 @@ class Source:
     def added(self, target: Value, value: Value) -> Any:
         """The operand of an in-place statement, where a write is one."""
         step = self.made.get(value)
-        in_place = step and self.pending(value) and step.op.name in IN_PLACE and step.inputs[0] is target
+        in_place = (
+            step
+            and self.pending(value)
+            and step.op.sign in IN_PLACE
+            and len(step.inputs) == 2
+            and step.inputs[0] is target
+        )
         return step.inputs[1] if step and in_place else None
 
     def keep(self, value: Any) -> None:
@@ -239,9 +246,9 @@ class Source:
         name, added = self.said[target].text, self.added(target, value)
         step = self.made.get(value)
         if step and added is not None:
-            self.write_down(f"{name} {IN_PLACE[step.op.name]} {self.read(added).text}")
+            self.write_down(f"{name} {step.op.sign}= {self.read(added).text}")
             return
-        copied = step and self.pending(value) and step.op.name == "copy"  # which the statement does anyway
+        copied = step and self.pending(value) and step.op is TABLE["copy"]  # which the statement does anyway
         self.write_down(f"{name}[...] = {self.read(step.inputs[0] if step and copied else value).text}")
 
     def give_back(self) -> None:

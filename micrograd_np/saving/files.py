@@ -14,6 +14,7 @@ import numpy as np
 from ..core.context import no_grad
 from ..core.errors import FileError, LoadError
 from ..core.tensor import Tensor
+from ..nn.validation import existing_file
 from .formats import check_digests, format_of, reading, write_manifest
 from .state import State, decode, dotted, encode, state_of
 
@@ -83,7 +84,7 @@ def load(path: str | os.PathLike[str], into: Any = None) -> Any:
     True
     """
     read, _ = format_of(path)
-    with open(path, "rb") as file, reading(path):
+    with open(existing_file(path), "rb") as file, reading(path):
         manifest, arrays = read(file)
         check_digests(manifest, arrays)
         state = decode(manifest.state, arrays)

@@ -33,7 +33,6 @@ class Graph:
         self.nodes: list[Any] = []
         self.tensors: dict[str, Any] = {}
         self.names: dict[Value, Any] = {}
-        self.packs: dict[Value, tuple[Any, ...]] = {}  # several values as one
         self.taken: set[str] = set()
 
     def unique(self, name: str) -> str:
@@ -86,11 +85,6 @@ class Graph:
         """The names of a step's inputs in one dtype, the result's unless another is given."""
         return [self.name(x, dtype or step.output.dtype) for x in step.inputs]
 
-    def common(self, step: Step) -> Any:
-        """The dtype that a step computes in."""
-        dtype = np.result_type(*map(self.kind, step.inputs))
-        return step.output.dtype if step.output.dtype.kind == "f" else dtype
-
     def kind(self, x: Any) -> Any:
         """The dtype of a value, or a plain number, for NumPy's promotion."""
         return x.dtype if isinstance(x, Value) else x
@@ -100,15 +94,6 @@ class Graph:
         return lambda kind, *inputs: self.node(
             kind, *[x if isinstance(x, str) else self.number(x, dtype) for x in inputs]
         )
-
-    def pack(self, step: Step) -> Any:
-        """Several values as one."""
-        self.packs[step.output] = step.inputs
-        return list(map(self.name, step.inputs))
-
-    def item(self, step: Step) -> Any:
-        """One of several outputs."""
-        return self.names[step.inputs[0]][step.params["i"]]
 
     def reshape(self, name: str, shape: Any) -> Any:
         """The name of a value in another shape."""
@@ -211,17 +196,15 @@ def write_steps(graph: Graph, steps: list[Step]) -> None:
 
 def write_decomposed(graph: Graph, step: Step) -> Any:
     """Write the nodes of a row that has no form of its own: those of the simpler rows of its decomposition."""
-    inputs = tuple(list(graph.packs[x]) if x in graph.packs else x for x in step.inputs)
+    inputs = tuple(graph.names[x] if isinstance(x, Value) and x.shape is None else x for x in step.inputs)
     examples = map_leaves(lambda x: np.ones(x.shape, x.dtype) if isinstance(x, Value) else x, inputs)
     with np.errstate(all="ignore"):
         program = record(lambda *args: step.op.decomposition(*args, **step.params), examples, {}, spell=False)[1]
     values = [x for x in flatten(inputs)[0] if isinstance(x, Value)]
-    for inner, outer in zip(program.arguments, values, strict=True):
-        graph.names[inner] = graph.name(outer)
+    graph.names.update(zip(program.arguments, map(graph.name, values), strict=True))
     write_steps(graph, [part._replace(where=step.where) for part in program.steps])
-    if step.output.shape is None:
-        return [graph.name(x) for x in program.result]
-    return graph.name(program.result[0], step.output.dtype)
+    names = [graph.name(x, step.output.dtype) for x in program.result]
+    return names if step.output.shape is None else names[0]
 
 
 def parameters(model: Callable[..., Any], count: int) -> list[str]:

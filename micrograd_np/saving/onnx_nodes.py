@@ -20,7 +20,7 @@ def elementwise(kind: str) -> Nodes:
     """Return a function that writes one node; its operands are cast to the dtype that NumPy promotes them to."""
 
     def nodes(g: Any, step: Any) -> Any:
-        dtype = g.common(step)
+        dtype = step.output.dtype if step.output.dtype.kind == "f" else np.result_type(*map(g.kind, step.inputs))
         name = g.node(kind, *g.operands(step, dtype))
         return name if step.output.dtype == bool else g.cast(name, dtype, step.output.dtype)
 
@@ -100,7 +100,7 @@ def polynomial(do: Any, x: str, coefficients: tuple[float, ...]) -> Any:
 
 
 def erf_nodes(g: Any, step: Any) -> Any:
-    """ONNX Runtime has Erf for float32 alone: in float64, write the ratios of polynomials of ops/activations.py."""
+    """ONNX Runtime has Erf for float32 alone: in float64, write the ratios of polynomials of ops/nn.py."""
     do, (x,) = g.arithmetic(step.output.dtype), g.operands(step)
     if step.output.dtype == np.float32:
         return do("Erf", x)
@@ -270,8 +270,8 @@ FORMS: dict[str, Nodes] = {
     "Erf": erf_nodes,
     "Erfc": lambda g, step: g.arithmetic(step.output.dtype)("Sub", 1, erf_nodes(g, step)),
     "Where": where_nodes,
-    "Item": lambda g, step: g.item(step),
-    "Pack": lambda g, step: g.pack(step),
+    "Item": lambda g, step: g.names[step.inputs[0]][step.params["i"]],
+    "Pack": lambda g, step: list(step.inputs),  # only rows that are written by their decomposition read it
     "CumSum": cumsum_nodes,
     "ArgMax": extreme_index("ArgMax"),
     "ArgMin": extreme_index("ArgMin"),

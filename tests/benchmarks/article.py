@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from micrograd_np import nn
 from micrograd_np import sigmoid as sigmoid_row
-from micrograd_np.article.hand import FIRST_OR_SECOND, X, weights
+from micrograd_np.article.hand import FIRST_OR_SECOND, X, first_weights
 
 from .timing import Step, Way
 
@@ -16,7 +17,7 @@ LOOP = 1000
 
 
 def begin() -> list[Any]:
-    return weights((3, 4), (4, 1))
+    return first_weights((3, 4), (4, 1))
 
 
 def hand_step(X, y, syn0, syn1):
@@ -57,8 +58,30 @@ def eager() -> Step:
     return step
 
 
-def own_lines() -> Step:
+def own_lines(X, y, syn0, syn1):
     """The article's lines as they stand, on Tensors, by way of NumPy's own functions."""
+    l1 = 1 / (1 + np.exp(-(np.dot(X, syn0))))
+    l2 = 1 / (1 + np.exp(-(np.dot(l1, syn1))))
+    return 0.5 * ((y - l2) ** 2).sum()
+
+
+def natural(X, y, syn0, syn1):
+    """The same with the package's sigmoid."""
+    l2 = sigmoid_row(np.dot(sigmoid_row(np.dot(X, syn0)), syn1))
+    return 0.5 * ((y - l2) ** 2).sum()
+
+
+def with_loss(name: str) -> Any:
+    """A loss of `nn`, and an operator for the products."""
+
+    def forward(X, y, syn0, syn1):
+        return getattr(nn, name)(sigmoid_row(sigmoid_row(X @ syn0) @ syn1), y)
+
+    return forward
+
+
+def updated_by_hand(forward: Any) -> Step:
+    """A step as people write it: data in plain arrays, any loss, an update in place."""
     import micrograd_np as mg
 
     X, y = INPUTS, TARGETS
@@ -66,9 +89,7 @@ def own_lines() -> Step:
 
     def step():
         nonlocal syn0, syn1
-        l1 = 1 / (1 + np.exp(-(np.dot(X, syn0))))
-        l2 = 1 / (1 + np.exp(-(np.dot(l1, syn1))))
-        loss = ((y - l2) ** 2).sum() / 2
+        loss = forward(X, y, syn0, syn1)
         loss.backward()
         syn1 -= syn1.grad
         syn0 -= syn0.grad
@@ -117,6 +138,60 @@ def seeded() -> Step:
         syn0 += syn0.grad
         syn1.zero_grad()
         syn0.zero_grad()
+
+    return step
+
+
+def updated_by_sgd() -> Step:
+    """The same, with an optimiser."""
+    import micrograd_np as mg
+
+    forward = with_loss("half_squared_error")
+    syn0, syn1 = (mg.Tensor(w, requires_grad=True) for w in begin())
+    optimiser = mg.optim.SGD([syn0, syn1], lr=1.0)
+
+    def step():
+        optimiser.zero_grad()
+        loss = forward(INPUTS, TARGETS, syn0, syn1)
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    return step
+
+
+def layers(optimiser: str) -> Step:
+    """The network from layers, with biases."""
+    import micrograd_np as mg
+
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Linear(3, 4, rng=rng), nn.Sigmoid(), nn.Linear(4, 1, rng=rng), nn.Sigmoid())
+    update = getattr(mg.optim, optimiser)(model.parameters(), lr=0.01)
+
+    def step():
+        update.zero_grad()
+        loss = nn.half_squared_error(model(INPUTS), TARGETS)
+        loss.backward()
+        update.step()
+        return loss
+
+    return step
+
+
+def torch_layers(optimiser: str) -> Step:
+    import torch
+
+    torch.set_num_threads(1)
+    X, y, part = torch.tensor(INPUTS), torch.tensor(TARGETS), torch.nn
+    model = part.Sequential(part.Linear(3, 4), part.Sigmoid(), part.Linear(4, 1), part.Sigmoid()).double()
+    update = getattr(torch.optim, optimiser)(model.parameters(), lr=0.01)
+
+    def step():
+        update.zero_grad()
+        loss = 0.5 * ((y - model(X)) ** 2).sum()
+        loss.backward()
+        update.step()
+        return loss
 
     return step
 
@@ -320,7 +395,15 @@ def numba_loop() -> Step:
 WAYS: dict[str, Way] = {
     "by hand": (by_hand, 1),
     "eager": (eager, 1),
-    "own lines": (own_lines, 1),
+    "half_squared_error": (lambda: updated_by_hand(with_loss("half_squared_error")), 1),
+    "mse_loss": (lambda: updated_by_hand(with_loss("mse_loss")), 1),
+    "natural": (lambda: updated_by_hand(natural), 1),
+    "own lines": (lambda: updated_by_hand(own_lines), 1),
+    "SGD": (updated_by_sgd, 1),
+    "layers, SGD": (lambda: layers("SGD"), 1),
+    "layers, Adam": (lambda: layers("Adam"), 1),
+    "torch, layers, SGD": (lambda: torch_layers("SGD"), 1),
+    "torch, layers, Adam": (lambda: torch_layers("Adam"), 1),
     "calls alone": (calls_alone, 1),
     "eager, seeded": (seeded, 1),
     "compiled": (compiled, 1),

@@ -1,4 +1,4 @@
-"""Three models and their training step, written once: our layers and PyTorch's go by the same names."""
+"""Five models and their training step, written once: our layers and PyTorch's go by the same names."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def ours() -> Any:
         float32=np.float32,
         tensor=mg.Tensor,
         cross_entropy=mg.nn.cross_entropy,
+        relu=mg.relu,
+        float64=np.float64,
         gelu=lambda x: mg.gelu(x, approximate="tanh"),
     )
 
@@ -37,6 +39,8 @@ def torch() -> Any:
         float32=torch.float32,
         tensor=torch.tensor,
         cross_entropy=torch.nn.functional.cross_entropy,
+        relu=torch.relu,
+        float64=torch.float64,
         gelu=lambda x: torch.nn.functional.gelu(x, approximate="tanh"),
     )
 
@@ -101,6 +105,22 @@ def transformer(peer: Any) -> Any:
     return Transformer()
 
 
+def gru(peer: Any) -> Any:
+    """Sequences (N, 20, 8) to scores of three classes."""
+    nn, dtype = peer.nn, peer.float32
+
+    class Classifier(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru = nn.GRU(8, 16, batch_first=True, dtype=dtype)
+            self.scores = nn.Linear(16, 3, dtype=dtype)
+
+        def forward(self, x):
+            return self.scores(self.gru(x)[0][:, -1])
+
+    return Classifier()
+
+
 RNG = np.random.default_rng(0)
 DIGITS = RNG.random((256, 784), dtype=np.float32)
 IMAGES = RNG.random((64, 1, 28, 28), dtype=np.float32)
@@ -108,6 +128,7 @@ TEXT = RNG.integers(0, VOCABULARY, (16, CONTEXT))
 DATA = {
     mlp: (DIGITS, RNG.integers(0, 10, 256)),
     convnet: (IMAGES, RNG.integers(0, 10, 64)),
+    gru: (RNG.random((16, 20, 8), dtype=np.float32), RNG.integers(0, 3, 16)),
     transformer: (TEXT, RNG.integers(0, VOCABULARY, 16 * CONTEXT)),
 }
 
@@ -115,7 +136,7 @@ DATA = {
 def training(model: Any, peer: Any, **backward: bool) -> Step:
     """One step of training: forward, loss, backward, update."""
     network = model(peer)
-    optimiser = (peer.optim.Adam if model is transformer else peer.optim.SGD)(network.parameters(), lr=1e-3)
+    optimiser = (peer.optim.SGD if model in (mlp, convnet) else peer.optim.Adam)(network.parameters(), lr=1e-3)
     x, labels = map(peer.tensor, DATA[model])
 
     def step():
@@ -150,6 +171,58 @@ def products() -> Step:
     return step
 
 
+# micrograd's demo: two moons, a network 2-16-16-1 with relu, the hinge loss and a penalty, all 100 points in a step.
+
+
+def moons() -> tuple[Any, Any]:
+    """Points (100, 2) and their labels, -1 or 1."""
+    angle, rng = np.linspace(0, np.pi, 50), np.random.default_rng(0)
+    outer, inner = np.stack([np.cos(angle), np.sin(angle)], 1), np.stack([1 - np.cos(angle), 0.5 - np.sin(angle)], 1)
+    return np.concatenate([outer, inner]) + rng.normal(0, 0.1, (100, 2)), np.repeat([-1.0, 1.0], 50)[:, None]
+
+
+def demo(peer: Any, dtype: Any) -> Step:
+    nn = peer.nn
+    sizes = [nn.Linear(*size, dtype=dtype) for size in ((2, 16), (16, 16), (16, 1))]
+    network = nn.Sequential(sizes[0], nn.ReLU(), sizes[1], nn.ReLU(), sizes[2])
+    optimiser = peer.optim.SGD(network.parameters(), lr=0.05)
+    x, y = map(peer.tensor, moons())
+
+    def step():
+        optimiser.zero_grad()
+        hinge = peer.relu(1 - y * network(x)).mean()
+        loss = hinge + 1e-4 * sum((p * p).sum() for p in network.parameters())
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    return step
+
+
+def torch_demo() -> Step:
+    peer = torch()
+    return demo(peer, peer.float64)
+
+
+def micrograd_demo() -> Step:
+    from micrograd.nn import MLP
+
+    points, labels = moons()
+    network = MLP(2, [16, 16, 1])
+
+    def step():
+        scores = [network(row) for row in points.tolist()]
+        losses = [(1 + -y * score).relu() for y, score in zip(labels.ravel().tolist(), scores, strict=True)]
+        loss = sum(losses) * (1 / len(losses)) + 1e-4 * sum(p * p for p in network.parameters())
+        network.zero_grad()
+        loss.backward()
+        for p in network.parameters():
+            p.data -= 0.05 * p.grad
+        return loss
+
+    return step
+
+
 def ways(model: Any) -> dict[str, Way]:
     return {
         "eager": (lambda: training(model, ours()), 1),
@@ -162,3 +235,9 @@ def ways(model: Any) -> dict[str, Way]:
 MLP: dict[str, Way] = {"products": (products, 1), **ways(mlp)}
 CONVNET = ways(convnet)
 TRANSFORMER = ways(transformer)
+GRU = ways(gru)
+MOONS: dict[str, Way] = {
+    "eager": (lambda: demo(ours(), np.float64), 1),
+    "torch": (torch_demo, 1),
+    "micrograd": (micrograd_demo, 1),
+}

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from tests.benchmarks import article, costs, models, timing
+from tests.benchmarks import article, costs, models, table, timing
 
 
 def weights_after(steps, make, monkeypatch):
     """The weights that a way of the article's step ends with, its own arrays."""
-    begun = article.weights((3, 4), (4, 1))
+    begun = article.first_weights((3, 4), (4, 1))
     monkeypatch.setattr(article, "begin", lambda: begun)
     made = []
     plain = mg.Tensor
@@ -34,11 +34,11 @@ def test_the_tape_takes_the_steps_of_the_hand(way, monkeypatch):
 
 def test_the_articles_own_lines_take_them_but_for_rounding(monkeypatch):
     by_hand = weights_after(20, article.by_hand, monkeypatch)
-    for ours, theirs in zip(weights_after(20, article.own_lines, monkeypatch), by_hand, strict=True):
+    for ours, theirs in zip(weights_after(20, article.WAYS["own lines"][0], monkeypatch), by_hand, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
 
 
-@pytest.mark.parametrize("model", [models.mlp, models.convnet, models.transformer])
+@pytest.mark.parametrize("model", [models.mlp, models.convnet, models.transformer, models.gru])
 def test_a_model_learns(model):
     step = models.training(model, models.ours())
     first = step().item()
@@ -79,9 +79,34 @@ def test_ways_that_are_not_there_are_left_out():
     def missing():
         raise ModuleNotFoundError("a peer")
 
-    measured = timing.measure({"here": (lambda: lambda: None, 1), "gone": (missing, 1)}, rounds=2)
+    measured = timing.measure({"here": (lambda: lambda: None, 1), "gone": (missing, 1)}, quick=True)
     assert list(measured) == ["here"]
     assert timing.ratio(measured, "gone", "here") is None
+
+
+def test_the_demo_learns():
+    step = models.demo(models.ours(), np.float64)
+    first = step().item()
+    assert min(step().item() for _ in range(20)) < first
+
+
+@pytest.mark.parametrize("way", ["natural", "half_squared_error"])
+def test_the_ways_people_write_take_the_steps_of_the_hand(way, monkeypatch):
+    by_hand = weights_after(20, article.by_hand, monkeypatch)
+    for ours, theirs in zip(weights_after(20, article.WAYS[way][0], monkeypatch), by_hand, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+def test_every_row_names_ways_that_there_are():
+    for row in table.RATIOS:
+        assert {row.way, row.against} <= table.WORKLOADS[row.workload].keys(), row.work
+
+
+def test_the_table_is_written_between_its_markers():
+    page = f"before\n{table.START}\nold\n{table.END}\nafter"
+    assert table.written(page, "| new |") == f"before\n{table.START}\n\n| new |\n\n{table.END}\nafter"
+    with pytest.raises(ValueError, match="no place"):
+        table.written("before", "| new |")
 
 
 def test_a_ratio_is_the_median_over_rounds():

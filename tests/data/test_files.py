@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 
+import micrograd_np as mg
 from micrograd_np import data
 from micrograd_np.data import readers
 
@@ -156,7 +157,7 @@ def test_a_csv_that_was_cut_is_an_error(tmp_path):
 
 def test_no_file_is_no_file(tmp_path):
     for read in (data.read_csv, data.read_idx, data.text, data.mnist):
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(mg.MissingFileError):
             read(tmp_path / "none")
 
 

@@ -8,8 +8,9 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn
 from micrograd_np.drawing import explain
-from micrograd_np.drawing.derivation import MOST, derive, evaluate
+from micrograd_np.drawing.derivation import MOST, derive
 from micrograd_np.drawing.graph import ops_of
+from micrograd_np.drawing.latex import evaluate
 from tests.drawing.test_sums import MODELS
 
 RNG = np.random.default_rng(0)
@@ -45,6 +46,8 @@ GRAPHS = {
     "indexing": (lambda w: np.sum(w[1] * w[:, 0] + w[1, 2]), leaf(3, 3)),
     "axes": (lambda w: np.sum(np.mean(w, axis=0) * np.sum(w, axis=1)), leaf(3, 3)),
     "relu": (lambda w: np.mean(mg.relu(X @ w - 1.0) ** 2), leaf(3, 2)),
+    "activations": (lambda w: np.sum(mg.gelu(mg.silu(X @ w)) @ np.ones((2, 1)) @ w[:1, :1]), leaf(3, 2)),
+    "norm": (lambda w: np.sum(nn.LayerNorm(4)(X @ w) * np.arange(4.0) * w[0]), leaf(3, 4)),
     "pooling": (lambda w: (nn.MaxPool2d(2)(w) ** 2).mean(), leaf(1, 1, 4, 4)),
     "no formula": (lambda w: np.linalg.cholesky(w.T @ w).sum(), leaf(4, 2)),
     "signs": (lambda w: -np.sum(-(1.0 - w) * -(w - 2.0)) / -4, leaf(3)),

@@ -8,7 +8,7 @@ import pytest
 
 from micrograd_np import nn
 from micrograd_np.drawing import draw
-from tests.drawing.test_sums import MODELS, applied, linear
+from tests.drawing.test_sums import MODELS, X, linear
 
 LETTER, ABOVE, BELOW = 5.4, 6.5, 1.5  # of the rules' Courier of 9 points: width, and height around the base line
 
@@ -51,7 +51,7 @@ def test_a_crossed_label_is_found():
 
 
 # Where many arrows leave a fold for one box, Graphviz draws some over labels, which a halo of paper keeps readable.
-CROWDED = {"RNN": 3, "GRU": 4, "LSTM": 3, "LSTM of two layers": 3, "cell": 4, "scopes": 1}
+CROWDED = {"cell": 4, "scopes": 1}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -69,6 +69,31 @@ def layers(*sizes):
 
 @pytest.mark.parametrize("sizes", [(3, 4, 4, 1), (3, 8, 8, 1), (3, 32, 32, 10)])
 def test_a_network_of_three_layers_fits_a_page(sizes):
-    loss = applied(layers(*sizes))()
+    model = nn.Sequential(*layers(*sizes)())
+    loss = (model(X) ** 2).mean()
     loss.backward()
+    assert "model: Sequential" in draw(loss).svg
     assert int(re.search(r'<svg [^>]*?width="(\d+)"', draw(loss).svg)[1]) <= 1000
+
+
+def ends(svg, node):
+    """The top and the bottom of a box."""
+    group = re.search(rf'<g id="{node.id}" class="node[^"]*">.*?</g>', svg, re.DOTALL)[0]
+    heights = [
+        float(y) for y in re.findall(r"[-\d.]+,([-\d.]+)", " ".join(re.findall(r' (?:d|points)="([^"]*)"', group)))
+    ]
+    return min(heights), max(heights)
+
+
+def test_the_weights_of_a_layer_stand_below_what_goes_into_it():
+    model = nn.Sequential(*layers(3, 4, 4, 2)())
+    loss = (model(X) ** 2).mean()
+    loss.backward()
+    picture = draw(loss)
+    nodes = picture.scene.nodes
+    hidden = [node for node in nodes if node.op == "tanh"]
+    weights = [node for node in nodes if node.name and node.name.endswith(("weight", "bias"))]
+    for before, layer in zip(hidden, ("layers.2", "layers.4"), strict=False):
+        for weight in weights:
+            if weight.name.startswith(layer):
+                assert ends(picture.svg, before)[1] < ends(picture.svg, weight)[0]

@@ -131,7 +131,7 @@ CASES = {
     ),
     nn.Dropout: ({}, {"p": DECAY, "rng": RNG}),
     nn.Sequential: ({}, {"layers": []}),
-    nn.Flatten: ({}, {}),
+    nn.Flatten: ({}, {"start_dim": [(0.5, "whole number, not 0.5")], "end_dim": [(None, "whole number, not None")]}),
     nn.Conv1d: ({"in_channels": 4, "out_channels": 2, "kernel_size": 3}, CONVOLUTION),
     nn.Conv2d: ({"in_channels": 4, "out_channels": 2, "kernel_size": 3}, CONVOLUTION),
     nn.ConvTranspose1d: ({"in_channels": 4, "out_channels": 2, "kernel_size": 3}, TRANSPOSED),

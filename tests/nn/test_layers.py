@@ -394,3 +394,42 @@ def test_completion_of_a_layer_shows_its_arguments_parameters_and_methods():
     layers |= {nn.Conv2d(1, 1, 1): {"weight", "bias", "stride", "padding", "dilation", "groups"}}
     for layer, names in layers.items():
         assert {name for name in set(dir(layer)) - set(dir(nn.Module())) if name[0] != "_"} == names
+
+
+MISUSED = {
+    "nn.ReLU(X)": r"ReLU\(\): too many positional arguments. A layer is made first and called then: ReLU\(\)\(x\)",
+    "nn.LeakyReLU(inplace=True)": r"LeakyReLU\(negative_slope=0.01\): .*'inplace'. Leave inplace out",
+    "nn.MaxPool2d(2, return_indices=True)": r"MaxPool2d\(kernel_size, stride=None, padding=0, dilation=1, \*, ",
+    "nn.MSELoss()(X)": r"MSELoss is called with \(prediction, target\), not with 1 arguments",
+    "nn.CrossEntropyLoss()(X, [0, 1], 2)": r"CrossEntropyLoss is called with \(logits, labels\), not with 3 arguments",
+    "nn.Sequential([nn.ReLU()])": r"a module or a function \(write \*layers to give those of a list\), not \[ReLU",
+    "nn.Flatten()(3.0)": r"Flatten joins the axes 1 to -1, and x \(\) float64 does not have them",
+    "nn.Flatten(2, 1)(np.ones((2, 3, 4)))": "Flatten joins the axes 2 to 1",
+}
+
+
+@pytest.mark.parametrize(("code", "message"), MISUSED.items(), ids=MISUSED)
+def test_a_misuse_is_answered_in_words(code, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        eval(code, {"nn": nn, "np": np, "X": np.ones((2, 3))})
+
+
+CALLED = [nn.Linear(2, 1), nn.Conv1d(1, 1, 1), nn.LayerNorm(2), nn.RMSNorm(2), nn.GroupNorm(1, 2), nn.BatchNorm1d(2)]
+CALLED += [
+    nn.ReLU(),
+    nn.Softmax(),
+    nn.MaxPool2d(2),
+    nn.AdaptiveAvgPool1d(2),
+    nn.Flatten(),
+    nn.LSTM(2, 3),
+    nn.GRUCell(2, 3),
+]
+
+
+@pytest.mark.parametrize("layer", CALLED, ids=lambda layer: type(layer).__name__)
+def test_a_function_that_forgot_its_return_is_suspected(layer):
+    message = (
+        f"{type(layer).__name__} takes an array of numbers x, not None. Does the layer or function before it end in a"
+    )
+    with pytest.raises(TypeError, match=message):
+        nn.Sequential(lambda x: None, layer)(np.ones((2, 2)))

@@ -33,6 +33,64 @@ def test_a_layer_is_its_cell_in_a_loop(layer):
     np.testing.assert_allclose(hidden(last).data[0], outputs[-1], rtol=1e-13)
 
 
+def test_the_steps_of_a_cell_of_ones_own_are_done_one_by_one():
+    class Leaky(nn.GRUCell):
+        def step(self, from_x, h):
+            return 0.5 * h + 0.5 * super().step(from_x, h)
+
+    class Layer(nn.GRU):
+        cell = Leaky
+
+    layer = Layer(3, 4, bidirectional=True, rng=rng())
+    y, last = layer(X)
+    h = np.zeros((2, 4))
+    for x, ours in zip(X, y.data, strict=True):
+        h = layer.cells[0](x, h)
+        np.testing.assert_allclose(ours[:, :4], h.data, rtol=1e-13)
+    np.testing.assert_allclose(last.data[0], h.data, rtol=1e-13)
+    np.testing.assert_allclose(last.data[1], y.data[0, :, 4:], rtol=1e-13)
+
+
+@each
+def test_a_layer_is_as_its_cell_in_second_derivatives_and_float16(layer):
+    whole = layer(3, 4, rng=rng())
+
+    def by_cell(x):
+        state, outputs = None, []
+        for step in x:
+            state = whole.cells[0](step, state)
+            outputs.append(hidden(state))
+        return np.sum(np.stack(outputs) ** 3)
+
+    def by_layer(x):
+        return np.sum(whole(x)[0] ** 3)
+
+    v = rng().normal(size=X.shape)
+    np.testing.assert_allclose(mg.hvp(by_layer)(X, v).data, mg.hvp(by_cell)(X, v).data, rtol=1e-10)
+    half = layer(3, 4, rng=rng(), dtype=np.float16)
+    y, state = half(X.astype(np.float16))
+    assert y.dtype == hidden(state).dtype == np.float16
+    np.testing.assert_allclose(y.data.astype(float), layer(3, 4, rng=rng())(X)[0].data, atol=2e-3)
+    y.sum().backward()
+    assert {p.grad.dtype for p in half.parameters()} == {np.dtype(np.float16)}
+
+
+@each
+def test_a_weight_written_to_before_backward_does_not_change_the_gradient(layer):
+    gradients = []
+    for write in (False, True):
+        whole = layer(3, 4, rng=rng())
+        state = np.ones((1, 2, 4))
+        y, _ = whole(X, (state, state.copy()) if layer is nn.LSTM else state)
+        if write:
+            state[...] = 7
+            whole.cells[0].weight_hh.data[...] = 7
+        (y * y).sum().backward()
+        gradients.append([p.grad for p in whole.parameters()])
+    for ours, theirs in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 @each
 def test_two_halves_are_the_whole(layer):
     whole = layer(3, 4, num_layers=2, rng=rng())

@@ -30,5 +30,5 @@ def test_other_files_are_refused_with_what_to_write(suffix, tmp_path):
         model.load_state_dict(path)
     with pytest.raises(ValueError, match=r"load_state_dict reads .safetensors and .npz"):
         model.load_state_dict("state.pt")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(mg.MissingFileError, match="there is no file"):
         model.load_state_dict(tmp_path / f"none{suffix}")

@@ -23,6 +23,7 @@ EQUAL = {
     ("copysign", "x", "y read for z"): "of one sign",
     ("ratio", "w", "x and y swapped"): "a product of both",
     ("heaviside", "x", "x and y swapped"): "read for nan alone",
+    **{("arctan2", w, f"{b} read for z"): "read for nan alone" for w in "xy" for b in "xy"},
     ("floor_divide", "x", "x and y swapped"): "read for nan alone",
     ("floor_divide", "y", "x and y swapped"): "read for nan alone",
 }

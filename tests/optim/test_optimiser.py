@@ -310,3 +310,34 @@ PUBLIC = set("load_state_dict lr param_groups state state_dict step update zero_
 def test_completion_shows_what_a_user_calls(kind):
     shown = {name for name in dir(kind([nn.Parameter([1.0])])) if name[0] != "_"}
     assert shown - set(inspect.signature(kind).parameters) == PUBLIC - {"lr"}
+
+
+ADAPTIVE = {"Adam": optim.Adam, "AdamW": optim.AdamW, "RMSprop": optim.RMSprop, "Adagrad": optim.Adagrad}
+
+
+@pytest.mark.parametrize("optimiser", ADAPTIVE.values(), ids=ADAPTIVE)
+@pytest.mark.parametrize("shapes", [[(3, 2)], [(3,), (2, 2)], [(70, 70)]], ids=["one", "several", "large"])
+@pytest.mark.parametrize("way", ["eager", "compiled"])
+def test_float16_is_updated_in_float32_and_rounded(optimiser, shapes, way):
+    """In float16 eps is 0, and so is the square of a gradient of 1e-4: a step would divide 0 by 0."""
+    rng = np.random.default_rng(0)
+    starts = [rng.normal(size=shape).astype(np.float16) for shape in shapes]
+    slopes = [(1e-4 * rng.integers(0, 3, shape)).astype(np.float16) for shape in shapes]
+    found = {}
+    for dtype in (np.float16, np.float32):
+        parameters = [mg.Tensor(x.astype(dtype), requires_grad=True) for x in starts]
+        given = optimiser(parameters, lr=0.01)
+
+        def step(given=given, parameters=parameters, dtype=dtype):
+            given.zero_grad()
+            sum((p * g.astype(dtype)).sum() for p, g in zip(parameters, slopes, strict=True)).backward()
+            given.step()
+
+        run = step if way == "eager" else mg.compile(step)
+        for _ in range(4):
+            run()
+        found[dtype] = [p.data for p in parameters]
+    for start, half, exact in zip(starts, found[np.float16], found[np.float32], strict=True):
+        assert half.dtype == np.float16
+        spacing = np.spacing(np.maximum(np.abs(start), np.abs(half))).astype(float)
+        assert np.all(np.abs(half - exact) <= 8 * 0.51 * spacing)  # each of the four steps rounds once, AdamW twice

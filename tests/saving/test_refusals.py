@@ -54,7 +54,7 @@ def test_the_suffix_says_the_format(path, tmp_path):
 
 
 def test_a_file_that_is_not_there_or_is_a_folder_is_an_os_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(mg.MissingFileError, match="there is no file"):
         mg.load(tmp_path / "none.npz")
     (tmp_path / "folder.npz").mkdir()
     with pytest.raises(OSError, match=r"folder\.npz"):

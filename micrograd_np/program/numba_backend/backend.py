@@ -13,9 +13,9 @@ from ...core.errors import ArgumentTypeError, MissingPackageError, describe
 from ...core.names import format_location
 from ..codegen import FIXED
 from ..ir import RESULT, Step, Steps, Value
-from ..simplify import simplified
+from ..simplify import draws, simplified
 from .decompositions import lowered
-from .formulas import FORMULAS, PRODUCTS, REDUCTIONS, is_view
+from .formulas import PRODUCTS, REDUCTIONS, formula_of, is_view
 from .indices import slots
 from .nests import Plan
 from .numbers import KINDS
@@ -96,17 +96,15 @@ def refuse_unspelled(program: Steps) -> None:
 
 def unspelled(step: Step) -> str | None:
     """Why a step has no loops."""
-    name = step.op.name
-    if name == "_draw":
+    loop = step.op.loop
+    if draws(step.op):
         return "a NumPy Generator draws, which loops cannot ask"
     if step.output.shape is None or step.output.dtype not in KINDS:
         return f"{step.output.dtype} numbers" if step.output.dtype else "several outputs"
-    if name == "vdot" or name in PRODUCTS or name in REDUCTIONS or is_view(step):
+    if loop == "vdot" or loop in PRODUCTS or loop in REDUCTIONS or is_view(step) or formula_of(step.op):
         return None
-    if name in FORMULAS:
+    if loop in ("chosen", "scatter") and all(x.dtype.kind in "iu" for x in slots(step)):
         return None
-    if name in ("getitem", "scatter") and all(x.dtype.kind in "iu" for x in slots(step)):
-        return None
-    if name == "concatenate" and step.params["axis"] is not None:
+    if loop == "concatenate" and step.params["axis"] is not None:
         return None
     return "no loop spelling"

@@ -1,4 +1,7 @@
-"""Loop forms of rows for one entry of the result: a formula, other indices, or a sum over many entries."""
+"""Loop forms of rows for one entry of the result: a formula, other indices, or a sum over many entries.
+
+A row's field `loop` is the formula itself, or the name of a form in this file.
+"""
 
 from __future__ import annotations
 
@@ -6,46 +9,21 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..ir import Step, Value
 from .numbers import least, most, number
 
 Index = tuple[str, ...]
 Shape = tuple[int, ...]
 
-# One entry from one entry of each input. {kind} is the dtype that is computed in.
-FORMULAS: dict[str, str] = {
-    "add": "{0} + {1}",
-    "subtract": "{0} - {1}",
-    "multiply": "{0} * {1}",
-    "divide": "{0} / {1}",
-    "power": "{0} ** {1}",
-    "negative": "-{0}",
-    "positive": "{0}",
-    "reciprocal": "{kind}(1) / {0}",
-    "square": "{0} * {0}",
-    "less": "{0} < {1}",
-    "less_equal": "{0} <= {1}",
-    "equal": "{0} == {1}",
-    "not_equal": "{0} != {1}",
-    "greater": "{0} > {1}",
-    "greater_equal": "{0} >= {1}",
-    "logical_and": "{0} and {1}",
-    "logical_or": "{0} or {1}",
-    "logical_not": "not {0}",
-    "where": "{1} if {0} else {2}",
-    "astype": "{0}",
-    "copy": "{0}",
-    "fix": "np.trunc({0})",
-    "deg2rad": "{0} * {kind}(" + repr(math.pi / 180) + ")",
-    "erf": "{kind}(math.erf({0}))",
-    "erfc": "{kind}(math.erfc({0}))",
-    "rad2deg": "{0} * {kind}(" + repr(180 / math.pi) + ")",
-}
-OF_ONE = "absolute fabs exp exp2 expm1 log log2 log10 log1p sqrt cbrt sin cos tan arcsin arccos arctan sinh cosh tanh "
-OF_ONE += "arcsinh arccosh arctanh sign floor ceil trunc rint isnan isinf isfinite signbit invert"
-OF_TWO = "maximum minimum fmax fmin arctan2 hypot copysign floor_divide remainder fmod logaddexp logaddexp2"
-FORMULAS |= {name: f"np.{name}({{0}})" for name in OF_ONE.split()}
-FORMULAS |= {name: f"np.{name}({{0}}, {{1}})" for name in OF_TWO.split()}
+
+def formula_of(op: Any) -> str | None:
+    """One entry from one entry of each input, as text with places {0}, {1}; {kind} is the dtype computed in."""
+    if op.loop is None and isinstance(op.function, np.ufunc) and not op.function.signature:
+        return f"np.{op.name}({{0}})" if op.function.nin == 1 else f"np.{op.name}({{0}}, {{1}})"
+    return op.loop if op.loop and "{" in op.loop else None
+
 
 # Many entries to one: what to begin with, given the dtype; what each entry does; what is made of it, given how many.
 REDUCTIONS: dict[str, tuple[Callable[[Any], str], str, str]] = {
@@ -60,14 +38,14 @@ REDUCTIONS: dict[str, tuple[Callable[[Any], str], str, str]] = {
 # The same entries elsewhere: from the index of an entry of the result to its index in the input.
 
 
-def fitted(index: Index, shape: Shape) -> Index:
+def narrowed(index: Index, shape: Shape) -> Index:
     """The index in what was broadcast."""
     last = index[len(index) - len(shape) :]
     return tuple("0" if size == 1 else i for i, size in zip(last, shape, strict=True))
 
 
 def broadcast(step: Step, index: Index) -> Index:
-    return fitted(index, step.inputs[0].shape)
+    return narrowed(index, step.inputs[0].shape)
 
 
 def permuted(index: Index, axes: Any) -> Index:
@@ -101,7 +79,7 @@ def reshaped(step: Step, index: Index) -> Index:
         rest = iter(entries)
         return tuple("0" if size == 1 else next(rest) for size in before)
     place = " + ".join(
-        times(i, stride) for i, stride, size in zip(index, steps(after), after, strict=True) if size != 1
+        scaled_index(i, stride) for i, stride, size in zip(index, steps(after), after, strict=True) if size != 1
     )
     return tuple(within(place, stride, size) for stride, size in zip(steps(before), before, strict=True))
 
@@ -111,7 +89,7 @@ def steps(shape: Shape) -> list[int]:
     return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
 
-def times(i: str, stride: int) -> str:
+def scaled_index(i: str, stride: int) -> str:
     return i if stride == 1 else f"{i} * {stride}"
 
 
@@ -135,7 +113,7 @@ def picked(template: tuple[Any, ...], shape: Shape, index: Index) -> Index:
         elif isinstance(part, slice):
             start, _, stride = part.indices(next(sizes))
             i = next(rest)
-            found.append(i if (start, stride) == (0, 1) else f"({start} + {times(i, stride)})")
+            found.append(i if (start, stride) == (0, 1) else f"({start} + {scaled_index(i, stride)})")
         else:
             size = next(sizes)
             found.append(str(part % size))
@@ -150,12 +128,7 @@ def expanded(template: tuple[Any, ...], shape: Shape) -> list[Any]:
 
 
 VIEWS: dict[str, Callable[[Step, Index], Index]] = {
-    "broadcast_to": broadcast,
-    "transpose": transposed,
-    "swapaxes": swapped,
-    "flip": flipped,
-    **dict.fromkeys(("reshape", "flatten", "expand_dims", "squeeze"), reshaped),
-    "getitem": chosen,
+    view.__name__: view for view in (broadcast, transposed, swapped, flipped, reshaped, chosen)
 }
 
 
@@ -175,18 +148,16 @@ def of_stacks(x: Shape, y: Shape, index: Index, k: str) -> tuple[Index, Index]:
     rest = index[: len(index) - len(columns)]
     rows = rest[-1:] if len(x) > 1 else ()
     stack = rest[: len(rest) - len(rows)]
-    return (*fitted(stack, x[:-2]), *rows, k), (*fitted(stack, y[:-2]), k, *columns)
+    return (*narrowed(stack, x[:-2]), *rows, k), (*narrowed(stack, y[:-2]), k, *columns)
 
 
 def of_vectors(x: Shape, y: Shape, index: Index, k: str) -> tuple[Index, Index]:
     """vecdot: the last axis of both."""
-    return (*fitted(index, x[:-1]), k), (*fitted(index, y[:-1]), k)
+    return (*narrowed(index, x[:-1]), k), (*narrowed(index, y[:-1]), k)
 
 
 PRODUCTS: dict[str, Callable[[Shape, Shape, Index, str], tuple[Index, Index]]] = {
-    "dot": of_matrices,
-    "matmul": of_stacks,
-    "vecdot": of_vectors,
+    product.__name__: product for product in (of_matrices, of_stacks, of_vectors)
 }
 
 
@@ -198,7 +169,7 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
 
 
 def is_view(step: Step) -> bool:
-    return step.op.name in VIEWS and len(step.inputs) == 1 and step.params.get("order", "C") == "C"
+    return step.op.loop in VIEWS and len(step.inputs) == 1 and step.params.get("order", "C") == "C"
 
 
 def shape_of(x: Any) -> Shape:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...ops import TABLE
 from ..ir import CONSTANT, RESULT, Step, Steps, Value
-from .formulas import FORMULAS, PRODUCTS, REDUCTIONS, is_view, shape_of
+from .formulas import PRODUCTS, REDUCTIONS, formula_of, is_view, shape_of
 
 BLAS = 2000  # products from which on a call of BLAS is faster than loops
 FILLED = ("scatter", "concatenate")
@@ -60,22 +60,17 @@ class Plan:
             while source in self.made and is_view(self.made[source]):
                 source = self.made[source].inputs[0]
             if source in self.made:
-                direct = step.op.name in FORMULAS and source is x and source.shape == step.output.shape
+                direct = formula_of(step.op) is not None and source is x and source.shape == step.output.shape
                 yield source, direct
 
     def put_inside(self, step: Step) -> None:
         """Compute a value inside the one sum that reads it entry by entry."""
         value, readers = step.output, self.readers[step.output]
-        if (
-            step.op.name not in FORMULAS
-            or value in self.ends
-            or not value.shape
-            or len({r.output for r, _ in readers}) != 1
-        ):
+        if not formula_of(step.op) or value in self.ends or not value.shape or len({r.output for r, _ in readers}) != 1:
             return
         reader, direct = readers[0]
         sums = all(x is value or not isinstance(x, Value) or x.shape == value.shape for x in reader.inputs)
-        once = value in reader.inputs and sums and (reader.op.name in REDUCTIONS or reader.op.name == "vdot")
+        once = value in reader.inputs and sums and (reader.op.loop in REDUCTIONS or reader.op.loop == "vdot")
         depth = self.inline.get(reader.output, 0)
         if once or (direct and 0 < depth < DEEP):
             self.inline[value] = depth + 1
@@ -107,7 +102,7 @@ class Plan:
         """Compute a value in the only later nest that reads it, unless that would keep more than one value."""
         value = step.output
         places = {self.place.get(r.output) if direct else None for r, direct in self.readers[value]}
-        if step.op.name not in FORMULAS or not value.shape or value in self.ends or len(places) != 1 or None in places:
+        if not formula_of(step.op) or not value.shape or value in self.ends or len(places) != 1 or None in places:
             return
         here, (later,) = self.place.get(value), places
         left = {x for x, direct in self.sources(step) if self.place[x] == here and direct and not self.is_kept(x)}
@@ -142,12 +137,12 @@ def solid(program: Steps) -> Steps:
     """The program with copies where memory is shown that is not a step's own: inputs, views, operands of BLAS."""
     made: dict[Value, Step] = {}
     for step in program.steps:
-        if stands_alone(step) and step.op.name in PRODUCTS:
+        if stands_alone(step) and step.op.loop in PRODUCTS:
             step = step._replace(inputs=tuple(ready(x, step.output.dtype, made) for x in step.inputs))
-        elif step.op.name == "dot" and any(not shape_of(x) for x in step.inputs):
+        elif step.op.loop == "of_matrices" and any(not shape_of(x) for x in step.inputs):
             step = step._replace(op=TABLE["multiply"])
         made[step.output] = step
-    own = {x: x if x in made and not is_view(made[x]) else copied(x, made) for x in dict.fromkeys(ends(program))}
+    own = {x: x if x in made and not is_view(made[x]) else add_copy(x, made) for x in dict.fromkeys(ends(program))}
     return replace(
         program,
         result=[own[x] if isinstance(x, Value) else x for x in program.result],
@@ -159,10 +154,10 @@ def solid(program: Steps) -> Steps:
 
 def ready(x: Value, dtype: Any, made: dict[Value, Step]) -> Value:
     """An operand of BLAS: of the product's dtype, and without gaps."""
-    return x if x.dtype == dtype and is_plain(x, made) else copied(x, made, dtype)
+    return x if x.dtype == dtype and is_plain(x, made) else add_copy(x, made, dtype)
 
 
-def copied(x: Value, made: dict[Value, Step], dtype: Any = None) -> Value:
+def add_copy(x: Value, made: dict[Value, Step], dtype: Any = None) -> Value:
     output = Value(RESULT, None, x.shape, dtype or x.dtype)
     output.name = x.name
     made[output] = Step(TABLE["copy"], (x,), {}, output)
@@ -176,7 +171,7 @@ def is_plain(x: Any, made: dict[Value, Step]) -> bool:
         return x.kind == CONSTANT or x.strides in orders(x)
     if is_view(step):
         return (
-            step.op.name == "transpose"
+            step.op.loop == "transposed"
             and len(x.shape) == 2
             and step.params["axes"] is None
             and is_plain(step.inputs[0], made)
@@ -194,9 +189,9 @@ def orders(x: Value) -> list[tuple[int, ...]]:
 
 def stands_alone(step: Step) -> bool:
     """Return True if a step has loops of its own: it fills its result in parts, or it is a product for BLAS."""
-    if step.op.name in FILLED:
+    if step.op.loop in FILLED:
         return True
-    if step.op.name not in ("dot", "matmul"):
+    if step.op.loop not in ("of_matrices", "of_stacks"):
         return False
     x, y = (shape_of(x) for x in step.inputs)
     fits = 1 <= len(x) <= 2 and 1 <= len(y) <= 2 and len(x) + len(y) > 2

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...expressions.phrases import ATOM
 from ...expressions.phrases import number_literal as written
+from ...ops import TABLE
 from ..ir import Step, Value
 
 KINDS = tuple(map(np.dtype, ("f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")))
@@ -48,7 +49,7 @@ def dtypes(step: Step) -> tuple[list[Any], Any]:
     if isinstance(step.op.kernel, np.ufunc):
         *inputs, output = step.op.kernel.resolve_dtypes((*map(kind_of, step.inputs), None))
         return inputs, output
-    if step.op.name == "where":
+    if step.op is TABLE["where"]:
         return [BOOL, output, output], output
     return [output] * len(step.inputs), output
 

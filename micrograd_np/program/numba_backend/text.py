@@ -13,20 +13,20 @@ from ..ir import CONSTANT, Step, Value
 from ..naming import Names
 from ..simplify import uniform
 from .formulas import (
-    FORMULAS,
     PRODUCTS,
     REDUCTIONS,
     VIEWS,
     Index,
     axes_of,
     expanded,
-    fitted,
+    formula_of,
     is_view,
+    narrowed,
     picked,
     reshaped,
     shape_of,
 )
-from .indices import found_shape, gathered, slots, split
+from .indices import found_shape, gathered, slots, split_index
 from .nests import Nest, Plan, results
 from .numbers import as_kind, dtypes, number, spelled_kind
 
@@ -106,7 +106,7 @@ class Text:
         self.nest = nest
         if nest.alone:
             (step,) = nest.steps
-            {"scatter": self.scatter, "concatenate": self.concatenate}.get(step.op.name, self.call)(step, outer)
+            {"scatter": self.scatter, "concatenate": self.concatenate}.get(step.op.loop, self.call)(step, outer)
             return
         body, index = outer.loop(nest.shape, LETTERS)
         for step in nest.steps:
@@ -127,7 +127,7 @@ class Text:
         target, value = step.output, step.inputs[0]
         outer.say(f"{self.memory[target]}[...] = 0")
         body, index = outer.loop(found_shape(step, shape_of(target)), LETTERS)
-        entry = self.read(value, fitted(index, shape_of(value)), body, target.dtype)
+        entry = self.read(value, narrowed(index, shape_of(value)), body, target.dtype)
         at = place(self.gather(step, shape_of(target), index, body))
         body.say(f"{self.memory[target]}[{at}] = {self.memory[target]}[{at}] + {entry}")
 
@@ -146,12 +146,12 @@ class Text:
         arrays = slots(step)
         if not arrays:
             return picked(step.params["index"], shape, index)
-        where, rest = split(step, shape, index)
+        where, rest = split_index(step, shape, index)
         axes = [part for part in expanded(step.params["index"], shape) if part is not None]
         sizes = {int(part): size for part, size in zip(axes, shape, strict=True) if isinstance(part, Slot)}
         entries = []
         for slot, x in enumerate(arrays):
-            entry, size = self.read(x, fitted(where, shape_of(x)), body, np.dtype(np.int64)), sizes[slot]
+            entry, size = self.read(x, narrowed(where, shape_of(x)), body, np.dtype(np.int64)), sizes[slot]
             if x.kind != CONSTANT:
                 body.say(f"if not {-size} <= {entry} < {size}:")
                 body.say(f"    raise IndexError({f'an index is out of bounds for an axis of {size} entries'!r})")
@@ -168,7 +168,7 @@ class Text:
         """Return the text of a value's entry at an index, as a number of a dtype."""
         step = self.plan.made.get(x) if isinstance(x, Value) else None
         while step is not None and is_view(step):
-            index, x = VIEWS[step.op.name](step, index), step.inputs[0]
+            index, x = VIEWS[step.op.loop](step, index), step.inputs[0]
             step = self.plan.made.get(x) if isinstance(x, Value) else None
         if not isinstance(x, Value):
             return number(x, kind)
@@ -181,13 +181,15 @@ class Text:
 
     def compute(self, step: Step, index: Index, body: Body) -> str:
         """Say how an entry of a step's output is computed; its name."""
-        name = step.op.name
-        if name in FORMULAS:
+        formula = formula_of(step.op)
+        if formula:
             kinds, kind = dtypes(step)
-            args = [self.read(x, fitted(index, shape_of(x)), body, k) for x, k in zip(step.inputs, kinds, strict=True)]
-            formula = FORMULAS[name].format(*args, kind=spelled_kind(kind))
+            args = [
+                self.read(x, narrowed(index, shape_of(x)), body, k) for x, k in zip(step.inputs, kinds, strict=True)
+            ]
+            formula = formula.format(*args, kind=spelled_kind(kind))
             return self.state(step, formula if kind.kind == "f" or kind == np.int64 else as_kind(formula, kind), body)
-        if name == "getitem":
+        if step.op.loop == "chosen":
             x = step.inputs[0]
             at = self.gather(step, shape_of(x), index, body)
             return self.state(step, self.read(x, at, body, x.dtype), body)
@@ -202,7 +204,7 @@ class Text:
         """A sum, or another reduction, over entries or over products of two."""
         output = step.output
         kind = np.dtype(float) if output.dtype.kind == "f" else output.dtype
-        begin, more, end = REDUCTIONS.get(step.op.name, REDUCTIONS["sum"])
+        begin, more, end = REDUCTIONS.get(step.op.loop, REDUCTIONS["sum"])
         total = self.state(step, begin(kind), body)
         inner, entry, count = self.entries(step, index, body, kind)
         inner.say(f"{total} = {more.format(total, entry)}")
@@ -214,12 +216,12 @@ class Text:
         x, *rest = step.inputs
         letters = LETTERS[sum(i != "0" for i in index) :]
         shape = shape_of(x)
-        if step.op.name in PRODUCTS:
+        if step.op.loop in PRODUCTS:
             inner, (k,) = body.loop(shape[-1:], letters)
-            places = PRODUCTS[step.op.name](shape, shape_of(rest[0]), index, k)
+            places = PRODUCTS[step.op.loop](shape, shape_of(rest[0]), index, k)
             factors = [self.read(f, at, inner, kind) for f, at in zip(step.inputs, places, strict=True)]
             return inner, " * ".join(factors), shape[-1]
-        if step.op.name == "vdot":
+        if step.op.loop == "vdot":
             inner, at = body.loop(shape, letters)
             y = rest[0]
             other = reshaped(Step(None, (y,), {}, x), at)

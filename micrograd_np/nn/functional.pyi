@@ -1,0 +1,31 @@
+"""The functions of layers in one place: `import micrograd_np.nn.functional as F`, as PyTorch has it."""
+
+from .. import avg_pool1d as avg_pool1d
+from .. import avg_pool2d as avg_pool2d
+from . import binary_cross_entropy as binary_cross_entropy
+from . import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
+from .. import conv1d as conv1d
+from .. import conv2d as conv2d
+from .. import conv_transpose1d as conv_transpose1d
+from .. import conv_transpose2d as conv_transpose2d
+from . import cross_entropy as cross_entropy
+from .. import elu as elu
+from .. import embedding as embedding
+from .. import gelu as gelu
+from . import huber_loss as huber_loss
+from . import l1_loss as l1_loss
+from .. import layer_norm as layer_norm
+from .. import leaky_relu as leaky_relu
+from .. import linear as linear
+from .. import log_sigmoid as log_sigmoid
+from .. import log_softmax as log_softmax
+from .. import max_pool1d as max_pool1d
+from .. import max_pool2d as max_pool2d
+from . import mse_loss as mse_loss
+from .. import one_hot as one_hot
+from .. import relu as relu
+from .. import sigmoid as sigmoid
+from .. import silu as silu
+from .. import softmax as softmax
+from .. import softplus as softplus
+from .. import tanh as tanh
