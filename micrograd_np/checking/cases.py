@@ -91,8 +91,8 @@ def function_case(pair: Pair) -> Case:
     case.factor = None if loss else 1.0
     case.faults, case.notes = faults, [*case.notes, *notes]
     if pair.assignments > 1:
-        chosen = " and ".join(slot.label for key in played.hand if (slot := slot_of(key)))
-        case.notes.append(f"What was returned fits several inputs, and is taken for the gradient of {chosen}.")
+        taken = " and ".join(slot.label for key in played.hand if (slot := slot_of(key)))
+        case.notes.append(f"What was returned fits several inputs, and is taken for the gradient of {taken}.")
         if pair.assignment + 1 < pair.assignments:
             other = copy.copy(pair)
             other.assignment = pair.assignment + 1
@@ -118,24 +118,26 @@ def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], lis
     if not played.seeded:
         return [], []
     function = called(pair.backward or pair.forward)
-    if not same(played.hand, again.hand):
+    if not equal_gradients(played.hand, again.hand):
         return [], [f"{function} gave other numbers when it was called again: does it add to what it stored before?"]
     times, zero = pair.play(scale=-4.0).hand, pair.play(scale=0.0).hand
-    if same(times, played.hand, -4.0):
+    if equal_gradients(times, played.hand, -4.0):
         return [], []
-    off = " and ".join(label_of(key) for key in played.hand if not same({0: times[key]}, {0: played.hand[key]}, -4.0))
+    off = " and ".join(
+        label_of(key) for key in played.hand if not equal_gradients({0: times[key]}, {0: played.hand[key]}, -4.0)
+    )
     head = f"{function} is not linear in the gradient that it is given (in {off}): "
-    if same(times, played.hand):
+    if equal_gradients(times, played.hand):
         return [f"{head}it does not use it. Multiply by dout"], []
-    if same(times, played.hand, 4.0):
+    if equal_gradients(times, played.hand, 4.0):
         return [f"{head}its sign is lost, as in abs(dout) or dout**2 / abs(dout)"], []
     shifted = {key: np.asarray(plain(times[key])) - plain(zero[key]) for key in times}
-    if same(shifted, {key: np.asarray(plain(played.hand[key])) - plain(zero[key]) for key in times}, -4.0):
+    if equal_gradients(shifted, {key: np.asarray(plain(played.hand[key])) - plain(zero[key]) for key in times}, -4.0):
         return [f"{head}something is added that does not depend on dout; for dout = 0 it does not give 0"], []
     return [f"{head}a mask, clip or power is made from dout, as in dout > 0, instead of from the values"], []
 
 
-def same(a: Mapping[Any, Any], b: Mapping[Any, Any], factor: float = 1.0) -> bool:
+def equal_gradients(a: Mapping[Any, Any], b: Mapping[Any, Any], factor: float = 1.0) -> bool:
     return a.keys() == b.keys() and all(
         np.allclose(plain(a[key]), factor * np.asarray(plain(b[key])), 1e-7, 1e-12 * largest(b[key]), equal_nan=True)
         for key in a
@@ -239,7 +241,10 @@ def reason(error: Exception) -> str:
     if not lines:
         return said
     name, text = lines[-1].filename.rsplit("/", 1)[-1], lines[-1].line
-    return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text})"
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if is_user_code(frame.f_code.co_filename)]
+    known = [key for key, x in frames[-1].f_locals.items() if isinstance(x, Tensor) and x.op is not None]
+    recorded = f". Recorded up to there: {', '.join(known)}" if known else ""
+    return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text}){recorded}"
 
 
 # Gradients by hand against finite differences.

@@ -13,16 +13,17 @@ from .claims import GIVEN, RIGHT, WRONG, Closeness, Row, check_finite, differ, f
 from .conventions import Convention, Sizes, factor_name, mark, odd_rows, open_factors, plausible, rounded
 from .kinks import Kinks, best_choice, least_squares_choice
 from .places import PLACES, PROVEN, Change, Hypothesis, hypotheses
-from .replay import Recording, is_array
+from .replay import Recording, is_one_array
 from .suspicion import Suspicion, values_of
 
 Array = Any
 
 NOTHING = 1e-12
 NEWTON_STEPS = 8
+FILTER = 0.03  # of a run, for a hypothesis that one number already rules out
 SEEN = 10  # how far beyond the tolerance a difference must be that a number is fitted to
-BUDGET = 1_500_000_000
-PER_NODE = 5000  # the overhead of one op, in entries that take as long
+BUDGET = 3_000_000_000
+PER_NODE = 15_000  # the overhead of one op, in entries that take as long
 
 # Kinds that only describe the numbers: used only if no other kind explains how they came about.
 DESCRIPTIONS = {"another's", "value", "added", "unnamed scale", "gradient of another", "part scaled", "scale of a use"}
@@ -42,11 +43,11 @@ SAYS_LESS = {
         *("left out", "another's derivative", "derivative of the wrong value", "part of the derivative"),
         *("derivative of the derivative", "derivative inverted", "function"),
     },
-    "left out": {"derivative of the derivative", "derivative inverted"},
+    "left out": {"derivative of the derivative", "derivative inverted", "twice"},
     "never written": {"part scaled", "divided by counts", "scale of a use"},
     "scale": {"scale of a use"},
-    "sign": {"scale of a use"},
-    "unnamed scale": {"scale of a use"},
+    "sign": {"scale of a use", "twice"},
+    "derivative of the wrong value": {"another's derivative"},
     "transpose": {"reshape"},
     "exponent": {"another's derivative"},
 }
@@ -76,7 +77,7 @@ class Budget:
 
     def __init__(self, recording: Recording, units: int) -> None:
         self.left = units
-        self.cost = sum(PER_NODE + (x.size if is_array(x._data) else 0) for x in recording.nodes)
+        self.cost = sum(PER_NODE + (x.size if is_one_array(x._data) else 0) for x in recording.nodes)
         self.untried: dict[str, None] = {}
 
     def spend(self, part: float = 1.0) -> bool:
@@ -104,6 +105,7 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
     found: list[Cause] = []
     with np.errstate(all="ignore"):
         for hypothesis in within(budget, at):
+            budget.spend(FILTER)
             try:
                 cause = test(hypothesis, at, close, factors, budget)
             except Exception:  # a mistake that cannot be computed is not the user's
@@ -151,7 +153,7 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     for kind in given - unsaid:
         unsaid |= SAYS_LESS.get(kind, set())
     kinds: dict[str, dict[str, Cause]] = {}
-    for cause in sorted(causes, key=lambda cause: (cause.kind != cut, cause.kind == "mean for sum")):
+    for cause in sorted(causes, key=lambda cause: (cause.kind != cut, cause.kind == "averaged uses")):
         if cause.kind not in unsaid:
             kinds.setdefault(cause.kind, {}).setdefault(cause.says, cause)
     return [
@@ -168,7 +170,6 @@ def test(
     if not hypothesis.mistake.fitted:
         change = hypothesis.change()
         if rules_out(change, at, factors, max(1e-6, 100 * close.floor)):
-            budget.spend(0.1)
             return None
         if not budget.spend():
             return None
@@ -177,7 +178,7 @@ def test(
         factor = nearest(factors, at.hand, found[at.row.tensor], size)
         return confirmed(hypothesis.kind, hypothesis.says, found, factor, at, close)
     for factor in (k for k in factors if abs(k) == 1):
-        number = fitted(hypothesis, at, factor, close, budget)
+        number = fit_number(hypothesis, at, factor, close, budget)
         if number and (number > 0 or hypothesis.kind not in FORWARD_IN_TIME) and budget.spend():
             kind, says = worded(hypothesis, number, at)
             cause = confirmed(kind, says, replayed(hypothesis.change(number), at), factor, at, close)
@@ -248,7 +249,7 @@ def fits(row: Row, there: Array, at: Suspicion, factor: float, close: Closeness)
     return close(at.hands[row.tensor] / factor, there, size, row.slack)
 
 
-def fitted(hypothesis: Hypothesis, at: Suspicion, factor: float, close: Closeness, budget: Budget) -> float:
+def fit_number(hypothesis: Hypothesis, at: Suspicion, factor: float, close: Closeness, budget: Budget) -> float:
     """Return the unknown number of a hypothesis that fits the row best, by Newton's method."""
     wanted = at.hand / factor
     missing = wanted - at.row.expected
@@ -447,7 +448,7 @@ def picture(at: Suspicion, convention: Convention, close: Closeness) -> list[str
         said.append(f"There, your values divided by the right ones give {text}.")
     for block in at.blocks:
         g = at.base.get(block.z)
-        if block.x is row.tensor and len(at.recording.users[block.x]) <= len(block.inner) and is_array(g):
+        if block.x is row.tensor and len(at.recording.users[block.x]) <= len(block.inner) and is_one_array(g):
             with np.errstate(all="ignore"):
                 used = hand / g
             place = np.unravel_index(

@@ -20,7 +20,7 @@ from ..core.backward import Pulled
 from ..core.tensor import Tensor
 from ..core.versions import as_used
 from .gradcheck import signed
-from .replay import Override, Recording, is_array, pulls_of
+from .replay import Override, Recording, is_one_array, pulls_of
 
 Array = Any
 Choice = dict[Tensor, Override]
@@ -43,7 +43,7 @@ class Kinks:
         with np.errstate(all="ignore"):
             for node in recording.nodes:
                 g = recording.true.get(node)
-                if node._parents and is_array(g):
+                if node._parents and is_one_array(g):
                     for name, override, count in alternatives(node):
                         lines[node._created_at].setdefault(name, {})[node] = override
                         self.entries[node] = max(count, self.entries.get(node, 0))
@@ -98,7 +98,7 @@ class Kinks:
 def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
     """Yield other derivatives that an op's rules give at moved values: a name, the override, the count of entries."""
     values = as_used(node)[1]
-    if not is_array(node._data) or node._data.dtype.kind != "f":
+    if not is_one_array(node._data) or node._data.dtype.kind != "f":
         return
     g = signed(np.random.default_rng(0), node.shape).astype(node._data.dtype)
     usual = pulls_of(node, g)
@@ -109,7 +109,14 @@ def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
             found = pulls_of(node, g, z, moved)
         except Exception:  # no derivative at this side, so no choice
             continue
-        jumps = [jumping(a, b) for (_, a), (_, b) in zip(usual, found, strict=True)]
+        halfway = found
+        if not name.startswith("mask"):  # a derivative that is smooth changes half as much at half the way
+            halves = [v if v is m else ((v + m) / 2).astype(v.dtype) for v, m in zip(values, moved, strict=True)]
+            halfway = pulls_of(node, g, node.op.kernel(*halves, **node.params), halves)
+        jumps = [
+            jumping(a, b) & jumping(a, c) & (np.abs(c - a) > 0.75 * np.abs(b - a))
+            for (_, a), (_, b), (_, c) in zip(usual, found, halfway, strict=True)
+        ]
         count = max((int(np.sum(j & np.isfinite(b))) for j, (_, b) in zip(jumps, found, strict=True)), default=0)
         arrays = [b for _, b in found]
         if not count or not all(np.isfinite(b).all() for b in arrays):
@@ -139,7 +146,7 @@ def moves(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]
     wanted = {i for i, _ in node._paths}
     for i in sorted(wanted):
         x = values[i]
-        if not is_array(x) or x.dtype.kind != "f" or not x.size:
+        if not is_one_array(x) or x.dtype.kind != "f" or not x.size:
             continue
         largest = float(np.max(np.abs(x)))
         size = np.where(x != 0, np.abs(x), largest or 1.0)
@@ -155,9 +162,9 @@ def moves(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]
 
 def flips(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
     """Yield the arguments with a mask inverted where no value changes, as of np.where(x > 0, x, 0) at 0."""
-    data = [x for x in values if is_array(x) and x.dtype.kind == "f"]
+    data = [x for x in values if is_one_array(x) and x.dtype.kind == "f"]
     for i, mask in enumerate(values):
-        if not is_array(mask) or not np.size(mask) or i in {j for j, _ in node._paths}:
+        if not is_one_array(mask) or not np.size(mask) or i in {j for j, _ in node._paths}:
             continue
         yes = np.asarray(mask) != 0
         top = np.max(mask)
@@ -201,7 +208,7 @@ def mixed(node: Tensor, own: Override, parts: Sequence[tuple[Override, Array]], 
 
 def free_entries(kinks: Kinks) -> list[Free]:
     """Return the entries of kinked ops at which a choice makes a difference."""
-    found: list[Free] = []
+    found = []
     for node in kinks.entries:
         ways = [choice[node] for choices in kinks.by_line for choice in choices if node in choice]
         for j in range(node.size if node.size <= MOST_ENTRIES else 0):
@@ -256,7 +263,7 @@ def bounded(a: Array, b: Array, groups: Array, start: Array) -> Array:
     """Return t that minimises |a t - b| with t >= 0 and a sum of at most 1 in each group, by projected gradients."""
     free = np.linalg.lstsq(a, b, rcond=1e-12)[0]
     t, before = projected(free, groups), start
-    rate = 1 / max(np.linalg.norm(a, 2) ** 2, 1e-300)
+    rate = 1 / max(float(np.linalg.norm(a, 2)) ** 2, 1e-300)
     for k in range(1, DESCENTS):
         ahead = t + (k - 1) / (k + 2) * (t - before)  # Nesterov's momentum
         before, t = t, projected(ahead - rate * (a.T @ (a @ ahead - b)), groups)

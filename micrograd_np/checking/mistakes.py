@@ -35,6 +35,8 @@ part of the derivative | 1 - z | a factor of the derivative is missing (1-a is l
 part of the derivative | (1 - z) ** 2 | the square stands for the product: (1-a)**2
 part of the derivative | z * (1 + z) | a sign inside the derivative is wrong: a*(1+a)
 part of the derivative | 1 + z * z | a sign inside the derivative is wrong: 1+a*a
+mask inverted | np.where(s == s.min(), s.max(), s.min()) if np.unique(s).size == 2 else None | the two slopes stand on
+  each other's side
 another's derivative | z * (1 - z) | the derivative of another function (sigmoid: a*(1-a))
 another's derivative | 1 - z * z | the derivative of another function (tanh: 1-a*a)
 another's derivative | (z > 0) * 1.0 | the derivative of another function (relu: a>0)
@@ -57,9 +59,6 @@ another's derivative | 2.0 * x | 2*x stands for the derivative
 another's derivative | 1 / (1 + x * x) | 1 / (1 + x**2) stands for the derivative
 another's derivative | x * (1 - x) | the derivative of another function (sigmoid: a*(1-a)), given {of}
 another's derivative | 1 - x * x | the derivative of another function (tanh: 1-a*a), given {of}
-
-[rectifier: s | {says}, in {block}]
-mask inverted | np.where(s == s.min(), s.max(), s.min()) | the two slopes stand on each other's side
 
 [mask: g, s | {says}, in {block}]
 mask of the gradient | g * (g > 0) | the mask is made from the sign of the gradient, not of the value
@@ -140,9 +139,6 @@ exponent | x**n | the power itself stands for its derivative
 exponent | n * np.ones_like(x) | the power is left out: only the factor {n} remains
 exponent | -n * x ** (n - 1) | the sign of the exponent is left out
 
-[elementwise: g, pull | {says}, in {where}]
-twice | pull(pull(g)) | the derivative is taken twice
-
 [function: g, z, one | {says}, in {where}]
 value for derivative | g * z | the function itself stands for its derivative
 derivative inverted | g / one | the gradient is divided by the derivative
@@ -169,7 +165,7 @@ a use missing | total - part | {use} is missing
 a use twice | total + part | {use} counts twice
 sign | total - 2 * part | {use} has the wrong sign
 scale of a use | total - part + c * part | {use} counts {whole} times
-mean for sum | total / count | the uses are averaged, not summed
+averaged uses | total / count | the uses are averaged, not summed
 one use only | part if count > 2 else None | only {use} counts
 
 [cross-entropy: p, y, logits, columns, first | the gradient of {x} is {says}]
@@ -190,6 +186,7 @@ divided by p | (p - y) / p | (p-y)/p
 [rule: g, pull, x | {says}, in {where}]
 missing path | 0.0 * x | no gradient comes this way
 left out | g | the derivative is left out
+twice | pull(pull(g)) | the derivative is taken twice
 sign | -pull(g) | the sign is wrong
 transpose | pull(np.swapaxes(g, -1, -2)) if g.ndim > 1 else None | the gradient is transposed, or should be
 
@@ -329,12 +326,12 @@ class Mistake:
 
 
 @cache
-def table() -> dict[str, list[Mistake]]:
+def mistakes() -> dict[str, list[Mistake]]:
     """Return the lines of the table by place.
 
     Examples
     --------
-    >>> [mistake.sentence for mistake in table()["inner"] if mistake.kind == "sign"]
+    >>> [mistake.sentence for mistake in mistakes()["inner"] if mistake.kind == "sign"]
     ['the inner derivative has the wrong sign, that of {where}']
     """
     found: dict[str, list[Mistake]] = {}

@@ -26,8 +26,8 @@ from ..ops.primitive import Elementwise
 from ..ops.products import dot, matmul
 from .claims import Closeness, parallel
 from .conventions import named_factors
-from .mistakes import Mistake, table
-from .replay import FORMS, Block, Override, is_array, slope, sources
+from .mistakes import Mistake, mistakes
+from .replay import FORMS, Block, Override, is_one_array, slope, sources
 from .suspicion import Edge, Suspicion, at_line, edges_of, file_line
 
 Array = Any
@@ -38,11 +38,9 @@ Formula = Callable[..., Any]
 PROVEN = 3
 MOST_SAMPLES = 64
 MOST_SITES = 200  # of one line
-MOST_FORWARD = 60
 MOST_USES = 12
 PRODUCTS = (dot, matmul)
 CONTRACTIONS = (dot, matmul, einsum)
-LOOSE = Closeness(1e-6, 1e-6)
 
 
 @dataclass
@@ -115,11 +113,11 @@ def hypotheses(place: str, at: Suspicion) -> Iterator[Hypothesis]:
     for site in PLACES[place](at):
         for line in {site.line, site.wide} - {None}:
             lines[line].append(site)
-        yield from (hypothesis(mistake, [site], site.words) for mistake in table()[place])
+        yield from (hypothesis(mistake, [site], site.words) for mistake in mistakes()[place])
     for sites in lines.values():
         if 1 < len(sites) <= MOST_SITES:
             words = {**sites[0].words, **sites[0].many}
-            yield from (hypothesis(mistake, sites, words) for mistake in table()[place])
+            yield from (hypothesis(mistake, sites, words) for mistake in mistakes()[place])
 
 
 def hypothesis(mistake: Mistake, sites: Sequence[Site], words: Mapping[str, str]) -> Hypothesis:
@@ -150,7 +148,7 @@ def sent(edge: Edge) -> Callable[[Formula], Change]:
     )
 
 
-def times(edge: Edge) -> Callable[[Formula], Change]:
+def scaled_by(edge: Edge) -> Callable[[Formula], Change]:
     """Return the change in which the formula gives the derivative of an elementwise edge."""
 
     def change(formula: Formula) -> Change:
@@ -190,7 +188,7 @@ def read(edges: Sequence[Edge], place: int) -> Callable[[Formula], Change]:
     return change
 
 
-def forward(node: Tensor, everywhere: bool = False) -> Callable[[Formula], Change]:
+def other_forward(node: Tensor, everywhere: bool = False) -> Callable[[Formula], Change]:
     """Return the change in which the formula gives the value of a node that the rules after it read."""
     return lambda formula: Change(values={node: shaped(formula(), node._data)}, everywhere=everywhere)
 
@@ -222,10 +220,6 @@ def activations(at: Suspicion) -> Iterator[Site]:
         yield at_block(block, at, z=block.z._data, s=block.slope, x=block.x._data)
 
 
-def rectifiers(at: Suspicion) -> Iterator[Site]:
-    return (at_block(block, at, s=block.slope) for block in at.blocks if len(np.unique(block.slope)) == 2)
-
-
 def masks(at: Suspicion) -> Iterator[Site]:
     for block in at.blocks:
         if any(name == "relu" for name, _ in block.forms):
@@ -239,16 +233,16 @@ def other_values(at: Suspicion) -> Iterator[Site]:
         for name, w in at.like(x.shape, but=x):
             how = f"the derivative is evaluated at {name}, not at {at.called(block.x)}"
             shared = "the derivative is evaluated at the activation" if np.array_equal(w, z) else None
-            yield given(block, at, block.slope_at(w), how, shared)
+            yield at_other_value(block, at, block.slope_at(w), how, shared)
         for function, text in block.forms:
             form = FORMS[function][1]
             for name, w in at.like(z.shape, but=z):
                 how = f"{text} is given {name}, and belongs to a = {at.called(block.z)}"
                 shared = f"{text} is given what the {function} was given" if np.array_equal(w, x) else None
-                yield given(block, at, form(w), how, shared)
+                yield at_other_value(block, at, form(w), how, shared)
 
 
-def given(block: Block, at: Suspicion, other: Array, how: str, shared: str | None) -> Site:
+def at_other_value(block: Block, at: Suspicion, other: Array, how: str, shared: str | None) -> Site:
     site = at_block(block, at, s=other)
     site.words["how"] = how
     site.many["how"], site.line = shared or "", (site.line, shared) if shared else None
@@ -259,7 +253,7 @@ def slopes(at: Suspicion) -> Iterator[Site]:
     for block in at.blocks:
         yield at_block(block, at, x=block.x._data)
     for edge in unary(at):
-        yield at_edge(edge, at, times(edge), x=edge.x._data)
+        yield at_edge(edge, at, scaled_by(edge), x=edge.x._data)
 
 
 def inner_derivatives(at: Suspicion) -> Iterator[Site]:
@@ -294,7 +288,7 @@ def softmax_axes(at: Suspicion) -> Iterator[Site]:
 def find_softmaxes(at: Suspicion) -> Iterator[tuple[Tensor, Tensor, int]]:
     for z in at.above:
         p = z._data
-        if not is_array(p) or p.dtype.kind != "f" or p.ndim < 1 or np.any(p < 0) or np.any(p > 1):
+        if not is_one_array(p) or p.dtype.kind != "f" or p.ndim < 1 or np.any(p < 0) or np.any(p > 1):
             continue
         for k in range(p.ndim):
             if p.shape[k] > 1 and np.allclose(p.sum(axis=k), 1):
@@ -320,7 +314,7 @@ def normalisation_axes(at: Suspicion) -> Iterator[Site]:
 def find_normalisations(at: Suspicion) -> Iterator[tuple[Tensor, Tensor, dict[str, Any]]]:
     for z in at.above:
         u = z._data
-        if not is_array(u) or u.dtype.kind != "f" or not 1 <= u.ndim <= 4:
+        if not is_one_array(u) or u.dtype.kind != "f" or not 1 <= u.ndim <= 4:
             continue
         for k in subsets(u.ndim):
             n, v = math.prod(u.shape[axis] for axis in k), u.var(axis=k)
@@ -349,7 +343,7 @@ def ancestors(z: Tensor, at: Suspicion) -> Iterator[Tensor]:
 
 def at_edge(edge: Edge, at: Suspicion, change: Callable[[Formula], Change], **names: Any) -> Site:
     node, x = at.called(edge.node), at.called(edge.x)
-    words = {"where": f"{node}, on the way to {x}{at.place(edge.node)}", "node": node}
+    words = {"where": f"{node}, on the way to {x}{at.place(edge.node)}", "node": node, "of": x}
     each = f"each {edge.node.op.name} of the line that made {node}, on the way to {x} and its like"
     line = edge.node._created_at, edge.node.op.name, edge.position
     return Site(names, words, change, line, {"where": each}, (file_line(edge.node), edge.node.op.name, edge.position))
@@ -359,20 +353,10 @@ def rules(at: Suspicion) -> Iterator[Site]:
     return (at_edge(edge, at, sent(edge), pull=edge.pull, x=edge.x._data) for edge in at.edges)
 
 
-def elementwise(at: Suspicion) -> Iterator[Site]:
-    for edge in at.edges:
-        if edge.x.shape == edge.node.shape and isinstance(edge.node.op, Elementwise) and not is_negative(edge):
-            yield at_edge(edge, at, sent(edge), pull=edge.pull)
-
-
 def functions(at: Suspicion) -> Iterator[Site]:
     for edge in unary(at):
         z = edge.node._data
         yield at_edge(edge, at, sent(edge), z=z, one=edge.pull(np.ones_like(z)))
-
-
-def is_negative(edge: Edge) -> bool:
-    return len(edge.values) == 1 and np.array_equal(edge.node._data, -edge.values[0])
 
 
 def unary(at: Suspicion) -> Iterator[Edge]:
@@ -399,7 +383,7 @@ def powers(at: Suspicion) -> Iterator[Site]:
         if edge.position == 0 and len(edge.values) == 2 and np.ndim(edge.values[1]) == 0:
             x, n = edge.values[0], float(edge.values[1])
             if np.allclose(edge.node._data, x**n, equal_nan=True):
-                site = at_edge(edge, at, times(edge), x=x, n=n)
+                site = at_edge(edge, at, scaled_by(edge), x=x, n=n)
                 site.words |= {"n": f"{n:g}", "less": f"{n - 1:g}"}
                 yield site
 
@@ -546,7 +530,7 @@ def steps(at: Suspicion) -> Iterator[Site]:
                     yield Site({"w": getattr(x, "_data", x)}, words, site.change, (line, which), site.many)
 
 
-def weights(at: Suspicion) -> Iterator[Site]:
+def read_weights(at: Suspicion) -> Iterator[Site]:
     """Yield the reads of each weight with a gradient by hand, and of all such weights together."""
     uses: dict[Tensor, list[Site]] = defaultdict(list)
     for edges, place, value, site in read_values(at):
@@ -565,13 +549,12 @@ def all_weights(at: Suspicion) -> Iterator[Site]:
     leaves = [row.tensor for row in at.rows if row.leaf and row.fits]
     for x in leaves:
         names = {"v": x._data, "h": at.hands[x], "t": at.recording.true[x]}
-        yield Site(names, {}, forward(x, everywhere=True), "all")
+        yield Site(names, {}, other_forward(x, everywhere=True), "all")
 
 
 def forward_values(at: Suspicion) -> Iterator[Site]:
     """Yield sums and products with two terms of their shape: one may be left out of the values."""
-    for node, _, a, words in terms_of(at):
-        yield Site({"a": a}, words, forward(node))
+    return (Site({"a": a}, words, other_forward(node)) for node, _, a, words in terms_of(at))
 
 
 def forward_and_gradients(at: Suspicion) -> Iterator[Site]:
@@ -587,14 +570,12 @@ def forward_and_gradients(at: Suspicion) -> Iterator[Site]:
 
 
 def terms_of(at: Suspicion) -> Iterator[tuple[Tensor, int, Array, dict[str, str]]]:
-    count = 0
     for node in reversed(at.recording.nodes):
         if node.op is None or not node._parents or len(node._values) != 2 or not node.op.broadcasts:
             continue
         for i, x in enumerate(node.args):
             other = node._values[1 - i]
-            if np.shape(other) == node.shape and np.size(getattr(x, "_data", x)) and count < MOST_FORWARD:
-                count += 1
+            if np.shape(other) == node.shape and np.size(getattr(x, "_data", x)):
                 words = {"b": at.called(x), "node": f"{at.called(node)}{at.place(node)}"}
                 yield node, i, np.array(other, dtype=float), words
 
@@ -609,7 +590,11 @@ def statistics(at: Suspicion) -> Iterator[Site]:
     for chosen in [*combinations(found, 1), *combinations(found, 2)]:
         nothing = Change(rules={x: {None: lambda g: []} for x in chosen})
         names = " and ".join(map(at.called, chosen))
-        yield Site({"x": None}, {"names": names}, lambda formula, nothing=nothing: nothing)
+        yield Site({"x": None}, {"names": names}, partial(constant_change, nothing))
+
+
+def constant_change(change: Change, formula: Formula) -> Change:
+    return change
 
 
 def uses(at: Suspicion) -> Iterator[Site]:
@@ -773,11 +758,13 @@ def other_rows(at: Suspicion) -> Iterator[Site]:
 def added_values(at: Suspicion) -> Iterator[Site]:
     x, r = at.row.tensor, at.row.expected
     for name, w in at.like(r.shape, but=x._data):
-        if not parallel(w, r, LOOSE):  # a multiple of the gradient that is added to the gradient is a scale
+        if not parallel(
+            w, r, Closeness(1e-6, 1e-6)
+        ):  # a multiple of the gradient that is added to the gradient is a scale
             yield Site({"r": r, "w": w}, {"x": at.row.label, "w": name}, gradient(x, r))
 
 
-def parts(at: Suspicion) -> Iterator[Site]:
+def own_factors(at: Suspicion) -> Iterator[Site]:
     """Yield the factors of the row's own rows and columns."""
     x, r, h = at.row.tensor, at.row.expected, at.hand
     for axis in range(r.ndim):
@@ -800,7 +787,6 @@ def parts(at: Suspicion) -> Iterator[Site]:
 
 PLACES: dict[str, Callable[[Suspicion], Iterable[Site]]] = {
     "activation": activations,
-    "rectifier": rectifiers,
     "mask": masks,
     "other value": other_values,
     "slope": slopes,
@@ -813,7 +799,6 @@ PLACES: dict[str, Callable[[Suspicion], Iterable[Site]]] = {
     "cross-entropy": cross_entropies,
     "use": uses,
     "power": powers,
-    "elementwise": elementwise,
     "function": functions,
     "inverse": inverses,
     "extreme": extremes,
@@ -824,12 +809,12 @@ PLACES: dict[str, Callable[[Suspicion], Iterable[Site]]] = {
     "product": matrix_products,
     "two-valued operand": two_valued_operands,
     "operand": operands,
-    "weight": weights,
+    "weight": read_weights,
     "all weights": all_weights,
     "gradient": gradients,
     "array": arrays,
     "row": rows,
-    "part": parts,
+    "part": own_factors,
     "value": added_values,
     "another": other_rows,
     "factor": factors,

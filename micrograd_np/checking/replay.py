@@ -110,7 +110,9 @@ class Recording:
         with np.errstate(all="ignore"):
             found = self.walk(overrides={node: partial(shaken, node) for node in self.nodes})
             return {
-                x: float(np.max(np.abs(found[x] - g), initial=0)) / SHAKE for x, g in self.true.items() if is_array(g)
+                x: float(np.max(np.abs(found[x] - g), initial=0)) / SHAKE
+                for x, g in self.true.items()
+                if is_one_array(g)
             }
 
     def again(self, replaced: Mapping[Tensor, Array]) -> dict[Tensor, Any]:
@@ -161,7 +163,7 @@ class Recording:
         return sorted(found, key=lambda x: -x._order)
 
 
-def is_array(g: Any) -> bool:
+def is_one_array(g: Any) -> bool:
     """Return whether a cotangent is one array, not a tuple (an op with several outputs) or None (no gradient)."""
     return isinstance(g, np.ndarray | np.generic)
 

@@ -19,7 +19,7 @@ from ..core.versions import as_used
 from .claims import Row
 from .conventions import Sizes, factor_name
 from .gradcheck import rules_of
-from .replay import Block, Recording, blocks, is_array
+from .replay import Block, Recording, blocks, is_one_array
 
 Array = Any
 LONGEST = 60
@@ -50,7 +50,7 @@ class Edge:
 
 
 def edges_of(node: Tensor) -> list[Edge]:
-    pairs = [(position, rule) for position, rule in rules_of(node) if is_array(node.args[position]._data)]
+    pairs = [(position, rule) for position, rule in rules_of(node) if is_one_array(node.args[position]._data)]
     return [Edge(node, position, node.args[position], rule) for position, rule in pairs]
 
 
@@ -101,7 +101,7 @@ class Suspicion:
     def elsewhere(self) -> list[tuple[Tensor, Array]]:
         """Other values and their gradients, which do not depend on the row's gradient."""
         doubted = {self.row.tensor} | self.recording.below(self.row.tensor)
-        return [(x, g) for x, g in self.base.items() if x not in doubted and is_array(g)]
+        return [(x, g) for x, g in self.base.items() if x not in doubted and is_one_array(g)]
 
     @cached_property
     def edges(self) -> list[Edge]:
@@ -118,7 +118,7 @@ class Suspicion:
         """The values whose gradient may be wrong, the row's own first, without the inside of activations."""
         hidden = {x for block in self.blocks if block.forms for x in block.inner[1:]}
         found = [self.row.tensor, *(x for x in reversed(self.inside[1:]) if x not in hidden)]
-        return [x for x in found if is_array(self.gradient(x))]
+        return [x for x in found if is_one_array(self.gradient(x))]
 
     @cached_property
     def blocks(self) -> list[Block]:
@@ -136,7 +136,7 @@ class Suspicion:
         direction = np.random.default_rng(1).uniform(0.5, 1.5, x.shape)
         step = 1e-6 * max(1.0, float(np.max(np.abs(x._data), initial=0)))
         ahead, behind = (self.recording.again({x: x._data + sign * step * direction}) for sign in (1, -1))
-        return {node: (ahead[node] - behind[node]) / (2 * step) for node in ahead if is_array(ahead[node])}
+        return {node: (ahead[node] - behind[node]) / (2 * step) for node in ahead if is_one_array(ahead[node])}
 
     @cached_property
     def constants(self) -> dict[float, str]:

@@ -25,12 +25,8 @@ def check_form(output: Any, given: Sequence[Any]) -> None:
     raise ArgumentTypeError(
         "verify takes a recorded loss and its gradients by hand, verify(loss, {'W1': dW1, w2: dw2}); two functions and "
         "their inputs, verify(forward, backward, x, w); or one that returns the loss and its gradients, "
-        f"verify(loss_and_grad, x, w); not {', '.join(map(kind, (output, *given)))}."
+        f"verify(loss_and_grad, x, w); not {', '.join(type(x).__name__ for x in (output, *given))}."
     )
-
-
-def kind(x: Any) -> str:
-    return "a function" if callable(x) and not isinstance(x, Tensor) else type(x).__name__
 
 
 def check_gradients(output: Tensor, hand: Any, gradient: Any) -> None:

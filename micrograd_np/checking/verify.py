@@ -16,7 +16,7 @@ from .diagnosis import examine
 from .finite_differences import EPS, OK, TOO_COARSE, WRONG, Measured, axes, compare, estimate
 from .gradcheck import random_directions, spread, suspects
 from .kinks import Kinks
-from .replay import Recording, in_float64, is_array
+from .replay import Recording, in_float64, is_one_array
 from .validation import check_form, check_gradients
 from .verify_report import VerifyReport
 
@@ -181,19 +181,14 @@ def prepare(case: Case) -> tuple[Recording, list[Row], Closeness, Callable[[Any]
         rows.append(Row(label, tensor, as_hand(label, values), slack=abs(factor) * case.slack.get(tensor, 0.0)))
     recording, rows, close, name = in_double(recording, rows, case.name)
     for row in rows:
-        row.true, row.size = truth(recording, row.tensor), recording.sizes.get(row.tensor, 0.0)
+        row.true = recording.true.get(row.tensor, np.zeros(row.tensor.shape))  # zeros: the output does not depend on it
+        row.size = recording.sizes.get(row.tensor, 0.0)
         if not np.isfinite(row.true).all() and np.isfinite(row.hand).all() and row.hand.shape == row.true.shape:
             by_numbers(row, recording)
     close = close.at_best(max(map(precision_of, case.hand.values())))
     if case.unrecorded:
         close = Closeness(max(close.rtol, NUMERIC.rtol), max(close.floor, NUMERIC.floor))
     return recording, rows, close, name
-
-
-def truth(recording: Recording, tensor: Tensor) -> Array:
-    """Return the tape's gradient of a value; zeros if the output does not depend on it."""
-    found = recording.true.get(tensor)
-    return np.zeros(tensor.shape) if found is None else found
 
 
 def by_numbers(row: Row, recording: Recording) -> None:
@@ -253,15 +248,9 @@ def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:
     return found
 
 
-def own_size(x: Array) -> float:
-    """Return a factor that makes steps smaller for small values, so that they do not step over a kink of that size."""
-    largest = float(np.max(np.abs(x), initial=0))
-    return min(1.0, largest) or 1.0
-
-
 def rounding(node: Tensor, g: Any) -> float:
     """Return the size of a value's contribution to the output; the output is rounded relative to such sizes."""
-    return float(np.linalg.norm(g * node._data)) if is_array(g) else 0.0
+    return float(np.linalg.norm(g * node._data)) if is_one_array(g) else 0.0
 
 
 def check_row(row: Row, recording: Recording, inner: float) -> None:
@@ -269,7 +258,8 @@ def check_row(row: Row, recording: Recording, inner: float) -> None:
     tensor = row.tensor
     f = recording.function_of(tensor)
     true = recording.true[tensor].reshape(-1, 1)
-    directions = own_size(tensor._data) * random_directions(tensor.size, 0)[:DIRECTIONS]
+    size = min(1.0, float(np.max(np.abs(tensor._data), initial=0))) or 1.0  # no step over a kink near small values
+    directions = size * random_directions(tensor.size, 0)[:DIRECTIONS]
     cancelled = ROUNDING * row.size * np.linalg.norm(directions, axis=1)[:, None]
     allowed = spread(true[:, 0], directions, RTOL) + cancelled
 

@@ -20,6 +20,7 @@ HEAD = ("gradient by hand", "shape", "off by", "numbers", "")
 TAPE = "TAPE WRONG"
 AT_KINK = "AT A KINK"
 UP_TO = "RIGHT UP TO A FACTOR"
+MOST_LISTED = 4  # causes of one row
 AXES = re.compile(r"axis (\d+)")
 
 
@@ -257,7 +258,9 @@ def explained(finding: Finding, sizes: Sizes, in_headline: bool) -> list[str]:
     if len(finding.causes) == 1:
         return said if in_headline else [*said, f"Cause: {finding.causes[0].says}{rows}."]
     said.append(f"Cause, one of these, which give the same numbers on this data{rows}:")
-    said += [f"  - {cause.says}" for cause in finding.causes]
+    said += [f"  - {cause.says}" for cause in finding.causes[:MOST_LISTED]]
+    if len(finding.causes) > MOST_LISTED:
+        said.append(f"  - and {len(finding.causes) - MOST_LISTED} more")
     return [*said, apart(sizes)]
 
 

@@ -1,0 +1,273 @@
+"""Right code that must pass, wrong code that must not, and causes that must not be named, whatever the data."""
+
+import numpy as np
+import pytest
+
+from micrograd_np import verify
+
+rng = np.random.default_rng(5)
+
+
+def whole(r, *shape):
+    """Whole numbers: many sums of their products are exactly 0, which is where a relu has its kink."""
+    return np.round(1.5 * r.normal(size=shape))
+
+
+# Right code.
+
+
+def residual(x, W1, W2):
+    h = np.maximum(0, x @ W1)
+    out = np.maximum(0, h @ W2 + x)
+    return out, (x, W1, W2, h, out)
+
+
+def residual_backward(dout, cache):
+    x, W1, W2, h, out = cache
+    dz = dout * (out > 0)
+    dh = dz @ W2.T * (h > 0)
+    return dh @ W1.T + dz, x.T @ dh, h.T @ dz
+
+
+def residual_backward_upwards(dout, cache):
+    """The other slope at each kink of the second layer, and none of the first."""
+    x, W1, W2, h, _ = cache
+    dz = dout * (h @ W2 + x >= 0)
+    dh = dz @ W2.T * (h > 0)
+    return dh @ W1.T + dz, x.T @ dh, h.T @ dz
+
+
+def residual_backward_drawn(dout, cache):
+    """A slope between 0 and 1 at each kink of the second layer, drawn for each entry."""
+    x, W1, W2, h, _ = cache
+    z = h @ W2 + x
+    dz = dout * ((z > 0) + (z == 0) * np.random.default_rng(9).random(z.shape))
+    dh = dz @ W2.T * (h > 0)
+    return dh @ W1.T + dz, x.T @ dh, h.T @ dz
+
+
+@pytest.mark.parametrize("backward", [residual_backward, residual_backward_upwards, residual_backward_drawn])
+@pytest.mark.parametrize("seed", range(6))
+def test_two_layers_with_kinks(backward, seed):
+    r = np.random.default_rng(seed)
+    report = verify(residual, backward, whole(r, 5, 4), whole(r, 4, 6), whole(r, 6, 4))
+    assert report.verdict == "OK", str(report)
+
+
+def test_a_wrong_gradient_beside_kinks_stays_wrong():
+    def backward(dout, cache):
+        dx, dW1, dW2 = residual_backward(dout, cache)
+        return dx, 1.5 * dW1, dW2
+
+    r = np.random.default_rng(0)
+    assert not verify(residual, backward, whole(r, 5, 4), whole(r, 4, 6), whole(r, 6, 4))
+
+
+def relu_network(W1, b1, W2, X, y):
+    """A loss and its gradients, with zeros written where the pre-activation is not positive."""
+    z = X.dot(W1) + b1
+    h = np.maximum(0, z)
+    s = h.dot(W2)
+    p = np.exp(s - s.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    rows = np.arange(len(X))
+    d = p.copy()
+    d[rows, y] -= 1
+    d /= len(X)
+    dh = d.dot(W2.T)
+    dh[z <= 0] = 0
+    return -np.log(p[rows, y]).mean(), {"W2": h.T.dot(d), "W1": X.T.dot(dh), "b1": dh.sum(axis=0)}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_loss_and_its_gradients_with_kinks(seed):
+    r = np.random.default_rng(seed)
+    report = verify(relu_network, whole(r, 5, 7), whole(r, 7), whole(r, 7, 3), whole(r, 8, 5), r.integers(0, 3, 8))
+    assert report, str(report)
+
+
+def softmax_in_loops(W, X, y):
+    loss, dW = 0.0, np.zeros_like(W)
+    for i in range(len(X)):
+        s = X[i].dot(W)
+        p = np.exp(s - np.max(s))
+        p /= p.sum()
+        loss += -np.log(p[y[i]])
+        for j in range(W.shape[1]):
+            dW[:, j] += (p[j] - (j == y[i])) * X[i]
+    return loss / len(X) + 0.05 * np.sum(W**2), dW / len(X) + 0.1 * W
+
+
+def hinge_in_loops(W, X, y):
+    loss, dW = 0.0, np.zeros_like(W)
+    for i in range(len(X)):
+        s = X[i].dot(W)
+        for j in range(W.shape[1]):
+            margin = s[j] - s[y[i]] + 1
+            if j != y[i] and margin > 0:
+                loss += margin
+                dW[:, j] += X[i]
+                dW[:, y[i]] -= X[i]
+    return loss / len(X), dW / len(X)
+
+
+@pytest.mark.parametrize("f", [softmax_in_loops, hinge_in_loops])
+@pytest.mark.parametrize("scale", [1.0, 1e-6])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("seed", range(4))
+def test_loops_on_small_numbers(f, scale, dtype, seed):
+    r = np.random.default_rng(seed)
+    W, X = ((scale * r.normal(size=shape)).astype(dtype) for shape in ((4, 3), (7, 4)))
+    report = verify(f, W, X, r.integers(0, 3, 7))
+    assert report, str(report)
+
+
+def smoothing(x, target):
+    """The gradient is that of x, and the target has its shape."""
+    d = x[1:] - x[:-1]
+    g = x - target
+    g[1:] += 0.3 * d / np.sqrt(d * d + 0.01)
+    g[:-1] -= 0.3 * d / np.sqrt(d * d + 0.01)
+    return 0.5 * np.sum((x - target) ** 2) + 0.3 * np.sum(np.sqrt(d * d + 0.01)), g
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_one_gradient_that_fits_two_inputs(swap):
+    f = (lambda target, x: smoothing(x, target)) if swap else smoothing
+    report = verify(f, rng.normal(size=7), rng.normal(size=7))
+    assert report, str(report)
+    assert "fits several inputs, and is taken for the gradient of x" in str(report)
+    assert not verify(lambda x, target: (smoothing(x, target)[0], 2 * x), rng.normal(size=7), rng.normal(size=7))
+
+
+def adaline(w, X, y):
+    """A gradient in a plain list, as in a first course."""
+    grad, loss = [0.0] * len(w), 0.0
+    for xi, yi in zip(X, y, strict=True):
+        e = sum(wj * xj for wj, xj in zip(w, xi, strict=True)) - yi
+        loss += 0.5 * e * e
+        for j in range(len(w)):
+            grad[j] += e * xi[j]
+    return loss, grad
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("as_given", [np.asarray, np.ndarray.tolist])
+def test_a_gradient_in_a_list(n, as_given):
+    w, X, y = (as_given(rng.normal(size=shape)) for shape in (n, (6, n), 6))
+    report = verify(adaline, w, X, y)
+    assert report, str(report)
+
+
+# Wrong code.
+
+
+def unit(x):
+    n = np.sqrt((x * x).sum(axis=1, keepdims=True))
+    return x / n, (x / n, n)
+
+
+def test_a_cotangent_is_not_the_users_data():
+    """The gradient of x / |x| along x is zero, so that a cotangent that equals x would show no mistake."""
+    x = np.random.default_rng(0).normal(size=(4, 5))
+    report = verify(unit, lambda dout, cache: dout - cache[0] * (cache[0] * dout).sum(axis=1, keepdims=True), x)
+    assert not report
+    assert report.findings[0].causes, str(report)
+
+
+class Linear:
+    def __init__(self, name, factor):
+        self.w, self.name, self.factor = rng.normal(size=(3, 4)), name, factor
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.w
+
+    def backward(self, dout):
+        setattr(self, self.name, self.factor * self.x.T @ dout)
+        return dout @ self.w.T
+
+
+@pytest.mark.parametrize("name", ["dw", "dW", "gradW", "grad_w", "w_grad", "dw_"])
+def test_stored_gradients_are_found_by_their_names(name):
+    for factor in (1, 2):
+        layer = Linear(name, factor)
+        assert bool(verify(layer.forward, layer.backward, rng.normal(size=(5, 3)))) == (factor == 1)
+
+
+def test_a_weight_without_a_gradient_is_mentioned():
+    layer = Linear("found", 2)
+    assert "No gradient was found for w" in str(verify(layer.forward, layer.backward, rng.normal(size=(5, 3))))
+
+
+class Updated(Linear):
+    def backward(self, dout):
+        self.dw = self.x.T @ dout
+        self.w = self.w - 0.1 * self.dw
+        return dout @ self.w.T
+
+
+def test_an_update_inside_backward_is_named_first():
+    layer = Updated("dw", 1)
+    report = verify(layer.forward, layer.backward, rng.normal(size=(5, 3)))
+    assert str(report).startswith("verify: WRONG at x: w had been updated already, by 0.1 times the gradient"), report
+
+
+# Causes.
+
+
+def ranking(s, pos, neg):
+    loss, ds = 0.0, np.zeros_like(s)
+    for i, j in zip(pos, neg, strict=True):
+        d = s[i] - s[j]
+        loss += float(np.log(1 + np.exp(-d)))
+        g = -1 / (1 + np.exp(d))
+        ds[i] = g
+        ds[j] -= g
+    return loss, ds
+
+
+def spread_norm(x):
+    n = np.linalg.norm(x, axis=1, keepdims=True)
+    return x / n, (x, n)
+
+
+def wrong_norm(dout, cache):
+    x, n = cache
+    return dout / n + x * (x * dout).sum(axis=1, keepdims=True) / n**3
+
+
+def centres(C, X):
+    d = np.exp(-((X[:, None] - C) ** 2).sum(-1))
+    dC = np.zeros_like(C)
+    for k in range(len(C) - 1):
+        dC[k] = -2 * (d[:, k, None] * (C[k] - X)).sum(0)
+    return d.sum(), dC
+
+
+def groups(x):
+    mean, std = x.mean((1, 2), keepdims=True), x.std((1, 2), keepdims=True)
+    return (x - mean) / std, ((x - mean) / std, std)
+
+
+def of_another_size(dout, cache):
+    u, std = cache
+    return (dout - 2 * dout.mean((1, 2), keepdims=True) - 2 * u * (dout * u).mean((1, 2), keepdims=True)) / std
+
+
+X = rng.normal(size=(4, 3))
+CAUSES = {
+    "one entry at its largest is not clipped": ([ranking, rng.normal(size=6), [0, 2, 2, 5], [1, 1, 3, 0]], "", "clip"),
+    "a norm has no largest entry": ([spread_norm, wrong_norm, X], "sign", "smallest|largest|pooling|mask"),
+    "rows are no samples": ([centres, X, rng.normal(size=(7, 3))], "row 3 of C is zero: never written", "sample|1/1"),
+    "another N": ([groups, of_another_size, rng.normal(size=(3, 4, 5))], "they divide by another N", "stands where"),
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_causes(name):
+    given, says, unsaid = CAUSES[name]
+    report = verify(*given)
+    assert not report
+    assert says in str(report), str(report)
+    assert not any(word in str(report) for word in unsaid.split("|")), str(report)
