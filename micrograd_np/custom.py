@@ -47,6 +47,12 @@ def custom_op(*rules: Rule | None, broadcasts: bool = False) -> Callable[[Callab
     """
 
     def decorate(function: Callable[..., Any]) -> CustomOp:
+        if not callable(function):  # `@custom_op` without a rule: what was to be decorated is here the rule
+            name = getattr(rules[0], "__name__", "f") if rules else "f"
+            raise ArgumentTypeError(
+                f"custom_op takes a rule for each array argument first: write @mg.custom_op(lambda g, z, x: ...) above "
+                f"def {name}, and then call {name}."
+            )
         return CustomOp(function, rules, broadcasts)
 
     return decorate

@@ -151,3 +151,12 @@ def test_a_rule_that_can_be_called_is_taken(rule):
 def test_what_is_no_rule_is_refused():
     with pytest.raises(mg.ArgumentTypeError, match="a rule is a function, or None"):
         mg.custom_op(0.5)(lambda x: x)
+
+
+def test_a_decorator_without_a_rule_is_answered():
+    @mg.custom_op
+    def squared(x):
+        return x * x
+
+    with pytest.raises(TypeError, match=r"write @mg.custom_op\(lambda g, z, x: ...\) above def squared"):
+        squared(mg.Tensor([1.0]))

@@ -39,11 +39,15 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
             loose = True
         values.append(x)
     if not tensors:
-        return run_on_arrays(op, args, params)
+        for x in args:
+            if hasattr(x, "__row__"):  # an array type that handles whole rows itself, not the calls in their kernels
+                return x.__row__(op, args, params)
     try:
         z = op.kernel(*values, **params)
     except Exception as error:
         errors.explain(op, args, error)
+    if not tensors:
+        return np.asarray(z) if isinstance(z, generic) else z
     return make_node(op, z, args, tuple(values), params, wanted, loose)
 
 
@@ -91,17 +95,14 @@ def single_paths(op: Any, paths: Sequence[tuple[int, Rule]]) -> list[tuple[int, 
     """
 
     def in_single(rule: Rule) -> Rule:
-        def widen(args: tuple[Any, ...]) -> list[Any]:
-            return [single(x) if reads(rule, i) else x for i, x in enumerate(args, 1)]
-
         @functools.wraps(rule)
         def single_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
-            return rule(single(g), z, *widen(args), **params)
+            values = [single(x) if reads(rule, i) else x for i, x in enumerate(args, 1)]
+            return rule(single(g), z, *values, **params)
 
         # Without `wraps`, so that `reads` finds that this rule reads every argument, and not z.
         def recomputing(g: Any, z: Any, *args: Any, **params: Any) -> Any:
-            again = apply(op, tuple(map(single, args)), params)
-            return rule(single(g), again, *widen(args), **params)
+            return single_rule(g, apply(op, tuple(map(single, args)), params), *args, **params)
 
         return recomputing if reads(rule, 0) else single_rule
 
@@ -182,15 +183,3 @@ def same_memory(z: Any, x: Any) -> bool:
 def detached_at(args: tuple[Any, ...]) -> Any:
     """Return the line where one of the arguments was detached, or None."""
     return next((x._created_at for x in args if isinstance(x, Tensor) and x._created_at and x.op is None), None)
-
-
-def run_on_arrays(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-    """Run an op on arrays alone."""
-    for x in args:
-        if hasattr(x, "__row__"):  # an array type that handles whole rows itself, not the calls in their kernels
-            return x.__row__(op, args, params)
-    try:
-        z = op.kernel(*args, **params)
-    except Exception as error:
-        errors.explain(op, args, error)
-    return np.asarray(z) if isinstance(z, np.generic) else z

@@ -102,7 +102,7 @@ class Tensor:
 
     @property
     def _created_at(self) -> Location | None:
-        """Where the user's code made it; of a leaf, where it was detached, or None."""
+        """The place in the user's code where it was made; for a leaf, where it was detached, or None."""
         return self._code and (self._code, self._instruction)
 
     @_created_at.setter

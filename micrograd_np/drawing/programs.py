@@ -100,6 +100,8 @@ def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title
             # The graph's own arrays are inputs of the program, as leaves are: they were there before it ran.
             arrays = [*(used for used, _ in given), *(raw(x._grad) for x in outputs if x._grad is not None)]
             steps = record(run, (), {}, outside=Outside(run, [arrays], strict=False))[1]
+            if steps.spoiled:
+                raise TraceError(steps.spoiled)
     except TraceError:
         raise UsageError(
             "there is no source of this graph: how many entries one of its values has depends on others, and a "

@@ -11,11 +11,10 @@ import numpy as np
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..ops.losses import embedding
 from ..ops.nn import linear
-from ..ops.primitive import as_array
 from ..random import sample
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module
-from .validation import Kind, checked_input, instance_of, require, validate
+from .validation import Kind, as_numbers, checked_input, instance_of, require, validate
 
 MODULE = instance_of(Module)
 LAYER = Kind("a module or a function (write *layers to give those of a list)", Callable)
@@ -358,7 +357,7 @@ class Flatten(Module):
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, x: Any) -> Any:
-        x = as_array(x)
+        x = as_numbers(self, x)
         start, end = (n + x.ndim if n < 0 else n for n in (self.start_dim, self.end_dim))
         if not 0 <= start <= end < x.ndim and not start == x.ndim == 1:  # (N,) becomes (N, 1)
             raise ShapeError(

@@ -102,6 +102,11 @@ class Module:
         return output
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Tensor | None):
+            raise ArgumentTypeError(
+                f"{type(self).__name__}.{name} is a Parameter, and {type(value).__name__} in its place would not be "
+                f"trained. Write .{name}.data = values for other numbers, or .{name} = nn.Parameter(values)."
+            )
         if isinstance(value, Tensor | dict | list | tuple):
             self._note(name, value)
         super().__setattr__(name, value)

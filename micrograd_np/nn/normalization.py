@@ -13,9 +13,8 @@ from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import Tensor
 from ..ops.half import in_single, is_half, rounded
 from ..ops.nn import batch_norm, layer_norm
-from ..ops.primitive import as_array
 from .module import Module, Parameter, documented_like
-from .validation import check_dtype, checked_input, validate
+from .validation import as_numbers, check_dtype, checked_input, validate
 
 
 class BatchNorm(Module):
@@ -67,7 +66,8 @@ class BatchNorm(Module):
         self.eps, self.momentum = eps, momentum
 
     def forward(self, x: Any) -> Any:
-        if np.ndim(x) not in self._ndims:
+        x = as_numbers(self, x)
+        if x.ndim not in self._ndims:
             listed = " or ".join(map(str, self._ndims))
             raise ShapeError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {describe(x, 'x')}.")
         weight = self.running_mean if self.weight is None else self.weight
@@ -172,6 +172,7 @@ class LayerNorm(Module):
         self.bias: Any = Parameter(np.zeros(shape), dtype=dtype) if elementwise_affine and bias else None
 
     def forward(self, x: Any) -> Any:
+        x = as_numbers(self, x)
         if self.weight is not None:
             check_dtype(self, x, self.weight)
         return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -222,7 +223,7 @@ class RMSNorm(Module):
         self.weight: Any = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
 
     def forward(self, x: Any) -> Any:
-        x = as_array(x)
+        x = as_numbers(self, x)
         shape = sizes(self, self.normalized_shape)
         if x.shape[-len(shape) :] != shape:
             raise ShapeError(f"RMSNorm: normalized_shape={shape} is not how the shape of {describe(x, 'x')} ends.")
@@ -279,7 +280,7 @@ class GroupNorm(Module):
         self.bias: Any = Parameter(np.zeros(num_channels), dtype=dtype) if affine else None
 
     def forward(self, x: Any) -> Any:
-        x = as_array(x)
+        x = as_numbers(self, x)
         x = checked_input(self, x, x if self.weight is None else self.weight, self.num_channels, axis=1)
         groups = x.reshape(x.shape[0], self.num_groups, math.prod(x.shape[1:]) // self.num_groups)
         y = layer_norm(groups, groups.shape[-1], eps=self.eps).reshape(x.shape)

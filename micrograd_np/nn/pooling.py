@@ -9,10 +9,9 @@ import numpy as np
 from ..core.errors import ShapeError, describe
 from ..core.tensor import trace_constant
 from ..ops import pooling
-from ..ops.primitive import as_array
 from .module import Module, documented_like
 from .stateless import Function
-from .validation import validate
+from .validation import as_numbers, validate
 
 
 class MaxPool1d(Function):
@@ -140,7 +139,7 @@ class AdaptivePool(Module):
         self.output_size = output_size
 
     def forward(self, x: Any) -> Any:
-        x = as_array(x)
+        x = as_numbers(self, x)
         if x.ndim != self._axes + 2 or not x.size:
             raise ShapeError(
                 f"{type(self).__name__} takes x of {self._axes + 2} axes, (N, C, ...), not {describe(x, 'x')}."

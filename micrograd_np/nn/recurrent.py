@@ -19,7 +19,7 @@ from ..ops.recurrent import gru_sequence, gru_step, lstm_sequence, lstm_step, rn
 from .init import drawn, generator, uniform
 from .layers import Dropout
 from .module import Module, documented_like
-from .validation import check_dtype, checked_input, in_words, validate
+from .validation import as_numbers, check_dtype, checked_input, in_words, validate
 
 
 class Cell(Module):
@@ -282,7 +282,7 @@ class Recurrent(Module):
         return f"{name}_l{int(cell) // self._ways}" + "_reverse" * (int(cell) % self._ways)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
-        x = as_array(x)
+        x = as_numbers(self, x)
         if x.ndim not in (2, 3) or not x.size:
             raise ShapeError(
                 f"{type(self).__name__} takes sequences of one step or more, (steps, batch, features), or (batch, "

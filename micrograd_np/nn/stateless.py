@@ -14,7 +14,7 @@ from ..ops import nn as activations
 from ..ops.primitive import in_numpys_words
 from . import losses
 from .module import Module
-from .validation import validate
+from .validation import as_numbers, validate
 
 
 class Function(Module):
@@ -55,6 +55,8 @@ class Function(Module):
             setattr(self, name, value)
 
     def forward(self, *inputs: Any) -> Any:
+        if inputs and inputs[0] is None:
+            as_numbers(self, None)
         if len(inputs) != len(self._inputs):
             raise ArgumentTypeError(
                 f"{type(self).__name__} is called with ({', '.join(self._inputs)}), not with {len(inputs)} arguments."

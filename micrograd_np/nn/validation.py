@@ -138,11 +138,21 @@ def in_words(value: Any) -> str:
     return describe(value, "an array") if hasattr(value, "shape") else f"a {type(value).__name__}"
 
 
+def as_numbers(layer: Any, x: Any) -> Any:
+    """x as an array; raise if it holds no numbers, such as None from a function that forgot its return."""
+    array = as_array(x)
+    if array.dtype.kind not in "biufc":
+        cure = " Does the layer or function before it end in a return?" if x is None else ""
+        raise ArgumentTypeError(f"{type(layer).__name__} takes an array of numbers x, not {in_words(x)}.{cure}")
+    return array
+
+
 def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1) -> Any:
     """x as an array; raise if its features or its dtype are not those of the layer's weight."""
-    x = as_array(x)
+    given, x = x, as_array(x)
     shape = x.shape
     if not -len(shape) <= axis < len(shape) or shape[axis] != features:
+        as_numbers(layer, given)
         name, what = type(layer).__name__, "features on the last axis" if axis == -1 else f"channels on axis {axis}"
         found = x.shape[axis] if -x.ndim <= axis < x.ndim else "no such axis"
         raise ShapeError(

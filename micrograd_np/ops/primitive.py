@@ -288,7 +288,9 @@ class Primitive(InstanceCall):
         **facts: Any,
     ) -> None:
         if facts.keys() - FACTS:
-            raise TypeError(f"a row has no {', '.join(facts.keys() - FACTS)}: its facts are {', '.join(FACTS)}.")
+            raise ArgumentTypeError(
+                f"a row has no {', '.join(facts.keys() - FACTS)}: its facts are {', '.join(FACTS)}."
+            )
         self.__dict__.update(facts)
         self.function = function
         self.kernel = kernel or (in_single(function) if single else function)

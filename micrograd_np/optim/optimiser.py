@@ -32,12 +32,10 @@ def is_finite(x: Any) -> bool:
 
 def mark_written(tensors: list[Tensor]) -> None:
     """Mark one write, made now, in the memory of all these tensors."""
-    first = memory_of(tensors[0])
+    first, *others = [x._memory or memory_of(x) for x in tensors]
     first.write()
-    written, where = first.written, first.where
-    for x in tensors:
-        seen = x._memory or memory_of(x)
-        seen.written, seen.where = written, where
+    for seen in others:
+        seen.written, seen.where = first.written, first.where
 
 
 class Unit:

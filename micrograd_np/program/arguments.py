@@ -15,15 +15,7 @@ from ..core.containers import attributes, has_values, is_its_own_dict, open_cont
 from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor
 from .ir import ARRAY, TENSOR, Steps
-from .trace import owner
-
-
-class Part(NamedTuple):
-    """An argument or what is in it: a leaf, or the type of a container."""
-
-    path: str
-    thing: Any
-    is_leaf: bool
+from .trace import memory_owner
 
 
 class Arguments:
@@ -38,32 +30,31 @@ class Arguments:
     """
 
     def __init__(self, f: Callable[..., Any] | None, args: Any, kwargs: Any) -> None:
-        parameters = list(parameters_of(f))
+        self.f = f
         name = getattr(f, "__name__", "f")
         self.name = name if name.isidentifier() else "f"
-        self.positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-        given = self.parts(self.named(args, kwargs))
-        leaves = [part for part in given.values() if part.is_leaf]
-        self.paths = [part.path for part in leaves]
-        self.twins = twins([part.thing for part in leaves])
-        self.wanted = [isinstance(part.thing, Tensor) and part.thing.requires_grad for part in leaves]
-        read = {part.path: Shaped.of(part.thing) for part in leaves if has_values(part.thing)}
-        whole = self.parts(self.defaults | self.named(args, kwargs))
-        self.traced = {path: read.get(path, part.thing) for path, part in whole.items()}
+        self.defaults = {p.name: p.default for p in parameters_of(f) if p.default is not p.empty}
+        given = named_arguments(f, args, kwargs)
+        found = [walked for name, tree in given.items() for walked in walk_paths(tree, name)]
+        leaves = [x for _, x, is_leaf in found if is_leaf]
+        self.paths = [path for path, _, is_leaf in found if is_leaf]
+        self.twins = twins(leaves)
+        self.wanted = [isinstance(x, Tensor) and x.requires_grad for x in leaves]
+        read = {path: Shaped.of(x) for path, x in zip(self.paths, leaves, strict=True) if has_values(x)}
+        self.traced = by_path(self.defaults | given) | read
 
     def leaves(self, args: Any, kwargs: Any) -> list[Any]:
         """The leaves of a call, in the order of the traced one's; refused where they do not fit."""
-        given = {path: part.thing for path, part in self.parts(self.defaults | self.named(args, kwargs)).items()}
+        given = by_path(self.defaults | named_arguments(self.f, args, kwargs))
         for path, then in self.traced.items():
             if path not in given:
-                raise self.misfit(TypeError, f"with {path} = {said(then)}", f"without {path}")
-            if not fits(then, now := given[path]):
-                was, is_now = said(then), said(now)
+                raise self.misfit(TypeError, f"with {path} = {described_value(then)}", f"without {path}")
+            if not serves(then, now := given[path]):
+                was, is_now = described_value(then), described_value(now)
                 another = "another " if was == is_now else ""
                 raise self.misfit(ValueError, f"with {path} = {was}", f"with {path} = {another}{is_now}")
         for path in given.keys() - self.traced.keys():
-            raise self.misfit(TypeError, f"without {path}", f"with {path} = {said(given[path])}")
+            raise self.misfit(TypeError, f"without {path}", f"with {path} = {described_value(given[path])}")
         leaves = [given[path] for path in self.paths]
         for i, (then, now) in enumerate(zip(self.twins, twins(leaves), strict=True)):
             if now < then or leaves[i] is not leaves[then]:
@@ -72,23 +63,37 @@ class Arguments:
                 raise self.misfit(ValueError, f"with {first} and {self.paths[i]} as {was}", f"with them as {is_now}")
         return leaves
 
-    def named(self, args: Any, kwargs: Any) -> dict[str, Any]:
-        """Each argument under its parameter's name, or its number."""
-        names = [*self.positional, *(f"argument {i}" for i in range(len(self.positional), len(args)))]
-        given = dict(zip(names, args, strict=False))
-        for name in given.keys() & kwargs.keys():
-            raise ArgumentTypeError(f"{self.name} was given {name} twice: by its place and by its name. Give it once.")
-        return {**given, **kwargs}
-
-    @staticmethod
-    def parts(named: dict[str, Any]) -> dict[str, Part]:
-        return {part.path: part for name, tree in named.items() for part in parts(name, tree)}
-
     def misfit(self, kind: type[Exception], then: str, now: str) -> Exception:
         return kind(
             f"{self.name} was traced {then}, and its program was called {now}. A program computes for what it was "
             f"traced with alone: trace again with these arguments, mg.trace({self.name})(...)."
         )
+
+
+def parameters_of(f: Any) -> Iterator[inspect.Parameter]:
+    """The parameters of a function that tells them."""
+    try:
+        yield from inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return
+
+
+def named_arguments(f: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    """Return each argument under its parameter's name, or its number."""
+    names = [p.name for p in parameters_of(f) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    names += [f"argument {i}" for i in range(len(names), len(args))]
+    given = dict(zip(names, args, strict=False))
+    for name in given.keys() & kwargs.keys():
+        raise ArgumentTypeError(
+            f"{getattr(f, '__name__', 'f')} was given {name} twice: by its place and by its name. Give it once."
+        )
+    return {**given, **kwargs}
+
+
+def by_path(named: dict[str, Any]) -> dict[str, Any]:
+    """Return the leaves of arguments and the types of the containers around them, by path."""
+    found = (walked for name, tree in named.items() for walked in walk_paths(tree, name))
+    return {path: x if is_leaf else type(x) for path, x, is_leaf in found}
 
 
 class Shaped(NamedTuple):
@@ -105,21 +110,7 @@ class Shaped(NamedTuple):
         return f"{self.shape} {self.dtype}"
 
 
-def parameters_of(f: Any) -> Iterator[inspect.Parameter]:
-    """The parameters of a function that tells them."""
-    try:
-        yield from inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):
-        return
-
-
-def parts(path: str, tree: Any) -> Iterator[Part]:
-    """A tree's containers and leaves, in the order of `flatten`."""
-    for place, x, is_leaf in walk_paths(tree, path):
-        yield Part(place, x if is_leaf else type(x), is_leaf)
-
-
-def fits(then: Any, now: Any) -> bool:
+def serves(then: Any, now: Any) -> bool:
     """Return True if a program that was traced with one value serves another."""
     if isinstance(then, Shaped):
         return (has_values(now) or isinstance(now, int | float | complex)) and Shaped.of(now) == then
@@ -132,7 +123,7 @@ def twins(leaves: list[Any]) -> list[int]:
     return [next(j for j, y in enumerate(wanted) if y is x) for x in wanted]
 
 
-def said(x: Any) -> str:
+def described_value(x: Any) -> str:
     """A part of an argument, as an error shows it."""
     if isinstance(x, Shaped) or has_values(x):
         return str(x if isinstance(x, Shaped) else Shaped.of(x))
@@ -236,8 +227,8 @@ class Guard:
         """Guard: arguments alias each other exactly as they did when traced."""
         pairs = zip(self.leaves, self.paths, strict=True)
         arrays = [(x, path) for x, path in pairs if has_values(x)]
-        owners = [f"id({self.owner(x, path)})" for x, path in arrays]
-        apart = len({id(owner(x)) for x, _ in arrays}) == len(arrays)
+        owners = [f"id({self.memory_of(x, path)})" for x, path in arrays]
+        apart = len({id(memory_owner(x)) for x, _ in arrays}) == len(arrays)
         if apart and len(self.elsewhere) < FEW:  # one set of all is the fastest to look at
             ids = [*owners, *map(str, sorted(self.elsewhere))]
             self.conditions += [f"len({{{', '.join(ids)}}}) == {len(ids)}"] if len(ids) > 1 and arrays else []
@@ -248,20 +239,20 @@ class Guard:
             listed = ", ".join(path for _, path in arrays)
             self.conditions.append(f"{self.name(identities)}([{listed}]) == {identities([x for x, _ in arrays])}")
 
-    def owner(self, x: Any, path: str) -> str:
+    def memory_of(self, x: Any, path: str) -> str:
         path, x = (f"{path}._data", x._data) if isinstance(x, Tensor) else (path, x)
-        far = f"{self.name(owner)}({path})"
+        far = f"{self.name(memory_owner)}({path})"
         return f"{path} if {path}.base is None else {far}" if isinstance(x, np.ndarray) else far
 
 
 def met(program: Steps) -> frozenset[int]:
     """The ids of what holds the memory that a program which writes met by itself: no argument may lie there."""
     known = [x.of for x in program.inputs() if x.kind in (TENSOR, ARRAY)] if program.writes else []
-    return frozenset(id(owner(x)) for x in known)
+    return frozenset(id(memory_owner(x)) for x in known)
 
 
 def identities(leaves: list[Any]) -> tuple[int, ...]:
     """Return, for each leaf and for each owner of memory, the first that is the same object."""
     first: dict[int, int] = {}
-    owners = [owner(x) for x in leaves]
+    owners = [memory_owner(x) for x in leaves]
     return tuple(first.setdefault(id(x), i) for some in (leaves, owners) for i, x in enumerate(some))

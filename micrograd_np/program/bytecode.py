@@ -26,7 +26,8 @@ FILES = "exists isfile isdir getmtime getatime getctime getsize abspath realpath
 HIDDEN: dict[str, frozenset[str]] = {
     where: frozenset(names.split())
     for where, names in {
-        "builtins": "open input",
+        "builtins": "open input eval exec",
+        "logging": "getLogger",
         "io": "open",
         "time": f"{CLOCK} thread_time_ns strftime localtime gmtime ctime asctime clock_gettime clock_gettime_ns",
         "datetime.datetime": "now utcnow today",
@@ -46,7 +47,7 @@ HIDDEN: dict[str, frozenset[str]] = {
         "locale": "getlocale localeconv getpreferredencoding",
         "threading": "current_thread get_ident get_native_id active_count enumerate local",
         "_thread": "get_ident get_native_id",
-        "sys": "stdin getrefcount getsizeof _getframe _current_frames getrecursionlimit getswitchinterval",
+        "sys": "argv modules stdin getrefcount getsizeof _getframe _current_frames getrecursionlimit getswitchinterval",
         "gc": "get_count get_objects get_referrers get_stats isenabled",
         "inspect": "currentframe stack",
         "tracemalloc": "get_traced_memory get_tracemalloc_memory take_snapshot",

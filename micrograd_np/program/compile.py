@@ -22,7 +22,7 @@ from .execution import MISFIT, Left, Runner, as_type, check_same, misfit, mode
 from .guards import Names, Outside, TooMuch
 from .ir import Steps
 from .record import record, wants_gradient
-from .trace import TraceError, owner
+from .trace import TraceError, memory_owner
 
 KINDS = 64  # of arguments, with programs of their own
 TRACES = 8  # of one kind, from which on each has to pay
@@ -72,7 +72,7 @@ class Compiled:
 
     def loop(self, n: int, *args: Any, **kwargs: Any) -> Any:
         """Return the result of the last of n calls; a known program runs the rest without a check between them."""
-        left, result = times(n), None
+        left, result = checked_count(n), None
         while left:
             runner = self.serving(args, kwargs)
             if runner and runner.checked and runner.repeats:
@@ -122,7 +122,7 @@ class Compiled:
     def trace(self, kind: Kind, args: Any, kwargs: Any) -> Any:
         """The function runs, and is written down."""
         leaves, _ = flatten((args, kwargs))
-        owners = {id(owner(x)) for x in leaves if has_values(x)}
+        owners = {id(memory_owner(x)) for x in leaves if has_values(x)}
         if not all(runner.met.isdisjoint(owners) for runner in kind.runners):
             return self.function(*args, **kwargs)  # an argument lies in memory that the program writes to by itself
         if kind.runners and not kind.settled:  # something is another than it was: what is kept of it is made anew first
@@ -303,7 +303,7 @@ def type_of(x: Any) -> str:
     return "array" if isinstance(x, np.ndarray) else "number" if isinstance(x, np.generic) else "float"
 
 
-def times(n: Any) -> int:
+def checked_count(n: Any) -> int:
     """Return the number of calls of a loop; raise if it is none."""
     try:
         n = operator.index(n)

@@ -16,8 +16,8 @@ from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray, constant
 from ..core.versions import latest, memory_of, next_id
 from .arguments import Guard, met
-from .codegen import Emitted, indented
-from .guards import Names, Outside, entries, same
+from .codegen import indented
+from .guards import Names, Outside, entries, unchanged
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
 from .record import value_of
 from .simplify import root, simplified
@@ -46,52 +46,25 @@ class Entry:
 
     Parameters
     ----------
-    function : callable
-        What the program was made of.
-    program : Steps
-    emitted : Emitted
+    runner : Runner
+        What the program was made of, and what makes its frames.
     args, kwargs
         Those of the traced call.
-    frames : callable
-        What makes a frame.
-    outside : Outside
-        What the function reads besides its arguments.
-    types : list of str
-        For each result, what the function itself returns: a tensor, an array, a number of NumPy's or of Python's.
     moving : container of int
         The places of float arguments that are inputs.
     """
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        program: Steps,
-        emitted: Emitted,
-        args: Any,
-        kwargs: Any,
-        frames: Callable[[], Any],
-        outside: Outside,
-        types: list[str],
-        moving: Container[int],
-    ) -> None:
+    def __init__(self, runner: Runner, args: Any, kwargs: Any, moving: Container[int]) -> None:
+        program, self.types, self.calls = runner.simple, runner.types, count()
         scope: dict[str, Any] = {"latest": latest, "next_id": next_id, "constant": constant, "array": np.asarray}
-        scope |= {
-            "free": [],
-            "frames": frames,
-            "rebuild": program.rebuild,
-            "own": own,
-            "memory": memory_of,
-            "Left": Left,
-        }
-        scope |= {"context": CURRENT.get, "MISFIT": MISFIT, "function": function}
-        self.calls = count()
-        self.names = Names(scope | {"same": same, "entries": entries, "served": self.calls.__next__})
-        self.types = types
+        scope |= {"free": [], "frames": runner.frame, "served": self.calls.__next__, "function": runner.function}
+        scope |= {"rebuild": program.rebuild, "owned": owned, "memory": memory_of, "Left": Left, "MISFIT": MISFIT}
+        self.names = Names(scope | {"context": CURRENT.get, "unchanged": unchanged, "entries": entries})
         guard = Guard(args, kwargs, self.names, met(program), moving)
         self.leaves, self.paths = guard.leaves, guard.paths
         conditions = [mode(self.names), *guard.conditions, *self.conditions(program)]
-        conditions += outside.conditions(self.names)
-        arrays = ", ".join(self.array(x) for x in emitted.given)
+        conditions += runner.outside.conditions(self.names)
+        arrays = ", ".join(self.array(x) for x in runner.emitted.given)
         look = ["try:", f"    fits = {' and '.join(dict.fromkeys(conditions))}"]
         look += ["except (KeyError, IndexError, NameError, AttributeError, ValueError):", "    fits = False"]
         look += ["if not fits:", "    return MISFIT", "if not n:", "    return None", "served()"]
@@ -140,7 +113,8 @@ class Entry:
         shared = Counter(root(x, made) for x in (*results, *(g for _, g in left)))
         for i, (target, g) in enumerate(left, len(results)):
             alone = g.kind == RESULT and shared[root(g, made)] == 1
-            lines.append(f"{self.tensor(target)}._grad = {f'own(ends[{i}])' if alone else f'array(ends[{i}]).copy()'}")
+            end = f"owned(ends[{i}])" if alone else f"array(ends[{i}]).copy()"
+            lines.append(f"{self.tensor(target)}._grad = {end}")
         lines += [f"{self.tensor(target)}._grad = None" for target, g in program.gradients if g is None]
         places = iter(range(len(results)))
         given = [
@@ -177,14 +151,17 @@ def mode(names: Names) -> str:
     return f"((now := context()) is {names(now)} or now.watch is None and now.recording is {now.recording})"
 
 
-def own(array: Any) -> Any:
+def owned(array: Any) -> Any:
     """A gradient in memory of its own."""
     array = np.asarray(array)
     return array if array.base is None else array.copy()
 
 
 class Runner:
-    """One program of a function: compared with it at its first run, and run instead of it from then on."""
+    """One program of a function: compared with it at its first run, and run instead of it from then on.
+
+    `types` says of each result what the function itself returns: a tensor, an array, a number of NumPy's or Python's.
+    """
 
     def __init__(
         self,
@@ -206,7 +183,7 @@ class Runner:
         self.checked = self.repeats = False
         self.failures = 0
         self.emitted = backend(self.simple)
-        entry = Entry(function, self.simple, self.emitted, args, kwargs, self.frame, outside, types, moving)
+        entry = Entry(self, args, kwargs, moving)
         self.call, self.calls = entry.call, entry.calls
 
     def served(self) -> int:

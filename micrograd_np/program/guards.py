@@ -30,7 +30,7 @@ import numpy as np
 from ..core.tensor import Tensor
 from . import bytecode
 from .bytecode import HIDDEN, is_hidden, is_ours, is_users
-from .trace import TraceError, owner
+from .trace import TraceError, memory_owner
 
 LARGE = 2**16  # bytes of an array that is compared before each call
 LONG = 1000  # entries of a collection that are
@@ -71,7 +71,7 @@ class Names:
     """The names by which conditions speak of objects: a scope to run them in."""
 
     def __init__(self, scope: dict[str, Any] | None = None, slow: bool = False) -> None:
-        self.scope = {"same": same, "entries": entries} if scope is None else scope
+        self.scope = {"unchanged": unchanged, "entries": entries} if scope is None else scope
         self.cells: dict[str, CellType] = {}
         self.slow = slow
 
@@ -102,7 +102,7 @@ class Names:
         return FunctionType(f.__code__, self.scope, name, f.__defaults__, closure)
 
 
-def same(now: Any, then: Any) -> bool:
+def unchanged(now: Any, then: Any) -> bool:
     """Return True if two values are one object, or equal ones of an immutable type."""
     pending = [(now, then)]
     while pending:
@@ -146,7 +146,7 @@ def held(path: str, read: Callable[[Names], str], value: Any) -> Edge:
     def text(names: Names) -> str:
         now, then = read(names), names(value)
         by_value = is_atom(value) and not isinstance(value, bool | CodeType | None)
-        return f"({now} is {then} or same({now}, {then}))" if by_value else f"{now} is {then}"
+        return f"({now} is {then} or unchanged({now}, {then}))" if by_value else f"{now} is {then}"
 
     return Edge(path, text)
 
@@ -159,7 +159,7 @@ def attribute(path: str, holder: Any, name: str, value: Any) -> Edge:
     return held(path, lambda names: f"{names(holder)}.{name}", value)
 
 
-def given(path: str, holder: Any, look: str, then: Any) -> Edge:
+def gives(path: str, holder: Any, look: str, then: Any) -> Edge:
     """A look at an object, an expression of `{}`, gives what it gave."""
     return Edge(path, lambda names: f"{look.format(names(holder))} == {names.key(then)}")
 
@@ -167,7 +167,7 @@ def given(path: str, holder: Any, look: str, then: Any) -> Edge:
 def unmoved(path: str, x: Any) -> Edge:
     """A collection has the same entries in the same order."""
     then = tuple(entries(x))
-    return Edge(path, lambda names: f"same(tuple(entries({names(x)})), {names(then)})")
+    return Edge(path, lambda names: f"unchanged(tuple(entries({names(x)})), {names(then)})")
 
 
 class Outside:
@@ -213,7 +213,7 @@ class Outside:
             key = id(place.value), place.read
             if key not in self.seen and (id(place.value), True) not in self.seen:
                 self.seen[key] = place.value
-                self.add(*read(self, place))
+                self.add(*read_object(self, place))
             if len(self.seen) > MOST:
                 self.refuse_size(f"more than {MOST} objects hang from {place.path.split('.')[0]}")
                 break
@@ -278,7 +278,7 @@ class Outside:
 Found = Iterator[Edge | Place]
 
 
-def read(walk: Outside, place: Place) -> Found:
+def read_object(walk: Outside, place: Place) -> Found:
     """Yield the edges of an object: the contents of its C type, and its Python attributes."""
     path, x, read = place
     kind: Any = type(x)
@@ -286,7 +286,7 @@ def read(walk: Outside, place: Place) -> Found:
     if isinstance(x, Tensor):
         if not (id(x) in walk.inner and type(x) is Tensor and not x._requires_grad):  # where it is read, it is an input
             yield Edge(path, lambda names: f"{names(x)}._requires_grad is {x._requires_grad}")
-        walk.owners.add(id(owner(x)))
+        walk.owners.add(id(memory_owner(x)))
         walk.tensors.append((path, x))
         if is_ours(kind):
             return
@@ -330,7 +330,7 @@ def attributes(walk: Outside, place: Place) -> Found:
                 ),
             )
         elif parts or open_to_others:
-            yield given(path, parts, "len({})", len(parts))
+            yield gives(path, parts, "len({})", len(parts))
         for name, value in list(parts.items()):
             if name in getattr(kind, "_unguarded", ()):  # ours, and made of the others
                 continue
@@ -364,7 +364,7 @@ def reached(walk: Outside, path: str, name: str, value: Any, whole: bool) -> Fou
 
 def of_array(walk: Outside, place: Place) -> Found:
     path, x, read = place
-    walk.owners.add(id(owner(x)))
+    walk.owners.add(id(memory_owner(x)))
     if not read:  # nobody reads its numbers but the program, at each call
         return
     if x.dtype == object:
@@ -372,8 +372,8 @@ def of_array(walk: Outside, place: Place) -> Found:
     elif x.nbytes > LARGE and (x.flags.writeable or x.base is not None):
         walk.refuse_size(f"{path} {x.shape} {x.dtype} is an array of more than {LARGE // 1024} kB")
     else:
-        yield given(path, x, "{}.shape", x.shape)
-        yield given(path, x, "{}.tobytes()", x.tobytes())
+        yield gives(path, x, "{}.shape", x.shape)
+        yield gives(path, x, "{}.tobytes()", x.tobytes())
 
 
 def of_bytes(walk: Outside, place: Place) -> Found:
@@ -381,7 +381,7 @@ def of_bytes(walk: Outside, place: Place) -> Found:
     if read:
         if len(x) > LARGE:
             walk.refuse_size(f"{path} is longer than {LARGE} bytes")
-        yield given(path, x, "bytes({})", bytes(x))
+        yield gives(path, x, "bytes({})", bytes(x))
 
 
 def of_list(walk: Outside, place: Place) -> Found:
@@ -390,14 +390,14 @@ def of_list(walk: Outside, place: Place) -> Found:
     if len(x) > LONG:
         if read:
             walk.refuse_size(f"{path} has {len(x)} entries, more than {LONG}")
-        yield given(path, x, "len({})", len(x))
+        yield gives(path, x, "len({})", len(x))
         return
     held = entries(x)
     if id(x) in walk.inner:
         walk.inner.update(map(id, held))
     if type(x) not in (tuple, frozenset):
         if isinstance(x, list) and (len(held) < 8 or not all(map(is_atom, held))):
-            yield given(path, x, "len({})", len(x))
+            yield gives(path, x, "len({})", len(x))
             yield from (item(f"{path}[{i}]", x, i, value) for i, value in enumerate(held))
         elif read:
             yield unmoved(path, x)
@@ -412,17 +412,17 @@ def of_dict(walk: Outside, place: Place) -> Found:
     if len(x) > LONG:
         if read:
             walk.refuse_size(f"{path} has {len(x)} entries, more than {LONG}")
-        yield given(path, x, "len({})", len(x))
+        yield gives(path, x, "len({})", len(x))
         return
     inner = id(x) in walk.inner or is_ours(type(x))
     if inner:
         walk.inner.update(map(id, x.values()))
     if not x or inner:  # ours is never reordered, and each of its keys has an edge
-        yield given(path, x, "len({})", len(x))
+        yield gives(path, x, "len({})", len(x))
     elif all(map(is_atom, x)):
-        yield given(path, x, "[*{}]", list(x))
+        yield gives(path, x, "[*{}]", list(x))
     else:
-        yield Edge(path, lambda names, keys=tuple(x): f"same((*{names(x)},), {names(keys)})")  # type: ignore[misc]
+        yield Edge(path, lambda names, keys=tuple(x): f"unchanged((*{names(x)},), {names(keys)})")  # type: ignore[misc]
         yield from (Place(path, key, read) for key in x)
     for key, value in list(x.items()):
         yield item(f"{path}[{key!r}]", x, key, value)
@@ -458,7 +458,7 @@ def of_function(walk: Outside, place: Place) -> Found:
         yield held(name, lambda names, cell=cell: names.cell(cell), value)  # type: ignore[misc]
         yield Place(name, value)
     if vars(f):
-        yield given(path, vars(f), "len({})", len(vars(f)))
+        yield gives(path, vars(f), "len({})", len(vars(f)))
         for name, value in list(vars(f).items()):
             yield item(f"{path}.{name}", vars(f), name, value)
             yield Place(f"{path}.{name}", value, walk.is_named(name) or name == "__wrapped__")
@@ -484,7 +484,7 @@ def of_module(walk: Outside, place: Place) -> Found:
 
 def hidden_names(walk: Outside, where: str, path: str) -> None:
     """Refuse those names of a library's module or class that hide a state, once code names them."""
-    for name in HIDDEN.get(where, ()):
+    for name in sorted(HIDDEN.get(where, ()), key=lambda name: (name == path, name)):  # `time` names the module, too
         place = Place(f"{path}.{name}", Hidden(f"{where}.{name}"))
         if name in walk.named:
             walk.add(place)
@@ -581,7 +581,7 @@ def of_reference(walk: Outside, place: Place) -> Found:
 def of_cache(walk: Outside, place: Place) -> Found:
     """`functools.lru_cache`: what it has kept is what eager would be given; emptied, it computes anew."""
     x = place.value
-    yield given(place.path, x, "tuple({}.cache_info())[1::2]", tuple(x.cache_info())[1::2])
+    yield gives(place.path, x, "tuple({}.cache_info())[1::2]", tuple(x.cache_info())[1::2])
     yield Place(place.path, x.__wrapped__)
 
 
@@ -614,7 +614,6 @@ READERS: dict[Any, Callable[[Outside, Place], Found]] = {
     contextvars.ContextVar: of_context_variable,
     weakref.ref: of_reference,
     type(functools.lru_cache(len)): of_cache,
-    BaseException: of_referents,
     types.SimpleNamespace: lambda walk, place: attributes(walk, place),
 }
 

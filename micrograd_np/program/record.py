@@ -15,11 +15,11 @@ from ..core.containers import flatten, has_values
 from ..core.context import Mode, tracing
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, constant
-from .arguments import parameters_of, parts
+from .arguments import by_path, named_arguments
 from .guards import Outside
 from .ir import ARGUMENT, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
 from .scalars import Scalar
-from .trace import LASTING, Trace, TraceError, new, owner
+from .trace import LASTING, Trace, TraceError, memory_owner, new
 
 PLAIN = (Tensor, np.generic, int, float, complex, str, bytes, type(None), type, np.dtype)  # results besides arrays
 
@@ -69,7 +69,7 @@ def record(
             arguments.append(tracer.values[x])
     given = [Scalar.of(x, tracer) if i in moving else x for i, x in enumerate(given)]
     args, kwargs = rebuild(given)
-    before = parts_of(f, args, kwargs)
+    before = by_path(named_arguments(f, args, kwargs))
     name_arguments(f, args, kwargs, tracer.values)
     with Mode(watch=tracer, trace=tracer):
         try:
@@ -78,9 +78,12 @@ def record(
             if tracer.refused:
                 raise tracer.refused
             returned, rebuild_result = flatten(result)
-            check_unchanged(f, before, parts_of(f, args, kwargs))
+            check_unchanged(f, before, by_path(named_arguments(f, args, kwargs)))
             check_results(f, returned, tracer)
-            ends = [tracer.end(x) if isinstance(x, Tensor) else own_result(x) for x in returned]
+            ends = [
+                tracer.end(x) if isinstance(x, Tensor) else x.copy() if isinstance(x, np.ndarray) else x
+                for x in returned
+            ]
             tracer.check_modules()
         finally:
             left = tracer.finish()
@@ -127,18 +130,9 @@ def name_arguments(f: Callable[..., Any], args: Any, kwargs: Any, values: dict[A
 def own_argument(x: Any) -> Any:
     """An argument as a Tensor that is nobody else's: f may know the same one under another name, of which no later call
     speaks. One that wants a gradient has to be itself."""
-    if is_array(x):
+    if has_values(x) and not isinstance(x, Tensor):
         return constant(np.asarray(x))
     return x.detach() if isinstance(x, Tensor) and not x._requires_grad else x
-
-
-def own_result(x: Any) -> Any:
-    """Return a copy of a result that is no Tensor."""
-    return x.copy() if isinstance(x, np.ndarray) else x
-
-
-def is_array(x: Any) -> bool:
-    return has_values(x) and not isinstance(x, Tensor)
 
 
 def name_values(tracer: Trace, names: Any) -> None:
@@ -164,14 +158,6 @@ def wants_gradient(result: Any) -> bool:
     return any(isinstance(x, Tensor) and x._requires_grad for x in flatten(result)[0])
 
 
-def parts_of(f: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-    """Return the contents of the containers among the arguments, by path."""
-    names = [p.name for p in parameters_of(f) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    names += [f"argument {i}" for i in range(len(names), len(args))]
-    named = dict(zip(names, args, strict=False)) | kwargs
-    return {part.path: part.thing for name, tree in named.items() for part in parts(name, tree)}
-
-
 def check_unchanged(f: Callable[..., Any], before: dict[str, Any], after: dict[str, Any]) -> None:
     """Refuse a function that changes a container that it was given: its program has only what is in it."""
     changed = [path for path in before | after if before.get(path, f) is not after.get(path, f)]
@@ -185,9 +171,9 @@ def check_unchanged(f: Callable[..., Any], before: dict[str, Any], after: dict[s
 
 def check_results(f: Callable[..., Any], returned: list[Any], tracer: Trace) -> None:
     """Refuse to return what a program makes no new one of."""
-    owners = {id(owner(x)) for x, value in tracer.values.items() if value.kind in (ARGUMENT, TENSOR, RESULT)}
+    owners = {id(memory_owner(x)) for x, value in tracer.values.items() if value.kind in (ARGUMENT, TENSOR, RESULT)}
     for x in returned:
-        if isinstance(x, np.ndarray) and x.dtype.kind in "biufc" and id(owner(x)) in owners:
+        if isinstance(x, np.ndarray) and x.dtype.kind in "biufc" and id(memory_owner(x)) in owners:
             raise TraceError(
                 f"{called_f(f)} returned the array {x.shape} inside a Tensor, which its program would return again and "
                 "again. Return the Tensor, or its .detach()."
@@ -212,20 +198,17 @@ def no_hidden_draws(name: str, generators: list[tuple[str, Any]], trace: Trace) 
     twins = {key: copy.deepcopy(rng) for key, (_, rng, _) in found.items() if isinstance(rng, np.random.Generator)}
     yield
     for step in trace.steps:
-        for twin in [twins[id(x.of)] for x in step.inputs if is_drawn_from(x) and id(x.of) in twins]:
+        drawn = [x.of for x in step.inputs if getattr(x, "kind", None) == GENERATOR]
+        for twin in [twins[id(rng)] for rng in drawn if id(rng) in twins]:
             args, kwargs = copy.deepcopy((step.params["args"], step.params["kwargs"]))
             getattr(twin, step.params["method"])(*args, **kwargs)
     for key, (path, rng, before) in found.items():
         if state(rng) != (state(twins[key]) if key in twins else before):
-            raise TraceError(
+            trace.refuse_unless_eager(
                 f"{path} drew numbers in the traced function {name}, and its program would use the same at every call. "
                 f"Draw them with mg.sample({path}.random, ...), of a np.random.Generator; a program does that anew "
                 "each time."
             )
-
-
-def is_drawn_from(x: Any) -> bool:
-    return getattr(x, "kind", None) == GENERATOR
 
 
 def state(rng: Any) -> Any:

@@ -74,7 +74,7 @@ class Scalar(Tensor):
         return not (numbers and ufunc is np.divide and (type(y) is Scalar or not y))
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return func(*map(plain, args), **{key: plain(x) for key, x in kwargs.items()})
+        return func(*map(without_scalars, args), **{key: without_scalars(x) for key, x in kwargs.items()})
 
     def __neg__(self) -> Any:
         return Scalar.of(TABLE["negative"](self.tensor), self.trace)
@@ -86,9 +86,9 @@ class Scalar(Tensor):
         return self
 
 
-def plain(x: Any) -> Any:
+def without_scalars(x: Any) -> Any:
     if isinstance(x, list | tuple):
-        return type(x)(map(plain, x))
+        return type(x)(map(without_scalars, x))
     return x.number() if type(x) is Scalar else x
 
 
@@ -103,7 +103,7 @@ def exact(ufunc: Any, reflected: bool) -> Operator:
 
 def by_value(operate: Callable[..., Any]) -> Callable[..., Any]:
     """An operator or function of Python's, which is given the number."""
-    return lambda self, *rest: operate(self.number(), *map(plain, rest))
+    return lambda self, *rest: operate(self.number(), *map(without_scalars, rest))
 
 
 for _name, _ufunc in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("truediv", np.divide)):

@@ -131,6 +131,8 @@ class Walk:
         if step.op not in EXACT or len(places) != 1 or any(shape_of(x) for x in others) or step.output in self.rigid:
             return None
         spread = self.made[step.inputs[places[0]]]
+        if order_of(spread.output) != order_of(step.output):
+            return None
         inputs = [spread.inputs[0] if i in places else x for i, x in enumerate(step.inputs)]
         shape, dtype = spread.inputs[0].shape, step.output.dtype
         small = Value(RESULT, None, shape, dtype, np.empty(shape, dtype).strides)
@@ -187,14 +189,14 @@ class Walk:
             if step.output in needed or draws(step.op):
                 steps.append(step)
                 needed.update(x for x in step.inputs if isinstance(x, Value))
-        left: dict[str, Any] = {
+        ends_of: dict[str, Any] = {
             "result": result,
             "writes": writes,
             "gradients": gradients,
             "finite": finite,
             "updates": updates,
         }
-        return replace(program, steps=steps[::-1], **left)
+        return replace(program, steps=steps[::-1], **ends_of)
 
 
 def signature(step: Step) -> Any:

@@ -234,7 +234,7 @@ class Trace:
 
     def array(self, x: Any) -> Value:
         """An array that was there before is read at each call; one that the function made is a constant, as it is."""
-        if id(owner(x)) in self.owners or not isinstance(x, np.ndarray):
+        if id(memory_owner(x)) in self.owners or not isinstance(x, np.ndarray):
             return self.input(ARRAY, x, x)
         known = self.inputs.get((CONSTANT, id(x)))
         if known is None or not same_bits(known.of, x):
@@ -308,7 +308,7 @@ class Trace:
                     )
 
 
-def owner(x: Any) -> Any:
+def memory_owner(x: Any) -> Any:
     """Return the object that owns the memory of an array or Tensor."""
     x = x._data if isinstance(x, Tensor) else x
     while getattr(x, "base", None) is not None:

@@ -37,7 +37,7 @@ def factored(program: Steps) -> tuple[Steps, list[Steps], list[Call]]:
     or that reads what another writes, stays where it is.
     """
     alike: dict[Any, list[Part]] = defaultdict(list)
-    for part in parts(program):
+    for part in separable(program):
         alike[form(part)].append(part)
     functions: list[Steps] = []
     calls: list[Call] = []
@@ -63,7 +63,7 @@ def numbered(name: str) -> Iterator[str]:
     yield from (f"{name}_{i}" for i in range(2, 100))
 
 
-def parts(program: Steps) -> Iterator[Part]:
+def separable(program: Steps) -> Iterator[Part]:
     """The updates that nothing else reads from, and that read nothing that another writes."""
     readers: dict[Any, set[Any]] = defaultdict(set)
     for step in program.steps:

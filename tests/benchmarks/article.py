@@ -8,7 +8,7 @@ import numpy as np
 
 from micrograd_np import nn
 from micrograd_np import sigmoid as sigmoid_row
-from micrograd_np.article.hand import FIRST_OR_SECOND, X, weights
+from micrograd_np.article.hand import FIRST_OR_SECOND, X, first_weights
 
 from .timing import Step, Way
 
@@ -17,7 +17,7 @@ LOOP = 1000
 
 
 def begin() -> list[Any]:
-    return weights((3, 4), (4, 1))
+    return first_weights((3, 4), (4, 1))
 
 
 def hand_step(X, y, syn0, syn1):

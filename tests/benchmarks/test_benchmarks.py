@@ -9,7 +9,7 @@ from tests.benchmarks import article, costs, models, table, timing
 
 def weights_after(steps, make, monkeypatch):
     """The weights that a way of the article's step ends with, its own arrays."""
-    begun = article.weights((3, 4), (4, 1))
+    begun = article.first_weights((3, 4), (4, 1))
     monkeypatch.setattr(article, "begin", lambda: begun)
     made = []
     plain = mg.Tensor

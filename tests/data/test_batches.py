@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import micrograd_np as mg
@@ -16,6 +16,7 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
+@settings(deadline=None)
 @given(count=st.integers(1, 40), size=st.integers(1, 50), seed=st.integers(0, 9))
 def test_every_sample_comes_once_with_its_own_label(count, size, seed):
     x = np.arange(count)
@@ -92,6 +93,7 @@ def test_numbers_whose_sum_overflows_are_no_nan():
     assert len(list(batches(large, size=2, rng=rng()))) == 2
 
 
+@settings(deadline=None)
 @given(count=st.integers(2, 60), test=st.floats(0.05, 0.95), seed=st.integers(0, 9))
 def test_a_split_loses_nothing_and_doubles_nothing(count, test, seed):
     kept = round(test * count)
@@ -107,6 +109,7 @@ def test_a_split_loses_nothing_and_doubles_nothing(count, test, seed):
     assert np.array_equal(held**2, held_squares)
 
 
+@settings(deadline=None)
 @given(sizes=st.lists(st.integers(1, 30), min_size=2, max_size=5), share=st.floats(0.1, 0.9), seed=st.integers(0, 9))
 def test_each_class_gives_its_share(sizes, share, seed):
     labels = rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))

@@ -412,3 +412,24 @@ MISUSED = {
 def test_a_misuse_is_answered_in_words(code, message):
     with pytest.raises((TypeError, ValueError), match=message):
         eval(code, {"nn": nn, "np": np, "X": np.ones((2, 3))})
+
+
+CALLED = [nn.Linear(2, 1), nn.Conv1d(1, 1, 1), nn.LayerNorm(2), nn.RMSNorm(2), nn.GroupNorm(1, 2), nn.BatchNorm1d(2)]
+CALLED += [
+    nn.ReLU(),
+    nn.Softmax(),
+    nn.MaxPool2d(2),
+    nn.AdaptiveAvgPool1d(2),
+    nn.Flatten(),
+    nn.LSTM(2, 3),
+    nn.GRUCell(2, 3),
+]
+
+
+@pytest.mark.parametrize("layer", CALLED, ids=lambda layer: type(layer).__name__)
+def test_a_function_that_forgot_its_return_is_suspected(layer):
+    message = (
+        f"{type(layer).__name__} takes an array of numbers x, not None. Does the layer or function before it end in a"
+    )
+    with pytest.raises(TypeError, match=message):
+        nn.Sequential(lambda x: None, layer)(np.ones((2, 2)))

@@ -421,3 +421,14 @@ def test_names_that_a_terminal_would_obey_are_written_out():
     assert "\x1b" not in repr(model) + model.summary.__doc__
     with pytest.raises(ValueError, match=r"unknown: \\x07"):
         nn.Flatten().load_state_dict({"\a": 1})
+
+
+@pytest.mark.parametrize("values", [np.zeros((1, 2)), [1.0, 2.0], 3.0])
+def test_an_array_does_not_take_the_place_of_a_parameter(values):
+    layer = nn.Linear(2, 1)
+    with pytest.raises(
+        TypeError, match=r"Linear.weight is a Parameter, and .* in its place would not be trained. Write"
+    ):
+        layer.weight = values
+    layer.weight, layer.bias = nn.Parameter(np.ones((1, 2))), None
+    assert [name for name, _ in layer.named_parameters()] == ["weight"]

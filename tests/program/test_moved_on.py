@@ -63,6 +63,16 @@ REFUSED = [
     (counts, r"changed COUNTER\.total itself"),  # which a program's run leaves as a Tensor, where eager has a number
     (lambda x: x * next(ITERATOR), r"ITERATOR is an iterator \(list_iterator\)"),
     (lambda x: x * next(CYCLE), r"CYCLE is an iterator \(cycle\)"),
+]
+
+
+@pytest.mark.parametrize(("f", "says"), REFUSED)
+def test_what_a_function_moves_on_is_refused(f, says):
+    with pytest.raises(TypeError, match=says):
+        call_often(f, X)
+
+
+DRAWN = [
     (lambda x: SKIPS(x), r"SKIPS\.layers\[0\]\.layers\[0\]\.layers\[0\]\.rng drew numbers"),
     (lambda x: x if drawn() else -x, "RNG drew numbers"),
     (lambda x: x if random.random() < 2 else -x, "random drew numbers"),
@@ -72,10 +82,26 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("f", "says"), REFUSED)
-def test_what_a_function_moves_on_is_refused(f, says):
-    with pytest.raises(TypeError, match=says):
+@pytest.mark.parametrize(("f", "says"), DRAWN)
+def test_what_draws_by_itself_runs_as_it_is(f, says):
+    with pytest.warns(UserWarning, match=f"runs as it is, not as a program: .*{says}"):
         call_often(f, X)
+
+
+def test_a_step_that_no_program_can_do_is_done_once_a_call():
+    w, twin, rng = mg.Tensor(X, requires_grad=True), mg.Tensor(X, requires_grad=True), np.random.default_rng(0)
+
+    def step(w, x, rng):
+        w.zero_grad()
+        (w * x * rng.normal(size=3)).sum().backward()
+        w.assign(w.data - 0.1 * w.grad)
+
+    with pytest.warns(UserWarning, match="drew numbers"):
+        call_often(step, w, X, rng)
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        step(twin, X, rng)
+    assert w.data.tobytes() == twin.data.tobytes()
 
 
 def test_what_a_function_counts_itself_runs_as_it_is():
@@ -168,5 +194,5 @@ def test_the_path_to_the_end_of_a_long_chain_is_cut():
 
 
 def test_a_generator_given_by_name_is_looked_at_too():
-    with pytest.raises(TypeError, match=r"drew numbers in the traced function"):
+    with pytest.warns(UserWarning, match=r"drew numbers in the traced function"):
         call_often(lambda x, rng: x * rng.random(), X, rng=np.random.default_rng(0))

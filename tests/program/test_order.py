@@ -165,6 +165,8 @@ LAYOUTS = {
     "broadcast times 1": lambda x: (np.broadcast_to(x[:1], x.shape) * 1.0) @ x,
     "a number, broadcast and scaled": lambda x: (np.broadcast_to(x[0, 0], x.shape) * 0.1) @ x,
     "columns less 0": lambda x: np.sum((x[:, ::2] - 0.0) @ x[:3], axis=0),
+    "a broadcast row times 1": lambda x: np.broadcast_to(x[:1], x.shape) * 1.0,
+    "a transpose, reshaped twice": lambda x: x.T.reshape(-1).reshape(x.shape),
     "a broadcast column beside a transpose": lambda x: np.broadcast_to(x[:, :1], x.shape) * 1.0 + np.exp(x.T).T,
 }
 

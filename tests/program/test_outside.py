@@ -1,5 +1,6 @@
 """Whatever changes outside of a compiled function between calls: it does what eager does, or says that it cannot."""
 
+import array
 import collections
 import contextvars
 import dataclasses
@@ -747,6 +748,129 @@ def a_module_that_is_imported_inside():
 
 
 @case
+def an_array_of_pythons():
+    numbers = array.array("d", [1.0])
+    return (lambda x: x * numbers[0]), lambda k: numbers.__setitem__(0, k)
+
+
+@case
+def a_memory_view():
+    numbers = memoryview(array.array("d", [1.0]))
+    return (lambda x: x * numbers[0]), lambda k: numbers.__setitem__(0, k)
+
+
+@case
+def in_a_frozen_set():
+    thing = Thing()
+    things = frozenset([thing])
+    return (lambda x: x * next(iter(things)).k), lambda k: setattr(thing, "k", k)
+
+
+@case
+def a_static_method():
+    box = {"k": 1.0}
+
+    class Static:
+        @staticmethod
+        def k():
+            return box["k"]
+
+    return (lambda x: x * Static.k()), lambda k: box.__setitem__("k", k)
+
+
+@case
+def a_method_of_a_class():
+    box = {"k": 1.0}
+
+    class Classy:
+        @classmethod
+        def k(cls):
+            return box["k"]
+
+    return (lambda x: x * Classy.k()), lambda k: box.__setitem__("k", k)
+
+
+@case
+def a_bound_wrapper():
+    box = Box({"k": 1.0})
+    get = box.__eq__
+    return (lambda x: x * (2.0 if get({"k": 1.0}) else 3.0)), lambda k: box.__setitem__("k", k)
+
+
+class Box(dict):
+    """A dict whose `__eq__` is a wrapper of C's."""
+
+
+@case
+def a_caller_of_a_method_of_the_users():
+    box = {"k": 1.0}
+
+    class Called:
+        def k(self):
+            return box["k"]
+
+    called, get = Called(), operator.methodcaller("k")
+    return (lambda x: x * get(called)), lambda k: box.__setitem__("k", k)
+
+
+@case
+def an_item_getter():
+    key = Key()
+    get = operator.itemgetter(key)
+    return (lambda x: x * get({1.0: 2.0, 4.0: 3.0})), lambda k: setattr(key, "k", k)
+
+
+class Key:
+    """A key whose equality is another from call to call."""
+
+    k = 1.0
+
+    def __hash__(self):
+        return hash(self.k)
+
+    def __eq__(self, other):
+        return self.k == other
+
+
+@case
+def a_mapping_proxy():
+    box = {"k": 1.0}
+    proxy = types.MappingProxyType(box)
+    return (lambda x: x * proxy["k"]), lambda k: box.__setitem__("k", k)
+
+
+@case
+def the_keys_of_a_dict():
+    box = {1.0: None}
+    keys = box.keys()
+
+    def change(k):
+        box.clear()
+        box[k] = None
+
+    return (lambda x: x * next(iter(keys))), change
+
+
+@case
+def the_items_of_a_dict():
+    box = {"k": 1.0}
+    items = box.items()
+    return (lambda x: x * sum(k for _, k in items)), lambda k: box.__setitem__("k", k)
+
+
+@case
+def an_error_that_is_kept():
+    error = ValueError({"k": 1.0})
+    return (lambda x: x * error.args[0]["k"]), lambda k: error.args[0].__setitem__("k", k)
+
+
+@case
+def a_simple_namespace():
+    space = types.SimpleNamespace(k=1.0)
+    return (lambda x: x * space.k), lambda k: setattr(space, "k", k)
+
+
+@case
 def a_console_of_rich():
     console = pytest.importorskip("rich.console", reason="rich is a dependency").Console(quiet=True)
     box = {"k": 1.0}
@@ -773,7 +897,7 @@ def a_progress_bar():
 
 REFUSED = {
     *("a_proxy", "a_file", "the_clock", "an_iterator", "an_iterator_of_a_deque", "a_generator"),
-    *("a_console_of_rich", "a_figure_of_matplotlib", "a_progress_bar"),
+    *("a_console_of_rich", "a_figure_of_matplotlib", "a_progress_bar", "an_error_that_is_kept"),
 }
 
 

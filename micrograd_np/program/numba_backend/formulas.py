@@ -38,14 +38,14 @@ REDUCTIONS: dict[str, tuple[Callable[[Any], str], str, str]] = {
 # The same entries elsewhere: from the index of an entry of the result to its index in the input.
 
 
-def fitted(index: Index, shape: Shape) -> Index:
+def narrowed(index: Index, shape: Shape) -> Index:
     """The index in what was broadcast."""
     last = index[len(index) - len(shape) :]
     return tuple("0" if size == 1 else i for i, size in zip(last, shape, strict=True))
 
 
 def broadcast(step: Step, index: Index) -> Index:
-    return fitted(index, step.inputs[0].shape)
+    return narrowed(index, step.inputs[0].shape)
 
 
 def permuted(index: Index, axes: Any) -> Index:
@@ -79,7 +79,7 @@ def reshaped(step: Step, index: Index) -> Index:
         rest = iter(entries)
         return tuple("0" if size == 1 else next(rest) for size in before)
     place = " + ".join(
-        times(i, stride) for i, stride, size in zip(index, steps(after), after, strict=True) if size != 1
+        scaled_index(i, stride) for i, stride, size in zip(index, steps(after), after, strict=True) if size != 1
     )
     return tuple(within(place, stride, size) for stride, size in zip(steps(before), before, strict=True))
 
@@ -89,7 +89,7 @@ def steps(shape: Shape) -> list[int]:
     return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
 
-def times(i: str, stride: int) -> str:
+def scaled_index(i: str, stride: int) -> str:
     return i if stride == 1 else f"{i} * {stride}"
 
 
@@ -113,7 +113,7 @@ def picked(template: tuple[Any, ...], shape: Shape, index: Index) -> Index:
         elif isinstance(part, slice):
             start, _, stride = part.indices(next(sizes))
             i = next(rest)
-            found.append(i if (start, stride) == (0, 1) else f"({start} + {times(i, stride)})")
+            found.append(i if (start, stride) == (0, 1) else f"({start} + {scaled_index(i, stride)})")
         else:
             size = next(sizes)
             found.append(str(part % size))
@@ -148,12 +148,12 @@ def of_stacks(x: Shape, y: Shape, index: Index, k: str) -> tuple[Index, Index]:
     rest = index[: len(index) - len(columns)]
     rows = rest[-1:] if len(x) > 1 else ()
     stack = rest[: len(rest) - len(rows)]
-    return (*fitted(stack, x[:-2]), *rows, k), (*fitted(stack, y[:-2]), k, *columns)
+    return (*narrowed(stack, x[:-2]), *rows, k), (*narrowed(stack, y[:-2]), k, *columns)
 
 
 def of_vectors(x: Shape, y: Shape, index: Index, k: str) -> tuple[Index, Index]:
     """vecdot: the last axis of both."""
-    return (*fitted(index, x[:-1]), k), (*fitted(index, y[:-1]), k)
+    return (*narrowed(index, x[:-1]), k), (*narrowed(index, y[:-1]), k)
 
 
 PRODUCTS: dict[str, Callable[[Shape, Shape, Index, str], tuple[Index, Index]]] = {

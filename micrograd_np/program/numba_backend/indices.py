@@ -22,7 +22,7 @@ def found_shape(step: Any, shape: Shape) -> Shape:
     return found
 
 
-def split(step: Any, shape: Shape, index: Index) -> tuple[Index, Index]:
+def split_index(step: Any, shape: Shape, index: Index) -> tuple[Index, Index]:
     """The part of a result's index that is in its arrays, and the rest, which is in its slices."""
     parts = expanded(step.params["index"], shape)
     advanced = [at for at, part in enumerate(parts) if isinstance(part, int)]

@@ -142,7 +142,7 @@ def solid(program: Steps) -> Steps:
         elif step.op.loop == "of_matrices" and any(not shape_of(x) for x in step.inputs):
             step = step._replace(op=TABLE["multiply"])
         made[step.output] = step
-    own = {x: x if x in made and not is_view(made[x]) else copied(x, made) for x in dict.fromkeys(ends(program))}
+    own = {x: x if x in made and not is_view(made[x]) else add_copy(x, made) for x in dict.fromkeys(ends(program))}
     return replace(
         program,
         result=[own[x] if isinstance(x, Value) else x for x in program.result],
@@ -154,10 +154,10 @@ def solid(program: Steps) -> Steps:
 
 def ready(x: Value, dtype: Any, made: dict[Value, Step]) -> Value:
     """An operand of BLAS: of the product's dtype, and without gaps."""
-    return x if x.dtype == dtype and is_plain(x, made) else copied(x, made, dtype)
+    return x if x.dtype == dtype and is_plain(x, made) else add_copy(x, made, dtype)
 
 
-def copied(x: Value, made: dict[Value, Step], dtype: Any = None) -> Value:
+def add_copy(x: Value, made: dict[Value, Step], dtype: Any = None) -> Value:
     output = Value(RESULT, None, x.shape, dtype or x.dtype)
     output.name = x.name
     made[output] = Step(TABLE["copy"], (x,), {}, output)

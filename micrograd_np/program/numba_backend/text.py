@@ -19,14 +19,14 @@ from .formulas import (
     Index,
     axes_of,
     expanded,
-    fitted,
     formula_of,
     is_view,
+    narrowed,
     picked,
     reshaped,
     shape_of,
 )
-from .indices import found_shape, gathered, slots, split
+from .indices import found_shape, gathered, slots, split_index
 from .nests import Nest, Plan, results
 from .numbers import as_kind, dtypes, number, spelled_kind
 
@@ -127,7 +127,7 @@ class Text:
         target, value = step.output, step.inputs[0]
         outer.say(f"{self.memory[target]}[...] = 0")
         body, index = outer.loop(found_shape(step, shape_of(target)), LETTERS)
-        entry = self.read(value, fitted(index, shape_of(value)), body, target.dtype)
+        entry = self.read(value, narrowed(index, shape_of(value)), body, target.dtype)
         at = place(self.gather(step, shape_of(target), index, body))
         body.say(f"{self.memory[target]}[{at}] = {self.memory[target]}[{at}] + {entry}")
 
@@ -146,12 +146,12 @@ class Text:
         arrays = slots(step)
         if not arrays:
             return picked(step.params["index"], shape, index)
-        where, rest = split(step, shape, index)
+        where, rest = split_index(step, shape, index)
         axes = [part for part in expanded(step.params["index"], shape) if part is not None]
         sizes = {int(part): size for part, size in zip(axes, shape, strict=True) if isinstance(part, Slot)}
         entries = []
         for slot, x in enumerate(arrays):
-            entry, size = self.read(x, fitted(where, shape_of(x)), body, np.dtype(np.int64)), sizes[slot]
+            entry, size = self.read(x, narrowed(where, shape_of(x)), body, np.dtype(np.int64)), sizes[slot]
             if x.kind != CONSTANT:
                 body.say(f"if not {-size} <= {entry} < {size}:")
                 body.say(f"    raise IndexError({f'an index is out of bounds for an axis of {size} entries'!r})")
@@ -184,7 +184,9 @@ class Text:
         formula = formula_of(step.op)
         if formula:
             kinds, kind = dtypes(step)
-            args = [self.read(x, fitted(index, shape_of(x)), body, k) for x, k in zip(step.inputs, kinds, strict=True)]
+            args = [
+                self.read(x, narrowed(index, shape_of(x)), body, k) for x, k in zip(step.inputs, kinds, strict=True)
+            ]
             formula = formula.format(*args, kind=spelled_kind(kind))
             return self.state(step, formula if kind.kind == "f" or kind == np.int64 else as_kind(formula, kind), body)
         if step.op.loop == "chosen":
