@@ -25,7 +25,7 @@ LIMITS = {
 FILES = 154
 CORE = ["backward", "containers", "context", "dispatch", "errors", "names", "tensor", "versions"]
 # Names of functions that stand in three modules or more, to be given names of their own.
-SHARED = set("forward table".split())
+SHARED = set()
 
 
 FILES_OF = {path: path.relative_to(PACKAGE).parts for path in sorted(PACKAGE.rglob("*.py"))}
