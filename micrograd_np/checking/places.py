@@ -781,7 +781,7 @@ def own_factors(at: Suspicion) -> Iterator[Site]:
         part = "entry" if r.ndim == 1 else ("row", "column")[axis] if r.ndim == 2 else f"index of axis {axis}:"
         words = {"x": at.row.label, "part": part, "listed": ", ".join(listed), "which": ", ".join(map(str, off))}
         words["times"] = f"{flat[off[0]]:.4g}" if len(off) else ""
-        names = {"zeros": zeros, "divides": divides and r.ndim > 1, "few": few and r.ndim > 1}
+        names = {"zeros": zeros, "divides": divides and r.ndim > 1, "few": few and r.size > r.shape[axis]}
         yield Site({"r": r, "f": f, **names}, words, gradient(x, r))
 
 
