@@ -10,7 +10,7 @@ LIMITS = {
     "checking": 4_104,
     "program": 3_650,
     "ops": 3_723,
-    "drawing": 2_471,
+    "drawing": 2_480,
     "learn": 1_640,
     "nn": 1_439,
     "top": 1_085,

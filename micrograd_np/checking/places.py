@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..core.backward import Pulled
+from ..core.errors import ShapeError
 from ..core.tensor import Tensor
 from ..core.versions import reads
 from ..ops.einsum import einsum
@@ -133,7 +134,7 @@ def hypothesis(mistake: Mistake, sites: Sequence[Site], words: Mapping[str, str]
 def shaped(found: Any, x: Any) -> Array:
     """Return what a formula gives; raise if its shape is not that of the value, as a formula for other shapes."""
     if np.shape(found) != np.shape(x):
-        raise ValueError("the formula does not apply here")
+        raise ShapeError("the formula does not apply here")
     return found
 
 
