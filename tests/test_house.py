@@ -9,16 +9,8 @@ from tests.house import DOCUMENTED, PACKAGE, code_lines, parsed
 LIMITS = {
     "checking": 4_110,
     "program": 3_650,
-<<<<<<< HEAD
     "ops": 3_730,
     "drawing": 2_480,
-||||||| 3b51bf4
-    "ops": 3_730,
-    "drawing": 2_480,
-=======
-    "ops": 3_730,
-    "drawing": 2_480,
->>>>>>> rules
     "learn": 1_640,
     "nn": 1_440,
     "top": 1_090,
