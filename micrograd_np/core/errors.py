@@ -317,6 +317,14 @@ def masked_array() -> UnsupportedError:
     )
 
 
+def check_plain(values: Any) -> None:
+    """Raise if values are of a kind of array whose meaning a Tensor would lose: its mask, or its own product."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise masked_array()
+    if isinstance(values, np.matrix):
+        raise UnsupportedError("np.matrix has a product of its own, and a Tensor has NumPy's: give np.asarray(x).")
+
+
 # A ufunc's reduction and running result, by its name: NumPy's functions for them.
 REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "fmax": "nanmax", "fmin": "nanmin"}
 REDUCTIONS |= {"logical_and": "all", "logical_or": "any"}

@@ -81,6 +81,7 @@ class Tensor:
             errors.check_uncut(data, "Tensor(...)", "Write Tensor(t.detach()) for its values.")
             array = np.array(data._data, dtype=dtype)
         else:
+            errors.check_plain(data)
             array = np.array(data, dtype=dtype)
         init_leaf(self, array)
         self.name = name
@@ -343,6 +344,7 @@ def assign(tensor: Tensor, values: Any) -> Tensor:
     if trace is not None:
         trace.wrote(tensor, values)
     if values is not tensor._data:
+        errors.check_plain(values)
         values = values._data if isinstance(values, Tensor) else np.asarray(values, like=tensor._data)
         errors.check_shape("the new value", values, tensor)
         np.copyto(tensor._data, values, casting="same_kind")

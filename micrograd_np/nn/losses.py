@@ -98,7 +98,20 @@ def _probabilities(p: Any) -> Any:
     return p
 
 
+def _targets(t: Any) -> Any:
+    """Return t; raise if an entry is not from 0 to 1."""
+    if not (np.greater_equal(t, 0).all() and np.less_equal(t, 1).all()):
+        raise ArgumentError("binary cross-entropy takes targets from 0 to 1, such as 0 for no and 1 for yes.")
+    return t
+
+
 probabilities = Primitive(_probabilities, lambda g, z, p: g, views=True, checks=True)
+targets = Primitive(_targets, lambda g, z, t: g, views=True, checks=True)
+
+
+def checked(row: Primitive, x: Any) -> Any:
+    """Return x from a row that only checks it; outside a trace nothing is recorded."""
+    return row(x) if tracing() else row.kernel(x)
 
 
 @in_single
@@ -120,7 +133,7 @@ def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean")
     0.6931471805599453
     """
     p, target = rows.checked_pair(probability, target)
-    p = probabilities(p) if tracing() else _probabilities(p)
+    p, target = checked(probabilities, p), checked(targets, target)
     rows.check_reduction("binary_cross_entropy", reduction, p)
     return REDUCTIONS[reduction](entry_losses(p, target))
 
@@ -148,8 +161,8 @@ def binary_cross_entropy_with_logits(
     0.6931471805599453
     """
     if pos_weight is None:
-        return rows.logistic_loss(logits, target, reduction)
-    x, target = rows.checked_pair(logits, target)
+        return rows.logistic_loss(logits, checked(targets, target), reduction)
+    x, target = rows.checked_pair(logits, checked(targets, target))
     scale = as_array(pos_weight).astype(x.dtype)
     if scale.shape not in ((), x.shape[-1:]):
         raise ShapeError(f"{describe(scale, 'pos_weight')} needs the shape () or {x.shape[-1:]}: one for each class.")

@@ -62,11 +62,10 @@ Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def as_array(x: Any) -> Any:
-    """Convert an argument to an array; Tensors and arrays of any kind pass unchanged, masked arrays are refused."""
+    """Convert an argument to an array; Tensors and arrays pass unchanged, masked arrays and matrices are refused."""
     if type(x) is np.ndarray or isinstance(x, Tensor):
         return x
-    if isinstance(x, np.ndarray) and hasattr(x, "mask"):
-        raise errors.masked_array()
+    errors.check_plain(x)
     return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
 
 

@@ -110,6 +110,13 @@ BAD = [
     (lambda: nn.cross_entropy(EMPTY, np.ones(0, int)), ValueError, "an empty batch"),
     (lambda: nn.cross_entropy(EMPTY, np.ones(0, int), weight=WEIGHT), ValueError, "an empty batch"),
     (lambda: nn.binary_cross_entropy(P, TRUTH), ValueError, "probabilities from 0 to 1; for logits"),
+    (lambda: nn.binary_cross_entropy(CHANCE, 3 * TRUTH), ValueError, "targets from 0 to 1"),
+    (lambda: nn.binary_cross_entropy_with_logits(P, TRUTH * np.nan), ValueError, "targets from 0 to 1"),
+    (
+        lambda: nn.binary_cross_entropy_with_logits(P, -TRUTH, pos_weight=np.array(3.0)),
+        ValueError,
+        "targets from 0 to 1",
+    ),
     (lambda: nn.binary_cross_entropy_with_logits(P, TRUTH, pos_weight=WEIGHT), ValueError, r"\(3,\) .* or \(2,\): one"),
     (lambda: nn.cross_entropy(LOGITS, LABELS + 1), IndexError, r"labels count from 0 to 2, and 2 of 5 .* \(0,\): 3"),
     (lambda: nn.cross_entropy(LOGITS, LABELS + 1, label_smoothing=0.1), IndexError, "labels count from 0 to 2"),

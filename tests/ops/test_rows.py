@@ -61,11 +61,30 @@ MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
         lambda t: np.stack([t, MASKED]),
         lambda t: t.__iadd__(MASKED),
         lambda t: MASKED.copy().__iadd__(t),
+        lambda t: mg.Tensor(MASKED),
+        lambda t: t.assign(MASKED),
     ],
 )
 def test_a_masked_array_beside_a_tensor_is_refused(call):
     with pytest.raises(TypeError, match=r"would lose its mask.*x\.filled"):
         call(mg.Tensor([1.0, 2.0], requires_grad=True))
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t, m: t * m,
+        lambda t, m: m * t,
+        lambda t, m: m @ t,
+        lambda t, m: np.add(m, t),
+        lambda t, m: mg.Tensor(m),
+        lambda t, m: t.assign(m),
+    ],
+)
+def test_a_matrix_with_a_product_of_its_own_is_refused(call):
+    with pytest.raises(TypeError, match=r"np\.matrix .* np\.asarray"):
+        call(mg.Tensor(np.ones((2, 2)), requires_grad=True), np.matrix([[1.0, 2.0], [3.0, 4.0]]))
 
 
 def test_a_refusal_of_numpys_that_is_not_about_shapes_stays():
