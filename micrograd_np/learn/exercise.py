@@ -81,5 +81,5 @@ class Exercise:
         exec(self.template, scope)
         template = scope[self.template.split("(")[0].split()[-1]]
         code = getattr(inspect.unwrap(answer), "__code__", None)
-        same = code is None or code.co_code == template.__code__.co_code
+        same = code is None or ... in code.co_consts or code.co_code == template.__code__.co_code
         return self.not_yet() if same else self.wrong("It returns None. End the function with `return ...`.")
