@@ -56,6 +56,8 @@ def draw_network(rng: np.random.Generator) -> tuple[Any, ...]:
     return rng.normal(size=(5, 3)), rng.uniform(size=(5, 1)), rng.normal(size=(3, 4)), rng.normal(size=(4, 1))
 
 
+ROWS = "Row i of g is added to row i of the table. It belongs to row index[i]."
+
 EXERCISES = [
     gradient_exercise(
         "tanh",
@@ -141,10 +143,8 @@ EXERCISES = [
         lambda x: np.sum(x, axis=0),
         draws((4, 3)),
         mistakes=(
-            Mistake(
-                "The gradient has the shape of z. Every entry of x went into z: repeat g for every row.",
-                lambda d, g, x: (g,),
-            ),
+            Mistake("This has the shape of z. Every row of x went into z: repeat g for each.", lambda d, g, x: (g,)),
+            Mistake("g is multiplied by x. In a sum, each entry has the slope 1.", lambda d, g, x: (g * x,)),
             Mistake("This is the rule of the mean. A sum divides by nothing.", lambda d, g, x: (d[0] / len(x),)),
             Mistake("g is left out: this is the gradient for g = 1.", lambda d, g, x: (np.ones_like(x),)),
         ),
@@ -158,10 +158,7 @@ EXERCISES = [
         lambda x: np.mean(x, axis=1, keepdims=True),
         draws((5, 3)),
         mistakes=(
-            Mistake(
-                "This is the rule of the sum. Divide by the number of entries in a row.",
-                lambda d, g, x: (d[0] * x.shape[1],),
-            ),
+            Mistake("This is the rule of the sum. Divide by the row's length.", lambda d, g, x: (d[0] * x.shape[1],)),
             Mistake(
                 "Divided by the number of rows: the mean is taken along a row.",
                 lambda d, g, x: (d[0] * x.shape[1] / x.shape[0],),
@@ -187,6 +184,8 @@ EXERCISES = [
                 "loop, or np.add.at(d, index, g).",
                 lambda d, g, t, i: (put_rows(np.zeros_like(t), i, g),),
             ),
+            Mistake(ROWS, lambda d, g, t, i: (g[i],)),
+            Mistake(ROWS, lambda d, g, t, i: (np.bincount(i, minlength=len(t))[:, None] * g,)),
             Mistake(
                 "The shares of a row are averaged. They add.",
                 lambda d, g, t, i: (d[0] / np.maximum(np.bincount(i, minlength=len(t)), 1)[:, None],),
@@ -220,8 +219,8 @@ EXERCISES = [
         "array class",
         6,
         "Write a class Value of arrays, and return it. Value(x) makes one of an array x. It has `+`, `*`, `@`, "
-        "`.tanh()` and `.sum()`; `.backward()`, which is called on a sum; `.data`, the array; and `.grad`. In `+` and "
-        "`*`, both arrays have the same shape.",
+        "`.tanh()` and `.sum()`; `.backward()`, which is called on a single number; `.data`, the array; and `.grad`. "
+        "In `+` and `*`, both arrays have the same shape.",
         "def array_class():\n    ...  # class Value: ...; return Value",
         "You have written reverse mode for arrays. Other ops need nothing but their rules.",
         mark_class,

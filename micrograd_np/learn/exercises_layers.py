@@ -216,6 +216,7 @@ EXERCISES = [
         lambda x, mask: x * mask / 0.75,
         draw_dropout,
         mistakes=(
+            Mistake("This is z itself. Multiply g, not x.", lambda d, g, x, mask: (x * mask / 0.75,)),
             Mistake("The scale 1 / 0.75 is missing.", lambda d, g, x, mask: (g * mask,)),
             Mistake("The mask is missing: what was dropped passes nothing.", lambda d, g, x, mask: (g / 0.75,)),
             Mistake("g is multiplied by 0.75. Divide by it.", lambda d, g, x, mask: (g * mask * 0.75,)),

@@ -28,21 +28,12 @@ EXERCISES = [
             "truth": lambda f, x, h: (f(x + h) - f(x)) / h,
             "cases": [(math.sin, 0.7, 1e-3), (cube, 2.0, 1e-2), (math.exp, -1.0, 1e-4)],
             "mistakes": [
-                (
-                    lambda f, x, h: f(x + h) - f(x),
-                    "This is the change of f. Divide it by h: a slope is change per unit.",
-                ),
+                (lambda f, x, h: f(x + h) - f(x), "This is the change of f. Divide it by h, the change of x."),
+                (lambda f, x, h: f(x + h) - f(x) / h, "Only f(x) is divided by h. Put the difference in parentheses."),
                 (lambda f, x, h: (f(x) - f(x + h)) / h, "The sign is wrong: take the new value minus the old one."),
                 (lambda f, x, h: (f(x + h) - f(x)) / x, "Divide by the step h, not by the place x."),
-                (
-                    lambda f, x, h: (f(x + h) - f(x - h)) / h,
-                    "The step from x - h to x + h is 2 h long: divide by 2 h, or start from f(x) as the task says.",
-                ),
-                (
-                    lambda f, x, h: (f(x + h) - f(x - h)) / (2 * h),
-                    "This is the central difference, a better estimate than the task asks for. Write the one that "
-                    "starts from f(x).",
-                ),
+                (lambda f, x, h: (f(x + h) - f(x - h)) / h, "From x - h to x + h is a step of 2 h. Start from f(x)."),
+                (lambda f, x, h: (f(x + h) - f(x - h)) / (2 * h), "A good estimate, but start from f(x) here."),
             ],
         },
     ),
@@ -76,6 +67,7 @@ EXERCISES = [
             "mistakes": [
                 (lambda x: x, "Only one of the two uses of x is counted: x * x has x twice."),
                 (lambda x: x * x, "This is the value, not the slope."),
+                (lambda x: ((x + 1e-3) ** 2 - x**2) / 1e-3, "This measures the slope. Give the exact one, without h."),
                 (lambda x: 2.0, "The slope is not the same at every x: at x = 1 it is 2, at x = 3 it is 6."),
             ],
         },
@@ -92,10 +84,8 @@ EXERCISES = [
             "cases": POINTS,
             "mistakes": [
                 (lambda a, b: (b, a), "The slope of tanh is left out: multiply by 1 - tanh(u) ** 2."),
-                (
-                    lambda a, b: (1 - math.tanh(a * b) ** 2,) * 2,
-                    "The inner slope is left out: u = a * b has slopes b and a.",
-                ),
+                (lambda a, b: (1 - math.tanh(a * b) ** 2,) * 2, "The inner slope is left out, that of u = a * b."),
+                (lambda a, b: (math.tanh(a * b) * b, math.tanh(a * b) * a), "tanh(u) stands in place of its slope."),
                 (
                     lambda a, b: ((1 - math.tanh(a * b) ** 2) * a, (1 - math.tanh(a * b) ** 2) * b),
                     "Swapped: the slope of a * b by a is b.",
@@ -125,6 +115,7 @@ EXERCISES = [
                 (lambda s: 1 - s, "A factor s is missing."),
                 (lambda s: s, "A factor 1 - s is missing."),
                 (lambda s: 1 - s * s, "This is the slope of tanh."),
+                (lambda s: 0.0, "This is 0. In s * 1 - s the product comes first: put 1 - s in parentheses."),
                 (
                     lambda s: (lambda t: t * (1 - t))(1 / (1 + math.exp(-s))),
                     "The sigmoid is applied once more: s is the output already.",
@@ -146,6 +137,7 @@ EXERCISES = [
                 (lambda a: 3.0, "Only the path by way of b is counted."),
                 (lambda a: 2 * a, "Only the path by way of c is counted."),
                 (lambda a: 3 + a, "c = a * a uses a twice: its slope is 2 a."),
+                (lambda a: 3 * a + a * a, "This is d itself, not its slope."),
                 (lambda a: 3 * 2 * a, "The two paths are multiplied. Slopes multiply along a path; paths add."),
             ],
         },
@@ -164,6 +156,8 @@ EXERCISES = [
                 (lambda a: math.tanh(a), "The path by way of b is missing: b changes too when a does."),
                 (lambda a: a * (1 - math.tanh(a) ** 2), "The direct path is missing: a is itself a factor of c."),
                 (lambda a: 1 - math.tanh(a) ** 2, "This is the slope of b by a. Go on to c."),
+                (lambda a: math.tanh(a) * a * (1 - math.tanh(a) ** 2), "The two paths are multiplied. Paths add."),
+                (lambda a: math.tanh(a) + 1 - math.tanh(a) ** 2, "By way of b, the factor a is missing: c is a * b."),
             ],
         },
     ),
@@ -192,7 +186,7 @@ EXERCISES = [
         "value class",
         5,
         "Write a class Value of numbers, and return it. Value(2.0) makes one. It has `+`, `*` and `.tanh()`, each of "
-        "Values; `.backward()`; `.data`, the number; and `.grad`.",
+        "which gives a Value; `.backward()`; `.data`, the number; and `.grad`.",
         "def value_class():\n    ...  # class Value: ...; return Value",
         "You have written an autograd engine. The next lesson puts arrays in place of the numbers.",
         mark_class,

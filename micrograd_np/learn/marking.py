@@ -7,6 +7,7 @@ report of `mg.verify` is shown.
 from __future__ import annotations
 
 import functools
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from ..checking import verify
 from ..core.context import Mode
+from ..core.names import ENGINE
 from ..core.tensor import Tensor
 from ..transforms import value_and_grad, vjp
 from .exercise import USED_THE_TAPE, Answer, Exercise, Gradients, Mistake
@@ -149,7 +151,7 @@ def mark_gradients(exercise: Exercise, answer: Callable[..., Any]) -> Answer:
     inputs, _, true, hand = draws[0]
     message = first_difference(exercise, true, hand)
     if [x.shape for x in true] == [x.shape for x in hand]:
-        message += f"\n{judge(exercise, answer, inputs)}".replace(f" ({UNNAMED}:2)", "")
+        message += f"\n{judge(exercise, answer, inputs)}".replace(f" ({UNNAMED}:2)", "").replace("dout", "g")
     return exercise.wrong(message)
 
 
@@ -284,8 +286,6 @@ def is_nothing(result: Any) -> bool:
 
 def raised(error: Exception) -> str:
     """Return a sentence about an exception that the reader's function raised."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    line = f" in line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name}" if trace is not None else ""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(ENGINE)]
+    line = f" in line {frames[-1].lineno} of {frames[-1].name}" if frames else ""
     return f"It raises {type(error).__name__}: {error}{line}."

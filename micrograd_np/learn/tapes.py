@@ -308,6 +308,8 @@ def difference_of(found: Any, right: Any) -> str:
 def hint_of(name: str) -> str:
     if "twice" in name:
         return "A value that is used twice gets a share from each use, and the shares add."
+    if "given g" in name:
+        return "The rule must use the g that it is given: g is not always 1."
     return "A node must wait until every node that was made from it has sent its share." if "late" in name else ""
 
 
@@ -343,7 +345,11 @@ OF_ARRAYS = {
         ("(x * y).sum()", lambda x, y, w: (x * y).sum()),
         ("x.tanh().sum()", lambda x, y, w: x.tanh().sum()),
         ("(x @ w).sum()", lambda x, y, w: (x @ w).sum()),
-        ("(x * x + y).sum(), where x is used twice,", lambda x, y, w: (x * x + y).sum()),
-        ("(h + h * h).sum() + (x * y).sum(), h = (x @ w).tanh(), where h is late,", layers),
+        ("(x * x + y).sum(), where x is used twice", lambda x, y, w: (x * x + y).sum()),
+        ("((x + y) * y).sum(), where + is given g = y", lambda x, y, w: ((x + y) * y).sum()),
+        ("(x * y * y).sum(), where the first * is given g = y", lambda x, y, w: (x * y * y).sum()),
+        ("(x.tanh() * y).sum(), where tanh is given g = y", lambda x, y, w: (x.tanh() * y).sum()),
+        ("x.sum() * y.sum(), where each sum is given g, the other sum", lambda x, y, w: x.sum() * y.sum()),
+        ("(h + h * h).sum() + (x * y).sum(), h = (x @ w).tanh(), where h is late", layers),
     ],
 }

@@ -149,6 +149,31 @@ def sum_without_ones(self):
     return type(self + self)(self.data.sum(), ((self, lambda g: g),))
 
 
+def sum_without_g(self):
+    return type(self + self)(self.data.sum(), ((self, lambda g: np.ones_like(self.data)),))
+
+
+def tanh_without_g(self):
+    z = np.tanh(self.data)
+    return type(self + self)(z, ((self, lambda g: 1 - z * z),))
+
+
+def product_without_g(self, other):
+    return type(self + self)(self.data * other.data, ((self, lambda g: other.data), (other, lambda g: self.data)))
+
+
+def addition_without_g(self, other):
+    ones = np.ones_like(self.data)
+    return type(self * self)(self.data + other.data, ((self, lambda g: ones), (other, lambda g: ones)))
+
+
+def lookup_by_index(g, table, index):
+    d = np.zeros_like(table)
+    for i in index:
+        d[i] += g[i]
+    return d
+
+
 def product_with_swapped_rules(self, other):
     return type(self + self)(
         self.data * other.data, ((self, lambda g: g * self.data), (other, lambda g: g * other.data))
@@ -191,16 +216,26 @@ def sigmoid(x):
 SLIPS = [
     ("slope", lambda f, x, h: f(x + h) - f(x), "Divide it by h"),
     ("slope", lambda f, x, h: (f(x) - f(x + h)) / h, "sign"),
+    ("slope", lambda f, x, h: f(x + h) - f(x) / h, "parentheses"),
+    ("slope", lambda f, x, h: (f(x + h) - f(x - h)) / h, "step of 2 h"),
+    ("slope", lambda f, x, h: (f(x + h) - f(x - h)) / (2 * h), "A good estimate"),
     ("product", lambda a, b: (a, b), "Swapped"),
     ("square", lambda x: x, "two uses"),
+    ("square", lambda x: ((x + 0.001) ** 2 - x**2) / 0.001, "exact one"),
+    ("chain", lambda a, b: (math.tanh(a * b) * b, math.tanh(a * b) * a), "in place of its slope"),
+    ("chain", lambda a, b: (1 - math.tanh(a * b) ** 2,) * 2, "inner slope"),
     ("chain", lambda a, b: (b, a), "slope of tanh is left out"),
     ("chain", lambda a, b: ((1 - (a * b) ** 2) * b, (1 - (a * b) ** 2) * a), "taken of u"),
     ("sigmoid slope", lambda s: 1 - s, "factor s"),
     ("sigmoid slope", lambda s: 5.0, "is right"),
+    ("sigmoid slope", lambda s: s * 1 - s, "in parentheses"),
     ("chain", lambda a, b: 1.0, "Return 2 numbers"),
     ("chain", lambda a, b: print(b), "return"),
     ("used twice", lambda a: 2 * a, "by way of c"),
+    ("used twice", lambda a: 3 * a + a * a, "not its slope"),
     ("two paths", lambda a: math.tanh(a), "by way of b"),
+    ("two paths", lambda a: math.tanh(a) * a * (1 - math.tanh(a) ** 2), "multiplied"),
+    ("two paths", lambda a: math.tanh(a) + (1 - math.tanh(a) ** 2), "the factor a is missing"),
     ("order", lambda output: order(output)[::-1], "wrong way round"),
     ("order", lambda output: order(output)[:-1], "missing"),
     ("order", order_without_a_set, "twice"),
@@ -227,6 +262,10 @@ SLIPS = [
         array_class_with(__mul__=product_with_swapped_rules),
         "(x * y).sum(): the gradient of x is wrong in 15",
     ),
+    ("array class", array_class_with(sum=sum_without_g), "x.sum() * y.sum(), where each sum is given g"),
+    ("array class", array_class_with(tanh=tanh_without_g), "(x.tanh() * y).sum(), where tanh is given g"),
+    ("array class", array_class_with(__mul__=product_without_g), "must use the g that it is given"),
+    ("array class", array_class_with(__add__=addition_without_g), "where + is given g"),
     ("array class", array_class_with(backward=walk_that_overwrites), "used twice gets a share from each use"),
     ("array class", array_class_with(backward=walk_too_early), "must wait"),
     ("tanh", lambda g, x: print(g), "End the function with `return"),
@@ -237,13 +276,17 @@ SLIPS = [
     ("matmul", lambda g, x, w: (g @ w.T, (x.T @ g) / len(x)), "number of rows"),
     ("matmul", lambda g, x, w: (g @ w.T, (x.T @ g).T), "shape"),
     ("bias", lambda g, x, b: (g, g), "over axis 0"),
+    ("bias", lambda g, x, b: (x, b), "Multiply by g."),
     ("bias", lambda g, x, b: (g, g.mean(axis=0)), "mean over the rows"),
     ("broadcast product", lambda g, x, s: (g * s, g * x), "keepdims"),
     ("broadcast product", lambda g, x, s: (g * s, g.sum(axis=1, keepdims=True)), "The sum comes last"),
     ("sum", lambda g, x: g, "repeat g"),
     ("mean", lambda g, x: np.broadcast_to(g, x.shape), "rule of the sum"),
     ("mean", lambda g, x: np.broadcast_to(g / len(x), x.shape), "number of rows"),
+    ("sum", lambda g, x: g * x, "the slope 1"),
     ("lookup", lookup_with_plain_indexing, "np.add.at"),
+    ("lookup", lookup_by_index, "belongs to row index[i]"),
+    ("lookup", lambda g, table, index: g[index], "belongs to row index[i]"),
     ("relu", lambda g, x: g, "passed on everywhere"),
     ("relu", lambda g, x: g * (x >= 0), "not x >= 0"),
     ("relu", lambda g, x: g * (x < 0), "x is negative"),
@@ -262,6 +305,7 @@ SLIPS = [
     ("cross_entropy", lambda s, y: softmax(s) / len(y), "not subtracted"),
     ("cross_entropy", lambda s, y: (softmax(s) - np.eye(4)[y]) / 4, "number of classes"),
     ("dropout", lambda g, x, mask: g * mask, "scale"),
+    ("dropout", lambda g, x, mask: x * mask / 0.75, "z itself"),
     ("layer_norm", lambda g, x, a, b: batch_norm_backward(g, x, a, b), "axis 0"),
     ("batch_norm", batch_norm_mean_held, "mean is treated as a constant"),
     (

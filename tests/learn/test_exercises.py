@@ -77,6 +77,18 @@ def test_an_exception_is_answered_with_its_line():
     assert "of broken. The shapes are g (3, 4), x (3, 4)." in answer.message
 
 
+def test_an_exception_names_no_line_of_the_package():
+    class Value:
+        def __init__(self, data):
+            self.data = data
+
+        def __add__(self, other):
+            return Value(self.data + other.data)
+
+    message = learn.check("value class", Value).message
+    assert message == "In a + b: It raises AttributeError: 'Value' object has no attribute 'backward'."
+
+
 def test_an_answer_that_writes_into_its_input_is_told_so():
     def careless(g, x):
         x *= 0
