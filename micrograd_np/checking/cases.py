@@ -226,10 +226,11 @@ def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> 
     code = getattr(f, "__code__", None)
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code is code:
-            for x in frame.f_locals.values():
-                scalar = isinstance(x, Tensor) and x.requires_grad and x.size == 1
-                if scalar and np.allclose(x._data, played.outputs[0], 2 * EPS, 0):  # the loss so far may be near it
-                    return [x]
+            scalars = [x for x in frame.f_locals.values() if isinstance(x, Tensor) and x.requires_grad and x.size == 1]
+            # The loss so far may be near it.
+            found = [x for x in scalars if np.allclose(x._data, played.outputs[0], 2 * EPS, 0)]
+            if found:  # the last one: a part of the loss equals the loss where the other parts are 0 on this data
+                return [max(found, key=lambda x: x._order)]
     return None
 
 
@@ -356,12 +357,17 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array, kinked: lis
 
 
 def noise(f: Callable[[Array], Array], x: Array, eps: float) -> float:
-    """Return the rounding error of a function's value: the scatter of values at points in a row that nearly coincide.
+    """Return the rounding error of a function's value: the scatter of values at points in a row.
 
-    It may be far larger than that of the value itself, as in log(1 - s) for s near 1.
+    It may be far larger than that of the value itself. In log(1 - s) for s near 1, it is a staircase: only points as
+    far apart as its steps show it. So distances from 100 eps of x on are tried, as long as the fourth differences of a
+    smooth function stay below eps. Their median disregards a single kink.
     """
-    steps = np.arange(9.0)
     direction = np.random.default_rng(0).uniform(0.5, 1.5, x.size) * np.where(x, np.abs(x), largest(x) or 1.0)
-    values = np.array([f(x + 100 * eps * k * direction)[0] for k in steps], dtype=float)
-    line = np.polynomial.Polynomial.fit(steps, values, 1)
-    return float(np.max(np.abs(values - line(steps)))) if np.isfinite(values).all() else 0.0
+    found, apart = 0.0, 100 * eps
+    while apart**4 <= eps / 100:
+        values = np.array([f(x + apart * k * direction)[0] for k in range(13)], dtype=float)
+        if np.isfinite(values).all():
+            found = max(found, float(np.median(np.abs(np.diff(values, 4)))) / 2)
+        apart *= 30
+    return found

@@ -20,6 +20,7 @@ Array = Any
 
 PLAIN = (1, 2, 4)
 NUMBERS = re.compile(r"\d+")
+ONE_LESS = re.compile(r"\((\d+)-1\)")
 
 Sizes = Mapping[int, str]
 
@@ -50,6 +51,8 @@ def factor_name(factor: float, sizes: Sizes) -> str | None:
     )
     if text is None:
         return None
+    less = {f"({count}-1)": str(count - 1) for count in sizes if count - 1 in sizes}  # then it may be that size
+    text = ONE_LESS.sub(lambda found: less.get(found[0], found[0]), text)
     reasons = "; ".join(
         f"{count} is {places}" for count, places in sizes.items() if str(count) in NUMBERS.findall(text)
     )

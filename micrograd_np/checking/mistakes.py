@@ -47,7 +47,7 @@ another's derivative | np.exp(-x) / (1 + np.exp(-x)) ** 2 | the derivative of si
 another's derivative | 1 / (1 + np.exp(-x)) | sigmoid(x) stands for the derivative
 another's derivative | 1 - np.tanh(x) ** 2 | the derivative of tanh, 1 - tanh(x)**2, stands for the derivative
 another's derivative | (x > 0) * 1.0 | the derivative of relu, x > 0, stands for the derivative
-another's derivative | np.sign(x) | the sign of x stands for the derivative
+another's derivative | np.sign(x) if np.ptp(np.sign(x)) else np.nan * x | the sign of x stands for the derivative
 another's derivative | np.cos(x) | cos(x) stands for the derivative
 another's derivative | np.sin(x) | sin(x) stands for the derivative
 another's derivative | -np.cos(x) | -cos(x) stands for the derivative
@@ -239,7 +239,7 @@ unnamed scale | c * g | is {whole} times what it should be
 [array: g | the gradient of {x} {says}]
 normalised | g / np.linalg.norm(g) | is divided by its norm
 sign only | np.sign(g) | is only its sign
-rounded | np.trunc(g) | is rounded to whole numbers, as in an integer array
+rounded | np.trunc(g) if np.trunc(g).any() else np.nan * g | is rounded to whole numbers, as in an integer array
 rounded | np.floor(g) | is rounded down to whole numbers
 rounded | -np.floor(-g) | is rounded down to whole numbers
 absolute | np.abs(g) | has lost its signs

@@ -22,6 +22,7 @@ AT_KINK = "AT A KINK"
 UP_TO = "RIGHT UP TO A FACTOR"
 MOST_LISTED = 4  # causes of one row
 AXES = re.compile(r"axis (\d+)")
+LINE = re.compile(r"[\w<>-]+(?:\.\w+)?:\d+")
 
 
 @dataclass
@@ -177,7 +178,7 @@ class VerifyReport:
 
 
 def what_to_mend(finding: Finding) -> str:
-    """Return the cause, or what is known if no cause is found."""
+    """Return the cause; or what is known if no cause is found, or several fit: the numbers cannot tell them apart."""
     row = finding.row
     if not row.fits:
         return next((note.removesuffix(".") for note in row.notes), row.status)
@@ -185,8 +186,11 @@ def what_to_mend(finding: Finding) -> str:
         return "its cause was not looked for"
     if not finding.causes:
         return "the cause is not recognised"
-    others = " (or another of the causes below)" if len(finding.causes) > 1 else ""
-    return f"{finding.causes[0].says}{others}"
+    if len(finding.causes) == 1:
+        return finding.causes[0].says
+    lines = {line for cause in finding.causes for line in LINE.findall(cause.says)}
+    where = f", all in {lines.pop()}" if len(lines) == 1 and all(LINE.search(c.says) for c in finding.causes) else ""
+    return f"{len(finding.causes)} causes give these numbers (listed below){where}"
 
 
 def disagreeing(rows: Sequence[Row]) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 from micrograd_np import verify
 
 rng = np.random.default_rng(5)
+X = np.random.default_rng(6).normal(size=(4, 3))
 
 
 def whole(r, *shape):
@@ -122,6 +123,71 @@ def test_loops_on_small_numbers(f, scale, dtype, seed):
     assert report, str(report)
 
 
+def skip_grams(V, U, pairs, negatives):
+    """The loss -log(1 - s) for s near 1 is a staircase: its steps are 1e-16 / (1 - s)."""
+    loss, dV, dU = 0.0, np.zeros_like(V), np.zeros_like(U)
+    for (c, o), others in zip(pairs, negatives, strict=True):
+        s = 1 / (1 + np.exp(-V[c] @ U[o]))
+        loss -= np.log(s)
+        dV[c] += (s - 1) * U[o]
+        dU[o] += (s - 1) * V[c]
+        for k in others:
+            s = 1 / (1 + np.exp(-V[c] @ U[k]))
+            loss -= np.log(1 - s)
+            dV[c] += s * U[k]
+            dU[k] += s * V[c]
+    return loss, dV, dU
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_loss_that_is_a_staircase(seed):
+    r = np.random.default_rng(seed)
+    report = verify(skip_grams, whole(r, 5, 3), whole(r, 5, 3), [(0, 2), (1, 0), (1, 4)], [[1, 3], [3, 3], [2, 0]])
+    assert report, str(report)
+
+
+def saturated(z, double=1):
+    loss, g = 0.0, np.zeros_like(z)
+    for i in range(len(z)):
+        s = 1 / (1 + np.exp(-z[i]))
+        loss -= np.log(1 - s)
+        g[i] += s * (double if i == 0 else 1)
+    return loss, g
+
+
+@pytest.mark.parametrize("z", [*range(3, 31, 3)])
+def test_differences_are_as_exact_as_the_loss(z):
+    x = np.array([z, 0.3, -1.2, 2.0])
+    assert verify(saturated, x)
+    assert not verify(lambda x: saturated(x, 2), x)
+
+
+def chain(E, T):
+    """On whole numbers the score may be 0; then the loss is log Z, whose gradient is another one."""
+    a = E[0]
+    for e in E[1:]:
+        a = np.log(np.sum(np.exp(a[:, None] + T), axis=0)) + e
+    log_z = np.log(np.sum(np.exp(a)))
+    score = E[0, 0] + E[1, 1] + T[0, 1]
+    loss = log_z - score
+    dE, dT = np.zeros_like(E), np.zeros_like(T)
+    p = np.exp(E[0][:, None] + T + E[1] - log_z)
+    dE[0] += p.sum(axis=1)
+    dE[1] += p.sum(axis=0)
+    dT += p
+    dE[0, 0] -= 1
+    dE[1, 1] -= 1
+    dT[0, 1] -= 1
+    return loss, dE, dT
+
+
+def test_a_part_that_equals_the_loss_is_not_taken_for_it():
+    E, T = rng.normal(size=(2, 3)), rng.normal(size=(3, 3))
+    E[0, 0], E[1, 1], T[0, 1] = 1.0, -2.0, 1.0
+    report = verify(chain, E, T)
+    assert report, str(report)
+
+
 def smoothing(x, target):
     """The gradient is that of x, and the target has its shape."""
     d = x[1:] - x[:-1]
@@ -216,6 +282,48 @@ def test_an_update_inside_backward_is_named_first():
 # Causes.
 
 
+def test_the_first_line_names_no_cause_if_several_fit():
+    report = verify(lambda x, b: x + b, lambda dout, x, b: (dout, dout.mean(axis=0)), rng.normal(size=(5, 3)), X[0])
+    causes = report.findings[0].causes
+    assert len(causes) > 1
+    assert str(report).startswith(f"verify: WRONG at b: {len(causes)} causes give these numbers (listed below)"), report
+    assert not any(cause.says in str(report).splitlines()[0] for cause in causes)
+
+
+def steps(x, U, W, b):
+    h, hs = np.ones((2, 4)) / 3, []
+    for t in range(4):
+        hs.append(h)
+        h = np.tanh(x[t] @ U + h @ W + b)
+    hs.append(h)
+    return np.stack(hs[1:]), (x, U, W, hs)
+
+
+def steps_but_the_first(dhs, cache):
+    x, U, W, hs = cache
+    later = np.zeros((2, 4))
+    dx, dU, dW, db = np.zeros_like(x), np.zeros_like(U), np.zeros_like(W), np.zeros(4)
+    for t in (3, 2, 1):
+        da = (dhs[t] + later) * (1 - hs[t + 1] ** 2)
+        dx[t], later = da @ U.T, da @ W.T
+        dU, dW, db = dU + x[t].T @ da, dW + hs[t].T @ da, db + da.sum(axis=0)
+    return dx, dU, dW, db
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_zeros_are_not_rounded_numbers(seed):
+    r = np.random.default_rng(seed)
+    shapes = (4, 2, 3), (3, 4), (4, 4), (4,)
+    report = verify(steps, steps_but_the_first, *(r.normal(size=shape) for shape in shapes))
+    assert not report
+    assert "rounded" not in str(report)
+
+
+def test_a_sign_that_never_changes_is_no_derivative():
+    report = verify(lambda x: np.tanh(x).sum(), lambda x: -np.ones_like(x), -np.abs(X))
+    assert [cause.kind for cause in report.findings[0].causes] == ["derivative left out"], report
+
+
 def ranking(s, pos, neg):
     loss, ds = 0.0, np.zeros_like(s)
     for i, j in zip(pos, neg, strict=True):
@@ -255,7 +363,6 @@ def of_another_size(dout, cache):
     return (dout - 2 * dout.mean((1, 2), keepdims=True) - 2 * u * (dout * u).mean((1, 2), keepdims=True)) / std
 
 
-X = rng.normal(size=(4, 3))
 CAUSES = {
     "one entry at its largest is not clipped": ([ranking, rng.normal(size=6), [0, 2, 2, 5], [1, 1, 3, 0]], "", "clip"),
     "a norm has no largest entry": ([spread_norm, wrong_norm, X], "sign", "smallest|largest|pooling|mask"),
