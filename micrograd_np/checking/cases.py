@@ -255,22 +255,20 @@ def numeric(pair: Pair, played: Played, why: str) -> Case:
     """Return the case in which forward is one op, differentiated by finite differences."""
     hand = {slot: (key, value) for key, value in played.hand.items() if (slot := slot_of(key)) is not None}
     lost = [str(key) for key in played.hand if not slot_of(key)]
-    notes = (
-        [f"{called(pair.forward)} could not be recorded, so it is compared with numbers alone: {why}."] if why else []
-    )
+    alone = f"{called(pair.forward)} could not be recorded, so it is compared with numbers alone: {why}."
+    notes = [alone] if why else []
     if lost:
         notes.append(f"Not checked: {', '.join(lost)}, which only a recorded forward pass has.")
     tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for slot in hand}
-    found, kinked = {}, [0]
-    for slot, (_, value) in hand.items():
-        found[slot] = differences(pair, played, slot, np.asarray(plain(value)), kinked)
-    slots = list(tensors)
+    kinked = [0]
+    found = {slot: differences(pair, played, slot, np.asarray(plain(g)), kinked) for slot, (_, g) in hand.items()}
     total = float(sum(np.sum(x * g) for x, g in zip(played.outputs, played.cotangents, strict=True)))
 
-    def rule(k: int) -> Callable[..., Any]:
-        return lambda g, z, *xs: g * found[slots[k]][0]
+    def rule(gradient: Array) -> Callable[..., Any]:
+        return lambda g, z, *xs: g * gradient
 
-    op = Primitive(pair.forward, *[rule(k) for k in range(len(slots))], kernel=lambda *xs: np.array(total))
+    rules = [rule(gradient) for gradient, _ in found.values()]
+    op = Primitive(pair.forward, *rules, kernel=lambda *xs: np.array(total))
     output = op(*tensors.values())
     output._created_at = None  # this op is no line of the user's
     slack = {tensors[slot]: bars for slot, (_, bars) in found.items()}
@@ -364,10 +362,7 @@ def noise(f: Callable[[Array], Array], x: Array, eps: float) -> float:
     smooth function stay below eps. Their median disregards a single kink.
     """
     direction = np.random.default_rng(0).uniform(0.5, 1.5, x.size) * np.where(x, np.abs(x), largest(x) or 1.0)
-    found, apart = 0.0, 100 * eps
-    while apart**4 <= eps / 100:
-        values = np.array([f(x + apart * k * direction)[0] for k in range(13)], dtype=float)
-        if np.isfinite(values).all():
-            found = max(found, float(np.median(np.abs(np.diff(values, 4)))) / 2)
-        apart *= 30
-    return found
+    distances = [apart for k in range(9) if (apart := 100 * eps * 30**k) ** 4 <= eps / 100]
+    values = np.array([[f(x + apart * k * direction)[0] for k in range(13)] for apart in distances], dtype=float)
+    scatter = np.median(np.abs(np.diff(values, 4)), axis=1)
+    return float(np.max(scatter, initial=0, where=np.isfinite(scatter))) / 2

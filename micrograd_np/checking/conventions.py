@@ -51,8 +51,7 @@ def factor_name(factor: float, sizes: Sizes) -> str | None:
     )
     if text is None:
         return None
-    less = {f"({count}-1)": str(count - 1) for count in sizes if count - 1 in sizes}  # then it may be that size
-    text = ONE_LESS.sub(lambda found: less.get(found[0], found[0]), text)
+    text = ONE_LESS.sub(lambda less: str(n) if (n := int(less[1]) - 1) in sizes else less[0], text)  # it may be a size
     reasons = "; ".join(
         f"{count} is {places}" for count, places in sizes.items() if str(count) in NUMBERS.findall(text)
     )

@@ -97,10 +97,9 @@ def judge(case: Case, numeric: bool, strict: bool | None) -> VerifyReport:
     sizes = {**case.sizes, **sizes_of(recording, name)}
     found = examine(rows, recording, close, sizes, name, case.factor)
     report = VerifyReport(found, sizes, [], numeric, case.faults, case.notes, case.unrecorded, case.factor)
-    if report.faults:
-        for finding in found.findings:  # a backward pass that updates weights on its way is not linear either
-            if updates := [cause for cause in finding.causes if cause.kind == "after the update"]:
-                finding.causes, report.faults = updates, []
+    for finding in found.findings if report.faults else ():  # a backward pass that updates weights is not linear, too
+        if updates := [cause for cause in finding.causes if cause.kind == "after the update"]:
+            finding.causes, report.faults = updates, []
     kinked = recording.kinks.count() if recording.kinks else case.kinked
     if found.findings and any(kinked):
         return off_the_kinks(report, recording, case, kinked, numeric, strict)
