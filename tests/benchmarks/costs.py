@@ -17,6 +17,7 @@ from typing import Any
 from . import models
 
 LENGTHS = [10**3, 10**4, 10**5, 10**6]
+BEGINNING = 3  # calls of a compiled function: one runs plain, one is traced, one compares the program with it
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def growth(on: bool) -> float:
 
 def peak_bytes(step: Callable[[], Any]) -> int:
     """The most bytes that a step holds beyond those before it; NumPy reports its arrays to tracemalloc."""
-    for _ in range(3):
+    for _ in range(BEGINNING + 1):
         step()
     tracemalloc.start()
     try:
@@ -84,18 +85,17 @@ def torch_peak_bytes(step: Callable[[], Any]) -> int:
 
 
 def milliseconds_to_compile() -> float:
-    """From the call of `compile` to the end of the first step of the MLP, less a plain step; the median of five."""
+    """Cost of the first three calls of the compiled MLP, less three plain steps; the median of five."""
     from micrograd_np import compile
 
     plain = models.training(models.mlp, models.ours())
     usual, first = [], []
     for _ in range(5):
-        start = process_time()
-        plain()
-        usual.append(process_time() - start)
-        start = process_time()
-        compile(plain)()
-        first.append(process_time() - start)
+        for times, step in ((usual, plain), (first, compile(plain))):
+            start = process_time()
+            for _ in range(BEGINNING):
+                step()
+            times.append(process_time() - start)
     return 1e3 * (statistics.median(first) - statistics.median(usual))
 
 
