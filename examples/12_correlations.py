@@ -1,7 +1,7 @@
-"""What the hidden layer is for: the article's table, before and after training.
+"""The hidden layer at work: the article's table, before and after training.
 
-No input column of xor tells anything about the output: each correlates with it by 0. Hidden units do, a little and by
-chance, before anything is learned; training makes more of that, for it is all that the last layer has to go on.
+In xor, no input column says anything about the output: each has a correlation of 0 with it. The hidden units have a small
+one before training, by chance. Training makes it larger, because the last layer sees nothing but the hidden units.
 """
 
 import numpy as np

@@ -25,7 +25,7 @@ def bell(x, centre):
 
 
 class Bells(nn.Module):
-    """How near each x is to each of some centres, which it learns."""
+    """Nearness of each x to each of some centres, which are learned."""
 
     def __init__(self, count, rng):
         self.centres = nn.Parameter(rng.uniform(-4, 4, count))
