@@ -1,7 +1,7 @@
 """The hidden layer at work: the article's table, before and after training.
 
-In xor, no input column says anything about the output: each has a correlation of 0 with it. The hidden units have a small
-one before training, by chance. Training makes it larger, because the last layer sees nothing but the hidden units.
+In xor, no input column says anything about the output: each has a correlation of 0 with it. The hidden units have a
+small one before training, by chance. Training makes it larger, because the last layer sees only the hidden units.
 """
 
 import numpy as np
