@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
+from .changes import PROVEN, Change
 from .claims import GIVEN, RIGHT, WRONG, Closeness, Row, check_finite, differ, fit_shape, in_backward_order
 from .conventions import Convention, Sizes, factor_name, mark, odd_rows, open_factors, plausible, rounded
 from .kinks import Kinks, best_choice, least_squares_choice
-from .places import PLACES, PROVEN, Change, Hypothesis, hypotheses
+from .places import PLACES, Hypothesis, hypotheses
 from .replay import Recording, is_one_array
 from .suspicion import Suspicion, values_of
 

@@ -1,0 +1,198 @@
+"""Places at gradients: one of an array, of its columns or samples, or the row given by hand itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from ..core.tensor import Tensor
+from .changes import MOST_SAMPLES, PRODUCTS, PROVEN, Change, Formula, Site, at_edge, gradient, sent
+from .claims import Closeness, parallel
+from .conventions import named_factors
+from .suspicion import Edge, Suspicion
+
+Array = Any
+
+
+# Gradients.
+
+
+def at_gradient(x: Tensor, g: Array, at: Suspicion, **names: Any) -> Site:
+    return Site({"g": g, **names}, {"x": at.called(x)}, gradient(x, g))
+
+
+def gradients(at: Suspicion, least: int = 1) -> Iterator[Site]:
+    for x in at.places:
+        g = at.gradient(x)
+        if g.any() and g.size >= least:
+            yield at_gradient(x, g, at)
+
+
+def arrays(at: Suspicion) -> Iterator[Site]:
+    return gradients(at, 2)
+
+
+def axes(at: Suspicion) -> Iterator[Site]:
+    for site in arrays(at):
+        g = site.names["g"]
+        for k in range(g.ndim):
+            if g.shape[k] > 1:
+                yield Site({"g": g, "k": k}, {**site.words, "k": str(k)}, site.change)
+
+
+def orders(at: Suspicion) -> Iterator[Site]:
+    for site in arrays(at):
+        g = site.names["g"]
+        for o in permutations(range(g.ndim)) if g.ndim <= 4 else ():
+            if o != tuple(range(g.ndim)):
+                turned = "is transposed" if g.ndim == 2 else f"has its axes in the order {o}"
+                yield Site({"g": g, "o": o}, {**site.words, "o": str(o), "turned": turned}, site.change)
+
+
+def columns(at: Suspicion) -> Iterator[Site]:
+    """Yield gradients whose blocks of columns may be in another order, as those of the gates of an LSTM."""
+    for site in arrays(at):
+        g = site.names["g"]
+        for k in {g.ndim - 1, 0}:
+            for m in (2, 3, 4):
+                for o in permutations(range(m)) if not g.shape[k] % m and g.shape[k] >= 2 * m else ():
+                    if o != tuple(range(m)):
+                        words = {**site.words, "m": str(m), "k": str(k), "o": ", ".join(map(str, o))}
+                        yield Site({"g": g, "k": k, "o": o}, words, site.change)
+
+
+def batches(at: Suspicion) -> Iterator[Site]:
+    """Yield gradients that are made of samples, along axis 0; the formula gives each sample's weight."""
+    for x in at.places:
+        g = at.gradient(x)
+        if x._parents and g.any() and g.ndim and 1 < g.shape[0] <= MOST_SAMPLES:  # a leaf's axis 0 is no batch
+            yield of_samples(len(g), f"the gradient of {at.called(x)} comes from", "", weighted(gradient(x, g), g))
+    for edge in at.edges:
+        node = edge.node
+        product = node.op in PRODUCTS and node.ndim == 2 and edge.position == 1 and edge.values[0].ndim == 2
+        summed = node.op.broadcasts and edge.x.shape != node.shape and math.prod(node.shape[1:]) == edge.x.size
+        if (product or (summed and node.op not in PRODUCTS)) and 1 < node.shape[0] <= MOST_SAMPLES:
+            where = at_edge(edge, at, sent(edge)).words["where"]
+            yield of_samples(len(node), "what counts is", f", in {where}", weighted_rule(edge))
+
+
+def of_samples(n: int, what: str, where: str, change: Callable[[Formula], Change]) -> Site:
+    return Site({"i": np.arange(n), "n": n}, {"what": what, "where": where}, change)
+
+
+def weighted(change: Callable[[Formula], Change], g: Array) -> Callable[[Formula], Change]:
+    return lambda formula: change(lambda: by_sample(g, formula()))
+
+
+def weighted_rule(edge: Edge) -> Callable[[Formula], Change]:
+    return lambda formula: Change(
+        rules={edge.node: {edge.position: lambda g: edge.pull(by_sample(g, formula()))}},
+    )
+
+
+def by_sample(g: Array, weights: Array) -> Array:
+    return g * np.reshape(weights, (-1, *[1] * (g.ndim - 1)))
+
+
+def samples(at: Suspicion) -> Iterator[Site]:
+    for site in batches(at):
+        for j in range(site.names["n"]):
+            yield Site({"i": site.names["i"], "j": j}, {**site.words, "j": str(j)}, site.change)
+
+
+def factors(at: Suspicion) -> Iterator[Site]:
+    """Yield the usual factors and the program's constants, for rows with too few numbers to fit a factor."""
+    if at.row.hand.size >= PROVEN:
+        return
+    usual = dict.fromkeys([*named_factors(at.sizes), *(f for c in at.constants for f in (c, 1 / c))])
+    for site in gradients(at):
+        for f in (sign * factor for factor in usual for sign in (1, -1)):
+            if f not in (1, -1):
+                yield Site({**site.names, "f": f}, {**site.words, "f": at.factor_text(f)}, site.change)
+
+
+def cross_entropies(at: Suspicion) -> Iterator[Site]:
+    """Yield the values whose gradient is p - y, up to a factor: a softmax with its loss."""
+    for x in at.places:
+        g = at.gradient(x)
+        for axis in (-1, 0)[: g.ndim]:
+            logits, turned = np.moveaxis(x._data, axis, -1), np.moveaxis(g, axis, -1)
+            if logits.shape[-1] < 2:
+                continue
+            p = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
+            p /= np.sum(p, axis=-1, keepdims=True)
+            factor, y = next(((f, p - turned / f) for f in one_hot_factors(turned, p)), (0.0, p))
+            if factor:
+                labels = np.broadcast_to(np.any(y > 0.5, axis=0), y.shape)
+                first = np.where(np.arange(len(y)).reshape(-1, *[1] * (y.ndim - 1)) == 0, labels, 0)
+                names = {"p": p, "y": y, "logits": logits, "columns": labels, "first": first}
+                change = partial(turned_back, x, g, factor, axis)
+                words = {"x": at.called(x)}
+                line = x._created_at, x.shape
+                yield Site(names, words, change, line, {"x": f"{words['x']} and its like"})
+                break
+
+
+def turned_back(x: Tensor, g: Array, factor: float, axis: int, formula: Formula) -> Change:
+    return Change({x: np.moveaxis(factor * formula(), -1, axis) - g})
+
+
+def one_hot_factors(g: Array, p: Array) -> Iterator[float]:
+    """Yield factors for which p - g/factor is one-hot: in g, only the right class has the other sign."""
+    rows, chances = g.reshape(-1, g.shape[-1]), p.reshape(-1, g.shape[-1])
+    every = np.arange(len(rows))
+    for right in (rows.argmin(axis=-1), rows.argmax(axis=-1)):
+        factor = float(np.median(rows[every, right] / (chances[every, right] - 1)))
+        if np.isfinite(factor) and factor:
+            y = p - g / factor
+            if np.allclose(y.sum(axis=-1), 1, atol=1e-6) and np.all(y > -1e-6) and np.all(y < 1 + 1e-6):
+                yield factor
+
+
+# The row itself.
+
+
+def rows(at: Suspicion) -> Iterator[Site]:
+    x, r, h = at.row.tensor, at.row.expected, at.hand
+    words = {"x": at.row.label, "limit": f"{np.max(np.abs(h), initial=0):g}"}
+    yield Site({"r": r, "h": h, "v": x._data}, words, gradient(x, r))
+
+
+def other_rows(at: Suspicion) -> Iterator[Site]:
+    for other, g in at.elsewhere:
+        yield Site({"w": g}, {"x": at.row.label, "w": at.called(other)}, gradient(at.row.tensor, at.row.expected))
+
+
+def added_values(at: Suspicion) -> Iterator[Site]:
+    x, r = at.row.tensor, at.row.expected
+    for name, w in at.like(r.shape, but=x._data):
+        if not parallel(
+            w, r, Closeness(1e-6, 1e-6)
+        ):  # a multiple of the gradient that is added to the gradient is a scale
+            yield Site({"r": r, "w": w}, {"x": at.row.label, "w": name}, gradient(x, r))
+
+
+def own_factors(at: Suspicion) -> Iterator[Site]:
+    """Yield the factors of the row's own rows and columns."""
+    x, r, h = at.row.tensor, at.row.expected, at.hand
+    for axis in range(r.ndim):
+        others = tuple(a for a in range(r.ndim) if a != axis)
+        square = np.sum(r**2, axis=others, keepdims=True)
+        f = np.where(square, np.sum(h * r, axis=others, keepdims=True), 1) / np.where(square, square, 1)
+        flat = f.ravel()
+        counts = 1 / flat
+        divides = np.all(flat > 0) and np.allclose(counts, np.round(counts), 1e-6) and np.ptp(np.round(flat, 6)) > 0
+        off = np.flatnonzero(~np.isclose(flat, 1, 1e-6))
+        one = 0 < len(off) < len(flat) and len({f"{k:.6g}" for k in flat[off]}) == 1
+        zeros, few = one and not h.take(off, axis).any(), one and len(off) <= len(flat) // 2
+        listed = [f"1/{k:.0f}" for k in counts[:6]] + ["..."] * (len(flat) > 6)
+        part = "entry" if r.ndim == 1 else ("row", "column")[axis] if r.ndim == 2 else f"index of axis {axis}:"
+        words = {"x": at.row.label, "part": part, "listed": ", ".join(listed), "which": ", ".join(map(str, off))}
+        words["times"] = f"{flat[off[0]]:.4g}" if len(off) else ""
+        names = {"zeros": zeros, "divides": divides and r.ndim > 1, "few": few and r.size > r.shape[axis]}
+        yield Site({"r": r, "f": f, **names}, words, gradient(x, r))
