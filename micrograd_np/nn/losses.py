@@ -9,11 +9,11 @@ import numpy as np
 from ..core.context import tracing
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..ops import losses as rows
+from ..ops.dense import log_sigmoid
 from ..ops.half import in_single
 from ..ops.losses import REDUCTIONS, log_softmax, one_hot
 from ..ops.losses import binary_cross_entropy as entry_losses
 from ..ops.losses import cross_entropy as plain_cross_entropy
-from ..ops.nn import log_sigmoid
 from ..ops.primitive import Primitive, as_array
 from .validation import validate
 
