@@ -94,7 +94,7 @@ NAMED = ["np.linalg.slogdet(x)", "np.linalg.eigh(x)", "np.linalg.svd(x)", "np.li
 def test_outputs_have_numpys_names(call):
     theirs = function(call)(W)
     ours = function(call)(mg.Tensor(W, requires_grad=True))
-    assert ours._fields == theirs._fields
+    assert type(ours) is type(theirs)
     for z, expected in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(z.data, expected)
 
