@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from ..core.errors import ArgumentError
 from .elementwise import divisor, exp_share, ratio, without_inf
 from .half import in_single
-from .primitive import Bound, Primitive, as_array, example
+from .primitive import Bound, Primitive, as_array, example, remembered
 from .primitive import Drawn as D
 
 
@@ -23,14 +23,17 @@ def scalar_axis(a: Any, axis: Any) -> Any:
     return None if axis in (0, -1) else normalize_axis_tuple(axis, 0)
 
 
+@remembered
 def over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
     return (a,), {"axis": scalar_axis(a, axis), "keepdims": keepdims}
 
 
+@remembered
 def mean_over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
     return (a,), {"axis": axis, "keepdims": keepdims}
 
 
+@remembered
 def over_free(
     a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, correction: float | None = None
 ) -> Bound:
@@ -143,11 +146,19 @@ CASES = [
     example(D()),
 ]
 
+
 # Sums and averages.
+def _sum(a: Any, axis: Any, keepdims: bool) -> Any:
+    """np.sum, but for arrays without the steps that it takes before its ufunc, a microsecond of Python."""
+    reduce: Any = np.add.reduce
+    return reduce(a, axis, None, None, keepdims) if type(a) is np.ndarray else np.sum(a, axis, keepdims=keepdims)
+
+
 sum = Primitive(
     np.sum,
     lambda g, z, x, axis, keepdims: np.broadcast_to(expand_reduced(g, axis, keepdims), x.shape),
     bind=over,
+    kernel=_sum,
     extended=with_initial(np.sum, np.add, 0),
     examples=CASES,
     onnx="ReduceSum",
