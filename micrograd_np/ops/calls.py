@@ -65,7 +65,8 @@ def binary(op: Any) -> Callable[..., Any]:
                 loose = 1
         elif isinstance(y, Tensor):
             left = x = x if type(x) is ndarray else op.coerce_operand(x)
-            loose = 1
+            if hasattr(x, "dtype"):  # not a Python number
+                loose = 1
         else:
             return op.bind_and_apply(x, y)
         if isinstance(y, Tensor):
@@ -76,7 +77,8 @@ def binary(op: Any) -> Callable[..., Any]:
                 loose += 2
         else:
             right = y = y if type(y) is ndarray else op.coerce_operand(y)
-            loose += 2
+            if hasattr(y, "dtype"):
+                loose += 2
         try:
             z = op.kernel(left, right)
         except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import math
 from typing import Any
 
@@ -148,6 +149,7 @@ CASES = [
 
 
 # Sums and averages.
+@functools.wraps(np.sum)  # programs print what it wraps
 def _sum(a: Any, axis: Any, keepdims: bool) -> Any:
     """np.sum, but for arrays without the steps that it takes before its ufunc, a microsecond of Python."""
     reduce: Any = np.add.reduce
