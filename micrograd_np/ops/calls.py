@@ -1,4 +1,4 @@
-"""How rows are called: one function for each kind of signature, which binds the arguments and runs the op.
+"""The functions that a call of a row runs, one for each kind of signature: each binds the arguments and runs the op.
 
 They are the innermost loop of all that a user writes, so each does only what its signature needs. All of them give what
 `bind` and `apply` would give, and `apply` is what one should read first.
