@@ -2,6 +2,7 @@
 
 import ast
 from collections import Counter, defaultdict
+from pathlib import Path
 
 from tests.house import DOCUMENTED, PACKAGE, code_lines, parsed
 
@@ -92,7 +93,7 @@ def test_a_comparison_of_names_is_seen():
 def test_a_docstring_begins_with_a_verb_or_a_noun():
     first = [
         (ast.get_docstring(x) or "").split(" ")[0]
-        for path in FILES_OF
+        for path in (*FILES_OF, *Path(__file__).parent.rglob("*.py"))
         for x in ast.walk(parsed(path))
         if isinstance(x, DOCUMENTED)
     ]

@@ -43,7 +43,7 @@ def test_every_row_is_drawn_and_the_parts_add_up_to_the_gradient(case):
 
 
 def fixed():
-    """Those whose shapes a program knows: an index of booleans is refused, which is tested beside the sources."""
+    """The cases whose shapes a program knows: an index of booleans is refused, which is tested beside the sources."""
     return [case for case in plain() if case.name not in ("getitem-4", "getitem-6")]
 
 

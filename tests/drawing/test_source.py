@@ -38,7 +38,7 @@ def network(X, syn0, syn1, y):
 
 
 def run(source, *args):
-    """What the function of a source gives."""
+    """The result of the function of a source."""
     names = {}
     exec(source, names)
     return names[ast.parse(source).body[-1].name](*args)

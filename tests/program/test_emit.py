@@ -1,4 +1,4 @@
-"""How a compiled program puts it makes no difference to a bit, whatever the arrays' dtype, order and size."""
+"""The text of a compiled program changes no bit, whatever the arrays' dtype, order and size."""
 
 import numpy as np
 import pytest
