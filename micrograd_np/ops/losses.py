@@ -291,14 +291,14 @@ def entrywise(
     rule: Callable[..., Any],
     rule_of_target: Callable[..., Any],
     kernel: Callable[..., Any] | None = None,
-    target: Any = D(3, 4),
+    target: Any = None,
     domain: tuple[float, float] = (-2.0, 2.0),
     **more: Any,
 ) -> Any:
     """A row from the loss of an entry and the rules for it.
 
-    `kernel` is the loss of arrays, where that is another function. Examples have `target`, and `more`, which are the
-    row's parameters.
+    `kernel` is the loss of arrays, where that is another function. Its examples have the parameters `more` and, with a
+    reduction, the `target`.
     """
     of_arrays = kernel or loss
 
@@ -325,7 +325,7 @@ def entrywise(
         single=True,
         domain=domain,
         examples=[
-            example(D(3, 4), D(3, 4) if reduction == "none" else target, reduction=reduction, **more)
+            example(D(3, 4), D(3, 4) if target is None or reduction == "none" else target, reduction=reduction, **more)
             for reduction in REDUCTIONS
         ],
     )
