@@ -10,21 +10,21 @@ import numpy as np
 from . import (
     conv,
     decompositions,
-    einsum,
+    dense,
     elementwise,
     identity,
     indexing,
     joining,
+    layers,
     linalg,
     losses,
-    nn,
     pooling,
     primitive,
     products,
-    recurrent,
     reductions,
     shape,
     statistics,
+    windows,
 )
 from .primitive import Primitive
 
@@ -32,8 +32,8 @@ TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-ROOMS = [identity, elementwise, reductions, statistics, products, einsum, linalg, decompositions, shape, indexing]
-ROOMS += [joining, nn, losses, pooling, conv, recurrent]
+ROOMS = [identity, elementwise, reductions, statistics, products, linalg, decompositions, shape, indexing]
+ROOMS += [joining, dense, layers, losses, windows, pooling, conv]
 
 for room in ROOMS:
     for name, row in vars(room).items():

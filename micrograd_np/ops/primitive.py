@@ -120,6 +120,11 @@ def remembered(bind: Callable[..., Bound]) -> Callable[..., Bound]:
     return bind
 
 
+def as_given(*arrays: Any, **params: Any) -> Bound:
+    """The `bind` of a row that users do not call: arrays by position, parameters by name, checked by its callers."""
+    return arrays, params
+
+
 def user_of(frame: FrameType) -> tuple[str, int]:
     """Return the place where a row is made: the file, and the first line of the statement in its module."""
     while frame.f_code.co_name == "__init__" and frame.f_back:
