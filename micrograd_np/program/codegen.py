@@ -134,7 +134,7 @@ class Plan:
     def takes_out(self, step: Step) -> bool:
         """Return True if the step's function takes `out=`."""
         op, value = step.op, step.output
-        if not value.shape or draws(op) or self.read_in_place(value):
+        if not value.shape or self.read_in_place(value):
             return False
         if isinstance(op.kernel, np.ufunc) and op.kernel.signature is None:
             return True
