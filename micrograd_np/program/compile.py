@@ -17,10 +17,10 @@ from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
 from ..core.versions import next_id
-from .arguments import Guard, met
-from .execution import MISFIT, Left, Runner, as_type, check_same, misfit, mode
-from .guards import Names, Outside, TooMuch
+from .execution import Left, Runner, as_type, check_same, met
+from .guards import MISFIT, Guard, Names, misfit
 from .ir import Steps
+from .outside import Outside, TooMuch
 from .record import record, wants_gradient
 from .trace import TraceError, memory_owner
 
@@ -208,12 +208,9 @@ class Kind:
     """Calls whose arguments are of the same kind: what the function returns to them, and its programs."""
 
     def __init__(self, args: Any, kwargs: Any) -> None:
-        names = Names({"context": CURRENT.get})
+        names = Names()
         guard = Guard(args, kwargs, names)
-        conditions = " and ".join(dict.fromkeys([mode(names), *guard.conditions]))
-        lines = ["    def fits(args, kwargs):", "        try:", f"            return {conditions}"]
-        lines += ["        except (KeyError, IndexError, AttributeError):", "            return False"]
-        self.fits = names.function(lines, "fits")
+        self.call = names.function("call(args, kwargs)", guard.conditions, ["return None"])
         self.floats = {i: guard.leaves[i] for i in guard.floats}  # as they were at the first call
         self.paths = guard.paths
         self.moving: set[int] = set()  # the floats that were others since
@@ -224,6 +221,9 @@ class Kind:
         self.settled = False  # whether the last call ran as it is
         self.changed = 0  # how often a trace changed what it reads
         self.other: Steps | None = None  # a program that gave other bits
+
+    def fits(self, args: Any, kwargs: Any) -> bool:
+        return self.call(args, kwargs) is not MISFIT
 
     def serving(self, args: Any, kwargs: Any) -> Runner | None:
         """The program for a call, moved to the front."""

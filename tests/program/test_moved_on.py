@@ -12,8 +12,8 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import nn
-from micrograd_np.program import guards
-from micrograd_np.program.guards import Outside
+from micrograd_np.program import outside as walk
+from micrograd_np.program.outside import Outside
 
 from .bits import call_often
 
@@ -141,7 +141,7 @@ def test_a_tensor_that_is_kept_at_its_first_use_is_read_at_each_call():
 
 
 def test_what_is_too_much_to_be_looked_at_runs_as_it_is_after_a_warning(monkeypatch):
-    monkeypatch.setattr(guards, "MOST", 100)
+    monkeypatch.setattr(walk, "MOST", 100)
     many = [{"k": float(i)} for i in range(99)]
     scaled = mg.compile(lambda x: x * many[0]["k"])
     scaled(X)

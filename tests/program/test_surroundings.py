@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.program.guards import Names, Outside
+from micrograd_np.program.outside import Outside
 
 from .bits import call_often
 
@@ -291,5 +291,5 @@ def test_a_class_method_may_make_objects():
 def test_data_that_a_function_does_not_ask_for_is_not_read_at_each_call():
     trainer = Trainer()
     for f, looked in ((trainer.step, False), (trainer.mean, True)):
-        texts = [edge.text(Names()) for edge in Outside(f, []).edges if edge.path.endswith(".images")]
+        texts = [edge.text for edge in Outside(f, []).edges if edge.path.endswith(".images")]
         assert any("tobytes" in text for text in texts) is looked
