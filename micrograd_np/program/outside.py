@@ -56,6 +56,7 @@ class Edge(NamedTuple):
 
     path: str
     text: str
+    numbers: bool = False  # of an array: a traced run notices by itself that they are written to
 
 
 class Place(NamedTuple):
@@ -175,9 +176,11 @@ class Outside:
             elif not self.hidden[name]:
                 self.hidden[name] += found
 
-    def first_changed(self) -> str | None:
-        """The path of something that is not what it was."""
+    def first_changed(self, numbers: bool = True) -> str | None:
+        """The path of something that is not what it was; the numbers in arrays may be left out."""
         for edge in self.edges:
+            if edge.numbers and not numbers:
+                continue
             try:
                 holds = eval(edge.text, self.names.scope)
             except Exception:
@@ -294,7 +297,7 @@ def of_array(walk: Outside, place: Place) -> Found:
         walk.refuse_size(f"{path} {x.shape} {x.dtype} is an array of more than {LARGE // 1024} kB")
     else:
         yield gives(walk, path, "{}.shape", x, x.shape)
-        yield gives(walk, path, "{}.tobytes()", x, x.tobytes())
+        yield gives(walk, path, "{}.tobytes()", x, x.tobytes())._replace(numbers=True)
 
 
 def of_bytes(walk: Outside, place: Place) -> Found:
