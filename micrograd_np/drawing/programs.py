@@ -14,8 +14,8 @@ from ..core.errors import UsageError
 from ..core.tensor import Tensor, constant
 from ..expressions.phrases import Phrase, short
 from ..program import Program
-from ..program.guards import Outside
 from ..program.ir import CONSTANT, Value
+from ..program.outside import Outside
 from ..program.record import record
 from ..program.source import Source
 from ..program.trace import TraceError
