@@ -45,7 +45,7 @@ def names():
 
 
 def instance(owner, names):
-    return {**OWNERS, "Tensor": names["x"], "Module": names["model"]}[owner]
+    return {**OWNERS, "Tensor": names["x"], "Module": names["model"], "Picture": mg.draw(names["loss"])}[owner]
 
 
 def with_leaves(code, names):
