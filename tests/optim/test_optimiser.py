@@ -133,8 +133,9 @@ def test_a_state_that_does_not_fit_changes_nothing_and_says_all():
     assert optimiser.lr == 0.5
 
 
-def test_groups_have_options_of_their_own():
-    a, b = nn.Parameter([1.0]), nn.Parameter([1.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_groups_have_options_of_their_own(dtype):
+    a, b = nn.Parameter([1.0], dtype=dtype), nn.Parameter([1.0], dtype=dtype)
     optimiser = optim.SGD([{"params": [a], "lr": 1.0}, {"params": [("bias", b)]}], lr=0.1)
     a.grad = b.grad = [1.0]
     optimiser.step()
@@ -327,6 +328,16 @@ def test_a_state_that_is_replaced_is_the_one_that_steps_change():
     assert np.array_equal(mine.data, [3.0, 5.0])
     assert np.array_equal(q.data, [-3.0, -4.0])
     assert np.array_equal(optimiser.state[0]["velocity"].data, [1.5])
+
+
+def test_a_state_in_another_order_than_its_parameter():
+    p = nn.Parameter(np.ones((100, 90), order="F"))
+    optimiser = optim.SGD([p], lr=1.0, momentum=0.5)
+    mine = optimiser.state[0]["velocity"] = mg.Tensor(np.ones((100, 90)))
+    p.grad = np.ones((100, 90))
+    optimiser.step()
+    assert np.all(mine.data == 1.5)
+    assert np.all(p.data == -0.5)
 
 
 def test_a_shallow_copy_shares_its_states():
