@@ -86,7 +86,8 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     >>> huber_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
     array([0.125, 2.5  ])
     """
-    validate("huber_loss", delta=delta)
+    if type(delta) is not float or not 0 < delta < np.inf:
+        validate("huber_loss", delta=delta)
     return rows.huber_loss(prediction, target, reduction, delta=delta)
 
 
