@@ -263,11 +263,9 @@ def check_output_padding(owner: str, output_padding: Sizes, stride: Sizes, dilat
         )
 
 
-def conv_transpose(
-    name: str, axes: int, x: Any, weight: Any, bias: Any, output_padding: Any, groups: int, **given: Any
-) -> Any:
+def conv_transpose(axes: int, x: Any, weight: Any, bias: Any, output_padding: Any, groups: int, **given: Any) -> Any:
     """A transposed convolution: each entry of x times the kernel, added where the kernels overlap."""
-    x, weight = as_array(x), as_array(weight)
+    name, x, weight = f"conv_transpose{axes}d", as_array(x), as_array(weight)
     check_kernel_axes(name, axes, x, weight)
     check_channels(x, weight.shape[0], weight, groups)
     how = each_axis(axes, **given)
@@ -315,8 +313,7 @@ def conv_transpose1d(
     >>> conv_transpose1d([[[1.0, 2.0]]], [[[1.0, 10.0, 100.0]]], stride=2)
     array([[[  1.,  10., 102.,  20., 200.]]])
     """
-    moves = {"stride": stride, "padding": padding, "dilation": dilation}
-    return conv_transpose("conv_transpose1d", 1, x, weight, bias, output_padding, groups, **moves)
+    return conv_transpose(1, x, weight, bias, output_padding, groups, stride=stride, padding=padding, dilation=dilation)
 
 
 @implements()
@@ -347,5 +344,4 @@ def conv_transpose2d(
     array([[[[1., 2., 1.],
              [1., 2., 1.]]]])
     """
-    moves = {"stride": stride, "padding": padding, "dilation": dilation}
-    return conv_transpose("conv_transpose2d", 2, x, weight, bias, output_padding, groups, **moves)
+    return conv_transpose(2, x, weight, bias, output_padding, groups, stride=stride, padding=padding, dilation=dilation)
