@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import math
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from ..core.errors import ArgumentError
 from .elementwise import divisor, ratio
 from .half import in_single
-from .primitive import Bound, Elementwise, NonDifferentiable, Primitive, as_array, as_given, example
+from .primitive import Bound, Elementwise, NonDifferentiable, Primitive, as_array, as_given, example, remembered
 from .primitive import Drawn as D
 
 
@@ -23,14 +24,17 @@ def scalar_axis(a: Any, axis: Any) -> Any:
     return None if axis in (0, -1) else normalize_axis_tuple(axis, 0)
 
 
+@remembered
 def over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
     return (a,), {"axis": scalar_axis(a, axis), "keepdims": keepdims}
 
 
+@remembered
 def mean_over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
     return (a,), {"axis": axis, "keepdims": keepdims}
 
 
+@remembered
 def over_free(
     a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, correction: float | None = None
 ) -> Bound:
@@ -144,10 +148,18 @@ CASES = [
 ]
 
 
-def reduction(function: Any, rule: Any, by: np.ufunc, identity: float | None, **facts: Any) -> Primitive:
+def reduction(function: Any, rule: Any, by: Any, identity: float | None, **facts: Any) -> Primitive:
     """A row for the reduction by a ufunc, from its identity on if it has one."""
+
+    @functools.wraps(function)  # programs print what it wraps
+    def kernel(a: Any, axis: Any, keepdims: bool) -> Any:
+        """Call the ufunc itself for arrays: NumPy's function spends a microsecond of Python before it does."""
+        if type(a) is np.ndarray:
+            return by.reduce(a, axis, None, None, keepdims)
+        return function(a, axis=axis, keepdims=keepdims)
+
     extended = with_initial(function, by, identity)
-    return Primitive(function, rule, bind=over, extended=extended, examples=CASES, reduction=by, **facts)
+    return Primitive(function, rule, bind=over, kernel=kernel, extended=extended, examples=CASES, reduction=by, **facts)
 
 
 # Sums and averages.
