@@ -43,10 +43,14 @@ class Unit:
         Which of the optimiser's parameters these are.
     parameters, states : list
         The parameters, and their states.
+    buffers : dict
+        Arrays for intermediate results, by purpose and dtype, which all units of an optimiser share.
     """
 
-    def __init__(self, group: Group, numbers: list[int], parameters: list[Tensor], states: list[State]) -> None:
-        self.group, self.numbers, self.states = group, numbers, states
+    def __init__(
+        self, group: Group, numbers: list[int], parameters: list[Tensor], states: list[State], buffers: dict[Any, Any]
+    ) -> None:
+        self.group, self.numbers, self.states, self.buffers = group, numbers, states, buffers
         self.arrays = [p._data for p in parameters]
         self.memories = [memory_of(x) for x in (*parameters, *(x for state in states for x in state.values()))]
         dtype = self.arrays[0].dtype
@@ -62,6 +66,12 @@ class Unit:
         (self.p,) = self.arrays
         self.state = {name: x._data for name, x in self.states[0].items()}
         self.scratch = np.empty_like(self.p, self.precision) if self.p.size <= JOINED else None
+
+    def buffer(self, purpose: str, dtype: Any, size: int) -> Any:
+        """Return the first entries of a buffer: what is used again is still in the cache."""
+        if (purpose, dtype) not in self.buffers:
+            self.buffers[purpose, dtype] = np.empty_like(self.arrays[0], dtype, shape=(JOINED,))
+        return self.buffers[purpose, dtype][:size]
 
     def state_arrays(self) -> list[Any]:
         return [x._data for state in self.states for x in state.values()]
@@ -94,7 +104,7 @@ class Blocks(Unit):
     def prepare(self) -> None:
         (p,) = self.arrays
         self.order = "C" if p.flags.c_contiguous else "F"
-        self.scratch = np.empty_like(p, self.precision, shape=(JOINED,))
+        self.scratch = self.buffer("scratch", self.precision, JOINED)
         state = {name: x._data for name, x in self.states[0].items()}
         whole = {name: x.ravel(self.order) for name, x in state.items() if x.shape == p.shape}
         self.counts = {name: x for name, x in state.items() if x.shape != p.shape}
@@ -125,9 +135,10 @@ class Joined(Unit):
     def prepare(self) -> None:
         self.sizes = [x.size for x in self.arrays]
         self.starts = [0, *accumulate(self.sizes[:-1])]
-        first, shape = self.arrays[0], (sum(self.sizes),)
-        self.p = np.empty_like(first, shape=shape)
-        self.g, self.scratch = (np.empty_like(first, self.precision, shape=shape) for _ in range(2))
+        count = sum(self.sizes)
+        self.p = self.buffer("parameters", self.arrays[0].dtype, count)
+        self.g = np.empty_like(self.p, self.precision)
+        self.scratch = self.buffer("scratch", self.precision, count)
         self.parameters = list(zip(parts(self.p, self.arrays), self.arrays, strict=True))
         self.gradients = list(zip(parts(self.g, self.arrays), self.numbers, strict=True))
         self.state = {}
@@ -138,7 +149,7 @@ class Joined(Unit):
             entries = np.concatenate(held, axis=None)
             for state, part in zip(self.states, parts(entries, held), strict=True):
                 state[name]._data = part
-            self.before.append((entries, np.empty_like(entries)))
+            self.before.append((entries, self.buffer(name, entries.dtype, entries.size)))
             is_count = any(x.shape != p.shape for x, p in zip(held, self.arrays, strict=True))
             if is_count:
                 self.counts[name] = entries
@@ -220,7 +231,7 @@ class Optimiser:
     _optional_when_zero: ClassVar[tuple[str, ...]] = ()
     _ranges: ClassVar[dict[str, Kind]] = dict.fromkeys(("lr", "momentum", "weight_decay", "eps"), NONNEGATIVE)
     # Made of the others: no guard of a program looks at them.
-    _unguarded = ("_units", "_names", "_parameters", "_scratch")
+    _unguarded = ("_units", "_names", "_parameters", "_scratch", "_buffers")
 
     # True where update treats each entry on its own, so that small parameters may be given to it as one array. A state
     # is then of the parameter's shape, or one number, such as a count of steps.
@@ -232,6 +243,7 @@ class Optimiser:
         self._parameters: list[Tensor] = []
         self._names: list[str | None] = []
         self._units: dict[tuple[int, ...], list[Unit]] = {}  # by the numbers of parameters without a gradient
+        self._buffers: dict[Any, Any] = {}
         self._scratch: Any = None  # for intermediate results of an update, shaped as p; None while a program is traced
         for given in grouped(type(self).__name__, params):
             unknown = given.keys() - options.keys() - {"params"}
@@ -266,7 +278,7 @@ class Optimiser:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the units out of a copy: its parameters have arrays of their own."""
-        return vars(self) | {"_units": {}, "_scratch": None}
+        return vars(self) | {"_units": {}, "_scratch": None, "_buffers": {}}
 
     def __setstate__(self, held: dict[str, Any]) -> None:
         vars(self).update(held)
@@ -296,7 +308,8 @@ class Optimiser:
         p = parameters[0]._data
         alike = all(x._data.flags.forc and x._data.strides in (p.strides, ()) for x in states[0].values())
         in_blocks = self._elementwise and p.size > JOINED and p.flags.forc and alike
-        return (Joined if len(numbers) > 1 else Blocks if in_blocks else Unit)(group, numbers, parameters, states)
+        kind = Joined if len(numbers) > 1 else Blocks if in_blocks else Unit
+        return kind(group, numbers, parameters, states, self._buffers)
 
     def _units_without(self, absent: tuple[int, ...]) -> list[Unit]:
         """The units of the parameters that have a gradient: alone where another of their unit has none."""
