@@ -278,12 +278,12 @@ def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
     """Set gradients to None, or those that are there to zeros."""
     if set_to_none is not True:
         validate("zero_grad", set_to_none=set_to_none)
-    if set_to_none and not tracing():
-        for p in parameters:
-            p._grad = None
-        return
+    alone = set_to_none and not tracing()  # and nobody is to be told
     for p in parameters:
-        p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
+        if alone:
+            p._grad = None
+        else:
+            p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
 
 
 def documented_like(base: type) -> Callable[[Any], Any]:
