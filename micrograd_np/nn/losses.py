@@ -204,12 +204,11 @@ def cross_entropy(
     >>> float(cross_entropy(np.array([[0.0, 0.0], [0.0, 0.0]]), np.array([0, 1])))
     0.6931471805599453
     """
-    if type(label_smoothing) is not float or label_smoothing:
-        validate("cross_entropy", label_smoothing=label_smoothing)
+    if weight is None and ignore_index is None and type(label_smoothing) is float and label_smoothing == 0:
+        return rows.cross_entropy(logits, labels, reduction=reduction)
+    validate("cross_entropy", label_smoothing=label_smoothing)
     if ignore_index is not None:
         validate("cross_entropy", ignore_index=ignore_index)
-    if weight is None and not label_smoothing and ignore_index is None:
-        return rows.cross_entropy(logits, labels, reduction=reduction)
     (x, labels), _ = rows.cross_entropy.bind(logits, labels, reduction=reduction)  # type: ignore[call-arg]
     classes = x.shape[-1]
     scale = as_array(np.ones(classes) if weight is None else weight).astype(x.dtype)

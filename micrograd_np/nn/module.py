@@ -278,12 +278,9 @@ def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
     """Set gradients to None, or those that are there to zeros."""
     if set_to_none is not True:
         validate("zero_grad", set_to_none=set_to_none)
-    alone = set_to_none and not tracing()  # and nobody is to be told
+    attribute = "_grad" if set_to_none and not tracing() else "grad"  # a trace is to be told
     for p in parameters:
-        if alone:
-            p._grad = None
-        else:
-            p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
+        setattr(p, attribute, None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype))
 
 
 def documented_like(base: type) -> Callable[[Any], Any]:
