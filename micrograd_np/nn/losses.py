@@ -10,9 +10,9 @@ from ..core.context import tracing
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import as_ndarray
 from ..ops import losses as rows
+from ..ops.dense import log_sigmoid
 from ..ops.half import in_single
 from ..ops.losses import REDUCTIONS, log_softmax, one_hot
-from ..ops.nn import log_sigmoid
 from ..ops.primitive import Primitive, as_array
 from .validation import validate
 

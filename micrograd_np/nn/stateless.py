@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.errors import ArgumentTypeError
+from ..ops import dense as activations
 from ..ops import losses as classes
-from ..ops import nn as activations
 from ..ops.primitive import in_numpys_words
 from . import losses
 from .module import Module

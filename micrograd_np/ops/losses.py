@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, OutOfRangeError, ShapeError, describe
+from .dense import log_sigmoid, rows, sigmoid
 from .half import in_single
 from .indexing import getitem, scatter
-from .nn import log_sigmoid, rows, sigmoid
 from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, remembered
 from .primitive import Drawn as D
 from .products import dot_keepdims, sum_keepdims, sum_last

@@ -1,4 +1,4 @@
-"""What is measured, what is wanted of it, and what came out, as one table."""
+"""One table of what is measured, with its goal and its result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORKLOADS: dict[str, dict[str, Way]] = {
 
 
 class Ratio(NamedTuple):
-    """How many times as long one way of a workload takes as another."""
+    """The time of one way of a workload, in multiples of another's."""
 
     work: str
     goal: str
@@ -146,7 +146,7 @@ def or_not_there(figure: Callable[[], str]) -> str:
 
 
 def machine() -> str:
-    """What the figures depend on."""
+    """The versions and the machine that the figures depend on."""
     names = ["numpy", "torch", "autograd", "mygrad", "jax", "numba", "micrograd"]
     versions = []
     for name in names:

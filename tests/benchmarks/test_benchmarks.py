@@ -1,4 +1,4 @@
-"""What is compared computes the same; and the figures are what they are called."""
+"""Ways that are compared compute the same, and the figures are what they are called."""
 
 import numpy as np
 import pytest
