@@ -91,21 +91,18 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     return rows.huber_loss(prediction, target, reduction, delta=delta)
 
 
-def within_one(x: Any, message: str) -> Any:
-    """Return x; raise if an entry is not from 0 to 1."""
-    if x.size and not (x.min() >= 0 and x.max() <= 1):
-        raise ArgumentError(message)
-    return x
-
-
 def _probabilities(p: Any) -> Any:
     """Return p; raise if an entry is not from 0 to 1."""
-    return within_one(p, "binary_cross_entropy takes probabilities from 0 to 1; for logits take ..._with_logits.")
+    if p.size and not (p.min() >= 0 and p.max() <= 1):
+        raise ArgumentError("binary_cross_entropy takes probabilities from 0 to 1; for logits take ..._with_logits.")
+    return p
 
 
 def _targets(t: Any) -> Any:
     """Return t; raise if an entry is not from 0 to 1."""
-    return within_one(t, "binary cross-entropy takes targets from 0 to 1, such as 0 for no and 1 for yes.")
+    if t.size and not (t.min() >= 0 and t.max() <= 1):
+        raise ArgumentError("binary cross-entropy takes targets from 0 to 1, such as 0 for no and 1 for yes.")
+    return t
 
 
 probabilities = Primitive(_probabilities, lambda g, z, p: g, views=True, checks=True)
@@ -116,8 +113,7 @@ def checked(row: Primitive, x: Any) -> Any:
     """Return x from a row that only checks it; outside a trace nothing is recorded."""
     if tracing():
         return row(x)
-    x = as_array(x)
-    row.kernel(as_ndarray(x))
+    row.kernel(as_ndarray(as_array(x)))
     return x
 
 
@@ -208,12 +204,11 @@ def cross_entropy(
     >>> float(cross_entropy(np.array([[0.0, 0.0], [0.0, 0.0]]), np.array([0, 1])))
     0.6931471805599453
     """
-    if type(label_smoothing) is not float or label_smoothing:
-        validate("cross_entropy", label_smoothing=label_smoothing)
+    if weight is None and ignore_index is None and type(label_smoothing) is float and label_smoothing == 0:
+        return rows.cross_entropy(logits, labels, reduction=reduction)
+    validate("cross_entropy", label_smoothing=label_smoothing)
     if ignore_index is not None:
         validate("cross_entropy", ignore_index=ignore_index)
-    if weight is None and not label_smoothing and ignore_index is None:
-        return rows.cross_entropy(logits, labels, reduction=reduction)
     (x, labels), _ = rows.cross_entropy.bind(logits, labels, reduction=reduction)  # type: ignore[call-arg]
     classes = x.shape[-1]
     scale = as_array(np.ones(classes) if weight is None else weight).astype(x.dtype)

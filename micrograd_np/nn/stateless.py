@@ -55,19 +55,15 @@ class Function(Module):
             setattr(self, name, value)
 
     def forward(self, *inputs: Any) -> Any:
-        if len(inputs) != len(self._inputs) or inputs[0] is None:
-            self._refuse(inputs)
+        if inputs and inputs[0] is None:
+            as_numbers(self, None)
+        if len(inputs) != len(self._inputs):
+            raise ArgumentTypeError(
+                f"{type(self).__name__} is called with ({', '.join(self._inputs)}), not with {len(inputs)} arguments."
+            )
         if not self._options:
             return self._function(*inputs)
         return self._function(*inputs, **{name: getattr(self, name) for name in self._options})
-
-    def _refuse(self, inputs: tuple[Any, ...]) -> None:
-        """Raise for None as the first input, or the wrong number of inputs."""
-        if inputs and inputs[0] is None:
-            as_numbers(self, None)
-        raise ArgumentTypeError(
-            f"{type(self).__name__} is called with ({', '.join(self._inputs)}), not with {len(inputs)} arguments."
-        )
 
 
 class ReLU(Function):

@@ -150,10 +150,8 @@ def as_numbers(layer: Any, x: Any) -> Any:
 def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1) -> Any:
     """x as an array; raise if its features or its dtype are not those of the layer's weight."""
     given, x = x, as_array(x)
-    try:
-        found = x.shape[axis]
-    except IndexError:
-        found = "no such axis"
+    shape = x.shape
+    found = shape[axis] if -len(shape) <= axis < len(shape) else "no such axis"
     if found != features:
         as_numbers(layer, given)
         name, what = type(layer).__name__, "features on the last axis" if axis == -1 else f"channels on axis {axis}"

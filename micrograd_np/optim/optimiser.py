@@ -37,18 +37,17 @@ class Unit:
 
     Parameters
     ----------
-    group : Group
-        The group, for its options.
+    optimiser, group : Optimiser, Group
+        The optimiser, and the group, for its options.
     numbers : list of int
         Which of the optimiser's parameters these are.
-    parameters, states : list
-        The parameters, and their states.
     """
 
-    def __init__(self, group: Group, numbers: list[int], parameters: list[Tensor], states: list[State]) -> None:
-        self.group, self.numbers, self.states = group, numbers, states
+    def __init__(self, optimiser: Optimiser, group: Group, numbers: list[int]) -> None:
+        self.group, self.numbers, self.buffers = group, numbers, optimiser._buffers
+        parameters, self.states = [optimiser._parameters[i] for i in numbers], [optimiser.state[i] for i in numbers]
         self.arrays = [p._data for p in parameters]
-        self.memories = [memory_of(x) for x in (*parameters, *(x for state in states for x in state.values()))]
+        self.memories = [memory_of(x) for x in (*parameters, *(x for state in self.states for x in state.values()))]
         dtype = self.arrays[0].dtype
         self.precision = SINGLE if dtype == HALF else dtype
         numbers_held = [x._data for x in group.values() if isinstance(x, Tensor)]
@@ -61,7 +60,15 @@ class Unit:
         """Make the arrays that the update gets."""
         (self.p,) = self.arrays
         self.state = {name: x._data for name, x in self.states[0].items()}
-        self.scratch = np.empty_like(self.p, self.precision) if self.p.size <= JOINED else None
+        order = "F" if self.p.flags.fnc else "C"
+        self.scratch = self.buffer("scratch", self.precision, self.p.size).reshape(self.p.shape, order=order)
+
+    def buffer(self, purpose: str, dtype: Any, size: int) -> Any:
+        """Return the first entries of a buffer: what is used again is still in the cache."""
+        held = self.buffers.get((purpose, dtype))
+        if held is None or held.size < size:
+            held = self.buffers[purpose, dtype] = np.empty_like(self.arrays[0], dtype, shape=(size,))
+        return held[:size]
 
     def state_arrays(self) -> list[Any]:
         return [x._data for state in self.states for x in state.values()]
@@ -77,6 +84,11 @@ class Unit:
             self.given, self.options = given, self.group.options(self.precision)
         return self.options
 
+    def moving(self, optimiser: Optimiser, gradients: list[Any]) -> list[Unit]:
+        """This unit if all of it has gradients, else the parameters that have one as units of their own."""
+        moved = [i for i in self.numbers if gradients[i] is not None]
+        return [self] if len(moved) == len(self.numbers) else [Unit(optimiser, self.group, [i]) for i in moved]
+
     def gradient(self, gradients: list[Any]) -> Any:
         """The gradient, in the dtype of the arithmetic."""
         return single(gradients[self.numbers[0]])
@@ -88,34 +100,6 @@ class Unit:
         optimiser.update(self.p, g, self.state, **self.current_options())
 
 
-class Blocks(Unit):
-    """A large parameter that is updated in place, block by block, so that intermediate results stay in the cache."""
-
-    def prepare(self) -> None:
-        (p,) = self.arrays
-        self.order = "C" if p.flags.c_contiguous else "F"
-        self.scratch = np.empty_like(p, self.precision, shape=(JOINED,))
-        state = {name: x._data for name, x in self.states[0].items()}
-        whole = {name: x.ravel(self.order) for name, x in state.items() if x.shape == p.shape}
-        self.counts = {name: x for name, x in state.items() if x.shape != p.shape}
-        self.blocks = []
-        for start in range(0, p.size, JOINED):
-            block = slice(start, start + JOINED)
-            entries = p.ravel(self.order)[block]
-            held = self.counts | {name: x[block] for name, x in whole.items()}
-            self.blocks.append((block, entries, held, self.scratch[: entries.size]))
-
-    def update(self, optimiser: Optimiser, g: Any, begun: list[Unit]) -> None:
-        begun.append(self)
-        g, options = g.ravel(self.order), self.current_options()
-        before = {name: x.copy() for name, x in self.counts.items()}
-        for block, p, state, scratch in self.blocks:
-            for name, x in self.counts.items():  # which each block finds as they were
-                x[...] = before[name]
-            optimiser._scratch = scratch
-            optimiser.update(p, g[block], state, **options)
-
-
 class Joined(Unit):
     """Several small parameters, updated as one array of all their entries, which is then written into each.
 
@@ -125,9 +109,10 @@ class Joined(Unit):
     def prepare(self) -> None:
         self.sizes = [x.size for x in self.arrays]
         self.starts = [0, *accumulate(self.sizes[:-1])]
-        first, shape = self.arrays[0], (sum(self.sizes),)
-        self.p = np.empty_like(first, shape=shape)
-        self.g, self.scratch = (np.empty_like(first, self.precision, shape=shape) for _ in range(2))
+        count = sum(self.sizes)
+        self.p = self.buffer("parameters", self.arrays[0].dtype, count)
+        self.g = np.empty_like(self.p, self.precision)
+        self.scratch = self.buffer("scratch", self.precision, count)
         self.parameters = list(zip(parts(self.p, self.arrays), self.arrays, strict=True))
         self.gradients = list(zip(parts(self.g, self.arrays), self.numbers, strict=True))
         self.state = {}
@@ -138,7 +123,7 @@ class Joined(Unit):
             entries = np.concatenate(held, axis=None)
             for state, part in zip(self.states, parts(entries, held), strict=True):
                 state[name]._data = part
-            self.before.append((entries, np.empty_like(entries)))
+            self.before.append((entries, self.buffer(name, entries.dtype, entries.size)))
             is_count = any(x.shape != p.shape for x, p in zip(held, self.arrays, strict=True))
             if is_count:
                 self.counts[name] = entries
@@ -220,7 +205,7 @@ class Optimiser:
     _optional_when_zero: ClassVar[tuple[str, ...]] = ()
     _ranges: ClassVar[dict[str, Kind]] = dict.fromkeys(("lr", "momentum", "weight_decay", "eps"), NONNEGATIVE)
     # Made of the others: no guard of a program looks at them.
-    _unguarded = ("_units", "_names", "_parameters", "_scratch")
+    _unguarded = ("_units", "_names", "_parameters", "_scratch", "_buffers")
 
     # True where update treats each entry on its own, so that small parameters may be given to it as one array. A state
     # is then of the parameter's shape, or one number, such as a count of steps.
@@ -231,7 +216,8 @@ class Optimiser:
         self.state: list[State] = []
         self._parameters: list[Tensor] = []
         self._names: list[str | None] = []
-        self._units: dict[tuple[int, ...], list[Unit]] = {}  # by the numbers of parameters without a gradient
+        self._units: list[Unit] = []
+        self._buffers: dict[Any, Any] = {}  # for intermediate results, by purpose and dtype: all units share them
         self._scratch: Any = None  # for intermediate results of an update, shaped as p; None while a program is traced
         for given in grouped(type(self).__name__, params):
             unknown = given.keys() - options.keys() - {"params"}
@@ -266,7 +252,7 @@ class Optimiser:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the units out of a copy: its parameters have arrays of their own."""
-        return vars(self) | {"_units": {}, "_scratch": None}
+        return vars(self) | {"_units": [], "_scratch": None, "_buffers": {}}
 
     def __setstate__(self, held: dict[str, Any]) -> None:
         vars(self).update(held)
@@ -274,7 +260,7 @@ class Optimiser:
 
     def _make_units(self) -> None:
         """Prepare the updates of all parameters: small ones of one group and dtype together, others alone."""
-        units: list[Unit] = []
+        self._units = []
         first = 0
         for group in self.param_groups:
             alone: list[list[int]] = []
@@ -288,27 +274,8 @@ class Optimiser:
                     joined.append([])
                 joined[-1].append(i)
             first += len(group["params"])
-            units += [self._unit(group, numbers) for numbers in [*chain.from_iterable(small.values()), *alone]]
-        self._units = {(): units}
-
-    def _unit(self, group: Group, numbers: list[int]) -> Unit:
-        parameters, states = [self._parameters[i] for i in numbers], [self.state[i] for i in numbers]
-        p = parameters[0]._data
-        alike = all(x._data.flags.forc and x._data.strides in (p.strides, ()) for x in states[0].values())
-        in_blocks = self._elementwise and p.size > JOINED and p.flags.forc and alike
-        return (Joined if len(numbers) > 1 else Blocks if in_blocks else Unit)(group, numbers, parameters, states)
-
-    def _units_without(self, absent: tuple[int, ...]) -> list[Unit]:
-        """The units of the parameters that have a gradient: alone where another of their unit has none."""
-        if not all(unit.is_current() for unit in self._units[()]):
-            self._make_units()
-        if absent not in self._units:
-            whole, gone = self._units[()], set(absent)
-            units = [unit for unit in whole if gone.isdisjoint(unit.numbers)]
-            split = [unit for unit in whole if not gone.isdisjoint(unit.numbers)]
-            units += [self._unit(unit.group, [i]) for unit in split for i in unit.numbers if i not in gone]
-            self._units = {(): whole, absent: units}
-        return self._units[absent]
+            for numbers in (*chain.from_iterable(small.values()), *alone):
+                self._units.append((Joined if len(numbers) > 1 else Unit)(self, group, numbers))
 
     def _name_of(self, i: int) -> str:
         """The user's name for a parameter: the name given, a path in a module, or a variable."""
@@ -353,11 +320,13 @@ class Optimiser:
             self._trace_step()
             return
         gradients = [p._grad if p._requires_grad else None for p in self._parameters]
-        absent: tuple[int, ...] = ()
+        if not all(unit.is_current() for unit in self._units):
+            self._make_units()
+        units = self._units
         if not ARRAYS.issuperset(map(type, gradients)):
-            absent = self._absent(gradients)
+            self._check_present(gradients)
             gradients = [as_ndarray(g) for g in gradients]
-        units = self._units_without(absent)
+            units = [part for unit in units for part in unit.moving(self, gradients)]
         joined = [unit.gradient(gradients) for unit in units]
         for unit, g in zip(units, joined, strict=True):
             if not is_finite(g):
@@ -387,12 +356,12 @@ class Optimiser:
         """The same as steps of a program, which checks what it has made before it writes."""
         trace = CURRENT.get().trace
         gradients = [p.grad if p._requires_grad else None for p in self._parameters]
-        self._absent(gradients)
+        self._check_present(gradients)
         for i, g in enumerate(gradients):
             if g is not None and not is_finite(as_ndarray(g)):
                 raise self._diverged(f"the gradient of {self._name_of(i)} has a nan or inf, and nothing was changed")
         self._scratch = None
-        for unit in self._units[()]:
+        for unit in self._units:
             for i, state in zip(unit.numbers, unit.states, strict=True):
                 if gradients[i] is not None:
                     p = self._parameters[i]
@@ -400,11 +369,9 @@ class Optimiser:
                     with trace.updating(type(self).__name__, p, gradients[i], state):
                         self.update(p, single(gradients[i]), state, **options)
 
-    def _absent(self, gradients: list[Any]) -> tuple[int, ...]:
-        """Return which parameters have no gradient; raise if one that may change has none."""
-        absent = tuple([i for i, g in enumerate(gradients) if g is None])
-        if not absent:
-            return absent
+    def _check_present(self, gradients: list[Any]) -> None:
+        """Raise if a parameter that may change has no gradient."""
+        absent = [i for i, g in enumerate(gradients) if g is None]
         without = [i for i in absent if self._parameters[i]._requires_grad]
         if len(absent) == len(gradients):
             raise GradientError("no parameter that may change has a gradient: call loss.backward() before step().")
@@ -413,7 +380,6 @@ class Optimiser:
                 f"no gradient reached {', '.join(map(self._name_of, without))}. Was it used in the loss? Freeze what "
                 "should not train with requires_grad = False, or leave it out."
             )
-        return absent
 
     def _diverged(self, what: str) -> NonFiniteError:
         """An error for numbers that are nan or inf, with the cure."""
