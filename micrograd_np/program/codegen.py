@@ -17,8 +17,7 @@ from ..expressions.source import is_numpys, kernel_of
 from ..ops import TABLE
 from ..ops.primitive import Elementwise
 from .guards import indented
-from .ir import ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Value
-from .simplify import draws
+from .ir import ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Value, draws, root, values_among
 
 PRODUCTS = (TABLE["dot"], TABLE["matmul"])
 SINGLE = (np.dtype("f4"), np.dtype("f8"))
@@ -27,6 +26,11 @@ FIXED = (TENSOR, ARRAY, CONSTANT)  # whose memory is the same at every call
 
 class Plan:
     """The buffers of a program, which step writes into which, and which views stand still.
+
+    A buffer is free again after the last step that reads its memory, by way of a view or not. An elementwise step may
+    take the buffer of an operand that it is the last to read: each entry is read before it is written. A product or a
+    sum may not, since it reads entries again after it wrote others. What the caller is given lives in no buffer, or the
+    next call would change it; nor does what is written in the end share one before the writes are done.
 
     Attributes
     ----------
@@ -40,47 +44,38 @@ class Plan:
 
     def __init__(self, program: Steps) -> None:
         self.program = program
-        self.made = {step.output: step for step in program.steps}
+        self.made = program.made
         self.prototypes: dict[Value, Any] = {}  # arrays laid out as the values are
         self.buffers: list[Value] = []
         self.out: dict[Value, int] = {}
         self.still: set[Value] = set()
         self.free: dict[Any, list[int]] = defaultdict(list)
         ends = [*program.result, *(g for _, g in program.gradients)]
-        self.seen = {self.root(x) for x in ends if isinstance(x, Value)}  # what the caller is given, and keeps
+        self.seen = {root(x, self.made) for x in values_among(ends)}  # what the caller is given, and keeps
         self.last = self.last_uses()
         for position, step in enumerate(program.steps):
             self.place(position, step)
 
-    def root(self, x: Value) -> Value:
-        """The value whose memory a view shows."""
-        while x in self.made and self.made[x].op.views:
-            x = self.made[x].inputs[0]
-        return x
-
     def last_uses(self) -> dict[Value, int]:
         """The last step that looks at each memory; what is written in the end lives to the end."""
-        last: dict[Value, int] = {}
+        last: dict[Value, int] = {}  # by the value that owns the memory
         for position, step in enumerate(self.program.steps):
-            for x in (step.output, *step.inputs):
-                if isinstance(x, Value):
-                    last[self.root(x)] = position
+            for x in (step.output, *step.values):
+                last[root(x, self.made)] = position
         for _, value in self.program.writes:
-            last[self.root(value)] = len(self.program.steps)
+            last[root(value, self.made)] = len(self.program.steps)
         return last
 
     def place(self, position: int, step: Step) -> None:
         value = step.output
-        roots = dict.fromkeys(self.root(x) for x in step.inputs if isinstance(x, Value))
+        roots = dict.fromkeys(root(x, self.made) for x in step.values)
         dying = [x for x in roots if self.last.get(x) == position and x in self.out]
         if step.op.views:
-            source, *others = step.inputs
-            alone = isinstance(source, Value) and not any(isinstance(x, Value) for x in others)
-            if alone and not step.op.checks and self.stands(source) and self.is_view(step):
+            alone = step.values == [step.inputs[0]]
+            if alone and not step.op.checks and self.stands(step.inputs[0]) and self.is_view(step):
                 self.still.add(value)
         elif self.takes_out(step) and value not in self.seen:
-            elementwise = isinstance(step.op, Elementwise)
-            if elementwise:  # may write over what it reads, entry by entry
+            if isinstance(step.op, Elementwise):  # may write over what it reads, entry by entry
                 self.release(dying)
                 dying = []
             self.out[value] = self.buffer(value)
@@ -108,7 +103,7 @@ class Plan:
 
     def is_product_of_matrices(self, step: Step) -> bool:
         """Return True if BLAS reads both operands in place: `x.dot` then gives the bits of `np.matmul`, faster."""
-        same = {x.dtype for x in (*step.inputs, step.output) if isinstance(x, Value)} == {step.output.dtype}
+        same = {x.dtype for x in step.values} == {step.output.dtype}
         flat = all(len(x.shape or ()) == 2 and (contiguous(x) or contiguous(x, -1)) for x in step.inputs)
         return same and flat and contiguous(step.output) and not any(map(self.is_spread, step.inputs))
 
@@ -169,7 +164,9 @@ def laid_out(x: Value) -> Any:
 
 
 OPERATORS = ("+", "-", "*", "/")
-LARGE = 1e19  # a sum of squares below which all numbers are finite, in float32 too
+# A sum of squares below this proves that all numbers are finite, in float32 too: inf and nan are not below, and neither
+# is a square that overflows. Where it is not below, each number is looked at.
+LARGE = 1e19
 NAMED_OUT = (TABLE["maximum"], TABLE["minimum"])  # which take a third array for a third operand
 
 
@@ -238,9 +235,8 @@ class Emitted:
 
     def is_of_numbers(self, step: Step) -> bool:
         """Return True if a step is arithmetic of numbers of one dtype: an operator is then faster and rounds alike."""
-        values = [x for x in step.inputs if isinstance(x, Value)]
-        alike = {x.dtype for x in (*values, step.output)} == {step.output.dtype}
-        return step.op.sign in OPERATORS and len(step.inputs) == 2 and alike and self.numbers.issuperset(values)
+        alike = {x.dtype for x in step.values} == {step.output.dtype}
+        return step.op.sign in OPERATORS and len(step.inputs) == 2 and alike and self.numbers.issuperset(step.values)
 
     def arithmetic(self, step: Step) -> str:
         found = [self.names[x] if isinstance(x, Value) else self.meaning(float(x)) for x in step.inputs]
@@ -291,7 +287,7 @@ class Emitted:
     def one_call(self) -> str:
         """`make`, which gives `step`."""
         given = ", ".join(self.names[x] for x in self.given)
-        ends = [x for x in self.program.result if isinstance(x, Value) and x.kind == RESULT]
+        ends = [x for x in values_among(self.program.result) if x.kind == RESULT]
         ends += [g for _, g in self.program.gradients if g is not None]
         checks, writes = self.checks(), self.writes()
         lines = [f"    def step({given}):"]
@@ -336,7 +332,7 @@ class Emitted:
         """Return the values to check for nan; one whose nan would show in another checked value is left out."""
         held = {x for update in self.program.updates for x in (update.parameter, *update.state.values())}
         written = [value for target, value in self.program.writes if target in held]
-        finite = list(dict.fromkeys(x for x in (*self.program.finite, *written) if isinstance(x, Value)))
+        finite = list(dict.fromkeys(values_among([*self.program.finite, *written])))
         shows: set[Value] = set()
         found = []
         for x in finite[::-1]:  # what is written stands last
@@ -376,12 +372,8 @@ class Emitted:
 
     def lasting(self) -> set[Value]:
         """Return the values that writes and random draws depend on."""
-        needed = {value for _, value in self.program.writes} | set(self.needed_checks())
-        for step in reversed(self.program.steps):
-            if step.output in needed or draws(step.op):
-                needed.add(step.output)
-                needed.update(x for x in step.inputs if isinstance(x, Value))
-        return needed
+        drawn = [step.output for step in self.program.steps if draws(step.op)]
+        return self.program.needed([*(value for _, value in self.program.writes), *self.needed_checks(), *drawn])
 
     def final(self, x: Any) -> str:
         return self.meaning(x.of) if x.kind == CONSTANT else self.names[x]
@@ -399,14 +391,17 @@ def gives_numbers(op: Any) -> bool:
 
 
 def completed(writes: list[str]) -> list[str]:
-    """Writes that are completed once they have begun: done twice, they are what they are."""
+    """Writes that are completed once they have begun: done twice, they are what they are.
+
+    An interrupt between two of them would leave some parameters new and some old.
+    """
     again = [f"    {line}" for line in writes]
     return ["try:", *again, "except BaseException:", *again, "    raise"] if writes else []
 
 
 def number_as_array(x: Any, step: Step) -> Any:
     """A Python number in the dtype that it takes on beside the step's arrays: so it is converted once."""
-    kinds = {y.dtype for y in step.inputs if isinstance(y, Value)}
+    kinds = {y.dtype for y in step.values}
     alike = isinstance(step.op, Elementwise) and all(step.op.rules) and len(kinds) == 1
     if not alike or isinstance(x, bool) or not isinstance(x, int | float):
         return x

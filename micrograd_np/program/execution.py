@@ -13,12 +13,11 @@ import numpy as np
 from ..core.containers import flatten, has_values
 from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray, constant
-from ..core.versions import latest, memory_of, next_id
 from .guards import MISFIT, Guard, Names
-from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
+from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value, root
 from .outside import Outside
 from .record import value_of
-from .simplify import root, simplified
+from .simplify import simplified
 from .trace import TraceError, memory_owner
 
 GIVEN = {"array": "array({})", "tensor": "constant(array({}))", "number": "array({})[()]", "float": "float({})"}
@@ -48,35 +47,20 @@ class Entry:
 
     def __init__(self, runner: Runner, args: Any, kwargs: Any, moving: Container[int]) -> None:
         program, self.types, self.calls = runner.simple, runner.types, count()
-        scope = {"latest": latest, "next_id": next_id, "constant": constant, "array": np.asarray, "Left": Left}
-        scope |= {"free": [], "frames": runner.frame, "served": self.calls.__next__, "function": runner.function}
-        self.names = Names(**scope, rebuild=program.rebuild, owned=owned, memory=memory_of)
-        guard = Guard(args, kwargs, self.names, met(program), moving)
-        self.leaves, self.paths = guard.leaves, guard.paths
+        scope: dict[str, Any] = {"constant": constant, "owned": owned, "Left": Left, "function": runner.function}
+        scope |= {"free": [], "frames": runner.frame, "served": self.calls.__next__, "rebuild": program.rebuild}
+        self.names = Names(**scope)
+        self.guard = guard = Guard(args, kwargs, self.names, met(program), moving)
         conditions = [*guard.conditions, *self.conditions(program), *(edge.text for edge in runner.outside.edges)]
         self.names.scope |= runner.outside.names.scope
         self.names.cells |= runner.outside.names.cells
-        arrays = ", ".join(self.array(x) for x in runner.emitted.given)
+        arrays = ", ".join(map(guard.array, runner.emitted.given))
         take = ["if not n:", "    return None", "served()", "try:", "    frame = free.pop()"]
         take += ["except IndexError:", "    frame = frames()"]
         take += ["try:", "    if n != 1:", f"        n = frame[1](n, {arrays})", "        if n != 1:"]
         take += ["            return Left(n)", f"    ends = frame[0]({arrays})"]
         take += ["except Exception:", "    return function(*args, **kwargs)", "finally:", "    free.append(frame)"]
         self.call = self.names.function("call(args, kwargs, n=1)", conditions, [*take, *self.after(program)])
-
-    def tensor(self, x: Value) -> str:
-        return self.paths[x.of] if x.kind == ARGUMENT else self.names(x.of)
-
-    def array(self, x: Value) -> str:
-        """The array that an input stands for in this call."""
-        if x.kind == GRADIENT:
-            return f"{self.names(x.of)}._grad"
-        if x.kind == ARGUMENT:
-            leaf, path = self.leaves[x.of], self.paths[x.of]
-            if isinstance(leaf, Tensor):
-                return f"{path}._data"
-            return path if type(leaf) is np.ndarray else f"array({path})"
-        return self.names(x.of)
 
     def conditions(self, program: Steps) -> list[str]:
         """Return the conditions on the state of Tensors and modules that the function read."""
@@ -92,19 +76,15 @@ class Entry:
     def after(self, program: Steps) -> list[str]:
         """Mark what was written; leave gradients; return."""
         lines = [f"{self.names(module)}.training = {mode}" for module, mode in program.modes]
-        targets = [target for target, _ in program.writes if target.kind == TENSOR or self.is_tensor(target)]
-        if targets:
-            lines.append("latest.written = now = next_id()")
-            lines += [f"{self.memory(target)}.written = now" for target in targets]
+        lines += self.guard.marks(program)
         results = [x for x in program.result if isinstance(x, Value) and x.kind == RESULT]
         left = [(target, g) for target, g in program.gradients if g is not None]
-        made = {step.output: step for step in program.steps}
-        shared = Counter(root(x, made) for x in (*results, *(g for _, g in left)))
+        shared = Counter(root(x, program.made) for x in (*results, *(g for _, g in left)))
         for i, (target, g) in enumerate(left, len(results)):
-            alone = g.kind == RESULT and shared[root(g, made)] == 1
+            alone = g.kind == RESULT and shared[root(g, program.made)] == 1
             end = f"owned(ends[{i}])" if alone else f"array(ends[{i}]).copy()"
-            lines.append(f"{self.tensor(target)}._grad = {end}")
-        lines += [f"{self.tensor(target)}._grad = None" for target, g in program.gradients if g is None]
+            lines.append(f"{self.guard.tensor(target)}._grad = {end}")
+        lines += [f"{self.guard.tensor(target)}._grad = None" for target, g in program.gradients if g is None]
         places = iter(range(len(results)))
         given = [
             self.end(x, kind, places) if isinstance(x, Value) else self.plain(x)
@@ -113,21 +93,15 @@ class Entry:
         alone = len(given) == 1 and program.rebuild(given) is given[0]
         return [*lines, f"return {given[0]}" if alone else f"return rebuild([{', '.join(given)}])"]
 
-    def is_tensor(self, x: Value) -> bool:
-        return x.kind == ARGUMENT and isinstance(self.leaves[x.of], Tensor)
-
-    def memory(self, target: Value) -> str:
-        return self.names(memory_of(target.of)) if target.kind == TENSOR else f"memory({self.tensor(target)})"
-
     def end(self, x: Value, kind: str, places: Any) -> str:
         """A result, of the type that the function itself gives it."""
         if x.kind == RESULT:
             return GIVEN[kind].format(f"ends[{next(places)}]")
-        if kind == "tensor" and (x.kind == TENSOR or self.is_tensor(x)):
-            return self.tensor(x)
-        if kind == "array" and x.kind == ARGUMENT and not self.is_tensor(x):
-            return str(self.paths[x.of])
-        return GIVEN[kind].format(f"{self.array(x)}.copy()")
+        if kind == "tensor" and self.guard.is_tensor(x):
+            return self.guard.tensor(x)
+        if kind == "array" and x.kind == ARGUMENT and not self.guard.is_tensor(x):
+            return self.guard.tensor(x)
+        return GIVEN[kind].format(f"{self.guard.array(x)}.copy()")
 
     def plain(self, x: Any) -> str:
         """Return the text of a result that is no Tensor: a copy of an array, anything else as it is."""

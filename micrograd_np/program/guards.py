@@ -19,6 +19,8 @@ import numpy as np
 from ..core.containers import attributes, has_values, is_its_own_dict, open_container
 from ..core.context import CURRENT
 from ..core.tensor import Tensor
+from ..core.versions import latest, memory_of, next_id
+from .ir import ARGUMENT, GRADIENT, TENSOR, Steps, Value
 from .trace import memory_owner
 
 MISFIT = object()  # what a call gives that a program does not serve
@@ -75,6 +77,7 @@ class Names:
 
     def __init__(self, **scope: Any) -> None:
         known = {"unchanged": unchanged, "entries": entries, "context": CURRENT.get, "MISFIT": MISFIT}
+        known |= {"array": np.asarray, "memory": memory_of, "latest": latest, "next_id": next_id}
         self.scope: dict[str, Any] = known | scope
         self.cells: dict[str, CellType] = {}
 
@@ -244,6 +247,31 @@ class Guard:
         path, x = (f"{path}._data", x._data) if isinstance(x, Tensor) else (path, x)
         far = f"{self.names(memory_owner)}({path})"
         return f"{path} if {path}.base is None else {far}" if isinstance(x, np.ndarray) else far
+
+    # How the text of a call reads the inputs of a program, once the conditions hold.
+
+    def tensor(self, x: Value) -> str:
+        return self.paths[x.of] if x.kind == ARGUMENT else self.names(x.of)
+
+    def array(self, x: Value) -> str:
+        """The array that an input stands for."""
+        if x.kind != ARGUMENT:
+            return self.names(x.of) + {GRADIENT: "._grad", TENSOR: "._data"}.get(x.kind, "")
+        if self.is_tensor(x):
+            return f"{self.paths[x.of]}._data"
+        return self.paths[x.of] if type(self.leaves[x.of]) is np.ndarray else f"array({self.paths[x.of]})"
+
+    def is_tensor(self, x: Value) -> bool:
+        return x.kind == TENSOR or (x.kind == ARGUMENT and isinstance(self.leaves[x.of], Tensor))
+
+    def marks(self, program: Steps) -> list[str]:
+        """Count a write to each Tensor that the program writes to: a tape that needs the old values then knows."""
+        targets = [target for target, _ in program.writes if self.is_tensor(target)]
+        found = ["latest.written = now = next_id()"] if targets else []
+        for x in targets:
+            memory = self.names(memory_of(x.of)) if x.kind == TENSOR else f"memory({self.tensor(x)})"
+            found.append(f"{memory}.written = now")
+        return found
 
 
 def identities(leaves: list[Any]) -> tuple[int, ...]:

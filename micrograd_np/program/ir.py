@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -56,7 +57,12 @@ class Step(NamedTuple):
     params: dict[str, Any]
     output: Value
     where: Location | None = None
-    update: int = 0  # the number of an optimiser\'s update that it is part of, from 1
+    update: int = 0  # the number of an optimiser's update that it is part of, from 1
+
+    @property
+    def values(self) -> list[Value]:
+        """The inputs that are no plain numbers."""
+        return values_among(self.inputs)
 
 
 @dataclass(eq=False)
@@ -79,10 +85,34 @@ class Steps:
 
     def inputs(self) -> list[Value]:
         """The values that no step makes, in the order in which they are first read."""
-        found: dict[Value, None] = dict.fromkeys(self.arguments)
-        for step in self.steps:
-            found.update(dict.fromkeys(x for x in step.inputs if isinstance(x, Value) and x.kind != RESULT))
-        for target, value in [*self.writes, *self.gradients]:
-            found.update(dict.fromkeys(x for x in (target, value) if x is not None and x.kind != RESULT))
-        found.update(dict.fromkeys(x for x in self.result if isinstance(x, Value) and x.kind != RESULT))
-        return [x for x in found if x.kind != CONSTANT]
+        read = [x for step in self.steps for x in step.values]
+        ends = values_among([*(x for pair in (*self.writes, *self.gradients) for x in pair), *self.result])
+        return [x for x in dict.fromkeys([*self.arguments, *read, *ends]) if x.kind not in (RESULT, CONSTANT)]
+
+    @functools.cached_property
+    def made(self) -> dict[Value, Step]:
+        """The step that makes each value; what is changed later is another `Steps`."""
+        return {step.output: step for step in self.steps}
+
+    def needed(self, ends: Iterable[Value]) -> set[Value]:
+        """Return values, and all that they are made from."""
+        found = set(ends)
+        for step in reversed(self.steps):
+            if step.output in found:
+                found.update(step.values)
+        return found
+
+
+def values_among(xs: Iterable[Any]) -> list[Value]:
+    return [x for x in xs if isinstance(x, Value)]
+
+
+def root(x: Any, made: dict[Value, Step]) -> Any:
+    """The value whose memory a view shows."""
+    while x in made and made[x].op.views:
+        x = made[x].inputs[0]
+    return x
+
+
+def draws(op: Any) -> bool:
+    return bool(op.spelling == "draw")

@@ -56,16 +56,15 @@ class Naming:
     def __init__(self, program: Steps, reserved: Iterable[str]) -> None:
         self.free = Names(reserved)
         self.users = {x.name for x in (*program.inputs(), *(step.output for step in program.steps)) if x.name}
-        self.made = {step.output: step for step in program.steps}
+        self.made = program.made
         self.given: dict[Value, str] = {}
         self.written = {value: target for target, value in program.writes}
         self.readers: dict[Value, list[Step]] = {}
         self.backward: set[Value] = set()  # what follows from a cotangent
         for step in program.steps:
-            inputs = [x for x in step.inputs if isinstance(x, Value)]
-            for x in inputs:
+            for x in step.values:
                 self.readers.setdefault(x, []).append(step)
-            if step.output.backward or not self.backward.isdisjoint(inputs):
+            if step.output.backward or not self.backward.isdisjoint(step.values):
                 self.backward.add(step.output)
 
     def name(self, value: Value) -> str:
@@ -116,5 +115,5 @@ class Naming:
 
 def is_activation(step: Step) -> bool:
     """Return True if each entry of the result depends on one entry of one input."""
-    others = [x for x in step.inputs if isinstance(x, Value) and x.kind != CONSTANT]
+    others = [x for x in step.values if x.kind != CONSTANT]
     return isinstance(step.op, Elementwise) and len(set(others)) == 1

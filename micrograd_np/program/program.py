@@ -18,10 +18,9 @@ from ..core.context import CURRENT
 from ..core.errors import ArgumentTypeError
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
-from ..core.versions import latest, memory_of, next_id
 from ..expressions.layout import Listing
-from .guards import MISFIT, Guard, Names, misfit
-from .ir import ARGUMENT, GRADIENT, TENSOR, Step, Steps, Value
+from .guards import MISFIT, Guard, Names, indented, misfit
+from .ir import ARGUMENT, GRADIENT, TENSOR, Step, Steps
 from .record import by_path, named_arguments, parameters_of, record, wants_gradient
 from .simplify import simplified
 from .source import Source
@@ -168,27 +167,13 @@ class Program:
 
     def entry(self, args: Any, kwargs: Any, leaves: list[Any]) -> Callable[[Any, Any], Any]:
         """`call(args, kwargs)` for arguments like these, as text: it costs little more than the function itself."""
-        names = Names(function=self.function, array=np.asarray, memory=memory_of, latest=latest, next_id=next_id)
-        guard = Guard(args, kwargs, names)
-        floats = [f"repr({guard.paths[i]}) == {repr(guard.leaves[i])!r}" for i in guard.floats]
+        guard = Guard(args, kwargs, Names(function=self.function), moving=())
         places = {id(x): path for x, path in zip(guard.leaves, guard.paths, strict=True)}
-        paths = [places.get(id(x)) or names(x) for x in leaves]  # in the order of the traced call
-        tensors = [isinstance(x, Tensor) for x in leaves]
-
-        def array(x: Value) -> str:
-            if x.kind == ARGUMENT:
-                return f"{paths[x.of]}._data" if tensors[x.of] else f"array({paths[x.of]})"
-            return names(x.of) + {GRADIENT: "._grad", TENSOR: "._data"}.get(x.kind, "")
-
-        given = ", ".join(map(array, self.inputs))
-        body = ["try:", f"    return function({given})", "finally:", "    pass"]
-        body += ["    latest.written = now = next_id()"] if self.simple.writes else []
-        for target, _ in self.simple.writes:
-            if target.kind == TENSOR:
-                body.append(f"    {names(memory_of(target.of))}.written = now")
-            elif tensors[target.of]:
-                body.append(f"    memory({paths[target.of]}).written = now")
-        return names.function("call(args, kwargs)", [*guard.conditions, *floats], body)  # type: ignore[no-any-return]
+        guard.paths = [places.get(id(x)) or guard.names(x) for x in leaves]  # in the order of the traced call
+        guard.leaves = leaves
+        given = ", ".join(map(guard.array, self.inputs))
+        body = ["try:", f"    return function({given})", "finally:", *indented(guard.marks(self.simple) or ["pass"])]
+        return guard.names.function("call(args, kwargs)", guard.conditions, body)  # type: ignore[no-any-return]
 
     def check_seen_by_nobody(self, leaves: list[Any]) -> None:
         """Refuse a call that should be traced, or recorded: what a program computes is on no tape."""

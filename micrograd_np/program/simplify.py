@@ -1,4 +1,15 @@
-"""The same program without what does not matter: every bit of what is left stays as it was."""
+"""The same program without what does not matter: every bit of what is left stays as it was.
+
+What must hold, or a program gives other bits than its function:
+
+- One value stands for another only if shape, dtype and the order in memory agree. What a product or a sum reads keeps
+  its strides, too (`read_by_layout`), since BLAS and NumPy add up in an order that depends on them.
+- Two arrays that are equal stay two where BLAS multiplies them (`keep_apart`).
+- A rule for numbers holds for all numbers: `x * 1`, `x / 1` and `x - 0` are x, but `x + 0` is not (for -0), and `x * 0`
+  is not 0 (for nan).
+- A draw is neither merged with its equal nor left out, for the next numbers depend on it.
+- A value never changes. What a memory holds before a write and after it are two values, and the writes come last.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +22,7 @@ import numpy as np
 
 from ..ops import TABLE
 from ..ops.primitive import Elementwise, Outputs
-from .ir import ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Value
+from .ir import ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Value, draws, root, values_among
 from .trace import TraceError
 
 EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "negative")]
@@ -60,6 +71,7 @@ class Walk:
             self.keep_apart(step, inputs)
         inputs = self.unspread(step, inputs)
         step = told(self.reshaped_once(step._replace(inputs=inputs)))
+        # The order matters: what is folded needs no rule, and what a rule removes is not computed elsewhere.
         became = self.folded(step) or self.unchanged(step) or self.spread_later(step)
         if became is None and not draws(op):
             key = (step.update if self.by_update else 0, signature(step))
@@ -69,6 +81,7 @@ class Walk:
         if became is not None and became is not step.output:
             self.now[step.output] = became
             became.name = became.name or (step.output.name if became.kind == RESULT else None)
+            # A name that a leaf gives (d_w) says more than that of a value on the way.
             took, owner = became.cotangent_of, step.output.cotangent_of
             if became.backward and owner and (took is None or (took.kind == RESULT != owner.kind)):
                 became.cotangent_of = owner
@@ -97,6 +110,7 @@ class Walk:
         if step.output.shape is None or any(x is None for x in values):
             return None
         data = values[0] if to_nothing else np.asarray(step.op.kernel(*values, **step.params))
+        # A long list of numbers would fill the text; one number that is repeated is written as such.
         if data.size > LISTED and not uniform(data):
             return None
         key = (data.dtype, data.shape, data.strides, data.tobytes())
@@ -163,7 +177,7 @@ class Walk:
             return x
         now = self.current(x)
         at = root(now, self.made)
-        was_copy = root(x, self.before) is not at
+        was_copy = root(x, self.before) is not at  # which a rule took away: `x.copy()[:]` is no view of x
         if at.kind in (RESULT, CONSTANT) or (given and now in targets and not was_copy):
             return now
         if not (given and was_copy) and not any(overlap(at, target) for target in targets):
@@ -183,12 +197,10 @@ class Walk:
         finite = list(dict.fromkeys(self.current(x) for x in program.finite))
         updates = [update._replace(gradient=self.current(update.gradient)) for update in program.updates]
         ends = [*finite, *result, *(x for _, x in writes), *(x for _, x in gradients)]
-        needed = {x for x in ends if isinstance(x, Value)}
-        steps = []
-        for step in reversed(self.made.values()):
-            if step.output in needed or draws(step.op):
-                steps.append(step)
-                needed.update(x for x in step.inputs if isinstance(x, Value))
+        drawn = [x for x, step in self.made.items() if draws(step.op)]  # the next numbers depend on each
+        kept = replace(program, steps=list(self.made.values()))
+        needed = kept.needed([*values_among(ends), *drawn])
+        steps = [step for step in kept.steps if step.output in needed]
         ends_of: dict[str, Any] = {
             "result": result,
             "writes": writes,
@@ -196,20 +208,13 @@ class Walk:
             "finite": finite,
             "updates": updates,
         }
-        return replace(program, steps=steps[::-1], **ends_of)
+        return replace(program, steps=steps, **ends_of)
 
 
 def signature(step: Step) -> Any:
     """Return a key that is equal for steps that compute the same (common subexpressions)."""
     inputs = tuple(x if isinstance(x, Value) else (type(x), repr(x)) for x in step.inputs)
     return (step.op, inputs, repr(step.params))
-
-
-def root(x: Any, made: dict[Value, Step]) -> Any:
-    """The value whose memory a view shows."""
-    while x in made and made[x].op.views:
-        x = made[x].inputs[0]
-    return x
 
 
 def check_arrays(program: Steps) -> None:
@@ -229,10 +234,6 @@ def overlap(x: Value, y: Value) -> bool:
     return x is y or (isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.may_share_memory(a, b))
 
 
-def draws(op: Any) -> bool:
-    return bool(op.spelling == "draw")
-
-
 def shape_of(x: Any) -> tuple[int, ...]:
     return getattr(x, "shape", ()) or ()
 
@@ -246,7 +247,7 @@ def read_by_layout(program: Steps) -> set[Value]:
     """
     rigid: set[Value] = set()
     for step in program.steps:
-        inputs = [x for x in step.inputs if isinstance(x, Value) and x.shape]
+        inputs = [x for x in step.values if x.shape]
         if not isinstance(step.op, Elementwise) or any(order_of(x) != sorted(order_of(x)) for x in inputs):
             rigid.update(inputs)
     return rigid

@@ -12,10 +12,10 @@ from ..expressions.phrases import Phrase, call, literal
 from ..expressions.source import kernel_of, needs_kernel, spelled
 from ..ops import TABLE
 from ..ops.primitive import Elementwise, item
-from .ir import CONSTANT, GENERATOR, GRADIENT, RESULT, Step, Steps, Value
+from .ir import CONSTANT, GENERATOR, GRADIENT, RESULT, Step, Steps, Value, draws, root, values_among
 from .kernels import definitions_of, printed
 from .naming import Names, Naming, pythons
-from .simplify import draws, overlap, root
+from .simplify import overlap
 from .trace import TraceError
 from .updates import factored
 
@@ -34,9 +34,9 @@ class Source:
         self.inputs = program.inputs()
         program, functions, self.calls = factored(program)
         self.program, self.shapes = program, shapes
-        self.made = {step.output: step for step in program.steps}
-        self.uses = Counter(x for step in program.steps for x in step.inputs if isinstance(x, Value))
-        self.returned = [x for x in program.result if isinstance(x, Value)]
+        self.made = program.made
+        self.uses = Counter(x for step in program.steps for x in step.values)
+        self.returned = values_among(program.result)
         self.whose = {
             x: f"{kind} of {update.parameter.name or 'a parameter'}"
             for update in program.updates
@@ -44,7 +44,7 @@ class Source:
         }
         self.finite = [x for x in program.finite if isinstance(x, Value) and x.kind == RESULT]
         given = [x for call in self.calls for x in call.inputs]
-        consumed = self.ancestors([*given, *(value for _, value in program.writes)])
+        consumed = program.needed([*given, *(value for _, value in program.writes)])
         self.gradients = [g for _, g in program.gradients if g is not None and g not in consumed]
         self.uses.update([*self.returned, *self.gradients, *given, *(value for _, value in program.writes)])
         self.kernels = definitions_of(
@@ -115,14 +115,6 @@ class Source:
         """Add a statement to the part that is being written."""
         self.parts[-1] += wrapped(statement, comment=comment)
 
-    def ancestors(self, values: list[Value]) -> set[Value]:
-        """Return values and all values that they are made from."""
-        found = set(values)
-        for step in reversed(self.program.steps):
-            if step.output in found:
-                found.update(x for x in step.inputs if isinstance(x, Value))
-        return found
-
     def named(self, value: Value) -> str:
         """A name for a value; from here on it is read by that name."""
         name = self.naming.name(value)
@@ -156,8 +148,8 @@ class Source:
             self.said[step.output] = self.phrase(step)
 
     def phrase(self, step: Step) -> Phrase:
-        same_dtype = {x.dtype for x in step.inputs if isinstance(x, Value) and x.kind != CONSTANT}
-        if step.op is TABLE["where"] and {x.dtype for x in step.inputs[1:] if isinstance(x, Value)} == {FLOAT}:
+        same_dtype = {x.dtype for x in step.values if x.kind != CONSTANT}
+        if step.op is TABLE["where"] and {x.dtype for x in values_among(step.inputs[1:])} == {FLOAT}:
             same_dtype = {FLOAT}
         args = [self.operand(x, same_dtype) if isinstance(step.op, Elementwise) else self.read(x) for x in step.inputs]
         if isinstance(step.op, Elementwise) and needs_kernel(

@@ -8,8 +8,7 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from .ir import ARGUMENT, CONSTANT, Step, Steps, Update, Value
-from .simplify import draws
+from .ir import ARGUMENT, CONSTANT, Step, Steps, Update, Value, draws
 
 LEAST = 4  # steps of an update that are worth a function
 
@@ -68,9 +67,8 @@ def separable(program: Steps) -> Iterator[Part]:
     """The updates that nothing else reads from, and that read nothing that another writes."""
     readers: dict[Any, set[Any]] = defaultdict(set)
     for step in program.steps:
-        for x in step.inputs:
-            if isinstance(x, Value):
-                readers[x].add(step.output)
+        for x in step.values:
+            readers[x].add(step.output)
     others = [*program.result, *program.finite, *(g for _, g in program.gradients)]
     targets = {target for target, _ in program.writes}
     for number, update in enumerate(program.updates, 1):
@@ -85,14 +83,8 @@ def separable(program: Steps) -> Iterator[Part]:
                 inside.add(step.output)
                 steps.append(step)
         steps.reverse()
-        inputs = list(
-            dict.fromkeys(
-                x
-                for step in steps
-                for x in step.inputs
-                if isinstance(x, Value) and x.kind != CONSTANT and x not in inside
-            )
-        )
+        read = dict.fromkeys(x for step in steps for x in step.values)
+        inputs = [x for x in read if x.kind != CONSTANT and x not in inside]
         inputs += [target for target, _ in writes if target not in inputs]
         apart = not any(x in targets and x not in own for x in inputs)
         if apart and writes and all(value in inside for _, value in writes):

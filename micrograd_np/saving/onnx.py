@@ -14,9 +14,9 @@ from ..core.errors import ArgumentTypeError
 from ..core.names import format_location
 from ..nn.module import Module
 from ..nn.validation import import_extra
-from ..program.ir import ARRAY, CONSTANT, TENSOR, Step, Value
+from ..program.ir import ARRAY, CONSTANT, TENSOR, Step, Value, draws
 from ..program.record import record
-from ..program.simplify import draws, simplified
+from ..program.simplify import simplified
 from .files import replacing
 from .onnx_nodes import axes_tuple, form_of_row
 

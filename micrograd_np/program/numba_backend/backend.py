@@ -12,8 +12,8 @@ import numpy as np
 from ...core.errors import ArgumentTypeError, MissingPackageError, describe
 from ...core.names import format_location
 from ..codegen import FIXED
-from ..ir import RESULT, Step, Steps, Value
-from ..simplify import draws, simplified
+from ..ir import RESULT, Step, Steps, Value, draws
+from ..simplify import simplified
 from .decompositions import lowered
 from .formulas import PRODUCTS, REDUCTIONS, formula_of, is_view
 from .indices import slots
