@@ -9,15 +9,15 @@ from tests.house import DOCUMENTED, PACKAGE, code_lines, parsed
 # Lines of code that a room may have. A limit is lowered when a room shrinks, and not raised.
 LIMITS = {
     "checking": 4_190,
-    "program": 3_630,
-    "ops": 3_730,
+    "program": 3_590,
+    "ops": 3_700,
     "drawing": 2_400,
     "learn": 1_640,
     "nn": 1_460,
     "top": 1_090,
     "core": 1_360,
     "saving": 730,
-    "optim": 720,
+    "optim": 690,
     "expressions": 500,
     "training": 320,
     "article": 330,
