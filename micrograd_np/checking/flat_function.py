@@ -24,26 +24,43 @@ Function = Callable[..., Any]
 
 
 def label_inputs(f: Function, inputs: Sequence[Any]) -> list[str]:
-    """Return a name for each leaf of the inputs.
+    """Return a name for each leaf of the inputs: its own, a variable, or the path to it.
 
     Examples
     --------
     >>> label_inputs(lambda x, params: x, (1.0, {"W": 2.0, "b": [3.0, 4.0]}))
     ['x', "params['W']", "params['b'][0]", "params['b'][1]"]
     """
-    parameters = parameter_names(f)
+    return [
+        (name_of(x) if hasattr(x, "shape") else None) or path
+        for parameter, tree in by_parameter(f, inputs)
+        for path, x, is_leaf in walk_paths(tree, parameter)
+        if is_leaf
+    ]
+
+
+def label_leaves(f: Function, inputs: Sequence[Any]) -> list[str]:
+    """Return the parameter or key of each leaf of the inputs, as gradients by hand are named after these.
+
+    Examples
+    --------
+    >>> label_leaves(lambda x, params: x, (1.0, {"W": 2.0, "b": [3.0, 4.0]}))
+    ['x', 'W', 'b', 'b']
+    """
     found = []
-    for position, tree in enumerate(inputs):
-        parameter = parameters[position] if position < len(parameters) else f"input {position}"
-        found += labels(tree, parameter)
+    for parameter, tree in by_parameter(f, inputs):
+        if isinstance(tree, dict):
+            found += [str(key) for key, part in tree.items() for _ in flatten(part)[0]]
+        else:
+            count = len(flatten(tree)[0])
+            found += [parameter] if count == 1 else [f"{parameter}[{i}]" for i in range(count)]
     return found
 
 
-def labels(tree: Any, path: str) -> list[str]:
-    """Return a name for each leaf of one input: its own, a variable, or the path to it."""
-    return [
-        (name_of(x) if hasattr(x, "shape") else None) or path for path, x, is_leaf in walk_paths(tree, path) if is_leaf
-    ]
+def by_parameter(f: Function, inputs: Sequence[Any]) -> list[tuple[str, Any]]:
+    parameters = parameter_names(f)[: len(inputs)]
+    parameters += [f"input {i}" for i in range(len(parameters), len(inputs))]
+    return list(zip(parameters, inputs, strict=True))
 
 
 def parameter_names(f: Function) -> list[str]:

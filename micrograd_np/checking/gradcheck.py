@@ -15,7 +15,7 @@ from ..core.names import format_location, name_of
 from ..core.tensor import Tensor
 from ..core.versions import as_used
 from ..transforms import vjp
-from .finite_differences import (
+from .comparison import (
     INDEPENDENT,
     KINK,
     NON_FINITE,
@@ -23,11 +23,13 @@ from .finite_differences import (
     OK,
     WRONG,
     Comparison,
-    Measured,
-    axes,
     compare,
+    narrow_down,
+    random_directions,
+    spread,
     tolerances,
 )
+from .finite_differences import axes, measured
 from .flat_function import Problem, is_float
 from .report import Entry, GradcheckReport, Judged, number
 
@@ -205,6 +207,13 @@ def check_along(problem: Problem, i: int, graph: Array, rtol: float, seed: int) 
     return found
 
 
+def missed(gradient: Array, directions: Array, allowed: Array, part: float = 1e-3) -> float:
+    """Return the chance that an error in one entry, `part` of its value, does not show along any direction."""
+    seen = np.abs(directions * gradient) * part > allowed
+    nonzero = gradient != 0
+    return float(1 - seen.any(axis=0)[nonzero].mean()) if nonzero.any() else 0.0
+
+
 def judged(problem: Problem, i: int, rows: Sequence[int] | None, held: Comparison, rtol: float) -> Judged:
     """Return the result for one input; `rows` is None if the comparison was along random directions."""
     graph, found = held.graph, held.found
@@ -240,7 +249,6 @@ def entry(shape: tuple[int, ...], rows: Sequence[int] | None, row: int, k: int, 
     return Entry(index, k if held.graph.shape[1] > 1 else None, *numbers)
 
 
-COUNT = 3
 # A derivative along a direction is a sum over all entries: the tolerance is small next to one of 10,000 equal terms.
 RTOL_ALONG = 1e-8
 
@@ -276,42 +284,6 @@ def derivative(f: Function, seed: int) -> Function:
 def weights(y: Any, seed: int) -> Array:
     """Return the cotangent of an output: 1 for a scalar, else random numbers of both signs."""
     return signed(np.random.default_rng(seed), np.shape(y)) if np.size(y) > 1 else np.ones(np.shape(y))
-
-
-def random_directions(size: int, seed: int) -> Array:
-    """Return directions whose entries differ and are not small, so that a single wrong entry shows."""
-    rng = np.random.default_rng(seed)
-    directions = rng.uniform(0.5, 1.5, (COUNT, size)) * rng.choice([-1.0, 1.0], (COUNT, size))
-    return directions / np.sqrt(max(size, 1))
-
-
-def spread(gradient: Array, directions: Array, rtol: float) -> Array:
-    """Return the allowed error along each direction, relative to the size of the sum's terms."""
-    known = np.where(np.isfinite(gradient), gradient, 0)
-    return np.maximum(rtol * np.linalg.norm(directions * known, axis=1), np.finfo(float).tiny)[:, None]
-
-
-def missed(gradient: Array, directions: Array, allowed: Array, part: float = 1e-3) -> float:
-    """Return the chance that an error in one entry, `part` of its value, does not show along any direction."""
-    seen = np.abs(directions * gradient) * part > allowed
-    nonzero = gradient != 0
-    return float(1 - seen.any(axis=0)[nonzero].mean()) if nonzero.any() else 0.0
-
-
-def narrow_down(differs: Callable[[Array], float], direction: Array) -> int:
-    """Return the entry that causes the error along a direction, found by halving."""
-    entries = np.arange(direction.size)
-    while entries.size > 1:
-        half = entries[: entries.size // 2]
-        rest = entries[entries.size // 2 :]
-        entries = half if differs(masked(direction, half)) >= differs(masked(direction, rest)) else rest
-    return int(entries[0])
-
-
-def masked(direction: Array, entries: Array) -> Array:
-    kept = np.zeros_like(direction)
-    kept[entries] = direction[entries]
-    return kept
 
 
 ENOUGH = 3
@@ -353,19 +325,14 @@ def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | No
     if cotangent.shape != x.shape:
         return f"{where} gives shape {cotangent.shape}."
 
-    def contracted(dtype: Any) -> Callable[[Array], Array]:
-        def f(flat: Array) -> Array:
-            moved = [*values[:position], flat.astype(dtype).reshape(x.shape), *values[position + 1 :]]
-            return np.atleast_1d(np.sum(node.op.kernel(*moved, **node.params) * g))
-
-        return f
+    def f(moved: Array) -> Array:
+        return np.sum(node.op.kernel(*values[:position], moved, *values[position + 1 :], **node.params) * g)
 
     entries = np.arange(x.size) if x.size <= LARGE else rng.choice(x.size, LARGE, replace=False)
     graph = np.ravel(cotangent)[entries, None]
-    flat = x.ravel().astype(np.promote_types(x.dtype, np.float64))
     eps = float(max(np.finfo(value.dtype).eps for value in (x, z)))
-    what = Measured(contracted, flat, eps, np.sum(np.abs(g * z)))
-    held = compare(what, list(axes(flat, entries.tolist())), graph, tolerances(graph, rtol))
+    what = measured(f, x, eps, np.sum(np.abs(g * z)))
+    held = compare(what, list(axes(what.x, entries.tolist())), graph, tolerances(graph, rtol))
     if held.verdict != WRONG:
         return None
     row = int(np.argmax(np.where(held.where, np.abs(graph - held.found.value), -1)))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .finite_differences import GRAVEST_FIRST, INDEPENDENT, KINK, NON_FINITE, NONDETERMINISTIC, OK, TOO_COARSE, WRONG
+from .comparison import GRAVEST_FIRST, INDEPENDENT, KINK, NON_FINITE, NONDETERMINISTIC, OK, TOO_COARSE, WRONG
 
 Cells = Sequence[Sequence[str]]
 

@@ -7,18 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.tensor import Tensor
 from .calling import Pair
-from .cases import NUMERIC, Case, function_case, graph_case
+from .cases import Case, function_case, graph_case
+from .claims import WRONG as WRONG_ROW
 from .claims import Closeness, Row, as_hand, precision_of, resolve
+from .comparison import OK, TOO_COARSE, WRONG, compare, random_directions, spread
 from .conventions import sizes_of
-from .diagnosis import examine
-from .finite_differences import EPS, OK, TOO_COARSE, WRONG, Measured, axes, compare, estimate
-from .gradcheck import random_directions, spread, suspects
+from .diagnosis import Examined, examine
+from .differences import NUMERIC
+from .finite_differences import EPS, axes, measured, numeric_gradient
+from .gradcheck import suspects
 from .kinks import Kinks
 from .replay import Recording, in_float64, is_one_array
-from .validation import check_form, check_gradients
-from .verify_report import VerifyReport
+from .verify_report import AT_KINK, VerifyReport
 
 Array = Any
 DIRECTIONS = 2
@@ -90,12 +93,43 @@ def verify(
         return report or first
 
 
+def check_form(output: Any, given: Sequence[Any]) -> None:
+    """Raise if a call of `verify` has none of its forms."""
+    if isinstance(output, Tensor) and len(given) == 1 and isinstance(given[0], dict):
+        return
+    method = getattr(output, "__self__", None) is not None
+    if callable(output) and not isinstance(output, Tensor) and (given or method):
+        return
+    raise ArgumentTypeError(
+        "verify takes a recorded loss and its gradients by hand, verify(loss, {'W1': dW1, w2: dw2}); two functions and "
+        "their inputs, verify(forward, backward, x, w); or one that returns the loss and its gradients, "
+        f"verify(loss_and_grad, x, w); not {', '.join(type(x).__name__ for x in (output, *given))}."
+    )
+
+
+def check_gradients(output: Tensor, hand: Any, gradient: Any) -> None:
+    if not hand:
+        raise ArgumentError("verify was given no gradient by hand: name at least one, as in {'W1': dW1}.")
+    if output.size != 1 and gradient is None:
+        raise ShapeError(
+            f"verify starts from a loss, and the output has shape {output.shape}. Give the loss itself, or the "
+            "gradient that your backward pass starts from: verify(output, {...}, gradient=dout)."
+        )
+    if not np.isfinite(output._data).all():
+        raise ArgumentError(
+            f"the output is {output._data}, so there is no gradient to compare with. mg.detect_anomaly() names the op "
+            "that made the first nan or inf."
+        )
+
+
 def judge(case: Case, numeric: bool, strict: bool | None) -> VerifyReport:
     """Return the report on a case."""
     check_gradients(case.output, case.hand, case.gradient)
     recording, rows, close, name = prepare(case)
     sizes = {**case.sizes, **sizes_of(recording, name)}
     found = examine(rows, recording, close, sizes, name, case.factor)
+    if look_again(case, rows, close, found):
+        return judge(case, numeric, strict)
     report = VerifyReport(found, sizes, [], numeric, case.faults, case.notes, case.unrecorded, case.factor)
     for finding in found.findings if report.faults else ():  # a backward pass that updates weights is not linear, too
         if updates := [cause for cause in finding.causes if cause.kind == "after the update"]:
@@ -103,6 +137,13 @@ def judge(case: Case, numeric: bool, strict: bool | None) -> VerifyReport:
     kinked = recording.kinks.count() if recording.kinks else case.kinked
     if found.findings and any(kinked):
         return off_the_kinks(report, recording, case, kinked, numeric, strict)
+    if case.in_part and not all(finding.causes for finding in found.findings):
+        part = judge(case.in_part(), numeric, strict)
+        if any(finding.causes for finding in part.findings):
+            return part
+    if report and (where := vague_entries(case, rows)):
+        moved = judge(without_moves(case), numeric, strict) if case.moved else report
+        return left_open(report, TOO_COARSE, f"{where}", case.moved is not None and moved.verdict == OK)
     if numeric and not case.unrecorded:
         report.wrong_ops = check_tape(found.rows, recording)
         unsure = not report.wrong_ops and any(row.numeric == TOO_COARSE for row in rows)
@@ -113,6 +154,30 @@ def judge(case: Case, numeric: bool, strict: bool | None) -> VerifyReport:
                 other = judge(without_moves(case), numeric, strict)
                 return report if other else other
     return report
+
+
+def look_again(case: Case, rows: Sequence[Row], close: Closeness, found: Examined) -> bool:
+    """Measure numeric derivatives that contradict the hand again; tell whether any was less exact than known."""
+    again = False
+    for row, differences in zip(rows, case.differences, strict=False):
+        if row.status == WRONG_ROW and row.hand.shape == differences.gradient.shape:
+            allowed = close.rtol * np.abs(row.true) + close.floor * np.max(np.abs(row.true), initial=0)
+            again |= differences.measure_again(row.hand / found.convention.of(row), allowed)
+    return again
+
+
+def vague_entries(case: Case, rows: Sequence[Row]) -> str:
+    """Mark the rows of which the numbers tell too little, and say where and why."""
+    said = []
+    for row, differences in zip(rows, case.differences, strict=False):
+        if entries := differences.vague(row.hand):
+            row.numeric = TOO_COARSE
+            first = [int(i) for i in np.unravel_index(entries[0], row.hand.shape)]
+            height = differences.jumps.get(entries[0])
+            why = f"the output jumps by {height:.1g} where it should be smooth" if height else "no step gives a slope"
+            said.append(f"at {row.label}{first or ''} ({len(entries)} of {row.hand.size} entries) {why}")
+    cure = "Compute without cancelling digits, as np.logaddexp(0, z) does for log(1 + exp(z)) or -log(1 - sigmoid(z))"
+    return f"numbers alone cannot tell: {'; '.join(said)}. {cure}" if said else ""
 
 
 def without_moves(case: Case) -> Case:
@@ -137,20 +202,23 @@ def off_the_kinks(
     if case.moved is None:
         if not recording.kinks or not all(row.status != "wrong" or confined(row, recording) for row in report.rows):
             return report
-        return left_open(report, f"{where}. This data cannot tell: move the inputs by 1e-3, and ask again", False)
+        return left_open(
+            report, AT_KINK, f"{where}. This data cannot tell: move the inputs by 1e-3, and ask again", False
+        )
     other = judge(without_moves(case), numeric, strict)
     if other.verdict == OK:
-        return left_open(report, f"{where}. With the inputs moved by 1e-3 your gradients are right", True)
+        return left_open(report, AT_KINK, f"{where}. With the inputs moved by 1e-3 your gradients are right", True)
     other.notes = [f"{where}; so the inputs were moved by 1e-3 for what follows.", *other.notes]
     return other
 
 
-def left_open(report: VerifyReport, says: str, passes: bool) -> VerifyReport:
-    """Return the report with a verdict that this data leaves open."""
-    report.verdict_at_kink, report.passes_at_kink = says, passes
+def left_open(report: VerifyReport, verdict: str, says: str, passes: bool) -> VerifyReport:
+    """Return the report with a verdict for what this data leaves open."""
+    report.left_open, report.says_open, report.passes_open = verdict, says, passes
     report.found.findings = []
     for row in report.rows:
-        row.status = "left open, at a kink" if row.status == "wrong" else row.status
+        if row.status == WRONG_ROW or row.numeric == TOO_COARSE:
+            row.status = "left open, at a kink" if verdict == AT_KINK else "left open"
     return report
 
 
@@ -197,18 +265,16 @@ def by_numbers(row: Row, recording: Recording) -> None:
     x = row.tensor._data
     if x.size > MOST_NUMERIC:
         return
-    f = recording.function_of(row.tensor)
-    what = Measured(lambda dtype: lambda flat: f(flat.astype(dtype).reshape(x.shape)), x.ravel().astype(float), EPS)
-    with np.errstate(all="ignore"):
-        found = estimate(what, list(axes(x.ravel().astype(float), range(x.size))), lambda s: 1e-7 * np.abs(s.value))
-    low, high = (bound.reshape(x.shape) for bound in found.bounds)
-    if np.isfinite(low + high).all():
+    what = measured(recording.function_of(row.tensor), x, EPS)
+    found, bars, _ = numeric_gradient(what, list(axes(what.x, range(x.size))), lambda s: 1e-7 * np.abs(s.value))
+    if np.isfinite(bars).all():
         bad = int(np.sum(~np.isfinite(row.true)))
         row.notes.append(
             f"The tape's gradient of {row.label} is nan or inf in {bad} of {x.size} entries, so it is compared with "
             "numbers; mg.detect_anomaly() names the op that makes the nan."
         )
-        row.true, row.slack, row.replaced = (low + high) / 2, (high - low) / 2 + 1e-6 * np.abs(high), True
+        row.true, row.slack, row.replaced = found.reshape(x.shape), bars.reshape(x.shape), True
+        row.slack += 1e-6 * np.abs(row.true)
 
 
 def in_double(
@@ -264,10 +330,7 @@ def check_row(row: Row, recording: Recording, inner: float) -> None:
     cancelled = ROUNDING * row.size * np.linalg.norm(directions, axis=1)[:, None]
     allowed = spread(true[:, 0], directions, RTOL) + cancelled
 
-    def values(dtype: Any) -> Callable[[Array], Array]:
-        return lambda flat: f(flat.astype(dtype).reshape(tensor.shape))
-
-    what = Measured(values, tensor._data.ravel(), EPS, inner)
+    what = measured(f, tensor._data, EPS, inner)
     held = compare(what, list(directions), directions @ true, lambda _: allowed)
     low, high = held.found.bounds
     row.numeric, row.slope = held.verdict, (directions, low - allowed, high + allowed)

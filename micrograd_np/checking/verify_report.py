@@ -11,9 +11,9 @@ import numpy as np
 
 from .claims import GIVEN, NOT_FINITE, SHAPE, Row
 from .claims import WRONG as WRONG_ROW
+from .comparison import OK, TOO_COARSE, WRONG
 from .conventions import Convention, Sizes, factor_name
 from .diagnosis import Examined, Finding
-from .finite_differences import OK, WRONG
 from .report import counted, html_lines, html_table, number, text_table
 
 HEAD = ("gradient by hand", "shape", "off by", "numbers", "")
@@ -37,8 +37,9 @@ class VerifyReport:
     notes: list[str] = field(default_factory=list)
     unrecorded: bool = False
     factor: float | None = None
-    verdict_at_kink: str = ""
-    passes_at_kink: bool = False
+    left_open: str = ""  # AT A KINK or TOO COARSE, if this data cannot tell
+    says_open: str = ""
+    passes_open: bool = False
 
     @property
     def rows(self) -> list[Row]:
@@ -57,18 +58,18 @@ class VerifyReport:
 
     @property
     def verdict(self) -> str:
-        """The verdict: OK, WRONG (the hand), TAPE WRONG, RIGHT UP TO A FACTOR, or AT A KINK."""
+        """The verdict: OK, WRONG (the hand), TAPE WRONG, RIGHT UP TO A FACTOR, AT A KINK, or TOO COARSE."""
         if any(row.numeric == WRONG for row in self.rows):
             return TAPE
         if self.findings or self.faults:
             return WRONG
-        if self.verdict_at_kink:
-            return AT_KINK
+        if self.left_open:
+            return self.left_open
         return OK if self.convention.named or self.factor is not None else UP_TO
 
     def __bool__(self) -> bool:
-        if self.verdict == AT_KINK:
-            return self.passes_at_kink
+        if self.verdict in (AT_KINK, TOO_COARSE):
+            return self.passes_open
         return self.verdict in (OK, UP_TO) or (self.verdict == TAPE and not disagreeing(self.rows))
 
     def __str__(self) -> str:
@@ -115,6 +116,8 @@ class VerifyReport:
 
     def by_numbers(self, row: Row) -> str:
         """Return the verdict of finite differences on the gradient by hand."""
+        if self.unrecorded and row.numeric == TOO_COARSE:
+            return TOO_COARSE
         if self.unrecorded or row.replaced:
             return WRONG if row.status in (WRONG_ROW, SHAPE, NOT_FINITE) else OK
         if row.slope is None:
@@ -151,8 +154,8 @@ class VerifyReport:
             return f"verify: OK, {counted(len(self.rows), 'gradient')} by hand, right{factor}"
         if self.verdict == TAPE:
             return "verify: TAPE WRONG"
-        if self.verdict == AT_KINK:
-            return f"verify: {AT_KINK}: {self.verdict_at_kink}."
+        if self.verdict == self.left_open:
+            return f"verify: {self.left_open}: {self.says_open}."
         if self.faults:
             return f"verify: WRONG: {self.faults[0]}."
         first = self.findings[0]
