@@ -145,29 +145,24 @@ class Problem:
         """Return a sentence on the op that makes the first nan or inf, or None."""
         for node in self.nodes:
             if first_nonfinite(node) is not None and all(first_nonfinite(x) is None for x in node.args):
-                return f"{node.op.name} makes the first nan or inf" + (
-                    f": {format_location(node._created_at)}" if node._created_at else ""
-                )
+                return f"{node.op.name} makes the first nan or inf: {spot(node)}"
         return None
 
     def first_nan_rule(self) -> str | None:
         """Return a sentence on the op whose rule makes the first nan or inf of a gradient, or None."""
-        for output in self.outputs:
-            found: list[str] = []
+        found: list[str] = []
 
-            def look(node: Tensor, g: Any, found: list[str] = found) -> None:
-                if found or not is_float(g) or not np.isfinite(g).all():
-                    return
-                if any(is_float(part) and not np.isfinite(part).all() for _, part in pull_arrays(node, g)):
-                    where = format_location(node._created_at) if node._created_at else "an unknown line"
-                    found.append(f"The rule of {node.op.name} makes the first nan or inf: {where}")
+        def look(node: Tensor, g: Any) -> None:
+            if found or not is_float(g) or not np.isfinite(g).all():
+                return
+            if any(is_float(part) and not np.isfinite(part).all() for _, part in pull_arrays(node, g)):
+                found.append(f"The rule of {node.op.name} makes the first nan or inf: {spot(node)}")
 
-            with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
+            for output in self.outputs:
                 if output.requires_grad:
                     backpropagate(output, np.ones_like(output._data), look)
-            if found:
-                return found[0]
-        return None
+        return next(iter(found), None)
 
     def repeats(self) -> bool:
         """Return whether a second call of f gives exactly the same outputs."""
@@ -198,6 +193,10 @@ class Problem:
     def measured(self, position: int) -> Measured:
         """Return the function of one input, for `estimate`; call `jacobian` first."""
         return Measured(partial(self.values, position), self.points[position].ravel(), self.eps, self.inner)
+
+
+def spot(node: Tensor) -> str:
+    return format_location(node._created_at) if node._created_at else "an unknown line"
 
 
 def nodes_of(outputs: list[Tensor]) -> set[Tensor]:

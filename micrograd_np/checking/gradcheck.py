@@ -11,7 +11,7 @@ import numpy as np
 from ..core.backward import Rule, fitted
 from ..core.containers import flatten
 from ..core.errors import ArgumentError, ArgumentTypeError
-from ..core.names import format_location, name_of
+from ..core.names import name_of
 from ..core.tensor import Tensor
 from ..core.versions import as_used
 from ..transforms import vjp
@@ -30,7 +30,7 @@ from .comparison import (
     tolerances,
 )
 from .finite_differences import axes, measured
-from .flat_function import Problem, is_float
+from .flat_function import Problem, is_float, spot
 from .report import Entry, GradcheckReport, Judged, number
 
 Array = Any
@@ -125,25 +125,24 @@ def check(f: Function, called: Function, inputs: Any, rtol: float | None, fast: 
 
 def nonlinear(nodes: Sequence[Tensor]) -> list[str]:
     """Return sentences on ops whose rule b is not linear: b(-4 g) must be -4 b(g); as 4 is 2**2, nothing rounds."""
-    found: dict[str, None] = {}
+    found: list[str] = []
     seen: dict[Any, int] = defaultdict(int)
     for node in nodes:
         seen[node.op] += 1
         if seen[node.op] > ENOUGH or not is_float(node._data):
             continue
+        g = signed(np.random.default_rng(0), node.shape).astype(node._data.dtype)
         for position, rule in rules_of(node):
             if not is_float(node._values[position]):
                 continue  # several outputs in one
-            g = signed(np.random.default_rng(0), node.shape).astype(node._data.dtype)
             with np.errstate(all="ignore"):
                 first, times = (rule(k * g, node._data, *node._values, **node.params) for k in (1, -4))
             if hasattr(first, "dtype") and not np.allclose(times, -4 * first, 1e-4, equal_nan=True):
-                found[
-                    f"{node.op.name} is where it goes wrong: {spot(node)}\n  its rule for {argument(node, position)} "
-                    "is not linear in the cotangent g: for -4 g it does not give -4 times as much. A mask made from g, "
-                    "as in g > 0, or abs(g), has no place in a rule."
-                ] = None
-    return list(found)
+                found.append(
+                    f"{of_rule(node, position)} is not linear in the cotangent g: for -4 g it does not give -4 times "
+                    "as much. A mask made from g, as in g > 0, or abs(g), has no place in a rule."
+                )
+    return list(dict.fromkeys(found))
 
 
 def signed(rng: Any, shape: tuple[int, ...]) -> Array:
@@ -268,13 +267,13 @@ def derivative(f: Function, seed: int) -> Function:
 
     def gradients(*inputs: Any) -> Any:
         leaves, rebuild = flatten(inputs)
-        floats = [i for i, x in enumerate(leaves) if is_float(x)]
+        floats = {i: x for i, x in enumerate(leaves) if is_float(x)}
 
         def of_floats(*chosen: Any) -> Any:
             replaced = dict(zip(floats, chosen, strict=True))
             return f(*rebuild([replaced.get(i, x) for i, x in enumerate(leaves)]))
 
-        output, pullback = vjp(of_floats, *[leaves[i] for i in floats])
+        output, pullback = vjp(of_floats, *floats.values())
         outputs, rebuild_output = flatten(output)
         return pullback(rebuild_output([weights(y, seed) for y in outputs]))
 
@@ -292,14 +291,12 @@ LARGE = 400
 
 def suspects(nodes: Sequence[Tensor], rtol: float) -> list[str]:
     """Return sentences on what is wrong with single ops, the first op first."""
+    faults = (check_rule(node, position, rule, rtol) for node in nodes for position, rule in rules_of(node))
     found: dict[str, None] = {}
-    for node in nodes:
-        for position, rule in rules_of(node):
-            fault = check_rule(node, position, rule, rtol)
-            if fault:
-                found[fault] = None
-            if len(found) == ENOUGH:
-                return list(found)
+    for fault in filter(None, faults):
+        found[fault] = None
+        if len(found) == ENOUGH:
+            break
     return list(found)
 
 
@@ -321,7 +318,7 @@ def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | No
     g = signed(rng, z.shape).astype(z.dtype)
     with np.errstate(all="ignore"):
         cotangent = rule(g, z, *values, **node.params)
-    where = f"{node.op.name} is where it goes wrong: {spot(node)}\n  its rule for {argument(node, position)}"
+    where = of_rule(node, position)
     if cotangent.shape != x.shape:
         return f"{where} gives shape {cotangent.shape}."
 
@@ -343,12 +340,10 @@ def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | No
     )
 
 
-def spot(node: Tensor) -> str:
-    return format_location(node._created_at) if node._created_at else "an unknown line"
-
-
-def argument(node: Tensor, position: int) -> str:
+def of_rule(node: Tensor, position: int) -> str:
+    """Return the beginning of a sentence on the rule for one argument of a recorded op."""
     x = node.args[position]
     signature = getattr(node.op, "signature", None)
     parameter = list(signature.parameters)[position] if signature else f"argument {position}"
-    return f"{parameter} ({name_of(x) or 'unnamed'}, shape {x.shape})"
+    argument = f"{parameter} ({name_of(x) or 'unnamed'}, shape {x.shape})"
+    return f"{node.op.name} is where it goes wrong: {spot(node)}\n  its rule for {argument}"

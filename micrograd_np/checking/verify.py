@@ -16,7 +16,7 @@ from .claims import Closeness, Row, as_hand, precision_of, resolve
 from .comparison import OK, TOO_COARSE, WRONG, compare, random_directions, spread
 from .conventions import sizes_of
 from .diagnosis import Examined, examine
-from .differences import NUMERIC
+from .differences import NUMERIC, largest
 from .finite_differences import EPS, axes, measured, numeric_gradient
 from .gradcheck import suspects
 from .kinks import Kinks
@@ -86,10 +86,10 @@ def verify(
     if factor is not None:
         case.factor = factor
     with np.errstate(all="ignore"):
-        report = first = judge(case, numeric, strict)
+        report = first = judge(case, numeric)
         while not report and case.other:
             case = case.other()
-            report = judge(case, numeric, strict)
+            report = judge(case, numeric)
         return report or first
 
 
@@ -122,38 +122,46 @@ def check_gradients(output: Tensor, hand: Any, gradient: Any) -> None:
         )
 
 
-def judge(case: Case, numeric: bool, strict: bool | None) -> VerifyReport:
+def judge(case: Case, numeric: bool) -> VerifyReport:
     """Return the report on a case."""
     check_gradients(case.output, case.hand, case.gradient)
     recording, rows, close, name = prepare(case)
     sizes = {**case.sizes, **sizes_of(recording, name)}
     found = examine(rows, recording, close, sizes, name, case.factor)
     if look_again(case, rows, close, found):
-        return judge(case, numeric, strict)
+        return judge(case, numeric)
     report = VerifyReport(found, sizes, [], numeric, case.faults, case.notes, case.unrecorded, case.factor)
     for finding in found.findings if report.faults else ():  # a backward pass that updates weights is not linear, too
         if updates := [cause for cause in finding.causes if cause.kind == "after the update"]:
             finding.causes, report.faults = updates, []
     kinked = recording.kinks.count() if recording.kinks else case.kinked
     if found.findings and any(kinked):
-        return off_the_kinks(report, recording, case, kinked, numeric, strict)
+        return off_the_kinks(report, recording, case, kinked, numeric)
     if case.in_part and not all(finding.causes for finding in found.findings):
-        part = judge(case.in_part(), numeric, strict)
+        part = judge(case.in_part(), numeric)
         if any(finding.causes for finding in part.findings):
             return part
     if report and (where := vague_entries(case, rows)):
-        moved = judge(without_moves(case), numeric, strict) if case.moved else report
-        return left_open(report, TOO_COARSE, f"{where}", case.moved is not None and moved.verdict == OK)
+        nearby = judge_nearby(case, numeric)
+        return left_open(report, TOO_COARSE, where, nearby is not None and nearby.verdict == OK)
     if numeric and not case.unrecorded:
         report.wrong_ops = check_tape(found.rows, recording)
         unsure = not report.wrong_ops and any(row.numeric == TOO_COARSE for row in rows)
         if unsure and case.by_numbers:  # does the output depend on an input that the graph misses?
             if not (recording.kinks or Kinks(recording)):
-                return judge(case.by_numbers(), numeric, strict)
-            if case.moved:
-                other = judge(without_moves(case), numeric, strict)
-                return report if other else other
+                return judge(case.by_numbers(), numeric)
+            nearby = judge_nearby(case, numeric)
+            return report if nearby is None or nearby else nearby
     return report
+
+
+def judge_nearby(case: Case, numeric: bool) -> VerifyReport | None:
+    """Return the report with all inputs moved by a thousandth, once; None if they cannot be moved."""
+    if case.moved is None:
+        return None
+    moved = case.moved()
+    moved.moved, moved.factor = None, case.factor
+    return judge(moved, numeric)
 
 
 def look_again(case: Case, rows: Sequence[Row], close: Closeness, found: Examined) -> bool:
@@ -180,36 +188,22 @@ def vague_entries(case: Case, rows: Sequence[Row]) -> str:
     return f"numbers alone cannot tell: {'; '.join(said)}. {cure}" if said else ""
 
 
-def without_moves(case: Case) -> Case:
-    """Return the case with its inputs moved off kinks, once."""
-    assert case.moved
-    moved = case.moved()
-    moved.moved, moved.factor = None, case.factor
-    return moved
-
-
 def off_the_kinks(
-    report: VerifyReport,
-    recording: Recording,
-    case: Case,
-    kinked: tuple[int, int],
-    numeric: bool,
-    strict: bool | None,
+    report: VerifyReport, recording: Recording, case: Case, kinked: tuple[int, int], numeric: bool
 ) -> VerifyReport:
     """Return the report if rows are wrong and entries lie on kinks; move the inputs off the kinks if possible."""
     entries, size = kinked
     where = f"{entries:,} of {size:,} entries lie on a kink, where any value between the slopes on both sides is right"
-    if case.moved is None:
-        if not recording.kinks or not all(row.status != "wrong" or confined(row, recording) for row in report.rows):
+    nearby = judge_nearby(case, numeric)
+    if nearby is None:
+        if not recording.kinks or not all(row.status != WRONG_ROW or confined(row, recording) for row in report.rows):
             return report
-        return left_open(
-            report, AT_KINK, f"{where}. This data cannot tell: move the inputs by 1e-3, and ask again", False
-        )
-    other = judge(without_moves(case), numeric, strict)
-    if other.verdict == OK:
+        says = f"{where}. This data cannot tell: move the inputs by 1e-3, and ask again"
+        return left_open(report, AT_KINK, says, False)
+    if nearby.verdict == OK:
         return left_open(report, AT_KINK, f"{where}. With the inputs moved by 1e-3 your gradients are right", True)
-    other.notes = [f"{where}; so the inputs were moved by 1e-3 for what follows.", *other.notes]
-    return other
+    nearby.notes = [f"{where}; so the inputs were moved by 1e-3 for what follows.", *nearby.notes]
+    return nearby
 
 
 def left_open(report: VerifyReport, verdict: str, says: str, passes: bool) -> VerifyReport:
@@ -236,28 +230,34 @@ def confined(row: Row, recording: Recording) -> bool:
 
 def prepare(case: Case) -> tuple[Recording, list[Row], Closeness, Callable[[Any], str | None]]:
     """Return the recording in float64, a row for each gradient by hand, the tolerance, and the names."""
-    recording = Recording(case.output, case.gradient)
+    recording = given = Recording(case.output, case.gradient)
     named: dict[str, list[Tensor]] = {}
-    for node in recording.nodes:
-        if called := case.name(node):
-            named.setdefault(called, []).append(node)
-    for variable, tensor in case.variables.items():
-        named.setdefault(variable, []).append(tensor)
+    for called, tensor in (*((case.name(node), node) for node in given.nodes), *case.variables.items()):
+        if called:
+            named.setdefault(called, []).append(tensor)
+    hand = [(*resolve(key, given, named), values) for key, values in case.hand.items()]
+    close, double = Closeness(), {x: x for x in given.nodes}
+    if any(getattr(x._data, "dtype", None) == np.float32 for x in given.nodes):
+        output, double = in_float64(given.output)
+        recording = Recording(output, np.asarray(given.seed, dtype=np.float64))
+        pairs = [(given.true[x], recording.true[double[x]]) for _, x, _ in hand if x in given.true]
+        lost = [np.max(np.abs(g - true), initial=0) / max(largest(true), 1e-300) for g, true in pairs]
+        close = Closeness(1e-4, float(np.clip(30 * max(lost, default=0.0), 1e-5, 1e-2)))
+    former = {new: old for old, new in double.items()}
+    factor = 1.0 if case.factor is None else abs(case.factor)
     rows = []
-    factor = 1.0 if case.factor is None else case.factor
-    for key, values in case.hand.items():
-        label, tensor = resolve(key, recording, named)
-        rows.append(Row(label, tensor, as_hand(label, values), slack=abs(factor) * case.slack.get(tensor, 0.0)))
-    recording, rows, close, name = in_double(recording, rows, case.name)
-    for row in rows:
-        row.true = recording.true.get(row.tensor, np.zeros(row.tensor.shape))  # zeros: the output does not depend on it
-        row.size = recording.sizes.get(row.tensor, 0.0)
+    for label, tensor, values in hand:
+        x = double.get(tensor, tensor)
+        row = Row(label, x, as_hand(label, values), slack=factor * case.slack.get(tensor, 0.0))
+        row.true = recording.true.get(x, np.zeros(x.shape))  # zeros: the output does not depend on it
+        row.size = recording.sizes.get(x, 0.0)
         if not np.isfinite(row.true).all() and np.isfinite(row.hand).all() and row.hand.shape == row.true.shape:
             by_numbers(row, recording)
+        rows.append(row)
     close = close.at_best(max(map(precision_of, case.hand.values())))
     if case.unrecorded:
         close = Closeness(max(close.rtol, NUMERIC.rtol), max(close.floor, NUMERIC.floor))
-    return recording, rows, close, name
+    return recording, rows, close, lambda x: case.name(former.get(x, x) if isinstance(x, Tensor) else x)
 
 
 def by_numbers(row: Row, recording: Recording) -> None:
@@ -277,33 +277,10 @@ def by_numbers(row: Row, recording: Recording) -> None:
         row.slack += 1e-6 * np.abs(row.true)
 
 
-def in_double(
-    recording: Recording, rows: Sequence[Row], name: Callable[[Any], str | None]
-) -> tuple[Recording, list[Row], Closeness, Callable[[Any], str | None]]:
-    """Return the graph in float64, and a tolerance that allows for what float32 rounded away."""
-    if all(x.dtype != np.float32 for x in recording.nodes if hasattr(x._data, "dtype")):
-        return recording, list(rows), Closeness(), name
-    output, again = in_float64(recording.output)
-    double = Recording(output, np.asarray(recording.seed, dtype=np.float64))
-    former = {new: old for old, new in again.items()}
-    floor = 1e-5
-    for row in rows:
-        if row.tensor in recording.true:
-            true = double.true[again[row.tensor]]
-            lost = np.max(np.abs(recording.true[row.tensor] - true), initial=0)
-            floor = max(floor, 30 * float(lost / max(np.max(np.abs(true), initial=0), 1e-300)))
-    moved = [Row(row.label, again.get(row.tensor, row.tensor), row.hand, slack=row.slack) for row in rows]
-    return (
-        double,
-        moved,
-        Closeness(1e-4, min(floor, 1e-2)),
-        lambda x: name(former.get(x, x) if isinstance(x, Tensor) else x),
-    )
-
-
 def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:
     """Fill in the verdict of finite differences on each row; return sentences on ops with wrong rules."""
-    inner = float(np.linalg.norm([rounding(node, g) for node, g in recording.true.items()]))
+    # The output is rounded relative to the sizes of the contributions of all values to it.
+    inner = float(np.linalg.norm([np.linalg.norm(g * x._data) for x, g in recording.true.items() if is_one_array(g)]))
     for row in rows:
         if row.tensor in recording.true and not row.replaced:
             check_row(row, recording, inner)
@@ -315,22 +292,15 @@ def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:
     return found
 
 
-def rounding(node: Tensor, g: Any) -> float:
-    """Return the size of a value's contribution to the output; the output is rounded relative to such sizes."""
-    return float(np.linalg.norm(g * node._data)) if is_one_array(g) else 0.0
-
-
 def check_row(row: Row, recording: Recording, inner: float) -> None:
     """Compare the tape's gradient with slopes along random directions."""
-    tensor = row.tensor
-    f = recording.function_of(tensor)
-    true = recording.true[tensor].reshape(-1, 1)
-    size = min(1.0, float(np.max(np.abs(tensor._data), initial=0))) or 1.0  # no step over a kink near small values
-    directions = size * random_directions(tensor.size, 0)[:DIRECTIONS]
+    x = row.tensor._data
+    true = recording.true[row.tensor].reshape(-1, 1)
+    size = min(1.0, largest(x)) or 1.0  # no step over a kink near small values
+    directions = size * random_directions(x.size, 0)[:DIRECTIONS]
     cancelled = ROUNDING * row.size * np.linalg.norm(directions, axis=1)[:, None]
     allowed = spread(true[:, 0], directions, RTOL) + cancelled
-
-    what = measured(f, tensor._data, EPS, inner)
+    what = measured(recording.function_of(row.tensor), x, EPS, inner)
     held = compare(what, list(directions), directions @ true, lambda _: allowed)
     low, high = held.found.bounds
     row.numeric, row.slope = held.verdict, (directions, low - allowed, high + allowed)

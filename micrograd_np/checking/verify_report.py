@@ -14,7 +14,7 @@ from .claims import WRONG as WRONG_ROW
 from .comparison import OK, TOO_COARSE, WRONG
 from .conventions import Convention, Sizes, factor_name
 from .diagnosis import Examined, Finding
-from .report import counted, html_lines, html_table, number, text_table
+from .report import Cells, Report, counted, number
 
 HEAD = ("gradient by hand", "shape", "off by", "numbers", "")
 TAPE = "TAPE WRONG"
@@ -25,10 +25,11 @@ AXES = re.compile(r"axis (\d+)")
 LINE = re.compile(r"[\w<>-]+(?:\.\w+)?:\d+")
 
 
-@dataclass
-class VerifyReport:
+@dataclass(repr=False)
+class VerifyReport(Report):
     """The result of `verify`: true if the gradients by hand are right."""
 
+    head = HEAD
     found: Examined
     sizes: Sizes
     wrong_ops: list[str]
@@ -72,17 +73,6 @@ class VerifyReport:
             return self.passes_open
         return self.verdict in (OK, UP_TO) or (self.verdict == TAPE and not disagreeing(self.rows))
 
-    def __str__(self) -> str:
-        head, *rest = self.sentences()
-        return "\n".join([head, text_table(HEAD, self.cells()), *rest])
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        head, *rest = self.sentences()
-        return html_lines([head]) + html_table(HEAD, self.cells()) + html_lines(rest)
-
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict, the rows and the causes as a dict, ready for JSON."""
         return {
@@ -102,15 +92,9 @@ class VerifyReport:
             ],
         }
 
-    def cells(self) -> list[Sequence[str]]:
+    def cells(self) -> Cells:
         return [
-            (
-                row.label,
-                str(row.tensor.shape),
-                difference(row, self.convention),
-                self.by_numbers(row),
-                status(row),
-            )
+            (row.label, str(row.tensor.shape), difference(row, self.convention), self.by_numbers(row), status(row))
             for row in self.rows
         ]
 
@@ -127,18 +111,16 @@ class VerifyReport:
         return agrees if row.numeric in (OK, WRONG) else row.numeric
 
     def sentences(self) -> list[str]:
-        first, *rest = self.all_sentences()
-        return [first, *dict.fromkeys(line for line in rest if line)]
-
-    def all_sentences(self) -> list[str]:
-        said = [self.headline(), *self.faults[1:], *self.notes]
-        said += [note for row in self.rows for note in row.notes if note not in said[0]]
+        """Return the headline and the sentences below the table, each once."""
+        first = self.headline()
+        said = [*self.faults[1:], *self.notes, *(note for row in self.rows for note in row.notes if note not in first)]
         if self.verdict == TAPE:
-            return [*said, *who_is_wrong(self.rows), *self.wrong_ops]
+            said += [*who_is_wrong(self.rows), *self.wrong_ops]
+            return [first, *dict.fromkeys(filter(None, said))]
         said += self.conventions()
         for i, finding in enumerate(self.findings):
             said += explained(finding, self.sizes, not i and not self.faults)
-        said += dict.fromkeys(instead_text(other) for other in self.found.instead)
+        said += [instead_text(other) for other in self.found.instead]
         if self.found.untried:
             said.append(
                 f"The search for causes reached its budget, so these were not tried: {'; '.join(self.found.untried)}. "
@@ -146,7 +128,7 @@ class VerifyReport:
             )
         if not self.numeric:
             said.append("Not established: whether the tape is right (numeric=True).")
-        return said
+        return [first, *dict.fromkeys(filter(None, said))]
 
     def headline(self) -> str:
         if self.verdict in (OK, UP_TO):
