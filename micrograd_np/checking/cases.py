@@ -48,6 +48,7 @@ class Case:
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     unrecorded: bool = False
+    unchecked: Sequence[str] = ()  # gradients by hand of values that only a graph has
     differences: list[Differences] = field(default_factory=list)  # of the gradients by hand, where numbers alone judge
     slack: Mapping[Tensor, Array] = field(default_factory=dict)  # how far numeric derivatives may be off
     sizes: Mapping[int, str] = field(default_factory=dict)  # of outputs that are in no graph
@@ -55,7 +56,6 @@ class Case:
     by_numbers: Callable[[], Case] | None = None
     in_part: Callable[[], Case] | None = None  # with a graph of what could be recorded
     other: Callable[[], Case] | None = None  # with the gradients taken for those of other inputs that they fit
-    kinked: tuple[int, int] = (0, 0)  # entries on kinks, and all entries, where numbers alone judge
 
 
 def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
@@ -225,8 +225,7 @@ def weighted_sum(outputs: Sequence[Any], cotangents: Sequence[Array], name: Name
 
 def under_tensors(hand: Sequence[ByHand], tensors: Mapping[Slot, Tensor]) -> dict[Any, Any]:
     """Return the gradients by hand under the tensors of their slots, with the names that backward gave them."""
-    pairs = [((h.label, tensors[h.slot]) if h.slot in tensors else h.label, h.values) for h in hand]  # type: ignore[index]
-    return dict(pairs)
+    return {(h.label, tensors[h.slot]) if h.slot and h.slot in tensors else h.label: h.values for h in hand}
 
 
 def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> Tensor | None:
@@ -272,22 +271,17 @@ def known_variables(error: Exception) -> dict[str, Tensor]:
 
 def numeric(pair: Pair, played: Played, why: NotRecorded | None) -> Case:
     """Return the case in which forward is one op, differentiated by finite differences."""
-    lost = [str(label) for label, slot, _ in played.hand if not slot]
     alone = f"{called(pair.forward)} could not be recorded, so it is compared with numbers alone: {why}."
-    notes = [alone] if why else []
-    if lost:
-        notes.append(f"Not checked: {', '.join(lost)}, which only a recorded forward pass has.")
     known = [(h, h.slot) for h in played.hand if h.slot]
     tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for _, slot in known}
     found = {slot: differences(pair, played, slot, np.asarray(plain(h.values))) for h, slot in known}
     output = one_op(pair, played, {tensors[slot]: found[slot].gradient for slot in tensors})
     hand = under_tensors([h for h, _ in known], tensors)
-    case = Case(output, None, hand, lambda x: getattr(x, "name", None), notes=notes)
+    case = Case(output, None, hand, lambda x: getattr(x, "name", None), notes=[alone] if why else [])
+    case.unchecked = [str(h.label) for h in played.hand if not h.slot]
     case.unrecorded, case.sizes = True, sizes_of_outputs(played.outputs)
     case.slack = {tensors[slot]: found[slot].slack for slot in tensors}
     case.differences = [found[slot] for _, slot in known]
-    kinked = sum(d.kinked for d in case.differences)
-    case.kinked = (kinked, sum(slot.value.size for slot in tensors)) if kinked else (0, 0)
     if why and why.part and why.part.variables:
         part = why.part
         case.in_part = lambda: in_part(pair, played, part, case)
@@ -331,9 +325,10 @@ def in_part(pair: Pair, played: Played, part: Part, whole: Case) -> Case:
         for x, sent in pull_arrays(node, g[node]) if node in g and node._parents else ():
             g[x] = g[x] + sent if x in g else sent
     named = {part.names(node) for node in g}
-    hand = [h for h in played.hand if h.slot or named & {name for name, _ in candidates(str(h.label))}]
+    hand = [h for h in played.hand if h.slot or any(name in named for name, _ in candidates(str(h.label)))]
     case = replace(whole, output=one_op(pair, played, own), hand=under_tensors(hand, part.tensors), name=part.names)
-    case.slack, case.differences, case.kinked = {x: d.slack for x, d in found.items()}, [], (0, 0)
+    case.slack, case.differences = {x: d.slack for x, d in found.items()}, []
+    case.unchecked = [str(h.label) for h in played.hand if not any(h is other for other in hand)]
     case.in_part = case.moved = case.by_numbers = None
     return case
 

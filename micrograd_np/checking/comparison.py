@@ -116,11 +116,14 @@ def finite(x: Array) -> Array:
 DIRECTIONS = 3
 
 
+def signed(rng: Any, shape: tuple[int, ...]) -> Array:
+    """Return random numbers of both signs, none of them small, so that any wrong entry shows."""
+    return rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)
+
+
 def random_directions(size: int, seed: int) -> Array:
     """Return directions whose entries differ and are not small, so that a single wrong entry shows."""
-    rng = np.random.default_rng(seed)
-    directions = rng.uniform(0.5, 1.5, (DIRECTIONS, size)) * rng.choice([-1.0, 1.0], (DIRECTIONS, size))
-    return directions / np.sqrt(max(size, 1))
+    return signed(np.random.default_rng(seed), (DIRECTIONS, size)) / np.sqrt(max(size, 1))
 
 
 def spread(gradient: Array, directions: Array, rtol: float) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .claims import Closeness, parallel
+from .claims import Closeness
 from .comparison import narrow_down, random_directions
 from .finite_differences import EPS, axes, measured, numeric_gradient
 
@@ -62,12 +62,8 @@ class Differences:
     def search(self, entries: Sequence[int], hand: Array) -> None:
         """Take the entries that are not measured from the hand, and look for errors in them."""
         found, bars = self.gradient.flat[entries], self.slack.flat[entries]
-        square = float(np.sum(hand[entries] ** 2))
-        k = float(np.sum(found * hand[entries])) / square if square else 1.0
-        self.gradient[...] = np.reshape(
-            hand * (k if parallel(found, hand[entries], NUMERIC) else 1.0), self.slack.shape
-        )
-        self.slack[...] = 0
+        factor = multiple(found, hand[entries], NUMERIC) or [1.0]
+        self.gradient, self.slack = np.reshape(hand * factor[0], self.slack.shape), np.zeros(self.slack.shape)
         self.gradient.flat[entries], self.slack.flat[entries] = found, bars
 
         def miss(v: Array) -> float:

@@ -26,6 +26,7 @@ from .comparison import (
     compare,
     narrow_down,
     random_directions,
+    signed,
     spread,
     tolerances,
 )
@@ -143,11 +144,6 @@ def nonlinear(nodes: Sequence[Tensor]) -> list[str]:
                     "as much. A mask made from g, as in g > 0, or abs(g), has no place in a rule."
                 )
     return list(dict.fromkeys(found))
-
-
-def signed(rng: Any, shape: tuple[int, ...]) -> Array:
-    """Return random numbers of both signs, none of them small, so that any wrong entry shows."""
-    return rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)
 
 
 SHOWN = 5

@@ -19,7 +19,7 @@ import numpy as np
 from ..core.backward import Pulled
 from ..core.tensor import Tensor
 from ..core.versions import as_used
-from .gradcheck import signed
+from .comparison import signed
 from .replay import Override, Recording, is_one_array, pulls_of
 
 Array = Any

@@ -95,16 +95,16 @@ def verify(
 
 def check_form(output: Any, given: Sequence[Any]) -> None:
     """Raise if a call of `verify` has none of its forms."""
-    if isinstance(output, Tensor) and len(given) == 1 and isinstance(given[0], dict):
-        return
-    method = getattr(output, "__self__", None) is not None
-    if callable(output) and not isinstance(output, Tensor) and (given or method):
-        return
-    raise ArgumentTypeError(
-        "verify takes a recorded loss and its gradients by hand, verify(loss, {'W1': dW1, w2: dw2}); two functions and "
-        "their inputs, verify(forward, backward, x, w); or one that returns the loss and its gradients, "
-        f"verify(loss_and_grad, x, w); not {', '.join(type(x).__name__ for x in (output, *given))}."
-    )
+    if isinstance(output, Tensor):
+        fits = len(given) == 1 and isinstance(given[0], dict)
+    else:
+        fits = callable(output) and (bool(given) or getattr(output, "__self__", None) is not None)
+    if not fits:
+        raise ArgumentTypeError(
+            "verify takes a recorded loss and its gradients by hand, verify(loss, {'W1': dW1, w2: dw2}); two functions "
+            "and their inputs, verify(forward, backward, x, w); or one that returns the loss and its gradients, "
+            f"verify(loss_and_grad, x, w); not {', '.join(type(x).__name__ for x in (output, *given))}."
+        )
 
 
 def check_gradients(output: Tensor, hand: Any, gradient: Any) -> None:
@@ -130,13 +130,15 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
     found = examine(rows, recording, close, sizes, name, case.factor)
     if look_again(case, rows, close, found):
         return judge(case, numeric)
-    report = VerifyReport(found, sizes, [], numeric, case.faults, case.notes, case.unrecorded, case.factor)
+    report = VerifyReport(found, sizes, [], numeric, case.faults, list(case.notes), case.unrecorded, case.factor)
+    if case.unchecked:
+        report.notes.append(f"Not checked: {', '.join(case.unchecked)}, which only a recorded forward pass has.")
     for finding in found.findings if report.faults else ():  # a backward pass that updates weights is not linear, too
         if updates := [cause for cause in finding.causes if cause.kind == "after the update"]:
             finding.causes, report.faults = updates, []
-    kinked = recording.kinks.count() if recording.kinks else case.kinked
-    if found.findings and any(kinked):
-        return off_the_kinks(report, recording, case, kinked, numeric)
+    on_kinks = recording.kinks.count()[0] if recording.kinks else sum(d.kinked for d in case.differences)
+    if found.findings and on_kinks:
+        return off_the_kinks(report, recording, case, numeric)
     if case.in_part and not all(finding.causes for finding in found.findings):
         part = judge(case.in_part(), numeric)
         if any(finding.causes for finding in part.findings):
@@ -188,11 +190,10 @@ def vague_entries(case: Case, rows: Sequence[Row]) -> str:
     return f"numbers alone cannot tell: {'; '.join(said)}. {cure}" if said else ""
 
 
-def off_the_kinks(
-    report: VerifyReport, recording: Recording, case: Case, kinked: tuple[int, int], numeric: bool
-) -> VerifyReport:
+def off_the_kinks(report: VerifyReport, recording: Recording, case: Case, numeric: bool) -> VerifyReport:
     """Return the report if rows are wrong and entries lie on kinks; move the inputs off the kinks if possible."""
-    entries, size = kinked
+    alone = sum(d.kinked for d in case.differences), sum(d.gradient.size for d in case.differences)
+    entries, size = recording.kinks.count() if recording.kinks else alone
     where = f"{entries:,} of {size:,} entries lie on a kink, where any value between the slopes on both sides is right"
     nearby = judge_nearby(case, numeric)
     if nearby is None:

@@ -103,12 +103,13 @@ class VerifyReport(Report):
         if self.unrecorded and row.numeric == TOO_COARSE:
             return TOO_COARSE
         if self.unrecorded or row.replaced:
-            return WRONG if row.status in (WRONG_ROW, SHAPE, NOT_FINITE) else OK
+            return WRONG if row.status in (WRONG_ROW, GIVEN, SHAPE, NOT_FINITE) else OK
         if row.slope is None:
             return "not checked"
-        factors = (self.convention.of(row), 1.0, -1.0) if row.numeric == WRONG else (self.convention.of(row),)
-        agrees = OK if any(row.agrees(factor) for factor in factors) else WRONG
-        return agrees if row.numeric in (OK, WRONG) else row.numeric
+        if row.numeric not in (OK, WRONG):
+            return row.numeric
+        factors = [self.convention.of(row), *((1.0, -1.0) if row.numeric == WRONG else ())]
+        return OK if any(map(row.agrees, factors)) else WRONG
 
     def sentences(self) -> list[str]:
         """Return the headline and the sentences below the table, each once."""
@@ -152,14 +153,13 @@ class VerifyReport(Report):
 
     def conventions(self) -> list[str]:
         leaves, between = self.convention.leaves, self.convention.between
-        said = []
         kinds = {row.leaf for row in self.rows}
         if leaves == between or len(kinds) == 1:
-            said += convention_text("your values", leaves if True in kinds else between, self.sizes)
-        else:
-            said += convention_text("your gradients of values between", between, self.sizes)
-            said += convention_text("your gradients of the inputs and weights", leaves, self.sizes)
-        return said
+            return [convention_text("your values", leaves if True in kinds else between, self.sizes)]
+        return [
+            convention_text("your gradients of values between", between, self.sizes),
+            convention_text("your gradients of the inputs and weights", leaves, self.sizes),
+        ]
 
 
 def what_to_mend(finding: Finding) -> str:
@@ -185,27 +185,26 @@ def disagreeing(rows: Sequence[Row]) -> list[str]:
 
 def who_is_wrong(rows: Sequence[Row]) -> list[str]:
     """Return sentences on where finite differences contradict the tape, and on whether they agree with the hand."""
-    against = [row.label for row in rows if row.numeric == WRONG]
+    against, wrong = [row.label for row in rows if row.numeric == WRONG], disagreeing(rows)
+    right = ", ".join(row.label for row in rows if row.label not in wrong)
     said = [f"The numbers speak against the tape at {', '.join(against)}: an op of it has a wrong rule."]
-    wrong = disagreeing(rows)
     if not wrong:
-        return [*said, "They agree with all of your gradients: the hand is right, and the tape is wrong."]
-    right = [row.label for row in rows if row.label not in wrong]
-    agreed = f"They agree with your {', '.join(right)}, and" if right else "They do"
-    return [*said, f"{agreed} not with your {', '.join(wrong)}." if right else f"{agreed} not agree with any of yours."]
+        said.append("They agree with all of your gradients: the hand is right, and the tape is wrong.")
+    elif right:
+        said.append(f"They agree with your {right}, and not with your {', '.join(wrong)}.")
+    else:
+        said.append("They do not agree with any of yours.")
+    return said
 
 
-def convention_text(what: str, factor: float, sizes: Sizes) -> list[str]:
+def convention_text(what: str, factor: float, sizes: Sizes) -> str:
     if factor == 1:
-        return []
+        return ""
     if factor == -1:
-        return [f"Throughout, {what} are minus the gradient: adding them to the weights (`+=`) goes down. No mistake."]
-    name = factor_name(factor, sizes)
-    if name is None:
-        return [
-            f"Throughout, {what} are {factor:.6g} times the gradient, as with a learning rate. strict=True refuses it."
-        ]
-    return [f"Throughout, {what} are {name} times the gradient: a matter of the loss, no mistake."]
+        return f"Throughout, {what} are minus the gradient: adding them to the weights (`+=`) goes down. No mistake."
+    if name := factor_name(factor, sizes):
+        return f"Throughout, {what} are {name} times the gradient: a matter of the loss, no mistake."
+    return f"Throughout, {what} are {factor:.6g} times the gradient, as with a learning rate. strict=True refuses it."
 
 
 def instead_text(other: Examined) -> str:
