@@ -11,6 +11,7 @@ import numpy as np
 
 from .claims import Closeness
 from .comparison import narrow_down, random_directions
+from .conventions import multiple
 from .finite_differences import EPS, axes, measured, numeric_gradient
 
 Array = Any
