@@ -18,7 +18,7 @@ from ..core.containers import flatten, map_leaves
 from ..core.errors import ArgumentError, ArgumentTypeError
 from .claims import candidates
 from .flat_function import is_float, label_leaves, parameter_names, plain
-from .slots import Slot, is_array_like, put, state_slots, stored, stored_gradient
+from .slots import Slot, put, state_slots, stored, stored_gradient
 
 Array = Any
 Function = Callable[..., Any]
@@ -123,7 +123,7 @@ class Pair:
             return flatten(result)[0], []
         if not isinstance(result, tuple):
             return [result], []
-        count = max(1, min(self.seeds(), sum(is_array_like(x) for x in result)))
+        count = max(1, min(self.seeds(), sum(is_float(x) for x in result)))
         return list(result[:count]), list(result[count:])
 
     def seeds(self) -> int:

@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -230,9 +229,8 @@ def under_tensors(hand: Sequence[ByHand], tensors: Mapping[Slot, Tensor]) -> dic
 
 def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> Tensor | None:
     """Return the loss of a function that could be recorded up to the loss, but not through its gradients."""
-    code = getattr(f, "__code__", None)
     for frame, _ in traceback.walk_tb(error.__traceback__):
-        if frame.f_code is code:
+        if frame.f_code is getattr(f, "__code__", None):
             scalars = [x for x in frame.f_locals.values() if isinstance(x, Tensor) and x.requires_grad and x.size == 1]
             # The loss so far may be near it.
             found = [x for x in scalars if np.allclose(x._data, played.outputs[0], 2 * EPS, 0)]
@@ -244,25 +242,18 @@ def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> 
 def reason(error: Exception) -> str:
     """Return why a forward pass could not be recorded, with the line."""
     said = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-    frames = user_frames(error)
-    if not frames:
+    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_user_code(entry.filename)]
+    if not lines:
         return said
-    frame, number = frames[-1]
-    known = ", ".join(known_variables(error))
-    line = traceback.FrameSummary(frame.f_code.co_filename, number, "").line
-    return f"{said} ({frame.f_code.co_filename.rsplit('/', 1)[-1]}:{number}{': ' * bool(line)}{line})" + (
-        f". Recorded up to there: {known}" if known else ""
-    )
-
-
-def user_frames(error: Exception) -> list[tuple[FrameType, int]]:
-    """Return the frames of the user's code in which an error was raised, and their lines, the outermost first."""
-    return [(f, number) for f, number in traceback.walk_tb(error.__traceback__) if is_user_code(f.f_code.co_filename)]
+    name, text, known = lines[-1].filename.rsplit("/", 1)[-1], lines[-1].line, ", ".join(known_variables(error))
+    recorded = f". Recorded up to there: {known}" if known else ""
+    return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text}){recorded}"
 
 
 def known_variables(error: Exception) -> dict[str, Tensor]:
-    """Return the recorded values among the variables of the frame in which an error was raised."""
-    variables = user_frames(error)[-1][0].f_locals if user_frames(error) else {}
+    """Return the recorded values among the variables of the user's frame in which an error was raised."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if is_user_code(frame.f_code.co_filename)]
+    variables = frames[-1].f_locals if frames else {}
     return {name: x for name, x in variables.items() if isinstance(x, Tensor) and x.op is not None}
 
 

@@ -134,9 +134,9 @@ def spread(gradient: Array, directions: Array, rtol: float) -> Array:
 
 def narrow_down(differs: Callable[[Array], float], direction: Array) -> int:
     """Return the entry that causes the error along a direction, found by halving."""
-    entries = np.arange(direction.size)
+    every = entries = np.arange(direction.size)
     while entries.size > 1:
-        halves = np.array_split(entries, 2)
-        errors = [differs(np.where(np.isin(np.arange(direction.size), half), direction, 0)) for half in halves]
-        entries = halves[int(np.argmax(errors))]
+        half, rest = np.split(entries, [entries.size // 2])
+        first, second = (differs(np.where(np.isin(every, part), direction, 0)) for part in (half, rest))
+        entries = half if first >= second else rest
     return int(entries[0])

@@ -83,19 +83,15 @@ class Differences:
         """
         excess = np.ravel(np.abs(hand - self.gradient) - self.slack - allowed)
         entries = [int(i) for i in np.argsort(-excess) if excess[i] > 0]
+        rounding = float(self.what.eps * np.max(self.what.inner))
         for n, entry in enumerate(entries):
             (v,) = axes(self.what.x, [entry])
-            height = 0.0 if entry in self.jumps else jump(self.what.values(float), self.what.x, v, self.rounding)
+            height = 0.0 if entry in self.jumps else jump(self.what.values(float), self.what.x, v, rounding)
             if not height:  # this entry contradicts the hand, and so the gradient is wrong
                 return n > 0
             self.jumps[entry] = height
             self.measure([entry], height)
         return bool(entries)
-
-    @property
-    def rounding(self) -> float:
-        """The rounding error that the size of the terms suggests."""
-        return float(self.what.eps * np.max(self.what.inner))
 
     def vague(self, hand: Array) -> list[int]:
         """Return the entries that are too coarse: nothing is known of them, or only what the jumps leave."""

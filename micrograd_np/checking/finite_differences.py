@@ -292,8 +292,9 @@ def numeric_gradient(
 
     At a kink, the slope is the middle between both sides, and the bar reaches to them.
     """
-    found = estimate(what, directions, tolerance)
-    low, high = found.bounds
-    known = np.isfinite(low + high)
-    value = np.where(known, (low + high) / 2, found.value)
+    with np.errstate(all="ignore"):
+        found = estimate(what, directions, tolerance)
+        low, high = found.bounds
+        known = np.isfinite(low + high)
+        value = np.where(known, (low + high) / 2, np.nan_to_num(found.value, posinf=0.0, neginf=0.0))
     return value[:, 0], np.where(known, (high - low) / 2, np.inf)[:, 0], found

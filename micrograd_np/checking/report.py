@@ -100,6 +100,8 @@ class Report:
     """A headline, a table, and sentences; as text, and with a table of its own in a notebook."""
 
     head: Sequence[str]
+    cells: Any  # a method that returns the rows of the table
+    sentences: Any  # a method that returns the headline, and the sentences below the table
 
     def __str__(self) -> str:
         first, *rest = self.sentences()
@@ -111,14 +113,6 @@ class Report:
     def _repr_html_(self) -> str:
         first, *rest = self.sentences()
         return html_lines([first]) + html_table(self.head, self.cells()) + html_lines(rest)
-
-    def cells(self) -> Cells:
-        """Return the rows of the table."""
-        raise NotImplementedError
-
-    def sentences(self) -> list[str]:
-        """Return the headline and the sentences below the table."""
-        raise NotImplementedError
 
 
 @dataclass(repr=False)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core.tensor import Tensor
 from .flat_function import is_float, plain
 
 Array = Any
@@ -72,12 +71,8 @@ def put(owner: Any, path: Sequence[Any], value: Any) -> None:
 
 def stored(owner: Any, before: Mapping[str, Any]) -> Any:
     """Return the result that a forward pass without a return value has stored in its object."""
-    new = {k: v for k, v in vars(owner).items() if is_array_like(v) and (k not in before or before[k] is not v)}
+    new = {k: v for k, v in vars(owner).items() if is_float(v) and (k not in before or before[k] is not v)}
     return next((new[name] for name in (*RESULTS, *reversed(new)) if name in new), None)
-
-
-def is_array_like(x: Any) -> bool:
-    return is_float(x) or isinstance(x, Tensor)
 
 
 def stored_gradient(owner: Any, slot: Slot) -> Any:

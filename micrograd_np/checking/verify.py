@@ -139,9 +139,9 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
     on_kinks = recording.kinks.count()[0] if recording.kinks else sum(d.kinked for d in case.differences)
     if found.findings and on_kinks:
         return off_the_kinks(report, recording, case, numeric)
-    if case.in_part and not all(finding.causes for finding in found.findings):
-        part = judge(case.in_part(), numeric)
-        if any(finding.causes for finding in part.findings):
+    if not all(finding.causes for finding in found.findings):
+        part = judge_other(case.in_part, numeric)
+        if part is not None and any(finding.causes for finding in part.findings):
             return part
     if report and (where := vague_entries(case, rows)):
         nearby = judge_nearby(case, numeric)
@@ -157,13 +157,24 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
     return report
 
 
+def judge_other(make: Callable[[], Case] | None, numeric: bool) -> VerifyReport | None:
+    """Return the report on another case; None if it cannot be made, which must not end the check."""
+    try:
+        return judge(make(), numeric) if make else None
+    except Exception:
+        return None
+
+
 def judge_nearby(case: Case, numeric: bool) -> VerifyReport | None:
     """Return the report with all inputs moved by a thousandth, once; None if they cannot be moved."""
-    if case.moved is None:
-        return None
-    moved = case.moved()
-    moved.moved, moved.factor = None, case.factor
-    return judge(moved, numeric)
+
+    def moved() -> Case:
+        assert case.moved
+        other = case.moved()
+        other.moved, other.factor = None, case.factor
+        return other
+
+    return judge_other(moved if case.moved else None, numeric)
 
 
 def look_again(case: Case, rows: Sequence[Row], close: Closeness, found: Examined) -> bool:
@@ -186,7 +197,7 @@ def vague_entries(case: Case, rows: Sequence[Row]) -> str:
             height = differences.jumps.get(entries[0])
             why = f"the output jumps by {height:.1g} where it should be smooth" if height else "no step gives a slope"
             said.append(f"at {row.label}{first or ''} ({len(entries)} of {row.hand.size} entries) {why}")
-    cure = "Compute without cancelling digits, as np.logaddexp(0, z) does for log(1 + exp(z)) or -log(1 - sigmoid(z))"
+    cure = "Compute without cancelling digits, as np.logaddexp(0, z) does for -log(1 - sigmoid(z)), or move the inputs"
     return f"numbers alone cannot tell: {'; '.join(said)}. {cure}" if said else ""
 
 
@@ -209,7 +220,7 @@ def off_the_kinks(report: VerifyReport, recording: Recording, case: Case, numeri
 
 def left_open(report: VerifyReport, verdict: str, says: str, passes: bool) -> VerifyReport:
     """Return the report with a verdict for what this data leaves open."""
-    report.left_open, report.says_open, report.passes_open = verdict, says, passes
+    report.left_open = verdict, says, passes
     report.found.findings = []
     for row in report.rows:
         if row.status == WRONG_ROW or row.numeric == TOO_COARSE:

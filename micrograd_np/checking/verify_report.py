@@ -38,9 +38,7 @@ class VerifyReport(Report):
     notes: list[str] = field(default_factory=list)
     unrecorded: bool = False
     factor: float | None = None
-    left_open: str = ""  # AT A KINK or TOO COARSE, if this data cannot tell
-    says_open: str = ""
-    passes_open: bool = False
+    left_open: tuple[str, str, bool] | None = None  # if this data cannot tell: the verdict, why, and if it passes
 
     @property
     def rows(self) -> list[Row]:
@@ -65,12 +63,12 @@ class VerifyReport(Report):
         if self.findings or self.faults:
             return WRONG
         if self.left_open:
-            return self.left_open
+            return self.left_open[0]
         return OK if self.convention.named or self.factor is not None else UP_TO
 
     def __bool__(self) -> bool:
-        if self.verdict in (AT_KINK, TOO_COARSE):
-            return self.passes_open
+        if self.left_open and self.verdict == self.left_open[0]:
+            return self.left_open[2]
         return self.verdict in (OK, UP_TO) or (self.verdict == TAPE and not disagreeing(self.rows))
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,8 +135,8 @@ class VerifyReport(Report):
             return f"verify: OK, {counted(len(self.rows), 'gradient')} by hand, right{factor}"
         if self.verdict == TAPE:
             return "verify: TAPE WRONG"
-        if self.verdict == self.left_open:
-            return f"verify: {self.left_open}: {self.says_open}."
+        if self.left_open and self.verdict == self.left_open[0]:
+            return f"verify: {self.verdict}: {self.left_open[1]}."
         if self.faults:
             return f"verify: WRONG: {self.faults[0]}."
         first = self.findings[0]

@@ -181,6 +181,17 @@ def test_a_wrong_entry_beside_one_that_is_too_coarse_is_wrong():
     assert verify(f, np.array([35, 0.3, -1.2, 2.0])).verdict == "WRONG"
 
 
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "TOO COARSE"), (2, "WRONG")])
+def test_the_end_of_a_domain_gives_no_slope(factor, verdict):
+    def roots(x):
+        with np.errstate(all="ignore"):
+            return float(np.sqrt(x).sum()), np.where(x > 0, factor / (2 * np.sqrt(x)), 0)
+
+    report = verify(roots, np.array([0.0, 1.0, 2.0]))
+    assert report.verdict == verdict
+    assert ("no step gives a slope" in str(report)) == (factor == 1)
+
+
 def test_a_function_with_one_jump_nearby_is_not_too_coarse():
     def f(x):
         return float(np.sum(np.where(x > 0.3, 3 * x + 1, 2 * x))), np.full(3, 2.5)
