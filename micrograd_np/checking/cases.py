@@ -134,10 +134,10 @@ def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], lis
     if not played.seeded:
         return [], []
     function = called(pair.backward or pair.forward)
-    once, twice = numbers(played), numbers(again)
+    once, twice = hand_arrays(played), hand_arrays(again)
     if not equal_gradients(once, twice):
         return [], [f"{function} gave other numbers when it was called again: does it add to what it stored before?"]
-    times, zero = numbers(pair.play(scale=-4.0)), numbers(pair.play(scale=0.0))
+    times, zero = hand_arrays(pair.play(scale=-4.0)), hand_arrays(pair.play(scale=0.0))
     if equal_gradients(times, once, -4.0):
         return [], []
     off = [h.label for h, a, b in zip(played.hand, times, once, strict=True) if not equal_gradients([a], [b], -4.0)]
@@ -152,7 +152,7 @@ def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], lis
     return [f"{head}a mask, clip or power is made from dout, as in dout > 0, instead of from the values"], []
 
 
-def numbers(played: Played) -> list[Array]:
+def hand_arrays(played: Played) -> list[Array]:
     """Return the gradients by hand that are numbers, and 0 for others."""
     arrays = [np.asarray(plain(h.values)) for h in played.hand]
     return [g.astype(float) if g.dtype.kind in "fiub" else np.zeros(1) for g in arrays]

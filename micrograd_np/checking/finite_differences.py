@@ -259,7 +259,7 @@ def methods(what: Measured, base: float, factor: float) -> Iterator[Method]:
     if wide != what.x.dtype:
         yield partial(what.slopes, wide, base), sharper
     if what.eps <= EPS:
-        yield what.complex_slopes, exact
+        yield what.complex_slopes, exact_step
     size = max(1.0, float(np.max(np.abs(what.x), initial=0)))
     for step in (base * size, *(step * size for step in COARSER)):
         yield partial(what.slopes, wide, step * factor), smoother
@@ -279,7 +279,7 @@ def smoother(found: Slopes, other: Slopes, enough: Array) -> Array:
     return agrees & (other.uncertainty < found.uncertainty)
 
 
-def exact(found: Slopes, other: Slopes, enough: Array) -> Array:
+def exact_step(found: Slopes, other: Slopes, enough: Array) -> Array:
     """Return where the complex step is better; only if it agrees with all differences."""
     agrees = np.all(np.isfinite(found.bar) & (np.abs(other.value - found.value) <= found.bar))
     return agrees & (other.bar < found.uncertainty)
