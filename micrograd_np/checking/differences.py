@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ FEWEST = 24
 BARS = 4  # where numbers alone judge, a gradient may be off by so many error bars
 NUMERIC = Closeness(1e-5, 1e-7)
 VAGUE = 0.1  # of the largest entry; a gradient that may be off by more is not known
-REACHES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+REACHES = (1e-3, 3e-2, 1.0)  # of the size of x
 
 
 class Differences:
@@ -37,9 +38,8 @@ class Differences:
         each = 8 * (time.perf_counter() - start)
         self.what = measured(f, x, eps, terms)
         self.goal, self.scale = (1e-7 if eps <= EPS else 1e-3), 1e-6 * max(largest(hand), abs(middle) * 1e-3)
-        self.kinked = 0  # entries
         self.jumps: dict[int, float] = {}  # of entries that were measured again
-        self.gradient, self.slack = np.zeros(x.shape), np.full(x.shape, np.inf)
+        self.gradient, self.slack, self.kinked = np.zeros(x.shape), np.full(x.shape, np.inf), np.zeros(x.shape, bool)
         count = int(np.clip(SECONDS / each, min(FEWEST, x.size), x.size)) if x.size else 0
         entries = np.sort(np.random.default_rng(0).choice(x.size, count, replace=False)).tolist()
         if count:
@@ -47,18 +47,18 @@ class Differences:
         if count < x.size and hand.shape == x.shape:
             self.search(entries, hand.ravel().astype(float))
 
-    def slopes(self, directions: list[Array], noise: float = 0.0) -> tuple[Array, Array]:
-        """Return the slopes along directions, and their error bars."""
+    def slopes(self, directions: list[Array], noise: float = 0.0) -> tuple[Array, Array, Array]:
+        """Return the slopes along directions, their error bars, and which of them are at kinks."""
         what = replace(self.what, inner=max(self.what.inner, noise / self.what.eps))
         goal, scale = self.goal, self.scale
         value, bars, found = numeric_gradient(what, directions, lambda s: goal * np.maximum(np.abs(s.value), scale))
-        self.kinked += int(found.kinked.sum())
-        return value, BARS * bars
+        return value, BARS * bars, found.kinked[:, 0]
 
     def measure(self, entries: Sequence[int], noise: float = 0.0) -> None:
         """Measure some entries; `noise` is the rounding error of the values, if it is known to be large."""
         found = self.slopes(list(axes(self.what.x, entries)), noise)
-        self.gradient.flat[entries], self.slack.flat[entries] = found
+        for mine, theirs in zip((self.gradient, self.slack, self.kinked), found, strict=True):
+            mine.flat[entries] = theirs
 
     def search(self, entries: Sequence[int], hand: Array) -> None:
         """Take the entries that are not measured from the hand, and look for errors in them."""
@@ -75,23 +75,28 @@ class Differences:
             if miss(direction) > 4 * bar + 1e-6 * np.linalg.norm(direction * self.gradient.ravel()):
                 self.measure([narrow_down(miss, direction)])
 
-    def measure_again(self, hand: Array, allowed: Array) -> bool:
-        """Measure entries that contradict the hand again, if the values jump there; tell whether any do.
+    def measure_again(self, hand: Array) -> bool:
+        """Measure entries that contradict the hand or seem to be at kinks again; tell whether the values jump there."""
+        allowed = self.slack + NUMERIC.rtol * np.abs(self.gradient) + NUMERIC.floor * largest(self.gradient)
+        excess = np.ravel(np.abs(hand - self.gradient) - allowed)
+        contradicting = [int(i) for i in np.argsort(-excess) if excess[i] > 0]
+        kinked = np.flatnonzero(self.kinked).tolist()
+        # One that contradicts and does not jump makes the gradient wrong; one that does not jump is a kink.
+        return bool([*takewhile(self.jumps_at, contradicting), *takewhile(self.jumps_at, kinked)])
+
+    def jumps_at(self, entry: int) -> bool:
+        """Measure an entry again if the values jump there.
 
         The rounding error may be far larger than that of the value. In log(1 - s) for s near 1, the values are a
         staircase, and between two steps all differences are 0.
         """
-        excess = np.ravel(np.abs(hand - self.gradient) - self.slack - allowed)
-        entries = [int(i) for i in np.argsort(-excess) if excess[i] > 0]
+        (v,) = axes(self.what.x, [entry])
         rounding = float(self.what.eps * np.max(self.what.inner))
-        for n, entry in enumerate(entries):
-            (v,) = axes(self.what.x, [entry])
-            height = 0.0 if entry in self.jumps else jump(self.what.values(float), self.what.x, v, rounding)
-            if not height:  # this entry contradicts the hand, and so the gradient is wrong
-                return n > 0
+        height = 0.0 if entry in self.jumps else jump(self.what.values(float), self.what.x, v, rounding)
+        if height:
             self.jumps[entry] = height
             self.measure([entry], height)
-        return bool(entries)
+        return bool(height)
 
     def vague(self, hand: Array) -> list[int]:
         """Return the entries that are too coarse: nothing is known of them, or only what the jumps leave."""
@@ -114,7 +119,7 @@ def jump(f: Callable[[Array], Array], x: Array, v: Array, rounding: float) -> fl
         heights = []
         for sign in (1, -1):
             outside = sign * reach * max(1.0, here)
-            height = largest_jump(lambda t: float(f(x + t * v)[0]), outside, 4 * EPS * here)
+            height = largest_jump(lambda t: float(f(x + t * v)[0]), outside, 4 * EPS * here, 100 * rounding)
             if np.isfinite(height) and (height > 100 * rounding or np.isfinite(f(x + outside * v)[0])):
                 heights.append(height)
         if 100 * rounding < min(heights, default=0.0):
@@ -122,7 +127,7 @@ def jump(f: Callable[[Array], Array], x: Array, v: Array, rounding: float) -> fl
     return 0.0
 
 
-def largest_jump(f: Callable[[float], float], end: float, spacing: float) -> float:
+def largest_jump(f: Callable[[float], float], end: float, spacing: float, negligible: float) -> float:
     """Return the difference of the values at two neighbouring numbers between 0 and an end.
 
     The interval is halved; of both halves, that with the larger difference is kept. Where the function is smooth, no
@@ -131,7 +136,7 @@ def largest_jump(f: Callable[[float], float], end: float, spacing: float) -> flo
     ends = [0.0, end]
     values = [f(t) for t in ends]
     for _ in range(60):
-        if abs(ends[1] - ends[0]) <= spacing:
+        if abs(ends[1] - ends[0]) <= spacing or abs(values[1] - values[0]) <= negligible:
             break
         t = (ends[0] + ends[1]) / 2
         y = f(t)

@@ -128,7 +128,7 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
     recording, rows, close, name = prepare(case)
     sizes = {**case.sizes, **sizes_of(recording, name)}
     found = examine(rows, recording, close, sizes, name, case.factor)
-    if look_again(case, rows, close, found):
+    if look_again(case, rows, found):
         return judge(case, numeric)
     report = VerifyReport(found, sizes, [], numeric, case.faults, list(case.notes), case.unrecorded, case.factor)
     if case.unchecked:
@@ -136,7 +136,7 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
     for finding in found.findings if report.faults else ():  # a backward pass that updates weights is not linear, too
         if updates := [cause for cause in finding.causes if cause.kind == "after the update"]:
             finding.causes, report.faults = updates, []
-    on_kinks = recording.kinks.count()[0] if recording.kinks else sum(d.kinked for d in case.differences)
+    on_kinks = recording.kinks.count()[0] if recording.kinks else sum(int(d.kinked.sum()) for d in case.differences)
     if found.findings and on_kinks:
         return off_the_kinks(report, recording, case, numeric)
     if not all(finding.causes for finding in found.findings):
@@ -177,13 +177,12 @@ def judge_nearby(case: Case, numeric: bool) -> VerifyReport | None:
     return judge_other(moved if case.moved else None, numeric)
 
 
-def look_again(case: Case, rows: Sequence[Row], close: Closeness, found: Examined) -> bool:
+def look_again(case: Case, rows: Sequence[Row], found: Examined) -> bool:
     """Measure numeric derivatives that contradict the hand again; tell whether any was less exact than known."""
     again = False
     for row, differences in zip(rows, case.differences, strict=False):
-        if row.status == WRONG_ROW and row.hand.shape == differences.gradient.shape:
-            allowed = close.rtol * np.abs(row.true) + close.floor * np.max(np.abs(row.true), initial=0)
-            again |= differences.measure_again(row.hand / found.convention.of(row), allowed)
+        if found.findings and row.hand.shape == differences.gradient.shape:
+            again |= differences.measure_again(row.hand / found.convention.of(row))
     return again
 
 
@@ -203,7 +202,7 @@ def vague_entries(case: Case, rows: Sequence[Row]) -> str:
 
 def off_the_kinks(report: VerifyReport, recording: Recording, case: Case, numeric: bool) -> VerifyReport:
     """Return the report if rows are wrong and entries lie on kinks; move the inputs off the kinks if possible."""
-    alone = sum(d.kinked for d in case.differences), sum(d.gradient.size for d in case.differences)
+    alone = sum(int(d.kinked.sum()) for d in case.differences), sum(d.gradient.size for d in case.differences)
     entries, size = recording.kinks.count() if recording.kinks else alone
     where = f"{entries:,} of {size:,} entries lie on a kink, where any value between the slopes on both sides is right"
     nearby = judge_nearby(case, numeric)
