@@ -179,11 +179,9 @@ def judge_nearby(case: Case, numeric: bool) -> VerifyReport | None:
 
 def look_again(case: Case, rows: Sequence[Row], found: Examined) -> bool:
     """Measure numeric derivatives that contradict the hand again; tell whether any was less exact than known."""
-    again = False
-    for row, differences in zip(rows, case.differences, strict=False):
-        if found.findings and row.hand.shape == differences.gradient.shape:
-            again |= differences.measure_again(row.hand / found.convention.of(row))
-    return again
+    pairs = zip(rows, case.differences, strict=False) if found.findings else ()
+    fitting = [(row, d) for row, d in pairs if row.hand.shape == d.gradient.shape]
+    return any(d.measure_again(row.hand / found.convention.of(row)) for row, d in fitting)
 
 
 def vague_entries(case: Case, rows: Sequence[Row]) -> str:
