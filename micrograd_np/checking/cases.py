@@ -88,14 +88,16 @@ def function_case(pair: Pair) -> Case:
     faults, notes = linearity(pair, played, again)
     wanted = {slot for _, slot, _ in played.hand}
     chosen = [slot for slot in pair.slots if slot in wanted]
-    try:
-        try:  # a boundary between what is recorded and what is not may lie at an input without a gradient
-            case = recorded(pair, played, [*pair.floats, *(slot for slot in chosen if slot.path)])
+    why = None
+    # A boundary between what is recorded and what is not may lie at an input without a gradient.
+    for slots in ([*pair.floats, *(slot for slot in chosen if slot.path)], chosen):
+        try:
+            case = recorded(pair, played, slots)
+            case.by_numbers = lambda: numeric(pair, played, None)
+            break
         except NotRecorded as reason:
-            why = reason
-            case = recorded(pair, played, chosen)
-        case.by_numbers = lambda: numeric(pair, played, None)
-    except NotRecorded:
+            why = why or reason
+    else:
         case = numeric(pair, played, why)
     loss = played.outputs[0].size == 1 and not played.seeded and pair.gradient is None and pair.backward is not None
     case.factor = None if loss else 1.0
