@@ -7,32 +7,31 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentTypeError
+from ..core.backward import pull_arrays
+from ..core.context import Mode
+from ..core.errors import ArgumentError
 from ..core.names import Names, is_user_code, live, user_frame, watch
 from ..core.tensor import Tensor
 from ..ops.primitive import Primitive
-from .calling import Labelled, Pair, Played, Slot, put, stored
-from .claims import Closeness, parallel
-from .finite_differences import EPS, Measured, axes, estimate
-from .flat_function import plain
-from .gradcheck import narrow_down, random_directions
-from .validation import called, check_repeats
+from .calling import ByHand, Pair, Played, called
+from .claims import candidates
+from .differences import Differences, largest
+from .finite_differences import EPS
+from .flat_function import nodes_of, plain
+from .slots import Slot
 
 Array = Any
 Name = Callable[[Any], str | None]
-SECONDS = 4.0  # for the differences of one input; if it has too many entries for that, some are drawn at random
-FEWEST = 24
-BARS = 4  # where numbers alone judge, a gradient may be off by so many error bars
-NUMERIC = Closeness(1e-5, 1e-7)
 
 
 @dataclass
@@ -48,56 +47,69 @@ class Case:
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     unrecorded: bool = False
+    unchecked: Sequence[str] = ()  # gradients by hand of values that only a graph has
+    differences: list[Differences] = field(default_factory=list)  # of the gradients by hand, where numbers alone judge
     slack: Mapping[Tensor, Array] = field(default_factory=dict)  # how far numeric derivatives may be off
     sizes: Mapping[int, str] = field(default_factory=dict)  # of outputs that are in no graph
     moved: Callable[[], Case] | None = None
     by_numbers: Callable[[], Case] | None = None
+    in_part: Callable[[], Case] | None = None  # with a graph of what could be recorded
     other: Callable[[], Case] | None = None  # with the gradients taken for those of other inputs that they fit
-    kinked: tuple[int, int] = (
-        0,
-        0,
-    )  # entries whose slopes to both sides differ, and all entries, where numbers alone judge
 
 
 def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
     """Return the case of a recorded output with gradients under tensors or names."""
-
     frame = user_frame()
     variables = {name: x for name, x in {**frame.f_globals, **frame.f_locals}.items() if isinstance(x, Tensor)}
     return Case(output, gradient, hand, live(Names()), variables, None if gradient is None else 1.0)
 
 
+class NotRecorded(Exception):  # noqa: N818
+    """The reason why a forward pass has no graph, and what was recorded until then."""
+
+    part: Part | None = None
+
+
+@dataclass
+class Part:
+    """The graph of a forward pass up to where it could not be recorded: the inputs, and the variables made of them."""
+
+    tensors: Mapping[Slot, Tensor]
+    variables: Sequence[Tensor]
+    made: Sequence[Tensor]  # the results of all ops, in order
+    names: Name
+
+
 def function_case(pair: Pair) -> Case:
     """Return the case of two functions, or of a loss with gradients; forward is recorded if possible."""
     pair = pair.in_double()
-    played = pair.play()
-    again = pair.play()
-    for first, second in zip(played.outputs, again.outputs, strict=True):
-        check_repeats(pair.forward, first, second)
+    played, again = pair.play(), pair.play()
+    check_repeats(pair, played, again)
     faults, notes = linearity(pair, played, again)
-    tried: list[str] = []
-    wanted = {slot_of(key) for key in played.hand} - {None}
-    case = None
-    for slots in (pair.slots, [slot for slot in pair.slots if slot in wanted]):
-        chosen = [slot for slot in slots if slot.owner is None or slot in wanted]
-        case = recorded(pair, played, chosen, tried)
-        if case:
+    wanted = {slot for _, slot, _ in played.hand}
+    chosen = [slot for slot in pair.slots if slot in wanted]
+    why = None
+    # A boundary between what is recorded and what is not may lie at an input without a gradient.
+    for slots in ([*pair.floats, *(slot for slot in chosen if slot.path)], chosen):
+        try:
+            case = recorded(pair, played, slots)
+            case.by_numbers = lambda: numeric(pair, played, None)
             break
-    if case is None:
-        case = numeric(pair, played, tried[0])
+        except NotRecorded as reason:
+            why = why or reason
     else:
-        case.by_numbers = lambda: numeric(pair, played, "")
+        case = numeric(pair, played, why)
     loss = played.outputs[0].size == 1 and not played.seeded and pair.gradient is None and pair.backward is not None
     case.factor = None if loss else 1.0
     case.faults, case.notes = faults, [*case.notes, *notes]
     if pair.assignments > 1:
-        taken = " and ".join(slot.label for key in played.hand if (slot := slot_of(key)))
+        taken = " and ".join(slot.label for _, slot, _ in played.hand if slot)
         case.notes.append(f"What was returned fits several inputs, and is taken for the gradient of {taken}.")
         if pair.assignment + 1 < pair.assignments:
             other = copy.copy(pair)
             other.assignment = pair.assignment + 1
             case.other = lambda: function_case(other)
-    if without := pair.unmatched(played):
+    if without := pair.without_gradient(played.hand):
         case.notes.append(
             f"No gradient was found for {', '.join(without)}: looked for names such as d{without[0]}, "
             f"grad_{without[0]} and {without[0]}_grad."
@@ -106,8 +118,14 @@ def function_case(pair: Pair) -> Case:
     return case
 
 
-def slot_of(key: Any) -> Slot | None:
-    return key if isinstance(key, Slot) else key.slot if isinstance(key, Labelled) else None
+def check_repeats(pair: Pair, played: Played, again: Played) -> None:
+    """Raise if forward gives two outputs for the same inputs."""
+    for x, y in zip(played.outputs, again.outputs, strict=True):
+        if x.shape != y.shape or not np.allclose(x, y, equal_nan=True):
+            raise ArgumentError(
+                f"{called(pair.forward)} gave two outputs for the same inputs, so its gradients cannot be compared. "
+                "Draw random numbers, such as a dropout mask, outside of it, or make their generator anew in each call."
+            )
 
 
 def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], list[str]]:
@@ -118,79 +136,76 @@ def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], lis
     if not played.seeded:
         return [], []
     function = called(pair.backward or pair.forward)
-    if not equal_gradients(played.hand, again.hand):
+    once, twice = hand_arrays(played), hand_arrays(again)
+    if not equal_gradients(once, twice):
         return [], [f"{function} gave other numbers when it was called again: does it add to what it stored before?"]
-    times, zero = pair.play(scale=-4.0).hand, pair.play(scale=0.0).hand
-    if equal_gradients(times, played.hand, -4.0):
+    times, zero = hand_arrays(pair.play(scale=-4.0)), hand_arrays(pair.play(scale=0.0))
+    if equal_gradients(times, once, -4.0):
         return [], []
-    off = " and ".join(
-        label_of(key) for key in played.hand if not equal_gradients({0: times[key]}, {0: played.hand[key]}, -4.0)
-    )
-    head = f"{function} is not linear in the gradient that it is given (in {off}): "
-    if equal_gradients(times, played.hand):
+    off = [h.label for h, a, b in zip(played.hand, times, once, strict=True) if not equal_gradients([a], [b], -4.0)]
+    head = f"{function} is not linear in the gradient that it is given (in {' and '.join(map(str, off))}): "
+    if equal_gradients(times, once):
         return [f"{head}it does not use it. Multiply by dout"], []
-    if equal_gradients(times, played.hand, 4.0):
+    if equal_gradients(times, once, 4.0):
         return [f"{head}its sign is lost, as in abs(dout) or dout**2 / abs(dout)"], []
-    shifted = {key: np.asarray(plain(times[key])) - plain(zero[key]) for key in times}
-    if equal_gradients(shifted, {key: np.asarray(plain(played.hand[key])) - plain(zero[key]) for key in times}, -4.0):
+    times, once = ([g - at_zero for g, at_zero in zip(found, zero, strict=True)] for found in (times, once))
+    if equal_gradients(times, once, -4.0):
         return [f"{head}something is added that does not depend on dout; for dout = 0 it does not give 0"], []
     return [f"{head}a mask, clip or power is made from dout, as in dout > 0, instead of from the values"], []
 
 
-def equal_gradients(a: Mapping[Any, Any], b: Mapping[Any, Any], factor: float = 1.0) -> bool:
-    return a.keys() == b.keys() and all(
-        np.allclose(plain(a[key]), factor * np.asarray(plain(b[key])), 1e-7, 1e-12 * largest(b[key]), equal_nan=True)
-        for key in a
-        if np.asarray(plain(b[key])).dtype.kind in "fiub"
+def hand_arrays(played: Played) -> list[Array]:
+    """Return the gradients by hand that are numbers, and 0 for others."""
+    arrays = [np.asarray(plain(h.values)) for h in played.hand]
+    return [g.astype(float) if g.dtype.kind in "fiub" else np.zeros(1) for g in arrays]
+
+
+def equal_gradients(a: Sequence[Array], b: Sequence[Array], factor: float = 1.0) -> bool:
+    return len(a) == len(b) and all(
+        x.shape == y.shape and np.allclose(x, factor * y, 1e-7, 1e-12 * largest(y), equal_nan=True)
+        for x, y in zip(a, b, strict=True)
     )
 
 
-def largest(x: Any) -> float:
-    return float(np.max(np.abs(np.asarray(plain(x), dtype=float)), initial=0))
+def recorded(pair: Pair, played: Played, slots: Sequence[Slot]) -> Case:
+    """Return the case with a graph.
 
-
-def label_of(key: Any) -> str:
-    return key.label if isinstance(key, Slot) else str(key)
-
-
-def recorded(pair: Pair, played: Played, slots: Sequence[Slot], tried: list[str]) -> Case | None:
-    """Return the case with a graph; or None if forward cannot be recorded, and add the reason to `tried`."""
-
+    Raises
+    ------
+    NotRecorded
+        With the reason why forward cannot be recorded.
+    """
     tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for slot in slots}
-    forward, _, owner = pair.functions()
-    pair.write_state(owner, {})
-    for slot, x in tensors.items():
-        if slot.owner is not None and owner is not None:
-            put(owner, slot.owner, x)
-    arguments = pair.arguments({slot.position: x for slot, x in tensors.items() if slot.owner is None})
-    before = dict(getattr(owner, "__dict__", {}))
+    steps, failed = Steps(), []
 
     def guarded() -> Any:
         try:
-            result = forward(*arguments)
-            return pair.split(stored(owner, before) if result is None and owner is not None else result)[0]
+            return pair.outputs(tensors)
         except Exception as error:
-            tried.append(reason(error))
-            return loss_on_the_way(error, pair.forward, played) if pair.backward is None else None
+            failed.append(error)
+            return None
 
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), Mode(watch=steps):
         outputs, names = watch(guarded)
-    if outputs is None:
-        return None
+    for error in failed:
+        loss = loss_on_the_way(error, pair.forward, played) if pair.backward is None else None
+        if loss is None:
+            why = NotRecorded(reason(error))
+            why.part = Part(tensors, list(known_variables(error).values()), steps.nodes, names)
+            raise why
+        outputs = [loss]
     if not any(isinstance(x, Tensor) and x.requires_grad for x in outputs):
-        tried.append("its result does not depend on the inputs in a way that could be recorded")
-        return None
+        raise NotRecorded("its result does not depend on the inputs in a way that could be recorded")
     if not all(np.array_equal(x._data, slot.value, equal_nan=True) for slot, x in tensors.items()):
-        tried.append("it writes into its inputs")
-        return None
+        raise NotRecorded("it writes into its inputs")
     for x, value in zip(outputs, played.outputs, strict=True):
         if not np.allclose(plain(x), value, equal_nan=True, rtol=1e-4):
-            tried.append("recorded, it gives other values")
-            return None
-    gradient: Any = played.cotangents[0] if outputs[0].size != 1 or played.seeded or pair.gradient is not None else None
-    output = outputs[0]
+            raise NotRecorded("recorded, it gives other values")
+    output, gradient = outputs[0], None
     if len(outputs) > 1:
-        output, gradient = weighted_sum(outputs, played.cotangents, names), None
+        output = weighted_sum(outputs, played.cotangents, names)
+    elif output.size != 1 or played.seeded or pair.gradient is not None:
+        gradient = played.cotangents[0]
     return Case(output, gradient, under_tensors(played.hand, tensors), names)
 
 
@@ -209,75 +224,152 @@ def weighted_sum(outputs: Sequence[Any], cotangents: Sequence[Array], name: Name
     return found
 
 
-def under_tensors(hand: Mapping[Any, Any], tensors: Mapping[Slot, Tensor]) -> dict[Any, Any]:
+def under_tensors(hand: Sequence[ByHand], tensors: Mapping[Slot, Tensor]) -> dict[Any, Any]:
     """Return the gradients by hand under the tensors of their slots, with the names that backward gave them."""
-    found: dict[Any, Any] = {}
-    for key, value in hand.items():
-        slot = slot_of(key)
-        if slot is not None and slot in tensors:
-            found[label_of(key), tensors[slot]] = value
-        else:
-            found[key] = value
-    return found
+    return {(h.label, tensors[h.slot]) if h.slot and h.slot in tensors else h.label: h.values for h in hand}
 
 
-def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> list[Any] | None:
+def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> Tensor | None:
     """Return the loss of a function that could be recorded up to the loss, but not through its gradients."""
-    code = getattr(f, "__code__", None)
     for frame, _ in traceback.walk_tb(error.__traceback__):
-        if frame.f_code is code:
+        if frame.f_code is getattr(f, "__code__", None):
             scalars = [x for x in frame.f_locals.values() if isinstance(x, Tensor) and x.requires_grad and x.size == 1]
             # The loss so far may be near it.
             found = [x for x in scalars if np.allclose(x._data, played.outputs[0], 2 * EPS, 0)]
             if found:  # the last one: a part of the loss equals the loss where the other parts are 0 on this data
-                return [max(found, key=lambda x: x._order)]
+                return max(found, key=lambda x: x._order)
     return None
 
 
 def reason(error: Exception) -> str:
     """Return why a forward pass could not be recorded, with the line."""
-
-    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_user_code(entry.filename)]
     said = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_user_code(entry.filename)]
     if not lines:
         return said
-    name, text = lines[-1].filename.rsplit("/", 1)[-1], lines[-1].line
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if is_user_code(frame.f_code.co_filename)]
-    known = [key for key, x in frames[-1].f_locals.items() if isinstance(x, Tensor) and x.op is not None]
-    recorded = f". Recorded up to there: {', '.join(known)}" if known else ""
+    name, text, known = lines[-1].filename.rsplit("/", 1)[-1], lines[-1].line, ", ".join(known_variables(error))
+    recorded = f". Recorded up to there: {known}" if known else ""
     return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text}){recorded}"
+
+
+def known_variables(error: Exception) -> dict[str, Tensor]:
+    """Return the recorded values among the variables of the user's frame in which an error was raised."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if is_user_code(frame.f_code.co_filename)]
+    variables = frames[-1].f_locals if frames else {}
+    return {name: x for name, x in variables.items() if isinstance(x, Tensor) and x.op is not None}
 
 
 # Gradients by hand against finite differences.
 
 
-def numeric(pair: Pair, played: Played, why: str) -> Case:
+def numeric(pair: Pair, played: Played, why: NotRecorded | None) -> Case:
     """Return the case in which forward is one op, differentiated by finite differences."""
-    hand = {slot: (key, value) for key, value in played.hand.items() if (slot := slot_of(key)) is not None}
-    lost = [str(key) for key in played.hand if not slot_of(key)]
     alone = f"{called(pair.forward)} could not be recorded, so it is compared with numbers alone: {why}."
-    notes = [alone] if why else []
-    if lost:
-        notes.append(f"Not checked: {', '.join(lost)}, which only a recorded forward pass has.")
-    tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for slot in hand}
-    kinked = [0]
-    found = {slot: differences(pair, played, slot, np.asarray(plain(g)), kinked) for slot, (_, g) in hand.items()}
-    total = float(sum(np.sum(x * g) for x, g in zip(played.outputs, played.cotangents, strict=True)))
-
-    def rule(gradient: Array) -> Callable[..., Any]:
-        return lambda g, z, *xs: g * gradient
-
-    rules = [rule(gradient) for gradient, _ in found.values()]
-    op = Primitive(pair.forward, *rules, kernel=lambda *xs: np.array(total))
-    output = op(*tensors.values())
-    output._created_at = None  # this op is no line of the user's
-    slack = {tensors[slot]: bars for slot, (_, bars) in found.items()}
-    names = {id(x): slot.label for slot, x in tensors.items()}
-    by_tensor = under_tensors(dict(hand.values()), tensors)
-    case = Case(output, None, by_tensor, lambda x: names.get(id(x)), notes=notes, unrecorded=True, slack=slack)
-    case.sizes = sizes_of_outputs(played.outputs)
-    case.kinked = (kinked[0], sum(slot.value.size for slot in hand)) if kinked[0] else (0, 0)
+    known = [(h, h.slot) for h in played.hand if h.slot]
+    tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for _, slot in known}
+    found = {slot: differences(pair, played, slot, np.asarray(plain(h.values))) for h, slot in known}
+    output = one_op(pair, played, {tensors[slot]: found[slot].gradient for slot in tensors})
+    hand = under_tensors([h for h, _ in known], tensors)
+    case = Case(output, None, hand, lambda x: getattr(x, "name", None), notes=[alone] if why else [])
+    case.unchecked = [str(h.label) for h in played.hand if not h.slot]
+    case.unrecorded, case.sizes = True, sizes_of_outputs(played.outputs)
+    case.slack = {tensors[slot]: found[slot].slack for slot in tensors}
+    case.differences = [found[slot] for _, slot in known]
+    if why and why.part and why.part.variables:
+        part = why.part
+        case.in_part = lambda: in_part(pair, played, part, case)
     return case
+
+
+class Steps:
+    """A watch that keeps the results of all ops, and adds `change` to the one at `place`."""
+
+    def __init__(self, place: int = -1, change: Any = 0.0) -> None:
+        self.nodes: list[Tensor] = []
+        self.place, self.change = place, change
+
+    def made(self, node: Tensor, op: Any, args: Any, params: Any) -> None:
+        if len(self.nodes) == self.place:
+            node._data = np.asarray(node._data + self.change)
+        self.nodes.append(node)
+
+
+def in_part(pair: Pair, played: Played, part: Part, whole: Case) -> Case:
+    """Return the case with a graph of what could be recorded, and one op for the rest.
+
+    So a mistake in what was recorded can be located and named. The derivative by a variable is measured: forward runs
+    again with Tensors that need no gradient, which it may convert as it likes, and the op that made the variable gives
+    a changed value. The op for the rest has what the graph does not explain of each derivative.
+    """
+    slots = [h.slot for h in played.hand if h.slot]
+    found = {part.tensors[slot]: d for slot, d in zip(slots, whole.differences, strict=True) if slot in part.tensors}
+    for x in part.variables:
+        place = next((i for i, node in enumerate(part.made) if node is x), None)
+        if place is not None and x.dtype.kind == "f":
+            with suppress(Exception):  # forward does not take Tensors without a gradient either
+                found[x] = rest_of(pair, played, part, place)
+    found = {x: d for x, d in found.items() if np.isfinite(d.slack).all()}
+    own: dict[Tensor, Array] = {}
+    g: dict[Tensor, Any] = {}
+    for node in sorted(nodes_of(list(found)), key=lambda x: -x._order):
+        if node in found:
+            own[node] = found[node].gradient - g.get(node, 0.0)
+            g[node] = found[node].gradient
+        for x, sent in pull_arrays(node, g[node]) if node in g and node._parents else ():
+            g[x] = g[x] + sent if x in g else sent
+    named = {part.names(node) for node in g}
+    hand = [h for h in played.hand if h.slot or any(name in named for name, _ in candidates(str(h.label)))]
+    case = replace(whole, output=one_op(pair, played, own), hand=under_tensors(hand, part.tensors), name=part.names)
+    case.slack, case.differences = {x: d.slack for x, d in found.items()}, []
+    case.unchecked = [str(h.label) for h in played.hand if not any(h is other for other in hand)]
+    case.in_part = case.moved = case.by_numbers = None
+    return case
+
+
+def rest_of(pair: Pair, played: Played, part: Part, place: int) -> Differences:
+    """Return the derivative of the outputs, times their cotangents, with respect to the result of one op."""
+    x = part.made[place]._data
+
+    def f(moved: Array) -> Any:
+        with Mode(watch=Steps(place, moved.astype(x.dtype) - x)):
+            return weighed(pair.outputs({slot: Tensor(t._data) for slot, t in part.tensors.items()}), played)
+
+    return Differences(f, x, np.zeros(0), EPS, terms_of(played))
+
+
+def one_op(pair: Pair, played: Played, gradients: Mapping[Tensor, Array]) -> Tensor:
+    """Return forward's result as that of one op, whose gradients are known in numbers."""
+    total = np.array(weighed(played.outputs, played), dtype=float)
+    rules = [partial(scaled, gradient) for gradient in gradients.values()]
+    output: Tensor = Primitive(pair.forward, *rules, kernel=lambda *xs: total)(*gradients)
+    output._created_at = None  # this op is no line of the user's
+    return output
+
+
+def scaled(gradient: Array, g: Array, z: Array, *xs: Array) -> Array:
+    """The rule of an op whose gradient is known in numbers."""
+    return g * gradient
+
+
+def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> Differences:
+    """Return the derivative of the outputs, times their cotangents, with respect to one slot."""
+
+    def f(x: Array) -> Any:
+        return weighed(pair.outputs({slot: x.astype(slot.value.dtype)}), played)  # complex numbers are refused here
+
+    floats = [x for x in (slot.value, *played.outputs) if x.dtype.kind == "f"]
+    eps = max([float(np.finfo(x.dtype).eps) for x in floats], default=EPS)
+    return Differences(f, slot.value, hand, eps, terms_of(played))
+
+
+def weighed(outputs: Sequence[Any], played: Played) -> Any:
+    pairs = zip(outputs, played.cotangents, strict=True)
+    return sum(np.sum(np.asarray(plain(x), dtype=float) * g) for x, g in pairs)
+
+
+def terms_of(played: Played) -> float:
+    """Return the size of the terms that `weighed` adds."""
+    return float(sum(np.sum(np.abs(x * g)) for x, g in zip(played.outputs, played.cotangents, strict=True)))
 
 
 def sizes_of_outputs(outputs: Sequence[Array]) -> dict[int, str]:
@@ -288,81 +380,3 @@ def sizes_of_outputs(outputs: Sequence[Array]) -> dict[int, str]:
             for sizes in combinations(x.shape, count):
                 found.setdefault(math.prod(sizes), f"the number of entries along some axes of the output {x.shape}")
     return {number: text for number, text in found.items() if number > 1}
-
-
-def differences(pair: Pair, played: Played, slot: Slot, hand: Array, kinked: list[int]) -> tuple[Array, Array]:
-    """Return the gradient by finite differences, entry by entry, and its error bars.
-
-    If the input is too large for that, only random entries are measured; the others are taken from the hand, after
-    random directions have been searched for errors in them.
-    """
-    x = np.asarray(slot.value, dtype=float)
-    eps = max([float(np.finfo(y.dtype).eps) for y in (slot.value, *played.outputs) if y.dtype.kind == "f"], default=EPS)
-
-    def values(_: Any) -> Callable[[Array], Array]:
-        def f(flat: Array) -> Array:
-            if np.iscomplexobj(flat):
-                raise ArgumentTypeError("the function is called with real numbers")
-            forward, _, owner = pair.functions()
-            pair.write_state(owner, {})
-            value = flat.astype(slot.value.dtype).reshape(x.shape)
-            if slot.owner is not None:
-                put(owner, slot.owner, value)
-            given = pair.arguments({slot.position: value} if slot.owner is None else {})
-            before = dict(getattr(owner, "__dict__", {}))
-            result = forward(*given)
-            outputs = pair.split(stored(owner, before) if result is None and owner is not None else result)[0]
-            parts = zip(outputs, played.cotangents, strict=True)
-            return np.atleast_1d(sum(np.sum(np.asarray(plain(y), dtype=float) * g) for y, g in parts))
-
-        return f
-
-    def slopes(directions: list[Array]) -> tuple[Array, Array]:
-        what = Measured(values, x.ravel(), eps, inner)
-        goal = 1e-7 if eps <= EPS else 1e-3
-        found = estimate(what, directions, lambda s: goal * np.maximum(np.abs(s.value), scale))
-        kinked[0] += int(found.kinked.sum())
-        low, high = found.bounds
-        middle = np.where(np.isfinite(low + high), (low + high) / 2, found.value)
-        return middle[:, 0], np.where(np.isfinite(low + high), BARS * (high - low) / 2, np.inf)[:, 0]
-
-    start = time.perf_counter()
-    middle = values(None)(x.ravel())
-    each = 8 * (time.perf_counter() - start)
-    inner = float(sum(np.sum(np.abs(y * g)) for y, g in zip(played.outputs, played.cotangents, strict=True)))
-    inner = max(inner, noise(values(None), x.ravel(), eps) / eps)
-    scale = 1e-6 * max(largest(hand), float(np.abs(middle[0])) * 1e-3)
-    count = int(np.clip(SECONDS / each, min(FEWEST, x.size), x.size)) if x.size else 0
-    rng = np.random.default_rng(0)
-    entries = np.sort(rng.choice(x.size, count, replace=False))
-    found, bars = slopes(list(axes(x.ravel(), entries.tolist()))) if count else (np.zeros(0), np.zeros(0))
-    if count == x.size or hand.shape != x.shape:
-        whole, slack = np.zeros(x.size), np.full(x.size, np.inf)
-        whole[entries], slack[entries] = found, bars
-        return whole.reshape(x.shape), slack.reshape(x.shape)
-    by_hand = hand.ravel().astype(float)
-    square = float(np.sum(by_hand[entries] ** 2))
-    k = float(np.sum(found * by_hand[entries])) / square if square else 1.0
-    whole, slack = by_hand * (k if parallel(found, by_hand[entries], NUMERIC) else 1.0), np.zeros(x.size)
-    whole[entries], slack[entries] = found, bars
-    for direction in random_directions(x.size, 0):
-        slope, bar = slopes([direction])
-        if abs(slope[0] - direction @ whole) > 4 * bar[0] + 1e-6 * np.linalg.norm(direction * whole):
-            entry = narrow_down(lambda v: abs(slopes([v])[0][0] - v @ whole), direction)
-            found, bars = slopes(list(axes(x.ravel(), [entry])))
-            whole[entry], slack[entry] = found[0], bars[0]
-    return whole.reshape(x.shape), slack.reshape(x.shape)
-
-
-def noise(f: Callable[[Array], Array], x: Array, eps: float) -> float:
-    """Return the rounding error of a function's value: the scatter of values at points in a row.
-
-    It may be far larger than that of the value itself. In log(1 - s) for s near 1, it is a staircase: only points as
-    far apart as its steps show it. So distances from 100 eps of x on are tried, as long as the fourth differences of a
-    smooth function stay below eps. Their median disregards a single kink.
-    """
-    direction = np.random.default_rng(0).uniform(0.5, 1.5, x.size) * np.where(x, np.abs(x), largest(x) or 1.0)
-    distances = [apart for k in range(9) if (apart := 100 * eps * 30**k) ** 4 <= eps / 100]
-    values = np.array([[f(x + apart * k * direction)[0] for k in range(13)] for apart in distances], dtype=float)
-    scatter = np.median(np.abs(np.diff(values, 4)), axis=1)
-    return float(np.max(scatter, initial=0, where=np.isfinite(scatter))) / 2

@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -166,10 +166,13 @@ EPS = float(np.finfo(np.float64).eps)
 
 BASE = 8.9e-4
 # Larger steps reduce rounding error (relative to x where x is large). Smaller steps resolve kinks and poles nearby,
-# down to the limit of rounding. No step is a multiple of another: a periodic function cannot fool them all.
+# down to the limit of rounding. The last ones are relative to the entries that move, as inputs may be tiny (1e-12
+# metres). No step is a multiple of another: a periodic function cannot fool them all.
 COARSER = [1.51e-2, 2.37e-1]
-RELATIVE = [8.9e-4, 1.51e-2, 6.1e-5, 2.3e-7]
-FINER = [6.1e-5, 3.7e-6, 2.3e-7, 1.3e-8, 8.7e-10, 5.9e-11]
+FINER = [(step, False) for step in (6.1e-5, 3.7e-6, 2.3e-7, 1.3e-8, 8.7e-10, 5.9e-11)]
+FINER += [(step, True) for step in (8.9e-4, 1.51e-2, 6.1e-5, 2.3e-7)]
+
+Method = tuple[Callable[[list[Array]], "Slopes | None"], Callable[["Slopes", "Slopes", Array], Array]]
 
 
 @dataclass
@@ -180,6 +183,47 @@ class Measured:
     x: Array
     eps: float
     inner: Array = 0.0
+
+    @cached_property
+    def widest(self) -> Any:
+        """The type of x, or extended precision if the machine and the function support it."""
+        own, wide = self.x.dtype, np.dtype(np.longdouble)
+        if self.eps > EPS or np.finfo(wide).eps >= np.finfo(own).eps:
+            return own
+        try:
+            with np.errstate(all="ignore"):
+                return wide if self.values(wide)(self.x.astype(wide)).dtype == wide else own
+        except TypeError:
+            return own
+
+    def slopes(self, dtype: Any, h: Any, directions: Sequence[Array]) -> Slopes:
+        """Return the slopes with steps h, computed in the type of x or a wider one."""
+        eps = self.eps if dtype == self.x.dtype else float(np.finfo(dtype).eps)
+        return slopes(self.values(dtype), self.x.astype(dtype), directions, h, eps, self.inner)
+
+    def fine_slopes(self, step: float, relative: bool, directions: Sequence[Array]) -> Slopes:
+        """Return the slopes with a small step, which may be relative to the entries that move."""
+        largest = np.max(np.abs(self.x), initial=0)
+        sizes = [np.min(np.abs(self.x[(v != 0) & (self.x != 0)]), initial=largest) or 1 for v in directions]
+        return self.slopes(self.widest, step * np.array(sizes if relative else 1), directions)
+
+    def complex_slopes(self, directions: Sequence[Array]) -> Slopes | None:
+        """Return the slopes by the complex step, if it gives any."""
+        found = complex_slopes(self.values(np.complex128), self.x, directions)
+        if found is None or not np.isfinite(found).all():
+            return None
+        found = np.where(np.abs(found) < 1e-60, 0, found)  # rest of the step
+        bar = 16 * EPS * (np.abs(found) + 1e-2 * np.max(np.abs(found)))
+        return Slopes(found, bar, found, bar, found, bar) if found.any() else None
+
+
+def measured(f: Function, x: Array, eps: float, inner: Array = 0.0) -> Measured:
+    """Return what `estimate` takes, for a function of an array like x that gives a number or an array."""
+
+    def values(dtype: Any) -> Function:
+        return lambda flat: np.atleast_1d(f(flat.astype(dtype).reshape(x.shape)))
+
+    return Measured(values, x.ravel().astype(np.promote_types(x.dtype, np.float64)), eps, inner)
 
 
 def estimate(
@@ -197,189 +241,60 @@ def estimate(
         Multiplies all steps: another factor gives a second, independent estimate.
     """
     base = BASE * factor * (what.eps / EPS) ** 0.2
-    found = slopes(what.values(what.x.dtype), what.x, directions, base, what.eps, what.inner)
-    for better_way in better_ways(what, base, factor):
+    found = what.slopes(what.x.dtype, base, directions)
+    for measure, better in methods(what, base, factor):
         enough = tolerance(found)
         rows = np.flatnonzero(~((found.uncertainty <= enough) & ~found.kinked).all(axis=1))
         if not rows.size:
             break
-        other, better = better_way([directions[row] for row in rows], found=found.at(rows), enough=enough[rows])
-        found.take(rows, other, better)
+        other = measure([directions[row] for row in rows])
+        if other is not None:
+            found.take(rows, other, better(found.at(rows), other, enough[rows]))
     return found
 
 
-def better_ways(what: Measured, base: float, factor: float) -> Iterator[Callable[..., tuple[Slopes, Array]]]:
-    """Yield better methods in the order to try them: each returns slopes, and a mask of where they are better."""
-    f, x, eps = what.values(what.x.dtype), what.x, what.eps
-    if eps <= EPS:
-        if wide := wider(what):
-            f, x, eps = wide, x.astype(np.longdouble), float(np.finfo(np.longdouble).eps)
-            yield partial(closer, f, x, base, eps, what.inner)
-        yield partial(by_complex_step, what.values(np.complex128), what.x)
-    size = max(1.0, float(np.max(np.abs(x), initial=0)))
-    for step in [base * size, *(step * size for step in COARSER)]:
-        yield partial(coarser, f, x, step * factor, eps, what.inner)
-    for step in FINER:
-        yield partial(closer, f, x, step * factor, eps, what.inner)
-    for step in RELATIVE:
-        yield partial(closer, f, x, OwnSize(x, step * factor), eps, what.inner)
+def methods(what: Measured, base: float, factor: float) -> Iterator[Method]:
+    """Yield the methods in the order to try them, each with the function that tells where its slopes are better."""
+    wide = what.widest
+    if wide != what.x.dtype:
+        yield partial(what.slopes, wide, base), sharper
+    if what.eps <= EPS:
+        yield what.complex_slopes, exact_step
+    size = max(1.0, float(np.max(np.abs(what.x), initial=0)))
+    for step in (base * size, *(step * size for step in COARSER)):
+        yield partial(what.slopes, wide, step * factor), smoother
+    for step, relative in FINER:
+        yield partial(what.fine_slopes, step * factor, relative), sharper
 
 
-@dataclass
-class OwnSize:
-    """Steps relative to the entries that move, as inputs may be tiny (1e-12 metres)."""
-
-    x: Array
-    step: float
-
-    def along(self, directions: Sequence[Array]) -> Array:
-        largest = np.max(np.abs(self.x), initial=0)
-        sizes = [np.min(np.abs(self.x[(v != 0) & (self.x != 0)]), initial=largest) for v in directions]
-        return self.step * np.array([size or 1 for size in sizes], dtype=self.x.dtype)
-
-
-def closer(
-    f: Function, x: Array, step: Any, eps: float, inner: Array, directions: list[Array], found: Slopes, enough: Array
-) -> tuple[Slopes, Array]:
-    """Measure with an equal or smaller step: an apparent kink at x may be a kink near x."""
-    step = step.along(directions) if isinstance(step, OwnSize) else step
-    other = slopes(f, x, directions, step, eps, inner)
+def sharper(found: Slopes, other: Slopes, enough: Array) -> Array:
+    """Return where an equal or smaller step is better: an apparent kink at x may be a kink near x."""
     smooth = found.kinked & ~other.kinked & (other.uncertainty <= enough)
-    return other, (other.uncertainty < found.uncertainty) | smooth
+    return (other.uncertainty < found.uncertainty) | smooth
 
 
-def coarser(
-    f: Function, x: Array, step: float, eps: float, inner: Array, directions: list[Array], found: Slopes, enough: Array
-) -> tuple[Slopes, Array]:
-    """Measure with a larger step, which has less rounding error; use it only if it agrees with the known slope."""
-    other = slopes(f, x, directions, step, eps, inner)
+def smoother(found: Slopes, other: Slopes, enough: Array) -> Array:
+    """Return where a larger step, which has less rounding error, is better: only if it agrees with the known slope."""
     agrees = np.isfinite(found.bar) & (np.abs(other.value - found.value) <= found.bar)
-    return other, agrees & (other.uncertainty < found.uncertainty)
+    return agrees & (other.uncertainty < found.uncertainty)
 
 
-def wider(what: Measured) -> Function | None:
-    """Return the function in extended precision, or None if the machine or the function does not support it."""
-    if np.finfo(np.longdouble).eps >= np.finfo(what.x.dtype).eps:
-        return None
-    f = what.values(np.longdouble)
-    try:
-        with np.errstate(all="ignore"):
-            kept = f(what.x.astype(np.longdouble)).dtype == np.longdouble
-    except TypeError:
-        return None
-    return f if kept else None
+def exact_step(found: Slopes, other: Slopes, enough: Array) -> Array:
+    """Return where the complex step is better; only if it agrees with all differences."""
+    agrees = np.all(np.isfinite(found.bar) & (np.abs(other.value - found.value) <= found.bar))
+    return agrees & (other.bar < found.uncertainty)
 
 
-def by_complex_step(
-    f: Function, x: Array, directions: list[Array], found: Slopes, enough: Array
-) -> tuple[Slopes, Array]:
-    """Measure by the complex step; use it only if it agrees with all differences."""
-    exact = complex_slopes(f, x, directions)
-    exact = None if exact is None else np.where(np.abs(exact) < 1e-60, 0, exact)  # rest of the step
-    if exact is None or not exact.any() or not np.isfinite(exact).all():
-        return found, np.zeros(found.bar.shape, bool)
-    agrees = np.all(np.isfinite(found.bar) & (np.abs(exact - found.value) <= found.bar))
-    bar = 16 * EPS * (np.abs(exact) + 1e-2 * np.max(np.abs(exact)))
-    other = Slopes(exact, bar, exact, bar, exact, bar)
-    return other, agrees & (bar < found.uncertainty)
+def numeric_gradient(
+    what: Measured, directions: list[Array], tolerance: Callable[[Slopes], Array]
+) -> tuple[Array, Array, Slopes]:
+    """Return a number's slopes along directions, their error bars (inf where nothing is known), and the details.
 
-
-NONDETERMINISTIC = "NONDETERMINISTIC"
-WRONG = "WRONG"
-NON_FINITE = "NON-FINITE ON BOTH SIDES"
-TOO_COARSE = "TOO COARSE"
-INDEPENDENT = "INDEPENDENT"
-KINK = "KINK"
-OK = "OK"
-GRAVEST_FIRST = (NONDETERMINISTIC, WRONG, NON_FINITE, TOO_COARSE, INDEPENDENT, KINK, OK)
-
-
-@dataclass
-class Comparison:
-    """The graph's derivatives of m outputs along n directions, and the numeric ones; arrays of shape (n, m)."""
-
-    verdict: str
-    where: Array
-    graph: Array
-    found: Slopes
-    allowed: Array
-
-
-def compare(
-    what: Measured, directions: Sequence[Array], graph: Array, tolerance: Callable[[Slopes], Array]
-) -> Comparison:
-    """Compare derivatives with finite differences; return a verdict, and the derivatives that it is about.
-
-    Parameters
-    ----------
-    what : Measured
-        The function.
-    directions : sequence of n arrays like `what.x`
-    graph : (n, m) array
-        The derivatives to check.
-    tolerance : callable
-        From the numeric slopes to the errors that are allowed.
+    At a kink, the slope is the middle between both sides, and the bar reaches to them.
     """
     with np.errstate(all="ignore"):
-        found = estimate(what, list(directions), tolerance)
-        allowed = tolerance(found)
-        nothing = 1e-10 * np.max(finite(found.value), initial=0)  # relative to the largest derivative
-        vague = ~((found.uncertainty <= np.maximum(allowed, nothing)) | still(graph, found))
-        off = misses(graph, found, allowed)
-        rows = np.flatnonzero(off.any(axis=1))
-        if rows.size:  # one measurement is not enough to call a derivative wrong
-            again = estimate(what, [directions[int(row)] for row in rows], lambda _: allowed[rows], 0.77)
-            off[rows] &= misses(graph[rows], again, allowed[rows]) & same(found.value[rows], again.value, graph[rows])
-            rows = np.flatnonzero(off.any(axis=1))
-        for row in rows:
-            off[row] &= ~seen_closer(what, directions[int(row)], graph[row], found.value[row], allowed[row])
-        kinked = found.kinked & ~(np.abs(found.right - found.left) <= allowed)
-    cases = ((WRONG, off), (NON_FINITE, vague & ~np.isfinite(graph + found.value)), (TOO_COARSE, vague), (KINK, kinked))
-    verdict, where = next(((verdict, where) for verdict, where in cases if where.any()), (OK, off))
-    return Comparison(verdict, where, graph, found, allowed)
-
-
-def seen_closer(what: Measured, direction: Array, graph: Array, value: Array, allowed: Array) -> Array:
-    """Return a mask: smaller steps confirm a derivative that larger ones miss, as of x**2 + 1e-9 * sin(1e5 * x)."""
-    f, x, eps = what.values(what.x.dtype), what.x, what.eps
-    if eps <= EPS and (wide := wider(what)):
-        f, x, eps = wide, x.astype(np.longdouble), float(np.finfo(np.longdouble).eps)
-    found = np.zeros(graph.shape, bool)
-    for step in (*FINER, *(OwnSize(x, step).along([direction]) for step in RELATIVE)):
-        fine = slopes(f, x, [direction], step, eps, what.inner)
-        sharp = fine.uncertainty[0] < np.abs(value - graph) / 4
-        found |= sharp & (np.abs(fine.value[0] - graph) <= fine.uncertainty[0] + allowed)
-    return found
-
-
-def misses(graph: Array, found: Slopes, tolerance: Array) -> Array:
-    """Return a mask: the graph's derivative is outside of what finite differences allow."""
-    low, high = found.bounds
-    outside = (graph < low - tolerance) | (graph > high + tolerance)
-    known = found.uncertainty <= np.maximum(tolerance, 1e-3 * np.abs(found.value))
-    return np.where(np.isfinite(graph), outside, known)
-
-
-def same(first: Array, second: Array, graph: Array) -> Array:
-    """Return a mask: two measurements agree with each other better than with the graph."""
-    apart = np.abs(first - second)
-    return ~(apart > np.abs(first - graph) / 2)
-
-
-def still(graph: Array, found: Slopes) -> Array:
-    """Return a mask: the values do not change at all, and the graph's derivative is 0, too."""
-    return (graph == 0) & (found.value == 0) & (found.left == 0) & (found.right == 0)
-
-
-def tolerances(graph: Array, rtol: float) -> Callable[[Slopes], Array]:
-    """Return the function that gives allowed errors, relative to max(derivative, 1e-6 of the input's largest)."""
-
-    def tolerance(found: Slopes) -> Array:
-        sizes = np.max([finite(x) for x in (graph, found.value, found.left, found.right)], axis=0)
-        return rtol * np.fmax(sizes, 1e-6 * np.max(sizes, initial=0))
-
-    return tolerance
-
-
-def finite(x: Array) -> Array:
-    return np.where(np.isfinite(x), np.abs(x), 0)
+        found = estimate(what, directions, tolerance)
+        low, high = found.bounds
+        known = np.isfinite(low + high)
+        value = np.where(known, (low + high) / 2, np.nan_to_num(found.value, posinf=0.0, neginf=0.0))
+    return value[:, 0], np.where(known, (high - low) / 2, np.inf)[:, 0], found

@@ -24,26 +24,43 @@ Function = Callable[..., Any]
 
 
 def label_inputs(f: Function, inputs: Sequence[Any]) -> list[str]:
-    """Return a name for each leaf of the inputs.
+    """Return a name for each leaf of the inputs: its own, a variable, or the path to it.
 
     Examples
     --------
     >>> label_inputs(lambda x, params: x, (1.0, {"W": 2.0, "b": [3.0, 4.0]}))
     ['x', "params['W']", "params['b'][0]", "params['b'][1]"]
     """
-    parameters = parameter_names(f)
+    return [
+        (name_of(x) if hasattr(x, "shape") else None) or path
+        for parameter, tree in by_parameter(f, inputs)
+        for path, x, is_leaf in walk_paths(tree, parameter)
+        if is_leaf
+    ]
+
+
+def label_leaves(f: Function, inputs: Sequence[Any]) -> list[str]:
+    """Return the parameter or key of each leaf of the inputs, as gradients by hand are named after these.
+
+    Examples
+    --------
+    >>> label_leaves(lambda x, params: x, (1.0, {"W": 2.0, "b": [3.0, 4.0]}))
+    ['x', 'W', 'b', 'b']
+    """
     found = []
-    for position, tree in enumerate(inputs):
-        parameter = parameters[position] if position < len(parameters) else f"input {position}"
-        found += labels(tree, parameter)
+    for parameter, tree in by_parameter(f, inputs):
+        if isinstance(tree, dict):
+            found += [str(key) for key, part in tree.items() for _ in flatten(part)[0]]
+        else:
+            count = len(flatten(tree)[0])
+            found += [parameter] if count == 1 else [f"{parameter}[{i}]" for i in range(count)]
     return found
 
 
-def labels(tree: Any, path: str) -> list[str]:
-    """Return a name for each leaf of one input: its own, a variable, or the path to it."""
-    return [
-        (name_of(x) if hasattr(x, "shape") else None) or path for path, x, is_leaf in walk_paths(tree, path) if is_leaf
-    ]
+def by_parameter(f: Function, inputs: Sequence[Any]) -> list[tuple[str, Any]]:
+    parameters = parameter_names(f)[: len(inputs)]
+    parameters += [f"input {i}" for i in range(len(parameters), len(inputs))]
+    return list(zip(parameters, inputs, strict=True))
 
 
 def parameter_names(f: Function) -> list[str]:
@@ -128,29 +145,24 @@ class Problem:
         """Return a sentence on the op that makes the first nan or inf, or None."""
         for node in self.nodes:
             if first_nonfinite(node) is not None and all(first_nonfinite(x) is None for x in node.args):
-                return f"{node.op.name} makes the first nan or inf" + (
-                    f": {format_location(node._created_at)}" if node._created_at else ""
-                )
+                return f"{node.op.name} makes the first nan or inf: {spot(node)}"
         return None
 
     def first_nan_rule(self) -> str | None:
         """Return a sentence on the op whose rule makes the first nan or inf of a gradient, or None."""
-        for output in self.outputs:
-            found: list[str] = []
+        found: list[str] = []
 
-            def look(node: Tensor, g: Any, found: list[str] = found) -> None:
-                if found or not is_float(g) or not np.isfinite(g).all():
-                    return
-                if any(is_float(part) and not np.isfinite(part).all() for _, part in pull_arrays(node, g)):
-                    where = format_location(node._created_at) if node._created_at else "an unknown line"
-                    found.append(f"The rule of {node.op.name} makes the first nan or inf: {where}")
+        def look(node: Tensor, g: Any) -> None:
+            if found or not is_float(g) or not np.isfinite(g).all():
+                return
+            if any(is_float(part) and not np.isfinite(part).all() for _, part in pull_arrays(node, g)):
+                found.append(f"The rule of {node.op.name} makes the first nan or inf: {spot(node)}")
 
-            with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
+            for output in self.outputs:
                 if output.requires_grad:
                     backpropagate(output, np.ones_like(output._data), look)
-            if found:
-                return found[0]
-        return None
+        return next(iter(found), None)
 
     def repeats(self) -> bool:
         """Return whether a second call of f gives exactly the same outputs."""
@@ -181,6 +193,10 @@ class Problem:
     def measured(self, position: int) -> Measured:
         """Return the function of one input, for `estimate`; call `jacobian` first."""
         return Measured(partial(self.values, position), self.points[position].ravel(), self.eps, self.inner)
+
+
+def spot(node: Tensor) -> str:
+    return format_location(node._created_at) if node._created_at else "an unknown line"
 
 
 def nodes_of(outputs: list[Tensor]) -> set[Tensor]:

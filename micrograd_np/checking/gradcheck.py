@@ -11,11 +11,11 @@ import numpy as np
 from ..core.backward import Rule, fitted
 from ..core.containers import flatten
 from ..core.errors import ArgumentError, ArgumentTypeError
-from ..core.names import format_location, name_of
+from ..core.names import name_of
 from ..core.tensor import Tensor
 from ..core.versions import as_used
 from ..transforms import vjp
-from .finite_differences import (
+from .comparison import (
     INDEPENDENT,
     KINK,
     NON_FINITE,
@@ -23,12 +23,15 @@ from .finite_differences import (
     OK,
     WRONG,
     Comparison,
-    Measured,
-    axes,
     compare,
+    narrow_down,
+    random_directions,
+    signed,
+    spread,
     tolerances,
 )
-from .flat_function import Problem, is_float
+from .finite_differences import axes, measured
+from .flat_function import Problem, is_float, spot
 from .report import Entry, GradcheckReport, Judged, number
 
 Array = Any
@@ -123,30 +126,24 @@ def check(f: Function, called: Function, inputs: Any, rtol: float | None, fast: 
 
 def nonlinear(nodes: Sequence[Tensor]) -> list[str]:
     """Return sentences on ops whose rule b is not linear: b(-4 g) must be -4 b(g); as 4 is 2**2, nothing rounds."""
-    found: dict[str, None] = {}
+    found: list[str] = []
     seen: dict[Any, int] = defaultdict(int)
     for node in nodes:
         seen[node.op] += 1
         if seen[node.op] > ENOUGH or not is_float(node._data):
             continue
+        g = signed(np.random.default_rng(0), node.shape).astype(node._data.dtype)
         for position, rule in rules_of(node):
             if not is_float(node._values[position]):
                 continue  # several outputs in one
-            g = signed(np.random.default_rng(0), node.shape).astype(node._data.dtype)
             with np.errstate(all="ignore"):
                 first, times = (rule(k * g, node._data, *node._values, **node.params) for k in (1, -4))
             if hasattr(first, "dtype") and not np.allclose(times, -4 * first, 1e-4, equal_nan=True):
-                found[
-                    f"{node.op.name} is where it goes wrong: {spot(node)}\n  its rule for {argument(node, position)} "
-                    "is not linear in the cotangent g: for -4 g it does not give -4 times as much. A mask made from g, "
-                    "as in g > 0, or abs(g), has no place in a rule."
-                ] = None
-    return list(found)
-
-
-def signed(rng: Any, shape: tuple[int, ...]) -> Array:
-    """Return random numbers of both signs, none of them small, so that any wrong entry shows."""
-    return rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)
+                found.append(
+                    f"{of_rule(node, position)} is not linear in the cotangent g: for -4 g it does not give -4 times "
+                    "as much. A mask made from g, as in g > 0, or abs(g), has no place in a rule."
+                )
+    return list(dict.fromkeys(found))
 
 
 SHOWN = 5
@@ -205,6 +202,13 @@ def check_along(problem: Problem, i: int, graph: Array, rtol: float, seed: int) 
     return found
 
 
+def missed(gradient: Array, directions: Array, allowed: Array, part: float = 1e-3) -> float:
+    """Return the chance that an error in one entry, `part` of its value, does not show along any direction."""
+    seen = np.abs(directions * gradient) * part > allowed
+    nonzero = gradient != 0
+    return float(1 - seen.any(axis=0)[nonzero].mean()) if nonzero.any() else 0.0
+
+
 def judged(problem: Problem, i: int, rows: Sequence[int] | None, held: Comparison, rtol: float) -> Judged:
     """Return the result for one input; `rows` is None if the comparison was along random directions."""
     graph, found = held.graph, held.found
@@ -240,7 +244,6 @@ def entry(shape: tuple[int, ...], rows: Sequence[int] | None, row: int, k: int, 
     return Entry(index, k if held.graph.shape[1] > 1 else None, *numbers)
 
 
-COUNT = 3
 # A derivative along a direction is a sum over all entries: the tolerance is small next to one of 10,000 equal terms.
 RTOL_ALONG = 1e-8
 
@@ -260,13 +263,13 @@ def derivative(f: Function, seed: int) -> Function:
 
     def gradients(*inputs: Any) -> Any:
         leaves, rebuild = flatten(inputs)
-        floats = [i for i, x in enumerate(leaves) if is_float(x)]
+        floats = {i: x for i, x in enumerate(leaves) if is_float(x)}
 
         def of_floats(*chosen: Any) -> Any:
             replaced = dict(zip(floats, chosen, strict=True))
             return f(*rebuild([replaced.get(i, x) for i, x in enumerate(leaves)]))
 
-        output, pullback = vjp(of_floats, *[leaves[i] for i in floats])
+        output, pullback = vjp(of_floats, *floats.values())
         outputs, rebuild_output = flatten(output)
         return pullback(rebuild_output([weights(y, seed) for y in outputs]))
 
@@ -278,56 +281,18 @@ def weights(y: Any, seed: int) -> Array:
     return signed(np.random.default_rng(seed), np.shape(y)) if np.size(y) > 1 else np.ones(np.shape(y))
 
 
-def random_directions(size: int, seed: int) -> Array:
-    """Return directions whose entries differ and are not small, so that a single wrong entry shows."""
-    rng = np.random.default_rng(seed)
-    directions = rng.uniform(0.5, 1.5, (COUNT, size)) * rng.choice([-1.0, 1.0], (COUNT, size))
-    return directions / np.sqrt(max(size, 1))
-
-
-def spread(gradient: Array, directions: Array, rtol: float) -> Array:
-    """Return the allowed error along each direction, relative to the size of the sum's terms."""
-    known = np.where(np.isfinite(gradient), gradient, 0)
-    return np.maximum(rtol * np.linalg.norm(directions * known, axis=1), np.finfo(float).tiny)[:, None]
-
-
-def missed(gradient: Array, directions: Array, allowed: Array, part: float = 1e-3) -> float:
-    """Return the chance that an error in one entry, `part` of its value, does not show along any direction."""
-    seen = np.abs(directions * gradient) * part > allowed
-    nonzero = gradient != 0
-    return float(1 - seen.any(axis=0)[nonzero].mean()) if nonzero.any() else 0.0
-
-
-def narrow_down(differs: Callable[[Array], float], direction: Array) -> int:
-    """Return the entry that causes the error along a direction, found by halving."""
-    entries = np.arange(direction.size)
-    while entries.size > 1:
-        half = entries[: entries.size // 2]
-        rest = entries[entries.size // 2 :]
-        entries = half if differs(masked(direction, half)) >= differs(masked(direction, rest)) else rest
-    return int(entries[0])
-
-
-def masked(direction: Array, entries: Array) -> Array:
-    kept = np.zeros_like(direction)
-    kept[entries] = direction[entries]
-    return kept
-
-
 ENOUGH = 3
 LARGE = 400
 
 
 def suspects(nodes: Sequence[Tensor], rtol: float) -> list[str]:
     """Return sentences on what is wrong with single ops, the first op first."""
+    faults = (check_rule(node, position, rule, rtol) for node in nodes for position, rule in rules_of(node))
     found: dict[str, None] = {}
-    for node in nodes:
-        for position, rule in rules_of(node):
-            fault = check_rule(node, position, rule, rtol)
-            if fault:
-                found[fault] = None
-            if len(found) == ENOUGH:
-                return list(found)
+    for fault in filter(None, faults):
+        found[fault] = None
+        if len(found) == ENOUGH:
+            break
     return list(found)
 
 
@@ -349,23 +314,18 @@ def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | No
     g = signed(rng, z.shape).astype(z.dtype)
     with np.errstate(all="ignore"):
         cotangent = rule(g, z, *values, **node.params)
-    where = f"{node.op.name} is where it goes wrong: {spot(node)}\n  its rule for {argument(node, position)}"
+    where = of_rule(node, position)
     if cotangent.shape != x.shape:
         return f"{where} gives shape {cotangent.shape}."
 
-    def contracted(dtype: Any) -> Callable[[Array], Array]:
-        def f(flat: Array) -> Array:
-            moved = [*values[:position], flat.astype(dtype).reshape(x.shape), *values[position + 1 :]]
-            return np.atleast_1d(np.sum(node.op.kernel(*moved, **node.params) * g))
-
-        return f
+    def f(moved: Array) -> Array:
+        return np.sum(node.op.kernel(*values[:position], moved, *values[position + 1 :], **node.params) * g)
 
     entries = np.arange(x.size) if x.size <= LARGE else rng.choice(x.size, LARGE, replace=False)
     graph = np.ravel(cotangent)[entries, None]
-    flat = x.ravel().astype(np.promote_types(x.dtype, np.float64))
     eps = float(max(np.finfo(value.dtype).eps for value in (x, z)))
-    what = Measured(contracted, flat, eps, np.sum(np.abs(g * z)))
-    held = compare(what, list(axes(flat, entries.tolist())), graph, tolerances(graph, rtol))
+    what = measured(f, x, eps, np.sum(np.abs(g * z)))
+    held = compare(what, list(axes(what.x, entries.tolist())), graph, tolerances(graph, rtol))
     if held.verdict != WRONG:
         return None
     row = int(np.argmax(np.where(held.where, np.abs(graph - held.found.value), -1)))
@@ -376,12 +336,10 @@ def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | No
     )
 
 
-def spot(node: Tensor) -> str:
-    return format_location(node._created_at) if node._created_at else "an unknown line"
-
-
-def argument(node: Tensor, position: int) -> str:
+def of_rule(node: Tensor, position: int) -> str:
+    """Return the beginning of a sentence on the rule for one argument of a recorded op."""
     x = node.args[position]
     signature = getattr(node.op, "signature", None)
     parameter = list(signature.parameters)[position] if signature else f"argument {position}"
-    return f"{parameter} ({name_of(x) or 'unnamed'}, shape {x.shape})"
+    argument = f"{parameter} ({name_of(x) or 'unnamed'}, shape {x.shape})"
+    return f"{node.op.name} is where it goes wrong: {spot(node)}\n  its rule for {argument}"

@@ -19,7 +19,7 @@ import numpy as np
 from ..core.backward import Pulled
 from ..core.tensor import Tensor
 from ..core.versions import as_used
-from .gradcheck import signed
+from .comparison import signed
 from .replay import Override, Recording, is_one_array, pulls_of
 
 Array = Any
@@ -38,14 +38,13 @@ class Kinks:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.entries: dict[Tensor, int] = {}
-        self.lines: dict[Any, list[dict[str, Choice]]] = {}
-        lines: dict[Any, dict[str, Choice]] = defaultdict(dict)
+        lines: dict[Any, dict[str, Choice]] = defaultdict(lambda: defaultdict(dict))
         with np.errstate(all="ignore"):
             for node in recording.nodes:
                 g = recording.true.get(node)
                 if node._parents and is_one_array(g):
                     for name, override, count in alternatives(node):
-                        lines[node._created_at].setdefault(name, {})[node] = override
+                        lines[node._created_at][name][node] = override
                         self.entries[node] = max(count, self.entries.get(node, 0))
         self.by_line = [list(choices.values()) for choices in lines.values()]
 
@@ -60,39 +59,33 @@ class Kinks:
 
     def allows(self, tensor: Tensor, hand: Array, slack: float) -> bool:
         """Return whether a gradient directly below kinked ops is between the gradients that the choices give."""
-        users = self.recording.users[tensor]
+        users = [node for node in self.recording.users[tensor] if node in self.recording.true]
         kinked = [node for node in users if node in self.entries]
         if not kinked:
             return False
-        base = self.recording.true
-        rest: Any = 0.0
+
+        def sent(pulled: Pulled) -> Any:
+            return sum(part for x, part in pulled if x is tensor)
+
         low: Any = 0.0
         high: Any = 0.0
         with np.errstate(all="ignore"):
             for node in users:
-                if node not in base:
-                    continue
-                mine = [part for x, part in pulls_of(node, base[node]) if x is tensor]
-                if node not in self.entries:
-                    rest = rest + sum(mine)
-                    continue
-                ways = [sum(mine)]
-                for choices in self.by_line:
-                    for choice in choices:
-                        if node in choice:
-                            ways.append(sum(part for x, part in choice[node](base[node]) if x is tensor))
+                g = self.recording.true[node]
+                ways = [sent(pulls_of(node, g)), *(sent(way(g)) for way in self.ways(node))]
                 low, high = low + np.min(ways, axis=0), high + np.max(ways, axis=0)
-                total = np.sum(ways[0])
-        inside = (hand >= rest + low - slack) & (hand <= rest + high + slack)
+        inside = bool(np.all((hand >= low - slack) & (hand <= high + slack)))
         if len(kinked) == len(users) == 1 and kinked[0].size < tensor.size:  # shares sum to the cotangent
-            return bool(np.all(inside)) and abs(np.sum(hand) - total) <= slack * hand.size
-        return bool(np.all(inside))
+            return inside and abs(np.sum(hand) - np.sum(ways[0])) <= slack * hand.size
+        return inside
+
+    def ways(self, node: Tensor) -> list[Override]:
+        """Return the derivatives that a node may have instead of its own."""
+        return [choice[node] for choices in self.by_line for choice in choices if node in choice]
 
     def count(self) -> tuple[int, int]:
         """Return how many entries lie on a kink, and how many entries the kinked ops have."""
-        return sum(self.entries.values()), sum(
-            node.args[0].size for node in self.entries if hasattr(node.args[0], "size")
-        )
+        return sum(self.entries.values()), sum(getattr(node.args[0], "size", 0) for node in self.entries)
 
 
 def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
@@ -128,12 +121,7 @@ def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
         if any(all(np.allclose(a, b) for a, b in zip(arrays, other, strict=True)) for other in seen):
             continue
         seen.append(arrays)
-        yield name, partial(read_at, node, z, moved), count
-
-
-def read_at(node: Tensor, z: Array, moved: Any, g: Array) -> Any:
-    """Return the cotangents that a node sends to its arguments when its rules read moved values."""
-    return pulls_of(node, g, z, moved)
+        yield name, partial(pulls_of, node, z=z, values=moved), count
 
 
 def jumping(a: Array, b: Array) -> Array:
@@ -210,12 +198,11 @@ def free_entries(kinks: Kinks) -> list[Free]:
     """Return the entries of kinked ops at which a choice makes a difference."""
     found = []
     for node in kinks.entries:
-        ways = [choice[node] for choices in kinks.by_line for choice in choices if node in choice]
         for j in range(node.size if node.size <= MOST_ENTRIES else 0):
             one = np.zeros(node.shape)
             one.flat[j] = 1
             usual = pulls_of(node, one)
-            other = [way for way in ways if differs(way(one), usual)]
+            other = [way for way in kinks.ways(node) if differs(way(one), usual)]
             found += [Free(node, j, other)] if other else []
     return found
 

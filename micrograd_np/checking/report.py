@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .finite_differences import GRAVEST_FIRST, INDEPENDENT, KINK, NON_FINITE, NONDETERMINISTIC, OK, TOO_COARSE, WRONG
+from .comparison import GRAVEST_FIRST, INDEPENDENT, KINK, NON_FINITE, NONDETERMINISTIC, OK, TOO_COARSE, WRONG
 
 Cells = Sequence[Sequence[str]]
 
@@ -96,10 +96,30 @@ class Judged:
     symmetric: bool = False
 
 
-@dataclass
-class GradcheckReport:
+class Report:
+    """A headline, a table, and sentences; as text, and with a table of its own in a notebook."""
+
+    head: Sequence[str]
+    cells: Any  # a method that returns the rows of the table
+    sentences: Any  # a method that returns the headline, and the sentences below the table
+
+    def __str__(self) -> str:
+        first, *rest = self.sentences()
+        return "\n".join([first, text_table(self.head, self.cells()), *rest])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        first, *rest = self.sentences()
+        return html_lines([first]) + html_table(self.head, self.cells()) + html_lines(rest)
+
+
+@dataclass(repr=False)
+class GradcheckReport(Report):
     """The report of `gradcheck`: true if the verdict is OK or KINK."""
 
+    head = HEAD
     inputs: list[Judged]
     rtol: float
     suspects: list[str] = field(default_factory=list)
@@ -116,22 +136,11 @@ class GradcheckReport:
     def __bool__(self) -> bool:
         return self.verdict in (OK, KINK)
 
-    def __str__(self) -> str:
-        head, *rest = self.sentences()
-        return "\n".join([head, text_table(HEAD, self.rows()), *rest])
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        head, *rest = self.sentences()
-        return html_lines([head]) + html_table(HEAD, self.rows()) + html_lines(rest)
-
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict and all numbers as a dict, ready for JSON."""
         return {"verdict": self.verdict, "sentences": self.sentences()} | asdict(self)
 
-    def rows(self) -> list[Sequence[str]]:
+    def cells(self) -> Cells:
         return [
             (x.name, str(x.shape), x.verdict, f"{x.checked:,}", f"{x.error:.1e}", f"{x.off:,}" if x.off else "")
             for x in self.inputs

@@ -7,18 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.tensor import Tensor
 from .calling import Pair
-from .cases import NUMERIC, Case, function_case, graph_case
+from .cases import Case, function_case, graph_case
+from .claims import WRONG as WRONG_ROW
 from .claims import Closeness, Row, as_hand, precision_of, resolve
+from .comparison import OK, TOO_COARSE, WRONG, compare, random_directions, spread
 from .conventions import sizes_of
-from .diagnosis import examine
-from .finite_differences import EPS, OK, TOO_COARSE, WRONG, Measured, axes, compare, estimate
-from .gradcheck import random_directions, spread, suspects
+from .diagnosis import Examined, examine
+from .differences import NUMERIC, largest
+from .finite_differences import EPS, axes, measured, numeric_gradient
+from .gradcheck import suspects
 from .kinks import Kinks
 from .replay import Recording, in_float64, is_one_array
-from .validation import check_form, check_gradients
-from .verify_report import VerifyReport
+from .verify_report import AT_KINK, VerifyReport
 
 Array = Any
 DIRECTIONS = 2
@@ -83,74 +86,142 @@ def verify(
     if factor is not None:
         case.factor = factor
     with np.errstate(all="ignore"):
-        report = first = judge(case, numeric, strict)
+        report = first = judge(case, numeric)
         while not report and case.other:
             case = case.other()
-            report = judge(case, numeric, strict)
+            report = judge(case, numeric)
         return report or first
 
 
-def judge(case: Case, numeric: bool, strict: bool | None) -> VerifyReport:
+def check_form(output: Any, given: Sequence[Any]) -> None:
+    """Raise if a call of `verify` has none of its forms."""
+    if isinstance(output, Tensor):
+        fits = len(given) == 1 and isinstance(given[0], dict)
+    else:
+        fits = callable(output) and (bool(given) or getattr(output, "__self__", None) is not None)
+    if not fits:
+        raise ArgumentTypeError(
+            "verify takes a recorded loss and its gradients by hand, verify(loss, {'W1': dW1, w2: dw2}); two functions "
+            "and their inputs, verify(forward, backward, x, w); or one that returns the loss and its gradients, "
+            f"verify(loss_and_grad, x, w); not {', '.join(type(x).__name__ for x in (output, *given))}."
+        )
+
+
+def check_gradients(output: Tensor, hand: Any, gradient: Any) -> None:
+    if not hand:
+        raise ArgumentError("verify was given no gradient by hand: name at least one, as in {'W1': dW1}.")
+    if output.size != 1 and gradient is None:
+        raise ShapeError(
+            f"verify starts from a loss, and the output has shape {output.shape}. Give the loss itself, or the "
+            "gradient that your backward pass starts from: verify(output, {...}, gradient=dout)."
+        )
+    if not np.isfinite(output._data).all():
+        raise ArgumentError(
+            f"the output is {output._data}, so there is no gradient to compare with. mg.detect_anomaly() names the op "
+            "that made the first nan or inf."
+        )
+
+
+def judge(case: Case, numeric: bool) -> VerifyReport:
     """Return the report on a case."""
     check_gradients(case.output, case.hand, case.gradient)
     recording, rows, close, name = prepare(case)
     sizes = {**case.sizes, **sizes_of(recording, name)}
     found = examine(rows, recording, close, sizes, name, case.factor)
-    report = VerifyReport(found, sizes, [], numeric, case.faults, case.notes, case.unrecorded, case.factor)
+    if look_again(case, rows, found):
+        return judge(case, numeric)
+    report = VerifyReport(found, sizes, [], numeric, case.faults, list(case.notes), case.unrecorded, case.factor)
+    if case.unchecked:
+        report.notes.append(f"Not checked: {', '.join(case.unchecked)}, which only a recorded forward pass has.")
     for finding in found.findings if report.faults else ():  # a backward pass that updates weights is not linear, too
         if updates := [cause for cause in finding.causes if cause.kind == "after the update"]:
             finding.causes, report.faults = updates, []
-    kinked = recording.kinks.count() if recording.kinks else case.kinked
-    if found.findings and any(kinked):
-        return off_the_kinks(report, recording, case, kinked, numeric, strict)
+    on_kinks = recording.kinks.count()[0] if recording.kinks else sum(int(d.kinked.sum()) for d in case.differences)
+    if found.findings and on_kinks:
+        return off_the_kinks(report, recording, case, numeric)
+    if not all(finding.causes for finding in found.findings):
+        part = judge_other(case.in_part, numeric)
+        if part is not None and any(finding.causes for finding in part.findings):
+            return part
+    if report and (where := vague_entries(case, rows)):
+        nearby = judge_nearby(case, numeric)
+        return left_open(report, TOO_COARSE, where, nearby is not None and nearby.verdict == OK)
     if numeric and not case.unrecorded:
         report.wrong_ops = check_tape(found.rows, recording)
         unsure = not report.wrong_ops and any(row.numeric == TOO_COARSE for row in rows)
         if unsure and case.by_numbers:  # does the output depend on an input that the graph misses?
             if not (recording.kinks or Kinks(recording)):
-                return judge(case.by_numbers(), numeric, strict)
-            if case.moved:
-                other = judge(without_moves(case), numeric, strict)
-                return report if other else other
+                return judge(case.by_numbers(), numeric)
+            nearby = judge_nearby(case, numeric)
+            return report if nearby is None or nearby else nearby
     return report
 
 
-def without_moves(case: Case) -> Case:
-    """Return the case with its inputs moved off kinks, once."""
-    assert case.moved
-    moved = case.moved()
-    moved.moved, moved.factor = None, case.factor
-    return moved
+def judge_other(make: Callable[[], Case] | None, numeric: bool) -> VerifyReport | None:
+    """Return the report on another case; None if it cannot be made, which must not end the check."""
+    try:
+        return judge(make(), numeric) if make else None
+    except Exception:
+        return None
 
 
-def off_the_kinks(
-    report: VerifyReport,
-    recording: Recording,
-    case: Case,
-    kinked: tuple[int, int],
-    numeric: bool,
-    strict: bool | None,
-) -> VerifyReport:
+def judge_nearby(case: Case, numeric: bool) -> VerifyReport | None:
+    """Return the report with all inputs moved by a thousandth, once; None if they cannot be moved."""
+
+    def moved() -> Case:
+        assert case.moved
+        other = case.moved()
+        other.moved, other.factor = None, case.factor
+        return other
+
+    return judge_other(moved if case.moved else None, numeric)
+
+
+def look_again(case: Case, rows: Sequence[Row], found: Examined) -> bool:
+    """Measure numeric derivatives that contradict the hand again; tell whether any was less exact than known."""
+    pairs = zip(rows, case.differences, strict=False) if found.findings else ()
+    fitting = [(row, d) for row, d in pairs if row.hand.shape == d.gradient.shape]
+    return any(d.measure_again(row.hand / found.convention.of(row)) for row, d in fitting)
+
+
+def vague_entries(case: Case, rows: Sequence[Row]) -> str:
+    """Mark the rows of which the numbers tell too little, and say where and why."""
+    said = []
+    for row, differences in zip(rows, case.differences, strict=False):
+        if entries := differences.vague(row.hand):
+            row.numeric = TOO_COARSE
+            first = [int(i) for i in np.unravel_index(entries[0], row.hand.shape)]
+            height = differences.jumps.get(entries[0])
+            why = f"the output jumps by {height:.1g} where it should be smooth" if height else "no step gives a slope"
+            said.append(f"at {row.label}{first or ''} ({len(entries)} of {row.hand.size} entries) {why}")
+    cure = "Compute without cancelling digits, as np.logaddexp(0, z) does for -log(1 - sigmoid(z)), or move the inputs"
+    return f"numbers alone cannot tell: {'; '.join(said)}. {cure}" if said else ""
+
+
+def off_the_kinks(report: VerifyReport, recording: Recording, case: Case, numeric: bool) -> VerifyReport:
     """Return the report if rows are wrong and entries lie on kinks; move the inputs off the kinks if possible."""
-    entries, size = kinked
+    alone = sum(int(d.kinked.sum()) for d in case.differences), sum(d.gradient.size for d in case.differences)
+    entries, size = recording.kinks.count() if recording.kinks else alone
     where = f"{entries:,} of {size:,} entries lie on a kink, where any value between the slopes on both sides is right"
-    if case.moved is None:
-        if not recording.kinks or not all(row.status != "wrong" or confined(row, recording) for row in report.rows):
+    nearby = judge_nearby(case, numeric)
+    if nearby is None:
+        if not recording.kinks or not all(row.status != WRONG_ROW or confined(row, recording) for row in report.rows):
             return report
-        return left_open(report, f"{where}. This data cannot tell: move the inputs by 1e-3, and ask again", False)
-    other = judge(without_moves(case), numeric, strict)
-    if other.verdict == OK:
-        return left_open(report, f"{where}. With the inputs moved by 1e-3 your gradients are right", True)
-    other.notes = [f"{where}; so the inputs were moved by 1e-3 for what follows.", *other.notes]
-    return other
+        says = f"{where}. This data cannot tell: move the inputs by 1e-3, and ask again"
+        return left_open(report, AT_KINK, says, False)
+    if nearby.verdict == OK:
+        return left_open(report, AT_KINK, f"{where}. With the inputs moved by 1e-3 your gradients are right", True)
+    nearby.notes = [f"{where}; so the inputs were moved by 1e-3 for what follows.", *nearby.notes]
+    return nearby
 
 
-def left_open(report: VerifyReport, says: str, passes: bool) -> VerifyReport:
-    """Return the report with a verdict that this data leaves open."""
-    report.verdict_at_kink, report.passes_at_kink = says, passes
+def left_open(report: VerifyReport, verdict: str, says: str, passes: bool) -> VerifyReport:
+    """Return the report with a verdict for what this data leaves open."""
+    report.left_open = verdict, says, passes
     report.found.findings = []
     for row in report.rows:
-        row.status = "left open, at a kink" if row.status == "wrong" else row.status
+        if row.status == WRONG_ROW or row.numeric == TOO_COARSE:
+            row.status = "left open, at a kink" if verdict == AT_KINK else "left open"
     return report
 
 
@@ -168,28 +239,34 @@ def confined(row: Row, recording: Recording) -> bool:
 
 def prepare(case: Case) -> tuple[Recording, list[Row], Closeness, Callable[[Any], str | None]]:
     """Return the recording in float64, a row for each gradient by hand, the tolerance, and the names."""
-    recording = Recording(case.output, case.gradient)
+    recording = given = Recording(case.output, case.gradient)
     named: dict[str, list[Tensor]] = {}
-    for node in recording.nodes:
-        if called := case.name(node):
-            named.setdefault(called, []).append(node)
-    for variable, tensor in case.variables.items():
-        named.setdefault(variable, []).append(tensor)
+    for called, tensor in (*((case.name(node), node) for node in given.nodes), *case.variables.items()):
+        if called:
+            named.setdefault(called, []).append(tensor)
+    hand = [(*resolve(key, given, named), values) for key, values in case.hand.items()]
+    close, double = Closeness(), {x: x for x in given.nodes}
+    if any(getattr(x._data, "dtype", None) == np.float32 for x in given.nodes):
+        output, double = in_float64(given.output)
+        recording = Recording(output, np.asarray(given.seed, dtype=np.float64))
+        pairs = [(given.true[x], recording.true[double[x]]) for _, x, _ in hand if x in given.true]
+        lost = [np.max(np.abs(g - true), initial=0) / max(largest(true), 1e-300) for g, true in pairs]
+        close = Closeness(1e-4, float(np.clip(30 * max(lost, default=0.0), 1e-5, 1e-2)))
+    former = {new: old for old, new in double.items()}
+    factor = 1.0 if case.factor is None else abs(case.factor)
     rows = []
-    factor = 1.0 if case.factor is None else case.factor
-    for key, values in case.hand.items():
-        label, tensor = resolve(key, recording, named)
-        rows.append(Row(label, tensor, as_hand(label, values), slack=abs(factor) * case.slack.get(tensor, 0.0)))
-    recording, rows, close, name = in_double(recording, rows, case.name)
-    for row in rows:
-        row.true = recording.true.get(row.tensor, np.zeros(row.tensor.shape))  # zeros: the output does not depend on it
-        row.size = recording.sizes.get(row.tensor, 0.0)
+    for label, tensor, values in hand:
+        x = double.get(tensor, tensor)
+        row = Row(label, x, as_hand(label, values), slack=factor * case.slack.get(tensor, 0.0))
+        row.true = recording.true.get(x, np.zeros(x.shape))  # zeros: the output does not depend on it
+        row.size = recording.sizes.get(x, 0.0)
         if not np.isfinite(row.true).all() and np.isfinite(row.hand).all() and row.hand.shape == row.true.shape:
             by_numbers(row, recording)
+        rows.append(row)
     close = close.at_best(max(map(precision_of, case.hand.values())))
     if case.unrecorded:
         close = Closeness(max(close.rtol, NUMERIC.rtol), max(close.floor, NUMERIC.floor))
-    return recording, rows, close, name
+    return recording, rows, close, lambda x: case.name(former.get(x, x) if isinstance(x, Tensor) else x)
 
 
 def by_numbers(row: Row, recording: Recording) -> None:
@@ -197,47 +274,22 @@ def by_numbers(row: Row, recording: Recording) -> None:
     x = row.tensor._data
     if x.size > MOST_NUMERIC:
         return
-    f = recording.function_of(row.tensor)
-    what = Measured(lambda dtype: lambda flat: f(flat.astype(dtype).reshape(x.shape)), x.ravel().astype(float), EPS)
-    with np.errstate(all="ignore"):
-        found = estimate(what, list(axes(x.ravel().astype(float), range(x.size))), lambda s: 1e-7 * np.abs(s.value))
-    low, high = (bound.reshape(x.shape) for bound in found.bounds)
-    if np.isfinite(low + high).all():
+    what = measured(recording.function_of(row.tensor), x, EPS)
+    found, bars, _ = numeric_gradient(what, list(axes(what.x, range(x.size))), lambda s: 1e-7 * np.abs(s.value))
+    if np.isfinite(bars).all():
         bad = int(np.sum(~np.isfinite(row.true)))
         row.notes.append(
             f"The tape's gradient of {row.label} is nan or inf in {bad} of {x.size} entries, so it is compared with "
             "numbers; mg.detect_anomaly() names the op that makes the nan."
         )
-        row.true, row.slack, row.replaced = (low + high) / 2, (high - low) / 2 + 1e-6 * np.abs(high), True
-
-
-def in_double(
-    recording: Recording, rows: Sequence[Row], name: Callable[[Any], str | None]
-) -> tuple[Recording, list[Row], Closeness, Callable[[Any], str | None]]:
-    """Return the graph in float64, and a tolerance that allows for what float32 rounded away."""
-    if all(x.dtype != np.float32 for x in recording.nodes if hasattr(x._data, "dtype")):
-        return recording, list(rows), Closeness(), name
-    output, again = in_float64(recording.output)
-    double = Recording(output, np.asarray(recording.seed, dtype=np.float64))
-    former = {new: old for old, new in again.items()}
-    floor = 1e-5
-    for row in rows:
-        if row.tensor in recording.true:
-            true = double.true[again[row.tensor]]
-            lost = np.max(np.abs(recording.true[row.tensor] - true), initial=0)
-            floor = max(floor, 30 * float(lost / max(np.max(np.abs(true), initial=0), 1e-300)))
-    moved = [Row(row.label, again.get(row.tensor, row.tensor), row.hand, slack=row.slack) for row in rows]
-    return (
-        double,
-        moved,
-        Closeness(1e-4, min(floor, 1e-2)),
-        lambda x: name(former.get(x, x) if isinstance(x, Tensor) else x),
-    )
+        row.true, row.slack, row.replaced = found.reshape(x.shape), bars.reshape(x.shape), True
+        row.slack += 1e-6 * np.abs(row.true)
 
 
 def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:
     """Fill in the verdict of finite differences on each row; return sentences on ops with wrong rules."""
-    inner = float(np.linalg.norm([rounding(node, g) for node, g in recording.true.items()]))
+    # The output is rounded relative to the sizes of the contributions of all values to it.
+    inner = float(np.linalg.norm([np.linalg.norm(g * x._data) for x, g in recording.true.items() if is_one_array(g)]))
     for row in rows:
         if row.tensor in recording.true and not row.replaced:
             check_row(row, recording, inner)
@@ -249,25 +301,15 @@ def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:
     return found
 
 
-def rounding(node: Tensor, g: Any) -> float:
-    """Return the size of a value's contribution to the output; the output is rounded relative to such sizes."""
-    return float(np.linalg.norm(g * node._data)) if is_one_array(g) else 0.0
-
-
 def check_row(row: Row, recording: Recording, inner: float) -> None:
     """Compare the tape's gradient with slopes along random directions."""
-    tensor = row.tensor
-    f = recording.function_of(tensor)
-    true = recording.true[tensor].reshape(-1, 1)
-    size = min(1.0, float(np.max(np.abs(tensor._data), initial=0))) or 1.0  # no step over a kink near small values
-    directions = size * random_directions(tensor.size, 0)[:DIRECTIONS]
+    x = row.tensor._data
+    true = recording.true[row.tensor].reshape(-1, 1)
+    size = min(1.0, largest(x)) or 1.0  # no step over a kink near small values
+    directions = size * random_directions(x.size, 0)[:DIRECTIONS]
     cancelled = ROUNDING * row.size * np.linalg.norm(directions, axis=1)[:, None]
     allowed = spread(true[:, 0], directions, RTOL) + cancelled
-
-    def values(dtype: Any) -> Callable[[Array], Array]:
-        return lambda flat: f(flat.astype(dtype).reshape(tensor.shape))
-
-    what = Measured(values, tensor._data.ravel(), EPS, inner)
+    what = measured(recording.function_of(row.tensor), x, EPS, inner)
     held = compare(what, list(directions), directions @ true, lambda _: allowed)
     low, high = held.found.bounds
     row.numeric, row.slope = held.verdict, (directions, low - allowed, high + allowed)

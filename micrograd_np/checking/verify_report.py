@@ -11,10 +11,10 @@ import numpy as np
 
 from .claims import GIVEN, NOT_FINITE, SHAPE, Row
 from .claims import WRONG as WRONG_ROW
+from .comparison import OK, TOO_COARSE, WRONG
 from .conventions import Convention, Sizes, factor_name
 from .diagnosis import Examined, Finding
-from .finite_differences import OK, WRONG
-from .report import counted, html_lines, html_table, number, text_table
+from .report import Cells, Report, counted, number
 
 HEAD = ("gradient by hand", "shape", "off by", "numbers", "")
 TAPE = "TAPE WRONG"
@@ -25,10 +25,11 @@ AXES = re.compile(r"axis (\d+)")
 LINE = re.compile(r"[\w<>-]+(?:\.\w+)?:\d+")
 
 
-@dataclass
-class VerifyReport:
+@dataclass(repr=False)
+class VerifyReport(Report):
     """The result of `verify`: true if the gradients by hand are right."""
 
+    head = HEAD
     found: Examined
     sizes: Sizes
     wrong_ops: list[str]
@@ -37,8 +38,7 @@ class VerifyReport:
     notes: list[str] = field(default_factory=list)
     unrecorded: bool = False
     factor: float | None = None
-    verdict_at_kink: str = ""
-    passes_at_kink: bool = False
+    left_open: tuple[str, str, bool] | None = None  # if this data cannot tell: the verdict, why, and if it passes
 
     @property
     def rows(self) -> list[Row]:
@@ -57,30 +57,19 @@ class VerifyReport:
 
     @property
     def verdict(self) -> str:
-        """The verdict: OK, WRONG (the hand), TAPE WRONG, RIGHT UP TO A FACTOR, or AT A KINK."""
+        """The verdict: OK, WRONG (the hand), TAPE WRONG, RIGHT UP TO A FACTOR, AT A KINK, or TOO COARSE."""
         if any(row.numeric == WRONG for row in self.rows):
             return TAPE
         if self.findings or self.faults:
             return WRONG
-        if self.verdict_at_kink:
-            return AT_KINK
+        if self.left_open:
+            return self.left_open[0]
         return OK if self.convention.named or self.factor is not None else UP_TO
 
     def __bool__(self) -> bool:
-        if self.verdict == AT_KINK:
-            return self.passes_at_kink
+        if self.left_open and self.verdict == self.left_open[0]:
+            return self.left_open[2]
         return self.verdict in (OK, UP_TO) or (self.verdict == TAPE and not disagreeing(self.rows))
-
-    def __str__(self) -> str:
-        head, *rest = self.sentences()
-        return "\n".join([head, text_table(HEAD, self.cells()), *rest])
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        head, *rest = self.sentences()
-        return html_lines([head]) + html_table(HEAD, self.cells()) + html_lines(rest)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict, the rows and the causes as a dict, ready for JSON."""
@@ -101,41 +90,36 @@ class VerifyReport:
             ],
         }
 
-    def cells(self) -> list[Sequence[str]]:
+    def cells(self) -> Cells:
         return [
-            (
-                row.label,
-                str(row.tensor.shape),
-                difference(row, self.convention),
-                self.by_numbers(row),
-                status(row),
-            )
+            (row.label, str(row.tensor.shape), difference(row, self.convention), self.by_numbers(row), status(row))
             for row in self.rows
         ]
 
     def by_numbers(self, row: Row) -> str:
         """Return the verdict of finite differences on the gradient by hand."""
+        if self.unrecorded and row.numeric == TOO_COARSE:
+            return TOO_COARSE
         if self.unrecorded or row.replaced:
-            return WRONG if row.status in (WRONG_ROW, SHAPE, NOT_FINITE) else OK
+            return WRONG if row.status in (WRONG_ROW, GIVEN, SHAPE, NOT_FINITE) else OK
         if row.slope is None:
             return "not checked"
-        factors = (self.convention.of(row), 1.0, -1.0) if row.numeric == WRONG else (self.convention.of(row),)
-        agrees = OK if any(row.agrees(factor) for factor in factors) else WRONG
-        return agrees if row.numeric in (OK, WRONG) else row.numeric
+        if row.numeric not in (OK, WRONG):
+            return row.numeric
+        factors = [self.convention.of(row), *((1.0, -1.0) if row.numeric == WRONG else ())]
+        return OK if any(map(row.agrees, factors)) else WRONG
 
     def sentences(self) -> list[str]:
-        first, *rest = self.all_sentences()
-        return [first, *dict.fromkeys(line for line in rest if line)]
-
-    def all_sentences(self) -> list[str]:
-        said = [self.headline(), *self.faults[1:], *self.notes]
-        said += [note for row in self.rows for note in row.notes if note not in said[0]]
+        """Return the headline and the sentences below the table, each once."""
+        first = self.headline()
+        said = [*self.faults[1:], *self.notes, *(note for row in self.rows for note in row.notes if note not in first)]
         if self.verdict == TAPE:
-            return [*said, *who_is_wrong(self.rows), *self.wrong_ops]
+            said += [*who_is_wrong(self.rows), *self.wrong_ops]
+            return [first, *dict.fromkeys(filter(None, said))]
         said += self.conventions()
         for i, finding in enumerate(self.findings):
             said += explained(finding, self.sizes, not i and not self.faults)
-        said += dict.fromkeys(instead_text(other) for other in self.found.instead)
+        said += [instead_text(other) for other in self.found.instead]
         if self.found.untried:
             said.append(
                 f"The search for causes reached its budget, so these were not tried: {'; '.join(self.found.untried)}. "
@@ -143,7 +127,7 @@ class VerifyReport:
             )
         if not self.numeric:
             said.append("Not established: whether the tape is right (numeric=True).")
-        return said
+        return [first, *dict.fromkeys(filter(None, said))]
 
     def headline(self) -> str:
         if self.verdict in (OK, UP_TO):
@@ -151,8 +135,8 @@ class VerifyReport:
             return f"verify: OK, {counted(len(self.rows), 'gradient')} by hand, right{factor}"
         if self.verdict == TAPE:
             return "verify: TAPE WRONG"
-        if self.verdict == AT_KINK:
-            return f"verify: {AT_KINK}: {self.verdict_at_kink}."
+        if self.left_open and self.verdict == self.left_open[0]:
+            return f"verify: {self.verdict}: {self.left_open[1]}."
         if self.faults:
             return f"verify: WRONG: {self.faults[0]}."
         first = self.findings[0]
@@ -167,14 +151,13 @@ class VerifyReport:
 
     def conventions(self) -> list[str]:
         leaves, between = self.convention.leaves, self.convention.between
-        said = []
         kinds = {row.leaf for row in self.rows}
         if leaves == between or len(kinds) == 1:
-            said += convention_text("your values", leaves if True in kinds else between, self.sizes)
-        else:
-            said += convention_text("your gradients of values between", between, self.sizes)
-            said += convention_text("your gradients of the inputs and weights", leaves, self.sizes)
-        return said
+            return [convention_text("your values", leaves if True in kinds else between, self.sizes)]
+        return [
+            convention_text("your gradients of values between", between, self.sizes),
+            convention_text("your gradients of the inputs and weights", leaves, self.sizes),
+        ]
 
 
 def what_to_mend(finding: Finding) -> str:
@@ -200,27 +183,26 @@ def disagreeing(rows: Sequence[Row]) -> list[str]:
 
 def who_is_wrong(rows: Sequence[Row]) -> list[str]:
     """Return sentences on where finite differences contradict the tape, and on whether they agree with the hand."""
-    against = [row.label for row in rows if row.numeric == WRONG]
+    against, wrong = [row.label for row in rows if row.numeric == WRONG], disagreeing(rows)
+    right = ", ".join(row.label for row in rows if row.label not in wrong)
     said = [f"The numbers speak against the tape at {', '.join(against)}: an op of it has a wrong rule."]
-    wrong = disagreeing(rows)
     if not wrong:
-        return [*said, "They agree with all of your gradients: the hand is right, and the tape is wrong."]
-    right = [row.label for row in rows if row.label not in wrong]
-    agreed = f"They agree with your {', '.join(right)}, and" if right else "They do"
-    return [*said, f"{agreed} not with your {', '.join(wrong)}." if right else f"{agreed} not agree with any of yours."]
+        said.append("They agree with all of your gradients: the hand is right, and the tape is wrong.")
+    elif right:
+        said.append(f"They agree with your {right}, and not with your {', '.join(wrong)}.")
+    else:
+        said.append("They do not agree with any of yours.")
+    return said
 
 
-def convention_text(what: str, factor: float, sizes: Sizes) -> list[str]:
+def convention_text(what: str, factor: float, sizes: Sizes) -> str:
     if factor == 1:
-        return []
+        return ""
     if factor == -1:
-        return [f"Throughout, {what} are minus the gradient: adding them to the weights (`+=`) goes down. No mistake."]
-    name = factor_name(factor, sizes)
-    if name is None:
-        return [
-            f"Throughout, {what} are {factor:.6g} times the gradient, as with a learning rate. strict=True refuses it."
-        ]
-    return [f"Throughout, {what} are {name} times the gradient: a matter of the loss, no mistake."]
+        return f"Throughout, {what} are minus the gradient: adding them to the weights (`+=`) goes down. No mistake."
+    if name := factor_name(factor, sizes):
+        return f"Throughout, {what} are {name} times the gradient: a matter of the loss, no mistake."
+    return f"Throughout, {what} are {factor:.6g} times the gradient, as with a learning rate. strict=True refuses it."
 
 
 def instead_text(other: Examined) -> str:

@@ -230,3 +230,48 @@ def test_a_buffer_cannot_be_recorded_and_is_compared_with_numbers():
     report = verify(filled, lambda dout, x, w: (dout @ w.T, x.T @ dout / 6), *INPUTS[:2])
     assert [finding.row.label for finding in report.findings] == ["w"]
     assert "1/6" in str(report)
+
+
+def half_filled(x, v, w):
+    """Recorded up to the loop."""
+    z = x @ v
+    h = np.tanh(z)
+    out = np.zeros((6, 2))
+    for i in range(6):
+        out[i] = h[i] @ w
+    return out, (x, v, w, z, h)
+
+
+PART = rng.normal(size=(6, 4)), rng.normal(size=(4, 3)), rng.normal(size=(3, 2))
+PART_SLIPS = {
+    "": (lambda h, z: 1 - h * h, ""),
+    "left out": (lambda h, z: 1.0, "the activation's derivative is left out, in h = f(z)"),
+    "of the sigmoid": (lambda h, z: h * (1 - h), "the derivative of another function (sigmoid: a*(1-a)), in h = f(z)"),
+    "at z": (lambda h, z: 1 - z * z, "1-a*a is given z, and belongs to a = h, in h = f(z)"),
+}
+
+
+@pytest.mark.parametrize("slip", PART_SLIPS)
+def test_a_mistake_in_the_part_that_is_recorded_is_located(slip):
+    slope, says = PART_SLIPS[slip]
+
+    def backward(dout, cache):
+        x, v, w, z, h = cache
+        dz = dout @ w.T * slope(h, z)
+        return dz @ v.T, x.T @ dz, h.T @ dout
+
+    report = verify(half_filled, backward, *PART)
+    assert bool(report) == (not slip)
+    assert says in str(report).splitlines()[0]
+    assert "Recorded up to there: z, h." in str(report)
+
+
+def test_a_mistake_behind_the_part_that_is_recorded_is_not_looked_for_in_it():
+    def backward(dout, cache):
+        x, v, w, _, h = cache
+        dz = dout @ w.T * (1 - h * h)
+        return dz @ v.T, x.T @ dz, h.T @ dout * np.arange(1, 4)[:, None]
+
+    report = verify(half_filled, backward, *PART)
+    assert [finding.row.label for finding in report.findings] == ["w"]
+    assert "tanh" not in str(report).splitlines()[0]

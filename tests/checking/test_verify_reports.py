@@ -162,6 +162,43 @@ def test_differences_are_as_exact_as_the_loss(z):
     assert not verify(lambda x: saturated(x, 2), x)
 
 
+@pytest.mark.parametrize("z", [33, 35, 36.5])
+@pytest.mark.parametrize("double", [1, 2])
+def test_numbers_that_are_too_coarse_cannot_tell(z, double):
+    """1 - s has no digit left, so that differences are 0, or a jump."""
+    report = verify(lambda z: saturated(z, double), np.array([z, 0.3, -1.2, 2.0]))
+    assert report.verdict == "TOO COARSE"
+    assert not report
+    assert "numbers alone cannot tell: at z[0] (1 of 4 entries) the output jumps by" in str(report)
+    assert "left open" in {row.status for row in report.rows}
+
+
+def test_a_wrong_entry_beside_one_that_is_too_coarse_is_wrong():
+    def f(z):
+        loss, g = saturated(z)
+        return loss, g * np.array([1, 1, 1.5, 1])
+
+    assert verify(f, np.array([35, 0.3, -1.2, 2.0])).verdict == "WRONG"
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "TOO COARSE"), (2, "WRONG")])
+def test_the_end_of_a_domain_gives_no_slope(factor, verdict):
+    def roots(x):
+        with np.errstate(all="ignore"):
+            return float(np.sqrt(x).sum()), np.where(x > 0, factor / (2 * np.sqrt(x)), 0)
+
+    report = verify(roots, np.array([0.0, 1.0, 2.0]))
+    assert report.verdict == verdict
+    assert ("no step gives a slope" in str(report)) == (factor == 1)
+
+
+def test_a_function_with_one_jump_nearby_is_not_too_coarse():
+    def f(x):
+        return float(np.sum(np.where(x > 0.3, 3 * x + 1, 2 * x))), np.full(3, 2.5)
+
+    assert verify(f, np.array([0.31, 1.0, 2.0])).verdict == "WRONG"
+
+
 def chain(E, T):
     """On whole numbers the score may be 0; then the loss is log Z, whose gradient is another one."""
     a = E[0]

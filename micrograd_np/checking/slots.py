@@ -1,0 +1,96 @@
+"""Slots: the float arrays that a forward pass depends on, its inputs and the attributes of its object."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .flat_function import is_float, plain
+
+Array = Any
+DEPTH = 4
+RESULTS = ("loss", "cost", "output", "out", "y_hat", "yhat", "prediction", "scores", "probs", "y")
+
+
+@dataclass(eq=False)
+class Slot:
+    """A float array that forward depends on: an input, or an attribute of the object whose methods are checked."""
+
+    label: str
+    value: Array
+    names: tuple[str, ...]
+    position: int = -1  # among the leaves of the inputs
+    path: tuple[Any, ...] = ()  # from the object to an attribute
+
+
+def state_slots(owner: Any, taken: set[str]) -> Iterator[Slot]:
+    """Yield a slot for each float array in an object; its label is not one of those taken."""
+    if owner is None or isinstance(owner, types.ModuleType):
+        return
+    for path, value in arrays_of(owner, (), DEPTH):
+        names = [step for _, step in path if isinstance(step, str)]
+        if value.dtype.kind == "f" and names:
+            label = "".join(f".{step}" if kind == "attr" else f"[{step!r}]" for kind, step in path).lstrip(".")
+            yield Slot(f"self.{label}" if label in taken else label, value, (label, names[-1]), path=path)
+
+
+def arrays_of(x: Any, path: tuple[Any, ...], depth: int) -> Iterator[tuple[tuple[Any, ...], Array]]:
+    """Yield the arrays in an object's attributes, lists and dicts, each with its path."""
+    if isinstance(x, np.ndarray):
+        yield path, x
+    if not depth or isinstance(x, np.ndarray | type | types.FunctionType | types.ModuleType):
+        return
+    if isinstance(x, dict):
+        steps = [("item", key, part) for key, part in x.items()]
+    elif isinstance(x, list | tuple):
+        steps = [("item", i, part) for i, part in enumerate(x[:100])]
+    else:
+        steps = [("attr", name, part) for name, part in getattr(x, "__dict__", {}).items()]
+    for kind, key, part in steps:
+        yield from arrays_of(part, (*path, (kind, key)), depth - 1)
+
+
+def follow(x: Any, path: Sequence[Any]) -> Any:
+    for kind, step in path:
+        x = getattr(x, step) if kind == "attr" else x[step]
+    return x
+
+
+def put(owner: Any, path: Sequence[Any], value: Any) -> None:
+    holder = follow(owner, path[:-1])
+    kind, step = path[-1]
+    if kind == "attr":
+        setattr(holder, step, value)
+    else:
+        holder[step] = value
+
+
+def stored(owner: Any, before: Mapping[str, Any]) -> Any:
+    """Return the result that a forward pass without a return value has stored in its object."""
+    new = {k: v for k, v in vars(owner).items() if is_float(v) and (k not in before or before[k] is not v)}
+    return next((new[name] for name in (*RESULTS, *reversed(new)) if name in new), None)
+
+
+def stored_gradient(owner: Any, slot: Slot) -> Any:
+    """Return what backward stored next to an attribute: layer.dW for layer.W, net.grads['W1'] for W1; or None."""
+    name = str(slot.path[-1][1])
+    for holder in (follow(owner, slot.path[:-1]), *([follow(owner, slot.path[:-2])] if len(slot.path) > 1 else [])):
+        place = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
+        inside = [place.get(key) for key in ("grads", "gradients", "grad", "dparams")]
+        for where in (place, *(x for x in inside if isinstance(x, dict))):
+            keys = [k for k in where if is_gradient_name(str(k), name) or (where is not place and k == name)]
+            good = [key for key in keys if np.shape(plain(where[key])) == slot.value.shape]
+            if good:
+                exact = [key for key in good if name in str(key)]  # dW for W, if there is dw for w, too
+                return where[(exact or good)[0]]
+    return None
+
+
+def is_gradient_name(key: str, name: str) -> bool:
+    """Return whether an attribute's name says that it is the gradient of another, as dW, grad_w or w_grad for w."""
+    key, name = (text.replace("_", "").lower() for text in (key, name))
+    return key in (f"d{name}", f"grad{name}", f"{name}grad", f"g{name}", f"delta{name}", f"d{name}s", f"{name}gradient")
