@@ -147,7 +147,6 @@ getitem: Primitive = Primitive(
         example(D(2, 3, 4), (np.array([[True, False, True], [False, True, True]]), slice(1, 3))),
     ],
     onnx="Slice",
-    loop="chosen",
 )
 
 
@@ -167,7 +166,6 @@ scatter: Primitive = Primitive(
         example(D(3, 2), np.array([0, 2, 0]), shape=(4, 2)),
         example(D(), (slice(None), np.array([0, 2, 0])), shape=(2, 3)),
     ],
-    loop="scatter",
     spelling="scatter",
 )
 

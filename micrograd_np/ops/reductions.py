@@ -151,7 +151,6 @@ sum = Primitive(
     extended=with_initial(np.sum, np.add, 0),
     examples=CASES,
     onnx="ReduceSum",
-    loop="sum",
     reduction=np.add,
 )
 mean = Primitive(
@@ -161,7 +160,6 @@ mean = Primitive(
     extended=mean_of_chosen,
     examples=CASES,
     onnx="ReduceMean",
-    loop="mean",
 )
 
 
@@ -223,7 +221,6 @@ prod = Primitive(
     extended=with_initial(np.prod, np.multiply, 1),
     examples=CASES,
     onnx="ReduceProd",
-    loop="prod",
     reduction=np.multiply,
     gloss="g times the product of the other entries",
 )
@@ -246,7 +243,6 @@ max = Primitive(
     extended=with_initial(np.max, np.maximum, None),
     **EXTREMES,
     onnx="ReduceMax",
-    loop="max",
     reduction=np.maximum,
 )
 min = Primitive(
@@ -256,7 +252,6 @@ min = Primitive(
     extended=with_initial(np.min, np.minimum, None),
     **EXTREMES,
     onnx="ReduceMin",
-    loop="min",
     reduction=np.minimum,
 )
 

@@ -11,14 +11,13 @@ import numpy as np
 
 from ...core.errors import ArgumentTypeError, MissingPackageError, describe
 from ...core.names import format_location
+from ...ops import TABLE
 from ..codegen import FIXED
 from ..ir import RESULT, Step, Steps, Value
 from ..simplify import draws, simplified
-from .decompositions import lowered
-from .formulas import PRODUCTS, REDUCTIONS, formula_of, is_view
-from .indices import slots
+from .decompositions import fits_blas, lowered
+from .entries import KINDS, REDUCTIONS, formula_of, view_of
 from .nests import Plan
-from .numbers import KINDS
 from .text import Text
 
 
@@ -56,9 +55,9 @@ def loops(program: Steps) -> str:
     Its parameters after n are the program's inputs. It returns a tuple of fresh arrays: the values that the last step
     returned, then the gradients that it left.
     """
-    program = simplified(lowered(program))
-    refuse_unspelled(program)
-    return Text(Plan(program)).text()
+    simple = simplified(lowered(program))
+    refuse_unspelled(simple)
+    return Text(Plan(simple), program.inputs()).text()
 
 
 def jitted(program: Steps) -> Callable[..., tuple[Any, ...]]:
@@ -96,15 +95,12 @@ def refuse_unspelled(program: Steps) -> None:
 
 def unspelled(step: Step) -> str | None:
     """Why a step has no loops."""
-    loop = step.op.loop
     if draws(step.op):
         return "a NumPy Generator draws, which loops cannot ask"
     if step.output.shape is None or step.output.dtype not in KINDS:
         return f"{step.output.dtype} numbers" if step.output.dtype else "several outputs"
-    if loop == "vdot" or loop in PRODUCTS or loop in REDUCTIONS or is_view(step) or formula_of(step.op):
+    if step.op in REDUCTIONS or formula_of(step.op) or fits_blas(step) or view_of(step):
         return None
-    if loop in ("chosen", "scatter") and all(x.dtype.kind in "iu" for x in slots(step)):
+    if step.op in (TABLE["getitem"], TABLE["scatter"]) and all(x.dtype.kind in "iu" for x in step.inputs[1:]):
         return None
-    if loop == "concatenate" and step.params["axis"] is not None:
-        return None
-    return "no loop spelling"
+    return None if step.op is TABLE["concatenate"] and step.params["axis"] is not None else "no loop spelling"

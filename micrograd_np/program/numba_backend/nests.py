@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -10,10 +9,10 @@ from typing import Any
 
 from ...ops import TABLE
 from ..ir import CONSTANT, RESULT, Step, Steps, Value
-from .formulas import PRODUCTS, REDUCTIONS, formula_of, is_view, shape_of
+from ..simplify import is_dense, shape_of
+from .entries import REDUCTIONS, formula_of, view_of
 
-BLAS = 2000  # products from which on a call of BLAS is faster than loops
-FILLED = ("scatter", "concatenate")
+SCATTER = TABLE["scatter"]
 DEEP = 50  # formulas that are at most nested in a sum
 
 
@@ -27,12 +26,13 @@ class Nest:
 
 
 class Plan:
-    """The nests in order, the values that are kept, and those computed inside the sum that alone reads them."""
+    """The nests in order, the values that are kept, and those computed inside the reduction that alone reads them."""
 
     def __init__(self, program: Steps) -> None:
         self.program = solid(program)
-        self.steps = [step for step in self.program.steps if not is_view(step)]
         self.made = {step.output: step for step in self.program.steps}
+        self.views = {x: view for x, step in self.made.items() if (view := view_of(step))}
+        self.steps = [step for step in self.program.steps if step.output not in self.views]
         self.ends = set(ends(self.program))
         self.inline: dict[Value, int] = {}
         self.readers: dict[Value, list[tuple[Step, bool]]] = defaultdict(list)
@@ -44,41 +44,32 @@ class Plan:
         self.nests: list[Nest] = []
         self.place: dict[Value, int] = {}
         for step in self.steps:
-            self.put(step)
-        for step in reversed(self.steps):
-            self.put_later(step)
-        for step in self.steps:
-            if step.output in self.place:
-                self.nests[self.place[step.output]].steps.append(step)
+            if step.output not in self.inline:
+                self.put(step)
         self.kept = {step.output for step in self.steps if self.is_kept(step.output)}
-        self.nests = [nest for nest in self.nests if nest.steps]
 
     def sources(self, step: Step) -> Iterator[tuple[Value, bool]]:
         """The values that a step reads, views seen through; whether it reads just the entry that it computes."""
         for x in step.inputs:
             source = x
-            while source in self.made and is_view(self.made[source]):
+            while source in self.views:
                 source = self.made[source].inputs[0]
             if source in self.made:
                 direct = formula_of(step.op) is not None and source is x and source.shape == step.output.shape
                 yield source, direct
 
     def put_inside(self, step: Step) -> None:
-        """Compute a value inside the one sum that reads it entry by entry."""
+        """Compute a value inside the one reduction that reads it entry by entry."""
         value, readers = step.output, self.readers[step.output]
         if not formula_of(step.op) or value in self.ends or not value.shape or len({r.output for r, _ in readers}) != 1:
             return
         reader, direct = readers[0]
-        sums = all(x is value or not isinstance(x, Value) or x.shape == value.shape for x in reader.inputs)
-        once = value in reader.inputs and sums and (reader.op.loop in REDUCTIONS or reader.op.loop == "vdot")
         depth = self.inline.get(reader.output, 0)
-        if once or (direct and 0 < depth < DEEP):
+        if (value in reader.inputs and reader.op in REDUCTIONS) or (direct and 0 < depth < DEEP):
             self.inline[value] = depth + 1
 
     def put(self, step: Step) -> None:
-        """The first nest of its shape in which all is known that a step reads."""
-        if step.output in self.inline:
-            return
+        """Into the first nest of its shape in which all is known that a step reads."""
         first = 0
         for source, direct in self.reads(step):
             here = self.place[source]
@@ -88,6 +79,7 @@ class Plan:
         at = len(self.nests) if alone else next(fitting, len(self.nests))
         if at == len(self.nests):
             self.nests.append(Nest(shape, alone))
+        self.nests[at].steps.append(step)
         self.place[step.output] = at
 
     def reads(self, step: Step) -> Iterator[tuple[Value, bool]]:
@@ -98,28 +90,13 @@ class Plan:
             else:
                 yield source, direct
 
-    def put_later(self, step: Step) -> None:
-        """Compute a value in the only later nest that reads it, unless that would keep more than one value."""
-        value = step.output
-        places = {self.place.get(r.output) if direct else None for r, direct in self.readers[value]}
-        if not formula_of(step.op) or not value.shape or value in self.ends or len(places) != 1 or None in places:
-            return
-        here, (later,) = self.place.get(value), places
-        left = {x for x, direct in self.sources(step) if self.place[x] == here and direct and not self.is_kept(x)}
-        if len(left) <= 1:
-            self.place[value] = later  # type: ignore[assignment]
-
     def is_kept(self, value: Value) -> bool:
         """Return True if a value is kept in memory after its nest."""
         if not value.shape or value in self.inline:
             return value in self.ends
         here = self.place[value]
-        alone = self.nests[here].alone
-        return (
-            alone
-            or value in self.ends
-            or not all(d and self.place.get(r.output) == here for r, d in self.readers[value])
-        )
+        together = all(direct and self.place.get(r.output) == here for r, direct in self.readers[value])
+        return self.nests[here].alone or value in self.ends or not together
 
 
 def ends(program: Steps) -> list[Value]:
@@ -133,16 +110,19 @@ def results(program: Steps) -> list[Value]:
     return [x for x in program.result if isinstance(x, Value)] + [g for _, g in program.gradients if g is not None]
 
 
+def stands_alone(step: Step) -> bool:
+    """Return True if a step is a call, or fills its result in parts."""
+    return step.op.product or step.op in (SCATTER, TABLE["concatenate"])
+
+
 def solid(program: Steps) -> Steps:
-    """The program with copies where memory is shown that is not a step's own: inputs, views, operands of BLAS."""
+    """The program with copies where memory is shown that is not a step's own: inputs, views, operands of a call."""
     made: dict[Value, Step] = {}
     for step in program.steps:
-        if stands_alone(step) and step.op.loop in PRODUCTS:
-            step = step._replace(inputs=tuple(ready(x, step.output.dtype, made) for x in step.inputs))
-        elif step.op.loop == "of_matrices" and any(not shape_of(x) for x in step.inputs):
-            step = step._replace(op=TABLE["multiply"])
+        if stands_alone(step) and step.op is not SCATTER:
+            step = step._replace(inputs=tuple(operand(x, step.output.dtype, made) for x in step.inputs))
         made[step.output] = step
-    own = {x: x if x in made and not is_view(made[x]) else add_copy(x, made) for x in dict.fromkeys(ends(program))}
+    own = {x: x if x in made and not view_of(made[x]) else add_copy(x, made) for x in dict.fromkeys(ends(program))}
     return replace(
         program,
         result=[own[x] if isinstance(x, Value) else x for x in program.result],
@@ -152,9 +132,17 @@ def solid(program: Steps) -> Steps:
     )
 
 
-def ready(x: Value, dtype: Any, made: dict[Value, Step]) -> Value:
-    """An operand of BLAS: of the product's dtype, and without gaps."""
-    return x if x.dtype == dtype and is_plain(x, made) else add_copy(x, made, dtype)
+def operand(x: Value, dtype: Any, made: dict[Value, Step]) -> Value:
+    """An operand of a call: of the result's dtype, and an array without gaps or the transpose of one."""
+    source = made[x].inputs[0] if x in made and is_transpose(made[x]) else x
+    dense = not view_of(made[source]) if source in made else source.kind == CONSTANT or is_dense(source)
+    return x if dense and x.dtype == dtype else add_copy(x, made, dtype)
+
+
+def is_transpose(step: Step) -> bool:
+    """Return True for the transpose of a matrix."""
+    source, view = view_of(step) or (None, None)
+    return source is not None and (view.shape, view.strides) == (source.shape[::-1], source.strides[::-1]) != ((), ())
 
 
 def add_copy(x: Value, made: dict[Value, Step], dtype: Any = None) -> Value:
@@ -162,37 +150,3 @@ def add_copy(x: Value, made: dict[Value, Step], dtype: Any = None) -> Value:
     output.name = x.name
     made[output] = Step(TABLE["copy"], (x,), {}, output)
     return output
-
-
-def is_plain(x: Any, made: dict[Value, Step]) -> bool:
-    """Return True if BLAS can read a value, or its transpose, as it lies in memory."""
-    step = made.get(x)
-    if step is None:
-        return x.kind == CONSTANT or x.strides in orders(x)
-    if is_view(step):
-        return (
-            step.op.loop == "transposed"
-            and len(x.shape) == 2
-            and step.params["axes"] is None
-            and is_plain(step.inputs[0], made)
-        )
-    return True
-
-
-def orders(x: Value) -> list[tuple[int, ...]]:
-    """The strides of an array without gaps, by rows and by columns."""
-    shape, size = shape_of(x), x.dtype.itemsize
-    rows = tuple(size * math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
-    columns = tuple(size * math.prod(shape[:axis]) for axis in range(len(shape)))
-    return [rows, columns]
-
-
-def stands_alone(step: Step) -> bool:
-    """Return True if a step has loops of its own: it fills its result in parts, or it is a product for BLAS."""
-    if step.op.loop in FILLED:
-        return True
-    if step.op.loop not in ("of_matrices", "of_stacks"):
-        return False
-    x, y = (shape_of(x) for x in step.inputs)
-    fits = 1 <= len(x) <= 2 and 1 <= len(y) <= 2 and len(x) + len(y) > 2
-    return fits and step.output.dtype.kind == "f" and math.prod(x) * math.prod(y[1:]) >= BLAS
