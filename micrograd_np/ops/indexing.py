@@ -50,6 +50,13 @@ def join_index(template: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any,
     return tuple(arrays[part] if isinstance(part, Slot) else part for part in template)
 
 
+def complete_index(template: tuple[Any, ...], ndim: int) -> list[Any]:
+    """An index with a slice for each axis that it leaves out."""
+    taken = sum(part is not None and part is not Ellipsis for part in template)
+    at = template.index(Ellipsis) if Ellipsis in template else len(template)
+    return [*template[:at], *[slice(None)] * (ndim - taken), *template[at + 1 :]]
+
+
 def _bind_getitem(x: Any, index: Any) -> Bound:
     arrays, template = split_index(index)
     return (x, *arrays), {"index": template}

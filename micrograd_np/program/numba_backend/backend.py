@@ -16,9 +16,10 @@ from ..codegen import FIXED
 from ..ir import RESULT, Step, Steps, Value
 from ..simplify import draws, simplified
 from .decompositions import fits_blas, lowered
-from .entries import KINDS, REDUCTIONS, formula_of, view_of
-from .nests import Plan
+from .nests import REDUCTIONS, Plan, formula_of, view_of
 from .text import Text
+
+KINDS = tuple(map(np.dtype, ("f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")))
 
 
 class Machine:
@@ -80,8 +81,7 @@ def refuse_unspelled(program: Steps) -> None:
     """One error for all rows that have no loops."""
     lines: dict[str, None] = {}
     for step in program.steps:
-        reason = unspelled(step)
-        if reason:
+        if reason := unspelled(step):
             where = f": {format_location(step.where)}" if step.where else ""
             lines[f"{step.op.name.strip('_')} ({reason}){where}"] = None
     for x in program.inputs():

@@ -23,8 +23,8 @@ def lowered(program: Steps) -> Steps:
 
 def parts_of(step: Step) -> Iterator[Step]:
     """The steps that a step consists of, the last of which makes its output."""
-    decomposition = step.op.decomposition or decomposition_of_product(step)
-    if not decomposition or step.output.shape is None:
+    decomposition = step.op.decomposition or PRODUCTS.get(step.op)
+    if not decomposition or step.output.shape is None or fits_blas(step):
         yield step
         return
     zeros = tuple(np.zeros(x.shape, x.dtype) for x in step.inputs)
@@ -41,38 +41,32 @@ def parts_of(step: Step) -> Iterator[Step]:
         yield from parts_of(part._replace(inputs=inputs, output=output, where=step.where))
 
 
-def decomposition_of_product(step: Step) -> Callable[..., Any] | None:
-    """A sum of products written as one, unless BLAS is to compute it or it pairs each matrix of x with each of y."""
-    if step.op not in PRODUCTS or fits_blas(step):
-        return None
-    ndims = [len(x.shape) for x in step.inputs]
-    return None if step.op is TABLE["dot"] and ndims[0] > 1 and ndims[1] > 2 else PRODUCTS[step.op]
-
-
 def fits_blas(step: Step) -> bool:
     """Return True for a product of two matrices, or of a matrix and a vector, that is large."""
     if step.op not in (TABLE["dot"], TABLE["matmul"]):
         return False
     x, y = (x.shape for x in step.inputs)
-    return (
-        sorted([len(x), len(y)]) in ([1, 2], [2, 2])
-        and step.output.dtype.kind == "f"
-        and math.prod(x) * math.prod(y[1:]) >= BLAS
-    )
+    fits = sorted([len(x), len(y)]) in ([1, 2], [2, 2]) and step.output.dtype.kind == "f"
+    return fits and math.prod(x) * math.prod(y[1:]) >= BLAS
 
 
-def matrix_product(x: Any, y: Any) -> Any:
+def _dot(x: Any, y: Any) -> Any:
     """The last axis of x meets the second to last of y, or its only one."""
     if y.ndim == 1:
         return np.sum(x * y, axis=-1)
-    if x.ndim > 1:
-        y = np.expand_dims(y, -3)
-    return np.sum(np.expand_dims(x, -1) * y, axis=-2)
+    return np.sum(np.reshape(x, (*x.shape[:-1], *[1] * (y.ndim - 2), x.shape[-1], 1)) * y, axis=-2)
+
+
+def _matmul(x: Any, y: Any) -> Any:
+    """As dot, at equal places in both stacks of matrices."""
+    if x.ndim < 2 or y.ndim < 2:
+        return _dot(x, y)
+    return np.sum(np.expand_dims(x, -1) * np.expand_dims(y, -3), axis=-2)
 
 
 PRODUCTS: dict[Any, Callable[[Any, Any], Any]] = {
-    TABLE["dot"]: matrix_product,
-    TABLE["matmul"]: matrix_product,
+    TABLE["dot"]: _dot,
+    TABLE["matmul"]: _matmul,
     TABLE["vecdot"]: lambda x, y: np.sum(x * y, axis=-1),
     TABLE["vdot"]: lambda x, y: np.sum(x * np.reshape(y, x.shape)),
 }

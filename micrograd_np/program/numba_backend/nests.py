@@ -2,27 +2,67 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
+import numpy as np
+
 from ...ops import TABLE
+from ...ops.indexing import complete_index
 from ..ir import CONSTANT, RESULT, Step, Steps, Value
 from ..simplify import is_dense, shape_of
-from .entries import REDUCTIONS, formula_of, view_of
+from ..trace import memory_owner
 
+View = Callable[[Any], Any]
 SCATTER = TABLE["scatter"]
-DEEP = 50  # formulas that are at most nested in a sum
+
+# A step is a formula of entries, an entry that lies elsewhere, or a reduction of many.
 
 
-@dataclass(eq=False)
-class Nest:
-    """Steps whose results have one shape, computed entry by entry; or one that stands alone."""
+def formula_of(op: Any) -> str | None:
+    """One entry from one entry of each input, as text with places {0}, {1}; {kind} is the dtype computed in."""
+    if op.loop is None and isinstance(op.function, np.ufunc) and not op.function.signature:
+        return f"np.{op.name}({{0}})" if op.function.nin == 1 else f"np.{op.name}({{0}}, {{1}})"
+    return op.loop or None
 
-    shape: tuple[int, ...]
-    alone: bool = False
-    steps: list[Step] = field(default_factory=list)
+
+def view_of(step: Step) -> View | None:
+    """The function of an array that a step is, if that gives a view of it."""
+    flat = step.op is TABLE["flatten"]
+    if not (flat or step.op.views) or formula_of(step.op) or len(step.inputs) != 1:
+        return None
+    source = bytes_for(step.inputs[0])
+    view: View = partial(np.ravel if flat else step.op.kernel, **step.params)
+    if step.op is TABLE["getitem"]:
+        view = itemgetter((*complete_index(step.params["index"], source.ndim), Ellipsis))  # a number is no view
+    return view if memory_owner(view(source)) is source else None
+
+
+def bytes_for(x: Any) -> Any:
+    """An array of a value's shape, to look at views of; nothing reads its entries."""
+    return np.empty(shape_of(x), np.int8)
+
+
+# Reductions: what to begin with, given the dtype; what each entry does; what is made of it, given how many.
+REDUCTIONS: dict[Any, tuple[Callable[[Any], Any], str, str]] = {
+    TABLE["sum"]: (lambda kind: 0, "{0} + {1}", "{0}"),
+    TABLE["mean"]: (lambda kind: 0, "{0} + {1}", "{0} / {count}"),
+    TABLE["prod"]: (lambda kind: 1, "{0} * {1}", "{0}"),
+    TABLE["max"]: (lambda kind: limits(kind)[0], "np.maximum({0}, {1})", "{0}"),
+    TABLE["min"]: (lambda kind: limits(kind)[1], "np.minimum({0}, {1})", "{0}"),
+}
+
+
+def limits(kind: Any) -> tuple[Any, Any]:
+    """The least number of a dtype, and the greatest."""
+    if kind.kind in "iu":
+        return np.iinfo(kind).min, np.iinfo(kind).max
+    return (-math.inf, math.inf) if kind.kind == "f" else (False, True)
 
 
 class Plan:
@@ -34,18 +74,17 @@ class Plan:
         self.views = {x: view for x, step in self.made.items() if (view := view_of(step))}
         self.steps = [step for step in self.program.steps if step.output not in self.views]
         self.ends = set(ends(self.program))
-        self.inline: dict[Value, int] = {}
+        self.inside: dict[Value, Value] = {}  # the result of the reduction that a value is computed inside
         self.readers: dict[Value, list[tuple[Step, bool]]] = defaultdict(list)
         for step in self.steps:
             for source, direct in self.sources(step):
                 self.readers[source].append((step, direct))
         for step in reversed(self.steps):
             self.put_inside(step)
-        self.nests: list[Nest] = []
+        self.nests: dict[int, list[Step]] = {}  # of one shape each, computed entry by entry; or one that stands alone
         self.place: dict[Value, int] = {}
         for step in self.steps:
-            if step.output not in self.inline:
-                self.put(step)
+            self.put(step)
         self.kept = {step.output for step in self.steps if self.is_kept(step.output)}
 
     def sources(self, step: Step) -> Iterator[tuple[Value, bool]]:
@@ -64,39 +103,32 @@ class Plan:
         if not formula_of(step.op) or value in self.ends or not value.shape or len({r.output for r, _ in readers}) != 1:
             return
         reader, direct = readers[0]
-        depth = self.inline.get(reader.output, 0)
-        if (value in reader.inputs and reader.op in REDUCTIONS) or (direct and 0 < depth < DEEP):
-            self.inline[value] = depth + 1
+        if value in reader.inputs and reader.op in REDUCTIONS:
+            self.inside[value] = reader.output
+        elif direct and reader.output in self.inside:
+            self.inside[value] = self.inside[reader.output]
 
     def put(self, step: Step) -> None:
         """Into the first nest of its shape in which all is known that a step reads."""
-        first = 0
-        for source, direct in self.reads(step):
-            here = self.place[source]
-            first = max(first, here if direct and not self.nests[here].alone else here + 1)
-        shape, alone = shape_of(step.output), stands_alone(step)
-        fitting = (i for i in range(first, len(self.nests)) if self.nests[i].shape == shape and not self.nests[i].alone)
-        at = len(self.nests) if alone else next(fitting, len(self.nests))
-        if at == len(self.nests):
-            self.nests.append(Nest(shape, alone))
-        self.nests[at].steps.append(step)
-        self.place[step.output] = at
-
-    def reads(self, step: Step) -> Iterator[tuple[Value, bool]]:
-        """The values of nests that a step reads, also by what is computed inside it."""
+        value, first = step.output, 0
         for source, direct in self.sources(step):
-            if source in self.inline:
-                yield from ((x, False) for x, _ in self.reads(self.made[source]))
-            else:
-                yield source, direct
+            here = self.place[source]
+            joins = direct and value not in self.inside and not stands_alone(self.made[source])
+            first = max(first, here if joins or source in self.inside else here + 1)
+        if value in self.inside:
+            self.place[value] = first  # the first nest that may read it
+            return
+        later = (i for i, (head, *_) in self.nests.items() if i >= first and head.output.shape == value.shape)
+        fitting = (i for i in later if not stands_alone(step) and not stands_alone(self.nests[i][0]))
+        self.place[value] = next(fitting, len(self.nests))
+        self.nests.setdefault(self.place[value], []).append(step)
 
     def is_kept(self, value: Value) -> bool:
         """Return True if a value is kept in memory after its nest."""
-        if not value.shape or value in self.inline:
+        if not value.shape or value in self.inside or value in self.ends:
             return value in self.ends
-        here = self.place[value]
-        together = all(direct and self.place.get(r.output) == here for r, direct in self.readers[value])
-        return self.nests[here].alone or value in self.ends or not together
+        here, alone = self.place[value], stands_alone(self.made[value])
+        return alone or not all(direct and self.place[r.output] == here for r, direct in self.readers[value])
 
 
 def ends(program: Steps) -> list[Value]:
@@ -133,16 +165,11 @@ def solid(program: Steps) -> Steps:
 
 
 def operand(x: Value, dtype: Any, made: dict[Value, Step]) -> Value:
-    """An operand of a call: of the result's dtype, and an array without gaps or the transpose of one."""
-    source = made[x].inputs[0] if x in made and is_transpose(made[x]) else x
+    """An operand of a call: of the result's dtype, and an array without gaps or the transpose of a matrix."""
+    turned = x in made and made[x].op is TABLE["transpose"] and len(x.shape) == 2
+    source = made[x].inputs[0] if turned else x
     dense = not view_of(made[source]) if source in made else source.kind == CONSTANT or is_dense(source)
     return x if dense and x.dtype == dtype else add_copy(x, made, dtype)
-
-
-def is_transpose(step: Step) -> bool:
-    """Return True for the transpose of a matrix."""
-    source, view = view_of(step) or (None, None)
-    return source is not None and (view.shape, view.strides) == (source.shape[::-1], source.strides[::-1]) != ((), ())
 
 
 def add_copy(x: Value, made: dict[Value, Step], dtype: Any = None) -> Value:

@@ -3,54 +3,52 @@
 from __future__ import annotations
 
 import math
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ...expressions.phrases import literal
+from ...expressions.phrases import ATOM, literal, number_literal
 from ...ops import TABLE
-from ...ops.indexing import Slot, join_index
+from ...ops.indexing import Slot, complete_index, join_index
 from ..ir import CONSTANT, Step, Value
 from ..naming import Names
 from ..simplify import shape_of, uniform
-from .entries import (
+from ..trace import memory_owner
+from .nests import (
     REDUCTIONS,
-    Index,
-    Shape,
-    as_kind,
-    basic_view,
-    broadcast_index,
-    complete_index,
-    dtypes,
+    SCATTER,
+    Plan,
+    View,
+    bytes_for,
     formula_of,
-    number,
-    source_index,
-    spelled_kind,
-    split_at_arrays,
+    results,
+    stands_alone,
 )
-from .nests import SCATTER, Nest, Plan, results
 
+Index = tuple[str, ...]
+BOOL = np.dtype(bool)
 LETTERS = (*"ijklmpq", *(f"i{axis}" for axis in range(64)))
 
 
 class Body:
     """Lines at one depth, with the entries that have names there."""
 
-    def __init__(self, lines: list[str], depth: int, known: dict[Any, str]) -> None:
-        self.lines, self.depth, self.known = lines, depth, dict(known)
+    def __init__(self, lines: list[str], depth: int, known: dict[Any, str], letters: Index = LETTERS) -> None:
+        self.lines, self.depth, self.known, self.letters = lines, depth, dict(known), letters
 
     def say(self, text: str) -> None:
         self.lines.append("    " * self.depth + text)
 
-    def loop(self, sizes: Shape, letters: tuple[str, ...] = LETTERS) -> tuple[Body, Index]:
+    def loop(self, sizes: tuple[int, ...]) -> tuple[Body, Index]:
         """The inside of loops, one for each axis of more than one entry."""
-        body, index, free = self, [], iter(letters)
+        body, index = self, []
         for size in sizes:
-            index.append("0" if size == 1 else next(free))
+            index.append("0" if size == 1 else body.letters[0])
             if size != 1:
                 body.say(f"for {index[-1]} in range({size}):")
-                body = Body(self.lines, body.depth + 1, body.known)
+                body = Body(self.lines, body.depth + 1, body.known, body.letters[1:])
         return body, tuple(index)
 
 
@@ -59,7 +57,7 @@ class Text:
 
     def __init__(self, plan: Plan, inputs: list[Value]) -> None:
         self.plan, self.program = plan, plan.program
-        self.names = Names(("n", "run", *LETTERS))
+        self.names = Names(("n", "run", "math", "range", "IndexError", *LETTERS))
         self.inputs = {x: self.names(x.name or "t") for x in inputs}
         self.memory = dict(self.inputs)  # the names of arrays
         self.head: list[str] = []  # the lines that make them
@@ -67,25 +65,15 @@ class Text:
     def text(self) -> str:
         """The whole function."""
         step = Body([], 2, {})
-        for x, name in self.inputs.items():
-            if x.shape == () and x.dtype is not None:
-                step.known[x, ()] = self.names(f"{name}_now")
-                step.say(f"{step.known[x, ()]} = {name}[()]")
-        for nest in self.plan.nests:
+        for nest in self.plan.nests.values():
             self.run(nest, step)
         for target, value in self.program.writes:
             step.say(f"{self.inputs[target]}[...] = {self.array(value)}")
         given = results(self.program)
         back = [f"{self.array(x)}.copy()" if x in given[:i] else self.array(x) for i, x in enumerate(given)]
-        return "\n".join(
-            [
-                f"def run({', '.join(['n', *self.inputs.values()])}):",
-                *self.head,
-                "    for _ in range(n):",
-                *(step.lines or ["        pass"]),
-                f"    return ({', '.join(back)}{',' if len(back) == 1 else ''})\n",
-            ]
-        )
+        first = f"def run({', '.join(['n', *self.inputs.values()])}):"
+        last = f"    return ({', '.join(back)}{',' if len(back) == 1 else ''})\n"
+        return "\n".join([first, *self.head, "    for _ in range(n):", *(step.lines or ["        pass"]), last])
 
     def array(self, x: Value) -> str:
         """The name of the array that a value is kept in; of a transpose, that of its source with `.T`."""
@@ -101,14 +89,13 @@ class Text:
         """Return a default name for a value."""
         return x.name or x.kind_of or (str(self.plan.made[x].op.name) if x in self.plan.made else "t")
 
-    def run(self, nest: Nest, outer: Body) -> None:
+    def run(self, nest: list[Step], outer: Body) -> None:
         """The loops of a nest."""
-        if nest.alone:
-            (step,) = nest.steps
-            self.scatter(step, outer) if step.op is SCATTER else self.call(step, outer)
+        if stands_alone(nest[0]):
+            self.scatter(nest[0], outer) if nest[0].op is SCATTER else self.call(nest[0], outer)
             return
-        body, index = outer.loop(nest.shape)
-        for step in nest.steps:
+        body, index = outer.loop(shape_of(nest[0].output))
+        for step in nest:
             name = body.known[step.output, index] = self.compute(step, index, body)
             if step.output in self.plan.kept:
                 body.say(f"{self.array(step.output)}[{place(index)}] = {name}")
@@ -126,27 +113,28 @@ class Text:
         target, value = self.array(step.output), step.inputs[0]
         outer.say(f"{target}[...] = 0")
         arrays = tuple(np.zeros(shape_of(x), int) for x in step.inputs[1:])
-        source = np.empty(shape_of(step.output), np.int8)
-        body, index = outer.loop(source[join_index(step.params["index"], arrays)].shape)
+        body, index = outer.loop(bytes_for(step.output)[join_index(step.params["index"], arrays)].shape)
         entry = self.read(value, broadcast_index(index, shape_of(value)), body, step.output.dtype)
-        at = place(self.chosen(step, source, index, body))
+        at = place(self.chosen(step, step.output, index, body))
         body.say(f"{target}[{at}] = {target}[{at}] + {entry}")
 
-    def chosen(self, step: Step, source: Any, index: Index, body: Body) -> Index:
+    def chosen(self, step: Step, source: Value, index: Index, body: Body) -> Index:
         """Return the index of an entry that an index with arrays chooses; checks that none lies outside."""
-        template, arrays = complete_index(step, source.ndim), step.inputs[1:]
-        view = basic_view(source, template)
+        template, arrays = complete_index(step.params["index"], len(shape_of(source))), step.inputs[1:]
+        view = itemgetter((*(slice(None) if isinstance(part, Slot) else part for part in template), Ellipsis))
         if arrays:
-            where, rest = split_at_arrays(template, index, max(len(shape_of(x)) for x in arrays))
-            slices = iter(rest)
+            advanced = [at for at, part in enumerate(template) if isinstance(part, int)]
+            start = advanced[0] if advanced[-1] - advanced[0] + 1 == len(advanced) else 0  # as NumPy puts their axes
+            end = start + max(len(shape_of(x)) for x in arrays)
+            where, slices = index[start:end], iter(index[:start] + index[end:])
             parts = [part for part in template if isinstance(part, Slot) or not isinstance(part, int)]
             index = tuple(
-                self.position(arrays[part], size, where, body) if isinstance(part, Slot) else next(slices)
-                for part, size in zip(parts, view.shape, strict=True)
+                self.checked(arrays[part], size, where, body) if isinstance(part, Slot) else next(slices)
+                for part, size in zip(parts, view(bytes_for(source)).shape, strict=True)
             )
-        return source_index(source, view, index)
+        return source_index(view, source, index)
 
-    def position(self, x: Value, size: int, index: Index, body: Body) -> str:
+    def checked(self, x: Value, size: int, index: Index, body: Body) -> str:
         """An entry of an array of positions on an axis, counted from its start."""
         entry = self.read(x, broadcast_index(index, shape_of(x)), body, np.dtype(np.int64))
         if x.kind != CONSTANT:
@@ -157,13 +145,12 @@ class Text:
     def read(self, x: Any, index: Index, body: Body, kind: Any) -> str:
         """Return the text of a value's entry at an index, as a number of a dtype."""
         while x in self.plan.views:
-            x, index = self.plan.made[x].inputs[0], source_index(*self.plan.views[x], index)
+            source = self.plan.made[x].inputs[0]
+            x, index = source, source_index(self.plan.views[x], source, index)
         if not isinstance(x, Value):
             return number(x, kind)
         if x.kind == CONSTANT and uniform(x.of):
             return number(x.of.flat[0], kind)
-        if x in self.plan.inline and (x, index) not in body.known:
-            body.known[x, index] = self.compute(self.plan.made[x], index, body)
         text = body.known.get((x, index)) or f"{self.array(x)}[{place(index)}]"
         return text if x.dtype == kind else as_kind(text, kind)
 
@@ -171,8 +158,7 @@ class Text:
         """Say how an entry of a step's output is computed; its name."""
         if step.op is TABLE["getitem"]:
             x = step.inputs[0]
-            at = self.chosen(step, np.empty(shape_of(x), np.int8), index, body)
-            return self.state(step, self.read(x, at, body, x.dtype), body)
+            return self.state(step, self.read(x, self.chosen(step, x, index, body), body, x.dtype), body)
         if step.op in REDUCTIONS:
             return self.reduction(step, index, body)
         kinds, kind = dtypes(step)
@@ -195,11 +181,13 @@ class Text:
         total = self.state(step, number(begin(kind), kind), body)
         axis, kept = step.params["axis"], iter(index)
         axes = normalize_axis_tuple(range(len(x.shape)) if axis is None else axis, len(x.shape))
-        inner, over = body.loop(tuple(x.shape[axis] for axis in axes), LETTERS[sum(i != "0" for i in index) :])
+        inner, over = body.loop(tuple(x.shape[axis] for axis in axes))
         along = dict(zip(axes, over, strict=True))
         if step.params["keepdims"]:
             kept = iter([i for axis, i in enumerate(index) if axis not in axes])
         at = tuple(along[axis] if axis in axes else next(kept) for axis in range(len(x.shape)))
+        for part in (part for part in self.plan.steps if self.plan.inside.get(part.output) is output):
+            inner.known[part.output, at] = self.compute(part, at, inner)
         inner.say(f"{total} = {more.format(total, self.read(x, at, inner, kind))}")
         end = end.format(total, count=math.prod(x.shape[axis] for axis in axes))
         return total if (end, kind) == (total, output.dtype) else self.state(step, as_kind(end, output.dtype), body)
@@ -207,3 +195,67 @@ class Text:
 
 def place(index: Index) -> str:
     return ", ".join(index) or "()"
+
+
+# Indices.
+
+
+def broadcast_index(index: Index, shape: tuple[int, ...]) -> Index:
+    """The index in what was broadcast."""
+    last = index[len(index) - len(shape) :]
+    return tuple("0" if size == 1 else i for i, size in zip(last, shape, strict=True))
+
+
+def source_index(view: View, source: Value, index: Index) -> Index:
+    """The index, in an array, of the entry at an index of a view of it."""
+    shape, found = shape_of(source), []
+    whole = bytes_for(source)
+    for axis, (size, stride) in enumerate(zip(shape, whole.strides, strict=True)):
+        along = np.empty(size, np.int8)
+        found.append(
+            position(along, view(np.broadcast_to(along.reshape(-1, *[1] * (len(shape) - axis - 1)), shape)), index)
+            or f"({position(whole, view(whole), index)} // {stride} % {size})"  # axes merged by a reshape
+        )
+    return tuple(found)
+
+
+def position(source: Any, view: Any, index: Index) -> str | None:
+    """The position in a line of bytes of the entry at an index of a view; None if the view is a copy."""
+    if memory_owner(view) is not source:
+        return None
+    start = view.__array_interface__["data"][0] - source.__array_interface__["data"][0]
+    moves = [(i, step) for i, step, size in zip(index, view.strides, view.shape, strict=True) if size > 1 and step]
+    terms = [i if step == 1 else f"{step} * {i}" for i, step in moves]
+    text = " + ".join([str(start), *terms] if start or not terms else terms)
+    return text if text.isalnum() else f"({text})"
+
+
+# Numbers, and NumPy's promotion.
+
+
+def number(x: Any, kind: Any) -> str:
+    """A number of a dtype, as a literal where Python's own is of that dtype."""
+    if kind == BOOL:
+        return repr(bool(x))
+    text = number_literal(float(x) if kind.kind == "f" else int(x)).within(ATOM)
+    return text if kind in (np.dtype(float), np.dtype(int)) else as_kind(text, kind)
+
+
+def as_kind(text: str, kind: Any) -> str:
+    return f"{spelled_kind(kind)}({text})"
+
+
+def spelled_kind(kind: Any) -> str:
+    return "np.bool_" if kind == BOOL else f"np.{kind.name}"
+
+
+def dtypes(step: Step) -> tuple[list[Any], Any]:
+    """The dtypes that a formula's inputs are computed with, and its result's."""
+    output = step.output.dtype
+    if isinstance(step.op.kernel, np.ufunc):
+        kinds = [x.dtype if isinstance(x, Value) else BOOL if isinstance(x, bool) else type(x) for x in step.inputs]
+        *inputs, output = step.op.kernel.resolve_dtypes((*kinds, None))
+        return inputs, output
+    if step.op is TABLE["where"]:
+        return [BOOL, output, output], output
+    return [output] * len(step.inputs), output
