@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..ops.indexing import Slot, complete_index
 from ..ops.nn import _MIDDLE, _NEAR
@@ -50,11 +49,6 @@ def reduction(kind: str) -> Nodes:
         return g.node(kind, g.name(x, step.output.dtype), g.axes(x, axis), keepdims=int(keepdims))
 
     return nodes
-
-
-def axes_tuple(x: Any, axis: Any) -> tuple[int, ...]:
-    """The axes of a reduction, counted from 0; all of them for None."""
-    return tuple(range(len(x.shape))) if axis is None else normalize_axis_tuple(axis, len(x.shape))
 
 
 def extreme_index(kind: str) -> Nodes:
@@ -196,22 +190,18 @@ def getitem_nodes(g: Any, step: Any) -> Any:
 
 def conv_nodes(g: Any, step: Any) -> Any:
     """A convolution."""
-    how = step.params
-    return g.node(
-        "Conv",
-        *g.operands(step),
-        strides=how["stride"],
-        pads=how["padding"] * 2,
-        dilations=how["dilation"],
-        group=how["groups"],
-    )
+    return g.node("Conv", *g.operands(step), group=step.params["groups"], **window_attributes(step.params))
 
 
 def max_pool_nodes(g: Any, step: Any) -> Any:
     """The largest entries of windows."""
     how = step.params
-    moves = {"strides": how["stride"], "pads": how["padding"] * 2, "dilations": how["dilation"]}
-    return g.node("MaxPool", g.name(step.inputs[0]), kernel_shape=how["kernel"], **moves)
+    return g.node("MaxPool", g.name(step.inputs[0]), kernel_shape=how["kernel"], **window_attributes(how))
+
+
+def window_attributes(how: dict[str, Any]) -> dict[str, Any]:
+    """ONNX's names for how windows move over an array."""
+    return {"strides": how["stride"], "pads": how["padding"] * 2, "dilations": how["dilation"]}
 
 
 def windows_nodes(g: Any, step: Any) -> Any:
