@@ -154,10 +154,10 @@ def own_leaf(x: Any) -> Tensor:
     return leaf
 
 
-def uses_others(output: Tensor, ends: set[Tensor]) -> bool:
-    """Return whether the graph of `output` has a leaf outside `ends` that requires a gradient."""
-    _, outside = split_graph([output], lambda node: node not in ends and bool(node._parents))
-    return any(x._requires_grad and x not in ends for x in outside)
+def uses_others(output: Tensor, leaves: set[Tensor]) -> bool:
+    """Return whether the graph of `output` has a leaf besides these that requires a gradient."""
+    _, outside = split_graph([output], lambda node: bool(node._parents))
+    return any(x._requires_grad and x not in leaves for x in outside)
 
 
 def split_graph(outputs: Iterable[Tensor], is_inside: Callable[[Tensor], bool]) -> tuple[list[Tensor], list[Tensor]]:
