@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,25 +35,26 @@ class Machine:
         self.ends = [*results, *(True for _, g in program.gradients if g is not None)]
 
     def frame(self, fixed: list[Any]) -> Any:
-        """(step, loop): one call, and n - 1 of them, on these arrays for those that stay the same."""
+        """(step, loop): one call, and n - 1 of them, with these arrays for those that stay; how many are left."""
 
-        def run(n: int, *given: Any) -> Any:
+        def run(n: int, given: Any) -> Any:
             arrays = dict(zip([*self.fixed, *self.given], [*fixed, *given], strict=True))
-            ends = self.run(n, *[arrays[x] for x in self.inputs])
+            return self.run(n, *[arrays[x] for x in self.inputs])
+
+        def step(*given: Any) -> Any:
+            left, *ends = run(1, given)
+            if left:
+                raise FloatingPointError
             return tuple(x for x, is_end in zip(ends, self.ends, strict=True) if is_end)
 
-        def loop(n: int, *given: Any) -> int:
-            run(n - 1, *given)
-            return 1
-
-        return partial(run, 1), loop
+        return step, lambda n, *given: run(n - 1, given)[0] + 1
 
 
 def loops(program: Steps) -> str:
     """The source of `run(n, ...)`, which does the program's step n times in place.
 
-    Its parameters after n are the program's inputs. It returns a tuple of fresh arrays: the values that the last step
-    returned, then the gradients that it left.
+    Its parameters after n are the program's inputs. It returns how many steps are left, of which the first would have
+    written a nan or inf, and fresh arrays: the values that the last step returned, then the gradients that it left.
     """
     simple = simplified(lowered(program))
     refuse_unspelled(simple)

@@ -19,7 +19,6 @@ from ..simplify import is_dense, shape_of
 from ..trace import memory_owner
 
 View = Callable[[Any], Any]
-SCATTER = TABLE["scatter"]
 
 # A step is a formula of entries, an entry that lies elsewhere, or a reduction of many.
 
@@ -132,9 +131,15 @@ class Plan:
 
 
 def ends(program: Steps) -> list[Value]:
-    """Return the values that a caller sees: results, writes, gradients."""
-    written = [value for _, value in program.writes]
-    return [*results(program), *written]
+    """Return the values that are kept for the end of a step: results, gradients, writes, and what has to be finite."""
+    return [*results(program), *(value for _, value in program.writes), *program.finite]
+
+
+def has_to_be_finite(program: Steps) -> list[Value]:
+    """Return the gradients of an optimiser and what it writes: where one holds nan or inf, a step writes nothing."""
+    held = {x for update in program.updates for x in (update.parameter, *update.state.values())}
+    written = [value for target, value in program.writes if target in held]
+    return [x for x in dict.fromkeys([*program.finite, *written]) if x.kind == RESULT]
 
 
 def results(program: Steps) -> list[Value]:
@@ -144,14 +149,15 @@ def results(program: Steps) -> list[Value]:
 
 def stands_alone(step: Step) -> bool:
     """Return True if a step is a call, or fills its result in parts."""
-    return step.op.product or step.op in (SCATTER, TABLE["concatenate"])
+    return step.op.product or step.op in (TABLE["scatter"], TABLE["concatenate"])
 
 
 def solid(program: Steps) -> Steps:
     """The program with copies where memory is shown that is not a step's own: inputs, views, operands of a call."""
+    program = replace(program, finite=has_to_be_finite(program))
     made: dict[Value, Step] = {}
     for step in program.steps:
-        if stands_alone(step) and step.op is not SCATTER:
+        if stands_alone(step) and step.op is not TABLE["scatter"]:
             step = step._replace(inputs=tuple(operand(x, step.output.dtype, made) for x in step.inputs))
         made[step.output] = step
     own = {x: x if x in made and not view_of(made[x]) else add_copy(x, made) for x in dict.fromkeys(ends(program))}
@@ -160,6 +166,7 @@ def solid(program: Steps) -> Steps:
         result=[own[x] if isinstance(x, Value) else x for x in program.result],
         writes=[(target, own[x]) for target, x in program.writes],
         gradients=[(target, None if g is None else own[g]) for target, g in program.gradients],
+        finite=[own[x] for x in program.finite],
         steps=list(made.values()),
     )
 

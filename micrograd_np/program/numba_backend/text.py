@@ -18,7 +18,6 @@ from ..simplify import shape_of, uniform
 from ..trace import memory_owner
 from .nests import (
     REDUCTIONS,
-    SCATTER,
     Plan,
     View,
     bytes_for,
@@ -57,7 +56,7 @@ class Text:
 
     def __init__(self, plan: Plan, inputs: list[Value]) -> None:
         self.plan, self.program = plan, plan.program
-        self.names = Names(("n", "run", "math", "range", "IndexError", *LETTERS))
+        self.names = Names(("n", "run", "left", "math", "range", "IndexError", *LETTERS))
         self.inputs = {x: self.names(x.name or "t") for x in inputs}
         self.memory = dict(self.inputs)  # the names of arrays
         self.head: list[str] = []  # the lines that make them
@@ -67,13 +66,17 @@ class Text:
         step = Body([], 2, {})
         for nest in self.plan.nests.values():
             self.run(nest, step)
+        for value in self.program.finite:
+            step.say(f"if not np.isfinite({self.array(value)}).all():")
+            step.say("    break")
         for target, value in self.program.writes:
             step.say(f"{self.inputs[target]}[...] = {self.array(value)}")
         given = results(self.program)
         back = [f"{self.array(x)}.copy()" if x in given[:i] else self.array(x) for i, x in enumerate(given)]
         first = f"def run({', '.join(['n', *self.inputs.values()])}):"
-        last = f"    return ({', '.join(back)}{',' if len(back) == 1 else ''})\n"
-        return "\n".join([first, *self.head, "    for _ in range(n):", *(step.lines or ["        pass"]), last])
+        step.say("left -= 1")
+        loop = ["    left = n", "    for _ in range(n):", *step.lines]
+        return "\n".join([first, *self.head, *loop, f"    return ({', '.join(['left', *back])},)\n"])
 
     def array(self, x: Value) -> str:
         """The name of the array that a value is kept in; of a transpose, that of its source with `.T`."""
@@ -92,7 +95,7 @@ class Text:
     def run(self, nest: list[Step], outer: Body) -> None:
         """The loops of a nest."""
         if stands_alone(nest[0]):
-            self.scatter(nest[0], outer) if nest[0].op is SCATTER else self.call(nest[0], outer)
+            self.scatter(nest[0], outer) if nest[0].op is TABLE["scatter"] else self.call(nest[0], outer)
             return
         body, index = outer.loop(shape_of(nest[0].output))
         for step in nest:
