@@ -200,7 +200,7 @@ def read_safetensors(file: IO[bytes]) -> tuple[Manifest, Arrays]:
 
 
 def stored_as(dtype: np.dtype[Any], shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
-    """How .safetensors holds an array: its lowest byte first, complex numbers as pairs."""
+    """The dtype and the shape in which .safetensors holds an array: its lowest byte first, complex numbers as pairs."""
     if dtype.kind == "c":
         return np.dtype(f"<f{dtype.itemsize // 2}"), (*shape, 2)
     return dtype.newbyteorder("<"), shape

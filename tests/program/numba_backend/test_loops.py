@@ -153,6 +153,35 @@ def test_what_is_not_finite_is_the_functions_own_error(gradient):
         np.testing.assert_array_equal(w.data, before)
 
 
+@pytest.mark.slow
+@in_numba
+def test_a_loop_goes_on_after_a_step_that_the_function_mended():
+    def mending():
+        w = mg.Tensor(np.array([1.0, 2.0, 3.0]), requires_grad=True)
+        descent = optim.SGD([w], lr=0.3)
+
+        def step(x):
+            descent.zero_grad()
+            np.sum(np.sqrt(w) * x).backward()
+            try:
+                descent.step()
+            except FloatingPointError:
+                w.assign(np.array([1.0, 2.0, 3.0]))
+
+        return step, w
+
+    step, w = mending()
+    eager, expected = mending()
+    compiled = mg.compile(step, backend="numba")
+    with np.errstate(invalid="ignore"):
+        for _ in range(3):
+            compiled(np.ones(3))
+        compiled.loop(40, np.ones(3))
+        for _ in range(43):
+            eager(np.ones(3))
+    np.testing.assert_allclose(w.data, expected.data, rtol=1e-12)
+
+
 def test_rows_without_loops_are_named_together():
     rng = np.random.default_rng(0)
 
