@@ -16,15 +16,7 @@ from ..ir import CONSTANT, Step, Value
 from ..naming import Names
 from ..simplify import shape_of, uniform
 from ..trace import memory_owner
-from .nests import (
-    REDUCTIONS,
-    Plan,
-    View,
-    bytes_for,
-    formula_of,
-    results,
-    stands_alone,
-)
+from .nests import REDUCTIONS, Plan, View, bytes_for, formula_of, results, stands_alone
 
 Index = tuple[str, ...]
 BOOL = np.dtype(bool)
