@@ -17,7 +17,7 @@ from .core.tensor import Tensor, as_ndarray
 from .core.versions import next_id
 from .ops.identity import pack
 from .ops.primitive import MultiOutput, Outputs
-from .transforms import collect
+from .transforms import collect, split_graph
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,7 +50,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             return run()
         started = next_id()
         leaves, rebuild = flatten(run())
-        outside, made = walked(started, leaves)
+        made, outside = made_since(started, leaves)
         if not outside:
             return rebuild(leaves)
         values = list(map(as_ndarray, leaves))
@@ -60,19 +60,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     return checkpointed
 
 
-def walked(started: int, outputs: list[Any]) -> tuple[list[Tensor], list[Tensor]]:
-    """The tensors that f used but did not make, and those that it made: found by a walk back from its outputs."""
-    outside: dict[Tensor, None] = {}
-    made: dict[Tensor, None] = {}
-    pending = [x for x in outputs if isinstance(x, Tensor) and x.requires_grad]
-    while pending:
-        node = pending.pop()
-        if node._order < started:
-            outside[node] = None
-        elif node not in made:
-            made[node] = None
-            pending.extend(x for x, _ in node._parents)
-    return list(outside), sorted(made, key=lambda node: node._order)
+def made_since(started: int, outputs: list[Any]) -> tuple[list[Tensor], list[Tensor]]:
+    """The tensors that f made, the oldest first, and those that it used but did not make."""
+    ends = [x for x in outputs if isinstance(x, Tensor) and x.requires_grad]
+    made, outside = split_graph(ends, lambda node: node._order >= started)
+    return sorted(made, key=lambda node: node._order), outside
 
 
 def fingerprints(made: list[Tensor], outputs: list[Any]) -> list[tuple[Location | None, int]]:
@@ -105,7 +97,7 @@ def _recompute(
     again = next_id()
     with Mode(recording=True):
         leaves, _ = flatten(run())
-        check_same(facts, fingerprints(walked(again, leaves)[1], leaves))
+        check_same(facts, fingerprints(made_since(again, leaves)[0], leaves))
         node = pack(*leaves)
     read = pull_tensors if any(isinstance(part, Tensor) for part in g) else pull_arrays
     found = collect(node, Outputs(g), outside, lambda node, g: [] if node._order < again else read(node, g))

@@ -6,7 +6,7 @@ A derivative is a function again, and may be given to any of these.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,11 +107,11 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
         outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in outputs]
         check_outputs(f, outputs)
         node = pack(*outputs)
-    nested = recording and (any(map(wants_gradient, leaves)) or reaches_others(node, ends))
+    stops = set(ends)
+    nested = recording and (any(map(wants_gradient, leaves)) or uses_others(node, stops))
     for end in ends:
         end._requires_grad = end.op is not None  # a leaf of our own is nobody else's to differentiate
     tensors = tracing() or any(isinstance(x, Tensor) for x in leaves)
-    stops = set(ends)
 
     def delivered(x: Any) -> Any:
         if nested or not isinstance(x, Tensor):
@@ -154,19 +154,25 @@ def own_leaf(x: Any) -> Tensor:
     return leaf
 
 
-def reaches_others(output: Tensor, ends: Sequence[Tensor]) -> bool:
-    """Return whether the graph of `output` has a leaf outside `ends` that requires a gradient."""
-    seen = set(ends)
-    pending = [x for x, _ in output._parents]
+def uses_others(output: Tensor, leaves: set[Tensor]) -> bool:
+    """Return whether the graph of `output` has a leaf besides these that requires a gradient."""
+    _, outside = split_graph([output], lambda node: bool(node._parents))
+    return any(x._requires_grad and x not in leaves for x in outside)
+
+
+def split_graph(outputs: Iterable[Tensor], is_inside: Callable[[Tensor], bool]) -> tuple[list[Tensor], list[Tensor]]:
+    """Walk back from outputs as far as nodes are inside; return these, and those outside that they read."""
+    inside: dict[Tensor, None] = {}
+    outside: dict[Tensor, None] = {}
+    pending = list(outputs)
     while pending:
         node = pending.pop()
-        if node in seen:
-            continue
-        if not node._parents and node._requires_grad:
-            return True
-        seen.add(node)
-        pending.extend(x for x, _ in node._parents)
-    return False
+        if not is_inside(node):
+            outside[node] = None
+        elif node not in inside:
+            inside[node] = None
+            pending.extend(x for x, _ in node._parents)
+    return list(inside), list(outside)
 
 
 def restrict(f: Function, argnums: int | Sequence[int], args: Sequence[Any], kwargs: Any) -> tuple[Function, list[Any]]:

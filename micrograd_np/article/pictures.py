@@ -59,8 +59,8 @@ def graph(network: Network) -> Picture:
 def every_plot() -> dict[str, Any]:
     """Every plot by its name; ImportError where there is no matplotlib."""
     plots.blank((1, 1))  # before anything is trained
-    three_layers = course(THREE_LAYERS)
     courses = {network.name: course(network) for network in NETWORKS}
+    three_layers = courses[THREE_LAYERS.name]
     losses = plots.losses(
         {name: {i: step["loss"].item() for i, step in kept.items()} for name, kept in courses.items()}
     )

@@ -54,6 +54,13 @@ def join_index(template: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any,
     return tuple(arrays[part] if isinstance(part, Slot) else part for part in template)
 
 
+def complete_index(template: tuple[Any, ...], ndim: int) -> list[Any]:
+    """An index with a slice for each axis that it leaves out."""
+    taken = sum(part is not None and part is not Ellipsis for part in template)
+    at = template.index(Ellipsis) if Ellipsis in template else len(template)
+    return [*template[:at], *[slice(None)] * (ndim - taken), *template[at + 1 :]]
+
+
 def _bind_getitem(x: Any, index: Any) -> Bound:
     arrays, template = split_index(index)
     return (x, *arrays), {"index": template}
@@ -153,7 +160,6 @@ getitem: Primitive = Primitive(
         example(D(2, 3, 4), (np.array([[True, False, True], [False, True, True]]), slice(1, 3))),
     ],
     onnx="Slice",
-    loop="chosen",
 )
 
 
@@ -173,7 +179,6 @@ scatter: Primitive = Primitive(
         example(D(3, 2), np.array([0, 2, 0]), shape=(4, 2)),
         example(D(), (slice(None), np.array([0, 2, 0])), shape=(2, 3)),
     ],
-    loop="scatter",
     spelling="scatter",
 )
 

@@ -45,7 +45,6 @@ concatenate = Variadic(
     bind=_bind_concatenate,
     examples=[example([D(3, 4), D(2, 4)]), example([D(3, 4), D(3, 1)], axis=-1), example([D(2), D(3, 2)], axis=None)],
     onnx="Concat",
-    loop="concatenate",
     spelling="concatenate",
 )
 

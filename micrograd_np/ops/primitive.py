@@ -195,7 +195,7 @@ class Primitive(InstanceCall):
     product = False  # whether it is a sum of products, which BLAS computes in another way for an array times itself
     spelling: str | None = None  # of its NumPy source, where neither sign nor formula nor a call says it: source.py
     peephole: str | None = None  # the rule that finds it to leave an input as it is: program/simplify.py
-    loop: str | None = None  # an entry of it by numbers, or a form in numba_backend; "" where numba lacks the ufunc
+    loop: str | None = None  # an entry of it, of entries {0}, {1} (numba_backend); "" where numba lacks the ufunc
 
     def __init_subclass__(cls) -> None:
         cls.__doc__ = GeneratedDoc(cls.__doc__)  # type: ignore[assignment]

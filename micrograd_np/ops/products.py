@@ -88,7 +88,6 @@ matmul = Primitive(
         example(D(5, 1, 3, 4), D(2, 4, 3)),
     ],
     onnx="MatMul",
-    loop="of_stacks",
     product=True,
 )
 
@@ -126,7 +125,6 @@ dot = Primitive(
         example(D(), D(3)),
     ],
     onnx="Dot",
-    loop="of_matrices",
     product=True,
     spelling="dot",
 )
@@ -149,7 +147,6 @@ vdot = Primitive(
     lambda g, z, x, y: g * (y if y.shape == x.shape else np.reshape(y, x.shape)),
     lambda g, z, x, y: g * (x if y.shape == x.shape else np.reshape(x, y.shape)),
     examples=[example(D(4), D(4)), example(D(2, 3), D(3, 2))],
-    loop="vdot",
     product=True,
 )
 # The engine undoes a broadcast where x and z differ in shape; in these, x may be repeated and still be of z's shape.
@@ -166,7 +163,6 @@ vecdot = Primitive(
         example(D(4, 2), D(4, 2), axis=0),
         example(D(3, 3), D(3)),
     ],
-    loop="of_vectors",
     product=True,
 )
 

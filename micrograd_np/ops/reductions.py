@@ -169,7 +169,6 @@ sum = reduction(
     np.add,
     0,
     onnx="ReduceSum",
-    loop="sum",
 )
 mean = Primitive(
     np.mean,
@@ -178,7 +177,6 @@ mean = Primitive(
     extended=mean_of_chosen,
     examples=CASES,
     onnx="ReduceMean",
-    loop="mean",
 )
 
 
@@ -234,7 +232,7 @@ def _slope_of_prod(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 PRODUCT = "g times the product of the other entries"
-prod = reduction(np.prod, _slope_of_prod, np.multiply, 1, onnx="ReduceProd", loop="prod", gloss=PRODUCT)
+prod = reduction(np.prod, _slope_of_prod, np.multiply, 1, onnx="ReduceProd", gloss=PRODUCT)
 
 
 # Extremes.
@@ -246,8 +244,8 @@ def _slope_of_extreme(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return np.where(extreme, expand_reduced(g, axis, keepdims) / divisor(sharing), expand_reduced(rest, axis, keepdims))
 
 
-max = reduction(np.max, _slope_of_extreme, np.maximum, None, also=(np.amax,), onnx="ReduceMax", loop="max")
-min = reduction(np.min, _slope_of_extreme, np.minimum, None, also=(np.amin,), onnx="ReduceMin", loop="min")
+max = reduction(np.max, _slope_of_extreme, np.maximum, None, also=(np.amax,), onnx="ReduceMax")
+min = reduction(np.min, _slope_of_extreme, np.minimum, None, also=(np.amin,), onnx="ReduceMin")
 
 
 # Logarithms of sums of exponentials, without overflow.

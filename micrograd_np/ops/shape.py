@@ -58,7 +58,6 @@ reshape = Primitive(
         example(D(2, 3, 4), (4, 6), order="F"),
     ],
     onnx="Reshape",
-    loop="reshaped",
     peephole="reshaped",
 )
 
@@ -74,7 +73,6 @@ flatten = Primitive(
     formula=lambda args, params, literal: args[0].method("flatten", *(['"F"'] if params.get("order") == "F" else [])),
     examples=[example(D(2, 3)), example(D(2, 3, 4), order="F")],
     onnx="Reshape",
-    loop="reshaped",
 )
 
 
@@ -91,7 +89,6 @@ expand_dims = Primitive(
     views=True,
     examples=[example(D(3, 4), 1), example(D(3), (0, -1))],
     onnx="Reshape",
-    loop="reshaped",
 )
 squeeze = Primitive(
     np.squeeze,
@@ -100,7 +97,6 @@ squeeze = Primitive(
     views=True,
     examples=[example(D(3, 1, 4)), example(D(1, 3, 1), -1)],
     onnx="Reshape",
-    loop="reshaped",
     peephole="first",
 )
 
@@ -163,7 +159,6 @@ transpose = Primitive(
     formula=_write_transpose,
     examples=[example(D(3, 4)), example(D(2, 3, 4), (1, -1, 0)), example(D(2, 3, 4), axes=(-2, 2, 0))],
     onnx="Transpose",
-    loop="transposed",
     peephole="in_order",
 )
 swapaxes = Primitive(
@@ -174,7 +169,6 @@ swapaxes = Primitive(
     formula=_write_swapaxes,
     examples=[example(D(2, 3, 4), 0, -1)],
     onnx="Transpose",
-    loop="swapped",
     peephole="swapped_back",
 )
 
@@ -211,7 +205,6 @@ flip = Primitive(
     bind=lambda x, axis=None: ((x,), {"axis": axis}),
     views=True,
     examples=[example(D(3)), example(D(2, 3)), example(D(2, 3, 4), axis=(0, -1))],
-    loop="flipped",
 )
 
 
@@ -262,7 +255,6 @@ broadcast_to = Primitive(
     views=True,
     examples=[example(D(3, 1), (2, 3, 4)), example(D(), (2, 3))],
     onnx="Expand",
-    loop="broadcast",
     peephole="first",
 )
 

@@ -192,27 +192,26 @@ def read_safetensors(file: IO[bytes]) -> tuple[Manifest, Arrays]:
             raise LoadError("it has no manifest, so mg.save did not write it; safetensors.numpy.load_file reads it.")
         manifest = read_manifest(text)
         check_file(set(content.keys()) == manifest.arrays.keys(), "it holds other arrays than its manifest lists.")
+        found = {name: content.get_tensor(name) for name in manifest.arrays}
         for name, entry in manifest.arrays.items():
-            part = content.get_slice(name)
-            found = (part.get_dtype(), tuple(part.get_shape()))
-            check_file(found == stored_as(entry), f"{name} is not {entry}, as its manifest says.")
-        return manifest, {name: restored(content.get_tensor(name), entry) for name, entry in manifest.arrays.items()}
+            same = (found[name].dtype, found[name].shape) == stored_as(entry.dtype, entry.shape)
+            check_file(same, f"{name} is not {entry}, as its manifest says.")
+        return manifest, {name: restored(found[name], entry) for name, entry in manifest.arrays.items()}
+
+
+def stored_as(dtype: np.dtype[Any], shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
+    """The dtype and the shape in which .safetensors holds an array: its lowest byte first, complex numbers as pairs."""
+    if dtype.kind == "c":
+        return np.dtype(f"<f{dtype.itemsize // 2}"), (*shape, 2)
+    return dtype.newbyteorder("<"), shape
 
 
 def stored(name: str, array: Any) -> Any:
-    """The array as .safetensors holds it: contiguous, its lowest byte first, complex numbers as pairs."""
-    if array.dtype.kind not in "biufc" or array.real.dtype.itemsize > 8:
+    """The array as .safetensors holds it."""
+    dtype, shape = stored_as(array.dtype, array.shape)
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise ArgumentTypeError(f"{name} has dtype {array.dtype}, which .safetensors does not hold. Save it as .npz.")
-    plain = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
-    return plain.reshape(*plain.shape, 1).view(plain.real.dtype) if plain.dtype.kind == "c" else plain
-
-
-def stored_as(entry: Entry) -> tuple[str, tuple[int, ...]]:
-    """The format's own dtype and shape for an array."""
-    kind, bits = entry.dtype.kind, 8 * entry.dtype.itemsize
-    if kind == "c":
-        return f"F{bits // 2}", (*entry.shape, 2)
-    return "BOOL" if kind == "b" else f"{kind.upper()}{bits}", entry.shape
+    return np.ndarray(shape, dtype, array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
 
 
 def restored(array: Any, entry: Entry) -> Any:

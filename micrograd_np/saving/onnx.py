@@ -7,6 +7,7 @@ from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.containers import flatten, map_leaves
 from ..core.context import no_grad
@@ -18,7 +19,7 @@ from ..program.ir import ARRAY, CONSTANT, TENSOR, Step, Value, draws
 from ..program.record import record
 from ..program.simplify import simplified
 from .files import replacing
-from .onnx_nodes import axes_tuple, form_of_row
+from .onnx_nodes import form_of_row
 
 OPSET = 18
 STARRED = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
@@ -65,7 +66,8 @@ class Graph:
 
     def axes(self, x: Value, axis: Any) -> str:
         """The axes of a reduction of x; their name."""
-        return self.integers(axes_tuple(x, axis))
+        ndim = len(x.shape)
+        return self.integers(range(ndim) if axis is None else normalize_axis_tuple(axis, ndim))
 
     def name(self, x: Any, dtype: Any = None) -> Any:
         """The name of a value or a number, cast to a dtype."""

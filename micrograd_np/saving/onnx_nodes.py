@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..ops.dense import _MIDDLE, _NEAR
-from ..ops.indexing import Slot
+from ..ops.indexing import Slot, complete_index
 from ..ops.windows import count_steps, tap_indices
 
 Nodes = Callable[[Any, Any], Any]
@@ -50,11 +49,6 @@ def reduction(kind: str) -> Nodes:
         return g.node(kind, g.name(x, step.output.dtype), g.axes(x, axis), keepdims=int(keepdims))
 
     return nodes
-
-
-def axes_tuple(x: Any, axis: Any) -> tuple[int, ...]:
-    """The axes of a reduction, counted from 0; all of them for None."""
-    return tuple(range(len(x.shape))) if axis is None else normalize_axis_tuple(axis, len(x.shape))
 
 
 def extreme_index(kind: str) -> Nodes:
@@ -136,17 +130,14 @@ def linear_nodes(g: Any, step: Any) -> Any:
 
 def dot_nodes(g: Any, step: Any) -> Any:
     """np.dot: the last axis of x with the last but one of y, which is a matrix product up to two axes."""
-    x, y = step.inputs
     names = g.operands(step)
-    left, right = (len(getattr(value, "shape", ())) for value in (x, y))
+    left, right = (getattr(value, "shape", ()) for value in step.inputs)
     if not left or not right:
         return g.node("Mul", *names)
-    if right <= 2:
+    if len(right) <= 2:
         return g.node("MatMul", *names)
-    order = [right - 2, *range(right - 2), right - 1]
-    rows = g.reshape(names[0], (-1, x.shape[-1]))
-    columns = g.reshape(g.node("Transpose", names[1], perm=order), (y.shape[-2], -1))
-    return g.reshape(g.node("MatMul", rows, columns), step.output.shape)
+    names[0] = g.reshape(names[0], (*left[:-1], *[1] * (len(right) - 1), left[-1]))  # each of its rows meets all of y
+    return g.reshape(g.node("MatMul", *names), step.output.shape)
 
 
 def reshape_nodes(g: Any, step: Any) -> Any:
@@ -159,14 +150,8 @@ def reshape_nodes(g: Any, step: Any) -> Any:
 def transpose_nodes(g: Any, step: Any) -> Any:
     """Axes in another order, for np.transpose and np.swapaxes."""
     x = step.inputs[0]
-    order = list(range(len(x.shape)))
-    if "axis1" in step.params:
-        one, other = step.params["axis1"], step.params["axis2"]
-        order[one], order[other] = order[other], order[one]
-    else:
-        axes = step.params["axes"]
-        order = order[::-1] if axes is None else list(normalize_axis_tuple(axes, len(order)))
-    return g.node("Transpose", g.name(x), perm=order)
+    numbered = np.empty(tuple(range(len(x.shape))))  # axis i has i entries, which says where it goes
+    return g.node("Transpose", g.name(x), perm=list(step.op.kernel(numbered, **step.params).shape))
 
 
 def broadcast_to_nodes(g: Any, step: Any) -> Any:
@@ -184,24 +169,19 @@ def concatenate_nodes(g: Any, step: Any) -> Any:
 
 def split_nodes(g: Any, step: Any) -> Any:
     """Parts along an axis, of equal sizes or cut at indices."""
-    x, axis, places = step.inputs[0], step.params["axis"], step.params["indices_or_sections"]
-    length = x.shape[axis]
-    points = places if isinstance(places, tuple) else range(0, length, length // places)[1:]
-    sizes = np.diff([0, *points, length])
-    return g.node("Split", g.name(x), g.integers(sizes), outputs=len(sizes), axis=axis)
+    x, axis = step.inputs[0], step.params["axis"]
+    parts = step.op.kernel(np.empty(x.shape, bool), **step.params)
+    return g.node("Split", g.name(x), g.integers([part.shape[axis] for part in parts]), outputs=len(parts), axis=axis)
 
 
 def getitem_nodes(g: Any, step: Any) -> Any:
     """Slices, integers, new axes, and one array of integers among slices."""
     x, *arrays = step.inputs
-    parts = [part for part in step.params["index"] if part is not None]
+    parts = [part for part in complete_index(step.params["index"], len(x.shape)) if part is not None]
     if len(arrays) > 1 or any(array.dtype.kind not in "iu" for array in arrays):
         return None
     if arrays and any(type(part) is int for part in parts):
         return None
-    rest = len(x.shape) - sum(part is not Ellipsis for part in parts)
-    at = parts.index(Ellipsis) if Ellipsis in parts else len(parts)
-    parts[at : at + 1] = [slice(None)] * rest
     name = g.slice(g.name(x), x.shape, [slice(None) if isinstance(part, Slot) else part for part in parts])
     for axis in [i for i, part in enumerate(parts) if isinstance(part, Slot)]:
         name = g.node("Gather", name, g.name(arrays[0]), axis=axis)
@@ -210,22 +190,18 @@ def getitem_nodes(g: Any, step: Any) -> Any:
 
 def conv_nodes(g: Any, step: Any) -> Any:
     """A convolution."""
-    how = step.params
-    return g.node(
-        "Conv",
-        *g.operands(step),
-        strides=how["stride"],
-        pads=how["padding"] * 2,
-        dilations=how["dilation"],
-        group=how["groups"],
-    )
+    return g.node("Conv", *g.operands(step), group=step.params["groups"], **window_attributes(step.params))
 
 
 def max_pool_nodes(g: Any, step: Any) -> Any:
     """The largest entries of windows."""
     how = step.params
-    moves = {"strides": how["stride"], "pads": how["padding"] * 2, "dilations": how["dilation"]}
-    return g.node("MaxPool", g.name(step.inputs[0]), kernel_shape=how["kernel"], **moves)
+    return g.node("MaxPool", g.name(step.inputs[0]), kernel_shape=how["kernel"], **window_attributes(how))
+
+
+def window_attributes(how: dict[str, Any]) -> dict[str, Any]:
+    """ONNX's names for how windows move over an array."""
+    return {"strides": how["stride"], "pads": how["padding"] * 2, "dilations": how["dilation"]}
 
 
 def windows_nodes(g: Any, step: Any) -> Any:

@@ -170,16 +170,13 @@ def interruptible() -> Iterator[Callable[[], None]]:
     before = signal.getsignal(signal.SIGINT)
     pressed: list[tuple[int, Any]] = []
 
-    def press(number: int, frame: Any) -> None:
-        pressed.append((number, frame))
-        if len(pressed) > 1:
-            handle()
-
     def handle() -> None:
         if pressed:
-            arguments = pressed[0]
-            pressed.clear()
-            before(*arguments)  # type: ignore[operator, misc]
+            before(*pressed.pop())  # type: ignore[operator, misc]
+
+    def press(number: int, frame: Any) -> None:
+        handle()  # an earlier one, which no step has ended since
+        pressed.append((number, frame))
 
     # Signals reach the main thread only; a handler that is no Python function is left where it is.
     if threading.current_thread() is not threading.main_thread() or not callable(before):

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...core.errors import ArgumentTypeError, MissingPackageError, describe
 from ...core.names import format_location
+from ...ops import TABLE
 from ..codegen import FIXED
 from ..ir import RESULT, Step, Steps, Value, draws
 from ..simplify import simplified
-from .decompositions import lowered
-from .formulas import PRODUCTS, REDUCTIONS, formula_of, is_view
-from .indices import slots
-from .nests import Plan
-from .numbers import KINDS
+from .decompositions import fits_blas, lowered
+from .nests import REDUCTIONS, Plan, formula_of, view_of
 from .text import Text
+
+KINDS = tuple(map(np.dtype, ("f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")))
 
 
 class Machine:
@@ -36,29 +35,30 @@ class Machine:
         self.ends = [*results, *(True for _, g in program.gradients if g is not None)]
 
     def frame(self, fixed: list[Any]) -> Any:
-        """(step, loop): one call, and n - 1 of them, on these arrays for those that stay the same."""
+        """(step, loop): one call, and n - 1 of them, with these arrays for those that stay; how many are left."""
 
-        def run(n: int, *given: Any) -> Any:
+        def run(n: int, given: Any) -> Any:
             arrays = dict(zip([*self.fixed, *self.given], [*fixed, *given], strict=True))
-            ends = self.run(n, *[arrays[x] for x in self.inputs])
+            return self.run(n, *[arrays[x] for x in self.inputs])
+
+        def step(*given: Any) -> Any:
+            left, *ends = run(1, given)
+            if left:
+                raise FloatingPointError
             return tuple(x for x, is_end in zip(ends, self.ends, strict=True) if is_end)
 
-        def loop(n: int, *given: Any) -> int:
-            run(n - 1, *given)
-            return 1
-
-        return partial(run, 1), loop
+        return step, lambda n, *given: run(n - 1, given)[0] + 1
 
 
 def loops(program: Steps) -> str:
     """The source of `run(n, ...)`, which does the program's step n times in place.
 
-    Its parameters after n are the program's inputs. It returns a tuple of fresh arrays: the values that the last step
-    returned, then the gradients that it left.
+    Its parameters after n are the program's inputs. It returns how many steps are left, of which the first would have
+    written a nan or inf, and fresh arrays: the values that the last step returned, then the gradients that it left.
     """
-    program = simplified(lowered(program))
-    refuse_unspelled(program)
-    return Text(Plan(program)).text()
+    simple = simplified(lowered(program))
+    refuse_unspelled(simple)
+    return Text(Plan(simple), program.inputs()).text()
 
 
 def jitted(program: Steps) -> Callable[..., tuple[Any, ...]]:
@@ -81,8 +81,7 @@ def refuse_unspelled(program: Steps) -> None:
     """One error for all rows that have no loops."""
     lines: dict[str, None] = {}
     for step in program.steps:
-        reason = unspelled(step)
-        if reason:
+        if reason := unspelled(step):
             where = f": {format_location(step.where)}" if step.where else ""
             lines[f"{step.op.name.strip('_')} ({reason}){where}"] = None
     for x in program.inputs():
@@ -96,15 +95,12 @@ def refuse_unspelled(program: Steps) -> None:
 
 def unspelled(step: Step) -> str | None:
     """Why a step has no loops."""
-    loop = step.op.loop
     if draws(step.op):
         return "a NumPy Generator draws, which loops cannot ask"
     if step.output.shape is None or step.output.dtype not in KINDS:
         return f"{step.output.dtype} numbers" if step.output.dtype else "several outputs"
-    if loop == "vdot" or loop in PRODUCTS or loop in REDUCTIONS or is_view(step) or formula_of(step.op):
+    if step.op in REDUCTIONS or formula_of(step.op) or fits_blas(step) or view_of(step):
         return None
-    if loop in ("chosen", "scatter") and all(x.dtype.kind in "iu" for x in slots(step)):
+    if step.op in (TABLE["getitem"], TABLE["scatter"]) and all(x.dtype.kind in "iu" for x in step.inputs[1:]):
         return None
-    if loop == "concatenate" and step.params["axis"] is not None:
-        return None
-    return "no loop spelling"
+    return None if step.op is TABLE["concatenate"] and step.params["axis"] is not None else "no loop spelling"

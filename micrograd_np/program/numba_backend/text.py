@@ -3,244 +3,254 @@
 from __future__ import annotations
 
 import math
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from ...expressions.phrases import literal
-from ...ops.indexing import Slot
+from ...expressions.phrases import ATOM, literal, number_literal
+from ...ops import TABLE
+from ...ops.indexing import Slot, complete_index, join_index
 from ..ir import CONSTANT, Step, Value
 from ..naming import Names
-from ..simplify import uniform
-from .formulas import (
-    PRODUCTS,
-    REDUCTIONS,
-    VIEWS,
-    Index,
-    axes_of,
-    expanded,
-    formula_of,
-    is_view,
-    narrowed,
-    picked,
-    reshaped,
-    shape_of,
-)
-from .indices import found_shape, gathered, slots, split_index
-from .nests import Nest, Plan, results
-from .numbers import as_kind, dtypes, number, spelled_kind
+from ..simplify import shape_of, uniform
+from ..trace import memory_owner
+from .nests import REDUCTIONS, Plan, View, bytes_for, formula_of, results, stands_alone
 
+Index = tuple[str, ...]
+BOOL = np.dtype(bool)
 LETTERS = (*"ijklmpq", *(f"i{axis}" for axis in range(64)))
 
 
 class Body:
     """Lines at one depth, with the entries that have names there."""
 
-    def __init__(self, lines: list[str], depth: int, known: dict[Any, str]) -> None:
-        self.lines, self.depth, self.known = lines, depth, dict(known)
+    def __init__(self, lines: list[str], depth: int, known: dict[Any, str], letters: Index = LETTERS) -> None:
+        self.lines, self.depth, self.known, self.letters = lines, depth, dict(known), letters
 
     def say(self, text: str) -> None:
         self.lines.append("    " * self.depth + text)
 
-    def loop(self, sizes: tuple[int, ...], letters: tuple[str, ...]) -> tuple[Body, Index]:
+    def loop(self, sizes: tuple[int, ...]) -> tuple[Body, Index]:
         """The inside of loops, one for each axis of more than one entry."""
-        body, index, free = self, [], iter(letters)
+        body, index = self, []
         for size in sizes:
-            index.append("0" if size == 1 else next(free))
+            index.append("0" if size == 1 else body.letters[0])
             if size != 1:
                 body.say(f"for {index[-1]} in range({size}):")
-                body = Body(self.lines, body.depth + 1, body.known)
+                body = Body(self.lines, body.depth + 1, body.known, body.letters[1:])
         return body, tuple(index)
 
 
 class Text:
     """The lines of `run`."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, inputs: list[Value]) -> None:
         self.plan, self.program = plan, plan.program
-        self.names = Names(("n", "run", *LETTERS))
-        self.said = {x: self.names(x.name or "t") for x in self.program.inputs()}
-        self.memory: dict[Value, str] = dict(self.said)
-        self.numbers: dict[Value, str] = {}
-        self.nest: Nest | None = None
+        self.names = Names(("n", "run", "left", "math", "range", "IndexError", *LETTERS))
+        self.inputs = {x: self.names(x.name or "t") for x in inputs}
+        self.memory = dict(self.inputs)  # the names of arrays
+        self.head: list[str] = []  # the lines that make them
 
     def text(self) -> str:
         """The whole function."""
-        lines = [f"def run({', '.join(['n', *self.said.values()])}):"]
-        head, step = Body(lines, 1, {}), Body(lines, 2, {})
-        given = results(self.program)
-        for value in [*self.plan.kept, *self.constants()]:
-            self.memory[value] = self.names(named(self.plan.made.get(value)))
-            filled = literal(value.of).text if value.kind == CONSTANT else self.empty(value)
-            head.say(f"{self.memory[value]} = {filled}")
-        head.say("for _ in range(n):")
-        for x in self.said:
-            if x.shape == () and x.dtype is not None:
-                self.numbers[x] = self.names(f"{self.said[x]}_now")
-                step.say(f"{self.numbers[x]} = {self.said[x]}[()]")
-        for nest in self.plan.nests:
+        step = Body([], 2, {})
+        for nest in self.plan.nests.values():
             self.run(nest, step)
+        for value in self.program.finite:
+            step.say(f"if not np.isfinite({self.array(value)}).all():")
+            step.say("    break")
         for target, value in self.program.writes:
-            body, index = step.loop(shape_of(target), LETTERS)
-            body.say(f"{self.said[target]}[{place(index)}] = {self.memory[value]}[{place(index)}]")
-        if len(lines) == lines.index("    for _ in range(n):") + 1:
-            step.say("pass")
-        back = [f"{self.memory[x]}.copy()" if x in given[:i] else self.memory[x] for i, x in enumerate(given)]
-        head.say(f"return ({', '.join(back)}{',' if len(back) == 1 else ''})")
-        return "\n".join(lines) + "\n"
+            step.say(f"{self.inputs[target]}[...] = {self.array(value)}")
+        given = results(self.program)
+        back = [f"{self.array(x)}.copy()" if x in given[:i] else self.array(x) for i, x in enumerate(given)]
+        first = f"def run({', '.join(['n', *self.inputs.values()])}):"
+        step.say("left -= 1")
+        loop = ["    left = n", "    for _ in range(n):", *step.lines]
+        return "\n".join([first, *self.head, *loop, f"    return ({', '.join(['left', *back])},)\n"])
 
-    def empty(self, value: Value) -> str:
-        return f"np.empty({value.shape}, {spelled_kind(value.dtype)})"
+    def array(self, x: Value) -> str:
+        """The name of the array that a value is kept in; of a transpose, that of its source with `.T`."""
+        if x in self.plan.views:
+            return f"{self.array(self.plan.made[x].inputs[0])}.T"
+        if x not in self.memory:
+            self.memory[x] = self.names(self.named(x))
+            made = literal(x.of).text if x.kind == CONSTANT else f"np.empty({x.shape}, {spelled_kind(x.dtype)})"
+            self.head.append(f"    {self.memory[x]} = {made}")
+        return self.memory[x]
 
-    def constants(self) -> list[Value]:
-        """Constant arrays that are read entry by entry, or by BLAS."""
-        read = [(step, x) for step in self.program.steps for x in step.inputs if isinstance(x, Value)]
-        alone = {step.output for nest in self.plan.nests if nest.alone for step in nest.steps}
-        found = [
-            x for step, x in read if x.kind == CONSTANT and x.shape and not (uniform(x.of) and step.output not in alone)
-        ]
-        return list(dict.fromkeys(found))
+    def named(self, x: Value) -> str:
+        """Return a default name for a value."""
+        return x.name or x.kind_of or (str(self.plan.made[x].op.name) if x in self.plan.made else "t")
 
-    def run(self, nest: Nest, outer: Body) -> None:
+    def run(self, nest: list[Step], outer: Body) -> None:
         """The loops of a nest."""
-        self.nest = nest
-        if nest.alone:
-            (step,) = nest.steps
-            {"scatter": self.scatter, "concatenate": self.concatenate}.get(step.op.loop, self.call)(step, outer)
+        if stands_alone(nest[0]):
+            self.scatter(nest[0], outer) if nest[0].op is TABLE["scatter"] else self.call(nest[0], outer)
             return
-        body, index = outer.loop(nest.shape, LETTERS)
-        for step in nest.steps:
-            name = self.compute(step, index, body)
-            body.known[step.output, index] = name
-            if not step.output.shape:
-                self.numbers[step.output] = name
+        body, index = outer.loop(shape_of(nest[0].output))
+        for step in nest:
+            name = body.known[step.output, index] = self.compute(step, index, body)
             if step.output in self.plan.kept:
-                body.say(f"{self.memory[step.output]}[{place(index)}] = {name}")
+                body.say(f"{self.array(step.output)}[{place(index)}] = {name}")
 
     def call(self, step: Step, outer: Body) -> None:
-        """A product that BLAS computes."""
-        x, y = (self.operand(x) for x in step.inputs)
-        outer.say(f"np.dot({x}, {y}, {self.memory[step.output]})")
+        """A product that BLAS computes, or arrays that NumPy joins."""
+        operands, output = ", ".join(map(self.array, step.inputs)), self.array(step.output)
+        if step.op.product:
+            outer.say(f"np.dot({operands}, {output})")
+        else:
+            outer.say(f"{output}[...] = np.concatenate(({operands},), {step.params['axis'] % len(step.output.shape)})")
 
     def scatter(self, step: Step, outer: Body) -> None:
         """Zeros, to which values are added where an index says."""
-        target, value = step.output, step.inputs[0]
-        outer.say(f"{self.memory[target]}[...] = 0")
-        body, index = outer.loop(found_shape(step, shape_of(target)), LETTERS)
-        entry = self.read(value, narrowed(index, shape_of(value)), body, target.dtype)
-        at = place(self.gather(step, shape_of(target), index, body))
-        body.say(f"{self.memory[target]}[{at}] = {self.memory[target]}[{at}] + {entry}")
+        target, value = self.array(step.output), step.inputs[0]
+        outer.say(f"{target}[...] = 0")
+        arrays = tuple(np.zeros(shape_of(x), int) for x in step.inputs[1:])
+        body, index = outer.loop(bytes_for(step.output)[join_index(step.params["index"], arrays)].shape)
+        entry = self.read(value, broadcast_index(index, shape_of(value)), body, step.output.dtype)
+        at = place(self.chosen(step, step.output, index, body))
+        body.say(f"{target}[{at}] = {target}[{at}] + {entry}")
 
-    def concatenate(self, step: Step, outer: Body) -> None:
-        """Parts, one after the other."""
-        output, start = step.output, 0
-        axis = step.params["axis"] % len(shape_of(output))
-        for x in step.inputs:
-            body, index = outer.loop(shape_of(x), LETTERS)
-            at = place((*index[:axis], f"{start} + {index[axis]}", *index[axis + 1 :]))
-            body.say(f"{self.memory[output]}[{at}] = {self.read(x, index, body, output.dtype)}")
-            start += shape_of(x)[axis]
+    def chosen(self, step: Step, source: Value, index: Index, body: Body) -> Index:
+        """Return the index of an entry that an index with arrays chooses; checks that none lies outside."""
+        template, arrays = complete_index(step.params["index"], len(shape_of(source))), step.inputs[1:]
+        view = itemgetter((*(slice(None) if isinstance(part, Slot) else part for part in template), Ellipsis))
+        if arrays:
+            advanced = [at for at, part in enumerate(template) if isinstance(part, int)]
+            start = advanced[0] if advanced[-1] - advanced[0] + 1 == len(advanced) else 0  # as NumPy puts their axes
+            end = start + max(len(shape_of(x)) for x in arrays)
+            where, slices = index[start:end], iter(index[:start] + index[end:])
+            parts = [part for part in template if isinstance(part, Slot) or not isinstance(part, int)]
+            index = tuple(
+                self.checked(arrays[part], size, where, body) if isinstance(part, Slot) else next(slices)
+                for part, size in zip(parts, view(bytes_for(source)).shape, strict=True)
+            )
+        return source_index(view, source, index)
 
-    def gather(self, step: Step, shape: tuple[int, ...], index: Index, body: Body) -> Index:
-        """Return the index of an entry that an index of arrays selects; checks that none lies outside."""
-        arrays = slots(step)
-        if not arrays:
-            return picked(step.params["index"], shape, index)
-        where, rest = split_index(step, shape, index)
-        axes = [part for part in expanded(step.params["index"], shape) if part is not None]
-        sizes = {int(part): size for part, size in zip(axes, shape, strict=True) if isinstance(part, Slot)}
-        entries = []
-        for slot, x in enumerate(arrays):
-            entry, size = self.read(x, narrowed(where, shape_of(x)), body, np.dtype(np.int64)), sizes[slot]
-            if x.kind != CONSTANT:
-                body.say(f"if not {-size} <= {entry} < {size}:")
-                body.say(f"    raise IndexError({f'an index is out of bounds for an axis of {size} entries'!r})")
-            entries.append(f"({entry}) % {size}")
-        return gathered(step, shape, rest, entries)
-
-    def operand(self, x: Value) -> str:
-        """An array that BLAS reads, or its transpose."""
-        if x in self.memory:
-            return self.memory[x]
-        return f"{self.operand(self.plan.made[x].inputs[0])}.T"
+    def checked(self, x: Value, size: int, index: Index, body: Body) -> str:
+        """An entry of an array of positions on an axis, counted from its start."""
+        entry = self.read(x, broadcast_index(index, shape_of(x)), body, np.dtype(np.int64))
+        if x.kind != CONSTANT:
+            body.say(f"if not {-size} <= {entry} < {size}:")
+            body.say(f"    raise IndexError({f'an index is out of bounds for an axis of {size} entries'!r})")
+        return f"({entry} % {size})"
 
     def read(self, x: Any, index: Index, body: Body, kind: Any) -> str:
         """Return the text of a value's entry at an index, as a number of a dtype."""
-        step = self.plan.made.get(x) if isinstance(x, Value) else None
-        while step is not None and is_view(step):
-            index, x = VIEWS[step.op.loop](step, index), step.inputs[0]
-            step = self.plan.made.get(x) if isinstance(x, Value) else None
+        while x in self.plan.views:
+            source = self.plan.made[x].inputs[0]
+            x, index = source, source_index(self.plan.views[x], source, index)
         if not isinstance(x, Value):
             return number(x, kind)
         if x.kind == CONSTANT and uniform(x.of):
             return number(x.of.flat[0], kind)
-        if x in self.plan.inline and (x, index) not in body.known:
-            body.known[x, index] = self.compute(self.plan.made[x], index, body)
-        text = self.numbers.get(x) or body.known.get((x, index)) or f"{self.memory[x]}[{place(index)}]"
+        text = body.known.get((x, index)) or f"{self.array(x)}[{place(index)}]"
         return text if x.dtype == kind else as_kind(text, kind)
 
     def compute(self, step: Step, index: Index, body: Body) -> str:
         """Say how an entry of a step's output is computed; its name."""
-        formula = formula_of(step.op)
-        if formula:
-            kinds, kind = dtypes(step)
-            args = [
-                self.read(x, narrowed(index, shape_of(x)), body, k) for x, k in zip(step.inputs, kinds, strict=True)
-            ]
-            formula = formula.format(*args, kind=spelled_kind(kind))
-            return self.state(step, formula if kind.kind == "f" or kind == np.int64 else as_kind(formula, kind), body)
-        if step.op.loop == "chosen":
+        if step.op is TABLE["getitem"]:
             x = step.inputs[0]
-            at = self.gather(step, shape_of(x), index, body)
-            return self.state(step, self.read(x, at, body, x.dtype), body)
-        return self.total(step, index, body)
+            return self.state(step, self.read(x, self.chosen(step, x, index, body), body, x.dtype), body)
+        if step.op in REDUCTIONS:
+            return self.reduction(step, index, body)
+        kinds, kind = dtypes(step)
+        args = [
+            self.read(x, broadcast_index(index, shape_of(x)), body, k) for x, k in zip(step.inputs, kinds, strict=True)
+        ]
+        formula = str(formula_of(step.op)).format(*args, kind=spelled_kind(kind))
+        return self.state(step, formula if kind.kind == "f" or kind == np.int64 else as_kind(formula, kind), body)
 
     def state(self, step: Step, formula: str, body: Body) -> str:
-        name = self.names(named(step))
+        name = self.names(self.named(step.output))
         body.say(f"{name} = {formula}")
         return name
 
-    def total(self, step: Step, index: Index, body: Body) -> str:
-        """A sum, or another reduction, over entries or over products of two."""
-        output = step.output
+    def reduction(self, step: Step, index: Index, body: Body) -> str:
+        """Say how the entries over some axes are reduced to one; floats in double precision."""
+        (x,), output = step.inputs, step.output
         kind = np.dtype(float) if output.dtype.kind == "f" else output.dtype
-        begin, more, end = REDUCTIONS.get(step.op.loop, REDUCTIONS["sum"])
-        total = self.state(step, begin(kind), body)
-        inner, entry, count = self.entries(step, index, body, kind)
-        inner.say(f"{total} = {more.format(total, entry)}")
-        end = end.format(total, count=count)
-        return total if (end, kind) == (total, output.dtype) else self.state(step, as_kind(end, output.dtype), body)
-
-    def entries(self, step: Step, index: Index, body: Body, kind: Any) -> tuple[Body, str, int]:
-        """The inside of the loops over what is added up, the entry there, and how many there are."""
-        x, *rest = step.inputs
-        letters = LETTERS[sum(i != "0" for i in index) :]
-        shape = shape_of(x)
-        if step.op.loop in PRODUCTS:
-            inner, (k,) = body.loop(shape[-1:], letters)
-            places = PRODUCTS[step.op.loop](shape, shape_of(rest[0]), index, k)
-            factors = [self.read(f, at, inner, kind) for f, at in zip(step.inputs, places, strict=True)]
-            return inner, " * ".join(factors), shape[-1]
-        if step.op.loop == "vdot":
-            inner, at = body.loop(shape, letters)
-            y = rest[0]
-            other = reshaped(Step(None, (y,), {}, x), at)
-            return inner, f"{self.read(x, at, inner, kind)} * {self.read(y, other, inner, kind)}", math.prod(shape)
-        axes, kept = axes_of(step.params["axis"], len(shape)), iter(index)
+        begin, more, end = REDUCTIONS[step.op]
+        total = self.state(step, number(begin(kind), kind), body)
+        axis, kept = step.params["axis"], iter(index)
+        axes = normalize_axis_tuple(range(len(x.shape)) if axis is None else axis, len(x.shape))
+        inner, over = body.loop(tuple(x.shape[axis] for axis in axes))
+        along = dict(zip(axes, over, strict=True))
         if step.params["keepdims"]:
             kept = iter([i for axis, i in enumerate(index) if axis not in axes])
-        inner, over = body.loop(tuple(shape[axis] for axis in axes), letters)
-        along = dict(zip(axes, over, strict=True))
-        at = tuple(along[axis] if axis in axes else next(kept) for axis in range(len(shape)))
-        return inner, self.read(x, at, inner, kind), math.prod(shape[axis] for axis in axes)
-
-
-def named(step: Step | None) -> str:
-    """Return a default name for a step's output."""
-    if step is None:
-        return "t"
-    return step.output.name or step.output.kind_of or str(step.op.name)
+        at = tuple(along[axis] if axis in axes else next(kept) for axis in range(len(x.shape)))
+        for part in (part for part in self.plan.steps if self.plan.inside.get(part.output) is output):
+            inner.known[part.output, at] = self.compute(part, at, inner)
+        inner.say(f"{total} = {more.format(total, self.read(x, at, inner, kind))}")
+        end = end.format(total, count=math.prod(x.shape[axis] for axis in axes))
+        return total if (end, kind) == (total, output.dtype) else self.state(step, as_kind(end, output.dtype), body)
 
 
 def place(index: Index) -> str:
     return ", ".join(index) or "()"
+
+
+# Indices.
+
+
+def broadcast_index(index: Index, shape: tuple[int, ...]) -> Index:
+    """The index in what was broadcast."""
+    last = index[len(index) - len(shape) :]
+    return tuple("0" if size == 1 else i for i, size in zip(last, shape, strict=True))
+
+
+def source_index(view: View, source: Value, index: Index) -> Index:
+    """The index, in an array, of the entry at an index of a view of it."""
+    shape, found = shape_of(source), []
+    whole = bytes_for(source)
+    for axis, (size, stride) in enumerate(zip(shape, whole.strides, strict=True)):
+        along = np.empty(size, np.int8)
+        found.append(
+            position(along, view(np.broadcast_to(along.reshape(-1, *[1] * (len(shape) - axis - 1)), shape)), index)
+            or f"({position(whole, view(whole), index)} // {stride} % {size})"  # axes merged by a reshape
+        )
+    return tuple(found)
+
+
+def position(source: Any, view: Any, index: Index) -> str | None:
+    """The position in a line of bytes of the entry at an index of a view; None if the view is a copy."""
+    if memory_owner(view) is not source:
+        return None
+    start = view.__array_interface__["data"][0] - source.__array_interface__["data"][0]
+    moves = [(i, step) for i, step, size in zip(index, view.strides, view.shape, strict=True) if size > 1 and step]
+    terms = [i if step == 1 else f"{step} * {i}" for i, step in moves]
+    text = " + ".join([str(start), *terms] if start or not terms else terms)
+    return text if text.isalnum() else f"({text})"
+
+
+# Numbers, and NumPy's promotion.
+
+
+def number(x: Any, kind: Any) -> str:
+    """A number of a dtype, as a literal where Python's own is of that dtype."""
+    if kind == BOOL:
+        return repr(bool(x))
+    text = number_literal(float(x) if kind.kind == "f" else int(x)).within(ATOM)
+    return text if kind in (np.dtype(float), np.dtype(int)) else as_kind(text, kind)
+
+
+def as_kind(text: str, kind: Any) -> str:
+    return f"{spelled_kind(kind)}({text})"
+
+
+def spelled_kind(kind: Any) -> str:
+    return "np.bool_" if kind == BOOL else f"np.{kind.name}"
+
+
+def dtypes(step: Step) -> tuple[list[Any], Any]:
+    """The dtypes that a formula's inputs are computed with, and its result's."""
+    output = step.output.dtype
+    if isinstance(step.op.kernel, np.ufunc):
+        kinds = [x.dtype if isinstance(x, Value) else BOOL if isinstance(x, bool) else type(x) for x in step.inputs]
+        *inputs, output = step.op.kernel.resolve_dtypes((*kinds, None))
+        return inputs, output
+    if step.op is TABLE["where"]:
+        return [BOOL, output, output], output
+    return [output] * len(step.inputs), output

@@ -5,6 +5,7 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import nn, optim
+from micrograd_np.program.execution import array_of
 from micrograd_np.program.numba_backend.backend import jitted, loops
 from tests.benchmarks import article
 from tests.program.numba_backend.looped import both, check, drawn, in_numba, in_python
@@ -103,6 +104,82 @@ def test_writes_see_what_was_there_before(made):
     made(program.simple)(3, *[given[id(value.of)] for value in program.inputs])
     np.testing.assert_allclose(given[id(u)], expected[id(u)])
     np.testing.assert_allclose(given[id(v)], expected[id(v)])
+
+
+@both
+def test_a_step_that_would_write_nan_writes_nothing(made):
+    w = mg.Tensor(drawn(3), requires_grad=True)
+    descent = optim.SGD([w], lr=0.1)
+
+    def step(x):
+        descent.zero_grad()
+        loss = np.sum(np.sqrt(w) * x)
+        loss.backward()
+        descent.step()
+        return loss
+
+    program = mg.trace(step)(np.ones(3))
+    weights = np.array([0.06, 1.0, 1.0])  # negative after two steps
+    arrays = [weights if x.of is w else np.asarray(array_of(x, [np.ones(3)])) for x in program.inputs]
+    with np.errstate(invalid="ignore"):
+        left, *_ = made(program.simple)(5, *arrays)
+    after = np.array([0.06, 1.0, 1.0])
+    while (after >= 0).all():
+        after -= 0.1 * 0.5 / np.sqrt(after)
+        left += 1
+    assert left == 5
+    np.testing.assert_allclose(weights, after)
+
+
+@pytest.mark.slow
+@in_numba
+@pytest.mark.parametrize("gradient", [np.nan, -1.7e308])  # ten times the second is beyond the largest number
+def test_what_is_not_finite_is_the_functions_own_error(gradient):
+    w = mg.Tensor(np.ones(3), requires_grad=True)
+    descent = optim.SGD([w], lr=10)
+
+    def step(x):
+        descent.zero_grad()
+        np.sum(w * x).backward()
+        descent.step()
+
+    compiled = mg.compile(step, backend="numba")
+    for _ in range(3):
+        compiled(np.ones(3))
+    before = w.data.copy()
+    for call in (compiled, lambda x: compiled.loop(3, x)):
+        with pytest.raises(FloatingPointError), np.errstate(over="ignore"):
+            call(np.array([1.0, gradient, 1.0]))
+        np.testing.assert_array_equal(w.data, before)
+
+
+@pytest.mark.slow
+@in_numba
+def test_a_loop_goes_on_after_a_step_that_the_function_mended():
+    def mending():
+        w = mg.Tensor(np.array([1.0, 2.0, 3.0]), requires_grad=True)
+        descent = optim.SGD([w], lr=0.3)
+
+        def step(x):
+            descent.zero_grad()
+            np.sum(np.sqrt(w) * x).backward()
+            try:
+                descent.step()
+            except FloatingPointError:
+                w.assign(np.array([1.0, 2.0, 3.0]))
+
+        return step, w
+
+    step, w = mending()
+    eager, expected = mending()
+    compiled = mg.compile(step, backend="numba")
+    with np.errstate(invalid="ignore"):
+        for _ in range(3):
+            compiled(np.ones(3))
+        compiled.loop(40, np.ones(3))
+        for _ in range(43):
+            eager(np.ones(3))
+    np.testing.assert_allclose(w.data, expected.data, rtol=1e-12)
 
 
 def test_rows_without_loops_are_named_together():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import micrograd_np as mg
 from micrograd_np.ops import TABLE
 from micrograd_np.program.numba_backend.backend import jitted, loops
-from micrograd_np.program.numba_backend.formulas import formula_of
+from micrograd_np.program.numba_backend.nests import formula_of
 from tests.program.numba_backend.looped import both, check, drawn, in_numba, in_python
 
 LABELS = np.array([3, 0, 1])
@@ -156,3 +156,37 @@ def test_broadcasts_of_any_shapes(data):
         return z.T, np.sum(z * z, axis=axis, keepdims=keepdims), np.max(z, axis=axis, keepdims=keepdims) + y.ndim
 
     check(in_python, step, x, y)
+
+
+MOVES = {
+    "transpose": lambda x, k: np.transpose(x, np.roll(np.arange(x.ndim), k)),
+    "swapaxes": lambda x, k: np.swapaxes(x, 0, k % x.ndim),
+    "flip": lambda x, k: np.flip(x, k % x.ndim),
+    "slice": lambda x, k: x[(slice(None),) * (k % x.ndim) + (slice(None, None, -2 if k % 2 else 2),)],
+    "start": lambda x, k: x[..., k % x.shape[-1] :],
+    "entry": lambda x, k: x[k % len(x)] if x.ndim > 1 else x,
+    "new axis": lambda x, k: np.expand_dims(x, k % (x.ndim + 1)),
+    "broadcast": lambda x, k: np.broadcast_to(x, (2, *x.shape)) if x.ndim < 5 else x,
+    "merge": lambda x, k: np.reshape(x, (-1, *x.shape[2:])) if x.ndim > 1 else x,
+    "split": lambda x, k: np.reshape(x, (2, -1, *x.shape[1:])) if len(x) % 2 == 0 else x,
+    "flatten": lambda x, k: x.flatten(),
+    "diagonal": lambda x, k: np.einsum("ii...->i...", x) if x.ndim > 1 and x.shape[0] == x.shape[1] else x,
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(moves=st.lists(st.tuples(st.sampled_from(sorted(MOVES)), st.integers(0, 5)), min_size=1, max_size=5))
+def test_views_of_views(moves):
+    def step(x):
+        for move, k in moves:
+            x = MOVES[move](x, k)
+        return x, np.exp(x) + 1
+
+    check(in_python, step, drawn(4, 3, 4))
+
+
+def test_names_that_the_loops_use_themselves():
+    def step(range, math):
+        return np.sum(range * mg.erf(math), axis=0)
+
+    check(in_python, step, drawn(3, 4), drawn(3, 4))
