@@ -13,9 +13,10 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from .dot import facts
+from .graph import kind
 from .preview import DARK, GRADIENT, HEAT, INK, VALUE, heat, host, numbers, preview
 from .render import FITTING
-from .scene import Node, Scene, kind
+from .scene import Node, Scene
 from .text import clip
 from .values import look
 
