@@ -64,17 +64,17 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
         who = errors.describe(output, "this tensor")
         raise GradientError(f"{who} was computed from nothing, and nothing among your variables was computed from it.")
     graph = graph_of([output], names, keep={id(tensor)})
-    whole = scene_of(graph, LIMIT)
+    whole = part = scene_of(graph, LIMIT)
     first, last = whole.nodes[-1], next((node for node in whole.nodes if node.source is tensor), None)
-    if tensor is output:
+    flows = last is not None and id(output) in reached(ops_of([output]), tensor)
+    if tensor is output or not flows:
         check_kept(graph)
-        part = fill(whole)
-        title = f"From {label(first)} back"
-    else:
-        if last is None or id(output) not in reached(ops_of([output]), tensor):
-            check_kept(graph)
-            raise GradientError(f"no gradient flows from {label(first)} to {errors.describe(tensor, 'this tensor')}.")
-        title, part = f"From {label(first)} back to {label(last)}", on_the_way(fill(whole), between(whole, last.id))
+    if last is None or not flows:
+        raise GradientError(f"no gradient flows from {label(first)} to {errors.describe(tensor, 'this tensor')}.")
+    title = f"From {label(first)} back"
+    fill(whole)
+    if tensor is not output:
+        title, part = f"{title} to {label(last)}", on_the_way(whole, between(whole, last.id))
     heading = f"{title}: {whole.g} is the gradient of the value on the right"
     notes = [*(f"{name}: {gloss}" for name, gloss in part.glosses().items()), *(f"folded: {x}" for x in part.folded)]
     lines = [heading, table(backward(part)), *(f"  {note}" for note in notes)]
