@@ -11,9 +11,11 @@ from typing import Any
 
 from ..core import names
 
-GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
-# Who looks up an attribute by a name that is a string.
-BY_NAME = frozenset({"getattr", "hasattr", "vars", "globals", "attrgetter", "__dict__", "asdict", "astuple", "fields"})
+GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL")
+# A name that is only stored counts, too: a program would leave what it names as it is.
+NAMED = ("LOAD_", "IMPORT_", "STORE_", "DELETE_")
+# Who looks up or sets an attribute by a name that is a string.
+BY_NAME = frozenset("getattr hasattr setattr delattr vars globals attrgetter __dict__ asdict astuple fields".split())
 BY_NAME |= {"dumps", "__getstate__", "__reduce__", "__reduce_ex__"}  # these read all attributes
 MAKERS = ("__init__", "__new__", "__post_init__")  # which run where a class is called
 OF_CLASSES = ("type", "__class__", "replace")  # names by which code that has an object makes another
@@ -68,8 +70,8 @@ def is_hidden(x: Any) -> bool:
 
 @functools.cache
 def names_in(code: CodeType) -> frozenset[str]:
-    """The names that a function, and the functions in it, look up."""
-    names = looked_up(code, "LOAD_", "IMPORT_")
+    """The names that a function, and the functions in it, look up or set."""
+    names = looked_up(code, *NAMED)
     by_name = names & BY_NAME or any(x.opname == "MATCH_CLASS" for x in instructions(code))
     return names | words(code) if by_name else names
 
@@ -98,7 +100,7 @@ def words(constant: Any) -> frozenset[str]:
 
 
 def global_names(f: FunctionType) -> list[str]:
-    """The names of globals that a function may read."""
+    """The names of globals that a function may read or set."""
     names = looked_up(f.__code__, *GLOBALS)
     return sorted(names_in(f.__code__) if "globals" in names else names)
 

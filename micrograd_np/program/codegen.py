@@ -16,6 +16,7 @@ import numpy as np
 from ..expressions.source import is_numpys, kernel_of
 from ..ops import TABLE
 from ..ops.primitive import Elementwise
+from .guards import indented
 from .ir import ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Value
 from .simplify import draws
 
@@ -134,7 +135,7 @@ class Plan:
     def takes_out(self, step: Step) -> bool:
         """Return True if the step's function takes `out=`."""
         op, value = step.op, step.output
-        if not value.shape or draws(op) or self.read_in_place(value):
+        if not value.shape or self.read_in_place(value):
             return False
         if isinstance(op.kernel, np.ufunc) and op.kernel.signature is None:
             return True
@@ -401,10 +402,6 @@ def completed(writes: list[str]) -> list[str]:
     """Writes that are completed once they have begun: done twice, they are what they are."""
     again = [f"    {line}" for line in writes]
     return ["try:", *again, "except BaseException:", *again, "    raise"] if writes else []
-
-
-def indented(lines: list[str], depth: int = 1) -> list[str]:
-    return [" " * 4 * depth + line for line in lines]
 
 
 def number_as_array(x: Any, step: Step) -> Any:

@@ -17,10 +17,10 @@ from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
 from ..core.versions import next_id
-from .arguments import Guard, met
-from .execution import MISFIT, Left, Runner, as_type, check_same, misfit, mode
-from .guards import Names, Outside, TooMuch
+from .execution import Left, Runner, as_type, check_same, met
+from .guards import MISFIT, Guard, Names, misfit
 from .ir import Steps
+from .outside import Outside, TooMuch
 from .record import record, wants_gradient
 from .trace import TraceError, memory_owner
 
@@ -29,7 +29,7 @@ TRACES = 8  # of one kind, from which on each has to pay
 PAYS = 30  # calls that a program has to serve
 KEPT = 16  # programs of one kind
 FAILURES = 3  # calls that a program is compared in and fails
-CACHES = 3  # traces in a row that change what they read, which is then no cache
+CACHES = 3  # runs in a row that change what they read, which is then no cache
 RETURN = "Do that outside, with what the function returns, or hold it in a Tensor and write to that."
 GIVE = "Give what changes as an argument, or hold it in a Tensor."
 # Each is imported when it is asked for.
@@ -100,11 +100,7 @@ class Compiled:
                 self.warn(f"it was called with more than {KINDS} kinds of arguments (shapes, dtypes, numbers). {GIVE}")
             return self.function(*args, **kwargs)
         if kind.types is None:
-            result = self.function(*args, **kwargs)
-            if kind.types is None:
-                kind.types = [type_of(x) for x in flatten(result)[0]]
-                self.kinds.append(kind)
-            return result
+            return self.plain(kind, args, kwargs)
         runner = kind.serving(args, kwargs)
         if runner is not None and runner.checked:
             self.latest = runner.call
@@ -119,8 +115,33 @@ class Compiled:
                 return runner.call(args, kwargs)
             return self.compare(kind, runner, args, kwargs)
 
+    def plain(self, kind: Kind, args: Any, kwargs: Any) -> Any:
+        """The function runs as it is; what it changes itself is counted.
+
+        A cache is filled once. What changes at each call would be left to a Tensor by a traced run, where eager has an
+        array or a number, so no such run begins.
+        """
+        try:
+            outside = Outside(self.function, flatten((args, kwargs))[0])
+        except (TraceError, TooMuch):  # of which the next call tells
+            outside = None
+        modes = [module.training for module in outside.modules] if outside else []
+        result = self.function(*args, **kwargs)
+        if kind.types is None:
+            kind.types = [type_of(x) for x in flatten(result)[0]]
+            self.kinds.append(kind)
+        self.count_change(kind, changed_by(outside, modes, numbers=False)[0] if outside else None)
+        return result
+
+    def count_change(self, kind: Kind, path: str | None) -> None:
+        kind.changed = kind.changed + 1 if path else 0
+        if kind.changed == CACHES:
+            self.stop(kind, f"it changes {path} itself. {RETURN}")
+
     def trace(self, kind: Kind, args: Any, kwargs: Any) -> Any:
         """The function runs, and is written down."""
+        if kind.changed and not kind.traces:
+            return self.plain(kind, args, kwargs)
         leaves, _ = flatten((args, kwargs))
         owners = {id(memory_owner(x)) for x in leaves if has_values(x)}
         if not all(runner.met.isdisjoint(owners) for runner in kind.runners):
@@ -143,14 +164,13 @@ class Compiled:
         modes = [module.training for module in outside.modules]
         start = next_id()
         result, steps = record(self.function, args, kwargs, named=False, outside=outside, moving=kind.moving)
-        path = outside.first_changed() and changed_by(steps, outside, modes)
-        kind.changed = kind.changed + 1 if path else 0  # a few times, it may be a cache that was filled
-        if path and (kind.changed == CACHES or steps.spoiled):
+        path, steps.modes = changed_by(outside, modes)
+        if path and (kind.changed + 1 == CACHES or steps.spoiled):
             self.check_kept(start, leaves)
-        if path and not steps.spoiled:
-            if kind.changed == CACHES:
-                self.stop(kind, f"it changes {path} itself. {RETURN}")
-            return as_types(result, kind.types or [])
+        if not steps.spoiled:
+            self.count_change(kind, path)
+            if path:
+                return as_types(result, kind.types or [])
         if kind.other and steps.spoiled is None:
             check_same(kind.other, steps)
         returned, _ = flatten(result)
@@ -208,12 +228,9 @@ class Kind:
     """Calls whose arguments are of the same kind: what the function returns to them, and its programs."""
 
     def __init__(self, args: Any, kwargs: Any) -> None:
-        names = Names({"context": CURRENT.get})
+        names = Names()
         guard = Guard(args, kwargs, names)
-        conditions = " and ".join(dict.fromkeys([mode(names), *guard.conditions]))
-        lines = ["    def fits(args, kwargs):", "        try:", f"            return {conditions}"]
-        lines += ["        except (KeyError, IndexError, AttributeError):", "            return False"]
-        self.fits = names.function(lines, "fits")
+        self.call = names.function("call(args, kwargs)", guard.conditions, ["return None"])
         self.floats = {i: guard.leaves[i] for i in guard.floats}  # as they were at the first call
         self.paths = guard.paths
         self.moving: set[int] = set()  # the floats that were others since
@@ -222,8 +239,11 @@ class Kind:
         self.traces = 0
         self.stopped = False
         self.settled = False  # whether the last call ran as it is
-        self.changed = 0  # how often a trace changed what it reads
+        self.changed = 0  # runs in a row that changed what they read
         self.other: Steps | None = None  # a program that gave other bits
+
+    def fits(self, args: Any, kwargs: Any) -> bool:
+        return self.call(args, kwargs) is not MISFIT
 
     def serving(self, args: Any, kwargs: Any) -> Runner | None:
         """The program for a call, moved to the front."""
@@ -278,16 +298,16 @@ def as_types(result: Any, types: list[str]) -> Any:
     return rebuild([as_type(*pair) for pair in zip(returned, types, strict=True)]) if same else result
 
 
-def changed_by(steps: Steps, outside: Outside, before: list[bool]) -> str | None:
-    """Return the path of a value that the run changed, apart from modules' train mode, which a program sets too."""
+def changed_by(outside: Outside, before: list[bool], numbers: bool = True) -> tuple[str | None, list[tuple[Any, bool]]]:
+    """Return the path of a value that a run changed, and the modules whose train mode it set, as a program does too."""
     now = [module.training for module in outside.modules]
-    steps.modes = [(m, is_on) for m, is_on, was in zip(outside.modules, now, before, strict=True) if is_on is not was]
-    for module, is_on in steps.modes:
+    modes = [(m, is_on) for m, is_on, was in zip(outside.modules, now, before, strict=True) if is_on is not was]
+    for module, is_on in modes:
         module.training = not is_on
-    path = outside.first_changed()
-    for module, is_on in steps.modes:
+    path = outside.first_changed(numbers)
+    for module, is_on in modes:
         module.training = is_on
-    return path
+    return path, modes
 
 
 def is_recorded(args: Any, kwargs: Any) -> bool:

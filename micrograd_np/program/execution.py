@@ -11,25 +11,17 @@ from typing import Any
 import numpy as np
 
 from ..core.containers import flatten, has_values
-from ..core.context import CURRENT
 from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray, constant
 from ..core.versions import latest, memory_of, next_id
-from .arguments import Guard, met
-from .codegen import indented
-from .guards import Names, Outside, entries, unchanged
+from .guards import MISFIT, Guard, Names
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
+from .outside import Outside
 from .record import value_of
 from .simplify import root, simplified
-from .trace import TraceError
+from .trace import TraceError, memory_owner
 
-MISFIT = object()  # what a call gives that a program does not serve
 GIVEN = {"array": "array({})", "tensor": "constant(array({}))", "number": "array({})[()]", "float": "float({})"}
-
-
-def misfit(args: Any, kwargs: Any) -> Any:
-    """Answer a call for which no program is known: always a cache miss."""
-    return MISFIT
 
 
 class Left:
@@ -56,24 +48,21 @@ class Entry:
 
     def __init__(self, runner: Runner, args: Any, kwargs: Any, moving: Container[int]) -> None:
         program, self.types, self.calls = runner.simple, runner.types, count()
-        scope: dict[str, Any] = {"latest": latest, "next_id": next_id, "constant": constant, "array": np.asarray}
+        scope = {"latest": latest, "next_id": next_id, "constant": constant, "array": np.asarray, "Left": Left}
         scope |= {"free": [], "frames": runner.frame, "served": self.calls.__next__, "function": runner.function}
-        scope |= {"rebuild": program.rebuild, "owned": owned, "memory": memory_of, "Left": Left, "MISFIT": MISFIT}
-        self.names = Names(scope | {"context": CURRENT.get, "unchanged": unchanged, "entries": entries})
+        self.names = Names(**scope, rebuild=program.rebuild, owned=owned, memory=memory_of)
         guard = Guard(args, kwargs, self.names, met(program), moving)
         self.leaves, self.paths = guard.leaves, guard.paths
-        conditions = [mode(self.names), *guard.conditions, *self.conditions(program)]
-        conditions += runner.outside.conditions(self.names)
+        conditions = [*guard.conditions, *self.conditions(program), *(edge.text for edge in runner.outside.edges)]
+        self.names.scope |= runner.outside.names.scope
+        self.names.cells |= runner.outside.names.cells
         arrays = ", ".join(self.array(x) for x in runner.emitted.given)
-        look = ["try:", f"    fits = {' and '.join(dict.fromkeys(conditions))}"]
-        look += ["except (KeyError, IndexError, NameError, AttributeError, ValueError):", "    fits = False"]
-        look += ["if not fits:", "    return MISFIT", "if not n:", "    return None", "served()"]
-        take = ["try:", "    frame = free.pop()", "except IndexError:", "    frame = frames()"]
+        take = ["if not n:", "    return None", "served()", "try:", "    frame = free.pop()"]
+        take += ["except IndexError:", "    frame = frames()"]
         take += ["try:", "    if n != 1:", f"        n = frame[1](n, {arrays})", "        if n != 1:"]
         take += ["            return Left(n)", f"    ends = frame[0]({arrays})"]
         take += ["except Exception:", "    return function(*args, **kwargs)", "finally:", "    free.append(frame)"]
-        lines = ["    def call(args, kwargs, n=1):", *indented([*look, *take, *self.after(program)], 2)]
-        self.call = self.names.function(lines, "call")
+        self.call = self.names.function("call(args, kwargs, n=1)", conditions, [*take, *self.after(program)])
 
     def tensor(self, x: Value) -> str:
         return self.paths[x.of] if x.kind == ARGUMENT else self.names(x.of)
@@ -143,12 +132,6 @@ class Entry:
     def plain(self, x: Any) -> str:
         """Return the text of a result that is no Tensor: a copy of an array, anything else as it is."""
         return f"{self.names(x)}.copy()" if isinstance(x, np.ndarray) else self.names(x)
-
-
-def mode(names: Names) -> str:
-    """Return a condition: no trace or watcher is on, and recording is as it was."""
-    now = CURRENT.get()
-    return f"((now := context()) is {names(now)} or now.watch is None and now.recording is {now.recording})"
 
 
 def owned(array: Any) -> Any:
@@ -232,6 +215,12 @@ class Runner:
         left = {target.of: g is not None for target, g in self.simple.gradients if target.kind == TENSOR}
         reads = any(x.kind == GRADIENT for x in self.simple.inputs())
         return not reads and all(left.get(tensor, had) is had for tensor, had in self.traced.met.items())
+
+
+def met(program: Steps) -> frozenset[int]:
+    """The ids of what holds the memory that a program which writes met by itself: no argument may lie there."""
+    known = [x.of for x in program.inputs() if x.kind in (TENSOR, ARRAY)] if program.writes else []
+    return frozenset(id(memory_owner(x)) for x in known)
 
 
 def array_of(x: Value, leaves: Any) -> Any:

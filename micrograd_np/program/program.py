@@ -5,29 +5,115 @@ from __future__ import annotations
 import functools
 import itertools
 import linecache
+import reprlib
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core import errors
+from ..core.containers import has_values, walk_paths
 from ..core.context import CURRENT
 from ..core.errors import ArgumentTypeError
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
 from ..core.versions import latest, memory_of, next_id
 from ..expressions.layout import Listing
-from .arguments import Arguments, Guard
-from .execution import MISFIT, misfit, mode
-from .guards import Names
+from .guards import MISFIT, Guard, Names, misfit
 from .ir import ARGUMENT, GRADIENT, TENSOR, Step, Steps, Value
-from .record import record, wants_gradient
+from .record import by_path, named_arguments, parameters_of, record, wants_gradient
 from .simplify import simplified
 from .source import Source
 from .trace import TraceError
 
 number = itertools.count(1).__next__
+
+
+class Arguments:
+    """The arguments of a traced call; later ones are brought into their order.
+
+    Parameters
+    ----------
+    f : callable or None
+        What was traced: its parameters' names and defaults count.
+    args, kwargs
+        What it was called with.
+    """
+
+    def __init__(self, f: Callable[..., Any] | None, args: Any, kwargs: Any) -> None:
+        self.f = f
+        name = getattr(f, "__name__", "f")
+        self.name = name if name.isidentifier() else "f"
+        self.defaults = {p.name: p.default for p in parameters_of(f) if p.default is not p.empty}
+        given = named_arguments(f, args, kwargs)
+        found = [walked for name, tree in given.items() for walked in walk_paths(tree, name)]
+        leaves = [x for _, x, is_leaf in found if is_leaf]
+        self.paths = [path for path, _, is_leaf in found if is_leaf]
+        self.twins = twins(leaves)
+        self.wanted = [isinstance(x, Tensor) and x.requires_grad for x in leaves]
+        read = {path: Shaped.of(x) for path, x in zip(self.paths, leaves, strict=True) if has_values(x)}
+        self.traced = by_path(self.defaults | given) | read
+
+    def leaves(self, args: Any, kwargs: Any) -> list[Any]:
+        """The leaves of a call, in the order of the traced one's; refused where they do not fit."""
+        given = by_path(self.defaults | named_arguments(self.f, args, kwargs))
+        for path, then in self.traced.items():
+            if path not in given:
+                raise self.misfit(TypeError, f"with {path} = {described_value(then)}", f"without {path}")
+            if not serves(then, now := given[path]):
+                was, is_now = described_value(then), described_value(now)
+                another = "another " if was == is_now else ""
+                raise self.misfit(ValueError, f"with {path} = {was}", f"with {path} = {another}{is_now}")
+        for path in given.keys() - self.traced.keys():
+            raise self.misfit(TypeError, f"without {path}", f"with {path} = {described_value(given[path])}")
+        leaves = [given[path] for path in self.paths]
+        for i, (then, now) in enumerate(zip(self.twins, twins(leaves), strict=True)):
+            if now < then or leaves[i] is not leaves[then]:
+                first, words = self.paths[min(then, now)], ["one Tensor", "two"]
+                was, is_now = words if then < i else words[::-1]
+                raise self.misfit(ValueError, f"with {first} and {self.paths[i]} as {was}", f"with them as {is_now}")
+        return leaves
+
+    def misfit(self, kind: type[Exception], then: str, now: str) -> Exception:
+        return kind(
+            f"{self.name} was traced {then}, and its program was called {now}. A program computes for what it was "
+            f"traced with alone: trace again with these arguments, mg.trace({self.name})(...)."
+        )
+
+
+class Shaped(NamedTuple):
+    """The properties of an array that a guard compares; its values may differ."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+    @classmethod
+    def of(cls, x: Any) -> Shaped:
+        return cls(np.shape(x), x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype)
+
+    def __str__(self) -> str:
+        return f"{self.shape} {self.dtype}"
+
+
+def serves(then: Any, now: Any) -> bool:
+    """Return True if a program that was traced with one value serves another."""
+    if isinstance(then, Shaped):
+        return (has_values(now) or isinstance(now, int | float | complex)) and Shaped.of(now) == then
+    return now is then or (type(now) is type(then) and not has_values(now) and bool(now == then))
+
+
+def twins(leaves: list[Any]) -> list[int]:
+    """Return the first position of each leaf; a Tensor that wants a gradient is one input, even if given twice."""
+    wanted = [x if isinstance(x, Tensor) and x.requires_grad else object() for x in leaves]
+    return [next(j for j, y in enumerate(wanted) if y is x) for x in wanted]
+
+
+def described_value(x: Any) -> str:
+    """A part of an argument, as an error shows it."""
+    if isinstance(x, Shaped) or has_values(x):
+        return str(x if isinstance(x, Shaped) else Shaped.of(x))
+    return f"a {x.__name__}" if isinstance(x, type) else reprlib.repr(x)
 
 
 class Program:
@@ -82,11 +168,9 @@ class Program:
 
     def entry(self, args: Any, kwargs: Any, leaves: list[Any]) -> Callable[[Any, Any], Any]:
         """`call(args, kwargs)` for arguments like these, as text: it costs little more than the function itself."""
-        names = Names({"context": CURRENT.get, "array": np.asarray, "MISFIT": MISFIT, "next_id": next_id})
-        names.scope |= {"function": self.function, "memory": memory_of, "latest": latest}
+        names = Names(function=self.function, array=np.asarray, memory=memory_of, latest=latest, next_id=next_id)
         guard = Guard(args, kwargs, names)
         floats = [f"repr({guard.paths[i]}) == {repr(guard.leaves[i])!r}" for i in guard.floats]
-        conditions = " and ".join([mode(names), *guard.conditions, *floats])
         places = {id(x): path for x, path in zip(guard.leaves, guard.paths, strict=True)}
         paths = [places.get(id(x)) or names(x) for x in leaves]  # in the order of the traced call
         tensors = [isinstance(x, Tensor) for x in leaves]
@@ -97,17 +181,14 @@ class Program:
             return names(x.of) + {GRADIENT: "._grad", TENSOR: "._data"}.get(x.kind, "")
 
         given = ", ".join(map(array, self.inputs))
-        lines = ["    def call(args, kwargs):", "        try:", f"            fits = {conditions}"]
-        lines += ["        except (KeyError, IndexError, AttributeError):", "            fits = False"]
-        lines += ["        if not fits:", "            return MISFIT"]
-        lines += ["        try:", f"            return function({given})", "        finally:"]
-        lines += ["            latest.written = now = next_id()"] if self.simple.writes else ["            pass"]
+        body = ["try:", f"    return function({given})", "finally:", "    pass"]
+        body += ["    latest.written = now = next_id()"] if self.simple.writes else []
         for target, _ in self.simple.writes:
             if target.kind == TENSOR:
-                lines.append(f"            {names(memory_of(target.of))}.written = now")
+                body.append(f"    {names(memory_of(target.of))}.written = now")
             elif tensors[target.of]:
-                lines.append(f"            memory({paths[target.of]}).written = now")
-        return names.function(lines, "call")  # type: ignore[no-any-return]
+                body.append(f"    memory({paths[target.of]}).written = now")
+        return names.function("call(args, kwargs)", [*guard.conditions, *floats], body)  # type: ignore[no-any-return]
 
     def check_seen_by_nobody(self, leaves: list[Any]) -> None:
         """Refuse a call that should be traced, or recorded: what a program computes is on no tape."""

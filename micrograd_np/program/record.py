@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.containers import flatten, has_values
+from ..core.containers import flatten, has_values, walk_paths
 from ..core.context import Mode, tracing
+from ..core.errors import ArgumentTypeError
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, constant
-from .arguments import by_path, named_arguments
-from .guards import Outside
 from .ir import ARGUMENT, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
+from .outside import Outside
 from .scalars import Scalar
 from .trace import LASTING, Trace, TraceError, memory_owner, new
 
@@ -109,6 +109,32 @@ def record(
         spoiled=tracer.spoiled,
     )
     return result, steps
+
+
+def parameters_of(f: Any) -> Iterator[inspect.Parameter]:
+    """The parameters of a function that tells them."""
+    try:
+        yield from inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return
+
+
+def named_arguments(f: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    """Return each argument under its parameter's name, or its number."""
+    names = [p.name for p in parameters_of(f) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    names += [f"argument {i}" for i in range(len(names), len(args))]
+    given = dict(zip(names, args, strict=False))
+    for name in given.keys() & kwargs.keys():
+        raise ArgumentTypeError(
+            f"{getattr(f, '__name__', 'f')} was given {name} twice: by its place and by its name. Give it once."
+        )
+    return {**given, **kwargs}
+
+
+def by_path(named: dict[str, Any]) -> dict[str, Any]:
+    """Return the leaves of arguments and the types of the containers around them, by path."""
+    found = (walked for name, tree in named.items() for walked in walk_paths(tree, name))
+    return {path: x if is_leaf else type(x) for path, x, is_leaf in found}
 
 
 def name_arguments(f: Callable[..., Any], args: Any, kwargs: Any, values: dict[Any, Value]) -> None:

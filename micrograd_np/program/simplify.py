@@ -94,7 +94,7 @@ class Walk:
         to_nothing = step.op is TABLE["power"] and is_number(step.inputs[1], 0)
         if to_nothing:
             values = [np.ones(step.output.shape, step.output.dtype)]
-        if draws(step.op) or step.output.shape is None or any(x is None for x in values):
+        if step.output.shape is None or any(x is None for x in values):
             return None
         data = values[0] if to_nothing else np.asarray(step.op.kernel(*values, **step.params))
         if data.size > LISTED and not uniform(data):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from .ir import ARGUMENT, CONSTANT, Step, Steps, Update, Value
+from .simplify import draws
 
 LEAST = 4  # steps of an update that are worth a function
 
@@ -79,7 +80,8 @@ def separable(program: Steps) -> Iterator[Part]:
         inside: set[Value] = set()
         steps = []
         for step in reversed(program.steps):
-            if step.update == number and readers[step.output] <= inside and step.output not in ends:
+            own_step = step.update == number and not draws(step.op)  # a draw that moved would give other numbers
+            if own_step and readers[step.output] <= inside and step.output not in ends:
                 inside.add(step.output)
                 steps.append(step)
         steps.reverse()

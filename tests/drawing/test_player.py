@@ -24,7 +24,7 @@ def tables(page):
 
 
 def seen(page, node, part=""):
-    """Whether a box, or its gradient, is shown."""
+    """True if a box, or its gradient, is shown."""
     name = f"a_{node}_{part}" if part else node
     return page.evaluate(
         "id => { const style = getComputedStyle(document.getElementById(id));"

@@ -1,0 +1,533 @@
+"""Outside: what a compiled function can read besides its arguments.
+
+One walk starts from the function and goes along everything that its code can name. There is one reader for each kind of
+object. An edge that a reader finds (a variable, an attribute, an item) becomes one condition of the guard: the same
+object, or an equal number or word. A kind that has no reader may hide a state, so it is refused where code reads it.
+That is what keeps a program from giving other numbers than its function: nothing is trusted because it is unknown.
+
+Two things keep the walk short, and both must err on the side of looking too much. What no code names is not read: an
+edge waits in `later` until code that can run has its name in it, and as soon as code asks for names that it computes
+(`getattr`), all names count. And an object may be reached without its contents being read (`read=False`): a Tensor's
+array, or the list in which an optimiser holds its parameters.
+"""
+
+from __future__ import annotations
+
+import array
+import contextvars
+import functools
+import operator
+import random
+import sys
+import types
+import weakref
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterator
+from gc import get_referents
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core.tensor import Tensor
+from . import bytecode
+from .bytecode import HIDDEN, is_hidden, is_ours, is_users
+from .guards import ATOMS, Names, entries, is_atom
+from .trace import TraceError, memory_owner
+
+LARGE = 2**16  # bytes of an array that is compared before each call
+LONG = 1000  # entries of a collection that are
+MOST = 20_000  # objects
+# Types of C whose objects never change, or hold nothing that is computed with.
+STATELESS = {"_thread.lock", "_thread.RLock", "types.GenericAlias", "types.UnionType", "builtins.getset_descriptor"}
+STATELESS |= {"builtins.wrapper_descriptor", "builtins.method_descriptor", "builtins.member_descriptor"}
+STATELESS |= {"builtins.classmethod_descriptor", "builtins.object", "_collections._tuplegetter"}
+STATELESS |= {"collections._tuplegetter"}  # its name from Python 3.13 on
+STATELESS_MODULES = ("re", "typing", "numpy", "logging")
+MISSING = object()
+
+
+class TooMuch(Exception):  # noqa: N818
+    """Something is too large to be compared before each call: the function runs as it is."""
+
+
+class Edge(NamedTuple):
+    """A condition, and the path of what it is about."""
+
+    path: str
+    text: str
+    numbers: bool = False  # of an array: a traced run notices by itself that they are written to
+
+
+class Place(NamedTuple):
+    """A value, how it is reached, and whether code may read what is in it."""
+
+    path: str
+    value: Any
+    read: bool = True
+
+
+Found = Iterator[Edge | Place]
+
+
+class Outside:
+    """Everything that a function's code can reach besides its arguments.
+
+    Parameters
+    ----------
+    function : callable
+    leaves : sequence
+        The arguments; what is no array is walked through.
+    strict : bool
+        Whether what cannot be compared is refused: a printed program has no guard, and only its generators are looked
+        for.
+
+    Attributes
+    ----------
+    edges : list of Edge
+    names : Names
+        Of the objects in the edges.
+    generators : list of (path, generator)
+    owners : set of int
+        The ids of what holds the memory of arrays: any other array was made inside the function.
+    """
+
+    def __init__(self, function: Any, leaves: Any, strict: bool = True) -> None:
+        self.strict = strict
+        self.names = Names()
+        self.edges: list[Edge] = []
+        self.generators: list[tuple[str, Any]] = []
+        self.owners: set[int] = set()
+        self.tensors: list[tuple[str, Tensor]] = []
+        self.modules: list[Any] = []  # whose `training` the function may set
+        self.inner: set[int] = set()  # the ids of what objects of this package hold, such as an optimiser's state
+        self.named: set[str] = set()
+        self.by_name = False  # code asks for attributes whose names it computes
+        self.later: dict[str, list[Edge | Place]] = defaultdict(list)  # what is reached once code names it
+        self.hidden: dict[str, list[str]] = defaultdict(list)  # what is refused once code names it
+        self.seen: dict[tuple[int, bool], Any] = {}  # holds on to each object, so that its id stays its own
+        self.pending: deque[Place] = deque([Place(getattr(function, "__name__", "self"), function)])
+        self.pending += [Place(f"argument {i}", x) for i, x in enumerate(leaves) if not hasattr(x, "dtype")]
+        while self.pending:
+            place = self.pending.popleft()
+            if is_atom(place.value):
+                for base in type(place.value).__mro__ if place.read else ():
+                    self.refuse_names_of(full_name(base), place.path)
+                continue
+            key = id(place.value), place.read
+            if key not in self.seen and (id(place.value), True) not in self.seen:
+                self.seen[key] = place.value
+                self.add(*read_object(self, place))
+            if len(self.seen) > MOST:
+                self.refuse_size(f"more than {MOST} objects hang from {place.path.split('.')[0]}")
+                break
+
+    def add(self, *found: Edge | Place) -> None:
+        for x in found:
+            if isinstance(x, Edge):
+                self.edges.append(x)
+            else:
+                self.pending.append(x._replace(path=x.path[-200:]))
+
+    def when_named(self, name: str, *found: Edge | Place) -> None:
+        """Take these up once code that can run names them."""
+        if self.is_named(name):
+            self.add(*found)
+        else:
+            self.later[name] += found
+
+    def name(self, names: frozenset[str]) -> None:
+        """Code that can run has these names in it."""
+        new = set(names - self.named)
+        self.named |= new
+        for name in sorted(new & self.hidden.keys()):
+            self.refuse_state(*self.hidden[name])
+        if not self.by_name and not bytecode.BY_NAME.isdisjoint(new):
+            self.by_name = True
+            new |= self.later.keys()
+        for name in new & self.later.keys():
+            self.add(*self.later.pop(name))
+
+    def is_named(self, name: str) -> bool:
+        return self.by_name or name in self.named
+
+    def refuse(self, what: str) -> None:
+        if self.strict:
+            raise TraceError(
+                f"{what}, and a program cannot look at that before each call. Read it outside and give it as an "
+                "argument, or hold it in a Tensor."
+            )
+
+    def refuse_size(self, what: str) -> None:
+        if self.strict:
+            raise TooMuch(what)
+
+    def refuse_state(self, path: str, name: str) -> None:
+        """Refuse a library's thing that hides a state; it is named once, where its path ends in its name."""
+        same = path.split(".")[-1] == name.split(".")[-1]
+        self.refuse(f"{name if same else f'{path} is {name}, which'} has a state of its own")
+
+    def refuse_names_of(self, where: str, path: str) -> None:
+        """Refuse those names of a library's module or class that hide a state, once code names them."""
+        for name in sorted(HIDDEN.get(where, ()), key=lambda name: (name == path, name)):  # `time` names both
+            found = f"{path}.{name}", f"{where}.{name}"
+            if name in self.named:
+                self.refuse_state(*found)
+            elif not self.hidden[name]:
+                self.hidden[name] += found
+
+    def first_changed(self, numbers: bool = True) -> str | None:
+        """The path of something that is not what it was; the numbers in arrays may be left out."""
+        for edge in self.edges:
+            if edge.numbers and not numbers:
+                continue
+            try:
+                holds = eval(edge.text, self.names.scope)
+            except Exception:
+                holds = False
+            if not holds:
+                return edge.path
+        return None
+
+
+# Readers. Each yields the edges of one kind of object, and the places that they lead to.
+
+
+def read_object(walk: Outside, place: Place) -> Found:
+    """Yield the edges of an object: the contents of its C type, and its Python attributes."""
+    path, x, read = place
+    kind: Any = type(x)
+    base = next(base for base in kind.__mro__ if base in READERS or not is_pythons(base))
+    if isinstance(x, Tensor):
+        if not (id(x) in walk.inner and type(x) is Tensor and not x._requires_grad):  # where it is read, it is an input
+            yield Edge(path, f"{walk.names(x)}._requires_grad is {x._requires_grad}")
+        walk.owners.add(id(memory_owner(x)))
+        walk.tensors.append((path, x))
+        if is_ours(kind):
+            return
+    elif hasattr(kind, "_guarded"):  # ours, whose other attributes are no part of what it computes
+        yield from of_attributes(*kind._guarded)(walk, place)
+        return
+    elif is_generator(x):
+        walk.generators.append((path, x))
+        return
+    elif kind.__module__ == "logging" or is_atom(x):
+        return
+    elif base in READERS:
+        yield from READERS[base](walk, place)
+    elif read and (is_hidden(kind) or not is_stateless(base)):
+        what = f"is an iterator ({kind.__name__})" if hasattr(kind, "__next__") else f"is a {full_name(kind)}"
+        walk.refuse(f"{path} {what}, which has a state of its own")
+        return
+    if is_pythons(kind) and not isinstance(x, type | ModuleType):
+        yield from instance(walk, place)
+
+
+def edge_to(walk: Outside, path: str, now: str, value: Any, read: bool = True) -> tuple[Edge, Place]:
+    """What the expression `now` gives is what it was; and so is what that leads to."""
+    return Edge(path, walk.names.same(now, value)), Place(path, value, read)
+
+
+def item(walk: Outside, path: str, holder: Any, key: Any, value: Any, read: bool = True) -> tuple[Edge, Place]:
+    return edge_to(walk, path, f"{walk.names(holder)}[{walk.names.key(key)}]", value, read)
+
+
+def gives(walk: Outside, path: str, look: str, x: Any, then: Any) -> Edge:
+    """A look at an object, an expression of `{}`, gives what it gave."""
+    return Edge(path, f"{look.format(walk.names(x))} == {walk.names.key(then)}")
+
+
+def instance(walk: Outside, place: Place) -> Found:
+    """The `__dict__` and slots of an object, and its class, whose methods may run."""
+    path, x, _ = place
+    kind: Any = type(x)
+    users, name_of = is_users(kind), walk.names
+    if hasattr(kind, "named_modules"):
+        walk.modules.append(x)
+    open_to_others = not users and not is_ours(kind)  # a library's own code may read any of them
+    private = users and bytecode.is_read_by_name(kind)  # nothing reads an attribute that no code names
+    parts = getattr(x, "__dict__", None)
+    held = []
+    if isinstance(parts, dict) and parts is not x:
+        held = [(name, f"{name_of(parts)}[{name!r}]", value) for name, value in parts.items()]
+        if users:
+            yield Edge(
+                path,
+                f"{name_of(x)}.__dict__ is {name_of(parts)} and len({name_of(parts)}) == {len(parts)}"
+                f" and type({name_of(x)}) is {name_of(kind)}",
+            )
+        elif parts or open_to_others:
+            yield gives(walk, path, "len({})", parts, len(parts))
+    for name in bytecode.slots(kind) if users or open_to_others else ():
+        if hasattr(x, name):
+            held.append((name, f"{name_of(x)}.{name}", getattr(x, name)))
+        else:
+            yield Edge(path, f"not hasattr({name_of(x)}, {name!r})")
+    for name, now, value in held:
+        if name in getattr(kind, "_unguarded", ()):  # ours, and made of the others
+            continue
+        if is_ours(kind):
+            walk.inner.add(id(value))
+        if private and not walk.is_named(name):
+            walk.when_named(name, *edge_to(walk, f"{path}.{name}", now, value))
+        else:
+            yield from attribute(walk, f"{path}.{name}", now, value, place.read and open_to_others)
+    yield Place(path, kind, read=False)
+    for name in (*bytecode.OF_CLASSES, *bytecode.class_methods(kind)):
+        walk.when_named(name, Place(path, kind))
+
+
+def attribute(walk: Outside, path: str, now: str, value: Any, read: bool) -> Found:
+    """An attribute: what is in its value counts where code names the attribute."""
+    name = path.rpartition(".")[2]
+    read = read or walk.is_named(name)
+    yield from edge_to(walk, path, now, value, read)
+    if not read and not is_atom(value):
+        walk.when_named(name, Place(path, value))
+
+
+def of_array(walk: Outside, place: Place) -> Found:
+    path, x, read = place
+    walk.owners.add(id(memory_owner(x)))
+    if not read:  # nobody reads its numbers but the program, at each call
+        return
+    if x.dtype == object:
+        yield from of_list(walk, Place(path, x))
+    elif x.nbytes > LARGE and (x.flags.writeable or x.base is not None):
+        walk.refuse_size(f"{path} {x.shape} {x.dtype} is an array of more than {LARGE // 1024} kB")
+    else:
+        yield gives(walk, path, "{}.shape", x, x.shape)
+        yield gives(walk, path, "{}.tobytes()", x, x.tobytes())._replace(numbers=True)
+
+
+def of_bytes(walk: Outside, place: Place) -> Found:
+    path, x, read = place
+    if read:
+        if len(x) > LARGE:
+            walk.refuse_size(f"{path} is longer than {LARGE} bytes")
+        yield gives(walk, path, "bytes({})", x, bytes(x))
+
+
+def of_long(walk: Outside, place: Place) -> Found:
+    """A collection that is too long to be looked at: read, it is refused; else its length has to stay."""
+    if place.read:
+        walk.refuse_size(f"{place.path} has {len(place.value)} entries, more than {LONG}")
+    yield gives(walk, place.path, "len({})", place.value, len(place.value))
+
+
+def of_list(walk: Outside, place: Place) -> Found:
+    """A list, tuple, set, deque or array of objects."""
+    path, x, read = place
+    if len(x) > LONG:
+        yield from of_long(walk, place)
+        return
+    held = entries(x)
+    if id(x) in walk.inner:
+        walk.inner.update(map(id, held))
+    if isinstance(x, list) and (len(held) < 8 or not all(map(is_atom, held))):
+        yield gives(walk, path, "len({})", x, len(x))
+        for i, value in enumerate(held):
+            yield from item(walk, f"{path}[{i}]", x, i, value, read)
+        return
+    if read and type(x) not in (tuple, frozenset):
+        yield Edge(path, f"unchanged(tuple(entries({walk.names(x)})), {walk.names(tuple(held))})")
+    yield from (Place(f"{path}[{i}]", value, read) for i, value in enumerate(held))
+
+
+def of_dict(walk: Outside, place: Place) -> Found:
+    path, x, read = place
+    if isinstance(x, defaultdict):
+        yield from of_attributes("default_factory")(walk, place)
+    if len(x) > LONG:
+        yield from of_long(walk, place)
+        return
+    inner = id(x) in walk.inner or is_ours(type(x))
+    if inner:
+        walk.inner.update(map(id, x.values()))
+    if not x or inner:  # ours is never reordered, and each of its keys has an edge
+        yield gives(walk, path, "len({})", x, len(x))
+    elif all(map(is_atom, x)):
+        yield gives(walk, path, "[*{}]", x, list(x))
+    else:
+        yield Edge(path, f"unchanged((*{walk.names(x)},), {walk.names(tuple(x))})")
+        yield from (Place(path, key, read) for key in x)
+    for key, value in list(x.items()):
+        yield from item(walk, f"{path}[{key!r}]", x, key, value, read)
+
+
+def of_function(walk: Outside, place: Place) -> Found:
+    path, f, _ = place
+    if is_users(f):
+        walk.name(bytecode.names_in(f.__code__))
+        # Editors put new code into an old function.
+        parts = [part for part in ("__code__", "__defaults__", "__kwdefaults__") if getattr(f, part) is not None]
+        yield from of_attributes(*parts)(walk, place)
+        for name in bytecode.global_names(f):
+            if name in f.__globals__:
+                yield from item(walk, name, f.__globals__, name, f.__globals__[name])
+            elif name in HIDDEN["builtins"]:
+                walk.refuse(f"{place.path} calls {name}()")
+            else:  # Python's own, until a variable hides it
+                yield Edge(name, f"{name!r} not in {walk.names(f.__globals__)}")
+        for name, module in bytecode.imported(f):
+            yield from item(walk, name, sys.modules, name, module)
+    elif is_hidden(f):
+        walk.refuse_state(path, f"{f.__module__}.{f.__name__}")
+    for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
+        try:
+            value = cell.cell_contents
+        except ValueError:  # a variable that has no value yet
+            continue
+        yield from edge_to(walk, name, walk.names.cell(cell), value)
+    if vars(f):
+        yield gives(walk, path, "len({})", vars(f), len(vars(f)))
+        for name, value in list(vars(f).items()):
+            now = f"{walk.names(vars(f))}[{name!r}]"
+            yield from attribute(walk, f"{path}.{name}", now, value, name == "__wrapped__")
+
+
+def of_module(walk: Outside, place: Place) -> Found:
+    """The variables of a module that code names; of a library's, only whether they are known to hide a state."""
+    path, module, _ = place
+    users = is_users(module)
+    if not users:
+        walk.refuse_names_of(module.__name__, path)
+    for name, value in list(vars(module).items()):
+        if users:
+            walk.when_named(name, *item(walk, f"{path}.{name}", vars(module), name, value))
+        elif isinstance(value, ModuleType | type) and not HIDDEN.keys().isdisjoint(
+            (getattr(value, "__name__", ""), full_name(value))
+        ):
+            walk.when_named(name, Place(f"{path}.{name}", value))
+    return iter(())
+
+
+def of_class(walk: Outside, place: Place) -> Found:
+    """The entries of a user's class that code names, or that Python or a library calls.
+
+    One that is reached by an object alone makes no others.
+    """
+    path, kind, read = place
+    if not is_users(kind):
+        if is_hidden(kind):
+            walk.refuse_state(path, full_name(kind))
+        walk.refuse_names_of(full_name(kind), path)
+        return
+    own = f"{walk.names(kind)}.__dict__"
+    yield Edge(kind.__name__, f"len({own}) == {len(vars(kind))}")
+    others = [base for base in kind.__mro__ if base is not object and not is_users(base)]
+    for name, value in list(vars(kind).items()):
+        key = f"{kind.__name__}.{name}"
+        found = Edge(key, f"{own}[{name!r}] is {walk.names(value)}"), Place(key, value)
+        if not read and name in bytecode.MAKERS:
+            continue
+        called = name[:2] == "__" or any(hasattr(base, name) for base in others)
+        if called and isinstance(value, FunctionType | property | staticmethod | classmethod):
+            yield from found
+        else:
+            walk.when_named(name, *found)
+    yield from (Place(path, base, read) for base in (*kind.__bases__, type(kind)))
+
+
+Reader = Callable[[Outside, Place], Found]
+
+
+def of_attributes(*names: str) -> Reader:
+    """A reader of some of an object's attributes, which may be set anew."""
+
+    def reader(walk: Outside, place: Place) -> Found:
+        path, x, _ = place
+        for name in names:
+            yield from edge_to(walk, f"{path}.{name}", f"{walk.names(x)}.{name}", getattr(x, name))
+
+    return reader
+
+
+def of_parts(*names: str) -> Reader:
+    """A reader of what an object cannot exchange: those of its attributes."""
+    return lambda walk, place: (Place(place.path, getattr(place.value, name)) for name in names)
+
+
+def of_answer(look: str, ask: Callable[[Any], Any]) -> Reader:
+    """A reader of an object that answers one question; the text asks it anew."""
+    return lambda walk, place: iter(edge_to(walk, place.path, look.format(walk.names(place.value)), ask(place.value)))
+
+
+def of_builtin(walk: Outside, place: Place) -> Found:
+    """`config.get`: a function of C, bound to what it reads."""
+    f = place.value
+    if is_hidden(f):
+        walk.refuse_state(place.path, f"{f.__module__}.{f.__name__}")
+    bound = getattr(f, "__self__", None)
+    if bound is not None and not isinstance(bound, ModuleType | type):
+        yield Place(place.path, bound)
+
+
+def of_getter(walk: Outside, place: Place) -> Found:
+    """`operator.attrgetter("a.b")` and its like name attributes."""
+    parts = place.value.__reduce__()[1]
+    walk.name(frozenset(part for x in parts if isinstance(x, str) for part in x.split(".")))
+    yield from (Place(place.path, x) for x in parts)
+
+
+def of_cache(walk: Outside, place: Place) -> Found:
+    """`functools.lru_cache`: what it has kept is what eager would be given; emptied, it computes anew."""
+    x = place.value
+    yield gives(walk, place.path, "tuple({}.cache_info())[1::2]", x, tuple(x.cache_info())[1::2])
+    yield Place(place.path, x.__wrapped__)
+
+
+def of_referents(walk: Outside, place: Place) -> Found:
+    yield from (Place(place.path, x, place.read) for x in get_referents(place.value))
+
+
+READERS: dict[Any, Reader] = {
+    np.ndarray: of_array,
+    **dict.fromkeys((bytearray, array.array, memoryview), of_bytes),
+    **dict.fromkeys((list, tuple, set, frozenset, deque), of_list),
+    **dict.fromkeys((dict, OrderedDict, defaultdict), of_dict),
+    FunctionType: of_function,
+    ModuleType: of_module,
+    type: of_class,
+    types.MethodType: of_parts("__self__", "__func__"),
+    functools.partial: of_parts("func", "args", "keywords"),
+    property: of_parts("fget", "fset", "fdel"),
+    **dict.fromkeys((staticmethod, classmethod), of_parts("__func__")),
+    **dict.fromkeys((types.BuiltinFunctionType, types.MethodWrapperType), of_builtin),
+    **dict.fromkeys((operator.attrgetter, operator.methodcaller), of_getter),
+    **dict.fromkeys((types.MappingProxyType, type({}.keys()), type({}.values()), type({}.items())), of_referents),
+    operator.itemgetter: of_referents,
+    contextvars.ContextVar: of_answer("{}.get(None)", lambda x: x.get(None)),
+    weakref.ref: of_answer("{}()", lambda x: x()),
+    type(functools.lru_cache(len)): of_cache,
+    types.SimpleNamespace: instance,
+}
+
+
+def is_pythons(kind: type) -> bool:
+    """Return True if a class was made by a `class` statement, so that attributes are all its objects hold.
+
+    A class of C may be made at run time too; its objects are larger than their attributes need.
+    """
+    if kind is object or not kind.__flags__ & (1 << 9) or kind.__flags__ & (1 << 8):
+        return False
+    base: Any = kind.__base__
+    slots = kind.__dict__.get("__slots__", ())
+    room = 8 * (1 if isinstance(slots, str) else len(slots)) + 16
+    return bool(kind.__basicsize__ <= base.__basicsize__ + room)
+
+
+def is_stateless(kind: type) -> bool:
+    """Return True if the contents of a C type never change, or never affect a result."""
+    if kind in ATOMS or f"{kind.__module__}.{kind.__qualname__}" in STATELESS:
+        return True
+    return kind.__module__.split(".")[0] in STATELESS_MODULES and not hasattr(kind, "__next__")
+
+
+def full_name(kind: Any) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}" if isinstance(kind, type) else str(kind.__name__)
+
+
+def is_generator(x: Any) -> bool:
+    python = isinstance(x, random.Random) and not isinstance(x, random.SystemRandom)
+    return python or isinstance(x, np.random.Generator | np.random.RandomState)
