@@ -4,249 +4,97 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Hashable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from ..expressions.phrases import Phrase
-from .graph import LONGEST, runs
-from .scene import UNNAMED, Edge, Node, Scene, Scope, common, entitle, phrase_of, tagging
+from .graph import Graph, Scope, common
 
-
-def rename(scene: Scene, owner: dict[str, str], single: Container[str]) -> None:
-    """Write the formulas of the operations again, in a scene whose boxes are not joined yet.
-
-    `owner` maps each operation to its box. `single` has the folds of which only the last value goes on, to operations
-    that are shown: that value has its box's name.
-    """
-    tags = tagging({node.title for node in scene.nodes if node.name or not node.op})
-    arriving = scene.arriving()
-    joined = {box for id, box in owner.items() if id != box}  # boxes that stand for more than one operation
-    words = {node.id: node.phrase for node in scene.nodes if not node.op}
-    for node in scene.nodes:
-        if not node.op:
-            continue
-        for edge in arriving.get(node.id, ()):
-            edge.word = words[edge.tail]
-            if edge.position >= 0:  # else it is of an op without a box
-                node.words[edge.position] = edge.word
-        alone = node.id == owner[node.id]
-        if alone:
-            entitle(node, phrase_of(node), tags, needed=node.id in single)
-        words[node.id] = node.phrase if alone and (node.id not in joined or node.id in single) else own_phrase(node)
-
-
-def own_phrase(node: Node) -> Phrase:
-    return Phrase(node.name) if node.name else UNNAMED
-
-
-def see_through(scene: Scene) -> Scene:
-    """Return the scene without aliases: their arrows start at the original value, which takes a name from them."""
-    by_id = {node.id: node for node in scene.nodes}
-    alias = {edge.head: edge.tail for edge in scene.edges if by_id[edge.head].op == "alias"}
-    alias = {id: tail for id, tail in alias.items() if by_id[id].kind != "output"}
-    if not alias:
-        return scene
-    for id, tail in alias.items():  # in the order of computation: an alias of an alias then leads to the value itself
-        alias[id] = alias.get(tail, tail)
-        value = by_id[alias[id]]
-        value.name = value.name or by_id[id].name
-    scene.nodes = [node for node in scene.nodes if node.id not in alias]
-    scene.edges = [edge for edge in scene.edges if edge.head not in alias]
-    for edge in scene.edges:
-        edge.tail = alias.get(edge.tail, edge.tail)
-    operations = {node.id: node.id for node in scene.nodes if node.op}
-    rename(scene, operations, ())
-    return scene
-
-
-CROWD = 3  # if more arrows than this leave one box for folds, only the first is drawn
+READABLE = 40  # boxes; in a larger picture, loops and modules that run again are drawn once
+NUMBERED = 120  # boxes; a larger picture has no numbers, so modules and scopes are boxes
+LIMIT = 300
 LISTED = 12  # operations that are shown at either end of an open fold, or one whole turn of its loop if that is longer
 MOST = 60
-GIVEN = 4  # values leaving a fold that its box shows
-LEAVES = ("constant", "frozen", "leaf")
+LONGEST = 256  # operations in the body of a loop
+LEAST = 4  # boxes behind the first turn: fewer are not worth a fold
+AGAIN = re.compile(r", (?:run|step) (?!1$)\d+$")  # the calls of a module after the first one
 
 
-@dataclass
+@dataclass(slots=True)
 class Item:
-    """A future box: one operation, or several folded ones."""
+    """A future box: one operation, or several that follow each other. `start` and `stop` count operations."""
 
-    key: Hashable
+    key: Hashable  # equal for items that look alike
     words: str
-    nodes: list[Node]
+    start: int
+    stop: int
     scope: Scope
     group: str = ""  # the module or scope, if the item is the whole of one
     turn: int = 0  # operations in one turn of its loop
 
     @property
     def size(self) -> int:
-        """Return the number of operations in the item, with those that have no box of their own."""
-        return len(self.nodes) + sum(len(node.hidden) for node in self.nodes)
+        return self.stop - self.start
 
 
-def owners(items: list[Item]) -> dict[str, str]:
-    """Return, for each operation, the id of the box in which it is drawn."""
-    return {node.id: item.nodes[-1].id for item in items for node in item.nodes}
-
-
-def leaves(scene: Scene, owner: dict[str, str]) -> list[Node]:
-    """Return the leaves that are drawn. A leaf that only one fold uses is not."""
-    folds = {box for box, count in Counter(owner.values()).items() if count > 1}
-    users: dict[str, set[str]] = {}
-    for edge in scene.edges:
-        users.setdefault(edge.tail, set()).add(owner[edge.head])
-    return [
-        node
-        for node in scene.nodes
-        if node.kind in LEAVES and not (not node.kept and len(users.get(node.id, ())) == 1 and users[node.id] <= folds)
-    ]
-
-
-def redraw(scene: Scene, items: list[Item]) -> Scene:
-    """Return the scene of the items: a folded box replaces its nodes, and arrows between the same boxes become one."""
-    owner = owners(items)
-    kept = leaves(scene, owner)
-    folds = {item.nodes[-1].id: item for item in items if item.size > 1}
-    if not folds:
-        return replace(scene, nodes=list(map(replace, scene.nodes)), edges=list(map(replace, scene.edges)))
-    drawn = owner | {node.id: node.id for node in kept}
-    going = [edge for edge in scene.edges if edge.tail in owner and owner[edge.tail] != owner[edge.head]]
-    leaving = {edge.tail for edge in going}
-    single = {box for box, item in folds.items() if leaving & {node.id for node in item.nodes} <= {box}}
-    rename(scene, owner, single & {edge.tail for edge in going if owner[edge.head] not in folds})
-    nodes = []
-    for node in scene.nodes:
-        if item := folds.get(node.id):
-            nodes.append(fold_box(item, leaving))
-        elif drawn.get(node.id) == node.id:
-            nodes.append(replace(node))
-    edges: dict[Hashable, Edge] = {}
-    for edge in scene.edges:
-        tail, head = drawn.get(edge.tail), drawn[edge.head]
-        if tail and tail != head and edge.tail != edge.head:
-            new = replace(edge, tail=tail, head=head, argument="" if head in folds else edge.argument)
-            first = edges.setdefault((tail, head) if head in folds else (tail, head, edge.position), new)
-            first.flows |= edge.flows
-    thin(nodes, list(edges.values()))
-    swallowed = len([node for node in scene.nodes if node.kind in LEAVES]) - len(kept) + scene.hidden_leaves
-    return replace(scene, nodes=nodes, edges=list(edges.values()), folded=fold_lines(items, swallowed))
-
-
-def open_fold(scene: Scene, items: list[Item], closed: Item) -> Scene:
-    """Return the scene in which one fold is open: its operations stand in a frame, of many those at both ends."""
-    listed = min(max(LISTED, closed.turn), MOST)
-    frame = (*closed.scope, closed.group or closed.words)
-    depth = len(closed.scope) + bool(closed.group)  # of a group, the operations have its frame already
-    inner = [single_item(node, (*frame, *node.scope[depth:])) for node in closed.nodes]
-    if len(inner) > 2 * listed:
-        inner = [*inner[:listed], between_ends(inner[listed:-listed]), *inner[-listed:]]
-    inner = [between_ends([item]) if item.size > 1 else item for item in inner]
-    place = items.index(closed)
-    opened = redraw(scene, [*items[:place], *inner, *items[place + 1 :]])
-    scopes = {item.nodes[-1].id: item.scope for item in inner}
-    nodes = [replace(node, scope=scopes.get(node.id, node.scope)) for node in opened.nodes]
-    return replace(opened, nodes=nodes, frame=frame)
-
-
-def thin(nodes: list[Node], edges: list[Edge]) -> None:
-    """Draw one arrow instead of many: from a leaf to many folds (a weight used at every turn), or between two boxes."""
-    by_id = {node.id: node for node in nodes}
-    crowds: dict[Hashable, list[Edge]] = {}
-    for edge in edges:
-        tail, head = by_id[edge.tail], by_id[edge.head]
-        if tail.kind in LEAVES and head.kind == "fold":
-            crowds.setdefault(tail.id, []).append(edge)
-        elif tail.kind == "fold":
-            crowds.setdefault((tail.id, head.id), []).append(edge)
-    for first, *others in crowds.values():
-        if len(others) >= CROWD:
-            for edge in others:
-                edge.drawn = False
-            if by_id[first.tail].kind == "fold":
-                first.others = len(others)
-            else:
-                by_id[first.tail].more = f"goes into {len(others)} more folded boxes"
-
-
-def fold_box(item: Item, leaving: set[str]) -> Node:
-    """Return the box of a folded item, with the one value that leaves it, or the first four that leave a group."""
-    last = item.nodes[-1]
-    words = item.group or item.words
-    gives = [replace(node) for node in item.nodes if node.id in leaving or node is last]
-    if len(gives) == 1:
-        box = replace(last, kind="fold", text=words, op="", scope=item.scope, hidden=[])
-    else:
-        given = gives[:GIVEN] if item.group else []
-        box = Node(last.id, "fold", None, None, text=words, scope=item.scope, gives=given)
-    box.members = [x for node in item.nodes for x in (*node.hidden, node.source)]
-    return box
-
-
-def fold_lines(items: list[Item], swallowed: int) -> list[str]:
-    """Describe what was folded, one line for each fold, and how many leaves are not drawn."""
-    folded = [item for item in items if item.size > 1]
-    groups = [item for item in folded if item.group]
-    lines = []
-    if len(groups) > 3:
-        inside = sum(item.size for item in groups)
-        lines.append(f"{inside:,} operations in {len(groups)} boxes, each a module's or a scope's")
-        folded = [item for item in folded if not item.group]
-    lines += [f"{item.size:,} operations in one box: {item.group or item.words}" for item in folded]
-    if swallowed:
-        lines.append(f"{swallowed:,} {'leaf' if swallowed == 1 else 'leaves'} that only folded operations use")
-    return lines
-
-
-READABLE = 40  # boxes; in a larger picture, loops and modules that run again are drawn once
-NUMBERED = 120  # boxes; a larger picture has no numbers, so modules and scopes are boxes
-LIMIT = 300
-OPENED = 40  # folds of a picture that a page can open
-AGAIN = re.compile(r", (?:run|step) (?!1$)\d+$")  # the calls of a module after the first one
-LEAST = 4  # boxes behind the first turn: fewer are not worth a fold
-
-
-def fold(scene: Scene, limit: int | None = None, groups: Iterable[str] = (), opening: bool = False) -> Scene:
-    """Return a scene of about `limit` boxes at most, with each of the named groups as one box.
-
-    With `opening`, it has a scene for each fold in which that one is open.
-    """
-    items = [single_item(node, () if node.kept else node.scope) for node in scene.nodes if node.kind not in LEAVES]
+def fold(graph: Graph, limit: int | None = None, groups: Iterable[str] = ()) -> list[Item]:
+    """Return items for about `limit` boxes at most, with each of the named groups as one item."""
+    items = [single_item(graph, i) for i in range(len(graph.ops))]
     for group in groups:
         items = gather(items, partial(depth, chosen=partial(is_called, group=group)))
-    if boxes(scene, items) > (limit or READABLE):
+    if boxes(graph, items) > (limit or READABLE):
         items = gather(items, partial(depth, chosen=AGAIN.search))
-        items = fold_loops(scene, items, limit or READABLE, scoped=False)
+        items = fold_loops(graph, items, limit or READABLE, scoped=False)
     for level in range(max((len(item.scope) for item in items), default=0), 0, -1):
-        if boxes(scene, items) > (limit or NUMBERED):
+        if boxes(graph, items) > (limit or NUMBERED):
             items = gather(items, partial(reaches, level=level))
-    items = fold_middle(scene, fold_loops(scene, items, limit or NUMBERED, scoped=True), limit or LIMIT)
-    folds = [item for item in items if len(item.nodes) > 1][: OPENED if opening else 0]
-    opened = {item.nodes[-1].id: open_fold(scene, items, item) for item in folds}
-    return replace(redraw(scene, items), opened=opened)
+    return fold_middle(graph, fold_loops(graph, items, limit or NUMBERED, scoped=True), limit or LIMIT)
 
 
-def single_item(node: Node, scope: Scope) -> Item:
-    """Return the item of one operation."""
-    return Item(likeness(node), sign(node.source), [node], scope)
+def single_item(graph: Graph, i: int) -> Item:
+    """Return the item of one operation. One that is never folded is like no other; others are by op and source line."""
+    place = graph.ops[i]
+    x, scope = graph.values[place], () if place in graph.kept else graph.scopes[place]
+    code, instruction = x._created_at or (None, 0)
+    alike = place if is_alone(graph, place) else (id(x.op), id(code), instruction)
+    return Item(alike, sign(x), i, i + 1, scope)
 
 
-def is_alone(node: Node) -> bool:
+def is_alone(graph: Graph, place: int) -> bool:
     """Return whether a box is never folded: an output, or a value that an explanation is about."""
-    return node.kept or node.kind == "output"
+    return place in graph.kept or graph.kinds[place] == "output"
 
 
-def likeness(node: Node) -> Hashable:
-    """Return a key that similar operations share: op and source line. A box that is never folded has its own."""
-    made_at = getattr(node.source, "_created_at", None) or getattr(node.source, "where", None)  # of a Tensor; of a step
-    return node.id if is_alone(node) else (node.op, made_at)
+def open_item(graph: Graph, items: list[Item], closed: Item) -> list[Item]:
+    """Return the items in which one fold is open: its operations stand in a frame, of many those at both ends."""
+    listed = min(max(LISTED, closed.turn), MOST)
+    frame = frame_of(closed)
+    depth = len(closed.scope) + bool(closed.group)  # of a group, the operations have its frame already
+    start, stop = closed.start, closed.stop
+    long = closed.size > 2 * listed
+    ends = [*range(start, start + listed), *range(stop - listed, stop)] if long else range(start, stop)
+    inner = [single_item(graph, i) for i in ends]
+    for item in inner:
+        item.scope = (*frame, *item.scope[depth:])
+    if long:
+        middle = range(start + listed, stop - listed)
+        scope = common({(*frame, *graph.scopes[graph.ops[i]][depth:]) for i in middle})
+        inner.insert(listed, between_ends(graph, middle.start, middle.stop, scope))
+    place = items.index(closed)
+    return [*items[:place], *inner, *items[place + 1 :]]
 
 
-def sign(made: Any) -> str:
-    return str(made.op.sign or made.op.name.lstrip("_"))
+def frame_of(item: Item) -> Scope:
+    """Return the scope that stands for a fold when it is open."""
+    return (*item.scope, item.group or item.words)
+
+
+def sign(x: Any) -> str:
+    return str(x.op.sign or x.op.name.lstrip("_"))
 
 
 def depth(scope: Scope, chosen: Callable[[str], Any]) -> int:
@@ -261,14 +109,14 @@ def reaches(scope: Scope, level: int) -> int:
 
 def gather(items: list[Item], depth_of: Callable[[Scope], int]) -> list[Item]:
     """Join the operations of a group that follow each other into one item."""
+    groups = {scope: scope[: depth_of(scope)] for scope in {item.scope for item in items}}
     gathered: list[Item] = []
-    for group, run in groupby(items, key=lambda item: item.scope[: depth_of(item.scope)]):
+    for group, run in groupby(items, key=lambda item: groups[item.scope]):
         inside = list(run)
         if group and len(inside) > 1:
-            nodes = [node for item in inside for node in item.nodes]
             kind = AGAIN.sub("", group[-1]).split(": ")[-1]
             alike = ("group", kind, *(item.key for item in inside))
-            gathered.append(Item(alike, kind, nodes, group[:-1], group[-1]))
+            gathered.append(Item(alike, kind, inside[0].start, inside[-1].stop, group[:-1], group[-1]))
         else:
             gathered += inside
     return gathered
@@ -279,9 +127,9 @@ def is_called(label: str, group: str) -> bool:
     return label == group or label.startswith(f"{group}: ")
 
 
-def fold_loops(scene: Scene, items: list[Item], limit: int, scoped: bool) -> list[Item]:
+def fold_loops(graph: Graph, items: list[Item], limit: int, scoped: bool) -> list[Item]:
     """Fold loops, the shortest body first, until the boxes are few enough; across scopes only if `scoped`."""
-    while boxes(scene, items) > limit:
+    while boxes(graph, items) > limit:
         shorter = fold_repeats(items, scoped)
         if len(shorter) == len(items):
             break
@@ -300,6 +148,14 @@ def fold_repeats(items: list[Item], scoped: bool) -> list[Item]:
     return items
 
 
+def runs(keys: Any, period: int, least: int) -> list[tuple[int, int]]:
+    """Return the ranges, not shorter than `least`, in which each entry equals the one a period later."""
+    change = np.diff(np.concatenate([[False], keys[period:] == keys[:-period], [False]]).astype(np.int8))
+    starts, stops = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+    long = stops - starts >= least
+    return list(zip(starts[long].tolist(), stops[long].tolist(), strict=True))
+
+
 def fold_runs(items: list[Item], period: int, runs: Iterable[tuple[int, int]]) -> list[Item]:
     folded: list[Item] = []
     done = 0
@@ -315,36 +171,55 @@ def merged(middle: list[Item], body: list[Item]) -> Item:
     times = round(sum(item.size for item in middle) / sum(item.size for item in body))
     runs = [(word, len(list(run))) for word, run in groupby(item.words for item in body)]
     words = ", ".join(f"{count} × {word}" if count > 2 else ", ".join([word] * count) for word, count in runs)
-    nodes = [node for item in middle for node in item.nodes]
     return Item(
         (times, *(item.key for item in body)),
         f"{times:,} × ({words})" if len(body) > 1 else f"{times:,} × {words}",
-        nodes,
-        common([item.scope for item in middle]),
-        turn=sum(len(item.nodes) for item in body),
+        middle[0].start,
+        middle[-1].stop,
+        common({item.scope for item in middle}),
+        turn=sum(item.size for item in body),
     )
 
 
-def fold_middle(scene: Scene, items: list[Item], limit: int) -> list[Item]:
+def fold_middle(graph: Graph, items: list[Item], limit: int) -> list[Item]:
     """Fold the middle of a graph without loops; its beginning and its end stay as far as there is room."""
     shorter, kept = items, limit
-    while kept > 2 and boxes(scene, shorter) > limit:
+    while kept > 2 and boxes(graph, shorter) > limit:
         kept = kept * 3 // 4
+        if kept > len(items):
+            continue
         head, middle, tail = items[: kept // 2], items[kept // 2 : -kept // 2], items[-kept // 2 :]
         shorter = head
-        for alone, run in groupby(middle, key=lambda item: any(map(is_alone, item.nodes))):
+        for alone, run in groupby(middle, key=lambda item: item.size == 1 and is_alone(graph, graph.ops[item.start])):
             inner = list(run)
-            shorter = [*shorter, *(inner if alone else [between_ends(inner)])]
+            scope = common({item.scope for item in inner})
+            shorter = [*shorter, *(inner if alone else [between_ends(graph, inner[0].start, inner[-1].stop, scope)])]
         shorter = [*shorter, *tail]
     return shorter
 
 
-def between_ends(middle: list[Item]) -> Item:
-    nodes = [node for item in middle for node in item.nodes]
-    counts = Counter(sign(x) for node in nodes for x in (*node.hidden, node.source))
+def between_ends(graph: Graph, start: int, stop: int, scope: Scope) -> Item:
+    counts = Counter(sign(graph.values[place]) for place in graph.ops[start:stop])
     words = ", ".join(f"{count:,} × {op}" for op, count in counts.most_common())
-    return Item("middle", words, nodes, common([item.scope for item in middle]))
+    return Item("middle", words, start, stop, scope)
 
 
-def boxes(scene: Scene, items: list[Item]) -> int:
-    return len(items) + len(leaves(scene, owners(items)))
+def boxes(graph: Graph, items: list[Item]) -> int:
+    return len(items) + int((owners(graph, items)[~graph.made] >= 0).sum())
+
+
+def owners(graph: Graph, items: list[Item]) -> Any:
+    """Return, for each value, the place of the last value in its box; -1 for a leaf that only one fold uses.
+
+    Such a leaf is not drawn.
+    """
+    owner = np.arange(len(graph.values))
+    sizes = np.array([item.size for item in items], np.int64)
+    lasts = graph.ops[np.cumsum(sizes) - 1]
+    owner[graph.ops] = np.repeat(lasts, sizes)
+    of_leaf = ~graph.made[graph.tail]
+    uses = np.unique(graph.tail[of_leaf] * len(owner) + owner[graph.head[of_leaf]])  # pairs of a leaf and a box
+    leaf, first, count = np.unique(uses // len(owner), return_index=True, return_counts=True)
+    folded = (count == 1) & np.isin(uses[first] % len(owner), lasts[sizes > 1]) & ~np.isin(leaf, list(graph.kept))
+    owner[leaf[folded]] = -1
+    return owner

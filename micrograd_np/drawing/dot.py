@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
+from .graph import Scope
 from .preview import DIM, GRADIENT, HEAT, INK, KINDS, LINE, PAPER, VALUE, brief, fits_a_grid, host, lines, preview
-from .scene import Edge, Node, Scene, Scope
+from .scene import Edge, Node, Scene
 from .text import clip, given, shape, unshown
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})

@@ -14,11 +14,11 @@ from ..core.errors import ArgumentTypeError, GradientError
 from ..core.names import Names, format_location, live
 from ..core.tensor import Tensor
 from ..expressions.layout import Listing, html_table
-from .collapse import LIMIT, fold
+from .collapse import LIMIT
 from .derivation import derive, typeset
-from .graph import drawn_graph, ops_of, reached, walk
+from .graph import Graph, graph_of, ops_of, reached, walk
 from .preview import brief
-from .scene import Node, Scene, build
+from .scene import Node, Scene, scene_of
 from .text import backward, label, table
 from .values import fill
 
@@ -63,20 +63,19 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
     if output.op is None:
         who = errors.describe(output, "this tensor")
         raise GradientError(f"{who} was computed from nothing, and nothing among your variables was computed from it.")
-    scene = build([output], names, drawn_graph([output], keep={id(tensor)}))
-    first, last = scene.nodes[-1], next((node for node in scene.nodes if node.source is tensor), None)
-    if tensor is output:
-        check_kept(scene)
-        whole = part = fill(fold(scene, LIMIT))
-        title = f"From {label(first)} back"
-    else:
-        if last is None or id(output) not in reached(ops_of([output]), tensor):
-            check_kept(scene)
-            raise GradientError(f"no gradient flows from {label(first)} to {errors.describe(tensor, 'this tensor')}.")
-        last.kept = True
-        whole = fill(fold(scene, LIMIT))
-        title, part = f"From {label(first)} back to {label(last)}", on_the_way(whole, between(whole, last.id))
-    heading = f"{title}: {scene.g} is the gradient of the value on the right"
+    graph = graph_of([output], names, keep={id(tensor)})
+    whole = part = scene_of(graph, LIMIT)
+    first, last = whole.nodes[-1], next((node for node in whole.nodes if node.source is tensor), None)
+    flows = last is not None and id(output) in reached(ops_of([output]), tensor)
+    if tensor is output or not flows:
+        check_kept(graph)
+    if last is None or not flows:
+        raise GradientError(f"no gradient flows from {label(first)} to {errors.describe(tensor, 'this tensor')}.")
+    title = f"From {label(first)} back"
+    fill(whole)
+    if tensor is not output:
+        title, part = f"{title} to {label(last)}", on_the_way(whole, between(whole, last.id))
+    heading = f"{title}: {whole.g} is the gradient of the value on the right"
     notes = [*(f"{name}: {gloss}" for name, gloss in part.glosses().items()), *(f"folded: {x}" for x in part.folded)]
     lines = [heading, table(backward(part)), *(f"  {note}" for note in notes)]
     found = Explanation("\n".join(lines))
@@ -122,13 +121,14 @@ def check_tensor(function: str, x: Any) -> None:
         raise ArgumentTypeError(f"{function} asks about a Tensor, and was given {x!r:.60}. Give it a Tensor{whose}.")
 
 
-def check_kept(scene: Scene) -> None:
+def check_kept(graph: Graph) -> None:
     """Raise if the graph was freed: nobody can say then whether a gradient flowed."""
-    cut = next((node for node in scene.nodes if node.op and node.source._paths is FREED), None)
-    if cut:
+    for i in graph.ops.tolist():
+        if graph.values[i]._paths is not FREED:
+            continue
         raise GradientError(
-            f"the graph of {label(cut)} was forgotten by backward(retain_graph=False). Explain before that, or leave "
-            "retain_graph=False out."
+            f"the graph of {graph.title(i) or graph.values[i].op.name} was forgotten by backward(retain_graph=False). "
+            "Explain before that, or leave retain_graph=False out."
         )
 
 
@@ -275,7 +275,7 @@ def cuts(values: Iterable[Any], tensor: Tensor, name: str) -> str:
 def source_of_zero(tensor: Tensor, outputs: list[Tensor], names: Names) -> str:
     """Describe the first rule, going back from the output, that returned zeros for a gradient that is not zero."""
     for output in outputs[:1]:
-        scene = fill(fold(build([output], names), LIMIT))
+        scene = fill(scene_of(graph_of([output], names), LIMIT))
         by_id = {node.id: node for node in scene.nodes}
         for edge in reversed(scene.edges):
             head = by_id[edge.head]

@@ -1,8 +1,7 @@
-"""The values of a graph in the order of computation, and the variables that the source binds them to.
+"""The graph of a picture: values in the order of computation, arrows between them, names and scopes.
 
-A picture shows a few hundred boxes at most. In a graph of a million operations, almost all are turns of a loop in the
-middle, which end in one folded box. They are found by op and source line before any box is built, so that a picture
-costs a walk over the graph, and no more.
+A picture shows a few hundred boxes at most, and a graph may have a million values. So all that is known of each value
+is a number in a list or an array here; boxes are made only for what is shown.
 """
 
 from __future__ import annotations
@@ -10,49 +9,159 @@ from __future__ import annotations
 import ast
 import functools
 import linecache
-from collections.abc import Collection, Iterator, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from operator import attrgetter
 from types import CodeType
 from typing import Any
 
 import numpy as np
 
+from ..core.names import Names
 from ..core.tensor import Tensor
+from ..ops.identity import alias
 
-LARGE = 4000  # ops; of a larger graph, boxes are built only for some
-LONGEST = 256  # ops in the body of a loop
-ENDS = 60  # ops that stay at either end of a loop, besides a whole turn
+Scope = tuple[str, ...]  # labels of the frames around a box, the outermost first
+
+LEAVES = ("constant", "frozen", "leaf")
+GRADIENTS = ("g", "grad", "gradient", "cotangent", "…")
 
 
 @dataclass
 class Graph:
-    """The values for which boxes are built, and the ops for which none are."""
+    """The values of a picture, before any are folded; a number in it is the place of a value in these lists."""
 
-    values: list[Any]  # arguments before results
-    hidden: dict[int, list[Tensor]] = field(default_factory=dict)  # by the id of the op that follows them
-    stand_in: dict[int, int] = field(default_factory=dict)  # of each hidden op, the id of that op
-    hidden_leaves: int = 0  # that only hidden ops use
+    values: list[Any]  # arguments before results; an operation has `op`, `args` and `params`
+    kinds: list[str]  # constant, frozen, leaf, operation or output
+    titles: list[str | None]  # the user's names
+    place: dict[int, int]  # by the id of a value; an alias has the place of what it is an alias of
+    kept: Collection[int] = ()  # values that are never folded
+    scopes: list[Scope] = field(default_factory=list)
+    tags: dict[int, str] = field(default_factory=dict)  # generated names of leaves
+    used: dict[int, Any] = field(default_factory=dict)  # of a plain array, what the first operation found in it
+    g: str = "g"  # the name of the arriving gradient in formulas: g, unless the user has a value called g
+    program: bool = False  # whether it shows steps, which have no numbers
+
+    def __post_init__(self) -> None:
+        self.made = np.array([kind not in LEAVES for kind in self.kinds], bool)
+        self.ops = np.flatnonzero(self.made)
+        self.scopes = self.scopes or [()] * len(self.values)
+        ends = [array("q") for _ in range(4)]
+        for head in self.ops.tolist():
+            x = self.values[head]
+            flowing = None if self.program else {i for i, _ in x._paths}
+            for i, arg in enumerate(x.args):
+                if (tail := self.place.get(id(arg))) is not None:
+                    for column, number in zip(ends, (tail, head, i, flowing is None or i in flowing), strict=True):
+                        column.append(number)
+                    if not self.program and not isinstance(arg, Tensor):
+                        self.used.setdefault(tail, x._values[i])  # the array may have been written to since
+        # An arrow for each use of a value: where it begins and ends, the argument's position, and whether the op has a
+        # rule for this argument.
+        self.tail, self.head, self.position, self.flows = (np.array(column, np.int64) for column in ends)
+        tag = tagging({title for title in self.titles if title})
+        for i, kind in enumerate(self.kinds):
+            if kind in LEAVES and not self.titles[i]:
+                self.tags[i] = tag(kind)
+
+    def title(self, place: int) -> str:
+        """Return a value's name, or the one generated for a leaf; empty for an operation without a name."""
+        return self.titles[place] or self.tags.get(place, "")
 
 
-def drawn_graph(outputs: Sequence[Tensor], keep: Collection[int] = (), room: int = LARGE) -> Graph:
-    """Return the graph of some outputs; ops whose ids are in `keep` are not hidden."""
-    ops = ops_of(outputs)
-    if len(ops) <= room:
-        return Graph(with_leaves(ops, outputs))
-    wanted = {*keep, *map(id, outputs)}
-    places = skim(ops, [i for i, x in enumerate(ops) if id(x) in wanted], room).tolist()
-    found = Graph(with_leaves([ops[i] for i in places], outputs))
-    for before, place in zip([-1, *places], places, strict=False):
-        if place - before > 1:
-            found.hidden[id(ops[place])] = ops[before + 1 : place]
-            found.stand_in |= dict.fromkeys(map(id, ops[before + 1 : place]), id(ops[place]))
-    shown = set(map(id, found.values)) | found.stand_in.keys()
-    found.values = [x for x in found.values if id(x) not in found.stand_in]
-    found.hidden_leaves = len(
-        {id(x) for gap in found.hidden.values() for op in gap for x in op.args if is_box(x)} - shown
-    )
-    return found
+def graph_of(outputs: Sequence[Tensor], names: Names, keep: Collection[int] = ()) -> Graph:
+    """Return the graph of some outputs; values whose ids are in `keep` are never folded."""
+    every = walk(outputs)
+    ops = [x for x in every if getattr(x, "op", None) is not None]
+    names.about(every, ops, bindings(ops))
+    labels = {id(op.scope): names.scope(op) for op in {id(op.scope): op for op in ops if op.scope}.values()}
+    called = names.distinct(every)
+    final = {id(x) for x in outputs}
+    drawn = final.union(keep)
+    shown: list[Any] = []
+    kinds, scopes = [], []
+    titles: list[str | None] = []
+    place: dict[int, int] = {}
+    for x in every:
+        if getattr(x, "op", None) is alias and x.args and id(x) not in drawn:
+            place[id(x)] = place[id(x.args[0])]  # the value is a box, and takes the name of its alias
+            titles[place[id(x)]] = titles[place[id(x)]] or called[id(x)]
+            continue
+        place[id(x)] = len(shown)
+        shown.append(x)
+        kinds.append(kind(x, id(x) in final))
+        titles.append(called[id(x)])
+        scopes.append(labels.get(id(getattr(x, "scope", None)), ()))
+    taken = {title for title in titles if title}
+    g = next(letter for letter in GRADIENTS if letter not in taken)
+    kept = {place[each] for each in keep if each in place}
+    graph = Graph(shown, kinds, titles, place, kept, scopes=scopes, g=g)
+    place_weights(graph, names)
+    drop_single(graph)
+    return graph
+
+
+def kind(x: Any, final: bool) -> str:
+    if not isinstance(x, Tensor):
+        return "constant"
+    if x.op is not None:
+        return "output" if final else "operation"
+    return "leaf" if x.requires_grad else "constant" if x.grad is None else "frozen"
+
+
+def tagging(taken: set[str]) -> Callable[[str], str]:
+    """Return a function that makes names for unnamed values: w1, c1, v1, ... for leaves, constants and results."""
+    counts: Counter[str] = Counter()
+
+    def tag(kind: str) -> str:
+        letter = {"leaf": "w", "constant": "c", "frozen": "c"}.get(kind, "v")
+        counts[letter] += 1
+        found = f"{letter}{counts[letter]}"
+        return tag(kind) if found in taken else found
+
+    return tag
+
+
+def place_weights(graph: Graph, names: Names) -> None:
+    """Put each weight into the group that contains all its uses; a module's inputs stay outside of its frame."""
+    users: dict[int, dict[Scope, None]] = {}
+    for tail, head in zip(graph.tail.tolist(), graph.head.tolist(), strict=True):
+        if not graph.made[tail]:
+            users.setdefault(tail, {})[graph.scopes[head]] = None
+    for leaf, scopes in users.items():
+        if graph.kinds[leaf] in ("leaf", "frozen"):
+            scope = common(scopes)
+            own = id(graph.values[leaf]) in names.modules
+            graph.scopes[leaf] = scope if own else tuple(takewhile(lambda label: not is_module(label), scope))
+
+
+def drop_single(graph: Graph) -> None:
+    """Remove the frame around a module that has only one box."""
+    counts: Counter[Scope] = Counter()
+    for scope, count in Counter(graph.scopes).items():
+        for depth in range(1, len(scope) + 1):
+            counts[scope[:depth]] += count
+    graph.scopes = [
+        scope[:-1] if scope and counts[scope] == 1 and is_module(scope[-1]) else scope for scope in graph.scopes
+    ]
+
+
+def is_module(label: str) -> bool:
+    """Return whether a group is a module's call, such as `layers.0: Linear`, and not a scope of the user."""
+    return ": " in label
+
+
+def common(scopes: Iterable[Scope]) -> Scope:
+    """Return the outer groups that all the scopes share."""
+    shared: Scope = ()
+    for level in zip(*scopes, strict=False):
+        if len(set(level)) > 1:
+            break
+        shared += level[:1]
+    return shared
 
 
 def walk(outputs: Sequence[Tensor]) -> list[Any]:
@@ -98,63 +207,6 @@ def reached(ops: Sequence[Tensor], tensor: Tensor, flowing: bool = True) -> set[
 def is_box(x: Any) -> bool:
     """Return whether an argument has a box of its own; numbers are written into the box of the op."""
     return isinstance(x, Tensor) or getattr(x, "ndim", 0) > 0
-
-
-def skim(ops: list[Tensor], wanted: list[int], room: int) -> Any:
-    """Return the places of the ops that stay: of each loop, its first and last turns."""
-    numbers: dict[Any, int] = {}
-    keys = np.array([numbers.setdefault(op_key(x), len(numbers)) for x in ops])
-    keys[wanted] = len(numbers) + np.arange(len(wanted))  # a key of their own, so that no loop contains them
-    calls = np.array([id(x.scope[0]) if x.scope else 0 for x in ops])
-    kept = np.arange(len(ops))
-    while len(kept) > room:
-        gaps = np.diff(kept, prepend=-1) - 1  # turns that lost the same number of inner turns are alike
-        shorter = kept[without_middle_turns(keys[kept] + gaps * (keys.max() + 1), calls[kept])]
-        if len(shorter) == len(kept):
-            return np.union1d(np.concatenate([kept[: room // 2], kept[-room // 2 :]]), wanted)
-        kept = shorter
-    return kept
-
-
-def op_key(x: Any) -> tuple[int, int, int]:
-    """Return what makes two ops alike: the row and the instruction."""
-    code, instruction = x._created_at or (None, 0)
-    return id(x.op), id(code), instruction
-
-
-def without_middle_turns(keys: Any, calls: Any) -> Any:
-    """Return a mask of what stays when the loops with the shortest body that repeats are cut."""
-    stays = np.ones(len(keys), bool)
-    for period in range(1, LONGEST + 1):
-        ends = period * (1 + -(-ENDS // period))
-        for start, stop in runs(keys, period, 2 * ends):
-            first, last = start + ends, stop + period - ends
-            cut = boundary(keys, calls, first, period)
-            turns = (last - cut) // period
-            if turns > 0:
-                stays[cut : cut + turns * period] = False
-        if not stays.all():
-            break
-    return stays
-
-
-def runs(keys: Any, period: int, least: int) -> list[tuple[int, int]]:
-    """Return the ranges, not shorter than `least`, in which each entry equals the one a period later."""
-    change = np.diff(np.concatenate([[False], keys[period:] == keys[:-period], [False]]).astype(np.int8))
-    starts, stops = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
-    long = stops - starts >= least
-    return list(zip(starts[long].tolist(), stops[long].tolist(), strict=True))
-
-
-def boundary(keys: Any, calls: Any, first: int, period: int) -> int:
-    """Return where a turn is best cut: where a module's call begins, or at an op that a turn has once."""
-    turn = slice(first, first + period)
-    begins = np.flatnonzero(calls[turn] != calls[first - 1 : first - 1 + period][: len(calls[turn])])
-    if len(begins):
-        return first + int(begins[0])
-    _, places, counts = np.unique(keys[turn], return_index=True, return_counts=True)
-    once = places[counts == 1]
-    return first + int(once.min()) if len(once) else first
 
 
 FOLDING = ("sum", "reduce", "prod")  # Python's own, which call an op again and again

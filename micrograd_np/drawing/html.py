@@ -13,10 +13,11 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from .dot import facts
+from .graph import kind
 from .preview import DARK, GRADIENT, HEAT, INK, VALUE, heat, host, numbers, preview
 from .render import FITTING
-from .scene import Node, Scene, kind
-from .text import clip
+from .scene import Node, Scene
+from .text import clip, label
 from .values import look
 
 OUTPUTS = re.compile(r"\d+ outputs?")
@@ -216,10 +217,6 @@ def described(node: Node, opens: Collection[str]) -> dict[str, Any]:
         **({"rest": shown(node.rest), "reason": node.reason} if node.reason else {}),
         **({"opens": 1} if node.kind == "fold" and node.id in opens else {}),
     }
-
-
-def label(node: Node) -> str:
-    return clip(node.title or node.text)
 
 
 def shown(values: Any) -> dict[str, Any] | None:

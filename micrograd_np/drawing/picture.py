@@ -20,12 +20,10 @@ from ..core.names import Names, is_module, live, watch, watched
 from ..core.tensor import Tensor
 from ..cures import unknown_name
 from ..program import Program
-from . import dot, html, programs, render, text
-from .collapse import fold as fold_scene
-from .collapse import see_through
-from .graph import Graph, drawn_graph
-from .programs import nudge
-from .scene import Scene, build
+from . import dot, html, render, text
+from .graph import Graph, graph_of, walk
+from .programs import nudge, program_graph
+from .scene import Scene, scene_of
 from .values import fill
 
 DIRECTIONS = ("both", "forward", "backward")
@@ -42,11 +40,11 @@ def check_limit(limit: Any) -> None:
         raise ArgumentError(f"limit={limit!r}: write how many boxes there may be, 1 or more.")
 
 
-def check_fold(fold: Collection[str], scene: Scene, names: Names | None = None) -> None:
+def check_fold(fold: Collection[str], graph: Graph, names: Names | None = None) -> None:
     """Refuse groups that are not in a picture. A module of one box, which has no frame, may be named."""
     if isinstance(fold, str):
         raise ArgumentTypeError(f"fold={fold!r}: write a list, fold=[{fold!r}].")
-    labels = dict.fromkeys(label for node in scene.nodes for label in node.scope)
+    labels = dict.fromkeys(label for scope in dict.fromkeys(graph.scopes) for label in scope)
     known = dict.fromkeys(label.split(": ")[0].split(", run ")[0] for label in labels)
     single = {names.in_module(id(x)) for x in names.held if is_module(x)} if names else set()
     for group in fold:
@@ -210,9 +208,9 @@ def draw(
     check_direction(direction)
     check_limit(limit)
     if isinstance(target, Program):
-        scene = programs.build(target)
-        check_fold(fold, scene)
-        return Picture(fold_scene(scene, limit, fold, opening=True), "forward")
+        graph = program_graph(target)
+        check_fold(fold, graph)
+        return Picture(scene_of(graph, limit, fold, opening=True), "forward")
     if callable(target):
         result, names = watch(target, *args, **kwargs)
     else:
@@ -220,24 +218,21 @@ def draw(
     outputs = tensors(result)
     if not outputs:
         raise ArgumentTypeError(f"there is no Tensor to draw in {result!r:.80}. {cure(args, kwargs)}")
-    graph = drawn_graph(outputs)
-    names = names or live(Names(), graph.values)
-    return pictured(outputs, graph, names, direction, fold, limit)
+    return pictured(outputs, names or live(Names(), walk(outputs)), direction, fold, limit)
 
 
 def pictured(
     outputs: list[Tensor],
-    graph: Graph,
     names: Names,
     direction: str = "both",
     fold: Collection[str] = (),
     limit: int | None = None,
 ) -> Picture:
     """The picture of values whose names are known."""
-    scene = see_through(build(outputs, names, graph))
-    check_fold(fold, scene, names)
-    places = {id(node.source): node.id for node in scene.nodes if node.kind == "leaf"}
-    return Picture(fill(fold_scene(scene, limit, fold, opening=True)), direction, lambda: nudge(outputs, places))
+    graph = graph_of(outputs, names)
+    check_fold(fold, graph, names)
+    leaves = {id(x): f"n{i}" for i, x in enumerate(graph.values) if graph.kinds[i] == "leaf"}
+    return Picture(fill(scene_of(graph, limit, fold, opening=True)), direction, lambda: nudge(outputs, leaves))
 
 
 def cure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -288,7 +283,7 @@ def draw_script(where: str, arguments: Sequence[str] = (), **options: Any) -> Pi
         raise ScriptError(f"{name} returns {result!r:.60}, in which there is no Tensor to draw.")
     if not outputs:
         raise ScriptError(f"{path} leaves no Tensor with a graph in a variable. Name a function: {path}:function.")
-    return pictured(outputs, drawn_graph(outputs), names, **options)
+    return pictured(outputs, names, **options)
 
 
 def run(path: str, name: str, arguments: Sequence[str]) -> tuple[Any, int]:

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..core.backward import FREED
 from ..core.tensor import Tensor
-from ..expressions.phrases import Phrase, short
+from ..expressions.phrases import short
 from ..program import Program
-from ..program.ir import CONSTANT, Value
+from ..program.ir import Value
 from ..program.source import Source
-from .graph import ops_of
-from .scene import Edge, Node, Scene, entitle, phrase_of, tagging
+from .graph import Graph, ops_of
 from .values import raw, runs_users_code
 
 SHORT = 300  # ops of a graph that is run again for each entry
 ENTRIES = 64  # of all leaves together
 
 
-def build(program: Program) -> Scene:
-    """The scene of a program; it has no numbers, which come with each call."""
+@dataclass(eq=False)
+class Operation:
+    """A step of a program, with what the graph of a picture reads of one."""
+
+    op: Any
+    args: tuple[Any, ...]
+    params: dict[str, Any]
+    shape: Any
+    dtype: Any
+    _created_at: Any
+
+
+def program_graph(program: Program) -> Graph:
+    """Return the graph of a program; it has no numbers, which come with each call."""
     steps = program.simple
     source = Source(steps)
     source.text()
@@ -30,35 +42,17 @@ def build(program: Program) -> Scene:
     ends = [*steps.result, *(value for _, value in steps.writes), *(g for _, g in steps.gradients)]
     final = {end for end in ends if isinstance(end, Value)}
     changed = {target for target, _ in [*steps.writes, *steps.gradients]}
-    tags = tagging(set(names.values()))
-    boxes: dict[Value, Node] = {}
-    edges = []
-    for value in steps.inputs():
-        boxes[value] = program_box(f"n{len(boxes)}", "leaf" if value in changed else "constant", names[value], value)
+    made: dict[Value, Any] = {value: value for value in steps.inputs()}
+    kinds = ["leaf" if value in changed else "constant" for value in made]
+    titles: list[str | None] = [names[value] for value in made]
     for step in steps.steps:
-        name = names.get(step.output) or source.naming.suggested(step.output)
-        node = program_box(f"n{len(boxes)}", "output" if step.output in final else "operation", name, step.output)
-        node.op, node.source = step.op.name, step
-        node.words = [input_phrase(x, boxes) for x in step.inputs]
-        entitle(node, phrase_of(node), tags)
-        edges += [
-            Edge(boxes[x].id, node.id, i, "", flows=True)
-            for i, x in enumerate(step.inputs)
-            if isinstance(x, Value) and x in boxes
-        ]
-        boxes[step.output] = node
-    return Scene(list(boxes.values()), edges, program=True)
-
-
-def program_box(id: str, kind: str, name: str | None, value: Value) -> Node:
-    return Node(id, kind, name, None, phrase=Phrase(name or ""), shape=value.shape, dtype=value.dtype)
-
-
-def input_phrase(x: Any, boxes: dict[Value, Node]) -> Phrase:
-    """Return how an input of a step is written."""
-    if not isinstance(x, Value):
-        return short(x)
-    return short(x.of) if x.kind == CONSTANT else boxes[x].phrase
+        args = tuple(made.get(x, short(x.of)) if isinstance(x, Value) else x for x in step.inputs)
+        output = step.output
+        made[output] = Operation(step.op, args, step.params, output.shape, output.dtype, step.where)
+        kinds.append("output" if output in final else "operation")
+        titles.append(names.get(output) or source.naming.suggested(output))
+    values = list(made.values())
+    return Graph(values, kinds, titles, {id(x): i for i, x in enumerate(values)}, program=True)
 
 
 def nudge(outputs: Sequence[Tensor], leaves: Mapping[int, str]) -> dict[str, list[float]]:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import Any
 
+import numpy as np
+
 from ..core.backward import FREED, fitted
-from ..core.names import Names
-from ..core.tensor import Tensor
 from ..expressions import rules
 from ..expressions.phrases import NOTHING, Phrase, formula, short
 from ..ops import TABLE
-from .graph import Graph, bindings, drawn_graph
+from .collapse import Item, fold, frame_of, open_item, owners
+from .graph import LEAVES, Graph, Scope, tagging
 
-Scope = tuple[str, ...]  # labels of the frames around a box, the outermost first
-
-LONGEST = 28
+LONGEST = 28  # letters of a formula that serves as the name of its value
 UNNAMED = Phrase("…")  # stands in formulas for a value in a fold that has no name
-GRADIENTS = ("g", "grad", "gradient", "cotangent", "…")
+CROWD = 3  # if more arrows than this leave one box for folds, only the first is drawn
+GIVEN = 4  # values leaving a fold that its box shows
+OPENED = 40  # folds of a picture that a page can open
 
 
 @dataclass
@@ -35,7 +34,6 @@ class Node:
     op: str = ""  # empty for a leaf
     text: str = ""  # how it was made: `l1 @ syn1`
     tag: str = ""  # a generated name, if the user gave none and the text is too long to serve as one
-    words: list[Phrase] = field(default_factory=list)  # of an operation: how each of its arguments is written
     phrase: Phrase = NOTHING  # what formulas call it
     shape: tuple[int, ...] | None = None
     dtype: Any = None
@@ -48,9 +46,7 @@ class Node:
     where: str = ""
     scope: Scope = ()
     gives: list[Node] = field(default_factory=list)  # the values that leave a fold, if there are several
-    hidden: list[Any] = field(default_factory=list, repr=False)  # ops before this one for which there is no box
     members: list[Any] = field(default_factory=list, repr=False)  # of a fold: its ops
-    kept: bool = False  # never folded
     unshown: Any = None  # the part of the gradient that came along arrows that are not drawn
 
     @property
@@ -83,7 +79,6 @@ class Scene:
     nodes: list[Node]
     edges: list[Edge]
     folded: list[str] = field(default_factory=list)
-    hidden_leaves: int = 0  # that only ops without a box use
     program: bool = False  # whether it shows steps, which have no numbers
     opened: dict[str, Scene] = field(default_factory=dict)  # for each fold that a page can open, the scene with it open
     frame: Scope = ()  # the scope that stands for the open fold
@@ -120,112 +115,123 @@ class Scene:
         return found
 
 
-def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -> Scene:
-    """Return the scene of a graph, its boxes and arrows named; numbers come later."""
-    graph = graph or drawn_graph(outputs)
-    final = {id(x) for x in outputs}
-    boxes: dict[int, Node] = {}
-    read_graph(graph, names)
-    titles = names.distinct(graph.values)
-    taken = {name for name in titles.values() if name}
-    tags = tagging(taken)
-    edges = []
-    for i, x in enumerate(graph.values):
-        node = Node(f"n{i}", kind(x, id(x) in final), titles[id(x)], source=x)
-        made = NOTHING
-        if getattr(x, "op", None) is not None:
-            node.op, node.scope = x.op.name, names.scope(x)
-            node.hidden = graph.hidden.get(id(x), [])
-            tails = [boxes.get(graph.stand_in.get(id(a), id(a))) for a in x.args]
-            for a, used, tail in zip(x.args, x._values, tails, strict=True):
-                if tail and a is tail.source and not isinstance(a, Tensor) and tail.value is None:
-                    tail.value = used  # the array may have been written to since
-            node.words = [
-                UNNAMED if id(a) in graph.stand_in else tail.phrase if tail else short(a)
-                for tail, a in zip(tails, x.args, strict=True)
-            ]
-            made = phrase_of(node)
-            edges += arrows(node, tails) + hidden_arrows(node, boxes)
-        entitle(node, made, tags)
-        boxes[id(x)] = node
-    g = next(letter for letter in GRADIENTS if letter not in taken)
-    scene = Scene(list(boxes.values()), edges, g=g)
-    scene.hidden_leaves = graph.hidden_leaves
-    place_weights(scene, names)
-    drop_single(scene)
+def scene_of(graph: Graph, limit: int | None = None, groups: Iterable[str] = (), opening: bool = False) -> Scene:
+    """Return the scene of a graph, folded to about `limit` boxes at most, each of the named groups to one box.
+
+    With `opening`, it has a scene for each fold in which that one is open. Numbers come later.
+    """
+    items = fold(graph, limit, groups)
+    scene = build(graph, items)
+    for item in [item for item in items if item.size > 1][: OPENED if opening else 0]:
+        opened = build(graph, open_item(graph, items, item))
+        opened.frame = frame_of(item)
+        scene.opened[f"n{graph.ops[item.stop - 1]}"] = opened
     return scene
 
 
-def read_graph(graph: Graph, names: Names) -> None:
-    """Tell `names` about the whole graph: variables bound to values and calls of modules, also those of hidden ops."""
-    ops = [op for x in graph.values for op in (*graph.hidden.get(id(x), ()), x) if getattr(op, "op", None) is not None]
-    names.about(graph.values, ops, bindings(ops))
-    for op in {id(op.scope): op for op in ops if op.scope}.values():
-        names.scope(op)
+def build(graph: Graph, items: list[Item]) -> Scene:
+    """Return the boxes of items, named, and the arrows between them; arrows from one box to the same fold are one."""
+    owner = owners(graph, items)
+    of_box = {int(graph.ops[item.stop - 1]): item for item in items}
+    folds = [box for box, item in of_box.items() if item.size > 1]
+    tail, head = owner[graph.tail], owner[graph.head]
+    going, into_fold = (tail != head) & (tail >= 0), np.isin(head, folds)
+    leaving: dict[int, list[int]] = {box: [] for box in folds}
+    for place in np.unique(graph.tail[going & graph.made[graph.tail]]).tolist():
+        if (box := int(owner[place])) in leaving:
+            leaving[box].append(place)
+    # A fold has the name of its last value where only that goes on, to operations that are shown.
+    single = set(graph.tail[going & ~into_fold].tolist()) & {box for box in folds if leaving[box] in ([], [box])}
+    said: dict[int, Phrase] = {}  # by box: how formulas call its value
+
+    def word(arg: Any) -> Phrase:
+        place = graph.place.get(id(arg))
+        if place is None:
+            return short(arg)
+        if place in said and (place not in leaving or place in single):
+            return said[place]
+        return Phrase(title) if (title := graph.title(place)) else UNNAMED
+
+    tag = tagging({title for title in (*graph.titles, *graph.tags.values()) if title})
+    nodes = []
+    for place in np.flatnonzero(owner == np.arange(len(owner))).tolist():
+        node = box_of(graph, place)
+        if place in of_box:
+            item, x = of_box[place], graph.values[place]
+            node.scope, node.op = item.scope, x.op.name
+            made = formula(x.op, list(map(word, x.args)), x.params) if x.args else Phrase(node.op)
+            entitle(node, made, tag, needed=place in single)
+            said[place] = node.phrase
+            if item.size > 1:
+                node = fold_box(graph, node, item, [*leaving[place], *[place][: place not in leaving[place]]])
+        nodes.append(node)
+    key = (tail * len(owner) + head) * (graph.position.max(initial=0) + 1) + np.where(into_fold, 0, graph.position)
+    flowing = np.isin(key, key[going & (graph.flows == 1)])
+    edges = []
+    for i in np.flatnonzero(going)[np.sort(np.unique(key[going], return_index=True)[1])].tolist():
+        x, position = graph.values[graph.head[i]], int(graph.position[i])
+        named = not graph.program and not into_fold[i]
+        letter = rules.letters(x._paths[0][1], len(x.args))[position] if named else ""
+        edges.append(Edge(f"n{tail[i]}", f"n{head[i]}", position, letter, word(x.args[position]), bool(flowing[i])))
+    thin(nodes, edges)
+    swallowed = int((owner < 0).sum())
+    return Scene(nodes, edges, fold_lines(items, swallowed), program=graph.program, g=graph.g)
 
 
-def place_weights(scene: Scene, names: Names) -> None:
-    """Put each weight into the group that contains all its uses; a module's inputs stay outside of its frame."""
-    users: dict[str, list[Scope]] = {}
-    by_id = scene.by_id()
-    for edge in scene.edges:
-        users.setdefault(edge.tail, []).append(by_id[edge.head].scope)
-    for node in scene.nodes:
-        if node.kind in ("leaf", "frozen"):
-            scope = common(users.get(node.id, []))
-            own = id(node.source) in names.modules
-            node.scope = scope if own else tuple(takewhile(lambda label: not is_module(label), scope))
+def box_of(graph: Graph, place: int) -> Node:
+    """Return the box of one value, without a formula."""
+    x = graph.values[place]
+    node = Node(f"n{place}", graph.kinds[place], graph.titles[place], x, tag=graph.tags.get(place, ""))
+    node.phrase, node.scope, node.value = Phrase(node.title), graph.scopes[place], graph.used.get(place)
+    if graph.program:
+        node.shape, node.dtype = x.shape, x.dtype
+    return node
 
 
-def drop_single(scene: Scene) -> None:
-    """Remove the frame around a module that has only one box."""
-    counts = Counter(node.scope[:depth] for node in scene.nodes for depth in range(1, len(node.scope) + 1))
-    for node in scene.nodes:
-        if node.scope and counts[node.scope] == 1 and is_module(node.scope[-1]):
-            node.scope = node.scope[:-1]
+def thin(nodes: list[Node], edges: list[Edge]) -> None:
+    """Draw one arrow instead of many: from a leaf to many folds (a weight used at every turn), or between two boxes."""
+    by_id = {node.id: node for node in nodes}
+    crowds: dict[Hashable, list[Edge]] = {}
+    for edge in edges:
+        tail, head = by_id[edge.tail], by_id[edge.head]
+        if tail.kind in LEAVES and head.kind == "fold":
+            crowds.setdefault(tail.id, []).append(edge)
+        elif tail.kind == "fold":
+            crowds.setdefault((tail.id, head.id), []).append(edge)
+    for first, *others in crowds.values():
+        if len(others) >= CROWD:
+            for edge in others:
+                edge.drawn = False
+            if by_id[first.tail].kind == "fold":
+                first.others = len(others)
+            else:
+                by_id[first.tail].more = f"goes into {len(others)} more folded boxes"
 
 
-def is_module(label: str) -> bool:
-    """Return whether a group is a module's call, such as `layers.0: Linear`, and not a scope of the user."""
-    return ": " in label
+def fold_box(graph: Graph, last: Node, item: Item, given: list[int]) -> Node:
+    """Return the box of a fold, with the one value that leaves it, or the first four that leave a group."""
+    box = last
+    if len(given) > 1:
+        shown = [box_of(graph, place) for place in given[:GIVEN]] if item.group else []
+        box = Node(last.id, "fold", None, None, scope=item.scope, gives=shown)
+    box.kind, box.text, box.op = "fold", item.group or item.words, ""
+    box.members = [graph.values[place] for place in graph.ops[item.start : item.stop]]
+    return box
 
 
-def common(scopes: Sequence[Scope]) -> Scope:
-    """Return the outer groups that all the scopes share."""
-    shared: Scope = ()
-    for level in zip(*scopes, strict=False):
-        if len(set(level)) > 1:
-            break
-        shared += level[:1]
-    return shared
-
-
-def arrows(node: Node, tails: list[Node | None]) -> list[Edge]:
-    """Return the arrows into an operation from the boxes of its arguments."""
-    flowing = routes(node.source)
-    letters = rules.letters(node.source._parents[0][1], len(tails))
-    return [
-        Edge(tail.id, node.id, i, letter, tail.phrase, i in flowing)
-        for i, (tail, letter) in enumerate(zip(tails, letters, strict=True))
-        if tail
-    ]
-
-
-def hidden_arrows(node: Node, boxes: dict[int, Node]) -> list[Edge]:
-    """Return an arrow from each box that ops without a box use, to the op that stands for them."""
-    found: dict[int, Edge] = {}
-    for op in node.hidden:
-        flowing = [i for i, _ in op._paths]
-        for i, x in enumerate(op.args):
-            if id(x) in boxes:
-                edge = found.setdefault(id(x), Edge(boxes[id(x)].id, node.id, -1 - len(found), ""))
-                edge.flows |= i in flowing
-    return list(found.values())
-
-
-def phrase_of(node: Node) -> Phrase:
-    """Return the formula of an operation, or its name if the graph has forgotten its arguments."""
-    return formula(node.source.op, node.words, node.source.params) if node.words else Phrase(node.op)
+def fold_lines(items: list[Item], swallowed: int) -> list[str]:
+    """Describe what was folded, one line for each fold, and how many leaves are not drawn."""
+    folded = [item for item in items if item.size > 1]
+    groups = [item for item in folded if item.group]
+    lines = []
+    if len(groups) > 3:
+        inside = sum(item.size for item in groups)
+        lines.append(f"{inside:,} operations in {len(groups)} boxes, each a module's or a scope's")
+        folded = [item for item in folded if not item.group]
+    lines += [f"{item.size:,} operations in one box: {item.group or item.words}" for item in folded]
+    if swallowed:
+        lines.append(f"{swallowed:,} {'leaf' if swallowed == 1 else 'leaves'} that only folded operations use")
+    return lines
 
 
 def entitle(node: Node, made: Phrase, tags: Callable[[str], str], needed: bool = False) -> None:
@@ -236,27 +242,6 @@ def entitle(node: Node, made: Phrase, tags: Callable[[str], str], needed: bool =
     node.phrase = Phrase(node.title) if node.title else made
 
 
-def tagging(taken: set[str]) -> Callable[[str], str]:
-    """Return a function that makes names for unnamed values: w1, c1, v1, ... for leaves, constants and results."""
-    counts: Counter[str] = Counter()
-
-    def tag(kind: str) -> str:
-        letter = {"leaf": "w", "constant": "c", "frozen": "c"}.get(kind, "v")
-        counts[letter] += 1
-        found = f"{letter}{counts[letter]}"
-        return tag(kind) if found in taken else found
-
-    return tag
-
-
-def kind(x: Any, final: bool) -> str:
-    if not isinstance(x, Tensor):
-        return "constant"
-    if x.op is not None:
-        return "output" if final else "operation"
-    return "leaf" if x.requires_grad else "constant" if x.grad is None else "frozen"
-
-
 def several(x: Any) -> bool:
     """Return whether a value is a tuple: the several outputs of one op."""
     return isinstance(getattr(x, "_data", None), tuple)
@@ -264,12 +249,6 @@ def several(x: Any) -> bool:
 
 def routes(x: Any) -> dict[int, Any]:
     """Return the rules by argument position, for the arguments to which a gradient flows."""
-    found: dict[int, Any] = {}
     if getattr(x, "op", None) is None or x._paths is FREED:
-        return found
-    start = 0
-    for tensor, rule in x._parents:
-        start = next(i for i in range(start, len(x.args)) if x.args[i] is tensor and x.op.rules[i] is not None)
-        found[start] = fitted(rule, start, x.op.broadcasts)
-        start += 1
-    return found
+        return {}
+    return {i: fitted(rule, i, x.op.broadcasts) for i, rule in x._paths}

@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -234,13 +235,9 @@ def shortened(text: str, width: int) -> str:
                 return f"{words}, …"
             words = text[: width - 1].rpartition(" ")[0]
             return f"{words} …" if len(words) > width // 2 else text[: width - 1] + "…"
-        at = max(places, key=lambda found: depth(text[: found.start()]))
+        depths = list(accumulate((letter in "([") - (letter in ")]") for letter in text))
+        at = max(places, key=lambda found: depths[found.start()])
         words = at[1].removesuffix(", …").rpartition(", ")[0]
         inner = f"{words}, …" if words else "…"
         text = text[: at.start() + 1] + inner + text[at.end() - 1 :]
     return text
-
-
-def depth(text: str) -> int:
-    """Count the brackets that are open after a text."""
-    return sum((letter in "([") - (letter in ")]") for letter in text)

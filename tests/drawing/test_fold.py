@@ -9,9 +9,8 @@ import pytest
 import micrograd_np as mg
 from micrograd_np.core.names import Names
 from micrograd_np.drawing import draw
-from micrograd_np.drawing.collapse import LIMIT, fold
-from micrograd_np.drawing.graph import walk
-from micrograd_np.drawing.scene import build
+from micrograd_np.drawing.collapse import LIMIT, fold, owners
+from micrograd_np.drawing.graph import graph_of, walk
 
 
 def recurrent(steps):
@@ -75,9 +74,11 @@ def test_a_folded_picture_has_no_cycle(output):
 
 
 def test_a_small_graph_is_left_alone():
-    scene = build([recurrent(3)], Names())
-    assert [(x.id, x.phrase, x.gives) for x in fold(scene).nodes] == [(x.id, x.phrase, x.gives) for x in scene.nodes]
-    assert fold(scene).folded == []
+    graph = graph_of([recurrent(3)], Names())
+    items = fold(graph)
+    assert [item.size for item in items] == [1] * len(graph.ops)
+    assert owners(graph, items).tolist() == list(range(len(graph.values)))
+    assert draw(recurrent(3)).scene.folded == []
 
 
 def test_the_limit_can_be_asked_for():

@@ -1,4 +1,4 @@
-"""Large graphs: boxes are built for the ends of loops only, and the counts are those of the whole graph."""
+"""Large graphs: boxes are built for what is shown only, and the counts are those of the whole graph."""
 
 import time
 
@@ -7,8 +7,10 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import nn
+from micrograd_np.core.names import Names
 from micrograd_np.drawing import draw, explain, why_none
-from micrograd_np.drawing.graph import LARGE, drawn_graph, ops_of
+from micrograd_np.drawing.collapse import LIMIT, fold
+from micrograd_np.drawing.graph import graph_of, ops_of
 from tests.drawing.scenes import scene
 
 
@@ -31,13 +33,12 @@ def nested(turns, inner):
 
 
 @pytest.mark.parametrize("output", [chain(3000)[1], nested(60, 100), nested(20, 400), nested(2000, 3)])
-def test_every_op_of_a_large_graph_is_shown_or_hidden_once(output):
-    ops, graph = ops_of([output]), drawn_graph([output])
-    hidden = [op for gap in graph.hidden.values() for op in gap]
-    built = [x for x in graph.values if getattr(x, "op", None) is not None]
-    assert len(built) <= LARGE < len(ops)
-    assert sorted(map(id, [*hidden, *built])) == sorted(map(id, ops))
-    assert set(graph.stand_in) == set(map(id, hidden))
+def test_every_op_of_a_large_graph_is_in_one_item(output):
+    ops, graph = ops_of([output]), graph_of([output], Names())
+    items = fold(graph)
+    assert len(items) <= LIMIT < len(ops)
+    assert [graph.values[i] for i in graph.ops] == ops
+    assert [i for item in items for i in range(item.start, item.stop)] == list(range(len(ops)))
 
 
 def test_a_fold_counts_the_turns_that_no_box_was_built_for():

@@ -163,7 +163,7 @@ def test_everything_is_reached_by_tab_and_its_focus_is_seen(player):
         reached.add(page.evaluate(focused))
         if page.evaluate("document.activeElement.classList.contains('node')"):
             assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    assert {"previous", "play", "next", "slider", "predict", "fit", "SUMMARY"} <= reached
+    assert {"previous", "play", "next", "slider", "predict", "fit"} <= reached
     assert {node.id for node in picture.scene.nodes} <= reached
     box = picture.scene.nodes[4]
     page.focus(f"#{box.id}")

@@ -6,7 +6,8 @@ import pytest
 import micrograd_np as mg
 from micrograd_np.core.names import Names
 from micrograd_np.drawing import dot, html, text
-from micrograd_np.drawing.scene import build
+from micrograd_np.drawing.graph import graph_of
+from micrograd_np.drawing.scene import scene_of
 from micrograd_np.drawing.values import fill
 from tests.ops import cases
 
@@ -27,7 +28,7 @@ def total_of(case):
 
 @pytest.mark.parametrize("case", plain(), ids=lambda case: case.name)
 def test_every_row_is_drawn_and_the_parts_add_up_to_the_gradient(case):
-    drawn = fill(build([total_of(case)], Names()))
+    drawn = fill(scene_of(graph_of([total_of(case)], Names()), limit=1000))
     parts = {each.id: [] for each in drawn.nodes}
     for edge in drawn.edges:
         if edge.gradient is not None:
