@@ -247,6 +247,7 @@ gelu = Elementwise(
     _slope_of_gelu,
     bind=_bind_gelu,
     decomposition=_gelu,
+    exact=False,
     single=True,
     examples=[*SHAPES, example(D(3, 4), approximate="tanh"), example(D(), "tanh")],
 )
@@ -254,6 +255,7 @@ gelu_slope: Elementwise = Elementwise(
     _gelu_slope,
     _slope_of_gelu_slope,
     decomposition=_gelu_slope,
+    exact=False,
     single=True,
     gloss="the derivative of gelu(x)",
 )
