@@ -224,7 +224,7 @@ def read_object(walk: Outside, place: Place) -> Found:
 
 
 def edge_to(walk: Outside, path: str, now: str, value: Any, read: bool = True) -> tuple[Edge, Place]:
-    """What the expression `now` gives is what it was; and so is what that leads to."""
+    """Return a condition, the expression `now` gives what it gave, and the place that it leads to."""
     return Edge(path, walk.names.same(now, value)), Place(path, value, read)
 
 
