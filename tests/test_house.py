@@ -9,21 +9,21 @@ from tests.house import DOCUMENTED, PACKAGE, code_lines, parsed
 # Lines of code that a room may have. A limit is lowered when a room shrinks, and not raised.
 LIMITS = {
     "checking": 4_190,
-    "program": 3_590,
-    "ops": 3_700,
-    "drawing": 2_400,
+    "program": 3_400,
+    "ops": 3_690,
+    "drawing": 2_320,
     "learn": 1_640,
     "nn": 1_460,
-    "top": 1_090,
+    "top": 1_060,
     "core": 1_360,
-    "saving": 730,
+    "saving": 710,
     "optim": 690,
     "expressions": 500,
     "training": 320,
     "article": 330,
     "data": 200,
 }
-FILES = 160
+FILES = 157
 CORE = ["backward", "containers", "context", "dispatch", "errors", "names", "tensor", "versions"]
 # Names of functions that stand in three modules or more, to be given names of their own.
 SHARED = set()
