@@ -70,13 +70,10 @@ def refuse_mask(self: Tensor) -> Any:
 
 def array_ufunc(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
     """Answer `np.exp(t)`, and every other ufunc (NEP 13)."""
-    call = CALLS.get(ufunc)
     try:
-        if how != "__call__":
-            raise errors.method(ufunc.__name__, how)
-        if call is None:
-            raise errors.unsupported(ufunc)
-        return call(*inputs, **kwargs)
+        if how == "__call__" and ufunc in CALLS:
+            return CALLS[ufunc](*inputs, **kwargs)
+        raise errors.unsupported(ufunc) if how == "__call__" else errors.method(ufunc.__name__, how)
     except TypeError as error:
         return by_numpy(error, getattr(ufunc, how), inputs, kwargs)
 

@@ -282,7 +282,7 @@ def sequential():
 
 
 def assignments(function):
-    """What a constructor sets on self: attribute and value, as text."""
+    """The attributes that a constructor sets on self, each with its value, as text."""
     for node in ast.walk(function):
         targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
         for target in targets:

@@ -28,7 +28,7 @@ NUMBERS = [[1.0, 2.5, 3.0], [4.0, 0.5, 2.0]]
 
 
 def names(tensor, modules):
-    """What the page says that there is."""
+    """The names that the page says there are."""
     nn, optim = modules["nn"], modules["optim"]
     model = nn.Sequential(nn.Linear(3, 2))
     for p in model.parameters():

@@ -1,4 +1,4 @@
-"""What a person from PyTorch, NumPy, JAX or micrograd types first works, or is answered with what to write."""
+"""The first guess of a person from PyTorch, NumPy, JAX or micrograd works, or is answered with what to write."""
 
 import traceback
 
@@ -17,7 +17,7 @@ ELSEWHERE = ("fashion_mnist", "mnist(")  # need files that a user has
 
 @pytest.fixture
 def names():
-    """What the codes are about."""
+    """The modules, tensors and arrays that the codes use, by name."""
     rng = np.random.default_rng(0)
     model = mg.nn.Sequential(mg.nn.Linear(3, 2, rng=rng))
     x = mg.Tensor([[1.0, 2, 3], [3, 4, 5]], requires_grad=True)
@@ -45,7 +45,7 @@ def names():
 
 
 def instance(owner, names):
-    return {**OWNERS, "Tensor": names["x"], "Module": names["model"]}[owner]
+    return {**OWNERS, "Tensor": names["x"], "Module": names["model"], "Picture": mg.draw(names["loss"])}[owner]
 
 
 def with_leaves(code, names):

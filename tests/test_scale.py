@@ -1,4 +1,4 @@
-"""What must not grow with a graph: time per op, the stack, visits of shared nodes, precision, memory left behind."""
+"""Quantities that must not grow with a graph: time per op, the stack, visits of shared nodes, errors, memory left."""
 
 import gc
 import time

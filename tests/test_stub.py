@@ -1,4 +1,4 @@
-"""What type checkers and editors see: the stubs are fresh, and all documented code passes mypy and pyright."""
+"""Type checkers and editors see stubs that are fresh, and all documented code passes mypy and pyright."""
 
 import ast
 import json

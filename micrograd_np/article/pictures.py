@@ -11,7 +11,7 @@ import numpy as np
 from .. import plots
 from ..core.tensor import Tensor
 from ..drawing import Picture, draw
-from ..ops.nn import sigmoid
+from ..ops.dense import sigmoid
 from . import hand, tape
 from .comparison import Row, Section
 from .hand import Array

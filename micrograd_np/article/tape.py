@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from ..ops.nn import sigmoid
+from ..ops.dense import sigmoid
 from .hand import Variables
 
 # What has a name in the article, and the value of whose gradient it is the negative.

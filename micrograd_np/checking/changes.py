@@ -12,9 +12,8 @@ import numpy as np
 from ..core.backward import Pulled
 from ..core.errors import ShapeError
 from ..core.tensor import Tensor
-from ..ops.einsum import einsum
 from ..ops.primitive import Elementwise
-from ..ops.products import dot, matmul
+from ..ops.products import dot, einsum, matmul
 from .replay import Override
 from .suspicion import Edge, Suspicion, edges_of, file_line
 

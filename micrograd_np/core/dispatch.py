@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,8 @@ from .backward import Rule
 from .context import CURRENT
 from .names import caller_location
 from .tensor import Tensor, allocate, init_leaf
-from .versions import memory_of, next_id, reads, saved
+from .versions import ALL, memory_of, next_id, reads, with_snapshots
 
-NONE: dict[str, Any] = {}
 HALF = np.dtype(np.float16)
 SINGLE = np.dtype(np.float32)
 
@@ -24,19 +23,18 @@ SINGLE = np.dtype(np.float32)
 def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run an op; if an argument requires a gradient, the result records the op and its arguments."""
     values: list[Any] = []
-    wanted = 0  # bit i: argument i requires a gradient
+    wanted = loose = 0  # bit i: argument i requires a gradient; its value may be changed where the engine cannot see it
     tensors = False
-    loose = False  # a value may be changed where the engine cannot see it
-    for x in args:
+    for i, x in enumerate(args):
         if isinstance(x, Tensor):
             tensors = True
             if x._requires_grad:
-                wanted |= 1 << len(values)
+                wanted |= 1 << i
             if (shared := x._memory) is not None and shared.copies:
-                loose = True
+                loose |= 1 << i
             x = x._data
         else:
-            loose = True
+            loose |= 1 << i
         values.append(x)
     if not tensors:
         for x in args:
@@ -51,22 +49,21 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     return make_node(op, z, args, tuple(values), params, wanted, loose)
 
 
-def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int, loose: Any) -> Tensor:
+def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int, loose: int) -> Tensor:
     """Return the result of an op as a Tensor; it records the op if an argument requires a gradient."""
     if type(z) is not ndarray and isinstance(z, generic):
         z = np.asarray(z)
     context = CURRENT.get()
-    paths = op.short_paths[wanted] if wanted < 4 else op.paths(wanted)
+    paths, read = op.uses[wanted]
     node = allocate(Tensor)
     if paths and context.recording:
-        needed = op.needed(wanted, len(args)) if loose else ()
         if z.dtype is HALF and op.widens:
-            paths, needed = single_paths(op, paths), range(len(args))
+            paths, read = single_paths(op, paths), ALL
         node._data = z
         node._requires_grad = True
         node.op = op
         node.args = args
-        node._values = saved(args, values, needed) if loose else values
+        node._values = with_snapshots(values, loose & read) if loose & read else values
         node.params = params
         node._paths = paths
         node.scope = context.scope
@@ -107,72 +104,6 @@ def single_paths(op: Any, paths: Sequence[tuple[int, Rule]]) -> list[tuple[int, 
         return recomputing if reads(rule, 0) else single_rule
 
     return [(i, in_single(rule)) for i, rule in paths]
-
-
-def general(op: Any) -> Callable[..., Any]:
-    """Return the function of a row that is called in NumPy's signature: `bind` tells arrays from parameters."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            arrays, params = op.bind(*args, **kwargs)
-        except TypeError as error:
-            return op.otherwise(args, kwargs, error)
-        return apply(op, arrays, params)
-
-    return call
-
-
-def unary(op: Any) -> Callable[..., Any]:
-    """Return `apply` for a row of one argument and no parameters; it has no loop, as it is called most often."""
-
-    def call(x: Any, *rest: Any, **params: Any) -> Any:
-        if rest or params or not isinstance(x, Tensor):
-            return op.bind_and_apply(x, *rest, **params)
-        value = x._data
-        try:
-            z = op.kernel(value)
-        except Exception as error:
-            errors.explain(op, (x,), error)
-        loose = (shared := x._memory) is not None and shared.copies
-        return make_node(op, z, (x,), (value,), NONE, x._requires_grad, loose)
-
-    return call
-
-
-def binary(op: Any) -> Callable[..., Any]:
-    """Return `apply` for a row of two arguments and no parameters."""
-
-    def call(x: Any, y: Any, *rest: Any, **params: Any) -> Any:
-        if rest or params:
-            return op.bind_and_apply(x, y, *rest, **params)
-        wanted = 0
-        loose: Any = False
-        if isinstance(x, Tensor):
-            left = x._data
-            wanted = x._requires_grad
-            if (shared := x._memory) is not None:
-                loose = shared.copies
-        elif isinstance(y, Tensor):
-            left = x = op.coerce_operand(x)
-            loose = hasattr(x, "dtype")
-        else:
-            return op.bind_and_apply(x, y)
-        if isinstance(y, Tensor):
-            right = y._data
-            if y._requires_grad:
-                wanted += 2
-            if (shared := y._memory) is not None and shared.copies:
-                loose = True
-        else:
-            right = y = op.coerce_operand(y)
-            loose = loose or hasattr(y, "dtype")
-        try:
-            z = op.kernel(left, right)
-        except Exception as error:
-            errors.explain(op, (x, y), error)
-        return make_node(op, z, (x, y), (left, right), NONE, wanted, loose)
-
-    return call
 
 
 def same_memory(z: Any, x: Any) -> bool:

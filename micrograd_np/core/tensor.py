@@ -183,7 +183,8 @@ class Tensor:
         """
         g = seed(self, gradient)
         visit = store_gradient if retain_graph else free_graph
-        if create_graph or tracing():
+        traced = tracing()
+        if create_graph or traced:
             g = gradient if isinstance(gradient, Tensor) else as_tensor(g)
             with Mode(recording=create_graph):
                 leaves = backpropagate(self, g, visit, pull_tensors)
@@ -191,7 +192,7 @@ class Tensor:
             leaves = backpropagate(self, g, visit)
         added = False
         for leaf, g in leaves.items():
-            before = leaf.grad
+            before = leaf.grad if traced else leaf._grad
             if before is not None:
                 g, added = before + g, True
             leaf._grad = g

@@ -20,6 +20,7 @@ import itertools
 import operator
 import sys
 from collections.abc import Callable, Sequence
+from inspect import CO_VARARGS
 from types import CodeType, FunctionType
 from typing import Any
 from weakref import WeakValueDictionary
@@ -80,7 +81,9 @@ def check_unwritten(node: Any) -> None:
             raise errors.stale(node, (node, *node.args)[position], seen.where)
 
 
-# Snapshots of arrays.
+# Snapshots of arrays: of those that a rule reads, and that other code may write to.
+
+ALL = -1  # as bits: of every argument
 
 # Below this many bytes a copy costs less than looking for an equal one.
 SMALL = 4096
@@ -90,12 +93,11 @@ SMALL = 4096
 SNAPSHOTS: WeakValueDictionary[Any, ndarray] = WeakValueDictionary()
 
 
-def saved(args: Sequence[Any], values: Sequence[Any], read: Sequence[int]) -> tuple[Any, ...]:
-    """Return the arrays that a node keeps: snapshots if a rule reads the value and other code may write to it."""
+def with_snapshots(values: Sequence[Any], which: int) -> tuple[Any, ...]:
+    """Return the arrays that a node keeps: snapshots of those whose bit is set."""
     kept = list(values)
-    for i in read:
-        x = args[i]
-        if x is kept[i] or (x._memory is not None and x._memory.copies):
+    for i in range(len(kept)):
+        if which >> i & 1:
             kept[i] = snapshot(kept[i])
     return tuple(kept)  # the garbage collector stops tracking a tuple of arrays, but not a list
 
@@ -263,8 +265,9 @@ def reads(rule: Callable[..., Any], position: int) -> bool:
         return True
     count = code.co_argcount
     names = code.co_varnames[1:count]
-    name = names[position] if position < len(names) else code.co_varnames[count + code.co_kwonlyargcount]
-    return name in values_read(code)
+    if position < len(names):
+        return names[position] in values_read(code)
+    return bool(code.co_flags & CO_VARARGS) and code.co_varnames[count + code.co_kwonlyargcount] in values_read(code)
 
 
 def innermost(rule: Callable[..., Any]) -> Callable[..., Any]:

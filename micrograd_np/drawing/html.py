@@ -50,7 +50,6 @@ PAGE = """<!DOCTYPE html>
 <div id="side">
 <div id="panel" aria-live="polite"></div>
 <div id="lines" aria-label="lines of source">{lines}</div>
-<details id="source"><summary>The same as NumPy source</summary><pre>{source}</pre></details>
 </div>
 <script type="application/json" id="data">{data}</script>
 <script>
@@ -60,8 +59,8 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def page(scene: Scene, svgs: Mapping[str, str], source: str, nudged: Mapping[str, Any] | None = None) -> str:
-    """The page of a scene, with the source of what it shows.
+def page(scene: Scene, svgs: Mapping[str, str], nudged: Mapping[str, Any] | None = None) -> str:
+    """The page of a scene.
 
     `svgs` has the drawing of the scene under an empty key, and that of each scene in which a fold is open under the
     fold's.
@@ -89,7 +88,6 @@ def page(scene: Scene, svgs: Mapping[str, str], source: str, nudged: Mapping[str
         lines="".join(f'<span tabindex="0" role="button">{escape(line)}</span>' for line in lines),
         svg=drawings.pop(""),
         opened="".join(f'<template id="open_{key}">{svg}</template>\n' for key, svg in drawings.items()),
-        source=escape(source),
         data=json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c"),
     )
 

@@ -18,12 +18,13 @@ from ..core.containers import flatten
 from ..core.errors import ArgumentError, ArgumentTypeError, MicrogradError, MissingFileError
 from ..core.names import Names, is_module, live, watch, watched
 from ..core.tensor import Tensor
+from ..cures import unknown_name
 from ..program import Program
 from . import dot, html, programs, render, text
 from .collapse import fold as fold_scene
 from .collapse import see_through
 from .graph import Graph, drawn_graph
-from .programs import nudge, program_of
+from .programs import nudge
 from .scene import Scene, build
 from .values import fill
 
@@ -64,10 +65,9 @@ class Picture:
     `.svg` and `.dot` are text, `.png` and `.pdf` bytes; `.save(path)` writes the format that the suffix names.
     """
 
-    def __init__(self, scene: Scene, direction: str, program: Callable[[], Program], nudged: Nudged = dict) -> None:
+    def __init__(self, scene: Scene, direction: str, nudged: Nudged = dict) -> None:
         self.scene = scene
         self.direction = direction
-        self.program = program
         self.nudged = nudged
 
     @functools.cached_property
@@ -106,22 +106,7 @@ class Picture:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
         sources = {"": self.dot} | {key: dot.source(each, self.direction) for key, each in self.scene.opened.items()}
         drawings = {key: render.render(source, "svg").decode() for key, source in sources.items()}
-        return html.page(self.scene, drawings, self.told, self.nudged())
-
-    @functools.cached_property
-    def source(self) -> str:
-        """NumPy source of the computation and of the gradients of its leaves; RuntimeError if there is none."""
-        return str(self.program())
-
-    @property
-    def told(self) -> str:
-        """The source for a page, or the reason why there is none."""
-        if self.scene.whole > LONG:
-            return "too long for a page: picture.source has it"
-        try:
-            return self.source
-        except MicrogradError as error:  # such as an op of the user's whose source is not to be had
-            return str(error)
+        return html.page(self.scene, drawings, self.nudged())
 
     def player(self, height: int = 640) -> Player:
         """The page that plays the picture, inside a notebook.
@@ -149,6 +134,9 @@ class Picture:
         except (RuntimeError, OSError, ImportError):
             return {"text/plain": self.text}
 
+    def __getattr__(self, name: str) -> Any:
+        raise unknown_name("Picture", name, dir(type(self)))
+
     def __repr__(self) -> str:
         return f'<Picture of {len(self.scene.nodes)} boxes; .save("graph.html") writes a page, "graph.svg" a drawing>'
 
@@ -169,7 +157,6 @@ class Player:
 
 
 FINE = 60  # boxes; a larger picture has a lower resolution
-LONG = 300  # boxes; the source of a larger picture is not on its page
 FORMATS = {
     ".svg": "svg",
     ".png": "png",
@@ -178,7 +165,6 @@ FORMATS = {
     ".mmd": "mermaid",
     ".txt": "text",
     ".html": "html",
-    ".py": "source",
 }
 
 
@@ -226,7 +212,7 @@ def draw(
     if isinstance(target, Program):
         scene = programs.build(target)
         check_fold(fold, scene)
-        return Picture(fold_scene(scene, limit, fold, opening=True), "forward", lambda: target)
+        return Picture(fold_scene(scene, limit, fold, opening=True), "forward")
     if callable(target):
         result, names = watch(target, *args, **kwargs)
     else:
@@ -236,30 +222,22 @@ def draw(
         raise ArgumentTypeError(f"there is no Tensor to draw in {result!r:.80}. {cure(args, kwargs)}")
     graph = drawn_graph(outputs)
     names = names or live(Names(), graph.values)
-    return pictured(outputs, graph, names, getattr(target, "__name__", ""), direction, fold, limit)
+    return pictured(outputs, graph, names, direction, fold, limit)
 
 
 def pictured(
     outputs: list[Tensor],
     graph: Graph,
     names: Names,
-    title: str = "",
     direction: str = "both",
     fold: Collection[str] = (),
     limit: int | None = None,
 ) -> Picture:
-    """The picture of values whose names are known; the title is what its source is called."""
+    """The picture of values whose names are known."""
     scene = see_through(build(outputs, names, graph))
     check_fold(fold, scene, names)
-    title = title or f"compute_{scene.nodes[-1].name or 'output'}"
-    called = {id(node.source): node.name if node.op else node.title for node in scene.nodes}  # tags, of leaves alone
     places = {id(node.source): node.id for node in scene.nodes if node.kind == "leaf"}
-    return Picture(
-        fill(fold_scene(scene, limit, fold, opening=True)),
-        direction,
-        lambda: program_of(outputs, called, title),
-        lambda: nudge(outputs, places),
-    )
+    return Picture(fill(fold_scene(scene, limit, fold, opening=True)), direction, lambda: nudge(outputs, places))
 
 
 def cure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -310,7 +288,7 @@ def draw_script(where: str, arguments: Sequence[str] = (), **options: Any) -> Pi
         raise ScriptError(f"{name} returns {result!r:.60}, in which there is no Tensor to draw.")
     if not outputs:
         raise ScriptError(f"{path} leaves no Tensor with a graph in a variable. Name a function: {path}:function.")
-    return pictured(outputs, drawn_graph(outputs), names, name, **options)
+    return pictured(outputs, drawn_graph(outputs), names, **options)
 
 
 def run(path: str, name: str, arguments: Sequence[str]) -> tuple[Any, int]:

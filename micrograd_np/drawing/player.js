@@ -316,7 +316,7 @@ document.onkeydown = (event) => {
   const chosen = KEYS[event.key];
   if (!chosen || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.tagName === "INPUT" && event.target.type !== "range") return; // a prediction is typed
-  if (event.key === " " && ["BUTTON", "SUMMARY"].includes(event.target.tagName)) return;
+  if (event.key === " " && event.target.tagName === "BUTTON") return;
   event.preventDefault();
   chosen();
 };

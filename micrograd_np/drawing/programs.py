@@ -7,20 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import FREED, operands
-from ..core.context import Mode
-from ..core.dispatch import apply
-from ..core.errors import UsageError
-from ..core.tensor import Tensor, constant
+from ..core.backward import FREED
+from ..core.tensor import Tensor
 from ..expressions.phrases import Phrase, short
 from ..program import Program
 from ..program.ir import CONSTANT, Value
-from ..program.outside import Outside
-from ..program.record import record
 from ..program.source import Source
-from ..program.trace import TraceError
-from ..transforms import gradients
-from .graph import ops_of, walk
+from .graph import ops_of
 from .scene import Edge, Node, Scene, entitle, phrase_of, tagging
 from .values import raw, runs_users_code
 
@@ -54,7 +47,7 @@ def build(program: Program) -> Scene:
             if isinstance(x, Value) and x in boxes
         ]
         boxes[step.output] = node
-    return Scene(list(boxes.values()), edges, whole=len(boxes), program=True)
+    return Scene(list(boxes.values()), edges, program=True)
 
 
 def program_box(id: str, kind: str, name: str | None, value: Value) -> Node:
@@ -66,74 +59,6 @@ def input_phrase(x: Any, boxes: dict[Value, Node]) -> Phrase:
     if not isinstance(x, Value):
         return short(x)
     return short(x.of) if x.kind == CONSTANT else boxes[x].phrase
-
-
-def program_of(outputs: Sequence[Tensor], names: Mapping[int, str | None], title: str) -> Program:
-    """The program that a graph is: its ops run once more on the same leaves, and are traced.
-
-    Where one output was given a gradient, the leaves' gradients are part of it. Names are those of values by their ids.
-    """
-    if outputs[0]._paths is FREED:
-        raise UsageError("there is no source of this graph: backward(retain_graph=False) forgot it. Draw before that.")
-    again = {id(x): x for x in walk(outputs)}
-    given = [(used, x) for node in list(again.values()) for used, x in taken_arrays(node)]
-    names = {**names, **{id(used): names.get(id(x)) for used, x in given}}
-    computed = [x for x in again.values() if getattr(x, "op", None) is not None and x._paths is not FREED]
-    for x in computed:
-        if runs_users_code(x):
-            raise UsageError(
-                f"there is no source of this graph: its {x.op.name} calls a function of yours, of which only you have "
-                "the source."
-            )
-
-    def run() -> Any:
-        for x in computed:
-            z = again[id(x)] = apply(x.op, tuple(again.get(id(a), a) for a in operands(x)[1:]), x.params)
-            z.name = names.get(id(x))
-        ends = [again[id(x)] for x in outputs]
-        found = leaf_gradients(ends[0], outputs[0], names) if len(ends) == 1 else []
-        return (*ends, *found) if len(ends) + len(found) > 1 else ends[0]
-
-    run.__name__ = title
-    try:
-        with Mode(recording=True):
-            # The graph's own arrays are inputs of the program, as leaves are: they were there before it ran.
-            arrays = [*(used for used, _ in given), *(raw(x._grad) for x in outputs if x._grad is not None)]
-            steps = record(run, (), {}, outside=Outside(run, [arrays], strict=False))[1]
-            if steps.spoiled:
-                raise TraceError(steps.spoiled)
-    except TraceError:
-        raise UsageError(
-            "there is no source of this graph: how many entries one of its values has depends on others, and a "
-            "program's shapes are fixed. Choose with mg.where instead of an index of booleans."
-        ) from None
-    for value in steps.inputs():
-        value.name = names.get(id(value.of)) or value.name
-    steps.arguments[:] = steps.inputs()  # the picture names them all; none needs to be explained
-    return Program(steps)
-
-
-def taken_arrays(node: Any) -> list[tuple[Any, Any]]:
-    """Return the plain arrays that an op took: each with its values at that time, and the user's array."""
-    pairs = zip(getattr(node, "_values", ()), getattr(node, "args", ()), strict=True)
-    return [(used, x) for used, x in pairs if not isinstance(x, Tensor)]
-
-
-def leaf_gradients(end: Tensor, output: Tensor, names: Mapping[int, str | None]) -> list[Any]:
-    """Return the gradients of the leaves if the output has one; the name of each is `d_` and its leaf's name."""
-    if output._grad is None or not end._parents:
-        return []
-    arrows = [x for node in walk([end]) for x, _ in getattr(node, "_parents", ())]
-    leaves = list(dict.fromkeys(x for x in arrows if x.op is None))
-    start = None if output.ndim == 0 else constant(raw(output._grad))
-    if start is not None:
-        start.name = f"d_{names.get(id(output)) or 'output'}"
-    found = list(gradients(end, leaves, start))
-    for leaf, g in zip(leaves, found, strict=True):
-        name = names.get(id(leaf))
-        if name and g.name is None:
-            g.name = f"d_{name}"
-    return found
 
 
 def nudge(outputs: Sequence[Tensor], leaves: Mapping[int, str]) -> dict[str, list[float]]:

@@ -83,7 +83,6 @@ class Scene:
     nodes: list[Node]
     edges: list[Edge]
     folded: list[str] = field(default_factory=list)
-    whole: int = 0  # boxes, before any were folded
     hidden_leaves: int = 0  # that only ops without a box use
     program: bool = False  # whether it shows steps, which have no numbers
     opened: dict[str, Scene] = field(default_factory=dict)  # for each fold that a page can open, the scene with it open
@@ -150,7 +149,7 @@ def build(outputs: Sequence[Tensor], names: Names, graph: Graph | None = None) -
         entitle(node, made, tags)
         boxes[id(x)] = node
     g = next(letter for letter in GRADIENTS if letter not in taken)
-    scene = Scene(list(boxes.values()), edges, whole=len(boxes) + len(graph.stand_in), g=g)
+    scene = Scene(list(boxes.values()), edges, g=g)
     scene.hidden_leaves = graph.hidden_leaves
     place_weights(scene, names)
     drop_single(scene)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
+from ..ops.dense import linear
 from ..ops.losses import softmax
-from ..ops.nn import linear
 from ..ops.primitive import as_array
 from .init import drawn, generator, xavier_uniform, zeros
 from .layers import Dropout, Linear

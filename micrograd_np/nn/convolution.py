@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError
 from ..ops.conv import check_output_padding, conv1d, conv2d, conv_transpose1d, conv_transpose2d
-from ..ops.pooling import Sizes, each_axis, one_per_axis
+from ..ops.windows import Sizes, each_axis, one_per_axis
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module, documented_like
 from .validation import checked_input, validate

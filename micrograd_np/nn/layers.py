@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
+from ..ops.dense import linear
 from ..ops.losses import embedding
-from ..ops.nn import linear
 from ..random import sample
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module

@@ -8,12 +8,11 @@ import numpy as np
 
 from ..core.context import tracing
 from ..core.errors import ArgumentError, ShapeError, describe
+from ..core.tensor import as_ndarray
 from ..ops import losses as rows
+from ..ops.dense import log_sigmoid
 from ..ops.half import in_single
 from ..ops.losses import REDUCTIONS, log_softmax, one_hot
-from ..ops.losses import binary_cross_entropy as entry_losses
-from ..ops.losses import cross_entropy as plain_cross_entropy
-from ..ops.nn import log_sigmoid
 from ..ops.primitive import Primitive, as_array
 from .validation import validate
 
@@ -87,22 +86,26 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     >>> huber_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
     array([0.125, 2.5  ])
     """
-    validate("huber_loss", delta=delta)
+    if type(delta) is not float or not 0 < delta < np.inf:
+        validate("huber_loss", delta=delta)
     return rows.huber_loss(prediction, target, reduction, delta=delta)
+
+
+def within_one(x: Any, message: str) -> Any:
+    """Return x; raise if an entry is not from 0 to 1."""
+    if x.size and not (x.min() >= 0 and x.max() <= 1):
+        raise ArgumentError(message)
+    return x
 
 
 def _probabilities(p: Any) -> Any:
     """Return p; raise if an entry is not from 0 to 1."""
-    if not (np.greater_equal(p, 0).all() and np.less_equal(p, 1).all()):
-        raise ArgumentError("binary_cross_entropy takes probabilities from 0 to 1; for logits take ..._with_logits.")
-    return p
+    return within_one(p, "binary_cross_entropy takes probabilities from 0 to 1; for logits take ..._with_logits.")
 
 
 def _targets(t: Any) -> Any:
     """Return t; raise if an entry is not from 0 to 1."""
-    if not (np.greater_equal(t, 0).all() and np.less_equal(t, 1).all()):
-        raise ArgumentError("binary cross-entropy takes targets from 0 to 1, such as 0 for no and 1 for yes.")
-    return t
+    return within_one(t, "binary cross-entropy takes targets from 0 to 1, such as 0 for no and 1 for yes.")
 
 
 probabilities = Primitive(_probabilities, lambda g, z, p: g, views=True, checks=True)
@@ -111,7 +114,11 @@ targets = Primitive(_targets, lambda g, z, t: g, views=True, checks=True)
 
 def checked(row: Primitive, x: Any) -> Any:
     """Return x from a row that only checks it; outside a trace nothing is recorded."""
-    return row(x) if tracing() else row.kernel(x)
+    if tracing():
+        return row(x)
+    x = as_array(x)
+    row.kernel(as_ndarray(x))
+    return x
 
 
 @in_single
@@ -132,10 +139,7 @@ def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean")
     >>> float(binary_cross_entropy(np.array([0.5]), np.array([1.0])))
     0.6931471805599453
     """
-    p, target = rows.checked_pair(probability, target)
-    p, target = checked(probabilities, p), checked(targets, target)
-    rows.check_reduction("binary_cross_entropy", reduction, p)
-    return REDUCTIONS[reduction](entry_losses(p, target))
+    return rows.binary_cross_entropy(checked(probabilities, probability), checked(targets, target), reduction)
 
 
 @in_single
@@ -160,9 +164,10 @@ def binary_cross_entropy_with_logits(
     >>> float(binary_cross_entropy_with_logits(np.array([0.0]), np.array([1.0])))
     0.6931471805599453
     """
+    target = checked(targets, target)
     if pos_weight is None:
-        return rows.logistic_loss(logits, checked(targets, target), reduction)
-    x, target = rows.checked_pair(logits, checked(targets, target))
+        return rows.logistic_loss(logits, target, reduction)
+    x, target = rows.checked_pair(logits, target)
     scale = as_array(pos_weight).astype(x.dtype)
     if scale.shape not in ((), x.shape[-1:]):
         raise ShapeError(f"{describe(scale, 'pos_weight')} needs the shape () or {x.shape[-1:]}: one for each class.")
@@ -203,12 +208,13 @@ def cross_entropy(
     >>> float(cross_entropy(np.array([[0.0, 0.0], [0.0, 0.0]]), np.array([0, 1])))
     0.6931471805599453
     """
-    validate("cross_entropy", label_smoothing=label_smoothing)
+    if type(label_smoothing) is not float or label_smoothing:
+        validate("cross_entropy", label_smoothing=label_smoothing)
     if ignore_index is not None:
         validate("cross_entropy", ignore_index=ignore_index)
     if weight is None and not label_smoothing and ignore_index is None:
-        return plain_cross_entropy(logits, labels, reduction=reduction)
-    (x, labels), _ = plain_cross_entropy.bind(logits, labels, reduction=reduction)  # type: ignore[call-arg]
+        return rows.cross_entropy(logits, labels, reduction=reduction)
+    (x, labels), _ = rows.cross_entropy.bind(logits, labels, reduction=reduction)  # type: ignore[call-arg]
     classes = x.shape[-1]
     scale = as_array(np.ones(classes) if weight is None else weight).astype(x.dtype)
     if scale.shape != (classes,):

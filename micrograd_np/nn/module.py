@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import cures
-from ..core.context import CURRENT, enter_scope, leave_scope, no_grad
+from ..core.context import CURRENT, enter_scope, leave_scope, no_grad, tracing
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import printable
 from ..core.tensor import Tensor
@@ -278,6 +278,10 @@ def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
     """Set gradients to None, or those that are there to zeros."""
     if set_to_none is not True:
         validate("zero_grad", set_to_none=set_to_none)
+    if set_to_none and not tracing():
+        for p in parameters:
+            p._grad = None
+        return
     for p in parameters:
         p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
 

@@ -12,7 +12,7 @@ from ..core.dispatch import single
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import Tensor
 from ..ops.half import in_single, is_half, rounded
-from ..ops.nn import batch_norm, layer_norm
+from ..ops.layers import batch_norm, layer_norm
 from .module import Module, Parameter, documented_like
 from .validation import as_numbers, check_dtype, checked_input, validate
 

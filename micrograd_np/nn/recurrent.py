@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
-from ..ops.nn import linear
+from ..ops.dense import linear
+from ..ops.layers import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence, rnn_step
 from ..ops.primitive import Primitive, as_array
-from ..ops.recurrent import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence, rnn_step
 from .init import drawn, generator, uniform
 from .layers import Dropout
 from .module import Module, documented_like

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.errors import ArgumentTypeError
+from ..ops import dense as activations
 from ..ops import losses as classes
-from ..ops import nn as activations
 from ..ops.primitive import in_numpys_words
 from . import losses
 from .module import Module
@@ -55,13 +55,19 @@ class Function(Module):
             setattr(self, name, value)
 
     def forward(self, *inputs: Any) -> Any:
+        if len(inputs) != len(self._inputs) or inputs[0] is None:
+            self._refuse(inputs)
+        if not self._options:
+            return self._function(*inputs)
+        return self._function(*inputs, **{name: getattr(self, name) for name in self._options})
+
+    def _refuse(self, inputs: tuple[Any, ...]) -> None:
+        """Raise for None as the first input, or the wrong number of inputs."""
         if inputs and inputs[0] is None:
             as_numbers(self, None)
-        if len(inputs) != len(self._inputs):
-            raise ArgumentTypeError(
-                f"{type(self).__name__} is called with ({', '.join(self._inputs)}), not with {len(inputs)} arguments."
-            )
-        return self._function(*inputs, **{name: getattr(self, name) for name in self._options})
+        raise ArgumentTypeError(
+            f"{type(self).__name__} is called with ({', '.join(self._inputs)}), not with {len(inputs)} arguments."
+        )
 
 
 class ReLU(Function):

@@ -150,11 +150,13 @@ def as_numbers(layer: Any, x: Any) -> Any:
 def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1) -> Any:
     """x as an array; raise if its features or its dtype are not those of the layer's weight."""
     given, x = x, as_array(x)
-    shape = x.shape
-    if not -len(shape) <= axis < len(shape) or shape[axis] != features:
+    try:
+        found = x.shape[axis]
+    except IndexError:
+        found = "no such axis"
+    if found != features:
         as_numbers(layer, given)
         name, what = type(layer).__name__, "features on the last axis" if axis == -1 else f"channels on axis {axis}"
-        found = x.shape[axis] if -x.ndim <= axis < x.ndim else "no such axis"
         raise ShapeError(
             f"{name} takes {features} {what}, and {describe(x, 'x')} has {found}. Reshape x, or make the {name} for "
             "inputs of this size."

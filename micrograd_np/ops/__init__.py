@@ -1,4 +1,16 @@
-"""The table of derivatives: every row by name, and by the NumPy function it stands for."""
+"""The table of derivatives: every row by name, and by the NumPy function it stands for.
+
+The files in reading order:
+
+primitive, half     the kinds of rows; what is computed in float32 for float16
+elementwise         functions of single numbers, applied to each entry: the shortest rows
+reductions, statistics    sums, products and extremes; running totals, order statistics, averages
+products, linalg, decompositions    matrix products and einsum; equations and inverses; eigenvalues and norms
+shape, joining, identity    the same entries elsewhere; many arrays as one; copies, dtypes, hooks
+indexing            entries chosen by an index, and the transpose; masks and positions
+dense, layers, losses     the linear map and activations; normalization and recurrent networks; what is minimised
+windows, pooling, conv    sliding windows, and what is made of them
+"""
 
 from __future__ import annotations
 
@@ -10,21 +22,21 @@ import numpy as np
 from . import (
     conv,
     decompositions,
-    einsum,
+    dense,
     elementwise,
     identity,
     indexing,
     joining,
+    layers,
     linalg,
     losses,
-    nn,
     pooling,
     primitive,
     products,
-    recurrent,
     reductions,
     shape,
     statistics,
+    windows,
 )
 from .primitive import Primitive
 
@@ -32,8 +44,8 @@ TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-ROOMS = [identity, elementwise, reductions, statistics, products, einsum, linalg, decompositions, shape, indexing]
-ROOMS += [joining, nn, losses, pooling, conv, recurrent]
+ROOMS = [identity, elementwise, reductions, statistics, products, linalg, decompositions, shape, indexing]
+ROOMS += [joining, dense, layers, losses, windows, pooling, conv]
 
 for room in ROOMS:
     for name, row in vars(room).items():

@@ -1,7 +1,11 @@
 """Convolutions and their transposes: three rows for one trilinear form, each the derivative of the others.
 
 The sum of conv(x, w) * y is linear in x, in w and in y. Its derivative in y is conv, in x conv_input, in w conv_weight:
-every order of derivative is again one of the three."""
+every order of derivative is again one of the three.
+
+The kernels make a matrix of which each column is a window (im2col), so that BLAS does the sums. They keep the samples
+in the last axis: a window's entry is then a long run of memory, one for all samples, and copying it is cheap.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,19 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
-from .pooling import Sizes, check_steps, count_steps, each_axis, padded, tap_indices, unpadded_index, window_views
-from .primitive import Bound, Primitive, as_array, example, implements, remembered
+from .primitive import Bound, Primitive, as_array, as_given, example, implements, remembered
 from .primitive import Drawn as D
+from .windows import (
+    OVERLAPPING,
+    SPREAD,
+    Sizes,
+    check_steps,
+    count_steps,
+    each_axis,
+    padded,
+    tap_indices,
+    unpadded_index,
+)
 
 CACHE = 2**19  # numbers; the windows made at a time stay in the processor's cache
 
@@ -22,6 +36,15 @@ CACHE = 2**19  # numbers; the windows made at a time stay in the processor's cac
 def samples_last(x: Any, padding: Sizes) -> Any:
     """Reorder (N, C, ...) to (C, ..., N) in memory, padded with zeros, so that windows are copied in long runs."""
     return padded(np.moveaxis(x, 0, -1), (*padding, 0), 0.0, order="C")
+
+
+def window_views(x: Any, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Any:
+    """The windows of a kernel that moves over (C, ..., N), without a copy: (C, *kernel, *steps, N)."""
+    axes = tuple(range(1, 1 + len(kernel)))
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    seen = np.lib.stride_tricks.sliding_window_view(x, reach, axes)
+    steps, entries = ([slice(None, None, step) for step in each] for each in (stride, dilation))
+    return np.moveaxis(seen[(slice(None), *steps, slice(None), *entries)], range(-len(kernel), 0), axes)
 
 
 def samples_first(x: Any) -> Any:
@@ -69,13 +92,16 @@ def _conv(x: Any, w: Any, *bias: Any, groups: int, stride: Sizes, padding: Sizes
 def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
     """The transpose of conv in its input: the sum of a copy of the kernel for each entry of y."""
     kernel, outs, ins = w.shape[2:], w.shape[0] // groups, w.shape[1]
+    check_steps(y.shape[2:], shape, kernel, stride=stride, padding=padding, dilation=dilation)
     y = split_groups(samples_last(y, (0,) * len(kernel)), groups)
+    # The windows are multiplied out block by block, and each of their entries is added where it lay in x. Neighbouring
+    # blocks overlap in x, so they add there, too, and nothing is written twice.
     wide = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
     x = np.zeros((groups, ins, *wide, y.shape[-1]), np.result_type(y.dtype, w.dtype), like=y)
     kernels = w.reshape(groups, outs, ins * prod(kernel)).swapaxes(1, 2)
     for group, now, here in output_blocks(groups, y.shape[2:], kernels.shape[1]):
         laid = np.matmul(kernels[group], as_matrix(y[here], 1)).reshape(ins, *kernel, *y[here].shape[1:])
-        under = x[group, :, now.start * stride[0] :]
+        under = x[group, :, now.start * stride[0] :]  # where the block's first window begins
         for tap, where in tap_indices(kernel, laid.shape[1 + len(kernel) : -1], stride, dilation):
             under[(*where, slice(None))] += laid[(slice(None), *tap)]
     return samples_first(x[unpadded_index((*shape, x.shape[-1]), (*padding, 0))])
@@ -83,9 +109,11 @@ def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, stride: Sizes, paddin
 
 def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
     """The transpose of conv in its kernel: the sum of the windows of x, each times its entry of y."""
+    check_steps(y.shape[2:], x.shape[2:], kernel, stride=stride, padding=padding, dilation=dilation)
     seen = split_groups(window_views(samples_last(x, padding), kernel, stride, dilation), groups)
     y = split_groups(samples_last(y, (0,) * len(kernel)), groups)
     (_, ins), (_, outs) = seen.shape[:2], y.shape[:2]
+    # Of a block, the product sums over its windows and samples at once; the blocks' sums add up.
     w = np.zeros((groups, ins * prod(kernel), outs), np.result_type(x.dtype, y.dtype), like=x)
     for group, _, here in output_blocks(groups, y.shape[2:], w.shape[1]):
         w[group] += np.matmul(as_matrix(seen[here], 1 + len(kernel)), as_matrix(y[here], 1).T)
@@ -132,33 +160,11 @@ def _bind_conv(
     return (x, w, checked_bias(bias, w.shape[0])), {"groups": groups, **how}
 
 
-@remembered
-def _bind_conv_input(
-    y: Any, weight: Any, shape: Sizes, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
-) -> Bound:
-    y, w = as_array(y), as_array(weight)
-    check_kernel_axes("conv_input", max(y.ndim - 2, 1), y, w)
-    check_channels(y, w.shape[0], w, groups)
-    how = each_axis(y.ndim - 2, stride=stride, padding=padding, dilation=dilation)
-    check_steps(y.shape[2:], shape, w.shape[2:], how)
-    return (y, w), {"shape": shape, "groups": groups, **how}
-
-
-@remembered
-def _bind_conv_weight(
-    x: Any, y: Any, kernel: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
-) -> Bound:
-    x, y = as_array(x), as_array(y)
-    check_kernel_axes("conv_weight", max(x.ndim - 2, 1), x, y)
-    how = each_axis(x.ndim - 2, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
-    kernel = how.pop("kernel")
-    check_steps(y.shape[2:], x.shape[2:], kernel, how)
-    return (x, y), {"kernel": kernel, "groups": groups, **how}
-
+PADDED = each_axis(1, stride=1, padding=1, dilation=1)
 
 conv: Primitive = Primitive(
     _conv,
-    lambda g, z, x, w, *bias, **how: conv_input(g, w, x.shape[2:], **how),
+    lambda g, z, x, w, *bias, **how: conv_input(g, w, shape=x.shape[2:], **how),
     lambda g, z, x, w, *bias, **how: conv_weight(x, g, kernel=w.shape[2:], **how),
     lambda g, z, x, w, bias, **how: np.sum(g, axis=(0, *range(2, g.ndim))),
     bind=_bind_conv,
@@ -173,22 +179,22 @@ conv_input: Primitive = Primitive(
     _conv_input,
     lambda g, z, y, w, shape, **how: conv(g, w, **how),
     lambda g, z, y, w, shape, **how: conv_weight(g, y, kernel=w.shape[2:], **how),
-    bind=_bind_conv_input,
+    bind=as_given,
     examples=[
-        example(D(2, 2, 6), D(2, 3, 2), shape=(5,), padding=1),
-        example(D(2, 2, 2, 5), D(2, 1, 3, 2), shape=(5, 4), stride=(2, 1), padding=(0, 1)),
-        example(D(1, 2, 3, 3), D(2, 2, 2, 2), shape=(4, 5), dilation=(1, 2), groups=2),
+        example(D(2, 2, 6), D(2, 3, 2), shape=(5,), groups=1, **PADDED),
+        example(D(2, 2, 3, 5), D(2, 1, 3, 2), shape=(5, 4), groups=1, **OVERLAPPING),
+        example(D(1, 2, 2, 4), D(2, 2, 2, 2), shape=(4, 5), groups=2, **SPREAD),
     ],
     gloss="the convolution transposed: each entry of g times w, added up where windows overlap",
 )
 conv_weight: Primitive = Primitive(
     _conv_weight,
-    lambda g, z, x, y, kernel, **how: conv_input(y, g, x.shape[2:], **how),
+    lambda g, z, x, y, kernel, **how: conv_input(y, g, shape=x.shape[2:], **how),
     lambda g, z, x, y, kernel, **how: conv(x, g, **how),
-    bind=_bind_conv_weight,
+    bind=as_given,
     examples=[
-        example(D(2, 3, 5), D(2, 2, 6), kernel=2, padding=1),
-        example(D(2, 4, 5, 4), D(2, 2, 2, 3), (3, 2), stride=(2, 1), padding=(0, 1), dilation=(1, 3), groups=2),
+        example(D(2, 3, 5), D(2, 2, 6), kernel=(2,), groups=1, **PADDED),
+        example(D(2, 4, 4, 5), D(2, 2, 2, 4), kernel=(2, 2), groups=2, **SPREAD),
     ],
     gloss="the sum over all windows of x of g times the window",
 )
@@ -257,12 +263,11 @@ def check_output_padding(owner: str, output_padding: Sizes, stride: Sizes, dilat
         )
 
 
-def conv_transpose(
-    name: str, axes: int, x: Any, weight: Any, bias: Any, output_padding: Any, groups: int, **given: Any
-) -> Any:
+def conv_transpose(axes: int, x: Any, weight: Any, bias: Any, output_padding: Any, groups: int, **given: Any) -> Any:
     """A transposed convolution: each entry of x times the kernel, added where the kernels overlap."""
-    x, weight = as_array(x), as_array(weight)
+    name, x, weight = f"conv_transpose{axes}d", as_array(x), as_array(weight)
     check_kernel_axes(name, axes, x, weight)
+    check_channels(x, weight.shape[0], weight, groups)
     how = each_axis(axes, **given)
     (more,) = each_axis(axes, output_padding=output_padding).values()
     check_output_padding(name, more, how["stride"], how["dilation"])
@@ -274,9 +279,9 @@ def conv_transpose(
         raise ArgumentError(f"{name}: padding={how['padding']} removes the whole result of {describe(x, 'x')}.")
     z: Any
     if all(m < s for m, s in zip(more, how["stride"], strict=True)):
-        z = conv_input(x, weight, shape, groups=groups, **how)
+        z = conv_input(x, weight, shape=shape, groups=groups, **how)
     else:  # no convolution has windows that end so early: cut the whole result, after zeros at its end
-        z = conv_input(x, weight, tuple(whole), groups=groups, **how | {"padding": (0,) * axes})
+        z = conv_input(x, weight, shape=tuple(whole), groups=groups, **how | {"padding": (0,) * axes})
         z = np.pad(z, [(0, 0), (0, 0), *((0, max(stop - n, 0)) for n, (_, stop) in zip(whole, ends, strict=True))])
         z = z[(slice(None), slice(None), *(slice(*end) for end in ends))]
     return z if bias is None else z + np.reshape(checked_bias(bias, z.shape[1]), (-1, *[1] * axes))
@@ -308,8 +313,7 @@ def conv_transpose1d(
     >>> conv_transpose1d([[[1.0, 2.0]]], [[[1.0, 10.0, 100.0]]], stride=2)
     array([[[  1.,  10., 102.,  20., 200.]]])
     """
-    moves = {"stride": stride, "padding": padding, "dilation": dilation}
-    return conv_transpose("conv_transpose1d", 1, x, weight, bias, output_padding, groups, **moves)
+    return conv_transpose(1, x, weight, bias, output_padding, groups, stride=stride, padding=padding, dilation=dilation)
 
 
 @implements()
@@ -340,5 +344,4 @@ def conv_transpose2d(
     array([[[[1., 2., 1.],
              [1., 2., 1.]]]])
     """
-    moves = {"stride": stride, "padding": padding, "dilation": dilation}
-    return conv_transpose("conv_transpose2d", 2, x, weight, bias, output_padding, groups, **moves)
+    return conv_transpose(2, x, weight, bias, output_padding, groups, stride=stride, padding=padding, dilation=dilation)

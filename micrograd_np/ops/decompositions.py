@@ -1,19 +1,22 @@
-"""Decompositions of matrices: Cholesky, QR, eigenvalues, singular values.
+"""Decompositions of matrices: Cholesky, QR, eigenvalues, singular values; and norms, some of which are singular values.
 
 Eigenvectors and singular vectors are free in sign, and in basis where values are equal: their rules are the derivatives
-of functions that do not depend on that choice.
+of functions that do not depend on that choice. The first derivative of a norm at 0 is 0 by convention.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import math
+from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError
+from ..core.errors import ArgumentError, describe
+from .elementwise import divisor, ratio
 from .primitive import Drawn as D
-from .primitive import Primitive, as_array, example, implements
+from .primitive import Primitive, as_array, as_given, example, implements
 from .products import NamedOutputs, eye_like, mT, symmetric
+from .reductions import axes_of, expand_reduced
 
 # Triangular factors.
 
@@ -46,11 +49,6 @@ def thin_cotangent(g: Any, q: Any, k: int) -> Any:
     return g[..., :k] - np.matmul(q[..., k:], np.matmul(mT(g[..., k:]), q[..., :k]))
 
 
-class QRResult(NamedTuple):
-    Q: Any
-    R: Any
-
-
 def _qr_x(g: Any, z: Any, x: Any, mode: str) -> Any:
     """Roberts and Roberts, "QR and LQ decomposition matrix backpropagation algorithms" (2020).
 
@@ -68,14 +66,13 @@ def _qr_x(g: Any, z: Any, x: Any, mode: str) -> Any:
 
 qr_factors = NamedOutputs(
     np.linalg.qr,
-    QRResult,
     _qr_x,
-    bind=lambda a, mode: ((a,), {"mode": mode}),
+    bind=as_given,
     examples=[
-        example(D(4, 3), "reduced"),
-        example(D(2, 3, 3), "reduced"),
-        example(D(2, 4), "reduced"),
-        example(D(2, 1), "complete"),
+        example(D(4, 3), mode="reduced"),
+        example(D(2, 3, 3), mode="reduced"),
+        example(D(2, 4), mode="reduced"),
+        example(D(2, 1), mode="complete"),
     ],
 )
 
@@ -85,7 +82,8 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     """Orthonormal columns Q and upper triangular R whose product is a."""
     if mode not in ("reduced", "complete", "r"):
         raise ArgumentError(f"qr with mode={mode!r} is not supported on Tensors; 'reduced', 'complete' and 'r' are.")
-    return qr_factors(as_array(a), "reduced").R if mode == "r" else qr_factors(as_array(a), mode)
+    factors = qr_factors(as_array(a), mode="reduced" if mode == "r" else mode)
+    return factors.R if mode == "r" else factors
 
 
 # Eigenvalues and singular values.
@@ -113,9 +111,9 @@ apart = Primitive(
     _apart,
     lambda g, z, gaps, values, name: g,
     None,
-    bind=lambda gaps, values, name: ((gaps, values), {"name": name}),
+    bind=as_given,
     views=True,
-    examples=[example(D(3, 3, domain=(0.5, 2)), np.ones(3), "eigh")],
+    examples=[example(D(3, 3, domain=(0.5, 2)), np.ones(3), name="eigh")],
 )
 
 
@@ -123,11 +121,6 @@ def pair_differences(values: Any) -> Any:
     """The differences of each two values; on the diagonal, where nothing is divided by them, a number that is not 0."""
     gaps = np.expand_dims(values, -2) - np.expand_dims(values, -1)
     return gaps + eye_like(gaps) * np.expand_dims(1 + np.sum(np.abs(values), axis=-1), (-1, -2))
-
-
-class EighResult(NamedTuple):
-    eigenvalues: Any
-    eigenvectors: Any
 
 
 def _eigh_x(g: Any, z: Any, x: Any, UPLO: str) -> Any:
@@ -141,7 +134,7 @@ def _eigh_x(g: Any, z: Any, x: Any, UPLO: str) -> Any:
         inside = eye_like(vectors) * np.expand_dims(g_values, -2)
     if g_vectors is not None:
         turn = (1 - eye_like(vectors)) * np.matmul(mT(vectors), g_vectors)
-        inside = inside + turn / apart(pair_differences(values), values, "eigh")
+        inside = inside + turn / apart(pair_differences(values), values, name="eigh")
     return symmetric(np.matmul(np.matmul(vectors, inside), mT(vectors)))
 
 
@@ -154,7 +147,6 @@ SYMMETRIC = [example(D(3, 3, through=symmetric)), example(D(2, 3, 3, through=sym
 
 eigh = NamedOutputs(
     np.linalg.eigh,
-    EighResult,
     _eigh_x,
     bind=lambda a, UPLO="L": ((as_array(a),), {"UPLO": UPLO}),
     zeros=False,
@@ -170,23 +162,17 @@ eigvalsh = Primitive(
 )
 
 
-class SVDResult(NamedTuple):
-    U: Any
-    S: Any
-    Vh: Any
-
-
 def vectors_cotangent(g: Any, u: Any, s: Any) -> Any:
     """The cotangent through the singular vectors of one side, before the product with those of the other."""
     k = s.shape[-1]
     g, thin = thin_cotangent(g, u, k), u[..., :k]
     inside = np.matmul(mT(thin), g)
     across, down = np.expand_dims(s, -2), np.expand_dims(s, -1)
-    gaps = apart(pair_differences(s), s, "svd") * (across + down + eye_like(inside))
+    gaps = apart(pair_differences(s), s, name="svd") * (across + down + eye_like(inside))
     turns = np.matmul(thin, (inside - mT(inside)) / gaps * across)
     if u.shape[-2] == k:
         return turns
-    return turns + (g - np.matmul(thin, inside)) / apart(across, s, "svd")
+    return turns + (g - np.matmul(thin, inside)) / apart(across, s, name="svd")
 
 
 def _svd_x(g: Any, z: Any, x: Any, full_matrices: bool, hermitian: bool) -> Any:
@@ -214,16 +200,15 @@ def _svdvals_x(g: Any, z: Any, x: Any) -> Any:
 
 svd_factors = NamedOutputs(
     np.linalg.svd,
-    SVDResult,
     _svd_x,
-    bind=lambda a, full_matrices, hermitian=False: ((a,), {"full_matrices": full_matrices, "hermitian": hermitian}),
+    bind=as_given,
     zeros=False,
     examples=[
-        example(D(4, 2), False),
-        example(D(2, 2, 3), False),
-        example(D(3, 3), True),
-        example(D(2, 1), True),
-        example(D(3, 3, through=symmetric), True, hermitian=True),
+        example(D(4, 2), full_matrices=False, hermitian=False),
+        example(D(2, 2, 3), full_matrices=False, hermitian=False),
+        example(D(3, 3), full_matrices=True, hermitian=False),
+        example(D(2, 1), full_matrices=True, hermitian=False),
+        example(D(3, 3, through=symmetric), full_matrices=True, hermitian=True),
     ],
     gloss="as for eigh of x.T @ x: g of u, s and vh turned back by u and vh",
 )
@@ -235,5 +220,119 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     """Orthonormal U and V, and the singular values S between them: a = U S Vh."""
     a = as_array(a)
     if compute_uv:
-        return svd_factors(a, full_matrices, hermitian)
-    return svd_factors(a, False, True).S if hermitian else np.linalg.svdvals(a)
+        return svd_factors(a, full_matrices=full_matrices, hermitian=hermitian)
+    return svd_factors(a, full_matrices=False, hermitian=True).S if hermitian else np.linalg.svdvals(a)
+
+
+# Norms.
+
+
+def _euclidean_x(g: Any, z: Any, x: Any, axis: Any = None) -> Any:
+    return ratio(expand_reduced(g, axis), x, expand_reduced(z, axis))
+
+
+euclidean = Primitive(
+    np.linalg.norm,
+    _euclidean_x,
+    bind=as_given,
+    examples=[example(D(3)), example(D(2, 3, 4)), example(D(3, 4), axis=-1), example(D(2, 3, 4), axis=(0, -1))],
+)
+
+
+def _p_norm_x(g: Any, z: Any, x: Any, ord: float, axis: int) -> Any:
+    """sign(x) (|x| / z)^(ord - 1)."""
+    z, size = expand_reduced(z, axis), np.abs(x)
+    # For ord < 1 the inverse of the quotient to a positive power, so that no zero is divided by.
+    share = z / divisor(size) if ord < 1 else size / divisor(z)
+    return expand_reduced(g, axis) * np.sign(x) * np.where(x == 0, 1, share) ** abs(ord - 1)
+
+
+p_norm = Primitive(
+    np.linalg.norm,
+    _p_norm_x,
+    bind=as_given,
+    examples=[
+        example(D(3, 4), ord=3, axis=0),
+        example(D(4), ord=1.5, axis=0),
+        example(D(2, 3), ord=-2, axis=-1),
+        example(D(3), ord=0.5, axis=0),
+    ],
+)
+
+
+@implements(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """The norm of a vector, or of a matrix; without `ord`, the root of the sum of squares."""
+    x = as_array(x)
+    if x.dtype.kind in "biu":
+        x = x.astype(float)
+    axes = axes_of(x, axis)
+    if axis is None and (ord is None or (ord, x.ndim) in ((2, 1), ("fro", 2), ("f", 2))):
+        z = euclidean(x)
+    elif len(axes) == 1:
+        z = norm_of_vectors(x, ord, axes[0])
+    elif len(axes) == 2:
+        z = norm_of_matrices(x, ord, axes)
+    else:
+        raise ArgumentError(
+            f"norm takes vectors or matrices, and {describe(x, 'the array')} has {len(axes)} axes. Choose one or two "
+            "by axis=, or leave out ord= for the root of the sum of all squares."
+        )
+    return np.expand_dims(z, axes) if keepdims else z
+
+
+def norm_of_vectors(x: Any, ord: Any, axis: int) -> Any:
+    if ord is None or ord == 2:
+        return euclidean(x, axis=axis)
+    if isinstance(ord, str):
+        raise ArgumentError(f"norm has no ord={ord!r} for vectors: a number, np.inf or -np.inf.")
+    size = np.abs(x)
+    if math.isinf(ord):
+        return np.max(size, axis=axis) if ord > 0 else np.min(size, axis=axis)
+    if ord == 0:
+        return np.sum(np.sign(size), axis=axis)
+    return np.sum(size, axis=axis) if ord == 1 else p_norm(x, ord=ord, axis=axis)
+
+
+def norm_of_matrices(x: Any, ord: Any, axes: tuple[int, int]) -> Any:
+    if ord in (None, "fro", "f"):
+        return euclidean(x, axis=axes)
+    if ord in (2, -2, "nuc"):
+        values = np.linalg.svdvals(np.moveaxis(x, axes, (-2, -1)))
+        reduce = np.sum if ord == "nuc" else np.max if ord > 0 else np.min
+        return reduce(values, axis=-1)
+    if ord in (1, -1, np.inf, -np.inf):
+        rows, columns = axes if abs(ord) == 1 else axes[::-1]
+        sums = np.sum(np.abs(x), axis=rows, keepdims=True)
+        return np.squeeze((np.max if ord > 0 else np.min)(sums, axis=columns, keepdims=True), axes)
+    raise ArgumentError(f"norm has no ord={ord!r} for matrices: 1, -1, 2, -2, np.inf, -np.inf, 'fro' or 'nuc'.")
+
+
+@implements(np.linalg.vector_norm)
+def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """The norm of the vectors that lie in one axis, or in several taken together."""
+    x = as_array(x)
+    axes = axes_of(x, axis)
+    if len(axes) == 1:
+        return np.linalg.norm(x, ord, axes[0], keepdims)
+    moved = np.moveaxis(x, axes, range(len(axes)))
+    flat = np.reshape(moved, (math.prod(moved.shape[: len(axes)]), *moved.shape[len(axes) :]))
+    z = np.linalg.norm(flat, ord, 0)
+    return np.expand_dims(z, axes) if keepdims else z
+
+
+@implements(np.linalg.matrix_norm)
+def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """The norm of the matrices in the last two axes."""
+    return np.linalg.norm(x, ord, (-2, -1), keepdims)
+
+
+@implements(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> Any:
+    """The condition number: the norm of x times that of its inverse."""
+    x = as_array(x)
+    if p in (None, 2, -2):
+        values = np.linalg.svdvals(x)
+        largest, smallest = values[..., 0], values[..., -1]
+        return smallest / largest if p == -2 else largest / smallest
+    return np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(np.linalg.inv(x), p, (-2, -1))

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .primitive import BoolOp, Elementwise, NonDifferentiable, StaticOp, example, implements
 from .primitive import Drawn as D
+from .primitive import Elementwise, example, implements
 
 LN2 = math.log(2)
 LN10 = math.log(10)
@@ -21,24 +21,6 @@ LN10 = math.log(10)
 def divisor(x: Any) -> Any:
     """Replace 0 by 1: a divisor that leaves a numerator of 0 at 0."""
     return np.where(x == 0, 1, x)
-
-
-def without_inf(x: Any) -> Any:
-    """Replace infinities by 0, so that subtracting from an equal infinity gives no nan."""
-    return np.where(np.isinf(x), 0, x)
-
-
-def _exp_share(x: Any, z: Any, infinite: Any, base: float) -> Any:
-    """base^(x - z): the share of x in z = log(base^x + ...). Where z is inf, the infinite entries have equal shares."""
-    top = x == np.inf
-    difference = np.where(top, 0, x) - np.where(np.isinf(z), np.inf, z)
-    share = np.exp2(difference) if base == 2 else np.exp(difference)
-    return np.where(np.logical_and(top, z == np.inf), (1 / divisor(infinite)).astype(share.dtype), share)
-
-
-def infinities(x: Any, y: Any) -> Any:
-    """Count the arguments that are inf, entry by entry."""
-    return (x == np.inf) * 1.0 + (y == np.inf)
 
 
 def step_cotangent(g: Any, x: Any) -> Any:
@@ -63,18 +45,9 @@ def undefined(v: Any, z: Any, otherwise: Any) -> Any:
 
 
 # Arithmetic.
-add = Elementwise(
-    np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, sign="+", shows_nan=2, onnx="Add", loop="{0} + {1}"
-)
+add = Elementwise(np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, sign="+", shows_nan=2, onnx="Add")
 subtract = Elementwise(
-    np.subtract,
-    lambda g, z, x, y: g,
-    lambda g, z, x, y: -g,
-    sign="-",
-    shows_nan=2,
-    onnx="Sub",
-    loop="{0} - {1}",
-    peephole="minus_zero",
+    np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g, sign="-", shows_nan=2, onnx="Sub", peephole="minus_zero"
 )
 multiply = Elementwise(
     np.multiply,
@@ -83,7 +56,6 @@ multiply = Elementwise(
     sign="*",
     shows_nan=2,
     onnx="Mul",
-    loop="{0} * {1}",
     peephole="times_one",
 )
 divide = Elementwise(
@@ -94,12 +66,9 @@ divide = Elementwise(
     domain=(0.5, 2),
     shows_nan=1,
     onnx="Div",
-    loop="{0} / {1}",
     peephole="by_one",
 )
-negative = Elementwise(
-    np.negative, lambda g, z, x: -g, sign="-", shows_nan=1, onnx="Neg", loop="-{0}", peephole="undone"
-)
+negative = Elementwise(np.negative, lambda g, z, x: -g, sign="-", shows_nan=1, onnx="Neg", peephole="undone")
 positive = Elementwise(np.positive, lambda g, z, x: g, sign="+", onnx="Identity", loop="{0}", peephole="first")
 reciprocal = Elementwise(
     np.reciprocal, lambda g, z, x: -g * z * z, domain=(0.5, 2), onnx="Reciprocal", loop="{kind}(1) / {0}"
@@ -145,7 +114,6 @@ power = Elementwise(
     domain=(0.5, 2),
     examples=POWERS,
     onnx="Pow",
-    loop="{0} ** {1}",
     peephole="by_one",
 )
 ONE = np.float64(1)  # times any array, float64: what float_power computes in
@@ -168,33 +136,6 @@ log1p = Elementwise(np.log1p, lambda g, z, x: g / (1 + x), domain=(-0.5, 2), onn
 sqrt = Elementwise(np.sqrt, lambda g, z, x: g / (2 * z), domain=(0.5, 2), onnx="Sqrt")
 cbrt = Elementwise(np.cbrt, lambda g, z, x: g / (3 * z * z), domain=(0.5, 2))
 
-
-def _write_exp_share(args: Any, params: Any, literal: Any) -> Any:
-    difference = args[0].infix("-", args[1])
-    return type(difference)(f"{'exp2' if params['base'] == 2 else 'exp'}({difference.text})")
-
-
-exp_share = Elementwise(
-    _exp_share,
-    lambda g, z, x, total, infinite, base: g * z * math.log(base),
-    lambda g, z, x, total, infinite, base: -g * z * math.log(base),
-    None,
-    bind=lambda x, total, infinite, base=math.e: ((x, total, infinite), {"base": base}),
-    formula=_write_exp_share,
-    decomposition=_exp_share,
-    examples=[example(D(3, 4), D(3, 1), np.zeros((3, 1))), example(D(3), D(3), np.zeros(3), 2)],
-)
-logaddexp = Elementwise(
-    np.logaddexp,
-    lambda g, z, x, y: g * exp_share(x, z, infinities(x, y)),
-    lambda g, z, x, y: g * exp_share(y, z, infinities(x, y)),
-    onnx="LogAddExp",
-)
-logaddexp2 = Elementwise(
-    np.logaddexp2,
-    lambda g, z, x, y: g * exp_share(x, z, infinities(x, y), 2),
-    lambda g, z, x, y: g * exp_share(y, z, infinities(x, y), 2),
-)
 
 # Angles, circular and hyperbolic functions.
 deg2rad = Elementwise(
@@ -231,9 +172,7 @@ def _slope_of_hypot(g: Any, z: Any, x: Any, y: Any) -> Any:
     return ratio(g, np.where(alone, np.sign(x), x), np.where(alone, 1, z))
 
 
-hypot = Elementwise(
-    np.hypot, lambda g, z, x, y: _slope_of_hypot(g, z, x, y), lambda g, z, x, y: _slope_of_hypot(g, z, y, x)
-)
+hypot = Elementwise(np.hypot, _slope_of_hypot, lambda g, z, x, y: _slope_of_hypot(g, z, y, x))
 sinh = Elementwise(np.sinh, lambda g, z, x: g * np.cosh(x), onnx="Sinh")
 cosh = Elementwise(np.cosh, lambda g, z, x: g * np.sinh(x), onnx="Cosh")
 tanh = Elementwise(np.tanh, lambda g, z, x: g * (1 - z * z), onnx="Tanh")
@@ -285,12 +224,8 @@ minimum = Elementwise(
     lambda g, z, x, y: unbeaten_cotangent(y > x, x == y, g),
     onnx="Min",
 )
-fmax = Elementwise(
-    np.fmax, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x)
-)
-fmin = Elementwise(
-    np.fmin, lambda g, z, x, y: chosen_cotangent(g, z, x, y), lambda g, z, x, y: chosen_cotangent(g, z, y, x)
-)
+fmax = Elementwise(np.fmax, chosen_cotangent, lambda g, z, x, y: chosen_cotangent(g, z, y, x))
+fmin = Elementwise(np.fmin, chosen_cotangent, lambda g, z, x, y: chosen_cotangent(g, z, y, x))
 where = Elementwise(
     np.where,
     None,
@@ -390,47 +325,3 @@ def modf(x: Any) -> tuple[Any, Any]:
 real = Elementwise(np.real, lambda g, z, x: g, views=True, onnx="Identity", peephole="first")
 imag = Elementwise(np.imag, lambda g, z, x: np.zeros_like(g))
 conjugate = Elementwise(np.conjugate, lambda g, z, x: np.conjugate(g), onnx="Identity", peephole="first")
-
-# Without a derivative: the results are plain arrays.
-
-# Comparisons.
-less = NonDifferentiable(np.less, sign="<", onnx="Less", loop="{0} < {1}")
-less_equal = NonDifferentiable(np.less_equal, sign="<=", onnx="LessOrEqual", loop="{0} <= {1}")
-equal = NonDifferentiable(np.equal, sign="==", onnx="Equal", loop="{0} == {1}")
-not_equal = NonDifferentiable(np.not_equal, sign="!=", onnx="NotEqual", loop="{0} != {1}")
-greater = NonDifferentiable(np.greater, sign=">", onnx="Greater", loop="{0} > {1}")
-greater_equal = NonDifferentiable(np.greater_equal, sign=">=", onnx="GreaterOrEqual", loop="{0} >= {1}")
-isclose = NonDifferentiable(np.isclose)
-allclose = BoolOp(np.allclose)
-array_equal = BoolOp(np.array_equal)
-array_equiv = BoolOp(np.array_equiv)
-
-# What kind of number.
-isfinite = NonDifferentiable(np.isfinite)
-isinf = NonDifferentiable(np.isinf, onnx="IsInf")
-isnan = NonDifferentiable(np.isnan, onnx="IsNaN")
-isneginf = NonDifferentiable(np.isneginf)
-isposinf = NonDifferentiable(np.isposinf)
-signbit = NonDifferentiable(np.signbit)
-isreal = NonDifferentiable(np.isreal)
-iscomplex = NonDifferentiable(np.iscomplex)
-isrealobj = StaticOp(np.isrealobj)
-iscomplexobj = StaticOp(np.iscomplexobj)
-
-# Logic, and the arithmetic of bits and integers.
-logical_and = NonDifferentiable(np.logical_and, onnx="And", loop="{0} and {1}", peephole="twice")
-logical_or = NonDifferentiable(np.logical_or, onnx="Or", loop="{0} or {1}", peephole="twice")
-logical_xor = NonDifferentiable(np.logical_xor, onnx="Xor")
-logical_not = NonDifferentiable(np.logical_not, onnx="Not", loop="not {0}")
-bitwise_and = NonDifferentiable(np.bitwise_and, sign="&", peephole="twice")
-bitwise_or = NonDifferentiable(np.bitwise_or, sign="|", peephole="twice")
-bitwise_xor = NonDifferentiable(np.bitwise_xor, sign="^")
-bitwise_count = NonDifferentiable(np.bitwise_count, loop="")
-invert = NonDifferentiable(np.invert, sign="~")
-left_shift = NonDifferentiable(np.left_shift, sign="<<")
-right_shift = NonDifferentiable(np.right_shift, sign=">>")
-gcd = NonDifferentiable(np.gcd)
-lcm = NonDifferentiable(np.lcm)
-all = NonDifferentiable(np.all)
-any = NonDifferentiable(np.any)
-count_nonzero = NonDifferentiable(np.count_nonzero)

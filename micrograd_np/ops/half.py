@@ -34,4 +34,5 @@ def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **params)
         return rounded(function(*map(single, args), **{key: single(x) for key, x in params.items()}))
 
+    rounding.unrounded = function  # type: ignore[attr-defined]  # what a caller runs that knows that nothing is float16
     return rounding

@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..core.backward import unbroadcast
 from ..core.errors import ArgumentError, OutOfRangeError, ShapeError
-from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
+from .primitive import BoolOp, Bound, NonDifferentiable, Primitive, StaticOp, as_array, example, implements
 from .primitive import Drawn as D
 
 BASIC = (int, slice, NoneType, EllipsisType)
@@ -23,6 +23,10 @@ class Slot(int):
 
     def __repr__(self) -> str:
         return f"Slot({int(self)})"
+
+
+# The arrays in an index are arguments of the row, since programs, pictures and snapshots have to know of them; in
+# `params` stays a template, with a Slot in the place of each.
 
 
 def split_index(index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -73,7 +77,7 @@ def scattered(values: Any, index: tuple[Any, ...], shape: Any) -> Any:
     target = np.zeros_like(values, shape=shape, order="C")
     if any(hasattr(part, "dtype") and part.dtype.kind in "iu" and part.size > 1 for part in index):
         add_at(target, index, values)
-    else:
+    else:  # slices, masks and single integers name no entry twice
         target[index] = broadcast_values(values, target[index].shape)
     return target
 
@@ -103,6 +107,8 @@ def raveled_positions(target: Any, index: tuple[Any, ...]) -> Any:
     """Return the positions in the raveled target that an index points to."""
     if len(index) > target.ndim or not all(map(is_integer, index)):
         return np.arange(target.size, like=target).reshape(target.shape)[index]
+    # Integers alone, such as the ids of an embedding: to number all entries of a large target would take longer than
+    # the rest, so only those of its first axes are numbered, one axis at a time. np.arange refuses what lies outside.
     rows: Any = 0
     for part, size in zip(index, target.shape, strict=False):
         rows = rows * size + np.arange(size, like=target)[part]
@@ -178,8 +184,7 @@ scatter: Primitive = Primitive(
 @implements(np.take)
 def take(x: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
     """The entries at the indices along an axis; of the raveled array where no axis is given."""
-    x = as_array(x)
-    x, axis = lines_of(x, axis)
+    x, axis = lines_of(as_array(x), axis)
     return getitem(x, (slice(None),) * axis + (bounded_indices(indices, x.shape[axis], mode),))
 
 
@@ -269,7 +274,46 @@ def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     return np.take_along_axis(x, np.argpartition(x, kth, axis), axis)
 
 
-# Positions: without a derivative, plain arrays.
+# What indices are made of: masks and positions. Without a derivative; the results are plain arrays.
+less = NonDifferentiable(np.less, sign="<", onnx="Less")
+less_equal = NonDifferentiable(np.less_equal, sign="<=", onnx="LessOrEqual")
+equal = NonDifferentiable(np.equal, sign="==", onnx="Equal")
+not_equal = NonDifferentiable(np.not_equal, sign="!=", onnx="NotEqual")
+greater = NonDifferentiable(np.greater, sign=">", onnx="Greater")
+greater_equal = NonDifferentiable(np.greater_equal, sign=">=", onnx="GreaterOrEqual")
+isclose = NonDifferentiable(np.isclose)
+allclose = BoolOp(np.allclose)
+array_equal = BoolOp(np.array_equal)
+array_equiv = BoolOp(np.array_equiv)
+
+# What kind of number.
+isfinite = NonDifferentiable(np.isfinite)
+isinf = NonDifferentiable(np.isinf, onnx="IsInf")
+isnan = NonDifferentiable(np.isnan, onnx="IsNaN")
+isneginf = NonDifferentiable(np.isneginf)
+isposinf = NonDifferentiable(np.isposinf)
+signbit = NonDifferentiable(np.signbit)
+isreal = NonDifferentiable(np.isreal)
+iscomplex = NonDifferentiable(np.iscomplex)
+isrealobj = StaticOp(np.isrealobj)
+iscomplexobj = StaticOp(np.iscomplexobj)
+
+# Logic, and the arithmetic of bits and integers.
+logical_and = NonDifferentiable(np.logical_and, onnx="And", loop="{0} and {1}", peephole="twice")
+logical_or = NonDifferentiable(np.logical_or, onnx="Or", loop="{0} or {1}", peephole="twice")
+logical_xor = NonDifferentiable(np.logical_xor, onnx="Xor")
+logical_not = NonDifferentiable(np.logical_not, onnx="Not", loop="not {0}")
+bitwise_and = NonDifferentiable(np.bitwise_and, sign="&", peephole="twice")
+bitwise_or = NonDifferentiable(np.bitwise_or, sign="|", peephole="twice")
+bitwise_xor = NonDifferentiable(np.bitwise_xor, sign="^")
+bitwise_count = NonDifferentiable(np.bitwise_count, loop="")
+invert = NonDifferentiable(np.invert, sign="~")
+left_shift = NonDifferentiable(np.left_shift, sign="<<")
+right_shift = NonDifferentiable(np.right_shift, sign=">>")
+gcd = NonDifferentiable(np.gcd)
+lcm = NonDifferentiable(np.lcm)
+
+# Positions.
 argmax = NonDifferentiable(np.argmax, onnx="ArgMax")
 argmin = NonDifferentiable(np.argmin, onnx="ArgMin")
 nanargmax = NonDifferentiable(np.nanargmax)

@@ -1,22 +1,24 @@
-"""Determinants, inverses, solutions of linear equations, and norms, whose first derivative at 0 is 0 by convention."""
+"""Determinants, inverses, linear equations, and the products and powers that are made of other products."""
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Any, NamedTuple
+import operator
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.context import tracing
-from ..core.errors import ArgumentError, ArgumentTypeError, describe
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
-from .elementwise import divisor, ratio
 from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .products import NamedOutputs, check_axes, eye_like, mT, symmetric
-from .reductions import expand_reduced, products_of_others
+from .reductions import products_of_others
 
 
 def invertible(x: Any) -> Any:
@@ -79,15 +81,9 @@ cofactors_slope: Primitive = Primitive(
     _cofactors_slope,
     lambda h, z, g, x: cofactors_slope(h, x),
     _cofactors_slope_x,
-    bind=lambda g, x: ((as_array(g), as_array(x)), {}),
     examples=[example(D(3, 3), D(3, 3, through=invertible)), example(D(2, 3, 3), D(2, 3, 3, through=invertible))],
     gloss="the derivative of cofactors(x) along g",
 )
-
-
-class SlogdetResult(NamedTuple):
-    sign: Any
-    logabsdet: Any
 
 
 def _slope_of_slogdet(g: Any, z: Any, x: Any) -> Any:
@@ -97,7 +93,7 @@ def _slope_of_slogdet(g: Any, z: Any, x: Any) -> Any:
     return np.expand_dims(g[1], (-1, -2)) * mT(inverse) / np.where(singular, 0, 1).astype(x.dtype)
 
 
-slogdet = NamedOutputs(np.linalg.slogdet, SlogdetResult, _slope_of_slogdet, examples=INVERTIBLE)
+slogdet = NamedOutputs(np.linalg.slogdet, _slope_of_slogdet, examples=INVERTIBLE)
 inv = Primitive(np.linalg.inv, lambda g, z, x: -np.matmul(mT(z), np.matmul(g, mT(z))), examples=INVERTIBLE)
 
 
@@ -200,116 +196,131 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
     return np.reshape(np.linalg.inv(np.reshape(a, (math.prod(left), math.prod(right)))), (*right, *left))
 
 
-def _euclidean_x(g: Any, z: Any, x: Any, axis: Any) -> Any:
-    return ratio(expand_reduced(g, axis), x, expand_reduced(z, axis))
+# Products made of other products.
 
 
-def _bind_euclidean(x: Any, axis: Any = None) -> Bound:
-    return (x,), {"axis": axis}
+@implements(np.tensordot, np.linalg.tensordot)
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    """The sum of products over the given axes of a and of b."""
+    a, b = as_array(a), as_array(b)
+    if isinstance(axes, int | np.integer):
+        axes = (range(-axes, 0), range(axes))
+    over_a, over_b = normalize_axis_tuple(axes[0], a.ndim), normalize_axis_tuple(axes[1], b.ndim)
+    if len(over_a) != len(over_b):
+        raise ArgumentError(f"tensordot pairs axes, and was given {over_a} of the first and {over_b} of the second.")
+    for i, j in zip(over_a, over_b, strict=True):
+        check_axes("tensordot", a, i, b, j)
+    kept_a = [axis for axis in range(a.ndim) if axis not in over_a]
+    kept_b = [axis for axis in range(b.ndim) if axis not in over_b]
+    shape_a = [a.shape[axis] for axis in kept_a]
+    shape_b = [b.shape[axis] for axis in kept_b]
+    met = math.prod(a.shape[axis] for axis in over_a)
+    rows = np.reshape(np.transpose(a, [*kept_a, *over_a]), (math.prod(shape_a), met))
+    columns = np.reshape(np.transpose(b, [*over_b, *kept_b]), (met, math.prod(shape_b)))
+    return np.reshape(np.dot(rows, columns), (*shape_a, *shape_b))
 
 
-euclidean = Primitive(
-    np.linalg.norm,
-    _euclidean_x,
-    bind=_bind_euclidean,
-    examples=[example(D(3)), example(D(2, 3, 4)), example(D(3, 4), axis=-1), example(D(2, 3, 4), axis=(0, -1))],
-)
+@implements(np.inner)
+def inner(a: Any, b: Any) -> Any:
+    """The sums of products over the last axis of each."""
+    a, b = as_array(a), as_array(b)
+    if not a.ndim or not b.ndim:
+        return np.multiply(a, b)
+    check_axes("inner", a, -1, b, -1)
+    return np.dot(a, mT(b)) if b.ndim > 1 else np.dot(a, b)
 
 
-def _p_norm_x(g: Any, z: Any, x: Any, ord: float, axis: int) -> Any:
-    """(|x| / z)^(ord - 1); for ord < 1 its inverse to a positive power, so that no zero is divided by."""
-    if ord < 1:
-        return (
-            expand_reduced(g, axis)
-            * np.sign(x)
-            * np.where(x == 0, 1, expand_reduced(z, axis) / divisor(np.abs(x))) ** (1 - ord)
+@implements(np.outer, np.linalg.outer)
+def outer(a: Any, b: Any) -> Any:
+    """Each entry of a times each entry of b."""
+    return np.reshape(as_array(a), (-1, 1)) * np.reshape(as_array(b), (1, -1))
+
+
+@implements(np.kron)
+def kron(a: Any, b: Any) -> Any:
+    """Blocks of b, one for each entry of a and multiplied by it."""
+    a, b = as_array(a), as_array(b)
+    ndim = max(a.ndim, b.ndim)
+    a = np.reshape(a, (1,) * (ndim - a.ndim) + a.shape)
+    b = np.reshape(b, (1,) * (ndim - b.ndim) + b.shape)
+    blocks = np.expand_dims(a, tuple(range(1, 2 * ndim, 2))) * np.expand_dims(b, tuple(range(0, 2 * ndim, 2)))
+    return np.reshape(blocks, [m * n for m, n in zip(a.shape, b.shape, strict=True)])
+
+
+@implements(np.cross, np.linalg.cross)
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """The cross products of vectors; of vectors in a plane, their one component."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    u, v = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
+    for x, given in ((u, a), (v, b)):
+        if x.shape[-1] not in (2, 3):
+            raise ShapeError(f"cross takes vectors of 2 or 3 entries, and {describe(given, 'one')} has {x.shape[-1]}.")
+    x1, y1, z1 = vector_components(u)
+    x2, y2, z2 = vector_components(v)
+    up = x1 * y2 - y1 * x2
+    if u.shape[-1] == v.shape[-1] == 2:
+        return up
+    return np.stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, up], axis=axisc)
+
+
+def vector_components(v: Any) -> list[Any]:
+    found = [v[..., i] for i in range(v.shape[-1])]
+    return found if len(found) == 3 else [*found, np.zeros_like(found[0])]
+
+
+@implements(np.trace)
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The sum of the diagonal."""
+    return np.sum(np.diagonal(as_array(a), offset, axis1, axis2), axis=-1)
+
+
+@implements(np.linalg.trace)
+def linalg_trace(x: Any, *, offset: int = 0) -> Any:
+    """The sums of the diagonals of the matrices in the last two axes."""
+    return trace(x, offset, -2, -1)
+
+
+@implements(np.linalg.multi_dot)
+def multi_dot(arrays: Sequence[Any]) -> Any:
+    """The product of matrices in the order that multiplies least; the first and the last may be vectors."""
+    arrays = [as_array(x) for x in arrays]
+    if len(arrays) < 2 or any(x.ndim != 2 for x in arrays[1:-1]) or {arrays[0].ndim, arrays[-1].ndim} - {1, 2}:
+        raise ShapeError(
+            "multi_dot takes two matrices or more, of which the first and the last may be vectors; "
+            f"their shapes are {', '.join(str(x.shape) for x in arrays)}."
         )
-    share = np.abs(x) / divisor(expand_reduced(z, axis))
-    return expand_reduced(g, axis) * np.sign(x) * np.where(x == 0, 1, share) ** (ord - 1)
+    sizes = [1 if arrays[0].ndim == 1 else arrays[0].shape[0], *[x.shape[0] for x in arrays[1:]]]
+    sizes.append(1 if arrays[-1].ndim == 1 else arrays[-1].shape[1])
 
-
-p_norm = Primitive(
-    np.linalg.norm,
-    _p_norm_x,
-    bind=lambda x, ord, axis: ((x,), {"ord": ord, "axis": axis}),
-    examples=[example(D(3, 4), 3, 0), example(D(4), 1.5, 0), example(D(2, 3), -2, -1), example(D(3), 0.5, 0)],
-)
-
-
-@implements(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """The norm of a vector, or of a matrix; without `ord`, the root of the sum of squares."""
-    x = as_array(x)
-    if x.dtype.kind in "biu":
-        x = x.astype(float)
-    axes = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
-    if axis is None and (ord is None or (ord, x.ndim) in ((2, 1), ("fro", 2), ("f", 2))):
-        z = euclidean(x)
-    elif len(axes) == 1:
-        z = norm_of_vectors(x, ord, axes[0])
-    elif len(axes) == 2:
-        z = norm_of_matrices(x, ord, axes)
-    else:
-        raise ArgumentError(
-            f"norm takes vectors or matrices, and {describe(x, 'the array')} has {len(axes)} axes. Choose one or two "
-            "by "
-            "axis=, or leave out ord= for the root of the sum of all squares."
+    @functools.cache
+    def cheapest(start: int, stop: int) -> tuple[int, int]:
+        """Return the fewest multiplications for a part of the product, and where to split it."""
+        if stop - start == 1:
+            return 0, start
+        return min(
+            (cheapest(start, cut)[0] + cheapest(cut, stop)[0] + sizes[start] * sizes[cut] * sizes[stop], cut)
+            for cut in range(start + 1, stop)
         )
-    return np.expand_dims(z, axes) if keepdims else z
+
+    def product(start: int, stop: int) -> Any:
+        cut = cheapest(start, stop)[1]
+        return np.dot(product(start, cut), product(cut, stop)) if stop - start > 1 else arrays[start]
+
+    return product(0, len(arrays))
 
 
-def norm_of_vectors(x: Any, ord: Any, axis: int) -> Any:
-    if ord is None or ord == 2:
-        return euclidean(x, axis)
-    if isinstance(ord, str):
-        raise ArgumentError(f"norm has no ord={ord!r} for vectors: a number, np.inf or -np.inf.")
-    size = np.abs(x)
-    if math.isinf(ord):
-        return np.max(size, axis=axis) if ord > 0 else np.min(size, axis=axis)
-    if ord == 0:
-        return np.sum(np.sign(size), axis=axis)
-    return np.sum(size, axis=axis) if ord == 1 else p_norm(x, ord, axis)
-
-
-def norm_of_matrices(x: Any, ord: Any, axes: tuple[int, int]) -> Any:
-    if ord in (None, "fro", "f"):
-        return euclidean(x, axes)
-    if ord in (2, -2, "nuc"):
-        values = np.linalg.svdvals(np.moveaxis(x, axes, (-2, -1)))
-        reduce = np.sum if ord == "nuc" else np.max if ord > 0 else np.min
-        return reduce(values, axis=-1)
-    if ord in (1, -1, np.inf, -np.inf):
-        rows, columns = axes if abs(ord) == 1 else axes[::-1]
-        sums = np.sum(np.abs(x), axis=rows, keepdims=True)
-        return np.squeeze((np.max if ord > 0 else np.min)(sums, axis=columns, keepdims=True), axes)
-    raise ArgumentError(f"norm has no ord={ord!r} for matrices: 1, -1, 2, -2, np.inf, -np.inf, 'fro' or 'nuc'.")
-
-
-@implements(np.linalg.vector_norm)
-def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
-    """The norm of the vectors that lie in one axis, or in several taken together."""
-    x = as_array(x)
-    axes = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
-    if len(axes) == 1:
-        return np.linalg.norm(x, ord, axes[0], keepdims)
-    moved = np.moveaxis(x, axes, range(len(axes)))
-    flat = np.reshape(moved, (math.prod(moved.shape[: len(axes)]), *moved.shape[len(axes) :]))
-    z = np.linalg.norm(flat, ord, 0)
-    return np.expand_dims(z, axes) if keepdims else z
-
-
-@implements(np.linalg.matrix_norm)
-def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    """The norm of the matrices in the last two axes."""
-    return np.linalg.norm(x, ord, (-2, -1), keepdims)
-
-
-@implements(np.linalg.cond)
-def cond(x: Any, p: Any = None) -> Any:
-    """The condition number: the norm of x times that of its inverse."""
-    x = as_array(x)
-    if p in (None, 2, -2):
-        values = np.linalg.svdvals(x)
-        largest, smallest = values[..., 0], values[..., -1]
-        return smallest / largest if p == -2 else largest / smallest
-    return np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(np.linalg.inv(x), p, (-2, -1))
+@implements(np.linalg.matrix_power)
+def matrix_power(a: Any, n: int) -> Any:
+    """A square matrix times itself, n times; its inverse, for a negative n."""
+    a, n = as_array(a), operator.index(n)
+    check_axes("matrix_power", a, -1, a, -2)
+    if n < 0:
+        return matrix_power(np.linalg.inv(a), -n)
+    if n == 0:
+        return np.where(False, a, eye_like(a))
+    if n == 1:
+        return a
+    half = matrix_power(a, n // 2)
+    square = np.matmul(half, half)
+    return np.matmul(square, a) if n % 2 else square

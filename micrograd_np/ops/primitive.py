@@ -6,11 +6,10 @@ import ast
 import functools
 import inspect
 import linecache
-import operator
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from types import EllipsisType, FrameType, FunctionType, ModuleType, NoneType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,10 +17,11 @@ import numpy as np
 from ..core import errors
 from ..core.backward import Paths, Rule
 from ..core.context import CURRENT, tracing
-from ..core.dispatch import apply, binary, general, single, unary
+from ..core.dispatch import apply, single
 from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor, constant, trace_constant
-from ..core.versions import innermost, memory_of, reads
+from ..core.versions import ALL, innermost, memory_of, reads
+from .calls import binary, by_way, general, unary
 from .half import in_single, is_half
 
 
@@ -94,97 +94,35 @@ class InstanceCall:
     __call__: Callable[..., Any]
 
 
-def wanted_paths(rules: Sequence[Rule | None], wanted: int) -> Paths:
-    """The arguments whose bit is set and which have a rule, each with its rule."""
-    positions = [i for i in range(wanted.bit_length()) if wanted >> i & 1]
-    return tuple((i, rule) for i in positions if (rule := rules[i]))
+class Uses(dict[int, tuple[Paths, int]]):
+    """By the bits of the arguments whose gradient is wanted: these arguments, each with its rule, and what rules read.
 
+    The second is the bits of the arguments whose values these rules read.
+    """
 
-def values_needed(rules: Sequence[Rule | None], wanted: int, count: int) -> Sequence[int]:
-    """The positions of those of `count` arguments whose values the wanted rules read."""
-    paths = wanted_paths(rules, wanted)
-    return [i for i in range(count) if any(reads(rule, i + 1) for _, rule in paths)]
+    def __init__(self, rules: Sequence[Rule | None]) -> None:
+        self.rules = rules
 
-
-# A `bind` that checks shapes is asked once for each way of calling.
-
-ATOMS = (int, str, bool, NoneType, EllipsisType)
-WAYS = 1000  # that are remembered of a row, before it begins again
-
-
-class UnknownKindError(Exception):
-    """An argument may change, such as a list: what `bind` makes of it holds for this call alone."""
-
-
-def key_of(x: Any) -> tuple[Any, ...]:
-    """Return metadata as a key: with its type, since 1 and True are equal and mean different things."""
-    kind = type(x)
-    if kind in ATOMS:
-        return kind, x
-    if kind is float:
-        return kind, x or str(x)  # 0.0 and -0.0 are equal, too
-    if kind is tuple:
-        return kind, *map(key_of, x)
-    if kind is slice:
-        return kind, key_of(x.start), key_of(x.stop), key_of(x.step)
-    if isinstance(x, np.dtype | type):
-        return kind, x
-    raise UnknownKindError
-
-
-def way_of_calling(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """Return all that `bind` may depend on: the shapes and dtypes of arrays, and the metadata."""
-    key: list[Any] = []
-    for x in args:
-        if isinstance(x, Tensor):
-            key.append(x._data.shape)
-            key.append(x._data.dtype)
-        elif type(x) is np.ndarray:
-            key.append(np.ndarray)
-            key.append(x.shape)
-            key.append(x.dtype)
-        else:
-            key.append(key_of(x))
-    if kwargs:
-        key.append(key_of(tuple(kwargs.items())))
-    return tuple(key)
-
-
-def place_of(arrays: tuple[Any, ...], args: tuple[Any, ...]) -> slice | None:
-    """Return where the arrays stand among the arguments; None if `bind` converted one, or put them in another order."""
-    places = [i for i, x in enumerate(args) if isinstance(x, Tensor | np.ndarray)]
-    if not places or len(places) != len(arrays):
-        return None
-    place = slice(places[0], places[-1] + 1)
-    same = len(args[place]) == len(arrays) and all(map(operator.is_, args[place], arrays))
-    return place if same else None
+    def __missing__(self, wanted: int) -> tuple[Paths, int]:
+        rules = self.rules
+        paths = [(i, rule) for i in range(wanted.bit_length()) if wanted >> i & 1 and (rule := rules[i])]
+        count = len(rules)
+        read = sum([1 << i for i in range(count) if any(reads(rule, i + 1) for _, rule in paths)])
+        if any(reads(rule, count + 1) for _, rule in paths):  # *args: what is read of one is read of all
+            read |= ALL << count
+        self[wanted] = found = tuple(paths), read
+        return found
 
 
 def remembered(bind: Callable[..., Bound]) -> Callable[..., Bound]:
-    """Decorate a `bind` that checks more than the number of arguments, so that it runs once for each way of calling.
+    """Decorate a `bind` that depends on metadata, and of arrays on shapes and dtypes alone: `calls.by_way`."""
+    bind.remembered = True  # type: ignore[attr-defined]
+    return bind
 
-    It must not depend on the values of arrays. Remembered are the places of the arrays among the arguments, and the
-    parameters.
-    """
-    ways: dict[Any, tuple[slice, dict[str, Any]]] = {}
 
-    @functools.wraps(bind)
-    def remembering(*args: Any, **kwargs: Any) -> Bound:
-        try:
-            key = way_of_calling(args, kwargs)
-        except UnknownKindError:
-            return bind(*args, **kwargs)
-        way = ways.get(key)
-        if way is not None:
-            return args[way[0]], way[1]
-        arrays, params = bind(*args, **kwargs)
-        if place := place_of(arrays, args):
-            if len(ways) >= WAYS:
-                ways.clear()
-            ways[key] = place, params
-        return arrays, params
-
-    return remembering
+def as_given(*arrays: Any, **params: Any) -> Bound:
+    """The `bind` of a row that users do not call: arrays by position, parameters by name, checked by its callers."""
+    return arrays, params
 
 
 def user_of(frame: FrameType) -> tuple[str, int]:
@@ -349,11 +287,7 @@ class Primitive(InstanceCall):
     @rules.setter
     def rules(self, rules: Sequence[Rule | None]) -> None:
         self._rules = rules
-        # By the bits of the arguments whose gradient is wanted: of the first two at once, of more when they are met.
-        count = 2 if len(rules) > 1 or isinstance(rules, EachArgument) else len(rules)
-        self.short_paths = tuple(wanted_paths(rules, wanted & 2**count - 1) for wanted in range(4))
-        self.paths = functools.cache(functools.partial(wanted_paths, rules))
-        self.needed = functools.cache(functools.partial(values_needed, rules))
+        self.uses = Uses(rules)
 
     @property
     def __signature__(self) -> Any:
@@ -366,6 +300,8 @@ class Primitive(InstanceCall):
 
     def make_call(self) -> Callable[..., Any]:
         """Return the function that a call of the row runs."""
+        if getattr(self.bind, "remembered", False):
+            return by_way(self)
         count = len(self.rules) if all(self.rules) and "bind" not in vars(self) else 0
         return {1: unary, 2: binary}.get(count, general)(self)
 

@@ -1,19 +1,16 @@
-"""Products of vectors, of matrices, and of stacks of them."""
+"""Products: of vectors, of matrices, of stacks of them, and einsum, which sums over whichever axes are named."""
 
 from __future__ import annotations
 
 import functools
-import math
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.backward import Rule, unbroadcast
-from ..core.errors import ArgumentError, ShapeError, describe
-from .primitive import Bound, MultiOutput, Primitive, as_array, constant_like, example, implements
+from ..core.errors import ArgumentError, ArgumentTypeError, describe
+from .primitive import Bound, MultiOutput, Primitive, Variadic, as_array, constant_like, example, implements, remembered
 from .primitive import Drawn as D
 
 
@@ -27,9 +24,9 @@ def symmetric(x: Any) -> Any:
     return (x + mT(x)) / 2
 
 
-def eye_like(x: Any) -> Any:
-    """The identity, in the shape of the matrices in x's last two axes."""
-    return constant_like(lambda x: np.eye(x.shape[-2], x.shape[-1], dtype=x.dtype, like=x), x)
+def eye_like(x: Any, n: int | None = None) -> Any:
+    """The identity matrix of n rows; without n, of as many as the matrices in x's last two axes have."""
+    return constant_like(lambda x: np.eye(x.shape[-1] if n is None else n, dtype=x.dtype, like=x), x)
 
 
 def axis_length(x: Any, axis: int) -> int | None:
@@ -48,11 +45,11 @@ def check_axes(name: str, a: Any, i: int, b: Any, j: int) -> None:
 
 
 class NamedOutputs(MultiOutput):
-    """A row whose outputs have names, as those of NumPy's decompositions."""
+    """A row whose outputs have names: those of NumPy's result, such as `EighResult`."""
 
-    def __init__(self, function: Callable[..., Any], result: Callable[..., Any], *rules: Rule, **fields: Any) -> None:
-        super().__init__(function, *rules, **fields)
-        self.result = result
+    def __init__(self, function: Callable[..., Any], rule: Rule, **fields: Any) -> None:
+        super().__init__(function, rule, **fields)
+        self.result = type(function(np.eye(1)))
 
     def outputs_of(self, node: Any) -> Any:
         return self.result(*super().outputs_of(node))
@@ -213,128 +210,131 @@ if hasattr(np, "matvec"):
     )
 
 
-@implements(np.tensordot, np.linalg.tensordot)
-def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    """The sum of products over the given axes of a and of b."""
-    a, b = as_array(a), as_array(b)
-    if isinstance(axes, int | np.integer):
-        axes = (range(-axes, 0), range(axes))
-    over_a, over_b = normalize_axis_tuple(axes[0], a.ndim), normalize_axis_tuple(axes[1], b.ndim)
-    if len(over_a) != len(over_b):
-        raise ArgumentError(f"tensordot pairs axes, and was given {over_a} of the first and {over_b} of the second.")
-    for i, j in zip(over_a, over_b, strict=True):
-        check_axes("tensordot", a, i, b, j)
-    kept_a = [axis for axis in range(a.ndim) if axis not in over_a]
-    kept_b = [axis for axis in range(b.ndim) if axis not in over_b]
-    shape_a = [a.shape[axis] for axis in kept_a]
-    shape_b = [b.shape[axis] for axis in kept_b]
-    met = math.prod(a.shape[axis] for axis in over_a)
-    rows = np.reshape(np.transpose(a, [*kept_a, *over_a]), (math.prod(shape_a), met))
-    columns = np.reshape(np.transpose(b, [*over_b, *kept_b]), (met, math.prod(shape_b)))
-    return np.reshape(np.dot(rows, columns), (*shape_a, *shape_b))
+# Products of many arrays, summed over the axes that the result lacks.
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-@implements(np.inner)
-def inner(a: Any, b: Any) -> Any:
-    """The sums of products over the last axis of each."""
-    a, b = as_array(a), as_array(b)
-    if not a.ndim or not b.ndim:
-        return np.multiply(a, b)
-    check_axes("inner", a, -1, b, -1)
-    return np.dot(a, mT(b)) if b.ndim > 1 else np.dot(a, b)
+def subscripts_and_arrays(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """Return the subscripts and the arrays of either form of call: `"ij,j", x, y` or `x, [0, 1], y, [1]`."""
+    if isinstance(operands[0], str):
+        return operands[0].replace(" ", ""), operands[1:]
+    terms = ["".join("..." if label is Ellipsis else LETTERS[label] for label in labels) for labels in operands[1::2]]
+    if len(operands) % 2:  # the last one names the axes of the result
+        output = "".join("..." if label is Ellipsis else LETTERS[label] for label in operands[-1])
+        return ",".join(terms) + "->" + output, operands[:-1:2]
+    return ",".join(terms), operands[::2]
 
 
-@implements(np.outer, np.linalg.outer)
-def outer(a: Any, b: Any) -> Any:
-    """Each entry of a times each entry of b."""
-    return np.reshape(as_array(a), (-1, 1)) * np.reshape(as_array(b), (1, -1))
-
-
-@implements(np.kron)
-def kron(a: Any, b: Any) -> Any:
-    """Blocks of b, one for each entry of a and multiplied by it."""
-    a, b = as_array(a), as_array(b)
-    ndim = max(a.ndim, b.ndim)
-    a = np.reshape(a, (1,) * (ndim - a.ndim) + a.shape)
-    b = np.reshape(b, (1,) * (ndim - b.ndim) + b.shape)
-    blocks = np.expand_dims(a, tuple(range(1, 2 * ndim, 2))) * np.expand_dims(b, tuple(range(0, 2 * ndim, 2)))
-    return np.reshape(blocks, [m * n for m, n in zip(a.shape, b.shape, strict=True)])
-
-
-@implements(np.cross, np.linalg.cross)
-def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
-    """The cross products of vectors; of vectors in a plane, their one component."""
-    if axis is not None:
-        axisa = axisb = axisc = axis
-    u, v = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
-    for x, given in ((u, a), (v, b)):
-        if x.shape[-1] not in (2, 3):
-            raise ShapeError(f"cross takes vectors of 2 or 3 entries, and {describe(given, 'one')} has {x.shape[-1]}.")
-    x1, y1, z1 = vector_components(u)
-    x2, y2, z2 = vector_components(v)
-    up = x1 * y2 - y1 * x2
-    if u.shape[-1] == v.shape[-1] == 2:
-        return up
-    return np.stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, up], axis=axisc)
-
-
-def vector_components(v: Any) -> list[Any]:
-    found = [v[..., i] for i in range(v.shape[-1])]
-    return found if len(found) == 3 else [*found, np.zeros_like(found[0])]
-
-
-@implements(np.trace)
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """The sum of the diagonal."""
-    return np.sum(np.diagonal(as_array(a), offset, axis1, axis2), axis=-1)
-
-
-@implements(np.linalg.trace)
-def linalg_trace(x: Any, *, offset: int = 0) -> Any:
-    """The sums of the diagonals of the matrices in the last two axes."""
-    return trace(x, offset, -2, -1)
-
-
-@implements(np.linalg.multi_dot)
-def multi_dot(arrays: Sequence[Any]) -> Any:
-    """The product of matrices in the order that multiplies least; the first and the last may be vectors."""
-    arrays = [as_array(x) for x in arrays]
-    if len(arrays) < 2 or any(x.ndim != 2 for x in arrays[1:-1]) or {arrays[0].ndim, arrays[-1].ndim} - {1, 2}:
-        raise ShapeError(
-            "multi_dot takes two matrices or more, of which the first and the last may be vectors; "
-            f"their shapes are {', '.join(str(x.shape) for x in arrays)}."
+@functools.lru_cache
+def explicit_subscripts(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
+    """Return the subscripts of each operand and of the result, with a letter for every axis."""
+    inputs, arrow, output = subscripts.partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(ndims):
+        raise ArgumentError(f"einsum({subscripts!r}) takes {len(terms)} arrays, and was given {len(ndims)}.")
+    hidden = []
+    for position, (term, ndim) in enumerate(zip(terms, ndims, strict=True)):
+        named = term.replace("...", "", 1)
+        hidden.append(ndim - len(named))
+        if hidden[-1] < 0 or (hidden[-1] > 0 and named == term):
+            raise ArgumentError(
+                f"einsum({subscripts!r}) names {len(named)} axes of argument {position}, which has {ndim}. "
+                "One letter for each axis; ... for those without a name."
+            )
+    letters = [c for c in inputs.replace("...", "") if c != ","]
+    spare = [c for c in LETTERS if c not in subscripts][: max(hidden)]
+    if not arrow:
+        output = ("..." if spare else "") + "".join(sorted(c for c in letters if letters.count(c) == 1))
+    if spare and "..." not in output:
+        raise ArgumentError(f"einsum({subscripts!r}) has ... on the left; the result needs it too: '->...{output}'.")
+    terms = [term.replace("...", "".join(spare[len(spare) - n :])) for term, n in zip(terms, hidden, strict=True)]
+    output = output.replace("...", "".join(spare))
+    wrong = {c for c in letters if c not in LETTERS} | {c for c in output if c not in "".join(terms)}
+    wrong |= {c for c in output if output.count(c) > 1}
+    if wrong:
+        raise ArgumentError(
+            f"einsum({subscripts!r}) cannot read {', '.join(map(repr, sorted(wrong)))}: axes are named by letters, and "
+            "each axis of the result once, by a letter of the left side."
         )
-    sizes = [1 if arrays[0].ndim == 1 else arrays[0].shape[0], *[x.shape[0] for x in arrays[1:]]]
-    sizes.append(1 if arrays[-1].ndim == 1 else arrays[-1].shape[1])
-
-    @functools.cache
-    def cheapest(start: int, stop: int) -> tuple[int, int]:
-        """Return the fewest multiplications for a part of the product, and where to split it."""
-        if stop - start == 1:
-            return 0, start
-        return min(
-            (cheapest(start, cut)[0] + cheapest(cut, stop)[0] + sizes[start] * sizes[cut] * sizes[stop], cut)
-            for cut in range(start + 1, stop)
-        )
-
-    def product(start: int, stop: int) -> Any:
-        cut = cheapest(start, stop)[1]
-        return np.dot(product(start, cut), product(cut, stop)) if stop - start > 1 else arrays[start]
-
-    return product(0, len(arrays))
+    return tuple(terms), output
 
 
-@implements(np.linalg.matrix_power)
-def matrix_power(a: Any, n: int) -> Any:
-    """A square matrix times itself, n times; its inverse, for a negative n."""
-    a, n = as_array(a), operator.index(n)
-    check_axes("matrix_power", a, -1, a, -2)
-    if n < 0:
-        return matrix_power(np.linalg.inv(a), -n)
-    if n == 0:
-        return np.where(False, a, eye_like(a))
-    if n == 1:
-        return a
-    half = matrix_power(a, n // 2)
-    square = np.matmul(half, half)
-    return np.matmul(square, a) if n % 2 else square
+def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]) -> None:
+    """Raise unless axes of one letter are equally long; axes of different arrays may also have length 1."""
+    sizes: dict[str, int] = {}
+    for term, x in zip(terms, arrays, strict=True):
+        own = dict(zip(term, x.shape, strict=True))
+        for label, size in zip(term, x.shape, strict=True):
+            seen = sizes.get(label, 1)
+            if own[label] != size or (seen != size and 1 not in (seen, size)):
+                listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(arrays))
+                raise ArgumentError(
+                    f"einsum({subscripts!r}) does not fit {listed}: "
+                    f"the axes named {label} have {seen if own[label] == size else own[label]} and {size} entries."
+                )
+            sizes[label] = max(seen, size) if size else 0
+
+
+@remembered
+def _bind_einsum(*operands: Any, optimize: Any = False) -> Bound:
+    if not operands:
+        raise ArgumentTypeError("missing 1 required positional argument: 'subscripts'")
+    subscripts, given = subscripts_and_arrays(operands)
+    arrays = tuple(map(as_array, given))
+    terms, output = explicit_subscripts(subscripts, tuple(x.ndim for x in arrays))
+    check_sizes(subscripts, terms, arrays)
+    return arrays, {"subscripts": f"{','.join(terms)}->{output}", "optimize": optimize}
+
+
+def _einsum(*arrays: Any, subscripts: str, optimize: Any) -> Any:
+    return np.einsum(subscripts, *arrays, optimize=optimize)
+
+
+def _einsum_rule(g: Any, z: Any, *arrays: Any, i: int, subscripts: str, optimize: Any) -> Any:
+    """The einsum of the cotangent and the other operands that has this operand's axes.
+
+    An axis named twice is multiplied with an identity matrix, so that the cotangent lies on the diagonal; an axis that
+    no other operand has in full length is multiplied with a vector of ones.
+    """
+    inputs, output = subscripts.split("->")
+    terms = inputs.split(",")
+    own, x = terms[i], arrays[i]
+    factors = [(output, g), *[(term, arrays[j]) for j, term in enumerate(terms) if j != i]]
+    elsewhere = {axis for term, factor in factors for axis in zip(term, factor.shape, strict=True)}
+    spare = iter([c for c in LETTERS if c not in subscripts])
+    wanted = ""
+    for label, size in zip(own, x.shape, strict=True):
+        if label in wanted:
+            twin, label = label, next(spare)
+            factors.append((twin + label, eye_like(x, size)))
+        elif (label, size) not in elsewhere:
+            factors.append((label, np.ones_like(x, shape=size)))
+        wanted += label
+    subscripts = ",".join(term for term, _ in factors) + "->" + wanted
+    product = np.einsum(subscripts, *[factor for _, factor in factors], optimize=bool(optimize))
+    summed = len(factors) > 1 and not optimize  # from +0 on, so that another sum over no axes changes no bit
+    return product if summed and product.shape == x.shape else unbroadcast(product, x.shape)
+
+
+einsum = Variadic(
+    np.einsum,
+    _einsum_rule,
+    kernel=_einsum,
+    bind=_bind_einsum,
+    views=True,
+    broadcasts=True,
+    examples=[
+        example("ij,jk->ik", D(3, 4), D(4, 2)),
+        example("...ij,...jk->...ik", D(2, 3, 4), D(4, 2)),
+        example("iji->j", D(3, 2, 3)),
+        example("ij->j", D(3, 4)),
+        example("ij,ij,k->kj", D(1, 4), D(3, 4), D(1)),
+        example("ii,i,ij->", D(3, 3), D(3), D(3, 4)),
+        example("i,j,k,ij->jk", D(2), D(3), D(4), D(2, 3), optimize=True),
+        example(D(2, 3), [0, 1], D(3, 4), [1, 2], [2, 0]),
+    ],
+    onnx="Einsum",
+    product=True,
+    spelling="einsum",
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import math
 from typing import Any
 
@@ -10,9 +11,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.errors import ArgumentError
-from .elementwise import divisor, exp_share, ratio, without_inf
+from .elementwise import divisor, ratio
 from .half import in_single
-from .primitive import Bound, Primitive, as_array, example
+from .primitive import Bound, Elementwise, NonDifferentiable, Primitive, as_array, as_given, example, remembered
 from .primitive import Drawn as D
 
 
@@ -23,14 +24,17 @@ def scalar_axis(a: Any, axis: Any) -> Any:
     return None if axis in (0, -1) else normalize_axis_tuple(axis, 0)
 
 
+@remembered
 def over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
     return (a,), {"axis": scalar_axis(a, axis), "keepdims": keepdims}
 
 
+@remembered
 def mean_over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
     return (a,), {"axis": axis, "keepdims": keepdims}
 
 
+@remembered
 def over_free(
     a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, correction: float | None = None
 ) -> Bound:
@@ -143,16 +147,29 @@ CASES = [
     example(D()),
 ]
 
+
+def reduction(function: Any, rule: Any, by: Any, identity: float | None, **facts: Any) -> Primitive:
+    """A row for the reduction by a ufunc, from its identity on if it has one."""
+
+    @functools.wraps(function)  # programs print what it wraps
+    def kernel(a: Any, axis: Any, keepdims: bool) -> Any:
+        """Call the ufunc itself for arrays: NumPy's function spends a microsecond of Python before it does."""
+        if type(a) is np.ndarray:
+            return by.reduce(a, axis, None, None, keepdims)
+        return function(a, axis=axis, keepdims=keepdims)
+
+    extended = with_initial(function, by, identity)
+    return Primitive(function, rule, bind=over, kernel=kernel, extended=extended, examples=CASES, reduction=by, **facts)
+
+
 # Sums and averages.
-sum = Primitive(
+sum = reduction(
     np.sum,
     lambda g, z, x, axis, keepdims: np.broadcast_to(expand_reduced(g, axis, keepdims), x.shape),
-    bind=over,
-    extended=with_initial(np.sum, np.add, 0),
-    examples=CASES,
+    np.add,
+    0,
     onnx="ReduceSum",
     loop="sum",
-    reduction=np.add,
 )
 mean = Primitive(
     np.mean,
@@ -216,17 +233,8 @@ def _slope_of_prod(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return expand_reduced(g, axis, keepdims) * np.transpose(slopes, [order.index(k) for k in range(x.ndim)])
 
 
-prod = Primitive(
-    np.prod,
-    _slope_of_prod,
-    bind=over,
-    extended=with_initial(np.prod, np.multiply, 1),
-    examples=CASES,
-    onnx="ReduceProd",
-    loop="prod",
-    reduction=np.multiply,
-    gloss="g times the product of the other entries",
-)
+PRODUCT = "g times the product of the other entries"
+prod = reduction(np.prod, _slope_of_prod, np.multiply, 1, onnx="ReduceProd", loop="prod", gloss=PRODUCT)
 
 
 # Extremes.
@@ -238,26 +246,56 @@ def _slope_of_extreme(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return np.where(extreme, expand_reduced(g, axis, keepdims) / divisor(sharing), expand_reduced(rest, axis, keepdims))
 
 
-EXTREMES: dict[str, Any] = {"bind": over, "examples": CASES}
-max = Primitive(
-    np.max,
-    _slope_of_extreme,
-    also=(np.amax,),
-    extended=with_initial(np.max, np.maximum, None),
-    **EXTREMES,
-    onnx="ReduceMax",
-    loop="max",
-    reduction=np.maximum,
+max = reduction(np.max, _slope_of_extreme, np.maximum, None, also=(np.amax,), onnx="ReduceMax", loop="max")
+min = reduction(np.min, _slope_of_extreme, np.minimum, None, also=(np.amin,), onnx="ReduceMin", loop="min")
+
+
+# Logarithms of sums of exponentials, without overflow.
+
+
+def without_inf(x: Any) -> Any:
+    """Replace infinities by 0, so that subtracting from an equal infinity gives no nan."""
+    return np.where(np.isinf(x), 0, x)
+
+
+def _exp_share(x: Any, z: Any, infinite: Any, base: float = math.e) -> Any:
+    """base^(x - z): the share of x in z = log(base^x + ...). Where z is inf, the infinite entries have equal shares."""
+    top = x == np.inf
+    difference = np.where(top, 0, x) - np.where(np.isinf(z), np.inf, z)
+    share = np.exp2(difference) if base == 2 else np.exp(difference)
+    return np.where(np.logical_and(top, z == np.inf), (1 / divisor(infinite)).astype(share.dtype), share)
+
+
+def infinities(x: Any, y: Any) -> Any:
+    """Count the arguments that are inf, entry by entry."""
+    return (x == np.inf) * 1.0 + (y == np.inf)
+
+
+def _write_exp_share(args: Any, params: Any, literal: Any) -> Any:
+    difference = args[0].infix("-", args[1])
+    return type(difference)(f"{'exp2' if params.get('base') == 2 else 'exp'}({difference.text})")
+
+
+exp_share = Elementwise(
+    _exp_share,
+    lambda g, z, x, total, infinite, base=math.e: g * z * math.log(base),
+    lambda g, z, x, total, infinite, base=math.e: -g * z * math.log(base),
+    None,
+    bind=as_given,
+    formula=_write_exp_share,
+    decomposition=_exp_share,
+    examples=[example(D(3, 4), D(3, 1), np.zeros((3, 1))), example(D(3), D(3), np.zeros(3), base=2)],
 )
-min = Primitive(
-    np.min,
-    _slope_of_extreme,
-    also=(np.amin,),
-    extended=with_initial(np.min, np.minimum, None),
-    **EXTREMES,
-    onnx="ReduceMin",
-    loop="min",
-    reduction=np.minimum,
+logaddexp = Elementwise(
+    np.logaddexp,
+    lambda g, z, x, y: g * exp_share(x, z, infinities(x, y)),
+    lambda g, z, x, y: g * exp_share(y, z, infinities(x, y)),
+    onnx="LogAddExp",
+)
+logaddexp2 = Elementwise(
+    np.logaddexp2,
+    lambda g, z, x, y: g * exp_share(x, z, infinities(x, y), base=2),
+    lambda g, z, x, y: g * exp_share(y, z, infinities(x, y), base=2),
 )
 
 
@@ -289,3 +327,8 @@ logsumexp = Primitive(
     examples=CASES,
     onnx="ReduceLogSumExp",
 )
+
+# Without a derivative.
+all = NonDifferentiable(np.all)
+any = NonDifferentiable(np.any)
+count_nonzero = NonDifferentiable(np.count_nonzero)

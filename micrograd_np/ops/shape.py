@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.backward import unbroadcast
 from ..core.errors import ArgumentTypeError, ShapeError
@@ -185,25 +185,22 @@ def matrix_transpose(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
 
 
+def in_order_of(move: Callable[..., Any], x: Any, *how: Any) -> Any:
+    """The axes of x, moved as NumPy moves those of an array in which the size of each axis is its number."""
+    x = as_array(x)
+    return np.transpose(x, move(np.empty(range(x.ndim)), *how).shape)
+
+
 @implements(np.moveaxis)
 def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     """The axes at `source` moved to `destination`."""
-    x = as_array(x)
-    source = normalize_axis_tuple(source, x.ndim, "source")
-    destination = normalize_axis_tuple(destination, x.ndim, "destination")
-    order = [axis for axis in range(x.ndim) if axis not in source]
-    for to, axis in sorted(zip(destination, source, strict=True)):
-        order.insert(to, axis)
-    return np.transpose(x, order)
+    return in_order_of(np.moveaxis, x, source, destination)
 
 
 @implements(np.rollaxis)
 def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
     """One axis moved to before the axis that was at `start`."""
-    x = as_array(x)
-    axis = normalize_axis_index(axis, x.ndim)
-    start = normalize_axis_index(start, x.ndim + 1) if start >= 0 else normalize_axis_index(start, x.ndim)
-    return np.moveaxis(x, axis, start - (axis < start))
+    return in_order_of(np.rollaxis, x, axis, start)
 
 
 # The axes turned round.

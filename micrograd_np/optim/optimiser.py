@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from itertools import accumulate
+import operator
+from collections.abc import Iterable, Iterator
+from itertools import accumulate, chain
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,8 +21,9 @@ from .groups import Group, grouped
 
 State = dict[str, Any]
 
-# Entries of parameters updated together: temporary arrays of 64 KiB stay in the cache, and the C library keeps them.
+# Entries of parameters updated together: what an update reads and writes stays in the cache.
 JOINED = 8192
+ARRAYS = {np.ndarray}
 SMALL = 4096  # entries up to which a parameter is updated together with others: its calls cost more than its numbers
 
 
@@ -30,16 +32,8 @@ def is_finite(x: Any) -> bool:
     return bool(np.vdot(x, x) < math.inf or np.isfinite(x).all())
 
 
-def mark_written(tensors: list[Tensor]) -> None:
-    """Mark one write, made now, in the memory of all these tensors."""
-    first, *others = [x._memory or memory_of(x) for x in tensors]
-    first.write()
-    for seen in others:
-        seen.written, seen.where = first.written, first.where
-
-
 class Unit:
-    """Parameters of one group and dtype that are updated together: one in place, several as one array of all entries.
+    """A parameter that is updated in place, and what its update reads: made once, and used at each step.
 
     Parameters
     ----------
@@ -52,83 +46,147 @@ class Unit:
     """
 
     def __init__(self, group: Group, numbers: list[int], parameters: list[Tensor], states: list[State]) -> None:
-        self.group, self.numbers, self.parameters, self.states = group, numbers, parameters, states
-        self.dtype = parameters[0].dtype
-        self.buffers: dict[tuple[str, ...], Any] = {}
-        self.kept: dict[str, Any] | None = None
-        self.precision = SINGLE if self.dtype == HALF else self.dtype
-        self.tensors = [x for p, state in zip(parameters, states, strict=True) for x in (p, *state.values())]
-        stops = list(accumulate(p.size for p in parameters))
-        self.slices = [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
-        # States that are one number for each parameter, such as a count of steps.
-        pairs = [(name, p.shape == x.shape) for p, s in zip(parameters, states, strict=True) for name, x in s.items()]
-        self.counts = {name for name, is_entrywise in pairs if not is_entrywise}
+        self.group, self.numbers, self.states = group, numbers, states
+        self.arrays = [p._data for p in parameters]
+        self.memories = [memory_of(x) for x in (*parameters, *(x for state in states for x in state.values()))]
+        dtype = self.arrays[0].dtype
+        self.precision = SINGLE if dtype == HALF else dtype
+        numbers_held = [x._data for x in group.values() if isinstance(x, Tensor)]
+        self.cast = [x for x in numbers_held if x.dtype != self.precision]
+        self.given: list[float] | None = None
+        self.prepare()
+        self.held = self.state_arrays()
 
-    def options(self) -> dict[str, Any]:
-        """The group's options in the dtype of the arithmetic: its own arrays, where they have it, which are kept."""
-        if self.kept is not None:
-            return self.kept
-        found = self.group.options(self.precision)
-        if all(x is None or x is self.group[name]._data for name, x in found.items()):
-            self.kept = found  # the group writes other numbers into the same arrays
-        return found
+    def prepare(self) -> None:
+        """Make the arrays that the update gets."""
+        (self.p,) = self.arrays
+        self.state = {name: x._data for name, x in self.states[0].items()}
+        self.scratch = np.empty_like(self.p, self.precision) if self.p.size <= JOINED else None
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the kept options out of a copy: its group has arrays of its own."""
-        return vars(self) | {"kept": None}
+    def state_arrays(self) -> list[Any]:
+        return [x._data for state in self.states for x in state.values()]
 
-    def moving(self, gradients: list[Any]) -> list[Unit]:
-        """This unit if all of it has gradients, else the parameters that have one as units of their own."""
-        moved = [k for k, i in enumerate(self.numbers) if gradients[i] is not None]
-        if len(moved) == len(self.numbers):
-            return [self]
-        return [Unit(self.group, [self.numbers[k]], [self.parameters[k]], [self.states[k]]) for k in moved]
+    def is_current(self) -> bool:
+        """Return whether the optimiser's state still has the arrays that the unit was made for."""
+        return not self.held or all(map(operator.is_, self.state_arrays(), self.held))
+
+    def current_options(self) -> dict[str, Any]:
+        """The group's options in the dtype of the arithmetic: its own arrays, or casts of what they hold now."""
+        given = [x.item() for x in self.cast]
+        if given != self.given:
+            self.given, self.options = given, self.group.options(self.precision)
+        return self.options
 
     def gradient(self, gradients: list[Any]) -> Any:
-        """The gradient of the parameter, or those of several in one array."""
-        if len(self.numbers) == 1:
-            return single(as_ndarray(gradients[self.numbers[0]]))
-        return self.joined(("gradient",), [single(as_ndarray(gradients[i])) for i in self.numbers])
+        """The gradient, in the dtype of the arithmetic."""
+        return single(gradients[self.numbers[0]])
 
-    def update(self, rule: Callable[..., None], g: Any, options: dict[str, Any]) -> None:
-        """Apply an optimiser's update."""
-        if len(self.numbers) == 1:
-            state = {name: x._data for name, x in self.states[0].items()}
-            rule(self.parameters[0]._data, g, state, **options)
-            return
-        arrays = [p._data for p in self.parameters]
-        held = {name: [state[name]._data for state in self.states] for name in self.states[0]}
-        state = {name: self.joined(("state", name), parts) for name, parts in held.items()}
-        for name in self.counts:  # one number for all entries, or where they differ one for each
-            counts = state[name].tolist()
-            if counts.count(counts[0]) == len(counts):
-                state[name] = state[name][:1]
-            else:
-                state[name] = np.repeat(state[name], [x.size for x in arrays])
-        p = self.joined(("parameters",), arrays)
-        rule(p, g, state, **options)
-        self.write(p, arrays)
-        for name, parts in held.items():
-            entries = state[name]
-            if name in self.counts and len(entries) == 1:
-                for x in parts:
-                    x.fill(entries[0])
-            else:
-                self.write(entries, parts)
+    def update(self, optimiser: Optimiser, g: Any, begun: list[Unit]) -> None:
+        """Apply the optimiser's update; the unit is in `begun` before a parameter is written to."""
+        begun.append(self)
+        optimiser._scratch = self.scratch
+        optimiser.update(self.p, g, self.state, **self.current_options())
 
-    def joined(self, what: tuple[str, ...], arrays: list[Any]) -> Any:
-        """The entries of several arrays in one, which is kept: fresh memory would cost a page fault for each page."""
-        if what not in self.buffers:
-            self.buffers[what] = np.concatenate(arrays, axis=None)
-        return np.concatenate(arrays, axis=None, out=self.buffers[what])
 
-    def write(self, entries: Any, arrays: list[Any]) -> None:
-        """Write the entries of all into the arrays of each."""
-        for x, part in zip(arrays, self.slices, strict=True):
-            if x.ndim == 1:
-                x[:] = entries[part]
-            else:
-                x[...] = entries[part].reshape(x.shape) if x.ndim else entries[part.start]
+class Blocks(Unit):
+    """A large parameter that is updated in place, block by block, so that intermediate results stay in the cache."""
+
+    def prepare(self) -> None:
+        (p,) = self.arrays
+        self.order = "C" if p.flags.c_contiguous else "F"
+        self.scratch = np.empty_like(p, self.precision, shape=(JOINED,))
+        state = {name: x._data for name, x in self.states[0].items()}
+        whole = {name: x.ravel(self.order) for name, x in state.items() if x.shape == p.shape}
+        self.counts = {name: x for name, x in state.items() if x.shape != p.shape}
+        self.blocks = []
+        for start in range(0, p.size, JOINED):
+            block = slice(start, start + JOINED)
+            entries = p.ravel(self.order)[block]
+            held = self.counts | {name: x[block] for name, x in whole.items()}
+            self.blocks.append((block, entries, held, self.scratch[: entries.size]))
+
+    def update(self, optimiser: Optimiser, g: Any, begun: list[Unit]) -> None:
+        begun.append(self)
+        g, options = g.ravel(self.order), self.current_options()
+        before = {name: x.copy() for name, x in self.counts.items()}
+        for block, p, state, scratch in self.blocks:
+            for name, x in self.counts.items():  # which each block finds as they were
+                x[...] = before[name]
+            optimiser._scratch = scratch
+            optimiser.update(p, g[block], state, **options)
+
+
+class Joined(Unit):
+    """Several small parameters, updated as one array of all their entries, which is then written into each.
+
+    Their states are parts of one array for each name. It is updated in place, and put back where the update fails.
+    """
+
+    def prepare(self) -> None:
+        self.sizes = [x.size for x in self.arrays]
+        self.starts = [0, *accumulate(self.sizes[:-1])]
+        first, shape = self.arrays[0], (sum(self.sizes),)
+        self.p = np.empty_like(first, shape=shape)
+        self.g, self.scratch = (np.empty_like(first, self.precision, shape=shape) for _ in range(2))
+        self.parameters = list(zip(parts(self.p, self.arrays), self.arrays, strict=True))
+        self.gradients = list(zip(parts(self.g, self.arrays), self.numbers, strict=True))
+        self.state = {}
+        self.counts = {}  # of states that are one number for each parameter, such as a count of steps
+        self.before = []
+        for name in self.states[0]:
+            held = [state[name]._data for state in self.states]
+            entries = np.concatenate(held, axis=None)
+            for state, part in zip(self.states, parts(entries, held), strict=True):
+                state[name]._data = part
+            self.before.append((entries, np.empty_like(entries)))
+            is_count = any(x.shape != p.shape for x, p in zip(held, self.arrays, strict=True))
+            if is_count:
+                self.counts[name] = entries
+            self.state[name] = entries[:1] if is_count else entries
+
+    def gradient(self, gradients: list[Any]) -> Any:
+        for part, i in self.gradients:
+            part[...] = gradients[i]
+        return self.g
+
+    def update(self, optimiser: Optimiser, g: Any, begun: list[Unit]) -> None:
+        for part, x in self.parameters:
+            part[...] = x
+        for entries, before in self.before:
+            before[...] = entries
+        # One number for all entries, or where they differ one for each.
+        state, apart = self.state, {}
+        for name, x in self.counts.items():
+            counts = x.tolist()
+            if counts.count(counts[0]) < len(counts):
+                apart[name] = np.repeat(x, self.sizes)
+                state = state | apart
+        optimiser._scratch = self.scratch
+        try:
+            optimiser.update(self.p, g, state, **self.current_options())
+        except BaseException:
+            for entries, before in self.before:
+                entries[...] = before
+            raise
+        begun.append(self)
+        for name, entries in self.counts.items():
+            entries[...] = apart[name][self.starts] if name in apart else entries[0]
+        for part, x in self.parameters:
+            x[...] = part
+
+
+def parts(entries: Any, arrays: list[Any]) -> list[Any]:
+    """Return views of the entries of several arrays, each in its array's shape."""
+    stops = accumulate(x.size for x in arrays)
+    return [entries[stop - x.size : stop].reshape(x.shape) for stop, x in zip(stops, arrays, strict=True)]
+
+
+def mark_written(units: list[Unit]) -> None:
+    """Mark one write, made now, in the memory of the parameters and states of these units."""
+    first, *others = [seen for unit in units for seen in unit.memories]
+    first.write()
+    for seen in others:
+        seen.written, seen.where = first.written, first.where
 
 
 class Optimiser:
@@ -161,7 +219,8 @@ class Optimiser:
 
     _optional_when_zero: ClassVar[tuple[str, ...]] = ()
     _ranges: ClassVar[dict[str, Kind]] = dict.fromkeys(("lr", "momentum", "weight_decay", "eps"), NONNEGATIVE)
-    _unguarded = ("_units", "_names", "_parameters")  # made of the others: no guard of a program looks at them
+    # Made of the others: no guard of a program looks at them.
+    _unguarded = ("_units", "_names", "_parameters", "_scratch")
 
     # True where update treats each entry on its own, so that small parameters may be given to it as one array. A state
     # is then of the parameter's shape, or one number, such as a count of steps.
@@ -172,18 +231,18 @@ class Optimiser:
         self.state: list[State] = []
         self._parameters: list[Tensor] = []
         self._names: list[str | None] = []
-        self._units: list[Unit] = []
+        self._units: dict[tuple[int, ...], list[Unit]] = {}  # by the numbers of parameters without a gradient
+        self._scratch: Any = None  # for intermediate results of an update, shaped as p; None while a program is traced
         for given in grouped(type(self).__name__, params):
             unknown = given.keys() - options.keys() - {"params"}
             if unknown:
                 raise ArgumentTypeError(f"{type(self).__name__} has no option {', '.join(sorted(unknown))}.")
             own = {name: value for name, value in given.items() if name != "params"}
             group = Group(type(self), [], options | own)
-            first = len(self._parameters)
             for entry in given["params"]:
                 self._add(group, *(entry if isinstance(entry, tuple) else (None, entry)))
             self.param_groups.append(group)
-            self._units += self._together(group, range(first, len(self._parameters)))
+        self._make_units()
 
     def _add(self, group: Group, name: str | None, p: Any) -> None:
         """Enter a parameter in a group."""
@@ -205,28 +264,51 @@ class Optimiser:
         for kind, tensor in self.state[-1].items():
             tensor.name = kind
 
-    def _together(self, group: Group, numbers: Iterable[int]) -> list[Unit]:
-        """The parameters of a group as units: small ones of one dtype together, where that is faster, others alone."""
-        alone: list[list[int]] = []
-        small: dict[Any, list[list[int]]] = {}
-        for i in numbers:
-            p = self._parameters[i]
-            if not self._elementwise or p.size > SMALL:
-                alone.append([i])
-                continue
-            joined = small.setdefault(p.dtype, [[]])
-            if sum(self._parameters[k].size for k in joined[-1]) + p.size > JOINED:
-                joined.append([])
-            joined[-1].append(i)
-        units = []
-        for together in (unit for joined in small.values() for unit in joined):
-            # Without a state an update is two calls, and joining a few parameters takes longer.
-            few = len(together) < 4 and not self.state[together[0]]
-            units += [[i] for i in together] if few else [together]
-        return [
-            Unit(group, unit, [self._parameters[i] for i in unit], [self.state[i] for i in unit])
-            for unit in units + alone
-        ]
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the units out of a copy: its parameters have arrays of their own."""
+        return vars(self) | {"_units": {}, "_scratch": None}
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        vars(self).update(held)
+        self._make_units()
+
+    def _make_units(self) -> None:
+        """Prepare the updates of all parameters: small ones of one group and dtype together, others alone."""
+        units: list[Unit] = []
+        first = 0
+        for group in self.param_groups:
+            alone: list[list[int]] = []
+            small: dict[Any, list[list[int]]] = {}
+            for i, p in enumerate(self._parameters[first : first + len(group["params"])], first):
+                if not self._elementwise or not 0 < p.size <= SMALL:
+                    alone.append([i])
+                    continue
+                joined = small.setdefault(p.dtype, [[]])
+                if sum(self._parameters[k].size for k in joined[-1]) + p.size > JOINED:
+                    joined.append([])
+                joined[-1].append(i)
+            first += len(group["params"])
+            units += [self._unit(group, numbers) for numbers in [*chain.from_iterable(small.values()), *alone]]
+        self._units = {(): units}
+
+    def _unit(self, group: Group, numbers: list[int]) -> Unit:
+        parameters, states = [self._parameters[i] for i in numbers], [self.state[i] for i in numbers]
+        p = parameters[0]._data
+        alike = all(x._data.flags.forc and x._data.strides in (p.strides, ()) for x in states[0].values())
+        in_blocks = self._elementwise and p.size > JOINED and p.flags.forc and alike
+        return (Joined if len(numbers) > 1 else Blocks if in_blocks else Unit)(group, numbers, parameters, states)
+
+    def _units_without(self, absent: tuple[int, ...]) -> list[Unit]:
+        """The units of the parameters that have a gradient: alone where another of their unit has none."""
+        if not all(unit.is_current() for unit in self._units[()]):
+            self._make_units()
+        if absent not in self._units:
+            whole, gone = self._units[()], set(absent)
+            units = [unit for unit in whole if gone.isdisjoint(unit.numbers)]
+            split = [unit for unit in whole if not gone.isdisjoint(unit.numbers)]
+            units += [self._unit(unit.group, [i]) for unit in split for i in unit.numbers if i not in gone]
+            self._units = {(): whole, absent: units}
+        return self._units[absent]
 
     def _name_of(self, i: int) -> str:
         """The user's name for a parameter: the name given, a path in a module, or a variable."""
@@ -271,55 +353,58 @@ class Optimiser:
             self._trace_step()
             return
         gradients = [p._grad if p._requires_grad else None for p in self._parameters]
-        units = self._units
-        if not self._all_present(gradients):
-            units = [part for unit in units for part in unit.moving(gradients)]
+        absent: tuple[int, ...] = ()
+        if not ARRAYS.issuperset(map(type, gradients)):
+            absent = self._absent(gradients)
+            gradients = [as_ndarray(g) for g in gradients]
+        units = self._units_without(absent)
         joined = [unit.gradient(gradients) for unit in units]
         for unit, g in zip(units, joined, strict=True):
             if not is_finite(g):
-                i = next(i for i in unit.numbers if not is_finite(as_ndarray(gradients[i])))
+                i = next(i for i in unit.numbers if not is_finite(gradients[i]))
                 raise self._diverged(f"the gradient of {self._name_of(i)} has a nan or inf, and nothing was changed")
-        written: list[Tensor] = []
-        unit = units[0]
+        begun: list[Unit] = []
         try:
-            with np.errstate(over="raise", invalid="raise", divide="raise"):
-                for unit, g in zip(units, joined, strict=True):
-                    if len(unit.numbers) == 1:  # in place
-                        written += unit.tensors
-                        unit.update(self.update, g, unit.options())
-                    else:  # which are written when their new values are all there
-                        unit.update(self.update, g, unit.options())
-                        written += unit.tensors
-        except FloatingPointError as error:
-            named = ", ".join(map(self._name_of, unit.numbers[:3])) + ", ..." * (len(unit.numbers) > 3)
-            done = "parameters may have been changed" if written else "nothing was changed"
-            what = f"the step of {named} went beyond the numbers of its dtype ({error}); {done}"
-            raise self._diverged(what) from None
+            self._update(units, joined, begun)
         finally:
-            if written:
-                mark_written(written)
+            if begun:
+                mark_written(begun)
+
+    @np.errstate(over="raise", invalid="raise", divide="raise")
+    def _update(self, units: list[Unit], joined: list[Any], begun: list[Unit]) -> None:
+        """Update the units one after the other, and enter in `begun` those whose parameters are written to."""
+        for unit, g in zip(units, joined, strict=True):
+            try:
+                unit.update(self, g, begun)
+            except FloatingPointError as error:
+                named = ", ".join(map(self._name_of, unit.numbers[:3])) + ", ..." * (len(unit.numbers) > 3)
+                done = "parameters may have been changed" if begun else "nothing was changed"
+                what = f"the step of {named} went beyond the numbers of its dtype ({error}); {done}"
+                raise self._diverged(what) from None
 
     @no_grad()
     def _trace_step(self) -> None:
         """The same as steps of a program, which checks what it has made before it writes."""
         trace = CURRENT.get().trace
         gradients = [p.grad if p._requires_grad else None for p in self._parameters]
-        self._all_present(gradients)
+        self._absent(gradients)
         for i, g in enumerate(gradients):
             if g is not None and not is_finite(as_ndarray(g)):
                 raise self._diverged(f"the gradient of {self._name_of(i)} has a nan or inf, and nothing was changed")
-        for unit in self._units:
-            for i, p, state in zip(unit.numbers, unit.parameters, unit.states, strict=True):
+        self._scratch = None
+        for unit in self._units[()]:
+            for i, state in zip(unit.numbers, unit.states, strict=True):
                 if gradients[i] is not None:
+                    p = self._parameters[i]
                     options = unit.group.options(unit.precision)
                     with trace.updating(type(self).__name__, p, gradients[i], state):
                         self.update(p, single(gradients[i]), state, **options)
 
-    def _all_present(self, gradients: list[Any]) -> bool:
-        """Return whether all parameters have gradients; raise if one that may change has none."""
-        absent = [i for i, g in enumerate(gradients) if g is None]
+    def _absent(self, gradients: list[Any]) -> tuple[int, ...]:
+        """Return which parameters have no gradient; raise if one that may change has none."""
+        absent = tuple([i for i, g in enumerate(gradients) if g is None])
         if not absent:
-            return True
+            return absent
         without = [i for i in absent if self._parameters[i]._requires_grad]
         if len(absent) == len(gradients):
             raise GradientError("no parameter that may change has a gradient: call loss.backward() before step().")
@@ -328,7 +413,7 @@ class Optimiser:
                 f"no gradient reached {', '.join(map(self._name_of, without))}. Was it used in the loss? Freeze what "
                 "should not train with requires_grad = False, or leave it out."
             )
-        return False
+        return absent
 
     def _diverged(self, what: str) -> NonFiniteError:
         """An error for numbers that are nan or inf, with the cure."""

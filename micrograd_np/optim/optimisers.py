@@ -90,7 +90,7 @@ class SGD(Optimiser):
             velocity *= momentum
             velocity += g
             g = g + momentum * velocity if self.nesterov else velocity
-        p -= lr * g
+        p -= np.multiply(lr, g, self._scratch)
 
 
 class Adam(Optimiser):
@@ -153,14 +153,15 @@ class Adam(Optimiser):
     ) -> None:
         first, second, steps = state["first"], state["second"], state["steps"]
         steps += 1
+        out = self._scratch
         if not self._decoupled:
             g = decayed(p, g, weight_decay)
         elif weight_decay is not None:
             p *= 1 - lr * weight_decay
-        first += (1 - beta1) * (g - first)
-        second += (1 - beta2) * (g * g - second)
-        size = np.sqrt(second / (1 - beta2**steps)) + eps
-        p -= lr / (1 - beta1**steps) * (first / size)
+        first += np.multiply(1 - beta1, np.subtract(g, first, out), out)
+        second += np.multiply(1 - beta2, np.subtract(np.multiply(g, g, out), second, out), out)
+        size = np.add(np.sqrt(np.divide(second, 1 - beta2**steps, out), out), eps, out)
+        p -= np.multiply(lr / (1 - beta1**steps), np.divide(first, size, out), out)
 
 
 class AdamW(Adam):
@@ -266,15 +267,16 @@ class RMSprop(Optimiser):
         self, p: Any, g: Any, state: State, lr: Any, alpha: Any, eps: Any, weight_decay: Any, momentum: Any
     ) -> None:
         g = decayed(p, g, weight_decay)
+        out = self._scratch
         square = state["square"]
-        square += (1 - alpha) * (g * g - square)
-        g = g / (np.sqrt(square) + eps)
+        square += np.multiply(1 - alpha, np.subtract(np.multiply(g, g, out), square, out), out)
+        g = np.divide(g, np.add(np.sqrt(square, out), eps, out), out)
         if momentum is not None:
             velocity = state["velocity"]
             velocity *= momentum
             velocity += g
             g = velocity
-        p -= lr * g
+        p -= np.multiply(lr, g, out)
 
 
 class Adagrad(Optimiser):
@@ -319,6 +321,8 @@ class Adagrad(Optimiser):
 
     def update(self, p: Any, g: Any, state: State, lr: Any, eps: Any, weight_decay: Any) -> None:
         g = decayed(p, g, weight_decay)
+        out = self._scratch
         total = state["total"]
-        total += g * g
-        p -= lr * (g / (np.sqrt(total) + eps))
+        total += np.multiply(g, g, out)
+        size = np.add(np.sqrt(total, out), eps, out)
+        p -= np.multiply(lr, np.divide(g, size, out), out)

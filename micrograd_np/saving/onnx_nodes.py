@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..ops.dense import _MIDDLE, _NEAR
 from ..ops.indexing import Slot
-from ..ops.nn import _MIDDLE, _NEAR
-from ..ops.pooling import count_steps, tap_indices
+from ..ops.windows import count_steps, tap_indices
 
 Nodes = Callable[[Any, Any], Any]
 
@@ -100,7 +100,7 @@ def polynomial(do: Any, x: str, coefficients: tuple[float, ...]) -> Any:
 
 
 def erf_nodes(g: Any, step: Any) -> Any:
-    """ONNX Runtime has Erf for float32 alone: in float64, write the ratios of polynomials of ops/nn.py."""
+    """ONNX Runtime has Erf for float32 alone: in float64, write the ratios of polynomials of ops/dense.py."""
     do, (x,) = g.arithmetic(step.output.dtype), g.operands(step)
     if step.output.dtype == np.float32:
         return do("Erf", x)
@@ -231,10 +231,10 @@ def max_pool_nodes(g: Any, step: Any) -> Any:
 def windows_nodes(g: Any, step: Any) -> Any:
     """The entries of x that each entry of the kernel meets, one after the other."""
     x, how = step.inputs[0], dict(step.params)
-    kernel, padding, fill = how["kernel"], how["padding"], how.pop("fill")
+    kernel, padding = how["kernel"], how["padding"]
     steps = count_steps(x.shape[2:], **how)
     ends = g.integers([0, 0, *padding] * 2)
-    wide = g.node("Pad", g.name(x), ends, g.number(fill, x.dtype)) if any(padding) else g.name(x)
+    wide = g.node("Pad", g.name(x), ends, g.number(0, x.dtype)) if any(padding) else g.name(x)
     shape = (*x.shape[:2], *[n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True)])
     seen = [where[1:] for _, where in tap_indices(kernel, steps, how["stride"], how["dilation"])]
     parts = [g.slice(wide, shape, [slice(None), slice(None), *where]) for where in seen]

@@ -101,7 +101,7 @@ def updated_by_hand(forward: Any) -> Step:
 
 
 def calls_alone() -> Step:
-    """What the eager step computes, one NumPy call after another, without a tape to remember or to find the rules."""
+    """The NumPy calls of the eager step, one after another, without a tape that records them and finds the rules."""
     X, y, (syn0, syn1) = INPUTS, TARGETS, begin()
     sigmoid, start = sigmoid_row.kernel, np.ones(())
 

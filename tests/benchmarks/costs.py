@@ -1,4 +1,4 @@
-"""What else a tape costs: time for each recorded op as graphs grow, bytes at the peak of a step, time to begin with."""
+"""The other costs of a tape: time for each recorded op as graphs grow, bytes at the peak of a step, time to begin."""
 
 from __future__ import annotations
 

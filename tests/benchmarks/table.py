@@ -1,4 +1,4 @@
-"""What is measured, what is wanted of it, and what came out, as one table."""
+"""One table of what is measured, with its goal and its result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from . import article, costs, models
+from . import article, costs, models, optimisers
 from .timing import Way, measure, ratio
 
 WORKLOADS: dict[str, dict[str, Way]] = {
@@ -18,11 +18,12 @@ WORKLOADS: dict[str, dict[str, Way]] = {
     "transformer": models.TRANSFORMER,
     "gru": models.GRU,
     "moons": models.MOONS,
+    "optimisers": optimisers.WAYS,
 }
 
 
 class Ratio(NamedTuple):
-    """How many times as long one way of a workload takes as another."""
+    """The time of one way of a workload, in multiples of another's."""
 
     work: str
     goal: str
@@ -46,6 +47,7 @@ CONVNET = "conv net on 28×28, batch 64, float32"
 TRANSFORMER = "char transformer, 2 layers, width 64, context 64, batch 16"
 GRU = "GRU classifier, 20 steps, width 16, batch 16, float32"
 MOONS = "micrograd's demo, 2-16-16-1 on 100 points"
+PARAMETERS = "30 parameters of 10 to 4,096 numbers"
 
 RATIOS = [
     Ratio(f"{ARTICLE}, eager / by hand", "≤ 2.1", "article", "eager", "by hand"),
@@ -100,6 +102,10 @@ RATIOS = [
     Ratio(f"{GRU}, compiled / torch", "", "gru", "compiled", "torch"),
     Ratio(f"{MOONS}, eager / torch", "≤ 0.45", "moons", "eager", "torch"),
     Ratio(f"{MOONS}, eager / micrograd", "", "moons", "eager", "micrograd"),
+    Ratio(f"{PARAMETERS}, a step of Adam / by hand", "≤ 1.15", "optimisers", "Adam", "Adam by hand"),
+    Ratio(f"{PARAMETERS}, a step of Adam / torch", "", "optimisers", "Adam", "Adam, torch"),
+    Ratio(f"{PARAMETERS}, a step of SGD / by hand", "", "optimisers", "SGD", "SGD by hand"),
+    Ratio(f"{PARAMETERS}, a step of SGD / torch", "", "optimisers", "SGD", "SGD, torch"),
 ]
 
 
@@ -140,7 +146,7 @@ def or_not_there(figure: Callable[[], str]) -> str:
 
 
 def machine() -> str:
-    """What the figures depend on."""
+    """The versions and the machine that the figures depend on."""
     names = ["numpy", "torch", "autograd", "mygrad", "jax", "numba", "micrograd"]
     versions = []
     for name in names:

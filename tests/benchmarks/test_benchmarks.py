@@ -1,10 +1,10 @@
-"""What is compared computes the same; and the figures are what they are called."""
+"""Ways that are compared compute the same, and the figures are what they are called."""
 
 import numpy as np
 import pytest
 
 import micrograd_np as mg
-from tests.benchmarks import article, costs, models, table, timing
+from tests.benchmarks import article, costs, models, optimisers, table, timing
 
 
 def weights_after(steps, make, monkeypatch):
@@ -82,6 +82,14 @@ def test_ways_that_are_not_there_are_left_out():
     measured = timing.measure({"here": (lambda: lambda: None, 1), "gone": (missing, 1)}, quick=True)
     assert list(measured) == ["here"]
     assert timing.ratio(measured, "gone", "here") is None
+
+
+@pytest.mark.parametrize("name", ["Adam", "SGD"])
+def test_an_optimiser_takes_the_steps_of_the_hand(name):
+    ours, theirs = (optimisers.WAYS[way][0]() for way in (name, f"{name} by hand"))
+    for _ in range(5):
+        last, expected = ours(), theirs()
+    np.testing.assert_allclose(last.data, expected, rtol=1e-12)
 
 
 def test_the_demo_learns():

@@ -1,4 +1,4 @@
-"""How long a call takes beside others: they take turns, so that other load meets all alike."""
+"""Times of calls beside each other: they take turns, so that other load meets all alike."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def made(ways: dict[str, Way]) -> dict[str, tuple[Step, int]]:
 
 
 def seconds(call: Step, times: int) -> float:
-    """What one call takes of the processor, the mean of several in a row: other load does not count, threads do."""
+    """The processor time of one call, the mean of several in a row: other load does not count, threads do."""
     start = process_time()
     for _ in range(times):
         call()
@@ -49,7 +49,7 @@ def measure(ways: dict[str, Way], quick: bool = False) -> dict[str, list[float]]
 
 
 def ratio(measured: dict[str, list[float]], way: str, against: str) -> float | None:
-    """How many times the other's time a way takes, the median over the rounds; None where one is not there."""
+    """The time of a way in multiples of the other's, the median over the rounds; None where one is not there."""
     if way not in measured or against not in measured:
         return None
     return median(ours / theirs for ours, theirs in zip(measured[way], measured[against], strict=True))

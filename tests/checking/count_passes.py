@@ -30,7 +30,7 @@ def data(kind: str, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def judge(p: Pass, slip: str, kind: str = "generic", seed: int = 1) -> tuple[str, Any]:
-    """What became of a pass: right, alarm; convention, missed, named, not named, wrong name."""
+    """The outcome of a pass: right, alarm; convention, missed, named, not named, wrong name."""
     forward, backward = p.build(slip)
     inputs = data(kind, p.inputs(np.random.default_rng(seed)))
     with np.errstate(all="ignore"):

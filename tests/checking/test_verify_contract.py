@@ -1,4 +1,4 @@
-"""What `verify` promises: conventions only where they are open, kinks, linearity, and people's code as it stands."""
+"""The promises of `verify`: conventions only where they are open, kinks, linearity, and people's code as it stands."""
 
 import inspect
 import math

@@ -1,4 +1,4 @@
-"""What `verify` costs. The least processor time counts: other work on the machine does not."""
+"""The cost of `verify`. The least processor time counts: other work on the machine does not."""
 
 import os
 import subprocess

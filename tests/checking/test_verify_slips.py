@@ -108,7 +108,7 @@ def offered(network):
 
 
 def judged(network, slip, seed):
-    """What became of a planted slip: named, not recognised, a factor throughout, or of no effect."""
+    """The outcome of a planted slip: named, not recognised, a factor throughout, or of no effect."""
     right, wrong, loss = passes(network, slip, seed)
     report = verify(loss, wrong, numeric=False)
     changed = [row.label for row in report.rows if not np.allclose(wrong[row.label], right[row.label], 1e-9, 1e-12)]
@@ -129,7 +129,7 @@ def judged(network, slip, seed):
 
 
 def one_factor(right, wrong, report):
-    """Whether all rows of a kind are a multiple of what they should be, and the report says so."""
+    """True if all rows of a kind are a multiple of what they should be, and the report says so."""
     factors = {row.leaf: set() for row in report.rows}
     for row in report.rows:
         factor = np.sum(wrong[row.label] * right[row.label]) / np.sum(right[row.label] ** 2)

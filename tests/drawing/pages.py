@@ -22,6 +22,6 @@ def network():
 
 
 def data(picture):
-    """What the page holds of the picture as it opens."""
+    """The part of the picture that the page holds as it opens."""
     held = json.loads(re.search(r'id="data">(.*?)</script>', picture.html)[1])
     return held | held["views"][""]

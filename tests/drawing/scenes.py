@@ -1,4 +1,4 @@
-"""What the tests of pictures draw, and how they find a box."""
+"""The graphs that the tests of pictures draw, and the search for a box."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a picture cannot be is refused, with what it can."""
+"""A format or option that pictures lack is refused, and the error lists those that there are."""
 
 import numpy as np
 import pytest

@@ -35,7 +35,7 @@ def unlike(count):
 
 
 def hidden(scene):
-    """How many operations and leaves the folded boxes say they hold."""
+    """The number of operations and leaves that the folded boxes say they hold."""
     counts = [int(re.match(r"[\d,]+", words)[0].replace(",", "")) for words in scene.folded]
     boxes = [node for node in scene.nodes if node.kind == "fold"]
     return sum(counts), len(boxes)

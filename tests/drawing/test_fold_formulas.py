@@ -1,4 +1,4 @@
-"""What formulas call a value that is inside a fold: its name, the fold's, or …, and never a rule's own x or y."""
+"""Formulas call a value inside a fold by its name, the fold's, or …, and never by a rule's own x or y."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""How a drawing looks: words fit their boxes, lines spare them, the legend says what is there, PDFs have no date."""
+"""The look of a drawing: words fit their boxes, lines spare them, the legend says what is there, PDFs have no date."""
 
 import re
 import shutil

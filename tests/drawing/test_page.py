@@ -116,10 +116,3 @@ def test_of_a_large_fold_the_beginning_and_the_end_open():
     inside = [node for node in opened.nodes if node.scope]
     assert [node.kind for node in inside] == [*["operation"] * 12, "fold", *["operation"] * 12]
     assert opened.folded == ["1,970 operations in one box: 985 × tanh, 985 × *"]
-
-
-def test_the_source_is_on_the_page_as_text():
-    w = mg.Tensor(1.0, requires_grad=True, name="<b>")
-    html = draw(np.exp(w * 2)).html
-    assert "def compute_output(b):" in html
-    assert "return np.exp(b * 2)" in html

@@ -24,7 +24,7 @@ def tables(page):
 
 
 def seen(page, node, part=""):
-    """Whether a box, or its gradient, is shown."""
+    """True if a box, or its gradient, is shown."""
     name = f"a_{node}_{part}" if part else node
     return page.evaluate(
         "id => { const style = getComputedStyle(document.getElementById(id));"
@@ -227,11 +227,3 @@ def test_the_sum_at_a_fan_out_is_a_step_with_its_numbers(player):
     assert page.locator(".edge.lit").count() == 2
     page.locator("#panel td").last.hover()
     assert "grad of h, entry 2 = 1 + 4 = 5" in page.inner_text("#panel")
-
-
-@pytest.mark.slow
-def test_the_source_unfolds(player):
-    page = player(network()[0])
-    assert not page.is_visible("#source pre")
-    page.click("#source summary")
-    assert "l2_delta" in page.inner_text("#source pre")

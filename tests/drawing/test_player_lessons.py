@@ -1,4 +1,4 @@
-"""What the player asks and tells: rules with numbers, predictions, nudges, the line that runs."""
+"""The player asks and tells: rules with numbers, predictions, nudges, the line that runs."""
 
 import numpy as np
 import pytest

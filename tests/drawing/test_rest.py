@@ -1,4 +1,4 @@
-"""Where the parts of a gradient do not add up to it, the picture says by how much, and why."""
+"""The picture says by how much, and why, the parts of a gradient do not add up to it."""
 
 import numpy as np
 import pytest

@@ -21,7 +21,7 @@ def chain(steps):
 
 
 def cells(picture, text):
-    """How many cells the table of a box has."""
+    """The number of cells in the table of a box."""
     node = next(node for node in picture.scene.nodes if text in (node.name, node.text))
     line = next(line for line in picture.dot.splitlines() if line.strip().startswith(f"{node.id} [label"))
     return line.count("<td")

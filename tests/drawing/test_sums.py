@@ -104,7 +104,7 @@ MODELS = {
 
 
 def adds_up(gradient, parts):
-    """Whether numbers as they are shown add up, to a unit of the last digit of each."""
+    """True if numbers as they are shown add up, to a unit of the last digit of each."""
     shown, unit = np.zeros(gradient.size), np.zeros(gradient.size)
     for sign, array in [(1, gradient), *((-1, part) for part in parts)]:
         texts = numbers(np.ravel(array))

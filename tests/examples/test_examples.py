@@ -48,7 +48,7 @@ def load(name):
 
 @functools.cache
 def ran(name):
-    """What an example found in its short form, and what it printed."""
+    """The results of an example in its short form, and the text that it printed."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         found = load(name).main(**SHORT[name])

@@ -97,7 +97,7 @@ def layer_norm(layer, x):
 
 
 def maps(layer, x, h):
-    """What input and state give to each gate, a list of gates for both."""
+    """The parts that input and state give to each gate, a list of gates for both."""
     w_x, w_h, b_x, b_h = values(layer)
     from_x, from_h = affine(x, w_x, b_x), affine(h, w_h, b_h)
     size = len(h)

@@ -54,7 +54,7 @@ class Case:
 
     @cached_property
     def values(self) -> list[Any]:
-        """What the row itself is given: the inputs, made into what the example asks for."""
+        """The arguments that the row gets: the inputs, made into what the example asks for."""
         return self.through(self.inputs)
 
     @cached_property
@@ -69,7 +69,7 @@ class Case:
         return [slot.through(x) if slot.through else x for slot, x in zip(self.slots, inputs, strict=True)]
 
     def outputs(self, values: list[Any], constant: Callable[[Any], Any] = lambda x: x) -> tuple[Any, ...]:
-        """What the row makes of arrays, or of Tensors; `constant` is applied to the example's own arrays."""
+        """The result of the row for arrays, or for Tensors; `constant` is applied to the example's own arrays."""
         following = iter(values)
         args, kwargs = fill(self.example, lambda slot: next(following), constant)
         z = self.row(*args, **kwargs)

@@ -18,7 +18,7 @@ SMALL = 16  # entries, up to which a case is checked entry by entry, too
 
 
 class Probe(NamedTuple):
-    """What a case is checked with: a cotangent g of f, a cotangent c of its gradient, and directions v (columns)."""
+    """The arrays that check a case: a cotangent g of f, a cotangent c of its gradient, and directions v (columns)."""
 
     g: Any
     c: Any

@@ -39,7 +39,7 @@ def derivatives(f: Callable[[Any], Any], x: Any, directions: Any) -> Any:
 
 
 def smooth(f: Callable[[Any], Any], x: Any) -> bool:
-    """Whether no kink and no jump of f is near x: the slopes at two steps agree, whichever way the entries move."""
+    """True if no kink and no jump of f is near x: the slopes at two steps agree, whichever way the entries move."""
     places = np.arange(x.size)
     for bit in range(x.size.bit_length() + 1):
         v = 1.0 - 2 * (places >> bit & 1)  # every two entries move apart for some bit, and all together for the last

@@ -100,14 +100,14 @@ for name in METHODS:
 
 
 def wrap(x: Any) -> Any:
-    """What NumPy returned, on the device."""
+    """The array that NumPy returned, on the device."""
     if isinstance(x, np.ndarray | np.generic):
         return StrictArray(x)
     return type(x)(map(wrap, x)) if type(x) in (tuple, list) else tuple(map(wrap, x)) if isinstance(x, tuple) else x
 
 
 def unwrap(x: Any) -> Any:
-    """What NumPy is given: the memory of device arrays, and no other array."""
+    """The arrays that NumPy gets: the memory of device arrays, and no other array."""
     if isinstance(x, np.ndarray):
         raise TypeError(f"an ndarray of shape {x.shape} among device arrays")
     return inside(unwrap, x)

@@ -96,8 +96,8 @@ def test_transposes(case):
     z = convolution.conv(x, w, **how)
     y = whole(z.shape) + 1
     number = np.sum(z * y)
-    assert np.sum(x * convolution.conv_input(y, w, x.shape[2:], **how)) == number
-    assert np.sum(w * convolution.conv_weight(x, y, w.shape[2:], **how)) == number
+    assert np.sum(x * convolution.conv_input(y, w, shape=x.shape[2:], **how)) == number
+    assert np.sum(w * convolution.conv_weight(x, y, kernel=w.shape[2:], **how)) == number
 
 
 # Shapes of x, w and bias, and what is done with them.
@@ -153,13 +153,17 @@ def test_however_many_rows_at_a_time(monkeypatch, cache, stride):
         np.testing.assert_array_equal(ours, theirs)
 
 
+HOW = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+
+
 def test_whatever_the_order_in_memory():
+    how = HOW | {"padding": (1, 1)}
     x, w, y = whole((3, 4, 5, 6)), whole((2, 4, 3, 3)), whole((3, 2, 5, 6))
     last_first = [np.asfortranarray(each) for each in (x, w, y)]
     for f in (
         lambda x, w, y: mg.conv2d(x, w, padding=1),
-        lambda x, w, y: convolution.conv_input(y, w, x.shape[2:], padding=1),
-        lambda x, w, y: convolution.conv_weight(x, y, w.shape[2:], padding=1),
+        lambda x, w, y: convolution.conv_input(y, w, shape=x.shape[2:], **how),
+        lambda x, w, y: convolution.conv_weight(x, y, kernel=w.shape[2:], **how),
     ):
         np.testing.assert_array_equal(f(*last_first), f(x, w, y))
 
@@ -173,6 +177,7 @@ def test_float32_throughout_and_the_larger_dtype_of_two():
 
 
 X, W = mg.Tensor(np.zeros((2, 3, 8, 8)), name="x"), mg.Tensor(np.zeros((4, 3, 3, 3)), name="w")
+Y = np.zeros((2, 4, 5, 5))
 WRONG = [
     (lambda: mg.conv2d(X.data[0], W), r"conv2d takes x \(N, C, H, W\).*\(3, 8, 8\).*w \(4, 3, 3, 3\).*x\[None\]"),
     (lambda: mg.conv1d(X, W), r"conv1d takes x \(N, C, L\)"),
@@ -195,8 +200,8 @@ WRONG = [
         lambda: mg.conv_transpose2d(np.zeros((2, 4, 8, 8)), W, output_padding=1),
         r"output_padding .* below neither \(1, 1\)",
     ),
-    (lambda: convolution.conv_input(np.zeros((2, 4, 5, 5)), W, (8, 8)), r"\(6, 6\) windows in \(8, 8\).*not \(5, 5\)"),
-    (lambda: convolution.conv_weight(X, np.zeros((2, 4, 5, 5)), 3), r"\(6, 6\) windows in \(8, 8\).*not \(5, 5\)"),
+    (lambda: convolution.conv_input(Y, W, shape=(8, 8), **HOW), r"\(6, 6\) windows in \(8, 8\).*not \(5, 5\)"),
+    (lambda: convolution.conv_weight(X, Y, kernel=(3, 3), **HOW), r"\(6, 6\) windows in \(8, 8\).*not \(5, 5\)"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""What drawn numbers do not meet: kinks and ties, very large and very small numbers, complex ones, other dtypes."""
+"""Cases that drawn numbers do not meet: kinks and ties, large and small numbers, complex ones, other dtypes."""
 
 import math
 

@@ -7,8 +7,8 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import nn
+from micrograd_np.ops.layers import Sequence
 from micrograd_np.ops.primitive import Elementwise
-from micrograd_np.ops.recurrent import Sequence
 
 from .cases import CASES, ROWS
 from .checks import leaves, pull_back

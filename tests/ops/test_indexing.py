@@ -135,7 +135,7 @@ def test_drawn_indices(kind, data):
 
 
 def scattered(values, index, shape):
-    """What scatter means, entry by entry; NumPy's own np.add.at goes wrong where values broadcast."""
+    """The meaning of scatter, entry by entry; NumPy's own np.add.at goes wrong where values broadcast."""
     target = np.zeros(shape, values.dtype)
     positions = np.asarray(np.arange(target.size).reshape(shape)[index])
     for position, value in zip(positions.flat, np.broadcast_to(values, positions.shape).flat, strict=True):

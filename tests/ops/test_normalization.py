@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.ops.nn import standardize
+from micrograd_np.ops.layers import standardize
 
 from .functions import check_derivatives, drawn
 

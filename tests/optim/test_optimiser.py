@@ -133,8 +133,9 @@ def test_a_state_that_does_not_fit_changes_nothing_and_says_all():
     assert optimiser.lr == 0.5
 
 
-def test_groups_have_options_of_their_own():
-    a, b = nn.Parameter([1.0]), nn.Parameter([1.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_groups_have_options_of_their_own(dtype):
+    a, b = nn.Parameter([1.0], dtype=dtype), nn.Parameter([1.0], dtype=dtype)
     optimiser = optim.SGD([{"params": [a], "lr": 1.0}, {"params": [("bias", b)]}], lr=0.1)
     a.grad = b.grad = [1.0]
     optimiser.step()
@@ -290,6 +291,87 @@ def test_small_parameters_are_updated_to_the_same_bits_together_as_alone(make, d
         assert np.array_equal(p.data, q.data), SHAPES[i]
         for name, value in one.state[i].items():
             assert np.array_equal(value.data, each[i].state[0][name].data), (SHAPES[i], name)
+
+
+LARGE = [((9001,), "C"), ((130, 100), "F"), ((2, 8192), "C"), ((30, 20, 20), "A")]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("make", [*EVERY, lambda params: optim.SGD(params, 0.1)])
+def test_large_parameters_are_updated_in_blocks_to_the_same_bits_as_in_small_ones(make, dtype):
+    """In memory that is laid out in any order; each state keeps its count of steps."""
+    rng = np.random.default_rng(0)
+    for shape, order in LARGE:
+        values = rng.normal(size=shape).astype(dtype)
+        values = values.swapaxes(0, 1) if order == "A" else np.asarray(values, order=order)
+        large = nn.Parameter(values)
+        small = [nn.Parameter(part) for part in np.array_split(values.ravel(), 5)]
+        one, each = make([large]), make(small)
+        for _ in range(3):
+            g = rng.normal(size=values.shape)
+            large.grad = g
+            for p, part in zip(small, np.array_split(g.ravel(), 5), strict=True):
+                p.grad = part
+            one.step()
+            each.step()
+        assert np.array_equal(large.data.ravel(), np.concatenate([p.data for p in small]))
+        assert all(x.data == 3 for name, x in one.state[0].items() if name == "steps")
+
+
+def test_a_state_that_is_replaced_is_the_one_that_steps_change():
+    p, q = nn.Parameter([1.0]), nn.Parameter([1.0, 2.0])
+    optimiser = optim.SGD([p, q], lr=1.0, momentum=0.5)
+    p.grad, q.grad = [1.0], [1.0, 1.0]
+    optimiser.step()
+    mine = optimiser.state[1]["velocity"] = mg.Tensor([4.0, 8.0])
+    optimiser.step()
+    assert np.array_equal(mine.data, [3.0, 5.0])
+    assert np.array_equal(q.data, [-3.0, -4.0])
+    assert np.array_equal(optimiser.state[0]["velocity"].data, [1.5])
+
+
+def test_a_state_in_another_order_than_its_parameter():
+    p = nn.Parameter(np.ones((100, 90), order="F"))
+    optimiser = optim.SGD([p], lr=1.0, momentum=0.5)
+    mine = optimiser.state[0]["velocity"] = mg.Tensor(np.ones((100, 90)))
+    p.grad = np.ones((100, 90))
+    optimiser.step()
+    assert np.all(mine.data == 1.5)
+    assert np.all(p.data == -0.5)
+
+
+def test_a_shallow_copy_shares_its_states():
+    p, q = nn.Parameter([1.0]), nn.Parameter([1.0])
+    optimiser = optim.SGD([p, q], lr=1.0, momentum=0.5)
+    p.grad, q.grad = [1.0], [1.0]
+    again = copy.copy(optimiser)
+    for each in (optimiser, again, optimiser):
+        each.step()
+    assert np.array_equal(p.data, [1 - 1 - 1.5 - 1.75])
+    assert optimiser.state[0]["velocity"].data == 1.75
+
+
+def test_a_step_that_fails_leaves_states_of_small_parameters_as_they_were():
+    p, q = nn.Parameter([1.0]), nn.Parameter([1.0, 2.0])
+    optimiser = optim.Adam([p, q], lr=0.1, eps=0)
+    p.grad, q.grad = [1.0], [1.0, 1.0]
+    optimiser.step()
+    before = optimiser.state_dict()
+    q.grad = [1e200, 1.0]
+    with pytest.raises(FloatingPointError, match=r"overflow.*nothing was changed"):
+        optimiser.step()
+    assert all(np.array_equal(x, before[name]) for name, x in optimiser.state_dict().items())
+
+
+def test_a_write_into_a_state_that_a_graph_reads_is_seen():
+    p, q = nn.Parameter([1.0]), nn.Parameter([1.0])
+    optimiser = optim.SGD([p, q], lr=1.0, momentum=0.5)
+    p.grad, q.grad = [1.0], [1.0]
+    w = mg.Tensor([2.0], requires_grad=True)
+    loss = (w * optimiser.state[1]["velocity"]).sum()
+    optimiser.step()
+    with pytest.raises(RuntimeError, match="was written to after multiply had used it"):
+        loss.backward()
 
 
 def test_an_optimiser_of_ones_own_gets_each_parameter_alone():

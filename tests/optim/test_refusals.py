@@ -1,4 +1,4 @@
-"""What optimisers refuse, and say: bad parameters and options, missing gradients, nan, rates that diverge."""
+"""Optimisers refuse bad parameters and options, missing gradients, nan and rates that diverge, and say why."""
 
 import numpy as np
 import pytest

@@ -26,7 +26,7 @@ class Step:
 
 
 class Draw:
-    """What the entries of the table draw with: a generator, the pool's values, and the torch module."""
+    """The means that the entries of the table draw with: a generator, the pool's values, and the torch module."""
 
     def __init__(self, seed, torch):
         self.rng = np.random.default_rng(seed)
@@ -143,12 +143,12 @@ def reduced(ours, theirs, fits=lambda d, x, axis: True, every=True):
 
 
 def distinct(d, x, axes):
-    """Whether no two entries are equal, whatever is compared."""
+    """True if no two entries are equal, whatever is compared."""
     return len(np.unique(x.detach().numpy())) == x.numel()
 
 
 def no_zero(d, x, axes):
-    """Whether no entry is 0, where torch's second derivatives of norms are nan even along what moves nothing."""
+    """True if no entry is 0, where torch's second derivatives of norms are nan even along what moves nothing."""
     return bool((x != 0).all())
 
 

@@ -53,7 +53,7 @@ def theirs(inputs, graph, order):
 
 
 def difference(seed, move=0):
-    """What differs beyond rounding in the graph of a seed, or None; its inputs moved by a thousandth times `move`.
+    """The difference beyond rounding in the graph of a seed, or None; its inputs moved by a thousandth times `move`.
 
     How far rounding may go is measured: it is what torch's own numbers change when the inputs' last bits are changed.
     """

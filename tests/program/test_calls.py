@@ -1,4 +1,4 @@
-"""How a compiled function is called: as a method, in a loop, by threads, with arrays that lie in one memory."""
+"""Compiled functions are called as methods, in loops, by threads, and with arrays that lie in one memory."""
 
 import copy
 import threading

@@ -1,4 +1,4 @@
-"""What a trace leaves behind is what an eager call leaves; what a program writes comes last."""
+"""A trace leaves behind what an eager call leaves; a program writes last."""
 
 import numpy as np
 import pytest
@@ -122,7 +122,7 @@ def read_before(a, b):
 
 
 def identities(a, b):
-    """What is left as it was is still what it was before the writes."""
+    """A value that is left as it was is still what it was before the writes."""
     old, row = a.data * 1, b.data[0] / 1
     a.assign(b.data)
     b.assign(old)

@@ -1,4 +1,4 @@
-"""What a compiled function moves on itself, and what cannot be looked at before each call, is refused."""
+"""State that a compiled function moves on itself, or that cannot be looked at before each call, is refused."""
 
 import collections
 import functools

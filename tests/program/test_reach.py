@@ -1,4 +1,4 @@
-"""What changes far from a compiled function, and yet in its sight, is another program."""
+"""A change far from a compiled function, and yet in its sight, makes another program."""
 
 import collections
 import contextvars

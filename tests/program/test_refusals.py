@@ -1,4 +1,4 @@
-"""What would make a value, or a draw, part of a program is refused, with the line that does it."""
+"""A line that would make a value, or a draw, part of a program is refused, and named."""
 
 import copy
 import pickle
@@ -264,7 +264,7 @@ CURED = {
 
 
 def left_by(name, way, cured=False):
-    """What six calls of a step return and leave."""
+    """The results of six calls of a step, and the state that they leave."""
     steps = Steps()
     run = way(getattr(steps, name + "_cured" * cured))
     found = []

@@ -1,4 +1,4 @@
-"""What a program may return, and what containers it is given and gives back."""
+"""The results that a program may return, and the containers that it gets and gives back."""
 
 import copy
 from collections import Counter, OrderedDict, defaultdict, deque

@@ -1,4 +1,4 @@
-"""What programs print: the lines that a person would have written."""
+"""Programs print the lines that a person would have written."""
 
 import linecache
 
@@ -72,7 +72,7 @@ STEPS = [
 
 
 def body(program):
-    """What stands below the function's head."""
+    """The lines below the function's head."""
     return str(program).split(":\n", 1)[1]
 
 

@@ -16,7 +16,7 @@ PLAIN |= {"of_plain_numbers"}
 
 
 def seen(x):
-    """What a caller can tell of a value."""
+    """The facts of a value that a caller can tell."""
     data = x.data if isinstance(x, mg.Tensor) else x
     if isinstance(data, np.ndarray | np.generic):
         return type(x), data.shape, data.dtype, data.tobytes()
@@ -24,7 +24,7 @@ def seen(x):
 
 
 def outcome(make, way):
-    """What a step returns and leaves at each of its calls."""
+    """The results of each call of a step, and the state that it leaves."""
     run, calls, left, *rest = make()
     run = way(run)
     for i, args in enumerate(calls):

@@ -53,7 +53,7 @@ def seen(outputs, inputs):
 
 
 def alone(program, inputs):
-    """What the printed text gives for arrays, in a world where it is all there is."""
+    """The result of the printed text for arrays, in a world where it is all there is."""
     names = {}
     exec(str(program), names)
     assert not [name for name in names if "micrograd" in name]

@@ -1,4 +1,4 @@
-"""What a program's text leaves out, and what it says in the words that say most."""
+"""The text of a program leaves out what is clear, and writes steps in their shortest form."""
 
 import gc
 import linecache
@@ -11,7 +11,7 @@ from micrograd_np.core.containers import flatten
 
 
 def body(program):
-    """What stands below the function's head."""
+    """The lines below the function's head."""
     text = str(program)
     return text[text.index(":\n", text.rindex("\ndef ")) + 2 :].rpartition('    """\n')[2]
 

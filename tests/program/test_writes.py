@@ -1,4 +1,4 @@
-"""What a function writes into what it made itself is seen in what it returns."""
+"""A write into an array that the function made itself is seen in its result."""
 
 import numpy as np
 import pytest

@@ -15,14 +15,14 @@ def small_state():
 
 
 def same(one, other):
-    """Whether two small states are the same to the last bit."""
+    """True if two small states are the same to the last bit."""
     arrays = [(x.dtype, x.shape, x.tobytes()) for state in (one, other) for x in (state["w"], state["n"])]
     plain = [repr((list(state), state["rate"], state["tag"])) for state in (one, other)]
     return arrays[:2] == arrays[2:] and plain[0] == plain[1]
 
 
 def outcome(path):
-    """What loading gives: the same numbers, a refusal, or other numbers."""
+    """The outcome of loading: the same numbers, a refusal, or other numbers."""
     try:
         return "same" if same(mg.load(path), small_state()) else "other"
     except mg.LoadError:

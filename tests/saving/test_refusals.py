@@ -1,4 +1,4 @@
-"""What cannot be saved is named, with its place, and nothing is written."""
+"""An object that cannot be saved is named, with its place, and nothing is written."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is saved comes back bit for bit, and other readers see the same numbers."""
+"""A saved state comes back bit for bit, and other readers see the same numbers."""
 
 import hashlib
 import json

@@ -32,7 +32,7 @@ def fitted(epochs, make=lambda model: optim.Adam(model.parameters(), lr=0.01), s
 
 
 def by_hand(epochs):
-    """What fit does, written out."""
+    """The loop that fit runs, written out."""
     model, rng = network()
     optimiser = optim.Adam(model.parameters(), lr=0.01)
     history = []
@@ -49,6 +49,6 @@ def by_hand(epochs):
 
 
 def same(one, other):
-    """Whether two models or optimisers hold the same bits."""
+    """True if two models or optimisers hold the same bits."""
     mine, theirs = one.state_dict(), other.state_dict()
     return mine.keys() == theirs.keys() and all(np.array_equal(mine[name], theirs[name]) for name in mine)

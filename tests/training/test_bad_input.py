@@ -1,4 +1,4 @@
-"""What goes wrong in training, by hand and with fit: each is said, with the cure, and nothing is learned from it."""
+"""Faults in training, by hand and with fit, are named with the cure, and nothing is learned from bad numbers."""
 
 import re
 

@@ -18,8 +18,14 @@ Index = tuple[str, ...]
 Shape = tuple[int, ...]
 
 
+# Signs with which numba computes what NumPy does; of // and % it does not, where the divisor is 0.
+OPERATORS = ("+", "-", "*", "/", "**", "<", "<=", "==", "!=", ">", ">=")
+
+
 def formula_of(op: Any) -> str | None:
     """One entry from one entry of each input, as text with places {0}, {1}; {kind} is the dtype computed in."""
+    if op.loop is None and op.sign in OPERATORS:
+        return f"{op.sign}{{0}}" if op.function.nin == 1 else f"{{0}} {op.sign} {{1}}"
     if op.loop is None and isinstance(op.function, np.ufunc) and not op.function.signature:
         return f"np.{op.name}({{0}})" if op.function.nin == 1 else f"np.{op.name}({{0}}, {{1}})"
     return op.loop if op.loop and "{" in op.loop else None

@@ -1,4 +1,4 @@
-"""How the tests of loops compare them with NumPy."""
+"""The comparison of loops with NumPy that the tests share."""
 
 import importlib.util
 
@@ -26,7 +26,7 @@ in_numba = pytest.mark.skipif(MISSING, reason="numba is not installed")
 
 
 def check(made, f, *args, n=1, rtol=1e-12):
-    """What n steps write and give back is what n calls of the NumPy text write and give back."""
+    """Assert that n steps write and give back what n calls of the NumPy text write and give back."""
     program = mg.trace(f)(*args)
     start = [np.asarray(array_of(x, args)) for x in program.inputs]
     ours, numpys = [np.copy(x, order="K") for x in start], [np.copy(x, order="K") for x in start]

@@ -1,10 +1,4 @@
-"""Recurrent networks: one step of each cell, and rows for a whole sequence of steps.
-
-A step takes what the input and the state add to its gates; cells call it with Tensors, the kernels with arrays. The
-rule of a sequence computes the slopes of all steps at once from the recorded states, and then walks back along the
-steps, with one matrix product each. The cotangents of all arguments come out of that one walk: so the arguments are
-packed into one node, and the rule returns the cotangents of all of them.
-"""
+"""Normalization, and recurrent networks: what layers compute that is more than a sum of products."""
 
 from __future__ import annotations
 
@@ -12,13 +6,136 @@ from typing import Any
 
 import numpy as np
 
-from .half import in_single
+from ..core.dispatch import HALF, single
+from ..core.errors import ArgumentError, ShapeError, describe
+from .dense import linear, relu, rows, sigmoid
+from .half import in_single, rounded
 from .identity import pack_copies
-from .nn import linear, relu, rows, sigmoid
-from .primitive import Bound, MultiOutput, Outputs, as_array, example, item
+from .primitive import Bound, MultiOutput, Outputs, as_array, example, implements, item
 from .primitive import Drawn as D
+from .products import dot_keepdims, sum_keepdims
+from .reductions import reduced_count
 
-# One step. x and from_h are lists: what the input and the state add to each gate.
+# Normalization.
+
+
+def _standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:
+    """(x - mean) / sqrt(variance + eps), and the mean and the variance, over some axes that are kept with length 1."""
+    mean = sum_keepdims(x, axis)
+    mean /= reduced_count(x, mean)
+    centred = x - mean
+    var = dot_keepdims(centred, centred, axis)
+    var /= reduced_count(x, mean)
+    centred *= 1 / np.sqrt(var + eps)
+    return centred, mean, var
+
+
+def _standardize_x(g: Any, z: Any, x: Any, axis: Any, eps: float) -> Any:
+    """The cotangent less its components along 1 and along the result, which change only mean and variance."""
+    (g_unit, g_mean, g_var), (unit, mean, var) = g, z
+    entries = reduced_count(x, mean)
+    scale = 1 / np.sqrt(var + eps)
+    shift = (g_mean - scale * np.sum(g_unit, axis=axis, keepdims=True)) / entries
+    stretch = (2 * g_var / scale - scale * dot_keepdims(g_unit, unit, axis)) / entries
+    return scale * g_unit + stretch * unit + shift
+
+
+def _bind_standardize(x: Any, axis: Any = None, eps: float = 1e-5) -> Bound:
+    return (as_array(x),), {"axis": axis, "eps": eps}
+
+
+standardize = MultiOutput(
+    _standardize,
+    _standardize_x,
+    bind=_bind_standardize,
+    examples=[example(D(3, 4)), example(D(3, 4), axis=-1), example(D(3, 2, 2), axis=(0, 2), eps=0.1)],
+    onnx="Standardize",
+    gloss="its rule is (g - mean(g) - z * mean(g * z)) / std(x), with z = (x - mean(x)) / std(x)",
+)
+
+
+@implements()
+@in_single
+def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """The entries of each sample with mean 0 and variance 1, times a weight, plus a bias.
+
+    Parameters
+    ----------
+    x : (..., *normalized_shape)
+    normalized_shape : int or tuple of int
+        The last sizes of x: the axes over which mean and variance are taken.
+    weight, bias : normalized_shape, optional
+    eps : float
+        Added to the variance.
+
+    Examples
+    --------
+    >>> layer_norm([[1.0, 3.0], [10.0, 30.0]], 2, eps=0)
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    """
+    x = as_array(x)
+    sizes = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+    if not sizes or x.shape[-len(sizes) :] != sizes:
+        raise ShapeError(f"normalized_shape={normalized_shape} is not how the shape of {describe(x, 'x')} ends.")
+    y = standardize(x, tuple(range(-len(sizes), 0)), eps)[0]
+    y = y if weight is None else y * parameter("weight", weight, sizes)
+    return y if bias is None else y + parameter("bias", bias, sizes)
+
+
+@implements()
+def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> tuple[Any, Any, Any]:
+    """The entries of each channel with mean 0 and variance 1 over the batch, times a weight, plus a bias.
+
+    Returns the channels' means and variances too (of the population, divided by the count), for running statistics.
+
+    Parameters
+    ----------
+    x : (N, C, ...)
+    weight, bias : (C,), optional
+    eps : float
+        Added to the variance.
+
+    Examples
+    --------
+    >>> y, mean, var = batch_norm([[1.0, 10.0], [3.0, 30.0]], eps=0)
+    >>> y
+    array([[-1., -1.],
+           [ 1.,  1.]])
+    >>> mean, var
+    (array([ 2., 20.]), array([  1., 100.]))
+    """
+    half = (x := as_array(x)).dtype == HALF
+    x, weight, bias = single(x), single(weight), single(bias)
+    if x.ndim < 2 or x.size <= x.shape[1]:
+        raise ArgumentError(
+            f"batch_norm takes x (N, C, ...) with two entries a channel or more, to have a variance, not "
+            f"{describe(x, 'x')}."
+        )
+    channels = (x.shape[1],)
+    broad = channels + (1,) * (x.ndim - 2)
+    y, mean, var = standardize(x, (0, *range(2, x.ndim)), eps)
+    y = y if weight is None else y * np.reshape(parameter("weight", weight, channels), broad)
+    y = y if bias is None else y + np.reshape(parameter("bias", bias, channels), broad)
+    y = rounded(y) if half else y  # not the variance, which float16 may not be able to hold
+    return y, np.reshape(mean, channels), np.reshape(var, channels)
+
+
+def parameter(what: str, given: Any, shape: tuple[int, ...]) -> Any:
+    given = as_array(given)
+    if given.shape != shape:
+        raise ShapeError(f"{describe(given, what)} needs the shape {shape}.")
+    return given
+
+
+# Recurrent networks: one step of each cell, and rows for a whole sequence of steps.
+#
+# A step takes what the input and the state add to its gates; cells call it with Tensors, the kernels with arrays. The
+# rule of a sequence computes the slopes of all steps at once from the recorded states, and then walks back along the
+# steps, with one matrix product each: on the tape every step would cost a dozen small ops. The cotangents of all
+# arguments come out of that one walk, so the arguments are packed into one node, and the rule returns all of them.
+
+# One step; x and from_h are lists: what the input and the state add to each gate.
 
 
 def rnn_step(x: Any, from_h: Any, nonlinearity: str) -> Any:
@@ -142,6 +259,11 @@ def _rnn_rule(g: Any, z: Any, packed: Any, reverse: bool, nonlinearity: str) -> 
 
 
 def _gru_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
+    """The slopes of z = new + update * (before - new), in the order of the gates: reset, update, new.
+
+    The input adds to the gate `new` itself, the state only what `reset` lets through: so the cotangents of the two
+    differ in that gate alone.
+    """
     (g, g_added), (z, added), (from_x, h, w, *bias) = g, z, unpacked(packed)
     before, size = steps_before(z, h, reverse), z.shape[-1]
     gates = sigmoid(from_x[..., : 2 * size] + added[..., : 2 * size])
@@ -150,14 +272,17 @@ def _gru_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
     to_new = (1 - update) * (1 - new * new)
     to_gates = np.concatenate([to_new * added_new, before - new], -1) * (gates * (1 - gates))
     slopes = np.reshape(np.concatenate([to_gates, to_new * reset], -1), (*z.shape[:-1], 3, size))
-    g = np.zeros_like(z) if g is None else g
+    g = np.zeros_like(z) if g is None else g  # only the last state's use, or none, may reach the loss
     totals, by_gate, first = walk_back(g, g_added, slopes, update, w, reverse)
     to_x = np.concatenate([by_gate[..., : 2 * size], totals * to_new], -1)
     return Outputs([to_x, first, *of_weights(plus(by_gate, g_added), before, bias)])
 
 
 def _lstm_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
-    """Two cotangents walk back: that of c goes on by way of the gate `keep`, that of h by way of all gates."""
+    """Two cotangents walk back: that of c goes on by way of the gate `keep`, that of h by way of all gates.
+
+    c has slopes in write, keep and value, and h, which is read * tanh(c), in read and by way of c in the other three.
+    """
     (g_h, g_c, g_added), (hs, cs, added), (from_x, h, c, w, *bias) = g, z, unpacked(packed)
     before, c_before, size = steps_before(hs, h, reverse), steps_before(cs, c, reverse), hs.shape[-1]
     gates = from_x + added
