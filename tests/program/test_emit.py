@@ -84,3 +84,17 @@ def test_a_product_of_flat_arrays(dtype, size):
             y += 1j
         for a, b in ((x, y), (y, y[::-1]), (y, y)):
             assert same(square(a, b), np.vdot(a * 2, b * 2))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(), (1,), (7, 40)])
+def test_gelu_and_its_slope_share_one_exponential(shape, dtype):
+    def step(x):
+        return mg.value_and_grad(lambda x: mg.gelu(x * 1, approximate="tanh").sum())(x)
+
+    compiled = mg.compile(step)
+    for seed in range(5):
+        x = np.asarray(40 * np.random.default_rng(seed).normal(size=shape), dtype)
+        assert same(compiled(x), step(x))
+    (program,) = compiled.programs
+    assert [each.op.name for each in program.simple.steps].count("exp") == 1
