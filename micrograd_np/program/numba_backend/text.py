@@ -59,7 +59,8 @@ class Text:
         for nest in self.plan.nests.values():
             self.run(nest, step)
         for value in self.program.finite:
-            step.say(f"if not np.isfinite({self.array(value)}).all():")
+            finite = f"np.isfinite({self.array(value)}{'' if value.shape else '[()]'})"
+            step.say(f"if not {finite}{'.all()' if value.shape else ''}:")
             step.say("    break")
         for target, value in self.program.writes:
             step.say(f"{self.inputs[target]}[...] = {self.array(value)}")
