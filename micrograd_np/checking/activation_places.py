@@ -30,7 +30,7 @@ def at_block(block: Block, at: Suspicion, **names: Any) -> Site:
     line = block.z._created_at, block.z.op.name
     many = f"each activation of the line of {at.called(block.z)}"
     change = sloped(block.z, block.x)
-    return Site(names, block_words(block, at), change, line, {"block": many, "where": many})
+    return Site(names, block_words(block, at), change, line, {"block": many, "where": many}, later=not block.forms)
 
 
 def activations(at: Suspicion) -> Iterator[Site]:

@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from .claims import Closeness, parallel
 from .finite_differences import EPS, Measured, axes, estimate
 from .flat_function import plain
 from .gradcheck import narrow_down, random_directions
+from .recordable import recordable
 from .validation import called, check_repeats
 
 Array = Any
@@ -78,9 +79,10 @@ def function_case(pair: Pair) -> Case:
     tried: list[str] = []
     wanted = {slot_of(key) for key in played.hand} - {None}
     case = None
-    for slots in (pair.slots, [slot for slot in pair.slots if slot in wanted]):
+    own = [slot for slot in pair.slots if slot in wanted]
+    for slots, form in product((pair.slots, own), (None, recordable)):
         chosen = [slot for slot in slots if slot.owner is None or slot in wanted]
-        case = recorded(pair, played, chosen, tried)
+        case = recorded(pair, played, chosen, tried, form)
         if case:
             break
     if case is None:
@@ -153,11 +155,17 @@ def label_of(key: Any) -> str:
     return key.label if isinstance(key, Slot) else str(key)
 
 
-def recorded(pair: Pair, played: Played, slots: Sequence[Slot], tried: list[str]) -> Case | None:
-    """Return the case with a graph; or None if forward cannot be recorded, and add the reason to `tried`."""
+def recorded(
+    pair: Pair, played: Played, slots: Sequence[Slot], tried: list[str], form: Callable[[Any], Any] | None
+) -> Case | None:
+    """Return the case with a graph; or None if forward cannot be recorded, and add the reason to `tried`.
+
+    `form` gives another form of the forward pass.
+    """
 
     tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for slot in slots}
     forward, _, owner = pair.functions()
+    forward = form(forward) if form else forward
     pair.write_state(owner, {})
     for slot, x in tensors.items():
         if slot.owner is not None and owner is not None:

@@ -25,7 +25,8 @@ Formula = Callable[..., Any]
 # A factor found by least squares proves something only if it fits at least this many numbers.
 PROVEN = 3
 MOST_SAMPLES = 64
-MOST_SITES = 200  # of one line
+MOST_SITES = 500  # of one line
+FEW = 6  # sites of one line that are tried one by one
 MOST_USES = 12
 PRODUCTS = (dot, matmul)
 CONTRACTIONS = (dot, matmul, einsum)
@@ -62,7 +63,7 @@ class Site:
     """One place in the graph: names for formulas, words for sentences, and the change that a formula makes.
 
     Sites with the same `line`, or with the same `wide` line, may share a mistake; the sentence then uses the words of
-    `many`.
+    `many`. A site that is `later` says less than others.
     """
 
     names: dict[str, Any]
@@ -71,6 +72,7 @@ class Site:
     line: Any = None
     many: dict[str, str] = field(default_factory=dict)
     wide: Any = None
+    later: bool = False
 
 
 # The ways in which a formula changes the backward pass.
@@ -127,9 +129,11 @@ def read(edges: Sequence[Edge], place: int) -> Callable[[Formula], Change]:
     """Return the change in which the formula gives what the rules of one op read for z (place 0), x (1), ..."""
 
     def change(formula: Formula) -> Change:
-        value = (edges[0].node._data, *edges[0].values)[place]
-        other = shaped(formula(), value)
-        return Change(rules={edges[0].node: {edge.position: edge.reading(place, other) for edge in edges}})
+        node = edges[0].node
+        other = shaped(formula(), (node._data, *edges[0].values)[place])
+        args = (node, *node.args)
+        same = [i for i, x in enumerate(args) if i == place or (isinstance(x, Tensor) and x is args[place])]
+        return Change(rules={node: {edge.position: edge.reading(same, other) for edge in edges}})
 
     return change
 

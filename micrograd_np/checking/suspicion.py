@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +20,7 @@ from ..core.versions import as_used
 from .claims import Row
 from .conventions import Sizes, factor_name
 from .gradcheck import rules_of
-from .replay import Block, Recording, blocks, is_one_array
+from .replay import Block, Recording, blocks, in_float64, is_one_array
 
 Array = Any
 LONGEST = 60
@@ -42,10 +43,9 @@ class Edge:
     def pull(self, g: Any) -> Any:
         return self.rule(g, self.node._data, *self.values, **self.node.params)
 
-    def reading(self, place: int, w: Array) -> Callable[[Any], Any]:
-        """Return the rule with another value for z (place 0), x (1), y (2), ..."""
-        read = [self.node._data, *self.values]
-        read[place] = w
+    def reading(self, places: Sequence[int], w: Array) -> Callable[[Any], Any]:
+        """Return the rule with another value for some of z (place 0), x (1), y (2), ..."""
+        read = [w if i in places else value for i, value in enumerate((self.node._data, *self.values))]
         return lambda g: self.rule(g, *read, **self.node.params)
 
 
@@ -127,16 +127,64 @@ class Suspicion:
         return [block for block in found if block.x in inside and block.z in above]
 
     @cached_property
-    def tangents(self) -> dict[Tensor, Array]:
-        """The derivative of each value above the row along a random direction of the row's value.
+    def lines(self) -> dict[Any, list[Tensor]]:
+        """The values of the graph by the line and op that made them, those that a loop made, in its order."""
+        found: dict[Any, list[Tensor]] = defaultdict(list)
+        for node in self.recording.nodes:
+            if node.op is not None and node._created_at and is_one_array(node._data):
+                found[self.line_of(node)].append(node)
+        return {line: nodes for line, nodes in found.items() if len(nodes) > 1}
+
+    @staticmethod
+    def line_of(x: Tensor) -> Any:
+        return x._created_at, x.op
+
+    @cached_property
+    def tangents(self) -> list[dict[Tensor, Array]]:
+        """The derivatives of each value above the row along two random directions of the row's value.
 
         The sum of a gradient's change times its tangent is the change of the row's gradient along that direction.
         """
-        x = self.row.tensor
-        direction = np.random.default_rng(1).uniform(0.5, 1.5, x.shape)
+        x, rng = self.row.tensor, np.random.default_rng(1)
         step = 1e-6 * max(1.0, float(np.max(np.abs(x._data), initial=0)))
-        ahead, behind = (self.recording.again({x: x._data + sign * step * direction}) for sign in (1, -1))
-        return {node: (ahead[node] - behind[node]) / (2 * step) for node in ahead if is_one_array(ahead[node])}
+        found = []
+        for direction in (rng.uniform(0.5, 1.5, x.shape), rng.normal(size=x.shape)):
+            ahead, behind = (self.recording.again({x: x._data + sign * step * direction}) for sign in (1, -1))
+            pairs = {node: (ahead[node], behind[node]) for node in ahead if is_one_array(ahead[node])}
+            found.append({node: (y - z) / (2 * step) for node, (y, z) in pairs.items()})
+        return found
+
+    @cached_property
+    def on_other_data(self) -> Suspicion:
+        """The same question where all inputs have other values, as if the gradients by hand were right there."""
+        rng = np.random.default_rng(2)
+
+        def moved(x: Array) -> Array:
+            """Return other values of the same signs; a symmetric matrix stays one."""
+            if x.ndim == 2 and np.array_equal(x, x.T):
+                by = rng.uniform(0.8, 1.25, len(x))
+                return x * np.outer(by, by)
+            return x * rng.uniform(0.8, 1.25, x.shape)
+
+        output, again = in_float64(self.recording.output, moved)
+        recording = Recording(output, np.asarray(self.recording.seed))
+        former = {new: old for old, new in again.items()}
+        rows = [
+            replace(row, tensor=x, hand=g, true=g, expected=g)
+            for row in self.rows
+            if row.fits and (x := again.get(row.tensor)) is not None and (g := recording.true.get(x)) is not None
+        ]
+        return Suspicion(
+            next(row for row in rows if row.label == self.row.label),
+            recording,
+            recording.true,
+            {again[x] for x in self.stops},
+            rows,
+            {row.tensor: row.hand for row in rows},
+            self.sizes,
+            lambda x: self.name(former.get(x, x) if isinstance(x, Tensor) else x),
+            values_of(recording),
+        )
 
     @cached_property
     def constants(self) -> dict[float, str]:
@@ -179,6 +227,13 @@ class Suspicion:
         """Return the name of a value, or the source text of its expression."""
         return self.name(x) or (f"`{expression(x)}`" if x.op is not None else made(x))
 
+    def argument(self, node: Tensor, place: int) -> str:
+        """Return the name of a node (place 0) or of an argument (1, 2, ...), or the source text of an argument."""
+        x = (node, *node.args)[place]
+        if isinstance(x, Tensor) or self.name(x):
+            return self.called(x)
+        return next((f"`{text}`" for text in argument_texts(node)[place - 1 : place]), made(x))
+
     def called(self, x: Any) -> str:
         """Return the name of a value, or how it was made."""
         if id(x) not in self.texts:
@@ -204,6 +259,24 @@ def expression(x: Tensor) -> str:
         return name
     text = linecache.getline(code.co_filename, first).encode()[start:end].decode(errors="ignore").strip()
     return text if 0 < len(text) <= LONGEST else name
+
+
+def argument_texts(node: Tensor) -> list[str]:
+    """Return the source texts of an expression's operands, or of a call's arguments."""
+    try:
+        tree: Any = ast.parse(expression(node), mode="eval").body
+    except SyntaxError:
+        return []
+    match tree:
+        case ast.BinOp():
+            parts = [tree.left, tree.right]
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="np"))):
+            parts = tree.args
+        case ast.Call(func=ast.Attribute()):
+            parts = [tree.func.value, *tree.args]
+        case _:
+            parts = []
+    return [ast.unparse(part) for part in parts]
 
 
 def file_line(x: Tensor) -> str:
