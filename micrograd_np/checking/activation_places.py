@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from .changes import Site, at_edge, scaled_by, sloped, unary, whole
 from .replay import FORMS, Block, is_one_array, slope, sources
-from .suspicion import Suspicion, at_line
+from .suspicion import Site, Suspicion, at_edge, at_line, scaled_by, sloped, unary, whole
 
 Array = Any
 

@@ -128,7 +128,7 @@ def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], lis
     off = " and ".join(
         label_of(key) for key in played.hand if not equal_gradients({0: times[key]}, {0: played.hand[key]}, -4.0)
     )
-    head = f"{function} is not linear in the gradient that it is given (in {off}): "
+    head = f"{function}(-4 * dout) is not -4 * {function}(dout) (in {off}): "
     if equal_gradients(times, played.hand):
         return [f"{head}it does not use it. Multiply by dout"], []
     if equal_gradients(times, played.hand, 4.0):

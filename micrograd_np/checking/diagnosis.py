@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from .changes import PROVEN, Change
 from .claims import GIVEN, RIGHT, WRONG, Closeness, Row, check_finite, differ, fit_shape, in_backward_order
 from .conventions import Convention, Sizes, factor_name, mark, odd_rows, open_factors, plausible, rounded
 from .kinks import Kinks, best_choice, least_squares_choice
-from .places import PLACES, Hypothesis, hypotheses
+from .mistakes import mistakes
+from .places import Hypothesis, hypotheses
 from .replay import Recording, is_one_array
-from .suspicion import Suspicion, values_of
+from .suspicion import PROVEN, Change, Suspicion, values_of
 
 Array = Any
 
@@ -113,8 +113,8 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
 
 def within(budget: Budget, at: Suspicion) -> Iterator[Hypothesis]:
     """Yield all hypotheses of the table; an exception in one place ends only that place, and so does its budget."""
-    for i, place in enumerate(PLACES):
-        floor = budget.left - budget.left // (len(PLACES) - i)  # each place has an equal share of what is left
+    for i, place in enumerate(mistakes()):
+        floor = budget.left - budget.left // (len(mistakes()) - i)  # each place has an equal share of what is left
         offered = hypotheses(place, at)
         while True:
             if budget.left <= floor:

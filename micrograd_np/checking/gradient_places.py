@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from .changes import MOST_SAMPLES, PRODUCTS, PROVEN, Change, Formula, Site, at_edge, gradient, sent
 from .claims import Closeness, parallel
 from .conventions import named_factors
-from .suspicion import Edge, Suspicion
+from .suspicion import MOST_SAMPLES, PRODUCTS, PROVEN, Change, Edge, Formula, Site, Suspicion, at_edge, gradient, sent
 
 Array = Any
 

@@ -21,28 +21,22 @@ from ..core.versions import reads
 from ..ops.elementwise import divide, multiply
 from ..ops.indexing import getitem
 from ..ops.primitive import Elementwise
-from .activation_places import (
-    activations,
-    inner_derivatives,
-    masks,
-    normalisation_axes,
-    normalisations,
-    other_values,
-    slopes,
-    softmax_axes,
-    softmaxes,
-)
-from .changes import (
+from . import activation_places, gradient_places
+from .mistakes import Mistake, mistakes
+from .suspicion import (
     CONTRACTIONS,
     FEW,
     MOST_SITES,
     MOST_USES,
     PRODUCTS,
     Change,
+    Edge,
     Formula,
     Site,
+    Suspicion,
     Way,
     at_edge,
+    edges_of,
     gradient,
     other_forward,
     read,
@@ -50,23 +44,6 @@ from .changes import (
     sent,
     unary,
 )
-from .gradient_places import (
-    added_values,
-    arrays,
-    axes,
-    batches,
-    columns,
-    cross_entropies,
-    factors,
-    gradients,
-    orders,
-    other_rows,
-    own_factors,
-    rows,
-    samples,
-)
-from .mistakes import Mistake, mistakes
-from .suspicion import Edge, Suspicion, edges_of
 
 Array = Any
 
@@ -105,7 +82,7 @@ def hypotheses(place: str, at: Suspicion) -> Iterator[Hypothesis]:
     """
     lines: dict[Any, list[Site]] = defaultdict(list)
     single: list[Site] = []
-    for site in PLACES[place](at):
+    for site in sites_of(place, at):
         for line in {site.line, site.wide} - {None}:
             lines[line].append(site)
         if site.line is None:
@@ -118,6 +95,14 @@ def hypotheses(place: str, at: Suspicion) -> Iterator[Hypothesis]:
         single += lines[line] if len(lines[line]) <= FEW else [lines[line][0], lines[line][-1]]
     for site in single:
         yield from (hypothesis(place, mistake, [site], site.words) for mistake in mistakes()[place])
+
+
+def sites_of(place: str, at: Suspicion) -> Iterable[Site]:
+    """Return the sites of a place; the function that finds them has the name of its heading in the table."""
+    name = place.replace(" ", "_")
+    modules = (globals(), vars(activation_places), vars(gradient_places))
+    found: Iterable[Site] = next(names[name] for names in modules if name in names)(at)
+    return found
 
 
 def hypothesis(place: str, mistake: Mistake, sites: Sequence[Site], words: Mapping[str, str]) -> Hypothesis:
@@ -457,50 +442,3 @@ def uses(at: Suspicion) -> Iterator[Site]:
             use = f"its use in {at.called(edges[0].node)}" + f" and {len(edges) - 1} like it" * (len(edges) > 1)
             words = {"x": at.called(x), "count": str(len(parts)), "use": use}
             yield Site({"part": part, "total": sum(parts), "count": len(parts)}, words, gradient(x, sum(parts)))
-
-
-PLACES: dict[str, Callable[[Suspicion], Iterable[Site]]] = {
-    "activation": activations,
-    "mask": masks,
-    "other value": other_values,
-    "slope": slopes,
-    "inner": inner_derivatives,
-    "softmax": softmaxes,
-    "axis of a softmax": softmax_axes,
-    "normalisation": normalisations,
-    "axis of a normalisation": normalisation_axes,
-    "statistic": statistics,
-    "cross-entropy": cross_entropies,
-    "use": uses,
-    "power": powers,
-    "function": functions,
-    "inverse": inverses,
-    "extreme": extremes,
-    "windows": windows,
-    "loop": loops,
-    "picks": picks,
-    "rule": rules,
-    "broadcast": broadcasts,
-    "product": matrix_products,
-    "two-valued operand": two_valued_operands,
-    "operand": operands,
-    "weight": read_weights,
-    "all weights": all_weights,
-    "gradient": gradients,
-    "array": arrays,
-    "row": rows,
-    "part": own_factors,
-    "value": added_values,
-    "another": other_rows,
-    "factor": factors,
-    "axis": axes,
-    "order": orders,
-    "columns": columns,
-    "batch": batches,
-    "sample": samples,
-    "step": steps,
-    "other gradient": other_gradients,
-    "forward value": forward_values,
-    "forward and gradient": forward_and_gradients,
-    "other operand": other_operands,
-}
