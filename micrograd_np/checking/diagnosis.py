@@ -40,10 +40,7 @@ FORWARD_IN_TIME = {"after the update", "stale"}  # a learning rate is positive
 
 @dataclass
 class Cause:
-    """A mistake that gives the user's own numbers, in these rows.
-
-    Causes with the same `group` give the same numbers on other data, too: they say one thing in different words.
-    """
+    """A mistake that gives the user's own numbers, in these rows; `same` holds other words for it."""
 
     kind: str
     says: str
@@ -52,7 +49,7 @@ class Cause:
     alone: bool = False  # other rows computed from the same value do not show the mistake
     hypothesis: Any = None
     number: float = 0.0
-    group: int = 0
+    same: list[str] = field(default_factory=list)
 
 
 class Budget:
@@ -91,7 +88,7 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
     found: list[Cause] = []
     with np.errstate(all="ignore"):
         for hypothesis in within(budget, at):
-            budget.spend(FILTER)
+            budget.spend(FILTER * (1 + len(hypothesis.sites)))
             try:
                 cause = test(hypothesis, at, close, factors, budget)
             except Exception:  # a mistake that cannot be computed is not the user's
@@ -138,16 +135,19 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
 
 
 def grouped(causes: Sequence[Cause], at: Suspicion) -> list[Cause]:
-    """Return the causes by groups; those of one group cannot be told apart by other data either."""
-    groups: list[Any] = []
-    for cause in causes if len(causes) > 1 else ():
+    """Return the causes that other data could tell apart; those that it could not are one cause in other words."""
+    found: list[tuple[Cause, Any]] = []
+    for cause in causes:
         try:
-            numbers = on_other_data(cause, at)
+            numbers = on_other_data(cause, at) if len(causes) > 1 else None
         except Exception:  # the graph has no values there, or the mistake does not occur
             numbers = None
-        cause.group = next((i for i, known in enumerate(groups) if equal(numbers, known)), len(groups))
-        groups += [numbers] * (cause.group == len(groups))
-    return sorted(causes, key=lambda cause: cause.group)
+        same = next((known for known, others in found if equal(numbers, others)), None)
+        if same:
+            same.same.append(cause.says)
+        else:
+            found.append((cause, numbers))
+    return [cause for cause, _ in found]
 
 
 def on_other_data(cause: Cause, at: Suspicion) -> list[Array]:
@@ -365,11 +365,6 @@ class Finding:
     causes: list[Cause]
     between: list[str] = field(default_factory=list)
     tried: bool = True
-
-    @property
-    def told_apart(self) -> list[Cause]:
-        """The first cause of each group."""
-        return list({cause.group: cause for cause in reversed(self.causes)}.values())[::-1]
 
 
 def examine(

@@ -186,12 +186,11 @@ def what_to_mend(finding: Finding) -> str:
         return "its cause was not looked for"
     if not finding.causes:
         return "the cause is not recognised"
-    causes = finding.told_apart
-    if len(causes) == 1:
-        return causes[0].says
-    lines = {line for cause in causes for line in LINE.findall(cause.says)}
-    where = f", all in {lines.pop()}" if len(lines) == 1 and all(LINE.search(c.says) for c in causes) else ""
-    return f"{len(causes)} causes give these numbers (listed below){where}"
+    if len(finding.causes) == 1:
+        return finding.causes[0].says
+    lines = {line for cause in finding.causes for line in LINE.findall(cause.says)}
+    where = f", all in {lines.pop()}" if len(lines) == 1 and all(LINE.search(c.says) for c in finding.causes) else ""
+    return f"{len(finding.causes)} causes give these numbers (listed below){where}"
 
 
 def disagreeing(rows: Sequence[Row]) -> list[str]:
@@ -260,14 +259,13 @@ def explained(finding: Finding, sizes: Sizes, in_headline: bool) -> list[str]:
         return [*said, "The cause is not recognised.", *finding.between]
     also = [label for label in finding.causes[0].rows if label != row.label]
     rows = f" (this explains {' and '.join(also)} too)" if also else ""
-    causes = finding.told_apart
-    if len(causes) == 1:
-        said += [] if in_headline else [f"Cause: {causes[0].says}{rows}."]
-        return [*said, *(f"The same in other words: {cause.says}." for cause in finding.causes[1:2])]
+    if len(finding.causes) == 1:
+        said += [] if in_headline else [f"Cause: {finding.causes[0].says}{rows}."]
+        return said + [f"The same in other words: {words}." for words in finding.causes[0].same[:1]]
     said.append(f"Cause, one of these, which give the same numbers on this data{rows}:")
-    said += [f"  - {cause.says}" for cause in causes[:MOST_LISTED]]
-    if len(causes) > MOST_LISTED:
-        said.append(f"  - and {len(causes) - MOST_LISTED} more")
+    said += [f"  - {cause.says}" for cause in finding.causes[:MOST_LISTED]]
+    if len(finding.causes) > MOST_LISTED:
+        said.append(f"  - and {len(finding.causes) - MOST_LISTED} more")
     return [*said, apart(sizes)]
 
 

@@ -1,5 +1,7 @@
 """`verify` on two plain NumPy functions, and what it says where shapes are wrong or nothing can be compared."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -223,10 +225,44 @@ def filled(x, w):
     return out
 
 
-def test_a_buffer_cannot_be_recorded_and_is_compared_with_numbers():
+def test_a_forward_pass_that_fills_a_buffer_is_recorded():
     right = verify(filled, lambda dout, x, w: (dout @ w.T, x.T @ dout), *INPUTS[:2])
     assert right, str(right)
+    assert "could not be recorded" not in str(right)
+    wrong = verify(filled, lambda dout, x, w: (dout @ w, x.T @ dout), INPUTS[0][:, :3], INPUTS[1][:3])
+    assert "factor (w, ...) should be transposed" in str(wrong).splitlines()[0], str(wrong)
+    assert "in each matmul of the line that made `x[i] @ w`" in str(wrong).splitlines()[0]
+
+
+def test_without_its_source_a_forward_pass_with_a_buffer_is_compared_with_numbers():
+    names = {"np": np}
+    exec("def filled(x, w):\n    out = np.zeros((6, 3))\n    out[:] = x @ w\n    return out", names)
+    right = verify(names["filled"], lambda dout, x, w: (dout @ w.T, x.T @ dout), *INPUTS[:2])
+    assert right, str(right)
     assert "filled could not be recorded, so it is compared with numbers alone" in str(right)
-    report = verify(filled, lambda dout, x, w: (dout @ w.T, x.T @ dout / 6), *INPUTS[:2])
+    report = verify(names["filled"], lambda dout, x, w: (dout @ w.T, x.T @ dout / 6), *INPUTS[:2])
     assert [finding.row.label for finding in report.findings] == ["w"]
     assert "1/6" in str(report)
+
+
+def rows_of_numbers(x):
+    total, rows = 0.0, [[0.0] * 3 for _ in range(2)]
+    kept = {"sum": np.zeros(3)}
+    for i in range(2):
+        rows[i][0], rows[i][1] = float(x[i]), math.exp(x[i])
+        kept["sum"][i] += np.sum(rows[i])
+        total += kept["sum"][i] ** 2
+    h = np.array([x[0], 2 * x[1], x[2]])
+    h[h < 0] = 0
+    h[1:] *= 3
+    return total + h.sum()
+
+
+def test_what_a_forward_pass_does_with_numbers_and_buffers_is_recorded():
+    x = np.array([0.3, 0.7, -0.4])
+    s = x[:2] + np.exp(x[:2])
+    right = np.append(2 * s * (1 + np.exp(x[:2])) + [1, 6], 0.0)
+    report = verify(rows_of_numbers, lambda x: right, x)
+    assert report, str(report)
+    assert "could not be recorded" not in str(report)
+    assert not verify(rows_of_numbers, lambda x: 2 * right, x)
