@@ -240,10 +240,10 @@ def no_number_fits(found: Sequence[Sequence[tuple[float, float]]], at: Suspicion
         if not abs(two - 2 * one + zero) <= allowed:
             return False
         if abs(one - zero) <= allowed:
-            return abs(wanted / factor - zero) > allowed
+            return bool(abs(wanted / factor - zero) > allowed)
         numbers.append(((wanted / factor - zero) / (one - zero), allowed / abs(one - zero)))
     (first, error), (second, other) = numbers
-    return abs(first - second) > (1 + abs(first)) * (error + other)
+    return bool(abs(first - second) > (1 + abs(first)) * (error + other))
 
 
 def replayed(change: Change, at: Suspicion) -> dict[Tensor, Any]:

@@ -265,9 +265,11 @@ def loops(at: Suspicion) -> Iterator[Site]:
 
 def scaled(edges: Sequence[Edge]) -> Callable[[Formula], Change]:
     """Return the change in which what some edges send is multiplied by the formula."""
-    return lambda formula: Change(
-        rules={edge.node: {edge.position: lambda g, edge=edge: formula() * edge.pull(g)} for edge in edges},
-    )
+
+    def sends(edge: Edge, formula: Formula) -> Way:
+        return lambda g: formula() * edge.pull(g)
+
+    return lambda formula: Change(rules={edge.node: {edge.position: sends(edge, formula)} for edge in edges})
 
 
 # What rules read.
@@ -439,6 +441,7 @@ def uses(at: Suspicion) -> Iterator[Site]:
                 groups[edge.node._created_at or edge.node].append(edge)
         parts = [sum(edge.pull(at.base[edge.node]) for edge in edges) for edges in groups.values()]
         for edges, part in zip(groups.values(), parts, strict=True) if 2 <= len(parts) <= MOST_USES else ():
-            use = f"its use in {at.called(edges[0].node)}" + f" and {len(edges) - 1} like it" * (len(edges) > 1)
+            count = len({edge.node for edge in edges}) - 1
+            use = f"its use in {at.called(edges[0].node)}" + f" and {count} like it" * (count > 0)
             words = {"x": at.called(x), "count": str(len(parts)), "use": use}
             yield Site({"part": part, "total": sum(parts), "count": len(parts)}, words, gradient(x, sum(parts)))

@@ -11,7 +11,6 @@ import ast
 import copy
 import inspect
 import math
-from collections.abc import Callable
 from functools import cache
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -101,7 +100,8 @@ class Rewriter(ast.NodeTransformer):
         name = f"_held{self.held}"
         index = ast.Subscript(ast.Name("_index", ast.Load()), x.slice, ast.Load())
         value = call_of("_put", x, loaded(x.value), index, ast.Name(name, ast.Load()))
-        held = self.target(loaded(x.value, ast.Store()), inner := [])
+        inner: list[ast.stmt] = []
+        held = self.target(loaded(x.value, ast.Store()), inner)
         later += [ast.copy_location(ast.Assign([held], value), x), *inner]
         return ast.copy_location(ast.Name(name, ast.Store()), x)
 
@@ -175,7 +175,7 @@ def array_of(x: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def number_of(x: Any = 0.0) -> Any:
-    return x.reshape(()) if isinstance(x, Tensor) else float(x)
+    return np.reshape(x, ()) if isinstance(x, Tensor) else float(x)
 
 
 MATH = ("exp", "log", "sqrt", "sin", "cos", "tanh", "fabs", "pow")
@@ -187,7 +187,7 @@ STAND_INS: dict[Any, Any] = {
 }
 
 
-def stand_in(f: Any) -> Callable[..., Any]:
+def stand_in(f: Any) -> Any:
     """Return what is called instead of a function: the user's own functions are rewritten, too."""
     f = as_method(f)
     if isinstance(f, FunctionType | MethodType):

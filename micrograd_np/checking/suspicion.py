@@ -285,15 +285,11 @@ def argument_texts(node: Tensor) -> list[str]:
         tree: Any = ast.parse(expression(node), mode="eval").body
     except SyntaxError:
         return []
-    match tree:
-        case ast.BinOp():
-            parts = [tree.left, tree.right]
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="np"))):
-            parts = tree.args
-        case ast.Call(func=ast.Attribute()):
-            parts = [tree.func.value, *tree.args]
-        case _:
-            parts = []
+    parts: list[ast.expr] = []
+    if isinstance(tree, ast.BinOp):
+        parts = [tree.left, tree.right]
+    elif isinstance(tree, ast.Call) and isinstance(tree.func, ast.Attribute):
+        parts = [tree.func.value, *tree.args][ast.unparse(tree.func.value) == "np" :]
     return [ast.unparse(part) for part in parts]
 
 
