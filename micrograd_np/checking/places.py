@@ -22,6 +22,7 @@ from ..ops.elementwise import divide, multiply
 from ..ops.indexing import getitem
 from ..ops.primitive import Elementwise
 from . import activation_places, gradient_places
+from .claims import RIGHT
 from .mistakes import Mistake, mistakes
 from .suspicion import (
     CONTRACTIONS,
@@ -224,10 +225,10 @@ def other_gradients(at: Suspicion) -> Iterator[Site]:
     for edge in at.edges:
         lines[edge.node._created_at, edge.node.op, edge.position].append(edge)
         right = at.gradient(edge.node)
-        for other, g in at.elsewhere:
+        for other, g in at.elsewhere if edge.node not in at.middle else ():
             if other is not edge.node and g.shape == edge.node.shape and not np.array_equal(g, right):
                 yield at_other_gradient(edge, at, other, g)
-    known = dict(at.elsewhere)
+    known = at.undoubted
     for edges in lines.values():
         for values in at.lines.values():
             if len(values) == len(edges) > 1 and values[0] in known and values[0].shape == edges[0].node.shape:
@@ -315,8 +316,8 @@ def two_valued_operands(at: Suspicion) -> Iterator[Site]:
 
 
 def other_operands(at: Suspicion) -> Iterator[Site]:
-    for _, _, value, site in read_values(at):
-        for name, w in at.like(value.shape, but=value) if np.ndim(value) else ():
+    for edges, _, value, site in read_values(at):
+        for name, w in at.like(value.shape, but=value) if np.ndim(value) and edges[0].node not in at.middle else ():
             if (w.dtype.kind == "b") == (value.dtype.kind == "b"):
                 yield Site({"w": w}, {**site.words, "w": name}, site.change)
 
@@ -378,8 +379,9 @@ def read_weights(at: Suspicion) -> Iterator[Site]:
 
 
 def all_weights(at: Suspicion) -> Iterator[Site]:
-    leaves = [row.tensor for row in at.rows if row.leaf and row.fits]
-    for x in leaves:
+    if any(row.status == RIGHT for row in at.rows):
+        return
+    for x in (row.tensor for row in at.rows if row.leaf and row.fits):
         names = {"v": x._data, "h": at.hands[x], "t": at.recording.true[x]}
         yield Site(names, {}, other_forward(x, everywhere=True), "all")
 

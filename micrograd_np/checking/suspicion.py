@@ -116,10 +116,15 @@ class Suspicion:
         return [self.row.tensor, *(x for x in self.above if x not in self.stops)]
 
     @cached_property
-    def elsewhere(self) -> list[tuple[Tensor, Array]]:
+    def undoubted(self) -> dict[Tensor, Array]:
         """Other values and their gradients, which do not depend on the row's gradient."""
         doubted = {self.row.tensor} | self.recording.below(self.row.tensor)
-        return [(x, g) for x, g in self.base.items() if x not in doubted and is_one_array(g)]
+        return {x: g for x, g in self.base.items() if x not in doubted and is_one_array(g)}
+
+    @cached_property
+    def elsewhere(self) -> list[tuple[Tensor, Array]]:
+        """Those of them that are not in the middle of a loop."""
+        return [(x, g) for x, g in self.undoubted.items() if x not in self.middle]
 
     @cached_property
     def edges(self) -> list[Edge]:
@@ -133,6 +138,11 @@ class Suspicion:
 
     @cached_property
     def places(self) -> list[Tensor]:
+        """The values whose gradient may be wrong, the row's own first, without the middle of loops."""
+        return [x for x in self.all_places if x not in self.middle]
+
+    @cached_property
+    def all_places(self) -> list[Tensor]:
         """The values whose gradient may be wrong, the row's own first, without the inside of activations."""
         hidden = {x for block in self.blocks if block.forms for x in block.inner[1:]}
         found = [self.row.tensor, *(x for x in reversed(self.inside[1:]) if x not in hidden)]
@@ -152,6 +162,11 @@ class Suspicion:
             if node.op is not None and node._created_at and is_one_array(node._data):
                 found[self.line_of(node)].append(node)
         return {line: nodes for line, nodes in found.items() if len(nodes) > 1}
+
+    @cached_property
+    def middle(self) -> set[Tensor]:
+        """The values that long loops made, but those of the first and the last step."""
+        return {x for nodes in self.lines.values() if len(nodes) > FEW for x in nodes[1:-1]} - {self.row.tensor}
 
     @staticmethod
     def line_of(x: Tensor) -> Any:
@@ -234,7 +249,7 @@ class Suspicion:
         """Yield the recorded values of a shape, each once, with their names."""
         values = self.values.get(shape, ())
         for x, w in values if shape else values[:MOST_SCALARS]:
-            if but is None or not np.array_equal(w, but):
+            if (but is None or not np.array_equal(w, but)) and not (isinstance(x, Tensor) and x in self.middle):
                 yield self.called(x), w
 
     def place(self, x: Tensor) -> str:
