@@ -11,6 +11,7 @@ import ast
 import copy
 import inspect
 import math
+from collections.abc import Iterator
 from functools import cache
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -57,8 +58,18 @@ def rewritten(code: CodeType) -> CodeType:
     definition.decorator_list = []
     names = ", ".join([*code.co_freevars, "_put", "_index", "_stand_in"])
     make: Any = ast.parse(f"def _make({names}): return {code.co_name}")
-    make.body[0].body.insert(0, Rewriter(definition).visit(definition))
+    make.body[0].body.insert(0, definition)
+    if code.co_code not in codes_in(compile(ast.fix_missing_locations(make), code.co_filename, "exec")):
+        raise ArgumentError("the file is not what it was when it was imported")
+    Rewriter(definition).visit(definition)
     return compile(ast.fix_missing_locations(make), code.co_filename, "exec")
+
+
+def codes_in(code: CodeType) -> Iterator[bytes]:
+    yield code.co_code
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from codes_in(inner)
 
 
 class Rewriter(ast.NodeTransformer):
