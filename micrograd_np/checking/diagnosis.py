@@ -21,10 +21,9 @@ Array = Any
 
 NOTHING = 1e-12
 NEWTON_STEPS = 8
-FILTER = 0.03  # of a run, for a hypothesis that one number already rules out
 SEEN = 10  # how far beyond the tolerance a difference must be that a number is fitted to
 BUDGET = 3_000_000_000
-PER_NODE = 15_000  # the overhead of one op, in entries that take as long
+PER_NODE = 6_000  # the overhead of one op, in entries that take as long
 
 # Kinds that only describe the numbers: used only if no other kind explains how they came about.
 DESCRIPTIONS = {
@@ -88,7 +87,7 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
     found: list[Cause] = []
     with np.errstate(all="ignore"):
         for hypothesis in within(budget, at):
-            budget.spend(FILTER * (1 + len(hypothesis.sites)))
+            budget.left -= PER_NODE * (3 + len(hypothesis.sites))  # two numbers rule most of them out
             try:
                 cause = test(hypothesis, at, close, factors, budget)
             except Exception:  # a mistake that cannot be computed is not the user's
@@ -153,8 +152,9 @@ def grouped(causes: Sequence[Cause], at: Suspicion) -> list[Cause]:
 def on_other_data(cause: Cause, at: Suspicion) -> list[Array]:
     """Return the gradients that a mistake gives where all inputs have other values."""
     other = at.on_other_data
-    same = next(h for h in hypotheses(cause.hypothesis.place, other) if h.says == cause.hypothesis.says)
-    found = replayed(same.change(cause.number), other)
+    wanted = cause.hypothesis
+    alike = (h for h in hypotheses(wanted.place, other) if h.says == wanted.says and len(h.sites) == len(wanted.sites))
+    found = replayed(next(alike).change(cause.number), other)
     return [found[row.tensor] for row in other.rows if row.label in cause.rows]
 
 

@@ -188,7 +188,7 @@ transpose | np.swapaxes(v, -1, -2) if v.ndim > 1 else None | {operand} should be
 operand | v * v | {operand} counts twice, as its square,
 operand | np.sqrt(np.abs(v)) | the square root of {operand} stands where {operand} belongs
 operand | np.full_like(v, np.sum(v)) if np.size(v) > 1 else None | the sum of {operand} stands where {operand} belongs
-flip | np.flip(v, (-2, -1)) if v.ndim > 3 else None | {operand} is flipped, and should not be
+flip | np.flip(v, (-2, -1)) if v.ndim > 2 else None | {operand} is flipped, and should not be
 operand | z | the result is used for {operand}
 
 [gradients: g | the gradient of {x} {says}]

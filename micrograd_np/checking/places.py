@@ -296,7 +296,7 @@ def read_values(at: Suspicion) -> Iterator[tuple[list[Edge], int, Array, Site]]:
 def is_operand(node: Tensor, place: int, value: Any) -> bool:
     """Return whether a value may be an operand of the user's formula: an array, or a number that is a constant."""
     number = isinstance(value, int | float | np.number | np.ndarray) and not isinstance(value, bool)
-    return bool(getattr(value, "ndim", 0)) or (number and place > 0 and isinstance(node.op, Elementwise))
+    return bool(getattr(value, "ndim", 0)) or (number and isinstance(node.op, Elementwise))
 
 
 def operands(at: Suspicion) -> Iterator[Site]:
@@ -389,8 +389,8 @@ def all_weights(at: Suspicion) -> Iterator[Site]:
 def forward_values(at: Suspicion) -> Iterator[Site]:
     """Yield sums and products with two terms of their shape: one may be left out of the values."""
     return (
-        Site({"a": a}, words, other_forward(node), later=node.op not in (multiply, divide))
-        for node, _, a, words in terms_of(at)
+        Site({"a": a}, words, other_forward(node), (*at.line_of(node), i), later=node.op not in (multiply, divide))
+        for node, i, a, words in terms_of(at)
     )
 
 

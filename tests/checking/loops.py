@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .passes import passes, pick, sigmoid, softmax
+from .passes import passes, pick, softmax
 
 
 @passes(
     lambda r: (r.normal(size=(5, 3)), r.normal(size=(6, 5)), np.array([0, 2, 1, 1, 0, 2])),
-    no_right="missing|left out", right_sign="sign", no_mean="6", no_decay="missing|no gradient", right_once="",
+    no_right="no gradient comes this way|missing",
+    right_sign="sign", no_mean="6", no_decay="missing|no gradient", right_once="",
     decay_half="1/2|half|0.5|counts",
 )  # fmt: skip
 def svm_in_loops(slip):
@@ -39,8 +40,8 @@ def svm_in_loops(slip):
 
 @passes(
     lambda r: (r.normal(size=(2, 3, 5, 5)), r.normal(size=(2, 3, 3, 3)), r.normal(size=2)),
-    flipped="flipped", overwritten="assigned|overwrit|last", db_mean="averag|1/", dw_last="last|overwrit|assigned",
-    channel="", stride="shifted|stride", pad="", dw_n="1/2|averag",
+    flipped="flipped", overwritten="assigned|overwrit|last", db_mean="averag|1/|2/36", dw_last="last|overwrit|assigned",
+    stride="shifted|stride", dw_n="1/2|averag",
 )  # fmt: skip
 def convolution_naive(slip):
     def forward(x, w, b):
@@ -58,7 +59,7 @@ def convolution_naive(slip):
         x, w, b = cache
         xp = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
         dxp, dw, db = np.zeros_like(xp), np.zeros_like(w), np.zeros_like(b)
-        k = pick(slip, w, flipped=w[:, :, ::-1, ::-1], channel=w[:, ::-1])
+        k = pick(slip, w, flipped=w[:, :, ::-1, ::-1])
         for i in range(len(x)):
             for f in range(len(w)):
                 for p in range(3):
@@ -76,8 +77,7 @@ def convolution_naive(slip):
                         else:
                             dw[f] += xp[at] * g
                         db[f] += g
-        dx = dxp[:, :, 1:-1, 1:-1] if slip != "pad" else dxp[:, :, :-2, :-2]
-        return dx, dw / pick(slip, 1, dw_n=2), db / pick(slip, 1, db_mean=18)
+        return dxp[:, :, 1:-1, 1:-1], dw / pick(slip, 1, dw_n=2), db / pick(slip, 1, db_mean=18)
 
     return forward, backward
 
@@ -201,7 +201,7 @@ def chain_crf(slip):
 @passes(
     lambda r: (np.array([0.9]), np.array([0.3]), np.array([0.5]), r.normal(size=8)),
     gain="missing|no gradient|constant", carry="missing|no gradient|constant", half="1/2|half|twice|2|scale|missing",
-    log_det="missing|no gradient", square="twice|left out|once|missing|counts|exponent|transpose",
+    log_det="missing|no gradient", square="no gradient comes this way|counts",
 )  # fmt: skip
 def kalman_filter_scalar(slip):
     def forward(a, q, r, y):
@@ -239,7 +239,7 @@ def kalman_filter_scalar(slip):
 @passes(
     lambda r: (r.normal(size=(4, 3)), r.normal(size=(6, 6)) / 2, r.normal(size=(3, 6)) / 2, r.normal(size=6),
                r.normal(size=(6, 2)), r.normal(size=(4, 2))),
-    last="last|only|missing|no gradient|use", not_added="overwrit|assigned|last|first", slope="left out",
+    last="last|only|missing|no gradient|use", not_added="overwrit|assigned|last|first|never written", slope="left out",
     output="only|last|missing|no gradient",
     transposed="transpose", this_step="step", bias="missing|last|first|only",
 )  # fmt: skip
@@ -337,9 +337,9 @@ def triplet_with_distances(slip):
 
 @passes(
     lambda r: (r.normal(size=5), np.linspace(0, 1, 9), r.normal(size=9)),
-    left="missing|no gradient|use", weight="1 minus|stands|left out|missing|use",
+    left="missing|no gradient|use", weight="stand where",
     overwritten="last|overwrit|assigned|keep", smooth="missing|no gradient|use|counts",
-    second="missing|use|counts|-2|no gradient",
+    second="left out",
 )  # fmt: skip
 def linear_spline_fit(slip):
     def forward(c, x, y):
