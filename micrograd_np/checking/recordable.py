@@ -59,14 +59,18 @@ def rewritten(code: CodeType) -> CodeType:
     names = ", ".join([*code.co_freevars, "_put", "_index", "_stand_in"])
     make: Any = ast.parse(f"def _make({names}): return {code.co_name}")
     make.body[0].body.insert(0, definition)
-    if code.co_code not in codes_in(compile(ast.fix_missing_locations(make), code.co_filename, "exec")):
+    if names_in(code) not in map(names_in, codes_in(compile(ast.fix_missing_locations(make), "", "exec"))):
         raise ArgumentError("the file is not what it was when it was imported")
     Rewriter(definition).visit(definition)
     return compile(ast.fix_missing_locations(make), code.co_filename, "exec")
 
 
-def codes_in(code: CodeType) -> Iterator[bytes]:
-    yield code.co_code
+def names_in(code: CodeType) -> Any:
+    return code.co_name, code.co_names, code.co_varnames, [x for x in code.co_consts if not isinstance(x, CodeType)]
+
+
+def codes_in(code: CodeType) -> Iterator[CodeType]:
+    yield code
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             yield from codes_in(inner)
