@@ -127,6 +127,14 @@ batch averaged before the product | np.outer(first.sum(0), g.sum(0)) | the batch
 batch averaged before the product | np.outer(first.mean(0), g.mean(0)) | the batch is averaged before the product
 batch averaged before the product | np.outer(first.mean(0), g.sum(0)) | the inputs are averaged before the product
 
+[uses: part, total, count | {x} is used {count} times, and {says}]
+a use missing | total - part | {use} is missing
+a use twice | total + part | {use} counts twice
+sign | total - 2 * part | {use} has the wrong sign
+scale of a use | total - part + c * part | {use} counts {whole} times
+averaged uses | total / count | the uses are averaged, not summed
+one use only | part if count > 2 else None | only {use} counts
+
 [powers: x, n | {says}, in {where}]
 exponent | x ** (n - 1) | the exponent {n} is missing as a factor
 exponent | (n - 1) * x ** (n - 1) | the factor is {less}, and should be the exponent {n}
@@ -139,14 +147,6 @@ exponent | -n * x ** (n - 1) | the sign of the exponent is left out
 
 [statistics: x | {says}]
 taken as constant | None | the gradient through {names} is missing, as if constant
-
-[uses: part, total, count | {x} is used {count} times, and {says}]
-a use missing | total - part | {use} is missing
-a use twice | total + part | {use} counts twice
-sign | total - 2 * part | {use} has the wrong sign
-scale of a use | total - part + c * part | {use} counts {whole} times
-averaged uses | total / count | the uses are averaged, not summed
-one use only | part if count > 2 else None | only {use} counts
 
 [activations: z, s, x | {says}, in {block}]
 derivative left out | np.ones_like(s) | {its} is left out
