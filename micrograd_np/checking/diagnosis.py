@@ -28,11 +28,13 @@ PER_NODE = 6_000  # the overhead of one op, in entries that take as long
 # Kinds that only describe the numbers: used only if no other kind explains how they came about.
 DESCRIPTIONS = {
     *("another's", "value", "added", "unnamed scale", "gradient of another", "part scaled", "scale of a use"),
-    *("never written", "divided by counts", "weight decay"),
+    "weight decay",
 }
 # Used only if nothing simpler fits: numbers may look like these by chance.
 CURIOUS = {"absolute", "squared", "rounded", "normalised", "summed early", "averaged early", "clipped", "sign only"}
 MOST_COMPARED = 16
+# These read the gradient by hand, and tell of no other data: if another cause fits, they are other words for it.
+OF_THE_HAND = {"never written", "divided by counts"}
 SCALES = {"scale", "unnamed scale", "part scaled", "divided by counts"}
 FORWARD_IN_TIME = {"after the update", "stale"}  # a learning rate is positive
 
@@ -142,6 +144,8 @@ def grouped(causes: Sequence[Cause], at: Suspicion) -> list[Cause]:
         except Exception:  # the graph has no values there, or the mistake does not occur
             numbers = None
         same = next((known for known, others in found if equal(numbers, others)), None)
+        if found and cause.kind in OF_THE_HAND:
+            same = found[0][0]
         if same:
             same.same.append(cause.says)
         else:

@@ -51,8 +51,6 @@ scale of a term | (g - mean(g, k) - u * mean(g * u, k) / 2) / s | the term of th
 scale of a term | (g - mean(g, k) - 2 * u * mean(g * u, k)) / s | the term of the variance is twice as large
 scale of a term | (g - mean(g, k) - n / (n - 1) * u * mean(g * u, k)) / s | N - 1 stands for N in the term of the
   variance
-scale of a term | (g - c * mean(g, k) - c * u * mean(g * u, k)) / s | the means of the gradient and of its product with
-  the normalised value are {c} times what they should be: they divide by another N
 sign of a term | (g + mean(g, k) - u * mean(g * u, k)) / s | the term of the mean has the wrong sign
 sign of a term | (g - mean(g, k) + u * mean(g * u, k)) / s | the term of the variance has the wrong sign
 sign of a term | (g + mean(g, k) + u * mean(g * u, k)) / s | the terms of mean and variance have the wrong sign
@@ -127,6 +125,9 @@ batch averaged before the product | np.outer(first.sum(0), g.sum(0)) | the batch
 batch averaged before the product | np.outer(first.mean(0), g.mean(0)) | the batch is averaged before the product
 batch averaged before the product | np.outer(first.mean(0), g.sum(0)) | the inputs are averaged before the product
 
+[statistics: x | {says}]
+taken as constant | None | the gradient through {names} is missing, as if constant
+
 [uses: part, total, count | {x} is used {count} times, and {says}]
 a use missing | total - part | {use} is missing
 a use twice | total + part | {use} counts twice
@@ -144,9 +145,6 @@ exponent | n * x ** (n + 1) | the exponent is increased by one
 exponent | x**n | the power itself stands for its derivative
 exponent | n * np.ones_like(x) | the power is left out: only the factor {n} remains
 exponent | -n * x ** (n - 1) | the sign of the exponent is left out
-
-[statistics: x | {says}]
-taken as constant | None | the gradient through {names} is missing, as if constant
 
 [activations: z, s, x | {says}, in {block}]
 derivative left out | np.ones_like(s) | {its} is left out
@@ -261,6 +259,16 @@ left out of a value | g | in the values that the gradient is made of and in the 
 [gradients: g | the gradient of {x} {says}]
 unnamed scale | c * g | is {whole} times what it should be
 
+[normalisations: g, x, u, s, k, n | {says}, in {where}]
+scale of a term | (g - c * mean(g, k) - c * u * mean(g * u, k)) / s | the means of the gradient and of its product with
+  the normalised value are {c} times what they should be: they divide by another N
+
+[own factors: r, f, zeros, divides, few | {says}]
+never written | r * f if zeros else None | {part} {which} of {x} is zero: never written, as in a loop that stops early
+divided by counts | r * f if divides else None | each {part} of {x} is divided by a number of its own ({listed})
+part scaled | r * f if few else None | {part} {which} of {x} is {times} times what it should be, and the rest is
+  right
+
 [arrays: g | the gradient of {x} {says}]
 normalised | g / np.linalg.norm(g) | is divided by its norm
 sign only | np.sign(g) | is only its sign
@@ -307,12 +315,6 @@ rounded | np.round(r, 1) if np.all(np.round(h, 1) == h) else None | {x} is round
 rounded | np.round(r, 2) if np.all(np.round(h, 2) == h) else None | {x} is rounded to 2 decimals
 rounded | np.round(r, 3) if np.all(np.round(h, 3) == h) else None | {x} is rounded to 3 decimals
 rounded | np.round(r, 4) if np.all(np.round(h, 4) == h) else None | {x} is rounded to 4 decimals
-
-[own factors: r, f, zeros, divides, few | {says}]
-never written | r * f if zeros else None | {part} {which} of {x} is zero: never written, as in a loop that stops early
-divided by counts | r * f if divides else None | each {part} of {x} is divided by a number of its own ({listed})
-part scaled | r * f if few else None | {part} {which} of {x} is {times} times what it should be, and the rest is
-  right
 
 [added values: r, w | {says}]
 value | w | {x} is the value of {w}, no gradient
