@@ -59,13 +59,13 @@ def rewritten(code: CodeType) -> CodeType:
     names = ", ".join([*code.co_freevars, "_put", "_index", "_stand_in"])
     make: Any = ast.parse(f"def _make({names}): return {code.co_name}")
     make.body[0].body.insert(0, definition)
-    if names_in(code) not in map(names_in, codes_in(compile(ast.fix_missing_locations(make), "", "exec"))):
+    if code_names(code) not in map(code_names, codes_in(compile(ast.fix_missing_locations(make), "", "exec"))):
         raise ArgumentError("the file is not what it was when it was imported")
     Rewriter(definition).visit(definition)
     return compile(ast.fix_missing_locations(make), code.co_filename, "exec")
 
 
-def names_in(code: CodeType) -> Any:
+def code_names(code: CodeType) -> Any:
     return code.co_name, code.co_names, code.co_varnames, [x for x in code.co_consts if not isinstance(x, CodeType)]
 
 
@@ -135,7 +135,7 @@ def loaded(x: Any, context: Any = None) -> Any:
 def put(base: Any, index: Any, value: Any) -> Any:
     """Do what `base[index] = value` does; if gradients may flow, return a new array."""
     if isinstance(value, list | tuple):
-        value = array_of(value)
+        value = as_one_tensor(value)
     if not isinstance(base, Tensor) and not (isinstance(base, np.ndarray) and isinstance(value, Tensor)):
         base[index] = value
         return base
@@ -180,12 +180,12 @@ written = Primitive(
 # What stands in for functions that make numbers of Tensors.
 
 
-def array_of(x: Any, *args: Any, **kwargs: Any) -> Any:
+def as_one_tensor(x: Any, *args: Any, **kwargs: Any) -> Any:
     """Return a list of Tensors as one Tensor, anything else as np.array does."""
     if isinstance(x, Tensor):
         return x
     if isinstance(x, list | tuple) and any(isinstance(leaf, Tensor) for leaf in flatten(x)[0]):
-        return np.stack([array_of(part) for part in x])
+        return np.stack([as_one_tensor(part) for part in x])
     return np.array(x, *args, **kwargs)
 
 
@@ -196,7 +196,7 @@ def number_of(x: Any = 0.0) -> Any:
 MATH = ("exp", "log", "sqrt", "sin", "cos", "tanh", "fabs", "pow")
 STAND_INS: dict[Any, Any] = {
     **{getattr(math, name): getattr(np, name) for name in MATH},
-    **dict.fromkeys((np.array, np.asarray), array_of),
+    **dict.fromkeys((np.array, np.asarray), as_one_tensor),
     **dict.fromkeys((float, np.float64), number_of),
     int: lambda *x: int(*map(plain_index, x)),
 }

@@ -200,7 +200,7 @@ def chain_crf(slip):
 
 @passes(
     lambda r: (np.array([0.9]), np.array([0.3]), np.array([0.5]), r.normal(size=8)),
-    gain="missing|no gradient|constant", carry="missing|no gradient|constant", half="1/2|half|twice|2|scale|missing",
+    gain="missing|no gradient|constant", half="1/2|half|twice|2|scale|missing",
     log_det="missing|no gradient", square="no gradient comes this way|counts",
 )  # fmt: skip
 def kalman_filter_scalar(slip):
@@ -226,7 +226,7 @@ def kalman_filter_scalar(slip):
             dv = dm * K + v / S
             dS = pick(slip, 0.5 / S, log_det=0) - pick(slip, 0.5, half=1) * v * v / S**2 - dK * Pp / S**2
             dPp = dP * (1 - K) + pick(slip, dK, gain=0) / S + dS
-            dmp = pick(slip, dm, carry=0) - dv
+            dmp = dm - dv
             dr = dr + dS
             dq = dq + dPp
             da = da + dmp * m + pick(slip, 2, square=1) * a * P * dPp
@@ -281,7 +281,6 @@ def rnn_with_outputs(slip):
 @passes(
     lambda r: (r.normal(size=(6, 2)), np.array([0.8, 1.1, 0.9, 1.3, 0.7])),
     two="1/2|half|2", other_end="missing|no gradient|use", norm="left out|missing", sign="sign",
-    rest="missing|no gradient|use|left out",
 )  # fmt: skip
 def spring_chain_energy(slip):
     def forward(x, rest):
@@ -297,7 +296,7 @@ def spring_chain_energy(slip):
         for i in range(len(rest)):
             d = x[i + 1] - x[i]
             length = np.linalg.norm(d)
-            f = 3.0 * (length - pick(slip, rest[i], rest=0)) * pick(slip, d / length, norm=d) * pick(slip, 1, two=2)
+            f = 3.0 * (length - rest[i]) * pick(slip, d / length, norm=d) * pick(slip, 1, two=2)
             dx[i + 1] += f
             dx[i] -= pick(slip, f, other_end=0, sign=-f)
             dr[i] = -3.0 * (length - rest[i])
