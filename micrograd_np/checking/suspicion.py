@@ -123,7 +123,7 @@ class Suspicion:
 
     @cached_property
     def elsewhere(self) -> list[tuple[Tensor, Array]]:
-        """Those of them that are not in the middle of a loop."""
+        """The same without values in the middle of a loop."""
         return [(x, g) for x, g in self.undoubted.items() if x not in self.middle]
 
     @cached_property
