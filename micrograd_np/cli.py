@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from . import __version__
 from .core.errors import ArgumentError, FileError
 
 STEPS = 60_000
+WIDTH = 1_000  # of a pipe, which has none: no line is broken
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -75,14 +77,20 @@ def run_article(options: argparse.Namespace) -> int:
     """Train the three programs of 'A Neural Network in 11 lines of Python' by hand and on the tape, compare the two at
     every step, check the gradients, and draw the networks. The exit status is 1 if anything did not hold."""
     check_folder(options.out)
+    from rich.console import Console
+    from rich.progress import Progress
+
     from .article import comparison, pictures
     from .article.networks import NETWORKS, THREE_LAYERS
 
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     trainings = []
-    for network in NETWORKS:
-        steps = min(options.steps, network.steps)
-        print(f"{network.name}: {steps:,} steps, by hand and on the tape", flush=True)
-        trainings.append(comparison.train(network, steps))
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        for network in NETWORKS:
+            steps = min(options.steps, network.steps)
+            console.print(f"{network.name}: {steps:,} steps, by hand and on the tape")
+            task = bar.add_task(network.name, total=steps)
+            trainings.append(comparison.train(network, steps, partial(bar.advance, task)))
     sections = [
         comparison.printed_figures(trainings),
         *map(comparison.hand_against_tape, trainings),
@@ -90,11 +98,26 @@ def run_article(options: argparse.Namespace) -> int:
         pictures.save(options.out),
     ]
     for section in sections:
-        print(section, end="\n\n", flush=True)
+        show(section, console)
     held, sentence = comparison.verdict(sections)
-    print(sentence)
-    print(f"Open {pictures.file_of(THREE_LAYERS, options.out, '.html')}, which plays the two passes.", flush=True)
+    console.print(sentence)
+    console.print(f"Open {pictures.file_of(THREE_LAYERS, options.out, '.html')}, which plays the two passes.")
     return 0 if held else 1
+
+
+def show(section: Any, console: Any) -> None:
+    """Print a section as a table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    held = {True: Text("ok", "green"), False: Text("NO", "bold red"), None: Text("-")}
+    table = Table(*section.columns, "held", box=None, pad_edge=False)
+    for row in section.rows:
+        cells = [f"{cell:.2g}" if isinstance(cell, float) else str(cell) for cell in row.cells]
+        table.add_row(*map(Text, cells), held[row.held])
+    console.print(section.title, style="bold")
+    console.print(table)
+    console.print()
 
 
 def run_draw(options: argparse.Namespace) -> int:

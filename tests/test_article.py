@@ -194,6 +194,12 @@ def test_weights_a_thousandth_off_do_not_hold(network):
     assert not any(row.held for row in section.rows)
 
 
+def test_training_tells_how_far_it_is():
+    told = []
+    comparison.train(TWO_LAYERS, 2_500, told.append)
+    assert told == [1_000, 1_000, 500]
+
+
 def test_a_wrong_rule_does_not_hold(wrong_sigmoid):
     section = comparison.hand_against_tape(comparison.train(TWO_LAYERS, 3))
     assert [row.held for row in section.rows] == [False] * 4

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -136,6 +137,29 @@ def test_a_pipe_gets_plain_lines(tmp_path):
     assert done.stdout.startswith("11 lines: 3 steps, by hand and on the tape\n")
     assert not {"\x1b", "\r"} & set(done.stdout)
     assert not done.stderr
+
+
+@pytest.mark.slow
+def test_a_terminal_gets_a_bar(tmp_path):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", UNDRAWN, "article", "--steps", "3", "--out", tmp_path]
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(command, stdout=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b"".join(received(ours))
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"\x1b[" in shown
+    assert b"100%" in shown
+    assert b"All 20 checks held." in shown
+
+
+def received(terminal):
+    while True:
+        try:
+            yield os.read(terminal, 4096)
+        except OSError:  # the other side has hung up
+            return
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ PAGES = [
 ]
 ROUNDING = re.compile(r"\d\.\de-1[4-9] *")  # what is left of equal numbers differs between processors
 SHOWN = {"pictures.md"}  # pages whose blocks are read as a file is: pictures take names from the source
+NUMBERED = {"verify.md"}  # the same, and their lines are those of the page
 BLOCK = re.compile(r"```python\n(.*?)```(?:\n+```text\n(.*?)```)?", re.DOTALL)
 
 
@@ -27,8 +28,13 @@ def test_every_block_prints_what_stands_below_it(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(linecache.cache, page.name, (0, None, [], page.name))  # a block's lines are not the page's
     variables = {}
-    for code, printed in BLOCK.findall(page.read_text(encoding="utf-8")):
+    text = page.read_text(encoding="utf-8")
+    for block in BLOCK.finditer(text):
+        code, printed = block[1], block[2] or ""
         out = io.StringIO()
+        if page.name in NUMBERED:
+            code = "\n" * text[: block.start(1)].count("\n") + code
+            linecache.cache[page.name] = (len(text), None, text.splitlines(True), page.name)
         if page.name in SHOWN:
             linecache.cache[page.name] = (len(code), None, code.splitlines(True), page.name)
         with contextlib.redirect_stdout(out):

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..checking import gradcheck
 from ..core.tensor import Tensor
-from ..expressions.layout import aligned
 from . import hand, tape
 from .hand import Array, Variables
 from .networks import Figure, Network
 from .tape import MINUS_GRADIENT_OF
 
 PRINTED = 1e-12  # where the last bits may differ, the weights still agree in the digits that Python 2 prints
+
+TOLD = 1_000  # steps from one report of progress to the next
 
 
 class Row(NamedTuple):
@@ -31,13 +33,6 @@ class Section(NamedTuple):
     columns: tuple[str, ...]
     rows: list[Row]
 
-    def __str__(self) -> str:
-        table = [[*self.columns, "held"]]
-        for row in self.rows:
-            cells = [f"{cell:.2g}" if isinstance(cell, float) else str(cell) for cell in row.cells]
-            table.append([*cells, {True: "ok", False: "NO", None: "-"}[row.held]])
-        return "\n".join([self.title, *aligned(table, "<" * len(table[0]))])
-
 
 class Training(NamedTuple):
     """The printed figures, and all values by name, (steps, size), by hand and on the tape."""
@@ -49,8 +44,8 @@ class Training(NamedTuple):
     on_tape: dict[str, Array]
 
 
-def train(network: Network, steps: int) -> Training:
-    """Train by hand and on the tape, step beside step."""
+def train(network: Network, steps: int, tell: Callable[[int], None] = lambda step: None) -> Training:
+    """Train by hand and on the tape, step beside step; `tell` is called with the steps done since its last call."""
     leaves = network.weights()
     by_hand = network.hand(hand.X, network.y, *[syn.data.copy() for syn in leaves], steps=steps)
     on_tape = tape.train(network.tape, Tensor(hand.X), Tensor(network.y), *leaves, steps=steps)
@@ -58,8 +53,11 @@ def train(network: Network, steps: int) -> Training:
     for j, (ours, theirs) in enumerate(zip(by_hand, on_tape, strict=True)):
         record(training, j, [*network.deltas, *network.shapes], ours, theirs)
         training.figures.update({x: (x.read(ours), x.read(theirs)) for x in network.figures if x.step == j})
+        if j % TOLD == TOLD - 1:
+            tell(TOLD)
     # Both programs have ended, and moved their weights once more.
     record(training, steps, list(network.shapes), ours, theirs)
+    tell(steps % TOLD)
     return training
 
 

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from .changes import Site, at_edge, scaled_by, sloped, unary, whole
 from .replay import FORMS, Block, is_one_array, slope, sources
-from .suspicion import Suspicion, at_line
+from .suspicion import Site, Suspicion, at_edge, at_line, scaled_by, sloped, unary, whole
 
 Array = Any
 
@@ -30,7 +29,7 @@ def at_block(block: Block, at: Suspicion, **names: Any) -> Site:
     line = block.z._created_at, block.z.op.name
     many = f"each activation of the line of {at.called(block.z)}"
     change = sloped(block.z, block.x)
-    return Site(names, block_words(block, at), change, line, {"block": many, "where": many})
+    return Site(names, block_words(block, at), change, line, {"block": many, "where": many}, later=not block.forms)
 
 
 def activations(at: Suspicion) -> Iterator[Site]:

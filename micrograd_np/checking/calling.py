@@ -31,6 +31,10 @@ MOST_ASSIGNMENTS = 6
 ENTROPY = (7919, 20011, 104729, 0)  # of cotangents: they must not equal the user's data, often default_rng(0).normal()
 
 
+def as_it_stands(f: Any) -> Any:
+    return f
+
+
 class ByHand(NamedTuple):
     """A gradient by hand: its label, its slot (None for a value between), and the numbers."""
 
@@ -74,8 +78,10 @@ class Pair:
     def slots(self) -> list[Slot]:
         return [*self.floats, *self.state]
 
-    def run(self, replaced: Mapping[Slot, Any] | None = None) -> tuple[Any, Any, Any]:
-        """Run forward on copies, some of them replaced by other values or by Tensors.
+    def run(
+        self, replaced: Mapping[Slot, Any] | None = None, form: Callable[[Any], Any] = as_it_stands
+    ) -> tuple[Any, Any, Any]:
+        """Run forward, in the form that `form` gives, on copies, some of them replaced by other values or by Tensors.
 
         Return its result, the backward pass that is bound to the same copy of the object, and this copy.
         """
@@ -93,14 +99,14 @@ class Pair:
             if slot.path and owner is not None:
                 put(owner, slot.path, x)
         before = dict(getattr(owner, "__dict__", {}))
-        result = forward(*self.arguments(replaced))
+        result = form(forward)(*self.arguments(replaced))
         if result is None and owner is not None:
             result = stored(owner, before)
         return result, backward, owner
 
-    def outputs(self, replaced: Mapping[Slot, Any]) -> list[Any]:
+    def outputs(self, replaced: Mapping[Slot, Any], form: Callable[[Any], Any] = as_it_stands) -> list[Any]:
         """Return the outputs of forward, with some values replaced."""
-        return self.split(self.run(replaced)[0])[0]
+        return self.split(self.run(replaced, form)[0])[0]
 
     def arguments(self, replaced: Mapping[Slot, Any] | None = None) -> list[Any]:
         """Return copies of the inputs, some of them replaced or moved."""

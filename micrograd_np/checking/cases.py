@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,12 @@ from ..core.errors import ArgumentError
 from ..core.names import Names, is_user_code, live, user_frame, watch
 from ..core.tensor import Tensor
 from ..ops.primitive import Primitive
-from .calling import ByHand, Pair, Played, called
+from .calling import ByHand, Pair, Played, as_it_stands, called
 from .claims import candidates
 from .differences import Differences, largest
 from .finite_differences import EPS
 from .flat_function import nodes_of, plain
+from .recordable import recordable
 from .slots import Slot
 
 Array = Any
@@ -90,9 +91,10 @@ def function_case(pair: Pair) -> Case:
     chosen = [slot for slot in pair.slots if slot in wanted]
     why = None
     # A boundary between what is recorded and what is not may lie at an input without a gradient.
-    for slots in ([*pair.floats, *(slot for slot in chosen if slot.path)], chosen):
+    every = [*pair.floats, *(slot for slot in chosen if slot.path)]
+    for slots, form in product((every, chosen), (as_it_stands, recordable)):
         try:
-            case = recorded(pair, played, slots)
+            case = recorded(pair, played, slots, form)
             case.by_numbers = lambda: numeric(pair, played, None)
             break
         except NotRecorded as reason:
@@ -143,7 +145,7 @@ def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], lis
     if equal_gradients(times, once, -4.0):
         return [], []
     off = [h.label for h, a, b in zip(played.hand, times, once, strict=True) if not equal_gradients([a], [b], -4.0)]
-    head = f"{function} is not linear in the gradient that it is given (in {' and '.join(map(str, off))}): "
+    head = f"{function}(-4 * dout) is not -4 * {function}(dout) (in {' and '.join(map(str, off))}): "
     if equal_gradients(times, once):
         return [f"{head}it does not use it. Multiply by dout"], []
     if equal_gradients(times, once, 4.0):
@@ -167,8 +169,8 @@ def equal_gradients(a: Sequence[Array], b: Sequence[Array], factor: float = 1.0)
     )
 
 
-def recorded(pair: Pair, played: Played, slots: Sequence[Slot]) -> Case:
-    """Return the case with a graph.
+def recorded(pair: Pair, played: Played, slots: Sequence[Slot], form: Callable[[Any], Any]) -> Case:
+    """Return the case with a graph; `form` gives the forward pass in the form that runs.
 
     Raises
     ------
@@ -180,7 +182,7 @@ def recorded(pair: Pair, played: Played, slots: Sequence[Slot]) -> Case:
 
     def guarded() -> Any:
         try:
-            return pair.outputs(tensors)
+            return pair.outputs(tensors, form)
         except Exception as error:
             failed.append(error)
             return None
@@ -188,7 +190,7 @@ def recorded(pair: Pair, played: Played, slots: Sequence[Slot]) -> Case:
     with np.errstate(all="ignore"), Mode(watch=steps):
         outputs, names = watch(guarded)
     for error in failed:
-        loss = loss_on_the_way(error, pair.forward, played) if pair.backward is None else None
+        loss = loss_on_the_way(error, form(pair.forward), played) if pair.backward is None else None
         if loss is None:
             why = NotRecorded(reason(error))
             why.part = Part(tensors, list(known_variables(error).values()), steps.nodes, names)

@@ -9,65 +9,48 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from .changes import PROVEN, Change
 from .claims import GIVEN, RIGHT, WRONG, Closeness, Row, check_finite, differ, fit_shape, in_backward_order
 from .conventions import Convention, Sizes, factor_name, mark, odd_rows, open_factors, plausible, rounded
 from .kinks import Kinks, best_choice, least_squares_choice
-from .places import PLACES, Hypothesis, hypotheses
+from .mistakes import mistakes
+from .places import Hypothesis, hypotheses
 from .replay import Recording, is_one_array
-from .suspicion import Suspicion, values_of
+from .suspicion import PROVEN, Change, Suspicion, values_of
 
 Array = Any
 
 NOTHING = 1e-12
 NEWTON_STEPS = 8
-FILTER = 0.03  # of a run, for a hypothesis that one number already rules out
 SEEN = 10  # how far beyond the tolerance a difference must be that a number is fitted to
 BUDGET = 3_000_000_000
-PER_NODE = 15_000  # the overhead of one op, in entries that take as long
+PER_NODE = 6_000  # the overhead of one op, in entries that take as long
 
 # Kinds that only describe the numbers: used only if no other kind explains how they came about.
-DESCRIPTIONS = {"another's", "value", "added", "unnamed scale", "gradient of another", "part scaled", "scale of a use"}
+DESCRIPTIONS = {
+    *("another's", "value", "added", "unnamed scale", "gradient of another", "part scaled", "scale of a use"),
+    "weight decay",
+}
 # Used only if nothing simpler fits: numbers may look like these by chance.
 CURIOUS = {"absolute", "squared", "rounded", "normalised", "summed early", "averaged early", "clipped", "sign only"}
-# Kinds that all mean that a part of the gradient is missing, the clearest first; only the first that fits is reported.
-CUTS = (
-    *("softmax without the one-hot", "taken as constant", "a use missing", "one use only", "missing path"),
-    "operand left out",
-)
-# A kind that fits, and kinds that give the same numbers and say less.
-SAYS_LESS = {
-    "taken as constant": {
-        *("exponent", "left out", "derivative left out", "another's derivative", "scale of a use", "sign of a term"),
-    },
-    "derivative left out": {
-        *("left out", "another's derivative", "derivative of the wrong value", "part of the derivative"),
-        *("derivative of the derivative", "derivative inverted", "function"),
-    },
-    "left out": {"derivative of the derivative", "derivative inverted", "twice"},
-    "never written": {"part scaled", "divided by counts", "scale of a use"},
-    "scale": {"scale of a use"},
-    "sign": {"scale of a use", "twice"},
-    "derivative of the wrong value": {"another's derivative"},
-    "transpose": {"reshape"},
-    "exponent": {"another's derivative"},
-}
-# These give the same numbers at each value on the way, so only one of each kind is listed.
-ANYWHERE = {"sign", "transpose", "scale", "unnamed scale", "left out", "summed early", "averaged early"}
-MOST_OF_A_KIND = 3
+MOST_COMPARED = 16
+# These read the gradient by hand, and tell of no other data: if another cause fits, they are other words for it.
+OF_THE_HAND = {"never written", "divided by counts"}
 SCALES = {"scale", "unnamed scale", "part scaled", "divided by counts"}
 FORWARD_IN_TIME = {"after the update", "stale"}  # a learning rate is positive
 
 
 @dataclass
 class Cause:
-    """A mistake that gives the user's own numbers, in these rows."""
+    """A mistake that gives the user's own numbers, in these rows; `same` holds other words for it."""
 
     kind: str
     says: str
     rows: list[str]
     factor: float = 1.0
     alone: bool = False  # other rows computed from the same value do not show the mistake
+    hypothesis: Any = None
+    number: float = 0.0
+    same: list[str] = field(default_factory=list)
 
 
 class Budget:
@@ -106,7 +89,7 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
     found: list[Cause] = []
     with np.errstate(all="ignore"):
         for hypothesis in within(budget, at):
-            budget.spend(FILTER)
+            budget.left -= PER_NODE * (3 + len(hypothesis.sites))  # two numbers rule most of them out
             try:
                 cause = test(hypothesis, at, close, factors, budget)
             except Exception:  # a mistake that cannot be computed is not the user's
@@ -123,13 +106,13 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
     most = max(len(cause.rows) for cause in found)
     found = [cause for cause in found if len(cause.rows) == most]
     plain = min(factors.index(cause.factor) for cause in found)
-    return distinct([cause for cause in found if factors.index(cause.factor) == plain])
+    return grouped(distinct([cause for cause in found if factors.index(cause.factor) == plain]), at)
 
 
 def within(budget: Budget, at: Suspicion) -> Iterator[Hypothesis]:
     """Yield all hypotheses of the table; an exception in one place ends only that place, and so does its budget."""
-    for i, place in enumerate(PLACES):
-        floor = budget.left - budget.left // (len(PLACES) - i)  # each place has an equal share of what is left
+    for i, place in enumerate(mistakes()):
+        floor = budget.left - budget.left // (len(mistakes()) - i)  # each place has an equal share of what is left
         offered = hypotheses(place, at)
         while True:
             if budget.left <= floor:
@@ -145,64 +128,126 @@ def within(budget: Budget, at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def distinct(causes: Sequence[Cause]) -> list[Cause]:
-    """Return a few causes of each kind; those that may fit by chance, or only describe, if there are no others."""
+    """Return the causes that say most, in the order of the table; those that only describe, if there are no others."""
     for weak in (DESCRIPTIONS, CURIOUS):
         causes = [cause for cause in causes if cause.kind not in weak] or causes
-    given = {cause.kind for cause in causes}
-    cut = next((kind for kind in CUTS[:-1] if kind in given), "")
-    unsaid = {*CUTS} - {cut} if cut else set()
-    for kind in given - unsaid:
-        unsaid |= SAYS_LESS.get(kind, set())
-    kinds: dict[str, dict[str, Cause]] = {}
-    for cause in sorted(causes, key=lambda cause: (cause.kind != cut, cause.kind == "averaged uses")):
-        if cause.kind not in unsaid:
-            kinds.setdefault(cause.kind, {}).setdefault(cause.says, cause)
-    return [
-        cause
-        for kind, group in kinds.items()
-        for cause in list(group.values())[: 1 if kind in ANYWHERE else MOST_OF_A_KIND]
-    ]
+    ranked = sorted(causes, key=lambda cause: (*cause.hypothesis.rank, cause.says.count("`")))
+    return list({cause.says: cause for cause in reversed(ranked)}.values())[::-1][:MOST_COMPARED]
+
+
+def grouped(causes: Sequence[Cause], at: Suspicion) -> list[Cause]:
+    """Return the causes that other data could tell apart; those that it could not are one cause in other words."""
+    found: list[tuple[Cause, Any]] = []
+    for cause in causes:
+        try:
+            numbers = on_other_data(cause, at) if len(causes) > 1 else None
+        except Exception:  # the graph has no values there, or the mistake does not occur
+            numbers = None
+        same = next((known for known, others in found if equal(numbers, others)), None)
+        if found and cause.kind in OF_THE_HAND:
+            same = found[0][0]
+        if same:
+            same.same.append(cause.says)
+        else:
+            found.append((cause, numbers))
+    return [cause for cause, _ in found]
+
+
+def on_other_data(cause: Cause, at: Suspicion) -> list[Array]:
+    """Return the gradients that a mistake gives where all inputs have other values."""
+    other = at.on_other_data
+    wanted = cause.hypothesis
+    alike = (h for h in hypotheses(wanted.place, other) if h.says == wanted.says and len(h.sites) == len(wanted.sites))
+    found = replayed(next(alike).change(cause.number), other)
+    return [found[row.tensor] for row in other.rows if row.label in cause.rows]
+
+
+def equal(numbers: Sequence[Array] | None, others: Sequence[Array] | None) -> bool:
+    if numbers is None or others is None or len(numbers) != len(others):
+        return False
+    return all(
+        np.allclose(x, y, 1e-7, 1e-9 * np.max(np.abs(x), initial=0)) for x, y in zip(numbers, others, strict=True)
+    )
 
 
 def test(
     hypothesis: Hypothesis, at: Suspicion, close: Closeness, factors: Sequence[float], budget: Budget
 ) -> Cause | None:
     """Return the cause if the hypothesis gives the numbers of the row and changes no right row, else None."""
+    slack = max(1e-6, 100 * close.floor)
     if not hypothesis.mistake.fitted:
         change = hypothesis.change()
-        if rules_out(change, at, factors, max(1e-6, 100 * close.floor)):
+        if rules_out(along(change, at), at, factors, slack):
             return None
         if not budget.spend():
             return None
         found = replayed(change, at)
         size = float(np.max(np.abs(at.row.expected), initial=0))
         factor = nearest(factors, at.hand, found[at.row.tensor], size)
-        return confirmed(hypothesis.kind, hypothesis.says, found, factor, at, close)
+        return confirmed(hypothesis, 0.0, found, factor, at, close)
+    if missing_proves_nothing(at, close):
+        return None
     for factor in (k for k in factors if abs(k) == 1):
-        number = fit_number(hypothesis, at, factor, close, budget)
+        if no_number_fits([along(hypothesis.change(c), at) for c in (0.0, 1.0, 2.0)], at, factor, slack):
+            continue
+        number = fit_number(hypothesis, at, factor, budget)
         if number and (number > 0 or hypothesis.kind not in FORWARD_IN_TIME) and budget.spend():
-            kind, says = worded(hypothesis, number, at)
-            cause = confirmed(kind, says, replayed(hypothesis.change(number), at), factor, at, close)
+            found = replayed(hypothesis.change(number), at)
+            cause = confirmed(hypothesis, number, found, factor, at, close)
             if cause:
                 return cause
     return None
 
 
-def rules_out(change: Change, at: Suspicion, factors: Sequence[float], slack: float) -> bool:
-    """Return whether, along one direction, a change cannot give the gradient by hand, up to the factors."""
-    if len(change.rules) > 1 or change.values:
-        return False
+def along(change: Change, at: Suspicion) -> list[tuple[float, float]]:
+    """Return the row's gradient after a change, along some directions, and the size of its terms.
+
+    The list is empty if that takes a replay: if one change has an effect on the gradient that another one changes.
+    """
+    nodes = [*change.rules, *change.gradients]
+    if change.values or (len(nodes) > 1 and not at.recording.apart(change.rules, nodes)):
+        return []
     changes = dict(change.gradients)
     for node, override in change.overrides(at).items():
         g = at.base[node]
         for x, part in override(g) + [(x, -part) for x, part in at.recording.pull(node, g)]:
             changes[x] = changes[x] + part if x in changes else part
-    along = at.tangents[at.row.tensor]
-    terms = [along * at.row.expected, *(at.tangents[x] * g for x, g in changes.items() if x in at.tangents)]
-    found, size = (float(sum(np.sum(f(term)) for term in terms)) for f in (np.positive, np.abs))
-    wanted = float(np.sum(along * at.hand))
+    found = []
+    for tangents in at.tangents:
+        terms = [tangents[x] * g for x, g in changes.items() if x in tangents]
+        terms.append(tangents[at.row.tensor] * at.row.expected)
+        found.append((float(sum(map(np.sum, terms))), float(sum(np.sum(np.abs(term)) for term in terms))))
+    return found
+
+
+def wanted_along(at: Suspicion) -> list[float]:
+    return [float(np.sum(tangents[at.row.tensor] * at.hand)) for tangents in at.tangents]
+
+
+def rules_out(found: Sequence[tuple[float, float]], at: Suspicion, factors: Sequence[float], slack: float) -> bool:
+    """Return whether, along some direction, a change cannot give the gradient by hand, up to the factors."""
     k = np.array(factors)
-    return not np.any(np.abs(wanted - k * found) <= slack * (abs(wanted) + np.abs(k) * size))
+    return any(
+        not np.any(np.abs(wanted - k * value) <= slack * (abs(wanted) + np.abs(k) * size))
+        for wanted, (value, size) in zip(wanted_along(at), found, strict=bool(found))
+    )
+
+
+def no_number_fits(found: Sequence[Sequence[tuple[float, float]]], at: Suspicion, factor: float, slack: float) -> bool:
+    """Return whether a change with the numbers 0, 1 and 2 is linear, and two directions ask for different numbers."""
+    if not all(found):
+        return False
+    numbers = []
+    for wanted, *values in zip(wanted_along(at), *found, strict=False):
+        (zero, size), (one, other), (two, third) = values
+        allowed = slack * (size + other + third + abs(wanted))
+        if not abs(two - 2 * one + zero) <= allowed:
+            return False
+        if abs(one - zero) <= allowed:
+            return bool(abs(wanted / factor - zero) > allowed)
+        numbers.append(((wanted / factor - zero) / (one - zero), allowed / abs(one - zero)))
+    (first, error), (second, other) = numbers
+    return bool(abs(first - second) > (1 + abs(first)) * (error + other))
 
 
 def replayed(change: Change, at: Suspicion) -> dict[Tensor, Any]:
@@ -221,7 +266,12 @@ def worded(hypothesis: Hypothesis, number: float, at: Suspicion) -> tuple[str, s
 
 
 def confirmed(
-    kind: str, says: str, found: Mapping[Tensor, Array], factor: float, at: Suspicion, close: Closeness
+    hypothesis: Hypothesis,
+    number: float,
+    found: Mapping[Tensor, Array],
+    factor: float,
+    at: Suspicion,
+    close: Closeness,
 ) -> Cause | None:
     """Return the cause if the replayed gradients times `factor` equal those by hand, else None."""
     there = found[at.row.tensor]
@@ -229,6 +279,7 @@ def confirmed(
         return None
     if np.max(np.abs(there - at.row.expected), initial=0) <= NOTHING * np.max(np.abs(at.row.expected), initial=0):
         return None  # the mistake changes nothing in this row
+    kind, says = worded(hypothesis, number, at)
     explained = [at.row.label]
     for row in at.rows:
         if row is at.row or not row.fits:
@@ -238,10 +289,10 @@ def confirmed(
         if not matches and row.status in (RIGHT, GIVEN) and not close(there, row.expected, row.size):
             told = differ(at.hand) and at.hand.size >= PROVEN
             said = f"{says} (in the gradient of {at.row.label} alone)"
-            return Cause(kind, said, [at.row.label], factor, True) if told else None
+            return Cause(kind, said, [at.row.label], factor, True, hypothesis, number) if told else None
         if matches and row.status == WRONG:
             explained.append(row.label)
-    return Cause(kind, says, explained, factor)
+    return Cause(kind, says, explained, factor, False, hypothesis, number)
 
 
 def fits(row: Row, there: Array, at: Suspicion, factor: float, close: Closeness) -> bool:
@@ -250,15 +301,16 @@ def fits(row: Row, there: Array, at: Suspicion, factor: float, close: Closeness)
     return close(at.hands[row.tensor] / factor, there, size, row.slack)
 
 
-def fit_number(hypothesis: Hypothesis, at: Suspicion, factor: float, close: Closeness, budget: Budget) -> float:
+def missing_proves_nothing(at: Suspicion, close: Closeness) -> bool:
+    """Return whether a number would be fitted to one number, to equal ones, or to rounding errors."""
+    missing = at.hand - at.row.expected
+    allowed = close.rtol * np.abs(at.row.expected) + close.floor * at.row.size + at.row.slack
+    return missing.size < PROVEN or not differ(missing) or not np.any(np.abs(missing) > SEEN * allowed)
+
+
+def fit_number(hypothesis: Hypothesis, at: Suspicion, factor: float, budget: Budget) -> float:
     """Return the unknown number of a hypothesis that fits the row best, by Newton's method."""
     wanted = at.hand / factor
-    missing = wanted - at.row.expected
-    if missing.size < PROVEN or not differ(missing):
-        return 0.0  # a number that is fitted to one number, or to equal ones, proves nothing
-    allowed = close.rtol * np.abs(at.row.expected) + close.floor * at.row.size + at.row.slack
-    if not np.any(np.abs(missing) > SEEN * allowed):
-        return 0.0  # nor does one that is fitted to rounding errors
     number, step = 0.0, 1e-3
     for _ in range(NEWTON_STEPS):  # one step if the gradient is linear in the number
         if not budget.spend(2.0):

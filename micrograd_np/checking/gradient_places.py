@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from .changes import MOST_SAMPLES, PRODUCTS, PROVEN, Change, Formula, Site, at_edge, gradient, sent
 from .claims import Closeness, parallel
 from .conventions import named_factors
-from .suspicion import Edge, Suspicion
+from .suspicion import MOST_SAMPLES, PRODUCTS, PROVEN, Change, Edge, Formula, Site, Suspicion, at_edge, gradient, sent
 
 Array = Any
 
@@ -118,7 +117,7 @@ def factors(at: Suspicion) -> Iterator[Site]:
 
 def cross_entropies(at: Suspicion) -> Iterator[Site]:
     """Yield the values whose gradient is p - y, up to a factor: a softmax with its loss."""
-    for x in at.places:
+    for x in at.all_places:
         g = at.gradient(x)
         for axis in (-1, 0)[: g.ndim]:
             logits, turned = np.moveaxis(x._data, axis, -1), np.moveaxis(g, axis, -1)

@@ -18,29 +18,26 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from ..core.versions import reads
+from ..ops.elementwise import divide, multiply
 from ..ops.indexing import getitem
 from ..ops.primitive import Elementwise
-from .activation_places import (
-    activations,
-    inner_derivatives,
-    masks,
-    normalisation_axes,
-    normalisations,
-    other_values,
-    slopes,
-    softmax_axes,
-    softmaxes,
-)
-from .changes import (
+from . import activation_places, gradient_places
+from .claims import RIGHT
+from .mistakes import Mistake, mistakes
+from .suspicion import (
     CONTRACTIONS,
+    FEW,
     MOST_SITES,
     MOST_USES,
     PRODUCTS,
     Change,
+    Edge,
     Formula,
     Site,
+    Suspicion,
     Way,
     at_edge,
+    edges_of,
     gradient,
     other_forward,
     read,
@@ -48,23 +45,6 @@ from .changes import (
     sent,
     unary,
 )
-from .gradient_places import (
-    added_values,
-    arrays,
-    axes,
-    batches,
-    columns,
-    cross_entropies,
-    factors,
-    gradients,
-    orders,
-    other_rows,
-    own_factors,
-    rows,
-    samples,
-)
-from .mistakes import Mistake, mistakes
-from .suspicion import Edge, Suspicion, edges_of
 
 Array = Any
 
@@ -73,10 +53,15 @@ Array = Any
 class Hypothesis:
     """A mistake at some sites; with `fitted` it has an unknown number."""
 
+    place: str
     kind: str
     says: str
     mistake: Mistake
     sites: Sequence[Site]
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        return self.sites[0].later, self.mistake.rank
 
     def change(self, c: float = 0.0) -> Change:
         """Return how the backward pass changes."""
@@ -92,23 +77,40 @@ class Hypothesis:
 
 
 def hypotheses(place: str, at: Suspicion) -> Iterator[Hypothesis]:
-    """Yield the mistakes of the table at all sites of one place, and at those that share a line together."""
+    """Yield the mistakes of the table at all sites that share a line of the program, and at single sites.
+
+    Of a long loop, the single sites are its first and its last step.
+    """
     lines: dict[Any, list[Site]] = defaultdict(list)
-    for site in PLACES[place](at):
+    single: list[Site] = []
+    for site in sites_of(place, at):
         for line in {site.line, site.wide} - {None}:
             lines[line].append(site)
-        yield from (hypothesis(mistake, [site], site.words) for mistake in mistakes()[place])
+        if site.line is None:
+            single.append(site)
     for sites in lines.values():
         if 1 < len(sites) <= MOST_SITES:
             words = {**sites[0].words, **sites[0].many}
-            yield from (hypothesis(mistake, sites, words) for mistake in mistakes()[place])
+            yield from (hypothesis(place, mistake, sites, words) for mistake in mistakes()[place])
+    for line in dict.fromkeys(site.line for sites in lines.values() for site in sites):
+        single += lines[line] if len(lines[line]) <= FEW else [lines[line][0], lines[line][-1]]
+    for site in single:
+        yield from (hypothesis(place, mistake, [site], site.words) for mistake in mistakes()[place])
 
 
-def hypothesis(mistake: Mistake, sites: Sequence[Site], words: Mapping[str, str]) -> Hypothesis:
+def sites_of(place: str, at: Suspicion) -> Iterable[Site]:
+    """Return the sites of a place; the function that finds them has the name of its heading in the table."""
+    name = place.replace(" ", "_")
+    modules = (globals(), vars(activation_places), vars(gradient_places))
+    found: Iterable[Site] = next(names[name] for names in modules if name in names)(at)
+    return found
+
+
+def hypothesis(place: str, mistake: Mistake, sites: Sequence[Site], words: Mapping[str, str]) -> Hypothesis:
     says = mistake.sentence
     for name, word in words.items():
         says = says.replace(f"{{{name}}}", word)
-    return Hypothesis(mistake.kind, says, mistake, sites)
+    return Hypothesis(place, mistake.kind, says, mistake, sites)
 
 
 # Single rules.
@@ -215,14 +217,60 @@ def ruled(edge: Edge, z: Array, x: Array, g: Any) -> Any:
 
 
 def other_gradients(at: Suspicion) -> Iterator[Site]:
-    """Yield rules that take the gradient of another value: before the activation, or of the layer above."""
+    """Yield rules that take the gradient of another value: before the activation, or of the layer above.
+
+    In a loop, each step takes that of another line's value in the same step.
+    """
+    lines: dict[Any, list[Edge]] = defaultdict(list)
     for edge in at.edges:
+        lines[edge.node._created_at, edge.node.op, edge.position].append(edge)
         right = at.gradient(edge.node)
-        for other, g in at.elsewhere:
+        for other, g in at.elsewhere if edge.node not in at.middle else ():
             if other is not edge.node and g.shape == edge.node.shape and not np.array_equal(g, right):
-                site = at_edge(edge, at, sent(edge), pull=edge.pull, other=g)
-                site.words["other"], site.line, site.wide = at.called(other), None, None
-                yield site
+                yield at_other_gradient(edge, at, other, g)
+    known = at.undoubted
+    for edges in lines.values():
+        for values in at.lines.values():
+            if len(values) == len(edges) > 1 and values[0] in known and values[0].shape == edges[0].node.shape:
+                pairs = list(zip(edges, values, strict=True))
+                if all(edge.node is not x and x in known for edge, x in pairs):
+                    for edge, x in pairs:
+                        yield at_other_gradient(edge, at, x, known[x], (at.line_of(edge.node), at.line_of(values[0])))
+
+
+def at_other_gradient(edge: Edge, at: Suspicion, other: Tensor, g: Array, line: Any = None) -> Site:
+    site = at_edge(edge, at, sent(edge), pull=edge.pull, other=g)
+    site.words["other"], site.line, site.wide = at.called(other), line, None
+    site.many["other"], site.many["node"] = (f"{x} and its like" for x in (at.called(other), at.called(edge.node)))
+    return site
+
+
+def loops(at: Suspicion) -> Iterator[Site]:
+    """Yield, for the edges of one line in a loop, some of them: the first or the last, or all the others."""
+    lines: dict[Any, list[Edge]] = defaultdict(list)
+    for edge in at.edges:
+        lines[edge.node._created_at, edge.node.op, edge.position].append(edge)
+    for edges in lines.values():
+        edges = sorted(edges, key=lambda edge: edge.node._order)
+        n, text = len(edges), f"of the {len(edges)} steps"
+        some = {
+            f"only the last {text} counts, as with = instead of +=": edges[:-1],
+            f"only the first {text} counts, as with = instead of +=": edges[1:],
+            f"the first {text} is missing": edges[:1],
+            f"the last {text} is missing": edges[-1:],
+        }
+        for counts, missing in some.items() if 2 < n <= MOST_SITES else ():
+            site = at_edge(edges[-1], at, scaled(missing))
+            yield Site({}, {**site.words, "counts": counts}, site.change)
+
+
+def scaled(edges: Sequence[Edge]) -> Callable[[Formula], Change]:
+    """Return the change in which what some edges send is multiplied by the formula."""
+
+    def sends(edge: Edge, formula: Formula) -> Way:
+        return lambda g: formula() * edge.pull(g)
+
+    return lambda formula: Change(rules={edge.node: {edge.position: sends(edge, formula)} for edge in edges})
 
 
 # What rules read.
@@ -234,14 +282,21 @@ def read_values(at: Suspicion) -> Iterator[tuple[list[Edge], int, Array, Site]]:
         mine, every = [edge for edge in at.edges if edge.node is node], edges_of(node)
         for edges in [*([edge] for edge in mine), *([every] if len(every) > 1 else [])]:
             for place, value in enumerate((node._data, *edges[0].values)):
-                if getattr(value, "ndim", 0) and any(reads(edge.rule, place) for edge in edges):
+                count = sum(reads(edge.rule, place) for edge in edges)
+                if is_operand(node, place, value) and count and (len(edges) == 1 or count > 1):
                     site = at_edge(edges[0], at, read(edges, place))
-                    site.words["operand"] = at.called((node, *node.args)[place])
+                    site.words["operand"] = at.argument(node, place)
                     site.many["operand"] = f"factor ({site.words['operand']}, ...)"
                     if len(edges) > 1:
                         site.words["where"] = f"both derivatives of {at.called(node)}{at.place(node)}"
                     site.line, site.wide = (None if len(edges) > 1 else (site.line, place)), None
                     yield edges, place, value, site
+
+
+def is_operand(node: Tensor, place: int, value: Any) -> bool:
+    """Return whether a value may be an operand of the user's formula: an array, or a number that is a constant."""
+    number = isinstance(value, int | float | np.number | np.ndarray) and not isinstance(value, bool)
+    return bool(getattr(value, "ndim", 0)) or (number and isinstance(node.op, Elementwise))
 
 
 def operands(at: Suspicion) -> Iterator[Site]:
@@ -254,39 +309,58 @@ def two_valued_operands(at: Suspicion) -> Iterator[Site]:
     for edges, place, value, site in read_values(at):
         top = np.max(value, initial=0)
         mask = np.all((value == 0) | (value == top)) and isinstance(edges[0].node.op, Elementwise)
-        if top and mask and place and edges[0].position != place - 1:
+        if top and mask and np.size(value) > 1 and place and edges[0].position != place - 1:
             site.names = {"v": value, "top": top}
             site.words["top"] = f"{top:.4g}"
             yield site
 
 
 def other_operands(at: Suspicion) -> Iterator[Site]:
-    for _, _, value, site in read_values(at):
-        for name, w in at.like(value.shape, but=value):
+    for edges, _, value, site in read_values(at):
+        for name, w in at.like(value.shape, but=value) if np.ndim(value) and edges[0].node not in at.middle else ():
             if (w.dtype.kind == "b") == (value.dtype.kind == "b"):
                 yield Site({"w": w}, {**site.words, "w": name}, site.change)
 
 
 def steps(at: Suspicion) -> Iterator[Site]:
-    """Yield, for the ops of one line in a loop, what the same line made one step later, or earlier."""
+    """Yield, for the reads of one line in a loop, what a line made in the step before or after, or another in the same.
+
+    What a loop begins with has no step before it.
+    """
     groups: dict[Any, list[tuple[list[Edge], int, Array, Site]]] = defaultdict(list)
     for found in read_values(at):
         groups[found[3].line].append(found)
+    made = at.lines
     for line, group in groups.items():
         own = [(edges[0].node, *edges[0].node.args)[place] for edges, place, _, _ in group]
-        made = [(x.op, x._created_at) for x in own if getattr(x, "op", None)]
-        if line is None or len(set(made)) != 1:
+        if line is None or not 1 < len(group) <= MOST_SITES:
             continue
-        nodes = [x for x in at.recording.nodes if x.op is not None and (x.op, x._created_at) == made[0]]
-        order = {id(x): i for i, x in enumerate(nodes)}
         start = next((x for x in own if not getattr(x, "op", None)), None)
-        for by, which in ((1, "after"), (-1, "before")):
-            places = [order.get(id(x), -1) + by for x in own]
-            others = [nodes[i] if 0 <= i < len(nodes) else start for i in places]
-            if all(getattr(x, "shape", None) == y.shape for x, y in zip(others, own, strict=True)):
-                for x, (_, _, _, site) in zip(others, group, strict=True):
-                    words = {**site.words, "which": which}
-                    yield Site({"w": getattr(x, "_data", x)}, words, site.change, (line, which), site.many)
+        home = {at.line_of(x) for x in own if getattr(x, "op", None)}
+        for values in made.values():
+            order = {id(x): i for i, x in enumerate(values)}
+            for by, which in ((1, "after"), (-1, "before")) if home == {at.line_of(values[0])} else ():
+                places = [order.get(id(x), -1) + by for x in own]
+                others = [values[i] if 0 <= i < len(values) else start for i in places]
+                yield from in_steps(group, others, {"which": which})
+            if len(values) == len(own) and at.line_of(values[0]) not in home:
+                yield from in_steps(group, values, {"which": ""}, at.called(values[0]))
+
+
+def in_steps(
+    group: Sequence[tuple[list[Edge], int, Array, Site]], others: Sequence[Any], words: dict[str, str], name: str = ""
+) -> Iterator[Site]:
+    """Yield sites in which the reads of a line are given other values, one for each."""
+    values = [getattr(x, "_data", x) for x in others]
+    if any(np.shape(w) != np.shape(value) for w, (_, _, value, _) in zip(values, group, strict=True)):
+        return
+    if all(np.array_equal(w, value) for w, (_, _, value, _) in zip(values, group, strict=True)):
+        return
+    for w, (_, _, _, site) in zip(values, group, strict=True):
+        how = f"{name} and its like stand where {site.words['operand']} and its like belong" if name else ""
+        how = how or f"the {site.words['operand']} of the step {words['which']} is used"
+        many = {**site.many, "how": how}
+        yield Site({"w": w}, {**site.words, "how": how}, site.change, (site.line, words["which"], name), many)
 
 
 def read_weights(at: Suspicion) -> Iterator[Site]:
@@ -305,15 +379,19 @@ def read_weights(at: Suspicion) -> Iterator[Site]:
 
 
 def all_weights(at: Suspicion) -> Iterator[Site]:
-    leaves = [row.tensor for row in at.rows if row.leaf and row.fits]
-    for x in leaves:
+    if any(row.status == RIGHT for row in at.rows):
+        return
+    for x in (row.tensor for row in at.rows if row.leaf and row.fits):
         names = {"v": x._data, "h": at.hands[x], "t": at.recording.true[x]}
         yield Site(names, {}, other_forward(x, everywhere=True), "all")
 
 
 def forward_values(at: Suspicion) -> Iterator[Site]:
     """Yield sums and products with two terms of their shape: one may be left out of the values."""
-    return (Site({"a": a}, words, other_forward(node)) for node, _, a, words in terms_of(at))
+    return (
+        Site({"a": a}, words, other_forward(node), (*at.line_of(node), i), later=node.op not in (multiply, divide))
+        for node, i, a, words in terms_of(at)
+    )
 
 
 def forward_and_gradients(at: Suspicion) -> Iterator[Site]:
@@ -346,7 +424,7 @@ def statistics(at: Suspicion) -> Iterator[Site]:
     """Yield what may be a mean, variance or maximum: smaller than its argument, and no scalar; alone and in pairs."""
     found = [x for x in at.places[1:] if x.size > 1 and x.op not in CONTRACTIONS]
     found = [x for x in found if any(x.size < y.size for y, _ in x._parents)]
-    for chosen in [*combinations(found, 1), *combinations(found, 2)]:
+    for chosen in [*combinations(found, 1), *(combinations(found, 2) if len(found) <= MOST_USES else ())]:
         nothing = Change(rules={x: {None: lambda g: []} for x in chosen})
         names = " and ".join(map(at.called, chosen))
         yield Site({"x": None}, {"names": names}, partial(constant_change, nothing))
@@ -357,55 +435,15 @@ def constant_change(change: Change, formula: Formula) -> Change:
 
 
 def uses(at: Suspicion) -> Iterator[Site]:
+    """Yield the uses of a value; those of one line, as in a loop, are one use."""
     for x in at.places:
-        parts = [(edge, edge.pull(at.base[edge.node])) for edge in at.edges if edge.x is x and edge.node in at.base]
-        total = sum(part for _, part in parts)
-        for edge, part in parts if 2 <= len(parts) <= MOST_USES else ():
-            words = {"x": at.called(x), "count": str(len(parts)), "use": f"its use in {at.called(edge.node)}"}
-            yield Site({"part": part, "total": total, "count": len(parts)}, words, gradient(x, total))
-
-
-PLACES: dict[str, Callable[[Suspicion], Iterable[Site]]] = {
-    "activation": activations,
-    "mask": masks,
-    "other value": other_values,
-    "slope": slopes,
-    "inner": inner_derivatives,
-    "softmax": softmaxes,
-    "axis of a softmax": softmax_axes,
-    "normalisation": normalisations,
-    "axis of a normalisation": normalisation_axes,
-    "statistic": statistics,
-    "cross-entropy": cross_entropies,
-    "use": uses,
-    "power": powers,
-    "function": functions,
-    "inverse": inverses,
-    "extreme": extremes,
-    "windows": windows,
-    "picks": picks,
-    "rule": rules,
-    "broadcast": broadcasts,
-    "product": matrix_products,
-    "two-valued operand": two_valued_operands,
-    "operand": operands,
-    "weight": read_weights,
-    "all weights": all_weights,
-    "gradient": gradients,
-    "array": arrays,
-    "row": rows,
-    "part": own_factors,
-    "value": added_values,
-    "another": other_rows,
-    "factor": factors,
-    "axis": axes,
-    "order": orders,
-    "columns": columns,
-    "batch": batches,
-    "sample": samples,
-    "step": steps,
-    "other gradient": other_gradients,
-    "forward value": forward_values,
-    "forward and gradient": forward_and_gradients,
-    "other operand": other_operands,
-}
+        groups: dict[Any, list[Edge]] = defaultdict(list)
+        for edge in at.edges:
+            if edge.x is x and edge.node in at.base:
+                groups[edge.node._created_at or edge.node].append(edge)
+        parts = [sum(edge.pull(at.base[edge.node]) for edge in edges) for edges in groups.values()]
+        for edges, part in zip(groups.values(), parts, strict=True) if 2 <= len(parts) <= MOST_USES else ():
+            count = len({edge.node for edge in edges}) - 1
+            use = f"its use in {at.called(edges[0].node)}" + f" and {count} like it" * (count > 0)
+            words = {"x": at.called(x), "count": str(len(parts)), "use": use}
+            yield Site({"part": part, "total": sum(parts), "count": len(parts)}, words, gradient(x, sum(parts)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -150,6 +150,28 @@ class Recording:
                 pending.extend(y for y, _ in x._parents)
         return found
 
+    @cached_property
+    def reached(self) -> dict[Tensor, int]:
+        """For each node the nodes below it, as bits of a number; bit i stands for node i."""
+        bits = {node: 1 << i for i, node in enumerate(self.nodes)}
+        found: dict[Tensor, int] = {}
+        for node in self.nodes:
+            found[node] = 0
+            for x, _ in node._parents:
+                found[node] |= found[x] | bits[x]
+        return found
+
+    def apart(self, nodes: Iterable[Tensor], others: Iterable[Tensor]) -> bool:
+        """Return whether no node is below one of the others."""
+        below = 0
+        for x in others:
+            below |= self.reached[x]
+        return not any(below >> self.order[x] & 1 for x in nodes)
+
+    @cached_property
+    def order(self) -> dict[Tensor, int]:
+        return {node: i for i, node in enumerate(self.nodes)}
+
     def above(self, node: Tensor, stops: Iterable[Tensor] = ()) -> list[Tensor]:
         """Return the nodes that the node's cotangent is computed from, up to the stops, and with them, newest first."""
         stops = set(stops)
@@ -185,12 +207,15 @@ def arguments(node: Tensor, values: Mapping[Any, Any]) -> list[Any]:
     return [values.get(x, value) if isinstance(x, Tensor) else value for x, value in pairs]
 
 
-def in_float64(output: Tensor) -> tuple[Tensor, dict[Tensor, Tensor]]:
-    """Compute the same graph in float64; return its output, and a map from the old nodes to the new ones."""
+def in_float64(output: Tensor, change: Callable[[Array], Array] = np.asarray) -> tuple[Tensor, dict[Tensor, Tensor]]:
+    """Compute the same graph in float64; return its output, and a map from the old nodes to the new ones.
+
+    `change` gives the values of leaves.
+    """
     again: dict[Any, Any] = {}
     for node in sorted(nodes_of([output]), key=lambda x: x._order):
         if not node._parents:
-            again[node] = Tensor(node._data, requires_grad=True, dtype=np.float64, name=node.name)
+            again[node] = Tensor(change(node._data), requires_grad=True, dtype=np.float64, name=node.name)
             continue
         args = tuple(
             again[x] if isinstance(x, Tensor) and x in again else in_double(used)

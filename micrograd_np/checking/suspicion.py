@@ -1,28 +1,46 @@
-"""A wrong row, the part of the graph in which the mistake may be, and texts for what is there."""
+"""A wrong row, the part of the graph in which the mistake may be, and the changes of a backward pass at its sites.
+
+A mistake puts something else in the place of a gradient, of a rule, or of a value that a rule reads.
+"""
 
 from __future__ import annotations
 
+import ast
 import linecache
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from ..core.backward import Rule
+from ..core.backward import Pulled, Rule
+from ..core.errors import ShapeError
 from ..core.names import format_location
 from ..core.tensor import Tensor
 from ..core.versions import as_used
+from ..ops.primitive import Elementwise
+from ..ops.products import dot, einsum, matmul
 from .claims import Row
 from .conventions import Sizes, factor_name
 from .gradcheck import rules_of
-from .replay import Block, Recording, blocks, is_one_array
+from .replay import Block, Override, Recording, blocks, in_float64, is_one_array
 
 Array = Any
-LONGEST = 60
+Way = Callable[[Any], Any]
+Formula = Callable[..., Any]
+
+# A factor found by least squares proves something only if it fits at least this many numbers.
+PROVEN = 3
+MOST_SAMPLES = 64
+MOST_SITES = 500  # of one line
+FEW = 6  # sites of one line that are tried one by one
+MOST_USES = 12
+PRODUCTS = (dot, matmul)
+CONTRACTIONS = (dot, matmul, einsum)
+LONGEST = 60  # source text
 MOST_SCALARS = 12  # single numbers are often equal by chance
 
 
@@ -42,10 +60,9 @@ class Edge:
     def pull(self, g: Any) -> Any:
         return self.rule(g, self.node._data, *self.values, **self.node.params)
 
-    def reading(self, place: int, w: Array) -> Callable[[Any], Any]:
-        """Return the rule with another value for z (place 0), x (1), y (2), ..."""
-        read = [self.node._data, *self.values]
-        read[place] = w
+    def reading(self, places: Sequence[int], w: Array) -> Callable[[Any], Any]:
+        """Return the rule with another value for some of z (place 0), x (1), y (2), ..."""
+        read = [w if i in places else value for i, value in enumerate((self.node._data, *self.values))]
         return lambda g: self.rule(g, *read, **self.node.params)
 
 
@@ -98,10 +115,15 @@ class Suspicion:
         return [self.row.tensor, *(x for x in self.above if x not in self.stops)]
 
     @cached_property
-    def elsewhere(self) -> list[tuple[Tensor, Array]]:
+    def undoubted(self) -> dict[Tensor, Array]:
         """Other values and their gradients, which do not depend on the row's gradient."""
         doubted = {self.row.tensor} | self.recording.below(self.row.tensor)
-        return [(x, g) for x, g in self.base.items() if x not in doubted and is_one_array(g)]
+        return {x: g for x, g in self.base.items() if x not in doubted and is_one_array(g)}
+
+    @cached_property
+    def elsewhere(self) -> list[tuple[Tensor, Array]]:
+        """The same without values in the middle of a loop."""
+        return [(x, g) for x, g in self.undoubted.items() if x not in self.middle]
 
     @cached_property
     def edges(self) -> list[Edge]:
@@ -115,6 +137,11 @@ class Suspicion:
 
     @cached_property
     def places(self) -> list[Tensor]:
+        """The values whose gradient may be wrong, the row's own first, without the middle of loops."""
+        return [x for x in self.all_places if x not in self.middle]
+
+    @cached_property
+    def all_places(self) -> list[Tensor]:
         """The values whose gradient may be wrong, the row's own first, without the inside of activations."""
         hidden = {x for block in self.blocks if block.forms for x in block.inner[1:]}
         found = [self.row.tensor, *(x for x in reversed(self.inside[1:]) if x not in hidden)]
@@ -127,16 +154,69 @@ class Suspicion:
         return [block for block in found if block.x in inside and block.z in above]
 
     @cached_property
-    def tangents(self) -> dict[Tensor, Array]:
-        """The derivative of each value above the row along a random direction of the row's value.
+    def lines(self) -> dict[Any, list[Tensor]]:
+        """The values of the graph by the line and op that made them, those that a loop made, in its order."""
+        found: dict[Any, list[Tensor]] = defaultdict(list)
+        for node in self.recording.nodes:
+            if node.op is not None and node._created_at and is_one_array(node._data):
+                found[self.line_of(node)].append(node)
+        return {line: nodes for line, nodes in found.items() if len(nodes) > 1}
+
+    @cached_property
+    def middle(self) -> set[Tensor]:
+        """The values that long loops made, but those of the first and the last step."""
+        return {x for nodes in self.lines.values() if len(nodes) > FEW for x in nodes[1:-1]} - {self.row.tensor}
+
+    @staticmethod
+    def line_of(x: Tensor) -> Any:
+        return x._created_at, x.op
+
+    @cached_property
+    def tangents(self) -> list[dict[Tensor, Array]]:
+        """The derivatives of each value above the row along two random directions of the row's value.
 
         The sum of a gradient's change times its tangent is the change of the row's gradient along that direction.
         """
-        x = self.row.tensor
-        direction = np.random.default_rng(1).uniform(0.5, 1.5, x.shape)
+        x, rng = self.row.tensor, np.random.default_rng(1)
         step = 1e-6 * max(1.0, float(np.max(np.abs(x._data), initial=0)))
-        ahead, behind = (self.recording.again({x: x._data + sign * step * direction}) for sign in (1, -1))
-        return {node: (ahead[node] - behind[node]) / (2 * step) for node in ahead if is_one_array(ahead[node])}
+        found = []
+        for direction in (rng.uniform(0.5, 1.5, x.shape), rng.normal(size=x.shape)):
+            ahead, behind = (self.recording.again({x: x._data + sign * step * direction}) for sign in (1, -1))
+            pairs = {node: (ahead[node], behind[node]) for node in ahead if is_one_array(ahead[node])}
+            found.append({node: (y - z) / (2 * step) for node, (y, z) in pairs.items()})
+        return found
+
+    @cached_property
+    def on_other_data(self) -> Suspicion:
+        """The same question where all inputs have other values, as if the gradients by hand were right there."""
+        rng = np.random.default_rng(2)
+
+        def moved(x: Array) -> Array:
+            """Return other values of the same signs; a symmetric matrix stays one."""
+            if x.ndim == 2 and np.array_equal(x, x.T):
+                by = rng.uniform(0.8, 1.25, len(x))
+                return x * np.outer(by, by)
+            return x * rng.uniform(0.8, 1.25, x.shape)
+
+        output, again = in_float64(self.recording.output, moved)
+        recording = Recording(output, np.asarray(self.recording.seed))
+        former = {new: old for old, new in again.items()}
+        rows = [
+            replace(row, tensor=x, hand=g, true=g, expected=g)
+            for row in self.rows
+            if row.fits and (x := again.get(row.tensor)) is not None and (g := recording.true.get(x)) is not None
+        ]
+        return Suspicion(
+            next(row for row in rows if row.label == self.row.label),
+            recording,
+            recording.true,
+            {again[x] for x in self.stops},
+            rows,
+            {row.tensor: row.hand for row in rows},
+            self.sizes,
+            lambda x: self.name(former.get(x, x) if isinstance(x, Tensor) else x),
+            values_of(recording),
+        )
 
     @cached_property
     def constants(self) -> dict[float, str]:
@@ -168,7 +248,7 @@ class Suspicion:
         """Yield the recorded values of a shape, each once, with their names."""
         values = self.values.get(shape, ())
         for x, w in values if shape else values[:MOST_SCALARS]:
-            if but is None or not np.array_equal(w, but):
+            if (but is None or not np.array_equal(w, but)) and not (isinstance(x, Tensor) and x in self.middle):
                 yield self.called(x), w
 
     def place(self, x: Tensor) -> str:
@@ -178,6 +258,13 @@ class Suspicion:
     def short(self, x: Tensor) -> str:
         """Return the name of a value, or the source text of its expression."""
         return self.name(x) or (f"`{expression(x)}`" if x.op is not None else made(x))
+
+    def argument(self, node: Tensor, place: int) -> str:
+        """Return the name of a node (place 0) or of an argument (1, 2, ...), or the source text of an argument."""
+        x = (node, *node.args)[place]
+        if isinstance(x, Tensor) or self.name(x):
+            return self.called(x)
+        return next((f"`{text}`" for text in argument_texts(node)[place - 1 : place]), made(x))
 
     def called(self, x: Any) -> str:
         """Return the name of a value, or how it was made."""
@@ -206,6 +293,20 @@ def expression(x: Tensor) -> str:
     return text if 0 < len(text) <= LONGEST else name
 
 
+def argument_texts(node: Tensor) -> list[str]:
+    """Return the source texts of an expression's operands, or of a call's arguments."""
+    try:
+        tree: Any = ast.parse(expression(node), mode="eval").body
+    except SyntaxError:
+        return []
+    parts: list[ast.expr] = []
+    if isinstance(tree, ast.BinOp):
+        parts = [tree.left, tree.right]
+    elif isinstance(tree, ast.Call) and isinstance(tree.func, ast.Attribute):
+        parts = [tree.func.value, *tree.args][ast.unparse(tree.func.value) == "np" :]
+    return [ast.unparse(part) for part in parts]
+
+
 def file_line(x: Tensor) -> str:
     """Return the line that made a value, as `net.py:24`."""
     return format_location(x._created_at).split(": ")[0] if x._created_at else "an unknown line"
@@ -228,3 +329,134 @@ def values_of(recording: Recording) -> dict[tuple[int, ...], list[tuple[Any, Arr
             if getattr(data, "dtype", None) is not None and data.dtype.kind in "fiub" and data.ndim:
                 found[data.shape].setdefault(data.astype(float).tobytes(), (x, data))
     return {shape: list(values.values()) for shape, values in found.items()}
+
+
+@dataclass
+class Change:
+    """The difference between a wrong backward pass and the right one.
+
+    `gradients` are added to cotangents. `rules` hold what a node sends to single arguments by position, or under None
+    to all. `values` stand for the node's own where rules above the row read them, or everywhere.
+    """
+
+    gradients: dict[Tensor, Array] = field(default_factory=dict)
+    rules: dict[Tensor, dict[int | None, Way]] = field(default_factory=dict)
+    values: dict[Tensor, Array] = field(default_factory=dict)
+    everywhere: bool = False
+
+    def overrides(self, at: Suspicion) -> dict[Tensor, Override]:
+        """Return what the nodes with other rules send to their arguments."""
+        found: dict[Tensor, Override] = {}
+        if self.values:
+            inside = {*at.inside, *at.above}
+            found = at.recording.reading(at.recording.again(self.values))
+            if not self.everywhere:
+                found = {x: way for x, way in found.items() if x in inside and x not in self.values}
+        for node, ways in self.rules.items():
+            found[node] = ways[None] if None in ways else sending(node, ways)
+        return found
+
+
+@dataclass
+class Site:
+    """One place in the graph: names for formulas, words for sentences, and the change that a formula makes.
+
+    Sites with the same `line`, or with the same `wide` line, may share a mistake; the sentence then uses the words of
+    `many`. A site that is `later` says less than others.
+    """
+
+    names: dict[str, Any]
+    words: dict[str, str]
+    change: Callable[[Formula], Change]
+    line: Any = None
+    many: dict[str, str] = field(default_factory=dict)
+    wide: Any = None
+    later: bool = False
+
+
+# The ways in which a formula changes the backward pass.
+
+
+def shaped(found: Any, x: Any) -> Array:
+    """Return what a formula gives; raise if its shape is not that of the value, as a formula for other shapes."""
+    if np.shape(found) != np.shape(x):
+        raise ShapeError("the formula does not apply here")
+    return found
+
+
+def gradient(x: Tensor, g: Array) -> Callable[[Formula], Change]:
+    return lambda formula: Change({x: shaped(formula(), g) - g})
+
+
+def sent(edge: Edge) -> Callable[[Formula], Change]:
+    """Return the change in which the formula gives what an edge sends."""
+    return lambda formula: Change(
+        rules={edge.node: {edge.position: lambda g: shaped(formula(g=g), edge.x._data)}},
+    )
+
+
+def scaled_by(edge: Edge) -> Callable[[Formula], Change]:
+    """Return the change in which the formula gives the derivative of an elementwise edge."""
+
+    def change(formula: Formula) -> Change:
+        its = shaped(formula(), edge.x._data)
+        return Change(rules={edge.node: {edge.position: lambda g: g * its}})
+
+    return change
+
+
+def whole(z: Tensor, x: Tensor) -> Callable[[Formula], Change]:
+    """Return the change in which the formula gives what arrives at x from z, whatever is between them."""
+
+    def send(formula: Formula, g: Any) -> Pulled:
+        return [(x, shaped(formula(g=g), x._data))]
+
+    return lambda formula: Change(rules={z: {None: partial(send, formula)}})
+
+
+def sloped(z: Tensor, x: Tensor) -> Callable[[Formula], Change]:
+    """Return the change in which the formula gives the slope of z as a function of x."""
+
+    def change(formula: Formula) -> Change:
+        its = shaped(formula(), x._data)
+        return Change(rules={z: {None: lambda g: [(x, g * its)]}})
+
+    return change
+
+
+def read(edges: Sequence[Edge], place: int) -> Callable[[Formula], Change]:
+    """Return the change in which the formula gives what the rules of one op read for z (place 0), x (1), ..."""
+
+    def change(formula: Formula) -> Change:
+        node = edges[0].node
+        other = shaped(formula(), (node._data, *edges[0].values)[place])
+        args = (node, *node.args)
+        same = [i for i, x in enumerate(args) if i == place or (isinstance(x, Tensor) and x is args[place])]
+        return Change(rules={node: {edge.position: edge.reading(same, other) for edge in edges}})
+
+    return change
+
+
+def other_forward(node: Tensor, everywhere: bool = False) -> Callable[[Formula], Change]:
+    """Return the change in which the formula gives the value of a node that the rules after it read."""
+    return lambda formula: Change(values={node: shaped(formula(), node._data)}, everywhere=everywhere)
+
+
+def sending(node: Tensor, ways: Mapping[int | None, Way]) -> Override:
+    """Return an override of a node that sends something else to some arguments, given by position."""
+    pairs = [(edge.x, ways.get(edge.position, edge.pull)) for edge in edges_of(node)]
+    return lambda g: [(x, way(g)) for x, way in pairs]
+
+
+def at_edge(edge: Edge, at: Suspicion, change: Callable[[Formula], Change], **names: Any) -> Site:
+    node, x = at.called(edge.node), at.called(edge.x)
+    words = {"where": f"{node}, on the way to {x}{at.place(edge.node)}", "node": node, "of": x}
+    each = f"each {edge.node.op.name} of the line that made {node}, on the way to {x} and its like"
+    line = edge.node._created_at, edge.node.op.name, edge.position
+    return Site(names, words, change, line, {"where": each}, (file_line(edge.node), edge.node.op.name, edge.position))
+
+
+def unary(at: Suspicion) -> Iterator[Edge]:
+    return (
+        e for e in at.edges if len(e.values) == 1 and e.x.shape == e.node.shape and isinstance(e.node.op, Elementwise)
+    )

@@ -12,6 +12,7 @@ import numpy as np
 
 import micrograd_np as mg
 
+from . import loops  # noqa: F401
 from .passes import PASSES, Pass
 
 DATA = ("generic", "rounded", "relu'd", "float32", "tiny")
@@ -37,14 +38,14 @@ def judge(p: Pass, slip: str, kind: str = "generic", seed: int = 1) -> tuple[str
         result = forward(*inputs)
         if not np.isfinite(result[0] if isinstance(result, tuple) else result).all():
             return "undefined", None  # zeros in a quotient: there is no gradient
-        report = mg.verify(forward, backward, *inputs)
+        report = mg.verify(*(f for f in (forward, backward) if f), *inputs)
     if not slip:
         return ("right" if report else "alarm"), report
     if not p.slips[slip]:
         return ("convention" if report else "wrong name"), report
     if report:
         return "missed", report
-    causes = [cause.says for finding in report.findings for cause in finding.causes]
+    causes = [says for finding in report.findings for cause in finding.causes for says in (cause.says, *cause.same)]
     said = " ".join([*causes, *report.faults, *(note for row in report.rows for note in row.notes)])
     if not said:
         return "not named", report

@@ -1,5 +1,7 @@
 """`verify` on two plain NumPy functions, and what it says where shapes are wrong or nothing can be compared."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -223,23 +225,39 @@ def filled(x, w):
     return out
 
 
-def test_a_buffer_cannot_be_recorded_and_is_compared_with_numbers():
+def test_a_forward_pass_that_fills_a_buffer_is_recorded():
     right = verify(filled, lambda dout, x, w: (dout @ w.T, x.T @ dout), *INPUTS[:2])
     assert right, str(right)
+    assert "could not be recorded" not in str(right)
+    wrong = verify(filled, lambda dout, x, w: (dout @ w, x.T @ dout), INPUTS[0][:, :3], INPUTS[1][:3])
+    assert "factor (w, ...) should be transposed" in str(wrong).splitlines()[0], str(wrong)
+    assert "in each matmul of the line that made `x[i] @ w`" in str(wrong).splitlines()[0]
+
+
+def test_without_its_source_a_forward_pass_with_a_buffer_is_compared_with_numbers():
+    names = {"np": np}
+    exec("def filled(x, w):\n    out = np.zeros((6, 3))\n    out[:] = x @ w\n    return out", names)
+    right = verify(names["filled"], lambda dout, x, w: (dout @ w.T, x.T @ dout), *INPUTS[:2])
+    assert right, str(right)
     assert "filled could not be recorded, so it is compared with numbers alone" in str(right)
-    report = verify(filled, lambda dout, x, w: (dout @ w.T, x.T @ dout / 6), *INPUTS[:2])
+    report = verify(names["filled"], lambda dout, x, w: (dout @ w.T, x.T @ dout / 6), *INPUTS[:2])
     assert [finding.row.label for finding in report.findings] == ["w"]
     assert "1/6" in str(report)
 
 
-def half_filled(x, v, w):
-    """Recorded up to the loop."""
+def half_recorded(x, v, w):
+    """Recorded up to the loop, where math.erf makes numbers of the values."""
     z = x @ v
     h = np.tanh(z)
     out = np.zeros((6, 2))
     for i in range(6):
-        out[i] = h[i] @ w
+        for j in range(2):
+            out[i, j] = math.erf(h[i] @ w[:, j])
     return out, (x, v, w, z, h)
+
+
+def slope_of_erf(a):
+    return 2 / math.sqrt(math.pi) * np.exp(-a * a)
 
 
 PART = rng.normal(size=(6, 4)), rng.normal(size=(4, 3)), rng.normal(size=(3, 2))
@@ -257,10 +275,11 @@ def test_a_mistake_in_the_part_that_is_recorded_is_located(slip):
 
     def backward(dout, cache):
         x, v, w, z, h = cache
-        dz = dout @ w.T * slope(h, z)
-        return dz @ v.T, x.T @ dz, h.T @ dout
+        da = dout * slope_of_erf(h @ w)
+        dz = da @ w.T * slope(h, z)
+        return dz @ v.T, x.T @ dz, h.T @ da
 
-    report = verify(half_filled, backward, *PART)
+    report = verify(half_recorded, backward, *PART)
     assert bool(report) == (not slip)
     assert says in str(report).splitlines()[0]
     assert "Recorded up to there: z, h." in str(report)
@@ -269,9 +288,33 @@ def test_a_mistake_in_the_part_that_is_recorded_is_located(slip):
 def test_a_mistake_behind_the_part_that_is_recorded_is_not_looked_for_in_it():
     def backward(dout, cache):
         x, v, w, _, h = cache
-        dz = dout @ w.T * (1 - h * h)
-        return dz @ v.T, x.T @ dz, h.T @ dout * np.arange(1, 4)[:, None]
+        da = dout * slope_of_erf(h @ w)
+        dz = da @ w.T * (1 - h * h)
+        return dz @ v.T, x.T @ dz, h.T @ da * np.arange(1, 4)[:, None]
 
-    report = verify(half_filled, backward, *PART)
+    report = verify(half_recorded, backward, *PART)
     assert [finding.row.label for finding in report.findings] == ["w"]
     assert "tanh" not in str(report).splitlines()[0]
+
+
+def rows_of_numbers(x):
+    total, rows = 0.0, [[0.0] * 3 for _ in range(2)]
+    kept = {"sum": np.zeros(3)}
+    for i in range(2):
+        rows[i][0], rows[i][1] = float(x[i]), math.exp(x[i])
+        kept["sum"][i] += np.sum(rows[i])
+        total += kept["sum"][i] ** 2
+    h = np.array([x[0], 2 * x[1], x[2]])
+    h[h < 0] = 0
+    h[1:] *= 3
+    return total + h.sum()
+
+
+def test_what_a_forward_pass_does_with_numbers_and_buffers_is_recorded():
+    x = np.array([0.3, 0.7, -0.4])
+    s = x[:2] + np.exp(x[:2])
+    right = np.append(2 * s * (1 + np.exp(x[:2])) + [1, 6], 0.0)
+    report = verify(rows_of_numbers, lambda x: right, x)
+    assert report, str(report)
+    assert "could not be recorded" not in str(report)
+    assert not verify(rows_of_numbers, lambda x: right + np.eye(3)[1], x)
