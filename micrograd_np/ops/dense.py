@@ -289,10 +289,9 @@ gelu = activation(
     _gelu,
     _slope_of_gelu,
     bind=_bind_gelu,
-    exact=False,
     examples=[*SHAPES, example(D(3, 4), approximate="tanh"), example(D(), "tanh")],
 )
-gelu_slope = activation(_gelu_slope, _slope_of_gelu_slope, exact=False, gloss="the derivative of gelu(x)")
+gelu_slope = activation(_gelu_slope, _slope_of_gelu_slope, gloss="the derivative of gelu(x)")
 relu = Elementwise(_relu, lambda g, z, x: g * ~(x <= 0), decomposition=_relu, onnx="Relu")
 leaky_relu = activation(
     _leaky_relu,

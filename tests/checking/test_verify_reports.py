@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import micrograd_np as mg
 from micrograd_np import verify
 
 rng = np.random.default_rng(5)
@@ -160,6 +161,26 @@ def test_differences_are_as_exact_as_the_loss(z):
     x = np.array([z, 0.3, -1.2, 2.0])
     assert verify(saturated, x)
     assert not verify(lambda x: saturated(x, 2), x)
+
+
+@pytest.mark.parametrize("z", [20, 24, 27, 30])
+def test_a_tape_that_has_lost_digits_accuses_nobody(z):
+    """The tape's own slope of log(1 - s) is off by 1e-3 at z = 30; the hand, which cancels 1 - s, is exact."""
+
+    def whole(z):
+        s = 1 / (1 + np.exp(-z))
+        return -np.log(1 - s).sum(), s
+
+    def graph(times):
+        t = mg.Tensor([z, 0.3, -1.2, 2.0], requires_grad=True, name="t")
+        loss, s = whole(t)
+        return verify(loss, {t: times * s.data})
+
+    x = np.array([z, 0.3, -1.2, 2.0])
+    assert verify(whole, x)
+    assert verify(lambda x: (whole(x)[0], whole(x)[1] * np.array([2, 1, 1, 1])), x).verdict == "WRONG"
+    assert graph(1).verdict == ("OK" if z < 27 else "TOO COARSE")
+    assert graph(np.array([2, 1, 1, 1])).verdict == "WRONG"
 
 
 @pytest.mark.parametrize("z", [33, 35, 36.5])
