@@ -50,7 +50,7 @@ class Cause:
     alone: bool = False  # other rows computed from the same value do not show the mistake
     hypothesis: Any = None
     number: float = 0.0
-    same: list[str] = field(default_factory=list)
+    same: list[Cause] = field(default_factory=list)
 
 
 class Budget:
@@ -147,7 +147,7 @@ def grouped(causes: Sequence[Cause], at: Suspicion) -> list[Cause]:
         if found and cause.kind in OF_THE_HAND:
             same = found[0][0]
         if same:
-            same.same.append(cause.says)
+            same.same.append(cause)
         else:
             found.append((cause, numbers))
     return [cause for cause, _ in found]

@@ -24,11 +24,11 @@ from ..core.backward import unbroadcast
 Array = Any
 
 TABLE = """
-[windows: g, pull, kept, which | {says}, in {where}]
-overwritten | pull(g) * kept | where windows overlap, the {which} gradient is assigned and not added: write +=
-
 [loops: | {says}, in {where}]
 steps missing | 0.0 | {counts}
+
+[windows: g, pull, kept, which | {says}, in {where}]
+overwritten | pull(g) * kept | where windows overlap, the {which} gradient is assigned and not added: write +=
 
 [picks: g, x, picked | {says}, in {where}]
 overwritten | assigned(x, picked, g) | entries that are picked more than once keep the last gradient instead of the
@@ -79,6 +79,21 @@ wrong axis | (g - mean(g, o) - u * mean(g * u, k)) / s | the mean of the gradien
 wrong axis | (g - mean(g, k) - u * mean(g * u, o)) / s | the mean in the term of the variance is taken over the wrong
   axis
 
+[cross entropies: p, y, logits, columns, first | the gradient of {x} is {says}]
+softmax without the one-hot | p | p alone: the one-hot y is not subtracted
+one-hot added | p + y | p+y: the one-hot y is added, and should be subtracted
+one-hot in all rows | p - columns | p - 1 in the columns of all labels, in every row: write p[np.arange(n), y] -= 1,
+  not p[:, y] -= 1
+one-hot in one row | p - first | p - 1 in the columns of all labels, in the first row alone: write p[np.arange(n), y]
+  -= 1, not p[0, y] -= 1
+one-hot without the softmax | -y | -y alone: the softmax p is missing
+softmax derivative twice | (p - y) * p * (1 - p) | (p-y)*p*(1-p): p-y has the softmax's derivative in it already
+diagonal of the softmax | -y * (1 - p) | made with the slope p*(1-p) of each entry alone, without cross terms
+softmax derivative for the loss | p * (1 - p) | p*(1-p): the loss's own derivative is missing
+logits for probabilities | logits - y | logits - y: the softmax is missing
+right class only | (p - y) * (y > 0) | there for the right class only
+divided by p | (p - y) / p | (p-y)/p
+
 [softmaxes: g, p, k | {says}, in {where}]
 softmax diagonal | g * p * (1 - p) | only the diagonal of the softmax's Jacobian counts, p*(1-p)
 softmax sum constant | g * p | the sum that the softmax divides by is taken as constant, g*p
@@ -94,20 +109,25 @@ softmax left out | g | the softmax's derivative is left out
 [softmax axes: g, p, o | {says}, in {where}]
 softmax axis | p * (g - sum(g * p, o)) | the sum in the softmax's derivative runs over the wrong axis
 
-[cross entropies: p, y, logits, columns, first | the gradient of {x} is {says}]
-softmax without the one-hot | p | p alone: the one-hot y is not subtracted
-one-hot added | p + y | p+y: the one-hot y is added, and should be subtracted
-one-hot in all rows | p - columns | p - 1 in the columns of all labels, in every row: write p[np.arange(n), y] -= 1,
-  not p[:, y] -= 1
-one-hot in one row | p - first | p - 1 in the columns of all labels, in the first row alone: write p[np.arange(n), y]
-  -= 1, not p[0, y] -= 1
-one-hot without the softmax | -y | -y alone: the softmax p is missing
-softmax derivative twice | (p - y) * p * (1 - p) | (p-y)*p*(1-p): p-y has the softmax's derivative in it already
-diagonal of the softmax | -y * (1 - p) | made with the slope p*(1-p) of each entry alone, without cross terms
-softmax derivative for the loss | p * (1 - p) | p*(1-p): the loss's own derivative is missing
-logits for probabilities | logits - y | logits - y: the softmax is missing
-right class only | (p - y) * (y > 0) | there for the right class only
-divided by p | (p - y) / p | (p-y)/p
+[activations: z, s, x | {says}, in {block}]
+derivative left out | np.ones_like(s) | {its} is left out
+derivative twice | s * s | {its} is multiplied in twice
+mask inverted | np.where(s == s.min(), s.max(), s.min()) if np.unique(s).size == 2 else None | the two slopes stand on
+  each other's side
+value for derivative | z | the activation itself stands for its derivative
+derivative inverted | 1 / s | the gradient is divided by {its}
+derivative of the derivative | s * (1 - s) | s*(1-s) of the slope stands for the slope
+derivative of the derivative | 1 - s | 1 minus the slope stands for the slope
+part of the derivative | 1 - z | a factor of the derivative is missing (1-a is left)
+part of the derivative | (1 - z) ** 2 | the square stands for the product: (1-a)**2
+part of the derivative | z * (1 + z) | a sign inside the derivative is wrong: a*(1+a)
+part of the derivative | 1 + z * z | a sign inside the derivative is wrong: 1+a*a
+another's derivative | z * (1 - z) | the derivative of another function (sigmoid: a*(1-a))
+another's derivative | 1 - z * z | the derivative of another function (tanh: 1-a*a)
+another's derivative | (z > 0) * 1.0 | the derivative of another function (relu: a>0)
+
+[other values: s | {says}, in {block}]
+derivative of the wrong value | s | {how}
 
 [masks: g, s | {says}, in {block}]
 mask of the gradient | g * (g > 0) | the mask is made from the sign of the gradient, not of the value
@@ -146,26 +166,6 @@ exponent | x**n | the power itself stands for its derivative
 exponent | n * np.ones_like(x) | the power is left out: only the factor {n} remains
 exponent | -n * x ** (n - 1) | the sign of the exponent is left out
 
-[activations: z, s, x | {says}, in {block}]
-derivative left out | np.ones_like(s) | {its} is left out
-derivative twice | s * s | {its} is multiplied in twice
-mask inverted | np.where(s == s.min(), s.max(), s.min()) if np.unique(s).size == 2 else None | the two slopes stand on
-  each other's side
-value for derivative | z | the activation itself stands for its derivative
-derivative inverted | 1 / s | the gradient is divided by {its}
-derivative of the derivative | s * (1 - s) | s*(1-s) of the slope stands for the slope
-derivative of the derivative | 1 - s | 1 minus the slope stands for the slope
-part of the derivative | 1 - z | a factor of the derivative is missing (1-a is left)
-part of the derivative | (1 - z) ** 2 | the square stands for the product: (1-a)**2
-part of the derivative | z * (1 + z) | a sign inside the derivative is wrong: a*(1+a)
-part of the derivative | 1 + z * z | a sign inside the derivative is wrong: 1+a*a
-another's derivative | z * (1 - z) | the derivative of another function (sigmoid: a*(1-a))
-another's derivative | 1 - z * z | the derivative of another function (tanh: 1-a*a)
-another's derivative | (z > 0) * 1.0 | the derivative of another function (relu: a>0)
-
-[other values: s | {says}, in {block}]
-derivative of the wrong value | s | {how}
-
 [two valued operands: v, top | {says}, in {where}]
 mask inverted | np.where(v, np.zeros_like(v), top) | the mask is the other way round
 mask without its scale | v / top | the factor {top} of the mask is left out
@@ -191,6 +191,11 @@ operand | z | the result is used for {operand}
 
 [gradients: g | the gradient of {x} {says}]
 sign | -g | has the opposite sign
+
+[inner derivatives: s | {says}, that of {where}]
+derivative left out | np.ones_like(s) | the inner derivative is left out
+derivative twice | s * s | the inner derivative is multiplied in twice
+sign | -s | the inner derivative has the wrong sign
 
 [rules: g, pull, x | {says}, in {where}]
 missing path | 0.0 * x | no gradient comes this way
@@ -220,11 +225,6 @@ another's derivative | 2.0 * x | 2*x stands for the derivative
 another's derivative | 1 / (1 + x * x) | 1 / (1 + x**2) stands for the derivative
 another's derivative | x * (1 - x) | the derivative of another function (sigmoid: a*(1-a)), given {of}
 another's derivative | 1 - x * x | the derivative of another function (tanh: 1-a*a), given {of}
-
-[inner derivatives: s | {says}, that of {where}]
-derivative left out | np.ones_like(s) | the inner derivative is left out
-derivative twice | s * s | the inner derivative is multiplied in twice
-sign | -s | the inner derivative has the wrong sign
 
 [functions: g, z, one | {says}, in {where}]
 value for derivative | g * z | the function itself stands for its derivative

@@ -243,7 +243,7 @@ def explained(finding: Finding, sizes: Sizes, in_headline: bool) -> list[str]:
     rows = f" (this explains {' and '.join(also)} too)" if also else ""
     if len(finding.causes) == 1:
         said += [] if in_headline else [f"Cause: {finding.causes[0].says}{rows}."]
-        return said + [f"The same in other words: {words}." for words in finding.causes[0].same[:1]]
+        return said + [f"The same in other words: {other.says}." for other in finding.causes[0].same[:1]]
     said.append(f"Cause, one of these, which give the same numbers on this data{rows}:")
     said += [f"  - {cause.says}" for cause in finding.causes[:MOST_LISTED]]
     if len(finding.causes) > MOST_LISTED:

@@ -45,7 +45,12 @@ def judge(p: Pass, slip: str, kind: str = "generic", seed: int = 1) -> tuple[str
         return ("convention" if report else "wrong name"), report
     if report:
         return "missed", report
-    causes = [says for finding in report.findings for cause in finding.causes for says in (cause.says, *cause.same)]
+    causes = [
+        says
+        for finding in report.findings
+        for cause in finding.causes
+        for says in (cause.says, *(x.says for x in cause.same))
+    ]
     said = " ".join([*causes, *report.faults, *(note for row in report.rows for note in row.notes)])
     if not said:
         return "not named", report

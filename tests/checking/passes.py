@@ -488,7 +488,7 @@ def cosine_distance(slip):
     lambda r: (r.normal(size=(7, 4)), r.normal(size=(7, 4)), np.array([0, 3, 3, 5]), np.array([1, 2, 6, 0]),
                r.integers(0, 7, (4, 3))),
     negatives="missing|no gradient", positive_sign="1 minus|left out|derivative",
-    one_negative="use|sample|only|missing",
+    one_negative="use|sample|only|alone|missing",
 )  # fmt: skip
 def skip_gram_negative_sampling(slip):
     def forward(V, U, centre, context, negative):
@@ -541,7 +541,7 @@ def gaussian_mixture(slip):
 
 @passes(
     lambda r: (r.normal(size=(3, 3)), r.normal(size=(3, 4)), r.normal(size=3), np.array([0, 2, 1, 3, 3, 0])),
-    last_step="use|missing|constant|no gradient", emission_first="missing|use",
+    last_step="only the last|use|missing|constant|no gradient", emission_first="missing|use",
     not_normalised="softmax|sum|constant|missing|left out",
 )  # fmt: skip
 def hidden_markov_model(slip):

@@ -80,10 +80,10 @@ NAMES = {
     "statistics constant": {"taken as constant"},
     "std missing": {"operand left out"},
     "variance for std": {"operand"},
-    "last step only": {"one use only"},
-    "first step only": {"one use only"},
-    "first step missing": {"a use missing"},
-    "last step missing": {"a use missing"},
+    "last step only": {"one use only", "steps missing"},
+    "first step only": {"one use only", "steps missing"},
+    "first step missing": {"a use missing", "steps missing"},
+    "last step missing": {"a use missing", "steps missing"},
     "mean over steps": {"mean for sum", "scale"},
     "recurrent path missing": {"missing path", "stopped"},
     "recurrent sign": {"sign"},
@@ -117,7 +117,9 @@ def judged(network, slip, seed, right):
     assert first.row.label == changed[0], f"{network} {slip}: {report}"
     if not first.causes:
         return "not recognised"
-    assert NAMES[kind] & {cause.kind for cause in first.causes}, f"{network} {slip}: {report}"
+    assert NAMES[kind] & {other.kind for cause in first.causes for other in (cause, *cause.same)}, (
+        f"{network} {slip}: {report}"
+    )
     return "named"
 
 
