@@ -375,7 +375,7 @@ def unsupported(function: Any) -> UnsupportedError:
 # `w = w - lr * w.grad` in a loop makes a longer graph with every step.
 ENOUGH = 5  # this many recorded updates in a row are taken for a mistake
 EVERY = 8  # of so many backward passes that add to a gradient, one is looked at: the walk costs more than a small step
-added = itertools.count(1).__next__
+accumulated = itertools.count(1).__next__
 warned_of_history = False
 
 
@@ -393,7 +393,7 @@ def warn_of_history(output: Any, leaves: dict[Any, Any]) -> None:
     only if the graph alone still holds it, which is true of what `w` was before `w = w - lr * w.grad`.
     """
     global warned_of_history
-    if warned_of_history or added() % EVERY:
+    if warned_of_history or accumulated() % EVERY:
         return
     counts = references(leaves)
     followed, uses = follow(output)

@@ -16,6 +16,7 @@ from numpy import ndarray
 from ..core import errors
 from ..core.dispatch import HALF, apply, make_node
 from ..core.tensor import Tensor
+from .half import UNROUNDED
 
 NONE: dict[str, Any] = {}
 
@@ -168,7 +169,7 @@ def by_way(op: Any) -> Callable[..., Any]:
             if len(ways) >= WAYS:
                 ways.clear()
             half = any(x.dtype == HALF for x in values)
-            way = ways[which] = params, op.kernel if half else getattr(op.kernel, "unrounded", op.kernel)
+            way = ways[which] = params, op.kernel if half else UNROUNDED.get(op.kernel, op.kernel)
         params, kernel = way
         try:
             z = kernel(*values, **params)

@@ -25,6 +25,10 @@ def is_half(args: Sequence[Any]) -> bool:
     return False
 
 
+# By kernel: what a caller runs that knows that nothing is float16. `functools.wraps` would copy an attribute to others.
+UNROUNDED: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+
 def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that computes in float32 where a positional argument is float16, and rounds its result once."""
 
@@ -34,5 +38,5 @@ def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **params)
         return rounded(function(*map(single, args), **{key: single(x) for key, x in params.items()}))
 
-    rounding.unrounded = function  # type: ignore[attr-defined]  # what a caller runs that knows that nothing is float16
+    UNROUNDED[rounding] = function
     return rounding

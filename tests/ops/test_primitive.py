@@ -5,7 +5,8 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import nn
-from micrograd_np.ops.primitive import Primitive, remembered
+from micrograd_np.ops.half import in_single
+from micrograd_np.ops.primitive import MultiOutput, Primitive, remembered
 
 ASKED = []
 
@@ -68,6 +69,22 @@ def test_a_list_is_looked_at_at_each_call():
     axes.append(1)
     row(A, axis=axes)
     assert RUN[-1][1] == [0, 1]
+
+
+def test_a_row_of_several_outputs_that_computes_in_float32_has_them_all():
+    def halves(x):
+        return x / 2, x / 2
+
+    @remembered
+    def bind_one(x):
+        return (x,), {}
+
+    split = MultiOutput(halves, lambda g, z, x: (g[0] + g[1]) / 2, bind=bind_one, kernel=in_single(halves))
+    for x in (T, mg.Tensor(A.astype(np.float16), requires_grad=True)):
+        first, second = split(x)
+        (first + 3 * second).sum().backward()
+        assert np.array_equal(x.grad, np.full((2, 3), 2.0))
+        x.zero_grad()
 
 
 def test_integers_after_floats_of_the_same_shape_do_not_wrap_round():
