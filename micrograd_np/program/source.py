@@ -83,7 +83,7 @@ class Source:
             return []
         known = [f"    {name}: {self.described(x)}" for name, x in met]
         return [
-            f'    """What program.arrays() gives, besides the arguments of {self.program.name}:',
+            f'    """The arrays that program.arrays() gives, besides the arguments of {self.program.name}:',
             "",
             *known,
             '    """',

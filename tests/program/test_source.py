@@ -129,7 +129,7 @@ import numpy as np
 
 
 def step(x, y, layers_0_weight, layers_0_bias, layers_2_weight, layers_2_bias, lr):
-    """What program.arrays() gives, besides the arguments of step:
+    """The arrays that program.arrays() gives, besides the arguments of step:
 
     layers_0_weight: layers.0.weight (7, 5) float64
     layers_0_bias: layers.0.bias (7,) float64
