@@ -16,9 +16,17 @@ PAGES = [
     page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if "```python" in page.read_text()
 ]
 ROUNDING = re.compile(r"\d\.\de-1[4-9] *")  # what is left of equal numbers differs between processors
-SHOWN = {"pictures.md"}  # pages whose blocks are read as a file is: pictures take names from the source
-NUMBERED = {"verify.md"}  # the same, and their lines are those of the page
 BLOCK = re.compile(r"```python\n(.*?)```(?:\n+```text\n(.*?)```)?", re.DOTALL)
+
+
+def source_of(page):
+    """The page with nothing but its code, so that the lines that errors, reports and pictures show are the page's."""
+    lines, is_code = [], False
+    for line in page.splitlines(keepends=True):
+        fence = line.startswith("```")
+        lines.append(line if is_code and not fence else "\n")
+        is_code = line == "```python\n" or (is_code and not fence)
+    return "".join(lines)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -26,17 +34,14 @@ def test_every_block_prints_what_stands_below_it(page, tmp_path, monkeypatch):
     if page.name == "programs.md" and np.lib.NumpyVersion(np.__version__) < "2.3.0":
         pytest.skip("before NumPy 2.3 the text of a power has a kernel, for the operator's bits")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(linecache.cache, page.name, (0, None, [], page.name))  # a block's lines are not the page's
     variables = {}
     text = page.read_text(encoding="utf-8")
+    code = source_of(text)
+    monkeypatch.setitem(linecache.cache, page.name, (len(code), None, code.splitlines(True), page.name))
     for block in BLOCK.finditer(text):
         code, printed = block[1], block[2] or ""
         out = io.StringIO()
-        if page.name in NUMBERED:
-            code = "\n" * text[: block.start(1)].count("\n") + code
-            linecache.cache[page.name] = (len(text), None, text.splitlines(True), page.name)
-        if page.name in SHOWN:
-            linecache.cache[page.name] = (len(code), None, code.splitlines(True), page.name)
+        code = "\n" * text[: block.start(1)].count("\n") + code
         with contextlib.redirect_stdout(out):
             exec(compile(code, page.name, "exec"), variables)
         assert ROUNDING.sub("rounding", out.getvalue()) == ROUNDING.sub("rounding", printed)
