@@ -1,6 +1,6 @@
-"""Derivatives of functions: vjp, grad, jacobian and their kin; and gradients of a graph that stands.
+"""Derivatives of functions: vjp, grad, jacobian, ...; and `gradients`, for a graph that already exists.
 
-A derivative is a function again, and may be given to any of these.
+Each derivative is a function again, so that they nest.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def gradients(output: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *
         found = collect(output, g, tensors, pull_tensors if as_tensors else pull_arrays)
     for position, tensor in enumerate(tensors):
         if tensor not in found:
-            raise unreached(output, tensor, position)
+            raise unreachable(output, tensor, position)
     return [found[tensor] for tensor in tensors]
 
 
@@ -76,20 +76,26 @@ def collect(output: Tensor, g: Any, wanted: Sequence[Tensor], pull: Pull) -> dic
 
 
 def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
-    """The output of f, and the function that pulls a cotangent of it back to a tuple of the arguments'.
+    """The output of f and its pullback: the function from a cotangent of the output to those of the arguments.
 
-    f is called on fresh aliases of its arguments, so that nobody else who differentiates these is confused. Arrays in,
-    arrays out; Tensors where an argument is one, or where f uses a Tensor whose gradient is wanted. An argument that f
-    does not use has a gradient of zeros.
+    The cotangent of a value is the gradient of a later scalar with respect to it. f is called on aliases of its
+    arguments, so that other derivatives of the same tensors are not affected. The results are arrays; they are Tensors
+    if an argument is one, or if f uses another Tensor that requires a gradient. The cotangent of an argument that f
+    does not use is zeros.
 
     Parameters
     ----------
     f : callable
-        Of arrays, or of nested dicts, lists, tuples and dataclasses of arrays; so is what it returns.
+        It takes and returns arrays, or nested dicts, lists, tuples and dataclasses of arrays.
     *primals
         The arguments, floating-point.
     has_aux : bool
         Whether f returns (output, auxiliary); the auxiliary is returned last, as it came.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not floating-point, or f does not return what `has_aux` says.
 
     Examples
     --------
@@ -99,24 +105,29 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     """
     leaves, rebuild = flatten(primals)
     recording = CURRENT.get().recording
+    outer = [recording and wants_gradient(x) for x in leaves]  # whether another derivative is taken with respect to it
     with Mode(recording=True):
-        aliases = [alias(x if recording and wants_gradient(x) else own_leaf(x)) for x in leaves]
-        ends = [x if recording and wants_gradient(of) else x.args[0] for x, of in zip(aliases, leaves, strict=True)]
-        output, *aux = f(*rebuild(aliases)) if has_aux else (f(*rebuild(aliases)),)
+        starts = [x if wanted else own_leaf(f, x) for x, wanted in zip(leaves, outer, strict=True)]
+        aliases = [alias(x) for x in starts]
+        result = f(*rebuild(aliases))
+        output, *aux = check_pair(f, result) if has_aux else (result,)
         outputs, rebuild_output = flatten(output)
         outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in outputs]
         check_outputs(f, outputs)
         node = pack(*outputs)
+    # Where the walk back ends: at a leaf of our own, or at the alias of a tensor of the outer derivative.
+    ends = [x if wanted else start for x, start, wanted in zip(aliases, starts, outer, strict=True)]
     stops = set(ends)
-    nested = recording and (any(map(wants_gradient, leaves)) or uses_others(node, stops))
+    nested = recording and (any(outer) or uses_others(node, stops))
     for end in ends:
-        end._requires_grad = end.op is not None  # a leaf of our own is nobody else's to differentiate
-    tensors = tracing() or any(isinstance(x, Tensor) for x in leaves)
+        if end.op is None:  # f has run: ops that come later must not record a leaf of our own
+            end._requires_grad = False
+    gives_tensors = tracing() or any(isinstance(x, Tensor) for x in leaves)
 
-    def delivered(x: Any) -> Any:
+    def returned(x: Any) -> Any:
         if nested or not isinstance(x, Tensor):
             return x
-        return x.detach() if tensors else expose(x)
+        return x.detach() if gives_tensors else expose(x)
 
     def pullback(gradient: Any) -> Any:
         given, _ = flatten(gradient)
@@ -124,22 +135,22 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
         parts = [
             g if isinstance(g, Tensor) else as_tensor(cotangent(x, g)) for x, g in zip(outputs, given, strict=True)
         ]
-        again = nested or (CURRENT.get().recording and any(g._requires_grad for g in parts))
-        as_tensors = again or tracing()
-        read = pull_tensors if as_tensors else pull_arrays
-        with Mode(recording=again):
+        records = nested or (CURRENT.get().recording and any(g._requires_grad for g in parts))
+        as_tensors = records or tracing()
+        pull = pull_tensors if as_tensors else pull_arrays
+        with Mode(recording=records):
             found = collect(
                 node,
                 Outputs(parts if as_tensors else [g._data for g in parts]),
                 ends,
-                lambda node, g: [] if node in stops else read(node, g),
+                lambda node, g: [] if node in stops else pull(node, g),
             )
         gradients = [found[x] if x in found else trace_constant(np.zeros_like(x._data)) for x in ends]
-        if as_tensors or tensors:
+        if as_tensors or gives_tensors:
             gradients = [as_tensor(g) for g in gradients]
         return rebuild(gradients)
 
-    return (rebuild_output([delivered(x) for x in outputs]), pullback, *[map_leaves(delivered, x) for x in aux])
+    return (rebuild_output([returned(x) for x in outputs]), pullback, *[map_leaves(returned, x) for x in aux])
 
 
 def wants_gradient(x: Any) -> bool:
@@ -147,8 +158,15 @@ def wants_gradient(x: Any) -> bool:
     return isinstance(x, Tensor) and x._requires_grad
 
 
-def own_leaf(x: Any) -> Tensor:
+def own_leaf(f: Function, x: Any) -> Tensor:
     """A new leaf that shares an argument's memory, so that no other caller differentiates it."""
+    dtype = getattr(x, "dtype", np.asarray(x).dtype)
+    if dtype.kind in "biu":
+        raise ArgumentTypeError(
+            f"{getattr(f, '__name__', 'f')} is differentiated with respect to {describe(x, 'an argument')}, "
+            "which holds no floating-point numbers. Convert it with .astype(float), or choose other arguments with "
+            "argnums=."
+        )
     leaf = x.detach() if isinstance(x, Tensor) else borrowed(as_array(x))
     leaf.requires_grad = True
     return leaf
@@ -161,7 +179,7 @@ def uses_others(output: Tensor, leaves: set[Tensor]) -> bool:
 
 
 def split_graph(outputs: Iterable[Tensor], is_inside: Callable[[Tensor], bool]) -> tuple[list[Tensor], list[Tensor]]:
-    """Walk back from outputs as far as nodes are inside; return these, and those outside that they read."""
+    """Walk back from outputs through nodes that are inside; return these, and the first nodes outside."""
     inside: dict[Tensor, None] = {}
     outside: dict[Tensor, None] = {}
     pending = list(outputs)
@@ -176,16 +194,22 @@ def split_graph(outputs: Iterable[Tensor], is_inside: Callable[[Tensor], bool]) 
 
 
 def restrict(f: Function, argnums: int | Sequence[int], args: Sequence[Any], kwargs: Any) -> tuple[Function, list[Any]]:
-    """f as a function of the chosen arguments alone, and these."""
-    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
+    """Return f as a function of only the chosen arguments, and these arguments."""
+    numbers: list[Any] = [argnums] if is_single(argnums) else list(argnums)  # type: ignore[arg-type]
     check_argnums(numbers, len(args))
     numbers = [number % len(args) for number in numbers]
 
+    @functools.wraps(f)
     def restricted(*chosen: Any) -> Any:
         replaced = dict(zip(numbers, chosen, strict=True))
         return f(*[replaced.get(number, x) for number, x in enumerate(args)], **kwargs)
 
     return restricted, [args[number] for number in numbers]
+
+
+def is_single(argnums: int | Sequence[int]) -> bool:
+    """Return whether one argument is chosen, so that its gradient is not given in a tuple."""
+    return hasattr(argnums, "__index__")
 
 
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
@@ -217,7 +241,9 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
         value, pullback, *aux = vjp(restricted, *chosen, has_aux=has_aux)
         check_scalar_value(f, value)
         found = pullback(trace_constant(np.ones(value.shape, value.dtype)))
-        return (value, *aux) if has_aux else value, found[0] if isinstance(argnums, int) else found
+        gradient = found[0] if is_single(argnums) else found
+        result = (value, *aux) if has_aux else value
+        return result, gradient
 
     return transformed
 
@@ -263,21 +289,22 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
         value, pullback = vjp(restricted, *chosen)
         outputs, rebuild = flatten(value)
         zeros = [np.zeros(x.shape, x.dtype) for x in outputs]
-        known = list(map(trace_constant, zeros))
+        no_cotangents = list(map(trace_constant, zeros))
 
-        def rows_of(position: int) -> Any:
+        def jacobian_of_output(position: int) -> Any:
             rows = []
             for unit in units(zeros[position]):
-                rows.append(
-                    flatten(pullback(rebuild([*known[:position], trace_constant(unit), *known[position + 1 :]])))[0]
-                )
+                cotangents = list(no_cotangents)
+                cotangents[position] = trace_constant(unit)
+                row, _ = flatten(pullback(rebuild(cotangents)))
+                rows.append(row)
             inputs, rebuild_inputs = flatten(chosen)
             shapes = [(*zeros[position].shape, *as_array(x).shape) for x in inputs]
-            blocks = [stacked([row[k] for row in rows], shape) for k, shape in enumerate(shapes)]
+            blocks = [stack_rows([row[k] for row in rows], shape) for k, shape in enumerate(shapes)]
             rebuilt = rebuild_inputs(blocks)
-            return rebuilt[0] if isinstance(argnums, int) else tuple(rebuilt)
+            return rebuilt[0] if is_single(argnums) else tuple(rebuilt)
 
-        return rebuild([rows_of(position) for position in range(len(outputs))])
+        return rebuild([jacobian_of_output(position) for position in range(len(outputs))])
 
     return transformed
 
@@ -290,8 +317,8 @@ def units(zeros: Any) -> Iterator[Any]:
         yield unit
 
 
-def stacked(rows: Sequence[Any], shape: tuple[int, ...]) -> Any:
-    """Gradients of all entries as one array; zeros if there are none."""
+def stack_rows(rows: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    """Return the gradients of all entries as one array; zeros if there are none."""
     return np.reshape(np.stack(rows), shape) if rows else np.zeros(shape)
 
 
@@ -311,7 +338,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """The output of f, and its directional derivative along the tangents.
 
-    A pullback is linear in its cotangent; its own pullback is the directional derivative.
+    The pullback u -> Jᵀ u is linear in u, so that its own pullback, at the tangents t, is J t.
 
     Parameters
     ----------
@@ -325,6 +352,11 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     (array([0.        , 0.84147098]), array([1.        , 1.08060461]))
     """
     check_count("tangents", len(tangents), "primals", len(primals))
+    for t, x in zip(flatten(tuple(tangents))[0], flatten(tuple(primals))[0], strict=False):
+        if np.shape(t) != np.shape(x):
+            raise ShapeError(
+                f"a tangent has shape {np.shape(t)}, and its argument {np.shape(x)}: give one of its shape."
+            )
     output, pullback = vjp(f, *primals)
     _, push = vjp(pullback, map_leaves(lambda x: trace_constant(np.zeros(x.shape, x.dtype)), output))
     (tangent,) = push(tuple(tangents))
@@ -345,7 +377,7 @@ def hvp(f: Function, argnums: int = 0) -> Function:
     def transformed(*args: Any, **kwargs: Any) -> Any:
         restricted, chosen = restrict(f, argnums, args[:-1], kwargs)
         _, pullback = vjp(grad(restricted), *chosen)
-        return pullback(args[-1])[0]  # the hessian is symmetric, so pulling v back is pushing it forward
+        return pullback(args[-1])[0]  # the hessian is symmetric, so vᵀ H is H v
 
     return transformed
 
@@ -356,7 +388,7 @@ def check_list(tensors: Any) -> None:
         raise ArgumentTypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")
 
 
-def unreached(output: Any, tensor: Any, position: int) -> ArgumentError:
+def unreachable(output: Any, tensor: Any, position: int) -> ArgumentError:
     """The error for a tensor that the output was not made from."""
     return ArgumentError(
         f"{describe(output, 'the output')} was not made from {describe(tensor, f'tensor {position} of the list')}: no "
@@ -371,13 +403,23 @@ def check_count(what: str, count: int, whose: str, expected: int) -> None:
         raise ArgumentError(f"{what} has {count} parts, and {whose} has {expected}: give one for each.")
 
 
+def check_pair(f: Any, result: Any) -> Any:
+    """Return what a function with `has_aux` returned; raise unless it is (output, auxiliary)."""
+    if not (isinstance(result, tuple) and len(result) == 2):
+        got = f"{len(result)} values" if isinstance(result, tuple) else f"a {type(result).__name__}"
+        raise ArgumentTypeError(
+            f"has_aux=True: {getattr(f, '__name__', 'f')} has to return (output, auxiliary), and it returned {got}."
+        )
+    return result
+
+
 def check_outputs(f: Any, outputs: list[Any]) -> None:
     """Raise for an output that is no number, such as None."""
     for x in outputs:
         if x.dtype.kind not in "biufc":
             raise ArgumentTypeError(
-                f"{getattr(f, '__name__', 'f')} returned {x.data.item() if x.size == 1 else x.data!r}, and a "
-                "derivative is taken of numbers. Did it forget its return?"
+                f"{getattr(f, '__name__', 'f')} returned {x.data.item() if x.size == 1 else x.data!r}, and only "
+                "numbers have a derivative. Is a `return` missing?"
             )
 
 

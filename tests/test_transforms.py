@@ -234,17 +234,19 @@ u = mg.Tensor(x, requires_grad=True, name="u")
     ("call", "error", "message"),
     [
         (lambda: mg.grad(lambda x: x * 2)(x), ValueError, r"scalar value.*\(3,\).*mg.jacobian"),
-        (lambda: mg.grad(cubes)(np.array([1, 2])), TypeError, "int64.*decimal point"),
+        (lambda: mg.grad(cubes)(np.array([1, 2])), TypeError, "cubes.*an argument.*int64.*astype.*argnums"),
         (lambda: mg.grad(cubes, argnums=2)(x), ValueError, "argnums=2 names no argument"),
         (lambda: mg.grad(cubes, argnums=(0, 0))(x), ValueError, "names an argument twice"),
-        (lambda: mg.grad(lambda x: None)(x), TypeError, "returned None.*forget its return"),
+        (lambda: mg.grad(cubes, has_aux=True)(x), TypeError, r"cubes.*\(output, auxiliary\).*returned a Tensor"),
+        (lambda: mg.vjp(lambda x: (x, x, x), x, has_aux=True), TypeError, "returned 3 values"),
+        (lambda: mg.grad(lambda x: None)(x), TypeError, "returned None.*`return` missing"),
         (lambda: mg.gradients((w * w).sum(), w), TypeError, r"write \[w\] for one"),
         (lambda: mg.gradients((w * w).sum(), [u]), ValueError, r"not made from u \(3,\)"),
         (lambda: mg.gradients(w * w, [w]), ValueError, "scalar"),
         (lambda: mg.vjp(cubes, x)[1](x), ValueError, "one number for each entry"),
         (lambda: mg.vjp(lambda x: (x, x), x)[1](x), ValueError, "the cotangent has 1 parts, and the output has 2"),
         (lambda: mg.jvp(cubes, (x,), (x, x)), ValueError, "tangents has 2 parts"),
-        (lambda: mg.jvp(cubes, (x,), (np.ones(4),)), ValueError, "one number for each entry"),
+        (lambda: mg.jvp(cubes, (x,), (np.ones(4),)), ValueError, r"tangent has shape \(4,\)"),
     ],
 )
 def test_refusals(call, error, message):

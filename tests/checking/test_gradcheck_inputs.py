@@ -16,7 +16,7 @@ W = np.random.default_rng(1).normal(size=(3, 4))
         (lambda x: x * x, (3,), r"Write \.astype\(float\), or 1\.0 for 1"),
         (lambda x, w: (x * w).sum(), (np.array([1, 2, 3, 4]), W), r"gradcheck\(lambda x: f\(x, x\), x\)"),
         (lambda: 1.0, (), "a function and no inputs"),
-        (lambda x: None, (W,), "returned None.*Did it forget its return"),
+        (lambda x: None, (W,), "returned None.*`return` missing"),
         (lambda x: "a", (W,), "returned 'a'"),
         (W, (W,), "takes a function and its inputs"),
     ],
