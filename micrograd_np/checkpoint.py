@@ -1,4 +1,4 @@
-"""Recompute instead of remember: a row whose rule runs its function again."""
+"""Save memory: a row whose rule runs its function again, instead of keeping the intermediate values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .core.tensor import Tensor, as_ndarray
 from .core.versions import next_id
 from .ops.identity import pack
 from .ops.primitive import MultiOutput, Outputs
-from .transforms import collect, split_graph
+from .transforms import collect, split_graph, wants_gradient
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,9 +26,9 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     Parameters
     ----------
     f : callable
-        Of Tensors, to Tensors or a container of them. It has to compute the same when it is called again. Tensors that
-        it uses without being given them, such as a layer's weights, get their gradients too. What else it does, such as
-        to count running statistics, it does twice.
+        It takes Tensors, and returns a Tensor or a container of them. It has to compute the same when it is called
+        again. Tensors that it uses without being given them, such as a layer's weights, get their gradients too. Its
+        side effects, such as an update of running statistics, happen twice.
 
     Raises
     ------
@@ -46,40 +46,41 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         run = functools.partial(f, *args, **kwargs)
-        if tracing() or not CURRENT.get().recording:  # a program keeps what it reads again
+        if tracing() or not CURRENT.get().recording:  # a program decides itself which values it keeps
             return run()
+        # f runs once with recording, to find the tensors that it uses; this graph is dropped when it returns.
         started = next_id()
         leaves, rebuild = flatten(run())
-        made, outside = made_since(started, leaves)
+        outputs = [x for x in leaves if wants_gradient(x)]
+        made, outside = made_since(started, outputs)
         if not outside:
             return rebuild(leaves)
-        values = list(map(as_ndarray, leaves))
-        params = {"run": run, "outside": outside, "started": started, "values": values}
-        return rebuild(recompute(pack(*outside), **params, facts=fingerprints(made, leaves)))
+        params = {"run": run, "outside": outside, "started": started, "values": list(map(as_ndarray, outputs))}
+        recorded = iter(recompute(pack(*outside), **params, facts=fingerprints(made, leaves)))
+        return rebuild([next(recorded) if wants_gradient(x) else x for x in leaves])
 
     return checkpointed
 
 
-def made_since(started: int, outputs: list[Any]) -> tuple[list[Tensor], list[Tensor]]:
+def made_since(started: int, outputs: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     """The tensors that f made, the oldest first, and those that it used but did not make."""
-    ends = [x for x in outputs if isinstance(x, Tensor) and x.requires_grad]
-    made, outside = split_graph(ends, lambda node: node._order >= started)
+    made, outside = split_graph(outputs, lambda node: node._order >= started)
     return sorted(made, key=lambda node: node._order), outside
 
 
 def fingerprints(made: list[Tensor], outputs: list[Any]) -> list[tuple[Location | None, int]]:
     """A location and a hash of each constant that the ops of f read, and of each output.
 
-    Outputs alone would not do: whatever mask is multiplied by a weight of zeros, the product is zero.
+    Outputs alone are not enough: with a weight of zeros, every random mask gives the same output.
     """
-    taken = [
+    constants = [
         (node._created_at, value)
         for node in made
         for x, value in zip(node.args, node._values, strict=True)
         if not (isinstance(x, Tensor) and x._requires_grad)
     ]
-    given = [(x._created_at, x._data) for x in outputs if isinstance(x, Tensor)]
-    return [(where, hash(x.tobytes() if hasattr(x, "tobytes") else repr(x))) for where, x in (*taken, *given)]
+    results = [(x._created_at, x._data) for x in outputs if isinstance(x, Tensor)]
+    return [(where, hash(x.tobytes() if hasattr(x, "tobytes") else repr(x))) for where, x in (*constants, *results)]
 
 
 def _values(parts: Any, values: Any, **_: Any) -> Any:
@@ -97,10 +98,11 @@ def _recompute(
     again = next_id()
     with Mode(recording=True):
         leaves, _ = flatten(run())
-        check_same(facts, fingerprints(made_since(again, leaves)[0], leaves))
-        node = pack(*leaves)
-    read = pull_tensors if any(isinstance(part, Tensor) for part in g) else pull_arrays
-    found = collect(node, Outputs(g), outside, lambda node, g: [] if node._order < again else read(node, g))
+        outputs = [x for x in leaves if wants_gradient(x)]
+        check_same(facts, fingerprints(made_since(again, outputs)[0], leaves))
+        node = pack(*outputs)
+    pull = pull_tensors if any(isinstance(part, Tensor) for part in g) else pull_arrays
+    found = collect(node, Outputs(g), outside, lambda node, g: [] if node._order < again else pull(node, g))
     return Outputs(found[x] if x in found else np.zeros_like(x._data) for x in outside)
 
 
@@ -119,11 +121,12 @@ def stale_checkpoint(value: Tensor) -> RuntimeError:
 
 
 def check_same(before: list[tuple[Location | None, int]], now: list[tuple[Location | None, int]]) -> None:
-    """Refuse a gradient of another function than the one that ran forward."""
+    """Raise if f did not compute the same values again: the gradient would be that of another function."""
     if [mark for _, mark in before] == [mark for _, mark in now]:
         return
     changed = [where for (_, old), (where, new) in zip(before, now, strict=False) if old != new]
-    where = next(filter(None, changed or [where for where, _ in (*before, *now)][::-1]), None)
+    candidates = changed or [where for where, _ in reversed((*before, *now))]
+    where = next((place for place in candidates if place), None)
     raise GradientError(
         "a checkpoint did not compute the same when it ran again, and the gradient would be that of another function.\n"
         f"  another value: {format_location(where) if where else 'elsewhere'}\n"

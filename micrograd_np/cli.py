@@ -12,28 +12,35 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .core.errors import ArgumentError, FileError
+from .core.errors import FileError, MicrogradError
 
 STEPS = 60_000
 WIDTH = 1_000  # of a pipe, which has none: no line is broken
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; returns its exit status: 0, 1 where something did not hold, 2 where a file cannot be written."""
+    """Run a command and return its exit status.
+
+    0: done. 1: a comparison failed, or the reader of the output has left. 2: an error, such as a file that cannot be
+    written or a script that fails. 130: interrupted.
+    """
     parser = commands()
-    options = parser.parse_args(argv)
+    options, unknown = parser.parse_known_args(argv)
+    if unknown:
+        hint = "; options of the script stand after --" if getattr(options, "run", None) is run_draw else ""
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     if "run" not in options:
         parser.print_help()
         return 0
     try:
         status: int = options.run(options)
     except KeyboardInterrupt:
-        print("\nInterrupted; every file is whole.", file=sys.stderr)
+        print("\nInterrupted. All files written so far are complete.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader, such as `head`, has left; Python must not flush into the closed pipe at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (OSError, ArgumentError) as error:
+    except (OSError, MicrogradError) as error:
         print(f"micrograd-np: {error}", file=sys.stderr)
         return 2
     return status
@@ -55,12 +62,12 @@ def commands() -> argparse.ArgumentParser:
         return added.add_argument
 
     add = command("article", run_article, "train 'A Neural Network in 11 lines of Python' by hand and on the tape")
-    add("--out", type=Path, default=Path("article"), metavar="DIR", help="where to draw (article/)")
+    add("--out", type=Path, default=Path("article"), metavar="DIR", help="folder for the pictures (default: article/)")
     add("--steps", type=count, default=STEPS, metavar="N", help=f"train for fewer than {STEPS:,} steps")
     add = command("draw", run_draw, "run a script and draw the graph of what it computed last")
-    formats = "the suffix names the format: .html, .svg, .png, .pdf, .dot, .mmd, .txt, .py (graph.html)"
+    formats = "the suffix names the format: .html, .svg, .png, .pdf, .dot, .mmd, .txt (default: graph.html)"
     add("script", metavar="FILE.py[:FUNCTION]")
-    add("arguments", nargs="*", metavar="ARGUMENT", help="what the script finds in sys.argv; its options after --")
+    add("arguments", nargs="*", metavar="ARGUMENT", help="arguments of the script; write -- before its options")
     add("--out", type=Path, default=Path("graph.html"), metavar="PATH", help=formats)
     command("learn", run_learn, "list the lessons, and open one")("lesson", nargs="?", metavar="N", help="or next")
     return parser
@@ -75,7 +82,7 @@ def count(text: str) -> int:
 
 def run_article(options: argparse.Namespace) -> int:
     """Train the three programs of 'A Neural Network in 11 lines of Python' by hand and on the tape, compare the two at
-    every step, check the gradients, and draw the networks. The exit status is 1 if anything did not hold."""
+    every step, check the gradients, and draw the networks. The exit status is 1 if a comparison failed."""
     check_folder(options.out)
     from rich.console import Console
     from rich.progress import Progress
@@ -121,9 +128,9 @@ def show(section: Any, console: Any) -> None:
 
 
 def run_draw(options: argparse.Namespace) -> int:
-    """Run FILE.py and draw the newest value with a graph among its variables, or among those of its functions, a loss
-    before others; or what FUNCTION returns or computes last, called without arguments. The page plays the forward and
-    the backward pass."""
+    """Run FILE.py and draw one of its results: a loss if there is one, else the Tensor that was computed last. With
+    :FUNCTION, call this function without arguments, and draw what it returns. The page plays the forward and the
+    backward pass."""
     check_folder(options.out.parent)
     from .drawing.picture import FORMATS, ScriptError, draw_script
 

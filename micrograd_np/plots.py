@@ -75,7 +75,7 @@ def activations(hidden: Mapping[int, Any], y: Sequence[int] | None = None, names
     """
     course = stacked(hidden)
     _, inputs, units = course.shape
-    classes = np.zeros(inputs, int) if y is None else np.ravel(y)
+    classes = np.zeros(inputs, int) if y is None else np.ravel(y).astype(int)
     check_length("y", classes, "classes", inputs)
     rows, columns = -(-units // ROW), min(units, ROW)
     figure = blank((2.25 * columns + (0 if rows == 1 else 1.5), 3 if rows == 1 else 2.2 * rows))

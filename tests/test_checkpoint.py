@@ -136,3 +136,21 @@ def test_a_tensor_of_the_functions_own_is_written_each_time():
     x = mg.Tensor([1.0, 2.0], requires_grad=True)
     mg.checkpoint(f)(x).sum().backward()
     assert np.array_equal(x.grad, [10, 4])
+
+
+def test_what_needs_no_gradient_is_returned_as_it_is():
+    x, _ = setup()
+    loss, best, word = mg.checkpoint(lambda x: ((x * x).sum(), np.argmax(x), "done"))(x)
+    assert loss.requires_grad
+    assert not getattr(best, "requires_grad", False)
+    assert word == "done"
+    loss.backward()
+    assert np.array_equal(x.grad, 2 * x.data)
+
+
+def test_a_constant_beside_the_result_stays_a_constant():
+    x, _ = setup()
+    mask, y = mg.checkpoint(lambda x: (mg.Tensor(np.ones(3)), x * 2))(x)
+    assert not mask.requires_grad
+    y.sum().backward()
+    assert np.array_equal(x.grad, np.full((4, 3), 2.0))

@@ -173,7 +173,7 @@ def test_ctrl_c_ends_cleanly(send, tmp_path):
         send(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
-    assert said.strip() == "Interrupted; every file is whole."
+    assert said.strip() == "Interrupted. All files written so far are complete."
     assert not list(tmp_path.iterdir())
 
 
@@ -236,6 +236,22 @@ def test_a_users_script_is_drawn(tmp_path, capsys, function, op):
     assert cli.main(["draw", f"{script}{function}", "--out", str(out)]) == 0
     assert op in out.read_text(encoding="utf-8")
     assert capsys.readouterr().out == f"Open {out}\n"
+
+
+def test_options_of_the_script_without_dashes_before_them_say_so(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["draw", "mine.py", "--size", "7"])
+    assert "unrecognized arguments: --size 7; options of the script stand after --" in capsys.readouterr().err
+
+
+def test_pdf_without_graphviz_is_an_error_in_a_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    script = tmp_path / "mine.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    assert cli.main(["draw", str(script), "--out", str(tmp_path / "a.pdf")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("micrograd-np: PDF needs the program `dot`")
+    assert said.count("\n") == 1
 
 
 def test_a_script_is_given_arguments_and_the_folder_is_made(tmp_path):

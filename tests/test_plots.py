@@ -51,6 +51,10 @@ def test_activations_are_a_panel_a_unit_and_a_line_an_input():
     assert [line.get_label() for line in panels[0].lines] == ["first", "second"]
 
 
+def test_labels_of_a_column_of_floats_are_classes():
+    assert len(plots.activations({1: np.zeros((2, 3)), 10: np.ones((2, 3))}, y=[[0.0], [1.0]]).axes) == 3
+
+
 def test_many_units_are_rows_of_panels():
     figure = plots.activations({1: np.zeros((3, 10)), 10: np.ones((3, 10))})
     assert [axes.get_title() for axes in figure.axes] == [f"unit {i}" for i in range(10)]

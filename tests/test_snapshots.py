@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.core.versions import SNAPSHOTS, copy_with_strides, snapshot
+from micrograd_np.core.versions import SNAPSHOTS, copy_with_strides, reads, snapshot
 from tests.ops.cases import CASES
 
 
@@ -325,3 +325,47 @@ def test_a_leaf_that_was_looked_at_can_be_pickled():
     w = weights(3)
     assert w.data is not None
     assert np.array_equal(pickle.loads(pickle.dumps(w)).data, w.data)
+
+
+def after_a_store(g, z, x):
+    twice = g * 2  # Python 3.13 stores this and loads x in one instruction
+    return x * twice
+
+
+def in_a_loop(g, z, x):
+    found = g
+    for _ in range(2):
+        found = found * x
+    return found
+
+
+def in_an_inner_function(g, z, x):
+    def scaled(g):
+        return g * x
+
+    return scaled(g)
+
+
+def in_a_comprehension(g, z, x):
+    return g * np.stack([x[i] ** 2 * 3 for i in range(2)])
+
+
+def after_another_value(g, z, x):
+    shape = x.shape
+    del shape
+    other = x
+    return g * other
+
+
+@pytest.mark.parametrize(
+    "rule", [after_a_store, in_a_loop, in_an_inner_function, in_a_comprehension, after_another_value]
+)
+def test_each_way_in_which_a_rule_reads_its_argument_is_seen(rule):
+    """Each of these reads x and not z; what is not seen could be overwritten without a word."""
+    assert reads(rule, 1)
+    assert not reads(rule, 0)
+
+
+@pytest.mark.parametrize("rule", [lambda g, z, x: g * np.ones(x.shape), lambda g, z, x: g.astype(x.dtype)])
+def test_a_shape_is_not_a_value(rule):
+    assert not reads(rule, 1)

@@ -184,7 +184,9 @@ REFUSED = [
     (lambda: w.numpy(), TypeError, r"cut w .*\.detach\(\)\.numpy\(\)"),
     (lambda: float(w.sum()), TypeError, r"float\(\) would cut.*\.item\(\)"),
     (lambda: int(w.sum()), TypeError, r"int\(\) would cut"),
-    (lambda: mg.Tensor(w), TypeError, "cut w"),
+    (lambda: mg.Tensor(w), TypeError, r"Tensor\(tensor\) would cut w .*as it is.*t\.detach\(\)"),
+    (lambda: A.T.dot(w), TypeError, r"array\.dot\(tensor\) would cut w .*array @ tensor or np\.dot"),
+    (lambda: A.T.dot(w + w.sum()), TypeError, r"array\.dot\(tensor\) would cut .*array @ tensor or np\.dot"),
     (
         lambda: w @ v,
         ValueError,

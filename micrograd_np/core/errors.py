@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .context import CURRENT
-from .names import Location, caller_location, format_location, name_of, printable, user_frame
+from .names import Location, called_name, caller_location, format_location, name_of, printable, user_frame
 
 
 class MicrogradError(Exception):
@@ -193,6 +193,16 @@ def to_number(kind: str) -> tuple[str, str]:
     return f"{kind}()", "Keep it a tensor, or write .item() for its number alone."
 
 
+def to_array() -> tuple[str, str]:
+    """Return what `check_uncut` says of a conversion to an array, and the cure for the call that asked for it."""
+    called = called_name(caller_location())
+    if called == "dot":
+        return "array.dot(tensor)", "Write array @ tensor or np.dot(array, tensor)."
+    if called in ("Tensor", "Parameter"):
+        return f"{called}(tensor)", f"Use the tensor as it is, or write {called}(t.detach()) for its values."
+    return "conversion to an array", "np.stack of tensors stays a tensor; .data or .detach() gives the values alone."
+
+
 def check_unrecorded(tensor: Any) -> None:
     if tensor.op is not None:
         raise ArgumentTypeError(
@@ -205,8 +215,9 @@ def check_write(target: Any, value: Any) -> None:
     if getattr(value, "requires_grad", False) and CURRENT.get().recording:
         raise GradientError(
             f"an in-place write is not recorded, and {describe(value, 'the value')} has a gradient to pass to "
-            f"{describe(target, 'the tensor written to')}. Write t = t + u for t += u, or write value.detach() if no "
-            "gradient has to pass."
+            f"{describe(target, 'the tensor written to')}. If no gradient has to pass, as in an update of weights, "
+            "write it inside `with mg.no_grad():`. Otherwise make a new tensor: t = t + u for t += u, "
+            "np.where(mask, u, t) for t[index] = u."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import linecache
 import os
@@ -70,7 +71,20 @@ def format_location(where: Location) -> str:
     positions = list(code.co_positions())[instruction // 2]
     number = positions[0] or code.co_firstlineno
     text = linecache.getline(code.co_filename, number).strip()
-    return f"{os.path.basename(code.co_filename)}:{number}: {text}".rstrip(": ")
+    return f"{os.path.basename(code.co_filename)}:{number}" + (f": {text}" if text else "")
+
+
+def called_name(where: Location) -> str | None:
+    """Return the name of the function or method that the user calls at a location: `dot` of `X.dot(t)`."""
+    code, instruction = where
+    line, end, start, stop = list(code.co_positions())[instruction // 2]
+    text = linecache.getline(code.co_filename, line or 0).encode()[start:stop] if line == end else b""
+    try:
+        call = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
+    function = getattr(call, "func", None)
+    return getattr(function, "attr", getattr(function, "id", None))
 
 
 def printable(text: str) -> str:
@@ -162,7 +176,13 @@ class Names:
         if not isinstance(value, np.ndarray):
             return None
         name, whole = self.arrays.get(id(memory_owner(value)), ("", value))
-        if not name or whole.shape[1:] != value.shape or whole.strides[1:] != value.strides or not whole.strides[0]:
+        if (
+            not name
+            or not whole.ndim
+            or whole.shape[1:] != value.shape
+            or whole.strides[1:] != value.strides
+            or not whole.strides[0]
+        ):
             return None
         starts = [each.__array_interface__["data"][0] for each in (value, whole)]
         place, rest = divmod(starts[0] - starts[1], whole.strides[0])

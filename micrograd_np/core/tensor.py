@@ -256,8 +256,8 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         check_untraced(self, "conversion to an array")
-        cure = "np.stack of tensors stays a tensor; .data or .detach() gives the values alone."
-        errors.check_uncut(self, "conversion to an array", cure)
+        if self._requires_grad:
+            errors.check_uncut(self, *errors.to_array())
         return np.array(expose(self), dtype=dtype, copy=copy)
 
     def __reduce__(self) -> Any:

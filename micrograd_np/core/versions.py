@@ -276,12 +276,18 @@ def innermost(rule: Callable[..., Any]) -> Callable[..., Any]:
     return rule if inner is None else innermost(inner)
 
 
+# An instruction that names a variable counts as a read of it, unless it is known to write alone: a new version of
+# Python may join two instructions into one, such as STORE_FAST_LOAD_FAST.
+NAMING = frozenset((*dis.haslocal, *dis.hasfree))
+WRITING = frozenset(f"{how}_{kind}" for how in ("STORE", "DELETE") for kind in ("FAST", "DEREF"))
+
+
 @functools.cache
 def values_read(code: CodeType) -> frozenset[str]:
+    """Return the variables of a function whose values it may read."""
     found: set[str] = set()
-    instructions = list(dis.get_instructions(code))
-    for this, following in itertools.pairwise(instructions):
-        if this.opname.startswith(("LOAD_FAST", "LOAD_CLOSURE", "LOAD_DEREF")):
+    for this, following in itertools.pairwise(dis.get_instructions(code)):
+        if this.opcode in NAMING and this.opname not in WRITING:
             names = this.argval if isinstance(this.argval, tuple) else (this.argval,)
             found.update(names[:-1])
             if not (following.opname == "LOAD_ATTR" and following.argval in METADATA):

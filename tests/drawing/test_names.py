@@ -293,3 +293,8 @@ def test_a_graph_has_the_same_names_whatever_else_is_alive():
     assert alone == among_others
     assert "model." not in alone
     assert unrelated is not None
+
+
+def test_a_view_of_an_array_without_axes_has_a_name_or_none():
+    a = np.array(2.0)
+    assert str(mg.trace(lambda x: x * a[...])(leaf(2)))
