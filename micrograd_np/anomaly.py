@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,10 @@ Index = tuple[int, ...]
 
 
 def detect_anomaly() -> Mode:
-    """A context in which the first nan is an error, forward and backward, and so is the first inf that an op makes.
+    """A context manager that raises at the first nan, forward or backward, and at an inf made from finite values.
 
-    The error names the op that made it, or the leaf or array that already held a nan when an op first passed it on. An
-    inf among the arguments is no error, since masks are made of -inf. Slow: for debugging.
+    The error names the op that made it, or the input that already held a nan. An inf among the arguments is no error,
+    since masks are made of -inf. Slow: for debugging.
 
     Raises
     ------
@@ -41,12 +41,12 @@ def detect_anomaly() -> Mode:
 
 
 class Watch:
-    """Checks every value that an op makes and every cotangent that a rule sends."""
+    """Checks every value that an op makes and every cotangent that a rule sends; the engine calls its methods."""
 
     def made(self, node: Tensor, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> None:
         """Raise if an op made the first nan, or an inf from finite arguments."""
         index = first_nan(node)
-        if index is not None:
+        if index is not None:  # from an argument, or new
             holding = next(((i, x) for i, x in enumerate(args) if first_nan(x) is not None), None)
             if holding is not None:
                 raise nan_from_outside(op, *holding, node)
@@ -56,15 +56,19 @@ class Watch:
             raise nonfinite_value(op, args, node, index)
 
     def reading(self, pull: Pull) -> Pull:
-        """Return a reader of rules that checks what the rules read and what they return."""
+        """Return `pull` with a check of what the rules read and of what they return."""
 
         def watched(node: Tensor, g: Any) -> Pulled:
             pulled = pull(node, g)
             known = (g, node, *node.args)
-            finite, without_nan = all_finite(known), all(first_nan(x) is None for x in known)
+            if all_finite(known):
+                first = first_nonfinite
+            elif all(first_nan(x) is None for x in known):
+                first = first_nan
+            else:  # a nan that was there before: the op that made it is elsewhere
+                return pulled
             for x, cotangent in pulled:
-                index = first_nonfinite(cotangent) if finite else first_nan(cotangent) if without_nan else None
-                if index is not None:
+                if (index := first(cotangent)) is not None:
                     raise nonfinite_cotangent(node, x, index, as_ndarray(cotangent))
             return pulled
 
@@ -76,35 +80,35 @@ def all_finite(values: Iterable[Any]) -> bool:
     return all(first_nonfinite(x) is None for x in values)
 
 
-def first_true(mask: Any) -> Index:
-    """The index of the first True."""
-    return tuple(map(int, np.argwhere(mask)[0]))
+def first_nonfinite(x: Any) -> Index | None:
+    """The index of the first nan or inf."""
+    return first_where(x, lambda x: ~np.isfinite(x))
 
 
-def first_nonfinite(x: Any, wrong: Any = lambda x: ~np.isfinite(x)) -> Index | None:
-    """The index of the first nan or inf; for several outputs, that in the first that has one."""
+def first_nan(x: Any) -> Index | None:
+    """The index of the first nan."""
+    return first_where(x, np.isnan)
+
+
+def first_where(x: Any, is_bad: Callable[[Any], Any]) -> Index | None:
+    """The index of the first bad number; of several outputs, the index in the first that has one."""
     x = as_ndarray(x)
     if isinstance(x, Outputs):
-        found = (first_nonfinite(part, wrong) for part in x if part is not None)
+        found = (first_where(part, is_bad) for part in x if part is not None)
         return next((index for index in found if index is not None), None)
     if isinstance(x, float) and not math.isfinite(x):
         x = np.asarray(x)
     if getattr(x, "dtype", np.dtype(int)).kind not in "fc":
         return None
-    mask = wrong(x)
-    return first_true(mask) if mask.any() else None
+    mask = is_bad(x)
+    return tuple(map(int, np.argwhere(mask)[0])) if mask.any() else None
 
 
-def first_nan(x: Any) -> Index | None:
-    """The index of the first nan."""
-    return first_nonfinite(x, np.isnan)
-
-
-CURES = {
-    "log": "Choose before the logarithm, not after it: np.log(np.where(x > 0, x, 1)).",
-    "divide": "Choose before the division, not after it: x / np.where(y == 0, 1, y).",
-    "power": "Choose the base before the power: np.where(x > 0, x, 1) ** y.",
-    "sqrt": "Its slope at 0 is infinite; choose before the root, not after it: np.sqrt(np.where(x > 0, x, 1)).",
+ADVICE = {
+    "log": "Replace bad values before the logarithm, not after it: np.log(np.where(x > 0, x, 1)).",
+    "divide": "Replace zeros before the division, not after it: x / np.where(y == 0, 1, y).",
+    "power": "Replace bad values of the base before the power: np.where(x > 0, x, 1) ** y.",
+    "sqrt": "Its slope at 0 is infinite. Replace zeros before the root, not after it: np.sqrt(np.where(x > 0, x, 1)).",
     "exp": "exp overflows beyond 709, float32 beyond 88: subtract the maximum first, or use mg.logsumexp, mg.softmax.",
 }
 
@@ -117,7 +121,7 @@ def nonfinite_value(op: Any, args: tuple[Any, ...], node: Any, index: Index) -> 
     return NonFiniteError(
         f"{op.name} made {value} at index {index} from {kind} {listed}: "
         f"{format_location(node._created_at or caller_location())}. "
-        f"{CURES.get(op.name, '')}".rstrip()
+        f"{ADVICE.get(op.name, '')}".rstrip()
     )
 
 
@@ -141,5 +145,5 @@ def nonfinite_cotangent(node: Any, x: Any, index: Index, cotangent: Any) -> Floa
     return NonFiniteError(
         f"the derivative of {node.op.name} made {value} at index {index} of the gradient of "
         f"{describe(x, 'its argument')}. "
-        f"{CURES.get(node.op.name, '')}".rstrip()
+        f"{ADVICE.get(node.op.name, '')}".rstrip()
     )

@@ -12,35 +12,42 @@ from typing import Any
 
 
 def read_tables(text: str) -> dict[str, dict[str, str]]:
-    """The sections of a text as {owner: {name: code}}."""
-    sections = text.split("\n[")[1:]
-    pairs = ((owner, lines.strip().splitlines()) for owner, lines in (part.split("]\n", 1) for part in sections))
-    return {owner: dict(line.split(": ", 1) for line in lines) for owner, lines in pairs}
+    """The sections of a text as {owner: {name: code}}; the owner is a class or module.
+
+    A line is `name: code`, or `name: ~ code` where the code is near, but not the same.
+    """
+    tables = {}
+    for section in text.split("\n[")[1:]:
+        owner, lines = section.split("]\n", 1)
+        tables[owner] = dict(line.split(": ", 1) for line in lines.strip().splitlines())
+    return tables
 
 
 TABLES = read_tables((pkgutil.get_data(__package__, "cures.txt") or b"").decode())
 
 
 def unknown_name(owner: str, name: str, public: Iterable[str]) -> AttributeError:
-    """Return the error for a name that does not exist: it names the cure, or a public name with a similar spelling.
+    """Return the error for a name that does not exist: it says what to write, or which public name is spelled alike.
 
     The error carries `obj=None`. With the module there, Python would add its own suggestion, by spelling alone: squeeze
     for unsqueeze.
     """
-    asked, text = name, f"{owner} has no {name!r}."
+    text = f"{owner} has no {name!r}."
     table = TABLES[owner]
+    meant = name
     if not name.startswith("_") and (near := difflib.get_close_matches(name, {*public, *table}, 1, 0.75)):
-        name = near[0]
-        text += "" if name in table and f"{name!r}" in text else f" Did you mean {name!r}?"
-    if code := table.get(name):
+        meant = near[0]
+        if meant != name:
+            text += f" Did you mean {meant!r}?"
+    if code := table.get(meant):
         text += f" The nearest here: {code[2:]}" if code.startswith("~ ") else f" Write {code}"
-    return AttributeError(text, name=asked, obj=None)
+    return AttributeError(text, name=name, obj=None)
 
 
 def answer(owner: str, name: str, public: Iterable[str]) -> Exception:
     """Return what a module's `__getattr__` has to raise.
 
-    `from module import name` hides any AttributeError behind a message of its own, so that it gets an ImportError.
+    `from module import name` would replace the text of an AttributeError by its own, so that it gets an ImportError.
     """
     error = unknown_name(owner, name, public)
     caller = sys._getframe(2)
@@ -52,7 +59,7 @@ def answer(owner: str, name: str, public: Iterable[str]) -> Exception:
 def contents(owner: str, names: dict[str, Any], modules: str = "") -> tuple[list[str], Any, Any]:
     """The `__all__`, `__getattr__` and `__dir__` of a package: all that its `__init__` imports is public.
 
-    Only the named modules are: Python enters the others because something was imported from them.
+    Of modules, only the named ones are: Python adds the others as a side effect of imports.
     """
     known = modules.split()
     public = [name for name in sorted(names) if not isinstance(names[name], ModuleType) or name in known]

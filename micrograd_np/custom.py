@@ -1,4 +1,4 @@
-"""Rows of one's own: a function, one rule for each argument, and a contract that is checked at each call."""
+"""Ops of your own: a function, one derivative rule for each argument, and checks at each call."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from .ops.primitive import Bound, Primitive, as_array, remembered
 
 
 def custom_op(*rules: Rule | None, broadcasts: bool = False) -> Callable[[Callable[..., Any]], CustomOp]:
-    """A decorator that makes an op of a function of arrays.
+    """A decorator that turns a function of arrays into an op with derivatives.
 
     Parameters
     ----------
     *rules : callable or None
-        One for each positional argument of the function: `(g, z, x, y, ..., **params)` to the cotangent of that
-        argument, of its shape, where g is the cotangent of the output z. None where there is no derivative.
-        Written with NumPy functions and operators, a rule can be differentiated again.
+        One for each positional argument of the function: `rule(g, z, x, y, ..., **params)`, where z is the output and
+        g its cotangent (the gradient of the loss with respect to z). It returns the cotangent of its argument, of the
+        argument's shape. None where there is no derivative. Written with NumPy functions and operators, a rule can be
+        differentiated again.
     broadcasts : bool
         Whether the arguments broadcast; the engine then sums the cotangents back to their shapes.
 
@@ -47,7 +48,7 @@ def custom_op(*rules: Rule | None, broadcasts: bool = False) -> Callable[[Callab
     """
 
     def decorate(function: Callable[..., Any]) -> CustomOp:
-        if not callable(function):  # `@custom_op` without a rule: what was to be decorated is here the rule
+        if not callable(function):  # `@custom_op` without a rule: rules[0] is the decorated function
             name = getattr(rules[0], "__name__", "f") if rules else "f"
             raise ArgumentTypeError(
                 f"custom_op takes a rule for each array argument first: write @mg.custom_op(lambda g, z, x: ...) above "
@@ -61,18 +62,23 @@ def custom_op(*rules: Rule | None, broadcasts: bool = False) -> Callable[[Callab
 class CustomOp(Primitive):
     """A user's row: positional parameters are arrays, keyword-only parameters are metadata."""
 
-    widens = False  # a rule is given the dtypes that its function was given
+    widens = False  # no float32 for float16: a rule is given the dtypes that its function was given
 
     def __init__(self, function: Callable[..., Any], rules: tuple[Rule | None, ...], broadcasts: bool) -> None:
-        self.signature = positional(function.nin) if isinstance(function, np.ufunc) else inspect.signature(function)
+        self.signature = (
+            ufunc_signature(function.nin) if isinstance(function, np.ufunc) else inspect.signature(function)
+        )
         parameters = self.signature.parameters.values()
         names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         metadata = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         check_rules(function.__name__, rules, names, metadata)
-        pairs = enumerate(zip(rules, names, strict=True))
+        checked = [
+            None if rule is None else with_checks(rule, function.__name__, i, name, broadcasts)
+            for i, (rule, name) in enumerate(zip(rules, names, strict=True))
+        ]
         super().__init__(
             function,
-            *[rule and held_to_contract(rule, function.__name__, i, name, broadcasts) for i, (rule, name) in pairs],
+            *checked,
             kernel=functools.partial(checked_forward, function),
             bind=remembered(functools.partial(bind_signature, self.signature)),
             broadcasts=broadcasts,
@@ -82,7 +88,7 @@ class CustomOp(Primitive):
     gradcheck: Callable[..., Any]  # `mg.gradcheck` of this op; the package sets it
 
 
-def positional(count: int) -> inspect.Signature:
+def ufunc_signature(count: int) -> inspect.Signature:
     """The signature of a ufunc as an op: its arrays, without `out`, `where` and the other keywords."""
     names = ("x", "y", "z")[:count]
     return inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in names])
@@ -102,8 +108,8 @@ def checked_forward(function: Callable[..., Any], *arrays: Any, **params: Any) -
         z = np.asarray(z)
     if isinstance(z, Tensor) or not hasattr(z, "dtype"):
         raise ArgumentTypeError(
-            f"{function.__name__} returned {type(z).__name__}, and a custom op computes an array from arrays. If it is "
-            "written with Tensors or ops of the table, it needs no custom_op: call it as it is."
+            f"{function.__name__} returned {type(z).__name__}, and a custom op returns an array. A function that is "
+            "written with Tensors or ops of the table needs no custom_op: call it as it is."
         )
     if any(np.may_share_memory(z, x) for x in arrays):
         z = z.copy()  # a write to the argument would change the result unnoticed
@@ -114,19 +120,19 @@ def checked_forward(function: Callable[..., Any], *arrays: Any, **params: Any) -
 
 
 def read_only(x: Any) -> Any:
-    """The same array, which a function cannot write to by mistake."""
+    """The same array, to which a function or rule cannot write by mistake."""
     if isinstance(x, np.ndarray):
         x = x.view()
         x.flags.writeable = False
     return x
 
 
-def held_to_contract(rule: Rule, name: str, position: int, parameter: str, broadcasts: bool) -> Rule:
-    """The same rule; what it returns is checked before anybody uses it."""
+def with_checks(rule: Rule, name: str, position: int, parameter: str, broadcasts: bool) -> Rule:
+    """The same rule, whose result is checked."""
 
     @functools.wraps(rule)
     def checked_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
-        cotangent = rule(g, z, *args, **params)
+        cotangent = rule(*map(read_only, (g, z, *args)), **params)  # g may be the cotangent of other values, too
         x = args[position]
         check_cotangent(name, parameter, cotangent, z if broadcasts else x)
         index = first_nonfinite(cotangent)
@@ -154,7 +160,7 @@ def check_rules(op: str, rules: tuple[Rule | None, ...], names: list[str], metad
         try:
             inspect.signature(rule).bind("g", "z", *names, **dict.fromkeys(metadata))
         except ValueError:
-            continue  # functions written in C need not say what they take
+            continue  # functions written in C may have no signature
         except TypeError as error:
             code = getattr(innermost(rule), "__code__", None)
             where = format_location((code, 0)) if code else format_location(caller_location())

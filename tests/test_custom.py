@@ -160,3 +160,10 @@ def test_a_decorator_without_a_rule_is_answered():
 
     with pytest.raises(TypeError, match=r"write @mg.custom_op\(lambda g, z, x: ...\) above def squared"):
         squared(mg.Tensor([1.0]))
+
+
+def test_a_rule_cannot_write_to_the_cotangent_which_others_read_too():
+    doubled = op(lambda g, z, x: np.multiply(g, 2 * x, out=g), lambda x: x * x)
+    a = mg.Tensor(x, requires_grad=True)
+    with pytest.raises(ValueError, match="read-only"):
+        (doubled(a) + doubled(a)).sum().backward()
