@@ -160,7 +160,7 @@ def wants_gradient(x: Any) -> bool:
 
 def own_leaf(f: Function, x: Any) -> Tensor:
     """A new leaf that shares an argument's memory, so that no other caller differentiates it."""
-    dtype = getattr(x, "dtype", np.asarray(x).dtype)
+    dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
     if dtype.kind in "biu":
         raise ArgumentTypeError(
             f"{getattr(f, '__name__', 'f')} is differentiated with respect to {describe(x, 'an argument')}, "
