@@ -11,7 +11,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..ops.dense import linear
 from ..ops.losses import softmax
 from ..ops.primitive import as_array
-from .init import drawn, generator, xavier_uniform, zeros
+from .init import drawn, xavier_uniform, zeros
 from .layers import Dropout, Linear
 from .module import Module
 from .validation import checked_input, validate
@@ -72,7 +72,6 @@ class MultiheadAttention(Module):
             raise ArgumentError(
                 f"MultiheadAttention: num_heads={num_heads} does not divide embed_dim={embed_dim} into equal parts."
             )
-        rng = generator(self, rng)
         self.in_proj_weight = drawn(self, xavier_uniform, rng, (3 * embed_dim, embed_dim), dtype)
         self.in_proj_bias = drawn(self, zeros, rng, (3 * embed_dim,), dtype) if bias else None
         self.out_proj = Linear(embed_dim, embed_dim, bias, rng=rng, dtype=dtype)
@@ -114,7 +113,7 @@ class MultiheadAttention(Module):
         scores = np.matmul(q / math.sqrt(q.shape[-1]), k.swapaxes(-1, -2))
         weights = softmax(masked_scores(scores, attn_mask, key_padding_mask, is_causal))
         heads = np.matmul(self.dropout(weights), v).swapaxes(-2, -3)
-        y = self.out_proj(self._swap_batch(heads.reshape(*heads.shape[:-2], -1)))
+        y = self.out_proj(self._swap_batch(heads.reshape(inputs[0].shape)))
         return y, np.mean(weights, axis=-3) if need_weights else None
 
     def _checked(self, *inputs: Any) -> list[Any]:
@@ -158,7 +157,8 @@ class MultiheadAttention(Module):
 
     def _split_heads(self, x: Any) -> Any:
         """(..., L, E) to (..., heads, L, E / heads)."""
-        return x.reshape(*x.shape[:-1], self.num_heads, -1).swapaxes(-2, -3)
+        *before, size = x.shape
+        return x.reshape(*before, self.num_heads, size // self.num_heads).swapaxes(-2, -3)
 
 
 def masked_scores(scores: Any, attn_mask: Any, padding: Any, is_causal: bool) -> Any:

@@ -16,10 +16,10 @@ from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..ops.dense import linear
 from ..ops.layers import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence, rnn_step
 from ..ops.primitive import Primitive, as_array
-from .init import drawn, generator, uniform
+from .init import drawn, uniform
 from .layers import Dropout
 from .module import Module, documented_like
-from .validation import as_numbers, check_dtype, checked_input, in_words, validate
+from .validation import check_dtype, checked_input, in_words, validate
 
 
 class Cell(Module):
@@ -66,7 +66,6 @@ class Cell(Module):
         dtype: Any = float,
     ) -> None:
         validate(self, input_size=input_size, hidden_size=hidden_size, bias=bias)
-        rng = generator(self, rng)
         rows = self._gates * hidden_size
 
         def weight(*shape: int) -> Any:
@@ -270,7 +269,6 @@ class Recurrent(Module):
     ) -> None:
         validate(self, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout)
         validate(self, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
-        rng = generator(self, rng)
         ways = 2 if bidirectional else 1
         sizes = [input_size] + [ways * hidden_size] * (num_layers - 1)
         self.cells = [self._cell(size, hidden_size, bias, rng=rng, **options) for size in sizes for _ in range(ways)]
@@ -282,13 +280,13 @@ class Recurrent(Module):
         return f"{name}_l{int(cell) // self._ways}" + "_reverse" * (int(cell) % self._ways)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
-        x = as_numbers(self, x)
-        if x.ndim not in (2, 3) or not x.size:
+        x = checked_input(self, x)
+        turned = self.batch_first and x.ndim == 3
+        if x.ndim not in (2, 3) or not x.shape[int(turned)]:
             raise ShapeError(
                 f"{type(self).__name__} takes sequences of one step or more, (steps, batch, features), or (batch, "
                 f"steps, features) with batch_first=True, or single ones (steps, features), and not {describe(x, 'x')}."
             )
-        turned = self.batch_first and x.ndim == 3
         x = x.swapaxes(0, 1) if turned else x
         if state is not None:
             needed = (len(self.cells), *x.shape[1:-1], self.hidden_size)

@@ -14,7 +14,7 @@ from ..ops import losses as classes
 from ..ops.primitive import in_numpys_words
 from . import losses
 from .module import Module
-from .validation import as_numbers, validate
+from .validation import checked_input, validate
 
 
 class Function(Module):
@@ -56,7 +56,7 @@ class Function(Module):
 
     def forward(self, *inputs: Any) -> Any:
         if inputs and inputs[0] is None:
-            as_numbers(self, None)
+            checked_input(self, None)
         if len(inputs) != len(self._inputs):
             raise ArgumentTypeError(
                 f"{type(self).__name__} is called with ({', '.join(self._inputs)}), not with {len(inputs)} arguments."

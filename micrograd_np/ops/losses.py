@@ -367,7 +367,7 @@ binary_cross_entropy = entrywise(
 )
 binary_cross_entropy.domain = (0.1, 0.9)
 logistic_loss = entrywise(
-    "logistic_loss",
+    "binary_cross_entropy_with_logits",
     _logistic,
     lambda g, x, t: g * ((1 - t) * sigmoid(x) - t * sigmoid(-x)),
     lambda g, x, t: g * (log_sigmoid(-x) - log_sigmoid(x)),

@@ -13,6 +13,7 @@ from ..core.errors import ArgumentError, ShapeError, describe
 from .primitive import Drawn as D
 from .primitive import Primitive, as_array, as_given, example, implements
 from .windows import (
+    ORDERS,
     OVERLAPPING,
     SIDE_BY_SIDE,
     SPREAD,
@@ -131,10 +132,7 @@ def window_params(
     """Return x and the parameters of its windows, which lie side by side unless a stride is given."""
     x = as_array(x)
     if x.ndim != axes + 2:
-        sizes = "L" if axes == 1 else "H, W"
-        raise ArgumentError(
-            f"pooling takes x (N, C, {sizes}), not {describe(x, 'x')}. Add a missing axis with x[None]."
-        )
+        raise ArgumentError(f"pooling takes x {ORDERS[axes]}, not {describe(x, 'x')}. Add a missing axis with x[None].")
     stride = kernel_size if stride is None else stride
     how = each_axis(axes, kernel=kernel_size, stride=stride, padding=padding, dilation=dilation)
     if any(2 * p > d * (k - 1) + 1 for k, _, p, d in zip(*how.values(), strict=True)):

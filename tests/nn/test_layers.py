@@ -353,15 +353,21 @@ FEW = draw(2, 3)
 BAD = [
     (lambda: nn.Linear(4, 1)(FEW), r"Linear takes 4 features on the last axis, and FEW \(2, 3\) float64"),
     (lambda: nn.Linear(4, 1)(np.float64(3.0)), "takes 4 features"),
-    (lambda: nn.Conv1d(4, 1, 3)(FEW[None]), "Conv1d takes 4 channels on axis 1"),
+    (
+        lambda: nn.Conv1d(4, 1, 3)(FEW[None]),
+        r"conv1d with weight \(1, 4, 3\) float64 and groups=1 takes 4 channels on axis 1",
+    ),
     (lambda: nn.Conv2d(3, 1, 1)(FEW), "conv2d takes x"),
+    (lambda: nn.Conv1d(2, 4, 3, padding="same")(FEW), r"conv1d takes x \(N, C, L\) .* Add a missing axis .* x\[None\]"),
+    (
+        lambda: nn.AdaptiveAvgPool1d(2)(FEW),
+        r"AdaptiveAvgPool1d takes x \(N, C, L\) .* x\[None\]",
+    ),
+    (lambda: nn.AdaptiveAvgPool1d(2)(FEW[None, :, :0]), "with entries to take the mean of"),
     (lambda: nn.Conv2d(3, 4, 1, groups=2), "groups=2 must divide in_channels=3 and out_channels=4"),
     (lambda: nn.Conv2d(3, 4, (1, 2, 3)), "kernel"),
     (lambda: nn.Conv2d(3, 4, 3, (1, 2), "same"), r"padding='same' needs a stride of 1, not \(1, 2\)"),
-    (
-        lambda: nn.Conv1d(3, 4, 3, padding="some")(np.ones((1, 3, 5))),
-        "padding must be a whole number of at least 0, not 'some'",
-    ),
+    (lambda: nn.Conv1d(3, 4, 3, padding="some"), "Conv1d: padding must be .*, 'same' or 'valid', not 'some'"),
     (lambda: nn.MaxPool2d(), r"MaxPool2d\(kernel_size.*missing a required argument: 'kernel_size'"),
     (lambda: nn.ReLU(3), r"ReLU\(\): too many"),
     (lambda: nn.BatchNorm1d(2)(FEW), "BatchNorm1d takes 2 channels on axis 1"),
