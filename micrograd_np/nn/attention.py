@@ -118,30 +118,20 @@ class MultiheadAttention(Module):
 
     def _checked(self, *inputs: Any) -> list[Any]:
         """Query, key and value as arrays with the batch first; raise if their shapes do not belong together."""
-        names = ("query", "key", "value")
-        weight = self.in_proj_weight
-        arrays = [checked_input(self, x, weight, weight.shape[1]) for x in inputs]
-        order = "(N, L, E)" if self.batch_first else "(L, N, E), since batch_first is False"
-        for name, x in zip(names, arrays, strict=True):
-            if x.ndim not in (2, 3) or x.ndim != arrays[0].ndim:
-                raise ShapeError(
-                    f"MultiheadAttention takes query, key and value of three axes {order}, or all of two (L, E), and "
-                    f"{name} is {describe(x, name)}."
-                )
-        turned = [self._swap_batch(x) for x in arrays]
-        q, k, v = turned
-        told = ", ".join(describe(x, name) for name, x in zip(names, arrays, strict=True))
-        if not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
-            sizes = ", ".join(str(x.shape[0]) for x in turned)
-            raise ShapeError(
-                f"MultiheadAttention reads {told} as {order}, with batches of {sizes}: they must be one size."
-            )
-        if k.shape[-2] != v.shape[-2]:
-            raise ShapeError(
-                f"MultiheadAttention reads {told} as {order}: key has {k.shape[-2]} positions and value {v.shape[-2]}, "
-                "and they must have as many."
-            )
-        return [turned[0]] * 3 if inputs[0] is inputs[1] is inputs[2] else turned
+        arrays = [checked_input(self, x, self.in_proj_weight, self.in_proj_weight.shape[1]) for x in inputs]
+        turned = q, k, v = [self._swap_batch(x) for x in arrays]
+        wrong = ""
+        if {x.ndim for x in arrays} not in ({2}, {3}):
+            wrong = "all must have three axes, or all two, (L, E)"
+        elif not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+            wrong = f"batches of {', '.join(str(len(x)) for x in turned)} must be of one size"
+        elif k.shape[-2] != v.shape[-2]:
+            wrong = f"key has {k.shape[-2]} positions and value {v.shape[-2]}, and they must have as many"
+        if wrong:
+            order = "(N, L, E)" if self.batch_first else "(L, N, E), since batch_first is False"
+            given = ", ".join(map(describe, arrays, ("query", "key", "value")))
+            raise ShapeError(f"MultiheadAttention reads {given} as {order}: {wrong}.")
+        return [q] * 3 if inputs[0] is inputs[1] is inputs[2] else turned
 
     def _projections(self, inputs: list[Any]) -> list[Any]:
         """Return queries, keys and values; if all come from one input, by one matrix product."""
@@ -153,7 +143,7 @@ class MultiheadAttention(Module):
 
     def _swap_batch(self, x: Any) -> Any:
         """Change the user's order of axes to (N, L, E), or back."""
-        return x if self.batch_first or x.ndim == 2 else x.swapaxes(0, 1)
+        return x if self.batch_first or x.ndim != 3 else x.swapaxes(0, 1)
 
     def _split_heads(self, x: Any) -> Any:
         """(..., L, E) to (..., heads, L, E / heads)."""

@@ -52,8 +52,9 @@ class Sequential(Module):
     def _torch_path(self, path: str) -> str:
         return path.removeprefix("layers.")
 
-    def __getitem__(self, index: int) -> Any:
-        return self.layers[index]
+    def __getitem__(self, index: Any) -> Any:
+        layers = self.layers[index]
+        return Sequential(*layers) if isinstance(index, slice) else layers
 
     def __len__(self) -> int:
         return len(self.layers)

@@ -12,7 +12,7 @@ from ..core.dispatch import single
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import Tensor
 from ..ops.half import in_single, is_half, rounded
-from ..ops.layers import batch_norm, layer_norm
+from ..ops.layers import batch_norm, last_axes, layer_norm
 from .module import Module, Parameter, documented_like
 from .validation import checked_input, validate
 
@@ -219,10 +219,8 @@ class RMSNorm(Module):
         self.weight: Any = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
 
     def forward(self, x: Any) -> Any:
-        x, shape = checked_input(self, x, self.weight), sizes(self, self.normalized_shape)
-        if x.shape[-len(shape) :] != shape:
-            raise ShapeError(f"RMSNorm: normalized_shape={shape} is not how the shape of {describe(x, 'x')} ends.")
-        return root_mean_square(x, self.weight, tuple(range(-len(shape), 0)), self.eps)
+        x = checked_input(self, x, self.weight)
+        return root_mean_square(x, self.weight, last_axes(x, self.normalized_shape), self.eps)
 
 
 @in_single
@@ -274,9 +272,15 @@ class GroupNorm(Module):
 
     def forward(self, x: Any) -> Any:
         x = checked_input(self, x, self.weight, self.num_channels, axis=1)
-        groups = x.reshape(x.shape[0], self.num_groups, math.prod(x.shape[1:]) // self.num_groups)
-        y = layer_norm(groups, groups.shape[-1], eps=self.eps).reshape(x.shape)
-        if self.weight is None:
-            return y
-        channels = (-1, *[1] * (x.ndim - 2))
-        return y * self.weight.reshape(channels) + self.bias.reshape(channels)
+        return standardized_groups(x, self.weight, self.bias, self.num_groups, self.eps)
+
+
+@in_single
+def standardized_groups(x: Any, weight: Any, bias: Any, groups: int, eps: float) -> Any:
+    """The entries of each group of channels with mean 0 and variance 1, scaled and shifted by channel."""
+    size = math.prod(x.shape[1:]) // groups
+    y = layer_norm(x.reshape(x.shape[0], groups, size), size, eps=eps).reshape(x.shape)
+    if weight is None:
+        return y
+    channels = (-1, *[1] * (x.ndim - 2))
+    return y * weight.reshape(channels) + bias.reshape(channels)

@@ -40,7 +40,7 @@ class MaxPool1d(Function):
     _function = staticmethod(pooling.max_pool1d)
 
 
-class MaxPool2d(Function):
+class MaxPool2d(Function, axes=2):
     """The largest entry of each window of images (N, C, H, W).
 
     Parameters
@@ -91,7 +91,7 @@ class AvgPool1d(Function):
     _function = staticmethod(pooling.avg_pool1d)
 
 
-class AvgPool2d(Function):
+class AvgPool2d(Function, axes=2):
     """The mean of each window of images (N, C, H, W).
 
     Parameters

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
+from .dense import with_shape
 from .primitive import Bound, Primitive, as_array, as_given, example, implements, remembered
 from .primitive import Drawn as D
 from .windows import (
@@ -26,6 +27,7 @@ from .windows import (
     check_steps,
     count_steps,
     each_axis,
+    extended,
     padded,
     tap_indices,
     unpadded_index,
@@ -54,6 +56,7 @@ def samples_first(x: Any) -> Any:
 
 
 def split_groups(x: Any, groups: int) -> Any:
+    """View (C, ...) as (groups, C / groups, ...)."""
     return x.reshape(groups, x.shape[0] // groups, *x.shape[1:])
 
 
@@ -141,25 +144,18 @@ def check_channels(name: str, x: Any, takes: int, w: Any, groups: Any) -> None:
         )
 
 
-def checked_bias(bias: Any, outs: int) -> Any:
-    """The bias as an array; raise unless it has an entry for each output channel."""
-    bias = as_array(bias)
-    if bias.shape != (outs,):
-        raise ShapeError(f"{describe(bias, 'bias')} needs the shape ({outs},): an entry for each output channel.")
-    return bias
-
-
 @remembered
 def _bind_conv(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Bound:
+    """Check that x, weight and bias belong together, and that the kernel fits into x."""
     x, w = as_array(x), as_array(weight)
     check_channels(f"conv{x.ndim - 2}d", x, w.shape[1] * groups, w, groups)
     how = each_axis(x.ndim - 2, stride=stride, padding=padding, dilation=dilation)
     count_steps(x.shape[2:], w.shape[2:], **how)
     if bias is None:
         return (x, w), {"groups": groups, **how}
-    return (x, w, checked_bias(bias, w.shape[0])), {"groups": groups, **how}
+    return (x, w, with_shape("bias", bias, w.shape[:1])), {"groups": groups, **how}
 
 
 PADDED = each_axis(1, stride=1, padding=1, dilation=1)
@@ -221,8 +217,7 @@ def convolution(axes: int, x: Any, weight: Any, bias: Any, padding: Any, groups:
     check_kernel_axes(name, axes, x, weight)
     if isinstance(padding, str):
         padding, more = named_padding(name, padding, weight.shape[2:], **each_axis(axes, **given))
-        if any(more):
-            x = np.pad(x, [(0, 0), (0, 0), *((0, n) for n in more)])
+        x = extended(x, more)
     return conv(x, weight, bias, padding=padding, groups=groups, **given)
 
 
@@ -305,9 +300,9 @@ def conv_transpose(axes: int, x: Any, weight: Any, bias: Any, output_padding: An
         z = conv_input(x, weight, shape=shape, groups=groups, **how)
     else:  # no convolution has windows that end so early: cut the whole result, after zeros at its end
         z = conv_input(x, weight, shape=tuple(whole), groups=groups, **how | {"padding": (0,) * axes})
-        z = np.pad(z, [(0, 0), (0, 0), *((0, max(stop - n, 0)) for n, (_, stop) in zip(whole, ends, strict=True))])
+        z = extended(z, tuple(max(stop - n, 0) for n, (_, stop) in zip(whole, ends, strict=True)))
         z = z[(slice(None), slice(None), *(slice(*end) for end in ends))]
-    return z if bias is None else z + np.reshape(checked_bias(bias, z.shape[1]), (-1, *[1] * axes))
+    return z if bias is None else z + np.reshape(with_shape("bias", bias, z.shape[1:2]), (-1, *[1] * axes))
 
 
 @implements()

@@ -88,6 +88,11 @@ def padded(x: Any, padding: Sizes, fill: float, order: Any = "K") -> Any:
     return wide
 
 
+def extended(x: Any, more: Sizes, fill: float = 0) -> Any:
+    """x, an array or a Tensor (N, C, ...), with `more` entries at the far end of each of its last axes."""
+    return np.pad(x, [(0, 0), (0, 0), *((0, n) for n in more)], constant_values=fill) if any(more) else x
+
+
 def tap_views(x: Any, kernel: Sizes, fill: float, stride: Sizes, padding: Sizes, dilation: Sizes) -> list[Any]:
     """Return, for each entry of the kernel, a view of the entries of x that it meets."""
     steps = count_steps(x.shape[-len(kernel) :], kernel, stride, padding, dilation)

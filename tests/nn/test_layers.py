@@ -303,6 +303,7 @@ def test_sequential_is_a_sequence_of_modules_and_functions():
     assert model[-1] is np.tanh
     x = draw(4, 3)
     assert np.array_equal(model(x).data, np.tanh(layers[0](x).data))
+    assert np.array_equal(model[:1](x).data, layers[0](x).data)
 
 
 WEIGHTED = [
@@ -327,6 +328,31 @@ def test_float32_stays_float32(make):
     sum(y.sum() for y in ys).backward()
     assert {each.grad.dtype for each in (x, *layer.parameters())} == {np.dtype(np.float32)}
     assert {tensor.dtype for _, tensor in layer.named_tensors()} <= {np.dtype(np.float32), np.dtype(np.int64)}
+
+
+NORMS = [
+    lambda dtype: nn.LayerNorm(6, dtype=dtype),
+    lambda dtype: nn.RMSNorm(6, dtype=dtype),
+    lambda dtype: nn.GroupNorm(5, 5, dtype=dtype),
+    lambda dtype: nn.BatchNorm1d(5, dtype=dtype),
+    lambda dtype: nn.BatchNorm1d(5, dtype=dtype).eval(),
+]
+
+
+@pytest.mark.parametrize("make", NORMS)
+def test_a_norm_layer_computes_float16_in_float32_and_rounds_once(make):
+    half, whole = make(np.float16), make(np.float32)
+    x = mg.Tensor(draw(4, 5, 6), dtype=np.float16, requires_grad=True)
+    wide = mg.Tensor(x.data, dtype=np.float32, requires_grad=True)
+    for p, q in zip(half.parameters(), whole.parameters(), strict=True):
+        p.data = draw(*p.shape).astype(np.float16)
+        q.data = p.data.astype(np.float32)
+    y, z = half(x), whole(wide)
+    g = draw(*y.shape).astype(np.float16)
+    y.backward(g)
+    z.backward(g.astype(np.float32))
+    for rounded, exact in ((y.data, z.data), (x.grad, wide.grad)):
+        np.testing.assert_array_equal(rounded, exact.astype(np.float16))
 
 
 @pytest.mark.parametrize("make", WEIGHTED)
