@@ -64,6 +64,7 @@ class Convolution(Module):
     weight: Parameter
     bias: Parameter
     stride: Any
+    padding: Any
     dilation: Any
     groups: int
     def __call__(self, x: Any) -> Tensor: ...
@@ -273,6 +274,7 @@ class Conv1d(Convolution):
     weight: Parameter
     bias: Parameter
     stride: Any
+    padding: Any
     dilation: Any
     groups: int
     def __call__(self, x: Any) -> Tensor: ...
@@ -281,6 +283,7 @@ class Conv2d(Convolution):
     weight: Parameter
     bias: Parameter
     stride: Any
+    padding: Any
     dilation: Any
     groups: int
     def __call__(self, x: Any) -> Tensor: ...

@@ -11,7 +11,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..ops.dense import linear
 from ..ops.losses import softmax
 from ..ops.primitive import as_array
-from .init import drawn, generator, xavier_uniform, zeros
+from .init import drawn, xavier_uniform, zeros
 from .layers import Dropout, Linear
 from .module import Module
 from .validation import checked_input, validate
@@ -72,7 +72,6 @@ class MultiheadAttention(Module):
             raise ArgumentError(
                 f"MultiheadAttention: num_heads={num_heads} does not divide embed_dim={embed_dim} into equal parts."
             )
-        rng = generator(self, rng)
         self.in_proj_weight = drawn(self, xavier_uniform, rng, (3 * embed_dim, embed_dim), dtype)
         self.in_proj_bias = drawn(self, zeros, rng, (3 * embed_dim,), dtype) if bias else None
         self.out_proj = Linear(embed_dim, embed_dim, bias, rng=rng, dtype=dtype)
@@ -114,35 +113,25 @@ class MultiheadAttention(Module):
         scores = np.matmul(q / math.sqrt(q.shape[-1]), k.swapaxes(-1, -2))
         weights = softmax(masked_scores(scores, attn_mask, key_padding_mask, is_causal))
         heads = np.matmul(self.dropout(weights), v).swapaxes(-2, -3)
-        y = self.out_proj(self._swap_batch(heads.reshape(*heads.shape[:-2], -1)))
+        y = self.out_proj(self._swap_batch(heads.reshape(inputs[0].shape)))
         return y, np.mean(weights, axis=-3) if need_weights else None
 
     def _checked(self, *inputs: Any) -> list[Any]:
         """Query, key and value as arrays with the batch first; raise if their shapes do not belong together."""
-        names = ("query", "key", "value")
-        weight = self.in_proj_weight
-        arrays = [checked_input(self, x, weight, weight.shape[1]) for x in inputs]
-        order = "(N, L, E)" if self.batch_first else "(L, N, E), since batch_first is False"
-        for name, x in zip(names, arrays, strict=True):
-            if x.ndim not in (2, 3) or x.ndim != arrays[0].ndim:
-                raise ShapeError(
-                    f"MultiheadAttention takes query, key and value of three axes {order}, or all of two (L, E), and "
-                    f"{name} is {describe(x, name)}."
-                )
-        turned = [self._swap_batch(x) for x in arrays]
-        q, k, v = turned
-        told = ", ".join(describe(x, name) for name, x in zip(names, arrays, strict=True))
-        if not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
-            sizes = ", ".join(str(x.shape[0]) for x in turned)
-            raise ShapeError(
-                f"MultiheadAttention reads {told} as {order}, with batches of {sizes}: they must be one size."
-            )
-        if k.shape[-2] != v.shape[-2]:
-            raise ShapeError(
-                f"MultiheadAttention reads {told} as {order}: key has {k.shape[-2]} positions and value {v.shape[-2]}, "
-                "and they must have as many."
-            )
-        return [turned[0]] * 3 if inputs[0] is inputs[1] is inputs[2] else turned
+        arrays = [checked_input(self, x, self.in_proj_weight, self.in_proj_weight.shape[1]) for x in inputs]
+        turned = q, k, v = [self._swap_batch(x) for x in arrays]
+        wrong = ""
+        if {x.ndim for x in arrays} not in ({2}, {3}):
+            wrong = "all must have three axes, or all two, (L, E)"
+        elif not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+            wrong = f"batches of {', '.join(str(len(x)) for x in turned)} must be of one size"
+        elif k.shape[-2] != v.shape[-2]:
+            wrong = f"key has {k.shape[-2]} positions and value {v.shape[-2]}, and they must have as many"
+        if wrong:
+            order = "(N, L, E)" if self.batch_first else "(L, N, E), since batch_first is False"
+            given = ", ".join(map(describe, arrays, ("query", "key", "value")))
+            raise ShapeError(f"MultiheadAttention reads {given} as {order}: {wrong}.")
+        return [q] * 3 if inputs[0] is inputs[1] is inputs[2] else turned
 
     def _projections(self, inputs: list[Any]) -> list[Any]:
         """Return queries, keys and values; if all come from one input, by one matrix product."""
@@ -154,11 +143,12 @@ class MultiheadAttention(Module):
 
     def _swap_batch(self, x: Any) -> Any:
         """Change the user's order of axes to (N, L, E), or back."""
-        return x if self.batch_first or x.ndim == 2 else x.swapaxes(0, 1)
+        return x if self.batch_first or x.ndim != 3 else x.swapaxes(0, 1)
 
     def _split_heads(self, x: Any) -> Any:
         """(..., L, E) to (..., heads, L, E / heads)."""
-        return x.reshape(*x.shape[:-1], self.num_heads, -1).swapaxes(-2, -3)
+        *before, size = x.shape
+        return x.reshape(*before, self.num_heads, size // self.num_heads).swapaxes(-2, -3)
 
 
 def masked_scores(scores: Any, attn_mask: Any, padding: Any, is_causal: bool) -> Any:

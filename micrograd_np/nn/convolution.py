@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.errors import ArgumentError
-from ..ops.conv import check_output_padding, conv1d, conv2d, conv_transpose1d, conv_transpose2d
-from ..ops.windows import Sizes, each_axis, one_per_axis
-from .init import Initialiser, drawn, generator, zeros
+from ..ops.conv import check_output_padding, conv1d, conv2d, conv_transpose1d, conv_transpose2d, named_padding
+from ..ops.windows import each_axis, one_per_axis
+from .init import Initialiser, drawn, zeros
 from .module import Module, documented_like
 from .validation import checked_input, validate
 
@@ -75,37 +75,23 @@ class Convolution(Module):
                 f"{type(self).__name__}: groups={groups} must divide in_channels={in_channels} and "
                 f"out_channels={out_channels}."
             )
-        if padding not in ("same", "valid"):
+        kernel = one_per_axis("kernel_size", kernel_size, self._axes)
+        if isinstance(padding, str):
+            moves = each_axis(self._axes, stride=stride, dilation=dilation)
+            named_padding(type(self).__name__, padding, kernel, **moves)
+        else:
             validate(self, padding=padding)
-        rng = generator(self, rng)
-        kernel = one_per_axis("kernel", kernel_size, self._axes)
         self.weight = drawn(self, init, rng, (*self._channels(in_channels, out_channels, groups), *kernel), dtype)
         self.bias = drawn(self, zeros, rng, (out_channels,), dtype) if bias else None
-        self.stride, self.dilation, self.groups = stride, dilation, groups
-        self.padding, self._more = paddings(self, padding, kernel, stride, dilation)
+        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
 
     def _channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
         """The first two sizes of the weight."""
         return out_channels, in_channels // groups
 
     def forward(self, x: Any) -> Any:
-        x = checked_input(self, x, self.weight, self.weight.shape[1] * self.groups, axis=1)
-        if any(self._more):
-            x = np.pad(x, [(0, 0), (0, 0), *((0, more) for more in self._more)])
+        x = checked_input(self, x, self.weight)
         return self._function(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
-
-
-def paddings(layer: Any, padding: Any, kernel: Sizes, stride: Any, dilation: Any) -> tuple[Any, Sizes]:
-    """The padding at both ends, and what 'same' adds at the far end besides, where the kernel's reach is odd."""
-    if padding != "same":
-        return 0 if padding == "valid" else padding, ()
-    if set(one_per_axis("stride", stride, len(kernel))) != {1}:
-        raise ArgumentError(
-            f"{type(layer).__name__}: padding='same' needs a stride of 1, not {stride}. Give the padding as a number."
-        )
-    dilations = one_per_axis("dilation", dilation, len(kernel))
-    reach = [d * (k - 1) for k, d in zip(kernel, dilations, strict=True)]
-    return tuple(n // 2 for n in reach), tuple(n % 2 for n in reach)
 
 
 @documented_like(Convolution)
@@ -201,7 +187,7 @@ class ConvTranspose(Convolution):
         return in_channels, out_channels // groups
 
     def forward(self, x: Any) -> Any:
-        x = checked_input(self, x, self.weight, self.weight.shape[0], axis=1)
+        x = checked_input(self, x, self.weight)
         moves = (self.stride, self.padding, self.output_padding, self.groups, self.dilation)
         return self._function(x, self.weight, self.bias, *moves)
 

@@ -25,11 +25,11 @@ def generator(owner: Any, rng: np.random.Generator | None) -> np.random.Generato
     return rng
 
 
-def drawn(owner: Any, init: Initialiser | None, rng: np.random.Generator, shape: Shape, dtype: Any) -> Any:
+def drawn(owner: Any, init: Initialiser | None, rng: np.random.Generator | None, shape: Shape, dtype: Any) -> Any:
     """A Parameter of the shape and dtype, with values from `init`, or from `fan_in_uniform` without it."""
     init = fan_in_uniform if init is None else init
     validate(owner, dtype=dtype, init=init)
-    values = np.asarray(init(rng, shape))
+    values = np.asarray(init(generator(owner, rng), shape))
     if values.shape != shape:
         raise ArgumentError(
             f"{type(owner).__name__}: init must return an array of shape {shape}, and its result has {values.shape}."

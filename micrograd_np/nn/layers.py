@@ -14,7 +14,7 @@ from ..ops.losses import embedding
 from ..random import sample
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module
-from .validation import Kind, as_numbers, checked_input, instance_of, require, validate
+from .validation import Kind, checked_input, instance_of, require, validate
 
 MODULE = instance_of(Module)
 LAYER = Kind("a module or a function (write *layers to give those of a list)", Callable)
@@ -52,8 +52,9 @@ class Sequential(Module):
     def _torch_path(self, path: str) -> str:
         return path.removeprefix("layers.")
 
-    def __getitem__(self, index: int) -> Any:
-        return self.layers[index]
+    def __getitem__(self, index: Any) -> Any:
+        layers = self.layers[index]
+        return Sequential(*layers) if isinstance(index, slice) else layers
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -239,7 +240,6 @@ class Linear(Module):
         dtype: Any = float,
     ) -> None:
         validate(self, in_features=in_features, out_features=out_features, bias=bias)
-        rng = generator(self, rng)
         self.weight = drawn(self, init, rng, (out_features, in_features), dtype)
         self.bias = drawn(self, zeros, rng, (out_features,), dtype) if bias else None
 
@@ -287,7 +287,7 @@ class Embedding(Module):
     ) -> None:
         validate(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         shape = (num_embeddings, embedding_dim)
-        self.weight = drawn(self, lambda rng, shape: rng.normal(size=shape), generator(self, rng), shape, dtype)
+        self.weight = drawn(self, lambda rng, shape: rng.normal(size=shape), rng, shape, dtype)
         if padding_idx is not None:
             if padding_idx not in range(-num_embeddings, num_embeddings):
                 raise ArgumentError(
@@ -357,7 +357,7 @@ class Flatten(Module):
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, x: Any) -> Any:
-        x = as_numbers(self, x)
+        x = checked_input(self, x)
         start, end = (n + x.ndim if n < 0 else n for n in (self.start_dim, self.end_dim))
         if not 0 <= start <= end < x.ndim and not start == x.ndim == 1:  # (N,) becomes (N, 1)
             raise ShapeError(

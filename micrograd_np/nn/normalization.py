@@ -12,9 +12,9 @@ from ..core.dispatch import single
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import Tensor
 from ..ops.half import in_single, is_half, rounded
-from ..ops.layers import batch_norm, layer_norm
+from ..ops.layers import batch_norm, last_axes, layer_norm
 from .module import Module, Parameter, documented_like
-from .validation import as_numbers, check_dtype, checked_input, validate
+from .validation import checked_input, validate
 
 
 class BatchNorm(Module):
@@ -66,12 +66,11 @@ class BatchNorm(Module):
         self.eps, self.momentum = eps, momentum
 
     def forward(self, x: Any) -> Any:
-        x = as_numbers(self, x)
+        weight = self.running_mean if self.weight is None else self.weight
+        x = checked_input(self, x, weight, self.running_mean.size, axis=1)
         if x.ndim not in self._ndims:
             listed = " or ".join(map(str, self._ndims))
             raise ShapeError(f"{type(self).__name__} takes x of {listed} axes, (N, C, ...), not {describe(x, 'x')}.")
-        weight = self.running_mean if self.weight is None else self.weight
-        x = checked_input(self, x, weight, self.running_mean.size, axis=1)
         if self.training:
             y, mean, var = batch_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
             self._track(mean, var, x.size // mean.size)
@@ -172,10 +171,7 @@ class LayerNorm(Module):
         self.bias: Any = Parameter(np.zeros(shape), dtype=dtype) if elementwise_affine and bias else None
 
     def forward(self, x: Any) -> Any:
-        x = as_numbers(self, x)
-        if self.weight is not None:
-            check_dtype(self, x, self.weight)
-        return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+        return layer_norm(checked_input(self, x, self.weight), self.normalized_shape, self.weight, self.bias, self.eps)
 
 
 def sizes(layer: Any, normalized_shape: Any) -> tuple[int, ...]:
@@ -223,13 +219,8 @@ class RMSNorm(Module):
         self.weight: Any = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
 
     def forward(self, x: Any) -> Any:
-        x = as_numbers(self, x)
-        shape = sizes(self, self.normalized_shape)
-        if x.shape[-len(shape) :] != shape:
-            raise ShapeError(f"RMSNorm: normalized_shape={shape} is not how the shape of {describe(x, 'x')} ends.")
-        if self.weight is not None:
-            check_dtype(self, x, self.weight)
-        return root_mean_square(x, self.weight, tuple(range(-len(shape), 0)), self.eps)
+        x = checked_input(self, x, self.weight)
+        return root_mean_square(x, self.weight, last_axes(x, self.normalized_shape), self.eps)
 
 
 @in_single
@@ -280,11 +271,16 @@ class GroupNorm(Module):
         self.bias: Any = Parameter(np.zeros(num_channels), dtype=dtype) if affine else None
 
     def forward(self, x: Any) -> Any:
-        x = as_numbers(self, x)
-        x = checked_input(self, x, x if self.weight is None else self.weight, self.num_channels, axis=1)
-        groups = x.reshape(x.shape[0], self.num_groups, math.prod(x.shape[1:]) // self.num_groups)
-        y = layer_norm(groups, groups.shape[-1], eps=self.eps).reshape(x.shape)
-        if self.weight is None:
-            return y
-        channels = (-1, *[1] * (x.ndim - 2))
-        return y * self.weight.reshape(channels) + self.bias.reshape(channels)
+        x = checked_input(self, x, self.weight, self.num_channels, axis=1)
+        return standardized_groups(x, self.weight, self.bias, self.num_groups, self.eps)
+
+
+@in_single
+def standardized_groups(x: Any, weight: Any, bias: Any, groups: int, eps: float) -> Any:
+    """The entries of each group of channels with mean 0 and variance 1, scaled and shifted by channel."""
+    size = math.prod(x.shape[1:]) // groups
+    y = layer_norm(x.reshape(x.shape[0], groups, size), size, eps=eps).reshape(x.shape)
+    if weight is None:
+        return y
+    channels = (-1, *[1] * (x.ndim - 2))
+    return y * weight.reshape(channels) + bias.reshape(channels)

@@ -9,9 +9,10 @@ import numpy as np
 from ..core.errors import ShapeError, describe
 from ..core.tensor import trace_constant
 from ..ops import pooling
+from ..ops.windows import ORDERS
 from .module import Module, documented_like
 from .stateless import Function
-from .validation import as_numbers, validate
+from .validation import checked_input, validate
 
 
 class MaxPool1d(Function):
@@ -39,7 +40,7 @@ class MaxPool1d(Function):
     _function = staticmethod(pooling.max_pool1d)
 
 
-class MaxPool2d(Function):
+class MaxPool2d(Function, axes=2):
     """The largest entry of each window of images (N, C, H, W).
 
     Parameters
@@ -90,7 +91,7 @@ class AvgPool1d(Function):
     _function = staticmethod(pooling.avg_pool1d)
 
 
-class AvgPool2d(Function):
+class AvgPool2d(Function, axes=2):
     """The mean of each window of images (N, C, H, W).
 
     Parameters
@@ -139,10 +140,11 @@ class AdaptivePool(Module):
         self.output_size = output_size
 
     def forward(self, x: Any) -> Any:
-        x = as_numbers(self, x)
-        if x.ndim != self._axes + 2 or not x.size:
+        x = checked_input(self, x)
+        if x.ndim != self._axes + 2 or 0 in x.shape[2:]:
             raise ShapeError(
-                f"{type(self).__name__} takes x of {self._axes + 2} axes, (N, C, ...), not {describe(x, 'x')}."
+                f"{type(self).__name__} takes x {ORDERS[self._axes]} with entries to take the mean of, not "
+                f"{describe(x, 'x')}. Add a missing axis with x[None]."
             )
         counts = self.output_size if isinstance(self.output_size, tuple | list) else [self.output_size] * self._axes
         for axis, count in zip(range(-self._axes, 0), counts, strict=True):

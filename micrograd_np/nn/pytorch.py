@@ -50,12 +50,7 @@ def read_state(path: str | os.PathLike[str], model: Any) -> dict[str, Any]:
     paths = {name: path for path, name in torch_names(model).items()}
     tensors = dict(model.named_tensors())
     found = {paths.get(name, name): array for name, array in state.items()}
-    return {
-        name: array.astype(tensors[name].dtype) if name in tensors and is_float(tensors[name], array) else array
-        for name, array in found.items()
-    }
-
-
-def is_float(*arrays: Any) -> bool:
-    """True if all arrays hold floating-point numbers."""
-    return all(x.dtype.kind == "f" for x in arrays)
+    for name in found.keys() & tensors.keys():
+        if found[name].dtype.kind == "f" == tensors[name].dtype.kind:
+            found[name] = found[name].astype(tensors[name].dtype)
+    return found

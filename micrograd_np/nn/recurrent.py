@@ -16,10 +16,10 @@ from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..ops.dense import linear
 from ..ops.layers import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence, rnn_step
 from ..ops.primitive import Primitive, as_array
-from .init import drawn, generator, uniform
+from .init import drawn, uniform
 from .layers import Dropout
 from .module import Module, documented_like
-from .validation import as_numbers, check_dtype, checked_input, in_words, validate
+from .validation import check_dtype, checked_input, in_words, validate
 
 
 class Cell(Module):
@@ -48,13 +48,6 @@ class Cell(Module):
 
     _gates: ClassVar[int] = 1
     _state_names: ClassVar[tuple[str, ...]] = ("h",)
-    _sequence: ClassVar[Primitive | None] = None  # a row that does all steps at once
-    _options: ClassVar[tuple[str, ...]] = ()  # the attributes that are its parameters
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        if vars(cls).keys() & {"step", "_from_state"} and "_sequence" not in vars(cls):
-            cls._sequence = None  # the row would do the steps of the class above
 
     def __init__(
         self,
@@ -66,7 +59,6 @@ class Cell(Module):
         dtype: Any = float,
     ) -> None:
         validate(self, input_size=input_size, hidden_size=hidden_size, bias=bias)
-        rng = generator(self, rng)
         rows = self._gates * hidden_size
 
         def weight(*shape: int) -> Any:
@@ -153,9 +145,6 @@ class RNNCell(Cell):
     (2, 5)
     """
 
-    _sequence = rnn_sequence
-    _options = ("nonlinearity",)
-
     def __init__(
         self,
         input_size: int,
@@ -191,7 +180,6 @@ class LSTMCell(Cell):
 
     _gates = 4
     _state_names = ("h", "c")
-    _sequence = lstm_sequence
 
     def step(self, from_x: Any, state: Any) -> Any:
         h, c = state
@@ -211,7 +199,6 @@ class GRUCell(Cell):
     """
 
     _gates = 3
-    _sequence = gru_sequence
 
     def step(self, from_x: Any, h: Any) -> Any:
         return gru_step(np.split(from_x, 3, axis=-1), np.split(self._from_state(h), 3, axis=-1), h)
@@ -254,6 +241,8 @@ class Recurrent(Module):
     """
 
     _cell: ClassVar[type[Cell]]
+    _sequence: ClassVar[Primitive]  # the row that does all steps of such a cell
+    _options: ClassVar[tuple[str, ...]] = ()  # the cell's attributes that are the row's parameters
 
     def __init__(
         self,
@@ -270,7 +259,6 @@ class Recurrent(Module):
     ) -> None:
         validate(self, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout)
         validate(self, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
-        rng = generator(self, rng)
         ways = 2 if bidirectional else 1
         sizes = [input_size] + [ways * hidden_size] * (num_layers - 1)
         self.cells = [self._cell(size, hidden_size, bias, rng=rng, **options) for size in sizes for _ in range(ways)]
@@ -282,13 +270,13 @@ class Recurrent(Module):
         return f"{name}_l{int(cell) // self._ways}" + "_reverse" * (int(cell) % self._ways)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
-        x = as_numbers(self, x)
-        if x.ndim not in (2, 3) or not x.size:
+        x = checked_input(self, x)
+        turned = self.batch_first and x.ndim == 3
+        if x.ndim not in (2, 3) or not x.shape[int(turned)]:
             raise ShapeError(
                 f"{type(self).__name__} takes sequences of one step or more, (steps, batch, features), or (batch, "
                 f"steps, features) with batch_first=True, or single ones (steps, features), and not {describe(x, 'x')}."
             )
-        turned = self.batch_first and x.ndim == 3
         x = x.swapaxes(0, 1) if turned else x
         if state is not None:
             needed = (len(self.cells), *x.shape[1:-1], self.hidden_size)
@@ -298,7 +286,7 @@ class Recurrent(Module):
             outputs = []
             for way in range(self._ways):
                 begin = state and tuple(part[layer + way : layer + way + 1] for part in state)
-                y, *end = run_along(self.cells[layer + way], x, begin, reverse=way == 1)
+                y, *end = self._run_along(self.cells[layer + way], x, begin, reverse=way == 1)
                 outputs.append(y)
                 last.append(end)
             x = np.concatenate(outputs, axis=-1) if self._ways > 1 else outputs[0]
@@ -306,23 +294,14 @@ class Recurrent(Module):
                 x = self.dropout(x)
         return x.swapaxes(0, 1) if turned else x, one_or_all(tuple(map(np.concatenate, zip(*last, strict=True))))
 
-
-def run_along(cell: Cell, x: Any, state: Any, reverse: bool) -> tuple[Any, ...]:
-    """The outputs at all steps, and each part of the last state; a step keeps its axis, of length 1."""
-    if cell._sequence is None:
-        outputs, state = [], state and one_or_all(state)
-        steps = np.split(x, len(x))
-        for step in reversed(steps) if reverse else steps:
-            state = cell(step, state)
-            outputs.append(state[0] if isinstance(state, tuple) else state)
-        y = np.concatenate(outputs[::-1] if reverse else outputs)
-        return (y, *state) if isinstance(state, tuple) else (y, state)
-    from_x = cell._from_input(x)
-    weights = [w for w in (cell.weight_hh, cell.bias_hh) if w is not None]
-    options = {name: getattr(cell, name) for name in cell._options}
-    parts = state or cell._start(from_x[:1])
-    states = cell._sequence(from_x, *parts, *weights, reverse=reverse, **options)[: len(parts)]
-    return (states[0], *(y[:1] if reverse else y[-1:] for y in states))
+    def _run_along(self, cell: Cell, x: Any, state: Any, reverse: bool) -> tuple[Any, ...]:
+        """The outputs of a cell at all steps, and each part of its last state; a step keeps its axis, of length 1."""
+        from_x = cell._from_input(x)
+        weights = [w for w in (cell.weight_hh, cell.bias_hh) if w is not None]
+        options = {name: getattr(cell, name) for name in self._options}
+        parts = state or cell._start(from_x[:1])
+        states = self._sequence(from_x, *parts, *weights, reverse=reverse, **options)[: len(parts)]
+        return (states[0], *(y[:1] if reverse else y[-1:] for y in states))
 
 
 def one_or_all(parts: tuple[Any, ...]) -> Any:
@@ -342,6 +321,8 @@ class RNN(Recurrent):
     """
 
     _cell = RNNCell
+    _sequence = rnn_sequence
+    _options = ("nonlinearity",)
 
 
 @documented_like(Recurrent)
@@ -356,6 +337,7 @@ class LSTM(Recurrent):
     """
 
     _cell = LSTMCell
+    _sequence = lstm_sequence
 
 
 @documented_like(Recurrent)
@@ -369,3 +351,4 @@ class GRU(Recurrent):
     """
 
     _cell = GRUCell
+    _sequence = gru_sequence

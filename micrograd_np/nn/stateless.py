@@ -14,7 +14,7 @@ from ..ops import losses as classes
 from ..ops.primitive import in_numpys_words
 from . import losses
 from .module import Module
-from .validation import as_numbers, validate
+from .validation import checked_input, validate
 
 
 class Function(Module):
@@ -26,7 +26,7 @@ class Function(Module):
     _options: ClassVar[tuple[str, ...]]  # the names of the arguments that are given when the layer is made
     __signature__: ClassVar[inspect.Signature]
 
-    def __init_subclass__(cls, inputs: int = 1) -> None:
+    def __init_subclass__(cls, inputs: int = 1, axes: int = 1) -> None:
         """The layer's signature is the function's, without its first arguments, the inputs."""
         if "_function" not in vars(cls):  # a user's subclass of one of these layers
             return
@@ -35,7 +35,7 @@ class Function(Module):
         cls.__signature__ = signature.replace(parameters=options, return_annotation=inspect.Signature.empty)
         cls._inputs = tuple(signature.parameters)[:inputs]
         cls._options = tuple(signature.parameters)[inputs:]
-        cls._axes = 2 if cls.__name__.endswith("2d") else 1
+        cls._axes = axes
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         try:
@@ -56,13 +56,11 @@ class Function(Module):
 
     def forward(self, *inputs: Any) -> Any:
         if inputs and inputs[0] is None:
-            as_numbers(self, None)
+            checked_input(self, None)
         if len(inputs) != len(self._inputs):
             raise ArgumentTypeError(
                 f"{type(self).__name__} is called with ({', '.join(self._inputs)}), not with {len(inputs)} arguments."
             )
-        if not self._options:
-            return self._function(*inputs)
         return self._function(*inputs, **{name: getattr(self, name) for name in self._options})
 
 

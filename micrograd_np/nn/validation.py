@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, MissingFileError, MissingPackageError, ShapeError, describe
 from ..ops.primitive import as_array
+from ..ops.windows import LEAST, one_per_axis
 
 
 class Kind(NamedTuple):
@@ -74,8 +75,8 @@ KINDS |= {
     for kind, names in (
         (SIZE, "classes embed_dim embedding_dim groups hidden_size in_channels in_features input_size num_channels"),
         (SIZE, "num_embeddings num_features num_groups num_heads num_layers out_channels out_features size step_size"),
-        (SIZE, "dilation kernel_size normalized_shape output_size stride total_iters T_max"),
-        (COUNT, "cooldown epochs header output_padding padding"),
+        (SIZE, "normalized_shape total_iters T_max"),
+        (COUNT, "cooldown epochs header"),
         (NUMBER, "alpha negative_slope"),
         (NONNEGATIVE, "clip_value end_factor eps eta_min gamma max_norm min_lr start_factor threshold"),
         (POSITIVE, "beta delta test"),
@@ -88,15 +89,15 @@ KINDS |= {
     )
     for name in names.split()
 }
-# Arguments of layers that are one number, or a tuple of one for each axis that the kernel moves along.
-PER_AXIS = {"dilation", "kernel_size", "output_padding", "output_size", "padding", "stride"}
 
 
 def validate(owner: Any, **arguments: Any) -> None:
     """Raise TypeError or ValueError unless each argument is of the kind that its name has in KINDS."""
     for name, value in arguments.items():
-        for entry in check_axes(owner, name, value) if name in PER_AXIS else (value,):
-            require(owner, KINDS[name], **{name: entry})
+        if name in LEAST:
+            one_per_axis(name, value, owner._axes, name_of_owner(owner))
+        else:
+            require(owner, KINDS[name], **{name: value})
 
 
 def require(owner: Any, kind: Kind, **arguments: Any) -> None:
@@ -110,17 +111,6 @@ def require(owner: Any, kind: Kind, **arguments: Any) -> None:
             raise (kind.error if fits else ArgumentTypeError)(
                 f"{name_of_owner(owner)}: {name} must be {kind.text}, not {in_words(value)}."
             )
-
-
-def check_axes(owner: Any, name: str, value: Any) -> Any:
-    """The entries of a layer's argument for its axes; raise if there is not one for each."""
-    values = value if isinstance(value, tuple | list) else (value,) * owner._axes
-    if len(values) != owner._axes:
-        raise ArgumentError(
-            f"{name_of_owner(owner)}: {name} must be one number, or one for each of the {owner._axes} axes that the "
-            f"kernel moves along, not {value!r}."
-        )
-    return values
 
 
 def name_of_owner(owner: Any) -> str:
@@ -138,28 +128,21 @@ def in_words(value: Any) -> str:
     return describe(value, "an array") if hasattr(value, "shape") else f"a {type(value).__name__}"
 
 
-def as_numbers(layer: Any, x: Any) -> Any:
-    """x as an array; raise if it holds no numbers, such as None from a function that forgot its return."""
-    array = as_array(x)
-    if array.dtype.kind not in "biufc":
-        cure = " Does the layer or function before it end in a return?" if x is None else ""
-        raise ArgumentTypeError(f"{type(layer).__name__} takes an array of numbers x, not {in_words(x)}.{cure}")
-    return array
-
-
-def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1) -> Any:
-    """x as an array; raise if its features or its dtype are not those of the layer's weight."""
+def checked_input(layer: Any, x: Any, weight: Any = None, features: int | None = None, axis: int = -1) -> Any:
+    """x as an array; raise unless it holds numbers, of the dtype of the layer's weight, and so many features."""
     given, x = x, as_array(x)
-    shape = x.shape
+    name, shape = type(layer).__name__, x.shape
+    if x.dtype.kind not in "biufc":
+        cure = " Does the layer or function before it end in a return?" if given is None else ""
+        raise ArgumentTypeError(f"{name} takes an array of numbers x, not {in_words(given)}.{cure}")
     found = shape[axis] if -len(shape) <= axis < len(shape) else "no such axis"
-    if found != features:
-        as_numbers(layer, given)
-        name, what = type(layer).__name__, "features on the last axis" if axis == -1 else f"channels on axis {axis}"
+    if features is not None and found != features:
+        what = "features on the last axis" if axis == -1 else f"channels on axis {axis}"
         raise ShapeError(
             f"{name} takes {features} {what}, and {describe(x, 'x')} has {found}. Reshape x, or make the {name} for "
             "inputs of this size."
         )
-    if x.dtype is not weight.dtype:
+    if weight is not None and x.dtype is not weight.dtype:
         check_dtype(layer, x, weight)
     return x
 

@@ -16,15 +16,18 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
+from .dense import with_shape
 from .primitive import Bound, Primitive, as_array, as_given, example, implements, remembered
 from .primitive import Drawn as D
 from .windows import (
+    ORDERS,
     OVERLAPPING,
     SPREAD,
     Sizes,
     check_steps,
     count_steps,
     each_axis,
+    extended,
     padded,
     tap_indices,
     unpadded_index,
@@ -53,6 +56,7 @@ def samples_first(x: Any) -> Any:
 
 
 def split_groups(x: Any, groups: int) -> Any:
+    """View (C, ...) as (groups, C / groups, ...)."""
     return x.reshape(groups, x.shape[0] // groups, *x.shape[1:])
 
 
@@ -121,43 +125,37 @@ def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, stride: Sizes, padd
 
 
 def check_kernel_axes(name: str, axes: int, x: Any, w: Any) -> None:
+    """Raise unless x and the weight have the axes that the kernel moves along, and two before them."""
     if not x.ndim == w.ndim == axes + 2:
-        sizes = {1: "L", 2: "H, W"}.get(axes, "...")
         raise ArgumentError(
-            f"{name} takes x (N, C, {sizes}) and a weight of as many axes, not {describe(x, 'x')} and "
+            f"{name} takes x {ORDERS[axes]} and a weight of as many axes, not {describe(x, 'x')} and "
             f"{describe(w, 'weight')}. Add a missing axis of length 1 with x[None] or x[:, None]."
         )
 
 
-def check_channels(x: Any, takes: int, w: Any, groups: Any) -> None:
+def check_channels(name: str, x: Any, takes: int, w: Any, groups: Any) -> None:
+    """Raise unless the groups divide the weight, and x has the channels that it takes."""
     if not isinstance(groups, int | np.integer) or groups < 1 or w.shape[0] % groups:
         raise ArgumentError(f"groups={groups!r} does not divide axis 0 of {describe(w, 'weight')}.")
     if x.shape[1] != takes:
         raise ShapeError(
-            f"{describe(x, 'x')} has {x.shape[1]} channels (axis 1), and {describe(w, 'weight')} with groups={groups} "
-            f"takes {takes}."
+            f"{name} with {describe(w, 'weight')} and groups={groups} takes {takes} channels on axis 1, and "
+            f"{describe(x, 'x')} has {x.shape[1]}."
         )
-
-
-def checked_bias(bias: Any, outs: int) -> Any:
-    bias = as_array(bias)
-    if bias.shape != (outs,):
-        raise ShapeError(f"{describe(bias, 'bias')} needs the shape ({outs},): an entry for each output channel.")
-    return bias
 
 
 @remembered
 def _bind_conv(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Bound:
+    """Check that x, weight and bias belong together, and that the kernel fits into x."""
     x, w = as_array(x), as_array(weight)
-    check_kernel_axes("conv", max(x.ndim - 2, 1), x, w)
-    check_channels(x, w.shape[1] * groups, w, groups)
+    check_channels(f"conv{x.ndim - 2}d", x, w.shape[1] * groups, w, groups)
     how = each_axis(x.ndim - 2, stride=stride, padding=padding, dilation=dilation)
     count_steps(x.shape[2:], w.shape[2:], **how)
     if bias is None:
         return (x, w), {"groups": groups, **how}
-    return (x, w, checked_bias(bias, w.shape[0])), {"groups": groups, **how}
+    return (x, w, with_shape("bias", bias, w.shape[:1])), {"groups": groups, **how}
 
 
 PADDED = each_axis(1, stride=1, padding=1, dilation=1)
@@ -203,6 +201,26 @@ conv_weight: Primitive = Primitive(
 # By the names that layers use.
 
 
+def named_padding(owner: str, padding: str, kernel: Sizes, stride: Sizes, dilation: Sizes) -> tuple[Sizes, Sizes]:
+    """The padding at both ends that a name stands for, and what the far end needs besides, where a reach is odd."""
+    if padding not in ("same", "valid"):
+        raise ArgumentError(f"{owner}: padding must be numbers of at least 0, 'same' or 'valid', not {padding!r}.")
+    if padding == "same" and set(stride) != {1}:
+        raise ArgumentError(f"{owner}: padding='same' needs a stride of 1, not {stride}. Give the padding as a number.")
+    reach = [d * (k - 1) if padding == "same" else 0 for k, d in zip(kernel, dilation, strict=True)]
+    return tuple(n // 2 for n in reach), tuple(n % 2 for n in reach)
+
+
+def convolution(axes: int, x: Any, weight: Any, bias: Any, padding: Any, groups: int, **given: Any) -> Any:
+    """A convolution; its padding may be 'same', for an output of the input's size, or 'valid', which is 0."""
+    name, x, weight = f"conv{axes}d", as_array(x), as_array(weight)
+    check_kernel_axes(name, axes, x, weight)
+    if isinstance(padding, str):
+        padding, more = named_padding(name, padding, weight.shape[2:], **each_axis(axes, **given))
+        x = extended(x, more)
+    return conv(x, weight, bias, padding=padding, groups=groups, **given)
+
+
 @implements()
 def conv1d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
@@ -214,16 +232,16 @@ def conv1d(
     x : (N, C, L)
     weight : (O, C / groups, K)
     bias : (O,), optional
-    stride, padding, dilation, groups : int
+    stride, dilation, groups : int
+    padding : int, 'same' or 'valid'
+        The zeros at both ends; with 'same' the output has the input's size, for a stride of 1; 'valid' is 0.
 
     Examples
     --------
     >>> conv1d([[[1.0, 2.0, 4.0, 8.0]]], [[[-1.0, 1.0]]])
     array([[[1., 2., 4.]]])
     """
-    x, weight = as_array(x), as_array(weight)
-    check_kernel_axes("conv1d", 1, x, weight)
-    return conv(x, weight, bias, stride, padding, dilation, groups)
+    return convolution(1, x, weight, bias, padding, groups, stride=stride, dilation=dilation)
 
 
 @implements()
@@ -237,7 +255,9 @@ def conv2d(
     x : (N, C, H, W)
     weight : (O, C / groups, KH, KW)
     bias : (O,), optional
-    stride, padding, dilation : int or (int, int)
+    stride, dilation : int or (int, int)
+    padding : int, (int, int), 'same' or 'valid'
+        The zeros at both ends; with 'same' the output has the input's size, for a stride of 1; 'valid' is 0.
     groups : int
         Into how many parts the channels are split; each kernel sees the channels of one.
 
@@ -249,9 +269,7 @@ def conv2d(
              [2., 4., 4., 2.],
              [1., 2., 2., 1.]]]])
     """
-    x, weight = as_array(x), as_array(weight)
-    check_kernel_axes("conv2d", 2, x, weight)
-    return conv(x, weight, bias, stride, padding, dilation, groups)
+    return convolution(2, x, weight, bias, padding, groups, stride=stride, dilation=dilation)
 
 
 def check_output_padding(owner: str, output_padding: Sizes, stride: Sizes, dilation: Sizes) -> None:
@@ -267,7 +285,7 @@ def conv_transpose(axes: int, x: Any, weight: Any, bias: Any, output_padding: An
     """A transposed convolution: each entry of x times the kernel, added where the kernels overlap."""
     name, x, weight = f"conv_transpose{axes}d", as_array(x), as_array(weight)
     check_kernel_axes(name, axes, x, weight)
-    check_channels(x, weight.shape[0], weight, groups)
+    check_channels(name, x, weight.shape[0], weight, groups)
     how = each_axis(axes, **given)
     (more,) = each_axis(axes, output_padding=output_padding).values()
     check_output_padding(name, more, how["stride"], how["dilation"])
@@ -282,9 +300,9 @@ def conv_transpose(axes: int, x: Any, weight: Any, bias: Any, output_padding: An
         z = conv_input(x, weight, shape=shape, groups=groups, **how)
     else:  # no convolution has windows that end so early: cut the whole result, after zeros at its end
         z = conv_input(x, weight, shape=tuple(whole), groups=groups, **how | {"padding": (0,) * axes})
-        z = np.pad(z, [(0, 0), (0, 0), *((0, max(stop - n, 0)) for n, (_, stop) in zip(whole, ends, strict=True))])
+        z = extended(z, tuple(max(stop - n, 0) for n, (_, stop) in zip(whole, ends, strict=True)))
         z = z[(slice(None), slice(None), *(slice(*end) for end in ends))]
-    return z if bias is None else z + np.reshape(checked_bias(bias, z.shape[1]), (-1, *[1] * axes))
+    return z if bias is None else z + np.reshape(with_shape("bias", bias, z.shape[1:2]), (-1, *[1] * axes))
 
 
 @implements()

@@ -139,6 +139,7 @@ def _eigh_x(g: Any, z: Any, x: Any, UPLO: str) -> Any:
 
 
 def _eigvalsh_x(g: Any, z: Any, x: Any, UPLO: Any) -> Any:
+    """The cotangent as a diagonal, turned back by the eigenvectors, which the values alone do not give."""
     vectors = np.linalg.eigh(x, UPLO)[1]
     return symmetric(np.matmul(vectors * np.expand_dims(g, -2), mT(vectors)))
 
@@ -194,6 +195,7 @@ def _svd_x(g: Any, z: Any, x: Any, full_matrices: bool, hermitian: bool) -> Any:
 
 
 def _svdvals_x(g: Any, z: Any, x: Any) -> Any:
+    """The cotangent as a diagonal, turned back by the singular vectors, which the values alone do not give."""
     u, _, vh = np.linalg.svd(x, full_matrices=False)
     return np.matmul(u * np.expand_dims(g, -2), vh)
 
@@ -228,6 +230,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
 
 
 def _euclidean_x(g: Any, z: Any, x: Any, axis: Any = None) -> Any:
+    """The direction of x: x / norm, and 0 by convention where the norm is 0."""
     return ratio(expand_reduced(g, axis), x, expand_reduced(z, axis))
 
 
@@ -282,6 +285,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 
 def norm_of_vectors(x: Any, ord: Any, axis: int) -> Any:
+    """The norms of the vectors along one axis, by NumPy's `ord`."""
     if ord is None or ord == 2:
         return euclidean(x, axis=axis)
     if isinstance(ord, str):
@@ -295,6 +299,7 @@ def norm_of_vectors(x: Any, ord: Any, axis: int) -> Any:
 
 
 def norm_of_matrices(x: Any, ord: Any, axes: tuple[int, int]) -> Any:
+    """The norms of the matrices in two axes, by NumPy's `ord`."""
     if ord in (None, "fro", "f"):
         return euclidean(x, axis=axes)
     if ord in (2, -2, "nuc"):

@@ -19,6 +19,14 @@ def rows(x: Any) -> Any:
     return x if x.ndim == 2 else np.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
+def with_shape(what: str, given: Any, shape: tuple[int, ...]) -> Any:
+    """A weight or a bias as an array; raise unless it has this shape."""
+    given = as_array(given)
+    if given.shape != shape:
+        raise ShapeError(f"{describe(given, what)} needs the shape {shape}.")
+    return given
+
+
 def _linear(x: Any, w: Any, *bias: Any) -> Any:
     """x @ weight.T + bias."""
     z = np.matmul(rows(x), w.T)
@@ -28,6 +36,7 @@ def _linear(x: Any, w: Any, *bias: Any) -> Any:
 
 
 def _linear_rows(x: Any, w: Any, *bias: Any) -> Any:
+    """The same without writing into a result, for programs and loops."""
     z = np.matmul(rows(x), w.T)
     for b in bias:
         z = z + b
@@ -36,19 +45,18 @@ def _linear_rows(x: Any, w: Any, *bias: Any) -> Any:
 
 @remembered
 def _bind_linear(x: Any, weight: Any, bias: Any = None) -> Bound:
+    """Check that x, weight and bias belong together."""
     x, w = as_array(x), as_array(weight)
     if w.ndim != 2:
         raise ArgumentError(f"linear takes a weight (out_features, in_features), not {describe(w, 'weight')}.")
     check_axes("linear", x, -1, w, -1)
     if bias is None:
         return (x, w), {}
-    bias = as_array(bias)
-    if bias.shape != w.shape[:1]:
-        raise ShapeError(f"{describe(bias, 'bias')} needs the shape {w.shape[:1]}: an entry for each output.")
-    return (x, w, bias), {}
+    return (x, w, with_shape("bias", bias, w.shape[:1])), {}
 
 
 def _write_linear(args: Any, params: Any, literal: Any) -> Any:
+    """Write x @ w.T + b."""
     product = args[0].infix("@", args[1].transposed())
     return product.infix("+", args[2]) if len(args) > 2 else product
 
@@ -104,6 +112,7 @@ def _polynomial(x: Any, coefficients: tuple[float, ...]) -> Any:
 
 
 def _rational(x: Any, over: tuple[tuple[float, ...], tuple[float, ...]]) -> Any:
+    """The ratio of two polynomials."""
     return _polynomial(x, over[0]) / _polynomial(x, over[1])
 
 
@@ -128,12 +137,14 @@ def _erfc_beyond(x: Any) -> Any:
 
 
 def _erf_block(x: Any) -> Any:
+    """erf of the numbers of a block: near 0 by its own ratio, beyond by that of erfc."""
     size = np.abs(x)
     near = np.minimum(size, 0.46875)
     return np.copysign(np.where(size > near, 0.5 - _erfc_beyond(size) + 0.5, _erf_near(near)), x)
 
 
 def _erfc_block(x: Any) -> Any:
+    """erfc of the numbers of a block; for negative ones, 2 minus that of their size."""
     size = np.abs(x)
     near = np.clip(x, -0.46875, 0.46875)
     beyond = _erfc_beyond(size)
@@ -230,6 +241,7 @@ _NORMAL = 1 / math.sqrt(2 * math.pi)
 
 
 def _bend(x: Any) -> Any:
+    """The u of gelu's tanh form, x sigmoid(u): a cubic in x."""
     return x * (_LINEAR + _CUBIC * x * x)
 
 
@@ -252,17 +264,20 @@ def _gelu_slope(x: Any) -> Any:
 
 
 def _slope_of_gelu_slope(g: Any, z: Any, x: Any) -> Any:
+    """The second derivative of gelu's tanh form."""
     s, rest, up = sigmoid(_bend(x)), sigmoid(-_bend(x)), _LINEAR + 3 * _CUBIC * x * x
     return g * (s * rest * (2 * up + x * (6 * _CUBIC * x + up * up * (rest - s))))
 
 
 def _slope_of_gelu(g: Any, z: Any, x: Any, approximate: str) -> Any:
+    """The normal distribution's probability below x, plus x times its density; or the slope of the tanh form."""
     if approximate == "tanh":
         return g * gelu_slope(x)
     return g * (erfc(x * _MINUS_SQRT_HALF) / 2 + x * np.exp(x * x / -2) * _NORMAL)
 
 
 def _bind_gelu(x: Any, approximate: str = "none") -> Bound:
+    """Check the name of the approximation."""
     if approximate not in ("none", "tanh"):
         raise ArgumentError(f"gelu has no approximate={approximate!r}: 'none' (the default) or 'tanh'.")
     return (as_array(x),), {"approximate": approximate}

@@ -19,6 +19,7 @@ def rounded(z: Any) -> Any:
 
 
 def is_half(args: Sequence[Any]) -> bool:
+    """True if an argument is float16."""
     for x in args:  # noqa: SIM110  `any` takes twice as long
         if getattr(x, "dtype", None) == HALF:
             return True

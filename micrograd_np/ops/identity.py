@@ -14,6 +14,7 @@ from .primitive import Drawn as D
 
 
 def _same(x: Any) -> Any:
+    """The array itself."""
     return x
 
 
@@ -34,6 +35,7 @@ def _pack_copies(*arrays: Any) -> Any:
 
 
 def _part(g: Any, z: Any, *arrays: Any, i: int) -> Any:
+    """The cotangent of the i-th array."""
     return np.zeros_like(arrays[i]) if g[i] is None else g[i]
 
 
@@ -48,10 +50,12 @@ pack_copies = Variadic(_pack_copies, _part, **PACKS)
 
 
 def _hooked(x: Any, function: Callable[[Any], Any]) -> Any:
+    """The array itself; the function is for its cotangent."""
     return x
 
 
 def _hook_rule(g: Any, z: Any, x: Any, function: Callable[[Any], Any]) -> Any:
+    """The cotangent that the function returns; unchanged, if it returns None."""
     changed = function(g)
     if changed is None:
         return g
@@ -73,10 +77,12 @@ hook.widens = False  # the user's function is shown the gradient as it is
 
 
 def _astype(x: Any, dtype: Any, copy: bool = True) -> Any:
+    """The values in another dtype."""
     return x.astype(dtype, copy=copy)
 
 
 def _write_astype(args: Any, params: Any, literal: Any) -> Any:
+    """Write x.astype(dtype)."""
     copy = [] if params.get("copy", True) else ["copy=False"]
     return args[0].method("astype", literal(params["dtype"]).text, *copy)
 

@@ -51,6 +51,7 @@ def as_index(part: Any) -> Any:
 
 
 def join_index(template: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The index that a template and its arrays stand for."""
     return tuple(arrays[part] if isinstance(part, Slot) else part for part in template)
 
 
@@ -62,20 +63,24 @@ def complete_index(template: tuple[Any, ...], ndim: int) -> list[Any]:
 
 
 def _bind_getitem(x: Any, index: Any) -> Bound:
+    """Take the arrays out of the index."""
     arrays, template = split_index(index)
     return (x, *arrays), {"index": template}
 
 
 def _getitem(x: Any, *arrays: Any, index: tuple[Any, ...]) -> Any:
+    """The entries at an index."""
     return x[join_index(index, arrays)]
 
 
 def _bind_scatter(values: Any, index: Any, shape: Any) -> Bound:
+    """Take the arrays out of the index."""
     arrays, template = split_index(index)
     return (as_array(values), *arrays), {"index": template, "shape": shape}
 
 
 def _scatter(values: Any, *arrays: Any, index: tuple[Any, ...], shape: Any) -> Any:
+    """Zeros with values added at an index."""
     return scattered(values, join_index(index, arrays), shape)
 
 
@@ -97,6 +102,7 @@ def placed(values: Any, index: Any, shape: Any) -> Any:
 
 
 def _scatter_values(g: Any, z: Any, values: Any, *arrays: Any, index: tuple[Any, ...], shape: Any) -> Any:
+    """The entries of the cotangent at the index, summed where a value was repeated."""
     taken = g[join_index(index, arrays)]
     return taken if taken.shape == values.shape else unbroadcast(taken, values.shape)
 
@@ -164,6 +170,7 @@ getitem: Primitive = Primitive(
 
 
 def _write_scatter(args: Any, params: Any, literal: Any) -> Any:
+    """Write zeros[index] += values."""
     place = args[0]._replace(text="zeros").subscript(join_index(params["index"], args[1:]), literal)
     return place._replace(text=f"{place.text} += {args[0].text}", rank=0)
 

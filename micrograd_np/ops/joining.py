@@ -19,10 +19,12 @@ PIECE = 64
 
 
 def _concatenate(*arrays: Any, axis: int | None) -> Any:
+    """np.concatenate of arrays that are arguments of their own."""
     return np.concatenate(arrays, axis=axis)
 
 
 def _bind_concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Bound:
+    """Join many arrays in pieces first."""
     arrays = tuple(map(as_array, arrays))
     while len(arrays) > PIECE:
         arrays = tuple(concatenate(arrays[i : i + PIECE], axis) for i in range(0, len(arrays), PIECE))
@@ -95,10 +97,12 @@ def block(arrays: Any) -> Any:
 
 
 def list_depth(arrays: Any) -> int:
+    """The depth of nested lists; 0 of an array."""
     return 1 + max(map(list_depth, arrays), default=0) if isinstance(arrays, list) else 0
 
 
 def most_axes(arrays: Any) -> int:
+    """The largest number of axes of an array in nested lists."""
     return max(map(most_axes, arrays), default=0) if isinstance(arrays, list) else as_array(arrays).ndim
 
 
@@ -113,10 +117,12 @@ def join_blocks(arrays: Any, depth: int, axes: int) -> Any:
 
 
 def _split(x: Any, indices_or_sections: Any, axis: int) -> Any:
+    """np.split, with parts in memory of their own."""
     return [piece.copy() for piece in np.split(x, indices_or_sections, axis)]
 
 
 def _bind_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Bound:
+    """Count the points to split at from 0, and refuse those that do not ascend."""
     x = as_array(x)
     length = x.shape[normalize_axis_index(axis, x.ndim)]
     if np.ndim(indices_or_sections):
@@ -169,6 +175,7 @@ def dsplit(x: Any, indices_or_sections: Any) -> Any:
 
 
 def require_axes(x: Any, axes: int, name: str) -> Any:
+    """x as an array; raise if it has fewer axes."""
     x = as_array(x)
     if x.ndim < axes:
         raise ShapeError(f"{name} splits arrays of {axes} or more axes; this one has shape {x.shape}.")
@@ -227,6 +234,7 @@ def meshgrid(*arrays: Any, copy: bool = True, sparse: bool = False, indexing: st
 
 
 def _inside(g: Any, z: Any, x: Any, pad_width: Any, mode: str, constant_values: Any) -> Any:
+    """The part of the cotangent inside the padding."""
     widths = pad_pairs(pad_width, x.ndim)
     return g[tuple(slice(before, before + size) for (before, _), size in zip(widths, x.shape, strict=True))]
 

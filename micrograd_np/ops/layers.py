@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.dispatch import HALF, single
 from ..core.errors import ArgumentError, ShapeError, describe
-from .dense import linear, relu, rows, sigmoid
+from .dense import linear, relu, rows, sigmoid, with_shape
 from .half import in_single, rounded
 from .identity import pack_copies
 from .primitive import Bound, MultiOutput, Outputs, as_array, example, implements, item
@@ -41,6 +41,7 @@ def _standardize_x(g: Any, z: Any, x: Any, axis: Any, eps: float) -> Any:
 
 
 def _bind_standardize(x: Any, axis: Any = None, eps: float = 1e-5) -> Bound:
+    """NumPy's axes, and an eps."""
     return (as_array(x),), {"axis": axis, "eps": eps}
 
 
@@ -75,12 +76,19 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
            [-1.,  1.]])
     """
     x = as_array(x)
+    axes = last_axes(x, normalized_shape)
+    sizes = x.shape[axes[0] :]
+    y = standardize(x, axes, eps)[0]
+    y = y if weight is None else y * with_shape("weight", weight, sizes)
+    return y if bias is None else y + with_shape("bias", bias, sizes)
+
+
+def last_axes(x: Any, normalized_shape: Any) -> tuple[int, ...]:
+    """The last axes of x, as many as have the sizes of normalized_shape; raise if these are not how its shape ends."""
     sizes = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
     if not sizes or x.shape[-len(sizes) :] != sizes:
         raise ShapeError(f"normalized_shape={normalized_shape} is not how the shape of {describe(x, 'x')} ends.")
-    y = standardize(x, tuple(range(-len(sizes), 0)), eps)[0]
-    y = y if weight is None else y * parameter("weight", weight, sizes)
-    return y if bias is None else y + parameter("bias", bias, sizes)
+    return tuple(range(-len(sizes), 0))
 
 
 @implements()
@@ -115,17 +123,10 @@ def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-
     channels = (x.shape[1],)
     broad = channels + (1,) * (x.ndim - 2)
     y, mean, var = standardize(x, (0, *range(2, x.ndim)), eps)
-    y = y if weight is None else y * np.reshape(parameter("weight", weight, channels), broad)
-    y = y if bias is None else y + np.reshape(parameter("bias", bias, channels), broad)
+    y = y if weight is None else y * np.reshape(with_shape("weight", weight, channels), broad)
+    y = y if bias is None else y + np.reshape(with_shape("bias", bias, channels), broad)
     y = rounded(y) if half else y  # not the variance, which float16 may not be able to hold
     return y, np.reshape(mean, channels), np.reshape(var, channels)
-
-
-def parameter(what: str, given: Any, shape: tuple[int, ...]) -> Any:
-    given = as_array(given)
-    if given.shape != shape:
-        raise ShapeError(f"{describe(given, what)} needs the shape {shape}.")
-    return given
 
 
 # Recurrent networks: one step of each cell, and rows for a whole sequence of steps.
@@ -168,6 +169,7 @@ def gates_of(x: Any, count: int) -> list[Any]:
 
 
 def in_order(steps: int, reverse: bool) -> Any:
+    """The numbers of the steps, from the first or from the last."""
     return range(steps)[::-1] if reverse else range(steps)
 
 
@@ -205,6 +207,7 @@ def _lstm(packed: Any, reverse: bool) -> Any:
 
 
 def unpacked(packed: Any) -> list[Any]:
+    """The arguments that were packed into one node."""
     return [item(packed, i) for i in range(len(packed))]
 
 
@@ -219,6 +222,7 @@ def plus(x: Any, y: Any) -> Any:
 
 
 def part(g: Any, t: int) -> Any:
+    """The cotangent of step t; None, which stands for zeros, stays None."""
     return None if g is None else g[t]
 
 
@@ -252,6 +256,7 @@ def of_weights(g: Any, before: Any, bias: Any) -> list[Any]:
 
 
 def _rnn_rule(g: Any, z: Any, packed: Any, reverse: bool, nonlinearity: str) -> Any:
+    """The slope of z = tanh(gates) is 1 - z², that of relu 1 where z is positive."""
     (g,), (z,), (_, h, w, *bias) = g, z, unpacked(packed)
     slope = 1 - z * z if nonlinearity == "tanh" else ~(z <= 0)
     _, gates, first = walk_back(g, None, np.expand_dims(slope, -2), None, w, reverse)
@@ -309,6 +314,7 @@ def _lstm_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
 
 
 def _bind(*arrays: Any, **params: Any) -> Bound:
+    """Pack the arrays into one node, so that one rule gives all their cotangents."""
     return (pack_copies(*[as_array(x) for x in arrays]),), params
 
 

@@ -103,15 +103,18 @@ def as_columns(x: Any, b: Any) -> Any:
 
 
 def _solve_a(g: Any, z: Any, a: Any, b: Any) -> Any:
+    """Minus the cotangent of b times the solution, transposed."""
     return -np.matmul(np.linalg.solve(mT(a), as_columns(g, b)), mT(as_columns(z, b)))
 
 
 def _solve_b(g: Any, z: Any, a: Any, b: Any) -> Any:
+    """The solution of the transposed equations for the cotangent."""
     x = np.linalg.solve(mT(a), as_columns(g, b))
     return x[..., 0] if b.ndim == 1 else x
 
 
 def _bind_solve(a: Any, b: Any) -> Bound:
+    """Check that there are as many equations on both sides."""
     a, b = as_array(a), as_array(b)
     check_axes("solve", a, -2, b, -1 if b.ndim == 1 else -2)
     return (a, b), {}
@@ -144,6 +147,7 @@ def _pinv_x(g: Any, z: Any, x: Any, rcond: Any, hermitian: bool, **_: Any) -> An
 
 
 def _bind_pinv(a: Any, rcond: Any = None, hermitian: bool = False, **rtol: Any) -> Bound:
+    """NumPy's signature; `rtol` is another name of `rcond`."""
     return (as_array(a),), {"rcond": rcond, "hermitian": hermitian, **rtol}
 
 
@@ -265,6 +269,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
 
 
 def vector_components(v: Any) -> list[Any]:
+    """The three components of vectors; 0 for the third of vectors in a plane."""
     found = [v[..., i] for i in range(v.shape[-1])]
     return found if len(found) == 3 else [*found, np.zeros_like(found[0])]
 

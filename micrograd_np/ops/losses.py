@@ -19,6 +19,7 @@ from .reductions import scalar_axis
 
 
 def _bind_axis(x: Any, axis: Any = -1) -> Bound:
+    """The axis; of a number, axis 0 or -1 is none."""
     x = as_array(x)
     return (x,), {"axis": scalar_axis(x, axis)}
 
@@ -78,6 +79,7 @@ log_softmax = Primitive(
 
 
 def check_integers(what: str, labels: Any) -> None:
+    """Raise unless labels or ids are integers."""
     if labels.dtype.kind not in "iu":
         raise ArgumentTypeError(
             f"{what} are integers that count from 0, not {labels.dtype}. Write .astype(int) if they do."
@@ -85,6 +87,7 @@ def check_integers(what: str, labels: Any) -> None:
 
 
 def check_range(what: str, labels: Any, count: int) -> None:
+    """Raise, with the first place, if a label or an id lies outside."""
     if labels.size and (labels.min() < 0 or labels.max() >= count):
         wrong = np.logical_or(labels < 0, labels >= count)
         where = tuple(np.argwhere(wrong)[0].tolist())
@@ -114,8 +117,18 @@ FAST = REDUCTIONS | {
 }
 
 
+def check_reduction(owner: str, reduction: Any, losses: Any) -> None:
+    """Raise for an unknown reduction, and for the mean over no entries."""
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
+        shown = describe(reduction, "an array")
+        raise ArgumentError(f"{owner}: reduction must be one of {', '.join(map(repr, REDUCTIONS))}, not {shown}.")
+    if reduction == "mean" and not losses.size:
+        raise ArgumentError(f"{owner}: the mean over no entries: {describe(losses, 'the batch')} is an empty batch.")
+
+
 @remembered
 def _bind_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Bound:
+    """Check that labels are classes or probabilities of the logits."""
     x, labels = as_array(logits), as_array(labels)
     if labels.ndim != x.ndim:
         check_integers("labels", labels)
@@ -125,10 +138,7 @@ def _bind_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") ->
             f"{x.shape}, a probability for each class, not {describe(labels, 'labels')}. The classes are the last "
             "axis: np.moveaxis(logits, 1, -1) puts them there."
         )
-    if reduction not in REDUCTIONS:
-        raise ArgumentError(f"reduction={reduction!r} is none of 'mean', 'sum' and 'none'.")
-    if reduction == "mean" and not x.size:
-        raise ArgumentError(f"the mean over no samples: {describe(x, 'logits')} is an empty batch.")
+    check_reduction("cross_entropy", reduction, x)
     return (x, labels), {"reduction": reduction}
 
 
@@ -185,10 +195,12 @@ def _right(labels: Any, x: Any) -> Any:
 
 
 def _excess_rows(x: Any, labels: Any) -> Any:
+    """The same with rows alone."""
     return _softmax(x, -1) - _right(labels, x)
 
 
 def _embedding_rows(ids: Any, weight: Any) -> Any:
+    """The rows of the weight, for loops, which check ids as indices."""
     return weight[_valid(ids, weight.shape[0])]
 
 
@@ -228,6 +240,7 @@ LEAST_DIVISOR = 1e-12
 
 
 def _bind_embedding(ids: Any, weight: Any) -> Bound:
+    """Check that ids are integers within the weight."""
     ids, weight = as_array(ids), as_array(weight)
     check_integers("ids", ids)
     return (ids, weight), {}
@@ -264,15 +277,6 @@ def checked_pair(prediction: Any, target: Any) -> tuple[Any, Any]:
         f"a loss compares entry with entry, and {describe(prediction, 'the prediction')} and "
         f"{describe(target, 'the target')} have different shapes. {cure}"
     )
-
-
-def check_reduction(owner: str, reduction: Any, losses: Any) -> None:
-    """Raise for an unknown reduction, and for the mean over no entries."""
-    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
-        shown = describe(reduction, "an array")
-        raise ArgumentError(f"{owner}: reduction must be one of {', '.join(map(repr, REDUCTIONS))}, not {shown}.")
-    if reduction == "mean" and not losses.size:
-        raise ArgumentError(f"{owner}: the mean over no entries. Prediction and target are an empty batch.")
 
 
 def entrywise(name: str, loss: Any, rule: Any, rule_of_target: Any, target: Any = None, **more: Any) -> Any:
@@ -367,7 +371,7 @@ binary_cross_entropy = entrywise(
 )
 binary_cross_entropy.domain = (0.1, 0.9)
 logistic_loss = entrywise(
-    "logistic_loss",
+    "binary_cross_entropy_with_logits",
     _logistic,
     lambda g, x, t: g * ((1 - t) * sigmoid(x) - t * sigmoid(-x)),
     lambda g, x, t: g * (log_sigmoid(-x) - log_sigmoid(x)),

@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ShapeError, describe
+from ..core.errors import ArgumentError, check_shape, describe
 from .primitive import Drawn as D
 from .primitive import Primitive, as_array, as_given, example, implements
 from .windows import (
+    ORDERS,
     OVERLAPPING,
     SIDE_BY_SIDE,
     SPREAD,
     Sizes,
     each_axis,
+    extended,
     padded,
     tap_indices,
     tap_views,
@@ -50,14 +52,9 @@ def where_largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any
     return chosen, count
 
 
-def check_same_shape(what: str, x: Any, other: str, y: Any) -> None:
-    if x.shape != y.shape:
-        raise ShapeError(f"{what} of shape {x.shape} does not lie where {other} of shape {y.shape} does.")
-
-
 def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
     """Add each entry of y to the largest entry of its window in x; z holds those entries."""
-    check_same_shape("y", y, "z", z)
+    check_shape("y", y, z)
     chosen, count = where_largest(x, z, kernel, **how)
     stride, padding, dilation = how["stride"], how["padding"], how["dilation"]
     share = np.empty_like(z, dtype=y.dtype)
@@ -79,7 +76,7 @@ def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
 
 def _max_pool_mean(v: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
     """The mean of v over the largest entries of each window of x; z holds those entries."""
-    check_same_shape("v", v, "x", x)
+    check_shape("v", v, x)
     chosen, count = where_largest(x, z, kernel, **how)
     with np.errstate(divide="ignore", invalid="ignore"):
         pairs = zip(chosen, tap_views(v, kernel, 0, **how), strict=True)
@@ -131,10 +128,7 @@ def window_params(
     """Return x and the parameters of its windows, which lie side by side unless a stride is given."""
     x = as_array(x)
     if x.ndim != axes + 2:
-        sizes = "L" if axes == 1 else "H, W"
-        raise ArgumentError(
-            f"pooling takes x (N, C, {sizes}), not {describe(x, 'x')}. Add a missing axis with x[None]."
-        )
+        raise ArgumentError(f"pooling takes x {ORDERS[axes]}, not {describe(x, 'x')}. Add a missing axis with x[None].")
     stride = kernel_size if stride is None else stride
     how = each_axis(axes, kernel=kernel_size, stride=stride, padding=padding, dilation=dilation)
     if any(2 * p > d * (k - 1) + 1 for k, _, p, d in zip(*how.values(), strict=True)):
@@ -154,15 +148,10 @@ def overhang(x: Any, how: dict[str, Sizes]) -> Sizes:
     return tuple(found)
 
 
-def extended(x: Any, more: Sizes, fill: float) -> Any:
-    """x with `more` entries at the far end of each axis."""
-    ends = [(0, 0), (0, 0), *[(0, m) for m in more]]
-    return np.pad(x, ends, constant_values=fill) if any(more) else x
-
-
 def largest_of_windows(
     axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Any:
+    """The largest entry of each window."""
     x, how = window_params(axes, x, kernel_size, stride, padding, dilation)
     return max_pool(extended(x, overhang(x, how), -np.inf) if ceil_mode else x, **how)
 
@@ -173,14 +162,14 @@ def average_pool(
     """The sum of each window, by the number of its entries that count: all, but for those beyond the padding."""
     x, how = window_params(axes, x, kernel_size, stride, padding)
     window, more = tuple(range(axes)), overhang(x, how) if ceil_mode else (0,) * axes
-    mean = np.mean(windows(extended(x, more, 0), **how), axis=window)
+    mean = np.mean(windows(extended(x, more), **how), axis=window)
     if count_include_pad and not any(more):
         return mean
     counted = np.ones_like(x[:1, :1])
     if count_include_pad:
         counted = np.pad(counted, [(0, 0), (0, 0), *[(p, p) for p in how["padding"]]], constant_values=1)
         how["padding"] = (0,) * axes
-    return mean / np.mean(windows(extended(counted, more, 0), **how), axis=window)
+    return mean / np.mean(windows(extended(counted, more), **how), axis=window)
 
 
 @implements()

@@ -56,22 +56,25 @@ def example(*args: Any, **kwargs: Any) -> Example:
     return Example(args, kwargs)
 
 
-ARRAYS = (list, tuple, np.ndarray)
+NUMBERS = (int, float, complex, np.generic)
 FACTS = ("reduction", "product", "spelling", "peephole", "loop")
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def as_array(x: Any) -> Any:
-    """Convert an argument to an array; Tensors and arrays pass unchanged, masked arrays and matrices are refused."""
+    """Convert an argument to an array; Tensors and arrays pass unchanged, masked arrays and matrices are refused.
+
+    An array is what NumPy's functions dispatch on, such as CuPy's. A pandas Series, indexed by its labels, is none.
+    """
     if type(x) is np.ndarray or isinstance(x, Tensor):
         return x
     errors.check_plain(x)
-    return x if hasattr(x, "dtype") and not isinstance(x, np.generic) else np.asarray(x)
+    return x if hasattr(x, "__array_function__") else np.asarray(x)
 
 
 def operand(x: Any) -> Any:
     """Convert an argument of an elementwise row; a Python number stays one, so that it takes on any dtype."""
-    return as_array(x) if isinstance(x, ARRAYS) else x
+    return x if isinstance(x, NUMBERS) else as_array(x)
 
 
 class GeneratedDoc:

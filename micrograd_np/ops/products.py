@@ -20,6 +20,7 @@ def mT(x: Any) -> Any:
 
 
 def symmetric(x: Any) -> Any:
+    """The mean of matrices and their transposes."""
     return (x + mT(x)) / 2
 
 
@@ -29,6 +30,7 @@ def eye_like(x: Any, n: int | None = None) -> Any:
 
 
 def axis_length(x: Any, axis: int) -> int | None:
+    """The size of an axis; None if there is no such axis."""
     return x.shape[axis] if -x.ndim <= axis < x.ndim else None
 
 
@@ -56,6 +58,7 @@ class NamedOutputs(MultiOutput):
 
 # In a matrix product, a vector is a matrix of one row (on the left) or of one column (on the right).
 def _matmul_x(g: Any, z: Any, x: Any, y: Any) -> Any:
+    """g @ y.T, and for vectors what that is with a column or a row."""
     if y.ndim == 1:
         return np.expand_dims(g, -1) * y
     if x.ndim == 1:
@@ -64,6 +67,7 @@ def _matmul_x(g: Any, z: Any, x: Any, y: Any) -> Any:
 
 
 def _matmul_y(g: Any, z: Any, x: Any, y: Any) -> Any:
+    """x.T @ g, and for vectors what that is with a column or a row."""
     if x.ndim == 1:
         return np.expand_dims(x, -1) * np.expand_dims(g, -2) if y.ndim > 1 else g * x
     if y.ndim == 1:
@@ -94,6 +98,7 @@ matmul = Primitive(
 
 # The last axis of x meets the second to last of y, or its only one.
 def _dot_x(g: Any, z: Any, x: Any, y: Any) -> Any:
+    """g times y, summed over all axes of y but the one that x met."""
     if x.ndim == 2 == y.ndim:
         return g.dot(y.T)  # a third sooner than np.dot, where matrices are small
     if not x.ndim or not y.ndim:
@@ -103,6 +108,7 @@ def _dot_x(g: Any, z: Any, x: Any, y: Any) -> Any:
 
 
 def _dot_y(g: Any, z: Any, x: Any, y: Any) -> Any:
+    """x times g, summed over the axes that x keeps, the axis that x met moved to its place."""
     if x.ndim == 2 == y.ndim:
         return x.T.dot(g)
     if not x.ndim or not y.ndim:
@@ -131,12 +137,14 @@ dot = Primitive(
 
 
 def _bind_checked(name: str, i: int, j: int, x: Any, y: Any) -> Bound:
+    """Check that two axes are equally long."""
     x, y = as_array(x), as_array(y)
     check_axes(name, x, i, y, j)
     return (x, y), {}
 
 
 def _bind_vecdot(x: Any, y: Any, axis: int = -1) -> Bound:
+    """Check the axes that meet, and move them to the end."""
     x, y = as_array(x), as_array(y)
     check_axes("vecdot", x, axis, y, axis)
     return (x, y) if axis == -1 else (np.moveaxis(x, axis, -1), np.moveaxis(y, axis, -1)), {}
@@ -273,6 +281,7 @@ def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]
 
 @remembered
 def _bind_einsum(*operands: Any, optimize: Any = False) -> Bound:
+    """Write out the subscripts, with a letter for every axis, and check the sizes."""
     if not operands:
         raise ArgumentTypeError("missing 1 required positional argument: 'subscripts'")
     subscripts, given = subscripts_and_arrays(operands)
@@ -283,6 +292,7 @@ def _bind_einsum(*operands: Any, optimize: Any = False) -> Bound:
 
 
 def _einsum(*arrays: Any, subscripts: str, optimize: Any) -> Any:
+    """np.einsum with the subscripts after the arrays."""
     return np.einsum(subscripts, *arrays, optimize=optimize)
 
 

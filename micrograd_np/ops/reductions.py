@@ -26,11 +26,13 @@ def scalar_axis(a: Any, axis: Any) -> Any:
 
 @remembered
 def over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
+    """The axes to reduce; of a number, axis 0 or -1 is none."""
     return (a,), {"axis": scalar_axis(a, axis), "keepdims": keepdims}
 
 
 @remembered
 def mean_over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
+    """The axes to reduce; np.mean refuses those that a number does not have."""
     return (a,), {"axis": axis, "keepdims": keepdims}
 
 
@@ -38,10 +40,12 @@ def mean_over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
 def over_free(
     a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, correction: float | None = None
 ) -> Bound:
+    """The axes to reduce, and how many degrees of freedom are lost."""
     return (a,), {"axis": axis, "ddof": ddof_of(ddof, correction), "keepdims": keepdims}
 
 
 def ddof_of(ddof: float, correction: float | None) -> float:
+    """The degrees of freedom lost, under either of its names."""
     if correction is not None and ddof:
         raise ArgumentError("ddof= and correction= are two names of one number. Give one of them.")
     return ddof if correction is None else correction
@@ -93,6 +97,7 @@ def with_initial(reduce: Any, combine: Any, identity: float | None) -> Any:
 
 
 def mean_of_chosen(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
+    """The mean of the entries for which `where` holds."""
     total = np.sum(where_chosen(a, where, 0), axis=axis, keepdims=keepdims)
     return divide_by_count(total, count_chosen(a, axis, keepdims, where))
 
@@ -103,6 +108,7 @@ def divide_by_count(total: Any, numbers: Any) -> Any:
 
 
 def count_chosen(a: Any, axis: Any, keepdims: bool, where: Any) -> Any:
+    """The number of entries for which `where` holds."""
     return np.sum(np.broadcast_to(where, np.shape(a)), axis=axis, keepdims=keepdims)
 
 
@@ -128,6 +134,7 @@ def with_deviations(total: Any, freedom_of: Any) -> Any:
 
 
 def sum_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:
+    """The sum of the squares."""
     return np.sum(x * x, axis=axis, keepdims=keepdims)
 
 
@@ -181,6 +188,7 @@ mean = Primitive(
 
 
 def _slope_of_var(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+    """Twice the deviation from the mean, over the degrees of freedom."""
     freedom = builtins.max(reduced_count(x, z) - ddof, 0)
     return expand_reduced(g, axis, keepdims) * 2 * ((x - np.mean(x, axis=axis, keepdims=True)) / freedom)
 
@@ -194,11 +202,13 @@ def _slope_of_std(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool
 
 
 def _var_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+    """The variance, written with rows."""
     total = sum_of_squares(x - np.mean(x, axis=axis, keepdims=True), axis, keepdims)
     return total / builtins.max(reduced_count(x, total) - ddof, 0)
 
 
 def _std_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+    """The standard deviation, written with rows."""
     return np.sqrt(_var_rows(x, axis, ddof, keepdims))
 
 
@@ -225,6 +235,7 @@ def products_of_others(x: Any) -> Any:
 
 
 def _slope_of_prod(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The product of the other entries."""
     axes = axes_of(x, axis)
     order = [k for k in range(x.ndim) if k not in axes] + list(axes)
     slopes = np.reshape(products_of_others(merged_axes(x, axes)), [x.shape[k] for k in order])
@@ -270,6 +281,7 @@ def infinities(x: Any, y: Any) -> Any:
 
 
 def _write_exp_share(args: Any, params: Any, literal: Any) -> Any:
+    """Write exp(x - z)."""
     difference = args[0].infix("-", args[1])
     return type(difference)(f"{'exp2' if params.get('base') == 2 else 'exp'}({difference.text})")
 
@@ -305,11 +317,13 @@ def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _quiet_logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
+    """The same without a warning about log(0)."""
     with np.errstate(divide="ignore"):  # all entries may be -inf, and so the result
         return _logsumexp(x, axis, keepdims)
 
 
 def _slope_of_logsumexp(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The softmax of x."""
     infinite = np.sum(x == np.inf, axis=axis, keepdims=True)
     return expand_reduced(g, axis, keepdims) * exp_share(x, expand_reduced(z, axis, keepdims), infinite)
 

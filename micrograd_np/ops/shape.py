@@ -36,11 +36,13 @@ def _bind_reshape(x: Any, *sizes: Any, shape: Any = None, order: str = "C") -> B
 
 
 def _write_reshape(args: Any, params: Any, literal: Any) -> Any:
+    """Write x.reshape(sizes)."""
     shape = [str(size) for size in np.atleast_1d(params["shape"]).tolist()] or ["()"]
     return args[0].method("reshape", *shape, *(['order="F"'] if params.get("order") == "F" else []))
 
 
 def _reshape(x: Any, shape: Any, order: Any = "C") -> Any:
+    """np.reshape with the shape by position."""
     return np.reshape(x, shape, order)  # NumPy 2.0 has another name for shape=
 
 
@@ -63,6 +65,7 @@ reshape = Primitive(
 
 
 def _flatten(x: Any, order: str = "C") -> Any:
+    """The entries along one axis, in memory of their own."""
     return x.flatten(order)
 
 
@@ -122,6 +125,7 @@ def atleast_3d(*arrays: Any) -> Any:
 
 
 def map_arrays(arrays: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
+    """Change each array; of one array, the result itself and no tuple."""
     changed = tuple(change(as_array(x)) for x in arrays)
     return changed[0] if len(changed) == 1 else changed
 
@@ -142,11 +146,13 @@ def inverse_order(axes: tuple[int, ...] | None) -> Any:
 
 
 def _write_transpose(args: Any, params: Any, literal: Any) -> Any:
+    """Write x.T or x.transpose(axes)."""
     axes = params.get("axes")
     return args[0].transposed() if axes is None else args[0].method("transpose", literal(axes).text)
 
 
 def _write_swapaxes(args: Any, params: Any, literal: Any) -> Any:
+    """Write x.mT or x.swapaxes(i, j)."""
     axes = params["axis1"], params["axis2"]
     return args[0].transposed("mT") if set(axes) == {-1, -2} else args[0].method("swapaxes", *map(str, axes))
 
@@ -231,10 +237,12 @@ def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
 
 
 def _bind_roll(x: Any, shift: Any, axis: Any = None) -> Bound:
+    """Shifts as whole numbers."""
     return (x,), {"shift": shift if isinstance(shift, int) else tuple(np.ravel(shift).tolist()), "axis": axis}
 
 
 def negated(shift: Any) -> Any:
+    """Shifts in the other direction."""
     return -shift if isinstance(shift, int) else tuple(-steps for steps in shift)
 
 
@@ -318,6 +326,7 @@ def diag(x: Any, k: int = 0) -> Any:
 
 
 def _bind_triangle(x: Any, k: int = 0) -> Bound:
+    """The diagonal to begin from."""
     return (x,), {"k": k}
 
 

@@ -215,10 +215,12 @@ def aligned(weights: Any, a: Any, axis: Any) -> Any:
 
 
 def with_for_nan(value: float, a: Any) -> Any:
+    """The entries, with a value in place of nan."""
     return np.where(np.isnan(a), value, a)
 
 
 def not_nan(a: Any) -> Any:
+    """True where an entry is not nan."""
     return np.logical_not(np.isnan(a))
 
 

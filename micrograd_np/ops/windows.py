@@ -18,7 +18,10 @@ from .primitive import Primitive, as_given, example
 
 Sizes = tuple[int, ...]
 
+ORDERS = {1: "(N, C, L)", 2: "(N, C, H, W)"}  # of the axes of x, by how many of them a kernel moves along
+# Arguments that are one number, or one for each axis that a kernel moves along, and the least that each may be.
 LEAST = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1, "output_padding": 0}
+LEAST |= {"kernel_size": 1, "output_size": 1}
 
 
 def each_axis(axes: int, **given: Any) -> dict[str, Sizes]:
@@ -26,13 +29,18 @@ def each_axis(axes: int, **given: Any) -> dict[str, Sizes]:
     return {what: one_per_axis(what, value, axes) for what, value in given.items()}
 
 
-def one_per_axis(what: str, value: Any, axes: int) -> Sizes:
+def one_per_axis(what: str, value: Any, axes: int, owner: str = "") -> Sizes:
+    """The sizes along the axes; raise, in the name of a layer if it is given, if there is not one whole number each."""
     values = tuple(value) if isinstance(value, tuple | list) else (value,) * axes
-    if len(values) != axes or not all(isinstance(n, int | np.integer) and n >= LEAST[what] for n in values):
+    begin = f"{owner}: {what}" if owner else what
+    if len(values) != axes:
         raise ArgumentError(
-            f"{what}={value!r}: give an integer of at least {LEAST[what]}, or one for each of the {axes} axes that the "
-            "kernel moves along."
+            f"{begin} must be one number, or one for each of the {axes} axes that the kernel moves along, not "
+            f"{value!r}."
         )
+    for n in values:
+        if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < LEAST[what]:
+            raise ArgumentError(f"{begin} must be a whole number of at least {LEAST[what]}, not {n!r}.")
     return tuple(int(n) for n in values)
 
 
@@ -78,6 +86,11 @@ def padded(x: Any, padding: Sizes, fill: float, order: Any = "K") -> Any:
     wide = np.full_like(x, fill, order=order, shape=wide_shape)
     wide[unpadded_index(shape, padding)] = x
     return wide
+
+
+def extended(x: Any, more: Sizes, fill: float = 0) -> Any:
+    """x, an array or a Tensor (N, C, ...), with `more` entries at the far end of each of its last axes."""
+    return np.pad(x, [(0, 0), (0, 0), *((0, n) for n in more)], constant_values=fill) if any(more) else x
 
 
 def tap_views(x: Any, kernel: Sizes, fill: float, stride: Sizes, padding: Sizes, dilation: Sizes) -> list[Any]:

@@ -28,6 +28,32 @@ def test_every_sample_comes_once_with_its_own_label(count, size, seed):
     assert 0 < len(pairs[-1][0]) <= size
 
 
+class Labelled:
+    """A pandas Series: it has a dtype, NumPy can convert it, and an index is looked up among its labels."""
+
+    def __init__(self, values, labels):
+        self.values, self.labels, self.dtype, self.shape = values, labels, values.dtype, values.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, index):
+        return Labelled(self.values[[self.labels.index(i) for i in index]], list(index))
+
+
+def test_a_column_with_labels_is_read_by_position():
+    column = Labelled(Y, list(range(10))[::-1])
+    x = mg.Tensor(np.ones(10), requires_grad=True)
+    assert all(np.array_equal(x[:, 0], 2 * y) for x, y in batches(X, column, 3, rng=rng()))
+    assert all(map(np.array_equal, split(column, rng=rng()), split(Y, rng=rng())))
+    loss = np.sum(x * column)
+    loss.backward()
+    assert np.array_equal(x.grad, Y)
+
+
 def test_the_generator_alone_decides_the_order():
     one, same, other = ([y.tolist() for _, y in batches(X, Y, 3, rng=rng(seed))] for seed in (1, 1, 2))
     assert one == same != other

@@ -250,7 +250,7 @@ CASES = {
         {
             "logits": [(np.zeros((3, 2)), "takes labels of shape (3,)")],
             "labels": [(np.array([0.0, 1.0]), "labels")],
-            "reduction": [("average", "none of 'mean', 'sum' and 'none'")],
+            "reduction": REDUCTION,
             "weight": [(np.ones(2), "shape (3,)")],
             "label_smoothing": FRACTION,
             "ignore_index": [(0.5, "must be a label, not 0.5")],

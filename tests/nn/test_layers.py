@@ -303,6 +303,7 @@ def test_sequential_is_a_sequence_of_modules_and_functions():
     assert model[-1] is np.tanh
     x = draw(4, 3)
     assert np.array_equal(model(x).data, np.tanh(layers[0](x).data))
+    assert np.array_equal(model[:1](x).data, layers[0](x).data)
 
 
 WEIGHTED = [
@@ -329,6 +330,31 @@ def test_float32_stays_float32(make):
     assert {tensor.dtype for _, tensor in layer.named_tensors()} <= {np.dtype(np.float32), np.dtype(np.int64)}
 
 
+NORMS = [
+    lambda dtype: nn.LayerNorm(6, dtype=dtype),
+    lambda dtype: nn.RMSNorm(6, dtype=dtype),
+    lambda dtype: nn.GroupNorm(5, 5, dtype=dtype),
+    lambda dtype: nn.BatchNorm1d(5, dtype=dtype),
+    lambda dtype: nn.BatchNorm1d(5, dtype=dtype).eval(),
+]
+
+
+@pytest.mark.parametrize("make", NORMS)
+def test_a_norm_layer_computes_float16_in_float32_and_rounds_once(make):
+    half, whole = make(np.float16), make(np.float32)
+    x = mg.Tensor(draw(4, 5, 6), dtype=np.float16, requires_grad=True)
+    wide = mg.Tensor(x.data, dtype=np.float32, requires_grad=True)
+    for p, q in zip(half.parameters(), whole.parameters(), strict=True):
+        p.data = draw(*p.shape).astype(np.float16)
+        q.data = p.data.astype(np.float32)
+    y, z = half(x), whole(wide)
+    g = draw(*y.shape).astype(np.float16)
+    y.backward(g)
+    z.backward(g.astype(np.float32))
+    for rounded, exact in ((y.data, z.data), (x.grad, wide.grad)):
+        np.testing.assert_array_equal(rounded, exact.astype(np.float16))
+
+
 @pytest.mark.parametrize("make", WEIGHTED)
 def test_an_input_that_would_turn_everything_into_another_dtype_is_refused(make):
     layer, shape = make(np.float32)
@@ -353,15 +379,21 @@ FEW = draw(2, 3)
 BAD = [
     (lambda: nn.Linear(4, 1)(FEW), r"Linear takes 4 features on the last axis, and FEW \(2, 3\) float64"),
     (lambda: nn.Linear(4, 1)(np.float64(3.0)), "takes 4 features"),
-    (lambda: nn.Conv1d(4, 1, 3)(FEW[None]), "Conv1d takes 4 channels on axis 1"),
+    (
+        lambda: nn.Conv1d(4, 1, 3)(FEW[None]),
+        r"conv1d with weight \(1, 4, 3\) float64 and groups=1 takes 4 channels on axis 1",
+    ),
     (lambda: nn.Conv2d(3, 1, 1)(FEW), "conv2d takes x"),
+    (lambda: nn.Conv1d(2, 4, 3, padding="same")(FEW), r"conv1d takes x \(N, C, L\) .* Add a missing axis .* x\[None\]"),
+    (
+        lambda: nn.AdaptiveAvgPool1d(2)(FEW),
+        r"AdaptiveAvgPool1d takes x \(N, C, L\) .* x\[None\]",
+    ),
+    (lambda: nn.AdaptiveAvgPool1d(2)(FEW[None, :, :0]), "with entries to take the mean of"),
     (lambda: nn.Conv2d(3, 4, 1, groups=2), "groups=2 must divide in_channels=3 and out_channels=4"),
     (lambda: nn.Conv2d(3, 4, (1, 2, 3)), "kernel"),
     (lambda: nn.Conv2d(3, 4, 3, (1, 2), "same"), r"padding='same' needs a stride of 1, not \(1, 2\)"),
-    (
-        lambda: nn.Conv1d(3, 4, 3, padding="some")(np.ones((1, 3, 5))),
-        "padding must be a whole number of at least 0, not 'some'",
-    ),
+    (lambda: nn.Conv1d(3, 4, 3, padding="some"), "Conv1d: padding must be .*, 'same' or 'valid', not 'some'"),
     (lambda: nn.MaxPool2d(), r"MaxPool2d\(kernel_size.*missing a required argument: 'kernel_size'"),
     (lambda: nn.ReLU(3), r"ReLU\(\): too many"),
     (lambda: nn.BatchNorm1d(2)(FEW), "BatchNorm1d takes 2 channels on axis 1"),

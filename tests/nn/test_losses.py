@@ -107,6 +107,7 @@ EMPTY = np.ones((0, 3))
 BAD = [
     (lambda: nn.mse_loss(P, Q, "average"), ValueError, "reduction must be one of .*'mean'.*, not 'average'"),
     (lambda: nn.mse_loss(EMPTY, EMPTY), ValueError, "an empty batch"),
+    (lambda: nn.BCEWithLogitsLoss()(EMPTY, EMPTY), ValueError, "^binary_cross_entropy_with_logits: the mean over no"),
     (lambda: nn.cross_entropy(EMPTY, np.ones(0, int)), ValueError, "an empty batch"),
     (lambda: nn.cross_entropy(EMPTY, np.ones(0, int), weight=WEIGHT), ValueError, "an empty batch"),
     (lambda: nn.binary_cross_entropy(P, TRUTH), ValueError, "probabilities from 0 to 1; for logits"),

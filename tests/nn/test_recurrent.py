@@ -33,24 +33,6 @@ def test_a_layer_is_its_cell_in_a_loop(layer):
     np.testing.assert_allclose(hidden(last).data[0], outputs[-1], rtol=1e-13)
 
 
-def test_the_steps_of_a_cell_of_ones_own_are_done_one_by_one():
-    class Leaky(nn.GRUCell):
-        def step(self, from_x, h):
-            return 0.5 * h + 0.5 * super().step(from_x, h)
-
-    class Layer(nn.GRU):
-        cell = Leaky
-
-    layer = Layer(3, 4, bidirectional=True, rng=rng())
-    y, last = layer(X)
-    h = np.zeros((2, 4))
-    for x, ours in zip(X, y.data, strict=True):
-        h = layer.cells[0](x, h)
-        np.testing.assert_allclose(ours[:, :4], h.data, rtol=1e-13)
-    np.testing.assert_allclose(last.data[0], h.data, rtol=1e-13)
-    np.testing.assert_allclose(last.data[1], y.data[0, :, 4:], rtol=1e-13)
-
-
 @each
 def test_a_layer_is_as_its_cell_in_second_derivatives_and_float16(layer):
     whole = layer(3, 4, rng=rng())
@@ -221,9 +203,9 @@ def test_a_state_of_another_kind_or_shape_is_refused(layer, shape, state, says):
 
 
 BATCHES = [
-    ((2, 1, 4), (2, 3, 4), (2, 3, 4), "with batches of 1, 3, 3: they must be one size"),
+    ((2, 1, 4), (2, 3, 4), (2, 3, 4), "batches of 1, 3, 3 must be of one size"),
     ((2, 3, 4), (2, 3, 4), (5, 3, 4), "key has 2 positions and value 5"),
-    ((2, 3, 4), (3, 4), (3, 4), r"three axes \(L, N, E\), since batch_first is False, or all of two"),
+    ((2, 3, 4), (3, 4), (3, 4), r"as \(L, N, E\), since batch_first is False: all must have three axes, or all two"),
     ((4,), (4,), (4,), "three axes"),
     ((2, 3, 5), (2, 3, 4), (2, 3, 4), r"takes 4 features on the last axis, and x \(2, 3, 5\) float64 has 5"),
 ]

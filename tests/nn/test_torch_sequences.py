@@ -20,6 +20,9 @@ LAYERS = [
     ("GRU(3, 4, 3)", [(5, 2, 3), (3, 2, 4)]),
     ("GRU(3, 4, 2, batch_first=True, bidirectional=True)", [(2, 5, 3), (4, 2, 4)]),
     ("GRU(3, 4, bidirectional=True)", [(1, 3)]),
+    ("RNN(3, 4)", [(5, 0, 3)]),
+    ("GRU(3, 4, 2, bidirectional=True)", [(5, 0, 3)]),
+    ("LSTM(3, 4, batch_first=True)", [(0, 5, 3)]),
 ]
 
 

@@ -113,7 +113,7 @@ WRONG = [
     (lambda: mg.max_pool2d(np.zeros((1, 1, 8, 8)), 2, padding=2), "padding=2 is more than half of kernel_size=2"),
     (lambda: mg.avg_pool2d(np.zeros((1, 1, 8, 8)), 9), r"kernel of \(9, 9\) entries.*does not fit into \(8, 8\)"),
     (lambda: mg.max_pool2d(np.zeros((1, 1, 8, 8)), 0), "at least 1"),
-    (lambda: mg.max_pool1d(np.zeros((1, 1, 8)), 2, stride=0), "stride=0"),
+    (lambda: mg.max_pool1d(np.zeros((1, 1, 8)), 2, stride=0), "stride must be a whole number of at least 1, not 0"),
 ]
 
 
