@@ -16,7 +16,8 @@ GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBA
 NAMED = ("LOAD_", "IMPORT_", "STORE_", "DELETE_")
 # Who looks up or sets an attribute by a name that is a string.
 BY_NAME = frozenset("getattr hasattr setattr delattr vars globals attrgetter __dict__ asdict astuple fields".split())
-BY_NAME |= {"dumps", "__getstate__", "__reduce__", "__reduce_ex__"}  # these read all attributes
+BY_NAME |= {"dumps", "__getstate__", "__reduce__", "__reduce_ex__", "getmembers"}  # these read all attributes
+BY_NAME |= {"__getattribute__", "getattr_static", "format", "format_map"}
 MAKERS = ("__init__", "__new__", "__post_init__")  # which run where a class is called
 OF_CLASSES = ("type", "__class__", "replace")  # names by which code that has an object makes another
 OURS = __name__.split(".")[0]
@@ -47,8 +48,15 @@ HIDDEN: dict[str, frozenset[str]] = {
         "secrets": "choice randbelow randbits token_bytes token_hex token_urlsafe SystemRandom",
         "uuid": "uuid1 uuid4 getnode",
         "locale": "getlocale localeconv getpreferredencoding",
-        "threading": "current_thread get_ident get_native_id active_count enumerate local",
-        "_thread": "get_ident get_native_id",
+        "threading": "Thread Timer current_thread get_ident get_native_id active_count enumerate local",
+        "_thread": "start_new_thread get_ident get_native_id",
+        "_thread.lock": "acquire locked",
+        "_thread.RLock": "acquire _is_owned",
+        "concurrent.futures.thread": "ThreadPoolExecutor",
+        "numpy.random._generator.Generator": "bit_generator",
+        "numpy.random.mtrand.RandomState": "get_state",
+        "random.Random": "getstate",
+        "builtins.type": "__subclasses__",
         "sys": "argv modules stdin getrefcount getsizeof _getframe _current_frames getrecursionlimit getswitchinterval",
         "gc": "get_count get_objects get_referrers get_stats isenabled",
         "inspect": "currentframe stack",

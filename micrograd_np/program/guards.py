@@ -56,7 +56,7 @@ def is_atom(x: Any) -> bool:
         x = pending.pop()
         if type(x) is tuple:
             pending += x
-        elif not (type(x) in ATOMS or isinstance(x, np.generic | np.dtype | np.ufunc)):
+        elif not (type(x) in ATOMS or (isinstance(x, np.generic | np.dtype) and not isinstance(x, np.void))):
             return False
     return True
 

@@ -13,6 +13,7 @@ array, or the list in which an optimiser holds its parameters.
 
 from __future__ import annotations
 
+import abc
 import array
 import contextvars
 import functools
@@ -44,6 +45,7 @@ STATELESS |= {"builtins.wrapper_descriptor", "builtins.method_descriptor", "buil
 STATELESS |= {"builtins.classmethod_descriptor", "builtins.object", "_collections._tuplegetter"}
 STATELESS |= {"collections._tuplegetter"}  # its name from Python 3.13 on
 STATELESS_MODULES = ("re", "typing", "numpy", "logging")
+PLAIN_ARRAYS = (np.ndarray, np.memmap)  # whose arithmetic is NumPy's
 MISSING = object()
 
 
@@ -107,7 +109,9 @@ class Outside:
         self.hidden: dict[str, list[str]] = defaultdict(list)  # what is refused once code names it
         self.seen: dict[tuple[int, bool], Any] = {}  # holds on to each object, so that its id stays its own
         self.pending: deque[Place] = deque([Place(getattr(function, "__name__", "self"), function)])
-        self.pending += [Place(f"argument {i}", x) for i, x in enumerate(leaves) if not hasattr(x, "dtype")]
+        for i, x in enumerate(leaves):
+            self.check_plain(f"argument {i}", x)
+            self.pending += [] if hasattr(x, "dtype") else [Place(f"argument {i}", x)]
         while self.pending:
             place = self.pending.popleft()
             if is_atom(place.value):
@@ -162,6 +166,11 @@ class Outside:
         if self.strict:
             raise TooMuch(what)
 
+    def check_plain(self, path: str, x: Any) -> None:
+        """A class of arrays with an arithmetic of its own: a traced run computes with Tensors instead."""
+        if isinstance(x, np.ndarray) and type(x) not in PLAIN_ARRAYS:
+            self.refuse_size(f"{path} is a {full_name(type(x))}, which computes in a way of its own")
+
     def refuse_state(self, path: str, name: str) -> None:
         """Refuse a library's thing that hides a state; it is named once, where its path ends in its name."""
         same = path.split(".")[-1] == name.split(".")[-1]
@@ -203,6 +212,8 @@ def read_object(walk: Outside, place: Place) -> Found:
             yield Edge(path, f"{walk.names(x)}._requires_grad is {x._requires_grad}")
         walk.owners.add(id(memory_owner(x)))
         walk.tensors.append((path, x))
+        if id(x) not in walk.inner:
+            walk.when_named("name", *edge_to(walk, f"{path}.name", f"{walk.names(x)}.name", x.name))
         if is_ours(kind):
             return
     elif hasattr(kind, "_guarded"):  # ours, whose other attributes are no part of what it computes
@@ -210,12 +221,16 @@ def read_object(walk: Outside, place: Place) -> Found:
         return
     elif is_generator(x):
         walk.generators.append((path, x))
+        for each in kind.__mro__:
+            walk.refuse_names_of(full_name(each), path)
         return
     elif kind.__module__ == "logging" or is_atom(x):
         return
     elif base in READERS:
         yield from READERS[base](walk, place)
-    elif read and (is_hidden(kind) or not is_stateless(base)):
+    elif read and is_stateless(base) and not is_hidden(kind):
+        walk.refuse_names_of(full_name(base), path)
+    elif read:
         what = f"is an iterator ({kind.__name__})" if hasattr(kind, "__next__") else f"is a {full_name(kind)}"
         walk.refuse(f"{path} {what}, which has a state of its own")
         return
@@ -289,10 +304,13 @@ def attribute(walk: Outside, path: str, now: str, value: Any, read: bool) -> Fou
 def of_array(walk: Outside, place: Place) -> Found:
     path, x, read = place
     walk.owners.add(id(memory_owner(x)))
+    walk.check_plain(path, x)
     if not read:  # nobody reads its numbers but the program, at each call
         return
     if x.dtype == object:
         yield from of_list(walk, Place(path, x))
+    elif x.dtype.hasobject:
+        walk.refuse(f"{path} is an array of {x.dtype}, which holds objects")
     elif x.nbytes > LARGE and (x.flags.writeable or x.base is not None):
         walk.refuse_size(f"{path} {x.shape} {x.dtype} is an array of more than {LARGE // 1024} kB")
     else:
@@ -379,6 +397,7 @@ def of_function(walk: Outside, place: Place) -> Found:
         except ValueError:  # a variable that has no value yet
             continue
         yield from edge_to(walk, name, walk.names.cell(cell), value)
+    describe(walk, place)
     if vars(f):
         yield gives(walk, path, "len({})", vars(f), len(vars(f)))
         for name, value in list(vars(f).items()):
@@ -392,14 +411,17 @@ def of_module(walk: Outside, place: Place) -> Found:
     users = is_users(module)
     if not users:
         walk.refuse_names_of(module.__name__, path)
+    yield Place(path, type(module))
     for name, value in list(vars(module).items()):
-        if users:
-            walk.when_named(name, *item(walk, f"{path}.{name}", vars(module), name, value))
+        found = item(walk, f"{path}.{name}", vars(module), name, value) if users else ()
+        if users and name == "__getattr__":  # Python calls it
+            yield from found
+        elif users:
+            walk.when_named(name, *found)
         elif isinstance(value, ModuleType | type) and not HIDDEN.keys().isdisjoint(
             (getattr(value, "__name__", ""), full_name(value))
         ):
             walk.when_named(name, Place(f"{path}.{name}", value))
-    return iter(())
 
 
 def of_class(walk: Outside, place: Place) -> Found:
@@ -408,17 +430,22 @@ def of_class(walk: Outside, place: Place) -> Found:
     One that is reached by an object alone makes no others.
     """
     path, kind, read = place
+    if isinstance(kind, abc.ABCMeta):  # whose `register` leaves no trace in the class
+        for name in ("isinstance", "issubclass"):
+            walk.when_named(name, gives(walk, kind.__name__, "{}()", abc.get_cache_token, abc.get_cache_token()))
     if not is_users(kind):
         if is_hidden(kind):
             walk.refuse_state(path, full_name(kind))
         walk.refuse_names_of(full_name(kind), path)
         return
     own = f"{walk.names(kind)}.__dict__"
-    yield Edge(kind.__name__, f"len({own}) == {len(vars(kind))}")
+    yield Edge(
+        kind.__name__, f"len({own}) == {len(vars(kind))} and {walk.names(kind)}.__mro__ is {walk.names(kind.__mro__)}"
+    )
+    describe(walk, place)
     others = [base for base in kind.__mro__ if base is not object and not is_users(base)]
     for name, value in list(vars(kind).items()):
-        key = f"{kind.__name__}.{name}"
-        found = Edge(key, f"{own}[{name!r}] is {walk.names(value)}"), Place(key, value)
+        found = edge_to(walk, f"{kind.__name__}.{name}", f"{own}[{name!r}]", value)
         if not read and name in bytecode.MAKERS:
             continue
         called = name[:2] == "__" or any(hasattr(base, name) for base in others)
@@ -427,6 +454,13 @@ def of_class(walk: Outside, place: Place) -> Found:
         else:
             walk.when_named(name, *found)
     yield from (Place(path, base, read) for base in (*kind.__bases__, type(kind)))
+
+
+def describe(walk: Outside, place: Place) -> None:
+    """What a function or a class says of itself, which may be set anew."""
+    for name in ("__name__", "__qualname__", "__doc__"):
+        now = f"{walk.names(place.value)}.{name}"
+        walk.when_named(name, *edge_to(walk, f"{place.path}.{name}", now, getattr(place.value, name)))
 
 
 Reader = Callable[[Outside, Place], Found]
@@ -443,14 +477,17 @@ def of_attributes(*names: str) -> Reader:
     return reader
 
 
-def of_parts(*names: str) -> Reader:
-    """A reader of what an object cannot exchange: those of its attributes."""
-    return lambda walk, place: (Place(place.path, getattr(place.value, name)) for name in names)
-
-
 def of_answer(look: str, ask: Callable[[Any], Any]) -> Reader:
     """A reader of an object that answers one question; the text asks it anew."""
     return lambda walk, place: iter(edge_to(walk, place.path, look.format(walk.names(place.value)), ask(place.value)))
+
+
+def of_weak(walk: Outside, place: Place) -> Found:
+    """A weak reference; a guard that compared an object would keep it alive, but classes and functions live on."""
+    path, x, _ = place
+    if x() is not None and not isinstance(x(), type | FunctionType):
+        walk.refuse_size(f"{path} is a weak reference, which a comparison would keep alive")
+    yield from edge_to(walk, path, f"{walk.names(x)}()", x())
 
 
 def of_builtin(walk: Outside, place: Place) -> Found:
@@ -482,23 +519,23 @@ def of_referents(walk: Outside, place: Place) -> Found:
 
 
 READERS: dict[Any, Reader] = {
-    np.ndarray: of_array,
+    **dict.fromkeys((np.ndarray, np.void), of_array),
     **dict.fromkeys((bytearray, array.array, memoryview), of_bytes),
     **dict.fromkeys((list, tuple, set, frozenset, deque), of_list),
     **dict.fromkeys((dict, OrderedDict, defaultdict), of_dict),
     FunctionType: of_function,
     ModuleType: of_module,
     type: of_class,
-    types.MethodType: of_parts("__self__", "__func__"),
-    functools.partial: of_parts("func", "args", "keywords"),
-    property: of_parts("fget", "fset", "fdel"),
-    **dict.fromkeys((staticmethod, classmethod), of_parts("__func__")),
+    functools.partial: of_attributes("func", "args", "keywords"),
+    property: of_attributes("fget", "fset", "fdel"),
+    **dict.fromkeys((staticmethod, classmethod), of_attributes("__func__")),
     **dict.fromkeys((types.BuiltinFunctionType, types.MethodWrapperType), of_builtin),
     **dict.fromkeys((operator.attrgetter, operator.methodcaller), of_getter),
     **dict.fromkeys((types.MappingProxyType, type({}.keys()), type({}.values()), type({}.items())), of_referents),
-    operator.itemgetter: of_referents,
+    # A ufunc of `np.frompyfunc` refers to the function that it calls.
+    **dict.fromkeys((types.MethodType, operator.itemgetter, np.ufunc), of_referents),
     contextvars.ContextVar: of_answer("{}.get(None)", lambda x: x.get(None)),
-    weakref.ref: of_answer("{}()", lambda x: x()),
+    weakref.ref: of_weak,
     type(functools.lru_cache(len)): of_cache,
     types.SimpleNamespace: instance,
 }
@@ -521,7 +558,8 @@ def is_stateless(kind: type) -> bool:
     """Return True if the contents of a C type never change, or never affect a result."""
     if kind in ATOMS or f"{kind.__module__}.{kind.__qualname__}" in STATELESS:
         return True
-    return kind.__module__.split(".")[0] in STATELESS_MODULES and not hasattr(kind, "__next__")
+    counts = hasattr(kind, "__next__") or kind is np.random.SeedSequence
+    return kind.__module__.split(".")[0] in STATELESS_MODULES and not counts
 
 
 def full_name(kind: Any) -> str:
@@ -530,4 +568,4 @@ def full_name(kind: Any) -> str:
 
 def is_generator(x: Any) -> bool:
     python = isinstance(x, random.Random) and not isinstance(x, random.SystemRandom)
-    return python or isinstance(x, np.random.Generator | np.random.RandomState)
+    return python or isinstance(x, np.random.Generator | np.random.RandomState | np.random.BitGenerator)

@@ -84,7 +84,7 @@ def record(
                 tracer.end(x) if isinstance(x, Tensor) else x.copy() if isinstance(x, np.ndarray) else x
                 for x in returned
             ]
-            tracer.check_modules()
+            tracer.check_modules(outside.modules)
         finally:
             left = tracer.finish()
     if names is not None:
@@ -243,7 +243,7 @@ def state(rng: Any) -> Any:
         return rng.getstate()
     if isinstance(rng, np.random.RandomState):
         return list(flat(rng.get_state(legacy=False)))
-    bits = rng.bit_generator
+    bits = getattr(rng, "bit_generator", rng)
     return [*flat(bits.state), getattr(getattr(bits, "seed_seq", None), "n_children_spawned", 0)]
 
 

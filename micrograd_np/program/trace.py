@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -53,6 +54,7 @@ class Trace:
         self.steps: list[Step] = []
         self.rules = 0  # that are being read
         self.start = next_id()
+        self.settings = settings()
         self.values: dict[Tensor, Value] = {}
         self.inputs: dict[tuple[str, int], Value] = {}
         self.targets: dict[Tensor, Value] = {}  # tensors that were written to, and which input each was
@@ -128,6 +130,8 @@ class Trace:
         """A tensor's memory was given values."""
         tensor = self.whole.get(tensor, tensor)
         target = self.value(tensor)
+        if tensor not in self.targets:
+            self.check_whole(tensor, target)
         value = self.value(values)
         shape, dtype = tensor._data.shape, tensor._data.dtype
         if not isinstance(value, Value):
@@ -250,6 +254,8 @@ class Trace:
         return self.inputs[key]
 
     def step(self, op: Any, inputs: tuple[Any, ...], params: dict[str, Any], data: Any) -> Value:
+        if settings() != self.settings:
+            self.spoil(f"{op.name} runs where NumPy's errors are caught: {format_location(caller_location())}.")
         output = new(RESULT, None, data)
         output.backward = self.rules > 0
         self.steps.append(Step(op, inputs, params, output, caller_location(), self.update))
@@ -275,6 +281,15 @@ class Trace:
                 f"program writes last: {format_location(caller_location())}. {cure}."
             )
 
+    def check_whole(self, x: Tensor, target: Value) -> None:
+        """Refuse to write to a part of what was there before: a program writes whole arrays."""
+        lasting = {id(memory_owner(y)) for y, value in self.values.items() if value.kind in LASTING}
+        if target.kind not in LASTING and id(memory_owner(x)) in lasting:
+            self.refuse_unless_eager(
+                f"{describe(x, 'a tensor')} is a view, and was written to; a program writes to whole tensors alone: "
+                f"{format_location(caller_location())}. Make all values with mg.where or mg.scatter, and assign them."
+            )
+
     def end(self, x: Tensor) -> Any:
         """Return the value of a returned tensor, after all writes if it existed before the trace."""
         target = self.targets.get(x)
@@ -296,9 +311,9 @@ class Trace:
                 left.append((tensor, None))
         return left
 
-    def check_modules(self) -> None:
+    def check_modules(self, known: list[Any]) -> None:
         """Refuse a module that keeps what the function computed: a program has no attributes to set."""
-        for module in self.modules.values():
+        for module in (module for module in known if id(module) in self.modules):
             for path, tensor in module.named_tensors():
                 if tensor._order > self.start:
                     raise TraceError(
@@ -306,6 +321,12 @@ class Trace:
                         "program would not set it. Give the module a Tensor of its own before, and write into that "
                         "with .assign(values)."
                     )
+
+
+def settings() -> Any:
+    """What decides whether a computation raises an error or warns; to ignore, as kernels may, is no difference."""
+    errors = {kind: how for kind, how in np.geterr().items() if how not in ("ignore", "warn")}
+    return errors, id(warnings.filters), id(warnings.showwarning)
 
 
 def memory_owner(x: Any) -> Any:

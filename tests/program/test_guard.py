@@ -28,10 +28,6 @@ class Crate:
     b: object = 1.0
 
 
-class Matrix(np.ndarray):
-    pass
-
-
 SAME = {
     "other values": ((ONES,), (ONES + 1,)),
     "an equal number": ((ONES, 3.5), (ONES, float("3.5"))),
@@ -53,7 +49,6 @@ OTHER = {
     "strides": ((np.ones((2, 2)),), (np.ones((2, 4))[:, ::2],)),
     "byte order": ((ONES,), (ONES.astype(">f8"),)),
     "a Tensor and an array": ((ONES,), (U,)),
-    "a class of arrays": ((ONES,), (ONES.view(Matrix),)),
     "a weight": ((W,), (V,)),
     "a weight and a Tensor that wants no gradient": ((W,), (U,)),
     "a whole number": ((ONES, 1), (ONES, 2)),

@@ -1,5 +1,6 @@
 """Whatever changes outside of a compiled function between calls: it does what eager does, or says that it cannot."""
 
+import abc
 import array
 import collections
 import contextvars
@@ -11,6 +12,7 @@ import functools
 import itertools
 import operator
 import pathlib
+import threading
 import types
 import warnings
 import weakref
@@ -895,8 +897,191 @@ def a_progress_bar():
     return (lambda x: x * bar.total), lambda k: setattr(bar, "total", k)
 
 
+@case
+def a_partial_that_is_set_anew():
+    partial = functools.partial(lambda k, x: x * k, 1.0)
+    return (lambda x: partial(x)), lambda k: partial.__setstate__((partial.func, (k,), {}, None))
+
+
+@case
+def a_property_that_is_made_anew():
+    class Own:
+        k = property(lambda self: 1.0)
+
+    own = Own()
+    return (lambda x: x * own.k), lambda k: vars(Own)["k"].__init__(lambda self: k)
+
+
+@case
+def the_bases_of_a_class():
+    class One:
+        k = 1.0
+
+    class Four:
+        k = 4.0
+
+    class Own(One):
+        pass
+
+    own = Own()
+    return (lambda x: x * own.k), lambda k: setattr(Own, "__bases__", (Four if k == 4 else One,))
+
+
+@case
+def a_module_that_makes_its_attributes():
+    module, box = types.ModuleType("made_by_a_test"), {"k": 1.0}
+    module.__file__, module.__getattr__ = __file__, box.__getitem__
+    return (lambda x: x * module.k), lambda k: box.__setitem__("k", k)
+
+
+@case
+def a_module_of_a_class():
+    class Own(types.ModuleType):
+        raw = 1.0
+        k = property(lambda self: self.raw)
+
+    module = types.ModuleType("of_a_class")
+    module.__file__, module.__class__ = __file__, Own
+    return (lambda x: x * module.k), lambda k: setattr(Own, "raw", k)
+
+
+@case
+def a_reference_to_what_is_gone():
+    things = [Thing()]
+    reference = weakref.ref(things[0])
+    return (lambda x: x * (reference() is None)), lambda k: things.clear()
+
+
+@case
+def a_weak_collection():
+    things = [Thing()]
+    known = weakref.WeakSet(things)
+    return (lambda x: x * len(known)), lambda k: things.clear()
+
+
+@case
+def a_lock():
+    lock = threading.Lock()
+    return (lambda x: x * lock.locked()), lambda k: lock.acquire(blocking=False)
+
+
+@case
+def a_sequence_of_seeds():
+    seeds = np.random.SeedSequence(0)
+    return (lambda x: x * seeds.n_children_spawned), lambda k: seeds.spawn(1)
+
+
+@case
+def a_bit_generator():
+    bits = np.random.PCG64(0)
+    return (lambda x: x * float(bits.random_raw() % 8 > 0)), lambda k: None
+
+
+@case
+def the_state_of_a_generator():
+    rng = np.random.default_rng(0)
+    return (lambda x: x * (rng.bit_generator.state["state"]["state"] % 8)), lambda k: rng.random()
+
+
+@case
+def an_attribute_by_the_way_of_object():
+    thing, name = Thing(), "k"
+    return (lambda x: x * object.__getattribute__(thing, name)), lambda k: setattr(thing, "k", k)
+
+
+@case
+def a_ufunc_of_the_users():
+    box, ones = {"k": 1.0}, np.ones(3)
+    scaled = np.frompyfunc(lambda value: value * box["k"], 1, 1)
+    return (lambda x: x * scaled(ones).astype(float)), lambda k: box.__setitem__("k", k)
+
+
+@case
+def objects_in_an_array_of_records():
+    records = np.zeros(1, dtype=[("k", object)])
+    records["k"][0] = [1.0]
+    return (lambda x: x * records["k"][0][0]), lambda k: records["k"][0].__setitem__(0, k)
+
+
+@case
+def long_words_in_an_array():
+    words = np.array(["a" * 100], dtype=np.dtypes.StringDType())
+    return (lambda x: x * (words[0][0] == "a")), lambda k: words.__setitem__(0, ("a" if k == 1 else "b") * 100)
+
+
+@case
+def one_record_of_an_array():
+    record = np.ones(1, dtype=[("k", float)])[0]
+    return (lambda x: x * float(record["k"])), lambda k: record.__setitem__("k", k)
+
+
+@case
+def a_class_that_is_registered():
+    scaled, own = abc.ABCMeta("Scaled", (), {}), Thing()
+    return (lambda x: x * isinstance(own, scaled)), lambda k: scaled.register(Thing)
+
+
+@case
+def the_subclasses_of_a_class():
+    class Own:
+        pass
+
+    known = []
+    return (lambda x: x * len(Own.__subclasses__())), lambda k: known.append(type("Other", (Own,), {}))
+
+
+@case
+def the_name_of_a_function():
+    def scaled(x):
+        return x * len(scaled.__name__)
+
+    return scaled, lambda k: setattr(scaled, "__name__", "f" * int(k))
+
+
+@case
+def the_name_of_a_class():
+    class Own:
+        pass
+
+    return (lambda x: x * len(Own.__name__)), lambda k: setattr(Own, "__name__", "f" * int(k))
+
+
+@case
+def the_name_of_a_tensor():
+    w = mg.Tensor(X, name="w")
+    return (lambda x: x * w * len(w.name)), lambda k: setattr(w, "name", "w" * int(k))
+
+
+@case
+def a_matrix():
+    matrix = np.eye(3).view(np.matrix)
+    return (lambda x: np.asarray(x * matrix) * 1.0), lambda k: matrix.__setitem__((0, 1), k)
+
+
+@case
+def a_masked_array():
+    masked = np.ma.masked_array([1.0, 2.0, 3.0], mask=[False] * 3)
+    return (lambda x: (x * masked).sum() * 1.0), lambda k: masked.__setitem__(0, np.ma.masked if k == 4 else k)
+
+
+@case
+def a_thread():
+    found = []
+
+    def f(x):
+        found.clear()
+        thread = threading.Thread(target=lambda: found.append(x * 2))
+        thread.start()
+        thread.join()
+        return found[0] * 1
+
+    return f, lambda k: None
+
+
 REFUSED = {
     *("a_proxy", "a_file", "the_clock", "an_iterator", "an_iterator_of_a_deque", "a_generator"),
+    *("a_lock", "a_sequence_of_seeds", "the_state_of_a_generator", "the_subclasses_of_a_class", "a_thread"),
+    *("objects_in_an_array_of_records", "long_words_in_an_array"),
     *("a_console_of_rich", "a_figure_of_matplotlib", "a_progress_bar", "an_error_that_is_kept"),
 }
 
