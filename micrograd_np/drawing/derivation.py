@@ -1,12 +1,13 @@
-"""A chain rule as mathematics: lines in matrix notation, simplified as a textbook would, each with its reason.
+"""A chain rule as mathematics: lines in matrix notation, simplified as in a textbook, each with its reason.
 
-A rule is NumPy source, and so is a line: rules are put into each other as syntax trees, simplified, and only then
-typeset. So each line can be evaluated, and the tests compare it with the tape.
+Rules and lines are NumPy source. One rule is substituted into another as a syntax tree, the tree is simplified, and
+only the result is typeset. So tests can evaluate each line and compare it with the tape.
 """
 
 from __future__ import annotations
 
 import ast
+import copy
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -21,13 +22,13 @@ from .latex import NOTATION, Writer, escape, is_product, symbol_of, value_of
 from .scene import Edge, Node, Scene
 from .text import label
 
-MOST = 40  # lines, notes included
-WIDEST = 12  # names and numbers in a line; a gradient that needs more has a line of its own
+MAX_LINES = 40  # notes included
+MAX_NAMES = 12  # values and gradients in a line; a gradient that needs more has a line of its own
 
 
 @dataclass
 class Line:
-    """One gradient: `symbol = latex`, the same as NumPy source, and what that source reads."""
+    """One gradient. `latex` and `source` say the same; `reads` has the values of the names in `source`."""
 
     symbol: str
     latex: str
@@ -39,145 +40,177 @@ class Line:
 
 @dataclass
 class Derivation:
-    """The names of values and gradients that the lines of one derivation share, and notes on rules."""
+    """The names that the lines of one derivation share, and notes on rules.
+
+    Each value and each gradient has a key: `l1 @ syn1` is `_v3_` in a line's source, where `keys["l1 @ syn1"]` is
+    `_v3_`, `latex["_v3_"]` is `l_{2}`, `reads["_v3_"]` is the array, and `trees["_v3_"]` is the tree of `l1 @ syn1`.
+    """
 
     g: str
-    known: dict[str, str] = field(default_factory=dict)  # what formulas call a value: its name here
-    latex: dict[str, str] = field(default_factory=dict)  # how a name here is typeset
-    reads: dict[str, Any] = field(default_factory=dict)  # what it stands for
-    made: dict[str, ast.expr] = field(default_factory=dict)  # how a value was made
+    keys: dict[str, str] = field(default_factory=dict)
+    latex: dict[str, str] = field(default_factory=dict)
+    reads: dict[str, Any] = field(default_factory=dict)
+    trees: dict[str, ast.expr] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
 
-    def name(self, prefix: str, latex: str, value: Any) -> str:
+    def new_key(self, prefix: str, latex: str, value: Any) -> str:
         key = f"_{prefix}{len(self.reads)}_"
         self.latex[key], self.reads[key] = latex, value
         return key
 
-    def parse(self, formula: str) -> ast.expr | None:
-        """Return a formula as a tree in which each value is a name of ours; None if it is no expression."""
-        for text in sorted(self.known, key=len, reverse=True):
-            formula = re.sub(rf"(?<![\w.']){re.escape(text)}(?![\w'(])", self.known[text], formula)
+    def add_value(self, node: Node) -> None:
+        """Give a key to the value of a box that has a name, or is one of several outputs."""
+        output = re.fullmatch(r"(\w+)\[(\d+)\]", node.text)
+        if not (node.title or output) or not hasattr(node.value, "dtype"):
+            return
+        symbol = symbol_of(node.title)
+        if output and not node.title:
+            symbol = rf"{{{symbol_of(output[1])}}}_{{[{output[2]}]}}"
+        self.keys[node.phrase.text] = key = self.new_key("v", symbol, node.value)
+        if node.op and (tree := self.parse(node.text, self.keys)):
+            self.trees[key] = tree
+
+    def parse(self, formula: str, keys: dict[str, str]) -> ast.expr | None:
+        """Return a formula as a tree in which each value is a key; None if the formula is no expression."""
+        for text in sorted(keys, key=len, reverse=True):
+            formula = re.sub(rf"(?<![\w.']){re.escape(text)}(?![\w'(])", keys[text], formula)
         try:
             return ast.parse(formula, mode="eval").body
         except SyntaxError:
             return None
 
-    def pulled(self, edge: Edge, head: Node, tail: Node, g: ast.expr) -> ast.expr:
+    def vjp(self, edge: Edge, head: Node, tail: Node, g: ast.expr) -> ast.expr:
         """Return what a rule sends along an arrow, given the gradient at its head."""
-        rule = edge.rule
-        if not head.title and head.text and "…" not in head.text and "z" not in self.known:
-            rule = re.sub(r"\bz\b", f"({head.text})", rule)  # a value without a name is written out
-        self.known |= {self.g: "_g_"}
-        own = {} if "z" in self.known else {"z": self.name("z", "z", head.value)}
-        self.known |= own
-        tree = self.parse(rule)
-        for each in (self.g, *own):
-            del self.known[each]
-        calls = {getattr(x.func, "id", "") for x in ast.walk(tree or ast.Pass()) if isinstance(x, ast.Call)} - {""}
-        words = {x.id for x in ast.walk(tree or ast.Pass()) if isinstance(x, ast.Name)}
-        plain = {name for name in calls if isinstance(row := ops.TABLE.get(name), Elementwise) and not row.gloss}
-        readable = words <= calls | {"_g_"} | self.reads.keys() and calls <= NOTATION | plain
-        if tree is None or head.gradient is None or not readable:
-            return self.opaque(edge, head, tail, tree, g)
+        rule, keys = edge.rule, self.keys | {self.g: "_g_"}
+        if "z" not in keys:
+            if not head.title and head.text and "…" not in head.text:
+                rule = re.sub(r"\bz\b", f"({head.text})", rule)  # a value without a name is written out
+            keys["z"] = self.new_key("z", "z", head.value)
+        tree = self.parse(rule, keys)
+        if tree is None or head.gradient is None or not self.has_notation(tree):
+            return self.opaque_vjp(edge, head, tail, tree, g)
         return Replace({"_g_": g}, self).visit(tree)  # type: ignore[no-any-return]
 
-    def opaque(self, edge: Edge, head: Node, tail: Node, tree: ast.expr | None, g: ast.expr) -> ast.expr:
-        """Return a rule without matrix notation as one call: `vjp_op(g; x)` with a note, or a selection transposed."""
-        reads, sent, at = self.reads, edge.gradient, re.fullmatch(r"zeros\[([^,]*)\] \+= \w+", edge.rule)
+    def has_notation(self, tree: ast.expr) -> bool:
+        """Return whether a rule reads only values that have keys, and calls only what matrix notation has."""
+        nodes = list(ast.walk(tree))
+        names = {x.id for x in nodes if isinstance(x, ast.Name)}
+        called = {x.func.id for x in nodes if isinstance(x, ast.Call) and isinstance(x.func, ast.Name)}
+        plain = {name for name in called if isinstance(row := ops.TABLE.get(name), Elementwise) and not row.gloss}
+        return names <= (called | {"_g_"} | self.reads.keys()) and called <= (NOTATION | plain)
+
+    def opaque_vjp(self, edge: Edge, head: Node, tail: Node, tree: ast.expr | None, g: ast.expr) -> ast.expr:
+        """Return a rule without matrix notation as one call.
+
+        The rule of `x[0]`, which is `zeros[0] += g`, is the transpose of a selection, S_{[0]}^T g. Another rule is
+        `vjp_op(g; x)`, with a note that says what it is.
+        """
+        reads, sent = self.reads, edge.gradient
+        selection = re.fullmatch(r"zeros\[([^,]*)\] \+= \w+", edge.rule)
 
         def run(g: Any) -> Any:
             found = value_of(tree, reads | {"_g_": g}) if tree and head.gradient is not None else None
-            return sent if found is None else found  # a formula for readers leaves parameters out
+            return sent if found is None else found  # formulas leave parameters out: such a rule cannot be evaluated
 
-        if at:
-            return call(self.name("f", rf"S_{{[{escape(at[1])}]}}^{{\top}} \, @", run), g)
-        row = ops.TABLE.get(head.op)
-        who = "fold" if head.kind == "fold" else head.op.strip("_") or "op"
-        about = row.gloss if row and row.gloss else label(head) if head.kind == "fold" else ""
-        for name in re.findall(r"\w+(?=\()", edge.rule):
-            about = about or (ops.TABLE[name].gloss if name in ops.TABLE else "")
-        shape = escape(edge.rule if edge.rule and not about else about or "the sum of what its rules send")
-        self.notes[rf"\mathrm{{vjp}}_{{\text{{{escape(who)}}}}} \text{{: {shape}}}"] = None
-        of = self.latex.get(self.known.get(tail.phrase.text, ""), "") or rf"\text{{{escape(label(tail))}}}"
-        return call(self.name("f", rf"\mathrm{{vjp}}_{{\text{{{escape(who)}}}}}\left(@;\, {of}\right)", run), g)
+        if selection:
+            return call(self.new_key("f", rf"S_{{[{escape(selection[1])}]}}^{{\top}} \, @", run), g)
+        op = "fold" if head.kind == "fold" else head.op.strip("_") or "op"
+        vjp = rf"\mathrm{{vjp}}_{{\text{{{escape(op)}}}}}"
+        self.notes[rf"{vjp} \text{{: {escape(description_of(edge, head))}}}"] = None
+        of = self.latex.get(self.keys.get(tail.phrase.text, ""), "") or rf"\text{{{escape(label(tail))}}}"
+        return call(self.new_key("f", rf"{vjp}\left(@;\, {of}\right)", run), g)
 
 
-def derive(scene: Scene, words: Iterable[Node]) -> tuple[list[Line], list[str]]:
+def description_of(edge: Edge, head: Node) -> str:
+    """Return what a rule is, in words: a gloss of its op or of an op that it calls, else its formula."""
+    if head.kind == "fold":
+        return label(head)
+    for name in (head.op, *re.findall(r"\w+(?=\()", edge.rule)):
+        if name in ops.TABLE and ops.TABLE[name].gloss:
+            return ops.TABLE[name].gloss
+    return edge.rule or "the sum of what its rules send"
+
+
+def derive(scene: Scene, nodes: Iterable[Node]) -> tuple[list[Line], list[str]]:
     """Return a line for each gradient of an explained scene, from the output back, and the notes below them.
 
-    A gradient that an elementwise op passes on is written into the next line, so that a line ends at a product of
-    matrices, at a sum, or where it would be too long.
+    A gradient that an elementwise op passes on has no line of its own: it is written into the next line. So a line
+    ends at a product of matrices, at a sum, or where it would be too long. `nodes` are the values that rules may read.
     """
-    all_of = Derivation(scene.g)
-    for node in words:
-        output = re.fullmatch(r"(\w+)\[(\d+)\]", node.text)  # one of several outputs
-        if (node.title or output) and hasattr(node.value, "dtype"):
-            symbol = (
-                symbol_of(node.title) if node.title or not output else rf"{{{symbol_of(output[1])}}}_{{[{output[2]}]}}"
-            )
-            all_of.known[node.phrase.text] = key = all_of.name("v", symbol, node.value)
-            if node.op and (tree := all_of.parse(node.text)):
-                all_of.made[key] = tree
+    derivation = Derivation(scene.g)
+    for node in nodes:
+        derivation.add_value(node)
+    found = gradients(scene, derivation)
+    unnamed = [key for node, key, _, _ in reversed(found) if not node.title]
+    derivation.latex |= {key: rf"\delta_{{{i}}}" for i, key in enumerate(unnamed, 1)}
+    lines = []
+    for node, key, tree, reasons in found:
+        asked = node is scene.nodes[0] or not node.op
+        symbol = rf"\frac{{\partial L}}{{\partial {symbol_of(label(node))}}}" if asked else derivation.latex[key]
+        latex = Writer(derivation.latex, derivation.reads, derivation.trees).write(tree)
+        source = ast.unparse(ast.fix_missing_locations(ast.Expression(tree)))
+        reason = ", ".join(dict.fromkeys(reasons))
+        lines.append(Line(symbol, latex, reason, source, derivation.reads, node.gradient))
+    return lines, list(derivation.notes)
+
+
+def gradients(scene: Scene, derivation: Derivation) -> list[tuple[Node, str, ast.expr, list[str]]]:
+    """Return each gradient that has a line: its box, its key, its tree, and the reasons for it."""
     boxes, leaving, arriving = scene.by_id(), scene.leaving(), scene.arriving()
-    carried: dict[str, tuple[ast.expr, list[str]]] = {}
-    lines: list[tuple[Node, str, ast.expr, list[str]]] = []
+    carried: dict[str, tuple[ast.expr, list[str]]] = {}  # by box: its gradient as later lines write it, with reasons
+    found = []
     for node in reversed(scene.nodes):
-        if node.kind == "output" and not leaving.get(node.id):
-            start: ast.expr = ast.Constant(1)
-            if node.gradient is None or np.any(node.gradient != 1):
-                start = named(all_of.name("g", delta(node.title), node.gradient))
-            elif np.ndim(node.gradient):
-                start = call("broadcast_to", start, ast.parse(str(node.gradient.shape), mode="eval").body)
-            carried[node.id] = start, []
-            continue
         edges = [edge for edge in leaving.get(node.id, []) if edge.head in carried]
+        if node.kind == "output" and not leaving.get(node.id):
+            carried[node.id] = first_gradient(node, derivation), []
         if not edges:
             continue
-        total, why = ast.Constant(0), []
+        sent, reasons = [], []
         for edge in edges:
-            g, before = carried[edge.head]
-            sent = all_of.pulled(edge, boxes[edge.head], node, g)
-            total = sent if edge is edges[0] else ast.BinOp(total, ast.Add(), sent)  # type: ignore[assignment]
             head = boxes[edge.head]
-            why += [*before, *([reason_of(head)] if head.title or not before else [])]
-        tree = simplified(total, all_of)
+            g, before = carried[head.id]
+            sent.append(derivation.vjp(edge, head, node, g))
+            reasons += before
+            if head.title or not before:
+                reasons.append(reason_of(head))
+        tree = simplify_tree(joined(ast.Add, sent), derivation)
         uses = sum(edge.flows for edge in arriving.get(node.id, []))
         if node is not scene.nodes[0] and node.op and is_short(tree, node, uses):
-            carried[node.id] = tree, why
+            carried[node.id] = tree, reasons
         else:
-            key = all_of.name("g", delta(node.title), node.gradient)
-            lines.append((node, key, tree, why))
-            carried[node.id] = named(key), []
-    unnamed = [key for node, key, _, _ in reversed(lines) if not node.title]
-    all_of.latex |= {key: rf"\delta_{{{i}}}" for i, key in enumerate(unnamed, 1)}
-    written = []
-    for node, key, tree, why in lines:
-        end = node is scene.nodes[0] or not node.op
-        symbol = rf"\frac{{\partial L}}{{\partial {symbol_of(label(node))}}}" if end else all_of.latex[key]
-        writer = Writer(all_of.latex, all_of.reads, all_of.made)
-        source = ast.unparse(ast.fix_missing_locations(ast.Expression(tree)))
-        reasons = ", ".join(dict.fromkeys(why))
-        written.append(Line(symbol, writer.write(tree), reasons, source, all_of.reads, node.gradient))
-    return written, list(all_of.notes)
+            key = derivation.new_key("g", delta(node.title), node.gradient)
+            found.append((node, key, tree, reasons))
+            carried[node.id] = name_node(key), []
+    return found
+
+
+def first_gradient(output: Node, derivation: Derivation) -> ast.expr:
+    """Return the gradient of the output: ones, or a name for what `backward` was given."""
+    if output.gradient is None or np.any(output.gradient != 1):
+        return name_node(derivation.new_key("g", delta(output.title), output.gradient))
+    if np.ndim(output.gradient):
+        shape = ast.parse(str(output.gradient.shape), mode="eval").body
+        return call("broadcast_to", ast.Constant(1), shape)
+    return ast.Constant(1)
 
 
 def typeset(lines: list[Line], notes: list[str]) -> str:
     """Return lines as an aligned block, with notes below; of many, the first and the last."""
     rows = [rf"{line.symbol} &= {line.latex} && \text{{{escape(line.reason)}}}" for line in lines]
-    notes = [rf"&&& {note}" for note in notes[: MOST // 4]]
-    if len(rows) + len(notes) > MOST:
-        room = (MOST - len(notes) - 1) // 2
+    notes = [rf"&&& {note}" for note in notes[: MAX_LINES // 4]]
+    if len(rows) + len(notes) > MAX_LINES:
+        room = (MAX_LINES - len(notes) - 1) // 2
         rows = [*rows[:room], r"&\;\;\vdots", *rows[-room:]]
     body = " \\\\\n".join([*rows, *notes])
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
 def is_short(tree: ast.expr, node: Node, uses: int) -> bool:
-    """Return whether a gradient is written into the next line: it is one name, or short and of an elementwise op."""
+    """Return whether a gradient is written into the next line: it is one name, or short and from an elementwise op."""
     size = max(sum(isinstance(x, ast.Name) and x.id[0] == "_" for x in ast.walk(tree)), 1)
     passes = isinstance(ops.TABLE.get(node.op), Elementwise) or np.size(node.gradient) == 1
     adds = isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add)
-    return size == 1 or (passes and not adds and size <= (WIDEST if uses <= 1 else 3))
+    return size == 1 or (passes and not adds and size <= (MAX_NAMES if uses <= 1 else 3))
 
 
 def reason_of(head: Node) -> str:
@@ -188,20 +221,20 @@ def delta(title: str) -> str:
     return rf"\delta_{{{symbol_of(title)}}}"
 
 
-def named(name: str) -> ast.Name:
+def name_node(name: str) -> ast.Name:
     return ast.Name(name, ast.Load())
 
 
 def call(name: str, *args: ast.expr) -> ast.Call:
-    return ast.Call(named(name), list(args), [])
+    return ast.Call(name_node(name), list(args), [])
 
 
 class Replace(ast.NodeTransformer):
-    """Puts trees in the place of names, and softmax(x) - y, with y as one-hot rows, in that of excess(x, y)."""
+    """Replaces names by trees, and `excess(x, y)` by `softmax(x) - y`, with class numbers y as one-hot rows."""
 
-    def __init__(self, trees: dict[str, ast.expr], all_of: Derivation) -> None:
+    def __init__(self, trees: dict[str, ast.expr], derivation: Derivation) -> None:
         self.trees = trees
-        self.all_of = all_of
+        self.derivation = derivation
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self.trees.get(node.id, node)
@@ -210,92 +243,105 @@ class Replace(ast.NodeTransformer):
         self.generic_visit(node)
         if getattr(node.func, "id", "") != "excess":
             return node
-        x, y = (value_of(part, self.all_of.reads) for part in node.args)
+        x, y = (value_of(part, self.derivation.reads) for part in node.args)
         p, rows = call("softmax", node.args[0]), node.args[1]
         if y is not None and np.ndim(y) < np.ndim(x):
-            symbol = self.all_of.latex.get(getattr(rows, "id", ""), "y")
-            rows = named(self.all_of.name("y", symbol, np.eye(np.shape(x)[-1])[y]))
-            self.all_of.notes[rf"{symbol} \text{{ as one-hot rows}}"] = None
+            symbol = self.derivation.latex.get(getattr(rows, "id", ""), "y")
+            rows = name_node(self.derivation.new_key("y", symbol, np.eye(np.shape(x)[-1])[y]))
+            self.derivation.notes[rf"{symbol} \text{{ as one-hot rows}}"] = None
         return ast.BinOp(p, ast.Sub(), rows)
 
 
 Product = tuple[Fraction, list[Any], list[Any]]
 
-# Simplification: a sum is a list of products, and a product is a number, factors and divisors.
+# Simplification: a sum is a list of products, and a product is a number, factors and divisors. A line may hold a part
+# of another line, so no tree is changed in place.
 
 
-def simplified(tree: Any, all_of: Derivation) -> Any:
-    """Return a tree with numbers and signs folded, equal terms added up, and the patterns of textbooks."""
+def simplify_tree(tree: Any, derivation: Derivation) -> Any:
+    """Return a simpler tree: numbers and signs combined, equal terms added up, and a sigmoid s as s * (1 - s)."""
     if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub):
-        return added_up(tree, all_of)
+        return simplify_sum(tree, derivation)
     if is_product(tree):
-        return multiplied(tree, all_of)
+        return simplify_product(tree, derivation)
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Attribute):  # x.sum(axis=0) is sum(x, axis=0)
-        tree = ast.Call(named(tree.func.attr), [tree.func.value, *tree.args], tree.keywords)
+        tree = ast.Call(name_node(tree.func.attr), [tree.func.value, *tree.args], tree.keywords)
+    tree = copy.copy(tree)
     for name, part in ast.iter_fields(tree):
         if isinstance(part, ast.expr):
-            setattr(tree, name, simplified(part, all_of))
+            setattr(tree, name, simplify_tree(part, derivation))
         elif isinstance(part, list) and name == "args":
-            tree.args = [simplified(x, all_of) for x in part]
+            tree.args = [simplify_tree(x, derivation) for x in part]
     if isinstance(tree, ast.Call) and getattr(tree.func, "id", "") == "sum":
-        number, factors, divisors = parts_of(tree.args[0])
+        number, factors, divisors = split_product(tree.args[0])
         if number != 1 and factors:  # the number goes in front of the sum
-            inner = ast.Call(tree.func, [built(Fraction(1), factors, divisors)], tree.keywords)
-            return built(number, [inner], [])
+            inner = ast.Call(tree.func, [product_tree(Fraction(1), factors, divisors)], tree.keywords)
+            return product_tree(number, [inner], [])
     return tree
 
 
-def summands(tree: Any, sign: int = 1) -> Iterator[tuple[int, Any]]:
+def terms_of(tree: Any, sign: int = 1) -> Iterator[tuple[int, Any]]:
+    """Yield the terms of a sum, each with its sign: 1 or -1."""
     if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub):
-        yield from summands(tree.left, sign)
-        yield from summands(tree.right, sign if isinstance(tree.op, ast.Add) else -sign)
+        yield from terms_of(tree.left, sign)
+        yield from terms_of(tree.right, sign if isinstance(tree.op, ast.Add) else -sign)
     else:
         yield sign, tree
 
 
-def added_up(tree: Any, all_of: Derivation) -> Any:
-    """Return a sum with equal terms added up; a difference stays in its order."""
+def simplify_sum(tree: Any, derivation: Derivation) -> Any:
+    """Return a sum with equal terms added up; the terms keep their order."""
     terms: dict[str, list[Any]] = {}
-    for sign, part in summands(tree):
-        number, factors, divisors = parts_of(simplified(part, all_of))
-        rest = built(Fraction(1), factors, divisors)
-        terms.setdefault(ast.dump(rest), [Fraction(0), factors, divisors])[0] += sign * number
+    for sign, part in terms_of(tree):
+        number, factors, divisors = split_product(simplify_tree(part, derivation))
+        rest = product_tree(Fraction(1), factors, divisors)
+        term = terms.setdefault(ast.dump(rest), [Fraction(0), factors, divisors])
+        term[0] += sign * number
     found: Any = None
     for number, factors, divisors in terms.values():
         if number and found is None:
-            found = built(number, factors, divisors)
+            found = product_tree(number, factors, divisors)
         elif number:
             joint: ast.operator = ast.Sub() if number < 0 else ast.Add()
-            found = ast.BinOp(found, joint, built(abs(number), factors, divisors))
+            found = ast.BinOp(found, joint, product_tree(abs(number), factors, divisors))
     return found or ast.Constant(0)
 
 
-def parts_of(tree: Any, simplify: Callable[[Any], Any] | None = None) -> Product:
+def split_product(tree: Any, simplify: Callable[[Any], Any] | None = None) -> Product:
     """Return a product as a number, factors and divisors, each factor and divisor simplified first."""
     if isinstance(tree, ast.Constant) and isinstance(tree.value, int | float) and np.isfinite(tree.value):
         return Fraction(tree.value), [], []
+    if is_square(tree):
+        tree = ast.BinOp(tree.left, ast.Mult(), tree.left)
     if not is_product(tree):
-        return parts_of(simplify(tree)) if simplify else (Fraction(1), [tree], [])
+        return split_product(simplify(tree)) if simplify else (Fraction(1), [tree], [])
     if isinstance(tree, ast.UnaryOp):
-        number, factors, divisors = parts_of(tree.operand, simplify)
+        number, factors, divisors = split_product(tree.operand, simplify)
         return -number, factors, divisors
-    number, factors, divisors = parts_of(tree.left, simplify)
-    other, above, below = parts_of(tree.right, simplify)
+    number, factors, divisors = split_product(tree.left, simplify)
+    other, numerator, denominator = split_product(tree.right, simplify)
     if isinstance(tree.op, ast.Mult):
-        return number * other, factors + above, divisors + below
-    return (number / other, factors + below, divisors + above) if other else (number, factors, [*divisors, tree.right])
+        return number * other, factors + numerator, divisors + denominator
+    if not other:
+        return number, factors, [*divisors, tree.right]
+    return number / other, factors + denominator, divisors + numerator
 
 
-def multiplied(tree: Any, all_of: Derivation) -> Any:
-    number, factors, divisors = parts_of(tree, lambda part: simplified(part, all_of))
-    more, factors, divisors = without_ones(factors, divisors, all_of)
+def is_square(tree: Any) -> bool:
+    squares = isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Pow)
+    return squares and isinstance(tree.right, ast.Constant) and tree.right.value == 2
+
+
+def simplify_product(tree: Any, derivation: Derivation) -> Any:
+    number, factors, divisors = split_product(tree, lambda part: simplify_tree(part, derivation))
+    more, factors, divisors = drop_broadcasts(factors, divisors, derivation)
     number *= more
-    fold_sigmoid(factors, divisors, all_of)
+    rewrite_sigmoid(factors, divisors, derivation)
     for i, each in enumerate(factors):  # -(y - p) is p - y, also where y - p has a name
-        difference = all_of.made.get(getattr(each, "id", ""), each)
+        difference = derivation.trees.get(getattr(each, "id", ""), each)
         if number < 0 and is_difference(difference):
             number, factors[i] = -number, ast.BinOp(difference.right, ast.Sub(), difference.left)
-    return built(number, factors, divisors)
+    return product_tree(number, factors, divisors)
 
 
 def is_difference(tree: Any) -> bool:
@@ -304,36 +350,38 @@ def is_difference(tree: Any) -> bool:
     return subtracts and not isinstance(tree.left, ast.Constant)
 
 
-def without_ones(factors: list[Any], divisors: list[Any], all_of: Derivation) -> Product:
-    """Return a product without the factors that only repeat a number to a shape that another part has."""
-    for each in factors:
-        if isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and each.func.id == "broadcast_to":
-            shape = np.shape(value_of(each, all_of.reads))
-            rest = [x for x in factors if x is not each]
-            if any(np.shape(value_of(x, all_of.reads)) == shape for x in (*rest, *divisors)):
-                number, inner, under = parts_of(each.args[0])
-                more, factors, divisors = without_ones([*inner, *rest], [*under, *divisors], all_of)
+def drop_broadcasts(factors: list[Any], divisors: list[Any], derivation: Derivation) -> Product:
+    """Return a product with x in place of `broadcast_to(x, shape)` if another part has this shape already."""
+    for i, factor in enumerate(factors):
+        if isinstance(factor, ast.Call) and isinstance(factor.func, ast.Name) and factor.func.id == "broadcast_to":
+            shape = np.shape(value_of(factor, derivation.reads))
+            others = factors[:i] + factors[i + 1 :]
+            if any(np.shape(value_of(x, derivation.reads)) == shape for x in others + divisors):
+                number, numerator, denominator = split_product(factor.args[0])
+                more, factors, divisors = drop_broadcasts(numerator + others, denominator + divisors, derivation)
                 return number * more, factors, divisors
     return Fraction(1), factors, divisors
 
 
-def fold_sigmoid(factors: list[Any], divisors: list[Any], all_of: Derivation) -> None:
-    """Write exp(-x) / (1 + exp(-x)) as 1 - s where s = 1 / (1 + exp(-x)) is a factor too: a sigmoid written out."""
+def rewrite_sigmoid(factors: list[Any], divisors: list[Any], derivation: Derivation) -> None:
+    """Replace e / (a + e) by 1 - s, where s = a / (a + e) is a factor too: s * (1 - s) of a sigmoid written out."""
     for s in factors:
-        made = all_of.made.get(getattr(s, "id", ""))
+        made = derivation.trees.get(getattr(s, "id", ""))
         if not (isinstance(made, ast.BinOp) and isinstance(made.op, ast.Div)):
             continue
-        wanted = ast.dump(simplified(ast.parse(ast.unparse(made.right), mode="eval").body, all_of))
+        a, whole = (ast.dump(simplify_tree(part, derivation)) for part in (made.left, made.right))
+        dumped = [ast.dump(x) for x in factors]
         for divisor in divisors:
-            tail = divisor.right if isinstance(divisor, ast.BinOp) else None
-            above = [x for x in factors if tail is not None and ast.dump(x) == ast.dump(tail)]
-            if ast.dump(divisor) == wanted and above:
+            adds = isinstance(divisor, ast.BinOp) and isinstance(divisor.op, ast.Add)
+            if not adds or ast.dump(divisor) != whole or ast.dump(divisor.left) != a:
+                continue
+            if (e := ast.dump(divisor.right)) in dumped:
                 divisors.remove(divisor)
-                factors[factors.index(above[0])] = ast.BinOp(ast.Constant(1), ast.Sub(), s)
+                factors[dumped.index(e)] = ast.BinOp(ast.Constant(1), ast.Sub(), s)
                 return
 
 
-def built(number: Fraction, factors: list[Any], divisors: list[Any]) -> Any:
+def product_tree(number: Fraction, factors: list[Any], divisors: list[Any]) -> Any:
     """Return a product as a tree."""
     small = number.limit_denominator(4096)
     exact = float(small) == float(number)
@@ -349,14 +397,14 @@ def built(number: Fraction, factors: list[Any], divisors: list[Any]) -> Any:
         divisors = [ast.Constant(bottom), *divisors]
     elif bottom != 1:
         scale = [ast.BinOp(ast.Constant(top), ast.Div(), ast.Constant(bottom))]
-    tree = joined_by(ast.Mult, [*scale, *squared])
+    tree = joined(ast.Mult, [*scale, *squared])
     if divisors:
-        tree = ast.BinOp(tree, ast.Div(), joined_by(ast.Mult, divisors))
+        tree = ast.BinOp(tree, ast.Div(), joined(ast.Mult, divisors))
     return ast.UnaryOp(ast.USub(), tree) if number < 0 else tree
 
 
-def joined_by(sign: type[ast.operator], parts: list[Any]) -> Any:
+def joined(operator: type[ast.operator], parts: list[Any]) -> Any:
     tree = parts[0]
     for part in parts[1:]:
-        tree = ast.BinOp(tree, sign(), part)
+        tree = ast.BinOp(tree, operator(), part)
     return tree

@@ -79,7 +79,7 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
     notes = [*(f"{name}: {gloss}" for name, gloss in part.glosses().items()), *(f"folded: {x}" for x in part.folded)]
     lines = [heading, table(backward(part)), *(f"  {note}" for note in notes)]
     found = Explanation("\n".join(lines))
-    found.scene, found.words, found.notes = part, whole.nodes, lines[2:]
+    found.scene, found.nodes, found.notes = part, whole.nodes, lines[2:]
     return found
 
 
@@ -88,12 +88,12 @@ class Explanation(Listing):
 
     scene: Scene
     notes: list[str]  # the lines below the table
-    words: list[Node]  # values that formulas may mention, also those off the path
+    nodes: list[Node]  # the values that formulas may mention, also those off the path
 
     @property
     def latex(self) -> str:
         """The chain rule in matrix notation, a line for each gradient; L is the output."""
-        return typeset(*derive(self.scene, self.words))
+        return typeset(*derive(self.scene, self.nodes))
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex}$$"

@@ -22,7 +22,11 @@ import numpy as np
 
 from ..core.names import Names
 from ..core.tensor import Tensor
+from ..expressions.phrases import short
 from ..ops.identity import alias
+from ..program import Program
+from ..program.ir import Value
+from ..program.source import Source
 
 Scope = tuple[str, ...]  # labels of the frames around a box, the outermost first
 
@@ -102,6 +106,40 @@ def graph_of(outputs: Sequence[Tensor], names: Names, keep: Collection[int] = ()
     place_weights(graph, names)
     drop_single(graph)
     return graph
+
+
+@dataclass(eq=False)
+class Operation:
+    """A step of a program, with what the graph of a picture reads of one."""
+
+    op: Any
+    args: tuple[Any, ...]
+    params: dict[str, Any]
+    shape: Any
+    dtype: Any
+    _created_at: Any
+
+
+def program_graph(program: Program) -> Graph:
+    """Return the graph of a program; it has no numbers, which come with each call."""
+    steps = program.simple
+    source = Source(steps)
+    source.text()
+    names = source.naming.given
+    ends = [*steps.result, *(value for _, value in steps.writes), *(g for _, g in steps.gradients)]
+    final = {end for end in ends if isinstance(end, Value)}
+    changed = {target for target, _ in [*steps.writes, *steps.gradients]}
+    made: dict[Value, Any] = {value: value for value in steps.inputs()}
+    kinds = ["leaf" if value in changed else "constant" for value in made]
+    titles: list[str | None] = [names[value] for value in made]
+    for step in steps.steps:
+        args = tuple(made.get(x, short(x.of)) if isinstance(x, Value) else x for x in step.inputs)
+        output = step.output
+        made[output] = Operation(step.op, args, step.params, output.shape, output.dtype, step.where)
+        kinds.append("output" if output in final else "operation")
+        titles.append(names.get(output) or source.naming.suggested(output))
+    values = list(made.values())
+    return Graph(values, kinds, titles, {id(x): i for i, x in enumerate(values)}, program=True)
 
 
 def kind(x: Any, final: bool) -> str:

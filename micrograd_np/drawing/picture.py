@@ -21,10 +21,9 @@ from ..core.tensor import Tensor
 from ..cures import unknown_name
 from ..program import Program
 from . import dot, html, render, text
-from .graph import Graph, graph_of, walk
-from .programs import nudge, program_graph
+from .graph import Graph, graph_of, program_graph, walk
 from .scene import Scene, scene_of
-from .values import fill
+from .values import fill, nudge
 
 DIRECTIONS = ("both", "forward", "backward")
 

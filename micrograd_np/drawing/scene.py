@@ -171,7 +171,7 @@ def build(graph: Graph, items: list[Item]) -> Scene:
     for i in np.flatnonzero(going)[np.sort(np.unique(key[going], return_index=True)[1])].tolist():
         x, position = graph.values[graph.head[i]], int(graph.position[i])
         named = not graph.program and not into_fold[i]
-        letter = rules.letters(x._paths[0][1], len(x.args))[position] if named else ""
+        letter = rules.argument_names(x._paths[0][1], len(x.args))[position] if named else ""
         edges.append(Edge(f"n{tail[i]}", f"n{head[i]}", position, letter, word(x.args[position]), bool(flowing[i])))
     thin(nodes, edges)
     swallowed = int((owner < 0).sum())

@@ -1,4 +1,4 @@
-"""Rules as formulas, read by running them on arrays that write down each operation; and docstrings of rows."""
+"""Rules as formulas: a rule runs on arrays that record each operation. And the docstrings of rows, made from them."""
 
 from __future__ import annotations
 
@@ -14,75 +14,79 @@ from ..core.errors import ArgumentTypeError
 from ..core.versions import METADATA, innermost
 from ..ops import BY_FUNCTION, namespace
 from ..ops.primitive import Drawn, Elementwise, Example, NonDifferentiable, Primitive, Variadic
-from .phrases import Phrase, formula, function_call, short, shortened, signed
+from .phrases import Phrase, defaults, formula, function_call, operation, short, shortened
 
-LONGEST = 90
+MAX_LENGTH = 90
 
 
-class Written(NDArrayOperatorsMixin):
-    """An array that writes down what is done to it, while it is done."""
+class Recorder(NDArrayOperatorsMixin):
+    """An array with the formula that it was computed by: each operation on it computes and writes the formula."""
 
     def __init__(self, value: Any, phrase: Phrase) -> None:
         self.value = value
         self.phrase = phrase
 
-    def __array_ufunc__(self, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
-        value = getattr(ufunc, how)(*map(without_pen, inputs), **without_pen(kwargs))
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        value = getattr(ufunc, method)(*map(unwrap, inputs), **unwrap(kwargs))
+        phrases = [short(x) for x in inputs]
+        if method != "__call__":
+            return wrap_result(value, function_call(f"{ufunc.__name__}.{method}", phrases, kwargs, {}))
+        if ufunc is np.power and phrases[1].text == "1":
+            return wrap_result(value, phrases[0])
         op = BY_FUNCTION.get(ufunc)
-        if ufunc is np.power and short(inputs[1]).text == "1":
-            return pair(value, short(inputs[0]))
-        if how == "__call__" and hasattr(op, "sign"):
-            return pair(value, formula(op, [short(x) for x in inputs], kwargs))
-        return pair(value, function_call(ufunc.__name__, [short(x) for x in inputs], kwargs))
+        if isinstance(op, Primitive):
+            return wrap_result(value, formula(op, phrases, kwargs))
+        return wrap_result(value, function_call(ufunc.__name__, phrases, kwargs, {}))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        value = function(*without_pen(args), **without_pen(kwargs))
+        value = function(*unwrap(args), **unwrap(kwargs))
         op = BY_FUNCTION.get(function)
         phrases = [short(x) for x in args]
         if getattr(op, "sign", None) and len(args) == 2:
-            return pair(value, signed(op.sign, phrases))  # type: ignore[union-attr]
+            return wrap_result(value, operation(op.sign, phrases))  # type: ignore[union-attr]
         if function in (np.broadcast_to, np.reshape) and value.shape == args[0].shape:
             return args[0]
         if function is np.swapaxes and args[1:] == (-1, -2):
-            return pair(value, phrases[0].transposed("T" if value.ndim == 2 else "mT"))
+            return wrap_result(value, phrases[0].transposed("T" if value.ndim == 2 else "mT"))
         if getattr(op, "formula", None):
             arrays, params = op.bind(*args, **kwargs)  # type: ignore[union-attr]
-            return pair(value, formula(op, [short(x) for x in arrays], params))
-        return pair(value, function_call(function.__name__, phrases, kwargs))
+            return wrap_result(value, formula(op, [short(x) for x in arrays], params))
+        return wrap_result(value, function_call(function.__name__, phrases, kwargs, defaults(function)))
 
     def __row__(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        value = op.kernel(*map(without_pen, args), **without_pen(params))
+        value = op.kernel(*map(unwrap, args), **unwrap(params))
         if op.function is np.reshape and value.shape == args[0].shape:
             return args[0]
-        return pair(value, formula(op, [short(x) for x in args], params))
+        return wrap_result(value, formula(op, [short(x) for x in args], params))
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.value, name)
         if name in METADATA or name.startswith("__"):
             return found
         if not callable(found):
-            return pair(found, self.phrase.transposed(name) if name in ("T", "mT") else self.phrase.attribute(name))
+            attribute = self.phrase.transposed if name in ("T", "mT") else self.phrase.attribute
+            return wrap_result(found, attribute(name))
         return lambda *args, **kwargs: self.method(name, args, kwargs)
 
     def method(self, name: str, args: Any, kwargs: Any) -> Any:
         if name in ("dot", "transpose"):
             return getattr(np, name)(self, *args)
-        value = getattr(self.value, name)(*without_pen(args), **without_pen(kwargs))
+        value = getattr(self.value, name)(*unwrap(args), **unwrap(kwargs))
         if (name == "reshape" and value.shape == self.value.shape) or kwargs.get("axis") == ():
             return self
-        written = function_call(name, [short(x) for x in args], kwargs)
-        return pair(value, self.phrase.attribute(written.text))
+        call = function_call(name, [short(x) for x in args], kwargs, {})
+        return wrap_result(value, self.phrase.attribute(call.text))
 
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
-        return pair(self.value[without_pen(index)], self.phrase.subscript(parts, short))
+        return wrap_result(self.value[unwrap(index)], self.phrase.subscript(parts, short))
 
     def __setitem__(self, index: Any, values: Any) -> None:
-        self.value[without_pen(index)] = without_pen(values)
-        self.phrase = function_call("put", [self.phrase, short(index), short(values)], {})
+        self.value[unwrap(index)] = unwrap(values)
+        self.phrase = function_call("put", [self.phrase, short(index), short(values)], {}, {})
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        raise ArgumentTypeError("what is done to a bare array cannot be written down")
+        raise ArgumentTypeError("operations on a plain NumPy array cannot be recorded")
 
     def __len__(self) -> int:
         return len(self.value)
@@ -91,30 +95,28 @@ class Written(NDArrayOperatorsMixin):
         return bool(self.value)
 
 
-def without_pen(value: Any) -> Any:
-    """Arguments without the pen."""
-    if isinstance(value, Written):
+def unwrap(value: Any) -> Any:
+    """Return an argument, or a container of arguments, with plain arrays."""
+    if isinstance(value, Recorder):
         return value.value
     if isinstance(value, tuple):
-        return tuple(map(without_pen, value))
+        return tuple(map(unwrap, value))
     if isinstance(value, list):
-        return list(map(without_pen, value))
+        return list(map(unwrap, value))
     if isinstance(value, dict):
-        return {key: without_pen(part) for key, part in value.items()}
+        return {key: unwrap(part) for key, part in value.items()}
     return value
 
 
-def pair(value: Any, phrase: Phrase) -> Any:
+def wrap_result(value: Any, phrase: Phrase) -> Any:
     if isinstance(value, list | tuple):
-        parts = [pair(part, phrase.subscript(i, short)) for i, part in enumerate(value)]
+        parts = [wrap_result(part, phrase.subscript(i, short)) for i, part in enumerate(value)]
         return getattr(value, "_make", type(value))(parts)
-    return Written(
-        value, phrase if len(phrase.text) <= LONGEST else Phrase(shortened(phrase.text, LONGEST), phrase.rank)
-    )
+    return Recorder(value, phrase._replace(text=shortened(phrase.text, MAX_LENGTH)))
 
 
-def letters(rule: Any, count: int) -> list[str]:
-    """Return the names that a rule's own signature gives its arguments: x, y, ..."""
+def argument_names(rule: Any, count: int) -> list[str]:
+    """Return the names that a rule's own signature gives its arguments, which follow g and z: x, y, ..."""
     code = getattr(innermost(rule), "__code__", None)
     named = list(code.co_varnames[2 : code.co_argcount])[:count] if code else []
     return named + [f"x{i}" for i in range(len(named), count)]
@@ -127,42 +129,43 @@ def read_rule(
     values: list[Any],
     params: dict[str, Any],
     names: Sequence[Phrase | None],
-    of_g: str = "g",
+    g_name: str = "g",
 ) -> tuple[Any, str]:
-    """Return the result of a rule and its formula; `names` are the names of z and the arguments, `of_g` is that of g.
+    """Return the result of a rule and its formula.
 
-    If the rule cannot be written as a formula, the formula is empty. If the rule fails on these arguments, the result
-    is None as well.
+    `names` are the names of z and of the arguments; for None, the rule's own name is used. If the rule cannot be
+    written as a formula, the formula is empty. If the rule fails on these arguments, the result is None as well.
     """
-    own = ["z", *letters(rule, len(values))]
+    own = ["z", *argument_names(rule, len(values))]
     words = [name or Phrase(letter) for name, letter in zip(names, own, strict=True)]
     try:
-        result = rule(pen(g, Phrase(of_g)), pen(z, words[0]), *map(pen, values, words[1:]), **params)
-        said = of_one(result) or short(result).text
-        return without_pen(result), said if re.search(rf"\b{of_g}\b", said) or "…" not in said else ""
-    except Exception:
+        result = rule(wrap(g, Phrase(g_name)), wrap(z, words[0]), *map(wrap, values, words[1:]), **params)
+        text = only_output(result) or short(result).text
+        says_g = re.search(rf"(?<!\w){re.escape(g_name)}(?!\w)", text)
+        return unwrap(result), text if says_g or "…" not in text else ""
+    except Exception:  # the rule leaves NumPy's protocols, or is wrong
         with suppress(Exception):
             return rule(g, z, *values, **params), ""
         return None, ""
 
 
-def of_one(result: Any) -> str:
-    """Return what goes to the one of several outputs that gets something: `g to [1]`."""
+def only_output(result: Any) -> str:
+    """Return `g to [1]` if a rule returns something for only one of several outputs, else an empty text."""
     given = [(i, part) for i, part in enumerate(result) if part is not None] if isinstance(result, tuple) else []
     return f"{short(given[0][1]).text} to [{given[0][0]}]" if len(given) == 1 and len(result) > 1 else ""
 
 
-def pen(value: Any, phrase: Phrase) -> Any:
+def wrap(value: Any, phrase: Phrase) -> Any:
     if isinstance(value, tuple):
         parts = enumerate(value)
-        return type(value)(None if part is None else pen(part, phrase.subscript(i, short)) for i, part in parts)
+        return type(value)(None if part is None else wrap(part, phrase.subscript(i, short)) for i, part in parts)
     if hasattr(value, "dtype"):
-        return Written(value, phrase)
+        return Recorder(value, phrase)
     return value
 
 
 def docstring(row: Primitive) -> str:
-    """The summary, one line a rule, and one doctest from the row's examples."""
+    """Return a row's docstring: a summary, a line for each rule, and a doctest from the row's examples."""
     parts = [first_sentence(row)]
     case = first_case(row)
     if isinstance(row, NonDifferentiable):
@@ -173,7 +176,7 @@ def docstring(row: Primitive) -> str:
 
 
 def first_sentence(row: Primitive) -> str:
-    """The first sentence of the function's own docstring, after the signature that ufuncs put there."""
+    """Return the first sentence of the function's own docstring, after the signature that ufuncs put there."""
     paragraphs = (getattr(row.function, "__doc__", None) or f"{row.name}.").strip().split("\n\n")
     if "(" in paragraphs[0].split(" ")[0] and len(paragraphs) > 1:
         paragraphs = paragraphs[1:]
@@ -181,23 +184,23 @@ def first_sentence(row: Primitive) -> str:
 
 
 def first_case(row: Primitive) -> Example | None:
-    """The row's first example that can be written down, its arrays drawn."""
+    """Return the row's first example that can be written as source, with random arrays."""
     if isinstance(row, Elementwise) and not row.examples:
-        return Example(tuple(drawn_array(Drawn(2), row.domain, seed) for seed in range(len(row.rules))), {})
+        return Example(tuple(random_array(Drawn(2), row.domain, seed) for seed in range(len(row.rules))), {})
     for case in row.examples:
-        if all(writable(x) for x in (*case.args, *case.kwargs.values())):
-            return Example(tuple(drawn_array(x, row.domain, seed) for seed, x in enumerate(case.args)), case.kwargs)
+        if all(has_source(x) for x in (*case.args, *case.kwargs.values())):
+            return Example(tuple(random_array(x, row.domain, seed) for seed, x in enumerate(case.args)), case.kwargs)
     return None
 
 
-def writable(x: Any) -> bool:
-    return all(map(writable, x)) if isinstance(x, list | tuple) else not callable(x)
+def has_source(x: Any) -> bool:
+    return all(map(has_source, x)) if isinstance(x, list | tuple) else not callable(x)
 
 
-def drawn_array(x: Any, domain: tuple[float, float], seed: int) -> Any:
-    """A drawn array of two digits, so that it can be read."""
+def random_array(x: Any, domain: tuple[float, float], seed: int) -> Any:
+    """Return an example's argument with random numbers of two decimals in place of each `Drawn`."""
     if isinstance(x, list | tuple):
-        return type(x)(drawn_array(part, domain, seed + 10 * i) for i, part in enumerate(x))
+        return type(x)(random_array(part, domain, seed + 10 * i) for i, part in enumerate(x))
     if not isinstance(x, Drawn):
         return x
     low, high = x.domain or domain
@@ -206,25 +209,25 @@ def drawn_array(x: Any, domain: tuple[float, float], seed: int) -> Any:
 
 
 def derivative_lines(row: Primitive, case: Example) -> str:
-    """`g * z` for exp: what each rule does to g, read off the rule by running it."""
+    """Return a line for each rule, such as `dx = g * z` for exp."""
     arrays, params = row.bind(*case.args, **case.kwargs)
     z = row.kernel(*arrays, **params)
     g = tuple(map(np.ones_like, z)) if isinstance(z, tuple) else np.ones_like(z)
-    rules = list(enumerate(row.rules)) if not isinstance(row, Variadic) else [(0, row.rules[0])]
+    rules = row.rules[:1] if isinstance(row, Variadic) else row.rules
     lines = []
-    for position, rule in rules:
+    for position, rule in enumerate(rules):
         if rule is not None:
-            names = letters(rule, len(arrays))
+            names = argument_names(rule, len(arrays))
             with np.errstate(all="ignore"):
-                said = read_rule(rule, g, z, list(arrays), params, [None] * (1 + len(arrays)))[1]
-            lines.append(f"    d{names[position]} = {said or '…'}")
+                text = read_rule(rule, g, z, list(arrays), params, [None] * (1 + len(arrays)))[1]
+            lines.append(f"    d{names[position]} = {text or '…'}")
     if not lines:
         return "No gradient passes."
-    return "The cotangent g of the result z is pulled back to the arguments:\n\n" + "\n".join(lines)
+    return "With g, the cotangent of the result z, the cotangents of the arguments are:\n\n" + "\n".join(lines)
 
 
 def doctest(row: Primitive, case: Example) -> str:
-    """The case as users call it; nothing for a row that they do not see."""
+    """Return an example as users call it; nothing for a row that they do not see."""
     where = namespace(row.name)
     if where is None:
         return ""
@@ -238,7 +241,7 @@ def doctest(row: Primitive, case: Example) -> str:
 
 
 def as_typed(x: Any) -> str:
-    """A value as one would type it."""
+    """Return a value as one would type it."""
     if isinstance(x, np.ndarray):
         return f"np.array({x.tolist()})"
     if isinstance(x, list | tuple):

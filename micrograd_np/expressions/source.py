@@ -10,14 +10,15 @@ import numpy as np
 
 from ..custom import CustomOp
 from ..ops.indexing import join_index, placed, scattered
-from .phrases import ATOM, Phrase, call, literal, signed
+from .phrases import ATOM, Phrase, call, defaults, is_default, literal, operation
 
 Params = dict[str, Any]
-EMPTY = inspect.Parameter.empty
+REQUIRED = inspect.Parameter.empty  # the default of a parameter that has none
 
 
 def dot(args: list[Phrase], params: Params) -> Phrase:
-    return args[0].method("dot", args[1].text) if args[0].rank == ATOM else call("np.dot", *[x.text for x in args])
+    left, right = args
+    return left.method("dot", right.text) if left.precedence == ATOM else call("np.dot", left.text, right.text)
 
 
 def scatter(args: list[Phrase], params: Params) -> Phrase:
@@ -71,7 +72,7 @@ def spelled(op: Any, args: list[Phrase], params: Params) -> Phrase:
     if op.spelling:
         return OWN[op.spelling](args, params)
     if op.sign and len(args) <= 2:
-        return signed(op.sign, args)
+        return operation(op.sign, args)
     if has_method(op):
         return op.formula(args, params, literal)  # type: ignore[no-any-return]
     listed = [x.text for x in args]
@@ -99,21 +100,14 @@ def is_numpys(kernel: Any) -> bool:
 
 
 def keywords(function: Any, params: Params) -> list[str]:
-    """Parameters as keywords, without those that are what they are without a word."""
-    try:
-        known = inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        known = {}  # type: ignore[assignment]
-    said = []
+    """Return parameters as keywords, without those that have the function's defaults."""
+    known = defaults(function)
+    listed = []
     for key, value in params.items():
-        default = known[key].default if key in known else EMPTY
-        quiet = value is None or value is False
-        if quiet and (default is None or default is False or type(default).__name__ == "_NoValueType"):
-            continue
-        if default is EMPTY or value != default:
-            alone = key == "axis" and isinstance(value, tuple) and len(value) == 1 and is_numpys(function)
-            said.append(f"{key}={literal(value[0] if alone else value).text}")
-    return said
+        if not is_default(value, known.get(key, REQUIRED)):
+            is_single = key == "axis" and isinstance(value, tuple) and len(value) == 1 and is_numpys(function)
+            listed.append(f"{key}={literal(value[0] if is_single else value).text}")
+    return listed
 
 
 def has_method(op: Any) -> bool:

@@ -172,7 +172,7 @@ getitem: Primitive = Primitive(
 def _write_scatter(args: Any, params: Any, literal: Any) -> Any:
     """Write zeros[index] += values."""
     place = args[0]._replace(text="zeros").subscript(join_index(params["index"], args[1:]), literal)
-    return place._replace(text=f"{place.text} += {args[0].text}", rank=0)
+    return place._replace(text=f"{place.text} += {args[0].text}", precedence=0)
 
 
 scatter: Primitive = Primitive(

@@ -7,7 +7,7 @@ import builtins
 import keyword
 from collections.abc import Container, Iterable
 
-from ..expressions.phrases import RANKS
+from ..expressions.phrases import ARITHMETIC
 from ..ops.primitive import Elementwise
 from .ir import CONSTANT, GENERATOR, Step, Steps, Value
 
@@ -107,7 +107,7 @@ class Naming:
         name = value.kind_of or step.op.name.strip("_")
         if name == "draw":
             return str(step.params["method"])
-        signed = not value.kind_of and (step.op.sign in RANKS or step.op.sign == "-")
+        signed = not value.kind_of and (step.op.sign in ARITHMETIC or step.op.sign == "-")
         if signed or name in COMMON:
             return "g" if value in self.backward else "h" if value.shape else "c"
         return SHADOWING.get(name, f"{name}_value" if hasattr(builtins, name) else name)

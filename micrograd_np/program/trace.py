@@ -18,7 +18,7 @@ from ..core.errors import describe
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, as_ndarray, constant
 from ..core.versions import Memory, memory_of, next_id
-from ..expressions.phrases import pattern, same_bits
+from ..expressions.phrases import constructor, same_bits
 from ..ops import TABLE
 from ..ops.half import is_half, rounded
 from ..ops.identity import alias, hook
@@ -242,7 +242,7 @@ class Trace:
             return self.input(ARRAY, x, x)
         known = self.inputs.get((CONSTANT, id(x)))
         if known is None or not same_bits(known.of, x):
-            written = x.size <= LISTED or pattern(x)  # in a text; else it is a parameter
+            written = x.size <= LISTED or constructor(x)  # in a text; else it is a parameter
             known = self.inputs[CONSTANT, id(x)] = new(CONSTANT if written else ARRAY, *[snapshot(x)] * 2)
             self.kept.append(x)
         return known

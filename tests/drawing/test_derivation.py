@@ -1,5 +1,6 @@
 """An explanation as mathematics: each line, evaluated, is the tape's gradient."""
 
+import ast
 import functools
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn
 from micrograd_np.drawing import explain
-from micrograd_np.drawing.derivation import MOST, derive
+from micrograd_np.drawing.derivation import MAX_LINES, Derivation, derive, simplify_tree
 from micrograd_np.drawing.graph import ops_of
 from micrograd_np.drawing.latex import evaluate
 from tests.drawing.test_sums import MODELS
@@ -32,6 +33,11 @@ def softmax_written_out(w):
     return -np.mean(np.log(p[np.arange(4), np.array([0, 1, 2, 1])]))
 
 
+@mg.custom_op(lambda g, z, x: g * g * x)  # not linear in g, which is 2, so that the g of each factor counts
+def squared(x):
+    return 2 * x**2
+
+
 GRAPHS = {
     "article": (article, leaf(3, 4)),
     "elementwise": (lambda w: np.sum(np.exp(w) * np.sin(w) / (1 + w**2)), leaf(3)),
@@ -43,6 +49,10 @@ GRAPHS = {
     "soft targets": (lambda w: nn.cross_entropy(X @ w, np.full((4, 3), 1 / 3)), leaf(3, 3)),
     "softmax written out": (softmax_written_out, leaf(3, 3)),
     "sigmoid written out": (lambda w: np.sum((s := 1 / (1 + np.exp(-(X @ w)))) * s), leaf(3, 2)),
+    "twice a sigmoid": (lambda w: np.sum((s := 2 / (1 + np.exp(-(X @ w)))) * s), leaf(3, 2)),
+    "one minus an exponential": (lambda w: np.sum((s := 1 / (1 - np.exp(w))) * s), leaf(3)),
+    "another exponential": (lambda w: np.sum((s := 1 / (1 + np.exp(-w))) * s * np.exp(-2 * w)), leaf(3)),
+    "a square": (lambda w: 2.0 * np.sum(squared(w)), leaf(3)),
     "indexing": (lambda w: np.sum(w[1] * w[:, 0] + w[1, 2]), leaf(3, 3)),
     "axes": (lambda w: np.sum(np.mean(w, axis=0) * np.sum(w, axis=1)), leaf(3, 3)),
     "relu": (lambda w: np.mean(mg.relu(X @ w - 1.0) ** 2), leaf(3, 2)),
@@ -57,7 +67,7 @@ GRAPHS = {
 
 def check(tensor, output, rtol=1e-9):
     explained = explain(tensor, output)
-    lines, _ = derive(explained.scene, explained.words)
+    lines, _ = derive(explained.scene, explained.nodes)
     assert lines
     for line in lines:
         if line.value is None:  # of several values, each is inside its fold
@@ -66,7 +76,7 @@ def check(tensor, output, rtol=1e-9):
         np.testing.assert_allclose(found, line.value, rtol=rtol, atol=1e-12, err_msg=f"{line.symbol} = {line.source}")
     np.testing.assert_array_equal(lines[-1].value, tensor.grad)
     rows = explained.latex.split("\\\\\n")
-    assert len(rows) <= MOST
+    assert len(rows) <= MAX_LINES
     assert all(row.count("{") == row.count("}") and row.count(r"\left") == row.count(r"\right") for row in rows)
     return lines
 
@@ -156,10 +166,24 @@ def test_it_is_in_the_users_names_with_reasons():
     assert explain(syn1, loss)._repr_latex_().startswith("$$")
 
 
+def test_a_sigmoid_that_is_used_twice_is_written_so():
+    w = leaf(3)
+    s = 1 / (1 + np.exp(-w))
+    row = r"\frac{\partial L}{\partial w} &= 2 \, {s}^{2} \odot \left(1 - s\right)"
+    assert equations(w, np.sum(s * s)) == [row]
+
+
+def test_a_simplified_tree_leaves_its_parts_as_they_were():
+    tree = ast.parse("f(-(-x)) @ (y * 1).T", mode="eval").body
+    before = ast.dump(tree)
+    assert ast.unparse(simplify_tree(tree, Derivation("g"))) == "f(x) @ y.T"
+    assert ast.dump(tree) == before
+
+
 def test_a_long_derivation_has_its_ends():
     h = w = leaf(2)
     for _ in range(200):
         h = np.sin(h)
     loss = h.sum()
     loss.backward()
-    assert explain(w, loss).latex.count("&=") <= MOST
+    assert explain(w, loss).latex.count("&=") <= MAX_LINES

@@ -5,7 +5,7 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np.drawing import draw
-from micrograd_np.expressions.phrases import Phrase, short, shortened
+from micrograd_np.expressions.phrases import Phrase, literal, short, shortened
 from micrograd_np.expressions.rules import read_rule
 from micrograd_np.ops import TABLE
 from micrograd_np.ops.conv import conv
@@ -75,6 +75,10 @@ SPELLINGS = [
     (lambda g, z, x: 0.5 * g - 1e-12, "0.5 * g - 1e-12"),
     (lambda g, z, x: g * -2, "g * -2"),
     (lambda g, z, x: g.astype(np.float32), "g.astype(float32)"),
+    (lambda g, z, x: g * np.add.reduce(x), "g * add.reduce(x)"),
+    (lambda g, z, x: g * np.power.outer(x, 1), "g * power.outer(x, 1)"),
+    (lambda g, z, x: g @ np.linalg.svd(x, full_matrices=False)[0], "g @ svd(x, full_matrices=False)[0]"),
+    (lambda g, z, x: np.sum(g, axis=None, keepdims=False) * x, "sum(g) * x"),
 ]
 
 
@@ -87,7 +91,7 @@ def test_brackets_are_where_the_rule_has_them(rule, formula):
 
 @pytest.mark.parametrize(("rule", "formula"), SPELLINGS, ids=[formula for _, formula in SPELLINGS])
 def test_a_formula_is_python_that_gives_the_same(rule, formula):
-    again = eval(formula, vars(np) | {"g": Y, "z": X * Y, "x": X})
+    again = eval(formula, vars(np) | vars(np.linalg) | {"g": Y, "z": X * Y, "x": X})
     np.testing.assert_array_equal(again, rule(Y, X * Y, X))
 
 
@@ -122,6 +126,36 @@ def test_a_rule_of_ones_own_is_read_too():
         return x**3
 
     assert read_rule(cube.rules[0], np.ones(2), np.ones(2), [np.ones(2)], {}, [None, Phrase("w")])[1] == "g * 3 * w**2"
+
+
+@mg.custom_op(lambda g, z, x, mean, mask: g)
+def weighted(x, *, mean=True, mask=None):
+    return x
+
+
+def test_a_parameter_that_is_not_its_default_is_written():
+    x = mg.Tensor(X, requires_grad=True)
+    assert draw(weighted(x)).scene.nodes[-1].text == "weighted(x)"
+    assert draw(weighted(x, mean=False)).scene.nodes[-1].text == "weighted(x, mean=False)"
+    assert draw(weighted(x, mean=None)).scene.nodes[-1].text == "weighted(x, mean=None)"
+    assert draw(weighted(x, mask=np.ones(2))).scene.nodes[-1].text == "weighted(x, mask=…)"
+
+
+def test_a_name_of_g_that_is_no_word_is_found_in_a_long_formula():
+    x = np.ones(2)
+    assert read_rule(lambda g, z, x: g * np.sum(np.ones(3)), x, x, [x], {}, [None, None], "…")[1] == "… * 3"
+
+
+NUMBERS = [complex(re, im) for re in (0.0, -0.0, 1.5, -1.5) for im in (0.0, -0.0, 2.0, -2.0)]
+NUMBERS += [complex("nan"), complex("inf+1j"), complex("1-infj"), complex(-0.0, float("-inf")), float("nan"), -0.0]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_literal_is_source_of_the_same_number(number):
+    assert repr(eval(literal(number).text)) == repr(number)
+    assert eval(literal(np.complex64(number)).text).tobytes() == np.complex64(number).tobytes()
+    text = (Phrase("x").infix("*", literal(number))).text
+    np.testing.assert_array_equal(eval(text, {"np": np, "x": 2.0}), 2.0 * number)
 
 
 ROWS = np.array([1, 0])

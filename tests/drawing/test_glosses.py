@@ -8,7 +8,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn
 from micrograd_np.drawing import draw, explain
-from micrograd_np.expressions.rules import first_case, letters, read_rule
+from micrograd_np.expressions.rules import argument_names, first_case, read_rule
 from micrograd_np.ops import TABLE
 from micrograd_np.ops.primitive import NonDifferentiable, Variadic
 from tests.drawing.test_sums import MODELS
@@ -39,7 +39,7 @@ def test_every_rule_of_the_table_is_mathematics_or_has_a_gloss(name):
             if rule is not None:
                 names = [None] * (1 + len(arrays))
                 formula = read_rule(rule, g, z, list(arrays), params, names)[1]
-                assert row.gloss if not formula else not strange(formula), (letters(rule, len(arrays)), formula)
+                assert row.gloss if not formula else not strange(formula), (argument_names(rule, len(arrays)), formula)
 
 
 @pytest.mark.parametrize("model", MODELS)
