@@ -100,7 +100,8 @@ def _apart(gaps: Any, values: Any, name: str) -> Any:
     if np.any(equal):
         *_, i, j = np.argwhere(equal)[0].tolist()
         raise np.linalg.LinAlgError(
-            f"{name}: values {i} and {j} are equal to rounding, or {j} is 0, and their vectors have no derivative. "
+            f"{name}: values {i} and {j} are equal to rounding, or one of them is zero, and their vectors have no "
+            "derivative. "
             "Use the values alone (np.linalg.eigvalsh, svdvals); or, where the function is smooth all the same, write "
             "it without vectors: by products, np.linalg.inv, np.linalg.matrix_power."
         )

@@ -254,7 +254,9 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     """The entries, limited to an interval."""
     low = a_min if min is None else min
     high = a_max if max is None else max
-    raised = np.positive(a) if low is None else np.maximum(a, low)
+    if low is None and high is None:
+        return np.copy(a)
+    raised = a if low is None else np.maximum(a, low)
     return raised if high is None else np.minimum(raised, high)
 
 
@@ -318,7 +320,8 @@ def divmod(x: Any, y: Any) -> tuple[Any, Any]:
 @implements(np.modf)
 def modf(x: Any) -> tuple[Any, Any]:
     """Fractional and whole part, both with the sign of x."""
-    return np.fmod(x, 1), np.trunc(x)
+    finite = np.where(np.isinf(x), np.copysign(0.0, x), x)  # of inf, nothing is left
+    return np.fmod(finite, 1), np.trunc(x)
 
 
 # Parts of complex numbers, for real ones.

@@ -261,6 +261,8 @@ def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
 def choose(a: Any, choices: Sequence[Any], *, mode: str = "raise") -> Any:
     """An array made of the entries of several: `a` says from which of `choices` each one comes."""
     a, *arrays = np.broadcast_arrays(a, *choices)
+    if mode == "raise" and np.any(np.less(a, 0)):
+        raise ArgumentError("np.choose counts the choices from 0: give no negative number, or mode='wrap' or 'clip'.")
     return np.take_along_axis(np.stack(arrays), bounded_indices(a, len(arrays), mode)[None], 0)[0]
 
 

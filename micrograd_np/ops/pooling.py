@@ -30,9 +30,14 @@ from .windows import (
 # The kernels go through the entries of the kernel, not of the image: of each, NumPy compares all windows at once.
 
 
+def lowest(dtype: np.dtype[Any]) -> float | int:
+    """Return the value that no entry is below, for padding."""
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min if dtype.kind in "iu" else 0
+
+
 def _max_pool(x: Any, kernel: Sizes, **how: Sizes) -> Any:
     """The largest entry of each window."""
-    first, *rest = tap_views(x, kernel, -np.inf, **how)
+    first, *rest = tap_views(x, kernel, lowest(x.dtype), **how)
     z = first.copy(order="K")
     for seen in rest:
         np.maximum(z, seen, out=z)
@@ -44,7 +49,7 @@ def where_largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any
 
     The count is 0 where z is nan: a cotangent divided by it and multiplied by False is nan for the whole window.
     """
-    chosen = [seen == z for seen in tap_views(x, kernel, -np.inf, **how)]
+    chosen = [seen == z for seen in tap_views(x, kernel, lowest(x.dtype), **how)]
     few = np.int8 if len(chosen) < 128 else np.int32  # so small that it takes on any float's dtype
     count: Any = np.zeros_like(z, dtype=few)
     for here in chosen:
@@ -153,7 +158,7 @@ def largest_of_windows(
 ) -> Any:
     """The largest entry of each window."""
     x, how = window_params(axes, x, kernel_size, stride, padding, dilation)
-    return max_pool(extended(x, overhang(x, how), -np.inf) if ceil_mode else x, **how)
+    return max_pool(extended(x, overhang(x, how), lowest(x.dtype)) if ceil_mode else x, **how)
 
 
 def average_pool(

@@ -96,6 +96,7 @@ def with_initial(reduce: Any, combine: Any, identity: float | None) -> Any:
     return extended
 
 
+@in_single
 def mean_of_chosen(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
     """The mean of the entries for which `where` holds."""
     total = np.sum(where_chosen(a, where, 0), axis=axis, keepdims=keepdims)
@@ -317,8 +318,8 @@ def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _quiet_logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
-    """The same without a warning about log(0)."""
-    with np.errstate(divide="ignore"):  # all entries may be -inf, and so the result
+    """The same without a warning about log(0), or about the other entries where one is inf."""
+    with np.errstate(divide="ignore", over="ignore"):  # all entries may be -inf, and so the result
         return _logsumexp(x, axis, keepdims)
 
 

@@ -70,7 +70,7 @@ def cumulative(total: Primitive, start: int, x: Any, axis: Any, include_initial:
     totals = total(x, axis=axis)
     if not include_initial:
         return totals
-    return np.concatenate([np.full_like(axis_slice(totals, axis, slice(0, 1)), start), totals], axis)
+    return np.concatenate([np.full_like(np.sum(totals, axis=axis, keepdims=True), start), totals], axis)
 
 
 @implements(getattr(np, "cumulative_sum", None))
@@ -104,7 +104,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     if n and any(end is not None for end in ends):
         a = np.concatenate([x for x in (ends[0], a, ends[1]) if x is not None], axis)
     for _ in range(n):
-        a = axis_slice(a, axis, slice(1, None)) - axis_slice(a, axis, slice(None, -1))
+        difference = np.not_equal if a.dtype == bool else np.subtract
+        a = difference(axis_slice(a, axis, slice(1, None)), axis_slice(a, axis, slice(None, -1)))
     return a
 
 
@@ -112,20 +113,19 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The integral of y along an axis by the trapezoidal rule, over the points x or steps of dx."""
     y = as_array(y)
-    axis = normalize_axis_index(axis, y.ndim)
     steps = dx
     if x is not None:
         points = as_array(x)
-        steps = np.diff(points, axis=axis if points.ndim > 1 else -1)
-        if points.ndim == 1:
-            steps = np.reshape(steps, (-1,) + (1,) * (y.ndim - 1 - axis % y.ndim))
+        steps = np.diff(points, axis=axis if points.ndim > 1 else -1)  # of x, which may have fewer axes than y
+    axis = normalize_axis_index(axis, y.ndim)
+    if x is not None and points.ndim == 1:
+        steps = np.reshape(steps, (-1,) + (1,) * (y.ndim - 1 - axis))
     return np.sum(steps * (axis_slice(y, axis, slice(1, None)) + axis_slice(y, axis, slice(None, -1))) / 2, axis=axis)
 
 
-# Order and weights.
+# Order statistics.
 
 
-# What the order of the entries says.
 @implements(np.ptp)
 def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The largest entry less the smallest."""
@@ -161,7 +161,11 @@ def interpolated(entries: Any, position: float) -> Any:
     lower = entries[..., low]
     if position == low:
         return lower
-    return lower + (entries[..., low + 1] - lower) * (position - low)
+    upper, share = entries[..., low + 1], position - low
+    # From the nearer of the two, as NumPy does: between -inf and 1, the other way is inf - inf.
+    if share < 0.5:
+        return lower + (upper - lower) * share
+    return upper - (upper - lower) * (1 - share)
 
 
 @implements(np.quantile)
@@ -182,7 +186,7 @@ def percentile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keep
     return quantile(a, np.asarray(q) / 100, axis, method=method, keepdims=keepdims)
 
 
-# Weights.
+# Weighted means.
 @implements(np.average)
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     """The mean in which each entry counts by its weight; with `returned`, the sum of the weights besides."""
@@ -250,6 +254,9 @@ def nancumprod(a: Any, axis: Any = None) -> Any:
 
 def extreme(reduce: Any, beyond: float, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any) -> Any:
     """The extreme of the entries that are not nan; nan, where there is none and no `initial`."""
+    a = as_array(a)
+    if a.dtype.kind not in "fc":  # without nan; beside one, integers would become floats
+        return reduce(a, axis=axis, keepdims=keepdims, initial=initial, where=where)
     found = reduce(with_for_nan(beyond, a), axis=axis, keepdims=keepdims, initial=initial, where=where)
     none = np.all(np.isnan(a), axis=axis, keepdims=keepdims)
     return found if initial is not None else np.where(none, math.nan, found)
@@ -276,10 +283,19 @@ def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = Tr
 @implements(np.nanvar)
 def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, **rest: Any) -> Any:
     """The variance of the entries that are not nan; mean= and correction= as for np.var."""
-    return np.var(a, axis, ddof=ddof, keepdims=keepdims, where=np.logical_and(not_nan(a), where), **rest)
+    return nan_spread(np.var, a, axis, ddof, keepdims, where, rest)
 
 
 @implements(np.nanstd)
 def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, **rest: Any) -> Any:
     """The standard deviation of the entries that are not nan; mean= and correction= as for np.std."""
-    return np.std(a, axis, ddof=ddof, keepdims=keepdims, where=np.logical_and(not_nan(a), where), **rest)
+    return nan_spread(np.std, a, axis, ddof, keepdims, where, rest)
+
+
+def nan_spread(spread: Any, a: Any, axis: Any, ddof: float, keepdims: bool, where: Any, rest: dict[str, Any]) -> Any:
+    """The spread of the entries that are not nan; nan, where no degree of freedom is left."""
+    chosen = np.logical_and(not_nan(a), where)
+    with np.errstate(divide="ignore", invalid="ignore"):  # what is divided by no degree of freedom is not chosen
+        found = spread(a, axis, ddof=ddof, keepdims=keepdims, where=chosen, **rest)
+    count = np.sum(chosen, axis=axis, keepdims=keepdims)
+    return np.where(count > rest.get("correction", ddof), found, math.nan)
