@@ -34,7 +34,8 @@ def at_block(block: Block, at: Suspicion, **names: Any) -> Site:
 
 def activations(at: Suspicion) -> Iterator[Site]:
     for block in at.blocks:
-        yield at_block(block, at, z=block.z._data, s=block.slope, x=block.x._data)
+        if block.curved:  # 1 + x is no activation
+            yield at_block(block, at, z=block.z._data, s=block.slope, x=block.x._data)
 
 
 def masks(at: Suspicion) -> Iterator[Site]:
@@ -68,7 +69,8 @@ def at_other_value(block: Block, at: Suspicion, other: Array, how: str, shared: 
 
 def slopes(at: Suspicion) -> Iterator[Site]:
     for block in at.blocks:
-        yield at_block(block, at, x=block.x._data)
+        if block.curved:
+            yield at_block(block, at, x=block.x._data)
     for edge in unary(at):
         yield at_edge(edge, at, scaled_by(edge), x=edge.x._data)
 
@@ -131,7 +133,7 @@ def normalisation_axes(at: Suspicion) -> Iterator[Site]:
 def find_normalisations(at: Suspicion) -> Iterator[tuple[Tensor, Tensor, dict[str, Any]]]:
     for z in at.above:
         u = z._data
-        if not is_one_array(u) or u.dtype.kind != "f" or not 1 <= u.ndim <= 4:
+        if not is_one_array(u) or u.dtype.kind != "f" or not 1 <= u.ndim <= 5:
             continue
         for k in subsets(u.ndim):
             n, v = math.prod(u.shape[axis] for axis in k), u.var(axis=k)

@@ -6,7 +6,7 @@ import copy
 import inspect
 import re
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -284,6 +284,31 @@ class Pair:
         sizes = [NEAR * max(float(np.max(np.abs(s.value), initial=0)), 1e-3) for s in self.slots]
         noise = [rng.normal(size=np.shape(s.value)).astype(s.value.dtype) for s in self.slots]
         return self.at([s.value + size * by for s, size, by in zip(self.slots, sizes, noise, strict=True)])
+
+    def elsewhere(self, among: Collection[Slot], seed: int) -> Pair:
+        """Return the same functions where some slots have other values of the same kind, and labels another order.
+
+        The values are permuted, so that they keep their range, and scaled; what is sorted or symmetric stays so.
+        """
+        rng = np.random.default_rng(seed)
+
+        def shuffled(x: Array) -> Array:
+            scale = rng.uniform(0.8, 1.25, x.shape)
+            if x.ndim == 2 and np.array_equal(x, x.T):
+                by = rng.permutation(len(x))
+                return x[np.ix_(by, by)] * np.outer(scale[0], scale[0])
+            if x.ndim == 1 and np.all(np.diff(x) > 0):
+                return np.sort(x * scale)
+            return rng.permutation(x.ravel()).reshape(x.shape) * scale
+
+        other = self.at([shuffled(s.value).astype(s.value.dtype) if s in among else s.value for s in self.slots])
+        if seed % 2:
+            labels = [
+                getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" and x.ndim > 0 for x in self.leaves
+            ]
+            pairs = zip(self.leaves, labels, strict=True)
+            other.leaves = [rng.permutation(x) if label else x for x, label in pairs]
+        return other
 
     def in_double(self) -> Pair:
         """Return the same functions at the same values in float64, where they give float64 and finite numbers there.

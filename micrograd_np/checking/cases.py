@@ -53,6 +53,7 @@ class Case:
     slack: Mapping[Tensor, Array] = field(default_factory=dict)  # how far numeric derivatives may be off
     sizes: Mapping[int, str] = field(default_factory=dict)  # of outputs that are in no graph
     moved: Callable[[], Case] | None = None
+    elsewhere: Callable[[int], Case] | None = None  # on other data of the same kind, by a seed
     by_numbers: Callable[[], Case] | None = None
     in_part: Callable[[], Case] | None = None  # with a graph of what could be recorded
     other: Callable[[], Case] | None = None  # with the gradients taken for those of other inputs that they fit
@@ -95,7 +96,6 @@ def function_case(pair: Pair) -> Case:
     for slots, form in product((every, chosen), (as_it_stands, recordable)):
         try:
             case = recorded(pair, played, slots, form)
-            case.by_numbers = lambda: numeric(pair, played, None)
             break
         except NotRecorded as reason:
             why = why or reason
@@ -104,6 +104,8 @@ def function_case(pair: Pair) -> Case:
     loss = played.outputs[0].size == 1 and not played.seeded and pair.gradient is None and pair.backward is not None
     case.factor = None if loss else 1.0
     case.faults, case.notes = faults, [*case.notes, *notes]
+    if not case.unrecorded:
+        case.by_numbers = lambda: replace(numeric(pair, played, None), factor=case.factor, faults=faults)
     if pair.assignments > 1:
         taken = " and ".join(slot.label for _, slot, _ in played.hand if slot)
         case.notes.append(f"What was returned fits several inputs, and is taken for the gradient of {taken}.")
@@ -117,6 +119,8 @@ def function_case(pair: Pair) -> Case:
             f"grad_{without[0]} and {without[0]}_grad."
         )
     case.moved = lambda: function_case(pair.moved())
+    among = {slot for _, slot, _ in played.hand if slot}
+    case.elsewhere = lambda seed: function_case(pair.elsewhere(among, seed))
     return case
 
 

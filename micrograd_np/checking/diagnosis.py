@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ..core.tensor import Tensor
-from .claims import GIVEN, RIGHT, WRONG, Closeness, Row, check_finite, differ, fit_shape, in_backward_order
+from .claims import WRONG, Closeness, Row, check_finite, differ, fit_shape, in_backward_order
 from .conventions import Convention, Sizes, factor_name, mark, odd_rows, open_factors, plausible, rounded
 from .kinks import Kinks, best_choice, least_squares_choice
 from .mistakes import mistakes
@@ -18,6 +18,9 @@ from .replay import Recording, is_one_array
 from .suspicion import PROVEN, Change, Suspicion, values_of
 
 Array = Any
+Name = Callable[[Any], str | None]
+Shared = tuple[Any, dict[int, str]]  # the values of a recording by shape, and texts for them
+Data = tuple[Recording, list[Row], Name]  # the user's functions on some data
 
 NOTHING = 1e-12
 NEWTON_STEPS = 8
@@ -33,8 +36,7 @@ DESCRIPTIONS = {
 # Used only if nothing simpler fits: numbers may look like these by chance.
 CURIOUS = {"absolute", "squared", "rounded", "normalised", "summed early", "averaged early", "clipped", "sign only"}
 MOST_COMPARED = 16
-# These read the gradient by hand, and tell of no other data: if another cause fits, they are other words for it.
-OF_THE_HAND = {"never written", "divided by counts"}
+EXACT = 1e-12  # causes that differ from the user's numbers by much more than the best one are none
 SCALES = {"scale", "unnamed scale", "part scaled", "divided by counts"}
 FORWARD_IN_TIME = {"after the update", "stale"}  # a learning rate is positive
 
@@ -47,6 +49,7 @@ class Cause:
     says: str
     rows: list[str]
     factor: float = 1.0
+    error: float = 0.0  # the largest difference to the user's numbers, relative to the largest of them
     alone: bool = False  # other rows computed from the same value do not show the mistake
     hypothesis: Any = None
     number: float = 0.0
@@ -72,7 +75,9 @@ class Budget:
         return True
 
 
-def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget: Budget) -> list[Cause]:
+def causes_of(
+    at: Suspicion, close: Closeness, factors: Sequence[float], budget: Budget, others: Sequence[Suspicion]
+) -> list[Cause]:
     """Return the causes that explain the most wrong rows, `at.row` among them.
 
     Parameters
@@ -81,11 +86,12 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
     close : Closeness
     factors : sequence of float
         Common factors that the gradients by hand may have: only 1 if right rows show the convention.
+    others : sequence of Suspicion
+        The same question on other data, where the user's functions could be run again.
     """
     if not at.hand.any():
         empty = [row.label for row in at.rows if row.status == WRONG and not row.hand.any()]
-        reasons = "never written, clipped to 0, or cut to whole numbers in an integer array"
-        return [Cause("stopped", f"{' and '.join(empty)} is zero everywhere: {reasons}", empty)]
+        return [Cause("stopped", f"{zero_everywhere(empty)}: never written, or reached by no gradient", empty)]
     found: list[Cause] = []
     with np.errstate(all="ignore"):
         for hypothesis in within(budget, at):
@@ -96,6 +102,9 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
                 continue
             if cause:
                 found.append(cause)
+        best = min((cause.error for cause in found), default=0.0)
+        found = [cause for cause in found if cause.error <= max(EXACT, 100 * best)]
+        found = proven(found, others, close)
     strong = [cause for cause in found if not cause.alone]
     if strong and all(cause.kind in SCALES for cause in strong):
         found = [cause for cause in found if cause.alone and cause.kind == "exponent"] or strong
@@ -106,7 +115,14 @@ def causes_of(at: Suspicion, close: Closeness, factors: Sequence[float], budget:
     most = max(len(cause.rows) for cause in found)
     found = [cause for cause in found if len(cause.rows) == most]
     plain = min(factors.index(cause.factor) for cause in found)
-    return grouped(distinct([cause for cause in found if factors.index(cause.factor) == plain]), at)
+    return grouped(distinct([cause for cause in found if factors.index(cause.factor) == plain]), at, others)
+
+
+def zero_everywhere(labels: Sequence[str]) -> str:
+    """Return the sentence `the gradient of a is zero everywhere`, or `the gradients of a, b and c are ...`."""
+    *first, last = labels
+    names = f"{', '.join(first)} and {last}" if first else last
+    return f"the gradient{'s' * bool(first)} of {names} {'are' if first else 'is'} zero everywhere"
 
 
 def within(budget: Budget, at: Suspicion) -> Iterator[Hypothesis]:
@@ -135,17 +151,45 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     return list({cause.says: cause for cause in reversed(ranked)}.values())[::-1][:MOST_COMPARED]
 
 
-def grouped(causes: Sequence[Cause], at: Suspicion) -> list[Cause]:
+def proven(causes: Sequence[Cause], others: Sequence[Suspicion], close: Closeness) -> list[Cause]:
+    """Return the causes that give the user's own numbers on other data, too, where the user's functions could run."""
+    for other in others:
+        found = [reproduces(cause, other, close) for cause in causes]
+        told = True if True in found else None  # what does not occur on the other data counts only if nothing else does
+        causes = [cause for cause, answer in zip(causes, found, strict=True) if answer is told]
+    return list(causes)
+
+
+def reproduces(cause: Cause, other: Suspicion, close: Closeness) -> bool | None:
+    """Return whether a cause gives the user's numbers on other data; None if it does not occur there."""
+    try:
+        hypothesis = counterpart(cause.hypothesis, other)
+        if hypothesis is None:
+            return None
+        found = replayed(hypothesis.change(cause.number), other)
+        again = confirmed(hypothesis, cause.number, found, cause.factor, other, close)
+        return again is not None and again.says == cause.says
+    except Exception:
+        return None
+
+
+def counterpart(hypothesis: Hypothesis, other: Suspicion) -> Hypothesis | None:
+    """Return the same hypothesis about other data."""
+    if hypothesis.place not in other.known_hypotheses:
+        found = hypotheses(hypothesis.place, other)
+        other.known_hypotheses[hypothesis.place] = {each.key: each for each in found}
+    return other.known_hypotheses[hypothesis.place].get((*hypothesis.key[:2], hypothesis.nth))
+
+
+def grouped(causes: Sequence[Cause], at: Suspicion, others: Sequence[Suspicion]) -> list[Cause]:
     """Return the causes that other data could tell apart; those that it could not are one cause in other words."""
     found: list[tuple[Cause, Any]] = []
     for cause in causes:
         try:
-            numbers = on_other_data(cause, at) if len(causes) > 1 else None
+            numbers = on_other_data(cause, at) if len(causes) > 1 and not others else None
         except Exception:  # the graph has no values there, or the mistake does not occur
             numbers = None
-        same = next((known for known, others in found if equal(numbers, others)), None)
-        if found and cause.kind in OF_THE_HAND:
-            same = found[0][0]
+        same = next((known for known, rest in found if others or equal(numbers, rest)), None)
         if same:
             same.same.append(cause)
         else:
@@ -156,9 +200,9 @@ def grouped(causes: Sequence[Cause], at: Suspicion) -> list[Cause]:
 def on_other_data(cause: Cause, at: Suspicion) -> list[Array]:
     """Return the gradients that a mistake gives where all inputs have other values."""
     other = at.on_other_data
-    wanted = cause.hypothesis
-    alike = (h for h in hypotheses(wanted.place, other) if h.says == wanted.says and len(h.sites) == len(wanted.sites))
-    found = replayed(next(alike).change(cause.number), other)
+    hypothesis = counterpart(cause.hypothesis, other)
+    assert hypothesis
+    found = replayed(hypothesis.change(cause.number), other)
     return [found[row.tensor] for row in other.rows if row.label in cause.rows]
 
 
@@ -280,19 +324,21 @@ def confirmed(
     if np.max(np.abs(there - at.row.expected), initial=0) <= NOTHING * np.max(np.abs(at.row.expected), initial=0):
         return None  # the mistake changes nothing in this row
     kind, says = worded(hypothesis, number, at)
+    largest = float(np.max(np.abs(at.hand), initial=0))
+    error = float(np.max(np.abs(at.hand - factor * there), initial=0)) / largest if largest else 0.0
     explained = [at.row.label]
     for row in at.rows:
         if row is at.row or not row.fits:
             continue
         there = found.get(row.tensor, np.zeros_like(row.true))
         matches = fits(row, there, at, factor, close)
-        if not matches and row.status in (RIGHT, GIVEN) and not close(there, row.expected, row.size):
-            told = differ(at.hand) and at.hand.size >= PROVEN
+        if not matches and not close(there, row.expected, row.size):
+            told = row.status != WRONG and (at.tested or (differ(at.hand) and at.hand.size >= PROVEN))
             said = f"{says} (in the gradient of {at.row.label} alone)"
-            return Cause(kind, said, [at.row.label], factor, True, hypothesis, number) if told else None
+            return Cause(kind, said, [at.row.label], factor, error, True, hypothesis, number) if told else None
         if matches and row.status == WRONG:
             explained.append(row.label)
-    return Cause(kind, says, explained, factor, False, hypothesis, number)
+    return Cause(kind, says, explained, factor, error, False, hypothesis, number)
 
 
 def fits(row: Row, there: Array, at: Suspicion, factor: float, close: Closeness) -> bool:
@@ -305,7 +351,8 @@ def missing_proves_nothing(at: Suspicion, close: Closeness) -> bool:
     """Return whether a number would be fitted to one number, to equal ones, or to rounding errors."""
     missing = at.hand - at.row.expected
     allowed = close.rtol * np.abs(at.row.expected) + close.floor * at.row.size + at.row.slack
-    return missing.size < PROVEN or not differ(missing) or not np.any(np.abs(missing) > SEEN * allowed)
+    few = not at.tested and (missing.size < PROVEN or not differ(missing))
+    return few or not np.any(np.abs(missing) > SEEN * allowed)
 
 
 def fit_number(hypothesis: Hypothesis, at: Suspicion, factor: float, budget: Budget) -> float:
@@ -376,8 +423,9 @@ def examine(
     recording: Recording,
     close: Closeness,
     sizes: Sizes,
-    name: Callable[[Any], str | None],
+    name: Name,
     factor: float | None = None,
+    elsewhere: Callable[[], Sequence[Data]] = list,
     budget: int = BUDGET,
 ) -> Examined:
     """Sort the rows in the order of backprop, mark them, and explain the wrong ones by as few mistakes as possible."""
@@ -386,7 +434,7 @@ def examine(
         fit_shape(row, close, recording, name)
         check_finite(row)
     ranked = choose_at_kinks(rows, recording, close, sizes, factor)
-    explain = Explainer(rows, recording, close, sizes, name, budget)
+    explain = Explainer(rows, recording, close, sizes, name, budget, elsewhere)
     examined: list[Examined] = []
     chained = any(not row.leaf for row in rows)
     for count, convention in ranked[:MOST_CONVENTIONS]:
@@ -448,20 +496,18 @@ class Explainer:
         recording: Recording,
         close: Closeness,
         sizes: Sizes,
-        name: Callable[[Any], str | None],
+        name: Name,
         budget: int,
+        elsewhere: Callable[[], Sequence[Data]],
     ) -> None:
         self.rows, self.recording, self.close, self.sizes, self.name = rows, recording, close, sizes, name
         self.budget = Budget(recording, budget)
-        self.values = values_of(recording)
-        self.texts: dict[int, str] = {}
+        self.shared: Shared = values_of(recording), {}
+        self.elsewhere = elsewhere
+        self.other_data: list[tuple[Recording, list[Row], Name, Shared]] | None = None
 
     def __call__(self, convention: Convention, count: int, strict: bool = False) -> Examined:
         mark(self.rows, self.recording, self.close, convention)
-        fits = [row for row in self.rows if row.fits]
-        hands = {row.tensor: row.hand / convention.of(row) for row in fits}
-        given = {row.tensor: hands[row.tensor] for row in fits if not row.leaf}
-        base = {**self.recording.walk(given), **given}
         factors = [1.0] if strict or convention.seen else open_factors(self.sizes)
         findings: list[Finding] = []
         explained: set[str] = set()
@@ -470,11 +516,11 @@ class Explainer:
                 findings.append(Finding(row, []))
             if row.status != WRONG or row.label in explained:
                 continue
-            at = Suspicion(
-                row, self.recording, base, set(given), self.rows, hands, self.sizes, self.name, self.values, self.texts
-            )
+            at = self.suspicion(row, self.rows, self.recording, self.name, convention, *self.shared)
             tried = sum(finding.row.status == WRONG for finding in findings) < MOST_TRIED
-            causes = causes_of(at, self.close, factors, self.budget) if tried else []
+            others = self.others(row, convention) if tried else []
+            at.tested = bool(others)
+            causes = causes_of(at, self.close, factors, self.budget, others) if tried else []
             findings.append(
                 Finding(row, causes, [] if causes or not tried else picture(at, convention, self.close), tried)
             )
@@ -483,6 +529,31 @@ class Explainer:
         unusual = bool(findings) and abs(convention.leaves) != 1
         cost = len(findings) + 2 * unexplained + unusual + odd_rows(self.rows, convention, self.close)
         return Examined(list(self.rows), convention, findings, cost, count, untried=list(self.budget.untried))
+
+    def suspicion(
+        self, row: Row, rows: Sequence[Row], recording: Recording, name: Name, convention: Convention, *shared: Any
+    ) -> Suspicion:
+        hands = {row.tensor: row.hand / convention.of(row) for row in rows if row.fits}
+        given = {row.tensor: hands[row.tensor] for row in rows if row.fits and not row.leaf}
+        base = {**recording.walk(given), **given}
+        return Suspicion(row, recording, base, set(given), rows, hands, self.sizes, name, *shared)
+
+    def others(self, row: Row, convention: Convention) -> list[Suspicion]:
+        """Return the question about a row on other data, if there the same rows are right as on the user's data."""
+        if self.other_data is None:
+            self.other_data = [(*data, (values_of(data[0]), {})) for data in self.elsewhere()]
+        found = []
+        here = {other.label: other.status for other in self.rows}
+        for recording, rows, name, shared in self.other_data:
+            mark(rows, recording, self.close, replace(convention))
+            there = {other.label: other for other in rows}
+            alike = there.keys() == here.keys() and all(
+                other.fits and (other.status == WRONG or here[label] != WRONG) for label, other in there.items()
+            )
+            if alike and all(here[label] == WRONG for label, other in there.items() if other.status == WRONG):
+                found.append(self.suspicion(there[row.label], rows, recording, name, convention, *shared))
+                found[-1].tested = True
+        return found
 
 
 def picture(at: Suspicion, convention: Convention, close: Closeness) -> list[str]:

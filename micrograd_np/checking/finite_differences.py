@@ -220,8 +220,16 @@ class Measured:
 def measured(f: Function, x: Array, eps: float, inner: Array = 0.0) -> Measured:
     """Return what `estimate` takes, for a function of an array like x that gives a number or an array."""
 
+    def at(flat: Array, dtype: Any) -> Array:
+        try:
+            return np.atleast_1d(f(flat.astype(dtype).reshape(x.shape)))
+        except (ArithmeticError, ValueError):  # outside of the domain, as of math.log; NumPy's own functions give nan
+            if np.array_equal(flat, x.ravel()):
+                raise
+            return np.atleast_1d(np.nan)
+
     def values(dtype: Any) -> Function:
-        return lambda flat: np.atleast_1d(f(flat.astype(dtype).reshape(x.shape)))
+        return lambda flat: at(flat, dtype)
 
     return Measured(values, x.ravel().astype(np.promote_types(x.dtype, np.float64)), eps, inner)
 

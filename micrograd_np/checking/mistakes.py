@@ -124,7 +124,7 @@ part of the derivative | z * (1 + z) | a sign inside the derivative is wrong: a*
 part of the derivative | 1 + z * z | a sign inside the derivative is wrong: 1+a*a
 another's derivative | z * (1 - z) | the derivative of another function (sigmoid: a*(1-a))
 another's derivative | 1 - z * z | the derivative of another function (tanh: 1-a*a)
-another's derivative | (z > 0) * 1.0 | the derivative of another function (relu: a>0)
+another's derivative | varied(z > 0) | the derivative of another function (relu: a>0)
 
 [other values: s | {says}, in {block}]
 derivative of the wrong value | s | {how}
@@ -148,14 +148,6 @@ batch averaged before the product | np.outer(first.mean(0), g.sum(0)) | the inpu
 [statistics: x | {says}]
 taken as constant | None | the gradient through {names} is missing, as if constant
 
-[uses: part, total, count | {x} is used {count} times, and {says}]
-a use missing | total - part | {use} is missing
-a use twice | total + part | {use} counts twice
-sign | total - 2 * part | {use} has the wrong sign
-scale of a use | total - part + c * part | {use} counts {whole} times
-averaged uses | total / count | the uses are averaged, not summed
-one use only | part if count > 2 else None | only {use} counts
-
 [powers: x, n | {says}, in {where}]
 exponent | x ** (n - 1) | the exponent {n} is missing as a factor
 exponent | (n - 1) * x ** (n - 1) | the factor is {less}, and should be the exponent {n}
@@ -164,15 +156,30 @@ exponent | n * x ** (n - 2) | the exponent is reduced by two
 exponent | n * x ** (n + 1) | the exponent is increased by one
 exponent | x**n | the power itself stands for its derivative
 exponent | n * np.ones_like(x) | the power is left out: only the factor {n} remains
-exponent | -n * x ** (n - 1) | the sign of the exponent is left out
+exponent | -n * x ** (n - 1) if n < 0 else None | the sign of the exponent is left out
 
 [two valued operands: v, top | {says}, in {where}]
 mask inverted | np.where(v, np.zeros_like(v), top) | the mask is the other way round
 mask without its scale | v / top | the factor {top} of the mask is left out
 mask without its scale | v * top | the factor {top} of the mask counts twice
 
-[forward values: a | {b} is left out of {node}, {says}]
-left out of a value | a | in the values that the gradient is made of
+[operands: v, z | {says}, in {where}]
+operand left out | np.ones_like(v) | {operand} is left out
+transpose | np.swapaxes(v, -1, -2) if v.ndim > 1 else None | {operand} should be transposed, or should not
+operand | v * v | the square of {operand} stands where {operand} belongs
+operand | np.sqrt(np.abs(v)) | the square root of {operand} stands where {operand} belongs
+operand | np.full_like(v, np.sum(v)) if np.size(v) > 1 else None | the sum of {operand} stands where {operand} belongs
+flip | np.flip(v, (-2, -1)) if v.ndim > 2 else None | {operand} is flipped, and should not be
+operand | z | the result is used for {operand}
+
+[uses: part, total, count | {which}{says}]
+a use missing | total - part | {use} is missing
+a use twice | total + part | {use} counts twice
+sign | total - 2 * part | {use} has the wrong sign
+half of a use | total - part / 2 | {use} counts half, as if a factor 2 were missing
+scale of a use | total - part + c * part | {use} counts {whole} times
+averaged uses | total / count if count > 2 else None | the uses are averaged, not summed
+one use only | part if count > 2 else None | only {use} counts
 
 [steps: w | {says}, in {where}]
 operand | w | {how}
@@ -180,14 +187,8 @@ operand | w | {how}
 [other operands: w | {says}, in {where}]
 operand | w | {w} stands where {operand} belongs
 
-[operands: v, z | {says}, in {where}]
-operand left out | np.ones_like(v) | {operand} is left out
-transpose | np.swapaxes(v, -1, -2) if v.ndim > 1 else None | {operand} should be transposed, or should not
-operand | v * v | {operand} counts twice, as its square,
-operand | np.sqrt(np.abs(v)) | the square root of {operand} stands where {operand} belongs
-operand | np.full_like(v, np.sum(v)) if np.size(v) > 1 else None | the sum of {operand} stands where {operand} belongs
-flip | np.flip(v, (-2, -1)) if v.ndim > 2 else None | {operand} is flipped, and should not be
-operand | z | the result is used for {operand}
+[forward values: a | {b} is left out of {node}, {says}]
+left out of a value | a | in the values that the gradient is made of
 
 [gradients: g | the gradient of {x} {says}]
 sign | -g | has the opposite sign
@@ -199,9 +200,9 @@ sign | -s | the inner derivative has the wrong sign
 
 [rules: g, pull, x | {says}, in {where}]
 missing path | 0.0 * x | no gradient comes this way
+sign | -pull(g) | the sign is wrong
 left out | g | the derivative is left out
 twice | pull(pull(g)) | the derivative is taken twice
-sign | -pull(g) | the sign is wrong
 transpose | pull(np.swapaxes(g, -1, -2)) if g.ndim > 1 else None | the gradient is transposed, or should be
 
 [activations: z, s, x | {says}, in {block}]
@@ -212,8 +213,8 @@ another's derivative | np.exp(-x) / (1 + np.exp(-x)) ** 2 | the derivative of si
   stands for the derivative
 another's derivative | 1 / (1 + np.exp(-x)) | sigmoid(x) stands for the derivative
 another's derivative | 1 - np.tanh(x) ** 2 | the derivative of tanh, 1 - tanh(x)**2, stands for the derivative
-another's derivative | (x > 0) * 1.0 | the derivative of relu, x > 0, stands for the derivative
-another's derivative | np.sign(x) if np.ptp(np.sign(x)) else np.nan * x | the sign of x stands for the derivative
+another's derivative | varied(x > 0) | the derivative of relu, x > 0, stands for the derivative
+another's derivative | varied(np.sign(x)) | the sign of x stands for the derivative
 another's derivative | np.cos(x) | cos(x) stands for the derivative
 another's derivative | np.sin(x) | sin(x) stands for the derivative
 another's derivative | -np.cos(x) | -cos(x) stands for the derivative
@@ -249,6 +250,10 @@ a sample twice | 1.0 + (i == j) | all samples, number {j} twice
 [read weights: v, d | {says}]
 after the update | v - c * d | {w} had been updated already, by {c} times the gradient, when the gradients of what is
   below were worked out: keep all updates for the end
+
+[skipped activations: g, pull, s | {says}, in {where}]
+derivative left out | pull(g / s) | the activation's derivative is left out: the gradient of {other} stands where that
+  of {node} belongs
 
 [other gradients: g, pull, other | {says}, in {where}]
 gradient of another | pull(other) | the gradient of {other} stands where that of {node} belongs
@@ -374,6 +379,11 @@ def slid(g: Array, axis: int, by: int) -> Array:
     return moved
 
 
+def varied(x: Array) -> Array | None:
+    """Return x if it has different entries: if not, it is only a constant."""
+    return x * 1.0 if x.size and x.max() != x.min() else None
+
+
 def at(g: Array, axis: int, kept: list[int]) -> Array:
     """Return an array that is zero outside of some places along an axis."""
     found, place = np.zeros_like(g), (slice(None),) * axis + (kept,)
@@ -402,6 +412,7 @@ FUNCTIONS = {
     "summed": unbroadcast,
     "slid": slid,
     "at": at,
+    "varied": varied,
     "assigned": assigned,
     "clipped": clipped,
 }

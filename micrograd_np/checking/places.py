@@ -7,9 +7,10 @@ is also tried at all sites that one line of the user's program made, as in a loo
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -22,8 +23,9 @@ from ..ops.elementwise import divide, multiply
 from ..ops.indexing import getitem
 from ..ops.primitive import Elementwise
 from . import activation_places, gradient_places
-from .claims import RIGHT
+from .claims import RIGHT, Closeness, differ, parallel
 from .mistakes import Mistake, mistakes
+from .replay import is_one_array
 from .suspicion import (
     CONTRACTIONS,
     FEW,
@@ -43,10 +45,12 @@ from .suspicion import (
     read,
     scaled_by,
     sent,
+    sloped,
     unary,
 )
 
 Array = Any
+COUNTS = re.compile(r"\d+(?= times, | like it| of the | steps)")
 
 
 @dataclass
@@ -58,6 +62,12 @@ class Hypothesis:
     says: str
     mistake: Mistake
     sites: Sequence[Site]
+    nth: int = 0  # among those with the same sentence
+
+    @property
+    def key(self) -> tuple[int, str, int]:
+        """What the hypothesis has in common with the same one about other data, where loops may have other lengths."""
+        return self.mistake.rank, COUNTS.sub("#", self.says), self.nth
 
     @property
     def rank(self) -> tuple[bool, int]:
@@ -77,6 +87,14 @@ class Hypothesis:
 
 
 def hypotheses(place: str, at: Suspicion) -> Iterator[Hypothesis]:
+    """Yield the hypotheses of a place, and number those with the same sentence."""
+    seen: Counter[tuple[int, str, int]] = Counter()
+    for found in unnumbered(place, at):
+        seen[found.key] += 1
+        yield replace(found, nth=seen[found.key])
+
+
+def unnumbered(place: str, at: Suspicion) -> Iterator[Hypothesis]:
     """Yield the mistakes of the table at all sites that share a line of the program, and at single sites.
 
     Of a long loop, the single sites are its first and its last step.
@@ -117,7 +135,26 @@ def hypothesis(place: str, mistake: Mistake, sites: Sequence[Site], words: Mappi
 
 
 def rules(at: Suspicion) -> Iterator[Site]:
-    return (at_edge(edge, at, sent(edge), pull=edge.pull, x=edge.x._data) for edge in at.edges)
+    for edge in at.edges:
+        twins = [other for other in edges_of(edge.node) if other.x is edge.x]
+        if edge.position == twins[0].position:
+            yield at_edge(edge, at, sent_by(twins), pull=partial(pulled_by, twins), x=edge.x._data)
+
+
+def pulled_by(edges: Sequence[Edge], g: Any) -> Any:
+    return sum(edge.pull(g) for edge in edges)
+
+
+def sent_by(edges: Sequence[Edge]) -> Callable[[Formula], Change]:
+    """Return the change in which the formula gives what an op sends to an argument that it has several times."""
+    first, *rest = edges
+
+    def change(formula: Formula) -> Change:
+        found = sent(first)(formula)
+        found.rules[first.node] |= {edge.position: lambda g: 0.0 * first.x._data for edge in rest}
+        return found
+
+    return change
 
 
 def functions(at: Suspicion) -> Iterator[Site]:
@@ -147,6 +184,10 @@ def powers(at: Suspicion) -> Iterator[Site]:
                 site = at_edge(edge, at, scaled_by(edge), x=x, n=n)
                 site.words |= {"n": f"{n:g}", "less": f"{n - 1:g}"}
                 yield site
+        if edge.position and edge.node.args[0] is edge.x and np.allclose(edge.node._data, edge.x._data**2):
+            site = at_edge(edge, at, sloped(edge.node, edge.x), x=edge.x._data, n=2.0)
+            site.words |= {"n": "2", "less": "1"}
+            yield site
 
 
 def broadcasts(at: Suspicion) -> Iterator[Site]:
@@ -185,17 +226,28 @@ def windows(at: Suspicion) -> Iterator[Site]:
     for edge in at.edges:
         if edge.x.size > edge.node.size:
             groups[edge.node._created_at, edge.node.op, edge.x].append(edge)
-    for edges in groups.values():
-        if not 2 <= len(edges) <= MOST_SITES:
-            continue
-        touched = [edge.pull(np.ones_like(edge.node._data)) != 0 for edge in edges]
-        for order, which in ((1, "last"), (-1, "first")):
-            free = np.ones(edges[0].x.shape, bool)
-            for edge, mask in list(zip(edges, touched, strict=True))[::-order]:
+    together: dict[Tensor, list[list[Edge]]] = defaultdict(list)
+    for (_, _, x), edges in groups.items():
+        if 2 <= len(edges) <= MOST_SITES:
+            together[x].append(sorted(edges, key=lambda edge: edge.node._order))
+    for x, several in together.items():
+        alike = len({len(edges) for edges in several}) == 1
+        for lines in [*([edges] for edges in several), *([several] if alike and len(several) > 1 else [])]:
+            yield from overwriting(at, x, list(zip(*lines, strict=True)))
+
+
+def overwriting(at: Suspicion, x: Tensor, steps: Sequence[Sequence[Edge]]) -> Iterator[Site]:
+    """Yield the picks of all steps; of those of the same entry, the last step's counts, or the first one's."""
+    touched = [sum(edge.pull(np.ones_like(edge.node._data)) != 0 for edge in step) > 0 for step in steps]
+    for order, which in ((1, "last"), (-1, "first")):
+        free = np.ones(x.shape, bool)
+        for step, mask in list(zip(steps, touched, strict=True))[::-order]:
+            for edge in step:
                 site = at_edge(edge, at, sent(edge), pull=edge.pull, kept=free & mask, which=which)
-                site.line, site.wide, free = (site.line, which), None, free & ~mask
+                site.line, site.wide = (x, len(step), steps[0][0].node._created_at, which), None
                 site.words["which"] = which
                 yield site
+            free = free & ~mask
 
 
 def extremes(at: Suspicion) -> Iterator[Site]:
@@ -236,6 +288,19 @@ def other_gradients(at: Suspicion) -> Iterator[Site]:
                 if all(edge.node is not x and x in known for edge, x in pairs):
                     for edge, x in pairs:
                         yield at_other_gradient(edge, at, x, known[x], (at.line_of(edge.node), at.line_of(values[0])))
+
+
+def skipped_activations(at: Suspicion) -> Iterator[Site]:
+    """Yield rules that are given the gradient of an activation, and not that of the sum that it is a function of."""
+    for block in at.blocks:
+        if block.curved and np.all(block.slope):
+            for edge in at.edges:
+                if edge.node.shape == block.x.shape and np.array_equal(at.base[edge.node], at.base[block.x]):
+                    site = at_edge(edge, at, sent(edge), pull=edge.pull, s=block.slope)
+                    site.words["other"], site.wide = at.called(block.z), None
+                    site.many["other"] = f"{site.words['other']} and its like"
+                    site.many["node"] = f"{site.words['node']} and its like"
+                    yield site
 
 
 def at_other_gradient(edge: Edge, at: Suspicion, other: Tensor, g: Array, line: Any = None) -> Site:
@@ -280,9 +345,11 @@ def read_values(at: Suspicion) -> Iterator[tuple[list[Edge], int, Array, Site]]:
     """Yield each value that a rule reads, and those that several rules of one op read, with a site."""
     for node in dict.fromkeys(edge.node for edge in at.edges):
         mine, every = [edge for edge in at.edges if edge.node is node], edges_of(node)
-        for edges in [*([edge] for edge in mine), *([every] if len(every) > 1 else [])]:
+        twins = len({edge.x for edge in every}) < len(every)  # of x * x, both derivatives read the other x
+        for edges in [*([] if twins else ([edge] for edge in mine)), *([every] if len(every) > 1 else [])]:
             for place, value in enumerate((node._data, *edges[0].values)):
-                count = sum(reads(edge.rule, place) for edge in edges)
+                places = [place] if not place else [i for i, x in enumerate(node.args, 1) if x is node.args[place - 1]]
+                count = sum(reads(edge.rule, i) for edge in edges for i in places)
                 if is_operand(node, place, value) and count and (len(edges) == 1 or count > 1):
                     site = at_edge(edges[0], at, read(edges, place))
                     site.words["operand"] = at.argument(node, place)
@@ -318,8 +385,13 @@ def two_valued_operands(at: Suspicion) -> Iterator[Site]:
 def other_operands(at: Suspicion) -> Iterator[Site]:
     for edges, _, value, site in read_values(at):
         for name, w in at.like(value.shape, but=value) if np.ndim(value) and edges[0].node not in at.middle else ():
-            if (w.dtype.kind == "b") == (value.dtype.kind == "b"):
+            if (w.dtype.kind == "b") == (value.dtype.kind == "b") and (at.tested or not compares(edges[0])):
                 yield Site({"w": w}, {**site.words, "w": name}, site.change)
+
+
+def compares(edge: Edge) -> bool:
+    """Return whether a rule only compares what it reads, as that of a maximum: a mask may agree by chance."""
+    return set(np.unique(edge.pull(np.ones_like(edge.node._data)))) <= {0, 0.5, 1}
 
 
 def steps(at: Suspicion) -> Iterator[Site]:
@@ -331,12 +403,18 @@ def steps(at: Suspicion) -> Iterator[Site]:
     for found in read_values(at):
         groups[found[3].line].append(found)
     made = at.lines
+    starts = {}  # what a loop begins with, by the line that makes what follows it
+    for group in groups.values():
+        first, *rest = [(edges[0].node, *edges[0].node.args)[place] for edges, place, _, _ in group]
+        values = made.get(at.line_of(rest[0]), []) if rest and isinstance(rest[0], Tensor) else []
+        if len(rest) > 1 and list(map(id, rest)) == list(map(id, values[: len(rest)])):
+            starts[at.line_of(rest[0])] = first
     for line, group in groups.items():
         own = [(edges[0].node, *edges[0].node.args)[place] for edges, place, _, _ in group]
         if line is None or not 1 < len(group) <= MOST_SITES:
             continue
-        start = next((x for x in own if not getattr(x, "op", None)), None)
         home = {at.line_of(x) for x in own if getattr(x, "op", None)}
+        start = next((x for x in own if not getattr(x, "op", None)), starts.get(next(iter(home), None)))
         for values in made.values():
             order = {id(x): i for i, x in enumerate(values)}
             for by, which in ((1, "after"), (-1, "before")) if home == {at.line_of(values[0])} else ():
@@ -423,7 +501,7 @@ def terms_of(at: Suspicion) -> Iterator[tuple[Tensor, int, Array, dict[str, str]
 def statistics(at: Suspicion) -> Iterator[Site]:
     """Yield what may be a mean, variance or maximum: smaller than its argument, and no scalar; alone and in pairs."""
     found = [x for x in at.places[1:] if x.size > 1 and x.op not in CONTRACTIONS]
-    found = [x for x in found if any(x.size < y.size for y, _ in x._parents)]
+    found = [x for x in found if any(x.size < y.size for y, _ in x._parents) and not vanishes(at, x)]
     for chosen in [*combinations(found, 1), *(combinations(found, 2) if len(found) <= MOST_USES else ())]:
         nothing = Change(rules={x: {None: lambda g: []} for x in chosen})
         names = " and ".join(map(at.called, chosen))
@@ -434,16 +512,44 @@ def constant_change(change: Change, formula: Formula) -> Change:
     return change
 
 
+def vanishes(at: Suspicion, x: Tensor) -> bool:
+    """Return whether a gradient is only a rounding error, as that of the maximum that a softmax subtracts."""
+    g = at.gradient(x)
+    return not is_one_array(g) or negligible(g, at.recording.sizes.get(x, 0.0))
+
+
+def negligible(g: Array, beside: float) -> bool:
+    return bool(np.max(np.abs(g), initial=0) <= 1e-9 * beside)
+
+
 def uses(at: Suspicion) -> Iterator[Site]:
-    """Yield the uses of a value; those of one line, as in a loop, are one use."""
+    """Yield the uses of a value; those of one line, as in a loop, are one use, and so are two that send the same."""
     for x in at.places:
-        groups: dict[Any, list[Edge]] = defaultdict(list)
+        lines: dict[Any, list[Edge]] = defaultdict(list)
         for edge in at.edges:
             if edge.x is x and edge.node in at.base:
-                groups[edge.node._created_at or edge.node].append(edge)
-        parts = [sum(edge.pull(at.base[edge.node]) for edge in edges) for edges in groups.values()]
-        for edges, part in zip(groups.values(), parts, strict=True) if 2 <= len(parts) <= MOST_USES else ():
-            count = len({edge.node for edge in edges}) - 1
-            use = f"its use in {at.called(edges[0].node)}" + f" and {count} like it" * (count > 0)
-            words = {"x": at.called(x), "count": str(len(parts)), "use": use}
-            yield Site({"part": part, "total": sum(parts), "count": len(parts)}, words, gradient(x, sum(parts)))
+                lines[edge.node._created_at or edge.node].append(edge)
+        groups: list[tuple[list[Edge], Array]] = []
+        for edges in lines.values() if len(lines) > 1 else ():
+            part = sum(edge.pull(at.base[edge.node]) for edge in edges)
+            twin = next((group for group in groups if np.allclose(group[1], part, 1e-9, 0)), None)
+            if twin:
+                twin[0].extend(edges)
+            else:
+                groups.append((edges, part))
+        terms = [(edges, sum(edge.pull(at.base[edge.node]) for edge in edges)) for edges, _ in groups]
+        total = sum(part for _, part in terms)
+        terms = [(edges, part) for edges, part in terms if not negligible(part, at.recording.sizes.get(x, 0.0))]
+        for edges, part in terms if 2 <= len(terms) <= MOST_USES else ():
+            names = {"part": part, "total": total, "count": len(terms)}
+            yield Site(names, use_words(at, x, edges, part, len(terms)), gradient(x, total))
+
+
+def use_words(at: Suspicion, x: Tensor, edges: Sequence[Edge], part: Array, count: int) -> dict[str, str]:
+    """Return the words for a use of a value; a use that sends a multiple of the value itself is a regularisation."""
+    if not x._parents and differ(x._data) and parallel(part, x._data, Closeness()):
+        return {"which": "", "use": f"the gradient of the regularisation term {at.called(edges[0].node)}"}
+    ways = list(dict.fromkeys(at.called(edge.node) for edge in edges))
+    nodes = len({edge.node for edge in edges})
+    like = f" and {nodes - len(ways)} like it" if nodes > len(ways) else ""
+    return {"which": f"{at.called(x)} is used {count} times, and ", "use": f"its use in {' and '.join(ways)}{like}"}

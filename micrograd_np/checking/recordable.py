@@ -38,7 +38,7 @@ def recordable(f: Any) -> Any:
         return f
     try:
         made: dict[str, Any] = {}
-        exec(rewritten(f.__code__), f.__globals__, made)
+        exec(rewritten(f.__code__, f.__code__.co_filename), f.__globals__, made)
         cells = [cell.cell_contents for cell in f.__closure__ or ()]
         again = made["_make"](*cells, put, np.s_, stand_in)
     except Exception:  # its source is not known, or not one that can be compiled again
@@ -48,8 +48,11 @@ def recordable(f: Any) -> Any:
 
 
 @cache
-def rewritten(code: CodeType) -> CodeType:
-    """Return code that defines `_make`, which takes the free variables and what is below, and returns the function."""
+def rewritten(code: CodeType, file: str) -> CodeType:
+    """Return code that defines `_make`, which takes the free variables and what is below, and returns the function.
+
+    The file is part of the cache's key: code of the same lines in another file is equal.
+    """
     lines, start = inspect.getsourcelines(code)
     inside = lines[0][:1].isspace()
     tree: Any = ast.parse("if 1:\n" * inside + "".join(lines))

@@ -247,9 +247,18 @@ class Block:
         """Return the slope of f at other values of x."""
         return slope(self.x, self.z, self.inner, w)
 
+    @cached_property
+    def curved(self) -> bool:
+        """Whether the slope depends on x: that of 1 + x does not, though it is that of relu at positive values."""
+        with np.errstate(all="ignore"):
+            others = [self.slope_at(w) for w in (1.5 * self.x._data + 0.1, -self.x._data)]
+        return any(not np.array_equal(other, self.slope) for other in others)
+
     @property
     def forms(self) -> list[tuple[str, str]]:
         """The formulas in the value a that give the slope: the function's name, and the text."""
+        if not self.curved:
+            return []
         with np.errstate(all="ignore"):
             return [
                 (name, text)

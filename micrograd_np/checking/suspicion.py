@@ -57,6 +57,11 @@ class Edge:
     def values(self) -> list[Array]:
         return as_used(self.node)[1]
 
+    @property
+    def line(self) -> Any:
+        """The place in the program that made the edge; None if it is not known."""
+        return self.node._created_at and (self.node._created_at, self.node.op.name, self.position)
+
     def pull(self, g: Any) -> Any:
         return self.rule(g, self.node._data, *self.values, **self.node.params)
 
@@ -89,6 +94,8 @@ class Suspicion:
     name: Callable[[Any], str | None]
     values: Mapping[tuple[int, ...], list[tuple[Any, Array]]]
     texts: dict[int, str] = field(default_factory=dict)
+    tested: bool = False  # causes are tested on other data, too, so that one number may prove them
+    known_hypotheses: dict[str, dict[Any, Any]] = field(default_factory=dict)  # by place, once they are needed
 
     @property
     def hand(self) -> Array:
@@ -133,7 +140,10 @@ class Suspicion:
             return []  # the whole forward pass is one op, which numbers differentiate
         hidden = {x for block in self.blocks if block.forms for x in block.inner}
         nodes = [node for node in reversed(self.above) if node not in hidden]
-        return [edge for node in nodes for edge in edges_of(node) if edge.x in inside]
+        found = [edge for node in nodes for edge in edges_of(node)]
+        lines = {edge.line for edge in found if edge.x in inside}
+        # A mistake in a loop is in all its steps: also in the one whose gradient goes to another row, as to h0.
+        return [edge for edge in found if edge.x in inside or (edge.line in lines and edge.x not in self.stops)]
 
     @cached_property
     def places(self) -> list[Tensor]:

@@ -384,3 +384,52 @@ def test_the_search_for_causes_has_a_budget():
     assert [finding.row.label for finding in report.findings] == ["w"]
     assert "w is off in" in str(report)
     assert "your values divided by the right ones give between 0.9 and 1.1" in str(report)
+
+
+# Where the tape is no judge.
+
+
+def test_a_maximum_does_not_round():
+    def pool_backward(dout, x):
+        return dout * x.max(axis=1)[:, None] * (x == x.max(axis=1)[:, None])
+
+    report = verify(lambda x: x.max(axis=1, keepdims=True), pool_backward, X)
+    assert report.verdict == "WRONG", report
+
+
+def test_a_forgotten_dout_is_seen_where_the_tape_has_nan():
+    def forward(x):
+        a = np.full(3, -np.inf)
+        a[0] = x[0]
+        for t in range(1, 3):
+            a[t] = np.logaddexp(a[t - 1], x[t])
+        return a[2]
+
+    def backward(dout, x):
+        e = np.exp(x - x.max())
+        return e / e.sum()
+
+    x = np.array([0.3, -0.7, 1.2])
+    assert "it does not use it" in str(verify(forward, backward, x))
+    assert verify(forward, lambda dout, x: dout * backward(dout, x), x)
+
+
+def test_a_wrong_gradient_where_the_tape_has_nan():
+    def both(w, x):
+        with np.errstate(over="ignore"):
+            s = 1 / (1 + np.exp(-x * w))
+        return np.sum(s) + np.sum(np.tanh(w)), 2 * (s * (1 - s) * x + 1 - np.tanh(w) ** 2)
+
+    report = verify(both, np.array([0.3, -0.2, 0.7]), np.array([-3000.0, 2.0, 1.0]))
+    assert report.verdict == "WRONG", report
+
+
+def test_a_domain_that_ends_near_the_point():
+    def price(s, t):
+        return math.log(s) * math.erf(t)
+
+    def gradients(factor):
+        return lambda s, t: (factor / s * math.erf(t), math.log(s) * 2 / math.sqrt(math.pi) * math.exp(-t * t))
+
+    assert verify(price, gradients(1), 100.0, 0.2)
+    assert not verify(price, gradients(2), 100.0, 0.2)

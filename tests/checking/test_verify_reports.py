@@ -348,14 +348,37 @@ def test_causes_that_agree_on_any_data_are_one():
     assert f"The same in other words: {cause.same[0].says}." in str(report)
 
 
+ONES = np.array([[1.0, -1, 1], [-1, -1, 1]])
+
+
 def test_the_first_line_names_no_cause_if_several_fit_this_data():
-    report = verify(lambda x: x**3, lambda dout, x: dout * x, np.array([[1.0, -1, 1], [-1, -1, 1]]))
+    x, dout = mg.Tensor(ONES, requires_grad=True, name="x"), rng.normal(size=ONES.shape)
+    report = verify(x**3, {"x": dout * ONES}, gradient=dout)
     causes = report.findings[0].causes
     assert {"x itself stands for the derivative", "the power itself stands for its derivative"} <= {
         cause.says.split(",")[0] for cause in causes
     }
     assert str(report).startswith(f"verify: WRONG at x: {len(causes)} causes give these numbers (listed below)"), report
     assert not any(cause.says in str(report).splitlines()[0] for cause in causes)
+
+
+def test_functions_run_on_other_data_where_this_data_does_not_tell():
+    report = verify(lambda x: x**3, lambda dout, x: dout * x, ONES)
+    assert str(report).startswith("verify: WRONG at x: x itself stands for the derivative, in "), report
+
+
+def test_a_cause_that_other_data_refutes_is_not_named():
+    w, x = np.array([0.4, -0.3]), np.array([[1.0, 2.0], [2.0, -1.0], [0.5, 0.3]])
+
+    def loss(w):
+        return np.minimum(x @ w, 0.1 * np.ones(3)).sum()
+
+    def backward(w):  # the mask has two values, and those of other arrays agree with it by chance
+        return x.T @ (np.abs(x @ w) < 0.45)
+
+    report = verify(loss, backward, w)
+    assert not report
+    assert not report.findings[0].causes, report
 
 
 def steps(x, U, W, b):
@@ -446,3 +469,31 @@ def test_causes(name):
     assert not report
     assert says in str(report), str(report)
     assert not any(word in str(report) for word in unsaid.split("|")), str(report)
+
+
+S = np.array([[2.0, 0.5, 0.1], [0.5, 1.5, -0.3], [0.1, -0.3, 1.0]])
+V, DATA = np.array([0.3, -0.8, 0.5]), np.random.default_rng(3).normal(size=(7, 3))
+SENTENCES = {
+    "the gradient of the regularisation term `w * w` (": (
+        lambda w: (np.tanh(DATA @ w) ** 2).sum() + 0.3 * np.sum(w * w),
+        lambda w: DATA.T @ (2 * np.tanh(DATA @ w) * (1 - np.tanh(DATA @ w) ** 2)),
+    ),
+    "w is used 2 times, and its use in `w @ S` (": (  # the two uses of w in w @ S @ w send the same
+        lambda w: np.sum(np.tanh(DATA @ w)) / (w @ S @ w),
+        lambda w: DATA.T @ (1 - np.tanh(DATA @ w) ** 2) / (w @ S @ w),
+    ),
+    "the exponent 2 is missing as a factor, in `w * w`": (
+        lambda w: np.sum(np.tanh(DATA @ w)) + np.sum(w * w),
+        lambda w: DATA.T @ (1 - np.tanh(DATA @ w) ** 2) + w,
+    ),
+    "the gradient of w has the opposite sign.": (  # a square has no sign of its exponent
+        lambda w: (((V @ V - DATA @ w) / 3) ** 2).sum(),
+        lambda w: DATA.T @ (V @ V - DATA @ w) * 2 / 9,
+    ),
+}
+
+
+@pytest.mark.parametrize("says", SENTENCES)
+def test_the_first_line_has_the_words_that_say_most(says):
+    report = verify(*SENTENCES[says], V, strict=True)
+    assert str(report).startswith(f"verify: WRONG at w: {says}"), report
