@@ -124,7 +124,7 @@ def read_rule(
     rule: Any,
     g: Any,
     z: Any,
-    values: list[Any],
+    values: Sequence[Any],
     params: dict[str, Any],
     names: Sequence[Phrase | None],
     of_g: str = "g",
