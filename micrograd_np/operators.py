@@ -10,9 +10,11 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from numpy import ndarray
+
 from . import cures
 from .core import errors
-from .core.context import CURRENT, tracing
+from .core.context import current_context, tracing
 from .core.tensor import Tensor, assign
 from .core.versions import memory_of
 from .ops import BY_FUNCTION, FUNCTIONS
@@ -30,20 +32,21 @@ def reflected(call: Callable[..., Any]) -> Callable[..., Any]:
 
 def in_place(op: Primitive) -> Callable[..., Any]:
     """Return `t += u`: a write into a leaf's memory; for a recorded t, t = t + u."""
+    kernel = op.kernel
 
     def write(self: Tensor, other: Any) -> Any:
         if self.op is not None:
             return op(self, other)
-        if tracing():
+        if current_context().trace is not None:
             return assign(self, op(self.detach(), other))
         data = self._data
         if isinstance(other, Tensor):
             errors.check_write(self, other)
             value = other._data
         else:
-            value = op.coerce_operand(other)
+            value = other if type(other) is ndarray else op.coerce_operand(other)
         try:
-            op.kernel(data, value, data)
+            kernel(data, value, data)
         except Exception as error:
             errors.explain(op, (self, other), error)
         (self._memory or memory_of(self)).write()
@@ -70,10 +73,11 @@ def refuse_mask(self: Tensor) -> Any:
 
 def array_ufunc(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
     """Answer `np.exp(t)`, and every other ufunc (NEP 13)."""
+    call = CALLS.get(ufunc) if how == "__call__" else None
     try:
-        if how == "__call__" and ufunc in CALLS:
-            return CALLS[ufunc](*inputs, **kwargs)
-        raise errors.unsupported(ufunc) if how == "__call__" else errors.method(ufunc.__name__, how)
+        if call is None:
+            raise errors.unsupported(ufunc) if how == "__call__" else errors.method(ufunc.__name__, how)
+        return call(*inputs, **kwargs) if kwargs else call(*inputs)  # unpacking no keywords costs as much as a call
     except TypeError as error:
         return by_numpy(error, getattr(ufunc, how), inputs, kwargs)
 
@@ -84,7 +88,7 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
     try:
         if call is None:
             raise errors.unsupported(function)
-        return call(*args, **kwargs)
+        return call(*args, **kwargs) if kwargs else call(*args)
     except TypeError as error:
         if "unexpected keyword argument" in str(error):
             error = errors.signature(function.__name__, kwargs, error)
@@ -93,7 +97,7 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
 
 def by_numpy(error: Exception, function: Any, args: Any, kwargs: Any) -> Any:
     """Answer a call that no row serves: an error, but while compiling what NumPy gives for the arrays."""
-    trace = CURRENT.get().trace
+    trace = current_context().trace
     if trace is None:
         raise error from None
     return trace.by_numpy(error, function, args, kwargs)

@@ -54,7 +54,7 @@ class Edge:
     rule: Rule
 
     @property
-    def values(self) -> list[Array]:
+    def values(self) -> tuple[Array, ...]:
         return as_used(self.node)[1]
 
     @property

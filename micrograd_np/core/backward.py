@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from . import errors
-from .context import CURRENT
+from .context import current_context
 from .versions import as_used, check_unwritten, latest
 
 Rule = Callable[..., Any]  # (g, z, x, y, ..., **params) to the cotangent of one argument
@@ -27,10 +27,11 @@ def pull_arrays(node: Any, g: Any) -> Pulled:
     z, values, params = node._data, node._values, node.params
     if node._order < latest.exposed:
         z, values = as_used(node)
+    given = (g, z) + values  # noqa: RUF005  (g, z, *values) would be a list before it is a tuple
     args, broadcasts = node.args, node.op.broadcasts
     pulled = []
     for i, rule in node._paths:
-        cotangent = rule(g, z, *values, **params) if params else rule(g, z, *values)
+        cotangent = rule(*given, **params) if params else rule(*given)
         x = args[i]
         value = x._data
         if cotangent.dtype is not value.dtype or (broadcasts and cotangent.shape != value.shape):
@@ -77,7 +78,7 @@ def backpropagate(
     cotangents = {output: gradient}
     pending = [(-output._order, output)] if output._paths else []
     newest = latest.written
-    watch = CURRENT.get().watch
+    watch = current_context().watch
     if watch is not None:
         pull = watch.reading(pull)
     while pending:

@@ -9,6 +9,8 @@ from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any
 
+from .names import Location
+
 Fields = dict[str, Any]
 
 
@@ -20,11 +22,12 @@ class Context:
     watch: Any = None  # an object that is told of every op
     trace: Any = None  # the trace that records a program, if one is active
     scope: tuple[Any, ...] = ()  # names given by the user, and calls of modules
+    where: Location | None = None  # the user's line that called a module of the package, while only its code runs
     entered: tuple[Entry, ...] = ()  # the modes that have been entered and not left, oldest first
 
     def changed(self, changes: Fields, entered: tuple[Entry, ...]) -> Context:
         """Return a copy with other values in some fields (`dataclasses.replace` takes four times as long)."""
-        context = Context(self.recording, self.watch, self.trace, self.scope, entered)
+        context = Context(self.recording, self.watch, self.trace, self.scope, self.where, entered)
         for field, value in changes.items():
             setattr(context, field, value)
         return context
@@ -43,11 +46,12 @@ class Entry:
 
 
 CURRENT: ContextVar[Context] = ContextVar("micrograd_np", default=Context())  # noqa: B039
+current_context = CURRENT.get  # found once: Python looks up a method of an imported object anew at each call
 
 
 def tracing() -> bool:
     """Return True while a program is traced, when Python control flow must not depend on values."""
-    return CURRENT.get().trace is not None
+    return current_context().trace is not None
 
 
 def restore(fields: Iterable[str], before: Context, older: Sequence[Entry], newer: Sequence[Entry]) -> None:
@@ -65,7 +69,7 @@ def restore(fields: Iterable[str], before: Context, older: Sequence[Entry], newe
             changes[field] = value
         else:
             above.before = above.before.changed({field: value}, above.before.entered)
-    CURRENT.set(CURRENT.get().changed(changes, (*older, *newer)))
+    CURRENT.set(current_context().changed(changes, (*older, *newer)))
 
 
 class Mode:
@@ -85,14 +89,14 @@ class Mode:
         return self._changes
 
     def __enter__(self) -> None:
-        context = CURRENT.get()
+        context = current_context()
         changes = self.changes(context)
         entry = Entry(self, changes, context)
         entry.inside = inside = context.changed(changes, (*context.entered, entry))
         CURRENT.set(inside)
 
     def __exit__(self, *exception: object) -> None:
-        now = CURRENT.get()
+        now = current_context()
         for position in range(len(now.entered) - 1, -1, -1):
             entry = now.entered[position]
             if entry.mode is self:
@@ -188,16 +192,16 @@ class scope(Mode):  # noqa: N801
         return f"scope({self.name!r})"
 
 
-def enter_scope(before: Context, part: Any) -> Context:
-    """Enter a scope for one call of a module, faster than `scope` does; `leave_scope` needs its result."""
-    inside = Context(before.recording, before.watch, before.trace, (*before.scope, part), before.entered)
+def enter_call(before: Context, scope: tuple[Any, ...], where: Location | None) -> Context:
+    """Enter the scope of a call, faster than `scope` does; `leave_call` needs its result."""
+    inside = Context(before.recording, before.watch, before.trace, scope, where, before.entered)
     CURRENT.set(inside)
     return inside
 
 
-def leave_scope(before: Context, inside: Context) -> None:
-    """Leave the scope of a module's call."""
-    now = CURRENT.get()
+def leave_call(before: Context, inside: Context) -> None:
+    """Leave the scope of a call."""
+    now = current_context()
     if now is inside:
         CURRENT.set(before)
     else:  # keep the modes that a generator entered or left during the call

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +11,15 @@ import numpy as np
 from numpy import generic, ndarray
 
 from . import errors
-from .backward import Rule
-from .context import CURRENT
-from .names import caller_location
+from .backward import Paths, Rule
+from .context import current_context
+from .names import INTERNAL, caller_location
 from .tensor import Tensor, allocate, init_leaf
 from .versions import ALL, memory_of, next_id, reads, with_snapshots
+
+# How an op is used: the arguments that receive a gradient, with their rules; the bits of the arguments that these rules
+# read; and whether the result may share the first argument's memory.
+Use = tuple[Paths, int, bool]
 
 HALF = np.dtype(np.float16)
 SINGLE = np.dtype(np.float32)
@@ -46,15 +51,15 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         errors.explain(op, args, error)
     if not tensors:
         return np.asarray(z) if isinstance(z, generic) else z
-    return make_node(op, z, args, tuple(values), params, wanted, loose)
+    return make_node(op, op.uses[wanted], z, args, tuple(values), params, loose)
 
 
-def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int, loose: int) -> Tensor:
+def make_node(op: Any, use: Use, z: Any, args: Any, values: Any, params: Any, loose: int) -> Tensor:
     """Return the result of an op as a Tensor; it records the op if an argument requires a gradient."""
     if type(z) is not ndarray and isinstance(z, generic):
         z = np.asarray(z)
-    context = CURRENT.get()
-    paths, read = op.uses[wanted]
+    context = current_context()
+    paths, read, views = use
     node = allocate(Tensor)
     if paths and context.recording:
         if z.dtype is HALF and op.widens:
@@ -69,11 +74,18 @@ def make_node(op: Any, z: Any, args: Any, values: Any, params: Any, wanted: int,
         node.scope = context.scope
         node._grad = node._memory = node.name = None
         node._order = next_id()
-        node._code, node._instruction = caller_location(3)
+        if context.where:
+            node._code, node._instruction = context.where
+        else:  # as in `caller_location`, without the call
+            frame = sys._getframe(2)
+            code = frame.f_code
+            while INTERNAL[code.co_filename] and (outer := frame.f_back):
+                frame, code = outer, outer.f_code
+            node._code, node._instruction = code, frame.f_lasti
     else:
         init_leaf(node, z)
         node._created_at = caller_location(3) if paths else detached_at(args)
-    if op.views and same_memory(z, values[0]):
+    if views and same_memory(z, values[0]):
         node._memory = memory_of(args[0])
     if context.watch is not None:
         context.watch.made(node, op, args, params)

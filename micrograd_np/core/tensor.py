@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from . import errors
 from .backward import Paths, Rule, backpropagate, free_graph, pull_tensors, store_gradient
-from .context import CURRENT, Mode, tracing
+from .context import Mode, current_context, tracing
 from .names import Location, caller_location
 from .versions import Memory, expose, memory_of, next_id
 
@@ -76,7 +77,7 @@ class Tensor:
     name: str | None
 
     def __init__(self, data: Any, requires_grad: bool = False, *, name: str | None = None, dtype: Any = None) -> None:
-        trace = CURRENT.get().trace
+        trace = current_context().trace
         if trace is not None and isinstance(data, Tensor):
             errors.check_uncut(data, "Tensor(...)", "Write Tensor(t.detach()) for its values.")
             array = np.array(data._data, dtype=dtype)
@@ -122,16 +123,16 @@ class Tensor:
     @property
     def grad(self) -> Any:
         """The gradient that `backward` stored, an array of the tensor's shape, or None."""
-        trace = CURRENT.get().trace
+        trace = current_context().trace
         if trace is not None:
             return trace.gradient(self)
         g = self._grad
-        return np.asarray(g) if type(g) is not np.ndarray and isinstance(g, np.generic) else g
+        return np.asarray(g) if type(g) is not ndarray and isinstance(g, np.generic) else g
 
     @grad.setter
     def grad(self, gradient: Any) -> None:
         self._grad = None if gradient is None else cotangent(self, gradient)
-        trace = CURRENT.get().trace
+        trace = current_context().trace
         if trace is not None:
             trace.set_gradient(self)
 
@@ -153,7 +154,7 @@ class Tensor:
         detached = constant(self._data)
         detached._memory = memory_of(self)
         detached._created_at = caller_location()
-        trace = CURRENT.get().trace
+        trace = current_context().trace
         if trace is not None:
             trace.same(detached, self)
         return detached
@@ -292,7 +293,7 @@ def _leaf(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, 
 
 def check_untraced(tensor: Tensor, how: str) -> None:
     """Raise if an operation would make the current value a constant of a program."""
-    trace = CURRENT.get().trace
+    trace = current_context().trace
     if trace is not None:
         trace.refuse(tensor, how)
 
@@ -319,7 +320,7 @@ def init_leaf(leaf: Tensor, data: Any) -> Tensor:
 
 def trace_constant(data: Any) -> Any:
     """While tracing, wrap an array that depends only on shapes as a constant."""
-    trace = CURRENT.get().trace
+    trace = current_context().trace
     if trace is None:
         return data
     tensor = constant(data)
@@ -341,7 +342,7 @@ def borrowed(array: Any) -> Tensor:
 def assign(tensor: Tensor, values: Any) -> Tensor:
     """Write values of the same shape into a tensor's memory, unrecorded; return the tensor."""
     errors.check_write(tensor, values)
-    trace = CURRENT.get().trace
+    trace = current_context().trace
     if trace is not None:
         trace.wrote(tensor, values)
     if values is not tensor._data:

@@ -56,8 +56,9 @@ class Memory:
 class Latest:
     """The times of the last write, and of the last array given to the user; the backward pass checks these first."""
 
-    written = 0
-    exposed = 0
+    def __init__(self) -> None:
+        self.written = 0
+        self.exposed = 0
 
 
 latest = Latest()
@@ -95,11 +96,10 @@ SNAPSHOTS: WeakValueDictionary[Any, ndarray] = WeakValueDictionary()
 
 def with_snapshots(values: Sequence[Any], which: int) -> tuple[Any, ...]:
     """Return the arrays that a node keeps: snapshots of those whose bit is set."""
-    kept = list(values)
-    for i in range(len(kept)):
-        if which >> i & 1:
-            kept[i] = snapshot(kept[i])
-    return tuple(kept)  # the garbage collector stops tracking a tuple of arrays, but not a list
+    if len(values) == 2:  # most ops have two arguments
+        x, y = values
+        return snapshot(x) if which & 1 else x, snapshot(y) if which & 2 else y
+    return tuple([snapshot(x) if which >> i & 1 else x for i, x in enumerate(values)])
 
 
 def snapshot(array: Any) -> Any:
@@ -206,7 +206,7 @@ class _Alone:
 ALONE = references(_Alone())
 
 
-def as_used(node: Any) -> tuple[Any, list[Any]]:
+def as_used(node: Any) -> tuple[Any, tuple[Any, ...]]:
     """Return a node's value and those of its arguments as they were when it ran."""
     z = node._data
     if isinstance(z, tuple):
@@ -214,7 +214,7 @@ def as_used(node: Any) -> tuple[Any, list[Any]]:
         z = z if all(map(operator.is_, parts, z)) else type(z)(parts)
     else:
         z = before(z, node._memory, node._order)
-    return z, [value_used(x, value, node._order) for x, value in zip(node.args, node._values, strict=True)]
+    return z, tuple([value_used(x, value, node._order) for x, value in zip(node.args, node._values, strict=True)])
 
 
 def value_used(x: Any, value: Any, order: int) -> Any:

@@ -126,7 +126,7 @@ def read_rule(
     rule: Any,
     g: Any,
     z: Any,
-    values: list[Any],
+    values: Sequence[Any],
     params: dict[str, Any],
     names: Sequence[Phrase | None],
     g_name: str = "g",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.context import current_context, enter_call, leave_call
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..ops.dense import linear
 from ..ops.losses import embedding
@@ -46,8 +47,17 @@ class Sequential(Module):
 
     def forward(self, x: Any) -> Any:
         for layer in self.layers:
-            x = layer(x)
+            x = layer(x) if isinstance(layer, Module) else self._by_function(layer, x)
         return x
+
+    def _by_function(self, layer: Callable[[Any], Any], x: Any) -> Any:
+        """Call a function of the user's, whose ops have their own lines."""
+        context = current_context()
+        inside = enter_call(context, context.scope, None)
+        try:
+            return layer(x)
+        finally:
+            leave_call(context, inside)
 
     def _torch_path(self, path: str) -> str:
         return path.removeprefix("layers.")

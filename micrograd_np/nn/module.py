@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 
 from .. import cures
-from ..core.context import CURRENT, enter_scope, leave_scope, no_grad, tracing
+from ..core.context import current_context, enter_call, leave_call, no_grad, tracing
 from ..core.errors import ArgumentError, ArgumentTypeError
-from ..core.names import printable
+from ..core.names import caller_location, printable
 from ..core.tensor import Tensor
 from ..expressions.layout import Listing
 from ..ops.primitive import as_array
 from . import display
 from .pytorch import read_state
 from .validation import FLAG, require, validate
+
+PACKAGE = __name__.partition(".")[0] + "."
 
 
 class Parameter(Tensor):
@@ -82,12 +84,18 @@ class Module:
     # Both are replaced, never changed, so that a shallow copy of a module keeps its own.
     _transient: frozenset[str] = frozenset()
     _trained: frozenset[str] = frozenset()
+    _is_ours = False  # of this package: no line of the user's comes between its call and its ops
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._is_ours = cls.__module__.startswith(PACKAGE)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        context = CURRENT.get()
-        inside = enter_scope(context, Call(self))
+        context = current_context()
+        where = context.where or caller_location() if self._is_ours else None
+        inside = enter_call(context, (*context.scope, Call(self)), where)
         try:
-            output = self.forward(*args, **kwargs)
+            output = self.forward(*args, **kwargs) if kwargs else self.forward(*args)
         except RecursionError as error:
             if not getattr(error, "__notes__", None):
                 error.add_note(
@@ -96,7 +104,7 @@ class Module:
                 )
             raise
         finally:
-            leave_scope(context, inside)
+            leave_call(context, inside)
         if context.trace is not None:
             context.trace.ran(self, output)
         return output
@@ -128,7 +136,7 @@ class Module:
 
     def _is_running(self) -> bool:
         """True during a call of this module, or of a module that contains it."""
-        running = [entry() for entry in CURRENT.get().scope if isinstance(entry, Call)]
+        running = [entry() for entry in current_context().scope if isinstance(entry, Call)]
         # A module that `forward` creates has no parent yet. Tensors that its constructor sets are its state.
         return any(part is self for part in running) or any(part is self for x in running for _, part, _ in walk(x))
 

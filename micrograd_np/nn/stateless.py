@@ -28,6 +28,7 @@ class Function(Module):
 
     def __init_subclass__(cls, inputs: int = 1, axes: int = 1) -> None:
         """The layer's signature is the function's, without its first arguments, the inputs."""
+        super().__init_subclass__()
         if "_function" not in vars(cls):  # a user's subclass of one of these layers
             return
         signature = inspect.signature(getattr(cls._function, "bind", cls._function))

@@ -7,6 +7,7 @@ They are the innermost loop of all that a user writes, so each does only what it
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from types import EllipsisType, NoneType
 from typing import Any
 
@@ -36,23 +37,25 @@ def general(op: Any) -> Callable[..., Any]:
 
 def unary(op: Any) -> Callable[..., Any]:
     """Return the function of a row of one argument and no parameters."""
+    kernel, uses = op.kernel, op.uses
 
     def call(x: Any, *rest: Any, **params: Any) -> Any:
         if rest or params or not isinstance(x, Tensor):
             return op.bind_and_apply(x, *rest, **params)
         value = x._data
         try:
-            z = op.kernel(value)
+            z = kernel(value)
         except Exception as error:
             errors.explain(op, (x,), error)
         loose = 1 if (shared := x._memory) is not None and shared.copies else 0
-        return make_node(op, z, (x,), (value,), NONE, x._requires_grad, loose)
+        return make_node(op, uses[x._requires_grad], z, (x,), (value,), NONE, loose)
 
     return call
 
 
 def binary(op: Any) -> Callable[..., Any]:
     """Return the function of a row of two arguments and no parameters."""
+    kernel, uses = op.kernel, op.uses
 
     def call(x: Any, y: Any, *rest: Any, **params: Any) -> Any:
         if rest or params:
@@ -81,10 +84,10 @@ def binary(op: Any) -> Callable[..., Any]:
             if hasattr(y, "dtype"):
                 loose += 2
         try:
-            z = op.kernel(left, right)
+            z = kernel(left, right)
         except Exception as error:
             errors.explain(op, (x, y), error)
-        return make_node(op, z, (x, y), (left, right), NONE, wanted, loose)
+        return make_node(op, uses[wanted], z, (x, y), (left, right), NONE, loose)
 
     return call
 
@@ -93,6 +96,7 @@ def binary(op: Any) -> Callable[..., Any]:
 
 WAYS = 1000  # that are remembered of a row, before it begins again
 ATOMS = frozenset((int, str, bool, NoneType, EllipsisType))
+layout = attrgetter("shape", "dtype")
 
 
 class UnknownKindError(Exception):
@@ -119,43 +123,41 @@ def by_way(op: Any) -> Callable[..., Any]:
     """Return the function of a row whose `bind` depends on metadata, and of arrays on shapes and dtypes alone.
 
     A way of calling is all of these. For each, `bind` runs once: what it checks then holds, and its parameters are
-    kept. That needs arrays that `bind` passes on as they are and in their order; other calls ask it each time.
+    kept. That needs arrays that come before the metadata, and that `bind` passes on as they are; other calls ask it
+    each time.
     """
     ways: dict[Any, tuple[dict[str, Any], Callable[..., Any]]] = {}
-    bound = general(op)
+    bound, uses = general(op), op.uses
 
     def call(*args: Any, **kwargs: Any) -> Any:
         key: list[Any] = []
-        arrays: list[Any] = []
         values: list[Any] = []
         wanted = loose = 0
         tensors = False
+        bit = 1
+        for x in args:
+            if isinstance(x, Tensor):
+                tensors = True
+                if x._requires_grad:
+                    wanted |= bit
+                if (shared := x._memory) is not None and shared.copies:
+                    loose |= bit
+                value = x._data
+            elif type(x) is ndarray:
+                loose |= bit
+                value = x
+            else:
+                break
+            bit += bit
+            values.append(value)
+            key.append(layout(value))
+        count = len(values)
+        arrays = args if count == len(args) else args[:count]
         try:
-            for x in args:
-                if isinstance(x, Tensor):
-                    tensors = True
-                    if x._requires_grad:
-                        wanted |= 1 << len(values)
-                    if (shared := x._memory) is not None and shared.copies:
-                        loose |= 1 << len(values)
-                    value = x._data
-                elif type(x) is ndarray:
-                    loose |= 1 << len(values)
-                    value = x
-                elif type(x) in ATOMS:
-                    key.append(type(x))
-                    key.append(x)
-                    continue
-                else:
-                    key.append(key_of(x))
-                    continue
-                arrays.append(x)
-                values.append(value)
-                key.append(value.shape)
-                key.append(value.dtype)
+            for x in args[count:]:
+                key.append((type(x), x) if type(x) in ATOMS else key_of(x))
             for name, x in kwargs.items():
-                key.append(name)
-                key.append(key_of(x))
+                key.append((name, key_of(x)))
         except UnknownKindError:
             return bound(*args, **kwargs)
         way = ways.get(which := tuple(key))
@@ -164,7 +166,7 @@ def by_way(op: Any) -> Callable[..., Any]:
                 given, params = op.bind(*args, **kwargs)
             except TypeError as error:
                 return op.otherwise(args, kwargs, error)
-            if len(given) != len(arrays) or any(x is not y for x, y in zip(given, arrays, strict=True)):
+            if len(given) != count or any(x is not y for x, y in zip(given, arrays, strict=True)):
                 return apply(op, given, params)
             if len(ways) >= WAYS:
                 ways.clear()
@@ -174,9 +176,9 @@ def by_way(op: Any) -> Callable[..., Any]:
         try:
             z = kernel(*values, **params)
         except Exception as error:
-            errors.explain(op, tuple(arrays), error)
+            errors.explain(op, arrays, error)
         if not tensors:
             return np.asarray(z) if isinstance(z, np.generic) else z
-        return make_node(op, z, tuple(arrays), tuple(values), params, wanted, loose)
+        return make_node(op, uses[wanted], z, arrays, tuple(values), params, loose)
 
     return call

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import errors
-from ..core.backward import Paths, Rule
-from ..core.context import CURRENT, tracing
-from ..core.dispatch import apply, single
+from ..core.backward import Rule
+from ..core.context import current_context, tracing
+from ..core.dispatch import Use, apply, single
 from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor, constant, trace_constant
 from ..core.versions import ALL, innermost, memory_of, reads
@@ -97,23 +97,20 @@ class InstanceCall:
     __call__: Callable[..., Any]
 
 
-class Uses(dict[int, tuple[Paths, int]]):
-    """By the bits of the arguments whose gradient is wanted: these arguments, each with its rule, and what rules read.
+class Uses(dict[int, Use]):
+    """The uses of a row, by the bits of the arguments whose gradient is wanted."""
 
-    The second is the bits of the arguments whose values these rules read.
-    """
+    def __init__(self, row: Primitive) -> None:
+        self.row = row
 
-    def __init__(self, rules: Sequence[Rule | None]) -> None:
-        self.rules = rules
-
-    def __missing__(self, wanted: int) -> tuple[Paths, int]:
-        rules = self.rules
+    def __missing__(self, wanted: int) -> Use:
+        rules = self.row.rules
         paths = [(i, rule) for i in range(wanted.bit_length()) if wanted >> i & 1 and (rule := rules[i])]
         count = len(rules)
         read = sum([1 << i for i in range(count) if any(reads(rule, i + 1) for _, rule in paths)])
         if any(reads(rule, count + 1) for _, rule in paths):  # *args: what is read of one is read of all
             read |= ALL << count
-        self[wanted] = found = tuple(paths), read
+        self[wanted] = found = tuple(paths), read, self.row.views
         return found
 
 
@@ -231,7 +228,8 @@ class Primitive(InstanceCall):
             raise ArgumentTypeError(f"{', '.join(facts.keys() - FACTS)}: a row's facts are {', '.join(FACTS)}.")
         self.__dict__.update(facts)
         self.function = function
-        self.kernel = kernel or (in_single(function) if single else function)
+        self.kernel = self.make_kernel(kernel or (in_single(function) if single else function))
+        self.uses = Uses(self)
         self.rules = rules
         self.also = also
         self.sign = sign
@@ -290,7 +288,7 @@ class Primitive(InstanceCall):
     @rules.setter
     def rules(self, rules: Sequence[Rule | None]) -> None:
         self._rules = rules
-        self.uses = Uses(rules)
+        self.uses.clear()
 
     @property
     def __signature__(self) -> Any:
@@ -300,6 +298,10 @@ class Primitive(InstanceCall):
         if len(arrays) != len(self.rules):
             raise ArgumentTypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
         return tuple(map(self.coerce_operand, arrays)), {}
+
+    def make_kernel(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function that computes the row's result from arrays."""
+        return kernel
 
     def make_call(self) -> Callable[..., Any]:
         """Return the function that a call of the row runs."""
@@ -355,7 +357,7 @@ class NonDifferentiable(Primitive):
     def run(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs.keys() & PYTORCHS.keys():
             kwargs = in_numpys_words(kwargs)
-        trace = CURRENT.get().trace
+        trace = current_context().trace
         if trace is not None and self.shaped_by_data:
             trace.refuse_shape(self)
         elif trace is not None and self.depends_on_data:
@@ -445,7 +447,7 @@ def constant_like(make: Callable[..., Any], x: Any, *layout: Any) -> Any:
     if not isinstance(x, Tensor):
         return make(x, *layout)
     made = constant(make(x._data, *layout))
-    trace = CURRENT.get().trace
+    trace = current_context().trace
     if trace is not None:
         trace.fixed(made)
     return made
@@ -485,8 +487,9 @@ class MultiOutput(Primitive):
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
         super().__init__(function, *[rule and self.with_all_outputs(rule, zeros) for rule in rules], **fields)
-        kernel = self.kernel
-        self.kernel = functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
+
+    def make_kernel(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
+        return functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
 
     def make_call(self) -> Callable[..., Any]:
         make = super().make_call()

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.context import CURRENT, no_grad, tracing
+from ..core.context import current_context, no_grad, tracing
 from ..core.dispatch import HALF, SINGLE, single
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor, as_ndarray
@@ -354,7 +354,7 @@ class Optimiser:
     @no_grad()
     def _trace_step(self) -> None:
         """The same as steps of a program, which checks what it has made before it writes."""
-        trace = CURRENT.get().trace
+        trace = current_context().trace
         gradients = [p.grad if p._requires_grad else None for p in self._parameters]
         self._check_present(gradients)
         for i, g in enumerate(gradients):
@@ -383,7 +383,7 @@ class Optimiser:
 
     def _diverged(self, what: str) -> NonFiniteError:
         """An error for numbers that are nan or inf, with the cure."""
-        trace = CURRENT.get().trace
+        trace = current_context().trace
         if trace is not None:
             trace.spoil("")  # the function may catch it, and go another way at another call
         lr = float(as_ndarray(self.param_groups[0]["lr"]))

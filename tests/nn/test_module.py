@@ -9,6 +9,7 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import nn, optim
+from micrograd_np.core.errors import format_location
 
 
 def network():
@@ -44,6 +45,54 @@ def test_a_layer_may_be_called_without_forward():
     assert np.array_equal(nn.Sequential(Twice())(np.ones(2)), [2, 2])
     with pytest.raises(TypeError, match=r"Module has no forward method: define forward\(self, x\)"):
         nn.Module()(1.0)
+
+
+def line_of(tensor):
+    return format_location(tensor._created_at).split("# ")[-1]
+
+
+def doubled(x):
+    return x * 2  # in the function
+
+
+class Triple(nn.Module):
+    def forward(self, x):
+        return nn.ReLU()(x) * 3  # in the module
+
+
+class OtherReLU(nn.ReLU):
+    def forward(self, x):
+        return x * 4  # in the layer's heir
+
+
+def test_an_op_in_a_layer_has_the_users_line_that_is_nearest():
+    model = nn.Sequential(nn.Linear(2, 2), doubled, nn.Sequential(Triple(), nn.ReLU()), OtherReLU(), np.tanh)
+    z, lines = model(np.ones((1, 2))), []  # the call
+    while z.op is not None:
+        lines.append(line_of(z))
+        z = z.args[0] if isinstance(z.args[0], mg.Tensor) else z.args[1]
+    assert lines == [
+        *("the call", "in the layer's heir", "the call", "in the module", "in the module", "in the function"),
+        "the call",
+    ]
+
+
+def test_an_op_after_a_call_in_which_a_mode_was_entered_has_its_own_line():
+    def suspended():
+        with mg.scope("open"):
+            yield
+
+    def function(x):
+        next(steps)
+        return x * 2  # in the function
+
+    steps = suspended()
+    z = nn.Sequential(function, nn.ReLU())(mg.Tensor([1.0], requires_grad=True))  # the call
+    after = z * 2  # afterwards
+    assert [line_of(x) for x in (z.args[0], z, after)] == ["in the function", "the call", "afterwards"]
+    assert after.scope[-1] == "open"
+    steps.close()
+    assert (z * 2).scope == ()
 
 
 def test_gradients_are_cleared_or_set_to_zero():
