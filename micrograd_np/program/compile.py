@@ -10,14 +10,11 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
-from ..core.versions import next_id
-from .execution import Left, Runner, as_type, check_same, met
+from .execution import Compared, Left, Runner, difference, met
 from .guards import MISFIT, Guard, Names, misfit
 from .ir import Steps
 from .outside import Outside, TooMuch
@@ -31,6 +28,10 @@ KEPT = 16  # programs of one kind
 FAILURES = 3  # calls that a program is compared in and fails
 CACHES = 3  # runs in a row that change what they read, which is then no cache
 RETURN = "Do that outside, with what the function returns, or hold it in a Tensor and write to that."
+UNLIKE = (
+    "it gives other bits than its program. Does it ask what an array is (isinstance, hasattr)? While it is traced, "
+    "that is a Tensor. Ask outside."
+)
 GIVE = "Give what changes as an argument, or hold it in a Tensor."
 # Each is imported when it is asked for.
 BACKENDS = {"numpy": (".codegen", "Emitted"), "numba": (".numba_backend", "Machine")}
@@ -75,7 +76,7 @@ class Compiled:
         left, result = checked_count(n), None
         while left:
             runner = self.serving(args, kwargs)
-            if runner and runner.checked and runner.repeats:
+            if runner and runner.repeats:
                 result = runner.call(args, kwargs, left)
                 if isinstance(result, Left):
                     left = result.calls  # the next call is one that the function itself answers
@@ -93,33 +94,25 @@ class Compiled:
     def other(self, args: Any, kwargs: Any) -> Any:
         """A call that the latest program does not serve."""
         kind = next((kind for kind in self.kinds if kind.fits(args, kwargs)), None)
-        if kind is None and not is_recorded(args, kwargs) and len(self.kinds) < KINDS:
-            kind = Kind(args, kwargs)
-        elif kind is None:
-            if len(self.kinds) >= KINDS:
-                self.warn(f"it was called with more than {KINDS} kinds of arguments (shapes, dtypes, numbers). {GIVE}")
-            return self.function(*args, **kwargs)
-        if kind.types is None:
-            return self.plain(kind, args, kwargs)
-        runner = kind.serving(args, kwargs)
-        if runner is not None and runner.checked:
+        runner = kind.serving(args, kwargs) if kind else None
+        if runner is not None:
             self.latest = runner.call
             return runner.call(args, kwargs)
-        if kind.stopped or is_recorded(args, kwargs):
+        if (kind and kind.stopped) or is_recorded(args, kwargs):
+            return self.function(*args, **kwargs)
+        if kind is None and len(self.kinds) >= KINDS:
+            self.warn(f"it was called with more than {KINDS} kinds of arguments (shapes, dtypes, numbers). {GIVE}")
             return self.function(*args, **kwargs)
         with self.turns:
+            if kind is None:
+                return self.plain(Kind(args, kwargs), args, kwargs)
             runner = kind.serving(args, kwargs)
-            if runner is None:
-                return self.trace(kind, args, kwargs)
-            if runner.checked:
-                return runner.call(args, kwargs)
-            return self.compare(kind, runner, args, kwargs)
+            return runner.call(args, kwargs) if runner else self.trace(kind, args, kwargs)
 
     def plain(self, kind: Kind, args: Any, kwargs: Any) -> Any:
         """The function runs as it is; what it changes itself is counted.
 
-        A cache is filled once. What changes at each call would be left to a Tensor by a traced run, where eager has an
-        array or a number, so no such run begins.
+        A cache is filled once. What changes at each call is nothing that a program does, so none is made.
         """
         try:
             outside = Outside(self.function, flatten((args, kwargs))[0])
@@ -127,8 +120,7 @@ class Compiled:
             outside = None
         modes = [module.training for module in outside.modules] if outside else []
         result = self.function(*args, **kwargs)
-        if kind.types is None:
-            kind.types = [type_of(x) for x in flatten(result)[0]]
+        if kind not in self.kinds:
             self.kinds.append(kind)
         self.count_change(kind, changed_by(outside, modes, numbers=False)[0] if outside else None)
         return result
@@ -139,7 +131,7 @@ class Compiled:
             self.stop(kind, f"it changes {path} itself. {RETURN}")
 
     def trace(self, kind: Kind, args: Any, kwargs: Any) -> Any:
-        """The function runs, and is written down."""
+        """The function runs as a trace, of which all is put back; then it runs itself, and its program on copies."""
         if kind.changed and not kind.traces:
             return self.plain(kind, args, kwargs)
         leaves, _ = flatten((args, kwargs))
@@ -147,65 +139,78 @@ class Compiled:
         if not all(runner.met.isdisjoint(owners) for runner in kind.runners):
             return self.function(*args, **kwargs)  # an argument lies in memory that the program writes to by itself
         if kind.runners and not kind.settled:  # something is another than it was: what is kept of it is made anew first
+            result = self.function(*args, **kwargs)
             kind.settled = True
-            return self.function(*args, **kwargs)
+            return result
         kind.settled = False
         kind.move(leaves)
         if kind.traces >= TRACES and not kind.pays():
             self.stop(kind, f"{kind.changes()} is another at each call. {GIVE}")
-        if kind.stopped:
             return self.function(*args, **kwargs)
         try:
             outside = Outside(self.function, leaves)
         except TooMuch as reason:
             self.stop(kind, f"{reason}. {GIVE}")
             return self.function(*args, **kwargs)
+        if path := outside.first_changed():
+            self.stop(kind, f"{path} is not even like itself. {GIVE}")
+            return self.function(*args, **kwargs)
         kind.traces += 1
+        steps = self.recorded(kind, args, kwargs, outside)
+        if kind.stopped or steps is None or not met(steps).isdisjoint(owners):
+            return self.function(*args, **kwargs)
+        found = Compared(self.function, steps, self.backend, args, kwargs)
+        if found.same:
+            moving = frozenset(kind.moving)
+            kind.runners = [Runner(found, args, kwargs, outside, moving), *kind.runners][:KEPT]
+        elif found.same is None:
+            self.failed(kind, "a check of its program fails where the function goes on.")
+        elif len(found.types) != len(steps.result):
+            self.stop(kind, "it returns another number of results at each call.")
+        else:  # the next call is written down, which tells where the two differ
+            kind.other = steps
+        return found.result
+
+    def recorded(self, kind: Kind, args: Any, kwargs: Any, outside: Outside) -> Steps | None:
+        """The steps that the function takes, where a program can be made of them; what it did is put back."""
         modes = [module.training for module in outside.modules]
-        start = next_id()
-        result, steps = record(self.function, args, kwargs, named=False, outside=outside, moving=kind.moving)
-        path, steps.modes = changed_by(outside, modes)
-        if path and (kind.changed + 1 == CACHES or steps.spoiled):
-            self.check_kept(start, leaves)
-        if not steps.spoiled:
-            self.count_change(kind, path)
-            if path:
-                return as_types(result, kind.types or [])
-        if kind.other and steps.spoiled is None:
-            check_same(kind.other, steps)
-        returned, _ = flatten(result)
-        types = kind.types or []
+        undo: list[Callable[[], Any]] = []
+        more: Any = {"named": False, "outside": outside, "moving": kind.moving, "undo": undo}
+        try:
+            result, steps = record(self.function, args, kwargs, **more)
+            path, steps.modes = changed_by(outside, modes)
+        except TraceError:
+            raise
+        except Exception as error:  # which the function itself may not raise
+            self.failed(kind, f"as a trace it raises {type(error).__name__}: {error}")
+            return None
+        finally:
+            for put_back in reversed(undo):  # what was met first was kept first, before any write
+                put_back()
+            kept = outside.restore()
+        if kept:
+            raise TraceError(
+                f"{self.name} changed {kept} itself, which its program would not do. {RETURN} What the function "
+                "did this time is done."
+            )
         if steps.spoiled is not None:
             self.stop(kind, steps.spoiled)
-        elif len(returned) != len(types):
-            kind.types = None  # the next call shows what is returned now
-        elif wants_gradient(result) and not steps.writes and not steps.gradients:
+            return None
+        self.count_change(kind, path)
+        if path:
+            return None
+        if kind.other and (where := difference(kind.other, steps)):
+            raise TraceError(f"{self.name} does not do the same at each call: {where}")
+        if kind.other:
+            self.stop(kind, UNLIKE)
+        if wants_gradient(result) and not steps.writes and not steps.gradients:
             kind.stopped = True  # a gradient may be asked of what is returned
-        elif met(steps).isdisjoint(owners):
-            moving = frozenset(kind.moving)
-            more = (self.backend, outside, types, moving)
-            kind.runners = [Runner(self.function, steps, args, kwargs, *more), *kind.runners][:KEPT]
-        return as_types(result, types)
+        return steps
 
-    def check_kept(self, start: int, leaves: list[Any]) -> None:
-        """Refuse a function that keeps a value of a traced run, which is a Tensor where eager code has an array."""
-        for path, tensor in Outside(self.function, leaves, strict=False).tensors:
-            if tensor._order > start and tensor.op is None:
-                raise TraceError(
-                    f"{self.name} changed {path} itself, which its program would not do. {RETURN} What the function "
-                    "did this time is done."
-                )
-
-    def compare(self, kind: Kind, runner: Runner, args: Any, kwargs: Any) -> Any:
-        """The function runs, and its program on copies."""
-        result, same = runner.first(args, kwargs)
-        if same and not runner.checked and runner.failures > FAILURES:
-            kind.runners.remove(runner)
-            self.stop(kind, "a check of its program fails where the function goes on.")
-        if not same:  # the next call is written down, which tells where the two differ
-            kind.runners.remove(runner)
-            kind.other = runner.traced
-        return result
+    def failed(self, kind: Kind, why: str) -> None:
+        kind.failures += 1
+        if kind.failures > FAILURES:
+            self.stop(kind, why)
 
     def stop(self, kind: Kind, why: str) -> None:
         """From now on the function itself runs; without a reason, this time only."""
@@ -234,10 +239,10 @@ class Kind:
         self.floats = {i: guard.leaves[i] for i in guard.floats}  # as they were at the first call
         self.paths = guard.paths
         self.moving: set[int] = set()  # the floats that were others since
-        self.types: list[str] | None = None
         self.runners: list[Runner] = []
         self.traces = 0
         self.stopped = False
+        self.failures = 0  # of its programs, in calls that they are compared in
         self.settled = False  # whether the last call ran as it is
         self.changed = 0  # runs in a row that changed what they read
         self.other: Steps | None = None  # a program that gave other bits
@@ -291,13 +296,6 @@ class Turns:
         return Turns, ()
 
 
-def as_types(result: Any, types: list[str]) -> Any:
-    """Return the result of a traced run in the types that the plain function returns."""
-    returned, rebuild = flatten(result)
-    same = len(returned) == len(types)
-    return rebuild([as_type(*pair) for pair in zip(returned, types, strict=True)]) if same else result
-
-
 def changed_by(outside: Outside, before: list[bool], numbers: bool = True) -> tuple[str | None, list[tuple[Any, bool]]]:
     """Return the path of a value that a run changed, and the modules whose train mode it set, as a program does too."""
     now = [module.training for module in outside.modules]
@@ -314,13 +312,6 @@ def is_recorded(args: Any, kwargs: Any) -> bool:
     """Return True if a call must run plain: something records or traces around it."""
     leaves, _ = flatten((args, kwargs))
     return CURRENT.get().watch is not None or any(isinstance(x, Tensor) and x.op is not None for x in leaves)
-
-
-def type_of(x: Any) -> str:
-    """Return the kind of a result, which a program must give too."""
-    if isinstance(x, Tensor):
-        return "tensor"
-    return "array" if isinstance(x, np.ndarray) else "number" if isinstance(x, np.generic) else "float"
 
 
 def checked_count(n: Any) -> int:
@@ -348,12 +339,13 @@ def find_level() -> int:
 
 
 def compile(function: Call, backend: str = "numpy") -> Compiled:
-    """The same function, run as a program from the fourth call of a kind on; a decorator, too.
+    """The same function, run as a program from the third call of a kind on; a decorator, too.
 
-    A kind is what shapes, dtypes and other facts the arguments have. The first call runs as it is, the second traces,
-    the third compares: a program that differs in one bit is an error that names the line. Results are those of the
-    function, to the bit and in their types. What the function reads besides its arguments is compared before each call;
-    what cannot be compared is refused, and what keeps changing runs as it is, after one warning.
+    A kind is what shapes, dtypes and other facts the arguments have. The first call runs as it is. The second is
+    traced, and what that changed is put back; then the function runs, and its program beside it: one that differs in
+    one bit is not used. Results are those of the function, to the bit and in their types. What the function reads
+    besides its arguments is compared before each call; what cannot be compared is refused, and what keeps changing runs
+    as it is, after one warning.
 
     Parameters
     ----------

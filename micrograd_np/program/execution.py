@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from itertools import count
 from typing import Any
 
@@ -18,9 +18,9 @@ from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, 
 from .outside import Outside
 from .record import value_of
 from .simplify import simplified
-from .trace import TraceError, memory_owner
+from .trace import memory_owner
 
-GIVEN = {"array": "array({})", "tensor": "constant(array({}))", "number": "array({})[()]", "float": "float({})"}
+GIVEN = {"array": "array({})", "tensor": "constant(array({}))", "number": "array({})[()]", "plain": "array({}).item()"}
 
 
 class Left:
@@ -30,118 +30,43 @@ class Left:
         self.calls = calls
 
 
-class Entry:
-    """`call(args, kwargs, n)` does n calls in one go, or gives MISFIT: the program does not serve them.
+class Runner:
+    """A program that runs instead of its function: `call(args, kwargs, n)` does n calls in one go, or gives MISFIT.
 
     Where the program raises, nothing has been written: the function itself runs, so that the user sees what it shows.
 
     Parameters
     ----------
-    runner : Runner
-        What the program was made of, and what makes its frames.
+    compared : Compared
+        The program, and what the function itself returned.
     args, kwargs
         Those of the traced call.
+    outside : Outside
     moving : container of int
         The places of float arguments that are inputs.
     """
 
-    def __init__(self, runner: Runner, args: Any, kwargs: Any, moving: Container[int]) -> None:
-        program, self.types, self.calls = runner.simple, runner.types, count()
-        scope: dict[str, Any] = {"constant": constant, "owned": owned, "Left": Left, "function": runner.function}
-        scope |= {"free": [], "frames": runner.frame, "served": self.calls.__next__, "rebuild": program.rebuild}
-        self.names = Names(**scope)
-        self.guard = guard = Guard(args, kwargs, self.names, met(program), moving)
-        conditions = [*guard.conditions, *self.conditions(program), *(edge.text for edge in runner.outside.edges)]
-        self.names.scope |= runner.outside.names.scope
-        self.names.cells |= runner.outside.names.cells
-        arrays = ", ".join(map(guard.array, runner.emitted.given))
+    def __init__(self, compared: Compared, args: Any, kwargs: Any, outside: Outside, moving: Container[int]) -> None:
+        self.outside, self.calls = outside, count()
+        self.simple = program = compared.program
+        self.emitted = compared.emitted
+        self.met = met(program)
+        self.repeats = leaves_as_found(program)
+        scope: dict[str, Any] = {"constant": constant, "owned": owned, "Left": Left, "function": compared.function}
+        scope |= {"free": [], "frames": self.frame, "served": self.calls.__next__, "rebuild": program.rebuild}
+        names = Names(**scope)
+        guard = Guard(args, kwargs, names, self.met, moving)
+        conditions = [*guard.conditions, *state_conditions(program, names), *(edge.text for edge in outside.edges)]
+        names.scope |= outside.names.scope
+        names.cells |= outside.names.cells
+        arrays = ", ".join(map(guard.array, self.emitted.given))
         take = ["if not n:", "    return None", "served()", "try:", "    frame = free.pop()"]
         take += ["except IndexError:", "    frame = frames()"]
         take += ["try:", "    if n != 1:", f"        n = frame[1](n, {arrays})", "        if n != 1:"]
         take += ["            return Left(n)", f"    ends = frame[0]({arrays})"]
         take += ["except Exception:", "    return function(*args, **kwargs)", "finally:", "    free.append(frame)"]
-        self.call = self.names.function("call(args, kwargs, n=1)", conditions, [*take, *self.after(program)])
-
-    def conditions(self, program: Steps) -> list[str]:
-        """Return the conditions on the state of Tensors and modules that the function read."""
-        state = {x for update in program.updates for x in update.state.values()}
-        flags = [(x.of, x.of._requires_grad) for x in program.inputs() if x.kind == TENSOR and x not in state]
-        found = [f"{self.names(tensor)}._requires_grad is {flag}" for tensor, flag in flags]
-        for tensor, had in program.met.items():
-            found.append(f"{self.names(tensor)}._grad is {'not ' if had else ''}None")
-        own = {id(module) for module, _ in program.modes}
-        read = [module for module in program.modules if id(module) not in own]
-        return found + [f"{self.names(module)}.training is {module.training}" for module in read]
-
-    def after(self, program: Steps) -> list[str]:
-        """Mark what was written; leave gradients; return."""
-        lines = [f"{self.names(module)}.training = {mode}" for module, mode in program.modes]
-        lines += self.guard.marks(program)
-        results = [x for x in program.result if isinstance(x, Value) and x.kind == RESULT]
-        left = [(target, g) for target, g in program.gradients if g is not None]
-        shared = Counter(root(x, program.made) for x in (*results, *(g for _, g in left)))
-        for i, (target, g) in enumerate(left, len(results)):
-            alone = g.kind == RESULT and shared[root(g, program.made)] == 1
-            end = f"owned(ends[{i}])" if alone else f"array(ends[{i}]).copy()"
-            lines.append(f"{self.guard.tensor(target)}._grad = {end}")
-        lines += [f"{self.guard.tensor(target)}._grad = None" for target, g in program.gradients if g is None]
-        places = iter(range(len(results)))
-        given = [
-            self.end(x, kind, places) if isinstance(x, Value) else self.plain(x)
-            for x, kind in zip(program.result, self.types, strict=True)
-        ]
-        alone = len(given) == 1 and program.rebuild(given) is given[0]
-        return [*lines, f"return {given[0]}" if alone else f"return rebuild([{', '.join(given)}])"]
-
-    def end(self, x: Value, kind: str, places: Any) -> str:
-        """A result, of the type that the function itself gives it."""
-        if x.kind == RESULT:
-            return GIVEN[kind].format(f"ends[{next(places)}]")
-        if kind == "tensor" and self.guard.is_tensor(x):
-            return self.guard.tensor(x)
-        if kind == "array" and x.kind == ARGUMENT and not self.guard.is_tensor(x):
-            return self.guard.tensor(x)
-        return GIVEN[kind].format(f"{self.guard.array(x)}.copy()")
-
-    def plain(self, x: Any) -> str:
-        """Return the text of a result that is no Tensor: a copy of an array, anything else as it is."""
-        return f"{self.names(x)}.copy()" if isinstance(x, np.ndarray) else self.names(x)
-
-
-def owned(array: Any) -> Any:
-    """A gradient in memory of its own."""
-    array = np.asarray(array)
-    return array if array.base is None else array.copy()
-
-
-class Runner:
-    """One program of a function: compared with it at its first run, and run instead of it from then on.
-
-    `types` says of each result what the function itself returns: a tensor, an array, a number of NumPy's or Python's.
-    """
-
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        steps: Steps,
-        args: Any,
-        kwargs: Any,
-        backend: Callable[[Steps], Any],
-        outside: Outside,
-        types: list[str],
-        moving: Container[int],
-    ) -> None:
-        self.function = function
-        self.outside = outside
-        self.types = types
-        self.traced = steps
-        self.simple = simplified(steps)
-        self.met = met(self.simple)
-        self.checked = self.repeats = False
-        self.failures = 0
-        self.emitted = backend(self.simple)
-        entry = Entry(self, args, kwargs, moving)
-        self.call, self.calls = entry.call, entry.calls
+        body = [*take, *after(program, guard, compared.types)]
+        self.call = names.function("call(args, kwargs, n=1)", conditions, body)
 
     def served(self) -> int:
         """Return how many calls it has served: the number that `count` gives next, read without taking it."""
@@ -155,40 +80,103 @@ class Runner:
         """The program on the arrays that stay the same."""
         return self.emitted.frame([array_of(x, ()) for x in self.emitted.fixed])
 
-    def first(self, args: Any, kwargs: Any) -> tuple[Any, bool]:
-        """The function runs, and its program on copies: every bit must be the same. The result, and whether it is."""
+
+def state_conditions(program: Steps, names: Names) -> list[str]:
+    """Return the conditions on the state of Tensors and modules that the function read."""
+    state = {x for update in program.updates for x in update.state.values()}
+    flags = [(x.of, x.of._requires_grad) for x in program.inputs() if x.kind == TENSOR and x not in state]
+    found = [f"{names(tensor)}._requires_grad is {flag}" for tensor, flag in flags]
+    found += [f"{names(tensor)}._grad is {'not ' if had else ''}None" for tensor, had in program.met.items()]
+    own = {id(module) for module, _ in program.modes}
+    read = [module for module in program.modules if id(module) not in own]
+    return found + [f"{names(module)}.training is {module.training}" for module in read]
+
+
+def after(program: Steps, guard: Guard, types: list[str]) -> list[str]:
+    """Mark what was written; leave gradients; return."""
+    lines = [f"{guard.names(module)}.training = {mode}" for module, mode in program.modes]
+    lines += guard.marks(program)
+    results = [x for x in program.result if isinstance(x, Value) and x.kind == RESULT]
+    left = [(target, g) for target, g in program.gradients if g is not None]
+    shared = Counter(root(x, program.made) for x in (*results, *(g for _, g in left)))
+    for i, (target, g) in enumerate(left, len(results)):
+        alone = g.kind == RESULT and shared[root(g, program.made)] == 1
+        end = f"owned(ends[{i}])" if alone else f"array(ends[{i}]).copy()"
+        lines.append(f"{guard.tensor(target)}._grad = {end}")
+    lines += [f"{guard.tensor(target)}._grad = None" for target, g in program.gradients if g is None]
+    ends = (f"ends[{i}]" for i in range(len(results)))
+    given = [returned(x, kind, ends, guard) for x, kind in zip(program.result, types, strict=True)]
+    alone = len(given) == 1 and program.rebuild(given) is given[0]
+    return [*lines, f"return {given[0]}" if alone else f"return rebuild([{', '.join(given)}])"]
+
+
+def returned(x: Any, kind: str, ends: Iterator[str], guard: Guard) -> str:
+    """A result, of the type that the function itself gives it; what is no Tensor is copied, or stays as it is."""
+    if not isinstance(x, Value):
+        return f"{guard.names(x)}.copy()" if isinstance(x, np.ndarray) else guard.names(x)
+    if x.kind == RESULT:
+        return GIVEN[kind].format(next(ends))
+    if (kind == "tensor" and guard.is_tensor(x)) or (kind == "array" and x.kind == ARGUMENT and not guard.is_tensor(x)):
+        return guard.tensor(x)
+    return GIVEN[kind].format(f"{guard.array(x)}.copy()")
+
+
+def owned(array: Any) -> Any:
+    """A gradient in memory of its own."""
+    array = np.asarray(array)
+    return array if array.base is None else array.copy()
+
+
+class Compared:
+    """A call that the function answers, while its program runs on copies; every bit must be the same.
+
+    Attributes
+    ----------
+    same : bool or None
+        None where the program raised: a check of it failed.
+    types : list of str
+        Of each result, what the function itself returns: a tensor, an array, a number of NumPy's or Python's.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], steps: Steps, backend: Callable[[Steps], Any], args: Any, kwargs: Any
+    ) -> None:
+        self.function = function
+        self.program = program = simplified(steps)
+        self.emitted = emitted = backend(program)
         leaves, _ = flatten((args, kwargs))
-        rngs = {id(x.of): copy.deepcopy(x.of) for x in self.simple.inputs() if x.kind == GENERATOR}
-        inputs = {x: array_of(x, leaves) for x in (*self.emitted.fixed, *self.emitted.given)}
-        targets = {target for target, _ in self.simple.writes}
+        rngs = {id(x.of): copy.deepcopy(x.of) for x in program.inputs() if x.kind == GENERATOR}
+        inputs = {x: array_of(x, leaves) for x in (*emitted.fixed, *emitted.given)}
+        targets = {target for target, _ in program.writes}
         copies = inputs | {x: a.copy(order="K") for x, a in inputs.items() if x in targets}
         copies |= {x: rngs[id(a)] for x, a in inputs.items() if x.kind == GENERATOR}
-        step, _ = self.emitted.frame([copies[x] for x in self.emitted.fixed])
+        step, _ = emitted.frame([copies[x] for x in emitted.fixed])
         try:
-            ends = step(*[copies[x] for x in self.emitted.given])
-        except Exception:  # a check failed, and the function itself shows what that means
-            self.failures += 1
-            return self.function(*args, **kwargs), True
-        result = self.function(*args, **kwargs)
-        returned, _ = flatten(result)
-        rest = iter(ends)
+            rest = iter(step(*[copies[x] for x in emitted.given]))
+        except Exception:  # the function itself shows what that means
+            rest = None
+        self.result = function(*args, **kwargs)
+        returned, _ = flatten(self.result)
+        self.types = [type_of(x) for x in returned]
+        self.same = None if rest is None else len(returned) == len(program.result)
+        if not self.same or rest is None:
+            return
         found = [
             as_type((next(rest) if x.kind == RESULT else copies.get(x, x.of)) if isinstance(x, Value) else x, kind)
-            for x, kind in zip(self.simple.result, self.types, strict=True)
+            for x, kind in zip(program.result, self.types, strict=True)
         ]
-        pairs = [*zip(returned, found, strict=False), (len(returned), len(found))]
-        left = [(value_of(x, leaves)._grad, next(rest)) for x, g in self.simple.gradients if g is not None]
-        written = [(inputs[target], copies[target]) for target, _ in self.simple.writes]
-        alike = equal if self.emitted.exact else close
-        self.checked = all(alike(as_ndarray(a), b) for a, b in [*pairs, *left, *written])
-        self.repeats = self.leaves_as_found()
-        return result, self.checked
+        left = [(value_of(x, leaves)._grad, next(rest)) for x, g in program.gradients if g is not None]
+        written = [(inputs[target], copies[target]) for target, _ in program.writes]
+        alike = equal if emitted.exact else close
+        pairs = [*zip(returned, found, strict=True), *left, *written]
+        self.same = all(alike(as_ndarray(a), b) for a, b in pairs)
 
-    def leaves_as_found(self) -> bool:
-        """Return True if the state after a call fits the next one, so that a loop needs no check between calls."""
-        left = {target.of: g is not None for target, g in self.simple.gradients if target.kind == TENSOR}
-        reads = any(x.kind == GRADIENT for x in self.simple.inputs())
-        return not reads and all(left.get(tensor, had) is had for tensor, had in self.traced.met.items())
+
+def leaves_as_found(program: Steps) -> bool:
+    """Return True if the state after a call fits the next one, so that a loop needs no check between calls."""
+    left = {target.of: g is not None for target, g in program.gradients if target.kind == TENSOR}
+    reads = any(x.kind == GRADIENT for x in program.inputs())
+    return not reads and all(left.get(tensor, had) is had for tensor, had in program.met.items())
 
 
 def met(program: Steps) -> frozenset[int]:
@@ -206,17 +194,19 @@ def array_of(x: Value, leaves: Any) -> Any:
     return of if x.kind == GENERATOR else np.asarray(of)
 
 
+def type_of(x: Any) -> str:
+    """Return the kind of a result, which a program must give too."""
+    if isinstance(x, Tensor):
+        return "tensor"
+    return "array" if isinstance(x, np.ndarray) else "number" if isinstance(x, np.generic) else "plain"
+
+
 def as_type(x: Any, kind: str) -> Any:
     """Return a result of a program as the type that the plain function returns."""
     data = as_ndarray(x)
     if kind == "tensor" or not has_values(data):
         return x
-    return np.asarray(data)[()] if kind == "number" else data.item() if kind == "float" else np.asarray(data)
-
-
-def check_same(first: Steps, second: Steps) -> None:
-    """Refuse a function whose program gave other bits, once it has been written down again: this names the line."""
-    raise TraceError(f"{first.name} does not do the same at each call: {difference(first, second)}")
+    return np.asarray(data)[()] if kind == "number" else data.item() if kind == "plain" else np.asarray(data)
 
 
 def equal(a: Any, b: Any) -> bool:
@@ -235,7 +225,8 @@ def close(a: Any, b: Any) -> bool:
     return alike and np.allclose(a, b, rtol, rtol * float(np.max(np.abs(a), initial=0)), equal_nan=True)
 
 
-def difference(first: Steps, second: Steps) -> str:
+def difference(first: Steps, second: Steps) -> str | None:
+    """Where two traces of a function took other steps, or met another array."""
     for old, new in zip(first.steps, second.steps, strict=False):
         if (old.op, repr(old.params)) != (new.op, repr(new.params)):
             return f"{old.op.name} was {new.op.name} now: {format_location(new.where)}" if new.where else new.op.name
@@ -247,12 +238,11 @@ def difference(first: Steps, second: Steps) -> str:
             if changed and new.where:
                 return (
                     f"an array or number in {format_location(new.where)} is another than before, and a program would "
-                    "keep the "
-                    "old one. Make it of Tensors, give it as an argument, or draw it with mg.sample."
+                    "keep the old one. Make it of Tensors, give it as an argument, or draw it with mg.sample."
                 )
     if len(first.steps) != len(second.steps):
         return f"it took {len(first.steps)} steps, and {len(second.steps)} now."
-    return (
-        "something that it computes with, and that is neither Tensor nor argument, is another than at its first call. "
-        "Make it a Tensor, or an argument."
-    )
+    plain = [[x for x in steps.result if not isinstance(x, Value)] for steps in (first, second)]
+    if not all(map(equal, *plain)):
+        return "it returns something that is neither Tensor nor argument, and another than before. Make it a Tensor."
+    return None

@@ -16,6 +16,7 @@ from __future__ import annotations
 import abc
 import array
 import contextvars
+import copy
 import functools
 import operator
 import random
@@ -58,6 +59,7 @@ class Edge(NamedTuple):
 
     path: str
     text: str
+    undo: str = ""  # a statement after which it holds again
     numbers: bool = False  # of an array: a traced run notices by itself that they are written to
 
 
@@ -187,16 +189,25 @@ class Outside:
 
     def first_changed(self, numbers: bool = True) -> str | None:
         """The path of something that is not what it was; the numbers in arrays may be left out."""
+        changed = (edge.path for edge in self.edges if (numbers or not edge.numbers) and not self.holds(edge))
+        return next(changed, None)
+
+    def holds(self, edge: Edge) -> bool:
+        try:
+            return bool(eval(edge.text, self.names.scope))
+        except Exception:
+            return False
+
+    def restore(self) -> str | None:
+        """Put back what was set anew or put into containers; return the path of what could not be."""
+        kept = None
         for edge in self.edges:
-            if edge.numbers and not numbers:
-                continue
-            try:
-                holds = eval(edge.text, self.names.scope)
-            except Exception:
-                holds = False
-            if not holds:
-                return edge.path
-        return None
+            if not self.holds(edge):
+                try:
+                    exec(edge.undo or "raise ValueError", self.names.scope)
+                except Exception:
+                    kept = kept or edge.path
+        return kept
 
 
 # Readers. Each yields the edges of one kind of object, and the places that they lead to.
@@ -209,7 +220,8 @@ def read_object(walk: Outside, place: Place) -> Found:
     base = next(base for base in kind.__mro__ if base in READERS or not is_pythons(base))
     if isinstance(x, Tensor):
         if not (id(x) in walk.inner and type(x) is Tensor and not x._requires_grad):  # where it is read, it is an input
-            yield Edge(path, f"{walk.names(x)}._requires_grad is {x._requires_grad}")
+            flag = f"{walk.names(x)}._requires_grad"
+            yield Edge(path, f"{flag} is {x._requires_grad}", f"{flag} = {x._requires_grad}")
         walk.owners.add(id(memory_owner(x)))
         walk.tensors.append((path, x))
         if id(x) not in walk.inner:
@@ -240,16 +252,25 @@ def read_object(walk: Outside, place: Place) -> Found:
 
 def edge_to(walk: Outside, path: str, now: str, value: Any, read: bool = True) -> tuple[Edge, Place]:
     """Return the edge to the value of the expression `now`, and the place from which the walk goes on."""
-    return Edge(path, walk.names.same(now, value)), Place(path, value, read)
+    return Edge(path, walk.names.same(now, value), f"{now} = {walk.names(value)}"), Place(path, value, read)
 
 
 def item(walk: Outside, path: str, holder: Any, key: Any, value: Any, read: bool = True) -> tuple[Edge, Place]:
     return edge_to(walk, path, f"{walk.names(holder)}[{walk.names.key(key)}]", value, read)
 
 
-def gives(walk: Outside, path: str, look: str, x: Any, then: Any) -> Edge:
+def gives(walk: Outside, path: str, look: str, x: Any, then: Any, undo: str = "") -> Edge:
     """A look at an object, an expression of `{}`, gives what it gave."""
-    return Edge(path, f"{look.format(walk.names(x))} == {walk.names.key(then)}")
+    return Edge(path, f"{look.format(walk.names(x))} == {walk.names.key(then)}", undo)
+
+
+def refill(walk: Outside, x: Any) -> str:
+    """A statement that puts into a container what is in it now."""
+    name = walk.names(x)
+    if isinstance(x, dict | set | deque):
+        return f"{name}.clear(); {name}.{'extend' if isinstance(x, deque) else 'update'}({walk.names(copy.copy(x))})"
+    whole = ... if isinstance(x, np.ndarray) else slice(None)
+    return f"{name}[{walk.names(whole)}] = {walk.names(copy.copy(x))}"
 
 
 def instance(walk: Outside, place: Place) -> Found:
@@ -270,14 +291,15 @@ def instance(walk: Outside, place: Place) -> Found:
                 path,
                 f"{name_of(x)}.__dict__ is {name_of(parts)} and len({name_of(parts)}) == {len(parts)}"
                 f" and type({name_of(x)}) is {name_of(kind)}",
+                f"{name_of(x)}.__dict__ = {name_of(parts)}; {refill(walk, parts)}",
             )
         elif parts or open_to_others:
-            yield gives(walk, path, "len({})", parts, len(parts))
+            yield gives(walk, path, "len({})", parts, len(parts), refill(walk, parts))
     for name in bytecode.slots(kind) if users or open_to_others else ():
         if hasattr(x, name):
             held.append((name, f"{name_of(x)}.{name}", getattr(x, name)))
         else:
-            yield Edge(path, f"not hasattr({name_of(x)}, {name!r})")
+            yield Edge(path, f"not hasattr({name_of(x)}, {name!r})", f"del {name_of(x)}.{name}")
     for name, now, value in held:
         if name in getattr(kind, "_unguarded", ()):  # ours, and made of the others
             continue
@@ -315,7 +337,7 @@ def of_array(walk: Outside, place: Place) -> Found:
         walk.refuse_size(f"{path} {x.shape} {x.dtype} is an array of more than {LARGE // 1024} kB")
     else:
         yield gives(walk, path, "{}.shape", x, x.shape)
-        yield gives(walk, path, "{}.tobytes()", x, x.tobytes())._replace(numbers=True)
+        yield gives(walk, path, "{}.tobytes()", x, x.tobytes(), refill(walk, x))._replace(numbers=True)
 
 
 def of_bytes(walk: Outside, place: Place) -> Found:
@@ -323,7 +345,7 @@ def of_bytes(walk: Outside, place: Place) -> Found:
     if read:
         if len(x) > LARGE:
             walk.refuse_size(f"{path} is longer than {LARGE} bytes")
-        yield gives(walk, path, "bytes({})", x, bytes(x))
+        yield gives(walk, path, "bytes({})", x, bytes(x), "" if isinstance(x, memoryview) else refill(walk, x))
 
 
 def of_long(walk: Outside, place: Place) -> Found:
@@ -343,12 +365,13 @@ def of_list(walk: Outside, place: Place) -> Found:
     if id(x) in walk.inner:
         walk.inner.update(map(id, held))
     if isinstance(x, list) and (len(held) < 8 or not all(map(is_atom, held))):
-        yield gives(walk, path, "len({})", x, len(x))
+        yield gives(walk, path, "len({})", x, len(x), refill(walk, x))
         for i, value in enumerate(held):
             yield from item(walk, f"{path}[{i}]", x, i, value, read)
         return
     if read and type(x) not in (tuple, frozenset):
-        yield Edge(path, f"unchanged(tuple(entries({walk.names(x)})), {walk.names(tuple(held))})")
+        text = f"unchanged(tuple(entries({walk.names(x)})), {walk.names(tuple(held))})"
+        yield Edge(path, text, refill(walk, x))
     yield from (Place(f"{path}[{i}]", value, read) for i, value in enumerate(held))
 
 
@@ -363,11 +386,11 @@ def of_dict(walk: Outside, place: Place) -> Found:
     if inner:
         walk.inner.update(map(id, x.values()))
     if not x or inner:  # ours is never reordered, and each of its keys has an edge
-        yield gives(walk, path, "len({})", x, len(x))
+        yield gives(walk, path, "len({})", x, len(x), refill(walk, x))
     elif all(map(is_atom, x)):
-        yield gives(walk, path, "[*{}]", x, list(x))
+        yield gives(walk, path, "[*{}]", x, list(x), refill(walk, x))
     else:
-        yield Edge(path, f"unchanged((*{walk.names(x)},), {walk.names(tuple(x))})")
+        yield Edge(path, f"unchanged((*{walk.names(x)},), {walk.names(tuple(x))})", refill(walk, x))
         yield from (Place(path, key, read) for key in x)
     for key, value in list(x.items()):
         yield from item(walk, f"{path}[{key!r}]", x, key, value, read)
@@ -386,7 +409,8 @@ def of_function(walk: Outside, place: Place) -> Found:
             elif name in HIDDEN["builtins"]:
                 walk.refuse(f"{place.path} calls {name}()")
             else:  # Python's own, until a variable hides it
-                yield Edge(name, f"{name!r} not in {walk.names(f.__globals__)}")
+                hidden = walk.names(f.__globals__)
+                yield Edge(name, f"{name!r} not in {hidden}", f"del {hidden}[{name!r}]")
         for name, module in bytecode.imported(f):
             yield from item(walk, name, sys.modules, name, module)
     elif is_hidden(f):
@@ -399,7 +423,7 @@ def of_function(walk: Outside, place: Place) -> Found:
         yield from edge_to(walk, name, walk.names.cell(cell), value)
     describe(walk, place)
     if vars(f):
-        yield gives(walk, path, "len({})", vars(f), len(vars(f)))
+        yield gives(walk, path, "len({})", vars(f), len(vars(f)), refill(walk, vars(f)))
         for name, value in list(vars(f).items()):
             now = f"{walk.names(vars(f))}[{name!r}]"
             yield from attribute(walk, f"{path}.{name}", now, value, name == "__wrapped__")
@@ -510,7 +534,14 @@ def of_getter(walk: Outside, place: Place) -> Found:
 def of_cache(walk: Outside, place: Place) -> Found:
     """`functools.lru_cache`: what it has kept is what eager would be given; emptied, it computes anew."""
     x = place.value
-    yield gives(walk, place.path, "tuple({}.cache_info())[1::2]", x, tuple(x.cache_info())[1::2])
+    yield gives(
+        walk,
+        place.path,
+        "tuple({}.cache_info())[1::2]",
+        x,
+        tuple(x.cache_info())[1::2],
+        f"{walk.names(x)}.cache_clear()",
+    )
     yield Place(place.path, x.__wrapped__)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import random
 from collections.abc import Callable, Container, Iterator
@@ -19,8 +20,9 @@ from ..core.tensor import Tensor, constant
 from .ir import ARGUMENT, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
 from .outside import Outside
 from .scalars import Scalar
-from .trace import LASTING, Trace, TraceError, memory_owner, new
+from .trace import LASTING, Trace, TraceError, Undo, kept, memory_owner, new
 
+GLOBAL_GENERATORS = [("np.random", np.random.mtrand._rand), ("random", random._inst)]
 PLAIN = (Tensor, np.generic, int, float, complex, str, bytes, type(None), type, np.dtype)  # results besides arrays
 
 
@@ -32,6 +34,7 @@ def record(
     named: bool = True,
     outside: Outside | None = None,
     moving: Container[int] = (),
+    undo: list[Undo] | None = None,
 ) -> tuple[Any, Steps]:
     """Return the result of f, and the steps that it took.
 
@@ -47,6 +50,8 @@ def record(
         What f can reach; given by `mg.compile`, which runs f itself from then on where a program cannot be made.
     moving : container of int
         The places of those float arguments that are inputs of the program, and no constants.
+    undo : list, optional
+        Gets what puts back everything that f changes and that `outside` does not put back.
     """
     from ..core.names import watch
 
@@ -57,10 +62,14 @@ def record(
         )
     if inspect.isgeneratorfunction(f) or inspect.iscoroutinefunction(f):
         raise TraceError(f"{f.__name__} only begins when it is called: give the function that computes what it yields.")
-    tracer = Trace(spell, strict=outside is None)
+    tracer = Trace(spell, outside is None, undo)
     leaves, rebuild = flatten((args, kwargs))
     outside = outside or Outside(f, leaves, strict=False)
     tracer.owners = outside.owners
+    if undo is not None:
+        undo += [put_back for x in leaves for put_back in kept(x)]
+        undo += [functools.partial(setattr, module, "training", module.training) for module in outside.modules]
+        undo += [keep_state(rng) for _, rng in (*GLOBAL_GENERATORS, *outside.generators)]
     given = [constant(np.array(x)) if i in moving else own_argument(x) for i, x in enumerate(leaves)]
     arguments = []
     for position, x in enumerate(given):
@@ -219,7 +228,7 @@ def called_f(f: Any) -> str:
 @contextmanager
 def no_hidden_draws(name: str, generators: list[tuple[str, Any]], trace: Trace) -> Iterator[None]:
     """Refuse a run that moved on a generator in the function's sight other than by `mg.sample`."""
-    known = [("np.random", np.random.mtrand._rand), ("random", random._inst), *generators]
+    known = [*GLOBAL_GENERATORS, *generators]
     found = {id(rng): (path, rng, state(rng)) for path, rng in known}
     twins = {key: copy.deepcopy(rng) for key, (_, rng, _) in found.items() if isinstance(rng, np.random.Generator)}
     yield
@@ -235,6 +244,16 @@ def no_hidden_draws(name: str, generators: list[tuple[str, Any]], trace: Trace) 
                 f"Draw them with mg.sample({path}.random, ...), of a np.random.Generator; a program does that anew "
                 "each time."
             )
+
+
+def keep_state(rng: Any) -> Undo:
+    """What puts a generator back to where it is now."""
+    if isinstance(rng, random.Random):
+        return functools.partial(rng.setstate, rng.getstate())
+    if isinstance(rng, np.random.RandomState):
+        return functools.partial(rng.set_state, rng.get_state(legacy=False))
+    bits = getattr(rng, "bit_generator", rng)
+    return functools.partial(setattr, bits, "state", bits.state)
 
 
 def state(rng: Any) -> Any:

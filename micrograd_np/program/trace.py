@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from ..ops.identity import alias, hook
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 from .scalars import Scalar
 
+Undo = Callable[[], Any]
 LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after it
 SAME = (alias, hook)
 astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
@@ -44,9 +46,10 @@ CURES = {
 class Trace:
     """Is shown every op, and remembers of every tensor which value it holds now."""
 
-    def __init__(self, spell: bool = True, strict: bool = True) -> None:
+    def __init__(self, spell: bool = True, strict: bool = True, undo: list[Undo] | None = None) -> None:
         self.spell = spell  # rows out, where they can be, or take them whole
         self.strict = strict  # a use of today's values is an error; else this run goes on, and no program is made of it
+        self.undo = undo  # gets what puts back the Tensors that this run meets, if that is wanted
         self.owners: set[int] = set()  # of the memory of arrays that were there before the function ran
         self.kept: list[Any] = []  # arrays whose ids stand for them
         self.spoiled: str | None = None  # why this run is no program, though it computed the right thing
@@ -251,6 +254,8 @@ class Trace:
         key = (kind, id(of))  # the value holds on to `of`
         if key not in self.inputs:
             self.inputs[key] = new(kind, of, data)
+            if kind == TENSOR and self.undo is not None:
+                self.undo += kept(of)
         return self.inputs[key]
 
     def step(self, op: Any, inputs: tuple[Any, ...], params: dict[str, Any], data: Any) -> Value:
@@ -327,6 +332,14 @@ def settings() -> Any:
     """What decides whether a computation raises an error or warns; to ignore, as kernels may, is no difference."""
     errors = {kind: how for kind, how in np.geterr().items() if how not in ("ignore", "warn")}
     return errors, id(warnings.filters), id(warnings.showwarning)
+
+
+def kept(x: Any) -> list[Undo]:
+    """What puts a Tensor, with its gradient, or an array back to what it is now."""
+    held = [(x, name, getattr(x, name)) for name in ("_data", "_grad")] if isinstance(x, Tensor) else []
+    arrays = [a for a in (x, *(part for _, _, part in held)) if isinstance(a, np.ndarray) and a.flags.writeable]
+    found: list[Undo] = [functools.partial(setattr, *each) for each in held]
+    return found + [functools.partial(np.copyto, a, a.copy(order="K")) for a in arrays]
 
 
 def memory_owner(x: Any) -> Any:

@@ -90,7 +90,7 @@ def test_random_numbers_are_drawn_anew():
 
 def test_what_is_made_anew_outside_of_the_tape_is_an_error_that_names_the_line():
     step = mg.compile(lambda x: x * np.random.default_rng().random())
-    for _ in range(3):
+    for _ in range(2):
         step(np.ones(2))
     with pytest.raises(TypeError, match=r"test_compile.py:\d+: step = mg.compile"):
         step(np.ones(2))
