@@ -10,7 +10,7 @@ from ..core.context import tracing
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import as_ndarray
 from ..ops import losses as rows
-from ..ops.dense import log_sigmoid, with_shape
+from ..ops.dense import log_sigmoid
 from ..ops.half import in_single
 from ..ops.losses import REDUCTIONS, log_softmax, one_hot
 from ..ops.primitive import Primitive, as_array
@@ -211,7 +211,9 @@ def cross_entropy(
         validate("cross_entropy", ignore_index=ignore_index)
     (x, labels), _ = rows.cross_entropy.bind(logits, labels, reduction=reduction)  # type: ignore[call-arg]
     classes = x.shape[-1]
-    scale = with_shape("weight", np.ones(classes) if weight is None else weight, (classes,)).astype(x.dtype)
+    scale = as_array(np.ones(classes) if weight is None else weight).astype(x.dtype)
+    if scale.shape != (classes,):
+        raise ShapeError(f"{describe(scale, 'weight')} needs the shape ({classes},): a number for each class.")
     if labels.ndim == x.ndim:
         if ignore_index is not None:
             raise ArgumentError("cross_entropy: ignore_index is a label, and these labels are probabilities.")

@@ -131,13 +131,13 @@ def in_words(value: Any) -> str:
 def checked_input(layer: Any, x: Any, weight: Any = None, features: int | None = None, axis: int = -1) -> Any:
     """x as an array; raise unless it holds numbers, of the dtype of the layer's weight, and so many features."""
     given, x = x, as_array(x)
-    name, shape = type(layer).__name__, x.shape
+    shape = x.shape
     if x.dtype.kind not in "biufc":
         cure = " Does the layer or function before it end in a return?" if given is None else ""
-        raise ArgumentTypeError(f"{name} takes an array of numbers x, not {in_words(given)}.{cure}")
+        raise ArgumentTypeError(f"{type(layer).__name__} takes an array of numbers x, not {in_words(given)}.{cure}")
     found = shape[axis] if -len(shape) <= axis < len(shape) else "no such axis"
     if features is not None and found != features:
-        what = "features on the last axis" if axis == -1 else f"channels on axis {axis}"
+        name, what = type(layer).__name__, "features on the last axis" if axis == -1 else f"channels on axis {axis}"
         raise ShapeError(
             f"{name} takes {features} {what}, and {describe(x, 'x')} has {found}. Reshape x, or make the {name} for "
             "inputs of this size."
