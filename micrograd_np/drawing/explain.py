@@ -14,7 +14,7 @@ from ..core.errors import ArgumentTypeError, GradientError
 from ..core.names import Names, format_location, live
 from ..core.tensor import Tensor
 from ..expressions.layout import Listing, html_table
-from .collapse import LIMIT
+from .collapse import MAX_BOXES
 from .derivation import derive, typeset
 from .graph import Graph, graph_of, ops_of, reached, walk
 from .preview import brief
@@ -64,7 +64,7 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
         who = errors.describe(output, "this tensor")
         raise GradientError(f"{who} was computed from nothing, and nothing among your variables was computed from it.")
     graph = graph_of([output], names, keep={id(tensor)})
-    whole = part = scene_of(graph, LIMIT)
+    whole = part = scene_of(graph, MAX_BOXES)
     first, last = whole.nodes[-1], next((node for node in whole.nodes if node.source is tensor), None)
     flows = last is not None and id(output) in reached(ops_of([output]), tensor)
     if tensor is output or not flows:
@@ -143,7 +143,7 @@ def between(scene: Scene, target: str) -> set[str]:
     """Return the boxes through which a gradient reaches the target, and the target itself."""
     way = {target}
     for edge in scene.edges:  # in the order of computation
-        if edge.flows and edge.tail in way:
+        if edge.has_rule and edge.tail in way:
             way.add(edge.head)
     return way
 
@@ -275,7 +275,7 @@ def cuts(values: Iterable[Any], tensor: Tensor, name: str) -> str:
 def source_of_zero(tensor: Tensor, outputs: list[Tensor], names: Names) -> str:
     """Describe the first rule, going back from the output, that returned zeros for a gradient that is not zero."""
     for output in outputs[:1]:
-        scene = fill(scene_of(graph_of([output], names), LIMIT))
+        scene = fill(scene_of(graph_of([output], names), MAX_BOXES))
         by_id = {node.id: node for node in scene.nodes}
         for edge in reversed(scene.edges):
             head = by_id[edge.head]

@@ -209,7 +209,7 @@ def draw(
     if isinstance(target, Program):
         graph = program_graph(target)
         check_fold(fold, graph)
-        return Picture(scene_of(graph, limit, fold, opening=True), "forward")
+        return Picture(scene_of(graph, limit, fold, with_opened=True), "forward")
     if callable(target):
         result, names = watch(target, *args, **kwargs)
     else:
@@ -231,7 +231,7 @@ def pictured(
     graph = graph_of(outputs, names)
     check_fold(fold, graph, names)
     leaves = {id(x): f"n{i}" for i, x in enumerate(graph.values) if graph.kinds[i] == "leaf"}
-    return Picture(fill(scene_of(graph, limit, fold, opening=True)), direction, lambda: nudge(outputs, leaves))
+    return Picture(fill(scene_of(graph, limit, fold, with_opened=True)), direction, lambda: nudge(outputs, leaves))
 
 
 def cure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
