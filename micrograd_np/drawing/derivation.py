@@ -140,7 +140,7 @@ def derive(scene: Scene, nodes: Iterable[Node]) -> tuple[list[Line], list[str]]:
     derivation = Derivation(scene.g)
     for node in nodes:
         derivation.add_value(node)
-    found = gradients(scene, derivation)
+    found = gradient_lines(scene, derivation)
     unnamed = [key for node, key, _, _ in reversed(found) if not node.title]
     derivation.latex |= {key: rf"\delta_{{{i}}}" for i, key in enumerate(unnamed, 1)}
     lines = []
@@ -154,7 +154,7 @@ def derive(scene: Scene, nodes: Iterable[Node]) -> tuple[list[Line], list[str]]:
     return lines, list(derivation.notes)
 
 
-def gradients(scene: Scene, derivation: Derivation) -> list[tuple[Node, str, ast.expr, list[str]]]:
+def gradient_lines(scene: Scene, derivation: Derivation) -> list[tuple[Node, str, ast.expr, list[str]]]:
     """Return each gradient that has a line: its box, its key, its tree, and the reasons for it."""
     boxes, uses, incoming = scene.by_id(), scene.gradient_edges(), scene.incoming_edges()
     carried: dict[str, tuple[ast.expr, list[str]]] = {}  # by box: its gradient as later lines write it, with reasons
@@ -280,11 +280,11 @@ def simplify_tree(tree: Any, derivation: Derivation) -> Any:
     return tree
 
 
-def terms_of(tree: Any, sign: int = 1) -> Iterator[tuple[int, Any]]:
+def summands(tree: Any, sign: int = 1) -> Iterator[tuple[int, Any]]:
     """Yield the terms of a sum, each with its sign: 1 or -1."""
     if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub):
-        yield from terms_of(tree.left, sign)
-        yield from terms_of(tree.right, sign if isinstance(tree.op, ast.Add) else -sign)
+        yield from summands(tree.left, sign)
+        yield from summands(tree.right, sign if isinstance(tree.op, ast.Add) else -sign)
     else:
         yield sign, tree
 
@@ -292,7 +292,7 @@ def terms_of(tree: Any, sign: int = 1) -> Iterator[tuple[int, Any]]:
 def simplify_sum(tree: Any, derivation: Derivation) -> Any:
     """Return a sum with equal terms added up; the terms keep their order."""
     terms: dict[str, list[Any]] = {}
-    for sign, part in terms_of(tree):
+    for sign, part in summands(tree):
         number, factors, divisors = split_product(simplify_tree(part, derivation))
         rest = product_tree(Fraction(1), factors, divisors)
         term = terms.setdefault(ast.dump(rest), [Fraction(0), factors, divisors])

@@ -17,7 +17,7 @@ ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 @dataclass(frozen=True)
 class View:
-    """What a picture shows: the direction, and how much detail, which depends on the number of boxes."""
+    """The choice of what a picture shows: the direction, and the detail for its number of boxes."""
 
     scene: Scene
     direction: str
