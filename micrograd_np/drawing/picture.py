@@ -224,7 +224,7 @@ def draw(
 def required(function: Any) -> list[inspect.Parameter]:
     """Return the parameters that have no default; those of `forward`, if the function is a module."""
     try:
-        parameters = inspect.signature(function.forward if is_module(function) else function).parameters.values()
+        parameters = inspect.signature(getattr(function, "forward", function)).parameters.values()
     except (TypeError, ValueError):  # a function without a signature
         return []
     return [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
