@@ -140,7 +140,7 @@ def derive(scene: Scene, nodes: Iterable[Node]) -> tuple[list[Line], list[str]]:
     derivation = Derivation(scene.g)
     for node in nodes:
         derivation.add_value(node)
-    found = gradients(scene, derivation)
+    found = gradient_lines(scene, derivation)
     unnamed = [key for node, key, _, _ in reversed(found) if not node.title]
     derivation.latex |= {key: rf"\delta_{{{i}}}" for i, key in enumerate(unnamed, 1)}
     lines = []
@@ -154,14 +154,14 @@ def derive(scene: Scene, nodes: Iterable[Node]) -> tuple[list[Line], list[str]]:
     return lines, list(derivation.notes)
 
 
-def gradients(scene: Scene, derivation: Derivation) -> list[tuple[Node, str, ast.expr, list[str]]]:
+def gradient_lines(scene: Scene, derivation: Derivation) -> list[tuple[Node, str, ast.expr, list[str]]]:
     """Return each gradient that has a line: its box, its key, its tree, and the reasons for it."""
-    boxes, leaving, arriving = scene.by_id(), scene.leaving(), scene.arriving()
+    boxes, uses, incoming = scene.by_id(), scene.gradient_edges(), scene.incoming_edges()
     carried: dict[str, tuple[ast.expr, list[str]]] = {}  # by box: its gradient as later lines write it, with reasons
     found = []
     for node in reversed(scene.nodes):
-        edges = [edge for edge in leaving.get(node.id, []) if edge.head in carried]
-        if node.kind == "output" and not leaving.get(node.id):
+        edges = [edge for edge in uses.get(node.id, []) if edge.head in carried]
+        if node.kind == "output" and not uses.get(node.id):
             carried[node.id] = first_gradient(node, derivation), []
         if not edges:
             continue
@@ -174,8 +174,8 @@ def gradients(scene: Scene, derivation: Derivation) -> list[tuple[Node, str, ast
             if head.title or not before:
                 reasons.append(reason_of(head))
         tree = simplify_tree(joined(ast.Add, sent), derivation)
-        uses = sum(edge.flows for edge in arriving.get(node.id, []))
-        if node is not scene.nodes[0] and node.op and is_short(tree, node, uses):
+        n_args = sum(edge.has_rule for edge in incoming.get(node.id, []))
+        if node is not scene.nodes[0] and node.op and is_short(tree, node, n_args):
             carried[node.id] = tree, reasons
         else:
             key = derivation.new_key("g", delta(node.title), node.gradient)
@@ -205,12 +205,12 @@ def typeset(lines: list[Line], notes: list[str]) -> str:
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
-def is_short(tree: ast.expr, node: Node, uses: int) -> bool:
+def is_short(tree: ast.expr, node: Node, n_args: int) -> bool:
     """Return whether a gradient is written into the next line: it is one name, or short and from an elementwise op."""
     size = max(sum(isinstance(x, ast.Name) and x.id[0] == "_" for x in ast.walk(tree)), 1)
     passes = isinstance(ops.TABLE.get(node.op), Elementwise) or np.size(node.gradient) == 1
     adds = isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add)
-    return size == 1 or (passes and not adds and size <= (MAX_NAMES if uses <= 1 else 3))
+    return size == 1 or (passes and not adds and size <= (MAX_NAMES if n_args <= 1 else 3))
 
 
 def reason_of(head: Node) -> str:
@@ -280,11 +280,11 @@ def simplify_tree(tree: Any, derivation: Derivation) -> Any:
     return tree
 
 
-def terms_of(tree: Any, sign: int = 1) -> Iterator[tuple[int, Any]]:
+def summands(tree: Any, sign: int = 1) -> Iterator[tuple[int, Any]]:
     """Yield the terms of a sum, each with its sign: 1 or -1."""
     if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub):
-        yield from terms_of(tree.left, sign)
-        yield from terms_of(tree.right, sign if isinstance(tree.op, ast.Add) else -sign)
+        yield from summands(tree.left, sign)
+        yield from summands(tree.right, sign if isinstance(tree.op, ast.Add) else -sign)
     else:
         yield sign, tree
 
@@ -292,7 +292,7 @@ def terms_of(tree: Any, sign: int = 1) -> Iterator[tuple[int, Any]]:
 def simplify_sum(tree: Any, derivation: Derivation) -> Any:
     """Return a sum with equal terms added up; the terms keep their order."""
     terms: dict[str, list[Any]] = {}
-    for sign, part in terms_of(tree):
+    for sign, part in summands(tree):
         number, factors, divisors = split_product(simplify_tree(part, derivation))
         rest = product_tree(Fraction(1), factors, divisors)
         term = terms.setdefault(ast.dump(rest), [Fraction(0), factors, divisors])

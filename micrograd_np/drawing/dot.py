@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
@@ -11,30 +10,33 @@ from typing import Any
 from .graph import Scope
 from .preview import DIM, GRADIENT, HEAT, INK, KINDS, LINE, PAPER, VALUE, brief, fits_a_grid, host, lines, preview
 from .scene import Edge, Node, Scene
-from .text import clip, given, shape, unshown
+from .text import clip, output_lines, shape, undrawn
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
 
 @dataclass(frozen=True)
 class View:
-    """The choice of what a picture shows: the direction, and the amount of detail for its number of boxes."""
+    """The choice of what a picture shows: the direction, and the detail for its number of boxes."""
 
+    scene: Scene
     direction: str
-    boxes: int
-    walked: bool  # whether a backward pass has left gradients
 
     @property
-    def grids(self) -> bool:
+    def boxes(self) -> int:
+        return len(self.scene.nodes)
+
+    @property
+    def has_cells(self) -> bool:
         """Return whether arrays are shown as coloured cells; in a larger picture each is one line."""
         return self.boxes <= 30
 
-    def grid(self, node: Node) -> bool:
-        """Return whether a box shows its arrays as cells; with over 12 boxes, operations need a name for it."""
-        return self.grids and (self.boxes <= 12 or bool(node.name) or node.kind != "operation")
+    def shows_cells(self, node: Node) -> bool:
+        """Return whether a box shows its arrays as cells; with over 12 boxes, operations need a name."""
+        return self.has_cells and (self.boxes <= 12 or bool(node.name) or node.kind != "operation")
 
     @property
-    def lines(self) -> bool:
+    def has_text(self) -> bool:
         """Return whether arrays and rules are shown at all; the largest pictures show only the names of boxes."""
         return self.boxes <= 120
 
@@ -42,43 +44,45 @@ class View:
         """Return the arrays that a box shows, each with its caption and colour."""
         both = [("value", node.value, VALUE), ("gradient", node.gradient, GRADIENT)]
         chosen = {"both": both, "forward": both[:1], "backward": both[1:]}[self.direction]
-        return [one for one in chosen if one[1] is not None and self.lines]
+        return [(caption, values, ink) for caption, values, ink in chosen if values is not None and self.has_text]
 
 
-def box(node: Node, view: View, more: str = "") -> str:
+def box(node: Node, view: View) -> str:
     fill, border, style, _ = KINDS[node.kind]
-    shown = view.arrays(node)
-    columns = len(shown)
-    rows: list[str] = []
-    if shown:
-        looks = [grid(*one, columns > 1) if view.grid(node) else numbers(one[1], one[2]) for one in shown]
-        cells = [f"<td{part(node, one[0])}>{look}</td>" for one, look in zip(shown, looks, strict=True)]
-        strips = view.grid(node) and not all(fits_a_grid(host(one[1])) for one in shown)
-        stacked = strips or sum(len(max(lines(one[1], 24 if view.grid(node) else 12), key=len)) for one in shown) > WIDE
-        rows += [tr("".join(cells))] if not stacked else map(tr, cells)
-        columns = 1 if stacked else columns
-    rows.insert(0, row(heading(node), columns))
-    if view.lines:
-        rows += [row(font(line, DIM, 9), columns) for line in given(node, view.direction)]
-    if note := "; ".join(filter(None, (state(node, view), more))):
+    arrays = view.arrays(node)
+    in_cells = view.shows_cells(node)
+    columns = 1 if is_stacked(arrays, in_cells) else len(arrays)
+    cells = []
+    for caption, values, ink in arrays:
+        shown = cell_table(caption, values, ink, len(arrays) > 1) if in_cells else array_text(values, ink)
+        cells.append(f'<td id="{node.id}_{caption}" tooltip="{caption}">{shown}</td>')  # a page finds it by its id
+    rows = [row(heading(node), columns)]
+    rows += [tr("".join(cells))] if columns > 1 else map(tr, cells)
+    notes = view.scene.state(node) if view.has_text else "", *undrawn_notes(node, view)
+    if view.has_text:
+        rows += [row(font(line, DIM, 9), columns) for line in output_lines(node, view.direction)]
+    if note := "; ".join(filter(None, notes)):
         rows.append(row(font(note, DIM, 9), columns))
     return table(
         "".join(rows), f'border="1" cellspacing="0" cellpadding="4" style="{style}" bgcolor="{fill}" color="{border}"'
     )
 
 
-def numbers(values: Any, ink: str) -> str:
+def is_stacked(arrays: list[tuple[str, Any, str]], in_cells: bool) -> bool:
+    """Return whether a value and a gradient are below each other: side by side they would be too wide."""
+    if in_cells and not all(fits_a_grid(host(values)) for _, values, _ in arrays):
+        return True
+    widths = [max(map(len, lines(values, 24 if in_cells else 12))) for _, values, _ in arrays]
+    return sum(widths) > MAX_SIDE_BY_SIDE
+
+
+def array_text(values: Any, ink: str) -> str:
     """Return an array as lines of text."""
     return "<br/>".join(font(line, ink, 9) for line in lines(values))
 
 
 def tr(cells: str) -> str:
     return f"<tr>{cells}</tr>"
-
-
-def part(node: Node, caption: str) -> str:
-    """Return the attributes by which a page finds a part of a box."""
-    return f' id="{node.id}_{caption}" tooltip="{caption}"'
 
 
 def heading(node: Node) -> str:
@@ -94,13 +98,7 @@ def facts(node: Node) -> str:
     return f" {words}" if words else ""
 
 
-def state(node: Node, view: View) -> str:
-    """Return a box's state; a missing backward is mentioned only if other boxes have gradients."""
-    obvious = node.state == node.kind or ("backward" in node.state and not view.walked)
-    return "" if obvious or not view.lines else node.state
-
-
-def grid(caption: str, values: Any, ink: str, captioned: bool) -> str:
+def cell_table(caption: str, values: Any, ink: str, captioned: bool) -> str:
     """Return an array as a table of coloured cells."""
     seen = preview(values)
     columns = len(seen.cells[0]) if seen.cells else 1
@@ -134,22 +132,33 @@ def font(text: str, colour: str, size: int) -> str:
 
 
 def escape(text: str) -> str:
-    """Escape text, so that DOT's tables read no markup in a name."""
+    """Escape text, so that no character of a name is read as markup."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text).translate(ENTITIES)
 
 
 # With many boxes, Graphviz would need minutes for the best layout: these settings limit its search.
 LARGE = {"nslimit": "2", "mclimit": "0.1"}
 HUGE = LARGE | {"splines": "line", "outputorder": "edgesfirst"}  # no line over a box
-WIDE = 48  # letters: a value and a gradient that need more stand below each other
+MAX_SIDE_BY_SIDE = 48  # letters of a value and a gradient; if they need more, they are below each other
+HEADS = {
+    "forward": {},
+    "both": {"dir": "both", "color": f"{GRADIENT};0.001:{LINE}"},  # the head at the tail has the first colour
+    "backward": {"dir": "back", "color": GRADIENT},
+}
 LOOSE = 'border="0" cellspacing="4" cellpadding="3"'
+
+
+def layout_limits(view: View) -> dict[str, str]:
+    if view.boxes > 300:
+        return HUGE
+    return {} if view.has_text else LARGE
 
 
 def source(scene: Scene, direction: str = "both") -> str:
     """The DOT source of a scene."""
     import graphviz  # type: ignore[import-untyped]
 
-    view = View(direction, len(scene.nodes), scene.walked)
+    view = View(scene, direction)
     digraph = graphviz.Digraph(
         graph_attr={
             "bgcolor": PAPER,
@@ -160,60 +169,60 @@ def source(scene: Scene, direction: str = "both") -> str:
             "fontname": "Courier",
             "label": f"<{legend(scene, view)}>",
             "labelloc": "b",
-            **(HUGE if view.boxes > 300 else {} if view.lines else LARGE),
+            **layout_limits(view),
         },
         node_attr={"shape": "plain", "fontname": "Courier", "fontsize": "10", "fontcolor": INK},
         edge_attr={"fontname": "Courier", "fontsize": "9", "color": LINE, "fontcolor": GRADIENT, "arrowsize": "0.7"},
     )
     clusters: dict[Scope, Any] = {(): digraph}
     for node in scene.nodes:
-        place = cluster(clusters, node.scope, scene.frame)
-        place.node(node.id, f"<{box(node, view, rest(node, view))}>", id=node.id, _attributes={"class": node.kind})
+        subgraph = cluster(clusters, node.scope, scene.frame)
+        subgraph.node(node.id, f"<{box(node, view)}>", id=node.id, _attributes={"class": node.kind})
     for scope, inner in reversed(clusters.items()):
         if scope:
             clusters[scope[:-1]].subgraph(inner)
-    made = {node.id for node in scene.nodes if node.op or node.kind == "fold"}
+    computed = {node.id for node in scene.nodes if node.op or node.kind == "fold"}
     for i, edge in enumerate(scene.edges):
         if not edge.drawn:
             continue
-        straight = {"weight": "8"} if edge.tail in made else {}  # what is computed is a line, with leaves beside it
+        straight = {"weight": "8"} if edge.tail in computed else {}  # computed values in a line, leaves beside it
         digraph.edge(edge.tail, edge.head, id=f"e{i}", **arrow(edge, view), **straight)
-    for tail, leaf in below(scene, made):
+    for tail, leaf in invisible_edges(scene, computed):
         digraph.edge(tail, leaf, style="invis")
     return str(digraph.source)
 
 
-def below(scene: Scene, made: set[str]) -> list[tuple[str, str]]:
-    """Return pairs of a result and a leaf that is drawn below it, in the frame that the result goes into.
+def invisible_edges(scene: Scene, computed: set[str]) -> list[tuple[str, str]]:
+    """Return edges from a result to each leaf in the frame that it goes into, which put the leaf below the result.
 
-    Otherwise the frame is drawn beside the result, and a chain of layers is a staircase.
+    Otherwise Graphviz places the frame beside the result, and a chain of layers is a staircase.
     """
-    by_id, place = scene.by_id(), {node.id: i for i, node in enumerate(scene.nodes)}
-    held: dict[Scope, list[str]] = {}
-    first: dict[str, int] = {}  # where a leaf is first used
-    for edge in scene.edges:
-        first[edge.tail] = min(first.get(edge.tail, place[edge.head]), place[edge.head])
+    by_id, order = scene.by_id(), {node.id: i for i, node in enumerate(scene.nodes)}
+    leaves: dict[Scope, list[str]] = {}
     for node in scene.nodes:
-        if node.id not in made and node.scope:
-            held.setdefault(node.scope, []).append(node.id)
-    return [
-        (edge.tail, leaf)
-        for edge in scene.edges
-        if edge.tail in made and by_id[edge.tail].scope[: len(by_id[edge.head].scope)] != by_id[edge.head].scope
-        for leaf in held.get(by_id[edge.head].scope, ())
-        if first.get(leaf, -1) > place[edge.tail]
-    ]
+        if node.id not in computed and node.scope:
+            leaves.setdefault(node.scope, []).append(node.id)
+    first_use: dict[str, int] = {}
+    for edge in scene.edges:
+        first_use[edge.tail] = min(first_use.get(edge.tail, order[edge.head]), order[edge.head])
+    pairs = []
+    for edge in scene.edges:
+        frame = by_id[edge.head].scope
+        enters = edge.tail in computed and by_id[edge.tail].scope[: len(frame)] != frame
+        if enters:
+            pairs += [(edge.tail, leaf) for leaf in leaves.get(frame, ()) if first_use.get(leaf, -1) > order[edge.tail]]
+    return pairs
 
 
-def rest(node: Node, view: View) -> str:
-    """Describe the part of a gradient that no drawn arrow shows."""
-    back = view.grids and view.direction != "forward"
-    rest = f"{node.reason}: {brief(node.rest)}" if node.reason and back else ""
-    return "; ".join(filter(None, (unshown(node) if back else node.more, rest)))
+def undrawn_notes(node: Node, view: View) -> list[str]:
+    """Describe the parts of a gradient that no drawn arrow shows."""
+    if not view.has_cells or view.direction == "forward":
+        return [node.undrawn]
+    return [undrawn(node), f"{node.reason}: {brief(node.difference)}" if node.reason else ""]
 
 
 def cluster(clusters: dict[Scope, Any], scope: Scope, opened: Scope) -> Any:
-    """Return the frame of a scope, inside those of the scopes around it; the frame of an open fold can be found."""
+    """Return the subgraph of a scope, inside those of the scopes around it. A page finds an open fold as "open"."""
     for depth in range(1, len(scope) + 1):
         if scope[:depth] not in clusters:
             inner = type(clusters[()])(f"cluster_{len(clusters)}")
@@ -225,24 +234,20 @@ def cluster(clusters: dict[Scope, Any], scope: Scope, opened: Scope) -> Any:
 
 
 def arrow(edge: Edge, view: View) -> dict[str, str]:
-    """Return how an edge looks: a value goes to its head; a rule's result goes back to its tail."""
-    if not edge.flows:
+    """Return how an edge looks: a value goes to its head, and a rule's result goes back to its tail."""
+    if not edge.has_rule:
         return {"style": "dashed"}
-    back = view.direction != "forward"
-    words = [clip(edge.rule)] if back and view.lines else []
-    if back and edge.part is not None and view.grids:
-        first, *others = lines(edge.part)
-        words += [f"part: {first}", *(line.rjust(len(line) + 6) for line in others)]
-    if edge.others:
-        words.append(f"and {edge.others} more arrows")
-    look = {"label": f"<{labelled(words)}>"} if any(words) else {}
-    return (
-        look | {"forward": {}, "both": {"dir": "both"}, "backward": {"dir": "back", "color": GRADIENT}}[view.direction]
-    )
-
-
-def labelled(words: Iterable[str]) -> str:
-    return "<br/>".join(f" {escape(word)} " for word in words)
+    words = []
+    if view.direction != "forward":
+        if edge.rule and view.has_text:
+            words.append(clip(edge.rule))
+        if edge.share is not None and view.has_cells:
+            first, *others = lines(edge.share)
+            words += [f"share: {first}", *(" " * len("share: ") + line for line in others)]
+    if edge.undrawn_edges:
+        words.append(f"and {edge.undrawn_edges} more arrows")
+    look = {"label": "<" + "<br/>".join(f" {escape(word)} " for word in words) + ">"} if words else {}
+    return look | HEADS[view.direction]
 
 
 def legend(scene: Scene, view: View) -> str:
@@ -253,30 +258,30 @@ def legend(scene: Scene, view: View) -> str:
         for kind, (fill, border, _, words) in KINDS.items()
         if kind in present
     ]
-    numbers = []
-    if view.direction != "backward" and view.lines and not scene.program:
-        numbers.append(f"<td>{font('values', VALUE, 9)}</td>")
-    if view.direction != "forward" and view.lines:
-        numbers.append(f"<td>{font(meaning(scene), GRADIENT, 9)}</td>")
-    if view.grids and not scene.program:
+    scales = []
+    if view.direction != "backward" and view.has_text and not scene.program:
+        scales.append(f"<td>{font('values', VALUE, 9)}</td>")
+    if view.direction != "forward" and view.has_text:
+        scales.append(f"<td>{font(gradient_meaning(scene), GRADIENT, 9)}</td>")
+    if view.has_cells and not scene.program:
         cells = "".join(cell("", level) for level in range(-4, 5))
         scale = f"<tr><td>{font('each array: -', INK, 9)}</td>{cells}<td>{font('+', INK, 9)}</td></tr>"
-        numbers.append("<td>" + table(scale, 'border="0" cellspacing="0" cellpadding="1"') + "</td>")
-    rows = [row(table(f"<tr>{''.join(parts)}</tr>", LOOSE)) for parts in (kinds, numbers) if parts]
-    if view.direction != "forward" and view.lines and any(edge.rule for edge in scene.edges):
-        z = ", z its value" if speaks_of_z(scene) else ""
-        words = f"on an arrow: what goes back along it; {scene.g} is the gradient of the box that it comes from{z}"
+        scales.append("<td>" + table(scale, 'border="0" cellspacing="0" cellpadding="1"') + "</td>")
+    rows = [row(table(f"<tr>{''.join(parts)}</tr>", LOOSE)) for parts in (kinds, scales) if parts]
+    if view.direction != "forward" and view.has_text and any(edge.rule for edge in scene.edges):
+        z = ", and z is its value" if speaks_of_z(scene) else ""
+        words = f"on an arrow: the rule of the lower box; {scene.g} is the gradient of that box{z}"
         rows.append(row(font(words, GRADIENT, 9)))
         rows += [row(font(f"{name}: {gloss}", GRADIENT, 9)) for name, gloss in scene.glosses().items()]
-    rows += [row(font(line, DIM, 9)) for line in folded(scene)]
+    rows += [row(font(line, DIM, 9)) for line in fold_legend(scene)]
     return table("".join(rows), 'border="0" cellspacing="0" cellpadding="1"')
 
 
-def meaning(scene: Scene) -> str:
+def gradient_meaning(scene: Scene) -> str:
     """Return what a gradient is: `gradient = d loss / d (this box)`."""
     ends = [node.title or "output" for node in scene.nodes if node.kind == "output"]
     of = clip(ends[0]) if len(ends) == 1 else "(outputs)"
-    return f"{'' if scene.walked else 'no backward yet; '}gradient: {scene.g} = d {of} / d (this box)"
+    return f"{'' if scene.has_gradients else 'no backward yet; '}gradient: {scene.g} = d {of} / d (this box)"
 
 
 def speaks_of_z(scene: Scene) -> bool:
@@ -285,6 +290,6 @@ def speaks_of_z(scene: Scene) -> bool:
     return not users and any(re.search(r"\bz\b", edge.rule) for edge in scene.edges)
 
 
-def folded(scene: Scene) -> list[str]:
+def fold_legend(scene: Scene) -> list[str]:
     """Return the descriptions of the folds, wrapped to the width of the legend."""
     return [line for words in scene.folded for line in wrap(f"folded: {words}", 100)]

@@ -14,7 +14,7 @@ from ..core.errors import ArgumentTypeError, GradientError
 from ..core.names import Names, format_location, live
 from ..core.tensor import Tensor
 from ..expressions.layout import Listing, html_table
-from .collapse import LIMIT
+from .collapse import MAX_BOXES
 from .derivation import derive, typeset
 from .graph import Graph, graph_of, ops_of, reached, walk
 from .preview import brief
@@ -59,12 +59,17 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
     if output is None:
         output = next(iter(computed_from(tensor, names)), tensor)
     check_tensor("explain", output)
+    if is_swapped(tensor, output):
+        raise GradientError(swapped("explain", tensor, output, names))
     errors.check_recorded(output)
     if output.op is None:
         who = errors.describe(output, "this tensor")
-        raise GradientError(f"{who} was computed from nothing, and nothing among your variables was computed from it.")
+        raise GradientError(
+            f"{who} was computed from nothing, and nothing among your variables was computed from it. "
+            f"Pass the output: mg.explain({names(output) or 'tensor'}, loss)."
+        )
     graph = graph_of([output], names, keep={id(tensor)})
-    whole = part = scene_of(graph, LIMIT)
+    whole = part = scene_of(graph, MAX_BOXES)
     first, last = whole.nodes[-1], next((node for node in whole.nodes if node.source is tensor), None)
     flows = last is not None and id(output) in reached(ops_of([output]), tensor)
     if tensor is output or not flows:
@@ -110,7 +115,7 @@ class Reason(Listing):
     """A sentence that says why a gradient is missing; a notebook shows it as a table with what to do."""
 
     def _repr_html_(self) -> str:
-        parts = re.split(r"(?<=\.) (?=(?:Create|Wrap|Set|Call|Leave|Compute) )", self, maxsplit=1)
+        parts = re.split(r"(?<=\.) (?=(?:Create|Wrap|Set|Call|Leave|Compute|Pass) )", self, maxsplit=1)
         return html_table(zip(("why", "what to do"), parts, strict=False))
 
 
@@ -118,7 +123,23 @@ def check_tensor(function: str, x: Any) -> None:
     """Raise if an object to explain is not a Tensor."""
     if not isinstance(x, Tensor):
         whose = ", such as one of its parameters" if hasattr(x, "named_parameters") else ""
-        raise ArgumentTypeError(f"{function} asks about a Tensor, and was given {x!r:.60}. Give it a Tensor{whose}.")
+        found = errors.describe(x, "an array") if hasattr(x, "shape") else repr(x)
+        if len(found) > 60 or not found.isprintable():
+            found = f"an object of type {type(x).__name__}"
+        raise ArgumentTypeError(f"{function} asks about a Tensor, and was given {found}. Give it a Tensor{whose}.")
+
+
+def is_swapped(tensor: Tensor, output: Tensor) -> bool:
+    """Return whether the tensor was computed from the output, and not the other way round."""
+    return tensor is not output and id(tensor) in reached(ops_of([tensor]), output, flowing=False)
+
+
+def swapped(function: str, tensor: Tensor, output: Tensor, names: Names) -> str:
+    first, second = names(tensor) or "the first argument", names(output) or "the second"
+    return (
+        f"{second} was not computed from {first}, but {first} from {second}. "
+        f"Pass them in the other order: mg.{function}({names(output) or 'tensor'}, {names(tensor) or 'output'})."
+    )
 
 
 def check_kept(graph: Graph) -> None:
@@ -143,7 +164,7 @@ def between(scene: Scene, target: str) -> set[str]:
     """Return the boxes through which a gradient reaches the target, and the target itself."""
     way = {target}
     for edge in scene.edges:  # in the order of computation
-        if edge.flows and edge.tail in way:
+        if edge.has_rule and edge.tail in way:
             way.add(edge.head)
     return way
 
@@ -185,6 +206,8 @@ def reason_for_none(tensor: Any, output: Tensor | None, names: Names) -> str:
     check_tensor("why_none", tensor)
     if output is not None:
         check_tensor("why_none", output)
+        if is_swapped(tensor, output):
+            return swapped("why_none", tensor, output, names)
     if not tensor.requires_grad and tensor.grad is None:
         return constant(tensor, name, names)
     outputs = [output] if output is not None else computed_from(tensor, names)
@@ -220,7 +243,12 @@ def why_missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) 
         cut = [names(x) for x in names.held if isinstance(x, Tensor) and x._paths is FREED]
         if cut:
             return f"the graph of {cut[0]} was forgotten by backward(retain_graph=False) before {name} was asked."
-        return f"nothing among your variables was computed from {name}{cuts(names.held, tensor, name)}."
+        if where := cuts(names.held, tensor, name):
+            return f"nothing among your variables was computed from {name}{where}."
+        return (
+            f"nothing among your variables was computed from {name}{without_record(name)}. "
+            f"Pass the output if it is in no variable: mg.why_none({names(tensor) or 'tensor'}, loss)."
+        )
     output = next((x for x in outputs if x.grad is not None), outputs[0])
     loss = names(output) or "the output"
     values = walk([output])
@@ -229,9 +257,9 @@ def why_missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) 
         which = names(forgotten[0]) or loss
         return f"the graph of {which} was forgotten by backward(retain_graph=False) before {name} was asked."
     if output.op is None:
-        return without_graph(output, loss)
+        return without_graph(output, loss, name)
     if not any(x is tensor for x in values):
-        return f"{loss} was not computed from {name}{cuts(values, tensor, name)}."
+        return f"{loss} was not computed from {name}{cuts(values, tensor, name) or without_record(name)}."
     if output.grad is None:
         return f"backward() has not been called on {loss}, which was computed from {name}."
     ops = ops_of([output])
@@ -251,10 +279,10 @@ def blocked(op: Tensor, way: set[int]) -> list[int]:
     return [i for i, x in enumerate(op.args) if id(x) in way and i not in flowing]
 
 
-def without_graph(output: Tensor, loss: str) -> str:
+def without_graph(output: Tensor, loss: str, name: str) -> str:
     """Explain an output that has no graph."""
     if not output._created_at:
-        return f"{loss} has no graph: it was not computed from anything that wants a gradient."
+        return f"{loss} has no graph: it was not computed from anything that wants a gradient{without_record(name)}."
     return (
         f"{loss} has no graph: it was computed under no_grad(), or from what detach() gave: "
         f"{format_location(output._created_at)}. "
@@ -272,10 +300,15 @@ def cuts(values: Iterable[Any], tensor: Tensor, name: str) -> str:
     return f". No gradient passes the detach() or no_grad() at {'; '.join(places)}" if places else ""
 
 
+def without_record(name: str) -> str:
+    x = name if name.isprintable() and " " not in name else "x"
+    return f". {x}.data, {x}.detach() and np.array({x}) give values without the graph"
+
+
 def source_of_zero(tensor: Tensor, outputs: list[Tensor], names: Names) -> str:
     """Describe the first rule, going back from the output, that returned zeros for a gradient that is not zero."""
     for output in outputs[:1]:
-        scene = fill(scene_of(graph_of([output], names), LIMIT))
+        scene = fill(scene_of(graph_of([output], names), MAX_BOXES))
         by_id = {node.id: node for node in scene.nodes}
         for edge in reversed(scene.edges):
             head = by_id[edge.head]

@@ -56,16 +56,17 @@ class Graph:
         ends = [array("q") for _ in range(4)]
         for head in self.ops.tolist():
             x = self.values[head]
-            flowing = None if self.program else {i for i, _ in x._paths}
+            with_rule = range(len(x.args)) if self.program else [i for i, _ in x._paths]
             for i, arg in enumerate(x.args):
                 if (tail := self.place.get(id(arg))) is not None:
-                    for column, number in zip(ends, (tail, head, i, flowing is None or i in flowing), strict=True):
+                    for column, number in zip(ends, (tail, head, i, i in with_rule), strict=True):
                         column.append(number)
                     if not self.program and not isinstance(arg, Tensor):
                         self.used.setdefault(tail, x._values[i])  # the array may have been written to since
         # An arrow for each use of a value: where it begins and ends, the argument's position, and whether the op has a
         # rule for this argument.
-        self.tail, self.head, self.position, self.flows = (np.array(column, np.int64) for column in ends)
+        self.tail, self.head, self.position, has_rule = (np.array(column, np.int64) for column in ends)
+        self.has_rule = has_rule.astype(bool)
         tag = tagging({title for title in self.titles if title})
         for i, kind in enumerate(self.kinds):
             if kind in LEAVES and not self.titles[i]:

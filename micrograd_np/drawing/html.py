@@ -18,7 +18,7 @@ from .preview import DARK, GRADIENT, HEAT, INK, VALUE, heat, host, numbers, prev
 from .render import FITTING
 from .scene import Node, Scene
 from .text import clip, label
-from .values import look
+from .values import set_value
 
 OUTPUTS = re.compile(r"\d+ outputs?")
 NUDGE = 0.001
@@ -126,59 +126,59 @@ def with_nudges(node: Node, nudged: Mapping[str, Any]) -> dict[str, Any]:
 
 def forward(scene: Scene) -> list[dict[str, Any]]:
     """Return a step for each value, in the order of computation."""
-    numbered, arriving = {id(edge): i for i, edge in enumerate(scene.edges)}, scene.arriving()
+    numbered, incoming = {id(edge): i for i, edge in enumerate(scene.edges)}, scene.incoming_edges()
     return [
         {
             "pass": "forward",
             "node": node.id,
-            "edges": [numbered[id(edge)] for edge in arriving.get(node.id, [])],
-            "inputs": list(dict.fromkeys(edge.tail for edge in arriving.get(node.id, []))),
+            "edges": [numbered[id(edge)] for edge in incoming.get(node.id, [])],
+            "inputs": list(dict.fromkeys(edge.tail for edge in incoming.get(node.id, []))),
         }
         for node in scene.nodes
     ]
 
 
 def backward(scene: Scene) -> list[dict[str, Any]]:
-    """Return a step for each op, the newest first, and one for each sum of the parts of a gradient.
+    """Return a step for each op, the newest first, and one for each gradient that is a sum of shares.
 
-    The step of an op has the gradient that arrived and the result of each rule. That of a sum has its parts.
+    The step of an op has the gradient that arrived and the result of each rule. That of a sum has its shares.
     """
-    if not scene.walked:
+    if not scene.has_gradients:
         return []
     numbered = {id(edge): i for i, edge in enumerate(scene.edges)}
-    by_id, leaving, arriving = scene.by_id(), scene.leaving(), scene.arriving()
+    by_id, uses, incoming = scene.by_id(), scene.gradient_edges(), scene.incoming_edges()
     steps: list[dict[str, Any]] = []
     for node in reversed(scene.nodes):
-        parts = leaving.get(node.id, [])
-        if node.gradient is not None and (len(parts) > 1 or (parts and node.reason)):
-            sums = [
+        shares = uses.get(node.id, [])
+        if node.gradient is not None and (len(shares) > 1 or (shares and node.reason)):
+            terms = [
                 {"edge": numbered[id(edge)], "from": edge.head, "rule": edge.rule, "array": shown(edge.gradient)}
-                for edge in parts
+                for edge in shares
             ]
-            steps.append({"pass": "backward", "node": node.id, "sum": sums, "uses": [], "sends": []})
-        edges = [edge for edge in arriving.get(node.id, []) if edge.flows]
+            steps.append({"pass": "backward", "node": node.id, "sum": terms, "uses": [], "sends": []})
+        edges = [edge for edge in incoming.get(node.id, []) if edge.has_rule]
         sends = [
             {
                 "edge": numbered[id(edge)],
                 "to": edge.tail,
                 "rule": edge.rule,
                 "array": shown(edge.gradient),
-                "last": leaving[edge.tail] == [edge],
+                "last": uses[edge.tail] == [edge],
             }
             for edge in edges
         ]
         if sends or node.kind == "fold":
             words: dict[str, str] = {}
-            for edge in arriving.get(node.id, []):
+            for edge in incoming.get(node.id, []):
                 if by_id[edge.tail].kind != "fold" or by_id[edge.tail].value is not None:
-                    words.setdefault(edge.word.text, edge.tail)
-            uses = read_by(node, [edge.rule for edge in edges], words)
+                    words.setdefault(edge.phrase.text, edge.tail)
+            read = values_read(node, [edge.rule for edge in edges], words)
             start = node.kind == "output"
-            steps.append({"pass": "backward", "node": node.id, "start": start, "uses": uses, "sends": sends})
+            steps.append({"pass": "backward", "node": node.id, "start": start, "uses": read, "sends": sends})
     return steps
 
 
-def read_by(node: Node, rules: list[str], words: dict[str, str]) -> list[tuple[str, str]]:
+def values_read(node: Node, rules: list[str], words: dict[str, str]) -> list[tuple[str, str]]:
     """Return the values that an op's rules read apart from g: the name of each in formulas, and its box."""
     named = words | {node.title or "z": node.id}
     return [
@@ -199,7 +199,7 @@ def missing_numbers(scene: Scene) -> list[str]:
     """Return the reason why there are no numbers or no gradients, if so."""
     if scene.program:
         return ["a program has no numbers of its own: they come with each call"]
-    return [] if scene.walked else ["no gradients yet: call backward() before drawing"]
+    return [] if scene.has_gradients else ["no gradients yet: call backward() before drawing"]
 
 
 def described(node: Node, opens: Collection[str]) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def described(node: Node, opens: Collection[str]) -> dict[str, Any]:
         **({"several": "of several values, each inside it"} if node.kind == "fold" and node.value is None else {}),
         "value": shown(node.value),
         "gradient": shown(node.gradient),
-        **({"rest": shown(node.rest), "reason": node.reason} if node.reason else {}),
+        **({"rest": shown(node.difference), "reason": node.reason} if node.reason else {}),
         **({"opens": 1} if node.kind == "fold" and node.id in opens else {}),
     }
 
@@ -247,7 +247,7 @@ def beside(name: str) -> str:
 def tensor_html(tensor: Tensor) -> str:
     """Return a tensor as a piece of HTML."""
     node = Node("", kind(tensor, False), tensor.name, source=tensor)
-    look(node, {})
+    set_value(node, {})
     made = f"op {tensor.op.name}" if tensor.op is not None else node.kind
     words = filter(None, [f"<b>{escape(tensor.name)}</b>" if tensor.name else "", escape(facts(node)), made])
     shown = [("value", node.value, VALUE), ("gradient", node.gradient, GRADIENT)]

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from ..core.backward import FREED
 from ..core.containers import flatten
 from ..core.errors import ArgumentError, ArgumentTypeError, MicrogradError, MissingFileError
-from ..core.names import Names, is_module, live, watch, watched
+from ..core.names import Names, is_module, live, name_of, watch, watched
 from ..core.tensor import Tensor
 from ..cures import unknown_name
 from ..program import Program
@@ -209,8 +209,9 @@ def draw(
     if isinstance(target, Program):
         graph = program_graph(target)
         check_fold(fold, graph)
-        return Picture(scene_of(graph, limit, fold, opening=True), "forward")
+        return Picture(scene_of(graph, limit, fold, with_opened=True), "forward")
     if callable(target):
+        check_call(target, args, kwargs)
         result, names = watch(target, *args, **kwargs)
     else:
         result, names = target, None
@@ -218,6 +219,26 @@ def draw(
     if not outputs:
         raise ArgumentTypeError(f"there is no Tensor to draw in {result!r:.80}. {cure(args, kwargs)}")
     return pictured(outputs, names or live(Names(), walk(outputs)), direction, fold, limit)
+
+
+def required(function: Any) -> list[inspect.Parameter]:
+    """Return the parameters that have no default; those of `forward`, if the function is a module."""
+    try:
+        parameters = inspect.signature(getattr(function, "forward", function)).parameters.values()
+    except (TypeError, ValueError):  # a function without a signature
+        return []
+    return [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+
+
+def check_call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise if a function is not given what it needs."""
+    needed = required(function)
+    by_position = [p for p in needed if p.kind is not p.KEYWORD_ONLY]
+    missing = [p for p in needed if p not in by_position[: len(args)] and p.name not in kwargs]
+    if missing:
+        name = str(name_of(function) or getattr(function, "__name__", f"{type(function).__name__}(...)"))
+        call = ", ".join([name, *(p.name if p in by_position else f"{p.name}=..." for p in needed)])
+        raise ArgumentTypeError(f"{name} needs {', '.join(p.name for p in missing)}: mg.draw({call}).")
 
 
 def pictured(
@@ -231,7 +252,7 @@ def pictured(
     graph = graph_of(outputs, names)
     check_fold(fold, graph, names)
     leaves = {id(x): f"n{i}" for i, x in enumerate(graph.values) if graph.kinds[i] == "leaf"}
-    return Picture(fill(scene_of(graph, limit, fold, opening=True)), direction, lambda: nudge(outputs, leaves))
+    return Picture(fill(scene_of(graph, limit, fold, with_opened=True)), direction, lambda: nudge(outputs, leaves))
 
 
 def cure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -321,10 +342,9 @@ def function_of(variables: dict[str, Any], path: str, name: str) -> Any:
         raise ScriptError(f"{path} has no function {name}.")
     if isinstance(function, type):
         raise ScriptError(f"{name} is a class. Name a function that returns a Tensor: {path}:function.")
-    parameters = inspect.signature(function).parameters.values()
-    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    needed = ", ".join(p.name for p in required(function))
     if needed:
-        raise ScriptError(f"{name} needs {', '.join(needed)}: draw it from Python, with mg.draw({name}, ...).")
+        raise ScriptError(f"{name} needs {needed}: draw it from Python, with mg.draw({name}, {needed}).")
     return function
 
 

@@ -198,13 +198,13 @@ function sum(step) {
       return all.length ? all[Math.min(entry, all.length - 1)] : null;
     });
     if (texts.includes(null)) return "";
-    const [total, ...parts] = [texts.pop(), ...texts];
+    const [total, ...shares] = [texts.pop(), ...texts];
     const where = gradient.full.flat().length > 1 ? `, entry ${Math.min(entry, gradient.full.flat().length - 1) + 1}` : "";
-    return `grad of ${title}${where} = ${parts.map((text, i) => (i && text.startsWith("-") ? `(${text})` : text)).join(" + ")} = ${total}`;
+    return `grad of ${title}${where} = ${shares.map((text, i) => (i && text.startsWith("-") ? `(${text})` : text)).join(" + ")} = ${total}`;
   };
   line.textContent = line.fill();
-  const names = terms.map((_, i) => `part ${i + 1}`).join(" + ");
-  const shown = terms.flatMap(([from, array], i) => part(`part ${i + 1}: ${from}`, array, "backward"));
+  const names = terms.map((_, i) => `share ${i + 1}`).join(" + ");
+  const shown = terms.flatMap(([from, array], i) => part(`share ${i + 1}: ${from}`, array, "backward"));
   return [make("p", `${title} is used ${step.sum.length === 1 ? "once" : `${step.sum.length} times`}, so what comes back is added up: grad of ${title} = ${names}`),
     ...shown, ...hidden(gradient, [...(line.textContent ? [line] : []), ...part(`grad of ${title}, the sum`, gradient, "backward")])];
 }
@@ -224,6 +224,7 @@ function show(i, asked = null) {
   find("graph").className = `${find("graph").classList.contains("fit") ? "fit " : ""}${step.pass}-pass`;
   for (const id in nodes) {
     find(id).classList.toggle("waiting", !(computed[id] <= at));
+    find(`a_${id}_value`)?.classList.toggle("hidden", !(computed[id] <= at));
     find(id).classList.toggle("lit", id === step.node);
     find(`a_${id}_gradient`)?.classList.toggle("hidden", !(arrived[id] <= at));
   }

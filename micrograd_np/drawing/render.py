@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 
 from ..core.errors import FileError, UsageError
-from .preview import GRADIENT, style
+from .preview import style
 
 # Before version 3, dot gives a cell its id only where the cell is a link; the drawing then drops the link.
 HANDLE = re.compile(r'(<td id="\w+" tooltip="\w+")')
@@ -19,7 +19,7 @@ SIZE = re.compile(rb'(width|height)="([\d.]+)pt"')
 SCALE = 1.1  # pixels for a point: formulas are as large as small print
 FITTING = b'<svg style="max-width:100%;height:auto" '  # a drawing fits the cell of a notebook
 EDGE = re.compile(rb'<g id="e\d+" class="edge">.*?</g>', re.DOTALL)
-HEAD = re.compile(rb'<polygon fill="#\w+" stroke="#\w+"')
+HEAD = re.compile(rb"<polygon")
 DATE = re.compile(rb"(/CreationDate \(D:)\d{14}")  # without it, the same picture is the same bytes
 CURE = "Install one with `pip install graphviz-pure`, or your system's graphviz package."
 
@@ -79,13 +79,9 @@ def styled(svg: bytes) -> bytes:
 
 
 def two_ways(edge: re.Match[bytes]) -> bytes:
-    """Return an arrow with two heads, the one at its tail in the colour of gradients, which go there."""
-    if len(HEAD.findall(edge[0])) != 2:
-        return edge[0]
-    back = f'<polygon class="back" fill="{GRADIENT}" stroke="{GRADIENT}"'.encode()
-    first = HEAD.sub(back, edge[0], count=1)
-    start = first.rindex(b"<polygon")
-    return first[:start] + b'<polygon class="to"' + first[start + len(b"<polygon") :]
+    """Return an arrow whose two heads have classes: `back` where the gradient goes, `to` where the value goes."""
+    classes = iter((b'<polygon class="back"', b'<polygon class="to"'))
+    return HEAD.sub(lambda _: next(classes), edge[0]) if len(HEAD.findall(edge[0])) == 2 else edge[0]
 
 
 def write(path: str | os.PathLike[str], content: bytes) -> None:

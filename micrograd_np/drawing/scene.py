@@ -13,14 +13,15 @@ from ..core.backward import FREED, fitted
 from ..expressions import rules
 from ..expressions.phrases import NOTHING, Phrase, formula, short
 from ..ops import TABLE
-from .collapse import Item, fold, frame_of, open_item, owners
+from .collapse import Item, box_places, fold, frame_of, open_item
 from .graph import LEAVES, Graph, Scope, tagging
 
-LONGEST = 28  # letters of a formula that serves as the name of its value
+MAX_TITLE = 28  # letters of a formula that serves as the name of its value
 UNNAMED = Phrase("…")  # stands in formulas for a value in a fold that has no name
-CROWD = 3  # if more arrows than this leave one box for folds, only the first is drawn
-GIVEN = 4  # values leaving a fold that its box shows
-OPENED = 40  # folds of a picture that a page can open
+MAX_EDGES = 3  # if more arrows than this leave one box for folds, only the first is drawn
+MAX_OUTPUTS = 4  # values leaving a fold that its box shows
+MAX_OPENED = 40  # folds of a picture that a page can open
+NO_BACKWARD = "no backward yet"  # the state of a value that waits for its gradient
 
 
 @dataclass
@@ -39,15 +40,15 @@ class Node:
     dtype: Any = None
     value: Any = None
     gradient: Any = None
-    rest: Any = None  # the part of the gradient that no rule shown here sent
-    reason: str = ""  # the origin of `rest`
+    difference: Any = None  # the part of the gradient that no rule shown here sent
+    reason: str = ""  # why there is a difference
     state: str = ""  # why there is no gradient, or what happened to the value
-    more: str = ""  # the uses for which no arrow is drawn
+    undrawn: str = ""  # the uses for which no arrow is drawn
+    undrawn_share: Any = None  # the part of the gradient that came along arrows that are not drawn
     where: str = ""
     scope: Scope = ()
-    gives: list[Node] = field(default_factory=list)  # the values that leave a fold, if there are several
+    outputs: list[Node] = field(default_factory=list)  # the values that leave a fold, if there are several
     members: list[Any] = field(default_factory=list, repr=False)  # of a fold: its ops
-    unshown: Any = None  # the part of the gradient that came along arrows that are not drawn
 
     @property
     def title(self) -> str:
@@ -62,67 +63,75 @@ class Edge:
     tail: str
     head: str
     position: int
-    argument: str  # what the op's rules call it: x, y, ...
-    word: Phrase = NOTHING  # what formulas call the value that goes along it
-    flows: bool = False  # whether the op has a rule for this argument
+    argument: str = ""  # what the op's rules call it: x, y, ...
+    phrase: Phrase = NOTHING  # what formulas call the value that goes along it
+    has_rule: bool = False  # whether the op has a rule for this argument
     rule: str = ""
     gradient: Any = None  # what the rule sent
-    part: Any = None  # the same, where others arrive at the tail as well
+    share: Any = None  # the same, if the value has other uses; otherwise its box shows this number
     drawn: bool = True  # whether a drawing has room for it
-    others: int = 0  # how many arrows that are not drawn it stands for
+    undrawn_edges: int = 0  # how many arrows that are not drawn it stands for
 
 
 @dataclass
 class Scene:
-    """A whole picture, before any renderer has seen it: boxes in the order of computation."""
+    """A whole picture, as every renderer gets it: boxes in the order of computation, and arrows."""
 
     nodes: list[Node]
     edges: list[Edge]
     folded: list[str] = field(default_factory=list)
-    program: bool = False  # whether it shows steps, which have no numbers
+    program: bool = False  # whether it shows a traced program, which has no numbers
     opened: dict[str, Scene] = field(default_factory=dict)  # for each fold that a page can open, the scene with it open
     frame: Scope = ()  # the scope that stands for the open fold
     g: str = "g"  # the name of the arriving gradient in formulas: g, unless the user has a value called g
 
     @property
-    def walked(self) -> bool:
-        """Return whether a backward pass has left gradients."""
+    def has_gradients(self) -> bool:
         return any(node.gradient is not None for node in self.nodes)
 
+    def state(self, node: Node) -> str:
+        """Return a box's state; a missing backward is mentioned only if other boxes have gradients."""
+        obvious = node.state == node.kind or (node.state == NO_BACKWARD and not self.has_gradients)
+        return "" if obvious else node.state
+
     def glosses(self) -> dict[str, str]:
-        """Return a line on each row that formulas mention and that needs one, by its name."""
-        heads = self.by_id()
-        said = [f"{edge.rule} {heads[edge.head].op}(" for edge in self.edges if edge.rule]
-        names = {name for words in said for name in re.findall(r"\w+(?=\()", words)}
+        """Return the glosses of the ops that formulas mention, by the op's name."""
+        by_id = self.by_id()
+        names: set[str] = set()
+        for edge in self.edges:
+            if edge.rule:
+                names |= {by_id[edge.head].op, *re.findall(r"\w+(?=\()", edge.rule)}
         return {name: row.gloss for name in sorted(names) if (row := TABLE.get(name)) and row.gloss}
 
     def by_id(self) -> dict[str, Node]:
         return {node.id: node for node in self.nodes}
 
-    def arriving(self) -> dict[str, list[Edge]]:
-        """Return the arrows by the box in which they end."""
+    def incoming_edges(self) -> dict[str, list[Edge]]:
+        """Return, for each box, the arrows that end there."""
         found: dict[str, list[Edge]] = {}
         for edge in self.edges:
             found.setdefault(edge.head, []).append(edge)
         return found
 
-    def leaving(self) -> dict[str, list[Edge]]:
-        """Return the arrows along which a gradient comes back, by the box that it reaches."""
+    def gradient_edges(self) -> dict[str, list[Edge]]:
+        """Return, for each box, the arrows that begin there and bring a gradient back to it."""
         found: dict[str, list[Edge]] = {}
         for edge in self.edges:
-            if edge.flows:
+            if edge.has_rule:
                 found.setdefault(edge.tail, []).append(edge)
         return found
 
 
-def scene_of(graph: Graph, limit: int | None = None, groups: Iterable[str] = (), opening: bool = False) -> Scene:
-    """Return the scene of a graph, folded to about `limit` boxes at most, each of the named groups to one box.
+def scene_of(graph: Graph, limit: int | None = None, groups: Iterable[str] = (), with_opened: bool = False) -> Scene:
+    """Return the scene of a graph, without numbers: `values.fill` sets them.
 
-    With `opening`, it has a scene for each fold in which that one is open. Numbers come later.
+    It is folded to about `limit` boxes, and each of the named groups becomes one box. `with_opened` adds the scenes
+    with one fold open.
     """
     items = fold(graph, limit, groups)
     scene = build(graph, items)
-    for item in [item for item in items if item.size > 1][: OPENED if opening else 0]:
+    folds = [item for item in items if item.size > 1]
+    for item in folds[:MAX_OPENED] if with_opened else ():
         opened = build(graph, open_item(graph, items, item))
         opened.frame = frame_of(item)
         scene.opened[f"n{graph.ops[item.stop - 1]}"] = opened
@@ -130,55 +139,76 @@ def scene_of(graph: Graph, limit: int | None = None, groups: Iterable[str] = (),
 
 
 def build(graph: Graph, items: list[Item]) -> Scene:
-    """Return the boxes of items, named, and the arrows between them; arrows from one box to the same fold are one."""
-    owner = owners(graph, items)
-    of_box = {int(graph.ops[item.stop - 1]): item for item in items}
-    folds = [box for box, item in of_box.items() if item.size > 1]
-    tail, head = owner[graph.tail], owner[graph.head]
-    going, into_fold = (tail != head) & (tail >= 0), np.isin(head, folds)
-    leaving: dict[int, list[int]] = {box: [] for box in folds}
-    for place in np.unique(graph.tail[going & graph.made[graph.tail]]).tolist():
-        if (box := int(owner[place])) in leaving:
-            leaving[box].append(place)
-    # A fold has the name of its last value where only that goes on, to operations that are shown.
-    single = set(graph.tail[going & ~into_fold].tolist()) & {box for box in folds if leaving[box] in ([], [box])}
-    said: dict[int, Phrase] = {}  # by box: how formulas call its value
-
-    def word(arg: Any) -> Phrase:
-        place = graph.place.get(id(arg))
-        if place is None:
-            return short(arg)
-        if place in said and (place not in leaving or place in single):
-            return said[place]
-        return Phrase(title) if (title := graph.title(place)) else UNNAMED
-
+    """Return the scene of some items. Several arrows from one box to the same fold are one."""
+    boxes = box_places(graph, items)
+    item_of = {int(graph.ops[item.stop - 1]): item for item in items}
+    folds = [place for place, item in item_of.items() if item.size > 1]
+    crossing = np.flatnonzero((boxes[graph.tail] != boxes[graph.head]) & (boxes[graph.tail] >= 0))  # between boxes
+    leaving = leaving_values(graph, folds, boxes, crossing)
+    # A fold takes the name of its last value if no other value leaves it, and if an operation that is shown uses it.
+    users = boxes[graph.head[crossing]]
+    used_by_ops = set(graph.tail[crossing[~np.isin(users, folds)]].tolist())
+    named_folds = {fold for fold in folds if leaving[fold] == [fold] and fold in used_by_ops}
+    nodes: list[Node] = []
+    phrases: dict[int, Phrase] = {}  # by the place of a box: how formulas call its value
     tag = tagging({title for title in (*graph.titles, *graph.tags.values()) if title})
-    nodes = []
-    for place in np.flatnonzero(owner == np.arange(len(owner))).tolist():
-        node = box_of(graph, place)
-        if place in of_box:
-            item, x = of_box[place], graph.values[place]
-            node.scope, node.op = item.scope, x.op.name
-            made = formula(x.op, list(map(word, x.args)), x.params) if x.args else Phrase(node.op)
-            entitle(node, made, tag, needed=place in single)
-            said[place] = node.phrase
+    for place in np.flatnonzero(boxes == np.arange(len(boxes))).tolist():
+        node = value_box(graph, place)
+        if item := item_of.get(place):
+            node.scope = item.scope
+            set_formula(graph, node, phrases, tag, named=place in named_folds)
+            if item.size == 1 or place in named_folds:
+                phrases[place] = node.phrase
             if item.size > 1:
-                node = fold_box(graph, node, item, [*leaving[place], *[place][: place not in leaving[place]]])
+                node = fold_box(graph, node, item, leaving[place])
         nodes.append(node)
-    key = (tail * len(owner) + head) * (graph.position.max(initial=0) + 1) + np.where(into_fold, 0, graph.position)
-    flowing = np.isin(key, key[going & (graph.flows == 1)])
+    edges = build_edges(graph, boxes, crossing, folds, phrases)
+    hide_repeated(nodes, edges)
+    hidden_leaves = int(np.count_nonzero(boxes < 0))
+    return Scene(nodes, edges, fold_lines(items, hidden_leaves), program=graph.program, g=graph.g)
+
+
+def leaving_values(graph: Graph, folds: list[int], boxes: Any, crossing: Any) -> dict[int, list[int]]:
+    """Return, for each fold, the places of the values that leave it: those used outside of it, and its last one."""
+    leaving: dict[int, list[int]] = {fold: [] for fold in folds}
+    used = np.unique(graph.tail[crossing])
+    for place in used[graph.made[used]].tolist():
+        if (box := int(boxes[place])) in leaving:
+            leaving[box].append(place)
+    for last, places in leaving.items():
+        if last not in places:
+            places.append(last)
+    return leaving
+
+
+def build_edges(graph: Graph, boxes: Any, crossing: Any, folds: list[int], phrases: dict[int, Phrase]) -> list[Edge]:
+    """Return an arrow for each use of a box's value; all uses by the operations in one fold have one arrow."""
+    tail, head, position = boxes[graph.tail[crossing]], boxes[graph.head[crossing]], graph.position[crossing]
+    into_fold = np.isin(head, folds)
+    slot = np.where(into_fold, 0, position)
+    kind = np.ravel_multi_index((tail, head, slot), (len(boxes), len(boxes), slot.max(initial=0) + 1))
+    has_rule = np.isin(kind, kind[graph.has_rule[crossing]])
     edges = []
-    for i in np.flatnonzero(going)[np.sort(np.unique(key[going], return_index=True)[1])].tolist():
-        x, position = graph.values[graph.head[i]], int(graph.position[i])
-        named = not graph.program and not into_fold[i]
-        letter = rules.argument_names(x._paths[0][1], len(x.args))[position] if named else ""
-        edges.append(Edge(f"n{tail[i]}", f"n{head[i]}", position, letter, word(x.args[position]), bool(flowing[i])))
-    thin(nodes, edges)
-    swallowed = int((owner < 0).sum())
-    return Scene(nodes, edges, fold_lines(items, swallowed), program=graph.program, g=graph.g)
+    for i in np.sort(np.unique(kind, return_index=True)[1]).tolist():  # the first use of each kind
+        x, argument = graph.values[graph.head[crossing[i]]], int(position[i])
+        edge = Edge(f"n{tail[i]}", f"n{head[i]}", argument, has_rule=bool(has_rule[i]))
+        edge.phrase = phrase_of(graph, x.args[argument], phrases)
+        if not graph.program and not into_fold[i]:
+            edge.argument = rules.argument_names(x._paths[0][1], len(x.args))[argument]
+        edges.append(edge)
+    return edges
 
 
-def box_of(graph: Graph, place: int) -> Node:
+def phrase_of(graph: Graph, arg: Any, phrases: dict[int, Phrase]) -> Phrase:
+    """Return how formulas write an argument: its name, how it was made, or its number."""
+    place = graph.place.get(id(arg))
+    if place is None:
+        return short(arg)
+    title = graph.title(place)
+    return phrases.get(place) or (Phrase(title) if title else UNNAMED)
+
+
+def value_box(graph: Graph, place: int) -> Node:
     """Return the box of one value, without a formula."""
     x = graph.values[place]
     node = Node(f"n{place}", graph.kinds[place], graph.titles[place], x, tag=graph.tags.get(place, ""))
@@ -188,38 +218,51 @@ def box_of(graph: Graph, place: int) -> Node:
     return node
 
 
-def thin(nodes: list[Node], edges: list[Edge]) -> None:
-    """Draw one arrow instead of many: from a leaf to many folds (a weight used at every turn), or between two boxes."""
+def set_formula(graph: Graph, node: Node, phrases: dict[int, Phrase], tag: Callable[[str], str], named: bool) -> None:
+    """Give an operation's box its text, and a generated name if it must be named or its text cannot serve as a name."""
+    x = node.source
+    node.op = x.op.name
+    args = [phrase_of(graph, arg, phrases) for arg in x.args]
+    made = formula(x.op, args, x.params) if args else Phrase(node.op)
+    serves_as_name = 0 < len(made.text) <= MAX_TITLE and not isinstance(getattr(x, "_data", None), tuple)
+    node.text = made.text
+    if not node.name and (named or not serves_as_name):
+        node.tag = tag(node.kind)
+    node.phrase = Phrase(node.title) if node.title else made
+
+
+def hide_repeated(nodes: list[Node], edges: list[Edge]) -> None:
+    """Draw one arrow instead of many: from a leaf to folds (a weight of each iteration), or between two boxes."""
     by_id = {node.id: node for node in nodes}
-    crowds: dict[Hashable, list[Edge]] = {}
+    groups: dict[Hashable, list[Edge]] = {}
     for edge in edges:
         tail, head = by_id[edge.tail], by_id[edge.head]
         if tail.kind in LEAVES and head.kind == "fold":
-            crowds.setdefault(tail.id, []).append(edge)
+            groups.setdefault(tail.id, []).append(edge)
         elif tail.kind == "fold":
-            crowds.setdefault((tail.id, head.id), []).append(edge)
-    for first, *others in crowds.values():
-        if len(others) >= CROWD:
+            groups.setdefault((tail.id, head.id), []).append(edge)
+    for first, *others in groups.values():
+        if len(others) >= MAX_EDGES:
             for edge in others:
                 edge.drawn = False
             if by_id[first.tail].kind == "fold":
-                first.others = len(others)
+                first.undrawn_edges = len(others)
             else:
-                by_id[first.tail].more = f"goes into {len(others)} more folded boxes"
+                by_id[first.tail].undrawn = f"goes into {len(others)} more folded boxes"
 
 
-def fold_box(graph: Graph, last: Node, item: Item, given: list[int]) -> Node:
-    """Return the box of a fold, with the one value that leaves it, or the first four that leave a group."""
+def fold_box(graph: Graph, last: Node, item: Item, leaving: list[int]) -> Node:
+    """Return the box of a fold. If only one value leaves it, the box shows it; of several, a group lists four."""
     box = last
-    if len(given) > 1:
-        shown = [box_of(graph, place) for place in given[:GIVEN]] if item.group else []
-        box = Node(last.id, "fold", None, None, scope=item.scope, gives=shown)
+    if len(leaving) > 1:
+        shown = [value_box(graph, place) for place in leaving[:MAX_OUTPUTS]] if item.group else []
+        box = Node(last.id, "fold", None, None, scope=item.scope, outputs=shown)
     box.kind, box.text, box.op = "fold", item.group or item.words, ""
     box.members = [graph.values[place] for place in graph.ops[item.start : item.stop]]
     return box
 
 
-def fold_lines(items: list[Item], swallowed: int) -> list[str]:
+def fold_lines(items: list[Item], hidden_leaves: int) -> list[str]:
     """Describe what was folded, one line for each fold, and how many leaves are not drawn."""
     folded = [item for item in items if item.size > 1]
     groups = [item for item in folded if item.group]
@@ -229,25 +272,12 @@ def fold_lines(items: list[Item], swallowed: int) -> list[str]:
         lines.append(f"{inside:,} operations in {len(groups)} boxes, each a module's or a scope's")
         folded = [item for item in folded if not item.group]
     lines += [f"{item.size:,} operations in one box: {item.group or item.words}" for item in folded]
-    if swallowed:
-        lines.append(f"{swallowed:,} {'leaf' if swallowed == 1 else 'leaves'} that only folded operations use")
+    if hidden_leaves:
+        lines.append(f"{hidden_leaves:,} {'leaf' if hidden_leaves == 1 else 'leaves'} that only folded operations use")
     return lines
 
 
-def entitle(node: Node, made: Phrase, tags: Callable[[str], str], needed: bool = False) -> None:
-    """Give a box its text, and a generated name if the text is too long or stands for several values."""
-    handy = 0 < len(made.text) <= LONGEST and not several(node.source) and not needed
-    node.text = made.text
-    node.tag = "" if node.name or handy else tags(node.kind)
-    node.phrase = Phrase(node.title) if node.title else made
-
-
-def several(x: Any) -> bool:
-    """Return whether a value is a tuple: the several outputs of one op."""
-    return isinstance(getattr(x, "_data", None), tuple)
-
-
-def routes(x: Any) -> dict[int, Any]:
+def rules_by_position(x: Any) -> dict[int, Any]:
     """Return the rules by argument position, for the arguments to which a gradient flows."""
     if getattr(x, "op", None) is None or x._paths is FREED:
         return {}

@@ -17,31 +17,29 @@ def text(scene: Scene, direction: str = "both") -> str:
     """The picture for a terminal."""
     parts = []
     if direction != "backward":
-        parts += ["forward", table(forward(node, scene.walked) for node in scene.nodes)]
+        parts += ["forward", table(forward(scene, node) for node in scene.nodes)]
     if direction != "forward":
-        missing = "" if scene.walked else "no backward yet; "
+        missing = "" if scene.has_gradients else "no backward yet; "
         parts += [f"backward: {missing}{scene.g} is the gradient of the value on the right", table(backward(scene))]
         parts += [f"{name}: {gloss}" for name, gloss in scene.glosses().items()]
     parts += [f"folded: {words}" for words in scene.folded]
     return "\n".join(part for part in parts if part) + "\n"
 
 
-def forward(node: Node, walked: bool) -> Row:
+def forward(scene: Scene, node: Node) -> Row:
     kind = "" if node.kind == "operation" else node.kind
-    obvious = node.state == node.kind or ("backward" in node.state and not walked)
-    state = "" if obvious else node.state
     return (
         equation(node),
         shape(node),
         figures(node.value),
-        "; ".join(filter(None, (kind, state, *given(node, "forward")))),
+        "; ".join(filter(None, (kind, scene.state(node), *output_lines(node, "forward")))),
     )
 
 
-def given(node: Node, direction: str) -> list[str]:
+def output_lines(node: Node, direction: str) -> list[str]:
     """Return a line for each of the several values that leave a fold, with its gradient."""
     lines = []
-    for each in node.gives:
+    for each in node.outputs:
         value = figures(each.value) if direction != "backward" else ""
         gradient = f"gradient {figures(each.gradient)}" if direction != "forward" and each.gradient is not None else ""
         numbers = ", ".join(filter(None, (value, gradient)))
@@ -50,33 +48,35 @@ def given(node: Node, direction: str) -> list[str]:
 
 
 def backward(scene: Scene) -> list[Row]:
-    """Return rows that show the parts of each value's gradient, starting with the output's."""
-    leaving, by_id = scene.leaving(), scene.by_id()
+    """Return rows that show the shares of each value's gradient, starting with the output's."""
+    uses, by_id = scene.gradient_edges(), scene.by_id()
     rows: list[Row] = []
     for node in reversed(scene.nodes):
-        edges = leaving.get(node.id, [])
+        edges = uses.get(node.id, [])
         if node.kind == "output" and node.gradient is not None:
             rows.append((label(node), shape(node), "the start", "", figures(node.gradient)))
         folds = [edge for edge in edges if by_id[edge.head].kind == "fold"]
         sent = [edge for edge in edges if by_id[edge.head].kind != "fold"]
         lines = [(clip(edge.rule), label(by_id[edge.head]), figures(edge.gradient)) for edge in sent]
         lines += [("folded", label(by_id[edge.head]), figures(edge.gradient)) for edge in folds if edge.drawn]
-        if node.unshown is not None or any(not edge.drawn for edge in folds):
-            lines.append((f"folded, {node.more or 'more arrows'}", "", figures(node.unshown)))
+        if node.undrawn_share is not None or any(not edge.drawn for edge in folds):
+            lines.append((f"folded, {node.undrawn or 'more arrows'}", "", figures(node.undrawn_share)))
         if node.reason:
-            lines.append((node.reason, "", figures(node.rest)))
+            lines.append((node.reason, "", figures(node.difference)))
         for i, (rule, head, gradient) in enumerate(lines):
             name = (label(node), shape(node)) if i == 0 else ("", "")
             rows.append((*name, f"{'+ ' if i else ''}{rule}", head, gradient))
         if len(lines) > 1 and node.gradient is not None:
             rows.append(("", "", "= the sum", "", figures(node.gradient)))
-        rows += [("", "", line, "", "") for line in given(node, "backward")]
+        rows += [("", "", line, "", "") for line in output_lines(node, "backward")]
     return rows
 
 
-def unshown(node: Node) -> str:
+def undrawn(node: Node) -> str:
     """Describe the arrows of a value that are not drawn, and the gradient that comes back along them."""
-    return f"{node.more}, part: {brief(node.unshown)}" if node.more and node.unshown is not None else node.more
+    if not node.undrawn or node.undrawn_share is None:
+        return node.undrawn
+    return f"{node.undrawn}, share: {brief(node.undrawn_share)}"
 
 
 def equation(node: Node) -> str:
@@ -144,16 +144,16 @@ def mermaid_box(node: Node, direction: str) -> str:
     if direction != "forward" and (gradient := figures(node.gradient)):
         words.append(f"gradient {gradient}")
         if node.reason:
-            words.append(f"{node.reason}: {figures(node.rest)}")
-    words += [unshown(node)] if node.more else []
+            words.append(f"{node.reason}: {figures(node.difference)}")
+    words += [undrawn(node)] if node.undrawn else []
     return f"{node.id}[{quoted(*words)}]:::{node.kind}"
 
 
 def mermaid_arrow(edge: Edge, direction: str) -> str:
-    if not edge.flows:
+    if not edge.has_rule:
         return f"{edge.tail} -.-> {edge.head}"
     words = [clip(edge.rule)] if edge.rule and direction != "forward" else []
-    words += [f"and {edge.others} more arrows"] if edge.others else []
+    words += [f"and {edge.undrawn_edges} more arrows"] if edge.undrawn_edges else []
     label = f"|{quoted(*words)}|" if words else ""
     ends = (edge.head, edge.tail) if direction == "backward" else (edge.tail, edge.head)
     return f"{ends[0]} -->{label} {ends[1]}"

@@ -1,4 +1,4 @@
-"""Put numbers into a scene: values, gradients, and along each arrow the part of the gradient that it sends."""
+"""Put numbers into a scene: values, gradients, and on each arrow the share of the gradient that its rule sends."""
 
 from __future__ import annotations
 
@@ -18,141 +18,152 @@ from ..expressions import rules
 from ..expressions.phrases import Phrase, short
 from ..program.trace import TraceError
 from .graph import is_box, ops_of
-from .scene import Edge, Node, Scene, routes
+from .scene import NO_BACKWARD, Edge, Node, Scene, rules_by_position
 
-Memory = dict[Any, Any]
+Cache = dict[Any, Any]
+
+EARLIER = "from an earlier backward"
+ELSEWHERE = "from elsewhere: another backward, output or write"
 
 
-def fill(scene: Scene, memory: Memory | None = None) -> Scene:
-    """Give the boxes and arrows of a scene, and of those in which a fold is open, their numbers as they are now.
+def fill(scene: Scene, cache: Cache | None = None) -> Scene:
+    """Set the current numbers of a scene's boxes and arrows, also in `scene.opened`, the scenes with one fold open.
 
-    `memory` holds what these scenes share: copies of leaves, and what each rule sent.
+    `cache` is shared by these scenes: it has copies of leaves, and the results of rules. The boxes then let go of
+    their tensors, so a scene can be filled once.
     """
     if tracing():
         raise TraceError(
-            "a traced function has no numbers to draw or explain while it is written down. Draw what it returns, or "
-            "its program: mg.draw(mg.trace(f)(...))."
+            "mg.draw and mg.explain cannot run inside a function while mg.trace or mg.compile records it: there are no "
+            "numbers yet. Draw what it returns, or its program: mg.draw(mg.trace(f)(...))."
         )
-    memory = {} if memory is None else memory
+    cache = {} if cache is None else cache
     for opened in scene.opened.values():
-        fill(opened, memory)
-    by_id, arriving = scene.by_id(), scene.arriving()
-    taken = {node.name for node in scene.nodes}
+        fill(opened, cache)
+    by_id, incoming = scene.by_id(), scene.incoming_edges()
+    z_is_taken = any(node.name == "z" for node in scene.nodes)
     for node in scene.nodes:
-        look(node, memory)
-        for given in node.gives:
-            look(given, memory)
-            given.source = None
+        set_value(node, cache)
+        for output in node.outputs:
+            set_value(output, cache)
+            output.source = None
     for node in scene.nodes:
-        edges = arriving.get(node.id, [])
+        edges = incoming.get(node.id, [])
         if node.members:
-            pull_members(node, edges, by_id, memory)
+            set_fold_gradients(node, edges, by_id, cache)
         elif node.kind != "fold" and isinstance(node.source, Tensor) and node.source.op is not None:
             for edge in edges:
                 mark_updated(by_id[edge.tail], node.source)
-            pull(node, edges, taken, scene.g, memory)
-    account(scene)
-    shares = Counter(edge.tail for edge in scene.edges if edge.flows)
+            set_rules(node, edges, z_is_taken, scene.g, cache)
+    set_differences(scene)
+    edge_counts = Counter(edge.tail for edge in scene.edges if edge.has_rule)
     for edge in scene.edges:
-        edge.part = edge.gradient if shares[edge.tail] > 1 or by_id[edge.tail].reason else None
         tail = by_id[edge.tail]
+        if edge_counts[edge.tail] > 1 or tail.reason:  # a gradient that has only this share is in the box
+            edge.share = edge.gradient
         if not edge.drawn and edge.gradient is not None:
-            tail.unshown = edge.gradient if tail.unshown is None else tail.unshown + edge.gradient
+            tail.undrawn_share = edge.gradient if tail.undrawn_share is None else tail.undrawn_share + edge.gradient
     for node in scene.nodes:
         node.source, node.members = None, []
     return scene
 
 
-def pull_members(node: Node, edges: list[Edge], by_id: dict[str, Node], memory: Memory) -> None:
-    """Set what a fold sends to each value outside of it."""
-    key = (id(node.members[0]), id(node.members[-1]), len(node.members))
-    sums = remembered(memory, key, partial(sent_by, node.members))
-    for edge in edges:
-        edge.gradient = single(sums.get(id(by_id[edge.tail].source)))
+def cached(cache: Cache, key: Any, make: Callable[[], Any]) -> Any:
+    if key not in cache:
+        cache[key] = make()
+    return cache[key]
 
 
-def sent_by(members: list[Any]) -> dict[int, Any]:
-    """Return the sums of what the rules of ops send to each value outside of them, None where one is not known."""
-    inside = set(map(id, members))
-    sums: dict[int, Any] = {}
-    unknown: set[int] = set()
-    for op in members:
-        sent = [(op.args[i], rule) for i, rule in op._paths if op._paths is not FREED and id(op.args[i]) not in inside]
-        known = sent and op.grad is not None and not runs_users_code(op) and fresh(op)
-        z, values = as_used(op) if known else (None, [])
-        for x, rule in sent:
-            if not known:
-                unknown.add(id(x))
-                continue
-            with np.errstate(all="ignore"):
-                part = rule(raw(op.grad), z, *values, **op.params)
-            if hasattr(part, "dtype"):
-                part = fit(part, x._data, op.op.broadcasts)
-            sums[id(x)] = part if id(x) not in sums else sums[id(x)] + part
-    return sums | dict.fromkeys(unknown)
-
-
-def look(node: Node, memory: Memory) -> None:
+def set_value(node: Node, cache: Cache) -> None:
     """Set the value, the gradient and the state of one box."""
     x = node.source
     if not isinstance(x, Tensor):
-        node.value = remembered(memory, id(x), x.copy) if node.value is None and x is not None else node.value
+        if node.value is None and x is not None:
+            node.value = cached(cache, id(x), x.copy)
         node.state = node.kind
         node.shape, node.dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
         return
-    node.value = x._data if x.op is not None else remembered(memory, id(x), x._data.copy)
-    node.gradient = raw(x.grad)
     node.where = format_location(x._created_at) if x._created_at else ""
     if isinstance(x._data, tuple):
-        node.value, node.gradient, node.state = None, None, f"{len(x._data)} output{'s' if len(x._data) > 1 else ''}"
+        node.state = f"{len(x._data)} output{'s' if len(x._data) > 1 else ''}"
         return
+    node.value = x._data if x.op is not None else cached(cache, id(x), x._data.copy)
+    node.gradient = data_of(x.grad)
     node.shape, node.dtype = x._data.shape, x._data.dtype
     if node.kind in ("constant", "frozen"):
         node.state = node.kind
     elif x._paths is FREED:
         node.state = "graph forgotten"
     elif x.grad is None:
-        node.state = "no backward yet"
+        node.state = NO_BACKWARD
 
 
-def remembered(memory: Memory, key: Any, make: Callable[[], Any]) -> Any:
-    if key not in memory:
-        memory[key] = make()
-    return memory[key]
-
-
-def raw(x: Any) -> Any:
+def data_of(x: Any) -> Any:
     return x._data if isinstance(x, Tensor) else x
 
 
 def mark_updated(node: Node, user: Tensor) -> None:
-    """Mark a leaf that was written to after an op had read it: it no longer holds what the op saw."""
+    """Mark a leaf that was changed in place after an op had read it."""
     memory = getattr(node.source, "_memory", None)
     if memory and memory.written > user._order:
         node.state = "updated since"
 
 
-def pull(node: Node, edges: list[Edge], taken: set[str | None], of_g: str, memory: Memory) -> None:
-    """Set the formula of each rule of an op on its arrow, and the gradient that the rule sends along it."""
+def set_rules(node: Node, edges: list[Edge], z_is_taken: bool, g_name: str, cache: Cache) -> None:
+    """Write the formula of each rule of an op on its arrow, with the gradient that the rule sends along it."""
     x = node.source
     if runs_users_code(x):
         return
-    arriving = {edge.position: edge for edge in edges}
-    names = [result_phrase(node, taken), *[argument_phrase(a, arriving.get(i)) for i, a in enumerate(x.args)]]
-    known = x.grad is not None and fresh(x)
-    g = raw(x.grad) if known else ones(x._data)
+    by_position = {edge.position: edge for edge in edges}
+    of_z = node.phrase if node.title or z_is_taken else None  # None: the rules' own z
+    names = [of_z, *[argument_phrase(a, by_position.get(i)) for i, a in enumerate(x.args)]]
+    has_gradient = x.grad is not None and is_unwritten(x)
+    g = data_of(x.grad) if has_gradient else ones_for(x._data)
     z, values = as_used(x)
-    for position, rule in routes(x).items():
-        if edge := arriving.get(position):
-            read = partial(rules.read_rule, rule, g, z, values, x.params, names, of_g)
+    for position, rule in rules_by_position(x).items():
+        if edge := by_position.get(position):
+            read = partial(rules.read_rule, rule, g, z, values, x.params, names, g_name)
             with np.errstate(all="ignore"):
-                sent, formula = remembered(memory, (id(x), position, *names), read)
+                sent, formula = cached(cache, (id(x), position, g_name, *names), read)
             edge.rule = formula or f"{x.op.name}'s rule for {edge.argument}"
-            edge.gradient = single(sent) if known else None
+            edge.gradient = only_part(sent) if has_gradient else None
 
 
-def single(sent: Any) -> Any:
-    """Return the one part that is sent to one of several outputs, without the Nones for the others."""
+def set_fold_gradients(node: Node, edges: list[Edge], by_id: dict[str, Node], cache: Cache) -> None:
+    """Set what a fold sends to each value outside of it."""
+    key = (id(node.members[0]), id(node.members[-1]), len(node.members))
+    sums = cached(cache, key, partial(gradients_sent, node.members))
+    for edge in edges:
+        edge.gradient = only_part(sums.get(id(by_id[edge.tail].source)))
+
+
+def gradients_sent(members: list[Any]) -> dict[int, Any]:
+    """Return, by the id of each value outside of a fold, the sum of what the fold's ops send to it.
+
+    The sum is None if a part of it cannot be computed.
+    """
+    inside = set(map(id, members))
+    sums: dict[int, Any] = {}
+    unknown: set[int] = set()
+    for op in members:
+        if op._paths is FREED:
+            continue
+        outside = [(op.args[i], rule) for i, rule in op._paths if id(op.args[i]) not in inside]
+        if op.grad is None or runs_users_code(op) or not is_unwritten(op):
+            unknown |= {id(x) for x, _ in outside}
+            continue
+        z, values = as_used(op)
+        for x, rule in outside:
+            with np.errstate(all="ignore"):
+                part = rule(data_of(op.grad), z, *values, **op.params)
+            if hasattr(part, "dtype"):
+                part = fit(part, x._data, op.op.broadcasts)
+            sums[id(x)] = sums[id(x)] + part if id(x) in sums else part
+    return sums | dict.fromkeys(unknown)
+
+
+def only_part(sent: Any) -> Any:
+    """Return what a rule sends; of a tuple, which is for several outputs, the one entry that is not None."""
     return next((part for part in sent if part is not None), None) if isinstance(sent, tuple) else sent
 
 
@@ -161,19 +172,15 @@ def runs_users_code(x: Tensor) -> bool:
     return any(callable(value) and not isinstance(value, type) for value in x.params.values())
 
 
-def result_phrase(node: Node, taken: set[str | None]) -> Phrase | None:
-    """Return the name of an op's result in formulas; None stands for the rules' own z, if the user has no z."""
-    return node.phrase if node.title or "z" in taken else None
-
-
 def argument_phrase(x: Any, edge: Edge | None) -> Phrase | None:
     """Return how formulas write an argument: its name, how it was made, or its number."""
     if not is_box(x):
         return short(x)
-    return edge.word if edge and edge.word.text else None
+    return edge.phrase if edge and edge.phrase.text else None
 
 
-def fresh(x: Tensor) -> bool:
+def is_unwritten(x: Tensor) -> bool:
+    """Return whether the values that an op's rules read are as they were when the op ran."""
     try:
         check_unwritten(x)
     except RuntimeError:
@@ -181,51 +188,43 @@ def fresh(x: Tensor) -> bool:
     return True
 
 
-def ones(z: Any) -> Any:
-    """Return a cotangent of ones in the right shapes, for a formula without numbers."""
-    return type(z)(map(ones, z)) if isinstance(z, tuple) else np.ones_like(z)
+def ones_for(z: Any) -> Any:
+    """Return a gradient of ones in the shapes of a result, for a formula without numbers."""
+    return type(z)(map(ones_for, z)) if isinstance(z, tuple) else np.ones_like(z)
 
 
-EARLIER = "from an earlier backward"
-ELSEWHERE = "from elsewhere: another backward, output or write"
-
-
-def account(scene: Scene) -> None:
-    """Give each box whose gradient is not the sum of its parts the difference, and its reason."""
-    leaving = scene.leaving()
+def set_differences(scene: Scene) -> None:
+    """Set the difference of each gradient that is not the sum of its shares, and the reason for it."""
+    outgoing = scene.gradient_edges()
     for node in scene.nodes:
-        edges = leaving.get(node.id, [])
-        known = node.gradient is not None and all(edge.gradient is not None for edge in edges)
-        if edges and known and node.kind != "output":
-            with np.errstate(all="ignore"):
-                compare(node, edges)
-
-
-def compare(node: Node, edges: list[Edge]) -> None:
-    """Set the part of one gradient that the arrows do not explain, if it is more than rounding."""
-    parts = [edge.gradient for edge in edges]
-    whole = sum(parts[1:], parts[0])
-    rest = node.gradient - whole
-    if is_small(rest, whole, node.gradient):
-        return
-    node.rest = rest
-    node.reason = EARLIER if not node.op and is_multiple(rest, whole) else ELSEWHERE
+        edges = outgoing.get(node.id, [])
+        all_known = node.gradient is not None and all(edge.gradient is not None for edge in edges)
+        if not edges or not all_known or node.kind == "output":
+            continue
+        with np.errstate(all="ignore"):
+            shares = [edge.gradient for edge in edges]
+            total = sum(shares[1:], shares[0])
+            difference = node.gradient - total
+            if not is_small(difference, total, node.gradient):
+                node.difference = difference
+                node.reason = EARLIER if not node.op and is_multiple(difference, total) else ELSEWHERE
 
 
 def is_small(difference: Any, *of: Any) -> bool:
     """Return whether a difference is only rounding; a nan counts as rounding, so that no reason is claimed for it."""
     sizes = [np.abs(x).max(initial=0) for x in of]
-    return not np.abs(difference).max(initial=0) > max(sizes) * np.sqrt(np.finfo(difference.dtype).eps)
+    is_large = np.abs(difference).max(initial=0) > max(sizes) * np.sqrt(np.finfo(difference.dtype).eps)
+    return not is_large  # of a nan, too
 
 
-def is_multiple(rest: Any, whole: Any) -> bool:
-    """Return whether earlier runs of the same backward pass explain the rest: it is a multiple of the whole."""
-    times = np.rint(np.sum(rest * whole) / np.sum(whole * whole))
-    return bool(times >= 1) and is_small(rest - times * whole, rest)
+def is_multiple(difference: Any, total: Any) -> bool:
+    """Return whether earlier runs of the same backward pass explain a difference: it is a multiple of the total."""
+    times = np.rint(np.sum(difference * total) / np.sum(total * total))
+    return bool(times >= 1) and is_small(difference - times * total, difference)
 
 
-SHORT = 300  # ops of a graph that is run again for each entry
-ENTRIES = 64  # of all leaves together
+MAX_RERUN = 300  # ops of a graph that is run again for each entry
+MAX_ENTRIES = 64  # of all leaves together
 
 
 def nudge(outputs: Sequence[Tensor], leaves: Mapping[int, str]) -> dict[str, list[float]]:
@@ -234,16 +233,16 @@ def nudge(outputs: Sequence[Tensor], leaves: Mapping[int, str]) -> dict[str, lis
     Random numbers are arguments of ops, and stay as they were.
     """
     ops, changes = ops_of(outputs), {}
-    if len(outputs) != 1 or outputs[0].size != 1 or len(ops) > SHORT or any(map(runs_users_code, ops)):
+    if len(outputs) != 1 or outputs[0].size != 1 or len(ops) > MAX_RERUN or any(map(runs_users_code, ops)):
         return {}
     used = {id(x): x for op in ops for x in op.args if id(x) in leaves}
-    if sum(x.size for x in used.values()) > ENTRIES or any(x._paths is FREED for x in ops):
+    if sum(x.size for x in used.values()) > MAX_ENTRIES or any(x._paths is FREED for x in ops):
         return {}
     before = rerun(ops, {})
     for key, leaf in used.items():
         found = []
         for i in range(leaf.size):
-            moved = raw(leaf).astype(float)
+            moved = data_of(leaf).astype(float)
             moved.flat[i] += 0.001
             found.append(float(np.ravel(rerun(ops, {key: moved.astype(leaf.dtype)}) - before)[0]))
         changes[leaves[key]] = found

@@ -67,15 +67,15 @@ def call(name: str, *listed: str) -> Phrase:
 
 def literal(value: Any) -> Phrase:
     """Write a number, slice, dtype, container or array as Python source that makes the same value."""
-    return write(value, exact_leaf)
+    return write_value(value, exact_leaf)
 
 
 def short(value: Any) -> Phrase:
     """Write a value for a reader: numbers of four digits, no `np.`, and … for an array."""
-    return write(value, short_leaf)
+    return write_value(value, short_leaf)
 
 
-def write(value: Any, leaf: Callable[[Any], Phrase]) -> Phrase:
+def write_value(value: Any, leaf: Callable[[Any], Phrase]) -> Phrase:
     """Write a slice or a container, which `literal` and `short` write alike; `leaf` writes what is in it."""
     if isinstance(value, Phrase):
         return value
@@ -85,12 +85,12 @@ def write(value: Any, leaf: Callable[[Any], Phrase]) -> Phrase:
     if value is Ellipsis:
         return Phrase("...")
     if isinstance(value, list | tuple):
-        inner = ", ".join(write(part, leaf).text for part in value)
+        inner = ", ".join(write_value(part, leaf).text for part in value)
         if isinstance(value, list):
             return Phrase(f"[{inner}]")
         return Phrase(f"({inner},)" if len(value) == 1 else f"({inner})")
     if isinstance(value, dict):
-        return Phrase("{" + ", ".join(f"{key!r}: {write(part, leaf).text}" for key, part in value.items()) + "}")
+        return Phrase("{" + ", ".join(f"{key!r}: {write_value(part, leaf).text}" for key, part in value.items()) + "}")
     return leaf(value)
 
 

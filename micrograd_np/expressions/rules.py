@@ -213,7 +213,7 @@ def derivative_lines(row: Primitive, case: Example) -> str:
     arrays, params = row.bind(*case.args, **case.kwargs)
     z = row.kernel(*arrays, **params)
     g = tuple(map(np.ones_like, z)) if isinstance(z, tuple) else np.ones_like(z)
-    rules = row.rules[:1] if isinstance(row, Variadic) else row.rules
+    rules = [row.rules[0]] if isinstance(row, Variadic) else row.rules
     lines = []
     for position, rule in enumerate(rules):
         if rule is not None:

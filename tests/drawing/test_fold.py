@@ -9,7 +9,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np.core.names import Names
 from micrograd_np.drawing import draw
-from micrograd_np.drawing.collapse import LIMIT, fold, owners
+from micrograd_np.drawing.collapse import MAX_BOXES, box_places, fold
 from micrograd_np.drawing.graph import graph_of, walk
 
 
@@ -44,7 +44,7 @@ def hidden(scene):
 def test_nothing_is_lost_silently(output):
     scene = draw(output).scene
     inside, boxes = hidden(scene)
-    assert len(scene.nodes) <= LIMIT
+    assert len(scene.nodes) <= MAX_BOXES
     assert len(scene.nodes) - boxes + inside == len(walk([output]))
 
 
@@ -77,7 +77,7 @@ def test_a_small_graph_is_left_alone():
     graph = graph_of([recurrent(3)], Names())
     items = fold(graph)
     assert [item.size for item in items] == [1] * len(graph.ops)
-    assert owners(graph, items).tolist() == list(range(len(graph.values)))
+    assert box_places(graph, items).tolist() == list(range(len(graph.values)))
     assert draw(recurrent(3)).scene.folded == []
 
 

@@ -9,7 +9,7 @@ from micrograd_np.drawing import draw
 
 
 def rules(picture):
-    return [edge.rule for edge in picture.scene.edges if edge.flows]
+    return [edge.rule for edge in picture.scene.edges if edge.has_rule]
 
 
 def test_what_a_loop_gives_on_is_not_called_as_the_rule_calls_it():

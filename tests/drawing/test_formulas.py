@@ -175,7 +175,7 @@ ROWS = np.array([1, 0])
 )
 def test_rows_in_a_rule_are_written_whole(function, formulas):
     edges = draw(function, mg.Tensor(X, requires_grad=True)).scene.edges
-    assert sorted(edge.rule for edge in edges if edge.flows) == formulas
+    assert sorted(edge.rule for edge in edges if edge.has_rule) == formulas
 
 
 IMAGE, KERNEL = np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3))
@@ -202,7 +202,7 @@ def test_what_is_so_if_nothing_is_said_is_not_said(function, text):
 
 def test_the_rule_of_a_convolutions_kernel_is_read():
     w = mg.Tensor(KERNEL, requires_grad=True)
-    rules = [edge.rule for edge in draw(conv(IMAGE, w)).scene.edges if edge.flows]
+    rules = [edge.rule for edge in draw(conv(IMAGE, w)).scene.edges if edge.has_rule]
     assert rules == ["conv_weight(IMAGE, g, kernel=3)"]
 
 

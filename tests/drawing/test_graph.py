@@ -9,7 +9,7 @@ import micrograd_np as mg
 from micrograd_np import nn
 from micrograd_np.core.names import Names
 from micrograd_np.drawing import draw, explain, why_none
-from micrograd_np.drawing.collapse import LIMIT, fold
+from micrograd_np.drawing.collapse import MAX_BOXES, fold
 from micrograd_np.drawing.graph import graph_of, ops_of
 from tests.drawing.scenes import scene
 
@@ -36,7 +36,7 @@ def nested(turns, inner):
 def test_every_op_of_a_large_graph_is_in_one_item(output):
     ops, graph = ops_of([output]), graph_of([output], Names())
     items = fold(graph)
-    assert len(items) <= LIMIT < len(ops)
+    assert len(items) <= MAX_BOXES < len(ops)
     assert [graph.values[i] for i in graph.ops] == ops
     assert [i for item in items for i in range(item.start, item.stop)] == list(range(len(ops)))
 

@@ -37,9 +37,9 @@ def test_the_title_of_a_frame_goes_over_the_arrows_that_cross_it():
 def test_the_legend_says_what_z_is_where_a_rule_reads_it():
     w = weight(2)
     h, z = np.tanh(w), np.exp(w)
-    assert "z its value" in draw(np.tanh(np.tanh(w))).dot
-    assert "z its value" not in draw(h * 2.0).dot
-    assert "z its value" not in draw(h * z).dot
+    assert "z is its value" in draw(np.tanh(np.tanh(w))).dot
+    assert "z is its value" not in draw(h * 2.0).dot
+    assert "z is its value" not in draw(h * z).dot
     assert "gradient: g = d output / d (this box)" in draw(h * 2.0).dot
 
 
@@ -48,8 +48,8 @@ def test_the_parts_of_a_short_vector_can_be_added_up():
     loss = np.sum(w * np.array([3.0, 1.0]) + w * np.array([-1.0, 4.0]))
     loss.backward()
     dot = draw(loss).dot
-    assert "part: [3 1]" in dot
-    assert "part: [-1 4]" in dot
+    assert "share: [3 1]" in dot
+    assert "share: [-1 4]" in dot
     assert w.grad.tolist() == [2, 5]
 
 

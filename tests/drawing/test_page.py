@@ -100,7 +100,7 @@ def test_numbers_in_an_open_fold_are_those_of_the_whole_picture():
         assert not any(node.reason for node in opened.nodes)
         assert next(node for node in opened.nodes if node.id == key).op
         assert sum(node.kind == "fold" for node in opened.nodes) == 5
-        leaving = opened.leaving()
+        leaving = opened.gradient_edges()
         for node in opened.nodes:
             if node.kind == "leaf":
                 np.testing.assert_allclose(sum(edge.gradient for edge in leaving[node.id]), node.gradient, rtol=1e-9)

@@ -24,7 +24,7 @@ def tables(page):
 
 
 def seen(page, node, part=""):
-    """True if a box, or its gradient, is shown."""
+    """True if a box, or its value or gradient, is shown in full colour."""
     name = f"a_{node}_{part}" if part else node
     return page.evaluate(
         "id => { const style = getComputedStyle(document.getElementById(id));"
@@ -73,6 +73,8 @@ def test_what_is_not_computed_yet_is_not_shown_yet(player):
     page = player(picture)
     first, last = picture.scene.nodes[0].id, picture.scene.nodes[-1].id
     assert (seen(page, first), seen(page, last)) == (True, False)
+    assert (seen(page, first, "value"), seen(page, last, "value")) == (True, False)
+    assert float(page.evaluate("id => getComputedStyle(document.getElementById(id)).opacity", last)) > 0.5  # readable
     page.keyboard.press("End")
     assert all(seen(page, node.id) for node in picture.scene.nodes)
     weight = next(node.id for node in picture.scene.nodes if node.name == "syn0")
@@ -222,7 +224,7 @@ def test_the_sum_at_a_fan_out_is_a_step_with_its_numbers(player):
     page.keyboard.press("End")
     words = page.inner_text("#panel")
     assert count(page).endswith("sum")
-    assert "h is used 2 times, so what comes back is added up: grad of h = part 1 + part 2" in words
+    assert "h is used 2 times, so what comes back is added up: grad of h = share 1 + share 2" in words
     assert "grad of h, entry 1 = 3 + (-1) = 2" in words
     assert page.locator(".edge.lit").count() == 2
     page.locator("#panel td").last.hover()

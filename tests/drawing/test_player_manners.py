@@ -77,7 +77,17 @@ def test_a_part_from_an_earlier_backward_is_told_with_the_last_rule(player):
     page.keyboard.press("End")
     headings = page.locator("#panel h3").all_inner_texts()
     said = [re.sub(r"\s+\(2,\)$", "", heading) for heading in headings]
-    assert said[-2:] == ["part 3: from an earlier backward", "grad of x, the sum"]
+    assert said[-2:] == ["share 3: from an earlier backward", "grad of x, the sum"]
+
+
+def test_a_long_line_of_source_is_wrapped(player):
+    a_weight = weight(2)
+    loss = np.sum(np.tanh(a_weight * 1.0) * np.tanh(a_weight * 2.0) * np.tanh(a_weight * 3.0) * np.exp(a_weight))
+    page = player(draw(loss))
+    line = page.locator("#lines span").first
+    assert "np.exp(a_weight))" in line.inner_text()
+    assert line.bounding_box()["height"] > 30
+    assert page.evaluate("document.getElementById('side').scrollWidth <= document.getElementById('side').clientWidth")
 
 
 def test_a_program_says_once_that_it_has_no_numbers(player):

@@ -20,8 +20,8 @@ def test_a_cell_that_gives_two_values_shows_both():
     loss.backward()
     picture = draw(loss, fold=["cell"])
     folds = [node for node in picture.scene.nodes if node.kind == "fold"]
-    assert [len(node.gives) for node in folds] == [2, 2, 2, 2, 0]
-    assert all(given.value.shape == given.gradient.shape == (1, 3) for node in folds for given in node.gives)
+    assert [len(node.outputs) for node in folds] == [2, 2, 2, 2, 0]
+    assert all(given.value.shape == given.gradient.shape == (1, 3) for node in folds for given in node.outputs)
     np.testing.assert_array_equal(folds[-1].value, h.data)
     assert picture.dot.count("gives (1, 3): ") == picture.text.split("backward:")[0].count("gives (1, 3): ") == 8
 
@@ -92,8 +92,8 @@ def test_the_many_values_that_a_loop_gives_to_one_operation_are_one_arrow():
     loss.backward()
     picture = draw(loss)
     loop = next(node for node in picture.scene.nodes if node.text.startswith("18 × (linear"))
-    given = [edge for edge in picture.scene.edges if edge.tail == loop.id and edge.others]
-    assert [edge.others for edge in given] == [17]
+    given = [edge for edge in picture.scene.edges if edge.tail == loop.id and edge.undrawn_edges]
+    assert [edge.undrawn_edges for edge in given] == [17]
     assert "and 17 more arrows" in picture.dot
     assert "and 17 more arrows" in picture.mermaid
     assert picture.dot.count(f"{loop.id} -> {given[0].head}") == 1

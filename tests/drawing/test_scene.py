@@ -50,13 +50,13 @@ def test_an_argument_used_twice_is_two_arrows():
     square.backward()
     edges = scene(square).edges
     assert [(edge.position, edge.argument, edge.rule) for edge in edges] == [(0, "x", "g * w"), (1, "y", "g * w")]
-    assert [float(edge.part) for edge in edges] == [-1.0, -1.0]
+    assert [float(edge.share) for edge in edges] == [-1.0, -1.0]
 
 
 def test_an_argument_without_a_rule_is_a_dashed_arrow():
     w = weight(3)
     chosen = np.where(np.array([True, False, True]), w, 0.0)
-    assert [edge.flows for edge in scene(chosen).edges] == [False, True]
+    assert [edge.has_rule for edge in scene(chosen).edges] == [False, True]
 
 
 def test_the_states():

@@ -128,7 +128,7 @@ def test_the_numbers_on_the_arrows_into_a_box_add_up(name, options):
     scene = draw(loss, **options).scene
     leaving = {}
     for edge in scene.edges:
-        if edge.flows:
+        if edge.has_rule:
             leaving.setdefault(edge.tail, []).append(edge)
     checked = 0
     for node in scene.nodes:
@@ -138,7 +138,8 @@ def test_the_numbers_on_the_arrows_into_a_box_add_up(name, options):
         assert not node.reason, (node.title, node.reason)
         drawn = [edge.gradient for edge in edges if edge.drawn]
         assert all(part is not None for part in drawn), (node.title, node.text)
-        assert len(edges) == 1 or all(edge.part is not None for edge in edges)
-        assert adds_up(node.gradient, [*drawn, *([] if node.unshown is None else [node.unshown])]), node.title
+        assert len(edges) == 1 or all(edge.share is not None for edge in edges)
+        undrawn = [] if node.undrawn_share is None else [node.undrawn_share]
+        assert adds_up(node.gradient, [*drawn, *undrawn]), node.title
         checked += 1
     assert checked > 1 or name == "scalar"

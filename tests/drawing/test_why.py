@@ -23,13 +23,41 @@ def test_a_loss_that_was_detached_or_has_no_graph_at_all():
     loss = np.sum(w.detach())
     assert why_none(w, loss).startswith("loss has no graph: it was computed under no_grad(), or from what detach()")
     assert "loss = np.sum(w.detach())" in why_none(w, loss)
-    assert why_none(w, other) == "other has no graph: it was not computed from anything that wants a gradient."
+    assert why_none(w, other) == (
+        "other has no graph: it was not computed from anything that wants a gradient. "
+        "w.data, w.detach() and np.array(w) give values without the graph."
+    )
 
 
 def test_a_loss_that_was_not_computed_from_it_is_not_said_to_be():
     w, b = weight(2), weight(2)
     loss = np.sum(w * 2)
-    assert why_none(b, loss) == "loss was not computed from b."
+    assert why_none(b, loss) == (
+        "loss was not computed from b. b.data, b.detach() and np.array(b) give values without the graph."
+    )
+
+
+def test_an_output_that_is_in_no_variable_is_asked_for():
+    w = weight(2)
+    held = [lambda: np.sum(w * 2)]
+    assert "Pass the output if it is in no variable: mg.why_none(w, loss)." in why_none(w)
+    with pytest.raises(RuntimeError, match=r"Pass the output: mg.explain\(w, loss\)\.$"):
+        explain(w)
+    assert "why_none(w, loss)" in why_none(w)._repr_html_()
+    assert len(held) == 1
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_arguments_in_the_wrong_order_are_told(backward):
+    w = weight(2)
+    loss = np.sum(w * 2)
+    if backward:
+        loss.backward()
+    words = "w was not computed from loss, but loss from w. Pass them in the other order: mg."
+    assert why_none(loss, w) == f"{words}why_none(w, loss)."
+    with pytest.raises(RuntimeError) as error:
+        explain(loss, w)
+    assert str(error.value) == f"{words}explain(w, loss)."
 
 
 def test_a_graph_that_was_forgotten_is_no_reason_against_it():
@@ -86,8 +114,13 @@ def test_what_is_no_tensor_is_refused_in_words(thing):
 
 def test_an_array_is_refused_too_and_why_none_says_how_to_ask():
     w = weight(2)
-    with pytest.raises(TypeError, match="explain asks about a Tensor"):
+    X = np.ones((400, 3))
+    with pytest.raises(TypeError, match=r"explain asks about a Tensor, and was given X \(400, 3\) float64\. Give it"):
+        explain(X, np.sum(w))
+    with pytest.raises(TypeError, match=r"was given an array \(2,\) float64\. Give it"):
         explain(np.ones(2))
+    with pytest.raises(TypeError, match=r"was given an object of type list\. Give it"):
+        explain(["a long list"] * 9)
     with pytest.raises(TypeError, match="why_none asks about a Tensor"):
         why_none(w, np.ones(2))
     assert why_none(np.ones(2)) == "this array is no Tensor. Wrap it: mg.Tensor(..., requires_grad=True)."
