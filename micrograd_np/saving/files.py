@@ -143,8 +143,10 @@ def put_into(ours: Any, given: Any, path: Any) -> Any:
 
 
 def mismatches(ours: Any, given: Any, at: tuple[Any, ...]) -> Iterator[str]:
-    """Lines on what is missing, what is unknown, and what is of another shape or dtype."""
+    """Lines on what is missing, what is unknown, what is of another shape or dtype, and what cannot be written to."""
     mine, theirs = opened(ours, given), opened(given, ours)
+    if isinstance(mine, list | tuple) and isinstance(theirs, list | tuple):
+        mine, theirs = dict(enumerate(mine)), dict(enumerate(theirs))
     if isinstance(mine, dict) and isinstance(theirs, dict):
         yield from (f"missing: {dotted((*at, key))}" for key in mine.keys() - theirs.keys())
         yield from (f"unknown: {dotted((*at, key))}" for key in theirs.keys() - mine.keys())
@@ -152,6 +154,8 @@ def mismatches(ours: Any, given: Any, at: tuple[Any, ...]) -> Iterator[str]:
             yield from mismatches(mine[key], theirs[key], (*at, key))
     elif mine is not None and kind_of(mine) != kind_of(theirs):
         yield f"{dotted(at)}: {kind_of(theirs)} given, {kind_of(mine)} needed"
+    elif isinstance(mine, np.ndarray) and not mine.flags.writeable:
+        yield f"{dotted(at)}: the array to load into is read-only; give a copy of it"
 
 
 def opened(value: Any, other: Any) -> Any:
@@ -161,7 +165,7 @@ def opened(value: Any, other: Any) -> Any:
     if isinstance(value, State):
         bare = isinstance(other, dict) and not isinstance(other, State)
         return dict(value) if bare else {**value, **value.generators}
-    return dict(enumerate(value)) if isinstance(value, list | tuple) else value
+    return value
 
 
 def kind_of(value: Any) -> str:

@@ -214,6 +214,35 @@ def test_a_plain_value_takes_the_place_of_its_kind_only(ours, given, says, tmp_p
         mg.load(tmp_path / "state.npz", into={"x": ours})
 
 
+CONTAINERS = [
+    ([0, 0], {0: 7, 1: 8}, "a dict of 2 given, a list needed"),
+    ((np.zeros(2),), {0: np.ones(2)}, "a dict of 1 given, a tuple needed"),
+    ({0: 0, 1: 0}, [1, 2], "a list given, a dict of 2 needed"),
+    ({}, (), "a tuple given, a dict of 0 needed"),
+]
+
+
+@pytest.mark.parametrize(("ours", "given", "says"), CONTAINERS)
+def test_a_dict_of_numbered_keys_is_no_list(ours, given, says, tmp_path):
+    mg.save(tmp_path / "state.npz", {"x": given})
+    with pytest.raises(mg.LoadError, match=f"x: {says}"):
+        mg.load(tmp_path / "state.npz", into={"x": ours})
+
+
+def test_a_list_and_a_tuple_take_each_others_place(tmp_path):
+    mg.save(tmp_path / "state.npz", {"x": (1, 2), "y": [3]})
+    assert mg.load(tmp_path / "state.npz", into={"x": [0, 0], "y": (0,)}) == {"x": [1, 2], "y": (3,)}
+
+
+def test_a_read_only_array_is_refused_before_anything_is_changed(tmp_path):
+    mg.save(tmp_path / "state.npz", {"b": np.ones(2), "a": np.ones(2)})
+    ours = {"a": np.zeros(2), "b": np.zeros(2)}
+    ours["a"].flags.writeable = False
+    with pytest.raises(mg.LoadError, match=r"nothing was changed\.\n  a: the array to load into is read-only"):
+        mg.load(tmp_path / "state.npz", into=ours)
+    assert not ours["b"].any()
+
+
 @pytest.mark.parametrize(("ours", "given"), [(1, 2), (1, 2.5), (0.5, 3), ("a", "b"), (True, False), (None, 3)])
 def test_a_plain_value_of_the_same_kind_is_taken(ours, given, tmp_path):
     mg.save(tmp_path / "state.npz", {"x": given})
