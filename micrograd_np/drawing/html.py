@@ -23,41 +23,6 @@ from .values import set_value
 OUTPUTS = re.compile(r"\d+ outputs?")
 NUDGE = 0.001
 WHOLE = 400  # an array of at most so many numbers is on the page in full
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<div id="controls">
-<button id="previous" title="left arrow">Back</button>
-<button id="play" title="space">Play</button>
-<button id="next" title="right arrow">Next</button>
-<input id="slider" type="range" min="0" max="1" value="0" aria-label="step">
-<span id="count"></span>
-<button id="smaller" title="-" aria-label="smaller">&minus;</button>
-<button id="larger" title="+" aria-label="larger">+</button>
-<button id="predict" aria-pressed="false" title="hide each result until you have predicted it">Predict</button>
-<button id="fit" title="f">Fit</button>
-</div>
-<div id="graph" role="group" aria-label="{alt}">{svg}</div>
-{opened}
-<div id="side">
-<div id="panel" aria-live="polite"></div>
-<div id="lines" aria-label="lines of source">{lines}</div>
-</div>
-<script type="application/json" id="data">{data}</script>
-<script>
-{script}</script>
-</body>
-</html>
-"""
 
 
 def page(scene: Scene, svgs: Mapping[str, str], nudged: Mapping[str, Any] | None = None) -> str:
@@ -81,7 +46,7 @@ def page(scene: Scene, svgs: Mapping[str, str], nudged: Mapping[str, Any] | None
         "program": scene.program,
     }
     drawings = {key: svg[svg.index("<svg") :].replace(FITTING.decode(), "<svg ", 1) for key, svg in svgs.items()}
-    return PAGE.format(
+    return beside("player.html").format(
         title=escape(f"{label(scene.nodes[-1])}, forward and back"),
         style=beside("player.css") + heat_style(),
         script=beside("player.js"),
@@ -246,7 +211,7 @@ def beside(name: str) -> str:
 
 def tensor_html(tensor: Tensor) -> str:
     """Return a tensor as a piece of HTML."""
-    node = Node("", kind(tensor, False), tensor.name, source=tensor)
+    node = Node("", kind(tensor, False), tensor.name, graph_value=tensor)
     set_value(node, {})
     made = f"op {tensor.op.name}" if tensor.op is not None else node.kind
     words = filter(None, [f"<b>{escape(tensor.name)}</b>" if tensor.name else "", escape(facts(node)), made])
