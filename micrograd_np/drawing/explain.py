@@ -59,8 +59,8 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
     if output is None:
         output = next(iter(computed_from(tensor, names)), tensor)
     check_tensor("explain", output)
-    if is_swapped(tensor, output):
-        raise GradientError(swapped("explain", tensor, output, names))
+    if advice := swapped("explain", tensor, output, names):
+        raise GradientError(advice)
     errors.check_recorded(output)
     if output.op is None:
         who = errors.describe(output, "this tensor")
@@ -129,17 +129,13 @@ def check_tensor(function: str, x: Any) -> None:
         raise ArgumentTypeError(f"{function} asks about a Tensor, and was given {found}. Give it a Tensor{whose}.")
 
 
-def is_swapped(tensor: Tensor, output: Tensor) -> bool:
-    """Return whether the tensor was computed from the output, and not the other way round."""
-    return tensor is not output and id(tensor) in reached(ops_of([tensor]), output, flowing=False)
-
-
 def swapped(function: str, tensor: Tensor, output: Tensor, names: Names) -> str:
-    first, second = names(tensor) or "the first argument", names(output) or "the second"
-    return (
-        f"{second} was not computed from {first}, but {first} from {second}. "
-        f"Pass them in the other order: mg.{function}({names(output) or 'tensor'}, {names(tensor) or 'output'})."
-    )
+    """Return what to write if the tensor was computed from the output, else an empty text."""
+    if tensor is output or id(tensor) not in reached(ops_of([tensor]), output, by_gradient=False):
+        return ""
+    first, second = names(tensor) or "output", names(output) or "tensor"
+    right = f"Pass them in the other order: mg.{function}({second}, {first})."
+    return f"{second} was not computed from {first}, but {first} from {second}. {right}"
 
 
 def check_kept(graph: Graph) -> None:
@@ -156,7 +152,7 @@ def check_kept(graph: Graph) -> None:
 def computed_from(tensor: Tensor, names: Names) -> list[Tensor]:
     """The values among the user's variables that were computed from a tensor, the newest first."""
     held = {id(x): x for x in names.held if isinstance(x, Tensor) and x.op is not None and x is not tensor}
-    found = reached(ops_of(list(held.values())), tensor, flowing=False)
+    found = reached(ops_of(list(held.values())), tensor, by_gradient=False)
     return sorted((x for x in held.values() if id(x) in found), key=lambda x: -x._order)
 
 
@@ -206,8 +202,8 @@ def reason_for_none(tensor: Any, output: Tensor | None, names: Names) -> str:
     check_tensor("why_none", tensor)
     if output is not None:
         check_tensor("why_none", output)
-        if is_swapped(tensor, output):
-            return swapped("why_none", tensor, output, names)
+        if advice := swapped("why_none", tensor, output, names):
+            return advice
     if not tensor.requires_grad and tensor.grad is None:
         return constant(tensor, name, names)
     outputs = [output] if output is not None else computed_from(tensor, names)

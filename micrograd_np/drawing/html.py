@@ -16,7 +16,7 @@ from .dot import facts
 from .graph import kind
 from .preview import DARK, GRADIENT, HEAT, INK, VALUE, heat, host, numbers, preview
 from .render import FITTING
-from .scene import Node, Scene
+from .scene import Edge, Node, Scene
 from .text import clip, label
 from .values import set_value
 
@@ -91,16 +91,14 @@ def with_nudges(node: Node, nudged: Mapping[str, Any]) -> dict[str, Any]:
 
 def forward(scene: Scene) -> list[dict[str, Any]]:
     """Return a step for each value, in the order of computation."""
-    numbered, incoming = {id(edge): i for i, edge in enumerate(scene.edges)}, scene.incoming_edges()
-    return [
-        {
-            "pass": "forward",
-            "node": node.id,
-            "edges": [numbered[id(edge)] for edge in incoming.get(node.id, [])],
-            "inputs": list(dict.fromkeys(edge.tail for edge in incoming.get(node.id, []))),
-        }
-        for node in scene.nodes
-    ]
+    number, incoming = {id(edge): i for i, edge in enumerate(scene.edges)}, scene.incoming_edges()
+    steps = []
+    for node in scene.nodes:
+        edges = incoming.get(node.id, [])
+        inputs = list(dict.fromkeys(edge.tail for edge in edges))
+        used = [number[id(edge)] for edge in edges]
+        steps.append({"pass": "forward", "node": node.id, "edges": used, "inputs": inputs})
+    return steps
 
 
 def backward(scene: Scene) -> list[dict[str, Any]]:
@@ -110,34 +108,27 @@ def backward(scene: Scene) -> list[dict[str, Any]]:
     """
     if not scene.has_gradients:
         return []
-    numbered = {id(edge): i for i, edge in enumerate(scene.edges)}
-    by_id, uses, incoming = scene.by_id(), scene.gradient_edges(), scene.incoming_edges()
+    number = {id(edge): i for i, edge in enumerate(scene.edges)}
+    by_id, outgoing, incoming = scene.by_id(), scene.gradient_edges(), scene.incoming_edges()
+
+    def sent(edge: Edge) -> dict[str, Any]:
+        return {"edge": number[id(edge)], "rule": edge.rule, "array": shown(edge.gradient)}
+
     steps: list[dict[str, Any]] = []
     for node in reversed(scene.nodes):
-        shares = uses.get(node.id, [])
+        shares = outgoing.get(node.id, [])
         if node.gradient is not None and (len(shares) > 1 or (shares and node.reason)):
-            terms = [
-                {"edge": numbered[id(edge)], "from": edge.head, "rule": edge.rule, "array": shown(edge.gradient)}
-                for edge in shares
-            ]
+            terms = [sent(edge) | {"from": edge.head} for edge in shares]
             steps.append({"pass": "backward", "node": node.id, "sum": terms, "uses": [], "sends": []})
-        edges = [edge for edge in incoming.get(node.id, []) if edge.has_rule]
-        sends = [
-            {
-                "edge": numbered[id(edge)],
-                "to": edge.tail,
-                "rule": edge.rule,
-                "array": shown(edge.gradient),
-                "last": uses[edge.tail] == [edge],
-            }
-            for edge in edges
-        ]
+        edges = incoming.get(node.id, [])
+        by_rule = [edge for edge in edges if edge.has_rule]
+        sends = [sent(edge) | {"to": edge.tail, "last": outgoing[edge.tail] == [edge]} for edge in by_rule]
         if sends or node.kind == "fold":
             words: dict[str, str] = {}
-            for edge in incoming.get(node.id, []):
+            for edge in edges:
                 if by_id[edge.tail].kind != "fold" or by_id[edge.tail].value is not None:
                     words.setdefault(edge.phrase.text, edge.tail)
-            read = values_read(node, [edge.rule for edge in edges], words)
+            read = values_read(node, [edge.rule for edge in by_rule], words)
             start = node.kind == "output"
             steps.append({"pass": "backward", "node": node.id, "start": start, "uses": read, "sends": sends})
     return steps
