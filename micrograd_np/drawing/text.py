@@ -28,12 +28,8 @@ def text(scene: Scene, direction: str = "both") -> str:
 
 def forward(scene: Scene, node: Node) -> Row:
     kind = "" if node.kind == "operation" else node.kind
-    return (
-        equation(node),
-        shape(node),
-        figures(node.value),
-        "; ".join(filter(None, (kind, scene.state(node), *output_lines(node, "forward")))),
-    )
+    notes = "; ".join(filter(None, (kind, scene.state(node), *output_lines(node, "forward"))))
+    return equation(node), shape(node), figures(node.value), notes
 
 
 def output_lines(node: Node, direction: str) -> list[str]:
