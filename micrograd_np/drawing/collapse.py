@@ -178,15 +178,10 @@ def loop_item(middle: list[Item], body: list[Item]) -> Item:
     for word, same in groupby(item.words for item in body):
         count = len(list(same))
         words += [f"{count} × {word}"] if count > 2 else [word] * count
-    text = ", ".join(words)
-    return Item(
-        (times, *(item.key for item in body)),
-        f"{times:,} × ({text})" if len(body) > 1 else f"{times:,} × {text}",
-        middle[0].start,
-        middle[-1].stop,
-        common({item.scope for item in middle}),
-        body_size=sum(item.size for item in body),
-    )
+    text = f"({', '.join(words)})" if len(body) > 1 else words[0]
+    key = (times, *(item.key for item in body))
+    scope, body_size = common({item.scope for item in middle}), sum(item.size for item in body)
+    return Item(key, f"{times:,} × {text}", middle[0].start, middle[-1].stop, scope, body_size=body_size)
 
 
 def fold_middle(graph: Graph, items: list[Item], limit: int) -> list[Item]:

@@ -63,9 +63,8 @@ def box(node: Node, view: View) -> str:
         rows += [row(font(line, DIM, 9), columns) for line in output_lines(node, view.direction)]
     if note := "; ".join(filter(None, notes)):
         rows.append(row(font(note, DIM, 9), columns))
-    return table(
-        "".join(rows), f'border="1" cellspacing="0" cellpadding="4" style="{style}" bgcolor="{fill}" color="{border}"'
-    )
+    look = f'border="1" cellspacing="0" cellpadding="4" style="{style}" bgcolor="{fill}" color="{border}"'
+    return table("".join(rows), look)
 
 
 def is_stacked(arrays: list[tuple[str, Any, str]], in_cells: bool) -> bool:

@@ -59,8 +59,8 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
     if output is None:
         output = next(iter(computed_from(tensor, names)), tensor)
     check_tensor("explain", output)
-    if is_swapped(tensor, output):
-        raise GradientError(swapped("explain", tensor, output, names))
+    if advice := swapped("explain", tensor, output, names):
+        raise GradientError(advice)
     errors.check_recorded(output)
     if output.op is None:
         who = errors.describe(output, "this tensor")
@@ -70,7 +70,7 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
         )
     graph = graph_of([output], names, keep={id(tensor)})
     whole = part = scene_of(graph, MAX_BOXES)
-    first, last = whole.nodes[-1], next((node for node in whole.nodes if node.source is tensor), None)
+    first, last = whole.nodes[-1], next((node for node in whole.nodes if node.graph_value is tensor), None)
     flows = last is not None and id(output) in reached(ops_of([output]), tensor)
     if tensor is output or not flows:
         check_kept(graph)
@@ -129,17 +129,13 @@ def check_tensor(function: str, x: Any) -> None:
         raise ArgumentTypeError(f"{function} asks about a Tensor, and was given {found}. Give it a Tensor{whose}.")
 
 
-def is_swapped(tensor: Tensor, output: Tensor) -> bool:
-    """Return whether the tensor was computed from the output, and not the other way round."""
-    return tensor is not output and id(tensor) in reached(ops_of([tensor]), output, flowing=False)
-
-
 def swapped(function: str, tensor: Tensor, output: Tensor, names: Names) -> str:
-    first, second = names(tensor) or "the first argument", names(output) or "the second"
-    return (
-        f"{second} was not computed from {first}, but {first} from {second}. "
-        f"Pass them in the other order: mg.{function}({names(output) or 'tensor'}, {names(tensor) or 'output'})."
-    )
+    """Return what to write if the tensor was computed from the output, else an empty text."""
+    if tensor is output or id(tensor) not in reached(ops_of([tensor]), output, by_gradient=False):
+        return ""
+    first, second = names(tensor) or "output", names(output) or "tensor"
+    right = f"Pass them in the other order: mg.{function}({second}, {first})."
+    return f"{second} was not computed from {first}, but {first} from {second}. {right}"
 
 
 def check_kept(graph: Graph) -> None:
@@ -156,7 +152,7 @@ def check_kept(graph: Graph) -> None:
 def computed_from(tensor: Tensor, names: Names) -> list[Tensor]:
     """The values among the user's variables that were computed from a tensor, the newest first."""
     held = {id(x): x for x in names.held if isinstance(x, Tensor) and x.op is not None and x is not tensor}
-    found = reached(ops_of(list(held.values())), tensor, flowing=False)
+    found = reached(ops_of(list(held.values())), tensor, by_gradient=False)
     return sorted((x for x in held.values() if id(x) in found), key=lambda x: -x._order)
 
 
@@ -206,8 +202,8 @@ def reason_for_none(tensor: Any, output: Tensor | None, names: Names) -> str:
     check_tensor("why_none", tensor)
     if output is not None:
         check_tensor("why_none", output)
-        if is_swapped(tensor, output):
-            return swapped("why_none", tensor, output, names)
+        if advice := swapped("why_none", tensor, output, names):
+            return advice
     if not tensor.requires_grad and tensor.grad is None:
         return constant(tensor, name, names)
     outputs = [output] if output is not None else computed_from(tensor, names)
@@ -218,6 +214,9 @@ def reason_for_none(tensor: Any, output: Tensor | None, names: Names) -> str:
     return f"{name} has a gradient, and it is truly zero{source_of_zero(tensor, outputs, names)}."
 
 
+LEAVE_OUT = "Leave that out where a gradient has to pass."
+
+
 def constant(tensor: Tensor, name: str, names: Names) -> str:
     """Explain a tensor that does not require a gradient."""
     if tensor.dtype.kind != "f":
@@ -226,10 +225,8 @@ def constant(tensor: Tensor, name: str, names: Names) -> str:
             "Create it with dtype=float and requires_grad=True."
         )
     if tensor._created_at:
-        return (
-            f"{name} was left without a past by detach() or no_grad(): {format_location(tensor._created_at)}. "
-            "Leave that out where a gradient has to pass."
-        )
+        where = format_location(tensor._created_at)
+        return f"{name} was cut from its graph by detach() or no_grad(): {where}. {LEAVE_OUT}"
     if type(tensor) is not Tensor:  # a Parameter, which is made to want gradients
         owner, path = names.modules.get(id(tensor), ("", ""))
         name = f"{owner}.{path}" if path and owner.isidentifier() else name
@@ -239,23 +236,19 @@ def constant(tensor: Tensor, name: str, names: Names) -> str:
 
 def why_missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) -> str:
     """Explain a tensor that requires a gradient and has none."""
-    if not outputs:
-        cut = [names(x) for x in names.held if isinstance(x, Tensor) and x._paths is FREED]
-        if cut:
-            return f"the graph of {cut[0]} was forgotten by backward(retain_graph=False) before {name} was asked."
+    output = next((x for x in outputs if x.grad is not None), outputs[0]) if outputs else None
+    loss = names(output) or "the output"
+    values = names.held if output is None else walk([output])
+    if freed := [x for x in values if isinstance(x, Tensor) and x._paths is FREED]:
+        which = names(freed[0]) or loss
+        return f"the graph of {which} was forgotten by backward(retain_graph=False) before {name} was asked."
+    if output is None:
         if where := cuts(names.held, tensor, name):
             return f"nothing among your variables was computed from {name}{where}."
         return (
             f"nothing among your variables was computed from {name}{without_record(name)}. "
             f"Pass the output if it is in no variable: mg.why_none({names(tensor) or 'tensor'}, loss)."
         )
-    output = next((x for x in outputs if x.grad is not None), outputs[0])
-    loss = names(output) or "the output"
-    values = walk([output])
-    forgotten = [x for x in values if isinstance(x, Tensor) and x._paths is FREED]
-    if forgotten:
-        which = names(forgotten[0]) or loss
-        return f"the graph of {which} was forgotten by backward(retain_graph=False) before {name} was asked."
     if output.op is None:
         return without_graph(output, loss, name)
     if not any(x is tensor for x in values):
@@ -275,19 +268,16 @@ def why_missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) 
 
 def blocked(op: Tensor, way: set[int]) -> list[int]:
     """Return which arguments are on the way and get no gradient from an op."""
-    flowing = {i for i, _ in op._paths}
-    return [i for i, x in enumerate(op.args) if id(x) in way and i not in flowing]
+    with_rule = {i for i, _ in op._paths}
+    return [i for i, x in enumerate(op.args) if id(x) in way and i not in with_rule]
 
 
 def without_graph(output: Tensor, loss: str, name: str) -> str:
     """Explain an output that has no graph."""
     if not output._created_at:
         return f"{loss} has no graph: it was not computed from anything that wants a gradient{without_record(name)}."
-    return (
-        f"{loss} has no graph: it was computed under no_grad(), or from what detach() gave: "
-        f"{format_location(output._created_at)}. "
-        "Leave that out where a gradient has to pass."
-    )
+    where = format_location(output._created_at)
+    return f"{loss} has no graph: it was computed under no_grad(), or from what detach() gave: {where}. {LEAVE_OUT}"
 
 
 def cuts(values: Iterable[Any], tensor: Tensor, name: str) -> str:
@@ -312,11 +302,7 @@ def source_of_zero(tensor: Tensor, outputs: list[Tensor], names: Names) -> str:
         by_id = {node.id: node for node in scene.nodes}
         for edge in reversed(scene.edges):
             head = by_id[edge.head]
-            if (
-                edge.gradient is not None
-                and not edge.gradient.any()
-                and head.gradient is not None
-                and head.gradient.any()
-            ):
+            sent, arrived = edge.gradient, head.gradient
+            if sent is not None and arrived is not None and arrived.any() and not sent.any():
                 return f": {label(head)} was given a gradient and sent {edge.rule}, which is zero"
     return ""

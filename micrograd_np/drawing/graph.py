@@ -233,11 +233,11 @@ def with_leaves(ops: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Any]:
     return list(order.values())
 
 
-def reached(ops: Sequence[Tensor], tensor: Tensor, flowing: bool = True) -> set[int]:
-    """Return the ids of the tensor and of all made from it; with `flowing`, only along arrows that carry a gradient."""
+def reached(ops: Sequence[Tensor], tensor: Tensor, by_gradient: bool = True) -> set[int]:
+    """Return the ids of the tensor and of all made from it; with `by_gradient`, only where a gradient comes back."""
     found = {id(tensor)}
     for op in ops:
-        args = [op.args[i] for i, _ in op._paths] if flowing and op.args else op.args
+        args = [op.args[i] for i, _ in op._paths] if by_gradient and op.args else op.args
         if not found.isdisjoint(map(id, args)):
             found.add(id(op))
     return found

@@ -16,48 +16,13 @@ from .dot import facts
 from .graph import kind
 from .preview import DARK, GRADIENT, HEAT, INK, VALUE, heat, host, numbers, preview
 from .render import FITTING
-from .scene import Node, Scene
+from .scene import Edge, Node, Scene
 from .text import clip, label
 from .values import set_value
 
 OUTPUTS = re.compile(r"\d+ outputs?")
 NUDGE = 0.001
 WHOLE = 400  # an array of at most so many numbers is on the page in full
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<div id="controls">
-<button id="previous" title="left arrow">Back</button>
-<button id="play" title="space">Play</button>
-<button id="next" title="right arrow">Next</button>
-<input id="slider" type="range" min="0" max="1" value="0" aria-label="step">
-<span id="count"></span>
-<button id="smaller" title="-" aria-label="smaller">&minus;</button>
-<button id="larger" title="+" aria-label="larger">+</button>
-<button id="predict" aria-pressed="false" title="hide each result until you have predicted it">Predict</button>
-<button id="fit" title="f">Fit</button>
-</div>
-<div id="graph" role="group" aria-label="{alt}">{svg}</div>
-{opened}
-<div id="side">
-<div id="panel" aria-live="polite"></div>
-<div id="lines" aria-label="lines of source">{lines}</div>
-</div>
-<script type="application/json" id="data">{data}</script>
-<script>
-{script}</script>
-</body>
-</html>
-"""
 
 
 def page(scene: Scene, svgs: Mapping[str, str], nudged: Mapping[str, Any] | None = None) -> str:
@@ -81,7 +46,7 @@ def page(scene: Scene, svgs: Mapping[str, str], nudged: Mapping[str, Any] | None
         "program": scene.program,
     }
     drawings = {key: svg[svg.index("<svg") :].replace(FITTING.decode(), "<svg ", 1) for key, svg in svgs.items()}
-    return PAGE.format(
+    return beside("player.html").format(
         title=escape(f"{label(scene.nodes[-1])}, forward and back"),
         style=beside("player.css") + heat_style(),
         script=beside("player.js"),
@@ -126,16 +91,14 @@ def with_nudges(node: Node, nudged: Mapping[str, Any]) -> dict[str, Any]:
 
 def forward(scene: Scene) -> list[dict[str, Any]]:
     """Return a step for each value, in the order of computation."""
-    numbered, incoming = {id(edge): i for i, edge in enumerate(scene.edges)}, scene.incoming_edges()
-    return [
-        {
-            "pass": "forward",
-            "node": node.id,
-            "edges": [numbered[id(edge)] for edge in incoming.get(node.id, [])],
-            "inputs": list(dict.fromkeys(edge.tail for edge in incoming.get(node.id, []))),
-        }
-        for node in scene.nodes
-    ]
+    number, incoming = {id(edge): i for i, edge in enumerate(scene.edges)}, scene.incoming_edges()
+    steps = []
+    for node in scene.nodes:
+        edges = incoming.get(node.id, [])
+        inputs = list(dict.fromkeys(edge.tail for edge in edges))
+        used = [number[id(edge)] for edge in edges]
+        steps.append({"pass": "forward", "node": node.id, "edges": used, "inputs": inputs})
+    return steps
 
 
 def backward(scene: Scene) -> list[dict[str, Any]]:
@@ -145,34 +108,27 @@ def backward(scene: Scene) -> list[dict[str, Any]]:
     """
     if not scene.has_gradients:
         return []
-    numbered = {id(edge): i for i, edge in enumerate(scene.edges)}
-    by_id, uses, incoming = scene.by_id(), scene.gradient_edges(), scene.incoming_edges()
+    number = {id(edge): i for i, edge in enumerate(scene.edges)}
+    by_id, outgoing, incoming = scene.by_id(), scene.gradient_edges(), scene.incoming_edges()
+
+    def sent(edge: Edge) -> dict[str, Any]:
+        return {"edge": number[id(edge)], "rule": edge.rule, "array": shown(edge.gradient)}
+
     steps: list[dict[str, Any]] = []
     for node in reversed(scene.nodes):
-        shares = uses.get(node.id, [])
+        shares = outgoing.get(node.id, [])
         if node.gradient is not None and (len(shares) > 1 or (shares and node.reason)):
-            terms = [
-                {"edge": numbered[id(edge)], "from": edge.head, "rule": edge.rule, "array": shown(edge.gradient)}
-                for edge in shares
-            ]
+            terms = [sent(edge) | {"from": edge.head} for edge in shares]
             steps.append({"pass": "backward", "node": node.id, "sum": terms, "uses": [], "sends": []})
-        edges = [edge for edge in incoming.get(node.id, []) if edge.has_rule]
-        sends = [
-            {
-                "edge": numbered[id(edge)],
-                "to": edge.tail,
-                "rule": edge.rule,
-                "array": shown(edge.gradient),
-                "last": uses[edge.tail] == [edge],
-            }
-            for edge in edges
-        ]
+        edges = incoming.get(node.id, [])
+        by_rule = [edge for edge in edges if edge.has_rule]
+        sends = [sent(edge) | {"to": edge.tail, "last": outgoing[edge.tail] == [edge]} for edge in by_rule]
         if sends or node.kind == "fold":
             words: dict[str, str] = {}
-            for edge in incoming.get(node.id, []):
+            for edge in edges:
                 if by_id[edge.tail].kind != "fold" or by_id[edge.tail].value is not None:
                     words.setdefault(edge.phrase.text, edge.tail)
-            read = values_read(node, [edge.rule for edge in edges], words)
+            read = values_read(node, [edge.rule for edge in by_rule], words)
             start = node.kind == "output"
             steps.append({"pass": "backward", "node": node.id, "start": start, "uses": read, "sends": sends})
     return steps
@@ -246,7 +202,7 @@ def beside(name: str) -> str:
 
 def tensor_html(tensor: Tensor) -> str:
     """Return a tensor as a piece of HTML."""
-    node = Node("", kind(tensor, False), tensor.name, source=tensor)
+    node = Node("", kind(tensor, False), tensor.name, graph_value=tensor)
     set_value(node, {})
     made = f"op {tensor.op.name}" if tensor.op is not None else node.kind
     words = filter(None, [f"<b>{escape(tensor.name)}</b>" if tensor.name else "", escape(facts(node)), made])

@@ -154,15 +154,7 @@ class Player:
 
 
 FINE = 60  # boxes; a larger picture has a lower resolution
-FORMATS = {
-    ".svg": "svg",
-    ".png": "png",
-    ".pdf": "pdf",
-    ".dot": "dot",
-    ".mmd": "mermaid",
-    ".txt": "text",
-    ".html": "html",
-}
+FORMATS = {f".{name}": name for name in ("svg", "png", "pdf", "dot", "html")} | {".mmd": "mermaid", ".txt": "text"}
 
 
 def draw(

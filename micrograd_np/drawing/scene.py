@@ -31,7 +31,7 @@ class Node:
     id: str
     kind: str  # constant, frozen, leaf, operation, output or fold
     name: str | None
-    source: Any = field(repr=False)
+    graph_value: Any = field(repr=False)  # a tensor, an array or a step of a program; None once the box has numbers
     op: str = ""  # empty for a leaf
     text: str = ""  # how it was made: `l1 @ syn1`
     tag: str = ""  # a generated name, if the user gave none and the text is too long to serve as one
@@ -220,7 +220,7 @@ def value_box(graph: Graph, place: int) -> Node:
 
 def set_formula(graph: Graph, node: Node, phrases: dict[int, Phrase], tag: Callable[[str], str], named: bool) -> None:
     """Give an operation's box its text, and a generated name if it must be named or its text cannot serve as a name."""
-    x = node.source
+    x = node.graph_value
     node.op = x.op.name
     args = [phrase_of(graph, arg, phrases) for arg in x.args]
     made = formula(x.op, args, x.params) if args else Phrase(node.op)

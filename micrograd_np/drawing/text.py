@@ -28,12 +28,8 @@ def text(scene: Scene, direction: str = "both") -> str:
 
 def forward(scene: Scene, node: Node) -> Row:
     kind = "" if node.kind == "operation" else node.kind
-    return (
-        equation(node),
-        shape(node),
-        figures(node.value),
-        "; ".join(filter(None, (kind, scene.state(node), *output_lines(node, "forward")))),
-    )
+    notes = "; ".join(filter(None, (kind, scene.state(node), *output_lines(node, "forward"))))
+    return equation(node), shape(node), figures(node.value), notes
 
 
 def output_lines(node: Node, direction: str) -> list[str]:
@@ -55,11 +51,13 @@ def backward(scene: Scene) -> list[Row]:
         edges = uses.get(node.id, [])
         if node.kind == "output" and node.gradient is not None:
             rows.append((label(node), shape(node), "the start", "", figures(node.gradient)))
-        folds = [edge for edge in edges if by_id[edge.head].kind == "fold"]
-        sent = [edge for edge in edges if by_id[edge.head].kind != "fold"]
-        lines = [(clip(edge.rule), label(by_id[edge.head]), figures(edge.gradient)) for edge in sent]
-        lines += [("folded", label(by_id[edge.head]), figures(edge.gradient)) for edge in folds if edge.drawn]
-        if node.undrawn_share is not None or any(not edge.drawn for edge in folds):
+        drawn = [edge for edge in edges if edge.drawn]
+        lines = []
+        for edge in sorted(drawn, key=lambda edge: by_id[edge.head].kind == "fold"):
+            rule = "folded" if by_id[edge.head].kind == "fold" else clip(edge.rule)
+            more = f", and {edge.undrawn_edges} more arrows" if edge.undrawn_edges else ""
+            lines.append((rule + more, label(by_id[edge.head]), figures(edge.gradient)))
+        if node.undrawn or (node.gradient is not None and node.undrawn_share is not None):
             lines.append((f"folded, {node.undrawn or 'more arrows'}", "", figures(node.undrawn_share)))
         if node.reason:
             lines.append((node.reason, "", figures(node.difference)))

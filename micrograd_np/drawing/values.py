@@ -46,14 +46,14 @@ def fill(scene: Scene, cache: Cache | None = None) -> Scene:
         set_value(node, cache)
         for output in node.outputs:
             set_value(output, cache)
-            output.source = None
+            output.graph_value = None
     for node in scene.nodes:
         edges = incoming.get(node.id, [])
         if node.members:
             set_fold_gradients(node, edges, by_id, cache)
-        elif node.kind != "fold" and isinstance(node.source, Tensor) and node.source.op is not None:
+        elif node.kind != "fold" and isinstance(node.graph_value, Tensor) and node.graph_value.op is not None:
             for edge in edges:
-                mark_updated(by_id[edge.tail], node.source)
+                mark_updated(by_id[edge.tail], node.graph_value)
             set_rules(node, edges, z_is_taken, scene.g, cache)
     set_differences(scene)
     edge_counts = Counter(edge.tail for edge in scene.edges if edge.has_rule)
@@ -64,7 +64,7 @@ def fill(scene: Scene, cache: Cache | None = None) -> Scene:
         if not edge.drawn and edge.gradient is not None:
             tail.undrawn_share = edge.gradient if tail.undrawn_share is None else tail.undrawn_share + edge.gradient
     for node in scene.nodes:
-        node.source, node.members = None, []
+        node.graph_value, node.members = None, []
     return scene
 
 
@@ -76,7 +76,7 @@ def cached(cache: Cache, key: Any, make: Callable[[], Any]) -> Any:
 
 def set_value(node: Node, cache: Cache) -> None:
     """Set the value, the gradient and the state of one box."""
-    x = node.source
+    x = node.graph_value
     if not isinstance(x, Tensor):
         if node.value is None and x is not None:
             node.value = cached(cache, id(x), x.copy)
@@ -104,14 +104,14 @@ def data_of(x: Any) -> Any:
 
 def mark_updated(node: Node, user: Tensor) -> None:
     """Mark a leaf that was changed in place after an op had read it."""
-    memory = getattr(node.source, "_memory", None)
+    memory = getattr(node.graph_value, "_memory", None)
     if memory and memory.written > user._order:
         node.state = "updated since"
 
 
 def set_rules(node: Node, edges: list[Edge], z_is_taken: bool, g_name: str, cache: Cache) -> None:
     """Write the formula of each rule of an op on its arrow, with the gradient that the rule sends along it."""
-    x = node.source
+    x = node.graph_value
     if runs_users_code(x):
         return
     by_position = {edge.position: edge for edge in edges}
@@ -134,7 +134,7 @@ def set_fold_gradients(node: Node, edges: list[Edge], by_id: dict[str, Node], ca
     key = (id(node.members[0]), id(node.members[-1]), len(node.members))
     sums = cached(cache, key, partial(gradients_sent, node.members))
     for edge in edges:
-        edge.gradient = only_part(sums.get(id(by_id[edge.tail].source)))
+        edge.gradient = only_part(sums.get(id(by_id[edge.tail].graph_value)))
 
 
 def gradients_sent(members: list[Any]) -> dict[int, Any]:

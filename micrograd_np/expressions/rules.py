@@ -54,6 +54,7 @@ class Recorder(NDArrayOperatorsMixin):
         return wrap_result(value, function_call(function.__name__, phrases, kwargs, defaults(function)))
 
     def __row__(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Run a row of the table: `dispatch.apply` calls this where an argument has it."""
         value = op.kernel(*map(unwrap, args), **unwrap(params))
         if op.function is np.reshape and value.shape == args[0].shape:
             return args[0]
@@ -194,6 +195,7 @@ def first_case(row: Primitive) -> Example | None:
 
 
 def has_source(x: Any) -> bool:
+    """Return whether an example's argument can be written as source."""
     return all(map(has_source, x)) if isinstance(x, list | tuple) else not callable(x)
 
 

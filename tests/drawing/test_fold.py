@@ -9,7 +9,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np.core.names import Names
 from micrograd_np.drawing import draw
-from micrograd_np.drawing.collapse import MAX_BOXES, box_places, fold
+from micrograd_np.drawing.collapse import MAX_BOXES, Item, box_places, fold, fold_middle, single_item
 from micrograd_np.drawing.graph import graph_of, walk
 
 
@@ -175,3 +175,12 @@ def test_a_weight_of_many_folds_has_one_arrow_and_says_how_many_more_there_are()
     assert [edge.drawn for edge in used] == [True] + [False] * 9
     assert picture.dot.count("n1 -> ") == 1
     assert "goes into 9 more folded boxes" in picture.dot
+
+
+def test_a_group_alone_between_values_that_are_never_folded_keeps_its_name():
+    h = mg.Tensor(np.ones(2), requires_grad=True)
+    chain = [h := np.sin(h) for _ in range(12)]
+    graph = graph_of([h], Names(), keep={id(chain[3]), id(chain[8])})
+    group = Item("encoder", "Encoder", 4, 8, (), group="encoder: Encoder")
+    items = [*(single_item(graph, i) for i in range(4)), group, *(single_item(graph, i) for i in range(8, 12))]
+    assert group in fold_middle(graph, items, 4)

@@ -8,6 +8,7 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np.drawing import draw, render
+from micrograd_np.drawing.preview import GRADIENT, LINE
 from tests.drawing.scenes import weight
 
 
@@ -43,7 +44,14 @@ def test_the_legend_says_what_z_is_where_a_rule_reads_it():
     assert "gradient: g = d output / d (this box)" in draw(h * 2.0).dot
 
 
-def test_the_parts_of_a_short_vector_can_be_added_up():
+def test_the_head_where_the_gradient_goes_is_orange_for_graphviz_itself_so_that_a_png_has_it_too():
+    for direction, colours in [("both", [GRADIENT, LINE]), ("forward", [LINE]), ("backward", [GRADIENT])]:
+        svg = draw(weight(2) * 2.0, direction=direction).svg
+        arrow = svg[svg.index('class="edge"') :].partition("</g>")[0]
+        assert re.findall(r'<polygon (?:class="\w+" )?fill="(#\w+)"', arrow) == colours
+
+
+def test_the_shares_of_a_short_vector_can_be_added_up():
     w = weight(2)
     loss = np.sum(w * np.array([3.0, 1.0]) + w * np.array([-1.0, 4.0]))
     loss.backward()
@@ -51,6 +59,17 @@ def test_the_parts_of_a_short_vector_can_be_added_up():
     assert "share: [3 1]" in dot
     assert "share: [-1 4]" in dot
     assert w.grad.tolist() == [2, 5]
+
+
+def test_an_arrow_into_a_fold_has_its_share_alone():
+    w = weight(2)
+    with mg.scope("encoder"):
+        h = np.tanh(w * 2.0)
+    loss = np.sum(h * w)
+    loss.backward()
+    dot = draw(loss, fold=["encoder"]).dot
+    labels = [label for label in re.findall(r"label=<(.*?)> (?:\w+=|\])", dot) if "share: " in label]
+    assert sorted(label.partition("share")[0] for label in labels) == [" ", " g * h <br/> "]
 
 
 def test_what_was_folded_is_said_once_however_long_it_is():

@@ -96,6 +96,7 @@ def test_the_many_values_that_a_loop_gives_to_one_operation_are_one_arrow():
     assert [edge.undrawn_edges for edge in given] == [17]
     assert "and 17 more arrows" in picture.dot
     assert "and 17 more arrows" in picture.mermaid
+    assert picture.text.count("more arrows") == picture.text.count(", and 17 more arrows") == 1
     assert picture.dot.count(f"{loop.id} -> {given[0].head}") == 1
     assert picture.mermaid.count(f"{loop.id} -->") == picture.dot.count(f"{loop.id} -> ")
     assert "4 × item" in loop.text
