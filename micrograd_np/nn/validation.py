@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, MissingFileError, MissingPackageError, ShapeError, describe
+from ..core.tensor import as_ndarray
 from ..ops.primitive import as_array
 
 
@@ -150,7 +151,8 @@ def as_numbers(layer: Any, x: Any) -> Any:
 def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1) -> Any:
     """x as an array; raise if its features or its dtype are not those of the layer's weight."""
     given, x = x, as_array(x)
-    shape = x.shape
+    values = as_ndarray(x)  # its attributes cost a third of a Tensor's
+    shape = values.shape
     found = shape[axis] if -len(shape) <= axis < len(shape) else "no such axis"
     if found != features:
         as_numbers(layer, given)
@@ -159,7 +161,7 @@ def checked_input(layer: Any, x: Any, weight: Any, features: int, axis: int = -1
             f"{name} takes {features} {what}, and {describe(x, 'x')} has {found}. Reshape x, or make the {name} for "
             "inputs of this size."
         )
-    if x.dtype is not weight.dtype:
+    if values.dtype is not weight._data.dtype:
         check_dtype(layer, x, weight)
     return x
 
