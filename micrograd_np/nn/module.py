@@ -286,9 +286,12 @@ def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
     """Set gradients to None, or those that are there to zeros."""
     if set_to_none is not True:
         validate("zero_grad", set_to_none=set_to_none)
-    attribute = "_grad" if set_to_none and not tracing() else "grad"  # a trace is to be told
+    if set_to_none and not tracing():  # a trace is to be told
+        for p in parameters:
+            p._grad = None
+        return
     for p in parameters:
-        setattr(p, attribute, None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype))
+        p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
 
 
 def documented_like(base: type) -> Callable[[Any], Any]:

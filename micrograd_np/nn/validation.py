@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, MissingFileError, MissingPackageError, ShapeError, describe
+from ..core.tensor import as_ndarray
 from ..ops.primitive import as_array
 from ..ops.windows import LEAST, one_per_axis
 
@@ -131,8 +132,9 @@ def in_words(value: Any) -> str:
 def checked_input(layer: Any, x: Any, weight: Any = None, features: int | None = None, axis: int = -1) -> Any:
     """x as an array; raise unless it holds numbers, of the dtype of the layer's weight, and so many features."""
     given, x = x, as_array(x)
-    shape = x.shape
-    if x.dtype.kind not in "biufc":
+    values = as_ndarray(x)  # its attributes cost a third of a Tensor's
+    shape = values.shape
+    if values.dtype.kind not in "biufc":
         cure = " Does the layer or function before it end in a return?" if given is None else ""
         raise ArgumentTypeError(f"{type(layer).__name__} takes an array of numbers x, not {in_words(given)}.{cure}")
     found = shape[axis] if -len(shape) <= axis < len(shape) else "no such axis"
@@ -142,7 +144,7 @@ def checked_input(layer: Any, x: Any, weight: Any = None, features: int | None =
             f"{name} takes {features} {what}, and {describe(x, 'x')} has {found}. Reshape x, or make the {name} for "
             "inputs of this size."
         )
-    if weight is not None and x.dtype is not weight.dtype:
+    if weight is not None and values.dtype is not weight._data.dtype:
         check_dtype(layer, x, weight)
     return x
 

@@ -131,7 +131,7 @@ def by_way(op: Any) -> Callable[..., Any]:
 
     def call(*args: Any, **kwargs: Any) -> Any:
         key: list[Any] = []
-        values: list[Any] = []
+        values: Any = []
         wanted = loose = 0
         tensors = False
         bit = 1
@@ -173,12 +173,13 @@ def by_way(op: Any) -> Callable[..., Any]:
             half = any(x.dtype == HALF for x in values)
             way = ways[which] = params, op.kernel if half else UNROUNDED.get(op.kernel, op.kernel)
         params, kernel = way
+        values = tuple(values)
         try:
-            z = kernel(*values, **params)
+            z = kernel(*values, **params) if params else kernel(*values)
         except Exception as error:
             errors.explain(op, arrays, error)
         if not tensors:
             return np.asarray(z) if isinstance(z, np.generic) else z
-        return make_node(op, uses[wanted], z, arrays, tuple(values), params, loose)
+        return make_node(op, uses[wanted], z, arrays, values, params, loose)
 
     return call

@@ -24,6 +24,7 @@ State = dict[str, Any]
 # Entries of parameters updated together: what an update reads and writes stays in the cache.
 JOINED = 8192
 ARRAYS = {np.ndarray}
+array_of = operator.attrgetter("_data")
 SMALL = 4096  # entries up to which a parameter is updated together with others: its calls cost more than its numbers
 
 
@@ -54,7 +55,7 @@ class Unit:
         self.cast = [x for x in numbers_held if x.dtype != self.precision]
         self.given: list[float] | None = None
         self.prepare()
-        self.held = self.state_arrays()
+        self.held = list(self.state_arrays())
 
     def prepare(self) -> None:
         """Make the arrays that the update gets."""
@@ -70,8 +71,8 @@ class Unit:
             held = self.buffers[purpose, dtype] = np.empty_like(self.arrays[0], dtype, shape=(size,))
         return held[:size]
 
-    def state_arrays(self) -> list[Any]:
-        return [x._data for state in self.states for x in state.values()]
+    def state_arrays(self) -> Iterator[Any]:
+        return map(array_of, chain.from_iterable(map(dict.values, self.states)))
 
     def is_current(self) -> bool:
         """Return whether the optimiser's state still has the arrays that the unit was made for."""
