@@ -120,9 +120,11 @@ class Path:
         sys.settrace(self.before)
 
     def enter(self, frame: FrameType, event: str, arg: Any) -> Any:
-        frame.f_trace_lines, frame.f_trace_opcodes = False, True
         where = frame.f_code.co_filename
-        return self.step if names.is_own_code(where) and where != "<string>" else None  # so named tuples are made
+        if where == "<string>" or not names.is_own_code(where):  # named tuples are made of strings
+            return None
+        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        return self.step
 
     def step(self, frame: FrameType, event: str, arg: Any) -> Any:
         if event == "opcode":

@@ -188,19 +188,21 @@ class Outside:
 
     def first_changed(self) -> str | None:
         """The path of something that is not what it was."""
-        return next((edge.path for edge in self.edges if not self.holds(edge)), None)
+        if self.holds(" and ".join(edge.text for edge in self.edges) or "True"):
+            return None
+        return next((edge.path for edge in self.edges if not self.holds(edge.text)), None)
 
-    def holds(self, edge: Edge) -> bool:
+    def holds(self, text: str) -> bool:
         try:
-            return bool(eval(edge.text, self.names.scope))
+            return bool(eval(text, self.names.scope))
         except Exception:
             return False
 
     def restore(self) -> str | None:
         """Put back what was set anew or put into containers; return the path of what could not be."""
         kept = None
-        for edge in self.edges:
-            if not self.holds(edge):
+        for edge in self.edges if self.first_changed() else ():
+            if not self.holds(edge.text):
                 try:
                     exec(edge.undo or "raise ValueError", self.names.scope)
                 except Exception:
