@@ -14,6 +14,7 @@ from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor
+from .bytecode import Path, unfollowed
 from .execution import Compared, Left, Runner, difference, met
 from .guards import MISFIT, Guard, Names, misfit
 from .ir import Steps
@@ -26,11 +27,11 @@ TRACES = 8  # of one kind, from which on each has to pay
 PAYS = 30  # calls that a program has to serve
 KEPT = 16  # programs of one kind
 FAILURES = 3  # calls that a program is compared in and fails
-CACHES = 3  # runs in a row that change what they read, which is then no cache
+CACHES = 2  # runs in a row that change what they read, which is then no cache
 RETURN = "Do that outside, with what the function returns, or hold it in a Tensor and write to that."
 UNLIKE = (
-    "it gives other bits than its program. Does it ask what an array is (isinstance, hasattr)? While it is traced, "
-    "that is a Tensor. Ask outside."
+    "it goes another way while it is traced. Does it ask whether something is an array (isinstance, hasattr)? That is "
+    "a Tensor then. Ask outside."
 )
 GIVE = "Give what changes as an argument, or hold it in a Tensor."
 # Each is imported when it is asked for.
@@ -93,6 +94,11 @@ class Compiled:
 
     def other(self, args: Any, kwargs: Any) -> Any:
         """A call that the latest program does not serve."""
+        with unfollowed():
+            return self.answer(args, kwargs)
+
+    def answer(self, args: Any, kwargs: Any) -> Any:
+        """A call that another program serves, or the function itself."""
         kind = next((kind for kind in self.kinds if kind.fits(args, kwargs)), None)
         runner = kind.serving(args, kwargs) if kind else None
         if runner is not None:
@@ -104,45 +110,20 @@ class Compiled:
             self.warn(f"it was called with more than {KINDS} kinds of arguments (shapes, dtypes, numbers). {GIVE}")
             return self.function(*args, **kwargs)
         with self.turns:
-            if kind is None:
-                return self.plain(Kind(args, kwargs), args, kwargs)
+            if kind is None:  # which may be the only call of its kind; and what is worked out once is worked out now
+                kind = Kind(args, kwargs)
+                result = self.function(*args, **kwargs)
+                self.kinds.append(kind)
+                return result
             runner = kind.serving(args, kwargs)
             return runner.call(args, kwargs) if runner else self.trace(kind, args, kwargs)
 
-    def plain(self, kind: Kind, args: Any, kwargs: Any) -> Any:
-        """The function runs as it is; what it changes itself is counted.
-
-        A cache is filled once. What changes at each call is nothing that a program does, so none is made.
-        """
-        try:
-            outside = Outside(self.function, flatten((args, kwargs))[0])
-        except (TraceError, TooMuch):  # of which the next call tells
-            outside = None
-        modes = [module.training for module in outside.modules] if outside else []
-        result = self.function(*args, **kwargs)
-        if kind not in self.kinds:
-            self.kinds.append(kind)
-        self.count_change(kind, changed_by(outside, modes, numbers=False)[0] if outside else None)
-        return result
-
-    def count_change(self, kind: Kind, path: str | None) -> None:
-        kind.changed = kind.changed + 1 if path else 0
-        if kind.changed == CACHES:
-            self.stop(kind, f"it changes {path} itself. {RETURN}")
-
     def trace(self, kind: Kind, args: Any, kwargs: Any) -> Any:
         """The function runs as a trace, of which all is put back; then it runs itself, and its program on copies."""
-        if kind.changed and not kind.traces:
-            return self.plain(kind, args, kwargs)
         leaves, _ = flatten((args, kwargs))
         owners = {id(memory_owner(x)) for x in leaves if has_values(x)}
         if not all(runner.met.isdisjoint(owners) for runner in kind.runners):
             return self.function(*args, **kwargs)  # an argument lies in memory that the program writes to by itself
-        if kind.runners and not kind.settled:  # something is another than it was: what is kept of it is made anew first
-            result = self.function(*args, **kwargs)
-            kind.settled = True
-            return result
-        kind.settled = False
         kind.move(leaves)
         if kind.traces >= TRACES and not kind.pays():
             self.stop(kind, f"{kind.changes()} is another at each call. {GIVE}")
@@ -160,7 +141,9 @@ class Compiled:
         if kind.stopped or steps is None or not met(steps).isdisjoint(owners):
             return self.function(*args, **kwargs)
         found = Compared(self.function, steps, self.backend, args, kwargs)
-        if found.same:
+        if found.path.taken != steps.path:
+            self.stop(kind, UNLIKE)
+        elif found.same:
             moving = frozenset(kind.moving)
             kind.runners = [Runner(found, args, kwargs, outside, moving), *kind.runners][:KEPT]
         elif found.same is None:
@@ -177,7 +160,9 @@ class Compiled:
         undo: list[Callable[[], Any]] = []
         more: Any = {"named": False, "outside": outside, "moving": kind.moving, "undo": undo}
         try:
-            result, steps = record(self.function, args, kwargs, **more)
+            with Path() as traced:
+                result, steps = record(self.function, args, kwargs, **more)
+            steps.path = traced.taken
             path, steps.modes = changed_by(outside, modes)
         except TraceError:
             raise
@@ -196,7 +181,9 @@ class Compiled:
         if steps.spoiled is not None:
             self.stop(kind, steps.spoiled)
             return None
-        self.count_change(kind, path)
+        kind.changed = kind.changed + 1 if path else 0
+        if kind.changed == CACHES:
+            self.stop(kind, f"it changes {path} itself. {RETURN}")
         if path:
             return None
         if kind.other and (where := difference(kind.other, steps)):
@@ -243,7 +230,6 @@ class Kind:
         self.traces = 0
         self.stopped = False
         self.failures = 0  # of its programs, in calls that they are compared in
-        self.settled = False  # whether the last call ran as it is
         self.changed = 0  # runs in a row that changed what they read
         self.other: Steps | None = None  # a program that gave other bits
 
@@ -296,13 +282,13 @@ class Turns:
         return Turns, ()
 
 
-def changed_by(outside: Outside, before: list[bool], numbers: bool = True) -> tuple[str | None, list[tuple[Any, bool]]]:
+def changed_by(outside: Outside, before: list[bool]) -> tuple[str | None, list[tuple[Any, bool]]]:
     """Return the path of a value that a run changed, and the modules whose train mode it set, as a program does too."""
     now = [module.training for module in outside.modules]
     modes = [(m, is_on) for m, is_on, was in zip(outside.modules, now, before, strict=True) if is_on is not was]
     for module, is_on in modes:
         module.training = not is_on
-    path = outside.first_changed(numbers)
+    path = outside.first_changed()
     for module, is_on in modes:
         module.training = is_on
     return path, modes

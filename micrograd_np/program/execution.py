@@ -13,6 +13,7 @@ import numpy as np
 from ..core.containers import flatten, has_values
 from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray, constant
+from .bytecode import Path
 from .guards import MISFIT, Guard, Names
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value, root
 from .outside import Outside
@@ -155,7 +156,8 @@ class Compared:
             rest = iter(step(*[copies[x] for x in emitted.given]))
         except Exception:  # the function itself shows what that means
             rest = None
-        self.result = function(*args, **kwargs)
+        with Path() as self.path:
+            self.result = function(*args, **kwargs)
         returned, _ = flatten(self.result)
         self.types = [type_of(x) for x in returned]
         self.same = None if rest is None else len(returned) == len(program.result)
@@ -226,7 +228,7 @@ def close(a: Any, b: Any) -> bool:
 
 
 def difference(first: Steps, second: Steps) -> str | None:
-    """Where two traces of a function took other steps, or met another array."""
+    """Return where two traces of a function took other steps, or met another array."""
     for old, new in zip(first.steps, second.steps, strict=False):
         if (old.op, repr(old.params)) != (new.op, repr(new.params)):
             return f"{old.op.name} was {new.op.name} now: {format_location(new.where)}" if new.where else new.op.name

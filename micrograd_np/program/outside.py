@@ -60,7 +60,6 @@ class Edge(NamedTuple):
     path: str
     text: str
     undo: str = ""  # a statement after which it holds again
-    numbers: bool = False  # of an array: a traced run notices by itself that they are written to
 
 
 class Place(NamedTuple):
@@ -187,22 +186,23 @@ class Outside:
             elif not self.hidden[name]:
                 self.hidden[name] += found
 
-    def first_changed(self, numbers: bool = True) -> str | None:
-        """The path of something that is not what it was; the numbers in arrays may be left out."""
-        changed = (edge.path for edge in self.edges if (numbers or not edge.numbers) and not self.holds(edge))
-        return next(changed, None)
+    def first_changed(self) -> str | None:
+        """The path of something that is not what it was."""
+        if self.holds(" and ".join(edge.text for edge in self.edges) or "True"):
+            return None
+        return next((edge.path for edge in self.edges if not self.holds(edge.text)), None)
 
-    def holds(self, edge: Edge) -> bool:
+    def holds(self, text: str) -> bool:
         try:
-            return bool(eval(edge.text, self.names.scope))
+            return bool(eval(text, self.names.scope))
         except Exception:
             return False
 
     def restore(self) -> str | None:
         """Put back what was set anew or put into containers; return the path of what could not be."""
         kept = None
-        for edge in self.edges:
-            if not self.holds(edge):
+        for edge in self.edges if self.first_changed() else ():
+            if not self.holds(edge.text):
                 try:
                     exec(edge.undo or "raise ValueError", self.names.scope)
                 except Exception:
@@ -337,7 +337,7 @@ def of_array(walk: Outside, place: Place) -> Found:
         walk.refuse_size(f"{path} {x.shape} {x.dtype} is an array of more than {LARGE // 1024} kB")
     else:
         yield gives(walk, path, "{}.shape", x, x.shape)
-        yield gives(walk, path, "{}.tobytes()", x, x.tobytes(), refill(walk, x))._replace(numbers=True)
+        yield gives(walk, path, "{}.tobytes()", x, x.tobytes(), refill(walk, x))
 
 
 def of_bytes(walk: Outside, place: Place) -> Found:
@@ -421,7 +421,7 @@ def of_function(walk: Outside, place: Place) -> Found:
         except ValueError:  # a variable that has no value yet
             continue
         yield from edge_to(walk, name, walk.names.cell(cell), value)
-    describe(walk, place)
+    names_of(walk, place)
     if vars(f):
         yield gives(walk, path, "len({})", vars(f), len(vars(f)), refill(walk, vars(f)))
         for name, value in list(vars(f).items()):
@@ -466,7 +466,7 @@ def of_class(walk: Outside, place: Place) -> Found:
     yield Edge(
         kind.__name__, f"len({own}) == {len(vars(kind))} and {walk.names(kind)}.__mro__ is {walk.names(kind.__mro__)}"
     )
-    describe(walk, place)
+    names_of(walk, place)
     others = [base for base in kind.__mro__ if base is not object and not is_users(base)]
     for name, value in list(vars(kind).items()):
         found = edge_to(walk, f"{kind.__name__}.{name}", f"{own}[{name!r}]", value)
@@ -480,8 +480,8 @@ def of_class(walk: Outside, place: Place) -> Found:
     yield from (Place(path, base, read) for base in (*kind.__bases__, type(kind)))
 
 
-def describe(walk: Outside, place: Place) -> None:
-    """What a function or a class says of itself, which may be set anew."""
+def names_of(walk: Outside, place: Place) -> None:
+    """Take up the name and docstring of a function or class, which may be set anew."""
     for name in ("__name__", "__qualname__", "__doc__"):
         now = f"{walk.names(place.value)}.{name}"
         walk.when_named(name, *edge_to(walk, f"{place.path}.{name}", now, getattr(place.value, name)))

@@ -93,7 +93,8 @@ def record(
                 tracer.end(x) if isinstance(x, Tensor) else x.copy() if isinstance(x, np.ndarray) else x
                 for x in returned
             ]
-            tracer.check_modules(outside.modules)
+            if tracer.strict:
+                tracer.check_modules(outside.modules)
         finally:
             left = tracer.finish()
     if names is not None:
@@ -247,7 +248,7 @@ def no_hidden_draws(name: str, generators: list[tuple[str, Any]], trace: Trace) 
 
 
 def keep_state(rng: Any) -> Undo:
-    """What puts a generator back to where it is now."""
+    """Return a function that puts a generator back to where it is now."""
     if isinstance(rng, random.Random):
         return functools.partial(rng.setstate, rng.getstate())
     if isinstance(rng, np.random.RandomState):

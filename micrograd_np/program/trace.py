@@ -329,13 +329,13 @@ class Trace:
 
 
 def settings() -> Any:
-    """What decides whether a computation raises an error or warns; to ignore, as kernels may, is no difference."""
+    """The settings that make a computation raise an error or warn; to ignore, as kernels do, is no difference."""
     errors = {kind: how for kind, how in np.geterr().items() if how not in ("ignore", "warn")}
     return errors, id(warnings.filters), id(warnings.showwarning)
 
 
 def kept(x: Any) -> list[Undo]:
-    """What puts a Tensor, with its gradient, or an array back to what it is now."""
+    """Return functions that put a Tensor, with its gradient, or an array back to what it is now."""
     held = [(x, name, getattr(x, name)) for name in ("_data", "_grad")] if isinstance(x, Tensor) else []
     arrays = [a for a in (x, *(part for _, _, part in held)) if isinstance(a, np.ndarray) and a.flags.writeable]
     found: list[Undo] = [functools.partial(setattr, *each) for each in held]

@@ -56,6 +56,12 @@ def matched(x):
     return x * 3
 
 
+def bounded(x):
+    if isinstance(x, np.ndarray):
+        x = np.clip(x, -9, 9)
+    return x * 2
+
+
 def turned_to_zero(i):
     return (X if i < 5 else X * 0,)
 
@@ -70,6 +76,7 @@ CASES |= {
     "isinstance of a Tensor": of_arguments(lambda x: x * 2 if isinstance(x, mg.Tensor) else x * 3),
     "type": of_arguments(lambda x: x * 2 if type(x) is np.ndarray else x * 3),
     "hasattr": of_arguments(lambda x: x * 2 if hasattr(x, "grad") else x * 3),
+    "a branch that shows itself later": of_arguments(bounded, lambda i: (X + 2.0 * i,)),
     "match": of_arguments(matched),
     "isinstance of a sum": of_arguments(lambda x: x * 2 if isinstance(x.sum(), float) else x * 3),
     "type of a number": of_arguments(lambda x, k: x * k if type(k) is float else x, lambda i: (X, 0.1 * i)),
@@ -223,7 +230,6 @@ def test_a_refusal_leaves_everything_as_it_was():
         return facts([w, x]), net.training, rng.bit_generator.state
 
     compiled = mg.compile(step)
-    compiled(x)
     compiled(x)
     net.train()
     before = state()
