@@ -28,7 +28,8 @@ TABLE = """
 steps missing | 0.0 | {counts}
 
 [windows: g, pull, kept, which | {says}, in {where}]
-overwritten | pull(g) * kept | where windows overlap, the {which} gradient is assigned and not added: write +=
+overwritten | pull(g) * kept | where entries are used more than once, the {which} gradient is assigned and
+  not added: write +=
 
 [picks: g, x, picked | {says}, in {where}]
 overwritten | assigned(x, picked, g) | entries that are picked more than once keep the last gradient instead of the

@@ -108,7 +108,7 @@ def unnumbered(place: str, at: Suspicion) -> Iterator[Hypothesis]:
             single.append(site)
     for sites in lines.values():
         if 1 < len(sites) <= MOST_SITES:
-            words = {**sites[0].words, **sites[0].many}
+            words = {**sites[0].words, **sites[0].many, "sites": str(len(sites))}
             yield from (hypothesis(place, mistake, sites, words) for mistake in mistakes()[place])
     for line in dict.fromkeys(site.line for sites in lines.values() for site in sites):
         single += lines[line] if len(lines[line]) <= FEW else [lines[line][0], lines[line][-1]]
@@ -294,19 +294,21 @@ def skipped_activations(at: Suspicion) -> Iterator[Site]:
     """Yield rules that are given the gradient of an activation, and not that of the sum that it is a function of."""
     for block in at.blocks:
         if block.curved and np.all(block.slope):
+            below = {block.x} | at.recording.below(block.x)
             for edge in at.edges:
-                if edge.node.shape == block.x.shape and np.array_equal(at.base[edge.node], at.base[block.x]):
+                if (
+                    edge.node in below
+                    and edge.node.shape == block.x.shape
+                    and np.array_equal(at.base[edge.node], at.base[block.x])
+                ):
                     site = at_edge(edge, at, sent(edge), pull=edge.pull, s=block.slope)
                     site.words["other"], site.wide = at.called(block.z), None
-                    site.many["other"] = f"{site.words['other']} and its like"
-                    site.many["node"] = f"{site.words['node']} and its like"
                     yield site
 
 
 def at_other_gradient(edge: Edge, at: Suspicion, other: Tensor, g: Array, line: Any = None) -> Site:
     site = at_edge(edge, at, sent(edge), pull=edge.pull, other=g)
     site.words["other"], site.line, site.wide = at.called(other), line, None
-    site.many["other"], site.many["node"] = (f"{x} and its like" for x in (at.called(other), at.called(edge.node)))
     return site
 
 
@@ -352,8 +354,7 @@ def read_values(at: Suspicion) -> Iterator[tuple[list[Edge], int, Array, Site]]:
                 count = sum(reads(edge.rule, i) for edge in edges for i in places)
                 if is_operand(node, place, value) and count and (len(edges) == 1 or count > 1):
                     site = at_edge(edges[0], at, read(edges, place))
-                    site.words["operand"] = at.argument(node, place)
-                    site.many["operand"] = f"factor ({site.words['operand']}, ...)"
+                    site.words["operand"] = at.argument(node, place) if place else "the result"
                     if len(edges) > 1:
                         site.words["where"] = f"both derivatives of {at.called(node)}{at.place(node)}"
                     site.line, site.wide = (None if len(edges) > 1 else (site.line, place)), None
@@ -435,7 +436,7 @@ def in_steps(
     if all(np.array_equal(w, value) for w, (_, _, value, _) in zip(values, group, strict=True)):
         return
     for w, (_, _, _, site) in zip(values, group, strict=True):
-        how = f"{name} and its like stand where {site.words['operand']} and its like belong" if name else ""
+        how = f"{name} stands where {site.words['operand']} belongs" if name else ""
         how = how or f"the {site.words['operand']} of the step {words['which']} is used"
         many = {**site.many, "how": how}
         yield Site({"w": w}, {**site.words, "how": how}, site.change, (site.line, words["which"], name), many)
