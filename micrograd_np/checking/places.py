@@ -21,6 +21,7 @@ from ..core.tensor import Tensor
 from ..core.versions import reads
 from ..ops.elementwise import divide, multiply
 from ..ops.indexing import getitem
+from ..ops.joining import pad_constant
 from ..ops.primitive import Elementwise
 from . import activation_places, gradient_places
 from .claims import RIGHT, Closeness, differ, parallel
@@ -250,6 +251,14 @@ def overwriting(at: Suspicion, x: Tensor, steps: Sequence[Sequence[Edge]]) -> It
             free = free & ~mask
 
 
+def paddings(at: Suspicion) -> Iterator[Site]:
+    for edge in at.edges:
+        if edge.node.op is pad_constant:
+            first = tuple(slice(0, size) for size in edge.x.shape)
+            last = tuple(slice(-size, None) for size in edge.x.shape)
+            yield at_edge(edge, at, sent(edge), first=first, last=last)
+
+
 def extremes(at: Suspicion) -> Iterator[Site]:
     """Yield maxima and minima over windows."""
     for edge in at.edges:
@@ -261,7 +270,8 @@ def extremes(at: Suspicion) -> Iterator[Site]:
         even, other = (partial(ruled, edge, z, values) for z, values in ((level, flat), (below, -x)))
         share, usual = even(np.ones_like(level)), edge.pull(np.ones_like(level))
         if not np.allclose(share, usual):
-            yield at_edge(edge, at, sent(edge), even=even, count=1 / np.max(share), other=other)
+            names = {"even": even, "count": 1 / np.max(share), "other": other}
+            yield at_edge(edge, at, sent(edge), z=node._data, own=edge.pull, **names)
 
 
 def ruled(edge: Edge, z: Array, x: Array, g: Any) -> Any:
