@@ -27,9 +27,9 @@ def block_words(block: Block, at: Suspicion) -> dict[str, str]:
 
 def at_block(block: Block, at: Suspicion, **names: Any) -> Site:
     line = block.z._created_at, block.z.op.name
-    many = f"each activation of the line of {at.called(block.z)}"
-    change = sloped(block.z, block.x)
-    return Site(names, block_words(block, at), change, line, {"block": many, "where": many}, later=not block.forms)
+    words = block_words(block, at)
+    many = f"{words['where']}, each of the {{sites}} times"
+    return Site(names, words, sloped(block.z, block.x), line, {"block": many, "where": many}, later=not block.forms)
 
 
 def activations(at: Suspicion) -> Iterator[Site]:

@@ -109,14 +109,18 @@ class Convention:
         return self.leaves if row.leaf else self.between
 
 
-def open_factors(sizes: Sizes) -> list[float]:
-    """Return the factors that a loss does not settle: products of -1, 2, 1/2, N and 1/N, the simplest first."""
-    counts = [1.0, *map(float, sizes), *(1 / n for n in sizes)]
+def open_factors(recording: Recording) -> list[float]:
+    """Return the factors that a loss does not settle: products of -1, 2, 1/2, N and 1/N, the simplest first.
+
+    N is a number of terms that the loss adds; if it is already a mean of them, another 1/N is a mistake.
+    """
+    terms = recording.terms
+    counts = [1.0, *map(float, terms), *(1 / n for n, mean in terms.items() if not mean)]
     return list(dict.fromkeys(sign * n * two for n in counts for two in (1.0, 2.0, 0.5) for sign in (1, -1)))
 
 
 def plausible(
-    rows: Sequence[Row], recording: Recording, close: Closeness, sizes: Sizes, factor: float | None
+    rows: Sequence[Row], recording: Recording, close: Closeness, factor: float | None
 ) -> list[tuple[int, Convention]]:
     """Return the conventions that some rows follow, each with its number of wrong or odd rows, fewest first.
 
@@ -125,7 +129,7 @@ def plausible(
     if factor is not None:
         candidates: Iterable[Convention] = [Convention(factor, factor)]
     else:
-        candidates = conventions(rows, recording, close, sizes)
+        candidates = conventions(rows, recording, close)
     ranked: list[tuple[Any, Convention]] = []
     for convention in candidates:
         mark(rows, recording, close, convention)
@@ -145,9 +149,9 @@ def odd_rows(rows: Sequence[Row], convention: Convention, close: Closeness) -> i
     return sum(not row.matches(row.hand / convention.of(row), row.expected, close) for row in right)
 
 
-def conventions(rows: Sequence[Row], recording: Recording, close: Closeness, sizes: Sizes) -> Iterable[Convention]:
+def conventions(rows: Sequence[Row], recording: Recording, close: Closeness) -> Iterable[Convention]:
     """Yield conventions that make some row right, the plain one (factor 1) first."""
-    known = open_factors(sizes)
+    known = open_factors(recording)
     ratios = {leaf: [1.0] for leaf in (True, False)}
     for leaf, found in ratios.items():
         mine = [row for row in rows if row.fits and not row.vanishes(close) and row.leaf == leaf]

@@ -433,7 +433,7 @@ def examine(
     for row in rows:
         fit_shape(row, close, recording, name)
         check_finite(row)
-    ranked = choose_at_kinks(rows, recording, close, sizes, factor)
+    ranked = choose_at_kinks(rows, recording, close, factor)
     explain = Explainer(rows, recording, close, sizes, name, budget, elsewhere)
     examined: list[Examined] = []
     chained = any(not row.leaf for row in rows)
@@ -448,12 +448,12 @@ def examine(
 
 
 def choose_at_kinks(
-    rows: Sequence[Row], recording: Recording, close: Closeness, sizes: Sizes, factor: float | None
+    rows: Sequence[Row], recording: Recording, close: Closeness, factor: float | None
 ) -> list[tuple[int, Convention]]:
     """Choose the derivatives at kinks as the hand has them, where possible; return the conventions, best first."""
 
     def ranked() -> list[tuple[int, Convention]]:
-        return plausible(rows, recording, close, sizes, factor)
+        return plausible(rows, recording, close, factor)
 
     first = ranked()
     if not first[0][0]:
@@ -508,7 +508,7 @@ class Explainer:
 
     def __call__(self, convention: Convention, count: int, strict: bool = False) -> Examined:
         mark(self.rows, self.recording, self.close, convention)
-        factors = [1.0] if strict or convention.seen else open_factors(self.sizes)
+        factors = [1.0] if strict or convention.seen else open_factors(self.recording)
         findings: list[Finding] = []
         explained: set[str] = set()
         for row in self.rows:

@@ -133,7 +133,7 @@ def cross_entropies(at: Suspicion) -> Iterator[Site]:
                 change = partial(turned_back, x, g, factor, axis)
                 words = {"x": at.called(x)}
                 line = x._created_at, x.shape
-                yield Site(names, words, change, line, {"x": f"{words['x']} and its like"})
+                yield Site(names, words, change, line, {"x": f"{words['x']}, each of the {{sites}} times,"})
                 break
 
 

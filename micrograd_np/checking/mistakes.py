@@ -28,15 +28,21 @@ TABLE = """
 steps missing | 0.0 | {counts}
 
 [windows: g, pull, kept, which | {says}, in {where}]
-overwritten | pull(g) * kept | where windows overlap, the {which} gradient is assigned and not added: write +=
+overwritten | pull(g) * kept | where entries are used more than once, the {which} gradient is assigned and
+  not added: write +=
 
 [picks: g, x, picked | {says}, in {where}]
 overwritten | assigned(x, picked, g) | entries that are picked more than once keep the last gradient instead of the
   sum: write np.add.at(d, i, g), not d[i] = g or d[i] += g
 
-[extremes: g, even, count, other | {says}, in {where}]
+[paddings: g, first, last | {says}, in {where}]
+padding | g[first] | the border is cut off at the end alone: the first entries of the padded gradient are taken
+padding | g[last] | the border is cut off at the start alone: the last entries of the padded gradient are taken
+
+[extremes: g, z, own, even, count, other | {says}, in {where}]
 averaged extreme | even(g) | the gradient is spread evenly over the window, as in average pooling
 all of the extreme | count * even(g) | every entry gets the whole gradient; the mask of the extreme is missing
+value of the extreme | own(g * z) | the gradient is multiplied by the extreme itself
 other extreme | other(g) | the gradient goes to the smallest entry, not to the largest, or the other way round
 
 [normalisations: g, x, u, s, k, n | {says}, in {where}]

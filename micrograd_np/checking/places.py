@@ -21,6 +21,7 @@ from ..core.tensor import Tensor
 from ..core.versions import reads
 from ..ops.elementwise import divide, multiply
 from ..ops.indexing import getitem
+from ..ops.joining import pad_constant
 from ..ops.primitive import Elementwise
 from . import activation_places, gradient_places
 from .claims import RIGHT, Closeness, differ, parallel
@@ -108,7 +109,7 @@ def unnumbered(place: str, at: Suspicion) -> Iterator[Hypothesis]:
             single.append(site)
     for sites in lines.values():
         if 1 < len(sites) <= MOST_SITES:
-            words = {**sites[0].words, **sites[0].many}
+            words = {**sites[0].words, **sites[0].many, "sites": str(len(sites))}
             yield from (hypothesis(place, mistake, sites, words) for mistake in mistakes()[place])
     for line in dict.fromkeys(site.line for sites in lines.values() for site in sites):
         single += lines[line] if len(lines[line]) <= FEW else [lines[line][0], lines[line][-1]]
@@ -250,6 +251,14 @@ def overwriting(at: Suspicion, x: Tensor, steps: Sequence[Sequence[Edge]]) -> It
             free = free & ~mask
 
 
+def paddings(at: Suspicion) -> Iterator[Site]:
+    for edge in at.edges:
+        if edge.node.op is pad_constant:
+            first = tuple(slice(0, size) for size in edge.x.shape)
+            last = tuple(slice(-size, None) for size in edge.x.shape)
+            yield at_edge(edge, at, sent(edge), first=first, last=last)
+
+
 def extremes(at: Suspicion) -> Iterator[Site]:
     """Yield maxima and minima over windows."""
     for edge in at.edges:
@@ -261,7 +270,8 @@ def extremes(at: Suspicion) -> Iterator[Site]:
         even, other = (partial(ruled, edge, z, values) for z, values in ((level, flat), (below, -x)))
         share, usual = even(np.ones_like(level)), edge.pull(np.ones_like(level))
         if not np.allclose(share, usual):
-            yield at_edge(edge, at, sent(edge), even=even, count=1 / np.max(share), other=other)
+            names = {"even": even, "count": 1 / np.max(share), "other": other}
+            yield at_edge(edge, at, sent(edge), z=node._data, own=edge.pull, **names)
 
 
 def ruled(edge: Edge, z: Array, x: Array, g: Any) -> Any:
@@ -294,19 +304,21 @@ def skipped_activations(at: Suspicion) -> Iterator[Site]:
     """Yield rules that are given the gradient of an activation, and not that of the sum that it is a function of."""
     for block in at.blocks:
         if block.curved and np.all(block.slope):
+            below = {block.x} | at.recording.below(block.x)
             for edge in at.edges:
-                if edge.node.shape == block.x.shape and np.array_equal(at.base[edge.node], at.base[block.x]):
+                if (
+                    edge.node in below
+                    and edge.node.shape == block.x.shape
+                    and np.array_equal(at.base[edge.node], at.base[block.x])
+                ):
                     site = at_edge(edge, at, sent(edge), pull=edge.pull, s=block.slope)
                     site.words["other"], site.wide = at.called(block.z), None
-                    site.many["other"] = f"{site.words['other']} and its like"
-                    site.many["node"] = f"{site.words['node']} and its like"
                     yield site
 
 
 def at_other_gradient(edge: Edge, at: Suspicion, other: Tensor, g: Array, line: Any = None) -> Site:
     site = at_edge(edge, at, sent(edge), pull=edge.pull, other=g)
     site.words["other"], site.line, site.wide = at.called(other), line, None
-    site.many["other"], site.many["node"] = (f"{x} and its like" for x in (at.called(other), at.called(edge.node)))
     return site
 
 
@@ -352,8 +364,7 @@ def read_values(at: Suspicion) -> Iterator[tuple[list[Edge], int, Array, Site]]:
                 count = sum(reads(edge.rule, i) for edge in edges for i in places)
                 if is_operand(node, place, value) and count and (len(edges) == 1 or count > 1):
                     site = at_edge(edges[0], at, read(edges, place))
-                    site.words["operand"] = at.argument(node, place)
-                    site.many["operand"] = f"factor ({site.words['operand']}, ...)"
+                    site.words["operand"] = at.argument(node, place) if place else "the result"
                     if len(edges) > 1:
                         site.words["where"] = f"both derivatives of {at.called(node)}{at.place(node)}"
                     site.line, site.wide = (None if len(edges) > 1 else (site.line, place)), None
@@ -435,7 +446,7 @@ def in_steps(
     if all(np.array_equal(w, value) for w, (_, _, value, _) in zip(values, group, strict=True)):
         return
     for w, (_, _, _, site) in zip(values, group, strict=True):
-        how = f"{name} and its like stand where {site.words['operand']} and its like belong" if name else ""
+        how = f"{name} stands where {site.words['operand']} belongs" if name else ""
         how = how or f"the {site.words['operand']} of the step {words['which']} is used"
         many = {**site.many, "how": how}
         yield Site({"w": w}, {**site.words, "how": how}, site.change, (site.line, words["which"], name), many)

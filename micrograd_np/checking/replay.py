@@ -17,6 +17,7 @@ from ..core.names import format_location, name_of
 from ..core.tensor import Tensor, seed
 from ..core.versions import as_used
 from ..ops.identity import astype
+from ..ops.indexing import getitem
 from ..ops.primitive import Elementwise, Outputs
 from .flat_function import nodes_of
 
@@ -149,6 +150,36 @@ class Recording:
                 found.add(x)
                 pending.extend(y for y, _ in x._parents)
         return found
+
+    @cached_property
+    def terms(self) -> dict[int, bool]:
+        """The numbers of terms that a scalar loss adds, in sums and in loops; True if it is a mean of the terms.
+
+        A sum over a single leaf, such as that of the squared weights, is not counted if there are others.
+        """
+        lines: dict[Any, list[Tensor]] = defaultdict(list)
+        sums: list[Tensor] = []
+        scalars = {self.output} if self.output.size == 1 else set()
+        for node in reversed(self.nodes):
+            if node in scalars and node._parents:
+                lines[node._created_at].append(node)
+                parents = [x for x, _ in node._parents if is_one_array(x._data)]
+                scalars.update(x for x in parents if x.size == 1)
+                sums += [x for x in parents if x.size > 1 and node.op is not getitem]
+        sums = [x for x in sums if self.depends_on_several(x)] or sums
+        counted = [(x, {*x.shape, x.size}) for x in sums] + [(nodes[0], {len(nodes)}) for nodes in lines.values()]
+        found: dict[int, bool] = {}
+        for x, counts in counted:
+            g = np.abs(self.true[x])
+            mean = any(np.allclose(g * n, two) for n in counts - {1} for two in (1, 2, 0.5))
+            found |= {n: mean or found.get(n, False) for n in counts - {1}}
+        return found
+
+    def depends_on_several(self, x: Tensor) -> bool:
+        """Return whether a value is made from more than one leaf or array."""
+        nodes = {x} | self.below(x)
+        arrays = [y for node in nodes for y in node.args if not isinstance(y, Tensor) and np.ndim(y)]
+        return len(arrays) + sum(not node._parents for node in nodes) > 1
 
     @cached_property
     def reached(self) -> dict[Tensor, int]:

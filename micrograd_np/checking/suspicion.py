@@ -125,6 +125,7 @@ class Suspicion:
     def undoubted(self) -> dict[Tensor, Array]:
         """Other values and their gradients, which do not depend on the row's gradient."""
         doubted = {self.row.tensor} | self.recording.below(self.row.tensor)
+        doubted |= {x for block in self.blocks if block.forms for x in block.inner[1:]}  # nobody has those gradients
         return {x: g for x, g in self.base.items() if x not in doubted and is_one_array(g)}
 
     @cached_property
@@ -140,10 +141,11 @@ class Suspicion:
             return []  # the whole forward pass is one op, which numbers differentiate
         hidden = {x for block in self.blocks if block.forms for x in block.inner}
         nodes = [node for node in reversed(self.above) if node not in hidden]
-        found = [edge for node in nodes for edge in edges_of(node)]
-        lines = {edge.line for edge in found if edge.x in inside}
-        # A mistake in a loop is in all its steps: also in the one whose gradient goes to another row, as to h0.
-        return [edge for edge in found if edge.x in inside or (edge.line in lines and edge.x not in self.stops)]
+        found = [edge for node in nodes for edge in edges_of(node) if edge.x in inside]
+        # A mistake in a loop is in all its steps: also in the one whose gradient goes to another row alone, as to h0.
+        lines, known = {edge.line for edge in found}, {(edge.node, edge.position) for edge in found}
+        others = [edge for node in self.recording.nodes if node not in hidden for edge in edges_of(node)]
+        return found + [edge for edge in others if edge.line in lines and (edge.node, edge.position) not in known]
 
     @cached_property
     def places(self) -> list[Tensor]:
@@ -229,27 +231,31 @@ class Suspicion:
         )
 
     @cached_property
-    def constants(self) -> dict[float, str]:
-        """The constants in the user's forward pass, each with a text that says where it is."""
-        found: dict[float, str] = {}
+    def constants(self) -> dict[float, tuple[str, str]]:
+        """The constants in the user's forward pass, each with its name or number, and where it is."""
+        found: dict[float, tuple[str, str]] = {}
         for node in self.recording.nodes:
-            for x, value in zip(node.args, node._values, strict=True) if node.op is not None else ():
+            for i, (x, value) in enumerate(zip(node.args, node._values, strict=True) if node.op is not None else ()):
                 number = isinstance(value, int | float | np.number | np.ndarray) and np.ndim(value) == 0
                 if number and not isinstance(x, Tensor):
                     c = abs(float(value))
                     if c not in (0, 1, 2, 0.5) and np.isfinite(c):
-                        found.setdefault(c, f"{c:g}, a constant of {self.short(node)}")
+                        name = self.argument(node, i + 1).strip("`")
+                        place = f" in {self.short(node)}"
+                        named = name.isidentifier()
+                        found.setdefault(
+                            c, (name, f" ({name} is {c:g}{place})") if named else (f"{c:g}", f" ({c:g} is{place})")
+                        )
         return found
 
     def factor_text(self, factor: float) -> str:
         """Return the name of a factor: from the sizes of the data, from a constant of the program, or a number."""
-        if name := factor_name(factor, self.sizes):
-            return name
-        for c, text in self.constants.items():
-            for value, shown in ((c, "c"), (1 / c, "1/c"), (c * c, "c**2"), (1 / c**2, "1/c**2")):
-                if math.isclose(abs(factor), value, rel_tol=1e-6):
-                    return f"{'-' * (factor < 0)}{shown} = {factor:.4g} (c is {text})"
-        return f"{factor:.4g}"
+        named = factor_name(factor, self.sizes)
+        for c, (name, where) in self.constants.items():
+            for value, shown in ((c, name), (1 / c, f"1/{name}"), (c * c, f"{name}**2"), (1 / c**2, f"1/{name}**2")):
+                if math.isclose(abs(factor), value, rel_tol=1e-6) and (not named or name.isidentifier()):
+                    return f"{'-' * (factor < 0)}{shown}{where}"
+        return named or f"{factor:.4g}"
 
     def known(self, x: Tensor) -> bool:
         return x in self.stops or x is self.row.tensor or bool(self.name(x))
@@ -287,7 +293,7 @@ def made(x: Any) -> str:
     """Return a text for a value without a name: the source of the expression that made it."""
     if isinstance(x, Tensor) and x.op is not None:
         return f"`{expression(x)}`" + (f" ({file_line(x)})" if x._created_at else "")
-    return f"an array of shape {getattr(x, 'shape', ())}"
+    return f"{float(x):.6g}" if np.ndim(x) == 0 else f"an array of shape {np.shape(x)}"
 
 
 def expression(x: Tensor) -> str:
@@ -461,7 +467,7 @@ def sending(node: Tensor, ways: Mapping[int | None, Way]) -> Override:
 def at_edge(edge: Edge, at: Suspicion, change: Callable[[Formula], Change], **names: Any) -> Site:
     node, x = at.called(edge.node), at.called(edge.x)
     words = {"where": f"{node}, on the way to {x}{at.place(edge.node)}", "node": node, "of": x}
-    each = f"each {edge.node.op.name} of the line that made {node}, on the way to {x} and its like"
+    each = f"{node}, each of the {{sites}} times, on the way to {x}"
     line = edge.node._created_at, edge.node.op.name, edge.position
     return Site(names, words, change, line, {"where": each}, (file_line(edge.node), edge.node.op.name, edge.position))
 

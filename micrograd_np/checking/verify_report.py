@@ -153,7 +153,9 @@ class VerifyReport(Report):
         leaves, between = self.convention.leaves, self.convention.between
         kinds = {row.leaf for row in self.rows}
         if leaves == between or len(kinds) == 1:
-            return [convention_text("your values", leaves if True in kinds else between, self.sizes)]
+            return [
+                convention_text("your values", leaves if True in kinds else between, self.sizes, self.convention.named)
+            ]
         return [
             convention_text("your gradients of values between", between, self.sizes),
             convention_text("your gradients of the inputs and weights", leaves, self.sizes),
@@ -195,14 +197,18 @@ def who_is_wrong(rows: Sequence[Row]) -> list[str]:
     return said
 
 
-def convention_text(what: str, factor: float, sizes: Sizes) -> str:
+def convention_text(what: str, factor: float, sizes: Sizes, named: bool = True) -> str:
     if factor == 1:
         return ""
     if factor == -1:
         return f"Throughout, {what} are minus the gradient: adding them to the weights (`+=`) goes down. No mistake."
+    if not named:
+        return (
+            f"Throughout, {what} are {factor:.6g} times the gradient, as with a learning rate. strict=True refuses it."
+        )
     if name := factor_name(factor, sizes):
         return f"Throughout, {what} are {name} times the gradient: a matter of the loss, no mistake."
-    return f"Throughout, {what} are {factor:.6g} times the gradient, as with a learning rate. strict=True refuses it."
+    return f"Throughout, {what} are {factor:.6g} times the gradient: a matter of the loss, no mistake."
 
 
 def instead_text(other: Examined) -> str:

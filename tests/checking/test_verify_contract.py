@@ -433,3 +433,53 @@ def test_a_domain_that_ends_near_the_point():
 
     assert verify(price, gradients(1), 100.0, 0.2)
     assert not verify(price, gradients(2), 100.0, 0.2)
+
+
+# The factors that a loss leaves open are numbers of terms that it adds.
+
+
+def two_layers(loss, hand_factor):
+    x, y = np.random.default_rng(1).normal(size=(8, 5)), np.random.default_rng(2).normal(size=(8, 3))
+
+    def forward(U, V):
+        return loss(np.tanh(x @ U) @ V - y) + 0.1 * np.sum(U * U)
+
+    def backward(U, V):
+        h, k = np.tanh(x @ U), {sum_of_squares: 1, mean_of_squares: 1 / y.size, loop_of_squares: 1}[loss]
+        d = 2 * k * (h @ V - y)
+        return hand_factor * (x.T @ (d @ V.T * (1 - h * h)) + 0.2 * U), hand_factor * (h.T @ d)
+
+    r = np.random.default_rng(4)
+    return verify(forward, backward, r.normal(size=(5, 4)), r.normal(size=(4, 3)))
+
+
+def sum_of_squares(e):
+    return np.sum(e**2)
+
+
+def mean_of_squares(e):
+    return np.mean(e**2)
+
+
+def loop_of_squares(e):
+    total = 0
+    for each in e:
+        total = total + each @ each
+    return total
+
+
+@pytest.mark.parametrize(
+    ("loss", "factor", "verdict"),
+    [
+        (sum_of_squares, 1 / 8, "OK"),
+        (sum_of_squares, 1 / 24, "OK"),
+        (mean_of_squares, 24, "OK"),
+        (mean_of_squares, 8, "OK"),
+        (loop_of_squares, 1 / 8, "OK"),
+        (sum_of_squares, 1 / 5, "RIGHT UP TO A FACTOR"),  # the inputs, which no loss adds
+        (sum_of_squares, 5, "RIGHT UP TO A FACTOR"),  # nor the weights, whose squares are a penalty
+        (mean_of_squares, 1 / 8, "RIGHT UP TO A FACTOR"),  # a mean of the mean
+    ],
+)
+def test_a_count_that_the_loss_does_not_add_is_no_convention(loss, factor, verdict):
+    assert two_layers(loss, factor).verdict == verdict
