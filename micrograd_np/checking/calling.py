@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import re
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -16,18 +15,21 @@ import numpy as np
 
 from ..core.containers import flatten, map_leaves
 from ..core.errors import ArgumentError, ArgumentTypeError
+from .binding import ALL, CACHES, MOST_WAYS, Known, Way, seed_names, ways
 from .claims import candidates
 from .flat_function import is_float, label_leaves, parameter_names, plain
 from .slots import Slot, put, state_slots, stored, stored_gradient
 
 Array = Any
 Function = Callable[..., Any]
-# Parameter names of backward passes for the gradient that they start from, besides dout, dh, grad_h, ...
-SEEDS = ("g", "gradient", "upstream", "delta", "error", "cotangent")
-GRADIENT = re.compile(r"(d|grad|delta|upstream)_?\w*$", re.I)
 NEAR = 1e-3  # how far inputs are moved off a kink, relative to the size of each
 DATA = {"x", "y", "t", "target", "targets", "label", "labels", "data", "y_true", "truth"}  # seldom have a gradient
+LABELS = DATA - {"x", "data"}  # have none even where backward gives one for each input
 MOST_ASSIGNMENTS = 6
+NAMED = (
+    "verify gives the parameters of backward what their names say (dout, grad_output, g, cache, out, or the name of an "
+    "input), and others what their position says, as in backward(dout, cache) or backward(dout, *inputs)."
+)
 ENTROPY = (7919, 20011, 104729, 0)  # of cotangents: they must not equal the user's data, often default_rng(0).normal()
 
 
@@ -63,16 +65,22 @@ class Pair:
         forward, backward = as_method(forward), as_method(backward)
         check_inputs(forward, inputs)
         self.forward, self.backward, self.gradient = forward, backward, gradient
+        self.owner = getattr(forward, "__self__", None)
         self.assignment, self.assignments = 0, 1  # of the gradients to the inputs, where several fit
+        self.way, self.failed = 0, ""  # the way to call backward, and what one that failed said
+        self.ways: list[Way] = []
+        self.dropped: list[str] = []  # inputs that are no floating-point numbers, and whose gradient was returned
         self.is_moved = False
-        if not any(is_float(as_numbers(x)) for x in flatten(tuple(inputs))[0]):
-            inputs = tuple(float(x) if type(x) is int else x for x in inputs)
+        if not any(is_float(as_numbers(x)) for x in flatten(tuple(inputs))[0]) and not any(
+            state_slots(self.owner, set())
+        ):
+            inputs = in_floats(forward, inputs)
         self.inputs = tuple(inputs)
         self.leaves, self.rebuild = flatten(tuple(as_numbers(x) for x in inputs))
-        labels = label_leaves(forward, self.rebuild(self.leaves))
+        self.labels = labels = label_leaves(forward, self.rebuild(self.leaves))
         pairs = enumerate(zip(self.leaves, labels, strict=True))
         self.floats = [Slot(label, np.array(plain(x)), (label,), i) for i, (x, label) in pairs if is_float(x)]
-        self.state = list(state_slots(getattr(forward, "__self__", None), set(labels)))
+        self.state = list(state_slots(self.owner, set(labels)))
 
     @property
     def slots(self) -> list[Slot]:
@@ -129,29 +137,71 @@ class Pair:
             return flatten(result)[0], []
         if not isinstance(result, tuple):
             return [result], []
-        count = max(1, min(self.seeds(), sum(is_float(x) for x in result)))
+        if self.is_nested(result):
+            return flatten(result[0])[0], list(result[1:])
+        count = self.ways[self.way].outputs if self.ways else self.outputs_of(result)[0]
         return list(result[:count]), list(result[count:])
 
-    def seeds(self) -> int:
-        """Count the gradients of outputs that backward asks for, by the names of its first parameters."""
-        own = set(parameter_names(self.forward))
+    def is_nested(self, result: Any) -> bool:
+        """Return whether a forward pass returned ((y, z), cache): several outputs in one container."""
+        first = result[0] if isinstance(result, tuple) and len(result) > 1 else None
+        return isinstance(first, tuple) and bool(first) and all(map(is_float, first))
+
+    def outputs_of(self, result: Any) -> list[int]:
+        """Return how many entries of a tuple may be outputs, the likeliest number first; the others are the cache.
+
+        These are as many as backward asks for gradients of; or all, if it asks for one, and for no cache.
+        """
         names = required(self.backward)
-        asks = (name not in own and (name.lower() in SEEDS or GRADIENT.match(name)) for name in names)
-        return next((i for i, seed in enumerate(asks) if not seed), len(names))
+        floats = sum(map(is_float, result))
+        wanted = len(seed_names(names, parameter_names(self.forward)))
+        found = [max(1, min(wanted, floats))]
+        if wanted == 1 and floats == len(result) > 1 and not any(name.lower() in CACHES for name in names):
+            found.append(floats)
+        return found
+
+    def calls(self, result: Any, scalar: bool) -> list[Way]:
+        """Return the ways to call backward, the likeliest first."""
+        names, own = required(self.backward), parameter_names(self.forward)
+        if isinstance(result, tuple) and not self.is_nested(result):
+            counts = [(count, len(result) - count) for count in self.outputs_of(result)]
+        else:
+            outputs, cache = self.split(result)
+            counts = [(len(outputs), len(cache))]
+        container = isinstance(result, dict | list)
+        found = [ways(names, own, Known(len(self.inputs), *count, container, scalar)) for count in counts]
+        if any(found):
+            return list(dict.fromkeys(way for each in found for way in each))[:MOST_WAYS]
+        parameters = inspect.signature(self.backward).parameters.values()
+        if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+            known = Known(len(self.inputs), *counts[0], container, scalar)
+            seeds = [] if scalar else [("seed", i) for i in range(known.outputs)]
+            return [Way((*seeds, *known.every("inputs")), known.outputs)]
+        raise ArgumentTypeError(
+            f"{called(self.backward)} takes {len(names)} arguments ({', '.join(names)}). It can be given the "
+            f"{len(self.inputs)} inputs, the {counts[0][1]} values of the forward's cache, or both, after the output's "
+            "gradient, called dout."
+        )
 
     def play(self, scale: float = 1.0) -> Played:
-        """Run both passes; `scale` multiplies the cotangents."""
-        result, backward, owner = self.run()
-        outputs, cache = self.split(result)
-        values = [np.asarray(plain(x)) for x in outputs]
-        scalar = values[0].size == 1
-        if self.backward is None:
-            returned, cotangents, seeded = cache, [np.ones(values[0].shape)], False
-            returned = returned[0] if len(returned) == 1 else returned
-        else:
+        """Run both passes; `scale` multiplies the cotangents.
+
+        If a way to call backward raises an error, the next one is tried.
+        """
+        first: Exception | None = None
+        while True:
+            result, backward, owner = self.run()
+            if self.backward is None:
+                outputs, returned = self.split(result)
+                values = [np.asarray(plain(x)) for x in outputs]
+                one = returned[0] if len(returned) == 1 else returned
+                return Played(values, [np.ones(values[0].shape)], self.by_hand(one, owner), False)
+            scalar = self.gradient is None and is_scalar(self.split(result)[0])
+            self.ways = self.calls(result, scalar)
+            way = self.ways[self.way]
+            values = [np.asarray(plain(x)) for x in self.split(result)[0]]
             cotangents = self.cotangents(values, scale)
-            given, seeded = self.backward_arguments(result, cotangents)
-            if not seeded and not scalar and self.gradient is None:
+            if not way.seeded and not scalar and self.gradient is None:
                 if owner is not None:
                     raise ArgumentError(
                         f"{called(self.forward)} gives an output of shape {values[0].shape}, and "
@@ -160,8 +210,37 @@ class Pair:
                         "gradient=dloss_doutput)."
                     )
                 cotangents = [np.ones(x.shape) for x in values]
-            returned = backward(*given)
-        return Played(values, cotangents, self.by_hand(returned, owner), seeded)
+            try:
+                returned = backward(*self.given(way, result, cotangents))
+            except Exception as error:
+                if first is None:
+                    first, self.failed = error, f"{self.described(way)} raised {type(error).__name__}: {error}"
+                    error.add_note(f"{NAMED} It was called as {self.described(way)}.")
+                if self.way + 1 == len(self.ways):
+                    raise first from None
+                self.way += 1
+                continue
+            return Played(values, cotangents, self.by_hand(returned, owner), way.seeded)
+
+    def given(self, way: Way, result: Any, cotangents: Sequence[Array]) -> list[Any]:
+        """Return the arguments of backward."""
+        outputs, cache = self.split(result)
+        fresh = [np.array(g) for g in cotangents]
+        if len(outputs) == 1 and not hasattr(outputs[0], "shape") and fresh[0].size == 1:
+            fresh = [fresh[0].item()]
+        values = {"inputs": self.arguments(), "cache": cache, "outputs": outputs, "seed": fresh}
+        nested = self.is_nested(result)
+        container = result[0] if nested else result if isinstance(result, dict | list) else tuple(outputs)
+        return [flatten(container)[1](fresh) if i == ALL else values[kind][i] for kind, i in way.arguments]
+
+    def described(self, way: Way) -> str:
+        """Return a call of backward as text: bwd(dout=dout, a=x)."""
+        own, names = parameter_names(self.forward), required(self.backward)
+        names += [""] * (len(way.arguments) - len(names))
+        texts = {"seed": "dout", "cache": "cache", "outputs": "the output"}
+        given = [own[i] if kind == "inputs" and i < len(own) else texts.get(kind, kind) for kind, i in way.arguments]
+        pairs = [f"{name}={text}" if name else text for name, text in zip(names, given, strict=False)]
+        return f"{called(self.backward)}({', '.join(pairs)})"
 
     def cotangents(self, values: Sequence[Array], scale: float) -> list[Array]:
         """Return cotangents times `scale`: the user's, 1 for a scalar, or random numbers of both signs."""
@@ -172,44 +251,11 @@ class Pair:
         rng = np.random.default_rng(ENTROPY)
         return [scale * rng.normal(size=x.shape) if x.dtype.kind == "f" else np.zeros(x.shape) for x in values]
 
-    def backward_arguments(self, result: Any, cotangents: Sequence[Array]) -> tuple[list[Any], bool]:
-        """Return the arguments of backward: the outputs' gradients if it asks for them, and the cache or the inputs."""
-        names, own = required(self.backward), parameter_names(self.forward)
-        (outputs, cache), inputs = self.split(result), self.arguments()
-        fresh = [np.array(g) for g in cotangents]
-        if isinstance(result, dict | list):
-            fresh = [flatten(result)[1](fresh)]
-        elif len(outputs) == 1 and not hasattr(outputs[0], "shape") and fresh[0].size == 1:
-            fresh = [fresh[0].item()]
-        seeded = [[*fresh, *cache], [*fresh, *inputs], [*fresh, *inputs, *cache], fresh]
-        without = [inputs, [*inputs, *cache], cache, [*inputs, *outputs]]
-        scalar = len(outputs) == 1 and np.size(plain(outputs[0])) == 1 and self.gradient is None
-        if self.seeds():
-            choices = seeded
-        elif any(name in own for name in names) and sum(name not in own for name in names) == len(cache):
-            values, rest = dict(zip(own, inputs, strict=False)), iter(cache)
-            return [values[name] if name in values else next(rest) for name in names], False
-        elif scalar or (names and names[0] in own):
-            choices = [*without, *seeded]
-        else:
-            choices = [seeded[1], seeded[0], *seeded[2:], *without]
-        for choice in choices:
-            if len(choice) == len(names):
-                return choice, bool(choice) and choice[0] is fresh[0]
-        parameters = inspect.signature(self.backward).parameters.values()
-        if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-            return (inputs, False) if scalar else ([*fresh, *inputs], True)
-        raise ArgumentTypeError(
-            f"{called(self.backward)} takes {len(names)} arguments ({', '.join(names)}). It can be given the "
-            f"{len(self.inputs)} inputs, the {len(cache)} values of the forward's cache, or both, after the output's "
-            "gradient, called dout."
-        )
-
     # The gradients by hand, and the slots that they belong to.
 
     def by_hand(self, returned: Any, owner: Any) -> list[ByHand]:
         """Return the gradients by hand, those returned and those stored in attributes."""
-        kept = {slot: g for slot in self.state if (g := stored_gradient(owner, slot)) is not None}
+        kept = {slot: g for slot in self.state if (g := stored_gradient(owner, slot, self.owner)) is not None}
         if returned is None and not kept:
             function = self.backward or self.forward
             raise ArgumentTypeError(f"{called(function)} returned None: did it forget its return?")
@@ -232,6 +278,8 @@ class Pair:
         slots: Sequence[Slot | None] = []
         if len(values) == len(self.leaves):
             slots = [next((s for s in self.floats if s.position == i), None) for i in range(len(values))]
+            lost = [slot is None and g is not None for slot, g in zip(slots, values, strict=True)]
+            self.dropped = [label for label, each in zip(self.labels, lost, strict=True) if each]
         elif self.floats or not stored:
             among = self.floats if len(values) <= len(self.floats) else self.slots
             if len(values) > len(among):
@@ -257,17 +305,34 @@ class Pair:
             return slots
         shapes = [np.shape(plain(x)) for x in values]
         found = [c for c in combinations(slots, len(values)) if [x.value.shape for x in c] == shapes]
+        found = found or [
+            c for c in combinations(slots, len(values)) if sorted(x.value.shape for x in c) == sorted(shapes)
+        ]
         found = found or [tuple(slots[len(slots) - len(values) :])]
         found = sorted(found, key=lambda c: sum(slot.label.lower() in DATA for slot in c))
         self.assignments = min(len(found), MOST_ASSIGNMENTS)
         return found[self.assignment % len(found)]
 
     def without_gradient(self, hand: Sequence[ByHand]) -> list[str]:
-        """Return the attributes that have no gradient, if others have one."""
+        """Return sentences on the inputs and attributes that have no gradient by hand, and so are not checked."""
         found = {slot for _, slot, _ in hand}
-        if self.backward is None and not found & set(self.state):
-            return []
-        return [slot.label for slot in self.state if slot not in found]
+        said = []
+        if self.dropped:
+            said.append(
+                f"Not checked: {', '.join(self.dropped)}, which holds no floating-point numbers: .astype(float)."
+            )
+        data = DATA if self.backward is None else LABELS
+        inputs = [s.label for s in self.floats if s not in found and s.value.ndim and s.label.lower() not in data]
+        if inputs:
+            said.append(f"Not checked: {', '.join(inputs)}, of which no gradient was given.")
+        state = [slot for slot in self.state if slot not in found]
+        if state and (self.backward is not None or found & set(self.state)):
+            name = state[0].names[-1]
+            said.append(
+                f"No gradient was found for {', '.join(slot.label for slot in state)}: looked for attributes or keys "
+                f"such as d{name}, grad_{name} and {name}_grad."
+            )
+        return said
 
     # The same functions elsewhere.
 
@@ -339,6 +404,37 @@ def check_inputs(forward: Function, inputs: Sequence[Any]) -> None:
         ) from None
     except ValueError:
         return  # the function's signature is not known
+
+
+def is_scalar(outputs: Sequence[Any]) -> bool:
+    return len(outputs) == 1 and np.size(plain(outputs[0])) == 1
+
+
+def in_floats(forward: Function, inputs: Sequence[Any]) -> list[Any]:
+    """Return the inputs with floating-point numbers for integers: 3 or np.arange(3) is meant as a number, no index.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If nothing has a gradient: there are no numbers, or forward does not run with them.
+    """
+
+    def as_float(x: Any) -> Any:
+        if type(x) is int:
+            return float(x)
+        return x.astype(float) if getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" else x
+
+    found = [map_leaves(as_float, x) for x in inputs]
+    try:
+        if inputs:
+            copy.deepcopy(forward)(*copy.deepcopy(found))
+            return found
+    except Exception:  # they are indices or labels
+        pass
+    raise ArgumentTypeError(
+        f"verify compares gradients of floating-point inputs, and {called(forward)} has none. Write .astype(float), or "
+        "1.0 for 1, and give the weights as inputs."
+    )
 
 
 def called(function: Any) -> str:

@@ -56,7 +56,8 @@ class Case:
     elsewhere: Callable[[int], Case] | None = None  # on other data of the same kind, by a seed
     by_numbers: Callable[[], Case] | None = None
     in_part: Callable[[], Case] | None = None  # with a graph of what could be recorded
-    other: Callable[[], Case] | None = None  # with the gradients taken for those of other inputs that they fit
+    guesses: list[str] = field(default_factory=list)  # how backward was called, if its names leave this open
+    other: Callable[[], Case] | None = None  # with backward called in another way, or the gradients taken for others
 
 
 def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
@@ -107,21 +108,34 @@ def function_case(pair: Pair) -> Case:
     if not case.unrecorded:
         case.by_numbers = lambda: replace(numeric(pair, played, None), factor=case.factor, faults=faults)
     if pair.assignments > 1:
-        taken = " and ".join(slot.label for _, slot, _ in played.hand if slot)
-        case.notes.append(f"What was returned fits several inputs, and is taken for the gradient of {taken}.")
-        if pair.assignment + 1 < pair.assignments:
-            other = copy.copy(pair)
-            other.assignment = pair.assignment + 1
-            case.other = lambda: function_case(other)
-    if without := pair.without_gradient(played.hand):
         case.notes.append(
-            f"No gradient was found for {', '.join(without)}: looked for names such as d{without[0]}, "
-            f"grad_{without[0]} and {without[0]}_grad."
+            f"What was returned fits several inputs, and is taken for the gradient of {taken_for(played)}."
         )
+    if len(pair.ways) > 1:
+        case.guesses.append(f"{called(pair.backward)} was called as {pair.described(pair.ways[pair.way])}.")
+    case.guesses += [f"{pair.failed}."] if pair.failed else []
+    case.other = other_reading(pair)
+    case.notes += pair.without_gradient(played.hand)
     case.moved = lambda: function_case(pair.moved())
     among = {slot for _, slot, _ in played.hand if slot}
     case.elsewhere = lambda seed: function_case(pair.elsewhere(among, seed))
     return case
+
+
+def taken_for(played: Played) -> str:
+    return " and ".join(slot.label for _, slot, _ in played.hand if slot)
+
+
+def other_reading(pair: Pair) -> Callable[[], Case] | None:
+    """Return the case with the next way to call backward, or with the gradients taken for those of other inputs."""
+    other = copy.copy(pair)
+    if pair.assignment + 1 < pair.assignments:
+        other.assignment += 1
+    elif pair.way + 1 < len(pair.ways):
+        other.way, other.assignment = pair.way + 1, 0
+    else:
+        return None
+    return lambda: function_case(other)
 
 
 def check_repeats(pair: Pair, played: Played, again: Played) -> None:

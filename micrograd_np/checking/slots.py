@@ -75,19 +75,35 @@ def stored(owner: Any, before: Mapping[str, Any]) -> Any:
     return next((new[name] for name in (*RESULTS, *reversed(new)) if name in new), None)
 
 
-def stored_gradient(owner: Any, slot: Slot) -> Any:
-    """Return what backward stored next to an attribute: layer.dW for layer.W, net.grads['W1'] for W1; or None."""
+def stored_gradient(owner: Any, slot: Slot, original: Any) -> Any:
+    """Return what backward stored next to an attribute: layer.dW for layer.W, net.grads['W1'] for W1; or None.
+
+    One of another shape counts, too, if its name is that of this attribute, and it is no number that the original
+    object has, such as the step self.dx of the grid self.x.
+    """
     name = str(slot.path[-1][1])
+    found = near(owner, slot, name)
+    good = [(key, g) for key, g in found if np.shape(plain(g)) == slot.value.shape]
+    if good:
+        exact = [g for key, g in good if name in key]  # dW for W, if there is dw for w, too
+        return exact[0] if exact else good[0][1]
+    if np.shape(plain(follow(owner, slot.path))) != slot.value.shape:
+        return None  # forward stores another value there: it is no weight
+    before = dict(near(original, slot, name))
+    other = [g for key, g in found if name in key and is_float(g) and (np.ndim(g) or before.get(key) != g)]
+    return next(iter(other), None)
+
+
+def near(owner: Any, slot: Slot, name: str) -> list[tuple[str, Any]]:
+    """Return what is stored next to an attribute under the name of its gradient, in the order to look."""
+    found = []
     for holder in (follow(owner, slot.path[:-1]), *([follow(owner, slot.path[:-2])] if len(slot.path) > 1 else [])):
         place = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
         inside = [place.get(key) for key in ("grads", "gradients", "grad", "dparams")]
         for where in (place, *(x for x in inside if isinstance(x, dict))):
             keys = [k for k in where if is_gradient_name(str(k), name) or (where is not place and k == name)]
-            good = [key for key in keys if np.shape(plain(where[key])) == slot.value.shape]
-            if good:
-                exact = [key for key in good if name in str(key)]  # dW for W, if there is dw for w, too
-                return where[(exact or good)[0]]
-    return None
+            found += [(str(key), where[key]) for key in keys]
+    return found
 
 
 def is_gradient_name(key: str, name: str) -> bool:

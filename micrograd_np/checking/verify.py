@@ -12,7 +12,7 @@ from ..core.tensor import Tensor
 from .calling import Pair
 from .cases import Case, function_case, graph_case
 from .claims import WRONG as WRONG_ROW
-from .claims import Closeness, Row, as_hand, precision_of, resolve
+from .claims import Closeness, Row, as_hand, parallel, precision_of, resolve
 from .comparison import OK, TOO_COARSE, WRONG, compare, random_directions, spread
 from .conventions import sizes_of
 from .diagnosis import Examined, examine
@@ -89,11 +89,30 @@ def verify(
     if factor is not None:
         case.factor = factor
     with np.errstate(all="ignore"):
-        report = first = judge(case, numeric)
-        while not report and case.other:
-            case = case.other()
-            report = judge(case, numeric)
-        return report or first
+        report = judge_readings(case, numeric)
+    if not report:
+        report.notes += case.guesses
+    return report
+
+
+def judge_readings(case: Case, numeric: bool) -> VerifyReport:
+    """Return the report of the first way to read the user's functions under which the hand is right, or of the first.
+
+    If the gradient of an input is a multiple of that of another, as in (p - y)**2, nothing tells them apart, and what
+    was returned is taken for that of the first: a wrong sign is no gradient of the other.
+    """
+    report = first = judge(case, numeric)
+    close, other = Closeness(), case.other
+    while not report and other:
+        try:
+            case = other()
+        except Exception:  # this way does not fit, nor any after it
+            break
+        other, case.factor = case.other, first.factor
+        report = judge(case, numeric)
+        if report and all(row.fits and parallel(row.hand, row.true, close) for row in first.rows):
+            report = first
+    return report or first
 
 
 def check_form(output: Any, given: Sequence[Any]) -> None:

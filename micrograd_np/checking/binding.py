@@ -1,0 +1,131 @@
+"""The ways to call a backward pass: what each parameter is given, by its name, or by position where no name tells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+# Names for the gradient that a backward pass starts from, besides dout, dh, grad_h, ...
+SEEDS = ("g", "gradient", "upstream", "delta", "error", "cotangent")
+GRADIENT = re.compile(r"(d|grad|delta|upstream)_?(\w*)$", re.I)
+NO_SEEDS = ("data", "debug", "decay", "degree", "depth", "dim", "dims", "dist", "dropout", "dt", "dtype")
+CACHES = ("cache", "caches", "context", "ctx", "memory", "saved")
+OUTPUTS = ("a", "h", "out", "output", "p", "probs", "result", "s", "y", "y_hat", "yhat")
+MOST_WAYS = 4
+
+Argument = tuple[str, int]  # "seed", "inputs", "cache" or "outputs", and which; the seed ALL is all of them in one
+ALL = -1
+
+
+class Way(NamedTuple):
+    """One way to call backward: the argument of each parameter, and how many entries of a result are outputs."""
+
+    arguments: tuple[Argument, ...]
+    outputs: int
+
+    @property
+    def seeded(self) -> bool:
+        """Return whether backward is given the gradient of an output."""
+        return any(kind == "seed" for kind, _ in self.arguments)
+
+
+def is_seed(name: str) -> bool:
+    return name.lower() in SEEDS or bool(GRADIENT.match(name))
+
+
+def seed_names(names: Sequence[str], own: Sequence[str]) -> list[str]:
+    """Return the parameters that are gradients of outputs: the first ones, or if these are none, any others."""
+    asks = [name not in own and is_seed(name) for name in names]
+    first = next((i for i, seed in enumerate(asks) if not seed), len(names))
+    others = [name for name, seed in zip(names, asks, strict=True) if seed and name.lower() not in NO_SEEDS]
+    return list(names[:first]) or others
+
+
+class Known(NamedTuple):
+    """The numbers of values to give, whether the outputs are in a dict or list, and whether there is only one scalar.
+
+    Of one scalar backward may take no gradient.
+    """
+
+    inputs: int
+    outputs: int
+    cache: int
+    container: bool
+    scalar: bool
+
+    def every(self, kind: str) -> list[Argument]:
+        return [(kind, i) for i in range(getattr(self, kind))]
+
+
+def ways(names: Sequence[str], own: Sequence[str], known: Known) -> list[Way]:
+    """Return the ways to call backward, the likeliest first; `names` and `own` are its and forward's parameters."""
+    if not names:
+        return [Way((), known.outputs)]
+    wanted = seed_names(names, own)
+    readings = [wanted] if wanted[:1] in ([], [names[0]]) else [wanted, []]
+    if known.cache and known.scalar:  # d in backward(x, d) may be a distance
+        readings.reverse()
+    found: list[Way] = []
+    for seeded in readings:
+        each = len(seeded) == known.outputs > 1
+        together = (known.container and not each) or (known.outputs > 1 and len(seeded) == 1)
+        seeds = [("seed", ALL)] if together else [("seed", i) for i in range(known.outputs)]
+        given = by_name(names, own, dict(zip(seeded, seeds, strict=False)), known)
+        named = [{**given, **rest} for rest in remaining(names, given, seeds, known)] if given else []
+        found += [Way(tuple(way[name] for name in names), known.outputs) for way in named]
+    last = Way(tuple(by_position(names, own, seeds, known)), known.outputs)
+    if last.arguments and (not found or any(last.seeded == way.seeded for way in found)):
+        found.append(last)
+    return found
+
+
+def by_name(names: Sequence[str], own: Sequence[str], given: dict[str, Argument], known: Known) -> dict[str, Argument]:
+    """Return what the parameters are given whose names are those of inputs, with `given`, which others are given."""
+    found = {name: ("inputs", own.index(name)) for name in names if name in own[: known.inputs]} | given
+    lower = [name.lower() for name in own[: known.inputs]]
+    for name in names:  # W for w
+        if name not in found and lower.count(name.lower()) == 1 and not is_output(name, given):
+            like = ("inputs", lower.index(name.lower()))
+            found |= {name: like} if like not in found.values() else {}
+    return found
+
+
+def remaining(
+    names: Sequence[str], given: dict[str, Argument], seeds: Sequence[Argument], known: Known
+) -> list[dict[str, Argument]]:
+    """Return what the parameters may be given that no name tells, the likeliest first."""
+    rest = [name for name in names if name not in given]
+    if not rest:
+        return [{}]
+    left = [each for each in known.every("inputs") if each not in given.values()]
+    kept, made = known.every("cache"), known.every("outputs")
+    tells = all(is_output(name, given) for name in rest)
+    choices = [*([made] if tells and not kept else []), kept, left, [*left, *kept]]
+    choices += [made] if tells or not (left or kept) else []
+    if not any(kind == "seed" for kind, _ in given.values()):
+        first = [[*seeds, *kept], [*seeds, *left], [*seeds, *left, *kept], list(seeds)]
+        choices = [*choices, *first] if known.scalar or kept else [*first, *choices]
+    return [dict(zip(rest, choice, strict=True)) for choice in choices if len(choice) == len(rest)]
+
+
+def is_output(name: str, given: dict[str, Argument]) -> bool:
+    """Return whether a parameter's name says that it is an output, as out, or as z in backward(dz, z)."""
+    seeds = [GRADIENT.match(seed) for seed, (kind, _) in given.items() if kind == "seed"]
+    return name.lower() in (*OUTPUTS, *(match[2].lower() for match in seeds if match))
+
+
+def by_position(
+    names: Sequence[str], own: Sequence[str], seeds: Sequence[Argument], known: Known
+) -> Sequence[Argument]:
+    """Return the arguments by position: the outputs' gradients if they are asked for, the cache or the inputs."""
+    given, kept, made = (known.every(kind) for kind in ("inputs", "cache", "outputs"))
+    seeded = [[*seeds, *kept], [*seeds, *given], [*seeds, *given, *kept], list(seeds)]
+    without = [given, [*given, *kept], kept, [*given, *made]]
+    if names[0] not in own and is_seed(names[0]):
+        choices = seeded
+    elif known.scalar or names[0] in own:
+        choices = [*without, *seeded]
+    else:
+        choices = [seeded[1], seeded[0], *seeded[2:], *without]
+    return next((choice for choice in choices if len(choice) == len(names)), [])

@@ -1,0 +1,244 @@
+"""The calls of a user's functions by `verify`, the gradients it finds, and what it says of those it does not find."""
+
+import numpy as np
+import pytest
+
+from micrograd_np.checking import verify
+
+rng = np.random.default_rng(0)
+X, W, S, R = rng.normal(size=(4, 3)), rng.normal(size=(3, 2)), rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
+
+
+def tanh(x):
+    return np.tanh(x)
+
+
+def tanh_kept(x):
+    a = np.tanh(x)
+    return a, a
+
+
+def linear(x, w):
+    return x @ w
+
+
+def linear_kept(x, w):
+    return x @ w, (x, w)
+
+
+def in_tuple(x):
+    return np.tanh(x), np.sin(x)
+
+
+def in_list(x):
+    return [np.tanh(x), np.sin(x)]
+
+
+def coupling(x, s):
+    return (x * np.exp(s), s.sum(axis=1)), (x, s)
+
+
+def slopes(x):
+    return 1 - np.tanh(x) ** 2
+
+
+def by_both(dout, x):
+    return dout[0] * slopes(x) + dout[1] * np.cos(x)
+
+
+def coupled(dy, d, cache):
+    x, s = cache
+    return dy * np.exp(s), dy * x * np.exp(s) + d[:, None]
+
+
+def products(dout, x, w):
+    return dout @ w.T, x.T @ dout
+
+
+# The signatures of right code: parameters in any order, the output for the input, names of other letters.
+CALLS = {
+    "(x, dout)": (tanh, lambda x, dout: dout * slopes(x), X),
+    "(x, grad)": (tanh, lambda x, grad: grad * slopes(x), X),
+    "(y, dy)": (tanh, lambda y, dy: dy * (1 - y**2), X),
+    "(dy, y)": (tanh, lambda dy, y: dy * (1 - y**2), X),
+    "(dz, z)": (tanh, lambda dz, z: dz * (1 - z**2), X),
+    "(dA, Z)": (tanh, lambda dA, Z: dA * slopes(Z), X),
+    "(dout, a)": (tanh, lambda dout, a: dout * (1 - a**2), X),
+    "(grad_output, output)": (tanh, lambda grad_output, output: grad_output * (1 - output**2), X),
+    "(dout, cache)": (tanh_kept, lambda dout, cache: dout * (1 - cache**2), X),
+    "(cache, dout)": (tanh_kept, lambda cache, dout: dout * (1 - cache**2), X),
+    "(dout, x), and x is the cache": (tanh_kept, lambda dout, x: dout * (1 - x**2), X),
+    "(cache, dout), a tuple": (linear_kept, lambda cache, dout: products(dout, *cache), X, W),
+    "(c, g), a tuple": (linear_kept, lambda c, g: products(g, *c), X, W),
+    "(x, w, dout)": (linear, lambda x, w, dout: products(dout, x, w), S, R),
+    "(w, dout, x)": (linear, lambda w, dout, x: products(dout, x, w), S, R),
+    "(dout, w, x)": (linear, lambda dout, w, x: products(dout, x, w), S, R),
+    "(dz, W, A)": (linear, lambda dz, W, A: products(dz, A, W), X, W),
+    "(dout, x) of two": (in_tuple, by_both, X),
+    "(d1, d2, x)": (in_tuple, lambda d1, d2, x: by_both((d1, d2), x), X),
+    "(dout, x) of two in a list": (in_list, by_both, X),
+    "(d1, d2, x) of a list": (in_list, lambda d1, d2, x: by_both((d1, d2), x), X),
+    "((y, z), cache)": (coupling, coupled, X, X + 1),
+    "((y, z), cache) with one dout": (coupling, lambda dout, cache: coupled(*dout, cache), X, X + 1),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_parameters_are_given_what_their_names_say(call):
+    report = verify(*CALLS[call])
+    assert report, str(report)
+
+
+def test_an_input_is_no_output_where_its_name_says_so():
+    assert not verify(tanh, lambda dout, x: dout * (1 - x**2), X)
+    assert not verify(linear, lambda dout, x, w: (dout @ x.T, w.T @ dout), S, R)
+
+
+def test_a_report_says_how_backward_was_called_if_that_was_a_guess():
+    report = verify(tanh, lambda dout, a: dout * (1 - a**3), X)
+    assert "<lambda> was called as <lambda>(dout=dout, a=the output)." in report.sentences()
+
+
+def test_an_error_of_backward_says_how_it_was_called():
+    with pytest.raises(IndexError) as error:
+        verify(tanh, lambda dout, x: dout[99], X)
+    assert "It was called as <lambda>(dout=dout, x=x)" in error.value.__notes__[0]
+
+
+class Layer:
+    def __init__(self):
+        self.W, self.b = S.copy(), np.zeros(3)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dout):
+        self.dW, self.db = self.x.T @ dout, dout.sum(axis=0)
+        return dout @ self.W.T
+
+
+class Transposed(Layer):
+    def __init__(self):
+        self.W, self.b = W.copy(), np.zeros(2)
+
+    def backward(self, dout):
+        self.dW, self.db = dout.T @ self.x, dout.sum(axis=0)
+        return dout @ self.W.T
+
+
+class OverRows(Layer):
+    def backward(self, dout):
+        self.dW, self.db = self.x.T @ dout, dout.sum(axis=1)
+        return dout @ self.W.T
+
+
+class OverAll(Layer):
+    def backward(self, dout):
+        self.dW, self.db = self.x.T @ dout, dout.sum()
+        return dout @ self.W.T
+
+
+class InDicts:
+    def __init__(self):
+        self.params, self.grads = {"W": W.copy()}, {}
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.params["W"]
+
+    def backward(self, dout):
+        self.grads = {"W": dout.T @ self.x}
+        return dout @ self.params["W"].T
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        (Transposed, "W has shape (2, 3) and should have (3, 2)"),
+        (OverRows, "b has shape (4,) and should have (3,)"),
+        (OverAll, "b has shape () and should have (3,)"),
+        (InDicts, "params['W'] has shape (2, 3) and should have (3, 2)"),
+    ],
+)
+def test_a_stored_gradient_of_another_shape_is_wrong(layer, says):
+    layer = layer()
+    report = verify(layer.forward, layer.backward, X)
+    assert not report
+    assert says in report.headline()
+
+
+class Grid:
+    """The step `dx` is no gradient of the grid `x`."""
+
+    def __init__(self):
+        self.x, self.dx, self.k = np.linspace(0, 1, 5), 0.25, np.array([0.5, 2.0])
+
+    def forward(self, u):
+        self.u = u
+        return self.k[0] * u * self.x + self.k[1]
+
+    def backward(self, dout):
+        self.dk = np.array([np.sum(dout * self.u * self.x), dout.sum()])
+        return dout * self.k[0] * self.x
+
+
+def test_a_number_that_backward_does_not_store_is_no_gradient():
+    grid = Grid()
+    report = verify(grid.forward, grid.backward, np.arange(1.0, 6.0))
+    assert report, str(report)
+
+
+def test_a_layer_that_ran_on_other_data_before_is_right():
+    layer = Layer()
+    layer.backward(layer.forward(np.ones((7, 3))))
+    assert verify(layer.forward, layer.backward, X)
+
+
+class Silent(Layer):
+    def backward(self, dout):
+        super().backward(dout)
+
+
+def test_what_is_not_checked_is_said():
+    report = verify(linear, lambda dout, x, w: dout @ w.T, X, W)
+    assert report
+    assert "Not checked: w, of which no gradient was given." in str(report)
+    report = verify(linear, lambda dout, x, w: (dout @ w.T, None), X, W)
+    assert "Not checked: w, of which no gradient was given." in str(report)
+    layer = Silent()
+    assert "Not checked: x, of which no gradient was given." in str(verify(layer.forward, layer.backward, X))
+    integers = np.array([[1, 2], [3, 4], [5, 6]])
+    report = verify(linear, lambda dout, x, w: (dout @ w.T, x.T @ dout), X, integers)
+    assert "Not checked: w, which holds no floating-point numbers: .astype(float)." in str(report)
+
+
+def test_integers_are_numbers_if_nothing_else_is():
+    assert verify(lambda x: x**2, lambda g, x: 2 * g * x, np.arange(3))
+    assert verify(lambda x: (np.sum(x**2), 2 * x), np.arange(3))
+    assert not verify(lambda x: x**2, lambda g, x: 3 * g * x, np.arange(3))
+    with pytest.raises(TypeError, match="compares gradients of floating-point inputs, and <lambda> has none"):
+        verify(lambda i: X[i].sum(), lambda g, i: g * i, np.arange(3))
+
+
+def factors(u, v, data):
+    e = data - u @ v.T
+    return 0.5 * np.sum(e**2), -e.T @ u, -e @ v
+
+
+def test_gradients_that_are_exchanged_are_those_of_the_inputs_with_their_shapes():
+    report = verify(factors, rng.normal(size=(4, 2)), rng.normal(size=(5, 2)), rng.normal(size=(4, 5)))
+    assert [row.label for row in report.rows if row.status == "wrong shape"] == ["u", "v"]
+    assert "u has shape (5, 2) and should have (4, 2), that of its value: it is the gradient of v" in report.headline()
+
+
+def squares(p, t):
+    return np.mean((t - p) ** 2), 2 * (t - p) / t.size
+
+
+def test_a_wrong_sign_is_not_the_gradient_of_another_input():
+    report = verify(squares, X, X + rng.normal(size=X.shape))
+    assert not report
+    assert [finding.row.label for finding in report.findings] == ["p"]
+    assert "What was returned fits several inputs, and is taken for the gradient of p." in str(report)
+    assert verify(lambda t, p: squares(p=t, t=p), X, X + rng.normal(size=X.shape))
