@@ -22,15 +22,17 @@ FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # the folder of Debia
 MNIST = ("train-images?idx3-ubyte", "t10k-images?idx3-ubyte", "train-labels?idx1-ubyte", "t10k-labels?idx1-ubyte")
 
 
-def read_csv(path: str | os.PathLike[str] | list[str], *, header: int = 1, delimiter: str = ",", **options: Any) -> Any:
+def read_csv(
+    path: str | os.PathLike[str] | list[str], *, header: int | None = None, delimiter: str = ",", **options: Any
+) -> Any:
     """The numbers of a table, as an array (rows, columns).
 
     Parameters
     ----------
     path : path, or list of lines
         The file, which may be a .gz, .bz2 or .xz.
-    header : int
-        How many lines stand above the numbers.
+    header : int, optional
+        How many lines stand above the numbers. Without it 1, which must not be all numbers: that may be a sample.
     delimiter : str
         The character between two cells.
     **options : object
@@ -49,18 +51,40 @@ def read_csv(path: str | os.PathLike[str] | list[str], *, header: int = 1, delim
     array([[5.1, 3.5],
            [4.9, 3. ]])
     """
-    validate("read_csv", header=header)
+    start = 1 if header is None else header
+    validate("read_csv", header=start)
     if not isinstance(path, list):
         existing_file(path)
-    how: dict[str, Any] = {"delimiter": delimiter, "skiprows": header, "ndmin": 2, "encoding": "utf-8-sig"}
+    how: dict[str, Any] = {"delimiter": delimiter, "skiprows": start, "ndmin": 2, "encoding": "utf-8-sig"}
+    if header is None:
+        check_header(path, how | options)
     try:
         with warnings.catch_warnings(action="ignore"):  # of a file without rows, which is an error here
             table: Any = np.loadtxt(path, **how | options)
     except (ValueError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ArgumentError(f"{path}: {str(error).rstrip('.')}.") from None
+        cure = ""
+        if "could not convert" in str(error):
+            cure = (
+                " (rows count from 0 below the header). Choose columns of numbers with usecols=, or pass the delimiter="
+            )
+        raise ArgumentError(f"{path}: {str(error).rstrip('.')}{cure}.") from None
     if not table.size:
-        raise ArgumentError(f"{path} has no rows below its {header} lines of header.")
+        raise ArgumentError(f"{path} has no rows below its {start} lines of header.")
     return table
+
+
+def check_header(path: Any, how: dict[str, Any]) -> None:
+    """Raise if the first line holds numbers alone: it is a sample rather than a header."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            first = np.loadtxt(path, **how | {"skiprows": 0, "max_rows": 1, "dtype": float, "comments": None})
+    except Exception:  # what else is wrong with the file is said where all of it is read
+        return
+    if first.size:
+        raise ArgumentError(
+            f"{path}: the first line holds numbers alone. If it is a sample, pass header=0; if it is a header, pass "
+            "header=1."
+        )
 
 
 def text(path: str | os.PathLike[str]) -> tuple[Any, str]:

@@ -22,21 +22,26 @@ def batches(
     shuffle: bool = True,
     rng: np.random.Generator | None = None,
     drop_last: bool = False,
-) -> Iterator[tuple[Any, ...]]:
-    """An iterator of tuples: the next `size` samples of each array.
+) -> Batches:
+    """Tuples of the next `size` samples of each array; each pass over them draws a new order.
 
     Parameters
     ----------
     *arrays : (N, ...)
         Arrays of N samples each, the first axis.
     size : int
-        The number of samples in a batch. May also stand last among the arrays: `batches(X, y, 32, rng=rng)`.
+        The most samples in a batch. May also stand last among the arrays: `batches(X, y, 32, rng=rng)`.
     shuffle : bool
         Whether the order is drawn; else it is the arrays' own.
     rng : Generator
         The source of the order.
     drop_last : bool
         Whether a last batch of fewer samples is left out.
+
+    Returns
+    -------
+    Batches
+        For a loop in each epoch; `len` is the number of batches.
 
     Raises
     ------
@@ -52,7 +57,7 @@ def batches(
     [4] [16]
     """
     if size is None:
-        *arrays, size = arrays  # type: ignore[assignment]
+        *arrays, size = arrays or (None,)  # type: ignore[assignment]
     require("batches", SIZE._replace(text="a number of samples of at least 1, such as size=32"), size=size)
     validate("batches", shuffle=shuffle, drop_last=drop_last)
     size = operator.index(size)
@@ -61,8 +66,45 @@ def batches(
     end = count - count % size if drop_last else count
     if not end:
         raise ArgumentError(f"{count} samples make no batch of {size}: choose a smaller size, or drop_last=False.")
-    order = drawn_order("batches(shuffle=True)", rng, count) if shuffle else np.arange(count)
-    return (tuple(x[order[i : i + size]] for x in checked) for i in range(0, end, size))
+    if shuffle:
+        validate("batches(shuffle=True)", rng=rng)
+    return Batches(checked, range(0, end, size), rng if shuffle else None)
+
+
+class Batches:
+    """What `batches` returns: each pass gives all batches, in an order that is drawn when the pass begins.
+
+    Parameters
+    ----------
+    arrays : list of (N, ...)
+        Arrays of N samples each.
+    starts : range
+        Where each batch begins; the step is the size of a batch.
+    rng : Generator, optional
+        The source of the order; without it, the arrays' own.
+
+    Examples
+    --------
+    >>> loader = batches(np.arange(4), size=2, rng=np.random.default_rng(0))
+    >>> len(loader)
+    2
+    >>> [[x.tolist() for (x,) in loader] for epoch in range(2)]
+    [[[2, 0], [1, 3]], [[3, 2], [1, 0]]]
+    """
+
+    def __init__(self, arrays: list[Any], starts: range, rng: np.random.Generator | None = None) -> None:
+        self.arrays, self.starts, self.rng = arrays, starts, rng
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        count, size = len(self.arrays[0]), self.starts.step
+        order = np.arange(count) if self.rng is None else self.rng.permutation(count)
+        return (tuple(x[order[i : i + size]] for x in self.arrays) for i in self.starts)
+
+    def __repr__(self) -> str:
+        return f"Batches({len(self)} of {self.starts.step} samples)"
 
 
 def split(

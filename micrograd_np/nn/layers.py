@@ -151,7 +151,7 @@ class ModuleDict(Module):
     TypeError
         If an entry is no Module.
     ValueError
-        If a name is no string, has a dot, or is that of a method.
+        If a name is no string or empty, has a dot, or is that of a method.
 
     Examples
     --------
@@ -170,9 +170,12 @@ class ModuleDict(Module):
         return dict(self.items())[name]
 
     def __setitem__(self, name: str, module: Module) -> None:
-        require(self, MODULE, **{str(name): module})
-        if not isinstance(name, str) or hasattr(type(self), name) or "." in name:
-            raise ArgumentError(f"ModuleDict: {name!r} cannot be the name of an entry. Take a string without a dot.")
+        if not isinstance(name, str) or not name or hasattr(type(self), name) or "." in name:
+            raise ArgumentError(
+                f"ModuleDict: {name!r} cannot be the name of an entry. Take a string without a dot that is no "
+                "attribute of a ModuleDict."
+            )
+        require(self, MODULE, **{name: module})
         setattr(self, name, module)
 
     def __len__(self) -> int:
@@ -337,6 +340,7 @@ class Dropout(Module):
         self.rng = generator(self, rng)
 
     def forward(self, x: Any) -> Any:
+        x = checked_input(self, x)
         if not self.training or self.p == 0:
             return x
         draws: Any = sample(self.rng.random, np.shape(x))

@@ -350,7 +350,7 @@ def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         raise ArgumentTypeError(f"load_state_dict takes the dict that state_dict gave, not a {type(state).__name__}.")
     given = {name: as_array(values) for name, values in state.items()}
     wrong = [f"missing: {printable(name)}" for name in tensors.keys() - given.keys()]
-    wrong += [f"unknown: {printable(name)}" for name in given.keys() - tensors.keys()]
+    wrong += [f"unknown: {printable(str(name))}" for name in given.keys() - tensors.keys()]
     for name in tensors.keys() & given.keys():
         ours, theirs = tensors[name], given[name]
         if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):

@@ -12,7 +12,7 @@ from ..core.dispatch import single
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import Tensor
 from ..ops.half import in_single, is_half, rounded
-from ..ops.layers import batch_norm, last_axes, layer_norm
+from ..ops.layers import batch_norm, floating, last_axes, layer_norm
 from .module import Module, Parameter, documented_like
 from .validation import checked_input, validate
 
@@ -191,7 +191,8 @@ class RMSNorm(Module):
     normalized_shape : int or tuple of int
         The last sizes of x: the axes over which the mean is taken.
     eps : float, optional
-        Added to the mean square; without it, the distance from 1 to the next number of x's dtype.
+        Added to the mean square; without it, the distance from 1 to the next number of x's dtype, and of float32 for
+        float16, which is computed in float32.
     elementwise_affine : bool
         Whether there is a weight of that shape, which begins as ones.
     dtype : dtype
@@ -219,7 +220,7 @@ class RMSNorm(Module):
         self.weight: Any = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
 
     def forward(self, x: Any) -> Any:
-        x = checked_input(self, x, self.weight)
+        x = floating(checked_input(self, x, self.weight))
         return root_mean_square(x, self.weight, last_axes(x, self.normalized_shape), self.eps)
 
 

@@ -92,7 +92,7 @@ KINDS |= {
 }
 
 
-def validate(owner: Any, **arguments: Any) -> None:
+def validate(owner: Any, /, **arguments: Any) -> None:
     """Raise TypeError or ValueError unless each argument is of the kind that its name has in KINDS."""
     for name, value in arguments.items():
         if name in LEAST:
@@ -101,7 +101,7 @@ def validate(owner: Any, **arguments: Any) -> None:
             require(owner, KINDS[name], **{name: value})
 
 
-def require(owner: Any, kind: Kind, **arguments: Any) -> None:
+def require(owner: Any, kind: Kind, /, **arguments: Any) -> None:
     """Raise TypeError or ValueError unless each argument is of the kind; the owner is an object or its name."""
     for name, value in arguments.items():
         is_number = getattr(value, "shape", None) == () and not isinstance(value, kind.types)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dispatch import HALF, single
-from ..core.errors import ArgumentError, ShapeError, describe
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from .dense import linear, relu, rows, sigmoid, with_shape
 from .half import in_single, rounded
 from .identity import pack_copies
@@ -42,7 +42,16 @@ def _standardize_x(g: Any, z: Any, x: Any, axis: Any, eps: float) -> Any:
 
 def _bind_standardize(x: Any, axis: Any = None, eps: float = 1e-5) -> Bound:
     """NumPy's axes, and an eps."""
-    return (as_array(x),), {"axis": axis, "eps": eps}
+    return (floating(as_array(x)),), {"axis": axis, "eps": eps}
+
+
+def floating(x: Any) -> Any:
+    """The same array; raise if its dtype does not hold the fractions that normalization gives."""
+    if x.dtype.kind in "biu":
+        raise ArgumentTypeError(
+            f"normalization gives fractions, which {describe(x, 'x')} cannot hold. Write x.astype(float)."
+        )
+    return x
 
 
 standardize = MultiOutput(

@@ -256,10 +256,11 @@ class SequentialLR(Schedule):
             require(self, SIZE, **{"each of the milestones": end})
             if end <= start:
                 raise ArgumentError(f"SequentialLR: milestones must increase, and {end} follows {start}.")
+        if not schedules:
+            raise ArgumentError("SequentialLR: needs one schedule or more, and got an empty list.")
         if len(schedules) != len(milestones) + 1:
             raise ArgumentError(
-                f"SequentialLR: {len(schedules)} schedules need {max(len(schedules) - 1, 0)} milestones, not "
-                f"{len(milestones)}."
+                f"SequentialLR: {len(schedules)} schedules need {len(schedules) - 1} milestones, not {len(milestones)}."
             )
         self.schedules, self.starts = schedules, [0, *milestones]
         super().__init__(optimiser)
@@ -283,7 +284,7 @@ class ReduceLROnPlateau:
     patience : int
         The number of steps in a row without a better figure that are waited for.
     threshold : float
-        The smallest improvement that counts: a share of the best, or with threshold_mode='abs' a difference.
+        The smallest improvement that counts: a share of the best's size, or with threshold_mode='abs' a difference.
     threshold_mode : {'rel', 'abs'}
         The meaning of threshold.
     cooldown : int
@@ -358,7 +359,14 @@ class ReduceLROnPlateau:
     def _is_better(self, value: float) -> bool:
         """True if a figure beats the best so far by more than the threshold."""
         sign, best = self.sign, self.best
-        least = best * (1 + sign * self.threshold) if self.relative else best + sign * self.threshold
+        if math.isinf(best):  # there is none so far; a share of it would be nan
+            return sign * value > sign * best
+        if not self.relative:
+            least = best + sign * self.threshold
+        elif best >= 0:
+            least = best * (1 + sign * self.threshold)
+        else:  # a larger share of a negative figure is smaller
+            least = best * (1 - sign * self.threshold)
         return sign * value > sign * least
 
     def _reduce(self) -> None:

@@ -13,6 +13,7 @@ from ..core.containers import flatten, map_leaves
 from ..core.context import no_grad
 from ..core.errors import ArgumentTypeError
 from ..core.names import format_location
+from ..custom import CustomOp
 from ..nn.module import Module
 from ..nn.validation import import_extra
 from ..program.ir import ARRAY, CONSTANT, TENSOR, Step, Value, draws
@@ -124,7 +125,8 @@ def array_of(x: Value) -> Any:
 def export_onnx(model: Callable[..., Any], *example: Any, path: Any = None) -> Any:
     """The model as an `onnx.ModelProto`, for inputs of the example's shapes and dtypes; written to a path, if given.
 
-    Needs the extra `onnx`. Most runtimes compute convolutions in float32 only.
+    Needs the extra `onnx`. Most runtimes compute convolutions in float32 only, and leave nan out of the largest and the
+    smallest entry and of their indices, where NumPy gives nan and its index.
 
     Parameters
     ----------
@@ -193,6 +195,11 @@ def write_steps(graph: Graph, steps: list[Step]) -> None:
             missing[f"{step.op.name.lstrip('_')} ({format_location(step.where) if step.where else 'inside'})"] = None
     if missing:
         cure = ["Random numbers are drawn in training: call model.eval()."] if any(draws(x.op) for x in steps) else []
+        if own := [step.op.name for step in steps if isinstance(step.op, CustomOp)]:
+            cure.append(
+                f"{own[0]} is a custom op, which hides what it computes. Export a model that calls the function "
+                "without @mg.custom_op, written in NumPy functions."
+            )
         raise ArgumentTypeError("\n  ".join(["there is no ONNX form here for", *missing, *cure]))
 
 

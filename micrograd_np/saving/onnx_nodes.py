@@ -80,9 +80,24 @@ def cumsum_nodes(g: Any, step: Any) -> Any:
 
 
 def logaddexp_nodes(do: Any, x: str, y: Any) -> Any:
-    """max(x, y) + log(exp(-|x - y|) + 1), which cannot overflow."""
-    apart = do("Exp", do("Neg", do("Abs", do("Sub", x, y))))
-    return do("Add", do("Max", x, y), do("Log", do("Add", apart, 1)))
+    """max(x, y) + log1p(exp(-|x - y|)), which cannot overflow; the difference of equal infinities is 0, not nan."""
+    apart = do("Where", do("Equal", x, y), 0, do("Abs", do("Sub", x, y)))
+    return do("Add", do("Max", x, y), log1p_nodes(do, do("Exp", do("Neg", apart))))
+
+
+def expm1_nodes(do: Any, x: str) -> Any:
+    """exp(x) - 1; near 0, where this difference loses digits, 2 t / (1 - t) with t = tanh(x / 2)."""
+    t = do("Tanh", do("Div", x, 2))
+    near = do("Div", do("Add", t, t), do("Sub", 1, t))
+    return do("Where", do("Less", do("Abs", x), 0.5), near, do("Sub", do("Exp", x), 1))
+
+
+def log1p_nodes(do: Any, x: str) -> Any:
+    """log(u) with u = x + 1; near 0, the rounding of u is undone by the factor x / (u - 1) (Kahan)."""
+    u = do("Add", x, 1)
+    log = do("Log", u)
+    near = do("Where", do("Equal", u, 1), x, do("Mul", log, do("Div", x, do("Sub", u, 1))))
+    return do("Where", do("Less", do("Abs", x), 0.5), near, log)
 
 
 def polynomial(do: Any, x: str, coefficients: tuple[float, ...]) -> Any:
@@ -177,6 +192,8 @@ def split_nodes(g: Any, step: Any) -> Any:
 def getitem_nodes(g: Any, step: Any) -> Any:
     """Slices, integers, new axes, and one array of integers among slices."""
     x, *arrays = step.inputs
+    if any(isinstance(part, bool) for part in step.params["index"]):  # a mask without axes, though it is an int
+        return None
     parts = [part for part in complete_index(step.params["index"], len(x.shape)) if part is not None]
     if len(arrays) > 1 or any(array.dtype.kind not in "iu" for array in arrays):
         return None
@@ -236,8 +253,8 @@ FORMS: dict[str, Nodes] = {
     "Cast": cast_nodes,
     "Square": formula(lambda do, x: do("Mul", x, x)),
     "Exp2": formula(lambda do, x: do("Pow", 2, x)),
-    "Expm1": formula(lambda do, x: do("Sub", do("Exp", x), 1)),
-    "Log1p": formula(lambda do, x: do("Log", do("Add", x, 1))),
+    "Expm1": formula(expm1_nodes),
+    "Log1p": formula(log1p_nodes),
     "Log2": formula(lambda do, x: do("Div", do("Log", x), math.log(2))),
     "Log10": formula(lambda do, x: do("Div", do("Log", x), math.log(10))),
     "LogAddExp": formula(logaddexp_nodes),

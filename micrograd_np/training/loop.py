@@ -51,8 +51,9 @@ def fit(
     ----------
     model, loss, optimiser : Module, callable, Optimiser
         Trained is `loss(model(x), y)`.
-    data, validation : (x, y), or callable
-        Arrays; or a function that gives an epoch's batches, drawn with `rng` if they are drawn.
+    data, validation : (x, y), Batches or callable
+        Arrays; or what `mg.data.batches` returns; or a function that gives an epoch's batches. Those of your own draw
+        with `rng`, so that a checkpoint knows of it.
     epochs, size : int
         How often all samples are seen, and how many at once.
     rng : Generator
@@ -98,12 +99,14 @@ def fit(
     hooks: dict[str, Any] = {"before_step": before_step, "on_step": on_step, "on_epoch": on_epoch}
     hooks |= {f"metrics[{name!r}]": metric for name, metric in metrics.items()}
     require("fit", FUNCTION, **{name: hook for name, hook in hooks.items() if hook is not None})
-    if "loss" in metrics:
-        raise ArgumentError('fit: the history has a "loss" of what is trained; give the metric another name.')
+    if taken := {"loss", "val_loss"} & set(metrics):
+        raise ArgumentError(f'fit: the history has a "{min(taken)}" of what is trained; give the metric another name.')
     if schedule is not None and not callable(getattr(schedule, "step", None)):
         raise ArgumentTypeError(f"fit: schedule must be a Schedule or a ReduceLROnPlateau, not {in_words(schedule)}.")
     if checkpoint is not None:
         format_of(checkpoint)  # raises for an unknown suffix now, and not after the first epoch
+    elif resume:
+        raise ArgumentError("fit: resume=True goes on from a file: pass its path as checkpoint= too.")
     keep_freed_memory()
     run = Run(model, optimiser, rng, schedule)
     run._check_model()
@@ -111,7 +114,9 @@ def fit(
         run.load(checkpoint)
     epoch = batches_of("data", data, size=size, rng=rng)
     validated = None if validation is None else batches_of("validation", validation, size=size, shuffle=False)
-    steps = math.inf
+    names = ["loss", *metrics]
+    run.history._make_columns([*names, *(f"val_{name}" for name in names if validated)])
+    steps, last_step = math.inf, run.step
     with modes_kept(model), interruptible() as handle_interrupt, progress(epochs, quiet) as (show_step, show_epoch):
         try:
             while run.epoch < epochs and not run.history.ended:
@@ -129,6 +134,7 @@ def fit(
                     there = evaluate(model, loss, validated, metrics)
                     figures |= {f"val_{name}": value for name, value in there.items()}
                 run._end_epoch(figures, patience)
+                last_step = run.step
                 show_epoch(run.epoch, figures)
                 answer = on_epoch(run) if on_epoch else None
                 if isinstance(answer, bool | np.bool_) and answer:
@@ -136,9 +142,13 @@ def fit(
                 if checkpoint is not None:
                     run.save(checkpoint)
         except KeyboardInterrupt:
-            run.history.ended = f"Interrupted in epoch {run.epoch + 1}: the model is as of step {run.step}."
+            between = run.epoch and run.step == last_step
+            place = f"after epoch {run.epoch}" if between else f"in epoch {run.epoch + 1}"
+            run.history.ended = f"Interrupted {place}: the model is as of step {run.step}."
         else:
             run._close()
+    if run.history.ended and not quiet:
+        print(run.history.ended, flush=True)
     return run.history
 
 
@@ -208,11 +218,18 @@ def progress(epochs: int, quiet: bool) -> Iterator[tuple[Show, Show]]:
     def nothing(done: float, figures: Figures) -> None:
         """Show nothing."""
 
+    waiting = ""  # the line of the last epoch, if it was not printed
+
     def line(done: float, figures: Figures) -> None:
+        nonlocal waiting
+        waiting = f"epoch {done:.0f}/{epochs}  {figures_text(figures)}"
         if done in (1, epochs) or done % math.ceil(epochs / LINES) == 0:
-            print(f"epoch {done:.0f}/{epochs}  {figures_text(figures)}", flush=True)
+            print(waiting, flush=True)
+            waiting = ""
 
     yield nothing, nothing if quiet else line
+    if waiting:
+        print(waiting, flush=True)
 
 
 def figures_text(figures: Figures) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,15 +41,22 @@ class History(dict[str, list[float]]):
     ended: str = ""
 
     def add(self, figures: dict[str, float]) -> None:
-        """Add the figures of an epoch.
+        """Add the figures of an epoch; nan stands where one was not measured.
 
         Parameters
         ----------
         figures : dict of float
             The figures by name.
         """
-        for name, value in figures.items():
-            self.setdefault(name, []).append(value)
+        self._make_columns(figures)
+        for name, column in self.items():
+            column.append(figures.get(name, math.nan))
+
+    def _make_columns(self, names: Iterable[str]) -> None:
+        """Begin a list for each name that has none, with nan for the epochs before."""
+        count = self.epochs()
+        for name in names:
+            self.setdefault(name, [math.nan] * count)
 
     def epochs(self) -> int:
         """Return the number of epochs."""
@@ -143,9 +151,9 @@ class Run:
         elif self.schedule:
             self.schedule.step()
         if patience is not None:
-            if not self.best or loss < self.best["loss"]:
+            if loss < self.best.get("loss", math.inf):  # never true of nan
                 self.best = {"loss": loss, "epoch": self.epoch, "model": self.model.state_dict()}
-            elif self.epoch - self.best["epoch"] >= patience:
+            elif self.epoch - self.best.get("epoch", 0) >= patience:
                 self.history.ended = f"No lower loss for {patience} epochs."
 
     def _close(self) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.context import no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 from ..core.tensor import Tensor
-from ..data.samples import batches
+from ..data.samples import Batches, batches
 from ..nn.module import Module
 from ..nn.validation import in_words
 from .run import Hook, Run
@@ -28,12 +28,25 @@ def batches_of(what: str, data: Any, **how: Any) -> Epoch:
     if callable(data):
         epoch: Epoch = data
         return epoch
+    if isinstance(data, Batches):
+        return lambda: data
+    if isinstance(data, tuple | list) and data and all(map(holds_arrays, data)):
+        raise ArgumentTypeError(
+            f"fit: {what} must be a pair of arrays (x, y), and is a {type(data).__name__} of {len(data)} tuples or "
+            f"lists of arrays. If these are batches (x, y), write {what}=lambda: {what}; if each is to be one array, "
+            "join its parts with np.stack."
+        )
     if isinstance(data, tuple | list) and len(data) > 1:
         return lambda: batches(*data, **how)
     raise ArgumentTypeError(
         f"fit: {what} must be a pair of arrays (x, y), or a function that gives an epoch's batches, not "
-        f"{in_words(data)}. For batches of your own write lambda: mg.data.batches(x, y, 32, rng=rng)."
+        f"{in_words(data)}. For batches of your own write {what}=mg.data.batches(x, y, 32, rng=rng)."
     )
+
+
+def holds_arrays(value: Any) -> bool:
+    """True for a tuple or list of arrays with axes, as a batch is one."""
+    return isinstance(value, tuple | list) and any(getattr(part, "shape", ()) for part in value)
 
 
 def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook | None) -> Figures:

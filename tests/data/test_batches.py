@@ -65,6 +65,22 @@ def test_the_next_epoch_has_another_order():
     assert [y.tolist() for _, y in batches(X, Y, 3, rng=mine)] != [y.tolist() for _, y in batches(X, Y, 3, rng=mine)]
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_each_pass_gives_all_batches(shuffle):
+    loader = batches(X, Y, 3, shuffle=shuffle, rng=rng())
+    passes = [[y.tolist() for _, y in loader] for _ in range(3)]
+    assert len(loader) == 4
+    assert [sorted(y for batch in each for y in batch) for each in passes] == [sorted(Y.tolist())] * 3
+    assert (passes[0] != passes[1] != passes[2]) == shuffle
+    mine = rng()
+    assert passes == [[y.tolist() for _, y in batches(X, Y, 3, shuffle=shuffle, rng=mine)] for _ in range(3)]
+
+
+def test_two_passes_at_once_do_not_disturb_each_other():
+    loader = batches(X, size=10, rng=rng())
+    assert all(not np.array_equal(x, y) for (x,), (y,) in zip(loader, loader, strict=True))
+
+
 @pytest.mark.parametrize(("drop_last", "sizes"), [(False, [4, 4, 2]), (True, [4, 4])])
 def test_the_last_batch_is_smaller_or_left_out(drop_last, sizes):
     assert [len(x) for x, _ in batches(X, Y, size=4, rng=rng(), drop_last=drop_last)] == sizes
@@ -90,6 +106,7 @@ WRONG_BATCHES = [
     (lambda: batches(X, Y[:3], 3, rng=rng()), ValueError, r"X \(10, 2\) float64, array 1 \(3,\) int64 have different"),
     (lambda: batches(X[:0], Y[:0], 3, rng=rng()), ValueError, "no samples"),
     (lambda: batches(size=3, rng=rng()), ValueError, "one array or more"),
+    (batches, TypeError, "size=32"),
     (lambda: batches(3.0, size=3, rng=rng()), ValueError, "each with an axis"),
     (
         lambda: batches(X, Y, 0, rng=rng()),

@@ -123,6 +123,29 @@ def test_csv_without_a_header_and_with_another_delimiter(tmp_path):
     assert data.read_csv(path, header=0, delimiter="\t", dtype=int).tolist() == [[1, 2]]
 
 
+NO_HEADER = [
+    (b"1,2,3\n4,5,6\n", {}),
+    (b"\xef\xbb\xbf1,2\n4,5\n", {}),
+    (b"5.1,setosa\n4.9,setosa\n", {"usecols": 0}),
+    (b"1e3 nan\n4 5\n", {"delimiter": " "}),
+    (b"1,2,3\n3,4\n", {}),
+    (b"1,2\n3,4\n", {"dtype": str}),
+]
+
+
+@pytest.mark.parametrize(("content", "options"), NO_HEADER)
+def test_a_first_line_of_numbers_is_not_dropped(content, options, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"t\.csv: the first line holds numbers alone\. .* header=0; .* header=1"):
+        data.read_csv(path, **options)
+
+
+def test_a_header_of_numbers_is_one_if_said():
+    assert data.read_csv(["0,1", "5,6"], header=1).tolist() == [[5, 6]]
+    assert data.read_csv(["# 0,1", "5,6"]).tolist() == [[5, 6]]
+
+
 def test_names_become_labels():
     lines = ["length,species", "5.1,setosa", "6.3,virginica", "4.9,setosa"]
     names, labels = np.unique(data.read_csv(lines, usecols=1, dtype=str), return_inverse=True)
@@ -131,7 +154,7 @@ def test_names_become_labels():
 
 
 WRONG_CSV = [
-    (b"a,b\n1,2\n3,x\n", "'x' to float64 at row 1, column 2"),
+    (b"a,b\n1,2\n3,x\n", r"'x' to float64 at row 1, column 2 \(rows .*\)\. Choose columns of numbers with usecols="),
     (b"a,b\n1,\n", "'' to float64 at row 0, column 2"),
     (b"a,b\n1,2\n3\n", "columns changed from 2 to 1"),
     (b"a,b\n", "no rows"),

@@ -250,6 +250,14 @@ def test_dropout_keeps_the_mean_and_is_drawn_anew_from_the_generator():
     assert nn.Dropout(0.0)(x) is x
 
 
+def test_dropout_takes_a_list_as_other_layers_do():
+    layer = nn.Dropout(0.5, rng=np.random.default_rng(0))
+    assert layer([1.0, 2.0]).tolist() in ([0, 0], [2, 0], [0, 4], [2, 4])
+    assert layer.eval()([1.0, 2.0]).tolist() == [1, 2]
+    with pytest.raises(TypeError, match="Dropout takes an array of numbers x, not None"):
+        layer(None)
+
+
 def test_running_statistics_are_those_of_the_batches():
     x = draw(5, 3, 2)
     layer, average = nn.BatchNorm1d(3, momentum=0.25), nn.BatchNorm1d(3, momentum=None)
@@ -353,6 +361,15 @@ def test_a_norm_layer_computes_float16_in_float32_and_rounds_once(make):
     z.backward(g.astype(np.float32))
     for rounded, exact in ((y.data, z.data), (x.grad, wide.grad)):
         np.testing.assert_array_equal(rounded, exact.astype(np.float16))
+
+
+@pytest.mark.parametrize("make", NORMS[:-1])
+@pytest.mark.parametrize("dtype", [int, np.uint8, bool])
+def test_a_norm_layer_says_how_to_give_it_integers(make, dtype):
+    x = draw(4, 5, 6).astype(dtype)
+    with pytest.raises(TypeError, match=rf"x \(.*\) {x.dtype} cannot hold\. Write x\.astype\(float\)"):
+        make(float)(x)
+    make(float)(x.astype(float))
 
 
 @pytest.mark.parametrize("make", WEIGHTED)

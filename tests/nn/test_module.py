@@ -146,6 +146,11 @@ def test_a_dict_of_modules():
     assert "c" not in heads
     with pytest.raises(KeyError):
         heads["c"]
+    names_of_arguments = ["kind", "owner", "name", "value", "path"]
+    assert list(nn.ModuleDict(dict.fromkeys(names_of_arguments, nn.Identity()))) == names_of_arguments
+    for name in ("", 3, "train"):
+        with pytest.raises(ValueError, match=f"{name!r} cannot be the name of an entry"):
+            heads[name] = nn.Identity()
 
 
 class Parts(nn.Module):
@@ -243,12 +248,14 @@ def test_a_state_that_does_not_fit_changes_nothing_and_says_all():
     state["layers.0.weight"] = np.zeros((3, 4))
     state["layers.4.bias"] = state["layers.4.bias"].astype(np.float32)
     state["body.weight"] = state.pop("layers.4.weight")
+    state[3] = np.ones(2)
     with pytest.raises(ValueError, match="this state does not fit Sequential; nothing was changed") as caught:
         model.load_state_dict(state)
     assert str(caught.value).splitlines()[1:] == [
         "  layers.0.weight: (3, 4) float64 given, (4, 3) float64 needed",
         "  layers.4.bias: (1,) float32 given, (1,) float64 needed",
         "  missing: layers.4.weight",
+        "  unknown: 3",
         "  unknown: body.weight",
     ]
     assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())

@@ -91,6 +91,22 @@ def test_a_copied_group_still_knows_its_options(copied):
         group["momentum"] = 0.9
 
 
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("threshold_mode", ["rel", "abs"])
+@pytest.mark.parametrize("threshold", [0, 1e-3, 1.0])
+@pytest.mark.parametrize("first", [-10.0, 0.0, 10.0])
+def test_a_figure_that_is_no_better_never_counts_as_better(mode, threshold_mode, threshold, first):
+    sign = 1 if mode == "max" else -1
+    schedule = optim.ReduceLROnPlateau(
+        optim.SGD([nn.Parameter(1.0)], lr=1.0), mode, threshold=threshold, threshold_mode=threshold_mode
+    )
+    for figure in (first, first - sign * 1e-4, first - sign * 9, first):
+        schedule.step(figure)
+    assert (schedule.best, schedule.bad_steps) == (first, 3)
+    schedule.step(first + sign * 25)
+    assert schedule.bad_steps == 0
+
+
 def test_a_plateau_goes_on_from_a_kept_state():
     def made():
         return optim.ReduceLROnPlateau(optim.SGD([nn.Parameter(1.0)], lr=1.0), patience=2, cooldown=2)

@@ -146,6 +146,44 @@ def test_a_function_computes_the_same(f, inputs):
     assert_same(f, *inputs)
 
 
+SMALL = np.array([1e-30, 1e-8, 1e-4, 0.3, 0.49, 0.51, 0.999, 0.0])
+SPECIAL = np.array([*SMALL, *-SMALL, -1.0, -1.5, 5.0, 30.0, -30.0, 87.0, np.inf, -np.inf, np.nan])
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("f", [np.expm1, np.log1p, mg.softplus, mg.log_sigmoid])
+def test_what_is_made_for_small_numbers_keeps_their_digits(f, dtype):
+    x = SPECIAL.astype(dtype)
+    with np.errstate(all="ignore"):
+        (found,) = run(mg.export_onnx(f, x), [x])
+        np.testing.assert_allclose(found, f(x), rtol=4 * np.finfo(dtype).eps, atol=np.finfo(dtype).tiny)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_logaddexp_of_infinities(dtype):
+    x, y = np.array([(x, y) for x in SPECIAL[-5:] for y in SPECIAL[-5:]], dtype).T
+    with np.errstate(all="ignore"):
+        assert_same(lambda x, y: np.logaddexp(x, y), x, y)
+
+
+def test_a_custom_op_is_named_with_its_cure():
+    @mg.custom_op(lambda g, z, x: g * 2)
+    def doubled(x):
+        return 2 * x
+
+    with pytest.raises(TypeError, match=r"doubled is a custom op.*without @mg\.custom_op, written in NumPy"):
+        mg.export_onnx(lambda x: np.exp(doubled(x)), np.ones(3))
+    with pytest.raises(TypeError) as caught:
+        mg.export_onnx(np.linalg.cholesky, np.eye(3))
+    assert "custom" not in str(caught.value)
+
+
+@pytest.mark.parametrize("index", [True, False, (True, 0), (0, True), (None, True)], ids=repr)
+def test_a_flag_as_an_index_is_refused(index):
+    with pytest.raises(TypeError, match="no ONNX form here for\n  getitem"):
+        mg.export_onnx(lambda x: x[index], np.ones((2, 3)))
+
+
 # Several arrays as one value are no output of a model; inside, the sequences of recurrent layers have them.
 PACKS = TABLE["pack"], TABLE["pack_copies"]
 EXAMPLES = [case for case in CASES if (case.row.onnx or case.row.decomposition) and case.row not in PACKS]

@@ -197,16 +197,39 @@ def test_targets_of_another_dtype_change_no_weights_dtype(loop, dtype):
     assert {p.dtype for p in model.parameters()} == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("data", [iter([]), X, [X], {"x": X}, mg.data.batches(X, Y, 4, shuffle=False)])
+@pytest.mark.parametrize("data", [iter([]), X, [X], {"x": X}, iter(mg.data.batches(X, Y, 4, shuffle=False))])
 def test_what_is_no_data_is_said(data):
     model = classifier()
     with pytest.raises(TypeError, match=r"data must be a pair of arrays \(x, y\), or a function"):
         mg.fit(model, nn.cross_entropy, optim.SGD(model.parameters()), data, epochs=1, quiet=True)
 
 
+PAIRS = [
+    [(X[:4], T[:4]), (X[4:], T[4:])],
+    ([X[:4], T[:4]], [X[4:], T[4:]]),
+    [(X, T)],
+    [(mg.Tensor(X), T), (mg.Tensor(X), T)],
+]
+
+
+@pytest.mark.parametrize("data", PAIRS)
+def test_a_list_of_batches_is_not_taken_for_arrays(data):
+    model = nn.Linear(3, 1, rng=rng())
+    for options in ({"data": data}, {"data": (X, T), "validation": data}):
+        name = list(options)[-1]
+        with pytest.raises(TypeError, match=rf"{name} must be a pair .* write {name}=lambda: {name}; .* np\.stack"):
+            mg.fit(model, nn.mse_loss, optim.SGD(model.parameters()), **options, epochs=1, rng=rng(), quiet=True)
+
+
+def test_lists_of_numbers_are_arrays():
+    model = nn.Linear(3, 1, rng=rng())
+    history = mg.fit(model, nn.mse_loss, optim.SGD(model.parameters()), (X.tolist(), T.tolist()), epochs=1, rng=rng())
+    assert history.epochs() == 1
+
+
 def test_a_function_that_gives_no_batches():
     model = classifier()
-    once = mg.data.batches(X, Y, 4, shuffle=False)
+    once = iter(mg.data.batches(X, Y, 4, shuffle=False))
     with pytest.raises(ValueError, match="used up in the epoch before"):
         mg.fit(model, nn.cross_entropy, optim.SGD(model.parameters()), lambda: once, epochs=2, quiet=True)
 

@@ -6,7 +6,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn, optim
 
-from .examples import STEPS, X, Y, accuracy, by_hand, fitted, network, same
+from .examples import SIZE, STEPS, X, Y, accuracy, by_hand, fitted, network, same
 
 
 def test_fit_is_the_loop_by_hand_to_the_last_bit():
@@ -56,6 +56,20 @@ def test_data_may_be_a_function_that_gives_batches():
     optimiser = optim.Adam(model.parameters(), lr=0.01)
     mg.fit(model, nn.cross_entropy, optimiser, lambda: mg.data.batches(X, Y, 16, rng=rng), epochs=3, quiet=True)
     assert same(model, by_hand(3)[0])
+
+
+def test_data_may_be_batches_made_before(tmp_path):
+    def trained(epochs, **options):
+        model, rng = network()
+        loader = mg.data.batches(X, Y, SIZE, rng=rng)
+        adam = optim.Adam(model.parameters(), lr=0.01)
+        mg.fit(model, nn.cross_entropy, adam, loader, epochs=epochs, rng=rng, quiet=True, **options)
+        return model
+
+    assert same(trained(3), by_hand(3)[0])
+    path = tmp_path / "run.npz"
+    trained(2, checkpoint=path)
+    assert same(trained(3, checkpoint=path, resume=True), by_hand(3)[0])
 
 
 def test_a_model_of_several_inputs():
@@ -143,6 +157,8 @@ PATIENCE = [
     ([5, 6, 7, 1], 1, 2, 1),
     ([5, 4, 3], 3, 3, 3),
     ([5, 6, 6], 9, 3, 1),
+    ([np.nan, 4, 3], 2, 3, 3),
+    ([np.nan, 4, np.nan, 5, 1], 2, 4, 2),
 ]
 
 
@@ -164,9 +180,17 @@ def test_patience_ends_the_training_and_goes_back_to_the_best(losses, patience, 
         on_epoch=lambda run: kept.append(run.model.state_dict()),
         quiet=True,
     )
-    assert history["val_loss"] == losses[:taken]
+    assert np.array_equal(history["val_loss"], losses[:taken], equal_nan=True)
     assert all(np.array_equal(value, kept[best - 1][name]) for name, value in model.state_dict().items())
     assert f"The model is as of epoch {best}, the best." in history.ended
+
+
+def test_without_a_number_no_epoch_is_the_best():
+    model, rng = network()
+    optimiser = optim.Adam(model.parameters(), lr=0.01)
+    options = {"epochs": 5, "rng": rng, "validation": (X, Y), "patience": 2, "size": 50, "quiet": True}
+    history = mg.fit(model, noisy([np.nan] * 5), optimiser, (X, Y), **options)
+    assert history.ended == "No lower loss for 2 epochs."
 
 
 def test_without_validation_patience_listens_to_the_loss_of_training():

@@ -47,6 +47,13 @@ def test_a_long_training_does_not_fill_the_page(epochs, said, capsys):
     assert [int(re.match(r"epoch (\d+)/", line)[1]) for line in lines] == said
 
 
+def test_the_last_epoch_and_why_it_is_the_last_are_printed(capsys):
+    history = fitted(100, size=50, quiet=False, on_epoch=lambda run: run.epoch == 3)[2]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == [f"epoch 3/100  loss {history['loss'][2]:.4g}", "Ended by on_epoch after epoch 3."]
+    assert len(lines) == 3
+
+
 def test_quiet_is_quiet(capsys):
     fitted(2)
     assert capsys.readouterr().out == ""

@@ -10,7 +10,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn, optim
 
-from .examples import STEPS, X, Y, fitted, network, same
+from .examples import STEPS, X, Y, accuracy, fitted, network, same
 
 OPTIMISERS = {
     "SGD": lambda model: optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True),
@@ -94,6 +94,22 @@ def test_a_run_that_patience_ended_stays_ended(tmp_path):
     assert len(again[2]["loss"]) == len(first[2]["loss"]) < 500
     assert again[2].ended == first[2].ended
     assert same(first[0], again[0])
+
+
+def test_a_metric_that_came_later_stands_at_its_epochs(tmp_path):
+    path = tmp_path / "run.npz"
+    fitted(2, checkpoint=path)
+    more = {"metrics": {"accuracy": accuracy}}
+    history = fitted(3, checkpoint=path, resume=True, **more)[2]
+    assert np.isnan(history["accuracy"]).tolist() == [True, True, False]
+    assert [line.split()[2] for line in repr(history).splitlines()[:3]] == ["accuracy", "nan", "nan"]
+    without = fitted(4, checkpoint=path, resume=True)[2]
+    assert np.isnan(without["accuracy"]).tolist() == [True, True, False, True]
+
+
+def test_resume_without_a_checkpoint_is_refused():
+    with pytest.raises(ValueError, match="resume=True goes on from a file: pass its path as checkpoint="):
+        fitted(2, resume=True)
 
 
 def test_without_a_file_resume_begins(tmp_path):
