@@ -20,7 +20,7 @@ import numpy as np
 from ..core.backward import pull_arrays
 from ..core.context import Mode
 from ..core.errors import ArgumentError
-from ..core.names import Names, is_user_code, live, user_frame, watch
+from ..core.names import Names, is_outside_engine, live, user_frame, watch
 from ..core.tensor import Tensor
 from ..ops.primitive import Primitive
 from .calling import ByHand, Pair, Played, as_it_stands, called
@@ -264,7 +264,7 @@ def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> 
 def reason(error: Exception) -> str:
     """Return why a forward pass could not be recorded, with the line."""
     said = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_user_code(entry.filename)]
+    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_outside_engine(entry.filename)]
     if not lines:
         return said
     name, text, known = lines[-1].filename.rsplit("/", 1)[-1], lines[-1].line, ", ".join(known_variables(error))
@@ -274,7 +274,9 @@ def reason(error: Exception) -> str:
 
 def known_variables(error: Exception) -> dict[str, Tensor]:
     """Return the recorded values among the variables of the user's frame in which an error was raised."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if is_user_code(frame.f_code.co_filename)]
+    frames = [
+        frame for frame, _ in traceback.walk_tb(error.__traceback__) if is_outside_engine(frame.f_code.co_filename)
+    ]
     variables = frames[-1].f_locals if frames else {}
     return {name: x for name, x in variables.items() if isinstance(x, Tensor) and x.op is not None}
 

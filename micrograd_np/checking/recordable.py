@@ -20,7 +20,7 @@ import numpy as np
 
 from ..core.containers import flatten
 from ..core.errors import ArgumentError
-from ..core.names import is_own_code
+from ..core.names import is_users_file
 from ..core.tensor import Tensor
 from ..ops.primitive import Bound, Primitive, as_array
 from .calling import as_method
@@ -34,7 +34,7 @@ def recordable(f: Any) -> Any:
     """Return a function that does the same and can be recorded; what cannot be rewritten is returned as it is."""
     if isinstance(f, MethodType):
         return MethodType(recordable(f.__func__), f.__self__)
-    if not isinstance(f, FunctionType) or not is_own_code(f.__code__.co_filename):
+    if not isinstance(f, FunctionType) or not is_users_file(f.__code__.co_filename):
         return f
     try:
         made: dict[str, Any] = {}

@@ -40,7 +40,8 @@ class InternalFiles(dict[str, bool]):
 INTERNAL = InternalFiles()
 
 
-def is_user_code(filename: str) -> bool:
+def is_outside_engine(filename: str) -> bool:
+    """Return whether errors show a line of this file: not the engine's, the standard library's or NumPy's."""
     return not INTERNAL[filename]
 
 
@@ -113,7 +114,7 @@ def name_of(value: Any, frame: FrameType | None = None) -> str | None:
 # Names of values in pictures, programs and reports: `name=` first, then paths in modules, then variables.
 
 DEPTH = 6  # how far into attributes, lists and dicts a path goes
-WIDTH = 1000  # a list that is longer holds data
+WIDTH = 1000  # a longer list holds data, and its items get no names
 
 Variables = list[tuple[str, Any]]
 
@@ -127,7 +128,9 @@ class Names:
         self.variables: dict[int, str] = {}
         self.paths: dict[int, str] = {}
         self.arrays: dict[int, tuple[str, Any]] = {}  # by id of the array that owns the memory
-        self.bound: dict[int, tuple[str, str]] = {}  # by op: the variable, and its numbered name
+        self.bound: dict[
+            int, tuple[str, str]
+        ] = {}  # by op: its variable, and a name such as h_3 if a line made several
         self.graph: set[int] | None = None  # the values and modules of a picture; paths of others do not count
         self.runs: dict[str, dict[int, int]] = {}  # the runs of modules with the same name
         self.held: list[Any] = []
@@ -135,20 +138,20 @@ class Names:
     def __call__(self, value: Any) -> str | None:
         given = value.name if is_tensor(value) else None
         key = id(value)
-        variable, bound = self.variables.get(key), self.bound.get(key, ("", ""))
-        if bound[0] == variable:
-            variable = bound[1]
-        return given or self.in_module(key) or variable or self.paths.get(key) or bound[1] or self.row(value)
+        variable, (bound, numbered) = self.variables.get(key), self.bound.get(key, ("", ""))
+        if variable == bound:  # the line in a loop that made this value made others, too: h is h_3
+            variable = numbered
+        return given or self.in_module(key) or variable or self.paths.get(key) or numbered or self.row(value)
 
-    def about(self, values: Iterable[Any], ops: Iterable[Any], bound: dict[int, tuple[str, str]]) -> None:
-        """Take the names that a graph's source gives; only its own modules decide how paths are written."""
+    def restrict_to_graph(self, values: Iterable[Any], ops: Iterable[Any], bound: dict[int, tuple[str, str]]) -> None:
+        """Use the variables of a graph's source; from now on, a path is ambiguous only among modules of this graph."""
         self.holders = {}
         self.graph = set(map(id, values))
         for call in {entry for op in ops for entry in op.scope if not isinstance(entry, str)}:
-            self.graph.add(id(call()))
+            self.graph.add(id(call()))  # the entry of a module's call is a weak reference to the module
         self.bound = bound
 
-    def distinct(self, values: Iterable[Any]) -> dict[int, str | None]:
+    def unique(self, values: Iterable[Any]) -> dict[int, str | None]:
         """Return names by id; if functions use one name for different values, the later ones get a number."""
         named = [(x, self(x)) for x in values]
         taken = {name for _, name in named}
@@ -163,13 +166,16 @@ class Names:
         return titles
 
     def in_module(self, key: int) -> str | None:
-        """Return the path in a module, with the module's own name in front if another value has the same path."""
+        """Return the path in a module, such as `weight`; `encoder.weight` if another value has the same path."""
         if not self.holders:
             for part, (holder, path) in self.modules.items():
                 if self.graph is None or part in self.graph:
                     self.holders.setdefault(path, set()).add(holder)
         holder, path = self.modules.get(key, ("", ""))
-        return f"{holder}.{path}" if path and len(self.holders.get(path, ())) > 1 else path or holder
+        if not path:
+            return holder
+        ambiguous = len(self.holders.get(path, ())) > 1
+        return f"{holder}.{path}" if ambiguous else path
 
     def row(self, value: Any) -> str | None:
         """Return a name such as `X[2]` for a row of a named array."""
@@ -188,12 +194,12 @@ class Names:
         place, rest = divmod(starts[0] - starts[1], whole.strides[0])
         return f"{name}[{place}]" if not rest and 0 <= place < len(whole) else None
 
-    def scope(self, value: Any) -> tuple[str, ...]:
+    def scope_labels(self, value: Any) -> tuple[str, ...]:
         """Return the groups in which a value is drawn, outermost first: the user's scopes, and runs of modules."""
-        labels = [entry if isinstance(entry, str) else self.run(entry) for entry in value.scope]
+        labels = [entry if isinstance(entry, str) else self.call_label(entry) for entry in value.scope]
         return tuple(label for label in labels if label)
 
-    def run(self, call: Any) -> str:
+    def call_label(self, call: Any) -> str:
         """Return `layers.0: Linear`; runs after the first, and steps of a recurrent cell, are numbered."""
         module = call()
         if module is None:
@@ -206,14 +212,14 @@ class Names:
             return f"{label}, step {number}"
         return label if number == 1 else f"{label}, run {number}"
 
-    def take(self, found: dict[int, str], named: Iterable[tuple[str, Any]]) -> None:
-        """Enter names; those entered before stay."""
+    def add(self, found: dict[int, str], named: Iterable[tuple[str, Any]]) -> None:
+        """Add names; an existing name is kept."""
         for name, value in named:
             self.held.append(value)
             found.setdefault(id(value), name)
 
-    def enter(self, holder: str, module: Any) -> None:
-        """Take the paths of a module's tensors and parts; a variable that holds it comes before a list that does."""
+    def add_module(self, holder: str, module: Any) -> None:
+        """Add the paths of a module's tensors and parts; a variable's name for the module replaces that of a list."""
         self.holders = {}
         for method in ("named_parameters", "named_tensors", "named_modules"):
             for path, part in getattr(module, method, list)():
@@ -222,19 +228,19 @@ class Names:
                 if known is None or (holder.isidentifier() and not known[0].isidentifier()):
                     self.modules[id(part)] = holder, path
 
-    def read(self, variables: Variables) -> None:
-        """Take the names of a frame's variables, and of the values inside them."""
+    def add_variables(self, variables: Variables) -> None:
+        """Add the names of a frame's variables, and of the values inside them."""
         kept = [(name, value) for name, value in variables if name.isidentifier() and name[0] != "_"]
-        self.take(self.variables, [(name, value) for name, value in kept if holds_values(value)])
+        self.add(self.variables, [(name, value) for name, value in kept if holds_values(value)])
         for name, value in kept:
             if isinstance(value, np.ndarray):
                 self.arrays.setdefault(id(memory_owner(value)), (name, value))
         for name, value in kept:
             for path, part in inside(name, value):
                 if is_module(part):
-                    self.enter(path, part)
+                    self.add_module(path, part)
                 else:
-                    self.take(self.paths, [(path, part)])
+                    self.add(self.paths, [(path, part)])
 
 
 def is_tensor(value: Any) -> bool:
@@ -287,7 +293,7 @@ def named_parts(path: str, value: Any) -> Variables:
 
 def is_users_class(kind: type) -> bool:
     module = sys.modules.get(kind.__module__)
-    return kind.__module__ == "__main__" or is_own_code(getattr(module, "__file__", None) or "<frozen")
+    return kind.__module__ == "__main__" or is_users_file(getattr(module, "__file__", None) or "<frozen")
 
 
 @functools.cache
@@ -303,44 +309,45 @@ def libraries() -> tuple[str, ...]:
 
 
 @functools.cache
-def is_own_code(filename: str) -> bool:
-    """Return whether a file is the user's: neither the package's nor a library's."""
+def is_users_file(filename: str) -> bool:
+    """Return whether a file is the user's own, whose variables name values: not the package's, and not installed."""
     library = filename.startswith(libraries()) and not filename.startswith(ARTICLE)
-    return is_user_code(filename) and not library
+    return is_outside_engine(filename) and not library
 
 
 def live(names: Names, ops: Iterable[Any] = ()) -> Names:
-    """Take the names that the user's live frames give: first those in which the ops were made, the outermost first."""
+    """Add the variables of the user's frames on the stack: first of those that made ops; the outermost first."""
     codes = {id(op._created_at[0]) for op in ops if getattr(op, "_created_at", None)}
     found = []
     frame: FrameType | None = sys._getframe(1)
     while frame:
-        if is_own_code(frame.f_code.co_filename):
+        if is_users_file(frame.f_code.co_filename):
             found.append(frame)
         frame = frame.f_back
     found.reverse()
-    for frame in sorted(found, key=lambda frame: id(frame.f_code) not in codes):
-        names.read(list(frame.f_locals.items()))
-        names.read(list(frame.f_globals.items()))
+    makers = [frame for frame in found if id(frame.f_code) in codes]
+    for frame in (*makers, *(frame for frame in found if frame not in makers)):
+        names.add_variables(list(frame.f_locals.items()))
+        names.add_variables(list(frame.f_globals.items()))
     return names
 
 
 def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Names]:
-    """Return a function's result, and the names that values had while it ran, the outermost first."""
+    """Return a function's result, and the names that values had while it ran; names of outer functions come first."""
     return watched(functools.partial(function, *args, **kwargs))
 
 
 def watched(function: Callable[[], Any], kept: int | None = None) -> tuple[Any, Names]:
     """Do the same as `watch`, but keep only the last `kept` calls of each function, to save memory.
 
-    The name of an inner function's argument is used for leaves only: the expression says more about a result.
+    The name of an inner function's argument is used for leaves only: of a computed value, the expression says more.
     """
     stack: list[tuple[FrameType, dict[str, Any]]] = []
     found: dict[tuple[CodeType, bool], deque[tuple[int, int, Variables]]] = {}
     numbers = count()
 
     def note(frame: FrameType, event: str, _: Any) -> None:
-        if not is_own_code(frame.f_code.co_filename):
+        if not is_users_file(frame.f_code.co_filename):
             return
         if event == "call":
             stack.append((frame, dict(frame.f_locals)))
@@ -365,5 +372,5 @@ def watched(function: Callable[[], Any], kept: int | None = None) -> tuple[Any, 
             sys.setprofile(before)
     names = live(Names())
     for _, _, variables in sorted(chain.from_iterable(found.values()), key=lambda call: call[:2]):
-        names.read(variables)
+        names.add_variables(variables)
     return result, names

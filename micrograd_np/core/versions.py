@@ -54,7 +54,7 @@ class Memory:
 
 
 class Latest:
-    """The times of the last write, and of the last array given to the user; the backward pass checks these first."""
+    """The times of the last write, and of the last array given to the user; the backward pass looks at these first."""
 
     def __init__(self) -> None:
         self.written = 0
@@ -133,8 +133,8 @@ def is_frozen(array: Any) -> bool:
 def copy_with_strides(array: Any) -> Any:
     """Return a copy with the same strides, since the last bits of sums and products depend on them.
 
-    A repeated axis (stride 0) stays repeated. A gap of more than four times what it separates is narrowed to one, so
-    that a column of a large matrix does not cost a copy of the matrix.
+    A repeated axis (stride 0) stays repeated. Where the stride of an axis is more than four times the size of what it
+    steps over, the copy's is about twice that size: the copy of a column of a large matrix stays small.
     """
     if not isinstance(array, ndarray):  # a number cannot change; a device array copies itself
         return array.copy() if hasattr(array, "dtype") and not isinstance(array, np.generic) else array
@@ -271,7 +271,7 @@ def reads(rule: Callable[..., Any], position: int) -> bool:
 
 
 def innermost(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function inside partial objects and wrappers; a row's `__wrapped__` is its place in the table."""
+    """Return the function inside partial objects and wrappers (of a row, `__wrapped__` is its place in the table)."""
     inner = getattr(rule, "__wrapped__" if isinstance(rule, FunctionType) else "func", None)
     return rule if inner is None else innermost(inner)
 

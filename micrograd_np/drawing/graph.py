@@ -81,9 +81,9 @@ def graph_of(outputs: Sequence[Tensor], names: Names, keep: Collection[int] = ()
     """Return the graph of some outputs; values whose ids are in `keep` are never folded."""
     every = walk(outputs)
     ops = [x for x in every if getattr(x, "op", None) is not None]
-    names.about(every, ops, bindings(ops))
-    labels = {id(op.scope): names.scope(op) for op in {id(op.scope): op for op in ops if op.scope}.values()}
-    called = names.distinct(every)
+    names.restrict_to_graph(every, ops, bindings(ops))
+    labels = {id(op.scope): names.scope_labels(op) for op in {id(op.scope): op for op in ops if op.scope}.values()}
+    called = names.unique(every)
     final = {id(x) for x in outputs}
     drawn = final.union(keep)
     shown: list[Any] = []

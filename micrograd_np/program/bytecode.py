@@ -121,7 +121,7 @@ class Path:
 
     def enter(self, frame: FrameType, event: str, arg: Any) -> Any:
         where = frame.f_code.co_filename
-        if where == "<string>" or not names.is_own_code(where):  # named tuples are made of strings
+        if where == "<string>" or not names.is_users_file(where):  # named tuples are made of strings
             return None
         frame.f_trace_lines, frame.f_trace_opcodes = False, True
         return self.step
@@ -181,12 +181,14 @@ def slots(kind: type) -> tuple[str, ...]:
 def is_users(thing: Any) -> bool:
     """Return True if a function, class or module is the user's own code."""
     if isinstance(thing, FunctionType):
-        return names.is_own_code(thing.__code__.co_filename)
+        return names.is_users_file(thing.__code__.co_filename)
     if isinstance(thing, type):
         return names.is_users_class(thing)
     if not isinstance(thing, ModuleType):
         return False
-    return names.is_own_code(getattr(thing, "__file__", None) or next(iter(getattr(thing, "__path__", ())), "<frozen"))
+    return names.is_users_file(
+        getattr(thing, "__file__", None) or next(iter(getattr(thing, "__path__", ())), "<frozen")
+    )
 
 
 def class_methods(kind: type) -> Iterator[str]:

@@ -205,14 +205,14 @@ def test_an_error_in_the_function_is_the_users_and_the_profiler_is_gone():
 
 def test_names_stay_with_the_values_that_had_them():
     found = Names()
-    found.read([("gone", np.ones(3))])
+    found.add_variables([("gone", np.ones(3))])
     assert all(found(np.ones(3)) is None for _ in range(100))
 
 
 def test_the_articles_networks_have_names_where_the_package_is_installed_among_libraries(monkeypatch):
     monkeypatch.setattr(naming, "libraries", lambda: (frames.ENGINE,))
-    assert naming.is_own_code.__wrapped__(frames.ARTICLE + "tape.py")
-    assert not naming.is_own_code.__wrapped__(frames.ENGINE + "core/tensor.py")
+    assert naming.is_users_file.__wrapped__(frames.ARTICLE + "tape.py")
+    assert not naming.is_users_file.__wrapped__(frames.ENGINE + "core/tensor.py")
 
 
 def test_what_a_compiled_function_is_made_of_gives_no_names():
