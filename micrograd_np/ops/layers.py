@@ -40,15 +40,10 @@ def _standardize_x(g: Any, z: Any, x: Any, axis: Any, eps: float) -> Any:
     return scale * g_unit + stretch * unit + shift
 
 
-def _bind_standardize(x: Any, axis: Any = None, eps: float = 1e-5) -> Bound:
-    """NumPy's axes, and an eps."""
-    return (as_array(x),), {"axis": axis, "eps": eps}
-
-
 standardize = MultiOutput(
     _standardize,
     _standardize_x,
-    bind=_bind_standardize,
+    bind=lambda x, axis=None, eps=1e-5: ((as_array(x),), {"axis": axis, "eps": eps}),
     examples=[example(D(3, 4)), example(D(3, 4), axis=-1), example(D(3, 2, 2), axis=(0, 2), eps=0.1)],
     onnx="Standardize",
     gloss="its rule is (g - mean(g) - z * mean(g * z)) / std(x), with z = (x - mean(x)) / std(x)",
