@@ -153,9 +153,8 @@ def _bind_conv(
     check_channels(f"conv{x.ndim - 2}d", x, w.shape[1] * groups, w, groups)
     how = each_axis(x.ndim - 2, stride=stride, padding=padding, dilation=dilation)
     count_steps(x.shape[2:], w.shape[2:], **how)
-    if bias is None:
-        return (x, w), {"groups": groups, **how}
-    return (x, w, with_shape("bias", bias, w.shape[:1])), {"groups": groups, **how}
+    given = () if bias is None else (with_shape("bias", bias, w.shape[:1]),)
+    return (x, w, *given), {"groups": groups, **how}
 
 
 PADDED = each_axis(1, stride=1, padding=1, dilation=1)
@@ -295,7 +294,6 @@ def conv_transpose(axes: int, x: Any, weight: Any, bias: Any, output_padding: An
     shape = tuple(stop - start for start, stop in ends)
     if min(shape) < 1:
         raise ArgumentError(f"{name}: padding={how['padding']} removes the whole result of {describe(x, 'x')}.")
-    z: Any
     if all(m < s for m, s in zip(more, how["stride"], strict=True)):
         z = conv_input(x, weight, shape=shape, groups=groups, **how)
     else:  # no convolution has windows that end so early: cut the whole result, after zeros at its end

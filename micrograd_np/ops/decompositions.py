@@ -15,7 +15,7 @@ from ..core.errors import ArgumentError, describe
 from .elementwise import divisor, ratio
 from .primitive import Drawn as D
 from .primitive import Primitive, as_array, as_given, example, implements
-from .products import NamedOutputs, eye_like, mT, symmetric
+from .products import NamedOutputs, as_floats, eye_like, mT, symmetric
 from .reductions import axes_of, expand_reduced
 
 # Triangular factors.
@@ -230,14 +230,10 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
 # Norms.
 
 
-def _euclidean_x(g: Any, z: Any, x: Any, axis: Any = None) -> Any:
-    """The direction of x: x / norm, and 0 by convention where the norm is 0."""
-    return ratio(expand_reduced(g, axis), x, expand_reduced(z, axis))
-
-
+# The direction of x: x / norm, and 0 by convention where the norm is 0.
 euclidean = Primitive(
     np.linalg.norm,
-    _euclidean_x,
+    lambda g, z, x, axis=None: ratio(expand_reduced(g, axis), x, expand_reduced(z, axis)),
     bind=as_given,
     examples=[example(D(3)), example(D(2, 3, 4)), example(D(3, 4), axis=-1), example(D(2, 3, 4), axis=(0, -1))],
 )
@@ -267,9 +263,7 @@ p_norm = Primitive(
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """The norm of a vector, or of a matrix; without `ord`, the root of the sum of squares."""
-    x = as_array(x)
-    if x.dtype.kind in "biu":
-        x = x.astype(float)
+    x = as_floats(x)
     axes = axes_of(x, axis)
     if axis is None and (ord is None or (ord, x.ndim) in ((2, 1), ("fro", 2), ("f", 2))):
         z = euclidean(x)
@@ -295,7 +289,7 @@ def norm_of_vectors(x: Any, ord: Any, axis: int) -> Any:
     if math.isinf(ord):
         return np.max(size, axis=axis) if ord > 0 else np.min(size, axis=axis)
     if ord == 0:
-        return np.sum(np.sign(size), axis=axis)
+        return np.sum(np.where(np.isnan(size), 1, np.sign(size)), axis=axis)
     return np.sum(size, axis=axis) if ord == 1 else p_norm(x, ord=ord, axis=axis)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .primitive import Drawn as D
-from .primitive import Elementwise, example, implements
+from .primitive import Elementwise, as_array, example, implements
 
 LN2 = math.log(2)
 LN10 = math.log(10)
@@ -320,8 +320,9 @@ def divmod(x: Any, y: Any) -> tuple[Any, Any]:
 @implements(np.modf)
 def modf(x: Any) -> tuple[Any, Any]:
     """Fractional and whole part, both with the sign of x."""
-    finite = np.where(np.isinf(x), np.copysign(0.0, x), x)  # of inf, nothing is left
-    return np.fmod(finite, 1), np.trunc(x)
+    x = as_array(x)
+    x = x.astype(np.result_type(x.dtype, np.float16)) if x.dtype.kind in "biu" else x
+    return np.fmod(np.where(np.isinf(x), np.copysign(0, x), x), 1), np.trunc(x)
 
 
 # Parts of complex numbers, for real ones.

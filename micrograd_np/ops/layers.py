@@ -40,11 +40,6 @@ def _standardize_x(g: Any, z: Any, x: Any, axis: Any, eps: float) -> Any:
     return scale * g_unit + stretch * unit + shift
 
 
-def _bind_standardize(x: Any, axis: Any = None, eps: float = 1e-5) -> Bound:
-    """NumPy's axes, and an eps."""
-    return (floating(as_array(x)),), {"axis": axis, "eps": eps}
-
-
 def floating(x: Any) -> Any:
     """The same array; raise if its dtype does not hold the fractions that normalization gives."""
     if x.dtype.kind in "biu":
@@ -57,7 +52,7 @@ def floating(x: Any) -> Any:
 standardize = MultiOutput(
     _standardize,
     _standardize_x,
-    bind=_bind_standardize,
+    bind=lambda x, axis=None, eps=1e-5: ((floating(as_array(x)),), {"axis": axis, "eps": eps}),
     examples=[example(D(3, 4)), example(D(3, 4), axis=-1), example(D(3, 2, 2), axis=(0, 2), eps=0.1)],
     onnx="Standardize",
     gloss="its rule is (g - mean(g) - z * mean(g * z)) / std(x), with z = (x - mean(x)) / std(x)",

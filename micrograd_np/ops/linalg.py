@@ -17,7 +17,7 @@ from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
 from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
-from .products import NamedOutputs, check_axes, eye_like, mT, symmetric
+from .products import NamedOutputs, as_floats, check_axes, eye_like, mT, symmetric
 from .reductions import products_of_others
 
 
@@ -102,11 +102,6 @@ def as_columns(x: Any, b: Any) -> Any:
     return np.expand_dims(x, -1) if b.ndim == 1 else x
 
 
-def _solve_a(g: Any, z: Any, a: Any, b: Any) -> Any:
-    """Minus the cotangent of b times the solution, transposed."""
-    return -np.matmul(np.linalg.solve(mT(a), as_columns(g, b)), mT(as_columns(z, b)))
-
-
 def _solve_b(g: Any, z: Any, a: Any, b: Any) -> Any:
     """The solution of the transposed equations for the cotangent."""
     x = np.linalg.solve(mT(a), as_columns(g, b))
@@ -122,7 +117,7 @@ def _bind_solve(a: Any, b: Any) -> Bound:
 
 solve = Primitive(
     np.linalg.solve,
-    _solve_a,
+    lambda g, z, a, b: -np.matmul(np.linalg.solve(mT(a), as_columns(g, b)), mT(as_columns(z, b))),
     _solve_b,
     bind=_bind_solve,
     broadcasts=True,
@@ -163,7 +158,7 @@ matrix_rank = NonDifferentiable(np.linalg.matrix_rank)
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     """The x for which |a x - b| is smallest; the squares of what remains; a's rank and singular values."""
-    a, b = as_array(a), as_array(b)
+    a, b = as_floats(a), as_floats(b)
     check_axes("lstsq", a, 0, b, 0)
     if tracing() and isinstance(a, Tensor):
         raise ArgumentTypeError(

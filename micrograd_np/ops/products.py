@@ -19,6 +19,12 @@ def mT(x: Any) -> Any:
     return x.T if x.ndim == 2 else np.swapaxes(x, -1, -2)
 
 
+def as_floats(x: Any) -> Any:
+    """x as an array; integers as float64, in which NumPy computes with them."""
+    x = as_array(x)
+    return x.astype(float) if x.dtype.kind in "biu" else x
+
+
 def symmetric(x: Any) -> Any:
     """The mean of matrices and their transposes."""
     return (x + mT(x)) / 2
@@ -29,14 +35,9 @@ def eye_like(x: Any, n: int | None = None) -> Any:
     return constant_like(lambda x: np.eye(x.shape[-1] if n is None else n, dtype=x.dtype, like=x), x)
 
 
-def axis_length(x: Any, axis: int) -> int | None:
-    """The size of an axis; None if there is no such axis."""
-    return x.shape[axis] if -x.ndim <= axis < x.ndim else None
-
-
 def check_axes(name: str, a: Any, i: int, b: Any, j: int) -> None:
     """Refuse to pair axis i of a with axis j of b unless they are equally long."""
-    extents = axis_length(a, i), axis_length(b, j)
+    extents = [x.shape[axis] if -x.ndim <= axis < x.ndim else None for x, axis in ((a, i), (b, j))]
     if extents[0] != extents[1]:
         left, right = ("does not exist" if n is None else f"has {n} entries" for n in extents)
         raise ArgumentError(

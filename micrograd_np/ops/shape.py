@@ -241,14 +241,9 @@ def _bind_roll(x: Any, shift: Any, axis: Any = None) -> Bound:
     return (x,), {"shift": shift if isinstance(shift, int) else tuple(np.ravel(shift).tolist()), "axis": axis}
 
 
-def negated(shift: Any) -> Any:
-    """Shifts in the other direction."""
-    return -shift if isinstance(shift, int) else tuple(-steps for steps in shift)
-
-
 roll = Primitive(
     np.roll,
-    lambda g, z, x, shift, axis: np.roll(g, negated(shift), axis),
+    lambda g, z, x, shift, axis: np.roll(g, np.negative(shift).tolist(), axis),
     bind=_bind_roll,
     examples=[example(D(5), 2), example(D(2, 3), -1), example(D(2, 3, 4), (1, -2), axis=(0, 2))],
 )

@@ -173,7 +173,11 @@ def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdi
     """The q-quantile, by any of NumPy's methods; no gradient in q."""
     axes = axes_of(a, axis)
     entries = sorted_last(a, axes)
-    positions = np.asarray(np.quantile(np.arange(entries.shape[-1]), np.asarray(q), method=method))
+    q = q if type(q) in (int, float) else np.asarray(q)
+    positions = np.asarray(np.quantile(np.arange(entries.shape[-1]), q, method=method))
+    dtype = np.quantile(np.zeros(1, entries.dtype), q, method=method).dtype
+    # An array q widens float32, as it does in NumPy; a number does not.
+    entries = entries if dtype == entries.dtype else entries.astype(dtype)
     found = [unless_nan(interpolated(entries, position), entries) for position in positions.ravel().tolist()]
     if keepdims:
         found = [np.expand_dims(result, axes) for result in found]
@@ -183,7 +187,8 @@ def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdi
 @implements(np.percentile)
 def percentile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
     """The q-th percentile; no gradient in q."""
-    return quantile(a, np.asarray(q) / 100, axis, method=method, keepdims=keepdims)
+    q = q / 100 if isinstance(q, int | float) else np.asarray(q) / 100
+    return quantile(a, q, axis, method=method, keepdims=keepdims)
 
 
 # Weighted means.

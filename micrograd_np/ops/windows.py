@@ -20,8 +20,7 @@ Sizes = tuple[int, ...]
 
 ORDERS = {1: "(N, C, L)", 2: "(N, C, H, W)"}  # of the axes of x, by how many of them a kernel moves along
 # Arguments that are one number, or one for each axis that a kernel moves along, and the least that each may be.
-LEAST = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1, "output_padding": 0}
-LEAST |= {"kernel_size": 1, "output_size": 1}
+LEAST = {"padding": 0, "output_padding": 0} | dict.fromkeys("kernel kernel_size stride dilation output_size".split(), 1)
 
 
 def each_axis(axes: int, **given: Any) -> dict[str, Sizes]:

@@ -107,6 +107,9 @@ def test_least_squares_gives_numpys_four():
         assert ours[2] == theirs[2]
         for z, expected in zip((ours[0], ours[1], ours[3]), (theirs[0], theirs[1], theirs[3]), strict=True):
             np.testing.assert_allclose(z.data, expected, rtol=1e-12, atol=1e-12)
+    whole = np.array([[0, 1], [1, 1], [2, 1]])
+    ours, theirs = np.linalg.lstsq(whole, mg.Tensor(b[:3], requires_grad=True)), np.linalg.lstsq(whole, b[:3])
+    np.testing.assert_allclose(ours[0].data, theirs[0], rtol=1e-12)
 
 
 SYMMETRIC = [

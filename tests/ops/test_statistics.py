@@ -29,9 +29,35 @@ ORDER = [
 def test_order(f, axes):
     for x in (X, X.astype(np.float32)):
         ours, theirs = f(mg.Tensor(x), **axes), f(x, **axes)
-        assert (ours.shape, ours.dtype) == (theirs.shape, x.dtype)
+        assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
         np.testing.assert_allclose(ours.data, theirs, rtol=0, atol=8 * np.finfo(x.dtype).eps)
     check_derivatives(lambda x: f(x, **axes) ** 2, X)
+
+
+ODD = [np.arange(6, dtype=np.int8).reshape(2, 3), np.array([[True, False]]), np.array([[1, np.nan, -np.inf, -0.0]])]
+ODD += [X[0].astype(np.float16), X[0].astype(np.float32), np.zeros((2, 1))]
+NUMPYS = [
+    np.nanmax,
+    np.nanmin,
+    lambda x: np.nanmax(x, axis=0, initial=x.dtype.type(1)),
+]
+NUMPYS += [
+    lambda x: np.percentile(x * 1, 0),
+    lambda x: np.percentile(x * 1, [0, 30]),
+    lambda x: np.quantile(x * 1, [0.1]),
+]
+NUMPYS += [lambda x: np.modf(x)[0], lambda x: np.modf(x)[1], lambda x: np.linalg.norm(x[0], 0)]
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")  # NumPy interpolates between -inf and nan
+@pytest.mark.parametrize("x", ODD, ids=lambda x: f"{x.dtype}")
+@pytest.mark.parametrize("f", NUMPYS)
+def test_values_and_dtypes_are_numpys(f, x):
+    ours, theirs = f(mg.Tensor(x)), np.asarray(f(x))
+    ours = ours.data if isinstance(ours, mg.Tensor) else np.asarray(ours)
+    assert ours.dtype == theirs.dtype
+    np.testing.assert_allclose(ours, theirs, rtol=2e-3 if x.dtype == np.float16 else 1e-6)
+    assert np.array_equal(np.signbit(ours), np.signbit(theirs)) or ours.dtype.kind != "f" or np.isnan(ours).any()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -40,6 +66,11 @@ def test_every_method_of_quantiles(method):
         ours, theirs = np.quantile(mg.Tensor(X), q, axis=1, method=method), np.quantile(X, q, axis=1, method=method)
         np.testing.assert_allclose(ours.data, theirs, rtol=1e-14)
     check_derivatives(lambda x: np.quantile(x, 0.37, axis=1, method=method) ** 2, X)
+
+
+def test_a_quantile_may_be_asked_for_by_a_tensor():
+    assert np.quantile(np.arange(4.0), mg.Tensor(0.5)) == 1.5
+    assert np.quantile(mg.Tensor(np.arange(4.0)), mg.Tensor([0.0, 0.5])).data.tolist() == [0, 1.5]
 
 
 def test_the_gradient_of_a_median_goes_to_the_middle():
