@@ -13,7 +13,7 @@ from .claims import WRONG, Closeness, Row, check_finite, differ, fit_shape, in_b
 from .conventions import Convention, Sizes, factor_name, mark, odd_rows, open_factors, plausible, rounded
 from .kinks import Kinks, best_choice, least_squares_choice
 from .mistakes import mistakes
-from .places import Hypothesis, hypotheses
+from .places import Hypothesis, hypotheses, uncounted
 from .replay import Recording, is_one_array
 from .suspicion import PROVEN, Change, Suspicion, values_of
 
@@ -37,7 +37,6 @@ DESCRIPTIONS = {
 CURIOUS = {"absolute", "squared", "rounded", "normalised", "summed early", "averaged early", "clipped", "sign only"}
 MOST_COMPARED = 16
 EXACT = 1e-12  # causes that differ from the user's numbers by much more than the best one are none
-SCALES = {"scale", "unnamed scale", "part scaled", "divided by counts"}
 FORWARD_IN_TIME = {"after the update", "stale"}  # a learning rate is positive
 
 
@@ -105,11 +104,7 @@ def causes_of(
         best = min((cause.error for cause in found), default=0.0)
         found = [cause for cause in found if cause.error <= max(EXACT, 100 * best)]
         found = proven(found, others, close)
-    strong = [cause for cause in found if not cause.alone]
-    if strong and all(cause.kind in SCALES for cause in strong):
-        found = [cause for cause in found if cause.alone and cause.kind == "exponent"] or strong
-    else:
-        found = strong or found
+    found = [cause for cause in found if not cause.alone] or found
     if not found:
         return []
     most = max(len(cause.rows) for cause in found)
@@ -168,7 +163,7 @@ def reproduces(cause: Cause, other: Suspicion, close: Closeness) -> bool | None:
             return None
         found = replayed(hypothesis.change(cause.number), other)
         again = confirmed(hypothesis, cause.number, found, cause.factor, other, close)
-        return again is not None and again.says == cause.says
+        return again is not None and uncounted(again.says) == uncounted(cause.says)
     except Exception:
         return None
 

@@ -184,7 +184,6 @@ a use twice | total + part | {use} counts twice
 sign | total - 2 * part | {use} has the wrong sign
 half of a use | total - part / 2 | {use} counts half, as if a factor 2 were missing
 scale of a use | total - part + c * part | {use} counts {whole} times
-averaged uses | total / count if count > 2 else None | the uses are averaged, not summed
 one use only | part if count > 2 else None | only {use} counts
 
 [steps: w | {says}, in {where}]
@@ -269,6 +268,9 @@ left out of a value | g | in the values that the gradient is made of and in the 
 
 [gradients: g | the gradient of {x} {says}]
 unnamed scale | c * g | is {whole} times what it should be
+
+[uses: part, total, count | {which}{says}]
+averaged uses | total / count | the uses are averaged, not summed
 
 [normalisations: g, x, u, s, k, n | {says}, in {where}]
 scale of a term | (g - c * mean(g, k) - c * u * mean(g * u, k)) / s | the means of the gradient and of its product with

@@ -68,7 +68,7 @@ class Hypothesis:
     @property
     def key(self) -> tuple[int, str, int]:
         """What the hypothesis has in common with the same one about other data, where loops may have other lengths."""
-        return self.mistake.rank, COUNTS.sub("#", self.says), self.nth
+        return self.mistake.rank, uncounted(self.says), self.nth
 
     @property
     def rank(self) -> tuple[bool, int]:
@@ -85,6 +85,11 @@ class Hypothesis:
             for node, ways in part.rules.items():
                 whole.rules[node] = whole.rules.get(node, {}) | ways
         return whole
+
+
+def uncounted(says: str) -> str:
+    """Return a sentence without the number of steps, which other data may change."""
+    return COUNTS.sub("#", says)
 
 
 def hypotheses(place: str, at: Suspicion) -> Iterator[Hypothesis]:
