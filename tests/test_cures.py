@@ -1,5 +1,6 @@
 """The first guess of a person from PyTorch, NumPy, JAX or micrograd works, or is answered with what to write."""
 
+import inspect
 import traceback
 
 import numpy as np
@@ -51,6 +52,45 @@ def instance(owner, names):
 def with_leaves(code, names):
     """In-place codes need a leaf, without a graph that still reads it."""
     return names | {"x": names["x"].detach().copy()} if "assign" in code or " = " in code else names
+
+
+KEYWORDS = [
+    (lambda p: mg.optim.Adam(p, learning_rate=0.1), "Adam has no argument 'learning_rate'. Write lr=."),
+    (lambda p: mg.optim.SGD(p, wd=0.1), "SGD has no argument 'wd'. Write weight_decay=."),
+    (lambda p: mg.optim.SGD([{"params": p, "eta": 1}]), "SGD has no argument 'eta'. Write lr=."),
+    (lambda p: mg.optim.Adagrad(p, x=1), "Adagrad has no argument 'x'. It has params, lr, eps, weight_decay."),
+    (lambda p: mg.optim.StepLR(mg.optim.SGD(p), stepsize=3), "StepLR has no argument 'stepsize'. Write step_size=."),
+    (
+        lambda p: mg.optim.ReduceLROnPlateau(optimizer=mg.optim.SGD(p)),
+        "ReduceLROnPlateau has no argument 'optimizer'. Write optimiser=.",
+    ),
+    (lambda p: mg.fit(*"abcd", epochs=1, batch_size=8), "fit has no argument 'batch_size'. Write size=."),
+    (lambda p: mg.fit(*"abcd", n_epochs=1), "fit has no argument 'n_epochs'. Write epochs=."),
+    (lambda p: mg.data.batches(p, batch_size=8), "batches has no argument 'batch_size'. Write size=."),
+    (lambda p: mg.data.split(p, test_size=0.2), "split has no argument 'test_size'. Write test=."),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), KEYWORDS, ids=[message for _, message in KEYWORDS])
+def test_a_keyword_of_another_library_is_answered(call, message, names):
+    with pytest.raises(TypeError) as caught:
+        call(names["model"].parameters())
+    assert str(caught.value) == message
+
+
+def test_an_optimiser_of_ones_own_answers_keywords_too(names):
+    class Own(mg.optim.SGD):
+        def __init__(self, params, lr=0.1):
+            super().__init__(params, lr)
+
+    with pytest.raises(TypeError, match=r"^Own has no argument 'learning_rate'\. Write lr="):
+        Own(names["model"].parameters(), learning_rate=1.0)
+
+
+def test_the_arguments_that_are_meant_exist():
+    functions = [mg.fit, mg.data.batches, mg.data.split]
+    functions += [each for each in vars(mg.optim).values() if isinstance(each, type)]
+    assert set(cures.ARGUMENTS.values()) <= {name for each in functions for name in inspect.signature(each).parameters}
 
 
 @pytest.mark.parametrize(("owner", "name", "code"), CURES, ids=lambda x: x[:40])

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, describe
+from ..cures import answering
 from ..nn.validation import SIZE, require, validate
+from ..ops.losses import check_integers
 from ..ops.losses import one_hot as rows_of_classes
 from ..ops.primitive import as_array
 
 
+@answering
 def batches(
     *arrays: Any,
     size: int | None = None,
@@ -107,6 +110,7 @@ class Batches:
         return f"Batches({len(self)} of {self.starts.step} samples)"
 
 
+@answering
 def split(
     *arrays: Any, test: float = 0.2, rng: np.random.Generator | None = None, stratify: Any = None
 ) -> tuple[Any, ...]:
@@ -186,10 +190,11 @@ def one_hot(labels: Any, classes: int | None = None) -> Any:
            [0, 1, 0]], dtype=int8)
     """
     labels = as_array(labels)
+    if classes is None and not labels.size:
+        raise ArgumentError("no labels to count the classes of: pass classes=.")
+    check_integers("labels", labels)
     if classes is None:
-        if not labels.size:
-            raise ArgumentError("no labels to count the classes of: pass classes=.")
-        classes = int(labels.max()) + 1
+        classes = max(int(labels.max()), 0) + 1
     validate("one_hot", classes=classes)
     return rows_of_classes(labels, classes)
 

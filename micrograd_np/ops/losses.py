@@ -130,6 +130,11 @@ def check_reduction(owner: str, reduction: Any, losses: Any) -> None:
 def _bind_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Bound:
     """Check that labels are classes or probabilities of the logits."""
     x, labels = as_array(logits), as_array(labels)
+    if labels.ndim == x.ndim + 1 and x.dtype.kind in "iu" and labels.dtype.kind == "f":
+        raise ArgumentError(
+            f"cross_entropy takes the logits first and then the labels: swap {describe(x, 'the labels')} and "
+            f"{describe(labels, 'the logits')}."
+        )
     if labels.ndim != x.ndim:
         check_integers("labels", labels)
     if labels.shape not in (x.shape, x.shape[:-1]) or not x.ndim:

@@ -15,6 +15,7 @@ from ..core.dispatch import HALF, SINGLE, single
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor, as_ndarray
 from ..core.versions import memory_of
+from ..cures import Answering, unknown_argument
 from ..nn.module import clear_gradients, load
 from ..nn.validation import NONNEGATIVE, Kind
 from .groups import Group, grouped
@@ -175,7 +176,7 @@ def mark_written(units: list[Unit]) -> None:
         seen.written, seen.where = first.written, first.where
 
 
-class Optimiser:
+class Optimiser(Answering):
     """The base of optimisers: write `update(p, g, state, **options)`, which changes p in place.
 
     Options are numbers that may change between steps, such as the learning rate, in p's dtype, or None for one of
@@ -221,9 +222,8 @@ class Optimiser:
         self._buffers: dict[Any, Any] = {}  # for intermediate results, by purpose and dtype: all units share them
         self._scratch: Any = None  # for intermediate results of an update, shaped as p; None while a program is traced
         for given in grouped(type(self).__name__, params):
-            unknown = given.keys() - options.keys() - {"params"}
-            if unknown:
-                raise ArgumentTypeError(f"{type(self).__name__} has no option {', '.join(sorted(unknown))}.")
+            for unknown in given.keys() - options.keys() - {"params"}:
+                raise unknown_argument(type(self).__name__, unknown, list(options))
             own = {name: value for name, value in given.items() if name != "params"}
             group = Group(type(self), [], options | own)
             for entry in given["params"]:

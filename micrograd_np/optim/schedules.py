@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
+from ..cures import Answering
 from ..nn.validation import COUNT, POSITIVE, SIZE, instance_of, one_of, require, validate
 from .optimiser import Optimiser
 
 OPTIMISER = instance_of(Optimiser)
 
 
-class Schedule:
+class Schedule(Answering):
     """The base of schedules: write `rate(base, t)`, the learning rate after t steps of a group that began with base.
 
     A schedule sets the learning rate when it is made, and at each `step()`, which is called after the optimiser's.
@@ -270,7 +271,7 @@ class SequentialLR(Schedule):
         return self.schedules[now].rate(base, t - self.starts[now])
 
 
-class ReduceLROnPlateau:
+class ReduceLROnPlateau(Answering):
     """Multiplies the learning rates by factor when more than `patience` steps in a row brought no better figure.
 
     Parameters

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
+from ..cures import answering
 from ..nn.module import Module
 from ..nn.validation import FUNCTION, SIZE, in_words, require, validate
 from ..optim.optimiser import Optimiser
@@ -25,6 +26,7 @@ Show = Callable[[float, Figures], None]  # called with the number of epochs done
 LINES = 20  # shown of a long training, and the first and the last
 
 
+@answering
 def fit(
     model: Module,
     loss: Loss,

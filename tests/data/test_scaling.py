@@ -64,6 +64,8 @@ def test_one_hot_takes_on_the_dtype_that_it_meets():
 WRONG_LABELS = [
     ([0, 3], 3, IndexError, r"1 of 2 lie outside, the first at index \(1,\): 3"),
     ([-1, 0], None, IndexError, "-1"),
+    ([-1, -2], None, IndexError, r"labels count from 0 .* 2 of 2 lie outside, the first at index \(0,\): -1"),
+    (["a", "b"], None, TypeError, "integers"),
     ([0.0, 1.0], None, TypeError, "integers"),
     (np.array([], int), None, ValueError, "classes="),
 ]

@@ -124,6 +124,16 @@ BAD = [
     (lambda: nn.cross_entropy(LOGITS, LABELS - 1), IndexError, "lie outside"),
     (lambda: nn.cross_entropy(LOGITS, LABELS[:, None], weight=WEIGHT), ValueError, r"labels of shape \(5,\)"),
     (lambda: nn.cross_entropy(LOGITS, LABELS.astype(float)), TypeError, "labels are integers"),
+    (
+        lambda: nn.cross_entropy(LABELS, LOGITS),
+        ValueError,
+        r"logits first and then the labels: swap LABELS \(5,\) int64 and LOGITS \(5, 3\)",
+    ),
+    (
+        lambda: nn.CrossEntropyLoss()(LABELS, mg.Tensor(LOGITS)),
+        ValueError,
+        "the logits first and then the labels: swap",
+    ),
     (lambda: nn.cross_entropy(LOGITS, LABELS, weight=WEIGHT[:2]), ValueError, r"weight \(2,\) .* \(3,\): a number for"),
 ]
 

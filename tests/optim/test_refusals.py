@@ -26,7 +26,7 @@ BAD_PARAMETERS = [
     (lambda: optim.SGD([W, W], lr=1), ValueError, "W was given to SGD twice, as number 0 and number 1"),
     (lambda: optim.SGD([("w", W), ("tied", W)], lr=1), ValueError, "tied was given to SGD twice"),
     (lambda: optim.SGD([{"params": [W]}, {"params": [W]}], lr=1), ValueError, "twice"),
-    (lambda: optim.SGD([{"params": [W], "alpha": 1}], lr=1), TypeError, "SGD has no option alpha"),
+    (lambda: optim.SGD([{"params": [W], "alpha": 1}], lr=1), TypeError, "SGD has no argument 'alpha'. Write lr="),
     (lambda: optim.SGD([{"params": [W]}, W], lr=1), TypeError, "groups are dicts"),
     (lambda: optim.SGD([{"lr": 1}], lr=1), TypeError, "groups are dicts"),
     (lambda: optim.ReduceLROnPlateau(optim.SGD([W]), factor=1.5), ValueError, "would not reduce"),
