@@ -67,7 +67,7 @@ class Hypothesis:
 
     @property
     def key(self) -> tuple[int, str, int]:
-        """What the hypothesis has in common with the same one about other data, where loops may have other lengths."""
+        """The part of a hypothesis that is the same about other data, where loops may have other lengths."""
         return self.mistake.rank, uncounted(self.says), self.nth
 
     @property

@@ -75,7 +75,7 @@ def batches(
 
 
 class Batches:
-    """What `batches` returns: each pass gives all batches, in an order that is drawn when the pass begins.
+    """The result of `batches`: each pass gives all batches, in an order that is drawn when the pass begins.
 
     Parameters
     ----------
