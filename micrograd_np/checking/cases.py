@@ -96,7 +96,6 @@ def function_case(pair: Pair) -> Case:
     for slots, form in product((every, chosen), (as_it_stands, recordable)):
         try:
             case = recorded(pair, played, slots, form)
-            case.by_numbers = lambda: numeric(pair, played, None)
             break
         except NotRecorded as reason:
             why = why or reason
@@ -105,6 +104,8 @@ def function_case(pair: Pair) -> Case:
     loss = played.outputs[0].size == 1 and not played.seeded and pair.gradient is None and pair.backward is not None
     case.factor = None if loss else 1.0
     case.faults, case.notes = faults, [*case.notes, *notes]
+    if not case.unrecorded:
+        case.by_numbers = lambda: replace(numeric(pair, played, None), factor=case.factor, faults=faults)
     if pair.assignments > 1:
         case.notes.append(
             f"What was returned fits several inputs, and is taken for the gradient of {taken_for(played)}."
