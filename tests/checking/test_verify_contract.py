@@ -8,6 +8,8 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import verify
+from micrograd_np.checking.report import GradcheckReport
+from micrograd_np.checking.verify_report import VerifyReport
 
 rng = np.random.default_rng(0)
 X, W, B = rng.normal(size=(6, 4)), rng.normal(size=(4, 3)), np.zeros(3)
@@ -453,3 +455,22 @@ def test_a_step_that_leaves_the_domain_of_a_function_of_numbers():
     assert verify(price, slopes, 100.0, 0.2)
     report = verify(price, lambda s, t: slopes(s, t, 2), 100.0, 0.2)
     assert [finding.row.label for finding in report.findings] == ["s"]
+
+
+def test_a_function_of_the_loss_and_its_gradients_is_verified_by_the_assertion():
+    def loss(x, factor=1):
+        return np.sum(np.tanh(x)), factor * (1 - np.tanh(x) ** 2)
+
+    def of_dict(p):
+        return np.sum(np.tanh(p["w"])), {"w": -(1 - np.tanh(p["w"]) ** 2)}
+
+    assert isinstance(mg.testing.assert_gradients(loss, X), VerifyReport)
+    with pytest.raises(AssertionError, match="verify: WRONG at x"):
+        mg.testing.assert_gradients(lambda x: loss(x, -1), X)
+    assert mg.testing.assert_gradients(lambda x: loss(x, -1), X, factor=-1)
+    with pytest.raises(AssertionError, match="verify: WRONG at w"):
+        mg.testing.assert_gradients(of_dict, {"w": X})
+    for options in ({}, {"fast": True}):
+        two = mg.testing.assert_gradients(lambda x: (np.sum(np.tanh(x), axis=0), 2 * x), X, **options)
+        assert isinstance(two, GradcheckReport)
+    assert isinstance(mg.testing.assert_gradients(loss, X, order=2), GradcheckReport)
