@@ -45,6 +45,7 @@ class Row:
     slope: Any = None
     slack: Any = 0.0  # how far a numeric gradient may be off
     at_kink: bool = False
+    unsure: Callable[[Array], Array] = np.zeros_like  # of a hand: the entries that are right only by an error bar
     replaced: bool = False  # `true` holds finite differences, as the tape's gradient is nan or inf
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .finite_differences import FINER, Measured, Slopes, estimate
+from .finite_differences import FINER, Measured, Slopes, estimate, stairs
 
 Array = Any
 
@@ -55,29 +55,39 @@ def compare(
         found = estimate(what, list(directions), tolerance)
         allowed = tolerance(found)
         nothing = 1e-10 * np.max(finite(found.value), initial=0)  # relative to the largest derivative
-        vague = ~((found.uncertainty <= np.maximum(allowed, nothing)) | still(graph, found))
-        off = misses(graph, found, allowed)
+        off = missed = misses(graph, found, allowed)
         rows = np.flatnonzero(off.any(axis=1))
         if rows.size:  # one measurement is not enough to call a derivative wrong
             again = estimate(what, [directions[int(row)] for row in rows], lambda _: allowed[rows], 0.77)
+            off = off.copy()
             off[rows] &= misses(graph[rows], again, allowed[rows]) & same(found.value[rows], again.value, graph[rows])
-            rows = np.flatnonzero(off.any(axis=1))
-        for row in rows:
-            off[row] &= ~seen_closer(what, directions[int(row)], graph[row], found.value[row], allowed[row])
+            found.take(rows, again, missed[rows] & ~misses(graph[rows], again, allowed[rows]))
+        for row in np.flatnonzero(off.any(axis=1)):
+            closer = seen_closer(what, directions[int(row)], graph[row], found, int(row), allowed[row])
+            off[row] &= ~closer
+        # Nor is one that contradicts the graph enough to call it right.
+        vague = ~((found.uncertainty <= np.maximum(allowed, nothing)) | still(graph, found))
+        vague |= misses(graph, found, allowed) & ~off
         kinked = found.kinked & ~(np.abs(found.right - found.left) <= allowed)
     cases = ((WRONG, off), (NON_FINITE, vague & ~np.isfinite(graph + found.value)), (TOO_COARSE, vague), (KINK, kinked))
     verdict, where = next(((verdict, where) for verdict, where in cases if where.any()), (OK, off))
     return Comparison(verdict, where, graph, found, allowed)
 
 
-def seen_closer(what: Measured, direction: Array, graph: Array, value: Array, allowed: Array) -> Array:
-    """Return a mask: smaller steps confirm a derivative that larger ones miss, as of x**2 + 1e-9 * sin(1e5 * x)."""
-    found = np.zeros(graph.shape, bool)
+def seen_closer(what: Measured, direction: Array, graph: Array, found: Slopes, row: int, allowed: Array) -> Array:
+    """Return a mask: smaller steps confirm a derivative that larger ones miss, as of x**2 + 1e-9 * sin(1e5 * x).
+
+    What they give takes the place of what was found.
+    """
+    rows, seen, value = np.array([row]), np.zeros(graph.shape, bool), found.value[row].copy()
     for step, relative in FINER:
         fine = what.fine_slopes(step, relative, [direction])
         sharp = fine.uncertainty[0] < np.abs(value - graph) / 4
-        found |= sharp & (np.abs(fine.value[0] - graph) <= fine.uncertainty[0] + allowed)
-    return found
+        closer = sharp & (np.abs(fine.value[0] - graph) <= fine.uncertainty[0] + allowed)
+        closer &= ~stairs(found.at(rows), fine)[0]
+        found.take(rows, fine, closer[None] & ~seen)
+        seen |= closer
+    return seen
 
 
 def misses(graph: Array, found: Slopes, tolerance: Array) -> Array:

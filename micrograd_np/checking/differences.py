@@ -13,7 +13,7 @@ import numpy as np
 from .claims import Closeness
 from .comparison import narrow_down, random_directions
 from .conventions import multiple
-from .finite_differences import EPS, axes, measured, numeric_gradient
+from .finite_differences import EPS, Measured, axes, measured, numeric_gradient
 
 Array = Any
 
@@ -22,6 +22,7 @@ FEWEST = 24
 BARS = 4  # where numbers alone judge, a gradient may be off by so many error bars
 NUMERIC = Closeness(1e-5, 1e-7)
 VAGUE = 0.1  # of the largest entry; a gradient that may be off by more is not known
+MOST_OFF = 1e-3, 3e-2  # of the largest entry, in float64 and in less: a verdict is not from numbers farther off
 REACHES = (1e-3, 3e-2, 1.0)  # of the size of x
 
 
@@ -99,9 +100,21 @@ class Differences:
         return bool(height)
 
     def vague(self, hand: Array) -> list[int]:
-        """Return the entries that are too coarse: nothing is known of them, or only what the jumps leave."""
+        """Return the entries that are too coarse: nothing is known of them, or only what jumps or error bars leave."""
         bad = ~(self.slack.ravel() <= VAGUE * max(largest(hand), largest(self.gradient)))
-        return [i for i in np.flatnonzero(bad).tolist() if i in self.jumps or not np.isfinite(self.slack.flat[i])]
+        unknown = [i for i in np.flatnonzero(bad).tolist() if i in self.jumps or not np.isfinite(self.slack.flat[i])]
+        unsure = far(hand, self.gradient, self.what) & ~self.kinked if hand.shape == self.kinked.shape else np.zeros(0)
+        return unknown or np.flatnonzero(unsure).tolist()
+
+
+def far(hand: Array, gradient: Array, what: Measured) -> Array:
+    """Return a mask: entries that are not near, though the error bars may reach so far.
+
+    A gradient of exactly 0 is only nearly 0 by hand, up to the rounding of terms that cancel.
+    """
+    apart, size = np.abs(hand - gradient), max(largest(hand), largest(gradient))
+    rounding = 0.02 * what.eps * max(float(np.max(what.inner)), largest(what.values(float)(what.x)))
+    return (apart > MOST_OFF[what.eps > EPS] * size) & (apart > rounding / (largest(what.x) or 1.0))
 
 
 def largest(x: Any) -> float:

@@ -112,11 +112,19 @@ def slopes(f: Function, x: Array, directions: Sequence[Array], h: Any, eps: floa
             left, left_bar = np.where(edge, side, left), np.where(edge, its_bar, left_bar)
             right, right_bar = np.where(edge, side, right), np.where(edge, its_bar, right_bar)
         found = []
+        still = np.array([not moves(x, v, step / PARTS[-1]) for v, step in pairs])[:, None]
         moved = eps / (steps / 4) * np.array([np.max(np.abs(x[v != 0]), initial=0) for v in directions])[:, None]
         for slope, its_bar in ((value, bar), (left, left_bar), (right, right_bar)):
             wider = its_bar + moved * np.abs(slope)  # x + step is rounded, too
-            found += [slope, np.where(np.isnan(wider), np.inf, wider)]
+            found += [slope, np.where(np.isnan(wider) | still, np.inf, wider)]
     return Slopes(*found)
+
+
+def moves(x: Array, v: Array, step: Any) -> bool:
+    """Return whether x + step * v is where it should be: beside a large x, a small step is rounded away."""
+    there = v != 0
+    wanted = step * v[there]
+    return bool(np.all(np.abs((x[there] + wanted) - x[there] - wanted) <= 0.1 * np.abs(wanted)))
 
 
 def limit(differences: Array, order: int, rounding: Array) -> tuple[Array, Array]:
@@ -278,7 +286,17 @@ def methods(what: Measured, base: float, factor: float) -> Iterator[Method]:
 def sharper(found: Slopes, other: Slopes, enough: Array) -> Array:
     """Return where an equal or smaller step is better: an apparent kink at x may be a kink near x."""
     smooth = found.kinked & ~other.kinked & (other.uncertainty <= enough)
-    return (other.uncertainty < found.uncertainty) | smooth
+    return ((other.uncertainty < found.uncertainty) | smooth) & ~stairs(found, other)
+
+
+def stairs(found: Slopes, other: Slopes) -> Array:
+    """Return where nothing moves with a smaller step, and a larger one gives a slope: the values are rounded to steps.
+
+    They are if a part of f computes in float32, for example.
+    """
+    nothing = (other.value == 0) & (other.left == 0) & (other.right == 0)
+    known: Array = nothing & ~found.kinked & (found.bar < np.abs(found.value) / 4)
+    return known
 
 
 def smoother(found: Slopes, other: Slopes, enough: Array) -> Array:

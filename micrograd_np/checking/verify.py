@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ from .cases import Case, function_case, graph_case
 from .claims import WRONG as WRONG_ROW
 from .claims import Closeness, Row, as_hand, parallel, precision_of, resolve
 from .comparison import OK, TOO_COARSE, WRONG, compare, random_directions, spread
-from .conventions import sizes_of
+from .conventions import Convention, sizes_of
 from .diagnosis import Examined, examine
-from .differences import NUMERIC, largest
+from .differences import NUMERIC, far, largest
 from .finite_differences import EPS, axes, measured, numeric_gradient
 from .gradcheck import suspects
 from .kinks import Kinks
@@ -167,7 +168,7 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
         part = judge_other(case.in_part, numeric)
         if part is not None and any(finding.causes for finding in part.findings):
             return part
-    if report and (where := vague_entries(case, rows)):
+    if report and (where := vague_entries(case, rows, found.convention)):
         nearby = judge_nearby(case, numeric)
         return left_open(report, TOO_COARSE, where, nearby is not None and nearby.verdict == OK)
     if numeric and not case.unrecorded:
@@ -223,15 +224,22 @@ def look_again(case: Case, rows: Sequence[Row], found: Examined) -> bool:
     return any(d.measure_again(row.hand / found.convention.of(row)) for row, d in fitting)
 
 
-def vague_entries(case: Case, rows: Sequence[Row]) -> str:
+def vague_entries(case: Case, rows: Sequence[Row], convention: Convention) -> str:
     """Mark the rows of which the numbers tell too little, and say where and why."""
     said = []
-    for row, differences in zip(rows, case.differences, strict=False):
-        if entries := differences.vague(row.hand):
+    for row, differences in zip_longest(rows, case.differences):
+        hand, height = row.hand / convention.of(row), None
+        if differences:
+            entries = differences.vague(hand)
+            height = differences.jumps.get(entries[0]) if entries else None
+        else:
+            entries = np.flatnonzero(row.unsure(hand)).tolist() if row.replaced else []
+        if entries:
             row.numeric = TOO_COARSE
             first = [int(i) for i in np.unravel_index(entries[0], row.hand.shape)]
-            height = differences.jumps.get(entries[0])
-            why = f"the output jumps by {height:.1g} where it should be smooth" if height else "no step gives a slope"
+            slack = np.broadcast_to(row.slack, row.hand.shape).flat[entries[0]]
+            why = f"the error bar is {slack:.1g}" if np.isfinite(slack) else "no step gives a slope"
+            why = f"the output jumps by {height:.1g} where it should be smooth" if height else why
             said.append(f"at {row.label}{first or ''} ({len(entries)} of {row.hand.size} entries) {why}")
     cure = "Compute without cancelling digits, as np.logaddexp(0, z) does for -log(1 - sigmoid(z)), or move the inputs"
     return f"numbers alone cannot tell: {'; '.join(said)}. {cure}" if said else ""
@@ -278,7 +286,7 @@ def lost_digits(recording: Recording, report: VerifyReport) -> str:
                 drift[x] = np.maximum(drift.get(x, 0.0), np.abs(g - recording.true[x]))
     wrong = [row for row in report.rows if row.status == WRONG_ROW]
     for row in wrong:
-        if row.hand.shape != row.true.shape or row.tensor not in drift:
+        if row.hand.shape != row.true.shape or row.tensor not in drift or row.replaced:
             return ""
         off = np.abs(row.hand / report.convention.of(row) - row.true)
         if np.any(off > LOST * drift[row.tensor] + RTOL * largest(row.true)):
@@ -358,7 +366,7 @@ def by_numbers(row: Row, recording: Recording) -> None:
     if x.size > MOST_NUMERIC:
         return
     what = measured(recording.function_of(row.tensor), x, EPS)
-    found, bars, _ = numeric_gradient(what, list(axes(what.x, range(x.size))), lambda s: 1e-7 * np.abs(s.value))
+    found, bars, slopes = numeric_gradient(what, list(axes(what.x, range(x.size))), lambda s: 1e-7 * np.abs(s.value))
     if np.isfinite(bars).all():
         bad = int(np.sum(~np.isfinite(row.true)))
         row.notes.append(
@@ -367,6 +375,8 @@ def by_numbers(row: Row, recording: Recording) -> None:
         )
         row.true, row.slack, row.replaced = found.reshape(x.shape), bars.reshape(x.shape), True
         row.slack += 1e-6 * np.abs(row.true)
+        smooth = ~slopes.kinked[:, 0].reshape(x.shape)
+        row.unsure = lambda hand: far(hand, row.true, what) & smooth
 
 
 def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:

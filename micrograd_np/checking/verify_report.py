@@ -118,7 +118,7 @@ class VerifyReport(Report):
             return [first, *dict.fromkeys(filter(None, said))]
         said += self.conventions()
         for i, finding in enumerate(self.findings):
-            said += explained(finding, self.sizes, not i and not self.faults)
+            said += explained(finding, self.convention, self.sizes, not i and not self.faults)
         said += [instead_text(other) for other in self.found.instead]
         if self.found.untried:
             said.append(
@@ -235,12 +235,12 @@ def status(row: Row) -> str:
     return f"{row.status}, at a kink" if row.at_kink else row.status
 
 
-def explained(finding: Finding, sizes: Sizes, in_headline: bool) -> list[str]:
+def explained(finding: Finding, convention: Convention, sizes: Sizes, in_headline: bool) -> list[str]:
     """Return the sentences on one wrong row, without what the headline already says."""
     row = finding.row
     if not row.fits:
         return []
-    said = [first_difference(row)]
+    said = [first_difference(row, convention)]
     if not finding.tried:
         return [*said, "Its cause was not looked for: mend those above first."]
     if not finding.causes:
@@ -257,8 +257,9 @@ def explained(finding: Finding, sizes: Sizes, in_headline: bool) -> list[str]:
     return [*said, apart(sizes)]
 
 
-def first_difference(row: Row) -> str:
-    expected = row.expected
+def first_difference(row: Row, convention: Convention) -> str:
+    """Return a sentence on the entry that is farthest off; what it should be follows the user's convention."""
+    expected = row.expected * convention.of(row)
     place = np.unravel_index(np.argmax(np.abs(row.hand - expected)), expected.shape)
     given = f", given your {' and '.join(row.upstream)}" if row.upstream else ""
     index = f"[{', '.join(map(str, place))}]" if place else ""

@@ -56,3 +56,31 @@ def test_second_derivatives_of_a_scalar_are_its_own():
     with np.errstate(all="ignore"):
         report = mg.gradcheck(lambda x: np.linalg.norm(x) ** 2, np.zeros(2), order=2)
     assert "the graph says nan, the values say 2 " in str(report)
+
+
+def in_single(factor):
+    @mg.custom_op(lambda g, z, x: factor * g * (1 - z * z))
+    def op(x):
+        return np.tanh(x.astype(np.float32)).astype(np.float64)
+
+    return lambda x: op(x).sum()
+
+
+@pytest.mark.parametrize("factor", [-1, 0, 1, 1.05, 1.5, 2])
+def test_an_op_that_computes_in_float32_hides_no_wrong_rule(factor):
+    report = mg.gradcheck(in_single(factor), np.array([-0.13210486, 0.3, 0.7]))
+    known = {1: {"OK", "TOO COARSE"}, 1.05: {"TOO COARSE", "WRONG"}}
+    assert report.verdict in known.get(factor, {"WRONG"}), str(report)
+
+
+@pytest.mark.parametrize("x", [1e10, 1.2345e13, 1.2345e14, 1e15])
+def test_a_step_below_the_spacing_of_the_input_tells_nothing(x):
+    report = mg.gradcheck(lambda x: np.sin(x).sum(), np.array([x]))
+    assert report.verdict in ("OK", "TOO COARSE")
+    assert report.verdict == "TOO COARSE" or all(row.error < 1e-5 for row in report.inputs)
+
+
+def test_no_error_above_the_tolerance_is_ok():
+    op = mg.custom_op(lambda g, z, x: g * np.cos(x))(lambda x: np.round(np.sin(x), 6))
+    report = mg.gradcheck(lambda x: op(x).sum(), np.array([0.3, 0.5, -1.0, 2.0, 3.0]))
+    assert report.verdict == "TOO COARSE"
