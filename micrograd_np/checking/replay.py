@@ -280,7 +280,7 @@ class Block:
 
     @cached_property
     def curved(self) -> bool:
-        """Return whether the slope depends on x: that of 1 + x does not, though it is that of relu at positive values."""
+        """Return whether the slope depends on x: that of 1 + x does not, though relu has it at positive values."""
         with np.errstate(all="ignore"):
             others = [self.slope_at(w) for w in (1.5 * self.x._data + 0.1, -self.x._data)]
         return any(not np.array_equal(other, self.slope) for other in others)

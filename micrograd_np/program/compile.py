@@ -162,8 +162,11 @@ class Compiled:
         try:
             with Path() as traced:
                 result, steps = record(self.function, args, kwargs, **more)
+            now = [module.training for module in outside.modules]
+            steps.modes = [
+                (m, is_on) for m, is_on, was in zip(outside.modules, now, modes, strict=True) if is_on is not was
+            ]
             steps.path = traced.taken
-            path, steps.modes = changed_by(outside, modes)
         except TraceError:
             raise
         except Exception as error:  # which the function itself may not raise
@@ -172,7 +175,7 @@ class Compiled:
         finally:
             for put_back in reversed(undo):  # what was met first was kept first, before any write
                 put_back()
-            kept = outside.restore()
+            changed, kept = outside.restore()
         if kept:
             raise TraceError(
                 f"{self.name} changed {kept} itself, which its program would not do. {RETURN} What the function "
@@ -181,10 +184,10 @@ class Compiled:
         if steps.spoiled is not None:
             self.stop(kind, steps.spoiled)
             return None
-        kind.changed = kind.changed + 1 if path else 0
+        kind.changed = kind.changed + 1 if changed else 0
         if kind.changed == CACHES:
-            self.stop(kind, f"it changes {path} itself. {RETURN}")
-        if path:
+            self.stop(kind, f"it changes {changed} itself. {RETURN}")
+        if changed:
             return None
         if kind.other and (where := difference(kind.other, steps)):
             raise TraceError(f"{self.name} does not do the same at each call: {where}")
@@ -280,18 +283,6 @@ class Turns:
 
     def __reduce__(self) -> Any:
         return Turns, ()
-
-
-def changed_by(outside: Outside, before: list[bool]) -> tuple[str | None, list[tuple[Any, bool]]]:
-    """Return the path of a value that a run changed, and the modules whose train mode it set, as a program does too."""
-    now = [module.training for module in outside.modules]
-    modes = [(m, is_on) for m, is_on, was in zip(outside.modules, now, before, strict=True) if is_on is not was]
-    for module, is_on in modes:
-        module.training = not is_on
-    path = outside.first_changed()
-    for module, is_on in modes:
-        module.training = is_on
-    return path, modes
 
 
 def is_recorded(args: Any, kwargs: Any) -> bool:

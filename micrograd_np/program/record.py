@@ -68,7 +68,7 @@ def record(
     tracer.owners = outside.owners
     if undo is not None:
         undo += [put_back for x in leaves for put_back in kept(x)]
-        undo += [functools.partial(setattr, module, "training", module.training) for module in outside.modules]
+        undo += [functools.partial(put_mode, module, module.training) for module in outside.modules]
         undo += [keep_state(rng) for _, rng in (*GLOBAL_GENERATORS, *outside.generators)]
     given = [constant(np.array(x)) if i in moving else own_argument(x) for i, x in enumerate(leaves)]
     arguments = []
@@ -245,6 +245,12 @@ def no_hidden_draws(name: str, generators: list[tuple[str, Any]], trace: Trace) 
                 f"Draw them with mg.sample({path}.random, ...), of a np.random.Generator; a program does that anew "
                 "each time."
             )
+
+
+def put_mode(module: Any, mode: bool) -> None:
+    """Set a module's train mode; one that has it from its class keeps it from there."""
+    if module.training is not mode:
+        module.training = mode
 
 
 def keep_state(rng: Any) -> Undo:

@@ -13,8 +13,8 @@ from ...expressions.phrases import ATOM, literal, number_literal
 from ...ops import TABLE
 from ...ops.indexing import Slot, complete_index, join_index
 from ..ir import CONSTANT, Step, Value
-from ..naming import Names
 from ..simplify import shape_of, uniform
+from ..source import Names
 from ..trace import memory_owner
 from .nests import REDUCTIONS, Plan, View, bytes_for, formula_of, results, stands_alone
 
