@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import difflib
 import dis
-import functools
-import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable
 from types import ModuleType
-from typing import Any, TypeVar
-
-from .core.errors import ArgumentTypeError
-
-F = TypeVar("F", bound=Callable[..., Any])
+from typing import Any
 
 
 def read_tables(text: str) -> dict[str, dict[str, str]]:
@@ -27,37 +21,6 @@ def read_tables(text: str) -> dict[str, dict[str, str]]:
         owner, lines = section.split("]\n", 1)
         tables[owner] = dict(line.split(": ", 1) for line in lines.strip().splitlines())
     return tables
-
-
-# Names of arguments in other libraries, by the names of the same arguments here.
-ARGUMENTS = {
-    other: name
-    for name, others in {
-        "betas": "beta beta1 beta2 beta_1 beta_2",
-        "drop_last": "drop_remainder",
-        "epochs": "epoch n_epochs num_epochs nb_epochs max_epochs max_iter",
-        "eps": "epsilon",
-        "gamma": "decay_rate",
-        "lr": "learning_rate learningrate eta alpha rate",
-        "lr_lambda": "func",
-        "on_epoch": "callback callbacks on_epoch_end",
-        "on_step": "on_batch_end",
-        "optimiser": "optimizer opt",
-        "params": "parameters",
-        "patience": "early_stopping n_iter_no_change",
-        "quiet": "verbose",
-        "rng": "seed random_state generator",
-        "schedule": "scheduler lr_scheduler",
-        "size": "batch_size batch bs",
-        "step_size": "decay_steps",
-        "stratify": "stratified",
-        "test": "test_size",
-        "T_max": "t_max steps",
-        "validation": "validation_data val val_data valid eval_set",
-        "weight_decay": "l2 wd decay weight_decay_rate",
-    }.items()
-    for other in others.split()
-}
 
 
 TABLES = read_tables((pkgutil.get_data(__package__, "cures.txt") or b"").decode())
@@ -79,39 +42,6 @@ def unknown_name(owner: str, name: str, public: Iterable[str]) -> AttributeError
     if code := table.get(meant):
         text += f" The nearest here: {code[2:]}" if code.startswith("~ ") else f" Write {code}"
     return AttributeError(text, name=name, obj=None)
-
-
-def answering(function: F) -> F:
-    """Decorate a function: a keyword that it does not have is answered with the one that is meant."""
-    parameters = inspect.signature(function).parameters
-    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
-        return function
-    name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
-
-    @functools.wraps(function)
-    def answered(*args: Any, **options: Any) -> Any:
-        for unknown in options.keys() - parameters.keys():
-            raise unknown_argument(name, unknown, [each for each in parameters if each != "self"])
-        return function(*args, **options)
-
-    return answered  # type: ignore[return-value]
-
-
-class Answering:
-    """A base of classes whose `__init__` answers unknown keywords."""
-
-    def __init_subclass__(cls) -> None:
-        if "__init__" in vars(cls):
-            cls.__init__ = answering(cls.__init__)  # type: ignore[method-assign]
-
-
-def unknown_argument(owner: str, name: str, known: list[str]) -> ArgumentTypeError:
-    """Return the error for a keyword that a function does not have."""
-    meant = ARGUMENTS.get(name)
-    if meant not in known:
-        meant = next(iter(difflib.get_close_matches(name, known, 1, 0.75)), None)
-    cure = f"Write {meant}=" if meant else f"It has {', '.join(known)}"
-    return ArgumentTypeError(f"{owner} has no argument {name!r}. {cure}.")
 
 
 def answer(owner: str, name: str, public: Iterable[str]) -> Exception:

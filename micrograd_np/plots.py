@@ -15,6 +15,7 @@ from .core.context import no_grad
 from .core.errors import ArgumentError, MissingPackageError, ShapeError
 from .core.tensor import Tensor
 from .drawing.preview import HEAT
+from .training.run import History
 
 CLASSES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 LINES = ("-", "--", "-.", ":")
@@ -23,15 +24,17 @@ BLUE_TO_ORANGE = [HEAT[-4], HEAT[0], HEAT[4]]
 SIDE = 81  # points of a surface's side
 ROW = 4  # panels beside each other
 NAMED = 8  # lines, and no more, have a name in the legend
+WIDE = 100  # the largest number of an axis by the least, from which on it is logarithmic
 
 
 def losses(curves: Mapping[str, Any]) -> Any:
-    """A figure of losses and metrics during a training, a line for each name; both axes are logarithmic.
+    """A figure of losses and metrics during a training, a line for each name; an axis is logarithmic over a wide range.
 
     Parameters
     ----------
     curves : mapping of str to sequence or mapping
         Such as the history that `mg.fit` returns: a number for each step, or `{1: 0.7, 10: 0.5}`, numbers by step.
+        Beside a "loss", a metric has a panel of its own.
 
     Examples
     --------
@@ -39,16 +42,35 @@ def losses(curves: Mapping[str, Any]) -> Any:
     >>> [line.get_label() for line in figure.axes[0].lines]
     ['loss', 'val_loss']
     """
-    figure = blank((6.4, 4))
-    axes = figure.subplots()
-    for (name, values), line in zip(curves.items(), cycle(LINES), strict=False):
+    names = [name.removeprefix("val_") if "loss" in curves else "loss" for name in curves]
+    panels = list(dict.fromkeys(names)) or ["loss"]
+    figure = blank((6.4, 4 + 2 * (len(panels) - 1)))
+    grid = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
+    for panel, axes in zip(panels, grid, strict=True):
+        axes.set_ylabel(panel)
+        axes.grid(alpha=0.3)
+    for i, (name, values) in enumerate(curves.items()):
         by_step = values if isinstance(values, Mapping) else dict(enumerate(values, 1))
-        axes.loglog(list(by_step), list(by_step.values()), line, label=name)
-    axes.set(title="The training", xlabel="step", ylabel="loss")
-    axes.grid(alpha=0.3)
+        colour = f"C{i % 10}"  # the lines of all panels are in one legend
+        axes = grid[panels.index(names[i])]
+        axes.plot(list(by_step), list(by_step.values()), LINES[i % len(LINES)], color=colour, label=name)
+    for axes in grid:
+        scale_steps(axes)
+    shown = np.concatenate([np.ravel(line.get_ydata()) for line in grid[0].lines] or [np.ones(1)])
+    if shown.size and shown.min() > 0 and shown.max() >= WIDE * shown.min():
+        grid[0].set_yscale("log")
+    grid[0].set_title("The training")
+    grid[-1].set_xlabel("epoch" if isinstance(curves, History) else "step")
     if curves:
         figure.legend(loc="outside right upper")  # never over a line
     return figure
+
+
+def scale_steps(axes: Any) -> None:
+    """Make the axis of the steps logarithmic if they go far; a step 0 is shown too."""
+    steps = np.concatenate([np.ravel(line.get_xdata()) for line in axes.lines] or [np.ones(1)])
+    if steps.size and steps.max() >= WIDE:
+        axes.set_xscale("log" if steps.min() >= 1 else "symlog")
 
 
 def activations(hidden: Mapping[int, Any], y: Sequence[int] | None = None, names: Sequence[str] = ()) -> Any:
@@ -87,7 +109,8 @@ def activations(hidden: Mapping[int, Any], y: Sequence[int] | None = None, names
         for i, line in zip(range(inputs), cycle(LINES), strict=False):
             colour = CLASSES[classes[i] % len(CLASSES)]
             label = names[i] if i < len(names) else f"input {i}"
-            axes.semilogx(list(hidden), course[:, i, unit], line, color=colour, label=label)
+            axes.plot(list(hidden), course[:, i, unit], line, color=colour, label=label)
+        scale_steps(axes)
         axes.set(title=f"unit {unit}", xlabel="step")
         axes.grid(alpha=0.3)
     for axes in grid[:, 0]:
@@ -125,16 +148,19 @@ def surface(f: Any, X: Any, y: Any, border: float = 0.5) -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     functions = f if isinstance(f, Mapping) else {"output": f}
+    if not functions:
+        raise ArgumentError("a surface needs a function, or a dict of functions by their titles, and was given none.")
     X, classes = np.asarray(values_of(X), float), np.ravel(values_of(y)).astype(int)
     if X.ndim != 2 or X.shape[1] < 2:
         raise ShapeError(f"a surface needs inputs of two columns or more, and X has the shape {X.shape}.")
     check_length("y", classes, "classes", len(X))
     low, high = X[:, :2].min(axis=0), X[:, :2].max(axis=0)
-    low, high = low - (high - low) / 2, high + (high - low) / 2
+    margin = np.where(high > low, (high - low) / 2, 0.5)  # a constant column has a width, too
+    low, high = low - margin, high + margin
     first, second = np.meshgrid(*np.linspace(low, high, SIDE).T)
     points = np.stack([first.ravel(), second.ravel()], axis=1)
     outputs = {title: answers(function, points).reshape(first.shape) for title, function in functions.items()}
-    reach = max(np.abs(output - border).max() for output in outputs.values())
+    reach = max(np.abs(output - border).max() for output in outputs.values()) or 1.0
     figure = blank((2.25 * len(outputs) + 1, 2.8))
     panels = figure.subplots(1, len(outputs), sharey=True, squeeze=False)[0]
     colours = LinearSegmentedColormap.from_list("", BLUE_TO_ORANGE)

@@ -7,6 +7,7 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import nn, plots
+from micrograd_np.training import History
 
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR = np.array([0, 1, 1, 0])
@@ -20,6 +21,51 @@ def test_a_history_is_a_line_for_each_name():
     assert [line.get_label() for line in lines] == list(history)
     for line, values in zip(lines, history.values(), strict=True):
         np.testing.assert_array_equal(line.get_data(), [[1, 2, 3], values])
+
+
+def test_a_history_is_over_epochs_and_a_metric_has_its_own_panel():
+    history = History()
+    for accuracy in (0.0, 0.5, 0.9):
+        history.add({"loss": 1 - accuracy, "accuracy": accuracy, "val_loss": 1.0, "val_accuracy": accuracy / 2})
+    panels = plots.losses(history).axes
+    assert [axes.get_ylabel() for axes in panels] == ["loss", "accuracy"]
+    assert [[line.get_label() for line in axes.lines] for axes in panels] == [
+        ["loss", "val_loss"],
+        ["accuracy", "val_accuracy"],
+    ]
+    assert panels[-1].get_xlabel() == "epoch"
+    assert {axes.get_xscale() for axes in panels} == {axes.get_yscale() for axes in panels} == {"linear"}
+    assert plots.losses({"SGD": [1.0], "Adam": [2.0]}).axes[0].get_xlabel() == "step"
+
+
+SCALES = [
+    ({1: 1.0, 1000: 0.001}, "log", "log"),
+    ({0: 1.0, 1000: 0.5}, "symlog", "linear"),
+    ([1.0, 0.001], "linear", "log"),
+    ([1.0, 0.0], "linear", "linear"),
+    ([-3.0, 900.0], "linear", "linear"),
+    ([np.nan, 1.0], "linear", "linear"),
+    ([], "linear", "linear"),
+]
+
+
+@pytest.mark.parametrize(("curve", "x", "y"), SCALES)
+def test_an_axis_is_logarithmic_over_a_wide_range_and_hides_nothing(curve, x, y):
+    axes = plots.losses({"loss": curve}).axes[0]
+    assert (axes.get_xscale(), axes.get_yscale()) == (x, y)
+
+
+def test_activations_show_a_step_0():
+    figure = plots.activations({0: np.zeros((2, 3)), 200: np.ones((2, 3))})
+    assert {axes.get_xscale() for axes in figure.axes} == {"symlog"}
+
+
+def test_a_constant_column_and_a_constant_output_have_a_surface():
+    (axes, _) = plots.surface(lambda x: 0.5 + 0 * x[:, 0], [[1, 0], [1, 1]], [0, 1]).axes
+    low, high, bottom, top = axes.images[0].get_extent()
+    assert low < 1 < high
+    assert bottom < 0 < 1 < top
+    assert axes.images[0].get_clim() == (-0.5, 1.5)
 
 
 def test_a_surface_is_what_the_network_answers():
@@ -89,6 +135,7 @@ def test_a_legend_is_never_over_a_plot(plot):
         (lambda: plots.activations({1: np.ones(3)}), r"one shape \(inputs, units\)"),
         (lambda: plots.activations({}), "these are none"),
         (lambda: plots.surface(lambda x: x[:, 0], CORNERS, [0, 1]), "y has 2 classes for 4 inputs"),
+        (lambda: plots.surface({}, CORNERS, XOR), "a surface needs a function"),
         (lambda: plots.surface(lambda x: x[:, 0], CORNERS[:, :1], XOR), r"X has the shape \(4, 1\)"),
     ],
 )

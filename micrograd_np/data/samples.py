@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, describe
-from ..cures import answering
-from ..nn.validation import SIZE, require, validate
+from ..nn.validation import SIZE, answering, require, validate
 from ..ops.losses import check_integers
 from ..ops.losses import one_hot as rows_of_classes
 from ..ops.primitive import as_array
@@ -75,7 +74,7 @@ def batches(
 
 
 class Batches:
-    """The result of `batches`: each pass gives all batches, in an order that is drawn when the pass begins.
+    """Batches of samples, for a loop in each epoch: each pass gives all, in an order drawn when it begins.
 
     Parameters
     ----------

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
+import inspect
 import math
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,6 +18,8 @@ from ..core.errors import ArgumentError, ArgumentTypeError, MissingFileError, Mi
 from ..core.tensor import as_ndarray
 from ..ops.primitive import as_array
 from ..ops.windows import LEAST, one_per_axis
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Kind(NamedTuple):
@@ -92,6 +97,37 @@ KINDS |= {
 }
 
 
+# Names of arguments in other libraries, by the names of the same arguments here.
+ARGUMENTS = {
+    other: name
+    for name, others in {
+        "betas": "beta beta1 beta2 beta_1 beta_2",
+        "drop_last": "drop_remainder",
+        "epochs": "epoch n_epochs num_epochs nb_epochs max_epochs max_iter",
+        "eps": "epsilon",
+        "gamma": "decay_rate",
+        "lr": "learning_rate learningrate eta alpha rate",
+        "lr_lambda": "func",
+        "on_epoch": "callback callbacks on_epoch_end",
+        "on_step": "on_batch_end",
+        "optimiser": "optimizer opt",
+        "params": "parameters",
+        "patience": "early_stopping n_iter_no_change",
+        "quiet": "verbose",
+        "rng": "seed random_state generator",
+        "schedule": "scheduler lr_scheduler",
+        "size": "batch_size batch bs",
+        "step_size": "decay_steps",
+        "stratify": "stratified",
+        "test": "test_size",
+        "T_max": "t_max steps",
+        "validation": "validation_data val val_data valid eval_set",
+        "weight_decay": "l2 wd decay weight_decay_rate",
+    }.items()
+    for other in others.split()
+}
+
+
 def validate(owner: Any, /, **arguments: Any) -> None:
     """Raise TypeError or ValueError unless each argument is of the kind that its name has in KINDS."""
     for name, value in arguments.items():
@@ -112,6 +148,39 @@ def require(owner: Any, kind: Kind, /, **arguments: Any) -> None:
             raise (kind.error if fits else ArgumentTypeError)(
                 f"{name_of_owner(owner)}: {name} must be {kind.text}, not {in_words(value)}."
             )
+
+
+def answering(function: F) -> F:
+    """Decorate a function: a keyword that it does not have is answered with the one that is meant."""
+    parameters = inspect.signature(function).parameters
+    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return function
+    name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+
+    @functools.wraps(function)
+    def answered(*args: Any, **options: Any) -> Any:
+        for unknown in options.keys() - parameters.keys():
+            raise unknown_argument(name, unknown, [each for each in parameters if each != "self"])
+        return function(*args, **options)
+
+    return answered  # type: ignore[return-value]
+
+
+class Answering:
+    """A base of classes whose `__init__` answers unknown keywords."""
+
+    def __init_subclass__(cls) -> None:
+        if "__init__" in vars(cls):
+            cls.__init__ = answering(cls.__init__)  # type: ignore[method-assign]
+
+
+def unknown_argument(owner: str, name: str, known: list[str]) -> ArgumentTypeError:
+    """Return the error for a keyword that a function does not have."""
+    meant = ARGUMENTS.get(name)
+    if meant not in known:
+        meant = next(iter(difflib.get_close_matches(name, known, 1, 0.75)), None)
+    cure = f"Write {meant}=" if meant else f"It has {', '.join(known)}"
+    return ArgumentTypeError(f"{owner} has no argument {name!r}. {cure}.")
 
 
 def name_of_owner(owner: Any) -> str:

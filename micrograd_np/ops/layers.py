@@ -40,19 +40,10 @@ def _standardize_x(g: Any, z: Any, x: Any, axis: Any, eps: float) -> Any:
     return scale * g_unit + stretch * unit + shift
 
 
-def floating(x: Any) -> Any:
-    """The same array; raise if its dtype does not hold the fractions that normalization gives."""
-    if x.dtype.kind in "biu":
-        raise ArgumentTypeError(
-            f"normalization gives fractions, which {describe(x, 'x')} cannot hold. Write x.astype(float)."
-        )
-    return x
-
-
 standardize = MultiOutput(
     _standardize,
     _standardize_x,
-    bind=lambda x, axis=None, eps=1e-5: ((floating(as_array(x)),), {"axis": axis, "eps": eps}),
+    bind=lambda x, axis=None, eps=1e-5: ((as_array(x),), {"axis": axis, "eps": eps}),
     examples=[example(D(3, 4)), example(D(3, 4), axis=-1), example(D(3, 2, 2), axis=(0, 2), eps=0.1)],
     onnx="Standardize",
     gloss="its rule is (g - mean(g) - z * mean(g * z)) / std(x), with z = (x - mean(x)) / std(x)",
@@ -79,7 +70,7 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
     array([[-1.,  1.],
            [-1.,  1.]])
     """
-    x = as_array(x)
+    x = floating(as_array(x))
     axes = last_axes(x, normalized_shape)
     sizes = x.shape[axes[0] :]
     y = standardize(x, axes, eps)[0]
@@ -93,6 +84,15 @@ def last_axes(x: Any, normalized_shape: Any) -> tuple[int, ...]:
     if not sizes or x.shape[-len(sizes) :] != sizes:
         raise ShapeError(f"normalized_shape={normalized_shape} is not how the shape of {describe(x, 'x')} ends.")
     return tuple(range(-len(sizes), 0))
+
+
+def floating(x: Any) -> Any:
+    """The same array; raise if its dtype does not hold the fractions that normalization gives."""
+    if x.dtype.kind in "biu":
+        raise ArgumentTypeError(
+            f"normalization gives fractions, which {describe(x, 'x')} cannot hold. Write x.astype(float)."
+        )
+    return x
 
 
 @implements()
@@ -117,7 +117,7 @@ def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-
     >>> mean, var
     (array([ 2., 20.]), array([  1., 100.]))
     """
-    half = (x := as_array(x)).dtype == HALF
+    half = (x := floating(as_array(x))).dtype == HALF
     x, weight, bias = single(x), single(weight), single(bias)
     if x.ndim < 2 or x.size <= x.shape[1]:
         raise ArgumentError(

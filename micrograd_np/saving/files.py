@@ -138,7 +138,7 @@ def put_into(ours: Any, given: Any, path: Any) -> Any:
     try:
         return put_values(ours, given)
     except BaseException:
-        put_values(ours, before)
+        put_back(ours, before)
         raise
 
 
@@ -199,6 +199,20 @@ def put_values(ours: Any, given: Any) -> Any:
         return tuple(put_values(mine, theirs) for mine, theirs in zip(ours, given, strict=True))
     else:
         return given
+    return ours
+
+
+def put_back(ours: Any, before: Any) -> Any:
+    """Undo a load part by part: a part that refuses its old values refused the new ones, too."""
+    if isinstance(ours, dict):
+        ours.update({key: put_back(ours[key], value) for key, value in before.items()})
+    elif isinstance(ours, list):
+        ours[:] = map(put_back, ours, before)
+    elif isinstance(ours, tuple):
+        return tuple(map(put_back, ours, before))
+    else:
+        with suppress(Exception):
+            return put_values(ours, before)
     return ours
 
 

@@ -52,6 +52,11 @@ class Manifest(NamedTuple):
 
 def format_of(path: Any) -> tuple[Any, Any]:
     """The reader and the writer of a format, by the file's suffix."""
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentTypeError(
+            f"a path such as 'state.npz' comes first, and a {type(path).__name__} was given: write mg.save(path, "
+            "state) or mg.load(path, into=state)."
+        )
     suffix = os.path.splitext(os.fspath(path))[1].lower()
     if suffix not in FORMATS:
         raise ArgumentError(f"{path}: a state is saved as {' or '.join(FORMATS)}.")

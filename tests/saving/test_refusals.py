@@ -53,6 +53,13 @@ def test_the_suffix_says_the_format(path, tmp_path):
             act(tmp_path / path)
 
 
+def test_the_path_comes_first(tmp_path):
+    model = mg.nn.Linear(2, 1)
+    for act in (lambda: mg.save(model, "a.npz"), lambda: mg.load(model), lambda: mg.load(model, "a.npz")):
+        with pytest.raises(TypeError, match=r"comes first, and a Linear was given: write mg\.save\(path, state\)"):
+            act()
+
+
 def test_a_file_that_is_not_there_or_is_a_folder_is_an_os_error(tmp_path):
     with pytest.raises(mg.MissingFileError, match="there is no file"):
         mg.load(tmp_path / "none.npz")

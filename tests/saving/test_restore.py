@@ -158,6 +158,23 @@ def test_what_fails_in_the_middle_is_undone(tmp_path):
     assert frozen({name: target[name] for name in ours} | {"z": np.zeros(2)}) == before
 
 
+@pytest.mark.parametrize("order", ["abc", "cba", "bac"])
+def test_what_refuses_does_not_keep_the_rest_from_being_undone(order, tmp_path):
+    def target():
+        ours = {"a": [np.zeros(2), 1], "b": nn.Linear(2, 1), "c": (np.zeros(3), {"step": 1})}
+        ours["b"].weight.data[...] = 0
+        return {name: ours[name] for name in order}
+
+    new = {"a": [np.ones(2), 2], "b": nn.Linear(2, 1), "c": (np.ones(3), {"step": 2})}
+    mg.save(tmp_path / "state.npz", new)
+    ours = target()
+    ours["b"].weight.data.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        mg.load(tmp_path / "state.npz", into=ours)
+    assert [x.sum() for x in (ours["a"][0], ours["b"].weight.data, ours["c"][0])] == [0, 0, 0]
+    assert (ours["a"][1], ours["c"][1]) == (1, {"step": 1})
+
+
 def test_a_bare_state_dict_fits_a_model_and_leaves_its_generators(tmp_path):
     mg.save(tmp_path / "weights.npz", changed()["model"].state_dict())
     model = parts()["model"]
