@@ -265,10 +265,12 @@ def lost_digits(recording: Recording, report: VerifyReport) -> str:
             if x in recording.true and is_one_array(g):
                 drift[x] = np.maximum(drift.get(x, 0.0), np.abs(g - recording.true[x]))
     wrong = [row for row in report.rows if row.status == WRONG_ROW]
+    beside = RTOL / LOST * max((largest(row.hand) for row in report.rows if row.fits), default=0.0)
     for row in wrong:
-        if row.hand.shape != row.true.shape or row.tensor not in drift or row.replaced:
+        if row.hand.shape != row.true.shape or row.tensor not in drift:
             return ""
         off = np.abs(row.hand / report.convention.of(row) - row.true)
+        drift[row.tensor] = np.where(np.isfinite(drift[row.tensor]), drift[row.tensor], beside)  # where the tape is nan
         if np.any(off > LOST * drift[row.tensor] + RTOL * largest(row.true)):
             return ""
     most = max((largest(drift[row.tensor]) for row in wrong), default=0.0)
@@ -329,6 +331,9 @@ def prepare(case: Case) -> tuple[Recording, list[Row], Closeness, Callable[[Any]
         if not np.isfinite(row.true).all() and np.isfinite(row.hand).all() and row.hand.shape == row.true.shape:
             by_numbers(row, recording)
         rows.append(row)
+    for row in rows:
+        if row.replaced:  # the sizes of its terms are nan; they are at least those of the other gradients
+            row.size = max(largest(other.true) for other in rows if np.isfinite(other.true).all())
     close = close.at_best(max(map(precision_of, case.hand.values())))
     if case.unrecorded:
         close = Closeness(max(close.rtol, NUMERIC.rtol), max(close.floor, NUMERIC.floor))
@@ -343,14 +348,14 @@ def by_numbers(row: Row, recording: Recording) -> None:
     what = measured(recording.function_of(row.tensor), x, EPS)
     found, bars, slopes = numeric_gradient(what, list(axes(what.x, range(x.size))), lambda s: 1e-7 * np.abs(s.value))
     if np.isfinite(bars).all():
-        bad = int(np.sum(~np.isfinite(row.true)))
+        bad = ~np.isfinite(row.true)
         row.notes.append(
-            f"The tape's gradient of {row.label} is nan or inf in {bad} of {x.size} entries, so it is compared with "
-            "numbers; mg.detect_anomaly() names the op that makes the nan."
+            f"The tape's gradient of {row.label} is nan or inf in {bad.sum()} of {x.size} entries, so it is compared "
+            "with numbers; mg.detect_anomaly() names the op that makes the nan."
         )
-        row.true, row.slack, row.replaced = found.reshape(x.shape), bars.reshape(x.shape), True
-        row.slack += 1e-6 * np.abs(row.true)
-        smooth = ~slopes.kinked[:, 0].reshape(x.shape)
+        row.true, row.replaced = np.where(bad, found.reshape(x.shape), row.true), True
+        row.slack = np.where(bad, bars.reshape(x.shape) + 1e-6 * np.abs(row.true), row.slack)
+        smooth = bad & ~slopes.kinked[:, 0].reshape(x.shape)
         row.unsure = lambda hand: far(hand, row.true, what) & smooth
 
 

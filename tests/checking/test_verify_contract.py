@@ -425,7 +425,7 @@ def test_numbers_worse_than_the_tolerance_give_no_verdict(factor, beside):
         return beside + np.sum(s) + part, s * (1 - s) * x + factor * 1e-4 * (1 - np.tanh(w) ** 2)
 
     report = verify(loss, np.array([0.3, -0.2, 0.7]), np.array([-3000.0, -3000.0, -3000.0]))
-    verdicts = {"OK"} if factor == 1 and beside == 1e9 else {"TOO COARSE"} if factor == 1 else {"TOO COARSE", "WRONG"}
+    verdicts = {"TOO COARSE", "OK" if factor == 1 else "WRONG"}
     assert report.verdict in verdicts
 
 
