@@ -84,3 +84,10 @@ def test_no_error_above_the_tolerance_is_ok():
     op = mg.custom_op(lambda g, z, x: g * np.cos(x))(lambda x: np.round(np.sin(x), 6))
     report = mg.gradcheck(lambda x: op(x).sum(), np.array([0.3, 0.5, -1.0, 2.0, 3.0]))
     assert report.verdict == "TOO COARSE"
+
+
+def test_a_rule_that_only_fast_finds_is_named():
+    op = mg.custom_op(lambda g, z, x: g * (1 - z * z) * (1 + 1e-6))(np.tanh)
+    report = mg.gradcheck(lambda x: op(x).sum(), np.array([0.3, 0.7, -0.4]), fast=True)
+    assert not report
+    assert "tanh is where it goes wrong" in str(report)
