@@ -260,6 +260,11 @@ class Pair:
             function = self.backward or self.forward
             raise ArgumentTypeError(f"{called(function)} returned None: did it forget its return?")
         found = [] if returned is None else self.returned_gradients(returned, bool(kept))
+        if not found and not kept and isinstance(returned, tuple | list):
+            raise ArgumentError(
+                f"{called(self.backward or self.forward)} returned no gradient of a floating-point input: return one "
+                "for each input, in order, or a dict that names them: {'W1': dW1, ...}."
+            )
         known = {slot for label, slot, _ in found if slot and slot.label == label}
         return [*found, *(ByHand(slot.label, slot, g) for slot, g in kept.items() if slot not in known)]
 
