@@ -170,13 +170,14 @@ class Pair:
             counts = [(len(outputs), len(cache))]
         container = isinstance(result, dict | list)
         found = [ways(names, own, Known(len(self.inputs), *count, container, scalar)) for count in counts]
+        parameters = inspect.signature(self.backward).parameters.values()
+        if any(p.kind is p.VAR_POSITIONAL for p in parameters):  # backward(dout, *inputs)
+            known = Known(len(self.inputs), *counts[0], container, scalar)
+            seeds = [("seed", i) for i in range(known.outputs)] if names or not scalar else []
+            values = [known.every("cache")] * (known.cache > 0) + [known.every("inputs")]
+            found.insert(0, [Way((*seeds, *each), known.outputs) for each in values])
         if any(found):
             return list(dict.fromkeys(way for each in found for way in each))[:MOST_WAYS]
-        parameters = inspect.signature(self.backward).parameters.values()
-        if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-            known = Known(len(self.inputs), *counts[0], container, scalar)
-            seeds = [] if scalar else [("seed", i) for i in range(known.outputs)]
-            return [Way((*seeds, *known.every("inputs")), known.outputs)]
         raise ArgumentTypeError(
             f"{called(self.backward)} takes {len(names)} arguments ({', '.join(names)}). It can be given the "
             f"{len(self.inputs)} inputs, the {counts[0][1]} values of the forward's cache, or both, after the output's "
