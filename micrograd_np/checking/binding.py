@@ -100,6 +100,8 @@ def remaining(
         return [{}]
     left = [each for each in known.every("inputs") if each not in given.values()]
     kept, made = known.every("cache"), known.every("outputs")
+    if len(kept) == len(rest) and all(name.lower() in CACHES for name in rest):
+        return [dict(zip(rest, kept, strict=True))]
     tells = all(is_output(name, given) for name in rest)
     choices = [*([made] if tells and not kept else []), kept, left, [*left, *kept]]
     choices += [made] if tells or not (left or kept) else []

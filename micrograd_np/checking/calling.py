@@ -170,13 +170,14 @@ class Pair:
             counts = [(len(outputs), len(cache))]
         container = isinstance(result, dict | list)
         found = [ways(names, own, Known(len(self.inputs), *count, container, scalar)) for count in counts]
+        parameters = inspect.signature(self.backward).parameters.values()
+        if any(p.kind is p.VAR_POSITIONAL for p in parameters):  # backward(dout, *inputs)
+            known = Known(len(self.inputs), *counts[0], container, scalar)
+            seeds = [("seed", i) for i in range(known.outputs)] if names or not scalar else []
+            values = [known.every("cache")] * (known.cache > 0) + [known.every("inputs")]
+            found.insert(0, [Way((*seeds, *each), known.outputs) for each in values])
         if any(found):
             return list(dict.fromkeys(way for each in found for way in each))[:MOST_WAYS]
-        parameters = inspect.signature(self.backward).parameters.values()
-        if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-            known = Known(len(self.inputs), *counts[0], container, scalar)
-            seeds = [] if scalar else [("seed", i) for i in range(known.outputs)]
-            return [Way((*seeds, *known.every("inputs")), known.outputs)]
         raise ArgumentTypeError(
             f"{called(self.backward)} takes {len(names)} arguments ({', '.join(names)}). It can be given the "
             f"{len(self.inputs)} inputs, the {counts[0][1]} values of the forward's cache, or both, after the output's "
@@ -260,6 +261,11 @@ class Pair:
             function = self.backward or self.forward
             raise ArgumentTypeError(f"{called(function)} returned None: did it forget its return?")
         found = [] if returned is None else self.returned_gradients(returned, bool(kept))
+        if not found and not kept and isinstance(returned, tuple | list):
+            raise ArgumentError(
+                f"{called(self.backward or self.forward)} returned no gradient of a floating-point input: return one "
+                "for each input, in order, or a dict that names them: {'W1': dW1, ...}."
+            )
         known = {slot for label, slot, _ in found if slot and slot.label == label}
         return [*found, *(ByHand(slot.label, slot, g) for slot, g in kept.items() if slot not in known)]
 

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -237,6 +238,18 @@ def belongs_to(row: Row, close: Closeness, recording: Recording, name: Callable[
                 f"it is the gradient of {name(x)}. Give each its own: backward returns them in the order of the inputs."
             )
     return ""
+
+
+def exchanged(rows: Sequence[Row], close: Closeness) -> list[str]:
+    """Return sentences on pairs of wrong rows, each of which is the gradient of the other."""
+    wrong = [row for row in rows if row.status in (WRONG, SHAPE)]
+    return [
+        f"The gradients of {a.label} and {b.label} are exchanged: backward returns them in the order of the inputs."
+        for a, b in combinations(wrong, 2)
+        if close(a.hand, b.true)
+        and close(b.hand, a.true)
+        and not (a.true.shape == b.true.shape and close(a.true, b.true))
+    ]
 
 
 def shape_reason(row: Row, close: Closeness, recording: Recording) -> str:

@@ -77,15 +77,15 @@ def compare(
 def seen_closer(what: Measured, direction: Array, graph: Array, found: Slopes, row: int, allowed: Array) -> Array:
     """Return a mask: smaller steps confirm a derivative that larger ones miss, as of x**2 + 1e-9 * sin(1e5 * x).
 
-    What they give takes the place of what was found.
+    What they give takes the place of what was found, if something moves with them: values that are rounded to steps and
+    a narrow plateau look alike.
     """
     rows, seen, value = np.array([row]), np.zeros(graph.shape, bool), found.value[row].copy()
     for step, relative in FINER:
         fine = what.fine_slopes(step, relative, [direction])
         sharp = fine.uncertainty[0] < np.abs(value - graph) / 4
         closer = sharp & (np.abs(fine.value[0] - graph) <= fine.uncertainty[0] + allowed)
-        closer &= ~stairs(found.at(rows), fine)[0]
-        found.take(rows, fine, closer[None] & ~seen)
+        found.take(rows, fine, closer[None] & ~seen & ~stairs(found.at(rows), fine))
         seen |= closer
     return seen
 

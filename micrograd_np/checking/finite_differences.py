@@ -112,7 +112,7 @@ def slopes(f: Function, x: Array, directions: Sequence[Array], h: Any, eps: floa
             left, left_bar = np.where(edge, side, left), np.where(edge, its_bar, left_bar)
             right, right_bar = np.where(edge, side, right), np.where(edge, its_bar, right_bar)
         found = []
-        still = np.array([not moves(x, v, step / PARTS[-1]) for v, step in pairs])[:, None]
+        still = np.array([not moves(x, v, step / PARTS[-1]) for v, step in pairs], dtype=bool)[:, None]
         moved = eps / (steps / 4) * np.array([np.max(np.abs(x[v != 0]), initial=0) for v in directions])[:, None]
         for slope, its_bar in ((value, bar), (left, left_bar), (right, right_bar)):
             wider = its_bar + moved * np.abs(slope)  # x + step is rounded, too

@@ -114,7 +114,7 @@ def check(f: Function, called: Function, inputs: Any, rtol: float | None, fast: 
     if report.verdict == NON_FINITE and (where := problem.first_nonfinite()):
         report.suspects = [where]
     if report.verdict == WRONG:
-        report.suspects = suspects(problem.nodes, RTOL)
+        report.suspects = suspects(problem.nodes, RTOL) or suspects(problem.nodes, min(rtol, RTOL))
     if not all(np.isfinite(graph).all() for graph in jacobian.values()):
         report.suspects = [where for where in [problem.first_nan_rule()] if where] or report.suspects
     if faults := nonlinear(problem.nodes):

@@ -69,8 +69,17 @@ def in_single(factor):
 @pytest.mark.parametrize("factor", [-1, 0, 1, 1.05, 1.5, 2])
 def test_an_op_that_computes_in_float32_hides_no_wrong_rule(factor):
     report = mg.gradcheck(in_single(factor), np.array([-0.13210486, 0.3, 0.7]))
-    known = {1: {"OK", "TOO COARSE"}, 1.05: {"TOO COARSE", "WRONG"}}
+    known = {1: {"OK", "TOO COARSE"}, 1.05: {"TOO COARSE", "WRONG"}, 0: {"TOO COARSE"}}
     assert report.verdict in known.get(factor, {"WRONG"}), str(report)
+
+
+@pytest.mark.parametrize("width", [1e-3, 1e-5, 1e-7])
+def test_a_narrow_plateau_is_not_called_wrong(width):
+    def shrink(x):
+        return (np.sign(x) * np.maximum(np.abs(x) - width, 0)).sum()
+
+    report = mg.gradcheck(shrink, np.array([0.0, width / 2, -width / 3, 1.0]))
+    assert report.verdict == "OK" if width > 1e-6 else report.verdict in ("OK", "TOO COARSE")
 
 
 @pytest.mark.parametrize("x", [1e10, 1.2345e13, 1.2345e14, 1e15])
@@ -84,3 +93,10 @@ def test_no_error_above_the_tolerance_is_ok():
     op = mg.custom_op(lambda g, z, x: g * np.cos(x))(lambda x: np.round(np.sin(x), 6))
     report = mg.gradcheck(lambda x: op(x).sum(), np.array([0.3, 0.5, -1.0, 2.0, 3.0]))
     assert report.verdict == "TOO COARSE"
+
+
+def test_a_rule_that_only_fast_finds_is_named():
+    op = mg.custom_op(lambda g, z, x: g * (1 - z * z) * (1 + 1e-6))(np.tanh)
+    report = mg.gradcheck(lambda x: op(x).sum(), np.array([0.3, 0.7, -0.4]), fast=True)
+    assert not report
+    assert "tanh is where it goes wrong" in str(report)

@@ -26,6 +26,10 @@ def linear_kept(x, w):
     return x @ w, (x, w)
 
 
+def linear_flat(x, w):
+    return x @ w, x, w
+
+
 def in_tuple(x):
     return np.tanh(x), np.sin(x)
 
@@ -70,6 +74,9 @@ CALLS = {
     "(dout, x), and x is the cache": (tanh_kept, lambda dout, x: dout * (1 - x**2), X),
     "(cache, dout), a tuple": (linear_kept, lambda cache, dout: products(dout, *cache), X, W),
     "(c, g), a tuple": (linear_kept, lambda c, g: products(g, *c), X, W),
+    "(dout, *inputs)": (linear, lambda dout, *inputs: products(dout, *inputs), X, W),
+    "(dout, *cache)": (linear_flat, lambda dout, *cache: products(dout, *cache), X, W),
+    "(*inputs) of a loss": (lambda x: np.sum(x**2), lambda *inputs: 2 * inputs[0], X),
     "(x, w, dout)": (linear, lambda x, w, dout: products(dout, x, w), S, R),
     "(w, dout, x)": (linear, lambda w, dout, x: products(dout, x, w), S, R),
     "(dout, w, x)": (linear, lambda dout, w, x: products(dout, x, w), S, R),
@@ -230,6 +237,9 @@ def test_gradients_that_are_exchanged_are_those_of_the_inputs_with_their_shapes(
     report = verify(factors, rng.normal(size=(4, 2)), rng.normal(size=(5, 2)), rng.normal(size=(4, 5)))
     assert [row.label for row in report.rows if row.status == "wrong shape"] == ["u", "v"]
     assert "u has shape (5, 2) and should have (4, 2), that of its value: it is the gradient of v" in report.headline()
+    says = "The gradients of u and v are exchanged: backward returns them in the order of the inputs."
+    assert says in report.sentences()
+    assert says in verify(factors, S, R, S + R).sentences()
 
 
 def squares(p, t):

@@ -162,6 +162,7 @@ W = INPUTS[1]
     [
         (lambda w: None, TypeError, "returned None: did it forget its return"),
         (lambda w: {}, ValueError, "given no gradient by hand"),
+        (lambda w: (None,), ValueError, "returned no gradient of a floating-point input"),
         (lambda w: {"w": None}, TypeError, "the gradient by hand of w is None"),
         (lambda w: {3: w}, TypeError, "named by tensors or by text"),
     ],
