@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,20 +105,24 @@ class Path:
     """A context in which the instructions of the user's own functions that run are collected.
 
     A function that asks whether something is an array (isinstance) takes another path while it is traced. While a
-    debugger follows the lines, nothing is collected.
+    debugger follows the lines, nothing is collected. The garbage collector waits: what it calls (finalisers, callbacks)
+    would be taken for a part of the path.
     """
 
     def __init__(self) -> None:
         self.taken: set[tuple[CodeType, int]] = set()
 
     def __enter__(self) -> Path:
-        self.before = sys.gettrace()
+        self.before, self.collecting = sys.gettrace(), gc.isenabled()
         if self.before is None:
+            gc.disable()
             sys.settrace(self.enter)
         return self
 
     def __exit__(self, *exception: object) -> None:
         sys.settrace(self.before)
+        if self.collecting:
+            gc.enable()
 
     def enter(self, frame: FrameType, event: str, arg: Any) -> Any:
         where = frame.f_code.co_filename

@@ -1,6 +1,8 @@
 """A traced run leaves nothing behind: what it changed is put back, and the function itself answers the call."""
 
 import copy
+import gc
+import sys
 import types
 import warnings
 from collections import deque
@@ -236,3 +238,24 @@ def test_a_refusal_leaves_everything_as_it_was():
     with pytest.raises(TypeError, match="an object of type generator"):
         compiled(x)
     assert state() == before
+
+
+def test_a_collection_during_a_call_is_no_other_path():
+    """The garbage collector calls functions of the user's at any time: finalisers, weak references, its callbacks."""
+    seen = []
+
+    def collected(phase, info):
+        if sys.gettrace() is not None and not seen:
+            seen.append(phase)
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(collected)
+    gc.set_threshold(1)
+    try:
+        compiled = mg.compile(lambda x: (np.tanh(x) * 2).sum())
+        for _ in range(4):  # a warning that it runs as it is would be an error
+            compiled(X)
+    finally:
+        gc.callbacks.remove(collected)
+        gc.set_threshold(*threshold)
+    assert gc.isenabled()
