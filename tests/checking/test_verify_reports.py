@@ -158,8 +158,9 @@ def saturated(z, double=1):
 
 @pytest.mark.parametrize("z", [*range(3, 31, 3)])
 def test_differences_are_as_exact_as_the_loss(z):
+    """At z = 30 differences of the loss are off by 1e-3: what agrees with them to no more than that is not right yet."""
     x = np.array([z, 0.3, -1.2, 2.0])
-    assert verify(saturated, x)
+    assert verify(saturated, x).verdict == ("OK" if z < 30 else "TOO COARSE")
     assert not verify(lambda x: saturated(x, 2), x)
 
 
@@ -177,7 +178,7 @@ def test_a_tape_that_has_lost_digits_accuses_nobody(z):
         return verify(loss, {t: times * s.data})
 
     x = np.array([z, 0.3, -1.2, 2.0])
-    assert verify(whole, x)
+    assert verify(whole, x).verdict == ("OK" if z < 30 else "TOO COARSE")
     assert verify(lambda x: (whole(x)[0], whole(x)[1] * np.array([2, 1, 1, 1])), x).verdict == "WRONG"
     assert graph(1).verdict == ("OK" if z < 27 else "TOO COARSE")
     assert graph(np.array([2, 1, 1, 1])).verdict == "WRONG"
