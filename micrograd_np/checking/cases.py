@@ -25,7 +25,7 @@ from ..core.tensor import Tensor
 from ..ops.primitive import Primitive
 from .calling import ByHand, Pair, Played, as_it_stands, called
 from .claims import candidates
-from .differences import Differences, largest
+from .comparison import Differences, largest
 from .finite_differences import EPS
 from .flat_function import nodes_of, plain
 from .recordable import recordable

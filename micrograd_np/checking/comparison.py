@@ -1,17 +1,18 @@
-"""Compare derivatives with finite differences, and give a verdict; choose directions that show any wrong entry.
-
-One measurement never calls a derivative wrong: a second one with other steps has to agree with it.
-"""
+"""Comparisons with finite differences: derivatives, and the gradient of a user's own function, entry by entry."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
-from .finite_differences import FINER, Measured, Slopes, estimate, stairs
+from .claims import Closeness
+from .conventions import multiple
+from .finite_differences import EPS, FINER, Measured, Slopes, axes, estimate, measured, numeric_gradient, stairs
 
 Array = Any
 
@@ -150,3 +151,145 @@ def narrow_down(differs: Callable[[Array], float], direction: Array) -> int:
         first, second = (differs(np.where(np.isin(every, part), direction, 0)) for part in (half, rest))
         entries = half if first >= second else rest
     return int(entries[0])
+
+
+SECONDS = 4.0  # for the differences of one input; if it has too many entries for that, some are drawn at random
+FEWEST = 24
+BARS = 4  # where numbers alone judge, a gradient may be off by so many error bars
+NUMERIC = Closeness(1e-5, 1e-7)
+VAGUE = 0.1  # of the largest entry; a gradient that may be off by more is not known
+MOST_OFF = 1e-3, 3e-2  # of the largest entry, in float64 and in less: a verdict is not from numbers farther off
+REACHES = (1e-3, 3e-2, 1.0)  # of the size of x
+
+
+class Differences:
+    """The gradient of a function at x, and how far it may be off.
+
+    If x is too large for that, only random entries are measured; the others are taken from the hand, after random
+    directions have been searched for errors in them.
+    """
+
+    def __init__(self, f: Callable[[Array], Any], x: Array, hand: Array, eps: float, terms: float) -> None:
+        start = time.perf_counter()
+        middle = f(x)
+        each = 8 * (time.perf_counter() - start)
+        self.what = measured(f, x, eps, terms)
+        self.goal, self.scale = (1e-7 if eps <= EPS else 1e-3), 1e-6 * max(largest(hand), abs(middle) * 1e-3)
+        self.jumps: dict[int, float] = {}  # of entries that were measured again
+        self.gradient, self.slack, self.kinked = np.zeros(x.shape), np.full(x.shape, np.inf), np.zeros(x.shape, bool)
+        count = int(np.clip(SECONDS / each, min(FEWEST, x.size), x.size)) if x.size else 0
+        entries = np.sort(np.random.default_rng(0).choice(x.size, count, replace=False)).tolist()
+        if count:
+            self.measure(entries)
+        if count < x.size and hand.shape == x.shape:
+            self.search(entries, hand.ravel().astype(float))
+
+    def slopes(self, directions: list[Array], noise: float = 0.0) -> tuple[Array, Array, Array]:
+        """Return the slopes along directions, their error bars, and which of them are at kinks."""
+        what = replace(self.what, inner=max(self.what.inner, noise / self.what.eps))
+        goal, scale = self.goal, self.scale
+        value, bars, found = numeric_gradient(what, directions, lambda s: goal * np.maximum(np.abs(s.value), scale))
+        return value, BARS * bars, found.kinked[:, 0]
+
+    def measure(self, entries: Sequence[int], noise: float = 0.0) -> None:
+        """Measure some entries; `noise` is the rounding error of the values, if it is known to be large."""
+        found = self.slopes(list(axes(self.what.x, entries)), noise)
+        for mine, theirs in zip((self.gradient, self.slack, self.kinked), found, strict=True):
+            mine.flat[entries] = theirs
+
+    def search(self, entries: Sequence[int], hand: Array) -> None:
+        """Take the entries that are not measured from the hand, and look for errors in them."""
+        found, bars = self.gradient.flat[entries], self.slack.flat[entries]
+        factor = multiple(found, hand[entries], NUMERIC) or [1.0]
+        self.gradient, self.slack = np.reshape(hand * factor[0], self.slack.shape), np.zeros(self.slack.shape)
+        self.gradient.flat[entries], self.slack.flat[entries] = found, bars
+
+        def miss(v: Array) -> float:
+            return float(abs(self.slopes([v])[0][0] - v @ self.gradient.ravel()))
+
+        for direction in random_directions(hand.size, 0):
+            bar = self.slopes([direction])[1][0]
+            if miss(direction) > 4 * bar + 1e-6 * np.linalg.norm(direction * self.gradient.ravel()):
+                self.measure([narrow_down(miss, direction)])
+
+    def measure_again(self, hand: Array) -> bool:
+        """Measure entries that contradict the hand or seem to be at kinks again; tell whether the values jump there."""
+        allowed = self.slack + NUMERIC.rtol * np.abs(self.gradient) + NUMERIC.floor * largest(self.gradient)
+        excess = np.ravel(np.abs(hand - self.gradient) - allowed)
+        contradicting = [int(i) for i in np.argsort(-excess) if excess[i] > 0]
+        kinked = np.flatnonzero(self.kinked).tolist()
+        # One that contradicts and does not jump makes the gradient wrong; one that does not jump is a kink.
+        return bool([*takewhile(self.jumps_at, contradicting), *takewhile(self.jumps_at, kinked)])
+
+    def jumps_at(self, entry: int) -> bool:
+        """Measure an entry again if the values jump there.
+
+        The rounding error may be far larger than that of the value. In log(1 - s) for s near 1, the values are a
+        staircase, and between two steps all differences are 0.
+        """
+        (v,) = axes(self.what.x, [entry])
+        rounding = float(self.what.eps * np.max(self.what.inner))
+        height = 0.0 if entry in self.jumps else jump(self.what.values(float), self.what.x, v, rounding)
+        if height:
+            self.jumps[entry] = height
+            self.measure([entry], height)
+        return bool(height)
+
+    def vague(self, hand: Array) -> list[int]:
+        """Return the entries that are too coarse: nothing is known of them, or only what jumps or error bars leave."""
+        bad = ~(self.slack.ravel() <= VAGUE * max(largest(hand), largest(self.gradient)))
+        unknown = [i for i in np.flatnonzero(bad).tolist() if i in self.jumps or not np.isfinite(self.slack.flat[i])]
+        unsure = far(hand, self.gradient, self.what) & ~self.kinked if hand.shape == self.kinked.shape else np.zeros(0)
+        return unknown or np.flatnonzero(unsure).tolist()
+
+
+def far(hand: Array, gradient: Array, what: Measured) -> Array:
+    """Return a mask: entries that are not near, though the error bars may reach so far.
+
+    A gradient of exactly 0 is only nearly 0 by hand, up to the rounding of terms that cancel.
+    """
+    apart, size = np.abs(hand - gradient), max(largest(hand), largest(gradient))
+    rounding = 0.02 * what.eps * max(float(np.max(what.inner)), largest(what.values(float)(what.x)))
+    return (apart > MOST_OFF[what.eps > EPS] * size) & (apart > rounding / (largest(what.x) or 1.0))
+
+
+def largest(x: Any) -> float:
+    return float(np.max(np.abs(np.asarray(x, dtype=float)), initial=0))
+
+
+def jump(f: Callable[[Array], Array], x: Array, v: Array, rounding: float) -> float:
+    """Return how far a function's values jump near x along a unit vector; 0 if they do not.
+
+    They have to jump on both sides, or on one if the function is defined on that side only: a single jump nearby is no
+    rounding error.
+    """
+    here = float(np.abs(x @ v))
+    for reach in REACHES:
+        heights = []
+        for sign in (1, -1):
+            outside = sign * reach * max(1.0, here)
+            height = largest_jump(lambda t: float(f(x + t * v)[0]), outside, 4 * EPS * here, 100 * rounding)
+            if np.isfinite(height) and (height > 100 * rounding or np.isfinite(f(x + outside * v)[0])):
+                heights.append(height)
+        if 100 * rounding < min(heights, default=0.0):
+            return max(heights)
+    return 0.0
+
+
+def largest_jump(f: Callable[[float], float], end: float, spacing: float, negligible: float) -> float:
+    """Return the difference of the values at two neighbouring numbers between 0 and an end.
+
+    The interval is halved; of both halves, that with the larger difference is kept. Where the function is smooth, no
+    difference is left, up to rounding.
+    """
+    ends = [0.0, end]
+    values = [f(t) for t in ends]
+    for _ in range(60):
+        if abs(ends[1] - ends[0]) <= spacing or abs(values[1] - values[0]) <= negligible:
+            break
+        t = (ends[0] + ends[1]) / 2
+        y = f(t)
+        # The outer end moves inwards, too, as long as the values there are nan or inf.
+        outer = not np.isfinite([y, values[1]]).all() or abs(y - values[0]) > abs(y - values[1])
+        ends[outer], values[outer] = t, y
+    return abs(values[1] - values[0])

@@ -23,7 +23,7 @@ from ..ops.elementwise import divide, multiply
 from ..ops.indexing import getitem
 from ..ops.joining import pad_constant
 from ..ops.primitive import Elementwise
-from . import activation_places, gradient_places
+from . import numeric_places
 from .claims import RIGHT, Closeness, differ, parallel
 from .mistakes import Mistake, mistakes
 from .replay import is_one_array
@@ -125,7 +125,7 @@ def unnumbered(place: str, at: Suspicion) -> Iterator[Hypothesis]:
 def sites_of(place: str, at: Suspicion) -> Iterable[Site]:
     """Return the sites of a place; the function that finds them has the name of its heading in the table."""
     name = place.replace(" ", "_")
-    modules = (globals(), vars(activation_places), vars(gradient_places))
+    modules = (globals(), vars(numeric_places))
     found: Iterable[Site] = next(names[name] for names in modules if name in names)(at)
     return found
 

@@ -14,10 +14,9 @@ from .calling import Pair
 from .cases import Case, function_case, graph_case
 from .claims import WRONG as WRONG_ROW
 from .claims import Closeness, Row, as_hand, exchanged, parallel, precision_of, resolve
-from .comparison import OK, TOO_COARSE, WRONG, compare, random_directions, spread
+from .comparison import NUMERIC, OK, TOO_COARSE, WRONG, compare, far, largest, random_directions, spread
 from .conventions import Convention, sizes_of
 from .diagnosis import Examined, examine
-from .differences import NUMERIC, far, largest
 from .finite_differences import EPS, axes, measured, numeric_gradient
 from .gradcheck import suspects
 from .kinks import Kinks

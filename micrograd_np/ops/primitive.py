@@ -168,7 +168,7 @@ class Primitive(InstanceCall):
     decomposition : callable, optional
         The kernel written with rows alone. Programs spell it out; loops and ONNX files need it.
     onnx : str, optional
-        The ONNX operator that computes the same, or another name of a form in `saving/onnx_nodes.py`.
+        The ONNX operator that computes the same, or another name of a form in `saving/onnx.py`.
     exact : bool
         Whether the decomposition gives the kernel's bits; otherwise a program for NumPy calls the kernel.
     extended : callable, optional

@@ -158,7 +158,7 @@ def saturated(z, double=1):
 
 @pytest.mark.parametrize("z", [*range(3, 31, 3)])
 def test_differences_are_as_exact_as_the_loss(z):
-    """At z = 30 differences of the loss are off by 1e-3: what agrees with them to no more than that is not right yet."""
+    """At z = 30 differences of the loss are off by 1e-3: to agree with them is not enough for an OK."""
     x = np.array([z, 0.3, -1.2, 2.0])
     assert verify(saturated, x).verdict == ("OK" if z < 30 else "TOO COARSE")
     assert not verify(lambda x: saturated(x, 2), x)

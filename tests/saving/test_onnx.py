@@ -10,7 +10,7 @@ import micrograd_np as mg
 from micrograd_np import nn
 from micrograd_np.ops import TABLE
 from micrograd_np.ops.primitive import NonDifferentiable
-from micrograd_np.saving.onnx_nodes import FORMS
+from micrograd_np.saving.onnx import FORMS
 from tests.ops.cases import CASES
 
 onnx = pytest.importorskip("onnx", reason="of the extra `onnx`")
