@@ -45,7 +45,7 @@ def test_a_room_is_no_larger_than_its_limit():
 
 def test_the_article_its_command_and_the_plots_are_small():
     parts = [path for path, parts in FILES_OF.items() if parts[0] in ("article", "cli.py", "plots.py")]
-    assert sum(map(code_lines, parts)) <= 550
+    assert sum(map(code_lines, parts)) <= 580
 
 
 def test_there_are_no_more_files_than_the_limit():
