@@ -340,6 +340,7 @@ def compile(function: Call, backend: str = "numpy") -> Compiled:
 
     Examples
     --------
+    >>> import numpy as np
     >>> w = Tensor([1.0, 2.0], requires_grad=True)
     >>> @compile
     ... def step(x):
