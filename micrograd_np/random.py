@@ -24,7 +24,7 @@ def sample(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
     Raises
     ------
     TypeError
-        If it is no method of a Generator: what a hidden state draws cannot be drawn again.
+        If it is no method of a Generator: numbers from a hidden global state cannot be repeated.
 
     Examples
     --------

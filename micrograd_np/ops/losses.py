@@ -108,7 +108,7 @@ def _one_hot(labels: Any, num_classes: int) -> Any:
 one_hot = NonDifferentiable(_one_hot, examples=[example(np.array([0, 2, 1]), 3)])
 
 
-# What is done with the losses of the samples, and with what cotangent that leaves each.
+# From the samples' losses to the result.
 REDUCTIONS: dict[str, Callable[[Any], Any]] = {"none": lambda losses: losses, "mean": np.mean, "sum": np.sum}
 # The same bits from arrays, sooner: np.mean and np.sum spend three times as long before they begin.
 FAST = REDUCTIONS | {
@@ -238,7 +238,7 @@ cross_entropy = Primitive(
 )
 
 
-# As PyTorch has it: the logarithm of a probability of 0 is -100, and its slope 1e12, so that a wrong one still learns.
+# As PyTorch has it: the logarithm of 0 counts as -100, with slope 1e12, so that a wrong probability still learns.
 LEAST_PROBABILITY = math.exp(-100)
 LEAST_DIVISOR = 1e-12
 

@@ -50,7 +50,7 @@ def where_largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any
     The count is 0 where z is nan: a cotangent divided by it and multiplied by False is nan for the whole window.
     """
     chosen = [seen == z for seen in tap_views(x, kernel, lowest(x.dtype), **how)]
-    few = np.int8 if len(chosen) < 128 else np.int32  # so small that it takes on any float's dtype
+    few = np.int8 if len(chosen) < 128 else np.int32  # a small integer: to divide by it keeps float16
     count: Any = np.zeros_like(z, dtype=few)
     for here in chosen:
         count += here

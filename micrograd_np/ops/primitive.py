@@ -80,7 +80,7 @@ def operand(x: Any) -> Any:
 class GeneratedDoc:
     """Descriptor: on the class its docstring, on an instance one generated from its rules."""
 
-    write: Callable[[Any], str]  # from a row; the package sets it, since what writes it reads the table
+    write: Callable[[Any], str]  # set by the package: the module that writes it imports this one
 
     def __init__(self, text: str | None) -> None:
         self.text = text
@@ -98,7 +98,11 @@ class InstanceCall:
 
 
 class Uses(dict[int, Use]):
-    """The uses of a row, by the bits of the arguments whose gradient is wanted."""
+    """The uses of a row, by the bits of the arguments whose gradient is wanted; each is worked out once.
+
+    A use is: the positions of these arguments with their rules, the bits of the arguments whose values the rules read,
+    and whether the result may share memory with the first argument.
+    """
 
     def __init__(self, row: Primitive) -> None:
         self.row = row
@@ -115,7 +119,10 @@ class Uses(dict[int, Use]):
 
 
 def remembered(bind: Callable[..., Bound]) -> Callable[..., Bound]:
-    """Decorate a `bind` that depends on metadata, and of arrays on shapes and dtypes alone: `calls.by_way`."""
+    """Mark a `bind` that depends on metadata, and of arrays on shapes and dtypes alone.
+
+    `calls.by_way` then runs it once for each way of calling, and remembers what it gave.
+    """
     bind.remembered = True  # type: ignore[attr-defined]
     return bind
 
@@ -147,15 +154,15 @@ class Primitive(InstanceCall):
     bind : callable, optional
         NumPy's signature to (arrays, params).
     kernel : callable, optional
-        How arrays are computed with, where that is not `function` itself.
+        The function that computes, where that is not `function` itself.
     also : sequence of callables
         Other NumPy functions that are the same thing.
     sign : str, optional
-        The sign a formula is written with.
+        The operator with which a formula is written: +, @, //.
     domain : (float, float)
-        Where the generated tests draw inputs from.
+        The interval from which the generated tests draw inputs.
     examples : sequence of Example
-        How the generated tests, and the docstring, call it.
+        Calls for the generated tests and for the docstring.
     views : bool
         Whether the result may share the first argument's memory.
     broadcasts : bool
@@ -176,26 +183,28 @@ class Primitive(InstanceCall):
     checks : bool
         Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
     shows_nan : int
-        Of how many of the first arguments each nan or inf makes one in the result: a program then checks that alone.
+        The number of leading arguments whose nan or inf always gives a nan or inf in the result, so that a program
+        checks the result alone.
     shaped_by_data : bool
         Whether the result's shape may depend on values (getitem: on a mask), which a program cannot know.
     single : bool
         Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
     **facts
-        What only one reader of the table asks for; the attributes below say what it is without.
+        Fields that one other module reads: the class attributes below, with their defaults.
     """
 
     __doc__: Any = GeneratedDoc(__doc__)
     _guarded = ("function", "_rules")  # what a compiled function looks at before each call
 
     coerce_operand = staticmethod(as_array)
-    widens = True  # the rules of a float16 result read float32
+    widens = True  # whether the rules of a float16 result are given float32 arguments
 
     reduction: Any = None  # the ufunc that this is the reduction by
     product = False  # whether it is a sum of products, which BLAS computes in another way for an array times itself
-    spelling: str | None = None  # of its NumPy source, where neither sign nor formula nor a call says it: source.py
-    peephole: str | None = None  # the rule that finds it to leave an input as it is: program/simplify.py
-    loop: str | None = None  # an entry of it, of entries {0}, {1} (numba_backend); "" where numba lacks the ufunc
+    spelling: str | None = None  # the name of its form as source, where no sign, formula or call serves: source.py
+    peephole: str | None = None  # the name of the test that a call changes nothing, such as x * 1: program/simplify.py
+    # An entry of the result: {0}, {1} are entries of the arguments, {kind} its dtype; "" where numba has no such ufunc.
+    loop: str | None = None
 
     def __init_subclass__(cls) -> None:
         cls.__doc__ = GeneratedDoc(cls.__doc__)  # type: ignore[assignment]

@@ -26,7 +26,7 @@ def counter(p: Tensor) -> Tensor:
 
 
 def decayed(p: Any, g: Any, weight_decay: Any) -> Any:
-    """The gradient of the loss with half the weight decay times p² added to it."""
+    """The gradient plus weight_decay * p, which is that of the penalty weight_decay / 2 * p²."""
     return g if weight_decay is None else g + weight_decay * p
 
 
@@ -40,7 +40,7 @@ class SGD(Optimiser):
     lr : float
         The learning rate, at least 0; the article calls it alpha.
     momentum : float
-        The share of the last step in this one; 0 is without.
+        The factor of the velocity; 0 is no momentum.
     weight_decay : float
         The factor of p in the gradient, that of a penalty of half the weight decay times p².
     nesterov : bool
@@ -218,7 +218,7 @@ class RMSprop(Optimiser):
     params : iterable
         Parameters, such as `model.parameters()`, (name, parameter) pairs, or groups: dicts with "params" and options.
     lr : float
-        The learning rate, at least 0; the article calls it alpha.
+        The learning rate, at least 0.
     alpha : float
         The share of the mean square that stays at each step, below 1.
     eps : float
