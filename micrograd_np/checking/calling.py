@@ -104,8 +104,8 @@ class Pair:
         owner = owners[1] if owners[0] is None else owners[0]
         values = {slot: slot.value.copy() for slot in self.state if self.is_moved} | dict(replaced or {})
         for slot, x in values.items():
-            if slot.path and owner is not None:
-                put(owner, slot.path, x)
+            for path in (slot.path, *slot.others) if slot.path and owner is not None else ():
+                put(owner, path, x)
         before = dict(getattr(owner, "__dict__", {}))
         result = form(forward)(*self.arguments(replaced))
         if result is None and owner is not None:

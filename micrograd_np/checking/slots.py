@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,17 +25,29 @@ class Slot:
     names: tuple[str, ...]
     position: int = -1  # among the leaves of the inputs
     path: tuple[Any, ...] = ()  # from the object to an attribute
+    others: tuple[tuple[Any, ...], ...] = ()  # to the same array: self.params["W"] is self.layer.W
 
 
 def state_slots(owner: Any, taken: set[str]) -> Iterator[Slot]:
-    """Yield a slot for each float array in an object; its label is not one of those taken."""
+    """Yield a slot for each float array in an object, however many paths lead to it; its label is not one taken."""
     if owner is None or isinstance(owner, types.ModuleType):
         return
+    found: dict[int, list[tuple[Any, ...]]] = {}
+    arrays = {}
     for path, value in arrays_of(owner, (), DEPTH):
-        names = [step for _, step in path if isinstance(step, str)]
-        if value.dtype.kind == "f" and names:
-            label = "".join(f".{step}" if kind == "attr" else f"[{step!r}]" for kind, step in path).lstrip(".")
-            yield Slot(f"self.{label}" if label in taken else label, value, (label, names[-1]), path=path)
+        if value.dtype.kind == "f" and any(isinstance(step, str) for _, step in path):
+            found.setdefault(id(value), []).append(path)
+            arrays[id(value)] = value
+    for key, (path, *others) in found.items():
+        label = "".join(f".{step}" if kind == "attr" else f"[{step!r}]" for kind, step in path).lstrip(".")
+        names = [next(step for _, step in reversed(each) if isinstance(step, str)) for each in (path, *others)]
+        yield Slot(
+            f"self.{label}" if label in taken else label,
+            arrays[key],
+            (label, *dict.fromkeys(names)),
+            path=path,
+            others=tuple(others),
+        )
 
 
 def arrays_of(x: Any, path: tuple[Any, ...], depth: int) -> Iterator[tuple[tuple[Any, ...], Array]]:
@@ -76,7 +88,14 @@ def stored(owner: Any, before: Mapping[str, Any]) -> Any:
 
 
 def stored_gradient(owner: Any, slot: Slot, original: Any) -> Any:
-    """Return what backward stored next to an attribute: layer.dW for layer.W, net.grads['W1'] for W1; or None.
+    """Return what backward stored next to an attribute: layer.dW for layer.W, net.grads['W1'] for W1; or None."""
+    paths = (slot.path, *slot.others)
+    found = (stored_beside(owner, replace(slot, path=path), original) for path in paths)
+    return next((g for g in found if g is not None), None)
+
+
+def stored_beside(owner: Any, slot: Slot, original: Any) -> Any:
+    """Return what is stored next to the place that one path leads to, or None.
 
     One of another shape counts, too, if its name is that of this attribute, and it is no number that the original
     object has, such as the step self.dx of the grid self.x.

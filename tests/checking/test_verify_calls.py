@@ -252,3 +252,28 @@ def test_a_wrong_sign_is_not_the_gradient_of_another_input():
     assert [finding.row.label for finding in report.findings] == ["p"]
     assert "What was returned fits several inputs, and is taken for the gradient of p." in str(report)
     assert verify(lambda t, p: squares(p=t, t=p), X, X + rng.normal(size=X.shape))
+
+
+class Shared:
+    """A network whose dict of parameters holds the arrays of its layers, as books have it."""
+
+    def __init__(self, factor=1):
+        self.params = {"W1": S.copy(), "b1": np.zeros(S.shape[1])}
+        self.first, self.factor = Layer(), factor
+        self.first.W, self.first.b = self.params["W1"], self.params["b1"]
+
+    def forward(self, x):
+        return self.first.forward(x)
+
+    def backward(self, dout):
+        dx = self.first.backward(dout)
+        self.grads = {"W1": self.factor * self.first.dW, "b1": self.first.db}
+        return dx
+
+
+def test_an_array_that_two_names_lead_to_is_one():
+    right, wrong = Shared(), Shared(1.5)
+    report = verify(right.forward, right.backward, X)
+    assert report, report
+    assert len(report.rows) == 3
+    assert "WRONG at params['W1']" in str(verify(wrong.forward, wrong.backward, X))
