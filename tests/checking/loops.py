@@ -336,7 +336,7 @@ def triplet_with_distances(slip):
 
 @passes(
     lambda r: (r.normal(size=5), np.linspace(0, 1, 9), r.normal(size=9)),
-    left="missing|no gradient|use", weight="stand where",
+    left="missing|no gradient|use", weight="stands? where",
     overwritten="last|overwrit|assigned|keep", smooth="missing|no gradient|use|counts",
     second="left out",
 )  # fmt: skip
