@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.containers import flatten, map_leaves
 from ..core.errors import ArgumentError, ArgumentTypeError
-from .binding import ALL, CACHES, MOST_WAYS, Known, Way, seed_names, ways
+from .binding import ALL, CACHES, MOST_WAYS, Known, Way, is_seed, seed_names, ways
 from .claims import candidates
 from .flat_function import is_float, label_leaves, parameter_names, plain
 from .slots import Slot, put, state_slots, stored, stored_gradient
@@ -350,11 +350,18 @@ class Pair:
         return other
 
     def moved(self) -> Pair:
-        """Return the same functions with every float input moved a little."""
+        """Return the same functions with the float inputs moved a little.
+
+        An input without a gradient by hand stays if backward may rely on what would be lost: right code of a softmax
+        takes it that the rows of its one-hot labels sum to 1.
+        """
         rng = np.random.default_rng(1)
+        checked = {slot for _, slot, _ in self.play().hand}
         sizes = [NEAR * max(float(np.max(np.abs(s.value), initial=0)), 1e-3) for s in self.slots]
         noise = [rng.normal(size=np.shape(s.value)).astype(s.value.dtype) for s in self.slots]
-        return self.at([s.value + size * by for s, size, by in zip(self.slots, sizes, noise, strict=True)])
+        moving = [slot in checked or is_free(slot.value) for slot in self.slots]
+        pairs = zip(self.slots, sizes, noise, moving, strict=True)
+        return self.at([s.value + size * by if moves else s.value for s, size, by, moves in pairs])
 
     def elsewhere(self, among: Collection[Slot], seed: int) -> Pair:
         """Return the same functions where some slots have other values of the same kind, and labels another order.
@@ -397,6 +404,15 @@ class Pair:
                 return wide if all(y.dtype != np.float32 for y in wide.play().outputs) else self
             except Exception:  # it takes float32 only
                 return self
+
+
+def is_free(x: Array) -> bool:
+    """Return whether an array has nothing to lose when it is moved: no labels, probabilities, order or symmetry."""
+    whole = np.array_equal(x, np.round(x))
+    shares = x.ndim > 0 and np.allclose(np.sum(x, axis=-1), 1)
+    ordered = x.ndim == 1 and x.size > 2 and bool(np.all(np.diff(x) > 0))
+    symmetric = x.ndim == 2 and np.array_equal(x, x.T)
+    return not (whole or shares or ordered or symmetric)
 
 
 def check_inputs(forward: Function, inputs: Sequence[Any]) -> None:
@@ -454,9 +470,14 @@ def as_method(f: Any) -> Any:
 
 
 def required(function: Any) -> list[str]:
-    """Return the names of the positional parameters that a call must give."""
-    parameters = inspect.signature(function).parameters
-    return [name for name in parameter_names(function) if parameters[name].default is inspect.Parameter.empty]
+    """Return the names of the positional parameters that a call gives: those without a default, and dout=1."""
+    found = []
+    for name in parameter_names(function):
+        default = inspect.signature(function).parameters[name].default
+        if default is not inspect.Parameter.empty and not (is_seed(name) and default in (1, 1.0)):
+            break
+        found.append(name)
+    return found
 
 
 def own_copy(x: Any) -> Any:
