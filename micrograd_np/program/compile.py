@@ -178,8 +178,8 @@ class Compiled:
             changed, kept = outside.restore()
         if kept:
             raise TraceError(
-                f"{self.name} changed {kept} itself, which its program would not do. {RETURN} What the function "
-                "did this time is done."
+                f"{self.name} changed {kept} itself, which its program would not do, and that cannot be put back; all "
+                f"else is as before the call. {RETURN}"
             )
         if steps.spoiled is not None:
             self.stop(kind, steps.spoiled)

@@ -310,14 +310,18 @@ def of_class(walk: Outside, place: Place) -> Found:
             walk.refuse_state(path, full_name(kind))
         walk.refuse_names_of(full_name(kind), path)
         return
-    own = f"{walk.names(kind)}.__dict__"
+    itself = walk.names(kind)
+    own, known = f"{itself}.__dict__", walk.names(frozenset(vars(kind)))
     yield Edge(
-        kind.__name__, f"len({own}) == {len(vars(kind))} and {walk.names(kind)}.__mro__ is {walk.names(kind.__mro__)}"
+        kind.__name__,
+        f"len({own}) == {len(vars(kind))} and {itself}.__mro__ is {walk.names(kind.__mro__)}",
+        f"[delattr({itself}, name) for name in [*{own}] if name not in {known}]",
     )
     names_of(walk, place)
     others = [base for base in kind.__mro__ if base is not object and not is_users(base)]
     for name, value in list(vars(kind).items()):
-        found = edge_to(walk, f"{kind.__name__}.{name}", f"{own}[{name!r}]", value)
+        edge, held = edge_to(walk, f"{kind.__name__}.{name}", f"{own}[{name!r}]", value)
+        found = edge._replace(undo=f"setattr({itself}, {name!r}, {walk.names(value)})"), held
         if not read and name in bytecode.MAKERS:
             continue
         called = name[:2] == "__" or any(hasattr(base, name) for base in others)

@@ -259,3 +259,39 @@ def test_a_collection_during_a_call_is_no_other_path():
         gc.callbacks.remove(collected)
         gc.set_threshold(*threshold)
     assert gc.isenabled()
+
+
+class Counted(nn.Module):
+    calls = 0
+
+    def __init__(self):
+        self.layer = nn.Linear(3, 1, rng=np.random.default_rng(0))
+
+    def forward(self, x):
+        Counted.calls += 1
+        Counted.latest = len(x)
+        return self.layer(x)
+
+
+def test_what_a_step_sets_in_a_class_is_put_back_and_set_once():
+    def run(wrap):
+        Counted.calls = 0
+        if "latest" in vars(Counted):
+            del Counted.latest
+        model = Counted()
+
+        def step(x):
+            loss = (model(x) ** 2).sum()
+            loss.backward()
+            for p in model.parameters():
+                p -= 0.01 * p.grad
+                p.zero_grad()
+
+        called = wrap(step)
+        for i in range(8):
+            called(np.ones((3 if i == 5 else 2, 3)))
+        return model.layer.weight.data.tobytes(), Counted.calls, Counted.latest
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* runs as it is.*Counted")
+        assert run(mg.compile) == run(lambda step: step)
