@@ -363,6 +363,15 @@ class Pair:
         pairs = zip(self.slots, sizes, noise, moving, strict=True)
         return self.at([s.value + size * by if moves else s.value for s, size, by, moves in pairs])
 
+    def varied(self, constant: Collection[Slot]) -> Pair:
+        """Return the same functions with other numbers in arrays that hold one number everywhere."""
+        rng = np.random.default_rng(2)
+
+        def other(x: Array) -> Array:
+            return (x * rng.uniform(0.6, 1.4, x.shape) if x.any() else rng.normal(0, 0.3, x.shape)).astype(x.dtype)
+
+        return self.at([other(s.value) if s in constant else s.value for s in self.slots])
+
     def elsewhere(self, among: Collection[Slot], seed: int) -> Pair:
         """Return the same functions where some slots have other values of the same kind, and labels another order.
 
@@ -404,6 +413,11 @@ class Pair:
                 return wide if all(y.dtype != np.float32 for y in wide.play().outputs) else self
             except Exception:  # it takes float32 only
                 return self
+
+
+def is_constant(x: Array) -> bool:
+    """Return whether an array holds one number everywhere, as the scales and biases of a new layer do."""
+    return x.size > 1 and bool(np.all(x == x.flat[0]))
 
 
 def is_free(x: Array) -> bool:

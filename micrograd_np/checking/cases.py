@@ -23,7 +23,7 @@ from ..core.errors import ArgumentError
 from ..core.names import Names, is_outside_engine, live, user_frame, watch
 from ..core.tensor import Tensor
 from ..ops.primitive import Primitive
-from .calling import ByHand, Pair, Played, as_it_stands, called
+from .calling import ByHand, Pair, Played, as_it_stands, called, is_constant
 from .claims import candidates
 from .comparison import Differences, largest
 from .finite_differences import EPS
@@ -54,8 +54,10 @@ class Case:
     sizes: Mapping[int, str] = field(default_factory=dict)  # of outputs that are in no graph
     moved: Callable[[], Case] | None = None
     elsewhere: Callable[[int], Case] | None = None  # on other data of the same kind, by a seed
+    varied: Callable[[], Case] | None = None  # with other numbers in arrays that hold one number everywhere
     by_numbers: Callable[[], Case] | None = None
     in_part: Callable[[], Case] | None = None  # with a graph of what could be recorded
+    constant: str = ""  # the names of these arrays
     guesses: list[str] = field(default_factory=list)  # how backward was called, if its names leave this open
     other: Callable[[], Case] | None = None  # with backward called in another way, or the gradients taken for others
 
@@ -119,6 +121,9 @@ def function_case(pair: Pair) -> Case:
     case.moved = lambda: function_case(pair.moved())
     among = {slot for _, slot, _ in played.hand if slot}
     case.elsewhere = lambda seed: function_case(pair.elsewhere(among, seed))
+    if constant := [slot for slot in pair.slots if slot in among and is_constant(slot.value)]:
+        case.constant = " and ".join(slot.label for slot in constant)
+        case.varied = lambda: function_case(pair.varied(constant))
     return case
 
 

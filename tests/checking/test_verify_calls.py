@@ -299,3 +299,29 @@ def test_a_gradient_of_the_output_that_is_1_by_default_is_given():
     right, wrong = Classes(True), Classes(False)
     assert verify(right.forward, right.backward, X)
     assert verify(wrong.forward, wrong.backward, X).verdict == "WRONG"
+
+
+class Normalised:
+    """A layer norm whose scale is ones, as in each new layer."""
+
+    def __init__(self, scaled):
+        self.gamma, self.beta, self.scaled = np.ones(3), np.zeros(3), scaled
+
+    def forward(self, x):
+        self.r = 1 / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5)
+        self.h = (x - x.mean(axis=1, keepdims=True)) * self.r
+        return self.gamma * self.h + self.beta
+
+    def backward(self, d):
+        self.dgamma, self.dbeta = (d * self.h).sum(axis=0), d.sum(axis=0)
+        d = d * self.gamma if self.scaled else d
+        return self.r * (d - d.mean(axis=1, keepdims=True) - self.h * (d * self.h).mean(axis=1, keepdims=True))
+
+
+def test_a_scale_of_ones_hides_no_mistake():
+    right, wrong = Normalised(True), Normalised(False)
+    assert verify(right.forward, right.backward, X)
+    report = verify(wrong.forward, wrong.backward, X)
+    assert report.verdict == "WRONG"
+    assert "With gamma and beta as given, one number everywhere, your gradients are right" in str(report)
+    assert np.array_equal(wrong.gamma, np.ones(3))
