@@ -101,11 +101,15 @@ def instructions(code: CodeType) -> list[dis.Instruction]:
     return found
 
 
+# From Python 3.12 on, which instructions are told of differs from one run of the same code to the next.
+FOLLOWED = sys.version_info < (3, 12)
+
+
 class Path:
     """A context in which the instructions of the user's own functions that run are collected.
 
     A function that asks whether something is an array (isinstance) takes another path while it is traced. While a
-    debugger follows the lines, nothing is collected. The garbage collector waits: what it calls (finalisers, callbacks)
+    debugger follows the lines, and from Python 3.12 on, nothing is collected: results alone are compared then. The garbage collector waits: what it calls (finalisers, callbacks)
     would be taken for a part of the path.
     """
 
@@ -114,7 +118,7 @@ class Path:
 
     def __enter__(self) -> Path:
         self.before, self.collecting = sys.gettrace(), gc.isenabled()
-        if self.before is None:
+        if self.before is None and FOLLOWED:
             gc.disable()
             sys.settrace(self.enter)
         return self
