@@ -109,8 +109,8 @@ class Path:
     """A context in which the instructions of the user's own functions that run are collected.
 
     A function that asks whether something is an array (isinstance) takes another path while it is traced. While a
-    debugger follows the lines, and from Python 3.12 on, nothing is collected: results alone are compared then. The garbage collector waits: what it calls (finalisers, callbacks)
-    would be taken for a part of the path.
+    debugger follows the lines, and from Python 3.12 on, nothing is collected: then results alone are compared. The
+    garbage collector waits, since what it calls (finalisers, callbacks) would be taken for a part of the path.
     """
 
     def __init__(self) -> None:
