@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import types
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -22,7 +22,6 @@ from .slots import Slot, put, state_slots, stored, stored_gradient
 
 Array = Any
 Function = Callable[..., Any]
-NEAR = 1e-3  # how far inputs are moved off a kink, relative to the size of each
 DATA = {"x", "y", "t", "target", "targets", "label", "labels", "data", "y_true", "truth"}  # seldom have a gradient
 LABELS = DATA - {"x", "data"}  # have none even where backward gives one for each input
 MOST_ASSIGNMENTS = 6
@@ -104,7 +103,7 @@ class Pair:
         owner = owners[1] if owners[0] is None else owners[0]
         values = {slot: slot.value.copy() for slot in self.state if self.is_moved} | dict(replaced or {})
         for slot, x in values.items():
-            for path in (slot.path, *slot.others) if slot.path and owner is not None else ():
+            for path in slot.paths if owner is not None else ():
                 put(owner, path, x)
         before = dict(getattr(owner, "__dict__", {}))
         result = form(forward)(*self.arguments(replaced))
@@ -340,93 +339,12 @@ class Pair:
             )
         return said
 
-    # The same functions elsewhere.
-
     def at(self, values: Sequence[Array]) -> Pair:
         """Return the same functions at other values of the slots."""
         other = copy.copy(self)
         moved = [replace(slot, value=x) for slot, x in zip(self.slots, values, strict=True)]
         other.floats, other.state, other.is_moved = moved[: len(self.floats)], moved[len(self.floats) :], True
         return other
-
-    def moved(self) -> Pair:
-        """Return the same functions with the float inputs moved a little.
-
-        An input without a gradient by hand stays if backward may rely on what would be lost: right code of a softmax
-        takes it that the rows of its one-hot labels sum to 1.
-        """
-        rng = np.random.default_rng(1)
-        checked = {slot for _, slot, _ in self.play().hand}
-        sizes = [NEAR * max(float(np.max(np.abs(s.value), initial=0)), 1e-3) for s in self.slots]
-        noise = [rng.normal(size=np.shape(s.value)).astype(s.value.dtype) for s in self.slots]
-        moving = [slot in checked or is_free(slot.value) for slot in self.slots]
-        pairs = zip(self.slots, sizes, noise, moving, strict=True)
-        return self.at([s.value + size * by if moves else s.value for s, size, by, moves in pairs])
-
-    def varied(self, constant: Collection[Slot]) -> Pair:
-        """Return the same functions with other numbers in arrays that hold one number everywhere."""
-        rng = np.random.default_rng(2)
-
-        def other(x: Array) -> Array:
-            return (x * rng.uniform(0.6, 1.4, x.shape) if x.any() else rng.normal(0, 0.3, x.shape)).astype(x.dtype)
-
-        return self.at([other(s.value) if s in constant else s.value for s in self.slots])
-
-    def elsewhere(self, among: Collection[Slot], seed: int) -> Pair:
-        """Return the same functions where some slots have other values of the same kind, and labels another order.
-
-        The values are permuted, so that they keep their range, and scaled; what is sorted or symmetric stays so.
-        """
-        rng = np.random.default_rng(seed)
-
-        def shuffled(x: Array) -> Array:
-            scale = rng.uniform(0.8, 1.25, x.shape)
-            if x.ndim == 2 and np.array_equal(x, x.T):
-                by = rng.permutation(len(x))
-                return x[np.ix_(by, by)] * np.outer(scale[0], scale[0])
-            if x.ndim == 1 and np.all(np.diff(x) > 0):
-                return np.sort(x * scale)
-            return rng.permutation(x.ravel()).reshape(x.shape) * scale
-
-        other = self.at([shuffled(s.value).astype(s.value.dtype) if s in among else s.value for s in self.slots])
-        if seed % 2:
-            labels = [
-                getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" and x.ndim > 0 for x in self.leaves
-            ]
-            pairs = zip(self.leaves, labels, strict=True)
-            other.leaves = [rng.permutation(x) if label else x for x, label in pairs]
-        return other
-
-    def in_double(self) -> Pair:
-        """Return the same functions at the same values in float64, where they give float64 and finite numbers there.
-
-        Whether a formula is right does not depend on the precision, and in float64 rounding hides no mistake.
-        """
-        if all(s.value.dtype.itemsize >= 8 for s in self.slots):
-            return self
-        wide = self.at([s.value.astype(np.float64) for s in self.slots])
-        with np.errstate(all="ignore"):
-            hands = [np.asarray(plain(g)) for _, _, g in self.play().hand]
-            if any(g.dtype.kind == "f" and not np.isfinite(g).all() for g in hands):
-                return self  # a nan that only float32 has is a finding
-            try:
-                return wide if all(y.dtype != np.float32 for y in wide.play().outputs) else self
-            except Exception:  # it takes float32 only
-                return self
-
-
-def is_constant(x: Array) -> bool:
-    """Return whether an array holds one number everywhere, as the scales and biases of a new layer do."""
-    return x.size > 1 and bool(np.all(x == x.flat[0]))
-
-
-def is_free(x: Array) -> bool:
-    """Return whether an array has nothing to lose when it is moved: no labels, probabilities, order or symmetry."""
-    whole = np.array_equal(x, np.round(x))
-    shares = x.ndim > 0 and np.allclose(np.sum(x, axis=-1), 1)
-    ordered = x.ndim == 1 and x.size > 2 and bool(np.all(np.diff(x) > 0))
-    symmetric = x.ndim == 2 and np.array_equal(x, x.T)
-    return not (whole or shares or ordered or symmetric)
 
 
 def check_inputs(forward: Function, inputs: Sequence[Any]) -> None:
@@ -488,7 +406,8 @@ def required(function: Any) -> list[str]:
     found = []
     for name in parameter_names(function):
         default = inspect.signature(function).parameters[name].default
-        if default is not inspect.Parameter.empty and not (is_seed(name) and default in (1, 1.0)):
+        begins = is_seed(name) and isinstance(default, int | float) and default == 1
+        if default is not inspect.Parameter.empty and not begins:
             break
         found.append(name)
     return found

@@ -23,11 +23,12 @@ from ..core.errors import ArgumentError
 from ..core.names import Names, is_outside_engine, live, user_frame, watch
 from ..core.tensor import Tensor
 from ..ops.primitive import Primitive
-from .calling import ByHand, Pair, Played, as_it_stands, called, is_constant
+from .calling import ByHand, Pair, Played, as_it_stands, called
 from .claims import candidates
 from .comparison import Differences, largest
 from .finite_differences import EPS
 from .flat_function import nodes_of, plain
+from .other_inputs import at_double, elsewhere, is_constant, moved_off, with_variety
 from .recordable import recordable
 from .slots import Slot
 
@@ -55,9 +56,9 @@ class Case:
     moved: Callable[[], Case] | None = None
     elsewhere: Callable[[int], Case] | None = None  # on other data of the same kind, by a seed
     varied: Callable[[], Case] | None = None  # with other numbers in arrays that hold one number everywhere
+    constant: str = ""  # the names of these arrays
     by_numbers: Callable[[], Case] | None = None
     in_part: Callable[[], Case] | None = None  # with a graph of what could be recorded
-    constant: str = ""  # the names of these arrays
     guesses: list[str] = field(default_factory=list)  # how backward was called, if its names leave this open
     other: Callable[[], Case] | None = None  # with backward called in another way, or the gradients taken for others
 
@@ -87,7 +88,7 @@ class Part:
 
 def function_case(pair: Pair) -> Case:
     """Return the case of two functions, or of a loss with gradients; forward is recorded if possible."""
-    pair = pair.in_double()
+    pair = at_double(pair)
     played, again = pair.play(), pair.play()
     check_repeats(pair, played, again)
     faults, notes = linearity(pair, played, again)
@@ -95,7 +96,7 @@ def function_case(pair: Pair) -> Case:
     chosen = [slot for slot in pair.slots if slot in wanted]
     why = None
     # A boundary between what is recorded and what is not may lie at an input without a gradient.
-    every = [*pair.floats, *(slot for slot in chosen if slot.path)]
+    every = [*pair.floats, *(slot for slot in chosen if slot.paths)]
     for slots, form in product((every, chosen), (as_it_stands, recordable)):
         try:
             case = recorded(pair, played, slots, form)
@@ -118,12 +119,12 @@ def function_case(pair: Pair) -> Case:
     case.guesses += [f"{pair.failed}."] if pair.failed else []
     case.other = other_reading(pair)
     case.notes += pair.without_gradient(played.hand)
-    case.moved = lambda: function_case(pair.moved())
+    case.moved = lambda: function_case(moved_off(pair))
     among = {slot for _, slot, _ in played.hand if slot}
-    case.elsewhere = lambda seed: function_case(pair.elsewhere(among, seed))
+    case.elsewhere = lambda seed: function_case(elsewhere(pair, among, seed))
     if constant := [slot for slot in pair.slots if slot in among and is_constant(slot.value)]:
         case.constant = " and ".join(slot.label for slot in constant)
-        case.varied = lambda: function_case(pair.varied(constant))
+        case.varied = lambda: function_case(with_variety(pair, constant))
     return case
 
 

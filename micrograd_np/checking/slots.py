@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,7 @@ class Slot:
     value: Array
     names: tuple[str, ...]
     position: int = -1  # among the leaves of the inputs
-    path: tuple[Any, ...] = ()  # from the object to an attribute
-    others: tuple[tuple[Any, ...], ...] = ()  # to the same array: self.params["W"] is self.layer.W
+    paths: tuple[tuple[Any, ...], ...] = ()  # from the object to it; several if self.params["W"] is self.layer.W
 
 
 def state_slots(owner: Any, taken: set[str]) -> Iterator[Slot]:
@@ -38,16 +37,11 @@ def state_slots(owner: Any, taken: set[str]) -> Iterator[Slot]:
         if value.dtype.kind == "f" and any(isinstance(step, str) for _, step in path):
             found.setdefault(id(value), []).append(path)
             arrays[id(value)] = value
-    for key, (path, *others) in found.items():
-        label = "".join(f".{step}" if kind == "attr" else f"[{step!r}]" for kind, step in path).lstrip(".")
-        names = [next(step for _, step in reversed(each) if isinstance(step, str)) for each in (path, *others)]
-        yield Slot(
-            f"self.{label}" if label in taken else label,
-            arrays[key],
-            (label, *dict.fromkeys(names)),
-            path=path,
-            others=tuple(others),
-        )
+    for key, paths in found.items():
+        label = "".join(f".{step}" if kind == "attr" else f"[{step!r}]" for kind, step in paths[0]).lstrip(".")
+        names = [next(step for _, step in reversed(path) if isinstance(step, str)) for path in paths]
+        own = f"self.{label}" if label in taken else label
+        yield Slot(own, arrays[key], (label, *dict.fromkeys(names)), paths=tuple(paths))
 
 
 def arrays_of(x: Any, path: tuple[Any, ...], depth: int) -> Iterator[tuple[tuple[Any, ...], Array]]:
@@ -89,34 +83,33 @@ def stored(owner: Any, before: Mapping[str, Any]) -> Any:
 
 def stored_gradient(owner: Any, slot: Slot, original: Any) -> Any:
     """Return what backward stored next to an attribute: layer.dW for layer.W, net.grads['W1'] for W1; or None."""
-    paths = (slot.path, *slot.others)
-    found = (stored_beside(owner, replace(slot, path=path), original) for path in paths)
+    found = (stored_beside(owner, path, slot.value.shape, original) for path in slot.paths)
     return next((g for g in found if g is not None), None)
 
 
-def stored_beside(owner: Any, slot: Slot, original: Any) -> Any:
-    """Return what is stored next to the place that one path leads to, or None.
+def stored_beside(owner: Any, path: Sequence[Any], shape: tuple[int, ...], original: Any) -> Any:
+    """Return the gradient that is stored next to the array at a path, or None.
 
     One of another shape counts, too, if its name is that of this attribute, and it is no number that the original
     object has, such as the step self.dx of the grid self.x.
     """
-    name = str(slot.path[-1][1])
-    found = near(owner, slot, name)
-    good = [(key, g) for key, g in found if np.shape(plain(g)) == slot.value.shape]
+    name = str(path[-1][1])
+    found = near(owner, path, name)
+    good = [(key, g) for key, g in found if np.shape(plain(g)) == shape]
     if good:
         exact = [g for key, g in good if name in key]  # dW for W, if there is dw for w, too
         return exact[0] if exact else good[0][1]
-    if np.shape(plain(follow(owner, slot.path))) != slot.value.shape:
+    if np.shape(plain(follow(owner, path))) != shape:
         return None  # forward stores another value there: it is no weight
-    before = dict(near(original, slot, name))
+    before = dict(near(original, path, name))
     other = [g for key, g in found if name in key and is_float(g) and (np.ndim(g) or before.get(key) != g)]
     return next(iter(other), None)
 
 
-def near(owner: Any, slot: Slot, name: str) -> list[tuple[str, Any]]:
+def near(owner: Any, path: Sequence[Any], name: str) -> list[tuple[str, Any]]:
     """Return what is stored next to an attribute under the name of its gradient, in the order to look."""
     found = []
-    for holder in (follow(owner, slot.path[:-1]), *([follow(owner, slot.path[:-2])] if len(slot.path) > 1 else [])):
+    for holder in (follow(owner, path[:-1]), *([follow(owner, path[:-2])] if len(path) > 1 else [])):
         place = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
         inside = [place.get(key) for key in ("grads", "gradients", "grad", "dparams")]
         for where in (place, *(x for x in inside if isinstance(x, dict))):

@@ -1,0 +1,227 @@
+"""Test a hypothesis about a wrong row: it is a cause if a backward pass with the mistake gives the user's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..core.tensor import Tensor
+from .claims import WRONG, Closeness, Row, differ
+from .conventions import factor_name, rounded
+from .places import Hypothesis
+from .replay import Recording, is_one_array
+from .suspicion import PROVEN, Change, Suspicion
+
+Array = Any
+NOTHING = 1e-12
+NEWTON_STEPS = 8
+SEEN = 10  # how far beyond the tolerance a difference must be that a number is fitted to
+PER_NODE = 6_000  # the overhead of one op, in entries that take as long
+FORWARD_IN_TIME = {"after the update", "stale"}  # a learning rate is positive
+
+
+@dataclass
+class Cause:
+    """A mistake that gives the user's own numbers, in these rows; `same` holds other words for it."""
+
+    kind: str
+    says: str
+    rows: list[str]
+    factor: float = 1.0
+    error: float = 0.0  # the largest difference to the user's numbers, relative to the largest of them
+    alone: bool = False  # other rows computed from the same value do not show the mistake
+    hypothesis: Any = None
+    number: float = 0.0
+    same: list[Cause] = field(default_factory=list)
+
+
+class Budget:
+    """The work that may still be spent on hypotheses; the verdict and the rows do not depend on it.
+
+    A run costs 1 for each entry of the graph, and `PER_NODE` for each node; the whole budget is about ten seconds.
+    """
+
+    def __init__(self, recording: Recording, units: int) -> None:
+        self.left = units
+        self.cost = sum(PER_NODE + (x.size if is_one_array(x._data) else 0) for x in recording.nodes)
+        self.untried: dict[str, None] = {}
+
+    def spend(self, part: float = 1.0) -> bool:
+        """Pay for one run, unless nothing is left."""
+        if self.left <= 0:
+            return False
+        self.left -= int(part * self.cost)
+        return True
+
+
+def test(
+    hypothesis: Hypothesis, at: Suspicion, close: Closeness, factors: Sequence[float], budget: Budget
+) -> Cause | None:
+    """Return the cause if the hypothesis gives the numbers of the row and changes no right row, else None."""
+    slack = max(1e-6, 100 * close.floor)
+    if not hypothesis.mistake.fitted:
+        change = hypothesis.change()
+        if rules_out(along(change, at), at, factors, slack):
+            return None
+        if not budget.spend():
+            return None
+        found = replayed(change, at)
+        size = float(np.max(np.abs(at.row.expected), initial=0))
+        factor = nearest(factors, at.hand, found[at.row.tensor], size)
+        return confirmed(hypothesis, 0.0, found, factor, at, close)
+    if missing_proves_nothing(at, close):
+        return None
+    for factor in (k for k in factors if abs(k) == 1):
+        if no_number_fits([along(hypothesis.change(c), at) for c in (0.0, 1.0, 2.0)], at, factor, slack):
+            continue
+        number = fit_number(hypothesis, at, factor, budget)
+        if number and (number > 0 or hypothesis.kind not in FORWARD_IN_TIME) and budget.spend():
+            found = replayed(hypothesis.change(number), at)
+            cause = confirmed(hypothesis, number, found, factor, at, close)
+            if cause:
+                return cause
+    return None
+
+
+def along(change: Change, at: Suspicion) -> list[tuple[float, float]]:
+    """Return the row's gradient after a change, along some directions, and the size of its terms.
+
+    The list is empty if that takes a replay: if one change has an effect on the gradient that another one changes.
+    """
+    nodes = [*change.rules, *change.gradients]
+    if change.values or (len(nodes) > 1 and not at.recording.apart(change.rules, nodes)):
+        return []
+    changes = dict(change.gradients)
+    for node, override in change.overrides(at).items():
+        g = at.base[node]
+        for x, part in override(g) + [(x, -part) for x, part in at.recording.pull(node, g)]:
+            changes[x] = changes[x] + part if x in changes else part
+    found = []
+    for tangents in at.tangents:
+        terms = [tangents[x] * g for x, g in changes.items() if x in tangents]
+        terms.append(tangents[at.row.tensor] * at.row.expected)
+        found.append((float(sum(map(np.sum, terms))), float(sum(np.sum(np.abs(term)) for term in terms))))
+    return found
+
+
+def wanted_along(at: Suspicion) -> list[float]:
+    return [float(np.sum(tangents[at.row.tensor] * at.hand)) for tangents in at.tangents]
+
+
+def rules_out(found: Sequence[tuple[float, float]], at: Suspicion, factors: Sequence[float], slack: float) -> bool:
+    """Return whether, along some direction, a change cannot give the gradient by hand, up to the factors."""
+    k = np.array(factors)
+    return any(
+        not np.any(np.abs(wanted - k * value) <= slack * (abs(wanted) + np.abs(k) * size))
+        for wanted, (value, size) in zip(wanted_along(at), found, strict=bool(found))
+    )
+
+
+def no_number_fits(found: Sequence[Sequence[tuple[float, float]]], at: Suspicion, factor: float, slack: float) -> bool:
+    """Return whether a change with the numbers 0, 1 and 2 is linear, and two directions ask for different numbers."""
+    if not all(found):
+        return False
+    numbers = []
+    for wanted, *values in zip(wanted_along(at), *found, strict=False):
+        (zero, size), (one, other), (two, third) = values
+        allowed = slack * (size + other + third + abs(wanted))
+        if not abs(two - 2 * one + zero) <= allowed:
+            return False
+        if abs(one - zero) <= allowed:
+            return bool(abs(wanted / factor - zero) > allowed)
+        numbers.append(((wanted / factor - zero) / (one - zero), allowed / abs(one - zero)))
+    (first, error), (second, other) = numbers
+    return bool(abs(first - second) > (1 + abs(first)) * (error + other))
+
+
+def replayed(change: Change, at: Suspicion) -> dict[Tensor, Any]:
+    """Return the cotangents that a backward pass with the change gives."""
+    return at.recording.walk(at.given, change.overrides(at), change.gradients)
+
+
+def worded(hypothesis: Hypothesis, number: float, at: Suspicion) -> tuple[str, str]:
+    """Return the kind and the sentence of a hypothesis once its number is known; a scale may have a name."""
+    whole = rounded(number)
+    name = at.factor_text(whole)
+    kind = hypothesis.kind
+    if kind == "unnamed scale":
+        kind = "sign" if name == "-1" else "scale" if name != f"{whole:.4g}" or factor_name(whole, at.sizes) else kind
+    return kind, hypothesis.says.replace("{c}", f"{number:.4g}").replace("{whole}", name)
+
+
+def confirmed(
+    hypothesis: Hypothesis,
+    number: float,
+    found: Mapping[Tensor, Array],
+    factor: float,
+    at: Suspicion,
+    close: Closeness,
+) -> Cause | None:
+    """Return the cause if the replayed gradients times `factor` equal those by hand, else None."""
+    there = found[at.row.tensor]
+    if not factor or not np.all(np.isfinite(there)) or not fits(at.row, there, at, factor, close):
+        return None
+    if np.max(np.abs(there - at.row.expected), initial=0) <= NOTHING * np.max(np.abs(at.row.expected), initial=0):
+        return None  # the mistake changes nothing in this row
+    kind, says = worded(hypothesis, number, at)
+    largest = float(np.max(np.abs(at.hand), initial=0))
+    error = float(np.max(np.abs(at.hand - factor * there), initial=0)) / largest if largest else 0.0
+    explained = [at.row.label]
+    for row in at.rows:
+        if row is at.row or not row.fits:
+            continue
+        there = found.get(row.tensor, np.zeros_like(row.true))
+        matches = fits(row, there, at, factor, close)
+        if not matches and not close(there, row.expected, row.size):
+            told = row.status != WRONG and (at.tested or (differ(at.hand) and at.hand.size >= PROVEN))
+            said = f"{says} (in the gradient of {at.row.label} alone)"
+            return Cause(kind, said, [at.row.label], factor, error, True, hypothesis, number) if told else None
+        if matches and row.status == WRONG:
+            explained.append(row.label)
+    return Cause(kind, says, explained, factor, error, False, hypothesis, number)
+
+
+def fits(row: Row, there: Array, at: Suspicion, factor: float, close: Closeness) -> bool:
+    """Return whether a gradient by hand is what the replay gives."""
+    size = max(row.size, np.max(np.abs(row.expected), initial=0))
+    return close(at.hands[row.tensor] / factor, there, size, row.slack)
+
+
+def missing_proves_nothing(at: Suspicion, close: Closeness) -> bool:
+    """Return whether a number would be fitted to one number, to equal ones, or to rounding errors."""
+    missing = at.hand - at.row.expected
+    allowed = close.rtol * np.abs(at.row.expected) + close.floor * at.row.size + at.row.slack
+    few = not at.tested and (missing.size < PROVEN or not differ(missing))
+    return few or not np.any(np.abs(missing) > SEEN * allowed)
+
+
+def fit_number(hypothesis: Hypothesis, at: Suspicion, factor: float, budget: Budget) -> float:
+    """Return the unknown number of a hypothesis that fits the row best, by Newton's method."""
+    wanted = at.hand / factor
+    number, step = 0.0, 1e-3
+    for _ in range(NEWTON_STEPS):  # one step if the gradient is linear in the number
+        if not budget.spend(2.0):
+            return 0.0
+        here, there = (replayed(hypothesis.change(number + move), at)[at.row.tensor] for move in (0.0, step))
+        better = least_squares(wanted - here, (there - here) / step)
+        number += better
+        if abs(better) <= 1e-12 * abs(number) or not np.isfinite(number):
+            break
+    return number if np.isfinite(number) and abs(number) > NOTHING else 0.0
+
+
+def least_squares(y: Array, x: Array) -> float:
+    """Return the number k for which k x is nearest to y."""
+    square = float(np.sum(x * x))
+    return float(np.sum(y * x)) / square if square else 0.0
+
+
+def nearest(factors: Sequence[float], hand: Array, there: Array, size: float) -> float:
+    """Return the one of `factors` between two arrays, else 0; the first if both are negligible next to `size`."""
+    if max(np.max(np.abs(hand), initial=0), np.max(np.abs(there), initial=0)) <= NOTHING * size:
+        return factors[0]
+    k = least_squares(hand, there)
+    return next((factor for factor in factors if abs(k - factor) <= 1e-3 * abs(factor)), 0.0)

@@ -1,0 +1,101 @@
+"""The same functions at other inputs: off the kinks, of other numbers, on other data, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from .calling import Pair
+from .flat_function import plain
+from .slots import Slot
+
+Array = Any
+NEAR = 1e-3  # how far inputs are moved off a kink, relative to the size of each
+
+
+def moved_off(pair: Pair) -> Pair:
+    """Return the same functions with the float inputs moved a little.
+
+    An input without a gradient by hand stays if backward may rely on what would be lost: right code of a softmax
+    takes it that the rows of its one-hot labels sum to 1.
+    """
+    rng = np.random.default_rng(1)
+    checked = {slot for _, slot, _ in pair.play().hand}
+    sizes = [NEAR * max(float(np.max(np.abs(s.value), initial=0)), 1e-3) for s in pair.slots]
+    noise = [rng.normal(size=np.shape(s.value)).astype(s.value.dtype) for s in pair.slots]
+    moving = [slot in checked or is_free(slot.value) for slot in pair.slots]
+    pairs = zip(pair.slots, sizes, noise, moving, strict=True)
+    return pair.at([s.value + size * by if moves else s.value for s, size, by, moves in pairs])
+
+
+def with_variety(pair: Pair, constant: Collection[Slot]) -> Pair:
+    """Return the same functions with other numbers in arrays that hold one number everywhere."""
+    rng = np.random.default_rng(2)
+
+    def other(x: Array) -> Array:
+        return (x * rng.uniform(0.6, 1.4, x.shape) if x.any() else rng.normal(0, 0.3, x.shape)).astype(x.dtype)
+
+    return pair.at([other(s.value) if s in constant else s.value for s in pair.slots])
+
+
+def elsewhere(pair: Pair, among: Collection[Slot], seed: int) -> Pair:
+    """Return the same functions where some slots have other values of the same kind, and labels another order.
+
+    The values are permuted, so that they keep their range, and scaled; what is sorted or symmetric stays so.
+    """
+    rng = np.random.default_rng(seed)
+
+    def shuffled(x: Array) -> Array:
+        scale = rng.uniform(0.8, 1.25, x.shape)
+        if x.ndim == 2 and np.array_equal(x, x.T):
+            by = rng.permutation(len(x))
+            return x[np.ix_(by, by)] * np.outer(scale[0], scale[0])
+        if x.ndim == 1 and np.all(np.diff(x) > 0):
+            return np.sort(x * scale)
+        return rng.permutation(x.ravel()).reshape(x.shape) * scale
+
+    other = pair.at([shuffled(s.value).astype(s.value.dtype) if s in among else s.value for s in pair.slots])
+    if seed % 2:
+        labels = [getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" and x.ndim > 0 for x in pair.leaves]
+        pairs = zip(pair.leaves, labels, strict=True)
+        other.leaves = [rng.permutation(x) if label else x for x, label in pairs]
+    return other
+
+
+def at_double(pair: Pair) -> Pair:
+    """Return the same functions at the same values in float64, where they give float64 and finite numbers there.
+
+    Whether a formula is right does not depend on the precision, and in float64 rounding hides no mistake.
+    """
+    if all(s.value.dtype.itemsize >= 8 for s in pair.slots):
+        return pair
+    wide = pair.at([s.value.astype(np.float64) for s in pair.slots])
+    with np.errstate(all="ignore"):
+        hands = [np.asarray(plain(g)) for _, _, g in pair.play().hand]
+        if any(g.dtype.kind == "f" and not np.isfinite(g).all() for g in hands):
+            return pair  # a nan that only float32 has is a finding
+        try:
+            return wide if all(y.dtype != np.float32 for y in wide.play().outputs) else pair
+        except Exception:  # it takes float32 only
+            return pair
+
+
+def is_constant(x: Array) -> bool:
+    """Return whether an array holds one number everywhere, as the scales and biases of a new layer do.
+
+    Equal probabilities do not count: with other numbers they might no longer sum to 1.
+    """
+    if x.size < 2 or not np.all(x == x.flat[0]):
+        return False
+    return not (0 < x.flat[0] < 1 and np.allclose(np.sum(x, axis=-1), 1))
+
+
+def is_free(x: Array) -> bool:
+    """Return whether an array has nothing to lose when it is moved: no labels, probabilities, order or symmetry."""
+    whole = np.array_equal(x, np.round(x))
+    shares = x.ndim > 0 and np.allclose(np.sum(x, axis=-1), 1)
+    ordered = x.ndim == 1 and x.size > 2 and bool(np.all(np.diff(x) > 0))
+    symmetric = x.ndim == 2 and np.array_equal(x, x.T)
+    return not (whole or shares or ordered or symmetric)
