@@ -248,21 +248,9 @@ class MaxPool1d(Function):
     _function = staticmethod(pooling.max_pool1d)
 
 
+@documented_like(MaxPool1d)
 class MaxPool2d(Function, axes=2):
     """The largest entry of each window of images (N, C, H, W).
-
-    Parameters
-    ----------
-    kernel_size : int or tuple of int
-        The size of the window, one for all axes or one for each.
-    stride : int or tuple of int, optional
-        The distance between windows; their size without it.
-    padding : int or tuple of int
-        The entries added at both ends of each axis: minus infinity.
-    dilation : int or tuple of int
-        The distance between the entries of a window.
-    ceil_mode : bool
-        Whether a last window that reaches beyond the end counts.
 
     Examples
     --------
@@ -299,21 +287,9 @@ class AvgPool1d(Function):
     _function = staticmethod(pooling.avg_pool1d)
 
 
+@documented_like(AvgPool1d)
 class AvgPool2d(Function, axes=2):
     """The mean of each window of images (N, C, H, W).
-
-    Parameters
-    ----------
-    kernel_size : int or tuple of int
-        The size of the window, one for all axes or one for each.
-    stride : int or tuple of int, optional
-        The distance between windows; their size without it.
-    padding : int or tuple of int
-        The entries added at both ends of each axis: zeros.
-    ceil_mode : bool
-        Whether a last window that reaches beyond the end counts.
-    count_include_pad : bool
-        Whether the zeros of the padding count in the mean.
 
     Examples
     --------

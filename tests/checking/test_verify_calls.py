@@ -5,6 +5,8 @@ import pytest
 
 from micrograd_np.checking import verify
 
+from .layers import Layer
+
 rng = np.random.default_rng(0)
 X, W, S, R = rng.normal(size=(4, 3)), rng.normal(size=(3, 2)), rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
 
@@ -112,19 +114,6 @@ def test_an_error_of_backward_says_how_it_was_called():
     assert "It was called as <lambda>(dout=dout, x=x)" in error.value.__notes__[0]
 
 
-class Layer:
-    def __init__(self):
-        self.W, self.b = S.copy(), np.zeros(3)
-
-    def forward(self, x):
-        self.x = x
-        return x @ self.W + self.b
-
-    def backward(self, dout):
-        self.dW, self.db = self.x.T @ dout, dout.sum(axis=0)
-        return dout @ self.W.T
-
-
 class Transposed(Layer):
     def __init__(self):
         self.W, self.b = W.copy(), np.zeros(2)
@@ -162,14 +151,13 @@ class InDicts:
 @pytest.mark.parametrize(
     ("layer", "says"),
     [
-        (Transposed, "W has shape (2, 3) and should have (3, 2)"),
-        (OverRows, "b has shape (4,) and should have (3,)"),
-        (OverAll, "b has shape () and should have (3,)"),
-        (InDicts, "params['W'] has shape (2, 3) and should have (3, 2)"),
+        (Transposed(), "W has shape (2, 3) and should have (3, 2)"),
+        (OverRows(S), "b has shape (4,) and should have (3,)"),
+        (OverAll(S), "b has shape () and should have (3,)"),
+        (InDicts(), "params['W'] has shape (2, 3) and should have (3, 2)"),
     ],
 )
 def test_a_stored_gradient_of_another_shape_is_wrong(layer, says):
-    layer = layer()
     report = verify(layer.forward, layer.backward, X)
     assert not report
     assert says in report.headline()
@@ -197,7 +185,7 @@ def test_a_number_that_backward_does_not_store_is_no_gradient():
 
 
 def test_a_layer_that_ran_on_other_data_before_is_right():
-    layer = Layer()
+    layer = Layer(S)
     layer.backward(layer.forward(np.ones((7, 3))))
     assert verify(layer.forward, layer.backward, X)
 
@@ -213,7 +201,7 @@ def test_what_is_not_checked_is_said():
     assert "Not checked: w, of which no gradient was given." in str(report)
     report = verify(linear, lambda dout, x, w: (dout @ w.T, None), X, W)
     assert "Not checked: w, of which no gradient was given." in str(report)
-    layer = Silent()
+    layer = Silent(S)
     assert "Not checked: x, of which no gradient was given." in str(verify(layer.forward, layer.backward, X))
     integers = np.array([[1, 2], [3, 4], [5, 6]])
     report = verify(linear, lambda dout, x, w: (dout @ w.T, x.T @ dout), X, integers)
@@ -259,7 +247,7 @@ class Shared:
 
     def __init__(self, factor=1):
         self.params = {"W1": S.copy(), "b1": np.zeros(S.shape[1])}
-        self.first, self.factor = Layer(), factor
+        self.first, self.factor = Layer(S), factor
         self.first.W, self.first.b = self.params["W1"], self.params["b1"]
 
     def forward(self, x):

@@ -9,6 +9,8 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import verify
 
+from .layers import Layer
+
 rng = np.random.default_rng(0)
 X, W, B = rng.normal(size=(6, 4)), rng.normal(size=(4, 3)), np.zeros(3)
 
@@ -256,21 +258,6 @@ def test_ways_to_write_it_wrongly(way):
     assert not verify(forward, off, *inputs)
 
 
-class Layer:
-    """A course's layer: it keeps what backward needs, and stores its gradients."""
-
-    def __init__(self):
-        self.W, self.b = W.copy(), np.zeros(3)
-
-    def forward(self, x):
-        self.x = x
-        return x @ self.W + self.b
-
-    def backward(self, dout):
-        self.dW, self.db = self.x.T @ dout, dout.sum(axis=0)
-        return dout @ self.W.T
-
-
 class Averaged(Layer):
     def backward(self, dout):
         found = super().backward(dout)
@@ -279,12 +266,12 @@ class Averaged(Layer):
 
 
 def test_a_class_is_checked_with_its_parameters_and_left_alone():
-    layer = Layer()
+    layer = Layer(W)
     report = verify(layer.forward, layer.backward, X)
     assert report
     assert {row.label for row in report.rows} == {"x", "W", "b"}
     assert set(vars(layer)) == {"W", "b"}
-    layer = Averaged()
+    layer = Averaged(W)
     report = verify(layer.forward, layer.backward, X)
     assert [finding.row.label for finding in report.findings] == ["W"]
     assert "1/6 (6 is axis 0 of x)" in str(report)

@@ -42,8 +42,8 @@ def test_a_gradient_that_the_tape_has_as_nan_is_judged_by_numbers(factor):
 
 @pytest.mark.parametrize("beside", [1e9, 1e12])
 @pytest.mark.parametrize("factor", [1, 1.05, 1.2])
-def test_numbers_worse_than_the_tolerance_give_no_verdict(factor, beside):
-    """Beside a large loss, rounding hides the slope of a small part, which the tape has as nan."""
+def test_a_large_constant_in_the_loss_changes_no_verdict(factor, beside):
+    """Beside it, rounding hides the slope of a small part from numbers, and the tape has nan in another part."""
 
     def loss(w, x):
         s = logistic(x * w)
@@ -51,24 +51,7 @@ def test_numbers_worse_than_the_tolerance_give_no_verdict(factor, beside):
         return beside + np.sum(s) + part, s * (1 - s) * x + factor * 1e-4 * (1 - np.tanh(w) ** 2)
 
     report = verify(loss, np.array([0.3, -0.2, 0.7]), np.array([-3000.0, -3000.0, -3000.0]))
-    verdicts = {"TOO COARSE", "OK" if factor == 1 else "WRONG"}
-    assert report.verdict in verdicts
-
-
-def recursion(x):
-    a = np.full(3, -np.inf)
-    a[0] = x[0]
-    for t in range(1, 3):
-        a[t] = np.logaddexp(a[t - 1], x[t])
-    return a[2]
-
-
-def test_a_forgotten_dout_shows_behind_a_buffer_of_infinities():
-    x = np.array([0.3, -0.7, 1.2])
-    report = verify(recursion, lambda dout, x: np.exp(x - x.max()) / np.exp(x - x.max()).sum(), x)
-    assert not report
-    assert "it does not use it. Multiply by dout" in report.headline()
-    assert verify(recursion, lambda dout, x: dout * np.exp(x - x.max()) / np.exp(x - x.max()).sum(), x)
+    assert report.verdict == ("OK" if factor == 1 else "WRONG")
 
 
 def test_a_step_that_leaves_the_domain_of_a_function_of_numbers():
