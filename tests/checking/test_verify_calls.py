@@ -313,3 +313,13 @@ def test_a_scale_of_ones_hides_no_mistake():
     assert report.verdict == "WRONG"
     assert "With gamma and beta as given, one number everywhere, your gradients are right" in str(report)
     assert np.array_equal(wrong.gamma, np.ones(3))
+
+
+def test_equal_probabilities_keep_their_sum():
+    """Backward may rely on it: the slope of log(p.sum()) is 1 where the sum is 1."""
+    t = np.array([1.0, 0.0, 2.0, 1.0])
+
+    def forward(p):
+        return -(t * np.log(p / p.sum())).sum()
+
+    assert verify(forward, lambda p: -t / p + t.sum(), np.full(4, 0.25))

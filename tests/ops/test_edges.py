@@ -25,6 +25,10 @@ SAME = {
         lambda y: np.trapezoid(y, np.arange(12.0).reshape(3, 4) ** 2, axis=-1),
         np.arange(24.0).reshape(2, 3, 4),
     ),
+    "points along the first axis": (
+        lambda y: np.trapezoid(y, np.array([[0.0, 1.0], [1.0, 4.0], [3.0, 5.0]]), axis=0),
+        np.arange(6.0).reshape(3, 2),
+    ),
     "differences of truths": (np.diff, np.array([True, False, False])),
     "truths clipped": (lambda a: np.clip(a, None, 1), np.array([True, False, False])),
 }
