@@ -11,7 +11,7 @@ import numpy as np
 from ..core.tensor import Tensor
 from .claims import WRONG, Closeness, Row, differ
 from .conventions import factor_name, rounded
-from .places import Hypothesis
+from .hypotheses import Hypothesis
 from .replay import Recording, is_one_array
 from .suspicion import PROVEN, Change, Suspicion
 

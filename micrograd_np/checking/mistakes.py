@@ -1,7 +1,7 @@
 """The table of mistakes: where each applies, its kind, what is computed instead, and the sentence that names it.
 
 A heading is `[place: names | sentence]`. A function with the name of the place finds it in the user's graph, and says
-what its names stand for: see `places.py`. A line is `kind | formula | words`: the formula is NumPy code in the
+what its names stand for: see `hypotheses.py`. A line is `kind | formula | words`: the formula is NumPy code in the
 heading's names, and gives what the user computed instead; the words fill the sentence. An indented line continues the
 one above. If two lines give the same numbers on any data, the report has the words of the upper one.
 
