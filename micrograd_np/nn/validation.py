@@ -169,7 +169,8 @@ def answering(function: F) -> F:
 class Answering:
     """A base of classes whose `__init__` answers unknown keywords."""
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
             cls.__init__ = answering(cls.__init__)  # type: ignore[method-assign]
 
