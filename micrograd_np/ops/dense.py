@@ -65,7 +65,7 @@ linear: Primitive = Primitive(
     _linear,
     lambda g, z, x, w, *bias: linear(g, w.T),
     lambda g, z, x, w, *bias: np.matmul(rows(g).T, rows(x)),
-    lambda g, z, x, w, bias: np.sum(rows(g), axis=0),
+    lambda g, z, x, w, bias: rows(g).sum(axis=0),
     bind=_bind_linear,
     formula=_write_linear,
     decomposition=_linear_rows,

@@ -101,7 +101,7 @@ matmul = Primitive(
 def _dot_x(g: Any, z: Any, x: Any, y: Any) -> Any:
     """g times y, summed over all axes of y but the one that x met."""
     if x.ndim == 2 == y.ndim:
-        return g.dot(y.T)  # a third sooner than np.dot, where matrices are small
+        return np.dot(g, y.T)
     if not x.ndim or not y.ndim:
         return g * y if x.ndim else np.sum(g * y)
     kept = [axis for axis in range(y.ndim) if axis != max(y.ndim - 2, 0)]
@@ -111,7 +111,7 @@ def _dot_x(g: Any, z: Any, x: Any, y: Any) -> Any:
 def _dot_y(g: Any, z: Any, x: Any, y: Any) -> Any:
     """x times g, summed over the axes that x keeps, the axis that x met moved to its place."""
     if x.ndim == 2 == y.ndim:
-        return x.T.dot(g)
+        return np.dot(x.T, g)  # as a method of an array, dot does not know a Tensor, such as g in a second derivative
     if not x.ndim or not y.ndim:
         return g * x if y.ndim else np.sum(g * x)
     kept = range(x.ndim - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 
 import numpy as np
 import pytest
@@ -105,6 +106,19 @@ def test_first_order(case):
 @each_case
 def test_second_order(case):
     check_second_order(case)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if len(case.inputs) > 1], ids=lambda case: case.name)
+def test_rules_read_arrays_and_tensors_together(case):
+    """A second derivative in one argument, when the others are plain arrays: a rule then reads both kinds."""
+    for place, number in itertools.product(range(len(case.inputs)), range(len(case.outputs(case.values)))):
+        mixed, tensors = list(case.values), leaves(case.values)
+        mixed[place] = leaves(case.values)[place]
+        z, same = case.outputs(mixed)[number], case.outputs(tensors)[number]
+        if isinstance(z, mg.Tensor) and z.requires_grad:
+            z.backward(np.ones(z.shape, z.dtype), create_graph=True)
+            same.backward(np.ones(z.shape, z.dtype))
+            np.testing.assert_array_equal(mixed[place].grad.detach().data, tensors[place].grad)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.row.examples], ids=lambda case: case.name)
