@@ -60,6 +60,7 @@ class Case:
     by_numbers: Callable[[], Case] | None = None
     in_part: Callable[[], Case] | None = None  # with a graph of what could be recorded
     guesses: list[str] = field(default_factory=list)  # how backward was called, if its names leave this open
+    pair: Pair | None = None  # the user's functions
     other: Callable[[], Case] | None = None  # with backward called in another way, or the gradients taken for others
 
 
@@ -106,7 +107,7 @@ def function_case(pair: Pair) -> Case:
     else:
         case = numeric(pair, played, why)
     loss = played.outputs[0].size == 1 and not played.seeded and pair.gradient is None and pair.backward is not None
-    case.factor = None if loss else 1.0
+    case.pair, case.factor = pair, None if loss else 1.0
     case.faults, case.notes = faults, [*case.notes, *notes]
     if not case.unrecorded:
         case.by_numbers = lambda: replace(numeric(pair, played, None), factor=case.factor, faults=faults)

@@ -53,19 +53,31 @@ def rewritten(code: CodeType, file: str) -> CodeType:
 
     The file is part of the cache's key: code of the same lines in another file is equal.
     """
+    make = definition_of(code, "_put", "_index", "_stand_in")
+    definition = make.body[0].body[0]
+    Rewriter(definition).visit(definition)
+    return compile(ast.fix_missing_locations(make), code.co_filename, "exec")
+
+
+def definition_of(code: CodeType, *more: str) -> Any:
+    """Return the source of a function, as the tree of a function `_make` of its free variables that returns it.
+
+    Raises
+    ------
+    ArgumentError, OSError, SyntaxError
+        If the source is not known, or is not what the code was compiled from.
+    """
     lines, start = inspect.getsourcelines(code)
     inside = lines[0][:1].isspace()
     tree: Any = ast.parse("if 1:\n" * inside + "".join(lines))
     ast.increment_lineno(tree, start - 1 - inside)
     definition = tree.body[0].body[0] if inside else tree.body[0]
     definition.decorator_list = []
-    names = ", ".join([*code.co_freevars, "_put", "_index", "_stand_in"])
-    make: Any = ast.parse(f"def _make({names}): return {code.co_name}")
+    make: Any = ast.parse(f"def _make({', '.join([*code.co_freevars, *more])}): return {code.co_name}")
     make.body[0].body.insert(0, definition)
     if code_names(code) not in map(code_names, codes_in(compile(ast.fix_missing_locations(make), "", "exec"))):
         raise ArgumentError("the file is not what it was when it was imported")
-    Rewriter(definition).visit(definition)
-    return compile(ast.fix_missing_locations(make), code.co_filename, "exec")
+    return make
 
 
 def code_names(code: CodeType) -> Any:

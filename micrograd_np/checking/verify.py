@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -15,11 +18,13 @@ from .cases import Case, function_case, graph_case
 from .claims import WRONG as WRONG_ROW
 from .claims import Closeness, Row, as_hand, exchanged, parallel, precision_of, resolve
 from .comparison import NUMERIC, OK, TOO_COARSE, WRONG, compare, far, largest, random_directions, spread
+from .confirmation import Cause
 from .conventions import Convention, sizes_of
 from .diagnosis import Examined, examine
 from .finite_differences import EPS, axes, measured, numeric_gradient
 from .gradcheck import suspects
 from .kinks import Kinks
+from .repair import Data, repair
 from .replay import Recording, arguments, in_float64, is_one_array
 from .verify_report import AT_KINK, VerifyReport
 
@@ -31,6 +36,7 @@ ROUNDING = 1e-9  # relative to the terms of a sum
 ROUNDED_AGAIN = 6  # times that all values are rounded in another way: half of them may cancel
 LOST = 4  # a difference below so many times what rounding changes proves nothing
 MOST_NUMERIC = 2000
+MOST_REPAIRED = 2  # wrong rows
 
 
 def verify(
@@ -90,9 +96,27 @@ def verify(
         case.factor = factor
     with np.errstate(all="ignore"):
         report = judge_readings(case, numeric)
+        if report.verdict == WRONG and report.repair:
+            name_repairs(report)
     if not report:
         report.notes += case.guesses
     return report
+
+
+def name_repairs(report: VerifyReport) -> None:
+    """Look for the edits of the user's source that make wrong gradients right; each is a cause if no other is known."""
+    pending = list(report.findings)
+    report.found.findings = kept = []
+    while pending:
+        finding = pending.pop(0)
+        kept.append(finding)
+        label = finding.row.label
+        finding.edit, mended = report.repair(label) if report.repair and len(kept) <= MOST_REPAIRED else ("", [])
+        if finding.edit:
+            labels = [label, *(other for other in mended if other != label)]
+            known = finding.causes[0] if len(finding.causes) == 1 else Cause("edit", finding.edit, labels)
+            finding.causes = [replace(known, rows=labels)]
+            pending = [other for other in pending if other.row.label not in mended]
 
 
 def judge_readings(case: Case, numeric: bool) -> VerifyReport:
@@ -193,6 +217,8 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
         return judge(case, numeric)
     report = VerifyReport(found, sizes, [], numeric, case.faults, list(case.notes), case.unrecorded, case.factor)
     report.notes += exchanged(found.rows, close)
+    if case.pair and found.findings:
+        report.repair = partial(repaired, case, rows, close, found)
     if case.unchecked:
         report.notes.append(f"Not checked: {', '.join(case.unchecked)}, which only a recorded forward pass has.")
     for finding in found.findings if report.faults else ():  # a backward pass that updates weights is not linear, too
@@ -219,6 +245,29 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
             nearby = judge_nearby(case, numeric)
             return report if nearby is None or nearby else nearby
     return report
+
+
+def repaired(case: Case, rows: Sequence[Row], close: Closeness, found: Examined, wanted: str) -> tuple[str, list[str]]:
+    """Return the edit of the user's source that makes a wrong row right, and all rows that it makes right."""
+    assert case.pair
+    broken = {row.label for row in rows if not row.fits or row.status == WRONG_ROW}
+
+    def data(case: Case, rows: Sequence[Row], close: Closeness) -> Data:
+        assert case.pair
+        factors = {row.label: found.convention.of(row) for row in rows}
+        return Data(case.pair, case.pair.play().outputs, {row.label: row for row in rows}, factors, broken, close)
+
+    def elsewhere() -> list[Data]:
+        made = []
+        for seed in range(OTHER_DATA if case.elsewhere else 0):
+            with suppress(Exception):  # the functions do not take other data
+                assert case.elsewhere
+                other = case.elsewhere(seed)
+                _, rows, close, _ = prepare(other)
+                made.append(data(other, rows, close))
+        return made
+
+    return repair(data(case, rows, close), elsewhere, wanted)
 
 
 def other_data(case: Case) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ class VerifyReport(Report):
     notes: list[str] = field(default_factory=list)
     unrecorded: bool = False
     factor: float | None = None
+    repair: Callable[[str], tuple[str, list[str]]] | None = None  # looks for the edit that makes a gradient right
     left_open: tuple[str, str, bool] | None = None  # if this data cannot tell: the verdict, why, and if it passes
 
     @property
@@ -167,6 +168,8 @@ def what_to_mend(finding: Finding) -> str:
     row = finding.row
     if not row.fits:
         return next((note.removesuffix(".") for note in row.notes), row.status)
+    if finding.edit:
+        return finding.edit
     if not finding.tried:
         return "its cause was not looked for"
     if not finding.causes:
@@ -248,7 +251,11 @@ def explained(finding: Finding, convention: Convention, sizes: Sizes, in_headlin
     also = [label for label in finding.causes[0].rows if label != row.label]
     rows = f" (this explains {' and '.join(also)} too)" if also else ""
     if len(finding.causes) == 1:
-        said += [] if in_headline else [f"Cause: {finding.causes[0].says}{rows}."]
+        cause = finding.causes[0].says
+        if not in_headline:
+            said.append(f"Cause: {finding.edit or cause}{rows}.")
+        if finding.edit and cause != finding.edit:
+            said.append(f"In terms of the forward pass: {cause}.")
         return said + [f"The same in other words: {other.says}." for other in finding.causes[0].same[:1]]
     said.append(f"Cause, one of these, which give the same numbers on this data{rows}:")
     said += [f"  - {cause.says}" for cause in finding.causes[:MOST_LISTED]]

@@ -1,0 +1,416 @@
+"""The edits of a function's source that people make when they find a mistake in it.
+
+Another variable, operator, sign, axis or index; a factor or a term that is missing, or one too many; two lines
+exchanged. An edit puts one node of the syntax tree in the place of another.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+
+Node = Any  # of a syntax tree
+MOST_OPERANDS = 24
+LONGEST = 64  # text of an edit
+
+
+@dataclass
+class Edit:
+    """Another node in the place of one, or other statements in the place of a block."""
+
+    parent: Node
+    field: str
+    index: int | None
+    new: Node
+    rank: int
+
+    @property
+    def old(self) -> Node:
+        value = getattr(self.parent, self.field)
+        return value if self.index is None else value[self.index]
+
+    def put(self, node: Node) -> None:
+        if self.index is None:
+            setattr(self.parent, self.field, node)
+        else:
+            getattr(self.parent, self.field)[self.index] = node
+
+
+class Edits:
+    """The edits of a function's statements and expressions, but for those in statements that are `fixed`.
+
+    The likelier an edit, the lower its rank: first what changes one sign, operator, axis or index.
+    """
+
+    def __init__(
+        self, definition: Node, operands: Sequence[Node], fixed: Collection[int], variables: Mapping[str, Any]
+    ) -> None:
+        self.definition, self.fixed, self.variables = definition, fixed, variables
+        self.known: dict[str, tuple[int, ...] | None] = {}
+        self.operands = [x for x in operands if self.shape(x) is not None][:MOST_OPERANDS]
+        self.counts = [x for x in operands if self.is_count(x)]
+
+    def shape(self, node: Node) -> tuple[int, ...] | None:
+        """Return the shape of an expression; None if it gives no floating-point numbers."""
+        text = ast.unparse(node)
+        if text not in self.known:
+            try:
+                value = np.asarray(eval(text, dict(self.variables)))
+                self.known[text] = value.shape if value.dtype.kind == "f" else None
+            except Exception:  # it reads what there is only inside a loop, or is no value
+                self.known[text] = None
+        return self.known[text]
+
+    def is_count(self, node: Node) -> bool:
+        """Return whether an expression is a whole number above 1, such as the size of a batch."""
+        try:
+            value = eval(ast.unparse(node), dict(self.variables))
+        except Exception:  # as in `shape`
+            return False
+        return type(value) is int and value > 1
+
+    def all(self) -> Iterator[Edit]:
+        pending: list[Node] = [ast.Module(self.definition.body, [])]
+        while pending:
+            parent = pending.pop(0)
+            for field, value in ast.iter_fields(parent):
+                if field == "target" and isinstance(value, ast.Subscript):
+                    yield from (Edit(parent, field, None, new, rank) for rank, new in of_subscript(value))
+                if isinstance(value, list) and value and isinstance(value[0], ast.stmt) and not self.fixed:
+                    yield from of_block(parent, field, value)
+                for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
+                    if isinstance(child, ast.AST) and id(child) not in self.fixed and field != "target":
+                        for rank, new in (*of_node(child, parent, field), *self.with_operands(child, parent, field)):
+                            yield Edit(parent, field, index, new, rank)
+                        pending.append(child)
+
+    def with_operands(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
+        """Yield another value in the place of one, and terms and factors that are added."""
+        text, shape = ast.unparse(node), self.shape(node)
+        if not is_value(node, parent, field) or (isinstance(parent, ast.Attribute) and shape is None):
+            return
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
+            for other in self.operands:
+                if ast.unparse(other) != text:
+                    yield 1 if self.shape(other) == shape else 3, other
+                if isinstance(node, ast.Subscript) and self.shape(other) == self.shape(node.value):
+                    yield 1, replaced(node, value=other)
+        if isinstance(node, ast.BinOp):
+            for other in self.operands:
+                for op in OPERATORS.get(type(node.op), ())[:1]:
+                    yield 3, replaced(node, op=op(), right=other)
+        for rank, form in FORMS:
+            yield rank, written(form, node)
+        if is_term(parent, field):
+            for other in self.operands:
+                part = self.shape(other)
+                fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
+                for rank, form in JOINED if fits else JOINED_BY_AXES:
+                    yield rank, written(form, node, other)
+            for other in self.counts:
+                yield 2, written("X / Y", node, other)
+                yield 2, written("X * Y", node, other)
+            for first, second in combinations_with_replacement(self.operands, 2):
+                if shape is not None and fits_into(self.shape(first), shape) and fits_into(self.shape(second), shape):
+                    yield 4, written("X + Y * Z", node, first, second)
+                    yield 4, written("X - Y * Z", node, first, second)
+
+
+def fits_into(part: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> bool:
+    """Return whether an array broadcasts to a shape."""
+    if part is None or shape is None or len(part) > len(shape):
+        return False
+    return all(n in (1, m) for n, m in zip(part[::-1], shape[::-1], strict=False))
+
+
+def is_value(node: Node, parent: Node, field: str) -> bool:
+    """Return whether an expression stands for a value that is computed with, and not for a function or an index."""
+    if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.Compare):
+        return False
+    if field in ("func", "slice", "lower", "upper", "step") or isinstance(getattr(node, "ctx", None), ast.Store):
+        return False
+    return not isinstance(parent, ast.Slice | ast.For)
+
+
+def operands_of(definition: Node) -> list[Node]:
+    """Return what a function computes with: variables, attributes and entries, each once, the most used first."""
+    found: Counter[str] = Counter()
+    called = {id(node.func) for node in ast.walk(definition) if isinstance(node, ast.Call)}
+    inner = {id(node.value) for node in ast.walk(definition) if isinstance(node, ast.Attribute | ast.Subscript)}
+    for node in ast.walk(definition):
+        whole = isinstance(node, ast.Name | ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr != "T")
+        if whole and id(node) not in called and not (isinstance(node, ast.Name) and id(node) in inner):
+            found[ast.unparse(node)] += 1
+    found.update(a.arg for a in definition.args.args)
+    found.pop("self", None)
+    return [ast.parse(text, mode="eval").body for text, _ in found.most_common()]
+
+
+def of_block(parent: Node, field: str, block: list[Node]) -> Iterator[Edit]:
+    """Yield a block of statements without one of them, and with neighbours exchanged."""
+
+    for i, statement in enumerate(block):
+        if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr) and len(block) > 1:
+            yield Edit(parent, field, None, block[:i] + block[i + 1 :], 3)
+        if i + 1 < len(block) and not isinstance(block[i + 1], ast.Return):
+            yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 3)
+
+
+OPERATORS: dict[type, tuple[type, ...]] = {
+    ast.Add: (ast.Sub, ast.Mult),
+    ast.Sub: (ast.Add,),
+    ast.Mult: (ast.Div, ast.MatMult),
+    ast.Div: (ast.Mult,),
+    ast.MatMult: (ast.Mult,),
+}
+COMPARISONS: dict[type, tuple[type, ...]] = {
+    ast.Lt: (ast.Gt, ast.LtE, ast.GtE),
+    ast.Gt: (ast.Lt, ast.GtE, ast.LtE),
+    ast.LtE: (ast.GtE, ast.Lt, ast.Gt),
+    ast.GtE: (ast.LtE, ast.Gt, ast.Lt),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+}
+FUNCTIONS = (
+    *(("sum", "mean"), ("exp", "log"), ("max", "min"), ("maximum", "minimum"), ("sin", "cos"), ("sinh", "cosh")),
+    *(("zeros_like", "ones_like"), ("argmax", "argmin"), ("sqrt", "square"), ("triu", "tril"), ("tanh", "sigmoid")),
+)
+
+
+def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
+    """Yield what may stand in the place of a node, each with a rank."""
+    kind = type(node)
+    if kind is ast.AugAssign:
+        yield 0, ast.copy_location(ast.Assign([node.target], node.value), node)
+        if type(node.op) in (ast.Add, ast.Sub):
+            yield 0, replaced(node, op=ast.Sub() if type(node.op) is ast.Add else ast.Add())
+    elif kind is ast.Assign and len(node.targets) == 1 and not isinstance(node.targets[0], ast.Tuple):
+        yield 0, ast.copy_location(ast.AugAssign(node.targets[0], ast.Add(), node.value), node)
+    if not isinstance(node, ast.expr) or isinstance(getattr(node, "ctx", None), ast.Store) or field == "func":
+        return
+    if isinstance(parent, ast.Attribute) and isinstance(node, ast.Name):
+        return
+    if kind is ast.BinOp:
+        for rank, op in enumerate(OPERATORS.get(type(node.op), ())):
+            yield 3 * rank, replaced(node, op=op())
+        if type(node.op) not in (ast.Add, ast.Mult):
+            yield 0, replaced(node, left=node.right, right=node.left)
+        yield 1, node.left
+        yield 1, node.right
+    elif kind is ast.UnaryOp:
+        yield 0, node.operand
+    elif kind is ast.Compare and len(node.ops) == 1:
+        for op in COMPARISONS.get(type(node.ops[0]), ()):
+            yield 0, replaced(node, ops=[op()])
+    elif kind is ast.Constant and type(node.value) is bool:
+        yield 0, ast.Constant(not node.value)
+    elif kind is ast.Constant and type(node.value) in (int, float):
+        for number in constants(node.value):
+            yield 0, signed(number)
+    elif kind is ast.Subscript:
+        yield from of_subscript(node)
+    elif kind is ast.Call:
+        yield from of_call(node)
+    elif kind is ast.Attribute and node.attr == "T":
+        yield 0, node.value
+
+
+def constants(number: float) -> Iterator[float]:
+    if isinstance(number, int):
+        yield from (c for c in (0, 1, -1, 2, 3, number + 1, number - 1, -number, 2 * number, number / 2) if c != number)
+    else:
+        yield from (c for c in (0.0, 1.0, 2.0, 0.5, -number, 1 - number, 2 * number, number / 2) if c != number)
+        if number:
+            yield 1 / number
+
+
+def of_subscript(node: Any) -> Iterator[tuple[int, Node]]:
+    """Yield other indices: exchanged, of all rows, one further, without the step, or none."""
+    index = node.slice
+    if isinstance(index, ast.Tuple) and len(index.elts) == 2:
+        first, second = index.elts
+        yield 0, replaced(node, slice=ast.Tuple([second, first], ast.Load()))
+        if isinstance(first, ast.Slice) and not isinstance(second, ast.Slice):
+            rows = written("np.arange(len(X))", node.value)
+            yield 0, replaced(node, slice=ast.Tuple([rows, second], ast.Load()))
+    if isinstance(index, ast.Slice):
+        yield 0, replaced(node, slice=ast.Slice(None, None, None))
+        for ends in ((None, signed(-1)), (signed(1), None), (None, signed(1)), (signed(-1), None)):
+            yield 1, replaced(node, slice=ast.Slice(*ends, index.step))
+    elif not isinstance(index, ast.Tuple | ast.Constant):
+        for form in ("X + 1", "X - 1", "X[::-1]"):
+            yield 0, replaced(node, slice=written(form, index))
+    yield 1, node.value
+
+
+def of_call(node: Any) -> Iterator[tuple[int, Node]]:
+    """Yield the function of the same family, the arguments exchanged, another axis, or the argument alone."""
+    attribute = getattr(node.func, "attr", "")
+    for family in FUNCTIONS:
+        if attribute in family:
+            yield 0, replaced(node, func=replaced(node.func, attr=next(f for f in family if f != attribute)))
+    args = node.args
+    for i in range(len(args) - 1):
+        yield 0, replaced(node, args=[*args[:i], args[i + 1], args[i], *args[i + 2 :]])
+    if attribute in REDUCTIONS:
+        axes = [k for k in node.keywords if k.arg == "axis"]
+        others = [k for k in node.keywords if k.arg != "axis"]
+        for axis in (0, 1, 2, -1, None):
+            keyword = [] if axis is None else [ast.keyword("axis", signed(axis))]
+            if axis is not None or axes:
+                yield 0, replaced(node, keywords=keyword + others)
+            if axis is not None:
+                kept = [k for k in others if k.arg != "keepdims"]
+                yield 1, replaced(node, keywords=[*keyword, *kept, ast.keyword("keepdims", ast.Constant(True))])
+    if attribute in ("cumsum", "cumprod"):
+        for form in ("f(X[::-1])[::-1]", "f(X[::-1], axis=0)[::-1]"):
+            changed = written(form, args[0] if args else node.func.value)
+            inner = changed.value
+            inner.func = node.func
+            if args:
+                yield 0, changed
+    if isinstance(node.func, ast.Name) and node.func.id == "range":
+        yield 0, written("reversed(X)", node)
+    if isinstance(node.func, ast.Name) and node.func.id == "reversed" and args:
+        yield 0, args[0]
+    if args:
+        yield 1, args[0]
+    elif isinstance(node.func, ast.Attribute) and attribute != "copy":
+        yield 1, node.func.value
+
+
+REDUCTIONS = {"sum", "mean", "max", "min", "argmax", "cumsum", "logsumexp", "lse", "softmax", "prod", "std", "var"}
+# What may stand for an expression X.
+FORMS = (
+    *((1, "-X"), (1, "X.T"), (2, "X ** 2"), (2, "2 * X"), (2, "X / 2"), (2, "1 - X"), (2, "1 / X"), (2, "X[::-1]")),
+    *((2, "1 - X ** 2"), (2, "X * (1 - X)"), (2, "X > 0"), (2, "np.sum(X, axis=0)")),
+    *((3, "np.sum(X)"), (3, "np.sqrt(X)"), (3, "np.exp(X)"), (3, "np.log(X)"), (3, "X ** 3")),
+    *((3, "np.cos(X)"), (3, "X[..., None]"), (3, "X[None]"), (3, "np.swapaxes(X, -1, -2)"), (3, "X + 1"), (3, "X - 1")),
+    *((3, "np.sum(X, axis=-1, keepdims=True)"), (3, "np.sign(X)"), (3, "np.tanh(X)"), (3, "np.sin(X)")),
+    *((3, "np.sum(X, axis=1)"), (3, "X * np.eye(len(X))")),
+)
+# What may stand for a term X of an expression, with a value Y.
+JOINED = (
+    *((2, "X * Y"), (2, "X / Y"), (2, "X + Y"), (2, "X - Y"), (3, "X * (1 - Y)"), (3, "X * Y * (1 - Y)")),
+    *((3, "X * (1 - Y ** 2)"), (3, "X * (Y > 0)"), (3, "X * 2 * Y"), (3, "X / Y ** 2"), (3, "X * np.exp(Y)")),
+    *((3, "X / len(Y)"), (3, "X * len(Y)"), (3, "X * Y ** 2"), (3, "X + 2 * Y"), (3, "X / (2 * Y)")),
+)
+JOINED_BY_AXES = (
+    *((3, "X @ Y"), (3, "X @ Y.T"), (3, "Y @ X"), (3, "Y.T @ X"), (3, "X * Y[:, None]"), (3, "X / Y[:, None]")),
+    *((3, "X / len(Y)"), (3, "X * len(Y)"), (3, "X * Y.T")),
+)
+
+
+def is_term(parent: Node, field: str) -> bool:
+    """Return whether an expression is a whole right side, a term of a sum, an argument, or a result."""
+    if isinstance(parent, ast.BinOp):
+        return isinstance(parent.op, ast.Add | ast.Sub)
+    return isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
+
+
+def signed(number: Any) -> Node:
+    return ast.UnaryOp(ast.USub(), ast.Constant(-number)) if number < 0 else ast.Constant(number)
+
+
+def replaced(node: Node, **fields: Any) -> Node:
+    """Return a copy of a node with other values in some fields."""
+    again = copy.copy(node)
+    for name, value in fields.items():
+        setattr(again, name, value)
+    return again
+
+
+class Filled(ast.NodeTransformer):
+    """Puts nodes in the place of the names X, Y and Z."""
+
+    def __init__(self, nodes: Mapping[str, Node]) -> None:
+        self.nodes = nodes
+
+    def visit_Name(self, node: ast.Name) -> Node:
+        return self.nodes.get(node.id, node)
+
+
+def written(form: str, x: Node, y: Node = None, z: Node = None) -> Node:
+    """Return an expression with X, Y and Z filled in."""
+    return Filled({"X": x, "Y": y, "Z": z}).visit(ast.parse(form, mode="eval").body)
+
+
+def leading_to_loss(definition: Node) -> set[int]:
+    """Return the statements that the first returned value, the loss, is computed by: a change there changes it."""
+    every: list[Node] = list(ast.walk(definition))
+    returned = [getattr(node.value, "elts", [node.value])[0] for node in every if isinstance(node, ast.Return)]
+    needed = {name for x in returned for name in names_in(x)}
+    writing = {id(node): (node, {base_of(t) for t in targets_of(node)}) for node in every if targets_of(node)}
+    found: set[int] = set()
+    while True:
+        more = {key for key, (_, written_to) in writing.items() if key not in found and written_to & needed}
+        if not more:
+            return found
+        found |= more
+        needed |= {name for key in more for name in names_in(writing[key][0])}
+
+
+def names_in(node: Node) -> set[str]:
+    return {x.id for x in ast.walk(node) if isinstance(x, ast.Name)} if node is not None else set()
+
+
+def targets_of(node: Node) -> list[Node]:
+    """Return what an assignment writes to."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+    return [part for target in targets for part in getattr(target, "elts", [target])]
+
+
+def base_of(node: Node) -> str:
+    """Return the variable that a target writes to."""
+    while isinstance(node, ast.Subscript | ast.Attribute | ast.Starred):
+        node = node.value
+    return getattr(node, "id", "")
+
+
+# An edit in words.
+
+
+def described(edit: Edit, definition: Node, file: str) -> str:
+    """Return the edit as a sentence: what should stand where."""
+    old = edit.old
+    if isinstance(old, list):
+        gone = [statement for statement in old if not any(statement is other for other in edit.new)]
+        if gone:
+            return f"`{ast.unparse(gone[0])}` should not be there, {file}:{gone[0].lineno}"
+        i = next(i for i, (a, b) in enumerate(zip(old, edit.new, strict=True)) if a is not b)
+        return f"`{ast.unparse(old[i])}` should come after `{ast.unparse(old[i + 1])}`, {file}:{old[i].lineno}"
+    shown, statement = old, None
+    chain = path_to(definition, old)
+    for node in reversed(chain):
+        if isinstance(node, ast.stmt):
+            statement = node
+            if len(ast.unparse(node)) <= LONGEST and not isinstance(
+                node, ast.For | ast.If | ast.With | ast.FunctionDef
+            ):
+                shown = node
+            break
+        if isinstance(node, ast.expr) and len(ast.unparse(node)) <= LONGEST:
+            shown = node
+    before = ast.unparse(shown)
+    edit.put(edit.new)
+    after = ast.unparse(edit.new if shown is old else shown)
+    edit.put(old)
+    line = getattr(statement if statement is not None else old, "lineno", definition.lineno)
+    return f"`{before}` should be `{after}`, {file}:{line}"
+
+
+def path_to(root: Node, wanted: Node) -> list[Node]:
+    """Return the nodes from the root down to one."""
+    for child in ast.iter_child_nodes(root):
+        if child is wanted:
+            return [root, child]
+        if below := path_to(child, wanted):
+            return [root, *below]
+    return []

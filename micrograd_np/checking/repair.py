@@ -1,0 +1,208 @@
+"""Find the mistake in the source of a backward pass: the one edit that makes the wrong gradient right.
+
+Each edit of the backward pass, and of the user's functions that it calls, is made in turn. Both passes then run on the
+user's inputs; an edit that gives the right gradient must give it on other inputs, too.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import gc
+import io
+import os
+import sys
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..core.names import is_users_file
+from .calling import Pair
+from .claims import Closeness, Row, as_hand
+from .edits import Edit, Edits, described, leading_to_loss, operands_of
+from .recordable import definition_of
+
+Array = Any
+BUDGET = 3_000_000  # calls of functions, in all runs: about five seconds
+PER_EDIT = 200  # calls that take as long as compiling a function
+MOST_FUNCTIONS = 6
+LIBRARIES = {"numpy", "math", "scipy", "cmath"}
+# What a function may call, so that it may run again and again in a wrong form.
+HARMLESS = {
+    *("abs", "all", "any", "bool", "dict", "divmod", "enumerate", "float", "int", "isinstance", "len", "list", "map"),
+    *("max", "min", "pow", "print", "range", "reversed", "round", "set", "slice", "sorted", "str", "sum", "super"),
+    *("tuple", "zip", "getattr", "hasattr", "ValueError", "AssertionError"),
+}
+
+
+@dataclass
+class Data:
+    """The user's functions on some inputs, and the right gradients there: the rows, each times its factor."""
+
+    pair: Pair
+    outputs: Sequence[Array]
+    rows: Mapping[str, Row]
+    factors: Mapping[str, float]
+    broken: Collection[str]
+    close: Closeness
+
+    def right(self, wanted: str) -> bool:
+        """Return whether the user's functions, as they are now, give a gradient, and spoil no other."""
+        try:
+            with np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
+                gradients = self.gradients()
+        except Exception:  # an edit does not fit
+            return False
+        labels = [wanted, *(label for label in self.rows if label not in self.broken)]
+        return gradients is not None and all(self.is_right(label, gradients[label]) for label in labels)
+
+    def mended(self) -> list[str]:
+        """Return the gradients that were wrong, and now are right."""
+        gradients = self.gradients() or {}
+        return [label for label in gradients if label in self.broken and self.is_right(label, gradients[label])]
+
+    def gradients(self) -> dict[str, Any] | None:
+        """Return the gradients by hand; None if the outputs are not what they were, or not all have a gradient."""
+        with warnings.catch_warnings(action="ignore"):
+            played = self.pair.play()
+        hand = {str(h.label): h.values for h in played.hand}
+        same = all(map(np.array_equal, self.outputs, played.outputs))
+        return hand if same and hand.keys() == self.rows.keys() else None
+
+    def is_right(self, label: str, hand: Any) -> bool:
+        row, values = self.rows[label], as_hand(label, hand)
+        return values.shape == row.true.shape and self.close(
+            values / self.factors[label], row.true, row.size, row.slack
+        )
+
+
+@dataclass
+class Source:
+    """A function of the user's, its syntax tree, and the variables that it had when it returned."""
+
+    function: FunctionType
+    tree: ast.Module
+    variables: Mapping[str, Any]
+
+    @property
+    def definition(self) -> Any:
+        make: Any = self.tree.body[0]
+        return make.body[0]
+
+    @contextlib.contextmanager
+    def edited(self, edit: Edit) -> Iterator[None]:
+        """Give the function the code of its edited source for a while.
+
+        Raises
+        ------
+        SyntaxError, TypeError, ValueError
+            If there is no such code.
+        """
+        old, before = edit.old, self.function.__code__
+        at = old[0] if isinstance(old, list) else old
+        for new in edit.new if isinstance(edit.new, list) else [edit.new]:
+            ast.fix_missing_locations(new if hasattr(new, "lineno") else ast.copy_location(new, at))
+        edit.put(edit.new)
+        try:
+            with warnings.catch_warnings(action="ignore"):  # such as that a number is indexed
+                code = compile(self.tree, before.co_filename, "exec")
+        finally:
+            edit.put(old)
+        found: dict[str, Any] = {}
+        exec(code, self.function.__globals__, found)
+        made = found["_make"](*[None] * len(before.co_freevars))
+        self.function.__code__ = made.__code__
+        try:
+            yield
+        finally:
+            self.function.__code__ = before
+
+    def edits(self, pair: Pair) -> Iterator[Edit]:
+        """Yield the edits; what the forward pass computes with may be missing in the backward pass."""
+        operands, fixed = operands_of(self.definition), set[int]()
+        forward = getattr(pair.forward, "__func__", pair.forward)
+        if self.function is forward:
+            fixed = leading_to_loss(self.definition)
+        elif tree := tree_of(forward):
+            make: Any = tree.body[0]
+            operands += operands_of(make.body[0])
+        unique = {ast.unparse(x): x for x in operands}
+        return Edits(self.definition, list(unique.values()), fixed, self.variables).all()
+
+
+def repair(here: Data, elsewhere: Callable[[], Sequence[Data]], wanted: str) -> tuple[str, list[str]]:
+    """Return the edit that makes the gradient `wanted` right, as a sentence, and all gradients that it makes right."""
+    calls, sources = sources_of(here.pair)
+    pairs = [(edit, source) for source in sources for edit in source.edits(here.pair)]
+    others: Sequence[Data] | None = None
+    for edit, source in sorted(pairs, key=lambda pair: pair[0].rank)[: BUDGET // (PER_EDIT + calls)]:
+        try:
+            with source.edited(edit):
+                found = here.right(wanted)
+            if found:
+                others = elsewhere() if others is None else others
+                with source.edited(edit):
+                    found, mended = all(other.right(wanted) for other in others), here.mended()
+        except (SyntaxError, TypeError, ValueError):
+            continue
+        if found:
+            file = os.path.basename(source.function.__code__.co_filename)
+            return described(edit, source.definition, file), mended
+    return "", []
+
+
+def sources_of(pair: Pair) -> tuple[int, list[Source]]:
+    """Return how many functions a run of both passes calls, and the user's own among them, the backward pass first."""
+    count, variables = 0, dict[CodeType, dict[str, Any]]()
+
+    def told(frame: Any, event: str, arg: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+        if event == "return" and is_users_file(frame.f_code.co_filename):
+            variables[frame.f_code] = {**frame.f_globals, **frame.f_locals}
+
+    before = sys.getprofile()
+    sys.setprofile(told)
+    try:
+        pair.play()
+    finally:
+        sys.setprofile(before)
+    last = pair.backward or pair.forward
+    first = getattr(last, "__func__", last)
+    functions = [f for code in variables for f in gc.get_referrers(code) if getattr(f, "__code__", None) is code]
+    functions = sorted((f for f in functions if isinstance(f, FunctionType)), key=lambda f: f is not first)
+    if pair.backward is not None:
+        functions = [f for f in functions if f is not getattr(pair.forward, "__func__", pair.forward)]
+    found = [Source(f, tree, variables[f.__code__]) for f in functions[:MOST_FUNCTIONS] if (tree := tree_of(f))]
+    return count, found
+
+
+def tree_of(function: Any) -> ast.Module | None:
+    """Return the source of a function; None if it is not known, or if the function may not run again and again."""
+    if not isinstance(function, FunctionType) or not is_users_file(function.__code__.co_filename):
+        return None
+    try:
+        tree: ast.Module = definition_of(function.__code__)
+    except Exception:  # not known, or not what runs
+        return None
+    return tree if is_harmless(function, tree) else None
+
+
+def is_harmless(function: FunctionType, tree: ast.Module) -> bool:
+    """Return whether all that a function names is its own, a number, the user's own function or of a known library."""
+    for name in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}:
+        if name in function.__globals__:
+            value = function.__globals__[name]
+            home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            known = home is None or home.split(".")[0] in LIBRARIES or isinstance(value, np.generic | np.ndarray)
+            code = getattr(value, "__code__", None)
+            if not known and not (code and is_users_file(code.co_filename)):
+                return False
+        elif hasattr(builtins, name) and name not in HARMLESS:
+            return False
+    return not any(isinstance(node, ast.Import | ast.ImportFrom | ast.While | ast.Global) for node in ast.walk(tree))
