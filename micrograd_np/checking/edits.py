@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -28,8 +30,12 @@ class Edit:
     parent: Node
     field: str
     index: int | None
-    new: Node
+    made: Node | Callable[[], Node]  # the new node, or what makes it: most edits are never tried
     rank: int
+
+    @functools.cached_property
+    def new(self) -> Node:
+        return self.made() if callable(self.made) else self.made
 
     @property
     def old(self) -> Node:
@@ -91,7 +97,7 @@ class Edits:
                             yield Edit(parent, field, index, new, rank)
                         pending.append(child)
 
-    def with_operands(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
+    def with_operands(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
         """Yield another value in the place of one, and terms and factors that are added."""
         text, shape = ast.unparse(node), self.shape(node)
         if not is_value(node, parent, field) or (isinstance(parent, ast.Attribute) and shape is None):
@@ -107,20 +113,20 @@ class Edits:
                 for op in OPERATORS.get(type(node.op), ())[:1]:
                     yield 3, replaced(node, op=op(), right=other)
         for rank, form in FORMS:
-            yield rank, written(form, node)
+            yield rank, partial(written, form, node)
         if is_term(parent, field):
             for other in self.operands:
                 part = self.shape(other)
                 fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
                 for rank, form in JOINED if fits else JOINED_BY_AXES:
-                    yield rank, written(form, node, other)
+                    yield rank, partial(written, form, node, other)
             for other in self.counts:
-                yield 2, written("X / Y", node, other)
-                yield 2, written("X * Y", node, other)
+                yield 2, partial(written, "X / Y", node, other)
+                yield 2, partial(written, "X * Y", node, other)
             for first, second in combinations_with_replacement(self.operands, 2):
                 if shape is not None and fits_into(self.shape(first), shape) and fits_into(self.shape(second), shape):
-                    yield 4, written("X + Y * Z", node, first, second)
-                    yield 4, written("X - Y * Z", node, first, second)
+                    yield 4, partial(written, "X + Y * Z", node, first, second)
+                    yield 4, partial(written, "X - Y * Z", node, first, second)
 
 
 def fits_into(part: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> bool:
@@ -193,7 +199,7 @@ def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
             yield 0, replaced(node, op=ast.Sub() if type(node.op) is ast.Add else ast.Add())
     elif kind is ast.Assign and len(node.targets) == 1 and not isinstance(node.targets[0], ast.Tuple):
         yield 0, ast.copy_location(ast.AugAssign(node.targets[0], ast.Add(), node.value), node)
-    if not isinstance(node, ast.expr) or isinstance(getattr(node, "ctx", None), ast.Store) or field == "func":
+    if not issubclass(kind, ast.expr) or type(getattr(node, "ctx", None)) is ast.Store or field == "func":
         return
     if isinstance(parent, ast.Attribute) and isinstance(node, ast.Name):
         return
@@ -242,8 +248,9 @@ def of_subscript(node: Any) -> Iterator[tuple[int, Node]]:
             yield 0, replaced(node, slice=ast.Tuple([rows, second], ast.Load()))
     if isinstance(index, ast.Slice):
         yield 0, replaced(node, slice=ast.Slice(None, None, None))
-        for ends in ((None, signed(-1)), (signed(1), None), (None, signed(1)), (signed(-1), None)):
-            yield 1, replaced(node, slice=ast.Slice(*ends, index.step))
+        for lower, upper in ((None, -1), (1, None), (None, 1), (-1, None)):
+            ends = {"lower": lower and signed(lower), "upper": upper and signed(upper)}
+            yield 1, replaced(node, slice=replaced(index, **ends))
     elif not isinstance(index, ast.Tuple | ast.Constant):
         for form in ("X + 1", "X - 1", "X[::-1]"):
             yield 0, replaced(node, slice=written(form, index))
@@ -327,19 +334,35 @@ def replaced(node: Node, **fields: Any) -> Node:
     return again
 
 
-class Filled(ast.NodeTransformer):
-    """Puts nodes in the place of the names X, Y and Z."""
-
-    def __init__(self, nodes: Mapping[str, Node]) -> None:
-        self.nodes = nodes
-
-    def visit_Name(self, node: ast.Name) -> Node:
-        return self.nodes.get(node.id, node)
+@functools.cache
+def template(form: str) -> Node:
+    return ast.parse(form, mode="eval").body
 
 
 def written(form: str, x: Node, y: Node = None, z: Node = None) -> Node:
     """Return an expression with X, Y and Z filled in."""
-    return Filled({"X": x, "Y": y, "Z": z}).visit(ast.parse(form, mode="eval").body)
+    return filled(template(form), {"X": x, "Y": y, "Z": z})
+
+
+def filled(node: Node, values: Mapping[str, Node]) -> Node:
+    """Return a copy of a template, without lines, with nodes in the place of names."""
+    if isinstance(node, list):
+        return [filled(part, values) for part in node]
+    if not isinstance(node, ast.AST):
+        return node
+    if isinstance(node, ast.Name) and node.id in values:
+        return values[node.id]
+    return type(node)(**{field: filled(value, values) for field, value in ast.iter_fields(node)})
+
+
+def locate(node: Node, at: Node) -> None:
+    """Give the nodes that have no line that of another."""
+    if not hasattr(node, "lineno"):
+        if "lineno" in node._attributes:
+            node.lineno, node.col_offset = at.lineno, at.col_offset
+            node.end_lineno, node.end_col_offset = at.end_lineno, at.end_col_offset
+        for child in ast.iter_child_nodes(node):
+            locate(child, at)
 
 
 def leading_to_loss(definition: Node) -> set[int]:

@@ -16,6 +16,7 @@ import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -24,12 +25,11 @@ import numpy as np
 from ..core.names import is_users_file
 from .calling import Pair
 from .claims import Closeness, Row, as_hand
-from .edits import Edit, Edits, described, leading_to_loss, operands_of
+from .edits import Edit, Edits, described, leading_to_loss, locate, operands_of
 from .recordable import definition_of
 
 Array = Any
-BUDGET = 3_000_000  # calls of functions, in all runs: about five seconds
-PER_EDIT = 200  # calls that take as long as compiling a function
+BUDGET = 2_000_000  # calls of functions, in all runs, and nodes of syntax trees, when they are compiled: some seconds
 MOST_FUNCTIONS = 6
 LIBRARIES = {"numpy", "math", "scipy", "cmath"}
 # What a function may call, so that it may run again and again in a wrong form.
@@ -94,6 +94,10 @@ class Source:
         make: Any = self.tree.body[0]
         return make.body[0]
 
+    @cached_property
+    def size(self) -> int:
+        return sum(1 for _ in ast.walk(self.tree))
+
     @contextlib.contextmanager
     def edited(self, edit: Edit) -> Iterator[None]:
         """Give the function the code of its edited source for a while.
@@ -106,7 +110,7 @@ class Source:
         old, before = edit.old, self.function.__code__
         at = old[0] if isinstance(old, list) else old
         for new in edit.new if isinstance(edit.new, list) else [edit.new]:
-            ast.fix_missing_locations(new if hasattr(new, "lineno") else ast.copy_location(new, at))
+            locate(new, at)
         edit.put(edit.new)
         try:
             with warnings.catch_warnings(action="ignore"):  # such as that a number is indexed
@@ -140,7 +144,11 @@ def repair(here: Data, elsewhere: Callable[[], Sequence[Data]], wanted: str) -> 
     calls, sources = sources_of(here.pair)
     pairs = [(edit, source) for source in sources for edit in source.edits(here.pair)]
     others: Sequence[Data] | None = None
-    for edit, source in sorted(pairs, key=lambda pair: pair[0].rank)[: BUDGET // (PER_EDIT + calls)]:
+    left = BUDGET
+    for edit, source in sorted(pairs, key=lambda pair: pair[0].rank):
+        left -= calls + source.size
+        if left < 0:
+            break
         try:
             with source.edited(edit):
                 found = here.right(wanted)
