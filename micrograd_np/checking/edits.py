@@ -59,28 +59,25 @@ class Edits:
         self, definition: Node, operands: Sequence[Node], fixed: Collection[int], variables: Mapping[str, Any]
     ) -> None:
         self.definition, self.fixed, self.variables = definition, fixed, variables
-        self.known: dict[str, tuple[int, ...] | None] = {}
+        self.known: dict[str, tuple[str, tuple[int, ...]]] = {}
         self.operands = [x for x in operands if self.shape(x) is not None][:MOST_OPERANDS]
-        self.counts = [x for x in operands if self.is_count(x)]
+        self.counts = [x for x in operands if self.kind(x) == ("i", ())]
 
     def shape(self, node: Node) -> tuple[int, ...] | None:
-        """Return the shape of an expression; None if it gives no floating-point numbers."""
+        """Return the shape of an expression; None if it gives no floating-point numbers, or is not known."""
+        kind, shape = self.kind(node)
+        return shape if kind == "f" else None
+
+    def kind(self, node: Node) -> tuple[str, tuple[int, ...]]:
+        """Return the kind of the numbers that an expression gives, as in `dtype.kind`, and their shape."""
         text = ast.unparse(node)
         if text not in self.known:
             try:
                 value = np.asarray(eval(text, dict(self.variables)))
-                self.known[text] = value.shape if value.dtype.kind == "f" else None
+                self.known[text] = value.dtype.kind, value.shape
             except Exception:  # it reads what there is only inside a loop, or is no value
-                self.known[text] = None
+                self.known[text] = "", ()
         return self.known[text]
-
-    def is_count(self, node: Node) -> bool:
-        """Return whether an expression is a whole number above 1, such as the size of a batch."""
-        try:
-            value = eval(ast.unparse(node), dict(self.variables))
-        except Exception:  # as in `shape`
-            return False
-        return type(value) is int and value > 1
 
     def all(self) -> Iterator[Edit]:
         pending: list[Node] = [ast.Module(self.definition.body, [])]
@@ -100,8 +97,11 @@ class Edits:
     def with_operands(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
         """Yield another value in the place of one, and terms and factors that are added."""
         text, shape = ast.unparse(node), self.shape(node)
-        if not is_value(node, parent, field) or (isinstance(parent, ast.Attribute) and shape is None):
+        whole = self.kind(node)[0] in ("i", "u", "b")
+        if not is_value(node, parent, field) or whole or (isinstance(parent, ast.Attribute) and shape is None):
             return
+        target = ast.unparse(getattr(parent, "target", None) or getattr(parent, "targets", [ast.Constant(0)])[0])
+        others = [x for x in self.operands if ast.unparse(x) != target]
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
             for other in self.operands:
                 if ast.unparse(other) != text:
@@ -115,7 +115,7 @@ class Edits:
         for rank, form in FORMS:
             yield rank, partial(written, form, node)
         if is_term(parent, field):
-            for other in self.operands:
+            for other in others:
                 part = self.shape(other)
                 fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
                 for rank, form in JOINED if fits else JOINED_BY_AXES:
@@ -123,7 +123,7 @@ class Edits:
             for other in self.counts:
                 yield 2, partial(written, "X / Y", node, other)
                 yield 2, partial(written, "X * Y", node, other)
-            for first, second in combinations_with_replacement(self.operands, 2):
+            for first, second in combinations_with_replacement(others, 2):
                 if shape is not None and fits_into(self.shape(first), shape) and fits_into(self.shape(second), shape):
                     yield 4, partial(written, "X + Y * Z", node, first, second)
                     yield 4, partial(written, "X - Y * Z", node, first, second)
@@ -208,8 +208,8 @@ def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
             yield 3 * rank, replaced(node, op=op())
         if type(node.op) not in (ast.Add, ast.Mult):
             yield 0, replaced(node, left=node.right, right=node.left)
-        yield 1, node.left
-        yield 1, node.right
+        yield 1 if type(node.right) is not ast.Constant else 0, node.left
+        yield 1 if type(node.left) is not ast.Constant else 0, node.right
     elif kind is ast.UnaryOp:
         yield 0, node.operand
     elif kind is ast.Compare and len(node.ops) == 1:
@@ -218,8 +218,10 @@ def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
     elif kind is ast.Constant and type(node.value) is bool:
         yield 0, ast.Constant(not node.value)
     elif kind is ast.Constant and type(node.value) in (int, float):
+        factor = type(parent) is ast.BinOp and type(parent.op) not in (ast.Add, ast.Sub)  # or exponent
         for number in constants(node.value):
-            yield 0, signed(number)
+            if not factor or number != 1:
+                yield 0, signed(number)
     elif kind is ast.Subscript:
         yield from of_subscript(node)
     elif kind is ast.Call:

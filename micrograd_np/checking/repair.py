@@ -139,15 +139,14 @@ class Source:
         return Edits(self.definition, list(unique.values()), fixed, self.variables).all()
 
 
-def repair(here: Data, elsewhere: Callable[[], Sequence[Data]], wanted: str) -> tuple[str, list[str]]:
+def repair(here: Data, elsewhere: Callable[[], Sequence[Data]], wanted: str, budget: int) -> tuple[str, list[str]]:
     """Return the edit that makes the gradient `wanted` right, as a sentence, and all gradients that it makes right."""
     calls, sources = sources_of(here.pair)
     pairs = [(edit, source) for source in sources for edit in source.edits(here.pair)]
     others: Sequence[Data] | None = None
-    left = BUDGET
     for edit, source in sorted(pairs, key=lambda pair: pair[0].rank):
-        left -= calls + source.size
-        if left < 0:
+        budget -= calls + source.size
+        if budget < 0:
             break
         try:
             with source.edited(edit):

@@ -38,7 +38,7 @@ class VerifyReport(Report):
     notes: list[str] = field(default_factory=list)
     unrecorded: bool = False
     factor: float | None = None
-    repair: Callable[[str], tuple[str, list[str]]] | None = None  # looks for the edit that makes a gradient right
+    repair: Callable[[str, int], tuple[str, list[str]]] | None = None  # looks for the edit that makes a gradient right
     left_open: tuple[str, str, bool] | None = None  # if this data cannot tell: the verdict, why, and if it passes
 
     @property
