@@ -59,6 +59,9 @@ class Edits:
         self, definition: Node, operands: Sequence[Node], fixed: Collection[int], variables: Mapping[str, Any]
     ) -> None:
         self.definition, self.fixed, self.variables = definition, fixed, variables
+        names = [node for node in ast.walk(definition) if isinstance(node, ast.Name)]
+        read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+        self.unused = {node.id for node in names} - read  # what is computed and never used may have been forgotten
         self.known: dict[str, tuple[str, tuple[int, ...]]] = {}
         self.operands = [x for x in operands if self.shape(x) is not None][:MOST_OPERANDS]
         self.counts = [x for x in operands if self.kind(x) == ("i", ())]
@@ -89,7 +92,7 @@ class Edits:
                 if isinstance(value, list) and value and isinstance(value[0], ast.stmt) and not self.fixed:
                     yield from of_block(parent, field, value)
                 for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-                    if isinstance(child, ast.AST) and id(child) not in self.fixed and field != "target":
+                    if is_open(child) and id(child) not in self.fixed and field != "target":
                         for rank, new in (*of_node(child, parent, field), *self.with_operands(child, parent, field)):
                             yield Edit(parent, field, index, new, rank)
                         pending.append(child)
@@ -97,7 +100,7 @@ class Edits:
     def with_operands(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
         """Yield another value in the place of one, and terms and factors that are added."""
         text, shape = ast.unparse(node), self.shape(node)
-        whole = self.kind(node)[0] in ("i", "u", "b")
+        whole = self.kind(node)[0] not in ("f", "c", "")
         if not is_value(node, parent, field) or whole or (isinstance(parent, ast.Attribute) and shape is None):
             return
         target = ast.unparse(getattr(parent, "target", None) or getattr(parent, "targets", [ast.Constant(0)])[0])
@@ -118,8 +121,9 @@ class Edits:
             for other in others:
                 part = self.shape(other)
                 fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
+                likelier = getattr(other, "id", None) in self.unused
                 for rank, form in JOINED if fits else JOINED_BY_AXES:
-                    yield rank, partial(written, form, node, other)
+                    yield rank - likelier, partial(written, form, node, other)
             for other in self.counts:
                 yield 2, partial(written, "X / Y", node, other)
                 yield 2, partial(written, "X * Y", node, other)
@@ -194,11 +198,11 @@ def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
     """Yield what may stand in the place of a node, each with a rank."""
     kind = type(node)
     if kind is ast.AugAssign:
-        yield 0, ast.copy_location(ast.Assign([node.target], node.value), node)
+        yield 0, ast.Assign([node.target], node.value)
         if type(node.op) in (ast.Add, ast.Sub):
             yield 0, replaced(node, op=ast.Sub() if type(node.op) is ast.Add else ast.Add())
     elif kind is ast.Assign and len(node.targets) == 1 and not isinstance(node.targets[0], ast.Tuple):
-        yield 0, ast.copy_location(ast.AugAssign(node.targets[0], ast.Add(), node.value), node)
+        yield 0, ast.AugAssign(node.targets[0], ast.Add(), node.value)
     if not issubclass(kind, ast.expr) or type(getattr(node, "ctx", None)) is ast.Store or field == "func":
         return
     if isinstance(parent, ast.Attribute) and isinstance(node, ast.Name):
@@ -210,7 +214,7 @@ def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
             yield 0, replaced(node, left=node.right, right=node.left)
         yield 1 if type(node.right) is not ast.Constant else 0, node.left
         yield 1 if type(node.left) is not ast.Constant else 0, node.right
-    elif kind is ast.UnaryOp:
+    elif kind is ast.UnaryOp and type(node.op) is ast.USub:
         yield 0, node.operand
     elif kind is ast.Compare and len(node.ops) == 1:
         for op in COMPARISONS.get(type(node.ops[0]), ()):
@@ -228,6 +232,12 @@ def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
         yield from of_call(node)
     elif kind is ast.Attribute and node.attr == "T":
         yield 0, node.value
+
+
+def is_open(node: Node) -> bool:
+    """Return whether a node may be edited: not a comparison with text, which is an option of the program."""
+    sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+    return isinstance(node, ast.AST) and not any(isinstance(getattr(x, "value", None), str) for x in sides)
 
 
 def constants(number: float) -> Iterator[float]:
@@ -253,7 +263,7 @@ def of_subscript(node: Any) -> Iterator[tuple[int, Node]]:
         for lower, upper in ((None, -1), (1, None), (None, 1), (-1, None)):
             ends = {"lower": lower and signed(lower), "upper": upper and signed(upper)}
             yield 1, replaced(node, slice=replaced(index, **ends))
-    elif not isinstance(index, ast.Tuple | ast.Constant):
+    elif not isinstance(index, ast.Tuple | ast.Constant | ast.BinOp):
         for form in ("X + 1", "X - 1", "X[::-1]"):
             yield 0, replaced(node, slice=written(form, index))
     yield 1, node.value
@@ -320,7 +330,7 @@ JOINED_BY_AXES = (
 def is_term(parent: Node, field: str) -> bool:
     """Return whether an expression is a whole right side, a term of a sum, an argument, or a result."""
     if isinstance(parent, ast.BinOp):
-        return isinstance(parent.op, ast.Add | ast.Sub)
+        return isinstance(parent.op, ast.Add | ast.Sub) or field == "left"
     return isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
 
 
@@ -329,8 +339,10 @@ def signed(number: Any) -> Node:
 
 
 def replaced(node: Node, **fields: Any) -> Node:
-    """Return a copy of a node with other values in some fields."""
+    """Return a copy of a node, without its line, with other values in some fields."""
     again = copy.copy(node)
+    for name in again._attributes:
+        again.__dict__.pop(name, None)
     for name, value in fields.items():
         setattr(again, name, value)
     return again
@@ -358,11 +370,10 @@ def filled(node: Node, values: Mapping[str, Node]) -> Node:
 
 
 def locate(node: Node, at: Node) -> None:
-    """Give the nodes that have no line that of another."""
-    if not hasattr(node, "lineno"):
+    """Give a new node, and the new nodes in it, the line of another; what has a line is not new."""
+    if "lineno" not in node.__dict__:
         if "lineno" in node._attributes:
-            node.lineno, node.col_offset = at.lineno, at.col_offset
-            node.end_lineno, node.end_col_offset = at.end_lineno, at.end_col_offset
+            ast.copy_location(node, at)
         for child in ast.iter_child_nodes(node):
             locate(child, at)
 
@@ -411,23 +422,19 @@ def described(edit: Edit, definition: Node, file: str) -> str:
             return f"`{ast.unparse(gone[0])}` should not be there, {file}:{gone[0].lineno}"
         i = next(i for i, (a, b) in enumerate(zip(old, edit.new, strict=True)) if a is not b)
         return f"`{ast.unparse(old[i])}` should come after `{ast.unparse(old[i + 1])}`, {file}:{old[i].lineno}"
-    shown, statement = old, None
+    shown, line = old, definition.lineno
     chain = path_to(definition, old)
     for node in reversed(chain):
-        if isinstance(node, ast.stmt):
-            statement = node
-            if len(ast.unparse(node)) <= LONGEST and not isinstance(
-                node, ast.For | ast.If | ast.With | ast.FunctionDef
-            ):
-                shown = node
+        line = node.lineno
+        if isinstance(node, ast.Tuple) or hasattr(node, "body") or len(ast.unparse(node)) > LONGEST:
             break
-        if isinstance(node, ast.expr) and len(ast.unparse(node)) <= LONGEST:
-            shown = node
+        shown = node
+        if isinstance(node, ast.stmt):
+            break
     before = ast.unparse(shown)
     edit.put(edit.new)
     after = ast.unparse(edit.new if shown is old else shown)
     edit.put(old)
-    line = getattr(statement if statement is not None else old, "lineno", definition.lineno)
     return f"`{before}` should be `{after}`, {file}:{line}"
 
 

@@ -112,7 +112,7 @@ def name_repairs(report: VerifyReport) -> None:
         kept.append(finding)
         label, mended = finding.row.label, list[str]()
         if report.repair and len(kept) <= MOST_REPAIRED:
-            budget = BUDGET // 4 if len(finding.causes) == 1 else BUDGET
+            budget = BUDGET // 2 if len(finding.causes) == 1 else BUDGET
             finding.edit, mended = report.repair(label, budget)
         if finding.edit:
             labels = [label, *(other for other in mended if other != label)]

@@ -1,0 +1,282 @@
+"""The edit of the user's own source that mends a wrong gradient."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np.checking.calling import Pair
+from micrograd_np.checking.repair import sources_of
+
+from .layers import Layer
+
+rng = np.random.default_rng(3)
+X, W, B, V = rng.normal(size=(5, 3)), rng.normal(size=(3, 4)), rng.normal(size=4), rng.normal(size=(4, 2))
+H0, WH, STEPS = rng.normal(size=4), rng.normal(size=(4, 4)) / 2, rng.normal(size=(6, 4))
+LABELS = np.array([0, 2, 1, 1, 3])
+
+
+def first_line(*call):
+    return str(mg.verify(*call)).splitlines()[0]
+
+
+def dense(x, w, b):
+    a = np.tanh(x @ w + b)
+    return a, (x, w, a)
+
+
+def bias_averaged(dout, cache):
+    x, w, a = cache
+    dz = dout * (1 - a**2)
+    return dz @ w.T, x.T @ dz, dz.mean(axis=0)
+
+
+def slope_without_square(dout, cache):
+    x, w, a = cache
+    dz = dout * (1 - a)
+    return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+
+def slope_left_out(dout, cache):
+    x, w, a = cache
+    dz = dout
+    return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+
+def wrong_operand(dout, cache):
+    x, w, a = cache
+    dz = dout * (1 - a**2)
+    dx, dw, db = dz @ w.T, x.T @ dout, dz.sum(axis=0)
+    return dx, dw, db
+
+
+def lost_sign(dout, cache):
+    x, w, a = cache
+    dz = -dout * (1 - a**2)
+    return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+
+def divided_twice(dout, cache):
+    x, w, a = cache
+    n = len(x)
+    dz = dout * (1 - a**2)
+    dw = x.T @ dz / n
+    return dz @ w.T, dw, dz.sum(axis=0)
+
+
+DENSE = {
+    bias_averaged: "`dz.mean(axis=0)` should be `dz.sum(axis=0)`",
+    slope_without_square: "`dz = dout * (1 - a)` should be `dz = dout * (1 - a ** 2)`",
+    slope_left_out: "`dz = dout` should be `dz = dout * (1 - a ** 2)`",
+    wrong_operand: "`x.T @ dout` should be `x.T @ dz`",
+    lost_sign: "`dz = -dout * (1 - a ** 2)` should be `dz = dout * (1 - a ** 2)`",
+    divided_twice: "`dw = x.T @ dz / n` should be `dw = x.T @ dz`",
+}
+
+
+@pytest.mark.parametrize("backward", DENSE, ids=lambda f: f.__name__)
+def test_the_line_says_what_should_stand_where(backward):
+    line = first_line(dense, backward, X, W, B)
+    assert DENSE[backward] in line
+    assert "test_repair.py:" in line
+
+
+def recurrent(h0, w, steps):
+    hs = [h0]
+    for x in steps:
+        hs.append(np.tanh(hs[-1] @ w + x))
+    return np.stack(hs[1:]), (hs, w, steps)
+
+
+def recurrent_backward(slip):
+    def through_the_last_step(dout, cache):
+        hs, w, steps = cache
+        dw, dsteps, dh = np.zeros_like(w), np.zeros_like(steps), 0.0
+        for t in range(len(steps) - 1, -1, -1):
+            dz = (dout[t] + dh) * (1 - hs[t + 1] ** 2)
+            dw = np.outer(hs[t], dz)
+            dsteps[t] = dz
+            dh = dz @ w.T
+        return dh, dw, dsteps
+
+    def of_the_wrong_step(dout, cache):
+        hs, w, steps = cache
+        dw, dsteps, dh = np.zeros_like(w), np.zeros_like(steps), 0.0
+        for t in range(len(steps) - 1, -1, -1):
+            dz = (dout[t] + dh) * (1 - hs[t + 1] ** 2)
+            dw += np.outer(hs[t + 1], dz)
+            dsteps[t] = dz
+            dh = dz @ w.T
+        return dh, dw, dsteps
+
+    def without_the_steps_after(dout, cache):
+        hs, w, steps = cache
+        dw, dsteps, dh = np.zeros_like(w), np.zeros_like(steps), np.zeros_like(w[0])
+        for t in range(len(steps) - 1, -1, -1):
+            dz = dout[t] * (1 - hs[t + 1] ** 2)
+            dw += np.outer(hs[t], dz)
+            dsteps[t] = dz
+            dh = dz @ w.T
+        return dh, dw, dsteps
+
+    return locals()[slip]
+
+
+RECURRENT = {
+    "through_the_last_step": "`dw = np.outer(hs[t], dz)` should be `dw += np.outer(hs[t], dz)`",
+    "of_the_wrong_step": "`dw += np.outer(hs[t + 1], dz)` should be `dw += np.outer(hs[t], dz)`",
+    "without_the_steps_after": "`dz = dout[t] * (1 - hs[t + 1] ** 2)` should be `dz = (dout[t] + dh) * (1 - hs[t + 1] ** 2)`",
+}
+
+
+@pytest.mark.parametrize("slip", RECURRENT)
+def test_mistakes_in_a_loop(slip):
+    line = first_line(recurrent, recurrent_backward(slip), H0, WH, STEPS)
+    assert RECURRENT[slip] in line
+
+
+def softmax_loss(w, x, labels):
+    scores = x @ w
+    p = np.exp(scores - scores.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    loss = -np.log(p[np.arange(len(labels)), labels]).mean()
+    dscores = p.copy()
+    dscores[:, labels] -= 1
+    return loss, x.T @ dscores / len(labels)
+
+
+def test_an_entry_that_is_written_to():
+    assert "`dscores[:, labels] -= 1` should be `dscores[np.arange(len(dscores)), labels] -= 1`" in first_line(
+        softmax_loss, W, X, LABELS
+    )
+
+
+def sum_from_here_on(x):
+    return np.sum(np.log(np.cumsum(np.exp(x)))), x
+
+
+def sum_from_here_on_backward(x):
+    e = np.exp(x)
+    return e * np.cumsum(1 / np.cumsum(e))
+
+
+def test_the_gradient_of_a_cumulative_sum_runs_backwards():
+    line = first_line(sum_from_here_on, sum_from_here_on_backward, rng.normal(size=6))
+    assert "should be `return e * np.cumsum((1 / np.cumsum(e))[::-1])[::-1]`" in line
+
+
+class Net:
+    def __init__(self):
+        self.layers = [Tanh(W.copy()), Tanh(rng.normal(size=(4, 2)))]
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dout):
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+        return dout
+
+
+class Tanh:
+    def __init__(self, w):
+        self.w = w
+
+    def forward(self, x):
+        self.x, self.a = x, np.tanh(x @ self.w)
+        return self.a
+
+    def backward(self, dout):
+        dz = dout * (1 + self.a**2)
+        self.dw = self.x.T @ dz
+        return dz @ self.w.T
+
+
+def test_a_mistake_in_the_method_of_a_layer():
+    net = Net()
+    code = Tanh.backward.__code__
+    line = first_line(net.forward, net.backward, X)
+    assert "`dz = dout * (1 + self.a ** 2)` should be `dz = dout * (1 - self.a ** 2)`" in line
+    assert Tanh.backward.__code__ is code
+
+
+def test_each_of_two_mistakes_has_its_edit():
+    def backward(dout, cache):
+        x, w, a = cache
+        dz = dout * (1 - a**2)
+        dx = dz @ w.T * 2
+        db = dz.mean(axis=0)
+        return dx, x.T @ dz, db
+
+    said = str(mg.verify(dense, backward, X, W, B))
+    assert "`db = dz.mean(axis=0)` should be `db = dz.sum(axis=0)`" in said
+    assert "`dx = dz @ w.T * 2` should be `dx = dz @ w.T`" in said
+
+
+def test_rows_that_the_edit_mends_follow_from_the_first():
+    line = first_line(dense, slope_without_square, X, W, B)
+    assert line.endswith("follow from it.")
+
+
+def test_what_a_function_prints_and_counts_is_not_repeated(capsys):
+    def backward(dout, cache):
+        x, w, a = cache
+        print("called")
+        dz = dout * (1 - a)
+        return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+    mg.verify(dense, backward, X, W, B)
+    assert capsys.readouterr().out.count("called") < 30
+
+
+def test_a_function_that_may_do_harm_is_not_edited(tmp_path):
+    path = tmp_path / "log"
+
+    def backward(dout, cache):
+        x, w, a = cache
+        with open(path, "a") as file:
+            file.write("x")
+        dz = dout * (1 - a)
+        return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+    report = mg.verify(dense, backward, X, W, B)
+    assert not report
+    assert "should be" not in str(report).splitlines()[0]
+    assert len(path.read_text()) < 30
+
+
+def test_an_option_of_the_program_is_not_the_mistake():
+    def backward(dout, cache, mode="wrong"):
+        x, w, a = cache
+        dz = dout * (1 - a) if mode == "wrong" else dout * (1 - a**2)
+        return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+    assert "`dout * (1 - a)` should be `dout * (1 - a ** 2)`" in first_line(dense, backward, X, W, B)
+
+
+def test_an_edit_that_fits_this_data_alone_is_none():
+    def forward(x, scale=2.0):
+        return np.sum(scale * x**2)
+
+    def backward(x, scale=2.0):
+        return scale * x
+
+    assert "scale * x" in first_line(forward, backward, np.array([2.0, 2.0, 2.0]))
+
+
+def test_an_edit_gives_code_or_a_syntax_error():
+    """What else goes wrong when an edit is compiled would hide all edits of its kind."""
+    pair = Pair(dense, slope_without_square, (X, W, B), None)
+    _, sources = sources_of(pair)
+    for source in sources:
+        for edit in source.edits(pair):
+            with contextlib.suppress(SyntaxError), source.edited(edit):
+                pass
+
+
+def test_a_layer_that_is_right_stays_right():
+    layer = Layer(W)
+    assert mg.verify(layer.forward, layer.backward, X)
