@@ -121,7 +121,7 @@ class Edits:
             for other in others:
                 part = self.shape(other)
                 fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
-                likelier = getattr(other, "id", None) in self.unused
+                likelier = part == shape or getattr(other, "id", None) in self.unused
                 for rank, form in JOINED if fits else JOINED_BY_AXES:
                     yield rank - likelier, partial(written, form, node, other)
             for other in self.counts:
@@ -224,7 +224,7 @@ def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
     elif kind is ast.Constant and type(node.value) in (int, float):
         factor = type(parent) is ast.BinOp and type(parent.op) not in (ast.Add, ast.Sub)  # or exponent
         for number in constants(node.value):
-            if not factor or number != 1:
+            if not factor or number not in (0, 1):
                 yield 0, signed(number)
     elif kind is ast.Subscript:
         yield from of_subscript(node)
@@ -308,7 +308,7 @@ def of_call(node: Any) -> Iterator[tuple[int, Node]]:
 REDUCTIONS = {"sum", "mean", "max", "min", "argmax", "cumsum", "logsumexp", "lse", "softmax", "prod", "std", "var"}
 # What may stand for an expression X.
 FORMS = (
-    *((1, "-X"), (1, "X.T"), (2, "X ** 2"), (2, "2 * X"), (2, "X / 2"), (2, "1 - X"), (2, "1 / X"), (2, "X[::-1]")),
+    *((1, "-X"), (1, "X.T"), (1, "X ** 2"), (2, "2 * X"), (2, "X / 2"), (2, "1 - X"), (2, "1 / X"), (2, "X[::-1]")),
     *((2, "1 - X ** 2"), (2, "X * (1 - X)"), (2, "X > 0"), (2, "np.sum(X, axis=0)")),
     *((3, "np.sum(X)"), (3, "np.sqrt(X)"), (3, "np.exp(X)"), (3, "np.log(X)"), (3, "X ** 3")),
     *((3, "np.cos(X)"), (3, "X[..., None]"), (3, "X[None]"), (3, "np.swapaxes(X, -1, -2)"), (3, "X + 1"), (3, "X - 1")),

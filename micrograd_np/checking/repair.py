@@ -29,7 +29,7 @@ from .edits import Edit, Edits, described, leading_to_loss, locate, operands_of
 from .recordable import definition_of
 
 Array = Any
-BUDGET = 2_000_000  # calls of functions, in all runs, and nodes of syntax trees, when they are compiled: some seconds
+BUDGET = 1_500_000  # calls of functions, in all runs, and nodes of syntax trees, when they are compiled: some seconds
 MOST_FUNCTIONS = 6
 LIBRARIES = {"numpy", "math", "scipy", "cmath"}
 # What a function may call, so that it may run again and again in a wrong form.
@@ -139,14 +139,15 @@ class Source:
         return Edits(self.definition, list(unique.values()), fixed, self.variables).all()
 
 
-def repair(here: Data, elsewhere: Callable[[], Sequence[Data]], wanted: str, budget: int) -> tuple[str, list[str]]:
+def repair(here: Data, elsewhere: Callable[[], Sequence[Data]], wanted: str) -> tuple[str, list[str]]:
     """Return the edit that makes the gradient `wanted` right, as a sentence, and all gradients that it makes right."""
     calls, sources = sources_of(here.pair)
     pairs = [(edit, source) for source in sources for edit in source.edits(here.pair)]
     others: Sequence[Data] | None = None
+    left = BUDGET
     for edit, source in sorted(pairs, key=lambda pair: pair[0].rank):
-        budget -= calls + source.size
-        if budget < 0:
+        left -= calls + source.size
+        if left < 0:
             break
         try:
             with source.edited(edit):

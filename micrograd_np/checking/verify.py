@@ -24,7 +24,7 @@ from .diagnosis import Examined, examine
 from .finite_differences import EPS, axes, measured, numeric_gradient
 from .gradcheck import suspects
 from .kinks import Kinks
-from .repair import BUDGET, Data, repair
+from .repair import Data, repair
 from .replay import Recording, arguments, in_float64, is_one_array
 from .verify_report import AT_KINK, VerifyReport
 
@@ -112,8 +112,7 @@ def name_repairs(report: VerifyReport) -> None:
         kept.append(finding)
         label, mended = finding.row.label, list[str]()
         if report.repair and len(kept) <= MOST_REPAIRED:
-            budget = BUDGET // 2 if len(finding.causes) == 1 else BUDGET
-            finding.edit, mended = report.repair(label, budget)
+            finding.edit, mended = report.repair(label)
         if finding.edit:
             labels = [label, *(other for other in mended if other != label)]
             known = finding.causes[0] if len(finding.causes) == 1 else Cause("edit", finding.edit, labels)
@@ -249,9 +248,7 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
     return report
 
 
-def repaired(
-    case: Case, rows: Sequence[Row], close: Closeness, found: Examined, wanted: str, budget: int
-) -> tuple[str, list[str]]:
+def repaired(case: Case, rows: Sequence[Row], close: Closeness, found: Examined, wanted: str) -> tuple[str, list[str]]:
     """Return the edit of the user's source that makes a wrong row right, and all rows that it makes right."""
     assert case.pair
     broken = {row.label for row in rows if not row.fits or row.status == WRONG_ROW}
@@ -271,7 +268,7 @@ def repaired(
                 made.append(data(other, rows, close))
         return made
 
-    return repair(data(case, rows, close), elsewhere, wanted, budget)
+    return repair(data(case, rows, close), elsewhere, wanted)
 
 
 def other_data(case: Case) -> list[Any]:

@@ -21,6 +21,7 @@ TAPE = "TAPE WRONG"
 AT_KINK = "AT A KINK"
 UP_TO = "RIGHT UP TO A FACTOR"
 MOST_LISTED = 4  # causes of one row
+LEADING = {"after the update"}  # kinds of causes that say more than the edit that mends them
 AXES = re.compile(r"axis (\d+)")
 LINE = re.compile(r"[\w<>-]+(?:\.\w+)?:\d+")
 
@@ -38,7 +39,7 @@ class VerifyReport(Report):
     notes: list[str] = field(default_factory=list)
     unrecorded: bool = False
     factor: float | None = None
-    repair: Callable[[str, int], tuple[str, list[str]]] | None = None  # looks for the edit that makes a gradient right
+    repair: Callable[[str], tuple[str, list[str]]] | None = None  # looks for the edit that makes a gradient right
     left_open: tuple[str, str, bool] | None = None  # if this data cannot tell: the verdict, why, and if it passes
 
     @property
@@ -168,7 +169,7 @@ def what_to_mend(finding: Finding) -> str:
     row = finding.row
     if not row.fits:
         return next((note.removesuffix(".") for note in row.notes), row.status)
-    if finding.edit:
+    if finding.edit and finding.causes[0].kind not in LEADING:
         return finding.edit
     if not finding.tried:
         return "its cause was not looked for"
@@ -254,7 +255,7 @@ def explained(finding: Finding, convention: Convention, sizes: Sizes, in_headlin
         cause = finding.causes[0].says
         if not in_headline:
             said.append(f"Cause: {finding.edit or cause}{rows}.")
-        if finding.edit and cause != finding.edit:
+        if finding.edit and finding.causes[0].kind not in LEADING and cause != finding.edit:
             said.append(f"In terms of the forward pass: {cause}.")
         return said + [f"The same in other words: {other.says}." for other in finding.causes[0].same[:1]]
     said.append(f"Cause, one of these, which give the same numbers on this data{rows}:")

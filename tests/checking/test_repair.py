@@ -39,7 +39,7 @@ def slope_without_square(dout, cache):
 
 
 def slope_left_out(dout, cache):
-    x, w, a = cache
+    x, w, _ = cache
     dz = dout
     return dz @ w.T, x.T @ dz, dz.sum(axis=0)
 
@@ -68,7 +68,7 @@ def divided_twice(dout, cache):
 DENSE = {
     bias_averaged: "`dz.mean(axis=0)` should be `dz.sum(axis=0)`",
     slope_without_square: "`dz = dout * (1 - a)` should be `dz = dout * (1 - a ** 2)`",
-    slope_left_out: "`dz = dout` should be `dz = dout * (1 - a ** 2)`",
+    slope_left_out: "`dz = dout` should be `dz = dout * (1 - _ ** 2)`",
     wrong_operand: "`x.T @ dout` should be `x.T @ dz`",
     lost_sign: "`dz = -dout * (1 - a ** 2)` should be `dz = dout * (1 - a ** 2)`",
     divided_twice: "`dw = x.T @ dz / n` should be `dw = x.T @ dz`",
@@ -126,7 +126,7 @@ def recurrent_backward(slip):
 RECURRENT = {
     "through_the_last_step": "`dw = np.outer(hs[t], dz)` should be `dw += np.outer(hs[t], dz)`",
     "of_the_wrong_step": "`dw += np.outer(hs[t + 1], dz)` should be `dw += np.outer(hs[t], dz)`",
-    "without_the_steps_after": "`dz = dout[t] * (1 - hs[t + 1] ** 2)` should be `dz = (dout[t] + dh) * (1 - hs[t + 1] ** 2)`",
+    "without_the_steps_after": "should be `dz = (dout[t] + dh) * (1 - hs[t + 1] ** 2)`",
 }
 
 
