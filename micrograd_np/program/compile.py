@@ -13,6 +13,7 @@ from typing import Any
 from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.names import user_frame
 from ..core.tensor import Tensor
 from .bytecode import Path, unfollowed
 from .execution import Compared, Left, Runner, difference, met
@@ -50,7 +51,7 @@ class Compiled:
         self.backend = backend
         self.kinds: list[Kind] = []
         self.latest: Callable[[Any, Any], Any] = misfit
-        self.turns = Turns()
+        self.turns = threading.RLock()  # threads that make the first calls take turns
         self.told: set[str] = set()  # what was warned of
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -59,6 +60,9 @@ class Compiled:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else Bound(self, instance)
+
+    def __reduce__(self) -> Any:  # a copy has programs and turns of its own
+        return Compiled, (self.function, self.backend)
 
     def __repr__(self) -> str:
         return f"<compiled {self.name}: {len(self.kinds)} kinds of arguments>"
@@ -156,16 +160,10 @@ class Compiled:
 
     def recorded(self, kind: Kind, args: Any, kwargs: Any, outside: Outside) -> Steps | None:
         """The steps that the function takes, where a program can be made of them; what it did is put back."""
-        modes = [module.training for module in outside.modules]
         undo: list[Callable[[], Any]] = []
-        more: Any = {"named": False, "outside": outside, "moving": kind.moving, "undo": undo}
         try:
             with Path() as traced:
-                result, steps = record(self.function, args, kwargs, **more)
-            now = [module.training for module in outside.modules]
-            steps.modes = [
-                (m, is_on) for m, is_on, was in zip(outside.modules, now, modes, strict=True) if is_on is not was
-            ]
+                result, steps = record(self.function, args, kwargs, True, outside, kind.moving, undo)
             steps.path = traced.taken
         except TraceError:
             raise
@@ -213,10 +211,8 @@ class Compiled:
         """Say once that calls are not faster."""
         if why not in self.told:
             self.told.add(why)
-            warnings.warn(
-                f"{self.name} runs as it is, not as a program: {why}",
-                stacklevel=find_level(),
-            )
+            told, frame = f"{self.name} runs as it is, not as a program: {why}", user_frame()
+            warnings.warn_explicit(told, UserWarning, frame.f_code.co_filename, frame.f_lineno)
 
 
 class Kind:
@@ -269,22 +265,6 @@ class Bound(functools.partial[Any]):
         return self.func.loop(n, *self.args, *args, **kwargs)  # type: ignore[attr-defined]
 
 
-class Turns:
-    """Threads that make the first calls take turns; a copy of the function has turns of its own."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-
-    def __enter__(self) -> None:
-        self.lock.acquire()
-
-    def __exit__(self, *exception: object) -> None:
-        self.lock.release()
-
-    def __reduce__(self) -> Any:
-        return Turns, ()
-
-
 def is_recorded(args: Any, kwargs: Any) -> bool:
     """Return True if a call must run plain: something records or traces around it."""
     leaves, _ = flatten((args, kwargs))
@@ -303,16 +283,6 @@ def checked_count(n: Any) -> int:
     if n < 0:
         raise ArgumentError(f"loop(n) makes n calls, and n is {n}.")
     return int(n)
-
-
-def find_level() -> int:
-    """Return the stack level of the user's line, for a warning."""
-    import sys
-
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(__name__.split(".")[0]):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def compile(function: Call, backend: str = "numpy") -> Compiled:

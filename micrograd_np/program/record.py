@@ -31,7 +31,6 @@ def record(
     args: Any,
     kwargs: Any,
     spell: bool = True,
-    named: bool = True,
     outside: Outside | None = None,
     moving: Container[int] = (),
     undo: list[Undo] | None = None,
@@ -44,10 +43,9 @@ def record(
     args, kwargs
     spell : bool
         Whether rows are spelled out as others, where they can be.
-    named : bool
-        Whether values get the names that the user's variables have; to watch them takes as long as all the rest.
     outside : Outside, optional
-        What f can reach; given by `mg.compile`, which runs f itself from then on where a program cannot be made.
+        What f can reach; given by `mg.compile`, which runs f itself from then on where a program cannot be made. Then
+        no value gets the name of the user's variable: to watch them takes as long as all the rest.
     moving : container of int
         The places of those float arguments that are inputs of the program, and no constants.
     undo : list, optional
@@ -62,7 +60,8 @@ def record(
         )
     if inspect.isgeneratorfunction(f) or inspect.iscoroutinefunction(f):
         raise TraceError(f"{f.__name__} only begins when it is called: give the function that computes what it yields.")
-    tracer = Trace(spell, outside is None, undo)
+    named = outside is None
+    tracer = Trace(spell, named, undo)
     leaves, rebuild = flatten((args, kwargs))
     outside = outside or Outside(f, leaves, strict=False)
     tracer.owners = outside.owners
@@ -70,6 +69,7 @@ def record(
         undo += [put_back for x in leaves for put_back in kept(x)]
         undo += [functools.partial(put_mode, module, module.training) for module in outside.modules]
         undo += [keep_state(rng) for _, rng in (*GLOBAL_GENERATORS, *outside.generators)]
+    modes = [module.training for module in outside.modules]
     given = [constant(np.array(x)) if i in moving else own_argument(x) for i, x in enumerate(leaves)]
     arguments = []
     for position, x in enumerate(given):
@@ -116,6 +116,7 @@ def record(
         list(tracer.modules.values()),
         [update.gradient for update in tracer.updates],
         tracer.updates,
+        [(m, m.training) for m, mode in zip(outside.modules, modes, strict=True) if m.training is not mode],
         spoiled=tracer.spoiled,
     )
     return result, steps
