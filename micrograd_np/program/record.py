@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 import random
 from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,10 +15,10 @@ from ..core.context import Mode, tracing
 from ..core.errors import ArgumentTypeError
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, constant
-from .ir import ARGUMENT, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
+from .ir import ARGUMENT, CONSTANT, GRADIENT, RESULT, TENSOR, Steps, Value
 from .outside import Outside
 from .scalars import Scalar
-from .trace import LASTING, Trace, TraceError, Undo, kept, memory_owner, new
+from .trace import LASTING, Trace, TraceError, Undo, generator_state, kept, memory_owner, new
 
 GLOBAL_GENERATORS = [("np.random", np.random.mtrand._rand), ("random", random._inst)]
 PLAIN = (Tensor, np.generic, int, float, complex, str, bytes, type(None), type, np.dtype)  # results besides arrays
@@ -65,10 +63,12 @@ def record(
     leaves, rebuild = flatten((args, kwargs))
     outside = outside or Outside(f, leaves, strict=False)
     tracer.owners = outside.owners
+    generators = [*GLOBAL_GENERATORS, *outside.generators]
+    tracer.generators = {id(rng): (path, rng, generator_state(rng)[0]) for path, rng in generators}
     if undo is not None:
         undo += [put_back for x in leaves for put_back in kept(x)]
         undo += [functools.partial(put_mode, module, module.training) for module in outside.modules]
-        undo += [keep_state(rng) for _, rng in (*GLOBAL_GENERATORS, *outside.generators)]
+        undo += [generator_state(rng)[1] for _, rng in generators]
     modes = [module.training for module in outside.modules]
     given = [constant(np.array(x)) if i in moving else own_argument(x) for i, x in enumerate(leaves)]
     arguments = []
@@ -79,11 +79,12 @@ def record(
     given = [Scalar.of(x, tracer) if i in moving else x for i, x in enumerate(given)]
     args, kwargs = rebuild(given)
     before = by_path(named_arguments(f, args, kwargs))
-    name_arguments(f, args, kwargs, tracer.values)
+    name_arguments(before, tracer.values)
     with Mode(watch=tracer, trace=tracer):
         try:
-            with no_hidden_draws(called_f(f), outside.generators, tracer):
-                result, names = watch(f, *args, **kwargs) if named else (f(*args, **kwargs), None)
+            result, names = watch(f, *args, **kwargs) if named else (f(*args, **kwargs), None)
+            for drawn in tracer.generators.values():
+                tracer.check_draw(*drawn)
             if tracer.refused:
                 raise tracer.refused
             returned, rebuild_result = flatten(result)
@@ -132,8 +133,11 @@ def parameters_of(f: Any) -> Iterator[inspect.Parameter]:
 
 def named_arguments(f: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     """Return each argument under its parameter's name, or its number."""
-    names = [p.name for p in parameters_of(f) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    names += [f"argument {i}" for i in range(len(names), len(args))]
+    parameters = list(parameters_of(f))
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+    more = range(len(names), len(args))
+    names += [f"{rest}[{i - len(names)}]" if rest else f"argument {i}" for i in more]
     given = dict(zip(names, args, strict=False))
     for name in given.keys() & kwargs.keys():
         raise ArgumentTypeError(
@@ -148,20 +152,12 @@ def by_path(named: dict[str, Any]) -> dict[str, Any]:
     return {path: x if is_leaf else type(x) for path, x, is_leaf in found}
 
 
-def name_arguments(f: Callable[..., Any], args: Any, kwargs: Any, values: dict[Any, Value]) -> None:
-    """Give arguments the names that f has for them."""
-    try:
-        bound = inspect.signature(f).bind(*args, **kwargs)
-    except (TypeError, ValueError):
-        return
-    for name, x in bound.arguments.items():
-        x = x.tensor if type(x) is Scalar else x
-        if isinstance(x, Tensor):
-            values[x].name = values[x].name or x.name or name
-        for i, part in enumerate(x if isinstance(x, list | tuple) else ()):
-            part = part.tensor if type(part) is Scalar else part
-            if isinstance(part, Tensor):
-                values[part].name = values[part].name or part.name or f"{name}[{i}]"
+def name_arguments(leaves: dict[str, Any], values: dict[Any, Value]) -> None:
+    """Give arguments the names that the function has for them."""
+    for path, x in leaves.items():
+        tensor = x.tensor if type(x) is Scalar else x
+        if isinstance(tensor, Tensor):
+            values[tensor].name = values[tensor].name or tensor.name or path
 
 
 def own_argument(x: Any) -> Any:
@@ -227,53 +223,7 @@ def called_f(f: Any) -> str:
     return str(getattr(f, "__name__", type(f).__name__))
 
 
-@contextmanager
-def no_hidden_draws(name: str, generators: list[tuple[str, Any]], trace: Trace) -> Iterator[None]:
-    """Refuse a run that moved on a generator in the function's sight other than by `mg.sample`."""
-    known = [*GLOBAL_GENERATORS, *generators]
-    found = {id(rng): (path, rng, state(rng)) for path, rng in known}
-    twins = {key: copy.deepcopy(rng) for key, (_, rng, _) in found.items() if isinstance(rng, np.random.Generator)}
-    yield
-    for step in trace.steps:
-        drawn = [x.of for x in step.inputs if getattr(x, "kind", None) == GENERATOR]
-        for twin in [twins[id(rng)] for rng in drawn if id(rng) in twins]:
-            args, kwargs = copy.deepcopy((step.params["args"], step.params["kwargs"]))
-            getattr(twin, step.params["method"])(*args, **kwargs)
-    for key, (path, rng, before) in found.items():
-        if state(rng) != (state(twins[key]) if key in twins else before):
-            trace.refuse_unless_eager(
-                f"{path} drew numbers in the traced function {name}, and its program would use the same at every call. "
-                f"Draw them with mg.sample({path}.random, ...), of a np.random.Generator; a program does that anew "
-                "each time."
-            )
-
-
 def put_mode(module: Any, mode: bool) -> None:
     """Set a module's train mode; one that has it from its class keeps it from there."""
     if module.training is not mode:
         module.training = mode
-
-
-def keep_state(rng: Any) -> Undo:
-    """Return a function that puts a generator back to where it is now."""
-    if isinstance(rng, random.Random):
-        return functools.partial(rng.setstate, rng.getstate())
-    if isinstance(rng, np.random.RandomState):
-        return functools.partial(rng.set_state, rng.get_state(legacy=False))
-    bits = getattr(rng, "bit_generator", rng)
-    return functools.partial(setattr, bits, "state", bits.state)
-
-
-def state(rng: Any) -> Any:
-    """All that decides what is drawn next."""
-    if isinstance(rng, random.Random):
-        return rng.getstate()
-    if isinstance(rng, np.random.RandomState):
-        return list(flat(rng.get_state(legacy=False)))
-    bits = getattr(rng, "bit_generator", rng)
-    return [*flat(bits.state), getattr(getattr(bits, "seed_seq", None), "n_children_spawned", 0)]
-
-
-def flat(bits: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, x in bits.items():
-        yield from flat(x) if isinstance(x, dict) else [(key, x.tolist() if hasattr(x, "tolist") else x)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import random
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from ..expressions.phrases import constructor, same_bits
 from ..ops import TABLE
 from ..ops.half import is_half, rounded
 from ..ops.identity import alias, hook
+from ..ops.primitive import as_array
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 from .scalars import Scalar
 
@@ -51,6 +53,7 @@ class Trace:
         self.strict = strict  # a use of today's values is an error; else this run goes on, and no program is made of it
         self.undo = undo  # gets what puts back the Tensors that this run meets, if that is wanted
         self.owners: set[int] = set()  # of the memory of arrays that were there before the function ran
+        self.generators: dict[int, tuple[str, Any, Any]] = {}  # path, generator, and the state that `mg.sample` left
         self.kept: list[Any] = []  # arrays whose ids stand for them
         self.spoiled: str | None = None  # why this run is no program, though it computed the right thing
         self.refused: TraceError | None = None  # what the function caught is raised once more at its end
@@ -178,11 +181,24 @@ class Trace:
         """This run goes on and is right, and no program is made of it; without a reason, one may be of a later run."""
         self.spoiled = self.spoiled or why
 
-    def drew(self, tensor: Tensor, op: Any, method: Any, args: Any, kwargs: Any) -> None:
-        """A Generator drew numbers."""
+    def draw(self, op: Any, method: Any, args: Any, kwargs: Any) -> Tensor:
+        """Let a Generator draw numbers, which a program does anew."""
+        rng = method.__self__
+        path, _, before = self.generators.get(id(rng), ("a generator", rng, generator_state(rng)[0]))
+        self.check_draw(path, rng, before)
+        tensor = constant(as_array(method(*args, **kwargs)))
+        self.generators[id(rng)] = (path, rng, generator_state(rng)[0])
         params = {"method": method.__name__, "args": args, "kwargs": kwargs}
-        rng = self.input(GENERATOR, method.__self__, None)
-        self.values[tensor] = self.step(op, (rng,), params, tensor._data)
+        self.values[tensor] = self.step(op, (self.input(GENERATOR, rng, None),), params, tensor._data)
+        return tensor
+
+    def check_draw(self, path: str, rng: Any, before: Any) -> None:
+        """Refuse a run that moved on a generator other than by `mg.sample`."""
+        if generator_state(rng)[0] != before:
+            self.refuse_unless_eager(
+                f"{path} drew numbers in the traced function, and its program would use the same at every call. Draw "
+                f"them with mg.sample({path}.random, ...), of a np.random.Generator; a program then draws anew."
+            )
 
     def ran(self, module: Any, output: Any) -> None:
         """A module ran."""
@@ -340,6 +356,23 @@ def kept(x: Any) -> list[Undo]:
     arrays = [a for a in (x, *(part for _, _, part in held)) if isinstance(a, np.ndarray) and a.flags.writeable]
     found: list[Undo] = [functools.partial(setattr, *each) for each in held]
     return found + [functools.partial(np.copyto, a, a.copy(order="K")) for a in arrays]
+
+
+def generator_state(rng: Any) -> tuple[Any, Undo]:
+    """Return all that decides what a generator draws next, and a function that puts it back there."""
+    if isinstance(rng, random.Random):
+        return rng.getstate(), functools.partial(rng.setstate, rng.getstate())
+    if isinstance(rng, np.random.RandomState):
+        now = rng.get_state(legacy=False)
+        return list(flat(now)), functools.partial(rng.set_state, now)
+    bits = getattr(rng, "bit_generator", rng)
+    spawned = getattr(getattr(bits, "seed_seq", None), "n_children_spawned", 0)
+    return [*flat(bits.state), spawned], functools.partial(setattr, bits, "state", bits.state)
+
+
+def flat(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, x in state.items():
+        yield from flat(x) if isinstance(x, dict) else [(key, x.tolist() if hasattr(x, "tolist") else x)]
 
 
 def memory_owner(x: Any) -> Any:

@@ -46,7 +46,7 @@ def bent(x):
 
 def raised(x, *, power):
     \"""x to a power, and nothing else.\"""
-    return x**power + 0 * bent(x)
+    return x ** power + 0 * bent(x)
 
 
 k = 3.0
