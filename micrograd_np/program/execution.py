@@ -59,7 +59,6 @@ class Runner:
         guard = Guard(args, kwargs, names, self.met, moving)
         conditions = [*guard.conditions, *state_conditions(program, names), *(edge.text for edge in outside.edges)]
         names.scope |= outside.names.scope
-        names.cells |= outside.names.cells
         arrays = ", ".join(map(guard.array, self.emitted.given))
         take = ["if not n:", "    return None", "served()", "try:", "    frame = free.pop()"]
         take += ["except IndexError:", "    frame = frames()"]

@@ -268,7 +268,7 @@ def of_function(walk: Outside, place: Place) -> Found:
             value = cell.cell_contents
         except ValueError:  # a variable that has no value yet
             continue
-        yield from edge_to(walk, name, walk.names.cell(cell), value)
+        yield from edge_to(walk, name, f"{walk.names(cell)}.cell_contents", value)
     names_of(walk, place)
     if vars(f):
         yield gives(walk, path, "len({})", vars(f), len(vars(f)), refill(walk, vars(f)))

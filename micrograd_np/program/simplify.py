@@ -388,28 +388,25 @@ class Call(NamedTuple):
     targets: list[Value]
 
 
-def factored(program: Steps) -> tuple[Steps, list[Steps], list[Call]]:
+def factored(program: Steps, printed: Callable[[Steps], str]) -> tuple[Steps, dict[str, Steps], list[Call]]:
     """The program without its updates; these as functions; and the calls of them, which come last.
 
-    Two updates are one function if the same rows are wired in the same way. An update that something else reads from,
-    or that reads what another writes, stays where it is.
+    Two updates are one function if it is printed alike. An update that something else reads from, or that reads what
+    another writes, stays where it is.
     """
-    alike: dict[Any, list[Part]] = defaultdict(list)
+    alike: dict[str, list[Part]] = defaultdict(list)
     for part in separable(program):
-        alike[form(part)].append(part)
-    functions: list[Steps] = []
+        alike[printed(function(part, part.update.name.lower()))].append(part)
+    functions: dict[str, Steps] = {}
     calls: list[Call] = []
     steps, writes = list(program.steps), list(program.writes)
-    names: set[str] = set()
-    for group in alike.values():
-        if len(group) < 2 or len(group[0].steps) < LEAST:
+    for first, *others in alike.values():
+        if not others or len(first.steps) < LEAST:
             continue
-        name = next(x for x in numbered(group[0].update.name.lower()) if x not in names)
-        names.add(name)
-        order = ordered(group[0])
-        functions.append(function(name, group[0], order))
-        for part in group:
-            calls.append(Call(name, [part.inputs[i] for i in order], [target for target, _ in part.writes]))
+        name = next(x for x in numbered(first.update.name.lower()) if x not in functions)
+        functions[name] = function(first, name)
+        for part in (first, *others):
+            calls.append(Call(name, part.inputs, [target for target, _ in part.writes]))
             gone = {step.output for step in part.steps}
             steps = [step for step in steps if step.output not in gone]
             writes = [(target, value) for target, value in writes if value not in gone]
@@ -444,24 +441,11 @@ def separable(program: Steps) -> Iterator[Part]:
         read = dict.fromkeys(x for step in steps for x in step.values)
         inputs = [x for x in read if x.kind != CONSTANT and x not in inside]
         inputs += [target for target, _ in writes if target not in inputs]
+        roles = ["p", "g", *update.state]  # the order of the parameters; options come last
+        inputs.sort(key=lambda x: [*roles, role(update, x)].index(role(update, x)))
         apart = not any(x in targets and x not in own for x in inputs)
         if apart and writes and all(value in inside for _, value in writes):
             yield Part(update, steps, inputs, writes)
-
-
-def form(part: Part) -> Any:
-    """Return a key that is equal for updates that can share one function."""
-    known: dict[Any, Any] = {x: ("input", i) for i, x in enumerate(part.inputs)}
-    found: list[Any] = [part.update.name, *(role(part.update, x) for x in part.inputs)]
-    for step in part.steps:
-        read = [known[x] if x in known else constant_form(x) for x in step.inputs]
-        found.append((step.op, tuple(read), repr(step.params), step.output.dtype))
-        known[step.output] = ("step", len(found))
-    return (*found, *((known[target], known[value]) for target, value in part.writes))
-
-
-def constant_form(x: Any) -> Any:
-    return (x.of.dtype, x.of.shape, x.of.tobytes()) if isinstance(x, Value) else repr(x)
 
 
 def role(update: Update, x: Value) -> str:
@@ -470,21 +454,14 @@ def role(update: Update, x: Value) -> str:
     return roles.get(x) or x.name or "t"
 
 
-def ordered(part: Part) -> list[int]:
-    """The order of a function's parameters: p, g, the state, the options."""
-    roles = ["p", "g", *part.update.state]
-    places = {name: i for i, name in enumerate(roles)}
-    return sorted(range(len(part.inputs)), key=lambda i: places.get(role(part.update, part.inputs[i]), len(roles)))
-
-
-def function(name: str, part: Part, order: list[int]) -> Steps:
+def function(part: Part, name: str) -> Steps:
     """An update as a program of its own."""
     own: dict[Any, Value] = {}
-    for place, i in enumerate(order):
-        x = part.inputs[i]
+    for place, x in enumerate(part.inputs):
         own[x] = copy(x)
         own[x].kind, own[x].of, own[x].name = ARGUMENT, place, role(part.update, x)
         own[x].cotangent_of = None
+    arguments = list(own.values())
     for step in part.steps:
         own[step.output] = copy(step.output)
         own[step.output].cotangent_of = None
@@ -492,4 +469,4 @@ def function(name: str, part: Part, order: list[int]) -> Steps:
         step._replace(inputs=tuple(own.get(x, x) for x in step.inputs), output=own[step.output]) for step in part.steps
     ]
     writes = [(own[target], own[value]) for target, value in part.writes]
-    return Steps(name, steps, [own[part.inputs[i]] for i in order], [None], lambda leaves: leaves[0], writes, [])
+    return Steps(name, steps, arguments, [None], lambda leaves: leaves[0], writes, [])

@@ -40,7 +40,7 @@ class Source:
 
     def __init__(self, program: Steps, shapes: bool = True) -> None:
         self.inputs = program.inputs()
-        program, functions, self.calls = factored(program)
+        program, functions, self.calls = factored(program, lambda f: Source(f, shapes=False).definition())
         self.program, self.shapes = program, shapes
         self.made = program.made
         self.uses = Counter(x for step in program.steps for x in step.values)
@@ -58,7 +58,7 @@ class Source:
         self.kernels = definitions_of(
             dict.fromkeys(kernel_of(s.op, len(s.inputs)) for s in program.steps if needs_kernel(s.op))
         )
-        self.functions = {f.name: Source(f, shapes=False).definition() for f in functions}
+        self.functions = {name: Source(f, shapes=False).definition() for name, f in functions.items()}
         needed = {*self.kernels, *pythons("\n".join(self.kernels.values())), *self.functions}
         self.name = Names(needed).take(program.name)  # a function so called would hide them
         self.naming = Naming(program, {*self.kernels, *self.functions, *(["gradient"] if self.finite else [])})
