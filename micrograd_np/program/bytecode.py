@@ -6,6 +6,7 @@ import dis
 import functools
 import gc
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import CodeType, FrameType, FunctionType, MemberDescriptorType, ModuleType
@@ -101,58 +102,74 @@ def instructions(code: CodeType) -> list[dis.Instruction]:
     return found
 
 
-# From Python 3.12 on, which instructions are told of differs from one run of the same code to the next.
-FOLLOWED = sys.version_info < (3, 12)
-
-
-class Path:
-    """A context in which the instructions of the user's own functions that run are collected.
-
-    A function that asks whether something is an array (isinstance) takes another path while it is traced. While a
-    debugger follows the lines, and from Python 3.12 on, nothing is collected: then results alone are compared. The
-    garbage collector waits, since what it calls (finalisers, callbacks) would be taken for a part of the path.
-    """
-
-    def __init__(self) -> None:
-        self.taken: set[tuple[CodeType, int]] = set()
-
-    def __enter__(self) -> Path:
-        self.before, self.collecting = sys.gettrace(), gc.isenabled()
-        if self.before is None and FOLLOWED:
-            gc.disable()
-            sys.settrace(self.enter)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        sys.settrace(self.before)
-        if self.collecting:
-            gc.enable()
-
-    def enter(self, frame: FrameType, event: str, arg: Any) -> Any:
-        where = frame.f_code.co_filename
-        if where == "<string>" or not names.is_users_file(where):  # named tuples are made of strings
-            return None
-        frame.f_trace_lines, frame.f_trace_opcodes = False, True
-        return self.step
-
-    def step(self, frame: FrameType, event: str, arg: Any) -> Any:
-        if event == "opcode":
-            self.taken.add((frame.f_code, frame.f_lasti))
-        return self.step
+Path = set[tuple[CodeType, int]]
+PATHS: dict[int, Path | None] = {}  # by thread: what collects the user's instructions that run there
 
 
 @contextmanager
-def unfollowed() -> Iterator[None]:
-    """A compiled function in another has a program or runs as it is: which of the two is no path of the other's."""
-    follower = sys.gettrace()
-    ours = isinstance(getattr(follower, "__self__", None), Path)
-    if ours:
-        sys.settrace(None)
+def following(path: Path | None) -> Iterator[Any]:
+    """Collect the instructions of the user's own functions that run in this thread.
+
+    A function that asks whether something is an array (isinstance) takes another path while it is traced. While a
+    debugger of Python 3.11 follows the lines, nothing is collected: then results alone are compared. The garbage
+    collector waits, since what it calls (finalisers, callbacks) would be taken for a part of the path. With None,
+    nothing is collected: a compiled function in another has a program or runs as it is, and which of the two is no
+    path of the other's.
+    """
+    thread, collecting = threading.get_ident(), gc.isenabled()
+    before, PATHS[thread] = PATHS.get(thread), path
+    if path is not None:
+        gc.disable()
+    follow()
     try:
-        yield
+        yield path
     finally:
-        if ours:
-            sys.settrace(follower)
+        PATHS[thread] = before
+        follow()
+        if collecting:
+            gc.enable()
+
+
+@functools.cache
+def is_followed(filename: str) -> bool:
+    return filename != "<string>" and names.is_users_file(filename)  # named tuples are made of strings
+
+
+def collect(code: CodeType, instruction: int) -> None:
+    path = PATHS.get(threading.get_ident())
+    if path is not None:
+        path.add((code, instruction))
+
+
+if sys.version_info >= (3, 12):  # whose trace functions are told of other instructions from run to run
+
+    def follow() -> None:
+        """Let Python tell of instructions while a thread's are collected."""
+        monitor, tool = sys.monitoring, 4
+        if monitor.get_tool(tool) is None:
+            monitor.use_tool_id(tool, OURS)
+            monitor.register_callback(tool, monitor.events.INSTRUCTION, told)
+        if monitor.get_tool(tool) == OURS:
+            followed = any(path is not None for path in list(PATHS.values()))
+            monitor.set_events(tool, monitor.events.INSTRUCTION if followed else 0)
+
+    def told(code: CodeType, instruction: int) -> Any:
+        return collect(code, instruction) if is_followed(code.co_filename) else sys.monitoring.DISABLE
+
+else:
+
+    def follow() -> None:
+        """Let Python tell of instructions while this thread's are collected."""
+        if sys.gettrace() in (None, told):
+            sys.settrace(None if PATHS.get(threading.get_ident()) is None else told)
+
+    def told(frame: FrameType, event: str, arg: Any) -> Any:
+        if not is_followed(frame.f_code.co_filename):
+            return None
+        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        if event == "opcode":
+            collect(frame.f_code, frame.f_lasti)
+        return told
 
 
 def words(constant: Any) -> frozenset[str]:

@@ -15,7 +15,7 @@ from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import user_frame
 from ..core.tensor import Tensor
-from .bytecode import Path, unfollowed
+from .bytecode import following
 from .execution import Compared, Left, Runner, difference, met
 from .guards import MISFIT, Guard, Names, misfit
 from .ir import Steps
@@ -98,7 +98,7 @@ class Compiled:
 
     def other(self, args: Any, kwargs: Any) -> Any:
         """A call that the latest program does not serve."""
-        with unfollowed():
+        with following(None):
             return self.answer(args, kwargs)
 
     def answer(self, args: Any, kwargs: Any) -> Any:
@@ -111,7 +111,10 @@ class Compiled:
         if (kind and kind.stopped) or is_recorded(args, kwargs):
             return self.function(*args, **kwargs)
         if kind is None and len(self.kinds) >= KINDS:
-            self.warn(f"it was called with more than {KINDS} kinds of arguments (shapes, dtypes, numbers). {GIVE}")
+            self.warn(
+                f"it was called with more than {KINDS} kinds of arguments (shapes, dtypes, numbers). Give arrays of "
+                "one shape, and a number that changes as a float or an array."
+            )
             return self.function(*args, **kwargs)
         with self.turns:
             if kind is None:  # which may be the only call of its kind; and what is worked out once is worked out now
@@ -145,7 +148,7 @@ class Compiled:
         if kind.stopped or steps is None or not met(steps).isdisjoint(owners):
             return self.function(*args, **kwargs)
         found = Compared(self.function, steps, self.backend, args, kwargs)
-        if found.path.taken != steps.path:
+        if found.path != steps.path:
             self.stop(kind, UNLIKE)
         elif found.same:
             moving = frozenset(kind.moving)
@@ -162,9 +165,9 @@ class Compiled:
         """The steps that the function takes, where a program can be made of them; what it did is put back."""
         undo: list[Callable[[], Any]] = []
         try:
-            with Path() as traced:
+            with following(set()) as path:
                 result, steps = record(self.function, args, kwargs, True, outside, kind.moving, undo)
-            steps.path = traced.taken
+            steps.path = path
         except TraceError:
             raise
         except Exception as error:  # which the function itself may not raise

@@ -13,7 +13,7 @@ import numpy as np
 from ..core.containers import flatten, has_values
 from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray, constant
-from .bytecode import Path
+from .bytecode import following
 from .guards import MISFIT, Guard, Names
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value, root
 from .outside import Outside
@@ -155,7 +155,7 @@ class Compared:
             rest = iter(step(*[copies[x] for x in emitted.given]))
         except Exception:  # the function itself shows what that means
             rest = None
-        with Path() as self.path:
+        with following(set()) as self.path:
             self.result = function(*args, **kwargs)
         returned, _ = flatten(self.result)
         self.types = [type_of(x) for x in returned]

@@ -88,6 +88,7 @@ def record(
             if tracer.refused:
                 raise tracer.refused
             returned, rebuild_result = flatten(result)
+            returned = [x.tensor if type(x) is Scalar else x for x in returned]
             check_unchanged(f, before, by_path(named_arguments(f, args, kwargs)))
             check_results(f, returned, tracer)
             ends = [

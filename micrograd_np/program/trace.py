@@ -36,7 +36,8 @@ astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
 
 LISTED = 64  # entries of a constant that a text may list
 CURE = (
-    "Choose with mg.where instead of if, keep numbers as Tensors, or do it outside and give the result as an argument."
+    "Choose with mg.where instead of if, keep numbers as Tensors, or do it outside: before the call, and give the "
+    "result as an argument, or after it."
 )
 CURES = {
     "a copy by copy or pickle": "Write t.copy().",
@@ -235,8 +236,10 @@ class Trace:
         leaves, rebuild = flatten((args, kwargs))
         if self.strict or any(isinstance(x, Tensor) and x._requires_grad for x in leaves):
             raise error from None
-        line = format_location(caller_location())
-        self.spoil(str(error) if line in str(error) else f"{error} It is used in {line}.")
+        line, text = format_location(caller_location()), str(error)
+        if function is getattr:
+            text = f"{args[1]!r} of an array is asked for in {line}. Ask outside, and give the answer as an argument."
+        self.spoil(text if line in text else f"{text.rstrip('.')}. It is used in {line}.")
         args, kwargs = rebuild([x.number() if type(x) is Scalar else as_ndarray(x) for x in leaves])
         return function(*args, **kwargs)
 
