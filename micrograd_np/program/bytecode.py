@@ -1,10 +1,15 @@
-"""Names in the code of a user's functions: what it can look up, and which of that hides a state."""
+"""Read the code of a user's functions: which names it looks up, which of these hide a state, what of it runs.
+
+`outside` asks which names a function can look up at all, so that it compares nothing else. `following` tells which
+instructions ran, so that a traced run and a plain one can be told apart.
+"""
 
 from __future__ import annotations
 
 import dis
 import functools
 import gc
+import pkgutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,8 +20,6 @@ from typing import Any
 from ..core import names
 
 GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL")
-# A name that is only stored counts, too: a program would leave what it names as it is.
-NAMED = ("LOAD_", "IMPORT_", "STORE_", "DELETE_")
 # Who looks up or sets an attribute by a name that is a string.
 BY_NAME = frozenset("getattr hasattr setattr delattr vars globals attrgetter __dict__ asdict astuple fields".split())
 BY_NAME |= {"dumps", "__getstate__", "__reduce__", "__reduce_ex__", "getmembers"}  # these read all attributes
@@ -25,51 +28,10 @@ MAKERS = ("__init__", "__new__", "__post_init__")  # which run where a class is 
 OF_CLASSES = ("type", "__class__", "replace")  # names by which code that has an object makes another
 OURS = __name__.split(".")[0]
 
-CLOCK = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns thread_time"
-FILES = "exists isfile isdir getmtime getatime getctime getsize abspath realpath expanduser expandvars"
-# Functions and classes of libraries whose state is no object that a guard could compare: the clock, the environment,
-# files, settings. Generators that draw are looked for while a function runs.
-HIDDEN: dict[str, frozenset[str]] = {
-    where: frozenset(names.split())
-    for where, names in {
-        "builtins": "open input eval exec",
-        "logging": "getLogger",
-        "io": "open",
-        "time": f"{CLOCK} thread_time_ns strftime localtime gmtime ctime asctime clock_gettime clock_gettime_ns",
-        "datetime.datetime": "now utcnow today",
-        "datetime.date": "today",
-        "os": "environ environb getenv getenvb getcwd getpid getppid urandom getrandom listdir scandir stat walk times "
-        "getloadavg open read fstat _Environ",
-        "posixpath": FILES,
-        "ntpath": FILES,
-        "pathlib.Path": "open read_text read_bytes stat lstat exists is_file is_dir iterdir glob rglob cwd home "
-        "resolve absolute owner",
-        "glob": "glob iglob",
-        "decimal": "Decimal getcontext setcontext localcontext",
-        "numpy": "get_printoptions array2string array_repr array_str geterr geterrcall getbufsize fromfile load "
-        "loadtxt genfromtxt memmap",
-        "secrets": "choice randbelow randbits token_bytes token_hex token_urlsafe SystemRandom",
-        "uuid": "uuid1 uuid4 getnode",
-        "locale": "getlocale localeconv getpreferredencoding",
-        "threading": "Thread Timer current_thread get_ident get_native_id active_count enumerate local",
-        "_thread": "start_new_thread get_ident get_native_id",
-        "_thread.lock": "acquire locked",
-        "_thread.RLock": "acquire _is_owned",
-        "concurrent.futures.thread": "ThreadPoolExecutor",
-        "numpy.random._generator.Generator": "bit_generator",
-        "numpy.random.mtrand.RandomState": "get_state",
-        "random.Random": "getstate",
-        "builtins.type": "__subclasses__",
-        "sys": "argv modules stdin getrefcount getsizeof _getframe _current_frames getrecursionlimit getswitchinterval",
-        "gc": "get_count get_objects get_referrers get_stats isenabled",
-        "inspect": "currentframe stack",
-        "tracemalloc": "get_traced_memory get_tracemalloc_memory take_snapshot",
-        "resource": "getrusage",
-        "socket": "socket gethostname create_connection",
-        "subprocess": "run check_output Popen getoutput",
-        "random": "SystemRandom",
-    }.items()
-}
+TABLE = (pkgutil.get_data(__package__, "hidden.txt") or b"").decode().splitlines()
+ROWS = [line.split(": ") for line in TABLE if line[0] != "#"]
+# The names of a library's module or class that hide a state.
+HIDDEN = {where: frozenset(listed.split()) for where, listed in ROWS}
 HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal": "decimal"}  # C's names of modules
 
 
@@ -82,15 +44,15 @@ def is_hidden(x: Any) -> bool:
 @functools.cache
 def names_in(code: CodeType) -> frozenset[str]:
     """The names that a function, and the functions in it, look up or set."""
-    names = looked_up(code, *NAMED)
-    by_name = names & BY_NAME or any(x.opname == "MATCH_CLASS" for x in instructions(code))
-    return names | words(code) if by_name else names
+    found = frozenset(code.co_names).union(*(names_in(x) for x in code.co_consts if isinstance(x, CodeType)))
+    by_name = found & BY_NAME or any(x.opname == "MATCH_CLASS" for x in instructions(code))
+    return found | words(code) if by_name else found
 
 
 @functools.cache
 def looked_up(code: CodeType, *how: str) -> frozenset[str]:
     """The names that instructions of some kinds look up."""
-    return frozenset(x.argval for x in instructions(code) if x.opcode in dis.hasname and x.opname.startswith(how))
+    return frozenset(x.argval for x in instructions(code) if x.opname in how)
 
 
 @functools.cache

@@ -97,13 +97,13 @@ class Plan:
     def lies_flat(self, x: Value) -> bool:
         """Return True if a value is an array in one piece of memory that stays the same at every call."""
         several = bool(x.shape) and math.prod(x.shape) > 1
-        return x.dtype in SINGLE and several and self.stands(x) and contiguous(x) and not self.is_spread(x)
+        return x.dtype in SINGLE and several and self.stands(x) and x.contiguous() and not self.is_spread(x)
 
     def is_product_of_matrices(self, step: Step) -> bool:
         """Return True if BLAS reads both operands in place: `x.dot` then gives the bits of `np.matmul`, faster."""
         same = {x.dtype for x in step.values} == {step.output.dtype}
-        flat = all(len(x.shape or ()) == 2 and (contiguous(x) or contiguous(x, -1)) for x in step.inputs)
-        return same and flat and contiguous(step.output) and not any(map(self.is_spread, step.inputs))
+        flat = all(len(x.shape or ()) == 2 and (x.contiguous() or x.contiguous(-1)) for x in step.inputs)
+        return same and flat and step.output.contiguous() and not any(map(self.is_spread, step.inputs))
 
     def is_spread(self, x: Value) -> bool:
         """Return True if a value views a broadcast: its strides are 0 where those of the trace need not be."""
@@ -128,7 +128,7 @@ class Plan:
     def takes_out(self, step: Step) -> bool:
         """Return True if the step's function takes `out=`."""
         op, value = step.op, step.output
-        if not value.shape or self.read_in_place(value):
+        if not value.shape or 0 in value.strides:
             return False
         if isinstance(op.kernel, np.ufunc) and op.kernel.signature is None:
             return True
@@ -136,21 +136,9 @@ class Plan:
             return True
         return op in PRODUCTS and self.is_product_of_matrices(step)
 
-    def read_in_place(self, value: Value) -> bool:
-        return 0 in (value.strides or ()) and value.shape != ()
-
 
 def layout(x: Value) -> Any:
     return (x.shape, x.dtype, x.strides)
-
-
-def contiguous(x: Value, way: int = 1) -> bool:
-    """Return True if an array is contiguous, row after row, or with way=-1 column after column."""
-    expected, size = [], x.dtype.itemsize
-    for length in (x.shape or ())[::-way]:
-        expected.append(size)
-        size *= length
-    return bool(x.strides == tuple(expected[::-way]))
 
 
 def laid_out(x: Value) -> Any:
@@ -254,9 +242,7 @@ class Emitted:
         return f"flat_{name}"
 
     def read(self, x: Any, step: Step) -> str:
-        if isinstance(x, Value):
-            return self.meaning(x.of) if x.kind == CONSTANT else self.names[x]
-        return self.meaning(number_as_array(x, step))
+        return self.final(x) if isinstance(x, Value) else self.meaning(number_as_array(x, step))
 
     def meaning(self, thing: Any) -> str:
         """A name for a function, a constant or a container of parameters."""

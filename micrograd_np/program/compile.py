@@ -1,4 +1,4 @@
-"""A function that runs as a program once it is known to compute the same, and as itself where no program serves."""
+"""Decide at each call whether a function runs as a program that is known to compute the same, or as itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import user_frame
 from ..core.tensor import Tensor
 from .bytecode import following
-from .execution import Compared, Left, Runner, difference, met
+from .execution import Compared, Left, Runner, difference, memory_met
 from .guards import MISFIT, Guard, Names, misfit
 from .ir import Steps
 from .outside import Outside, TooMuch
@@ -80,7 +80,7 @@ class Compiled:
         """Return the result of the last of n calls; a known program runs the rest without a check between them."""
         left, result = checked_count(n), None
         while left:
-            runner = self.serving(args, kwargs)
+            _, runner = self.known(args, kwargs)
             if runner and runner.repeats:
                 result = runner.call(args, kwargs, left)
                 if isinstance(result, Left):
@@ -91,10 +91,10 @@ class Compiled:
             left -= 1
         return result
 
-    def serving(self, args: Any, kwargs: Any) -> Runner | None:
-        """The program for a call."""
+    def known(self, args: Any, kwargs: Any) -> tuple[Kind | None, Runner | None]:
+        """The kind of a call, and the program that serves it."""
         kind = next((kind for kind in self.kinds if kind.fits(args, kwargs)), None)
-        return kind.serving(args, kwargs) if kind else None
+        return kind, kind.serving(args, kwargs) if kind else None
 
     def other(self, args: Any, kwargs: Any) -> Any:
         """A call that the latest program does not serve."""
@@ -103,8 +103,7 @@ class Compiled:
 
     def answer(self, args: Any, kwargs: Any) -> Any:
         """A call that another program serves, or the function itself."""
-        kind = next((kind for kind in self.kinds if kind.fits(args, kwargs)), None)
-        runner = kind.serving(args, kwargs) if kind else None
+        kind, runner = self.known(args, kwargs)
         if runner is not None:
             self.latest = runner.call
             return runner.call(args, kwargs)
@@ -129,23 +128,21 @@ class Compiled:
         """The function runs as a trace, of which all is put back; then it runs itself, and its program on copies."""
         leaves, _ = flatten((args, kwargs))
         owners = {id(memory_owner(x)) for x in leaves if has_values(x)}
-        if not all(runner.met.isdisjoint(owners) for runner in kind.runners):
+        if not all(runner.memory.isdisjoint(owners) for runner in kind.runners):
             return self.function(*args, **kwargs)  # an argument lies in memory that the program writes to by itself
         kind.move(leaves)
-        if kind.traces >= TRACES and not kind.pays():
-            self.stop(kind, f"{kind.changes()} is another at each call. {GIVE}")
-            return self.function(*args, **kwargs)
         try:
+            if kind.traces >= TRACES and not kind.pays():
+                raise TooMuch(f"{kind.changes()} is another at each call")
             outside = Outside(self.function, leaves)
+            if path := outside.first_changed():
+                raise TooMuch(f"{path} is not even like itself")
         except TooMuch as reason:
             self.stop(kind, f"{reason}. {GIVE}")
             return self.function(*args, **kwargs)
-        if path := outside.first_changed():
-            self.stop(kind, f"{path} is not even like itself. {GIVE}")
-            return self.function(*args, **kwargs)
         kind.traces += 1
         steps = self.recorded(kind, args, kwargs, outside)
-        if kind.stopped or steps is None or not met(steps).isdisjoint(owners):
+        if kind.stopped or steps is None or not memory_met(steps).isdisjoint(owners):
             return self.function(*args, **kwargs)
         found = Compared(self.function, steps, self.backend, args, kwargs)
         if found.path != steps.path:

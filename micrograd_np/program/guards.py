@@ -1,4 +1,4 @@
-"""Guards: conditions on a call, as text that is compiled once and costs little to look at.
+"""Write the conditions on a call as text, which is compiled once and costs little to look at.
 
 A program serves a call if all conditions hold. They are joined to one expression, in which each object has a name of
 its own: text is read by Python's compiler once, so that a condition costs what the expression costs, and no call.
@@ -44,7 +44,7 @@ def unchanged(now: Any, then: Any) -> bool:
             return False
         if type(then) is tuple and len(now) == len(then):
             pending += zip(now, then, strict=True)
-        elif not ((type(then) in ATOMS or isinstance(then, np.generic)) and repr(now) == repr(then)):
+        elif not (is_atom(then) and repr(now) == repr(then)):
             return False  # `repr` tells 0.0 from -0.0
     return True
 

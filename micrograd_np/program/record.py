@@ -1,4 +1,4 @@
-"""Run a function once under a trace, and put together what was seen."""
+"""Run a function once under a trace, and return the steps that it took."""
 
 from __future__ import annotations
 
@@ -98,12 +98,10 @@ def record(
             if tracer.strict:
                 tracer.check_modules(outside.modules)
         finally:
-            left = tracer.finish()
+            gradients = tracer.finish()
     if names is not None:
         name_values(tracer, names)
     writes = [(at, tracer.values[x]) for x, at in tracer.targets.items() if at.kind in LASTING]
-    owners = {x: tracer.targets.get(x, tracer.values[x]) for x, _ in left}
-    gradients = [(owners[x], g) for x, g in left if owners[x].kind in LASTING]
     met = {x: g is not None for x, g in tracer.met.items() if x._order < tracer.start}
     name = getattr(f, "__name__", "step")
     steps = Steps(
@@ -181,11 +179,6 @@ def name_values(tracer: Trace, names: Any) -> None:
     for value, module in tracer.outputs.items():
         if value.kind == RESULT and names.modules.get(id(module), ("", ""))[1]:
             value.name = value.name or names.in_module(id(module))
-
-
-def value_of(target: Value, arguments: list[Any]) -> Any:
-    """The Tensor, array or Generator that an input stands for, in a call with these leaves as arguments."""
-    return arguments[target.of] if target.kind == ARGUMENT else target.of
 
 
 def wants_gradient(result: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A float argument that changes from call to call, as a traced function has it."""
+"""Stand in for a float argument that changes from call to call, while a function is traced."""
 
 from __future__ import annotations
 

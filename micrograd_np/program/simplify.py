@@ -26,7 +26,6 @@ from ..ops.primitive import Elementwise, Outputs
 from .ir import ARGUMENT, ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Update, Value, draws, root, values_among
 from .trace import TraceError
 
-EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "negative")]
 SPREAD = TABLE["broadcast_to"]
 PACKS = TABLE["pack"], TABLE["pack_copies"]
 LEAST = 4  # steps of an update that are worth a function
@@ -72,9 +71,9 @@ class Walk:
         if step.op.product:
             self.keep_apart(step, inputs)
         inputs = self.unspread(step, inputs)
-        step = told(self.reshaped_once(step._replace(inputs=inputs)))
+        step = of_numbers(self.reshaped_once(step._replace(inputs=inputs)))
         # The order matters: what is folded needs no rule, and what a rule removes is not computed elsewhere.
-        became = self.folded(step) or self.unchanged(step) or self.spread_later(step)
+        became = self.folded(step) or self.unchanged(step)
         if became is None and not draws(op):
             key = (step.update if self.by_update else 0, signature(step))
             became = self.seen.setdefault(key, step.output)
@@ -140,23 +139,6 @@ class Walk:
             return self.seen.setdefault(key, Value(CONSTANT, first, (), first.dtype, ()))
         return None
 
-    def spread_later(self, step: Step) -> Value | None:
-        """A broadcast number is computed with first, and broadcast then: the arithmetic is exact on each alike."""
-        places = [i for i, x in enumerate(step.inputs) if x in self.made and self.made[x].op is SPREAD]
-        others = [x for i, x in enumerate(step.inputs) if i not in places]
-        if step.op not in EXACT or len(places) != 1 or any(shape_of(x) for x in others) or step.output in self.rigid:
-            return None
-        spread = self.made[step.inputs[places[0]]]
-        if order_of(spread.output) != order_of(step.output):
-            return None
-        inputs = [spread.inputs[0] if i in places else x for i, x in enumerate(step.inputs)]
-        shape, dtype = spread.inputs[0].shape, step.output.dtype
-        small = Value(RESULT, None, shape, dtype, np.empty(shape, dtype).strides)
-        self.take(Step(step.op, tuple(inputs), step.params, small, step.where, step.update))
-        wide = copy(step.output)
-        self.take(Step(SPREAD, (self.current(small),), {"shape": step.output.shape}, wide, step.where, step.update))
-        return self.current(wide)  # type: ignore[no-any-return]
-
     def keep_apart(self, step: Step, inputs: tuple[Any, ...]) -> None:
         """BLAS multiplies an array by itself in another way: two operands that were two arrays stay two."""
         roots = [root(x, self.made) for x in inputs]
@@ -171,7 +153,7 @@ class Walk:
         if inner is None or inner.op is not step.op or any(x.params.get("order", "C") != "C" for x in (inner, step)):
             return step
         source = inner.inputs[0]
-        return step._replace(inputs=(source,)) if is_dense(source) else step
+        return step._replace(inputs=(source,)) if source.contiguous() else step
 
     def fresh(self, x: Any, given: bool, targets: list[Value]) -> Any:
         """Return the simplified form of a value; a copy, where it must outlive the memory of an input."""
@@ -260,21 +242,10 @@ def steps_of(x: Value) -> list[tuple[int, int]]:
     return [(size, stride) for size, stride in zip(x.shape, x.strides or (), strict=False) if size > 1]
 
 
-def told(step: Step) -> Step:
-    """A step in the words that say most."""
-    shape = step.output.shape or ()
-    if step.op is TABLE["swapaxes"] and len(shape) == 2 and len(swapped(step)) == 2:
-        return step._replace(op=TABLE["transpose"], params={"axes": None})
-    if step.op is TABLE["dot"] and any(y.shape == () for y in step.inputs):  # a NumPy number has no `.dot`
-        return step._replace(op=TABLE["multiply"])
-    if step.op is TABLE["reshape"]:
-        return step._replace(params={**step.params, "shape": shape})
-    return step
-
-
-def is_dense(x: Any) -> bool:
-    """Return True if an array lies in memory row after row."""
-    return bool(x.strides == np.empty(x.shape, x.dtype).strides)
+def of_numbers(step: Step) -> Step:
+    """The product of a NumPy number, which has no `.dot`."""
+    by_number = step.op is TABLE["dot"] and any(y.shape == () for y in step.inputs)
+    return step._replace(op=TABLE["multiply"]) if by_number else step
 
 
 def order_of(x: Value) -> list[int]:
@@ -286,18 +257,6 @@ def order_of(x: Value) -> list[int]:
 def times_one(step: Step, made: dict[Value, Step]) -> Value | None:
     x, y = step.inputs
     return x if is_number(y, 1) else y if is_number(x, 1) else None
-
-
-def by_one(step: Step, made: dict[Value, Step]) -> Value | None:
-    return step.inputs[0] if is_number(step.inputs[1], 1) else None
-
-
-def minus_zero(step: Step, made: dict[Value, Step]) -> Value | None:
-    return step.inputs[0] if is_number(step.inputs[1], 0) else None
-
-
-def first(step: Step, made: dict[Value, Step]) -> Value | None:
-    return step.inputs[0]  # type: ignore[no-any-return]
 
 
 def swapped(step: Step) -> set[int]:
@@ -330,15 +289,6 @@ def in_order(step: Step, made: dict[Value, Step]) -> Value | None:
     return step.inputs[0] if kept else undone(step, made)
 
 
-def twice(step: Step, made: dict[Value, Step]) -> Value | None:
-    """x & x"""
-    return step.inputs[0] if step.inputs[0] is step.inputs[1] else None
-
-
-def reshaped(step: Step, made: dict[Value, Step]) -> Value | None:
-    return step.inputs[0] if step.params.get("order", "C") == "C" else None
-
-
 def packed(step: Step, made: dict[Value, Step]) -> Value | None:
     """(x, y)[0]"""
     inner = made.get(step.inputs[0])
@@ -346,8 +296,18 @@ def packed(step: Step, made: dict[Value, Step]) -> Value | None:
 
 
 Identity = Callable[[Step, dict[Value, Step]], Value | None]
-RULES = [times_one, by_one, minus_zero, undone, in_order, reshaped, swapped_back, packed, twice, first]
-IDENTITIES: dict[str, Identity] = {rule.__name__: rule for rule in RULES}  # by the field `peephole` of a row
+IDENTITIES: dict[str, Identity] = {  # by the field `peephole` of a row
+    "times_one": times_one,
+    "by_one": lambda step, made: step.inputs[0] if is_number(step.inputs[1], 1) else None,
+    "minus_zero": lambda step, made: step.inputs[0] if is_number(step.inputs[1], 0) else None,
+    "undone": undone,
+    "in_order": in_order,
+    "reshaped": lambda step, made: step.inputs[0] if step.params.get("order", "C") == "C" else None,
+    "swapped_back": swapped_back,
+    "packed": packed,
+    "twice": lambda step, made: step.inputs[0] if step.inputs[0] is step.inputs[1] else None,  # x & x
+    "first": lambda step, made: step.inputs[0],
+}
 
 
 def constant_of(x: Any) -> Any:

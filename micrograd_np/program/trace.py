@@ -1,4 +1,4 @@
-"""Run a function once and write down what it did."""
+"""Watch a function run: every op that it calls becomes a step of a program."""
 
 from __future__ import annotations
 
@@ -319,20 +319,21 @@ class Trace:
         target = self.targets.get(x)
         return target if target is not None and target.kind in LASTING else self.value(x)
 
-    def finish(self) -> list[tuple[Tensor, Value | None]]:
+    def finish(self) -> list[tuple[Value, Value | None]]:
         """The gradients that the function left; in the tensors, they are arrays again."""
         gradients = {tensor: tensor._grad for tensor in self.values if isinstance(tensor._grad, Tensor)}
         for tensor, g in gradients.items():
             tensor._grad = np.array(g._data)
-        left: list[tuple[Tensor, Value | None]] = []
+        left: list[tuple[Value, Value | None]] = []
         for tensor, value in list(self.values.items()):
-            if tensor._order > self.start:
+            owner = self.targets.get(tensor, value)
+            if tensor._order > self.start or owner.kind not in LASTING:
                 continue  # made by the function itself, and gone with it
             if tensor in gradients and tensor.op is None and value.kind != CONSTANT:
                 self.cotangent(tensor, gradients[tensor], final=True)
-                left.append((tensor, self.value(gradients[tensor])))
+                left.append((owner, self.value(gradients[tensor])))
             elif tensor in self.touched and tensor not in gradients:
-                left.append((tensor, None))
+                left.append((owner, None))
         return left
 
     def check_modules(self, known: list[Any]) -> None:
