@@ -64,8 +64,7 @@ def define(name: str, thing: Any, module: ModuleType, found: dict[str, tuple[Any
                 define(used, getattr(home, used), home, found)
     elif isinstance(thing, FunctionType):
         text = own_text(thing)
-        known = inspect.getclosurevars(thing)
-        variables = {**known.globals, **known.nonlocals}
+        variables = {**thing.__globals__, **inspect.getclosurevars(thing).nonlocals}
         for used in names_in(text):
             if used in variables:
                 define(used, variables[used], home, found)
