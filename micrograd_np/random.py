@@ -38,11 +38,11 @@ def sample(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
             f"{name} is no method of a Generator. Make one with rng = np.random.default_rng(seed), and pass a method "
             "of it, such as rng.random."
         )
-    drawn = constant(as_array(method(*args, **kwargs)))
     trace = CURRENT.get().trace
     if trace is not None:
-        trace.drew(drawn, draw, method, args, kwargs)
-    return drawn
+        drawn: Tensor = trace.draw(draw, method, args, kwargs)
+        return drawn
+    return constant(as_array(method(*args, **kwargs)))
 
 
 def _draw(rng: Any, method: str, args: Any, kwargs: Any) -> Any:

@@ -1,11 +1,17 @@
-"""Names in the code of a user's functions: what it can look up, and which of that hides a state."""
+"""Read the code of a user's functions: which names it looks up, which of these hide a state, what of it runs.
+
+`outside` asks which names a function can look up at all, so that it compares nothing else. `following` tells which
+instructions ran, so that a traced run and a plain one can be told apart.
+"""
 
 from __future__ import annotations
 
 import dis
 import functools
 import gc
+import pkgutil
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import CodeType, FrameType, FunctionType, MemberDescriptorType, ModuleType
@@ -14,8 +20,6 @@ from typing import Any
 from ..core import names
 
 GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL")
-# A name that is only stored counts, too: a program would leave what it names as it is.
-NAMED = ("LOAD_", "IMPORT_", "STORE_", "DELETE_")
 # Who looks up or sets an attribute by a name that is a string.
 BY_NAME = frozenset("getattr hasattr setattr delattr vars globals attrgetter __dict__ asdict astuple fields".split())
 BY_NAME |= {"dumps", "__getstate__", "__reduce__", "__reduce_ex__", "getmembers"}  # these read all attributes
@@ -24,51 +28,10 @@ MAKERS = ("__init__", "__new__", "__post_init__")  # which run where a class is 
 OF_CLASSES = ("type", "__class__", "replace")  # names by which code that has an object makes another
 OURS = __name__.split(".")[0]
 
-CLOCK = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns thread_time"
-FILES = "exists isfile isdir getmtime getatime getctime getsize abspath realpath expanduser expandvars"
-# Functions and classes of libraries whose state is no object that a guard could compare: the clock, the environment,
-# files, settings. Generators that draw are looked for while a function runs.
-HIDDEN: dict[str, frozenset[str]] = {
-    where: frozenset(names.split())
-    for where, names in {
-        "builtins": "open input eval exec",
-        "logging": "getLogger",
-        "io": "open",
-        "time": f"{CLOCK} thread_time_ns strftime localtime gmtime ctime asctime clock_gettime clock_gettime_ns",
-        "datetime.datetime": "now utcnow today",
-        "datetime.date": "today",
-        "os": "environ environb getenv getenvb getcwd getpid getppid urandom getrandom listdir scandir stat walk times "
-        "getloadavg open read fstat _Environ",
-        "posixpath": FILES,
-        "ntpath": FILES,
-        "pathlib.Path": "open read_text read_bytes stat lstat exists is_file is_dir iterdir glob rglob cwd home "
-        "resolve absolute owner",
-        "glob": "glob iglob",
-        "decimal": "Decimal getcontext setcontext localcontext",
-        "numpy": "get_printoptions array2string array_repr array_str geterr geterrcall getbufsize fromfile load "
-        "loadtxt genfromtxt memmap",
-        "secrets": "choice randbelow randbits token_bytes token_hex token_urlsafe SystemRandom",
-        "uuid": "uuid1 uuid4 getnode",
-        "locale": "getlocale localeconv getpreferredencoding",
-        "threading": "Thread Timer current_thread get_ident get_native_id active_count enumerate local",
-        "_thread": "start_new_thread get_ident get_native_id",
-        "_thread.lock": "acquire locked",
-        "_thread.RLock": "acquire _is_owned",
-        "concurrent.futures.thread": "ThreadPoolExecutor",
-        "numpy.random._generator.Generator": "bit_generator",
-        "numpy.random.mtrand.RandomState": "get_state",
-        "random.Random": "getstate",
-        "builtins.type": "__subclasses__",
-        "sys": "argv modules stdin getrefcount getsizeof _getframe _current_frames getrecursionlimit getswitchinterval",
-        "gc": "get_count get_objects get_referrers get_stats isenabled",
-        "inspect": "currentframe stack",
-        "tracemalloc": "get_traced_memory get_tracemalloc_memory take_snapshot",
-        "resource": "getrusage",
-        "socket": "socket gethostname create_connection",
-        "subprocess": "run check_output Popen getoutput",
-        "random": "SystemRandom",
-    }.items()
-}
+TABLE = (pkgutil.get_data(__package__, "hidden.txt") or b"").decode().splitlines()
+ROWS = [line.split(": ") for line in TABLE if line[0] != "#"]
+# The names of a library's module or class that hide a state.
+HIDDEN = {where: frozenset(listed.split()) for where, listed in ROWS}
 HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal": "decimal"}  # C's names of modules
 
 
@@ -81,15 +44,15 @@ def is_hidden(x: Any) -> bool:
 @functools.cache
 def names_in(code: CodeType) -> frozenset[str]:
     """The names that a function, and the functions in it, look up or set."""
-    names = looked_up(code, *NAMED)
-    by_name = names & BY_NAME or any(x.opname == "MATCH_CLASS" for x in instructions(code))
-    return names | words(code) if by_name else names
+    found = frozenset(code.co_names).union(*(names_in(x) for x in code.co_consts if isinstance(x, CodeType)))
+    by_name = found & BY_NAME or any(x.opname == "MATCH_CLASS" for x in instructions(code))
+    return found | words(code) if by_name else found
 
 
 @functools.cache
 def looked_up(code: CodeType, *how: str) -> frozenset[str]:
     """The names that instructions of some kinds look up."""
-    return frozenset(x.argval for x in instructions(code) if x.opcode in dis.hasname and x.opname.startswith(how))
+    return frozenset(x.argval for x in instructions(code) if x.opname in how)
 
 
 @functools.cache
@@ -101,58 +64,74 @@ def instructions(code: CodeType) -> list[dis.Instruction]:
     return found
 
 
-# From Python 3.12 on, which instructions are told of differs from one run of the same code to the next.
-FOLLOWED = sys.version_info < (3, 12)
-
-
-class Path:
-    """A context in which the instructions of the user's own functions that run are collected.
-
-    A function that asks whether something is an array (isinstance) takes another path while it is traced. While a
-    debugger follows the lines, and from Python 3.12 on, nothing is collected: then results alone are compared. The
-    garbage collector waits, since what it calls (finalisers, callbacks) would be taken for a part of the path.
-    """
-
-    def __init__(self) -> None:
-        self.taken: set[tuple[CodeType, int]] = set()
-
-    def __enter__(self) -> Path:
-        self.before, self.collecting = sys.gettrace(), gc.isenabled()
-        if self.before is None and FOLLOWED:
-            gc.disable()
-            sys.settrace(self.enter)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        sys.settrace(self.before)
-        if self.collecting:
-            gc.enable()
-
-    def enter(self, frame: FrameType, event: str, arg: Any) -> Any:
-        where = frame.f_code.co_filename
-        if where == "<string>" or not names.is_users_file(where):  # named tuples are made of strings
-            return None
-        frame.f_trace_lines, frame.f_trace_opcodes = False, True
-        return self.step
-
-    def step(self, frame: FrameType, event: str, arg: Any) -> Any:
-        if event == "opcode":
-            self.taken.add((frame.f_code, frame.f_lasti))
-        return self.step
+Path = set[tuple[CodeType, int]]
+PATHS: dict[int, Path | None] = {}  # by thread: what collects the user's instructions that run there
 
 
 @contextmanager
-def unfollowed() -> Iterator[None]:
-    """A compiled function in another has a program or runs as it is: which of the two is no path of the other's."""
-    follower = sys.gettrace()
-    ours = isinstance(getattr(follower, "__self__", None), Path)
-    if ours:
-        sys.settrace(None)
+def following(path: Path | None) -> Iterator[Any]:
+    """Collect the instructions of the user's own functions that run in this thread.
+
+    A function that asks whether something is an array (isinstance) takes another path while it is traced. While a
+    debugger of Python 3.11 follows the lines, nothing is collected: then results alone are compared. The garbage
+    collector waits, since what it calls (finalisers, callbacks) would be taken for a part of the path. With None,
+    nothing is collected: a compiled function in another has a program or runs as it is, and which of the two is no
+    path of the other's.
+    """
+    thread, collecting = threading.get_ident(), gc.isenabled()
+    before, PATHS[thread] = PATHS.get(thread), path
+    if path is not None:
+        gc.disable()
+    follow()
     try:
-        yield
+        yield path
     finally:
-        if ours:
-            sys.settrace(follower)
+        PATHS[thread] = before
+        follow()
+        if collecting:
+            gc.enable()
+
+
+@functools.cache
+def is_followed(filename: str) -> bool:
+    return filename != "<string>" and names.is_users_file(filename)  # named tuples are made of strings
+
+
+def collect(code: CodeType, instruction: int) -> None:
+    path = PATHS.get(threading.get_ident())
+    if path is not None:
+        path.add((code, instruction))
+
+
+if sys.version_info >= (3, 12):  # whose trace functions are told of other instructions from run to run
+
+    def follow() -> None:
+        """Let Python tell of instructions while a thread's are collected."""
+        monitor, tool = sys.monitoring, 4
+        if monitor.get_tool(tool) is None:
+            monitor.use_tool_id(tool, OURS)
+            monitor.register_callback(tool, monitor.events.INSTRUCTION, told)
+        if monitor.get_tool(tool) == OURS:
+            followed = any(path is not None for path in list(PATHS.values()))
+            monitor.set_events(tool, monitor.events.INSTRUCTION if followed else 0)
+
+    def told(code: CodeType, instruction: int) -> Any:
+        return collect(code, instruction) if is_followed(code.co_filename) else sys.monitoring.DISABLE
+
+else:
+
+    def follow() -> None:
+        """Let Python tell of instructions while this thread's are collected."""
+        if sys.gettrace() in (None, told):
+            sys.settrace(None if PATHS.get(threading.get_ident()) is None else told)
+
+    def told(frame: FrameType, event: str, arg: Any) -> Any:
+        if not is_followed(frame.f_code.co_filename):
+            return None
+        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        if event == "opcode":
+            collect(frame.f_code, frame.f_lasti)
+        return told
 
 
 def words(constant: Any) -> frozenset[str]:

@@ -5,10 +5,8 @@ One line a step, into buffers that are used again; views, constants and function
 
 from __future__ import annotations
 
-import functools
 import math
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -99,13 +97,13 @@ class Plan:
     def lies_flat(self, x: Value) -> bool:
         """Return True if a value is an array in one piece of memory that stays the same at every call."""
         several = bool(x.shape) and math.prod(x.shape) > 1
-        return x.dtype in SINGLE and several and self.stands(x) and contiguous(x) and not self.is_spread(x)
+        return x.dtype in SINGLE and several and self.stands(x) and x.contiguous() and not self.is_spread(x)
 
     def is_product_of_matrices(self, step: Step) -> bool:
         """Return True if BLAS reads both operands in place: `x.dot` then gives the bits of `np.matmul`, faster."""
         same = {x.dtype for x in step.values} == {step.output.dtype}
-        flat = all(len(x.shape or ()) == 2 and (contiguous(x) or contiguous(x, -1)) for x in step.inputs)
-        return same and flat and contiguous(step.output) and not any(map(self.is_spread, step.inputs))
+        flat = all(len(x.shape or ()) == 2 and (x.contiguous() or x.contiguous(-1)) for x in step.inputs)
+        return same and flat and step.output.contiguous() and not any(map(self.is_spread, step.inputs))
 
     def is_spread(self, x: Value) -> bool:
         """Return True if a value views a broadcast: its strides are 0 where those of the trace need not be."""
@@ -130,7 +128,7 @@ class Plan:
     def takes_out(self, step: Step) -> bool:
         """Return True if the step's function takes `out=`."""
         op, value = step.op, step.output
-        if not value.shape or self.read_in_place(value):
+        if not value.shape or 0 in value.strides:
             return False
         if isinstance(op.kernel, np.ufunc) and op.kernel.signature is None:
             return True
@@ -138,21 +136,9 @@ class Plan:
             return True
         return op in PRODUCTS and self.is_product_of_matrices(step)
 
-    def read_in_place(self, value: Value) -> bool:
-        return 0 in (value.strides or ()) and value.shape != ()
-
 
 def layout(x: Value) -> Any:
     return (x.shape, x.dtype, x.strides)
-
-
-def contiguous(x: Value, way: int = 1) -> bool:
-    """Return True if an array is contiguous, row after row, or with way=-1 column after column."""
-    expected, size = [], x.dtype.itemsize
-    for length in (x.shape or ())[::-way]:
-        expected.append(size)
-        size *= length
-    return bool(x.strides == tuple(expected[::-way]))
 
 
 def laid_out(x: Value) -> Any:
@@ -194,29 +180,13 @@ class Emitted:
         self.body: dict[Value, str] = {}  # statements for each call, by what they make
         for step in program.steps:
             self.take(step)
-        self.make = self.compiled(self.one_call())
+        text, scope = self.text(), dict(self.meanings)
+        exec(compile(text, f"<compiled {program.name}>", "exec"), scope)
+        self.make: Any = scope["make"]
 
     def frame(self, fixed: list[Any]) -> Any:
         """(step, loop): one call, and n - 1 of them, on these arrays for those that stay the same."""
-        arrays = (*fixed, *[laid_out(x) for x in self.plan.buffers])
-        loops: list[Any] = []
-
-        def loop(*given: Any) -> Any:
-            if not loops:
-                loops.append(self.make_loop(*arrays))
-            return loops[0](*given)
-
-        return self.make(*arrays), loop
-
-    @functools.cached_property
-    def make_loop(self) -> Callable[..., Any]:
-        """Makes the loop, which few programs need."""
-        return self.compiled(self.many_calls())
-
-    def compiled(self, text: str) -> Callable[..., Any]:
-        scope = dict(self.meanings)
-        exec(compile(text, f"<compiled {self.program.name}>", "exec"), scope)
-        return scope["make"]  # type: ignore[no-any-return]
+        return self.make(*fixed, *[laid_out(x) for x in self.plan.buffers])
 
     def take(self, step: Step) -> None:
         name = self.names[step.output] = f"v{len(self.names)}"
@@ -272,9 +242,7 @@ class Emitted:
         return f"flat_{name}"
 
     def read(self, x: Any, step: Step) -> str:
-        if isinstance(x, Value):
-            return self.meaning(x.of) if x.kind == CONSTANT else self.names[x]
-        return self.meaning(number_as_array(x, step))
+        return self.final(x) if isinstance(x, Value) else self.meaning(number_as_array(x, step))
 
     def meaning(self, thing: Any) -> str:
         """A name for a function, a constant or a container of parameters."""
@@ -284,38 +252,30 @@ class Emitted:
             self.meanings[self.known[key]] = thing
         return self.known[key]
 
-    def one_call(self) -> str:
-        """`make`, which gives `step`."""
+    def text(self) -> str:
+        """The source of `make`, which returns (step, loop) for the arrays that stay the same.
+
+        `step` makes one call. `loop` makes n - 1, and in each only what later calls need; it returns how many are left.
+        """
         given = ", ".join(self.names[x] for x in self.given)
         ends = [x for x in values_among(self.program.result) if x.kind == RESULT]
         ends += [g for _, g in self.program.gradients if g is not None]
-        checks, writes = self.checks(), self.writes()
-        lines = [f"    def step({given}):"]
-        lines += indented([*self.undone([*self.body.values(), *checks]), *completed(writes)], 2)
-        lines += [f"        return ({''.join(self.final(x) + ', ' for x in ends)})", "    return step", ""]
-        return "\n".join([*self.head(), *lines])
-
-    def many_calls(self) -> str:
-        """`make`, which gives `loop`: n - 1 calls, which do only what later ones need; how many are then left."""
-        given = ", ".join(self.names[x] for x in self.given)
-        needed = self.lasting()
-        lasting = [line for step, line in self.body.items() if step in needed]
-        again = [*self.undone([*lasting, *self.checks()]), *completed(self.writes()), "pass"]
-        lines = [f"    def loop(n, {given}):", "        for left in range(n, 1, -1):", "            try:"]
-        lines += [*indented(again, 4), "            except Exception:", "                return left"]
-        return "\n".join([*self.head(), *lines, "        return 1", "    return loop", ""])
-
-    def head(self) -> list[str]:
-        """The definition of `make`, with what is made once for each frame."""
+        checked = self.needed_checks()
+        needed = self.lasting(checked)
+        lasting = [line for value, line in self.body.items() if value in needed]
+        checks = self.checks([x for x in checked if x.kind == RESULT])
+        writes = completed([f"{self.names[at]}[...] = {self.final(value)}" for at, value in self.program.writes])
         buffers = [f"b{i}" for i in range(len(self.plan.buffers))]
-        return [f"def make({', '.join([*(self.names[x] for x in self.fixed), *buffers])}):", *indented(self.once)]
+        lines = [f"def make({', '.join([*(self.names[x] for x in self.fixed), *buffers])}):", *indented(self.once)]
+        lines += [f"    def step({given}):", *indented([*self.undone([*self.body.values(), *checks]), *writes], 2)]
+        lines += [f"        return ({''.join(self.final(x) + ', ' for x in ends)})"]
+        lines += [f"    def loop(n, {given}):", "        for left in range(n, 1, -1):", "            try:"]
+        lines += [*indented([*self.undone([*lasting, *checks]), *writes, "pass"], 4)]
+        lines += ["            except Exception:", "                return left", "        return 1"]
+        return "\n".join([*lines, "    return step, loop", ""])
 
-    def writes(self) -> list[str]:
-        return [self.write(target, value) for target, value in self.program.writes]
-
-    def checks(self) -> list[str]:
+    def checks(self, values: list[Value]) -> list[str]:
         """One line that looks at all that has to be finite: a sum of squares is, but for very large numbers."""
-        values = [x for x in self.needed_checks() if x.kind == RESULT]
         if not values:
             return []
         names = [self.names[x] for x in values]
@@ -360,20 +320,10 @@ class Emitted:
         after = [f"    {name}.bit_generator.state = state_{name}" for name in rngs]
         return [*before, "try:", *indented(lines), "except BaseException:", *after, "    raise"]
 
-    def write(self, target: Value, value: Value) -> str:
-        """Return the statement that writes a value into an input's memory, byte by byte where both are contiguous."""
-        to, source = self.names[target], self.final(value)
-        if not (self.plan.lies_flat(target) and self.plan.lies_flat(value)):
-            return f"{to}[...] = {source}"
-        for name in (to, source):
-            line = f"bytes_{name} = {self.meaning(memoryview)}({name}).cast('B')"
-            self.once += [] if line in self.once else [line]
-        return f"bytes_{to}[:] = bytes_{source}"
-
-    def lasting(self) -> set[Value]:
-        """Return the values that writes and random draws depend on."""
+    def lasting(self, checked: list[Value]) -> set[Value]:
+        """Return the values that writes, checks and random draws depend on."""
         drawn = [step.output for step in self.program.steps if draws(step.op)]
-        return self.program.needed([*(value for _, value in self.program.writes), *self.needed_checks(), *drawn])
+        return self.program.needed([*(value for _, value in self.program.writes), *checked, *drawn])
 
     def final(self, x: Any) -> str:
         return self.meaning(x.of) if x.kind == CONSTANT else self.names[x]

@@ -1,4 +1,4 @@
-"""A function that runs as a program once it is known to compute the same, and as itself where no program serves."""
+"""Decide at each call whether a function runs as a program that is known to compute the same, or as itself."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import Any
 from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.names import user_frame
 from ..core.tensor import Tensor
-from .bytecode import Path, unfollowed
-from .execution import Compared, Left, Runner, difference, met
+from .bytecode import following
+from .execution import Compared, Left, Runner, difference, memory_met
 from .guards import MISFIT, Guard, Names, misfit
 from .ir import Steps
 from .outside import Outside, TooMuch
@@ -50,7 +51,7 @@ class Compiled:
         self.backend = backend
         self.kinds: list[Kind] = []
         self.latest: Callable[[Any, Any], Any] = misfit
-        self.turns = Turns()
+        self.turns = threading.RLock()  # threads that make the first calls take turns
         self.told: set[str] = set()  # what was warned of
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -59,6 +60,9 @@ class Compiled:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else Bound(self, instance)
+
+    def __reduce__(self) -> Any:  # a copy has programs and turns of its own
+        return Compiled, (self.function, self.backend)
 
     def __repr__(self) -> str:
         return f"<compiled {self.name}: {len(self.kinds)} kinds of arguments>"
@@ -76,7 +80,7 @@ class Compiled:
         """Return the result of the last of n calls; a known program runs the rest without a check between them."""
         left, result = checked_count(n), None
         while left:
-            runner = self.serving(args, kwargs)
+            _, runner = self.known(args, kwargs)
             if runner and runner.repeats:
                 result = runner.call(args, kwargs, left)
                 if isinstance(result, Left):
@@ -87,27 +91,29 @@ class Compiled:
             left -= 1
         return result
 
-    def serving(self, args: Any, kwargs: Any) -> Runner | None:
-        """The program for a call."""
+    def known(self, args: Any, kwargs: Any) -> tuple[Kind | None, Runner | None]:
+        """The kind of a call, and the program that serves it."""
         kind = next((kind for kind in self.kinds if kind.fits(args, kwargs)), None)
-        return kind.serving(args, kwargs) if kind else None
+        return kind, kind.serving(args, kwargs) if kind else None
 
     def other(self, args: Any, kwargs: Any) -> Any:
         """A call that the latest program does not serve."""
-        with unfollowed():
+        with following(None):
             return self.answer(args, kwargs)
 
     def answer(self, args: Any, kwargs: Any) -> Any:
         """A call that another program serves, or the function itself."""
-        kind = next((kind for kind in self.kinds if kind.fits(args, kwargs)), None)
-        runner = kind.serving(args, kwargs) if kind else None
+        kind, runner = self.known(args, kwargs)
         if runner is not None:
             self.latest = runner.call
             return runner.call(args, kwargs)
         if (kind and kind.stopped) or is_recorded(args, kwargs):
             return self.function(*args, **kwargs)
         if kind is None and len(self.kinds) >= KINDS:
-            self.warn(f"it was called with more than {KINDS} kinds of arguments (shapes, dtypes, numbers). {GIVE}")
+            self.warn(
+                f"it was called with more than {KINDS} kinds of arguments (shapes, dtypes, numbers). Give arrays of "
+                "one shape, and a number that changes as a float or an array."
+            )
             return self.function(*args, **kwargs)
         with self.turns:
             if kind is None:  # which may be the only call of its kind; and what is worked out once is worked out now
@@ -122,26 +128,24 @@ class Compiled:
         """The function runs as a trace, of which all is put back; then it runs itself, and its program on copies."""
         leaves, _ = flatten((args, kwargs))
         owners = {id(memory_owner(x)) for x in leaves if has_values(x)}
-        if not all(runner.met.isdisjoint(owners) for runner in kind.runners):
+        if not all(runner.memory.isdisjoint(owners) for runner in kind.runners):
             return self.function(*args, **kwargs)  # an argument lies in memory that the program writes to by itself
         kind.move(leaves)
-        if kind.traces >= TRACES and not kind.pays():
-            self.stop(kind, f"{kind.changes()} is another at each call. {GIVE}")
-            return self.function(*args, **kwargs)
         try:
+            if kind.traces >= TRACES and not kind.pays():
+                raise TooMuch(f"{kind.changes()} is another at each call")
             outside = Outside(self.function, leaves)
+            if path := outside.first_changed():
+                raise TooMuch(f"{path} is not even like itself")
         except TooMuch as reason:
             self.stop(kind, f"{reason}. {GIVE}")
             return self.function(*args, **kwargs)
-        if path := outside.first_changed():
-            self.stop(kind, f"{path} is not even like itself. {GIVE}")
-            return self.function(*args, **kwargs)
         kind.traces += 1
         steps = self.recorded(kind, args, kwargs, outside)
-        if kind.stopped or steps is None or not met(steps).isdisjoint(owners):
+        if kind.stopped or steps is None or not memory_met(steps).isdisjoint(owners):
             return self.function(*args, **kwargs)
         found = Compared(self.function, steps, self.backend, args, kwargs)
-        if found.path.taken != steps.path:
+        if found.path != steps.path:
             self.stop(kind, UNLIKE)
         elif found.same:
             moving = frozenset(kind.moving)
@@ -156,17 +160,11 @@ class Compiled:
 
     def recorded(self, kind: Kind, args: Any, kwargs: Any, outside: Outside) -> Steps | None:
         """The steps that the function takes, where a program can be made of them; what it did is put back."""
-        modes = [module.training for module in outside.modules]
         undo: list[Callable[[], Any]] = []
-        more: Any = {"named": False, "outside": outside, "moving": kind.moving, "undo": undo}
         try:
-            with Path() as traced:
-                result, steps = record(self.function, args, kwargs, **more)
-            now = [module.training for module in outside.modules]
-            steps.modes = [
-                (m, is_on) for m, is_on, was in zip(outside.modules, now, modes, strict=True) if is_on is not was
-            ]
-            steps.path = traced.taken
+            with following(set()) as path:
+                result, steps = record(self.function, args, kwargs, True, outside, kind.moving, undo)
+            steps.path = path
         except TraceError:
             raise
         except Exception as error:  # which the function itself may not raise
@@ -213,10 +211,8 @@ class Compiled:
         """Say once that calls are not faster."""
         if why not in self.told:
             self.told.add(why)
-            warnings.warn(
-                f"{self.name} runs as it is, not as a program: {why}",
-                stacklevel=find_level(),
-            )
+            told, frame = f"{self.name} runs as it is, not as a program: {why}", user_frame()
+            warnings.warn_explicit(told, UserWarning, frame.f_code.co_filename, frame.f_lineno)
 
 
 class Kind:
@@ -269,22 +265,6 @@ class Bound(functools.partial[Any]):
         return self.func.loop(n, *self.args, *args, **kwargs)  # type: ignore[attr-defined]
 
 
-class Turns:
-    """Threads that make the first calls take turns; a copy of the function has turns of its own."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-
-    def __enter__(self) -> None:
-        self.lock.acquire()
-
-    def __exit__(self, *exception: object) -> None:
-        self.lock.release()
-
-    def __reduce__(self) -> Any:
-        return Turns, ()
-
-
 def is_recorded(args: Any, kwargs: Any) -> bool:
     """Return True if a call must run plain: something records or traces around it."""
     leaves, _ = flatten((args, kwargs))
@@ -303,16 +283,6 @@ def checked_count(n: Any) -> int:
     if n < 0:
         raise ArgumentError(f"loop(n) makes n calls, and n is {n}.")
     return int(n)
-
-
-def find_level() -> int:
-    """Return the stack level of the user's line, for a warning."""
-    import sys
-
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(__name__.split(".")[0]):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def compile(function: Call, backend: str = "numpy") -> Compiled:

@@ -1,4 +1,4 @@
-"""Running a program instead of its function: does it fit a call, is it the same, what is seen afterwards."""
+"""Run a program instead of its function: does it fit a call, does it give the same bits, what does it leave?"""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ import numpy as np
 from ..core.containers import flatten, has_values
 from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray, constant
-from .bytecode import Path
-from .guards import MISFIT, Guard, Names
+from .bytecode import following
+from .guards import MISFIT, Guard, Names, unchanged
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value, root
 from .outside import Outside
-from .record import value_of
 from .simplify import simplified
 from .trace import memory_owner
 
-GIVEN = {"array": "array({})", "tensor": "constant(array({}))", "number": "array({})[()]", "plain": "array({}).item()"}
+# What makes a result of a program the type that the function itself returns.
+GIVEN: dict[str, Callable[[Any], Any]] = {
+    "array": np.asarray,
+    "tensor": lambda x: constant(np.asarray(x)),
+    "number": lambda x: np.asarray(x)[()],
+    "plain": lambda x: np.asarray(x).item(),
+}
 
 
 class Left:
@@ -51,15 +56,14 @@ class Runner:
         self.outside, self.calls = outside, count()
         self.simple = program = compared.program
         self.emitted = compared.emitted
-        self.met = met(program)
+        self.memory = memory_met(program)
         self.repeats = leaves_as_found(program)
-        scope: dict[str, Any] = {"constant": constant, "owned": owned, "Left": Left, "function": compared.function}
+        scope: dict[str, Any] = {"owned": owned, "Left": Left, "function": compared.function}
         scope |= {"free": [], "frames": self.frame, "served": self.calls.__next__, "rebuild": program.rebuild}
         names = Names(**scope)
-        guard = Guard(args, kwargs, names, self.met, moving)
+        guard = Guard(args, kwargs, names, self.memory, moving)
         conditions = [*guard.conditions, *state_conditions(program, names), *(edge.text for edge in outside.edges)]
         names.scope |= outside.names.scope
-        names.cells |= outside.names.cells
         arrays = ", ".join(map(guard.array, self.emitted.given))
         take = ["if not n:", "    return None", "served()", "try:", "    frame = free.pop()"]
         take += ["except IndexError:", "    frame = frames()"]
@@ -115,11 +119,12 @@ def returned(x: Any, kind: str, ends: Iterator[str], guard: Guard) -> str:
     """A result, of the type that the function itself gives it; what is no Tensor is copied, or stays as it is."""
     if not isinstance(x, Value):
         return f"{guard.names(x)}.copy()" if isinstance(x, np.ndarray) else guard.names(x)
+    given = guard.names(GIVEN[kind])
     if x.kind == RESULT:
-        return GIVEN[kind].format(next(ends))
+        return f"{given}({next(ends)})"
     if (kind == "tensor" and guard.is_tensor(x)) or (kind == "array" and x.kind == ARGUMENT and not guard.is_tensor(x)):
         return guard.tensor(x)
-    return GIVEN[kind].format(f"{guard.array(x)}.copy()")
+    return f"{given}({guard.array(x)}.copy())"
 
 
 def owned(array: Any) -> Any:
@@ -156,7 +161,7 @@ class Compared:
             rest = iter(step(*[copies[x] for x in emitted.given]))
         except Exception:  # the function itself shows what that means
             rest = None
-        with Path() as self.path:
+        with following(set()) as self.path:
             self.result = function(*args, **kwargs)
         returned, _ = flatten(self.result)
         self.types = [type_of(x) for x in returned]
@@ -181,10 +186,15 @@ def leaves_as_found(program: Steps) -> bool:
     return not reads and all(left.get(tensor, had) is had for tensor, had in program.met.items())
 
 
-def met(program: Steps) -> frozenset[int]:
+def memory_met(program: Steps) -> frozenset[int]:
     """The ids of what holds the memory that a program which writes met by itself: no argument may lie there."""
     known = [x.of for x in program.inputs() if x.kind in (TENSOR, ARRAY)] if program.writes else []
     return frozenset(id(memory_owner(x)) for x in known)
+
+
+def value_of(target: Value, arguments: list[Any]) -> Any:
+    """The Tensor, array or Generator that an input stands for, in a call with these leaves as arguments."""
+    return arguments[target.of] if target.kind == ARGUMENT else target.of
 
 
 def array_of(x: Value, leaves: Any) -> Any:
@@ -206,14 +216,12 @@ def type_of(x: Any) -> str:
 def as_type(x: Any, kind: str) -> Any:
     """Return a result of a program as the type that the plain function returns."""
     data = as_ndarray(x)
-    if kind == "tensor" or not has_values(data):
-        return x
-    return np.asarray(data)[()] if kind == "number" else data.item() if kind == "plain" else np.asarray(data)
+    return GIVEN[kind](data) if has_values(data) else x
 
 
 def equal(a: Any, b: Any) -> bool:
     if not (has_values(a) and has_values(b)):
-        return type(a) is type(b) and bool(a is b or a == b or repr(a) == repr(b))
+        return unchanged(a, b)
     a, b = np.asarray(a), np.asarray(b)
     return (a.shape, a.dtype) == (b.shape, b.dtype) and a.tobytes() == b.tobytes()
 

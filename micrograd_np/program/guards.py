@@ -1,4 +1,4 @@
-"""Guards: conditions on a call, as text that is compiled once and costs little to look at.
+"""Write the conditions on a call as text, which is compiled once and costs little to look at.
 
 A program serves a call if all conditions hold. They are joined to one expression, in which each object has a name of
 its own: text is read by Python's compiler once, so that a condition costs what the expression costs, and no call.
@@ -11,7 +11,7 @@ from collections import defaultdict
 from fractions import Fraction
 from itertools import count
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath
-from types import CellType, CodeType, FunctionType
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ def unchanged(now: Any, then: Any) -> bool:
             return False
         if type(then) is tuple and len(now) == len(then):
             pending += zip(now, then, strict=True)
-        elif not ((type(then) in ATOMS or isinstance(then, np.generic)) and repr(now) == repr(then)):
+        elif not (is_atom(then) and repr(now) == repr(then)):
             return False  # `repr` tells 0.0 from -0.0
     return True
 
@@ -79,7 +79,6 @@ class Names:
         known = {"unchanged": unchanged, "entries": entries, "context": CURRENT.get, "MISFIT": MISFIT}
         known |= {"array": np.asarray, "memory": memory_of, "latest": latest, "next_id": next_id}
         self.scope: dict[str, Any] = known | scope
-        self.cells: dict[str, CellType] = {}
 
     def __call__(self, x: Any) -> str:
         if x is None or x is True or x is False:
@@ -91,11 +90,6 @@ class Names:
     def key(self, x: Any) -> str:
         return repr(x) if type(x) in (int, str) else self(x)
 
-    def cell(self, cell: CellType) -> str:
-        """A variable of an enclosing function."""
-        self.cells[f"{self(cell)}.cell_contents"] = cell
-        return f"{self(cell)}.cell_contents"
-
     def same(self, now: str, value: Any) -> str:
         """Return a condition: what is read now is the same object, or an equal number or string."""
         then = self(value)
@@ -103,23 +97,13 @@ class Names:
         return f"({now} is {then} or unchanged({now}, {then}))" if by_value else f"{now} is {then}"
 
     def function(self, head: str, conditions: list[str], body: list[str]) -> Any:
-        """The function of these lines, where the conditions hold; else it gives MISFIT.
-
-        Cells become free variables of it, which are read as fast as the user's function reads them.
-        """
+        """The function of these lines, where the conditions hold; else it gives MISFIT."""
+        lines = [f"def {head}:", "    try:", f"        fits = {' and '.join(dict.fromkeys(conditions))}"]
+        lines += ["    except (KeyError, IndexError, AttributeError, ValueError):"]
+        lines += ["        fits = False", "    if not fits:", "        return MISFIT", *indented(body), ""]
         name = head.partition("(")[0]
-        lines = [f"    def {head}:", "        try:", f"            fits = {' and '.join(dict.fromkeys(conditions))}"]
-        lines += ["        except (KeyError, IndexError, NameError, AttributeError, ValueError):"]
-        lines += ["            fits = False", "        if not fits:", "            return MISFIT"]
-        free = {f"c{id(cell)}": cell for cell in self.cells.values()}
-        text = "\n".join([f"def make({', '.join(free)}):", *lines, *indented(body, 2), f"    return {name}", ""])
-        for slow, cell in self.cells.items():
-            text = text.replace(slow, f"c{id(cell)}")
-        exec(compile(text, f"<guard of {name}>", "exec"), self.scope)
-        make: Any = self.scope["make"]
-        f = make(*[None] * len(free))
-        closure = tuple(free[variable] for variable in f.__code__.co_freevars)
-        return FunctionType(f.__code__, self.scope, name, f.__defaults__, closure)
+        exec(compile("\n".join(lines), f"<guard of {name}>", "exec"), self.scope)
+        return self.scope[name]
 
     def mode(self) -> str:
         """Return a condition: no trace or watcher is on, and recording is as it is."""

@@ -36,6 +36,14 @@ class Value:
         self.cotangent_of: Value | None = None
         self.backward = False  # whether a rule made it
 
+    def contiguous(self, way: int = 1) -> bool:
+        """Return True if the array lies in memory row after row, or with way=-1 column after column."""
+        expected, size = [], self.dtype.itemsize
+        for length in (self.shape or ())[::-way]:
+            expected.append(size)
+            size *= length
+        return bool(self.strides == tuple(expected[::-way]))
+
     def __repr__(self) -> str:
         return f"<{self.name or self.kind} {self.shape} {self.dtype}>"
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-import re
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from types import FunctionType, ModuleType, NoneType
 from typing import Any
 
@@ -16,10 +15,8 @@ from ..expressions.source import is_numpys, kernel_of
 from ..ops.primitive import Primitive
 from .trace import TraceError
 
-Cut = tuple[int, int]
 OURS = __name__.split(".")[0]
 NUMBERS = (bool, int, float, str, NoneType)
-FOR_CHECKERS = re.compile(r"  # (type: ignore|noqa).*")
 
 
 def definitions_of(kernels: Iterable[Any]) -> dict[str, str]:
@@ -67,8 +64,7 @@ def define(name: str, thing: Any, module: ModuleType, found: dict[str, tuple[Any
                 define(used, getattr(home, used), home, found)
     elif isinstance(thing, FunctionType):
         text = own_text(thing)
-        known = inspect.getclosurevars(thing)
-        variables = {**known.globals, **known.nonlocals}
+        variables = {**thing.__globals__, **inspect.getclosurevars(thing).nonlocals}
         for used in names_in(text):
             if used in variables:
                 define(used, variables[used], home, found)
@@ -99,16 +95,15 @@ def names_in(text: str) -> list[str]:
 def own_text(function: FunctionType) -> str:
     """The source of a user's function, wherever it stands, without decorators."""
     try:
-        source = textwrap.dedent(inspect.getsource(function))
-    except OSError:
-        source = ""
-    statement = next(iter(ast.parse(source).body), None) if function.__name__.isidentifier() else None
+        statement = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, SyntaxError):
+        statement = None
     if not isinstance(statement, ast.FunctionDef):
         raise TraceError(
             f"a program is printed with the source of its ops, and that of {function.__name__} is not to be had. Write "
             "it as a def in a file."
         )
-    return untyped(source, statement)
+    return ast.unparse(Untyped().visit(statement))
 
 
 def is_standard(module: ModuleType) -> bool:
@@ -118,41 +113,24 @@ def is_standard(module: ModuleType) -> bool:
 @functools.cache
 def definitions(module: ModuleType) -> dict[str, str]:
     """The statements at the top of a module by the name that each binds, without types."""
-    source = inspect.getsource(module)
     found: dict[str, str] = {}
-    for statement in ast.parse(source).body:
+    for statement in ast.parse(inspect.getsource(module)).body:
         target = getattr(statement, "target", None) or next(iter(getattr(statement, "targets", [])), None)
         name = statement.name if isinstance(statement, ast.FunctionDef) else getattr(target, "id", None)
         if name:
-            found[name] = untyped(source, statement)
+            found[name] = ast.unparse(Untyped().visit(statement))
     return found
 
 
-def untyped(source: str, statement: ast.stmt) -> str:
-    """The text of a statement without its types."""
-    lines = source.encode().splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
+class Untyped(ast.NodeTransformer):
+    """Takes the types out of a statement."""
 
-    def place(line: int, column: int) -> int:
-        return starts[line - 1] + column
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        return ast.arg(node.arg)
 
-    text = b"".join(lines)
-    first, last = place(statement.lineno, 0), place(statement.end_lineno or 0, statement.end_col_offset or 0)
-    for start, stop in sorted(types(text, statement, place), reverse=True):
-        text = text[:start] + text[stop:]
-        last -= stop - start
-    return FOR_CHECKERS.sub("", text[first:last].decode())
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns, node.decorator_list = None, []
+        return self.generic_visit(node)
 
-
-def types(text: bytes, statement: ast.stmt, place: Any) -> Iterator[Cut]:
-    """Yield the places of type annotations, with the colon or the arrow before each."""
-    for node in ast.walk(statement):
-        kind = getattr(node, "annotation", None) or getattr(node, "returns", None)
-        if kind is not None:
-            start = place(kind.lineno, kind.col_offset)
-            sign = b"->" if isinstance(node, ast.FunctionDef) else b":"
-            sign_at = text.rindex(sign, 0, start)
-            before = len(text[:sign_at].rstrip()) if sign == b"->" else sign_at
-            yield before, place(kind.end_lineno, kind.end_col_offset)
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        return node.value and ast.Assign([node.target], node.value, lineno=0)

@@ -1,9 +1,10 @@
-"""Outside: what a compiled function can read besides its arguments.
+"""Walk through everything that a compiled function can read besides its arguments.
 
-One walk starts from the function and goes along everything that its code can name. There is one reader for each kind of
-object. An edge that a reader finds (a variable, an attribute, an item) becomes one condition of the guard: the same
-object, or an equal number or word. A kind that has no reader may hide a state, so it is refused where code reads it.
-That is what keeps a program from giving other numbers than its function: nothing is trusted because it is unknown.
+The walk starts from the function and goes along everything that its code can name (`bytecode`); `readers` has one
+reader for each kind of object. An edge that a reader finds (a variable, an attribute, an item) becomes one condition of
+the guard (`guards`): the same object, or an equal number or word. A kind that has no reader may hide a state, so it is
+refused where code reads it. That is what keeps a program from giving other numbers than its function: nothing is
+trusted because it is unknown.
 
 Two things keep the walk short, and both must err on the side of looking too much. What no code names is not read: an
 edge waits in `later` until code that can run has its name in it, and as soon as code asks for names that it computes
@@ -18,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core.tensor import Tensor
 from . import bytecode
 from .bytecode import HIDDEN
 from .guards import Names, is_atom
@@ -29,7 +29,7 @@ MOST = 20_000  # objects
 
 
 class TooMuch(Exception):  # noqa: N818
-    """Something is too large to be compared before each call: the function runs as it is."""
+    """Something cannot be compared before each call, or is another each time: the function runs as it is."""
 
 
 class Outside:
@@ -60,7 +60,6 @@ class Outside:
         self.edges: list[Edge] = []
         self.generators: list[tuple[str, Any]] = []
         self.owners: set[int] = set()
-        self.tensors: list[tuple[str, Tensor]] = []
         self.modules: list[Any] = []  # whose `training` the function may set
         self.inner: set[int] = set()  # the ids of what objects of this package hold, such as an optimiser's state
         self.named: set[str] = set()

@@ -34,13 +34,13 @@ class Arguments:
 
     Parameters
     ----------
-    f : callable or None
+    f : callable
         What was traced: its parameters' names and defaults count.
     args, kwargs
         What it was called with.
     """
 
-    def __init__(self, f: Callable[..., Any] | None, args: Any, kwargs: Any) -> None:
+    def __init__(self, f: Callable[..., Any], args: Any, kwargs: Any) -> None:
         self.f = f
         name = getattr(f, "__name__", "f")
         self.name = name if name.isidentifier() else "f"
@@ -125,10 +125,9 @@ class Program:
 
     _guarded = ()  # a program is not called in a traced function
 
-    def __init__(self, steps: Steps, arguments: Arguments | None = None, wanted: bool = False) -> None:
-        self.arguments = arguments or Arguments(None, (), {})
+    def __init__(self, steps: Steps, arguments: Arguments, wanted: bool) -> None:
+        self.arguments = arguments
         self.wanted = wanted  # a gradient of what the function returned
-        self.traced = steps
         self.simple = simplified(steps, by_update=True)
         self.inputs = self.simple.inputs()
         self.direct: Callable[[Any, Any], Any] = misfit

@@ -1,4 +1,4 @@
-"""Readers: what can be reached from an object, and which conditions say that it is as it was.
+"""Read one object: which conditions say that it is as it was, and which objects it leads to.
 
 There is a reader for each kind of object. It yields the edges of an object, which become conditions of a guard, and the
 places that they lead to, which the walk in `outside` takes up.
@@ -71,7 +71,6 @@ def read_object(walk: Outside, place: Place) -> Found:
             flag = f"{walk.names(x)}._requires_grad"
             yield Edge(path, f"{flag} is {x._requires_grad}", f"{flag} = {x._requires_grad}")
         walk.owners.add(id(memory_owner(x)))
-        walk.tensors.append((path, x))
         if id(x) not in walk.inner:
             walk.when_named("name", *edge_to(walk, f"{path}.name", f"{walk.names(x)}.name", x.name))
         if is_ours(kind):
@@ -268,7 +267,7 @@ def of_function(walk: Outside, place: Place) -> Found:
             value = cell.cell_contents
         except ValueError:  # a variable that has no value yet
             continue
-        yield from edge_to(walk, name, walk.names.cell(cell), value)
+        yield from edge_to(walk, name, f"{walk.names(cell)}.cell_contents", value)
     names_of(walk, place)
     if vars(f):
         yield gives(walk, path, "len({})", vars(f), len(vars(f)), refill(walk, vars(f)))

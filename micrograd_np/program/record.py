@@ -1,13 +1,11 @@
-"""Run a function once under a trace, and put together what was seen."""
+"""Run a function once under a trace, and return the steps that it took."""
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 import random
 from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,10 +15,10 @@ from ..core.context import Mode, tracing
 from ..core.errors import ArgumentTypeError
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, constant
-from .ir import ARGUMENT, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value
+from .ir import ARGUMENT, CONSTANT, GRADIENT, RESULT, TENSOR, Steps, Value
 from .outside import Outside
 from .scalars import Scalar
-from .trace import LASTING, Trace, TraceError, Undo, kept, memory_owner, new
+from .trace import LASTING, Trace, TraceError, Undo, generator_state, kept, memory_owner, new
 
 GLOBAL_GENERATORS = [("np.random", np.random.mtrand._rand), ("random", random._inst)]
 PLAIN = (Tensor, np.generic, int, float, complex, str, bytes, type(None), type, np.dtype)  # results besides arrays
@@ -31,7 +29,6 @@ def record(
     args: Any,
     kwargs: Any,
     spell: bool = True,
-    named: bool = True,
     outside: Outside | None = None,
     moving: Container[int] = (),
     undo: list[Undo] | None = None,
@@ -44,10 +41,9 @@ def record(
     args, kwargs
     spell : bool
         Whether rows are spelled out as others, where they can be.
-    named : bool
-        Whether values get the names that the user's variables have; to watch them takes as long as all the rest.
     outside : Outside, optional
-        What f can reach; given by `mg.compile`, which runs f itself from then on where a program cannot be made.
+        What f can reach; given by `mg.compile`, which runs f itself from then on where a program cannot be made. Then
+        no value gets the name of the user's variable: to watch them takes as long as all the rest.
     moving : container of int
         The places of those float arguments that are inputs of the program, and no constants.
     undo : list, optional
@@ -62,14 +58,18 @@ def record(
         )
     if inspect.isgeneratorfunction(f) or inspect.iscoroutinefunction(f):
         raise TraceError(f"{f.__name__} only begins when it is called: give the function that computes what it yields.")
-    tracer = Trace(spell, outside is None, undo)
+    named = outside is None
+    tracer = Trace(spell, named, undo)
     leaves, rebuild = flatten((args, kwargs))
     outside = outside or Outside(f, leaves, strict=False)
     tracer.owners = outside.owners
+    generators = [*GLOBAL_GENERATORS, *outside.generators]
+    tracer.generators = {id(rng): (path, rng, generator_state(rng)[0]) for path, rng in generators}
     if undo is not None:
         undo += [put_back for x in leaves for put_back in kept(x)]
         undo += [functools.partial(put_mode, module, module.training) for module in outside.modules]
-        undo += [keep_state(rng) for _, rng in (*GLOBAL_GENERATORS, *outside.generators)]
+        undo += [generator_state(rng)[1] for _, rng in generators]
+    modes = [module.training for module in outside.modules]
     given = [constant(np.array(x)) if i in moving else own_argument(x) for i, x in enumerate(leaves)]
     arguments = []
     for position, x in enumerate(given):
@@ -79,14 +79,16 @@ def record(
     given = [Scalar.of(x, tracer) if i in moving else x for i, x in enumerate(given)]
     args, kwargs = rebuild(given)
     before = by_path(named_arguments(f, args, kwargs))
-    name_arguments(f, args, kwargs, tracer.values)
+    name_arguments(before, tracer.values)
     with Mode(watch=tracer, trace=tracer):
         try:
-            with no_hidden_draws(called_f(f), outside.generators, tracer):
-                result, names = watch(f, *args, **kwargs) if named else (f(*args, **kwargs), None)
+            result, names = watch(f, *args, **kwargs) if named else (f(*args, **kwargs), None)
+            for drawn in tracer.generators.values():
+                tracer.check_draw(*drawn)
             if tracer.refused:
                 raise tracer.refused
             returned, rebuild_result = flatten(result)
+            returned = [x.tensor if type(x) is Scalar else x for x in returned]
             check_unchanged(f, before, by_path(named_arguments(f, args, kwargs)))
             check_results(f, returned, tracer)
             ends = [
@@ -96,12 +98,10 @@ def record(
             if tracer.strict:
                 tracer.check_modules(outside.modules)
         finally:
-            left = tracer.finish()
+            gradients = tracer.finish()
     if names is not None:
         name_values(tracer, names)
     writes = [(at, tracer.values[x]) for x, at in tracer.targets.items() if at.kind in LASTING]
-    owners = {x: tracer.targets.get(x, tracer.values[x]) for x, _ in left}
-    gradients = [(owners[x], g) for x, g in left if owners[x].kind in LASTING]
     met = {x: g is not None for x, g in tracer.met.items() if x._order < tracer.start}
     name = getattr(f, "__name__", "step")
     steps = Steps(
@@ -116,6 +116,7 @@ def record(
         list(tracer.modules.values()),
         [update.gradient for update in tracer.updates],
         tracer.updates,
+        [(m, m.training) for m, mode in zip(outside.modules, modes, strict=True) if m.training is not mode],
         spoiled=tracer.spoiled,
     )
     return result, steps
@@ -131,8 +132,11 @@ def parameters_of(f: Any) -> Iterator[inspect.Parameter]:
 
 def named_arguments(f: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     """Return each argument under its parameter's name, or its number."""
-    names = [p.name for p in parameters_of(f) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    names += [f"argument {i}" for i in range(len(names), len(args))]
+    parameters = list(parameters_of(f))
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+    more = range(len(names), len(args))
+    names += [f"{rest}[{i - len(names)}]" if rest else f"argument {i}" for i in more]
     given = dict(zip(names, args, strict=False))
     for name in given.keys() & kwargs.keys():
         raise ArgumentTypeError(
@@ -147,20 +151,12 @@ def by_path(named: dict[str, Any]) -> dict[str, Any]:
     return {path: x if is_leaf else type(x) for path, x, is_leaf in found}
 
 
-def name_arguments(f: Callable[..., Any], args: Any, kwargs: Any, values: dict[Any, Value]) -> None:
-    """Give arguments the names that f has for them."""
-    try:
-        bound = inspect.signature(f).bind(*args, **kwargs)
-    except (TypeError, ValueError):
-        return
-    for name, x in bound.arguments.items():
-        x = x.tensor if type(x) is Scalar else x
-        if isinstance(x, Tensor):
-            values[x].name = values[x].name or x.name or name
-        for i, part in enumerate(x if isinstance(x, list | tuple) else ()):
-            part = part.tensor if type(part) is Scalar else part
-            if isinstance(part, Tensor):
-                values[part].name = values[part].name or part.name or f"{name}[{i}]"
+def name_arguments(leaves: dict[str, Any], values: dict[Any, Value]) -> None:
+    """Give arguments the names that the function has for them."""
+    for path, x in leaves.items():
+        tensor = x.tensor if type(x) is Scalar else x
+        if isinstance(tensor, Tensor):
+            values[tensor].name = values[tensor].name or tensor.name or path
 
 
 def own_argument(x: Any) -> Any:
@@ -183,11 +179,6 @@ def name_values(tracer: Trace, names: Any) -> None:
     for value, module in tracer.outputs.items():
         if value.kind == RESULT and names.modules.get(id(module), ("", ""))[1]:
             value.name = value.name or names.in_module(id(module))
-
-
-def value_of(target: Value, arguments: list[Any]) -> Any:
-    """The Tensor, array or Generator that an input stands for, in a call with these leaves as arguments."""
-    return arguments[target.of] if target.kind == ARGUMENT else target.of
 
 
 def wants_gradient(result: Any) -> bool:
@@ -226,53 +217,7 @@ def called_f(f: Any) -> str:
     return str(getattr(f, "__name__", type(f).__name__))
 
 
-@contextmanager
-def no_hidden_draws(name: str, generators: list[tuple[str, Any]], trace: Trace) -> Iterator[None]:
-    """Refuse a run that moved on a generator in the function's sight other than by `mg.sample`."""
-    known = [*GLOBAL_GENERATORS, *generators]
-    found = {id(rng): (path, rng, state(rng)) for path, rng in known}
-    twins = {key: copy.deepcopy(rng) for key, (_, rng, _) in found.items() if isinstance(rng, np.random.Generator)}
-    yield
-    for step in trace.steps:
-        drawn = [x.of for x in step.inputs if getattr(x, "kind", None) == GENERATOR]
-        for twin in [twins[id(rng)] for rng in drawn if id(rng) in twins]:
-            args, kwargs = copy.deepcopy((step.params["args"], step.params["kwargs"]))
-            getattr(twin, step.params["method"])(*args, **kwargs)
-    for key, (path, rng, before) in found.items():
-        if state(rng) != (state(twins[key]) if key in twins else before):
-            trace.refuse_unless_eager(
-                f"{path} drew numbers in the traced function {name}, and its program would use the same at every call. "
-                f"Draw them with mg.sample({path}.random, ...), of a np.random.Generator; a program does that anew "
-                "each time."
-            )
-
-
 def put_mode(module: Any, mode: bool) -> None:
     """Set a module's train mode; one that has it from its class keeps it from there."""
     if module.training is not mode:
         module.training = mode
-
-
-def keep_state(rng: Any) -> Undo:
-    """Return a function that puts a generator back to where it is now."""
-    if isinstance(rng, random.Random):
-        return functools.partial(rng.setstate, rng.getstate())
-    if isinstance(rng, np.random.RandomState):
-        return functools.partial(rng.set_state, rng.get_state(legacy=False))
-    bits = getattr(rng, "bit_generator", rng)
-    return functools.partial(setattr, bits, "state", bits.state)
-
-
-def state(rng: Any) -> Any:
-    """All that decides what is drawn next."""
-    if isinstance(rng, random.Random):
-        return rng.getstate()
-    if isinstance(rng, np.random.RandomState):
-        return list(flat(rng.get_state(legacy=False)))
-    bits = getattr(rng, "bit_generator", rng)
-    return [*flat(bits.state), getattr(getattr(bits, "seed_seq", None), "n_children_spawned", 0)]
-
-
-def flat(bits: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, x in bits.items():
-        yield from flat(x) if isinstance(x, dict) else [(key, x.tolist() if hasattr(x, "tolist") else x)]

@@ -1,10 +1,9 @@
-"""A float argument that changes from call to call, as a traced function has it."""
+"""Stand in for a float argument that changes from call to call, while a function is traced."""
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Callable
+from types import MethodDescriptorType, WrapperDescriptorType
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from ..core.tensor import Tensor, init_leaf
 from ..ops import TABLE
 
 EXACT = {np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum}  # NumPy rounds these as Python does
-Operator = Callable[[Any, Any], Any]
 
 
 class Scalar(Tensor):
@@ -92,8 +90,8 @@ def without_scalars(x: Any) -> Any:
     return x.number() if type(x) is Scalar else x
 
 
-def exact(ufunc: Any, reflected: bool) -> Operator:
-    """An operator of NumPy's, with a Scalar on one side."""
+def by_ufunc(ufunc: Any, reflected: bool) -> Callable[..., Any]:
+    """An operator that a program computes."""
 
     def operate(self: Scalar, other: Any) -> Any:
         return self.__array_ufunc__(ufunc, "__call__", *((other, self) if reflected else (self, other)))
@@ -101,34 +99,16 @@ def exact(ufunc: Any, reflected: bool) -> Operator:
     return operate
 
 
-def by_value(operate: Callable[..., Any]) -> Callable[..., Any]:
-    """An operator or function of Python's, which is given the number."""
-    return lambda self, *rest: operate(self.number(), *map(without_scalars, rest))
+def by_value(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of Python's floats, which is given the number."""
+    return lambda self, *rest: method(self.number(), *map(without_scalars, rest))
 
 
 for _name, _ufunc in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("truediv", np.divide)):
-    setattr(Scalar, f"__{_name}__", exact(_ufunc, reflected=False))
-    setattr(Scalar, f"__r{_name}__", exact(_ufunc, reflected=True))
-for _name in ("pow", "floordiv", "mod", "divmod", "matmul"):
-    _operator: Callable[..., Any] = divmod if _name == "divmod" else getattr(operator, f"__{_name}__")
-    setattr(Scalar, f"__{_name}__", by_value(_operator))
-    setattr(Scalar, f"__r{_name}__", by_value(lambda x, y, f=_operator: f(y, x)))
-for _name in ("lt", "le", "eq", "ne", "gt", "ge", "abs"):
-    setattr(Scalar, f"__{_name}__", by_value(getattr(operator, f"__{_name}__")))
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "bool": bool,
-    "hash": hash,
-    "float": float,
-    "int": int,
-    "round": round,
-    "trunc": math.trunc,
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "format": format,
-    "str": str,
-    "repr": repr,
-}
-for _name, _function in _FUNCTIONS.items():
-    setattr(Scalar, f"__{_name}__", by_value(_function))
-for _name in ("is_integer", "as_integer_ratio", "hex", "conjugate"):
-    setattr(Scalar, _name, by_value(getattr(float, _name)))
+    setattr(Scalar, f"__{_name}__", by_ufunc(_ufunc, reflected=False))
+    setattr(Scalar, f"__r{_name}__", by_ufunc(_ufunc, reflected=True))
+Scalar.__str__ = by_value(str)  # type: ignore[method-assign]
+for _name, _method in vars(float).items():
+    is_method = isinstance(_method, WrapperDescriptorType | MethodDescriptorType)
+    if is_method and _name not in {*vars(Scalar), "__getattribute__"}:
+        setattr(Scalar, _name, by_value(_method))

@@ -26,7 +26,6 @@ from ..ops.primitive import Elementwise, Outputs
 from .ir import ARGUMENT, ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Update, Value, draws, root, values_among
 from .trace import TraceError
 
-EXACT = [TABLE[name] for name in ("add", "subtract", "multiply", "divide", "negative")]
 SPREAD = TABLE["broadcast_to"]
 PACKS = TABLE["pack"], TABLE["pack_copies"]
 LEAST = 4  # steps of an update that are worth a function
@@ -72,9 +71,9 @@ class Walk:
         if step.op.product:
             self.keep_apart(step, inputs)
         inputs = self.unspread(step, inputs)
-        step = told(self.reshaped_once(step._replace(inputs=inputs)))
+        step = of_numbers(self.reshaped_once(step._replace(inputs=inputs)))
         # The order matters: what is folded needs no rule, and what a rule removes is not computed elsewhere.
-        became = self.folded(step) or self.unchanged(step) or self.spread_later(step)
+        became = self.folded(step) or self.unchanged(step)
         if became is None and not draws(op):
             key = (step.update if self.by_update else 0, signature(step))
             became = self.seen.setdefault(key, step.output)
@@ -140,23 +139,6 @@ class Walk:
             return self.seen.setdefault(key, Value(CONSTANT, first, (), first.dtype, ()))
         return None
 
-    def spread_later(self, step: Step) -> Value | None:
-        """A broadcast number is computed with first, and broadcast then: the arithmetic is exact on each alike."""
-        places = [i for i, x in enumerate(step.inputs) if x in self.made and self.made[x].op is SPREAD]
-        others = [x for i, x in enumerate(step.inputs) if i not in places]
-        if step.op not in EXACT or len(places) != 1 or any(shape_of(x) for x in others) or step.output in self.rigid:
-            return None
-        spread = self.made[step.inputs[places[0]]]
-        if order_of(spread.output) != order_of(step.output):
-            return None
-        inputs = [spread.inputs[0] if i in places else x for i, x in enumerate(step.inputs)]
-        shape, dtype = spread.inputs[0].shape, step.output.dtype
-        small = Value(RESULT, None, shape, dtype, np.empty(shape, dtype).strides)
-        self.take(Step(step.op, tuple(inputs), step.params, small, step.where, step.update))
-        wide = copy(step.output)
-        self.take(Step(SPREAD, (self.current(small),), {"shape": step.output.shape}, wide, step.where, step.update))
-        return self.current(wide)  # type: ignore[no-any-return]
-
     def keep_apart(self, step: Step, inputs: tuple[Any, ...]) -> None:
         """BLAS multiplies an array by itself in another way: two operands that were two arrays stay two."""
         roots = [root(x, self.made) for x in inputs]
@@ -171,7 +153,7 @@ class Walk:
         if inner is None or inner.op is not step.op or any(x.params.get("order", "C") != "C" for x in (inner, step)):
             return step
         source = inner.inputs[0]
-        return step._replace(inputs=(source,)) if is_dense(source) else step
+        return step._replace(inputs=(source,)) if source.contiguous() else step
 
     def fresh(self, x: Any, given: bool, targets: list[Value]) -> Any:
         """Return the simplified form of a value; a copy, where it must outlive the memory of an input."""
@@ -260,21 +242,10 @@ def steps_of(x: Value) -> list[tuple[int, int]]:
     return [(size, stride) for size, stride in zip(x.shape, x.strides or (), strict=False) if size > 1]
 
 
-def told(step: Step) -> Step:
-    """A step in the words that say most."""
-    shape = step.output.shape or ()
-    if step.op is TABLE["swapaxes"] and len(shape) == 2 and len(swapped(step)) == 2:
-        return step._replace(op=TABLE["transpose"], params={"axes": None})
-    if step.op is TABLE["dot"] and any(y.shape == () for y in step.inputs):  # a NumPy number has no `.dot`
-        return step._replace(op=TABLE["multiply"])
-    if step.op is TABLE["reshape"]:
-        return step._replace(params={**step.params, "shape": shape})
-    return step
-
-
-def is_dense(x: Any) -> bool:
-    """Return True if an array lies in memory row after row."""
-    return bool(x.strides == np.empty(x.shape, x.dtype).strides)
+def of_numbers(step: Step) -> Step:
+    """The product of a NumPy number, which has no `.dot`."""
+    by_number = step.op is TABLE["dot"] and any(y.shape == () for y in step.inputs)
+    return step._replace(op=TABLE["multiply"]) if by_number else step
 
 
 def order_of(x: Value) -> list[int]:
@@ -286,18 +257,6 @@ def order_of(x: Value) -> list[int]:
 def times_one(step: Step, made: dict[Value, Step]) -> Value | None:
     x, y = step.inputs
     return x if is_number(y, 1) else y if is_number(x, 1) else None
-
-
-def by_one(step: Step, made: dict[Value, Step]) -> Value | None:
-    return step.inputs[0] if is_number(step.inputs[1], 1) else None
-
-
-def minus_zero(step: Step, made: dict[Value, Step]) -> Value | None:
-    return step.inputs[0] if is_number(step.inputs[1], 0) else None
-
-
-def first(step: Step, made: dict[Value, Step]) -> Value | None:
-    return step.inputs[0]  # type: ignore[no-any-return]
 
 
 def swapped(step: Step) -> set[int]:
@@ -330,15 +289,6 @@ def in_order(step: Step, made: dict[Value, Step]) -> Value | None:
     return step.inputs[0] if kept else undone(step, made)
 
 
-def twice(step: Step, made: dict[Value, Step]) -> Value | None:
-    """x & x"""
-    return step.inputs[0] if step.inputs[0] is step.inputs[1] else None
-
-
-def reshaped(step: Step, made: dict[Value, Step]) -> Value | None:
-    return step.inputs[0] if step.params.get("order", "C") == "C" else None
-
-
 def packed(step: Step, made: dict[Value, Step]) -> Value | None:
     """(x, y)[0]"""
     inner = made.get(step.inputs[0])
@@ -346,8 +296,18 @@ def packed(step: Step, made: dict[Value, Step]) -> Value | None:
 
 
 Identity = Callable[[Step, dict[Value, Step]], Value | None]
-RULES = [times_one, by_one, minus_zero, undone, in_order, reshaped, swapped_back, packed, twice, first]
-IDENTITIES: dict[str, Identity] = {rule.__name__: rule for rule in RULES}  # by the field `peephole` of a row
+IDENTITIES: dict[str, Identity] = {  # by the field `peephole` of a row
+    "times_one": times_one,
+    "by_one": lambda step, made: step.inputs[0] if is_number(step.inputs[1], 1) else None,
+    "minus_zero": lambda step, made: step.inputs[0] if is_number(step.inputs[1], 0) else None,
+    "undone": undone,
+    "in_order": in_order,
+    "reshaped": lambda step, made: step.inputs[0] if step.params.get("order", "C") == "C" else None,
+    "swapped_back": swapped_back,
+    "packed": packed,
+    "twice": lambda step, made: step.inputs[0] if step.inputs[0] is step.inputs[1] else None,  # x & x
+    "first": lambda step, made: step.inputs[0],
+}
 
 
 def constant_of(x: Any) -> Any:
@@ -388,28 +348,25 @@ class Call(NamedTuple):
     targets: list[Value]
 
 
-def factored(program: Steps) -> tuple[Steps, list[Steps], list[Call]]:
+def factored(program: Steps, printed: Callable[[Steps], str]) -> tuple[Steps, dict[str, Steps], list[Call]]:
     """The program without its updates; these as functions; and the calls of them, which come last.
 
-    Two updates are one function if the same rows are wired in the same way. An update that something else reads from,
-    or that reads what another writes, stays where it is.
+    Two updates are one function if it is printed alike. An update that something else reads from, or that reads what
+    another writes, stays where it is.
     """
-    alike: dict[Any, list[Part]] = defaultdict(list)
+    alike: dict[str, list[Part]] = defaultdict(list)
     for part in separable(program):
-        alike[form(part)].append(part)
-    functions: list[Steps] = []
+        alike[printed(function(part, part.update.name.lower()))].append(part)
+    functions: dict[str, Steps] = {}
     calls: list[Call] = []
     steps, writes = list(program.steps), list(program.writes)
-    names: set[str] = set()
-    for group in alike.values():
-        if len(group) < 2 or len(group[0].steps) < LEAST:
+    for first, *others in alike.values():
+        if not others or len(first.steps) < LEAST:
             continue
-        name = next(x for x in numbered(group[0].update.name.lower()) if x not in names)
-        names.add(name)
-        order = ordered(group[0])
-        functions.append(function(name, group[0], order))
-        for part in group:
-            calls.append(Call(name, [part.inputs[i] for i in order], [target for target, _ in part.writes]))
+        name = next(x for x in numbered(first.update.name.lower()) if x not in functions)
+        functions[name] = function(first, name)
+        for part in (first, *others):
+            calls.append(Call(name, part.inputs, [target for target, _ in part.writes]))
             gone = {step.output for step in part.steps}
             steps = [step for step in steps if step.output not in gone]
             writes = [(target, value) for target, value in writes if value not in gone]
@@ -444,24 +401,11 @@ def separable(program: Steps) -> Iterator[Part]:
         read = dict.fromkeys(x for step in steps for x in step.values)
         inputs = [x for x in read if x.kind != CONSTANT and x not in inside]
         inputs += [target for target, _ in writes if target not in inputs]
+        roles = ["p", "g", *update.state]  # the order of the parameters; options come last
+        inputs.sort(key=lambda x: [*roles, role(update, x)].index(role(update, x)))
         apart = not any(x in targets and x not in own for x in inputs)
         if apart and writes and all(value in inside for _, value in writes):
             yield Part(update, steps, inputs, writes)
-
-
-def form(part: Part) -> Any:
-    """Return a key that is equal for updates that can share one function."""
-    known: dict[Any, Any] = {x: ("input", i) for i, x in enumerate(part.inputs)}
-    found: list[Any] = [part.update.name, *(role(part.update, x) for x in part.inputs)]
-    for step in part.steps:
-        read = [known[x] if x in known else constant_form(x) for x in step.inputs]
-        found.append((step.op, tuple(read), repr(step.params), step.output.dtype))
-        known[step.output] = ("step", len(found))
-    return (*found, *((known[target], known[value]) for target, value in part.writes))
-
-
-def constant_form(x: Any) -> Any:
-    return (x.of.dtype, x.of.shape, x.of.tobytes()) if isinstance(x, Value) else repr(x)
 
 
 def role(update: Update, x: Value) -> str:
@@ -470,21 +414,14 @@ def role(update: Update, x: Value) -> str:
     return roles.get(x) or x.name or "t"
 
 
-def ordered(part: Part) -> list[int]:
-    """The order of a function's parameters: p, g, the state, the options."""
-    roles = ["p", "g", *part.update.state]
-    places = {name: i for i, name in enumerate(roles)}
-    return sorted(range(len(part.inputs)), key=lambda i: places.get(role(part.update, part.inputs[i]), len(roles)))
-
-
-def function(name: str, part: Part, order: list[int]) -> Steps:
+def function(part: Part, name: str) -> Steps:
     """An update as a program of its own."""
     own: dict[Any, Value] = {}
-    for place, i in enumerate(order):
-        x = part.inputs[i]
+    for place, x in enumerate(part.inputs):
         own[x] = copy(x)
         own[x].kind, own[x].of, own[x].name = ARGUMENT, place, role(part.update, x)
         own[x].cotangent_of = None
+    arguments = list(own.values())
     for step in part.steps:
         own[step.output] = copy(step.output)
         own[step.output].cotangent_of = None
@@ -492,4 +429,4 @@ def function(name: str, part: Part, order: list[int]) -> Steps:
         step._replace(inputs=tuple(own.get(x, x) for x in step.inputs), output=own[step.output]) for step in part.steps
     ]
     writes = [(own[target], own[value]) for target, value in part.writes]
-    return Steps(name, steps, [own[part.inputs[i]] for i in order], [None], lambda leaves: leaves[0], writes, [])
+    return Steps(name, steps, arguments, [None], lambda leaves: leaves[0], writes, [])

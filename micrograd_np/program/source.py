@@ -40,7 +40,7 @@ class Source:
 
     def __init__(self, program: Steps, shapes: bool = True) -> None:
         self.inputs = program.inputs()
-        program, functions, self.calls = factored(program)
+        program, functions, self.calls = factored(program, lambda f: Source(f, shapes=False).definition())
         self.program, self.shapes = program, shapes
         self.made = program.made
         self.uses = Counter(x for step in program.steps for x in step.values)
@@ -58,9 +58,9 @@ class Source:
         self.kernels = definitions_of(
             dict.fromkeys(kernel_of(s.op, len(s.inputs)) for s in program.steps if needs_kernel(s.op))
         )
-        self.functions = {f.name: Source(f, shapes=False).definition() for f in functions}
+        self.functions = {name: Source(f, shapes=False).definition() for name, f in functions.items()}
         needed = {*self.kernels, *pythons("\n".join(self.kernels.values())), *self.functions}
-        self.name = Names(needed).take(program.name)  # a function so called would hide them
+        self.name = FreeNames(needed).take(program.name)  # a function so called would hide them
         self.naming = Naming(program, {*self.kernels, *self.functions, *(["gradient"] if self.finite else [])})
         self.said: dict[Value, Phrase] = {}  # how a value is written where it is read
         self.parts: list[list[str]] = [[]]  # forward, backward, writes
@@ -267,7 +267,7 @@ class Source:
 # Names of values: the user's own, `d_…` and `…_delta` for gradients, `new_…` for writes.
 
 
-class Names:
+class FreeNames:
     """Names that are taken once each, and are Python's."""
 
     def __init__(self, reserved: Iterable[str]) -> None:
@@ -302,7 +302,7 @@ class Naming:
     """A name for each value that is given one; what others are called follows from it."""
 
     def __init__(self, program: Steps, reserved: Iterable[str]) -> None:
-        self.free = Names(reserved)
+        self.free = FreeNames(reserved)
         self.users = {x.name for x in (*program.inputs(), *(step.output for step in program.steps)) if x.name}
         self.made = program.made
         self.given: dict[Value, str] = {}

@@ -1,8 +1,9 @@
-"""Run a function once and write down what it did."""
+"""Watch a function run: every op that it calls becomes a step of a program."""
 
 from __future__ import annotations
 
 import functools
+import random
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from ..expressions.phrases import constructor, same_bits
 from ..ops import TABLE
 from ..ops.half import is_half, rounded
 from ..ops.identity import alias, hook
+from ..ops.primitive import as_array
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 from .scalars import Scalar
 
@@ -34,7 +36,8 @@ astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
 
 LISTED = 64  # entries of a constant that a text may list
 CURE = (
-    "Choose with mg.where instead of if, keep numbers as Tensors, or do it outside and give the result as an argument."
+    "Choose with mg.where instead of if, keep numbers as Tensors, or do it outside: before the call, and give the "
+    "result as an argument, or after it."
 )
 CURES = {
     "a copy by copy or pickle": "Write t.copy().",
@@ -51,6 +54,7 @@ class Trace:
         self.strict = strict  # a use of today's values is an error; else this run goes on, and no program is made of it
         self.undo = undo  # gets what puts back the Tensors that this run meets, if that is wanted
         self.owners: set[int] = set()  # of the memory of arrays that were there before the function ran
+        self.generators: dict[int, tuple[str, Any, Any]] = {}  # path, generator, and the state that `mg.sample` left
         self.kept: list[Any] = []  # arrays whose ids stand for them
         self.spoiled: str | None = None  # why this run is no program, though it computed the right thing
         self.refused: TraceError | None = None  # what the function caught is raised once more at its end
@@ -178,11 +182,24 @@ class Trace:
         """This run goes on and is right, and no program is made of it; without a reason, one may be of a later run."""
         self.spoiled = self.spoiled or why
 
-    def drew(self, tensor: Tensor, op: Any, method: Any, args: Any, kwargs: Any) -> None:
-        """A Generator drew numbers."""
+    def draw(self, op: Any, method: Any, args: Any, kwargs: Any) -> Tensor:
+        """Let a Generator draw numbers, which a program does anew."""
+        rng = method.__self__
+        path, _, before = self.generators.get(id(rng), ("a generator", rng, generator_state(rng)[0]))
+        self.check_draw(path, rng, before)
+        tensor = constant(as_array(method(*args, **kwargs)))
+        self.generators[id(rng)] = (path, rng, generator_state(rng)[0])
         params = {"method": method.__name__, "args": args, "kwargs": kwargs}
-        rng = self.input(GENERATOR, method.__self__, None)
-        self.values[tensor] = self.step(op, (rng,), params, tensor._data)
+        self.values[tensor] = self.step(op, (self.input(GENERATOR, rng, None),), params, tensor._data)
+        return tensor
+
+    def check_draw(self, path: str, rng: Any, before: Any) -> None:
+        """Refuse a run that moved on a generator other than by `mg.sample`."""
+        if generator_state(rng)[0] != before:
+            self.refuse_unless_eager(
+                f"{path} drew numbers in the traced function, and its program would use the same at every call. Draw "
+                f"them with mg.sample({path}.random, ...), of a np.random.Generator; a program then draws anew."
+            )
 
     def ran(self, module: Any, output: Any) -> None:
         """A module ran."""
@@ -219,8 +236,10 @@ class Trace:
         leaves, rebuild = flatten((args, kwargs))
         if self.strict or any(isinstance(x, Tensor) and x._requires_grad for x in leaves):
             raise error from None
-        line = format_location(caller_location())
-        self.spoil(str(error) if line in str(error) else f"{error} It is used in {line}.")
+        line, text = format_location(caller_location()), str(error)
+        if function is getattr:
+            text = f"{args[1]!r} of an array is asked for in {line}. Ask outside, and give the answer as an argument."
+        self.spoil(text if line in text else f"{text.rstrip('.')}. It is used in {line}.")
         args, kwargs = rebuild([x.number() if type(x) is Scalar else as_ndarray(x) for x in leaves])
         return function(*args, **kwargs)
 
@@ -300,20 +319,21 @@ class Trace:
         target = self.targets.get(x)
         return target if target is not None and target.kind in LASTING else self.value(x)
 
-    def finish(self) -> list[tuple[Tensor, Value | None]]:
+    def finish(self) -> list[tuple[Value, Value | None]]:
         """The gradients that the function left; in the tensors, they are arrays again."""
         gradients = {tensor: tensor._grad for tensor in self.values if isinstance(tensor._grad, Tensor)}
         for tensor, g in gradients.items():
             tensor._grad = np.array(g._data)
-        left: list[tuple[Tensor, Value | None]] = []
+        left: list[tuple[Value, Value | None]] = []
         for tensor, value in list(self.values.items()):
-            if tensor._order > self.start:
+            owner = self.targets.get(tensor, value)
+            if tensor._order > self.start or owner.kind not in LASTING:
                 continue  # made by the function itself, and gone with it
             if tensor in gradients and tensor.op is None and value.kind != CONSTANT:
                 self.cotangent(tensor, gradients[tensor], final=True)
-                left.append((tensor, self.value(gradients[tensor])))
+                left.append((owner, self.value(gradients[tensor])))
             elif tensor in self.touched and tensor not in gradients:
-                left.append((tensor, None))
+                left.append((owner, None))
         return left
 
     def check_modules(self, known: list[Any]) -> None:
@@ -340,6 +360,23 @@ def kept(x: Any) -> list[Undo]:
     arrays = [a for a in (x, *(part for _, _, part in held)) if isinstance(a, np.ndarray) and a.flags.writeable]
     found: list[Undo] = [functools.partial(setattr, *each) for each in held]
     return found + [functools.partial(np.copyto, a, a.copy(order="K")) for a in arrays]
+
+
+def generator_state(rng: Any) -> tuple[Any, Undo]:
+    """Return all that decides what a generator draws next, and a function that puts it back there."""
+    if isinstance(rng, random.Random):
+        return rng.getstate(), functools.partial(rng.setstate, rng.getstate())
+    if isinstance(rng, np.random.RandomState):
+        now = rng.get_state(legacy=False)
+        return list(flat(now)), functools.partial(rng.set_state, now)
+    bits = getattr(rng, "bit_generator", rng)
+    spawned = getattr(getattr(bits, "seed_seq", None), "n_children_spawned", 0)
+    return [*flat(bits.state), spawned], functools.partial(setattr, bits, "state", bits.state)
+
+
+def flat(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, x in state.items():
+        yield from flat(x) if isinstance(x, dict) else [(key, x.tolist() if hasattr(x, "tolist") else x)]
 
 
 def memory_owner(x: Any) -> Any:

@@ -47,7 +47,7 @@ MISFITS = [
     (scaled, (X,), (X, 3.0), {}, ValueError, "with k = 3.* with k = 3.0"),
     (scaled, (X,), (X,), {"scale": 2.0}, ValueError, "with scale = 1.0.* with scale = 2.0"),
     (scaled, (X,), (X,), {"other": 2.0}, TypeError, "without other.* with other = 2.0"),
-    (scaled, (X, 3, Y), (X, 3), {}, TypeError, r"with argument 2 = \(3, 2\) float64.* without argument 2"),
+    (scaled, (X, 3, Y), (X, 3), {}, TypeError, r"with rest\[0\] = \(3, 2\) float64.* without rest\[0\]"),
     (scaled, (2.0,), (3.0,), {}, ValueError, "with x = 2.0.* with x = 3.0"),
     (of_parts, ({"a": X, "b": Y},), ({"a": X},), {}, TypeError, r"with parts\['b'\] = .* without parts\['b'\]"),
     (of_parts, ({"a": X, "b": Y},), ({"a": X, "b": Y, "c": Y},), {}, TypeError, r"without parts\['c'\]"),

@@ -46,7 +46,7 @@ def bent(x):
 
 def raised(x, *, power):
     \"""x to a power, and nothing else.\"""
-    return x**power + 0 * bent(x)
+    return x ** power + 0 * bent(x)
 
 
 k = 3.0
@@ -77,6 +77,16 @@ def test_their_rules_are_written_out():
         return w.grad
 
     assert "    d_w = 3.0 * w**2  # (2,)\n" in str(mg.trace(step)())
+
+
+@mg.custom_op(lambda g, z, x: g * sum([STEEPNESS for _ in range(2)]))
+def steepened(x):
+    return x * sum([STEEPNESS for _ in range(2)])
+
+
+def test_what_is_read_in_a_comprehension_is_printed_too():
+    x = np.ones(3)
+    np.testing.assert_array_equal(mg.trace(lambda x: steepened(x))(x)(x), x * 5)
 
 
 TABLE = np.arange(3.0)

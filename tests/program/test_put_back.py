@@ -13,7 +13,6 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn, optim
 from micrograd_np.core.containers import flatten
-from micrograd_np.program.bytecode import FOLLOWED
 
 X = np.array([[1.0, -2.0, 0.5], [0.3, 0.7, -1.1]])
 CASES = {}
@@ -91,11 +90,8 @@ CASES |= {
     "warnings": of_arguments(caught(with_warnings, RuntimeWarning), turned_to_zero),
     "a masked array": of_arguments(lambda x: x.sum(), lambda i: (np.ma.masked_array([1.0, 2.0], mask=[0, 1]),)),
     "a class of arrays": of_arguments(lambda x: x + 1, lambda i: (X.view(Scaled),)),
+    "a branch that shows itself later": of_arguments(bounded, lambda i: (X + 2.0 * i,)),
 }
-
-
-if FOLLOWED:
-    CASES["a branch that shows itself later"] = of_arguments(bounded, lambda i: (X + 2.0 * i,))
 
 
 def weight():

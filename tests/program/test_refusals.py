@@ -323,3 +323,61 @@ def filled(x):
 def test_the_text_of_what_may_be_an_array_is_refused():
     with pytest.raises(TypeError, match="the text of a tensor"):
         call_often(lambda x: f"{x.sum()}", np.ones(3))
+
+
+def answers(f, *calls):
+    return [mg.Tensor(f(*args)).data.tobytes() for args in calls]
+
+
+def test_a_whole_number_that_keeps_changing_is_given_as_a_float_or_an_array():
+    def scaled(x, n):
+        return x * n
+
+    x = np.arange(3.0)
+    expected = answers(scaled, *[(x, n) for n in range(70)])
+    with pytest.warns(UserWarning, match=r"a number that changes as a float or an array\.") as told:
+        assert answers(mg.compile(scaled), *[(x, n) for n in range(70)]) == expected
+    assert len(told) == 1
+    for kind in (float, np.array):
+        cured = mg.compile(scaled)
+        assert answers(cured, *[(x, kind(n)) for n in range(70)]) == expected
+        assert len(cured.programs) == 1
+
+
+def test_a_fact_about_an_array_is_asked_for_outside():
+    def doubled(x, is_own=None):
+        return x * 2 if (x.flags.owndata if is_own is None else is_own) else x
+
+    x = np.arange(3.0)
+    says = r"'flags' of an array is asked for in .*: return .*\. Ask outside, and give the answer as an argument\."
+    with pytest.warns(UserWarning, match=says) as told:
+        found = answers(mg.compile(doubled), *[(x,)] * 6)
+    assert len(told) == 1
+    cured = mg.compile(doubled)
+    assert found == answers(doubled, *[(x,)] * 6) == answers(cured, *[(x, x.flags.owndata)] * 6)
+    assert len(cured.programs) == 1
+
+
+def test_a_learning_rate_is_read_after_the_step():
+    steps = Steps()
+
+    def step(x, told):
+        loss = steps.learn(x)
+        return (loss, steps.optimiser.lr) if told else loss
+
+    with pytest.warns(UserWarning, match=r"reads today's value in .*steps\.optimiser\.lr.* or after it\."):
+        compiled = mg.compile(step)
+        for _ in range(6):
+            assert compiled(np.arange(3.0), True)[1] == steps.optimiser.lr
+    compiled = mg.compile(step)
+    for _ in range(6):
+        compiled(np.arange(3.0), False)
+    assert len(compiled.programs) == 1
+
+
+def test_a_float_that_changes_may_be_returned():
+    compiled = mg.compile(lambda x, rate: {"loss": x * rate, "rate": rate, "twice": 2 * rate})
+    for i in range(6):
+        found = compiled(np.ones(3), 0.1 * i)
+        assert (type(found["rate"]), found["rate"], found["twice"]) == (float, 0.1 * i, 2 * (0.1 * i))
+    assert len(compiled.programs) == 1

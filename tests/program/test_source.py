@@ -319,8 +319,3 @@ def test_a_text_looks_for_nan_before_it_writes():
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="a gradient is nan or inf"):
         program(np.full((6, 5), np.nan), y)
     assert [a.tobytes() for a in before] == [b.data.tobytes() for b in tensors]
-
-
-def test_a_number_is_scaled_before_it_is_broadcast():
-    program = mg.trace(lambda x: x * (np.broadcast_to(x.sum(), (3, 3)) * 2))(np.ones((3, 3)))
-    assert str(program).endswith("    return x * (np.sum(x) * 2)\n")

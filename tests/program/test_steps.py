@@ -12,7 +12,6 @@ from .steps import STEPS
 
 # What runs as it is, after one warning with a cure, which tests of refusals follow to the letter.
 PLAIN = {"labels_in_one_hot", "plain_momentum", "early_stopped", "a_schedule_inside", "a_rate_that_decides"}
-PLAIN |= {"of_plain_numbers"}
 
 
 def seen(x):

@@ -17,8 +17,8 @@ from ...expressions.phrases import ATOM, literal, number_literal
 from ...ops import TABLE
 from ...ops.indexing import Slot, complete_index, join_index
 from ..ir import CONSTANT, RESULT, Step, Steps, Value
-from ..simplify import is_dense, shape_of, uniform
-from ..source import Names
+from ..simplify import shape_of, uniform
+from ..source import FreeNames
 from ..trace import memory_owner
 
 View = Callable[[Any], Any]
@@ -182,7 +182,7 @@ def operand(x: Value, dtype: Any, made: dict[Value, Step]) -> Value:
     """An operand of a call: of the result's dtype, and an array without gaps or the transpose of a matrix."""
     turned = x in made and made[x].op is TABLE["transpose"] and len(x.shape) == 2
     source = made[x].inputs[0] if turned else x
-    dense = not view_of(made[source]) if source in made else source.kind == CONSTANT or is_dense(source)
+    dense = not view_of(made[source]) if source in made else source.kind == CONSTANT or source.contiguous()
     return x if dense and x.dtype == dtype else add_copy(x, made, dtype)
 
 
@@ -223,7 +223,7 @@ class Text:
 
     def __init__(self, plan: Plan, inputs: list[Value]) -> None:
         self.plan, self.program = plan, plan.program
-        self.names = Names(("n", "run", "left", "math", "range", "IndexError", *LETTERS))
+        self.names = FreeNames(("n", "run", "left", "math", "range", "IndexError", *LETTERS))
         self.inputs = {x: self.names(x.name or "t") for x in inputs}
         self.memory = dict(self.inputs)  # the names of arrays
         self.head: list[str] = []  # the lines that make them
