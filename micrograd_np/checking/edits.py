@@ -20,7 +20,48 @@ import numpy as np
 
 Node = Any  # of a syntax tree
 MOST_OPERANDS = 24
-LONGEST = 64  # text of an edit
+SHORT, LONG = 64, 110  # texts of an edit
+
+# What people take one for the other.
+OPERATORS: dict[type, tuple[type, ...]] = {
+    ast.Add: (ast.Sub, ast.Mult),
+    ast.Sub: (ast.Add,),
+    ast.Mult: (ast.Div, ast.MatMult),
+    ast.Div: (ast.Mult,),
+    ast.MatMult: (ast.Mult,),
+}
+COMPARISONS: dict[type, tuple[type, ...]] = {
+    ast.Lt: (ast.Gt, ast.LtE, ast.GtE),
+    ast.Gt: (ast.Lt, ast.GtE, ast.LtE),
+    ast.LtE: (ast.GtE, ast.Lt, ast.Gt),
+    ast.GtE: (ast.LtE, ast.Gt, ast.Lt),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+}
+FUNCTIONS = (
+    *(("sum", "mean"), ("exp", "log"), ("max", "min"), ("maximum", "minimum"), ("sin", "cos"), ("sinh", "cosh")),
+    *(("zeros_like", "ones_like"), ("argmax", "argmin"), ("sqrt", "square"), ("triu", "tril"), ("tanh", "sigmoid")),
+)
+REDUCTIONS = {"sum", "mean", "max", "min", "argmax", "cumsum", "logsumexp", "lse", "softmax", "prod", "std", "var"}
+# What may stand for an expression X.
+FORMS = (
+    *((1, "-X"), (1, "X.T"), (1, "X ** 2"), (2, "2 * X"), (2, "X / 2"), (2, "1 - X"), (2, "1 / X"), (2, "X[::-1]")),
+    *((2, "1 - X ** 2"), (2, "X * (1 - X)"), (2, "X > 0"), (2, "np.sum(X, axis=0)")),
+    *((3, "np.sum(X)"), (3, "np.sqrt(X)"), (3, "np.exp(X)"), (3, "np.log(X)"), (3, "X ** 3")),
+    *((3, "np.cos(X)"), (3, "X[..., None]"), (3, "X[None]"), (3, "np.swapaxes(X, -1, -2)"), (3, "X + 1"), (3, "X - 1")),
+    *((3, "np.sum(X, axis=-1, keepdims=True)"), (3, "np.sign(X)"), (3, "np.tanh(X)"), (3, "np.sin(X)")),
+    *((3, "np.sum(X, axis=1)"), (3, "X * np.eye(len(X))")),
+)
+# What may stand for a term X of an expression, with a value Y.
+JOINED = (
+    *((2, "X * Y"), (2, "X / Y"), (2, "X + Y"), (2, "X - Y"), (3, "X * (1 - Y)"), (3, "X * Y * (1 - Y)")),
+    *((3, "X * (1 - Y ** 2)"), (3, "X * (Y > 0)"), (3, "X * 2 * Y"), (3, "X / Y ** 2"), (3, "X * np.exp(Y)")),
+    *((3, "X / len(Y)"), (3, "X * len(Y)"), (3, "X * Y ** 2"), (3, "X + 2 * Y"), (3, "X / (2 * Y)")),
+)
+JOINED_BY_AXES = (
+    *((3, "X @ Y"), (3, "X @ Y.T"), (3, "Y @ X"), (3, "Y.T @ X"), (3, "X * Y[:, None]"), (3, "X / Y[:, None]")),
+    *((3, "X / len(Y)"), (3, "X * len(Y)"), (3, "X * Y.T")),
+)
 
 
 @dataclass
@@ -89,8 +130,8 @@ class Edits:
             for field, value in ast.iter_fields(parent):
                 if field == "target" and isinstance(value, ast.Subscript):
                     yield from (Edit(parent, field, None, new, rank) for rank, new in of_subscript(value))
-                if isinstance(value, list) and value and isinstance(value[0], ast.stmt) and not self.fixed:
-                    yield from of_block(parent, field, value)
+                if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
+                    yield from self.of_block(parent, field, value)
                 for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
                     if is_open(child) and id(child) not in self.fixed and field != "target":
                         for rank, new in (*of_node(child, parent, field), *self.with_operands(child, parent, field)):
@@ -132,6 +173,16 @@ class Edits:
                     yield 4, partial(written, "X + Y * Z", node, first, second)
                     yield 4, partial(written, "X - Y * Z", node, first, second)
 
+    def of_block(self, parent: Node, field: str, block: list[Node]) -> Iterator[Edit]:
+        """Yield a block of statements without one of them, and with neighbours exchanged."""
+        for i, statement in enumerate(block):
+            if id(statement) in self.fixed:
+                continue
+            if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr) and len(block) > 1:
+                yield Edit(parent, field, None, block[:i] + block[i + 1 :], 3)
+            if i + 1 < len(block) and not isinstance(block[i + 1], ast.Return):
+                yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 3)
+
 
 def fits_into(part: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> bool:
     """Return whether an array broadcasts to a shape."""
@@ -161,37 +212,6 @@ def operands_of(definition: Node) -> list[Node]:
     found.update(a.arg for a in definition.args.args)
     found.pop("self", None)
     return [ast.parse(text, mode="eval").body for text, _ in found.most_common()]
-
-
-def of_block(parent: Node, field: str, block: list[Node]) -> Iterator[Edit]:
-    """Yield a block of statements without one of them, and with neighbours exchanged."""
-
-    for i, statement in enumerate(block):
-        if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr) and len(block) > 1:
-            yield Edit(parent, field, None, block[:i] + block[i + 1 :], 3)
-        if i + 1 < len(block) and not isinstance(block[i + 1], ast.Return):
-            yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 3)
-
-
-OPERATORS: dict[type, tuple[type, ...]] = {
-    ast.Add: (ast.Sub, ast.Mult),
-    ast.Sub: (ast.Add,),
-    ast.Mult: (ast.Div, ast.MatMult),
-    ast.Div: (ast.Mult,),
-    ast.MatMult: (ast.Mult,),
-}
-COMPARISONS: dict[type, tuple[type, ...]] = {
-    ast.Lt: (ast.Gt, ast.LtE, ast.GtE),
-    ast.Gt: (ast.Lt, ast.GtE, ast.LtE),
-    ast.LtE: (ast.GtE, ast.Lt, ast.Gt),
-    ast.GtE: (ast.LtE, ast.Gt, ast.Lt),
-    ast.Eq: (ast.NotEq,),
-    ast.NotEq: (ast.Eq,),
-}
-FUNCTIONS = (
-    *(("sum", "mean"), ("exp", "log"), ("max", "min"), ("maximum", "minimum"), ("sin", "cos"), ("sinh", "cosh")),
-    *(("zeros_like", "ones_like"), ("argmax", "argmin"), ("sqrt", "square"), ("triu", "tril"), ("tanh", "sigmoid")),
-)
 
 
 def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
@@ -291,8 +311,7 @@ def of_call(node: Any) -> Iterator[tuple[int, Node]]:
     if attribute in ("cumsum", "cumprod"):
         for form in ("f(X[::-1])[::-1]", "f(X[::-1], axis=0)[::-1]"):
             changed = written(form, args[0] if args else node.func.value)
-            inner = changed.value
-            inner.func = node.func
+            changed.value.func = node.func
             if args:
                 yield 0, changed
     if isinstance(node.func, ast.Name) and node.func.id == "range":
@@ -303,28 +322,6 @@ def of_call(node: Any) -> Iterator[tuple[int, Node]]:
         yield 1, args[0]
     elif isinstance(node.func, ast.Attribute) and attribute != "copy":
         yield 1, node.func.value
-
-
-REDUCTIONS = {"sum", "mean", "max", "min", "argmax", "cumsum", "logsumexp", "lse", "softmax", "prod", "std", "var"}
-# What may stand for an expression X.
-FORMS = (
-    *((1, "-X"), (1, "X.T"), (1, "X ** 2"), (2, "2 * X"), (2, "X / 2"), (2, "1 - X"), (2, "1 / X"), (2, "X[::-1]")),
-    *((2, "1 - X ** 2"), (2, "X * (1 - X)"), (2, "X > 0"), (2, "np.sum(X, axis=0)")),
-    *((3, "np.sum(X)"), (3, "np.sqrt(X)"), (3, "np.exp(X)"), (3, "np.log(X)"), (3, "X ** 3")),
-    *((3, "np.cos(X)"), (3, "X[..., None]"), (3, "X[None]"), (3, "np.swapaxes(X, -1, -2)"), (3, "X + 1"), (3, "X - 1")),
-    *((3, "np.sum(X, axis=-1, keepdims=True)"), (3, "np.sign(X)"), (3, "np.tanh(X)"), (3, "np.sin(X)")),
-    *((3, "np.sum(X, axis=1)"), (3, "X * np.eye(len(X))")),
-)
-# What may stand for a term X of an expression, with a value Y.
-JOINED = (
-    *((2, "X * Y"), (2, "X / Y"), (2, "X + Y"), (2, "X - Y"), (3, "X * (1 - Y)"), (3, "X * Y * (1 - Y)")),
-    *((3, "X * (1 - Y ** 2)"), (3, "X * (Y > 0)"), (3, "X * 2 * Y"), (3, "X / Y ** 2"), (3, "X * np.exp(Y)")),
-    *((3, "X / len(Y)"), (3, "X * len(Y)"), (3, "X * Y ** 2"), (3, "X + 2 * Y"), (3, "X / (2 * Y)")),
-)
-JOINED_BY_AXES = (
-    *((3, "X @ Y"), (3, "X @ Y.T"), (3, "Y @ X"), (3, "Y.T @ X"), (3, "X * Y[:, None]"), (3, "X / Y[:, None]")),
-    *((3, "X / len(Y)"), (3, "X * len(Y)"), (3, "X * Y.T")),
-)
 
 
 def is_term(parent: Node, field: str) -> bool:
@@ -422,13 +419,12 @@ def described(edit: Edit, definition: Node, file: str) -> str:
             return f"`{ast.unparse(gone[0])}` should not be there, {file}:{gone[0].lineno}"
         i = next(i for i, (a, b) in enumerate(zip(old, edit.new, strict=True)) if a is not b)
         return f"`{ast.unparse(old[i])}` should come after `{ast.unparse(old[i + 1])}`, {file}:{old[i].lineno}"
-    shown, line = old, definition.lineno
-    chain = path_to(definition, old)
-    for node in reversed(chain):
-        line = node.lineno
-        if isinstance(node, ast.Tuple) or hasattr(node, "body") or len(ast.unparse(node)) > LONGEST:
+    shown, line = old, getattr(old, "lineno", definition.lineno)
+    for node in reversed(path_to(definition, old)[:-1]):
+        size = len(ast.unparse(node))
+        if isinstance(node, ast.Tuple) or hasattr(node, "body") or size > (LONG if shown is old else SHORT):
             break
-        shown = node
+        shown, line = node, getattr(node, "lineno", line)
         if isinstance(node, ast.stmt):
             break
     before = ast.unparse(shown)

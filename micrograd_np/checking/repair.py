@@ -182,8 +182,8 @@ def sources_of(pair: Pair) -> tuple[int, list[Source]]:
         sys.setprofile(before)
     last = pair.backward or pair.forward
     first = getattr(last, "__func__", last)
-    functions = [f for code in variables for f in gc.get_referrers(code) if getattr(f, "__code__", None) is code]
-    functions = sorted((f for f in functions if isinstance(f, FunctionType)), key=lambda f: f is not first)
+    known = {f.__code__: f for f in gc.get_referrers(*variables) if isinstance(f, FunctionType)}
+    functions = sorted((known[code] for code in variables if code in known), key=lambda f: f is not first)
     if pair.backward is not None:
         functions = [f for f in functions if f is not getattr(pair.forward, "__func__", pair.forward)]
     found = [Source(f, tree, variables[f.__code__]) for f in functions[:MOST_FUNCTIONS] if (tree := tree_of(f))]
