@@ -264,7 +264,11 @@ def constants(number: float) -> Iterator[float]:
     if isinstance(number, int):
         yield from (c for c in (0, 1, -1, 2, 3, number + 1, number - 1, -number, 2 * number, number / 2) if c != number)
     else:
-        yield from (c for c in (0.0, 1.0, 2.0, 0.5, -number, 1 - number, 2 * number, number / 2) if c != number)
+        yield from (
+            c
+            for c in (0.0, 1.0, 2.0, 0.5, -number, 1 - number, 1 + number, number - 1, 2 * number, number / 2)
+            if c != number
+        )
         if number:
             yield 1 / number
 

@@ -248,6 +248,35 @@ def test_a_function_that_may_do_harm_is_not_edited(tmp_path):
     assert len(path.read_text()) < 30
 
 
+LOSSES, SCALE = [], np.array([1.0, 2.0, 3.0, 4.0])
+
+
+def test_what_a_function_writes_to_outside_is_left_alone():
+    def counted(dout, cache):
+        x, w, a = cache
+        LOSSES.append(1.0)
+        dz = dout * (1 - a)
+        return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+    mg.verify(dense, counted, X, W, B)
+    assert len(LOSSES) < 30
+
+    def scaled(x, w, b):
+        a, cache = dense(x, w, b)
+        return a * SCALE, cache
+
+    def scaled_backward(dout, cache):  # "SCALE += ..." is among the edits of this
+        x, w, a = cache
+        scale = SCALE
+        dz = dout * scale * (1 - a)
+        return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+    line = first_line(scaled, scaled_backward, X, W, B)
+    assert "should be `dz = dout * scale * (1 - a ** 2)`" in line
+    np.testing.assert_array_equal(SCALE, [1, 2, 3, 4])
+    SCALE[0] = 1.0  # it may be written to again
+
+
 def test_an_option_of_the_program_is_not_the_mistake():
     def backward(dout, cache, mode="wrong"):
         x, w, a = cache
