@@ -383,7 +383,7 @@ def leading_to_loss(definition: Node) -> set[int]:
     """Return the statements that the first returned value, the loss, is computed by: a change there changes it."""
     every: list[Node] = list(ast.walk(definition))
     returned = [getattr(node.value, "elts", [node.value])[0] for node in every if isinstance(node, ast.Return)]
-    needed = {name for x in returned for name in names_in(x)}
+    needed = {name for x in returned for name in names_of_variables(x)}
     writing = {id(node): (node, {base_of(t) for t in targets_of(node)}) for node in every if targets_of(node)}
     found: set[int] = set()
     while True:
@@ -391,10 +391,10 @@ def leading_to_loss(definition: Node) -> set[int]:
         if not more:
             return found
         found |= more
-        needed |= {name for key in more for name in names_in(writing[key][0])}
+        needed |= {name for key in more for name in names_of_variables(writing[key][0])}
 
 
-def names_in(node: Node) -> set[str]:
+def names_of_variables(node: Node) -> set[str]:
     return {x.id for x in ast.walk(node) if isinstance(x, ast.Name)} if node is not None else set()
 
 
@@ -414,7 +414,7 @@ def base_of(node: Node) -> str:
 # An edit in words.
 
 
-def described(edit: Edit, definition: Node, file: str) -> str:
+def edit_in_words(edit: Edit, definition: Node, file: str) -> str:
     """Return the edit as a sentence: what should stand where."""
     old = edit.old
     if isinstance(old, list):

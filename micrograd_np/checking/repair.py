@@ -26,7 +26,7 @@ from ..core.containers import flatten
 from ..core.names import is_users_file
 from .calling import Pair
 from .claims import Closeness, Row, as_hand
-from .edits import Edit, Edits, described, leading_to_loss, locate, operands_of
+from .edits import Edit, Edits, edit_in_words, leading_to_loss, locate, operands_of
 from .recordable import definition_of
 
 Array = Any
@@ -169,7 +169,7 @@ def search(
             continue
         if found:
             file = os.path.basename(source.function.__code__.co_filename)
-            return described(edit, source.definition, file), mended
+            return edit_in_words(edit, source.definition, file), mended
     return "", []
 
 

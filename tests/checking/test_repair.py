@@ -297,7 +297,7 @@ def test_an_edit_that_fits_this_data_alone_is_none():
 
 
 def test_an_edit_gives_code_or_a_syntax_error():
-    """What else goes wrong when an edit is compiled would hide all edits of its kind."""
+    """An edit that fails in another way when it is compiled would hide all edits of its kind."""
     pair = Pair(dense, slope_without_square, (X, W, B), None)
     _, sources = sources_of(pair)
     for source in sources:
