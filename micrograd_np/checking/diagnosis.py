@@ -24,7 +24,7 @@ Name = Callable[[Any], str | None]
 Shared = tuple[Any, dict[int, str]]  # the values of a recording by shape, and texts for them
 Data = tuple[Recording, list[Row], Name]  # the user's functions on some data
 
-BUDGET = 2_000_000_000
+BUDGET = 3_000_000_000
 
 # Kinds that only describe the numbers: used only if no other kind explains how they came about.
 DESCRIPTIONS = {

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations_with_replacement
+from itertools import combinations, combinations_with_replacement, product
 from typing import Any
 
 import numpy as np
@@ -103,9 +103,12 @@ class Edits:
         names = [node for node in ast.walk(definition) if isinstance(node, ast.Name)]
         read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
         self.unused = {node.id for node in names} - read  # what is computed and never used may have been forgotten
+        indices = {ast.unparse(x.slice): x.slice for x in operands if isinstance(x, ast.Subscript)}
+        self.indices = [index for index in indices.values() if isinstance(index, ast.Tuple)]
         self.known: dict[str, tuple[str, tuple[int, ...]]] = {}
         self.operands = [x for x in operands if self.shape(x) is not None][:MOST_OPERANDS]
-        self.counts = [x for x in operands if self.kind(x) == ("i", ())]
+        loops = {ast.unparse(node.target) for node in ast.walk(definition) if isinstance(node, ast.For)}
+        self.counts = [x for x in operands if self.kind(x) == ("i", ()) and ast.unparse(x) not in loops]
 
     def shape(self, node: Node) -> tuple[int, ...] | None:
         """Return the shape of an expression; None if it gives no floating-point numbers, or is not known."""
@@ -129,18 +132,28 @@ class Edits:
             parent = pending.pop(0)
             for field, value in ast.iter_fields(parent):
                 if field == "target" and isinstance(value, ast.Subscript):
-                    yield from (Edit(parent, field, None, new, rank) for rank, new in of_subscript(value))
+                    new_targets = (*of_subscript(value), *self.with_indices(value))
+                    yield from (Edit(parent, field, None, new, rank) for rank, new in new_targets)
                 if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                     yield from self.of_block(parent, field, value)
                 for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
                     if is_open(child) and id(child) not in self.fixed and field != "target":
-                        for rank, new in (*of_node(child, parent, field), *self.with_operands(child, parent, field)):
+                        new_nodes = (
+                            *of_node(child, parent, field),
+                            *self.with_operands(child, parent, field),
+                            *self.with_names(child),
+                            *self.with_indices(child),
+                        )
+                        for rank, new in new_nodes:
                             yield Edit(parent, field, index, new, rank)
                         pending.append(child)
 
     def with_operands(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
         """Yield another value in the place of one, and terms and factors that are added."""
         text, shape = ast.unparse(node), self.shape(node)
+        if isinstance(node, ast.Name) and self.kind(node) == ("i", ()) and isinstance(parent, ast.BinOp):
+            yield from ((1, other) for other in self.counts if ast.unparse(other) != text)
+            yield from ((2, other) for other in self.operands)
         whole = self.kind(node)[0] not in ("f", "c", "")
         if not is_value(node, parent, field) or whole or (isinstance(parent, ast.Attribute) and shape is None):
             return
@@ -154,11 +167,13 @@ class Edits:
                     yield 1, replaced(node, value=other)
         if isinstance(node, ast.BinOp):
             for other in self.operands:
+                if self.shape(other) == shape:
+                    yield 2, other
                 for op in OPERATORS.get(type(node.op), ())[:1]:
                     yield 3, replaced(node, op=op(), right=other)
         for rank, form in FORMS:
             yield rank, partial(written, form, node)
-        if is_term(parent, field):
+        if is_term(parent, field) or isinstance(parent, ast.Attribute):
             for other in others:
                 part = self.shape(other)
                 fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
@@ -168,10 +183,35 @@ class Edits:
             for other in self.counts:
                 yield 2, partial(written, "X / Y", node, other)
                 yield 2, partial(written, "X * Y", node, other)
+                yield 3, partial(written, "X / (Y * Y)", node, other)
             for first, second in combinations_with_replacement(others, 2):
                 if shape is not None and fits_into(self.shape(first), shape) and fits_into(self.shape(second), shape):
                     yield 4, partial(written, "X + Y * Z", node, first, second)
                     yield 4, partial(written, "X - Y * Z", node, first, second)
+
+    def with_names(self, node: Node) -> Iterator[tuple[int, Any]]:
+        """Yield a statement with another variable wherever one stands, with two exchanged, or with a longer stride."""
+        if not isinstance(node, ast.Assign | ast.AugAssign | ast.Return):
+            return
+        count = Counter(x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load))
+        here = [x for x in self.operands if isinstance(x, ast.Name) and x.id in count]
+        for first, second in combinations(here, 2):
+            if self.shape(first) == self.shape(second):
+                yield 1, partial(filled, node, {first.id: second, second.id: first})
+        for value, other in product(here, self.operands):
+            if count[value.id] > 1 and other is not value and self.shape(other) == self.shape(value):
+                yield 1, partial(filled, node, {value.id: other})
+        for name in (name for name in count if count[name] > 1):
+            loaded = ast.Name(name, ast.Load())
+            for stride in self.counts if self.kind(loaded) == ("i", ()) else ():
+                yield 1, partial(filled, node, {name: ast.BinOp(loaded, ast.Mult(), stride)})
+
+    def with_indices(self, node: Node) -> Iterator[tuple[int, Any]]:
+        """Yield an entry with the indices of another."""
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
+            for other in self.indices:
+                if len(other.elts) == len(node.slice.elts):
+                    yield 1, replaced(node, slice=other)
 
     def of_block(self, parent: Node, field: str, block: list[Node]) -> Iterator[Edit]:
         """Yield a block of statements without one of them, and with neighbours exchanged."""
@@ -360,12 +400,12 @@ def written(form: str, x: Node, y: Node = None, z: Node = None) -> Node:
 
 
 def filled(node: Node, values: Mapping[str, Node]) -> Node:
-    """Return a copy of a template, without lines, with nodes in the place of names."""
+    """Return a copy of an expression or a statement, without lines, with nodes in the place of names that are read."""
     if isinstance(node, list):
         return [filled(part, values) for part in node]
     if not isinstance(node, ast.AST):
         return node
-    if isinstance(node, ast.Name) and node.id in values:
+    if isinstance(node, ast.Name) and node.id in values and isinstance(node.ctx, ast.Load):
         return values[node.id]
     return type(node)(**{field: filled(value, values) for field, value in ast.iter_fields(node)})
 

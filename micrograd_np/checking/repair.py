@@ -30,14 +30,14 @@ from .edits import Edit, Edits, edit_in_words, leading_to_loss, locate, operands
 from .recordable import definition_of
 
 Array = Any
-BUDGET = 1_500_000  # calls of functions, in all runs, and nodes of syntax trees, when they are compiled: some seconds
+BUDGET = 3_000_000  # calls of functions, in all runs, and nodes of syntax trees, when they are compiled: some seconds
 MOST_FUNCTIONS = 6
 LIBRARIES = {"numpy", "math", "scipy", "cmath"}
 # What a function may call, so that it may run again and again in a wrong form.
 HARMLESS = {
     *("abs", "all", "any", "bool", "dict", "divmod", "enumerate", "float", "int", "isinstance", "len", "list", "map"),
     *("max", "min", "pow", "print", "range", "reversed", "round", "set", "slice", "sorted", "str", "sum", "super"),
-    *("tuple", "zip", "getattr", "hasattr", "ValueError", "AssertionError"),
+    *("tuple", "zip", "getattr", "hasattr", "setattr", "ValueError", "AssertionError"),
 }
 
 
@@ -174,7 +174,19 @@ def search(
 
 
 def sources_of(pair: Pair) -> tuple[int, list[Source]]:
-    """Return how many functions a run of both passes calls, and the user's own among them, the backward pass first."""
+    """Return how many functions both passes call, and the user's own in the backward pass, that pass first."""
+    count, variables = watched(pair.play)
+    of_forward = set[CodeType]() if pair.backward is None else watched(pair.run)[1].keys()
+    last = pair.backward or pair.forward
+    first = getattr(last, "__func__", last)
+    known = {f.__code__: f for f in gc.get_referrers(*variables) if isinstance(f, FunctionType)}
+    functions = [known[code] for code in variables if code in known and code not in of_forward]
+    functions.sort(key=lambda f: f is not first)
+    return count, [Source(f, tree, variables[f.__code__]) for f in functions[:MOST_FUNCTIONS] if (tree := tree_of(f))]
+
+
+def watched(run: Callable[[], Any]) -> tuple[int, dict[CodeType, dict[str, Any]]]:
+    """Return how many functions a run calls, and the variables that the user's own have when they return."""
     count, variables = 0, dict[CodeType, dict[str, Any]]()
 
     def told(frame: Any, event: str, arg: Any) -> None:
@@ -186,17 +198,10 @@ def sources_of(pair: Pair) -> tuple[int, list[Source]]:
     before = sys.getprofile()
     sys.setprofile(told)
     try:
-        pair.play()
+        run()
     finally:
         sys.setprofile(before)
-    last = pair.backward or pair.forward
-    first = getattr(last, "__func__", last)
-    known = {f.__code__: f for f in gc.get_referrers(*variables) if isinstance(f, FunctionType)}
-    functions = sorted((known[code] for code in variables if code in known), key=lambda f: f is not first)
-    if pair.backward is not None:
-        functions = [f for f in functions if f is not getattr(pair.forward, "__func__", pair.forward)]
-    found = [Source(f, tree, variables[f.__code__]) for f in functions[:MOST_FUNCTIONS] if (tree := tree_of(f))]
-    return count, found
+    return count, variables
 
 
 def tree_of(function: Any) -> ast.Module | None:

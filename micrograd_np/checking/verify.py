@@ -20,7 +20,7 @@ from .claims import Closeness, Row, as_hand, exchanged, parallel, precision_of, 
 from .comparison import NUMERIC, OK, TOO_COARSE, WRONG, compare, far, largest, random_directions, spread
 from .confirmation import Cause
 from .conventions import Convention, sizes_of
-from .diagnosis import Examined, examine
+from .diagnosis import BUDGET, Examined, examine
 from .finite_differences import EPS, axes, measured, numeric_gradient
 from .gradcheck import suspects
 from .kinks import Kinks
@@ -213,7 +213,8 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
     check_gradients(case.output, case.hand, case.gradient)
     recording, rows, close, name = prepare(case)
     sizes = {**case.sizes, **sizes_of(recording, name)}
-    found = examine(rows, recording, close, sizes, name, case.factor, lambda: other_data(case))
+    budget = BUDGET if case.pair is None else BUDGET // 3  # their source will be searched, too
+    found = examine(rows, recording, close, sizes, name, case.factor, lambda: other_data(case), budget)
     if look_again(case, rows, found):
         return judge(case, numeric)
     report = VerifyReport(found, sizes, [], numeric, case.faults, list(case.notes), case.unrecorded, case.factor)
