@@ -1,4 +1,7 @@
-"""Counts located and named slips, wrong names, and alarms: `python -m tests.checking.count_passes`."""
+"""Counts located and named slips, wrong names, and alarms: `python -m tests.checking.count_passes`.
+
+The source is not searched: here it holds both what is right and the slips, so that the edit would be too easy to find.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import micrograd_np as mg
+from micrograd_np.checking import repair
 
 from . import loops  # noqa: F401
 from .passes import PASSES, Pass
@@ -67,6 +71,7 @@ def alarms() -> Iterator[tuple[Pass, str, Any]]:
 
 
 def main(names: list[str]) -> None:
+    repair.BUDGET = 0
     tally: Counter[str] = Counter()
     for p in PASSES:
         if names and not any(name in p.name for name in names):
