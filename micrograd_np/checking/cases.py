@@ -61,6 +61,7 @@ class Case:
     in_part: Callable[[], Case] | None = None  # with a graph of what could be recorded
     guesses: list[str] = field(default_factory=list)  # how backward was called, if its names leave this open
     pair: Pair | None = None  # the user's functions
+    frame: Any = None  # the user's, from which a recorded output was given
     other: Callable[[], Case] | None = None  # with backward called in another way, or the gradients taken for others
 
 
@@ -68,7 +69,8 @@ def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
     """Return the case of a recorded output with gradients under tensors or names."""
     frame = user_frame()
     variables = {name: x for name, x in {**frame.f_globals, **frame.f_locals}.items() if isinstance(x, Tensor)}
-    return Case(output, gradient, hand, live(Names()), variables, None if gradient is None else 1.0)
+    factor = None if gradient is None else 1.0
+    return Case(output, gradient, hand, live(Names()), variables, factor, frame=frame)
 
 
 class NotRecorded(Exception):  # noqa: N818

@@ -249,7 +249,7 @@ def operands_of(definition: Node) -> list[Node]:
         whole = isinstance(node, ast.Name | ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr != "T")
         if whole and id(node) not in called and not (isinstance(node, ast.Name) and id(node) in inner):
             found[ast.unparse(node)] += 1
-    found.update(a.arg for a in definition.args.args)
+    found.update(node.arg for node in ast.walk(definition) if isinstance(node, ast.arg))
     found.pop("self", None)
     return [ast.parse(text, mode="eval").body for text, _ in found.most_common()]
 

@@ -11,6 +11,7 @@ import builtins
 import contextlib
 import gc
 import io
+import linecache
 import os
 import sys
 import warnings
@@ -24,14 +25,18 @@ import numpy as np
 
 from ..core.containers import flatten
 from ..core.names import is_users_file
+from ..core.tensor import Tensor
 from .calling import Pair
-from .claims import Closeness, Row, as_hand
+from .claims import Closeness, Row, as_hand, differ
 from .edits import Edit, Edits, edit_in_words, leading_to_loss, locate, operands_of
+from .flat_function import plain
 from .recordable import definition_of
+from .suspicion import PROVEN
 
 Array = Any
 BUDGET = 3_000_000  # calls of functions, in all runs, and nodes of syntax trees, when they are compiled: some seconds
 MOST_FUNCTIONS = 6
+MOST_EDITS = 6_000  # of one statement
 LIBRARIES = {"numpy", "math", "scipy", "cmath"}
 # What a function may call, so that it may run again and again in a wrong form.
 HARMLESS = {
@@ -171,6 +176,76 @@ def search(
             file = os.path.basename(source.function.__code__.co_filename)
             return edit_in_words(edit, source.definition, file), mended
     return "", []
+
+
+def repair_statement(frame: Any, values: Any, row: Row, expected: Array, close: Closeness) -> str:
+    """Return the edit of the statement that gave a gradient its value, after which it gives the right one.
+
+    There is no other data to test it on, so numbers are not edited: another one might fit by chance.
+    """
+    variables = {**frame.f_globals, **frame.f_locals}
+    name = next((name for name, x in reversed(variables.items()) if x is values), None)
+    tree = tree_of_frame(frame)
+    statements = [] if tree is None or row.hand.size < PROVEN or not differ(row.hand) else assignments(tree, name)
+    if not statements:
+        return ""
+    statement = max(
+        (x for x in statements if x.lineno <= frame.f_lineno), key=lambda x: x.lineno, default=statements[0]
+    )
+    place: Any = ast.parse("def f(): pass").body[0]
+    place.body = [statement]
+
+    def gives(wanted: Array) -> bool:
+        code = compile(ast.Expression(statement.value), "", "eval")
+        with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+            found = np.asarray(plain(eval(code, variables)))
+        return found.shape == wanted.shape and close(found, wanted, row.size)
+
+    if not is_computation(statement.value, variables) or not gives(row.hand):  # it was changed later, in place
+        return ""
+    every = Edits(place, operands_of(tree), set(), variables)
+    every.counts = []
+    for edit in sorted(every.all(), key=lambda edit: edit.rank)[:MOST_EDITS]:
+        if isinstance(edit.old, list | ast.Constant | ast.stmt):
+            continue
+        old = edit.old
+        try:
+            locate(edit.new, old)
+            edit.put(edit.new)
+            found = gives(expected)
+        except Exception:  # there is no such code, or it does not fit
+            continue
+        finally:
+            edit.put(old)
+        if found:
+            return edit_in_words(edit, place, os.path.basename(frame.f_code.co_filename))
+    return ""
+
+
+def tree_of_frame(frame: Any) -> Any:
+    """Return the source of a frame, a function's or a module's; None if it is not known."""
+    try:
+        if frame.f_code.co_name != "<module>":
+            make: Any = definition_of(frame.f_code).body[0]
+            return make.body[0]
+        return ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
+    except Exception:  # not known, or not what runs
+        return None
+
+
+def assignments(tree: Any, name: str | None) -> list[Any]:
+    """Return the statements that assign a variable."""
+    every = (node for node in ast.walk(tree) if isinstance(node, ast.Assign) and len(node.targets) == 1)
+    return [node for node in every if isinstance(node.targets[0], ast.Name) and node.targets[0].id == name]
+
+
+def is_computation(node: Any, variables: Mapping[str, Any]) -> bool:
+    """Return whether an expression names nothing but numbers, and functions that compute."""
+    names = {x.id for x in ast.walk(node) if isinstance(x, ast.Name)}
+    return all(
+        computes(variables[name]) or isinstance(variables[name], Tensor) if name in variables else name in HARMLESS
+        for name in names
+    )
 
 
 def sources_of(pair: Pair) -> tuple[int, list[Source]]:

@@ -24,7 +24,7 @@ from .diagnosis import BUDGET, Examined, examine
 from .finite_differences import EPS, axes, measured, numeric_gradient
 from .gradcheck import suspects
 from .kinks import Kinks
-from .repair import Data, repair
+from .repair import Data, repair, repair_statement
 from .replay import Recording, arguments, in_float64, is_one_array
 from .verify_report import AT_KINK, VerifyReport
 
@@ -98,6 +98,7 @@ def verify(
         report = judge_readings(case, numeric)
         if report.verdict == WRONG and report.repair:
             name_repairs(report)
+        report.repair = None  # it holds the user's frame
     if not report:
         report.notes += case.guesses
     return report
@@ -219,8 +220,8 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
         return judge(case, numeric)
     report = VerifyReport(found, sizes, [], numeric, case.faults, list(case.notes), case.unrecorded, case.factor)
     report.notes += exchanged(found.rows, close)
-    if case.pair and found.findings:
-        report.repair = partial(repaired, case, rows, close, found)
+    if found.findings:
+        report.repair = partial(repaired if case.pair else repaired_statement, case, rows, close, found)
     if case.unchecked:
         report.notes.append(f"Not checked: {', '.join(case.unchecked)}, which only a recorded forward pass has.")
     for finding in found.findings if report.faults else ():  # a backward pass that updates weights is not linear, too
@@ -247,6 +248,16 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
             nearby = judge_nearby(case, numeric)
             return report if nearby is None or nearby else nearby
     return report
+
+
+def repaired_statement(
+    case: Case, rows: Sequence[Row], close: Closeness, found: Examined, wanted: str
+) -> tuple[str, list[str]]:
+    """Return the edit of the statement that makes a wrong row right, given those before it."""
+    for row, values in zip(rows, case.hand.values(), strict=True):
+        if row.label == wanted and row.fits:
+            return repair_statement(case.frame, values, row, row.expected * found.convention.of(row), close), []
+    return "", []
 
 
 def repaired(case: Case, rows: Sequence[Row], close: Closeness, found: Examined, wanted: str) -> tuple[str, list[str]]:

@@ -309,3 +309,36 @@ def test_an_edit_gives_code_or_a_syntax_error():
 def test_a_layer_that_is_right_stays_right():
     layer = Layer(W)
     assert mg.verify(layer.forward, layer.backward, X)
+
+
+def deltas(slip):
+    """The deltas of a network of two layers, as they are written out below the forward pass."""
+    w1, w2 = mg.Tensor(W, requires_grad=True), mg.Tensor(V, requires_grad=True)
+    l1 = np.tanh(X @ w1)
+    l2 = l1 @ w2
+    loss = 0.5 * ((l2 - X[:, :2]) ** 2).sum()
+    l2_delta = l2.data - X[:, :2]
+    if slip == "slope":
+        l1_delta = l2_delta @ w2.data.T * (1 - l1.data)
+    else:
+        l1_delta = l2_delta @ w2.data.T * (1 - l1.data**2)
+    if slip == "written into":
+        l1_delta[0] = 0.0
+    dw2 = l1.data.T @ l2_delta
+    dw1 = X.T @ l1_delta
+    return mg.verify(loss, {"l1_delta": l1_delta, "dw1": dw1, "dw2": dw2})
+
+
+def test_a_statement_beside_the_graph():
+    line = str(deltas("slope")).splitlines()[0]
+    assert "`l2_delta @ w2.data.T * (1 - l1.data)` should be `l2_delta @ w2.data.T * (1 - l1.data ** 2)`" in line
+    assert line.endswith("dw1 follows from it.")
+
+
+def test_a_value_that_its_statement_does_not_give_has_no_edit():
+    assert "should be `" not in str(deltas("written into"))
+
+
+def test_no_report_holds_the_users_frame():
+    report = deltas("slope")
+    assert report.repair is None
