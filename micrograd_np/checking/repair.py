@@ -186,37 +186,33 @@ def repair_statement(frame: Any, values: Any, row: Row, expected: Array, close: 
     variables = {**frame.f_globals, **frame.f_locals}
     name = next((name for name, x in reversed(variables.items()) if x is values), None)
     tree = tree_of_frame(frame)
-    statements = [] if tree is None or row.hand.size < PROVEN or not differ(row.hand) else assignments(tree, name)
-    if not statements:
+    if tree is None or row.hand.size < PROVEN or not differ(row.hand):
         return ""
-    statement = max(
-        (x for x in statements if x.lineno <= frame.f_lineno), key=lambda x: x.lineno, default=statements[0]
-    )
+
+    def gives(statement: Any, wanted: Array) -> bool:
+        try:
+            code = compile(ast.Expression(statement.value), "", "eval")
+            with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+                found = np.asarray(plain(eval(code, variables)))
+            return found.shape == wanted.shape and close(found, wanted, row.size)
+        except Exception:  # there is no such code, or it does not fit
+            return False
+
+    statement = next((x for x in assignments(tree, name, variables) if gives(x, row.hand)), None)
+    if statement is None:  # the value was changed later, in place
+        return ""
     place: Any = ast.parse("def f(): pass").body[0]
     place.body = [statement]
-
-    def gives(wanted: Array) -> bool:
-        code = compile(ast.Expression(statement.value), "", "eval")
-        with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
-            found = np.asarray(plain(eval(code, variables)))
-        return found.shape == wanted.shape and close(found, wanted, row.size)
-
-    if not is_computation(statement.value, variables) or not gives(row.hand):  # it was changed later, in place
-        return ""
     every = Edits(place, operands_of(tree), set(), variables)
     every.counts = []
     for edit in sorted(every.all(), key=lambda edit: edit.rank)[:MOST_EDITS]:
         if isinstance(edit.old, list | ast.Constant | ast.stmt):
             continue
         old = edit.old
-        try:
-            locate(edit.new, old)
-            edit.put(edit.new)
-            found = gives(expected)
-        except Exception:  # there is no such code, or it does not fit
-            continue
-        finally:
-            edit.put(old)
+        locate(edit.new, old)
+        edit.put(edit.new)
+        found = gives(statement, expected)
+        edit.put(old)
         if found:
             return edit_in_words(edit, place, os.path.basename(frame.f_code.co_filename))
     return ""
@@ -233,10 +229,11 @@ def tree_of_frame(frame: Any) -> Any:
         return None
 
 
-def assignments(tree: Any, name: str | None) -> list[Any]:
-    """Return the statements that assign a variable."""
+def assignments(tree: Any, name: str | None, variables: Mapping[str, Any]) -> list[Any]:
+    """Return the statements that compute a variable, the last one first."""
     every = (node for node in ast.walk(tree) if isinstance(node, ast.Assign) and len(node.targets) == 1)
-    return [node for node in every if isinstance(node.targets[0], ast.Name) and node.targets[0].id == name]
+    named = [node for node in every if isinstance(node.targets[0], ast.Name) and node.targets[0].id == name]
+    return sorted((node for node in named if is_computation(node.value, variables)), key=lambda node: -node.lineno)
 
 
 def is_computation(node: Any, variables: Mapping[str, Any]) -> bool:

@@ -319,7 +319,8 @@ def deltas(slip):
     loss = 0.5 * ((l2 - X[:, :2]) ** 2).sum()
     l2_delta = l2.data - X[:, :2]
     if slip == "slope":
-        l1_delta = l2_delta @ w2.data.T * (1 - l1.data)
+        back = l2_delta @ w2.data.T
+        l1_delta = back * (1 - l1.data)
     else:
         l1_delta = l2_delta @ w2.data.T * (1 - l1.data**2)
     if slip == "written into":
@@ -331,7 +332,7 @@ def deltas(slip):
 
 def test_a_statement_beside_the_graph():
     line = str(deltas("slope")).splitlines()[0]
-    assert "`l2_delta @ w2.data.T * (1 - l1.data)` should be `l2_delta @ w2.data.T * (1 - l1.data ** 2)`" in line
+    assert "`l1_delta = back * (1 - l1.data)` should be `l1_delta = back * (1 - l1.data ** 2)`" in line
     assert line.endswith("dw1 follows from it.")
 
 
