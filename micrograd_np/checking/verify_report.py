@@ -114,13 +114,14 @@ class VerifyReport(Report):
     def sentences(self) -> list[str]:
         """Return the headline and the sentences below the table, each once."""
         first = self.headline()
-        said = [*self.faults[1:], *self.notes, *(note for row in self.rows for note in row.notes if note not in first)]
+        faults = [f"{fault}." for fault in self.faults[0 if self.edited else 1 :]]
+        said = [*faults, *self.notes, *(note for row in self.rows for note in row.notes if note not in first)]
         if self.verdict == TAPE:
             said += [*who_is_wrong(self.rows), *self.wrong_ops]
             return [first, *dict.fromkeys(filter(None, said))]
         said += self.conventions()
         for i, finding in enumerate(self.findings):
-            said += explained(finding, self.convention, self.sizes, not i and not self.faults)
+            said += explained(finding, self.convention, self.sizes, not i and (self.edited or not self.faults))
         said += [instead_text(other) for other in self.found.instead]
         if self.found.untried:
             said.append(
@@ -131,6 +132,11 @@ class VerifyReport(Report):
             said.append("Not established: whether the tape is right (numeric=True).")
         return [first, *dict.fromkeys(filter(None, said))]
 
+    @property
+    def edited(self) -> bool:
+        """Return whether there is an edit of the user's source that makes the first wrong gradient right."""
+        return bool(self.findings and self.findings[0].edit)
+
     def headline(self) -> str:
         if self.verdict in (OK, UP_TO):
             factor = f" up to the factor {self.convention.leaves:.6g}" if self.verdict == UP_TO else ""
@@ -139,7 +145,7 @@ class VerifyReport(Report):
             return "verify: TAPE WRONG"
         if self.left_open and self.verdict == self.left_open[0]:
             return f"verify: {self.verdict}: {self.left_open[1]}."
-        if self.faults:
+        if self.faults and not self.edited:
             return f"verify: WRONG: {self.faults[0]}."
         first = self.findings[0]
         return f"verify: WRONG at {first.row.label}: {what_to_mend(first)}{self.followers(first)}."

@@ -216,6 +216,17 @@ def test_each_of_two_mistakes_has_its_edit():
     assert "`dx = dz @ w.T * 2` should be `dx = dz @ w.T`" in said
 
 
+def test_a_term_without_the_cotangent():
+    def backward(dout, cache):
+        x, w, a = cache
+        dz = dout * (1 - a**2)
+        return dz @ w.T, x.T @ dz, (1 - a**2).sum(axis=0)
+
+    said = str(mg.verify(dense, backward, X, W, B))
+    assert "`(1 - a ** 2).sum(axis=0)` should be `((1 - a ** 2) * dout).sum(axis=0)`" in said.splitlines()[0]
+    assert "is not -4 * backward(dout)" in said
+
+
 def test_rows_that_the_edit_mends_follow_from_the_first():
     line = first_line(dense, slope_without_square, X, W, B)
     assert line.endswith("follow from it.")
