@@ -20,7 +20,7 @@ import numpy as np
 from ..core.backward import pull_arrays
 from ..core.context import Mode
 from ..core.errors import ArgumentError
-from ..core.names import Names, is_outside_engine, live, user_frame, watch
+from ..core.names import Names, inside, is_outside_engine, live, user_frame, watch
 from ..core.tensor import Tensor
 from ..ops.primitive import Primitive
 from .calling import ByHand, Pair, Played, as_it_stands, called
@@ -66,7 +66,9 @@ class Case:
 def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
     """Return the case of a recorded output with gradients under tensors or names."""
     frame = user_frame()
-    variables = {name: x for name, x in {**frame.f_globals, **frame.f_locals}.items() if isinstance(x, Tensor)}
+    every = {**frame.f_globals, **frame.f_locals}
+    paths = dict(path for name, x in every.items() if name[:1] != "_" for path in inside(name, x))
+    variables = {name: x for name, x in {**every, **paths}.items() if isinstance(x, Tensor)}
     return Case(output, gradient, hand, live(Names()), variables, None if gradient is None else 1.0)
 
 
