@@ -322,10 +322,13 @@ def is_elementwise(node: Tensor) -> bool:
 def blocks(
     nodes: Iterable[Tensor], users: Mapping[Tensor, list[Tensor]], known: Callable[[Tensor], Any]
 ) -> list[Block]:
-    """Return the elementwise blocks that begin and end at named values, or where another kind of op begins."""
+    """Return the elementwise blocks that begin and end at named values, or where another kind of op begins.
+
+    An op of two values that no single value determines is such another kind, though it is done entry by entry.
+    """
     found = []
     for z in nodes:
-        ends = known(z) or len(users[z]) != 1 or not is_elementwise(users[z][0])
+        ends = known(z) or len(users[z]) != 1 or not any(True for _ in sources(users[z][0]))
         if is_elementwise(z) and ends:
             below = list(sources(z))
             for x, inner in below:
