@@ -50,6 +50,7 @@ class Case:
     faults: list[str] = field(default_factory=list)
     unrecorded: bool = False
     unchecked: Sequence[str] = ()  # gradients by hand of values that only a graph has
+    missed: Sequence[str] = ()  # parameters whose gradients were stored, perhaps, and not found
     differences: list[Differences] = field(default_factory=list)  # of the gradients by hand, where numbers alone judge
     slack: Mapping[Tensor, Array] = field(default_factory=dict)  # how far numeric derivatives may be off
     sizes: Mapping[int, str] = field(default_factory=dict)  # of outputs that are in no graph
@@ -121,6 +122,7 @@ def function_case(pair: Pair) -> Case:
     case.guesses += [f"{pair.failed}."] if pair.failed else []
     case.other = other_reading(pair)
     case.notes += pair.without_gradient(played.hand)
+    case.missed = [slot.label for slot in pair.missed(played.hand)]
     case.moved = lambda: function_case(moved_off(pair))
     among = {slot for _, slot, _ in played.hand if slot}
     case.elsewhere = lambda seed: function_case(elsewhere(pair, among, seed))

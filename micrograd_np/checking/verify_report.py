@@ -38,6 +38,7 @@ class VerifyReport(Report):
     notes: list[str] = field(default_factory=list)
     unrecorded: bool = False
     factor: float | None = None
+    missed: Sequence[str] = ()  # parameters whose gradients were stored, perhaps, and not found
     left_open: tuple[str, str, bool] | None = None  # if this data cannot tell: the verdict, why, and if it passes
 
     @property
@@ -132,7 +133,8 @@ class VerifyReport(Report):
     def headline(self) -> str:
         if self.verdict in (OK, UP_TO):
             factor = f" up to the factor {self.convention.leaves:.6g}" if self.verdict == UP_TO else ""
-            return f"verify: OK, {counted(len(self.rows), 'gradient')} by hand, right{factor}"
+            missed = f"; not checked: {', '.join(self.missed)}" if self.missed else ""
+            return f"verify: OK, {counted(len(self.rows), 'gradient')} by hand, right{factor}{missed}"
         if self.verdict == TAPE:
             return "verify: TAPE WRONG"
         if self.left_open and self.verdict == self.left_open[0]:
