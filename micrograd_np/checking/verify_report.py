@@ -246,7 +246,7 @@ def explained(finding: Finding, convention: Convention, sizes: Sizes, in_headlin
     if not finding.tried:
         return [*said, "Its cause was not looked for: mend those above first."]
     if not finding.causes:
-        return [*said, "The cause is not recognised.", *finding.between]
+        return [*said, *([] if in_headline else ["The cause is not recognised."]), *finding.between]
     also = [label for label in finding.causes[0].rows if label != row.label]
     rows = f" (this explains {' and '.join(also)} too)" if also else ""
     if len(finding.causes) == 1:
