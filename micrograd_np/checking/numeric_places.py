@@ -13,7 +13,7 @@ import numpy as np
 from ..core.tensor import Tensor
 from .claims import Closeness, parallel
 from .conventions import named_factors
-from .replay import FORMS, Block, is_one_array, slope, sources
+from .replay import ACTIVATIONS, FORMS, Block, is_one_array, slope, sources
 from .suspicion import (
     MOST_SAMPLES,
     PRODUCTS,
@@ -34,7 +34,6 @@ from .suspicion import (
 )
 
 Array = Any
-ACTIVATIONS = ("sigmoid", "tanh", "relu")
 
 
 # Activations, and other functions of one value.
