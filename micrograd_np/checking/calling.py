@@ -18,7 +18,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError
 from .binding import ALL, CACHES, MOST_WAYS, Known, Way, is_seed, seed_names, ways
 from .claims import candidates
 from .flat_function import is_float, label_leaves, parameter_names, plain
-from .slots import Slot, put, state_slots, stored, stored_gradient
+from .slots import Slot, changed, copies, gradients_among, put, state_slots, stored, stored_gradient
 
 Array = Any
 Function = Callable[..., Any]
@@ -69,6 +69,7 @@ class Pair:
         self.way, self.failed = 0, ""  # the way to call backward, and what one that failed said
         self.ways: list[Way] = []
         self.dropped: list[str] = []  # inputs that are no floating-point numbers, and whose gradient was returned
+        self.written: dict[str, Array] = {}  # the arrays of the object that backward changed
         self.is_moved = False
         if not any(is_float(as_numbers(x)) for x in flatten(tuple(inputs))[0]) and not any(
             state_slots(self.owner, set())
@@ -80,6 +81,8 @@ class Pair:
         pairs = enumerate(zip(self.leaves, labels, strict=True))
         self.floats = [Slot(label, np.array(plain(x)), (label,), i) for i, (x, label) in pairs if is_float(x)]
         self.state = list(state_slots(self.owner, set(labels)))
+        own = [slot for slot in self.state if any(slot.value is x for x in self.leaves)]  # what is an input, too
+        self.known = {slot.label for slot in (*own, *gradients_among(self.owner, self.state))}
 
     @property
     def slots(self) -> list[Slot]:
@@ -131,7 +134,7 @@ class Pair:
                     f"{called(self.forward)} must return the loss and its gradients, (loss, dW) or (loss, grads), or "
                     "be given with its backward pass: verify(forward, backward, *inputs)."
                 )
-            return [result[0]], list(result[1:])
+            return self.loss_and_gradients(result)
         if isinstance(result, dict | list):
             return flatten(result)[0], []
         if not isinstance(result, tuple):
@@ -140,6 +143,16 @@ class Pair:
             return flatten(result[0])[0], list(result[1:])
         count = self.ways[self.way].outputs if self.ways else self.outputs_of(result)[0]
         return list(result[:count]), list(result[count:])
+
+    def loss_and_gradients(self, result: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+        """Return the loss and the gradients: the loss comes first, or as a scalar after an array or container."""
+        *first, last = result
+        shapes = [None if isinstance(x, dict | list | tuple) else np.shape(plain(x)) for x in result]
+        inputs = [slot.value.shape for slot in self.floats or self.slots]
+        gradients = shapes[:-1] == inputs[: len(first)] or (() not in inputs and {*shapes[:-1]} <= {None, *inputs})
+        if shapes[0] != () and shapes[-1] == () and gradients:
+            return [last], first
+        return [result[0]], list(result[1:])
 
     def is_nested(self, result: Any) -> bool:
         """Return whether a forward pass returned ((y, z), cache): several outputs in one container."""
@@ -195,7 +208,9 @@ class Pair:
                 outputs, returned = self.split(result)
                 values = [np.asarray(plain(x)) for x in outputs]
                 one = returned[0] if len(returned) == 1 else returned
-                return Played(values, [np.ones(values[0].shape)], self.by_hand(one, owner), False)
+                return Played(
+                    values, [np.ones(values[0].shape)], self.by_hand(one, self.stored_gradients(owner)), False
+                )
             scalar = self.gradient is None and is_scalar(self.split(result)[0])
             self.ways = self.calls(result, scalar)
             way = self.ways[self.way]
@@ -210,6 +225,7 @@ class Pair:
                         "gradient=dloss_doutput)."
                     )
                 cotangents = [np.ones(x.shape) for x in values]
+            before, old = copies(owner), self.stored_gradients(owner)
             try:
                 returned = backward(*self.given(way, result, cotangents))
             except Exception as error:
@@ -220,7 +236,13 @@ class Pair:
                     raise first from None
                 self.way += 1
                 continue
-            return Played(values, cotangents, self.by_hand(returned, owner), way.seeded)
+            self.written = changed(before, copies(owner)) if scale == 1 else self.written
+            kept = self.stored_gradients(owner)
+            if any(np.any(g) and rewritten(g, kept.get(slot)) for slot, g in old.items()):
+                with suppress(Exception):  # a backward pass may run only once
+                    backward(*self.given(way, result, cotangents))
+                    kept = without_former(old, kept, self.stored_gradients(owner))
+            return Played(values, cotangents, self.by_hand(returned, kept), way.seeded)
 
     def given(self, way: Way, result: Any, cotangents: Sequence[Array]) -> list[Any]:
         """Return the arguments of backward."""
@@ -253,9 +275,13 @@ class Pair:
 
     # The gradients by hand, and the slots that they belong to.
 
-    def by_hand(self, returned: Any, owner: Any) -> list[ByHand]:
-        """Return the gradients by hand, those returned and those stored in attributes."""
-        kept = {slot: g for slot in self.state if (g := stored_gradient(owner, slot, self.owner)) is not None}
+    def stored_gradients(self, owner: Any) -> dict[Slot, Any]:
+        """Return copies of the gradients that are stored in attributes."""
+        found = {slot: stored_gradient(owner, slot, self.owner) for slot in self.state}
+        return {slot: np.array(g) if isinstance(g, np.ndarray) else g for slot, g in found.items() if g is not None}
+
+    def by_hand(self, returned: Any, kept: Mapping[Slot, Any]) -> list[ByHand]:
+        """Return the gradients by hand, those returned and those `kept` in attributes."""
         if returned is None and not kept:
             function = self.backward or self.forward
             raise ArgumentTypeError(f"{called(function)} returned None: did it forget its return?")
@@ -314,7 +340,9 @@ class Pair:
             c for c in combinations(slots, len(values)) if sorted(x.value.shape for x in c) == sorted(shapes)
         ]
         found = found or [tuple(slots[len(slots) - len(values) :])]
-        found = sorted(found, key=lambda c: sum(slot.label.lower() in DATA for slot in c))
+        first = slots[0]
+        natural = {first.label} - {"x", "X", "data"}  # one differentiates with respect to the first input, or no data
+        found = sorted(found, key=lambda c: sum(s.label.lower() in DATA and s.label not in natural for s in c))
         self.assignments = min(len(found), MOST_ASSIGNMENTS)
         return found[self.assignment % len(found)]
 
@@ -330,14 +358,37 @@ class Pair:
         inputs = [s.label for s in self.floats if s not in found and s.value.ndim and s.label.lower() not in data]
         if inputs:
             said.append(f"Not checked: {', '.join(inputs)}, of which no gradient was given.")
-        state = [slot for slot in self.state if slot not in found]
-        if state and (self.backward is not None or found & set(self.state)):
+        state = [slot for slot in self.unmatched(hand) if self.backward is not None or found & set(self.state)]
+        if state:
             name = state[0].names[-1]
             said.append(
                 f"No gradient was found for {', '.join(slot.label for slot in state)}: looked for attributes or keys "
                 f"such as d{name}, grad_{name} and {name}_grad."
             )
+        if missed := self.missed(hand):
+            stored = [label for label, x in self.written.items() if self.is_stray(x, hand, missed)]
+            said.append(
+                f"{called(self.backward)} writes {', '.join(stored)}, which no name makes the gradient of "
+                f"{' or '.join(slot.label for slot in missed)}."
+            )
         return said
+
+    def unmatched(self, hand: Sequence[ByHand]) -> list[Slot]:
+        """Return the arrays of the object that have no gradient by hand, are none, and are no inputs."""
+        found = {slot for _, slot, _ in hand}
+        return [slot for slot in self.state if slot not in found and slot.label not in self.known]
+
+    def missed(self, hand: Sequence[ByHand]) -> list[Slot]:
+        """Return the unmatched arrays for which backward wrote an array of their shape: it may be their gradient."""
+        return [
+            slot for slot in self.unmatched(hand) if any(self.is_stray(x, hand, [slot]) for x in self.written.values())
+        ]
+
+    def is_stray(self, x: Array, hand: Sequence[ByHand], slots: Sequence[Slot]) -> bool:
+        """Return whether an array that backward wrote is no gradient that was found, and has the shape of a slot."""
+        return any(x.shape == slot.value.shape for slot in slots) and not any(
+            np.array_equal(x, np.asarray(plain(h.values)), equal_nan=True) for h in hand
+        )
 
     def at(self, values: Sequence[Array]) -> Pair:
         """Return the same functions at other values of the slots."""
@@ -345,6 +396,21 @@ class Pair:
         moved = [replace(slot, value=x) for slot, x in zip(self.slots, values, strict=True)]
         other.floats, other.state, other.is_moved = moved[: len(self.floats)], moved[len(self.floats) :], True
         return other
+
+
+def rewritten(old: Any, new: Any) -> bool:
+    return is_float(old) and np.shape(old) == np.shape(new) and not np.array_equal(old, new)
+
+
+def without_former(old: Mapping[Slot, Any], once: Mapping[Slot, Any], twice: Mapping[Slot, Any]) -> dict[Slot, Any]:
+    """Return stored gradients without what an earlier backward pass had left, where each call adds to it."""
+    found = dict(once)
+    for slot, g in old.items():
+        if rewritten(g, once.get(slot)) and np.allclose(
+            twice[slot] - once[slot], once[slot] - g, 1e-6, 1e-9 * np.max(np.abs(g))
+        ):
+            found[slot] = once[slot] - g
+    return found
 
 
 def check_inputs(forward: Function, inputs: Sequence[Any]) -> None:

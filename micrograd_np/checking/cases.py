@@ -20,7 +20,7 @@ import numpy as np
 from ..core.backward import pull_arrays
 from ..core.context import Mode
 from ..core.errors import ArgumentError
-from ..core.names import Names, is_outside_engine, live, user_frame, watch
+from ..core.names import Names, inside, is_outside_engine, live, user_frame, watch
 from ..core.tensor import Tensor
 from ..ops.primitive import Primitive
 from .calling import ByHand, Pair, Played, as_it_stands, called
@@ -50,6 +50,7 @@ class Case:
     faults: list[str] = field(default_factory=list)
     unrecorded: bool = False
     unchecked: Sequence[str] = ()  # gradients by hand of values that only a graph has
+    missed: Sequence[str] = ()  # parameters whose gradients were stored, perhaps, and not found
     differences: list[Differences] = field(default_factory=list)  # of the gradients by hand, where numbers alone judge
     slack: Mapping[Tensor, Array] = field(default_factory=dict)  # how far numeric derivatives may be off
     sizes: Mapping[int, str] = field(default_factory=dict)  # of outputs that are in no graph
@@ -68,7 +69,9 @@ class Case:
 def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
     """Return the case of a recorded output with gradients under tensors or names."""
     frame = user_frame()
-    variables = {name: x for name, x in {**frame.f_globals, **frame.f_locals}.items() if isinstance(x, Tensor)}
+    every = {**frame.f_globals, **frame.f_locals}
+    paths = dict(path for name, x in every.items() if name[:1] != "_" for path in inside(name, x))
+    variables = {name: x for name, x in {**every, **paths}.items() if isinstance(x, Tensor)}
     factor = None if gradient is None else 1.0
     return Case(output, gradient, hand, live(Names()), variables, factor, frame=frame)
 
@@ -122,6 +125,7 @@ def function_case(pair: Pair) -> Case:
     case.guesses += [f"{pair.failed}."] if pair.failed else []
     case.other = other_reading(pair)
     case.notes += pair.without_gradient(played.hand)
+    case.missed = [slot.label for slot in pair.missed(played.hand)]
     case.moved = lambda: function_case(moved_off(pair))
     among = {slot for _, slot, _ in played.hand if slot}
     case.elsewhere = lambda seed: function_case(elsewhere(pair, among, seed))

@@ -13,7 +13,9 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.tensor import Tensor
+from ..ops.elementwise import add
 from ..ops.primitive import Elementwise
+from ..ops.products import dot, matmul
 from .replay import Recording, is_elementwise, sources
 
 Array = Any
@@ -113,8 +115,14 @@ def in_backward_order(rows: Iterable[Row], recording: Recording) -> list[Row]:
 
 
 # Names of gradients: `dW1`, `dL_dW1`, `dLdW1`, `grad_W1`, `delta_l1`, `nabla_b`; `W1_grad`, `l1_delta`, `l2_error`.
-PREFIX = re.compile(r"(?:d(?:loss|[A-Za-z])_?d_?|grad_?|delta_?|nabla_?|g_|d_?)(?=.)")
-SUFFIX = re.compile(r"(?<=.)(?:_?gradient|_?grad|_update|_delta|_error|_d)$")
+PREFIXES = (
+    re.compile(r"(?:d(?:loss|[A-Za-z])_?d_?|grad_?|delta_?|nabla_?|g_|d_?)(?=.)"),
+    re.compile(r"(?:g(?=[A-Z])|(?:grads|gradients?)_)(?=.)"),
+)
+SUFFIX = re.compile(r"(?<=.)(?:[._]?gradients?|[._]?grads?|_update|_delta|_error|_d)$")
+ITEM = re.compile(r"(\w+)(\[.+)")
+NUMBERED = re.compile(r"[A-Za-z_]+?_?(\d+)")
+LOOSE = 1e-3  # a gradient that comes so near is that of the value that its name means
 
 
 def candidates(key: str) -> Iterable[tuple[str, bool]]:
@@ -122,16 +130,48 @@ def candidates(key: str) -> Iterable[tuple[str, bool]]:
     yield key, False
     if found := SUFFIX.search(key):
         yield key[: found.start()], found[0] == "_delta"
-    if found := PREFIX.match(key):
-        yield key[found.end() :], found[0].startswith("delta")
+    for prefix in PREFIXES:
+        if found := prefix.match(key):
+            yield key[found.end() :], found[0].startswith("delta")
     if key.startswith("d"):
         yield key[1:], False
 
 
-def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]]) -> tuple[str, Tensor]:
-    """Return the label of a row, and the value in the graph that a key given to `verify` refers to."""
+def meanings(
+    hand: Mapping[Any, Any], recording: Recording, named: Mapping[str, Sequence[Tensor]]
+) -> list[tuple[str, Tensor, Array, list[str]]]:
+    """Return the label, the value and the numbers of each gradient by hand, and notes.
+
+    A name such as `delta_h` may mean the gradient of h or of its pre-activation: it means the one that its numbers fit,
+    given the gradients by hand above; if they fit none, the pre-activation's.
+    """
+    read = [(*readings(key, recording, named), values) for key, values in hand.items()]
+    claims = [(label, xs, as_hand(label, values)) for label, xs, values in read]
+    known = {xs[0]: g for _, xs, g in claims if len(xs) == 1}
+    notes: dict[str, list[str]] = {}
+    for label, xs, g in sorted(claims, key=lambda claim: -claim[1][0]._order):
+        if len(xs) > 1:
+            usual = next((x for x in xs if x not in known), xs[0])
+            given = {x: h for x, h in known.items() if x._parents and x.shape == h.shape and np.isfinite(h).all()}
+            found, close = (recording.true, recording.walk(given)), Closeness(LOOSE, LOOSE)
+            free = [x for x in xs if x not in known and x.shape == g.shape]
+            truth = {x: [each[x] for each in found if x in each] for x in free}
+            fitting = [x for x, gradients in truth.items() if any(parallel(g, each, close) for each in gradients)]
+            xs[:] = [*fitting, usual][:1]
+            known[xs[0]] = g
+            if xs[0] is not usual:
+                name = next(name for name, tensors in named.items() if any(x is xs[0] for x in tensors))
+                notes[label] = [
+                    f"{label} is taken for the gradient of {name}, whose numbers it has, not for that before the "
+                    "activation."
+                ]
+    return [(label, xs[0], g, notes.get(label, [])) for label, xs, g in claims]
+
+
+def readings(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]]) -> tuple[str, list[Tensor]]:
+    """Return the label of a row, and the values in the graph that a key given to `verify` may refer to."""
     if isinstance(key, tuple) and len(key) == 2 and isinstance(key[1], Tensor):
-        return key[0], key[1]
+        return key[0], [key[1]]
     if not isinstance(key, Tensor | str):
         raise ArgumentTypeError(
             f"the gradients by hand are named by tensors or by text, as in {{'dW1': dW1}}, not by {key!r}."
@@ -144,19 +184,66 @@ def resolve(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor]
                 "Give tensors that the output was made from, with requires_grad=True or made from such."
             )
         label = next((name for name, tensors in named.items() if any(key is x for x in tensors)), None)
-        return key.name or label or f"{key.op.name if key.op else 'input'} {key.shape}", key
-    lower = {name.lower(): tensors for name, tensors in reversed(list(named.items()))}
-    for names, wanted in ((named, key), (lower, key.lower())):
+        return key.name or label or f"{key.op.name if key.op else 'input'} {key.shape}", [key]
+    known = {name: [x for x in tensors if x in nodes] for name, tensors in named.items()}
+    known = {name: tensors for name, tensors in known.items() if tensors}
+    lower = {name.lower(): tensors for name, tensors in reversed(list(known.items()))}
+    for names, wanted in ((known, key), (lower, key), (lower, key.lower())):
         for name, before in candidates(wanted):
-            for tensor in names.get(name, ()):
-                if tensor in nodes:
-                    return key, preactivation(tensor) if before else tensor
+            for x in names.get(name if names is known else name.lower(), ()):
+                own = [] if key.lower().endswith("_delta") else [x]  # l1_delta is the error times the slope, no other
+                return key, list(dict.fromkeys([preactivation(x), *own])) if before else [x]
+    for name, _ in candidates(key):
+        affixed = name != key and (numbered(name, known) or layer(name, recording, known))
+        if found := item_of(name, known) or affixed:
+            return key, found
     close = difflib.get_close_matches(key, named, 3, 0.5)
-    hint = f" Did you mean {' or '.join(close)}?" if close else f" It has {', '.join(named) or 'no names'}."
+    first = {x: name for name, tensors in reversed(list(named.items())) for x in tensors}
+    own = list(dict.fromkeys(reversed(first.values())))
+    hint = f" Did you mean {' or '.join(close)}?" if close else f" It has {', '.join(own) or 'no names'}."
     raise ArgumentError(
         f"the graph has no value called {key!r}, nor one whose gradient that name says.{hint} A tensor may be the key "
         "itself, or be given a name: mg.Tensor(..., name='W1')."
     )
+
+
+def item_of(name: str, known: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
+    """Return the item that an abbreviated path means, as b[0] that of biases, if no other list begins so."""
+    parts = ITEM.fullmatch(name)
+    found = {
+        x: None
+        for path, tensors in known.items()
+        if parts and (item := ITEM.fullmatch(path)) and item[2] == parts[2] and item[1].startswith(parts[1])
+        for x in tensors
+    }
+    return list(found) if len(found) == 1 else []
+
+
+def numbered(name: str, known: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
+    """Return what the number of a layer means, as in delta1: its pre-activation or activation, if it has only one."""
+    values = [x for each, xs in known.items() if (n := NUMBERED.fullmatch(each)) and n[1] == name for x in xs]
+    return activated([x for x in values if x._parents])
+
+
+def activated(values: Sequence[Tensor]) -> list[Tensor]:
+    """Return the pre-activation that some values have in common, and the values; nothing if they have several."""
+    below = {preactivation(x) for x in values}
+    return list(dict.fromkeys([*below, *values])) if len(below) == 1 else []
+
+
+def layer(word: str, recording: Recording, known: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
+    """Return what `hidden` and `output` mean in a network of two layers: a pre-activation, and its activation."""
+    found = []
+    for node in recording.nodes:
+        if node.op in (dot, matmul) and any(not x._parents for x, _ in node._parents):
+            users = recording.users[node]
+            biased = len(users) == 1 and users[0].op is add and users[0].shape == node.shape
+            found.append(users[0] if biased and any(not x._parents for x, _ in users[0]._parents) else node)
+    place = {"hidden": 0, "output": 1}.get(word.lower())
+    if place is None or len(found) != 2:
+        return []
+    z = found[place]
+    return [z, *(x for xs in known.values() for x in xs if x is not z and x._parents and preactivation(x) is z)]
 
 
 def preactivation(tensor: Tensor) -> Tensor:

@@ -108,6 +108,13 @@ class Convention:
     def of(self, row: Row) -> float:
         return self.leaves if row.leaf else self.between
 
+    @property
+    def factors(self) -> tuple[float, float]:
+        return self.between, self.leaves
+
+    def times(self, factor: float) -> Convention:
+        return Convention(self.between * factor, self.leaves * factor, self.named)
+
 
 def open_factors(recording: Recording) -> list[float]:
     """Return the factors that a loss does not settle: products of -1, 2, 1/2, N and 1/N, the simplest first.
@@ -163,6 +170,8 @@ def conventions(rows: Sequence[Row], recording: Recording, close: Closeness) -> 
         # One number, or several equal ones, prove no factor; different numbers do, in one row or in several.
         found += [k for k, numbers in agreeing.items() if differ(np.concatenate(numbers))]
     pairs = [(1.0, 1.0), *((k, k) for k in (*ratios[True], *ratios[False]))]
+    if len({row.leaf for row in rows}) < 2:  # one factor, not one for rows that do not exist
+        ratios = {True: [], False: []}
     for between, leaves in product(ratios[False], ratios[True]):
         onward = between / leaves
         counted = any(isclose(abs(onward), abs(each), rel_tol=1e-6) for each in known)

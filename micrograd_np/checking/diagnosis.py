@@ -188,6 +188,11 @@ class Examined:
     instead: list[Examined] = field(default_factory=list)
     untried: list[str] = field(default_factory=list)
 
+    @property
+    def factor(self) -> float:
+        """The factor of the first cause, where no right row shows the convention."""
+        return next((cause.factor for finding in self.findings for cause in finding.causes), 1.0)
+
     def settled(self, chained: bool) -> bool:
         """Return whether conventions that more rows contradict need not be tried.
 
@@ -229,11 +234,19 @@ def examine(
     for count, convention in ranked[:MOST_CONVENTIONS]:
         if examined and count > examined[0].count and examined[0].settled(chained):
             break
-        examined.append(explain(convention, count, factor is not None))
-    best = min(examined, key=lambda found: (found.cost, found.convention.leaves < 0 if not chained else 0))
+        found = explain(convention, count, factor is not None) if unlike(convention, examined) else None
+        if found and found.factor != 1:  # another convention gives the numbers: by that all rows are judged
+            convention = convention.times(found.factor)
+            found = explain(convention, count, factor is not None) if unlike(convention, examined) else None
+        examined += [found] if found else []
+    best = min(examined, key=lambda found: (found.cost, found.count, found.convention.leaves < 0 and not chained))
     best.instead = [found for found in examined if found is not best and found.cost == best.cost > 0]
     mark(rows, recording, close, best.convention)
     return best
+
+
+def unlike(convention: Convention, examined: Sequence[Examined]) -> bool:
+    return all(convention.factors != other.convention.factors for other in examined)
 
 
 def choose_at_kinks(

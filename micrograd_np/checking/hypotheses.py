@@ -25,6 +25,7 @@ from .suspicion import (
 )
 
 Array = Any
+STEP = re.compile(r" \(step \d+\)")
 COUNTS = re.compile(r"\d+(?= times, | like it| of the | steps)")
 
 
@@ -88,7 +89,8 @@ def unnumbered(place: str, at: Suspicion) -> Iterator[Hypothesis]:
             single.append(site)
     for sites in lines.values():
         if 1 < len(sites) <= MOST_SITES:
-            words = {**sites[0].words, **sites[0].many, "sites": str(len(sites))}
+            words = {name: STEP.sub("", word) for name, word in {**sites[0].words, **sites[0].many}.items()}
+            words["sites"] = str(len(sites))
             yield from (hypothesis(place, mistake, sites, words) for mistake in mistakes()[place])
     for line in dict.fromkeys(site.line for sites in lines.values() for site in sites):
         single += lines[line] if len(lines[line]) <= FEW else [lines[line][0], lines[line][-1]]

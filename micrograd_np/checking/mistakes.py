@@ -120,7 +120,7 @@ derivative left out | np.ones_like(s) | {its} is left out
 derivative twice | s * s | {its} is multiplied in twice
 mask inverted | np.where(s == s.min(), s.max(), s.min()) if np.unique(s).size == 2 else None | the two slopes stand on
   each other's side
-value for derivative | z | the activation itself stands for its derivative
+value for derivative | z | {itself} stands for its derivative
 derivative inverted | 1 / s | the gradient is divided by {its}
 derivative of the derivative | s * (1 - s) | s*(1-s) of the slope stands for the slope
 derivative of the derivative | 1 - s | 1 minus the slope stands for the slope
@@ -141,7 +141,7 @@ mask of the gradient | g * (g > 0) * s | the mask is made from the sign of the g
 
 [broadcasts: g, full, count, shape | {says}, in {where}]
 left out | summed(g, shape) | the derivative is left out
-mean for sum | summed(full(g), shape) / count | it is averaged over the batch, not summed
+mean for sum | summed(full(g), shape) / count | it is averaged over {axes}, not summed
 summed over the wrong axis | full(g).sum(1).reshape(shape) | the wrong axis is summed over
 
 [matrix products: g, first, second, shape | {says}, in {where}]
@@ -257,7 +257,7 @@ after the update | v - c * d | {w} had been updated already, by {c} times the gr
   below were worked out: keep all updates for the end
 
 [skipped activations: g, pull, s | {says}, in {where}]
-derivative left out | pull(g / s) | the activation's derivative is left out: the gradient of {other} stands where that
+derivative left out | pull(g / s) | {its} is left out: the gradient of {other} stands where that
   of {node} belongs
 
 [other gradients: g, pull, other | {says}, in {where}]

@@ -13,7 +13,7 @@ import numpy as np
 from ..core.tensor import Tensor
 from .claims import Closeness, parallel
 from .conventions import named_factors
-from .replay import FORMS, Block, is_one_array, slope, sources
+from .replay import ACTIVATIONS, FORMS, Block, is_one_array, slope, sources
 from .suspicion import (
     MOST_SAMPLES,
     PRODUCTS,
@@ -40,9 +40,11 @@ Array = Any
 
 
 def block_words(block: Block, at: Suspicion) -> dict[str, str]:
-    its = "the activation's derivative" if block.forms else "the derivative of f"
+    function = next((name for name, _ in block.forms), "f")
+    its = "the activation's derivative" if function in ACTIVATIONS else f"the derivative of {function}"
     text = f"{at.short(block.z)} = f({at.short(block.x)}){at_line(block.z)}"
-    return {"its": its, "block": text, "where": text, "of": at.called(block.x)}
+    itself = "the activation itself" if function in ACTIVATIONS else "the function itself"
+    return {"its": its, "itself": itself, "block": text, "where": text, "of": at.called(block.x)}
 
 
 def at_block(block: Block, at: Suspicion, **names: Any) -> Site:
@@ -67,15 +69,19 @@ def masks(at: Suspicion) -> Iterator[Site]:
 def other_values(at: Suspicion) -> Iterator[Site]:
     """Yield activations whose derivative is evaluated at another value, or given it."""
     for block in at.blocks:
-        x, z = block.x._data, block.z._data
+        x, a = block.x._data, block.z._data
         for name, w in at.like(x.shape, but=x):
             how = f"the derivative is evaluated at {name}, not at {at.called(block.x)}"
-            shared = "the derivative is evaluated at the activation" if np.array_equal(w, z) else None
+            shared = (
+                f"the derivative is evaluated at {block_words(block, at)['itself']}" if np.array_equal(w, a) else None
+            )
             yield at_other_value(block, at, block.slope_at(w), how, shared)
         for function, text in block.forms:
             form = FORMS[function][1]
-            for name, w in at.like(z.shape, but=z):
-                how = f"{text} is given {name}, and belongs to a = {at.called(block.z)}"
+            for name, w in at.like(a.shape, but=a):
+                z = at.called(block.z)
+                how = f"{text} is given {name}, and belongs to a = {z}"
+                how = f"{name} stands where {z} belongs, as the derivative of {function}" if text == "a" else how
                 shared = f"{text} is given what the {function} was given" if np.array_equal(w, x) else None
                 yield at_other_value(block, at, form(w), how, shared)
 

@@ -298,6 +298,8 @@ class Block:
             ]
 
 
+ACTIVATIONS = ("sigmoid", "tanh", "relu")
+
 # Slopes as formulas in the function's value a, as people write them by hand: the text, and the formula.
 FORMS: dict[str, tuple[str, Callable[[Array], Array]]] = {
     "sigmoid": ("a*(1-a)", lambda a: a * (1 - a)),
@@ -322,16 +324,22 @@ def is_elementwise(node: Tensor) -> bool:
 def blocks(
     nodes: Iterable[Tensor], users: Mapping[Tensor, list[Tensor]], known: Callable[[Tensor], Any]
 ) -> list[Block]:
-    """Return the elementwise blocks that begin and end at named values, or where another kind of op begins."""
+    """Return the elementwise blocks that begin and end at named values, or where another kind of op begins.
+
+    An activation also ends where it is combined with a value that it is no function of.
+    """
     found = []
     for z in nodes:
         ends = known(z) or len(users[z]) != 1 or not is_elementwise(users[z][0])
-        if is_elementwise(z) and ends:
+        joins = not ends and not any(True for _ in sources(users[z][0]))
+        if is_elementwise(z) and (ends or joins):
             below = list(sources(z))
             for x, inner in below:
                 if not is_elementwise(x) or known(x) or x is below[-1][0]:
                     with np.errstate(all="ignore"):
-                        found.append(Block(x, z, inner, slope(x, z, inner)))
+                        block = Block(x, z, inner, slope(x, z, inner))
+                    if ends or any(function in ACTIVATIONS for function, _ in block.forms):
+                        found.append(block)
     return found
 
 

@@ -17,8 +17,10 @@ Array = Any
 def picture(at: Suspicion, convention: Convention, close: Closeness) -> list[str]:
     """Return sentences: where a row is wrong, by what ratio, and the slope that the hand used at an activation."""
     row = at.row
-    hand, expected = at.hands[row.tensor], row.expected
+    hand, expected = row.hand / convention.of(row), row.expected
     off = np.abs(hand - expected) > close.rtol * np.abs(expected) + close.floor * np.max(np.abs(expected), initial=0)
+    if not off.any():
+        return []
     said = [f"{row.label} is off in {places(off)}."]
     told = off & (expected != 0)
     with np.errstate(all="ignore"):

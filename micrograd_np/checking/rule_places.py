@@ -12,6 +12,7 @@ import numpy as np
 from ..core.tensor import Tensor
 from ..ops.indexing import getitem
 from ..ops.joining import pad_constant
+from .numeric_places import block_words
 from .suspicion import (
     MOST_SITES,
     PRODUCTS,
@@ -94,7 +95,11 @@ def broadcasts(at: Suspicion) -> Iterator[Site]:
         node = edge.node
         if node.op.broadcasts and edge.x.shape != node.shape and node.op not in PRODUCTS:
             names = {"full": full(edge), "count": node.size / max(edge.x.size, 1), "shape": edge.x.shape}
-            yield at_edge(edge, at, sent(edge), **names)
+            site = at_edge(edge, at, sent(edge), **names)
+            lengths = (1,) * (node.ndim - edge.x.ndim) + edge.x.shape
+            axes = [str(k) for k, (n, m) in enumerate(zip(node.shape, lengths, strict=True)) if n != m]
+            site.words["axes"] = f"ax{'is' if len(axes) == 1 else 'es'} {' and '.join(axes)}"
+            yield site
 
 
 def full(edge: Edge) -> Way:
@@ -209,7 +214,8 @@ def skipped_activations(at: Suspicion) -> Iterator[Site]:
                     and np.array_equal(at.base[edge.node], at.base[block.x])
                 ):
                     site = at_edge(edge, at, sent(edge), pull=edge.pull, s=block.slope)
-                    site.words["other"], site.wide = at.called(block.z), None
+                    site.words |= {"other": at.called(block.z), "its": block_words(block, at)["its"]}
+                    site.wide = None
                     yield site
 
 

@@ -13,6 +13,9 @@ from .flat_function import is_float, plain
 
 Array = Any
 DEPTH = 4
+GRADIENTS = ("grads", "gradients", "grad", "gradient", "dparams")
+PARAMETERS = ("params", "parameters", "weights", "variables", "theta")
+VALUES = ("data", "value", "values", "val", "array")
 RESULTS = ("loss", "cost", "output", "out", "y_hat", "yhat", "prediction", "scores", "probs", "y")
 
 
@@ -38,7 +41,7 @@ def state_slots(owner: Any, taken: set[str]) -> Iterator[Slot]:
             found.setdefault(id(value), []).append(path)
             arrays[id(value)] = value
     for key, paths in found.items():
-        label = "".join(f".{step}" if kind == "attr" else f"[{step!r}]" for kind, step in paths[0]).lstrip(".")
+        label = label_of(paths[0])
         names = [next(step for _, step in reversed(path) if isinstance(step, str)) for path in paths]
         own = f"self.{label}" if label in taken else label
         yield Slot(own, arrays[key], (label, *dict.fromkeys(names)), paths=tuple(paths))
@@ -71,6 +74,8 @@ def put(owner: Any, path: Sequence[Any], value: Any) -> None:
     kind, step = path[-1]
     if kind == "attr":
         setattr(holder, step, value)
+    elif isinstance(holder, tuple):
+        put(owner, path[:-1], (*holder[:step], value, *holder[step + 1 :]))
     else:
         holder[step] = value
 
@@ -111,11 +116,48 @@ def near(owner: Any, path: Sequence[Any], name: str) -> list[tuple[str, Any]]:
     found = []
     for holder in (follow(owner, path[:-1]), *([follow(owner, path[:-2])] if len(path) > 1 else [])):
         place = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
-        inside = [place.get(key) for key in ("grads", "gradients", "grad", "dparams")]
+        inside = [place.get(key) for key in GRADIENTS]
         for where in (place, *(x for x in inside if isinstance(x, dict))):
             keys = [k for k in where if is_gradient_name(str(k), name) or (where is not place and k == name)]
             found += [(str(key), where[key]) for key in keys]
+        if name in VALUES and holder is follow(owner, path[:-1]):  # a parameter with .data and .grad
+            found += [(f"{name} {key}", place[key]) for key in GRADIENTS if key in place]
+    return found + in_parallel(owner, path)
+
+
+def in_parallel(owner: Any, path: Sequence[Any]) -> list[tuple[str, Any]]:
+    """Return what a list of gradients has in the place of an array in a list: self.grads[0] for self.params[0]."""
+    if len(path) < 2 or not isinstance(path[-1][1], int):
+        return []
+    own, holder, (_, i), name = follow(owner, path[:-1]), follow(owner, path[:-2]), path[-1], str(path[-2][1])
+    place = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
+    found = []
+    for key, x in place.items():
+        named = is_gradient_name(str(key), name) or (key in GRADIENTS and name in PARAMETERS)
+        if named and isinstance(x, list | tuple) and len(x) == len(own) and x[i] is not None:
+            shapes, others = ([np.shape(plain(each)) for each in part] for part in (own, x))
+            if shapes == others or sorted(shapes) != sorted(others):  # else they are in another order
+                found.append((f"{i} of {key}", x[i]))
     return found
+
+
+def gradients_among(owner: Any, slots: Sequence[Slot]) -> list[Slot]:
+    """Return the slots whose arrays are stored as the gradients of others."""
+    found = {id(g) for slot in slots for path in slot.paths for _, g in near(owner, path, str(path[-1][1]))}
+    return [slot for slot in slots if id(slot.value) in found]
+
+
+def copies(owner: Any) -> dict[str, Array]:
+    """Return copies of the float arrays in an object, by their paths as text."""
+    return {label_of(path): x.copy() for path, x in arrays_of(owner, (), DEPTH) if x.dtype.kind == "f"}
+
+
+def changed(before: Mapping[str, Array], after: Mapping[str, Array]) -> dict[str, Array]:
+    return {k: x for k, x in after.items() if k not in before or not np.array_equal(x, before[k], equal_nan=True)}
+
+
+def label_of(path: Sequence[Any]) -> str:
+    return "".join(f".{step}" if kind == "attr" else f"[{step!r}]" for kind, step in path).lstrip(".")
 
 
 def is_gradient_name(key: str, name: str) -> bool:

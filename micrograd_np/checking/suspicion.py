@@ -8,10 +8,12 @@ from __future__ import annotations
 import ast
 import linecache
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -38,6 +40,7 @@ MOST_SAMPLES = 64
 MOST_SITES = 500  # of one line
 FEW = 6  # sites of one line that are tried one by one
 MOST_USES = 12
+PLAIN_FACTORS = (0.25, 0.5, 1, 2, 4)
 PRODUCTS = (dot, matmul)
 CONTRACTIONS = (dot, matmul, einsum)
 LONGEST = 60  # source text
@@ -249,8 +252,16 @@ class Suspicion:
         return found
 
     def factor_text(self, factor: float) -> str:
-        """Return the name of a factor: from the sizes of the data, from a constant of the program, or a number."""
+        """Return the name of a factor: from the sizes of the data, from a constant of the program, or a number.
+
+        2 may be the length of any axis, and 2/3 the quotient of two constants: these are explained by a batch alone.
+        """
         named = factor_name(factor, self.sizes)
+        if named and abs(factor) in PLAIN_FACTORS and "axis 0 " not in named:
+            named = named.split(" (")[0]
+        for (c, (name, _)), (d, (other, _)) in permutations(self.constants.items(), 2):
+            if math.isclose(abs(factor), c / d, rel_tol=1e-6) and abs(factor) not in PLAIN_FACTORS:
+                return f"{factor:.4g}" if named else f"{'-' * (factor < 0)}{name}/{other}"
         for c, (name, where) in self.constants.items():
             for value, shown in ((c, name), (1 / c, f"1/{name}"), (c * c, f"{name}**2"), (1 / c**2, f"1/{name}**2")):
                 if math.isclose(abs(factor), value, rel_tol=1e-6) and (not named or name.isidentifier()):
@@ -271,9 +282,17 @@ class Suspicion:
         """Return the line that made a named value; for others an empty text, as `called` gives their line."""
         return at_line(x) if self.name(x) else ""
 
+    def named(self, x: Any) -> str | None:
+        """Return the user's name for a value; of one in a list, the variable that was given it, and in which step."""
+        name = self.name(x)
+        variable = assigned_variable(x) if name and "[" in name and isinstance(x, Tensor) else ""
+        steps = self.lines.get(self.line_of(x), []) if variable else []
+        place = next((f" (step {i})" for i, other in enumerate(steps, 1) if other is x), "")
+        return f"{variable}{place}" if variable else name
+
     def short(self, x: Tensor) -> str:
         """Return the name of a value, or the source text of its expression."""
-        return self.name(x) or (f"`{expression(x)}`" if x.op is not None else made(x))
+        return self.named(x) or (f"`{expression(x)}`" if x.op is not None else made(x))
 
     def argument(self, node: Tensor, place: int) -> str:
         """Return the name of a node (place 0) or of an argument (1, 2, ...), or the source text of an argument."""
@@ -285,7 +304,7 @@ class Suspicion:
     def called(self, x: Any) -> str:
         """Return the name of a value, or how it was made."""
         if id(x) not in self.texts:
-            self.texts[id(x)] = self.name(x) or made(x)
+            self.texts[id(x)] = self.named(x) or made(x)
         return self.texts[id(x)]
 
 
@@ -307,6 +326,18 @@ def expression(x: Tensor) -> str:
         return name
     text = linecache.getline(code.co_filename, first).encode()[start:end].decode(errors="ignore").strip()
     return text if 0 < len(text) <= LONGEST else name
+
+
+def assigned_variable(x: Tensor) -> str:
+    """Return the variable to which the user's line assigns a value, or an empty text."""
+    if x._created_at is None:
+        return ""
+    code, instruction = x._created_at
+    first, last, start, end = list(code.co_positions())[instruction // 2]
+    line = linecache.getline(code.co_filename, first or 0)
+    found = re.fullmatch(r"\s*([A-Za-z]\w*)\s*=\s*", line.encode()[:start].decode(errors="ignore"))
+    whole = first == last and line.encode()[end:].decode(errors="ignore").split("#")[0].strip() in ("", ";")
+    return found[1] if found and whole else ""
 
 
 def argument_texts(node: Tensor) -> list[str]:
@@ -467,7 +498,7 @@ def sending(node: Tensor, ways: Mapping[int | None, Way]) -> Override:
 def at_edge(edge: Edge, at: Suspicion, change: Callable[[Formula], Change], **names: Any) -> Site:
     node, x = at.called(edge.node), at.called(edge.x)
     words = {"where": f"{node}, on the way to {x}{at.place(edge.node)}", "node": node, "of": x}
-    each = f"{node}, each of the {{sites}} times, on the way to {x}"
+    each = f"{node}, each of the {{sites}} times, on the way to {x}{at.place(edge.node)}"
     line = edge.node._created_at, edge.node.op.name, edge.position
     return Site(names, words, change, line, {"where": each}, (file_line(edge.node), edge.node.op.name, edge.position))
 

@@ -12,8 +12,10 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from ..core.versions import reads
-from ..ops.elementwise import divide, multiply
+from ..ops.elementwise import add, divide, multiply, negative, subtract
 from ..ops.primitive import Elementwise
+from ..ops.reductions import mean
+from ..ops.reductions import sum as total_of
 from .claims import RIGHT, Closeness, differ, parallel
 from .replay import is_one_array
 from .suspicion import (
@@ -33,6 +35,7 @@ from .suspicion import (
 )
 
 Array = Any
+LINEAR = (add, subtract, negative, multiply, divide, total_of, mean)
 
 
 def read_values(at: Suspicion) -> Iterator[tuple[list[Edge], int, Array, Site]]:
@@ -129,7 +132,7 @@ def in_steps(
         return
     for w, (_, _, _, site) in zip(values, group, strict=True):
         how = f"{name} stands where {site.words['operand']} belongs" if name else ""
-        how = how or f"the {site.words['operand']} of the step {words['which']} is used"
+        how = how or f"the {site.words['operand'].removeprefix('the ')} of the step {words['which']} is used"
         many = {**site.many, "how": how}
         yield Site({"w": w}, {**site.words, "how": how}, site.change, (site.line, words["which"], name), many)
 
@@ -240,9 +243,23 @@ def uses(at: Suspicion) -> Iterator[Site]:
 
 def use_words(at: Suspicion, x: Tensor, edges: Sequence[Edge], part: Array, count: int) -> dict[str, str]:
     """Return the words for a use of a value; a use that sends a multiple of the value itself is a regularisation."""
-    if not x._parents and differ(x._data) and parallel(part, x._data, Closeness()):
+    added = all(is_added(edge.node, at) for edge in edges)
+    if added and not x._parents and differ(x._data) and parallel(part, x._data, Closeness()):
         return {"which": "", "use": f"the gradient of the regularisation term {at.called(edges[0].node)}"}
     ways = list(dict.fromkeys(at.called(edge.node) for edge in edges))
     nodes = len({edge.node for edge in edges})
     like = f" and {nodes - len(ways)} like it" if nodes > len(ways) else ""
     return {"which": f"{at.called(x)} is used {count} times, and ", "use": f"its use in {' and '.join(ways)}{like}"}
+
+
+def is_added(x: Tensor, at: Suspicion) -> bool:
+    """Return whether a value is a term of the output, but for sums and constant factors."""
+    while x is not at.recording.output:
+        users = at.recording.users[x]
+        if len(users) != 1:
+            return False
+        (user,) = users
+        if user.op not in LINEAR or (len(user._parents) > 1 and user.op not in (add, subtract)):
+            return False
+        x = user
+    return True

@@ -13,10 +13,10 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.tensor import Tensor
-from .calling import Pair
+from .calling import LABELS, Pair
 from .cases import Case, function_case, graph_case
 from .claims import WRONG as WRONG_ROW
-from .claims import Closeness, Row, as_hand, exchanged, parallel, precision_of, resolve
+from .claims import Closeness, Row, exchanged, meanings, parallel, precision_of
 from .comparison import NUMERIC, OK, TOO_COARSE, WRONG, compare, far, largest, random_directions, spread
 from .confirmation import Cause
 from .conventions import Convention, sizes_of
@@ -125,7 +125,7 @@ def judge_readings(case: Case, numeric: bool) -> VerifyReport:
     """Return the report of the first way to read the user's functions under which the hand is right, or of the first.
 
     If the gradient of an input is a multiple of that of another, as in (p - y)**2, nothing tells them apart, and what
-    was returned is taken for that of the first: a wrong sign is no gradient of the other.
+    was returned is taken for that of the first: a wrong sign is no gradient of the other. Labels yield to other inputs.
     """
     report = first = judge(case, numeric)
     if report.verdict == OK:
@@ -140,7 +140,9 @@ def judge_readings(case: Case, numeric: bool) -> VerifyReport:
         except Exception:  # this way does not fit, nor any after it
             break
         report = judge(case, numeric)
-        if report and all(row.fits and parallel(row.hand, row.true, close) for row in first.rows):
+        yields = [sum(row.label.lower() in LABELS for row in each.rows) for each in (first, report)]
+        alike = all(row.fits and parallel(row.hand, row.true, close) for row in first.rows)
+        if report and alike and yields[0] <= yields[1]:
             report = first
     return report or first
 
@@ -219,6 +221,7 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
     if look_again(case, rows, found):
         return judge(case, numeric)
     report = VerifyReport(found, sizes, [], numeric, case.faults, list(case.notes), case.unrecorded, case.factor)
+    report.missed = case.missed
     report.notes += exchanged(found.rows, close)
     if found.findings:
         report.repair = partial(repaired if case.pair else repaired_statement, case, rows, close, found)
@@ -438,20 +441,20 @@ def prepare(case: Case) -> tuple[Recording, list[Row], Closeness, Callable[[Any]
     for called, tensor in (*((case.name(node), node) for node in given.nodes), *case.variables.items()):
         if called:
             named.setdefault(called, []).append(tensor)
-    hand = [(*resolve(key, given, named), values) for key, values in case.hand.items()]
+    hand = meanings(case.hand, given, named)
     close, double = Closeness(), {x: x for x in given.nodes}
     if any(getattr(x._data, "dtype", None) == np.float32 for x in given.nodes):
         output, double = in_float64(given.output)
         recording = Recording(output, np.asarray(given.seed, dtype=np.float64))
-        pairs = [(given.true[x], recording.true[double[x]]) for _, x, _ in hand if x in given.true]
+        pairs = [(given.true[x], recording.true[double[x]]) for _, x, _, _ in hand if x in given.true]
         lost = [np.max(np.abs(g - true), initial=0) / max(largest(true), 1e-300) for g, true in pairs]
         close = Closeness(1e-4, float(np.clip(30 * max(lost, default=0.0), 1e-5, 1e-2)))
     former = {new: old for old, new in double.items()}
     factor = 1.0 if case.factor is None else abs(case.factor)
     rows = []
-    for label, tensor, values in hand:
+    for label, tensor, values, notes in hand:
         x = double.get(tensor, tensor)
-        row = Row(label, x, as_hand(label, values), slack=factor * case.slack.get(tensor, 0.0))
+        row = Row(label, x, values, notes=notes, slack=factor * case.slack.get(tensor, 0.0))
         row.true = recording.true.get(x, np.zeros(x.shape))  # zeros: the output does not depend on it
         row.size = recording.sizes.get(x, 0.0)
         if not np.isfinite(row.true).all() and np.isfinite(row.hand).all() and row.hand.shape == row.true.shape:

@@ -40,6 +40,7 @@ class VerifyReport(Report):
     unrecorded: bool = False
     factor: float | None = None
     repair: Callable[[str], tuple[str, list[str]]] | None = None  # looks for the edit that makes a gradient right
+    missed: Sequence[str] = ()  # parameters whose gradients were stored, perhaps, and not found
     left_open: tuple[str, str, bool] | None = None  # if this data cannot tell: the verdict, why, and if it passes
 
     @property
@@ -140,7 +141,8 @@ class VerifyReport(Report):
     def headline(self) -> str:
         if self.verdict in (OK, UP_TO):
             factor = f" up to the factor {self.convention.leaves:.6g}" if self.verdict == UP_TO else ""
-            return f"verify: OK, {counted(len(self.rows), 'gradient')} by hand, right{factor}"
+            missed = f"; not checked: {', '.join(self.missed)}" if self.missed else ""
+            return f"verify: OK, {counted(len(self.rows), 'gradient')} by hand, right{factor}{missed}"
         if self.verdict == TAPE:
             return "verify: TAPE WRONG"
         if self.left_open and self.verdict == self.left_open[0]:
@@ -254,7 +256,7 @@ def explained(finding: Finding, convention: Convention, sizes: Sizes, in_headlin
     if not finding.tried:
         return [*said, "Its cause was not looked for: mend those above first."]
     if not finding.causes:
-        return [*said, "The cause is not recognised.", *finding.between]
+        return [*said, *([] if in_headline else ["The cause is not recognised."]), *finding.between]
     also = [label for label in finding.causes[0].rows if label != row.label]
     rows = f" (this explains {' and '.join(also)} too)" if also else ""
     if len(finding.causes) == 1:

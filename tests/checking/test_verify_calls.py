@@ -242,6 +242,51 @@ def test_a_wrong_sign_is_not_the_gradient_of_another_input():
     assert verify(lambda t, p: squares(p=t, t=p), X, X + rng.normal(size=X.shape))
 
 
+def fit(Y, target, weight, slip=False):
+    e = np.tanh(Y) - target
+    slope = 1 - np.tanh(Y) if slip else 1 - np.tanh(Y) ** 2
+    return np.sum(weight * e**2), 2 * weight * e * slope
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 2)])
+def test_one_gradient_of_inputs_of_one_shape_is_that_of_the_first(shape):
+    data = [rng.normal(size=shape), rng.normal(size=shape), rng.uniform(1, 2, size=shape)]
+    assert verify(fit, *data)
+    report = verify(lambda Y, target, weight: fit(Y, target, weight, True), *data)
+    assert report.headline().startswith("verify: WRONG at Y: a factor of the derivative is missing (1-a is left)")
+    report = verify(lambda y, target: (np.sum((y - target) ** 2), 2 * (target - y)), *data[:2])
+    assert report.headline().startswith("verify: WRONG at y: ")
+    report = verify(lambda x, w: (np.sum(np.sin(x * w)), w**2), *data[:2])
+    assert report.headline().startswith("verify: WRONG at w: ")
+
+
+def least_squares(w, b, x, y):
+    r = x @ w + b - y
+    return 0.5 * r @ r, x.T @ r, r.sum()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0)])
+@pytest.mark.parametrize("bias", [np.array(0.3), np.ones(1)])
+def test_the_loss_may_be_returned_after_the_gradients(order, bias):
+    def ordered(w, b, x, y, slip=1):
+        loss, dw, db = least_squares(w, b, x, y)
+        found = loss, slip * dw, np.reshape(db, np.shape(b))
+        return tuple(found[i] for i in order)
+
+    data = np.ones(3), bias, X, X[:, 0] + 1
+    assert verify(ordered, *data)
+    assert verify(ordered, *data).verdict == "OK"
+    assert verify(lambda w, b, x, y: ordered(w, b, x, y, 2), *data).verdict == "WRONG"
+
+
+def test_the_loss_may_follow_a_dict_of_gradients_or_one_gradient():
+    assert verify(lambda w: (2 * w, np.sum(w**2)), X)
+    assert not verify(lambda w: (3 * w, np.sum(w**2)), X)
+    assert verify(lambda w, v: ({"w": v, "v": w}, np.sum(w * v)), X, X + 1)
+    assert verify(lambda w, v: ((v, w), np.sum(w * v)), X, X + 1)
+    assert verify(lambda w, lam: (2 * lam * w, lam * np.sum(w**2)), X, 0.5)
+
+
 class Shared:
     """A network whose dict of parameters holds the arrays of its layers, as books have it."""
 

@@ -455,6 +455,26 @@ def loop_of_squares(e):
     return total
 
 
+R, U, V = (np.random.default_rng(8).normal(size=shape) for shape in ((5, 6), (5, 2), (6, 2)))
+ERROR = R - U @ V.T
+
+
+@pytest.mark.parametrize(
+    ("hand", "says"),
+    [
+        ({"dU": ERROR @ V + 0.2 * U, "dV": ERROR.T @ U - 0.2 * V}, "regularisation term `u**2`"),
+        ({"dU": ERROR @ V - 0.2 * U, "dV": ERROR.T @ U}, "regularisation term `v**2`"),
+    ],
+)
+def test_rows_are_judged_by_the_convention_that_most_rows_have(hand, says):
+    u, v = mg.Tensor(U, requires_grad=True), mg.Tensor(V, requires_grad=True)
+    loss = 0.5 * ((R - u @ v.T) ** 2).sum() + 0.1 * (u**2).sum() + 0.1 * (v**2).sum()
+    report = verify(loss, hand)
+    assert sorted(row.status for row in report.rows) == ["right", "wrong"]
+    assert says in report.headline()
+    assert sum("minus the gradient" in said for said in report.sentences()) == 1
+
+
 @pytest.mark.parametrize(
     ("loss", "factor", "verdict"),
     [

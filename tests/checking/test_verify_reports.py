@@ -344,7 +344,7 @@ def test_an_update_inside_backward_is_named_first():
 def test_causes_that_agree_on_any_data_are_one():
     report = verify(lambda x, b: x + b, lambda dout, x, b: (dout, dout.mean(axis=0)), rng.normal(size=(5, 3)), X[0])
     (cause,) = report.findings[0].causes
-    assert str(report).startswith("verify: WRONG at b: it is averaged over the batch, not summed, in "), report
+    assert str(report).startswith("verify: WRONG at b: it is averaged over axis 0, not summed, in "), report
     assert "the gradient of b is 1/5 (5 is axis 0 of x) times what it should be" in [other.says for other in cause.same]
     assert f"The same in other words: {cause.same[0].says}." in str(report)
 
