@@ -143,7 +143,7 @@ def meanings(
     """Return the label, the value and the numbers of each gradient by hand, and notes.
 
     A name such as `delta_h` may mean the gradient of h or of its pre-activation: it means the one that its numbers fit,
-    given the gradients by hand above; if they fit none, the pre-activation's.
+    given the gradients by hand above; if they fit none, the pre-activation's. `h_delta` always means the latter.
     """
     read = [(*readings(key, recording, named), values) for key, values in hand.items()]
     claims = [(label, xs, as_hand(label, values)) for label, xs, values in read]
@@ -191,8 +191,8 @@ def readings(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor
     for names, wanted in ((known, key), (lower, key), (lower, key.lower())):
         for name, before in candidates(wanted):
             for x in names.get(name if names is known else name.lower(), ()):
-                own = [] if key.lower().endswith("_delta") else [x]  # l1_delta is the error times the slope, no other
-                return key, list(dict.fromkeys([preactivation(x), *own])) if before else [x]
+                itself = [] if key.lower().endswith("_delta") else [x]  # l1_delta is the error times the slope
+                return key, list(dict.fromkeys([preactivation(x), *itself])) if before else [x]
     for name, _ in candidates(key):
         affixed = name != key and (numbered(name, known) or layer(name, recording, known))
         if found := item_of(name, known) or affixed:

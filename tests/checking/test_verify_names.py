@@ -65,8 +65,13 @@ def test_a_delta_without_the_slope_is_wrong_where_the_error_is_given_too():
 
 
 def test_what_is_made_of_a_delta_without_the_slope_is_wrong():
-    report = verify(loss, {"a1_delta": da1, "dW1": X.T @ da1})
+    report = verify(loss, {"delta_a1": da1, "dW1": X.T @ da1})
     assert report.headline().startswith("verify: WRONG at dW1: the activation's derivative is left out")
+
+
+def test_a_delta_of_a_layer_is_the_error_times_the_slope():
+    report = verify(loss, {"a1_delta": da1})
+    assert report.headline().startswith("verify: WRONG at a1_delta: the activation's derivative is left out")
 
 
 def test_a_meaning_is_found_below_a_wrong_row():
