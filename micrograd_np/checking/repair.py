@@ -7,8 +7,8 @@ user's inputs; an edit that gives the right gradient must give it on other input
 from __future__ import annotations
 
 import ast
-import builtins
 import contextlib
+import dis
 import gc
 import io
 import linecache
@@ -30,7 +30,7 @@ from .calling import Pair
 from .claims import Closeness, Row, as_hand, differ
 from .edits import Edit, Edits, edit_in_words, leading_to_loss, locate, operands_of
 from .flat_function import plain
-from .recordable import definition_of
+from .recordable import codes_in, definition_of
 from .suspicion import PROVEN
 
 Array = Any
@@ -44,6 +44,22 @@ HARMLESS = {
     *("max", "min", "pow", "print", "range", "reversed", "round", "set", "slice", "sorted", "str", "sum", "super"),
     *("tuple", "zip", "getattr", "hasattr", "setattr", "ValueError", "AssertionError"),
 }
+
+
+# What writes files, or runs other programs, under whatever name it is reached.
+FILES = {
+    "save",
+    "savez",
+    "savetxt",
+    "savez_compressed",
+    "tofile",
+    "dump",
+    "memmap",
+    "write",
+    "writelines",
+    "write_text",
+}
+WRITES_OUTSIDE = {"IMPORT_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"}
 
 
 @dataclass
@@ -138,7 +154,7 @@ class Source:
         forward = getattr(pair.forward, "__func__", pair.forward)
         if self.function is forward:
             fixed = leading_to_loss(self.definition)
-        elif tree := tree_of(forward):
+        elif isinstance(forward, FunctionType) and (tree := tree_of(forward)):
             make: Any = tree.body[0]
             operands += operands_of(make.body[0])
         unique = {ast.unparse(x): x for x in operands}
@@ -149,7 +165,12 @@ def repair(here: Data, elsewhere: Callable[[], Sequence[Data]], wanted: str) -> 
     """Return the edit that makes the gradient `wanted` right, as a sentence, and all gradients that it makes right."""
     calls, sources = sources_of(here.pair)
     with locked(leaves_outside(sources)):
-        return search(here, elsewhere, wanted, sources, calls) if changes_nothing(here, sources) else ("", [])
+        if not changes_nothing(here, sources):
+            return "", []
+        try:
+            return search(here, elsewhere, wanted, sources, calls)
+        finally:
+            here.right(wanted)  # objects of the user's own get back what their methods store
 
 
 def search(
@@ -246,12 +267,19 @@ def is_computation(node: Any, variables: Mapping[str, Any]) -> bool:
 
 
 def sources_of(pair: Pair) -> tuple[int, list[Source]]:
-    """Return how many functions both passes call, and the user's own in the backward pass, that pass first."""
+    """Return how many functions both passes call, and the user's own in the backward pass, that pass first.
+
+    There are none if a function of either pass may do more than compute, or if a profiler is on.
+    """
+    if sys.getprofile() is not None:
+        return 0, []
     count, variables = watched(pair.play)
     of_forward = set[CodeType]() if pair.backward is None else watched(pair.run)[1].keys()
     last = pair.backward or pair.forward
     first = getattr(last, "__func__", last)
     known = {f.__code__: f for f in gc.get_referrers(*variables) if isinstance(f, FunctionType)}
+    if not all(map(is_harmless, known.values())):
+        return 0, []
     functions = [known[code] for code in variables if code in known and code not in of_forward]
     functions.sort(key=lambda f: f is not first)
     return count, [Source(f, tree, variables[f.__code__]) for f in functions[:MOST_FUNCTIONS] if (tree := tree_of(f))]
@@ -267,40 +295,47 @@ def watched(run: Callable[[], Any]) -> tuple[int, dict[CodeType, dict[str, Any]]
         if event == "return" and is_users_file(frame.f_code.co_filename):
             variables[frame.f_code] = {**frame.f_globals, **frame.f_locals}
 
-    before = sys.getprofile()
     sys.setprofile(told)
     try:
         run()
     finally:
-        sys.setprofile(before)
+        sys.setprofile(None)
     return count, variables
 
 
 def tree_of(function: Any) -> ast.Module | None:
-    """Return the source of a function; None if it is not known, or if the function may not run again and again."""
-    if not isinstance(function, FunctionType) or not is_users_file(function.__code__.co_filename):
-        return None
+    """Return the source of a function; None if it is not known, or if the function might not end when it is edited."""
     try:
         tree: ast.Module = definition_of(function.__code__)
     except Exception:  # not known, or not what runs
         return None
-    return tree if is_harmless(function, tree) else None
+    return None if any(isinstance(node, ast.While) for node in ast.walk(tree)) else tree
 
 
-def is_harmless(function: FunctionType, tree: ast.Module) -> bool:
-    """Return whether a function calls nothing but what computes: NumPy, the user's own functions, some of Python's."""
-    if any(isinstance(node, ast.Import | ast.ImportFrom | ast.While | ast.Global) for node in ast.walk(tree)):
+def is_harmless(function: FunctionType) -> bool:
+    """Return whether a function only computes: with NumPy, the user's own functions, and some of Python's."""
+    steps = [step for code in codes_in(function.__code__) for step in dis.get_instructions(code)]
+    if any(step.opname in WRITES_OUTSIDE for step in steps) or FILES & {step.argval for step in steps if is_name(step)}:
         return False
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     outside = variables_outside(function)
-    builtin = {name for name in names - outside.keys() if hasattr(builtins, name)}
-    return builtin <= HARMLESS and all(computes(value) for value in outside.values())
+    builtin = global_names(function) - outside.keys()
+    return builtin <= HARMLESS and all(map(computes, outside.values()))
+
+
+def is_name(step: dis.Instruction) -> bool:
+    return isinstance(step.argval, str)
+
+
+def global_names(function: FunctionType) -> set[str]:
+    """Return the names that a function, or one inside it, looks up in its module, or in Python."""
+    steps = (step for code in codes_in(function.__code__) for step in dis.get_instructions(code))
+    return {step.argval for step in steps if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
 
 
 def variables_outside(function: FunctionType) -> dict[str, Any]:
     """Return the variables of a function that are not its own: those of its module, and of functions around it."""
     code = function.__code__
-    found = {name: function.__globals__[name] for name in code.co_names if name in function.__globals__}
+    found = {name: function.__globals__[name] for name in global_names(function) if name in function.__globals__}
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         with contextlib.suppress(ValueError):  # it has no value yet
             found[name] = cell.cell_contents
@@ -313,8 +348,14 @@ def computes(value: Any) -> bool:
         return True
     if code := getattr(value, "__code__", None):
         return is_users_file(code.co_filename) or (value.__module__ or "").split(".")[0] in LIBRARIES
-    home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None) or "numpy"
-    return home.split(".")[0] in LIBRARIES and (isinstance(value, ModuleType) or callable(value))
+    if isinstance(value, ModuleType):
+        return value.__name__.split(".")[0] in LIBRARIES
+    if callable(value) and (getattr(value, "__module__", None) or "numpy").split(".")[0] in LIBRARIES:
+        return True
+    home = sys.modules.get(
+        type(value).__module__
+    )  # an object of the user's own: its methods are looked at when they run
+    return home is not None and (home.__name__ == "__main__" or is_users_file(getattr(home, "__file__", None) or ""))
 
 
 def leaves_outside(sources: Sequence[Source]) -> list[Any]:

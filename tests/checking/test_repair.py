@@ -1,6 +1,7 @@
 """The edit of the user's own source that mends a wrong gradient."""
 
 import contextlib
+import cProfile
 
 import numpy as np
 import pytest
@@ -186,12 +187,12 @@ class Tanh:
         self.w = w
 
     def forward(self, x):
-        self.x, self.a = x, np.tanh(x @ self.w)
+        self.input, self.a = x, np.tanh(x @ self.w)
         return self.a
 
     def backward(self, dout):
         dz = dout * (1 + self.a**2)
-        self.dw = self.x.T @ dz
+        self.dw = self.input.T @ dz
         return dz @ self.w.T
 
 
@@ -286,6 +287,46 @@ def test_what_a_function_writes_to_outside_is_left_alone():
     assert "should be `dz = dout * scale * (1 - a ** 2)`" in line
     np.testing.assert_array_equal(SCALE, [1, 2, 3, 4])
     SCALE[0] = 1.0  # it may be written to again
+
+
+class WithSlope(Tanh):
+    def backward(self, dout):
+        self.slope = 1 + self.a**2
+        return dout * self.slope @ self.w.T
+
+
+GLOBAL = WithSlope(W.copy())
+
+
+def test_an_object_outside_keeps_what_its_own_methods_store():
+    line = first_line(lambda x: GLOBAL.forward(x), lambda dout: GLOBAL.backward(dout), X)
+    assert "`self.slope = 1 + self.a ** 2` should be `self.slope = 1 - self.a ** 2`" in line
+    np.testing.assert_array_equal(GLOBAL.slope, 1 + GLOBAL.a**2)
+
+
+class Logged(Tanh):
+    def __init__(self, w, path):
+        super().__init__(w)
+        self.path = path
+
+    def backward(self, dout):
+        self.log("backward")
+        return super().backward(dout)
+
+    def log(self, text):
+        with open(self.path, "a") as file:
+            file.write(text + "\n")
+
+
+def test_a_method_that_writes_a_file_is_not_run_again_and_again(tmp_path):
+    layer = Logged(W.copy(), tmp_path / "log")
+    assert not mg.verify(layer.forward, layer.backward, X)
+    assert len(layer.path.read_text().splitlines()) < 30
+
+
+def test_under_a_profiler_there_is_no_search():
+    profiler = cProfile.Profile()
+    assert not profiler.runcall(mg.verify, dense, slope_without_square, X, W, B)
 
 
 def test_an_option_of_the_program_is_not_the_mistake():
