@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from .binding import is_seed
+
 Node = Any  # of a syntax tree
 MOST_OPERANDS = 24
 SHORT, LONG = 64, 110  # texts of an edit
@@ -127,13 +129,19 @@ class Edits:
         return self.known[text]
 
     def all(self) -> Iterator[Edit]:
-        pending: list[Node] = [ast.Module(self.definition.body, [])]
+        """Yield the edits; those of what is computed without the cotangent, as in the forward pass, are less likely."""
+        cotangents = names_made_of(
+            {node.arg for node in self.definition.args.args if is_seed(node.arg)}, self.definition
+        )
+        pending: list[tuple[Node, int]] = [(ast.Module(self.definition.body, []), 0)]
         while pending:
-            parent = pending.pop(0)
+            parent, less = pending.pop(0)
+            if isinstance(parent, ast.Assign | ast.AugAssign) and cotangents:
+                less = int(not names_of_variables(parent) & cotangents)
             for field, value in ast.iter_fields(parent):
                 if field == "target" and isinstance(value, ast.Subscript):
                     new_targets = (*of_subscript(value), *self.with_indices(value))
-                    yield from (Edit(parent, field, None, new, rank) for rank, new in new_targets)
+                    yield from (Edit(parent, field, None, new, rank + less) for rank, new in new_targets)
                 if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                     yield from self.of_block(parent, field, value)
                 for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
@@ -145,8 +153,8 @@ class Edits:
                             *self.with_indices(child),
                         )
                         for rank, new in new_nodes:
-                            yield Edit(parent, field, index, new, rank)
-                        pending.append(child)
+                            yield Edit(parent, field, index, new, rank + less)
+                        pending.append((child, less))
 
     def with_operands(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
         """Yield another value in the place of one, and terms and factors that are added."""
@@ -432,6 +440,15 @@ def leading_to_loss(definition: Node) -> set[int]:
             return found
         found |= more
         needed |= {name for key in more for name in names_of_variables(writing[key][0])}
+
+
+def names_made_of(names: set[str], definition: Node) -> set[str]:
+    """Return some variables, and those that are computed from them."""
+    writing = [(names_of_variables(node), {base_of(t) for t in targets_of(node)}) for node in ast.walk(definition)]
+    found = set(names)
+    while more := {name for read, written_to in writing if read & found for name in written_to} - found:
+        found |= more
+    return found
 
 
 def names_of_variables(node: Node) -> set[str]:

@@ -35,6 +35,7 @@ from .suspicion import PROVEN
 
 Array = Any
 BUDGET = 3_000_000  # calls of functions, in all runs, and nodes of syntax trees, when they are compiled: some seconds
+ENTRIES = 100  # of the inputs, that take as long as a call in all operations of a run
 MOST_FUNCTIONS = 6
 MOST_EDITS = 6_000  # of one statement
 LIBRARIES = {"numpy", "math", "scipy", "cmath"}
@@ -267,13 +268,14 @@ def is_computation(node: Any, variables: Mapping[str, Any]) -> bool:
 
 
 def sources_of(pair: Pair) -> tuple[int, list[Source]]:
-    """Return how many functions both passes call, and the user's own in the backward pass, that pass first.
+    """Return what a run of both passes costs, and the user's own functions in the backward pass, that pass first.
 
     There are none if a function of either pass may do more than compute, or if a profiler is on.
     """
     if sys.getprofile() is not None:
         return 0, []
     count, variables = watched(pair.play)
+    count += sum(slot.value.size for slot in pair.slots) // ENTRIES
     of_forward = set[CodeType]() if pair.backward is None else watched(pair.run)[1].keys()
     last = pair.backward or pair.forward
     first = getattr(last, "__func__", last)

@@ -196,6 +196,16 @@ class Tanh:
         return dz @ self.w.T
 
 
+def test_what_is_computed_again_from_the_forward_pass_is_less_likely():
+    def backward(dout, cache):
+        x, w, _ = cache
+        a = np.tanh(x @ w + B)
+        dz = dout * (1 - a)
+        return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+    assert "`dz = dout * (1 - a)` should be `dz = dout * (1 - a ** 2)`" in first_line(dense, backward, X, W, B)
+
+
 def test_a_mistake_in_the_method_of_a_layer():
     net = Net()
     code = Tanh.backward.__code__
