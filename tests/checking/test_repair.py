@@ -341,11 +341,11 @@ def test_a_method_that_writes_a_file_is_not_run_again_and_again(tmp_path):
 def test_under_a_profiler_there_is_no_search():
     def run():
         assert not mg.verify(dense, slope_without_square, X, W, B)
-        sorted([2, 1])
+        hex(3)
 
     profiler = cProfile.Profile()
     profiler.runcall(run)
-    assert any("sorted" in str(entry.code) for entry in profiler.getstats())
+    assert any("builtins.hex" in str(entry.code) for entry in profiler.getstats())
 
 
 def test_an_option_of_the_program_is_not_the_mistake():
@@ -358,8 +358,15 @@ def test_an_option_of_the_program_is_not_the_mistake():
 
 
 def test_an_edit_that_fits_this_data_alone_is_none():
-    """Where every x is 2, `3 * x ** 2` fits as well."""
-    line = first_line(lambda x: np.sum(6 * x), lambda x: x * x, np.full(3, 2.0))
+    """Where every x is 2, `x * x + x` gives 6."""
+
+    def forward(x):
+        return np.sum(6 * x)
+
+    def backward(x):
+        return x * x
+
+    line = first_line(forward, backward, np.array([2.0, 2.0, 2.0]))
     assert "should be" not in line
 
 
