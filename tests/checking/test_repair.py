@@ -358,7 +358,7 @@ def test_an_option_of_the_program_is_not_the_mistake():
 
 
 def test_an_edit_that_fits_this_data_alone_is_none():
-    """Where every x is 2, `x * x + x` gives 6."""
+    """If every x is 2, `x * x + x` gives 6."""
 
     def forward(x):
         return np.sum(6 * x)
