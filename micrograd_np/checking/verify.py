@@ -113,7 +113,8 @@ def name_repairs(report: VerifyReport) -> None:
         kept.append(finding)
         label, mended = finding.row.label, list[str]()
         if report.repair and len(kept) <= MOST_REPAIRED:
-            finding.edit, mended = report.repair(label)
+            with suppress(Exception):  # the search never ends a check
+                finding.edit, mended = report.repair(label)
         if finding.edit:
             labels = [label, *(other for other in mended if other != label)]
             known = finding.causes[0] if len(finding.causes) == 1 else Cause("edit", finding.edit, labels)

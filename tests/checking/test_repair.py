@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
+from micrograd_np.checking import cases, repair
 from micrograd_np.checking.calling import Pair
 from micrograd_np.checking.repair import sources_of
 
@@ -399,6 +400,28 @@ def test_a_variable_that_is_never_used_is_tried_first():
     (source,) = sources_of(pair)[1]
     ranks = {ast.unparse(edit.new): edit.rank for edit in source.edits(pair) if isinstance(edit.new, ast.expr)}
     assert ranks["dout * weight[:, None]"] < ranks["dout * x[:, None]"]
+
+
+def test_where_there_are_no_other_inputs_equal_numbers_prove_nothing(monkeypatch):
+    def no_other_inputs(*args):
+        raise ValueError
+
+    def forward(x):
+        return np.sum(6 * x)
+
+    def backward(x):
+        return x * x
+
+    monkeypatch.setattr(cases, "elsewhere", no_other_inputs)
+    assert "should be" not in first_line(forward, backward, np.array([2.0, 2.0, 2.0]))
+
+
+def test_a_search_that_fails_does_not_end_the_check(monkeypatch):
+    def failing(*args):
+        raise RuntimeError
+
+    monkeypatch.setattr(repair, "search", failing)
+    assert "WRONG at b" in first_line(dense, slope_without_square, X, W, B)
 
 
 def test_an_edit_gives_code_or_a_syntax_error():
