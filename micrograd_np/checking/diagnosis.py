@@ -12,9 +12,8 @@ from ..core.tensor import Tensor
 from .claims import WRONG, Closeness, Row, check_finite, fit_shape, in_backward_order
 from .confirmation import PER_NODE, Budget, Cause, confirmed, replayed, test
 from .conventions import Convention, Sizes, mark, odd_rows, open_factors, plausible
-from .hypotheses import Hypothesis, hypotheses, uncounted
+from .hypotheses import Hypothesis, hypotheses, mistakes, uncounted
 from .kinks import Kinks, best_choice, least_squares_choice
-from .mistakes import mistakes
 from .replay import Recording
 from .residuals import picture
 from .suspicion import Suspicion, values_of

@@ -7,15 +7,18 @@ is also tried at all sites that one line of the user's program made, as in a loo
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
+import numpy as np
+
+from ..core.backward import unbroadcast
 from . import numeric_places, rule_places, value_places
-from .mistakes import Mistake, mistakes
 from .suspicion import (
     FEW,
     MOST_SITES,
@@ -27,6 +30,20 @@ from .suspicion import (
 Array = Any
 STEP = re.compile(r" \(step \d+\)")
 COUNTS = re.compile(r"\d+(?= times, | like it| of the | steps)")
+
+
+@dataclass
+class Mistake:
+    """One line of the table; `fitted` tells whether its formula has the unknown number c.
+
+    `rank` is its place in the table: of two lines that give the same numbers, the first one says more.
+    """
+
+    kind: str
+    formula: Callable[..., Any]
+    sentence: str
+    fitted: bool
+    rank: int
 
 
 @dataclass
@@ -111,3 +128,76 @@ def hypothesis(place: str, mistake: Mistake, sites: Sequence[Site], words: Mappi
     for name, word in words.items():
         says = says.replace(f"{{{name}}}", word)
     return Hypothesis(place, mistake.kind, says, mistake, sites)
+
+
+# The table.
+
+
+@cache
+def mistakes() -> dict[str, list[Mistake]]:
+    """Return the lines of the table by place.
+
+    Examples
+    --------
+    >>> [mistake.sentence for mistake in mistakes()["inner derivatives"] if mistake.kind == "sign"]
+    ['the inner derivative has the wrong sign, that of {where}']
+    """
+    table = (pkgutil.get_data(__package__, "mistakes.txt") or b"").decode()
+    found: dict[str, list[Mistake]] = {}
+    for line in table.replace("\n  ", " ").splitlines():
+        if line.startswith("["):
+            place, names, sentence = re.fullmatch(r"\[(.*?): (.*?) ?\| (.*)]", line).groups()  # type: ignore[union-attr]
+            found.setdefault(place, [])
+        elif line and line[0] != "#":
+            kind, formula, words = line.split(" | ")
+            function = eval(f"lambda {f'{names}, ' * bool(names)}c=0.0: {formula}", FUNCTIONS)
+            fitted = re.search(r"\bc\b", formula) is not None
+            rank = sum(map(len, found.values()))
+            found[place].append(Mistake(kind, function, sentence.replace("{says}", words), fitted, rank))
+    return found
+
+
+def slid(g: Array, axis: int, by: int) -> Array:
+    """Return an array moved by one along an axis, with zeros at the end."""
+    moved = np.roll(g, by, axis)
+    moved[(slice(None),) * axis + (0 if by > 0 else -1,)] = 0
+    return moved
+
+
+def varied(x: Array) -> Array | None:
+    """Return x if it has different entries: if not, it is only a constant."""
+    return x * 1.0 if x.size and x.max() != x.min() else None
+
+
+def at(g: Array, axis: int, kept: list[int]) -> Array:
+    """Return an array that is zero outside of some places along an axis."""
+    found, place = np.zeros_like(g), (slice(None),) * axis + (kept,)
+    found[place] = g[place]
+    return found
+
+
+def assigned(x: Array, picked: Array, g: Array) -> Array:
+    """Return gradients of picked entries that are assigned where they should be added up."""
+    found = np.zeros(x.size)
+    found[np.ravel(picked)] = np.ravel(g)
+    return found.reshape(x.shape)
+
+
+def clipped(r: Array, h: Array) -> Array | None:
+    """Return r clipped to the range of h, if that changes several entries."""
+    limit = np.max(np.abs(h))
+    several = np.sum(np.abs(h) == limit) > 1 and np.sum(np.abs(r) > limit) > 1
+    return np.clip(r, -limit, limit) if several else None
+
+
+FUNCTIONS = {
+    "np": np,
+    "sum": partial(np.sum, keepdims=True),
+    "mean": partial(np.mean, keepdims=True),
+    "summed": unbroadcast,
+    "slid": slid,
+    "at": at,
+    "varied": varied,
+    "assigned": assigned,
+    "clipped": clipped,
+}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import dis
 import gc
 import io
 import linecache
@@ -18,7 +17,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -28,9 +27,11 @@ from ..core.names import is_users_file
 from ..core.tensor import Tensor
 from .calling import Pair
 from .claims import Closeness, Row, as_hand, differ
-from .edits import Edit, Edits, edit_in_words, leading_to_loss, locate, operands_of
+from .edits import Edit, Edits, edit_in_words, leading_to_loss, operands_of
 from .flat_function import plain
-from .recordable import codes_in, definition_of
+from .harmless import HARMLESS, computes, is_harmless, locked, variables_outside
+from .recordable import definition_of
+from .rewrites import locate
 from .suspicion import PROVEN
 
 Array = Any
@@ -38,29 +39,6 @@ BUDGET = 3_000_000  # calls of functions, in all runs, and nodes of syntax trees
 ENTRIES = 100  # of the inputs, that take as long as a call in all operations of a run
 MOST_FUNCTIONS = 6
 MOST_EDITS = 6_000  # of one statement
-LIBRARIES = {"numpy", "math", "scipy", "cmath"}
-# What a function may call, so that it may run again and again in a wrong form.
-HARMLESS = {
-    *("abs", "all", "any", "bool", "dict", "divmod", "enumerate", "float", "int", "isinstance", "len", "list", "map"),
-    *("max", "min", "pow", "print", "range", "reversed", "round", "set", "slice", "sorted", "str", "sum", "super"),
-    *("tuple", "zip", "getattr", "hasattr", "setattr", "ValueError", "AssertionError"),
-}
-
-
-# What writes files, or runs other programs, under whatever name it is reached.
-FILES = {
-    "save",
-    "savez",
-    "savetxt",
-    "savez_compressed",
-    "tofile",
-    "dump",
-    "memmap",
-    "write",
-    "writelines",
-    "write_text",
-}
-WRITES_OUTSIDE = {"IMPORT_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"}
 
 
 @dataclass
@@ -318,67 +296,9 @@ def tree_of(function: Any) -> ast.Module | None:
     return None if any(isinstance(node, ast.While) for node in ast.walk(tree)) else tree
 
 
-def is_harmless(function: FunctionType) -> bool:
-    """Return whether a function only computes: with NumPy, the user's own functions, and some of Python's."""
-    steps = [step for code in codes_in(function.__code__) for step in dis.get_instructions(code)]
-    if any(step.opname in WRITES_OUTSIDE for step in steps) or FILES & {step.argval for step in steps if is_name(step)}:
-        return False
-    outside = variables_outside(function)
-    builtin = global_names(function) - outside.keys()
-    return builtin <= HARMLESS and all(map(computes, outside.values()))
-
-
-def is_name(step: dis.Instruction) -> bool:
-    return isinstance(step.argval, str)
-
-
-def global_names(function: FunctionType) -> set[str]:
-    """Return the names that a function, or one inside it, looks up in its module, or in Python."""
-    steps = (step for code in codes_in(function.__code__) for step in dis.get_instructions(code))
-    return {step.argval for step in steps if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-
-
-def variables_outside(function: FunctionType) -> dict[str, Any]:
-    """Return the variables of a function that are not its own: those of its module, and of functions around it."""
-    code = function.__code__
-    found = {name: function.__globals__[name] for name in global_names(function) if name in function.__globals__}
-    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-        with contextlib.suppress(ValueError):  # it has no value yet
-            found[name] = cell.cell_contents
-    return found
-
-
-def computes(value: Any) -> bool:
-    """Return whether a variable from outside is a number, text, an array, a container, or harmless to call."""
-    if isinstance(value, int | float | complex | str | np.ndarray | np.generic | tuple | list | dict | type | None):
-        return True
-    if code := getattr(value, "__code__", None):
-        return is_users_file(code.co_filename) or (value.__module__ or "").split(".")[0] in LIBRARIES
-    if isinstance(value, ModuleType):
-        return value.__name__.split(".")[0] in LIBRARIES
-    if callable(value) and (getattr(value, "__module__", None) or "numpy").split(".")[0] in LIBRARIES:
-        return True
-    # An object of the user's own: its methods are looked at when they run.
-    home = sys.modules.get(type(value).__module__)
-    return home is not None and (home.__name__ == "__main__" or is_users_file(getattr(home, "__file__", None) or ""))
-
-
 def leaves_outside(sources: Sequence[Source]) -> list[Any]:
     """Return the numbers and arrays that functions reach from outside."""
     return flatten([value for source in sources for value in variables_outside(source.function).values()])[0]
-
-
-@contextlib.contextmanager
-def locked(arrays: Sequence[Any]) -> Iterator[None]:
-    """Make arrays read-only for a while: an edited function must not write into what the user's program holds."""
-    open_to_writes = [x for x in arrays if isinstance(x, np.ndarray) and x.flags.writeable]
-    for x in open_to_writes:
-        x.flags.writeable = False
-    try:
-        yield
-    finally:
-        for x in open_to_writes:
-            x.flags.writeable = True
 
 
 def changes_nothing(data: Data, sources: Sequence[Source]) -> bool:
