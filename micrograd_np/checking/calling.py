@@ -22,14 +22,17 @@ from .slots import Slot, changed, copies, gradients_among, put, state_slots, sto
 
 Array = Any
 Function = Callable[..., Any]
-DATA = {"x", "y", "t", "target", "targets", "label", "labels", "data", "y_true", "truth"}  # seldom have a gradient
-LABELS = DATA - {"x", "data"}  # have none even where backward gives one for each input
+# Inputs with these names seldom have a gradient.
+DATA_NAMES = {"x", "y", "t", "target", "targets", "label", "labels", "data", "y_true", "truth"}
+# Inputs with these names have no gradient, even if backward returns one for each other input.
+LABEL_NAMES = DATA_NAMES - {"x", "data"}
 MOST_ASSIGNMENTS = 6
 NAMED = (
     "verify gives the parameters of backward what their names say (dout, grad_output, g, cache, out, or the name of an "
     "input), and others what their position says, as in backward(dout, cache) or backward(dout, *inputs)."
 )
-ENTROPY = (7919, 20011, 104729, 0)  # of cotangents: they must not equal the user's data, often default_rng(0).normal()
+# The seed of the cotangents. Users often draw data with default_rng(0); an equal cotangent would hide mistakes.
+COTANGENT_SEED = (7919, 20011, 104729, 0)
 
 
 def as_it_stands(f: Any) -> Any:
@@ -65,15 +68,15 @@ class Pair:
         check_inputs(forward, inputs)
         self.forward, self.backward, self.gradient = forward, backward, gradient
         self.owner = getattr(forward, "__self__", None)
-        self.assignment, self.assignments = 0, 1  # of the gradients to the inputs, where several fit
-        self.way, self.failed = 0, ""  # the way to call backward, and what one that failed said
+        self.assignment = 0  # which of the fitting assignments of gradients to inputs is taken
+        self.assignments = 1  # how many fit
+        self.way = 0  # which of `self.ways` to call backward is taken
+        self.failed = ""  # the error of the first way that raised
         self.ways: list[Way] = []
         self.dropped: list[str] = []  # inputs that are no floating-point numbers, and whose gradient was returned
         self.written: dict[str, Array] = {}  # the arrays of the object that backward changed
         self.is_moved = False
-        if not any(is_float(as_numbers(x)) for x in flatten(tuple(inputs))[0]) and not any(
-            state_slots(self.owner, set())
-        ):
+        if not any(map(is_float, flatten(tuple(inputs))[0])) and not any(state_slots(self.owner, set())):
             inputs = in_floats(forward, inputs)
         self.inputs = tuple(inputs)
         self.leaves, self.rebuild = flatten(tuple(as_numbers(x) for x in inputs))
@@ -91,14 +94,13 @@ class Pair:
     def run(
         self, replaced: Mapping[Slot, Any] | None = None, form: Callable[[Any], Any] = as_it_stands
     ) -> tuple[Any, Any, Any]:
-        """Run forward, in the form that `form` gives, on copies, some of them replaced by other values or by Tensors.
+        """Run `form(forward)` on copies of the inputs; `replaced` gives other values, or Tensors, for some slots.
 
-        Return its result, the backward pass that is bound to the same copy of the object, and this copy.
+        Return the result, the backward pass bound to the same copy of the object, and that copy.
         """
         pair = [self.forward, self.backward]
         owners = [f.__self__ if inspect.ismethod(f) else None for f in pair]
-        with suppress(Exception):  # an object that cannot be copied is used as it is
-            owners = copy.deepcopy(owners)
+        owners = copied(owners)
         forward, backward = (
             f if owner is None else types.MethodType(f.__func__, owner)  # type: ignore[union-attr]
             for f, owner in zip(pair, owners, strict=True)
@@ -145,11 +147,13 @@ class Pair:
         return list(result[:count]), list(result[count:])
 
     def loss_and_gradients(self, result: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
-        """Return the loss and the gradients: the loss comes first, or as a scalar after an array or container."""
+        """Split a result into [loss] and gradients; the loss is first, as in (loss, dW), or last, as in (dW, loss)."""
         *first, last = result
         shapes = [None if isinstance(x, dict | list | tuple) else np.shape(plain(x)) for x in result]
         inputs = [slot.value.shape for slot in self.floats or self.slots]
         gradients = shapes[:-1] == inputs[: len(first)] or (() not in inputs and {*shapes[:-1]} <= {None, *inputs})
+        # The last one is the loss only if it is a number, the first is none, and the others have shapes of inputs:
+        # in (predictions, loss) the first entry is no gradient.
         if shapes[0] != () and shapes[-1] == () and gradients:
             return [last], first
         return [result[0]], list(result[1:])
@@ -186,7 +190,7 @@ class Pair:
         if any(p.kind is p.VAR_POSITIONAL for p in parameters):  # backward(dout, *inputs)
             known = Known(len(self.inputs), *counts[0], container, scalar)
             seeds = [("seed", i) for i in range(known.outputs)] if names or not scalar else []
-            values = [known.every("cache")] * (known.cache > 0) + [known.every("inputs")]
+            values = [known.every("cache"), known.every("inputs")] if known.cache else [known.every("inputs")]
             found.insert(0, [Way((*seeds, *each), known.outputs) for each in values])
         if any(found):
             return list(dict.fromkeys(way for each in found for way in each))[:MOST_WAYS]
@@ -236,10 +240,12 @@ class Pair:
                     raise first from None
                 self.way += 1
                 continue
-            self.written = changed(before, copies(owner)) if scale == 1 else self.written
+            if scale == 1:  # with a scale of 0 or -4, other arrays may change
+                self.written = changed(before, copies(owner))
             kept = self.stored_gradients(owner)
             if any(np.any(g) and rewritten(g, kept.get(slot)) for slot, g in old.items()):
-                with suppress(Exception):  # a backward pass may run only once
+                # A second call tells a gradient that is added to (+=) from one that is overwritten.
+                with suppress(Exception):  # a backward pass that can run only once is taken as it is
                     backward(*self.given(way, result, cotangents))
                     kept = without_former(old, kept, self.stored_gradients(owner))
             return Played(values, cotangents, self.by_hand(returned, kept), way.seeded)
@@ -248,6 +254,7 @@ class Pair:
         """Return the arguments of backward."""
         outputs, cache = self.split(result)
         fresh = [np.array(g) for g in cotangents]
+        # A forward pass that returns a Python float gets a Python float back.
         if len(outputs) == 1 and not hasattr(outputs[0], "shape") and fresh[0].size == 1:
             fresh = [fresh[0].item()]
         values = {"inputs": self.arguments(), "cache": cache, "outputs": outputs, "seed": fresh}
@@ -270,7 +277,7 @@ class Pair:
             return [scale * np.asarray(plain(g), dtype=float) for g in flatten(self.gradient)[0]]
         if len(values) == 1 and values[0].size == 1:
             return [np.full(values[0].shape, scale)]
-        rng = np.random.default_rng(ENTROPY)
+        rng = np.random.default_rng(COTANGENT_SEED)
         return [scale * rng.normal(size=x.shape) if x.dtype.kind == "f" else np.zeros(x.shape) for x in values]
 
     # The gradients by hand, and the slots that they belong to.
@@ -341,8 +348,10 @@ class Pair:
         ]
         found = found or [tuple(slots[len(slots) - len(values) :])]
         first = slots[0]
-        natural = {first.label} - {"x", "X", "data"}  # one differentiates with respect to the first input, or no data
-        found = sorted(found, key=lambda c: sum(s.label.lower() in DATA and s.label not in natural for s in c))
+        # Prefer inputs that are not named like data. The first input counts as a parameter, as t in f(t), unless it is
+        # called x or data.
+        natural = {first.label} - {"x", "X", "data"}
+        found = sorted(found, key=lambda c: sum(s.label.lower() in DATA_NAMES and s.label not in natural for s in c))
         self.assignments = min(len(found), MOST_ASSIGNMENTS)
         return found[self.assignment % len(found)]
 
@@ -354,7 +363,7 @@ class Pair:
             said.append(
                 f"Not checked: {', '.join(self.dropped)}, which holds no floating-point numbers: .astype(float)."
             )
-        data = DATA if self.backward is None else LABELS
+        data = DATA_NAMES if self.backward is None else LABEL_NAMES
         inputs = [s.label for s in self.floats if s not in found and s.value.ndim and s.label.lower() not in data]
         if inputs:
             said.append(f"Not checked: {', '.join(inputs)}, of which no gradient was given.")
@@ -374,7 +383,7 @@ class Pair:
         return said
 
     def unmatched(self, hand: Sequence[ByHand]) -> list[Slot]:
-        """Return the arrays of the object that have no gradient by hand, are none, and are no inputs."""
+        """Return the arrays of the object without a gradient by hand, except gradients and inputs themselves."""
         found = {slot for _, slot, _ in hand}
         return [slot for slot in self.state if slot not in found and slot.label not in self.known]
 
@@ -385,7 +394,7 @@ class Pair:
         ]
 
     def is_stray(self, x: Array, hand: Sequence[ByHand], slots: Sequence[Slot]) -> bool:
-        """Return whether an array that backward wrote is no gradient that was found, and has the shape of a slot."""
+        """Return whether backward wrote an array of a slot's shape that is not one of the gradients found."""
         return any(x.shape == slot.value.shape for slot in slots) and not any(
             np.array_equal(x, np.asarray(plain(h.values)), equal_nan=True) for h in hand
         )
@@ -431,7 +440,7 @@ def is_scalar(outputs: Sequence[Any]) -> bool:
 
 
 def in_floats(forward: Function, inputs: Sequence[Any]) -> list[Any]:
-    """Return the inputs with floating-point numbers for integers: 3 or np.arange(3) is meant as a number, no index.
+    """Return the inputs with integers as floats, as someone who writes 3 for an input usually means 3.0.
 
     Raises
     ------
@@ -461,14 +470,32 @@ def called(function: Any) -> str:
     return getattr(function, "__name__", "the function")
 
 
+def copied(owners: list[Any]) -> list[Any]:
+    """Return deep copies of the objects that two methods belong to; one object has one copy.
+
+    An attribute that cannot be copied, such as a lock or a file, is shared. The arrays beside it are copied, or a run
+    with other values would overwrite the user's own.
+    """
+    try:
+        return copy.deepcopy(owners)
+    except Exception:
+        copies = {id(owner): copy.copy(owner) for owner in owners}
+    for made in copies.values():
+        for name, value in getattr(made, "__dict__", {}).items():
+            with suppress(Exception):
+                setattr(made, name, copy.deepcopy(value))
+    return [copies[id(owner)] for owner in owners]
+
+
 def as_method(f: Any) -> Any:
     """Return the method that runs when an object is called."""
     method = inspect.getattr_static(f, "__call__", None)
+    # An op of this package (it has `rules`) is called as it is: it has no state to copy.
     return f.__call__ if inspect.isfunction(method) and not hasattr(f, "rules") else f
 
 
 def required(function: Any) -> list[str]:
-    """Return the names of the positional parameters that a call gives: those without a default, and dout=1."""
+    """Return the positional parameters to fill: those without a default, and a seed whose default is 1 (dout=1)."""
     found = []
     for name in parameter_names(function):
         default = inspect.signature(function).parameters[name].default

@@ -45,16 +45,17 @@ class Case:
     hand: Mapping[Any, Any]
     name: Name
     variables: Mapping[str, Tensor] = field(default_factory=dict)
-    factor: float | None = None  # that all gradients must have; None if the loss does not settle it
+    factor: float | None = None  # a common factor of all gradients by hand; None if any factor is allowed
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     unrecorded: bool = False
-    unchecked: Sequence[str] = ()  # gradients by hand of values that only a graph has
-    missed: Sequence[str] = ()  # parameters whose gradients were stored, perhaps, and not found
-    differences: list[Differences] = field(default_factory=list)  # of the gradients by hand, where numbers alone judge
-    slack: Mapping[Tensor, Array] = field(default_factory=dict)  # how far numeric derivatives may be off
-    sizes: Mapping[int, str] = field(default_factory=dict)  # of outputs that are in no graph
-    moved: Callable[[], Case] | None = None
+    unchecked: Sequence[str] = ()  # labels of gradients that need a graph to be checked, and there is none
+    missed: Sequence[str] = ()  # labels of parameters whose stored gradient was probably not recognised
+    differences: list[Differences] = field(default_factory=list)  # finite differences, if there is no graph
+    slack: Mapping[Tensor, Array] = field(default_factory=dict)  # the error bars of finite differences
+    sizes: Mapping[int, str] = field(default_factory=dict)  # numbers of entries of the outputs, and words for them
+    # Other cases of the same functions. They are made only if a check needs them.
+    moved: Callable[[], Case] | None = None  # at inputs moved off kinks
     elsewhere: Callable[[int], Case] | None = None  # on other data of the same kind, by a seed
     varied: Callable[[], Case] | None = None  # with other numbers in arrays that hold one number everywhere
     constant: str = ""  # the names of these arrays
@@ -63,7 +64,7 @@ class Case:
     guesses: list[str] = field(default_factory=list)  # how backward was called, if its names leave this open
     pair: Pair | None = None  # the user's functions
     frame: Any = None  # the user's, from which a recorded output was given
-    other: Callable[[], Case] | None = None  # with backward called in another way, or the gradients taken for others
+    other: Callable[[], Case] | None = None  # backward called in another way, or its gradients given to other inputs
 
 
 def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
@@ -101,7 +102,8 @@ def function_case(pair: Pair) -> Case:
     wanted = {slot for _, slot, _ in played.hand}
     chosen = [slot for slot in pair.slots if slot in wanted]
     why = None
-    # A boundary between what is recorded and what is not may lie at an input without a gradient.
+    # First record all float inputs, then only those that have a gradient by hand: forward may be recordable only if an
+    # input without a gradient, such as an index array or a mask, stays a plain array.
     every = [*pair.floats, *(slot for slot in chosen if slot.paths)]
     for slots, form in product((every, chosen), (as_it_stands, recordable)):
         try:
@@ -111,8 +113,11 @@ def function_case(pair: Pair) -> Case:
             why = why or reason
     else:
         case = numeric(pair, played, why)
-    loss = played.outputs[0].size == 1 and not played.seeded and pair.gradient is None and pair.backward is not None
-    case.pair, case.factor = pair, None if loss else 1.0
+    # Backward is not given the gradient of the loss, so it may differ from ours by a common factor, such as 1/n.
+    factor_is_free = (
+        played.outputs[0].size == 1 and not played.seeded and pair.gradient is None and pair.backward is not None
+    )
+    case.pair, case.factor = pair, None if factor_is_free else 1.0
     case.faults, case.notes = faults, [*case.notes, *notes]
     if not case.unrecorded:
         case.by_numbers = lambda: replace(numeric(pair, played, None), factor=case.factor, faults=faults)
@@ -140,7 +145,7 @@ def taken_for(played: Played) -> str:
 
 
 def other_reading(pair: Pair) -> Callable[[], Case] | None:
-    """Return the case with the next way to call backward, or with the gradients taken for those of other inputs."""
+    """Return a function that makes the case of the next possible meaning: other inputs, or another call."""
     other = copy.copy(pair)
     if pair.assignment + 1 < pair.assignments:
         other.assignment += 1
@@ -172,17 +177,22 @@ def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], lis
     once, twice = hand_arrays(played), hand_arrays(again)
     if not equal_gradients(once, twice):
         return [], [f"{function} gave other numbers when it was called again: does it add to what it stored before?"]
-    times, zero = hand_arrays(pair.play(scale=-4.0)), hand_arrays(pair.play(scale=0.0))
+    times = hand_arrays(pair.play(scale=-4.0))
     if equal_gradients(times, once, -4.0):
         return [], []
+    if [g.shape for g in times] != [g.shape for g in once]:
+        return [f"{function}(-4 * dout) does not give gradients of the same shapes as {function}(dout)"], []
     off = [h.label for h, a, b in zip(played.hand, times, once, strict=True) if not equal_gradients([a], [b], -4.0)]
     head = f"{function}(-4 * dout) is not -4 * {function}(dout) (in {' and '.join(map(str, off))}): "
     if equal_gradients(times, once):
         return [f"{head}it does not use it. Multiply by dout"], []
     if equal_gradients(times, once, 4.0):
         return [f"{head}its sign is lost, as in abs(dout) or dout**2 / abs(dout)"], []
-    times, once = ([g - at_zero for g, at_zero in zip(found, zero, strict=True)] for found in (times, once))
-    if equal_gradients(times, once, -4.0):
+    zero = hand_arrays(pair.play(scale=0.0))
+    same_shapes = [g.shape for g in zero] == [g.shape for g in once]
+    times_less_zero = [g - at_zero for g, at_zero in zip(times, zero, strict=False)]
+    once_less_zero = [g - at_zero for g, at_zero in zip(once, zero, strict=False)]
+    if same_shapes and equal_gradients(times_less_zero, once_less_zero, -4.0):
         return [f"{head}something is added that does not depend on dout; for dout = 0 it does not give 0"], []
     return [f"{head}a mask, clip or power is made from dout, as in dout > 0, instead of from the values"], []
 
@@ -201,7 +211,7 @@ def equal_gradients(a: Sequence[Array], b: Sequence[Array], factor: float = 1.0)
 
 
 def recorded(pair: Pair, played: Played, slots: Sequence[Slot], form: Callable[[Any], Any]) -> Case:
-    """Return the case with a graph; `form` gives the forward pass in the form that runs.
+    """Return the case with a graph, made by running `form(forward)` on Tensors.
 
     Raises
     ------
@@ -211,7 +221,7 @@ def recorded(pair: Pair, played: Played, slots: Sequence[Slot], form: Callable[[
     tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for slot in slots}
     steps, failed = Steps(), []
 
-    def guarded() -> Any:
+    def guarded() -> Any:  # `watch` must return the names also if forward raises: a part of the graph is of use
         try:
             return pair.outputs(tensors, form)
         except Exception as error:
@@ -220,7 +230,8 @@ def recorded(pair: Pair, played: Played, slots: Sequence[Slot], form: Callable[[
 
     with np.errstate(all="ignore"), Mode(watch=steps):
         outputs, names = watch(guarded)
-    for error in failed:
+    if failed:
+        error = failed[0]
         loss = loss_on_the_way(error, form(pair.forward), played) if pair.backward is None else None
         if loss is None:
             why = NotRecorded(reason(error))
@@ -251,7 +262,7 @@ def weighted_sum(outputs: Sequence[Any], cotangents: Sequence[Array], name: Name
             product = x * g
             total = product.sum()
             product.name, total.name = f"the output {label} (times its gradient)", f"the output {label}"
-            product._created_at = total._created_at = x._created_at
+            product._created_at = total._created_at = x._created_at  # reports name the user's line, not this one
             parts.append(total)
     found: Tensor = sum(parts[1:], parts[0])
     return found
@@ -267,7 +278,7 @@ def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> 
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code is getattr(f, "__code__", None):
             scalars = [x for x in frame.f_locals.values() if isinstance(x, Tensor) and x.requires_grad and x.size == 1]
-            # The loss so far may be near it.
+            # The tolerance is tight: a loss before its last term is added may be close to the whole loss.
             found = [x for x in scalars if np.allclose(x._data, played.outputs[0], 2 * EPS, 0)]
             if found:  # the last one: a part of the loss equals the loss where the other parts are 0 on this data
                 return max(found, key=lambda x: x._order)
@@ -317,7 +328,7 @@ def numeric(pair: Pair, played: Played, why: NotRecorded | None) -> Case:
 
 
 class Steps:
-    """A watch that keeps the results of all ops, and adds `change` to the one at `place`."""
+    """A watch that keeps the result of each op, and adds `change` to the result number `place`."""
 
     def __init__(self, place: int = -1, change: Any = 0.0) -> None:
         self.nodes: list[Tensor] = []
@@ -332,9 +343,9 @@ class Steps:
 def in_part(pair: Pair, played: Played, part: Part, whole: Case) -> Case:
     """Return the case with a graph of what could be recorded, and one op for the rest.
 
-    So a mistake in what was recorded can be located and named. The derivative by a variable is measured: forward runs
-    again with Tensors that need no gradient, which it may convert as it likes, and the op that made the variable gives
-    a changed value. The op for the rest has what the graph does not explain of each derivative.
+    The derivative of the loss by each recorded variable is measured: forward runs again, and the op that made the
+    variable returns a changed value (`rest_of`). The part of it that does not pass through later recorded variables is
+    the gradient of the last op.
     """
     slots = [h.slot for h in played.hand if h.slot]
     found = {part.tensors[slot]: d for slot, d in zip(slots, whole.differences, strict=True) if slot in part.tensors}
@@ -346,6 +357,8 @@ def in_part(pair: Pair, played: Played, part: Part, whole: Case) -> Case:
     found = {x: d for x, d in found.items() if np.isfinite(d.slack).all()}
     own: dict[Tensor, Array] = {}
     g: dict[Tensor, Any] = {}
+    # Backprop, last node first. What arrives at a measured node came through the graph; the difference to its measured
+    # derivative comes through the last op.
     for node in sorted(nodes_of(list(found)), key=lambda x: -x._order):
         if node in found:
             own[node] = found[node].gradient - g.get(node, 0.0)
@@ -390,7 +403,8 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> Differen
     """Return the derivative of the outputs, times their cotangents, with respect to one slot."""
 
     def f(x: Array) -> Any:
-        return weighed(pair.outputs({slot: x.astype(slot.value.dtype)}), played)  # complex numbers are refused here
+        # Of a complex step, `astype` warns, so that finite_differences.py gives that step up.
+        return weighed(pair.outputs({slot: x.astype(slot.value.dtype)}), played)
 
     floats = [x for x in (slot.value, *played.outputs) if x.dtype.kind == "f"]
     eps = max([float(np.finfo(x.dtype).eps) for x in floats], default=EPS)
@@ -408,7 +422,7 @@ def terms_of(played: Played) -> float:
 
 
 def sizes_of_outputs(outputs: Sequence[Array]) -> dict[int, str]:
-    """Return the numbers of entries that the outputs have along some of their axes, each with a text."""
+    """Return products of axis lengths of the outputs, with words: wrong gradients are often off by such a factor."""
     found: dict[int, str] = {}
     for x in outputs:
         for count in range(1, x.ndim + 1):

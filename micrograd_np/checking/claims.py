@@ -21,7 +21,7 @@ from .replay import Recording, is_elementwise, sources
 Array = Any
 
 RIGHT = "right"
-GIVEN = "right, given"
+GIVEN = "right, given"  # right, if the wrong gradients above it are taken as given
 WRONG = "wrong"
 SHAPE = "wrong shape"
 NOT_FINITE = "not finite"
@@ -29,10 +29,12 @@ NOT_FINITE = "not finite"
 
 @dataclass
 class Row:
-    """A gradient by hand, the tape's (`true`), and what the tape computes from the hand's other rows (`expected`).
+    """One gradient by hand (`hand`) next to the gradient that the tape computes (`true`).
 
-    `size` is the size of the terms that are summed to the gradient. `numeric` is the verdict of finite differences on
-    the tape; `agrees` tells whether they agree with the gradient by hand.
+    `expected` is what the tape computes if it takes the user's other gradients, those nearer to the loss, as given: so
+    one mistake is not reported again in all rows below it. `size` is the size of the terms that are summed to the
+    gradient. `numeric` is the verdict of finite differences on the tape. `slope` holds directions, and the lowest and
+    highest derivative along each that finite differences allow.
     """
 
     label: str
@@ -48,7 +50,7 @@ class Row:
     slope: Any = None
     slack: Any = 0.0  # how far a numeric gradient may be off
     at_kink: bool = False
-    unsure: Callable[[Array], Array] = np.zeros_like  # of a hand: the entries that are right only by an error bar
+    unsure: Callable[[Array], Array] = np.zeros_like  # gives a mask: entries accepted only due to the error bar
     replaced: bool = False  # `true` holds finite differences, as the tape's gradient is nan or inf
 
     @property
@@ -62,7 +64,7 @@ class Row:
 
     @property
     def tells(self) -> bool:
-        """Return whether the true gradient has different entries; only then does a common factor mean something."""
+        """Return whether the true gradient has different entries; with equal ones, any constant array is a multiple."""
         return self.fits and differ(self.true)
 
     @property
@@ -101,6 +103,7 @@ class Closeness:
         with np.errstate(all="ignore"):
             largest = max(float(np.max(np.abs(b), initial=0)), beside)
             allowed = self.rtol * np.abs(b) + self.floor * largest + np.finfo(float).tiny + slack
+            # nan equals nan, and inf equals inf: inf - inf is nan, which no tolerance accepts.
             return bool(np.all((np.abs(a - b) <= allowed) | ((a != a) & (b != b)) | (a == b)))
 
 
@@ -109,12 +112,14 @@ def in_backward_order(rows: Iterable[Row], recording: Recording) -> list[Row]:
 
     def when(row: Row) -> float:
         users = recording.users[row.tensor]
+        # A leaf has no place of its own in the order of ops. It is complete right after its first user is (+ 0.5).
         return -min(x._order for x in users) + 0.5 if row.leaf and users else -row.tensor._order
 
     return sorted(rows, key=when)
 
 
 # Names of gradients: `dW1`, `dL_dW1`, `dLdW1`, `grad_W1`, `delta_l1`, `nabla_b`; `W1_grad`, `l1_delta`, `l2_error`.
+# Each prefix gives one reading: `g_W` and `gW` are read by different ones.
 PREFIXES = (
     re.compile(r"(?:d(?:loss|[A-Za-z])_?d_?|grad_?|delta_?|nabla_?|g_|d_?)(?=.)"),
     re.compile(r"(?:g(?=[A-Z])|(?:grads|gradients?)_)(?=.)"),
@@ -133,7 +138,7 @@ def candidates(key: str) -> Iterable[tuple[str, bool]]:
     for prefix in PREFIXES:
         if found := prefix.match(key):
             yield key[found.end() :], found[0].startswith("delta")
-    if key.startswith("d"):
+    if key.startswith("d"):  # the first pattern reads `dode` as d(o)d(e); it may be the gradient of `ode`, too
         yield key[1:], False
 
 
@@ -142,13 +147,14 @@ def meanings(
 ) -> list[tuple[str, Tensor, Array, list[str]]]:
     """Return the label, the value and the numbers of each gradient by hand, and notes.
 
-    A name such as `delta_h` may mean the gradient of h or of its pre-activation: it means the one that its numbers fit,
-    given the gradients by hand above; if they fit none, the pre-activation's. `h_delta` always means the latter.
+    `delta_h` may mean the gradient of h or of its pre-activation. The numbers decide, and the pre-activation is the
+    default; `h_delta` always means the pre-activation.
     """
     read = [(*readings(key, recording, named), values) for key, values in hand.items()]
     claims = [(label, xs, as_hand(label, values)) for label, xs, values in read]
     known = {xs[0]: g for _, xs, g in claims if len(xs) == 1}
     notes: dict[str, list[str]] = {}
+    # From the loss down: what a lower gradient should be depends on the meaning of those above it.
     for label, xs, g in sorted(claims, key=lambda claim: -claim[1][0]._order):
         if len(xs) > 1:
             usual = next((x for x in xs if x not in known), xs[0])
@@ -157,7 +163,7 @@ def meanings(
             free = [x for x in xs if x not in known and x.shape == g.shape]
             truth = {x: [each[x] for each in found if x in each] for x in free}
             fitting = [x for x, gradients in truth.items() if any(parallel(g, each, close) for each in gradients)]
-            xs[:] = [*fitting, usual][:1]
+            xs[:] = [*fitting, usual][:1]  # in place: `claims` holds the same list
             known[xs[0]] = g
             if xs[0] is not usual:
                 name = next(name for name, tensors in named.items() if any(x is xs[0] for x in tensors))
@@ -191,7 +197,8 @@ def readings(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor
     for names, wanted in ((known, key), (lower, key), (lower, key.lower())):
         for name, before in candidates(wanted):
             for x in names.get(name if names is known else name.lower(), ()):
-                itself = [] if key.lower().endswith("_delta") else [x]  # l1_delta is the error times the slope
+                # l1_delta, as in the usual blog posts, is l1_error * slope: the gradient of the pre-activation only.
+                itself = [] if key.lower().endswith("_delta") else [x]
                 return key, list(dict.fromkeys([preactivation(x), *itself])) if before else [x]
     for name, _ in candidates(key):
         affixed = name != key and (numbered(name, known) or layer(name, recording, known))
@@ -253,12 +260,9 @@ def preactivation(tensor: Tensor) -> Tensor:
         top = top._parents[0][0]
     if not is_elementwise(top):
         return tensor
-    found = tensor
-    for x, _ in sources(top):
-        found = x
-        if not is_elementwise(x):
-            break
-    return found
+    # A source that no elementwise op made, such as x @ W + b's product, is the pre-activation; else the last source.
+    inputs = [x for x, _ in sources(top)]
+    return next((x for x in inputs if not is_elementwise(x)), [tensor, *inputs][-1])
 
 
 def masked_by_constants(x: Tensor) -> bool:
@@ -342,25 +346,25 @@ def exchanged(rows: Sequence[Row], close: Closeness) -> list[str]:
 def shape_reason(row: Row, close: Closeness, recording: Recording) -> str:
     """Return a sentence on the mistake that the shape points to, and on whether the numbers are right."""
     hand, true = row.hand, row.true
-    for axis in range(hand.ndim):
-        summed = hand.sum(axis)
-        if summed.shape == true.shape and (np.any(summed) and parallel(summed, true, close)):
-            return f"it is not summed over axis {axis}, which has {hand.shape[axis]} entries: add .sum(axis={axis})."
+
+    def axis_of(whole: Any, part: Array) -> int | None:
+        """Return the axis that `whole` is summed over in `part`, up to a factor."""
+        sums = ((axis, whole.sum(axis)) for axis in range(getattr(whole, "ndim", 0)))
+        return next((axis for axis, x in sums if x.shape == part.shape and parallel(x, part, close)), None)
+
+    if (axis := axis_of(hand, true)) is not None:
+        return f"it is not summed over axis {axis}, which has {hand.shape[axis]} entries: add .sum(axis={axis})."
     for user in recording.users[row.tensor]:
-        g = recording.true[user]
-        for axis in range(getattr(g, "ndim", 0)):
-            summed = g.sum(axis)
-            if summed.shape == hand.shape and parallel(hand, summed, close):
-                return f"it is summed over axis {axis}, and should be over the others."
+        if (axis := axis_of(recording.true[user], hand)) is not None:
+            return f"it is summed over axis {axis}, and should be over the others."
     if hand.T.shape == true.shape:
-        agrees = " The numbers are right." if parallel(hand.T, true, close) else ""
-        return f"it is transposed: add .T, or exchange the two factors of the product.{agrees}"
+        agrees = ", up to a factor" * (not close(hand.T, true)) if parallel(hand.T, true, close) else None
+        says = "" if agrees is None else f" The numbers are right{agrees}."
+        return f"it is transposed: add .T, or exchange the two factors of the product.{says}"
     if hand.size == true.size:
         return "it has the same number of entries in another arrangement."
-    for axis in range(true.ndim):
-        summed = true.sum(axis)
-        if summed.shape == hand.shape and parallel(hand, summed, close):
-            return f"it is summed over axis {axis}, and should not be."
+    if (axis := axis_of(true, hand)) is not None:
+        return f"it is summed over axis {axis}, and should not be."
     if hand.ndim == true.ndim:
         axes = [axis for axis in range(true.ndim) if hand.shape[axis] != true.shape[axis]]
         text = ", ".join(f"axis {axis} has {hand.shape[axis]} entries for {true.shape[axis]}" for axis in axes)
@@ -374,5 +378,6 @@ def differ(x: Array) -> bool:
 
 
 def parallel(a: Array, b: Array, close: Closeness) -> bool:
-    square = np.sum(b * b)
-    return bool(square) and close(a, np.sum(a * b) / square * b)
+    """Return whether a is a multiple of b, other than 0; only the direction of the numbers is compared."""
+    square, product = np.sum(b * b), np.sum(a * b)
+    return bool(square and product) and close(a, product / square * b)

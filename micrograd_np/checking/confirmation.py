@@ -18,14 +18,14 @@ from .suspicion import PROVEN, Change, Suspicion
 Array = Any
 NOTHING = 1e-12
 NEWTON_STEPS = 8
-SEEN = 10  # how far beyond the tolerance a difference must be that a number is fitted to
-PER_NODE = 6_000  # the overhead of one op, in entries that take as long
-FORWARD_IN_TIME = {"after the update", "stale"}  # a learning rate is positive
+SEEN = 10  # a number is fitted only if the gradient is wrong by more than this many tolerances
+PER_NODE = 6_000  # one op costs as much time as this many entries
+FORWARD_IN_TIME = {"after the update", "stale"}  # kinds whose number is a learning rate, which is positive
 
 
 @dataclass
 class Cause:
-    """A mistake that gives the user's own numbers, in these rows; `same` holds other words for it."""
+    """A mistake that gives the user's own numbers in these rows; `same` lists other mistakes that give them too."""
 
     kind: str
     says: str
@@ -87,9 +87,10 @@ def test(
 
 
 def along(change: Change, at: Suspicion) -> list[tuple[float, float]]:
-    """Return the row's gradient after a change, along some directions, and the size of its terms.
+    """Return the row's gradient after a change, projected on each direction, and the size of the terms of the sum.
 
-    The list is empty if that takes a replay: if one change has an effect on the gradient that another one changes.
+    This needs no backward pass: `at.tangents` says how much each value moves along a direction (forward mode), so a
+    change d of its cotangent changes the projection by sum(tangent * d). The list is empty if changes interact.
     """
     nodes = [*change.rules, *change.gradients]
     if change.values or (len(nodes) > 1 and not at.recording.apart(change.rules, nodes)):
@@ -97,6 +98,7 @@ def along(change: Change, at: Suspicion) -> list[tuple[float, float]]:
     changes = dict(change.gradients)
     for node, override in change.overrides(at).items():
         g = at.base[node]
+        # The difference between what the node sends with the mistake, and without it.
         for x, part in override(g) + [(x, -part) for x, part in at.recording.pull(node, g)]:
             changes[x] = changes[x] + part if x in changes else part
     found = []
@@ -116,25 +118,29 @@ def rules_out(found: Sequence[tuple[float, float]], at: Suspicion, factors: Sequ
     k = np.array(factors)
     return any(
         not np.any(np.abs(wanted - k * value) <= slack * (abs(wanted) + np.abs(k) * size))
+        # An empty `found` rules out nothing; else there is one entry for each direction.
         for wanted, (value, size) in zip(wanted_along(at), found, strict=bool(found))
     )
 
 
 def no_number_fits(found: Sequence[Sequence[tuple[float, float]]], at: Suspicion, factor: float, slack: float) -> bool:
-    """Return whether a change with the numbers 0, 1 and 2 is linear, and two directions ask for different numbers."""
+    """Return whether no number can fit: the gradient is linear in it, and two directions ask for different numbers.
+
+    This costs three dot products, and a fit costs many backward passes.
+    """
     if not all(found):
         return False
     numbers = []
     for wanted, *values in zip(wanted_along(at), *found, strict=False):
-        (zero, size), (one, other), (two, third) = values
-        allowed = slack * (size + other + third + abs(wanted))
-        if not abs(two - 2 * one + zero) <= allowed:
+        (zero, size_zero), (one, size_one), (two, size_two) = values
+        allowed = slack * (size_zero + size_one + size_two + abs(wanted))
+        if not abs(two - 2 * one + zero) <= allowed:  # not linear, or nan: nothing can be said
             return False
         if abs(one - zero) <= allowed:
             return bool(abs(wanted / factor - zero) > allowed)
         numbers.append(((wanted / factor - zero) / (one - zero), allowed / abs(one - zero)))
-    (first, error), (second, other) = numbers
-    return bool(abs(first - second) > (1 + abs(first)) * (error + other))
+    (first, first_error), (second, second_error) = numbers  # at.tangents has two directions
+    return bool(abs(first - second) > (1 + abs(first)) * (first_error + second_error))
 
 
 def replayed(change: Change, at: Suspicion) -> dict[Tensor, Any]:
@@ -148,7 +154,8 @@ def worded(hypothesis: Hypothesis, number: float, at: Suspicion) -> tuple[str, s
     name = at.factor_text(whole)
     kind = hypothesis.kind
     if kind == "unnamed scale":
-        kind = "sign" if name == "-1" else "scale" if name != f"{whole:.4g}" or factor_name(whole, at.sizes) else kind
+        is_named = name != f"{whole:.4g}" or factor_name(whole, at.sizes)  # such as "the batch size" or "1/2"
+        kind = "sign" if name == "-1" else "scale" if is_named else kind
     return kind, hypothesis.says.replace("{c}", f"{number:.4g}").replace("{whole}", name)
 
 
@@ -175,6 +182,8 @@ def confirmed(
             continue
         there = found.get(row.tensor, np.zeros_like(row.true))
         matches = fits(row, there, at, factor, close)
+        # The mistake would also change this row, and the user's numbers do not show that. So it was made for `at.row`
+        # alone. That is believed only if its numbers are many and different: equal entries fit by chance.
         if not matches and not close(there, row.expected, row.size):
             told = row.status != WRONG and (at.tested or (differ(at.hand) and at.hand.size >= PROVEN))
             said = f"{says} (in the gradient of {at.row.label} alone)"
@@ -199,11 +208,11 @@ def missing_proves_nothing(at: Suspicion, close: Closeness) -> bool:
 
 
 def fit_number(hypothesis: Hypothesis, at: Suspicion, factor: float, budget: Budget) -> float:
-    """Return the unknown number of a hypothesis that fits the row best, by Newton's method."""
+    """Return the number of a hypothesis that fits the row best, by Gauss-Newton steps; 0 if there is none."""
     wanted = at.hand / factor
     number, step = 0.0, 1e-3
     for _ in range(NEWTON_STEPS):  # one step if the gradient is linear in the number
-        if not budget.spend(2.0):
+        if not budget.spend(2.0):  # two replays: here, and a step further for the derivative
             return 0.0
         here, there = (replayed(hypothesis.change(number + move), at)[at.row.tensor] for move in (0.0, step))
         better = least_squares(wanted - here, (there - here) / step)
@@ -220,7 +229,7 @@ def least_squares(y: Array, x: Array) -> float:
 
 
 def nearest(factors: Sequence[float], hand: Array, there: Array, size: float) -> float:
-    """Return the one of `factors` between two arrays, else 0; the first if both are negligible next to `size`."""
+    """Return the first of `factors` with hand = factor * there, about; 0 if there is none. Two zero arrays fit all."""
     if max(np.max(np.abs(hand), initial=0), np.max(np.abs(there), initial=0)) <= NOTHING * size:
         return factors[0]
     k = least_squares(hand, there)

@@ -7,7 +7,9 @@ exchanged. An edit puts one node of the syntax tree in the place of another.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
+import io
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ SHORT, LONG = 64, 110  # texts of an edit
 
 @dataclass
 class Edit:
-    """Another node in the place of one, or other statements in the place of a block."""
+    """Put another node into `parent.field` (or `parent.field[index]`); for a block, put another list of statements."""
 
     parent: Node
     field: str
@@ -80,23 +82,26 @@ class Edits:
         text = ast.unparse(node)
         if text not in self.known:
             try:
-                value = np.asarray(eval(text, dict(self.variables)))
+                with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):  # it may print
+                    value = np.asarray(eval(text, dict(self.variables)))
                 self.known[text] = value.dtype.kind, value.shape
             except Exception:  # it reads what there is only inside a loop, or is no value
                 self.known[text] = "", ()
         return self.known[text]
 
     def all(self) -> Iterator[Edit]:
-        """Yield the edits; those of what is computed without the cotangent, as in the forward pass, are less likely."""
+        """Yield all edits; those of statements that do not use the cotangent (dout) get a rank of one more."""
         cotangents = names_made_of(
             {node.arg for node in self.definition.args.args if is_seed(node.arg)}, self.definition
         )
-        pending: list[tuple[Node, int]] = [(ast.Module(self.definition.body, []), 0)]
+        pending: list[tuple[Node, int]] = [(self.definition, 0)]
         while pending:
             parent, less = pending.pop(0)
             if isinstance(parent, ast.Assign | ast.AugAssign) and cotangents:
                 less = int(not names_of_variables(parent) & cotangents)
             for field, value in ast.iter_fields(parent):
+                if parent is self.definition and field != "body":  # not its parameters and decorators
+                    continue
                 if field == "target" and isinstance(value, ast.Subscript):
                     new_targets = (*of_subscript(value), *self.with_indices(value))
                     yield from (Edit(parent, field, None, new, rank + less) for rank, new in new_targets)
@@ -145,7 +150,7 @@ class Edits:
                 fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
                 likelier = part == shape or getattr(other, "id", None) in self.unused
                 for rank, form in JOINED if fits else JOINED_BY_AXES:
-                    yield rank - likelier, partial(written, form, node, other)
+                    yield rank - likelier, partial(written, form, node, other)  # True is 1: one rank earlier
             for other in self.counts:
                 yield 2, partial(written, "X / Y", node, other)
                 yield 2, partial(written, "X * Y", node, other)
@@ -213,7 +218,9 @@ def operands_of(definition: Node) -> list[Node]:
     inner = {id(node.value) for node in ast.walk(definition) if isinstance(node, ast.Attribute | ast.Subscript)}
     for node in ast.walk(definition):
         whole = isinstance(node, ast.Name | ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr != "T")
-        if whole and id(node) not in called and not (isinstance(node, ast.Name) and id(node) in inner):
+        # `Edits` evaluates operands to learn their shapes: a call in one would run again, with its side effects.
+        calls = any(isinstance(x, ast.Call | ast.NamedExpr | ast.Await) for x in ast.walk(node))
+        if whole and not calls and id(node) not in called and not (isinstance(node, ast.Name) and id(node) in inner):
             found[ast.unparse(node)] += 1
     found.update(node.arg for node in ast.walk(definition) if isinstance(node, ast.arg))
     found.pop("self", None)
@@ -234,7 +241,7 @@ def is_term(parent: Node, field: str) -> bool:
 
 
 def leading_to_loss(definition: Node) -> set[int]:
-    """Return the statements that the first returned value, the loss, is computed by: a change there changes it."""
+    """Return the ids of the statements that compute the first returned value, the loss; these may not be edited."""
     every: list[Node] = list(ast.walk(definition))
     returned = [getattr(node.value, "elts", [node.value])[0] for node in every if isinstance(node, ast.Return)]
     needed = {name for x in returned for name in names_of_variables(x)}
@@ -287,6 +294,7 @@ def edit_in_words(edit: Edit, definition: Node, file: str) -> str:
         i = next(i for i, (a, b) in enumerate(zip(old, edit.new, strict=True)) if a is not b)
         return f"`{ast.unparse(old[i])}` should come after `{ast.unparse(old[i + 1])}`, {file}:{old[i].lineno}"
     shown, line = old, getattr(old, "lineno", definition.lineno)
+    # Show the edit inside the largest expression around it that still reads as one line.
     for node in reversed(path_to(definition, old)[:-1]):
         size = len(ast.unparse(node))
         if isinstance(node, ast.Tuple) or hasattr(node, "body") or size > (LONG if shown is old else SHORT):

@@ -82,5 +82,5 @@ def locked(arrays: Sequence[Any]) -> Iterator[None]:
     try:
         yield
     finally:
-        for x in open_to_writes:
+        for x in sorted(open_to_writes, key=lambda x: x.base is not None):  # a view can be unlocked only after its base
             x.flags.writeable = True

@@ -23,13 +23,15 @@ from .comparison import signed
 from .replay import Override, Recording, is_one_array, pulls_of
 
 Array = Any
-Choice = dict[Tensor, Override]
-SHIFT = 1e-9
-JUMP = 1e-5
+Choice = dict[Tensor, Override]  # for each kinked op, the function that replaces its rules
+SHIFT = 1e-9  # how far arguments are moved, relative to their size
+JUMP = 1e-5  # a relative change of a derivative that is a jump after such a shift
 MOST_CHOICES = 64
 MOST_ENTRIES = 2000  # of one op that are looked at one by one
 MOST_FREE = 300  # weights that least squares may fit
-ROUNDS, STEP, DESCENTS = 4, 0.25, 3000
+ROUNDS = 4  # linear problems that are solved one after the other
+STEP = 0.25  # of a weight, to measure how the gradients depend on it
+DESCENTS = 3000  # steps of projected gradients in each
 
 
 class Kinks:
@@ -54,7 +56,7 @@ class Kinks:
     def choices(self) -> Iterator[Choice]:
         """Yield choices at the kinks, the same for all ops of one line; at most 64 of them."""
         options = [[{}, *choices] for choices in self.by_line]
-        for chosen in islice(product(*options), 1, MOST_CHOICES):
+        for chosen in islice(product(*options), 1, MOST_CHOICES):  # the first is no change at all
             yield {node: override for choice in chosen for node, override in choice.items()}
 
     def allows(self, tensor: Tensor, hand: Array, slack: float) -> bool:
@@ -75,7 +77,9 @@ class Kinks:
                 ways = [sent(pulls_of(node, g)), *(sent(way(g)) for way in self.ways(node))]
                 low, high = low + np.min(ways, axis=0), high + np.max(ways, axis=0)
         inside = bool(np.all((hand >= low - slack) & (hand <= high + slack)))
-        if len(kinked) == len(users) == 1 and kinked[0].size < tensor.size:  # shares sum to the cotangent
+        # A reduction such as max shares its cotangent among tied entries, and the shares must sum to it. `ways[0]` is
+        # what the one user sends.
+        if len(kinked) == len(users) == 1 and kinked[0].size < tensor.size:
             return inside and abs(np.sum(hand) - np.sum(ways[0])) <= slack * hand.size
         return inside
 
@@ -102,8 +106,10 @@ def alternatives(node: Tensor) -> Iterator[tuple[str, Override, int]]:
             found = pulls_of(node, g, z, moved)
         except Exception:  # no derivative at this side, so no choice
             continue
+        # A jump is as large at half the shift as at the whole; a steep smooth derivative changes by half of it, below
+        # the 0.75 that the test asks for. Without this, 1 / x near 0 would count as a kink.
         halfway = found
-        if not name.startswith("mask"):  # a derivative that is smooth changes half as much at half the way
+        if not name.startswith("mask"):
             halves = [v if v is m else ((v + m) / 2).astype(v.dtype) for v, m in zip(values, moved, strict=True)]
             halfway = pulls_of(node, g, node.op.kernel(*halves, **node.params), halves)
         jumps = [
@@ -138,7 +144,10 @@ def moves(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]
             continue
         largest = float(np.max(np.abs(x)))
         size = np.where(x != 0, np.abs(x), largest or 1.0)
+        # float32 cannot hold a shift of a billionth: it gets a millionth.
         step = (1e3 * SHIFT if x.dtype.itemsize < 8 else SHIFT) * np.maximum(size, 1e-3 * largest)
+        # Up or down decides about relu and abs, but not about ties of max, where all entries move alike. A ramp makes
+        # the first of two equal entries smaller or larger than the last; permuted ramps break the ties in other ways.
         ramp = np.linspace(-1, 1, x.size).reshape(x.shape) if x.size > 1 else np.zeros(x.shape)
         mixed = [np.random.default_rng(k).permutation(ramp.ravel()).reshape(x.shape) for k in range(2)]
         ramps = {"first": -ramp, "last": ramp, "some": mixed[0], "others": mixed[1]}
@@ -149,7 +158,7 @@ def moves(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]
 
 
 def flips(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
-    """Yield the arguments with a mask inverted where no value changes, as of np.where(x > 0, x, 0) at 0."""
+    """Yield the arguments with a mask inverted where the result stays the same, as np.where(x > 0, x, 0) at 0."""
     data = [x for x in values if is_one_array(x) and x.dtype.kind == "f"]
     for i, mask in enumerate(values):
         if not is_one_array(mask) or not np.size(mask) or i in {j for j, _ in node._paths}:
@@ -187,8 +196,8 @@ class Free:
     ways: list[Override]
 
 
-def mixed(node: Tensor, own: Override, parts: Sequence[tuple[Override, Array]], g: Array) -> Pulled:
-    """Return what a node sends if, entry by entry, its alternatives have these weights, and its own rules the rest."""
+def mixed(own: Override, parts: Sequence[tuple[Override, Array]], g: Array) -> Pulled:
+    """Return what a node sends to its inputs if each alternative has its weights, and its own rules have the rest."""
     found = [own(g * (1 - sum(weights for _, weights in parts)))]
     found += [way(g * weights) for way, weights in parts]
     return [(sent[0][0], sum(part for _, part in sent)) for sent in zip(*found, strict=True)]
@@ -233,7 +242,7 @@ def least_squares_choice(kinks: Kinks, hands: Mapping[Tensor, Array], given: Map
                 at = np.zeros(each.node.shape)
                 at.flat[each.entry] = next(rest)
                 parts[each.node].append((way, at))
-        return {node: partial(mixed, node, partial(pulls_of, node), ways) for node, ways in parts.items()}
+        return {node: partial(mixed, partial(pulls_of, node), ways) for node, ways in parts.items()}
 
     def gradients(weights: Array) -> Array:
         return stacked(recording.walk(given, choice_of(weights)))
@@ -242,14 +251,13 @@ def least_squares_choice(kinks: Kinks, hands: Mapping[Tensor, Array], given: Map
     for _ in range(ROUNDS):
         now = gradients(weights)
         columns = np.stack([(gradients(weights + STEP * one) - now) / STEP for one in np.eye(count)], axis=1)
-        weights = bounded(columns, wanted - now + columns @ weights, groups, weights)
+        weights = bounded(columns, wanted - now + columns @ weights, groups)
     return choice_of(weights)
 
 
-def bounded(a: Array, b: Array, groups: Array, start: Array) -> Array:
+def bounded(a: Array, b: Array, groups: Array) -> Array:
     """Return t that minimises |a t - b| with t >= 0 and a sum of at most 1 in each group, by projected gradients."""
-    free = np.linalg.lstsq(a, b, rcond=1e-12)[0]
-    t, before = projected(free, groups), start
+    t = before = projected(np.linalg.lstsq(a, b, rcond=1e-12)[0], groups)  # from the unbounded solution
     rate = 1 / max(float(np.linalg.norm(a, 2)) ** 2, 1e-300)
     for k in range(1, DESCENTS):
         ahead = t + (k - 1) / (k + 2) * (t - before)  # Nesterov's momentum
@@ -260,7 +268,7 @@ def bounded(a: Array, b: Array, groups: Array, start: Array) -> Array:
 
 
 def projected(t: Array, groups: Array) -> Array:
-    """Return the nearest weights that are allowed: >= 0, with a sum of at most 1 in each group."""
+    """Return the nearest weights that are >= 0 and sum to at most 1 in each group: a simplex projection by sorting."""
     t = np.maximum(t, 0)
     for k in np.unique(groups[np.isin(groups, np.flatnonzero(np.bincount(groups, t) > 1))]):
         mine = groups == k

@@ -35,15 +35,19 @@ from .rewrites import locate
 from .suspicion import PROVEN
 
 Array = Any
-BUDGET = 3_000_000  # calls of functions, in all runs, and nodes of syntax trees, when they are compiled: some seconds
-ENTRIES = 100  # of the inputs, that take as long as a call in all operations of a run
+BUDGET = 3_000_000  # units of work, some seconds: a unit is one function call in a run, or one node that is compiled
+ENTRIES = 100  # so many entries of the inputs cost one unit in each run
 MOST_FUNCTIONS = 6
 MOST_EDITS = 6_000  # of one statement
 
 
 @dataclass
 class Data:
-    """The user's functions on some inputs, and the right gradients there: the rows, each times its factor."""
+    """The user's functions at some inputs, and the right gradients there.
+
+    `rows` hold them; the gradient by hand is right if it is `factor` times the true one. `broken` lists the labels of
+    the wrong ones.
+    """
 
     pair: Pair
     outputs: Sequence[Array]
@@ -69,8 +73,12 @@ class Data:
 
     def gradients(self) -> dict[str, Any] | None:
         """Return the gradients by hand; None if the outputs are not what they were, or not all have a gradient."""
-        with warnings.catch_warnings(action="ignore"):
-            played = self.pair.play()
+        way = self.pair.way  # `play` goes on to the next way if an edited function raises
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                played = self.pair.play()
+        finally:
+            self.pair.way = way
         hand = {str(h.label): h.values for h in played.hand}
         same = all(map(np.array_equal, self.outputs, played.outputs))
         return hand if same and hand.keys() == self.rows.keys() else None
@@ -92,7 +100,7 @@ class Source:
 
     @property
     def definition(self) -> Any:
-        make: Any = self.tree.body[0]
+        make: Any = self.tree.body[0]  # def _make(free variables): the user's def; so the code keeps its closure
         return make.body[0]
 
     @cached_property
@@ -120,7 +128,7 @@ class Source:
             edit.put(old)
         found: dict[str, Any] = {}
         exec(code, self.function.__globals__, found)
-        made = found["_make"](*[None] * len(before.co_freevars))
+        made = found["_make"](*[None] * len(before.co_freevars))  # the values do not matter: only its code is used
         self.function.__code__ = made.__code__
         try:
             yield
@@ -149,7 +157,8 @@ def repair(here: Data, elsewhere: Callable[[], Sequence[Data]], wanted: str) -> 
         try:
             return search(here, elsewhere, wanted, sources, calls)
         finally:
-            here.right(wanted)  # objects of the user's own get back what their methods store
+            # Run the unedited functions once more: objects of the user may hold what an edited method stored.
+            here.right(wanted)
 
 
 def search(
@@ -169,11 +178,11 @@ def search(
             if found:
                 others = elsewhere() if others is None else others
                 with source.edited(edit):
-                    found, mended = all(other.right(wanted) for other in others), here.mended()
+                    found = all(other.right(wanted) for other in others)
+                    mended = here.mended()
                 true = here.rows[wanted].true
-                found = found and (
-                    bool(others) or (true.size >= PROVEN and differ(true))
-                )  # equal numbers fit by chance
+                # Without other data, few or equal numbers may fit by chance.
+                found = found and (bool(others) or (true.size >= PROVEN and differ(true)))
         except Exception:  # there is no such code; a failing hypothesis never ends a check
             continue
         if found:
@@ -207,7 +216,9 @@ def repair_statement(frame: Any, values: Any, row: Row, expected: Array, close: 
         return ""
     place: Any = ast.parse("def f(): pass").body[0]
     place.body = [statement]
-    every = Edits(place, operands_of(tree), set(), variables)
+    # `Edits` evaluates its operands: only those that call nothing but harmless functions may be among them.
+    operands = [x for x in operands_of(tree) if is_computation(x, variables)]
+    every = Edits(place, operands, set(), variables)
     every.counts = []
     for edit in sorted(every.all(), key=lambda edit: edit.rank)[:MOST_EDITS]:
         if isinstance(edit.old, list | ast.Constant | ast.stmt):
@@ -250,9 +261,9 @@ def is_computation(node: Any, variables: Mapping[str, Any]) -> bool:
 
 
 def sources_of(pair: Pair) -> tuple[int, list[Source]]:
-    """Return what a run of both passes costs, and the user's own functions in the backward pass, that pass first.
+    """Return the cost of one run, and the user's functions that only the backward pass calls, backward itself first.
 
-    There are none if a function of either pass may do more than compute, or if a profiler is on.
+    The list is empty if one of them may do more than compute, or if a profiler is on: `watched` needs its place.
     """
     if sys.getprofile() is not None:
         return 0, []
@@ -261,6 +272,7 @@ def sources_of(pair: Pair) -> tuple[int, list[Source]]:
     of_forward = set[CodeType]() if pair.backward is None else watched(pair.run)[1].keys()
     last = pair.backward or pair.forward
     first = getattr(last, "__func__", last)
+    # A profiler sees code objects. The functions that own them are found through the garbage collector.
     known = {f.__code__: f for f in gc.get_referrers(*variables) if isinstance(f, FunctionType)}
     if not all(map(is_harmless, known.values())):
         return 0, []
@@ -302,7 +314,7 @@ def leaves_outside(sources: Sequence[Source]) -> list[Any]:
 
 
 def changes_nothing(data: Data, sources: Sequence[Source]) -> bool:
-    """Return whether the user's functions leave all as it is that is not theirs, such as a list of losses."""
+    """Return whether a run leaves all variables outside the user's functions unchanged, such as a list of losses."""
     before = leaves_outside(sources)
     try:
         data.gradients()

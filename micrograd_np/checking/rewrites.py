@@ -32,7 +32,8 @@ FUNCTIONS = (  # in pairs
 )
 # Functions that take an axis.
 REDUCTIONS = {"sum", "mean", "max", "min", "argmax", "cumsum", "logsumexp", "lse", "softmax", "prod", "std", "var"}
-# What may stand for an expression X.
+# (rank, form): what may stand for an expression X; the lower the rank, the earlier it is tried. `np` must be NumPy.
+# Entries are grouped in *(...) only to have several on one line.
 FORMS = (
     *((1, "-X"), (1, "X.T"), (1, "X ** 2"), (2, "2 * X"), (2, "X / 2"), (2, "1 - X"), (2, "1 / X"), (2, "X[::-1]")),
     *((2, "1 - X ** 2"), (2, "X * (1 - X)"), (2, "X > 0"), (2, "np.sum(X, axis=0)")),
@@ -41,13 +42,13 @@ FORMS = (
     *((3, "np.sum(X, axis=-1, keepdims=True)"), (3, "np.sign(X)"), (3, "np.tanh(X)"), (3, "np.sin(X)")),
     *((3, "np.sum(X, axis=1)"), (3, "X * np.eye(len(X))")),
 )
-# What may stand for a term X of an expression, with a value Y whose shape fits.
+# (rank, form): what may stand for a term X, with an operand Y that broadcasts with it.
 JOINED = (
     *((2, "X * Y"), (2, "X / Y"), (2, "X + Y"), (2, "X - Y"), (3, "X * (1 - Y)"), (3, "X * Y * (1 - Y)")),
     *((3, "X * (1 - Y ** 2)"), (3, "X * (Y > 0)"), (3, "X * 2 * Y"), (3, "X / Y ** 2"), (3, "X * np.exp(Y)")),
     *((3, "X / len(Y)"), (3, "X * len(Y)"), (3, "X * Y ** 2"), (3, "X + 2 * Y"), (3, "X / (2 * Y)")),
 )
-# The same with a value Y of another shape.
+# The same with an operand that does not broadcast.
 JOINED_BY_AXES = (
     *((3, "X @ Y"), (3, "X @ Y.T"), (3, "Y @ X"), (3, "Y.T @ X"), (3, "X * Y[:, None]"), (3, "X / Y[:, None]")),
     *((3, "X / len(Y)"), (3, "X * len(Y)"), (3, "X * Y.T")),
@@ -95,20 +96,15 @@ def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
 
 
 def constants(number: float) -> Iterator[float]:
-    if isinstance(number, int):
-        yield from (c for c in (0, 1, -1, 2, 3, number + 1, number - 1, -number, 2 * number, number / 2) if c != number)
-    else:
-        yield from (
-            c
-            for c in (0.0, 1.0, 2.0, 0.5, -number, 1 - number, 1 + number, number - 1, 2 * number, number / 2)
-            if c != number
-        )
-        if number:
-            yield 1 / number
+    """Yield the numbers that people write instead of one."""
+    usual = (0, 1, -1, 2, 3) if isinstance(number, int) else (0.0, 1.0, 2.0, 0.5, 1 - number)
+    found = [*usual, -number, number + 1, number - 1, 2 * number, number / 2]
+    found += [1 / number] if isinstance(number, float) and number else []
+    yield from (c for c in found if c != number)
 
 
 def of_subscript(node: Any) -> Iterator[tuple[int, Node]]:
-    """Yield other indices: exchanged, of all rows, one further, without the step, or none."""
+    """Yield x[j, i] and x[arange, j] for x[i, j]; other slices; x[i + 1], x[i - 1] and x[i[::-1]]; and x alone."""
     index = node.slice
     if isinstance(index, ast.Tuple) and len(index.elts) == 2:
         first, second = index.elts
@@ -119,7 +115,7 @@ def of_subscript(node: Any) -> Iterator[tuple[int, Node]]:
     if isinstance(index, ast.Slice):
         yield 0, replaced(node, slice=ast.Slice(None, None, None))
         for lower, upper in ((None, -1), (1, None), (None, 1), (-1, None)):
-            ends = {"lower": lower and signed(lower), "upper": upper and signed(upper)}
+            ends = {"lower": lower and signed(lower), "upper": upper and signed(upper)}  # None stays None: no end is 0
             yield 1, replaced(node, slice=replaced(index, **ends))
     elif not isinstance(index, ast.Tuple | ast.Constant | ast.BinOp):
         for form in ("X + 1", "X - 1", "X[::-1]"):
@@ -146,12 +142,11 @@ def of_call(node: Any) -> Iterator[tuple[int, Node]]:
             if axis is not None:
                 kept = [k for k in others if k.arg != "keepdims"]
                 yield 1, replaced(node, keywords=[*keyword, *kept, ast.keyword("keepdims", ast.Constant(True))])
-    if attribute in ("cumsum", "cumprod"):
+    if attribute in ("cumsum", "cumprod") and args:
         for form in ("f(X[::-1])[::-1]", "f(X[::-1], axis=0)[::-1]"):
-            changed = written(form, args[0] if args else node.func.value)
-            changed.value.func = node.func
-            if args:
-                yield 0, changed
+            changed = written(form, args[0])
+            changed.value.func = node.func  # in place of f; `written` made new nodes, so the cached template stays
+            yield 0, changed
     if isinstance(node.func, ast.Name) and node.func.id == "range":
         yield 0, written("reversed(X)", node)
     if isinstance(node.func, ast.Name) and node.func.id == "reversed" and args:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.tensor import Tensor
-from .calling import LABELS, Pair
+from .calling import LABEL_NAMES, Pair
 from .cases import Case, function_case, graph_case
 from .claims import WRONG as WRONG_ROW
 from .claims import Closeness, Row, exchanged, meanings, parallel, precision_of
@@ -141,7 +141,7 @@ def judge_readings(case: Case, numeric: bool) -> VerifyReport:
         except Exception:  # this way does not fit, nor any after it
             break
         report = judge(case, numeric)
-        yields = [sum(row.label.lower() in LABELS for row in each.rows) for each in (first, report)]
+        yields = [sum(row.label.lower() in LABEL_NAMES for row in each.rows) for each in (first, report)]
         alike = all(row.fits and parallel(row.hand, row.true, close) for row in first.rows)
         if report and alike and yields[0] <= yields[1]:
             report = first

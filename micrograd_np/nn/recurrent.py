@@ -23,7 +23,7 @@ from .validation import check_dtype, checked_input, in_words, validate
 
 
 class Cell(Module):
-    """One step: a linear map of the input and one of the state, each with a part for every gate.
+    """The base class of one recurrent step: a linear map of the input and one of the state give all gates.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Cell(Module):
         rows = self._gates * hidden_size
 
         def weight(*shape: int) -> Any:
-            return drawn(self, lambda rng, shape: uniform(rng, shape, 1 / math.sqrt(hidden_size)), rng, shape, dtype)
+            return drawn(self, lambda r, s: uniform(r, s, 1 / math.sqrt(hidden_size)), rng, shape, dtype)
 
         self.weight_ih = weight(rows, input_size)
         self.weight_hh = weight(rows, hidden_size)
@@ -88,13 +88,13 @@ class Cell(Module):
 
     def forward(self, x: Any, state: Any = None) -> Any:
         from_x = self._from_input(x)
-        parts = self._start(from_x)
-        parts = parts if state is None else checked_state(self, self, state, parts[0].shape)
+        shape = (*from_x.shape[:-1], self.weight_hh.shape[1])
+        parts = self._start(from_x) if state is None else checked_state(self, self, state, shape)
         return self.step(from_x, one_or_all(parts))
 
 
 def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
-    """The parts of a state as arrays; raise if it is not what the cell keeps, or of another shape."""
+    """The parts of a state as arrays; raise if their number or shape is wrong. `layer` is named in the messages."""
     names = cell._state_names
     parts = state if isinstance(state, tuple) or (isinstance(state, list) and len(names) > 1) else (state,)
     if len(parts) != len(names):
@@ -207,9 +207,9 @@ class GRUCell(Cell):
 class Recurrent(Module):
     """Cells along a sequence, with PyTorch's shapes: `forward(x, state=None)` gives the outputs and the last state.
 
-    Sequences are (L, N, input_size), or with `batch_first=True` (N, L, input_size), or single ones (L, input_size). The
-    outputs have the same axes, the last of `hidden_size`, or twice that for both directions. A state is
-    (layers · directions, N, hidden_size), batch_first or not; that of an LSTM is a pair (h, c).
+    Sequences are (L, N, input_size); with `batch_first=True` they are (N, L, input_size); a single one is
+    (L, input_size). The outputs have the same axes, with hidden_size · directions at the end. The state is
+    (layers · directions, N, hidden_size) also with `batch_first=True`, and a pair (h, c) of such arrays for an LSTM.
 
     Parameters
     ----------
@@ -241,8 +241,8 @@ class Recurrent(Module):
     """
 
     _cell: ClassVar[type[Cell]]
-    _sequence: ClassVar[Primitive]  # the row that does all steps of such a cell
-    _options: ClassVar[tuple[str, ...]] = ()  # the cell's attributes that are the row's parameters
+    _sequence: ClassVar[Primitive]  # the op that computes all steps of such a cell at once
+    _options: ClassVar[tuple[str, ...]] = ()  # attributes of the cell that this op takes as keywords
 
     def __init__(
         self,
@@ -295,12 +295,13 @@ class Recurrent(Module):
         return x.swapaxes(0, 1) if turned else x, one_or_all(tuple(map(np.concatenate, zip(*last, strict=True))))
 
     def _run_along(self, cell: Cell, x: Any, state: Any, reverse: bool) -> tuple[Any, ...]:
-        """The outputs of a cell at all steps, and each part of its last state; a step keeps its axis, of length 1."""
+        """The outputs of a cell at all steps, then each part of its last state, with a step axis of length 1."""
         from_x = cell._from_input(x)
         weights = [w for w in (cell.weight_hh, cell.bias_hh) if w is not None]
         options = {name: getattr(cell, name) for name in self._options}
-        parts = state or cell._start(from_x[:1])
+        parts = state or cell._start(from_x[:1])  # [:1], not [0]: the sequence op takes a state with the step axis
         states = self._sequence(from_x, *parts, *weights, reverse=reverse, **options)[: len(parts)]
+        # states[0] is h at all steps, which is the output. In reverse, the last step taken is at the beginning.
         return (states[0], *(y[:1] if reverse else y[-1:] for y in states))
 
 

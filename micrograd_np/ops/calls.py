@@ -1,7 +1,7 @@
-"""The functions that a call of a row runs, one for each kind of signature: each binds the arguments and runs the op.
+"""The functions behind a call of an op, one for each kind of signature. Each binds the arguments and runs the op.
 
-They are the innermost loop of all that a user writes, so each does only what its signature needs. All of them give what
-`bind` and `apply` would give, and `apply` is what one should read first.
+Every op that a user calls passes through here, so the code of `apply` is repeated, cut down to what each signature
+needs. The results are the same: read `apply` in core/dispatch.py first.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def unary(op: Any) -> Callable[..., Any]:
         try:
             z = kernel(value)
         except Exception as error:
-            errors.explain(op, (x,), error)
+            errors.explain(op, (x,), error)  # always raises
         loose = 1 if (shared := x._memory) is not None and shared.copies else 0
-        return make_node(op, uses[x._requires_grad], z, (x,), (value,), NONE, loose)
+        return make_node(op, uses[x._requires_grad], z, (x,), (value,), NONE, loose)  # True is bit 1: x is wanted
 
     return call
 
@@ -60,7 +60,9 @@ def binary(op: Any) -> Callable[..., Any]:
     def call(x: Any, y: Any, *rest: Any, **params: Any) -> Any:
         if rest or params:
             return op.bind_and_apply(x, y, *rest, **params)
-        wanted = loose = 0  # bits, as in `apply`
+        # Bits, one for each argument. wanted: its gradient is needed. loose: others can write to its memory (a plain
+        # array, or shared memory), so what the rules read of it must be copied or checked.
+        wanted = loose = 0
         if isinstance(x, Tensor):
             left = x._data
             if x._requires_grad:
@@ -92,7 +94,7 @@ def binary(op: Any) -> Callable[..., Any]:
     return call
 
 
-# Rows with metadata, and with more arrays: `bind` is asked once for each way of calling.
+# Ops with parameters or with more than two arrays: the result of `bind` is cached.
 
 WAYS = 1000  # that are remembered of a row, before it begins again
 ATOMS = frozenset((int, str, bool, NoneType, EllipsisType))
@@ -109,7 +111,7 @@ def key_of(x: Any) -> tuple[Any, ...]:
     if kind in ATOMS:
         return kind, x
     if kind is float:
-        return kind, x or str(x)  # 0.0 and -0.0 are equal, too
+        return kind, x or str(x)  # 0.0 and -0.0 are equal and mean different things: they become text
     if kind is tuple:
         return kind, *map(key_of, x)
     if kind is slice:
@@ -120,14 +122,12 @@ def key_of(x: Any) -> tuple[Any, ...]:
 
 
 def by_way(op: Any) -> Callable[..., Any]:
-    """Return the function of a row whose `bind` depends on metadata, and of arrays on shapes and dtypes alone.
+    """Return the call function of an op whose `bind` uses only the metadata and the shapes and dtypes of its arrays.
 
-    A way of calling is all of these. For each, `bind` runs once: what it checks then holds, and its parameters are
-    kept. That needs arrays that come before the metadata, and that `bind` passes on as they are; other calls ask it
-    each time.
+    Its result is cached under these. A call is cached only if the arrays come first, and `bind` returns them unchanged.
     """
     ways: dict[Any, tuple[dict[str, Any], Callable[..., Any]]] = {}
-    bound, uses = general(op), op.uses
+    bound, uses = op.bind_and_apply, op.uses
 
     def call(*args: Any, **kwargs: Any) -> Any:
         key: list[Any] = []
@@ -170,6 +170,7 @@ def by_way(op: Any) -> Callable[..., Any]:
                 return apply(op, given, params)
             if len(ways) >= WAYS:
                 ways.clear()
+            # Kernels of float16 round at the end. Other dtypes get the kernel without this test.
             half = any(x.dtype == HALF for x in values)
             way = ways[which] = params, op.kernel if half else UNROUNDED.get(op.kernel, op.kernel)
         params, kernel = way

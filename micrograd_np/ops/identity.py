@@ -20,8 +20,8 @@ def _same(x: Any) -> Any:
 
 alias = Primitive(_same, lambda g, z, x: g, views=True, examples=[example(D(3))], onnx="Identity")
 
-# Several values as one node, the transpose of `item`: so that one walk starts from all of them, or one rule gives the
-# cotangents of all of them.
+# `pack` makes one node of several values; `item` takes one out again. So a backward walk can start at several outputs,
+# and one rule can return several cotangents.
 
 
 def _pack(*arrays: Any) -> Any:
@@ -35,7 +35,7 @@ def _pack_copies(*arrays: Any) -> Any:
 
 
 def _part(g: Any, z: Any, *arrays: Any, i: int) -> Any:
-    """The cotangent of the i-th array."""
+    """The cotangent of the i-th array; zeros if nothing used it."""
     return np.zeros_like(arrays[i]) if g[i] is None else g[i]
 
 
@@ -55,7 +55,7 @@ def _hooked(x: Any, function: Callable[[Any], Any]) -> Any:
 
 
 def _hook_rule(g: Any, z: Any, x: Any, function: Callable[[Any], Any]) -> Any:
-    """The cotangent that the function returns; unchanged, if it returns None."""
+    """The cotangent that the user's function returns, or g if it returns None."""
     changed = function(g)
     if changed is None:
         return g
@@ -70,7 +70,7 @@ hook = Primitive(
     views=True,
     examples=[example(D(3), lambda g: g)],
 )
-hook.widens = False  # the user's function is shown the gradient as it is
+hook.widens = False  # the user's function sees the gradient in float16, and not widened to float32
 
 
 # Copies, dtypes, constants.
@@ -92,6 +92,7 @@ def _bind_astype(x: Any, dtype: Any, *, copy: bool = True) -> Bound:
     x, dtype = as_array(x), np.dtype(dtype)
     if isinstance(x, Tensor) and dtype.kind not in "fc":
         x = x.detach()
+    # The default is left out, so that formulas and programs do not show it.
     return (x,), {"dtype": dtype} if copy else {"dtype": dtype, "copy": False}
 
 
@@ -110,7 +111,7 @@ astype = Primitive(
 copy = Primitive(
     np.copy,
     lambda g, z, x: g,
-    bind=lambda x, order="K": ((x,), {}),
+    bind=lambda x, order="K": ((x,), {}),  # the order is ignored: only the values count
     examples=[example(D(2, 3))],
     onnx="Identity",
     loop="{0}",
@@ -118,22 +119,20 @@ copy = Primitive(
 )
 
 
-@implements(np.zeros_like)
-def zeros_like(x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
-    """Zeros of x's shape and dtype; no gradient passes."""
-    return constant_like(np.zeros_like, x, dtype, order, subok, shape)
+def _like(make: Callable[..., Any], doc: str) -> Callable[..., Any]:
+    """One of NumPy's functions that make an array of x's shape and dtype."""
+
+    def like(x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
+        return constant_like(make, x, dtype, order, subok, shape)
+
+    like.__name__ = like.__qualname__ = make.__name__
+    like.__doc__ = doc
+    return implements(make)(like)
 
 
-@implements(np.ones_like)
-def ones_like(x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
-    """Ones of x's shape and dtype; no gradient passes."""
-    return constant_like(np.ones_like, x, dtype, order, subok, shape)
-
-
-@implements(np.empty_like)
-def empty_like(x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
-    """An array of x's shape and dtype, of whatever numbers; no gradient passes."""
-    return constant_like(np.empty_like, x, dtype, order, subok, shape)
+zeros_like = _like(np.zeros_like, "Zeros of x's shape and dtype; no gradient passes.")
+ones_like = _like(np.ones_like, "Ones of x's shape and dtype; no gradient passes.")
+empty_like = _like(np.empty_like, "An uninitialised array of x's shape and dtype; no gradient passes.")
 
 
 @implements(np.full_like)

@@ -1,4 +1,8 @@
-"""The kinds of rows: a NumPy function, its kernel, and one VJP rule for each array argument."""
+"""The kinds of ops. A *row* is one op of the table: a NumPy function, its kernel, and a VJP rule for each array.
+
+`Primitive` is the ordinary kind; the other classes are for broadcasting, for ops without derivatives, and for several
+arguments or outputs.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +77,7 @@ def as_array(x: Any) -> Any:
 
 
 def operand(x: Any) -> Any:
-    """Convert an argument of an elementwise row; a Python number stays one, so that it takes on any dtype."""
+    """Convert an argument of an elementwise op; Python and NumPy scalars stay, so that NumPy promotes them as usual."""
     return x if isinstance(x, NUMBERS) else as_array(x)
 
 
@@ -90,7 +94,10 @@ class GeneratedDoc:
 
 
 class InstanceCall:
-    """Gives each row its own `__call__`, which saves one Python frame a call."""
+    """Gives each op its own `__call__`, which saves one Python frame per call.
+
+    Python looks `__call__` up on the class, and finds the descriptor of this slot: it returns the instance's own.
+    """
 
     __slots__ = ("__call__",)
 
@@ -98,10 +105,10 @@ class InstanceCall:
 
 
 class Uses(dict[int, Use]):
-    """The uses of a row, by the bits of the arguments whose gradient is wanted; each is worked out once.
+    """A cache: for each set of arguments whose gradient is wanted (as bits), what a node must keep for backward.
 
-    A use is: the positions of these arguments with their rules, the bits of the arguments whose values the rules read,
-    and whether the result may share memory with the first argument.
+    That is: the position and rule of each such argument, the bits of the arguments whose values these rules read, and
+    whether the result may share memory with the first argument.
     """
 
     def __init__(self, row: Primitive) -> None:
@@ -111,6 +118,7 @@ class Uses(dict[int, Use]):
         rules = self.row.rules
         paths = [(i, rule) for i in range(wanted.bit_length()) if wanted >> i & 1 and (rule := rules[i])]
         count = len(rules)
+        # A rule is called as rule(g, z, x0, x1, ...); `reads` counts from z, so x_i has the number i + 1.
         read = sum([1 << i for i in range(count) if any(reads(rule, i + 1) for _, rule in paths)])
         if any(reads(rule, count + 1) for _, rule in paths):  # *args: what is read of one is read of all
             read |= ALL << count
@@ -119,9 +127,9 @@ class Uses(dict[int, Use]):
 
 
 def remembered(bind: Callable[..., Bound]) -> Callable[..., Bound]:
-    """Mark a `bind` that depends on metadata, and of arrays on shapes and dtypes alone.
+    """Mark a `bind` whose result depends only on the parameters and on the shapes and dtypes of the arrays.
 
-    `calls.by_way` then runs it once for each way of calling, and remembers what it gave.
+    `calls.by_way` then caches its result.
     """
     bind.remembered = True  # type: ignore[attr-defined]
     return bind
@@ -133,7 +141,7 @@ def as_given(*arrays: Any, **params: Any) -> Bound:
 
 
 def user_of(frame: FrameType) -> tuple[str, int]:
-    """Return the place where a row is made: the file, and the first line of the statement in its module."""
+    """Return the file and line of the module-level statement that makes the op, also if a helper function makes it."""
     while frame.f_code.co_name == "__init__" and frame.f_back:
         frame = frame.f_back
     filename = frame.f_code.co_filename
@@ -171,17 +179,17 @@ class Primitive(InstanceCall):
         How a call is written, where that is neither a sign nor a call by name: `(args, params, literal)` to a Phrase;
         args are Phrases, and `literal` writes a parameter.
     gloss : str, optional
-        A line for pictures: of a row that only rules call, what it returns; of another, its rule in mathematics.
+        One line for drawings of the graph: the rule in mathematics, or the result if only rules call the op.
     decomposition : callable, optional
         The kernel written with rows alone. Programs spell it out; loops and ONNX files need it.
     onnx : str, optional
         The ONNX operator that computes the same, or another name of a form in `saving/onnx.py`.
     exact : bool
-        Whether the decomposition gives the kernel's bits; otherwise a program for NumPy calls the kernel.
+        Whether `decomposition` gives the same bits as the kernel. If not, compiled NumPy programs call the kernel.
     extended : callable, optional
         The same function with NumPy's rarer keywords, written with rows: what is called where `bind` refuses.
     checks : bool
-        Whether the kernel refuses some values: a program then runs it at each call, on values that are there.
+        Whether the kernel raises for some values: a program then calls it only on values that are already there.
     shows_nan : int
         The number of leading arguments whose nan or inf always gives a nan or inf in the result, so that a program
         checks the result alone.
@@ -316,8 +324,11 @@ class Primitive(InstanceCall):
         """Return the function that a call of the row runs."""
         if getattr(self.bind, "remembered", False):
             return by_way(self)
-        count = len(self.rules) if all(self.rules) and "bind" not in vars(self) else 0
-        return {1: unary, 2: binary}.get(count, general)(self)
+        # The fast calls skip `bind`, so they are for ops with the default `bind` and a rule for every argument. A
+        # variadic op has no rules yet when it comes here, and gets `general`.
+        if all(self.rules) and "bind" not in vars(self):
+            return {1: unary, 2: binary}.get(len(self.rules), general)(self)
+        return general(self)
 
     def otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
         """Answer a call that `bind` refuses: with NumPy's rarer keywords, or an error that names what is not taken."""
@@ -325,6 +336,7 @@ class Primitive(InstanceCall):
             return self.bind_and_apply(*args, **in_numpys_words(kwargs))
         if self.extended:
             taken = inspect.signature(self.extended).parameters
+            # If it does not take some keywords, only these are passed: the TypeError then names them and no others.
             kwargs = kwargs if kwargs.keys() <= taken.keys() else {k: v for k, v in kwargs.items() if k not in taken}
             try:
                 return self.extended(*args, **kwargs)
@@ -341,6 +353,9 @@ PYTORCHS = {"dim": "axis", "keepdim": "keepdims"}
 
 def in_numpys_words(kwargs: dict[str, Any]) -> dict[str, Any]:
     """Keywords with PyTorch's dim= and keepdim= under NumPy's names."""
+    for name, numpys in PYTORCHS.items():
+        if name in kwargs and numpys in kwargs:
+            raise ArgumentTypeError(f"{name}= and {numpys}= are the same argument; give one of them.")
     return {PYTORCHS.get(name, name): value for name, value in kwargs.items()}
 
 
@@ -368,7 +383,7 @@ class NonDifferentiable(Primitive):
             kwargs = in_numpys_words(kwargs)
         trace = current_context().trace
         if trace is not None and self.shaped_by_data:
-            trace.refuse_shape(self)
+            trace.refuse_shape(self)  # raises if the trace is strict; else the run goes on as plain NumPy
         elif trace is not None and self.depends_on_data:
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
@@ -407,7 +422,10 @@ class Variadic(Primitive):
 
 
 class EachArgument(Sequence[Rule]):
-    """The rules of a variadic row, one for each position."""
+    """The rules of a variadic op: any index gives a rule, and the length is 1, as its signature has one `*arrays`.
+
+    `Uses` relies on this: it indexes beyond the length, and reads position 1 as all arrays.
+    """
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -468,7 +486,7 @@ def constant_like(make: Callable[..., Any], x: Any, *layout: Any) -> Any:
 class Outputs(tuple[Any, ...]):
     """Several outputs of one op, or their cotangents, in which None is a zero."""
 
-    shape = dtype = None
+    shape = dtype = None  # the engine asks every value for these; several outputs have none in common
 
     def __add__(self, other: Any) -> Outputs:
         return Outputs(b if a is None else a if b is None else a + b for a, b in zip(self, other, strict=True))

@@ -33,16 +33,17 @@ cumsum = Primitive(
 
 
 def shifted(x: Any, step: int) -> Any:
-    """Shift the entries by `step` along the last axis, filling with 0."""
+    """Move the entries `step` places toward the beginning of the last axis; the end is filled with 0."""
     return np.concatenate([x[..., step:], np.zeros_like(x[..., :step])], -1)
 
 
 def _slope_of_cumprod(g: Any, z: Any, x: Any, axis: int) -> Any:
-    """Sum g_k z_k / x_i over k >= i without the division, in steps of 1, 2, 4, ... entries."""
+    """The sum of g_k z_k / x_i over k >= i, by doubling, and without a division by x_i, which may be 0."""
     g, z, x = (np.swapaxes(part, axis, -1) for part in (g, z, x))
     before = np.concatenate([np.ones_like(z[..., :1]), z[..., :-1]], -1)
     between = shifted(x, 1)
     step = 1
+    # Here g_i is the sum of g_k x_{i+1} ... x_k over i <= k < i + step, and between_i is x_{i+1} ... x_{i+step}.
     while step < x.shape[-1]:
         g = g + between * shifted(g, step)
         between = between * shifted(between, step)
@@ -64,13 +65,16 @@ def cumulative(total: Primitive, start: int, x: Any, axis: Any, include_initial:
     x = as_array(x)
     if axis is None:
         if x.ndim > 1:
-            raise ShapeError(f"cumulative_{total.name[3:]} of an array of shape {x.shape} takes axis=, an integer.")
+            name = f"cumulative_{total.name.removeprefix('cum')}"  # of cumsum or cumprod
+            raise ShapeError(f"{name} of an array of shape {x.shape} needs axis=, an integer.")
         axis = 0
     axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
     totals = total(x, axis=axis)
     if not include_initial:
         return totals
-    return np.concatenate([np.full_like(np.sum(totals, axis=axis, keepdims=True), start), totals], axis)
+    # A sum has length 1 along the axis, also if the axis is empty.
+    first = np.full_like(np.sum(totals, axis=axis, keepdims=True), start)
+    return np.concatenate([first, totals], axis)
 
 
 @implements(getattr(np, "cumulative_sum", None))
@@ -116,7 +120,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     steps = dx
     if x is not None:
         points = as_array(x)
-        steps = np.diff(points, axis=axis if points.ndim > 1 else -1)  # of x, which may have fewer axes than y
+        steps = np.diff(points, axis=axis if points.ndim > 1 else -1)  # one-dimensional points lie along `axis` of y
     axis = normalize_axis_index(axis, y.ndim)
     if x is not None and points.ndim == 1:
         steps = np.reshape(steps, (-1,) + (1,) * (y.ndim - 1 - axis))
@@ -141,6 +145,7 @@ def unless_nan(result: Any, entries: Any) -> Any:
     """The result; where an entry is nan their maximum, whose gradient is nan for each entry."""
     if not entries.shape[-1]:
         return result
+    # `entries` are sorted, so a nan is at the end. np.max gives nan too, and sends nan to all entries in backward.
     return np.where(np.isnan(entries[..., -1]), np.max(entries, axis=-1), result)
 
 
@@ -174,6 +179,7 @@ def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdi
     axes = axes_of(a, axis)
     entries = sorted_last(a, axes)
     q = q if type(q) in (int, float) else np.asarray(q)
+    # The quantile of 0, 1, ..., n - 1 is the position of the quantile among n sorted entries, for each method.
     positions = np.asarray(np.quantile(np.arange(entries.shape[-1]), q, method=method))
     dtype = np.quantile(np.zeros(1, entries.dtype), q, method=method).dtype
     # An array q widens float32, as it does in NumPy; a number does not.
@@ -196,7 +202,7 @@ def percentile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keep
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     """The mean in which each entry counts by its weight; with `returned`, the sum of the weights besides."""
     a = as_array(a)
-    axes_of(a, axis)  # refuses what np.sum would accept of a number, as NumPy does
+    axes_of(a, axis)  # raises for an axis that does not exist; np.sum of a 0-d array accepts axis=0
     if weights is None:
         result = np.mean(a, axis=axis, keepdims=keepdims)
         return (result, np.full_like(result, reduced_count(a, result))) if returned else result
@@ -260,7 +266,7 @@ def nancumprod(a: Any, axis: Any = None) -> Any:
 def extreme(reduce: Any, beyond: float, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any) -> Any:
     """The extreme of the entries that are not nan; nan, where there is none and no `initial`."""
     a = as_array(a)
-    if a.dtype.kind not in "fc":  # without nan; beside one, integers would become floats
+    if a.dtype.kind not in "fc":  # integers have no nan; np.where with inf would make them floats
         return reduce(a, axis=axis, keepdims=keepdims, initial=initial, where=where)
     found = reduce(with_for_nan(beyond, a), axis=axis, keepdims=keepdims, initial=initial, where=where)
     none = np.all(np.isnan(a), axis=axis, keepdims=keepdims)
@@ -300,7 +306,7 @@ def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False,
 def nan_spread(spread: Any, a: Any, axis: Any, ddof: float, keepdims: bool, where: Any, rest: dict[str, Any]) -> Any:
     """The spread of the entries that are not nan; nan, where no degree of freedom is left."""
     chosen = np.logical_and(not_nan(a), where)
-    with np.errstate(divide="ignore", invalid="ignore"):  # what is divided by no degree of freedom is not chosen
+    with np.errstate(divide="ignore", invalid="ignore"):  # where count <= ddof, the result is replaced by nan below
         found = spread(a, axis, ddof=ddof, keepdims=keepdims, where=chosen, **rest)
     count = np.sum(chosen, axis=axis, keepdims=keepdims)
     return np.where(count > rest.get("correction", ddof), found, math.nan)

@@ -1,4 +1,7 @@
-"""Run a program instead of its function: does it fit a call, does it give the same bits, what does it leave?"""
+"""Run a compiled program in place of the user's function.
+
+`Compared` checks once that both give the same bits, and `Runner` makes the function that serves later calls.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ GIVEN: dict[str, Callable[[Any], Any]] = {
 
 
 class Left:
-    """The number of calls of a loop that are left; a check failed in the next one."""
+    """The result of a loop that stopped early, as a check failed: how many calls it did not do."""
 
     def __init__(self, calls: int) -> None:
         self.calls = calls
@@ -65,6 +68,15 @@ class Runner:
         conditions = [*guard.conditions, *state_conditions(program, names), *(edge.text for edge in outside.edges)]
         names.scope |= outside.names.scope
         arrays = ", ".join(map(guard.array, self.emitted.given))
+        # def call(args, kwargs, n=1):
+        #     ... conditions, else return MISFIT ...
+        #     if not n: return None              # only asked whether it fits
+        #     served()
+        #     frame = free.pop() or a new one    # buffers of an earlier call; two threads never share them
+        #     try: run frame[1] for the first n - 1 calls (Left if a check fails), then frame[0]
+        #     except Exception: return function(*args, **kwargs)   # the user sees the error of the function itself
+        #     finally: free.append(frame)
+        #     ... `after`: write training modes and gradients, return the results ...
         take = ["if not n:", "    return None", "served()", "try:", "    frame = free.pop()"]
         take += ["except IndexError:", "    frame = frames()"]
         take += ["try:", "    if n != 1:", f"        n = frame[1](n, {arrays})", "        if n != 1:"]
@@ -74,7 +86,7 @@ class Runner:
         self.call = names.function("call(args, kwargs, n=1)", conditions, body)
 
     def served(self) -> int:
-        """Return how many calls it has served: the number that `count` gives next, read without taking it."""
+        """Return how many calls it has served: `count` is safe in threads, but only its repr shows its value."""
         return int(repr(self.calls).removeprefix("count(").removesuffix(")"))
 
     def fits(self, args: Any, kwargs: Any) -> bool:
@@ -98,7 +110,7 @@ def state_conditions(program: Steps, names: Names) -> list[str]:
 
 
 def after(program: Steps, guard: Guard, types: list[str]) -> list[str]:
-    """Mark what was written; leave gradients; return."""
+    """Return the lines that end a call: they count writes, set modes and gradients, and return the results."""
     lines = [f"{guard.names(module)}.training = {mode}" for module, mode in program.modes]
     lines += guard.marks(program)
     results = [x for x in program.result if isinstance(x, Value) and x.kind == RESULT]
@@ -106,6 +118,7 @@ def after(program: Steps, guard: Guard, types: list[str]) -> list[str]:
     shared = Counter(root(x, program.made) for x in (*results, *(g for _, g in left)))
     for i, (target, g) in enumerate(left, len(results)):
         alone = g.kind == RESULT and shared[root(g, program.made)] == 1
+        # A gradient that shares memory with another result must be copied: the user may change it in place.
         end = f"owned(ends[{i}])" if alone else f"array(ends[{i}]).copy()"
         lines.append(f"{guard.tensor(target)}._grad = {end}")
     lines += [f"{guard.tensor(target)}._grad = None" for target, g in program.gradients if g is None]
@@ -116,7 +129,7 @@ def after(program: Steps, guard: Guard, types: list[str]) -> list[str]:
 
 
 def returned(x: Any, kind: str, ends: Iterator[str], guard: Guard) -> str:
-    """A result, of the type that the function itself gives it; what is no Tensor is copied, or stays as it is."""
+    """Return the text of one result, in the type that the function returns; arrays are copied, inputs are not."""
     if not isinstance(x, Value):
         return f"{guard.names(x)}.copy()" if isinstance(x, np.ndarray) else guard.names(x)
     given = guard.names(GIVEN[kind])
@@ -156,6 +169,7 @@ class Compared:
         targets = {target for target, _ in program.writes}
         copies = inputs | {x: a.copy(order="K") for x, a in inputs.items() if x in targets}
         copies |= {x: rngs[id(a)] for x, a in inputs.items() if x.kind == GENERATOR}
+        # The program runs first, on copies: the function itself changes the state that both read.
         step, _ = emitted.frame([copies[x] for x in emitted.fixed])
         try:
             rest = iter(step(*[copies[x] for x in emitted.given]))
@@ -168,6 +182,7 @@ class Compared:
         self.same = None if rest is None else len(returned) == len(program.result)
         if not self.same or rest is None:
             return
+        # `rest` gives the results, then the gradients, in this order.
         found = [
             as_type((next(rest) if x.kind == RESULT else copies.get(x, x.of)) if isinstance(x, Value) else x, kind)
             for x, kind in zip(program.result, self.types, strict=True)
@@ -187,7 +202,7 @@ def leaves_as_found(program: Steps) -> bool:
 
 
 def memory_met(program: Steps) -> frozenset[int]:
-    """The ids of what holds the memory that a program which writes met by itself: no argument may lie there."""
+    """The ids of the owners of memory that a writing program captured; no argument may share that memory."""
     known = [x.of for x in program.inputs() if x.kind in (TENSOR, ARRAY)] if program.writes else []
     return frozenset(id(memory_owner(x)) for x in known)
 
@@ -230,16 +245,19 @@ def close(a: Any, b: Any) -> bool:
     if not (has_values(a) and has_values(b)):
         return equal(a, b)
     a, b = np.asarray(a), np.asarray(b)
-    rtol = 1e-4 if a.dtype == np.float32 else 1e-9
-    alike = (a.shape, a.dtype) == (b.shape, b.dtype)
-    return alike and np.allclose(a, b, rtol, rtol * float(np.max(np.abs(a), initial=0)), equal_nan=True)
+    if (a.shape, a.dtype) != (b.shape, b.dtype) or a.dtype.kind not in "fc":
+        return equal(a, b)
+    rtol = min(1e-2, max(1e-9, 1000 * float(np.finfo(a.dtype).eps)))  # 1e-4 for float32, 1e-2 for float16
+    size = float(np.max(np.abs(a), initial=0, where=np.isfinite(a)))  # nan and inf must not set the tolerance
+    return bool(np.allclose(a, b, rtol, rtol * size, equal_nan=True))
 
 
 def difference(first: Steps, second: Steps) -> str | None:
     """Return where two traces of a function took other steps, or met another array."""
     for old, new in zip(first.steps, second.steps, strict=False):
         if (old.op, repr(old.params)) != (new.op, repr(new.params)):
-            return f"{old.op.name} was {new.op.name} now: {format_location(new.where)}" if new.where else new.op.name
+            place = f": {format_location(new.where)}" if new.where else ""
+            return f"it ran {old.op.name} before and {new.op.name} now{place}"
         for x, y in zip(old.inputs, new.inputs, strict=False):
             if isinstance(x, Value) and isinstance(y, Value):
                 changed = x.kind in (ARRAY, CONSTANT) and x.kind == y.kind and not equal(x.of, y.of)
@@ -251,7 +269,7 @@ def difference(first: Steps, second: Steps) -> str | None:
                     "keep the old one. Make it of Tensors, give it as an argument, or draw it with mg.sample."
                 )
     if len(first.steps) != len(second.steps):
-        return f"it took {len(first.steps)} steps, and {len(second.steps)} now."
+        return f"it took {len(first.steps)} steps before, and {len(second.steps)} now."
     plain = [[x for x in steps.result if not isinstance(x, Value)] for steps in (first, second)]
     if not all(map(equal, *plain)):
         return "it returns something that is neither Tensor nor argument, and another than before. Make it a Tensor."

@@ -1,7 +1,7 @@
-"""Write the conditions on a call as text, which is compiled once and costs little to look at.
+"""Write the guard of a program: the conditions under which it may serve a call, as Python source.
 
-A program serves a call if all conditions hold. They are joined to one expression, in which each object has a name of
-its own: text is read by Python's compiler once, so that a condition costs what the expression costs, and no call.
+All conditions are joined by `and` in one generated function, and each object that they mention gets a name. So a check
+costs no function call per condition.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ MISFIT = object()  # what a call gives that a program does not serve
 ATOMS = {int, float, complex, bool, str, bytes, type(None), range, slice, type(...), type(NotImplemented), CodeType}
 ATOMS |= {PosixPath, PurePosixPath, PureWindowsPath, Fraction}
 ATOMS |= {datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone}
-VALUES = (int, str, bytes, type(None), type, np.dtype)  # arguments that are what they equal
-FEW = 9
+VALUES = (int, str, bytes, type(None), type, np.dtype)  # arguments that are compared by ==; others by `is`
+FEW = 9  # from so many captured memories on, one frozenset is looked up instead of building a set in each call
 
 
 def unchanged(now: Any, then: Any) -> bool:
@@ -81,6 +81,7 @@ class Names:
         self.scope: dict[str, Any] = known | scope
 
     def __call__(self, x: Any) -> str:
+        """Return the name of an object in the text, such as x140234, and put the object into the scope."""
         if x is None or x is True or x is False:
             return repr(x)
         name = f"x{id(x)}"
@@ -93,6 +94,7 @@ class Names:
     def same(self, now: str, value: Any) -> str:
         """Return a condition: what is read now is the same object, or an equal number or string."""
         then = self(value)
+        # True, False and None exist once. An equal code object may belong to another function.
         by_value = is_atom(value) and not isinstance(value, bool | CodeType | None)
         return f"({now} is {then} or unchanged({now}, {then}))" if by_value else f"{now} is {then}"
 
@@ -130,9 +132,9 @@ class Guard:
     names : Names
         Gives a name to a thing that a condition speaks of.
     elsewhere : frozenset of int
-        The ids of what holds memory that no argument may lie in: a program that writes would change what it reads.
+        The ids of the owners of memory that the program captured. An argument there would be changed while it is read.
     moving : container of int, optional
-        The places of floats that may be others; all may without it.
+        The places of float arguments that may have other values; None means all of them.
 
     Attributes
     ----------
@@ -192,7 +194,7 @@ class Guard:
         return [f"{path}{key}" for key in (*keys, *(f".{name}" for name in attributes(x)))]
 
     def alike(self, path: str, x: Any) -> list[str]:
-        """Return the conditions that a leaf of x's type is of the same kind; an array may have other values."""
+        """Return the conditions on one leaf: an array must have the same layout, anything else the same value."""
         if isinstance(x, Tensor):
             wanted = x._requires_grad
             flag = f"{path}._requires_grad and {path} is {self.names(x)}" if wanted else f"not {path}._requires_grad"
@@ -200,7 +202,7 @@ class Guard:
         if has_values(x):
             return self.laid_out(path, x)
         if type(x) is float:
-            self.floats.append(len(self.leaves) - 1)
+            self.floats.append(len(self.leaves) - 1)  # the place of x: it was appended just before
             if self.moving is None or self.floats[-1] in self.moving:
                 return []
         if isinstance(x, float | complex | slice):
@@ -212,12 +214,12 @@ class Guard:
         return [f"{path}.{part} == {repr(now) if type(now) is tuple else self.names(now)}" for part, now in found]
 
     def look_at_memory(self) -> None:
-        """Guard: arguments alias each other exactly as they did when traced."""
+        """Add the conditions that arguments share memory exactly as they did in the traced call."""
         pairs = zip(self.leaves, self.paths, strict=True)
         arrays = [(x, path) for x, path in pairs if has_values(x)]
         owners = [f"id({self.memory_of(x, path)})" for x, path in arrays]
         apart = len({id(memory_owner(x)) for x, _ in arrays}) == len(arrays)
-        if apart and len(self.elsewhere) < FEW:  # one set of all is the fastest to look at
+        if apart and len(self.elsewhere) < FEW:  # nothing shares memory: as many different ids as arrays, in one set
             ids = [*owners, *map(str, sorted(self.elsewhere))]
             self.conditions += [f"len({{{', '.join(ids)}}}) == {len(ids)}"] if len(ids) > 1 and arrays else []
             return
@@ -229,8 +231,9 @@ class Guard:
 
     def memory_of(self, x: Any, path: str) -> str:
         path, x = (f"{path}._data", x._data) if isinstance(x, Tensor) else (path, x)
-        far = f"{self.names(memory_owner)}({path})"
-        return f"{path} if {path}.base is None else {far}" if isinstance(x, np.ndarray) else far
+        owner = f"{self.names(memory_owner)}({path})"
+        # Most arrays own their memory: the test of `base` saves a call.
+        return f"{path} if {path}.base is None else {owner}" if isinstance(x, np.ndarray) else owner
 
     # How the text of a call reads the inputs of a program, once the conditions hold.
 
@@ -249,7 +252,7 @@ class Guard:
         return x.kind == TENSOR or (x.kind == ARGUMENT and isinstance(self.leaves[x.of], Tensor))
 
     def marks(self, program: Steps) -> list[str]:
-        """Count a write to each Tensor that the program writes to: a tape that needs the old values then knows."""
+        """Return the lines that record each write, so that a tape that needs the old values notices it."""
         targets = [target for target, _ in program.writes if self.is_tensor(target)]
         found = ["latest.written = now = next_id()"] if targets else []
         for x in targets:
@@ -259,7 +262,7 @@ class Guard:
 
 
 def identities(leaves: list[Any]) -> tuple[int, ...]:
-    """Return, for each leaf and for each owner of memory, the first that is the same object."""
+    """Return who shares with whom: for each leaf, then for each memory owner, the number of the first same one."""
     first: dict[int, int] = {}
     owners = [memory_owner(x) for x in leaves]
     return tuple(first.setdefault(id(x), i) for some in (leaves, owners) for i, x in enumerate(some))

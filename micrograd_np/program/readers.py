@@ -30,9 +30,12 @@ from .bytecode import HIDDEN, is_hidden, is_ours, is_users
 from .guards import ATOMS, entries, is_atom
 from .trace import memory_owner
 
-Outside = Any  # the walk, whose module reads this one
-LARGE = 2**16  # bytes of an array that is compared before each call
-LONG = 1000  # entries of a collection that are
+# The walk; its module imports this one. It offers `names` (the Names of the guard), `is_named(name)` (whether some code
+# uses this attribute name), `when_named(name, *found)` (take these up only if so), `name(names)` (code uses these
+# names), `inner` (ids of values in objects of this package), `owners` (ids of memory owners), and `refuse...`.
+Outside = Any
+LARGE = 2**16  # bytes: an array or a text that is larger is not compared before each call
+LONG = 1000  # entries: a longer collection is not compared
 # Types of C whose objects never change, or hold nothing that is computed with.
 STATELESS = {"_thread.lock", "_thread.RLock", "types.GenericAlias", "types.UnionType", "builtins.getset_descriptor"}
 STATELESS |= {"builtins.wrapper_descriptor", "builtins.method_descriptor", "builtins.member_descriptor"}
@@ -67,7 +70,9 @@ def read_object(walk: Outside, place: Place) -> Found:
     kind: Any = type(x)
     base = next(base for base in kind.__mro__ if base in READERS or not is_pythons(base))
     if isinstance(x, Tensor):
-        if not (id(x) in walk.inner and type(x) is Tensor and not x._requires_grad):  # where it is read, it is an input
+        # A plain Tensor without gradient inside an object of ours (a buffer) needs no flag: it is checked as an input.
+        is_buffer = id(x) in walk.inner and type(x) is Tensor and not x._requires_grad
+        if not is_buffer:
             flag = f"{walk.names(x)}._requires_grad"
             yield Edge(path, f"{flag} is {x._requires_grad}", f"{flag} = {x._requires_grad}")
         walk.owners.add(id(memory_owner(x)))
@@ -107,7 +112,7 @@ def item(walk: Outside, path: str, holder: Any, key: Any, value: Any, read: bool
 
 
 def gives(walk: Outside, path: str, look: str, x: Any, then: Any, undo: str = "") -> Edge:
-    """A look at an object, an expression of `{}`, gives what it gave."""
+    """Return the edge: the expression `look`, with x in place of {}, still equals `then`."""
     return Edge(path, f"{look.format(walk.names(x))} == {walk.names.key(then)}", undo)
 
 
@@ -127,8 +132,8 @@ def instance(walk: Outside, place: Place) -> Found:
     users, name_of = is_users(kind), walk.names
     if hasattr(kind, "named_modules"):
         walk.modules.append(x)
-    open_to_others = not users and not is_ours(kind)  # a library's own code may read any of them
-    private = users and bytecode.is_read_by_name(kind)  # nothing reads an attribute that no code names
+    open_to_others = not users and not is_ours(kind)  # a third-party class: its code may read any attribute
+    private = users and bytecode.is_read_by_name(kind)  # a user's class: only attributes that some code names are read
     parts = getattr(x, "__dict__", None)
     held = []
     if isinstance(parts, dict) and parts is not x:
@@ -211,6 +216,8 @@ def of_list(walk: Outside, place: Place) -> Found:
     held = entries(x)
     if id(x) in walk.inner:
         walk.inner.update(map(id, held))
+    # A short list, or one of objects, gets a condition for each entry, which names what changed. A long list of numbers
+    # is compared as one tuple.
     if isinstance(x, list) and (len(held) < 8 or not all(map(is_atom, held))):
         yield gives(walk, path, "len({})", x, len(x), refill(walk, x))
         for i, value in enumerate(held):
@@ -298,7 +305,7 @@ def of_module(walk: Outside, place: Place) -> Found:
 def of_class(walk: Outside, place: Place) -> Found:
     """The entries of a user's class that code names, or that Python or a library calls.
 
-    One that is reached by an object alone makes no others.
+    If only an object leads to the class, its constructors (`bytecode.MAKERS`) are left out, as nobody can call them.
     """
     path, kind, read = place
     if isinstance(kind, abc.ABCMeta):  # whose `register` leaves no trace in the class
@@ -358,7 +365,7 @@ def of_answer(look: str, ask: Callable[[Any], Any]) -> Reader:
 
 
 def of_weak(walk: Outside, place: Place) -> Found:
-    """A weak reference; a guard that compared an object would keep it alive, but classes and functions live on."""
+    """A weak reference. A guard would keep its object alive, so it is refused, except for classes and functions."""
     path, x, _ = place
     if x() is not None and not isinstance(x(), type | FunctionType):
         walk.refuse_size(f"{path} is a weak reference, which a comparison would keep alive")
@@ -383,12 +390,12 @@ def of_getter(walk: Outside, place: Place) -> Found:
 
 
 def of_cache(walk: Outside, place: Place) -> Found:
-    """`functools.lru_cache`: what it has kept is what eager would be given; emptied, it computes anew."""
+    """`functools.lru_cache`: its results are those of the plain function, so only its misses and size are compared."""
     x = place.value
     yield gives(
         walk,
         place.path,
-        "tuple({}.cache_info())[1::2]",
+        "tuple({}.cache_info())[1::2]",  # (hits, misses, maxsize, currsize): misses and currsize
         x,
         tuple(x.cache_info())[1::2],
         f"{walk.names(x)}.cache_clear()",
@@ -428,10 +435,12 @@ def is_pythons(kind: type) -> bool:
 
     A class of C may be made at run time too; its objects are larger than their attributes need.
     """
-    if kind is object or not kind.__flags__ & (1 << 9) or kind.__flags__ & (1 << 8):
+    heap_type, immutable_type = 1 << 9, 1 << 8  # Py_TPFLAGS_HEAPTYPE, Py_TPFLAGS_IMMUTABLETYPE
+    if kind is object or not kind.__flags__ & heap_type or kind.__flags__ & immutable_type:
         return False
     base: Any = kind.__base__
     slots = kind.__dict__.get("__slots__", ())
+    # A pointer for each slot, and for __dict__ and __weakref__.
     room = 8 * (1 if isinstance(slots, str) else len(slots)) + 16
     return bool(kind.__basicsize__ <= base.__basicsize__ + room)
 

@@ -1,4 +1,4 @@
-"""The same program without what does not matter: every bit of what is left stays as it was.
+"""Simplify a program without changing a single bit of its results.
 
 What must hold, or a program gives other bits than its function:
 
@@ -13,6 +13,7 @@ What must hold, or a program gives other bits than its function:
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
@@ -44,7 +45,7 @@ def simplified(program: Steps, by_update: bool = False) -> Steps:
     check_arrays(program)
     apart: set[Value] = set()
     rigid = read_by_layout(program)
-    while True:
+    while True:  # a walk may find two operands that were merged too early (keep_apart): then it starts again
         walk = Walk(apart, by_update, rigid)
         for step in program.steps:
             walk.take(step)
@@ -59,10 +60,10 @@ class Walk:
     def __init__(self, apart: Iterable[Value], by_update: bool, rigid: set[Value]) -> None:
         self.by_update = by_update
         self.rigid = rigid  # values that must lie in memory as they did
-        self.now: dict[Value, Value] = {}
-        self.made: dict[Value, Step] = {}  # in order
-        self.seen: dict[Any, Value] = {}
-        self.before: dict[Value, Step] = {}
+        self.now: dict[Value, Value] = {}  # the value that replaces another
+        self.made: dict[Value, Step] = {}  # the steps that are kept, by their output, in order
+        self.seen: dict[Any, Value] = {}  # the value of each expression and constant, by a key
+        self.before: dict[Value, Step] = {}  # the original steps, by their output
         self.apart = set(apart)  # values that are not merged with their equals
 
     def take(self, step: Step) -> None:
@@ -82,7 +83,7 @@ class Walk:
         if became is not None and became is not step.output:
             self.now[step.output] = became
             became.name = became.name or (step.output.name if became.kind == RESULT else None)
-            # A name that a leaf gives (d_w) says more than that of a value on the way.
+            # The cotangent of a leaf is called d_w; that is clearer than the name of a value in between.
             took, owner = became.cotangent_of, step.output.cotangent_of
             if became.backward and owner and (took is None or (took.kind == RESULT != owner.kind)):
                 became.cotangent_of = owner
@@ -105,12 +106,12 @@ class Walk:
     def folded(self, step: Step) -> Value | None:
         """The value, if it can be known now."""
         values = [constant_of(x) for x in step.inputs]
-        to_nothing = step.op is TABLE["power"] and is_number(step.inputs[1], 0)
-        if to_nothing:
+        is_power_zero = step.op is TABLE["power"] and is_number(step.inputs[1], 0)  # 1 for every x, also for nan
+        if is_power_zero:
             values = [np.ones(step.output.shape, step.output.dtype)]
         if step.output.shape is None or any(x is None for x in values):
             return None
-        data = values[0] if to_nothing else np.asarray(step.op.kernel(*values, **step.params))
+        data = values[0] if is_power_zero else np.asarray(step.op.kernel(*values, **step.params))
         # A long list of numbers would fill the text; one number that is repeated is written as such.
         if data.size > LISTED and not uniform(data):
             return None
@@ -156,12 +157,16 @@ class Walk:
         return step._replace(inputs=(source,)) if source.contiguous() else step
 
     def fresh(self, x: Any, given: bool, targets: list[Value]) -> Any:
-        """Return the simplified form of a value; a copy, where it must outlive the memory of an input."""
+        """Return what a value has become, or a copy of it if it shares memory with an input and must not.
+
+        `given` says that the user gets it (a result or a gradient). Then a copy in the source stays a copy, and so does
+        what lies in memory that is written to.
+        """
         if not isinstance(x, Value):
             return x
         now = self.current(x)
         at = root(now, self.made)
-        was_copy = root(x, self.before) is not at  # which a rule took away: `x.copy()[:]` is no view of x
+        was_copy = root(x, self.before) is not at  # the source made a copy, such as x.copy(), and a rule removed it
         if at.kind in (RESULT, CONSTANT) or (given and now in targets and not was_copy):
             return now
         if not (given and was_copy) and not any(overlap(at, target) for target in targets):
@@ -225,9 +230,8 @@ def shape_of(x: Any) -> tuple[int, ...]:
 def read_by_layout(program: Steps) -> set[Value]:
     """Return the values whose layout in memory decides about the last bits of what is made of them.
 
-    BLAS multiplies a matrix that lies row after row in another way than NumPy multiplies a broadcast view. An
-    elementwise row gives the same bits for both, and lays its result out in the same way if all that it reads goes
-    from row to row.
+    BLAS and sums add in an order that depends on strides. An elementwise op does not: its bits are the same for each
+    layout, and the layout of its result is too if all inputs are in C order.
     """
     rigid: set[Value] = set()
     for step in program.steps:
@@ -275,8 +279,9 @@ def swapped_back(step: Step, made: dict[Value, Step]) -> Value | None:
 
 
 def undone(step: Step, made: dict[Value, Step]) -> Value | None:
-    """-(-x)"""
+    """The x of -(-x), x.T.T and other ops that undo themselves."""
     inner = made.get(step.inputs[0])
+    # With parameters, such as axes=(1, 2, 0), doing it twice may not give x.
     if inner is None or inner.op is not step.op or any(map(bool, (*step.params.values(), *inner.params.values()))):
         return None
     return inner.inputs[0]  # type: ignore[no-any-return]
@@ -321,9 +326,9 @@ def uniform(data: Any) -> bool:
 
 
 def is_number(x: Any, number: float) -> bool:
-    """Return True if x is this number; for 0, only if it is +0."""
+    """Return True if x is this number; for 0, only if it is +0. No complex number is."""
     data = constant_of(x)
-    if isinstance(data, Outputs) or data is None or np.size(data) != 1:
+    if isinstance(data, Outputs) or data is None or np.size(data) != 1 or np.iscomplexobj(data):
         return False
     return bool(np.all(np.equal(data, number)) and not np.any(np.signbit(data)))
 
@@ -349,10 +354,10 @@ class Call(NamedTuple):
 
 
 def factored(program: Steps, printed: Callable[[Steps], str]) -> tuple[Steps, dict[str, Steps], list[Call]]:
-    """The program without its updates; these as functions; and the calls of them, which come last.
+    """Take optimiser updates out of a program: return the rest, one function for each kind of update, and the calls.
 
-    Two updates are one function if it is printed alike. An update that something else reads from, or that reads what
-    another writes, stays where it is.
+    Updates share a function if their source text is equal. An update stays in the program if other steps read from it,
+    or if it reads what another update writes.
     """
     alike: dict[str, list[Part]] = defaultdict(list)
     for part in separable(program):
@@ -375,7 +380,7 @@ def factored(program: Steps, printed: Callable[[Steps], str]) -> tuple[Steps, di
 
 def numbered(name: str) -> Iterator[str]:
     yield name
-    yield from (f"{name}_{i}" for i in range(2, 100))
+    yield from (f"{name}_{i}" for i in itertools.count(2))
 
 
 def separable(program: Steps) -> Iterator[Part]:
@@ -402,6 +407,7 @@ def separable(program: Steps) -> Iterator[Part]:
         inputs = [x for x in read if x.kind != CONSTANT and x not in inside]
         inputs += [target for target, _ in writes if target not in inputs]
         roles = ["p", "g", *update.state]  # the order of the parameters; options come last
+        # Roles come in their order; an input with any other name comes after them.
         inputs.sort(key=lambda x: [*roles, role(update, x)].index(role(update, x)))
         apart = not any(x in targets and x not in own for x in inputs)
         if apart and writes and all(value in inside for _, value in writes):

@@ -29,7 +29,7 @@ from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, 
 from .scalars import Scalar
 
 Undo = Callable[[], Any]
-LASTING = (ARGUMENT, TENSOR)  # what was there before the function, and is after it
+LASTING = (ARGUMENT, TENSOR)  # kinds of values that exist before the function runs and after it
 SAME = (alias, hook)
 astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
 
@@ -50,31 +50,31 @@ class Trace:
     """Is shown every op, and remembers of every tensor which value it holds now."""
 
     def __init__(self, spell: bool = True, strict: bool = True, undo: list[Undo] | None = None) -> None:
-        self.spell = spell  # rows out, where they can be, or take them whole
-        self.strict = strict  # a use of today's values is an error; else this run goes on, and no program is made of it
-        self.undo = undo  # gets what puts back the Tensors that this run meets, if that is wanted
-        self.owners: set[int] = set()  # of the memory of arrays that were there before the function ran
+        self.spell = spell  # whether an op with a decomposition is recorded as its parts
+        self.strict = strict  # whether a use of concrete values raises; if not, the run goes on but gives no program
+        self.undo = undo  # a list that collects functions which restore the Tensors used in this run; None: not wanted
+        self.owners: set[int] = set()  # ids of the memory owners of arrays that existed before the function ran
         self.generators: dict[int, tuple[str, Any, Any]] = {}  # path, generator, and the state that `mg.sample` left
-        self.kept: list[Any] = []  # arrays whose ids stand for them
-        self.spoiled: str | None = None  # why this run is no program, though it computed the right thing
-        self.refused: TraceError | None = None  # what the function caught is raised once more at its end
+        self.kept: list[Any] = []  # arrays kept alive, so that their ids stay theirs
+        self.spoiled: str | None = None  # why no program is made of this run; its results are right
+        self.refused: TraceError | None = None  # raised again at the end, if the function caught it
         self.steps: list[Step] = []
-        self.rules = 0  # that are being read
+        self.rules = 0  # how many backward rules run now, one inside the other
         self.start = next_id()
         self.settings = settings()
         self.values: dict[Tensor, Value] = {}
         self.inputs: dict[tuple[str, int], Value] = {}
-        self.targets: dict[Tensor, Value] = {}  # tensors that were written to, and which input each was
-        self.whole: dict[Tensor, Tensor] = {}  # what shows all of another's memory: written to, the other is
-        self.written: dict[Memory, Tensor] = {}
-        self.touched: set[Tensor] = set()  # whose gradient was set or forgotten by the function itself
-        self.met: dict[Tensor, Tensor | None] = {}  # the gradients that were there before, where they were looked at
-        self.modules: dict[int, Any] = {}
-        self.updates: list[Update] = []  # of optimisers
-        self.update = 0  # the number of the one that is made
-        self.outputs: dict[Value, Any] = {}  # and the module that gave each, the innermost
+        self.targets: dict[Tensor, Value] = {}  # each written tensor, and the value that it was before the first write
+        self.whole: dict[Tensor, Tensor] = {}  # an alias of a whole tensor, and that tensor: a write to one is to both
+        self.written: dict[Memory, Tensor] = {}  # each written memory, and the tensor that the write went through
+        self.touched: set[Tensor] = set()  # tensors whose .grad the function itself set or cleared
+        self.met: dict[Tensor, Tensor | None] = {}  # the .grad of tensors before the run, if the function read it
+        self.modules: dict[int, Any] = {}  # that ran, by id
+        self.updates: list[Update] = []  # optimiser updates
+        self.update = 0  # the number of the update that is running, from 1 on; 0 outside of all
+        self.outputs: dict[Value, Any] = {}  # an output, and the innermost module that returned it
 
-    # What the engine shows.
+    # Hooks: the engine calls them after each event.
 
     def made(self, node: Tensor, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> None:
         """An op ran."""
@@ -104,7 +104,7 @@ class Trace:
         return tensor
 
     def reading(self, pull: Pull) -> Pull:
-        """The same reader; what it is given is remembered as the node's cotangent, which gives it its name."""
+        """Wrap a backward rule, so that the cotangents that it gets are known and can be named after their node."""
 
         def watched(node: Tensor, g: Any) -> Any:
             self.cotangent(node, g)
@@ -117,7 +117,7 @@ class Trace:
         return watched
 
     def same(self, tensor: Tensor, other: Any) -> None:
-        """A tensor is another, under a new name."""
+        """`tensor` is an alias of `other`: both hold the same value."""
         self.values[tensor] = self.value(other)
         if tensor.op is None and isinstance(other, Tensor) and tensor._data is other._data:
             self.whole[tensor] = self.whole.get(other, other)
@@ -134,7 +134,7 @@ class Trace:
         self.values[tensor] = new(CONSTANT, tensor._data.copy(), tensor._data)
 
     def wrote(self, tensor: Tensor, values: Any) -> None:
-        """A tensor's memory was given values."""
+        """Values were written into the memory of a tensor; from now on it stands for a new value."""
         tensor = self.whole.get(tensor, tensor)
         target = self.value(tensor)
         if tensor not in self.targets:
@@ -142,10 +142,10 @@ class Trace:
         value = self.value(values)
         shape, dtype = tensor._data.shape, tensor._data.dtype
         if not isinstance(value, Value):
-            value = new(CONSTANT, *[np.full(shape, value, dtype)] * 2)
+            value = fixed_value(np.full(shape, value, dtype))
         if value.dtype != dtype:
             value = self.step(astype, (value,), {"dtype": dtype}, np.empty(shape, dtype))
-        elif value.kind != RESULT and value.kind != CONSTANT:  # a program keeps the name of memory that it may write to
+        elif value.kind not in (RESULT, CONSTANT):  # an input may be written to itself: the old values are copied
             value = self.step(TABLE["copy"], (value,), {}, np.empty(shape, dtype))
         self.targets.setdefault(tensor, target)
         self.values[tensor] = value
@@ -171,12 +171,14 @@ class Trace:
 
     @contextmanager
     def updating(self, name: str, p: Tensor, gradient: Any, state: dict[str, Tensor]) -> Iterator[None]:
-        """While an optimiser updates a parameter; it makes a step only where all that it writes is finite."""
+        """Record the steps of one optimiser update of the parameter p; `state` holds its buffers by name."""
         held = {kind: self.value(x) for kind, x in state.items()}
         self.updates.append(Update(name, self.value(p), self.value(gradient), held))
         self.update = len(self.updates)
-        yield
-        self.update = 0
+        try:
+            yield
+        finally:
+            self.update = 0
 
     def spoil(self, why: str) -> None:
         """This run goes on and is right, and no program is made of it; without a reason, one may be of a later run."""
@@ -211,7 +213,8 @@ class Trace:
         """Refuse a use that would fix today's value in the program."""
         cure = f"{format_location(caller_location())}. {CURES.get(how, CURE)}"
         what = f"{how} of {describe(tensor, 'a tensor')}"
-        as_in_eager = how != "the text" or tensor.op is not None  # where nobody traces it may be an array
+        # str() of an argument is not the same without a trace: there it may be a plain array, so it is always an error.
+        as_in_eager = how != "the text" or tensor.op is not None
         if not self.strict and as_in_eager:
             return self.spoil(f"{what} reads today's value in {cure}")
         text = f"{what} in a traced function would make today's value part of the program: {cure}"
@@ -255,7 +258,7 @@ class Trace:
                 self.values[x] = self.input(TENSOR, x, x._data) if old else self.array(x._data)
             return self.values[x]
         if isinstance(x, np.generic | list):
-            return new(CONSTANT, *[np.asarray(x)] * 2)
+            return fixed_value(np.asarray(x))
         return self.array(x) if is_array(x) else x
 
     def array(self, x: Any) -> Value:
@@ -264,8 +267,8 @@ class Trace:
             return self.input(ARRAY, x, x)
         known = self.inputs.get((CONSTANT, id(x)))
         if known is None or not same_bits(known.of, x):
-            written = x.size <= LISTED or constructor(x)  # in a text; else it is a parameter
-            known = self.inputs[CONSTANT, id(x)] = new(CONSTANT if written else ARRAY, *[snapshot(x)] * 2)
+            written = x.size <= LISTED or constructor(x)  # short enough for the program's text; else it is an input
+            known = self.inputs[CONSTANT, id(x)] = fixed_value(snapshot(x), CONSTANT if written else ARRAY)
             self.kept.append(x)
         return known
 
@@ -286,7 +289,7 @@ class Trace:
         return output
 
     def cotangent(self, node: Tensor, g: Any, final: bool = False) -> None:
-        """Remember whose gradient a value is: of what it reached first, but of a leaf rather than of what hides it."""
+        """Remember of which value g is the gradient; the first one counts, but a leaf wins over a value in between."""
         value = self.values.get(g)
         if value is None or value.kind != RESULT or node not in self.values:
             return
@@ -349,7 +352,10 @@ class Trace:
 
 
 def settings() -> Any:
-    """The settings that make a computation raise an error or warn; to ignore, as kernels do, is no difference."""
+    """NumPy's error settings other than ignore and warn, and the identity of Python's warning filters.
+
+    A program runs with the settings of its call, so a change of them inside the function would be lost.
+    """
     errors = {kind: how for kind, how in np.geterr().items() if how not in ("ignore", "warn")}
     return errors, id(warnings.filters), id(warnings.showwarning)
 
@@ -363,7 +369,7 @@ def kept(x: Any) -> list[Undo]:
 
 
 def generator_state(rng: Any) -> tuple[Any, Undo]:
-    """Return all that decides what a generator draws next, and a function that puts it back there."""
+    """Return the state of a generator, and a function that restores it, except for how many children it has spawned."""
     if isinstance(rng, random.Random):
         return rng.getstate(), functools.partial(rng.setstate, rng.getstate())
     if isinstance(rng, np.random.RandomState):
@@ -395,6 +401,11 @@ def snapshot(x: Any) -> Any:
 
 def is_array(x: Any) -> bool:
     return has_values(x) and not isinstance(x, Tensor | np.generic)
+
+
+def fixed_value(data: Any, kind: str = CONSTANT) -> Value:
+    """Return a value whose numbers are known now."""
+    return new(kind, data, data)
 
 
 def new(kind: str, of: Any, data: Any) -> Value:

@@ -36,13 +36,14 @@ class State(dict[Any, Any]):
 
 def state_of(thing: Any) -> State:
     """The State of a module, an optimiser or a schedule."""
-    kind = np.random.Generator
-    parts = walk(thing, kind) if isinstance(thing, Module) else ()
-    return State(thing.state_dict(), {path: part for path, part, _ in parts if isinstance(part, kind)})
+    parts = walk(thing, np.random.Generator) if isinstance(thing, Module) else ()
+    # `walk` yields modules, too.
+    generators = {path: part for path, part, _ in parts if isinstance(part, np.random.Generator)}
+    return State(thing.state_dict(), generators)
 
 
 def encode(value: Any, at: Path, arrays: Arrays) -> Any:
-    """JSON for a value; its arrays are put aside under names made from where they were found."""
+    """Return the JSON of a value; its arrays are put into `arrays`, under names made from their place."""
     if len(at) > DEEPEST:
         raise ArgumentError(f"{dotted(at[:3])}… is nested more than {DEEPEST} deep. Does the state contain itself?")
     if value is None or type(value) in (bool, int, str):
@@ -59,7 +60,7 @@ def encode(value: Any, at: Path, arrays: Arrays) -> Any:
         value = state_of(value)
     if isinstance(value, State):
         return {"object": [encode(dict(value), at, arrays), encode(value.generators, at, arrays)]}
-    if isinstance(value, dict):
+    if isinstance(value, dict):  # an OrderedDict or defaultdict comes back as a dict
         return {"dict": [[key_of(key, at), encode(x, (*at, key), arrays)] for key, x in value.items()]}
     if isinstance(value, Tensor):
         check_leaf(value, at)
@@ -101,7 +102,7 @@ def decode_tensor(cls: type[Tensor], content: Any, arrays: Arrays) -> Tensor:
     """A Tensor or a Parameter, frozen or not."""
     array, requires_grad, name = content
     tensor = cls(arrays[array], name=name)
-    tensor.requires_grad = requires_grad
+    tensor.requires_grad = requires_grad  # set here, as the constructor of Parameter takes no such argument
     return tensor
 
 
@@ -144,7 +145,7 @@ def put_aside(array: Any, at: Path, arrays: Arrays) -> str:
         )
     whole = quote(".".join(map(str, at)), safe="")[:200] or "array"
     names = chain([whole], (f"{whole}~{number}" for number in count(2)))
-    name = next(name for name in names if name not in arrays and name != "__metadata__")
+    name = next(name for name in names if name not in arrays and name != "__metadata__")  # reserved by safetensors
     arrays[name] = array
     return name
 

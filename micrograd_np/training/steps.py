@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -24,10 +24,9 @@ Epoch = Callable[[], Iterable[Any]]
 
 
 def batches_of(what: str, data: Any, **how: Any) -> Epoch:
-    """A function that gives an epoch's batches, made from what the user passed as data or validation."""
+    """Return a function that gives the batches of one epoch; `what` is the name of the argument, for messages."""
     if callable(data):
-        epoch: Epoch = data
-        return epoch
+        return cast(Epoch, data)
     if isinstance(data, Batches):
         return lambda: data
     if isinstance(data, tuple | list) and data and all(map(holds_arrays, data)):
@@ -45,14 +44,14 @@ def batches_of(what: str, data: Any, **how: Any) -> Epoch:
 
 
 def holds_arrays(value: Any) -> bool:
-    """True for a tuple or list of arrays with axes, as a batch is one."""
+    """Return True for a tuple or list with at least one array that is not 0-d: then it looks like a batch."""
     return isinstance(value, tuple | list) and any(getattr(part, "shape", ()) for part in value)
 
 
 def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook | None) -> Figures:
     """Take one step on a batch; return its loss and metrics."""
     *inputs, target = checked_batch(batch)
-    with np.errstate(all="ignore"):  # check_loss raises for what comes of an overflow
+    with np.errstate(all="ignore"):  # no warnings: an overflow makes the loss inf or nan, and check_loss raises
         prediction = run.model(*inputs)
         cost = loss(prediction, target)
         if not isinstance(cost, Tensor):
@@ -102,7 +101,7 @@ def measured(metrics: Metrics, prediction: Any, target: Any) -> Figures:
 
 def as_float(what: str, value: Any) -> float:
     """A loss or a metric as a float; raise if it is not a single number."""
-    if getattr(value, "size", 1) == 1 and value is not None:
+    if getattr(value, "size", None) == 1 or isinstance(value, int | float):
         return float(value.item() if hasattr(value, "item") else value)
     raise ArgumentError(f"fit: {what} must be one number, such as a mean over the batch, and is {in_words(value)}.")
 
@@ -117,7 +116,8 @@ def evaluate(model: Module, loss: Loss, epoch: Epoch, metrics: Metrics) -> Figur
             *inputs, target = checked_batch(batch)
             prediction = model(*inputs)
             cost = {"loss": as_float("loss(model(x), y)", loss(prediction, target))}
-            figures.append((cost | measured(metrics, prediction, target), len(target)))
+            samples = len(target) if np.ndim(target) else 1
+            figures.append((cost | measured(metrics, prediction, target), samples))
     return means(figures)
 
 
@@ -125,8 +125,8 @@ def means(figures: list[tuple[Figures, int]]) -> Figures:
     """The mean of each figure over batches, weighted by their numbers of samples."""
     if not figures:
         raise ArgumentError("the data gave no batch: is it an iterator that was used up in the epoch before?")
-    batch, samples = zip(*figures, strict=True)
-    return {name: float(np.average([each[name] for each in batch], weights=samples)) for name in batch[0]}
+    by_batch, samples = zip(*figures, strict=True)
+    return {name: float(np.average([each[name] for each in by_batch], weights=samples)) for name in by_batch[0]}
 
 
 @contextmanager
