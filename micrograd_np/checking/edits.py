@@ -190,9 +190,9 @@ class Edits:
             if id(statement) in self.fixed:
                 continue
             if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr) and len(block) > 1:
-                yield Edit(parent, field, None, block[:i] + block[i + 1 :], 3)
+                yield Edit(parent, field, None, block[:i] + block[i + 1 :], 1)
             if i + 1 < len(block) and not isinstance(block[i + 1], ast.Return):
-                yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 3)
+                yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 1)
 
 
 def fits_into(part: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> bool:

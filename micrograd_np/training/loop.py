@@ -19,7 +19,7 @@ from ..nn.validation import FUNCTION, SIZE, answering, in_words, require, valida
 from ..optim.optimiser import Optimiser
 from ..saving.formats import format_of
 from .run import History, Hook, Path, Run
-from .steps import Figures, Loss, Metrics, batches_of, evaluate, means, modes_kept, step
+from .steps import Figures, Loss, Metrics, batches_of, evaluate, means, modes_kept, samples_in, step
 
 Show = Callable[[float, Figures], None]  # called with the number of epochs done, and the figures
 LINES = 20  # shown of a long training, and the first and the last
@@ -124,7 +124,7 @@ def fit(
                 model.train()
                 measured = []
                 for batch in epoch():
-                    measured.append((step(run, loss, batch, metrics, before_step), len(batch[-1])))
+                    measured.append((step(run, loss, batch, metrics, before_step), samples_in(batch[-1])))
                     show_step(run.epoch + len(measured) / steps, measured[-1][0])
                     if on_step:
                         on_step(run)

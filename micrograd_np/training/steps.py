@@ -116,9 +116,13 @@ def evaluate(model: Module, loss: Loss, epoch: Epoch, metrics: Metrics) -> Figur
             *inputs, target = checked_batch(batch)
             prediction = model(*inputs)
             cost = {"loss": as_float("loss(model(x), y)", loss(prediction, target))}
-            samples = len(target) if np.ndim(target) else 1
-            figures.append((cost | measured(metrics, prediction, target), samples))
+            figures.append((cost | measured(metrics, prediction, target), samples_in(target)))
     return means(figures)
+
+
+def samples_in(target: Any) -> int:
+    """Return the number of samples in a batch; a target without axes is one."""
+    return len(target) if np.ndim(target) else 1
 
 
 def means(figures: list[tuple[Figures, int]]) -> Figures:

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import cProfile
+import threading
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np.checking import cases, repair
 from micrograd_np.checking.calling import Pair
+from micrograd_np.checking.harmless import locked
 from micrograd_np.checking.repair import sources_of
 
 from .layers import Layer
@@ -471,3 +473,87 @@ def test_a_value_that_its_statement_does_not_give_has_no_edit():
 def test_no_report_holds_the_users_frame():
     report = deltas("slope")
     assert report.repair is None
+
+
+def too_early(dout, cache):
+    x, w, a = cache
+    dz = dout.copy()
+    dw = x.T @ dz
+    dz *= 1 - a**2
+    return dz @ w.T, dw, dz.sum(axis=0)
+
+
+def one_line_too_many(dout, cache):
+    x, w, a = cache
+    dz = dout * (1 - a**2)
+    dw = x.T @ dz
+    dw += w
+    return dz @ w.T, dw, dz.sum(axis=0)
+
+
+LINES = {
+    too_early: "`dw = x.T @ dz` should come after `dz *= 1 - a ** 2`",
+    one_line_too_many: "`dw += w` should not be there",
+}
+
+
+@pytest.mark.parametrize("backward", LINES, ids=lambda f: f.__name__)
+def test_lines_that_are_exchanged_or_too_many(backward):
+    assert LINES[backward] in first_line(dense, backward, X, W, B)
+
+
+class Calls:
+    def __init__(self):
+        self.count = 0
+
+    def next(self):
+        self.count += 1
+        return [np.ones((5, 4))]
+
+
+def delta_beside_calls(calls):
+    w1 = mg.Tensor(W, requires_grad=True)
+    l1 = np.tanh(X @ w1)
+    target = calls.next()[0]
+    loss = ((l1 - target) ** 2).sum()
+    l1_delta = 2 * (l1.data - target) * (1 - l1.data)
+    return mg.verify(loss, {"l1_delta": l1_delta})
+
+
+def test_what_the_program_calls_beside_the_graph_is_not_called_again():
+    calls = Calls()
+    assert "should be `l1_delta = 2 * (l1.data - target) * (1 - l1.data ** 2)`" in str(delta_beside_calls(calls))
+    assert calls.count == 1
+
+
+class WithLock(Layer):
+    """A layer whose copy by `copy.deepcopy` fails."""
+
+    def __init__(self, w):
+        self.w, self.lock = w, threading.Lock()
+
+    def forward(self, x):
+        self.x = x
+        return np.tanh(x @ self.w)
+
+    def backward(self, dout):
+        a = np.tanh(self.x @ self.w)
+        dz = dout * (1 - a**2)
+        self.dw = self.x.T @ dz
+        return dz @ self.w.T
+
+
+def test_an_object_that_cannot_be_copied_keeps_its_arrays():
+    layer = WithLock(W.copy())
+    assert mg.verify(layer.forward, layer.backward, X)
+    np.testing.assert_array_equal(layer.w, W)
+    assert not hasattr(layer, "x")
+
+
+def test_a_view_and_its_base_may_be_written_to_afterwards():
+    base = np.zeros(6)
+    view = base[:4]
+    for arrays in ([view, base], [base, view]):
+        with locked(arrays):
+            assert not view.flags.writeable
+        assert view.flags.writeable and base.flags.writeable

@@ -98,6 +98,32 @@ def test_a_transposed_shape_says_so():
     assert "The numbers are right." in str(report)
 
 
+def test_zeros_of_a_transposed_shape_are_no_right_numbers():
+    def backward(dout, cache):
+        return {"w": 0 * dout.T.dot(cache[0])}
+
+    report = verify(lambda x, w, b: (x.dot(w) + b, (x,)), backward, *INPUTS)
+    assert "transposed: add .T" in str(report)
+    assert "The numbers are right" not in str(report)
+
+
+def test_numbers_that_are_right_up_to_a_factor_say_so():
+    def backward(dout, cache):
+        return {"w": -3 * dout.T.dot(cache[0])}
+
+    report = verify(lambda x, w, b: (x.dot(w) + b, (x,)), backward, *INPUTS)
+    assert "The numbers are right, up to a factor." in str(report)
+
+
+def test_a_backward_pass_that_gives_other_shapes_for_another_cotangent_is_named():
+    def backward(dout, cache):
+        rows = slice(1) if np.abs(dout).max() > 4 else slice(None)
+        return {"x": dout.dot(INPUTS[1].T)[rows]}
+
+    report = verify(lambda x, w, b: (x.dot(w) + b, (x,)), backward, *INPUTS)
+    assert "backward(-4 * dout) does not give gradients of the same shapes as backward(dout)" in str(report)
+
+
 def test_axes_of_length_one_pass_with_a_note():
     def backward(dout, cache):
         return {"b": dout.sum(axis=0, keepdims=True)}

@@ -373,6 +373,7 @@ CASES = {
                     "the metric 'a' must be one number, such as a mean over the batch, and is",
                 ),
                 ({"a": lambda x, y: x}, "the metric 'a' must be one number"),
+                ({"a": lambda x, y: [0.5]}, "the metric 'a' must be one number"),
             ],
             "schedule": [(3, "must be a Schedule or a ReduceLROnPlateau, not 3")],
             "patience": SIZE[:3],

@@ -238,3 +238,8 @@ def test_an_axis_too_many_names_the_tensor():
     with pytest.raises(np.exceptions.AxisError) as caught:
         np.sum(scores, axis=1)
     assert "scores (2,) float64" in caught.value.__notes__[0]
+
+
+def test_one_argument_under_pytorchs_and_numpys_name_is_refused():
+    with pytest.raises(TypeError, match=r"dim= and axis= are the same argument"):
+        mg.Tensor([[1.0, 2.0]], requires_grad=True).sum(axis=0, dim=1)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
+from micrograd_np.program.execution import close
 
 from .bits import call_often, same
 
@@ -208,3 +209,20 @@ def test_a_class_of_numbers_is_no_array():
     assert program(X, np.float32).dtype == np.float32
     with pytest.raises(ValueError, match="float16"):
         program(X, np.float16)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "alike"),
+    [
+        ([1.0, 2.0], [1.0, 2.0 + 1e-12], True),
+        ([1.0, np.nan], [1.0 + 1e-12, np.nan], True),
+        ([1.0, np.inf], [5.0, np.inf], False),
+        ([1.0, np.inf], [1.0, -np.inf], False),
+        ([1.0, 2.0], [1.0, 2.001], False),
+        (np.float16([1.0, 2.0]), np.float16([1.001, 2.0]), True),
+        (np.float32([1.0, 2.0]), [1.0, 2.0], False),
+        ([3, 4], [3, 5], False),
+    ],
+)
+def test_results_whose_bits_may_differ_are_compared_beside_nan_and_inf(first, second, alike):
+    assert close(np.array(first), np.array(second)) is alike

@@ -216,3 +216,22 @@ def test_the_history_as_a_table():
     assert lines[0].split() == ["epoch", "loss", "accuracy"]
     assert lines[-1].split()[1] == f"{history['loss'][-1]:.4g}"
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_target_without_axes_is_one_sample():
+    model = nn.Linear(3, 1, rng=np.random.default_rng(0))
+    batch = (X[:1], np.array(3.0))
+
+    def loss(prediction, target):
+        return ((prediction - target) ** 2).sum()
+
+    history = mg.fit(
+        model,
+        loss,
+        mg.optim.SGD(model.parameters(), lr=0.1),
+        lambda: [batch],
+        epochs=2,
+        validation=lambda: [batch],
+        quiet=True,
+    )
+    assert history["val_loss"][1] < history["val_loss"][0]
