@@ -8,30 +8,28 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import gc
+import copy
 import io
 import linecache
 import os
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 
-from ..core.containers import flatten
 from ..core.names import is_users_file
-from ..core.tensor import Tensor
 from .calling import Pair
 from .claims import Closeness, Row, as_hand, differ
-from .edits import Edit, Edits, edit_in_words, leading_to_loss, operands_of
+from .edits import Edit, Edits, edit_in_words, leading_to_loss, names_of_variables, operands_of
 from .flat_function import plain
-from .harmless import HARMLESS, computes, is_harmless, locked, variables_outside
 from .recordable import definition_of
 from .rewrites import locate
+from .sandbox import OWN_BUILTINS, Library, Sandbox, UncopiedError
 from .suspicion import PROVEN
 
 Array = Any
@@ -150,15 +148,33 @@ class Source:
 
 def repair(here: Data, elsewhere: Callable[[], Sequence[Data]], wanted: str) -> tuple[str, list[str]]:
     """Return the edit that makes the gradient `wanted` right, as a sentence, and all gradients that it makes right."""
-    calls, sources = sources_of(here.pair)
-    with locked(leaves_outside(sources)):
-        if not changes_nothing(here, sources):
-            return "", []
-        try:
-            return search(here, elsewhere, wanted, sources, calls)
-        finally:
-            # Run the unedited functions once more: objects of the user may hold what an edited method stored.
-            here.right(wanted)
+    copies = Sandbox()
+
+    def inside(data: Data) -> Data:
+        return replace(data, pair=copied_pair(data.pair, copies))
+
+    try:
+        own = inside(here)
+        gradients = own.gradients()
+    except Exception:  # they cannot be copied, or need what does not exist in the sandbox
+        return "", []
+    if gradients is None or not all(same_numbers(here.rows[label].hand, g) for label, g in gradients.items()):
+        return "", []
+    calls, sources = sources_of(own.pair, copies)
+    return search(own, lambda: list(map(inside, elsewhere())), wanted, sources, calls)
+
+
+def copied_pair(pair: Pair, copies: Sandbox) -> Pair:
+    """Return the pair with copies of the user's functions, and of the object whose methods they are."""
+    again = copy.copy(pair)
+    again.forward, again.backward = copies(pair.forward), copies(pair.backward)
+    again.owner = getattr(again.forward, "__self__", None)
+    return again
+
+
+def same_numbers(hand: Array, again: Any) -> bool:
+    values = np.asarray(plain(again))
+    return hand.shape == values.shape and np.allclose(hand, values, 1e-9, 1e-12, equal_nan=True)
 
 
 def search(
@@ -196,11 +212,12 @@ def repair_statement(frame: Any, values: Any, row: Row, expected: Array, close: 
 
     There is no other data to test it on, so numbers are not edited: another one might fit by chance.
     """
-    variables = {**frame.f_globals, **frame.f_locals}
-    name = next((name for name, x in reversed(variables.items()) if x is values), None)
+    outside = {**frame.f_globals, **frame.f_locals}
+    name = next((name for name, x in reversed(outside.items()) if x is values), None)
     tree = tree_of_frame(frame)
-    if tree is None or row.hand.size < PROVEN or not differ(row.hand):
+    if tree is None or name is None or row.hand.size < PROVEN or not differ(row.hand):
         return ""
+    variables = variables_of(tree, outside)
 
     def gives(statement: Any, wanted: Array) -> bool:
         try:
@@ -211,13 +228,13 @@ def repair_statement(frame: Any, values: Any, row: Row, expected: Array, close: 
         except Exception:  # there is no such code, or it does not fit
             return False
 
-    statement = next((x for x in assignments(tree, name, variables) if gives(x, row.hand)), None)
+    statement = next((x for x in assignments(tree, name) if gives(x, row.hand)), None)
     if statement is None:  # the value was changed later, in place
         return ""
     place: Any = ast.parse("def f(): pass").body[0]
     place.body = [statement]
-    # `Edits` evaluates its operands: only those that call nothing but harmless functions may be among them.
-    operands = [x for x in operands_of(tree) if is_computation(x, variables)]
+    later = assigned_from(tree, statement)
+    operands = [x for x in operands_of(tree) if not names_of_variables(x) & later]
     every = Edits(place, operands, set(), variables)
     every.counts = []
     for edit in sorted(every.all(), key=lambda edit: edit.rank)[:MOST_EDITS]:
@@ -233,6 +250,21 @@ def repair_statement(frame: Any, values: Any, row: Row, expected: Array, close: 
     return ""
 
 
+def variables_of(tree: Any, outside: Mapping[str, Any]) -> dict[str, Any]:
+    """Return copies of the variables that a source names, in which its expressions can be evaluated."""
+    copies, made = Sandbox(), {"__builtins__": OWN_BUILTINS, "np": Library(np)}
+    for name in names_of_variables(tree) & outside.keys():
+        with contextlib.suppress(UncopiedError):
+            made[name] = copies(outside[name])
+    return made
+
+
+def assigned_from(tree: Any, statement: Any) -> set[str]:
+    """Return the variables that have no value before a statement: they are assigned there, or only later."""
+    stored = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    return {node.id for node in stored} - {node.id for node in stored if node.lineno < statement.lineno}
+
+
 def tree_of_frame(frame: Any) -> Any:
     """Return the source of a frame, a function's or a module's; None if it is not known."""
     try:
@@ -244,38 +276,26 @@ def tree_of_frame(frame: Any) -> Any:
         return None
 
 
-def assignments(tree: Any, name: str | None, variables: Mapping[str, Any]) -> list[Any]:
+def assignments(tree: Any, name: str | None) -> list[Any]:
     """Return the statements that compute a variable, the last one first."""
     every = (node for node in ast.walk(tree) if isinstance(node, ast.Assign) and len(node.targets) == 1)
     named = [node for node in every if isinstance(node.targets[0], ast.Name) and node.targets[0].id == name]
-    return sorted((node for node in named if is_computation(node.value, variables)), key=lambda node: -node.lineno)
+    return sorted(named, key=lambda node: -node.lineno)
 
 
-def is_computation(node: Any, variables: Mapping[str, Any]) -> bool:
-    """Return whether an expression names nothing but numbers, and functions that compute."""
-    names = {x.id for x in ast.walk(node) if isinstance(x, ast.Name)}
-    return all(
-        computes(variables[name]) or isinstance(variables[name], Tensor) if name in variables else name in HARMLESS
-        for name in names
-    )
-
-
-def sources_of(pair: Pair) -> tuple[int, list[Source]]:
+def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
     """Return the cost of one run, and the user's functions that only the backward pass calls, backward itself first.
 
-    The list is empty if one of them may do more than compute, or if a profiler is on: `watched` needs its place.
+    The list is empty if a profiler is on: `watched` needs its place.
     """
     if sys.getprofile() is not None:
         return 0, []
     count, variables = watched(pair.play)
-    count += sum(slot.value.size for slot in pair.slots) // ENTRIES
+    count += (sum(slot.value.size for slot in pair.slots) + copies.entries) // ENTRIES
     of_forward = set[CodeType]() if pair.backward is None else watched(pair.run)[1].keys()
     last = pair.backward or pair.forward
     first = getattr(last, "__func__", last)
-    # A profiler sees code objects. The functions that own them are found through the garbage collector.
-    known = {f.__code__: f for f in gc.get_referrers(*variables) if isinstance(f, FunctionType)}
-    if not all(map(is_harmless, known.values())):
-        return 0, []
+    known = {f.__code__: f for f in copies.functions}
     functions = [known[code] for code in variables if code in known and code not in of_forward]
     functions.sort(key=lambda f: f is not first)
     return count, [Source(f, tree, variables[f.__code__]) for f in functions[:MOST_FUNCTIONS] if (tree := tree_of(f))]
@@ -306,19 +326,3 @@ def tree_of(function: Any) -> ast.Module | None:
     except Exception:  # not known, or not what runs
         return None
     return None if any(isinstance(node, ast.While) for node in ast.walk(tree)) else tree
-
-
-def leaves_outside(sources: Sequence[Source]) -> list[Any]:
-    """Return the numbers and arrays that functions reach from outside."""
-    return flatten([value for source in sources for value in variables_outside(source.function).values()])[0]
-
-
-def changes_nothing(data: Data, sources: Sequence[Source]) -> bool:
-    """Return whether a run leaves all variables outside the user's functions unchanged, such as a list of losses."""
-    before = leaves_outside(sources)
-    try:
-        data.gradients()
-    except ValueError:  # they write into an array that is locked
-        return False
-    after = leaves_outside(sources)
-    return len(before) == len(after) and all(x is y for x, y in zip(before, after, strict=True))

@@ -1,0 +1,259 @@
+"""Copies of the user's functions that cannot change anything outside: so they may run in a wrong form, too.
+
+A copy has variables of its own: containers, objects, functions and classes are copied, arrays are read-only views. Of a
+library it sees only what computes. What cannot be copied, such as a file, a lock or a process, does not exist there:
+code that needs it fails, and is not edited.
+"""
+
+from __future__ import annotations
+
+import builtins
+import copy
+import functools
+import sys
+from collections import Counter, OrderedDict, defaultdict, deque
+from types import CellType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ArgumentError
+from ..core.names import is_users_file
+from ..core.tensor import Tensor, constant
+from ..ops import BY_FUNCTION
+from ..ops.primitive import Primitive
+
+MOST_STEPS = 1_000_000  # of a `range`: an edited loop must end
+SAFE = (int, float, complex, str, bytes, type(None), type(...), range, slice, np.generic, np.dtype, Primitive)
+# Of these modules a copy sees all public names; of NumPy and its parts only what `computes`.
+WHOLE = """
+    math cmath operator itertools functools collections copy typing dataclasses
+    scipy.special scipy.linalg scipy.stats scipy.signal scipy.ndimage
+""".split()
+MODULES = {"numpy", "numpy.linalg", "numpy.fft", "scipy", "micrograd_np", *WHOLE}
+# NumPy's functions that compute, beside ufuncs and those that have a row.
+NUMPY = """
+    apply_along_axis arange array asanyarray asarray ascontiguousarray asfortranarray bincount broadcast_shapes convolve
+    copyto corrcoef correlate cov diag_indices empty errstate eye fill_diagonal finfo fromfunction fromiter full
+    geomspace gradient histogram identity iinfo indices insert interp intersect1d isscalar issubdtype ix_ lexsort
+    linspace logspace ndenumerate ndindex ndarray nanmedian nanquantile ones piecewise place polyval promote_types put
+    put_along_axis putmask ravel_multi_index resize result_type setdiff1d tri tril_indices triu_indices union1d unique
+    unravel_index vander vectorize zeros
+""".split()
+BUILTINS = """
+    abs all any bool dict divmod enumerate filter float frozenset getattr hasattr int isinstance issubclass iter len
+    list map max min next object pow property reversed round set setattr slice sorted staticmethod classmethod str sum
+    super tuple type zip __build_class__ Exception ValueError TypeError KeyError IndexError AssertionError
+    ArithmeticError ZeroDivisionError RuntimeError NotImplementedError StopIteration NotImplemented Ellipsis
+""".split()
+WRITES_FILES = {"tofile", "dump", "setflags"}  # methods of arrays
+
+
+class UncopiedError(Exception):
+    """Something cannot be copied, or might do more than compute."""
+
+
+class Library:
+    """A module of which only what computes can be reached."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.__dict__["module"] = module
+
+    def __getattr__(self, name: str) -> Any:
+        module = self.__dict__["module"]
+        value = getattr(module, name)
+        if isinstance(value, ModuleType):
+            if value.__name__ not in MODULES:
+                raise AttributeError(name)
+            value = Library(value)
+        elif name.startswith("_") or not (module.__name__ in WHOLE or computes(value)):
+            raise AttributeError(name)
+        self.__dict__[name] = value  # found without this method from now on
+        return value
+
+
+def computes(value: Any) -> bool:
+    """Return whether a value of NumPy is a number, or a function or class that only computes."""
+    if isinstance(value, (*SAFE, np.ufunc)):
+        return True
+    if isinstance(value, type):
+        return issubclass(value, np.generic) or value in (np.ndarray, np.dtype) or value.__name__ in NUMPY
+    if not callable(value) or getattr(value, "__hash__", None) is None:
+        return False
+    name = getattr(value, "__name__", "")
+    return value in BY_FUNCTION or (name in NUMPY and getattr(np, name) is value)
+
+
+def bounded_range(*args: Any) -> range:
+    steps = range(*args)
+    if len(steps) > MOST_STEPS:
+        raise ArgumentError("the loop is too long")
+    return steps
+
+
+def import_known(name: str, scope: Any = None, local: Any = None, parts: Any = (), level: int = 0) -> Any:
+    name = name if parts else name.split(".")[0]
+    if level or name not in MODULES or name not in sys.modules:
+        raise ImportError(name)
+    return Library(sys.modules[name])
+
+
+OWN_BUILTINS: dict[str, Any] = {name: getattr(builtins, name) for name in BUILTINS}
+OWN_BUILTINS |= {"print": lambda *args, **kwargs: None, "range": bounded_range, "__import__": import_known}
+KNOWN = {*OWN_BUILTINS.values(), *(getattr(sys.modules["collections"], name) for name in ("defaultdict", "deque"))}
+
+
+class Sandbox:
+    """Copies what it is called with; what was copied before has one copy.
+
+    Attributes
+    ----------
+    functions : list
+        The copies of the user's functions.
+    entries : int
+        The entries of all arrays that they can reach.
+    """
+
+    def __init__(self) -> None:
+        self.made: dict[int, Any] = {}
+        self.originals: list[Any] = []  # kept alive, so that their ids stay theirs
+        self.namespaces: dict[int, dict[str, Any]] = {}
+        self.functions: list[FunctionType] = []
+        self.pending: list[tuple[FunctionType, FunctionType]] = []  # copies without their variables, and originals
+        self.entries = 0
+
+    def __call__(self, x: Any) -> Any:
+        """Return the copy of a value, with all that it uses.
+
+        Raises
+        ------
+        UncopiedError
+            If it cannot be copied.
+        """
+        made = self.copied(x)
+        while self.pending:
+            self.fill(*self.pending.pop())
+        return made
+
+    def copied(self, x: Any) -> Any:
+        if isinstance(x, SAFE):
+            return x
+        if id(x) in self.made:
+            return self.made[id(x)]
+        self.originals.append(x)
+        kind = type(x)
+        if kind is np.ndarray and not x.dtype.hasobject:
+            made = self.made[id(x)] = x.view()
+            made.flags.writeable = False
+            self.entries += x.size
+        elif kind in (list, deque):
+            made = self.made[id(x)] = kind()
+            made.extend(map(self.copied, x))
+        elif kind in (dict, OrderedDict, Counter, defaultdict):
+            made = self.made[id(x)] = copy.copy(x)
+            made.update({key: self.copied(value) for key, value in x.items()})
+            if kind is defaultdict:
+                made.default_factory = self.copied(x.default_factory)
+        elif kind in (tuple, set, frozenset):
+            made = kind(map(self.copied, x))
+        elif isinstance(x, MethodType):
+            made = MethodType(self.copied(x.__func__), self.copied(x.__self__))
+        elif isinstance(x, ModuleType) and x.__name__ in MODULES:
+            made = Library(x)
+        elif kind is Tensor:
+            made = constant(self.copied(x._data))
+        elif isinstance(x, FunctionType) and is_users_file(x.__code__.co_filename):
+            made = self.function(x)
+        elif kind is functools.partial:
+            made = functools.partial(self.copied(x.func), *map(self.copied, x.args), **self.copied(x.keywords))
+        elif kind is np.random.Generator:
+            made = copy.deepcopy(x)
+        elif isinstance(x, type):
+            made = self.type_of(x)
+        elif is_public(x) or computes(x) or (getattr(x, "__hash__", None) and x in KNOWN):
+            made = x
+        elif hasattr(x, "cache_info"):  # functools.lru_cache
+            made = self.copied(x.__wrapped__)
+        else:
+            made = self.instance(x)
+        self.made[id(x)] = made
+        return made
+
+    def if_known(self, values: Any) -> dict[str, Any]:
+        """Return the copies of named values, without what cannot be copied."""
+        found = {}
+        for name, value in values:
+            try:
+                found[name] = self.copied(value)
+            except UncopiedError:
+                continue
+        return found
+
+    def function(self, f: FunctionType) -> FunctionType:
+        """Return a function with the same code; what it uses is copied later, since functions may use each other."""
+        if WRITES_FILES & set(f.__code__.co_names):
+            raise UncopiedError
+        cells = tuple(CellType() for _ in f.__closure__ or ())
+        made = FunctionType(f.__code__, self.namespace(f.__globals__), f.__name__, None, cells)
+        self.functions.append(made)
+        self.pending.append((made, f))
+        return made
+
+    def namespace(self, scope: dict[str, Any]) -> dict[str, Any]:
+        if id(scope) not in self.namespaces:
+            self.originals.append(scope)
+            own = {"__builtins__": OWN_BUILTINS, "__name__": scope.get("__name__"), "np": Library(np)}
+            self.namespaces[id(scope)] = own
+        return self.namespaces[id(scope)]
+
+    def fill(self, made: FunctionType, f: FunctionType) -> None:
+        """Give a copy of a function its variables."""
+        own, names = made.__globals__, global_names(f.__code__)
+        own |= self.if_known((name, f.__globals__[name]) for name in names if name in f.__globals__)
+        for cell, original in zip(made.__closure__ or (), f.__closure__ or (), strict=True):
+            try:
+                cell.cell_contents = self.copied(original.cell_contents)
+            except (ValueError, UncopiedError):  # it has no value yet, or none here
+                continue
+        made.__defaults__ = f.__defaults__ and tuple(map(self.copied, f.__defaults__))
+        made.__kwdefaults__ = f.__kwdefaults__ and {name: self.copied(x) for name, x in f.__kwdefaults__.items()}
+
+    def type_of(self, x: type) -> type:
+        """Return a class of the user's with copies of its functions; a class that only computes is itself."""
+        if computes(x) or x in KNOWN or hasattr(x, "_fields"):  # a named tuple
+            return x
+        home = sys.modules.get(x.__module__)
+        users = x.__module__ == "__main__" or is_users_file(getattr(home, "__file__", None) or "")
+        if not users or type(x) is not type or vars(x).get("__slots__"):
+            raise UncopiedError
+        own = {name: value for name, value in vars(x).items() if name not in ("__dict__", "__weakref__")}
+        made: type = type(x.__name__, tuple(map(self.copied, x.__bases__)), self.if_known(own.items()))
+        return made
+
+    def instance(self, x: Any) -> Any:
+        """Return an object of the user's, or a part of a class, with copies of all that it holds."""
+        if isinstance(x, staticmethod | classmethod):
+            return type(x)(self.copied(x.__func__))
+        if isinstance(x, property):
+            return property(*map(self.copied, (x.fget, x.fset, x.fdel)))
+        kind = self.copied(type(x))
+        if not hasattr(x, "__dict__") or kind is type(x):
+            raise UncopiedError
+        try:
+            made = self.made[id(x)] = object.__new__(kind)
+        except TypeError:  # a subclass of list, of ndarray, ...
+            raise UncopiedError from None
+        made.__dict__.update(self.if_known(vars(x).items()))
+        return made
+
+
+def is_public(x: Any) -> bool:
+    """Return whether a function belongs to a library of which all may be called."""
+    home = (getattr(x, "__module__", None) or "").lstrip("_")
+    return callable(x) and not isinstance(x, MethodType) and any(f"{home}.".startswith(f"{name}.") for name in WHOLE)
+
+
+def global_names(code: Any) -> set[str]:
+    """Return the names that a function, or one inside it, looks up by name."""
+    inner = (x for x in code.co_consts if hasattr(x, "co_names"))
+    return {*code.co_names}.union(*map(global_names, inner))
