@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import operator
 import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -200,10 +201,11 @@ class Pair:
             "gradient, called dout."
         )
 
-    def play(self, scale: float = 1.0) -> Played:
+    def play(self, scale: float = 1.0, again: bool = False) -> Played:
         """Run both passes; `scale` multiplies the cotangents.
 
-        If a way to call backward raises an error, the next one is tried.
+        If a way to call backward raises an error, the next one is tried. Not so if the passes ran before, and are only
+        to run `again`: then the way is known, and nobody asks what backward writes.
         """
         first: Exception | None = None
         while True:
@@ -216,7 +218,7 @@ class Pair:
                     values, [np.ones(values[0].shape)], self.by_hand(one, self.stored_gradients(owner)), False
                 )
             scalar = self.gradient is None and is_scalar(self.split(result)[0])
-            self.ways = self.calls(result, scalar)
+            self.ways = (again and self.ways) or self.calls(result, scalar)
             way = self.ways[self.way]
             values = [np.asarray(plain(x)) for x in self.split(result)[0]]
             cotangents = self.cotangents(values, scale)
@@ -229,18 +231,18 @@ class Pair:
                         "gradient=dloss_doutput)."
                     )
                 cotangents = [np.ones(x.shape) for x in values]
-            before, old = copies(owner), self.stored_gradients(owner)
+            before, old = {} if again else copies(owner), self.stored_gradients(owner)
             try:
                 returned = backward(*self.given(way, result, cotangents))
             except Exception as error:
                 if first is None:
                     first, self.failed = error, f"{self.described(way)} raised {type(error).__name__}: {error}"
                     error.add_note(f"{NAMED} It was called as {self.described(way)}.")
-                if self.way + 1 == len(self.ways):
+                if again or self.way + 1 == len(self.ways):
                     raise first from None
                 self.way += 1
                 continue
-            if scale == 1:  # with a scale of 0 or -4, other arrays may change
+            if scale == 1 and not again:  # with a scale of 0 or -4, other arrays may change
                 self.written = changed(before, copies(owner))
             kept = self.stored_gradients(owner)
             if any(np.any(g) and rewritten(g, kept.get(slot)) for slot, g in old.items()):
@@ -342,11 +344,11 @@ class Pair:
         if len(values) == len(slots):
             return slots
         shapes = [np.shape(plain(x)) for x in values]
-        found = [c for c in combinations(slots, len(values)) if [x.value.shape for x in c] == shapes]
-        found = found or [
-            c for c in combinations(slots, len(values)) if sorted(x.value.shape for x in c) == sorted(shapes)
-        ]
-        found = found or [tuple(slots[len(slots) - len(values) :])]
+        every = {c: [x.value.shape for x in c] for c in combinations(slots, len(values))}
+        found = [c for c, its in every.items() if its == shapes]
+        found = found or [c for c, its in every.items() if sorted(its) == sorted(shapes)]
+        # One of the shapes may be the mistake: the last inputs among those of which most shapes fit.
+        found = found or [max(reversed(every), key=lambda c: sum(map(operator.eq, every[c], shapes)))]
         first = slots[0]
         # Prefer inputs that are not named like data. The first input counts as a parameter, as t in f(t), unless it is
         # called x or data.
@@ -354,6 +356,12 @@ class Pair:
         found = sorted(found, key=lambda c: sum(s.label.lower() in DATA_NAMES and s.label not in natural for s in c))
         self.assignments = min(len(found), MOST_ASSIGNMENTS)
         return found[self.assignment % len(found)]
+
+    def inputs_without(self, hand: Sequence[ByHand]) -> list[str]:
+        """Return the inputs of which no gradient was given, without those that seldom have one by their name."""
+        found = {slot for _, slot, _ in hand}
+        data = DATA_NAMES if self.backward is None else LABEL_NAMES
+        return [s.label for s in self.floats if s not in found and s.value.ndim and s.label.lower() not in data]
 
     def without_gradient(self, hand: Sequence[ByHand]) -> list[str]:
         """Return sentences on the inputs and attributes that have no gradient by hand, and so are not checked."""
@@ -363,9 +371,7 @@ class Pair:
             said.append(
                 f"Not checked: {', '.join(self.dropped)}, which holds no floating-point numbers: .astype(float)."
             )
-        data = DATA_NAMES if self.backward is None else LABEL_NAMES
-        inputs = [s.label for s in self.floats if s not in found and s.value.ndim and s.label.lower() not in data]
-        if inputs:
+        if inputs := self.inputs_without(hand):
             said.append(f"Not checked: {', '.join(inputs)}, of which no gradient was given.")
         state = [slot for slot in self.unmatched(hand) if self.backward is not None or found & set(self.state)]
         if state:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -28,7 +28,7 @@ from .claims import candidates
 from .comparison import Differences, largest
 from .finite_differences import EPS
 from .flat_function import nodes_of, plain
-from .other_inputs import at_double, elsewhere, is_constant, moved_off, with_variety
+from .other_inputs import at_double, elsewhere, is_constant, moved_off, of_other_sizes, with_variety
 from .recordable import recordable
 from .slots import Slot
 
@@ -50,13 +50,14 @@ class Case:
     faults: list[str] = field(default_factory=list)
     unrecorded: bool = False
     unchecked: Sequence[str] = ()  # labels of gradients that need a graph to be checked, and there is none
-    missed: Sequence[str] = ()  # labels of parameters whose stored gradient was probably not recognised
+    missed: Sequence[str] = ()  # labels of inputs and parameters of which no gradient was found
     differences: list[Differences] = field(default_factory=list)  # finite differences, if there is no graph
     slack: Mapping[Tensor, Array] = field(default_factory=dict)  # the error bars of finite differences
     sizes: Mapping[int, str] = field(default_factory=dict)  # numbers of entries of the outputs, and words for them
     # Other cases of the same functions. They are made only if a check needs them.
     moved: Callable[[], Case] | None = None  # at inputs moved off kinks
-    elsewhere: Callable[[int], Case] | None = None  # on other data of the same kind, by a seed
+    elsewhere: Callable[..., Case] | None = None  # on other data of the same kind, by a seed; or of copied functions
+    resized: Callable[[Pair], Iterable[Pair]] | None = None  # functions with inputs of other sizes
     varied: Callable[[], Case] | None = None  # with other numbers in arrays that hold one number everywhere
     constant: str = ""  # the names of these arrays
     by_numbers: Callable[[], Case] | None = None
@@ -130,10 +131,11 @@ def function_case(pair: Pair) -> Case:
     case.guesses += [f"{pair.failed}."] if pair.failed else []
     case.other = other_reading(pair)
     case.notes += pair.without_gradient(played.hand)
-    case.missed = [slot.label for slot in pair.missed(played.hand)]
+    case.missed = [*pair.inputs_without(played.hand), *(slot.label for slot in pair.missed(played.hand))]
     case.moved = lambda: function_case(moved_off(pair))
     among = {slot for _, slot, _ in played.hand if slot}
-    case.elsewhere = lambda seed: function_case(elsewhere(pair, among, seed))
+    case.elsewhere = lambda seed, own=pair: function_case(elsewhere(own, among, seed))
+    case.resized = lambda own: of_other_sizes(own, among)
     if constant := [slot for slot in pair.slots if slot in among and is_constant(slot.value)]:
         case.constant = " and ".join(slot.label for slot in constant)
         case.varied = lambda: function_case(with_variety(pair, constant))

@@ -7,9 +7,7 @@ exchanged. An edit puts one node of the syntax tree in the place of another.
 from __future__ import annotations
 
 import ast
-import contextlib
 import functools
-import io
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from .binding import is_seed
 from .rewrites import FORMS, JOINED, JOINED_BY_AXES, OPERATORS, Node, filled, of_node, of_subscript, replaced, written
 
 MOST_OPERANDS = 24
+MOST_COUNT = 10_000
 SHORT, LONG = 64, 110  # texts of an edit
 
 
@@ -71,6 +70,11 @@ class Edits:
         self.operands = [x for x in operands if self.shape(x) is not None][:MOST_OPERANDS]
         loops = {ast.unparse(node.target) for node in ast.walk(definition) if isinstance(node, ast.For)}
         self.counts = [x for x in operands if self.kind(x) == ("i", ()) and ast.unparse(x) not in loops]
+        self.integers = [x for x in operands if isinstance(x, ast.Name) and self.kind(x)[0] in ("i", "u", "b")]
+        seeds = {node.arg for node in definition.args.args if is_seed(node.arg)}
+        self.cotangents = names_made_of(seeds, definition)  # the names of what is computed with the cotangent
+        made = [node for node in ast.walk(definition) if isinstance(node, ast.Assign) and is_initial(node.value)]
+        self.initial = list({ast.unparse(node): node for node in made}.values())
 
     def shape(self, node: Node) -> tuple[int, ...] | None:
         """Return the shape of an expression; None if it gives no floating-point numbers, or is not known."""
@@ -81,19 +85,21 @@ class Edits:
         """Return the kind of the numbers that an expression gives, as in `dtype.kind`, and their shape."""
         text = ast.unparse(node)
         if text not in self.known:
+            self.known[text] = "", ()
             try:
-                with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):  # it may print
-                    value = np.asarray(eval(text, dict(self.variables)))
-                self.known[text] = value.dtype.kind, value.shape
+                with np.errstate(all="ignore"):
+                    found = eval(text, dict(self.variables))
+                value = np.asarray(found)
+                # A list times a number is a longer list, and a loop of a large number of steps does not end.
+                if not isinstance(found, list | tuple | dict) and (value.dtype.kind == "f" or is_small(value)):
+                    self.known[text] = value.dtype.kind, value.shape
             except Exception:  # it reads what there is only inside a loop, or is no value
-                self.known[text] = "", ()
+                pass
         return self.known[text]
 
     def all(self) -> Iterator[Edit]:
         """Yield all edits; those of statements that do not use the cotangent (dout) get a rank of one more."""
-        cotangents = names_made_of(
-            {node.arg for node in self.definition.args.args if is_seed(node.arg)}, self.definition
-        )
+        cotangents = self.cotangents
         pending: list[tuple[Node, int]] = [(self.definition, 0)]
         while pending:
             parent, less = pending.pop(0)
@@ -105,12 +111,14 @@ class Edits:
                 if field == "target" and isinstance(value, ast.Subscript):
                     new_targets = (*of_subscript(value), *self.with_indices(value))
                     yield from (Edit(parent, field, None, new, rank + less) for rank, new in new_targets)
+                    pending.append((value, less))
                 if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                     yield from self.of_block(parent, field, value)
                 for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
                     if is_open(child) and id(child) not in self.fixed and field != "target":
                         new_nodes = (
                             *of_node(child, parent, field),
+                            *self.with_integers(child),
                             *self.with_operands(child, parent, field),
                             *self.with_names(child),
                             *self.with_indices(child),
@@ -118,6 +126,16 @@ class Edits:
                         for rank, new in new_nodes:
                             yield Edit(parent, field, index, new, rank + less)
                         pending.append((child, less))
+
+    def with_integers(self, node: Node) -> Iterator[tuple[int, Any]]:
+        """Yield another index, count or mask in the place of one; in a statement, two of them exchanged."""
+        if isinstance(node, ast.Name) and self.kind(node)[0] in ("i", "u", "b"):
+            yield from ((1, x) for x in self.integers if x.id != node.id and self.kind(x) == self.kind(node))
+        if isinstance(node, ast.Assign | ast.AugAssign):
+            here = {x.id for x in ast.walk(node) if isinstance(x, ast.Name)}
+            for first, second in combinations([x for x in self.integers if x.id in here], 2):
+                if self.kind(first) == self.kind(second):
+                    yield 1, partial(filled, node, {first.id: second, second.id: first})
 
     def with_operands(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
         """Yield another value in the place of one, and terms and factors that are added."""
@@ -155,10 +173,23 @@ class Edits:
                 yield 2, partial(written, "X / Y", node, other)
                 yield 2, partial(written, "X * Y", node, other)
                 yield 3, partial(written, "X / (Y * Y)", node, other)
-            for first, second in combinations_with_replacement(others, 2):
-                if shape is not None and fits_into(self.shape(first), shape) and fits_into(self.shape(second), shape):
-                    yield 4, partial(written, "X + Y * Z", node, first, second)
-                    yield 4, partial(written, "X - Y * Z", node, first, second)
+                yield 3, partial(written, "X / np.sqrt(Y)", node, other)
+        if isinstance(parent, ast.Assign | ast.AugAssign | ast.Return) and field == "value" and shape is not None:
+            fitting = [x for x in others if fits_into(self.shape(x), shape)]
+            for first, second in self.products(fitting, linear=self.is_linear(node)):
+                yield 3, partial(written, "X + Y * Z", node, first, second)
+                yield 3, partial(written, "X - Y * Z", node, first, second)
+
+    def is_linear(self, node: Node) -> bool:
+        """Return whether an expression is computed with the cotangent."""
+        return bool(names_of_variables(node) & self.cotangents)
+
+    def products(self, operands: Sequence[Node], linear: bool) -> Iterator[tuple[Node, Node]]:
+        """Yield pairs whose product may be a term; beside what is linear in the cotangent, one of them is, too."""
+        if not linear:
+            return combinations_with_replacement(operands, 2)
+        with_it = [x for x in operands if self.is_linear(x)]
+        return product(with_it, [x for x in operands if not self.is_linear(x)])
 
     def with_names(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield a statement with another variable wherever one stands, with two exchanged, or with a longer stride."""
@@ -191,8 +222,21 @@ class Edits:
                 continue
             if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr) and len(block) > 1:
                 yield Edit(parent, field, None, block[:i] + block[i + 1 :], 1)
+            for initial in self.initial:
+                if initial is not statement:
+                    yield Edit(parent, field, None, [*block[:i], initial, *block[i:]], 3)
             if i + 1 < len(block) and not isinstance(block[i + 1], ast.Return):
                 yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 1)
+
+
+def is_small(value: Any) -> bool:
+    return bool(np.all(np.abs(value) <= MOST_COUNT)) if value.dtype.kind in "iu" else True
+
+
+def is_initial(node: Node) -> bool:
+    """Return whether an expression is what a sum begins with: a number, or an array of zeros."""
+    name = getattr(getattr(node, "func", None), "attr", "")
+    return isinstance(node, ast.Constant) or name in ("zeros", "zeros_like")
 
 
 def fits_into(part: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> bool:
@@ -291,6 +335,10 @@ def edit_in_words(edit: Edit, definition: Node, file: str) -> str:
         gone = [statement for statement in old if not any(statement is other for other in edit.new)]
         if gone:
             return f"`{ast.unparse(gone[0])}` should not be there, {file}:{gone[0].lineno}"
+        if len(edit.new) > len(old):
+            i = next(i for i, statement in enumerate(edit.new) if statement is not old[i])
+            before = ast.unparse(old[i]).partition("\n")[0]
+            return f"`{ast.unparse(edit.new[i])}` is missing before `{before}`, {file}:{old[i].lineno}"
         i = next(i for i, (a, b) in enumerate(zip(old, edit.new, strict=True)) if a is not b)
         return f"`{ast.unparse(old[i])}` should come after `{ast.unparse(old[i + 1])}`, {file}:{old[i].lineno}"
     shown, line = old, getattr(old, "lineno", definition.lineno)

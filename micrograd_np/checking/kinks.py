@@ -168,7 +168,12 @@ def flips(node: Tensor, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]
         if not np.all((mask == 0) | (mask == top)) or not compared(yes, data):
             continue
         other = np.where(yes, np.zeros_like(mask), np.full_like(mask, top))
-        z = node.op.kernel(*values[:i], other, *values[i + 1 :], **node.params)
+        try:
+            z = node.op.kernel(*values[:i], other, *values[i + 1 :], **node.params)
+        except Exception:  # the op takes no such mask
+            continue
+        if np.shape(z) != node.shape:  # the mask is an index
+            continue
         free = np.broadcast_to(np.isclose(z, node._data, 0, 1e-12), node.shape)
         if free.shape == np.shape(mask) and free.any():
             yield f"mask {i}", [*values[:i], np.where(free, other, mask), *values[i + 1 :]]
@@ -274,7 +279,8 @@ def projected(t: Array, groups: Array) -> Array:
         mine = groups == k
         u = np.sort(t[mine])[::-1]
         over = (np.cumsum(u) - 1) / np.arange(1, u.size + 1)
-        t[mine] = np.maximum(t[mine] - over[np.flatnonzero(u > over)[-1]], 0)
+        last = [0, *np.flatnonzero(u > over)][-1]  # of large numbers, rounding may leave none
+        t[mine] = np.maximum(t[mine] - over[last], 0)
     return t
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,39 @@ def elsewhere(pair: Pair, among: Collection[Slot], seed: int) -> Pair:
         pairs = zip(pair.leaves, labels, strict=True)
         other.leaves = [rng.permutation(x) if label else x for x, label in pairs]
     return other
+
+
+def of_other_sizes(pair: Pair, among: Collection[Slot]) -> Iterator[Pair]:
+    """Yield the same functions with one more entry along all axes of one length, for each length.
+
+    So what depends on a size is told from a number, or another size, that is equal to it by chance. The values of the
+    slots `among` are scaled.
+    """
+    rng = np.random.default_rng(3)
+
+    def is_whole(x: Any) -> bool:
+        return isinstance(x, np.ndarray) and x.dtype.kind in "iub"
+
+    arrays = [*(s.value for s in pair.slots), *filter(is_whole, pair.leaves)]
+    for length in sorted({n for x in arrays for n in x.shape if n > 1}):
+        entries = [*range(length), int(rng.integers(length))]
+
+        def grown(x: Array, length: int = length, entries: Sequence[int] = entries) -> Array:
+            shares = x.dtype.kind == "f" and x.ndim > 0 and np.allclose(np.sum(x, axis=-1), 1)
+            for axis in [axis for axis, n in enumerate(x.shape) if n == length]:
+                if shares and axis == x.ndim - 1:  # the sum of probabilities, or of a one-hot row, stays 1
+                    x = np.concatenate([x, np.zeros_like(x[..., :1])], axis)
+                else:
+                    x = np.take(x, entries, axis)
+            return x
+
+        def other(slot: Slot) -> Array:
+            x = grown(slot.value)
+            return (x * rng.uniform(0.8, 1.25, x.shape)).astype(x.dtype) if slot in among else x
+
+        again = pair.at([other(s) for s in pair.slots])
+        again.leaves = [grown(x) if is_whole(x) else x for x in pair.leaves]
+        yield again
 
 
 def at_double(pair: Pair) -> Pair:

@@ -6,9 +6,11 @@ function itself is used.
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import copy
+import dis
 import inspect
 import math
 from collections.abc import Iterator
@@ -59,6 +61,9 @@ def rewritten(code: CodeType, file: str) -> CodeType:
     return compile(ast.fix_missing_locations(make), code.co_filename, "exec")
 
 
+OPERATIONS = ("BINARY", "COMPARE", "UNARY", "CONTAINS", "IS", "BUILD", "STORE", "LOAD_FAST", "LOAD_DEREF", "LOAD_CONST")
+
+
 def definition_of(code: CodeType, *more: str) -> Any:
     """Return the source of a function, as the tree of a function `_make` of its free variables that returns it.
 
@@ -75,13 +80,24 @@ def definition_of(code: CodeType, *more: str) -> Any:
     definition.decorator_list = []
     make: Any = ast.parse(f"def _make({', '.join([*code.co_freevars, *more])}): return {code.co_name}")
     make.body[0].body.insert(0, definition)
-    if code_names(code) not in map(code_names, codes_in(compile(ast.fix_missing_locations(make), "", "exec"))):
+    flags = code.co_flags & __future__.annotations.compiler_flag
+    again = compile(ast.fix_missing_locations(make), "", "exec", flags, dont_inherit=True)
+    if not by_pytest(code) and content(code) not in map(content, codes_in(again)):
         raise ArgumentError("the file is not what it was when it was imported")
     return make
 
 
-def code_names(code: CodeType) -> Any:
-    return code.co_name, code.co_names, code.co_varnames, [x for x in code.co_consts if not isinstance(x, CodeType)]
+def content(code: CodeType) -> Any:
+    """Return what a code does: its names, constants and operators; how an attribute is loaded depends on the module."""
+    constants = [(type(x), x) for x in code.co_consts if not isinstance(x, CodeType)]
+    every = (x for x in dis.get_instructions(code) if x.opname.startswith(OPERATIONS))
+    steps = [(x.opname, None if isinstance(x.argval, CodeType) else x.argrepr) for x in every]
+    return code.co_name, code.co_names, code.co_varnames, constants, steps
+
+
+def by_pytest(code: CodeType) -> bool:
+    """Return whether pytest has rewritten the `assert` statements of a function: its code is then another."""
+    return any("@pytest_ar" in each.co_names for each in codes_in(code))
 
 
 def codes_in(code: CodeType) -> Iterator[CodeType]:

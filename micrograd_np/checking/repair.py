@@ -9,14 +9,14 @@ from __future__ import annotations
 import ast
 import contextlib
 import copy
-import io
 import linecache
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -33,8 +33,11 @@ from .sandbox import OWN_BUILTINS, Library, Sandbox, UncopiedError
 from .suspicion import PROVEN
 
 Array = Any
-BUDGET = 3_000_000  # units of work, some seconds: a unit is one function call in a run, or one node that is compiled
+BUDGET = 20_000_000  # units of work, some seconds: a unit is one function call in a run, or one node that is compiled
 ENTRIES = 100  # so many entries of the inputs cost one unit in each run
+BETTER = BUDGET // 8  # to look for a better edit than the first one that is right
+SECONDS = 12.0  # after which a search ends, whatever is left of its budget
+OTHER_SCALE = -0.7  # of cotangents
 MOST_FUNCTIONS = 6
 MOST_EDITS = 6_000  # of one statement
 
@@ -49,40 +52,38 @@ class Data:
 
     pair: Pair
     outputs: Sequence[Array]
+    seeded: bool
     rows: Mapping[str, Row]
     factors: Mapping[str, float]
     broken: Collection[str]
     close: Closeness
 
-    def right(self, wanted: str) -> bool:
+    def right(self, wanted: str, scale: float = 1.0) -> bool:
         """Return whether the user's functions, as they are now, give a gradient, and spoil no other."""
         try:
-            with np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
-                gradients = self.gradients()
+            with np.errstate(all="ignore"):
+                gradients = self.gradients(scale)
         except Exception:  # an edit does not fit
             return False
         labels = [wanted, *(label for label in self.rows if label not in self.broken)]
-        return gradients is not None and all(self.is_right(label, gradients[label]) for label in labels)
+        return gradients is not None and all(self.is_right(label, gradients[label] / scale) for label in labels)
 
-    def mended(self) -> list[str]:
-        """Return the gradients that were wrong, and now are right."""
+    def mended(self, all_of: bool = False) -> set[str]:
+        """Return the gradients that were wrong, and now are right; with `all_of`, all that are right."""
         gradients = self.gradients() or {}
-        return [label for label in gradients if label in self.broken and self.is_right(label, gradients[label])]
+        return {name for name, g in gradients.items() if (all_of or name in self.broken) and self.is_right(name, g)}
 
-    def gradients(self) -> dict[str, Any] | None:
+    def gradients(self, scale: float = 1.0) -> dict[str, Any] | None:
         """Return the gradients by hand; None if the outputs are not what they were, or not all have a gradient."""
-        way = self.pair.way  # `play` goes on to the next way if an edited function raises
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                played = self.pair.play()
-        finally:
-            self.pair.way = way
-        hand = {str(h.label): h.values for h in played.hand}
+        with warnings.catch_warnings(action="ignore"):
+            played = self.pair.play(scale if self.seeded else 1.0, again=True)
+        by = 1.0 if self.seeded else scale
+        hand = {str(h.label): by * as_hand(h.label, h.values) for h in played.hand}
         same = all(map(np.array_equal, self.outputs, played.outputs))
         return hand if same and hand.keys() == self.rows.keys() else None
 
-    def is_right(self, label: str, hand: Any) -> bool:
-        row, values = self.rows[label], as_hand(label, hand)
+    def is_right(self, label: str, values: Array) -> bool:
+        row = self.rows[label]
         return values.shape == row.true.shape and self.close(
             values / self.factors[label], row.true, row.size, row.slack
         )
@@ -146,22 +147,71 @@ class Source:
         return Edits(self.definition, list(unique.values()), fixed, self.variables).all()
 
 
-def repair(here: Data, elsewhere: Callable[[], Sequence[Data]], wanted: str) -> tuple[str, list[str]]:
-    """Return the edit that makes the gradient `wanted` right, as a sentence, and all gradients that it makes right."""
-    copies = Sandbox()
+Others = Callable[[], Sequence[Data]]
 
-    def inside(data: Data) -> Data:
-        return replace(data, pair=copied_pair(data.pair, copies))
 
-    try:
-        own = inside(here)
-        gradients = own.gradients()
-    except Exception:  # they cannot be copied, or need what does not exist in the sandbox
-        return "", []
+def repair(
+    here: Data, elsewhere: Others, resized: Others, wanted: str, copies: Sandbox, share: float
+) -> tuple[str, list[str]]:
+    """Return the edit that makes the gradient `wanted` right, as a sentence, and all gradients that it makes right.
+
+    Parameters
+    ----------
+    here : Data
+        The user's functions on the user's inputs.
+    elsewhere, resized : callable
+        Give the functions on other inputs of the same sizes, on which the edit must be right, too; and of other sizes,
+        which decide between edits.
+    wanted : str
+        The gradient.
+    copies : Sandbox
+        Where all these functions are copied.
+    share : float
+        The part of the budget that may be spent.
+    """
+    gradients = here.gradients()
     if gradients is None or not all(same_numbers(here.rows[label].hand, g) for label, g in gradients.items()):
         return "", []
-    calls, sources = sources_of(own.pair, copies)
-    return search(own, lambda: list(map(inside, elsewhere())), wanted, sources, calls)
+    calls, sources = sources_of(here.pair, copies)
+    return search(Trial(here, wanted, elsewhere, resized), sources, calls, share)
+
+
+@dataclass
+class Trial:
+    """What decides whether an edit is right, and which of two is better."""
+
+    here: Data
+    wanted: str
+    make_others: Others
+    make_resized: Others
+
+    @cached_property
+    def others(self) -> Sequence[Data]:
+        return self.make_others()
+
+    @cached_property
+    def resized(self) -> Sequence[Data]:
+        """The data of other sizes on which the gradients that are right here are right: else the sizes do not fit."""
+        return [data for data in self.make_resized() if not data.rows.keys() - data.broken - data.mended(all_of=True)]
+
+    @property
+    def best(self) -> tuple[int, int]:
+        """The score of an edit that cannot be better."""
+        return len(self.here.broken), len(self.resized)
+
+    def mended(self) -> set[str]:
+        """Return the gradients that the edited functions make right on all inputs, or none if they are not right."""
+        every = [self.here, *self.others]
+        true = self.here.rows[self.wanted].true
+        # Without other data, few or equal numbers may fit by chance.
+        proven = self.others or (true.size >= PROVEN and differ(true))
+        if not proven or not all(data.right(self.wanted, OTHER_SCALE) for data in every):
+            return set()
+        return set.intersection(*(data.mended() for data in every))
+
+    def score(self, mended: set[str]) -> tuple[int, int]:
+        """Return how many gradients an edit makes right, and with how many other sizes it is right."""
+        return len(mended), sum(data.right(self.wanted) for data in self.resized)
 
 
 def copied_pair(pair: Pair, copies: Sandbox) -> Pair:
@@ -177,34 +227,33 @@ def same_numbers(hand: Array, again: Any) -> bool:
     return hand.shape == values.shape and np.allclose(hand, values, 1e-9, 1e-12, equal_nan=True)
 
 
-def search(
-    here: Data, elsewhere: Callable[[], Sequence[Data]], wanted: str, sources: Sequence[Source], calls: int
-) -> tuple[str, list[str]]:
-    """Try the edits, the likeliest first, until one gives the right gradient or the budget is spent."""
-    pairs = [(edit, source) for source in sources for edit in source.edits(here.pair)]
-    others: Sequence[Data] | None = None
-    left = BUDGET
+def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) -> tuple[str, list[str]]:
+    """Try the edits, the likeliest first, until the budget is spent, or one is right that cannot be better.
+
+    After the first right one, a part of the budget is left to find one that mends more gradients, or that is right
+    with inputs of other sizes, too.
+    """
+    pairs = [(edit, source) for source in sources for edit in source.edits(trial.here.pair)]
+    left, deadline = int(share * BUDGET), time.monotonic() + SECONDS
+    best: tuple[int, int] = (0, 0)
+    found: tuple[str, list[str]] = ("", [])
     for edit, source in sorted(pairs, key=lambda pair: pair[0].rank):
         left -= calls + source.size
-        if left < 0:
+        if left < 0 or time.monotonic() > deadline:
             break
         try:
             with source.edited(edit):
-                found = here.right(wanted)
-            if found:
-                others = elsewhere() if others is None else others
-                with source.edited(edit):
-                    found = all(other.right(wanted) for other in others)
-                    mended = here.mended()
-                true = here.rows[wanted].true
-                # Without other data, few or equal numbers may fit by chance.
-                found = found and (bool(others) or (true.size >= PROVEN and differ(true)))
+                mended = trial.mended() if trial.here.right(trial.wanted) else set[str]()
+                score = trial.score(mended) if trial.wanted in mended else (0, 0)
         except Exception:  # there is no such code; a failing hypothesis never ends a check
             continue
-        if found:
+        if score > best and score[1] == len(trial.resized):
             file = os.path.basename(source.function.__code__.co_filename)
-            return edit_in_words(edit, source.definition, file), mended
-    return "", []
+            labels = [label for label in trial.here.rows if label in mended]
+            found, left = (edit_in_words(edit, source.definition, file), labels), min(left, BETTER)
+            if (best := score) >= trial.best:
+                break
+    return found
 
 
 def repair_statement(frame: Any, values: Any, row: Row, expected: Array, close: Closeness) -> str:
@@ -290,7 +339,7 @@ def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
     """
     if sys.getprofile() is not None:
         return 0, []
-    count, variables = watched(pair.play)
+    count, variables = watched(partial(pair.play, again=True))
     count += (sum(slot.value.size for slot in pair.slots) + copies.entries) // ENTRIES
     of_forward = set[CodeType]() if pair.backward is None else watched(pair.run)[1].keys()
     last = pair.backward or pair.forward

@@ -40,7 +40,7 @@ FORMS = (
     *((3, "np.sum(X)"), (3, "np.sqrt(X)"), (3, "np.exp(X)"), (3, "np.log(X)"), (3, "X ** 3")),
     *((3, "np.cos(X)"), (3, "X[..., None]"), (3, "X[None]"), (3, "np.swapaxes(X, -1, -2)"), (3, "X + 1"), (3, "X - 1")),
     *((3, "np.sum(X, axis=-1, keepdims=True)"), (3, "np.sign(X)"), (3, "np.tanh(X)"), (3, "np.sin(X)")),
-    *((3, "np.sum(X, axis=1)"), (3, "X * np.eye(len(X))")),
+    *((3, "np.sum(X, axis=1)"), (3, "X * np.eye(len(X))"), (3, "X + X.T"), (3, "X * (X > 0)")),
 )
 # (rank, form): what may stand for a term X, with an operand Y that broadcasts with it.
 JOINED = (
@@ -117,7 +117,10 @@ def of_subscript(node: Any) -> Iterator[tuple[int, Node]]:
         for lower, upper in ((None, -1), (1, None), (None, 1), (-1, None)):
             ends = {"lower": lower and signed(lower), "upper": upper and signed(upper)}  # None stays None: no end is 0
             yield 1, replaced(node, slice=replaced(index, **ends))
-    elif not isinstance(index, ast.Tuple | ast.Constant | ast.BinOp):
+    elif isinstance(index, ast.Constant | ast.UnaryOp):
+        yield 1, written("np.sum(X, axis=0)", node.value)
+    if not isinstance(index, ast.Tuple | ast.Slice | ast.Constant | ast.BinOp):
+        yield 2, replaced(node, slice=written("np.argsort(X)", index))
         for form in ("X + 1", "X - 1", "X[::-1]"):
             yield 0, replaced(node, slice=written(form, index))
     yield 1, node.value

@@ -176,7 +176,8 @@ class Sandbox:
             made = self.copied(x.__wrapped__)
         else:
             made = self.instance(x)
-        self.made[id(x)] = made
+        self.made[id(x)] = self.made[id(made)] = made  # a copy is its own copy
+        self.originals.append(made)
         return made
 
     def if_known(self, values: Any) -> dict[str, Any]:

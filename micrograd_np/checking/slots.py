@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -160,6 +161,7 @@ def label_of(path: Sequence[Any]) -> str:
     return "".join(f".{step}" if kind == "attr" else f"[{step!r}]" for kind, step in path).lstrip(".")
 
 
+@functools.cache
 def is_gradient_name(key: str, name: str) -> bool:
     """Return whether an attribute's name says that it is the gradient of another, as dW, grad_w or w_grad for w."""
     key, name = (text.replace("_", "").lower() for text in (key, name))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,14 @@ from .diagnosis import BUDGET, Examined, examine
 from .finite_differences import EPS, axes, measured, numeric_gradient
 from .gradcheck import suspects
 from .kinks import Kinks
-from .repair import Data, repair, repair_statement
+from .repair import Data, copied_pair, repair, repair_statement
 from .replay import Recording, arguments, in_float64, is_one_array
+from .sandbox import Sandbox
 from .verify_report import AT_KINK, VerifyReport
 
 Array = Any
 DIRECTIONS = 2
+MOST_SIZES = 5
 OTHER_DATA = 2  # sets of other inputs on which causes are tested
 RTOL = 1e-6
 ROUNDING = 1e-9  # relative to the terms of a sum
@@ -37,6 +39,7 @@ ROUNDED_AGAIN = 6  # times that all values are rounded in another way: half of t
 LOST = 4  # a difference below so many times what rounding changes proves nothing
 MOST_NUMERIC = 2000
 MOST_REPAIRED = 2  # wrong rows
+SHARE_IF_NAMED = 0.2  # of the budget, to find the place in the source of a mistake that has a name
 
 
 def verify(
@@ -99,6 +102,9 @@ def verify(
         if report.verdict == WRONG and report.repair:
             name_repairs(report)
         report.repair = None  # it holds the user's frame
+        if case.pair:
+            with suppress(Exception):  # what the functions store outside, such as a cache, holds arrays again
+                case.pair.play()
     if not report:
         report.notes += case.guesses
     return report
@@ -112,9 +118,9 @@ def name_repairs(report: VerifyReport) -> None:
         finding = pending.pop(0)
         kept.append(finding)
         label, mended = finding.row.label, list[str]()
-        if report.repair and len(kept) <= MOST_REPAIRED:
+        if report.repair and len(kept) <= MOST_REPAIRED and all(each.edit for each in kept[:-1]):
             with suppress(Exception):  # the search never ends a check
-                finding.edit, mended = report.repair(label)
+                finding.edit, mended = report.repair(label, SHARE_IF_NAMED if finding.causes else 1.0)
         if finding.edit:
             labels = [label, *(other for other in mended if other != label)]
             known = finding.causes[0] if len(finding.causes) == 1 else Cause("edit", finding.edit, labels)
@@ -255,7 +261,7 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
 
 
 def repaired_statement(
-    case: Case, rows: Sequence[Row], close: Closeness, found: Examined, wanted: str
+    case: Case, rows: Sequence[Row], close: Closeness, found: Examined, wanted: str, share: float
 ) -> tuple[str, list[str]]:
     """Return the edit of the statement that makes a wrong row right, given those before it."""
     for row, values in zip(rows, case.hand.values(), strict=True):
@@ -264,27 +270,44 @@ def repaired_statement(
     return "", []
 
 
-def repaired(case: Case, rows: Sequence[Row], close: Closeness, found: Examined, wanted: str) -> tuple[str, list[str]]:
+def repaired(
+    case: Case, rows: Sequence[Row], close: Closeness, found: Examined, wanted: str, share: float
+) -> tuple[str, list[str]]:
     """Return the edit of the user's source that makes a wrong row right, and all rows that it makes right."""
     assert case.pair
     broken = {row.label for row in rows if not row.fits or row.status == WRONG_ROW}
 
+    copies = Sandbox()
+
     def data(case: Case, rows: Sequence[Row], close: Closeness) -> Data:
         assert case.pair
+        pair = copied_pair(case.pair, copies)
+        played = pair.play()
+        by_label = {row.label: row for row in rows}
         factors = {row.label: found.convention.of(row) for row in rows}
-        return Data(case.pair, case.pair.play().outputs, {row.label: row for row in rows}, factors, broken, close)
+        return Data(pair, played.outputs, played.seeded, by_label, factors, broken, close)
+
+    def made(cases: Iterable[Callable[[], Case]]) -> list[Data]:
+        done = []
+        for make in cases:
+            with suppress(Exception):  # the functions do not take other data
+                other = make()
+                _, rows, close, _ = prepare(other)
+                done.append(data(other, rows, close))
+        return done
 
     def elsewhere() -> list[Data]:
-        made = []
-        for seed in range(OTHER_DATA if case.elsewhere else 0):
-            with suppress(Exception):  # the functions do not take other data
-                assert case.elsewhere
-                other = case.elsewhere(seed)
-                _, rows, close, _ = prepare(other)
-                made.append(data(other, rows, close))
-        return made
+        return made(partial(case.elsewhere, seed, here.pair) for seed in range(OTHER_DATA)) if case.elsewhere else []
 
-    return repair(data(case, rows, close), elsewhere, wanted)
+    def resized() -> list[Data]:
+        pairs = () if case.unrecorded or not case.resized else islice(case.resized(here.pair), MOST_SIZES)
+        return made(partial(function_case, pair) for pair in pairs)
+
+    try:
+        here = data(case, rows, close)
+        return repair(here, elsewhere, resized, wanted, copies, share)
+    except Exception:  # they cannot be copied, or need what does not exist in the sandbox
+        return "", []
 
 
 def other_data(case: Case) -> list[Any]:

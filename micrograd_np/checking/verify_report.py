@@ -39,7 +39,9 @@ class VerifyReport(Report):
     notes: list[str] = field(default_factory=list)
     unrecorded: bool = False
     factor: float | None = None
-    repair: Callable[[str], tuple[str, list[str]]] | None = None  # looks for the edit that makes a gradient right
+    repair: Callable[[str, float], tuple[str, list[str]]] | None = (
+        None  # looks for the edit that makes a gradient right
+    )
     missed: Sequence[str] = ()  # parameters whose gradients were stored, perhaps, and not found
     left_open: tuple[str, str, bool] | None = None  # if this data cannot tell: the verdict, why, and if it passes
 
