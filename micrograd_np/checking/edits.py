@@ -18,7 +18,19 @@ from typing import Any
 import numpy as np
 
 from .binding import is_seed
-from .rewrites import FORMS, JOINED, JOINED_BY_AXES, OPERATORS, Node, filled, of_node, of_subscript, replaced, written
+from .rewrites import (
+    FORMS,
+    JOINED,
+    JOINED_BY_AXES,
+    LENGTHS,
+    OPERATORS,
+    Node,
+    filled,
+    of_node,
+    of_subscript,
+    replaced,
+    written,
+)
 
 MOST_OPERANDS = 24
 MOST_COUNT = 10_000
@@ -169,6 +181,8 @@ class Edits:
                 likelier = part == shape or getattr(other, "id", None) in self.unused
                 for rank, form in JOINED if fits else JOINED_BY_AXES:
                     yield rank - likelier, partial(written, form, node, other)  # True is 1: one rank earlier
+            for other in (x for x in others if isinstance(x, ast.Name) and self.shape(x)):
+                yield from ((rank, partial(written, form, node, other)) for rank, form in LENGTHS)
             for other in self.counts:
                 yield 2, partial(written, "X / Y", node, other)
                 yield 2, partial(written, "X * Y", node, other)

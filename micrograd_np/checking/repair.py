@@ -374,4 +374,14 @@ def tree_of(function: Any) -> ast.Module | None:
         tree: ast.Module = definition_of(function.__code__)
     except Exception:  # not known, or not what runs
         return None
+    make: Any = tree.body[0]
+    definition = make.body[0]
+    # What its defaults and annotations name may not exist in the sandbox; and only the code is used.
+    definition.args.defaults = [ast.Constant(None) for _ in definition.args.defaults]
+    definition.args.kw_defaults = [x and ast.Constant(None) for x in definition.args.kw_defaults]
+    definition.returns = None
+    for node in ast.walk(definition.args):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+    ast.fix_missing_locations(tree)
     return None if any(isinstance(node, ast.While) for node in ast.walk(tree)) else tree

@@ -223,8 +223,8 @@ class Sandbox:
         """Return a class of the user's with copies of its functions; a class that only computes is itself."""
         if computes(x) or x in KNOWN or hasattr(x, "_fields"):  # a named tuple
             return x
-        home = sys.modules.get(x.__module__)
-        users = x.__module__ == "__main__" or is_users_file(getattr(home, "__file__", None) or "")
+        file = getattr(sys.modules.get(x.__module__), "__file__", None)
+        users = x.__module__ == "__main__" or (file is not None and is_users_file(file))
         if not users or type(x) is not type or vars(x).get("__slots__"):
             raise UncopiedError
         own = {name: value for name, value in vars(x).items() if name not in ("__dict__", "__weakref__")}

@@ -3,7 +3,9 @@
 import ast
 import contextlib
 import cProfile
+import subprocess
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -550,3 +552,156 @@ def test_an_object_that_cannot_be_copied_keeps_its_arrays():
     assert mg.verify(layer.forward, layer.backward, X)
     np.testing.assert_array_equal(layer.w, W)
     assert not hasattr(layer, "x")
+
+
+class Box:
+    """An object of the program's, outside of what is checked."""
+
+    W = W.copy()
+
+    def __init__(self):
+        self.w, self.log, self.lock = W.copy(), [], threading.Lock()
+
+    def taken(self):
+        with self.lock:
+            return self.w
+
+
+BOX = Box()
+
+
+def by_default(dout, cache, w=BOX.w):
+    x, _, a = cache
+    again = np.array(w)
+    again *= 2.0
+    dz = dout * (1 - a) + 0 * dout * again.sum()
+    return dz @ cache[1].T, x.T @ dz, dz.sum(axis=0)
+
+
+def by_class(dout, cache):
+    x, w, a = cache
+    again = np.array(Box.W)
+    again *= 2.0
+    dz = dout * (1 - a) + 0 * dout * again.sum()
+    return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+
+def by_object(dout, cache):
+    x, w, a = cache
+    again = np.array(BOX.w)
+    again *= 2.0
+    BOX.log.append(1.0)
+    dz = dout * (1 - a) + 0 * dout * again.sum()
+    return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+
+@pytest.mark.parametrize("backward", [by_default, by_class, by_object])
+def test_what_the_program_holds_stays_as_it_is(backward):
+    assert "1 - a ** 2" in first_line(dense, backward, X, W, B)
+    for w in (BOX.w, Box.W):
+        np.testing.assert_array_equal(w, W)
+        assert w.flags.writeable
+    assert len(BOX.log) < 60
+
+
+def removed(dout, cache):
+    x, w, a = cache
+    n = len(x)
+    Path(f"kept_{n - 2}.npz").unlink(missing_ok=True)
+    dz = dout * (1 - a)
+    return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+
+def started(dout, cache):
+    x, w, a = cache
+    subprocess.run(["true"])
+    STARTED.append(1)
+    dz = dout * (1 - a)
+    return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+
+def locked(dout, cache):
+    x, w, a = cache
+    dz = dout * (1 - a) + 0 * dout * BOX.taken().sum()
+    return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+
+STARTED = []
+
+
+def test_files_processes_and_locks_do_not_exist_for_an_edited_function(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for i in range(6):
+        (tmp_path / f"kept_{i}.npz").touch()
+    for backward in (removed, started, locked):
+        assert "should be" not in first_line(dense, backward, X, W, B)
+    assert len(list(tmp_path.iterdir())) == 5
+    assert len(STARTED) < 30
+    assert BOX.lock.acquire(blocking=False)
+    BOX.lock.release()
+
+
+def with_large_number(dout, cache):
+    x, w, a = cache
+    big = 10**12
+    rows = []
+    for i in range(len(x)):
+        rows.append(min(i, big) * 0 + dout[i] * (1 - a[i]))
+    dz = np.stack(rows)
+    return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+
+def test_a_large_number_is_no_count_of_steps():
+    assert "1 - a[i] ** 2" in first_line(dense, with_large_number, X, W, B)
+
+
+def test_another_thread_may_call_the_function_meanwhile():
+    expected = slope_without_square(X[:, :1] + np.zeros(4), dense(X, W, B)[1])[1]
+    wrong, done = [], threading.Event()
+
+    def call():
+        while not done.is_set():
+            got = slope_without_square(X[:, :1] + np.zeros(4), dense(X, W, B)[1])[1]
+            wrong.extend([got] if not np.array_equal(got, expected) else [])
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    first_line(dense, slope_without_square, X, W, B)
+    done.set()
+    thread.join()
+    assert not wrong
+
+
+def mean_of_squares(x, w, y):
+    r = x @ w - y
+    return 0.5 * np.sum(r**2) / len(x)
+
+
+def without_the_mean(x, w, y):
+    r = x @ w - y
+    return r @ w.T / len(x), x.T @ r, -r / len(x)
+
+
+def test_a_size_is_told_from_a_number_that_is_equal_to_it():
+    line = str(mg.verify(mean_of_squares, without_the_mean, X[:4], V[:3], X[:4, :2], strict=True)).splitlines()[0]
+    assert "`x.T @ r` should be `x.T @ r / len(" in line
+
+
+def two_gradients(x, gain):
+    centred = x - x.mean(axis=-1, keepdims=True)
+    deviation = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5)
+    return gain * centred / deviation, (centred, deviation, gain)
+
+
+def not_divided(dout, cache):
+    centred, deviation, gain = cache
+    normal = centred
+    g = dout * gain
+    dx = (g - g.mean(-1, keepdims=True) - normal * (g * normal).mean(-1, keepdims=True)) / deviation
+    return dx, (dout * normal).sum(axis=0)
+
+
+def test_the_edit_that_mends_most_is_named():
+    line = first_line(two_gradients, not_divided, X, 1 + B[:3])
+    assert "`normal = centred` should be `normal = centred / deviation`" in line
+    assert "follow" in line
