@@ -19,7 +19,7 @@ import numpy as np
 
 from ..core.backward import pull_arrays
 from ..core.context import Mode
-from ..core.errors import ArgumentError
+from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import Names, inside, is_outside_engine, live, user_frame, watch
 from ..core.tensor import Tensor
 from ..ops.primitive import Primitive
@@ -99,6 +99,9 @@ def function_case(pair: Pair) -> Case:
     pair = at_double(pair)
     played, again = pair.play(), pair.play()
     check_repeats(pair, played, again)
+    if not any(y.dtype.kind in "fc" for y in played.outputs):
+        kinds = " and ".join(str(y.dtype) for y in played.outputs)
+        raise ArgumentTypeError(f"{called(pair.forward)} gives {kinds}, which has no gradient.")
     faults, notes = linearity(pair, played, again)
     wanted = {slot for _, slot, _ in played.hand}
     chosen = [slot for slot in pair.slots if slot in wanted]

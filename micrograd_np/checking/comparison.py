@@ -12,7 +12,18 @@ import numpy as np
 
 from .claims import Closeness
 from .conventions import multiple
-from .finite_differences import EPS, FINER, Measured, Slopes, axes, estimate, measured, numeric_gradient, stairs
+from .finite_differences import (
+    EPS,
+    FINER,
+    Chosen,
+    Measured,
+    Slopes,
+    UnitVectors,
+    estimate,
+    measured,
+    numeric_gradient,
+    stairs,
+)
 
 Array = Any
 
@@ -53,13 +64,13 @@ def compare(
         From the numeric slopes to the errors that are allowed.
     """
     with np.errstate(all="ignore"):
-        found = estimate(what, list(directions), tolerance)
+        found = estimate(what, directions, tolerance)
         allowed = tolerance(found)
         nothing = 1e-10 * np.max(finite(found.value), initial=0)  # relative to the largest derivative
         off = missed = misses(graph, found, allowed)
         rows = np.flatnonzero(off.any(axis=1))
         if rows.size:  # one measurement is not enough to call a derivative wrong
-            again = estimate(what, [directions[int(row)] for row in rows], lambda _: allowed[rows], 0.77)
+            again = estimate(what, Chosen(directions, rows), lambda _: allowed[rows], 0.77)
             off = off.copy()
             off[rows] &= misses(graph[rows], again, allowed[rows]) & same(found.value[rows], again.value, graph[rows])
             found.take(rows, again, missed[rows] & ~misses(graph[rows], again, allowed[rows]))
@@ -184,7 +195,7 @@ class Differences:
         if count < x.size and hand.shape == x.shape:
             self.search(entries, hand.ravel().astype(float))
 
-    def slopes(self, directions: list[Array], noise: float = 0.0) -> tuple[Array, Array, Array]:
+    def slopes(self, directions: Sequence[Array], noise: float = 0.0) -> tuple[Array, Array, Array]:
         """Return the slopes along directions, their error bars, and which of them are at kinks."""
         what = replace(self.what, inner=max(self.what.inner, noise / self.what.eps))
         goal, scale = self.goal, self.scale
@@ -193,7 +204,7 @@ class Differences:
 
     def measure(self, entries: Sequence[int], noise: float = 0.0) -> None:
         """Measure some entries; `noise` is the rounding error of the values, if it is known to be large."""
-        found = self.slopes(list(axes(self.what.x, entries)), noise)
+        found = self.slopes(UnitVectors(self.what.x, entries), noise)
         for mine, theirs in zip((self.gradient, self.slack, self.kinked), found, strict=True):
             mine.flat[entries] = theirs
 
@@ -227,7 +238,7 @@ class Differences:
         The rounding error may be far larger than that of the value. In log(1 - s) for s near 1, the values are a
         staircase, and between two steps all differences are 0.
         """
-        (v,) = axes(self.what.x, [entry])
+        (v,) = UnitVectors(self.what.x, [entry])
         rounding = float(self.what.eps * np.max(self.what.inner))
         height = 0.0 if entry in self.jumps else jump(self.what.values(float), self.what.x, v, rounding)
         if height:

@@ -310,7 +310,8 @@ def leading_to_loss(definition: Node) -> set[int]:
         if not more:
             return found
         found |= more
-        needed |= {name for key in more for name in names_of_variables(writing[key][0])}
+        # Not all names: `loss, dw = 0.0, np.zeros(3)` assigns dw, too.
+        needed |= {name for key in more for name in names_of_variables(writing[key][0].value)}
 
 
 def names_made_of(names: set[str], definition: Node) -> set[str]:

@@ -89,8 +89,12 @@ def slopes(f: Function, x: Array, directions: Sequence[Array], h: Any, eps: floa
     with np.errstate(all="ignore"):
         middle = f(x)
         steps = np.broadcast_to(np.asarray(h, dtype=x.dtype), len(directions))
-        pairs = list(zip(directions, steps, strict=True))
-        around = np.array([[f(x + sign * step / k * v) for sign in (1, -1) for k in PARTS] for v, step in pairs])
+        around = np.array(
+            [
+                [f(x + sign * step / k * v) for sign in (1, -1) for k in PARTS]
+                for v, step in zip(directions, steps, strict=True)
+            ]
+        )
         ahead, behind = np.moveaxis(around.reshape(len(directions), 2, len(PARTS), middle.size), 0, 2)
         steps = steps[:, None]
         rounding = eps / (steps / 4) * np.maximum(np.max(np.abs([ahead, behind]), axis=(0, 1)), inner)
@@ -112,6 +116,7 @@ def slopes(f: Function, x: Array, directions: Sequence[Array], h: Any, eps: floa
             left, left_bar = np.where(edge, side, left), np.where(edge, its_bar, left_bar)
             right, right_bar = np.where(edge, side, right), np.where(edge, its_bar, right_bar)
         found = []
+        pairs = zip(directions, steps[:, 0], strict=True)
         still = np.array([not moves(x, v, step / PARTS[-1]) for v, step in pairs], dtype=bool)[:, None]
         moved = eps / (steps / 4) * np.array([np.max(np.abs(x[v != 0]), initial=0) for v in directions])[:, None]
         for slope, its_bar in ((value, bar), (left, left_bar), (right, right_bar)):
@@ -162,12 +167,32 @@ def complex_slopes(f: Function, x: Array, directions: Sequence[Array]) -> Array 
         return None
 
 
-def axes(x: Array, entries: Sequence[int]) -> Iterator[Array]:
-    """Yield the unit vectors along entries of x."""
-    for i in entries:
-        v = np.zeros(x.size, x.dtype)
-        v[i] = 1
-        yield v
+class UnitVectors(Sequence[Array]):
+    """The unit vectors along entries of x. Each is made when it is read: all of them would be a square matrix."""
+
+    def __init__(self, x: Array, entries: Sequence[int]) -> None:
+        self.x, self.entries = x, entries
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, row: Any) -> Any:
+        v = np.zeros(self.x.size, self.x.dtype)
+        v[self.entries[row]] = 1
+        return v
+
+
+class Chosen(Sequence[Array]):
+    """Some rows of a sequence of directions, without a list of them."""
+
+    def __init__(self, directions: Sequence[Array], rows: Any) -> None:
+        self.directions, self.rows = directions, [int(row) for row in rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self.directions[self.rows[row]]
 
 
 EPS = float(np.finfo(np.float64).eps)
@@ -180,7 +205,7 @@ COARSER = [1.51e-2, 2.37e-1]
 FINER = [(step, False) for step in (6.1e-5, 3.7e-6, 2.3e-7, 1.3e-8, 8.7e-10, 5.9e-11)]
 FINER += [(step, True) for step in (8.9e-4, 1.51e-2, 6.1e-5, 2.3e-7)]
 
-Method = tuple[Callable[[list[Array]], "Slopes | None"], Callable[["Slopes", "Slopes", Array], Array]]
+Method = tuple[Callable[[Sequence[Array]], "Slopes | None"], Callable[["Slopes", "Slopes", Array], Array]]
 
 
 @dataclass
@@ -243,14 +268,14 @@ def measured(f: Function, x: Array, eps: float, inner: Array = 0.0) -> Measured:
 
 
 def estimate(
-    what: Measured, directions: list[Array], tolerance: Callable[[Slopes], Array], factor: float = 1.0
+    what: Measured, directions: Sequence[Array], tolerance: Callable[[Slopes], Array], factor: float = 1.0
 ) -> Slopes:
     """Return slopes along directions, each by the first method within the tolerance, or else by the best one.
 
     Parameters
     ----------
     what : Measured
-    directions : list of arrays like `what.x`
+    directions : sequence of arrays like `what.x`
     tolerance : callable
         From the slopes found so far to the uncertainty that is small enough, an array of their shape.
     factor : float
@@ -263,7 +288,7 @@ def estimate(
         rows = np.flatnonzero(~((found.uncertainty <= enough) & ~found.kinked).all(axis=1))
         if not rows.size:
             break
-        other = measure([directions[row] for row in rows])
+        other = measure(Chosen(directions, rows))
         if other is not None:
             found.take(rows, other, better(found.at(rows), other, enough[rows]))
     return found
@@ -312,7 +337,7 @@ def exact_step(found: Slopes, other: Slopes, enough: Array) -> Array:
 
 
 def numeric_gradient(
-    what: Measured, directions: list[Array], tolerance: Callable[[Slopes], Array]
+    what: Measured, directions: Sequence[Array], tolerance: Callable[[Slopes], Array]
 ) -> tuple[Array, Array, Slopes]:
     """Return a number's slopes along directions, their error bars (inf where nothing is known), and the details.
 

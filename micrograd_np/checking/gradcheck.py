@@ -30,7 +30,7 @@ from .comparison import (
     spread,
     tolerances,
 )
-from .finite_differences import axes, measured
+from .finite_differences import UnitVectors, measured
 from .flat_function import Problem, is_float, spot
 from .report import Entry, GradcheckReport, Judged, number
 
@@ -151,10 +151,10 @@ SHOWN = 5
 
 def check_entries(problem: Problem, i: int, rows: Sequence[int], graph: Array, rtol: float) -> Judged:
     x = problem.points[i].ravel()
-    held = compare(problem.measured(i), list(axes(x, rows)), graph, tolerances(graph, rtol))
+    held = compare(problem.measured(i), UnitVectors(x, rows), graph, tolerances(graph, rtol))
     if held.verdict == WRONG and (pairs := symmetric_pairs(problem, i, rows)):
         both = np.array([graph[a] + (graph[b] if a != b else 0) for a, b in pairs])
-        directions = [np.maximum(*axes(x, pair)) for pair in pairs]
+        directions = [np.maximum(*UnitVectors(x, pair)) for pair in pairs]
         again = compare(problem.measured(i), directions, both, tolerances(both, rtol))
         if again.verdict != WRONG:
             found = judged(problem, i, [a for a, _ in pairs], again, rtol)
@@ -325,7 +325,7 @@ def check_rule(node: Tensor, position: int, rule: Rule, rtol: float) -> str | No
     graph = np.ravel(cotangent)[entries, None]
     eps = float(max(np.finfo(value.dtype).eps for value in (x, z)))
     what = measured(f, x, eps, np.sum(np.abs(g * z)))
-    held = compare(what, list(axes(what.x, entries.tolist())), graph, tolerances(graph, rtol))
+    held = compare(what, UnitVectors(what.x, entries.tolist()), graph, tolerances(graph, rtol))
     if held.verdict != WRONG:
         return None
     row = int(np.argmax(np.where(held.where, np.abs(graph - held.found.value), -1)))

@@ -229,6 +229,8 @@ STAND_INS: dict[Any, Any] = {
     **{getattr(math, name): getattr(np, name) for name in MATH},
     **dict.fromkeys((np.array, np.asarray), as_one_tensor),
     **dict.fromkeys((float, np.float64), number_of),
+    np.empty: np.zeros,  # what lies in new memory may be nan or huge, and differs from run to run
+    np.empty_like: np.zeros_like,
     int: lambda *x: int(*map(plain_index, x)),
 }
 

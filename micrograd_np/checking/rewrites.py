@@ -6,6 +6,7 @@ import ast
 import copy
 import functools
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 Node = Any  # of a syntax tree
@@ -107,9 +108,13 @@ def constants(number: float) -> Iterator[float]:
 def of_subscript(node: Any) -> Iterator[tuple[int, Node]]:
     """Yield x[j, i] and x[arange, j] for x[i, j]; other slices; x[i + 1], x[i - 1] and x[i[::-1]]; and x alone."""
     index = node.slice
+    places = index.elts if isinstance(index, ast.Tuple) else []
+    single = [i for i, x in enumerate(places) if len(places) == 2 or not isinstance(x, ast.Slice)]
+    for i, j in combinations(single, 2):
+        exchanged = [places[{i: j, j: i}.get(k, k)] for k in range(len(places))]
+        yield 0, replaced(node, slice=ast.Tuple(exchanged, ast.Load()))
     if isinstance(index, ast.Tuple) and len(index.elts) == 2:
         first, second = index.elts
-        yield 0, replaced(node, slice=ast.Tuple([second, first], ast.Load()))
         if isinstance(first, ast.Slice) and not isinstance(second, ast.Slice):
             rows = written("np.arange(len(X))", node.value)
             yield 0, replaced(node, slice=ast.Tuple([rows, second], ast.Load()))

@@ -22,6 +22,7 @@ from .suspicion import (
     CONTRACTIONS,
     MOST_SITES,
     MOST_USES,
+    PROVEN,
     Change,
     Edge,
     Formula,
@@ -153,9 +154,11 @@ def read_weights(at: Suspicion) -> Iterator[Site]:
 
 
 def all_weights(at: Suspicion) -> Iterator[Site]:
-    if any(row.status == RIGHT for row in at.rows):
+    weights = [row for row in at.rows if row.leaf and row.fits]
+    # A learning rate is fitted: that of one number fits any mistake.
+    if any(row.status == RIGHT for row in at.rows) or sum(row.hand.size for row in weights) < PROVEN:
         return
-    for x in (row.tensor for row in at.rows if row.leaf and row.fits):
+    for x in (row.tensor for row in weights):
         names = {"v": x._data, "h": at.hands[x], "t": at.recording.true[x]}
         yield Site(names, {}, other_forward(x, everywhere=True), "all")
 

@@ -21,7 +21,7 @@ from .comparison import NUMERIC, OK, TOO_COARSE, WRONG, compare, far, largest, r
 from .confirmation import Cause
 from .conventions import Convention, sizes_of
 from .diagnosis import BUDGET, Examined, examine
-from .finite_differences import EPS, axes, measured, numeric_gradient
+from .finite_differences import EPS, UnitVectors, measured, numeric_gradient
 from .gradcheck import suspects
 from .kinks import Kinks
 from .repair import Data, copied_pair, repair, repair_statement
@@ -195,6 +195,8 @@ def check_form(output: Any, given: Sequence[Any]) -> None:
         fits = len(given) == 1 and isinstance(given[0], dict)
     else:
         fits = callable(output) and (bool(given) or getattr(output, "__self__", None) is not None)
+    if callable(output) and given and given[0] is None:
+        raise ArgumentTypeError("verify(forward, None, ...): the backward pass is None.")
     if not fits:
         raise ArgumentTypeError(
             "verify takes a recorded loss and its gradients by hand, verify(loss, {'W1': dW1, w2: dw2}); two functions "
@@ -499,7 +501,7 @@ def by_numbers(row: Row, recording: Recording) -> None:
     if x.size > MOST_NUMERIC:
         return
     what = measured(recording.function_of(row.tensor), x, EPS)
-    found, bars, slopes = numeric_gradient(what, list(axes(what.x, range(x.size))), lambda s: 1e-7 * np.abs(s.value))
+    found, bars, slopes = numeric_gradient(what, UnitVectors(what.x, range(x.size)), lambda s: 1e-7 * np.abs(s.value))
     if np.isfinite(bars).all():
         bad = ~np.isfinite(row.true)
         row.notes.append(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from micrograd_np.checking.finite_differences import BASE, EPS, Measured, axes, complex_slopes, estimate, slopes
+from micrograd_np.checking.finite_differences import BASE, EPS, Measured, UnitVectors, complex_slopes, estimate, slopes
 
 # A function of one number, where, and its derivative there.
 SMOOTH = {
@@ -26,7 +26,7 @@ SMOOTH = {
 def at(f, x):
     point = np.array([x])
     what = Measured(lambda dtype: f, point, EPS)
-    return estimate(what, list(axes(point, [0])), lambda found: 1e-9 * abs(found.value))
+    return estimate(what, list(UnitVectors(point, [0])), lambda found: 1e-9 * abs(found.value))
 
 
 @pytest.mark.parametrize("name", SMOOTH)
