@@ -155,6 +155,11 @@ class Edits:
         if isinstance(node, ast.Name) and self.kind(node) == ("i", ()) and isinstance(parent, ast.BinOp):
             yield from ((1, other) for other in self.counts if ast.unparse(other) != text)
             yield from ((2, other) for other in self.operands)
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and isinstance(parent, ast.BinOp):
+            yield from ((2, other) for other in self.operands)
+            yield from (
+                (3, written("X[:, None]", other)) for other in self.operands if len(self.shape(other) or ()) == 1
+            )
         whole = self.kind(node)[0] not in ("f", "c", "")
         if not is_value(node, parent, field) or whole or (isinstance(parent, ast.Attribute) and shape is None):
             return
@@ -181,6 +186,8 @@ class Edits:
                 likelier = part == shape or getattr(other, "id", None) in self.unused
                 for rank, form in JOINED if fits else JOINED_BY_AXES:
                     yield rank - likelier, partial(written, form, node, other)  # True is 1: one rank earlier
+                if fits and len(part or ()) == 1 and len(shape or ()) == 2:
+                    yield from ((3, partial(written, form, node, other)) for form in COLUMNS)
             for other in (x for x in others if isinstance(x, ast.Name) and self.shape(x)):
                 yield from ((rank, partial(written, form, node, other)) for rank, form in LENGTHS)
             for other in self.counts:
@@ -262,7 +269,9 @@ def fits_into(part: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> bo
 
 def is_value(node: Node, parent: Node, field: str) -> bool:
     """Return whether an expression stands for a value that is computed with, and not for a function or an index."""
-    if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.Compare):
+    if not isinstance(
+        node, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.UnaryOp | ast.Compare
+    ):
         return False
     if field in ("func", "slice", "lower", "upper", "step") or isinstance(getattr(node, "ctx", None), ast.Store):
         return False

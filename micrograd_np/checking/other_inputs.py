@@ -76,7 +76,9 @@ def of_other_sizes(pair: Pair, among: Collection[Slot]) -> Iterator[Pair]:
         return isinstance(x, np.ndarray) and x.dtype.kind in "iub"
 
     arrays = [*(s.value for s in pair.slots), *filter(is_whole, pair.leaves)]
-    for length in sorted({n for x in arrays for n in x.shape if n > 1}):
+    # Indices that are all different must stay so: x[indices] -= 1 is right only then.
+    kept = {x.size for x in arrays if is_whole(x) and x.ndim == 1 and np.unique(x).size == x.size}
+    for length in sorted({n for x in arrays for n in x.shape if n > 1} - kept):
         entries = [*range(length), int(rng.integers(length))]
 
         def grown(x: Array, length: int = length, entries: Sequence[int] = entries) -> Array:

@@ -191,8 +191,25 @@ class Trial:
 
     @cached_property
     def resized(self) -> Sequence[Data]:
-        """The data of other sizes on which the gradients that are right here are right: else the sizes do not fit."""
-        return [data for data in self.make_resized() if not data.rows.keys() - data.broken - data.mended(all_of=True)]
+        """The data of other sizes, without that of which the functions make no sense.
+
+        There, what is right here must be right, and what has the right shape here must have it.
+        """
+        return [data for data in self.make_resized() if self.makes_sense(data)]
+
+    def makes_sense(self, data: Data) -> bool:
+        """Return whether the user's functions as they are take these data."""
+        gradients = data.gradients()
+        if gradients is None or data.rows.keys() - data.broken - data.mended(all_of=True):
+            return False
+        return all(
+            gradients[name].shape == row.true.shape for name, row in data.rows.items() if self.here.rows[name].fits
+        )
+
+    @cached_property
+    def is_ready(self) -> bool:
+        """Make the other inputs, while the functions are not edited."""
+        return self.others is not None and self.resized is not None
 
     @property
     def best(self) -> tuple[int, int]:
@@ -243,7 +260,11 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
             break
         try:
             with source.edited(edit):
-                mended = trial.mended() if trial.here.right(trial.wanted) else set[str]()
+                fits = trial.here.right(trial.wanted)
+            if not fits or not trial.is_ready:
+                continue
+            with source.edited(edit):
+                mended = trial.mended()
                 score = trial.score(mended) if trial.wanted in mended else (0, 0)
         except Exception:  # there is no such code; a failing hypothesis never ends a check
             continue

@@ -49,6 +49,8 @@ JOINED = (
     *((3, "X * (1 - Y ** 2)"), (3, "X * (Y > 0)"), (3, "X * 2 * Y"), (3, "X / Y ** 2"), (3, "X * np.exp(Y)")),
     *((3, "X * Y ** 2"), (3, "X + 2 * Y"), (3, "X / (2 * Y)")),
 )
+# The same with a vector Y that belongs to the rows of a matrix.
+COLUMNS = ("X * Y[:, None]", "X / Y[:, None]")
 LENGTHS = ((2, "X / len(Y)"), (2, "X * len(Y)"))
 # The same with an operand that does not broadcast.
 JOINED_BY_AXES = (
@@ -64,7 +66,7 @@ def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
         yield 0, ast.Assign([node.target], node.value)
         if type(node.op) in (ast.Add, ast.Sub):
             yield 0, replaced(node, op=ast.Sub() if type(node.op) is ast.Add else ast.Add())
-    elif kind is ast.Assign and len(node.targets) == 1 and not isinstance(node.targets[0], ast.Tuple):
+    elif kind is ast.Assign and len(node.targets) == 1 and not reads_itself(node):
         yield 0, ast.AugAssign(node.targets[0], ast.Add(), node.value)
     if not issubclass(kind, ast.expr) or type(getattr(node, "ctx", None)) is ast.Store or field == "func":
         return
@@ -97,6 +99,13 @@ def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
         yield 0, node.value
 
 
+def reads_itself(node: Any) -> bool:
+    """Return whether an assignment is to several variables, or to one that it reads, as in g = g + h."""
+    target = node.targets[0]
+    read = {x.id for x in ast.walk(node.value) if isinstance(x, ast.Name)}
+    return isinstance(target, ast.Tuple) or getattr(target, "id", None) in read
+
+
 def constants(number: float) -> Iterator[float]:
     """Yield the numbers that people write instead of one."""
     usual = (0, 1, -1, 2, 3) if isinstance(number, int) else (0.0, 1.0, 2.0, 0.5, 1 - number)
@@ -120,6 +129,7 @@ def of_subscript(node: Any) -> Iterator[tuple[int, Node]]:
             yield 0, replaced(node, slice=ast.Tuple([rows, second], ast.Load()))
     if isinstance(index, ast.Slice):
         yield 0, replaced(node, slice=ast.Slice(None, None, None))
+        yield 0, replaced(node, slice=replaced(index, lower=index.upper, upper=index.lower))
         for lower, upper in ((None, -1), (1, None), (None, 1), (-1, None)):
             ends = {"lower": lower and signed(lower), "upper": upper and signed(upper)}  # None stays None: no end is 0
             yield 1, replaced(node, slice=replaced(index, **ends))
