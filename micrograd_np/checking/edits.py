@@ -19,6 +19,7 @@ import numpy as np
 
 from .binding import is_seed
 from .rewrites import (
+    COLUMNS,
     FORMS,
     JOINED,
     JOINED_BY_AXES,
