@@ -223,8 +223,8 @@ class Sandbox:
         """Return a class of the user's with copies of its functions; a class that only computes is itself."""
         if computes(x) or x in KNOWN or hasattr(x, "_fields"):  # a named tuple
             return x
-        file = getattr(sys.modules.get(x.__module__), "__file__", None)
-        users = x.__module__ == "__main__" or (file is not None and is_users_file(file))
+        methods = [f for f in vars(x).values() if isinstance(f, FunctionType)]
+        users = any(is_users_file(f.__code__.co_filename) for f in methods) or x.__module__ == "__main__"
         if not users or type(x) is not type or vars(x).get("__slots__"):
             raise UncopiedError
         own = {name: value for name, value in vars(x).items() if name not in ("__dict__", "__weakref__")}
