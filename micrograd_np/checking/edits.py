@@ -57,6 +57,11 @@ class Edit:
         value = getattr(self.parent, self.field)
         return value if self.index is None else value[self.index]
 
+    @property
+    def line(self) -> int:
+        old = self.old[0] if isinstance(self.old, list) else self.old
+        return int(getattr(old, "lineno", getattr(self.parent, "lineno", 0)))
+
     def put(self, node: Node) -> None:
         if self.index is None:
             setattr(self.parent, self.field, node)
@@ -83,6 +88,7 @@ class Edits:
         self.operands = [x for x in operands if self.shape(x) is not None][:MOST_OPERANDS]
         loops = {ast.unparse(node.target) for node in ast.walk(definition) if isinstance(node, ast.For)}
         self.counts = [x for x in operands if self.kind(x) == ("i", ()) and ast.unparse(x) not in loops]
+        self.lengths = [x for x in operands if self.kind(x)[0] and self.kind(x)[1]][:MOST_OPERANDS]
         self.integers = [x for x in operands if isinstance(x, ast.Name) and self.kind(x)[0] in ("i", "u", "b")]
         seeds = {node.arg for node in definition.args.args if is_seed(node.arg)}
         self.cotangents = names_made_of(seeds, definition)  # the names of what is computed with the cotangent
@@ -102,9 +108,9 @@ class Edits:
             try:
                 with np.errstate(all="ignore"):
                     found = eval(text, dict(self.variables))
-                value = np.asarray(found)
-                # A list times a number is a longer list, and a loop of a large number of steps does not end.
-                if not isinstance(found, list | tuple | dict) and (value.dtype.kind == "f" or is_small(value)):
+                if isinstance(found, list | tuple):  # times a number, it would be a longer list
+                    self.known[text] = "list", (len(found),)
+                elif (value := np.asarray(found)).dtype.kind == "f" or is_small(value):  # a loop of many steps, no end
                     self.known[text] = value.dtype.kind, value.shape
             except Exception:  # it reads what there is only inside a loop, or is no value
                 pass
@@ -189,7 +195,7 @@ class Edits:
                     yield rank - likelier, partial(written, form, node, other)  # True is 1: one rank earlier
                 if fits and len(part or ()) == 1 and len(shape or ()) == 2:
                     yield from ((3, partial(written, form, node, other)) for form in COLUMNS)
-            for other in (x for x in others if isinstance(x, ast.Name) and self.shape(x)):
+            for other in self.lengths:
                 yield from ((rank, partial(written, form, node, other)) for rank, form in LENGTHS)
             for other in self.counts:
                 yield 2, partial(written, "X / Y", node, other)
@@ -243,12 +249,12 @@ class Edits:
             if id(statement) in self.fixed:
                 continue
             if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr) and len(block) > 1:
-                yield Edit(parent, field, None, block[:i] + block[i + 1 :], 1)
+                yield Edit(parent, field, None, block[:i] + block[i + 1 :], 0)
             for initial in self.initial:
                 if initial is not statement:
                     yield Edit(parent, field, None, [*block[:i], initial, *block[i:]], 3)
             if i + 1 < len(block) and not isinstance(block[i + 1], ast.Return):
-                yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 1)
+                yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 0)
 
 
 def is_small(value: Any) -> bool:

@@ -178,7 +178,7 @@ def repair(
 
 @dataclass
 class Trial:
-    """What decides whether an edit is right, and which of two is better."""
+    """The judge of edits: which of them are right, and which of two is better."""
 
     here: Data
     wanted: str
@@ -199,7 +199,10 @@ class Trial:
 
     def makes_sense(self, data: Data) -> bool:
         """Return whether the user's functions as they are take these data."""
-        gradients = data.gradients()
+        try:
+            gradients = data.gradients()
+        except Exception:
+            return False
         if gradients is None or data.rows.keys() - data.broken - data.mended(all_of=True):
             return False
         return all(
@@ -254,7 +257,8 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
     left, deadline = int(share * BUDGET), time.monotonic() + SECONDS
     best: tuple[int, int] = (0, 0)
     found: tuple[str, list[str]] = ("", [])
-    for edit, source in sorted(pairs, key=lambda pair: pair[0].rank):
+    # Of edits that are as likely, the last one comes first: what is computed before it then is what its name says.
+    for edit, source in sorted(pairs, key=lambda pair: (pair[0].rank, -pair[0].line)):
         left -= calls + source.size
         if left < 0 or time.monotonic() > deadline:
             break
