@@ -41,7 +41,7 @@ def with_variety(pair: Pair, constant: Collection[Slot]) -> Pair:
 
 
 def elsewhere(pair: Pair, among: Collection[Slot], seed: int) -> Pair:
-    """Return the same functions where some slots have other values of the same kind, and labels another order.
+    """Return the same functions where slots have other values of the same kind, and labels another order.
 
     The values are permuted, so that they keep their range, and scaled; what is sorted or symmetric stays so.
     """
@@ -56,7 +56,9 @@ def elsewhere(pair: Pair, among: Collection[Slot], seed: int) -> Pair:
             return np.sort(x * scale)
         return rng.permutation(x.ravel()).reshape(x.shape) * scale
 
-    other = pair.at([shuffled(s.value).astype(s.value.dtype) if s in among else s.value for s in pair.slots])
+    moving = [slot in among or is_free(slot.value) for slot in pair.slots]
+    slots = zip(pair.slots, moving, strict=True)
+    other = pair.at([shuffled(s.value).astype(s.value.dtype) if moves else s.value for s, moves in slots])
     if seed % 2:
         labels = [getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" and x.ndim > 0 for x in pair.leaves]
         pairs = zip(pair.leaves, labels, strict=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import copy
-import linecache
 import os
 import sys
 import time
@@ -25,11 +24,11 @@ import numpy as np
 from ..core.names import is_users_file
 from .calling import Pair
 from .claims import Closeness, Row, as_hand, differ
-from .edits import Edit, Edits, edit_in_words, leading_to_loss, names_of_variables, operands_of
+from .edits import Edit, Edits, edit_in_words, leading_to_loss, operands_of
 from .flat_function import plain
 from .recordable import definition_of
 from .rewrites import locate
-from .sandbox import OWN_BUILTINS, Library, Sandbox, UncopiedError
+from .sandbox import Sandbox
 from .suspicion import PROVEN
 
 Array = Any
@@ -39,7 +38,6 @@ BETTER = BUDGET // 8  # to look for a better edit than the first one that is rig
 SECONDS = 12.0  # after which a search ends, whatever is left of its budget
 OTHER_SCALE = -0.7  # of cotangents
 MOST_FUNCTIONS = 6
-MOST_EDITS = 6_000  # of one statement
 
 
 @dataclass
@@ -279,82 +277,6 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
             if (best := score) >= trial.best:
                 break
     return found
-
-
-def repair_statement(frame: Any, values: Any, row: Row, expected: Array, close: Closeness) -> str:
-    """Return the edit of the statement that gave a gradient its value, after which it gives the right one.
-
-    There is no other data to test it on, so numbers are not edited: another one might fit by chance.
-    """
-    outside = {**frame.f_globals, **frame.f_locals}
-    name = next((name for name, x in reversed(outside.items()) if x is values), None)
-    tree = tree_of_frame(frame)
-    if tree is None or name is None or row.hand.size < PROVEN or not differ(row.hand):
-        return ""
-    variables = variables_of(tree, outside)
-
-    def gives(statement: Any, wanted: Array) -> bool:
-        try:
-            code = compile(ast.Expression(statement.value), "", "eval")
-            with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
-                found = np.asarray(plain(eval(code, variables)))
-            return found.shape == wanted.shape and close(found, wanted, row.size)
-        except Exception:  # there is no such code, or it does not fit
-            return False
-
-    statement = next((x for x in assignments(tree, name) if gives(x, row.hand)), None)
-    if statement is None:  # the value was changed later, in place
-        return ""
-    place: Any = ast.parse("def f(): pass").body[0]
-    place.body = [statement]
-    later = assigned_from(tree, statement)
-    operands = [x for x in operands_of(tree) if not names_of_variables(x) & later]
-    every = Edits(place, operands, set(), variables)
-    every.counts = []
-    for edit in sorted(every.all(), key=lambda edit: edit.rank)[:MOST_EDITS]:
-        if isinstance(edit.old, list | ast.Constant | ast.stmt):
-            continue
-        old = edit.old
-        locate(edit.new, old)
-        edit.put(edit.new)
-        found = gives(statement, expected)
-        edit.put(old)
-        if found:
-            return edit_in_words(edit, place, os.path.basename(frame.f_code.co_filename))
-    return ""
-
-
-def variables_of(tree: Any, outside: Mapping[str, Any]) -> dict[str, Any]:
-    """Return copies of the variables that a source names, in which its expressions can be evaluated."""
-    copies, made = Sandbox(), {"__builtins__": OWN_BUILTINS, "np": Library(np)}
-    for name in names_of_variables(tree) & outside.keys():
-        with contextlib.suppress(UncopiedError):
-            made[name] = copies(outside[name])
-    return made
-
-
-def assigned_from(tree: Any, statement: Any) -> set[str]:
-    """Return the variables that have no value before a statement: they are assigned there, or only later."""
-    stored = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
-    return {node.id for node in stored} - {node.id for node in stored if node.lineno < statement.lineno}
-
-
-def tree_of_frame(frame: Any) -> Any:
-    """Return the source of a frame, a function's or a module's; None if it is not known."""
-    try:
-        if frame.f_code.co_name != "<module>":
-            make: Any = definition_of(frame.f_code).body[0]
-            return make.body[0]
-        return ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
-    except Exception:  # not known, or not what runs
-        return None
-
-
-def assignments(tree: Any, name: str | None) -> list[Any]:
-    """Return the statements that compute a variable, the last one first."""
-    every = (node for node in ast.walk(tree) if isinstance(node, ast.Assign) and len(node.targets) == 1)
-    named = [node for node in every if isinstance(node.targets[0], ast.Name) and node.targets[0].id == name]
-    return sorted(named, key=lambda node: -node.lineno)
 
 
 def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:

@@ -24,9 +24,10 @@ from .diagnosis import BUDGET, Examined, examine
 from .finite_differences import EPS, UnitVectors, measured, numeric_gradient
 from .gradcheck import suspects
 from .kinks import Kinks
-from .repair import Data, copied_pair, repair, repair_statement
+from .repair import Data, copied_pair, repair
 from .replay import Recording, arguments, in_float64, is_one_array
 from .sandbox import Sandbox
+from .statements import repair_statement
 from .verify_report import AT_KINK, VerifyReport
 
 Array = Any
