@@ -255,8 +255,9 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
     left, deadline = int(share * BUDGET), time.monotonic() + SECONDS
     best: tuple[int, int] = (0, 0)
     found: tuple[str, list[str]] = ("", [])
+    ends = {node.lineno for source in sources for node in ast.walk(source.tree) if isinstance(node, ast.Return)}
     # Of edits that are as likely, the last one comes first: what is computed before it then is what its name says.
-    for edit, source in sorted(pairs, key=lambda pair: (pair[0].rank, -pair[0].line)):
+    for edit, source in sorted(pairs, key=lambda pair: (pair[0].rank, pair[0].line in ends, -pair[0].line)):
         left -= calls + source.size
         if left < 0 or time.monotonic() > deadline:
             break
