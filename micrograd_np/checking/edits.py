@@ -62,6 +62,13 @@ class Edit:
         old = self.old[0] if isinstance(self.old, list) else self.old
         return int(getattr(old, "lineno", getattr(self.parent, "lineno", 0)))
 
+    @property
+    def asks_size(self) -> bool:
+        """True if the new node asks for a size that the old one does not: others may be equal to it by chance."""
+        return not isinstance(self.new, list) and ast.unparse(self.new).count("len(") > ast.unparse(self.old).count(
+            "len("
+        )
+
     def put(self, node: Node) -> None:
         if self.index is None:
             setattr(self.parent, self.field, node)
@@ -150,6 +157,11 @@ class Edits:
         """Yield another index, count or mask in the place of one; in a statement, two of them exchanged."""
         if isinstance(node, ast.Name) and self.kind(node)[0] in ("i", "u", "b"):
             yield from ((1, x) for x in self.integers if x.id != node.id and self.kind(x) == self.kind(node))
+        if isinstance(node, ast.Name | ast.Call | ast.Attribute) and self.kind(node) == ("i", ()):
+            yield from ((1, x) for x in self.counts if ast.unparse(x) != ast.unparse(node))
+            yield from (
+                (2, written("np.sum(X)", x)) for x in self.integers if self.kind(x)[0] == "b" and self.kind(x)[1]
+            )
         if isinstance(node, ast.Assign | ast.AugAssign):
             here = {x.id for x in ast.walk(node) if isinstance(x, ast.Name)}
             for first, second in combinations([x for x in self.integers if x.id in here], 2):
@@ -202,6 +214,8 @@ class Edits:
                 yield 2, partial(written, "X * Y", node, other)
                 yield 3, partial(written, "X / (Y * Y)", node, other)
                 yield 3, partial(written, "X / np.sqrt(Y)", node, other)
+            for first, second in combinations(self.counts, 2):
+                yield 3, partial(written, "X / (Y * Z)", node, first, second)
         if isinstance(parent, ast.Assign | ast.AugAssign | ast.Return) and field == "value" and shape is not None:
             fitting = [x for x in others if fits_into(self.shape(x), shape)]
             for first, second in self.products(fitting, linear=self.is_linear(node)):

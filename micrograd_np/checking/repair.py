@@ -271,7 +271,7 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
                 score = trial.score(mended) if trial.wanted in mended else (0, 0)
         except Exception:  # there is no such code; a failing hypothesis never ends a check
             continue
-        if score > best and score[1] == len(trial.resized):
+        if score > best and score[1] == len(trial.resized) and (trial.resized or not edit.asks_size):
             file = os.path.basename(source.function.__code__.co_filename)
             labels = [label for label in trial.here.rows if label in mended]
             found, left = (edit_in_words(edit, source.definition, file), labels), min(left, BETTER)
