@@ -67,7 +67,7 @@ def elsewhere(pair: Pair, among: Collection[Slot], seed: int) -> Pair:
 
 
 def of_other_sizes(pair: Pair, among: Collection[Slot]) -> Iterator[Pair]:
-    """Yield the same functions with one more entry along all axes of one length, for each length.
+    """Yield the same functions with one more sample, and with one more entry along all axes of one length, for each.
 
     So what depends on a size is told from a number, or another size, that is equal to it by chance. The values of the
     slots `among` are scaled.
@@ -80,12 +80,15 @@ def of_other_sizes(pair: Pair, among: Collection[Slot]) -> Iterator[Pair]:
     arrays = [*(s.value for s in pair.slots), *filter(is_whole, pair.leaves)]
     # Indices that are all different must stay so: x[indices] -= 1 is right only then.
     kept = {x.size for x in arrays if is_whole(x) and x.ndim == 1 and np.unique(x).size == x.size}
-    for length in sorted({n for x in arrays for n in x.shape if n > 1} - kept):
+    lengths = sorted({n for x in arrays for n in x.shape if n > 1} - kept)
+    batch = next((x.shape[0] for x in arrays if x.ndim > 1), 0)
+    # The axes that may grow: the first alone, of one more sample, or all.
+    for length, axes in [*[(batch, 1)] * (batch in lengths), *((length, None) for length in lengths)]:
         entries = [*range(length), int(rng.integers(length))]
 
-        def grown(x: Array, length: int = length, entries: Sequence[int] = entries) -> Array:
+        def grown(x: Array, length: int = length, axes: int | None = axes, entries: Sequence[int] = entries) -> Array:
             shares = x.dtype.kind == "f" and x.ndim > 0 and np.allclose(np.sum(x, axis=-1), 1)
-            for axis in [axis for axis, n in enumerate(x.shape) if n == length]:
+            for axis in [axis for axis, n in enumerate(x.shape[:axes]) if n == length]:
                 if shares and axis == x.ndim - 1:  # the sum of probabilities, or of a one-hot row, stays 1
                     x = np.concatenate([x, np.zeros_like(x[..., :1])], axis)
                 else:
