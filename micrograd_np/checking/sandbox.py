@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError
+from ..core.errors import ArgumentError, MissingPackageError
 from ..core.names import is_users_file
 from ..core.tensor import Tensor, constant
 from ..ops import BY_FUNCTION
@@ -94,7 +94,7 @@ def bounded_range(*args: Any) -> range:
 def import_known(name: str, scope: Any = None, local: Any = None, parts: Any = (), level: int = 0) -> Any:
     name = name if parts else name.split(".")[0]
     if level or name not in MODULES or name not in sys.modules:
-        raise ImportError(name)
+        raise MissingPackageError(name)
     return Library(sys.modules[name])
 
 
