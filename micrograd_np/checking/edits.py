@@ -183,7 +183,7 @@ class Edits:
         if not is_value(node, parent, field) or whole or (isinstance(parent, ast.Attribute) and shape is None):
             return
         target = ast.unparse(getattr(parent, "target", None) or getattr(parent, "targets", [ast.Constant(0)])[0])
-        others = [x for x in self.operands if ast.unparse(x) != target]
+        others = [x for x in self.operands if ast.unparse(x) not in (target, text)]
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
             for other in self.operands:
                 if ast.unparse(other) != text:
