@@ -117,7 +117,8 @@ def near(owner: Any, path: Sequence[Any], name: str) -> list[tuple[str, Any]]:
     found = []
     for holder in (follow(owner, path[:-1]), *([follow(owner, path[:-2])] if len(path) > 1 else [])):
         place = holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})
-        inside = [place.get(key) for key in GRADIENTS]
+        short = ["g"] if len(path) > 1 and path[-2][1] == "p" else []  # self.g["w"] for self.p["w"]
+        inside = [place.get(key) for key in (*GRADIENTS, *short)]
         for where in (place, *(x for x in inside if isinstance(x, dict))):
             keys = [k for k in where if is_gradient_name(str(k), name) or (where is not place and k == name)]
             found += [(str(key), where[key]) for key in keys]

@@ -191,3 +191,28 @@ def test_a_list_of_other_values_has_no_gradient():
     assert report.verdict == "OK"
     assert [row.label for row in report.rows] == ["params[1]", "x", "params[0]"]
     assert report.headline() == "verify: OK, 3 gradients by hand, right"
+
+
+class ShortNames:
+    """A layer whose parameters and gradients are in dicts of one letter."""
+
+    def __init__(self, slip):
+        self.p = {"w": np.arange(6.0).reshape(3, 2) / 7, "b": np.ones(2) / 3}
+        self.g, self.slip = {}, slip
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.p["w"] + self.p["b"]
+
+    def backward(self, dout):
+        self.g["w"] = self.x.T @ dout
+        self.g["b"] = dout.mean(axis=0) if self.slip else dout.sum(axis=0)
+        return dout @ self.p["w"].T
+
+
+@pytest.mark.parametrize("slip", [False, True])
+def test_gradients_in_a_dict_g_belong_to_those_in_a_dict_p(slip):
+    layer = ShortNames(slip)
+    report = verify(layer.forward, layer.backward, np.random.default_rng(0).normal(size=(5, 3)))
+    assert bool(report) is not slip
+    assert len(report.rows) == 3
