@@ -115,8 +115,8 @@ class Edits:
             try:
                 with np.errstate(all="ignore"):
                     found = eval(text, dict(self.variables))
-                if isinstance(found, list | tuple):  # times a number, it would be a longer list
-                    self.known[text] = "list", (len(found),)
+                if isinstance(found, list | tuple | dict):  # times a number, it would be a longer list
+                    self.known[text] = "list" if isinstance(found, list) else "", (len(found),)
                 elif (value := np.asarray(found)).dtype.kind == "f" or is_small(value):  # a loop of many steps, no end
                     self.known[text] = value.dtype.kind, value.shape
             except Exception:  # it reads what there is only inside a loop, or is no value
@@ -208,7 +208,8 @@ class Edits:
                 if fits and len(part or ()) == 1 and len(shape or ()) == 2:
                     yield from ((3, partial(written, form, node, other)) for form in COLUMNS)
             for other in self.lengths:
-                yield from ((rank, partial(written, form, node, other)) for rank, form in LENGTHS)
+                less = self.kind(other)[0] == "list"  # whose length may be any number, such as 2
+                yield from ((rank + less, partial(written, form, node, other)) for rank, form in LENGTHS)
             for other in self.counts:
                 yield 2, partial(written, "X / Y", node, other)
                 yield 2, partial(written, "X * Y", node, other)
