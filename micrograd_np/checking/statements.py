@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.tensor import Tensor
 from .claims import Closeness, Row, differ
 from .edits import Edits, edit_in_words, names_of_variables, operands_of
 from .flat_function import plain
@@ -51,7 +52,7 @@ def repair_statement(frame: Any, values: Any, row: Row, expected: Array, close: 
     place: Any = ast.parse("def f(): pass").body[0]
     place.body = [statement]
     later = assigned_from(tree, statement)
-    operands = [x for x in operands_of(tree) if not names_of_variables(x) & later]
+    operands = [as_array(x, outside) for x in operands_of(tree) if not names_of_variables(x) & later]
     every = Edits(place, operands, set(), variables)
     every.counts = every.lengths = []
     for edit in sorted(every.all(), key=lambda edit: edit.rank)[:MOST_EDITS]:
@@ -65,6 +66,12 @@ def repair_statement(frame: Any, values: Any, row: Row, expected: Array, close: 
         if found:
             return edit_in_words(edit, place, os.path.basename(frame.f_code.co_filename))
     return ""
+
+
+def as_array(operand: Any, outside: Mapping[str, Any]) -> Any:
+    """Return an operand, but `x.data` for a Tensor x: the statement computes with arrays."""
+    is_tensor = isinstance(operand, ast.Name) and isinstance(outside.get(operand.id), Tensor)
+    return ast.Attribute(operand, "data", ast.Load()) if is_tensor else operand
 
 
 def variables_of(tree: Any, outside: Mapping[str, Any]) -> dict[str, Any]:

@@ -705,3 +705,17 @@ def test_the_edit_that_mends_most_is_named():
     line = first_line(two_gradients, not_divided, X, 1 + B[:3])
     assert "`normal = centred` should be `normal = centred / deviation`" in line
     assert "follow" in line
+
+
+def delta_of_the_wrong_layer():
+    w1, w2 = mg.Tensor(W, requires_grad=True), mg.Tensor(V, requires_grad=True)
+    z1 = X @ w1
+    l1 = np.tanh(z1)
+    loss = (0.5 * (l1 @ w2) ** 2).sum()
+    l2_delta = np.tanh(X @ w1.data) @ w2.data
+    dw2 = z1.data.T @ l2_delta
+    return mg.verify(loss, {"dw2": dw2})
+
+
+def test_an_edit_beside_a_graph_computes_with_arrays():
+    assert "`dw2 = z1.data.T @ l2_delta` should be `dw2 = l1.data.T @ l2_delta`" in str(delta_of_the_wrong_layer())
