@@ -1,5 +1,7 @@
 """`verify` on two plain NumPy functions, and what it says where shapes are wrong or nothing can be compared."""
 
+import importlib
+import linecache
 import math
 
 import numpy as np
@@ -346,3 +348,66 @@ def test_what_a_forward_pass_does_with_numbers_and_buffers_is_recorded():
     assert report, str(report)
     assert "could not be recorded" not in str(report)
     assert not verify(rows_of_numbers, lambda x: right + np.eye(3)[1], x)
+
+
+def risks(w, x):
+    scores, total = x @ w, 0.0
+    order = np.array([3.0, 1.0, 2.0, 4.0])
+    risk = np.exp(scores)
+    for i in range(len(x)):
+        total = total + np.log(risk[order >= order[i]].sum()) - scores[i]
+    return total
+
+
+def test_a_mask_as_an_index_is_no_kink():
+    w, x = np.array([0.3, -0.2]), np.arange(8.0).reshape(4, 2) / 5
+    assert not verify(risks, lambda w, x: (x.sum(axis=0), None), w, x)
+
+
+@pytest.mark.parametrize("forward", [lambda x: x > 0, lambda x: np.floor(x).astype(int)])
+def test_an_output_that_has_no_gradient_is_refused(forward):
+    with pytest.raises(TypeError, match="which has no gradient"):
+        verify(forward, lambda dout, x: dout * 5, np.array([[0.3, -0.7]]))
+
+
+def cubed(x):
+    return x**2
+
+
+def test_a_learning_rate_is_not_fitted_to_one_number():
+    assert "update" not in str(verify(cubed, lambda dout, x: 3 * x * dout, 3.0))
+
+
+def test_the_first_line_says_which_input_has_no_gradient():
+    def backward(dout, cache):
+        return {"w": cache[0].T.dot(dout)}
+
+    report = verify(lambda features, w: (features.dot(w), (features,)), backward, *INPUTS[:2])
+    assert "not checked: features" in str(report).splitlines()[0]
+
+
+CACHE = []
+
+
+def remembering(x):
+    CACHE[:] = [np.tanh(x)]
+    return CACHE[0] * 2.0
+
+
+def test_what_a_function_stores_outside_is_an_array_again():
+    assert verify(remembering, lambda dout, x: 2 * dout * (1 - np.tanh(x) ** 2), np.array([0.3, -0.7]))
+    assert type(CACHE[0]) is np.ndarray
+
+
+def test_a_source_that_is_not_what_runs_is_not_searched(tmp_path, monkeypatch):
+    source = "import numpy as np\n\n\ndef backward(dout, x):\n    return dout * (1 + np.tanh(x) ** 2)\n"
+    path = tmp_path / "changed_on_disk.py"
+    path.write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("changed_on_disk")
+    path.write_text(source.replace("1 + np", "1 - np"))
+    linecache.checkcache()
+    monkeypatch.setattr(importlib.import_module("micrograd_np.checking.repair"), "BUDGET", 100_000)
+    line = str(verify(np.tanh, module.backward, np.array([0.3, -0.7, 0.2]))).splitlines()[0]
+    assert line.startswith("verify: WRONG")
+    assert "should be `" not in line
