@@ -28,7 +28,7 @@ from .edits import Edit, Edits, edit_in_words, leading_to_loss, operands_of
 from .flat_function import plain
 from .recordable import definition_of
 from .rewrites import locate
-from .sandbox import Sandbox
+from .sandbox import MOST_ROWS, Sandbox
 from .suspicion import PROVEN
 
 Array = Any
@@ -283,7 +283,8 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
 def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
     """Return the cost of one run, and the user's functions that only the backward pass calls, backward itself first.
 
-    The list is empty if a profiler is on: `watched` needs its place.
+    The list is empty if a profiler is on, as `watched` needs its place. It is empty for long axes, too, and if a
+    function has a `while`, which may never end with the numbers of an edited one.
     """
     if sys.getprofile() is not None:
         return 0, []
@@ -293,6 +294,12 @@ def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
     last = pair.backward or pair.forward
     first = getattr(last, "__func__", last)
     known = {f.__code__: f for f in copies.functions}
+    rows = max((n for slot in pair.slots for n in slot.value.shape), default=0)
+    edited = variables.keys() & known.keys()
+    if pair.backward:  # what forward computes was computed before
+        edited = edited - {getattr(getattr(pair.forward, "__func__", pair.forward), "__code__", None)}
+    if max(rows, copies.longest) > MOST_ROWS or any(may_not_end(known[code]) for code in edited):
+        return 0, []
     functions = [known[code] for code in variables if code in known and code not in of_forward]
     functions.sort(key=lambda f: f is not first)
     return count, [Source(f, tree, variables[f.__code__]) for f in functions[:MOST_FUNCTIONS] if (tree := tree_of(f))]
@@ -316,8 +323,13 @@ def watched(run: Callable[[], Any]) -> tuple[int, dict[CodeType, dict[str, Any]]
     return count, variables
 
 
+def may_not_end(function: Any) -> bool:
+    tree = tree_of(function)
+    return tree is not None and any(isinstance(node, ast.While) for node in ast.walk(tree))
+
+
 def tree_of(function: Any) -> ast.Module | None:
-    """Return the source of a function; None if it is not known, or if the function might not end when it is edited."""
+    """Return the source of a function; None if it is not known."""
     try:
         tree: ast.Module = definition_of(function.__code__)
     except Exception:  # not known, or not what runs
@@ -332,4 +344,4 @@ def tree_of(function: Any) -> ast.Module | None:
         if isinstance(node, ast.arg):
             node.annotation = None
     ast.fix_missing_locations(tree)
-    return None if any(isinstance(node, ast.While) for node in ast.walk(tree)) else tree
+    return tree

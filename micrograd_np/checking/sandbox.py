@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import copy
 import functools
+import itertools
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from types import CellType, FunctionType, MethodType, ModuleType
@@ -24,7 +25,10 @@ from ..ops import BY_FUNCTION
 from ..ops.primitive import Primitive
 
 MOST_STEPS = 1_000_000  # of a `range`: an edited loop must end
-SAFE = (int, float, complex, str, bytes, type(None), type(...), range, slice, np.generic, np.dtype, Primitive)
+MOST_ROWS = 5_000  # the longest axis with which edits are tried: X @ X.T may be one of them
+SAFE = (np.generic, np.dtype, Primitive)
+EXACT = {int, float, complex, bool, str, bytes, type(None), type(...), range, slice}  # no classes made of these
+ENDLESS = {itertools.count, itertools.cycle, itertools.repeat}  # a loop over these may never end
 # Of these modules a copy sees all public names; of NumPy and its parts only what `computes`.
 WHOLE = """
     math cmath operator itertools functools collections copy typing dataclasses
@@ -66,7 +70,7 @@ class Library:
             if value.__name__ not in MODULES:
                 raise AttributeError(name)
             value = Library(value)
-        elif name.startswith("_") or not (module.__name__ in WHOLE or computes(value)):
+        elif name.startswith("_") or not (is_public(value) or computes(value)):
             raise AttributeError(name)
         self.__dict__[name] = value  # found without this method from now on
         return value
@@ -74,14 +78,14 @@ class Library:
 
 def computes(value: Any) -> bool:
     """Return whether a value of NumPy is a number, or a function or class that only computes."""
-    if isinstance(value, (*SAFE, np.ufunc)):
+    if type(value) in EXACT or isinstance(value, (*SAFE, np.ufunc)):
         return True
-    if isinstance(value, type):
-        return issubclass(value, np.generic) or value in (np.ndarray, np.dtype) or value.__name__ in NUMPY
+    if isinstance(value, type) and (issubclass(value, np.generic) or value in (np.ndarray, np.dtype)):
+        return True
     if not callable(value) or getattr(value, "__hash__", None) is None:
         return False
     name = getattr(value, "__name__", "")
-    return value in BY_FUNCTION or (name in NUMPY and getattr(np, name) is value)
+    return value in BY_FUNCTION or (name in NUMPY and getattr(np, name, None) is value)
 
 
 def bounded_range(*args: Any) -> range:
@@ -112,6 +116,8 @@ class Sandbox:
         The copies of the user's functions.
     entries : int
         The entries of all arrays that they can reach.
+    longest : int
+        The longest axis of these arrays.
     """
 
     def __init__(self) -> None:
@@ -120,7 +126,7 @@ class Sandbox:
         self.namespaces: dict[int, dict[str, Any]] = {}
         self.functions: list[FunctionType] = []
         self.pending: list[tuple[FunctionType, FunctionType]] = []  # copies without their variables, and originals
-        self.entries = 0
+        self.entries = self.longest = 0
 
     def __call__(self, x: Any) -> Any:
         """Return the copy of a value, with all that it uses.
@@ -136,7 +142,7 @@ class Sandbox:
         return made
 
     def copied(self, x: Any) -> Any:
-        if isinstance(x, SAFE):
+        if type(x) in EXACT or isinstance(x, SAFE):
             return x
         if id(x) in self.made:
             return self.made[id(x)]
@@ -146,6 +152,7 @@ class Sandbox:
             made = self.made[id(x)] = x.view()
             made.flags.writeable = False
             self.entries += x.size
+            self.longest = max(self.longest, *x.shape, 0)
         elif kind in (list, deque):
             made = self.made[id(x)] = kind()
             made.extend(map(self.copied, x))
@@ -192,7 +199,7 @@ class Sandbox:
 
     def function(self, f: FunctionType) -> FunctionType:
         """Return a function with the same code; what it uses is copied later, since functions may use each other."""
-        if WRITES_FILES & set(f.__code__.co_names):
+        if WRITES_FILES & global_names(f.__code__):
             raise UncopiedError
         cells = tuple(CellType() for _ in f.__closure__ or ())
         made = FunctionType(f.__code__, self.namespace(f.__globals__), f.__name__, None, cells)
@@ -221,11 +228,16 @@ class Sandbox:
 
     def type_of(self, x: type) -> type:
         """Return a class of the user's with copies of its functions; a class that only computes is itself."""
-        if computes(x) or x in KNOWN or hasattr(x, "_fields"):  # a named tuple
+        methods = [f for name, f in vars(x).items() if isinstance(f, FunctionType) and name != "__new__"]
+        users = any(is_users_file(f.__code__.co_filename) for f in methods)
+        if computes(x) or x in KNOWN or is_public(x) or (hasattr(x, "_fields") and not users):  # a named tuple
             return x
-        methods = [f for f in vars(x).values() if isinstance(f, FunctionType)]
-        users = any(is_users_file(f.__code__.co_filename) for f in methods) or x.__module__ == "__main__"
-        if not users or type(x) is not type or vars(x).get("__slots__"):
+        if (
+            not (users or x.__module__ == "__main__")
+            or issubclass(x, tuple)
+            or type(x) is not type
+            or vars(x).get("__slots__")
+        ):
             raise UncopiedError
         own = {name: value for name, value in vars(x).items() if name not in ("__dict__", "__weakref__")}
         made: type = type(x.__name__, tuple(map(self.copied, x.__bases__)), self.if_known(own.items()))
@@ -250,8 +262,10 @@ class Sandbox:
 
 def is_public(x: Any) -> bool:
     """Return whether a function belongs to a library of which all may be called."""
+    if not callable(x) or isinstance(x, MethodType) or (isinstance(x, type) and x in ENDLESS):
+        return False
     home = (getattr(x, "__module__", None) or "").lstrip("_")
-    return callable(x) and not isinstance(x, MethodType) and any(f"{home}.".startswith(f"{name}.") for name in WHOLE)
+    return any(f"{home}.".startswith(f"{name}.") for name in WHOLE)
 
 
 def global_names(code: Any) -> set[str]:

@@ -719,3 +719,44 @@ def delta_of_the_wrong_layer():
 
 def test_an_edit_beside_a_graph_computes_with_arrays():
     assert "`dw2 = z1.data.T @ l2_delta` should be `dw2 = l1.data.T @ l2_delta`" in str(delta_of_the_wrong_layer())
+
+
+def halved(x):
+    """A helper whose loop may not end with other numbers."""
+    n = 0
+    while np.max(np.abs(x)) > 1 and n < 50:
+        x, n = x / 2, n + 1
+    return x
+
+
+def with_helper(dout, cache):
+    x, w, a = cache
+    dz = dout * (1 - a) + 0 * halved(dout)
+    return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+
+def test_a_loop_that_may_not_end_is_not_run_with_other_numbers():
+    assert "should be `" not in first_line(dense, with_helper, X, W, B)
+
+
+def test_long_axes_are_not_searched():
+    tall = np.resize(X, (6_000, 3)) + np.linspace(0, 1e-3, 6_000)[:, None]
+    assert "should be `" not in first_line(dense, slope_without_square, tall, W, B)
+
+
+RIDGE = 0.3
+
+
+def ridge(w, x):
+    return RIDGE * (w**2).sum() + (x * w).sum()
+
+
+def without_ridge(dout, w, x):
+    dw = dout * x + 2 * w * dout
+    return dw, dout * w
+
+
+def test_an_edit_holds_for_other_cotangents():
+    """With dout = 1, RIDGE in the place of dout would be right, too."""
+    line = first_line(ridge, without_ridge, B, B[::-1].copy())
+    assert "should be `dw = dout * x + 2 * w * dout * RIDGE`" in line
