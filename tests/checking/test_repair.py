@@ -13,6 +13,8 @@ import pytest
 import micrograd_np as mg
 from micrograd_np.checking import cases, repair
 from micrograd_np.checking.calling import Pair
+from micrograd_np.checking.edits import Edits
+from micrograd_np.checking.other_inputs import of_other_sizes
 from micrograd_np.checking.repair import copied_pair, sources_of
 from micrograd_np.checking.sandbox import Sandbox
 
@@ -760,3 +762,15 @@ def test_an_edit_holds_for_other_cotangents():
     """With dout = 1, RIDGE in the place of dout would be right, too."""
     line = first_line(ridge, without_ridge, B, B[::-1].copy())
     assert "should be `dw = dout * x + 2 * w * dout * RIDGE`" in line
+
+
+def test_other_sizes_have_one_entry_more_along_a_length():
+    pairs = of_other_sizes(Pair(dense, bias_averaged, (X, W, B), None), set())
+    shapes = [[slot.value.shape for slot in pair.slots] for pair in pairs]
+    assert shapes == [[(6, 3), (3, 4), (4,)], [(5, 4), (4, 4), (4,)], [(5, 3), (3, 5), (5,)], [(6, 3), (3, 4), (4,)]]
+
+
+def test_a_list_is_no_array_of_numbers():
+    place = ast.parse("def f(hs): return hs").body[0]
+    edits = Edits(place, [], set(), {"hs": [1.0, 2.0]})
+    assert edits.shape(ast.parse("hs", mode="eval").body) is None
