@@ -764,6 +764,23 @@ def test_an_edit_holds_for_other_cotangents():
     assert "should be `dw = dout * x + 2 * w * dout * RIDGE`" in line
 
 
+def average(x, w):
+    return (x * w).sum(0) / (len(x) + 1)
+
+
+def sums(dout, x, w):
+    dx = dout * w * np.ones_like(x)
+    dw = (dout * x).sum(0)
+    return dx, dw
+
+
+def test_an_edit_holds_for_other_sizes():
+    """Of two rows, 1 / (2 + 1) is left out; dividing by the number of columns is right for three columns alone."""
+    line = first_line(average, sums, X[:2], B[:3])
+    assert "`len(x) + 1` is left out" in line
+    assert "should be `" not in line
+
+
 def test_other_sizes_have_one_entry_more_along_a_length():
     pairs = of_other_sizes(Pair(dense, bias_averaged, (X, W, B), None), set())
     shapes = [[slot.value.shape for slot in pair.slots] for pair in pairs]
