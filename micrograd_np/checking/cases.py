@@ -57,7 +57,7 @@ class Case:
     # Other cases of the same functions. They are made only if a check needs them.
     moved: Callable[[], Case] | None = None  # at inputs moved off kinks
     elsewhere: Callable[..., Case] | None = None  # on other data of the same kind, by a seed; or of copied functions
-    resized: Callable[[Pair], Iterable[Pair]] | None = None  # functions with inputs of other sizes
+    resized: Callable[[Pair], Iterable[list[Pair]]] | None = None  # functions with inputs of other sizes, with choices
     varied: Callable[[], Case] | None = None  # with other numbers in arrays that hold one number everywhere
     constant: str = ""  # the names of these arrays
     by_numbers: Callable[[], Case] | None = None

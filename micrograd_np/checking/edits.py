@@ -95,7 +95,8 @@ class Edits:
         self.operands = [x for x in operands if self.shape(x) is not None][:MOST_OPERANDS]
         loops = {ast.unparse(node.target) for node in ast.walk(definition) if isinstance(node, ast.For)}
         self.counts = [x for x in operands if self.kind(x) == ("i", ()) and ast.unparse(x) not in loops]
-        self.lengths = [x for x in operands if self.kind(x)[0] and self.kind(x)[1]][:MOST_OPERANDS]
+        long = [x for x in operands if self.kind(x)[0] and self.kind(x)[1]]
+        self.lengths = sorted(long, key=lambda x: not isinstance(x, ast.Name))[:MOST_OPERANDS]
         self.integers = [x for x in operands if isinstance(x, ast.Name) and self.kind(x)[0] in ("i", "u", "b")]
         seeds = {node.arg for node in definition.args.args if is_seed(node.arg)}
         self.cotangents = names_made_of(seeds, definition)  # the names of what is computed with the cotangent
@@ -157,6 +158,8 @@ class Edits:
         """Yield another index, count or mask in the place of one; in a statement, two of them exchanged."""
         if isinstance(node, ast.Name) and self.kind(node)[0] in ("i", "u", "b"):
             yield from ((1, x) for x in self.integers if x.id != node.id and self.kind(x) == self.kind(node))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "len":
+            yield from ((1, replaced(node, args=[x])) for x in self.lengths if ast.unparse(x) != ast.unparse(node.args))
         if isinstance(node, ast.Name | ast.Call | ast.Attribute) and self.kind(node) == ("i", ()):
             yield from ((1, x) for x in self.counts if ast.unparse(x) != ast.unparse(node))
             yield from (

@@ -66,33 +66,33 @@ def elsewhere(pair: Pair, among: Collection[Slot], seed: int) -> Pair:
     return other
 
 
-def of_other_sizes(pair: Pair, among: Collection[Slot]) -> Iterator[Pair]:
+def of_other_sizes(pair: Pair, among: Collection[Slot]) -> Iterator[list[Pair]]:
     """Yield the same functions with one more sample, and with one more entry along all axes of one length, for each.
 
-    So what depends on a size is told from a number, or another size, that is equal to it by chance. The values of the
-    slots `among` are scaled.
+    So what depends on a size is told from a number, or another size, that is equal to it by chance. Each comes with a
+    second choice, of twice the length: functions may ask for multiples of something. The values of the slots `among`
+    are scaled.
     """
     rng = np.random.default_rng(3)
 
     def is_whole(x: Any) -> bool:
         return isinstance(x, np.ndarray) and x.dtype.kind in "iub"
 
-    arrays = [*(s.value for s in pair.slots), *filter(is_whole, pair.leaves)]
-    # Indices that are all different must stay so: x[indices] -= 1 is right only then.
-    kept = {x.size for x in arrays if is_whole(x) and x.ndim == 1 and np.unique(x).size == x.size}
-    lengths = sorted({n for x in arrays for n in x.shape if n > 1} - kept)
-    batch = next((x.shape[0] for x in arrays if x.ndim > 1), 0)
-    # The axes that may grow: the first alone, of one more sample, or all.
-    for length, axes in [*[(batch, 1)] * (batch in lengths), *((length, None) for length in lengths)]:
-        entries = [*range(length), int(rng.integers(length))]
+    def is_fixed(x: Array) -> bool:  # indices that are all different must stay so: x[indices] -= 1 is right only then
+        return is_whole(x) and x.ndim == 1 and np.unique(x).size == x.size
 
-        def grown(x: Array, length: int = length, axes: int | None = axes, entries: Sequence[int] = entries) -> Array:
+    arrays = [*(s.value for s in pair.slots), *filter(is_whole, pair.leaves)]
+    lengths = sorted({n for x in arrays if not is_fixed(x) for n in x.shape if n > 1})
+    batch = next((x.shape[0] for x in arrays if x.ndim > 1), 0)
+
+    def longer(length: int, axes: int | None, more: Sequence[int]) -> Pair:
+        def grown(x: Array) -> Array:
             shares = x.dtype.kind == "f" and x.ndim > 0 and np.allclose(np.sum(x, axis=-1), 1)
-            for axis in [axis for axis, n in enumerate(x.shape[:axes]) if n == length]:
+            for axis in [axis for axis, n in enumerate(x.shape[:axes]) if n == length and not is_fixed(x)]:
                 if shares and axis == x.ndim - 1:  # the sum of probabilities, or of a one-hot row, stays 1
-                    x = np.concatenate([x, np.zeros_like(x[..., :1])], axis)
+                    x = np.concatenate([x, np.zeros_like(x[..., : len(more)])], axis)
                 else:
-                    x = np.take(x, entries, axis)
+                    x = np.take(x, [*range(length), *more], axis)
             return x
 
         def other(slot: Slot) -> Array:
@@ -101,7 +101,11 @@ def of_other_sizes(pair: Pair, among: Collection[Slot]) -> Iterator[Pair]:
 
         again = pair.at([other(s) for s in pair.slots])
         again.leaves = [grown(x) if is_whole(x) else x for x in pair.leaves]
-        yield again
+        return again
+
+    # The axes that grow: the first alone, of one more sample, or all.
+    for length, axes in [*[(batch, 1)] * (batch in lengths), *((length, None) for length in lengths)]:
+        yield [longer(length, axes, more) for more in ([int(rng.integers(length))], range(length))]
 
 
 def at_double(pair: Pair) -> Pair:

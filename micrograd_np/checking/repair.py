@@ -14,6 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from types import CodeType, FunctionType
@@ -45,7 +46,7 @@ class Data:
     """The user's functions at some inputs, and the right gradients there.
 
     `rows` hold them; the gradient by hand is right if it is `factor` times the true one. `broken` lists the labels of
-    the wrong ones.
+    the wrong ones. The functions run inside of `setting`, which may give them other constants.
     """
 
     pair: Pair
@@ -55,6 +56,7 @@ class Data:
     factors: Mapping[str, float]
     broken: Collection[str]
     close: Closeness
+    setting: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
 
     def right(self, wanted: str, scale: float = 1.0) -> bool:
         """Return whether the user's functions, as they are now, give a gradient, and spoil no other."""
@@ -73,7 +75,7 @@ class Data:
 
     def gradients(self, scale: float = 1.0) -> dict[str, Any] | None:
         """Return the gradients by hand; None if the outputs are not what they were, or not all have a gradient."""
-        with warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings(action="ignore"), self.setting():
             played = self.pair.play(scale if self.seeded else 1.0, again=True)
         by = 1.0 if self.seeded else scale
         hand = {str(h.label): by * as_hand(h.label, h.values) for h in played.hand}
@@ -149,7 +151,7 @@ Others = Callable[[], Sequence[Data]]
 
 
 def repair(
-    here: Data, elsewhere: Others, resized: Others, wanted: str, copies: Sandbox, share: float
+    here: Data, elsewhere: Others, settings: Others, wanted: str, copies: Sandbox, share: float
 ) -> tuple[str, list[str]]:
     """Return the edit that makes the gradient `wanted` right, as a sentence, and all gradients that it makes right.
 
@@ -157,9 +159,9 @@ def repair(
     ----------
     here : Data
         The user's functions on the user's inputs.
-    elsewhere, resized : callable
-        Give the functions on other inputs of the same sizes, on which the edit must be right, too; and of other sizes,
-        which decide between edits.
+    elsewhere, settings : callable
+        Give the functions on other inputs of the same sizes, on which the edit must be right, too; and with other sizes
+        and constants, with which an edit that is right by chance is not.
     wanted : str
         The gradient.
     copies : Sandbox
@@ -171,7 +173,7 @@ def repair(
     if gradients is None or not all(same_numbers(here.rows[label].hand, g) for label, g in gradients.items()):
         return "", []
     calls, sources = sources_of(here.pair, copies)
-    return search(Trial(here, wanted, elsewhere, resized), sources, calls, share)
+    return search(Trial(here, wanted, elsewhere, settings), sources, calls, share)
 
 
 @dataclass
@@ -181,19 +183,19 @@ class Trial:
     here: Data
     wanted: str
     make_others: Others
-    make_resized: Others
+    make_settings: Others
 
     @cached_property
     def others(self) -> Sequence[Data]:
         return self.make_others()
 
     @cached_property
-    def resized(self) -> Sequence[Data]:
-        """The data of other sizes, without that of which the functions make no sense.
+    def settings(self) -> Sequence[Data]:
+        """The data of other sizes and constants, without that of which the functions make no sense.
 
         There, what is right here must be right, and what has the right shape here must have it.
         """
-        return [data for data in self.make_resized() if self.makes_sense(data)]
+        return [data for data in self.make_settings() if self.makes_sense(data)]
 
     def makes_sense(self, data: Data) -> bool:
         """Return whether the user's functions as they are take these data."""
@@ -210,12 +212,12 @@ class Trial:
     @cached_property
     def is_ready(self) -> bool:
         """Make the other inputs, while the functions are not edited."""
-        return self.others is not None and self.resized is not None
+        return self.others is not None and self.settings is not None
 
     @property
     def best(self) -> tuple[int, int]:
         """The score of an edit that cannot be better."""
-        return len(self.here.broken), len(self.resized)
+        return len(self.here.broken), len(self.settings)
 
     def mended(self) -> set[str]:
         """Return the gradients that the edited functions make right on all inputs, or none if they are not right."""
@@ -228,8 +230,8 @@ class Trial:
         return set.intersection(*(data.mended() for data in every))
 
     def score(self, mended: set[str]) -> tuple[int, int]:
-        """Return how many gradients an edit makes right, and with how many other sizes it is right."""
-        return len(mended), sum(data.right(self.wanted) for data in self.resized)
+        """Return how many gradients an edit makes right, and with how many other sizes and constants it is right."""
+        return len(mended), sum(data.right(self.wanted) for data in self.settings)
 
 
 def copied_pair(pair: Pair, copies: Sandbox) -> Pair:
@@ -249,7 +251,7 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
     """Try the edits, the likeliest first, until the budget is spent, or one is right that cannot be better.
 
     After the first right one, a part of the budget is left to find one that mends more gradients, or that is right
-    with inputs of other sizes, too.
+    with other sizes and constants, too.
     """
     pairs = [(edit, source) for source in sources for edit in source.edits(trial.here.pair)]
     left, deadline = int(share * BUDGET), time.monotonic() + SECONDS
@@ -271,7 +273,7 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
                 score = trial.score(mended) if trial.wanted in mended else (0, 0)
         except Exception:  # there is no such code; a failing hypothesis never ends a check
             continue
-        if score > best and score[1] == len(trial.resized) and (trial.resized or not edit.asks_size):
+        if score > best and score[1] == len(trial.settings) and (trial.settings or not edit.asks_size):
             file = os.path.basename(source.function.__code__.co_filename)
             labels = [label for label in trial.here.rows if label in mended]
             found, left = (edit_in_words(edit, source.definition, file), labels), min(left, BETTER)

@@ -8,11 +8,14 @@ code that needs it fails, and is not edited.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import copy
 import functools
 import itertools
+import math
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Iterator
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -124,6 +127,7 @@ class Sandbox:
         self.made: dict[int, Any] = {}
         self.originals: list[Any] = []  # kept alive, so that their ids stay theirs
         self.namespaces: dict[int, dict[str, Any]] = {}
+        self.variables: list[dict[Any, Any]] = []  # all dicts that hold values of the copies
         self.functions: list[FunctionType] = []
         self.pending: list[tuple[FunctionType, FunctionType]] = []  # copies without their variables, and originals
         self.entries = self.longest = 0
@@ -140,6 +144,29 @@ class Sandbox:
         while self.pending:
             self.fill(*self.pending.pop())
         return made
+
+    @contextlib.contextmanager
+    def other_constants(self) -> Iterator[None]:
+        """Give the copies other floats for a while: variables, defaults, attributes and entries of dicts.
+
+        So an edit that is right for a constant such as 0.5 alone, as it takes it for 1 / 2, is told from one that is
+        right.
+        """
+        cells = [(cell, "cell_contents") for f in self.functions for cell in f.__closure__ or () if is_full(cell)]
+        attributes = [*cells, *((f, "__defaults__") for f in self.functions)]
+        before = [getattr(*each) for each in attributes]
+        dicts = [(names, dict(names)) for names in self.variables]
+        for names in self.variables:
+            names.update({name: other_float(x) for name, x in names.items() if type(x) is float})
+        for each, x in zip(attributes, before, strict=True):
+            setattr(*each, tuple(map(other_float, x)) if type(x) is tuple else other_float(x))
+        try:
+            yield
+        finally:
+            for names, old in dicts:
+                names.update({name: x for name, x in old.items() if type(x) is float})
+            for each, x in zip(attributes, before, strict=True):
+                setattr(*each, x)
 
     def copied(self, x: Any) -> Any:
         if type(x) in EXACT or isinstance(x, SAFE):
@@ -159,6 +186,7 @@ class Sandbox:
         elif kind in (dict, OrderedDict, Counter, defaultdict):
             made = self.made[id(x)] = copy.copy(x)
             made.update({key: self.copied(value) for key, value in x.items()})
+            self.variables.append(made)
             if kind is defaultdict:
                 made.default_factory = self.copied(x.default_factory)
         elif kind in (tuple, set, frozenset):
@@ -212,6 +240,7 @@ class Sandbox:
             self.originals.append(scope)
             own = {"__builtins__": OWN_BUILTINS, "__name__": scope.get("__name__"), "np": Library(np)}
             self.namespaces[id(scope)] = own
+            self.variables.append(own)
         return self.namespaces[id(scope)]
 
     def fill(self, made: FunctionType, f: FunctionType) -> None:
@@ -224,7 +253,8 @@ class Sandbox:
             except (ValueError, UncopiedError):  # it has no value yet, or none here
                 continue
         made.__defaults__ = f.__defaults__ and tuple(map(self.copied, f.__defaults__))
-        made.__kwdefaults__ = f.__kwdefaults__ and {name: self.copied(x) for name, x in f.__kwdefaults__.items()}
+        made.__kwdefaults__ = {name: self.copied(x) for name, x in (f.__kwdefaults__ or {}).items()}
+        self.variables.append(made.__kwdefaults__)
 
     def type_of(self, x: type) -> type:
         """Return a class of the user's with copies of its functions; a class that only computes is itself."""
@@ -257,7 +287,21 @@ class Sandbox:
         except TypeError:  # a subclass of list, of ndarray, ...
             raise UncopiedError from None
         made.__dict__.update(self.if_known(vars(x).items()))
+        self.variables.append(made.__dict__)
         return made
+
+
+def other_float(x: Any) -> Any:
+    """Return another number of the same size for a float, the same for equal ones, and anything else as it is."""
+    return x * (0.85 + 0.1 * math.sin(1e3 * x)) if type(x) is float and math.isfinite(x) else x
+
+
+def is_full(cell: CellType) -> bool:
+    """Return whether a variable of an outer function has a value."""
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
 
 
 def is_public(x: Any) -> bool:

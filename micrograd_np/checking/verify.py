@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice, zip_longest
@@ -31,6 +31,7 @@ from .statements import repair_statement
 from .verify_report import AT_KINK, VerifyReport
 
 Array = Any
+Setting = Callable[[], AbstractContextManager[None]]
 DIRECTIONS = 2
 MOST_SIZES = 5
 OTHER_DATA = 2  # sets of other inputs on which causes are tested
@@ -282,33 +283,35 @@ def repaired(
 
     copies = Sandbox()
 
-    def data(case: Case, rows: Sequence[Row], close: Closeness) -> Data:
+    def data(case: Case, rows: Sequence[Row], close: Closeness, setting: Setting = nullcontext) -> Data:
         assert case.pair
         pair = copied_pair(case.pair, copies)
         played = pair.play()
         by_label = {row.label: row for row in rows}
         factors = {row.label: found.convention.of(row) for row in rows}
-        return Data(pair, played.outputs, played.seeded, by_label, factors, broken, close)
+        return Data(pair, played.outputs, played.seeded, by_label, factors, broken, close, setting)
 
-    def made(cases: Iterable[Callable[[], Case]]) -> list[Data]:
-        done = []
-        for make in cases:
-            with suppress(Exception):  # the functions do not take other data
+    def made(*choices: Callable[[], Case], setting: Setting = nullcontext) -> list[Data]:
+        """The first choice that works, if any."""
+        for make in choices:
+            with suppress(Exception), setting():  # the functions do not take other data
                 other = make()
                 _, rows, close, _ = prepare(other)
-                done.append(data(other, rows, close))
-        return done
+                return [data(other, rows, close, setting)]
+        return []
 
     def elsewhere() -> list[Data]:
-        return made(partial(case.elsewhere, seed, here.pair) for seed in range(OTHER_DATA)) if case.elsewhere else []
+        return [each for seed in seeds for each in made(seed)]
 
-    def resized() -> list[Data]:
-        pairs = () if case.unrecorded or not case.resized else islice(case.resized(here.pair), MOST_SIZES)
-        return made(partial(function_case, pair) for pair in pairs)
+    def settings() -> list[Data]:
+        sizes = () if case.unrecorded or not case.resized else islice(case.resized(here.pair), MOST_SIZES)
+        found = [made(*(partial(function_case, pair) for pair in choices)) for choices in sizes]
+        return sum(found, made(*seeds, setting=copies.other_constants))
 
     try:
         here = data(case, rows, close)
-        return repair(here, elsewhere, resized, wanted, copies, share)
+        seeds = [partial(case.elsewhere, seed, here.pair) for seed in range(OTHER_DATA)] if case.elsewhere else []
+        return repair(here, elsewhere, settings, wanted, copies, share)
     except Exception:  # they cannot be copied, or need what does not exist in the sandbox
         return "", []
 

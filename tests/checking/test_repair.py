@@ -781,10 +781,124 @@ def test_an_edit_holds_for_other_sizes():
     assert "should be `" not in line
 
 
-def test_other_sizes_have_one_entry_more_along_a_length():
-    pairs = of_other_sizes(Pair(dense, bias_averaged, (X, W, B), None), set())
-    shapes = [[slot.value.shape for slot in pair.slots] for pair in pairs]
-    assert shapes == [[(6, 3), (3, 4), (4,)], [(5, 4), (4, 4), (4,)], [(5, 3), (3, 5), (5,)], [(6, 3), (3, 4), (4,)]]
+def test_other_sizes_have_one_entry_more_along_a_length_or_twice_as_many():
+    choices = of_other_sizes(Pair(dense, bias_averaged, (X, W, B), None), set())
+    shapes = [[[slot.value.shape for slot in pair.slots] for pair in pairs] for pairs in choices]
+    assert [by_one for by_one, _ in shapes] == [
+        [(6, 3), (3, 4), (4,)],
+        [(5, 4), (4, 4), (4,)],
+        [(5, 3), (3, 5), (5,)],
+        [(6, 3), (3, 4), (4,)],
+    ]
+    assert shapes[1][1] == [(5, 6), (6, 4), (4,)]
+
+
+def in_groups(x, groups=2):
+    each = x.reshape(groups, len(x) // groups, x.shape[1])
+    return (each * each).mean(axis=(1, 2)).sum(), (x, groups)
+
+
+def in_groups_by_all(dout, cache):
+    x, groups = cache
+    n, c = x.shape
+    m = groups * n * c
+    return dout * 2 * x / m
+
+
+def test_sizes_are_told_apart_that_must_be_multiples():
+    """Of four rows, a group has 2, and there are 2 groups; five rows make no groups, and of eight a group has 4."""
+    line = first_line(in_groups, in_groups_by_all, X[:4])
+    assert "is 1/4" in line
+    assert "should be `" not in line
+
+
+PICKED = np.array([4, 0, 2])
+
+
+def of_picked(x, w, which):
+    return (x[which] @ w).sum(axis=1).mean()
+
+
+def of_picked_by_rows(dout, x, w, which):
+    g = np.zeros((len(x), w.shape[1]))
+    g[which] = dout / len(x)
+    return g @ w.T, x.T @ g
+
+
+def test_a_length_is_that_of_an_index():
+    line = first_line(of_picked, of_picked_by_rows, X, W, PICKED)
+    assert "`g[which] = dout / len(x)` should be `g[which] = dout / len(which)`" in line
+
+
+def decayed(x, w, reg=0.5):
+    return (x * w).sum() + reg * (w * w).sum()
+
+
+def without_constant(dout, x, w, reg=0.5):
+    dw = (dout * x).sum(0) + dout * 2 * w
+    return dout * w * np.ones_like(x), dw
+
+
+def without_two(dout, x, w, reg=0.5):
+    dw = (dout * x).sum(0) + dout * reg * w
+    return dout * w * np.ones_like(x), dw
+
+
+RATE = 0.5
+
+
+def decayed_by_global(x, w):
+    return (x * w).sum() + RATE * (w * w).sum()
+
+
+def without_global(dout, x, w):
+    dw = (dout * x).sum(0) + dout * 2 * w
+    return dout * w * np.ones_like(x), dw
+
+
+def by_outer(rate):
+    def forward(x, w):
+        return (x * w).sum() + rate * (w * w).sum()
+
+    def backward(dout, x, w):
+        dw = (dout * x).sum(0) + dout * 2 * w
+        return dout * w * np.ones_like(x), dw + 0 * rate
+
+    return forward, backward
+
+
+class Decay:
+    def __init__(self, **settings):
+        self.settings = settings
+
+    def forward(self, x, w):
+        self.x, self.w = x, w
+        return (x * w).sum() + self.settings["rate"] * (w * w).sum()
+
+    def backward(self, dout):
+        dw = (dout * self.x).sum(0) + dout * 2 * self.w
+        return dout * self.w * np.ones_like(self.x), dw
+
+
+OF_DECAY = Decay(rate=0.5)
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "mended"),
+    [
+        (decayed, without_constant, "dout * 2 * reg * w"),
+        (decayed, without_two, "2 * (dout * reg * w)"),
+        (decayed_by_global, without_global, "dout * 2 * RATE * w"),
+        (*by_outer(0.5), "dout * 2 * rate * w"),
+        (OF_DECAY.forward, OF_DECAY.backward, "dout * 2 * self.settings['rate'] * self.w"),
+    ],
+    ids=["default", "two", "global", "closure", "object"],
+)
+def test_a_constant_is_told_from_a_number_that_is_equal_to_it(forward, backward, mended):
+    """With a constant of 0.5, `2 * w` for `2 * reg * w` would be mended by leaving out the 2."""
+    assert f"should be `dw = (dout * {'self.' * (forward == OF_DECAY.forward)}x).sum(0) + {mended}`" in first_line(
+        forward, backward, X, B[:3]
+    )
 
 
 def test_a_list_is_no_array_of_numbers():
