@@ -34,7 +34,7 @@ def test_every_block_prints_what_stands_below_it(page, tmp_path, monkeypatch):
     if page.name == "programs.md" and np.lib.NumpyVersion(np.__version__) < "2.3.0":
         pytest.skip("before NumPy 2.3 the text of a power has a kernel, for the operator's bits")
     monkeypatch.chdir(tmp_path)
-    variables = {}
+    variables = {"__name__": "__main__"}
     text = page.read_text(encoding="utf-8")
     code = source_of(text)
     monkeypatch.setitem(linecache.cache, page.name, (len(code), None, code.splitlines(True), page.name))

@@ -121,12 +121,12 @@ def still(graph: Array, found: Slopes) -> Array:
     return (graph == 0) & (found.value == 0) & (found.left == 0) & (found.right == 0)
 
 
-def tolerances(graph: Array, rtol: float) -> Callable[[Slopes], Array]:
+def tolerances(graph: Array, rtol: float, least: Any = 0.0) -> Callable[[Slopes], Array]:
     """Return the function that gives allowed errors, relative to max(derivative, 1e-6 of the input's largest)."""
 
     def tolerance(found: Slopes) -> Array:
         sizes = np.max([finite(x) for x in (graph, found.value, found.left, found.right)], axis=0)
-        return rtol * np.fmax(sizes, 1e-6 * np.max(sizes, initial=0))
+        return rtol * np.fmax(sizes, 1e-6 * np.max(sizes, initial=0)) + least
 
     return tolerance
 

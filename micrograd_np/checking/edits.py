@@ -159,7 +159,9 @@ class Edits:
         if isinstance(node, ast.Name) and self.kind(node)[0] in ("i", "u", "b"):
             yield from ((1, x) for x in self.integers if x.id != node.id and self.kind(x) == self.kind(node))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "len":
-            yield from ((1, replaced(node, args=[x])) for x in self.lengths if ast.unparse(x) != ast.unparse(node.args))
+            yield from (
+                (1, replaced(node, args=[x])) for x in self.lengths if ast.unparse(x) != ast.unparse(node.args[0])
+            )
         if isinstance(node, ast.Name | ast.Call | ast.Attribute) and self.kind(node) == ("i", ()):
             yield from ((1, x) for x in self.counts if ast.unparse(x) != ast.unparse(node))
             yield from (

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..anomaly import first_nonfinite
-from ..core.backward import backpropagate, pull_arrays
+from ..core.backward import Pull, backpropagate, pull_arrays
 from ..core.containers import flatten, walk_paths
-from ..core.errors import ArgumentTypeError
+from ..core.errors import ArgumentTypeError, describe
 from ..core.names import format_location, name_of
 from ..core.tensor import Tensor, constant
-from ..ops.primitive import as_array
+from ..ops.primitive import Outputs, as_array
 from ..transforms import check_outputs, units
 from .finite_differences import EPS, Measured
 
 Array = Any
 Function = Callable[..., Any]
+SHAKE = 1e-6
 
 
 def label_inputs(f: Function, inputs: Sequence[Any]) -> list[str]:
@@ -123,6 +124,8 @@ class Problem:
         nodes = nodes_of(self.outputs)
         self.nodes = sorted((x for x in nodes if x._parents), key=lambda x: x._order)
         self.reached = {i for i, x in self.tensors.items() if x in nodes}
+        others = sorted((x for x in nodes - {*self.tensors.values()} if x.op is None), key=lambda x: x._order)
+        self.used = [describe(x, "a Tensor") for x in others if x.requires_grad]
         self.eps = max([np.finfo(x.dtype).eps for x in (*nodes, *self.outputs) if is_float(x)], default=EPS)
 
     def values(self, position: int, dtype: Any) -> Callable[[Array], Array]:
@@ -170,7 +173,7 @@ class Problem:
         pairs = zip(self.outputs, again, strict=True)
         return all(np.array_equal(x._data, y, equal_nan=True) for x, y in pairs)
 
-    def jacobian(self) -> dict[int, Array]:
+    def jacobian(self, pull: Pull = pull_arrays) -> dict[int, Array]:
         """Return the graph's derivatives for each input, as (entries, outputs); store the sizes of terms as `inner`."""
         columns: dict[int, list[Array]] = {i: [] for i in self.checked}
         inner = []
@@ -183,16 +186,33 @@ class Problem:
                         sizes.append(float(np.linalg.norm(g * node._data)))
 
                 with np.errstate(all="ignore"):
-                    found = backpropagate(output, unit, weigh) if output.requires_grad else {}
+                    found = backpropagate(output, unit, weigh, pull) if output.requires_grad else {}
                 inner.append(np.linalg.norm(sizes))
                 for i, x in self.tensors.items():
                     columns[i].append(np.ravel(found[x]) if x in found else np.zeros(x.size))
         self.inner = np.nan_to_num(np.array(inner), posinf=0.0)
         return {i: np.array(found).reshape(self.size, self.points[i].size).T for i, found in columns.items()}
 
+    def terms(self, graph: Mapping[int, Array]) -> dict[int, Array]:
+        """Return, for each input, the size of the terms that its derivatives are sums of, (1, outputs).
+
+        If they cancel, as for a bias before a batch normalisation, what is left of the sum is a rounding error.
+        """
+        rng = np.random.default_rng(0)
+        other = self.jacobian(lambda node, g: pull_arrays(node, shaken(g, rng)))
+        apart = {i: np.nan_to_num(np.abs(other[i] - g), posinf=0.0) for i, g in graph.items()}
+        return {i: np.max(each, axis=0, initial=0)[None] / SHAKE for i, each in apart.items()}
+
     def measured(self, position: int) -> Measured:
         """Return the function of one input, for `estimate`; call `jacobian` first."""
         return Measured(partial(self.values, position), self.points[position].ravel(), self.eps, self.inner)
+
+
+def shaken(g: Any, rng: np.random.Generator) -> Any:
+    """Return a cotangent with entries changed a little, at random: sums of them then show how large their terms are."""
+    if isinstance(g, Outputs):
+        return Outputs(None if part is None else shaken(part, rng) for part in g)
+    return g * (1 + SHAKE * rng.choice([-1.0, 1.0], g.shape) * rng.uniform(0.5, 1, g.shape))
 
 
 def spot(node: Tensor) -> str:

@@ -18,12 +18,11 @@ from ..core.tensor import Tensor, seed
 from ..core.versions import as_used
 from ..ops.identity import astype
 from ..ops.indexing import getitem
-from ..ops.primitive import Elementwise, Outputs
-from .flat_function import nodes_of
+from ..ops.primitive import Elementwise
+from .flat_function import SHAKE, nodes_of, shaken
 
 Array = Any
 Override = Callable[[Any], Pulled]  # from a node's cotangent to what it sends to its arguments
-SHAKE = 1e-6
 
 
 class Recording:
@@ -100,16 +99,11 @@ class Recording:
         """
         rng = np.random.default_rng(0)
 
-        def shake(g: Any) -> Any:
-            if isinstance(g, Outputs):
-                return Outputs(None if part is None else shake(part) for part in g)
-            return g * (1 + SHAKE * rng.choice([-1.0, 1.0], g.shape) * rng.uniform(0.5, 1, g.shape))
-
-        def shaken(node: Tensor, g: Any) -> Pulled:
-            return self.pull(node, shake(g))
+        def pull(node: Tensor, g: Any) -> Pulled:
+            return self.pull(node, shaken(g, rng))
 
         with np.errstate(all="ignore"):
-            found = self.walk(overrides={node: partial(shaken, node) for node in self.nodes})
+            found = self.walk(overrides={node: partial(pull, node) for node in self.nodes})
             return {
                 x: float(np.max(np.abs(found[x] - g), initial=0)) / SHAKE
                 for x, g in self.true.items()

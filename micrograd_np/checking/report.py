@@ -61,9 +61,9 @@ SYMMETRIC = (
     "{0} is symmetric, and f reads one triangle of it, so both entries of a pair were moved together: their "
     "derivatives are right in sum."
 )
-NOTHING = "Nothing is established."
-NOT_SECOND = "Not established: other points than this, and second derivatives (order=2)."
-NOT_THIRD = "The first derivatives are OK too. Not established: other points than this."
+NOTHING = "So nothing was checked."
+NOT_SECOND = "Not checked: other inputs than these, and second derivatives (order=2)."
+NOT_THIRD = "The first derivatives are OK too. Not checked: other inputs than these."
 ALONG = " along a random direction"
 
 
@@ -125,6 +125,7 @@ class GradcheckReport(Report):
     suspects: list[str] = field(default_factory=list)
     order: int = 1
     passed_on: list[str] = field(default_factory=list)
+    used: list[str] = field(default_factory=list)  # Tensors with gradients that f uses, and that are no inputs
     weighted: bool = False
     outputs: int = 1
 
@@ -161,6 +162,12 @@ class GradcheckReport(Report):
             said.append("The derivatives are those of the outputs' sum, each times a random number.")
         if self.passed_on:
             said.append(f"Not checked, since they hold no floating-point numbers: {', '.join(self.passed_on)}.")
+        if self.used:
+            more = f" and {len(self.used) - 1} more" if len(self.used) > 1 else ""
+            said.append(
+                f"Not checked: {self.used[0]}{more}, which f uses, too. Make them inputs; of a module, "
+                "gradcheck(model, x) checks the parameters."
+            )
         open_questions = NOT_SECOND if self.order == 1 else NOT_THIRD
         return [*said, NOTHING if self.verdict == NONDETERMINISTIC else open_questions]
 
@@ -198,10 +205,12 @@ def sentence(x: Judged, e: Entry) -> str:
     if e.output is not None:
         place += f" (of output entry {e.output})"
     if x.verdict == KINK:
-        return f"{place}: left slope {number(e.left)}, right slope {number(e.right)}, the graph says {number(e.graph)}."
+        return (
+            f"{place}: left slope {number(e.left)}, right slope {number(e.right)}, the graph gives {number(e.graph)}."
+        )
     if x.verdict == TOO_COARSE:
         return (
-            f"{place}: the graph says {number(e.graph)}, the values say {number(e.numeric)} ± {e.bar:.1e}, and no step "
-            "size does better."
+            f"{place}: the graph gives {number(e.graph)}, finite differences give {number(e.numeric)} ± {e.bar:.1e}, "
+            "and no step size does better."
         )
-    return f"{place}: the graph says {number(e.graph)}, the values say {number(e.numeric)} ± {e.bar:.1e}."
+    return f"{place}: the graph gives {number(e.graph)}, finite differences give {number(e.numeric)} ± {e.bar:.1e}."

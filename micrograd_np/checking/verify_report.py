@@ -132,7 +132,7 @@ class VerifyReport(Report):
                 "Smaller inputs allow more."
             )
         if not self.numeric:
-            said.append("Not established: whether the tape is right (numeric=True).")
+            said.append("Not checked: whether the tape is right (numeric=True).")
         return [first, *dict.fromkeys(filter(None, said))]
 
     @property
@@ -142,9 +142,8 @@ class VerifyReport(Report):
 
     def headline(self) -> str:
         if self.verdict in (OK, UP_TO):
-            factor = f" up to the factor {self.convention.leaves:.6g}" if self.verdict == UP_TO else ""
             missed = f"; not checked: {', '.join(self.missed)}" if self.missed else ""
-            return f"verify: OK, {counted(len(self.rows), 'gradient')} by hand, right{factor}{missed}"
+            return f"verify: OK, {counted(len(self.rows), 'gradient')} by hand, right{self.up_to()}{missed}"
         if self.verdict == TAPE:
             return "verify: TAPE WRONG"
         if self.left_open and self.verdict == self.left_open[0]:
@@ -153,6 +152,17 @@ class VerifyReport(Report):
             return f"verify: WRONG: {self.faults[0]}."
         first = self.findings[0]
         return f"verify: WRONG at {first.row.label}: {what_to_mend(first)}{self.followers(first)}."
+
+    def up_to(self) -> str:
+        """Return the part of a sentence that says which common factor the gradients have, if nobody asked for it."""
+        kinds = {row.leaf for row in self.rows}
+        factors = {self.convention.leaves if leaf else self.convention.between for leaf in kinds} - {1.0}
+        if self.factor is not None or not factors:
+            return ""
+        if factors == {-1.0}:
+            return " up to the sign"
+        names = sorted((factor_name(x, self.sizes) or f"{x:.6g}").split(" (")[0] for x in factors)
+        return f" up to the factor{'s' * (len(names) > 1)} {' and '.join(names)}"
 
     def followers(self, first: Finding) -> str:
         """Return the part of a sentence that lists the rows that are wrong only because of the first one."""

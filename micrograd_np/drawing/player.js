@@ -128,6 +128,7 @@ function hidden(array, parts) {
     if (field.value.trim()) { score.asked += 1; score.right += close; }
     const said = field.value.trim() ? (close ? "Right. " : "Not quite. ") : "";
     box.replaceWith(make("p", `${said}${score.right} of ${score.asked} predictions right`, "dim"), ...parts);
+    uncover();
   };
   return [box];
 }
@@ -217,6 +218,16 @@ function details(id) {
   return parts;
 }
 
+// Show in the drawing what is known at this step; what the panel still asks for is known at the next.
+function uncover() {
+  const known = find("panel").querySelector(".predict") ? at - 1 : at;
+  for (const id in nodes) {
+    find(`a_${id}_value`)?.classList.toggle("hidden", !(computed[id] <= known));
+    find(`a_${id}_gradient`)?.classList.toggle("hidden", !(arrived[id] <= known));
+  }
+  edges.forEach((_, i) => find(`e${i}`)?.querySelectorAll("text").forEach((text) => text.classList.toggle("hidden", sent[i] > known)));
+}
+
 function show(i, asked = null) {
   at = Math.max(0, Math.min(steps.length - 1, i));
   const step = steps[at];
@@ -224,9 +235,7 @@ function show(i, asked = null) {
   find("graph").className = `${find("graph").classList.contains("fit") ? "fit " : ""}${step.pass}-pass`;
   for (const id in nodes) {
     find(id).classList.toggle("waiting", !(computed[id] <= at));
-    find(`a_${id}_value`)?.classList.toggle("hidden", !(computed[id] <= at));
     find(id).classList.toggle("lit", id === step.node);
-    find(`a_${id}_gradient`)?.classList.toggle("hidden", !(arrived[id] <= at));
   }
   const active = step.edges || [...step.sends, ...step.sum || []].map((each) => each.edge);
   edges.forEach((edge, i) => {
@@ -234,7 +243,6 @@ function show(i, asked = null) {
     if (!drawn) return; // its tail says how many arrows there was no room for
     drawn.classList.toggle("waiting", !(computed[edge.head] <= at));
     drawn.classList.toggle("lit", active.includes(i));
-    drawn.querySelectorAll("text").forEach((text) => text.classList.toggle("hidden", sent[i] > at));
   });
   find("count").textContent = `${at + 1} of ${steps.length}, ${step.sum ? "sum" : step.pass}`;
   find("slider").value = at;
@@ -247,6 +255,7 @@ function show(i, asked = null) {
   const last = (at === steps.length - 1 || (program && at === 0)) && note ? [make("p", note, "dim")] : [];
   find("panel").replaceChildren(...opening, make("h2", node.title, step.pass), ...where, ...body, ...last,
     ...(asked ? details(step.node) : []));
+  uncover();
   const lit = find(step.node);
   const wide = lit.getBoundingClientRect().width > find("graph").clientWidth; // then its beginning is what to see
   bring(lit, wide);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import operator
 import threading
 import warnings
@@ -12,7 +13,7 @@ from typing import Any
 
 from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
-from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.errors import ArgumentError, ArgumentTypeError, MissingPackageError
 from ..core.names import user_frame
 from ..core.tensor import Tensor
 from .bytecode import following
@@ -285,7 +286,7 @@ def checked_count(n: Any) -> int:
     return int(n)
 
 
-def compile(function: Call, backend: str = "numpy") -> Compiled:
+def compile(function: Call | None = None, backend: str = "numpy") -> Any:
     """The same function, run as a program from the third call of a kind on; a decorator, too.
 
     A kind is what shapes, dtypes and other facts the arguments have. The first call runs as it is. The second is
@@ -297,7 +298,8 @@ def compile(function: Call, backend: str = "numpy") -> Compiled:
     Parameters
     ----------
     function : callable
-        A whole step best: loss, backward and update. Where its result still wants a gradient, it runs as it is.
+        A whole step best: loss, backward and update. Where its result still wants a gradient, it runs as it is. Left
+        out, what is returned is a decorator: `@mg.compile(backend="numba")`.
     backend : {"numpy", "numba"}
         The second makes machine code, which rounds differently (compared to 1e-9, float32 1e-4) and has no loops for
         some rows, which it names; `step.loop(n)` then runs n steps without coming back to Python. Needs numba.
@@ -324,11 +326,15 @@ def compile(function: Call, backend: str = "numpy") -> Compiled:
     >>> w.data
     array([0.0625, 0.125 ])
     """
-    if not callable(function):
+    if not (callable(function) or function is None):
         raise ArgumentTypeError(
             f"mg.compile takes a function, not {type(function).__name__}: write compiled = mg.compile(step)."
         )
     if backend not in BACKENDS:
         raise ArgumentError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
+    if backend == "numba" and importlib.util.find_spec("numba") is None:
+        raise MissingPackageError("backend='numba' needs numba: pip install 'micrograd-np[numba]'.")
+    if function is None:
+        return functools.partial(compile, backend=backend)
     module, name = BACKENDS[backend]
     return Compiled(function, getattr(importlib.import_module(module, __package__), name))

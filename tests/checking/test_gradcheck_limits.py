@@ -8,6 +8,7 @@ from micrograd_np import nn
 
 rng = np.random.default_rng(0)
 SYMMETRIC = (lambda a: a @ a.T + 4 * np.eye(4))(rng.normal(size=(4, 4)))
+SHIFTED = rng.normal(size=(5, 3))
 JOINTS = np.array([0.0, 1, -1, 0.5])
 RIGHT = {
     "relu squared": (lambda x: np.maximum(x, 0) ** 2, JOINTS),
@@ -20,6 +21,8 @@ RIGHT = {
     "a ripple": (lambda x: x**2 + 1e-9 * np.sin(1e5 * x), rng.normal(size=4)),
     "cholesky": (np.linalg.cholesky, SYMMETRIC),
     "eigenvalues": (lambda a: np.linalg.eigh(a)[0], SYMMETRIC),
+    "a bias before a normalisation": (nn.BatchNorm1d(3), rng.normal(size=(5, 3)) + np.array([0.0, 1.0, 2.0])),
+    "a shift that cancels": (lambda b: (SHIFTED + b - (SHIFTED + b).mean(0)) ** 2, np.zeros(3)),
     "a probability near 1": (lambda p: nn.binary_cross_entropy(p, np.ones(1)), np.array([0.9999])),
 }
 
@@ -55,7 +58,7 @@ def test_a_gradient_that_is_nan_names_the_op(fast):
 def test_second_derivatives_of_a_scalar_are_its_own():
     with np.errstate(all="ignore"):
         report = mg.gradcheck(lambda x: np.linalg.norm(x) ** 2, np.zeros(2), order=2)
-    assert "the graph says nan, the values say 2 " in str(report)
+    assert "the graph gives nan, finite differences give 2 " in str(report)
 
 
 def in_single(factor):
@@ -100,3 +103,40 @@ def test_a_rule_that_only_fast_finds_is_named():
     report = mg.gradcheck(lambda x: op(x).sum(), np.array([0.3, 0.7, -0.4]), fast=True)
     assert not report
     assert "tanh is where it goes wrong" in str(report)
+
+
+bad_product = mg.custom_op(lambda g, z, x, w: g * w, lambda g, z, x, w: 2 * g * x)(lambda x, w: x * w)
+
+
+class Weighted(nn.Module):
+    def __init__(self, product=bad_product):
+        self.w, self.product = nn.Parameter(np.array([0.5, 2.0])), product
+        self.norm = nn.BatchNorm1d(2)
+
+    def forward(self, x):
+        self.h = self.norm(self.product(x, np.broadcast_to(self.w, x.shape)))  # kept, as people do
+        return self.h
+
+
+@pytest.mark.parametrize("options", [{}, {"fast": True}, {"order": 2}])
+def test_the_parameters_of_a_module_are_checked(options):
+    model, x = Weighted(), rng.normal(size=(4, 2))
+    model(x)
+    report = mg.gradcheck(model, x, **options)
+    assert [each.name for each in report.inputs] == ["w", "norm.weight", "norm.bias", "x"]
+    assert [each.verdict == "WRONG" for each in report.inputs] == [True, False, False, False]
+    assert mg.gradcheck(Weighted(lambda x, w: x * w), x, **options)
+
+
+def test_a_module_that_is_checked_stays_as_it_is():
+    model, x = Weighted(lambda x, w: x * w), rng.normal(size=(4, 2))
+    mg.gradcheck(model, x)
+    np.testing.assert_array_equal(model.norm.running_mean.data, np.zeros(2))
+    assert not hasattr(model, "h")
+
+
+def test_what_f_uses_and_is_not_given_is_said_to_be_unchecked():
+    model, x, w = Weighted(lambda x, w: x * w), rng.normal(size=(4, 2)), mg.Tensor([1.0], requires_grad=True)
+    assert "Not checked: w (1,) float64, which f uses, too" in str(mg.gradcheck(lambda x: x * w, x))
+    assert "and 2 more, which f uses" in str(mg.gradcheck(lambda x: model(x), x))
+    assert "which f uses" not in str(mg.gradcheck(lambda x, w: x * w, x, w))

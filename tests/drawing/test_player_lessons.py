@@ -52,9 +52,14 @@ def test_a_prediction_is_asked_for_and_counted(player, loss):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     assert "Predict the first entry" in panel(page) and "comes out" not in panel(page)
+    hidden = (
+        "[...document.querySelectorAll('.lit [id$=_value], [id$=_value].lit')].map(x => x.classList.contains('hidden'))"
+    )
+    assert page.evaluate(hidden) == [True]
     page.fill("#panel input", "1")
     page.keyboard.press("Enter")
     assert "Right. 1 of 1 predictions right" in panel(page) and "comes out" in panel(page)
+    assert page.evaluate(hidden) == [False]
     page.keyboard.press("ArrowRight")
     page.fill("#panel input", "3")
     page.keyboard.press("Enter")

@@ -1,6 +1,7 @@
 """A compiled step does what the function does, to the bit: results, weights, generators; and is undisturbed."""
 
 import copy
+import importlib.util
 import threading
 
 import numpy as np
@@ -263,3 +264,25 @@ def test_a_number_that_changes_at_each_call_runs_as_it_is_after_one_warning():
             assert scaled(x).tolist() == (i * x).tolist()
     assert len(caught) == 1
     assert caught[0].filename == __file__
+
+
+def test_a_decorator_may_have_options():
+    """As numba.njit and torch.compile have them."""
+
+    @mg.compile()
+    def once(x):
+        return x * 2.0
+
+    @mg.compile(backend="numpy")
+    def again(x):
+        return x * 2.0
+
+    for _ in range(4):
+        assert once(np.ones(2)).tolist() == again(np.ones(2)).tolist() == [2.0, 2.0]
+    assert len(once.programs) == len(again.programs) == 1
+
+
+def test_a_missing_numba_is_named_at_once(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(mg.MissingPackageError, match="pip install"):
+        mg.compile(lambda x: x, backend="numba")

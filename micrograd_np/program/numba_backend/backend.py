@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import ArgumentTypeError, MissingPackageError, describe
+from ...core.errors import ArgumentTypeError, describe
 from ...core.names import format_location
 from ...ops import TABLE
 from ..codegen import FIXED
@@ -63,10 +63,8 @@ def loops(program: Steps) -> str:
 
 def jitted(program: Steps) -> Callable[..., tuple[Any, ...]]:
     """The loops as machine code, which other threads run beside. Its last bits are not those of NumPy."""
-    try:
-        import numba  # type: ignore[import-not-found, import-untyped, unused-ignore]
-    except ImportError:
-        raise MissingPackageError("backend='numba' needs numba: pip install 'micrograd-np[numba]'.") from None
+    import numba  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
     return numba.njit(compiled(loops(program)), nogil=True, error_model="numpy")  # type: ignore[no-any-return]
 
 
