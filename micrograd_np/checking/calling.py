@@ -19,6 +19,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError
 from .binding import ALL, CACHES, MOST_WAYS, Known, Way, is_seed, seed_names, ways
 from .claims import candidates
 from .flat_function import is_float, label_leaves, parameter_names, plain
+from .report import counted
 from .slots import Slot, changed, copies, gradients_among, put, state_slots, stored, stored_gradient
 
 Array = Any
@@ -31,6 +32,10 @@ MOST_ASSIGNMENTS = 6
 NAMED = (
     "verify gives the parameters of backward what their names say (dout, grad_output, g, cache, out, or the name of an "
     "input), and others what their position says, as in backward(dout, cache) or backward(dout, *inputs)."
+)
+OF_LOSS = (
+    "If backward starts from a loss, as from a2 - y, give the class a method that returns it: "
+    "verify(net.loss, net.backward, X, y)."
 )
 # The seed of the cotangents. Users often draw data with default_rng(0); an equal cotangent would hide mistakes.
 COTANGENT_SEED = (7919, 20011, 104729, 0)
@@ -91,6 +96,16 @@ class Pair:
     @property
     def slots(self) -> list[Slot]:
         return [*self.floats, *self.state]
+
+    @property
+    def apart(self) -> str:
+        """A sentence if backward is a method, and forward is not one of the same object, whose copies are apart."""
+        owner = getattr(self.backward, "__self__", None)
+        if owner is None or owner is self.owner or inspect.ismodule(owner):
+            return ""
+        return (
+            f"{called(self.backward)} runs on a copy of its object, and {called(self.forward)} is no method. {OF_LOSS}"
+        )
 
     def run(
         self, replaced: Mapping[Slot, Any] | None = None, form: Callable[[Any], Any] = as_it_stands
@@ -237,7 +252,7 @@ class Pair:
             except Exception as error:
                 if first is None:
                     first, self.failed = error, f"{self.described(way)} raised {type(error).__name__}: {error}"
-                    error.add_note(f"{NAMED} It was called as {self.described(way)}.")
+                    error.add_note(self.apart or f"{NAMED} It was called as {self.described(way)}.")
                 if again or self.way + 1 == len(self.ways):
                     raise first from None
                 self.way += 1
@@ -293,7 +308,9 @@ class Pair:
         """Return the gradients by hand, those returned and those `kept` in attributes."""
         if returned is None and not kept:
             function = self.backward or self.forward
-            raise ArgumentTypeError(f"{called(function)} returned None: did it forget its return?")
+            raise ArgumentTypeError(
+                f"{called(function)} returned None: did it forget its return?{' ' * bool(self.apart)}{self.apart}"
+            )
         found = [] if returned is None else self.returned_gradients(returned, bool(kept))
         if not found and not kept and isinstance(returned, tuple | list):
             raise ArgumentError(
@@ -436,8 +453,9 @@ def check_inputs(forward: Function, inputs: Sequence[Any]) -> None:
         inspect.signature(forward).bind(*inputs)
     except TypeError:
         raise ArgumentTypeError(
-            f"{called(forward)} takes {', '.join(parameter_names(forward))}, and verify was given {len(inputs)} inputs "
-            "for it: write verify(forward, backward, *inputs)."
+            f"{called(forward)} takes {', '.join(parameter_names(forward))}, and verify was given "
+            f"{counted(len(inputs), 'input')} for it: write verify(forward, backward, *inputs)."
+            f"{f' {OF_LOSS}' if getattr(forward, '__self__', None) is not None else ''}"
         ) from None
     except ValueError:
         return  # the function's signature is not known

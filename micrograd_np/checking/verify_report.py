@@ -96,8 +96,20 @@ class VerifyReport(Report):
         }
 
     def cells(self) -> Cells:
+        follow = {
+            label: f"follows from {finding.row.label}"
+            for finding in self.findings
+            for label in (finding.causes[0].rows if finding.causes else ())
+            if label != finding.row.label
+        }
         return [
-            (row.label, str(row.tensor.shape), difference(row, self.convention), self.by_numbers(row), status(row))
+            (
+                row.label,
+                str(row.tensor.shape),
+                difference(row, self.convention),
+                self.by_numbers(row),
+                follow.get(row.label) or status(row),
+            )
             for row in self.rows
         ]
 
@@ -277,7 +289,8 @@ def explained(finding: Finding, convention: Convention, sizes: Sizes, in_headlin
             said.append(f"Cause: {finding.edit or cause}{rows}.")
         if finding.edit and finding.causes[0].kind not in LEADING and cause != finding.edit:
             said.append(f"In terms of the forward pass: {cause}.")
-        return said + [f"The same in other words: {other.says}." for other in finding.causes[0].same[:1]]
+        others = () if finding.edit else finding.causes[0].same[:1]
+        return said + [f"The same in other words: {other.says}." for other in others]
     said.append(f"Cause, one of these, which give the same numbers on this data{rows}:")
     said += [f"  - {cause.says}" for cause in finding.causes[:MOST_LISTED]]
     if len(finding.causes) > MOST_LISTED:
