@@ -46,6 +46,7 @@ from .core.errors import (
     UnknownNameError,
     UnsupportedError,
     UsageError,
+    ZeroWeightsError,
 )
 from .core.tensor import Tensor
 from .custom import CustomOp as _CustomOp
@@ -88,7 +89,7 @@ __all__ = [
     *("data", "learn", "nn", "optim", "plots", "sample", "testing"),
     *("MicrogradError", "ArgumentError", "ArgumentTypeError", "ShapeError", "UnsupportedError"),
     *("GradientError", "NonFiniteError", "TraceError", "LoadError", "FileError", "MissingFileError"),
-    *("UsageError", "OutOfRangeError", "UnknownNameError", "MissingPackageError"),
+    *("UsageError", "OutOfRangeError", "UnknownNameError", "MissingPackageError", "ZeroWeightsError"),
     *_ROOMS,
     *_TABLE,
 ]

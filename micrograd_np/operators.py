@@ -66,6 +66,11 @@ def copying(name: str) -> Callable[..., Any]:
     return copied
 
 
+def copy(self: Tensor, order: str = "C") -> Any:
+    """Return a copy, as ndarray's method does: in C order, where `np.copy` keeps the order."""
+    return table.copy(self, order)
+
+
 def refuse_mask(self: Tensor) -> Any:
     """Answer NumPy, which asks whatever stands beside a masked array for its mask."""
     raise errors.masked_array()
@@ -163,7 +168,7 @@ Tensor.astype = table.astype.__call__
 Tensor.clip = table.clip
 Tensor.conj = table.conj.__call__
 Tensor.conjugate = table.conjugate.__call__
-Tensor.copy = table.copy.__call__
+Tensor.copy = copy
 Tensor.cumprod = table.cumprod.__call__
 Tensor.cumsum = table.cumsum.__call__
 Tensor.diagonal = table.diagonal

@@ -67,6 +67,10 @@ class NonFiniteError(MicrogradError, FloatingPointError):
     """A nan or inf, where none was expected."""
 
 
+class ZeroWeightsError(MicrogradError, ZeroDivisionError):
+    """The weights of a mean sum to zero."""
+
+
 class FileError(MicrogradError, OSError):
     """A file cannot be read or written."""
 
@@ -166,8 +170,16 @@ def refuse_freed(*_: Any, **__: Any) -> None:
     )
 
 
+def refuse_compiled(*_: Any, **__: Any) -> None:
+    raise GradientError(
+        "this value was returned by a compiled function, whose program has no graph. Call backward() inside of that "
+        "function, or compute the value in one that is not compiled."
+    )
+
+
 def note(error: Exception, node: Any) -> None:
-    error.add_note(f"In the backward pass of {node.op.name}: {format_location(node._created_at)}")
+    if node._created_at:
+        error.add_note(f"In the backward pass of {node.op.name}: {format_location(node._created_at)}")
 
 
 def check_uncut(tensor: Any, how: str, cure: str) -> None:

@@ -110,9 +110,9 @@ astype = Primitive(
 )
 copy = Primitive(
     np.copy,
-    lambda g, z, x: g,
-    bind=lambda x, order="K": ((x,), {}),  # the order is ignored: only the values count
-    examples=[example(D(2, 3))],
+    lambda g, z, x, order="K": g,
+    bind=lambda x, order="K": ((x,), {} if order == "K" else {"order": order}),
+    examples=[example(D(2, 3)), example(D(2, 3), order="F")],
     onnx="Identity",
     loop="{0}",
     peephole="first",

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..core.context import current_context
 from ..core.errors import ArgumentError
+from ..core.names import caller_location, format_location
 from .elementwise import divisor, ratio
 from .half import in_single
 from .primitive import Bound, Elementwise, NonDifferentiable, Primitive, as_array, as_given, example, remembered
@@ -77,7 +79,17 @@ def merged_axes(x: Any, axes: tuple[int, ...]) -> Any:
 def where_chosen(a: Any, where: Any, fill: Any) -> Any:
     """Replace the entries for which `where` does not hold by `fill`."""
     a = as_array(a)
-    return a if where is True else np.where(np.broadcast_to(where, a.shape), a, fill)
+    if where is True:
+        return a
+    not_to_the_bit("where= adds up")
+    return np.where(np.broadcast_to(where, a.shape), a, fill)
+
+
+def not_to_the_bit(what: str) -> None:
+    """Tell a trace that NumPy itself, on arrays, gives other last bits: a compiled function then runs as it is."""
+    trace = current_context().trace
+    if trace is not None:
+        trace.spoil(f"{what} in an order of its own in {format_location(caller_location())}.")
 
 
 def with_initial(reduce: Any, combine: Any, identity: float | None) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..core.errors import ArgumentError, ShapeError
+from ..core.errors import ArgumentError, ShapeError, ZeroWeightsError
 from .primitive import Bound, Primitive, as_array, example, implements
 from .primitive import Drawn as D
 from .reductions import axes_of, merged_axes, reduced_count, scalar_axis
@@ -198,6 +198,16 @@ def percentile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keep
 
 
 # Weighted means.
+def check_weights(total: Any) -> Any:
+    """Return the sum of weights; raise if it is 0, as NumPy does."""
+    if np.any(total == 0):
+        raise ZeroWeightsError("np.average: the weights sum to zero, so there is no mean. Leave these entries out.")
+    return total
+
+
+weights_sum = Primitive(check_weights, lambda g, z, x: g, views=True, examples=[example(D(3, domain=(0.5, 2)))])
+
+
 @implements(np.average)
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     """The mean in which each entry counts by its weight; with `returned`, the sum of the weights besides."""
@@ -207,7 +217,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         result = np.mean(a, axis=axis, keepdims=keepdims)
         return (result, np.full_like(result, reduced_count(a, result))) if returned else result
     weights = aligned(as_array(weights), a, axis)
-    total = np.sum(weights, axis=axis, keepdims=keepdims)
+    total = weights_sum(np.sum(weights, axis=axis, keepdims=keepdims))
     result = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (result, np.broadcast_to(total, result.shape)) if returned else result
 

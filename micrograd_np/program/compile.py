@@ -16,12 +16,13 @@ from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError, MissingPackageError
 from ..core.names import user_frame
 from ..core.tensor import Tensor
+from ..core.versions import reads
 from .bytecode import following
-from .execution import Compared, Left, Runner, difference, memory_met
+from .execution import Compared, Left, Runner, difference, memory_met, value_of
 from .guards import MISFIT, Guard, Names, misfit
 from .ir import Steps
 from .outside import Outside, TooMuch
-from .record import record, wants_gradient
+from .record import record
 from .trace import TraceError, memory_owner
 
 KINDS = 64  # of arguments, with programs of their own
@@ -31,6 +32,10 @@ KEPT = 16  # programs of one kind
 FAILURES = 3  # calls that a program is compared in and fails
 CACHES = 2  # runs in a row that change what they read, which is then no cache
 RETURN = "Do that outside, with what the function returns, or hold it in a Tensor and write to that."
+OTHER_BITS = (
+    "its program gives other last bits. Does it compute with plain arrays what NumPy rounds in another way, as a power "
+    "of a single number? Give it Tensors, or compute that outside."
+)
 UNLIKE = (
     "it goes another way while it is traced. Does it ask whether something is an array (isinstance, hasattr)? That is "
     "a Tensor then. Ask outside."
@@ -109,12 +114,15 @@ class Compiled:
             self.latest = runner.call
             return runner.call(args, kwargs)
         if (kind and kind.stopped) or is_recorded(args, kwargs):
+            self.latest = kind.plainly(self.function) if kind and kind.stopped else self.latest
             return self.function(*args, **kwargs)
         if kind is None and len(self.kinds) >= KINDS:
             self.warn(
-                f"it was called with more than {KINDS} kinds of arguments (shapes, dtypes, numbers). Give arrays of "
-                "one shape, and a number that changes as a float or an array."
+                f"it was called with more than {KINDS} kinds of arguments: other shapes, dtypes or numbers, or another "
+                "object at each call. Give arrays of one shape; a number that changes as a float or an array; and what "
+                "stays as a variable of the function."
             )
+            self.latest = lambda args, kwargs: self.function(*args, **kwargs)
             return self.function(*args, **kwargs)
         with self.turns:
             if kind is None:  # which may be the only call of its kind; and what is worked out once is worked out now
@@ -122,8 +130,12 @@ class Compiled:
                 result = self.function(*args, **kwargs)
                 self.kinds.append(kind)
                 return result
-            runner = kind.serving(args, kwargs)
-            return runner.call(args, kwargs) if runner else self.trace(kind, args, kwargs)
+            if runner := kind.serving(args, kwargs):
+                return runner.call(args, kwargs)
+            kind.calls += 1
+            if kind.calls < PAYS and sum(bool(other.traces) for other in self.kinds if other is not kind) >= TRACES:
+                return self.function(*args, **kwargs)  # of many kinds, such as lengths of batches, those that pay
+            return self.trace(kind, args, kwargs)
 
     def trace(self, kind: Kind, args: Any, kwargs: Any) -> Any:
         """The function runs as a trace, of which all is put back; then it runs itself, and its program on copies."""
@@ -148,6 +160,8 @@ class Compiled:
         found = Compared(self.function, steps, self.backend, args, kwargs)
         if found.path != steps.path:
             self.stop(kind, UNLIKE)
+        elif found.shares:
+            self.stop(kind, f"it returns the memory of {found.shares} or of its gradient. Return a copy: `.copy()`.")
         elif found.same:
             moving = frozenset(kind.moving)
             kind.runners = [Runner(found, args, kwargs, outside, moving), *kind.runners][:KEPT]
@@ -165,6 +179,10 @@ class Compiled:
         try:
             with following(set()) as path:
                 result, steps = record(self.function, args, kwargs, True, outside, kind.moving, undo)
+            leaves, _ = flatten((args, kwargs))
+            written = {value_of(at, leaves) for at, _ in steps.writes}
+            given = {value_of(at, leaves) for at, g in steps.gradients if g is not None}
+            asked = any(may_be_asked(x, written, given) for x in flatten(result)[0])
             steps.path = path
         except TraceError:
             raise
@@ -191,9 +209,9 @@ class Compiled:
         if kind.other and (where := difference(kind.other, steps)):
             raise TraceError(f"{self.name} does not do the same at each call: {where}")
         if kind.other:
-            self.stop(kind, UNLIKE)
-        if wants_gradient(result) and not steps.writes and not steps.gradients:
-            kind.stopped = True  # a gradient may be asked of what is returned
+            self.stop(kind, OTHER_BITS)
+        if asked:
+            kind.stopped = True
         return steps
 
     def failed(self, kind: Kind, why: str) -> None:
@@ -205,7 +223,7 @@ class Compiled:
         """From now on the function itself runs; without a reason, this time only."""
         if not why:
             return
-        kind.stopped = True
+        kind.stopped, kind.runners = True, []
         self.warn(why)
 
     def warn(self, why: str) -> None:
@@ -228,6 +246,7 @@ class Kind:
         self.moving: set[int] = set()  # the floats that were others since
         self.runners: list[Runner] = []
         self.traces = 0
+        self.calls = 0  # without a program
         self.stopped = False
         self.failures = 0  # of its programs, in calls that they are compared in
         self.changed = 0  # runs in a row that changed what they read
@@ -235,6 +254,10 @@ class Kind:
 
     def fits(self, args: Any, kwargs: Any) -> bool:
         return self.call(args, kwargs) is not MISFIT
+
+    def plainly(self, function: Call) -> Callable[[Any, Any], Any]:
+        """Return what answers calls of this kind by the function itself, and no others."""
+        return lambda args, kwargs: function(*args, **kwargs) if self.fits(args, kwargs) else MISFIT
 
     def serving(self, args: Any, kwargs: Any) -> Runner | None:
         """The program for a call, moved to the front."""
@@ -264,6 +287,28 @@ class Bound(functools.partial[Any]):
 
     def loop(self, n: int, *args: Any, **kwargs: Any) -> Any:
         return self.func.loop(n, *self.args, *args, **kwargs)  # type: ignore[attr-defined]
+
+
+def may_be_asked(x: Any, written: set[Any], given: set[Any]) -> bool:
+    """Return True if a gradient may be asked of a result: `backward` would give one, to a leaf that has none yet.
+
+    It would give none if an update has overwritten a value that a rule of the graph reads. Leaves that are `given` a
+    gradient, and what a backward pass went through, were asked inside of the function.
+    """
+    pending = [x] if isinstance(x, Tensor) and x._requires_grad and x.op is not None else []
+    seen, asked = set(pending), False
+    while pending:
+        node = pending.pop()
+        if node in given or (node.op is not None and node._grad is not None):
+            continue
+        asked = asked or node.op is None
+        for i, y in enumerate(node.args, 1):
+            if isinstance(y, Tensor) and y in written and any(reads(rule, i) for _, rule in node._parents):
+                return False
+        new = {parent for parent, _ in node._parents} - seen
+        seen |= new
+        pending += new
+    return asked
 
 
 def is_recorded(args: Any, kwargs: Any) -> bool:

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..core.containers import flatten, has_values
+from ..core.errors import refuse_compiled
 from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray, constant
+from ..ops import TABLE
 from .bytecode import following
 from .guards import MISFIT, Guard, Names, unchanged
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value, root
@@ -27,9 +29,19 @@ from .trace import memory_owner
 GIVEN: dict[str, Callable[[Any], Any]] = {
     "array": np.asarray,
     "tensor": lambda x: constant(np.asarray(x)),
+    "recorded": lambda x: without_graph(constant(np.asarray(x))),
     "number": lambda x: np.asarray(x)[()],
     "plain": lambda x: np.asarray(x).item(),
 }
+
+
+RECORDED = TABLE["copy"]  # the op of a result that has a graph where the function itself computes it
+
+
+def without_graph(x: Tensor) -> Tensor:
+    """Return the result of a program, which has no graph: `backward` says so, where a constant would be silent."""
+    x._requires_grad, x.op, x._paths = True, RECORDED, ((0, refuse_compiled),)
+    return x
 
 
 class Left:
@@ -82,7 +94,7 @@ class Runner:
         take += ["try:", "    if n != 1:", f"        n = frame[1](n, {arrays})", "        if n != 1:"]
         take += ["            return Left(n)", f"    ends = frame[0]({arrays})"]
         take += ["except Exception:", "    return function(*args, **kwargs)", "finally:", "    free.append(frame)"]
-        body = [*take, *after(program, guard, compared.types)]
+        body = [*take, *after(program, guard, compared)]
         self.call = names.function("call(args, kwargs, n=1)", conditions, body)
 
     def served(self) -> int:
@@ -109,7 +121,7 @@ def state_conditions(program: Steps, names: Names) -> list[str]:
     return found + [f"{names(module)}.training is {module.training}" for module in read]
 
 
-def after(program: Steps, guard: Guard, types: list[str]) -> list[str]:
+def after(program: Steps, guard: Guard, compared: Compared) -> list[str]:
     """Return the lines that end a call: they count writes, set modes and gradients, and return the results."""
     lines = [f"{guard.names(module)}.training = {mode}" for module, mode in program.modes]
     lines += guard.marks(program)
@@ -123,7 +135,9 @@ def after(program: Steps, guard: Guard, types: list[str]) -> list[str]:
         lines.append(f"{guard.tensor(target)}._grad = {end}")
     lines += [f"{guard.tensor(target)}._grad = None" for target, g in program.gradients if g is None]
     ends = (f"ends[{i}]" for i in range(len(results)))
-    given = [returned(x, kind, ends, guard) for x, kind in zip(program.result, types, strict=True)]
+    given = [returned(x, kind, ends, guard) for x, kind in zip(program.result, compared.types, strict=True)]
+    for i, (x, attribute) in compared.same_memory.items():
+        given[i] = f"{guard.tensor(x)}{attribute}"
     alone = len(given) == 1 and program.rebuild(given) is given[0]
     return [*lines, f"return {given[0]}" if alone else f"return rebuild([{', '.join(given)}])"]
 
@@ -155,6 +169,10 @@ class Compared:
         None where the program raised: a check of it failed.
     types : list of str
         Of each result, what the function itself returns: a tensor, an array, a number of NumPy's or Python's.
+    same_memory : dict of int to (Value, str)
+        Results that show the memory of a Tensor: the Tensor, and the attribute that returns the same.
+    shares : str
+        The name of a Tensor of which a result shows the memory in another way; empty if there is none.
     """
 
     def __init__(
@@ -163,7 +181,9 @@ class Compared:
         self.function = function
         self.program = program = simplified(steps)
         self.emitted = emitted = backend(program)
-        leaves, _ = flatten((args, kwargs))
+        self.leaves = leaves = flatten((args, kwargs))[0]
+        self.shares = ""
+        self.same_memory: dict[int, tuple[Value, str]] = {}
         rngs = {id(x.of): copy.deepcopy(x.of) for x in program.inputs() if x.kind == GENERATOR}
         inputs = {x: array_of(x, leaves) for x in (*emitted.fixed, *emitted.given)}
         targets = {target for target, _ in program.writes}
@@ -183,15 +203,40 @@ class Compared:
         if not self.same or rest is None:
             return
         # `rest` gives the results, then the gradients, in this order.
-        found = [
-            as_type((next(rest) if x.kind == RESULT else copies.get(x, x.of)) if isinstance(x, Value) else x, kind)
-            for x, kind in zip(program.result, self.types, strict=True)
+        results = [
+            (next(rest) if x.kind == RESULT else copies.get(x, x.of)) if isinstance(x, Value) else x
+            for x in program.result
         ]
+        aliases(returned, results, copies, self)
+        found = [as_type(x, kind) for x, kind in zip(results, self.types, strict=True)]
         left = [(value_of(x, leaves)._grad, next(rest)) for x, g in program.gradients if g is not None]
         written = [(inputs[target], copies[target]) for target, _ in program.writes]
         alike = equal if emitted.exact else close
         pairs = [*zip(returned, found, strict=True), *left, *written]
-        self.same = all(alike(as_ndarray(a), b) for a, b in pairs)
+        self.same = all(alike(as_ndarray(a), as_ndarray(b)) for a, b in pairs)
+
+
+def aliases(returned: list[Any], found: list[Any], copies: dict[Value, Any], compared: Compared) -> None:
+    """Note which results show the memory of a Tensor or of its gradient, as `return w.grad` and `return w.data` do.
+
+    A program returns the same: `same_memory` tells how. If it would return a copy, `shares` names whose memory it is.
+    """
+    program, leaves = compared.program, compared.leaves
+    held = [(x, value_of(x, leaves)) for x in dict.fromkeys([*program.inputs(), *(at for at, _ in program.gradients)])]
+    owners = {id(memory_owner(getattr(of, "_data", of))): x for x, of in held}
+    owners |= {id(memory_owner(of._grad)): x for x, of in held if getattr(of, "_grad", None) is not None}
+    of_program = {id(memory_owner(x)) for x in copies.values()}
+    for i, y in enumerate(returned):
+        x = owners.get(id(memory_owner(y))) if has_values(y) and not isinstance(y, np.generic) else None
+        of = None if x is None else value_of(x, leaves)
+        if x is None or y is of:
+            continue
+        if isinstance(of, Tensor) and y is of._grad:
+            compared.same_memory[i] = x, "._grad"
+        elif isinstance(of, Tensor) and as_ndarray(y) is of._data:
+            compared.same_memory[i] = x, ".detach()" if isinstance(y, Tensor) else ".data"
+        elif id(memory_owner(found[i])) not in of_program:
+            compared.shares = x.name or "a Tensor"
 
 
 def leaves_as_found(program: Steps) -> bool:
@@ -224,7 +269,7 @@ def array_of(x: Value, leaves: Any) -> Any:
 def type_of(x: Any) -> str:
     """Return the kind of a result, which a program must give too."""
     if isinstance(x, Tensor):
-        return "tensor"
+        return "recorded" if x._requires_grad and x.op is not None else "tensor"
     return "array" if isinstance(x, np.ndarray) else "number" if isinstance(x, np.generic) else "plain"
 
 

@@ -182,7 +182,10 @@ class Guard:
         """Add the conditions on a container; return how each of its children is reached."""
         keys: list[str] = []
         if isinstance(x, dict):
-            self.conditions.append(f"[*{path}] == {self.names(list(x))}" if x else f"not {path}")
+            same = f"[*{path}] == {self.names(list(x))}"
+            if not all(type(key) is str for key in x):  # 1, 1.0 and True are equal
+                same = f"unchanged((*{path},), {self.names(tuple(x))})"
+            self.conditions.append(same if x else f"not {path}")
             keys = [f"[{repr(key) if isinstance(key, str) else self.names(key)}]" for key in x]
         elif isinstance(x, list | tuple):
             self.conditions.append(f"len({path}) == {len(x)}" if x else f"not {path}")

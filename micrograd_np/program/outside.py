@@ -26,6 +26,8 @@ from .readers import PLAIN_ARRAYS, Edge, Place, full_name, read_object
 from .trace import TraceError
 
 MOST = 20_000  # objects
+CONDITIONS = 1_000  # on objects that are not of this package: they are all looked at in each call
+BYTES = 2**18  # of all arrays that are compared in each call
 
 
 class TooMuch(Exception):  # noqa: N818
@@ -63,6 +65,7 @@ class Outside:
         self.modules: list[Any] = []  # whose `training` the function may set
         self.inner: set[int] = set()  # the ids of what objects of this package hold, such as an optimiser's state
         self.named: set[str] = set()
+        self.conditions = self.bytes = 0
         self.by_name = False  # code asks for attributes whose names it computes
         self.later: dict[str, list[Edge | Place]] = defaultdict(list)  # what is reached once code names it
         self.hidden: dict[str, list[str]] = defaultdict(list)  # what is refused once code names it
@@ -80,10 +83,22 @@ class Outside:
             key = id(place.value), place.read
             if key not in self.seen and (id(place.value), True) not in self.seen:
                 self.seen[key] = place.value
-                self.add(*read_object(self, place))
+                found = list(read_object(self, place))
+                self.add(*found)
+                self.check_cost(place, found)
             if len(self.seen) > MOST:
                 self.refuse_size(f"more than {MOST} objects hang from {place.path.split('.')[0]}")
                 break
+
+    def check_cost(self, place: Place, found: list[Edge | Place]) -> None:
+        """Refuse what takes too long to be compared before each call, as a list of hundreds of arrays."""
+        if not bytecode.is_ours(type(place.value)) and id(place.value) not in self.inner:
+            self.conditions += sum(isinstance(x, Edge) for x in found)
+        if isinstance(place.value, np.ndarray) and any(isinstance(x, Edge) for x in found):
+            self.bytes += place.value.nbytes
+        if self.conditions > CONDITIONS or self.bytes > BYTES:
+            name = place.path.split("[")[0]
+            self.refuse_size(f"{name if name.isidentifier() else 'what it reads'} takes too long to compare")
 
     def add(self, *found: Edge | Place) -> None:
         for x in found:

@@ -145,8 +145,17 @@ def instance(walk: Outside, place: Place) -> Found:
                 f" and type({name_of(x)}) is {name_of(kind)}",
                 f"{name_of(x)}.__dict__ = {name_of(parts)}; {refill(walk, parts)}",
             )
-        elif parts or open_to_others:
-            yield gives(walk, path, "len({})", parts, len(parts), refill(walk, parts))
+        else:
+            counted = gives(walk, path, "len({})", parts, len(parts), refill(walk, parts))
+            if parts or open_to_others:
+                yield counted
+            for name in () if parts or open_to_others else bytecode.ASKING:
+                walk.when_named(name, counted)
+        in_order = gives(walk, path, "[*{}]", parts, list(parts))
+        if hasattr(kind, "_entries"):  # ours, whose attributes are a list
+            yield in_order
+        for name in bytecode.IN_ORDER:
+            walk.when_named(name, in_order)
     for name in bytecode.slots(kind) if users or open_to_others else ():
         if hasattr(x, name):
             held.append((name, f"{name_of(x)}.{name}", getattr(x, name)))
@@ -182,6 +191,7 @@ def of_array(walk: Outside, place: Place) -> Found:
     if not read:  # nobody reads its numbers but the program, at each call
         return
     if x.dtype == object:
+        yield gives(walk, path, "{}.shape", x, x.shape)
         yield from of_list(walk, Place(path, x))
     elif x.dtype.hasobject:
         walk.refuse(f"{path} is an array of {x.dtype}, which holds objects")
@@ -252,6 +262,7 @@ def of_dict(walk: Outside, place: Place) -> Found:
 
 def of_function(walk: Outside, place: Place) -> Found:
     path, f, _ = place
+    walk.refuse_names_of("builtins.function", path)
     if is_users(f):
         walk.name(bytecode.names_in(f.__code__))
         # Editors put new code into an old function.
@@ -270,17 +281,20 @@ def of_function(walk: Outside, place: Place) -> Found:
     elif is_hidden(f):
         walk.refuse_state(path, f"{f.__module__}.{f.__name__}")
     for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
-        try:
-            value = cell.cell_contents
-        except ValueError:  # a variable that has no value yet
-            continue
-        yield from edge_to(walk, name, f"{walk.names(cell)}.cell_contents", value)
+        if is_empty(cell):  # a variable that has no value yet
+            yield Edge(name, f"{walk.names(is_empty)}({walk.names(cell)})", f"del {walk.names(cell)}.cell_contents")
+        else:
+            yield from edge_to(walk, name, f"{walk.names(cell)}.cell_contents", cell.cell_contents)
     names_of(walk, place)
+    walk.when_named("__annotations__", *of_attributes("__annotations__")(walk, place))
+    counted = gives(walk, path, "len({})", vars(f), len(vars(f)), refill(walk, vars(f)))
     if vars(f):
-        yield gives(walk, path, "len({})", vars(f), len(vars(f)), refill(walk, vars(f)))
-        for name, value in list(vars(f).items()):
-            now = f"{walk.names(vars(f))}[{name!r}]"
-            yield from attribute(walk, f"{path}.{name}", now, value, name == "__wrapped__")
+        yield counted
+    for name in () if vars(f) else bytecode.ASKING:  # an attribute may be set later, which code asks for
+        walk.when_named(name, counted)
+    for name, value in list(vars(f).items()):
+        now = f"{walk.names(vars(f))}[{name!r}]"
+        yield from attribute(walk, f"{path}.{name}", now, value, name == "__wrapped__")
 
 
 def of_module(walk: Outside, place: Place) -> Found:
@@ -331,7 +345,7 @@ def of_class(walk: Outside, place: Place) -> Found:
         if not read and name in bytecode.MAKERS:
             continue
         called = name[:2] == "__" or any(hasattr(base, name) for base in others)
-        if called and isinstance(value, FunctionType | property | staticmethod | classmethod):
+        if called and hasattr(type(value), "__get__"):  # methods, also those that a decorator made
             yield from found
         else:
             walk.when_named(name, *found)
@@ -375,6 +389,8 @@ def of_weak(walk: Outside, place: Place) -> Found:
 def of_builtin(walk: Outside, place: Place) -> Found:
     """`config.get`: a function of C, bound to what it reads."""
     f = place.value
+    if f in (getattr, hasattr, setattr, delattr, vars, globals):  # under another name
+        walk.name(frozenset([f.__name__]))
     if is_hidden(f):
         walk.refuse_state(place.path, f"{f.__module__}.{f.__name__}")
     bound = getattr(f, "__self__", None)
@@ -390,8 +406,12 @@ def of_getter(walk: Outside, place: Place) -> Found:
 
 
 def of_cache(walk: Outside, place: Place) -> Found:
-    """`functools.lru_cache`: its results are those of the plain function, so only its misses and size are compared."""
+    """`functools.lru_cache`: its misses and size, and the results that it holds."""
     x = place.value
+    held = held_by(x)
+    look = f"{walk.names(held_by)}({walk.names(x)}).keys() == {walk.names(held.keys())}"
+    yield Edge(place.path, look, f"{walk.names(x)}.cache_clear()")
+    yield from (Place(f"{place.path}(...)", y) for y in held.values())
     yield gives(
         walk,
         place.path,
@@ -401,6 +421,23 @@ def of_cache(walk: Outside, place: Place) -> Found:
         f"{walk.names(x)}.cache_clear()",
     )
     yield Place(place.path, x.__wrapped__)
+
+
+def held_by(cache: Any) -> dict[int, Any]:
+    """Return the keys and results that a `functools.lru_cache` holds, but plain numbers and text, by id."""
+    parts = [x for x in get_referents(cache) if x is not cache.__wrapped__ and x is not vars(cache)]
+    # Where its size is limited, it has a dict of links. It refers to their class, and to the results themselves.
+    links = {x for x in parts if isinstance(x, type)}
+    of_links = [x for x in parts if type(x) is dict and any(type(link) in links for link in x.values())]
+    return {id(x): x for x in parts if not (isinstance(x, type) or is_atom(x) or any(x is y for y in of_links))}
+
+
+def is_empty(cell: Any) -> bool:
+    """Return True if a variable of an outer function has no value."""
+    try:
+        return cell.cell_contents is cell
+    except ValueError:
+        return True
 
 
 def of_referents(walk: Outside, place: Place) -> Found:
@@ -418,7 +455,8 @@ READERS: dict[Any, Reader] = {
     functools.partial: of_attributes("func", "args", "keywords"),
     property: of_attributes("fget", "fset", "fdel"),
     **dict.fromkeys((staticmethod, classmethod), of_attributes("__func__")),
-    **dict.fromkeys((types.BuiltinFunctionType, types.MethodWrapperType), of_builtin),
+    # The methods of a NumPy Generator are functions of Cython.
+    **dict.fromkeys((types.BuiltinFunctionType, types.MethodWrapperType, type(np.random.Generator.normal)), of_builtin),
     **dict.fromkeys((operator.attrgetter, operator.methodcaller), of_getter),
     **dict.fromkeys((types.MappingProxyType, type({}.keys()), type({}.values()), type({}.items())), of_referents),
     # A ufunc of `np.frompyfunc` refers to the function that it calls.

@@ -76,6 +76,8 @@ def record(
         if isinstance(x, Tensor) and x not in tracer.values:
             tracer.values[x] = new(ARGUMENT, position, x._data)
             arguments.append(tracer.values[x])
+            if not isinstance(leaves[position], Tensor):
+                tracer.plain.add(x)
     given = [Scalar.of(x, tracer) if i in moving else x for i, x in enumerate(given)]
     args, kwargs = rebuild(given)
     before = by_path(named_arguments(f, args, kwargs))

@@ -73,6 +73,7 @@ class Trace:
         self.updates: list[Update] = []  # optimiser updates
         self.update = 0  # the number of the update that is running, from 1 on; 0 outside of all
         self.outputs: dict[Value, Any] = {}  # an output, and the innermost module that returned it
+        self.plain: set[Tensor] = set()  # which are arrays where the function itself runs
 
     # Hooks: the engine calls them after each event.
 
@@ -80,6 +81,9 @@ class Trace:
         """An op ran."""
         args = tuple(map(self.seen, args))
         node.args = args if node._parents else ()
+        if all(x in self.plain for x in args if isinstance(x, Tensor)):
+            self.plain.add(node)
+            self.check_number(node, op)
         if op in SAME:
             self.same(node, args[0])
         elif op.single and is_half(args):
@@ -101,7 +105,17 @@ class Trace:
             return x
         tensor = constant(x)
         self.values[tensor] = self.value(x)
+        self.plain.add(tensor)
         return tensor
+
+    def check_number(self, node: Tensor, op: Any) -> None:
+        """NumPy's numbers have arithmetic of their own, which rounds powers and complex products in another way."""
+        is_complex = node.dtype.kind == "c" and op in (TABLE["multiply"], TABLE["divide"])
+        if node.shape == () and (op is TABLE["power"] or is_complex):
+            self.spoil(
+                f"NumPy computes {op.name} of single numbers, which are no arrays, to other bits: "
+                f"{format_location(caller_location())}. Compute it outside, and give the result as an argument."
+            )
 
     def reading(self, pull: Pull) -> Pull:
         """Wrap a backward rule, so that the cotangents that it gets are known and can be named after their node."""
@@ -388,8 +402,8 @@ def flat(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 def memory_owner(x: Any) -> Any:
     """Return the object that owns the memory of an array or Tensor."""
     x = x._data if isinstance(x, Tensor) else x
-    while getattr(x, "base", None) is not None:
-        x = x.base
+    while (base := getattr(x, "base", None)) is not None:
+        x = base.obj if isinstance(base, memoryview) else base
     return x
 
 

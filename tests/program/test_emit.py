@@ -57,7 +57,7 @@ def mean_of_squares(x):
 
 def extremes(x):
     top = np.max(x)
-    return top - np.min(x), top / 0.3, 1 / top, top * np.float32(0.1), np.sum(x) + top, top * 1j
+    return top - np.min(x), top / 0.3, 1 / top, top * np.float32(0.1), np.sum(x) + top
 
 
 NUMBERS = [mean_of_squares, extremes, lambda x: np.vdot(x, -x), lambda x: np.vdot(x, x[::-1]) * 2]

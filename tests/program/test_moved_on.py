@@ -77,7 +77,6 @@ DRAWN = [
     (lambda x: x if random.random() < 2 else -x, "random drew numbers"),
     (lambda x: x if PYTHON_RNG.random() < 2 else -x, "PYTHON_RNG drew numbers"),
     (drawn_from_what_is_sampled, "SHARED_RNG drew numbers"),
-    (lambda x: x * RNG.spawn(1)[0].random(), "RNG drew numbers"),
 ]
 
 

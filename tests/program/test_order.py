@@ -120,6 +120,9 @@ FUNCTIONS = [
 ]
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.*it returns the memory of"
+)  # a view of what is written: compiled, it runs as it is
 @pytest.mark.parametrize("f", FUNCTIONS, ids=lambda f: f.__name__)
 def test_a_program_writes_in_an_order_that_changes_nothing(f):
     t, x = tensors(), np.array([10.0, 20.0])

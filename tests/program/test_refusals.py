@@ -335,7 +335,7 @@ def test_a_whole_number_that_keeps_changing_is_given_as_a_float_or_an_array():
 
     x = np.arange(3.0)
     expected = answers(scaled, *[(x, n) for n in range(70)])
-    with pytest.warns(UserWarning, match=r"a number that changes as a float or an array\.") as told:
+    with pytest.warns(UserWarning, match=r"a number that changes as a float or an array;") as told:
         assert answers(mg.compile(scaled), *[(x, n) for n in range(70)]) == expected
     assert len(told) == 1
     for kind in (float, np.array):

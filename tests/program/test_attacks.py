@@ -1,0 +1,400 @@
+"""What was found wrong from outside: programs that gave other numbers than their functions, or took longer."""
+
+import functools
+import operator
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+from micrograd_np import nn
+
+from .bits import same
+
+X = np.array([1.0, -2.0, 0.5])
+CASES = {}
+
+
+def case(make):
+    """A function that returns (step, change): step(x) is called before and after change()."""
+    CASES[make.__name__] = make
+    return make
+
+
+@case
+def what_a_cache_holds():
+    @functools.cache
+    def config():
+        return {"rate": 1.0}
+
+    config()
+    return lambda x: x * config()["rate"], lambda: config().update(rate=5.0)
+
+
+@case
+def what_a_small_cache_holds():
+    @functools.lru_cache(maxsize=2)
+    def config(n):
+        return SimpleNamespace(rate=float(n))
+
+    config(1)
+    return lambda x: x * config(1).rate, lambda: setattr(config(1), "rate", 5.0)
+
+
+@case
+def a_cache_that_is_filled_anew():
+    box = [1.0]
+    cached = functools.cache(lambda: np.array(box[0]))
+    cached()
+
+    def change():
+        box[0] = 5.0
+        cached.cache_clear()
+        cached()
+
+    return lambda x: x * cached(), change
+
+
+@case
+def a_decorator_that_is_a_class():
+    class Scaled:
+        def __init__(self, f):
+            self.f, self.k = f, 1.0
+
+        def __get__(self, owner, kind=None):
+            return self if owner is None else lambda x: self.f(owner, x) * self.k
+
+    class Net(nn.Module):
+        @Scaled
+        def forward(self, x):
+            return x * 2.0
+
+    net = Net()
+    return lambda x: net(x), lambda: setattr(Net.forward, "k", 5.0)
+
+
+@case
+def a_forward_for_each_type():
+    table = [1.0]
+
+    class Net(nn.Module):
+        @functools.singledispatchmethod
+        def forward(self, x):
+            return x * table[0]
+
+    net = Net()
+    return lambda x: net(x), lambda: table.__setitem__(0, 5.0)
+
+
+@case
+def a_compiled_forward():
+    class Net(nn.Module):
+        k = 1.0
+
+        @mg.compile
+        def forward(self, x):
+            return x * self.k
+
+    net = Net()
+    return lambda x: net(x), lambda: setattr(Net, "k", 5.0)
+
+
+@case
+def an_attribute_that_a_function_gets_later():
+    def helper():
+        return 0
+
+    return lambda x: x * getattr(helper, "scale", 1.0), lambda: setattr(helper, "scale", 5.0)
+
+
+@case
+def an_attribute_that_a_layer_gets_later():
+    layer = nn.ReLU()
+    return lambda x: x * getattr(layer, "gain", 1.0), lambda: setattr(layer, "gain", 5.0)
+
+
+@case
+def a_variable_that_has_no_value_yet():
+    def step(x):
+        try:
+            return x * late
+        except NameError:
+            return x
+
+    def change():
+        nonlocal late
+        late = 5.0
+
+    late = None
+    del late
+    return step, change
+
+
+@case
+def attributes_in_another_order():
+    net = SimpleNamespace(a=np.array(2.0), b=np.array(3.0))
+
+    class Net(nn.Module):
+        def __init__(self):
+            self.first, self.second = nn.Parameter(np.array([2.0])), nn.Parameter(np.array([3.0]))
+
+    net = Net()
+
+    def change():
+        first = net.first
+        del net.first
+        net.first = first
+
+    def step(x):
+        total = x
+        for p in net.parameters():
+            total = total * p.detach() + 1.0
+        return total
+
+    return step, change
+
+
+@case
+def an_attribute_by_another_name_of_getattr():
+    get, config = getattr, SimpleNamespace(k=1.0)
+    return lambda x: x * get(config, "k"), lambda: setattr(config, "k", 5.0)
+
+
+@case
+def an_attribute_by_a_partial():
+    config = SimpleNamespace(k=1.0)
+    look = functools.partial(getattr, config)
+    return lambda x: x * look("k"), lambda: setattr(config, "k", 5.0)
+
+
+@case
+def a_method_by_name():
+    class Config:
+        k = 1.0
+
+        def scale(self):
+            return self.k
+
+    config = Config()
+    return lambda x: x * operator.methodcaller("scale")(config), lambda: setattr(config, "k", 5.0)
+
+
+@case
+def an_annotation():
+    def helper(x: float):
+        return x
+
+    return lambda x: x * len(helper.__annotations__), lambda: helper.__annotations__.update(more=int)
+
+
+@case
+def an_array_of_objects_in_another_shape():
+    table = np.array([1.0, 2.0, 3.0, 4.0], dtype=object)
+    return lambda x: x * len(table), lambda: table.__setattr__("shape", (2, 2))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_change_is_seen(name):
+    (step, change), (twin, change_twin) = CASES[name](), CASES[name]()
+    compiled = mg.compile(step)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* runs as it is")
+        for i in range(8):
+            if i == 5:
+                change()
+                change_twin()
+            assert same(compiled(X), twin(X)), f"call {i + 1}"
+
+
+def test_keys_that_are_equal_are_told_apart():
+    step = mg.compile(lambda x, table: x * (1.0 if next(iter(table)) is True else 5.0))
+    for key in (1, 1, 1, True, 1.0):
+        assert step(X, {key: 2.0}).tolist() == (X * (1.0 if key is True else 5.0)).tolist()
+
+
+# Results that want a gradient, and results that show the memory of a Tensor.
+
+
+def encoder_and_head(wrap):
+    rng = np.random.default_rng(0)
+    encoder = nn.Sequential(nn.Linear(3, 4, rng=rng), nn.BatchNorm1d(4))
+    head, x, y = nn.Linear(4, 2, rng=rng), rng.normal(size=(6, 3)), np.array([0, 1, 1, 0, 1, 0])
+    forward = wrap(lambda x: encoder(x))
+    losses = []
+    for _ in range(6):
+        loss = nn.cross_entropy(head(forward(x)), y)
+        loss.backward()
+        for p in (*encoder.parameters(), *head.parameters()):
+            p -= 0.1 * p.grad
+            p.zero_grad()
+        losses.append(loss.item())
+    return losses
+
+
+def test_a_part_of_a_model_that_also_writes_keeps_its_gradient():
+    assert encoder_and_head(mg.compile) == encoder_and_head(lambda f: f)
+
+
+def test_the_loss_of_a_function_that_clears_gradients_can_be_walked_back():
+    w = mg.Tensor(X, requires_grad=True)
+
+    @mg.compile
+    def loss_of(x):
+        w.zero_grad()
+        return ((x * w) ** 2).sum()
+
+    for _ in range(5):
+        loss_of(np.ones(3)).backward()
+        assert w.grad.tolist() == (2 * X).tolist()
+
+
+def test_a_returned_loss_says_that_it_has_no_graph():
+    w = mg.Tensor(X, requires_grad=True)
+
+    @mg.compile
+    def step(x):
+        w.zero_grad()
+        loss = ((x * w) ** 2).sum()
+        loss.backward()
+        return loss
+
+    for _ in range(4):
+        loss = step(np.ones(3))
+    assert loss.requires_grad
+    with pytest.raises(mg.GradientError, match="returned by a compiled function"):
+        loss.backward()
+    with pytest.raises(mg.GradientError, match="returned by a compiled function"):
+        (2 * loss).backward()
+
+
+@pytest.mark.parametrize("attribute", ["grad", "data", "detach"])
+def test_what_shows_the_memory_of_a_tensor_is_no_copy(attribute):
+    def trained(wrap):
+        w = mg.Tensor(X, requires_grad=True)
+
+        def step(x):
+            w.zero_grad()
+            ((x * w) ** 2).sum().backward()
+            w.assign(w.data - 0.01 * w.grad)
+            return w.detach() if attribute == "detach" else getattr(w, attribute)
+
+        run = wrap(step)
+        for _ in range(6):
+            y = run(np.ones(3))
+            (y.data if isinstance(y, mg.Tensor) else y)[...] *= 0.5
+        return w.data.tolist(), w.grad.tolist()
+
+    assert trained(mg.compile) == trained(lambda f: f)
+
+
+def test_a_view_of_what_is_written_runs_as_it_is():
+    w = mg.Tensor(X)
+
+    @mg.compile
+    def step(x):
+        w.assign(w.data + x)
+        return w.data[1:]
+
+    with pytest.warns(UserWarning, match=r"it returns the memory of .* Return a copy"):
+        for i in range(4):
+            assert step(np.ones(3)).tolist() == (X + i + 1)[1:].tolist()
+
+
+# NumPy on plain arrays.
+
+PLAIN = {
+    "a power of a number": lambda x: x.std() ** 3,
+    "a power of an entry": lambda x: np.abs(x[0, 0]) ** 1.5 + x * 0,
+    "a copy of a transpose": lambda x: x.T.copy().sum(),
+    "a sum where": lambda x: np.sum(x, where=np.tri(*x.shape, dtype=bool)),
+    "a product of complex numbers": lambda x: (x[0, 0] + 1j) * (x[0, 1] - 2j),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*runs as it is")
+@pytest.mark.parametrize("name", PLAIN)
+def test_numpy_on_plain_arrays_gives_its_bits(name):
+    f, rng = PLAIN[name], np.random.default_rng(0)
+    compiled = mg.compile(f)
+    compiled(np.ones((5, 4)))
+    compiled(np.ones((5, 4)))  # here all are equal by luck
+    for _ in range(60):
+        x = rng.normal(size=(5, 4))
+        assert same(compiled(x), f(x))
+
+
+def test_the_copy_of_an_array_lies_as_numpys():
+    compiled = mg.compile(lambda x: x.T.copy())
+    for _ in range(4):
+        assert compiled(np.ones((5, 4))).strides == np.ones((5, 4)).T.copy().strides
+    t = mg.Tensor(np.ones((5, 4)))
+    assert t.T.copy().data.strides == np.ones((5, 4)).T.copy().strides
+    assert np.copy(t.T).data.strides == np.copy(np.ones((5, 4)).T).strides
+
+
+def test_weights_that_sum_to_zero_are_refused_as_numpy_does():
+    compiled = mg.compile(lambda x, w: np.average(x, weights=w))
+    for _ in range(4):
+        assert compiled(X, np.ones(3)) == np.average(X)
+    for f in (compiled, lambda x, w: np.average(mg.Tensor(x), weights=w)):
+        with pytest.raises(ZeroDivisionError, match=r"[Ww]eights sum to zero"):
+            f(X, np.array([1.0, -1.0, 0.0]))
+
+
+# What may not be looked at, and what takes too long.
+
+
+def test_what_can_be_compared_is_not_refused():
+    draw, w = np.random.default_rng(0).normal, mg.Tensor(X)
+    step = mg.compile(lambda x: x * w + mg.sample(draw, size=3))
+    twin = np.random.default_rng(0)
+    for _ in range(5):
+        assert same(step(X), (X * X + twin.normal(size=3)))
+    assert len(step.programs) == 1
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda x: x * mg.load("weights.npz")["w"],
+        lambda x: np.save("x.npy", np.ones(2)) or x,
+        lambda x: x * RNG.spawn(1)[0].random(),
+        lambda x: x * scaled.__globals__["SCALE"],
+    ],
+    ids=["load", "save", "spawn", "globals"],
+)
+def test_files_and_hidden_state_are_refused(step, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mg.save("weights.npz", {"w": X})
+    compiled = mg.compile(step)
+    compiled(X)
+    with pytest.raises(mg.TraceError, match="has a state of its own"):
+        compiled(X)
+
+
+SCALE, RNG = 1.0, np.random.default_rng(0)
+
+
+def scaled():
+    return SCALE
+
+
+def test_hundreds_of_arrays_are_not_compared_in_each_call():
+    images = [np.full(3, float(i)) for i in range(600)]
+    compiled = mg.compile(lambda x: x * images[3])
+    with pytest.warns(UserWarning, match="images takes too long to compare"):
+        for _ in range(4):
+            assert compiled(X).tolist() == (3 * X).tolist()
+
+
+def test_of_many_lengths_few_are_traced_at_once():
+    compiled = mg.compile(lambda x: (x * 2.0).sum())
+    for _ in range(3):
+        for n in range(1, 41):
+            assert compiled(np.ones(n)) == 2.0 * n
+    assert len(compiled.programs) == 8
+    for _ in range(40):
+        compiled(np.ones(40))
+    assert len(compiled.programs) == 9
