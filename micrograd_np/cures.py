@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import dis
+import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable
@@ -12,7 +13,7 @@ from typing import Any
 
 
 def read_tables(text: str) -> dict[str, dict[str, str]]:
-    """The sections of a text as {owner: {name: code}}; the owner is a class or module.
+    """The sections of a text as {owner: {name: code}}; the owner is a class or module, or `arguments`.
 
     A line is `name: code`, or `name: ~ code` where the code is near, but not the same.
     """
@@ -24,6 +25,7 @@ def read_tables(text: str) -> dict[str, dict[str, str]]:
 
 
 TABLES = read_tables((pkgutil.get_data(__package__, "cures.txt") or b"").decode())
+ARGUMENTS = TABLES.pop("arguments")
 
 
 def unknown_name(owner: str, name: str, public: Iterable[str]) -> AttributeError:
@@ -96,15 +98,7 @@ def install(cls: type, owner: str, hidden: Iterable[str] = (), otherwise: Callab
             setattr(cls, name, Cure(owner, name, otherwise))
 
     def __dir__(self: Any) -> list[str]:
-        names = [name for name in object.__dir__(self) if name not in TABLES[owner] or has_own(self, name)]
-        return [name for name in names if name not in hidden]
+        names = set(object.__dir__(self)).difference(hidden)
+        return [name for name in names if not isinstance(inspect.getattr_static(self, name, None), Cure)]
 
     cls.__dir__ = __dir__  # type: ignore[assignment, method-assign]
-
-
-def has_own(instance: Any, name: str) -> bool:
-    """True if an object has an attribute that is not a Cure."""
-    if name in getattr(instance, "__dict__", ()):
-        return True
-    found = next((vars(cls)[name] for cls in type(instance).__mro__ if name in vars(cls)), None)
-    return not isinstance(found, Cure)

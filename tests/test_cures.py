@@ -8,7 +8,6 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import cures
-from micrograd_np.nn.validation import ARGUMENTS
 
 OWNERS = {"mg": mg, "mg.nn": mg.nn, "mg.nn.init": mg.nn.init, "mg.optim": mg.optim, "mg.data": mg.data}
 CURES = [
@@ -91,7 +90,7 @@ def test_an_optimiser_of_ones_own_answers_keywords_too(names):
 def test_the_arguments_that_are_meant_exist():
     functions = [mg.fit, mg.data.batches, mg.data.split]
     functions += [each for each in vars(mg.optim).values() if isinstance(each, type)]
-    assert set(ARGUMENTS.values()) <= {name for each in functions for name in inspect.signature(each).parameters}
+    assert set(cures.ARGUMENTS.values()) <= {name for each in functions for name in inspect.signature(each).parameters}
 
 
 @pytest.mark.parametrize(("owner", "name", "code"), CURES, ids=lambda x: x[:40])

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, MissingFileError, MissingPackageError, ShapeError, describe
 from ..core.tensor import as_ndarray
+from ..cures import ARGUMENTS
 from ..ops.primitive import as_array
 from ..ops.windows import LEAST, one_per_axis
 
@@ -94,37 +95,6 @@ KINDS |= {
         (ARRAY, "pos_weight weight"),
     )
     for name in names.split()
-}
-
-
-# Names of arguments in other libraries, by the names of the same arguments here.
-ARGUMENTS = {
-    other: name
-    for name, others in {
-        "betas": "beta beta1 beta2 beta_1 beta_2",
-        "drop_last": "drop_remainder",
-        "epochs": "epoch n_epochs num_epochs nb_epochs max_epochs max_iter",
-        "eps": "epsilon",
-        "gamma": "decay_rate",
-        "lr": "learning_rate learningrate eta alpha rate",
-        "lr_lambda": "func",
-        "on_epoch": "callback callbacks on_epoch_end",
-        "on_step": "on_batch_end",
-        "optimiser": "optimizer opt",
-        "params": "parameters",
-        "patience": "early_stopping n_iter_no_change",
-        "quiet": "verbose",
-        "rng": "seed random_state generator",
-        "schedule": "scheduler lr_scheduler",
-        "size": "batch_size batch bs",
-        "step_size": "decay_steps",
-        "stratify": "stratified",
-        "test": "test_size",
-        "T_max": "t_max steps",
-        "validation": "validation_data val val_data valid eval_set",
-        "weight_decay": "l2 wd decay weight_decay_rate",
-    }.items()
-    for other in others.split()
 }
 
 
