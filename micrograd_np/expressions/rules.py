@@ -14,7 +14,7 @@ from ..core.errors import ArgumentTypeError
 from ..core.versions import METADATA, innermost
 from ..ops import BY_FUNCTION, namespace
 from ..ops.primitive import Drawn, Elementwise, Example, NonDifferentiable, Primitive, Variadic
-from .phrases import Phrase, defaults, formula, function_call, operation, short, shortened
+from .phrases import Phrase, defaults, formula, function_call, literal, operation, short, shortened
 
 MAX_LENGTH = 90
 
@@ -233,20 +233,10 @@ def doctest(row: Primitive, case: Example) -> str:
     where = namespace(row.name)
     if where is None:
         return ""
-    arguments = [*map(as_typed, case.args), *(f"{key}={as_typed(value)}" for key, value in case.kwargs.items())]
-    call = f"{where}.{row.name}({', '.join(arguments)})"
+    listed = [literal(x).text for x in case.args] + [f"{key}={literal(x).text}" for key, x in case.kwargs.items()]
+    call = f"{where}.{row.name}({', '.join(listed)})"
     result = row(*case.args, **case.kwargs)
     head = "Examples\n--------\n"
     if getattr(result, "ndim", 0) > 2:
         return f"{head}>>> {call}.shape\n{result.shape}"
     return f"{head}>>> {call}\n{result!r}"
-
-
-def as_typed(x: Any) -> str:
-    """Return a value as one would type it."""
-    if isinstance(x, np.ndarray):
-        return f"np.array({x.tolist()})"
-    if isinstance(x, list | tuple):
-        inner = ", ".join(map(as_typed, x))
-        return f"[{inner}]" if isinstance(x, list) else f"({inner}{',' if len(x) == 1 else ''})"
-    return f"np.{np.dtype(x).name}" if isinstance(x, np.dtype | type) else repr(x)

@@ -22,19 +22,15 @@ def dot(args: list[Phrase], params: Params) -> Phrase:
 
 
 def scatter(args: list[Phrase], params: Params) -> Phrase:
-    index = (
-        Phrase("np.s_")
-        .subscript(join_index(params["index"], tuple(args[1:])), literal)
-        .text.removeprefix("np.s_")[1:-1]
-    )
-    if len(args) == 1:
-        slices = any(isinstance(part, slice) for part in params["index"])
-        listed = f"np.s_[{index}]" if slices else f"({index})" if len(params["index"]) > 1 else index
-        return call("placed", args[0].text, listed, literal(params["shape"]).text)
-    if len(params["index"]) == 1:
+    parts, is_single = params["index"], len(args) == 1
+    index = ", ".join(literal(part).text for part in join_index(parts, tuple(args[1:])))
+    if len(parts) == 1 and not is_single:
         index += ","
-    index = f"np.s_[{index}]" if any(isinstance(part, slice) for part in params["index"]) else f"({index})"
-    return call("scattered", args[0].text, index, literal(params["shape"]).text)
+    if any(isinstance(part, slice) for part in parts):
+        index = f"np.s_[{index}]"
+    elif not is_single or len(parts) > 1:
+        index = f"({index})"
+    return call("placed" if is_single else "scattered", args[0].text, index, literal(params["shape"]).text)
 
 
 def concatenate(args: list[Phrase], params: Params) -> Phrase:
