@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -404,7 +405,4 @@ def product_tree(number: Fraction, factors: list[Any], divisors: list[Any]) -> A
 
 
 def joined(operator: type[ast.operator], parts: list[Any]) -> Any:
-    tree = parts[0]
-    for part in parts[1:]:
-        tree = ast.BinOp(tree, operator(), part)
-    return tree
+    return functools.reduce(lambda left, right: ast.BinOp(left, operator(), right), parts)

@@ -79,7 +79,7 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
     title = f"From {label(first)} back"
     fill(whole)
     if tensor is not output:
-        title, part = f"{title} to {label(last)}", on_the_way(whole, between(whole, last.id))
+        title, part = f"{title} to {label(last)}", on_the_way(whole, last.id)
     heading = f"{title}: {whole.g} is the gradient of the value on the right"
     notes = [*(f"{name}: {gloss}" for name, gloss in part.glosses().items()), *(f"folded: {x}" for x in part.folded)]
     lines = [heading, table(backward(part)), *(f"  {note}" for note in notes)]
@@ -123,9 +123,7 @@ def check_tensor(function: str, x: Any) -> None:
     """Raise if an object to explain is not a Tensor."""
     if not isinstance(x, Tensor):
         whose = ", such as one of its parameters" if hasattr(x, "named_parameters") else ""
-        found = errors.describe(x, "an array") if hasattr(x, "shape") else repr(x)
-        if len(found) > 60 or not found.isprintable():
-            found = f"an object of type {type(x).__name__}"
+        found = errors.describe(x, "an array") if hasattr(x, "shape") else f"an object of type {type(x).__name__}"
         raise ArgumentTypeError(f"{function} asks about a Tensor, and was given {found}. Give it a Tensor{whose}.")
 
 
@@ -156,16 +154,12 @@ def computed_from(tensor: Tensor, names: Names) -> list[Tensor]:
     return sorted((x for x in held.values() if id(x) in found), key=lambda x: -x._order)
 
 
-def between(scene: Scene, target: str) -> set[str]:
-    """Return the boxes through which a gradient reaches the target, and the target itself."""
+def on_the_way(scene: Scene, target: str) -> Scene:
+    """Return the part of a scene through which a gradient reaches the target."""
     way = {target}
     for edge in scene.edges:  # in the order of computation
         if edge.has_rule and edge.tail in way:
             way.add(edge.head)
-    return way
-
-
-def on_the_way(scene: Scene, way: set[str]) -> Scene:
     nodes = [node for node in scene.nodes if node.id in way]
     edges = [edge for edge in scene.edges if edge.tail in way and edge.head in way]
     return replace(scene, nodes=nodes, edges=edges)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from .dot import facts
+from .dot import cell_table, facts
 from .graph import kind
-from .preview import DARK, GRADIENT, HEAT, INK, VALUE, heat, host, numbers, preview
+from .preview import DARK, GRADIENT, HEAT, VALUE, heat, host, numbers, preview
 from .render import FITTING
 from .scene import Edge, Node, Scene
 from .text import clip, label
@@ -207,24 +207,7 @@ def tensor_html(tensor: Tensor) -> str:
     made = f"op {tensor.op.name}" if tensor.op is not None else node.kind
     words = filter(None, [f"<b>{escape(tensor.name)}</b>" if tensor.name else "", escape(facts(node)), made])
     shown = [("value", node.value, VALUE), ("gradient", node.gradient, GRADIENT)]
-    grids = "".join(grid(*one) for one in shown if one[1] is not None)
+    grids = "".join(cell_table(caption, values, ink, True) for caption, values, ink in shown if values is not None)
     state = "" if node.state == node.kind else node.state
-    return f"<div>{' · '.join(words)}<div style='display:flex;gap:1em'>{grids}</div>{escape(state)}</div>"
-
-
-def grid(caption: str, values: Any, ink: str) -> str:
-    """Return an array as an HTML table."""
-    seen = preview(values)
-    rows = "".join(
-        "<tr>" + "".join(cell(text, level) for text, level in zip(texts, heats, strict=True)) + "</tr>"
-        for texts, heats in zip(seen.cells, seen.heat, strict=True)
-    )
-    return (
-        f"<figure style='margin:0'><figcaption style='color:{ink}'>{caption}</figcaption>"
-        f"<table>{rows}</table>{escape(seen.line)}</figure>"
-    )
-
-
-def cell(text: str, level: int) -> str:
-    look = f"background:{HEAT[level]};color:{INK};font-family:monospace;text-align:right;padding:1px 4px"
-    return f"<td style='{look}'>{text or '&nbsp;'}</td>"
+    look = "display:flex;gap:1em;font-family:monospace;white-space:pre"
+    return f"<div>{' · '.join(words)}<div style='{look}'>{grids}</div>{escape(state)}</div>"

@@ -63,7 +63,7 @@ class Listing(str):
         return str(self)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self)}</pre>"
+        return f"<pre style='white-space:pre-wrap'>{html.escape(self)}</pre>"
 
 
 def html_table(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:

@@ -32,7 +32,7 @@ def test_it_shows_name_shape_values_and_gradient():
     (w * 2).sum().backward()
     words = list(ET.fromstring(w._repr_html_()).itertext())
     assert words[:2] == ["<script>", " ·  (2,) · leaf"]
-    assert words[2:] == ["value", "1.50", "-2.00", "gradient", "2", "2"]
+    assert [word.strip() for word in words[2:]] == ["value", "1.50", "-2.00", "gradient", "2", "2"]
 
 
 def test_a_result_names_its_op():
