@@ -11,7 +11,7 @@ import numpy as np
 from .core.backward import pull_arrays, pull_tensors
 from .core.containers import flatten
 from .core.context import CURRENT, Mode, tracing
-from .core.errors import GradientError, describe
+from .core.errors import GradientError, stale
 from .core.names import Location, format_location
 from .core.tensor import Tensor, as_ndarray
 from .core.versions import next_id
@@ -94,7 +94,7 @@ def _recompute(
     """The rule: run f again, recording, and walk back from its outputs to what it used."""
     for x in outside:
         if x._memory is not None and x._memory.written > started:
-            raise stale_checkpoint(x)
+            raise stale(x, "a checkpoint", x._memory.where)
     again = next_id()
     with Mode(recording=True):
         leaves, _ = flatten(run())
@@ -108,16 +108,6 @@ def _recompute(
 
 recompute = MultiOutput(_values, _recompute, bind=lambda parts, **params: ((parts,), params))
 recompute.name = "checkpoint"
-
-
-def stale_checkpoint(value: Tensor) -> RuntimeError:
-    """The error for a value that was written to after a checkpoint had used it."""
-    where = value._memory and value._memory.where
-    return GradientError(
-        f"{describe(value, 'a tensor')} was written to after a checkpoint had used it, and the checkpoint has to run "
-        f"again on the old values.\n  written: {format_location(where) if where else 'elsewhere'}\n"
-        "Call backward() before the write."
-    )
 
 
 def check_same(before: list[tuple[Location | None, int]], now: list[tuple[Location | None, int]]) -> None:

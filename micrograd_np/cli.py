@@ -132,14 +132,11 @@ def run_draw(options: argparse.Namespace) -> int:
     :FUNCTION, call this function without arguments, and draw what it returns. The page plays the forward and the
     backward pass."""
     check_folder(options.out.parent)
-    from .drawing.picture import FORMATS, ScriptError, draw_script
+    from .drawing.picture import FORMATS, draw_script
 
     if options.out.suffix.lower() not in FORMATS:
         raise FileError(f"--out {options.out}: a picture is saved as {', '.join(FORMATS)}.")
-    try:
-        picture = draw_script(options.script, options.arguments)
-    except ScriptError as error:
-        raise FileError(error) from None
+    picture = draw_script(options.script, options.arguments)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     picture.save(options.out)
     print(f"Open {options.out}")

@@ -13,7 +13,7 @@ import numpy as np
 
 from .core.context import no_grad
 from .core.errors import ArgumentError, MissingPackageError, ShapeError
-from .core.tensor import Tensor
+from .core.tensor import as_ndarray
 from .drawing.preview import HEAT
 from .training.run import History
 
@@ -148,9 +148,7 @@ def surface(f: Any, X: Any, y: Any, border: float = 0.5) -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     functions = f if isinstance(f, Mapping) else {"output": f}
-    if not functions:
-        raise ArgumentError("a surface needs a function, or a dict of functions by their titles, and was given none.")
-    X, classes = np.asarray(values_of(X), float), np.ravel(values_of(y)).astype(int)
+    X, classes = np.asarray(as_ndarray(X), float), np.ravel(as_ndarray(y)).astype(int)
     if X.ndim != 2 or X.shape[1] < 2:
         raise ShapeError(f"a surface needs inputs of two columns or more, and X has the shape {X.shape}.")
     check_length("y", classes, "classes", len(X))
@@ -181,7 +179,7 @@ def surface(f: Any, X: Any, y: Any, border: float = 0.5) -> Any:
 
 def stacked(hidden: Mapping[int, Any]) -> Any:
     """Return the activations of a layer at all steps as one array (steps, inputs, units)."""
-    arrays = {step: values_of(array) for step, array in hidden.items()}
+    arrays = {step: np.asarray(as_ndarray(array)) for step, array in hidden.items()}
     shapes = {step: array.shape for step, array in arrays.items()}
     if not arrays or len(set(shapes.values())) > 1 or len(next(iter(shapes.values()))) != 2:
         given = ", ".join(f"{shape} at step {step}" for step, shape in list(shapes.items())[:3]) or "none"
@@ -198,18 +196,13 @@ def check_length(name: str, values: Any, what: str, inputs: int) -> None:
 def answers(f: Callable[[Any], Any], points: Any) -> Any:
     """A number for each point."""
     with no_grad():
-        given = np.asarray(values_of(f(points)), float)
+        given = np.asarray(as_ndarray(f(points)), float)
     if given.size != len(points):
         raise ShapeError(
             f"a surface shows one number for each of {len(points)} points, and the function gave an array of shape "
             f"{given.shape}. Choose one, such as lambda x: model(x)[:, 0]."
         )
     return given
-
-
-def values_of(x: Any) -> Any:
-    """The array of a Tensor, or of anything array-like."""
-    return x.data if isinstance(x, Tensor) else np.asarray(x)
 
 
 def blank(size: tuple[float, float]) -> Any:

@@ -153,11 +153,11 @@ def check_shape(what: str, values: Any, tensor: Any) -> None:
         )
 
 
-def stale(node: Any, value: Any, where: Location | None) -> GradientError:
+def stale(value: Any, op: str, where: Location | None, used: Location | None = None) -> GradientError:
+    read = f"  used:    {format_location(used)}\n" if used else ""
     return GradientError(
-        f"{describe(value, 'a tensor')} was written to after {node.op.name} had used it, and the derivative of "
-        f"{node.op.name} needs the old values.\n"
-        f"  used:    {format_location(node._created_at)}\n"
+        f"{describe(value, 'a tensor')} was written to after {op} had used it, and the derivative of {op} needs the "
+        f"old values.\n{read}"
         f"  written: {format_location(where) if where else 'elsewhere'}\n"
         "Call backward() before the write, or compute the forward pass again after it."
     )

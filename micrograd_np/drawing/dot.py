@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
+from ..core.names import printable
 from .graph import Scope
 from .preview import DIM, GRADIENT, HEAT, INK, KINDS, LINE, PAPER, VALUE, brief, fits_a_grid, host, lines, preview
 from .scene import Edge, Node, Scene
@@ -132,7 +133,7 @@ def font(text: str, colour: str, size: int) -> str:
 
 def escape(text: str) -> str:
     """Escape text, so that no character of a name is read as markup."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text).translate(ENTITIES)
+    return printable(text).translate(ENTITIES)
 
 
 # With many boxes, Graphviz would need minutes for the best layout: these settings limit its search.

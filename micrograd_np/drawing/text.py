@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..core.names import printable
 from ..expressions.layout import aligned
 from ..expressions.phrases import shortened
 from .preview import INK, KINDS, brief
@@ -96,8 +97,7 @@ def figures(values: object) -> str:
 
 
 def clip(words: str) -> str:
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in words)
-    return shortened(line, WORDS)
+    return shortened(printable(words), WORDS)
 
 
 def table(rows: Iterable[Row]) -> str:

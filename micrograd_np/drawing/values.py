@@ -12,7 +12,7 @@ import numpy as np
 from ..core.backward import FREED, fit
 from ..core.context import tracing
 from ..core.names import format_location
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, as_ndarray
 from ..core.versions import as_used, check_unwritten
 from ..expressions import rules
 from ..expressions.phrases import Phrase, short
@@ -88,7 +88,7 @@ def set_value(node: Node, cache: Cache) -> None:
         node.state = f"{len(x._data)} output{'s' if len(x._data) > 1 else ''}"
         return
     node.value = x._data if x.op is not None else cached(cache, id(x), x._data.copy)
-    node.gradient = data_of(x.grad)
+    node.gradient = as_ndarray(x.grad)
     node.shape, node.dtype = x._data.shape, x._data.dtype
     if node.kind in ("constant", "frozen"):
         node.state = node.kind
@@ -96,10 +96,6 @@ def set_value(node: Node, cache: Cache) -> None:
         node.state = "graph forgotten"
     elif x.grad is None:
         node.state = NO_BACKWARD
-
-
-def data_of(x: Any) -> Any:
-    return x._data if isinstance(x, Tensor) else x
 
 
 def mark_updated(node: Node, user: Tensor) -> None:
@@ -118,7 +114,7 @@ def set_rules(node: Node, edges: list[Edge], z_is_taken: bool, g_name: str, cach
     of_z = node.phrase if node.title or z_is_taken else None  # None: the rules' own z
     names = [of_z, *[argument_phrase(a, by_position.get(i)) for i, a in enumerate(x.args)]]
     has_gradient = x.grad is not None and is_unwritten(x)
-    g = data_of(x.grad) if has_gradient else ones_for(x._data)
+    g = as_ndarray(x.grad) if has_gradient else ones_for(x._data)
     z, values = as_used(x)
     for position, rule in rules_by_position(x).items():
         if edge := by_position.get(position):
@@ -155,7 +151,7 @@ def gradients_sent(members: list[Any]) -> dict[int, Any]:
         z, values = as_used(op)
         for x, rule in outside:
             with np.errstate(all="ignore"):
-                part = rule(data_of(op.grad), z, *values, **op.params)
+                part = rule(as_ndarray(op.grad), z, *values, **op.params)
             if hasattr(part, "dtype"):
                 part = fit(part, x._data, op.op.broadcasts)
             sums[id(x)] = sums[id(x)] + part if id(x) in sums else part
@@ -242,7 +238,7 @@ def nudge(outputs: Sequence[Tensor], leaves: Mapping[int, str]) -> dict[str, lis
     for key, leaf in used.items():
         found = []
         for i in range(leaf.size):
-            moved = data_of(leaf).astype(float)
+            moved = as_ndarray(leaf).astype(float)
             moved.flat[i] += 0.001
             found.append(float(np.ravel(rerun(ops, {key: moved.astype(leaf.dtype)}) - before)[0]))
         changes[leaves[key]] = found
