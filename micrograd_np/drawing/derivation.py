@@ -283,11 +283,12 @@ def simplify_tree(tree: Any, derivation: Derivation) -> Any:
 
 def summands(tree: Any, sign: int = 1) -> Iterator[tuple[int, Any]]:
     """Yield the terms of a sum, each with its sign: 1 or -1."""
-    if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub):
-        yield from summands(tree.left, sign)
-        yield from summands(tree.right, sign if isinstance(tree.op, ast.Add) else -sign)
-    else:
-        yield sign, tree
+    match tree:
+        case ast.BinOp(left, ast.Add() | ast.Sub() as operator, right):
+            yield from summands(left, sign)
+            yield from summands(right, sign if isinstance(operator, ast.Add) else -sign)
+        case _:
+            yield sign, tree
 
 
 def simplify_sum(tree: Any, derivation: Derivation) -> Any:
@@ -312,8 +313,9 @@ def split_product(tree: Any, simplify: Callable[[Any], Any] | None = None) -> Pr
     """Return a product as a number, factors and divisors, each factor and divisor simplified first."""
     if isinstance(tree, ast.Constant) and isinstance(tree.value, int | float) and np.isfinite(tree.value):
         return Fraction(tree.value), [], []
-    if is_square(tree):
-        tree = ast.BinOp(tree.left, ast.Mult(), tree.left)
+    match tree:
+        case ast.BinOp(x, ast.Pow(), ast.Constant(2)):
+            tree = ast.BinOp(x, ast.Mult(), x)
     if not is_product(tree):
         return split_product(simplify(tree)) if simplify else (Fraction(1), [tree], [])
     if isinstance(tree, ast.UnaryOp):
@@ -328,27 +330,16 @@ def split_product(tree: Any, simplify: Callable[[Any], Any] | None = None) -> Pr
     return number / other, factors + denominator, divisors + numerator
 
 
-def is_square(tree: Any) -> bool:
-    squares = isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Pow)
-    return squares and isinstance(tree.right, ast.Constant) and tree.right.value == 2
-
-
 def simplify_product(tree: Any, derivation: Derivation) -> Any:
     number, factors, divisors = split_product(tree, lambda part: simplify_tree(part, derivation))
     more, factors, divisors = drop_broadcasts(factors, divisors, derivation)
     number *= more
     rewrite_sigmoid(factors, divisors, derivation)
-    for i, each in enumerate(factors):  # -(y - p) is p - y, also where y - p has a name
-        difference = derivation.trees.get(getattr(each, "id", ""), each)
-        if number < 0 and is_difference(difference):
-            number, factors[i] = -number, ast.BinOp(difference.right, ast.Sub(), difference.left)
+    for i, each in enumerate(factors):  # -(y - p) is p - y, also where y - p has a name; 1 - x keeps its usual order
+        match derivation.trees.get(getattr(each, "id", ""), each):
+            case ast.BinOp(left, ast.Sub(), right) if number < 0 and not isinstance(left, ast.Constant):
+                number, factors[i] = -number, ast.BinOp(right, ast.Sub(), left)
     return product_tree(number, factors, divisors)
-
-
-def is_difference(tree: Any) -> bool:
-    """Return whether a tree is a difference whose sides may change places; 1 - x keeps its usual order."""
-    subtracts = isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Sub)
-    return subtracts and not isinstance(tree.left, ast.Constant)
 
 
 def drop_broadcasts(factors: list[Any], divisors: list[Any], derivation: Derivation) -> Product:
@@ -373,13 +364,12 @@ def rewrite_sigmoid(factors: list[Any], divisors: list[Any], derivation: Derivat
         a, whole = (ast.dump(simplify_tree(part, derivation)) for part in (made.left, made.right))
         dumped = [ast.dump(x) for x in factors]
         for divisor in divisors:
-            adds = isinstance(divisor, ast.BinOp) and isinstance(divisor.op, ast.Add)
-            if not adds or ast.dump(divisor) != whole or ast.dump(divisor.left) != a:
-                continue
-            if (e := ast.dump(divisor.right)) in dumped:
-                divisors.remove(divisor)
-                factors[dumped.index(e)] = ast.BinOp(ast.Constant(1), ast.Sub(), s)
-                return
+            match divisor:
+                case ast.BinOp(left, ast.Add(), right) if ast.dump(divisor) == whole and ast.dump(left) == a:
+                    if (e := ast.dump(right)) in dumped:
+                        divisors.remove(divisor)
+                        factors[dumped.index(e)] = ast.BinOp(ast.Constant(1), ast.Sub(), s)
+                        return
 
 
 def product_tree(number: Fraction, factors: list[Any], divisors: list[Any]) -> Any:

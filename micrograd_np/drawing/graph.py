@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from operator import attrgetter
-from types import CodeType
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -109,18 +109,6 @@ def graph_of(outputs: Sequence[Tensor], names: Names, keep: Collection[int] = ()
     return graph
 
 
-@dataclass(eq=False)
-class Operation:
-    """A step of a program, with what the graph of a picture reads of one."""
-
-    op: Any
-    args: tuple[Any, ...]
-    params: dict[str, Any]
-    shape: Any
-    dtype: Any
-    _created_at: Any
-
-
 def program_graph(program: Program) -> Graph:
     """Return the graph of a program; it has no numbers, which come with each call."""
     steps = program.simple
@@ -136,7 +124,9 @@ def program_graph(program: Program) -> Graph:
     for step in steps.steps:
         args = tuple(made.get(x, short(x.of)) if isinstance(x, Value) else x for x in step.inputs)
         output = step.output
-        made[output] = Operation(step.op, args, step.params, output.shape, output.dtype, step.where)
+        made[output] = SimpleNamespace(  # with what the graph of a picture reads of an op
+            op=step.op, args=args, params=step.params, shape=output.shape, dtype=output.dtype, _created_at=step.where
+        )
         kinds.append("output" if output in final else "operation")
         titles.append(names.get(output) or source.naming.suggested(output))
     values = list(made.values())
@@ -195,12 +185,8 @@ def is_module(label: str) -> bool:
 
 def common(scopes: Iterable[Scope]) -> Scope:
     """Return the outer groups that all the scopes share."""
-    shared: Scope = ()
-    for level in zip(*scopes, strict=False):
-        if len(set(level)) > 1:
-            break
-        shared += level[:1]
-    return shared
+    shared = takewhile(lambda labels: len(set(labels)) == 1, zip(*scopes, strict=False))
+    return tuple(labels[0] for labels in shared)
 
 
 def walk(outputs: Sequence[Tensor]) -> list[Any]:

@@ -62,31 +62,32 @@ class Writer:
         self.named = {ast.dump(tree): key for key, tree in made.items()}
 
     def write(self, node: Any, tight: bool = False) -> str:
-        if isinstance(node, ast.BinOp):
-            text = self.binary(node)
-            return rf"\left({text}\right)" if tight and not isinstance(node.op, ast.Div | ast.Pow) else text
-        if isinstance(node, ast.UnaryOp):
-            inner = node.operand
-            if isinstance(node.op, ast.Invert) and isinstance(inner, ast.Compare):
+        match node:
+            case ast.BinOp(op=operator):
+                text = self.binary(node)
+                return rf"\left({text}\right)" if tight and not isinstance(operator, ast.Div | ast.Pow) else text
+            case ast.UnaryOp(ast.Invert(), ast.Compare() as inner):
                 return self.compare(inner, 1)
-            sign = "-" if isinstance(node.op, ast.USub) else r"\lnot "
-            text = f"{sign}{self.write(inner, not is_product(inner))}"
-            return rf"\left({text}\right)" if tight else text
-        if isinstance(node, ast.Name):
-            return self.latex.get(node.id) or symbol_of(node.id)
-        if isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
-            return f"{{{self.write(node.value, True)}}}^{{\\top}}"
-        if isinstance(node, ast.Compare):
-            return self.compare(node, 0)
-        if isinstance(node, ast.Call) and (made := self.named.get(ast.dump(node))):
-            return self.latex[made]
-        if isinstance(node, ast.Subscript):
-            return rf"{{{self.write(node.value, True)}}}_{{[{self.plain(node.slice)}]}}"
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            return self.call(node, node.func.id)
-        number = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(number, int | float):
-            return f"{number:.4g}" if isinstance(number, float) else str(number)
+            case ast.UnaryOp(operator, inner):
+                sign = "-" if isinstance(operator, ast.USub) else r"\lnot "
+                text = f"{sign}{self.write(inner, not is_product(inner))}"
+                return rf"\left({text}\right)" if tight else text
+            case ast.Name(name):
+                return self.latex.get(name) or symbol_of(name)
+            case ast.Attribute(value, "T" | "mT"):
+                return f"{{{self.write(value, True)}}}^{{\\top}}"
+            case ast.Compare():
+                return self.compare(node, 0)
+            case ast.Call() if made := self.named.get(ast.dump(node)):
+                return self.latex[made]
+            case ast.Subscript(value, index):
+                return rf"{{{self.write(value, True)}}}_{{[{self.plain(index)}]}}"
+            case ast.Call(ast.Name(function)):
+                return self.call(node, function)
+            case ast.Constant(float() as number):
+                return f"{number:.4g}"
+            case ast.Constant(int() as number):
+                return str(number)
         return rf"\mathtt{{{self.plain(node)}}}"
 
     def compare(self, node: ast.Compare, opposite: int) -> str:
