@@ -61,7 +61,6 @@ def example(*args: Any, **kwargs: Any) -> Example:
 
 
 NUMBERS = (int, float, complex, np.generic)
-FACTS = ("reduction", "product", "spelling", "peephole", "loop")
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -163,42 +162,8 @@ class Primitive(InstanceCall):
         NumPy's signature to (arrays, params).
     kernel : callable, optional
         The function that computes, where that is not `function` itself.
-    also : sequence of callables
-        Other NumPy functions that are the same thing.
-    sign : str, optional
-        The operator with which a formula is written: +, @, //.
-    domain : (float, float)
-        The interval from which the generated tests draw inputs.
-    examples : sequence of Example
-        Calls for the generated tests and for the docstring.
-    views : bool
-        Whether the result may share the first argument's memory.
-    broadcasts : bool
-        Whether the engine undoes a broadcast, so that a rule need not.
-    formula : callable, optional
-        How a call is written, where that is neither a sign nor a call by name: `(args, params, literal)` to a Phrase;
-        args are Phrases, and `literal` writes a parameter.
-    gloss : str, optional
-        One line for drawings of the graph: the rule in mathematics, or the result if only rules call the op.
-    decomposition : callable, optional
-        The kernel written with rows alone. Programs spell it out; loops and ONNX files need it.
-    onnx : str, optional
-        The ONNX operator that computes the same, or another name of a form in `saving/onnx.py`.
-    exact : bool
-        Whether `decomposition` gives the same bits as the kernel. If not, compiled NumPy programs call the kernel.
-    extended : callable, optional
-        The same function with NumPy's rarer keywords, written with rows: what is called where `bind` refuses.
-    checks : bool
-        Whether the kernel raises for some values: a program then calls it only on values that are already there.
-    shows_nan : int
-        The number of leading arguments whose nan or inf always gives a nan or inf in the result, so that a program
-        checks the result alone.
-    shaped_by_data : bool
-        Whether the result's shape may depend on values (getitem: on a mask), which a program cannot know.
-    single : bool
-        Compute float16 in float32 and round once. NumPy's own functions keep NumPy's values.
-    **facts
-        Fields that one other module reads: the class attributes below, with their defaults.
+    **fields
+        What else there is to say of the row: the class attributes below, with their defaults.
     """
 
     __doc__: Any = GeneratedDoc(__doc__)
@@ -207,8 +172,37 @@ class Primitive(InstanceCall):
     coerce_operand = staticmethod(as_array)
     widens = True  # whether the rules of a float16 result are given float32 arguments
 
+    also: Sequence[Callable[..., Any]] = ()  # other NumPy functions that are the same thing
+    views: bool = False  # whether the result may share the first argument's memory
+    single: bool = False  # compute float16 in float32 and round once; NumPy's own functions keep NumPy's values
+    broadcasts: bool = False  # whether the engine undoes a broadcast, so that a rule need not
+    # The same function with NumPy's rarer keywords, written with rows: it is called where `bind` refuses.
+    extended: Callable[..., Any] | None = None
+
+    # For the generated tests and the docstring: the interval from which inputs are drawn, and calls.
+    domain: tuple[float, float] = (-2.0, 2.0)
+    examples: Sequence[Example] = ()
+
+    sign: str | None = None  # the operator with which a formula is written: +, @, //
+    # How a call is written, where that is neither a sign nor a call by name: (args, params, literal) to a Phrase; args
+    # are Phrases, and literal writes a parameter.
+    formula: Callable[..., Any] | None = None
+    gloss: str = ""  # for drawings: the rule in mathematics in one line, or the result if only rules call the op
+
+    # The kernel written with rows alone: programs spell it out; loops and ONNX files need it. Unless it gives the same
+    # bits as the kernel, is `exact` False, and compiled NumPy programs call the kernel.
+    decomposition: Callable[..., Any] | None = None
+    exact: bool = True
+    onnx: str | None = None  # the ONNX operator that computes the same, or a name of a form in saving/onnx.py
+    # Whether the kernel raises for some values: a program then calls it only on values that are already there.
+    checks: bool = False
+    # The number of leading arguments whose nan or inf always gives a nan or inf in the result, so that a program checks
+    # the result alone.
+    shows_nan: int = 0
+    # Whether the result's shape may depend on values (getitem: on a mask), which a program cannot know.
+    shaped_by_data: bool = False
     reduction: Any = None  # the ufunc that this is the reduction by
-    product = False  # whether it is a sum of products, which BLAS computes in another way for an array times itself
+    product: bool = False  # whether it is a sum of products: BLAS computes an array times itself in another way
     spelling: str | None = None  # the name of its form as source, where no sign, formula or call serves: source.py
     peephole: str | None = None  # the name of the test that a call changes nothing, such as x * 1: program/simplify.py
     # An entry of the result: {0}, {1} are entries of the arguments, {kind} its dtype; "" where numba has no such ufunc.
@@ -223,47 +217,15 @@ class Primitive(InstanceCall):
         *rules: Rule | None,
         bind: Callable[..., Bound] | None = None,
         kernel: Callable[..., Any] | None = None,
-        also: Sequence[Callable[..., Any]] = (),
-        sign: str | None = None,
-        domain: tuple[float, float] = (-2.0, 2.0),
-        examples: Sequence[Example] = (),
-        views: bool = False,
-        broadcasts: bool = False,
-        formula: Callable[..., Any] | None = None,
-        gloss: str = "",
-        decomposition: Callable[..., Any] | None = None,
-        onnx: str | None = None,
-        exact: bool = True,
-        extended: Callable[..., Any] | None = None,
-        checks: bool = False,
-        shows_nan: int = 0,
-        shaped_by_data: bool = False,
-        single: bool = False,
-        **facts: Any,
+        **fields: Any,
     ) -> None:
-        if facts.keys() - FACTS:
-            raise ArgumentTypeError(f"{', '.join(facts.keys() - FACTS)}: a row's facts are {', '.join(FACTS)}.")
-        self.__dict__.update(facts)
+        if unknown := fields.keys() - Primitive.__annotations__:
+            raise ArgumentTypeError(f"{', '.join(unknown)}: no field of a row.")
+        self.__dict__.update(fields)
         self.function = function
-        self.kernel = self.make_kernel(kernel or (in_single(function) if single else function))
+        self.kernel = self.make_kernel(kernel or (in_single(function) if self.single else function))
         self.uses = Uses(self)
         self.rules = rules
-        self.also = also
-        self.sign = sign
-        self.domain = domain
-        self.examples = examples
-        self.views = views
-        self.broadcasts = broadcasts
-        self.formula = formula
-        self.gloss = gloss
-        self.decomposition = decomposition
-        self.onnx = onnx
-        self.exact = exact
-        self.extended = extended
-        self.checks = checks
-        self.shows_nan = shows_nan
-        self.shaped_by_data = shaped_by_data
-        self.single = single
         if bind:
             self.bind = bind  # type: ignore[method-assign]
         self.bind_and_apply = general(self)
