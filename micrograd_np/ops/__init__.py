@@ -65,7 +65,7 @@ for name, function in vars(np).items():
 # Rows that only other rows and compositions are made of.
 PARTS = """
     alias apart binary_cross_entropy cofactors cofactors_slope conv conv_input conv_weight euclidean excess
-    exp_share gelu_slope getitem gru_sequence half_squared_error huber_loss l1_loss linalg_diagonal
+    exp_share getitem gru_sequence half_squared_error huber_loss l1_loss linalg_diagonal
     linalg_trace logistic_loss lstm_sequence max_pool max_pool_input max_pool_mean mse_loss overlap_add p_norm
     pack pack_copies pad_constant qr_factors ratio rnn_sequence standardize svd_factors windows
 """.split()
