@@ -31,16 +31,8 @@ def _linear(x: Any, w: Any, *bias: Any) -> Any:
     """x @ weight.T + bias."""
     z = np.matmul(rows(x), w.T)
     for b in bias:
-        z = np.add(z, b, out=z if b.dtype == z.dtype else None)
-    return z if x.ndim == 2 else z.reshape(*x.shape[:-1], w.shape[0])
-
-
-def _linear_rows(x: Any, w: Any, *bias: Any) -> Any:
-    """The same without writing into a result, for programs and loops."""
-    z = np.matmul(rows(x), w.T)
-    for b in bias:
         z = z + b
-    return np.reshape(z, (*x.shape[:-1], w.shape[0]))
+    return z if x.ndim == 2 else np.reshape(z, (*x.shape[:-1], w.shape[0]))
 
 
 @remembered
@@ -68,7 +60,7 @@ linear: Primitive = Primitive(
     lambda g, z, x, w, bias: rows(g).sum(axis=0),
     bind=_bind_linear,
     formula=_write_linear,
-    decomposition=_linear_rows,
+    decomposition=_linear,
     examples=[example(D(3, 4), D(2, 4), D(2)), example(D(2, 3, 4), D(2, 4)), example(D(4), D(3, 4), D(3))],
     onnx="Gemm",
 )

@@ -189,8 +189,8 @@ class Primitive(InstanceCall):
     formula: Callable[..., Any] | None = None
     gloss: str = ""  # for drawings: the rule in mathematics in one line, or the result if only rules call the op
 
-    # The kernel written with rows alone: programs spell it out; loops and ONNX files need it. Unless it gives the same
-    # bits as the kernel, is `exact` False, and compiled NumPy programs call the kernel.
+    # The kernel written with rows alone: programs spell it out; loops and ONNX files need it. Where its bits are other
+    # than the kernel's, `exact` is False, and compiled NumPy programs call the kernel.
     decomposition: Callable[..., Any] | None = None
     exact: bool = True
     onnx: str | None = None  # the ONNX operator that computes the same, or a name of a form in saving/onnx.py

@@ -224,9 +224,7 @@ def test_a_kernel_is_not_shadowed_by_a_name_of_the_users():
     assert np.array_equal(gradient, x.grad)
 
 
-@pytest.mark.parametrize(
-    "name", ["scattered", "add_at", "raveled_positions", "np", "math", "len", "ValueError", "class"]
-)
+@pytest.mark.parametrize("name", ["scattered", "add_at", "raveled_positions", "np", "math", "len", "hasattr", "class"])
 def test_a_function_is_not_called_as_something_that_its_text_needs(name):
     def f(x, i):
         return mg.grad(lambda x: (x[i] ** 2).sum())(x)
