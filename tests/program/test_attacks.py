@@ -1,4 +1,4 @@
-"""What was found wrong from outside: programs that gave other numbers than their functions, or took longer."""
+"""Programs that gave other numbers than their functions, or took longer, as they were found from outside."""
 
 import functools
 import operator
