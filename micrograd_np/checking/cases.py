@@ -56,7 +56,8 @@ class Case:
     sizes: Mapping[int, str] = field(default_factory=dict)  # numbers of entries of the outputs, and words for them
     # Other cases of the same functions. They are made only if a check needs them.
     moved: Callable[[], Case] | None = None  # at inputs moved off kinks
-    elsewhere: Callable[..., Case] | None = None  # on other data of the same kind, by a seed; or of copied functions
+    # On other data of the same kind, by a seed, or of copied functions: what makes it, with a second choice.
+    elsewhere: Callable[..., Iterable[Callable[[], Case]]] | None = None
     resized: Callable[[Pair], Iterable[list[Pair]]] | None = None  # functions with inputs of other sizes, with choices
     varied: Callable[[], Case] | None = None  # with other numbers in arrays that hold one number everywhere
     constant: str = ""  # the names of these arrays
@@ -137,7 +138,11 @@ def function_case(pair: Pair) -> Case:
     case.missed = [*pair.inputs_without(played.hand), *(slot.label for slot in pair.missed(played.hand))]
     case.moved = lambda: function_case(moved_off(pair))
     among = {slot for _, slot, _ in played.hand if slot}
-    case.elsewhere = lambda seed, own=pair: function_case(elsewhere(own, among, seed))
+
+    def at_other_values(seed: int, own: Pair, near: bool) -> Case:
+        return function_case(elsewhere(own, among, seed, near))
+
+    case.elsewhere = lambda seed, own=pair: [partial(at_other_values, seed, own, near) for near in (False, True)]
     case.resized = lambda own: of_other_sizes(own, among)
     if constant := [slot for slot in pair.slots if slot in among and is_constant(slot.value)]:
         case.constant = " and ".join(slot.label for slot in constant)

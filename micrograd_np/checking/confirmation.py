@@ -20,6 +20,8 @@ NOTHING = 1e-12
 NEWTON_STEPS = 8
 SEEN = 10  # a number is fitted only if the gradient is wrong by more than this many tolerances
 PER_NODE = 6_000  # one op costs as much time as this many entries
+# Kinds that only describe the numbers: a single one may be anything.
+OF_NUMBERS = {"weight decay", "added", "value"}
 FORWARD_IN_TIME = {"after the update", "stale"}  # kinds whose number is a learning rate, which is positive
 
 
@@ -72,7 +74,7 @@ def test(
         size = float(np.max(np.abs(at.row.expected), initial=0))
         factor = nearest(factors, at.hand, found[at.row.tensor], size)
         return confirmed(hypothesis, 0.0, found, factor, at, close)
-    if missing_proves_nothing(at, close):
+    if missing_proves_nothing(hypothesis, at, close):
         return None
     for factor in (k for k in factors if abs(k) == 1):
         if no_number_fits([along(hypothesis.change(c), at) for c in (0.0, 1.0, 2.0)], at, factor, slack):
@@ -176,21 +178,22 @@ def confirmed(
     kind, says = worded(hypothesis, number, at)
     largest = float(np.max(np.abs(at.hand), initial=0))
     error = float(np.max(np.abs(at.hand - factor * there), initial=0)) / largest if largest else 0.0
-    explained = [at.row.label]
+    explained, alone, unexplained = [at.row.label], False, False
     for row in at.rows:
         if row is at.row or not row.fits:
             continue
         there = found.get(row.tensor, np.zeros_like(row.true))
         matches = fits(row, there, at, factor, close)
-        # The mistake would also change this row, and the user's numbers do not show that. So it was made for `at.row`
-        # alone. That is believed only if its numbers are many and different: equal entries fit by chance.
-        if not matches and not close(there, row.expected, row.size):
-            told = row.status != WRONG and (at.tested or (differ(at.hand) and at.hand.size >= PROVEN))
-            said = f"{says} (in the gradient of {at.row.label} alone)"
-            return Cause(kind, said, [at.row.label], factor, error, True, hypothesis, number) if told else None
-        if matches and row.status == WRONG:
-            explained.append(row.label)
-    return Cause(kind, says, explained, factor, error, False, hypothesis, number)
+        alone |= not matches and not close(there, row.expected, row.size)
+        unexplained |= not matches and row.status == WRONG
+        explained += [row.label] if matches and row.status == WRONG else []
+    if not alone:
+        return Cause(kind, says, explained, factor, error, False, hypothesis, number)
+    # The mistake would also change another row, and the user's numbers do not show that. So it was made for `at.row`
+    # alone. That is believed if the others are right, and its numbers are many and different: equal ones fit by chance.
+    told = not unexplained and (at.tested or (differ(at.hand) and at.hand.size >= PROVEN))
+    says = f"{says} (in the gradient of {at.row.label} alone)"
+    return Cause(kind, says, [at.row.label], factor, error, True, hypothesis, number) if told else None
 
 
 def fits(row: Row, there: Array, at: Suspicion, factor: float, close: Closeness) -> bool:
@@ -199,11 +202,11 @@ def fits(row: Row, there: Array, at: Suspicion, factor: float, close: Closeness)
     return close(at.hands[row.tensor] / factor, there, size, row.slack)
 
 
-def missing_proves_nothing(at: Suspicion, close: Closeness) -> bool:
+def missing_proves_nothing(hypothesis: Hypothesis, at: Suspicion, close: Closeness) -> bool:
     """Return whether a number would be fitted to one number, to equal ones, or to rounding errors."""
     missing = at.hand - at.row.expected
     allowed = close.rtol * np.abs(at.row.expected) + close.floor * at.row.size + at.row.slack
-    few = not at.tested and (missing.size < PROVEN or not differ(missing))
+    few = (not at.tested or hypothesis.kind in OF_NUMBERS) and (missing.size < PROVEN or not differ(missing))
     return few or not np.any(np.abs(missing) > SEEN * allowed)
 
 

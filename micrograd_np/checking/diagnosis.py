@@ -31,7 +31,18 @@ DESCRIPTIONS = {
     "weight decay",
 }
 # Used only if nothing simpler fits: numbers may look like these by chance.
-CURIOUS = {"absolute", "squared", "rounded", "normalised", "summed early", "averaged early", "clipped", "sign only"}
+CURIOUS = {
+    "square root",
+    "odd derivative",
+    "absolute",
+    "squared",
+    "rounded",
+    "normalised",
+    "summed early",
+    "averaged early",
+    "clipped",
+    "sign only",
+}
 MOST_COMPARED = 16
 EXACT = 1e-12  # causes that differ from the user's numbers by much more than the best one are none
 
@@ -326,6 +337,9 @@ class Explainer:
                 Finding(row, causes, [] if causes or not tried else picture(at, convention, self.close), tried)
             )
             explained |= {label for cause in causes[:1] for label in cause.rows}
+        # A cause that is found at a later row may explain an earlier one, too.
+        later = {label for finding in findings if len(finding.causes) == 1 for label in finding.causes[0].rows}
+        findings = [x for x in findings if x.causes or not x.row.fits or x.row.label not in later]
         unexplained = sum(not finding.causes for finding in findings)
         unusual = bool(findings) and abs(convention.leaves) != 1
         cost = len(findings) + 2 * unexplained + unusual + odd_rows(self.rows, convention, self.close)

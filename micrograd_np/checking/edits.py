@@ -124,6 +124,10 @@ class Edits:
                 pass
         return self.known[text]
 
+    def whole(self, node: Node) -> bool:
+        """Return whether an expression gives a whole number."""
+        return self.kind(node)[0] in ("i", "u") and self.kind(node)[1] == ()
+
     def all(self) -> Iterator[Edit]:
         """Yield all edits; those of statements that do not use the cotangent (dout) get a rank of one more."""
         cotangents = self.cotangents
@@ -167,6 +171,11 @@ class Edits:
             yield from (
                 (2, written("np.sum(X)", x)) for x in self.integers if self.kind(x)[0] == "b" and self.kind(x)[1]
             )
+        if isinstance(node, ast.BinOp) and self.whole(node):
+            yield from ((1, part) for part in (node.left, node.right))
+            yield from ((2, written(form, node)) for form in ("X + 1", "X - 1"))
+        if isinstance(node, ast.Name) and self.whole(node):
+            yield from ((2, written("X - Y", node, x)) for x in self.integers if x.id != node.id and self.whole(x))
         if isinstance(node, ast.Assign | ast.AugAssign):
             here = {x.id for x in ast.walk(node) if isinstance(x, ast.Name)}
             for first, second in combinations([x for x in self.integers if x.id in here], 2):
@@ -222,6 +231,9 @@ class Edits:
                 yield 3, partial(written, "X / np.sqrt(Y)", node, other)
             for first, second in combinations(self.counts, 2):
                 yield 3, partial(written, "X / (Y * Z)", node, first, second)
+            numbers = [x for x in self.operands if self.shape(x) == ()]
+            for first, second in product(filter(self.whole, self.integers), numbers):
+                yield 4, partial(written, "X * Y * Z", node, first, second)
         if isinstance(parent, ast.Assign | ast.AugAssign | ast.Return) and field == "value" and shape is not None:
             fitting = [x for x in others if fits_into(self.shape(x), shape)]
             for first, second in self.products(fitting, linear=self.is_linear(node)):

@@ -40,12 +40,16 @@ def with_variety(pair: Pair, constant: Collection[Slot]) -> Pair:
     return pair.at([other(s.value) if s in constant else s.value for s in pair.slots])
 
 
-def elsewhere(pair: Pair, among: Collection[Slot], seed: int) -> Pair:
+def elsewhere(pair: Pair, among: Collection[Slot], seed: int, near: bool = False) -> Pair:
     """Return the same functions where slots have other values of the same kind, and labels another order.
 
-    The values are permuted, so that they keep their range, and scaled; what is sorted or symmetric stays so.
+    The values are permuted, so that they keep their range, and scaled; what is sorted or symmetric stays so. Values
+    that are `near` are only scaled a little, for functions that are not defined everywhere.
     """
     rng = np.random.default_rng(seed)
+    if near:
+        scales = [rng.uniform(0.95, 1.05, s.value.shape) if s in among else 1.0 for s in pair.slots]
+        return pair.at([(s.value * by).astype(s.value.dtype) for s, by in zip(pair.slots, scales, strict=True)])
 
     def shuffled(x: Array) -> Array:
         scale = rng.uniform(0.8, 1.25, x.shape)
@@ -78,17 +82,18 @@ def of_other_sizes(pair: Pair, among: Collection[Slot]) -> Iterator[list[Pair]]:
     def is_whole(x: Any) -> bool:
         return isinstance(x, np.ndarray) and x.dtype.kind in "iub"
 
-    def is_fixed(x: Array) -> bool:  # indices that are all different must stay so: x[indices] -= 1 is right only then
-        return is_whole(x) and x.ndim == 1 and np.unique(x).size == x.size
+    def growing(x: Array) -> Array:  # indices that are all different must stay so: x[indices] -= 1 is right only then
+        ordered = np.sort(x, axis=-1) if is_whole(x) and x.ndim else np.zeros(2)
+        return x if np.any(ordered[..., 1:] == ordered[..., :-1]) or x.size == 1 else x[..., 0]
 
     arrays = [*(s.value for s in pair.slots), *filter(is_whole, pair.leaves)]
-    lengths = sorted({n for x in arrays if not is_fixed(x) for n in x.shape if n > 1})
+    lengths = sorted({n for x in arrays for n in growing(x).shape if n > 1})
     batch = next((x.shape[0] for x in arrays if x.ndim > 1), 0)
 
     def longer(length: int, axes: int | None, more: Sequence[int]) -> Pair:
         def grown(x: Array) -> Array:
             shares = x.dtype.kind == "f" and x.ndim > 0 and np.allclose(np.sum(x, axis=-1), 1)
-            for axis in [axis for axis, n in enumerate(x.shape[:axes]) if n == length and not is_fixed(x)]:
+            for axis in [axis for axis, n in enumerate(growing(x).shape[:axes]) if n == length]:
                 if shares and axis == x.ndim - 1:  # the sum of probabilities, or of a one-hot row, stays 1
                     x = np.concatenate([x, np.zeros_like(x[..., : len(more)])], axis)
                 else:

@@ -151,7 +151,7 @@ Others = Callable[[], Sequence[Data]]
 
 
 def repair(
-    here: Data, elsewhere: Others, settings: Others, wanted: str, copies: Sandbox, share: float
+    here: Data, elsewhere: Others, sizes: Others, constants: Others, wanted: str, copies: Sandbox, share: float
 ) -> tuple[str, list[str]]:
     """Return the edit that makes the gradient `wanted` right, as a sentence, and all gradients that it makes right.
 
@@ -159,9 +159,9 @@ def repair(
     ----------
     here : Data
         The user's functions on the user's inputs.
-    elsewhere, settings : callable
-        Give the functions on other inputs of the same sizes, on which the edit must be right, too; and with other sizes
-        and constants, with which an edit that is right by chance is not.
+    elsewhere, sizes, constants : callable
+        Give the functions on other inputs of the same sizes, and of other sizes, on which the edit must be right, too;
+        and with other constants, which decide between edits: some constants, such as pi, cannot be others.
     wanted : str
         The gradient.
     copies : Sandbox
@@ -173,7 +173,7 @@ def repair(
     if gradients is None or not all(same_numbers(here.rows[label].hand, g) for label, g in gradients.items()):
         return "", []
     calls, sources = sources_of(here.pair, copies)
-    return search(Trial(here, wanted, elsewhere, settings), sources, calls, share)
+    return search(Trial(here, wanted, elsewhere, sizes, constants), sources, calls, share)
 
 
 @dataclass
@@ -183,19 +183,25 @@ class Trial:
     here: Data
     wanted: str
     make_others: Others
-    make_settings: Others
+    make_sizes: Others
+    make_constants: Others
 
     @cached_property
     def others(self) -> Sequence[Data]:
         return self.make_others()
 
     @cached_property
-    def settings(self) -> Sequence[Data]:
-        """The data of other sizes and constants, without that of which the functions make no sense.
+    def sizes(self) -> Sequence[Data]:
+        """The data of other sizes, without that of which the functions make no sense.
 
         There, what is right here must be right, and what has the right shape here must have it.
         """
-        return [data for data in self.make_settings() if self.makes_sense(data)]
+        return [data for data in self.make_sizes() if self.makes_sense(data)]
+
+    @cached_property
+    def constants(self) -> Sequence[Data]:
+        """The data of other constants, where the functions make sense."""
+        return [data for data in self.make_constants() if self.makes_sense(data)]
 
     def makes_sense(self, data: Data) -> bool:
         """Return whether the user's functions as they are take these data."""
@@ -212,12 +218,12 @@ class Trial:
     @cached_property
     def is_ready(self) -> bool:
         """Make the other inputs, while the functions are not edited."""
-        return self.others is not None and self.settings is not None
+        return self.others is not None and self.sizes is not None and self.constants is not None
 
     @property
-    def best(self) -> tuple[int, int]:
+    def best(self) -> tuple[int, int, int]:
         """The score of an edit that cannot be better."""
-        return len(self.here.broken), len(self.settings)
+        return len(self.here.broken), len(self.sizes), len(self.constants)
 
     def mended(self) -> set[str]:
         """Return the gradients that the edited functions make right on all inputs, or none if they are not right."""
@@ -229,9 +235,10 @@ class Trial:
             return set()
         return set.intersection(*(data.mended() for data in every))
 
-    def score(self, mended: set[str]) -> tuple[int, int]:
+    def score(self, mended: set[str]) -> tuple[int, int, int]:
         """Return how many gradients an edit makes right, and with how many other sizes and constants it is right."""
-        return len(mended), sum(data.right(self.wanted) for data in self.settings)
+        of_sizes, of_constants = (sum(x.right(self.wanted) for x in data) for data in (self.sizes, self.constants))
+        return len(mended), of_sizes, of_constants
 
 
 def copied_pair(pair: Pair, copies: Sandbox) -> Pair:
@@ -255,7 +262,7 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
     """
     pairs = [(edit, source) for source in sources for edit in source.edits(trial.here.pair)]
     left, deadline = int(share * BUDGET), time.monotonic() + SECONDS
-    best: tuple[int, int] = (0, 0)
+    best: tuple[int, int, int] = (0, 0, 0)
     found: tuple[str, list[str]] = ("", [])
     ends = {node.lineno for source in sources for node in ast.walk(source.tree) if isinstance(node, ast.Return)}
     # Of edits that are as likely, the last one comes first: what is computed before it then is what its name says.
@@ -270,10 +277,10 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
                 continue
             with source.edited(edit):
                 mended = trial.mended()
-                score = trial.score(mended) if trial.wanted in mended else (0, 0)
+                score = trial.score(mended) if trial.wanted in mended else (0, 0, 0)
         except Exception:  # there is no such code; a failing hypothesis never ends a check
             continue
-        if score > best and score[1] == len(trial.settings) and (trial.settings or not edit.asks_size):
+        if score > best and score[1] == len(trial.sizes) and (trial.sizes or not edit.asks_size):
             file = os.path.basename(source.function.__code__.co_filename)
             labels = [label for label in trial.here.rows if label in mended]
             found, left = (edit_in_words(edit, source.definition, file), labels), min(left, BETTER)

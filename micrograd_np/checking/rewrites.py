@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import functools
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any
@@ -41,7 +42,7 @@ FORMS = (
     *((3, "np.sum(X)"), (3, "np.sqrt(X)"), (3, "np.exp(X)"), (3, "np.log(X)"), (3, "X ** 3")),
     *((3, "np.cos(X)"), (3, "X[..., None]"), (3, "X[None]"), (3, "np.swapaxes(X, -1, -2)"), (3, "X + 1"), (3, "X - 1")),
     *((3, "np.sum(X, axis=-1, keepdims=True)"), (3, "np.sign(X)"), (3, "np.tanh(X)"), (3, "np.sin(X)")),
-    *((3, "np.sum(X, axis=1)"), (3, "X * np.eye(len(X))"), (3, "X + X.T"), (3, "X * (X > 0)")),
+    *((3, "np.sum(X, axis=1)"), (3, "X * np.eye(len(X))"), (3, "X + X.T"), (3, "X * (X > 0)"), (3, "np.conj(X)")),
 )
 # (rank, form): what may stand for a term X, with an operand Y that broadcasts with it.
 JOINED = (
@@ -68,8 +69,12 @@ def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
             yield 0, replaced(node, op=ast.Sub() if type(node.op) is ast.Add else ast.Add())
     elif kind is ast.Assign and len(node.targets) == 1 and not reads_itself(node):
         yield 0, ast.AugAssign(node.targets[0], ast.Add(), node.value)
+    if kind in (ast.Assign, ast.AugAssign, ast.Expr):
+        yield from shifted(node)
     if not issubclass(kind, ast.expr) or type(getattr(node, "ctx", None)) is ast.Store or field == "func":
         return
+    if field == "iter" and kind in (ast.Name, ast.Attribute, ast.Subscript):
+        yield 0, written("reversed(X)", node)
     if isinstance(parent, ast.Attribute) and isinstance(node, ast.Name):
         return
     if kind is ast.BinOp:
@@ -97,6 +102,22 @@ def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
         yield from of_call(node)
     elif kind is ast.Attribute and node.attr == "T":
         yield 0, node.value
+
+
+def shifted(statement: Any) -> Iterator[tuple[int, Node]]:
+    """Yield a statement in which the index of a variable is one more or less, wherever it has the same one."""
+    found = [x for x in ast.walk(statement) if isinstance(x, ast.Subscript) and isinstance(x.ctx, ast.Load)]
+    count = Counter((ast.unparse(x.value), ast.unparse(x.slice)) for x in found)
+    for (base, index), times in count.items():
+        name = index.removesuffix(" + 1").removesuffix(" - 1")
+        if times < 2 or not name.isidentifier():
+            continue
+        for form in sorted({"X", "X + 1", "X - 1"} - {index.replace(name, "X")}):
+            again = copy.deepcopy(statement)
+            for x in ast.walk(again):
+                if isinstance(x, ast.Subscript) and (ast.unparse(x.value), ast.unparse(x.slice)) == (base, index):
+                    x.slice = written(form, ast.Name(name, ast.Load()))
+            yield 1, filled(again, {})
 
 
 def reads_itself(node: Any) -> bool:
@@ -166,8 +187,10 @@ def of_call(node: Any) -> Iterator[tuple[int, Node]]:
             changed = written(form, args[0])
             changed.value.func = node.func  # in place of f; `written` made new nodes, so the cached template stays
             yield 0, changed
-    if isinstance(node.func, ast.Name) and node.func.id == "range":
-        yield 0, written("reversed(X)", node)
+    if isinstance(node.func, ast.Name) and node.func.id in ("range", "zip", "enumerate"):
+        yield 0, written("reversed(X)" if node.func.id == "range" else "reversed([*X])", node)
+    if attribute == "pop":  # of a tape: the first entry, or the last one
+        yield 0, replaced(node, args=[] if args else [ast.Constant(0)])
     if isinstance(node.func, ast.Name) and node.func.id == "reversed" and args:
         yield 0, args[0]
     if args:

@@ -35,7 +35,7 @@ ENDLESS = {itertools.count, itertools.cycle, itertools.repeat}  # a loop over th
 # Of these modules a copy sees all public names; of NumPy and its parts only what `computes`.
 WHOLE = """
     math cmath operator itertools functools collections copy typing dataclasses
-    scipy.special scipy.linalg scipy.stats scipy.signal scipy.ndimage
+    numpy.fft numpy.linalg scipy.special scipy.linalg scipy.stats scipy.signal scipy.ndimage
 """.split()
 MODULES = {"numpy", "numpy.linalg", "numpy.fft", "scipy", "micrograd_np", *WHOLE}
 # NumPy's functions that compute, beside ufuncs and those that have a row.

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from ..core.versions import reads
-from ..ops.elementwise import add, divide, multiply, negative, subtract
+from ..ops.elementwise import add, divide, multiply, negative, subtract, where
 from ..ops.primitive import Elementwise
 from ..ops.reductions import mean
 from ..ops.reductions import sum as total_of
@@ -59,6 +59,8 @@ def read_values(at: Suspicion) -> Iterator[tuple[list[Edge], int, Array, Site]]:
 
 def is_operand(node: Tensor, place: int, value: Any) -> bool:
     """Return whether a value may be an operand of the user's formula: an array, or a number that is a constant."""
+    if node.op is where and place == 1:
+        return False  # a condition is no factor
     number = isinstance(value, int | float | np.number | np.ndarray) and not isinstance(value, bool)
     return bool(getattr(value, "ndim", 0)) or (number and isinstance(node.op, Elementwise))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
@@ -123,6 +123,8 @@ def name_repairs(report: VerifyReport) -> None:
         if report.repair and len(kept) <= MOST_REPAIRED and all(each.edit for each in kept[:-1]):
             with suppress(Exception):  # the search never ends a check
                 finding.edit, mended = report.repair(label, SHARE_IF_NAMED if finding.causes else 1.0)
+        if any({label, *mended} < set(cause.rows) for cause in finding.causes):
+            finding.edit, mended = "", []  # it mends this row alone, where one mistake explains several
         if finding.edit:
             labels = [label, *(other for other in mended if other != label)]
             known = finding.causes[0] if len(finding.causes) == 1 else Cause("edit", finding.edit, labels)
@@ -295,23 +297,26 @@ def repaired(
         """The first choice that works, if any."""
         for make in choices:
             with suppress(Exception), setting():  # the functions do not take other data
-                other = make()
-                _, rows, close, _ = prepare(other)
+                other, _, rows, close, _ = prepared(make)
                 return [data(other, rows, close, setting)]
         return []
 
-    def elsewhere() -> list[Data]:
-        return [each for seed in seeds for each in made(seed)]
+    def choices(seed: int) -> Iterable[Callable[[], Case]]:
+        return case.elsewhere(seed, here.pair) if case.elsewhere else ()
 
-    def settings() -> list[Data]:
-        sizes = () if case.unrecorded or not case.resized else islice(case.resized(here.pair), MOST_SIZES)
-        found = [made(*(partial(function_case, pair) for pair in choices)) for choices in sizes]
-        return sum(found, made(*seeds, setting=copies.other_constants))
+    def elsewhere() -> list[Data]:
+        return [each for seed in range(OTHER_DATA if case.elsewhere else 0) for each in made(*choices(seed))]
+
+    def sizes() -> list[Data]:
+        pairs = () if case.unrecorded or not case.resized else islice(case.resized(here.pair), MOST_SIZES)
+        return [each for choices in pairs for each in made(*(partial(function_case, pair) for pair in choices))]
+
+    def constants() -> list[Data]:
+        return made(*choices(0), setting=copies.other_constants)
 
     try:
         here = data(case, rows, close)
-        seeds = [partial(case.elsewhere, seed, here.pair) for seed in range(OTHER_DATA)] if case.elsewhere else []
-        return repair(here, elsewhere, settings, wanted, copies, share)
+        return repair(here, elsewhere, sizes, constants, wanted, copies, share)
     except Exception:  # they cannot be copied, or need what does not exist in the sandbox
         return "", []
 
@@ -320,15 +325,21 @@ def other_data(case: Case) -> list[Any]:
     """Return what the user's functions give on other data, where they can run there and be recorded."""
     found = []
     for seed in range(OTHER_DATA if case.elsewhere and not case.unrecorded else 0):
-        try:
-            assert case.elsewhere
-            other = case.elsewhere(seed)
-            if not other.unrecorded:
-                recording, rows, _, name = prepare(other)
-                found.append((recording, rows, name))
-        except Exception:  # the functions do not take other data, as sizes or labels that must fit
-            continue
+        for make in case.elsewhere(seed) if case.elsewhere else ():
+            with suppress(Exception):  # the functions do not take other data, as sizes or labels that must fit
+                other, recording, rows, _, name = prepared(make)
+                found += [] if other.unrecorded else [(recording, rows, name)]
+                break
     return found
+
+
+def prepared(make: Callable[[], Case]) -> tuple[Case, Recording, list[Row], Closeness, Callable[[Any], str | None]]:
+    """Return another case with its recording and rows; raise if it has a nan or inf, and so proves nothing."""
+    other = make()
+    recording, rows, close, name = prepare(other)
+    if not all(np.isfinite(x).all() for row in rows for x in (other.output._data, row.true, row.hand)):
+        raise ArgumentError("the functions are not defined there")
+    return other, recording, rows, close, name
 
 
 def judge_other(make: Callable[[], Case] | None, numeric: bool) -> VerifyReport | None:

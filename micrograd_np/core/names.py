@@ -24,6 +24,7 @@ ARTICLE = ENGINE + "article" + os.sep
 
 # A library's variables are not the user's names: inside `copy.deepcopy(loss)`, the tensor is called x.
 LIBRARIES = (os.path.dirname(os.__file__) + os.sep, os.path.dirname(np.__file__) + os.sep, "<frozen")
+GENERATED = "<guard of "  # the engine's own code without a file, of the calls of compiled functions
 INSTALLED = os.path.join(os.path.dirname(os.__file__), "site-packages") + os.sep
 
 
@@ -31,7 +32,7 @@ class InternalFiles(dict[str, bool]):
     """A cache by file name: True if the file is the engine's own, the standard library's or NumPy's."""
 
     def __missing__(self, filename: str) -> bool:
-        engine = filename.startswith(ENGINE) and not filename.startswith(ARTICLE)
+        engine = filename.startswith((ENGINE, GENERATED)) and not filename.startswith(ARTICLE)
         installed = filename.startswith(INSTALLED) and not filename.startswith(LIBRARIES[1])
         self[filename] = engine or (filename.startswith(LIBRARIES) and not installed)
         return self[filename]

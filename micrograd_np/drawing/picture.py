@@ -202,6 +202,11 @@ def draw(
         graph = program_graph(target)
         check_fold(fold, graph)
         return Picture(scene_of(graph, limit, fold, with_opened=True), "forward")
+    if (args or kwargs) and not callable(target):
+        raise ArgumentTypeError(
+            "mg.draw(loss) draws the graph of a tensor, and what follows are the arguments of a function. Write "
+            'mg.draw(loss).save("net.svg") for a file.'
+        )
     if callable(target):
         check_call(target, args, kwargs)
         result, names = watch(target, *args, **kwargs)

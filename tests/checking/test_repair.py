@@ -905,3 +905,171 @@ def test_a_list_is_no_array_of_numbers():
     place = ast.parse("def f(hs): return hs").body[0]
     edits = Edits(place, [], set(), {"hs": [1.0, 2.0]})
     assert edits.shape(ast.parse("hs", mode="eval").body) is None
+
+
+# Edits of loops, of tapes and of whole numbers.
+
+
+def chain(x, w, steps=3):
+    h, tape = x, []
+    for _ in range(steps):
+        z = h * w
+        tape.append((h, z))
+        h = np.tanh(z)
+    return h, (tape, w)
+
+
+def chain_in_order(dout, cache):
+    tape, w = cache
+    dw, g = np.zeros_like(w), dout
+    for h, z in tape:
+        dz = g * (1 - np.tanh(z) ** 2)
+        dw += dz * h
+        g = dz * w
+    return g, dw
+
+
+def chain_with_pop(dout, cache):
+    tape, w = list(cache[0]), cache[1]
+    dw, g = np.zeros_like(w), dout
+    for _ in range(len(tape)):
+        h, z = tape.pop(0)
+        dz = g * (1 - np.tanh(z) ** 2)
+        dw += dz * h
+        g = dz * w
+    return g, dw
+
+
+def smoothed(x, half=1):
+    n = len(x)
+    out = np.array([x[max(0, i - half) : min(n, i + half + 1)].sum() for i in range(n)])
+    return out, (x, half)
+
+
+def smoothed_short(dout, cache):
+    x, half = cache
+    n, dx = len(x), np.zeros_like(x)
+    for i in range(n):
+        lo, hi = max(0, i - half), min(n, i + half)
+        dx[lo:hi] += dout[i]
+    return dx
+
+
+def spectrum(x, w):
+    return np.real(np.fft.ifft(np.fft.fft(x) * np.fft.fft(w))), (x, w)
+
+
+def spectrum_without_conj(dout, cache):
+    x, w = cache
+    g = np.fft.fft(dout)
+    dx = np.real(np.fft.ifft(g * np.fft.fft(w)))
+    dw = np.real(np.fft.ifft(g * np.conj(np.fft.fft(x))))
+    return dx, dw
+
+
+def clocked(b, dt=0.1, steps=4):
+    h = np.zeros_like(b)
+    for k in range(steps):
+        h = h + np.sin(k * dt * b)
+    return h, (b, dt, steps)
+
+
+def clocked_without_time(dout, cache):
+    b, dt, steps = cache
+    db = np.zeros_like(b)
+    for k in range(steps):
+        db += dout * np.cos(k * dt * b)
+    return db
+
+
+ROW = np.array([0.3, -0.8, 1.1, 0.6, -0.4])
+OF_LOOPS = {
+    "the order of a tape": (chain, chain_in_order, (ROW, ROW[::-1] + 0.1), "`tape` should be `reversed(tape)`"),
+    "the end of a tape": (
+        chain,
+        chain_with_pop,
+        (ROW, ROW[::-1] + 0.1),
+        "`h, z = tape.pop(0)` should be `h, z = tape.pop()`",
+    ),
+    "the end of a window": (smoothed, smoothed_short, (ROW,), "`min(n, i + half)` should be `min(n, i + half + 1)`"),
+    "a conjugate": (
+        spectrum,
+        spectrum_without_conj,
+        (ROW, ROW[::-1] + 0.2),
+        "should be `dx = np.real(np.fft.ifft(g * np.conj(np.fft.fft(w))))`",
+    ),
+    "two factors": (clocked, clocked_without_time, (ROW,), "should be `db += dout * np.cos(k * dt * b) * k * dt`"),
+}
+
+
+@pytest.mark.parametrize("name", OF_LOOPS)
+def test_edits_of_loops(name):
+    forward, backward, inputs, mended = OF_LOOPS[name]
+    assert mended in first_line(forward, backward, *inputs)
+
+
+# Other inputs on which functions are not defined.
+
+
+def stretched(pos, ends):
+    d = pos[ends[0]] - pos[ends[1]]
+    return np.sqrt((d * d).sum(axis=1)).sum()
+
+
+def stretched_one_sign(dout, pos, ends):
+    d = pos[ends[0]] - pos[ends[1]]
+    unit = dout * d / np.sqrt((d * d).sum(axis=1, keepdims=True))
+    dpos = np.zeros_like(pos)
+    np.add.at(dpos, ends[0], unit)
+    np.add.at(dpos, ends[1], unit)
+    return dpos
+
+
+def test_inputs_where_nothing_is_defined_prove_nothing():
+    """Ends in another order may be the same end twice, at a distance of 0."""
+    ends = [np.array([0, 1, 2, 3, 4, 0]), np.array([1, 2, 3, 4, 0, 2])]
+    line = first_line(stretched, stretched_one_sign, np.resize(X, (5, 2)), ends)
+    assert "`np.add.at(dpos, ends[1], unit)` should be `np.add.at(dpos, ends[1], -unit)`" in line
+
+
+def first_choices(w, features, rankings):
+    s = features @ w
+    return sum(np.log(np.exp(s[r]).sum()) - s[r[0]] for r in rankings)
+
+
+def first_choices_assigned(dout, w, features, rankings):
+    s = features @ w
+    ds = np.zeros_like(s)
+    for r in rankings:
+        ds[r] = np.exp(s[r]) / np.exp(s[r]).sum()
+        ds[r[0]] -= 1
+    return features.T @ (dout * ds)
+
+
+def test_rankings_stay_rankings():
+    rankings = np.array([[2, 0, 1, 4], [1, 3, 0, 2], [4, 2, 1, 0]])
+    line = first_line(first_choices, first_choices_assigned, W[0, :3].copy(), np.resize(X + 0.1, (5, 3)), rankings)
+    assert "should be `ds[r] += np.exp(s[r]) / np.exp(s[r]).sum()`" in line
+
+
+# Which of an edit and a cause in terms of the forward pass is reported.
+
+
+def scaled_rays(rad, c):
+    disc = rad**2 - (c * c).sum(axis=1)
+    return np.sqrt(disc), (rad, c, disc)
+
+
+def scaled_rays_twice(dout, cache):
+    rad, c, disc = cache
+    ddisc = dout / np.sqrt(disc)
+    drad = 2 * rad * ddisc.sum()
+    dc = -2 * c * ddisc[:, None]
+    return drad, dc
+
+
+def test_a_mistake_that_explains_several_gradients_comes_before_an_edit_that_mends_one():
+    line = first_line(scaled_rays, scaled_rays_twice, np.array(3.0), X / 3)
+    assert "ddisc" in line or "disc is 2 times" in line
+    assert "`drad" not in line
+    assert "follow" in line

@@ -79,3 +79,9 @@ def test_a_value_called_g_is_not_taken_for_the_gradient():
     assert "grad is the gradient" in mg.explain(g, loss)
     assert "gradient: grad = d loss / d (this box)" in picture.dot
     assert '"g":"grad"' in picture.html
+
+
+def test_a_file_name_is_given_to_save():
+    w = mg.Tensor(3.0, requires_grad=True)
+    with pytest.raises(TypeError, match=r'mg\.draw\(loss\)\.save\("net\.svg"\)'):
+        mg.draw(w * w, "net.svg")

@@ -343,6 +343,24 @@ def test_weights_that_sum_to_zero_are_refused_as_numpy_does():
             f(X, np.array([1.0, -1.0, 0.0]))
 
 
+def test_an_error_of_a_check_has_the_users_names():
+    w = mg.Tensor(X, requires_grad=True)
+    optimiser = mg.optim.SGD([w], lr=0.1)
+
+    @mg.compile
+    def step(x):
+        optimiser.zero_grad()
+        loss = ((x * w) ** 2).sum()
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    for _ in range(4):
+        step(np.ones(3))
+    with pytest.raises(FloatingPointError, match="the gradient of w has a nan"):
+        step(np.full(3, np.nan))
+
+
 # What may not be looked at, and what takes too long.
 
 
