@@ -47,6 +47,11 @@ def custom_op(*rules: Rule | None, broadcasts: bool = False) -> Callable[[Callab
     array([ 3., 12.])
     """
 
+    if any(isinstance(rule, type) for rule in rules):
+        raise ArgumentTypeError(
+            "custom_op takes rules, not a class: write @mg.custom_op(lambda g, z, x: g * ...) above def f(x), and call f."
+        )
+
     def decorate(function: Callable[..., Any]) -> CustomOp:
         if not callable(function):  # `@custom_op` without a rule: rules[0] is the decorated function
             name = getattr(rules[0], "__name__", "f") if rules else "f"

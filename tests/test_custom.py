@@ -167,3 +167,13 @@ def test_a_rule_cannot_write_to_the_cotangent_which_others_read_too():
     a = mg.Tensor(x, requires_grad=True)
     with pytest.raises(ValueError, match="read-only"):
         ((doubled(a) + doubled(a)) * np.ones_like(x)).sum().backward()  # whose cotangent is an array of its own
+
+
+def test_a_class_is_no_rule():
+    class Square:
+        @staticmethod
+        def forward(x):
+            return x * x
+
+    with pytest.raises(TypeError, match="takes rules, not a class"):
+        mg.custom_op(Square)

@@ -212,7 +212,8 @@ class Edits:
                     yield 3, replaced(node, op=op(), right=other)
         for rank, form in FORMS:
             yield rank, partial(written, form, node)
-        if is_term(parent, field) or isinstance(parent, ast.Attribute):
+        of_part = isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Subscript) and field == "value")
+        if is_term(parent, field) or of_part:
             for other in others:
                 part = self.shape(other)
                 fits = shape is None or fits_into(part, shape) or fits_into(shape, part)

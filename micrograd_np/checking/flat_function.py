@@ -85,6 +85,7 @@ class Problem:
 
     def __init__(self, f: Function, inputs: tuple[Any, ...], called: Callable[..., Any] | None = None) -> None:
         self.f, self.called = f, called or f
+        self.is_one_tuple = len(inputs) == 1 and isinstance(inputs[0], tuple | list)
         self.leaves, self.rebuild = flatten(inputs)
         self.checked = [i for i, x in enumerate(self.leaves) if is_float(x)]
         self.points = {i: widened(self.leaves[i]) for i in self.checked}
@@ -113,7 +114,12 @@ class Problem:
     def call(self, replaced: dict[int, Any]) -> list[Any]:
         leaves = [replaced.get(i, x) for i, x in enumerate(self.leaves)]
         with np.errstate(all="ignore"):
-            return flatten(self.f(*self.rebuild(leaves)))[0]
+            try:
+                return flatten(self.f(*self.rebuild(leaves)))[0]
+            except TypeError as error:
+                if self.is_one_tuple:
+                    error.add_note("f was given one tuple or list. Spread the inputs: write gradcheck(f, x), not (x,).")
+                raise
 
     def record(self) -> None:
         """Run f on Tensors that require gradients, and keep its graph."""

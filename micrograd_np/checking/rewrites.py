@@ -48,10 +48,11 @@ FORMS = (
 JOINED = (
     *((2, "X * Y"), (2, "X / Y"), (2, "X + Y"), (2, "X - Y"), (3, "X * (1 - Y)"), (3, "X * Y * (1 - Y)")),
     *((3, "X * (1 - Y ** 2)"), (3, "X * (Y > 0)"), (3, "X * 2 * Y"), (3, "X / Y ** 2"), (3, "X * np.exp(Y)")),
-    *((3, "X * Y ** 2"), (3, "X + 2 * Y"), (3, "X / (2 * Y)")),
+    *((3, "X * Y ** 2"), (3, "X + 2 * Y"), (3, "X / (2 * Y)"), (3, "X + Y / 2"), (3, "X - Y / 2")),
+    (3, "X / (Y * (1 - Y))"),
 )
 # The same with a vector Y that belongs to the rows of a matrix.
-COLUMNS = ("X * Y[:, None]", "X / Y[:, None]")
+COLUMNS = ("X * Y[:, None]", "X / Y[:, None]", "X + Y[:, None]", "X - Y[:, None]")
 LENGTHS = ((2, "X / len(Y)"), (2, "X * len(Y)"))
 # The same with an operand that does not broadcast.
 JOINED_BY_AXES = (
@@ -67,6 +68,13 @@ def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
         yield 0, ast.Assign([node.target], node.value)
         if type(node.op) in (ast.Add, ast.Sub):
             yield 0, replaced(node, op=ast.Sub() if type(node.op) is ast.Add else ast.Add())
+            index = ast.unparse(getattr(node.target, "slice", ast.Slice()))
+            if ":" not in index:  # entries that occur twice
+                sign = "-" if type(node.op) is ast.Sub else ""
+                array = written(
+                    f"np.add.at({ast.unparse(node.target.value)}, {index}, {sign}Z)", node, node, node.value
+                )
+                yield 0, ast.Expr(array)
     elif kind is ast.Assign and len(node.targets) == 1 and not reads_itself(node):
         yield 0, ast.AugAssign(node.targets[0], ast.Add(), node.value)
     if kind in (ast.Assign, ast.AugAssign, ast.Expr):

@@ -34,6 +34,7 @@ Array = Any
 Setting = Callable[[], AbstractContextManager[None]]
 DIRECTIONS = 2
 MOST_SIZES = 5
+MOST_MEASURED = 200  # entries whose derivatives are measured with other sizes, too
 OTHER_DATA = 2  # sets of other inputs on which causes are tested
 RTOL = 1e-6
 ROUNDING = 1e-9  # relative to the terms of a sum
@@ -308,7 +309,8 @@ def repaired(
         return [each for seed in range(OTHER_DATA if case.elsewhere else 0) for each in made(*choices(seed))]
 
     def sizes() -> list[Data]:
-        pairs = () if case.unrecorded or not case.resized else islice(case.resized(here.pair), MOST_SIZES)
+        slow = case.unrecorded and sum(row.true.size for row in rows) > MOST_MEASURED
+        pairs = () if slow or not case.resized else islice(case.resized(here.pair), MOST_SIZES)
         return [each for choices in pairs for each in made(*(partial(function_case, pair) for pair in choices))]
 
     def constants() -> list[Data]:

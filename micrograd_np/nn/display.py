@@ -57,10 +57,11 @@ def value_text(value: Any, depth: int, around: tuple[Any, ...]) -> str:
     return getattr(value, "__name__", None) or getattr(value, "name", None) or repr(value)
 
 
-def summary_table(model: Any, input_shapes: tuple[tuple[int, ...], ...], dtype: Any) -> str:
+def summary_table(model: Any, input_shapes: tuple[Any, ...], dtype: Any) -> str:
     """One row for each part, and the sum of the parameters."""
     dtype = dtype or next((parameter.dtype for parameter in model.parameters()), float)
-    shapes = output_shapes(model, [np.zeros(shape, dtype) for shape in input_shapes])
+    inputs = [x if hasattr(x, "shape") else np.zeros(x, dtype) for x in input_shapes]
+    shapes = output_shapes(model, inputs)
     counts = own_parameters(model)
     rows: list[tuple[str, ...]] = [("path", "layer", "output shape", "parameters")]
     for path, module in model.named_modules():

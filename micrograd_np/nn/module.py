@@ -264,16 +264,18 @@ class Module:
             state = read_state(state, self)
         load(type(self).__name__, dict(self.named_tensors()), state)
 
-    def summary(self, *input_shapes: tuple[int, ...], dtype: Any = None) -> str:
+    def summary(self, *input_shapes: Any, dtype: Any = None) -> str:
         """A table of the parts: path, layer, shape of the output, parameters; for input of these shapes.
 
         Parameters
         ----------
-        *input_shapes : tuple of int
-            One for each argument of `forward`, the batch included.
+        *input_shapes : tuple of int, or array
+            One for each argument of `forward`, the batch included; or an input itself.
         dtype : dtype, optional
             The dtype of the input; the first parameter's without it. `int` for ids.
         """
+        if not input_shapes:
+            raise ArgumentTypeError("summary needs the shape of an input, the batch included: model.summary((1, 64)).")
         return Listing(display.summary_table(self, input_shapes, dtype))
 
     def __repr__(self) -> str:

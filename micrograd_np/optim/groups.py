@@ -106,5 +106,8 @@ def grouped(whose: str, params: Any) -> list[dict[str, Any]]:
         raise ArgumentTypeError(f'{whose}: groups are dicts, each with "params" and options of its own.')
     entries = [entry | {"params": list(entry["params"])} for entry in entries]
     if not any(entry["params"] for entry in entries):
-        raise ArgumentError(f"{whose} was given no parameters: pass model.parameters().")
+        raise ArgumentError(
+            f"{whose} was given no parameters: pass model.parameters(). A model whose weights are plain arrays has none: "
+            "write nn.Parameter(array)."
+        )
     return entries

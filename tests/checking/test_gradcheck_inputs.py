@@ -56,3 +56,10 @@ def test_leaves_of_containers_are_named_by_their_way():
 
 def test_names_are_escaped_in_html():
     assert "&lt;b&gt;" in gradcheck(lambda x: x * x, mg.Tensor(W, name="<b>"))._repr_html_()
+
+
+def test_inputs_in_a_tuple_are_to_be_spread():
+    with pytest.raises(TypeError) as caught:
+        mg.gradcheck(lambda x: x**2, (np.ones(2),))
+    assert "write gradcheck(f, x), not (x,)" in caught.value.__notes__[0]
+    assert mg.gradcheck(lambda pair: pair[0] * pair[1], (np.ones(2), np.ones(2)))

@@ -488,3 +488,10 @@ def test_an_array_does_not_take_the_place_of_a_parameter(values):
         layer.weight = values
     layer.weight, layer.bias = nn.Parameter(np.ones((1, 2))), None
     assert [name for name, _ in layer.named_parameters()] == ["weight"]
+
+
+def test_a_summary_takes_shapes_or_inputs_and_says_what_it_needs():
+    model = nn.Sequential(nn.Linear(3, 2, rng=np.random.default_rng(0)))
+    assert str(model.summary(np.ones((4, 3)))) == str(model.summary((4, 3)))
+    with pytest.raises(TypeError, match=r"model\.summary\(\(1, 64\)\)"):
+        model.summary()
