@@ -49,7 +49,8 @@ def custom_op(*rules: Rule | None, broadcasts: bool = False) -> Callable[[Callab
 
     if any(isinstance(rule, type) for rule in rules):
         raise ArgumentTypeError(
-            "custom_op takes rules, not a class: write @mg.custom_op(lambda g, z, x: g * ...) above def f(x), and call f."
+            "custom_op takes rules, not a class: write @mg.custom_op(lambda g, z, x: g * ...) above def f(x), and "
+            "call f."
         )
 
     def decorate(function: Callable[..., Any]) -> CustomOp:

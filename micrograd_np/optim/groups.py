@@ -107,7 +107,7 @@ def grouped(whose: str, params: Any) -> list[dict[str, Any]]:
     entries = [entry | {"params": list(entry["params"])} for entry in entries]
     if not any(entry["params"] for entry in entries):
         raise ArgumentError(
-            f"{whose} was given no parameters: pass model.parameters(). A model whose weights are plain arrays has none: "
-            "write nn.Parameter(array)."
+            f"{whose} was given no parameters: pass model.parameters(). A model whose weights are plain arrays has "
+            "none: write nn.Parameter(array)."
         )
     return entries
