@@ -9,7 +9,6 @@ import copy
 import math
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations, product
@@ -17,17 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import pull_arrays
-from ..core.context import Mode
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import Names, inside, is_outside_engine, live, user_frame, watch
 from ..core.tensor import Tensor
 from ..ops.primitive import Primitive
 from .calling import ByHand, Pair, Played, as_it_stands, called
-from .claims import candidates
 from .comparison import Differences, largest
 from .finite_differences import EPS
-from .flat_function import nodes_of, plain
+from .flat_function import plain
 from .other_inputs import at_double, elsewhere, is_constant, moved_off, of_other_sizes, with_variety
 from .recordable import recordable
 from .slots import Slot
@@ -62,7 +58,6 @@ class Case:
     varied: Callable[[], Case] | None = None  # with other numbers in arrays that hold one number everywhere
     constant: str = ""  # the names of these arrays
     by_numbers: Callable[[], Case] | None = None
-    in_part: Callable[[], Case] | None = None  # with a graph of what could be recorded
     guesses: list[str] = field(default_factory=list)  # how backward was called, if its names leave this open
     pair: Pair | None = None  # the user's functions
     frame: Any = None  # the user's, from which a recorded output was given
@@ -80,19 +75,7 @@ def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
 
 
 class NotRecorded(Exception):  # noqa: N818
-    """The reason why a forward pass has no graph, and what was recorded until then."""
-
-    part: Part | None = None
-
-
-@dataclass
-class Part:
-    """The graph of a forward pass up to where it could not be recorded: the inputs, and the variables made of them."""
-
-    tensors: Mapping[Slot, Tensor]
-    variables: Sequence[Tensor]
-    made: Sequence[Tensor]  # the results of all ops, in order
-    names: Name
+    """The reason why a forward pass has no graph."""
 
 
 def function_case(pair: Pair) -> Case:
@@ -229,24 +212,21 @@ def recorded(pair: Pair, played: Played, slots: Sequence[Slot], form: Callable[[
         With the reason why forward cannot be recorded.
     """
     tensors = {slot: Tensor(slot.value, requires_grad=True, name=slot.label) for slot in slots}
-    steps, failed = Steps(), []
+    failed: list[Exception] = []
 
-    def guarded() -> Any:  # `watch` must return the names also if forward raises: a part of the graph is of use
+    def guarded() -> Any:  # `watch` must return the names also if forward raises: the loss may have been recorded
         try:
             return pair.outputs(tensors, form)
         except Exception as error:
             failed.append(error)
             return None
 
-    with np.errstate(all="ignore"), Mode(watch=steps):
+    with np.errstate(all="ignore"):
         outputs, names = watch(guarded)
     if failed:
-        error = failed[0]
-        loss = loss_on_the_way(error, form(pair.forward), played) if pair.backward is None else None
+        loss = loss_on_the_way(failed[0], form(pair.forward), played) if pair.backward is None else None
         if loss is None:
-            why = NotRecorded(reason(error))
-            why.part = Part(tensors, list(known_variables(error).values()), steps.nodes, names)
-            raise why
+            raise NotRecorded(reason(failed[0])) from None
         outputs = [loss]
     if not any(isinstance(x, Tensor) and x.requires_grad for x in outputs):
         raise NotRecorded("its result does not depend on the inputs in a way that could be recorded")
@@ -331,68 +311,7 @@ def numeric(pair: Pair, played: Played, why: NotRecorded | None) -> Case:
     case.unrecorded, case.sizes = True, sizes_of_outputs(played.outputs)
     case.slack = {tensors[slot]: found[slot].slack for slot in tensors}
     case.differences = [found[slot] for _, slot in known]
-    if why and why.part and why.part.variables:
-        part = why.part
-        case.in_part = lambda: in_part(pair, played, part, case)
     return case
-
-
-class Steps:
-    """A watch that keeps the result of each op, and adds `change` to the result number `place`."""
-
-    def __init__(self, place: int = -1, change: Any = 0.0) -> None:
-        self.nodes: list[Tensor] = []
-        self.place, self.change = place, change
-
-    def made(self, node: Tensor, op: Any, args: Any, params: Any) -> None:
-        if len(self.nodes) == self.place:
-            node._data = np.asarray(node._data + self.change)
-        self.nodes.append(node)
-
-
-def in_part(pair: Pair, played: Played, part: Part, whole: Case) -> Case:
-    """Return the case with a graph of what could be recorded, and one op for the rest.
-
-    The derivative of the loss by each recorded variable is measured: forward runs again, and the op that made the
-    variable returns a changed value (`rest_of`). The part of it that does not pass through later recorded variables is
-    the gradient of the last op.
-    """
-    slots = [h.slot for h in played.hand if h.slot]
-    found = {part.tensors[slot]: d for slot, d in zip(slots, whole.differences, strict=True) if slot in part.tensors}
-    for x in part.variables:
-        place = next((i for i, node in enumerate(part.made) if node is x), None)
-        if place is not None and x.dtype.kind == "f":
-            with suppress(Exception):  # forward does not take Tensors without a gradient either
-                found[x] = rest_of(pair, played, part, place)
-    found = {x: d for x, d in found.items() if np.isfinite(d.slack).all()}
-    own: dict[Tensor, Array] = {}
-    g: dict[Tensor, Any] = {}
-    # Backprop, last node first. What arrives at a measured node came through the graph; the difference to its measured
-    # derivative comes through the last op.
-    for node in sorted(nodes_of(list(found)), key=lambda x: -x._order):
-        if node in found:
-            own[node] = found[node].gradient - g.get(node, 0.0)
-            g[node] = found[node].gradient
-        for x, sent in pull_arrays(node, g[node]) if node in g and node._parents else ():
-            g[x] = g[x] + sent if x in g else sent
-    named = {part.names(node) for node in g}
-    hand = [h for h in played.hand if h.slot or any(name in named for name, _ in candidates(str(h.label)))]
-    case = replace(whole, output=one_op(pair, played, own), hand=under_tensors(hand, part.tensors), name=part.names)
-    case.slack, case.differences = {x: d.slack for x, d in found.items()}, []
-    case.unchecked = [str(h.label) for h in played.hand if not any(h is other for other in hand)]
-    case.in_part = case.moved = case.by_numbers = None
-    return case
-
-
-def rest_of(pair: Pair, played: Played, part: Part, place: int) -> Differences:
-    """Return the derivative of the outputs, times their cotangents, with respect to the result of one op."""
-    x = part.made[place]._data
-
-    def f(moved: Array) -> Any:
-        with Mode(watch=Steps(place, moved.astype(x.dtype) - x)):
-            return weighed(pair.outputs({slot: Tensor(t._data) for slot, t in part.tensors.items()}), played)
-
-    return Differences(f, x, np.zeros(0), EPS, terms_of(played))
 
 
 def one_op(pair: Pair, played: Played, gradients: Mapping[Tensor, Array]) -> Tensor:

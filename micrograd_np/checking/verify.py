@@ -249,10 +249,6 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
         return off_the_kinks(report, recording, case, numeric)
     if found.findings and not case.unrecorded and (where := lost_digits(recording, report)):
         return judge_other(case.by_numbers, numeric) or left_open(report, TOO_COARSE, where, False)
-    if not all(finding.causes for finding in found.findings):
-        part = judge_other(case.in_part, numeric)
-        if part is not None and any(finding.causes for finding in part.findings):
-            return part
     if report and (where := vague_entries(case, rows, found.convention)):
         nearby = judge_nearby(case, numeric)
         return left_open(report, TOO_COARSE, where, nearby is not None and nearby.verdict == OK)

@@ -19,6 +19,7 @@ from micrograd_np.checking.repair import copied_pair, sources_of
 from micrograd_np.checking.sandbox import Sandbox
 
 from .layers import Layer
+from .test_verify_functions import PART, half_recorded, slope_of_erf
 
 rng = np.random.default_rng(3)
 X, W, B, V = rng.normal(size=(5, 3)), rng.normal(size=(3, 4)), rng.normal(size=4), rng.normal(size=(4, 2))
@@ -1073,3 +1074,29 @@ def test_a_mistake_that_explains_several_gradients_comes_before_an_edit_that_men
     assert "ddisc" in line or "disc is 2 times" in line
     assert "`drad" not in line
     assert "follow" in line
+
+
+def half_without_slope(dout, cache):
+    x, v, w, _, h = cache
+    da = dout * slope_of_erf(h @ w)
+    dz = da @ w.T
+    return dz @ v.T, x.T @ dz, h.T @ da
+
+
+def half_at_z(dout, cache):
+    x, v, w, z, h = cache
+    da = dout * slope_of_erf(h @ w)
+    dz = da @ w.T * (1 - z * z)
+    return dz @ v.T, x.T @ dz, h.T @ da
+
+
+@pytest.mark.parametrize(
+    ("backward", "mended"),
+    [
+        (half_without_slope, "`dz = da @ w.T` should be `dz = da @ w.T * (1 - h ** 2)`"),
+        (half_at_z, "`dz = da @ w.T * (1 - z * z)` should be `dz = da @ w.T * (1 - h * h)`"),
+    ],
+    ids=["left out", "at z"],
+)
+def test_where_the_forward_pass_cannot_be_recorded(backward, mended):
+    assert mended in first_line(half_recorded, backward, *PART)

@@ -291,27 +291,17 @@ def slope_of_erf(a):
 
 
 PART = rng.normal(size=(6, 4)), rng.normal(size=(4, 3)), rng.normal(size=(3, 2))
-PART_SLIPS = {
-    "": (lambda h, z: 1 - h * h, ""),
-    "left out": (lambda h, z: 1.0, "the activation's derivative is left out, in h = f(z)"),
-    "of the sigmoid": (lambda h, z: h * (1 - h), "the derivative of another function (sigmoid: a*(1-a)), in h = f(z)"),
-    "at z": (lambda h, z: 1 - z * z, "1-a*a is given z, and belongs to a = h, in h = f(z)"),
-}
 
 
-@pytest.mark.parametrize("slip", PART_SLIPS)
-def test_a_mistake_in_the_part_that_is_recorded_is_located(slip):
-    slope, says = PART_SLIPS[slip]
-
+def test_what_is_recorded_is_named():
     def backward(dout, cache):
-        x, v, w, z, h = cache
+        x, v, w, _, h = cache
         da = dout * slope_of_erf(h @ w)
-        dz = da @ w.T * slope(h, z)
+        dz = da @ w.T * (1 - h * h)
         return dz @ v.T, x.T @ dz, h.T @ da
 
     report = verify(half_recorded, backward, *PART)
-    assert bool(report) == (not slip)
-    assert says in str(report).splitlines()[0]
+    assert report
     assert "Recorded up to there: z, h." in str(report)
 
 
