@@ -81,15 +81,10 @@ def where_chosen(a: Any, where: Any, fill: Any) -> Any:
     a = as_array(a)
     if where is True:
         return a
-    not_to_the_bit("where= adds up")
-    return np.where(np.broadcast_to(where, a.shape), a, fill)
-
-
-def not_to_the_bit(what: str) -> None:
-    """Tell a trace that NumPy itself, on arrays, gives other last bits: a compiled function then runs as it is."""
     trace = current_context().trace
-    if trace is not None:
-        trace.spoil(f"{what} in an order of its own in {format_location(caller_location())}.")
+    if trace is not None and trace.is_plain(a):  # NumPy itself gives other last bits: a compiled function runs as it is
+        trace.spoil(f"where= adds up in an order of its own in {format_location(caller_location())}.")
+    return np.where(np.broadcast_to(where, a.shape), a, fill)
 
 
 def with_initial(reduce: Any, combine: Any, identity: float | None) -> Any:

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from types import CodeType, FrameType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
@@ -44,7 +45,8 @@ OURS = __name__.split(".")[0]
 TABLE = (pkgutil.get_data(__package__, "hidden.txt") or b"").decode().splitlines()
 ROWS = [line.split(": ") for line in TABLE if line[0] != "#"]
 # The names of a library's module or class that hide a state.
-HIDDEN = {where: frozenset(listed.split()) for where, listed in ROWS}
+HIDDEN = {where: frozenset(listed.split()) for where, listed in ROWS if " " not in where}
+FILES = {where.removeprefix("files "): frozenset(listed.split()) for where, listed in ROWS if " " in where}
 HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal": "decimal"}  # C's names of modules
 
 
@@ -60,6 +62,13 @@ def names_in(code: CodeType) -> frozenset[str]:
     found = frozenset(code.co_names).union(*(names_in(x) for x in code.co_consts if isinstance(x, CodeType)))
     by_name = found & BY_NAME or any(x.opname == "MATCH_CLASS" for x in instructions(code))
     return found | words(code) if by_name else found
+
+
+@functools.cache
+def attributes_of(code: CodeType) -> frozenset[tuple[str, str]]:
+    """The attributes of variables that a function looks up: `np.save` is ("np", "save")."""
+    pairs = pairwise(instructions(code))
+    return frozenset((x.argval, y.argval) for x, y in pairs if y.opname in ("LOAD_ATTR", "LOAD_METHOD"))
 
 
 @functools.cache

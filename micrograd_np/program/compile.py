@@ -13,15 +13,16 @@ from typing import Any
 
 from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
-from ..core.errors import ArgumentError, ArgumentTypeError, MissingPackageError
+from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, MissingPackageError
 from ..core.names import user_frame
 from ..core.tensor import Tensor
-from ..core.versions import reads
+from ..core.versions import check_unwritten
 from .bytecode import following
-from .execution import Compared, Left, Runner, difference, memory_met, value_of
+from .execution import Compared, Left, Runner, difference, memory_met
 from .guards import MISFIT, Guard, Names, misfit
 from .ir import Steps
 from .outside import Outside, TooMuch
+from .readers import LONG
 from .record import record
 from .trace import TraceError, memory_owner
 
@@ -35,6 +36,10 @@ RETURN = "Do that outside, with what the function returns, or hold it in a Tenso
 OTHER_BITS = (
     "its program gives other last bits. Does it compute with plain arrays what NumPy rounds in another way, as a power "
     "of a single number? Give it Tensors, or compute that outside."
+)
+ASKED = (
+    "it returns a value whose gradient may be asked, and a program keeps no graph. Return value.detach(), if you only "
+    "look at it."
 )
 UNLIKE = (
     "it goes another way while it is traced. Does it ask whether something is an array (isinstance, hasattr)? That is "
@@ -102,6 +107,10 @@ class Compiled:
         kind = next((kind for kind in self.kinds if kind.fits(args, kwargs)), None)
         return kind, kind.serving(args, kwargs) if kind else None
 
+    def plain(self, args: Any, kwargs: Any) -> Any:
+        """A call of a function that no program serves any more."""
+        return self.function(*args, **kwargs)
+
     def other(self, args: Any, kwargs: Any) -> Any:
         """A call that the latest program does not serve."""
         with following(None):
@@ -122,10 +131,16 @@ class Compiled:
                 "object at each call. Give arrays of one shape; a number that changes as a float or an array; and what "
                 "stays as a variable of the function."
             )
-            self.latest = lambda args, kwargs: self.function(*args, **kwargs)
+            self.latest = self.plain
             return self.function(*args, **kwargs)
         with self.turns:
             if kind is None:  # which may be the only call of its kind; and what is worked out once is worked out now
+                if len(flatten((args, kwargs))[0]) > LONG:
+                    self.warn(
+                        f"it was called with more than {LONG} arguments, lists counted by entries. Give an array."
+                    )
+                    self.latest = self.plain
+                    return self.function(*args, **kwargs)
                 kind = Kind(args, kwargs)
                 result = self.function(*args, **kwargs)
                 self.kinds.append(kind)
@@ -179,10 +194,7 @@ class Compiled:
         try:
             with following(set()) as path:
                 result, steps = record(self.function, args, kwargs, True, outside, kind.moving, undo)
-            leaves, _ = flatten((args, kwargs))
-            written = {value_of(at, leaves) for at, _ in steps.writes}
-            given = {value_of(at, leaves) for at, g in steps.gradients if g is not None}
-            asked = any(may_be_asked(x, written, given) for x in flatten(result)[0])
+            asked = any(map(may_be_asked, flatten(result)[0]))
             steps.path = path
         except TraceError:
             raise
@@ -211,6 +223,7 @@ class Compiled:
         if kind.other:
             self.stop(kind, OTHER_BITS)
         if asked:
+            self.stop(kind, ASKED if steps.gradients or steps.writes else "")
             kind.stopped = True
         return steps
 
@@ -289,25 +302,25 @@ class Bound(functools.partial[Any]):
         return self.func.loop(n, *self.args, *args, **kwargs)  # type: ignore[attr-defined]
 
 
-def may_be_asked(x: Any, written: set[Any], given: set[Any]) -> bool:
-    """Return True if a gradient may be asked of a result: `backward` would give one, to a leaf that has none yet.
+def may_be_asked(x: Any) -> bool:
+    """Return True if a gradient may be asked of a result: `backward` would give one, and none was computed yet.
 
-    It would give none if an update has overwritten a value that a rule of the graph reads. Leaves that are `given` a
-    gradient, and what a backward pass went through, were asked inside of the function.
+    It would raise if an update has overwritten a value that a rule of the graph reads.
     """
     pending = [x] if isinstance(x, Tensor) and x._requires_grad and x.op is not None else []
     seen, asked = set(pending), False
     while pending:
         node = pending.pop()
-        if node in given or (node.op is not None and node._grad is not None):
-            continue
-        asked = asked or node.op is None
-        for i, y in enumerate(node.args, 1):
-            if isinstance(y, Tensor) and y in written and any(reads(rule, i) for _, rule in node._parents):
+        if node.op is None:
+            asked = True
+        elif node._grad is None:  # else a backward pass inside of the function went through it
+            try:
+                check_unwritten(node)
+            except GradientError:
                 return False
-        new = {parent for parent, _ in node._parents} - seen
-        seen |= new
-        pending += new
+            new = {parent for parent, _ in node._parents} - seen
+            seen |= new
+            pending += new
     return asked
 
 

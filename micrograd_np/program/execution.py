@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
 from itertools import count
@@ -17,7 +18,7 @@ from ..core.containers import flatten, has_values
 from ..core.errors import refuse_compiled
 from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray, constant
-from ..ops import TABLE
+from ..ops.primitive import Primitive
 from .bytecode import following
 from .guards import MISFIT, Guard, Names, unchanged
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value, root
@@ -35,13 +36,22 @@ GIVEN: dict[str, Callable[[Any], Any]] = {
 }
 
 
-RECORDED = TABLE["copy"]  # the op of a result that has a graph where the function itself computes it
+def compiled(x: Any) -> Any:
+    """The op of a result that has a graph where the function itself computes it."""
+    return x
+
+
+COMPILED = Primitive(compiled, refuse_compiled)
 
 
 def without_graph(x: Tensor) -> Tensor:
     """Return the result of a program, which has no graph: `backward` says so, where a constant would be silent."""
-    x._requires_grad, x.op, x._paths = True, RECORDED, ((0, refuse_compiled),)
+    x._requires_grad, x.op, x.args, x.params, x._paths = True, COMPILED, (constant(x._data),), {}, PATHS
+    x._values = (x._data,)
     return x
+
+
+PATHS = ((0, refuse_compiled),)
 
 
 class Left:
@@ -136,6 +146,8 @@ def after(program: Steps, guard: Guard, compared: Compared) -> list[str]:
     lines += [f"{guard.tensor(target)}._grad = None" for target, g in program.gradients if g is None]
     ends = (f"ends[{i}]" for i in range(len(results)))
     given = [returned(x, kind, ends, guard) for x, kind in zip(program.result, compared.types, strict=True)]
+    for i in compared.copied:
+        given[i] = f"{given[i]}.copy()"
     for i, (x, attribute) in compared.same_memory.items():
         given[i] = f"{guard.tensor(x)}{attribute}"
     alone = len(given) == 1 and program.rebuild(given) is given[0]
@@ -149,9 +161,7 @@ def returned(x: Any, kind: str, ends: Iterator[str], guard: Guard) -> str:
     given = guard.names(GIVEN[kind])
     if x.kind == RESULT:
         return f"{given}({next(ends)})"
-    if (kind == "tensor" and guard.is_tensor(x)) or (kind == "array" and x.kind == ARGUMENT and not guard.is_tensor(x)):
-        return guard.tensor(x)
-    return f"{given}({guard.array(x)}.copy())"
+    return f"{given}({guard.array(x)}.copy())"  # what is not to be copied is in `same_memory`
 
 
 def owned(array: Any) -> Any:
@@ -170,7 +180,9 @@ class Compared:
     types : list of str
         Of each result, what the function itself returns: a tensor, an array, a number of NumPy's or Python's.
     same_memory : dict of int to (Value, str)
-        Results that show the memory of a Tensor: the Tensor, and the attribute that returns the same.
+        Results that show the memory of an input: the input, and the attribute of a Tensor that returns the same.
+    copied : set of int
+        Results that a program has to copy.
     shares : str
         The name of a Tensor of which a result shows the memory in another way; empty if there is none.
     """
@@ -183,6 +195,7 @@ class Compared:
         self.emitted = emitted = backend(program)
         self.leaves = leaves = flatten((args, kwargs))[0]
         self.shares = ""
+        self.copied: set[int] = set()
         self.same_memory: dict[int, tuple[Value, str]] = {}
         rngs = {id(x.of): copy.deepcopy(x.of) for x in program.inputs() if x.kind == GENERATOR}
         inputs = {x: array_of(x, leaves) for x in (*emitted.fixed, *emitted.given)}
@@ -217,26 +230,41 @@ class Compared:
 
 
 def aliases(returned: list[Any], found: list[Any], copies: dict[Value, Any], compared: Compared) -> None:
-    """Note which results show the memory of a Tensor or of its gradient, as `return w.grad` and `return w.data` do.
+    """Note which results show the memory of an input or of its gradient, as `return w.grad` and `return x` do.
 
-    A program returns the same: `same_memory` tells how. If it would return a copy, `shares` names whose memory it is.
+    A program returns the same: `same_memory` tells how. If it would return a copy, or the other way round, `copied`
+    lists what has to be one, and `shares` names whose memory it is if that cannot be done.
     """
     program, leaves = compared.program, compared.leaves
     held = [(x, value_of(x, leaves)) for x in dict.fromkeys([*program.inputs(), *(at for at, _ in program.gradients)])]
     owners = {id(memory_owner(getattr(of, "_data", of))): x for x, of in held}
     owners |= {id(memory_owner(of._grad)): x for x, of in held if getattr(of, "_grad", None) is not None}
-    of_program = {id(memory_owner(x)) for x in copies.values()}
+    of_program = {id(memory_owner(a)): x for x, a in copies.items()}
+    targets, shown = {target for target, _ in program.writes}, dict[int, tuple[Any, Any]]()
     for i, y in enumerate(returned):
-        x = owners.get(id(memory_owner(y))) if has_values(y) and not isinstance(y, np.generic) else None
-        of = None if x is None else value_of(x, leaves)
-        if x is None or y is of:
+        if not has_values(y) or isinstance(y, np.generic):
             continue
-        if isinstance(of, Tensor) and y is of._grad:
+        x: Any = owners.get(id(memory_owner(y)))
+        at: Any = of_program.get(id(memory_owner(found[i])))
+        of = None if x is None else value_of(x, leaves)
+        shown[i] = id(memory_owner(y)), id(memory_owner(found[i]))
+        if x is not None and y is of:
+            compared.same_memory[i] = x, ""
+        elif isinstance(of, Tensor) and y is of._grad:
             compared.same_memory[i] = x, "._grad"
         elif isinstance(of, Tensor) and as_ndarray(y) is of._data:
             compared.same_memory[i] = x, ".detach()" if isinstance(y, Tensor) else ".data"
-        elif id(memory_owner(found[i])) not in of_program:
-            compared.shares = x.name or "a Tensor"
+        elif x is None and at is not None and at not in targets:
+            compared.copied.add(i)
+        elif (x is None) is not (at is None) or at in targets:
+            compared.shares = (x or at).name or "a Tensor"
+    own = [i for i in shown if i not in compared.same_memory and i not in compared.copied]
+    for i, j in itertools.combinations(own, 2):
+        (one, of_one), (two, of_two) = shown[i], shown[j]
+        if of_one == of_two and one != two:
+            compared.copied.add(j)
+        elif one == two and of_one != of_two:
+            compared.shares = "another result"
 
 
 def leaves_as_found(program: Steps) -> bool:

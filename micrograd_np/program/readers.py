@@ -26,7 +26,7 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from . import bytecode
-from .bytecode import HIDDEN, is_hidden, is_ours, is_users
+from .bytecode import FILES, HIDDEN, is_hidden, is_ours, is_users
 from .guards import ATOMS, entries, is_atom
 from .trace import memory_owner
 
@@ -265,6 +265,10 @@ def of_function(walk: Outside, place: Place) -> Found:
     walk.refuse_names_of("builtins.function", path)
     if is_users(f):
         walk.name(bytecode.names_in(f.__code__))
+        for name, part in bytecode.attributes_of(f.__code__):
+            module = f.__globals__.get(name)
+            if isinstance(module, ModuleType) and part in FILES.get(module.__name__, ()):
+                walk.refuse_size(f"{name}.{part} reads or writes files")
         # Editors put new code into an old function.
         parts = [part for part in ("__code__", "__defaults__", "__kwdefaults__") if getattr(f, part) is not None]
         yield from of_attributes(*parts)(walk, place)
@@ -280,6 +284,8 @@ def of_function(walk: Outside, place: Place) -> Found:
             yield from item(walk, name, sys.modules, name, module)
     elif is_hidden(f):
         walk.refuse_state(path, f"{f.__module__}.{f.__name__}")
+    elif f.__name__ in FILES.get((f.__module__ or "").split(".")[0], ()):
+        walk.refuse_size(f"{f.__name__} reads or writes files")
     for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
         if is_empty(cell):  # a variable that has no value yet
             yield Edge(name, f"{walk.names(is_empty)}({walk.names(cell)})", f"del {walk.names(cell)}.cell_contents")
@@ -325,6 +331,8 @@ def of_class(walk: Outside, place: Place) -> Found:
     if isinstance(kind, abc.ABCMeta):  # whose `register` leaves no trace in the class
         for name in ("isinstance", "issubclass"):
             walk.when_named(name, gives(walk, kind.__name__, "{}()", abc.get_cache_token, abc.get_cache_token()))
+    if kind in (operator.attrgetter, operator.methodcaller):  # under another name
+        walk.name(frozenset(["getattr"]))
     if not is_users(kind):
         if is_hidden(kind):
             walk.refuse_state(path, full_name(kind))
@@ -389,8 +397,8 @@ def of_weak(walk: Outside, place: Place) -> Found:
 def of_builtin(walk: Outside, place: Place) -> Found:
     """`config.get`: a function of C, bound to what it reads."""
     f = place.value
-    if f in (getattr, hasattr, setattr, delattr, vars, globals):  # under another name
-        walk.name(frozenset([f.__name__]))
+    if f in (getattr, hasattr, setattr, delattr, vars, globals) or f.__name__ in ("format", "format_map"):
+        walk.name(frozenset([f.__name__]))  # under another name
     if is_hidden(f):
         walk.refuse_state(place.path, f"{f.__module__}.{f.__name__}")
     bound = getattr(f, "__self__", None)

@@ -108,6 +108,10 @@ class Trace:
         self.plain.add(tensor)
         return tensor
 
+    def is_plain(self, x: Any) -> bool:
+        """Return True if a value is an array, and no Tensor, where the function itself runs."""
+        return not isinstance(x, Tensor) or x in self.plain
+
     def check_number(self, node: Tensor, op: Any) -> None:
         """NumPy's numbers have arithmetic of their own, which rounds powers and complex products in another way."""
         if node.shape != () or op not in (TABLE["power"], TABLE["multiply"], TABLE["divide"]):
@@ -348,6 +352,8 @@ class Trace:
             if tensor._order > self.start or owner.kind not in LASTING:
                 continue  # made by the function itself, and gone with it
             if tensor in gradients and tensor.op is None and value.kind != CONSTANT:
+                if gradients[tensor]._requires_grad:
+                    self.spoil("it leaves gradients of backward(create_graph=True), which are Tensors, in .grad.")
                 self.cotangent(tensor, gradients[tensor], final=True)
                 left.append((owner, self.value(gradients[tensor])))
             elif tensor in self.touched and tensor not in gradients:
