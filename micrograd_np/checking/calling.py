@@ -20,7 +20,7 @@ from .binding import ALL, CACHES, MOST_WAYS, Known, Way, is_seed, seed_names, wa
 from .claims import candidates
 from .flat_function import is_float, label_leaves, parameter_names, plain
 from .report import counted
-from .slots import Slot, changed, copies, gradients_among, put, state_slots, stored, stored_gradient
+from .slots import PARAMETERS, Slot, changed, copies, gradients_among, put, state_slots, stored, stored_gradient
 
 Array = Any
 Function = Callable[..., Any]
@@ -300,9 +300,17 @@ class Pair:
     # The gradients by hand, and the slots that they belong to.
 
     def stored_gradients(self, owner: Any) -> dict[Slot, Any]:
-        """Return copies of the gradients that are stored in attributes."""
-        found = {slot: stored_gradient(owner, slot, self.owner) for slot in self.state}
-        return {slot: np.array(g) if isinstance(g, np.ndarray) else g for slot, g in found.items() if g is not None}
+        """Return copies of the gradients that are stored in attributes.
+
+        Gradients themselves have none; and one belongs to one array, not also to a velocity under the same name.
+        """
+        own = [slot for slot in self.state if slot.label not in self.known]
+        own.sort(key=lambda slot: not any(step in PARAMETERS for path in slot.paths for _, step in path))
+        found: dict[int, tuple[Slot, Any]] = {}
+        for slot in own:
+            if (g := stored_gradient(owner, slot, self.owner)) is not None:
+                found.setdefault(id(g) if isinstance(g, np.ndarray) else id(slot), (slot, g))
+        return {slot: np.array(g) if isinstance(g, np.ndarray) else g for slot, g in found.values()}
 
     def by_hand(self, returned: Any, kept: Mapping[Slot, Any]) -> list[ByHand]:
         """Return the gradients by hand, those returned and those `kept` in attributes."""

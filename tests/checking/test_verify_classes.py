@@ -216,3 +216,40 @@ def test_gradients_in_a_dict_g_belong_to_those_in_a_dict_p(slip):
     report = verify(layer.forward, layer.backward, np.random.default_rng(0).normal(size=(5, 3)))
     assert bool(report) is not slip
     assert len(report.rows) == 3
+
+
+class WithDicts:
+    """Parameters, gradients and what an optimiser keeps, in dicts with the same names."""
+
+    def __init__(self, *, filled, velocity, anew):
+        self.params = {"W": rng.normal(size=(3, 4)), "b": rng.normal(size=4)}
+        zeros = {name: np.zeros_like(x) for name, x in self.params.items()}
+        self.grads, self.anew = dict(zeros) if filled else {}, anew
+        if velocity:
+            self.velocity = dict(zeros)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.params["W"] + self.params["b"]
+
+    def backward(self, dout):
+        if self.anew:
+            self.grads = {"W": self.x.T @ dout, "b": dout.sum(axis=0)}
+        else:
+            self.grads["W"] = self.x.T @ dout
+            self.grads["b"] = dout.sum(axis=0)
+        return dout @ self.params["W"].T
+
+
+@pytest.mark.parametrize("filled", [False, True])
+@pytest.mark.parametrize("velocity", [False, True])
+@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize("ran", [False, True])
+def test_a_dict_of_gradients_that_is_full_is_no_dict_of_parameters(filled, velocity, anew, ran):
+    layer, x = WithDicts(filled=filled, velocity=velocity, anew=anew), rng.normal(size=(5, 3))
+    if ran:
+        layer.forward(x)
+        layer.backward(np.ones((5, 4)))
+    report = verify(layer.forward, layer.backward, x)
+    assert report, str(report)
+    assert sorted(row.label for row in report.rows) == ["params['W']", "params['b']", "x"]
