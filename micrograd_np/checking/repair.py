@@ -82,6 +82,13 @@ class Data:
         same = all(map(np.array_equal, self.outputs, played.outputs))
         return hand if same and hand.keys() == self.rows.keys() else None
 
+    @property
+    def is_defined(self) -> bool:
+        """True if the functions, as they are now, give finite gradients: two ids that became equal may give 0 / 0."""
+        with contextlib.suppress(Exception), np.errstate(all="ignore"):
+            return all(np.isfinite(g).all() for g in (self.gradients() or {}).values())
+        return True
+
     def is_right(self, label: str, values: Array) -> bool:
         row = self.rows[label]
         return values.shape == row.true.shape and self.close(
@@ -227,10 +234,11 @@ class Trial:
 
     def mended(self) -> set[str]:
         """Return the gradients that the edited functions make right on all inputs, or none if they are not right."""
-        every = [self.here, *self.others]
+        others = [data for data in self.others if data.is_defined]
+        every = [self.here, *others]
         true = self.here.rows[self.wanted].true
         # Without other data, few or equal numbers may fit by chance.
-        proven = self.others or (true.size >= PROVEN and differ(true))
+        proven = others or (true.size >= PROVEN and differ(true))
         if not proven or not all(data.right(self.wanted, OTHER_SCALE) for data in every):
             return set()
         return set.intersection(*(data.mended() for data in every))

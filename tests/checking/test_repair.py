@@ -1033,6 +1033,28 @@ def test_inputs_where_nothing_is_defined_prove_nothing():
     assert "`np.add.at(dpos, ends[1], unit)` should be `np.add.at(dpos, ends[1], -unit)`" in line
 
 
+def hyperbolic(x, ends):
+    g = 1 + ((x[ends[0]] - x[ends[1]]) ** 2).sum(axis=1)
+    return np.log(g + np.sqrt(g * g - 1))
+
+
+def hyperbolic_plus(dout, x, ends):
+    difference = x[ends[0]] - x[ends[1]]
+    g = 1 + (difference**2).sum(axis=1)
+    dg = dout / np.sqrt(g * g + 1)
+    dx = np.zeros_like(x)
+    np.add.at(dx, ends[0], 2 * dg[:, None] * difference)
+    np.add.at(dx, ends[1], -2 * dg[:, None] * difference)
+    return dx
+
+
+def test_inputs_where_the_edited_function_is_not_defined_prove_nothing():
+    """The wrong function is finite where both ends are the same; the right one is 0 / 0 there."""
+    ends = [np.array([0, 1, 2, 3, 4, 0]), np.array([1, 2, 3, 4, 0, 2])]
+    line = first_line(hyperbolic, hyperbolic_plus, np.resize(X, (5, 2)), ends)
+    assert "`dg = dout / np.sqrt(g * g + 1)` should be `dg = dout / np.sqrt(g * g - 1)`" in line
+
+
 def first_choices(w, features, rankings):
     s = features @ w
     return sum(np.log(np.exp(s[r]).sum()) - s[r[0]] for r in rankings)
