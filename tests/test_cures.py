@@ -46,7 +46,13 @@ def names():
 
 
 def instance(owner, names):
-    return {**OWNERS, "Tensor": names["x"], "Module": names["model"], "Picture": mg.draw(names["loss"])}[owner]
+    objects = {
+        "Tensor": names["x"],
+        "Module": names["model"],
+        "Picture": mg.draw(names["loss"]),
+        "Compiled": mg.compile(names["model"]),
+    }
+    return (OWNERS | objects)[owner]
 
 
 def with_leaves(code, names):

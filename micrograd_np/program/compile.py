@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from .. import cures
 from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, MissingPackageError
@@ -76,7 +77,7 @@ class Compiled:
         return Compiled, (self.function, self.backend)
 
     def __repr__(self) -> str:
-        return f"<compiled {self.name}: {len(self.kinds)} kinds of arguments>"
+        return f"<compiled {self.name}: {len(self.kinds)} {'kind' if len(self.kinds) == 1 else 'kinds'} of arguments>"
 
     @property
     def name(self) -> str:
@@ -160,7 +161,8 @@ class Compiled:
             return self.function(*args, **kwargs)  # an argument lies in memory that the program writes to by itself
         kind.move(leaves)
         try:
-            if kind.traces >= TRACES and not kind.pays():
+            # Programs pay if they have served enough calls for their traces.
+            if kind.traces >= TRACES and sum(runner.served() for runner in kind.runners) <= PAYS * kind.traces:
                 raise TooMuch(f"{kind.changes()} is another at each call")
             outside = Outside(self.function, leaves)
             if path := outside.first_changed():
@@ -247,6 +249,9 @@ class Compiled:
             warnings.warn_explicit(told, UserWarning, frame.f_code.co_filename, frame.f_lineno)
 
 
+cures.install(Compiled, "Compiled")
+
+
 class Kind:
     """Calls whose arguments are of the same kind: what the function returns to them, and its programs."""
 
@@ -285,10 +290,6 @@ class Kind:
         if new:
             self.moving |= new
             self.runners = []
-
-    def pays(self) -> bool:
-        """Return True if programs have served enough calls to pay for their traces."""
-        return sum(runner.served() for runner in self.runners) > PAYS * self.traces
 
     def changes(self) -> str:
         """The path of what the latest program no longer fits."""
