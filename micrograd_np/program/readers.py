@@ -432,12 +432,12 @@ def of_cache(walk: Outside, place: Place) -> Found:
 
 
 def held_by(cache: Any) -> dict[int, Any]:
-    """Return the keys and results that a `functools.lru_cache` holds, but plain numbers and text, by id."""
+    """Return the keys and results that a `functools.lru_cache` holds, by id."""
     parts = [x for x in get_referents(cache) if x is not cache.__wrapped__ and x is not vars(cache)]
     # Where its size is limited, it has a dict of links. It refers to their class, and to the results themselves.
     links = {x for x in parts if isinstance(x, type)}
     of_links = [x for x in parts if type(x) is dict and any(type(link) in links for link in x.values())]
-    return {id(x): x for x in parts if not (isinstance(x, type) or is_atom(x) or any(x is y for y in of_links))}
+    return {id(x): x for x in parts if not (isinstance(x, type) or any(x is y for y in of_links))}
 
 
 def is_empty(cell: Any) -> bool:

@@ -58,6 +58,21 @@ def a_cache_that_is_filled_anew():
 
 
 @case
+def a_small_cache_of_numbers_that_is_filled_anew():
+    box = [2.0]
+    cached = functools.lru_cache(maxsize=2)(lambda: box[0])
+    cached()
+
+    def change():
+        box[0] = 3.0
+        cached.cache_clear()
+        cached()
+        box[0] = 2.0
+
+    return lambda x: x * cached(), change
+
+
+@case
 def a_decorator_that_is_a_class():
     class Scaled:
         def __init__(self, f):
