@@ -1091,11 +1091,24 @@ def scaled_rays_twice(dout, cache):
     return drad, dc
 
 
-def test_a_mistake_that_explains_several_gradients_comes_before_an_edit_that_mends_one():
-    line = first_line(scaled_rays, scaled_rays_twice, np.array(3.0), X / 3)
-    assert "ddisc" in line or "disc is 2 times" in line
-    assert "`drad" not in line
-    assert "follow" in line
+def scaled_rays_without_a_name(dout, cache):
+    rad, c, disc = cache
+    drad = 2 * rad * (dout / np.sqrt(disc)).sum()
+    dc = -2 * c * (dout / np.sqrt(disc))[:, None]
+    return drad, dc
+
+
+RAYS = [
+    (scaled_rays_twice, "`ddisc = dout / np.sqrt(disc)` should be `ddisc = dout / np.sqrt(disc) / 2`"),
+    (scaled_rays_without_a_name, "the gradient of disc is 2 times what it should be; rad follows from it"),
+]
+
+
+@pytest.mark.parametrize(("backward", "mended"), RAYS)
+def test_a_mistake_that_explains_several_gradients_comes_before_an_edit_that_mends_one(backward, mended):
+    line = first_line(scaled_rays, backward, np.array(3.0), X / 3)
+    assert mended in line
+    assert "rad follows from it" in line
 
 
 def half_without_slope(dout, cache):

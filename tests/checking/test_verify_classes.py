@@ -253,3 +253,26 @@ def test_a_dict_of_gradients_that_is_full_is_no_dict_of_parameters(filled, veloc
     report = verify(layer.forward, layer.backward, x)
     assert report, str(report)
     assert sorted(row.label for row in report.rows) == ["params['W']", "params['b']", "x"]
+
+
+class GradientsFirst:
+    """The dict of gradients comes before the parameters, whose dict has a name of one's own."""
+
+    def __init__(self):
+        self.grads = {"W": np.zeros((3, 4))}
+        self.mine = {"W": rng.normal(size=(3, 4))}
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.mine["W"]
+
+    def backward(self, dout):
+        self.grads["W"] = self.x.T @ dout
+        return dout @ self.mine["W"].T
+
+
+def test_gradients_have_no_gradients():
+    layer = GradientsFirst()
+    report = verify(layer.forward, layer.backward, rng.normal(size=(5, 3)))
+    assert report, str(report)
+    assert sorted(row.label for row in report.rows) == ["mine['W']", "x"]
