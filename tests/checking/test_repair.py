@@ -1055,6 +1055,20 @@ def test_inputs_where_the_edited_function_is_not_defined_prove_nothing():
     assert "`dg = dout / np.sqrt(g * g + 1)` should be `dg = dout / np.sqrt(g * g - 1)`" in line
 
 
+def margin(x):
+    return np.log(1 - x * x)
+
+
+def margin_times(dout, x):
+    return -2 * dout * x * (1 - x * x)
+
+
+def test_where_other_inputs_are_not_defined_near_ones_decide():
+    """Most other inputs are above 1, where the logarithm gives nan."""
+    line = first_line(margin, margin_times, np.array([0.98, 0.95, 0.97]))
+    assert "`return -2 * dout * x * (1 - x * x)` should be `return -2 * dout * x / (1 - x * x)`" in line
+
+
 def first_choices(w, features, rankings):
     s = features @ w
     return sum(np.log(np.exp(s[r]).sum()) - s[r[0]] for r in rankings)
