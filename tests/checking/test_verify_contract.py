@@ -45,11 +45,18 @@ def gradient(w):
 
 
 @pytest.mark.parametrize(
-    ("factor", "says"), [(-1, "minus the gradient"), (0.5, "1/2 times"), (12, "12"), (1 / 12, "1/12")]
+    ("factor", "says", "named"),
+    [
+        (-1, "minus the gradient", "sign"),
+        (0.5, "1/2 times", "factor 1/2"),
+        (12, "12", "factor 12"),
+        (1 / 12, "1/12", "factor 1/12"),
+    ],
 )
-def test_a_factor_that_a_loss_leaves_open_is_a_convention(factor, says):
+def test_a_factor_that_a_loss_leaves_open_is_a_convention(factor, says, named):
     report = verify(loss, lambda w: factor * gradient(w), W)
     assert report.verdict == "OK"
+    assert str(report).splitlines()[0] == f"verify: OK, 1 gradient by hand, right up to the {named}"
     assert says in str(report)
     assert not verify(loss, lambda w: factor * gradient(w), W, strict=True)
     assert verify(loss, lambda w: factor * gradient(w), W, factor=factor)
