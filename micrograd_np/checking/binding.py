@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+import textwrap
 from collections.abc import Sequence
-from typing import NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 # Names for the gradient that a backward pass starts from, besides dout, dh, grad_h, ...
 SEEDS = ("g", "gradient", "upstream", "delta", "error", "cotangent")
@@ -131,3 +135,12 @@ def by_position(
     else:
         choices = [seeded[1], seeded[0], *seeded[2:], *without]
     return next((choice for choice in choices if len(choice) == len(names)), [])
+
+
+def returned_names(function: Any) -> list[str]:
+    """Return the names in the tuple that a function returns, as in `return dx, dw`; "" for other expressions."""
+    with suppress(Exception):  # its source is not known
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        tuples = [x.value for x in ast.walk(tree) if isinstance(x, ast.Return) and isinstance(x.value, ast.Tuple)]
+        return [getattr(x, "id", "") for x in tuples[-1].elts]
+    return []

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core.containers import flatten, map_leaves
 from ..core.errors import ArgumentError, ArgumentTypeError
-from .binding import ALL, CACHES, MOST_WAYS, Known, Way, is_seed, seed_names, ways
+from .binding import ALL, CACHES, MOST_WAYS, Known, Way, is_seed, returned_names, seed_names, ways
 from .claims import candidates
 from .flat_function import is_float, label_leaves, parameter_names, plain
 from .report import counted
@@ -377,10 +377,16 @@ class Pair:
         # One of the shapes may be the mistake: the last inputs among those of which most shapes fit.
         found = found or [max(reversed(every), key=lambda c: sum(map(operator.eq, every[c], shapes)))]
         first = slots[0]
-        # Prefer inputs that are not named like data. The first input counts as a parameter, as t in f(t), unless it is
-        # called x or data.
+        # Prefer inputs whose gradients have their names, as dw, and then those that are not named like data. The first
+        # input counts as a parameter, as t in f(t), unless it is called x or data.
         natural = {first.label} - {"x", "X", "data"}
-        found = sorted(found, key=lambda c: sum(s.label.lower() in DATA_NAMES and s.label not in natural for s in c))
+        of_names = [self.slot_of(name) for name in returned_names(self.backward or self.forward)][-len(values) :]
+
+        def unlikely(slots: Sequence[Slot]) -> tuple[int, int]:
+            like_data = sum(s.label.lower() in DATA_NAMES and s.label not in natural for s in slots)
+            return -sum(map(operator.is_, slots, of_names)), like_data
+
+        found = sorted(found, key=unlikely)
         self.assignments = min(len(found), MOST_ASSIGNMENTS)
         return found[self.assignment % len(found)]
 

@@ -25,6 +25,7 @@ from .rewrites import (
     JOINED_BY_AXES,
     LENGTHS,
     OPERATORS,
+    PARTS,
     Node,
     filled,
     of_node,
@@ -35,6 +36,7 @@ from .rewrites import (
 
 MOST_OPERANDS = 24
 MOST_COUNT = 10_000
+NUMBERS = ("f", "c", "i", "u", "b")  # kinds of dtypes
 SHORT, LONG = 64, 110  # texts of an edit
 
 
@@ -88,18 +90,24 @@ class Edits:
         self.definition, self.fixed, self.variables = definition, fixed, variables
         names = [node for node in ast.walk(definition) if isinstance(node, ast.Name)]
         read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
-        self.unused = {node.id for node in names} - read  # what is computed and never used may have been forgotten
+        self.unused = {node.id for node in names} - read
         indices = {ast.unparse(x.slice): x.slice for x in operands if isinstance(x, ast.Subscript)}
         self.indices = [index for index in indices.values() if isinstance(index, ast.Tuple)]
         self.known: dict[str, tuple[str, tuple[int, ...]]] = {}
         self.operands = [x for x in operands if self.shape(x) is not None][:MOST_OPERANDS]
-        loops = {ast.unparse(node.target) for node in ast.walk(definition) if isinstance(node, ast.For)}
-        self.counts = [x for x in operands if self.kind(x) == ("i", ()) and ast.unparse(x) not in loops]
+        loops = [node.target for node in ast.walk(definition) if isinstance(node, ast.For | ast.comprehension)]
+        self.steps = {ast.unparse(x): ast.Name(ast.unparse(x), ast.Load()) for x in loops if isinstance(x, ast.Name)}
+        self.counts = [x for x in operands if self.kind(x) == ("i", ()) and ast.unparse(x) not in self.steps]
         long = [x for x in operands if self.kind(x)[0] and self.kind(x)[1]]
         self.lengths = sorted(long, key=lambda x: not isinstance(x, ast.Name))[:MOST_OPERANDS]
         self.integers = [x for x in operands if isinstance(x, ast.Name) and self.kind(x)[0] in ("i", "u", "b")]
+        self.masks = [x for x in self.integers if self.kind(x)[0] == "b" and self.kind(x)[1]]
         seeds = {node.arg for node in definition.args.args if is_seed(node.arg)}
         self.cotangents = names_made_of(seeds, definition)  # the names of what is computed with the cotangent
+        called = [
+            x for x in ast.walk(definition) if isinstance(x, ast.Call) and not x.keywords and len(x.args) in (1, 2)
+        ]
+        self.functions = {(len(x.args), ast.unparse(x.func)): x.func for x in called if not is_initial(x)}
         made = [node for node in ast.walk(definition) if isinstance(node, ast.Assign) and is_initial(node.value)]
         self.initial = list({ast.unparse(node): node for node in made}.values())
 
@@ -151,7 +159,7 @@ class Edits:
                             *of_node(child, parent, field),
                             *self.with_integers(child),
                             *self.with_operands(child, parent, field),
-                            *self.with_names(child),
+                            *self.of_statement(child),
                             *self.with_indices(child),
                         )
                         for rank, new in new_nodes:
@@ -160,6 +168,8 @@ class Edits:
 
     def with_integers(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield another index, count or mask in the place of one; in a statement, two of them exchanged."""
+        if isinstance(node, ast.Constant) and type(node.value) is int:
+            yield from ((2, step) for step in self.steps.values())
         if isinstance(node, ast.Name) and self.kind(node)[0] in ("i", "u", "b"):
             yield from ((1, x) for x in self.integers if x.id != node.id and self.kind(x) == self.kind(node))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "len":
@@ -168,26 +178,19 @@ class Edits:
             )
         if isinstance(node, ast.Name | ast.Call | ast.Attribute) and self.kind(node) == ("i", ()):
             yield from ((1, x) for x in self.counts if ast.unparse(x) != ast.unparse(node))
-            yield from (
-                (2, written("np.sum(X)", x)) for x in self.integers if self.kind(x)[0] == "b" and self.kind(x)[1]
-            )
+            yield from ((2, written("np.sum(X)", x)) for x in (*self.operands, *self.masks) if self.kind(x)[1])
         if isinstance(node, ast.BinOp) and self.whole(node):
             yield from ((1, part) for part in (node.left, node.right))
             yield from ((2, written(form, node)) for form in ("X + 1", "X - 1"))
         if isinstance(node, ast.Name) and self.whole(node):
             yield from ((2, written("X - Y", node, x)) for x in self.integers if x.id != node.id and self.whole(x))
-        if isinstance(node, ast.Assign | ast.AugAssign):
-            here = {x.id for x in ast.walk(node) if isinstance(x, ast.Name)}
-            for first, second in combinations([x for x in self.integers if x.id in here], 2):
-                if self.kind(first) == self.kind(second):
-                    yield 1, partial(filled, node, {first.id: second, second.id: first})
 
     def with_operands(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
         """Yield another value in the place of one, and terms and factors that are added."""
         text, shape = ast.unparse(node), self.shape(node)
-        if isinstance(node, ast.Name) and self.kind(node) == ("i", ()) and isinstance(parent, ast.BinOp):
-            yield from ((1, other) for other in self.counts if ast.unparse(other) != text)
-            yield from ((2, other) for other in self.operands)
+        if isinstance(node, ast.Name | ast.Call | ast.Attribute | ast.Subscript) and isinstance(parent, ast.BinOp):
+            others = [*self.counts, *self.operands] if self.kind(node) == ("i", ()) else []
+            yield from ((1 if self.whole(x) else 2, x) for x in others if ast.unparse(x) != text)
         if isinstance(node, ast.Constant) and type(node.value) in (int, float) and isinstance(parent, ast.BinOp):
             yield from ((2, other) for other in self.operands)
             yield from (
@@ -212,16 +215,34 @@ class Edits:
                     yield 3, replaced(node, op=op(), right=other)
         for rank, form in FORMS:
             yield rank, partial(written, form, node)
+        for (count, _), function in self.functions.items():
+            for other in [None] if count == 1 else others:
+                rank = 3 if count == 1 else 1 if self.is_unused(other) else 2 if is_whole(node, parent) else 4
+                yield rank, partial(called, function, [node, other][:count])
+        if getattr(getattr(node, "func", None), "attr", "") == "mean":  # in the place of a mean with weights
+            value = node.args[0] if node.args else node.func.value
+            for other in self.operands:
+                if self.shape(other) == self.shape(value):
+                    yield 2, replaced(written("np.sum(X * Y)", value, other), keywords=node.keywords)
         of_part = isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Subscript) and field == "value")
         if is_term(parent, field) or of_part:
             for other in others:
                 part = self.shape(other)
                 fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
-                likelier = part == shape or getattr(other, "id", None) in self.unused
+                likelier = part == shape or self.is_unused(other)
                 for rank, form in JOINED if fits else JOINED_BY_AXES:
                     yield rank - likelier, partial(written, form, node, other)  # True is 1: one rank earlier
                 if fits and len(part or ()) == 1 and len(shape or ()) == 2:
                     yield from ((3, partial(written, form, node, other)) for form in COLUMNS)
+            for (count, _), function in self.functions.items():
+                for other in others if count == 1 else ():
+                    for op in (ast.Add, ast.Sub, ast.Mult):
+                        yield 4, partial(joined, node, op, called(function, [other]))
+            for other in self.masks:
+                if fits_into(self.kind(other)[1], shape):
+                    yield 2, partial(written, "X * Y", node, other)
+                if len(self.kind(other)[1]) == 1 and len(shape or ()) == 2:
+                    yield 2, partial(written, COLUMNS[0], node, other)
             for other in self.lengths:
                 less = self.kind(other)[0] == "list"  # whose length may be any number, such as 2
                 yield from ((rank + less, partial(written, form, node, other)) for rank, form in LENGTHS)
@@ -238,8 +259,13 @@ class Edits:
         if isinstance(parent, ast.Assign | ast.AugAssign | ast.Return) and field == "value" and shape is not None:
             fitting = [x for x in others if fits_into(self.shape(x), shape)]
             for first, second in self.products(fitting, linear=self.is_linear(node)):
-                yield 3, partial(written, "X + Y * Z", node, first, second)
-                yield 3, partial(written, "X - Y * Z", node, first, second)
+                rank = 1 if self.is_unused(first) or self.is_unused(second) else 3
+                for more, forms in enumerate((("X + Y * Z", "X - Y * Z"), ("X + 2 * Y * Z", "X - 2 * Y * Z"))):
+                    yield from ((rank + more, partial(written, form, node, first, second)) for form in forms)
+
+    def is_unused(self, operand: Node) -> bool:
+        """Return whether an operand is a variable that is computed and never read: its use may be what is missing."""
+        return getattr(operand, "id", None) in self.unused
 
     def is_linear(self, node: Node) -> bool:
         """Return whether an expression is computed with the cotangent."""
@@ -252,22 +278,46 @@ class Edits:
         with_it = [x for x in operands if self.is_linear(x)]
         return product(with_it, [x for x in operands if not self.is_linear(x)])
 
-    def with_names(self, node: Node) -> Iterator[tuple[int, Any]]:
-        """Yield a statement with another variable wherever one stands, with two exchanged, or with a longer stride."""
+    def of_statement(self, node: Node) -> Iterator[tuple[int, Any]]:
+        """Yield a statement with two values or slices exchanged, or with another value or slice wherever one stands."""
         if not isinstance(node, ast.Assign | ast.AugAssign | ast.Return):
             return
-        count = Counter(x.id for x in ast.walk(node) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load))
-        here = [x for x in self.operands if isinstance(x, ast.Name) and x.id in count]
-        for first, second in combinations(here, 2):
-            if self.shape(first) == self.shape(second):
-                yield 1, partial(filled, node, {first.id: second, second.id: first})
-        for value, other in product(here, self.operands):
-            if count[value.id] > 1 and other is not value and self.shape(other) == self.shape(value):
-                yield 1, partial(filled, node, {value.id: other})
-        for name in (name for name in count if count[name] > 1):
-            loaded = ast.Name(name, ast.Load())
-            for stride in self.counts if self.kind(loaded) == ("i", ()) else ():
-                yield 1, partial(filled, node, {name: ast.BinOp(loaded, ast.Mult(), stride)})
+        every = [x for x in ast.walk(node) if isinstance(x, ast.expr)]
+        read = [x for x in every if isinstance(getattr(x, "ctx", None), ast.Load) and self.kind(x)[0] in NUMBERS]
+        count = Counter(ast.unparse(x) for x in read)
+        here = list({ast.unparse(x): x for x in read}.items())
+        slices = {ast.unparse(x.slice): x.slice for x in every if isinstance(x, ast.Subscript)}
+        pairs = [(a, b) for a, b in combinations(here, 2) if self.kind(a[1]) == self.kind(b[1])]
+        for (first, x), (second, y) in (*pairs, *combinations(slices.items(), 2)):
+            yield 1, partial(filled, node, {first: y, second: x})
+        yield from self.added(node)
+        for text, value in here:
+            alike = [x for x in self.operands if self.kind(x) == self.kind(value) and ast.unparse(x) != text]
+            yield from ((1, partial(filled, node, {text: x})) for x in alike if count[text] > 1)
+            strides = self.counts if count[text] > 1 and isinstance(value, ast.Name) and self.whole(value) else ()
+            yield from ((1, partial(filled, node, {text: written("X * Y", value, stride)})) for stride in strides)
+        target = getattr(node, "target", None)
+        if isinstance(target, ast.Name) and (shape := self.shape(target)):
+            whole = [x for text, x in here if self.shape(x) == shape]
+            for part in PARTS[: 2 * len(shape)]:  # as of weights without the bias
+                new = filled(node, {ast.unparse(x): written(part, x) for x in whole})
+                sliced = written(part, ast.Name(target.id, ast.Load()))
+                yield 2, replaced(new, target=replaced(sliced, ctx=ast.Store()))
+
+    def added(self, node: Node) -> Iterator[tuple[int, Any]]:
+        """Yield an assignment that adds to its target, and one that does so also where an index occurs twice."""
+        target = getattr(node, "target", None) or getattr(node, "targets", [None])[0]
+        index = getattr(target, "slice", ast.Slice())
+        parts = index.elts if isinstance(index, ast.Tuple) else [index]
+        known = [self.kind(x) for x in parts if not isinstance(x, ast.Slice)]
+        if any(kind in ("i", "u") and shape for kind, shape in known) or (known and ("", ()) in known):
+            array, sign = ast.unparse(target.value), "-" if isinstance(getattr(node, "op", None), ast.Sub) else ""
+            text = ast.unparse(target)[len(array) + 1 : -1]
+            text = f"np.s_[{text}]" if ":" in text else text
+            yield 0, ast.Expr(written(f"np.add.at({array}, {text}, {sign}X)", node.value))
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and not isinstance(target, ast.Tuple):
+            reads_itself = isinstance(target, ast.Name) and target.id in names_of_variables(node.value)  # g = g + h
+            yield from () if reads_itself else ((0, ast.AugAssign(target, ast.Add(), node.value)),)
 
     def with_indices(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield an entry with the indices of another."""
@@ -298,6 +348,18 @@ def is_initial(node: Node) -> bool:
     """Return whether an expression is what a sum begins with: a number, or an array of zeros."""
     name = getattr(getattr(node, "func", None), "attr", "")
     return isinstance(node, ast.Constant) or name in ("zeros", "zeros_like")
+
+
+def is_whole(node: Node, parent: Node) -> bool:
+    return isinstance(node, ast.Name) and isinstance(parent, ast.Assign)
+
+
+def called(function: Node, arguments: list[Node]) -> Node:
+    return ast.Call(function, arguments, [])
+
+
+def joined(left: Node, op: type, right: Node) -> Node:
+    return ast.BinOp(left, op(), right)
 
 
 def fits_into(part: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> bool:

@@ -53,6 +53,8 @@ JOINED = (
 )
 # The same with a vector Y that belongs to the rows of a matrix.
 COLUMNS = ("X * Y[:, None]", "X / Y[:, None]", "X + Y[:, None]", "X - Y[:, None]")
+# The same arrays without their first or last entries, as weights without the bias.
+PARTS = ("X[1:]", "X[:-1]", "X[:, 1:]", "X[:, :-1]")
 LENGTHS = ((2, "X / len(Y)"), (2, "X * len(Y)"))
 # The same with an operand that does not broadcast.
 JOINED_BY_AXES = (
@@ -68,15 +70,6 @@ def of_node(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
         yield 0, ast.Assign([node.target], node.value)
         if type(node.op) in (ast.Add, ast.Sub):
             yield 0, replaced(node, op=ast.Sub() if type(node.op) is ast.Add else ast.Add())
-            index = ast.unparse(getattr(node.target, "slice", ast.Slice()))
-            if ":" not in index:  # entries that occur twice
-                sign = "-" if type(node.op) is ast.Sub else ""
-                array = written(
-                    f"np.add.at({ast.unparse(node.target.value)}, {index}, {sign}Z)", node, node, node.value
-                )
-                yield 0, ast.Expr(array)
-    elif kind is ast.Assign and len(node.targets) == 1 and not reads_itself(node):
-        yield 0, ast.AugAssign(node.targets[0], ast.Add(), node.value)
     if kind in (ast.Assign, ast.AugAssign, ast.Expr):
         yield from shifted(node)
     if not issubclass(kind, ast.expr) or type(getattr(node, "ctx", None)) is ast.Store or field == "func":
@@ -126,13 +119,6 @@ def shifted(statement: Any) -> Iterator[tuple[int, Node]]:
                 if isinstance(x, ast.Subscript) and (ast.unparse(x.value), ast.unparse(x.slice)) == (base, index):
                     x.slice = written(form, ast.Name(name, ast.Load()))
             yield 1, filled(again, {})
-
-
-def reads_itself(node: Any) -> bool:
-    """Return whether an assignment is to several variables, or to one that it reads, as in g = g + h."""
-    target = node.targets[0]
-    read = {x.id for x in ast.walk(node.value) if isinstance(x, ast.Name)}
-    return isinstance(target, ast.Tuple) or getattr(target, "id", None) in read
 
 
 def constants(number: float) -> Iterator[float]:
@@ -232,13 +218,17 @@ def written(form: str, x: Node, y: Node = None, z: Node = None) -> Node:
 
 
 def filled(node: Node, values: Mapping[str, Node]) -> Node:
-    """Return a copy of an expression or a statement, without lines, with nodes in the place of names that are read."""
+    """Return a copy of an expression or a statement, without lines, with nodes in the place of expressions.
+
+    `values` has the nodes under the texts of the expressions that are read, and of slices.
+    """
     if isinstance(node, list):
         return [filled(part, values) for part in node]
     if not isinstance(node, ast.AST):
         return node
-    if isinstance(node, ast.Name) and node.id in values and isinstance(node.ctx, ast.Load):
-        return values[node.id]
+    is_read = isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), ast.Store)
+    if is_read and (text := node.id if isinstance(node, ast.Name) else ast.unparse(node)) in values:
+        return values[text]
     return type(node)(**{field: filled(value, values) for field, value in ast.iter_fields(node)})
 
 

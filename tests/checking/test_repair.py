@@ -1074,18 +1074,18 @@ def first_choices(w, features, rankings):
     return sum(np.log(np.exp(s[r]).sum()) - s[r[0]] for r in rankings)
 
 
-def first_choices_assigned(dout, w, features, rankings):
+def first_choices_minus(dout, w, features, rankings):
     s = features @ w
     ds = np.zeros_like(s)
     for r in rankings:
-        ds[r] = np.exp(s[r]) / np.exp(s[r]).sum()
+        ds[r] -= np.exp(s[r]) / np.exp(s[r]).sum()  # were an index there twice, += would be wrong, too
         ds[r[0]] -= 1
     return features.T @ (dout * ds)
 
 
 def test_rankings_stay_rankings():
     rankings = np.array([[2, 0, 1, 4], [1, 3, 0, 2], [4, 2, 1, 0]])
-    line = first_line(first_choices, first_choices_assigned, W[0, :3].copy(), np.resize(X + 0.1, (5, 3)), rankings)
+    line = first_line(first_choices, first_choices_minus, W[0, :3].copy(), np.resize(X + 0.1, (5, 3)), rankings)
     assert "should be `ds[r] += np.exp(s[r]) / np.exp(s[r]).sum()`" in line
 
 
