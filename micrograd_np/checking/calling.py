@@ -9,6 +9,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -96,6 +97,10 @@ class Pair:
     @property
     def slots(self) -> list[Slot]:
         return [*self.floats, *self.state]
+
+    @cached_property
+    def returned_names(self) -> list[str]:
+        return returned_names(self.backward or self.forward)
 
     @property
     def apart(self) -> str:
@@ -360,9 +365,10 @@ class Pair:
 
     def slot_of(self, key: Any) -> Slot | None:
         """Return the slot that a gradient's name refers to, or None: it may be that of a value between."""
-        for name, _ in candidates(key) if isinstance(key, str) else ():
-            for slot in self.slots:
-                if name.lower() in map(str.lower, slot.names):
+        names = [name for name, _ in candidates(key)] if isinstance(key, str) else []
+        for fold in (str, str.lower):  # U and u may both be inputs
+            for name in map(fold, names):
+                if slot := next((slot for slot in self.slots if name in map(fold, slot.names)), None):
                     return slot
         return None
 
@@ -380,7 +386,7 @@ class Pair:
         # Prefer inputs whose gradients have their names, as dw, and then those that are not named like data. The first
         # input counts as a parameter, as t in f(t), unless it is called x or data.
         natural = {first.label} - {"x", "X", "data"}
-        of_names = [self.slot_of(name) for name in returned_names(self.backward or self.forward)][-len(values) :]
+        of_names = [self.slot_of(name) for name in self.returned_names][-len(values) :]
 
         def unlikely(slots: Sequence[Slot]) -> tuple[int, int]:
             like_data = sum(s.label.lower() in DATA_NAMES and s.label not in natural for s in slots)

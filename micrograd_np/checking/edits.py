@@ -94,7 +94,8 @@ class Edits:
         indices = {ast.unparse(x.slice): x.slice for x in operands if isinstance(x, ast.Subscript)}
         self.indices = [index for index in indices.values() if isinstance(index, ast.Tuple)]
         self.known: dict[str, tuple[str, tuple[int, ...]]] = {}
-        self.operands = [x for x in operands if self.shape(x) is not None][:MOST_OPERANDS]
+        self.values = [x for x in operands if self.shape(x) is not None]
+        self.operands = sorted(self.values, key=lambda x: not self.is_unused(x))[:MOST_OPERANDS]
         loops = [node.target for node in ast.walk(definition) if isinstance(node, ast.For | ast.comprehension)]
         self.steps = {ast.unparse(x): ast.Name(ast.unparse(x), ast.Load()) for x in loops if isinstance(x, ast.Name)}
         self.counts = [x for x in operands if self.kind(x) == ("i", ()) and ast.unparse(x) not in self.steps]
@@ -104,10 +105,9 @@ class Edits:
         self.masks = [x for x in self.integers if self.kind(x)[0] == "b" and self.kind(x)[1]]
         seeds = {node.arg for node in definition.args.args if is_seed(node.arg)}
         self.cotangents = names_made_of(seeds, definition)  # the names of what is computed with the cotangent
-        called = [
-            x for x in ast.walk(definition) if isinstance(x, ast.Call) and not x.keywords and len(x.args) in (1, 2)
-        ]
-        self.functions = {(len(x.args), ast.unparse(x.func)): x.func for x in called if not is_initial(x)}
+        calls = [x for x in ast.walk(definition) if isinstance(x, ast.Call) and not x.keywords and not is_initial(x)]
+        calls = [x for x in calls if len(x.args) in (1, 2) and self.shape(x) is not None]
+        self.functions = {(len(x.args), ast.unparse(x.func)): x.func for x in calls}
         made = [node for node in ast.walk(definition) if isinstance(node, ast.Assign) and is_initial(node.value)]
         self.initial = list({ast.unparse(node): node for node in made}.values())
 
@@ -202,7 +202,7 @@ class Edits:
         target = ast.unparse(getattr(parent, "target", None) or getattr(parent, "targets", [ast.Constant(0)])[0])
         others = [x for x in self.operands if ast.unparse(x) not in (target, text)]
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
-            for other in self.operands:
+            for other in self.values:
                 if ast.unparse(other) != text:
                     yield 1 if self.shape(other) == shape else 3, other
                 if isinstance(node, ast.Subscript) and self.shape(other) == self.shape(node.value):
@@ -229,15 +229,11 @@ class Edits:
             for other in others:
                 part = self.shape(other)
                 fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
-                likelier = part == shape or self.is_unused(other)
+                likelier = 2 * self.is_unused(other) or part == shape  # True is 1: one rank earlier
                 for rank, form in JOINED if fits else JOINED_BY_AXES:
-                    yield rank - likelier, partial(written, form, node, other)  # True is 1: one rank earlier
+                    yield rank - likelier, partial(written, form, node, other)
                 if fits and len(part or ()) == 1 and len(shape or ()) == 2:
                     yield from ((3, partial(written, form, node, other)) for form in COLUMNS)
-            for (count, _), function in self.functions.items():
-                for other in others if count == 1 else ():
-                    for op in (ast.Add, ast.Sub, ast.Mult):
-                        yield 4, partial(joined, node, op, called(function, [other]))
             for other in self.masks:
                 if fits_into(self.kind(other)[1], shape):
                     yield 2, partial(written, "X * Y", node, other)
@@ -257,6 +253,9 @@ class Edits:
             for first, second in product(filter(self.whole, self.integers), numbers):
                 yield 4, partial(written, "X * Y * Z", node, first, second)
         if isinstance(parent, ast.Assign | ast.AugAssign | ast.Return) and field == "value" and shape is not None:
+            for (_, function), other in product((x for x in self.functions.items() if x[0][0] == 1), others):
+                for op in (ast.Mult, ast.Add, ast.Sub):
+                    yield 3, partial(joined, node, op, called(function, [other]))
             fitting = [x for x in others if fits_into(self.shape(x), shape)]
             for first, second in self.products(fitting, linear=self.is_linear(node)):
                 rank = 1 if self.is_unused(first) or self.is_unused(second) else 3
@@ -292,7 +291,7 @@ class Edits:
             yield 1, partial(filled, node, {first: y, second: x})
         yield from self.added(node)
         for text, value in here:
-            alike = [x for x in self.operands if self.kind(x) == self.kind(value) and ast.unparse(x) != text]
+            alike = [x for x in self.values if self.kind(x) == self.kind(value) and ast.unparse(x) != text]
             yield from ((1, partial(filled, node, {text: x})) for x in alike if count[text] > 1)
             strides = self.counts if count[text] > 1 and isinstance(value, ast.Name) and self.whole(value) else ()
             yield from ((1, partial(filled, node, {text: written("X * Y", value, stride)})) for stride in strides)

@@ -218,8 +218,11 @@ class Trial:
             return False
         if gradients is None or data.rows.keys() - data.broken - data.mended(all_of=True):
             return False
+        # A nan is an entry of np.empty that was not written: these sizes are others than the functions are for.
         return all(
-            gradients[name].shape == row.true.shape for name, row in data.rows.items() if self.here.rows[name].fits
+            gradients[name].shape == row.true.shape and not np.isnan(gradients[name]).any()
+            for name, row in data.rows.items()
+            if self.here.rows[name].fits
         )
 
     @cached_property

@@ -37,7 +37,7 @@ REDUCTIONS = {"sum", "mean", "max", "min", "argmax", "cumsum", "logsumexp", "lse
 # (rank, form): what may stand for an expression X; the lower the rank, the earlier it is tried. `np` must be NumPy.
 # Entries are grouped in *(...) only to have several on one line.
 FORMS = (
-    *((1, "-X"), (1, "X.T"), (1, "X ** 2"), (3, "2 * X"), (3, "X / 2"), (2, "1 - X"), (2, "1 / X"), (2, "X[::-1]")),
+    *((1, "-X"), (1, "X.T"), (1, "X ** 2"), (1, "2 * X"), (1, "X / 2"), (2, "1 - X"), (2, "1 / X"), (2, "X[::-1]")),
     *((2, "1 - X ** 2"), (2, "X * (1 - X)"), (2, "X > 0"), (2, "np.sum(X, axis=0)")),
     *((3, "np.sum(X)"), (3, "np.sqrt(X)"), (3, "np.exp(X)"), (3, "np.log(X)"), (3, "X ** 3")),
     *((3, "np.cos(X)"), (3, "X[..., None]"), (3, "X[None]"), (3, "np.swapaxes(X, -1, -2)"), (3, "X + 1"), (3, "X - 1")),

@@ -75,6 +75,7 @@ class Library:
             value = Library(value)
         elif name.startswith("_") or not (is_public(value) or computes(value)):
             raise AttributeError(name)
+        value = NOT_WRITTEN.get(name, value) if module is np else value
         self.__dict__[name] = value  # found without this method from now on
         return value
 
@@ -89,6 +90,20 @@ def computes(value: Any) -> bool:
         return False
     name = getattr(value, "__name__", "")
     return value in BY_FUNCTION or (name in NUMPY and getattr(np, name, None) is value)
+
+
+def not_written(make: Any) -> Any:
+    """Return a function that makes arrays of nan, where `make` leaves what happens to be in the memory."""
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        x = make(*args, **kwargs)
+        x[...] = np.nan if x.dtype.kind in "fc" else 0
+        return x
+
+    return made
+
+
+NOT_WRITTEN = {"empty": not_written(np.empty), "empty_like": not_written(np.empty_like)}
 
 
 def bounded_range(*args: Any) -> range:

@@ -20,7 +20,7 @@ from .claims import Closeness, Row, exchanged, meanings, parallel, precision_of
 from .comparison import NUMERIC, OK, TOO_COARSE, WRONG, compare, far, largest, random_directions, spread
 from .confirmation import Cause
 from .conventions import Convention, sizes_of
-from .diagnosis import BUDGET, Examined, examine
+from .diagnosis import BUDGET, DESCRIPTIONS, Examined, examine
 from .finite_differences import EPS, UnitVectors, measured, numeric_gradient
 from .gradcheck import suspects
 from .kinks import Kinks
@@ -123,7 +123,8 @@ def name_repairs(report: VerifyReport) -> None:
         label, mended = finding.row.label, list[str]()
         if report.repair and len(kept) <= MOST_REPAIRED and all(each.edit for each in kept[:-1]):
             with suppress(Exception):  # the search never ends a check
-                finding.edit, mended = report.repair(label, SHARE_IF_NAMED if finding.causes else 1.0)
+                share = SHARE_IF_NAMED if any(cause.kind not in DESCRIPTIONS for cause in finding.causes) else 1.0
+                finding.edit, mended = report.repair(label, share)
         if any({label, *mended} < set(cause.rows) for cause in finding.causes):
             finding.edit, mended = "", []  # it mends this row alone, where one mistake explains several
         if finding.edit:
