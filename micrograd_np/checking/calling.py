@@ -26,7 +26,7 @@ from .slots import PARAMETERS, Slot, changed, copies, gradients_among, put, stat
 Array = Any
 Function = Callable[..., Any]
 # Inputs with these names seldom have a gradient.
-DATA_NAMES = {"x", "y", "t", "target", "targets", "label", "labels", "data", "y_true", "truth"}
+DATA_NAMES = {"x", "y", "t", "target", "targets", "label", "labels", "data", "y_true", "truth", "mask"}
 # Inputs with these names have no gradient, even if backward returns one for each other input.
 LABEL_NAMES = DATA_NAMES - {"x", "data"}
 MOST_ASSIGNMENTS = 6
@@ -382,15 +382,16 @@ class Pair:
         found = found or [c for c, its in every.items() if sorted(its) == sorted(shapes)]
         # One of the shapes may be the mistake: the last inputs among those of which most shapes fit.
         found = found or [max(reversed(every), key=lambda c: sum(map(operator.eq, every[c], shapes)))]
-        first = slots[0]
+        if len(found) == 1:
+            return found[0]
         # Prefer inputs whose gradients have their names, as dw, and then those that are not named like data. The first
         # input counts as a parameter, as t in f(t), unless it is called x or data.
-        natural = {first.label} - {"x", "X", "data"}
-        of_names = [self.slot_of(name) for name in self.returned_names][-len(values) :]
+        natural = {slots[0].label} - {"x", "X", "data"}
+        named = [self.slot_of(name) for name in self.returned_names][-len(values) :]
 
         def unlikely(slots: Sequence[Slot]) -> tuple[int, int]:
             like_data = sum(s.label.lower() in DATA_NAMES and s.label not in natural for s in slots)
-            return -sum(map(operator.is_, slots, of_names)), like_data
+            return -sum(map(operator.is_, slots, named)), like_data
 
         found = sorted(found, key=unlikely)
         self.assignments = min(len(found), MOST_ASSIGNMENTS)

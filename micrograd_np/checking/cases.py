@@ -122,10 +122,10 @@ def function_case(pair: Pair) -> Case:
     case.moved = lambda: function_case(moved_off(pair))
     among = {slot for _, slot, _ in played.hand if slot}
 
-    def at_other_values(seed: int, own: Pair, near: bool) -> Case:
-        return function_case(elsewhere(own, among, seed, near))
+    def at_other_values(own: Pair, **how: Any) -> Case:
+        return function_case(elsewhere(own, among, **how))
 
-    case.elsewhere = lambda seed, own=pair: [partial(at_other_values, seed, own, near) for near in (False, True)]
+    case.elsewhere = lambda own=pair, **how: [partial(at_other_values, own, near=near, **how) for near in (False, True)]
     case.resized = lambda own: of_other_sizes(own, among)
     if constant := [slot for slot in pair.slots if slot in among and is_constant(slot.value)]:
         case.constant = " and ".join(slot.label for slot in constant)

@@ -122,9 +122,7 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
 def proven(causes: Sequence[Cause], others: Sequence[Suspicion], close: Closeness) -> list[Cause]:
     """Return the causes that give the user's own numbers on other data, too, where the user's functions could run."""
     for other in others:
-        found = [reproduces(cause, other, close) for cause in causes]
-        told = True if True in found else None  # what does not occur on the other data counts only if nothing else does
-        causes = [cause for cause, answer in zip(causes, found, strict=True) if answer is told]
+        causes = [cause for cause in causes if reproduces(cause, other, close)]
     return list(causes)
 
 

@@ -26,6 +26,7 @@ from .rewrites import (
     LENGTHS,
     OPERATORS,
     PARTS,
+    SUMS,
     Node,
     filled,
     of_node,
@@ -148,8 +149,6 @@ class Edits:
                 if parent is self.definition and field != "body":  # not its parameters and decorators
                     continue
                 if field == "target" and isinstance(value, ast.Subscript):
-                    new_targets = (*of_subscript(value), *self.with_indices(value))
-                    yield from (Edit(parent, field, None, new, rank + less) for rank, new in new_targets)
                     pending.append((value, less))
                 if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                     yield from self.of_block(parent, field, value)
@@ -224,6 +223,12 @@ class Edits:
             for other in self.operands:
                 if self.shape(other) == self.shape(value):
                     yield 2, replaced(written("np.sum(X * Y)", value, other), keywords=node.keywords)
+        if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult):
+            fitting = [x for x in others if self.shape(x) == shape]
+            if isinstance(node, ast.Subscript):  # as x[i] - x[j]
+                alike = [x for x in self.integers if self.kind(x) == self.kind(node.slice)]
+                fitting += [replaced(node, slice=x) for x in alike]
+            yield from ((2, partial(written, form, node, x)) for x in fitting for form in SUMS)
         of_part = isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Subscript) and field == "value")
         if is_term(parent, field) or of_part:
             for other in others:
@@ -253,9 +258,10 @@ class Edits:
             for first, second in product(filter(self.whole, self.integers), numbers):
                 yield 4, partial(written, "X * Y * Z", node, first, second)
         if isinstance(parent, ast.Assign | ast.AugAssign | ast.Return) and field == "value" and shape is not None:
-            for (_, function), other in product((x for x in self.functions.items() if x[0][0] == 1), others):
+            for ((count, _), function), other in product(self.functions.items(), self.values):
                 for op in (ast.Mult, ast.Add, ast.Sub):
-                    yield 3, partial(joined, node, op, called(function, [other]))
+                    if count == 1:
+                        yield 3, partial(joined, node, op, called(function, [other]))
             fitting = [x for x in others if fits_into(self.shape(x), shape)]
             for first, second in self.products(fitting, linear=self.is_linear(node)):
                 rank = 1 if self.is_unused(first) or self.is_unused(second) else 3
@@ -296,6 +302,9 @@ class Edits:
             strides = self.counts if count[text] > 1 and isinstance(value, ast.Name) and self.whole(value) else ()
             yield from ((1, partial(filled, node, {text: written("X * Y", value, stride)})) for stride in strides)
         target = getattr(node, "target", None)
+        if isinstance(target, ast.Subscript):
+            others = (*of_subscript(target), *self.with_indices(target))
+            yield from ((rank, replaced(node, target=new)) for rank, new in others)
         if isinstance(target, ast.Name) and (shape := self.shape(target)):
             whole = [x for text, x in here if self.shape(x) == shape]
             for part in PARTS[: 2 * len(shape)]:  # as of weights without the bias

@@ -32,19 +32,21 @@ def moved_off(pair: Pair) -> Pair:
 
 def with_variety(pair: Pair, constant: Collection[Slot]) -> Pair:
     """Return the same functions with other numbers in arrays that hold one number everywhere."""
+    return pair.at([varied(s.value) if s in constant else s.value for s in pair.slots])
+
+
+def varied(x: Array) -> Array:
+    """Return different numbers in the place of one number everywhere."""
     rng = np.random.default_rng(2)
-
-    def other(x: Array) -> Array:
-        return (x * rng.uniform(0.6, 1.4, x.shape) if x.any() else rng.normal(0, 0.3, x.shape)).astype(x.dtype)
-
-    return pair.at([other(s.value) if s in constant else s.value for s in pair.slots])
+    return (x * rng.uniform(0.6, 1.4, x.shape) if x.any() else rng.normal(0, 0.3, x.shape)).astype(x.dtype)
 
 
-def elsewhere(pair: Pair, among: Collection[Slot], seed: int, near: bool = False) -> Pair:
+def elsewhere(pair: Pair, among: Collection[Slot], seed: int, near: bool = False, other_signs: bool = False) -> Pair:
     """Return the same functions where slots have other values of the same kind, and labels another order.
 
-    The values are permuted, so that they keep their range, and scaled; what is sorted or symmetric stays so. Values
-    that are `near` are only scaled a little, for functions that are not defined everywhere.
+    The values are permuted, so that they keep their range, and scaled; what is sorted or symmetric stays so, and what
+    holds one number everywhere gets different ones. Values that are `near` are only scaled a little, for functions
+    that are not defined everywhere.
     """
     rng = np.random.default_rng(seed)
     if near:
@@ -60,9 +62,11 @@ def elsewhere(pair: Pair, among: Collection[Slot], seed: int, near: bool = False
             return np.sort(x * scale)
         return rng.permutation(x.ravel()).reshape(x.shape) * scale
 
-    moving = [slot in among or is_free(slot.value) for slot in pair.slots]
-    slots = zip(pair.slots, moving, strict=True)
-    other = pair.at([shuffled(s.value).astype(s.value.dtype) if moves else s.value for s, moves in slots])
+    def moved(x: Array) -> Array:
+        signs = rng.choice([-1.0, 1.0], x.shape) if other_signs and is_free(x) else 1.0
+        return (signs * shuffled(varied(x) if is_constant(x) else x)).astype(x.dtype)
+
+    other = pair.at([moved(s.value) if s in among or is_free(s.value) else s.value for s in pair.slots])
     if seed % 2:
         labels = [getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" and x.ndim > 0 for x in pair.leaves]
         pairs = zip(pair.leaves, labels, strict=True)

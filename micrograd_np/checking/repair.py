@@ -13,7 +13,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -39,6 +39,8 @@ BETTER = BUDGET // 8  # to look for a better edit than the first one that is rig
 SECONDS = 12.0  # after which a search ends, whatever is left of its budget
 OTHER_SCALE = -0.7  # of cotangents
 MOST_FUNCTIONS = 6
+BATCH = 40  # edits that are compiled at once
+CHOICE, NONE = "_number_of_edit", -1  # the variable that chooses one of them
 
 
 @dataclass
@@ -96,6 +98,21 @@ class Data:
         )
 
 
+def choice(number: int, edit: Edit) -> Any:
+    """Return what stands for a node, or a block, if an edit is made only when its number is chosen."""
+    old, new = edit.old, edit.new
+    at = old[0] if isinstance(old, list) else old
+    for node in new if isinstance(new, list) else [new]:
+        locate(node, at)
+    test = ast.Compare(ast.Name(CHOICE, ast.Load()), [ast.Eq()], [ast.Constant(number)])
+    if isinstance(old, ast.expr):
+        made: Any = ast.IfExp(test, new, old)
+    else:
+        made = ast.If(test, new if isinstance(new, list) else [new], old if isinstance(old, list) else [old])
+    locate(made, at)
+    return [made] if isinstance(old, list) else made
+
+
 @dataclass
 class Source:
     """A function of the user's, its syntax tree, and the variables that it had when it returned."""
@@ -109,35 +126,37 @@ class Source:
         make: Any = self.tree.body[0]  # def _make(free variables): the user's def; so the code keeps its closure
         return make.body[0]
 
-    @cached_property
-    def size(self) -> int:
-        return sum(1 for _ in ast.walk(self.tree))
-
     @contextlib.contextmanager
-    def edited(self, edit: Edit) -> Iterator[None]:
-        """Give the function the code of its edited source for a while.
+    def edited(self, edits: Sequence[Edit]) -> Iterator[Callable[[int], None]]:
+        """Give the function code with all the edits for a while, and a function that chooses which one is made.
+
+        To compile a function takes longer than to run it, so that many edits are compiled at once.
 
         Raises
         ------
-        SyntaxError, ValueError
+        SyntaxError, TypeError, ValueError
             If there is no such code.
         """
-        old, before = edit.old, self.function.__code__
-        at = old[0] if isinstance(old, list) else old
-        for new in edit.new if isinstance(edit.new, list) else [edit.new]:
-            locate(new, at)
-        edit.put(edit.new)
+        before, scope = self.function.__code__, self.function.__globals__
+        done: list[tuple[Edit, Any]] = []
         try:
+            # Lists come last: what they hold may be edited, too.
+            for number, edit in sorted(enumerate(edits), key=lambda pair: isinstance(pair[1].old, list)):
+                done.append((edit, edit.old))
+                edit.put(choice(number, edit))
             with warnings.catch_warnings(action="ignore"):  # such as that a number is indexed
                 code = compile(self.tree, before.co_filename, "exec")
         finally:
-            edit.put(old)
+            for edit, old in reversed(done):
+                edit.put(old)
         found: dict[str, Any] = {}
-        exec(code, self.function.__globals__, found)
+        exec(code, scope, found)
         made = found["_make"](*[None] * len(before.co_freevars))  # the values do not matter: only its code is used
+        choose = partial(scope.__setitem__, CHOICE)
+        choose(NONE)
         self.function.__code__ = made.__code__
         try:
-            yield
+            yield choose
         finally:
             self.function.__code__ = before
 
@@ -158,7 +177,7 @@ Others = Callable[[], Sequence[Data]]
 
 
 def repair(
-    here: Data, elsewhere: Others, sizes: Others, constants: Others, wanted: str, copies: Sandbox, share: float
+    here: Data, elsewhere: Others, sizes: Others, deciding: Others, wanted: str, copies: Sandbox, share: float
 ) -> tuple[str, list[str]]:
     """Return the edit that makes the gradient `wanted` right, as a sentence, and all gradients that it makes right.
 
@@ -166,9 +185,9 @@ def repair(
     ----------
     here : Data
         The user's functions on the user's inputs.
-    elsewhere, sizes, constants : callable
+    elsewhere, sizes, deciding : callable
         Give the functions on other inputs of the same sizes, and of other sizes, on which the edit must be right, too;
-        and with other constants, which decide between edits: some constants, such as pi, cannot be others.
+        and with other constants and signs, which decide between edits: some, such as pi, cannot be others.
     wanted : str
         The gradient.
     copies : Sandbox
@@ -180,7 +199,7 @@ def repair(
     if gradients is None or not all(same_numbers(here.rows[label].hand, g) for label, g in gradients.items()):
         return "", []
     calls, sources = sources_of(here.pair, copies)
-    return search(Trial(here, wanted, elsewhere, sizes, constants), sources, calls, share)
+    return search(Trial(here, wanted, elsewhere, sizes, deciding), sources, calls, share)
 
 
 @dataclass
@@ -191,7 +210,7 @@ class Trial:
     wanted: str
     make_others: Others
     make_sizes: Others
-    make_constants: Others
+    make_deciding: Others
 
     @cached_property
     def others(self) -> Sequence[Data]:
@@ -206,9 +225,9 @@ class Trial:
         return [data for data in self.make_sizes() if self.makes_sense(data)]
 
     @cached_property
-    def constants(self) -> Sequence[Data]:
-        """The data of other constants, where the functions make sense."""
-        return [data for data in self.make_constants() if self.makes_sense(data)]
+    def deciding(self) -> Sequence[Data]:
+        """The data of other constants and signs, where the functions make sense."""
+        return [data for data in self.make_deciding() if self.makes_sense(data)]
 
     def makes_sense(self, data: Data) -> bool:
         """Return whether the user's functions as they are take these data."""
@@ -228,12 +247,12 @@ class Trial:
     @cached_property
     def is_ready(self) -> bool:
         """Make the other inputs, while the functions are not edited."""
-        return self.others is not None and self.sizes is not None and self.constants is not None
+        return self.others is not None and self.sizes is not None and self.deciding is not None
 
     @property
     def best(self) -> tuple[int, int, int]:
         """The score of an edit that cannot be better."""
-        return len(self.here.broken), len(self.sizes), len(self.constants)
+        return len(self.here.broken), len(self.sizes), len(self.deciding)
 
     def mended(self) -> set[str]:
         """Return the gradients that the edited functions make right on all inputs, or none if they are not right."""
@@ -247,9 +266,9 @@ class Trial:
         return set.intersection(*(data.mended() for data in every))
 
     def score(self, mended: set[str]) -> tuple[int, int, int]:
-        """Return how many gradients an edit makes right, and with how many other sizes and constants it is right."""
-        of_sizes, of_constants = (sum(x.right(self.wanted) for x in data) for data in (self.sizes, self.constants))
-        return len(mended), of_sizes, of_constants
+        """Return how many gradients an edit makes right, and on how many data of either kind it is right."""
+        of_sizes, of_deciding = (sum(x.right(self.wanted) for x in data) for data in (self.sizes, self.deciding))
+        return len(mended), of_sizes, of_deciding
 
 
 def copied_pair(pair: Pair, copies: Sandbox) -> Pair:
@@ -269,35 +288,61 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
     """Try the edits, the likeliest first, until the budget is spent, or one is right that cannot be better.
 
     After the first right one, a part of the budget is left to find one that mends more gradients, or that is right
-    with other sizes and constants, too.
+    with other sizes, constants and signs, too.
     """
-    pairs = [(edit, source) for source in sources for edit in source.edits(trial.here.pair)]
-    left, deadline = int(share * BUDGET), time.monotonic() + SECONDS
+    left, deadline = int(share * BUDGET), time.thread_time() + SECONDS
     best: tuple[int, int, int] = (0, 0, 0)
     found: tuple[str, list[str]] = ("", [])
-    ends = {node.lineno for source in sources for node in ast.walk(source.tree) if isinstance(node, ast.Return)}
-    # Of edits that are as likely, the last one comes first: what is computed before it then is what its name says.
-    for edit, source in sorted(pairs, key=lambda pair: (pair[0].rank, pair[0].line in ends, -pair[0].line)):
-        left -= calls + source.size
-        if left < 0 or time.monotonic() > deadline:
-            break
-        try:
-            with source.edited(edit):
-                fits = trial.here.right(trial.wanted)
+    with contextlib.closing(tried(trial, sources)) as every:
+        for edit, source, fits in every:
+            left -= calls
+            if left < 0 or time.thread_time() > deadline:
+                break
             if not fits or not trial.is_ready:
                 continue
-            with source.edited(edit):
+            with source.edited([edit]) as choose:
+                choose(0)
                 mended = trial.mended()
                 score = trial.score(mended) if trial.wanted in mended else (0, 0, 0)
-        except Exception:  # there is no such code; a failing hypothesis never ends a check
-            continue
-        if score > best and score[1] == len(trial.sizes) and (trial.sizes or not edit.asks_size):
-            file = os.path.basename(source.function.__code__.co_filename)
-            labels = [label for label in trial.here.rows if label in mended]
-            found, left = (edit_in_words(edit, source.definition, file), labels), min(left, BETTER)
-            if (best := score) >= trial.best:
-                break
+            if score > best and score[1] == len(trial.sizes) and (trial.sizes or not edit.asks_size):
+                file = os.path.basename(source.function.__code__.co_filename)
+                labels = [label for label in trial.here.rows if label in mended]
+                found, left = (edit_in_words(edit, source.definition, file), labels), min(left, BETTER)
+                if (best := score) >= trial.best:
+                    break
     return found
+
+
+def tried(trial: Trial, sources: Sequence[Source]) -> Generator[tuple[Edit, Source, bool]]:
+    """Try the edits, the likeliest first; yield each with whether it makes the gradient right on the user's inputs.
+
+    When it is yielded, the function is as it was.
+    """
+    pairs = [(edit, source) for source in sources for edit in source.edits(trial.here.pair)]
+    ends = {node.lineno for source in sources for node in ast.walk(source.tree) if isinstance(node, ast.Return)}
+    # Of edits that are as likely, the last one comes first: what is computed before it then is what its name says.
+    pairs.sort(key=lambda pair: (pair[0].rank, pair[0].line in ends, -pair[0].line))
+    for start in range(0, len(pairs), BATCH):
+        for source in sources:
+            edits = [edit for edit, its in pairs[start : start + BATCH] if its is source]
+            yield from ((edit, source, fits) for edit, fits in together(trial, source, edits))
+
+
+def together(trial: Trial, source: Source, edits: Sequence[Edit]) -> Iterator[tuple[Edit, bool]]:
+    """Try some edits of one function; where one of them gives no code, the others are compiled without it."""
+    with contextlib.ExitStack() as stack:
+        try:
+            choose = stack.enter_context(source.edited(edits))
+        except Exception:
+            half = len(edits) // 2
+            for part in (edits[:half], edits[half:]) if half else ():
+                yield from together(trial, source, part)
+            return
+        for number, edit in enumerate(edits):
+            choose(number)
+            fits = trial.here.right(trial.wanted)
+            choose(NONE)
+            yield edit, fits
 
 
 def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:

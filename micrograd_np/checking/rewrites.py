@@ -31,6 +31,7 @@ COMPARISONS: dict[type, tuple[type, ...]] = {
 FUNCTIONS = (  # in pairs
     *(("sum", "mean"), ("exp", "log"), ("max", "min"), ("maximum", "minimum"), ("sin", "cos"), ("sinh", "cosh")),
     *(("zeros_like", "ones_like"), ("argmax", "argmin"), ("sqrt", "square"), ("triu", "tril"), ("tanh", "sigmoid")),
+    ("abs", "sign"),
 )
 # Functions that take an axis.
 REDUCTIONS = {"sum", "mean", "max", "min", "argmax", "cumsum", "logsumexp", "lse", "softmax", "prod", "std", "var"}
@@ -51,6 +52,7 @@ JOINED = (
     *((3, "X * Y ** 2"), (3, "X + 2 * Y"), (3, "X / (2 * Y)"), (3, "X + Y / 2"), (3, "X - Y / 2")),
     (3, "X / (Y * (1 - Y))"),
 )
+SUMS = ("X - Y", "Y - X", "X + Y")  # what may stand for a factor X
 # The same with a vector Y that belongs to the rows of a matrix.
 COLUMNS = ("X * Y[:, None]", "X / Y[:, None]", "X + Y[:, None]", "X - Y[:, None]")
 # The same arrays without their first or last entries, as weights without the bias.

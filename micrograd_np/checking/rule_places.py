@@ -239,9 +239,11 @@ def loops(at: Suspicion) -> Iterator[Site]:
             f"the first {text} is missing": edges[:1],
             f"the last {text} is missing": edges[-1:],
         }
-        for counts, missing in some.items() if 2 < n <= MOST_SITES else ():
-            site = at_edge(edges[-1], at, scaled(missing))
-            yield Site({}, {**site.words, "counts": counts}, site.change)
+        sending = [edge for edge in edges if np.any(edge.pull(at.gradient(edge.node)))] if n <= MOST_SITES else []
+        for counts, missing in some.items() if n > 2 else ():
+            if any(edge not in missing for edge in sending):  # else no step counts at all
+                site = at_edge(edges[-1], at, scaled(missing))
+                yield Site({}, {**site.words, "counts": counts}, site.change)
 
 
 def scaled(edges: Sequence[Edge]) -> Callable[[Formula], Change]:

@@ -42,7 +42,7 @@ ROUNDED_AGAIN = 6  # times that all values are rounded in another way: half of t
 LOST = 4  # a difference below so many times what rounding changes proves nothing
 MOST_NUMERIC = 2000
 MOST_REPAIRED = 2  # wrong rows
-SHARE_IF_NAMED = 0.2  # of the budget, to find the place in the source of a mistake that has a name
+SHARE_IF_NAMED = 0.4  # of the budget, to find the place in the source of a mistake that has a name
 
 
 def verify(
@@ -299,23 +299,24 @@ def repaired(
                 return [data(other, rows, close, setting)]
         return []
 
-    def choices(seed: int) -> Iterable[Callable[[], Case]]:
-        return case.elsewhere(seed, here.pair) if case.elsewhere else ()
+    def choices(**how: Any) -> Iterable[Callable[[], Case]]:
+        return case.elsewhere(here.pair, **how) if case.elsewhere else ()
 
     def elsewhere() -> list[Data]:
-        return [each for seed in range(OTHER_DATA if case.elsewhere else 0) for each in made(*choices(seed))]
+        return [each for seed in range(OTHER_DATA if case.elsewhere else 0) for each in made(*choices(seed=seed))]
 
     def sizes() -> list[Data]:
         slow = case.unrecorded and sum(row.true.size for row in rows) > MOST_MEASURED
         pairs = () if slow or not case.resized else islice(case.resized(here.pair), MOST_SIZES)
         return [each for choices in pairs for each in made(*(partial(function_case, pair) for pair in choices))]
 
-    def constants() -> list[Data]:
-        return made(*choices(0), setting=copies.other_constants)
+    def deciding() -> list[Data]:
+        other_signs = islice(choices(seed=0, other_signs=True), 1)
+        return made(*choices(seed=0), setting=copies.other_constants) + made(*other_signs)
 
     try:
         here = data(case, rows, close)
-        return repair(here, elsewhere, sizes, constants, wanted, copies, share)
+        return repair(here, elsewhere, sizes, deciding, wanted, copies, share)
     except Exception:  # they cannot be copied, or need what does not exist in the sandbox
         return "", []
 
@@ -324,7 +325,7 @@ def other_data(case: Case) -> list[Any]:
     """Return what the user's functions give on other data, where they can run there and be recorded."""
     found = []
     for seed in range(OTHER_DATA if case.elsewhere and not case.unrecorded else 0):
-        for make in case.elsewhere(seed) if case.elsewhere else ():
+        for make in case.elsewhere(seed=seed) if case.elsewhere else ():
             with suppress(Exception):  # the functions do not take other data, as sizes or labels that must fit
                 other, recording, rows, _, name = prepared(make)
                 found += [] if other.unrecorded else [(recording, rows, name)]
@@ -530,8 +531,10 @@ def by_numbers(row: Row, recording: Recording) -> None:
 
 def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:
     """Fill in the verdict of finite differences on each row; return sentences on ops with wrong rules."""
-    # The output is rounded relative to the sizes of the contributions of all values to it.
-    inner = float(np.linalg.norm([np.linalg.norm(g * x._data) for x, g in recording.true.items() if is_one_array(g)]))
+    # The output is rounded relative to the sizes of the contributions of all values to it, without those of a -inf
+    # that masks an entry: 0 * inf is nan.
+    terms = [g * x._data for x, g in recording.true.items() if is_one_array(g)]
+    inner = float(np.linalg.norm([np.linalg.norm(term[np.isfinite(term)]) for term in terms]))
     for row in rows:
         if row.tensor in recording.true and not row.replaced:
             check_row(row, recording, inner)

@@ -439,7 +439,7 @@ def test_an_edit_gives_code_or_a_syntax_error():
     _, sources = sources_of(pair, copies)
     for source in sources:
         for edit in source.edits(pair):
-            with contextlib.suppress(SyntaxError), source.edited(edit):
+            with contextlib.suppress(SyntaxError), source.edited([edit]):
                 pass
 
 
