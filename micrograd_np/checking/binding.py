@@ -107,7 +107,9 @@ def remaining(
     if len(kept) == len(rest) and all(name.lower() in CACHES for name in rest):
         return [dict(zip(rest, kept, strict=True))]
     tells = all(is_output(name, given) for name in rest)
-    choices = [*([made] if tells and not kept else []), kept, left, [*left, *kept]]
+    unseeded = [name for name in names if given.get(name, ("", 0))[0] != "seed"]
+    in_place = [kept[unseeded.index(name)] for name in rest] if len(kept) == len(unseeded) else []
+    choices = [in_place, *([made] if tells and not kept else []), kept, left, [*left, *kept]]
     choices += [made] if tells or not (left or kept) else []
     if not any(kind == "seed" for kind, _ in given.values()):
         first = [[*seeds, *kept], [*seeds, *left], [*seeds, *left, *kept], list(seeds)]

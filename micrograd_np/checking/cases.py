@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations, product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,12 +24,24 @@ from .calling import ByHand, Pair, Played, as_it_stands, called
 from .comparison import Differences, largest
 from .finite_differences import EPS
 from .flat_function import plain
-from .other_inputs import at_double, elsewhere, is_constant, moved_off, of_other_sizes, with_variety
+from .other_inputs import at_double, elsewhere, is_constant, moved_off, of_more_samples, of_other_sizes, with_variety
 from .recordable import recordable
 from .slots import Slot
 
 Array = Any
 Name = Callable[[Any], str | None]
+
+
+class Special(NamedTuple):
+    """In what the user's inputs are special, and what makes a case of others, with words for these.
+
+    On some, such as one more sample, right functions may make no sense: then only an edit shows that they are wrong.
+    """
+
+    why: str
+    make: Callable[[], Case]
+    instead: str
+    makes_sense: bool
 
 
 @dataclass
@@ -55,8 +67,7 @@ class Case:
     # On other data of the same kind, by a seed, or of copied functions: what makes it, with a second choice.
     elsewhere: Callable[..., Iterable[Callable[[], Case]]] | None = None
     resized: Callable[[Pair], Iterable[list[Pair]]] | None = None  # functions with inputs of other sizes, with choices
-    varied: Callable[[], Case] | None = None  # with other numbers in arrays that hold one number everywhere
-    constant: str = ""  # the names of these arrays
+    special: Sequence[Special] = ()
     by_numbers: Callable[[], Case] | None = None
     guesses: list[str] = field(default_factory=list)  # how backward was called, if its names leave this open
     pair: Pair | None = None  # the user's functions
@@ -128,8 +139,14 @@ def function_case(pair: Pair) -> Case:
     case.elsewhere = lambda own=pair, **how: [partial(at_other_values, own, near=near, **how) for near in (False, True)]
     case.resized = lambda own: of_other_sizes(own, among)
     if constant := [slot for slot in pair.slots if slot in among and is_constant(slot.value)]:
-        case.constant = " and ".join(slot.label for slot in constant)
-        case.varied = lambda: function_case(with_variety(pair, constant))
+        hold = f"{' and '.join(slot.label for slot in constant)} hold{'s' * (len(constant) == 1)} one number everywhere"
+        make = partial(function_case, with_variety(pair, constant))
+        case.special = [Special(hold, make, "other numbers, as training makes them", True)]
+    samples, grown = of_more_samples(pair, among)
+    case.special = [
+        *case.special,
+        *(Special(samples, partial(function_case, each), "one more sample", False) for each in grown),
+    ]
     return case
 
 

@@ -38,7 +38,7 @@ def with_variety(pair: Pair, constant: Collection[Slot]) -> Pair:
 def varied(x: Array) -> Array:
     """Return different numbers in the place of one number everywhere."""
     rng = np.random.default_rng(2)
-    return (x * rng.uniform(0.6, 1.4, x.shape) if x.any() else rng.normal(0, 0.3, x.shape)).astype(x.dtype)
+    return (x * rng.uniform(0.6, 1.4, x.shape) if x.any() else rng.normal(0, 0.7, x.shape)).astype(x.dtype)
 
 
 def elsewhere(pair: Pair, among: Collection[Slot], seed: int, near: bool = False, other_signs: bool = False) -> Pair:
@@ -78,43 +78,79 @@ def of_other_sizes(pair: Pair, among: Collection[Slot]) -> Iterator[list[Pair]]:
     """Yield the same functions with one more sample, and with one more entry along all axes of one length, for each.
 
     So what depends on a size is told from a number, or another size, that is equal to it by chance. Each comes with a
-    second choice, of twice the length: functions may ask for multiples of something. The values of the slots `among`
-    are scaled.
+    second choice, of twice the length: functions may ask for multiples of something.
+    """
+    arrays = arrays_of(pair)
+    lengths = sorted({n for x in arrays for n in growing(x).shape if n > 1})
+    batch = number_of_samples(arrays)
+    # The axes that grow: the first alone, of one more sample, or all.
+    for length, axes in [*[(batch, 1)] * (batch in lengths), *((length, None) for length in lengths)]:
+        yield [longer(pair, among, length, axes, more) for more in ([length // 2], range(length))]
+
+
+def of_more_samples(pair: Pair, among: Collection[Slot]) -> tuple[str, list[Pair]]:
+    """Return why the number of samples may hide a mistake, and the same functions with one more, in two ways.
+
+    All arrays with so many rows get one more; or only the first one, beside labels.
+    """
+    arrays = arrays_of(pair)
+    batch = number_of_samples(arrays)
+    if batch == 1:
+        why = "there is one sample"
+    elif any(batch in x.shape[1:] for x in arrays):
+        why = f"there are {batch} samples, as many as entries along another axis"
+    else:
+        return "", []
+    first = next(slot for slot in pair.slots if slot.value.ndim > 1)
+    return why, [longer(pair, among, batch, 1, [0], only) for only in (None, first)]
+
+
+def longer(
+    pair: Pair, among: Collection[Slot], length: int, axes: int | None, more: Sequence[int], only: Slot | None = None
+) -> Pair:
+    """Return the same functions with more entries along the first axes of a length, or all (None).
+
+    Each of the entries `more` is there once more. The values of the slots `among` are scaled.
     """
     rng = np.random.default_rng(3)
 
-    def is_whole(x: Any) -> bool:
-        return isinstance(x, np.ndarray) and x.dtype.kind in "iub"
+    def grown(x: Array) -> Array:
+        shares = x.dtype.kind == "f" and x.ndim > 0 and np.allclose(np.sum(x, axis=-1), 1)
+        for axis in [axis for axis, n in enumerate(growing(x).shape[:axes]) if n == length]:
+            if shares and axis == x.ndim - 1:  # the sum of probabilities, or of a one-hot row, stays 1
+                x = np.concatenate([x, np.zeros_like(x[..., : len(more)])], axis)
+            else:
+                x = np.take(x, [*range(length), *more], axis)
+        return x
 
-    def growing(x: Array) -> Array:  # indices that are all different must stay so: x[indices] -= 1 is right only then
-        ordered = np.sort(x, axis=-1) if is_whole(x) and x.ndim else np.zeros(2)
-        return x if np.any(ordered[..., 1:] == ordered[..., :-1]) or x.size == 1 else x[..., 0]
+    def other(slot: Slot) -> Array:
+        x = slot.value if only not in (None, slot) else grown(slot.value)
+        return (x * rng.uniform(0.8, 1.25, x.shape)).astype(x.dtype) if slot in among else x
 
-    arrays = [*(s.value for s in pair.slots), *filter(is_whole, pair.leaves)]
-    lengths = sorted({n for x in arrays for n in growing(x).shape if n > 1})
-    batch = next((x.shape[0] for x in arrays if x.ndim > 1), 0)
+    again = pair.at([other(s) for s in pair.slots])
+    again.leaves = [grown(x) if is_whole(x) else x for x in pair.leaves]
+    return again
 
-    def longer(length: int, axes: int | None, more: Sequence[int]) -> Pair:
-        def grown(x: Array) -> Array:
-            shares = x.dtype.kind == "f" and x.ndim > 0 and np.allclose(np.sum(x, axis=-1), 1)
-            for axis in [axis for axis, n in enumerate(growing(x).shape[:axes]) if n == length]:
-                if shares and axis == x.ndim - 1:  # the sum of probabilities, or of a one-hot row, stays 1
-                    x = np.concatenate([x, np.zeros_like(x[..., : len(more)])], axis)
-                else:
-                    x = np.take(x, [*range(length), *more], axis)
-            return x
 
-        def other(slot: Slot) -> Array:
-            x = grown(slot.value)
-            return (x * rng.uniform(0.8, 1.25, x.shape)).astype(x.dtype) if slot in among else x
+def growing(x: Array) -> Array:
+    """Return an array with the axes that may grow: the last one of indices that are all different may not.
 
-        again = pair.at([other(s) for s in pair.slots])
-        again.leaves = [grown(x) if is_whole(x) else x for x in pair.leaves]
-        return again
+    They must stay different: x[indices] -= 1 is right only then.
+    """
+    ordered = np.sort(x, axis=-1) if is_whole(x) and x.ndim else np.zeros(2)
+    return x if np.any(ordered[..., 1:] == ordered[..., :-1]) or x.size == 1 else x[..., 0]
 
-    # The axes that grow: the first alone, of one more sample, or all.
-    for length, axes in [*[(batch, 1)] * (batch in lengths), *((length, None) for length in lengths)]:
-        yield [longer(length, axes, more) for more in ([int(rng.integers(length))], range(length))]
+
+def arrays_of(pair: Pair) -> list[Array]:
+    return [*(s.value for s in pair.slots), *filter(is_whole, pair.leaves)]
+
+
+def number_of_samples(arrays: Sequence[Array]) -> int:
+    return next((int(x.shape[0]) for x in arrays if x.ndim > 1), 0)
+
+
+def is_whole(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype.kind in "iub"
 
 
 def at_double(pair: Pair) -> Pair:

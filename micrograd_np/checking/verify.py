@@ -14,7 +14,7 @@ import numpy as np
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.tensor import Tensor
 from .calling import LABEL_NAMES, Pair
-from .cases import Case, function_case, graph_case
+from .cases import Case, Special, function_case, graph_case
 from .claims import WRONG as WRONG_ROW
 from .claims import Closeness, Row, exchanged, meanings, parallel, precision_of
 from .comparison import NUMERIC, OK, TOO_COARSE, WRONG, compare, far, largest, random_directions, spread
@@ -102,9 +102,9 @@ def verify(
         case.factor = factor
     with np.errstate(all="ignore"):
         report = judge_readings(case, numeric)
-        if report.verdict == WRONG and report.repair:
+        if report.verdict == WRONG:
             name_repairs(report)
-        report.repair = None  # it holds the user's frame
+        report.repair = None
         if case.pair:
             with suppress(Exception):  # what the functions store outside, such as a cache, holds arrays again
                 case.pair.play()
@@ -115,16 +115,19 @@ def verify(
 
 def name_repairs(report: VerifyReport) -> None:
     """Look for the edits of the user's source that make wrong gradients right; each is a cause if no other is known."""
+    repair, report.repair = report.repair, None  # it holds the user's frame
+    if not repair:
+        return
     pending = list(report.findings)
     report.found.findings = kept = []
     while pending:
         finding = pending.pop(0)
         kept.append(finding)
         label, mended = finding.row.label, list[str]()
-        if report.repair and len(kept) <= MOST_REPAIRED and all(each.edit for each in kept[:-1]):
+        if len(kept) <= MOST_REPAIRED and all(each.edit for each in kept[:-1]):
             with suppress(Exception):  # the search never ends a check
                 share = SHARE_IF_NAMED if any(cause.kind not in DESCRIPTIONS for cause in finding.causes) else 1.0
-                finding.edit, mended = report.repair(label, share)
+                finding.edit, mended = repair(label, share)
         if any({label, *mended} < set(cause.rows) for cause in finding.causes):
             finding.edit, mended = "", []  # it mends this row alone, where one mistake explains several
         if finding.edit:
@@ -161,26 +164,30 @@ def judge_readings(case: Case, numeric: bool) -> VerifyReport:
 
 
 def shown_by_others(case: Case, report: VerifyReport, numeric: bool) -> VerifyReport:
-    """Return the report; or that with other numbers in arrays that hold one number everywhere, if they show a mistake.
+    """Return the report; or one on other inputs, where the user's are special and these show a mistake.
 
-    With a scale of ones, as in each new layer, a backward pass that forgets the scale is right.
+    With a scale of ones, as in each new layer, a backward pass that forgets the scale is right; with one sample, one
+    that divides by their number.
     """
 
-    def varied() -> Case:
-        assert case.varied
-        other = case.varied()
-        other.varied, other.factor = None, case.factor
+    def as_given(special: Special) -> Case:
+        other = special.make()
+        other.special, other.factor = (), case.factor
         return other
 
-    found = judge_other(varied if case.varied else None, numeric)
-    if found is None or found.verdict != WRONG:
-        return report
-    found.notes.insert(
-        0,
-        f"With {case.constant} as given, one number everywhere, your gradients are right. All that is said here is of "
-        "other numbers in it, as training gives them.",
-    )
-    return found
+    for special in case.special:
+        found = judge_other(partial(as_given, special), numeric)
+        if found is None or found.verdict != WRONG or not all(row.fits for row in found.rows):
+            continue
+        name_repairs(found)
+        if special.makes_sense or all(finding.edit for finding in found.findings):
+            found.notes.insert(
+                0,
+                f"On these inputs your gradients are right, because {special.why}. The rows above are for "
+                f"{special.instead}.",
+            )
+            return found
+    return report
 
 
 def may_be_right(case: Case) -> bool:

@@ -1149,3 +1149,153 @@ def half_at_z(dout, cache):
 )
 def test_where_the_forward_pass_cannot_be_recorded(backward, mended):
     assert mended in first_line(half_recorded, backward, *PART)
+
+
+# New networks: what is zero or one everywhere hides mistakes on these inputs, and no edit may rely on it.
+
+
+def block(x, v, w):
+    h = np.maximum(x @ v, 0)
+    return x + h @ w, (x, v, w, h)
+
+
+def block_from_x(dout, cache):
+    x, v, w, h = cache
+    dz = dout @ w.T * (h > 0)
+    return dz @ v.T + dout, x.T @ dz, x.T @ dout
+
+
+def gate(x, h, w, v):
+    z, n = 1 / (1 + np.exp(-(x @ w))), np.tanh(x @ v)
+    return (1 - z) * n + z * h, (x, h, z, n)
+
+
+def gate_without_state(dout, cache):
+    x, h, z, n = cache
+    da = dout * (1 - z) * (1 - n**2)
+    dz = dout * n
+    return None, dout * z * np.ones_like(h), x.T @ (dz * z * (1 - z)), x.T @ da
+
+
+def scaled_relu(x, gamma, beta):
+    y = x * gamma + beta
+    return np.maximum(y, 0), x, gamma, y
+
+
+def scaled_relu_unmasked(dout, x, gamma, y):
+    dy = dout
+    return dy * gamma, (dy * x).sum(axis=0), dy.sum(axis=0)
+
+
+def scaled_relu_masked_by_x(dout, x, gamma, y):
+    dy = dout * (x > 0)
+    return dy * gamma, (dy * x).sum(axis=0), dy.sum(axis=0)
+
+
+NEW = [
+    (block, block_from_x, (X, X.T @ X, np.zeros((3, 3))), "`x.T @ dout` should be `h.T @ dout`"),
+    (gate, gate_without_state, (X, np.zeros((5, 2)), W[:, :2], W[:, 1:3]), "`dz = dout * (h - n)`"),
+    (scaled_relu, scaled_relu_unmasked, (X, np.ones(3), np.zeros(3)), "(y > 0)`"),
+    (scaled_relu, scaled_relu_masked_by_x, (X, np.ones(3), np.zeros(3)), "should be `dy = dout * (y > 0)`"),
+]
+
+
+@pytest.mark.parametrize(("forward", "backward", "inputs", "mended"), NEW)
+def test_an_edit_does_not_rely_on_zeros_and_ones(forward, backward, inputs, mended):
+    assert mended in first_line(forward, backward, *inputs)
+
+
+def causal(q, k, v):
+    s = np.where(np.tri(len(q)) > 0, q @ k.T / np.sqrt(q.shape[1]), -np.inf)
+    e = np.exp(s - s.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    return p @ v, (q, k, v, p)
+
+
+def causal_unscaled(dout, cache):
+    q, k, v, p = cache
+    dp = dout @ v.T
+    ds = p * (dp - (dp * p).sum(axis=1, keepdims=True))
+    return ds @ k, ds.T @ q, p.T @ dout
+
+
+def test_a_mask_of_infinity():
+    report = mg.verify(causal, causal_unscaled, X, X[::-1] / 2, X + 1)
+    assert "/ np.sqrt(q.shape[1])" in str(report).splitlines()[0]
+    assert "numbers alone" not in str(report)
+
+
+def both_cases(params, x):
+    y = x @ params["U"] @ params["u"]
+    g = 2 * y
+    grads = {"U": x.T @ np.outer(g, params["u"]), "u": (x @ params["U"]).T @ g}
+    return np.sum(y**2), grads
+
+
+def test_names_that_differ_in_case():
+    assert mg.verify(both_cases, {"U": W, "u": W[0]}, X)
+
+
+def dropped(x, w, mask):
+    z = x @ w
+    return np.maximum(z, 0) * mask / 0.8, (x, w, mask, z)
+
+
+def dropped_without_scale(dout, cache):
+    x, w, mask, z = cache
+    dz = dout * mask * (z > 0)
+    return dz @ w.T, x.T @ dz
+
+
+def test_a_mask_has_no_gradient_where_all_shapes_are_the_same():
+    mask = (rng.random((3, 3)) < 0.8) * 1.0
+    assert "`0.8` is left out" in first_line(dropped, dropped_without_scale, X[:3], W[:, :3], mask)
+
+
+def chain(k, steps):
+    a, b = 1.0, 0.0
+    for _ in range(steps):
+        a, b = a - 0.1 * k[0] * a, b + 0.1 * k[0] * a - 0.1 * k[1] * b
+    return b
+
+
+def chain_without_a(k, steps):
+    a, b, kept = 1.0, 0.0, []
+    for _ in range(steps):
+        kept.append((a, b))
+        a, b = a - 0.1 * k[0] * a, b + 0.1 * k[0] * a - 0.1 * k[1] * b
+    ga, gb, gk = 0.0, 1.0, np.zeros(2)
+    for a, b in reversed(kept):
+        gk[0] += 0.1 * a * gb
+        gk[1] -= 0.1 * b * gb
+        ga = ga - 0.1 * k[0] * ga + 0.1 * k[0] * gb
+        gb = gb - 0.1 * k[1] * gb
+    return gk
+
+
+def test_no_step_counts_where_the_last_one_sends_nothing():
+    """The last a has no gradient: that only the last step counts is the same number, but not the mistake."""
+    assert "only the last" not in first_line(chain, chain_without_a, np.array([0.7, 0.4]), 5)
+
+
+def knots(s, keys, values):
+    i = np.clip(np.searchsorted(keys, s) - 1, 0, len(keys) - 2)
+    part = (s - keys[i]) / (keys[i + 1] - keys[i])
+    return values[i] * (1 - part) + values[i + 1] * part
+
+
+def knots_twice_left(dout, s, keys, values):
+    i = np.clip(np.searchsorted(keys, s) - 1, 0, len(keys) - 2)
+    part = (s - keys[i]) / (keys[i + 1] - keys[i])
+    dvalues = np.zeros_like(values)
+    np.add.at(dvalues, i, dout * (1 - part))
+    np.add.at(dvalues, i + 1, dout * (1 - part))
+    ds = dout * (values[i + 1] - values[i]) / (keys[i + 1] - keys[i])
+    return ds, dvalues
+
+
+def test_names_that_are_returned_decide_which_input_has_no_gradient():
+    s, keys = np.array([0.3, 1.4, 2.2, 0.8, 1.9]), np.array([0.0, 1.0, 2.0, 3.0])
+    line = first_line(knots, knots_twice_left, s, keys, W[0])
+    assert "WRONG at values: `np.add.at(dvalues, i + 1, dout * (1 - part))`" in line
+    assert "should be `np.add.at(dvalues, i + 1, dout * part)`" in line

@@ -356,7 +356,7 @@ def test_a_scale_of_ones_hides_no_mistake():
     assert verify(right.forward, right.backward, X)
     report = verify(wrong.forward, wrong.backward, X)
     assert report.verdict == "WRONG"
-    assert "With gamma and beta as given, one number everywhere, your gradients are right" in str(report)
+    assert "On these inputs your gradients are right, because gamma and beta hold one number everywhere." in str(report)
     assert np.array_equal(wrong.gamma, np.ones(3))
 
 

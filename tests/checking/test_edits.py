@@ -1,0 +1,157 @@
+"""Each kind of edit, in a small backward pass that needs it."""
+
+import inspect
+import linecache
+
+import numpy as np
+import pytest
+
+import micrograd_np as mg
+
+rng = np.random.default_rng(11)
+X, V, Y = rng.normal(size=(5, 3)), rng.normal(size=3), rng.normal(size=5)
+WEIGHTS, POSITIVE = rng.uniform(0.3, 2, 5), rng.uniform(0.5, 2, 5)
+KNOWN = np.array([True, False, True, True, False])
+TABLE, IDS = rng.normal(size=(4, 2)), np.array([2, 0, 2, 3, 0])
+
+
+def weighted_error(w, x, y, c):
+    r = x @ w - y
+    dr = 2 * c * r / c.sum()
+    return np.sum(c * r**2) / c.sum(), x.T @ dr
+
+
+def slopes(x, y):
+    q = y / x
+    dx = -2 * q * q / x
+    dy = 2 * q * y / (x * y)
+    return np.sum(q**2), dx, dy
+
+
+def echo(x):
+    y = np.tanh(x) * 2
+    y[1:] = y[1:] + np.tanh(x)[:-1] ** 2
+    h, dh = np.tanh(x), 2 * 2 * y
+    dh[:-1] += 2 * y[1:] * 2 * h[:-1]
+    return np.sum(y**2), dh * (1 - h**2)
+
+
+def of_known(w, x, y, known):
+    r = (x @ w - y) * known
+    dr = 2 * (x @ w - y) * known
+    return np.sum(r**2), x.T @ dr
+
+
+def ridge(w, x, y, l2=0.3):
+    r = x @ w - y
+    grad = 2 * x.T @ r
+    grad[1:] += l2 * w[1:]
+    return np.sum(r**2) + 0.5 * l2 * np.sum(w[1:] ** 2), grad
+
+
+def embedded(table, ids):
+    z = table[ids]
+    grad = np.zeros_like(table)
+    np.add.at(grad, ids, np.cos(z))
+    return np.sum(np.sin(z)), grad
+
+
+def polynomial(ws, x):
+    hs = [x, x**2, x**3]
+    s = sum(hs[k] @ ws[k] for k in range(3))
+    return np.sum(s**2), np.stack([hs[k].T @ (2 * s) for k in range(3)])
+
+
+def far_apart(x, y):
+    d = x - y
+    alpha = 1 + x @ x
+    dalpha = np.sum(d**2)
+    dx = 2 * d * alpha + 2 * dalpha * x
+    return np.sum(d**2) * alpha, dx
+
+
+def attention(w, x):
+    e = np.exp(x @ w)
+    p = e / e.sum()
+    z = p @ x[:, 0]
+    dp = 2 * z * x[:, 0]
+    return z**2, x.T @ (p * (dp - p @ dp))
+
+
+def margin(u, items, i, j):
+    x = u @ items[i] - u @ items[j]
+    du = 2 * x * (items[i] - items[j])
+    return x**2, du
+
+
+def two_columns(w, x):
+    raw = x @ w
+    draw = np.empty_like(raw)
+    draw[:, 0] = np.cos(raw[:, 0])
+    draw[:, 1] = 3 * raw[:, 1] ** 2
+    return np.sum(np.sin(raw[:, 0])) + np.sum(raw[:, 1] ** 3), x.T @ draw
+
+
+def sizes(x):
+    return np.sum(np.abs(x) ** 3), 3 * x**2 * np.sign(x)
+
+
+def softplus_of(x):
+    def sigmoid(z):
+        return 1 / (1 + np.exp(-z))
+
+    a = np.log1p(np.exp(x))
+    da = 2 * a * sigmoid(a**2)
+    return np.sum(np.log1p(np.exp(a**2))), da * sigmoid(x)
+
+
+def moments(w, x):
+    g = x.T @ np.tanh(x @ w)
+    dg = 2 * g
+    return g @ g, x.T @ (x @ dg * (1 - np.tanh(x @ w) ** 2))
+
+
+CASES = {
+    "a sum as divisor": (weighted_error, (V, X, Y, WEIGHTS), "c * r / c.sum()", "c * r / len(r)", "/ np.sum(c)"),
+    "two values exchanged": (
+        slopes,
+        (POSITIVE, Y),
+        "2 * q * y / (x * y)",
+        "2 * q * x / (x * y)",
+        "2 * q * y / (y * x)",
+    ),
+    "two slices exchanged": (echo, (V,), "dh[:-1] += 2 * y[1:] * 2 * h[:-1]", "dh[1:] += 2 * y[:-1] * 2 * h[1:]"),
+    "a mask": (of_known, (V, X, Y, KNOWN), "- y) * known\n    return", "- y)\n    return", "(x @ w - y) * known"),
+    "weights without the bias": (ridge, (V, X, Y), "grad[1:] += l2 * w[1:]", "grad += l2 * w"),
+    "indices that occur twice": (embedded, (TABLE, IDS), "np.add.at(grad, ids, np.cos(z))", "grad[ids] = np.cos(z)"),
+    "a step for a number": (
+        *(polynomial, (rng.normal(size=(3, 3, 2)), X)),
+        *("hs[k].T @ (2 * s)", "hs[1].T @ (2 * s)"),
+    ),
+    "what is never used": (far_apart, (V, Y[:3]), "2 * d * alpha + 2 * dalpha * x", "2 * d * alpha"),
+    "a mean with weights": (attention, (V, X), "dp - p @ dp", "dp - dp.mean()", "dp - np.sum(dp * p)"),
+    "a difference of entries": (margin, (V, X, 2, 1), "(items[i] - items[j])", "items[i]"),
+    "columns of a buffer": (two_columns, (X[:, :2].T @ X[:, :2], X[:, :2]), "= 3 * raw", "= -3 * raw", "= 3 * raw"),
+    "the sign": (sizes, (POSITIVE,), "np.sign(x)", "np.abs(x)"),
+    "a function of the code": (softplus_of, (V,), "da * sigmoid(x)", "da", "* sigmoid(x)"),
+    "a factor": (moments, (V, X), "dg = 2 * g", "dg = g"),
+}
+
+
+def with_mistake(function, right, wrong, path):
+    """Return a function of a file in which the right text is replaced by a wrong one, once, from the end."""
+    before, found, after = inspect.getsource(function).rpartition(right)
+    assert found
+    path.write_text(f"{before}{wrong}{after}")
+    made = {"np": np}
+    exec(compile(path.read_text(), str(path), "exec"), made)
+    linecache.checkcache(str(path))
+    return made[function.__name__]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_edit_is_found(case, tmp_path):
+    function, inputs, right, wrong, *shown = CASES[case]
+    assert mg.verify(function, *inputs)
+    line = str(mg.verify(with_mistake(function, right, wrong, tmp_path / "mine.py"), *inputs)).splitlines()[0]
+    assert (shown or [right])[0] in line.partition(" should be ")[2]
