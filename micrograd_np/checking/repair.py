@@ -29,7 +29,7 @@ from .edits import Edit, Edits, edit_in_words, leading_to_loss, operands_of
 from .flat_function import plain
 from .recordable import definition_of
 from .rewrites import locate
-from .sandbox import MOST_ROWS, Sandbox
+from .sandbox import MOST_ROWS, STEP, Sandbox
 from .suspicion import PROVEN
 
 Array = Any
@@ -39,6 +39,7 @@ BETTER = BUDGET // 8  # to look for a better edit than the first one that is rig
 SECONDS = 12.0  # after which a search ends, whatever is left of its budget
 OTHER_SCALE = -0.7  # of cotangents
 MOST_FUNCTIONS = 6
+LONGER = 8  # times that a `while` may take more steps than without an edit
 BATCH = 40  # edits that are compiled at once
 CHOICE, NONE = "_number_of_edit", -1  # the variable that chooses one of them
 
@@ -137,24 +138,24 @@ class Source:
         SyntaxError, TypeError, ValueError
             If there is no such code.
         """
-        before, scope = self.function.__code__, self.function.__globals__
+        before = self.function.__code__
         done: list[tuple[Edit, Any]] = []
         try:
             # Lists come last: what they hold may be edited, too.
             for number, edit in sorted(enumerate(edits), key=lambda pair: isinstance(pair[1].old, list)):
                 done.append((edit, edit.old))
                 edit.put(choice(number, edit))
-            with warnings.catch_warnings(action="ignore"):  # such as that a number is indexed
-                code = compile(self.tree, before.co_filename, "exec")
+            code = compiled(self.tree, self.function)
         finally:
             for edit, old in reversed(done):
                 edit.put(old)
-        found: dict[str, Any] = {}
-        exec(code, scope, found)
-        made = found["_make"](*[None] * len(before.co_freevars))  # the values do not matter: only its code is used
-        choose = partial(scope.__setitem__, CHOICE)
+
+        def choose(number: int) -> None:
+            scope = self.function.__globals__
+            scope[CHOICE], scope[STEP].__self__.steps = number, 0
+
         choose(NONE)
-        self.function.__code__ = made.__code__
+        self.function.__code__ = code
         try:
             yield choose
         finally:
@@ -348,8 +349,7 @@ def together(trial: Trial, source: Source, edits: Sequence[Edit]) -> Iterator[tu
 def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
     """Return the cost of one run, and the user's functions that only the backward pass calls, backward itself first.
 
-    The list is empty if a profiler is on, as `watched` needs its place. It is empty for long axes, too, and if a
-    function has a `while`, which may never end with the numbers of an edited one.
+    The list is empty if a profiler is on, as `watched` needs its place, and for long axes.
     """
     if sys.getprofile() is not None:
         return 0, []
@@ -360,14 +360,27 @@ def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
     first = getattr(last, "__func__", last)
     known = {f.__code__: f for f in copies.functions}
     rows = max((n for slot in pair.slots for n in slot.value.shape), default=0)
-    edited = variables.keys() & known.keys()
-    if pair.backward:  # what forward computes was computed before
-        edited = edited - {getattr(getattr(pair.forward, "__func__", pair.forward), "__code__", None)}
-    if max(rows, copies.longest) > MOST_ROWS or any(may_not_end(known[code]) for code in edited):
+    if max(rows, copies.longest) > MOST_ROWS:
         return 0, []
-    functions = [known[code] for code in variables if code in known and code not in of_forward]
-    functions.sort(key=lambda f: f is not first)
-    return count, [Source(f, tree, variables[f.__code__]) for f in functions[:MOST_FUNCTIONS] if (tree := tree_of(f))]
+    trees = {code: tree for code in variables if code in known and (tree := tree_of(known[code]))}
+    for code, tree in trees.items():
+        known[code].__code__ = compiled(tree, known[code])
+    pair.play(again=True)
+    copies.most_steps = LONGER * copies.steps + LONGER
+    sources = [Source(known[code], tree, variables[code]) for code, tree in trees.items() if code not in of_forward]
+    sources.sort(key=lambda source: source.function is not first)
+    return count, sources[:MOST_FUNCTIONS]
+
+
+def compiled(tree: ast.Module, function: FunctionType) -> CodeType:
+    """Return the code of a function with another source."""
+    with warnings.catch_warnings(action="ignore"):  # such as that a number is indexed
+        code = compile(tree, function.__code__.co_filename, "exec")
+    found: dict[str, Any] = {}
+    exec(code, function.__globals__, found)
+    made = found["_make"](*[None] * len(function.__code__.co_freevars))  # the values do not matter
+    its: CodeType = made.__code__
+    return its
 
 
 def watched(run: Callable[[], Any]) -> tuple[int, dict[CodeType, dict[str, Any]]]:
@@ -388,13 +401,8 @@ def watched(run: Callable[[], Any]) -> tuple[int, dict[CodeType, dict[str, Any]]
     return count, variables
 
 
-def may_not_end(function: Any) -> bool:
-    tree = tree_of(function)
-    return tree is not None and any(isinstance(node, ast.While) for node in ast.walk(tree))
-
-
 def tree_of(function: Any) -> ast.Module | None:
-    """Return the source of a function; None if it is not known."""
+    """Return the source of a function, in which each `while` counts its steps; None if it is not known."""
     try:
         tree: ast.Module = definition_of(function.__code__)
     except Exception:  # not known, or not what runs
@@ -405,8 +413,10 @@ def tree_of(function: Any) -> ast.Module | None:
     definition.args.defaults = [ast.Constant(None) for _ in definition.args.defaults]
     definition.args.kw_defaults = [x and ast.Constant(None) for x in definition.args.kw_defaults]
     definition.returns = None
-    for node in ast.walk(definition.args):
+    for node in ast.walk(definition):
         if isinstance(node, ast.arg):
             node.annotation = None
+        elif isinstance(node, ast.While):
+            node.test = ast.BoolOp(ast.And(), [node.test, ast.Call(ast.Name(STEP, ast.Load()), [], [])])
     ast.fix_missing_locations(tree)
     return tree
