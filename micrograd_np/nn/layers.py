@@ -257,7 +257,7 @@ class Linear(Module):
         self.bias = drawn(self, zeros, rng, (out_features,), dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
-        return linear(checked_input(self, x, self.weight, self.weight.shape[1]), self.weight, self.bias)
+        return linear(checked_input(self, x, self.weight, self.weight._data.shape[1]), self.weight, self.bias)
 
 
 class Embedding(Module):

@@ -62,7 +62,7 @@ class Function(Module):
             raise ArgumentTypeError(
                 f"{type(self).__name__} is called with ({', '.join(self._inputs)}), not with {len(inputs)} arguments."
             )
-        return self._function(*inputs, **{name: getattr(self, name) for name in self._options})
+        return self._function(*inputs, **{x: getattr(self, x) for x in self._options} if self._options else {})
 
 
 class ReLU(Function):

@@ -7,7 +7,6 @@ needs. The results are the same: read `apply` in core/dispatch.py first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import attrgetter
 from types import EllipsisType, NoneType
 from typing import Any
 
@@ -98,7 +97,6 @@ def binary(op: Any) -> Callable[..., Any]:
 
 WAYS = 1000  # that are remembered of a row, before it begins again
 ATOMS = frozenset((int, str, bool, NoneType, EllipsisType))
-layout = attrgetter("shape", "dtype")
 
 
 class UnknownKindError(Exception):
@@ -132,9 +130,7 @@ def by_way(op: Any) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         key: list[Any] = []
         values: Any = []
-        wanted = loose = 0
-        tensors = False
-        bit = 1
+        bit, wanted, loose, tensors = 1, 0, 0, False
         for x in args:
             if isinstance(x, Tensor):
                 tensors = True
@@ -150,14 +146,14 @@ def by_way(op: Any) -> Callable[..., Any]:
                 break
             bit += bit
             values.append(value)
-            key.append(layout(value))
-        count = len(values)
-        arrays = args if count == len(args) else args[:count]
+            key.append(value.shape)
+            key.append(value.dtype)
+        arrays = args[: len(values)]
         try:
-            for x in args[count:]:
-                key.append((type(x), x) if type(x) in ATOMS else key_of(x))
-            for name, x in kwargs.items():
-                key.append((name, key_of(x)))
+            for x in args[len(values) :]:
+                key.append(x if type(x) is str else key_of(x))
+            for name in kwargs:
+                key.append((name, key_of(kwargs[name])))
         except UnknownKindError:
             return bound(*args, **kwargs)
         way = ways.get(which := tuple(key))
@@ -166,7 +162,7 @@ def by_way(op: Any) -> Callable[..., Any]:
                 given, params = op.bind(*args, **kwargs)
             except TypeError as error:
                 return op.otherwise(args, kwargs, error)
-            if len(given) != count or any(x is not y for x, y in zip(given, arrays, strict=True)):
+            if len(given) != len(arrays) or any(x is not y for x, y in zip(given, arrays, strict=True)):
                 return apply(op, given, params)
             if len(ways) >= WAYS:
                 ways.clear()

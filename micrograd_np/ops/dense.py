@@ -55,7 +55,7 @@ def _write_linear(args: Any, params: Any, literal: Any) -> Any:
 
 linear: Primitive = Primitive(
     _linear,
-    lambda g, z, x, w, *bias: linear(g, w.T),
+    lambda g, z, x, w, *bias: _linear(g, w.T),
     lambda g, z, x, w, *bias: np.matmul(rows(g).T, rows(x)),
     lambda g, z, x, w, bias: rows(g).sum(axis=0),
     bind=_bind_linear,

@@ -30,7 +30,7 @@ SMALL = 4096  # entries up to which a parameter is updated together with others:
 
 def is_finite(x: Any) -> bool:
     """True without nan and inf: a finite sum of squares, one product, says so in most cases."""
-    return bool(np.vdot(x, x) < math.inf or np.isfinite(x).all())
+    return math.isfinite(np.vdot(x, x)) or bool(np.isfinite(x).all())
 
 
 class Unit:
@@ -51,8 +51,7 @@ class Unit:
         self.memories = [memory_of(x) for x in (*parameters, *(x for state in self.states for x in state.values()))]
         dtype = self.arrays[0].dtype
         self.precision = SINGLE if dtype == HALF else dtype
-        numbers_held = [x._data for x in group.values() if isinstance(x, Tensor)]
-        self.cast = [x for x in numbers_held if x.dtype != self.precision]
+        self.cast = [x._data for x in group.values() if isinstance(x, Tensor) and x.dtype != self.precision]
         self.given: list[float] | None = None
         self.prepare()
         self.held = list(self.state_arrays())
@@ -80,7 +79,7 @@ class Unit:
 
     def current_options(self) -> dict[str, Any]:
         """The group's options in the dtype of the arithmetic: its own arrays, or casts of what they hold now."""
-        given = [x.item() for x in self.cast]
+        given = self.cast and [x.item() for x in self.cast]
         if given != self.given:
             self.given, self.options = given, self.group.options(self.precision)
         return self.options
@@ -143,8 +142,7 @@ class Joined(Unit):
         # One number for all entries, or where they differ one for each.
         state, apart = self.state, {}
         for name, x in self.counts.items():
-            counts = x.tolist()
-            if counts.count(counts[0]) < len(counts):
+            if len(set(x.tolist())) > 1:
                 apart[name] = np.repeat(x, self.sizes)
                 state = state | apart
         optimiser._scratch = self.scratch
@@ -169,10 +167,11 @@ def parts(entries: Any, arrays: list[Any]) -> list[Any]:
 
 def mark_written(units: list[Unit]) -> None:
     """Mark one write, made now, in the memory of the parameters and states of these units."""
-    first, *others = [seen for unit in units for seen in unit.memories]
+    first = units[0].memories[0]
     first.write()
-    for seen in others:
-        seen.written, seen.where = first.written, first.where
+    for unit in units:
+        for seen in unit.memories:
+            seen.written, seen.where = first.written, first.where
 
 
 class Optimiser(Answering):
@@ -320,29 +319,30 @@ class Optimiser(Answering):
             self._trace_step()
             return
         gradients = [p._grad if p._requires_grad else None for p in self._parameters]
-        if not all(unit.is_current() for unit in self._units):
+        if not all(map(Unit.is_current, self._units)):
             self._make_units()
         units = self._units
         if not ARRAYS.issuperset(map(type, gradients)):
             self._check_present(gradients)
             gradients = [as_ndarray(g) for g in gradients]
             units = [part for unit in units for part in unit.moving(self, gradients)]
-        joined = [unit.gradient(gradients) for unit in units]
-        for unit, g in zip(units, joined, strict=True):
+        joined = []
+        for unit in units:
+            joined.append((unit, g := unit.gradient(gradients)))
             if not is_finite(g):
                 i = next(i for i in unit.numbers if not is_finite(gradients[i]))
                 raise self._diverged(f"the gradient of {self._name_of(i)} has a nan or inf, and nothing was changed")
         begun: list[Unit] = []
         try:
-            self._update(units, joined, begun)
+            self._update(joined, begun)
         finally:
             if begun:
                 mark_written(begun)
 
     @np.errstate(over="raise", invalid="raise", divide="raise")
-    def _update(self, units: list[Unit], joined: list[Any], begun: list[Unit]) -> None:
-        """Update the units one after the other, and enter in `begun` those whose parameters are written to."""
-        for unit, g in zip(units, joined, strict=True):
+    def _update(self, units: list[tuple[Unit, Any]], begun: list[Unit]) -> None:
+        """Update the units with their gradients, and enter in `begun` those whose parameters are written to."""
+        for unit, g in units:
             try:
                 unit.update(self, g, begun)
             except FloatingPointError as error:

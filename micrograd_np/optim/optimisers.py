@@ -152,16 +152,16 @@ class Adam(Optimiser):
         self, p: Any, g: Any, state: State, lr: Any, beta1: Any, beta2: Any, eps: Any, weight_decay: Any
     ) -> None:
         first, second, steps = state["first"], state["second"], state["steps"]
-        steps += 1
+        steps += 1.0
         out = self._scratch
         if not self._decoupled:
             g = decayed(p, g, weight_decay)
         elif weight_decay is not None:
             p *= 1 - lr * weight_decay
-        first += np.multiply(1 - beta1, np.subtract(g, first, out), out)
-        second += np.multiply(1 - beta2, np.subtract(np.multiply(g, g, out), second, out), out)
-        size = np.add(np.sqrt(np.divide(second, 1 - beta2**steps, out), out), eps, out)
-        p -= np.multiply(lr / (1 - beta1**steps), np.divide(first, size, out), out)
+        first += np.multiply(1.0 - beta1, np.subtract(g, first, out), out)
+        second += np.multiply(1.0 - beta2, np.subtract(np.multiply(g, g, out), second, out), out)
+        size = np.add(np.sqrt(np.divide(second, 1.0 - beta2**steps, out), out), eps, out)
+        p -= np.multiply(lr / (1.0 - beta1**steps), np.divide(first, size, out), out)
 
 
 class AdamW(Adam):
@@ -269,7 +269,7 @@ class RMSprop(Optimiser):
         g = decayed(p, g, weight_decay)
         out = self._scratch
         square = state["square"]
-        square += np.multiply(1 - alpha, np.subtract(np.multiply(g, g, out), square, out), out)
+        square += np.multiply(1.0 - alpha, np.subtract(np.multiply(g, g, out), square, out), out)
         g = np.divide(g, np.add(np.sqrt(square, out), eps, out), out)
         if momentum is not None:
             velocity = state["velocity"]
