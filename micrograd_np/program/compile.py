@@ -46,6 +46,11 @@ UNLIKE = (
     "it goes another way while it is traced. Does it ask whether something is an array (isinstance, hasattr)? That is "
     "a Tensor then. Ask outside."
 )
+MANY_KINDS = (
+    f"{KINDS} kinds of arguments: other shapes, dtypes or numbers, or another object at each call. Give arrays of one "
+    "shape; a number that changes as a float or an array; and what stays as a variable of the function."
+)
+MANY_ARGUMENTS = f"{LONG} arguments, lists counted by entries. Give an array."
 GIVE = "Give what changes as an argument, or hold it in a Tensor."
 # Each is imported when it is asked for.
 BACKENDS = {"numpy": (".codegen", "Emitted"), "numba": (".numba_backend", "Machine")}
@@ -112,13 +117,9 @@ class Compiled:
         """A call of a function that no program serves any more."""
         return self.function(*args, **kwargs)
 
+    @following(None)
     def other(self, args: Any, kwargs: Any) -> Any:
-        """A call that the latest program does not serve."""
-        with following(None):
-            return self.answer(args, kwargs)
-
-    def answer(self, args: Any, kwargs: Any) -> Any:
-        """A call that another program serves, or the function itself."""
+        """A call that the latest program does not serve: another one does, or the function itself."""
         kind, runner = self.known(args, kwargs)
         if runner is not None:
             self.latest = runner.call
@@ -126,22 +127,13 @@ class Compiled:
         if (kind and kind.stopped) or is_recorded(args, kwargs):
             self.latest = kind.plainly(self.function) if kind and kind.stopped else self.latest
             return self.function(*args, **kwargs)
-        if kind is None and len(self.kinds) >= KINDS:
-            self.warn(
-                f"it was called with more than {KINDS} kinds of arguments: other shapes, dtypes or numbers, or another "
-                "object at each call. Give arrays of one shape; a number that changes as a float or an array; and what "
-                "stays as a variable of the function."
-            )
+        many = len(self.kinds) >= KINDS
+        if kind is None and (many or len(flatten((args, kwargs))[0]) > LONG):
+            self.warn(f"it was called with more than {MANY_KINDS if many else MANY_ARGUMENTS}")
             self.latest = self.plain
             return self.function(*args, **kwargs)
         with self.turns:
             if kind is None:  # which may be the only call of its kind; and what is worked out once is worked out now
-                if len(flatten((args, kwargs))[0]) > LONG:
-                    self.warn(
-                        f"it was called with more than {LONG} arguments, lists counted by entries. Give an array."
-                    )
-                    self.latest = self.plain
-                    return self.function(*args, **kwargs)
                 kind = Kind(args, kwargs)
                 result = self.function(*args, **kwargs)
                 self.kinds.append(kind)

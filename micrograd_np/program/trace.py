@@ -114,9 +114,8 @@ class Trace:
 
     def check_number(self, node: Tensor, op: Any) -> None:
         """NumPy's numbers have arithmetic of their own, which rounds powers and complex products in another way."""
-        if node.shape != () or op not in (TABLE["power"], TABLE["multiply"], TABLE["divide"]):
-            return
-        if op is TABLE["power"] or node.dtype.kind == "c":
+        products = (TABLE["multiply"], TABLE["divide"])
+        if node.shape == () and (op is TABLE["power"] or (op in products and node.dtype.kind == "c")):
             self.spoil(
                 f"NumPy computes {op.name} of single numbers, which are no arrays, to other bits: "
                 f"{format_location(caller_location())}. Compute it outside, and give the result as an argument."
