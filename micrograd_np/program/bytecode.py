@@ -15,6 +15,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path as FilePath
+from pathlib import PurePath
 from types import CodeType, FrameType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
@@ -46,6 +48,7 @@ TABLE = (pkgutil.get_data(__package__, "hidden.txt") or b"").decode().splitlines
 ROWS = [line.split(": ") for line in TABLE if line[0] != "#"]
 # The names of a library's module or class that hide a state.
 HIDDEN = {where: frozenset(listed.split()) for where, listed in ROWS if " " not in where}
+HIDDEN["pathlib.Path"] = frozenset(dir(FilePath)).difference(dir(PurePath), dir(str))
 FILES = {where.removeprefix("files "): frozenset(listed.split()) for where, listed in ROWS if " " in where}
 HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal": "decimal"}  # C's names of modules
 

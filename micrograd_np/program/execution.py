@@ -253,7 +253,7 @@ def aliases(returned: list[Any], found: list[Any], copies: dict[Value, Any], com
             compared.same_memory[i] = x, "._grad"
         elif isinstance(of, Tensor) and as_ndarray(y) is of._data:
             compared.same_memory[i] = x, ".detach()" if isinstance(y, Tensor) else ".data"
-        elif x is None and at is not None and at not in targets:
+        elif x is None and at is not None and at not in targets and as_ndarray(y).flags.c_contiguous:
             compared.copied.add(i)
         elif (x is None) is not (at is None) or at in targets:
             compared.shares = (x or at).name or "a Tensor"

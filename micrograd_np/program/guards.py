@@ -7,6 +7,7 @@ costs no function call per condition.
 from __future__ import annotations
 
 import datetime
+import marshal
 from collections import defaultdict
 from fractions import Fraction
 from itertools import count
@@ -24,9 +25,10 @@ from .ir import ARGUMENT, GRADIENT, TENSOR, Steps, Value
 from .trace import memory_owner
 
 MISFIT = object()  # what a call gives that a program does not serve
+NUMBERS = {int, float, complex, bool, str, bytes, type(None)}  # `marshal` tells 1, 1.0 and True apart, and 0.0 and -0.0
 # Types whose values never change: an equal one is as good as the same one. Numbers are made anew all the time, so that
 # a guard of identity alone would never hold.
-ATOMS = {int, float, complex, bool, str, bytes, type(None), range, slice, type(...), type(NotImplemented), CodeType}
+ATOMS = NUMBERS | {range, slice, type(...), type(NotImplemented), CodeType}
 ATOMS |= {PosixPath, PurePosixPath, PureWindowsPath, Fraction}
 ATOMS |= {datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone}
 VALUES = (int, str, bytes, type(None), type, np.dtype)  # arguments that are compared by ==; others by `is`
@@ -76,9 +78,9 @@ class Names:
     """
 
     def __init__(self, **scope: Any) -> None:
-        known = {"unchanged": unchanged, "entries": entries, "context": CURRENT.get, "MISFIT": MISFIT}
-        known |= {"array": np.asarray, "memory": memory_of, "latest": latest, "next_id": next_id}
-        self.scope: dict[str, Any] = known | scope
+        self.scope: dict[str, Any] = {"unchanged": unchanged, "entries": entries, "dumps": marshal.dumps, **scope}
+        self.scope |= {"context": CURRENT.get, "array": np.asarray, "memory": memory_of, "MISFIT": MISFIT}
+        self.scope |= {"latest": latest, "next_id": next_id}
 
     def __call__(self, x: Any) -> str:
         """Return the name of an object in the text, such as x140234, and put the object into the scope."""
@@ -97,6 +99,12 @@ class Names:
         # True, False and None exist once. An equal code object may belong to another function.
         by_value = is_atom(value) and not isinstance(value, bool | CodeType | None)
         return f"({now} is {then} or unchanged({now}, {then}))" if by_value else f"{now} is {then}"
+
+    def same_entries(self, now: str, held: list[Any]) -> str:
+        """Return a condition on a list: numbers are compared as bytes, and one by one only if these differ."""
+        found = f"unchanged((*{now},), {self(tuple(held))})"
+        plain = NUMBERS.issuperset(map(type, held))
+        return f"(dumps({now}, 2) == {self(marshal.dumps(held, 2))} or {found})" if plain else found
 
     def function(self, head: str, conditions: list[str], body: list[str]) -> Any:
         """The function of these lines, where the conditions hold; else it gives MISFIT."""

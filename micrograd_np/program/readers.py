@@ -11,6 +11,7 @@ import array
 import contextvars
 import copy
 import functools
+import logging
 import operator
 import random
 import sys
@@ -27,7 +28,7 @@ import numpy as np
 from ..core.tensor import Tensor
 from . import bytecode
 from .bytecode import FILES, HIDDEN, is_hidden, is_ours, is_users
-from .guards import ATOMS, entries, is_atom
+from .guards import ATOMS, MISFIT, NUMBERS, entries, is_atom
 from .trace import memory_owner
 
 # The walk; its module imports this one. It offers `names` (the Names of the guard), `is_named(name)` (whether some code
@@ -36,6 +37,8 @@ from .trace import memory_owner
 Outside = Any
 LARGE = 2**16  # bytes: an array or a text that is larger is not compared before each call
 LONG = 1000  # entries: a longer collection is not compared
+MANY = 8  # numbers that are compared together
+ADDRESSES = {"__array_interface__", "__array_struct__"}  # by which NumPy reads memory of others
 # Types of C whose objects never change, or hold nothing that is computed with.
 STATELESS = {"_thread.lock", "_thread.RLock", "types.GenericAlias", "types.UnionType", "builtins.getset_descriptor"}
 STATELESS |= {"builtins.wrapper_descriptor", "builtins.method_descriptor", "builtins.member_descriptor"}
@@ -88,7 +91,7 @@ def read_object(walk: Outside, place: Place) -> Found:
         for each in kind.__mro__:
             walk.refuse_names_of(full_name(each), path)
         return
-    elif kind.__module__ == "logging" or is_atom(x):
+    elif is_atom(x) or (is_for_logging(kind) and not hasattr(kind, "isEnabledFor")):  # handlers, filters, formatters
         return
     elif base in READERS:
         yield from READERS[base](walk, place)
@@ -132,30 +135,18 @@ def instance(walk: Outside, place: Place) -> Found:
     users, name_of = is_users(kind), walk.names
     if hasattr(kind, "named_modules"):
         walk.modules.append(x)
-    open_to_others = not users and not is_ours(kind)  # a third-party class: its code may read any attribute
-    private = users and bytecode.is_read_by_name(kind)  # a user's class: only attributes that some code names are read
+    # Only attributes that some code names are read of a user's class, and of a logger.
+    private = (users and bytecode.is_read_by_name(kind)) or is_for_logging(kind)
+    open_to_others = not (users or private or is_ours(kind))  # a third-party class: its code may read any attribute
+    yield Edge(path, f"type({name_of(x)}) is {name_of(kind)}", f"{name_of(x)}.__class__ = {name_of(kind)}")
     parts = getattr(x, "__dict__", None)
     held = []
     if isinstance(parts, dict) and parts is not x:
         held = [(name, f"{name_of(parts)}[{name!r}]", value) for name, value in parts.items()]
-        if users:
-            yield Edge(
-                path,
-                f"{name_of(x)}.__dict__ is {name_of(parts)} and len({name_of(parts)}) == {len(parts)}"
-                f" and type({name_of(x)}) is {name_of(kind)}",
-                f"{name_of(x)}.__dict__ = {name_of(parts)}; {refill(walk, parts)}",
-            )
-        else:
-            counted = gives(walk, path, "len({})", parts, len(parts), refill(walk, parts))
-            if parts or open_to_others:
-                yield counted
-            for name in () if parts or open_to_others else bytecode.ASKING:
-                walk.when_named(name, counted)
-        in_order = gives(walk, path, "[*{}]", parts, list(parts))
+        yield from counted(walk, place, bool(parts) or users or open_to_others)
         if hasattr(kind, "_entries"):  # ours, whose attributes are a list
-            yield in_order
-        for name in bytecode.IN_ORDER:
-            walk.when_named(name, in_order)
+            yield gives(walk, path, "[*{}]", parts, list(parts))
+        order_of(walk, path, name_of(parts), parts)
     for name in bytecode.slots(kind) if users or open_to_others else ():
         if hasattr(x, name):
             held.append((name, f"{name_of(x)}.{name}", getattr(x, name)))
@@ -166,13 +157,35 @@ def instance(walk: Outside, place: Place) -> Found:
             continue
         if is_ours(kind):
             walk.inner.add(id(value))
-        if private and not walk.is_named(name):
+        if private:
             walk.when_named(name, *edge_to(walk, f"{path}.{name}", now, value))
         else:
             yield from attribute(walk, f"{path}.{name}", now, value, place.read and open_to_others)
+    for base in ({name: value for name, _, value in held}, *map(vars, kind.__mro__)):
+        for name in base.keys() & ADDRESSES:
+            if not hasattr(type(base[name]), "__get__"):
+                walk.refuse_size(f"{path}.{name} is the address of memory")
     yield Place(path, kind, read=False)
     for name in (*bytecode.OF_CLASSES, *bytecode.class_methods(kind)):
         walk.when_named(name, Place(path, kind))
+
+
+def counted(walk: Outside, place: Place, always: bool) -> Found:
+    """The `__dict__` of an object; where it is empty, code may ask for an attribute that is set later."""
+    path, x, _ = place
+    name, parts = walk.names(x), walk.names(x.__dict__)
+    same = f"{name}.__dict__ is {parts}"
+    undo = f"{refill(walk, x.__dict__)}; {same} or setattr({name}, '__dict__', {parts})"
+    found = Edge(path, f"{same} and len({parts}) == {len(x.__dict__)}", undo)
+    for asking in () if always else bytecode.ASKING:
+        walk.when_named(asking, found)
+    yield from [found] if always else []
+
+
+def order_of(walk: Outside, path: str, text: str, parts: Any) -> None:
+    """The order of attributes counts where code goes through all of them."""
+    for name in bytecode.IN_ORDER:
+        walk.when_named(name, Edge(path, f"[*{text}] == {walk.names(list(parts))}"))
 
 
 def attribute(walk: Outside, path: str, now: str, value: Any, read: bool) -> Found:
@@ -226,16 +239,14 @@ def of_list(walk: Outside, place: Place) -> Found:
     held = entries(x)
     if id(x) in walk.inner:
         walk.inner.update(map(id, held))
-    # A short list, or one of objects, gets a condition for each entry, which names what changed. A long list of numbers
-    # is compared as one tuple.
-    if isinstance(x, list) and (len(held) < 8 or not all(map(is_atom, held))):
+    # A short list, or one of objects, gets a condition for each entry, which names what changed.
+    if isinstance(x, list) and (len(held) < MANY or not all(map(is_atom, held))):
         yield gives(walk, path, "len({})", x, len(x), refill(walk, x))
         for i, value in enumerate(held):
             yield from item(walk, f"{path}[{i}]", x, i, value, read)
         return
     if read and type(x) not in (tuple, frozenset):
-        text = f"unchanged(tuple(entries({walk.names(x)})), {walk.names(tuple(held))})"
-        yield Edge(path, text, refill(walk, x))
+        yield Edge(path, walk.names.same_entries(f"entries({walk.names(x)})", held), refill(walk, x))
     yield from (Place(f"{path}[{i}]", value, read) for i, value in enumerate(held))
 
 
@@ -251,11 +262,15 @@ def of_dict(walk: Outside, place: Place) -> Found:
         walk.inner.update(map(id, x.values()))
     if not x or inner:  # ours is never reordered, and each of its keys has an edge
         yield gives(walk, path, "len({})", x, len(x), refill(walk, x))
-    elif all(map(is_atom, x)):
+    elif all(type(key) is str for key in x):  # 1, 1.0 and True are equal
         yield gives(walk, path, "[*{}]", x, list(x), refill(walk, x))
     else:
-        yield Edge(path, f"unchanged((*{walk.names(x)},), {walk.names(tuple(x))})", refill(walk, x))
+        yield Edge(path, walk.names.same_entries(f"[*{walk.names(x)}]", list(x)), refill(walk, x))
         yield from (Place(path, key, read) for key in x)
+    if len(x) >= MANY and not inner and NUMBERS.issuperset(map(type, x.values())):
+        values = walk.names.same_entries(f"[*{walk.names(x)}.values()]", list(x.values()))
+        yield Edge(path, values, refill(walk, x))
+        return
     for key, value in list(x.items()):
         yield from item(walk, f"{path}[{key!r}]", x, key, value, read)
 
@@ -266,9 +281,14 @@ def of_function(walk: Outside, place: Place) -> Found:
     if is_users(f):
         walk.name(bytecode.names_in(f.__code__))
         for name, part in bytecode.attributes_of(f.__code__):
-            module = f.__globals__.get(name)
-            if isinstance(module, ModuleType) and part in FILES.get(module.__name__, ()):
+            module = f.__globals__.get(name, sys.modules.get(name))
+            if not isinstance(module, ModuleType) or is_users(module):
+                continue
+            if part in FILES.get(module.__name__, ()):
                 walk.refuse_size(f"{name}.{part} reads or writes files")
+            value = vars(module).get(part, len)
+            if is_atom(value) or (type(value) in READERS and not callable(value) and type(value) is not ModuleType):
+                yield from item(walk, f"{name}.{part}", vars(module), part, value)
         # Editors put new code into an old function.
         parts = [part for part in ("__code__", "__defaults__", "__kwdefaults__") if getattr(f, part) is not None]
         yield from of_attributes(*parts)(walk, place)
@@ -293,11 +313,7 @@ def of_function(walk: Outside, place: Place) -> Found:
             yield from edge_to(walk, name, f"{walk.names(cell)}.cell_contents", cell.cell_contents)
     names_of(walk, place)
     walk.when_named("__annotations__", *of_attributes("__annotations__")(walk, place))
-    counted = gives(walk, path, "len({})", vars(f), len(vars(f)), refill(walk, vars(f)))
-    if vars(f):
-        yield counted
-    for name in () if vars(f) else bytecode.ASKING:  # an attribute may be set later, which code asks for
-        walk.when_named(name, counted)
+    yield from counted(walk, place, bool(vars(f)))
     for name, value in list(vars(f).items()):
         now = f"{walk.names(vars(f))}[{name!r}]"
         yield from attribute(walk, f"{path}.{name}", now, value, name == "__wrapped__")
@@ -325,7 +341,7 @@ def of_module(walk: Outside, place: Place) -> Found:
 def of_class(walk: Outside, place: Place) -> Found:
     """The entries of a user's class that code names, or that Python or a library calls.
 
-    If only an object leads to the class, its constructors (`bytecode.MAKERS`) are left out, as nobody can call them.
+    If only an object leads to the class, its constructors (`bytecode.MAKERS`) run only where code names them.
     """
     path, kind, read = place
     if isinstance(kind, abc.ABCMeta):  # whose `register` leaves no trace in the class
@@ -340,6 +356,7 @@ def of_class(walk: Outside, place: Place) -> Found:
         return
     itself = walk.names(kind)
     own, known = f"{itself}.__dict__", walk.names(frozenset(vars(kind)))
+    order_of(walk, kind.__name__, own, vars(kind))
     yield Edge(
         kind.__name__,
         f"len({own}) == {len(vars(kind))} and {itself}.__mro__ is {walk.names(kind.__mro__)}",
@@ -350,9 +367,8 @@ def of_class(walk: Outside, place: Place) -> Found:
     for name, value in list(vars(kind).items()):
         edge, held = edge_to(walk, f"{kind.__name__}.{name}", f"{own}[{name!r}]", value)
         found = edge._replace(undo=f"setattr({itself}, {name!r}, {walk.names(value)})"), held
-        if not read and name in bytecode.MAKERS:
-            continue
         called = name[:2] == "__" or any(hasattr(base, name) for base in others)
+        called = called and (read or name not in bytecode.MAKERS)
         if called and hasattr(type(value), "__get__"):  # methods, also those that a decorator made
             yield from found
         else:
@@ -363,8 +379,7 @@ def of_class(walk: Outside, place: Place) -> Found:
 def names_of(walk: Outside, place: Place) -> None:
     """Take up the name and docstring of a function or class, which may be set anew."""
     for name in ("__name__", "__qualname__", "__doc__"):
-        now = f"{walk.names(place.value)}.{name}"
-        walk.when_named(name, *edge_to(walk, f"{place.path}.{name}", now, getattr(place.value, name)))
+        walk.when_named(name, *of_attributes(name)(walk, place))
 
 
 Reader = Callable[[Outside, Place], Found]
@@ -381,9 +396,21 @@ def of_attributes(*names: str) -> Reader:
     return reader
 
 
-def of_answer(look: str, ask: Callable[[Any], Any]) -> Reader:
-    """A reader of an object that answers one question; the text asks it anew."""
-    return lambda walk, place: iter(edge_to(walk, place.path, look.format(walk.names(place.value)), ask(place.value)))
+def of_context(walk: Outside, place: Place) -> Found:
+    """A context variable: its value, or none, and its default."""
+    x = place.value
+    yield from edge_to(walk, place.path, f"{walk.names(x)}.get(MISFIT)", x.get(MISFIT))
+    yield from of_referents(walk, place)
+
+
+def of_logger(walk: Outside, place: Place) -> Found:
+    """A logger: whether it logs counts where code asks for that."""
+    path, x, _ = place
+    look = "({0}.getEffectiveLevel(), {0}.disabled, {0}.manager.disable)"
+    now = x.getEffectiveLevel(), x.disabled, x.manager.disable
+    for name in ("isEnabledFor", "getEffectiveLevel"):
+        walk.when_named(name, gives(walk, path, look, x, now))
+    yield from ()
 
 
 def of_weak(walk: Outside, place: Place) -> Found:
@@ -416,10 +443,15 @@ def of_getter(walk: Outside, place: Place) -> Found:
 def of_cache(walk: Outside, place: Place) -> Found:
     """`functools.lru_cache`: its misses and size, and the results that it holds."""
     x = place.value
-    held = held_by(x)
-    look = f"{walk.names(held_by)}({walk.names(x)}).keys() == {walk.names(held.keys())}"
-    yield Edge(place.path, look, f"{walk.names(x)}.cache_clear()")
-    yield from (Place(f"{place.path}(...)", y) for y in held.values())
+    parts = get_referents(x)  # a limited one moves what was used last to the end
+    now = f"{{*map({walk.names(id)}, {walk.names(get_referents)}({walk.names(x)}))}}"
+    yield Edge(place.path, f"{now} == {walk.names({*map(id, parts)})}", f"{walk.names(x)}.cache_clear()")
+    # Where its size is limited, it has a dict of links. It refers to their class, and to the results themselves.
+    walk.names(parts)
+    links = {part for part in parts if isinstance(part, type)}
+    for part in parts:
+        if not (isinstance(part, type) or (type(part) is dict and any(type(link) in links for link in part.values()))):
+            yield Place(f"{place.path}(...)", part)
     yield gives(
         walk,
         place.path,
@@ -428,16 +460,6 @@ def of_cache(walk: Outside, place: Place) -> Found:
         tuple(x.cache_info())[1::2],
         f"{walk.names(x)}.cache_clear()",
     )
-    yield Place(place.path, x.__wrapped__)
-
-
-def held_by(cache: Any) -> dict[int, Any]:
-    """Return the keys and results that a `functools.lru_cache` holds, by id."""
-    parts = [x for x in get_referents(cache) if x is not cache.__wrapped__ and x is not vars(cache)]
-    # Where its size is limited, it has a dict of links. It refers to their class, and to the results themselves.
-    links = {x for x in parts if isinstance(x, type)}
-    of_links = [x for x in parts if type(x) is dict and any(type(link) in links for link in x.values())]
-    return {id(x): x for x in parts if not (isinstance(x, type) or any(x is y for y in of_links))}
 
 
 def is_empty(cell: Any) -> bool:
@@ -469,7 +491,9 @@ READERS: dict[Any, Reader] = {
     **dict.fromkeys((types.MappingProxyType, type({}.keys()), type({}.values()), type({}.items())), of_referents),
     # A ufunc of `np.frompyfunc` refers to the function that it calls.
     **dict.fromkeys((types.MethodType, operator.itemgetter, np.ufunc), of_referents),
-    contextvars.ContextVar: of_answer("{}.get(None)", lambda x: x.get(None)),
+    contextvars.ContextVar: of_context,
+    logging.Logger: of_logger,
+    logging.LoggerAdapter: of_attributes("logger"),
     weakref.ref: of_weak,
     type(functools.lru_cache(len)): of_cache,
     types.SimpleNamespace: instance,
@@ -489,6 +513,10 @@ def is_pythons(kind: type) -> bool:
     # A pointer for each slot, and for __dict__ and __weakref__.
     room = 8 * (1 if isinstance(slots, str) else len(slots)) + 16
     return bool(kind.__basicsize__ <= base.__basicsize__ + room)
+
+
+def is_for_logging(kind: type) -> bool:
+    return kind.__module__ == "logging"
 
 
 def is_stateless(kind: type) -> bool:

@@ -1,9 +1,14 @@
 """Programs that gave other numbers than their functions, or took longer, as they were found from outside."""
 
+import contextvars
+import copy
 import functools
+import logging
 import operator
+import pathlib
+import types
 import warnings
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -210,6 +215,170 @@ def an_array_of_objects_in_another_shape():
     return lambda x: x * len(table), lambda: table.resize((2, 2), refcheck=False)
 
 
+@case
+def the_class_of_a_layer():
+    layer = nn.Tanh()
+    return lambda x: layer(x), lambda: setattr(layer, "__class__", nn.ReLU)
+
+
+@case
+def the_class_of_an_object_of_slots():
+    class Base:
+        __slots__ = ("k",)
+
+        def scale(self):
+            return 1.0
+
+    class Other(Base):
+        __slots__ = ()
+
+        def scale(self):
+            return 5.0
+
+    box = Base()
+    return lambda x: x * box.scale(), lambda: setattr(box, "__class__", Other)
+
+
+@case
+def attributes_of_a_class_in_another_order():
+    class Rates:
+        first, second = 2.0, 3.0
+
+    def step(x):
+        for name, rate in vars(Rates).items():
+            x = np.sin(x * rate) if name in ("first", "second") else x
+        return x
+
+    def change():
+        del Rates.first
+        Rates.first = 2.0
+
+    return step, change
+
+
+@case
+def a_context_variable_that_is_none():
+    rate = contextvars.ContextVar("rate")
+    return lambda x: x * (rate.get(2.0) or 5.0), lambda: rate.set(None)
+
+
+@case
+def the_default_of_a_context_variable():
+    rates = [1.0]
+    rate = contextvars.ContextVar("rate", default=rates)
+    return lambda x: x * rate.get()[0], lambda: rates.__setitem__(0, 5.0)
+
+
+@case
+def whether_a_logger_logs():
+    log = logging.getLogger("steps of a case")
+    log.setLevel(logging.WARNING)
+    return lambda x: x * (5.0 if log.isEnabledFor(logging.DEBUG) else 1.0), lambda: log.setLevel(logging.DEBUG)
+
+
+@case
+def a_logger_that_is_disabled():
+    log = logging.Logger("steps", logging.DEBUG)
+    return lambda x: x * (5.0 if log.isEnabledFor(logging.DEBUG) else 1.0), lambda: setattr(log, "disabled", True)
+
+
+@case
+def the_level_of_a_logger():
+    log = logging.Logger("steps", 20)
+    return lambda x: x * log.level, lambda: log.setLevel(30)
+
+
+@case
+def what_a_logger_adds():
+    log = logging.LoggerAdapter(logging.Logger("steps"), {"rate": 1.0})
+    return lambda x: x * log.extra["rate"], lambda: log.extra.update(rate=5.0)
+
+
+@case
+def memory_that_numpy_is_told_of():
+    shown = np.ones(3)
+
+    class Box:
+        def __init__(self):
+            self.__array_interface__ = shown.__array_interface__
+
+    box = Box()
+    return lambda x: x * np.asarray(box), lambda: shown.fill(5.0)
+
+
+@case
+def a_constructor_that_is_called_by_name():
+    rates = [1.0]
+
+    class Box:
+        def __init__(self):
+            self.rate = rates[0]
+
+    box = Box()
+
+    def step(x):
+        box.__init__()
+        return x * box.rate
+
+    return step, lambda: rates.__setitem__(0, 5.0)
+
+
+@case
+def a_list_of_a_library():
+    filters = list(warnings.filters)
+    return lambda x: x * len(warnings.filters), lambda: warnings.filters.insert(0, filters[0])
+
+
+@case
+def a_number_of_a_library():
+    inner = ModuleType("inner")  # without a file, it is no module of the user's
+    inner.rate = 1.0
+    step = types.FunctionType((lambda x: x * inner_module.rate).__code__, {"inner_module": inner})  # noqa: F821
+    return step, lambda: setattr(inner, "rate", 5.0)
+
+
+@case
+def keys_that_are_equal():
+    table = {1: 2.0, 2: 3.0}
+
+    def change():
+        table.clear()
+        table.update({1.0: 2.0, 2.0: 3.0})
+
+    return lambda x: np.ones(3, int) * next(iter(table)), change
+
+
+MANY = {
+    "of floats": ([float(i) for i in range(20)], 19, 5.0),
+    "of signs": ([0.0] * 20, 19, -0.0),
+    "of types": ([1] * 20, 19, True),
+    "of words": ([*"abcdefghijk", 2.0], 11, 3.0),
+    "by key": ({f"k{i}": 1.0 for i in range(20)}, "k19", 5.0),
+    "by key of types": ({f"k{i}": 1 for i in range(20)}, "k19", 1.0),
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_many_numbers_are_compared_at_once(name):
+    held, at, then = copy.deepcopy(MANY[name])
+    compiled = mg.compile(lambda x: np.arctan2(x * held[at], -1.0))
+    for _ in range(4):
+        compiled(X)
+    assert len(compiled.programs) == 1
+    assert len([edge for edge in compiled.programs[0].outside.edges if edge.path.startswith("held")]) < 5
+    held[at] = then
+    assert same(compiled(X), np.arctan2(X * then, -1.0))
+
+
+def test_equal_words_made_anew_are_the_same():
+    held = [f"word {i}" for i in range(20)]
+    compiled = mg.compile(lambda x: x * len(held[3]))
+    for _ in range(4):
+        compiled(X)
+        held[:] = [f"word {i}" for i in range(20)]
+    assert len(compiled.programs) == 1 == compiled.kinds[0].traces
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_change_is_seen(name):
     (step, change), (twin, change_twin) = CASES[name](), CASES[name]()
@@ -393,10 +562,16 @@ def test_what_can_be_compared_is_not_refused():
 
 @pytest.mark.parametrize(
     "step",
-    [lambda x: x * RNG.spawn(1)[0].random(), lambda x: x * scaled.__globals__["SCALE"]],
-    ids=["spawn", "globals"],
+    [
+        lambda x: x * RNG.spawn(1)[0].random(),
+        lambda x: x * scaled.__globals__["SCALE"],
+        lambda x: x * (FILE.write_text("x") and 1.0),
+        lambda x: x * FILE.is_symlink(),
+    ],
+    ids=["spawn", "globals", "write", "link"],
 )
-def test_hidden_state_is_refused(step):
+def test_hidden_state_is_refused(step, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     compiled = mg.compile(step)
     compiled(X)
     with pytest.raises(mg.TraceError, match="has a state of its own"):
@@ -479,6 +654,9 @@ def test_results_share_memory_as_those_of_the_function(name):
 SCALE, RNG = 1.0, np.random.default_rng(0)
 
 
+FILE = pathlib.Path("a.txt")
+
+
 def scaled():
     return SCALE
 
@@ -522,3 +700,13 @@ def test_thousands_of_numbers_are_no_arguments():
     with pytest.warns(UserWarning, match="more than 1000 arguments"):
         for _ in range(3):
             assert compiled([1.0] * 2000) == 2000.0
+
+
+def test_a_view_of_a_copy_that_lies_in_columns_keeps_its_strides():
+    step = lambda x: mg.Tensor(x)[::2]  # noqa: E731
+    compiled = mg.compile(step)
+    for i in range(5):
+        x = np.asfortranarray(np.arange(330.0).reshape(11, 30) + i)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".* runs as it is")
+            assert compiled(x).data.strides == step(x).data.strides
