@@ -113,10 +113,6 @@ class Compiled:
         kind = next((kind for kind in self.kinds if kind.fits(args, kwargs)), None)
         return kind, kind.serving(args, kwargs) if kind else None
 
-    def plain(self, args: Any, kwargs: Any) -> Any:
-        """A call of a function that no program serves any more."""
-        return self.function(*args, **kwargs)
-
     @following(None)
     def other(self, args: Any, kwargs: Any) -> Any:
         """A call that the latest program does not serve: another one does, or the function itself."""
@@ -130,7 +126,7 @@ class Compiled:
         many = len(self.kinds) >= KINDS
         if kind is None and (many or len(flatten((args, kwargs))[0]) > LONG):
             self.warn(f"it was called with more than {MANY_KINDS if many else MANY_ARGUMENTS}")
-            self.latest = self.plain
+            self.latest = lambda args, kwargs: self.function(*args, **kwargs)  # no program serves it any more
             return self.function(*args, **kwargs)
         with self.turns:
             if kind is None:  # which may be the only call of its kind; and what is worked out once is worked out now

@@ -41,8 +41,7 @@ MANY = 8  # numbers that are compared together
 ADDRESSES = {"__array_interface__", "__array_struct__"}  # by which NumPy reads memory of others
 # Types of C whose objects never change, or hold nothing that is computed with.
 STATELESS = {"_thread.lock", "_thread.RLock", "types.GenericAlias", "types.UnionType", "builtins.getset_descriptor"}
-STATELESS |= {"builtins.wrapper_descriptor", "builtins.method_descriptor", "builtins.member_descriptor"}
-STATELESS |= {"builtins.classmethod_descriptor", "builtins.object", "_collections._tuplegetter"}
+STATELESS |= {"builtins.member_descriptor", "builtins.object", "_collections._tuplegetter"}
 STATELESS |= {"collections._tuplegetter"}  # its name from Python 3.13 on
 STATELESS_MODULES = ("re", "typing", "numpy", "logging")
 PLAIN_ARRAYS = (np.ndarray, np.memmap)  # whose arithmetic is NumPy's
@@ -424,8 +423,7 @@ def of_weak(walk: Outside, place: Place) -> Found:
 def of_builtin(walk: Outside, place: Place) -> Found:
     """`config.get`: a function of C, bound to what it reads."""
     f = place.value
-    if f in (getattr, hasattr, setattr, delattr, vars, globals) or f.__name__ in ("format", "format_map"):
-        walk.name(frozenset([f.__name__]))  # under another name
+    walk.name(bytecode.BY_NAME & {f.__name__})  # under another name
     if is_hidden(f):
         walk.refuse_state(place.path, f"{f.__module__}.{f.__name__}")
     bound = getattr(f, "__self__", None)
@@ -485,8 +483,9 @@ READERS: dict[Any, Reader] = {
     functools.partial: of_attributes("func", "args", "keywords"),
     property: of_attributes("fget", "fset", "fdel"),
     **dict.fromkeys((staticmethod, classmethod), of_attributes("__func__")),
-    # The methods of a NumPy Generator are functions of Cython.
-    **dict.fromkeys((types.BuiltinFunctionType, types.MethodWrapperType, type(np.random.Generator.normal)), of_builtin),
+    **dict.fromkeys((types.BuiltinFunctionType, types.MethodWrapperType, types.MethodDescriptorType), of_builtin),
+    **dict.fromkeys((types.WrapperDescriptorType, types.ClassMethodDescriptorType), of_builtin),
+    type(np.random.Generator.normal): of_builtin,  # a function of Cython
     **dict.fromkeys((operator.attrgetter, operator.methodcaller), of_getter),
     **dict.fromkeys((types.MappingProxyType, type({}.keys()), type({}.values()), type({}.items())), of_referents),
     # A ufunc of `np.frompyfunc` refers to the function that it calls.

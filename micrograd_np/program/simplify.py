@@ -412,17 +412,12 @@ def role(update: Update, x: Value) -> str:
 
 def function(part: Part, name: str) -> Steps:
     """An update as a program of its own."""
-    own: dict[Any, Value] = {}
+    own = {x: copy(x) for x in (*part.inputs, *(step.output for step in part.steps))}
+    for x in own.values():
+        x.cotangent_of = None
     for place, x in enumerate(part.inputs):
-        own[x] = copy(x)
         own[x].kind, own[x].of, own[x].name = ARGUMENT, place, role(part.update, x)
-        own[x].cotangent_of = None
-    arguments = list(own.values())
-    for step in part.steps:
-        own[step.output] = copy(step.output)
-        own[step.output].cotangent_of = None
-    steps = [
-        step._replace(inputs=tuple(own.get(x, x) for x in step.inputs), output=own[step.output]) for step in part.steps
-    ]
+    inputs = [tuple(own.get(x, x) for x in step.inputs) for step in part.steps]
+    steps = [step._replace(inputs=x, output=own[step.output]) for step, x in zip(part.steps, inputs, strict=True)]
     writes = [(own[target], own[value]) for target, value in part.writes]
-    return Steps(name, steps, arguments, [None], lambda leaves: leaves[0], writes, [])
+    return Steps(name, steps, [own[x] for x in part.inputs], [None], lambda leaves: leaves[0], writes, [])

@@ -19,7 +19,7 @@ from ..core.errors import TraceError as TraceError
 from ..core.errors import describe
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, as_ndarray, constant
-from ..core.versions import Memory, memory_of, next_id
+from ..core.versions import Memory, copy_with_strides, memory_of, next_id
 from ..expressions.phrases import constructor, same_bits
 from ..ops import TABLE
 from ..ops.half import is_half, rounded
@@ -286,7 +286,7 @@ class Trace:
         known = self.inputs.get((CONSTANT, id(x)))
         if known is None or not same_bits(known.of, x):
             written = x.size <= LISTED or constructor(x)  # short enough for the program's text; else it is an input
-            known = self.inputs[CONSTANT, id(x)] = fixed_value(snapshot(x), CONSTANT if written else ARRAY)
+            known = self.inputs[CONSTANT, id(x)] = fixed_value(copy_with_strides(x), CONSTANT if written else ARRAY)
             self.kept.append(x)
         return known
 
@@ -411,12 +411,6 @@ def memory_owner(x: Any) -> Any:
     while (base := getattr(x, "base", None)) is not None:
         x = base.obj if isinstance(base, memoryview) else base
     return x
-
-
-def snapshot(x: Any) -> Any:
-    """A copy with the same order in memory; what was broadcast stays so."""
-    part = x[tuple(slice(1) if not step else slice(None) for step in x.strides)]
-    return np.broadcast_to(part.copy(order="K"), x.shape) if 0 in x.strides else x.copy(order="K")
 
 
 def is_array(x: Any) -> bool:
