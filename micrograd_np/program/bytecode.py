@@ -29,17 +29,9 @@ BY_NAME |= {"dumps", "__getstate__", "__reduce__", "__reduce_ex__", "getmembers"
 BY_NAME |= {"__getattribute__", "getattr_static", "format", "format_map"}
 BY_NAME |= {"methodcaller", "vformat", "get_field", "get_type_hints", "__annotations__"}
 ASKING = ("getattr", "hasattr", "vars", "__dict__")  # code asks for attributes that may not be there
+QUESTIONS = {"type", "isinstance", "issubclass", "hasattr", "getattr", "__class__"}  # which arrays answer otherwise
 # Code goes through all attributes of an object, in their order.
-IN_ORDER = (
-    "vars",
-    "__dict__",
-    "parameters",
-    "named_parameters",
-    "modules",
-    "named_modules",
-    "named_tensors",
-    "state_dict",
-)
+IN_ORDER = "vars __dict__ parameters named_parameters modules named_modules named_tensors state_dict".split()
 MAKERS = ("__init__", "__new__", "__post_init__")  # which run where a class is called
 OF_CLASSES = ("type", "__class__", "replace")  # names by which code that has an object makes another
 OURS = __name__.split(".")[0]

@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .. import cures
 from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
@@ -18,6 +20,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, Missi
 from ..core.names import user_frame
 from ..core.tensor import Tensor
 from ..core.versions import check_unwritten
+from . import bytecode
 from .bytecode import following
 from .execution import Compared, Left, Runner, difference, memory_met
 from .guards import MISFIT, Guard, Names, misfit
@@ -120,11 +123,13 @@ class Compiled:
         if runner is not None:
             self.latest = runner.call
             return runner.call(args, kwargs)
-        if (kind and kind.stopped) or is_recorded(args, kwargs):
+        leaves = flatten((args, kwargs))[0]
+        recorded = CURRENT.get().watch is not None or any(isinstance(x, Tensor) and x.op is not None for x in leaves)
+        if (kind and kind.stopped) or recorded:
             self.latest = kind.plainly(self.function) if kind and kind.stopped else self.latest
             return self.function(*args, **kwargs)
         many = len(self.kinds) >= KINDS
-        if kind is None and (many or len(flatten((args, kwargs))[0]) > LONG):
+        if kind is None and (many or len(leaves) > LONG):
             self.warn(f"it was called with more than {MANY_KINDS if many else MANY_ARGUMENTS}")
             self.latest = lambda args, kwargs: self.function(*args, **kwargs)  # no program serves it any more
             return self.function(*args, **kwargs)
@@ -158,6 +163,9 @@ class Compiled:
         except TooMuch as reason:
             self.stop(kind, f"{reason}. {GIVE}")
             return self.function(*args, **kwargs)
+        arrays = [x for x in leaves if has_values(x) and not isinstance(x, Tensor) and x.dtype.kind == "f"]
+        if arrays and not (outside.named.isdisjoint(bytecode.QUESTIONS) or any(map(np.any, arrays))):
+            return self.function(*args, **kwargs)  # zeros hide a factor that was another for a Tensor: not compared yet
         kind.traces += 1
         steps = self.recorded(kind, args, kwargs, outside)
         if kind.stopped or steps is None or not memory_met(steps).isdisjoint(owners):
@@ -311,12 +319,6 @@ def may_be_asked(x: Any) -> bool:
             seen |= new
             pending += new
     return asked
-
-
-def is_recorded(args: Any, kwargs: Any) -> bool:
-    """Return True if a call must run plain: something records or traces around it."""
-    leaves, _ = flatten((args, kwargs))
-    return CURRENT.get().watch is not None or any(isinstance(x, Tensor) and x.op is not None for x in leaves)
 
 
 def checked_count(n: Any) -> int:

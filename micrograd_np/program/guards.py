@@ -32,7 +32,6 @@ ATOMS = NUMBERS | {range, slice, type(...), type(NotImplemented), CodeType}
 ATOMS |= {PosixPath, PurePosixPath, PureWindowsPath, Fraction}
 ATOMS |= {datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone}
 VALUES = (int, str, bytes, type(None), type, np.dtype)  # arguments that are compared by ==; others by `is`
-FEW = 9  # from so many captured memories on, one frozenset is looked up instead of building a set in each call
 
 
 def unchanged(now: Any, then: Any) -> bool:
@@ -230,13 +229,11 @@ class Guard:
         arrays = [(x, path) for x, path in pairs if has_values(x)]
         owners = [f"id({self.memory_of(x, path)})" for x, path in arrays]
         apart = len({id(memory_owner(x)) for x, _ in arrays}) == len(arrays)
-        if apart and len(self.elsewhere) < FEW:  # nothing shares memory: as many different ids as arrays, in one set
-            ids = [*owners, *map(str, sorted(self.elsewhere))]
-            self.conditions += [f"len({{{', '.join(ids)}}}) == {len(ids)}"] if len(ids) > 1 and arrays else []
-            return
         if arrays and self.elsewhere:
             self.conditions.append(f"{self.names(self.elsewhere)}.isdisjoint(({', '.join(owners)},))")
-        if len(arrays) > 1:
+        if len(arrays) > 1 and apart:
+            self.conditions.append(f"len({{{', '.join(owners)}}}) == {len(owners)}")
+        elif len(arrays) > 1:
             listed = ", ".join(path for _, path in arrays)
             self.conditions.append(f"{self.names(identities)}([{listed}]) == {identities([x for x, _ in arrays])}")
 

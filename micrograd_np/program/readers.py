@@ -442,22 +442,16 @@ def of_cache(walk: Outside, place: Place) -> Found:
     """`functools.lru_cache`: its misses and size, and the results that it holds."""
     x = place.value
     parts = get_referents(x)  # a limited one moves what was used last to the end
-    now = f"{{*map({walk.names(id)}, {walk.names(get_referents)}({walk.names(x)}))}}"
-    yield Edge(place.path, f"{now} == {walk.names({*map(id, parts)})}", f"{walk.names(x)}.cache_clear()")
+    ids = f"{{*map({walk.names(id)}, {walk.names(get_referents)}({walk.names(x)}))}}"
+    now = f"({ids}, tuple({walk.names(x)}.cache_info())[1::2])"  # (hits, misses, maxsize, currsize)
+    then = {*map(id, parts)}, tuple(x.cache_info())[1::2]
+    yield Edge(place.path, f"{now} == {walk.names(then)}", f"{walk.names(x)}.cache_clear()")
+    walk.names(parts)  # so that their ids stay theirs
     # Where its size is limited, it has a dict of links. It refers to their class, and to the results themselves.
-    walk.names(parts)
     links = {part for part in parts if isinstance(part, type)}
     for part in parts:
         if not (isinstance(part, type) or (type(part) is dict and any(type(link) in links for link in part.values()))):
             yield Place(f"{place.path}(...)", part)
-    yield gives(
-        walk,
-        place.path,
-        "tuple({}.cache_info())[1::2]",  # (hits, misses, maxsize, currsize): misses and currsize
-        x,
-        tuple(x.cache_info())[1::2],
-        f"{walk.names(x)}.cache_clear()",
-    )
 
 
 def is_empty(cell: Any) -> bool:

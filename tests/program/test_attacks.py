@@ -722,6 +722,22 @@ def test_thousands_of_numbers_are_no_arguments():
             assert compiled([1.0] * 2000) == 2000.0
 
 
+ASKING = [
+    lambda x: x * {np.ndarray: 2.0}.get(type(x), 1.0),
+    lambda x: x * (2.0 - isinstance(x, np.ndarray)),
+    lambda x: x * (1.0 + hasattr(x, "grad")),
+    lambda x: x * len(x.__class__.__name__),
+]
+
+
+@pytest.mark.filterwarnings("ignore:.* runs as it is")
+@pytest.mark.parametrize("step", ASKING)
+def test_a_type_that_is_asked_for_is_seen_once_numbers_are_not_zero(step):
+    compiled = mg.compile(step)
+    for x in [0 * X] * 3 + [X] * 4:
+        assert compiled(x).tolist() == step(x).tolist()
+
+
 @pytest.mark.filterwarnings("ignore:.*it returns the memory of")
 def test_a_view_that_is_read_only_stays_so():
     w = mg.Tensor(X)
