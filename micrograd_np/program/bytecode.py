@@ -153,10 +153,9 @@ else:
 
 def words(constant: Any) -> frozenset[str]:
     """The strings among the constants of a function, which may be names."""
-    if isinstance(constant, CodeType | tuple):
-        parts = constant.co_consts if isinstance(constant, CodeType) else constant
-        return frozenset().union(*map(words, parts))
-    return frozenset([constant] if isinstance(constant, str) else [])
+    parts = constant.co_consts if isinstance(constant, CodeType) else constant
+    inside = map(words, parts if isinstance(parts, tuple | frozenset) else ())
+    return frozenset([constant] if isinstance(constant, str) else []).union(*inside)
 
 
 def global_names(f: FunctionType) -> list[str]:

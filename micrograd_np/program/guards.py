@@ -153,12 +153,7 @@ class Guard:
     """
 
     def __init__(
-        self,
-        args: Any,
-        kwargs: Any,
-        names: Names,
-        elsewhere: frozenset[int] = frozenset(),
-        moving: Any = None,
+        self, args: Any, kwargs: Any, names: Names, elsewhere: frozenset[int] = frozenset(), moving: Any = None
     ) -> None:
         self.names = names
         self.moving = moving

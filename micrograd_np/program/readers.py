@@ -346,8 +346,7 @@ def of_class(walk: Outside, place: Place) -> Found:
     if isinstance(kind, abc.ABCMeta):  # whose `register` leaves no trace in the class
         for name in ("isinstance", "issubclass"):
             walk.when_named(name, gives(walk, kind.__name__, "{}()", abc.get_cache_token, abc.get_cache_token()))
-    if kind in (operator.attrgetter, operator.methodcaller):  # under another name
-        walk.name(frozenset(["getattr"]))
+    names_of(walk, place)
     if not is_users(kind):
         if is_hidden(kind):
             walk.refuse_state(path, full_name(kind))
@@ -361,7 +360,6 @@ def of_class(walk: Outside, place: Place) -> Found:
         f"len({own}) == {len(vars(kind))} and {itself}.__mro__ is {walk.names(kind.__mro__)}",
         f"[delattr({itself}, name) for name in [*{own}] if name not in {known}]",
     )
-    names_of(walk, place)
     others = [base for base in kind.__mro__ if base is not object and not is_users(base)]
     for name, value in list(vars(kind).items()):
         edge, held = edge_to(walk, f"{kind.__name__}.{name}", f"{own}[{name!r}]", value)
@@ -376,7 +374,8 @@ def of_class(walk: Outside, place: Place) -> Found:
 
 
 def names_of(walk: Outside, place: Place) -> None:
-    """Take up the name and docstring of a function or class, which may be set anew."""
+    """Take up the name and docstring of a function or class, which may be set anew; it may run under another name."""
+    walk.name(bytecode.BY_NAME & {place.value.__name__})
     for name in ("__name__", "__qualname__", "__doc__"):
         walk.when_named(name, *of_attributes(name)(walk, place))
 
@@ -423,7 +422,7 @@ def of_weak(walk: Outside, place: Place) -> Found:
 def of_builtin(walk: Outside, place: Place) -> Found:
     """`config.get`: a function of C, bound to what it reads."""
     f = place.value
-    walk.name(bytecode.BY_NAME & {f.__name__})  # under another name
+    names_of(walk, place)
     if is_hidden(f):
         walk.refuse_state(place.path, f"{f.__module__}.{f.__name__}")
     bound = getattr(f, "__self__", None)

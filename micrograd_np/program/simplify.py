@@ -24,7 +24,7 @@ import numpy as np
 from ..ops import TABLE
 from ..ops.primitive import Elementwise, Outputs
 from .ir import ARGUMENT, ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Update, Value, draws, root, values_among
-from .trace import TraceError, fixed_value, new
+from .trace import TraceError, new
 
 SPREAD = TABLE["broadcast_to"]
 PACKS = TABLE["pack"], TABLE["pack_copies"]
@@ -118,7 +118,7 @@ class Walk:
 
     def constant(self, data: Any) -> Value:
         key = (data.dtype, data.shape, data.strides, data.tobytes())
-        return self.seen.setdefault(key, fixed_value(data))
+        return self.seen.setdefault(key, new(CONSTANT, data))
 
     def unspread(self, step: Step, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """Inputs without the broadcasts that the op does anyway."""

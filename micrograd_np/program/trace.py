@@ -160,7 +160,7 @@ class Trace:
         value = self.value(values)
         shape, dtype = tensor._data.shape, tensor._data.dtype
         if not isinstance(value, Value):
-            value = fixed_value(np.full(shape, value, dtype))
+            value = new(CONSTANT, np.full(shape, value, dtype))
         if value.dtype != dtype:
             value = self.step(astype, (value,), {"dtype": dtype}, np.empty(shape, dtype))
         elif value.kind not in (RESULT, CONSTANT):  # an input may be written to itself: the old values are copied
@@ -276,7 +276,7 @@ class Trace:
                 self.values[x] = self.input(TENSOR, x, x._data) if old else self.array(x._data)
             return self.values[x]
         if isinstance(x, np.generic | list):
-            return fixed_value(np.asarray(x))
+            return new(CONSTANT, np.asarray(x))
         return self.array(x) if is_array(x) else x
 
     def array(self, x: Any) -> Value:
@@ -286,7 +286,7 @@ class Trace:
         known = self.inputs.get((CONSTANT, id(x)))
         if known is None or not same_bits(known.of, x):
             written = x.size <= LISTED or constructor(x)  # short enough for the program's text; else it is an input
-            known = self.inputs[CONSTANT, id(x)] = fixed_value(copy_with_strides(x), CONSTANT if written else ARRAY)
+            known = self.inputs[CONSTANT, id(x)] = new(CONSTANT if written else ARRAY, copy_with_strides(x))
             self.kept.append(x)
         return known
 
@@ -417,12 +417,9 @@ def is_array(x: Any) -> bool:
     return has_values(x) and not isinstance(x, Tensor | np.generic)
 
 
-def fixed_value(data: Any, kind: str = CONSTANT) -> Value:
-    """Return a value whose numbers are known now."""
-    return new(kind, data, data)
-
-
-def new(kind: str, of: Any, data: Any) -> Value:
+def new(kind: str, of: Any, data: Any = None) -> Value:
+    """Return a value with the shape, dtype and strides of an array; by default, of what it stands for."""
+    data = of if data is None else data
     if not hasattr(data, "shape"):
         return Value(kind, of)
     return Value(kind, of, data.shape, data.dtype, getattr(data, "strides", None))

@@ -3,6 +3,7 @@
 import contextvars
 import copy
 import functools
+import inspect
 import logging
 import operator
 import pathlib
@@ -209,6 +210,26 @@ def an_attribute_by_another_name_of_format():
     write, config = str.format, Config()
     config.k = 1.0
     return lambda x: x * float(write("{0.k}", config)), lambda: setattr(config, "k", 5.0)
+
+
+def by_another_name(read):
+    """A case that reads k of an object by a function of a library, under a name that does not say so."""
+
+    def make():
+        class Config:
+            pass
+
+        config = Config()
+        config.k = 1.0
+        return lambda x: x * read(config), lambda: setattr(config, "k", 5.0)
+
+    return make
+
+
+members, static, plain = inspect.getmembers, inspect.getattr_static, object.__getattribute__
+CASES["getmembers"] = by_another_name(lambda config: dict(members(config))["k"])
+CASES["getattr_static"] = by_another_name(lambda config: static(config, "k"))
+CASES["__getattribute__"] = by_another_name(lambda config: plain(config, "k"))
 
 
 @case
