@@ -31,7 +31,6 @@ NUMBERS = {int, float, complex, bool, str, bytes, type(None)}  # `marshal` tells
 ATOMS = NUMBERS | {range, slice, type(...), type(NotImplemented), CodeType}
 ATOMS |= {PosixPath, PurePosixPath, PureWindowsPath, Fraction}
 ATOMS |= {datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone}
-VALUES = (int, str, bytes, type(None), type, np.dtype)  # arguments that are compared by ==; others by `is`
 
 
 def unchanged(now: Any, then: Any) -> bool:
@@ -101,6 +100,8 @@ class Names:
 
     def same_entries(self, now: str, held: list[Any]) -> str:
         """Return a condition on a list: numbers are compared as bytes, and one by one only if these differ."""
+        if {*map(type, held)} == {str}:
+            return f"{now} == {self(held)}"
         found = f"unchanged((*{now},), {self(tuple(held))})"
         plain = NUMBERS.issuperset(map(type, held))
         return f"(dumps({now}, 2) == {self(marshal.dumps(held, 2))} or {found})" if plain else found
@@ -158,6 +159,7 @@ class Guard:
         self.names = names
         self.moving = moving
         self.floats: list[int] = []
+        self.numbers: dict[str, Any] = {}
         self.elsewhere = elsewhere
         self.conditions: list[str] = [names.mode()]
         self.leaves: list[Any] = []
@@ -178,16 +180,16 @@ class Guard:
                 self.conditions += self.alike(path, x)
             else:
                 pending += reversed(list(zip(self.nested(path, x), children, strict=True)))
+        if self.numbers:  # as bytes, which tell 0.0 from -0.0
+            then = names(marshal.dumps([*self.numbers.values()], 2))
+            self.conditions.append(f"dumps([{', '.join(self.numbers)}], 2) == {then}")
         self.look_at_memory()
 
     def nested(self, path: str, x: Any) -> list[str]:
         """Add the conditions on a container; return how each of its children is reached."""
         keys: list[str] = []
         if isinstance(x, dict):
-            same = f"[*{path}] == {self.names(list(x))}"
-            if not all(type(key) is str for key in x):  # 1, 1.0 and True are equal
-                same = f"unchanged((*{path},), {self.names(tuple(x))})"
-            self.conditions.append(same if x else f"not {path}")
+            self.conditions.append(self.names.same_entries(f"[*{path}]", list(x)) if x else f"not {path}")
             keys = [f"[{repr(key) if isinstance(key, str) else self.names(key)}]" for key in x]
         elif isinstance(x, list | tuple):
             self.conditions.append(f"len({path}) == {len(x)}" if x else f"not {path}")
@@ -210,9 +212,10 @@ class Guard:
             self.floats.append(len(self.leaves) - 1)  # the place of x: it was appended just before
             if self.moving is None or self.floats[-1] in self.moving:
                 return []
-        if isinstance(x, float | complex | slice):
-            return [f"repr({path}) == {repr(x)!r}"]  # which tells 0.0 from -0.0, and slice(1) from slice(True)
-        return [f"{path} {'==' if isinstance(x, VALUES) else 'is'} {self.names(x)}"]
+        if type(x) in (float, complex):
+            self.numbers[path] = x
+            return []
+        return [f"{path} == {x}" if type(x) is int else self.names.same(path, x)]
 
     def laid_out(self, path: str, x: Any) -> list[str]:
         found = [(part, getattr(x, part)) for part in ("shape", "dtype", "strides") if hasattr(x, part)]

@@ -261,8 +261,6 @@ def of_dict(walk: Outside, place: Place) -> Found:
         walk.inner.update(map(id, x.values()))
     if not x or inner:  # ours is never reordered, and each of its keys has an edge
         yield gives(walk, path, "len({})", x, len(x), refill(walk, x))
-    elif all(type(key) is str for key in x):  # 1, 1.0 and True are equal
-        yield gives(walk, path, "[*{}]", x, list(x), refill(walk, x))
     else:
         yield Edge(path, walk.names.same_entries(f"[*{walk.names(x)}]", list(x)), refill(walk, x))
         yield from (Place(path, key, read) for key in x)
@@ -331,9 +329,7 @@ def of_module(walk: Outside, place: Place) -> Found:
             yield from found
         elif users:
             walk.when_named(name, *found)
-        elif isinstance(value, ModuleType | type) and not HIDDEN.keys().isdisjoint(
-            (getattr(value, "__name__", ""), full_name(value))
-        ):
+        elif isinstance(value, ModuleType | type) and full_name(value) in HIDDEN:
             walk.when_named(name, Place(f"{path}.{name}", value))
 
 
