@@ -10,7 +10,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -55,11 +55,10 @@ def without_graph(x: Tensor) -> Tensor:
     return x
 
 
-class Left:
+class Left(NamedTuple):
     """The result of a loop that stopped early, as a check failed: how many calls it did not do."""
 
-    def __init__(self, calls: int) -> None:
-        self.calls = calls
+    calls: int
 
 
 class Runner:

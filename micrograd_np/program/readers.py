@@ -17,7 +17,7 @@ import random
 import sys
 import types
 import weakref
-from collections import OrderedDict, defaultdict, deque
+from collections import ChainMap, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from gc import get_referents
 from types import FunctionType, ModuleType
@@ -275,10 +275,12 @@ def of_dict(walk: Outside, place: Place) -> Found:
 def of_function(walk: Outside, place: Place) -> Found:
     path, f, _ = place
     walk.refuse_names_of("builtins.function", path)
+    cells = dict(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True))
     if is_users(f):
+        filled = {name: cell.cell_contents for name, cell in cells.items() if not is_empty(cell)}
         walk.name(bytecode.names_in(f.__code__))
         for name, part in bytecode.attributes_of(f.__code__):
-            module = f.__globals__.get(name, sys.modules.get(name))
+            module: Any = ChainMap[str, Any](filled, f.__globals__, sys.modules).get(name)
             if not isinstance(module, ModuleType) or is_users(module):
                 continue
             if part in FILES.get(module.__name__, ()):
@@ -303,7 +305,7 @@ def of_function(walk: Outside, place: Place) -> Found:
         walk.refuse_state(path, f"{f.__module__}.{f.__name__}")
     elif f.__name__ in FILES.get((f.__module__ or "").split(".")[0], ()):
         walk.refuse_size(f"{f.__name__} reads or writes files")
-    for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
+    for name, cell in cells.items():
         if is_empty(cell):  # a variable that has no value yet
             yield Edge(name, f"{walk.names(is_empty)}({walk.names(cell)})", f"del {walk.names(cell)}.cell_contents")
         else:

@@ -81,7 +81,7 @@ class Trace:
         """An op ran."""
         args = tuple(map(self.seen, args))
         node.args = args if node._parents else ()
-        if all(x in self.plain for x in args if isinstance(x, Tensor)):
+        if all(map(self.is_plain, args)):
             self.plain.add(node)
             self.check_number(node, op)
         if op in SAME:
@@ -114,8 +114,7 @@ class Trace:
 
     def check_number(self, node: Tensor, op: Any) -> None:
         """NumPy's numbers have arithmetic of their own, which rounds powers and complex products in another way."""
-        products = (TABLE["multiply"], TABLE["divide"])
-        if node.shape == () and (op is TABLE["power"] or (op in products and node.dtype.kind == "c")):
+        if node.shape == () and (op is TABLE["power"] or (node.dtype.kind == "c" and op.sign in ("*", "/"))):
             self.spoil(
                 f"NumPy computes {op.name} of single numbers, which are no arrays, to other bits: "
                 f"{format_location(caller_location())}. Compute it outside, and give the result as an argument."

@@ -621,6 +621,28 @@ def test_files_are_read_and_written_in_each_call(tmp_path, monkeypatch):
     np.testing.assert_array_equal(np.load("x.npy"), X)
 
 
+def test_a_module_that_a_function_knows_from_outside_of_it(tmp_path):
+    import sys as system
+
+    import numpy
+
+    steps = {
+        "saves": lambda x: numpy.save(tmp_path / "x.npy", x) or x,
+        "reads": lambda x: x * (system.path[-1] == "elsewhere"),
+    }
+    for name, step in steps.items():
+        compiled = mg.compile(step)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".* runs as it is")
+            for i in range(6):
+                (tmp_path / "x.npy").unlink(missing_ok=True)
+                system.path += ["elsewhere"] if i == 4 else []
+                found = compiled(X)
+                assert (tmp_path / "x.npy").exists() or name == "reads"
+                assert same(found, step(X))
+        system.path.remove("elsewhere")
+
+
 def test_a_name_such_as_save_is_no_file():
     config = SimpleNamespace(save=False, load=0.5, remove=1.0)
     compiled = mg.compile(lambda x: np.exp(x) * config.load * config.remove if not config.save else x)
