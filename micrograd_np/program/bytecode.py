@@ -42,13 +42,23 @@ ROWS = [line.split(": ") for line in TABLE if line[0] != "#"]
 HIDDEN = {where: frozenset(listed.split()) for where, listed in ROWS if " " not in where}
 HIDDEN["pathlib.Path"] = frozenset(dir(FilePath)).difference(dir(PurePath), dir(str))
 FILES = {where.removeprefix("files "): frozenset(listed.split()) for where, listed in ROWS if " " in where}
-HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal": "decimal"}  # C's names of modules
+# The modules that are known by another name.
+HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal": "decimal", "genericpath": "posixpath"}
 
 
-def is_hidden(x: Any) -> bool:
-    """Return True if a library's function or class is known to have hidden state."""
-    module = getattr(x, "__module__", None) or getattr(x, "__objclass__", type(x)).__module__
-    return getattr(x, "__name__", "") in HIDDEN.get(HOMES.get(module, module), ())
+def full_name(x: Any) -> str:
+    """Return the name of a module; of a function, method or class with that of its module before it."""
+    if isinstance(x, ModuleType):
+        return x.__name__
+    owner = getattr(x, "__self__", getattr(x, "__objclass__", None))
+    module = getattr(x, "__module__", None) or (owner if isinstance(owner, type) else type(owner)).__module__
+    return f"{HOMES.get(module, module)}.{x.__qualname__}"
+
+
+def is_listed(x: Any, table: dict[str, frozenset[str]]) -> bool:
+    """Return True if a table has a library's function, method or class, whatever it is called here."""
+    full = full_name(x)
+    return any(x.__name__ in table.get(where, ()) for where in (full.rpartition(".")[0], full.partition(".")[0]))
 
 
 @functools.cache

@@ -27,7 +27,7 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from . import bytecode
-from .bytecode import FILES, HIDDEN, is_hidden, is_ours, is_users
+from .bytecode import FILES, HIDDEN, full_name, is_listed, is_ours, is_users
 from .guards import ATOMS, MISFIT, NUMBERS, entries, is_atom
 from .trace import memory_owner
 
@@ -41,8 +41,8 @@ MANY = 8  # numbers that are compared together
 ADDRESSES = {"__array_interface__", "__array_struct__"}  # by which NumPy reads memory of others
 # Types of C whose objects never change, or hold nothing that is computed with.
 STATELESS = {"_thread.lock", "_thread.RLock", "types.GenericAlias", "types.UnionType", "builtins.getset_descriptor"}
-STATELESS |= {"builtins.member_descriptor", "builtins.object", "_collections._tuplegetter"}
-STATELESS |= {"collections._tuplegetter"}  # its name from Python 3.13 on
+# The last has another name from Python 3.13 on.
+STATELESS |= {"builtins.object", "builtins.member_descriptor", "_collections._tuplegetter", "collections._tuplegetter"}
 STATELESS_MODULES = ("re", "typing", "numpy", "logging")
 PLAIN_ARRAYS = (np.ndarray, np.memmap)  # whose arithmetic is NumPy's
 
@@ -94,7 +94,7 @@ def read_object(walk: Outside, place: Place) -> Found:
         return
     elif base in READERS:
         yield from READERS[base](walk, place)
-    elif read and is_stateless(base) and not is_hidden(kind):
+    elif read and is_stateless(base) and not is_listed(kind, HIDDEN):
         walk.refuse_names_of(full_name(base), path)
     elif read:
         what = f"is an iterator ({kind.__name__})" if hasattr(kind, "__next__") else f"is a {full_name(kind)}"
@@ -301,10 +301,6 @@ def of_function(walk: Outside, place: Place) -> Found:
                 yield Edge(name, f"{name!r} not in {hidden}", f"del {hidden}[{name!r}]")
         for name, module in bytecode.imported(f):
             yield from item(walk, name, sys.modules, name, module)
-    elif is_hidden(f):
-        walk.refuse_state(path, f"{f.__module__}.{f.__name__}")
-    elif f.__name__ in FILES.get((f.__module__ or "").split(".")[0], ()):
-        walk.refuse_size(f"{f.__name__} reads or writes files")
     for name, cell in cells.items():
         if is_empty(cell):  # a variable that has no value yet
             yield Edge(name, f"{walk.names(is_empty)}({walk.names(cell)})", f"del {walk.names(cell)}.cell_contents")
@@ -346,8 +342,6 @@ def of_class(walk: Outside, place: Place) -> Found:
             walk.when_named(name, gives(walk, kind.__name__, "{}()", abc.get_cache_token, abc.get_cache_token()))
     names_of(walk, place)
     if not is_users(kind):
-        if is_hidden(kind):
-            walk.refuse_state(path, full_name(kind))
         walk.refuse_names_of(full_name(kind), path)
         return
     itself = walk.names(kind)
@@ -372,8 +366,13 @@ def of_class(walk: Outside, place: Place) -> Found:
 
 
 def names_of(walk: Outside, place: Place) -> None:
-    """Take up the name and docstring of a function or class, which may be set anew; it may run under another name."""
-    walk.name(bytecode.BY_NAME & {place.value.__name__})
+    """Take up the name and docstring of a function or class, which may be set anew, and what its name tells."""
+    path, x, _ = place
+    walk.name(bytecode.BY_NAME & {x.__name__})
+    if not is_users(x) and is_listed(x, HIDDEN):
+        walk.refuse_state(path, full_name(x))
+    elif not is_users(x) and is_listed(x, FILES):
+        walk.refuse_size(f"{x.__name__} reads or writes files")
     for name in ("__name__", "__qualname__", "__doc__"):
         walk.when_named(name, *of_attributes(name)(walk, place))
 
@@ -421,8 +420,6 @@ def of_builtin(walk: Outside, place: Place) -> Found:
     """`config.get`: a function of C, bound to what it reads."""
     f = place.value
     names_of(walk, place)
-    if is_hidden(f):
-        walk.refuse_state(place.path, f"{f.__module__}.{f.__name__}")
     bound = getattr(f, "__self__", None)
     if bound is not None and not isinstance(bound, ModuleType | type):
         yield Place(place.path, bound)
@@ -511,14 +508,10 @@ def is_for_logging(kind: type) -> bool:
 
 def is_stateless(kind: type) -> bool:
     """Return True if the contents of a C type never change, or never affect a result."""
-    if kind in ATOMS or f"{kind.__module__}.{kind.__qualname__}" in STATELESS:
+    if kind in ATOMS or full_name(kind) in STATELESS:
         return True
     counts = hasattr(kind, "__next__") or kind is np.random.SeedSequence
     return kind.__module__.split(".")[0] in STATELESS_MODULES and not counts
-
-
-def full_name(kind: Any) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}" if isinstance(kind, type) else str(kind.__name__)
 
 
 def is_generator(x: Any) -> bool:

@@ -2,13 +2,17 @@
 
 import contextvars
 import copy
+import datetime
 import functools
 import inspect
 import logging
 import operator
+import os
 import pathlib
+import random
 import types
 import warnings
+from os.path import getsize
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -609,6 +613,34 @@ def test_hidden_state_is_refused(step, tmp_path, monkeypatch):
         compiled(X)
 
 
+exists, today, now, state = os.path.exists, datetime.date.today, datetime.datetime.now, random.getstate
+BY_OTHER_NAMES = {
+    "os.path.exists": lambda x: x * exists("a.txt"),
+    "os.path.getsize": lambda x: x * getsize(__file__),
+    "date.today": lambda x: x * today().year,
+    "datetime.now": lambda x: x * now().year,
+    "random.getstate": lambda x: x * len(state()),
+    "Path.exists": lambda x: x * found(),
+    "spawn": lambda x: x * len(spawn(1)),
+}
+
+
+@pytest.mark.parametrize("name", BY_OTHER_NAMES)
+def test_hidden_state_is_refused_under_another_name(name):
+    compiled = mg.compile(BY_OTHER_NAMES[name])
+    compiled(X)
+    with pytest.raises(mg.TraceError, match=rf"{name.split('.')[-1]}.* has a state of its own"):
+        compiled(X)
+
+
+def test_a_list_may_remove_beside_a_path():
+    names = ["a", "b"]
+    compiled = mg.compile(lambda x: x * len(os.path.join(*names)) if "c" not in names else names.remove("c"))
+    for _ in range(4):
+        compiled(X)
+    assert len(compiled.programs) == 1
+
+
 def test_files_are_read_and_written_in_each_call(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     load = mg.compile(lambda x: x * mg.load("weights.npz")["w"])
@@ -718,6 +750,7 @@ SCALE, RNG = 1.0, np.random.default_rng(0)
 
 
 FILE = pathlib.Path("a.txt")
+found, spawn = FILE.exists, RNG.spawn
 
 
 def scaled():
