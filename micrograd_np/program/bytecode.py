@@ -58,7 +58,8 @@ def full_name(x: Any) -> str:
 def is_listed(x: Any, table: dict[str, frozenset[str]]) -> bool:
     """Return True if a table has a library's function, method or class, whatever it is called here."""
     full = full_name(x)
-    return any(x.__name__ in table.get(where, ()) for where in (full.rpartition(".")[0], full.partition(".")[0]))
+    free = isinstance(getattr(x, "__self__", None), type | ModuleType | None)  # else its object tells
+    return free and any(x.__name__ in table.get(y, ()) for y in (full.rpartition(".")[0], full.partition(".")[0]))
 
 
 @functools.cache
@@ -203,11 +204,6 @@ def is_users(thing: Any) -> bool:
     return names.is_users_file(
         getattr(thing, "__file__", None) or next(iter(getattr(thing, "__path__", ())), "<frozen")
     )
-
-
-def class_methods(kind: type) -> Iterator[str]:
-    """The names of a class's class methods, which may call the class."""
-    return (name for base in kind.__mro__ for name, x in vars(base).items() if isinstance(x, classmethod))
 
 
 def is_read_by_name(kind: type) -> bool:

@@ -150,8 +150,12 @@ class Compiled:
         """The function runs as a trace, of which all is put back; then it runs itself, and its program on copies."""
         leaves, _ = flatten((args, kwargs))
         owners = {id(memory_owner(x)) for x in leaves if has_values(x)}
-        if not all(runner.memory.isdisjoint(owners) for runner in kind.runners):
-            return self.function(*args, **kwargs)  # an argument lies in memory that the program writes to by itself
+        # Zeros hide a factor that is another for a Tensor: they are not compared where the function asks for types.
+        arrays = [x for x in leaves if has_values(x) and not isinstance(x, Tensor) and x.dtype.kind == "f" and x.size]
+        zeros = bool(arrays) and not any(map(np.any, arrays))
+        # Where an argument lies in memory that the program writes to by itself, no program serves.
+        if (kind.asks and zeros) or not all(runner.memory.isdisjoint(owners) for runner in kind.runners):
+            return self.function(*args, **kwargs)
         kind.move(leaves)
         try:
             # Programs pay if they have served enough calls for their traces.
@@ -163,9 +167,9 @@ class Compiled:
         except TooMuch as reason:
             self.stop(kind, f"{reason}. {GIVE}")
             return self.function(*args, **kwargs)
-        arrays = [x for x in leaves if has_values(x) and not isinstance(x, Tensor) and x.dtype.kind == "f"]
-        if arrays and not (outside.named.isdisjoint(bytecode.QUESTIONS) or any(map(np.any, arrays))):
-            return self.function(*args, **kwargs)  # zeros hide a factor that was another for a Tensor: not compared yet
+        kind.asks = not outside.named.isdisjoint(bytecode.QUESTIONS)
+        if kind.asks and zeros:
+            return self.function(*args, **kwargs)
         kind.traces += 1
         steps = self.recorded(kind, args, kwargs, outside)
         if kind.stopped or steps is None or not memory_met(steps).isdisjoint(owners):
@@ -261,7 +265,7 @@ class Kind:
         self.runners: list[Runner] = []
         self.traces = 0
         self.calls = 0  # without a program
-        self.stopped = False
+        self.stopped = self.asks = False  # whether the function itself runs; whether it asks for types
         self.failures = 0  # of its programs, in calls that they are compared in
         self.changed = 0  # runs in a row that changed what they read
         self.other: Steps | None = None  # a program that gave other bits

@@ -90,7 +90,7 @@ def read_object(walk: Outside, place: Place) -> Found:
         for each in kind.__mro__:
             walk.refuse_names_of(full_name(each), path)
         return
-    elif is_atom(x) or (is_for_logging(kind) and not hasattr(kind, "isEnabledFor")):  # handlers, filters, formatters
+    elif is_atom(x) or (kind.__module__ == "logging" and not hasattr(kind, "isEnabledFor")):  # handlers, filters
         return
     elif base in READERS:
         yield from READERS[base](walk, place)
@@ -135,7 +135,7 @@ def instance(walk: Outside, place: Place) -> Found:
     if hasattr(kind, "named_modules"):
         walk.modules.append(x)
     # Only attributes that some code names are read of a user's class, and of a logger.
-    private = (users and bytecode.is_read_by_name(kind)) or is_for_logging(kind)
+    private = (users and bytecode.is_read_by_name(kind)) or kind.__module__ == "logging"
     open_to_others = not (users or private or is_ours(kind))  # a third-party class: its code may read any attribute
     yield Edge(path, f"type({name_of(x)}) is {name_of(kind)}", f"{name_of(x)}.__class__ = {name_of(kind)}")
     parts = getattr(x, "__dict__", None)
@@ -165,7 +165,8 @@ def instance(walk: Outside, place: Place) -> Found:
             if not hasattr(type(base[name]), "__get__"):
                 walk.refuse_size(f"{path}.{name} is the address of memory")
     yield Place(path, kind, read=False)
-    for name in (*bytecode.OF_CLASSES, *bytecode.class_methods(kind)):
+    makers = (name for base in kind.__mro__ for name, x in vars(base).items() if isinstance(x, classmethod))
+    for name in (*bytecode.OF_CLASSES, *makers):  # which may call the class
         walk.when_named(name, Place(path, kind))
 
 
@@ -500,10 +501,6 @@ def is_pythons(kind: type) -> bool:
     # A pointer for each slot, and for __dict__ and __weakref__.
     room = 8 * (1 if isinstance(slots, str) else len(slots)) + 16
     return bool(kind.__basicsize__ <= base.__basicsize__ + room)
-
-
-def is_for_logging(kind: type) -> bool:
-    return kind.__module__ == "logging"
 
 
 def is_stateless(kind: type) -> bool:

@@ -10,6 +10,7 @@ import operator
 import os
 import pathlib
 import random
+import threading
 import types
 import warnings
 from os.path import getsize
@@ -621,7 +622,6 @@ BY_OTHER_NAMES = {
     "datetime.now": lambda x: x * now().year,
     "random.getstate": lambda x: x * len(state()),
     "Path.exists": lambda x: x * found(),
-    "spawn": lambda x: x * len(spawn(1)),
 }
 
 
@@ -750,7 +750,7 @@ SCALE, RNG = 1.0, np.random.default_rng(0)
 
 
 FILE = pathlib.Path("a.txt")
-found, spawn = FILE.exists, RNG.spawn
+found = FILE.exists
 
 
 def scaled():
@@ -829,3 +829,12 @@ def test_a_view_of_a_copy_that_lies_in_columns_keeps_its_strides():
         x = np.asfortranarray(np.arange(330.0).reshape(11, 30) + i)
         assert compiled(x).data.strides == step(x).data.strides
     assert len(compiled.programs) == 1
+
+
+def test_an_object_that_holds_a_method_of_a_lock_is_not_refused():
+    ready = threading.Event()
+    compiled = mg.compile(lambda x: x * (2.0 if ready.is_set() else 1.0))
+    for _ in range(4):
+        compiled(X)
+    ready.set()
+    assert same(compiled(X), X * 2.0)
