@@ -104,23 +104,13 @@ def record(
     if names is not None:
         name_values(tracer, names)
     writes = [(at, tracer.values[x]) for x, at in tracer.targets.items() if at.kind in LASTING]
-    met = {x: g is not None for x, g in tracer.met.items() if x._order < tracer.start}
     name = getattr(f, "__name__", "step")
-    steps = Steps(
-        name if name.isidentifier() else "function",
-        tracer.steps,
-        arguments,
-        ends,
-        rebuild_result,
-        writes,
-        gradients,
-        met,
-        list(tracer.modules.values()),
-        [update.gradient for update in tracer.updates],
-        tracer.updates,
-        [(m, m.training) for m, mode in zip(outside.modules, modes, strict=True) if m.training is not mode],
-        spoiled=tracer.spoiled,
-    )
+    name = name if name.isidentifier() else "function"
+    steps = Steps(name, tracer.steps, arguments, ends, rebuild_result, writes, gradients, spoiled=tracer.spoiled)
+    steps.met = {x: g is not None for x, g in tracer.met.items() if x._order < tracer.start}
+    steps.modules, steps.updates = list(tracer.modules.values()), tracer.updates
+    steps.finite = [update.gradient for update in tracer.updates]
+    steps.modes = [(m, m.training) for m, mode in zip(outside.modules, modes, strict=True) if m.training is not mode]
     return result, steps
 
 
