@@ -145,7 +145,7 @@ class Source:
             for number, edit in sorted(enumerate(edits), key=lambda pair: isinstance(pair[1].old, list)):
                 done.append((edit, edit.old))
                 edit.put(choice(number, edit))
-            code = compiled(self.tree, self.function)
+            code = code_from(self.tree, self.function)
         finally:
             for edit, old in reversed(done):
                 edit.put(old)
@@ -364,7 +364,7 @@ def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
         return 0, []
     trees = {code: tree for code in variables if code in known and (tree := tree_of(known[code]))}
     for code, tree in trees.items():
-        known[code].__code__ = compiled(tree, known[code])
+        known[code].__code__ = code_from(tree, known[code])
     pair.play(again=True)
     copies.most_steps = LONGER * copies.steps + LONGER
     sources = [Source(known[code], tree, variables[code]) for code, tree in trees.items() if code not in of_forward]
@@ -372,7 +372,7 @@ def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
     return count, sources[:MOST_FUNCTIONS]
 
 
-def compiled(tree: ast.Module, function: FunctionType) -> CodeType:
+def code_from(tree: ast.Module, function: FunctionType) -> CodeType:
     """Return the code of a function with another source."""
     with warnings.catch_warnings(action="ignore"):  # such as that a number is indexed
         code = compile(tree, function.__code__.co_filename, "exec")
