@@ -72,6 +72,15 @@ class Edit:
             "len("
         )
 
+    @property
+    def has_numbers(self) -> bool:
+        """True if one of the nodes has a number or a size, which may be equal to another by chance."""
+        nodes = [each for node in (self.old, self.new) for each in (node if isinstance(node, list) else [node])]
+        named = (getattr(x, "attr", getattr(x, "id", "")) for node in nodes for x in ast.walk(node))
+        return bool({"len", "shape", "size"} & {*named}) or any(
+            isinstance(x, ast.Constant) for node in nodes for x in ast.walk(node)
+        )
+
     def put(self, node: Node) -> None:
         if self.index is None:
             setattr(self.parent, self.field, node)

@@ -305,7 +305,9 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
                 choose(0)
                 mended = trial.mended()
                 score = trial.score(mended) if trial.wanted in mended else (0, 0, 0)
-            if score > best and score[1] == len(trial.sizes) and (trial.sizes or not edit.asks_size):
+            # The functions may make no sense with some sizes, such as a rotation in four dimensions.
+            enough = len(trial.sizes) if edit.has_numbers else len(trial.sizes) / 2
+            if score > best and score[1] >= enough and (trial.sizes or not edit.asks_size):
                 file = os.path.basename(source.function.__code__.co_filename)
                 labels = [label for label in trial.here.rows if label in mended]
                 found, left = (edit_in_words(edit, source.definition, file), labels), min(left, BETTER)
