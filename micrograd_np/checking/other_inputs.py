@@ -110,7 +110,7 @@ def longer(
 ) -> Pair:
     """Return the same functions with more entries along the first axes of a length, or all (None).
 
-    Each of the entries `more` is there once more. The values of the slots `among`, and others that are free, are scaled.
+    Each of the entries `more` is there once more. The values of the slots `among` are scaled, and others that are free.
     """
     rng = np.random.default_rng(3)
 
