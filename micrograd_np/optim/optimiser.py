@@ -15,8 +15,9 @@ from ..core.dispatch import HALF, SINGLE, single
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor, as_ndarray
 from ..core.versions import memory_of
+from ..cures import Answering, unknown_argument
 from ..nn.module import clear_gradients, load
-from ..nn.validation import NONNEGATIVE, Answering, Kind, unknown_argument
+from ..nn.validation import NONNEGATIVE, Kind
 from .groups import Group, grouped
 
 State = dict[str, Any]
