@@ -137,6 +137,8 @@ MISFITS = [
     ("nn.Linear(4)", "Linear: missing a required argument: 'out_features'. Write mg.nn.Linear(3, 2)"),
     ("nn.RNN(4)", "RNN: missing a required argument: 'hidden_size'. Write mg.nn.RNN(3, 4)"),
     ("nn.LSTMCell(4)", "LSTMCell: missing a required argument: 'hidden_size'. It has input_size, hidden_size, bias,"),
+    ("mg.trace(f, a)", "trace: too many positional arguments. Write print(mg.trace(f)(a))"),
+    ("mg.compile(f, mode='fast')", "compile has no argument 'mode'. It has function, backend."),
     ("mg.gradcheck(f, f, a)", "gradcheck takes one function. For a backward pass by hand write mg.verify(f, g, x)."),
     ("mg.gradcheck(f, [a])", "f was given one list or tuple. If it takes arrays, write gradcheck(f, *inputs)."),
     ("mg.verify(layer, a)", "verify takes functions. Write mg.verify(layer.forward, layer.backward, x)."),

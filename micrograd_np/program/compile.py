@@ -339,6 +339,7 @@ def checked_count(n: Any) -> int:
     return int(n)
 
 
+@cures.answering
 def compile(function: Call | None = None, backend: str = "numpy") -> Any:
     """The same function, run as a program from the third call of a kind on; a decorator, too.
 
