@@ -146,9 +146,9 @@ def checked_input(layer: Any, x: Any, weight: Any = None, features: int | None =
     found = shape[axis] if -len(shape) <= axis < len(shape) else "no such axis"
     if features is not None and found != features:
         name, what = type(layer).__name__, "features on the last axis" if axis == -1 else f"channels on axis {axis}"
+        cure = "Reshape x" if axis == -1 or shape[-1] != features else "Write np.moveaxis(x, -1, 1)"
         raise ShapeError(
-            f"{name} takes {features} {what}, and {describe(x, 'x')} has {found}. Reshape x, or make the {name} for "
-            "inputs of this size."
+            f"{name} takes {features} {what}, and {describe(x, 'x')} has {found}. {cure}, or make it for this size."
         )
     if weight is not None and values.dtype is not weight._data.dtype:
         check_dtype(layer, x, weight)
