@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.tensor import Tensor
+from ..cures import answering
 from .calling import LABEL_NAMES, Pair
 from .cases import Case, Special, function_case, graph_case
 from .claims import WRONG as WRONG_ROW
@@ -45,6 +46,7 @@ MOST_REPAIRED = 2  # wrong rows
 SHARE_IF_NAMED = 0.4  # of the budget, to find the place in the source of a mistake that has a name
 
 
+@answering
 def verify(
     output: Any,
     *given: Any,
@@ -210,6 +212,8 @@ def check_form(output: Any, given: Sequence[Any]) -> None:
         fits = callable(output) and (bool(given) or getattr(output, "__self__", None) is not None)
     if callable(output) and given and given[0] is None:
         raise ArgumentTypeError("verify(forward, None, ...): the backward pass is None.")
+    if not fits and hasattr(output, "forward") and hasattr(output, "backward"):
+        raise ArgumentTypeError("verify takes functions. Write mg.verify(layer.forward, layer.backward, x).")
     if not fits:
         raise ArgumentTypeError(
             "verify takes a recorded loss and its gradients by hand, verify(loss, {'W1': dW1, w2: dw2}); two functions "

@@ -339,6 +339,7 @@ def checked_count(n: Any) -> int:
     return int(n)
 
 
+@cures.answering
 def compile(function: Call | None = None, backend: str = "numpy") -> Any:
     """The same function, run as a program from the third call of a kind on; a decorator, too.
 
@@ -380,9 +381,7 @@ def compile(function: Call | None = None, backend: str = "numpy") -> Any:
     array([0.0625, 0.125 ])
     """
     if not (callable(function) or function is None):
-        raise ArgumentTypeError(
-            f"mg.compile takes a function, not {type(function).__name__}: write compiled = mg.compile(step)."
-        )
+        raise ArgumentTypeError(f"mg.compile takes a function, not {type(function).__name__}: write mg.compile(step).")
     if backend not in BACKENDS:
         raise ArgumentError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
     if backend == "numba" and importlib.util.find_spec("numba") is None:

@@ -18,6 +18,7 @@ from ..core.context import CURRENT
 from ..core.errors import ArgumentTypeError
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
+from ..cures import answering
 from ..expressions.layout import Listing
 from .execution import array_of
 from .guards import MISFIT, Guard, Names, indented, misfit
@@ -206,6 +207,7 @@ class Program:
         return Listing(self)._repr_html_()
 
 
+@answering
 def trace(f: Callable[..., Any]) -> Callable[..., Program]:
     """The function that runs f once, with all its effects, and returns what it did as a Program.
 

@@ -52,10 +52,8 @@ def record(
     from ..core.names import watch
 
     if tracing():
-        raise TraceError(
-            f"a program is being written down already: {format_location(caller_location())}. Call the plain function "
-            "there."
-        )
+        where = format_location(caller_location())
+        raise TraceError(f"a program is being written down already: {where}. Call the plain function there.")
     if inspect.isgeneratorfunction(f) or inspect.iscoroutinefunction(f):
         raise TraceError(f"{f.__name__} only begins when it is called: give the function that computes what it yields.")
     named = outside is None
