@@ -35,6 +35,7 @@ from .rewrites import (
     replaced,
     written,
 )
+from .syntax import names_made_of, names_of_variables, path_to
 
 MOST_OPERANDS = 24
 MOST_COUNT = 10_000
@@ -181,12 +182,9 @@ class Edits:
             yield from ((2, step) for step in self.steps.values())
         if isinstance(node, ast.Name) and self.kind(node)[0] in ("i", "u", "b"):
             yield from ((1, x) for x in self.integers if x.id != node.id and self.kind(x) == self.kind(node))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "len":
-            yield from (
-                (1, replaced(node, args=[x])) for x in self.lengths if ast.unparse(x) != ast.unparse(node.args[0])
-            )
         if isinstance(node, ast.Name | ast.Call | ast.Attribute) and self.kind(node) == ("i", ()):
-            yield from ((1, x) for x in self.counts if ast.unparse(x) != ast.unparse(node))
+            others = [*self.counts, *(written("len(X)", x) for x in self.lengths)]
+            yield from ((1, x) for x in others if ast.unparse(x) != ast.unparse(node))
             yield from ((2, written("np.sum(X)", x)) for x in (*self.operands, *self.masks) if self.kind(x)[1])
         if isinstance(node, ast.BinOp) and self.whole(node):
             yield from ((1, part) for part in (node.left, node.right))
@@ -419,22 +417,6 @@ def is_value(node: Node, parent: Node, field: str) -> bool:
     return not isinstance(parent, ast.Slice | ast.For)
 
 
-def operands_of(definition: Node) -> list[Node]:
-    """Return what a function computes with: variables, attributes and entries, each once, the most used first."""
-    found: Counter[str] = Counter()
-    called = {id(node.func) for node in ast.walk(definition) if isinstance(node, ast.Call)}
-    inner = {id(node.value) for node in ast.walk(definition) if isinstance(node, ast.Attribute | ast.Subscript)}
-    for node in ast.walk(definition):
-        whole = isinstance(node, ast.Name | ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr != "T")
-        # `Edits` evaluates operands to learn their shapes: a call in one would run again, with its side effects.
-        calls = any(isinstance(x, ast.Call | ast.NamedExpr | ast.Await) for x in ast.walk(node))
-        if whole and not calls and id(node) not in called and not (isinstance(node, ast.Name) and id(node) in inner):
-            found[ast.unparse(node)] += 1
-    found.update(node.arg for node in ast.walk(definition) if isinstance(node, ast.arg))
-    found.pop("self", None)
-    return [ast.parse(text, mode="eval").body for text, _ in found.most_common()]
-
-
 def is_open(node: Node) -> bool:
     """Return whether a node may be edited: not a comparison with text, which is an option of the program."""
     sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
@@ -446,48 +428,6 @@ def is_term(parent: Node, field: str) -> bool:
     if isinstance(parent, ast.BinOp):
         return isinstance(parent.op, ast.Add | ast.Sub) or field == "left"
     return isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
-
-
-def leading_to_loss(definition: Node) -> set[int]:
-    """Return the ids of the statements that compute the first returned value, the loss; these may not be edited."""
-    every: list[Node] = list(ast.walk(definition))
-    returned = [getattr(node.value, "elts", [node.value])[0] for node in every if isinstance(node, ast.Return)]
-    needed = {name for x in returned for name in names_of_variables(x)}
-    writing = {id(node): (node, {base_of(t) for t in targets_of(node)}) for node in every if targets_of(node)}
-    found: set[int] = set()
-    while True:
-        more = {key for key, (_, written_to) in writing.items() if key not in found and written_to & needed}
-        if not more:
-            return found
-        found |= more
-        # Not all names: `loss, dw = 0.0, np.zeros(3)` assigns dw, too.
-        needed |= {name for key in more for name in names_of_variables(writing[key][0].value)}
-
-
-def names_made_of(names: set[str], definition: Node) -> set[str]:
-    """Return some variables, and those that are computed from them."""
-    writing = [(names_of_variables(node), {base_of(t) for t in targets_of(node)}) for node in ast.walk(definition)]
-    found = set(names)
-    while more := {name for read, written_to in writing if read & found for name in written_to} - found:
-        found |= more
-    return found
-
-
-def names_of_variables(node: Node) -> set[str]:
-    return {x.id for x in ast.walk(node) if isinstance(x, ast.Name)} if node is not None else set()
-
-
-def targets_of(node: Node) -> list[Node]:
-    """Return what an assignment writes to."""
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
-    return [part for target in targets for part in getattr(target, "elts", [target])]
-
-
-def base_of(node: Node) -> str:
-    """Return the variable that a target writes to."""
-    while isinstance(node, ast.Subscript | ast.Attribute | ast.Starred):
-        node = node.value
-    return getattr(node, "id", "")
 
 
 # An edit in words.
@@ -520,13 +460,3 @@ def edit_in_words(edit: Edit, definition: Node, file: str) -> str:
     after = ast.unparse(edit.new if shown is old else shown)
     edit.put(old)
     return f"`{before}` should be `{after}`, {file}:{line}"
-
-
-def path_to(root: Node, wanted: Node) -> list[Node]:
-    """Return the nodes from the root down to one."""
-    for child in ast.iter_child_nodes(root):
-        if child is wanted:
-            return [root, child]
-        if below := path_to(child, wanted):
-            return [root, *below]
-    return []

@@ -25,12 +25,12 @@ import numpy as np
 from ..core.names import is_users_file
 from .calling import Pair
 from .claims import Closeness, Row, as_hand, differ
-from .edits import Edit, Edits, edit_in_words, leading_to_loss, operands_of
+from .edits import Edit, Edits, edit_in_words
 from .flat_function import plain
-from .recordable import definition_of
 from .rewrites import locate
 from .sandbox import MOST_ROWS, STEP, Sandbox
 from .suspicion import PROVEN
+from .syntax import leading_to_loss, operands_of, tree_of
 
 Array = Any
 BUDGET = 20_000_000  # units of work, some seconds: a unit is one function call in a run, or one node that is compiled
@@ -401,24 +401,3 @@ def watched(run: Callable[[], Any]) -> tuple[int, dict[CodeType, dict[str, Any]]
     finally:
         sys.setprofile(None)
     return count, variables
-
-
-def tree_of(function: Any) -> ast.Module | None:
-    """Return the source of a function, in which each `while` counts its steps; None if it is not known."""
-    try:
-        tree: ast.Module = definition_of(function.__code__)
-    except Exception:  # not known, or not what runs
-        return None
-    make: Any = tree.body[0]
-    definition = make.body[0]
-    # What its defaults and annotations name may not exist in the sandbox; and only the code is used.
-    definition.args.defaults = [ast.Constant(None) for _ in definition.args.defaults]
-    definition.args.kw_defaults = [x and ast.Constant(None) for x in definition.args.kw_defaults]
-    definition.returns = None
-    for node in ast.walk(definition):
-        if isinstance(node, ast.arg):
-            node.annotation = None
-        elif isinstance(node, ast.While):
-            node.test = ast.BoolOp(ast.And(), [node.test, ast.Call(ast.Name(STEP, ast.Load()), [], [])])
-    ast.fix_missing_locations(tree)
-    return tree
