@@ -153,13 +153,12 @@ class Source:
         def choose(number: int) -> None:
             scope = self.function.__globals__
             scope[CHOICE], scope[STEP].__self__.steps = number, 0
+            self.function.__code__ = before if number == NONE else code
 
-        choose(NONE)
-        self.function.__code__ = code
         try:
             yield choose
         finally:
-            self.function.__code__ = before
+            choose(NONE)
 
     def edits(self, pair: Pair) -> Iterator[Edit]:
         """Yield the edits; what the forward pass computes with may be missing in the backward pass."""
@@ -366,7 +365,8 @@ def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
         return 0, []
     trees = {code: tree for code in variables if code in known and (tree := tree_of(known[code]))}
     for code, tree in trees.items():
-        known[code].__code__ = code_from(tree, known[code])
+        if any(isinstance(node, ast.While) for node in ast.walk(tree)):
+            known[code].__code__ = code_from(tree, known[code])
     pair.play(again=True)
     copies.most_steps = LONGER * copies.steps + LONGER
     sources = [Source(known[code], tree, variables[code]) for code, tree in trees.items() if code not in of_forward]
