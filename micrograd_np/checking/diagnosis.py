@@ -116,7 +116,10 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     for weak in (DESCRIPTIONS, CURIOUS):
         causes = [cause for cause in causes if cause.kind not in weak] or causes
     ranked = sorted(causes, key=lambda cause: (*cause.hypothesis.rank, cause.says.count("`")))
-    return list({cause.says: cause for cause in reversed(ranked)}.values())[::-1][:MOST_COMPARED]
+    found: dict[str, Cause] = {}
+    for cause in ranked:
+        found.setdefault(cause.says, cause)
+    return list(found.values())[:MOST_COMPARED]
 
 
 def proven(causes: Sequence[Cause], others: Sequence[Suspicion], close: Closeness) -> list[Cause]:

@@ -39,8 +39,15 @@ from .syntax import names_made_of, names_of_variables, path_to
 
 MOST_OPERANDS = 24
 MOST_COUNT = 10_000
+SIZES = ("len", "shape", "size")
 NUMBERS = ("f", "c", "i", "u", "b")  # kinds of dtypes
 SHORT, LONG = 64, 110  # texts of an edit
+
+
+def every_node(tree: Node) -> Iterator[Node]:
+    """Yield the nodes of a tree, or of a list of statements."""
+    for each in tree if isinstance(tree, list) else [tree]:
+        yield from ast.walk(each)
 
 
 @dataclass
@@ -69,19 +76,14 @@ class Edit:
 
     @property
     def asks_size(self) -> bool:
-        """True if the new node asks for a size that the old one does not: others may be equal to it by chance."""
-        return not isinstance(self.new, list) and ast.unparse(self.new).count("len(") > ast.unparse(self.old).count(
-            "len("
-        )
+        """True if the new node has a size, to which others may be equal by chance."""
+        return any(getattr(x, "attr", getattr(x, "id", "")) in SIZES for x in every_node(self.new))
 
     @property
     def has_numbers(self) -> bool:
-        """True if one of the nodes has a number or a size, which may be equal to another by chance."""
-        nodes = [each for node in (self.old, self.new) for each in (node if isinstance(node, list) else [node])]
-        named = (getattr(x, "attr", getattr(x, "id", "")) for node in nodes for x in ast.walk(node))
-        return bool({"len", "shape", "size"} & {*named}) or any(
-            isinstance(x, ast.Constant) for node in nodes for x in ast.walk(node)
-        )
+        """True if one of the nodes has a number or a size."""
+        of_numbers = (isinstance(x, ast.Constant) for x in (*every_node(self.old), *every_node(self.new)))
+        return self.asks_size or any(of_numbers)
 
     def put(self, node: Node) -> None:
         if self.index is None:
@@ -200,6 +202,9 @@ class Edits:
             yield from self.for_numbers(node)
         shape, whole = self.shape(node), self.kind(node)[0] not in ("f", "c", "")
         if not is_value(node, parent, field) or whole or (isinstance(parent, ast.Attribute) and shape is None):
+            return
+        if getattr(parent, "attr", "") in SIZES:
+            yield from ((3, x) for x in self.lengths if ast.unparse(x) != ast.unparse(node))
             return
         target = ast.unparse(getattr(parent, "target", None) or getattr(parent, "targets", [ast.Constant(0)])[0])
         others = [x for x in self.operands if ast.unparse(x) not in (target, ast.unparse(node))]

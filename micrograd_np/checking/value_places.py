@@ -33,6 +33,7 @@ from .suspicion import (
     gradient,
     other_forward,
     read,
+    sent,
 )
 
 Array = Any
@@ -68,8 +69,7 @@ def is_operand(node: Tensor, place: int, value: Any) -> bool:
 def operands(at: Suspicion) -> Iterator[Site]:
     for edges, _, value, site in read_values(at):
         site.names = {"v": value, "z": edges[0].node._data}
-        if not reads_signs(edges[0]) or np.ndim(value) == 0:
-            yield site
+        yield site
 
 
 def two_valued_operands(at: Suspicion) -> Iterator[Site]:
@@ -85,14 +85,13 @@ def two_valued_operands(at: Suspicion) -> Iterator[Site]:
 def other_operands(at: Suspicion) -> Iterator[Site]:
     for edges, _, value, site in read_values(at):
         for name, w in at.like(value.shape, but=value) if np.ndim(value) and edges[0].node not in at.middle else ():
-            alike = (w.dtype.kind == "b") == (value.dtype.kind == "b") and (at.tested or not compares(edges[0]))
-            if alike and (not reads_signs(edges[0]) or differ(np.sign(w))):
+            if (w.dtype.kind == "b") == (value.dtype.kind == "b") and (at.tested or not compares(edges[0])):
                 yield Site({"w": w}, {**site.words, "w": name}, site.change)
 
 
-def reads_signs(edge: Edge) -> bool:
-    """Return whether a rule reads only the signs of its operand, as that of abs: that is its derivative."""
-    return len(edge.values) == 1 and compares(edge)
+def signs(at: Suspicion) -> Iterator[Site]:
+    """Yield the functions whose rule reads only the signs of its operand, as that of abs."""
+    return (at_edge(edge, at, sent(edge)) for edge in at.edges if len(edge.values) == 1 and compares(edge))
 
 
 def compares(edge: Edge) -> bool:
