@@ -39,9 +39,8 @@ class VerifyReport(Report):
     notes: list[str] = field(default_factory=list)
     unrecorded: bool = False
     factor: float | None = None
-    repair: Callable[[str, float], tuple[str, list[str]]] | None = (
-        None  # looks for the edit that makes a gradient right
-    )
+    # Looks for the edit that makes a gradient right.
+    repair: Callable[[str, float], tuple[str, list[str]]] | None = None
     missed: Sequence[str] = ()  # parameters whose gradients were stored, perhaps, and not found
     left_open: tuple[str, str, bool] | None = None  # if this data cannot tell: the verdict, why, and if it passes
 
@@ -238,13 +237,12 @@ def convention_text(what: str, factor: float, sizes: Sizes, named: bool = True) 
         return ""
     if factor == -1:
         return f"Throughout, {what} are minus the gradient: adding them to the weights (`+=`) goes down. No mistake."
+    times = f"{factor:.6g} times the gradient"
     if not named:
-        return (
-            f"Throughout, {what} are {factor:.6g} times the gradient, as with a learning rate. strict=True refuses it."
-        )
+        return f"Throughout, {what} are {times}, as with a learning rate. strict=True refuses it."
     if name := factor_name(factor, sizes):
-        return f"Throughout, {what} are {name} times the gradient: a matter of the loss, no mistake."
-    return f"Throughout, {what} are {factor:.6g} times the gradient: a matter of the loss, no mistake."
+        times = f"{name} times the gradient"
+    return f"Throughout, {what} are {times}: a matter of the loss, no mistake."
 
 
 def instead_text(other: Examined) -> str:
