@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,8 +15,7 @@ from .confirmation import PER_NODE, Budget, Cause, confirmed, replayed, test
 from .conventions import Convention, Sizes, mark, odd_rows, open_factors, plausible
 from .hypotheses import Hypothesis, hypotheses, mistakes, uncounted
 from .kinks import Kinks, best_choice, least_squares_choice
-from .replay import Recording
-from .residuals import picture
+from .replay import Recording, is_one_array
 from .suspicion import Suspicion, values_of
 
 Array = Any
@@ -26,23 +26,12 @@ Data = tuple[Recording, list[Row], Name]  # the user's functions on some data
 BUDGET = 3_000_000_000
 
 # Kinds that only describe the numbers: used only if no other kind explains how they came about.
-DESCRIPTIONS = {
-    *("another's", "value", "added", "unnamed scale", "gradient of another", "part scaled", "scale of a use"),
-    "weight decay",
-}
+DESCRIPTIONS = set(
+    "another's, value, added, unnamed scale, gradient of another, part scaled, scale of a use, weight decay".split(", ")
+)
 # Used only if nothing simpler fits: numbers may look like these by chance.
-CURIOUS = {
-    "square root",
-    "odd derivative",
-    "absolute",
-    "squared",
-    "rounded",
-    "normalised",
-    "summed early",
-    "averaged early",
-    "clipped",
-    "sign only",
-}
+CURIOUS = {"square root", "odd derivative", "summed early", "averaged early", "sign only"}
+CURIOUS |= {"absolute", "squared", "rounded", "normalised", "clipped"}
 MOST_COMPARED = 16
 EXACT = 1e-12  # causes that differ from the user's numbers by much more than the best one are none
 
@@ -76,7 +65,7 @@ def causes_of(
                 found.append(cause)
         best = min((cause.error for cause in found), default=0.0)
         found = [cause for cause in found if cause.error <= max(EXACT, 100 * best)]
-        found = proven(found, others, close)
+        found = [cause for cause in found if all(reproduces(cause, other, close) for other in others)]
     found = [cause for cause in found if not cause.alone] or found
     if not found:
         return []
@@ -98,17 +87,14 @@ def within(budget: Budget, at: Suspicion) -> Iterator[Hypothesis]:
     for i, place in enumerate(mistakes()):
         floor = budget.left - budget.left // (len(mistakes()) - i)  # each place has an equal share of what is left
         offered = hypotheses(place, at)
-        while True:
-            if budget.left <= floor:
-                budget.untried[place] = None
-                break
-            try:
+        with suppress(Exception):  # the place is not defined for this kind of op
+            while budget.left > floor:
                 hypothesis = next(offered, None)
-            except Exception:  # the place is not defined for this kind of op
-                break
-            if hypothesis is None:
-                break
-            yield hypothesis
+                if hypothesis is None:
+                    break
+                yield hypothesis
+            else:
+                budget.untried[place] = None
 
 
 def distinct(causes: Sequence[Cause]) -> list[Cause]:
@@ -119,32 +105,24 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     return list({cause.says: cause for cause in reversed(ranked)}.values())[::-1][:MOST_COMPARED]
 
 
-def proven(causes: Sequence[Cause], others: Sequence[Suspicion], close: Closeness) -> list[Cause]:
-    """Return the causes that give the user's own numbers on other data, too, where the user's functions could run."""
-    for other in others:
-        causes = [cause for cause in causes if reproduces(cause, other, close)]
-    return list(causes)
-
-
-def reproduces(cause: Cause, other: Suspicion, close: Closeness) -> bool | None:
-    """Return whether a cause gives the user's numbers on other data; None if it does not occur there."""
+def reproduces(cause: Cause, other: Suspicion, close: Closeness) -> bool:
+    """Return whether a cause gives the user's own numbers on other data, too."""
     try:
         hypothesis = counterpart(cause.hypothesis, other)
-        if hypothesis is None:
-            return None
         found = replayed(hypothesis.change(cause.number), other)
         again = confirmed(hypothesis, cause.number, found, cause.factor, other, close)
-        return again is not None and uncounted(again.says) == uncounted(cause.says)
-    except Exception:
-        return None
+    except Exception:  # it does not occur there
+        return False
+    return again is not None and uncounted(again.says) == uncounted(cause.says)
 
 
-def counterpart(hypothesis: Hypothesis, other: Suspicion) -> Hypothesis | None:
-    """Return the same hypothesis about other data."""
+def counterpart(hypothesis: Hypothesis, other: Suspicion) -> Hypothesis:
+    """Return the same hypothesis about other data; raise if it does not occur there."""
     if hypothesis.place not in other.known_hypotheses:
         found = hypotheses(hypothesis.place, other)
         other.known_hypotheses[hypothesis.place] = {each.key: each for each in found}
-    return other.known_hypotheses[hypothesis.place].get((*hypothesis.key[:2], hypothesis.nth))
+    same: Hypothesis = other.known_hypotheses[hypothesis.place][hypothesis.key]
+    return same
 
 
 def grouped(causes: Sequence[Cause], at: Suspicion, others: Sequence[Suspicion]) -> list[Cause]:
@@ -166,9 +144,7 @@ def grouped(causes: Sequence[Cause], at: Suspicion, others: Sequence[Suspicion])
 def on_other_data(cause: Cause, at: Suspicion) -> list[Array]:
     """Return the gradients that a mistake gives where all inputs have other values."""
     other = at.on_other_data
-    hypothesis = counterpart(cause.hypothesis, other)
-    assert hypothesis
-    found = replayed(hypothesis.change(cause.number), other)
+    found = replayed(counterpart(cause.hypothesis, other).change(cause.number), other)
     return [found[row.tensor] for row in other.rows if row.label in cause.rows]
 
 
@@ -331,9 +307,7 @@ class Explainer:
             others = self.others(row, convention) if tried else []
             at.tested = bool(others)
             causes = causes_of(at, self.close, factors, self.budget, others) if tried else []
-            findings.append(
-                Finding(row, causes, [] if causes or not tried else picture(at, convention, self.close), tried)
-            )
+            findings.append(Finding(row, causes, [] if causes or not tried else picture(at, self.close), tried))
             explained |= {label for cause in causes[:1] for label in cause.rows}
         # A cause that is found at a later row may explain an earlier one, too.
         later = {label for finding in findings if len(finding.causes) == 1 for label in finding.causes[0].rows}
@@ -367,3 +341,62 @@ class Explainer:
                 found.append(self.suspicion(there[row.label], rows, recording, name, convention, *shared))
                 found[-1].tested = True
         return found
+
+
+# What is wrong with a row, where no cause is found.
+
+
+def picture(at: Suspicion, close: Closeness) -> list[str]:
+    """Return sentences: where a row is wrong, by what ratio, and the slope that the hand used at an activation."""
+    row, hand, expected = at.row, at.hand, at.row.expected
+    off = np.abs(hand - expected) > close.rtol * np.abs(expected) + close.floor * np.max(np.abs(expected), initial=0)
+    if not off.any():
+        return []
+    said = [f"{row.label} is off in {places(off)}."]
+    told = off & (expected != 0)
+    with np.errstate(all="ignore"):
+        ratio = hand[told] / expected[told]
+    if ratio.size and np.isfinite(ratio).all():
+        low, high = float(np.min(ratio)), float(np.max(ratio))
+        digits = 4 if f"{low:.4g}" != f"{high:.4g}" else 9
+        text = f"{low:.4g}" if np.isclose(low, high, 1e-9) else f"between {low:.{digits}g} and {high:.{digits}g}"
+        said.append(f"There, your values divided by the right ones give {text}.")
+    for block in at.blocks:
+        g = at.base.get(block.z)
+        if block.x is row.tensor and len(at.recording.users[block.x]) <= len(block.inner) and is_one_array(g):
+            with np.errstate(all="ignore"):
+                used = hand / g
+            place = np.unravel_index(
+                np.nanargmax(np.where(np.isfinite(used), np.abs(used - block.slope), -1)), used.shape
+            )
+            where = ", ".join(map(str, place))
+            said.append(
+                f"You used the slope {used[place]:.4g} at [{where}] of {at.called(block.z)}, where "
+                f"{at.called(block.x)} is {block.x._data[place]:.4g} and the slope is {block.slope[place]:.4g}."
+            )
+            break
+    return said
+
+
+def places(off: Array) -> str:
+    """Return the marked entries of an array in words: all, some rows or columns, a block, or a count."""
+    count = int(off.sum())
+    if count == off.size:
+        return "all entries" if count > 1 else "its one entry"
+    for axis in range(off.ndim):
+        others = tuple(a for a in range(off.ndim) if a != axis)
+        any_of = np.flatnonzero(off.any(axis=others))
+        if off.ndim > 1 and len(any_of) < off.shape[axis] and np.take(off, any_of, axis).all():
+            word = {0: "row", 1: "column"}.get(axis) if off.ndim == 2 else f"index {axis} ="
+            return f"{word}{'s' * (off.ndim == 2 and len(any_of) > 1)} {runs(any_of)}"
+    corners = [f"{i.min()}:{i.max() + 1}" for i in np.nonzero(off)]
+    inside = int(np.prod([i.max() + 1 - i.min() for i in np.nonzero(off)]))
+    if inside == count > 1:
+        return f"the block [{', '.join(corners)}]"
+    return f"{count} of {off.size} entries, the first at [{', '.join(str(int(i[0])) for i in np.nonzero(off))}]"
+
+
+def runs(numbers: Array) -> str:
+    """Return sorted numbers as text, such as `0, 2 to 4`."""
+    groups = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return ", ".join(str(g[0]) if len(g) == 1 else f"{g[0]} to {g[-1]}" for g in groups)

@@ -13,6 +13,7 @@ import numpy as np
 from ..core.tensor import Tensor
 from .claims import Closeness, parallel
 from .conventions import named_factors
+from .flat_function import nodes_of
 from .replay import ACTIVATIONS, FORMS, Block, is_one_array, slope, sources
 from .suspicion import (
     MOST_SAMPLES,
@@ -26,8 +27,6 @@ from .suspicion import (
     at_edge,
     at_line,
     gradient,
-    scaled_by,
-    sent,
     sloped,
     unary,
     whole,
@@ -98,7 +97,7 @@ def slopes(at: Suspicion) -> Iterator[Site]:
         if block.curved:
             yield at_block(block, at, x=block.x._data)
     for edge in unary(at):
-        yield at_edge(edge, at, scaled_by(edge), x=edge.x._data)
+        yield at_edge(edge, at, edge.scaled, x=edge.x._data)
 
 
 def inner_derivatives(at: Suspicion) -> Iterator[Site]:
@@ -179,22 +178,18 @@ def subsets(ndim: int) -> list[tuple[int, ...]]:
 
 def ancestors(z: Tensor, at: Suspicion) -> Iterator[Tensor]:
     """Yield the values of z's shape that lie between the row and z."""
-    inside = at.recording.below(z) & set(at.inside)
-    return (x for x in reversed(at.recording.nodes) if x in inside and x.shape == z.shape)
+    inside = nodes_of([z]) & set(at.inside)
+    return (x for x in reversed(at.recording.nodes) if x in inside and x.shape == z.shape and x is not z)
 
 
 # Gradients.
-
-
-def at_gradient(x: Tensor, g: Array, at: Suspicion, **names: Any) -> Site:
-    return Site({"g": g, **names}, {"x": at.called(x)}, gradient(x, g))
 
 
 def gradients(at: Suspicion, least: int = 1) -> Iterator[Site]:
     for x in at.places:
         g = at.gradient(x)
         if g.any() and g.size >= least:
-            yield at_gradient(x, g, at)
+            yield Site({"g": g}, {"x": at.called(x)}, gradient(x, g))
 
 
 def arrays(at: Suspicion) -> Iterator[Site]:
@@ -241,7 +236,7 @@ def batches(at: Suspicion) -> Iterator[Site]:
         product = node.op in PRODUCTS and node.ndim == 2 and edge.position == 1 and edge.values[0].ndim == 2
         summed = node.op.broadcasts and edge.x.shape != node.shape and math.prod(node.shape[1:]) == edge.x.size
         if (product or (summed and node.op not in PRODUCTS)) and 1 < node.shape[0] <= MOST_SAMPLES:
-            where = at_edge(edge, at, sent(edge)).words["where"]
+            where = at_edge(edge, at, edge.sent).words["where"]
             yield of_samples(len(node), "what counts is", f", in {where}", weighted_rule(edge))
 
 
@@ -254,9 +249,7 @@ def weighted(change: Callable[[Formula], Change], g: Array) -> Callable[[Formula
 
 
 def weighted_rule(edge: Edge) -> Callable[[Formula], Change]:
-    return lambda formula: Change(
-        rules={edge.node: {edge.position: lambda g: edge.pull(by_sample(g, formula()))}},
-    )
+    return lambda formula: edge.sent(lambda g: edge.pull(by_sample(g, formula())))
 
 
 def by_sample(g: Array, weights: Array) -> Array:
@@ -335,9 +328,8 @@ def other_rows(at: Suspicion) -> Iterator[Site]:
 def added_values(at: Suspicion) -> Iterator[Site]:
     x, r = at.row.tensor, at.row.expected
     for name, w in at.like(r.shape, but=x._data):
-        if not parallel(
-            w, r, Closeness(1e-6, 1e-6)
-        ):  # a multiple of the gradient that is added to the gradient is a scale
+        # A multiple of the gradient that is added to the gradient is a scale.
+        if not parallel(w, r, Closeness(1e-6, 1e-6)):
             yield Site({"r": r, "w": w}, {"x": at.row.label, "w": name}, gradient(x, r))
 
 

@@ -134,17 +134,6 @@ class Recording:
 
         return f
 
-    def below(self, node: Tensor) -> set[Tensor]:
-        """Return the nodes that a change of the node's cotangent reaches."""
-        found: set[Tensor] = set()
-        pending = [x for x, _ in node._parents]
-        while pending:
-            x = pending.pop()
-            if x not in found:
-                found.add(x)
-                pending.extend(y for y, _ in x._parents)
-        return found
-
     @cached_property
     def terms(self) -> dict[int, bool]:
         """The numbers of terms that a scalar loss adds, in sums and in loops; True if it is a mean of the terms.
@@ -171,31 +160,9 @@ class Recording:
 
     def depends_on_several(self, x: Tensor) -> bool:
         """Return whether a value is made from more than one leaf or array."""
-        nodes = {x} | self.below(x)
+        nodes = nodes_of([x])
         arrays = [y for node in nodes for y in node.args if not isinstance(y, Tensor) and np.ndim(y)]
         return len(arrays) + sum(not node._parents for node in nodes) > 1
-
-    @cached_property
-    def reached(self) -> dict[Tensor, int]:
-        """For each node the nodes below it, as bits of a number; bit i stands for node i."""
-        bits = {node: 1 << i for i, node in enumerate(self.nodes)}
-        found: dict[Tensor, int] = {}
-        for node in self.nodes:
-            found[node] = 0
-            for x, _ in node._parents:
-                found[node] |= found[x] | bits[x]
-        return found
-
-    def apart(self, nodes: Iterable[Tensor], others: Iterable[Tensor]) -> bool:
-        """Return whether no node is below one of the others."""
-        below = 0
-        for x in others:
-            below |= self.reached[x]
-        return not any(below >> self.order[x] & 1 for x in nodes)
-
-    @cached_property
-    def order(self) -> dict[Tensor, int]:
-        return {node: i for i, node in enumerate(self.nodes)}
 
     def above(self, node: Tensor, stops: Iterable[Tensor] = ()) -> list[Tensor]:
         """Return the nodes that the node's cotangent is computed from, up to the stops, and with them, newest first."""

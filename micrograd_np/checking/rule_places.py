@@ -12,6 +12,7 @@ import numpy as np
 from ..core.tensor import Tensor
 from ..ops.indexing import getitem
 from ..ops.joining import pad_constant
+from .flat_function import nodes_of
 from .numeric_places import block_words
 from .suspicion import (
     MOST_SITES,
@@ -24,8 +25,6 @@ from .suspicion import (
     Way,
     at_edge,
     edges_of,
-    scaled_by,
-    sent,
     sloped,
     unary,
 )
@@ -49,7 +48,7 @@ def sent_by(edges: Sequence[Edge]) -> Callable[[Formula], Change]:
     first, *rest = edges
 
     def change(formula: Formula) -> Change:
-        found = sent(first)(formula)
+        found = first.sent(formula)
         found.rules[first.node] |= {edge.position: lambda g: 0.0 * first.x._data for edge in rest}
         return found
 
@@ -59,7 +58,7 @@ def sent_by(edges: Sequence[Edge]) -> Callable[[Formula], Change]:
 def functions(at: Suspicion) -> Iterator[Site]:
     for edge in unary(at):
         z = edge.node._data
-        yield at_edge(edge, at, sent(edge), z=z, one=edge.pull(np.ones_like(z)))
+        yield at_edge(edge, at, edge.sent, z=z, one=edge.pull(np.ones_like(z)))
 
 
 def inverses(at: Suspicion) -> Iterator[Site]:
@@ -72,7 +71,7 @@ def inverses(at: Suspicion) -> Iterator[Site]:
             and x.shape[0] == x.shape[1]
             and np.allclose(x @ z, np.eye(len(x)), atol=1e-6)
         ):
-            yield at_edge(edge, at, sent(edge), z=z)
+            yield at_edge(edge, at, edge.sent, z=z)
 
 
 def powers(at: Suspicion) -> Iterator[Site]:
@@ -80,7 +79,7 @@ def powers(at: Suspicion) -> Iterator[Site]:
         if edge.position == 0 and len(edge.values) == 2 and np.ndim(edge.values[1]) == 0:
             x, n = edge.values[0], float(edge.values[1])
             if np.allclose(edge.node._data, x**n, equal_nan=True):
-                site = at_edge(edge, at, scaled_by(edge), x=x, n=n)
+                site = at_edge(edge, at, edge.scaled, x=x, n=n)
                 site.words |= {"n": f"{n:g}", "less": f"{n - 1:g}"}
                 yield site
         if edge.position and edge.node.args[0] is edge.x and np.allclose(edge.node._data, edge.x._data**2):
@@ -95,7 +94,7 @@ def broadcasts(at: Suspicion) -> Iterator[Site]:
         node = edge.node
         if node.op.broadcasts and edge.x.shape != node.shape and node.op not in PRODUCTS:
             names = {"full": full(edge), "count": node.size / max(edge.x.size, 1), "shape": edge.x.shape}
-            site = at_edge(edge, at, sent(edge), **names)
+            site = at_edge(edge, at, edge.sent, **names)
             lengths = (1,) * (node.ndim - edge.x.ndim) + edge.x.shape
             axes = [str(k) for k, (n, m) in enumerate(zip(node.shape, lengths, strict=True)) if n != m]
             site.words["axes"] = f"ax{'is' if len(axes) == 1 else 'es'} {' and '.join(axes)}"
@@ -112,7 +111,7 @@ def matrix_products(at: Suspicion) -> Iterator[Site]:
     for edge in at.edges:
         if edge.node.op in PRODUCTS and edge.node.ndim == 2:
             first, second = edge.values
-            yield at_edge(edge, at, sent(edge), first=first, second=second, shape=edge.x.shape)
+            yield at_edge(edge, at, edge.sent, first=first, second=second, shape=edge.x.shape)
 
 
 def picks(at: Suspicion) -> Iterator[Site]:
@@ -120,7 +119,7 @@ def picks(at: Suspicion) -> Iterator[Site]:
         if edge.node.op is getitem:
             x = edge.x._data
             order = edge.node.op.kernel(np.arange(x.size).reshape(x.shape), *edge.values[1:], **edge.node.params)
-            yield at_edge(edge, at, sent(edge), x=x, picked=order)
+            yield at_edge(edge, at, edge.sent, x=x, picked=order)
 
 
 def windows(at: Suspicion) -> Iterator[Site]:
@@ -146,7 +145,7 @@ def overwriting(at: Suspicion, x: Tensor, steps: Sequence[Sequence[Edge]]) -> It
         free = np.ones(x.shape, bool)
         for step, mask in list(zip(steps, touched, strict=True))[::-order]:
             for edge in step:
-                site = at_edge(edge, at, sent(edge), pull=edge.pull, kept=free & mask, which=which)
+                site = at_edge(edge, at, edge.sent, pull=edge.pull, kept=free & mask, which=which)
                 site.line, site.wide = (x, len(step), steps[0][0].node._created_at, which), None
                 site.words["which"] = which
                 yield site
@@ -158,7 +157,7 @@ def paddings(at: Suspicion) -> Iterator[Site]:
         if edge.node.op is pad_constant:
             first = tuple(slice(0, size) for size in edge.x.shape)
             last = tuple(slice(-size, None) for size in edge.x.shape)
-            yield at_edge(edge, at, sent(edge), first=first, last=last)
+            yield at_edge(edge, at, edge.sent, first=first, last=last)
 
 
 def extremes(at: Suspicion) -> Iterator[Site]:
@@ -169,15 +168,11 @@ def extremes(at: Suspicion) -> Iterator[Site]:
             continue
         flat = np.zeros_like(x)
         level, below = (node.op.kernel(values, **node.params) for values in (flat, -x))
-        even, other = (partial(ruled, edge, z, values) for z, values in ((level, flat), (below, -x)))
+        even, other = (partial(edge.pull, read=read) for read in ((level, flat), (below, -x)))
         share, usual = even(np.ones_like(level)), edge.pull(np.ones_like(level))
         if not np.allclose(share, usual):
             names = {"even": even, "count": 1 / np.max(share), "other": other}
-            yield at_edge(edge, at, sent(edge), z=node._data, own=edge.pull, **names)
-
-
-def ruled(edge: Edge, z: Array, x: Array, g: Any) -> Any:
-    return edge.rule(g, z, x, **edge.node.params)
+            yield at_edge(edge, at, edge.sent, z=node._data, own=edge.pull, **names)
 
 
 def other_gradients(at: Suspicion) -> Iterator[Site]:
@@ -206,21 +201,21 @@ def skipped_activations(at: Suspicion) -> Iterator[Site]:
     """Yield rules that are given the gradient of an activation, and not that of the sum that it is a function of."""
     for block in at.blocks:
         if block.curved and np.all(block.slope):
-            below = {block.x} | at.recording.below(block.x)
+            below = nodes_of([block.x])
             for edge in at.edges:
                 if (
                     edge.node in below
                     and edge.node.shape == block.x.shape
                     and np.array_equal(at.base[edge.node], at.base[block.x])
                 ):
-                    site = at_edge(edge, at, sent(edge), pull=edge.pull, s=block.slope)
+                    site = at_edge(edge, at, edge.sent, pull=edge.pull, s=block.slope)
                     site.words |= {"other": at.called(block.z), "its": block_words(block, at)["its"]}
                     site.wide = None
                     yield site
 
 
 def at_other_gradient(edge: Edge, at: Suspicion, other: Tensor, g: Array, line: Any = None) -> Site:
-    site = at_edge(edge, at, sent(edge), pull=edge.pull, other=g)
+    site = at_edge(edge, at, edge.sent, pull=edge.pull, other=g)
     site.words["other"], site.line, site.wide = at.called(other), line, None
     return site
 

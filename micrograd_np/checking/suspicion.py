@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import Pulled, Rule
+from ..core.backward import Rule
 from ..core.errors import ShapeError
 from ..core.names import format_location
 from ..core.tensor import Tensor
@@ -27,6 +27,7 @@ from ..ops.primitive import Elementwise
 from ..ops.products import dot, einsum, matmul
 from .claims import Row
 from .conventions import Sizes, factor_name
+from .flat_function import nodes_of
 from .gradcheck import rules_of
 from .replay import Block, Override, Recording, blocks, in_float64, is_one_array
 
@@ -65,13 +66,18 @@ class Edge:
         """The place in the program that made the edge; None if it is not known."""
         return self.node._created_at and (self.node._created_at, self.node.op.name, self.position)
 
-    def pull(self, g: Any) -> Any:
-        return self.rule(g, self.node._data, *self.values, **self.node.params)
+    def pull(self, g: Any, read: Sequence[Any] = ()) -> Any:
+        """Return what the rule gives; it may `read` other values for z, x, y, ..."""
+        return self.rule(g, *(read or (self.node._data, *self.values)), **self.node.params)
 
-    def reading(self, places: Sequence[int], w: Array) -> Callable[[Any], Any]:
-        """Return the rule with another value for some of z (place 0), x (1), y (2), ..."""
-        read = [w if i in places else value for i, value in enumerate((self.node._data, *self.values))]
-        return lambda g: self.rule(g, *read, **self.node.params)
+    def sent(self, formula: Formula) -> Change:
+        """Return the change in which the formula gives what the edge sends."""
+        return Change(rules={self.node: {self.position: lambda g: shaped(formula(g=g), self.x._data)}})
+
+    def scaled(self, formula: Formula) -> Change:
+        """Return the change in which the formula gives the derivative of an elementwise edge."""
+        its = shaped(formula(), self.x._data)
+        return Change(rules={self.node: {self.position: lambda g: g * its}})
 
 
 def edges_of(node: Tensor) -> list[Edge]:
@@ -127,7 +133,7 @@ class Suspicion:
     @cached_property
     def undoubted(self) -> dict[Tensor, Array]:
         """Other values and their gradients, which do not depend on the row's gradient."""
-        doubted = {self.row.tensor} | self.recording.below(self.row.tensor)
+        doubted = nodes_of([self.row.tensor])
         doubted |= {x for block in self.blocks if block.forms for x in block.inner[1:]}  # nobody has those gradients
         return {x: g for x, g in self.base.items() if x not in doubted and is_one_array(g)}
 
@@ -315,29 +321,30 @@ def made(x: Any) -> str:
     return f"{float(x):.6g}" if np.ndim(x) == 0 else f"an array of shape {np.shape(x)}"
 
 
-def expression(x: Tensor) -> str:
-    """Return the part of the user's line that made a value, or the op's name if the source is not known."""
-    name: str = x.op.name
+def source_of(x: Tensor) -> tuple[str, str, str]:
+    """Return the user's line that made a value: what is before the expression, the expression, and what is after it."""
     if x._created_at is None:
-        return name
+        return "", "", ""
     code, instruction = x._created_at
     first, last, start, end = list(code.co_positions())[instruction // 2]
     if first is None or first != last or start is None:
-        return name
-    text = linecache.getline(code.co_filename, first).encode()[start:end].decode(errors="ignore").strip()
-    return text if 0 < len(text) <= LONGEST else name
+        return "", "", ""
+    line = linecache.getline(code.co_filename, first).encode()
+    before, text, after = (part.decode(errors="ignore").strip() for part in (line[:start], line[start:end], line[end:]))
+    return before, text, after
+
+
+def expression(x: Tensor) -> str:
+    """Return the part of the user's line that made a value, or the op's name if the source is not known."""
+    text = source_of(x)[1]
+    return text if 0 < len(text) <= LONGEST else x.op.name
 
 
 def assigned_variable(x: Tensor) -> str:
     """Return the variable to which the user's line assigns a value, or an empty text."""
-    if x._created_at is None:
-        return ""
-    code, instruction = x._created_at
-    first, last, start, end = list(code.co_positions())[instruction // 2]
-    line = linecache.getline(code.co_filename, first or 0)
-    found = re.fullmatch(r"\s*([A-Za-z]\w*)\s*=\s*", line.encode()[:start].decode(errors="ignore"))
-    whole = first == last and line.encode()[end:].decode(errors="ignore").split("#")[0].strip() in ("", ";")
-    return found[1] if found and whole else ""
+    before, _, after = source_of(x)
+    found = re.fullmatch(r"([A-Za-z]\w*)\s*=", before)
+    return found[1] if found and after.split("#")[0].strip() in ("", ";") else ""
 
 
 def argument_texts(node: Tensor) -> list[str]:
@@ -435,30 +442,10 @@ def gradient(x: Tensor, g: Array) -> Callable[[Formula], Change]:
     return lambda formula: Change({x: shaped(formula(), g) - g})
 
 
-def sent(edge: Edge) -> Callable[[Formula], Change]:
-    """Return the change in which the formula gives what an edge sends."""
-    return lambda formula: Change(
-        rules={edge.node: {edge.position: lambda g: shaped(formula(g=g), edge.x._data)}},
-    )
-
-
-def scaled_by(edge: Edge) -> Callable[[Formula], Change]:
-    """Return the change in which the formula gives the derivative of an elementwise edge."""
-
-    def change(formula: Formula) -> Change:
-        its = shaped(formula(), edge.x._data)
-        return Change(rules={edge.node: {edge.position: lambda g: g * its}})
-
-    return change
-
-
 def whole(z: Tensor, x: Tensor) -> Callable[[Formula], Change]:
     """Return the change in which the formula gives what arrives at x from z, whatever is between them."""
 
-    def send(formula: Formula, g: Any) -> Pulled:
-        return [(x, shaped(formula(g=g), x._data))]
-
-    return lambda formula: Change(rules={z: {None: partial(send, formula)}})
+    return lambda formula: Change(rules={z: {None: lambda g: [(x, shaped(formula(g=g), x._data))]}})
 
 
 def sloped(z: Tensor, x: Tensor) -> Callable[[Formula], Change]:
@@ -475,11 +462,11 @@ def read(edges: Sequence[Edge], place: int) -> Callable[[Formula], Change]:
     """Return the change in which the formula gives what the rules of one op read for z (place 0), x (1), ..."""
 
     def change(formula: Formula) -> Change:
-        node = edges[0].node
-        other = shaped(formula(), (node._data, *edges[0].values)[place])
-        args = (node, *node.args)
-        same = [i for i, x in enumerate(args) if i == place or (isinstance(x, Tensor) and x is args[place])]
-        return Change(rules={node: {edge.position: edge.reading(same, other) for edge in edges}})
+        node, values = edges[0].node, (edges[0].node._data, *edges[0].values)
+        other, args = shaped(formula(), values[place]), (node, *node.args)
+        same = [i == place or (isinstance(x, Tensor) and x is args[place]) for i, x in enumerate(args)]
+        given = [other if it else value for it, value in zip(same, values, strict=True)]
+        return Change(rules={node: {edge.position: partial(edge.pull, read=given) for edge in edges}})
 
     return change
 

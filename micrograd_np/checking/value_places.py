@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -204,13 +203,13 @@ def statistics(at: Suspicion) -> Iterator[Site]:
     found = [x for x in at.places[1:] if x.size > 1 and x.op not in CONTRACTIONS]
     found = [x for x in found if any(x.size < y.size for y, _ in x._parents) and not vanishes(at, x)]
     for chosen in [*combinations(found, 1), *(combinations(found, 2) if len(found) <= MOST_USES else ())]:
-        nothing = Change(rules={x: {None: lambda g: []} for x in chosen})
         names = " and ".join(map(at.called, chosen))
-        yield Site({"x": None}, {"names": names}, partial(constant_change, nothing))
+        yield Site({"x": None}, {"names": names}, without(chosen))
 
 
-def constant_change(change: Change, formula: Formula) -> Change:
-    return change
+def without(nodes: Sequence[Tensor]) -> Callable[[Formula], Change]:
+    """Return the change in which some values send nothing to their arguments, whatever the formula."""
+    return lambda formula: Change(rules={x: {None: lambda g: []} for x in nodes})
 
 
 def vanishes(at: Suspicion, x: Tensor) -> bool:
