@@ -228,12 +228,8 @@ def item_of(name: str, known: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
 
 def numbered(name: str, known: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
     """Return what the number of a layer means, as in delta1: its pre-activation or activation, if it has only one."""
-    values = [x for each, xs in known.items() if (n := NUMBERED.fullmatch(each)) and n[1] == name for x in xs]
-    return activated([x for x in values if x._parents])
-
-
-def activated(values: Sequence[Tensor]) -> list[Tensor]:
-    """Return the pre-activation that some values have in common, and the values; nothing if they have several."""
+    found = [x for each, xs in known.items() if (n := NUMBERED.fullmatch(each)) and n[1] == name for x in xs]
+    values = [x for x in found if x._parents]
     below = {preactivation(x) for x in values}
     return list(dict.fromkeys([*below, *values])) if len(below) == 1 else []
 

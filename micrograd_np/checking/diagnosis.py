@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -212,7 +213,7 @@ def examine(
         fit_shape(row, close, recording, name)
         check_finite(row)
     ranked = choose_at_kinks(rows, recording, close, factor)
-    explain = Explainer(rows, recording, close, sizes, name, budget, elsewhere)
+    explain = Explainer(rows, recording, close, sizes, name, Budget(recording, budget), elsewhere)
     examined: list[Examined] = []
     chained = any(not row.leaf for row in rows)
     for count, convention in ranked[:MOST_CONVENTIONS]:
@@ -273,24 +274,25 @@ def choose_at_kinks(
     return ranked()
 
 
+@dataclass
 class Explainer:
     """A search for the causes of wrong rows, under one convention after the other."""
 
-    def __init__(
-        self,
-        rows: Sequence[Row],
-        recording: Recording,
-        close: Closeness,
-        sizes: Sizes,
-        name: Name,
-        budget: int,
-        elsewhere: Callable[[], Sequence[Data]],
-    ) -> None:
-        self.rows, self.recording, self.close, self.sizes, self.name = rows, recording, close, sizes, name
-        self.budget = Budget(recording, budget)
-        self.shared: Shared = values_of(recording), {}
-        self.elsewhere = elsewhere
-        self.other_data: list[tuple[Recording, list[Row], Name, Shared]] | None = None
+    rows: Sequence[Row]
+    recording: Recording
+    close: Closeness
+    sizes: Sizes
+    name: Name
+    budget: Budget
+    elsewhere: Callable[[], Sequence[Data]]
+
+    @cached_property
+    def shared(self) -> Shared:
+        return values_of(self.recording), {}
+
+    @cached_property
+    def other_data(self) -> list[tuple[Recording, list[Row], Name, Shared]]:
+        return [(*data, (values_of(data[0]), {})) for data in self.elsewhere()]
 
     def __call__(self, convention: Convention, count: int, strict: bool = False) -> Examined:
         mark(self.rows, self.recording, self.close, convention)
@@ -327,8 +329,6 @@ class Explainer:
 
     def others(self, row: Row, convention: Convention) -> list[Suspicion]:
         """Return the question about a row on other data, if there the same rows are right as on the user's data."""
-        if self.other_data is None:
-            self.other_data = [(*data, (values_of(data[0]), {})) for data in self.elsewhere()]
         found = []
         here = {other.label: other.status for other in self.rows}
         for recording, rows, name, shared in self.other_data:

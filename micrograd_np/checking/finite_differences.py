@@ -182,17 +182,11 @@ class UnitVectors(Sequence[Array]):
         return v
 
 
-class Chosen(Sequence[Array]):
-    """Some rows of a sequence of directions, without a list of them."""
-
-    def __init__(self, directions: Sequence[Array], rows: Any) -> None:
-        self.directions, self.rows = directions, [int(row) for row in rows]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, row: Any) -> Any:
-        return self.directions[self.rows[row]]
+def chosen(directions: Sequence[Array], rows: Any) -> Sequence[Array]:
+    """Return some of the directions."""
+    if isinstance(directions, UnitVectors):
+        return UnitVectors(directions.x, [directions.entries[row] for row in rows])
+    return [directions[row] for row in rows]
 
 
 EPS = float(np.finfo(np.float64).eps)
@@ -288,7 +282,7 @@ def estimate(
         rows = np.flatnonzero(~((found.uncertainty <= enough) & ~found.kinked).all(axis=1))
         if not rows.size:
             break
-        other = measure(Chosen(directions, rows))
+        other = measure(chosen(directions, rows))
         if other is not None:
             found.take(rows, other, better(found.at(rows), other, enough[rows]))
     return found

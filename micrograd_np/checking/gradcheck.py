@@ -16,7 +16,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import name_of
 from ..core.tensor import Tensor
 from ..core.versions import as_used
-from ..transforms import vjp
+from ..transforms import grad
 from .comparison import (
     INDEPENDENT,
     KINK,
@@ -297,11 +297,9 @@ def derivative(f: Function, seed: int) -> Function:
 
         def of_floats(*chosen: Any) -> Any:
             replaced = dict(zip(floats, chosen, strict=True))
-            return f(*rebuild([replaced.get(i, x) for i, x in enumerate(leaves)]))
+            return contracted(f, seed)(*rebuild([replaced.get(i, x) for i, x in enumerate(leaves)]))
 
-        output, pullback = vjp(of_floats, *floats.values())
-        outputs, rebuild_output = flatten(output)
-        return pullback(rebuild_output([weights(y, seed) for y in outputs]))
+        return grad(of_floats, range(len(floats)))(*floats.values())
 
     return gradients
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from ..ops.indexing import getitem
-from ..ops.joining import pad_constant
 from .flat_function import nodes_of
 from .numeric_places import block_words
 from .suspicion import (
@@ -59,19 +58,6 @@ def functions(at: Suspicion) -> Iterator[Site]:
     for edge in unary(at):
         z = edge.node._data
         yield at_edge(edge, at, edge.sent, z=z, one=edge.pull(np.ones_like(z)))
-
-
-def inverses(at: Suspicion) -> Iterator[Site]:
-    for edge in at.edges:
-        x, z = edge.x._data, edge.node._data
-        if (
-            len(edge.values) == 1
-            and x.ndim == 2
-            and x.shape == z.shape
-            and x.shape[0] == x.shape[1]
-            and np.allclose(x @ z, np.eye(len(x)), atol=1e-6)
-        ):
-            yield at_edge(edge, at, edge.sent, z=z)
 
 
 def powers(at: Suspicion) -> Iterator[Site]:
@@ -150,14 +136,6 @@ def overwriting(at: Suspicion, x: Tensor, steps: Sequence[Sequence[Edge]]) -> It
                 site.words["which"] = which
                 yield site
             free = free & ~mask
-
-
-def paddings(at: Suspicion) -> Iterator[Site]:
-    for edge in at.edges:
-        if edge.node.op is pad_constant:
-            first = tuple(slice(0, size) for size in edge.x.shape)
-            last = tuple(slice(-size, None) for size in edge.x.shape)
-            yield at_edge(edge, at, edge.sent, first=first, last=last)
 
 
 def extremes(at: Suspicion) -> Iterator[Site]:
