@@ -17,11 +17,10 @@ from .conventions import Convention, Sizes, mark, odd_rows, open_factors, plausi
 from .hypotheses import Hypothesis, hypotheses, mistakes, uncounted
 from .kinks import Kinks, best_choice, least_squares_choice
 from .replay import Recording, is_one_array
-from .suspicion import Suspicion, values_of
+from .suspicion import Suspicion
 
 Array = Any
 Name = Callable[[Any], str | None]
-Shared = tuple[Any, dict[int, str]]  # the values of a recording by shape, and texts for them
 Data = tuple[Recording, list[Row], Name]  # the user's functions on some data
 
 BUDGET = 3_000_000_000
@@ -287,12 +286,8 @@ class Explainer:
     elsewhere: Callable[[], Sequence[Data]]
 
     @cached_property
-    def shared(self) -> Shared:
-        return values_of(self.recording), {}
-
-    @cached_property
-    def other_data(self) -> list[tuple[Recording, list[Row], Name, Shared]]:
-        return [(*data, (values_of(data[0]), {})) for data in self.elsewhere()]
+    def other_data(self) -> Sequence[Data]:
+        return self.elsewhere()
 
     def __call__(self, convention: Convention, count: int, strict: bool = False) -> Examined:
         mark(self.rows, self.recording, self.close, convention)
@@ -304,7 +299,7 @@ class Explainer:
                 findings.append(Finding(row, []))
             if row.status != WRONG or row.label in explained:
                 continue
-            at = self.suspicion(row, self.rows, self.recording, self.name, convention, *self.shared)
+            at = self.suspicion(row, self.rows, self.recording, self.name, convention)
             tried = sum(finding.row.status == WRONG for finding in findings) < MOST_TRIED
             others = self.others(row, convention) if tried else []
             at.tested = bool(others)
@@ -320,25 +315,25 @@ class Explainer:
         return Examined(list(self.rows), convention, findings, cost, count, untried=list(self.budget.untried))
 
     def suspicion(
-        self, row: Row, rows: Sequence[Row], recording: Recording, name: Name, convention: Convention, *shared: Any
+        self, row: Row, rows: Sequence[Row], recording: Recording, name: Name, convention: Convention
     ) -> Suspicion:
         hands = {row.tensor: row.hand / convention.of(row) for row in rows if row.fits}
         given = {row.tensor: hands[row.tensor] for row in rows if row.fits and not row.leaf}
         base = {**recording.walk(given), **given}
-        return Suspicion(row, recording, base, set(given), rows, hands, self.sizes, name, *shared)
+        return Suspicion(row, recording, base, set(given), rows, hands, self.sizes, name)
 
     def others(self, row: Row, convention: Convention) -> list[Suspicion]:
         """Return the question about a row on other data, if there the same rows are right as on the user's data."""
         found = []
         here = {other.label: other.status for other in self.rows}
-        for recording, rows, name, shared in self.other_data:
+        for recording, rows, name in self.other_data:
             mark(rows, recording, self.close, replace(convention))
             there = {other.label: other for other in rows}
             alike = there.keys() == here.keys() and all(
                 other.fits and (other.status == WRONG or here[label] != WRONG) for label, other in there.items()
             )
             if alike and all(here[label] == WRONG for label, other in there.items() if other.status == WRONG):
-                found.append(self.suspicion(there[row.label], rows, recording, name, convention, *shared))
+                found.append(self.suspicion(there[row.label], rows, recording, name, convention))
                 found[-1].tested = True
         return found
 

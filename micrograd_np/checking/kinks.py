@@ -54,9 +54,9 @@ class Kinks:
         return bool(self.entries)
 
     def choices(self) -> Iterator[Choice]:
-        """Yield choices at the kinks, the same for all ops of one line; at most 64 of them."""
+        """Yield choices at the kinks, the same for all ops of one line, first none; at most 64 of them."""
         options = [[{}, *choices] for choices in self.by_line]
-        for chosen in islice(product(*options), 1, MOST_CHOICES):  # the first is no change at all
+        for chosen in islice(product(*options), MOST_CHOICES):
             yield {node: override for choice in chosen for node, override in choice.items()}
 
     def allows(self, tensor: Tensor, hand: Array, slack: float) -> bool:
@@ -287,7 +287,7 @@ def projected(t: Array, groups: Array) -> Array:
 def best_choice(kinks: Kinks, wrong: Any) -> Mapping[Tensor, Override]:
     """Return the choice with which the fewest rows are wrong; `wrong` counts them."""
     best: Mapping[Tensor, Override] = {}
-    fewest = wrong(best)
+    fewest = np.inf
     for choice in kinks.choices():
         count = wrong(choice)
         if count < fewest:

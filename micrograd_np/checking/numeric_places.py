@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import combinations, permutations
 from typing import Any
@@ -20,7 +20,6 @@ from .suspicion import (
     PRODUCTS,
     PROVEN,
     Change,
-    Edge,
     Formula,
     Site,
     Suspicion,
@@ -97,7 +96,7 @@ def slopes(at: Suspicion) -> Iterator[Site]:
         if block.curved:
             yield at_block(block, at, x=block.x._data)
     for edge in unary(at):
-        yield at_edge(edge, at, edge.scaled, x=edge.x._data)
+        yield at_edge(edge, at, edge.scaled, {"x": edge.x._data})
 
 
 def inner_derivatives(at: Suspicion) -> Iterator[Site]:
@@ -230,36 +229,26 @@ def batches(at: Suspicion) -> Iterator[Site]:
     for x in at.places:
         g = at.gradient(x)
         if x._parents and g.any() and g.ndim and 1 < g.shape[0] <= MOST_SAMPLES:  # a leaf's axis 0 is no batch
-            yield of_samples(len(g), f"the gradient of {at.called(x)} comes from", "", weighted(gradient(x, g), g))
+            what = f"the gradient of {at.called(x)} comes from"
+            yield Site(of_samples(g) | {"g": g, "pull": np.asarray}, {"what": what, "where": ""}, gradient(x, g))
     for edge in at.edges:
         node = edge.node
         product = node.op in PRODUCTS and node.ndim == 2 and edge.position == 1 and edge.values[0].ndim == 2
         summed = node.op.broadcasts and edge.x.shape != node.shape and math.prod(node.shape[1:]) == edge.x.size
         if (product or (summed and node.op not in PRODUCTS)) and 1 < node.shape[0] <= MOST_SAMPLES:
-            where = at_edge(edge, at, edge.sent).words["where"]
-            yield of_samples(len(node), "what counts is", f", in {where}", weighted_rule(edge))
+            words = {"what": "what counts is", "where": f", in {at_edge(edge, at, edge.sent, {}).words['where']}"}
+            yield Site(of_samples(node._data) | {"pull": edge.pull}, words, edge.sent)
 
 
-def of_samples(n: int, what: str, where: str, change: Callable[[Formula], Change]) -> Site:
-    return Site({"i": np.arange(n), "n": n}, {"what": what, "where": where}, change)
-
-
-def weighted(change: Callable[[Formula], Change], g: Array) -> Callable[[Formula], Change]:
-    return lambda formula: change(lambda: by_sample(g, formula()))
-
-
-def weighted_rule(edge: Edge) -> Callable[[Formula], Change]:
-    return lambda formula: edge.sent(lambda g: edge.pull(by_sample(g, formula())))
-
-
-def by_sample(g: Array, weights: Array) -> Array:
-    return g * np.reshape(weights, (-1, *[1] * (g.ndim - 1)))
+def of_samples(x: Array) -> dict[str, Any]:
+    """Return the names of the number of samples, and of the number i of each, in the shape of a factor of x."""
+    return {"n": len(x), "i": np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1))}
 
 
 def samples(at: Suspicion) -> Iterator[Site]:
     for site in batches(at):
         for j in range(site.names["n"]):
-            yield Site({"i": site.names["i"], "j": j}, {**site.words, "j": str(j)}, site.change)
+            yield Site({**site.names, "j": j}, {**site.words, "j": str(j)}, site.change)
 
 
 def factors(at: Suspicion) -> Iterator[Site]:

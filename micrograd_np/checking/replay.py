@@ -45,6 +45,7 @@ class Recording:
                 self.users[x].append(node)
         self.choice: Mapping[Tensor, Override] = {}  # at kinked ops, where it is not the op's own
         self.kinks: Any = None
+        self.texts: dict[int, str] = {}  # for values, by id
         self.true = self.walk()
         self.sizes = self.sizes_of_terms()
 
@@ -157,6 +158,17 @@ class Recording:
             mean = any(np.allclose(g * n, two) for n in counts - {1} for two in (1, 2, 0.5))
             found |= {n: mean or found.get(n, False) for n in counts - {1}}
         return found
+
+    @cached_property
+    def values(self) -> dict[tuple[int, ...], list[tuple[Any, Array]]]:
+        """All values of the graph by shape, each once."""
+        found: dict[Any, dict[bytes, tuple[Any, Array]]] = defaultdict(dict)
+        for node in self.nodes:
+            z, values = as_used(node)
+            for x, data in zip((*node.args, node), (*values, z), strict=True):
+                if getattr(data, "dtype", None) is not None and data.dtype.kind in "fiub" and data.ndim:
+                    found[data.shape].setdefault(data.astype(float).tobytes(), (x, data))
+        return {shape: list(values.values()) for shape, values in found.items()}
 
     def depends_on_several(self, x: Tensor) -> bool:
         """Return whether a value is made from more than one leaf or array."""

@@ -35,7 +35,7 @@ def rules(at: Suspicion) -> Iterator[Site]:
     for edge in at.edges:
         twins = [other for other in edges_of(edge.node) if other.x is edge.x]
         if edge.position == twins[0].position:
-            yield at_edge(edge, at, sent_by(twins), pull=partial(pulled_by, twins), x=edge.x._data)
+            yield at_edge(edge, at, sent_by(twins), {"pull": partial(pulled_by, twins), "x": edge.x._data})
 
 
 def pulled_by(edges: Sequence[Edge], g: Any) -> Any:
@@ -45,19 +45,14 @@ def pulled_by(edges: Sequence[Edge], g: Any) -> Any:
 def sent_by(edges: Sequence[Edge]) -> Callable[[Formula], Change]:
     """Return the change in which the formula gives what an op sends to an argument that it has several times."""
     first, *rest = edges
-
-    def change(formula: Formula) -> Change:
-        found = first.sent(formula)
-        found.rules[first.node] |= {edge.position: lambda g: 0.0 * first.x._data for edge in rest}
-        return found
-
-    return change
+    nothing: dict[int | None, Way] = {edge.position: lambda g: 0.0 * first.x._data for edge in rest}
+    return lambda formula: Change(rules={first.node: first.sent(formula).rules[first.node] | nothing})
 
 
 def functions(at: Suspicion) -> Iterator[Site]:
     for edge in unary(at):
         z = edge.node._data
-        yield at_edge(edge, at, edge.sent, z=z, one=edge.pull(np.ones_like(z)))
+        yield at_edge(edge, at, edge.sent, {"z": z, "one": edge.pull(np.ones_like(z))})
 
 
 def powers(at: Suspicion) -> Iterator[Site]:
@@ -65,13 +60,9 @@ def powers(at: Suspicion) -> Iterator[Site]:
         if edge.position == 0 and len(edge.values) == 2 and np.ndim(edge.values[1]) == 0:
             x, n = edge.values[0], float(edge.values[1])
             if np.allclose(edge.node._data, x**n, equal_nan=True):
-                site = at_edge(edge, at, edge.scaled, x=x, n=n)
-                site.words |= {"n": f"{n:g}", "less": f"{n - 1:g}"}
-                yield site
+                yield at_edge(edge, at, edge.scaled, {"x": x, "n": n}, n=f"{n:g}", less=f"{n - 1:g}")
         if edge.position and edge.node.args[0] is edge.x and np.allclose(edge.node._data, edge.x._data**2):
-            site = at_edge(edge, at, sloped(edge.node, edge.x), x=edge.x._data, n=2.0)
-            site.words |= {"n": "2", "less": "1"}
-            yield site
+            yield at_edge(edge, at, sloped(edge.node, edge.x), {"x": edge.x._data, "n": 2.0}, n="2", less="1")
 
 
 def broadcasts(at: Suspicion) -> Iterator[Site]:
@@ -80,11 +71,10 @@ def broadcasts(at: Suspicion) -> Iterator[Site]:
         node = edge.node
         if node.op.broadcasts and edge.x.shape != node.shape and node.op not in PRODUCTS:
             names = {"full": full(edge), "count": node.size / max(edge.x.size, 1), "shape": edge.x.shape}
-            site = at_edge(edge, at, edge.sent, **names)
             lengths = (1,) * (node.ndim - edge.x.ndim) + edge.x.shape
             axes = [str(k) for k, (n, m) in enumerate(zip(node.shape, lengths, strict=True)) if n != m]
-            site.words["axes"] = f"ax{'is' if len(axes) == 1 else 'es'} {' and '.join(axes)}"
-            yield site
+            axes_in_words = f"ax{'is' if len(axes) == 1 else 'es'} {' and '.join(axes)}"
+            yield at_edge(edge, at, edge.sent, names, axes=axes_in_words)
 
 
 def full(edge: Edge) -> Way:
@@ -97,7 +87,7 @@ def matrix_products(at: Suspicion) -> Iterator[Site]:
     for edge in at.edges:
         if edge.node.op in PRODUCTS and edge.node.ndim == 2:
             first, second = edge.values
-            yield at_edge(edge, at, edge.sent, first=first, second=second, shape=edge.x.shape)
+            yield at_edge(edge, at, edge.sent, {"first": first, "second": second, "shape": edge.x.shape})
 
 
 def picks(at: Suspicion) -> Iterator[Site]:
@@ -105,7 +95,7 @@ def picks(at: Suspicion) -> Iterator[Site]:
         if edge.node.op is getitem:
             x = edge.x._data
             order = edge.node.op.kernel(np.arange(x.size).reshape(x.shape), *edge.values[1:], **edge.node.params)
-            yield at_edge(edge, at, edge.sent, x=x, picked=order)
+            yield at_edge(edge, at, edge.sent, {"x": x, "picked": order})
 
 
 def windows(at: Suspicion) -> Iterator[Site]:
@@ -131,9 +121,9 @@ def overwriting(at: Suspicion, x: Tensor, steps: Sequence[Sequence[Edge]]) -> It
         free = np.ones(x.shape, bool)
         for step, mask in list(zip(steps, touched, strict=True))[::-order]:
             for edge in step:
-                site = at_edge(edge, at, edge.sent, pull=edge.pull, kept=free & mask, which=which)
+                names = {"pull": edge.pull, "kept": free & mask, "which": which}
+                site = at_edge(edge, at, edge.sent, names, which=which)
                 site.line, site.wide = (x, len(step), steps[0][0].node._created_at, which), None
-                site.words["which"] = which
                 yield site
             free = free & ~mask
 
@@ -149,8 +139,8 @@ def extremes(at: Suspicion) -> Iterator[Site]:
         even, other = (partial(edge.pull, read=read) for read in ((level, flat), (below, -x)))
         share, usual = even(np.ones_like(level)), edge.pull(np.ones_like(level))
         if not np.allclose(share, usual):
-            names = {"even": even, "count": 1 / np.max(share), "other": other}
-            yield at_edge(edge, at, edge.sent, z=node._data, own=edge.pull, **names)
+            names = {"even": even, "count": 1 / np.max(share), "other": other, "z": node._data, "own": edge.pull}
+            yield at_edge(edge, at, edge.sent, names)
 
 
 def other_gradients(at: Suspicion) -> Iterator[Site]:
@@ -186,15 +176,15 @@ def skipped_activations(at: Suspicion) -> Iterator[Site]:
                     and edge.node.shape == block.x.shape
                     and np.array_equal(at.base[edge.node], at.base[block.x])
                 ):
-                    site = at_edge(edge, at, edge.sent, pull=edge.pull, s=block.slope)
-                    site.words |= {"other": at.called(block.z), "its": block_words(block, at)["its"]}
+                    words = {"other": at.called(block.z), "its": block_words(block, at)["its"]}
+                    site = at_edge(edge, at, edge.sent, {"pull": edge.pull, "s": block.slope}, **words)
                     site.wide = None
                     yield site
 
 
 def at_other_gradient(edge: Edge, at: Suspicion, other: Tensor, g: Array, line: Any = None) -> Site:
-    site = at_edge(edge, at, edge.sent, pull=edge.pull, other=g)
-    site.words["other"], site.line, site.wide = at.called(other), line, None
+    site = at_edge(edge, at, edge.sent, {"pull": edge.pull, "other": g}, other=at.called(other))
+    site.line, site.wide = line, None
     return site
 
 
@@ -215,8 +205,9 @@ def loops(at: Suspicion) -> Iterator[Site]:
         sending = [edge for edge in edges if np.any(edge.pull(at.gradient(edge.node)))] if n <= MOST_SITES else []
         for counts, missing in some.items() if n > 2 else ():
             if any(edge not in missing for edge in sending):  # else no step counts at all
-                site = at_edge(edges[-1], at, scaled(missing))
-                yield Site({}, {**site.words, "counts": counts}, site.change)
+                site = at_edge(edges[-1], at, scaled(missing), {}, counts=counts)
+                site.line, site.wide = None, None
+                yield site
 
 
 def scaled(edges: Sequence[Edge]) -> Callable[[Formula], Change]:

@@ -101,8 +101,6 @@ class Suspicion:
     hands: Mapping[Tensor, Array]
     sizes: Sizes
     name: Callable[[Any], str | None]
-    values: Mapping[tuple[int, ...], list[tuple[Any, Array]]]
-    texts: dict[int, str] = field(default_factory=dict)
     tested: bool = False  # causes are tested on other data, too, so that one number may prove them
     known_hypotheses: dict[str, dict[Any, Any]] = field(default_factory=dict)  # by place, once they are needed
 
@@ -236,7 +234,6 @@ class Suspicion:
             {row.tensor: row.hand for row in rows},
             self.sizes,
             lambda x: self.name(former.get(x, x) if isinstance(x, Tensor) else x),
-            values_of(recording),
         )
 
     @cached_property
@@ -279,7 +276,7 @@ class Suspicion:
 
     def like(self, shape: tuple[int, ...], but: Array = None) -> Iterator[tuple[str, Array]]:
         """Yield the recorded values of a shape, each once, with their names."""
-        values = self.values.get(shape, ())
+        values = self.recording.values.get(shape, ())
         for x, w in values if shape else values[:MOST_SCALARS]:
             if (but is None or not np.array_equal(w, but)) and not (isinstance(x, Tensor) and x in self.middle):
                 yield self.called(x), w
@@ -309,9 +306,10 @@ class Suspicion:
 
     def called(self, x: Any) -> str:
         """Return the name of a value, or how it was made."""
-        if id(x) not in self.texts:
-            self.texts[id(x)] = self.named(x) or made(x)
-        return self.texts[id(x)]
+        texts = self.recording.texts
+        if id(x) not in texts:
+            texts[id(x)] = self.named(x) or made(x)
+        return texts[id(x)]
 
 
 def made(x: Any) -> str:
@@ -372,17 +370,6 @@ def at_line(x: Tensor) -> str:
         return ""
     name, _, text = format_location(x._created_at).partition(": ")
     return f", {name}" + (f" ({text})" if text else "")
-
-
-def values_of(recording: Recording) -> dict[tuple[int, ...], list[tuple[Any, Array]]]:
-    """Return all values of the graph by shape, each once."""
-    found: dict[Any, dict[bytes, tuple[Any, Array]]] = defaultdict(dict)
-    for node in recording.nodes:
-        z, values = as_used(node)
-        for x, data in zip((*node.args, node), (*values, z), strict=True):
-            if getattr(data, "dtype", None) is not None and data.dtype.kind in "fiub" and data.ndim:
-                found[data.shape].setdefault(data.astype(float).tobytes(), (x, data))
-    return {shape: list(values.values()) for shape, values in found.items()}
 
 
 @dataclass
@@ -482,9 +469,9 @@ def sending(node: Tensor, ways: Mapping[int | None, Way]) -> Override:
     return lambda g: [(x, way(g)) for x, way in pairs]
 
 
-def at_edge(edge: Edge, at: Suspicion, change: Callable[[Formula], Change], **names: Any) -> Site:
+def at_edge(edge: Edge, at: Suspicion, change: Callable[[Formula], Change], names: dict[str, Any], **more: str) -> Site:
     node, x = at.called(edge.node), at.called(edge.x)
-    words = {"where": f"{node}, on the way to {x}{at.place(edge.node)}", "node": node, "of": x}
+    words = {"where": f"{node}, on the way to {x}{at.place(edge.node)}", "node": node, "of": x, **more}
     each = f"{node}, each of the {{sites}} times, on the way to {x}{at.place(edge.node)}"
     line = edge.node._created_at, edge.node.op.name, edge.position
     return Site(names, words, change, line, {"where": each}, (file_line(edge.node), edge.node.op.name, edge.position))

@@ -48,8 +48,8 @@ def read_values(at: Suspicion) -> Iterator[tuple[list[Edge], int, Array, Site]]:
                 places = [place] if not place else [i for i, x in enumerate(node.args, 1) if x is node.args[place - 1]]
                 count = sum(reads(edge.rule, i) for edge in edges for i in places)
                 if is_operand(node, place, value) and count and (len(edges) == 1 or count > 1):
-                    site = at_edge(edges[0], at, read(edges, place))
-                    site.words["operand"] = at.argument(node, place) if place else "the result"
+                    operand = at.argument(node, place) if place else "the result"
+                    site = at_edge(edges[0], at, read(edges, place), {}, operand=operand)
                     if len(edges) > 1:
                         site.words["where"] = f"both derivatives of {at.called(node)}{at.place(node)}"
                     site.line, site.wide = (None if len(edges) > 1 else (site.line, place)), None
