@@ -329,10 +329,9 @@ class Explainer:
         for recording, rows, name in self.other_data:
             mark(rows, recording, self.close, replace(convention))
             there = {other.label: other for other in rows}
-            alike = there.keys() == here.keys() and all(
-                other.fits and (other.status == WRONG or here[label] != WRONG) for label, other in there.items()
-            )
-            if alike and all(here[label] == WRONG for label, other in there.items() if other.status == WRONG):
+            if there.keys() == here.keys() and all(
+                other.fits and (other.status == WRONG) == (here[label] == WRONG) for label, other in there.items()
+            ):
                 found.append(self.suspicion(there[row.label], rows, recording, name, convention))
                 found[-1].tested = True
         return found
@@ -374,7 +373,7 @@ def picture(at: Suspicion, close: Closeness) -> list[str]:
 
 
 def places(off: Array) -> str:
-    """Return the marked entries of an array in words: all, some rows or columns, a block, or a count."""
+    """Return the marked entries of an array in words: all, some rows or columns, or a count."""
     count = int(off.sum())
     if count == off.size:
         return "all entries" if count > 1 else "its one entry"
@@ -384,10 +383,6 @@ def places(off: Array) -> str:
         if off.ndim > 1 and len(any_of) < off.shape[axis] and np.take(off, any_of, axis).all():
             word = {0: "row", 1: "column"}.get(axis) if off.ndim == 2 else f"index {axis} ="
             return f"{word}{'s' * (off.ndim == 2 and len(any_of) > 1)} {runs(any_of)}"
-    corners = [f"{i.min()}:{i.max() + 1}" for i in np.nonzero(off)]
-    inside = int(np.prod([i.max() + 1 - i.min() for i in np.nonzero(off)]))
-    if inside == count > 1:
-        return f"the block [{', '.join(corners)}]"
     return f"{count} of {off.size} entries, the first at [{', '.join(str(int(i[0])) for i in np.nonzero(off))}]"
 
 

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from ..core.backward import unbroadcast
-from . import numeric_places, rule_places, value_places
+from . import numeric_places, rule_places
 from .suspicion import FEW, MOST_SITES, Change, Site, Suspicion
 
 Array = Any
 STEP = re.compile(r" \(step \d+\)")
-PLACES = {**vars(numeric_places), **vars(value_places), **vars(rule_places)}  # those of the table are among them
+PLACES = {**vars(numeric_places), **vars(rule_places)}  # those of the table are among them
 COUNTS = re.compile(r"\d+(?= times, | like it| of the | steps)")
 
 

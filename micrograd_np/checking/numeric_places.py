@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from .claims import Closeness, parallel
 from .conventions import named_factors
 from .flat_function import nodes_of
 from .replay import ACTIVATIONS, FORMS, Block, is_one_array, slope, sources
@@ -312,14 +311,6 @@ def rows(at: Suspicion) -> Iterator[Site]:
 def other_rows(at: Suspicion) -> Iterator[Site]:
     for other, g in at.elsewhere:
         yield Site({"w": g}, {"x": at.row.label, "w": at.called(other)}, gradient(at.row.tensor, at.row.expected))
-
-
-def added_values(at: Suspicion) -> Iterator[Site]:
-    x, r = at.row.tensor, at.row.expected
-    for name, w in at.like(r.shape, but=x._data):
-        # A multiple of the gradient that is added to the gradient is a scale.
-        if not parallel(w, r, Closeness(1e-6, 1e-6)):
-            yield Site({"r": r, "w": w}, {"x": at.row.label, "w": name}, gradient(x, r))
 
 
 def own_factors(at: Suspicion) -> Iterator[Site]:

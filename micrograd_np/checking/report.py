@@ -39,7 +39,6 @@ NEXT = {
     KINK: "There the graph's value is between the slopes to the left and to the right, as any subgradient is. At the "
     "other entries the derivative is right.",
 }
-HEAD = ("input", "shape", "verdict", "derivatives", "largest error", "off")
 UNRECORDED = (
     "Each recorded op alone is right, so the values depend on an input in a way that the graph does not know: look for "
     ".data, .detach(), .item(), a conversion to an array, or a write into an input (`x *= 2`) on the way."
@@ -107,7 +106,7 @@ class Report:
 class GradcheckReport(Report):
     """The report of `gradcheck`: true if the verdict is OK or KINK."""
 
-    head = HEAD
+    head = ("input", "shape", "verdict", "derivatives", "largest error", "off")
     inputs: list[Judged]
     rtol: float
     suspects: list[str] = field(default_factory=list)

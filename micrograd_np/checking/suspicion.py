@@ -241,17 +241,14 @@ class Suspicion:
         """The constants in the user's forward pass, each with its name or number, and where it is."""
         found: dict[float, tuple[str, str]] = {}
         for node in self.recording.nodes:
-            for i, (x, value) in enumerate(zip(node.args, node._values, strict=True) if node.op is not None else ()):
-                number = isinstance(value, int | float | np.number | np.ndarray) and np.ndim(value) == 0
-                if number and not isinstance(x, Tensor):
-                    c = abs(float(value))
-                    if c not in (0, 1, 2, 0.5) and np.isfinite(c):
-                        name = self.argument(node, i + 1).strip("`")
-                        place = f" in {self.short(node)}"
-                        named = name.isidentifier()
-                        found.setdefault(
-                            c, (name, f" ({name} is {c:g}{place})") if named else (f"{c:g}", f" ({c:g} is{place})")
-                        )
+            pairs = zip(node.args, node._values, strict=True) if node.op is not None else ()
+            for i, (x, value) in enumerate(pairs, 1):
+                is_number = isinstance(value, int | float | np.number | np.ndarray) and np.ndim(value) == 0
+                c = abs(float(value)) if is_number and not isinstance(x, Tensor) else 0.0
+                if c not in (0, 1, 2, 0.5) and np.isfinite(c):
+                    text = self.argument(node, i).strip("`")
+                    name, says = (text, f"{text} is {c:g}") if text.isidentifier() else (f"{c:g}", f"{c:g} is")
+                    found.setdefault(c, (name, f" ({says} in {self.short(node)})"))
         return found
 
     def factor_text(self, factor: float) -> str:

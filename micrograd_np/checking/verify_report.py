@@ -16,7 +16,6 @@ from .conventions import Convention, Sizes, factor_name
 from .diagnosis import Examined, Finding
 from .report import Cells, Report, counted, number
 
-HEAD = ("gradient by hand", "shape", "off by", "numbers", "")
 TAPE = "TAPE WRONG"
 AT_KINK = "AT A KINK"
 UP_TO = "RIGHT UP TO A FACTOR"
@@ -30,7 +29,7 @@ LINE = re.compile(r"[\w<>-]+(?:\.\w+)?:\d+")
 class VerifyReport(Report):
     """The result of `verify`: true if the gradients by hand are right."""
 
-    head = HEAD
+    head = ("gradient by hand", "shape", "off by", "numbers", "")
     found: Examined
     sizes: Sizes
     wrong_ops: list[str]
