@@ -263,13 +263,9 @@ def preactivation(tensor: Tensor) -> Tensor:
 
 def masked_by_constants(x: Tensor) -> bool:
     """Return whether a value combines one value of its shape with an array without gradient, as dropout does."""
-    return (
-        isinstance(x.op, Elementwise)
-        and len(x._parents) == 1
-        and len(x.args) == 2
-        and x._parents[0][0].shape == x.shape
-        and not is_elementwise(x)
-    )
+    if not isinstance(x.op, Elementwise) or len(x._parents) != 1 or len(x.args) != 2:
+        return False
+    return x._parents[0][0].shape == x.shape and not is_elementwise(x)
 
 
 def precision_of(values: Any) -> float:
@@ -333,9 +329,7 @@ def exchanged(rows: Sequence[Row], close: Closeness) -> list[str]:
     return [
         f"The gradients of {a.label} and {b.label} are exchanged: backward returns them in the order of the inputs."
         for a, b in combinations(wrong, 2)
-        if close(a.hand, b.true)
-        and close(b.hand, a.true)
-        and not (a.true.shape == b.true.shape and close(a.true, b.true))
+        if close(a.hand, b.true) and close(b.hand, a.true) and not close(a.true, b.true)
     ]
 
 

@@ -172,11 +172,6 @@ class Examined:
     instead: list[Examined] = field(default_factory=list)
     untried: list[str] = field(default_factory=list)
 
-    @property
-    def factor(self) -> float:
-        """The factor of the first cause, where no right row shows the convention."""
-        return next((cause.factor for finding in self.findings for cause in finding.causes), 1.0)
-
     def settled(self, chained: bool) -> bool:
         """Return whether conventions that more rows contradict need not be tried.
 
@@ -219,8 +214,9 @@ def examine(
         if examined and count > examined[0].count and examined[0].settled(chained):
             break
         found = explain(convention, count, factor is not None) if unlike(convention, examined) else None
-        if found and found.factor != 1:  # another convention gives the numbers: by that all rows are judged
-            convention = convention.times(found.factor)
+        causes = [cause for finding in found.findings for cause in finding.causes] if found else []
+        if causes and causes[0].factor != 1:  # another convention gives the numbers: by that all rows are judged
+            convention = convention.times(causes[0].factor)
             found = explain(convention, count, factor is not None) if unlike(convention, examined) else None
         examined += [found] if found else []
     best = min(examined, key=lambda found: (found.cost, found.count, found.convention.leaves < 0 and not chained))

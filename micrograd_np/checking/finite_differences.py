@@ -89,12 +89,8 @@ def slopes(f: Function, x: Array, directions: Sequence[Array], h: Any, eps: floa
     with np.errstate(all="ignore"):
         middle = f(x)
         steps = np.broadcast_to(np.asarray(h, dtype=x.dtype), len(directions))
-        around = np.array(
-            [
-                [f(x + sign * step / k * v) for sign in (1, -1) for k in PARTS]
-                for v, step in zip(directions, steps, strict=True)
-            ]
-        )
+        pairs = list(zip(directions, steps, strict=True))
+        around = np.array([[f(x + sign * step / k * v) for sign in (1, -1) for k in PARTS] for v, step in pairs])
         ahead, behind = np.moveaxis(around.reshape(len(directions), 2, len(PARTS), middle.size), 0, 2)
         steps = steps[:, None]
         rounding = eps / (steps / 4) * np.maximum(np.max(np.abs([ahead, behind]), axis=(0, 1)), inner)
@@ -116,7 +112,6 @@ def slopes(f: Function, x: Array, directions: Sequence[Array], h: Any, eps: floa
             left, left_bar = np.where(edge, side, left), np.where(edge, its_bar, left_bar)
             right, right_bar = np.where(edge, side, right), np.where(edge, its_bar, right_bar)
         found = []
-        pairs = zip(directions, steps[:, 0], strict=True)
         still = np.array([not moves(x, v, step / PARTS[-1]) for v, step in pairs], dtype=bool)[:, None]
         moved = eps / (steps / 4) * np.array([np.max(np.abs(x[v != 0]), initial=0) for v in directions])[:, None]
         for slope, its_bar in ((value, bar), (left, left_bar), (right, right_bar)):

@@ -248,16 +248,9 @@ def judged(problem: Problem, i: int, rows: Sequence[int] | None, held: Compariso
         return Judged(problem.names[i], shape, INDEPENDENT, graph.size)
     with np.errstate(all="ignore"):
         errors = np.abs(graph - found.value) / (held.allowed / rtol)
-    return Judged(
-        problem.names[i],
-        shape,
-        held.verdict,
-        graph.size,
-        int(held.where.sum()),
-        [entry(shape, rows, row, k, held) for row, k in worst(held.where, errors)],
-        float(np.max(errors, initial=0, where=np.isfinite(errors))),
-        unrecorded=not recorded,
-    )
+    shown = [entry(shape, rows, row, k, held) for row, k in worst(held.where, errors)]
+    off, error = int(held.where.sum()), float(np.max(errors, initial=0, where=np.isfinite(errors)))
+    return Judged(problem.names[i], shape, held.verdict, graph.size, off, shown, error, unrecorded=not recorded)
 
 
 def worst(where: Array, errors: Array) -> list[tuple[int, int]]:

@@ -263,11 +263,10 @@ class Block:
         """The formulas in the value a that give the slope: the function's name, and the text."""
         if not self.curved:
             return []
+        a = self.z._data
         with np.errstate(all="ignore"):
             return [
-                (name, text)
-                for name, (text, form) in FORMS.items()
-                if np.allclose(form(self.z._data), self.slope, rtol=1e-6, atol=1e-9)
+                (name, text) for name, (text, form) in FORMS.items() if np.allclose(form(a), self.slope, 1e-6, 1e-9)
             ]
 
 

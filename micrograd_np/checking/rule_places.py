@@ -362,10 +362,9 @@ def all_weights(at: Suspicion) -> Iterator[Site]:
 
 def forward_values(at: Suspicion) -> Iterator[Site]:
     """Yield sums and products with two terms of their shape: one may be left out of the values."""
-    return (
-        Site({"a": a}, words, other_forward(node), (*at.line_of(node), i), later=node.op not in (multiply, divide))
-        for node, i, a, words in terms_of(at)
-    )
+    for node, i, a, words in terms_of(at):
+        line, later = (*at.line_of(node), i), node.op not in (multiply, divide)
+        yield Site({"a": a}, words, other_forward(node), line, later=later)
 
 
 def forward_and_gradients(at: Suspicion) -> Iterator[Site]:

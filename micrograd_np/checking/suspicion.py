@@ -225,16 +225,13 @@ class Suspicion:
             for row in self.rows
             if row.fits and (x := again.get(row.tensor)) is not None and (g := recording.true.get(x)) is not None
         ]
-        return Suspicion(
-            next(row for row in rows if row.label == self.row.label),
-            recording,
-            recording.true,
-            {again[x] for x in self.stops},
-            rows,
-            {row.tensor: row.hand for row in rows},
-            self.sizes,
-            lambda x: self.name(former.get(x, x) if isinstance(x, Tensor) else x),
-        )
+        row = next(row for row in rows if row.label == self.row.label)
+        stops, hands = {again[x] for x in self.stops}, {row.tensor: row.hand for row in rows}
+
+        def name(x: Any) -> str | None:
+            return self.name(former.get(x, x) if isinstance(x, Tensor) else x)
+
+        return Suspicion(row, recording, recording.true, stops, rows, hands, self.sizes, name)
 
     @cached_property
     def constants(self) -> dict[float, tuple[str, str]]:

@@ -76,22 +76,16 @@ class VerifyReport(Report):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict, the rows and the causes as a dict, ready for JSON."""
-        return {
-            "verdict": self.verdict,
-            "sentences": self.sentences(),
-            "rows": [
-                {"label": row.label, "shape": row.tensor.shape, "status": row.status, "numeric": row.numeric}
-                for row in self.rows
-            ],
-            "convention": {"between": self.convention.between, "leaves": self.convention.leaves},
-            "findings": [
-                {
-                    "row": finding.row.label,
-                    "causes": [{"kind": c.kind, "says": c.says, "rows": c.rows} for c in finding.causes],
-                }
-                for finding in self.findings
-            ],
-        }
+        rows = [
+            {"label": x.label, "shape": x.tensor.shape, "status": x.status, "numeric": x.numeric} for x in self.rows
+        ]
+        findings = [
+            {"row": x.row.label, "causes": [{"kind": c.kind, "says": c.says, "rows": c.rows} for c in x.causes]}
+            for x in self.findings
+        ]
+        factors = {"between": self.convention.between, "leaves": self.convention.leaves}
+        found = {"verdict": self.verdict, "sentences": self.sentences()}
+        return {**found, "rows": rows, "convention": factors, "findings": findings}
 
     def cells(self) -> Cells:
         follow = {
@@ -100,16 +94,11 @@ class VerifyReport(Report):
             for label in (finding.causes[0].rows if finding.causes else ())
             if label != finding.row.label
         }
-        return [
-            (
-                row.label,
-                str(row.tensor.shape),
-                difference(row, self.convention),
-                self.by_numbers(row),
-                follow.get(row.label) or status(row),
-            )
-            for row in self.rows
-        ]
+        cells = []
+        for row in self.rows:
+            off, says = difference(row, self.convention), follow.get(row.label) or status(row)
+            cells.append((row.label, str(row.tensor.shape), off, self.by_numbers(row), says))
+        return cells
 
     def by_numbers(self, row: Row) -> str:
         """Return the verdict of finite differences on the gradient by hand."""
@@ -185,9 +174,8 @@ class VerifyReport(Report):
         leaves, between = self.convention.leaves, self.convention.between
         kinds = {row.leaf for row in self.rows}
         if leaves == between or len(kinds) == 1:
-            return [
-                convention_text("your values", leaves if True in kinds else between, self.sizes, self.convention.named)
-            ]
+            factor = leaves if True in kinds else between
+            return [convention_text("your values", factor, self.sizes, self.convention.named)]
         return [
             convention_text("your gradients of values between", between, self.sizes),
             convention_text("your gradients of the inputs and weights", leaves, self.sizes),
