@@ -128,6 +128,18 @@ def prepare(app) -> None:
     reference_pages.write_player(HERE / "_static" / "article.html")
 
 
+def mark_reports(app, doctree) -> None:
+    """Give reports a class, so that their long first line is wrapped: it has the line to write at its end."""
+    for block in doctree.findall(nodes.literal_block):
+        if re.search(r"^(verify|gradcheck): [A-Z]", block.astext(), re.MULTILINE):
+            block["classes"].append("report")
+
+
+def link_lessons(app, page, source) -> None:
+    """Lead links to the lessons, which stand in the package, to their copies here."""
+    source[0] = source[0].replace("](../micrograd_np/learn/lessons/", "](lessons/")
+
+
 def visit_math(self, node) -> None:
     """Write a formula as MathML, which browsers show without a script."""
     block = isinstance(node, nodes.math_block)
@@ -137,7 +149,9 @@ def visit_math(self, node) -> None:
 
 def setup(app) -> None:
     app.connect("builder-inited", prepare)
+    app.connect("source-read", link_lessons)
     app.connect("doctree-read", link_terms)
+    app.connect("doctree-read", mark_reports)
     app.connect("autodoc-process-docstring", as_restructured_text, priority=1)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
 

@@ -25,8 +25,8 @@ def classifier():
 
 
 def unrolled():
-    cell = nn.RNNCell(2, 3, rng=np.random.default_rng(0))
-    xs, h = np.random.default_rng(1).normal(size=(10, 1, 2)), np.zeros((1, 3))
+    cell = nn.RNNCell(1, 2, bias=False, rng=np.random.default_rng(0))
+    xs, h = np.random.default_rng(1).normal(size=(10, 1, 1)), np.zeros((1, 2))
     for x in xs:
         h = cell(x, h)
     loss = (h**2).sum()

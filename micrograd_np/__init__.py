@@ -2,8 +2,8 @@
 
 The modules in reading order; each imports only those above it.
 
-cures               names from elsewhere, and what to write instead
 core                the tape: Tensor, the backward pass, how an op runs, names, errors
+cures               names and calls from elsewhere, and what to write instead
 ops                 the table of derivatives
 operators, linalg   Tensor's operators, methods and protocols, and np.linalg's names, from the table
 transforms          derivatives of functions

@@ -62,13 +62,13 @@ def commands() -> argparse.ArgumentParser:
         return added.add_argument
 
     add = command("article", run_article, "train 'A Neural Network in 11 lines of Python' by hand and on the tape")
-    add("--out", type=Path, default=Path("article"), metavar="DIR", help="folder for the pictures (default: article/)")
+    add("--out", "-o", type=Path, default=Path("article"), metavar="DIR", help="folder of the pictures (article/)")
     add("--steps", type=count, default=STEPS, metavar="N", help=f"train for fewer than {STEPS:,} steps")
     add = command("draw", run_draw, "run a script and draw the graph of what it computed last")
     formats = "the suffix names the format: .html, .svg, .png, .pdf, .dot, .mmd, .txt (default: graph.html)"
     add("script", metavar="FILE.py[:FUNCTION]")
-    add("arguments", nargs="*", metavar="ARGUMENT", help="arguments of the script; write -- before its options")
-    add("--out", type=Path, default=Path("graph.html"), metavar="PATH", help=formats)
+    add("arguments", nargs="*", default=[], metavar="ARGUMENT", help="arguments of the script; -- before its options")
+    add("--out", "-o", type=Path, default=Path("graph.html"), metavar="PATH", help=formats)
     command("learn", run_learn, "list the lessons, and open one")("lesson", nargs="?", metavar="N", help="or next")
     return parser
 
@@ -98,12 +98,8 @@ def run_article(options: argparse.Namespace) -> int:
             console.print(f"{network.name}: {steps:,} steps, by hand and on the tape")
             task = bar.add_task(network.name, total=steps)
             trainings.append(comparison.train(network, steps, partial(bar.advance, task)))
-    sections = [
-        comparison.printed_figures(trainings),
-        *map(comparison.hand_against_tape, trainings),
-        comparison.gradient_checks(NETWORKS),
-        pictures.save(options.out),
-    ]
+    sections = [comparison.printed_figures(trainings), *map(comparison.hand_against_tape, trainings)]
+    sections += [comparison.gradient_checks(NETWORKS), pictures.save(options.out)]
     for section in sections:
         show(section, console)
     held, sentence = comparison.verdict(sections)

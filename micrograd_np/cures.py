@@ -1,19 +1,24 @@
-"""Answers for names from PyTorch, NumPy, JAX and micrograd that do not exist here: `cures.txt` says what to write."""
+"""Answers for names and calls from PyTorch, NumPy, JAX and micrograd that are none here: `cures.txt` has the code."""
 
 from __future__ import annotations
 
 import difflib
 import dis
+import functools
 import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
+
+from .core.errors import ArgumentTypeError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def read_tables(text: str) -> dict[str, dict[str, str]]:
-    """The sections of a text as {owner: {name: code}}; the owner is a class or module, or `arguments`.
+    """The sections of a text as {owner: {name: code}}; the owner is a class or module, or `arguments`, or `calls`.
 
     A line is `name: code`, or `name: ~ code` where the code is near, but not the same.
     """
@@ -25,7 +30,18 @@ def read_tables(text: str) -> dict[str, dict[str, str]]:
 
 
 TABLES = read_tables((pkgutil.get_data(__package__, "cures.txt") or b"").decode())
-ARGUMENTS = TABLES.pop("arguments")
+ARGUMENTS, CALLS = TABLES.pop("arguments"), TABLES.pop("calls")
+
+
+def nearest(name: str, known: Iterable[str], table: Iterable[str] = ()) -> str | None:
+    """Return the name that is spelled alike, whatever its case and underscores are: a known one before one of a table.
+
+    Of two that differ in case alone, it is the class for a name with a capital, and else the function.
+    """
+    alike = sorted(known, key=lambda each: each[0].isupper() == name[0].isupper())
+    spelled = {each.lower().replace("_", ""): each for each in (*table, *alike)}
+    found = difflib.get_close_matches(name.lower().replace("_", ""), spelled, 1, 0.75)
+    return spelled[found[0]] if found else None
 
 
 def unknown_name(owner: str, name: str, public: Iterable[str]) -> AttributeError:
@@ -35,14 +51,12 @@ def unknown_name(owner: str, name: str, public: Iterable[str]) -> AttributeError
     for unsqueeze.
     """
     text = f"{owner} has no {name!r}."
-    table = TABLES[owner]
-    meant = name
-    if not name.startswith("_") and (near := difflib.get_close_matches(name, {*public, *table}, 1, 0.75)):
-        meant = near[0]
-        if meant != name:
-            text += f" Did you mean {meant!r}?"
-    if code := table.get(meant):
+    table, public = TABLES[owner], set(public)
+    meant = name if name in table or name.startswith("_") else nearest(name, public, table)
+    if code := table.get(meant or ""):
         text += f" The nearest here: {code[2:]}" if code.startswith("~ ") else f" Write {code}"
+    elif meant in public:
+        text += f" Did you mean {meant!r}?"
     return AttributeError(text, name=name, obj=None)
 
 
@@ -102,3 +116,49 @@ def install(cls: type, owner: str, hidden: Iterable[str] = (), otherwise: Callab
         return [name for name in names if not isinstance(inspect.getattr_static(self, name, None), Cure)]
 
     cls.__dir__ = __dir__  # type: ignore[assignment, method-assign]
+
+
+def answering(function: F) -> F:
+    """Decorate a function: a call that does not fit its arguments is answered with the argument, or call, to write."""
+
+    @functools.wraps(function)
+    def answered(*args: Any, **options: Any) -> Any:
+        try:
+            return function(*args, **options)
+        except TypeError as error:
+            if error.__traceback__ and error.__traceback__.tb_next:  # raised inside of the function
+                raise
+        name = type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
+        raise misfit(name, inspect.signature(function), args, options)
+
+    return answered  # type: ignore[return-value]
+
+
+class Answering:
+    """A base of classes whose `__init__` answers calls that do not fit."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = answering(cls.__init__)  # type: ignore[method-assign]
+
+
+def misfit(name: str, signature: inspect.Signature, args: Any, options: dict[str, Any]) -> ArgumentTypeError:
+    """Return the error for a call that does not fit a function's arguments."""
+    known = [each for each in signature.parameters if each != "self"]
+    for unknown in options.keys() - known if "options" not in known else ():
+        return unknown_argument(name, unknown, known)
+    try:
+        signature.bind(*args, **options)
+    except TypeError as error:
+        cure = f"Write {CALLS[name]}" if name in CALLS else f"It has {', '.join(known)}."
+        return ArgumentTypeError(f"{name}: {error}. {cure}")
+    raise AssertionError
+
+
+def unknown_argument(owner: str, name: str, known: list[str]) -> ArgumentTypeError:
+    """Return the error for a keyword that a function does not have."""
+    code = ARGUMENTS.get(name, "")
+    meant = next((each for each in code.split() if each in known), None) or nearest(name, known)
+    cure = f"Write {meant}=" if meant else f"Write {code}" if "(" in code else f"It has {', '.join(known)}"
+    return ArgumentTypeError(f"{owner} has no argument {name!r}. {cure}.")

@@ -48,18 +48,13 @@ def custom_op(*rules: Rule | None, broadcasts: bool = False) -> Callable[[Callab
     """
 
     if any(isinstance(rule, type) for rule in rules):
-        raise ArgumentTypeError(
-            "custom_op takes rules, not a class: write @mg.custom_op(lambda g, z, x: g * ...) above def f(x), and "
-            "call f."
-        )
+        raise ArgumentTypeError("custom_op takes rules, not a class: write @mg.custom_op(lambda g, z, x: ...) above f.")
 
     def decorate(function: Callable[..., Any]) -> CustomOp:
         if not callable(function):  # `@custom_op` without a rule: rules[0] is the decorated function
             name = getattr(rules[0], "__name__", "f") if rules else "f"
-            raise ArgumentTypeError(
-                f"custom_op takes a rule for each array argument first: write @mg.custom_op(lambda g, z, x: ...) above "
-                f"def {name}, and then call {name}."
-            )
+            cure = f"write @mg.custom_op(lambda g, z, x: ...) above def {name}"
+            raise ArgumentTypeError(f"custom_op takes a rule for each array argument first: {cure}.")
         return CustomOp(function, rules, broadcasts)
 
     return decorate
@@ -143,9 +138,8 @@ def with_checks(rule: Rule, name: str, position: int, parameter: str, broadcasts
         check_cotangent(name, parameter, cotangent, z if broadcasts else x)
         index = first_nonfinite(cotangent)
         if index is not None and all_finite((g, z, *args)):
-            raise NonFiniteError(
-                f"the rule of {name} for {parameter} returned a nan or inf at index {index}, from finite values."
-            )
+            what = f"the rule of {name} for {parameter}"
+            raise NonFiniteError(f"{what} returned a nan or inf at index {index}, from finite values.")
         return cotangent
 
     return checked_rule
@@ -181,9 +175,8 @@ def check_cotangent(name: str, parameter: str, cotangent: Any, like: Any) -> Non
     """Raise if a user's rule did not return a gradient of its argument: an array of floats of that shape."""
     rule = f"the rule of {name} for {parameter}"
     if not hasattr(cotangent, "dtype"):
-        raise ArgumentTypeError(
-            f"{rule} returned {type(cotangent).__name__}; it must return an array of shape {like.shape}."
-        )
+        given = type(cotangent).__name__
+        raise ArgumentTypeError(f"{rule} returned {given}; it must return an array of shape {like.shape}.")
     if cotangent.dtype.kind != "f":
         raise ArgumentTypeError(f"{rule} returned {cotangent.dtype}; a gradient is floating-point.")
     if cotangent.shape != like.shape:

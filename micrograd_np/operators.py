@@ -250,4 +250,5 @@ def attribute_of_array(error: AttributeError, tensor: Tensor, name: str) -> Any:
     return by_numpy(error, getattr, (tensor, name), {})
 
 
+Tensor.__init__ = cures.answering(Tensor.__init__)
 cures.install(Tensor, "Tensor", hidden=("args", "op", "params", "scope"), otherwise=attribute_of_array)

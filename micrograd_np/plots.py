@@ -198,10 +198,8 @@ def answers(f: Callable[[Any], Any], points: Any) -> Any:
     with no_grad():
         given = np.asarray(as_ndarray(f(points)), float)
     if given.size != len(points):
-        raise ShapeError(
-            f"a surface shows one number for each of {len(points)} points, and the function gave an array of shape "
-            f"{given.shape}. Choose one, such as lambda x: model(x)[:, 0]."
-        )
+        what = f"a surface shows a number for each of {len(points)} points, and the function gave shape {given.shape}"
+        raise ShapeError(f"{what}. Choose one, such as lambda x: model(x)[:, 0].")
     return given
 
 

@@ -34,10 +34,8 @@ def sample(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
     """
     if not hasattr(getattr(method, "__self__", None), "bit_generator"):
         name = getattr(method, "__name__", repr(method))
-        raise ArgumentTypeError(
-            f"{name} is no method of a Generator. Make one with rng = np.random.default_rng(seed), and pass a method "
-            "of it, such as rng.random."
-        )
+        cure = "Make one with rng = np.random.default_rng(seed), and pass a method, such as rng.random."
+        raise ArgumentTypeError(f"{name} is no method of a Generator. {cure}")
     trace = CURRENT.get().trace
     if trace is not None:
         drawn: Tensor = trace.draw(draw, method, args, kwargs)

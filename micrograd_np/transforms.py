@@ -132,9 +132,8 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     def pullback(gradient: Any) -> Any:
         given, _ = flatten(gradient)
         check_count("the cotangent", len(given), "the output", len(outputs))
-        parts = [
-            g if isinstance(g, Tensor) else as_tensor(cotangent(x, g)) for x, g in zip(outputs, given, strict=True)
-        ]
+        pairs = zip(outputs, given, strict=True)
+        parts = [g if isinstance(g, Tensor) else as_tensor(cotangent(x, g)) for x, g in pairs]
         records = nested or (CURRENT.get().recording and any(g._requires_grad for g in parts))
         as_tensors = records or tracing()
         pull = pull_tensors if as_tensors else pull_arrays
@@ -354,9 +353,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     check_count("tangents", len(tangents), "primals", len(primals))
     for t, x in zip(flatten(tuple(tangents))[0], flatten(tuple(primals))[0], strict=False):
         if np.shape(t) != np.shape(x):
-            raise ShapeError(
-                f"a tangent has shape {np.shape(t)}, and its argument {np.shape(x)}: give one of its shape."
-            )
+            raise ShapeError(f"a tangent has shape {np.shape(t)}, and needs its argument's, {np.shape(x)}.")
     output, pullback = vjp(f, *primals)
     _, push = vjp(pullback, map_leaves(lambda x: trace_constant(np.zeros(x.shape, x.dtype)), output))
     (tangent,) = push(tuple(tangents))
@@ -407,9 +404,8 @@ def check_pair(f: Any, result: Any) -> Any:
     """Return what a function with `has_aux` returned; raise unless it is (output, auxiliary)."""
     if not (isinstance(result, tuple) and len(result) == 2):
         got = f"{len(result)} values" if isinstance(result, tuple) else f"a {type(result).__name__}"
-        raise ArgumentTypeError(
-            f"has_aux=True: {getattr(f, '__name__', 'f')} has to return (output, auxiliary), and it returned {got}."
-        )
+        name = getattr(f, "__name__", "f")
+        raise ArgumentTypeError(f"has_aux=True: {name} has to return (output, auxiliary), and returned {got}.")
     return result
 
 
@@ -429,9 +425,7 @@ def check_argnums(numbers: list[int], count: int) -> None:
         raise ArgumentError(f"argnums={tuple(numbers)} names an argument twice.")
     wrong = [number for number in numbers if not -count <= number < count]
     if wrong:
-        raise ArgumentError(
-            f"argnums={wrong[0]} names no argument: the function was called with {count} positional ones."
-        )
+        raise ArgumentError(f"argnums={wrong[0]} names no argument: the call has {count} positional ones.")
 
 
 def check_scalar_value(f: Any, value: Any) -> None:

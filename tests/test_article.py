@@ -1,5 +1,6 @@
 """The article's programs: the same numbers as the article, and the same bits by hand and on the tape."""
 
+import re
 import sys
 
 import numpy as np
@@ -256,6 +257,15 @@ def test_pictures_bear_the_articles_names(tmp_path):
     drawn = (folder / "3-layer-network.svg").read_text()
     for name in "X y syn0 syn1 l1 l2 l2_error loss z1 z2".split():
         assert f">{name}<" in drawn, name
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
+def test_the_lines_below_a_picture_have_the_names_of_its_boxes(network):
+    names = {node.name for node in pictures.graph(network).scene.nodes if node.name}
+    for node in pictures.graph(network).scene.nodes:
+        if node.where and "np.dot(" in node.where:
+            inner = re.findall(r"np\.dot\((\w+), (\w+)\)", node.where)[0]
+            assert set(inner) <= names, node.where
 
 
 @pytest.mark.parametrize("network", [TWO_LAYERS, THREE_LAYERS], ids=lambda network: network.name)

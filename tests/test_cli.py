@@ -238,6 +238,19 @@ def test_a_users_script_is_drawn(tmp_path, capsys, function, op):
     assert capsys.readouterr().out == f"Open {out}\n"
 
 
+def test_o_is_short_for_out(tmp_path, capsys, undrawn):
+    script, out = tmp_path / "mine.py", tmp_path / "mine.txt"
+    script.write_text(SCRIPT, encoding="utf-8")
+    assert cli.main(["draw", str(script), "-o", str(out)]) == 0
+    assert out.exists()
+
+
+def test_a_script_is_all_that_draw_needs(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["draw"])
+    assert "the following arguments are required: FILE.py[:FUNCTION]\n" in capsys.readouterr().err
+
+
 def test_options_of_the_script_without_dashes_before_them_say_so(capsys):
     with pytest.raises(SystemExit):
         cli.main(["draw", "mine.py", "--size", "7"])

@@ -74,6 +74,19 @@ KEYWORDS = [
     (lambda p: mg.fit(*"abcd", n_epochs=1), "fit has no argument 'n_epochs'. Write epochs=."),
     (lambda p: mg.data.batches(p, batch_size=8), "batches has no argument 'batch_size'. Write size=."),
     (lambda p: mg.data.split(p, test_size=0.2), "split has no argument 'test_size'. Write test=."),
+    (lambda p: mg.Tensor([1.0], require_grad=True), "Tensor has no argument 'require_grad'. Write requires_grad=."),
+    (lambda p: mg.nn.Parameter([1.0], device="cpu"), "Parameter has no argument 'device'. It has data, name, dtype."),
+    (lambda p: mg.nn.Linear(64, units=10), "Linear has no argument 'units'. Write out_features=."),
+    (lambda p: mg.nn.Dropout(rate=0.1), "Dropout has no argument 'rate'. Write p=."),
+    (
+        lambda p: mg.nn.Linear(4, 2, activation="relu"),
+        "Linear has no argument 'activation'. Write mg.nn.Sequential(mg.nn.Linear(3, 2), mg.nn.ReLU()).",
+    ),
+    (
+        lambda p: mg.verify(np.sum, np.ones_like, p, eps=1e-6),
+        "verify has no argument 'eps'. It has output, given, gradient, numeric, strict, factor.",
+    ),
+    (lambda p: mg.gradcheck(np.sum, p, atol=1e-6), "gradcheck has no argument 'atol'. Write rtol=."),
 ]
 
 
@@ -94,9 +107,77 @@ def test_an_optimiser_of_ones_own_answers_keywords_too(names):
 
 
 def test_the_arguments_that_are_meant_exist():
-    functions = [mg.fit, mg.data.batches, mg.data.split]
-    functions += [each for each in vars(mg.optim).values() if isinstance(each, type)]
-    assert set(cures.ARGUMENTS.values()) <= {name for each in functions for name in inspect.signature(each).parameters}
+    functions = [mg.fit, mg.data.batches, mg.data.split, mg.verify, mg.gradcheck]
+    functions += [each for room in (mg.nn, mg.optim) for each in vars(room).values() if isinstance(each, type)]
+    known = {name for each in functions for name in inspect.signature(each).parameters}
+    assert {word for code in cures.ARGUMENTS.values() if "(" not in code for word in code.split()} <= known
+
+
+CALLED = [(name, code) for name, code in (cures.CALLS | cures.ARGUMENTS).items() if "(" in code]
+
+
+@pytest.mark.parametrize(("name", "code"), CALLED, ids=lambda x: x[:40])
+def test_a_call_that_is_said_works(name, code, names, capsys):
+    exec(compile(code, name, "exec"), names)
+
+
+@pytest.mark.parametrize("name", cures.CALLS)
+def test_a_call_that_does_not_fit_is_answered_with_one_that_does(name):
+    called = next(getattr(owner, name) for owner in OWNERS.values() if hasattr(owner, name))
+    for given in ((), range(20)):
+        with pytest.raises(TypeError) as caught:
+            called(*given)
+        if name not in ("grad", "value_and_grad"):  # these say that a function is missing
+            assert given or f"Write {cures.CALLS[name]}" in str(caught.value)
+
+
+MISFITS = [
+    ("mg.fit(model, X, y)", "fit: missing a required argument: 'data'. Write mg.fit(model, mg.nn.mse_loss, optimiser,"),
+    ("mg.fit(model, f, optimiser, X, y)", "fit: too many positional arguments. Write mg.fit(model, mg.nn.mse_loss,"),
+    ("nn.Linear(4)", "Linear: missing a required argument: 'out_features'. Write mg.nn.Linear(3, 2)"),
+    ("nn.RNN(4)", "RNN: missing a required argument: 'hidden_size'. Write mg.nn.RNN(3, 4)"),
+    ("nn.LSTMCell(4)", "LSTMCell: missing a required argument: 'hidden_size'. It has input_size, hidden_size, bias,"),
+    ("mg.trace(f, a)", "trace: too many positional arguments. Write print(mg.trace(f)(a))"),
+    ("mg.compile(f, mode='fast')", "compile has no argument 'mode'. It has function, backend."),
+    ("mg.gradcheck(f, f, a)", "gradcheck takes one function. For a backward pass by hand write mg.verify(f, g, x)."),
+    ("mg.gradcheck(f, [a])", "f was given one list or tuple. If it takes arrays, write gradcheck(f, *inputs)."),
+    ("mg.verify(layer, a)", "verify takes functions. Write mg.verify(layer.forward, layer.backward, x)."),
+    ("nn.mse_loss(p, labels)", "For labels write mg.one_hot(target, 2), or take cross_entropy."),
+    ("nn.Conv2d(3, 8, 3)(np.ones((2, 8, 9, 3)))", "If they are on the last axis, write np.moveaxis(x, -1, 1)."),
+    ("nn.BatchNorm2d(3)(np.ones((2, 8, 9, 3)))", "Write np.moveaxis(x, -1, 1), or make it for this size."),
+    ("nn.binary_cross_entropy(a, a)", "For logits write binary_cross_entropy_with_logits."),
+    ("mg.fit(model, optimiser, f, (X, y), epochs=1)", "loss must be a function, not an SGD."),
+    ("mg.fit(model, f, optimiser, (X, y), epochs=1, metrics=['f'])", "must be a dict of functions, such as metrics={'"),
+]
+
+
+class Layer:
+    """A layer by hand, whose two passes are methods."""
+
+    def forward(self, x):
+        return x
+
+    def backward(self, dout):
+        return dout
+
+
+@pytest.mark.parametrize(("code", "message"), MISFITS)
+def test_a_first_guess_is_answered(code, message, names):
+    names["f"] = lambda x: x * x
+    with pytest.raises((TypeError, ValueError)) as caught:
+        eval(code, names | {"layer": Layer()})
+    assert message in str(caught.value)
+
+
+def test_an_error_inside_of_a_call_is_its_own():
+    with pytest.raises(TypeError, match="not 'a'"):
+        mg.data.batches(np.ones(3), size="a")
+    with pytest.raises(TypeError, match=r"^one too many$"):
+
+        def loss(x):
+            raise TypeError("one too many")
+
+        mg.gradcheck(loss, np.ones(3))
 
 
 @pytest.mark.parametrize(("owner", "name", "code"), CURES, ids=lambda x: x[:40])
@@ -109,6 +190,10 @@ def test_a_cure_is_said_and_works(owner, name, code, names, tmp_path, monkeypatc
     if not any(word in code for word in ELSEWHERE):
         monkeypatch.chdir(tmp_path)
         exec(compile(code, name, "exec"), with_leaves(code, names))
+
+
+def test_what_is_near_vmap_keeps_the_graph(names):
+    assert eval(cures.TABLES["mg"]["vmap"].removeprefix("~ "), names).requires_grad
 
 
 @pytest.mark.parametrize(("owner", "name", "code"), CURES, ids=lambda x: x[:40])
@@ -197,6 +282,16 @@ REFUSED = [
     ("mg.sofmax(x)", "softmax"),
     ("nn.Liner(3, 2)", "Linear"),
     ("optim.Adan(model.parameters())", "Adam"),
+    ("nn.Relu()", "Did you mean 'ReLU'"),
+    ("nn.Gelu()", "Did you mean 'GELU'"),
+    ("nn.Lstm(3, 4)", "Did you mean 'LSTM'"),
+    ("nn.crossentropy", "Did you mean 'cross_entropy'"),
+    ("nn.Leaky_ReLU", "Did you mean 'LeakyReLU'"),
+    ("mg.Relu", "Did you mean 'relu'"),
+    ("mg.soft_max", "Did you mean 'softmax'"),
+    ("optim.Sgd", "Did you mean 'SGD'"),
+    ("mg.data.Batches", "Did you mean 'batches'"),
+    ("mg.numericalgradient", r"has no 'numericalgradient'\. Write mg\.gradcheck\(f, a\)$"),
 ]
 
 

@@ -179,3 +179,10 @@ def test_an_operand_without_numbers_is_named(wrong, words):
     with pytest.raises(mg.ArgumentTypeError) as caught:
         wrong(mg.Tensor([1.0, 2.0], requires_grad=True))
     assert words in str(caught.value)
+
+
+def test_the_file_of_a_cell_is_called_cell():
+    """Jupyter names it by a hash of its text."""
+    variables = {"x": mg.Tensor([1.0], requires_grad=True)}
+    exec(compile("\nloss = x * 2", "/tmp/ipykernel_7/25531.py", "exec"), variables)
+    assert errors.format_location(variables["loss"]._created_at) == "cell:2"

@@ -66,3 +66,15 @@ def test_it_begins_with_code_then_the_picture_then_two_commands_then_what_to_rea
     assert sorted(marks, key=text.index) == marks
     first, _ = BLOCK.search(text).groups()
     assert len([line for line in first.splitlines() if line]) <= 11
+
+
+LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+MADE = "reference/"  # pages that are made when the site is built
+LINKING = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_to_one_of_the_repository(page):
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = [link for link in LINK.findall(text) if ":" not in link]
+    assert [link for link in links if not (page.parent / link).exists() and not link.startswith(MADE)] == []

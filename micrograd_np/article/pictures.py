@@ -86,7 +86,7 @@ def hidden_activations(course: dict[int, dict[str, Any]]) -> Any:
     figure = plots.activations(hidden, THREE_LAYERS.y, [str(x) for x in hand.X])
     for unit, axes in enumerate(figure.axes):
         axes.set_title(f"l1[:, {unit}]")
-    figure.suptitle("The hidden layer over the training (orange: the output is to be 1)")
+    figure.suptitle("The hidden layer over the training (orange: the right output is 1)")
     return figure
 
 
@@ -94,7 +94,7 @@ def surfaces(course: dict[int, dict[str, Any]]) -> Any:
     """The output between the four inputs, the third of which is always 1, at some steps."""
     shown = {f"step {i:,}": partial(output, course[i]["syn0"], course[i]["syn1"]) for i in SURFACES if i in course}
     figure = plots.surface(shown, hand.X, THREE_LAYERS.y)
-    figure.suptitle("What the 3-layer network answers between its four inputs (squares are to be 1)")
+    figure.suptitle("The output of the 3-layer network between its four inputs (squares: the right output is 1)")
     return figure
 
 

@@ -37,8 +37,7 @@ def eleven_lines(X: Any, y: Any, syn0: Any, syn1: Any) -> Variables:
 
 def two_layers(X: Any, y: Any, syn0: Any) -> Variables:
     """The 2-layer network."""
-    l0 = X
-    z1 = np.dot(l0, syn0)
+    z1 = np.dot(X, syn0)
     l1 = sigmoid(z1)
 
     l1_error = y - l1
@@ -48,8 +47,7 @@ def two_layers(X: Any, y: Any, syn0: Any) -> Variables:
 
 def three_layers(X: Any, y: Any, syn0: Any, syn1: Any) -> Variables:
     """The 3-layer network."""
-    l0 = X
-    z1 = np.dot(l0, syn0)
+    z1 = np.dot(X, syn0)
     l1 = sigmoid(z1)
     z2 = np.dot(l1, syn1)
     l2 = sigmoid(z2)

@@ -20,6 +20,7 @@ import numpy as np
 from .binding import is_seed
 from .rewrites import (
     COLUMNS,
+    COUNTS,
     FORMS,
     JOINED,
     JOINED_BY_AXES,
@@ -34,6 +35,7 @@ from .rewrites import (
     replaced,
     written,
 )
+from .syntax import names_made_of, names_of_variables, path_to
 
 MOST_OPERANDS = 24
 MOST_COUNT = 10_000
@@ -70,6 +72,15 @@ class Edit:
         """True if the new node asks for a size that the old one does not: others may be equal to it by chance."""
         return not isinstance(self.new, list) and ast.unparse(self.new).count("len(") > ast.unparse(self.old).count(
             "len("
+        )
+
+    @property
+    def has_numbers(self) -> bool:
+        """True if one of the nodes has a number or a size, which may be equal to another by chance."""
+        nodes = [each for node in (self.old, self.new) for each in (node if isinstance(node, list) else [node])]
+        named = (getattr(x, "attr", getattr(x, "id", "")) for node in nodes for x in ast.walk(node))
+        return bool({"len", "shape", "size"} & {*named}) or any(
+            isinstance(x, ast.Constant) for node in nodes for x in ast.walk(node)
         )
 
     def put(self, node: Node) -> None:
@@ -171,12 +182,9 @@ class Edits:
             yield from ((2, step) for step in self.steps.values())
         if isinstance(node, ast.Name) and self.kind(node)[0] in ("i", "u", "b"):
             yield from ((1, x) for x in self.integers if x.id != node.id and self.kind(x) == self.kind(node))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "len":
-            yield from (
-                (1, replaced(node, args=[x])) for x in self.lengths if ast.unparse(x) != ast.unparse(node.args[0])
-            )
         if isinstance(node, ast.Name | ast.Call | ast.Attribute) and self.kind(node) == ("i", ()):
-            yield from ((1, x) for x in self.counts if ast.unparse(x) != ast.unparse(node))
+            others = [*self.counts, *(written("len(X)", x) for x in self.lengths)]
+            yield from ((1, x) for x in others if ast.unparse(x) != ast.unparse(node))
             yield from ((2, written("np.sum(X)", x)) for x in (*self.operands, *self.masks) if self.kind(x)[1])
         if isinstance(node, ast.BinOp) and self.whole(node):
             yield from ((1, part) for part in (node.left, node.right))
@@ -185,21 +193,36 @@ class Edits:
             yield from ((2, written("X - Y", node, x)) for x in self.integers if x.id != node.id and self.whole(x))
 
     def with_operands(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
-        """Yield another value in the place of one, and terms and factors that are added."""
-        text, shape = ast.unparse(node), self.shape(node)
-        if isinstance(node, ast.Name | ast.Call | ast.Attribute | ast.Subscript) and isinstance(parent, ast.BinOp):
-            others = [*self.counts, *self.operands] if self.kind(node) == ("i", ()) else []
-            yield from ((1 if self.whole(x) else 2, x) for x in others if ast.unparse(x) != text)
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and isinstance(parent, ast.BinOp):
-            yield from ((2, other) for other in self.operands)
-            yield from (
-                (3, written("X[:, None]", other)) for other in self.operands if len(self.shape(other) or ()) == 1
-            )
-        whole = self.kind(node)[0] not in ("f", "c", "")
+        """Yield what may stand in the place of a value, and terms and factors that are added to it."""
+        if isinstance(parent, ast.BinOp):
+            yield from self.for_numbers(node)
+        shape, whole = self.shape(node), self.kind(node)[0] not in ("f", "c", "")
         if not is_value(node, parent, field) or whole or (isinstance(parent, ast.Attribute) and shape is None):
             return
         target = ast.unparse(getattr(parent, "target", None) or getattr(parent, "targets", [ast.Constant(0)])[0])
-        others = [x for x in self.operands if ast.unparse(x) not in (target, text)]
+        others = [x for x in self.operands if ast.unparse(x) not in (target, ast.unparse(node))]
+        yield from self.in_its_place(node, is_whole(node, parent), others)
+        if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult):
+            yield from self.differences(node, others)
+        of_part = isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Subscript) and field == "value")
+        if is_term(parent, field) or of_part:
+            yield from self.terms(node, others)
+            yield from self.times_sizes(node)
+        if isinstance(parent, ast.Assign | ast.AugAssign | ast.Return) and field == "value" and shape is not None:
+            yield from self.larger_terms(node, others)
+
+    def for_numbers(self, node: Node) -> Iterator[tuple[int, Any]]:
+        """Yield values in the place of a number or a count."""
+        if isinstance(node, ast.Name | ast.Call | ast.Attribute | ast.Subscript) and self.kind(node) == ("i", ()):
+            others = [x for x in (*self.counts, *self.operands) if ast.unparse(x) != ast.unparse(node)]
+            yield from ((1 if self.whole(x) else 2, x) for x in others)
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            yield from ((2, x) for x in self.operands)
+            yield from ((3, written("X[:, None]", x)) for x in self.operands if len(self.shape(x) or ()) == 1)
+
+    def in_its_place(self, node: Node, is_whole: bool, others: Sequence[Node]) -> Iterator[tuple[int, Any]]:
+        """Yield other values in the place of one, and functions of it."""
+        text, shape = ast.unparse(node), self.shape(node)
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
             for other in self.values:
                 if ast.unparse(other) != text:
@@ -215,58 +238,64 @@ class Edits:
         for rank, form in FORMS:
             yield rank, partial(written, form, node)
         for (count, _), function in self.functions.items():
-            for other in [None] if count == 1 else others:
-                rank = 3 if count == 1 else 1 if self.is_unused(other) else 2 if is_whole(node, parent) else 4
-                yield rank, partial(called, function, [node, other][:count])
+            if count == 1:
+                yield 3, partial(called, function, [node])
+            for other in others if count == 2 else ():
+                yield 1 if self.is_unused(other) else 2 if is_whole else 4, partial(called, function, [node, other])
         if getattr(getattr(node, "func", None), "attr", "") == "mean":  # in the place of a mean with weights
             value = node.args[0] if node.args else node.func.value
             for other in self.operands:
                 if self.shape(other) == self.shape(value):
                     yield 2, replaced(written("np.sum(X * Y)", value, other), keywords=node.keywords)
-        if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult):
-            fitting = [x for x in others if self.shape(x) == shape]
-            if isinstance(node, ast.Subscript):  # as x[i] - x[j]
-                alike = [x for x in self.integers if self.kind(x) == self.kind(node.slice)]
-                fitting += [replaced(node, slice=x) for x in alike]
-            yield from ((2, partial(written, form, node, x)) for x in fitting for form in SUMS)
-        of_part = isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Subscript) and field == "value")
-        if is_term(parent, field) or of_part:
-            for other in others:
-                part = self.shape(other)
-                fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
-                likelier = 2 * self.is_unused(other) or part == shape  # True is 1: one rank earlier
-                for rank, form in JOINED if fits else JOINED_BY_AXES:
-                    yield rank - likelier, partial(written, form, node, other)
-                if fits and len(part or ()) == 1 and len(shape or ()) == 2:
-                    yield from ((3, partial(written, form, node, other)) for form in COLUMNS)
-            for other in self.masks:
-                if fits_into(self.kind(other)[1], shape):
-                    yield 2, partial(written, "X * Y", node, other)
-                if len(self.kind(other)[1]) == 1 and len(shape or ()) == 2:
-                    yield 2, partial(written, COLUMNS[0], node, other)
-            for other in self.lengths:
-                less = self.kind(other)[0] == "list"  # whose length may be any number, such as 2
-                yield from ((rank + less, partial(written, form, node, other)) for rank, form in LENGTHS)
-            for other in self.counts:
-                yield 2, partial(written, "X / Y", node, other)
-                yield 2, partial(written, "X * Y", node, other)
-                yield 3, partial(written, "X / (Y * Y)", node, other)
-                yield 3, partial(written, "X / np.sqrt(Y)", node, other)
-            for first, second in combinations(self.counts, 2):
-                yield 3, partial(written, "X / (Y * Z)", node, first, second)
-            numbers = [x for x in self.operands if self.shape(x) == ()]
-            for first, second in product(filter(self.whole, self.integers), numbers):
-                yield 4, partial(written, "X * Y * Z", node, first, second)
-        if isinstance(parent, ast.Assign | ast.AugAssign | ast.Return) and field == "value" and shape is not None:
-            for ((count, _), function), other in product(self.functions.items(), self.values):
-                for op in (ast.Mult, ast.Add, ast.Sub):
-                    if count == 1:
-                        yield 3, partial(joined, node, op, called(function, [other]))
-            fitting = [x for x in others if fits_into(self.shape(x), shape)]
-            for first, second in self.products(fitting, linear=self.is_linear(node)):
-                rank = 1 if self.is_unused(first) or self.is_unused(second) else 3
-                for more, forms in enumerate((("X + Y * Z", "X - Y * Z"), ("X + 2 * Y * Z", "X - 2 * Y * Z"))):
-                    yield from ((rank + more, partial(written, form, node, first, second)) for form in forms)
+
+    def differences(self, node: Node, others: Sequence[Node]) -> Iterator[tuple[int, Any]]:
+        """Yield sums and differences in the place of a factor, as x[i] - x[j] for x[i]."""
+        fitting = [x for x in others if self.shape(x) == self.shape(node)]
+        if isinstance(node, ast.Subscript):
+            alike = [x for x in self.integers if self.kind(x) == self.kind(node.slice)]
+            fitting += [replaced(node, slice=x) for x in alike]
+        return ((2, partial(written, form, node, x)) for x in fitting for form in SUMS)
+
+    def terms(self, node: Node, others: Sequence[Node]) -> Iterator[tuple[int, Any]]:
+        """Yield a term with another factor, mask or term."""
+        shape = self.shape(node)
+        for other in others:
+            part = self.shape(other)
+            fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
+            likelier = 2 * self.is_unused(other) or part == shape  # True is 1: one rank earlier
+            for rank, form in JOINED if fits else JOINED_BY_AXES:
+                yield rank - likelier, partial(written, form, node, other)
+            if fits and len(part or ()) == 1 and len(shape or ()) == 2:
+                yield from ((3, partial(written, form, node, other)) for form in COLUMNS)
+        for mask in self.masks:
+            if fits_into(self.kind(mask)[1], shape):
+                yield 2, partial(written, "X * Y", node, mask)
+            if len(self.kind(mask)[1]) == 1 and len(shape or ()) == 2:
+                yield 2, partial(written, COLUMNS[0], node, mask)
+
+    def times_sizes(self, node: Node) -> Iterator[tuple[int, Any]]:
+        """Yield a term that is multiplied or divided by a length or a count."""
+        for other in self.lengths:
+            less = self.kind(other)[0] == "list"  # whose length may be any number, such as 2
+            yield from ((rank + less, partial(written, form, node, other)) for rank, form in LENGTHS)
+        for count in self.counts:
+            yield from ((rank, partial(written, form, node, count)) for rank, form in COUNTS)
+        for first, second in combinations(self.counts, 2):
+            yield 3, partial(written, "X / (Y * Z)", node, first, second)
+        numbers = [x for x in self.operands if self.shape(x) == ()]
+        for first, second in product(filter(self.whole, self.integers), numbers):
+            yield 4, partial(written, "X * Y * Z", node, first, second)
+
+    def larger_terms(self, node: Node, others: Sequence[Node]) -> Iterator[tuple[int, Any]]:
+        """Yield the whole right side of a statement with a function of a value, or a product of two, beside it."""
+        functions = [function for (count, _), function in self.functions.items() if count == 1]
+        for function, other, op in product(functions, self.values, (ast.Mult, ast.Add, ast.Sub)):
+            yield 3, partial(joined, node, op, called(function, [other]))
+        fitting = [x for x in others if fits_into(self.shape(x), self.shape(node))]
+        for first, second in self.products(fitting, linear=self.is_linear(node)):
+            rank = 1 if self.is_unused(first) or self.is_unused(second) else 3
+            for more, forms in enumerate((("X + Y * Z", "X - Y * Z"), ("X + 2 * Y * Z", "X - 2 * Y * Z"))):
+                yield from ((rank + more, partial(written, form, node, first, second)) for form in forms)
 
     def is_unused(self, operand: Node) -> bool:
         """Return whether an operand is a variable that is computed and never read: its use may be what is missing."""
@@ -388,22 +417,6 @@ def is_value(node: Node, parent: Node, field: str) -> bool:
     return not isinstance(parent, ast.Slice | ast.For)
 
 
-def operands_of(definition: Node) -> list[Node]:
-    """Return what a function computes with: variables, attributes and entries, each once, the most used first."""
-    found: Counter[str] = Counter()
-    called = {id(node.func) for node in ast.walk(definition) if isinstance(node, ast.Call)}
-    inner = {id(node.value) for node in ast.walk(definition) if isinstance(node, ast.Attribute | ast.Subscript)}
-    for node in ast.walk(definition):
-        whole = isinstance(node, ast.Name | ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr != "T")
-        # `Edits` evaluates operands to learn their shapes: a call in one would run again, with its side effects.
-        calls = any(isinstance(x, ast.Call | ast.NamedExpr | ast.Await) for x in ast.walk(node))
-        if whole and not calls and id(node) not in called and not (isinstance(node, ast.Name) and id(node) in inner):
-            found[ast.unparse(node)] += 1
-    found.update(node.arg for node in ast.walk(definition) if isinstance(node, ast.arg))
-    found.pop("self", None)
-    return [ast.parse(text, mode="eval").body for text, _ in found.most_common()]
-
-
 def is_open(node: Node) -> bool:
     """Return whether a node may be edited: not a comparison with text, which is an option of the program."""
     sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
@@ -415,48 +428,6 @@ def is_term(parent: Node, field: str) -> bool:
     if isinstance(parent, ast.BinOp):
         return isinstance(parent.op, ast.Add | ast.Sub) or field == "left"
     return isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
-
-
-def leading_to_loss(definition: Node) -> set[int]:
-    """Return the ids of the statements that compute the first returned value, the loss; these may not be edited."""
-    every: list[Node] = list(ast.walk(definition))
-    returned = [getattr(node.value, "elts", [node.value])[0] for node in every if isinstance(node, ast.Return)]
-    needed = {name for x in returned for name in names_of_variables(x)}
-    writing = {id(node): (node, {base_of(t) for t in targets_of(node)}) for node in every if targets_of(node)}
-    found: set[int] = set()
-    while True:
-        more = {key for key, (_, written_to) in writing.items() if key not in found and written_to & needed}
-        if not more:
-            return found
-        found |= more
-        # Not all names: `loss, dw = 0.0, np.zeros(3)` assigns dw, too.
-        needed |= {name for key in more for name in names_of_variables(writing[key][0].value)}
-
-
-def names_made_of(names: set[str], definition: Node) -> set[str]:
-    """Return some variables, and those that are computed from them."""
-    writing = [(names_of_variables(node), {base_of(t) for t in targets_of(node)}) for node in ast.walk(definition)]
-    found = set(names)
-    while more := {name for read, written_to in writing if read & found for name in written_to} - found:
-        found |= more
-    return found
-
-
-def names_of_variables(node: Node) -> set[str]:
-    return {x.id for x in ast.walk(node) if isinstance(x, ast.Name)} if node is not None else set()
-
-
-def targets_of(node: Node) -> list[Node]:
-    """Return what an assignment writes to."""
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
-    return [part for target in targets for part in getattr(target, "elts", [target])]
-
-
-def base_of(node: Node) -> str:
-    """Return the variable that a target writes to."""
-    while isinstance(node, ast.Subscript | ast.Attribute | ast.Starred):
-        node = node.value
-    return getattr(node, "id", "")
 
 
 # An edit in words.
@@ -489,13 +460,3 @@ def edit_in_words(edit: Edit, definition: Node, file: str) -> str:
     after = ast.unparse(edit.new if shown is old else shown)
     edit.put(old)
     return f"`{before}` should be `{after}`, {file}:{line}"
-
-
-def path_to(root: Node, wanted: Node) -> list[Node]:
-    """Return the nodes from the root down to one."""
-    for child in ast.iter_child_nodes(root):
-        if child is wanted:
-            return [root, child]
-        if below := path_to(child, wanted):
-            return [root, *below]
-    return []

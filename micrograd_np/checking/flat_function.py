@@ -118,7 +118,8 @@ class Problem:
                 return flatten(self.f(*self.rebuild(leaves)))[0]
             except TypeError as error:
                 if self.is_one_tuple:
-                    error.add_note("f was given one tuple or list. Spread the inputs: write gradcheck(f, x), not (x,).")
+                    cure = "f was given one list or tuple. If it takes arrays, write gradcheck(f, *inputs)."
+                    raise ArgumentTypeError(f"{cure} In f: {error}") from error
                 raise
 
     def record(self) -> None:

@@ -16,6 +16,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import name_of
 from ..core.tensor import Tensor
 from ..core.versions import as_used
+from ..cures import answering
 from ..transforms import grad
 from .comparison import (
     INDEPENDENT,
@@ -43,6 +44,7 @@ RTOL = 1e-5
 ROUNDED = 100  # rounding errors of terms that cancel, which are no mistake
 
 
+@answering
 def gradcheck(
     f: Function,
     *inputs: Any,
@@ -86,9 +88,9 @@ def gradcheck(
     'OK'
     """
     if not callable(f) or isinstance(f, Tensor):
-        raise ArgumentTypeError(
-            f"gradcheck takes a function and its inputs, gradcheck(f, x, ...), not {type(f).__name__}."
-        )
+        raise ArgumentTypeError(f"gradcheck takes a function and its inputs, gradcheck(f, x), not {type(f).__name__}.")
+    if inputs and callable(inputs[0]) and not isinstance(inputs[0], Tensor):
+        raise ArgumentTypeError("gradcheck takes one function. For a backward pass by hand write mg.verify(f, g, x).")
     if order not in (1, 2):
         raise ArgumentError(f"order={order}: gradcheck knows first and second derivatives, order=1 and order=2.")
     if hasattr(f, "named_parameters"):

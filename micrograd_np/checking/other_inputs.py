@@ -110,7 +110,7 @@ def longer(
 ) -> Pair:
     """Return the same functions with more entries along the first axes of a length, or all (None).
 
-    Each of the entries `more` is there once more. The values of the slots `among` are scaled.
+    Each of the entries `more` is there once more. The values of the slots `among` are scaled, and others that are free.
     """
     rng = np.random.default_rng(3)
 
@@ -125,7 +125,8 @@ def longer(
 
     def other(slot: Slot) -> Array:
         x = slot.value if only not in (None, slot) else grown(slot.value)
-        return (x * rng.uniform(0.8, 1.25, x.shape)).astype(x.dtype) if slot in among else x
+        scaled = slot in among or is_free(slot.value)  # two equal columns would make x.T @ x singular
+        return (x * rng.uniform(0.8, 1.25, x.shape)).astype(x.dtype) if scaled else x
 
     again = pair.at([other(s) for s in pair.slots])
     again.leaves = [grown(x) if is_whole(x) else x for x in pair.leaves]

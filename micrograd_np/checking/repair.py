@@ -25,12 +25,12 @@ import numpy as np
 from ..core.names import is_users_file
 from .calling import Pair
 from .claims import Closeness, Row, as_hand, differ
-from .edits import Edit, Edits, edit_in_words, leading_to_loss, operands_of
+from .edits import Edit, Edits, edit_in_words
 from .flat_function import plain
-from .recordable import definition_of
 from .rewrites import locate
 from .sandbox import MOST_ROWS, STEP, Sandbox
 from .suspicion import PROVEN
+from .syntax import leading_to_loss, operands_of, tree_of
 
 Array = Any
 BUDGET = 20_000_000  # units of work, some seconds: a unit is one function call in a run, or one node that is compiled
@@ -145,7 +145,7 @@ class Source:
             for number, edit in sorted(enumerate(edits), key=lambda pair: isinstance(pair[1].old, list)):
                 done.append((edit, edit.old))
                 edit.put(choice(number, edit))
-            code = compiled(self.tree, self.function)
+            code = code_from(self.tree, self.function)
         finally:
             for edit, old in reversed(done):
                 edit.put(old)
@@ -153,13 +153,12 @@ class Source:
         def choose(number: int) -> None:
             scope = self.function.__globals__
             scope[CHOICE], scope[STEP].__self__.steps = number, 0
+            self.function.__code__ = before if number == NONE else code
 
-        choose(NONE)
-        self.function.__code__ = code
         try:
             yield choose
         finally:
-            self.function.__code__ = before
+            choose(NONE)
 
     def edits(self, pair: Pair) -> Iterator[Edit]:
         """Yield the edits; what the forward pass computes with may be missing in the backward pass."""
@@ -305,7 +304,9 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
                 choose(0)
                 mended = trial.mended()
                 score = trial.score(mended) if trial.wanted in mended else (0, 0, 0)
-            if score > best and score[1] == len(trial.sizes) and (trial.sizes or not edit.asks_size):
+            # The functions may make no sense with some sizes, such as a rotation in four dimensions.
+            enough = len(trial.sizes) if edit.has_numbers else len(trial.sizes) / 2
+            if score > best and score[1] >= enough and (trial.sizes or not edit.asks_size):
                 file = os.path.basename(source.function.__code__.co_filename)
                 labels = [label for label in trial.here.rows if label in mended]
                 found, left = (edit_in_words(edit, source.definition, file), labels), min(left, BETTER)
@@ -364,7 +365,8 @@ def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
         return 0, []
     trees = {code: tree for code in variables if code in known and (tree := tree_of(known[code]))}
     for code, tree in trees.items():
-        known[code].__code__ = compiled(tree, known[code])
+        if any(isinstance(node, ast.While) for node in ast.walk(tree)):
+            known[code].__code__ = code_from(tree, known[code])
     pair.play(again=True)
     copies.most_steps = LONGER * copies.steps + LONGER
     sources = [Source(known[code], tree, variables[code]) for code, tree in trees.items() if code not in of_forward]
@@ -372,7 +374,7 @@ def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
     return count, sources[:MOST_FUNCTIONS]
 
 
-def compiled(tree: ast.Module, function: FunctionType) -> CodeType:
+def code_from(tree: ast.Module, function: FunctionType) -> CodeType:
     """Return the code of a function with another source."""
     with warnings.catch_warnings(action="ignore"):  # such as that a number is indexed
         code = compile(tree, function.__code__.co_filename, "exec")
@@ -399,24 +401,3 @@ def watched(run: Callable[[], Any]) -> tuple[int, dict[CodeType, dict[str, Any]]
     finally:
         sys.setprofile(None)
     return count, variables
-
-
-def tree_of(function: Any) -> ast.Module | None:
-    """Return the source of a function, in which each `while` counts its steps; None if it is not known."""
-    try:
-        tree: ast.Module = definition_of(function.__code__)
-    except Exception:  # not known, or not what runs
-        return None
-    make: Any = tree.body[0]
-    definition = make.body[0]
-    # What its defaults and annotations name may not exist in the sandbox; and only the code is used.
-    definition.args.defaults = [ast.Constant(None) for _ in definition.args.defaults]
-    definition.args.kw_defaults = [x and ast.Constant(None) for x in definition.args.kw_defaults]
-    definition.returns = None
-    for node in ast.walk(definition):
-        if isinstance(node, ast.arg):
-            node.annotation = None
-        elif isinstance(node, ast.While):
-            node.test = ast.BoolOp(ast.And(), [node.test, ast.Call(ast.Name(STEP, ast.Load()), [], [])])
-    ast.fix_missing_locations(tree)
-    return tree

@@ -57,6 +57,7 @@ SUMS = ("X - Y", "Y - X", "X + Y")  # what may stand for a factor X
 COLUMNS = ("X * Y[:, None]", "X / Y[:, None]", "X + Y[:, None]", "X - Y[:, None]")
 # The same arrays without their first or last entries, as weights without the bias.
 PARTS = ("X[1:]", "X[:-1]", "X[:, 1:]", "X[:, :-1]")
+COUNTS = ((2, "X / Y"), (2, "X * Y"), (3, "X / (Y * Y)"), (3, "X / np.sqrt(Y)"))
 LENGTHS = ((2, "X / len(Y)"), (2, "X * len(Y)"))
 # The same with an operand that does not broadcast.
 JOINED_BY_AXES = (

@@ -263,7 +263,8 @@ def is_operand(node: Tensor, place: int, value: Any) -> bool:
 def operands(at: Suspicion) -> Iterator[Site]:
     for edges, _, value, site in read_values(at):
         site.names = {"v": value, "z": edges[0].node._data}
-        yield site
+        if not reads_signs(edges[0]) or np.ndim(value) == 0:
+            yield site
 
 
 def two_valued_operands(at: Suspicion) -> Iterator[Site]:
@@ -279,13 +280,19 @@ def two_valued_operands(at: Suspicion) -> Iterator[Site]:
 def other_operands(at: Suspicion) -> Iterator[Site]:
     for edges, _, value, site in read_values(at):
         for name, w in at.like(value.shape, but=value) if np.ndim(value) and edges[0].node not in at.middle else ():
-            if (w.dtype.kind == "b") == (value.dtype.kind == "b") and (at.tested or not compares(edges[0])):
+            alike = (w.dtype.kind == "b") == (value.dtype.kind == "b") and (at.tested or not compares(edges[0]))
+            if alike and (not reads_signs(edges[0]) or differ(np.sign(w))):
                 yield Site({"w": w}, {**site.words, "w": name}, site.change)
+
+
+def reads_signs(edge: Edge) -> bool:
+    """Return whether a rule reads only the signs of its operand, as that of abs: that is its derivative."""
+    return len(edge.values) == 1 and compares(edge)
 
 
 def compares(edge: Edge) -> bool:
     """Return whether a rule only compares what it reads, as that of a maximum: a mask may agree by chance."""
-    return set(np.unique(edge.pull(np.ones_like(edge.node._data)))) <= {0, 0.5, 1}
+    return set(np.unique(edge.pull(np.ones_like(edge.node._data)))) <= {-1, 0, 0.5, 1}
 
 
 def steps(at: Suspicion) -> Iterator[Site]:

@@ -14,12 +14,13 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from .claims import Closeness, Row, differ
-from .edits import Edits, edit_in_words, names_of_variables, operands_of
+from .edits import Edits, edit_in_words
 from .flat_function import plain
 from .recordable import definition_of
 from .rewrites import locate
 from .sandbox import OWN_BUILTINS, Library, Sandbox, UncopiedError
 from .suspicion import PROVEN
+from .syntax import names_of_variables, operands_of
 
 Array = Any
 MOST_EDITS = 6_000

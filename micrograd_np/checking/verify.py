@@ -6,45 +6,40 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
-from itertools import islice, zip_longest
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.tensor import Tensor
+from ..cures import answering
 from .calling import LABEL_NAMES, Pair
 from .cases import Case, Special, function_case, graph_case
 from .claims import WRONG as WRONG_ROW
 from .claims import Closeness, Row, exchanged, meanings, parallel, precision_of
-from .comparison import NUMERIC, OK, TOO_COARSE, WRONG, compare, far, largest, random_directions, spread
+from .comparison import NUMERIC, OK, TOO_COARSE, WRONG, largest
 from .confirmation import Cause
-from .conventions import Convention, sizes_of
+from .conventions import sizes_of
 from .diagnosis import BUDGET, DESCRIPTIONS, Examined, examine
-from .finite_differences import EPS, UnitVectors, measured, numeric_gradient
-from .gradcheck import suspects
 from .kinks import Kinks
 from .repair import Data, copied_pair, repair
-from .replay import Recording, arguments, in_float64, is_one_array
+from .replay import Recording, in_float64
 from .sandbox import Sandbox
 from .statements import repair_statement
+from .tape_check import by_numbers, check_tape, lost_digits, vague_entries
 from .verify_report import AT_KINK, VerifyReport
 
 Array = Any
 Setting = Callable[[], AbstractContextManager[None]]
-DIRECTIONS = 2
 MOST_SIZES = 5
 MOST_MEASURED = 200  # entries whose derivatives are measured with other sizes, too
 OTHER_DATA = 2  # sets of other inputs on which causes are tested
-RTOL = 1e-6
-ROUNDING = 1e-9  # relative to the terms of a sum
-ROUNDED_AGAIN = 6  # times that all values are rounded in another way: half of them may cancel
-LOST = 4  # a difference below so many times what rounding changes proves nothing
-MOST_NUMERIC = 2000
 MOST_REPAIRED = 2  # wrong rows
 SHARE_IF_NAMED = 0.4  # of the budget, to find the place in the source of a mistake that has a name
 
 
+@answering
 def verify(
     output: Any,
     *given: Any,
@@ -210,6 +205,8 @@ def check_form(output: Any, given: Sequence[Any]) -> None:
         fits = callable(output) and (bool(given) or getattr(output, "__self__", None) is not None)
     if callable(output) and given and given[0] is None:
         raise ArgumentTypeError("verify(forward, None, ...): the backward pass is None.")
+    if not fits and hasattr(output, "forward") and hasattr(output, "backward"):
+        raise ArgumentTypeError("verify takes functions. Write mg.verify(layer.forward, layer.backward, x).")
     if not fits:
         raise ArgumentTypeError(
             "verify takes a recorded loss and its gradients by hand, verify(loss, {'W1': dW1, w2: dw2}); two functions "
@@ -376,27 +373,6 @@ def look_again(case: Case, rows: Sequence[Row], found: Examined) -> bool:
     return any(d.measure_again(row.hand / found.convention.of(row)) for row, d in fitting)
 
 
-def vague_entries(case: Case, rows: Sequence[Row], convention: Convention) -> str:
-    """Mark the rows of which the numbers tell too little, and say where and why."""
-    said = []
-    for row, differences in zip_longest(rows, case.differences):
-        hand, height = row.hand / convention.of(row), None
-        if differences:
-            entries = differences.vague(hand)
-            height = differences.jumps.get(entries[0]) if entries else None
-        else:
-            entries = np.flatnonzero(row.unsure(hand)).tolist() if row.replaced else []
-        if entries:
-            row.numeric = TOO_COARSE
-            first = [int(i) for i in np.unravel_index(entries[0], row.hand.shape)]
-            slack = np.broadcast_to(row.slack, row.hand.shape).flat[entries[0]]
-            why = f"the error bar is {slack:.1g}" if np.isfinite(slack) else "no step gives a slope"
-            why = f"the output jumps by {height:.1g} where it should be smooth" if height else why
-            said.append(f"at {row.label}{first or ''} ({len(entries)} of {row.hand.size} entries) {why}")
-    cure = "Compute without cancelling digits, as np.logaddexp(0, z) does for -log(1 - sigmoid(z)), or move the inputs"
-    return f"numbers alone cannot tell: {'; '.join(said)}. {cure}" if said else ""
-
-
 def off_the_kinks(report: VerifyReport, recording: Recording, case: Case, numeric: bool) -> VerifyReport:
     """Return the report if rows are wrong and entries lie on kinks; move the inputs off the kinks if possible."""
     alone = sum(int(d.kinked.sum()) for d in case.differences), sum(d.gradient.size for d in case.differences)
@@ -412,52 +388,6 @@ def off_the_kinks(report: VerifyReport, recording: Recording, case: Case, numeri
         return left_open(report, AT_KINK, f"{where}. With the inputs moved by 1e-3 your gradients are right", True)
     nearby.notes = [f"{where}; so the inputs were moved by 1e-3 for what follows.", *nearby.notes]
     return nearby
-
-
-def lost_digits(recording: Recording, report: VerifyReport) -> str:
-    """Return where the tape is no judge: its own gradient, with all values rounded in another way, is as far from it.
-
-    In -log(1 - sigmoid(27)), 1 - s has four digits left, and so has the tape's slope. Formulas by hand may keep all.
-    """
-    drift: dict[Tensor, Any] = {}
-    rng = np.random.default_rng(0)
-    for _ in range(ROUNDED_AGAIN):
-        values: dict[Tensor, Any] = {}
-        with np.errstate(all="ignore"):
-            for x in recording.nodes:
-                z = x.op.kernel(*arguments(x, values), **x.params) if x._parents else x._data
-                rounds = (
-                    is_one_array(z)
-                    and z.dtype.kind == "f"
-                    and not selects(z, arguments(x, values) if x._parents else ())
-                )
-                values[x] = z * (1 + 2 * EPS * rng.choice([-1.0, 1.0], z.shape)) if rounds else z
-            true = recording.walk(overrides=recording.reading(values))
-        for x, g in true.items():
-            if x in recording.true and is_one_array(g):
-                drift[x] = np.maximum(drift.get(x, 0.0), np.abs(g - recording.true[x]))
-    wrong = [row for row in report.rows if row.status == WRONG_ROW]
-    beside = RTOL / LOST * max((largest(row.hand) for row in report.rows if row.fits), default=0.0)
-    for row in wrong:
-        if row.hand.shape != row.true.shape or row.tensor not in drift:
-            return ""
-        off = np.abs(row.hand / report.convention.of(row) - row.true)
-        drift[row.tensor] = np.where(np.isfinite(drift[row.tensor]), drift[row.tensor], beside)  # where the tape is nan
-        if np.any(off > LOST * drift[row.tensor] + RTOL * largest(row.true)):
-            return ""
-    most = max((largest(drift[row.tensor]) for row in wrong), default=0.0)
-    if not most:
-        return ""
-    names = " and ".join(str(row.label) for row in wrong)
-    return (
-        f"rounding values in another way changes the tape's gradient of {names} by {most:.1g}, as much as it "
-        "differs from yours. Compute without cancelling digits, as np.logaddexp(0, z) does for -log(1 - sigmoid(z))"
-    )
-
-
-def selects(z: Array, values: Sequence[Any]) -> bool:
-    """Return whether an op's result holds entries of an argument: it rounds nothing, and its rule compares the two."""
-    return any(is_one_array(value) and value.size and np.isin(z, value).all() for value in values)
 
 
 def left_open(report: VerifyReport, verdict: str, says: str, passes: bool) -> VerifyReport:
@@ -515,53 +445,3 @@ def prepare(case: Case) -> tuple[Recording, list[Row], Closeness, Callable[[Any]
     if case.unrecorded:
         close = Closeness(max(close.rtol, NUMERIC.rtol), max(close.floor, NUMERIC.floor))
     return recording, rows, close, lambda x: case.name(former.get(x, x) if isinstance(x, Tensor) else x)
-
-
-def by_numbers(row: Row, recording: Recording) -> None:
-    """Replace a gradient in which the tape has nan or inf by finite differences."""
-    x = row.tensor._data
-    if x.size > MOST_NUMERIC:
-        return
-    what = measured(recording.function_of(row.tensor), x, EPS)
-    found, bars, slopes = numeric_gradient(what, UnitVectors(what.x, range(x.size)), lambda s: 1e-7 * np.abs(s.value))
-    if np.isfinite(bars).all():
-        bad = ~np.isfinite(row.true)
-        row.notes.append(
-            f"The tape's gradient of {row.label} is nan or inf in {bad.sum()} of {x.size} entries, so it is compared "
-            "with numbers; mg.detect_anomaly() names the op that makes the nan."
-        )
-        row.true, row.replaced = np.where(bad, found.reshape(x.shape), row.true), True
-        row.slack = np.where(bad, bars.reshape(x.shape) + 1e-6 * np.abs(row.true), row.slack)
-        smooth = bad & ~slopes.kinked[:, 0].reshape(x.shape)
-        row.unsure = lambda hand: far(hand, row.true, what) & smooth
-
-
-def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:
-    """Fill in the verdict of finite differences on each row; return sentences on ops with wrong rules."""
-    # The output is rounded relative to the sizes of the contributions of all values to it, without those of a -inf
-    # that masks an entry: 0 * inf is nan.
-    terms = [g * x._data for x, g in recording.true.items() if is_one_array(g)]
-    inner = float(np.linalg.norm([np.linalg.norm(term[np.isfinite(term)]) for term in terms]))
-    for row in rows:
-        if row.tensor in recording.true and not row.replaced:
-            check_row(row, recording, inner)
-    accused = [row for row in rows if row.numeric == WRONG]
-    found = suspects([x for x in recording.nodes if x._parents], 1e-5) if accused else []
-    if not found:
-        for row in accused:  # a wrong tape has a wrong op: if none is found, the differences are at fault
-            row.numeric = TOO_COARSE
-    return found
-
-
-def check_row(row: Row, recording: Recording, inner: float) -> None:
-    """Compare the tape's gradient with slopes along random directions."""
-    x = row.tensor._data
-    true = recording.true[row.tensor].reshape(-1, 1)
-    size = min(1.0, largest(x)) or 1.0  # no step over a kink near small values
-    directions = size * random_directions(x.size, 0)[:DIRECTIONS]
-    cancelled = ROUNDING * row.size * np.linalg.norm(directions, axis=1)[:, None]
-    allowed = spread(true[:, 0], directions, RTOL) + cancelled
-    what = measured(recording.function_of(row.tensor), x, EPS, inner)
-    held = compare(what, list(directions), directions @ true, lambda _: allowed)
-    low, high = held.found.bounds
-    row.numeric, row.slope = held.verdict, (directions, low - allowed, high + allowed)

@@ -68,12 +68,13 @@ def caller_location(depth: int = 2) -> Location:
 
 
 def format_location(where: Location) -> str:
-    """Return a location as text, such as `file.py:12: loss = np.sum(e * e)`."""
+    """Return a location as text, such as `file.py:12: loss = np.sum(e * e)`; the cell of a notebook has no file."""
     code, instruction = where
     positions = list(code.co_positions())[instruction // 2]
     number = positions[0] or code.co_firstlineno
     text = linecache.getline(code.co_filename, number).strip()
-    return f"{os.path.basename(code.co_filename)}:{number}" + (f": {text}" if text else "")
+    file = "cell" if "ipykernel_" in code.co_filename else os.path.basename(code.co_filename)
+    return f"{file}:{number}" + (f": {text}" if text else "")
 
 
 def called_name(where: Location) -> str | None:
@@ -129,9 +130,8 @@ class Names:
         self.variables: dict[int, str] = {}
         self.paths: dict[int, str] = {}
         self.arrays: dict[int, tuple[str, Any]] = {}  # by id of the array that owns the memory
-        self.bound: dict[
-            int, tuple[str, str]
-        ] = {}  # by op: its variable, and a name such as h_3 if a line made several
+        # By op: its variable, and a name such as h_3 if a line made several.
+        self.bound: dict[int, tuple[str, str]] = {}
         self.graph: set[int] | None = None  # the values and modules of a picture; paths of others do not count
         self.runs: dict[str, dict[int, int]] = {}  # the runs of modules with the same name
         self.held: list[Any] = []

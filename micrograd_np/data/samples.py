@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, describe
-from ..nn.validation import SIZE, answering, require, validate
+from ..cures import answering
+from ..nn.validation import SIZE, require, validate
 from ..ops.losses import check_integers
 from ..ops.losses import one_hot as rows_of_classes
 from ..ops.primitive import as_array

@@ -62,8 +62,7 @@ def box(node: Node, view: View) -> str:
     notes = view.scene.state(node) if view.has_text else "", *undrawn_notes(node, view)
     if view.has_text:
         rows += [row(font(line, DIM, 9), columns) for line in output_lines(node, view.direction)]
-    if note := "; ".join(filter(None, notes)):
-        rows.append(row(font(note, DIM, 9), columns))
+    rows += [row(font(note, DIM, 9), columns) for note in notes if note]
     look = f'border="1" cellspacing="0" cellpadding="4" style="{style}" bgcolor="{fill}" color="{border}"'
     return table("".join(rows), look)
 
@@ -218,7 +217,7 @@ def undrawn_notes(node: Node, view: View) -> list[str]:
     """Describe the parts of a gradient that no drawn arrow shows."""
     if not view.has_cells or view.direction == "forward":
         return [node.undrawn]
-    return [undrawn(node), f"{node.reason}: {brief(node.difference)}" if node.reason else ""]
+    return [*undrawn(node).split(", "), f"{node.reason}: {brief(node.difference)}" if node.reason else ""]
 
 
 def cluster(clusters: dict[Scope, Any], scope: Scope, opened: Scope) -> Any:
@@ -240,13 +239,14 @@ def arrow(edge: Edge, view: View) -> dict[str, str]:
     words = []
     if view.direction != "forward":
         if edge.rule and view.has_text:
-            words.append(clip(edge.rule))
+            rule = clip(edge.rule)
+            words.append(rule if rule.count("…") < 3 else f"its rule for {edge.argument}")
         if edge.share is not None and view.has_cells:
             first, *others = lines(edge.share)
             words += [f"share: {first}", *(" " * len("share: ") + line for line in others)]
     if edge.undrawn_edges:
         words.append(f"and {edge.undrawn_edges} more arrows")
-    look = {"label": "<" + "<br/>".join(f" {escape(word)} " for word in words) + ">"} if words else {}
+    look = {"label": "<" + "<br/>".join(f"  {escape(word)} " for word in words) + ">"} if words else {}
     return look | HEADS[view.direction]
 
 

@@ -171,5 +171,5 @@ def open_lesson(number: str | None) -> int:
     if jupyter and sys.stdout.isatty():
         return subprocess.call([jupyter, "notebook", str(path)])
     print(f"Open it in Jupyter (pip install notebook; jupyter notebook {path}) or in an editor that shows notebooks.")
-    print(f"Without a notebook: read {lessons()[int(number)]}, and paste its code into python.")
+    print(f"Without a notebook: read {lessons()[int(number)]}, and paste its code into ipython (pip install ipython).")
     return 0

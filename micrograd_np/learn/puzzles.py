@@ -153,7 +153,7 @@ class Puzzle:
             return f"There is no line {line!r}: give a number from 1 to {count}."
         if line == self._line:
             return f"Right: {self._mistake}. The line should read: {self._right}"
-        return f"Line {line} is right. The mistake is {'further down' if line < self._line else 'further up'}."
+        return f"Line {line} was not changed. Look further {'down' if line < self._line else 'up'}."
 
     def __repr__(self) -> str:
         return self.source

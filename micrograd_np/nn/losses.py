@@ -94,7 +94,9 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
 def _probabilities(p: Any) -> Any:
     """Return p; raise if an entry is not from 0 to 1."""
     if p.size and not (p.min() >= 0 and p.max() <= 1):
-        raise ArgumentError("binary_cross_entropy takes probabilities from 0 to 1; for logits take ..._with_logits.")
+        raise ArgumentError(
+            "binary_cross_entropy takes probabilities from 0 to 1. For logits write binary_cross_entropy_with_logits."
+        )
     return p
 
 

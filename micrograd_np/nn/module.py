@@ -43,6 +43,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
+    @cures.answering
     def __init__(self, data: Any, *, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(data, requires_grad=True, name=name, dtype=dtype)
 
@@ -89,6 +90,8 @@ class Module:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._is_ours = cls.__module__.startswith(PACKAGE)
+        if cls._is_ours and "__init__" in vars(cls):
+            cls.__init__ = cures.answering(cls.__init__)  # type: ignore[method-assign]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = current_context()

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
-import functools
-import inspect
 import math
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from numbers import Integral, Real
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, MissingFileError, MissingPackageError, ShapeError, describe
 from ..core.tensor import as_ndarray
-from ..cures import ARGUMENTS
 from ..ops.primitive import as_array
 from ..ops.windows import LEAST, one_per_axis
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Kind(NamedTuple):
@@ -39,7 +33,13 @@ def one_of(*choices: str) -> Kind:
 
 def instance_of(cls: type) -> Kind:
     """The kind of an argument that is an instance of a class."""
-    return Kind(f"{'an' if cls.__name__[0] in 'AEIO' else 'a'} {cls.__name__}", cls)
+    return Kind(of_class(cls), cls)
+
+
+def of_class(cls: type) -> str:
+    """The name of a class with its article: `an Adam`, `an SGD`, `a Linear`."""
+    name = cls.__name__
+    return f"{'an' if name[0] in ('AEFHILMNORSX' if name[:2].isupper() else 'AEIOaeio') else 'a'} {name}"
 
 
 def is_floating(dtype: Any) -> bool:
@@ -70,7 +70,7 @@ KINDS: dict[str, Kind] = {
     "start_dim": AXIS,
     "dtype": Kind("one of floating-point numbers, such as float or 'float32'", object, is_floating, ArgumentTypeError),
     "ignore_index": Kind("a label", Integral),
-    "metrics": instance_of(Mapping),
+    "metrics": Kind("a dict of functions, such as metrics={'accuracy': accuracy}", Mapping),
     "nonlinearity": one_of("tanh", "relu"),
     "norm_type": Kind("a number above 0, or inf", Real, lambda p: p > 0),
     "reduction": one_of("mean", "sum", "none"),
@@ -120,40 +120,6 @@ def require(owner: Any, kind: Kind, /, **arguments: Any) -> None:
             )
 
 
-def answering(function: F) -> F:
-    """Decorate a function: a keyword that it does not have is answered with the one that is meant."""
-    parameters = inspect.signature(function).parameters
-    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
-        return function
-    name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
-
-    @functools.wraps(function)
-    def answered(*args: Any, **options: Any) -> Any:
-        for unknown in options.keys() - parameters.keys():
-            raise unknown_argument(name, unknown, [each for each in parameters if each != "self"])
-        return function(*args, **options)
-
-    return answered  # type: ignore[return-value]
-
-
-class Answering:
-    """A base of classes whose `__init__` answers unknown keywords."""
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "__init__" in vars(cls):
-            cls.__init__ = answering(cls.__init__)  # type: ignore[method-assign]
-
-
-def unknown_argument(owner: str, name: str, known: list[str]) -> ArgumentTypeError:
-    """Return the error for a keyword that a function does not have."""
-    meant = ARGUMENTS.get(name)
-    if meant not in known:
-        meant = next(iter(difflib.get_close_matches(name, known, 1, 0.75)), None)
-    cure = f"Write {meant}=" if meant else f"It has {', '.join(known)}"
-    return ArgumentTypeError(f"{owner} has no argument {name!r}. {cure}.")
-
-
 def name_of_owner(owner: Any) -> str:
     """The name that an error begins with: a function's, or that of an object's class."""
     return owner if isinstance(owner, str) else type(owner).__name__
@@ -163,10 +129,10 @@ def in_words(value: Any) -> str:
     """An argument in a message: a number as it is, an array by name and shape, a class by its name."""
     if isinstance(value, bool | int | float | complex | str | None | np.generic | tuple | list | dict):
         text = repr(value.item() if isinstance(value, np.generic) else value)
-        return text if len(text) <= 60 else f"a {type(value).__name__}"
+        return text if len(text) <= 60 else of_class(type(value))
     if isinstance(value, type):
         return value.__name__
-    return describe(value, "an array") if hasattr(value, "shape") else f"a {type(value).__name__}"
+    return describe(value, "an array") if hasattr(value, "shape") else of_class(type(value))
 
 
 def checked_input(layer: Any, x: Any, weight: Any = None, features: int | None = None, axis: int = -1) -> Any:
@@ -180,9 +146,9 @@ def checked_input(layer: Any, x: Any, weight: Any = None, features: int | None =
     found = shape[axis] if -len(shape) <= axis < len(shape) else "no such axis"
     if features is not None and found != features:
         name, what = type(layer).__name__, "features on the last axis" if axis == -1 else f"channels on axis {axis}"
+        cure = "Reshape x" if axis == -1 or shape[-1] != features else "Write np.moveaxis(x, -1, 1)"
         raise ShapeError(
-            f"{name} takes {features} {what}, and {describe(x, 'x')} has {found}. Reshape x, or make the {name} for "
-            "inputs of this size."
+            f"{name} takes {features} {what}, and {describe(x, 'x')} has {found}. {cure}, or make it for this size."
         )
     if weight is not None and values.dtype is not weight._data.dtype:
         check_dtype(layer, x, weight)

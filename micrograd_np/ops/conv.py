@@ -138,9 +138,10 @@ def check_channels(name: str, x: Any, takes: int, w: Any, groups: Any) -> None:
     if not isinstance(groups, int | np.integer) or groups < 1 or w.shape[0] % groups:
         raise ArgumentError(f"groups={groups!r} does not divide axis 0 of {describe(w, 'weight')}.")
     if x.shape[1] != takes:
+        cure = " If they are on the last axis, write np.moveaxis(x, -1, 1)." if x.shape[-1] == takes else ""
         raise ShapeError(
             f"{name} with {describe(w, 'weight')} and groups={groups} takes {takes} channels on axis 1, and "
-            f"{describe(x, 'x')} has {x.shape[1]}."
+            f"{describe(x, 'x')} has {x.shape[1]}.{cure}"
         )
 
 

@@ -81,9 +81,7 @@ log_softmax = Primitive(
 def check_integers(what: str, labels: Any) -> None:
     """Raise unless labels or ids are integers."""
     if labels.dtype.kind not in "iu":
-        raise ArgumentTypeError(
-            f"{what} are integers that count from 0, not {labels.dtype}. Write .astype(int) if they do."
-        )
+        raise ArgumentTypeError(f"{what} are integers from 0, not {labels.dtype}. Write .astype(int) if they are.")
 
 
 def check_range(what: str, labels: Any, count: int) -> None:
@@ -277,6 +275,8 @@ def checked_pair(prediction: Any, target: Any) -> tuple[Any, Any]:
     cure = "Reshape one of them."
     if prediction.size == target.size:
         cure = f"They have as many entries: write target.reshape{prediction.shape}."
+    elif target.dtype.kind in "iu" and target.shape == prediction.shape[:-1]:
+        cure = f"For labels write mg.one_hot(target, {prediction.shape[-1]}), or take cross_entropy."
     raise ShapeError(
         f"a loss compares entry with entry, and {describe(prediction, 'the prediction')} and "
         f"{describe(target, 'the target')} have different shapes. {cure}"

@@ -15,8 +15,9 @@ from ..core.dispatch import HALF, SINGLE, single
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError
 from ..core.tensor import Tensor, as_ndarray
 from ..core.versions import memory_of
+from ..cures import Answering, unknown_argument
 from ..nn.module import clear_gradients, load
-from ..nn.validation import NONNEGATIVE, Answering, Kind, unknown_argument
+from ..nn.validation import NONNEGATIVE, Kind
 from .groups import Group, grouped
 
 State = dict[str, Any]
@@ -406,9 +407,8 @@ class Optimiser(Answering):
         **options : array
             The options by name, 0-d and of p's dtype, or None for one that was 0.
         """
-        raise ArgumentTypeError(
-            f"{type(self).__name__} has no update method: define update(self, p, g, state, **options)."
-        )
+        name = type(self).__name__
+        raise ArgumentTypeError(f"{name} has no update method: define update(self, p, g, state, **options).")
 
     def _named_state(self) -> Iterator[tuple[str, Tensor]]:
         """(name, tensor) of everything besides the parameters that the next step depends on."""
@@ -421,10 +421,9 @@ class Optimiser(Answering):
         lines = []
         for group in self.param_groups:
             size = sum(p.size for p in group["params"])
-            options = ", ".join(
-                f"{name}={float(group[name]):g}" for name in group if name != "params" and group[name] is not None
-            )
-            lines.append(f"{len(group['params'])} parameters, {size:,} numbers, {options}")
+            options = [f"{name}={float(x):g}" for name, x in group.items() if isinstance(x, Tensor)]
+            options += [f"{name}=True" for name, x in vars(self).items() if x is True]
+            lines.append(f"{len(group['params'])} parameters, {size:,} numbers, {', '.join(options)}")
         return f"{type(self).__name__}({'; '.join(lines)})"
 
     def state_dict(self) -> dict[str, Any]:

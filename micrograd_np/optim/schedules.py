@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
-from ..nn.validation import COUNT, POSITIVE, SIZE, Answering, instance_of, one_of, require, validate
+from ..cures import Answering
+from ..nn.validation import COUNT, POSITIVE, SIZE, instance_of, one_of, require, validate
 from .optimiser import Optimiser
 
 OPTIMISER = instance_of(Optimiser)

@@ -15,6 +15,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path as FilePath
+from pathlib import PurePath
 from types import CodeType, FrameType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
@@ -27,17 +29,9 @@ BY_NAME |= {"dumps", "__getstate__", "__reduce__", "__reduce_ex__", "getmembers"
 BY_NAME |= {"__getattribute__", "getattr_static", "format", "format_map"}
 BY_NAME |= {"methodcaller", "vformat", "get_field", "get_type_hints", "__annotations__"}
 ASKING = ("getattr", "hasattr", "vars", "__dict__")  # code asks for attributes that may not be there
+QUESTIONS = {"type", "isinstance", "issubclass", "hasattr", "getattr", "__class__"}  # which arrays answer otherwise
 # Code goes through all attributes of an object, in their order.
-IN_ORDER = (
-    "vars",
-    "__dict__",
-    "parameters",
-    "named_parameters",
-    "modules",
-    "named_modules",
-    "named_tensors",
-    "state_dict",
-)
+IN_ORDER = "vars __dict__ parameters named_parameters modules named_modules named_tensors state_dict".split()
 MAKERS = ("__init__", "__new__", "__post_init__")  # which run where a class is called
 OF_CLASSES = ("type", "__class__", "replace")  # names by which code that has an object makes another
 OURS = __name__.split(".")[0]
@@ -46,14 +40,26 @@ TABLE = (pkgutil.get_data(__package__, "hidden.txt") or b"").decode().splitlines
 ROWS = [line.split(": ") for line in TABLE if line[0] != "#"]
 # The names of a library's module or class that hide a state.
 HIDDEN = {where: frozenset(listed.split()) for where, listed in ROWS if " " not in where}
+HIDDEN["pathlib.Path"] = frozenset(dir(FilePath)).difference(dir(PurePath), dir(str))
 FILES = {where.removeprefix("files "): frozenset(listed.split()) for where, listed in ROWS if " " in where}
-HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal": "decimal"}  # C's names of modules
+# The modules that are known by another name.
+HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal": "decimal", "genericpath": "posixpath"}
 
 
-def is_hidden(x: Any) -> bool:
-    """Return True if a library's function or class is known to have hidden state."""
-    module = getattr(x, "__module__", None) or getattr(x, "__objclass__", type(x)).__module__
-    return getattr(x, "__name__", "") in HIDDEN.get(HOMES.get(module, module), ())
+def full_name(x: Any) -> str:
+    """Return the name of a module; of a function, method or class with that of its module before it."""
+    if isinstance(x, ModuleType):
+        return x.__name__
+    owner = getattr(x, "__self__", getattr(x, "__objclass__", None))
+    module = getattr(x, "__module__", None) or (owner if isinstance(owner, type) else type(owner)).__module__
+    return f"{HOMES.get(module, module)}.{x.__qualname__}"
+
+
+def is_listed(x: Any, table: dict[str, frozenset[str]]) -> bool:
+    """Return True if a table has a library's function, method or class, whatever it is called here."""
+    full = full_name(x)
+    free = isinstance(getattr(x, "__self__", None), type | ModuleType | None)  # else its object tells
+    return free and any(x.__name__ in table.get(y, ()) for y in (full.rpartition(".")[0], full.partition(".")[0]))
 
 
 @functools.cache
@@ -158,10 +164,9 @@ else:
 
 def words(constant: Any) -> frozenset[str]:
     """The strings among the constants of a function, which may be names."""
-    if isinstance(constant, CodeType | tuple):
-        parts = constant.co_consts if isinstance(constant, CodeType) else constant
-        return frozenset().union(*map(words, parts))
-    return frozenset([constant] if isinstance(constant, str) else [])
+    parts = constant.co_consts if isinstance(constant, CodeType) else constant
+    inside = map(words, parts if isinstance(parts, tuple | frozenset) else ())
+    return frozenset([constant] if isinstance(constant, str) else []).union(*inside)
 
 
 def global_names(f: FunctionType) -> list[str]:
@@ -199,11 +204,6 @@ def is_users(thing: Any) -> bool:
     return names.is_users_file(
         getattr(thing, "__file__", None) or next(iter(getattr(thing, "__path__", ())), "<frozen")
     )
-
-
-def class_methods(kind: type) -> Iterator[str]:
-    """The names of a class's class methods, which may call the class."""
-    return (name for base in kind.__mro__ for name, x in vars(base).items() if isinstance(x, classmethod))
 
 
 def is_read_by_name(kind: type) -> bool:

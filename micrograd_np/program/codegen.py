@@ -48,8 +48,7 @@ class Plan:
         self.out: dict[Value, int] = {}
         self.still: set[Value] = set()
         self.free: dict[Any, list[int]] = defaultdict(list)
-        ends = [*program.result, *(g for _, g in program.gradients)]
-        self.seen = {root(x, self.made) for x in values_among(ends)}  # what the caller is given, and keeps
+        self.seen = {root(x, self.made) for x in program.given}  # which the caller keeps
         self.last = self.last_uses()
         for position, step in enumerate(program.steps):
             self.place(position, step)
@@ -259,7 +258,7 @@ class Emitted:
         """
         given = ", ".join(self.names[x] for x in self.given)
         ends = [x for x in values_among(self.program.result) if x.kind == RESULT]
-        ends += [g for _, g in self.program.gradients if g is not None]
+        ends += values_among(g for _, g in self.program.gradients)
         checked = self.needed_checks()
         needed = self.lasting(checked)
         lasting = [line for value, line in self.body.items() if value in needed]
@@ -290,12 +289,9 @@ class Emitted:
 
     def needed_checks(self) -> list[Value]:
         """Return the values to check for nan; one whose nan would show in another checked value is left out."""
-        held = {x for update in self.program.updates for x in (update.parameter, *update.state.values())}
-        written = [value for target, value in self.program.writes if target in held]
-        finite = list(dict.fromkeys(values_among([*self.program.finite, *written])))
         shows: set[Value] = set()
         found = []
-        for x in finite[::-1]:  # what is written stands last
+        for x in self.program.checked[::-1]:  # what is written stands last
             if x not in shows:
                 found.append(x)
             shows |= self.sources(x)

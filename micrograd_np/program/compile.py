@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .. import cures
 from ..core.containers import flatten, has_values
 from ..core.context import CURRENT
@@ -18,6 +20,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, Missi
 from ..core.names import user_frame
 from ..core.tensor import Tensor
 from ..core.versions import check_unwritten
+from . import bytecode
 from .bytecode import following
 from .execution import Compared, Left, Runner, difference, memory_met
 from .guards import MISFIT, Guard, Names, misfit
@@ -46,6 +49,11 @@ UNLIKE = (
     "it goes another way while it is traced. Does it ask whether something is an array (isinstance, hasattr)? That is "
     "a Tensor then. Ask outside."
 )
+MANY_KINDS = (
+    f"{KINDS} kinds of arguments: other shapes, dtypes or numbers, or another object at each call. Give arrays of one "
+    "shape; a number that changes as a float or an array; and what stays as a variable of the function."
+)
+MANY_ARGUMENTS = f"{LONG} arguments, lists counted by entries. Give an array."
 GIVE = "Give what changes as an argument, or hold it in a Tensor."
 # Each is imported when it is asked for.
 BACKENDS = {"numpy": (".codegen", "Emitted"), "numba": (".numba_backend", "Machine")}
@@ -108,40 +116,25 @@ class Compiled:
         kind = next((kind for kind in self.kinds if kind.fits(args, kwargs)), None)
         return kind, kind.serving(args, kwargs) if kind else None
 
-    def plain(self, args: Any, kwargs: Any) -> Any:
-        """A call of a function that no program serves any more."""
-        return self.function(*args, **kwargs)
-
+    @following(None)
     def other(self, args: Any, kwargs: Any) -> Any:
-        """A call that the latest program does not serve."""
-        with following(None):
-            return self.answer(args, kwargs)
-
-    def answer(self, args: Any, kwargs: Any) -> Any:
-        """A call that another program serves, or the function itself."""
+        """A call that the latest program does not serve: another one does, or the function itself."""
         kind, runner = self.known(args, kwargs)
         if runner is not None:
             self.latest = runner.call
             return runner.call(args, kwargs)
-        if (kind and kind.stopped) or is_recorded(args, kwargs):
+        leaves = flatten((args, kwargs))[0]
+        recorded = CURRENT.get().watch is not None or any(isinstance(x, Tensor) and x.op is not None for x in leaves)
+        if (kind and kind.stopped) or recorded:
             self.latest = kind.plainly(self.function) if kind and kind.stopped else self.latest
             return self.function(*args, **kwargs)
-        if kind is None and len(self.kinds) >= KINDS:
-            self.warn(
-                f"it was called with more than {KINDS} kinds of arguments: other shapes, dtypes or numbers, or another "
-                "object at each call. Give arrays of one shape; a number that changes as a float or an array; and what "
-                "stays as a variable of the function."
-            )
-            self.latest = self.plain
+        many = len(self.kinds) >= KINDS
+        if kind is None and (many or len(leaves) > LONG):
+            self.warn(f"it was called with more than {MANY_KINDS if many else MANY_ARGUMENTS}")
+            self.latest = lambda args, kwargs: self.function(*args, **kwargs)  # no program serves it any more
             return self.function(*args, **kwargs)
         with self.turns:
             if kind is None:  # which may be the only call of its kind; and what is worked out once is worked out now
-                if len(flatten((args, kwargs))[0]) > LONG:
-                    self.warn(
-                        f"it was called with more than {LONG} arguments, lists counted by entries. Give an array."
-                    )
-                    self.latest = self.plain
-                    return self.function(*args, **kwargs)
                 kind = Kind(args, kwargs)
                 result = self.function(*args, **kwargs)
                 self.kinds.append(kind)
@@ -157,8 +150,12 @@ class Compiled:
         """The function runs as a trace, of which all is put back; then it runs itself, and its program on copies."""
         leaves, _ = flatten((args, kwargs))
         owners = {id(memory_owner(x)) for x in leaves if has_values(x)}
-        if not all(runner.memory.isdisjoint(owners) for runner in kind.runners):
-            return self.function(*args, **kwargs)  # an argument lies in memory that the program writes to by itself
+        # Zeros hide a factor that is another for a Tensor: they are not compared where the function asks for types.
+        arrays = [x for x in leaves if has_values(x) and not isinstance(x, Tensor) and x.dtype.kind == "f" and x.size]
+        zeros = bool(arrays) and not any(map(np.any, arrays))
+        # Where an argument lies in memory that the program writes to by itself, no program serves.
+        if (kind.asks and zeros) or not all(runner.memory.isdisjoint(owners) for runner in kind.runners):
+            return self.function(*args, **kwargs)
         kind.move(leaves)
         try:
             # Programs pay if they have served enough calls for their traces.
@@ -169,6 +166,9 @@ class Compiled:
                 raise TooMuch(f"{path} is not even like itself")
         except TooMuch as reason:
             self.stop(kind, f"{reason}. {GIVE}")
+            return self.function(*args, **kwargs)
+        kind.asks = not outside.named.isdisjoint(bytecode.QUESTIONS)
+        if kind.asks and zeros:
             return self.function(*args, **kwargs)
         kind.traces += 1
         steps = self.recorded(kind, args, kwargs, outside)
@@ -265,7 +265,7 @@ class Kind:
         self.runners: list[Runner] = []
         self.traces = 0
         self.calls = 0  # without a program
-        self.stopped = False
+        self.stopped = self.asks = False  # whether the function itself runs; whether it asks for types
         self.failures = 0  # of its programs, in calls that they are compared in
         self.changed = 0  # runs in a row that changed what they read
         self.other: Steps | None = None  # a program that gave other bits
@@ -325,12 +325,6 @@ def may_be_asked(x: Any) -> bool:
     return asked
 
 
-def is_recorded(args: Any, kwargs: Any) -> bool:
-    """Return True if a call must run plain: something records or traces around it."""
-    leaves, _ = flatten((args, kwargs))
-    return CURRENT.get().watch is not None or any(isinstance(x, Tensor) and x.op is not None for x in leaves)
-
-
 def checked_count(n: Any) -> int:
     """Return the number of calls of a loop; raise if it is none."""
     try:
@@ -345,6 +339,7 @@ def checked_count(n: Any) -> int:
     return int(n)
 
 
+@cures.answering
 def compile(function: Call | None = None, backend: str = "numpy") -> Any:
     """The same function, run as a program from the third call of a kind on; a decorator, too.
 
@@ -386,9 +381,7 @@ def compile(function: Call | None = None, backend: str = "numpy") -> Any:
     array([0.0625, 0.125 ])
     """
     if not (callable(function) or function is None):
-        raise ArgumentTypeError(
-            f"mg.compile takes a function, not {type(function).__name__}: write compiled = mg.compile(step)."
-        )
+        raise ArgumentTypeError(f"mg.compile takes a function, not {type(function).__name__}: write mg.compile(step).")
     if backend not in BACKENDS:
         raise ArgumentError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
     if backend == "numba" and importlib.util.find_spec("numba") is None:

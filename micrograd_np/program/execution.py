@@ -10,7 +10,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from ..core.containers import flatten, has_values
 from ..core.errors import refuse_compiled
 from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray, constant
+from ..core.versions import copy_with_strides
+from ..expressions.phrases import same_bits
 from ..ops.primitive import Primitive
 from .bytecode import following
 from .guards import MISFIT, Guard, Names, unchanged
@@ -53,11 +55,10 @@ def without_graph(x: Tensor) -> Tensor:
     return x
 
 
-class Left:
+class Left(NamedTuple):
     """The result of a loop that stopped early, as a check failed: how many calls it did not do."""
 
-    def __init__(self, calls: int) -> None:
-        self.calls = calls
+    calls: int
 
 
 class Runner:
@@ -144,23 +145,22 @@ def after(program: Steps, guard: Guard, compared: Compared) -> list[str]:
         lines.append(f"{guard.tensor(target)}._grad = {end}")
     lines += [f"{guard.tensor(target)}._grad = None" for target, g in program.gradients if g is None]
     ends = (f"ends[{i}]" for i in range(len(results)))
-    given = [returned(x, kind, ends, guard) for x, kind in zip(program.result, compared.types, strict=True)]
-    for i in compared.copied:
-        given[i] = f"{given[i]}.copy()"
+    pairs = enumerate(zip(program.result, compared.types, strict=True))
+    given = [returned(x, kind, ends, guard, i in compared.copied) for i, (x, kind) in pairs]
     for i, (x, attribute) in compared.same_memory.items():
         given[i] = f"{guard.tensor(x)}{attribute}"
     alone = len(given) == 1 and program.rebuild(given) is given[0]
     return [*lines, f"return {given[0]}" if alone else f"return rebuild([{', '.join(given)}])"]
 
 
-def returned(x: Any, kind: str, ends: Iterator[str], guard: Guard) -> str:
-    """Return the text of one result, in the type that the function returns; arrays are copied, inputs are not."""
+def returned(x: Any, kind: str, ends: Iterator[str], guard: Guard, copied: bool) -> str:
+    """Return the text of one result, in the type that the function returns."""
     if not isinstance(x, Value):
         return f"{guard.names(x)}.copy()" if isinstance(x, np.ndarray) else guard.names(x)
-    given = guard.names(GIVEN[kind])
-    if x.kind == RESULT:
-        return f"{given}({next(ends)})"
-    return f"{given}({guard.array(x)}.copy())"  # what is not to be copied is in `same_memory`
+    text = next(ends) if x.kind == RESULT else guard.array(x)
+    if copied or x.kind != RESULT:  # what is not to be copied is in `same_memory`
+        text = f"{guard.names(copy_with_strides)}({text})"
+    return f"{guard.names(GIVEN[kind])}({text})"
 
 
 def owned(array: Any) -> Any:
@@ -199,7 +199,7 @@ class Compared:
         rngs = {id(x.of): copy.deepcopy(x.of) for x in program.inputs() if x.kind == GENERATOR}
         inputs = {x: array_of(x, leaves) for x in (*emitted.fixed, *emitted.given)}
         targets = {target for target, _ in program.writes}
-        copies = inputs | {x: a.copy(order="K") for x, a in inputs.items() if x in targets}
+        copies = inputs | {x: copy_with_strides(a) for x, a in inputs.items() if x in targets}
         copies |= {x: rngs[id(a)] for x, a in inputs.items() if x.kind == GENERATOR}
         # The program runs first, on copies: the function itself changes the state that both read.
         step, _ = emitted.frame([copies[x] for x in emitted.fixed])
@@ -247,15 +247,19 @@ def aliases(returned: list[Any], found: list[Any], copies: dict[Value, Any], com
         at: Any = of_program.get(id(memory_owner(found[i])))
         of = None if x is None else value_of(x, leaves)
         shown[i] = id(memory_owner(y)), id(memory_owner(found[i]))
+        is_copy = getattr(program.result[i], "kind", RESULT) != RESULT  # a program returns copies of what it is given
+        same = not is_copy and as_ndarray(y).flags.writeable is np.asarray(found[i]).flags.writeable
+        differs = (x is None) is not (at is None) or at in targets or (x is not None and not same)
         if x is not None and y is of:
             compared.same_memory[i] = x, ""
         elif isinstance(of, Tensor) and y is of._grad:
             compared.same_memory[i] = x, "._grad"
-        elif isinstance(of, Tensor) and as_ndarray(y) is of._data:
-            compared.same_memory[i] = x, ".detach()" if isinstance(y, Tensor) else ".data"
+        elif x is not None and isinstance(of, Tensor) >= isinstance(y, Tensor) and shows(y) == shows(of):
+            attribute = ".detach()" if isinstance(y, Tensor) else ".data"
+            compared.same_memory[i] = x, attribute if isinstance(of, Tensor) else ""
         elif x is None and at is not None and at not in targets:
             compared.copied.add(i)
-        elif (x is None) is not (at is None) or at in targets:
+        elif differs:
             compared.shares = (x or at).name or "a Tensor"
     own = [i for i in shown if i not in compared.same_memory and i not in compared.copied]
     for i, j in itertools.combinations(own, 2):
@@ -264,6 +268,11 @@ def aliases(returned: list[Any], found: list[Any], copies: dict[Value, Any], com
             compared.copied.add(j)
         elif one == two and of_one != of_two:
             compared.shares = "another result"
+
+
+def shows(x: Any) -> Any:
+    """Return which memory an array or Tensor shows, and in which way."""
+    return as_ndarray(x).__array_interface__
 
 
 def leaves_as_found(program: Steps) -> bool:
@@ -309,8 +318,7 @@ def as_type(x: Any, kind: str) -> Any:
 def equal(a: Any, b: Any) -> bool:
     if not (has_values(a) and has_values(b)):
         return unchanged(a, b)
-    a, b = np.asarray(a), np.asarray(b)
-    return (a.shape, a.dtype) == (b.shape, b.dtype) and a.tobytes() == b.tobytes()
+    return same_bits(np.asarray(a), np.asarray(b))
 
 
 def close(a: Any, b: Any) -> bool:

@@ -7,6 +7,7 @@ costs no function call per condition.
 from __future__ import annotations
 
 import datetime
+import marshal
 from collections import defaultdict
 from fractions import Fraction
 from itertools import count
@@ -24,13 +25,12 @@ from .ir import ARGUMENT, GRADIENT, TENSOR, Steps, Value
 from .trace import memory_owner
 
 MISFIT = object()  # what a call gives that a program does not serve
+NUMBERS = {int, float, complex, bool, str, bytes, type(None)}  # `marshal` tells 1, 1.0 and True apart, and 0.0 and -0.0
 # Types whose values never change: an equal one is as good as the same one. Numbers are made anew all the time, so that
 # a guard of identity alone would never hold.
-ATOMS = {int, float, complex, bool, str, bytes, type(None), range, slice, type(...), type(NotImplemented), CodeType}
+ATOMS = NUMBERS | {range, slice, type(...), type(NotImplemented), CodeType}
 ATOMS |= {PosixPath, PurePosixPath, PureWindowsPath, Fraction}
 ATOMS |= {datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone}
-VALUES = (int, str, bytes, type(None), type, np.dtype)  # arguments that are compared by ==; others by `is`
-FEW = 9  # from so many captured memories on, one frozenset is looked up instead of building a set in each call
 
 
 def unchanged(now: Any, then: Any) -> bool:
@@ -76,9 +76,9 @@ class Names:
     """
 
     def __init__(self, **scope: Any) -> None:
-        known = {"unchanged": unchanged, "entries": entries, "context": CURRENT.get, "MISFIT": MISFIT}
-        known |= {"array": np.asarray, "memory": memory_of, "latest": latest, "next_id": next_id}
-        self.scope: dict[str, Any] = known | scope
+        self.scope: dict[str, Any] = {"unchanged": unchanged, "entries": entries, "dumps": marshal.dumps, **scope}
+        self.scope |= {"context": CURRENT.get, "array": np.asarray, "memory": memory_of, "MISFIT": MISFIT}
+        self.scope |= {"latest": latest, "next_id": next_id}
 
     def __call__(self, x: Any) -> str:
         """Return the name of an object in the text, such as x140234, and put the object into the scope."""
@@ -97,6 +97,14 @@ class Names:
         # True, False and None exist once. An equal code object may belong to another function.
         by_value = is_atom(value) and not isinstance(value, bool | CodeType | None)
         return f"({now} is {then} or unchanged({now}, {then}))" if by_value else f"{now} is {then}"
+
+    def same_entries(self, now: str, held: list[Any]) -> str:
+        """Return a condition on a list: numbers are compared as bytes, and one by one only if these differ."""
+        if {*map(type, held)} == {str}:
+            return f"{now} == {self(held)}"
+        found = f"unchanged((*{now},), {self(tuple(held))})"
+        plain = NUMBERS.issuperset(map(type, held))
+        return f"(dumps({now}, 2) == {self(marshal.dumps(held, 2))} or {found})" if plain else found
 
     def function(self, head: str, conditions: list[str], body: list[str]) -> Any:
         """The function of these lines, where the conditions hold; else it gives MISFIT."""
@@ -146,16 +154,12 @@ class Guard:
     """
 
     def __init__(
-        self,
-        args: Any,
-        kwargs: Any,
-        names: Names,
-        elsewhere: frozenset[int] = frozenset(),
-        moving: Any = None,
+        self, args: Any, kwargs: Any, names: Names, elsewhere: frozenset[int] = frozenset(), moving: Any = None
     ) -> None:
         self.names = names
         self.moving = moving
         self.floats: list[int] = []
+        self.numbers: dict[str, Any] = {}
         self.elsewhere = elsewhere
         self.conditions: list[str] = [names.mode()]
         self.leaves: list[Any] = []
@@ -176,16 +180,16 @@ class Guard:
                 self.conditions += self.alike(path, x)
             else:
                 pending += reversed(list(zip(self.nested(path, x), children, strict=True)))
+        if self.numbers:  # as bytes, which tell 0.0 from -0.0
+            then = names(marshal.dumps([*self.numbers.values()], 2))
+            self.conditions.append(f"dumps([{', '.join(self.numbers)}], 2) == {then}")
         self.look_at_memory()
 
     def nested(self, path: str, x: Any) -> list[str]:
         """Add the conditions on a container; return how each of its children is reached."""
         keys: list[str] = []
         if isinstance(x, dict):
-            same = f"[*{path}] == {self.names(list(x))}"
-            if not all(type(key) is str for key in x):  # 1, 1.0 and True are equal
-                same = f"unchanged((*{path},), {self.names(tuple(x))})"
-            self.conditions.append(same if x else f"not {path}")
+            self.conditions.append(self.names.same_entries(f"[*{path}]", list(x)) if x else f"not {path}")
             keys = [f"[{repr(key) if isinstance(key, str) else self.names(key)}]" for key in x]
         elif isinstance(x, list | tuple):
             self.conditions.append(f"len({path}) == {len(x)}" if x else f"not {path}")
@@ -208,9 +212,10 @@ class Guard:
             self.floats.append(len(self.leaves) - 1)  # the place of x: it was appended just before
             if self.moving is None or self.floats[-1] in self.moving:
                 return []
-        if isinstance(x, float | complex | slice):
-            return [f"repr({path}) == {repr(x)!r}"]  # which tells 0.0 from -0.0, and slice(1) from slice(True)
-        return [f"{path} {'==' if isinstance(x, VALUES) else 'is'} {self.names(x)}"]
+        if type(x) in (float, complex):
+            self.numbers[path] = x
+            return []
+        return [f"{path} == {x}" if type(x) is int else self.names.same(path, x)]
 
     def laid_out(self, path: str, x: Any) -> list[str]:
         found = [(part, getattr(x, part)) for part in ("shape", "dtype", "strides") if hasattr(x, part)]
@@ -222,13 +227,11 @@ class Guard:
         arrays = [(x, path) for x, path in pairs if has_values(x)]
         owners = [f"id({self.memory_of(x, path)})" for x, path in arrays]
         apart = len({id(memory_owner(x)) for x, _ in arrays}) == len(arrays)
-        if apart and len(self.elsewhere) < FEW:  # nothing shares memory: as many different ids as arrays, in one set
-            ids = [*owners, *map(str, sorted(self.elsewhere))]
-            self.conditions += [f"len({{{', '.join(ids)}}}) == {len(ids)}"] if len(ids) > 1 and arrays else []
-            return
         if arrays and self.elsewhere:
             self.conditions.append(f"{self.names(self.elsewhere)}.isdisjoint(({', '.join(owners)},))")
-        if len(arrays) > 1:
+        if len(arrays) > 1 and apart:
+            self.conditions.append(f"len({{{', '.join(owners)}}}) == {len(owners)}")
+        elif len(arrays) > 1:
             listed = ", ".join(path for _, path in arrays)
             self.conditions.append(f"{self.names(identities)}([{listed}]) == {identities([x for x, _ in arrays])}")
 

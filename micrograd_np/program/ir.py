@@ -98,6 +98,17 @@ class Steps:
         ends = values_among([*(x for pair in (*self.writes, *self.gradients) for x in pair), *self.result])
         return [x for x in dict.fromkeys([*self.arguments, *read, *ends]) if x.kind not in (RESULT, CONSTANT)]
 
+    @property
+    def given(self) -> list[Value]:
+        """The values that the caller gets: results, then the gradients that the function left."""
+        return values_among([*self.result, *(g for _, g in self.gradients)])
+
+    @property
+    def checked(self) -> list[Value]:
+        """The gradients of an optimiser, and what it writes: where one holds nan or inf, nothing is written."""
+        held = {x for update in self.updates for x in (update.parameter, *update.state.values())}
+        return values_among(dict.fromkeys([*self.finite, *(value for target, value in self.writes if target in held)]))
+
     @functools.cached_property
     def made(self) -> dict[Value, Step]:
         """The step that makes each value; what is changed later is another `Steps`."""

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from . import bytecode
-from .bytecode import HIDDEN
+from .bytecode import HIDDEN, full_name
 from .guards import Names, is_atom
-from .readers import PLAIN_ARRAYS, Edge, Place, full_name, read_object
+from .readers import PLAIN_ARRAYS, Edge, Place, read_object
 from .trace import TraceError
 
 MOST = 20_000  # objects

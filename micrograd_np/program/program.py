@@ -18,9 +18,11 @@ from ..core.context import CURRENT
 from ..core.errors import ArgumentTypeError
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
+from ..cures import answering
 from ..expressions.layout import Listing
+from .execution import array_of
 from .guards import MISFIT, Guard, Names, indented, misfit
-from .ir import ARGUMENT, GRADIENT, TENSOR, Step, Steps
+from .ir import ARGUMENT, Step, Steps
 from .record import by_path, named_arguments, parameters_of, record, wants_gradient
 from .simplify import simplified
 from .source import Source
@@ -193,9 +195,8 @@ class Program:
 
     def arrays(self) -> dict[str, Any]:
         """The parameters of the text that are no arguments, by name: its Tensors' arrays, gradients, generators."""
-        own = [(name, x) for name, x in zip(self.parameters, self.inputs, strict=True) if x.kind != ARGUMENT]
-        parts = {GRADIENT: "_grad", TENSOR: "_data"}
-        return {name: getattr(x.of, parts[x.kind]) if x.kind in parts else x.of for name, x in own}
+        pairs = zip(self.parameters, self.inputs, strict=True)
+        return {name: array_of(x, ()) for name, x in pairs if x.kind != ARGUMENT}
 
     def __str__(self) -> str:
         return self.text
@@ -206,6 +207,7 @@ class Program:
         return Listing(self)._repr_html_()
 
 
+@answering
 def trace(f: Callable[..., Any]) -> Callable[..., Program]:
     """The function that runs f once, with all its effects, and returns what it did as a Program.
 

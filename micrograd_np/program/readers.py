@@ -11,12 +11,13 @@ import array
 import contextvars
 import copy
 import functools
+import logging
 import operator
 import random
 import sys
 import types
 import weakref
-from collections import OrderedDict, defaultdict, deque
+from collections import ChainMap, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from gc import get_referents
 from types import FunctionType, ModuleType
@@ -26,8 +27,8 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from . import bytecode
-from .bytecode import FILES, HIDDEN, is_hidden, is_ours, is_users
-from .guards import ATOMS, entries, is_atom
+from .bytecode import FILES, HIDDEN, full_name, is_listed, is_ours, is_users
+from .guards import ATOMS, MISFIT, NUMBERS, entries, is_atom
 from .trace import memory_owner
 
 # The walk; its module imports this one. It offers `names` (the Names of the guard), `is_named(name)` (whether some code
@@ -36,11 +37,12 @@ from .trace import memory_owner
 Outside = Any
 LARGE = 2**16  # bytes: an array or a text that is larger is not compared before each call
 LONG = 1000  # entries: a longer collection is not compared
+MANY = 8  # numbers that are compared together
+ADDRESSES = {"__array_interface__", "__array_struct__"}  # by which NumPy reads memory of others
 # Types of C whose objects never change, or hold nothing that is computed with.
 STATELESS = {"_thread.lock", "_thread.RLock", "types.GenericAlias", "types.UnionType", "builtins.getset_descriptor"}
-STATELESS |= {"builtins.wrapper_descriptor", "builtins.method_descriptor", "builtins.member_descriptor"}
-STATELESS |= {"builtins.classmethod_descriptor", "builtins.object", "_collections._tuplegetter"}
-STATELESS |= {"collections._tuplegetter"}  # its name from Python 3.13 on
+# The last has another name from Python 3.13 on.
+STATELESS |= {"builtins.object", "builtins.member_descriptor", "_collections._tuplegetter", "collections._tuplegetter"}
 STATELESS_MODULES = ("re", "typing", "numpy", "logging")
 PLAIN_ARRAYS = (np.ndarray, np.memmap)  # whose arithmetic is NumPy's
 
@@ -88,11 +90,11 @@ def read_object(walk: Outside, place: Place) -> Found:
         for each in kind.__mro__:
             walk.refuse_names_of(full_name(each), path)
         return
-    elif kind.__module__ == "logging" or is_atom(x):
+    elif is_atom(x) or (kind.__module__ == "logging" and not hasattr(kind, "isEnabledFor")):  # handlers, filters
         return
     elif base in READERS:
         yield from READERS[base](walk, place)
-    elif read and is_stateless(base) and not is_hidden(kind):
+    elif read and is_stateless(base) and not is_listed(kind, HIDDEN):
         walk.refuse_names_of(full_name(base), path)
     elif read:
         what = f"is an iterator ({kind.__name__})" if hasattr(kind, "__next__") else f"is a {full_name(kind)}"
@@ -132,30 +134,18 @@ def instance(walk: Outside, place: Place) -> Found:
     users, name_of = is_users(kind), walk.names
     if hasattr(kind, "named_modules"):
         walk.modules.append(x)
-    open_to_others = not users and not is_ours(kind)  # a third-party class: its code may read any attribute
-    private = users and bytecode.is_read_by_name(kind)  # a user's class: only attributes that some code names are read
+    # Only attributes that some code names are read of a user's class, and of a logger.
+    private = (users and bytecode.is_read_by_name(kind)) or kind.__module__ == "logging"
+    open_to_others = not (users or private or is_ours(kind))  # a third-party class: its code may read any attribute
+    yield Edge(path, f"type({name_of(x)}) is {name_of(kind)}", f"{name_of(x)}.__class__ = {name_of(kind)}")
     parts = getattr(x, "__dict__", None)
     held = []
     if isinstance(parts, dict) and parts is not x:
         held = [(name, f"{name_of(parts)}[{name!r}]", value) for name, value in parts.items()]
-        if users:
-            yield Edge(
-                path,
-                f"{name_of(x)}.__dict__ is {name_of(parts)} and len({name_of(parts)}) == {len(parts)}"
-                f" and type({name_of(x)}) is {name_of(kind)}",
-                f"{name_of(x)}.__dict__ = {name_of(parts)}; {refill(walk, parts)}",
-            )
-        else:
-            counted = gives(walk, path, "len({})", parts, len(parts), refill(walk, parts))
-            if parts or open_to_others:
-                yield counted
-            for name in () if parts or open_to_others else bytecode.ASKING:
-                walk.when_named(name, counted)
-        in_order = gives(walk, path, "[*{}]", parts, list(parts))
+        yield from counted(walk, place, bool(parts) or users or open_to_others)
         if hasattr(kind, "_entries"):  # ours, whose attributes are a list
-            yield in_order
-        for name in bytecode.IN_ORDER:
-            walk.when_named(name, in_order)
+            yield gives(walk, path, "[*{}]", parts, list(parts))
+        order_of(walk, path, name_of(parts), parts)
     for name in bytecode.slots(kind) if users or open_to_others else ():
         if hasattr(x, name):
             held.append((name, f"{name_of(x)}.{name}", getattr(x, name)))
@@ -166,13 +156,36 @@ def instance(walk: Outside, place: Place) -> Found:
             continue
         if is_ours(kind):
             walk.inner.add(id(value))
-        if private and not walk.is_named(name):
+        if private:
             walk.when_named(name, *edge_to(walk, f"{path}.{name}", now, value))
         else:
             yield from attribute(walk, f"{path}.{name}", now, value, place.read and open_to_others)
+    for base in ({name: value for name, _, value in held}, *map(vars, kind.__mro__)):
+        for name in base.keys() & ADDRESSES:
+            if not hasattr(type(base[name]), "__get__"):
+                walk.refuse_size(f"{path}.{name} is the address of memory")
     yield Place(path, kind, read=False)
-    for name in (*bytecode.OF_CLASSES, *bytecode.class_methods(kind)):
+    makers = (name for base in kind.__mro__ for name, x in vars(base).items() if isinstance(x, classmethod))
+    for name in (*bytecode.OF_CLASSES, *makers):  # which may call the class
         walk.when_named(name, Place(path, kind))
+
+
+def counted(walk: Outside, place: Place, always: bool) -> Found:
+    """The `__dict__` of an object; where it is empty, code may ask for an attribute that is set later."""
+    path, x, _ = place
+    name, parts = walk.names(x), walk.names(x.__dict__)
+    same = f"{name}.__dict__ is {parts}"
+    undo = f"{refill(walk, x.__dict__)}; {same} or setattr({name}, '__dict__', {parts})"
+    found = Edge(path, f"{same} and len({parts}) == {len(x.__dict__)}", undo)
+    for asking in () if always else bytecode.ASKING:
+        walk.when_named(asking, found)
+    yield from [found] if always else []
+
+
+def order_of(walk: Outside, path: str, text: str, parts: Any) -> None:
+    """The order of attributes counts where code goes through all of them."""
+    for name in bytecode.IN_ORDER:
+        walk.when_named(name, Edge(path, f"[*{text}] == {walk.names(list(parts))}"))
 
 
 def attribute(walk: Outside, path: str, now: str, value: Any, read: bool) -> Found:
@@ -226,16 +239,14 @@ def of_list(walk: Outside, place: Place) -> Found:
     held = entries(x)
     if id(x) in walk.inner:
         walk.inner.update(map(id, held))
-    # A short list, or one of objects, gets a condition for each entry, which names what changed. A long list of numbers
-    # is compared as one tuple.
-    if isinstance(x, list) and (len(held) < 8 or not all(map(is_atom, held))):
+    # A short list, or one of objects, gets a condition for each entry, which names what changed.
+    if isinstance(x, list) and (len(held) < MANY or not all(map(is_atom, held))):
         yield gives(walk, path, "len({})", x, len(x), refill(walk, x))
         for i, value in enumerate(held):
             yield from item(walk, f"{path}[{i}]", x, i, value, read)
         return
     if read and type(x) not in (tuple, frozenset):
-        text = f"unchanged(tuple(entries({walk.names(x)})), {walk.names(tuple(held))})"
-        yield Edge(path, text, refill(walk, x))
+        yield Edge(path, walk.names.same_entries(f"entries({walk.names(x)})", held), refill(walk, x))
     yield from (Place(f"{path}[{i}]", value, read) for i, value in enumerate(held))
 
 
@@ -251,11 +262,13 @@ def of_dict(walk: Outside, place: Place) -> Found:
         walk.inner.update(map(id, x.values()))
     if not x or inner:  # ours is never reordered, and each of its keys has an edge
         yield gives(walk, path, "len({})", x, len(x), refill(walk, x))
-    elif all(map(is_atom, x)):
-        yield gives(walk, path, "[*{}]", x, list(x), refill(walk, x))
     else:
-        yield Edge(path, f"unchanged((*{walk.names(x)},), {walk.names(tuple(x))})", refill(walk, x))
+        yield Edge(path, walk.names.same_entries(f"[*{walk.names(x)}]", list(x)), refill(walk, x))
         yield from (Place(path, key, read) for key in x)
+    if len(x) >= MANY and not inner and NUMBERS.issuperset(map(type, x.values())):
+        values = walk.names.same_entries(f"[*{walk.names(x)}.values()]", list(x.values()))
+        yield Edge(path, values, refill(walk, x))
+        return
     for key, value in list(x.items()):
         yield from item(walk, f"{path}[{key!r}]", x, key, value, read)
 
@@ -263,12 +276,19 @@ def of_dict(walk: Outside, place: Place) -> Found:
 def of_function(walk: Outside, place: Place) -> Found:
     path, f, _ = place
     walk.refuse_names_of("builtins.function", path)
+    cells = dict(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True))
     if is_users(f):
+        filled = {name: cell.cell_contents for name, cell in cells.items() if not is_empty(cell)}
         walk.name(bytecode.names_in(f.__code__))
         for name, part in bytecode.attributes_of(f.__code__):
-            module = f.__globals__.get(name)
-            if isinstance(module, ModuleType) and part in FILES.get(module.__name__, ()):
+            module: Any = ChainMap[str, Any](filled, f.__globals__, sys.modules).get(name)
+            if not isinstance(module, ModuleType) or is_users(module):
+                continue
+            if part in FILES.get(module.__name__, ()):
                 walk.refuse_size(f"{name}.{part} reads or writes files")
+            value = vars(module).get(part, len)
+            if is_atom(value) or (type(value) in READERS and not callable(value) and type(value) is not ModuleType):
+                yield from item(walk, f"{name}.{part}", vars(module), part, value)
         # Editors put new code into an old function.
         parts = [part for part in ("__code__", "__defaults__", "__kwdefaults__") if getattr(f, part) is not None]
         yield from of_attributes(*parts)(walk, place)
@@ -282,22 +302,14 @@ def of_function(walk: Outside, place: Place) -> Found:
                 yield Edge(name, f"{name!r} not in {hidden}", f"del {hidden}[{name!r}]")
         for name, module in bytecode.imported(f):
             yield from item(walk, name, sys.modules, name, module)
-    elif is_hidden(f):
-        walk.refuse_state(path, f"{f.__module__}.{f.__name__}")
-    elif f.__name__ in FILES.get((f.__module__ or "").split(".")[0], ()):
-        walk.refuse_size(f"{f.__name__} reads or writes files")
-    for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
+    for name, cell in cells.items():
         if is_empty(cell):  # a variable that has no value yet
             yield Edge(name, f"{walk.names(is_empty)}({walk.names(cell)})", f"del {walk.names(cell)}.cell_contents")
         else:
             yield from edge_to(walk, name, f"{walk.names(cell)}.cell_contents", cell.cell_contents)
     names_of(walk, place)
     walk.when_named("__annotations__", *of_attributes("__annotations__")(walk, place))
-    counted = gives(walk, path, "len({})", vars(f), len(vars(f)), refill(walk, vars(f)))
-    if vars(f):
-        yield counted
-    for name in () if vars(f) else bytecode.ASKING:  # an attribute may be set later, which code asks for
-        walk.when_named(name, counted)
+    yield from counted(walk, place, bool(vars(f)))
     for name, value in list(vars(f).items()):
         now = f"{walk.names(vars(f))}[{name!r}]"
         yield from attribute(walk, f"{path}.{name}", now, value, name == "__wrapped__")
@@ -316,43 +328,37 @@ def of_module(walk: Outside, place: Place) -> Found:
             yield from found
         elif users:
             walk.when_named(name, *found)
-        elif isinstance(value, ModuleType | type) and not HIDDEN.keys().isdisjoint(
-            (getattr(value, "__name__", ""), full_name(value))
-        ):
+        elif isinstance(value, ModuleType | type) and full_name(value) in HIDDEN:
             walk.when_named(name, Place(f"{path}.{name}", value))
 
 
 def of_class(walk: Outside, place: Place) -> Found:
     """The entries of a user's class that code names, or that Python or a library calls.
 
-    If only an object leads to the class, its constructors (`bytecode.MAKERS`) are left out, as nobody can call them.
+    If only an object leads to the class, its constructors (`bytecode.MAKERS`) run only where code names them.
     """
     path, kind, read = place
     if isinstance(kind, abc.ABCMeta):  # whose `register` leaves no trace in the class
         for name in ("isinstance", "issubclass"):
             walk.when_named(name, gives(walk, kind.__name__, "{}()", abc.get_cache_token, abc.get_cache_token()))
-    if kind in (operator.attrgetter, operator.methodcaller):  # under another name
-        walk.name(frozenset(["getattr"]))
+    names_of(walk, place)
     if not is_users(kind):
-        if is_hidden(kind):
-            walk.refuse_state(path, full_name(kind))
         walk.refuse_names_of(full_name(kind), path)
         return
     itself = walk.names(kind)
     own, known = f"{itself}.__dict__", walk.names(frozenset(vars(kind)))
+    order_of(walk, kind.__name__, own, vars(kind))
     yield Edge(
         kind.__name__,
         f"len({own}) == {len(vars(kind))} and {itself}.__mro__ is {walk.names(kind.__mro__)}",
         f"[delattr({itself}, name) for name in [*{own}] if name not in {known}]",
     )
-    names_of(walk, place)
     others = [base for base in kind.__mro__ if base is not object and not is_users(base)]
     for name, value in list(vars(kind).items()):
         edge, held = edge_to(walk, f"{kind.__name__}.{name}", f"{own}[{name!r}]", value)
         found = edge._replace(undo=f"setattr({itself}, {name!r}, {walk.names(value)})"), held
-        if not read and name in bytecode.MAKERS:
-            continue
         called = name[:2] == "__" or any(hasattr(base, name) for base in others)
+        called = called and (read or name not in bytecode.MAKERS)
         if called and hasattr(type(value), "__get__"):  # methods, also those that a decorator made
             yield from found
         else:
@@ -361,10 +367,15 @@ def of_class(walk: Outside, place: Place) -> Found:
 
 
 def names_of(walk: Outside, place: Place) -> None:
-    """Take up the name and docstring of a function or class, which may be set anew."""
+    """Take up the name and docstring of a function or class, which may be set anew, and what its name tells."""
+    path, x, _ = place
+    walk.name(bytecode.BY_NAME & {x.__name__})
+    if not is_users(x) and is_listed(x, HIDDEN):
+        walk.refuse_state(path, full_name(x))
+    elif not is_users(x) and is_listed(x, FILES):
+        walk.refuse_size(f"{x.__name__} reads or writes files")
     for name in ("__name__", "__qualname__", "__doc__"):
-        now = f"{walk.names(place.value)}.{name}"
-        walk.when_named(name, *edge_to(walk, f"{place.path}.{name}", now, getattr(place.value, name)))
+        walk.when_named(name, *of_attributes(name)(walk, place))
 
 
 Reader = Callable[[Outside, Place], Found]
@@ -381,9 +392,21 @@ def of_attributes(*names: str) -> Reader:
     return reader
 
 
-def of_answer(look: str, ask: Callable[[Any], Any]) -> Reader:
-    """A reader of an object that answers one question; the text asks it anew."""
-    return lambda walk, place: iter(edge_to(walk, place.path, look.format(walk.names(place.value)), ask(place.value)))
+def of_context(walk: Outside, place: Place) -> Found:
+    """A context variable: its value, or none, and its default."""
+    x = place.value
+    yield from edge_to(walk, place.path, f"{walk.names(x)}.get(MISFIT)", x.get(MISFIT))
+    yield from of_referents(walk, place)
+
+
+def of_logger(walk: Outside, place: Place) -> Found:
+    """A logger: whether it logs counts where code asks for that."""
+    path, x, _ = place
+    look = "({0}.getEffectiveLevel(), {0}.disabled, {0}.manager.disable)"
+    now = x.getEffectiveLevel(), x.disabled, x.manager.disable
+    for name in ("isEnabledFor", "getEffectiveLevel"):
+        walk.when_named(name, gives(walk, path, look, x, now))
+    yield from ()
 
 
 def of_weak(walk: Outside, place: Place) -> Found:
@@ -397,10 +420,7 @@ def of_weak(walk: Outside, place: Place) -> Found:
 def of_builtin(walk: Outside, place: Place) -> Found:
     """`config.get`: a function of C, bound to what it reads."""
     f = place.value
-    if f in (getattr, hasattr, setattr, delattr, vars, globals) or f.__name__ in ("format", "format_map"):
-        walk.name(frozenset([f.__name__]))  # under another name
-    if is_hidden(f):
-        walk.refuse_state(place.path, f"{f.__module__}.{f.__name__}")
+    names_of(walk, place)
     bound = getattr(f, "__self__", None)
     if bound is not None and not isinstance(bound, ModuleType | type):
         yield Place(place.path, bound)
@@ -416,28 +436,17 @@ def of_getter(walk: Outside, place: Place) -> Found:
 def of_cache(walk: Outside, place: Place) -> Found:
     """`functools.lru_cache`: its misses and size, and the results that it holds."""
     x = place.value
-    held = held_by(x)
-    look = f"{walk.names(held_by)}({walk.names(x)}).keys() == {walk.names(held.keys())}"
-    yield Edge(place.path, look, f"{walk.names(x)}.cache_clear()")
-    yield from (Place(f"{place.path}(...)", y) for y in held.values())
-    yield gives(
-        walk,
-        place.path,
-        "tuple({}.cache_info())[1::2]",  # (hits, misses, maxsize, currsize): misses and currsize
-        x,
-        tuple(x.cache_info())[1::2],
-        f"{walk.names(x)}.cache_clear()",
-    )
-    yield Place(place.path, x.__wrapped__)
-
-
-def held_by(cache: Any) -> dict[int, Any]:
-    """Return the keys and results that a `functools.lru_cache` holds, by id."""
-    parts = [x for x in get_referents(cache) if x is not cache.__wrapped__ and x is not vars(cache)]
+    parts = get_referents(x)  # a limited one moves what was used last to the end
+    ids = f"{{*map({walk.names(id)}, {walk.names(get_referents)}({walk.names(x)}))}}"
+    now = f"({ids}, tuple({walk.names(x)}.cache_info())[1::2])"  # (hits, misses, maxsize, currsize)
+    then = {*map(id, parts)}, tuple(x.cache_info())[1::2]
+    yield Edge(place.path, f"{now} == {walk.names(then)}", f"{walk.names(x)}.cache_clear()")
+    walk.names(parts)  # so that their ids stay theirs
     # Where its size is limited, it has a dict of links. It refers to their class, and to the results themselves.
-    links = {x for x in parts if isinstance(x, type)}
-    of_links = [x for x in parts if type(x) is dict and any(type(link) in links for link in x.values())]
-    return {id(x): x for x in parts if not (isinstance(x, type) or any(x is y for y in of_links))}
+    links = {part for part in parts if isinstance(part, type)}
+    for part in parts:
+        if not (isinstance(part, type) or (type(part) is dict and any(type(link) in links for link in part.values()))):
+            yield Place(f"{place.path}(...)", part)
 
 
 def is_empty(cell: Any) -> bool:
@@ -463,13 +472,16 @@ READERS: dict[Any, Reader] = {
     functools.partial: of_attributes("func", "args", "keywords"),
     property: of_attributes("fget", "fset", "fdel"),
     **dict.fromkeys((staticmethod, classmethod), of_attributes("__func__")),
-    # The methods of a NumPy Generator are functions of Cython.
-    **dict.fromkeys((types.BuiltinFunctionType, types.MethodWrapperType, type(np.random.Generator.normal)), of_builtin),
+    **dict.fromkeys((types.BuiltinFunctionType, types.MethodWrapperType, types.MethodDescriptorType), of_builtin),
+    **dict.fromkeys((types.WrapperDescriptorType, types.ClassMethodDescriptorType), of_builtin),
+    type(np.random.Generator.normal): of_builtin,  # a function of Cython
     **dict.fromkeys((operator.attrgetter, operator.methodcaller), of_getter),
     **dict.fromkeys((types.MappingProxyType, type({}.keys()), type({}.values()), type({}.items())), of_referents),
     # A ufunc of `np.frompyfunc` refers to the function that it calls.
     **dict.fromkeys((types.MethodType, operator.itemgetter, np.ufunc), of_referents),
-    contextvars.ContextVar: of_answer("{}.get(None)", lambda x: x.get(None)),
+    contextvars.ContextVar: of_context,
+    logging.Logger: of_logger,
+    logging.LoggerAdapter: of_attributes("logger"),
     weakref.ref: of_weak,
     type(functools.lru_cache(len)): of_cache,
     types.SimpleNamespace: instance,
@@ -493,14 +505,10 @@ def is_pythons(kind: type) -> bool:
 
 def is_stateless(kind: type) -> bool:
     """Return True if the contents of a C type never change, or never affect a result."""
-    if kind in ATOMS or f"{kind.__module__}.{kind.__qualname__}" in STATELESS:
+    if kind in ATOMS or full_name(kind) in STATELESS:
         return True
     counts = hasattr(kind, "__next__") or kind is np.random.SeedSequence
     return kind.__module__.split(".")[0] in STATELESS_MODULES and not counts
-
-
-def full_name(kind: Any) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}" if isinstance(kind, type) else str(kind.__name__)
 
 
 def is_generator(x: Any) -> bool:

@@ -52,10 +52,8 @@ def record(
     from ..core.names import watch
 
     if tracing():
-        raise TraceError(
-            f"a program is being written down already: {format_location(caller_location())}. Call the plain function "
-            "there."
-        )
+        where = format_location(caller_location())
+        raise TraceError(f"a program is being written down already: {where}. Call the plain function there.")
     if inspect.isgeneratorfunction(f) or inspect.iscoroutinefunction(f):
         raise TraceError(f"{f.__name__} only begins when it is called: give the function that computes what it yields.")
     named = outside is None
@@ -104,23 +102,13 @@ def record(
     if names is not None:
         name_values(tracer, names)
     writes = [(at, tracer.values[x]) for x, at in tracer.targets.items() if at.kind in LASTING]
-    met = {x: g is not None for x, g in tracer.met.items() if x._order < tracer.start}
     name = getattr(f, "__name__", "step")
-    steps = Steps(
-        name if name.isidentifier() else "function",
-        tracer.steps,
-        arguments,
-        ends,
-        rebuild_result,
-        writes,
-        gradients,
-        met,
-        list(tracer.modules.values()),
-        [update.gradient for update in tracer.updates],
-        tracer.updates,
-        [(m, m.training) for m, mode in zip(outside.modules, modes, strict=True) if m.training is not mode],
-        spoiled=tracer.spoiled,
-    )
+    name = name if name.isidentifier() else "function"
+    steps = Steps(name, tracer.steps, arguments, ends, rebuild_result, writes, gradients, spoiled=tracer.spoiled)
+    steps.met = {x: g is not None for x, g in tracer.met.items() if x._order < tracer.start}
+    steps.modules, steps.updates = list(tracer.modules.values()), tracer.updates
+    steps.finite = [update.gradient for update in tracer.updates]
+    steps.modes = [(m, m.training) for m, mode in zip(outside.modules, modes, strict=True) if m.training is not mode]
     return result, steps
 
 

@@ -13,7 +13,6 @@ What must hold, or a program gives other bits than its function:
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
@@ -25,7 +24,7 @@ import numpy as np
 from ..ops import TABLE
 from ..ops.primitive import Elementwise, Outputs
 from .ir import ARGUMENT, ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Update, Value, draws, root, values_among
-from .trace import TraceError
+from .trace import TraceError, new
 
 SPREAD = TABLE["broadcast_to"]
 PACKS = TABLE["pack"], TABLE["pack_copies"]
@@ -115,8 +114,11 @@ class Walk:
         # A long list of numbers would fill the text; one number that is repeated is written as such.
         if data.size > LISTED and not uniform(data):
             return None
+        return self.constant(data)
+
+    def constant(self, data: Any) -> Value:
         key = (data.dtype, data.shape, data.strides, data.tobytes())
-        return self.seen.setdefault(key, Value(CONSTANT, data, data.shape, data.dtype, data.strides))
+        return self.seen.setdefault(key, new(CONSTANT, data))
 
     def unspread(self, step: Step, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """Inputs without the broadcasts that the op does anyway."""
@@ -135,9 +137,7 @@ class Walk:
         if x in self.made and self.made[x].op is SPREAD:
             return self.made[x].inputs[0]
         if isinstance(x, Value) and x.kind == CONSTANT and x.shape and uniform(x.of):
-            first = np.array(x.of.flat[0])
-            key = (first.dtype, first.shape, first.strides, first.tobytes())
-            return self.seen.setdefault(key, Value(CONSTANT, first, (), first.dtype, ()))
+            return self.constant(np.array(x.of.flat[0]))
         return None
 
     def keep_apart(self, step: Step, inputs: tuple[Any, ...]) -> None:
@@ -171,7 +171,7 @@ class Walk:
             return now
         if not (given and was_copy) and not any(overlap(at, target) for target in targets):
             return now
-        output = copy(x) if x.kind == RESULT else Value(RESULT, None, x.shape, x.dtype, x.strides)
+        output = copy(x) if x.kind == RESULT else new(RESULT, None, x)
         step = Step(TABLE["copy"], (now,), {}, output)
         made = self.seen.setdefault((0, signature(step)), step.output)
         self.made.setdefault(made, step)
@@ -189,15 +189,8 @@ class Walk:
         drawn = [x for x, step in self.made.items() if draws(step.op)]  # the next numbers depend on each
         kept = replace(program, steps=list(self.made.values()))
         needed = kept.needed([*values_among(ends), *drawn])
-        steps = [step for step in kept.steps if step.output in needed]
-        ends_of: dict[str, Any] = {
-            "result": result,
-            "writes": writes,
-            "gradients": gradients,
-            "finite": finite,
-            "updates": updates,
-        }
-        return replace(program, steps=steps, **ends_of)
+        kept = replace(kept, steps=[step for step in kept.steps if step.output in needed], updates=updates)
+        return replace(kept, result=result, writes=writes, gradients=gradients, finite=finite)
 
 
 def signature(step: Step) -> Any:
@@ -368,7 +361,9 @@ def factored(program: Steps, printed: Callable[[Steps], str]) -> tuple[Steps, di
     for first, *others in alike.values():
         if not others or len(first.steps) < LEAST:
             continue
-        name = next(x for x in numbered(first.update.name.lower()) if x not in functions)
+        name = first.update.name.lower()
+        names = name, *(f"{name}_{i}" for i in range(2, len(functions) + 3))
+        name = next(x for x in names if x not in functions)
         functions[name] = function(first, name)
         for part in (first, *others):
             calls.append(Call(name, part.inputs, [target for target, _ in part.writes]))
@@ -378,23 +373,18 @@ def factored(program: Steps, printed: Callable[[Steps], str]) -> tuple[Steps, di
     return replace(program, steps=steps, writes=writes), functions, calls
 
 
-def numbered(name: str) -> Iterator[str]:
-    yield name
-    yield from (f"{name}_{i}" for i in itertools.count(2))
-
-
 def separable(program: Steps) -> Iterator[Part]:
     """The updates that nothing else reads from, and that read nothing that another writes."""
     readers: dict[Any, set[Any]] = defaultdict(set)
     for step in program.steps:
         for x in step.values:
             readers[x].add(step.output)
-    others = [*program.result, *program.finite, *(g for _, g in program.gradients)]
+    others = {*program.given, *program.finite}
     targets = {target for target, _ in program.writes}
     for number, update in enumerate(program.updates, 1):
         own = {update.parameter, *update.state.values()}
         writes = [(target, value) for target, value in program.writes if target in own]
-        ends = {value for target, value in program.writes if target not in own} | {x for x in others if x is not None}
+        ends = others | {value for target, value in program.writes if target not in own}
         inside: set[Value] = set()
         steps = []
         for step in reversed(program.steps):
@@ -422,17 +412,12 @@ def role(update: Update, x: Value) -> str:
 
 def function(part: Part, name: str) -> Steps:
     """An update as a program of its own."""
-    own: dict[Any, Value] = {}
+    own = {x: copy(x) for x in (*part.inputs, *(step.output for step in part.steps))}
+    for x in own.values():
+        x.cotangent_of = None
     for place, x in enumerate(part.inputs):
-        own[x] = copy(x)
         own[x].kind, own[x].of, own[x].name = ARGUMENT, place, role(part.update, x)
-        own[x].cotangent_of = None
-    arguments = list(own.values())
-    for step in part.steps:
-        own[step.output] = copy(step.output)
-        own[step.output].cotangent_of = None
-    steps = [
-        step._replace(inputs=tuple(own.get(x, x) for x in step.inputs), output=own[step.output]) for step in part.steps
-    ]
+    inputs = [tuple(own.get(x, x) for x in step.inputs) for step in part.steps]
+    steps = [step._replace(inputs=x, output=own[step.output]) for step, x in zip(part.steps, inputs, strict=True)]
     writes = [(own[target], own[value]) for target, value in part.writes]
-    return Steps(name, steps, arguments, [None], lambda leaves: leaves[0], writes, [])
+    return Steps(name, steps, [own[x] for x in part.inputs], [None], lambda leaves: leaves[0], writes, [])

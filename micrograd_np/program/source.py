@@ -90,12 +90,8 @@ class Source:
         if all(name == x.name and x not in self.whose for name, x in met):
             return []
         known = [f"    {name}: {self.described(x)}" for name, x in met]
-        return [
-            f'    """The arrays that program.arrays() gives, besides the arguments of {self.program.name}:',
-            "",
-            *known,
-            '    """',
-        ]
+        head = f'    """The arrays that program.arrays() gives, besides the arguments of {self.program.name}:'
+        return [head, "", *known, '    """']
 
     def described(self, x: Value) -> str:
         """Return a description of an input array."""
@@ -215,13 +211,7 @@ class Source:
     def added(self, target: Value, value: Value) -> Any:
         """The operand of an in-place statement, where a write is one."""
         step = self.made.get(value)
-        in_place = (
-            step
-            and self.pending(value)
-            and step.op.sign in IN_PLACE
-            and len(step.inputs) == 2
-            and step.inputs[0] is target
-        )
+        in_place = step and self.pending(value) and step.op.sign in IN_PLACE and step.inputs[:-1] == (target,)
         return step.inputs[1] if step and in_place else None
 
     def keep(self, value: Any) -> None:

@@ -19,7 +19,7 @@ from ..core.errors import TraceError as TraceError
 from ..core.errors import describe
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, as_ndarray, constant
-from ..core.versions import Memory, memory_of, next_id
+from ..core.versions import Memory, copy_with_strides, memory_of, next_id
 from ..expressions.phrases import constructor, same_bits
 from ..ops import TABLE
 from ..ops.half import is_half, rounded
@@ -81,7 +81,7 @@ class Trace:
         """An op ran."""
         args = tuple(map(self.seen, args))
         node.args = args if node._parents else ()
-        if all(x in self.plain for x in args if isinstance(x, Tensor)):
+        if all(map(self.is_plain, args)):
             self.plain.add(node)
             self.check_number(node, op)
         if op in SAME:
@@ -114,9 +114,7 @@ class Trace:
 
     def check_number(self, node: Tensor, op: Any) -> None:
         """NumPy's numbers have arithmetic of their own, which rounds powers and complex products in another way."""
-        if node.shape != () or op not in (TABLE["power"], TABLE["multiply"], TABLE["divide"]):
-            return
-        if op is TABLE["power"] or node.dtype.kind == "c":
+        if node.shape == () and (op is TABLE["power"] or (node.dtype.kind == "c" and op.sign in ("*", "/"))):
             self.spoil(
                 f"NumPy computes {op.name} of single numbers, which are no arrays, to other bits: "
                 f"{format_location(caller_location())}. Compute it outside, and give the result as an argument."
@@ -161,7 +159,7 @@ class Trace:
         value = self.value(values)
         shape, dtype = tensor._data.shape, tensor._data.dtype
         if not isinstance(value, Value):
-            value = fixed_value(np.full(shape, value, dtype))
+            value = new(CONSTANT, np.full(shape, value, dtype))
         if value.dtype != dtype:
             value = self.step(astype, (value,), {"dtype": dtype}, np.empty(shape, dtype))
         elif value.kind not in (RESULT, CONSTANT):  # an input may be written to itself: the old values are copied
@@ -277,7 +275,7 @@ class Trace:
                 self.values[x] = self.input(TENSOR, x, x._data) if old else self.array(x._data)
             return self.values[x]
         if isinstance(x, np.generic | list):
-            return fixed_value(np.asarray(x))
+            return new(CONSTANT, np.asarray(x))
         return self.array(x) if is_array(x) else x
 
     def array(self, x: Any) -> Value:
@@ -287,7 +285,7 @@ class Trace:
         known = self.inputs.get((CONSTANT, id(x)))
         if known is None or not same_bits(known.of, x):
             written = x.size <= LISTED or constructor(x)  # short enough for the program's text; else it is an input
-            known = self.inputs[CONSTANT, id(x)] = fixed_value(snapshot(x), CONSTANT if written else ARRAY)
+            known = self.inputs[CONSTANT, id(x)] = new(CONSTANT if written else ARRAY, copy_with_strides(x))
             self.kept.append(x)
         return known
 
@@ -414,22 +412,13 @@ def memory_owner(x: Any) -> Any:
     return x
 
 
-def snapshot(x: Any) -> Any:
-    """A copy with the same order in memory; what was broadcast stays so."""
-    part = x[tuple(slice(1) if not step else slice(None) for step in x.strides)]
-    return np.broadcast_to(part.copy(order="K"), x.shape) if 0 in x.strides else x.copy(order="K")
-
-
 def is_array(x: Any) -> bool:
     return has_values(x) and not isinstance(x, Tensor | np.generic)
 
 
-def fixed_value(data: Any, kind: str = CONSTANT) -> Value:
-    """Return a value whose numbers are known now."""
-    return new(kind, data, data)
-
-
-def new(kind: str, of: Any, data: Any) -> Value:
+def new(kind: str, of: Any, data: Any = None) -> Value:
+    """Return a value with the shape, dtype and strides of an array; by default, of what it stands for."""
+    data = of if data is None else data
     if not hasattr(data, "shape"):
         return Value(kind, of)
     return Value(kind, of, data.shape, data.dtype, getattr(data, "strides", None))

@@ -133,7 +133,9 @@ def put_into(ours: Any, given: Any, path: Any) -> Any:
     """Write the state in a file into modules, optimisers, Tensors, arrays and Generators; returns what holds it."""
     wrong = sorted(mismatches(ours, given, ()))
     if wrong:
-        raise LoadError("\n  ".join([f"{path} does not fit; nothing was changed.", *wrong]))
+        other = any("groups." in line and not line.endswith("needed") for line in wrong)
+        cause = ": it is of another optimiser, or of one with other options" if other else ""
+        raise LoadError("\n  ".join([f"{path} does not fit{cause}; nothing was changed.", *wrong]))
     before = state_copy(ours)
     try:
         return put_values(ours, given)

@@ -158,9 +158,7 @@ def export_onnx(model: Callable[..., Any], *example: Any, path: Any = None) -> A
     with no_grad():
         program = simplified(record(model, tuple(map(np.asarray, example)), {}, spell=False)[1])
     if program.writes:
-        raise ArgumentTypeError(
-            "the model writes to its own Tensors, as batch norm does in training: call model.eval()."
-        )
+        raise ArgumentTypeError("the model writes to its Tensors, as batch norm in training: call model.eval().")
     tensors = model.named_tensors() if isinstance(model, Module) else ()
     graph = Graph(helper, {id(tensor): name for name, tensor in tensors})
     for x, name in zip(program.arguments, parameters(model, len(example)), strict=True):

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
+from ..cures import answering
 from ..nn.module import Module
-from ..nn.validation import FUNCTION, SIZE, answering, in_words, require, validate
+from ..nn.validation import FUNCTION, SIZE, in_words, require, validate
 from ..optim.optimiser import Optimiser
 from ..saving.formats import format_of
 from .run import History, Hook, Path, Run

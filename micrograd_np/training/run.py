@@ -120,9 +120,8 @@ class Run:
     def _check_model(self) -> None:
         """Raise if the model has parameters that the optimiser was not given."""
         if not isinstance(self.model, Module):
-            raise ArgumentTypeError(
-                f"fit trains a Module, not a {type(self.model).__name__}: write a class with a forward method."
-            )
+            given = type(self.model).__name__
+            raise ArgumentTypeError(f"fit trains a Module, not a {given}: write a class with a forward method.")
         require("fit", instance_of(Optimiser), optimiser=self.optimiser)
         known = set(map(id, self.optimiser._parameters))
         named = self.model.named_parameters()

@@ -146,6 +146,12 @@ def test_a_header_of_numbers_is_one_if_said():
     assert data.read_csv(["# 0,1", "5,6"]).tolist() == [[5, 6]]
 
 
+@pytest.mark.parametrize("options", [{"header": 1}, {"usecols": (0, 1)}])
+def test_a_header_of_another_length_is_one_if_said(options):
+    assert data.read_csv(["a,b,c", "5,6"], **options).tolist() == [[5, 6]]
+    assert data.read_csv(["a title", "5,6"]).tolist() == [[5, 6]]
+
+
 def test_names_become_labels():
     lines = ["length,species", "5.1,setosa", "6.3,virginica", "4.9,setosa"]
     names, labels = np.unique(data.read_csv(lines, usecols=1, dtype=str), return_inverse=True)
@@ -154,6 +160,7 @@ def test_names_become_labels():
 
 
 WRONG_CSV = [
+    (b"a,b,c\n1,2\n3,4\n", "t.csv: 3 names stand above 2 columns. Pass header=1 if they may."),
     (b"a,b\n1,2\n3,x\n", r"'x' to float64 at row 1, column 2 \(rows .*\)\. Choose columns of numbers with usecols="),
     (b"a,b\n1,\n", "'' to float64 at row 0, column 2"),
     (b"a,b\n1,2\n3\n", "columns changed from 2 to 1"),

@@ -3,6 +3,7 @@
 import html.parser
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,15 @@ def test_every_picture_has_a_text(site):
 def test_terms_are_linked_at_their_first_use(site):
     text = (site / "design.html").read_text(encoding="utf-8")
     assert text.count('glossary.html#term-tape"') == 1
+
+
+@pytest.mark.parametrize("page", ["verify.html", "lessons/08_break_it.html"])
+def test_the_first_line_of_a_report_is_wrapped(site, page):
+    _, *blocks = (site / page).read_text(encoding="utf-8").split('<div class="')
+    parts = pairwise(blocks)  # the class of a block stands on the div around it
+    reports = [outer for outer, inner in parts if inner.startswith("highlight") and "verify: WRONG" in inner]
+    assert len(reports) > 2 and all("report " in outer for outer in reports)
+    assert ".report pre { white-space: pre-wrap;" in (site / "_static" / "site.css").read_text(encoding="utf-8")
 
 
 def test_the_search_index_is_there(site):

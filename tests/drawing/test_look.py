@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
+from micrograd_np import nn
 from micrograd_np.drawing import draw, render
 from micrograd_np.drawing.preview import GRADIENT, LINE
 from tests.drawing.scenes import weight
@@ -69,7 +70,7 @@ def test_an_arrow_into_a_fold_has_its_share_alone():
     loss.backward()
     dot = draw(loss, fold=["encoder"]).dot
     labels = [label for label in re.findall(r"label=<(.*?)> (?:\w+=|\])", dot) if "share: " in label]
-    assert sorted(label.partition("share")[0] for label in labels) == [" ", " g * h <br/> "]
+    assert sorted(label.partition("share")[0] for label in labels) == ["  ", "  g * h <br/>  "]
 
 
 def test_what_was_folded_is_said_once_however_long_it_is():
@@ -88,3 +89,23 @@ def test_what_was_folded_is_said_once_however_long_it_is():
 def test_a_pdf_does_not_say_when_it_was_made():
     dates = re.findall(rb"/CreationDate \(D:(\d+)", draw(weight(2) * 2).pdf)
     assert set(dates) <= {b"19800101000000"}
+
+
+def test_a_rule_of_which_little_is_left_is_named():
+    model = nn.Sequential(nn.Linear(3, 4, rng=np.random.default_rng(0)), nn.BatchNorm1d(4))
+    loss = (model(np.random.default_rng(1).normal(size=(8, 3))) ** 2).sum()
+    loss.backward()
+    dot = draw(loss).dot
+    assert "its rule for x" in dot and "standardize: its rule is (g - mean(g) - " in dot
+    assert not re.search(r"label=<[^>]*…[^>]*…[^>]*…", dot)
+
+
+def test_what_a_leaf_of_many_folds_is_told_is_in_lines_of_their_own():
+    cell = nn.RNNCell(1, 2, rng=np.random.default_rng(0))
+    h = np.zeros((1, 2))
+    for x in np.ones((10, 1, 1)):
+        h = cell(x, h)
+    loss = h.sum()
+    loss.backward()
+    dot = draw(loss).dot
+    assert ">goes into 8 more folded boxes<" in dot and ">share: [" in dot

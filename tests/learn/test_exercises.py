@@ -128,7 +128,7 @@ def test_every_puzzle_has_one_mistake_that_verify_sees(level):
         puzzle = learn.puzzle(level, seed)
         assert not mg.verify(puzzle.forward, puzzle.backward, *puzzle.inputs)
         assert puzzle.guess(puzzle._line).startswith("Right: ")
-        assert "further" in puzzle.guess(1)
+        assert puzzle.guess(1) == "Line 1 was not changed. Look further down."  # another line may be mended, too
     scope = {"np": np}
     exec(puzzles.LEVELS[level], scope)
     inputs = puzzles.draw_inputs(level, np.random.default_rng(0))

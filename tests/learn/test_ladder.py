@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+import micrograd_np as mg
 from micrograd_np import cli, learn
 from micrograd_np.learn import ladder
 
@@ -126,3 +127,12 @@ def test_a_right_answer_stays_right_where_it_cannot_be_noted(tmp_path):
 def test_the_package_does_not_load_lessons():
     code = "import sys, micrograd_np; assert not [m for m in sys.modules if m.startswith('micrograd_np.learn')]"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_report_in_a_lesson_is_told_as_it_is(capsys):
+    """The lines that lesson 8 speaks of are those that the report has."""
+    puzzle = learn.puzzle(level=1, seed=4)
+    report = str(mg.verify(puzzle.forward, puzzle.backward, *puzzle.inputs))
+    text = ladder.lessons()[8].read_text(encoding="utf-8")
+    assert ":9." in report.splitlines()[0] and "`puzzle_1:9` is line 9" in text
+    assert "\nIn terms of the forward pass: " in report and "*In terms of the forward pass*" in text

@@ -365,7 +365,7 @@ CASES = {
             "rng": [(None, "default_rng(seed), not None")],
             "validation": [(X, "must be a pair of arrays (x, y)"), (lambda: [X], "must be a tuple (x, y)")],
             "metrics": [
-                (3, "must be a Mapping, not 3"),
+                (3, "must be a dict of functions, such as metrics={'accuracy': accuracy}, not 3"),
                 ({"loss": rate}, 'has a "loss" of what is trained'),
                 ({"a": 3}, "metrics['a'] must be a function, not 3"),
                 (

@@ -110,7 +110,7 @@ BAD = [
     (lambda: nn.BCEWithLogitsLoss()(EMPTY, EMPTY), ValueError, "^binary_cross_entropy_with_logits: the mean over no"),
     (lambda: nn.cross_entropy(EMPTY, np.ones(0, int)), ValueError, "an empty batch"),
     (lambda: nn.cross_entropy(EMPTY, np.ones(0, int), weight=WEIGHT), ValueError, "an empty batch"),
-    (lambda: nn.binary_cross_entropy(P, TRUTH), ValueError, "probabilities from 0 to 1; for logits"),
+    (lambda: nn.binary_cross_entropy(P, TRUTH), ValueError, "probabilities from 0 to 1. For logits write"),
     (lambda: nn.binary_cross_entropy(CHANCE, 3 * TRUTH), ValueError, "targets from 0 to 1"),
     (lambda: nn.binary_cross_entropy_with_logits(P, TRUTH * np.nan), ValueError, "targets from 0 to 1"),
     (

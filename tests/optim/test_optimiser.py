@@ -183,6 +183,13 @@ def test_setting_a_rate_writes_into_the_tensor_that_holds_it():
     assert held.item() == 0.0005
 
 
+def test_a_text_has_the_options_that_are_on():
+    w = [nn.Parameter([1.0])]
+    assert repr(optim.SGD(w, 0.1)) == "SGD(1 parameters, 1 numbers, lr=0.1)"
+    said = "SGD(1 parameters, 1 numbers, lr=0.1, momentum=0.9, nesterov=True)"
+    assert repr(optim.SGD(w, 0.1, 0.9, nesterov=True)) == said
+
+
 def test_a_rate_reads_as_a_float():
     optimiser = optim.Adam([nn.Parameter([1.0])], lr=0.01)
     assert repr(optimiser.param_groups[0]["lr"]) == "0.01"

@@ -1,9 +1,20 @@
 """Programs that gave other numbers than their functions, or took longer, as they were found from outside."""
 
+import contextvars
+import copy
+import datetime
 import functools
+import inspect
+import logging
 import operator
+import os
+import pathlib
+import random
+import threading
+import types
 import warnings
-from types import SimpleNamespace
+from os.path import getsize
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -197,6 +208,36 @@ def a_method_by_name():
 
 
 @case
+def an_attribute_by_another_name_of_format():
+    class Config:
+        pass
+
+    write, config = str.format, Config()
+    config.k = 1.0
+    return lambda x: x * float(write("{0.k}", config)), lambda: setattr(config, "k", 5.0)
+
+
+def by_another_name(read):
+    """A case that reads k of an object by a function of a library, under a name that does not say so."""
+
+    def make():
+        class Config:
+            pass
+
+        config = Config()
+        config.k = 1.0
+        return lambda x: x * read(config), lambda: setattr(config, "k", 5.0)
+
+    return make
+
+
+members, static, plain = inspect.getmembers, inspect.getattr_static, object.__getattribute__
+CASES["getmembers"] = by_another_name(lambda config: dict(members(config))["k"])
+CASES["getattr_static"] = by_another_name(lambda config: static(config, "k"))
+CASES["__getattribute__"] = by_another_name(lambda config: plain(config, "k"))
+
+
+@case
 def an_annotation():
     def helper(x: float):
         return x
@@ -208,6 +249,170 @@ def an_annotation():
 def an_array_of_objects_in_another_shape():
     table = np.array([1.0, 2.0, 3.0, 4.0], dtype=object)
     return lambda x: x * len(table), lambda: table.resize((2, 2), refcheck=False)
+
+
+@case
+def the_class_of_a_layer():
+    layer = nn.Tanh()
+    return lambda x: layer(x), lambda: setattr(layer, "__class__", nn.ReLU)
+
+
+@case
+def the_class_of_an_object_of_slots():
+    class Base:
+        __slots__ = ("k",)
+
+        def scale(self):
+            return 1.0
+
+    class Other(Base):
+        __slots__ = ()
+
+        def scale(self):
+            return 5.0
+
+    box = Base()
+    return lambda x: x * box.scale(), lambda: setattr(box, "__class__", Other)
+
+
+@case
+def attributes_of_a_class_in_another_order():
+    class Rates:
+        first, second = 2.0, 3.0
+
+    def step(x):
+        for name, rate in vars(Rates).items():
+            x = np.sin(x * rate) if name in ("first", "second") else x
+        return x
+
+    def change():
+        del Rates.first
+        Rates.first = 2.0
+
+    return step, change
+
+
+@case
+def a_context_variable_that_is_none():
+    rate = contextvars.ContextVar("rate")
+    return lambda x: x * (rate.get(2.0) or 5.0), lambda: rate.set(None)
+
+
+@case
+def the_default_of_a_context_variable():
+    rates = [1.0]
+    rate = contextvars.ContextVar("rate", default=rates)
+    return lambda x: x * rate.get()[0], lambda: rates.__setitem__(0, 5.0)
+
+
+@case
+def whether_a_logger_logs():
+    log = logging.getLogger("steps of a case")
+    log.setLevel(logging.WARNING)
+    return lambda x: x * (5.0 if log.isEnabledFor(logging.DEBUG) else 1.0), lambda: log.setLevel(logging.DEBUG)
+
+
+@case
+def a_logger_that_is_disabled():
+    log = logging.Logger("steps", logging.DEBUG)
+    return lambda x: x * (5.0 if log.isEnabledFor(logging.DEBUG) else 1.0), lambda: setattr(log, "disabled", True)
+
+
+@case
+def the_level_of_a_logger():
+    log = logging.Logger("steps", 20)
+    return lambda x: x * log.level, lambda: log.setLevel(30)
+
+
+@case
+def what_a_logger_adds():
+    log = logging.LoggerAdapter(logging.Logger("steps"), {"rate": 1.0})
+    return lambda x: x * log.extra["rate"], lambda: log.extra.update(rate=5.0)
+
+
+@case
+def memory_that_numpy_is_told_of():
+    shown = np.ones(3)
+
+    class Box:
+        def __init__(self):
+            self.__array_interface__ = shown.__array_interface__
+
+    box = Box()
+    return lambda x: x * np.asarray(box), lambda: shown.fill(5.0)
+
+
+@case
+def a_constructor_that_is_called_by_name():
+    rates = [1.0]
+
+    class Box:
+        def __init__(self):
+            self.rate = rates[0]
+
+    box = Box()
+
+    def step(x):
+        box.__init__()
+        return x * box.rate
+
+    return step, lambda: rates.__setitem__(0, 5.0)
+
+
+@case
+def a_list_of_a_library():
+    filters = list(warnings.filters)
+    return lambda x: x * len(warnings.filters), lambda: warnings.filters.insert(0, filters[0])
+
+
+@case
+def a_number_of_a_library():
+    inner = ModuleType("inner")  # without a file, it is no module of the user's
+    inner.rate = 1.0
+    step = types.FunctionType((lambda x: x * inner_module.rate).__code__, {"inner_module": inner})  # noqa: F821
+    return step, lambda: setattr(inner, "rate", 5.0)
+
+
+@case
+def keys_that_are_equal():
+    table = {1: 2.0, 2: 3.0}
+
+    def change():
+        table.clear()
+        table.update({1.0: 2.0, 2.0: 3.0})
+
+    return lambda x: np.ones(3, int) * next(iter(table)), change
+
+
+MANY = {
+    "of floats": ([float(i) for i in range(20)], 19, 5.0),
+    "of signs": ([0.0] * 20, 19, -0.0),
+    "of types": ([1] * 20, 19, True),
+    "of words": ([*"abcdefghijk", 2.0], 11, 3.0),
+    "by key": ({f"k{i}": 1.0 for i in range(20)}, "k19", 5.0),
+    "by key of types": ({f"k{i}": 1 for i in range(20)}, "k19", 1.0),
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_many_numbers_are_compared_at_once(name):
+    held, at, then = copy.deepcopy(MANY[name])
+    compiled = mg.compile(lambda x: np.arctan2(x * held[at], -1.0))
+    for _ in range(4):
+        compiled(X)
+    assert len(compiled.programs) == 1
+    assert len([edge for edge in compiled.programs[0].outside.edges if edge.path.startswith("held")]) < 5
+    held[at] = then
+    assert same(compiled(X), np.arctan2(X * then, -1.0))
+
+
+def test_equal_words_made_anew_are_the_same():
+    held = [f"word {i}" for i in range(20)]
+    compiled = mg.compile(lambda x: x * len(held[3]))
+    for _ in range(4):
+        compiled(X)
+        held[:] = [f"word {i}" for i in range(20)]
+    assert len(compiled.programs) == 1 == compiled.kinds[0].traces
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -393,14 +598,47 @@ def test_what_can_be_compared_is_not_refused():
 
 @pytest.mark.parametrize(
     "step",
-    [lambda x: x * RNG.spawn(1)[0].random(), lambda x: x * scaled.__globals__["SCALE"]],
-    ids=["spawn", "globals"],
+    [
+        lambda x: x * RNG.spawn(1)[0].random(),
+        lambda x: x * scaled.__globals__["SCALE"],
+        lambda x: x * (FILE.write_text("x") and 1.0),
+        lambda x: x * FILE.is_symlink(),
+    ],
+    ids=["spawn", "globals", "write", "link"],
 )
-def test_hidden_state_is_refused(step):
+def test_hidden_state_is_refused(step, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     compiled = mg.compile(step)
     compiled(X)
     with pytest.raises(mg.TraceError, match="has a state of its own"):
         compiled(X)
+
+
+exists, today, now, state = os.path.exists, datetime.date.today, datetime.datetime.now, random.getstate
+BY_OTHER_NAMES = {
+    "os.path.exists": lambda x: x * exists("a.txt"),
+    "os.path.getsize": lambda x: x * getsize(__file__),
+    "date.today": lambda x: x * today().year,
+    "datetime.now": lambda x: x * now().year,
+    "random.getstate": lambda x: x * len(state()),
+    "Path.exists": lambda x: x * found(),
+}
+
+
+@pytest.mark.parametrize("name", BY_OTHER_NAMES)
+def test_hidden_state_is_refused_under_another_name(name):
+    compiled = mg.compile(BY_OTHER_NAMES[name])
+    compiled(X)
+    with pytest.raises(mg.TraceError, match=rf"{name.split('.')[-1]}.* has a state of its own"):
+        compiled(X)
+
+
+def test_a_list_may_remove_beside_a_path():
+    names = ["a", "b"]
+    compiled = mg.compile(lambda x: x * len(os.path.join(*names)) if "c" not in names else names.remove("c"))
+    for _ in range(4):
+        compiled(X)
+    assert len(compiled.programs) == 1
 
 
 def test_files_are_read_and_written_in_each_call(tmp_path, monkeypatch):
@@ -413,6 +651,28 @@ def test_files_are_read_and_written_in_each_call(tmp_path, monkeypatch):
                 mg.save("weights.npz", {"w": k * X})
                 assert compiled(X).tolist() == (k * X * X if compiled is load else X).tolist()
     np.testing.assert_array_equal(np.load("x.npy"), X)
+
+
+def test_a_module_that_a_function_knows_from_outside_of_it(tmp_path):
+    import sys as system
+
+    import numpy
+
+    steps = {
+        "saves": lambda x: numpy.save(tmp_path / "x.npy", x) or x,
+        "reads": lambda x: x * (system.path[-1] == "elsewhere"),
+    }
+    for name, step in steps.items():
+        compiled = mg.compile(step)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".* runs as it is")
+            for i in range(6):
+                (tmp_path / "x.npy").unlink(missing_ok=True)
+                system.path += ["elsewhere"] if i == 4 else []
+                found = compiled(X)
+                assert (tmp_path / "x.npy").exists() or name == "reads"
+                assert same(found, step(X))
+        system.path.remove("elsewhere")
 
 
 def test_a_name_such_as_save_is_no_file():
@@ -452,6 +712,16 @@ MEMORY = {
     "a copy of a weight": lambda x, w: mg.Tensor(w.data),
     "values before a write": lambda x, w: (w.data.astype(float), w.assign(w.data - x * (x[0] > 5)))[0],
 }
+VIEWS = {
+    "the same shape": lambda a: a.reshape(a.shape),
+    "axes in their order": lambda a: a.transpose(range(a.ndim)),
+    "an axis for itself": lambda a: np.swapaxes(a, 0, 0),
+    "the transpose of a transpose": lambda a: a.T.T,
+    "a vector as one": lambda a: a.ravel(),
+}
+MEMORY |= {f"{name} of an argument": lambda x, w, view=view: view(x) for name, view in VIEWS.items()}
+MEMORY |= {f"{name} of a weight": lambda x, w, view=view: view(w) for name, view in VIEWS.items()}
+MEMORY |= {f"{name} of a weight's data": lambda x, w, view=view: view(w.data) for name, view in VIEWS.items()}
 
 
 @pytest.mark.filterwarnings("ignore:.*it returns the memory of")
@@ -477,6 +747,10 @@ def test_results_share_memory_as_those_of_the_function(name):
 
 
 SCALE, RNG = 1.0, np.random.default_rng(0)
+
+
+FILE = pathlib.Path("a.txt")
+found = FILE.exists
 
 
 def scaled():
@@ -522,3 +796,45 @@ def test_thousands_of_numbers_are_no_arguments():
     with pytest.warns(UserWarning, match="more than 1000 arguments"):
         for _ in range(3):
             assert compiled([1.0] * 2000) == 2000.0
+
+
+ASKING = [
+    lambda x: x * {np.ndarray: 2.0}.get(type(x), 1.0),
+    lambda x: x * (2.0 - isinstance(x, np.ndarray)),
+    lambda x: x * (1.0 + hasattr(x, "grad")),
+    lambda x: x * len(x.__class__.__name__),
+]
+
+
+@pytest.mark.filterwarnings("ignore:.* runs as it is")
+@pytest.mark.parametrize("step", ASKING)
+def test_a_type_that_is_asked_for_is_seen_once_numbers_are_not_zero(step):
+    compiled = mg.compile(step)
+    for x in [0 * X] * 3 + [X] * 4:
+        assert compiled(x).tolist() == step(x).tolist()
+
+
+@pytest.mark.filterwarnings("ignore:.*it returns the memory of")
+def test_a_view_that_is_read_only_stays_so():
+    w = mg.Tensor(X)
+    for step in (lambda x: np.broadcast_to(x, x.shape), lambda x: np.broadcast_to(w, w.shape).data):
+        compiled = mg.compile(step)
+        assert not any(compiled(X).flags.writeable for _ in range(4))
+
+
+def test_a_view_of_a_copy_that_lies_in_columns_keeps_its_strides():
+    step = lambda x: mg.Tensor(x)[::2]  # noqa: E731
+    compiled = mg.compile(step)
+    for i in range(5):
+        x = np.asfortranarray(np.arange(330.0).reshape(11, 30) + i)
+        assert compiled(x).data.strides == step(x).data.strides
+    assert len(compiled.programs) == 1
+
+
+def test_an_object_that_holds_a_method_of_a_lock_is_not_refused():
+    ready = threading.Event()
+    compiled = mg.compile(lambda x: x * (2.0 if ready.is_set() else 1.0))
+    for _ in range(4):
+        compiled(X)
+    ready.set()
+    assert same(compiled(X), X * 2.0)

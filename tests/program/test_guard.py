@@ -4,6 +4,8 @@ import dataclasses
 import threading
 import weakref
 from collections import namedtuple
+from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +37,8 @@ SAME = {
     "nan": ((ONES, float("nan")), (ONES, float("nan"))),
     "an equal dtype": ((ONES, np.dtype("f8")), (ONES, np.dtype(float))),
     "an equal slice": ((ONES, slice(0, 1)), (ONES, slice(0, 1))),
+    "an equal path": ((ONES, Path("a", "b")), (ONES, Path("a", "b"))),
+    "an equal date": ((ONES, date(2020, 1, 2)), (ONES, date(2020, 1, 2))),
     "other Tensors that want no gradient": ((U,), (mg.Tensor(np.zeros((2, 2))),)),
     "a view of something else": ((ONES, ONES + 1), (np.ones((4, 2))[:2], ONES)),
     "another number": ((ONES, 1.0), (ONES, 2.0)),

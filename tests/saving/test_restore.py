@@ -274,3 +274,16 @@ def test_keys_that_a_terminal_would_obey_are_written_out(tmp_path):
     assert "unknown: \\u202ekey" in str(caught.value)
     with pytest.raises(TypeError, match=r"^\\x1b is a set"):
         mg.save(tmp_path / "state.npz", {"\x1b": {1}})
+
+
+@pytest.mark.parametrize("ours", [lambda w: optim.SGD(w), lambda w: optim.SGD(w, momentum=0.9)])
+def test_of_another_optimiser_the_reason_comes_first(ours, tmp_path):
+    w, path = [nn.Parameter([1.0])], tmp_path / "adam.npz"
+    mg.save(path, {"optimiser": optim.Adam(w)})
+    with pytest.raises(mg.LoadError) as caught:
+        mg.load(path, into={"optimiser": ours(w)})
+    first, *names = str(caught.value).splitlines()
+    assert first.endswith(
+        "does not fit: it is of another optimiser, or of one with other options; nothing was changed."
+    )
+    assert "  unknown: optimiser.groups.0.beta1" in names

@@ -139,19 +139,7 @@ class Plan:
 
 def ends(program: Steps) -> list[Value]:
     """Return the values that are kept for the end of a step: results, gradients, writes, and what has to be finite."""
-    return [*results(program), *(value for _, value in program.writes), *program.finite]
-
-
-def has_to_be_finite(program: Steps) -> list[Value]:
-    """Return the gradients of an optimiser and what it writes: where one holds nan or inf, a step writes nothing."""
-    held = {x for update in program.updates for x in (update.parameter, *update.state.values())}
-    written = [value for target, value in program.writes if target in held]
-    return [x for x in dict.fromkeys([*program.finite, *written]) if x.kind == RESULT]
-
-
-def results(program: Steps) -> list[Value]:
-    """Return the values that a run returns."""
-    return [x for x in program.result if isinstance(x, Value)] + [g for _, g in program.gradients if g is not None]
+    return [*program.given, *(value for _, value in program.writes), *program.finite]
 
 
 def stands_alone(step: Step) -> bool:
@@ -161,7 +149,7 @@ def stands_alone(step: Step) -> bool:
 
 def solid(program: Steps) -> Steps:
     """The program with copies where memory is shown that is not a step's own: inputs, views, operands of a call."""
-    program = replace(program, finite=has_to_be_finite(program))
+    program = replace(program, finite=[x for x in program.checked if x.kind == RESULT])
     made: dict[Value, Step] = {}
     for step in program.steps:
         if stands_alone(step) and step.op is not TABLE["scatter"]:
@@ -239,7 +227,7 @@ class Text:
             step.say("    break")
         for target, value in self.program.writes:
             step.say(f"{self.inputs[target]}[...] = {self.array(value)}")
-        given = results(self.program)
+        given = self.program.given
         back = [f"{self.array(x)}.copy()" if x in given[:i] else self.array(x) for i, x in enumerate(given)]
         first = f"def run({', '.join(['n', *self.inputs.values()])}):"
         step.say("left -= 1")
