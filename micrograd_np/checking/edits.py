@@ -183,8 +183,10 @@ class Edits:
         if isinstance(node, ast.Name) and self.kind(node)[0] in ("i", "u", "b"):
             yield from ((1, x) for x in self.integers if x.id != node.id and self.kind(x) == self.kind(node))
         if isinstance(node, ast.Name | ast.Call | ast.Attribute) and self.kind(node) == ("i", ()):
-            others = [*self.counts, *(written("len(X)", x) for x in self.lengths)]
-            yield from ((1, x) for x in others if ast.unparse(x) != ast.unparse(node))
+            yield from ((1, x) for x in self.counts if ast.unparse(x) != ast.unparse(node))
+            for x in self.lengths:
+                if ast.unparse(length := written("len(X)", x)) != ast.unparse(node):
+                    yield 1 if isinstance(x, ast.Name | ast.Attribute) else 3, length
             yield from ((2, written("np.sum(X)", x)) for x in (*self.operands, *self.masks) if self.kind(x)[1])
         if isinstance(node, ast.BinOp) and self.whole(node):
             yield from ((1, part) for part in (node.left, node.right))
