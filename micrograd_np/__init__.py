@@ -8,8 +8,8 @@ ops                 the table of derivatives
 operators, linalg   Tensor's operators, methods and protocols, and np.linalg's names, from the table
 transforms          derivatives of functions
 anomaly, custom, checkpoint    the op that made a nan; rows of your own; recompute values to save memory
-checking, testing    checks of derivatives: gradcheck, verify
 expressions         one printer of formulas: docstrings, pictures, explanations and source
+checking, testing    checks of derivatives: gradcheck, verify
 random, program     a tape as a program: print it, compile it
 drawing             the graph as a picture, as a page to step through, and in words
 nn, optim    layers, losses and models; optimisers

@@ -228,12 +228,8 @@ def item_of(name: str, known: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
 
 def numbered(name: str, known: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
     """Return what the number of a layer means, as in delta1: its pre-activation or activation, if it has only one."""
-    values = [x for each, xs in known.items() if (n := NUMBERED.fullmatch(each)) and n[1] == name for x in xs]
-    return activated([x for x in values if x._parents])
-
-
-def activated(values: Sequence[Tensor]) -> list[Tensor]:
-    """Return the pre-activation that some values have in common, and the values; nothing if they have several."""
+    found = [x for each, xs in known.items() if (n := NUMBERED.fullmatch(each)) and n[1] == name for x in xs]
+    values = [x for x in found if x._parents]
     below = {preactivation(x) for x in values}
     return list(dict.fromkeys([*below, *values])) if len(below) == 1 else []
 
@@ -267,13 +263,9 @@ def preactivation(tensor: Tensor) -> Tensor:
 
 def masked_by_constants(x: Tensor) -> bool:
     """Return whether a value combines one value of its shape with an array without gradient, as dropout does."""
-    return (
-        isinstance(x.op, Elementwise)
-        and len(x._parents) == 1
-        and len(x.args) == 2
-        and x._parents[0][0].shape == x.shape
-        and not is_elementwise(x)
-    )
+    if not isinstance(x.op, Elementwise) or len(x._parents) != 1 or len(x.args) != 2:
+        return False
+    return x._parents[0][0].shape == x.shape and not is_elementwise(x)
 
 
 def precision_of(values: Any) -> float:
@@ -337,9 +329,7 @@ def exchanged(rows: Sequence[Row], close: Closeness) -> list[str]:
     return [
         f"The gradients of {a.label} and {b.label} are exchanged: backward returns them in the order of the inputs."
         for a, b in combinations(wrong, 2)
-        if close(a.hand, b.true)
-        and close(b.hand, a.true)
-        and not (a.true.shape == b.true.shape and close(a.true, b.true))
+        if close(a.hand, b.true) and close(b.hand, a.true) and not close(a.true, b.true)
     ]
 
 

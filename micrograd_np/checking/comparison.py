@@ -15,10 +15,10 @@ from .conventions import multiple
 from .finite_differences import (
     EPS,
     FINER,
-    Chosen,
     Measured,
     Slopes,
     UnitVectors,
+    chosen,
     estimate,
     measured,
     numeric_gradient,
@@ -70,7 +70,7 @@ def compare(
         off = missed = misses(graph, found, allowed)
         rows = np.flatnonzero(off.any(axis=1))
         if rows.size:  # one measurement is not enough to call a derivative wrong
-            again = estimate(what, Chosen(directions, rows), lambda _: allowed[rows], 0.77)
+            again = estimate(what, chosen(directions, rows), lambda _: allowed[rows], 0.77)
             off = off.copy()
             off[rows] &= misses(graph[rows], again, allowed[rows]) & same(found.value[rows], again.value, graph[rows])
             found.take(rows, again, missed[rows] & ~misses(graph[rows], again, allowed[rows]))

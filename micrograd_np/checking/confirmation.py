@@ -11,6 +11,7 @@ import numpy as np
 from ..core.tensor import Tensor
 from .claims import WRONG, Closeness, Row, differ
 from .conventions import factor_name, rounded
+from .flat_function import nodes_of
 from .hypotheses import Hypothesis
 from .replay import Recording, is_one_array
 from .suspicion import PROVEN, Change, Suspicion
@@ -80,7 +81,7 @@ def test(
         if no_number_fits([along(hypothesis.change(c), at) for c in (0.0, 1.0, 2.0)], at, factor, slack):
             continue
         number = fit_number(hypothesis, at, factor, budget)
-        if number and (number > 0 or hypothesis.kind not in FORWARD_IN_TIME) and budget.spend():
+        if number and (number > 0 or hypothesis.mistake.kind not in FORWARD_IN_TIME) and budget.spend():
             found = replayed(hypothesis.change(number), at)
             cause = confirmed(hypothesis, number, found, factor, at, close)
             if cause:
@@ -95,7 +96,7 @@ def along(change: Change, at: Suspicion) -> list[tuple[float, float]]:
     change d of its cotangent changes the projection by sum(tangent * d). The list is empty if changes interact.
     """
     nodes = [*change.rules, *change.gradients]
-    if change.values or (len(nodes) > 1 and not at.recording.apart(change.rules, nodes)):
+    if change.values or (len(nodes) > 1 and not nodes_below(nodes).isdisjoint(change.rules)):
         return []
     changes = dict(change.gradients)
     for node, override in change.overrides(at).items():
@@ -109,6 +110,11 @@ def along(change: Change, at: Suspicion) -> list[tuple[float, float]]:
         terms.append(tangents[at.row.tensor] * at.row.expected)
         found.append((float(sum(map(np.sum, terms))), float(sum(np.sum(np.abs(term)) for term in terms))))
     return found
+
+
+def nodes_below(nodes: Sequence[Tensor]) -> set[Tensor]:
+    """Return the nodes that a change of the cotangents of some nodes reaches."""
+    return nodes_of([x for node in nodes for x, _ in node._parents])
 
 
 def wanted_along(at: Suspicion) -> list[float]:
@@ -154,7 +160,7 @@ def worded(hypothesis: Hypothesis, number: float, at: Suspicion) -> tuple[str, s
     """Return the kind and the sentence of a hypothesis once its number is known; a scale may have a name."""
     whole = rounded(number)
     name = at.factor_text(whole)
-    kind = hypothesis.kind
+    kind = hypothesis.mistake.kind
     if kind == "unnamed scale":
         is_named = name != f"{whole:.4g}" or factor_name(whole, at.sizes)  # such as "the batch size" or "1/2"
         kind = "sign" if name == "-1" else "scale" if is_named else kind
@@ -206,7 +212,7 @@ def missing_proves_nothing(hypothesis: Hypothesis, at: Suspicion, close: Closene
     """Return whether a number would be fitted to one number, to equal ones, or to rounding errors."""
     missing = at.hand - at.row.expected
     allowed = close.rtol * np.abs(at.row.expected) + close.floor * at.row.size + at.row.slack
-    few = (not at.tested or hypothesis.kind in OF_NUMBERS) and (missing.size < PROVEN or not differ(missing))
+    few = (not at.tested or hypothesis.mistake.kind in OF_NUMBERS) and (missing.size < PROVEN or not differ(missing))
     return few or not np.any(np.abs(missing) > SEEN * allowed)
 
 

@@ -27,19 +27,14 @@ Sizes = Mapping[int, str]
 
 def named_factors(sizes: Sizes) -> dict[float, str]:
     """Return the usual factors in mistakes and conventions, each with its simplest name."""
+    named = [pair for n in (*PLAIN, *sizes) for pair in ((n, f"{n}"), (1 / n, f"1/{n}"))]
+    for n in sizes:
+        named += [(2 / n, f"2/{n}"), (n / 2, f"{n}/2"), (n * n, f"{n}*{n}"), (1 / (n * n), f"1/({n}*{n})")]
+        if n > 2:  # an unbiased variance divides by n - 1
+            named += [((n - 1) / n, f"({n}-1)/{n}"), (n / (n - 1), f"{n}/({n}-1)"), (1 / (n - 1), f"1/({n}-1)")]
     found: dict[float, str] = {}
-    for count in (*PLAIN, *sizes):
-        found.setdefault(float(count), f"{count}")
-        found.setdefault(1 / count, f"1/{count}")
-    for count in sizes:
-        found.setdefault(2 / count, f"2/{count}")
-        found.setdefault(count / 2, f"{count}/2")
-        found.setdefault(float(count * count), f"{count}*{count}")
-        found.setdefault(1 / (count * count), f"1/({count}*{count})")
-        if count > 2:  # an unbiased variance divides by n - 1
-            found.setdefault((count - 1) / count, f"({count}-1)/{count}")
-            found.setdefault(count / (count - 1), f"{count}/({count}-1)")
-            found.setdefault(1 / (count - 1), f"1/({count}-1)")
+    for factor, name in named:
+        found.setdefault(float(factor), name)
     return found
 
 

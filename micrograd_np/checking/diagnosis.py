@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,35 +16,22 @@ from .confirmation import PER_NODE, Budget, Cause, confirmed, replayed, test
 from .conventions import Convention, Sizes, mark, odd_rows, open_factors, plausible
 from .hypotheses import Hypothesis, hypotheses, mistakes, uncounted
 from .kinks import Kinks, best_choice, least_squares_choice
-from .replay import Recording
-from .residuals import picture
-from .suspicion import Suspicion, values_of
+from .replay import Recording, is_one_array
+from .suspicion import Suspicion
 
 Array = Any
 Name = Callable[[Any], str | None]
-Shared = tuple[Any, dict[int, str]]  # the values of a recording by shape, and texts for them
 Data = tuple[Recording, list[Row], Name]  # the user's functions on some data
 
 BUDGET = 3_000_000_000
 
 # Kinds that only describe the numbers: used only if no other kind explains how they came about.
-DESCRIPTIONS = {
-    *("another's", "value", "added", "unnamed scale", "gradient of another", "part scaled", "scale of a use"),
-    "weight decay",
-}
+DESCRIPTIONS = set(
+    "another's, value, added, unnamed scale, gradient of another, part scaled, scale of a use, weight decay".split(", ")
+)
 # Used only if nothing simpler fits: numbers may look like these by chance.
-CURIOUS = {
-    "square root",
-    "odd derivative",
-    "absolute",
-    "squared",
-    "rounded",
-    "normalised",
-    "summed early",
-    "averaged early",
-    "clipped",
-    "sign only",
-}
+CURIOUS = {"square root", "odd derivative", "summed early", "averaged early", "sign only"}
+CURIOUS |= {"absolute", "squared", "rounded", "normalised", "clipped"}
 MOST_COMPARED = 16
 EXACT = 1e-12  # causes that differ from the user's numbers by much more than the best one are none
 
@@ -76,7 +65,7 @@ def causes_of(
                 found.append(cause)
         best = min((cause.error for cause in found), default=0.0)
         found = [cause for cause in found if cause.error <= max(EXACT, 100 * best)]
-        found = proven(found, others, close)
+        found = [cause for cause in found if all(reproduces(cause, other, close) for other in others)]
     found = [cause for cause in found if not cause.alone] or found
     if not found:
         return []
@@ -98,17 +87,14 @@ def within(budget: Budget, at: Suspicion) -> Iterator[Hypothesis]:
     for i, place in enumerate(mistakes()):
         floor = budget.left - budget.left // (len(mistakes()) - i)  # each place has an equal share of what is left
         offered = hypotheses(place, at)
-        while True:
-            if budget.left <= floor:
-                budget.untried[place] = None
-                break
-            try:
+        with suppress(Exception):  # the place is not defined for this kind of op
+            while budget.left > floor:
                 hypothesis = next(offered, None)
-            except Exception:  # the place is not defined for this kind of op
-                break
-            if hypothesis is None:
-                break
-            yield hypothesis
+                if hypothesis is None:
+                    break
+                yield hypothesis
+            else:
+                budget.untried[place] = None
 
 
 def distinct(causes: Sequence[Cause]) -> list[Cause]:
@@ -122,32 +108,24 @@ def distinct(causes: Sequence[Cause]) -> list[Cause]:
     return list(found.values())[:MOST_COMPARED]
 
 
-def proven(causes: Sequence[Cause], others: Sequence[Suspicion], close: Closeness) -> list[Cause]:
-    """Return the causes that give the user's own numbers on other data, too, where the user's functions could run."""
-    for other in others:
-        causes = [cause for cause in causes if reproduces(cause, other, close)]
-    return list(causes)
-
-
-def reproduces(cause: Cause, other: Suspicion, close: Closeness) -> bool | None:
-    """Return whether a cause gives the user's numbers on other data; None if it does not occur there."""
+def reproduces(cause: Cause, other: Suspicion, close: Closeness) -> bool:
+    """Return whether a cause gives the user's own numbers on other data, too."""
     try:
         hypothesis = counterpart(cause.hypothesis, other)
-        if hypothesis is None:
-            return None
         found = replayed(hypothesis.change(cause.number), other)
         again = confirmed(hypothesis, cause.number, found, cause.factor, other, close)
-        return again is not None and uncounted(again.says) == uncounted(cause.says)
-    except Exception:
-        return None
+    except Exception:  # it does not occur there
+        return False
+    return again is not None and uncounted(again.says) == uncounted(cause.says)
 
 
-def counterpart(hypothesis: Hypothesis, other: Suspicion) -> Hypothesis | None:
-    """Return the same hypothesis about other data."""
+def counterpart(hypothesis: Hypothesis, other: Suspicion) -> Hypothesis:
+    """Return the same hypothesis about other data; raise if it does not occur there."""
     if hypothesis.place not in other.known_hypotheses:
         found = hypotheses(hypothesis.place, other)
         other.known_hypotheses[hypothesis.place] = {each.key: each for each in found}
-    return other.known_hypotheses[hypothesis.place].get((*hypothesis.key[:2], hypothesis.nth))
+    same: Hypothesis = other.known_hypotheses[hypothesis.place][hypothesis.key]
+    return same
 
 
 def grouped(causes: Sequence[Cause], at: Suspicion, others: Sequence[Suspicion]) -> list[Cause]:
@@ -169,9 +147,7 @@ def grouped(causes: Sequence[Cause], at: Suspicion, others: Sequence[Suspicion])
 def on_other_data(cause: Cause, at: Suspicion) -> list[Array]:
     """Return the gradients that a mistake gives where all inputs have other values."""
     other = at.on_other_data
-    hypothesis = counterpart(cause.hypothesis, other)
-    assert hypothesis
-    found = replayed(hypothesis.change(cause.number), other)
+    found = replayed(counterpart(cause.hypothesis, other).change(cause.number), other)
     return [found[row.tensor] for row in other.rows if row.label in cause.rows]
 
 
@@ -198,11 +174,6 @@ class Examined:
     count: int
     instead: list[Examined] = field(default_factory=list)
     untried: list[str] = field(default_factory=list)
-
-    @property
-    def factor(self) -> float:
-        """The factor of the first cause, where no right row shows the convention."""
-        return next((cause.factor for finding in self.findings for cause in finding.causes), 1.0)
 
     def settled(self, chained: bool) -> bool:
         """Return whether conventions that more rows contradict need not be tried.
@@ -239,15 +210,16 @@ def examine(
         fit_shape(row, close, recording, name)
         check_finite(row)
     ranked = choose_at_kinks(rows, recording, close, factor)
-    explain = Explainer(rows, recording, close, sizes, name, budget, elsewhere)
+    explain = Explainer(rows, recording, close, sizes, name, Budget(recording, budget), elsewhere)
     examined: list[Examined] = []
     chained = any(not row.leaf for row in rows)
     for count, convention in ranked[:MOST_CONVENTIONS]:
         if examined and count > examined[0].count and examined[0].settled(chained):
             break
         found = explain(convention, count, factor is not None) if unlike(convention, examined) else None
-        if found and found.factor != 1:  # another convention gives the numbers: by that all rows are judged
-            convention = convention.times(found.factor)
+        causes = [cause for finding in found.findings for cause in finding.causes] if found else []
+        if causes and causes[0].factor != 1:  # another convention gives the numbers: by that all rows are judged
+            convention = convention.times(causes[0].factor)
             found = explain(convention, count, factor is not None) if unlike(convention, examined) else None
         examined += [found] if found else []
     best = min(examined, key=lambda found: (found.cost, found.count, found.convention.leaves < 0 and not chained))
@@ -300,24 +272,21 @@ def choose_at_kinks(
     return ranked()
 
 
+@dataclass
 class Explainer:
     """A search for the causes of wrong rows, under one convention after the other."""
 
-    def __init__(
-        self,
-        rows: Sequence[Row],
-        recording: Recording,
-        close: Closeness,
-        sizes: Sizes,
-        name: Name,
-        budget: int,
-        elsewhere: Callable[[], Sequence[Data]],
-    ) -> None:
-        self.rows, self.recording, self.close, self.sizes, self.name = rows, recording, close, sizes, name
-        self.budget = Budget(recording, budget)
-        self.shared: Shared = values_of(recording), {}
-        self.elsewhere = elsewhere
-        self.other_data: list[tuple[Recording, list[Row], Name, Shared]] | None = None
+    rows: Sequence[Row]
+    recording: Recording
+    close: Closeness
+    sizes: Sizes
+    name: Name
+    budget: Budget
+    elsewhere: Callable[[], Sequence[Data]]
+
+    @cached_property
+    def other_data(self) -> Sequence[Data]:
+        return self.elsewhere()
 
     def __call__(self, convention: Convention, count: int, strict: bool = False) -> Examined:
         mark(self.rows, self.recording, self.close, convention)
@@ -329,14 +298,12 @@ class Explainer:
                 findings.append(Finding(row, []))
             if row.status != WRONG or row.label in explained:
                 continue
-            at = self.suspicion(row, self.rows, self.recording, self.name, convention, *self.shared)
+            at = self.suspicion(row, self.rows, self.recording, self.name, convention)
             tried = sum(finding.row.status == WRONG for finding in findings) < MOST_TRIED
             others = self.others(row, convention) if tried else []
             at.tested = bool(others)
             causes = causes_of(at, self.close, factors, self.budget, others) if tried else []
-            findings.append(
-                Finding(row, causes, [] if causes or not tried else picture(at, convention, self.close), tried)
-            )
+            findings.append(Finding(row, causes, [] if causes or not tried else picture(at, self.close), tried))
             explained |= {label for cause in causes[:1] for label in cause.rows}
         # A cause that is found at a later row may explain an earlier one, too.
         later = {label for finding in findings if len(finding.causes) == 1 for label in finding.causes[0].rows}
@@ -347,26 +314,78 @@ class Explainer:
         return Examined(list(self.rows), convention, findings, cost, count, untried=list(self.budget.untried))
 
     def suspicion(
-        self, row: Row, rows: Sequence[Row], recording: Recording, name: Name, convention: Convention, *shared: Any
+        self, row: Row, rows: Sequence[Row], recording: Recording, name: Name, convention: Convention
     ) -> Suspicion:
         hands = {row.tensor: row.hand / convention.of(row) for row in rows if row.fits}
         given = {row.tensor: hands[row.tensor] for row in rows if row.fits and not row.leaf}
         base = {**recording.walk(given), **given}
-        return Suspicion(row, recording, base, set(given), rows, hands, self.sizes, name, *shared)
+        return Suspicion(row, recording, base, set(given), rows, hands, self.sizes, name)
 
     def others(self, row: Row, convention: Convention) -> list[Suspicion]:
         """Return the question about a row on other data, if there the same rows are right as on the user's data."""
-        if self.other_data is None:
-            self.other_data = [(*data, (values_of(data[0]), {})) for data in self.elsewhere()]
         found = []
         here = {other.label: other.status for other in self.rows}
-        for recording, rows, name, shared in self.other_data:
+        for recording, rows, name in self.other_data:
             mark(rows, recording, self.close, replace(convention))
             there = {other.label: other for other in rows}
-            alike = there.keys() == here.keys() and all(
-                other.fits and (other.status == WRONG or here[label] != WRONG) for label, other in there.items()
-            )
-            if alike and all(here[label] == WRONG for label, other in there.items() if other.status == WRONG):
-                found.append(self.suspicion(there[row.label], rows, recording, name, convention, *shared))
+            if there.keys() == here.keys() and all(
+                other.fits and (other.status == WRONG) == (here[label] == WRONG) for label, other in there.items()
+            ):
+                found.append(self.suspicion(there[row.label], rows, recording, name, convention))
                 found[-1].tested = True
         return found
+
+
+# What is wrong with a row, where no cause is found.
+
+
+def picture(at: Suspicion, close: Closeness) -> list[str]:
+    """Return sentences: where a row is wrong, by what ratio, and the slope that the hand used at an activation."""
+    row, hand, expected = at.row, at.hand, at.row.expected
+    off = np.abs(hand - expected) > close.rtol * np.abs(expected) + close.floor * np.max(np.abs(expected), initial=0)
+    if not off.any():
+        return []
+    said = [f"{row.label} is off in {places(off)}."]
+    told = off & (expected != 0)
+    with np.errstate(all="ignore"):
+        ratio = hand[told] / expected[told]
+    if ratio.size and np.isfinite(ratio).all():
+        low, high = float(np.min(ratio)), float(np.max(ratio))
+        digits = 4 if f"{low:.4g}" != f"{high:.4g}" else 9
+        text = f"{low:.4g}" if np.isclose(low, high, 1e-9) else f"between {low:.{digits}g} and {high:.{digits}g}"
+        said.append(f"There, your values divided by the right ones give {text}.")
+    for block in at.blocks:
+        g = at.base.get(block.z)
+        if block.x is row.tensor and len(at.recording.users[block.x]) <= len(block.inner) and is_one_array(g):
+            with np.errstate(all="ignore"):
+                used = hand / g
+            place = np.unravel_index(
+                np.nanargmax(np.where(np.isfinite(used), np.abs(used - block.slope), -1)), used.shape
+            )
+            where = ", ".join(map(str, place))
+            said.append(
+                f"You used the slope {used[place]:.4g} at [{where}] of {at.called(block.z)}, where "
+                f"{at.called(block.x)} is {block.x._data[place]:.4g} and the slope is {block.slope[place]:.4g}."
+            )
+            break
+    return said
+
+
+def places(off: Array) -> str:
+    """Return the marked entries of an array in words: all, some rows or columns, or a count."""
+    count = int(off.sum())
+    if count == off.size:
+        return "all entries" if count > 1 else "its one entry"
+    for axis in range(off.ndim):
+        others = tuple(a for a in range(off.ndim) if a != axis)
+        any_of = np.flatnonzero(off.any(axis=others))
+        if off.ndim > 1 and len(any_of) < off.shape[axis] and np.take(off, any_of, axis).all():
+            word = {0: "row", 1: "column"}.get(axis) if off.ndim == 2 else f"index {axis} ="
+            return f"{word}{'s' * (off.ndim == 2 and len(any_of) > 1)} {runs(any_of)}"
+    return f"{count} of {off.size} entries, the first at [{', '.join(str(int(i[0])) for i in np.nonzero(off))}]"
+
+
+def runs(numbers: Array) -> str:
+    """Return sorted numbers as text, such as `0, 2 to 4`."""
+    groups = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return ", ".join(str(g[0]) if len(g) == 1 else f"{g[0]} to {g[-1]}" for g in groups)

@@ -89,12 +89,8 @@ def slopes(f: Function, x: Array, directions: Sequence[Array], h: Any, eps: floa
     with np.errstate(all="ignore"):
         middle = f(x)
         steps = np.broadcast_to(np.asarray(h, dtype=x.dtype), len(directions))
-        around = np.array(
-            [
-                [f(x + sign * step / k * v) for sign in (1, -1) for k in PARTS]
-                for v, step in zip(directions, steps, strict=True)
-            ]
-        )
+        pairs = list(zip(directions, steps, strict=True))
+        around = np.array([[f(x + sign * step / k * v) for sign in (1, -1) for k in PARTS] for v, step in pairs])
         ahead, behind = np.moveaxis(around.reshape(len(directions), 2, len(PARTS), middle.size), 0, 2)
         steps = steps[:, None]
         rounding = eps / (steps / 4) * np.maximum(np.max(np.abs([ahead, behind]), axis=(0, 1)), inner)
@@ -116,7 +112,6 @@ def slopes(f: Function, x: Array, directions: Sequence[Array], h: Any, eps: floa
             left, left_bar = np.where(edge, side, left), np.where(edge, its_bar, left_bar)
             right, right_bar = np.where(edge, side, right), np.where(edge, its_bar, right_bar)
         found = []
-        pairs = zip(directions, steps[:, 0], strict=True)
         still = np.array([not moves(x, v, step / PARTS[-1]) for v, step in pairs], dtype=bool)[:, None]
         moved = eps / (steps / 4) * np.array([np.max(np.abs(x[v != 0]), initial=0) for v in directions])[:, None]
         for slope, its_bar in ((value, bar), (left, left_bar), (right, right_bar)):
@@ -182,17 +177,11 @@ class UnitVectors(Sequence[Array]):
         return v
 
 
-class Chosen(Sequence[Array]):
-    """Some rows of a sequence of directions, without a list of them."""
-
-    def __init__(self, directions: Sequence[Array], rows: Any) -> None:
-        self.directions, self.rows = directions, [int(row) for row in rows]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, row: Any) -> Any:
-        return self.directions[self.rows[row]]
+def chosen(directions: Sequence[Array], rows: Any) -> Sequence[Array]:
+    """Return some of the directions."""
+    if isinstance(directions, UnitVectors):
+        return UnitVectors(directions.x, [directions.entries[row] for row in rows])
+    return [directions[row] for row in rows]
 
 
 EPS = float(np.finfo(np.float64).eps)
@@ -288,7 +277,7 @@ def estimate(
         rows = np.flatnonzero(~((found.uncertainty <= enough) & ~found.kinked).all(axis=1))
         if not rows.size:
             break
-        other = measure(Chosen(directions, rows))
+        other = measure(chosen(directions, rows))
         if other is not None:
             found.take(rows, other, better(found.at(rows), other, enough[rows]))
     return found

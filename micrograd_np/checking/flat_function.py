@@ -16,7 +16,7 @@ from ..core.errors import ArgumentTypeError, describe
 from ..core.names import format_location, name_of
 from ..core.tensor import Tensor, constant
 from ..ops.primitive import Outputs, as_array
-from ..transforms import check_outputs, units
+from ..transforms import check_outputs, split_graph, units
 from .finite_differences import EPS, Measured
 
 Array = Any
@@ -227,14 +227,8 @@ def spot(node: Tensor) -> str:
 
 
 def nodes_of(outputs: list[Tensor]) -> set[Tensor]:
-    found: set[Tensor] = set()
-    pending = list(outputs)
-    while pending:
-        node = pending.pop()
-        if node not in found:
-            found.add(node)
-            pending.extend(x for x, _ in node._parents)
-    return found
+    """Return all nodes of the graph of some outputs, these among them."""
+    return set(split_graph(outputs, lambda node: True)[0])
 
 
 def not_floating(names: list[str], beside: bool) -> str:

@@ -17,7 +17,7 @@ from ..core.names import name_of
 from ..core.tensor import Tensor
 from ..core.versions import as_used
 from ..cures import answering
-from ..transforms import vjp
+from ..transforms import grad
 from .comparison import (
     INDEPENDENT,
     KINK,
@@ -250,16 +250,9 @@ def judged(problem: Problem, i: int, rows: Sequence[int] | None, held: Compariso
         return Judged(problem.names[i], shape, INDEPENDENT, graph.size)
     with np.errstate(all="ignore"):
         errors = np.abs(graph - found.value) / (held.allowed / rtol)
-    return Judged(
-        problem.names[i],
-        shape,
-        held.verdict,
-        graph.size,
-        int(held.where.sum()),
-        [entry(shape, rows, row, k, held) for row, k in worst(held.where, errors)],
-        float(np.max(errors, initial=0, where=np.isfinite(errors))),
-        unrecorded=not recorded,
-    )
+    shown = [entry(shape, rows, row, k, held) for row, k in worst(held.where, errors)]
+    off, error = int(held.where.sum()), float(np.max(errors, initial=0, where=np.isfinite(errors)))
+    return Judged(problem.names[i], shape, held.verdict, graph.size, off, shown, error, unrecorded=not recorded)
 
 
 def worst(where: Array, errors: Array) -> list[tuple[int, int]]:
@@ -299,11 +292,9 @@ def derivative(f: Function, seed: int) -> Function:
 
         def of_floats(*chosen: Any) -> Any:
             replaced = dict(zip(floats, chosen, strict=True))
-            return f(*rebuild([replaced.get(i, x) for i, x in enumerate(leaves)]))
+            return contracted(f, seed)(*rebuild([replaced.get(i, x) for i, x in enumerate(leaves)]))
 
-        output, pullback = vjp(of_floats, *floats.values())
-        outputs, rebuild_output = flatten(output)
-        return pullback(rebuild_output([weights(y, seed) for y in outputs]))
+        return grad(of_floats, range(len(floats)))(*floats.values())
 
     return gradients
 

@@ -10,25 +10,20 @@ from __future__ import annotations
 import pkgutil
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from ..core.backward import unbroadcast
-from . import numeric_places, rule_places, value_places
-from .suspicion import (
-    FEW,
-    MOST_SITES,
-    Change,
-    Site,
-    Suspicion,
-)
+from . import numeric_places, rule_places
+from .suspicion import FEW, MOST_SITES, Change, Site, Suspicion
 
 Array = Any
 STEP = re.compile(r" \(step \d+\)")
+PLACES = {**vars(numeric_places), **vars(rule_places)}  # those of the table are among them
 COUNTS = re.compile(r"\d+(?= times, | like it| of the | steps)")
 
 
@@ -48,14 +43,13 @@ class Mistake:
 
 @dataclass
 class Hypothesis:
-    """A mistake at some sites; with `fitted` it has an unknown number."""
+    """A mistake at some sites, in words; `nth` of those with the same words."""
 
     place: str
-    kind: str
-    says: str
     mistake: Mistake
     sites: Sequence[Site]
-    nth: int = 0  # among those with the same sentence
+    says: str
+    nth: int
 
     @property
     def key(self) -> tuple[int, str, int]:
@@ -85,21 +79,26 @@ def uncounted(says: str) -> str:
 
 
 def hypotheses(place: str, at: Suspicion) -> Iterator[Hypothesis]:
-    """Yield the hypotheses of a place, and number those with the same sentence."""
-    seen: Counter[tuple[int, str, int]] = Counter()
-    for found in unnumbered(place, at):
-        seen[found.key] += 1
-        yield replace(found, nth=seen[found.key])
+    """Yield each mistake of a place at all sites that may share it."""
+    seen: Counter[tuple[int, str]] = Counter()
+    for sites, words in groups_of_sites(place, at):
+        for mistake in mistakes()[place]:
+            says = mistake.sentence
+            for name, word in words.items():
+                says = says.replace(f"{{{name}}}", word)
+            same = mistake.rank, uncounted(says)
+            seen[same] += 1
+            yield Hypothesis(place, mistake, sites, says, seen[same])
 
 
-def unnumbered(place: str, at: Suspicion) -> Iterator[Hypothesis]:
-    """Yield the mistakes of the table at all sites that share a line of the program, and at single sites.
+def groups_of_sites(place: str, at: Suspicion) -> Iterator[tuple[Sequence[Site], Mapping[str, str]]]:
+    """Yield all sites that share a line of the program, and single sites, with their words.
 
     Of a long loop, the single sites are its first and its last step.
     """
     lines: dict[Any, list[Site]] = defaultdict(list)
     single: list[Site] = []
-    for site in sites_of(place, at):
+    for site in PLACES[place.replace(" ", "_")](at):
         for line in {site.line, site.wide} - {None}:
             lines[line].append(site)
         if site.line is None:
@@ -107,27 +106,10 @@ def unnumbered(place: str, at: Suspicion) -> Iterator[Hypothesis]:
     for sites in lines.values():
         if 1 < len(sites) <= MOST_SITES:
             words = {name: STEP.sub("", word) for name, word in {**sites[0].words, **sites[0].many}.items()}
-            words["sites"] = str(len(sites))
-            yield from (hypothesis(place, mistake, sites, words) for mistake in mistakes()[place])
+            yield sites, words | {"sites": str(len(sites))}
     for line in dict.fromkeys(site.line for sites in lines.values() for site in sites):
         single += lines[line] if len(lines[line]) <= FEW else [lines[line][0], lines[line][-1]]
-    for site in single:
-        yield from (hypothesis(place, mistake, [site], site.words) for mistake in mistakes()[place])
-
-
-def sites_of(place: str, at: Suspicion) -> Iterable[Site]:
-    """Return the sites of a place; the function that finds them has the name of its heading in the table."""
-    name = place.replace(" ", "_")
-    modules = (vars(rule_places), vars(value_places), vars(numeric_places))
-    found: Iterable[Site] = next(names[name] for names in modules if name in names)(at)
-    return found
-
-
-def hypothesis(place: str, mistake: Mistake, sites: Sequence[Site], words: Mapping[str, str]) -> Hypothesis:
-    says = mistake.sentence
-    for name, word in words.items():
-        says = says.replace(f"{{{name}}}", word)
-    return Hypothesis(place, mistake.kind, says, mistake, sites)
+    yield from (([site], site.words) for site in single)
 
 
 # The table.
@@ -190,14 +172,6 @@ def clipped(r: Array, h: Array) -> Array | None:
     return np.clip(r, -limit, limit) if several else None
 
 
-FUNCTIONS = {
-    "np": np,
-    "sum": partial(np.sum, keepdims=True),
-    "mean": partial(np.mean, keepdims=True),
-    "summed": unbroadcast,
-    "slid": slid,
-    "at": at,
-    "varied": varied,
-    "assigned": assigned,
-    "clipped": clipped,
-}
+FUNCTIONS: dict[str, Any] = {function.__name__: function for function in (slid, at, varied, assigned, clipped)}
+FUNCTIONS |= {"sum": partial(np.sum, keepdims=True), "mean": partial(np.mean, keepdims=True)}
+FUNCTIONS |= {"np": np, "summed": unbroadcast}

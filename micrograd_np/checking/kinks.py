@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice, product
 from typing import Any
@@ -54,9 +53,9 @@ class Kinks:
         return bool(self.entries)
 
     def choices(self) -> Iterator[Choice]:
-        """Yield choices at the kinks, the same for all ops of one line; at most 64 of them."""
+        """Yield choices at the kinks, the same for all ops of one line, first none; at most 64 of them."""
         options = [[{}, *choices] for choices in self.by_line]
-        for chosen in islice(product(*options), 1, MOST_CHOICES):  # the first is no change at all
+        for chosen in islice(product(*options), MOST_CHOICES):
             yield {node: override for choice in chosen for node, override in choice.items()}
 
     def allows(self, tensor: Tensor, hand: Array, slack: float) -> bool:
@@ -192,13 +191,8 @@ def compared(yes: Array, data: Sequence[Array]) -> bool:
 # Choices that differ from entry to entry, by bounded least squares.
 
 
-@dataclass
-class Free:
-    """A choice at one entry of a kinked op: a mixture of its alternatives, with weights >= 0 and a sum of at most 1."""
-
-    node: Tensor
-    entry: int
-    ways: list[Override]
+# A choice at one entry of a kinked op: a mixture of its alternatives, with weights >= 0 and a sum of at most 1.
+Free = tuple[Tensor, int, list[Override]]  # the op, the entry, the alternatives
 
 
 def mixed(own: Override, parts: Sequence[tuple[Override, Array]], g: Array) -> Pulled:
@@ -210,14 +204,14 @@ def mixed(own: Override, parts: Sequence[tuple[Override, Array]], g: Array) -> P
 
 def free_entries(kinks: Kinks) -> list[Free]:
     """Return the entries of kinked ops at which a choice makes a difference."""
-    found = []
+    found: list[Free] = []
     for node in kinks.entries:
         for j in range(node.size if node.size <= MOST_ENTRIES else 0):
             one = np.zeros(node.shape)
             one.flat[j] = 1
             usual = pulls_of(node, one)
             other = [way for way in kinks.ways(node) if differs(way(one), usual)]
-            found += [Free(node, j, other)] if other else []
+            found += [(node, j, other)] if other else []
     return found
 
 
@@ -231,10 +225,11 @@ def least_squares_choice(kinks: Kinks, hands: Mapping[Tensor, Array], given: Map
     The gradients are linear in the choice at one entry, and nearly so in all: a few linear problems are solved.
     """
     recording, free = kinks.recording, free_entries(kinks)
-    count = sum(len(each.ways) for each in free)
+    counts = [len(ways) for _, _, ways in free]
+    count = sum(counts)
     if not 0 < count <= MOST_FREE:
         return None
-    groups = np.repeat(np.arange(len(free)), [len(each.ways) for each in free])
+    groups = np.repeat(np.arange(len(free)), counts)
 
     def stacked(found: Mapping[Tensor, Any]) -> Array:
         return np.concatenate([np.ravel(found[x] if x in found else np.zeros(x.shape)) for x in hands])
@@ -242,11 +237,11 @@ def least_squares_choice(kinks: Kinks, hands: Mapping[Tensor, Array], given: Map
     def choice_of(weights: Array) -> Choice:
         parts: dict[Tensor, list[tuple[Override, Array]]] = defaultdict(list)
         rest = iter(weights)
-        for each in free:
-            for way in each.ways:
-                at = np.zeros(each.node.shape)
-                at.flat[each.entry] = next(rest)
-                parts[each.node].append((way, at))
+        for node, entry, ways in free:
+            for way in ways:
+                at = np.zeros(node.shape)
+                at.flat[entry] = next(rest)
+                parts[node].append((way, at))
         return {node: partial(mixed, partial(pulls_of, node), ways) for node, ways in parts.items()}
 
     def gradients(weights: Array) -> Array:
@@ -287,7 +282,7 @@ def projected(t: Array, groups: Array) -> Array:
 def best_choice(kinks: Kinks, wrong: Any) -> Mapping[Tensor, Override]:
     """Return the choice with which the fewest rows are wrong; `wrong` counts them."""
     best: Mapping[Tensor, Override] = {}
-    fewest = wrong(best)
+    fewest = np.inf
     for choice in kinks.choices():
         count = wrong(choice)
         if count < fewest:

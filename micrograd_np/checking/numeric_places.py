@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import combinations, permutations
 from typing import Any
@@ -11,23 +11,20 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from .claims import Closeness, parallel
 from .conventions import named_factors
+from .flat_function import nodes_of
 from .replay import ACTIVATIONS, FORMS, Block, is_one_array, slope, sources
 from .suspicion import (
     MOST_SAMPLES,
     PRODUCTS,
     PROVEN,
     Change,
-    Edge,
     Formula,
     Site,
     Suspicion,
     at_edge,
     at_line,
     gradient,
-    scaled_by,
-    sent,
     sloped,
     unary,
     whole,
@@ -98,7 +95,7 @@ def slopes(at: Suspicion) -> Iterator[Site]:
         if block.curved:
             yield at_block(block, at, x=block.x._data)
     for edge in unary(at):
-        yield at_edge(edge, at, scaled_by(edge), x=edge.x._data)
+        yield at_edge(edge, at, edge.scaled, {"x": edge.x._data})
 
 
 def inner_derivatives(at: Suspicion) -> Iterator[Site]:
@@ -179,22 +176,18 @@ def subsets(ndim: int) -> list[tuple[int, ...]]:
 
 def ancestors(z: Tensor, at: Suspicion) -> Iterator[Tensor]:
     """Yield the values of z's shape that lie between the row and z."""
-    inside = at.recording.below(z) & set(at.inside)
-    return (x for x in reversed(at.recording.nodes) if x in inside and x.shape == z.shape)
+    inside = nodes_of([z]) & set(at.inside)
+    return (x for x in reversed(at.recording.nodes) if x in inside and x.shape == z.shape and x is not z)
 
 
 # Gradients.
-
-
-def at_gradient(x: Tensor, g: Array, at: Suspicion, **names: Any) -> Site:
-    return Site({"g": g, **names}, {"x": at.called(x)}, gradient(x, g))
 
 
 def gradients(at: Suspicion, least: int = 1) -> Iterator[Site]:
     for x in at.places:
         g = at.gradient(x)
         if g.any() and g.size >= least:
-            yield at_gradient(x, g, at)
+            yield Site({"g": g}, {"x": at.called(x)}, gradient(x, g))
 
 
 def arrays(at: Suspicion) -> Iterator[Site]:
@@ -235,38 +228,26 @@ def batches(at: Suspicion) -> Iterator[Site]:
     for x in at.places:
         g = at.gradient(x)
         if x._parents and g.any() and g.ndim and 1 < g.shape[0] <= MOST_SAMPLES:  # a leaf's axis 0 is no batch
-            yield of_samples(len(g), f"the gradient of {at.called(x)} comes from", "", weighted(gradient(x, g), g))
+            what = f"the gradient of {at.called(x)} comes from"
+            yield Site(of_samples(g) | {"g": g, "pull": np.asarray}, {"what": what, "where": ""}, gradient(x, g))
     for edge in at.edges:
         node = edge.node
         product = node.op in PRODUCTS and node.ndim == 2 and edge.position == 1 and edge.values[0].ndim == 2
         summed = node.op.broadcasts and edge.x.shape != node.shape and math.prod(node.shape[1:]) == edge.x.size
         if (product or (summed and node.op not in PRODUCTS)) and 1 < node.shape[0] <= MOST_SAMPLES:
-            where = at_edge(edge, at, sent(edge)).words["where"]
-            yield of_samples(len(node), "what counts is", f", in {where}", weighted_rule(edge))
+            words = {"what": "what counts is", "where": f", in {at_edge(edge, at, edge.sent, {}).words['where']}"}
+            yield Site(of_samples(node._data) | {"pull": edge.pull}, words, edge.sent)
 
 
-def of_samples(n: int, what: str, where: str, change: Callable[[Formula], Change]) -> Site:
-    return Site({"i": np.arange(n), "n": n}, {"what": what, "where": where}, change)
-
-
-def weighted(change: Callable[[Formula], Change], g: Array) -> Callable[[Formula], Change]:
-    return lambda formula: change(lambda: by_sample(g, formula()))
-
-
-def weighted_rule(edge: Edge) -> Callable[[Formula], Change]:
-    return lambda formula: Change(
-        rules={edge.node: {edge.position: lambda g: edge.pull(by_sample(g, formula()))}},
-    )
-
-
-def by_sample(g: Array, weights: Array) -> Array:
-    return g * np.reshape(weights, (-1, *[1] * (g.ndim - 1)))
+def of_samples(x: Array) -> dict[str, Any]:
+    """Return the names of the number of samples, and of the number i of each, in the shape of a factor of x."""
+    return {"n": len(x), "i": np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1))}
 
 
 def samples(at: Suspicion) -> Iterator[Site]:
     for site in batches(at):
         for j in range(site.names["n"]):
-            yield Site({"i": site.names["i"], "j": j}, {**site.words, "j": str(j)}, site.change)
+            yield Site({**site.names, "j": j}, {**site.words, "j": str(j)}, site.change)
 
 
 def factors(at: Suspicion) -> Iterator[Site]:
@@ -330,15 +311,6 @@ def rows(at: Suspicion) -> Iterator[Site]:
 def other_rows(at: Suspicion) -> Iterator[Site]:
     for other, g in at.elsewhere:
         yield Site({"w": g}, {"x": at.row.label, "w": at.called(other)}, gradient(at.row.tensor, at.row.expected))
-
-
-def added_values(at: Suspicion) -> Iterator[Site]:
-    x, r = at.row.tensor, at.row.expected
-    for name, w in at.like(r.shape, but=x._data):
-        if not parallel(
-            w, r, Closeness(1e-6, 1e-6)
-        ):  # a multiple of the gradient that is added to the gradient is a scale
-            yield Site({"r": r, "w": w}, {"x": at.row.label, "w": name}, gradient(x, r))
 
 
 def own_factors(at: Suspicion) -> Iterator[Site]:

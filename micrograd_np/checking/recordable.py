@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backward import unbroadcast
 from ..core.containers import flatten
 from ..core.errors import ArgumentError
 from ..core.names import is_users_file
 from ..core.tensor import Tensor
-from ..ops.primitive import Bound, Primitive, as_array
+from ..ops.primitive import Primitive, as_array
 from .calling import as_method
 from .flat_function import plain
 
@@ -182,29 +183,17 @@ def plain_index(x: Any) -> Any:
     return x._data if isinstance(x, Tensor) else x
 
 
-def bind_written(x: Any, value: Any, index: Any) -> Bound:
-    return (as_array(x), as_array(value)), {"index": index}
-
-
 def write(x: Array, value: Array, index: Any) -> Array:
     again = np.array(x, dtype=np.result_type(x, value))
     again[index] = value
     return again
 
 
-def written_value(g: Array, z: Array, x: Array, value: Array, index: Any) -> Array:
-    part = g[index]
-    extra = np.ndim(part) - np.ndim(value)
-    part = np.sum(part, axis=tuple(range(extra)))
-    spread = tuple(i for i, n in enumerate(np.shape(value)) if n == 1 != part.shape[i])
-    return np.sum(part, axis=spread, keepdims=True)
-
-
 written = Primitive(
     write,
     lambda g, z, x, value, index: write(g, np.zeros(()), index),
-    written_value,
-    bind=bind_written,
+    lambda g, z, x, value, index: unbroadcast(g[index], value.shape),
+    bind=lambda x, value, index: ((as_array(x), as_array(value)), {"index": index}),
 )
 
 

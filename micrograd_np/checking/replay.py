@@ -45,6 +45,7 @@ class Recording:
                 self.users[x].append(node)
         self.choice: Mapping[Tensor, Override] = {}  # at kinked ops, where it is not the op's own
         self.kinks: Any = None
+        self.texts: dict[int, str] = {}  # for values, by id
         self.true = self.walk()
         self.sizes = self.sizes_of_terms()
 
@@ -134,17 +135,6 @@ class Recording:
 
         return f
 
-    def below(self, node: Tensor) -> set[Tensor]:
-        """Return the nodes that a change of the node's cotangent reaches."""
-        found: set[Tensor] = set()
-        pending = [x for x, _ in node._parents]
-        while pending:
-            x = pending.pop()
-            if x not in found:
-                found.add(x)
-                pending.extend(y for y, _ in x._parents)
-        return found
-
     @cached_property
     def terms(self) -> dict[int, bool]:
         """The numbers of terms that a scalar loss adds, in sums and in loops; True if it is a mean of the terms.
@@ -169,33 +159,22 @@ class Recording:
             found |= {n: mean or found.get(n, False) for n in counts - {1}}
         return found
 
+    @cached_property
+    def values(self) -> dict[tuple[int, ...], list[tuple[Any, Array]]]:
+        """All values of the graph by shape, each once."""
+        found: dict[Any, dict[bytes, tuple[Any, Array]]] = defaultdict(dict)
+        for node in self.nodes:
+            z, values = as_used(node)
+            for x, data in zip((*node.args, node), (*values, z), strict=True):
+                if getattr(data, "dtype", None) is not None and data.dtype.kind in "fiub" and data.ndim:
+                    found[data.shape].setdefault(data.astype(float).tobytes(), (x, data))
+        return {shape: list(values.values()) for shape, values in found.items()}
+
     def depends_on_several(self, x: Tensor) -> bool:
         """Return whether a value is made from more than one leaf or array."""
-        nodes = {x} | self.below(x)
+        nodes = nodes_of([x])
         arrays = [y for node in nodes for y in node.args if not isinstance(y, Tensor) and np.ndim(y)]
         return len(arrays) + sum(not node._parents for node in nodes) > 1
-
-    @cached_property
-    def reached(self) -> dict[Tensor, int]:
-        """For each node the nodes below it, as bits of a number; bit i stands for node i."""
-        bits = {node: 1 << i for i, node in enumerate(self.nodes)}
-        found: dict[Tensor, int] = {}
-        for node in self.nodes:
-            found[node] = 0
-            for x, _ in node._parents:
-                found[node] |= found[x] | bits[x]
-        return found
-
-    def apart(self, nodes: Iterable[Tensor], others: Iterable[Tensor]) -> bool:
-        """Return whether no node is below one of the others."""
-        below = 0
-        for x in others:
-            below |= self.reached[x]
-        return not any(below >> self.order[x] & 1 for x in nodes)
-
-    @cached_property
-    def order(self) -> dict[Tensor, int]:
-        return {node: i for i, node in enumerate(self.nodes)}
 
     def above(self, node: Tensor, stops: Iterable[Tensor] = ()) -> list[Tensor]:
         """Return the nodes that the node's cotangent is computed from, up to the stops, and with them, newest first."""
@@ -284,11 +263,10 @@ class Block:
         """The formulas in the value a that give the slope: the function's name, and the text."""
         if not self.curved:
             return []
+        a = self.z._data
         with np.errstate(all="ignore"):
             return [
-                (name, text)
-                for name, (text, form) in FORMS.items()
-                if np.allclose(form(self.z._data), self.slope, rtol=1e-6, atol=1e-9)
+                (name, text) for name, (text, form) in FORMS.items() if np.allclose(form(a), self.slope, 1e-6, 1e-9)
             ]
 
 

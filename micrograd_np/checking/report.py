@@ -7,23 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..expressions.layout import aligned, html_table
 from .comparison import GRAVEST_FIRST, INDEPENDENT, KINK, NON_FINITE, NONDETERMINISTIC, OK, TOO_COARSE, WRONG
 
 Cells = Sequence[Sequence[str]]
-
-
-def text_table(head: Sequence[str], rows: Cells, indent: str = "  ") -> str:
-    """Return a table as text, with columns as wide as they need, separated by two spaces."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
-    return "\n".join(indent + line.rstrip() for line in lines)
-
-
-def html_table(head: Sequence[str], rows: Cells) -> str:
-    def line(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag} style='text-align:left'>{html.escape(x)}</{tag}>" for x in cells) + "</tr>"
-
-    return f"<table>{line(head, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
 
 
 def html_lines(lines: Sequence[str]) -> str:
@@ -52,7 +39,6 @@ NEXT = {
     KINK: "There the graph's value is between the slopes to the left and to the right, as any subgradient is. At the "
     "other entries the derivative is right.",
 }
-HEAD = ("input", "shape", "verdict", "derivatives", "largest error", "off")
 UNRECORDED = (
     "Each recorded op alone is right, so the values depend on an input in a way that the graph does not know: look for "
     ".data, .detach(), .item(), a conversion to an array, or a write into an input (`x *= 2`) on the way."
@@ -105,21 +91,22 @@ class Report:
 
     def __str__(self) -> str:
         first, *rest = self.sentences()
-        return "\n".join([first, text_table(self.head, self.cells()), *rest])
+        table = aligned([self.head, *self.cells()], "<" * len(self.head))
+        return "\n".join([first, *(f"  {line}".rstrip() for line in table), *rest])
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
         first, *rest = self.sentences()
-        return html_lines([first]) + html_table(self.head, self.cells()) + html_lines(rest)
+        return html_lines([first]) + html_table(self.cells(), self.head) + html_lines(rest)
 
 
 @dataclass(repr=False)
 class GradcheckReport(Report):
     """The report of `gradcheck`: true if the verdict is OK or KINK."""
 
-    head = HEAD
+    head = ("input", "shape", "verdict", "derivatives", "largest error", "off")
     inputs: list[Judged]
     rtol: float
     suspects: list[str] = field(default_factory=list)

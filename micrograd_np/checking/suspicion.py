@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import Pulled, Rule
+from ..core.backward import Rule
 from ..core.errors import ShapeError
 from ..core.names import format_location
 from ..core.tensor import Tensor
@@ -27,6 +27,7 @@ from ..ops.primitive import Elementwise
 from ..ops.products import dot, einsum, matmul
 from .claims import Row
 from .conventions import Sizes, factor_name
+from .flat_function import nodes_of
 from .gradcheck import rules_of
 from .replay import Block, Override, Recording, blocks, in_float64, is_one_array
 
@@ -65,13 +66,18 @@ class Edge:
         """The place in the program that made the edge; None if it is not known."""
         return self.node._created_at and (self.node._created_at, self.node.op.name, self.position)
 
-    def pull(self, g: Any) -> Any:
-        return self.rule(g, self.node._data, *self.values, **self.node.params)
+    def pull(self, g: Any, read: Sequence[Any] = ()) -> Any:
+        """Return what the rule gives; it may `read` other values for z, x, y, ..."""
+        return self.rule(g, *(read or (self.node._data, *self.values)), **self.node.params)
 
-    def reading(self, places: Sequence[int], w: Array) -> Callable[[Any], Any]:
-        """Return the rule with another value for some of z (place 0), x (1), y (2), ..."""
-        read = [w if i in places else value for i, value in enumerate((self.node._data, *self.values))]
-        return lambda g: self.rule(g, *read, **self.node.params)
+    def sent(self, formula: Formula) -> Change:
+        """Return the change in which the formula gives what the edge sends."""
+        return Change(rules={self.node: {self.position: lambda g: shaped(formula(g=g), self.x._data)}})
+
+    def scaled(self, formula: Formula) -> Change:
+        """Return the change in which the formula gives the derivative of an elementwise edge."""
+        its = shaped(formula(), self.x._data)
+        return Change(rules={self.node: {self.position: lambda g: g * its}})
 
 
 def edges_of(node: Tensor) -> list[Edge]:
@@ -95,8 +101,6 @@ class Suspicion:
     hands: Mapping[Tensor, Array]
     sizes: Sizes
     name: Callable[[Any], str | None]
-    values: Mapping[tuple[int, ...], list[tuple[Any, Array]]]
-    texts: dict[int, str] = field(default_factory=dict)
     tested: bool = False  # causes are tested on other data, too, so that one number may prove them
     known_hypotheses: dict[str, dict[Any, Any]] = field(default_factory=dict)  # by place, once they are needed
 
@@ -127,7 +131,7 @@ class Suspicion:
     @cached_property
     def undoubted(self) -> dict[Tensor, Array]:
         """Other values and their gradients, which do not depend on the row's gradient."""
-        doubted = {self.row.tensor} | self.recording.below(self.row.tensor)
+        doubted = nodes_of([self.row.tensor])
         doubted |= {x for block in self.blocks if block.forms for x in block.inner[1:]}  # nobody has those gradients
         return {x: g for x, g in self.base.items() if x not in doubted and is_one_array(g)}
 
@@ -221,34 +225,27 @@ class Suspicion:
             for row in self.rows
             if row.fits and (x := again.get(row.tensor)) is not None and (g := recording.true.get(x)) is not None
         ]
-        return Suspicion(
-            next(row for row in rows if row.label == self.row.label),
-            recording,
-            recording.true,
-            {again[x] for x in self.stops},
-            rows,
-            {row.tensor: row.hand for row in rows},
-            self.sizes,
-            lambda x: self.name(former.get(x, x) if isinstance(x, Tensor) else x),
-            values_of(recording),
-        )
+        row = next(row for row in rows if row.label == self.row.label)
+        stops, hands = {again[x] for x in self.stops}, {row.tensor: row.hand for row in rows}
+
+        def name(x: Any) -> str | None:
+            return self.name(former.get(x, x) if isinstance(x, Tensor) else x)
+
+        return Suspicion(row, recording, recording.true, stops, rows, hands, self.sizes, name)
 
     @cached_property
     def constants(self) -> dict[float, tuple[str, str]]:
         """The constants in the user's forward pass, each with its name or number, and where it is."""
         found: dict[float, tuple[str, str]] = {}
         for node in self.recording.nodes:
-            for i, (x, value) in enumerate(zip(node.args, node._values, strict=True) if node.op is not None else ()):
-                number = isinstance(value, int | float | np.number | np.ndarray) and np.ndim(value) == 0
-                if number and not isinstance(x, Tensor):
-                    c = abs(float(value))
-                    if c not in (0, 1, 2, 0.5) and np.isfinite(c):
-                        name = self.argument(node, i + 1).strip("`")
-                        place = f" in {self.short(node)}"
-                        named = name.isidentifier()
-                        found.setdefault(
-                            c, (name, f" ({name} is {c:g}{place})") if named else (f"{c:g}", f" ({c:g} is{place})")
-                        )
+            pairs = zip(node.args, node._values, strict=True) if node.op is not None else ()
+            for i, (x, value) in enumerate(pairs, 1):
+                is_number = isinstance(value, int | float | np.number | np.ndarray) and np.ndim(value) == 0
+                c = abs(float(value)) if is_number and not isinstance(x, Tensor) else 0.0
+                if c not in (0, 1, 2, 0.5) and np.isfinite(c):
+                    text = self.argument(node, i).strip("`")
+                    name, says = (text, f"{text} is {c:g}") if text.isidentifier() else (f"{c:g}", f"{c:g} is")
+                    found.setdefault(c, (name, f" ({says} in {self.short(node)})"))
         return found
 
     def factor_text(self, factor: float) -> str:
@@ -273,7 +270,7 @@ class Suspicion:
 
     def like(self, shape: tuple[int, ...], but: Array = None) -> Iterator[tuple[str, Array]]:
         """Yield the recorded values of a shape, each once, with their names."""
-        values = self.values.get(shape, ())
+        values = self.recording.values.get(shape, ())
         for x, w in values if shape else values[:MOST_SCALARS]:
             if (but is None or not np.array_equal(w, but)) and not (isinstance(x, Tensor) and x in self.middle):
                 yield self.called(x), w
@@ -303,9 +300,10 @@ class Suspicion:
 
     def called(self, x: Any) -> str:
         """Return the name of a value, or how it was made."""
-        if id(x) not in self.texts:
-            self.texts[id(x)] = self.named(x) or made(x)
-        return self.texts[id(x)]
+        texts = self.recording.texts
+        if id(x) not in texts:
+            texts[id(x)] = self.named(x) or made(x)
+        return texts[id(x)]
 
 
 def made(x: Any) -> str:
@@ -315,29 +313,30 @@ def made(x: Any) -> str:
     return f"{float(x):.6g}" if np.ndim(x) == 0 else f"an array of shape {np.shape(x)}"
 
 
-def expression(x: Tensor) -> str:
-    """Return the part of the user's line that made a value, or the op's name if the source is not known."""
-    name: str = x.op.name
+def source_of(x: Tensor) -> tuple[str, str, str]:
+    """Return the user's line that made a value: what is before the expression, the expression, and what is after it."""
     if x._created_at is None:
-        return name
+        return "", "", ""
     code, instruction = x._created_at
     first, last, start, end = list(code.co_positions())[instruction // 2]
     if first is None or first != last or start is None:
-        return name
-    text = linecache.getline(code.co_filename, first).encode()[start:end].decode(errors="ignore").strip()
-    return text if 0 < len(text) <= LONGEST else name
+        return "", "", ""
+    line = linecache.getline(code.co_filename, first).encode()
+    before, text, after = (part.decode(errors="ignore").strip() for part in (line[:start], line[start:end], line[end:]))
+    return before, text, after
+
+
+def expression(x: Tensor) -> str:
+    """Return the part of the user's line that made a value, or the op's name if the source is not known."""
+    text = source_of(x)[1]
+    return text if 0 < len(text) <= LONGEST else x.op.name
 
 
 def assigned_variable(x: Tensor) -> str:
     """Return the variable to which the user's line assigns a value, or an empty text."""
-    if x._created_at is None:
-        return ""
-    code, instruction = x._created_at
-    first, last, start, end = list(code.co_positions())[instruction // 2]
-    line = linecache.getline(code.co_filename, first or 0)
-    found = re.fullmatch(r"\s*([A-Za-z]\w*)\s*=\s*", line.encode()[:start].decode(errors="ignore"))
-    whole = first == last and line.encode()[end:].decode(errors="ignore").split("#")[0].strip() in ("", ";")
-    return found[1] if found and whole else ""
+    before, _, after = source_of(x)
+    found = re.fullmatch(r"([A-Za-z]\w*)\s*=", before)
+    return found[1] if found and after.split("#")[0].strip() in ("", ";") else ""
 
 
 def argument_texts(node: Tensor) -> list[str]:
@@ -365,17 +364,6 @@ def at_line(x: Tensor) -> str:
         return ""
     name, _, text = format_location(x._created_at).partition(": ")
     return f", {name}" + (f" ({text})" if text else "")
-
-
-def values_of(recording: Recording) -> dict[tuple[int, ...], list[tuple[Any, Array]]]:
-    """Return all values of the graph by shape, each once."""
-    found: dict[Any, dict[bytes, tuple[Any, Array]]] = defaultdict(dict)
-    for node in recording.nodes:
-        z, values = as_used(node)
-        for x, data in zip((*node.args, node), (*values, z), strict=True):
-            if getattr(data, "dtype", None) is not None and data.dtype.kind in "fiub" and data.ndim:
-                found[data.shape].setdefault(data.astype(float).tobytes(), (x, data))
-    return {shape: list(values.values()) for shape, values in found.items()}
 
 
 @dataclass
@@ -435,30 +423,10 @@ def gradient(x: Tensor, g: Array) -> Callable[[Formula], Change]:
     return lambda formula: Change({x: shaped(formula(), g) - g})
 
 
-def sent(edge: Edge) -> Callable[[Formula], Change]:
-    """Return the change in which the formula gives what an edge sends."""
-    return lambda formula: Change(
-        rules={edge.node: {edge.position: lambda g: shaped(formula(g=g), edge.x._data)}},
-    )
-
-
-def scaled_by(edge: Edge) -> Callable[[Formula], Change]:
-    """Return the change in which the formula gives the derivative of an elementwise edge."""
-
-    def change(formula: Formula) -> Change:
-        its = shaped(formula(), edge.x._data)
-        return Change(rules={edge.node: {edge.position: lambda g: g * its}})
-
-    return change
-
-
 def whole(z: Tensor, x: Tensor) -> Callable[[Formula], Change]:
     """Return the change in which the formula gives what arrives at x from z, whatever is between them."""
 
-    def send(formula: Formula, g: Any) -> Pulled:
-        return [(x, shaped(formula(g=g), x._data))]
-
-    return lambda formula: Change(rules={z: {None: partial(send, formula)}})
+    return lambda formula: Change(rules={z: {None: lambda g: [(x, shaped(formula(g=g), x._data))]}})
 
 
 def sloped(z: Tensor, x: Tensor) -> Callable[[Formula], Change]:
@@ -475,11 +443,11 @@ def read(edges: Sequence[Edge], place: int) -> Callable[[Formula], Change]:
     """Return the change in which the formula gives what the rules of one op read for z (place 0), x (1), ..."""
 
     def change(formula: Formula) -> Change:
-        node = edges[0].node
-        other = shaped(formula(), (node._data, *edges[0].values)[place])
-        args = (node, *node.args)
-        same = [i for i, x in enumerate(args) if i == place or (isinstance(x, Tensor) and x is args[place])]
-        return Change(rules={node: {edge.position: edge.reading(same, other) for edge in edges}})
+        node, values = edges[0].node, (edges[0].node._data, *edges[0].values)
+        other, args = shaped(formula(), values[place]), (node, *node.args)
+        same = [i == place or (isinstance(x, Tensor) and x is args[place]) for i, x in enumerate(args)]
+        given = [other if it else value for it, value in zip(same, values, strict=True)]
+        return Change(rules={node: {edge.position: partial(edge.pull, read=given) for edge in edges}})
 
     return change
 
@@ -495,9 +463,9 @@ def sending(node: Tensor, ways: Mapping[int | None, Way]) -> Override:
     return lambda g: [(x, way(g)) for x, way in pairs]
 
 
-def at_edge(edge: Edge, at: Suspicion, change: Callable[[Formula], Change], **names: Any) -> Site:
+def at_edge(edge: Edge, at: Suspicion, change: Callable[[Formula], Change], names: dict[str, Any], **more: str) -> Site:
     node, x = at.called(edge.node), at.called(edge.x)
-    words = {"where": f"{node}, on the way to {x}{at.place(edge.node)}", "node": node, "of": x}
+    words = {"where": f"{node}, on the way to {x}{at.place(edge.node)}", "node": node, "of": x, **more}
     each = f"{node}, each of the {{sites}} times, on the way to {x}{at.place(edge.node)}"
     line = edge.node._created_at, edge.node.op.name, edge.position
     return Site(names, words, change, line, {"where": each}, (file_line(edge.node), edge.node.op.name, edge.position))

@@ -16,7 +16,6 @@ from .conventions import Convention, Sizes, factor_name
 from .diagnosis import Examined, Finding
 from .report import Cells, Report, counted, number
 
-HEAD = ("gradient by hand", "shape", "off by", "numbers", "")
 TAPE = "TAPE WRONG"
 AT_KINK = "AT A KINK"
 UP_TO = "RIGHT UP TO A FACTOR"
@@ -30,7 +29,7 @@ LINE = re.compile(r"[\w<>-]+(?:\.\w+)?:\d+")
 class VerifyReport(Report):
     """The result of `verify`: true if the gradients by hand are right."""
 
-    head = HEAD
+    head = ("gradient by hand", "shape", "off by", "numbers", "")
     found: Examined
     sizes: Sizes
     wrong_ops: list[str]
@@ -39,9 +38,8 @@ class VerifyReport(Report):
     notes: list[str] = field(default_factory=list)
     unrecorded: bool = False
     factor: float | None = None
-    repair: Callable[[str, float], tuple[str, list[str]]] | None = (
-        None  # looks for the edit that makes a gradient right
-    )
+    # Looks for the edit that makes a gradient right.
+    repair: Callable[[str, float], tuple[str, list[str]]] | None = None
     missed: Sequence[str] = ()  # parameters whose gradients were stored, perhaps, and not found
     left_open: tuple[str, str, bool] | None = None  # if this data cannot tell: the verdict, why, and if it passes
 
@@ -78,22 +76,16 @@ class VerifyReport(Report):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict, the rows and the causes as a dict, ready for JSON."""
-        return {
-            "verdict": self.verdict,
-            "sentences": self.sentences(),
-            "rows": [
-                {"label": row.label, "shape": row.tensor.shape, "status": row.status, "numeric": row.numeric}
-                for row in self.rows
-            ],
-            "convention": {"between": self.convention.between, "leaves": self.convention.leaves},
-            "findings": [
-                {
-                    "row": finding.row.label,
-                    "causes": [{"kind": c.kind, "says": c.says, "rows": c.rows} for c in finding.causes],
-                }
-                for finding in self.findings
-            ],
-        }
+        rows = [
+            {"label": x.label, "shape": x.tensor.shape, "status": x.status, "numeric": x.numeric} for x in self.rows
+        ]
+        findings = [
+            {"row": x.row.label, "causes": [{"kind": c.kind, "says": c.says, "rows": c.rows} for c in x.causes]}
+            for x in self.findings
+        ]
+        factors = {"between": self.convention.between, "leaves": self.convention.leaves}
+        found = {"verdict": self.verdict, "sentences": self.sentences()}
+        return {**found, "rows": rows, "convention": factors, "findings": findings}
 
     def cells(self) -> Cells:
         follow = {
@@ -102,16 +94,11 @@ class VerifyReport(Report):
             for label in (finding.causes[0].rows if finding.causes else ())
             if label != finding.row.label
         }
-        return [
-            (
-                row.label,
-                str(row.tensor.shape),
-                difference(row, self.convention),
-                self.by_numbers(row),
-                follow.get(row.label) or status(row),
-            )
-            for row in self.rows
-        ]
+        cells = []
+        for row in self.rows:
+            off, says = difference(row, self.convention), follow.get(row.label) or status(row)
+            cells.append((row.label, str(row.tensor.shape), off, self.by_numbers(row), says))
+        return cells
 
     def by_numbers(self, row: Row) -> str:
         """Return the verdict of finite differences on the gradient by hand."""
@@ -187,9 +174,8 @@ class VerifyReport(Report):
         leaves, between = self.convention.leaves, self.convention.between
         kinds = {row.leaf for row in self.rows}
         if leaves == between or len(kinds) == 1:
-            return [
-                convention_text("your values", leaves if True in kinds else between, self.sizes, self.convention.named)
-            ]
+            factor = leaves if True in kinds else between
+            return [convention_text("your values", factor, self.sizes, self.convention.named)]
         return [
             convention_text("your gradients of values between", between, self.sizes),
             convention_text("your gradients of the inputs and weights", leaves, self.sizes),
@@ -238,13 +224,12 @@ def convention_text(what: str, factor: float, sizes: Sizes, named: bool = True) 
         return ""
     if factor == -1:
         return f"Throughout, {what} are minus the gradient: adding them to the weights (`+=`) goes down. No mistake."
+    times = f"{factor:.6g} times the gradient"
     if not named:
-        return (
-            f"Throughout, {what} are {factor:.6g} times the gradient, as with a learning rate. strict=True refuses it."
-        )
+        return f"Throughout, {what} are {times}, as with a learning rate. strict=True refuses it."
     if name := factor_name(factor, sizes):
-        return f"Throughout, {what} are {name} times the gradient: a matter of the loss, no mistake."
-    return f"Throughout, {what} are {factor:.6g} times the gradient: a matter of the loss, no mistake."
+        times = f"{name} times the gradient"
+    return f"Throughout, {what} are {times}: a matter of the loss, no mistake."
 
 
 def instead_text(other: Examined) -> str:
