@@ -214,9 +214,9 @@ def loops(at: Suspicion) -> Iterator[Site]:
             f"the first {text} is missing": edges[:1],
             f"the last {text} is missing": edges[-1:],
         }
-        sending = [edge for edge in edges if np.any(edge.pull(at.gradient(edge.node)))] if n <= MOST_SITES else []
-        for counts, missing in some.items() if n > 2 else ():
-            if any(edge not in missing for edge in sending):  # else no step counts at all
+        for counts, missing in some.items() if 2 < n <= MOST_SITES else ():
+            counting = edges[len(missing) :] if missing[0] is edges[0] else edges[: n - len(missing)]
+            if any(np.any(edge.pull(at.gradient(edge.node))) for edge in counting):  # else no step counts at all
                 site = at_edge(edges[-1], at, cut(missing), {}, counts=counts)
                 site.line, site.wide = None, None
                 yield site
