@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations, combinations_with_replacement, product
+from itertools import combinations, combinations_with_replacement, pairwise, product
 from typing import Any
 
 import numpy as np
@@ -35,10 +36,11 @@ from .rewrites import (
     replaced,
     written,
 )
-from .syntax import names_made_of, names_of_variables, path_to
+from .syntax import names_made_of, names_of_variables, path_to, targets_of
 
 MOST_OPERANDS = 24
 MOST_COUNT = 10_000
+CUT = re.compile(r"\(?[-:, \d]*:[-:, \d]*\)?")  # indices of numbers, with a slice, such as (:, :2)
 SIZES = ("len", "shape", "size")
 NUMBERS = ("f", "c", "i", "u", "b")  # kinds of dtypes
 SHORT, LONG = 64, 110  # texts of an edit
@@ -111,18 +113,28 @@ class Edits:
         self.values = [x for x in operands if self.shape(x) is not None]
         self.operands = sorted(self.values, key=lambda x: not self.is_unused(x))[:MOST_OPERANDS]
         loops = [node.target for node in ast.walk(definition) if isinstance(node, ast.For | ast.comprehension)]
-        self.steps = {ast.unparse(x): ast.Name(ast.unparse(x), ast.Load()) for x in loops if isinstance(x, ast.Name)}
+        stepping = (x.id for target in loops for x in ast.walk(target) if isinstance(x, ast.Name))
+        self.steps = {name: ast.Name(name, ast.Load()) for name in stepping}
         self.counts = [x for x in operands if self.kind(x) == ("i", ()) and ast.unparse(x) not in self.steps]
         long = [x for x in operands if self.kind(x)[0] and self.kind(x)[1]]
         self.lengths = sorted(long, key=lambda x: not isinstance(x, ast.Name))[:MOST_OPERANDS]
         self.integers = [x for x in operands if isinstance(x, ast.Name) and self.kind(x)[0] in ("i", "u", "b")]
         self.masks = [x for x in self.integers if self.kind(x)[0] == "b" and self.kind(x)[1]]
+        numbers = {x.value: x for x in ast.walk(definition) if isinstance(x, ast.Constant) and type(x.value) is int}
+        self.numbers = [x for value, x in numbers.items() if value > 2]  # 2 is in FORMS
         seeds = {node.arg for node in definition.args.args if is_seed(node.arg)}
         self.cotangents = names_made_of(seeds, definition)  # the names of what is computed with the cotangent
         calls = [x for x in ast.walk(definition) if isinstance(x, ast.Call) and not x.keywords and not is_initial(x)]
         calls = [x for x in calls if len(x.args) in (1, 2) and self.shape(x) is not None]
         self.functions = {(len(x.args), ast.unparse(x.func)): x.func for x in calls}
         made = [node for node in ast.walk(definition) if isinstance(node, ast.Assign) and is_initial(node.value)]
+        targets = [
+            target for node in ast.walk(definition) for target in targets_of(node) if isinstance(target, ast.Name)
+        ]
+        made_in_turn = [ast.Name(name, ast.Load()) for name in dict.fromkeys(target.id for target in targets)]
+        self.couples = [(x, y) for x, y in pairwise(made_in_turn) if self.kind(x)[0] and self.kind(y)[0]]
+        slices = {ast.unparse(x.slice) for x in ast.walk(definition) if isinstance(x, ast.Subscript)}
+        self.parts = [*PARTS, *(f"X[{text.strip('()')}]" for text in sorted(slices) if CUT.fullmatch(text))]
         self.initial = list({ast.unparse(node): node for node in made}.values())
 
     def shape(self, node: Node) -> tuple[int, ...] | None:
@@ -285,7 +297,7 @@ class Edits:
         for other in self.lengths:
             less = self.kind(other)[0] == "list"  # whose length may be any number, such as 2
             yield from ((rank + less, partial(written, form, node, other)) for rank, form in LENGTHS)
-        for count in self.counts:
+        for count in (*self.counts, *self.numbers):
             yield from ((rank, partial(written, form, node, count)) for rank, form in COUNTS)
         for first, second in combinations(self.counts, 2):
             yield 3, partial(written, "X / (Y * Z)", node, first, second)
@@ -321,7 +333,7 @@ class Edits:
 
     def of_statement(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield a statement with two values or slices exchanged, or with another value or slice wherever one stands."""
-        if not isinstance(node, ast.Assign | ast.AugAssign | ast.Return):
+        if not isinstance(node, ast.Assign | ast.AugAssign | ast.Return | ast.Expr):
             return
         every = [x for x in ast.walk(node) if isinstance(x, ast.expr)]
         read = [x for x in every if isinstance(getattr(x, "ctx", None), ast.Load) and self.kind(x)[0] in NUMBERS]
@@ -332,6 +344,9 @@ class Edits:
         for (first, x), (second, y) in (*pairs, *combinations(slices.items(), 2)):
             yield 1, partial(filled, node, {first: y, second: x})
         yield from self.added(node)
+        for (first, x), (second, y) in combinations(here, 2):  # both members of a couple in the place of another's
+            couples = [(c, d) for c, d in self.couples if (self.kind(c), self.kind(d)) == (self.kind(x), self.kind(y))]
+            yield from ((3, partial(filled, node, {first: c, second: d})) for c, d in couples)
         for text, value in here:
             alike = [x for x in self.values if self.kind(x) == self.kind(value) and ast.unparse(x) != text]
             yield from ((1, partial(filled, node, {text: x})) for x in alike if count[text] > 1)
@@ -343,7 +358,7 @@ class Edits:
             yield from ((rank, replaced(node, target=new)) for rank, new in others)
         if isinstance(target, ast.Name) and (shape := self.shape(target)):
             whole = [x for text, x in here if self.shape(x) == shape]
-            for part in PARTS[: 2 * len(shape)]:  # as of weights without the bias
+            for part in self.parts:  # as of weights without the bias
                 new = filled(node, {ast.unparse(x): written(part, x) for x in whole})
                 sliced = written(part, ast.Name(target.id, ast.Load()))
                 yield 2, replaced(new, target=replaced(sliced, ctx=ast.Store()))

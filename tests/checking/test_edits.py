@@ -111,7 +111,23 @@ def moments(w, x):
     return g @ g, x.T @ (x @ dg * (1 - np.tanh(x @ w) ** 2))
 
 
+def times(a, b, angle):
+    c, s = np.cos(angle), np.sin(angle)
+    u, v = a * c - b * s, a * s + b * c
+    du, dv = 2 * u, 4 * v**3
+    return np.sum(u**2 + v**4), du * c + dv * s, dv * c - du * s
+
+
+def lines(f, x):
+    z = x @ f
+    dz = np.cos(z)
+    dz[:, :2] += 2 * z[:, :2]
+    return np.sum(z[:, :2] ** 2) + np.sum(np.sin(z)), x.T @ dz
+
+
 CASES = {
+    "a couple of values": (times, (V, Y[:3], X[0]), "dv * c - du * s", "dv * a - du * b"),
+    "a slice of the code": (lines, (X.T @ X, X), "dz[:, :2] += 2 * z[:, :2]", "dz += 2 * z"),
     "a sum as divisor": (weighted_error, (V, X, Y, WEIGHTS), "c * r / c.sum()", "c * r / len(r)", "/ np.sum(c)"),
     "two values exchanged": (
         slopes,
