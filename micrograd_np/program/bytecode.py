@@ -40,10 +40,10 @@ TABLE = (pkgutil.get_data(__package__, "hidden.txt") or b"").decode().splitlines
 ROWS = [line.split(": ") for line in TABLE if line[0] != "#"]
 # The names of a library's module or class that hide a state.
 HIDDEN = {where: frozenset(listed.split()) for where, listed in ROWS if " " not in where}
-HIDDEN["pathlib.Path"] = frozenset(dir(FilePath)).difference(dir(PurePath), dir(str))
 FILES = {where.removeprefix("files "): frozenset(listed.split()) for where, listed in ROWS if " " in where}
 # The modules that are known by another name.
 HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal": "decimal", "genericpath": "posixpath"}
+HOMES |= dict.fromkeys(("pathlib._local", "pathlib._abc"), "pathlib")
 
 
 def full_name(x: Any) -> str:
@@ -53,6 +53,11 @@ def full_name(x: Any) -> str:
     owner = getattr(x, "__self__", getattr(x, "__objclass__", None))
     module = getattr(x, "__module__", None) or (owner if isinstance(owner, type) else type(owner)).__module__
     return f"{HOMES.get(module, module)}.{x.__qualname__}"
+
+
+# What Path has beyond PurePath asks the file system; in Python 3.13 a base of it has a part.
+OF_FILES = frozenset(dir(FilePath)).difference(dir(PurePath), dir(str))
+HIDDEN |= {full_name(base): OF_FILES for base in FilePath.__mro__ if not issubclass(PurePath, base)}
 
 
 def is_listed(x: Any, table: dict[str, frozenset[str]]) -> bool:
