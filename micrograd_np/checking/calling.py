@@ -83,6 +83,7 @@ class Pair:
         self.dropped: list[str] = []  # inputs that are no floating-point numbers, and whose gradient was returned
         self.written: dict[str, Array] = {}  # the arrays of the object that backward changed
         self.is_moved = False
+        self.output: Any = None  # the first output of the last run
         if not any(map(is_float, flatten(tuple(inputs))[0])) and not any(state_slots(self.owner, set())):
             inputs = in_floats(forward, inputs)
         self.inputs = tuple(inputs)
@@ -233,6 +234,7 @@ class Pair:
             if self.backward is None:
                 outputs, returned = self.split(result)
                 values = [np.asarray(plain(x)) for x in outputs]
+                self.output = values[0]
                 one = returned[0] if len(returned) == 1 else returned
                 return Played(
                     values, [np.ones(values[0].shape)], self.by_hand(one, self.stored_gradients(owner)), False
@@ -241,7 +243,7 @@ class Pair:
             self.ways = (again and self.ways) or self.calls(result, scalar)
             way = self.ways[self.way]
             values = [np.asarray(plain(x)) for x in self.split(result)[0]]
-            cotangents = self.cotangents(values, scale)
+            self.output, cotangents = values[0], self.cotangents(values, scale)
             if not way.seeded and not scalar and self.gradient is None:
                 if owner is not None:
                     raise ArgumentError(
@@ -344,8 +346,7 @@ class Pair:
         if len(named) == 1 and all(np.ndim(plain(x)) == 0 for x in found if x is not named[0]):
             return [ByHand(key, self.slot_of(key), g) for key, g in named[0].items()]  # alone, or next to the loss
         values = flatten(found)[0]
-        with_loss = len(values) > 1 and np.ndim(values[0]) == 0 and values[0] is not None
-        if with_loss and all(slot.value.ndim for slot in self.floats):
+        if len(values) > 1 and self.is_loss(values[0], len(values)) and all(slot.value.ndim for slot in self.floats):
             values = values[1:]
         slots: Sequence[Slot | None] = []
         if len(values) == len(self.leaves):
@@ -362,6 +363,12 @@ class Pair:
             slots = self.fitting(values, among)
         pairs = zip(slots, values, strict=False)
         return [ByHand(slot.label, slot, g) for slot, g in pairs if slot is not None and g is not None]
+
+    def is_loss(self, first: Any, count: int) -> bool:
+        """Return whether the first returned value is the loss, and not a gradient that is a number by mistake."""
+        if first is None or np.ndim(first) or (self.backward is None and count <= len(self.floats)):
+            return False
+        return count != len(self.leaves) or (self.output.size == 1 and np.allclose(first, self.output))
 
     def slot_of(self, key: Any) -> Slot | None:
         """Return the slot that a gradient's name refers to, or None: it may be that of a value between."""

@@ -33,14 +33,10 @@ Name = Callable[[Any], str | None]
 
 
 class Special(NamedTuple):
-    """In what the user's inputs are special, and what makes a case of others, with words for these.
-
-    On some, such as one more sample, right functions may make no sense: then only an edit shows that they are wrong.
-    """
+    """In what the user's inputs are special, and what makes a case of others, which may make no sense."""
 
     why: str
     make: Callable[[], Case]
-    instead: str
     makes_sense: bool
 
 
@@ -141,12 +137,9 @@ def function_case(pair: Pair) -> Case:
     if constant := [slot for slot in pair.slots if slot in among and is_constant(slot.value)]:
         hold = f"{' and '.join(slot.label for slot in constant)} hold{'s' * (len(constant) == 1)} one number everywhere"
         make = partial(function_case, with_variety(pair, constant))
-        case.special = [Special(hold, make, "other numbers, as training makes them", True)]
-    samples, grown = of_more_samples(pair, among)
-    case.special = [
-        *case.special,
-        *(Special(samples, partial(function_case, each), "one more sample", False) for each in grown),
-    ]
+        case.special = [Special(hold, make, True)]
+    samples = [Special(why, partial(function_case, each), False) for why, each in of_more_samples(pair, among)]
+    case.special = [*case.special, *samples]
     return case
 
 

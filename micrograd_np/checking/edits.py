@@ -36,6 +36,7 @@ from .rewrites import (
     replaced,
     written,
 )
+from .sandbox import STEP
 from .syntax import names_made_of, names_of_variables, path_to, targets_of
 
 MOST_OPERANDS = 24
@@ -178,7 +179,7 @@ class Edits:
                 if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                     yield from self.of_block(parent, field, value)
                 for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-                    if is_open(child) and id(child) not in self.fixed and field != "target":
+                    if is_open(child) and id(child) not in self.fixed and field != "target" and not is_step(child):
                         new_nodes = (
                             *of_node(child, parent, field),
                             *self.with_integers(child),
@@ -399,6 +400,11 @@ class Edits:
                 yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 0)
 
 
+def is_step(node: Node) -> bool:
+    """Return whether a node is the call that counts the steps of a `while`."""
+    return getattr(getattr(node, "func", None), "id", "") == STEP
+
+
 def is_small(value: Any) -> bool:
     return bool(np.all(np.abs(value) <= MOST_COUNT)) if value.dtype.kind in "iu" else True
 
@@ -481,4 +487,5 @@ def edit_in_words(edit: Edit, definition: Node, file: str) -> str:
     edit.put(edit.new)
     after = ast.unparse(edit.new if shown is old else shown)
     edit.put(old)
+    before, after = (text.replace(f" and {STEP}()", "") for text in (before, after))
     return f"`{before}` should be `{after}`, {file}:{line}"

@@ -81,28 +81,26 @@ def of_other_sizes(pair: Pair, among: Collection[Slot]) -> Iterator[list[Pair]]:
     second choice, of twice the length: functions may ask for multiples of something.
     """
     arrays = arrays_of(pair)
-    lengths = sorted({n for x in arrays for n in growing(x).shape if n > 1})
+    lengths = sorted({n for x in arrays for n in growing(x).shape if n > 1}) or [1]
     batch = number_of_samples(arrays)
     # The axes that grow: the first alone, of one more sample, or all.
     for length, axes in [*[(batch, 1)] * (batch in lengths), *((length, None) for length in lengths)]:
         yield [longer(pair, among, length, axes, more) for more in ([length // 2], range(length))]
 
 
-def of_more_samples(pair: Pair, among: Collection[Slot]) -> tuple[str, list[Pair]]:
-    """Return why the number of samples may hide a mistake, and the same functions with one more, in two ways.
+def of_more_samples(pair: Pair, among: Collection[Slot]) -> Iterator[tuple[str, Pair]]:
+    """Yield the same functions with one more row where the number of rows may hide a mistake, and why it may.
 
     All arrays with so many rows get one more; or only the first one, beside labels.
     """
     arrays = arrays_of(pair)
-    batch = number_of_samples(arrays)
-    if batch == 1:
-        why = "there is one sample"
-    elif any(batch in x.shape[1:] for x in arrays):
-        why = f"there are {batch} samples, as many as entries along another axis"
-    else:
-        return "", []
-    first = next(slot for slot in pair.slots if slot.value.ndim > 1)
-    return why, [longer(pair, among, batch, 1, [0], only) for only in (None, first)]
+    for rows in sorted({int(x.shape[0]) for x in arrays if x.ndim}):
+        if rows == 1 or any(rows in x.shape[1:] for x in arrays):
+            why = f"there are {rows} samples, as many as entries along another axis"
+            why = "there is one sample" if rows == 1 else why
+            first = next((slot for slot in pair.slots if slot.value.ndim > 1 and len(slot.value) == rows), None)
+            for only in (None, first) if first else (None,):
+                yield why, longer(pair, among, rows, 1, [0], only)
 
 
 def longer(

@@ -259,7 +259,9 @@ class Trial:
         others = [data for data in self.others if data.is_defined]
         every = [self.here, *others]
         true = self.here.rows[self.wanted].true
-        # Without other data, few or equal numbers may fit by chance.
+        # Where the gradient is 0, as of dead units, any edit may fit; without other data, few or equal numbers may.
+        if not any(np.any(data.rows[self.wanted].true) for data in every):
+            return set()
         proven = others or (true.size >= PROVEN and differ(true))
         if not proven or not all(data.right(self.wanted, OTHER_SCALE) for data in every):
             return set()

@@ -161,8 +161,8 @@ def judge_readings(case: Case, numeric: bool) -> VerifyReport:
 def shown_by_others(case: Case, report: VerifyReport, numeric: bool) -> VerifyReport:
     """Return the report; or one on other inputs, where the user's are special and these show a mistake.
 
-    With a scale of ones, as in each new layer, a backward pass that forgets the scale is right; with one sample, one
-    that divides by their number.
+    With a scale of ones, as in each new layer, a backward pass that forgets the scale is right. With one sample, one
+    that divides by their number is: of this there is a note.
     """
 
     def as_given(special: Special) -> Case:
@@ -174,14 +174,17 @@ def shown_by_others(case: Case, report: VerifyReport, numeric: bool) -> VerifyRe
         found = judge_other(partial(as_given, special), numeric)
         if found is None or found.verdict != WRONG or not all(row.fits for row in found.rows):
             continue
-        name_repairs(found)
-        if special.makes_sense or all(finding.edit for finding in found.findings):
+        if special.makes_sense:
             found.notes.insert(
                 0,
-                f"On these inputs your gradients are right, because {special.why}. The rows above are for "
-                f"{special.instead}.",
+                f"On these inputs your gradients are right, because {special.why}. The rows above are for other "
+                "numbers, as training makes them.",
             )
             return found
+        name_repairs(found)  # the code may be for these sizes only, so the verdict stays, and only edits are said
+        if edits := [finding.edit for finding in found.findings if finding.edit]:
+            report.notes.insert(0, f"Right, but {special.why}. With one more sample, {' and '.join(edits)}.")
+            return report
     return report
 
 

@@ -1312,3 +1312,79 @@ def test_names_that_are_returned_decide_which_input_has_no_gradient():
     line = first_line(knots, knots_twice_left, s, keys, W[0])
     assert "WRONG at values: `np.add.at(dvalues, i + 1, dout * (1 - part))`" in line
     assert "should be `np.add.at(dvalues, i + 1, dout * part)`" in line
+
+
+def dead_relu(x, w):
+    return np.maximum(x @ w, 0)
+
+
+def dead_relu_added(dout, x, w):
+    z = x @ w
+    dz = dout - (z > 0)
+    return dz @ w.T, x.T @ dz
+
+
+def test_where_the_gradient_is_zero_no_edit_is_proven():
+    """All units are dead, so that `dz = z > 0` gives the right zeros."""
+    assert "should be" not in first_line(dead_relu, dead_relu_added, np.abs(X), -np.abs(W))
+
+
+def one_sample(x, w, b):
+    return np.tanh(x @ w + b), (x, w, b)
+
+
+def one_sample_backward(dout, cache):
+    x, w, b = cache
+    d = dout * (1 - np.tanh(x @ w + b) ** 2)
+    return d @ w.T, x.T @ d, d[0]
+
+
+def test_code_for_one_sample_is_right_for_one():
+    report = mg.verify(one_sample, one_sample_backward, X[:1], W, B)
+    assert report
+    assert "Right, but there is one sample. With one more sample, `d[0]` should be `np.sum(d, axis=0)`" in str(report)
+
+
+def squared_error(w, x, y):
+    e = x @ w - y
+    return np.sum(e**2) / e.shape[0], 2 * x.T @ e / e.shape[1]
+
+
+def test_as_many_samples_as_columns():
+    report = mg.verify(squared_error, W, X[:4], X[1:] @ W + 1)
+    assert report
+    assert "With one more sample, `2 * x.T @ e / e.shape[1]` should be `2 * x.T @ e / e.shape[0]`" in str(report)
+    assert not mg.verify(squared_error, W, X, X @ W + 1)
+
+
+def three_inputs(q, k, v):
+    return np.tanh(q) * k + v, (q, k)
+
+
+def a_number_for_q(dout, cache):
+    q, k = cache
+    return np.sum(dout * k * (1 - np.tanh(q) ** 2)), dout * np.tanh(q), dout
+
+
+def test_a_number_in_the_place_of_a_gradient_is_no_loss():
+    line = first_line(three_inputs, a_number_for_q, X, X + 1, X - 1)
+    assert "q has shape () and should have (5, 3)" in line
+
+
+def halved_until_small(x):
+    y = x.copy()
+    while np.abs(y).max() > 1e-3:
+        y = y * 0.5
+    return y
+
+
+def halved_once_more(dout, x):
+    y, k = x.copy(), 0
+    while np.abs(y).max() > 1e-3:
+        y = y * 0.5
+        k += 1
+    return dout * 0.5 ** (k + 1)
+
+
+def test_the_words_of_an_edit_are_those_of_the_source():
+    assert "_step" not in first_line(halved_until_small, halved_once_more, V[0] + 1)
