@@ -216,7 +216,8 @@ def loops(at: Suspicion) -> Iterator[Site]:
         }
         for counts, missing in some.items() if 2 < n <= MOST_SITES else ():
             counting = edges[len(missing) :] if missing[0] is edges[0] else edges[: n - len(missing)]
-            if any(np.any(edge.pull(at.gradient(edge.node))) for edge in counting):  # else no step counts at all
+            reaching = [edge for edge in counting if edge.x in {*at.inside}]
+            if any(np.any(edge.pull(at.gradient(edge.node))) for edge in reaching):  # else no step counts at all
                 site = at_edge(edges[-1], at, cut(missing), {}, counts=counts)
                 site.line, site.wide = None, None
                 yield site
