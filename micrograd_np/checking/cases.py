@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations, product
@@ -63,7 +63,7 @@ class Case:
     # On other data of the same kind, by a seed, or of copied functions: what makes it, with a second choice.
     elsewhere: Callable[..., Iterable[Callable[[], Case]]] | None = None
     resized: Callable[[Pair], Iterable[list[Pair]]] | None = None  # functions with inputs of other sizes, with choices
-    special: Sequence[Special] = ()
+    special: Callable[[], Iterable[Special]] = tuple
     by_numbers: Callable[[], Case] | None = None
     guesses: list[str] = field(default_factory=list)  # how backward was called, if its names leave this open
     pair: Pair | None = None  # the user's functions
@@ -134,13 +134,21 @@ def function_case(pair: Pair) -> Case:
 
     case.elsewhere = lambda own=pair, **how: [partial(at_other_values, own, near=near, **how) for near in (False, True)]
     case.resized = lambda own: of_other_sizes(own, among)
-    if constant := [slot for slot in pair.slots if slot in among and is_constant(slot.value)]:
-        hold = f"{' and '.join(slot.label for slot in constant)} hold{'s' * (len(constant) == 1)} one number everywhere"
-        make = partial(function_case, with_variety(pair, constant))
-        case.special = [Special(hold, make, True)]
-    samples = [Special(why, partial(function_case, each), False) for why, each in of_more_samples(pair, among)]
-    case.special = [*case.special, *samples]
+    case.special = lambda: special_cases(pair, among)
     return case
+
+
+def special_cases(pair: Pair, among: Collection[Slot]) -> Iterator[Special]:
+    """Yield in what the inputs are special: arrays that hold one number, and the number of samples."""
+    if constant := [slot for slot in pair.slots if slot in among and is_constant(slot.value)]:
+        why = f"{' and '.join(slot.label for slot in constant)} hold{'s' * (len(constant) == 1)} one number everywhere"
+        yield Special(why, partial(case_made_by, partial(with_variety, pair, constant)), True)
+    for why, make in of_more_samples(pair, among):
+        yield Special(why, partial(case_made_by, make), False)
+
+
+def case_made_by(make: Callable[[], Pair]) -> Case:
+    return function_case(make())
 
 
 def taken_for(played: Played) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -88,19 +89,19 @@ def of_other_sizes(pair: Pair, among: Collection[Slot]) -> Iterator[list[Pair]]:
         yield [longer(pair, among, length, axes, more) for more in ([length // 2], range(length))]
 
 
-def of_more_samples(pair: Pair, among: Collection[Slot]) -> Iterator[tuple[str, Pair]]:
-    """Yield the same functions with one more row where the number of rows may hide a mistake, and why it may.
+def of_more_samples(pair: Pair, among: Collection[Slot]) -> Iterator[tuple[str, Callable[[], Pair]]]:
+    """Yield why the number of rows may hide a mistake, and what makes the same functions with one more row.
 
     All arrays with so many rows get one more; or only the first one, beside labels.
     """
     arrays = arrays_of(pair)
     for rows in sorted({int(x.shape[0]) for x in arrays if x.ndim}):
         if rows == 1 or any(rows in x.shape[1:] for x in arrays):
-            why = f"there are {rows} samples, as many as entries along another axis"
-            why = "there is one sample" if rows == 1 else why
+            several = f"there are {rows} samples, as many as entries along another axis"
             first = next((slot for slot in pair.slots if slot.value.ndim > 1 and len(slot.value) == rows), None)
             for only in (None, first) if first else (None,):
-                yield why, longer(pair, among, rows, 1, [0], only)
+                why = "there is one sample" if rows == 1 else several
+                yield why, partial(longer, pair, among, rows, 1, [0], only)
 
 
 def longer(

@@ -167,10 +167,10 @@ def shown_by_others(case: Case, report: VerifyReport, numeric: bool) -> VerifyRe
 
     def as_given(special: Special) -> Case:
         other = special.make()
-        other.special, other.factor = (), case.factor
+        other.factor = case.factor
         return other
 
-    for special in case.special:
+    for special in case.special():
         found = judge_other(partial(as_given, special), numeric)
         if found is None or found.verdict != WRONG or not all(row.fits for row in found.rows):
             continue
