@@ -515,3 +515,11 @@ def test_labels_stay_what_they_are_where_inputs_are_moved_off_a_kink():
     assert verify(softmax_behind_relu, w, x, t)
     assert verify(softmax_behind_relu, 0 * w, x, t)
     assert not verify(lambda w, x, t: (softmax_behind_relu(w, x, t)[0], -softmax_behind_relu(w, x, t)[1] / 2), w, x, t)
+
+
+def test_what_is_left_out_of_abs_is_its_derivative():
+    """Not its operand, nor one of the others whose sign is 1: of equal sentences, the first keeps its place."""
+    report = mg.verify(
+        lambda x: np.sum(np.abs(x) * np.arange(5.0)), lambda x: np.arange(5.0), np.array([1.0, -2, 3, -1, 2])
+    )
+    assert "the derivative is left out, in `np.abs(x)`" in str(report).splitlines()[0]
