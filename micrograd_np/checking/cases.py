@@ -20,7 +20,8 @@ from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.names import Names, inside, is_outside_engine, live, user_frame, watch
 from ..core.tensor import Tensor
 from ..ops.primitive import Primitive
-from .calling import ByHand, Pair, Played, as_it_stands, called
+from .by_hand import ByHand, called
+from .calling import Pair, Played, as_it_stands
 from .comparison import Differences, largest
 from .finite_differences import EPS
 from .flat_function import plain

@@ -12,9 +12,8 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from .claims import WRONG, Closeness, Row, check_finite, fit_shape, in_backward_order
-from .confirmation import PER_NODE, Budget, Cause, confirmed, replayed, test
 from .conventions import Convention, Sizes, mark, odd_rows, open_factors, plausible
-from .hypotheses import Hypothesis, hypotheses, mistakes, uncounted
+from .hypotheses import PER_NODE, Budget, Cause, Hypothesis, confirmed, hypotheses, mistakes, replayed, test, uncounted
 from .kinks import Kinks, best_choice, least_squares_choice
 from .replay import Recording, is_one_array
 from .suspicion import Suspicion

@@ -47,12 +47,9 @@ def elsewhere(pair: Pair, among: Collection[Slot], seed: int, near: bool = False
 
     The values are permuted, so that they keep their range, and scaled; what is sorted or symmetric stays so, and what
     holds one number everywhere gets different ones. Values that are `near` are only scaled a little, for functions
-    that are not defined everywhere.
+    that are not defined everywhere. A grid without a gradient is moved as a whole: its mean may be 0 by chance.
     """
     rng = np.random.default_rng(seed)
-    if near:
-        scales = [rng.uniform(0.95, 1.05, s.value.shape) if s in among else 1.0 for s in pair.slots]
-        return pair.at([(s.value * by).astype(s.value.dtype) for s, by in zip(pair.slots, scales, strict=True)])
 
     def shuffled(x: Array) -> Array:
         scale = rng.uniform(0.8, 1.25, x.shape)
@@ -63,12 +60,19 @@ def elsewhere(pair: Pair, among: Collection[Slot], seed: int, near: bool = False
             return np.sort(x * scale)
         return rng.permutation(x.ravel()).reshape(x.shape) * scale
 
-    def moved(x: Array) -> Array:
+    def moved(slot: Slot) -> Array:
+        x = slot.value
+        if slot not in among and is_grid(x):
+            return x + 0.1 * seed * np.ptp(x)
+        if near:
+            return x * rng.uniform(0.95, 1.05, x.shape) if slot in among else x
+        if slot not in among and not is_free(x):
+            return x
         signs = rng.choice([-1.0, 1.0], x.shape) if other_signs and is_free(x) else 1.0
-        return (signs * shuffled(varied(x) if is_constant(x) else x)).astype(x.dtype)
+        return signs * shuffled(varied(x) if is_constant(x) else x)
 
-    other = pair.at([moved(s.value) if s in among or is_free(s.value) else s.value for s in pair.slots])
-    if seed % 2:
+    other = pair.at([moved(slot).astype(slot.value.dtype) for slot in pair.slots])
+    if seed % 2 and not near:
         labels = [getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" and x.ndim > 0 for x in pair.leaves]
         pairs = zip(pair.leaves, labels, strict=True)
         other.leaves = [rng.permutation(x) if label else x for x, label in pairs]
@@ -185,6 +189,10 @@ def is_free(x: Array) -> bool:
     """Return whether an array has nothing to lose when it is moved: no labels, probabilities, order or symmetry."""
     whole = np.array_equal(x, np.round(x))
     shares = x.ndim > 0 and np.allclose(np.sum(x, axis=-1), 1)
-    ordered = x.ndim == 1 and x.size > 2 and bool(np.all(np.diff(x) > 0))
     symmetric = x.ndim == 2 and np.array_equal(x, x.T)
-    return not (whole or shares or ordered or symmetric)
+    return not (whole or shares or is_grid(x) or symmetric)
+
+
+def is_grid(x: Array) -> bool:
+    """Return whether numbers are in order, as points in time; they may be moved together, with their distances."""
+    return x.ndim == 1 and x.size > 2 and bool(np.all(np.diff(x) > 0)) and not np.array_equal(x, np.round(x))

@@ -26,7 +26,7 @@ from ..core.errors import ArgumentError
 from ..core.names import is_users_file
 from ..core.tensor import Tensor
 from ..ops.primitive import Primitive, as_array
-from .calling import as_method
+from .by_hand import as_method
 from .flat_function import plain
 
 Array = Any

@@ -25,12 +25,11 @@ import numpy as np
 from ..core.names import is_users_file
 from .calling import Pair
 from .claims import Closeness, Row, as_hand, differ
-from .edits import Edit, Edits, edit_in_words
+from .edits import Edits
 from .flat_function import plain
-from .rewrites import locate
 from .sandbox import MOST_ROWS, STEP, Sandbox
 from .suspicion import PROVEN
-from .syntax import leading_to_loss, operands_of, tree_of
+from .syntax import Edit, edit_in_words, leading_to_loss, locate, operands_of, tree_of
 
 Array = Any
 BUDGET = 20_000_000  # units of work, some seconds: a unit is one function call in a run, or one node that is compiled
@@ -170,7 +169,7 @@ class Source:
             make: Any = tree.body[0]
             operands += operands_of(make.body[0])
         unique = {ast.unparse(x): x for x in operands}
-        return Edits(self.definition, list(unique.values()), fixed, self.variables).all()
+        return Edits(self.definition, list(unique.values()), fixed, self.variables).ranked()
 
 
 Others = Callable[[], Sequence[Data]]
@@ -308,7 +307,7 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
                 score = trial.score(mended) if trial.wanted in mended else (0, 0, 0)
             # The functions may make no sense with some sizes, such as a rotation in four dimensions.
             enough = len(trial.sizes) if edit.has_numbers else len(trial.sizes) / 2
-            if score > best and score[1] >= enough and (trial.sizes or not edit.asks_size):
+            if score > best and score[1] >= enough and (trial.sizes or not edit.reads_size):
                 file = os.path.basename(source.function.__code__.co_filename)
                 labels = [label for label in trial.here.rows if label in mended]
                 found, left = (edit_in_words(edit, source.definition, file), labels), min(left, BETTER)

@@ -27,6 +27,7 @@ from .suspicion import (
     MOST_USES,
     PRODUCTS,
     PROVEN,
+    STEP,
     Change,
     Edge,
     Formula,
@@ -160,15 +161,13 @@ def other_gradients(at: Suspicion) -> Iterator[Site]:
 
     In a loop, each step takes that of another line's value in the same step.
     """
-    lines: dict[Any, list[Edge]] = defaultdict(list)
     for edge in at.edges:
-        lines[edge.node._created_at, edge.node.op, edge.position].append(edge)
         right = at.gradient(edge.node)
         for other, g in at.elsewhere if edge.node not in at.middle else ():
             if other is not edge.node and g.shape == edge.node.shape and not np.array_equal(g, right):
                 yield at_other_gradient(edge, at, other, g)
     known = at.undoubted
-    for edges in lines.values():
+    for edges in at.edges_by_line:
         for values in at.lines.values():
             if len(values) == len(edges) > 1 and values[0] in known and values[0].shape == edges[0].node.shape:
                 pairs = list(zip(edges, values, strict=True))
@@ -202,11 +201,7 @@ def at_other_gradient(edge: Edge, at: Suspicion, other: Tensor, g: Array, line: 
 
 def loops(at: Suspicion) -> Iterator[Site]:
     """Yield, for the edges of one line in a loop, some of them: the first or the last, or all the others."""
-    lines: dict[Any, list[Edge]] = defaultdict(list)
-    for edge in at.edges:
-        lines[edge.node._created_at, edge.node.op, edge.position].append(edge)
-    for edges in lines.values():
-        edges = sorted(edges, key=lambda edge: edge.node._order)
+    for edges in at.edges_by_line:
         n, text = len(edges), f"of the {len(edges)} steps"
         some = {
             f"only the last {text} counts, as with = instead of +=": edges[:-1],
@@ -451,7 +446,7 @@ def use_words(at: Suspicion, x: Tensor, edges: Sequence[Edge], part: Array, coun
     added = all(is_added(edge.node, at) for edge in edges)
     if added and not x._parents and differ(x._data) and parallel(part, x._data, Closeness()):
         return {"which": "", "use": f"the gradient of the regularisation term {at.called(edges[0].node)}"}
-    ways = list(dict.fromkeys(at.called(edge.node) for edge in edges))
+    ways = list(dict.fromkeys(STEP.sub("", at.called(edge.node)) for edge in edges))
     nodes = len({edge.node for edge in edges})
     like = f" and {nodes - len(ways)} like it" if nodes > len(ways) else ""
     return {"which": f"{at.called(x)} is used {count} times, and ", "use": f"its use in {' and '.join(ways)}{like}"}

@@ -41,6 +41,7 @@ MOST_SAMPLES = 64
 MOST_SITES = 500  # of one line
 FEW = 6  # sites of one line that are tried one by one
 MOST_USES = 12
+STEP = re.compile(r" \(step \d+\)")
 PLAIN_FACTORS = (0.25, 0.5, 1, 2, 4)
 PRODUCTS = (dot, matmul)
 CONTRACTIONS = (dot, matmul, einsum)
@@ -153,6 +154,14 @@ class Suspicion:
         lines, known = {edge.line for edge in found}, {(edge.node, edge.position) for edge in found}
         others = [edge for node in self.recording.nodes if node not in hidden for edge in edges_of(node)]
         return found + [edge for edge in others if edge.line in lines and (edge.node, edge.position) not in known]
+
+    @cached_property
+    def edges_by_line(self) -> list[list[Edge]]:
+        """The edges by the line, op and argument that made them, in the order of the program."""
+        found: dict[Any, list[Edge]] = defaultdict(list)
+        for edge in sorted(self.edges, key=lambda edge: edge.node._order):
+            found[edge.node._created_at, edge.node.op, edge.position].append(edge)
+        return list(found.values())
 
     @cached_property
     def places(self) -> list[Tensor]:

@@ -1,15 +1,48 @@
-"""The syntax tree of a user's function: what it computes with, what it reads, and what it writes."""
+"""Syntax trees of users' functions: what they read and write, and what people take for what in them."""
 
 from __future__ import annotations
 
 import ast
+import copy
+import functools
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from .recordable import definition_of
 from .sandbox import STEP
 
 Node = Any  # of a syntax tree
+SIZES = ("len", "shape", "size")
+# The longest text in which an edit is shown: the first expression around it, and larger ones.
+LONG, SHORT = 110, 64
+
+# What people take one for the other.
+OPERATORS: dict[type, tuple[type, ...]] = {
+    ast.Add: (ast.Sub, ast.Mult),
+    ast.Sub: (ast.Add,),
+    ast.Mult: (ast.Div, ast.MatMult),
+    ast.Div: (ast.Mult,),
+    ast.MatMult: (ast.Mult,),
+}
+COMPARISONS: dict[type, tuple[type, ...]] = {
+    ast.Lt: (ast.Gt, ast.LtE, ast.GtE),
+    ast.Gt: (ast.Lt, ast.GtE, ast.LtE),
+    ast.LtE: (ast.GtE, ast.Lt, ast.Gt),
+    ast.GtE: (ast.LtE, ast.Gt, ast.Lt),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+}
+FUNCTIONS = (  # in pairs
+    *(("sum", "mean"), ("exp", "log"), ("max", "min"), ("maximum", "minimum"), ("sin", "cos"), ("sinh", "cosh")),
+    *(("zeros_like", "ones_like"), ("argmax", "argmin"), ("sqrt", "square"), ("triu", "tril"), ("tanh", "sigmoid")),
+    ("abs", "sign"),
+)
+AXES = ("0", "1", "2", "-1", "(0, 1)", "(0, 2)", "(1, 2)", "(2, 3)", "(0, 2, 3)")
+# Functions that take an axis.
+REDUCTIONS = {"sum", "mean", "max", "min", "argmax", "cumsum", "logsumexp", "lse", "softmax", "prod", "std", "var"}
 
 
 def tree_of(function: Any) -> ast.Module | None:
@@ -40,7 +73,7 @@ def operands_of(definition: Node) -> list[Node]:
     inner = {id(node.value) for node in ast.walk(definition) if isinstance(node, ast.Attribute | ast.Subscript)}
     for node in ast.walk(definition):
         whole = isinstance(node, ast.Name | ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr != "T")
-        # `Edits` evaluates operands to learn their shapes: a call in one would run again, with its side effects.
+        # `Edits` evaluates operands to learn their shapes; a call in one could change what it is given.
         calls = any(isinstance(x, ast.Call | ast.NamedExpr | ast.Await) for x in ast.walk(node))
         if whole and not calls and id(node) not in called and not (isinstance(node, ast.Name) and id(node) in inner):
             found[ast.unparse(node)] += 1
@@ -99,3 +132,300 @@ def path_to(root: Node, wanted: Node) -> list[Node]:
         if below := path_to(child, wanted):
             return [root, *below]
     return []
+
+
+def is_step(node: Node) -> bool:
+    """Return whether a node is the call that counts the steps of a `while`."""
+    return getattr(getattr(node, "func", None), "id", "") == STEP
+
+
+def is_initial(node: Node) -> bool:
+    """Return whether an expression is what a sum begins with: a number, or an array of zeros."""
+    name = getattr(getattr(node, "func", None), "attr", "")
+    return isinstance(node, ast.Constant) or name in ("zeros", "zeros_like")
+
+
+def is_value(node: Node, parent: Node, field: str) -> bool:
+    """Return whether an expression stands for a value that is computed with, and not for a function or an index."""
+    if not isinstance(
+        node, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.UnaryOp | ast.Compare
+    ):
+        return False
+    if field in ("func", "slice", "lower", "upper", "step") or isinstance(getattr(node, "ctx", None), ast.Store):
+        return False
+    return not isinstance(parent, ast.Slice | ast.For)
+
+
+def may_be_edited(node: Node) -> bool:
+    """Return whether a node may be edited: mode == "train" may not, as it is an option of the program."""
+    sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+    return isinstance(node, ast.AST) and not any(isinstance(getattr(x, "value", None), str) for x in sides)
+
+
+def is_term(parent: Node, field: str) -> bool:
+    """Return whether an expression is a whole right side, a term, a left operand, an argument, or a result."""
+    if isinstance(parent, ast.BinOp):
+        return isinstance(parent.op, ast.Add | ast.Sub) or field == "left"
+    return isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
+
+
+# What may stand in the place of a node.
+
+
+def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
+    """Yield what may stand in the place of a node, each with a rank."""
+    kind = type(node)
+    if kind is ast.AugAssign:
+        yield 0, ast.Assign([node.target], node.value)
+        if type(node.op) in (ast.Add, ast.Sub):
+            yield 0, replaced(node, op=ast.Sub() if type(node.op) is ast.Add else ast.Add())
+    if kind in (ast.Assign, ast.AugAssign, ast.Expr):
+        yield from with_shifted_indices(node)
+    if not issubclass(kind, ast.expr) or type(getattr(node, "ctx", None)) is ast.Store or field == "func":
+        return
+    if field == "iter" and kind in (ast.Name, ast.Attribute, ast.Subscript):
+        yield 0, written("reversed(X)", node)
+    if isinstance(parent, ast.Attribute) and isinstance(node, ast.Name):
+        return
+    if kind is ast.BinOp:
+        for rank, op in enumerate(OPERATORS.get(type(node.op), ())):
+            yield 3 * rank, replaced(node, op=op())
+        if type(node.op) not in (ast.Add, ast.Mult):
+            yield 0, replaced(node, left=node.right, right=node.left)
+        yield 1 if type(node.right) is not ast.Constant else 0, node.left
+        yield 1 if type(node.left) is not ast.Constant else 0, node.right
+    elif kind is ast.UnaryOp and type(node.op) is ast.USub:
+        yield 0, node.operand
+    elif kind is ast.Compare and len(node.ops) == 1:
+        for op in COMPARISONS.get(type(node.ops[0]), ()):
+            yield 0, replaced(node, ops=[op()])
+    elif kind is ast.Constant and type(node.value) is bool:
+        yield 0, ast.Constant(not node.value)
+    elif kind is ast.Constant and type(node.value) in (int, float):
+        factor = type(parent) is ast.BinOp and type(parent.op) not in (ast.Add, ast.Sub)  # or exponent
+        for number in constants(node.value):
+            if not factor or number not in (0, 1):
+                yield 0, signed(number)
+    elif kind is ast.Subscript:
+        yield from other_subscripts(node)
+    elif kind is ast.Call:
+        yield from other_calls(node)
+    elif kind is ast.Attribute and node.attr == "T":
+        yield 0, node.value
+
+
+def with_shifted_indices(statement: Any) -> Iterator[tuple[int, Node]]:
+    """Yield a statement in which the index of a variable is one more or less, wherever it has the same one."""
+    found = [x for x in ast.walk(statement) if isinstance(x, ast.Subscript) and isinstance(x.ctx, ast.Load)]
+    count = Counter((ast.unparse(x.value), ast.unparse(x.slice)) for x in found)
+    for (base, index), times in count.items():
+        name = index.removesuffix(" + 1").removesuffix(" - 1")
+        if times < 2 or not name.isidentifier():
+            continue
+        for form in sorted({"X", "X + 1", "X - 1"} - {index.replace(name, "X")}):
+            again = copy.deepcopy(statement)
+            for x in ast.walk(again):
+                if isinstance(x, ast.Subscript) and (ast.unparse(x.value), ast.unparse(x.slice)) == (base, index):
+                    x.slice = written(form, ast.Name(name, ast.Load()))
+            yield 1, filled(again, {})
+
+
+def constants(number: float) -> Iterator[float]:
+    """Yield the numbers that people write instead of one."""
+    usual = (0, 1, -1, 2, 3) if isinstance(number, int) else (0.0, 1.0, 2.0, 0.5, 1 - number)
+    found = [*usual, -number, number + 1, number - 1, 2 * number, number / 2]
+    found += [1 / number] if isinstance(number, float) and number else []
+    yield from (c for c in found if c != number)
+
+
+def other_subscripts(node: Any) -> Iterator[tuple[int, Node]]:
+    """Yield x[j, i] and x[arange, j] for x[i, j]; other slices; x[i + 1], x[i - 1] and x[i[::-1]]; and x alone."""
+    index = node.slice
+    places = index.elts if isinstance(index, ast.Tuple) else []
+    single = [i for i, x in enumerate(places) if len(places) == 2 or not isinstance(x, ast.Slice)]
+    for i, j in combinations(single, 2):
+        exchanged = [places[{i: j, j: i}.get(k, k)] for k in range(len(places))]
+        yield 0, replaced(node, slice=ast.Tuple(exchanged, ast.Load()))
+    if isinstance(index, ast.Tuple) and len(index.elts) == 2:
+        first, second = index.elts
+        if isinstance(first, ast.Slice) and not isinstance(second, ast.Slice):
+            rows = written("np.arange(len(X))", node.value)
+            yield 0, replaced(node, slice=ast.Tuple([rows, second], ast.Load()))
+    if isinstance(index, ast.Slice):
+        yield 0, replaced(node, slice=ast.Slice(None, None, None))
+        yield 0, replaced(node, slice=replaced(index, lower=index.upper, upper=index.lower))
+        for lower, upper in ((None, -1), (1, None), (None, 1), (-1, None)):
+            ends = {"lower": lower and signed(lower), "upper": upper and signed(upper)}  # None stays None: no end is 0
+            yield 1, replaced(node, slice=replaced(index, **ends))
+    elif isinstance(index, ast.Constant | ast.UnaryOp):
+        yield 1, written("np.sum(X, axis=0)", node.value)
+    if not isinstance(index, ast.Tuple | ast.Slice | ast.Constant | ast.BinOp):
+        yield 2, replaced(node, slice=written("np.argsort(X)", index))
+        for form in ("X + 1", "X - 1", "X[::-1]"):
+            yield 0, replaced(node, slice=written(form, index))
+    yield 1, node.value
+
+
+def other_calls(node: Any) -> Iterator[tuple[int, Node]]:
+    """Yield the function of the same family, the arguments exchanged, another axis, or the argument alone."""
+    attribute = getattr(node.func, "attr", "")
+    for family in FUNCTIONS:
+        if attribute in family:
+            yield 0, replaced(node, func=replaced(node.func, attr=next(f for f in family if f != attribute)))
+    args = node.args
+    for i in range(len(args) - 1):
+        yield 0, replaced(node, args=[*args[:i], args[i + 1], args[i], *args[i + 2 :]])
+    if attribute in REDUCTIONS:
+        axes = [k for k in node.keywords if k.arg == "axis"]
+        others = [k for k in node.keywords if k.arg != "axis"]
+        for axis in ("", *AXES):
+            keyword = [ast.keyword("axis", written(axis, node))] if axis else []
+            if axis or axes:
+                yield 0, replaced(node, keywords=keyword + others)
+            if axis:
+                kept = [k for k in others if k.arg != "keepdims"]
+                yield 1, replaced(node, keywords=[*keyword, *kept, ast.keyword("keepdims", ast.Constant(True))])
+    if attribute in ("cumsum", "cumprod") and args:
+        for form in ("f(X[::-1])[::-1]", "f(X[::-1], axis=0)[::-1]"):
+            changed = written(form, args[0])
+            changed.value.func = node.func  # in place of f; `written` made new nodes, so the cached template stays
+            yield 0, changed
+    if isinstance(node.func, ast.Name) and node.func.id in ("range", "zip", "enumerate"):
+        yield 0, written("reversed(X)" if node.func.id == "range" else "reversed([*X])", node)
+    if attribute == "pop":  # of a tape: the first entry, or the last one
+        yield 0, replaced(node, args=[] if args else [ast.Constant(0)])
+    if isinstance(node.func, ast.Name) and node.func.id == "reversed" and args:
+        yield 0, args[0]
+    if args:
+        yield 1, args[0]
+    elif isinstance(node.func, ast.Attribute) and attribute != "copy":
+        yield 1, node.func.value
+
+
+def signed(number: Any) -> Node:
+    return ast.UnaryOp(ast.USub(), ast.Constant(-number)) if number < 0 else ast.Constant(number)
+
+
+def replaced(node: Node, **fields: Any) -> Node:
+    """Return a copy of a node, without its line, with other values in some fields."""
+    again = copy.copy(node)
+    for name in again._attributes:
+        again.__dict__.pop(name, None)
+    for name, value in fields.items():
+        setattr(again, name, value)
+    return again
+
+
+@functools.cache
+def template(form: str) -> Node:
+    return ast.parse(form, mode="eval").body
+
+
+def written(form: str, x: Node, y: Node = None, z: Node = None) -> Node:
+    """Return an expression with X, Y and Z filled in."""
+    return filled(template(form), {"X": x, "Y": y, "Z": z})
+
+
+def filled(node: Node, values: Mapping[str, Node]) -> Node:
+    """Return a copy of an expression or a statement, without lines, with nodes in the place of expressions.
+
+    `values` has the nodes under the texts of the expressions that are read, and of slices.
+    """
+    if isinstance(node, list):
+        return [filled(part, values) for part in node]
+    if not isinstance(node, ast.AST):
+        return node
+    is_read = isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), ast.Store)
+    if is_read and (text := node.id if isinstance(node, ast.Name) else ast.unparse(node)) in values:
+        return values[text]
+    return type(node)(**{field: filled(value, values) for field, value in ast.iter_fields(node)})
+
+
+def locate(node: Node, at: Node) -> None:
+    """Give a new node, and the new nodes in it, the line of another; what has a line is not new."""
+    if "lineno" not in node.__dict__:
+        if "lineno" in node._attributes:
+            ast.copy_location(node, at)
+        for child in ast.iter_child_nodes(node):
+            locate(child, at)
+
+
+# An edit, and its text.
+
+
+def every_node(tree: Node) -> Iterator[Node]:
+    """Yield the nodes of a tree, or of a list of statements."""
+    for each in tree if isinstance(tree, list) else [tree]:
+        yield from ast.walk(each)
+
+
+@dataclass
+class Edit:
+    """Put another node into `parent.field` (or `parent.field[index]`); for a block, put another list of statements."""
+
+    parent: Node
+    field: str
+    index: int | None
+    made: Node | Callable[[], Node]  # the new node, or what makes it: most edits are never tried
+    rank: int
+
+    @functools.cached_property
+    def new(self) -> Node:
+        return self.made() if callable(self.made) else self.made
+
+    @property
+    def old(self) -> Node:
+        value = getattr(self.parent, self.field)
+        return value if self.index is None else value[self.index]
+
+    @property
+    def line(self) -> int:
+        old = self.old[0] if isinstance(self.old, list) else self.old
+        return int(getattr(old, "lineno", getattr(self.parent, "lineno", 0)))
+
+    @property
+    def reads_size(self) -> bool:
+        """True if the new node reads a size. Others may be equal by chance, so only other sizes prove the edit."""
+        return any(getattr(x, "attr", getattr(x, "id", "")) in SIZES for x in every_node(self.new))
+
+    @property
+    def has_numbers(self) -> bool:
+        """True if the old or the new node has a constant, or the new one reads a size."""
+        of_numbers = (isinstance(x, ast.Constant) for x in (*every_node(self.old), *every_node(self.new)))
+        return self.reads_size or any(of_numbers)
+
+    def put(self, node: Node) -> None:
+        if self.index is None:
+            setattr(self.parent, self.field, node)
+        else:
+            getattr(self.parent, self.field)[self.index] = node
+
+
+def edit_in_words(edit: Edit, definition: Node, file: str) -> str:
+    """Return the edit as a sentence: what should stand where."""
+    old = edit.old
+    if isinstance(old, list):
+        gone = [statement for statement in old if not any(statement is other for other in edit.new)]
+        if gone:
+            return f"`{ast.unparse(gone[0])}` should not be there, {file}:{gone[0].lineno}"
+        if len(edit.new) > len(old):
+            i = next(i for i, statement in enumerate(edit.new) if statement is not old[i])
+            before = ast.unparse(old[i]).partition("\n")[0]
+            return f"`{ast.unparse(edit.new[i])}` is missing before `{before}`, {file}:{old[i].lineno}"
+        i = next(i for i, (a, b) in enumerate(zip(old, edit.new, strict=True)) if a is not b)
+        return f"`{ast.unparse(old[i])}` should come after `{ast.unparse(old[i + 1])}`, {file}:{old[i].lineno}"
+    shown, line = old, getattr(old, "lineno", definition.lineno)
+    # Show the edit inside the largest expression around it that still reads as one line.
+    for node in reversed(path_to(definition, old)[:-1]):
+        size = len(ast.unparse(node))
+        if isinstance(node, ast.Tuple | ast.Dict) or hasattr(node, "body") or size > (LONG if shown is old else SHORT):
+            break
+        shown, line = node, getattr(node, "lineno", line)
+        if isinstance(node, ast.stmt):
+            break
+    before = ast.unparse(shown)
+    edit.put(edit.new)
+    after = ast.unparse(edit.new if shown is old else shown)
+    edit.put(old)
+    before, after = (text.replace(f" and {STEP}()", "") for text in (before, after))
+    return f"`{before}` should be `{after}`, {file}:{line}"

@@ -14,14 +14,15 @@ import numpy as np
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.tensor import Tensor
 from ..cures import answering
-from .calling import LABEL_NAMES, Pair
+from .by_hand import LABEL_NAMES
+from .calling import Pair
 from .cases import Case, Special, function_case, graph_case
 from .claims import WRONG as WRONG_ROW
 from .claims import Closeness, Row, exchanged, meanings, parallel, precision_of
 from .comparison import NUMERIC, OK, TOO_COARSE, WRONG, largest
-from .confirmation import Cause
 from .conventions import sizes_of
 from .diagnosis import BUDGET, DESCRIPTIONS, Examined, examine
+from .hypotheses import Cause
 from .kinks import Kinks
 from .repair import Data, copied_pair, repair
 from .replay import Recording, in_float64
@@ -274,11 +275,10 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
 def repaired_statement(
     case: Case, rows: Sequence[Row], close: Closeness, found: Examined, wanted: str, share: float
 ) -> tuple[str, list[str]]:
-    """Return the edit of the statement that makes a wrong row right, given those before it."""
-    for row, values in zip(rows, case.hand.values(), strict=True):
-        if row.label == wanted and row.fits:
-            return repair_statement(case.frame, values, row, row.expected * found.convention.of(row), close), []
-    return "", []
+    """Return the edit of a statement that makes a wrong row right, given those before it, and all rows made right."""
+    pairs = zip(rows, case.hand.values(), strict=True)
+    given = [(row, x, row.expected * found.convention.of(row)) for row, x in pairs]
+    return repair_statement(case.frame, case.output, given, wanted, close, share < 1)
 
 
 def repaired(

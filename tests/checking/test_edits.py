@@ -125,7 +125,61 @@ def lines(f, x):
     return np.sum(z[:, :2] ** 2) + np.sum(np.sin(z)), x.T @ dz
 
 
+def stack(ws, x):
+    h, inputs, outputs = x, [], []
+    for w in ws:
+        inputs.append(h)
+        h = np.tanh(h @ w)
+        outputs.append(h)
+    d, grads = 2 * h, np.empty_like(ws)
+    for i in reversed(range(len(ws))):
+        da = d * (1 - outputs[i] ** 2)
+        grads[i] = inputs[i].T @ da
+        d = da @ ws[i].T
+    return np.sum(h**2), grads
+
+
+def gate(x, w):
+    a = x @ w
+    kept = {"a": a**3, "h": np.arctan(a), "slope": 1 / (1 + a**2)}
+    loss = np.sum(kept["h"])
+    return loss, {"w": x.T @ kept["slope"]}
+
+
+def two_gates(a, b):
+    p, q = 1 / (1 + np.exp(-a)), 1 / (1 + np.exp(-b))
+    return np.sum(p**2 + q**3), {"a": 2 * p * p * (1 - p), "b": 3 * q**2 * q * (1 - q)}
+
+
+def heat_map(x):
+    e = np.exp(x)
+    p = e / e.sum(axis=(1, 2), keepdims=True)
+    dp = 2 * p
+    return np.sum(p**2), p * (dp - (p * dp).sum(axis=(1, 2), keepdims=True))
+
+
+def weighted_choices(x, weights, chosen):
+    p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+    dx = p * weights[:, None]
+    dx[np.arange(len(x)), chosen] -= weights
+    return -np.sum(weights * np.log(p[np.arange(len(x)), chosen])), dx
+
+
 CASES = {
+    "an entry that is never read": (stack, (X.T @ X / 9 * np.ones((2, 1, 1)), X), "inputs[i].T", "x.T"),
+    "a key that is never read": (gate, (X, V), 'kept["slope"]', 'kept["a"]', "kept['slope']"),
+    "a value wherever it stands in a term": (
+        *(two_gates, (V, Y[:3])),
+        *("3 * q**2 * q * (1 - q)", "3 * q**2 * p * (1 - p)", "q * (1 - q)"),
+    ),
+    "two axes": (
+        *(heat_map, (rng.normal(size=(2, 3, 4)),)),
+        *("(p * dp).sum(axis=(1, 2)", "(p * dp).sum(axis=2", "axis=(1, 2)"),
+    ),
+    "an array for the number that is subtracted": (
+        *(weighted_choices, (rng.normal(size=(5, 3)), WEIGHTS, np.array([0, 2, 1, 1, 0]))),
+        *("-= weights", "-= 1"),
+    ),
     "a couple of values": (times, (V, Y[:3], X[0]), "dv * c - du * s", "dv * a - du * b"),
     "a slice of the code": (lines, (X.T @ X, X), "dz[:, :2] += 2 * z[:, :2]", "dz += 2 * z"),
     "a sum as divisor": (weighted_error, (V, X, Y, WEIGHTS), "c * r / c.sum()", "c * r / len(r)", "/ np.sum(c)"),

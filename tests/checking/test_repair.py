@@ -1388,3 +1388,29 @@ def halved_once_more(dout, x):
 
 def test_the_words_of_an_edit_are_those_of_the_source():
     assert "_step" not in first_line(halved_until_small, halved_once_more, V[0] + 1)
+
+
+def trained(x, y, w1, w2, slip):
+    """Return the report on gradients whose mistake is in an earlier line, da = ..., that has no row of its own."""
+    w1, w2 = mg.Tensor(w1, requires_grad=True), mg.Tensor(w2, requires_grad=True)
+    a = x @ w1
+    h = x + np.log(1 + np.exp(a))
+    r = h @ w2 - y
+    loss = 0.5 * (r**2).sum()
+    dr = r.data
+    dw2 = h.data.T @ dr
+    dh = dr @ w2.data.T
+    if slip:  # noqa: SIM108 - two statements, as in a script
+        da = dh / (1 - np.exp(-a.data))
+    else:
+        da = dh / (1 + np.exp(-a.data))
+    dw1 = x.T @ da
+    return mg.verify(loss, {"dw2": dw2, "dw1": dw1})
+
+
+def test_the_mistake_may_be_in_an_earlier_statement_of_a_script():
+    rng = np.random.default_rng(3)
+    data = rng.normal(size=(5, 3)), rng.normal(size=(5, 2)), rng.normal(size=(3, 3)), rng.normal(size=(3, 2))
+    assert trained(*data, slip=False)
+    headline = trained(*data, slip=True).headline()
+    assert "`da = dh / (1 - np.exp(-a.data))` should be `da = dh / (1 + np.exp(-a.data))`" in headline

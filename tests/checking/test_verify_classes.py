@@ -1,5 +1,7 @@
 """The forms in which classes store their parameters and gradients: each must be found, or said not to be checked."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,24 @@ class InTuples(InLists):
 
     def keep(self, dw, db):
         self.grads = dw, db
+
+
+class Parameters(NamedTuple):
+    w: np.ndarray
+    b: np.ndarray
+
+
+class InNamedTuples(InTuples):
+    def begin(self, w, b):
+        self.params, self.grads = Parameters(w, b), None
+
+    def keep(self, dw, db):
+        self.grads = Parameters(dw, db)
+
+
+class InNamedTupleAndList(InNamedTuples):
+    def keep(self, dw, db):
+        self.grads = [dw, db]
 
 
 class InNamedLists(InLists):
@@ -115,7 +135,18 @@ class Network:
         return self.layers[0].backward(dout)
 
 
-FORMS = [InLists, InNewLists, InTuples, InNamedLists, InDictOfLists, Objects, ListOfObjects, Network]
+FORMS = [
+    InLists,
+    InNewLists,
+    InTuples,
+    InNamedTuples,
+    InNamedTupleAndList,
+    InNamedLists,
+    InDictOfLists,
+    Objects,
+    ListOfObjects,
+    Network,
+]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -137,6 +168,29 @@ def test_a_layer_that_ran_before_is_right(form):
     layer.backward(layer.forward(X))
     report = verify(layer.forward, layer.backward, X)
     assert report.verdict == "OK", str(report)
+
+
+class Slotted:
+    """A layer without a `__dict__`, whose forward returns nothing."""
+
+    __slots__ = ("dw", "out", "slip", "w", "x")
+
+    def __init__(self, slip):
+        self.w, self.slip = W.copy(), slip
+
+    def forward(self, x):
+        self.x, self.out = x, np.tanh(x @ self.w)
+
+    def backward(self, dout):
+        dz = dout * (1 - self.out if self.slip else 1 - self.out**2)
+        self.dw = self.x.T @ dz
+        return dz @ self.w.T
+
+
+def test_a_class_with_slots_is_checked():
+    right, wrong = Slotted(slip=False), Slotted(slip=True)
+    assert str(verify(right.forward, right.backward, X)).startswith("verify: OK, 2 gradients by hand, right")
+    assert "(1-a is left)" in verify(wrong.forward, wrong.backward, X).headline()
 
 
 class Reversed(InLists):

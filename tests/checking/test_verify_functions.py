@@ -401,3 +401,31 @@ def test_a_source_that_is_not_what_runs_is_not_searched(tmp_path, monkeypatch):
     line = str(verify(np.tanh, module.backward, np.array([0.3, -0.7, 0.2]))).splitlines()[0]
     assert line.startswith("verify: WRONG")
     assert "should be `" not in line
+
+
+def springs(x, bonds):
+    loss, grad = 0.0, np.zeros_like(x)
+    for i, j, length in bonds:
+        d = x[i] - x[j]
+        loss += 0.5 * (d @ d - length) ** 2
+        grad[i] += 2 * (d @ d - length) * d
+        grad[j] -= 2 * (d @ d - length) * d
+    return loss, grad
+
+
+def test_records_of_indices_and_numbers_stay_what_they_are():
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    assert verify(springs, x, [(0, 1, 1.0), (1, 2, 1.5), (2, 3, 0.5)])
+
+
+def trend(w, t, y):
+    r = w[0] + w[1] * t - y
+    return r @ r, np.array([2 * r.sum(), 2 * r.sum() * t.mean()])
+
+
+def test_a_grid_around_0_does_not_hide_what_the_gradient_is():
+    """The mean of t is 0, so that the gradient of w[1] is, too: it looks as if it was left out."""
+    t = np.linspace(-1, 1, 9)
+    report = verify(trend, np.array([0.3, 0.2]), t, np.sin(3 * t) + 1)
+    assert report.verdict == "WRONG"
+    assert "is missing" not in str(report)
