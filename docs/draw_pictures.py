@@ -9,8 +9,8 @@ import numpy as np
 
 import micrograd_np as mg
 from micrograd_np import nn
-from micrograd_np.article import hand, pictures
-from micrograd_np.article.networks import THREE_LAYERS
+from micrograd_np.article import pictures
+from micrograd_np.article.networks import THREE_LAYERS, X
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -44,7 +44,7 @@ def training_step():
         syn1 += syn1.grad
         syn0 += syn0.grad
 
-    return mg.draw(mg.trace(step)(hand.X, THREE_LAYERS.y, *THREE_LAYERS.weights()))
+    return mg.draw(mg.trace(step)(X, THREE_LAYERS.y, *THREE_LAYERS.weights()))
 
 
 def screenshots(page: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.article import comparison, hand, networks, pictures, tape
+from micrograd_np.article import comparison, networks, pictures
 from micrograd_np.article.networks import ELEVEN_LINES, NETWORKS, THREE_LAYERS, TWO_LAYERS
 from micrograd_np.core import names as frames
 
@@ -15,11 +15,13 @@ BY_NAME = pytest.mark.parametrize("network", NETWORKS, ids=lambda network: netwo
 
 
 def by_hand(network, steps):
-    return network.hand(hand.X, network.y, *[syn.data for syn in network.weights()], steps=steps)
+    return network.hand(networks.X, network.y, *[syn.data for syn in network.weights()], steps=steps)
 
 
 def on_tape(network, steps):
-    return tape.train(network.tape, mg.Tensor(hand.X), mg.Tensor(network.y), *network.weights(), steps=steps)
+    return networks.train_on_tape(
+        network.tape, mg.Tensor(networks.X), mg.Tensor(network.y), *network.weights(), steps=steps
+    )
 
 
 def last(program):
@@ -43,7 +45,7 @@ def wrong_sigmoid(monkeypatch):
 
 def test_the_first_weights_follow_the_articles_seed_and_leave_the_callers_generator_alone():
     before = np.random.get_state()
-    syn0, syn1 = hand.first_weights((3, 4), (4, 1))
+    syn0, syn1 = networks.first_weights((3, 4), (4, 1))
     assert np.array_equal(np.random.get_state()[1], before[1])
     try:
         np.random.seed(1)
@@ -73,7 +75,7 @@ def test_the_eleven_lines_are_the_3_layer_network():
 
 def test_a_program_yields_before_its_weights_move():
     first = next(by_hand(THREE_LAYERS, 1))
-    syn0, syn1 = hand.first_weights((3, 4), (4, 1))
+    syn0, syn1 = networks.first_weights((3, 4), (4, 1))
     assert np.array_equal(first["syn0"], syn0)
     assert np.array_equal(first["syn1"], syn1)
     moved = last(by_hand(THREE_LAYERS, 1))
@@ -107,19 +109,19 @@ def test_errors_deltas_and_updates_are_minus_the_gradients_to_the_last_bit(netwo
     pairs = zip(by_hand(network, 200), on_tape(network, 200), strict=True)
     for ours, theirs in pairs:
         for name in network.deltas:
-            assert np.array_equal(ours[name], -theirs[tape.MINUS_GRADIENT_OF[name]].grad), name
+            assert np.array_equal(ours[name], -theirs[networks.MINUS_GRADIENT_OF[name]].grad), name
     for name in network.shapes:
         assert np.array_equal(ours[name], theirs[name].data)
 
 
 def test_all_that_has_a_gradient_is_compared():
     assert TWO_LAYERS.deltas == ["l1_error", "l1_delta", "syn0_update"]
-    assert THREE_LAYERS.deltas == list(tape.MINUS_GRADIENT_OF)
+    assert THREE_LAYERS.deltas == list(networks.MINUS_GRADIENT_OF)
 
 
 def test_the_networks_stand_on_the_tape_as_a_users_code_does():
     step = next(on_tape(THREE_LAYERS, 1))
-    assert frames.format_location(step["l1"]._created_at).startswith("tape.py:")
+    assert frames.format_location(step["l1"]._created_at).startswith("networks.py:")
     assert frames.format_location(step["l1"]._created_at).endswith("l1 = sigmoid(z1)")
 
 
@@ -170,7 +172,7 @@ def altered(program, step, name, change):
 @pytest.mark.parametrize("name", THREE_LAYERS.deltas)
 @pytest.mark.parametrize("change", [lambda x: np.nextafter(x, 9), lambda x: x * np.nan], ids=["a bit", "nan"])
 def test_a_difference_at_any_one_step_does_not_hold(name, step, change):
-    network = THREE_LAYERS._replace(hand=altered(hand.three_layers, step, name, change))
+    network = THREE_LAYERS._replace(hand=altered(networks.three_layers_by_hand, step, name, change))
     training = comparison.train(network, 20)
     held = {row.cells[0]: row.held for row in comparison.hand_against_tape(training).rows}
     assert held == {other: other != name for other in [*network.deltas, *network.shapes]}
@@ -178,7 +180,7 @@ def test_a_difference_at_any_one_step_does_not_hold(name, step, change):
 
 def test_a_difference_after_the_last_step_does_not_hold():
     def stumbles(X, y, syn0, syn1, steps):
-        yield from hand.three_layers(X, y, syn0, syn1, steps)
+        yield from networks.three_layers_by_hand(X, y, syn0, syn1, steps)
         syn1[2] = np.nextafter(syn1[2], 9)
 
     training = comparison.train(THREE_LAYERS._replace(hand=stumbles), 5)
@@ -272,7 +274,7 @@ def test_the_lines_below_a_picture_have_the_names_of_its_boxes(network):
 def test_a_picture_shows_the_values_and_the_gradients_of_the_first_step(network):
     step = next(on_tape(network, 1))
     boxes = {node.name: node for node in pictures.graph(network).scene.nodes if node.name}
-    values = [tape.MINUS_GRADIENT_OF[name] for name in network.deltas]
+    values = [networks.MINUS_GRADIENT_OF[name] for name in network.deltas]
     for name in ("X", "loss", *values):
         assert np.array_equal(boxes[name].value, step[name].data), name
     for name in values:
@@ -301,7 +303,7 @@ def test_the_surface_goes_through_the_outputs_at_the_inputs():
     panels = pictures.surfaces(pictures.course(THREE_LAYERS, pictures.SURFACES[1])).axes
     for step, axes in zip((first, second), panels, strict=False):
         output = axes.images[0].get_array()
-        corners = [output[20 + 40 * x[1], 20 + 40 * x[0]] for x in hand.X]
+        corners = [output[20 + 40 * x[1], 20 + 40 * x[0]] for x in networks.X]
         np.testing.assert_allclose(corners, step["l2"][:, 0])
 
 

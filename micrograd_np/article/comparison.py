@@ -9,10 +9,7 @@ import numpy as np
 
 from ..checking import gradcheck
 from ..core.tensor import Tensor
-from . import hand, tape
-from .hand import Array, Variables
-from .networks import Figure, Network
-from .tape import MINUS_GRADIENT_OF
+from .networks import MINUS_GRADIENT_OF, Array, Figure, Network, Variables, X, train_on_tape
 
 PRINTED = 1e-12  # where the last bits may differ, the weights still agree in the digits that Python 2 prints
 
@@ -47,8 +44,8 @@ class Training(NamedTuple):
 def train(network: Network, steps: int, tell: Callable[[int], None] = lambda step: None) -> Training:
     """Train by hand and on the tape, step beside step; `tell` is called with the steps done since its last call."""
     leaves = network.weights()
-    by_hand = network.hand(hand.X, network.y, *[syn.data.copy() for syn in leaves], steps=steps)
-    on_tape = tape.train(network.tape, Tensor(hand.X), Tensor(network.y), *leaves, steps=steps)
+    by_hand = network.hand(X, network.y, *[syn.data.copy() for syn in leaves], steps=steps)
+    on_tape = train_on_tape(network.tape, Tensor(X), Tensor(network.y), *leaves, steps=steps)
     training = Training(network, steps, {}, {}, {})
     for j, (ours, theirs) in enumerate(zip(by_hand, on_tape, strict=True)):
         record(training, j, [*network.deltas, *network.shapes], ours, theirs)
@@ -123,7 +120,7 @@ def gradient_checks(networks: list[Network]) -> Section:
     """The tape's gradient at the first weights, against central differences of the loss."""
     rows = []
     for network in networks:
-        report = gradcheck(lambda *syns, f=network: f.tape(hand.X, f.y, *syns)["loss"], *network.weights())
+        report = gradcheck(lambda *syns, f=network: f.tape(X, f.y, *syns)["loss"], *network.weights())
         rows += [Row((network.name, x.name, x.verdict, x.error), bool(report)) for x in report.inputs]
     columns = ("network", "weights", "verdict", "central differences")
     return Section("Gradient checks: largest relative differences", columns, rows)

@@ -12,10 +12,8 @@ from .. import plots
 from ..core.tensor import Tensor
 from ..drawing import Picture, draw
 from ..ops.dense import sigmoid
-from . import hand, tape
 from .comparison import Row, Section
-from .hand import Array
-from .networks import NETWORKS, THREE_LAYERS, Network
+from .networks import NETWORKS, THREE_LAYERS, Array, Network, X, train_on_tape
 
 STEPS = 2_000
 MOMENTS = 100  # steps that are kept of a training, evenly spaced in their logarithm
@@ -53,7 +51,7 @@ def graph(network: Network) -> Picture:
         loss.backward()
         return loss
 
-    return draw(first_step, Tensor(hand.X), Tensor(network.y), *network.weights())
+    return draw(first_step, Tensor(X), Tensor(network.y), *network.weights())
 
 
 def every_plot() -> dict[str, Any]:
@@ -72,7 +70,7 @@ def course(network: Network, steps: int = STEPS) -> dict[int, dict[str, Any]]:
     """Some steps of a training on the tape, the first being 1, with copies of the weights before they moved."""
     kept = set(np.geomspace(1, steps, MOMENTS).astype(int).tolist()) | set(SURFACES)
     weights = network.weights()
-    training = tape.train(network.tape, Tensor(hand.X), Tensor(network.y), *weights, steps=steps)
+    training = train_on_tape(network.tape, Tensor(X), Tensor(network.y), *weights, steps=steps)
     return {
         i: step | {name: step[name].data.copy() for name in network.shapes}
         for i, step in enumerate(training, 1)
@@ -83,7 +81,7 @@ def course(network: Network, steps: int = STEPS) -> dict[int, dict[str, Any]]:
 def hidden_activations(course: dict[int, dict[str, Any]]) -> Any:
     """Plot each hidden unit's output for each input during the training; a line's colour is the class of its input."""
     hidden = {i: step["l1"].data for i, step in course.items()}
-    figure = plots.activations(hidden, THREE_LAYERS.y, [str(x) for x in hand.X])
+    figure = plots.activations(hidden, THREE_LAYERS.y, [str(x) for x in X])
     for unit, axes in enumerate(figure.axes):
         axes.set_title(f"l1[:, {unit}]")
     figure.suptitle("The hidden layer over the training (orange: the right output is 1)")
@@ -93,7 +91,7 @@ def hidden_activations(course: dict[int, dict[str, Any]]) -> Any:
 def surfaces(course: dict[int, dict[str, Any]]) -> Any:
     """The output between the four inputs, the third of which is always 1, at some steps."""
     shown = {f"step {i:,}": partial(output, course[i]["syn0"], course[i]["syn1"]) for i in SURFACES if i in course}
-    figure = plots.surface(shown, hand.X, THREE_LAYERS.y)
+    figure = plots.surface(shown, X, THREE_LAYERS.y)
     figure.suptitle("The output of the 3-layer network between its four inputs (squares: the right output is 1)")
     return figure
 
