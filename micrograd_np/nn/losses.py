@@ -10,8 +10,8 @@ from ..core.context import tracing
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import as_ndarray
 from ..ops import losses as rows
+from ..ops.calls import in_single
 from ..ops.dense import log_sigmoid
-from ..ops.half import in_single
 from ..ops.losses import REDUCTIONS, log_softmax, one_hot
 from ..ops.primitive import Primitive, as_array
 from .validation import validate

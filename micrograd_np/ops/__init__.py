@@ -2,7 +2,7 @@
 
 The files in reading order:
 
-primitive, half     the kinds of rows; what is computed in float32 for float16
+calls, primitive    how a row is called, in float32 for float16; the kinds of rows
 elementwise         functions of single numbers, applied to each entry: the shortest rows
 reductions, statistics    sums, products and extremes; running totals, order statistics, averages
 products, linalg, decompositions    matrix products and einsum; equations and inverses; eigenvalues and norms
