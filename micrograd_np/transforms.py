@@ -17,8 +17,8 @@ from .core.context import CURRENT, Mode, tracing
 from .core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from .core.tensor import Tensor, as_tensor, borrowed, constant, cotangent, seed, trace_constant
 from .core.versions import expose
-from .ops.identity import alias, pack
 from .ops.primitive import Outputs, as_array
+from .ops.shape import alias, pack
 
 Function = Callable[..., Any]
 
