@@ -12,8 +12,8 @@ from ..core.tensor import trace_constant
 from ..ops.conv import check_output_padding, conv1d, conv2d, conv_transpose1d, conv_transpose2d, named_padding
 from ..ops.windows import ORDERS, avg_pool1d, avg_pool2d, each_axis, max_pool1d, max_pool2d, one_per_axis
 from .init import Initialiser, drawn, zeros
+from .layers import Function
 from .module import Module, documented_like
-from .stateless import Function
 from .validation import checked_input, validate
 
 
