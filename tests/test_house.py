@@ -20,10 +20,10 @@ LIMITS = {
     "optim": 677,
     "expressions": 480,
     "training": 336,
-    "article": 311,
+    "article": 305,
     "data": 229,
 }
-FILES = 144
+FILES = 143
 CORE = ["backward", "containers", "context", "dispatch", "errors", "names", "tensor", "versions"]
 # Names of functions that stand in three modules or more, to be given names of their own.
 SHARED = set()
@@ -45,7 +45,7 @@ def test_a_room_is_no_larger_than_its_limit():
 
 def test_the_article_its_command_and_the_plots_are_small():
     parts = [path for path, parts in FILES_OF.items() if parts[0] in ("article", "cli.py", "plots.py")]
-    assert sum(map(code_lines, parts)) <= 545
+    assert sum(map(code_lines, parts)) <= 539
 
 
 def test_there_are_no_more_files_than_the_limit():
