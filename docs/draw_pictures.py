@@ -9,8 +9,8 @@ import numpy as np
 
 import micrograd_np as mg
 from micrograd_np import nn
-from micrograd_np.article import hand, pictures
-from micrograd_np.article.networks import THREE_LAYERS
+from micrograd_np.article import report
+from micrograd_np.article.networks import THREE_LAYERS, X
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -44,7 +44,7 @@ def training_step():
         syn1 += syn1.grad
         syn0 += syn0.grad
 
-    return mg.draw(mg.trace(step)(hand.X, THREE_LAYERS.y, *THREE_LAYERS.weights()))
+    return mg.draw(mg.trace(step)(X, THREE_LAYERS.y, *THREE_LAYERS.weights()))
 
 
 def screenshots(page: Path) -> None:
@@ -65,13 +65,13 @@ def screenshots(page: Path) -> None:
 
 
 def main() -> None:
-    network = pictures.graph(THREE_LAYERS)
+    network = report.graph(THREE_LAYERS)
     network.save(IMAGES / "three_layer.svg")
     classifier().save(IMAGES / "modules.svg")
     training_step().save(IMAGES / "program.svg")
     unrolled().save(IMAGES / "unrolled.svg")
-    course = pictures.course(THREE_LAYERS)
-    for name, plot in [("surface", pictures.surfaces(course)), ("hidden", pictures.hidden_activations(course))]:
+    course = report.course(THREE_LAYERS)
+    for name, plot in [("surface", report.surfaces(course)), ("hidden", report.hidden_activations(course))]:
         plot.savefig(IMAGES / f"{name}.png", dpi=144)
     with tempfile.TemporaryDirectory() as folder:
         screenshots(network.save(Path(folder) / "network.html"))

@@ -15,8 +15,8 @@ from .core.errors import GradientError, stale
 from .core.names import Location, format_location
 from .core.tensor import Tensor, as_ndarray
 from .core.versions import next_id
-from .ops.identity import pack
 from .ops.primitive import MultiOutput, Outputs
+from .ops.shape import pack
 from .transforms import collect, split_graph, wants_gradient
 
 

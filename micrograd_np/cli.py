@@ -87,7 +87,7 @@ def run_article(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    from .article import comparison, pictures
+    from .article import report
     from .article.networks import NETWORKS, THREE_LAYERS
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
@@ -97,14 +97,14 @@ def run_article(options: argparse.Namespace) -> int:
             steps = min(options.steps, network.steps)
             console.print(f"{network.name}: {steps:,} steps, by hand and on the tape")
             task = bar.add_task(network.name, total=steps)
-            trainings.append(comparison.train(network, steps, partial(bar.advance, task)))
-    sections = [comparison.printed_figures(trainings), *map(comparison.hand_against_tape, trainings)]
-    sections += [comparison.gradient_checks(NETWORKS), pictures.save(options.out)]
+            trainings.append(report.train(network, steps, partial(bar.advance, task)))
+    sections = [report.printed_figures(trainings), *map(report.hand_against_tape, trainings)]
+    sections += [report.gradient_checks(NETWORKS), report.pictures(options.out)]
     for section in sections:
         show(section, console)
-    held, sentence = comparison.verdict(sections)
+    held, sentence = report.verdict(sections)
     console.print(sentence)
-    console.print(f"Open {pictures.file_of(THREE_LAYERS, options.out, '.html')}, which plays the two passes.")
+    console.print(f"Open {report.file_of(THREE_LAYERS, options.out, '.html')}, which plays the two passes.")
     return 0 if held else 1
 
 

@@ -17,8 +17,8 @@ from .core.context import CURRENT, Mode, tracing
 from .core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from .core.tensor import Tensor, as_tensor, borrowed, constant, cotangent, seed, trace_constant
 from .core.versions import expose
-from .ops.identity import alias, pack
 from .ops.primitive import Outputs, as_array
+from .ops.shape import alias, pack
 
 Function = Callable[..., Any]
 
@@ -49,7 +49,8 @@ def gradients(output: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *
     >>> gradients(h.sum(), [x, h])
     [array([2., 4.]), array([1., 1.])]
     """
-    check_list(tensors)
+    if not isinstance(tensors, list | tuple):
+        raise ArgumentTypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")
     g = seed(output, gradient)
     as_tensors = create_graph or tracing()
     if as_tensors:
@@ -299,7 +300,10 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
                 rows.append(row)
             inputs, rebuild_inputs = flatten(chosen)
             shapes = [(*zeros[position].shape, *as_array(x).shape) for x in inputs]
-            blocks = [stack_rows([row[k] for row in rows], shape) for k, shape in enumerate(shapes)]
+            blocks = [
+                np.reshape(np.stack([row[k] for row in rows]), shape) if rows else np.zeros(shape)
+                for k, shape in enumerate(shapes)
+            ]
             rebuilt = rebuild_inputs(blocks)
             return rebuilt[0] if is_single(argnums) else tuple(rebuilt)
 
@@ -314,11 +318,6 @@ def units(zeros: Any) -> Iterator[Any]:
         unit = zeros.copy()
         unit[index] = 1
         yield unit
-
-
-def stack_rows(rows: Sequence[Any], shape: tuple[int, ...]) -> Any:
-    """Return the gradients of all entries as one array; zeros if there are none."""
-    return np.reshape(np.stack(rows), shape) if rows else np.zeros(shape)
 
 
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
@@ -377,12 +376,6 @@ def hvp(f: Function, argnums: int = 0) -> Function:
         return pullback(args[-1])[0]  # the hessian is symmetric, so vᵀ H is H v
 
     return transformed
-
-
-def check_list(tensors: Any) -> None:
-    """Raise for one tensor where a list of them belongs."""
-    if not isinstance(tensors, list | tuple):
-        raise ArgumentTypeError("gradients(output, tensors) takes a list of tensors: write [w] for one.")
 
 
 def unreachable(output: Any, tensor: Any, position: int) -> ArgumentError:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.article import comparison, hand, networks, pictures, tape
+from micrograd_np.article import networks, report
 from micrograd_np.article.networks import ELEVEN_LINES, NETWORKS, THREE_LAYERS, TWO_LAYERS
 from micrograd_np.core import names as frames
 
@@ -15,11 +15,13 @@ BY_NAME = pytest.mark.parametrize("network", NETWORKS, ids=lambda network: netwo
 
 
 def by_hand(network, steps):
-    return network.hand(hand.X, network.y, *[syn.data for syn in network.weights()], steps=steps)
+    return network.hand(networks.X, network.y, *[syn.data for syn in network.weights()], steps=steps)
 
 
 def on_tape(network, steps):
-    return tape.train(network.tape, mg.Tensor(hand.X), mg.Tensor(network.y), *network.weights(), steps=steps)
+    return networks.train_on_tape(
+        network.tape, mg.Tensor(networks.X), mg.Tensor(network.y), *network.weights(), steps=steps
+    )
 
 
 def last(program):
@@ -43,7 +45,7 @@ def wrong_sigmoid(monkeypatch):
 
 def test_the_first_weights_follow_the_articles_seed_and_leave_the_callers_generator_alone():
     before = np.random.get_state()
-    syn0, syn1 = hand.first_weights((3, 4), (4, 1))
+    syn0, syn1 = networks.first_weights((3, 4), (4, 1))
     assert np.array_equal(np.random.get_state()[1], before[1])
     try:
         np.random.seed(1)
@@ -73,7 +75,7 @@ def test_the_eleven_lines_are_the_3_layer_network():
 
 def test_a_program_yields_before_its_weights_move():
     first = next(by_hand(THREE_LAYERS, 1))
-    syn0, syn1 = hand.first_weights((3, 4), (4, 1))
+    syn0, syn1 = networks.first_weights((3, 4), (4, 1))
     assert np.array_equal(first["syn0"], syn0)
     assert np.array_equal(first["syn1"], syn1)
     moved = last(by_hand(THREE_LAYERS, 1))
@@ -107,19 +109,19 @@ def test_errors_deltas_and_updates_are_minus_the_gradients_to_the_last_bit(netwo
     pairs = zip(by_hand(network, 200), on_tape(network, 200), strict=True)
     for ours, theirs in pairs:
         for name in network.deltas:
-            assert np.array_equal(ours[name], -theirs[tape.MINUS_GRADIENT_OF[name]].grad), name
+            assert np.array_equal(ours[name], -theirs[networks.MINUS_GRADIENT_OF[name]].grad), name
     for name in network.shapes:
         assert np.array_equal(ours[name], theirs[name].data)
 
 
 def test_all_that_has_a_gradient_is_compared():
     assert TWO_LAYERS.deltas == ["l1_error", "l1_delta", "syn0_update"]
-    assert THREE_LAYERS.deltas == list(tape.MINUS_GRADIENT_OF)
+    assert THREE_LAYERS.deltas == list(networks.MINUS_GRADIENT_OF)
 
 
 def test_the_networks_stand_on_the_tape_as_a_users_code_does():
     step = next(on_tape(THREE_LAYERS, 1))
-    assert frames.format_location(step["l1"]._created_at).startswith("tape.py:")
+    assert frames.format_location(step["l1"]._created_at).startswith("networks.py:")
     assert frames.format_location(step["l1"]._created_at).endswith("l1 = sigmoid(z1)")
 
 
@@ -143,14 +145,14 @@ APART = [
 @pytest.mark.parametrize(("a", "b", "ulp", "relative"), APART)
 def test_apart(a, b, ulp, relative):
     expected = pytest.approx((ulp, relative), rel=1e-15, abs=0, nan_ok=True)
-    assert comparison.apart(np.array([a]), np.array([b])) == expected
-    assert comparison.apart(np.array([[1.0, 1.0], a, [3.0, 0.0]]), np.array([[1.0, 1.0], b, [3.0, 0.0]])) == expected
+    assert report.apart(np.array([a]), np.array([b])) == expected
+    assert report.apart(np.array([[1.0, 1.0], a, [3.0, 0.0]]), np.array([[1.0, 1.0], b, [3.0, 0.0]])) == expected
 
 
 @BY_NAME
 def test_by_hand_against_the_tape_holds(network):
-    training = comparison.train(network, 300)
-    section = comparison.hand_against_tape(training)
+    training = report.train(network, 300)
+    section = report.hand_against_tape(training)
     assert [row.cells[0] for row in section.rows] == [*network.deltas, *network.shapes]
     assert all(row.held for row in section.rows)
     assert (max(row.cells[2] for row in section.rows) == 0) == network.exact
@@ -170,19 +172,19 @@ def altered(program, step, name, change):
 @pytest.mark.parametrize("name", THREE_LAYERS.deltas)
 @pytest.mark.parametrize("change", [lambda x: np.nextafter(x, 9), lambda x: x * np.nan], ids=["a bit", "nan"])
 def test_a_difference_at_any_one_step_does_not_hold(name, step, change):
-    network = THREE_LAYERS._replace(hand=altered(hand.three_layers, step, name, change))
-    training = comparison.train(network, 20)
-    held = {row.cells[0]: row.held for row in comparison.hand_against_tape(training).rows}
+    network = THREE_LAYERS._replace(hand=altered(networks.three_layers_by_hand, step, name, change))
+    training = report.train(network, 20)
+    held = {row.cells[0]: row.held for row in report.hand_against_tape(training).rows}
     assert held == {other: other != name for other in [*network.deltas, *network.shapes]}
 
 
 def test_a_difference_after_the_last_step_does_not_hold():
     def stumbles(X, y, syn0, syn1, steps):
-        yield from hand.three_layers(X, y, syn0, syn1, steps)
+        yield from networks.three_layers_by_hand(X, y, syn0, syn1, steps)
         syn1[2] = np.nextafter(syn1[2], 9)
 
-    training = comparison.train(THREE_LAYERS._replace(hand=stumbles), 5)
-    assert [row.cells[0] for row in comparison.hand_against_tape(training).rows if not row.held] == ["syn1"]
+    training = report.train(THREE_LAYERS._replace(hand=stumbles), 5)
+    assert [row.cells[0] for row in report.hand_against_tape(training).rows if not row.held] == ["syn1"]
 
 
 @BY_NAME
@@ -191,45 +193,45 @@ def test_weights_a_thousandth_off_do_not_hold(network):
         args[2][0] *= 1.001
         return network.hand(*args, steps)
 
-    section = comparison.hand_against_tape(comparison.train(network._replace(hand=off), 3))
+    section = report.hand_against_tape(report.train(network._replace(hand=off), 3))
     assert not any(row.held for row in section.rows)
 
 
 def test_training_tells_how_far_it_is():
     told = []
-    comparison.train(TWO_LAYERS, 2_500, told.append)
+    report.train(TWO_LAYERS, 2_500, told.append)
     assert told == [1_000, 1_000, 500]
 
 
 def test_a_wrong_rule_does_not_hold(wrong_sigmoid):
-    section = comparison.hand_against_tape(comparison.train(TWO_LAYERS, 3))
+    section = report.hand_against_tape(report.train(TWO_LAYERS, 3))
     assert [row.held for row in section.rows] == [False] * 4
 
 
 def test_a_wrong_figure_does_not_hold():
     wrong = [figure._replace(digits=figure.digits[:-1] + "9") for figure in THREE_LAYERS.figures]
-    training = comparison.train(THREE_LAYERS._replace(figures=wrong), 1)
-    assert [row.held for row in comparison.printed_figures([training]).rows] == [False] + [None] * 5
+    training = report.train(THREE_LAYERS._replace(figures=wrong), 1)
+    assert [row.held for row in report.printed_figures([training]).rows] == [False] + [None] * 5
 
 
 @pytest.mark.parametrize("wrong", [np.ndarray, mg.Tensor], ids=["by hand", "on the tape"])
 def test_a_figure_that_one_of_the_two_misses_does_not_hold(wrong):
     figure = THREE_LAYERS.figures[0]
     misread = figure._replace(read=lambda step: "0.5" if isinstance(step["l2_error"], wrong) else figure.digits)
-    training = comparison.train(THREE_LAYERS._replace(figures=[misread]), 1)
-    assert [row.held for row in comparison.printed_figures([training]).rows] == [False]
+    training = report.train(THREE_LAYERS._replace(figures=[misread]), 1)
+    assert [row.held for row in report.printed_figures([training]).rows] == [False]
 
 
 def test_figures_beyond_the_steps_trained_are_not_compared():
-    training = comparison.train(TWO_LAYERS, 10)
-    assert {row.held for row in comparison.printed_figures([training]).rows} == {None}
+    training = report.train(TWO_LAYERS, 10)
+    assert {row.held for row in report.printed_figures([training]).rows} == {None}
 
 
 # Gradient checks.
 
 
 def test_gradient_checks_hold():
-    rows = comparison.gradient_checks(NETWORKS).rows
+    rows = report.gradient_checks(NETWORKS).rows
     assert [row.cells[:3] for row in rows] == [
         (network.name, name, "OK") for network in NETWORKS for name in network.shapes
     ]
@@ -238,7 +240,7 @@ def test_gradient_checks_hold():
 
 
 def test_gradient_checks_find_a_wrong_rule(wrong_sigmoid):
-    held = {row.cells[:2]: row.held for row in comparison.gradient_checks(NETWORKS).rows}
+    held = {row.cells[:2]: row.held for row in report.gradient_checks(NETWORKS).rows}
     assert held == {(network.name, name): network is ELEVEN_LINES for network in NETWORKS for name in network.shapes}
 
 
@@ -248,7 +250,7 @@ def test_gradient_checks_find_a_wrong_rule(wrong_sigmoid):
 @pytest.mark.slow
 def test_pictures_bear_the_articles_names(tmp_path):
     folder = tmp_path / "made" / "for it"
-    section = pictures.save(folder)
+    section = report.pictures(folder)
     stems = [network.name.replace(" ", "-") for network in NETWORKS]
     graphs = [f"{stem}.{suffix}" for stem in stems for suffix in ("svg", "html")]
     plots = ["loss.svg", "hidden.svg", "surface.svg"]
@@ -261,8 +263,8 @@ def test_pictures_bear_the_articles_names(tmp_path):
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 def test_the_lines_below_a_picture_have_the_names_of_its_boxes(network):
-    names = {node.name for node in pictures.graph(network).scene.nodes if node.name}
-    for node in pictures.graph(network).scene.nodes:
+    names = {node.name for node in report.graph(network).scene.nodes if node.name}
+    for node in report.graph(network).scene.nodes:
         if node.where and "np.dot(" in node.where:
             inner = re.findall(r"np\.dot\((\w+), (\w+)\)", node.where)[0]
             assert set(inner) <= names, node.where
@@ -271,8 +273,8 @@ def test_the_lines_below_a_picture_have_the_names_of_its_boxes(network):
 @pytest.mark.parametrize("network", [TWO_LAYERS, THREE_LAYERS], ids=lambda network: network.name)
 def test_a_picture_shows_the_values_and_the_gradients_of_the_first_step(network):
     step = next(on_tape(network, 1))
-    boxes = {node.name: node for node in pictures.graph(network).scene.nodes if node.name}
-    values = [tape.MINUS_GRADIENT_OF[name] for name in network.deltas]
+    boxes = {node.name: node for node in report.graph(network).scene.nodes if node.name}
+    values = [networks.MINUS_GRADIENT_OF[name] for name in network.deltas]
     for name in ("X", "loss", *values):
         assert np.array_equal(boxes[name].value, step[name].data), name
     for name in values:
@@ -284,10 +286,10 @@ def hand_steps(steps):
 
 
 def test_the_plots_of_a_training_show_what_it_computes_by_hand():
-    steps, course = hand_steps(120), pictures.course(THREE_LAYERS, 120)
+    steps, course = hand_steps(120), report.course(THREE_LAYERS, 120)
     assert min(course) == 1
     assert 120 in course
-    panels = pictures.hidden_activations(course).axes
+    panels = report.hidden_activations(course).axes
     for i, step in course.items():
         np.testing.assert_allclose(step["loss"].item(), np.sum(steps[i - 1]["l2_error"] ** 2) / 2)
         np.testing.assert_array_equal(step["l1"].data, steps[i - 1]["l1"])
@@ -297,16 +299,16 @@ def test_the_plots_of_a_training_show_what_it_computes_by_hand():
 
 
 def test_the_surface_goes_through_the_outputs_at_the_inputs():
-    first, second = [hand_steps(pictures.SURFACES[1])[step - 1] for step in pictures.SURFACES[:2]]
-    panels = pictures.surfaces(pictures.course(THREE_LAYERS, pictures.SURFACES[1])).axes
+    first, second = [hand_steps(report.SURFACES[1])[step - 1] for step in report.SURFACES[:2]]
+    panels = report.surfaces(report.course(THREE_LAYERS, report.SURFACES[1])).axes
     for step, axes in zip((first, second), panels, strict=False):
         output = axes.images[0].get_array()
-        corners = [output[20 + 40 * x[1], 20 + 40 * x[0]] for x in hand.X]
+        corners = [output[20 + 40 * x[1], 20 + 40 * x[0]] for x in networks.X]
         np.testing.assert_allclose(corners, step["l2"][:, 0])
 
 
 def test_without_matplotlib_it_says_what_to_install_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    *graphs, plots = pictures.save(tmp_path).rows
+    *graphs, plots = report.pictures(tmp_path).rows
     assert len(graphs) == 6
     assert "pip install 'micrograd-np[plots]'" in plots.cells[1]

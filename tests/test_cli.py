@@ -12,15 +12,15 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import cli
-from micrograd_np.article import comparison, networks, pictures
+from micrograd_np.article import networks, report
 from micrograd_np.article.networks import NETWORKS
 
 COMMAND = [sys.executable, "-m", "micrograd_np"]
 UNDRAWN = """
 import sys
 from micrograd_np import cli
-from micrograd_np.article import comparison, pictures
-pictures.save = lambda folder: comparison.Section("Pictures", (), [])
+from micrograd_np.article import report
+report.pictures = lambda folder: report.Section("Pictures", (), [])
 sys.exit(cli.main())
 """
 
@@ -32,7 +32,7 @@ def article(folder, *options):
 @pytest.fixture
 def undrawn(monkeypatch):
     """No pictures, which take the longest."""
-    monkeypatch.setattr(pictures, "save", lambda folder: comparison.Section("Pictures", ("picture", "files"), []))
+    monkeypatch.setattr(report, "pictures", lambda folder: report.Section("Pictures", ("picture", "files"), []))
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def untrained(monkeypatch):
     def refuse(*_):
         raise AssertionError("training began")
 
-    monkeypatch.setattr(comparison, "train", refuse)
+    monkeypatch.setattr(report, "train", refuse)
 
 
 def test_alone_it_shows_what_it_can_do(capsys):

@@ -9,21 +9,21 @@ from tests.house import DOCUMENTED, PACKAGE, code_lines, parsed
 # Lines of code that a room may have. A limit is lowered when a room shrinks, and not raised.
 LIMITS = {
     "checking": 6_525,
-    "program": 3_487,
-    "ops": 3_711,
-    "drawing": 2_306,
+    "program": 3_484,
+    "ops": 3_675,
+    "drawing": 2_300,
     "learn": 1_640,
-    "nn": 1_437,
-    "top": 1_173,
+    "nn": 1_419,
+    "top": 1_172,
     "core": 1_410,
-    "saving": 738,
-    "optim": 698,
-    "expressions": 486,
-    "training": 347,
-    "article": 326,
+    "saving": 731,
+    "optim": 677,
+    "expressions": 480,
+    "training": 336,
+    "article": 305,
     "data": 229,
 }
-FILES = 158
+FILES = 142
 CORE = ["backward", "containers", "context", "dispatch", "errors", "names", "tensor", "versions"]
 # Names of functions that stand in three modules or more, to be given names of their own.
 SHARED = set()
@@ -45,7 +45,7 @@ def test_a_room_is_no_larger_than_its_limit():
 
 def test_the_article_its_command_and_the_plots_are_small():
     parts = [path for path, parts in FILES_OF.items() if parts[0] in ("article", "cli.py", "plots.py")]
-    assert sum(map(code_lines, parts)) <= 580
+    assert sum(map(code_lines, parts)) <= 539
 
 
 def test_there_are_no_more_files_than_the_limit():

@@ -16,9 +16,9 @@ from ..core.errors import GradientError
 from ..core.names import format_location, name_of
 from ..core.tensor import Tensor, seed
 from ..core.versions import as_used
-from ..ops.identity import astype
 from ..ops.indexing import getitem
 from ..ops.primitive import Elementwise
+from ..ops.shape import astype
 from .flat_function import SHAKE, nodes_of, shaken
 
 Array = Any

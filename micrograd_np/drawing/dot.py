@@ -273,7 +273,7 @@ def legend(scene: Scene, view: View) -> str:
         words = f"on an arrow: the rule of the lower box; {scene.g} is the gradient of that box{z}"
         rows.append(row(font(words, GRADIENT, 9)))
         rows += [row(font(f"{name}: {gloss}", GRADIENT, 9)) for name, gloss in scene.glosses().items()]
-    rows += [row(font(line, DIM, 9)) for line in fold_legend(scene)]
+    rows += [row(font(line, DIM, 9)) for words in scene.folded for line in wrap(f"folded: {words}", 100)]
     return table("".join(rows), 'border="0" cellspacing="0" cellpadding="1"')
 
 
@@ -288,8 +288,3 @@ def speaks_of_z(scene: Scene) -> bool:
     """Return whether a rule calls an operation's result z, and no value of the user has that name."""
     users = any(node.name == "z" for node in scene.nodes)
     return not users and any(re.search(r"\bz\b", edge.rule) for edge in scene.edges)
-
-
-def fold_legend(scene: Scene) -> list[str]:
-    """Return the descriptions of the folds, wrapped to the width of the legend."""
-    return [line for words in scene.folded for line in wrap(f"folded: {words}", 100)]

@@ -139,12 +139,12 @@ def swapped(function: str, tensor: Tensor, output: Tensor, names: Names) -> str:
 def check_kept(graph: Graph) -> None:
     """Raise if the graph was freed: nobody can say then whether a gradient flowed."""
     for i in graph.ops.tolist():
-        if graph.values[i]._paths is not FREED:
-            continue
-        raise GradientError(
-            f"the graph of {graph.title(i) or graph.values[i].op.name} was forgotten by backward(retain_graph=False). "
-            "Explain before that, or leave retain_graph=False out."
-        )
+        if graph.values[i]._paths is FREED:
+            name = graph.title(i) or graph.values[i].op.name
+            raise GradientError(
+                f"the graph of {name} was forgotten by backward(retain_graph=False). Explain before that, or leave "
+                "retain_graph=False out."
+            )
 
 
 def computed_from(tensor: Tensor, names: Names) -> list[Tensor]:
@@ -293,7 +293,7 @@ def source_of_zero(tensor: Tensor, outputs: list[Tensor], names: Names) -> str:
     """Describe the first rule, going back from the output, that returned zeros for a gradient that is not zero."""
     for output in outputs[:1]:
         scene = fill(scene_of(graph_of([output], names), MAX_BOXES))
-        by_id = {node.id: node for node in scene.nodes}
+        by_id = scene.by_id()
         for edge in reversed(scene.edges):
             head = by_id[edge.head]
             sent, arrived = edge.gradient, head.gradient

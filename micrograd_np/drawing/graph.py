@@ -23,7 +23,7 @@ import numpy as np
 from ..core.names import Names
 from ..core.tensor import Tensor
 from ..expressions.phrases import short
-from ..ops.identity import alias
+from ..ops.shape import alias
 from ..program import Program
 from ..program.ir import Value
 from ..program.source import Source

@@ -14,14 +14,12 @@ import numpy as np
 from ..core.tensor import Tensor
 from .dot import cell_table, facts
 from .graph import kind
-from .preview import DARK, GRADIENT, HEAT, VALUE, heat, host, numbers, preview
-from .render import FITTING
+from .preview import DARK, FITTING, GRADIENT, HEAT, VALUE, heat, host, numbers, preview
 from .scene import Edge, Node, Scene
 from .text import clip, label
-from .values import set_value
+from .values import NUDGE, set_value
 
 OUTPUTS = re.compile(r"\d+ outputs?")
-NUDGE = 0.001
 WHOLE = 400  # an array of at most so many numbers is on the page in full
 
 

@@ -1,27 +1,33 @@
-"""`draw` makes a `Picture`, which can be shown in each format; `draw_script` makes one of a script."""
+"""`draw` makes a `Picture`, which can be shown in each format; `draw_script` makes one of a script.
+
+Graphviz renders a picture's DOT source as SVG, PNG or PDF.
+"""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import os
+import re
 import runpy
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from html import escape
 from typing import Any, TypeVar
 
 from ..core.backward import FREED
 from ..core.containers import flatten
-from ..core.errors import ArgumentError, ArgumentTypeError, MicrogradError, MissingFileError
+from ..core.errors import ArgumentError, ArgumentTypeError, FileError, MicrogradError, MissingFileError, UsageError
 from ..core.names import Names, is_module, live, name_of, watch, watched
 from ..core.tensor import Tensor
 from ..cures import unknown_name
 from ..program import Program
-from . import dot, html, render, text
+from . import dot, html, text
 from .graph import Graph, graph_of, program_graph, walk
+from .preview import FITTING, style
 from .scene import Scene, scene_of
 from .values import fill, nudge
 
@@ -75,18 +81,18 @@ class Picture:
     @functools.cached_property
     def svg(self) -> str:
         """An SVG drawing, for light and dark pages."""
-        drawn = render.render(self.dot, "svg").decode()
+        drawn = render(self.dot, "svg").decode()
         return drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(html.alt(self.scene))}" ', 1)
 
     @functools.cached_property
     def png(self) -> bytes:
         """A PNG image."""
-        return render.render(self.dot, "png", dpi=144 if len(self.scene.nodes) <= FINE else 72)
+        return render(self.dot, "png", dpi=144 if len(self.scene.nodes) <= FINE else 72)
 
     @functools.cached_property
     def pdf(self) -> bytes:
         """A PDF page; needs Graphviz's own `dot`."""
-        return render.render(self.dot, "pdf")
+        return render(self.dot, "pdf")
 
     @functools.cached_property
     def mermaid(self) -> str:
@@ -102,7 +108,7 @@ class Picture:
     def html(self) -> str:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
         sources = {"": self.dot} | {key: dot.source(each, self.direction) for key, each in self.scene.opened.items()}
-        drawings = {key: render.render(source, "svg").decode() for key, source in sources.items()}
+        drawings = {key: render(source, "svg").decode() for key, source in sources.items()}
         return html.page(self.scene, drawings, self.nudged())
 
     def player(self, height: int = 640) -> Player:
@@ -121,7 +127,7 @@ class Picture:
         if suffix not in FORMATS:
             raise ArgumentError(f"{path}: a picture is saved as {', '.join(FORMATS)}.")
         content = getattr(self, FORMATS[suffix])
-        render.write(path, content if isinstance(content, bytes) else content.encode())
+        write(path, content if isinstance(content, bytes) else content.encode())
         return path
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -349,3 +355,97 @@ def newest(values: Iterable[Any]) -> list[Tensor]:
     """The newest value with a graph, a loss before others, as a list of one; of none, an empty one."""
     recorded = [x for x in values if isinstance(x, Tensor) and x.op is not None and x._paths is not FREED]
     return sorted(recorded, key=lambda x: (x.grad is not None, x.size == 1, x._order))[-1:]
+
+
+# DOT source as SVG, PNG or PDF, by graphviz-pure or the system's Graphviz.
+
+# Before version 3, dot gives a cell its id only where the cell is a link; the drawing then drops the link.
+HANDLE = re.compile(r'(<td id="\w+" tooltip="\w+")')
+LINK = 'href="#"'
+# Text is measured in bytes, of which … has three. What stands for it meanwhile is as wide as a dot, and in no name.
+DOTS, STAND_IN = "…", "\x7f."
+TITLE = re.compile(rb'(<g id="clust\d+" class="cluster">(?:(?!</g>).)*?)(<text.*?</text>\n)', re.DOTALL)
+SIZE = re.compile(rb'(width|height)="([\d.]+)pt"')
+SCALE = 1.1  # pixels for a point: formulas are as large as small print
+EDGE = re.compile(rb'<g id="e\d+" class="edge">.*?</g>', re.DOTALL)
+HEAD = re.compile(rb"<polygon")
+DATE = re.compile(rb"(/CreationDate \(D:)\d{14}")  # without it, the same picture is the same bytes
+CURE = "Install one with `pip install graphviz-pure`, or your system's graphviz package."
+
+
+def engine(format: str) -> str:
+    """The layout program: graphviz-pure beside Python, which draws alike everywhere, else a system `dot`."""
+    import shutil
+    import sysconfig
+
+    scripts = sysconfig.get_path("scripts")
+    pure = shutil.which("graphviz-pure", path=scripts)
+    if pure and format != "pdf":
+        return pure
+    if system := shutil.which("dot"):
+        return system
+    if format == "pdf":
+        raise UsageError(
+            "PDF needs the program `dot`, and there is none on the PATH. Install your system's graphviz package, "
+            "or save as .svg or .png."
+        )
+    raise UsageError(
+        f"no layout engine was found: neither graphviz-pure in {scripts} nor `dot` on the PATH. {CURE} "
+        "DOT source (.dot), Mermaid (.mmd) and text (.txt) need none."
+    )
+
+
+def render(source: str, format: str, dpi: int = 96) -> bytes:
+    """A drawing of DOT source, in the format's bytes; `dpi` is a PNG's."""
+    import subprocess
+
+    command = [engine(format), f"-T{format}"]
+    if format == "png":
+        command.append(f"-Gdpi={dpi}")
+    elif format == "svg":
+        source = HANDLE.sub(rf"\1 {LINK}", source)
+        source = source.replace(DOTS, STAND_IN)
+    done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
+    if done.returncode:
+        raise UsageError(f"{command[0]} could not draw this: {done.stderr.decode(errors='replace').strip()}")
+    if format == "svg":
+        return styled(done.stdout)
+    return DATE.sub(rb"\g<1>19800101000000", done.stdout) if format == "pdf" else done.stdout
+
+
+def styled(svg: bytes) -> bytes:
+    """A drawing that follows the reader's light or dark page, without the ids that hovering would show."""
+    svg = re.sub(rb"<title>[^<]*</title>\n", b"", svg).replace(f" xlink:{LINK}".encode(), b"")
+    svg = svg.replace(STAND_IN.encode(), DOTS.encode())
+    svg = EDGE.sub(two_ways, svg)
+    svg = SIZE.sub(lambda found: b'%s="%.0f"' % (found[1], SCALE * float(found[2])), svg, count=2)
+    svg = svg.replace(b"<svg ", FITTING, 1)
+    titles = b"".join(found[2] for found in TITLE.finditer(svg))  # go over the arrows that cross them
+    svg = TITLE.sub(rb"\1", svg)
+    start, end = svg.index(b">", svg.index(b"<svg")) + 1, svg.rindex(b"</g>")
+    over = b'<g class="titles">\n' + titles + b"</g>\n" if titles else b""
+    return svg[:start] + b"\n" + style().encode() + svg[start:end] + over + svg[end:]
+
+
+def two_ways(edge: re.Match[bytes]) -> bytes:
+    """Return an arrow whose two heads have classes: `back` where the gradient goes, `to` where the value goes."""
+    classes = iter((b'<polygon class="back"', b'<polygon class="to"'))
+    return HEAD.sub(lambda _: next(classes), edge[0]) if len(HEAD.findall(edge[0])) == 2 else edge[0]
+
+
+def write(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a whole file or none: write a temporary file in the same folder, then move it into place."""
+    folder, name = os.path.split(os.fspath(path))
+    beside = os.path.join(folder, f".{name}.{os.getpid()}")
+    try:
+        try:
+            with open(beside, "wb") as file:
+                file.write(content)
+            os.replace(beside, path)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(beside)
+    except OSError as error:
+        raise FileError(
+            error.errno, f"cannot write {path}: {error.strerror}. Nothing was written; save to another folder."
+        ) from None

@@ -170,6 +170,9 @@ DARK = {
 }  # fmt: skip
 
 
+FITTING = b'<svg style="max-width:100%;height:auto" '  # a drawing fits the cell of a notebook
+
+
 def style() -> str:
     """A style sheet for the drawing: a font that is at hand, words that lines spare, each colour's dark counterpart."""
     fonts = "ui-monospace, Menlo, Consolas, 'Liberation Mono', 'DejaVu Sans Mono', monospace"

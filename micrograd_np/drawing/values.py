@@ -219,12 +219,13 @@ def is_multiple(difference: Any, total: Any) -> bool:
     return bool(times >= 1) and is_small(difference - times * total, difference)
 
 
+NUDGE = 0.001  # added to an entry
 MAX_RERUN = 300  # ops of a graph that is run again for each entry
 MAX_ENTRIES = 64  # of all leaves together
 
 
 def nudge(outputs: Sequence[Tensor], leaves: Mapping[int, str]) -> dict[str, list[float]]:
-    """Return how a scalar output changes when 0.001 is added to an entry of a leaf, by box: each graph is run again.
+    """Return how a scalar output changes when NUDGE is added to an entry of a leaf, by box: each graph is run again.
 
     Random numbers are arguments of ops, and stay as they were.
     """
@@ -239,7 +240,7 @@ def nudge(outputs: Sequence[Tensor], leaves: Mapping[int, str]) -> dict[str, lis
         found = []
         for i in range(leaf.size):
             moved = as_ndarray(leaf).astype(float)
-            moved.flat[i] += 0.001
+            moved.flat[i] += NUDGE
             found.append(float(np.ravel(rerun(ops, {key: moved.astype(leaf.dtype)}) - before)[0]))
         changes[leaves[key]] = found
     return changes

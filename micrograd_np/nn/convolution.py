@@ -9,12 +9,11 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import trace_constant
-from ..ops import pooling
 from ..ops.conv import check_output_padding, conv1d, conv2d, conv_transpose1d, conv_transpose2d, named_padding
-from ..ops.windows import ORDERS, each_axis, one_per_axis
+from ..ops.windows import ORDERS, avg_pool1d, avg_pool2d, each_axis, max_pool1d, max_pool2d, one_per_axis
 from .init import Initialiser, drawn, zeros
+from .layers import Function
 from .module import Module, documented_like
-from .stateless import Function
 from .validation import checked_input, validate
 
 
@@ -245,7 +244,7 @@ class MaxPool1d(Function):
     array([[[3., 2.]]])
     """
 
-    _function = staticmethod(pooling.max_pool1d)
+    _function = staticmethod(max_pool1d)
 
 
 @documented_like(MaxPool1d)
@@ -259,7 +258,7 @@ class MaxPool2d(Function, axes=2):
              [13., 15.]]]])
     """
 
-    _function = staticmethod(pooling.max_pool2d)
+    _function = staticmethod(max_pool2d)
 
 
 class AvgPool1d(Function):
@@ -284,7 +283,7 @@ class AvgPool1d(Function):
     array([[[2., 1.]]])
     """
 
-    _function = staticmethod(pooling.avg_pool1d)
+    _function = staticmethod(avg_pool1d)
 
 
 @documented_like(AvgPool1d)
@@ -298,7 +297,7 @@ class AvgPool2d(Function, axes=2):
              [10.5, 12.5]]]])
     """
 
-    _function = staticmethod(pooling.avg_pool2d)
+    _function = staticmethod(avg_pool2d)
 
 
 class AdaptivePool(Module):

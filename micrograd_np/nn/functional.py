@@ -9,7 +9,7 @@ from ..ops.dense import elu, gelu, leaky_relu, linear, log_sigmoid, relu, sigmoi
 from ..ops.elementwise import tanh
 from ..ops.layers import layer_norm
 from ..ops.losses import embedding, log_softmax, one_hot, softmax
-from ..ops.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
+from ..ops.windows import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from .losses import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, huber_loss, l1_loss, mse_loss
 
 __all__, __getattr__, __dir__ = _cures.contents("mg.nn", globals())

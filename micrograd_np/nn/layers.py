@@ -1,17 +1,19 @@
-"""Layers that every network has: linear maps, embeddings, dropout, and one after the other."""
+"""Layers that every network has: linear maps, embeddings, dropout, activations, and one after the other."""
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..core.context import current_context, enter_call, leave_call
-from ..core.errors import ArgumentError, ShapeError, describe
-from ..ops.dense import linear
-from ..ops.losses import embedding
+from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
+from ..ops.dense import elu, gelu, leaky_relu, linear, log_sigmoid, relu, sigmoid, silu, softplus
+from ..ops.losses import embedding, log_softmax, softmax
+from ..ops.primitive import in_numpys_words
 from ..random import sample
 from .init import Initialiser, drawn, generator, zeros
 from .module import Module
@@ -378,3 +380,216 @@ class Flatten(Module):
                 f"Flatten joins the axes {self.start_dim} to {self.end_dim}, and {describe(x, 'x')} does not have them."
             )
         return x.reshape(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :])
+
+
+# Functions as layers, so that they have a name and options in a model.
+
+
+class Function(Module):
+    """The base of layers that apply a function; its arguments besides the inputs are given when the layer is made."""
+
+    _function: ClassVar[Callable[..., Any]]
+    _axes: ClassVar[int]  # the number of axes over which the windows of a pooling move
+    _inputs: ClassVar[tuple[str, ...]]  # the names of the arguments that the layer is called with
+    _options: ClassVar[tuple[str, ...]]  # the names of the arguments that are given when the layer is made
+    __signature__: ClassVar[inspect.Signature]
+
+    def __init_subclass__(cls, inputs: int = 1, axes: int = 1) -> None:
+        """The layer's signature is the function's, without its first arguments, the inputs."""
+        super().__init_subclass__()
+        if "_function" not in vars(cls):  # a user's subclass of one of these layers
+            return
+        signature = inspect.signature(getattr(cls._function, "bind", cls._function))
+        options = list(signature.parameters.values())[inputs:]
+        cls.__signature__ = signature.replace(parameters=options, return_annotation=inspect.Signature.empty)
+        cls._inputs = tuple(signature.parameters)[:inputs]
+        cls._options = tuple(signature.parameters)[inputs:]
+        cls._axes = axes
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            given = self.__signature__.bind(*args, **in_numpys_words(kwargs))
+        except TypeError as error:
+            name, cure = type(self).__name__, ""
+            if "inplace" in kwargs:
+                cure = " Leave inplace out: each op gives a new array."
+            elif any(hasattr(x, "dtype") for x in args):
+                cure = f" A layer is made first and called then: {name}()(x)."
+            taken = [p.replace(annotation=p.empty) for p in self.__signature__.parameters.values()]
+            raise ArgumentTypeError(f"{name}{inspect.Signature(taken)}: {error}.{cure}") from None
+        known = self.__signature__.parameters
+        validate(self, **{name: x for name, x in given.arguments.items() if x is not known[name].default})
+        given.apply_defaults()
+        for name, value in given.arguments.items():
+            setattr(self, name, value)
+
+    def forward(self, *inputs: Any) -> Any:
+        if inputs and inputs[0] is None:
+            checked_input(self, None)
+        if len(inputs) != len(self._inputs):
+            raise ArgumentTypeError(
+                f"{type(self).__name__} is called with ({', '.join(self._inputs)}), not with {len(inputs)} arguments."
+            )
+        return self._function(*inputs, **{x: getattr(self, x) for x in self._options} if self._options else {})
+
+
+class ReLU(Function):
+    """max(x, 0), of each entry.
+
+    Examples
+    --------
+    >>> ReLU()(np.array([-1.0, 2.0]))
+    array([0., 2.])
+    """
+
+    _function = staticmethod(relu)
+
+
+class LeakyReLU(Function):
+    """x where it is positive, else negative_slope * x (Maas et al. 2013).
+
+    Parameters
+    ----------
+    negative_slope : float
+        The slope where x is negative.
+
+    Examples
+    --------
+    >>> LeakyReLU(0.2)(np.array([-1.0, 2.0]))
+    array([-0.2,  2. ])
+    """
+
+    _function = staticmethod(leaky_relu)
+
+
+class ELU(Function):
+    """x where it is positive, else alpha * (exp(x) - 1) (Clevert et al. 2016).
+
+    Parameters
+    ----------
+    alpha : float
+        The value for x towards minus infinity is -alpha.
+
+    Examples
+    --------
+    >>> ELU()(np.array([-1.0, 2.0])).round(3)
+    array([-0.632,  2.   ])
+    """
+
+    _function = staticmethod(elu)
+
+
+class GELU(Function):
+    """x times the normal distribution function of x (Hendrycks and Gimpel 2016).
+
+    Parameters
+    ----------
+    approximate : {'none', 'tanh'}
+        Whether the normal distribution is exact, or approximated with tanh.
+
+    Examples
+    --------
+    >>> GELU()(np.array([-1.0, 2.0])).round(3)
+    array([-0.159,  1.954])
+    """
+
+    _function = staticmethod(gelu)
+
+
+class SiLU(Function):
+    """x * sigmoid(x), also called swish (Elfwing et al. 2018).
+
+    Examples
+    --------
+    >>> SiLU()(np.array([-1.0, 2.0])).round(3)
+    array([-0.269,  1.762])
+    """
+
+    _function = staticmethod(silu)
+
+
+class Tanh(Function):
+    """tanh(x), of each entry.
+
+    Examples
+    --------
+    >>> Tanh()(np.array([-1.0, 2.0])).round(3)
+    array([-0.762,  0.964])
+    """
+
+    _function = staticmethod(lambda x: np.tanh(x))
+
+
+class Sigmoid(Function):
+    """1 / (1 + exp(-x)), of each entry.
+
+    Examples
+    --------
+    >>> Sigmoid()(np.array([-1.0, 2.0])).round(3)
+    array([0.269, 0.881])
+    """
+
+    _function = staticmethod(sigmoid)
+
+
+class LogSigmoid(Function):
+    """log(sigmoid(x)), accurate for x of any size.
+
+    Examples
+    --------
+    >>> LogSigmoid()(np.array([-1000.0, 0.0])).round(3)
+    array([-1.00e+03, -6.93e-01])
+    """
+
+    _function = staticmethod(log_sigmoid)
+
+
+class Softplus(Function):
+    """log(1 + exp(beta * x)) / beta, a smooth relu (Dugas et al. 2001).
+
+    Parameters
+    ----------
+    beta : float
+        The steepness of the bend at 0, above 0: the larger, the closer to relu.
+
+    Examples
+    --------
+    >>> Softplus()(np.array([-1.0, 2.0])).round(3)
+    array([0.313, 2.127])
+    """
+
+    _function = staticmethod(softplus)
+
+
+class Softmax(Function):
+    """exp(x) / sum(exp(x)) along an axis: probabilities.
+
+    Parameters
+    ----------
+    axis : int
+        The axis whose entries sum to 1.
+
+    Examples
+    --------
+    >>> Softmax()(np.array([0.0, np.log(3.0)]))
+    array([0.25, 0.75])
+    """
+
+    _function = staticmethod(softmax)
+
+
+class LogSoftmax(Function):
+    """log(softmax(x)) along an axis, accurate for x of any size.
+
+    Parameters
+    ----------
+    axis : int
+        The axis along which the softmax sums to 1.
+
+    Examples
+    --------
+    >>> LogSoftmax()(np.array([0.0, 1000.0]))
+    array([-1000.,     0.])
+    """
+
+    _function = staticmethod(log_softmax)

@@ -1,4 +1,7 @@
-"""Losses, under PyTorch's names; prediction and target must have one shape: a silent broadcast is a wrong loss."""
+"""Losses, under PyTorch's names, as functions and as layers.
+
+Prediction and target must have one shape: a silent broadcast is a wrong loss.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ from ..core.context import tracing
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import as_ndarray
 from ..ops import losses as rows
+from ..ops.calls import in_single
 from ..ops.dense import log_sigmoid
-from ..ops.half import in_single
 from ..ops.losses import REDUCTIONS, log_softmax, one_hot
 from ..ops.primitive import Primitive, as_array
+from .layers import Function
 from .validation import validate
 
 
@@ -234,3 +238,118 @@ def cross_entropy(
     if reduction == "mean" and labels.ndim != x.ndim:
         return np.sum(losses) / np.sum(chosen * scale)
     return REDUCTIONS[reduction](losses)
+
+
+# Losses as layers.
+
+
+class MSELoss(Function, inputs=2):
+    """The mean of the squared errors of (prediction, target).
+
+    Parameters
+    ----------
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses are averaged, summed, or given one by one.
+
+    Examples
+    --------
+    >>> float(MSELoss()(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    2.0
+    """
+
+    _function = staticmethod(mse_loss)
+
+
+class L1Loss(Function, inputs=2):
+    """The mean of the absolute errors of (prediction, target).
+
+    Parameters
+    ----------
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses are averaged, summed, or given one by one.
+
+    Examples
+    --------
+    >>> float(L1Loss()(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    1.0
+    """
+
+    _function = staticmethod(l1_loss)
+
+
+class HuberLoss(Function, inputs=2):
+    """Half the squares of small errors, and large ones in a straight line (Huber 1964).
+
+    Parameters
+    ----------
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses are averaged, summed, or given one by one.
+    delta : float
+        The size of an error, above 0, from which on the loss grows in a straight line.
+
+    Examples
+    --------
+    >>> float(HuberLoss()(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    0.75
+    """
+
+    _function = staticmethod(huber_loss)
+
+
+class BCELoss(Function, inputs=2):
+    """Binary cross-entropy of (probability, target).
+
+    Parameters
+    ----------
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses are averaged, summed, or given one by one.
+
+    Examples
+    --------
+    >>> float(BCELoss()(np.array([0.5]), np.array([1.0])).round(3))
+    0.693
+    """
+
+    _function = staticmethod(binary_cross_entropy)
+
+
+class BCEWithLogitsLoss(Function, inputs=2):
+    """Binary cross-entropy of (logits, target).
+
+    Parameters
+    ----------
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses are averaged, summed, or given one by one.
+    pos_weight : number or (classes,), optional
+        The factor of the loss of positives.
+
+    Examples
+    --------
+    >>> float(BCEWithLogitsLoss()(np.array([0.0]), np.array([1.0])).round(3))
+    0.693
+    """
+
+    _function = staticmethod(binary_cross_entropy_with_logits)
+
+
+class CrossEntropyLoss(Function, inputs=2):
+    """Cross-entropy of (logits, labels): -log softmax(logits)[label].
+
+    Parameters
+    ----------
+    reduction : {'mean', 'sum', 'none'}
+        Whether the losses are averaged, summed, or given one by one.
+    weight : (classes,), optional
+        The factor of each class; the mean is then the weighted one.
+    label_smoothing : float
+        The share of each target spread over all classes, from 0 to 1 (Szegedy et al. 2016).
+    ignore_index : int, optional
+        The label of samples that are left out.
+
+    Examples
+    --------
+    >>> float(CrossEntropyLoss()(np.zeros((1, 2)), np.array([1])).round(3))
+    0.693
+    """
+
+    _function = staticmethod(cross_entropy)

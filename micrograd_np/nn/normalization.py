@@ -11,7 +11,7 @@ from ..core.context import no_grad
 from ..core.dispatch import single
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import Tensor
-from ..ops.half import in_single, is_half, rounded
+from ..ops.calls import in_single, is_half, rounded
 from ..ops.layers import batch_norm, floating, last_axes, layer_norm
 from .module import Module, Parameter, documented_like
 from .validation import checked_input, validate

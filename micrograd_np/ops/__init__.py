@@ -2,14 +2,14 @@
 
 The files in reading order:
 
-primitive, half     the kinds of rows; what is computed in float32 for float16
+calls, primitive    how a row is called, in float32 for float16; the kinds of rows
 elementwise         functions of single numbers, applied to each entry: the shortest rows
 reductions, statistics    sums, products and extremes; running totals, order statistics, averages
 products, linalg, decompositions    matrix products and einsum; equations and inverses; eigenvalues and norms
-shape, joining, identity    the same entries elsewhere; many arrays as one; copies, dtypes, hooks
+shape, joining      the same entries, as they are or elsewhere; many arrays as one
 indexing            entries chosen by an index, and the transpose; masks and positions
 dense, layers, losses     the linear map and activations; normalization and recurrent networks; what is minimised
-windows, pooling, conv    sliding windows, and what is made of them
+windows, conv       sliding windows and pooling; convolutions
 """
 
 from __future__ import annotations
@@ -24,13 +24,11 @@ from . import (
     decompositions,
     dense,
     elementwise,
-    identity,
     indexing,
     joining,
     layers,
     linalg,
     losses,
-    pooling,
     primitive,
     products,
     reductions,
@@ -44,8 +42,8 @@ TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-ROOMS = [identity, elementwise, reductions, statistics, products, linalg, decompositions, shape, indexing]
-ROOMS += [joining, dense, layers, losses, windows, pooling, conv]
+ROOMS = [elementwise, reductions, statistics, products, linalg, decompositions, shape, indexing]
+ROOMS += [joining, dense, layers, losses, windows, conv]
 
 for room in ROOMS:
     for name, row in vars(room).items():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
-from .half import in_single
+from .calls import in_single
 from .primitive import Bound, Elementwise, Primitive, as_array, example, remembered
 from .primitive import Drawn as D
 from .products import check_axes

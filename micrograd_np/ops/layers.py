@@ -8,13 +8,13 @@ import numpy as np
 
 from ..core.dispatch import HALF, single
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
+from .calls import in_single, rounded
 from .dense import linear, relu, rows, sigmoid, with_shape
-from .half import in_single, rounded
-from .identity import pack_copies
 from .primitive import Bound, MultiOutput, Outputs, as_array, example, implements, item
 from .primitive import Drawn as D
 from .products import dot_keepdims, sum_keepdims
 from .reductions import reduced_count
+from .shape import pack_copies
 
 # Normalization.
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, OutOfRangeError, ShapeError, describe
+from .calls import in_single
 from .dense import log_sigmoid, rows, sigmoid
-from .half import in_single
 from .indexing import getitem, scatter
 from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, remembered
 from .primitive import Drawn as D

@@ -25,8 +25,7 @@ from ..core.dispatch import Use, apply, single
 from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor, constant, trace_constant
 from ..core.versions import ALL, innermost, memory_of, reads
-from .calls import binary, by_way, general, unary
-from .half import in_single, is_half
+from .calls import binary, by_way, general, in_single, is_half, unary
 
 
 class Drawn:

@@ -13,8 +13,8 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from ..core.context import current_context
 from ..core.errors import ArgumentError
 from ..core.names import caller_location, format_location
+from .calls import in_single
 from .elementwise import divisor, ratio
-from .half import in_single
 from .primitive import Bound, Elementwise, NonDifferentiable, Primitive, as_array, as_given, example, remembered
 from .primitive import Drawn as D
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..expressions.source import is_numpys, kernel_of
+from ..expressions.phrases import is_numpys, kernel_of
 from ..ops import TABLE
 from ..ops.primitive import Elementwise
 from .guards import indented

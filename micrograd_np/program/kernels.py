@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from types import FunctionType, ModuleType, NoneType
 from typing import Any
 
-from ..expressions.source import is_numpys, kernel_of
+from ..expressions.phrases import is_numpys, kernel_of
 from ..ops.primitive import Primitive
 from .trace import TraceError
 

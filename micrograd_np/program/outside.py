@@ -14,20 +14,29 @@ array, or the list in which an optimiser holds its parameters.
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict, deque
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.tensor import Tensor
 from . import bytecode
-from .bytecode import HIDDEN, full_name
-from .guards import Names, is_atom
-from .readers import PLAIN_ARRAYS, Edge, Place, read_object
-from .trace import TraceError
+from .bytecode import HIDDEN, full_name, is_listed, is_ours
+from .guards import ATOMS, Names, is_atom
+from .readers import READERS, Edge, Found, Place, edge_to, instance, of_attributes
+from .trace import TraceError, memory_owner
 
 MOST = 20_000  # objects
 CONDITIONS = 1_000  # on objects that are not of this package: they are all looked at in each call
 BYTES = 2**18  # of all arrays that are compared in each call
+PLAIN_ARRAYS = (np.ndarray, np.memmap)  # whose arithmetic is NumPy's
+# Types of C whose objects never change, or hold nothing that is computed with.
+STATELESS = {"_thread.lock", "_thread.RLock", "types.GenericAlias", "types.UnionType", "builtins.getset_descriptor"}
+# The last has another name from Python 3.13 on.
+STATELESS |= {"builtins.object", "builtins.member_descriptor", "_collections._tuplegetter", "collections._tuplegetter"}
+STATELESS_MODULES = ("re", "typing", "numpy", "logging")
 
 
 class TooMuch(Exception):  # noqa: N818
@@ -92,7 +101,7 @@ class Outside:
 
     def check_cost(self, place: Place, found: list[Edge | Place]) -> None:
         """Refuse what takes too long to be compared before each call, as a list of hundreds of arrays."""
-        if not bytecode.is_ours(type(place.value)) and id(place.value) not in self.inner:
+        if not is_ours(type(place.value)) and id(place.value) not in self.inner:
             self.conditions += sum(isinstance(x, Edge) for x in found)
         if isinstance(place.value, np.ndarray) and any(isinstance(x, Edge) for x in found):
             self.bytes += place.value.nbytes
@@ -181,3 +190,69 @@ class Outside:
                 except Exception:
                     kept = kept or edge.path
         return changed, kept
+
+
+def read_object(walk: Outside, place: Place) -> Found:
+    """Yield the edges of an object: the contents of its C type, and its Python attributes."""
+    path, x, read = place
+    kind: Any = type(x)
+    base = next(base for base in kind.__mro__ if base in READERS or not is_pythons(base))
+    if isinstance(x, Tensor):
+        # A plain Tensor without gradient inside an object of ours (a buffer) needs no flag: it is checked as an input.
+        is_buffer = id(x) in walk.inner and type(x) is Tensor and not x._requires_grad
+        if not is_buffer:
+            flag = f"{walk.names(x)}._requires_grad"
+            yield Edge(path, f"{flag} is {x._requires_grad}", f"{flag} = {x._requires_grad}")
+        walk.owners.add(id(memory_owner(x)))
+        if id(x) not in walk.inner:
+            walk.when_named("name", *edge_to(walk, f"{path}.name", f"{walk.names(x)}.name", x.name))
+        if is_ours(kind):
+            return
+    elif hasattr(kind, "_guarded"):  # ours, whose other attributes are no part of what it computes
+        yield from of_attributes(*kind._guarded)(walk, place)
+        return
+    elif is_generator(x):
+        walk.generators.append((path, x))
+        for each in kind.__mro__:
+            walk.refuse_names_of(full_name(each), path)
+        return
+    elif is_atom(x) or (kind.__module__ == "logging" and not hasattr(kind, "isEnabledFor")):  # handlers, filters
+        return
+    elif base in READERS:
+        yield from READERS[base](walk, place)
+    elif read and is_stateless(base) and not is_listed(kind, HIDDEN):
+        walk.refuse_names_of(full_name(base), path)
+    elif read:
+        what = f"is an iterator ({kind.__name__})" if hasattr(kind, "__next__") else f"is a {full_name(kind)}"
+        walk.refuse(f"{path} {what}, which has a state of its own")
+        return
+    if is_pythons(kind) and not isinstance(x, type | ModuleType):
+        yield from instance(walk, place)
+
+
+def is_pythons(kind: type) -> bool:
+    """Return True if a class was made by a `class` statement, so that attributes are all its objects hold.
+
+    A class of C may be made at run time too; its objects are larger than their attributes need.
+    """
+    heap_type, immutable_type = 1 << 9, 1 << 8  # Py_TPFLAGS_HEAPTYPE, Py_TPFLAGS_IMMUTABLETYPE
+    if kind is object or not kind.__flags__ & heap_type or kind.__flags__ & immutable_type:
+        return False
+    base: Any = kind.__base__
+    slots = kind.__dict__.get("__slots__", ())
+    # A pointer for each slot, and for __dict__ and __weakref__.
+    room = 8 * (1 if isinstance(slots, str) else len(slots)) + 16
+    return bool(kind.__basicsize__ <= base.__basicsize__ + room)
+
+
+def is_stateless(kind: type) -> bool:
+    """Return True if the contents of a C type never change, or never affect a result."""
+    if kind in ATOMS or full_name(kind) in STATELESS:
+        return True
+    counts = hasattr(kind, "__next__") or kind is np.random.SeedSequence
+    return kind.__module__.split(".")[0] in STATELESS_MODULES and not counts
+
+
+def is_generator(x: Any) -> bool:
+    python = isinstance(x, random.Random) and not isinstance(x, random.SystemRandom)
+    return python or isinstance(x, np.random.Generator | np.random.RandomState | np.random.BitGenerator)

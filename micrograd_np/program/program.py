@@ -13,17 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import errors
-from ..core.containers import has_values, walk_paths
+from ..core.containers import flatten, has_values, walk_paths
 from ..core.context import CURRENT
 from ..core.errors import ArgumentTypeError
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
 from ..cures import answering
 from ..expressions.layout import Listing
+from ..transforms import wants_gradient
 from .execution import array_of
 from .guards import MISFIT, Guard, Names, indented, misfit
 from .ir import ARGUMENT, Step, Steps
-from .record import by_path, named_arguments, parameters_of, record, wants_gradient
+from .record import by_path, named_arguments, parameters_of, record
 from .simplify import simplified
 from .source import Source
 from .trace import TraceError
@@ -240,6 +241,6 @@ def trace(f: Callable[..., Any]) -> Callable[..., Program]:
     def traced(*args: Any, **kwargs: Any) -> Program:
         arguments = Arguments(f, args, kwargs)
         result, steps = record(f, args, kwargs)
-        return Program(steps, arguments, wants_gradient(result))
+        return Program(steps, arguments, any(map(wants_gradient, flatten(result)[0])))
 
     return traced

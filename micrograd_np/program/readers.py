@@ -1,4 +1,4 @@
-"""Read one object: which conditions say that it is as it was, and which objects it leads to.
+"""Readers of objects: which conditions say that an object is as it was, and which objects it leads to.
 
 There is a reader for each kind of object. It yields the edges of an object, which become conditions of a guard, and the
 places that they lead to, which the walk in `outside` takes up.
@@ -13,7 +13,6 @@ import copy
 import functools
 import logging
 import operator
-import random
 import sys
 import types
 import weakref
@@ -25,10 +24,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.tensor import Tensor
 from . import bytecode
 from .bytecode import FILES, HIDDEN, full_name, is_listed, is_ours, is_users
-from .guards import ATOMS, MISFIT, NUMBERS, entries, is_atom
+from .guards import MISFIT, NUMBERS, entries, is_atom
 from .trace import memory_owner
 
 # The walk; its module imports this one. It offers `names` (the Names of the guard), `is_named(name)` (whether some code
@@ -39,12 +37,6 @@ LARGE = 2**16  # bytes: an array or a text that is larger is not compared before
 LONG = 1000  # entries: a longer collection is not compared
 MANY = 8  # numbers that are compared together
 ADDRESSES = {"__array_interface__", "__array_struct__"}  # by which NumPy reads memory of others
-# Types of C whose objects never change, or hold nothing that is computed with.
-STATELESS = {"_thread.lock", "_thread.RLock", "types.GenericAlias", "types.UnionType", "builtins.getset_descriptor"}
-# The last has another name from Python 3.13 on.
-STATELESS |= {"builtins.object", "builtins.member_descriptor", "_collections._tuplegetter", "collections._tuplegetter"}
-STATELESS_MODULES = ("re", "typing", "numpy", "logging")
-PLAIN_ARRAYS = (np.ndarray, np.memmap)  # whose arithmetic is NumPy's
 
 
 class Edge(NamedTuple):
@@ -64,44 +56,6 @@ class Place(NamedTuple):
 
 
 Found = Iterator[Edge | Place]
-
-
-def read_object(walk: Outside, place: Place) -> Found:
-    """Yield the edges of an object: the contents of its C type, and its Python attributes."""
-    path, x, read = place
-    kind: Any = type(x)
-    base = next(base for base in kind.__mro__ if base in READERS or not is_pythons(base))
-    if isinstance(x, Tensor):
-        # A plain Tensor without gradient inside an object of ours (a buffer) needs no flag: it is checked as an input.
-        is_buffer = id(x) in walk.inner and type(x) is Tensor and not x._requires_grad
-        if not is_buffer:
-            flag = f"{walk.names(x)}._requires_grad"
-            yield Edge(path, f"{flag} is {x._requires_grad}", f"{flag} = {x._requires_grad}")
-        walk.owners.add(id(memory_owner(x)))
-        if id(x) not in walk.inner:
-            walk.when_named("name", *edge_to(walk, f"{path}.name", f"{walk.names(x)}.name", x.name))
-        if is_ours(kind):
-            return
-    elif hasattr(kind, "_guarded"):  # ours, whose other attributes are no part of what it computes
-        yield from of_attributes(*kind._guarded)(walk, place)
-        return
-    elif is_generator(x):
-        walk.generators.append((path, x))
-        for each in kind.__mro__:
-            walk.refuse_names_of(full_name(each), path)
-        return
-    elif is_atom(x) or (kind.__module__ == "logging" and not hasattr(kind, "isEnabledFor")):  # handlers, filters
-        return
-    elif base in READERS:
-        yield from READERS[base](walk, place)
-    elif read and is_stateless(base) and not is_listed(kind, HIDDEN):
-        walk.refuse_names_of(full_name(base), path)
-    elif read:
-        what = f"is an iterator ({kind.__name__})" if hasattr(kind, "__next__") else f"is a {full_name(kind)}"
-        walk.refuse(f"{path} {what}, which has a state of its own")
-        return
-    if is_pythons(kind) and not isinstance(x, type | ModuleType):
-        yield from instance(walk, place)
 
 
 def edge_to(walk: Outside, path: str, now: str, value: Any, read: bool = True) -> tuple[Edge, Place]:
@@ -486,31 +440,3 @@ READERS: dict[Any, Reader] = {
     type(functools.lru_cache(len)): of_cache,
     types.SimpleNamespace: instance,
 }
-
-
-def is_pythons(kind: type) -> bool:
-    """Return True if a class was made by a `class` statement, so that attributes are all its objects hold.
-
-    A class of C may be made at run time too; its objects are larger than their attributes need.
-    """
-    heap_type, immutable_type = 1 << 9, 1 << 8  # Py_TPFLAGS_HEAPTYPE, Py_TPFLAGS_IMMUTABLETYPE
-    if kind is object or not kind.__flags__ & heap_type or kind.__flags__ & immutable_type:
-        return False
-    base: Any = kind.__base__
-    slots = kind.__dict__.get("__slots__", ())
-    # A pointer for each slot, and for __dict__ and __weakref__.
-    room = 8 * (1 if isinstance(slots, str) else len(slots)) + 16
-    return bool(kind.__basicsize__ <= base.__basicsize__ + room)
-
-
-def is_stateless(kind: type) -> bool:
-    """Return True if the contents of a C type never change, or never affect a result."""
-    if kind in ATOMS or full_name(kind) in STATELESS:
-        return True
-    counts = hasattr(kind, "__next__") or kind is np.random.SeedSequence
-    return kind.__module__.split(".")[0] in STATELESS_MODULES and not counts
-
-
-def is_generator(x: Any) -> bool:
-    python = isinstance(x, random.Random) and not isinstance(x, random.SystemRandom)
-    return python or isinstance(x, np.random.Generator | np.random.RandomState | np.random.BitGenerator)

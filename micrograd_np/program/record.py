@@ -171,10 +171,6 @@ def name_values(tracer: Trace, names: Any) -> None:
             value.name = value.name or names.in_module(id(module))
 
 
-def wants_gradient(result: Any) -> bool:
-    return any(isinstance(x, Tensor) and x._requires_grad for x in flatten(result)[0])
-
-
 def check_unchanged(f: Callable[..., Any], before: dict[str, Any], after: dict[str, Any]) -> None:
     """Refuse a function that changes a container that it was given: its program has only what is in it."""
     changed = [path for path in before | after if before.get(path, f) is not after.get(path, f)]

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..expressions.layout import wrapped
-from ..expressions.phrases import ARITHMETIC, Phrase, call, literal
-from ..expressions.source import kernel_of, needs_kernel, spelled
+from ..expressions.phrases import ARITHMETIC, Phrase, call, kernel_of, literal, needs_kernel, spelled
 from ..ops import TABLE
 from ..ops.primitive import Elementwise, item
 from .ir import CONSTANT, GENERATOR, GRADIENT, RESULT, Step, Steps, Value, draws, root, values_among

@@ -22,9 +22,9 @@ from ..core.tensor import Tensor, as_ndarray, constant
 from ..core.versions import Memory, copy_with_strides, memory_of, next_id
 from ..expressions.phrases import constructor, same_bits
 from ..ops import TABLE
-from ..ops.half import is_half, rounded
-from ..ops.identity import alias, hook
+from ..ops.calls import is_half, rounded
 from ..ops.primitive import as_array
+from ..ops.shape import alias, hook
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 from .scalars import Scalar
 

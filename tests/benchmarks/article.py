@@ -8,7 +8,7 @@ import numpy as np
 
 from micrograd_np import nn
 from micrograd_np import sigmoid as sigmoid_row
-from micrograd_np.article.hand import FIRST_OR_SECOND, X, first_weights
+from micrograd_np.article.networks import FIRST_OR_SECOND, X, first_weights
 
 from .timing import Step, Way
 

@@ -4,7 +4,7 @@ import numpy as np
 
 import micrograd_np as mg
 from micrograd_np.drawing import draw
-from micrograd_np.ops.identity import alias
+from micrograd_np.ops.shape import alias
 from tests.drawing.scenes import node
 
 

@@ -8,14 +8,15 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import nn
-from micrograd_np.drawing import draw, render
+from micrograd_np.drawing import draw
+from micrograd_np.drawing.picture import render
 from micrograd_np.drawing.preview import GRADIENT, LINE
 from tests.drawing.scenes import weight
 
 
 def width(text):
     label = f'<<table border="0"><tr><td>{text}</td></tr></table>>'
-    svg = render.render(f"digraph {{node [shape=plain fontname=Courier] a [label={label}]}}", "svg").decode()
+    svg = render(f"digraph {{node [shape=plain fontname=Courier] a [label={label}]}}", "svg").decode()
     assert f">{text}<" in svg
     return re.search(r'width="(\d+)"', svg)[1]
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.drawing import draw, render
+from micrograd_np.drawing import draw
+from micrograd_np.drawing import picture as pictures
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -203,16 +204,16 @@ def test_the_player_finds_the_gradients_whichever_engine_drew(picture, monkeypat
     def handles(svg):
         return sorted(set(re.findall(r'id="(a_n\d+_gradient)"', svg)))
 
-    by_pure = render.render(picture.dot, "svg").decode()
-    monkeypatch.setattr(render, "engine", lambda format: DOT)
-    by_dot = render.render(picture.dot, "svg").decode()
+    by_pure = pictures.render(picture.dot, "svg").decode()
+    monkeypatch.setattr(pictures, "engine", lambda format: DOT)
+    by_dot = pictures.render(picture.dot, "svg").decode()
     assert handles(by_dot) == handles(by_pure) != []
     assert "href" not in by_dot + by_pure
 
 
 def test_what_the_engine_cannot_draw_is_its_own_words():
     with pytest.raises(RuntimeError, match="could not draw this"):
-        render.render("digraph {", "svg")
+        pictures.render("digraph {", "svg")
 
 
 SCRIPT = """

@@ -5,7 +5,7 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import nn
-from micrograd_np.ops.half import in_single
+from micrograd_np.ops.calls import in_single
 from micrograd_np.ops.primitive import MultiOutput, Primitive, remembered
 
 ASKED = []

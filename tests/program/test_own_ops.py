@@ -7,7 +7,7 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import nn
-from micrograd_np.expressions.source import kernel_of, needs_kernel
+from micrograd_np.expressions.phrases import kernel_of, needs_kernel
 from micrograd_np.ops.primitive import Primitive
 from micrograd_np.program.kernels import definitions_of
 

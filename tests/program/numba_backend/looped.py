@@ -8,7 +8,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np.core.containers import flatten
 from micrograd_np.program.execution import array_of
-from micrograd_np.program.numba_backend.backend import compiled, jitted, loops
+from micrograd_np.program.numba_backend import compiled, jitted, loops
 
 
 def in_python(steps):

@@ -6,7 +6,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn, optim
 from micrograd_np.program.execution import array_of
-from micrograd_np.program.numba_backend.backend import jitted, loops
+from micrograd_np.program.numba_backend import jitted, loops
 from tests.benchmarks import article
 from tests.program.numba_backend.looped import both, check, drawn, in_numba, in_python
 

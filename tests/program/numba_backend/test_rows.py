@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import micrograd_np as mg
 from micrograd_np.ops import TABLE
-from micrograd_np.program.numba_backend.backend import jitted, loops
-from micrograd_np.program.numba_backend.loops import formula_of
+from micrograd_np.program.numba_backend import jitted, loops
+from micrograd_np.program.numba_loops import formula_of
 from tests.program.numba_backend.looped import both, check, drawn, in_numba, in_python
 
 LABELS = np.array([3, 0, 1])

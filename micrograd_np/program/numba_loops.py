@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ...expressions.phrases import ATOM, literal, number_literal
-from ...ops import TABLE
-from ...ops.indexing import Slot, complete_index, join_index
-from ..ir import CONSTANT, RESULT, Step, Steps, Value
-from ..simplify import shape_of, uniform
-from ..source import FreeNames
-from ..trace import memory_owner
+from ..expressions.phrases import ATOM, literal, number_literal
+from ..ops import TABLE
+from ..ops.indexing import Slot, complete_index, join_index
+from .ir import CONSTANT, RESULT, Step, Steps, Value
+from .simplify import shape_of, uniform
+from .source import FreeNames
+from .trace import memory_owner
 
 View = Callable[[Any], Any]
 # Signs with which numba computes what NumPy does; of // and % it does not, where the divisor is 0.

@@ -1,4 +1,4 @@
-"""A program as loops over single numbers, which numba makes machine code of."""
+"""A program as loops over single numbers, which numba makes machine code of: an extra that nothing else knows of."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import ArgumentTypeError, describe
-from ...core.names import format_location
-from ...ops import TABLE
-from ..codegen import FIXED
-from ..ir import CONSTANT, RESULT, Step, Steps, Value, draws
-from ..record import record
-from ..simplify import simplified
-from .loops import REDUCTIONS, Plan, Text, formula_of, view_of
+from ..core.errors import ArgumentTypeError, describe
+from ..core.names import format_location
+from ..ops import TABLE
+from .codegen import FIXED
+from .ir import CONSTANT, RESULT, Step, Steps, Value, draws
+from .numba_loops import REDUCTIONS, Plan, Text, formula_of, view_of
+from .record import record
+from .simplify import simplified
 
 KINDS = tuple(map(np.dtype, ("f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")))
 
