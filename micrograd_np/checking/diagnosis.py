@@ -51,7 +51,7 @@ def causes_of(
     """
     if not at.hand.any():
         empty = [row.label for row in at.rows if row.status == WRONG and not row.hand.any()]
-        return [Cause("stopped", f"{zero_everywhere(empty)}: never written, or reached by no gradient", empty)]
+        return [Cause("stopped", f"{zero_everywhere(empty)} (not written, or reached by no gradient?)", empty)]
     found: list[Cause] = []
     with np.errstate(all="ignore"):
         for hypothesis in within(budget, at):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations, combinations_with_replacement, pairwise, product
 from typing import Any
@@ -35,6 +35,7 @@ from .syntax import (
     replaced,
     targets_of,
     template,
+    unread_entries,
     written,
 )
 
@@ -59,7 +60,7 @@ JOINED = (
     *((3, "X * Y ** 2"), (3, "X + 2 * Y"), (3, "X / (2 * Y)"), (3, "X + Y / 2"), (3, "X - Y / 2")),
     (3, "X / (Y * (1 - Y))"),
 )
-SUMS = ("X - Y", "Y - X", "X + Y")  # what may stand for a factor X
+SUMS = ("X - Y", "Y - X", "X + Y", "1 + Y * X")  # what may stand for a factor X
 # The same with a vector Y that belongs to the rows of a matrix.
 COLUMNS = ("X * Y[:, None]", "X / Y[:, None]", "X + Y[:, None]", "X - Y[:, None]")
 # The same arrays without their first or last entries, as weights without the bias.
@@ -243,10 +244,10 @@ class Edits:
                     yield 1 if self.shape(other) == shape else 3, other
                 if isinstance(node, ast.Subscript) and self.shape(other) == self.shape(node.value):
                     yield 1, replaced(node, value=other)
+        if isinstance(node, ast.BinOp | ast.Call):
+            yield from ((2, other) for other in self.operands if self.shape(other) == shape)
         if isinstance(node, ast.BinOp):
             for other in self.operands:
-                if self.shape(other) == shape:
-                    yield 2, other
                 for op in OPERATORS.get(type(node.op), ())[:1]:
                     yield 3, replaced(node, op=op(), right=other)
         for rank, form in FORMS:
@@ -387,8 +388,17 @@ class Edits:
             yield 0, ast.Expr(written(f"np.add.at({array}, {text}, {sign}X)", node.value))
         elif isinstance(node, ast.Assign) and len(node.targets) == 1 and not isinstance(target, ast.Tuple):
             reads_itself = isinstance(target, ast.Name) and target.id in names_of_variables(node.value)  # g = g + h
-            if not reads_itself:
+            if not reads_itself and not isinstance(node.value, ast.Constant):
                 yield 0, ast.AugAssign(target, ast.Add(), node.value)
+
+    def siblings(self, statement: Node) -> Iterator[tuple[int, Any]]:
+        """Yield statements like `d[i, t] += a * g`, with other indices of d and another value."""
+        target = getattr(statement, "target", None) if isinstance(statement, ast.AugAssign) else None
+        for _, other in self.take_other_indices(target):
+            again = replaced(statement, target=other)
+            for text, value in self.read_in(statement.value)[0].items():
+                alike = [x for x in self.values if self.kind(x) == self.kind(value)]
+                yield from ((3, partial(filled, again, {text: x})) for x in alike)
 
     def take_other_indices(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield an entry with the indices of another."""
@@ -402,31 +412,18 @@ class Edits:
         for i, statement in enumerate(block):
             if id(statement) in self.fixed:
                 continue
-            if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr) and len(block) > 1:
-                yield Edit(parent, field, None, block[:i] + block[i + 1 :], 0)
-            for initial in self.initial:
-                if initial is not statement:
-                    yield Edit(parent, field, None, [*block[:i], initial, *block[i:]], 3)
+            if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr):
+                yield Edit(parent, field, None, block[:i] + block[i + 1 :] or [ast.Pass()], 0)
+            for initial in (x for x in self.initial if x is not statement):
+                yield Edit(parent, field, None, [*block[:i], initial, *block[i:]], 3)
+            for rank, made in self.siblings(statement):
+                yield Edit(parent, field, None, partial(inserted, block, i + 1, made), rank)
             if i + 1 < len(block) and not isinstance(block[i + 1], ast.Return):
                 yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 0)
 
 
-def unread_entries(definition: Node, variables: Mapping[str, Any], steps: Collection[str]) -> Iterator[str]:
-    """Yield the texts of entries that are never read: of dicts like `cache["h"]`, and of lists that are only made."""
-    loads, keys, appended = Counter[str](), defaultdict[str, set[Any]](set), Counter[str]()
-    for node in ast.walk(definition):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            loads[node.id] += 1
-        if isinstance(node, ast.Attribute) and node.attr == "append":
-            appended[getattr(node.value, "id", "")] += 1
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-            appended[getattr(node.value, "id", "")] += 1
-            keys[getattr(node.value, "id", "")].add(node.slice.value)
-    for name, count in loads.items():
-        if count == appended[name] and isinstance(variables.get(name), dict):
-            yield from (f"{name}[{key!r}]" for key in variables[name] if isinstance(key, str) and key not in keys[name])
-        elif count == appended[name] and isinstance(variables.get(name), list) and not keys[name]:
-            yield from (f"{name}[{step}]" for step in steps)
+def inserted(block: list[Node], i: int, made: Callable[[], Node]) -> list[Node]:
+    return [*block[:i], made(), *block[i:]]
 
 
 def is_small(value: Any) -> bool:

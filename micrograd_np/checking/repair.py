@@ -29,7 +29,7 @@ from .edits import Edits
 from .flat_function import plain
 from .sandbox import MOST_ROWS, STEP, Sandbox
 from .suspicion import PROVEN
-from .syntax import Edit, edit_in_words, leading_to_loss, locate, operands_of, tree_of
+from .syntax import Edit, leading_to_loss, locate, operands_of, path_to, tree_of
 
 Array = Any
 BUDGET = 20_000_000  # units of work, some seconds: a unit is one function call in a run, or one node that is compiled
@@ -40,6 +40,8 @@ OTHER_SCALE = -0.7  # of cotangents
 MOST_FUNCTIONS = 6
 LONGER = 8  # times that a `while` may take more steps than without an edit
 BATCH = 40  # edits that are compiled at once
+# The longest text in which an edit is shown: the first expression around it, and larger ones.
+LONG, SHORT = 110, 64
 CHOICE, NONE = "_number_of_edit", -1  # the variable that chooses one of them
 
 
@@ -402,3 +404,36 @@ def watched(run: Callable[[], Any]) -> tuple[int, dict[CodeType, dict[str, Any]]
     finally:
         sys.setprofile(None)
     return count, variables
+
+
+# An edit in words.
+
+
+def edit_in_words(edit: Edit, definition: Any, file: str) -> str:
+    """Return the edit as a sentence: what should stand where."""
+    old = edit.old
+    if isinstance(old, list):
+        gone = [statement for statement in old if not any(statement is other for other in edit.new)]
+        if gone:
+            return f"`{ast.unparse(gone[0])}` should not be there, {file}:{gone[0].lineno}"
+        if len(edit.new) > len(old):
+            i = next(i for i, statement in enumerate(edit.new) if statement is not old[i])
+            before = ast.unparse(old[i]).partition("\n")[0]
+            return f"`{ast.unparse(edit.new[i])}` is missing before `{before}`, {file}:{old[i].lineno}"
+        i = next(i for i, (a, b) in enumerate(zip(old, edit.new, strict=True)) if a is not b)
+        return f"`{ast.unparse(old[i])}` should come after `{ast.unparse(old[i + 1])}`, {file}:{old[i].lineno}"
+    shown, line = old, getattr(old, "lineno", definition.lineno)
+    # Show the edit inside the largest expression around it that still reads as one line.
+    for node in reversed(path_to(definition, old)[:-1]):
+        size = len(ast.unparse(node))
+        if isinstance(node, ast.Tuple | ast.Dict) or hasattr(node, "body") or size > (LONG if shown is old else SHORT):
+            break
+        shown, line = node, getattr(node, "lineno", line)
+        if isinstance(node, ast.stmt):
+            break
+    before = ast.unparse(shown)
+    edit.put(edit.new)
+    after = ast.unparse(edit.new if shown is old else shown)
+    edit.put(old)
+    before, after = (text.replace(f" and {STEP}()", "") for text in (before, after))
+    return f"`{before}` should be `{after}`, {file}:{line}"

@@ -263,6 +263,8 @@ class Suspicion:
         2 may be the length of any axis, and 2/3 the quotient of two constants: these are explained by a batch alone.
         """
         named = factor_name(factor, self.sizes)
+        if named and "axis 0 " in named and not self.tested:  # a constant may have the same value by chance
+            return named
         if named and abs(factor) in PLAIN_FACTORS and "axis 0 " not in named:
             named = named.split(" (")[0]
         for (c, (name, _)), (d, (other, _)) in permutations(self.constants.items(), 2):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import copy
 import functools
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -16,8 +17,6 @@ from .sandbox import STEP
 
 Node = Any  # of a syntax tree
 SIZES = ("len", "shape", "size")
-# The longest text in which an edit is shown: the first expression around it, and larger ones.
-LONG, SHORT = 110, 64
 
 # What people take one for the other.
 OPERATORS: dict[type, tuple[type, ...]] = {
@@ -60,10 +59,16 @@ def tree_of(function: Any) -> ast.Module | None:
     for node in ast.walk(definition):
         if isinstance(node, ast.arg):
             node.annotation = None
-        elif isinstance(node, ast.While):
+    count_steps(tree)
+    return tree
+
+
+def count_steps(tree: ast.Module) -> None:
+    """Let each `while` call the function that counts its steps."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.While):
             node.test = ast.BoolOp(ast.And(), [node.test, ast.Call(ast.Name(STEP, ast.Load()), [], [])])
     ast.fix_missing_locations(tree)
-    return tree
 
 
 def operands_of(definition: Node) -> list[Node]:
@@ -169,6 +174,24 @@ def is_term(parent: Node, field: str) -> bool:
     return isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
 
 
+def unread_entries(definition: Node, variables: Mapping[str, Any], steps: Collection[str]) -> Iterator[str]:
+    """Yield the texts of entries that are never read: of dicts like `cache["h"]`, and of lists that are only made."""
+    loads, keys, appended = Counter[str](), defaultdict[str, set[Any]](set), Counter[str]()
+    for node in ast.walk(definition):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            loads[node.id] += 1
+        if isinstance(node, ast.Attribute) and node.attr == "append":
+            appended[getattr(node.value, "id", "")] += 1
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            appended[getattr(node.value, "id", "")] += 1
+            keys[getattr(node.value, "id", "")].add(node.slice.value)
+    for name, count in loads.items():
+        if count == appended[name] and isinstance(variables.get(name), dict):
+            yield from (f"{name}[{key!r}]" for key in variables[name] if isinstance(key, str) and key not in keys[name])
+        elif count == appended[name] and isinstance(variables.get(name), list) and not keys[name]:
+            yield from (f"{name}[{step}]" for step in steps)
+
+
 # What may stand in the place of a node.
 
 
@@ -199,6 +222,8 @@ def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Nod
     elif kind is ast.Compare and len(node.ops) == 1:
         for op in COMPARISONS.get(type(node.ops[0]), ()):
             yield 0, replaced(node, ops=[op()])
+        for form in ("np.minimum(X, Y)", "np.maximum(X, Y)"):
+            yield 1, written(form, node.left, node.comparators[0])
     elif kind is ast.Constant and type(node.value) is bool:
         yield 0, ast.Constant(not node.value)
     elif kind is ast.Constant and type(node.value) in (int, float):
@@ -206,12 +231,26 @@ def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Nod
         for number in constants(node.value):
             if not factor or number not in (0, 1):
                 yield 0, signed(number)
+    elif kind is ast.Constant and isinstance(node.value, str) and "->" in node.value and isinstance(parent, ast.Call):
+        yield from ((1, ast.Constant(text)) for text in other_letters(node.value))
     elif kind is ast.Subscript:
         yield from other_subscripts(node)
     elif kind is ast.Call:
         yield from other_calls(node)
     elif kind is ast.Attribute and node.attr == "T":
         yield 0, node.value
+
+
+def other_letters(subscripts: str) -> Iterator[str]:
+    """Yield the subscripts of an einsum with another letter in one place, and with two letters of a term exchanged."""
+    terms = re.split(r"(,|->)", subscripts)
+    letters = sorted({letter for letter in subscripts if letter.isalpha()})
+    for i, term in enumerate(terms):
+        others = [term[:k] + letter + term[k + 1 :] for k in range(len(term)) for letter in letters]
+        exchanged = [term.translate(str.maketrans(a + b, b + a)) for a, b in combinations(term, 2)]
+        for other in (*exchanged, *others) if term.isalpha() else ():
+            if other != term:
+                yield "".join([*terms[:i], other, *terms[i + 1 :]])
 
 
 def with_shifted_indices(statement: Any) -> Iterator[tuple[int, Node]]:
@@ -399,33 +438,3 @@ class Edit:
             setattr(self.parent, self.field, node)
         else:
             getattr(self.parent, self.field)[self.index] = node
-
-
-def edit_in_words(edit: Edit, definition: Node, file: str) -> str:
-    """Return the edit as a sentence: what should stand where."""
-    old = edit.old
-    if isinstance(old, list):
-        gone = [statement for statement in old if not any(statement is other for other in edit.new)]
-        if gone:
-            return f"`{ast.unparse(gone[0])}` should not be there, {file}:{gone[0].lineno}"
-        if len(edit.new) > len(old):
-            i = next(i for i, statement in enumerate(edit.new) if statement is not old[i])
-            before = ast.unparse(old[i]).partition("\n")[0]
-            return f"`{ast.unparse(edit.new[i])}` is missing before `{before}`, {file}:{old[i].lineno}"
-        i = next(i for i, (a, b) in enumerate(zip(old, edit.new, strict=True)) if a is not b)
-        return f"`{ast.unparse(old[i])}` should come after `{ast.unparse(old[i + 1])}`, {file}:{old[i].lineno}"
-    shown, line = old, getattr(old, "lineno", definition.lineno)
-    # Show the edit inside the largest expression around it that still reads as one line.
-    for node in reversed(path_to(definition, old)[:-1]):
-        size = len(ast.unparse(node))
-        if isinstance(node, ast.Tuple | ast.Dict) or hasattr(node, "body") or size > (LONG if shown is old else SHORT):
-            break
-        shown, line = node, getattr(node, "lineno", line)
-        if isinstance(node, ast.stmt):
-            break
-    before = ast.unparse(shown)
-    edit.put(edit.new)
-    after = ast.unparse(edit.new if shown is old else shown)
-    edit.put(old)
-    before, after = (text.replace(f" and {STEP}()", "") for text in (before, after))
-    return f"`{before}` should be `{after}`, {file}:{line}"

@@ -17,8 +17,8 @@ from ..cures import answering
 from .by_hand import LABEL_NAMES
 from .calling import Pair
 from .cases import Case, Special, function_case, graph_case
+from .claims import GIVEN, Closeness, Row, exchanged, meanings, parallel, precision_of
 from .claims import WRONG as WRONG_ROW
-from .claims import Closeness, Row, exchanged, meanings, parallel, precision_of
 from .comparison import NUMERIC, OK, TOO_COARSE, WRONG, largest
 from .conventions import sizes_of
 from .diagnosis import BUDGET, DESCRIPTIONS, Examined, examine
@@ -27,7 +27,7 @@ from .kinks import Kinks
 from .repair import Data, copied_pair, repair
 from .replay import Recording, in_float64
 from .sandbox import Sandbox
-from .statements import repair_statement
+from .script import repair_script
 from .tape_check import by_numbers, check_tape, lost_digits, vague_entries
 from .verify_report import AT_KINK, VerifyReport
 
@@ -247,7 +247,7 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
     report.missed = case.missed
     report.notes += exchanged(found.rows, close)
     if found.findings:
-        report.repair = partial(repaired if case.pair else repaired_statement, case, rows, close, found)
+        report.repair = partial(repaired if case.pair else repaired_line, case, rows, close, found)
     if case.unchecked:
         report.notes.append(f"Not checked: {', '.join(case.unchecked)}, which only a recorded forward pass has.")
     for finding in found.findings if report.faults else ():  # a backward pass that updates weights is not linear, too
@@ -272,13 +272,15 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
     return report
 
 
-def repaired_statement(
+def repaired_line(
     case: Case, rows: Sequence[Row], close: Closeness, found: Examined, wanted: str, share: float
 ) -> tuple[str, list[str]]:
-    """Return the edit of a statement that makes a wrong row right, given those before it, and all rows made right."""
-    pairs = zip(rows, case.hand.values(), strict=True)
-    given = [(row, x, row.expected * found.convention.of(row)) for row, x in pairs]
-    return repair_statement(case.frame, case.output, given, wanted, close, share < 1)
+    """Return the edit of a line beside the graph that makes a wrong row right, and all rows that it makes right."""
+    given = []
+    for row, x in zip(rows, case.hand.values(), strict=True):
+        right = row.true if row.status == GIVEN else row.expected  # a gradient above that is wrong itself stays so
+        given.append((replace(row, true=right * found.convention.of(row)), x))
+    return repair_script(case.frame, case.output, given, wanted, close, share)
 
 
 def repaired(

@@ -1,0 +1,151 @@
+"""Find the mistake in the lines of a script that compute gradients beside a recorded graph, as `l1_delta = ...`.
+
+The lines between the loss and the call of `verify` become a function, whose edits are tried like those of others.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import linecache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from ..core.tensor import Tensor
+from .calling import Pair
+from .claims import GIVEN, WRONG, Closeness, Row, as_hand
+from .edits import Edits
+from .recordable import definition_of
+from .repair import Data, Source, Trial, same_numbers, search, watched
+from .sandbox import OWN_BUILTINS, STEP, Library, Sandbox, UncopiedError
+from .syntax import Edit, count_steps, names_of_variables, operands_of
+
+Array = Any
+
+
+@dataclass
+class Lines(Data):
+    """The lines of a script as a function that returns the gradients by hand."""
+
+    function: Any = None
+
+    def gradients(self, scale: float = 1.0) -> dict[str, Any] | None:
+        return {label: scale * as_hand(label, g) for label, g in zip(self.rows, self.function(), strict=True)}
+
+
+@dataclass
+class Script(Source):
+    """The source of such a function."""
+
+    operands: Sequence[Any] = ()
+
+    def edits(self, pair: Pair) -> Iterator[Edit]:
+        """Yield the edits, but for numbers and comparisons.
+
+        There are no other data to test them on, and these may fit by chance; an index does not.
+        """
+        arrays = (x for x in self.variables.values() if isinstance(x, np.ndarray | Tensor))
+        sizes = {n for x in arrays for n in x.shape if n > 1}
+        edits = Edits(self.definition, self.operands, set(), self.variables)
+        edits.counts = edits.lengths = edits.numbers = []
+        edits.operands = [x for x in edits.operands if edits.shape(x) != () or not is_size(x, self.variables, sizes)]
+        for edit in edits.ranked():
+            is_number = isinstance(edit.old, ast.Constant) and not isinstance(edit.parent, ast.Subscript)
+            new = edit.new if isinstance(edit.old, ast.expr) and not isinstance(edit.old, ast.Compare) else None
+            compares = isinstance(new, ast.AST) and any(isinstance(x, ast.Compare) for x in ast.walk(new))
+            if not is_number and not compares:
+                yield edit
+
+
+def repair_script(
+    frame: Any, loss: Tensor, given: Sequence[tuple[Row, Any]], wanted: str, close: Closeness, share: float
+) -> tuple[str, list[str]]:
+    """Return the edit of a line that makes a gradient right, given those before it, and all gradients made right."""
+    outside = {**frame.f_globals, **frame.f_locals}
+    paths = {id(x): path for path, x in paths_in(outside)}
+    rows = {row.label: row for row, x in given if row.fits and id(x) in paths}
+    tree, lines = tree_of_frame(frame), []
+    if tree is not None and wanted in rows:
+        lines = lines_between(tree.body, line_of(loss, frame), frame.f_lineno)
+    if not lines:
+        return "", []
+    copies, file = Sandbox(), frame.f_code.co_filename
+    returned = ", ".join(paths[id(x)] for row, x in given if row.label in rows)
+    module: Any = ast.parse(f"def _make():\n def lines():\n  return {returned},\n return lines")
+    module.body[0].body[0].body[:0] = lines
+    count_steps(module)
+    scope = {**variables_of(tree, outside, copies), STEP: copies.step}
+    exec(compile(module, file, "exec"), scope)
+    function: FunctionType = scope["_make"]()
+    calls, found = watched(function)
+    operands = [as_array(x, outside) for x in operands_of(tree)]
+    variables = {**scope, **found.get(function.__code__, {})}
+    broken = {label for label, row in rows.items() if row.status in (WRONG, GIVEN)}
+    factors = dict.fromkeys(rows, 1.0)
+    data = Lines(None, [], False, rows, factors, broken, close, function=function)  # type: ignore[arg-type]
+    if not all(same_numbers(rows[label].hand, g) for label, g in (data.gradients() or {}).items()):
+        return "", []
+    return search(Trial(data, wanted, list, list, list), [Script(function, module, variables, operands)], calls, share)
+
+
+def is_size(operand: Any, variables: Mapping[str, Any], sizes: set[int]) -> bool:
+    """Return whether a number is a size of the data, or 1 over one: it may stand for the size by chance."""
+    value = abs(float(eval(ast.unparse(operand), dict(variables))))
+    return any(np.isclose(value, each) for n in sizes for each in (n, 1 / n))
+
+
+def paths_in(variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the variables, and the entries of lists and dicts, with their source texts."""
+    for name, x in variables.items():
+        entries = x.items() if type(x) is dict else enumerate(x) if type(x) is list else ()
+        yield from ((f"{name}[{key!r}]", each) for key, each in entries)
+        yield name, x
+
+
+def lines_between(block: Sequence[Any], first: int, last: int) -> list[Any]:
+    """Return the statements after one line and before the statement of another, those of all blocks around it."""
+    found: list[Any] = []
+    for statement in block:
+        if statement.lineno <= last <= statement.end_lineno:
+            parts = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
+            inside = [part for part in parts if isinstance(part, list) and part]
+            return found + [x for part in inside for x in lines_between(part, first, last) if part[0].lineno <= last]
+        if first < statement.lineno and statement.end_lineno < last:
+            found.append(statement)
+    return found if block[-1].end_lineno >= last else []
+
+
+def line_of(x: Tensor, frame: Any) -> int:
+    """Return the line of a frame that made a value; 0 if other code made it."""
+    code, instruction = x._created_at or (None, 0)
+    return list(code.co_positions())[instruction // 2][0] or 0 if code is frame.f_code else 0
+
+
+def as_array(operand: Any, outside: Mapping[str, Any]) -> Any:
+    """Return an operand, but `x.data` for a Tensor x: the lines compute with arrays."""
+    is_tensor = isinstance(operand, ast.Name) and isinstance(outside.get(operand.id), Tensor)
+    return ast.Attribute(operand, "data", ast.Load()) if is_tensor else operand
+
+
+def variables_of(tree: Any, outside: Mapping[str, Any], copies: Sandbox) -> dict[str, Any]:
+    """Return copies of the variables that a source names, in which it can run."""
+    made = {"__builtins__": OWN_BUILTINS, "np": Library(np)}
+    for name in names_of_variables(tree) & outside.keys():
+        with contextlib.suppress(UncopiedError):
+            made[name] = copies(outside[name])
+    return made
+
+
+def tree_of_frame(frame: Any) -> Any:
+    """Return the source of a frame, a function's or a module's; None if it is not known."""
+    try:
+        if frame.f_code.co_name != "<module>":
+            make: Any = definition_of(frame.f_code).body[0]
+            return make.body[0]
+        return ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
+    except Exception:  # not known, or not what runs
+        return None
