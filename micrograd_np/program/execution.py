@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.containers import flatten, has_values
+from ..core.containers import flatten, has_dtype
 from ..core.errors import refuse_compiled
 from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray, constant
@@ -241,7 +241,7 @@ def aliases(returned: list[Any], found: list[Any], copies: dict[Value, Any], com
     of_program = {id(memory_owner(a)): x for x, a in copies.items()}
     targets, shown = {target for target, _ in program.writes}, dict[int, tuple[Any, Any]]()
     for i, y in enumerate(returned):
-        if not has_values(y) or isinstance(y, np.generic):
+        if not has_dtype(y) or isinstance(y, np.generic):
             continue
         x: Any = owners.get(id(memory_owner(y)))
         at: Any = of_program.get(id(memory_owner(found[i])))
@@ -312,17 +312,17 @@ def type_of(x: Any) -> str:
 def as_type(x: Any, kind: str) -> Any:
     """Return a result of a program as the type that the plain function returns."""
     data = as_ndarray(x)
-    return GIVEN[kind](data) if has_values(data) else x
+    return GIVEN[kind](data) if has_dtype(data) else x
 
 
 def equal(a: Any, b: Any) -> bool:
-    if not (has_values(a) and has_values(b)):
+    if not (has_dtype(a) and has_dtype(b)):
         return unchanged(a, b)
     return same_bits(np.asarray(a), np.asarray(b))
 
 
 def close(a: Any, b: Any) -> bool:
-    if not (has_values(a) and has_values(b)):
+    if not (has_dtype(a) and has_dtype(b)):
         return equal(a, b)
     a, b = np.asarray(a), np.asarray(b)
     if (a.shape, a.dtype) != (b.shape, b.dtype) or a.dtype.kind not in "fc":
