@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, describe
-from .elementwise import divisor, ratio
+from .elementwise import ones_for_zeros, ratio
 from .primitive import Drawn as D
 from .primitive import Primitive, as_array, as_given, example, implements
 from .products import NamedOutputs, as_floats, eye_like, mT, symmetric
@@ -243,7 +243,7 @@ def _p_norm_x(g: Any, z: Any, x: Any, ord: float, axis: int) -> Any:
     """sign(x) (|x| / z)^(ord - 1)."""
     z, size = expand_reduced(z, axis), np.abs(x)
     # For ord < 1 the inverse of the quotient to a positive power, so that no zero is divided by.
-    share = z / divisor(size) if ord < 1 else size / divisor(z)
+    share = z / ones_for_zeros(size) if ord < 1 else size / ones_for_zeros(z)
     return expand_reduced(g, axis) * np.sign(x) * np.where(x == 0, 1, share) ** abs(ord - 1)
 
 

@@ -20,7 +20,7 @@ from .shape import pack_copies
 
 
 def _standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:
-    """(x - mean) / sqrt(variance + eps), and the mean and the variance, over some axes that are kept with length 1."""
+    """Return (x - mean) / sqrt(variance + eps), mean and variance; the last two keep the axes, with length 1."""
     mean = sum_keepdims(x, axis)
     mean /= reduced_count(x, mean)
     centred = x - mean
@@ -31,7 +31,10 @@ def _standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:
 
 
 def _standardize_x(g: Any, z: Any, x: Any, axis: Any, eps: float) -> Any:
-    """The cotangent less its components along 1 and along the result, which change only mean and variance."""
+    """Return the cotangent of x: that of the result without its parts along 1 and along the result, and scaled.
+
+    A step of x along these two changes only mean and variance, whose cotangents come in here.
+    """
     (g_unit, g_mean, g_var), (unit, mean, var) = g, z
     entries = reduced_count(x, mean)
     scale = 1 / np.sqrt(var + eps)
@@ -53,7 +56,7 @@ standardize = MultiOutput(
 @implements()
 @in_single
 def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """The entries of each sample with mean 0 and variance 1, times a weight, plus a bias.
+    """Shift and scale the entries of each sample to mean 0 and variance 1; multiply by a weight and add a bias.
 
     Parameters
     ----------
@@ -79,7 +82,7 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
 
 
 def last_axes(x: Any, normalized_shape: Any) -> tuple[int, ...]:
-    """The last axes of x, as many as have the sizes of normalized_shape; raise if these are not how its shape ends."""
+    """Return the last axes of x, one for each size of normalized_shape; raise unless the shape of x ends in these."""
     sizes = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
     if not sizes or x.shape[-len(sizes) :] != sizes:
         raise ShapeError(f"normalized_shape={normalized_shape} is not how the shape of {describe(x, 'x')} ends.")
@@ -87,7 +90,7 @@ def last_axes(x: Any, normalized_shape: Any) -> tuple[int, ...]:
 
 
 def floating(x: Any) -> Any:
-    """The same array; raise if its dtype does not hold the fractions that normalization gives."""
+    """Return x; raise if it has integers, which cannot hold the fractions that normalization gives."""
     if x.dtype.kind in "biu":
         raise ArgumentTypeError(
             f"normalization gives fractions, which {describe(x, 'x')} cannot hold. Write x.astype(float)."
@@ -97,9 +100,10 @@ def floating(x: Any) -> Any:
 
 @implements()
 def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> tuple[Any, Any, Any]:
-    """The entries of each channel with mean 0 and variance 1 over the batch, times a weight, plus a bias.
+    """Shift and scale the entries of each channel to mean 0 and variance 1; multiply by a weight and add a bias.
 
-    Returns the channels' means and variances too (of the population, divided by the count), for running statistics.
+    Returns the channels' means and variances, too, for running averages. A variance is the mean of squares, divided by
+    the number of entries and not by one less.
 
     Parameters
     ----------
@@ -125,12 +129,16 @@ def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-
             f"{describe(x, 'x')}."
         )
     channels = (x.shape[1],)
-    broad = channels + (1,) * (x.ndim - 2)
     y, mean, var = standardize(x, (0, *range(2, x.ndim)), eps)
-    y = y if weight is None else y * np.reshape(with_shape("weight", weight, channels), broad)
-    y = y if bias is None else y + np.reshape(with_shape("bias", bias, channels), broad)
+    y = y if weight is None else y * along_channels(with_shape("weight", weight, channels), x.ndim)
+    y = y if bias is None else y + along_channels(with_shape("bias", bias, channels), x.ndim)
     y = rounded(y) if half else y  # not the variance, which float16 may not be able to hold
     return y, np.reshape(mean, channels), np.reshape(var, channels)
+
+
+def along_channels(v: Any, ndim: int) -> Any:
+    """Return v (C,) with the shape (C, 1, ..., 1), which broadcasts over x (N, C, ...) of ndim axes."""
+    return np.reshape(v, (-1, *[1] * (ndim - 2)))
 
 
 # Recurrent networks: one step of each cell, and rows for a whole sequence of steps.

@@ -86,14 +86,14 @@ cofactors_slope: Primitive = Primitive(
 )
 
 
-def _slope_of_slogdet(g: Any, z: Any, x: Any) -> Any:
-    """x⁻ᵀ. Where x is singular the logarithm is -inf and its slope inf or nan, with NumPy's warning, as that of log."""
+def _slogdet_x(g: Any, z: Any, x: Any) -> Any:
+    """Return g times x⁻ᵀ, which is inf or nan for a singular x, with NumPy's warning, like the slope of log at 0."""
     singular = np.expand_dims(z[0] == 0, (-1, -2))
     inverse = np.linalg.inv(np.where(singular, eye_like(x), x))
     return np.expand_dims(g[1], (-1, -2)) * mT(inverse) / np.where(singular, 0, 1).astype(x.dtype)
 
 
-slogdet = NamedOutputs(np.linalg.slogdet, _slope_of_slogdet, examples=INVERTIBLE)
+slogdet = NamedOutputs(np.linalg.slogdet, _slogdet_x, examples=INVERTIBLE)
 inv = Primitive(np.linalg.inv, lambda g, z, x: -np.matmul(mT(z), np.matmul(g, mT(z))), examples=INVERTIBLE)
 
 

@@ -14,7 +14,7 @@ from ..core.context import current_context
 from ..core.errors import ArgumentError
 from ..core.names import caller_location, format_location
 from .calls import in_single
-from .elementwise import divisor, ratio
+from .elementwise import ones_for_zeros, ratio
 from .primitive import Bound, Elementwise, NonDifferentiable, Primitive, as_array, as_given, example, remembered
 from .primitive import Drawn as D
 
@@ -202,14 +202,17 @@ mean = Primitive(
 )
 
 
-def _slope_of_var(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
-    """Twice the deviation from the mean, over the degrees of freedom."""
+def _var_x(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+    """Return g times twice the deviation from the mean, over the degrees of freedom."""
     freedom = builtins.max(reduced_count(x, z) - ddof, 0)
     return expand_reduced(g, axis, keepdims) * 2 * ((x - np.mean(x, axis=axis, keepdims=True)) / freedom)
 
 
-def _slope_of_std(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
-    """The slope of the norm of the deviations: 0 where all are 0. What moves all entries alike moves no deviation."""
+def _std_x(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+    """Return the gradient of the norm of the deviations from the mean; it is 0 where all of these are 0.
+
+    Its own mean is subtracted, since a step that moves all entries alike moves no deviation.
+    """
     freedom = builtins.max(reduced_count(x, z) - ddof, 0)
     deviation = (x - np.mean(x, axis=axis, keepdims=True)) / freedom
     slope = ratio(expand_reduced(g, axis, keepdims), deviation, expand_reduced(z, axis, keepdims))
@@ -230,11 +233,9 @@ def _std_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
 SPREADS = [*CASES[:-1], example(D(3, 4), ddof=1), example(D(2, 3, 4), axis=(0, -1), ddof=1.5)]
 SPREAD: dict[str, Any] = {"bind": over_free, "exact": False, "examples": SPREADS}
 var = Primitive(
-    np.var, _slope_of_var, extended=with_deviations(sum_of_squares, np.positive), decomposition=_var_rows, **SPREAD
+    np.var, _var_x, extended=with_deviations(sum_of_squares, np.positive), decomposition=_var_rows, **SPREAD
 )
-std = Primitive(
-    np.std, _slope_of_std, extended=with_deviations(root_of_squares, np.sqrt), decomposition=_std_rows, **SPREAD
-)
+std = Primitive(np.std, _std_x, extended=with_deviations(root_of_squares, np.sqrt), decomposition=_std_rows, **SPREAD)
 
 
 # Products.
@@ -249,8 +250,8 @@ def products_of_others(x: Any) -> Any:
     return np.concatenate([second * pairs, first * pairs, rest[..., half:]], -1)
 
 
-def _slope_of_prod(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """The product of the other entries."""
+def _prod_x(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """Return g times the product of the other entries."""
     axes = axes_of(x, axis)
     order = [k for k in range(x.ndim) if k not in axes] + list(axes)
     slopes = np.reshape(products_of_others(merged_axes(x, axes)), [x.shape[k] for k in order])
@@ -258,20 +259,20 @@ def _slope_of_prod(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 PRODUCT = "g times the product of the other entries"
-prod = reduction(np.prod, _slope_of_prod, np.multiply, 1, onnx="ReduceProd", gloss=PRODUCT)
+prod = reduction(np.prod, _prod_x, np.multiply, 1, onnx="ReduceProd", gloss=PRODUCT)
 
 
 # Extremes.
-def _slope_of_extreme(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+def _extreme_x(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """Share the cotangent equally among the extreme entries; all entries get nan where one of them is nan."""
     extreme = x == expand_reduced(z, axis, keepdims)
-    sharing = np.sum(extreme, axis=axis, keepdims=True).astype(g.dtype)
+    sharing = ones_for_zeros(np.sum(extreme, axis=axis, keepdims=True).astype(g.dtype))
     rest = np.where(np.isnan(z), np.nan, 0).astype(g.dtype)
-    return np.where(extreme, expand_reduced(g, axis, keepdims) / divisor(sharing), expand_reduced(rest, axis, keepdims))
+    return np.where(extreme, expand_reduced(g, axis, keepdims) / sharing, expand_reduced(rest, axis, keepdims))
 
 
-max = reduction(np.max, _slope_of_extreme, np.maximum, None, also=(np.amax,), onnx="ReduceMax")
-min = reduction(np.min, _slope_of_extreme, np.minimum, None, also=(np.amin,), onnx="ReduceMin")
+max = reduction(np.max, _extreme_x, np.maximum, None, also=(np.amax,), onnx="ReduceMax")
+min = reduction(np.min, _extreme_x, np.minimum, None, also=(np.amin,), onnx="ReduceMin")
 
 
 # Logarithms of sums of exponentials, without overflow.
@@ -287,7 +288,7 @@ def _exp_share(x: Any, z: Any, infinite: Any, base: float = math.e) -> Any:
     top = x == np.inf
     difference = np.where(top, 0, x) - np.where(np.isinf(z), np.inf, z)
     share = np.exp2(difference) if base == 2 else np.exp(difference)
-    return np.where(np.logical_and(top, z == np.inf), (1 / divisor(infinite)).astype(share.dtype), share)
+    return np.where(np.logical_and(top, z == np.inf), (1 / ones_for_zeros(infinite)).astype(share.dtype), share)
 
 
 def infinities(x: Any, y: Any) -> Any:
@@ -337,15 +338,15 @@ def _quiet_logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
         return _logsumexp(x, axis, keepdims)
 
 
-def _slope_of_logsumexp(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """The softmax of x."""
+def _logsumexp_x(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """Return g times the softmax of x."""
     infinite = np.sum(x == np.inf, axis=axis, keepdims=True)
     return expand_reduced(g, axis, keepdims) * exp_share(x, expand_reduced(z, axis, keepdims), infinite)
 
 
 logsumexp = Primitive(
     _logsumexp,
-    _slope_of_logsumexp,
+    _logsumexp_x,
     bind=over,
     kernel=in_single(_quiet_logsumexp),
     decomposition=_logsumexp,
