@@ -17,7 +17,7 @@ from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
 from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
-from .products import NamedOutputs, as_floats, check_axes, eye_like, mT, symmetric
+from .products import NamedOutputs, as_floats, check_axes, eye_like, mT, symmetric_part
 from .reductions import products_of_others
 
 
@@ -138,7 +138,7 @@ def _pinv_x(g: Any, z: Any, x: Any, rcond: Any, hermitian: bool, **_: Any) -> An
     inside = np.matmul(np.matmul(zT, mT(g)), zT)
     left = np.matmul(g - np.matmul(x, np.matmul(z, g)), np.matmul(z, zT))
     right = np.matmul(np.matmul(zT, z), g - np.matmul(np.matmul(g, z), x))
-    return symmetric(left + right - inside) if hermitian else left + right - inside
+    return symmetric_part(left + right - inside) if hermitian else left + right - inside
 
 
 def _bind_pinv(a: Any, rcond: Any = None, hermitian: bool = False, **rtol: Any) -> Bound:
