@@ -25,7 +25,7 @@ from ..core.dispatch import Use, apply, single
 from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor, constant, trace_constant
 from ..core.versions import ALL, innermost, memory_of, reads
-from .calls import binary, by_way, general, in_single, is_half, unary
+from .calls import binary, cached, general, in_single, is_half, unary
 
 
 class Drawn:
@@ -127,7 +127,7 @@ class Uses(dict[int, Use]):
 def remembered(bind: Callable[..., Bound]) -> Callable[..., Bound]:
     """Mark a `bind` whose result depends only on the parameters and on the shapes and dtypes of the arrays.
 
-    `calls.by_way` then caches its result.
+    `calls.cached` then keeps its result for the next call with the same ones.
     """
     bind.remembered = True  # type: ignore[attr-defined]
     return bind
@@ -284,7 +284,7 @@ class Primitive(InstanceCall):
     def make_call(self) -> Callable[..., Any]:
         """Return the function that a call of the row runs."""
         if getattr(self.bind, "remembered", False):
-            return by_way(self)
+            return cached(self)
         # The fast calls skip `bind`, so they are for ops with the default `bind` and a rule for every argument. A
         # variadic op has no rules yet when it comes here, and gets `general`.
         if all(self.rules) and "bind" not in vars(self):
