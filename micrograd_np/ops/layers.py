@@ -144,49 +144,49 @@ def along_channels(v: Any, ndim: int) -> Any:
 # Recurrent networks: one step of each cell, and rows for a whole sequence of steps.
 #
 # A step takes what the input and the state add to its gates; cells call it with Tensors, the kernels with arrays. The
-# rule of a sequence computes the slopes of all steps at once from the recorded states, and then walks back along the
-# steps, with one matrix product each: on the tape every step would cost a dozen small ops. The cotangents of all
-# arguments come out of that one walk, so the arguments are packed into one node, and the rule returns all of them.
+# rule of a sequence computes the slopes of all steps at once from the recorded states, and then goes back along the
+# steps, with one matrix product each: on the tape every step would cost a dozen small ops. This one pass gives the
+# cotangents of all arguments, so the arguments are packed into one node, and the rule returns all of them.
 
 # One step; x and from_h are lists: what the input and the state add to each gate.
 
 
 def rnn_step(x: Any, from_h: Any, nonlinearity: str) -> Any:
-    """The next state of an Elman network: tanh or relu of a sum (Elman 1990)."""
+    """Return the next state of an Elman network: tanh or relu of a sum (Elman 1990)."""
     z = x + from_h
     return np.tanh(z) if nonlinearity == "tanh" else relu(z)
 
 
 def gru_step(x: Any, from_h: Any, h: Any) -> Any:
-    """The next state of a gated recurrent unit (Cho et al. 2014); the reset gate acts after the matrix product."""
+    """Return the next state of a gated recurrent unit (Cho et al. 2014); the reset gate acts after the product."""
     update = sigmoid(x[1] + from_h[1])
     new = np.tanh(x[2] + sigmoid(x[0] + from_h[0]) * from_h[2])
     return new + update * (h - new)
 
 
 def lstm_step(gates: Any, c: Any) -> Any:
-    """The next state (h, c) of a long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000)."""
+    """Return the next state (h, c) of a long short-term memory (Hochreiter, Schmidhuber 1997; Gers et al. 2000)."""
     write, keep, value, read = gates
     c = sigmoid(keep) * c + sigmoid(write) * np.tanh(value)
     return sigmoid(read) * np.tanh(c), c
 
 
-# Sequences, forward. The rules read what the states added to the gates, so that is an output, too.
+# Sequences, forward. The rules need what the states added to the gates, so a kernel returns that, too.
 
 
 def gates_of(x: Any, count: int) -> list[Any]:
-    """The parts of the last axis, as views; np.split would take as long as the rest of a step."""
+    """Split the last axis into views, one for each gate; np.split would take as long as the rest of a step."""
     size = x.shape[-1] // count
     return [x[..., i * size : (i + 1) * size] for i in range(count)]
 
 
 def in_order(steps: int, reverse: bool) -> Any:
-    """The numbers of the steps, from the first or from the last."""
+    """Return the numbers of the steps, from the first on or from the last on."""
     return range(steps)[::-1] if reverse else range(steps)
 
 
 def _rnn(packed: Any, reverse: bool, nonlinearity: str) -> Any:
-    """The states of an Elman network along a sequence."""
+    """Return the states of an Elman network along a sequence."""
     from_x, h, w, *bias = packed
     states = [h] * len(from_x)
     for t in in_order(len(from_x), reverse):
@@ -195,7 +195,7 @@ def _rnn(packed: Any, reverse: bool, nonlinearity: str) -> Any:
 
 
 def _gru(packed: Any, reverse: bool) -> Any:
-    """The states of a gated recurrent unit along a sequence, and what they added to the gates."""
+    """Return the states of a gated recurrent unit along a sequence, and what they added to the gates."""
     from_x, h, w, *bias = packed
     states, added = [h] * len(from_x), [h] * len(from_x)
     for t in in_order(len(from_x), reverse):
@@ -205,7 +205,7 @@ def _gru(packed: Any, reverse: bool) -> Any:
 
 
 def _lstm(packed: Any, reverse: bool) -> Any:
-    """The states h and c of a long short-term memory along a sequence, and what they added to the gates."""
+    """Return the states h and c of a long short-term memory along a sequence, and what they added to the gates."""
     from_x, h, c, w, *bias = packed
     states, memories, added = [h] * len(from_x), [c] * len(from_x), [h] * len(from_x)
     for t in in_order(len(from_x), reverse):
@@ -219,38 +219,38 @@ def _lstm(packed: Any, reverse: bool) -> Any:
 
 
 def unpacked(packed: Any) -> list[Any]:
-    """The arguments that were packed into one node."""
+    """Return the arguments that were packed into one node."""
     return [item(packed, i) for i in range(len(packed))]
 
 
 def steps_before(z: Any, first: Any, reverse: bool) -> Any:
-    """The state that each step began with."""
+    """Return the state that each step began with."""
     return np.concatenate([z[1:], first] if reverse else [first, z[:-1]])
 
 
 def plus(x: Any, y: Any) -> Any:
-    """The sum of two cotangents, of which None is a zero."""
+    """Return the sum of two cotangents, of which None means zeros."""
     return y if x is None else x if y is None else x + y
 
 
 def part(g: Any, t: int) -> Any:
-    """The cotangent of step t; None, which stands for zeros, stays None."""
+    """Return the cotangent of step t; None, which means zeros, stays None."""
     return None if g is None else g[t]
 
 
 def walk_back(g: Any, g_added: Any, slopes: Any, kept: Any, w: Any, reverse: bool) -> tuple[Any, Any, Any]:
-    """The cotangents of all states, their parts for the gates, and the cotangent of the first state.
+    """Return the cotangents of all states, those of the gates, and that of the state before the first step.
 
     Parameters
     ----------
     g : (L, N, H)
-        What comes to the states from outside.
+        The cotangent that the states get from outside the sequence.
     g_added : (L, N, G · H) or None
-        What comes from outside to that which the states add to the gates.
+        The same for what the states add to the gates, which is an output, too.
     slopes : (L, N, G, H)
         The derivative of a state in each of its G gates.
     kept : (L, N, H) or None
-        The derivative of a state in the state before, not by way of the gates.
+        The derivative of a state in the state before it, apart from that by way of the gates.
     w : (G · H, H)
     """
     totals, gates = [g] * len(slopes), [g] * len(slopes)
@@ -263,12 +263,12 @@ def walk_back(g: Any, g_added: Any, slopes: Any, kept: Any, w: Any, reverse: boo
 
 
 def of_weights(g: Any, before: Any, bias: Any) -> list[Any]:
-    """The cotangents of weight and bias, of all steps in one product, from those of what the states add."""
+    """Return the cotangents of weight and bias, given that of what the states add: one product for all steps."""
     return [np.matmul(rows(g).T, rows(before)), *[np.sum(rows(g), axis=0) for _ in bias]]
 
 
 def _rnn_rule(g: Any, z: Any, packed: Any, reverse: bool, nonlinearity: str) -> Any:
-    """The slope of z = tanh(gates) is 1 - z², that of relu 1 where z is positive."""
+    """Return the cotangents: the slope of z = tanh(gates) is 1 - z², that of relu is 1 where z is positive."""
     (g,), (z,), (_, h, w, *bias) = g, z, unpacked(packed)
     slope = 1 - z * z if nonlinearity == "tanh" else ~(z <= 0)
     _, gates, first = walk_back(g, None, np.expand_dims(slope, -2), None, w, reverse)
@@ -276,7 +276,7 @@ def _rnn_rule(g: Any, z: Any, packed: Any, reverse: bool, nonlinearity: str) -> 
 
 
 def _gru_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
-    """The slopes of z = new + update * (before - new), in the order of the gates: reset, update, new.
+    """Return the cotangents, from the slopes of z = new + update * (before - new) in the gates reset, update and new.
 
     The input adds to the gate `new` itself, the state only what `reset` lets through: so the cotangents of the two
     differ in that gate alone.
@@ -296,7 +296,7 @@ def _gru_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
 
 
 def _lstm_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
-    """Two cotangents walk back: that of c goes on by way of the gate `keep`, that of h by way of all gates.
+    """Return the cotangents; two are carried back: that of c by way of the gate `keep`, that of h by way of all gates.
 
     c has slopes in write, keep and value, and h, which is read * tanh(c), in read and by way of c in the other three.
     """
@@ -338,7 +338,7 @@ class Sequence(MultiOutput):
 
 
 def sequence(kernel: Any, rule: Any, gates: int, states: int, *options: dict[str, Any]) -> Any:
-    """A row for sequences; its examples go both ways, with and without a batch and a bias, for each of the options."""
+    """Return a row for sequences; its examples go both ways, with and without batch and bias, for each option."""
     size = 2 * gates
     batch = [D(3, 2, size), *[D(1, 2, 2)] * states, D(size, 2)]
     alone = [D(3, size), *[D(1, 2)] * states, D(size, 2), D(size)]
